@@ -1,0 +1,96 @@
+# `make` alone prints this list.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down test check proto lock bench style types imports contract generated images
+
+# The first Python that can make a virtual environment for us; name another with `make setup PYTHON=…`.
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+  "$$name" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$name" && exit; \
+  done; echo python3)
+BIN := .venv/bin
+EXTRAS := export,tracker,stack,audit
+ASKED_AT := $(shell date +%s)
+# Folder that the generated Python is written under.
+GENERATED ?= shared
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-8s %s\n", $$1, $$2}'
+
+setup: .venv/.ready ## Make the virtual environment, fetch what the stack lacks
+	@$(BIN)/python -m deploy.local setup
+
+demo: setup ## Start everything, train on rendered cards, show the exported model, stop
+	@$(BIN)/python -m deploy.local demo --asked-at $(ASKED_AT)
+
+up: setup ## Start everything and keep it running; addresses in .local/stack.env
+	@$(BIN)/python -m deploy.local up
+
+down: ## Stop what `make up` started in another terminal
+	@$(BIN)/python -m deploy.local down
+
+# Two at a time, each with a broker and a store of its own: much of the time goes in waiting for processes.
+test: setup ## Run all tests but the measurements
+	$(BIN)/python -m pytest -m "not bench" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+bench: setup ## Measure speed and memory
+	$(BIN)/python -m pytest -m bench -s $(ARGS) || [ $$? -eq 5 ] # 5: nothing is marked so
+	$(BIN)/python -m tests.bench.relay
+	$(BIN)/python -m tests.bench.planted_faults
+	$(BIN)/python -m tests.bench.validator_speed
+	$(BIN)/python -m tests.bench.validator_memory
+
+check: .venv/.ready style types imports contract generated images ## Hold code, contract and images to their rules
+
+style:
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types:
+	$(BIN)/mypy
+
+imports:
+	$(BIN)/lint-imports --no-cache
+
+# Compared with main as it is committed; a first commit has nothing to break.
+contract:
+	$(BIN)/buf lint
+	@main=$$(git rev-parse --verify --quiet main || git rev-parse --verify --quiet origin/main || true); \
+	if [ -z "$$main" ] || ! git cat-file -e "$$main:proto" 2>/dev/null; then echo "buf breaking: no main to compare with"; exit 0; fi; \
+	before=$$(mktemp -d); trap 'rm -rf "$$before"' EXIT; \
+	git archive "$$main" buf.yaml proto | tar -x -C "$$before"; \
+	$(BIN)/buf breaking --against "$$before" && echo "buf breaking: nothing broken since $${main:0:12}"
+
+generated:
+	@fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
+	$(MAKE) --silent proto GENERATED="$$fresh"; \
+	for room in events api; do \
+	  diff -r -x __init__.py -x __pycache__ "$$fresh/truscore/$$room/v1" "shared/truscore/$$room/v1" || { \
+	    echo "shared/truscore/$$room/v1 is not what proto/ gives: run make proto"; exit 1; }; \
+	done; echo "generated code: as proto/ gives it"
+
+images:
+	@for file in $$(git ls-files '*Dockerfile*'); do $(BIN)/hadolint "$$file" && echo "hadolint: $$file is fine"; done
+
+proto: .venv/.ready ## Regenerate the Python of the contract from proto/
+	@mkdir -p $(GENERATED)
+	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=$(GENERATED) --mypy_out=$(GENERATED) $$(find proto -name '*.proto' | sort)
+	$(BIN)/python -m grpc_tools.protoc -I proto --grpc_python_out=$(GENERATED) --mypy_grpc_out=$(GENERATED) $$(find proto/truscore/api -name '*.proto' | sort)
+
+lock: .venv/.ready ## Resolve the dependencies anew, with hashes
+	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --all-extras --group dev --universal --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header --python-version 3.11 -o requirements.lock
+
+.venv/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "No Python 3.11 or newer found. Debian, Ubuntu: sudo apt-get install python3 python3-venv;" \
+	    "or name one: make setup PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make virtual environments. Debian, Ubuntu: sudo apt-get install python3-venv"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@# pip installs only uv, by the lock's hashes; uv does the rest in a tenth of the time.
+	@awk '/^[^ ]/ {ours = /^uv==/} ours' requirements.lock > .venv/uv.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraints requirements.lock --group dev -e '.[$(EXTRAS)]'
+	@touch $@
