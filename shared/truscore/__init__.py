@@ -1,0 +1,1 @@
+"""One library for all services, a room per role."""

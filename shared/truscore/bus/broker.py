@@ -1,0 +1,218 @@
+"""The connection: a FastStream broker that declares the house, confirms what it publishes and waits for its broker."""
+
+import asyncio
+import logging
+import os
+import socket
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from typing import Any, Final, cast
+
+from aio_pika import RobustConnection
+from aio_pika.abc import AbstractRobustChannel
+from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ProbableAuthenticationError
+from faststream.middlewares import AckPolicy
+from faststream.rabbit import RabbitBroker
+from faststream.rabbit.subscriber.usecase import RabbitSubscriber
+from yarl import URL
+
+from truscore.bus import declarations
+from truscore.bus.errors import BusUnavailable
+
+log = logging.getLogger("truscore.bus")
+
+RECONNECT_S: Final = 1.0
+CONNECT_TIMEOUT_S: Final = 10.0
+CANCEL_TIMEOUT_S: Final = 5.0
+# asyncio.TimeoutError is an OSError only from 3.11 on as TimeoutError; named for the reader.
+AWAY: Final = (*CONNECTION_EXCEPTIONS, TimeoutError)
+
+
+def default_instance() -> str:
+    """Name of this process among its service's: host and process number."""
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+def connect(
+    amqp_url: str,
+    *,
+    service: str,
+    instance: str | None = None,
+    graceful_timeout_s: float = 15,
+    patience_s: float = 10,
+) -> "Bus":
+    """A broker that is not yet connected. `start()` raises BusUnavailable after `patience_s` without an answer."""
+    return Bus(
+        amqp_url,
+        service=service,
+        instance=instance or default_instance(),
+        graceful_timeout_s=graceful_timeout_s,
+        patience_s=patience_s,
+    )
+
+
+def the_bus(broker: RabbitBroker) -> "Bus":
+    """The broker as what `connect` made. TypeError where it was made otherwise."""
+    if not isinstance(broker, Bus):
+        raise TypeError(f"broker is a {type(broker).__name__}; make it with truscore.bus.connect")
+    return broker
+
+
+class Bus(RabbitBroker):
+    """FastStream's broker with the house's manners: nothing is acknowledged, sent or declared by accident."""
+
+    def __init__(
+        self, amqp_url: str, *, service: str, instance: str, graceful_timeout_s: float, patience_s: float
+    ) -> None:
+        super().__init__(
+            str(URL(amqp_url).update_query(name=f"{service} {instance}")),  # what RabbitMQ lists the connection as
+            timeout=CONNECT_TIMEOUT_S,
+            reconnect_interval=RECONNECT_S,
+            app_id=f"truscore/{service}",
+            graceful_timeout=graceful_timeout_s,
+            ack_policy=AckPolicy.MANUAL,  # the default rejects, that is drops, what a handler failed on
+            apply_types=False,
+            logger=log,
+            log_level=logging.DEBUG,
+        )
+        self.service = service
+        self.instance = instance
+        self.patience_s = patience_s
+        self.graceful_timeout_s = graceful_timeout_s
+        self.safe_url = str(URL(amqp_url).with_password(None))
+        self._needed = {queue.name: queue for queue in declarations.house()}
+        self._on_started: list[Callable[[], Awaitable[None]]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._in_hand: set[asyncio.Task[None]] = set()
+        self._declaring: AbstractRobustChannel | None = None
+        self._publishing: AbstractRobustChannel | None = None
+        self._publishing_lock = asyncio.Lock()
+
+    def need(self, *queues: declarations.Queue) -> None:
+        """Have the queues declared at the start."""
+        self._needed |= {queue.name: queue for queue in queues}
+
+    def on_started(self, callback: Callable[[], Awaitable[None]]) -> None:
+        """Run after each start, when every listener consumes."""
+        self._on_started.append(callback)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run beside the listeners until the bus stops."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def in_hand(self, work: Coroutine[Any, Any, None]) -> None:
+        """Handle a delivery to its end, whatever becomes of the channel that it came by.
+
+        aiormq cancels the callbacks of a channel that closes; a run of hours must not end because a broker restarts.
+        """
+        task = asyncio.create_task(work)
+        self._in_hand.add(task)
+        task.add_done_callback(self._in_hand.discard)
+        await asyncio.shield(task)
+
+    async def start(self) -> None:
+        """Connect, declare the house, consume. BusUnavailable after the patience; TopologyMismatch at once."""
+        try:
+            await self._start()
+        except AWAY as error:
+            await self.stop()
+            raise BusUnavailable(f"{self.safe_url} went away while {self.service} was starting: {error!r}") from error
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
+        connection = await self.connect()
+        channel = await connection.channel()
+        await declarations.declare(channel, self._needed.values())
+        self._declaring = channel  # kept: the robust channel declares it all again after a reconnect
+        for subscriber in self.subscribers:
+            # FastStream drops deliveries until `running`, which it sets only some turns of the loop after
+            # the broker began to deliver: such a message would stay unacknowledged for ever.
+            subscriber.running = True
+        await super().start()
+        for callback in self._on_started:
+            await callback()
+
+    async def hush(self) -> None:
+        """Stop taking messages; those in hand go on."""
+        for _, queue, tag in self._consumers():
+            if queue is None or tag is None or queue.channel.is_closed:
+                continue
+            try:
+                await queue.cancel(tag, timeout=5)
+            except AWAY as error:
+                log.info("could not cancel a consumer of %s: %r", queue.name, error)
+
+    async def deaf(self) -> list[str]:
+        """Names of the queues that should be consumed and are not."""
+        silent = []
+        for name, queue, tag in self._consumers():
+            open_queue = queue is not None and not queue.channel.is_closed
+            if not open_queue or tag not in (await queue.channel.get_underlay_channel()).consumers:
+                silent.append(name)
+        return silent
+
+    def _consumers(self) -> Iterator[tuple[str, Any, str | None]]:
+        # FastStream has no public way to a subscriber's queue and consumer tag.
+        for subscriber in cast("list[RabbitSubscriber]", self.subscribers):
+            yield subscriber.queue.name, subscriber._queue_obj, subscriber._consumer_tag
+
+    async def stop(self, *exc: Any) -> None:
+        """Wait for handlers up to the graceful timeout and cancel the rest; what is not acknowledged goes back."""
+        await self.hush()
+        await _end(self._tasks, grace_s=0)
+        await _end(self._in_hand, grace_s=self.graceful_timeout_s)
+        self._publishing = self._declaring = None
+        await super().stop(*exc)
+
+    async def publishing_channel(self) -> AbstractRobustChannel:
+        """Channel with confirms on which an unroutable message raises. BusUnavailable where the bus is not started."""
+        if self._connection is None:
+            raise BusUnavailable(f"the bus of {self.service} is not connected to {self.safe_url}")
+        if self._declaring is not None:
+            # After a reconnect the channels come back one by one, and after a broker's restart the log comes back
+            # later than the broker: what is said before that would reach the inboxes and not the log.
+            await self._declaring.ready()
+        async with self._publishing_lock:
+            if self._publishing is None:
+                self._publishing = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
+            return self._publishing
+
+    async def _connect(self) -> RobustConnection:
+        deadline = time.monotonic() + self.patience_s
+        while True:
+            try:
+                return await self._connect_once()
+            except AWAY as error:
+                wrong_key = isinstance(error, ProbableAuthenticationError)
+                if time.monotonic() + RECONNECT_S > deadline:
+                    what = "refused us" if wrong_key else "did not answer"
+                    raise BusUnavailable(f"{self.safe_url} {what} for {self.patience_s:g} s: {error!r}") from error
+                log.warning("%s is away: %r; trying again in %g s", self.safe_url, error, RECONNECT_S)
+            await asyncio.sleep(RECONNECT_S)
+
+    async def _connect_once(self) -> RobustConnection:
+        # aio-pika's connecting task takes a cancellation for a failed attempt and goes on for ever where nobody
+        # closes its connection: an attempt is always seen to its end, which the connect timeout bounds.
+        attempt = asyncio.ensure_future(super()._connect())
+        try:
+            return await asyncio.shield(attempt)
+        except asyncio.CancelledError:
+            await asyncio.wait((attempt,))
+            if not attempt.cancelled() and attempt.exception() is None:
+                await attempt.result().close()
+            raise
+
+
+async def _end(tasks: set[asyncio.Task[None]], *, grace_s: float) -> None:
+    """Wait for the tasks, then cancel those that are left."""
+    if not tasks:
+        return
+    _, late = await asyncio.wait(tuple(tasks), timeout=grace_s)
+    for task in late:
+        task.cancel()
+    if late:
+        await asyncio.wait(late, timeout=CANCEL_TIMEOUT_S)

@@ -1,0 +1,12 @@
+"""What the bus counts for Prometheus."""
+
+from typing import Final
+
+from prometheus_client import Counter
+
+HEARD: Final = Counter(
+    "truscore_bus_heard",
+    "Deliveries by what became of them: done, retried, dead, handed_back or unsettled.",
+    ["service", "routing_key", "outcome"],
+)
+SAID: Final = Counter("truscore_bus_said", "Events that the broker confirmed.", ["routing_key"])

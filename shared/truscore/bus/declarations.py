@@ -1,0 +1,97 @@
+"""What has to exist on the broker, as data, and the one function that makes it so.
+
+Everybody who connects declares all of it, so that an order that is published before its listener ever ran waits for it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aio_pika.abc import AbstractChannel
+from aio_pika.exceptions import ChannelPreconditionFailed
+
+from truscore.bus import topology
+from truscore.bus.errors import TopologyMismatch
+from truscore.bus.retry import RetryPolicy
+
+TIMEOUT_S: Final = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Queue:
+    """A durable queue, and the one binding it has, if any."""
+
+    name: str
+    arguments: dict[str, Any]
+    exchange: str = ""
+    routing_key: str = ""
+    bind_arguments: dict[str, Any] | None = None
+
+
+EXCHANGES: Final = (
+    (topology.EXCHANGE, "topic"),
+    (topology.RETRY_EXCHANGE, "headers"),
+    (topology.DEAD_EXCHANGE, "direct"),
+)
+LOG_QUEUE: Final = Queue(
+    name=topology.LOG, arguments=topology.log_arguments(), exchange=topology.EXCHANGE, routing_key="#"
+)
+
+
+def inbox(service: str, routing_key: str, *, lease: bool) -> Queue:
+    """A service's inbox for one routing key."""
+    return Queue(
+        name=topology.inbox_name(service, routing_key),
+        arguments=topology.inbox_arguments(service, lease=lease),
+        exchange=topology.EXCHANGE,
+        routing_key=routing_key,
+    )
+
+
+def back_rooms(service: str, policy: RetryPolicy) -> list[Queue]:
+    """Where a service's failed messages wait, and where they end."""
+    waiting = [
+        Queue(
+            name=name,
+            arguments=topology.retry_arguments(delay_s),
+            exchange=topology.RETRY_EXCHANGE,
+            bind_arguments={"x-match": "all", topology.RETRY_QUEUE_HEADER: name},
+        )
+        for delay_s in dict.fromkeys(policy.delays_s)
+        for name in [topology.retry_name(service, delay_s)]
+    ]
+    dead = Queue(
+        name=topology.dead_name(service),
+        arguments=topology.dead_arguments(),
+        exchange=topology.DEAD_EXCHANGE,
+        routing_key=service,
+    )
+    return [*waiting, dead]
+
+
+def house() -> list[Queue]:
+    """The log, and every inbox of our services with its dead letters. Retry queues come with their listener."""
+    inboxes = [inbox(listener.service, row.routing_key, lease=listener.lease) for row, listener in topology.inboxes()]
+    services = dict.fromkeys(listener.service for _, listener in topology.inboxes())
+    graves = [back_rooms(service, RetryPolicy(delays_s=()))[-1] for service in services]
+    return [LOG_QUEUE, *inboxes, *graves]
+
+
+async def declare(channel: AbstractChannel, queues: Iterable[Queue]) -> None:
+    """Make exchanges, queues and bindings exist. TopologyMismatch where one is there with other arguments."""
+    at = ""
+    try:
+        for name, kind in EXCHANGES:
+            at = f"exchange {name!r}"
+            await channel.declare_exchange(name, kind, durable=True, timeout=TIMEOUT_S)
+        for queue in queues:
+            at = f"queue {queue.name!r}"
+            declared = await channel.declare_queue(
+                queue.name, durable=True, arguments=queue.arguments, timeout=TIMEOUT_S
+            )
+            if queue.exchange:
+                await declared.bind(
+                    queue.exchange, queue.routing_key, arguments=queue.bind_arguments, timeout=TIMEOUT_S
+                )
+    except ChannelPreconditionFailed as error:
+        raise TopologyMismatch(f"{at} exists with other arguments; delete it once it is empty: {error}") from error

@@ -1,0 +1,50 @@
+"""A speaker without a broker: it keeps what was said. For tests of handlers; held to the real one's tests."""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+from google.protobuf.message import Message
+
+from truscore.bus.codec import encode
+from truscore.bus.envelope import Envelope
+from truscore.bus.speaking import Utterance, address
+
+
+class MemorySpeaker:
+    """Speaker that remembers, in order, each event with its envelope; a repeat is remembered again."""
+
+    def __init__(self, *, service: str, clock: Callable[[], datetime] = lambda: datetime.now(tz=UTC)) -> None:
+        self.said: list[tuple[Message, Envelope]] = []
+        self._source = f"truscore/{service}"
+        self._clock = clock
+
+    async def say(
+        self,
+        event: Message,
+        *,
+        subject: str,
+        sequence: str | int = 0,
+        correlation_id: str | None = None,
+        cause: Envelope | None = None,
+    ) -> str:
+        """Remember one event and return its id. UnknownMessage, ValueError (too large)."""
+        utterance = Utterance(
+            event=event, subject=subject, sequence=sequence, correlation_id=correlation_id, cause=cause
+        )
+        envelope = address(utterance, source=self._source, now=self._clock())
+        encode(event, envelope)  # refuses what the wire would refuse
+        kept = type(event)()
+        kept.CopyFrom(event)
+        self.said.append((kept, envelope))
+        return envelope.event_id
+
+    async def say_many(self, events: Iterable[Utterance]) -> None:
+        """Remember many, in order."""
+        for each in events:
+            await self.say(
+                each.event,
+                subject=each.subject,
+                sequence=each.sequence,
+                correlation_id=each.correlation_id,
+                cause=each.cause,
+            )

@@ -1,0 +1,190 @@
+"""Who says what to whom: one table of messages, and the queues that follow from it. Pure; touches no socket."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from google.protobuf.descriptor import Descriptor
+from google.protobuf.message import Message
+
+from truscore.bus.errors import UnknownMessage
+from truscore.events.v1 import control_pb2, dataset_pb2, model_pb2, telemetry_pb2, training_pb2
+
+EXCHANGE: Final = "truscore.events"
+RETRY_EXCHANGE: Final = "truscore.retry"  # headers exchange: the copy names the retry queue it wants
+DEAD_EXCHANGE: Final = "truscore.dead"  # direct exchange, routed by service
+LOG: Final = "truscore.log"
+RETRY_QUEUE_HEADER: Final = "truscore-retry-queue"
+
+LOG_BYTES: Final = 20 * 2**30
+LOG_AGE: Final = "90D"
+LOG_SEGMENT_BYTES: Final = 64 * 2**20
+DELIVERY_LIMIT: Final = 20
+# A lease goes back each time its trainer dies or drains; on spot machines that is often and nobody's fault.
+LEASE_DELIVERY_LIMIT: Final = 50
+LEASE_CONSUMER_TIMEOUT_MS: Final = 7 * 24 * 3600 * 1000
+DEAD_LETTERS_MAX: Final = 100_000
+
+Arguments = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listener:
+    """A service that hears a message: from an inbox of its own, or by replaying the log."""
+
+    service: str
+    inbox: bool = True
+    lease: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One message of the contract."""
+
+    routing_key: str
+    message: type[Message]
+    speakers: tuple[str, ...]
+    listeners: tuple[Listener, ...]
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """The message's descriptor."""
+        return cast("Descriptor", self.message.DESCRIPTOR)
+
+    @property
+    def type_name(self) -> str:
+        """Full protobuf name, the `type` on the wire."""
+        return str(self.descriptor.full_name)
+
+
+VALIDATOR, TRAINER, EXPORTER = "dataset-validator", "trainer", "exporter"
+MONITOR, TRACKER, ENGINE = "monitor", "experiment-tracker", "grading-engine"
+PEOPLE = ("studio", "cli", "upstream")
+LOG_READERS = (Listener(service=MONITOR, inbox=False), Listener(service=TRACKER, inbox=False))
+
+
+def _row(routing_key: str, message: type[Message], speakers: tuple[str, ...], *inboxes: Listener) -> Row:
+    return Row(routing_key=routing_key, message=message, speakers=speakers, listeners=(*inboxes, *LOG_READERS))
+
+
+TOPOLOGY: Final[tuple[Row, ...]] = (
+    _row("dataset.ready", dataset_pb2.DatasetReady, PEOPLE, Listener(service=VALIDATOR)),
+    _row("dataset.progress", dataset_pb2.DatasetProgress, (VALIDATOR,)),
+    # The trainer says it again when a run is resumed.
+    _row(
+        "dataset.validated", dataset_pb2.DatasetValidated, (VALIDATOR, TRAINER), Listener(service=TRAINER, lease=True)
+    ),
+    _row("dataset.rejected", dataset_pb2.DatasetRejected, (VALIDATOR,)),
+    _row("training.started", training_pb2.TrainingStarted, (TRAINER,)),
+    _row("training.progressed", training_pb2.TrainingProgressed, (TRAINER,)),
+    _row("training.completed", training_pb2.TrainingCompleted, (TRAINER,), Listener(service=EXPORTER)),
+    _row("training.failed", training_pb2.TrainingFailed, (TRAINER,)),
+    _row("training.cancelled", training_pb2.TrainingCancelled, (TRAINER,)),
+    _row("training.paused", training_pb2.TrainingPaused, (TRAINER,)),
+    _row("epoch.completed", training_pb2.EpochCompleted, (TRAINER,)),
+    # Grading engines are no service of ours: they bind queues of their own.
+    _row("model.exported", model_pb2.ModelExported, (EXPORTER,), Listener(service=ENGINE, inbox=False)),
+    _row("export.failed", model_pb2.ExportFailed, (EXPORTER,)),
+    _row("hardware.sampled", telemetry_pb2.HardwareSampled, (VALIDATOR, TRAINER, EXPORTER)),
+    _row("run.cancel", control_pb2.RunCancel, PEOPLE, Listener(service=TRAINER)),
+    _row("run.pause", control_pb2.RunPause, PEOPLE, Listener(service=TRAINER)),
+    _row("run.resume", control_pb2.RunResume, PEOPLE, Listener(service=TRAINER)),
+    _row("alert.raised", telemetry_pb2.AlertRaised, (MONITOR,)),
+    _row("alert.cleared", telemetry_pb2.AlertCleared, (MONITOR,)),
+)
+
+_BY_TYPE: Final = {row.type_name: row for row in TOPOLOGY}
+_BY_KEY: Final = {row.routing_key: row for row in TOPOLOGY}
+
+
+def row_of(message: type[Message] | Message) -> Row:
+    """The row of a message or its class; UnknownMessage where the topology has none."""
+    return row_named(message.DESCRIPTOR.full_name)
+
+
+def row_named(type_name: str) -> Row:
+    """The row of a full protobuf name."""
+    try:
+        return _BY_TYPE[type_name]
+    except KeyError:
+        raise UnknownMessage(f"unknown type {type_name!r}; the contract has {', '.join(sorted(_BY_TYPE))}") from None
+
+
+def row_routed(routing_key: str) -> Row:
+    """The row of a routing key."""
+    try:
+        return _BY_KEY[routing_key]
+    except KeyError:
+        known = ", ".join(sorted(_BY_KEY))
+        raise UnknownMessage(f"unknown routing key {routing_key!r}; the contract has {known}") from None
+
+
+def inbox_name(service: str, message: type[Message] | str) -> str:
+    """Name of a service's inbox, `<service>.<routing key>`, for a message class or a routing key."""
+    return f"{service}.{message if isinstance(message, str) else row_of(message).routing_key}"
+
+
+def dead_name(service: str) -> str:
+    """Name of the queue of a service's dead letters."""
+    return f"{service}.dead"
+
+
+def retry_name(service: str, delay_s: float) -> str:
+    """Name of the queue where a service's failed messages wait `delay_s` seconds."""
+    return f"{service}.retry.{round(delay_s * 1000)}ms"
+
+
+def inboxes() -> Iterator[tuple[Row, Listener]]:
+    """Every inbox of our own services."""
+    return ((row, listener) for row in TOPOLOGY for listener in row.listeners if listener.inbox)
+
+
+def inbox_arguments(service: str, *, lease: bool) -> Arguments:
+    """Arguments of an inbox: what the broker gives up on goes to the dead letters and is never dropped on the way."""
+    arguments: Arguments = {
+        "x-queue-type": "quorum",
+        "x-delivery-limit": LEASE_DELIVERY_LIMIT if lease else DELIVERY_LIMIT,
+        "x-dead-letter-exchange": DEAD_EXCHANGE,
+        "x-dead-letter-routing-key": service,
+        "x-dead-letter-strategy": "at-least-once",
+        "x-overflow": "reject-publish",
+    }
+    # Heeded from RabbitMQ 3.12; older ones take the broker's own consumer_timeout.
+    return arguments | ({"x-consumer-timeout": LEASE_CONSUMER_TIMEOUT_MS} if lease else {})
+
+
+def retry_arguments(delay_s: float) -> Arguments:
+    """Arguments of a retry queue: after the delay the copy goes by its routing key, the inbox's name, back home."""
+    return {
+        "x-queue-type": "quorum",
+        "x-message-ttl": round(delay_s * 1000),
+        "x-dead-letter-exchange": "",
+        "x-dead-letter-strategy": "at-least-once",
+        "x-overflow": "reject-publish",
+    }
+
+
+def dead_arguments() -> Arguments:
+    """Arguments of the dead letters' queue: bounded, and full means refused, not forgotten."""
+    return {
+        "x-queue-type": "quorum",
+        "x-max-length": DEAD_LETTERS_MAX,
+        "x-overflow": "reject-publish",
+        # Looking at a letter counts as a delivery, and RabbitMQ 4 drops after 20 where nothing is said.
+        "x-delivery-limit": 1_000_000,
+    }
+
+
+def passing_arguments() -> Arguments:
+    """Arguments of an instance's own queue: gone a minute after the instance, so that it outlives a reconnect."""
+    return {"x-queue-type": "classic", "x-expires": 60_000, "x-max-length": 10_000}
+
+
+def log_arguments() -> Arguments:
+    """Arguments of the event log: a stream that keeps what is both young and small enough."""
+    return {
+        "x-queue-type": "stream",
+        "x-max-length-bytes": LOG_BYTES,
+        "x-max-age": LOG_AGE,
+        "x-stream-max-segment-size-bytes": LOG_SEGMENT_BYTES,
+    }

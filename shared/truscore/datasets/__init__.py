@@ -1,0 +1,56 @@
+"""Datasets as one index. Knows files, images and annotation formats; knows nothing of stores, events or training."""
+
+from truscore.datasets.class_map import ClassMap, InvalidClassMap, apply_class_map, class_map, class_map_from_json
+from truscore.datasets.declaration import DECLARATION_FILE, Declaration, declaration_to_json
+from truscore.datasets.formats import FORMATS, Format, read_dataset, recognise_format
+from truscore.datasets.index import RLE, Annotation, DatasetIndex, ImageRecord
+from truscore.datasets.index_json import InvalidIndex, index_from_json, index_to_json
+from truscore.datasets.masks import annotation_mask, mask_to_rle
+from truscore.datasets.neighbours import hamming, near_duplicates
+from truscore.datasets.pixels import UnreadableImage, load_image
+from truscore.datasets.problems import CODES, Problem
+from truscore.datasets.reading import Declared, Limits, Reading, cores
+from truscore.datasets.results import Results
+from truscore.datasets.scan import Look
+from truscore.datasets.split import InvalidSplit, Split, split_dataset, split_from_json, split_to_json
+
+__all__ = [
+    "CODES",
+    "DECLARATION_FILE",
+    "FORMATS",
+    "RLE",
+    "Annotation",
+    "ClassMap",
+    "DatasetIndex",
+    "Declaration",
+    "Declared",
+    "Format",
+    "ImageRecord",
+    "InvalidClassMap",
+    "InvalidIndex",
+    "InvalidSplit",
+    "Limits",
+    "Look",
+    "Problem",
+    "Reading",
+    "Results",
+    "Split",
+    "UnreadableImage",
+    "annotation_mask",
+    "apply_class_map",
+    "class_map",
+    "class_map_from_json",
+    "cores",
+    "declaration_to_json",
+    "hamming",
+    "index_from_json",
+    "index_to_json",
+    "load_image",
+    "mask_to_rle",
+    "near_duplicates",
+    "read_dataset",
+    "recognise_format",
+    "split_dataset",
+    "split_from_json",
+    "split_to_json",
+]

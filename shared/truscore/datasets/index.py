@@ -1,0 +1,78 @@
+"""One shape for every annotation format: images, and what is marked on each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RLE:
+    """A mask as run lengths: zeros first, then ones, in turn, down the columns of a height x width grid (COCO)."""
+
+    height: int
+    width: int
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Annotation:
+    """One marked thing, in pixels of the upright image (0, 0 is the upper left corner of the upper left pixel)."""
+
+    label: int  # from 1: class_names[label - 1]
+    box_xywh: tuple[float, float, float, float]
+    polygons: tuple[tuple[float, ...], ...] = ()  # each x0, y0, x1, y1, ...
+    rle: RLE | None = None
+    crowd: bool = False
+    source_id: str = ""  # what its file calls it: an id, or a line number
+    shape: str = ""  # "point", "line", "linestrip" or "circle" where it was drawn as one; empty: an area
+    points: tuple[float, ...] = ()  # of such a shape, as drawn: x0, y0, x1, y1, ... (a circle: centre, rim)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageRecord:
+    """One image that can be decoded whole. Width and height are those of the upright image, after EXIF orientation."""
+
+    path: str  # relative to the dataset's root, with "/"
+    sha256: str
+    size_bytes: int
+    width: int
+    height: int
+    orientation: int = 1  # EXIF, 1 to 8
+    mode: str = "RGB"  # as Pillow names it, before conversion
+    file_format: str = "JPEG"  # as Pillow names it
+    perceptual_hash: str = ""  # 64-bit difference hash, hexadecimal
+    group: str = ""  # images of one source (augmented copies) share it; empty: on its own
+    annotations: tuple[Annotation, ...] = ()
+    labels: tuple[int, ...] | None = None  # of the image as a whole; (): said to have none, None: nothing is said
+    scores: tuple[tuple[str, float], ...] = ()  # named measurements of the whole image, by name
+
+    @property
+    def classes(self) -> frozenset[int]:
+        """Labels of the whole image and of what is marked on it."""
+        return frozenset((*(self.labels or ()), *(annotation.label for annotation in self.annotations)))
+
+    @property
+    def is_annotated(self) -> bool:
+        """Whether anything at all is said of it, be it that there is nothing on it."""
+        return bool(self.annotations or self.scores) or self.labels is not None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatasetIndex:
+    """A dataset as read: images by path, classes in order."""
+
+    format: str
+    class_names: tuple[str, ...]
+    images: tuple[ImageRecord, ...]
+    grades: tuple[float, ...] = ()  # the number each class stands for, ascending; empty: classes have no order
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON, hexadecimal: equal content, equal digest. Costs a serialisation."""
+        from truscore.datasets.index_json import digest_of
+
+        return digest_of(self)
+
+    @property
+    def annotation_count(self) -> int:
+        return sum(len(image.annotations) for image in self.images)

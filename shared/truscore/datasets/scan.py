@@ -1,0 +1,169 @@
+"""What can be said of image files themselves, each decoded once for all who look, on every core."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from truscore.datasets.index import ImageRecord
+from truscore.datasets.pixels import UnreadableImage, opened, orientation_of, read_bounded, upright_picture
+from truscore.datasets.reading import Limits
+from truscore.datasets.room import Room
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from truscore.datasets.results import Results
+
+    # Called with (path in the dataset, upright picture in RGB) in a worker thread; what it returns is kept.
+    Measure = Callable[[str, Image.Image], Any]
+
+HASH_SIZE = 8  # 8 x 8 differences: 64 bits
+_ROBOFLOW_STEM = re.compile(r"(?P<source>.+)\.rf\.[0-9A-Za-z]{16,}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scan:
+    """One file: a record without annotations, or the reason why there is none."""
+
+    path: str
+    record: ImageRecord | None = None
+    fault: UnreadableImage | None = None
+    pictures: int = 1
+    looked: Any = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """What is wanted of every image beside its record, and who hears of it.
+
+    `starting` and `ended` are called in a worker's thread with the image's path, `progress` in the caller's with the
+    images done and their total. With `results`, what `measure` returned for the same bytes is taken from there.
+    """
+
+    measure: Measure | None = None
+    results: Results | None = None
+    starting: Callable[[str], None] | None = None
+    ended: Callable[[str], None] | None = None
+    progress: Callable[[int, int], None] | None = None
+
+
+def scan_images(root: Path, paths: Iterable[str], *, limits: Limits, look: Look | None = None) -> Iterator[Scan]:
+    """Scan files in the order given, never more pixels in memory at once than the limit."""
+    paths, look = list(paths), look or Look()
+    scans = _scanned(root, paths, Scanner(limits=limits, look=look))
+    for done, scan in enumerate(scans, start=1):
+        if look.progress is not None:
+            look.progress(done, len(paths))
+        yield scan
+    if look.results is not None:
+        look.results.flush()
+
+
+def _scanned(root: Path, paths: list[str], scanner: Scanner) -> Iterator[Scan]:
+    workers = scanner.limits.workers
+    waiting: deque[Future[Scan]] = deque()
+    with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="scan") as pool:
+        try:
+            for path in paths:
+                waiting.append(pool.submit(scanner.scan, root, path))
+                if len(waiting) > 4 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def scan_image(root: Path, path: str, *, limits: Limits, look: Look | None = None) -> Scan:
+    """Decode one image from end to end."""
+    return Scanner(limits=limits, look=look or Look()).scan(root, path)
+
+
+class Scanner:
+    """Scans files, several at once where called from several threads."""
+
+    def __init__(self, *, limits: Limits, look: Look) -> None:
+        self.limits = limits
+        self.look = look
+        # The largest image that is accepted always fits.
+        self._room = Room(max(limits.pixels_at_once, limits.image_pixels))
+
+    def scan(self, root: Path, path: str) -> Scan:
+        if self.look.starting is not None:
+            self.look.starting(path)
+        try:
+            return self._scan(root, path)
+        except UnreadableImage as fault:
+            return Scan(path=path, fault=fault)
+        except OSError as error:
+            return Scan(path=path, fault=UnreadableImage("image.corrupt", f"cannot be opened: {error.strerror}"))
+        finally:
+            if self.look.ended is not None:
+                self.look.ended(path)
+
+    def _scan(self, root: Path, path: str) -> Scan:
+        content = read_bounded(root / path, limits=self.limits)
+        digest = hashlib.sha256(content).hexdigest()
+        results = self.look.results
+        if results is not None and (known := results.recall(digest)) is not None:
+            return _at(known, path)
+        scan = self._decoded(path, content, digest)
+        if results is not None:
+            results.keep(digest, scan)
+        return _at(scan, path)
+
+    def _decoded(self, path: str, content: bytes, digest: str) -> Scan:
+        try:
+            with opened(content, limits=self.limits) as image, self._room.taken(image.width * image.height):
+                return _scan(path, content, digest, image, self.look.measure)
+        except UnreadableImage as fault:
+            return Scan(path=path, fault=fault)
+
+
+def _at(scan: Scan, path: str) -> Scan:
+    """The scan of the same bytes under this path."""
+    record = None if scan.record is None else replace(scan.record, path=path, group=source_of(path))
+    return replace(scan, path=path, record=record)
+
+
+def source_of(path: str) -> str:
+    """The source that augmented copies of an image share, where its name tells: Roboflow's `NAME.rf.HASH`."""
+    match = _ROBOFLOW_STEM.fullmatch(PurePosixPath(path).stem)
+    return match["source"] if match else ""
+
+
+def difference_hash(picture: Image.Image) -> str:
+    """64 bits, hexadecimal: is each cell of a 9 x 8 thumbnail darker than its right neighbour? (imagehash's dhash)"""
+    import numpy as np
+    from PIL import Image
+
+    size = (HASH_SIZE + 1, HASH_SIZE)
+    grey = picture.convert("L").resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    cells = np.asarray(grey)
+    return np.packbits(cells[:, 1:] > cells[:, :-1]).tobytes().hex()
+
+
+def _scan(path: str, content: bytes, digest: str, image: Image.Image, measure: Measure | None) -> Scan:
+    mode, file_format, orientation = image.mode, image.format or "", orientation_of(image)
+    pictures = int(getattr(image, "n_frames", 1))
+    picture = upright_picture(image)
+    record = ImageRecord(
+        path=path,
+        sha256=digest,
+        size_bytes=len(content),
+        width=picture.width,
+        height=picture.height,
+        orientation=orientation,
+        mode=mode,
+        file_format=file_format,
+        perceptual_hash=difference_hash(picture),
+    )
+    looked = None if measure is None else measure(path, picture)
+    return Scan(path=path, record=record, pictures=pictures, looked=looked)

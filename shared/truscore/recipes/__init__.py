@@ -1,0 +1,20 @@
+"""What to train, as frozen data. Knows keys, defaults and refusals; knows no torch, dataset or event."""
+
+from truscore.recipes.config import Recipe
+from truscore.recipes.identity import run_id_for
+from truscore.recipes.placement import pretrained_key, processes_for
+from truscore.recipes.refusal import InvalidConfig
+from truscore.recipes.resolve import resolve
+from truscore.recipes.text import flat_parameters, recipe_from_json, recipe_to_json
+
+__all__ = [
+    "InvalidConfig",
+    "Recipe",
+    "flat_parameters",
+    "pretrained_key",
+    "processes_for",
+    "recipe_from_json",
+    "recipe_to_json",
+    "resolve",
+    "run_id_for",
+]

@@ -1,0 +1,95 @@
+"""The default recipe of each row of the catalog, for a small machine and for a GPU."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from truscore.recipes.config import (
+    AdvancedSettings,
+    ArchitectureConfig,
+    CustomModifications,
+    EarlyStopping,
+    FocalLossParams,
+    Hyperparameters,
+    LossConfig,
+    LossWeights,
+    Optimization,
+    Recipe,
+    Regularization,
+    TrainingProcess,
+)
+
+PROFILES = ("small", "full")
+
+
+def border_mask_rcnn_small(category: str, option: str) -> Recipe:
+    """Trains from scratch on two cores in minutes: small backbone, small heads, small images."""
+    return Recipe(
+        category=category,
+        option=option,
+        architecture="mask_rcnn",
+        architecture_config=ArchitectureConfig(
+            base_architecture="mask_rcnn_mobilenet_v3_large_fpn",
+            pretrained_weights="none",
+            custom_modifications=CustomModifications(
+                backbone_freezing="none", head_customization="standard", feature_pyramid="standard"
+            ),
+            multi_gpu_support=True,
+            optimization_mode="none",
+        ),
+        hyperparameters=Hyperparameters(
+            optimization=Optimization(
+                learning_rate=2e-3,
+                lr_scheduler="one_cycle",
+                batch_size=2,
+                gradient_clipping=10.0,
+                weight_decay=1e-4,
+                momentum=0.9,
+            ),
+            training_process=TrainingProcess(
+                epochs=20,
+                early_stopping=EarlyStopping(patience=10, min_delta=0.001),
+                validation_frequency=1,
+                checkpoint_saving="best_and_latest",
+            ),
+            advanced_settings=AdvancedSettings(
+                mixed_precision=True,
+                gradient_accumulation_steps=1,
+                multi_gpu_strategy="data_parallel",
+                memory_optimization=False,
+            ),
+        ),
+        loss_config=LossConfig(
+            primary_loss="cross_entropy",
+            loss_weights=LossWeights(classification=1.0, bbox_regression=1.0, mask_loss=1.0),
+            focal_loss_params=FocalLossParams(alpha=0.25, gamma=2.0),
+            regularization=Regularization(l2_weight=0.0, dropout=0.0),
+        ),
+        seed=0,
+        image_size=160,
+        primary_metric="box_AP",
+    )
+
+
+def border_mask_rcnn_full(category: str, option: str) -> Recipe:
+    """Torchvision's Mask R-CNN with ResNet-50 at 800 px, as one GPU trains it from scratch or from COCO weights."""
+    small = border_mask_rcnn_small(category, option)
+    hyper = small.hyperparameters
+    return replace(
+        small,
+        architecture_config=replace(small.architecture_config, base_architecture="mask_rcnn_resnet50_fpn"),
+        hyperparameters=replace(
+            hyper,
+            optimization=replace(hyper.optimization, learning_rate=3e-4, batch_size=8, gradient_clipping=1.0),
+            training_process=replace(
+                hyper.training_process, epochs=25, early_stopping=EarlyStopping(patience=8, min_delta=0.001)
+            ),
+        ),
+        image_size=800,
+    )
+
+
+# (architecture, profile) of an option's family; the categories that share a family share its recipe.
+RECIPES: dict[tuple[str, str, str], Callable[[str, str], Recipe]] = {
+    ("border_detection", "mask_rcnn", "small"): border_mask_rcnn_small,
+    ("border_detection", "mask_rcnn", "full"): border_mask_rcnn_full,
+}

@@ -1,0 +1,89 @@
+"""Overrides laid over the default recipe; whatever can't be run is refused before any work."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from truscore.recipes.accepted import RULES, Choice
+from truscore.recipes.combinations import refuse_impossible
+from truscore.recipes.config import Recipe
+from truscore.recipes.defaults import PROFILES, RECIPES
+from truscore.recipes.refusal import InvalidConfig
+from truscore.recipes.text import as_tree, from_tree
+from truscore.zoo import catalog
+from truscore.zoo.catalog import Row
+
+BASE_KEY = "architecture_config.base_architecture"
+MOST_LEVELS = 8
+
+
+def resolve(
+    category: str,
+    option: str,
+    architecture: str = "",
+    overrides: Mapping[str, Any] = {},
+    *,
+    profile: str = "small",
+) -> Recipe:
+    """The recipe of a row with ``overrides`` (nested, the keys of the configuration JSON) in place of its defaults.
+
+    An empty ``architecture`` is the option's default. Raises InvalidConfig naming key, value and what is accepted.
+    """
+    Choice(PROFILES).check("profile", profile)
+    row = _row(category, option, architecture)
+    recipe = RECIPES[row.category, row.architecture, profile](row.category, row.option)
+    tree = as_tree(recipe)
+    changed = {key: _checked(row, key, value) for key, value in _leaves(overrides)}
+    for key, value in changed.items():
+        _put(tree, key, value)
+    resolved = from_tree(tree)
+    refuse_impossible(resolved, frozenset(changed))
+    return resolved
+
+
+def _row(category: str, option: str, architecture: str) -> Row:
+    Choice(catalog.categories()).check("category", category)
+    Choice(catalog.options(category)).check("option", option)
+    rows = catalog.architectures(category, option)
+    names = tuple(row.architecture for row in rows)
+    name = Choice(names).check("architecture", architecture or names[0])
+    row = next(row for row in rows if row.architecture == name)
+    if not row.available:
+        ready = ", ".join(other.architecture for other in rows if other.available) or "none for this option yet"
+        raise InvalidConfig("architecture", name, f"{ready} ({name} is {row.reason})")
+    return row
+
+
+def _checked(row: Row, key: str, value: Any) -> Any:
+    if key == BASE_KEY:
+        return Choice(row.bases).check(key, value)
+    return RULES[key].check(key, value)
+
+
+def _leaves(overrides: Any, path: str = "", level: int = 0) -> Iterator[tuple[str, Any]]:
+    if not isinstance(overrides, Mapping) or level > MOST_LEVELS:
+        raise InvalidConfig(path or "config", overrides, "an object with the keys " + _keys_under(path))
+    for name, value in overrides.items():
+        key = f"{path}.{name}" if path else str(name)
+        if key in RULES or key == BASE_KEY:
+            yield key, value
+        elif _is_section(key):
+            yield from _leaves(value, key, level + 1)
+        else:
+            raise InvalidConfig(key, value, "the keys " + _keys_under(path))
+
+
+def _is_section(key: str) -> bool:
+    return any(known.startswith(key + ".") for known in RULES)
+
+
+def _keys_under(path: str) -> str:
+    prefix = path + "." if path else ""
+    known = (BASE_KEY, *RULES)
+    return ", ".join(dict.fromkeys(key[len(prefix) :].split(".")[0] for key in known if key.startswith(prefix)))
+
+
+def _put(tree: dict[str, Any], key: str, value: Any) -> None:
+    *sections, leaf = key.split(".")
+    for section in sections:
+        tree = tree[section]
+    tree[leaf] = value

@@ -1,0 +1,61 @@
+"""A recipe as JSON text, as a tree of plain values and as flat parameters, and back."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields, is_dataclass
+from typing import Any, cast, get_type_hints
+
+from truscore.recipes.config import Recipe
+from truscore.recipes.refusal import InvalidConfig
+
+
+def recipe_to_json(recipe: Recipe) -> str:
+    """Canonical text: equal recipes give equal bytes."""
+    return json.dumps(as_tree(recipe), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def recipe_from_json(source: str | bytes | Mapping[str, Any]) -> Recipe:
+    """The recipe that ``recipe_to_json`` wrote, given as text or already parsed."""
+    tree = source if isinstance(source, Mapping) else json.loads(source)
+    return from_tree(tree)
+
+
+def flat_parameters(recipe: Recipe) -> dict[str, str]:
+    """Every choice as ``section.key`` and text, as experiment trackers list them."""
+    return dict(_flat(as_tree(recipe), ""))
+
+
+def as_tree(recipe: Recipe) -> dict[str, Any]:
+    return asdict(recipe)
+
+
+def from_tree(tree: Mapping[str, Any]) -> Recipe:
+    return cast(Recipe, _build(Recipe, tree, "recipe"))
+
+
+def _build(kind: type[Any], tree: Any, path: str) -> Any:
+    names = {field.name for field in fields(kind)}
+    if not isinstance(tree, Mapping) or set(tree) != names:
+        raise InvalidConfig(path, tree, "an object with exactly the keys " + ", ".join(sorted(names)))
+    hints = get_type_hints(kind)
+    return kind(**{name: _value(hints[name], tree[name], f"{path}.{name}") for name in names})
+
+
+def _value(kind: Any, value: Any, path: str) -> Any:
+    if is_dataclass(kind):
+        return _build(cast(type[Any], kind), value, path)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not kind:
+        raise InvalidConfig(path, value, f"a value of type {kind.__name__}")
+    return value
+
+
+def _flat(tree: Mapping[str, Any], prefix: str) -> list[tuple[str, str]]:
+    pairs: list[tuple[str, str]] = []
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            pairs += _flat(value, f"{prefix}{name}.")
+        else:
+            pairs.append((prefix + name, str(value).lower() if isinstance(value, bool) else str(value)))
+    return pairs

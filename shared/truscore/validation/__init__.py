@@ -1,0 +1,42 @@
+"""Whether a dataset is fit to train on. Knows rules, thresholds and verdicts; knows nothing of stores or events."""
+
+from truscore.validation.catalogue import BY_ID, CATALOGUE, CATALOGUE_DIGEST
+from truscore.validation.expectations import Expectation, expectation_of
+from truscore.validation.findings import Family, Finding, Rule, Severity, Sighting, finding
+from truscore.validation.folder import Listening, validate_folder
+from truscore.validation.order import Order, refusals
+from truscore.validation.policy import Policy
+from truscore.validation.policy_files import InvalidPolicy, check_policies, policy_for, policy_from_toml, read_policy
+from truscore.validation.report import findings_for_event, report_page, report_to_json
+from truscore.validation.verdict import Verdict, judge, rejection, rule_counts
+
+__all__ = [
+    "BY_ID",
+    "CATALOGUE",
+    "CATALOGUE_DIGEST",
+    "Expectation",
+    "Family",
+    "Finding",
+    "InvalidPolicy",
+    "Listening",
+    "Order",
+    "Policy",
+    "Rule",
+    "Severity",
+    "Sighting",
+    "Verdict",
+    "check_policies",
+    "expectation_of",
+    "finding",
+    "findings_for_event",
+    "judge",
+    "policy_for",
+    "policy_from_toml",
+    "read_policy",
+    "refusals",
+    "rejection",
+    "report_page",
+    "report_to_json",
+    "rule_counts",
+    "validate_folder",
+]

@@ -1,0 +1,20 @@
+"""What an option expects of a dataset's classes."""
+
+from dataclasses import dataclass
+
+DUAL_BORDERS = ("outer_border", "graphical_border")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expectation:
+    """Classes an option is about, in their order from label 1; empty where any will do."""
+
+    category: str = ""
+    option: str = ""
+    class_names: tuple[str, ...] = ()
+
+
+def expectation_of(category: str, option: str) -> Expectation:
+    """What this option expects; nothing in particular where it is not listed."""
+    names = DUAL_BORDERS if (category, option) == ("border_detection", "dual_class") else ()
+    return Expectation(category=category, option=option, class_names=names)

@@ -1,0 +1,83 @@
+"""A verdict on a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from truscore.datasets import Limits, Look, Results, read_dataset
+from truscore.validation.expectations import expectation_of
+from truscore.validation.pixels import Pixels, measure_image
+from truscore.validation.policy import Policy
+from truscore.validation.policy_files import policy_for
+from truscore.validation.verdict import Verdict, judge
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listening:
+    """Who hears how far it is. `starting` and `ended` are called with an image's path, in a worker's thread."""
+
+    progress: Callable[[str, int, int], None] | None = None  # stage, images done, images in all
+    starting: Callable[[str], None] | None = None
+    ended: Callable[[str], None] | None = None
+
+
+def validate_folder(
+    path: Path,
+    *,
+    format: str = "",
+    category: str = "",
+    option: str = "",
+    policy: Policy | None = None,
+    class_names: Sequence[str] = (),
+    limits: Limits | None = None,
+    remembered: Path | None = None,
+    remembered_bytes: int = 512 * 2**20,
+    listening: Listening | None = None,
+) -> Verdict:
+    """Read a folder as a dataset and judge it. Raises OSError where the folder itself cannot be read.
+
+    An empty format is recognised. Class names are for formats that carry none; where the order gives none either, the
+    option's own are taken. Without a policy it is the category's. What images measure is remembered in the file
+    `remembered`, for the next time.
+    """
+    policy, limits, listening = policy or policy_for(category), limits or Limits(), listening or Listening()
+    with _results(remembered, remembered_bytes, policy, limits) as results:
+        reading = read_dataset(
+            path,
+            format=format,
+            class_names=class_names,
+            limits=limits,
+            look=Look(
+                measure=partial(_measured, thumbnail_px=policy.thumbnail_px),
+                results=results,
+                starting=listening.starting,
+                ended=listening.ended,
+                progress=partial(listening.progress, "reading") if listening.progress else None,
+            ),
+        )
+    if listening.progress is not None:
+        listening.progress("judging", 0, 0)
+    return judge(reading, expectation=expectation_of(category, option), policy=policy)
+
+
+def _results(
+    path: Path | None, limit_bytes: int, policy: Policy, limits: Limits
+) -> AbstractContextManager[Results | None]:
+    if path is None:
+        return nullcontext()
+    about = f"thumbnail {policy.thumbnail_px}"
+    return Results(
+        path, about=about, limits=limits, limit_bytes=limit_bytes, plain=asdict, whole=lambda plain: Pixels(**plain)
+    )
+
+
+def _measured(_path: str, picture: Image.Image, *, thumbnail_px: int) -> Pixels:
+    return measure_image(picture, thumbnail_px=thumbnail_px)

@@ -1,0 +1,69 @@
+"""The verdict as JSON: what was found, by which rules and thresholds, and what the dataset is made of.
+
+Its shape is published as `docs/dataset-report.schema.json`.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from truscore.validation.catalogue import BY_ID, CATALOGUE, CATALOGUE_DIGEST
+from truscore.validation.findings import Family, Finding, Severity, folded
+from truscore.validation.report.statistics import statistics_of
+from truscore.validation.verdict import Verdict, rule_counts
+
+SCHEMA = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seal:
+    """How the report is vouched for beside its digest: the key that signs it, "" for none."""
+
+    key_id: str = ""
+
+    @property
+    def algorithm(self) -> str:
+        return "ed25519" if self.key_id else "none"
+
+
+def report_to_json(verdict: Verdict, *, about: Mapping[str, Any], seal: Seal | None = None) -> str:
+    """The report; `about` says which dataset and order it is about. Equal verdicts give equal text."""
+    plain = _plain(verdict, about, seal or Seal())
+    return json.dumps(plain, sort_keys=True, ensure_ascii=False, indent=1, allow_nan=False)
+
+
+def _plain(verdict: Verdict, about: Mapping[str, Any], seal: Seal) -> dict[str, Any]:
+    counts = rule_counts(verdict)
+    return {
+        "schema": SCHEMA,
+        "about": dict(about),
+        "accepted": verdict.accepted,
+        "counts": {severity.value: verdict.count(severity) for severity in Severity},
+        "families": _by_family(verdict.findings),
+        "findings": [asdict(found) for found in verdict.findings],
+        "rules": {rule: _explained(rule, count) for rule, count in counts.items()},
+        "rules_checked": len(CATALOGUE),
+        "rules_digest": CATALOGUE_DIGEST,
+        "statistics": statistics_of(verdict.index, verdict.pixels) if verdict.index else None,
+        "policy": asdict(verdict.policy),
+        "policy_digest": verdict.policy.digest,
+        "seal": {"algorithm": seal.algorithm, "key_id": seal.key_id},
+    }
+
+
+def _by_family(findings: Iterable[Finding]) -> dict[str, dict[str, int]]:
+    families = {family.value: dict.fromkeys([severity.value for severity in Severity], 0) for family in Family}
+    for found in findings:
+        families[BY_ID[found.rule].family.value][found.severity.value] += found.count
+    return families
+
+
+def _explained(rule: str, count: int) -> dict[str, Any]:
+    row = BY_ID[rule]
+    return {"count": count, "family": row.family.value, "finds": row.finds, "why": row.why, "mend": row.mend}
+
+
+def findings_for_event(findings: Iterable[Finding], *, per_rule: int = 5, limit: int = 100) -> tuple[Finding, ...]:
+    """What an event can carry: errors first, no rule crowding out another."""
+    return folded(list(findings), per_rule=per_rule, limit=limit)

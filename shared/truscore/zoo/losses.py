@@ -1,0 +1,24 @@
+"""Classification losses of the box head. Legend: R regions, K classes with the background as class 0."""
+
+import torch
+from torch import Tensor, nn
+
+from truscore.recipes.config import LossConfig
+
+
+def classification_loss(logits_RK: Tensor, labels_R: Tensor, config: LossConfig) -> Tensor:
+    """Mean over the regions, in nats."""
+    if config.primary_loss == "focal_loss":
+        focal = config.focal_loss_params
+        return softmax_focal_loss(logits_RK, labels_R, alpha=focal.alpha, gamma=focal.gamma)
+    return nn.functional.cross_entropy(logits_RK, labels_R)
+
+
+def softmax_focal_loss(logits_RK: Tensor, labels_R: Tensor, *, alpha: float, gamma: float) -> Tensor:
+    """Lin et al. 2017, equation 5, over a softmax: ``-alpha_t (1 - p_t)^gamma log p_t``.
+
+    ``alpha`` weighs every real class and ``1 - alpha`` the background.
+    """
+    log_p_R = nn.functional.log_softmax(logits_RK, dim=1).gather(1, labels_R[:, None])[:, 0]
+    alpha_R = torch.where(labels_R > 0, alpha, 1.0 - alpha)
+    return (-alpha_R * (1.0 - log_p_R.exp()).pow(gamma) * log_p_R).mean()

@@ -1,0 +1,74 @@
+"""Weights to start from, taken out of a file and put into a network by name and shape."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+# Old names in torchvision's published detectors, and their names today.
+_RENAMED = (
+    (re.compile(r"^(backbone\.fpn\.(?:inner|layer)_blocks\.\d+)\.(weight|bias)$"), r"\1.0.\2"),
+    (re.compile(r"^(rpn\.head\.conv)\.(weight|bias)$"), r"\1.0.0.\2"),
+)
+_MASK_FCN = re.compile(r"^(roi_heads\.mask_head)\.mask_fcn(\d+)\.(weight|bias)$")
+_LEAST_OF_BODY = 0.5
+
+
+class UnusableWeights(ValueError):
+    """A weights file that doesn't fit the network; the message names the file and how little of it fits."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Loaded:
+    """How many tensors of the network came from the file, out of all it has."""
+
+    matched: int
+    total: int
+
+
+def load_pretrained(model: nn.Module, path: Path) -> Loaded:
+    """Put the file's tensors wherever name and shape agree; heads for other classes keep their random start.
+
+    The file holds a state dict, bare or under ``state_dict``, ``model``; of a whole detector or of its body alone.
+    Raises UnusableWeights when less than half of the body's tensors are found, or its norms' statistics are not.
+    """
+    own = model.state_dict()
+    found = {_today(name): value for name, value in _state_dict(path).items() if isinstance(value, Tensor)}
+    if not any(name.startswith("backbone.") for name in found):
+        found = {f"backbone.body.{name.removeprefix('features.')}": value for name, value in found.items()}
+    fitting = {name: value for name, value in found.items() if name in own and own[name].shape == value.shape}
+    body = [name for name in own if name.startswith("backbone.body.") and not name.endswith("num_batches_tracked")]
+    fits = sum(name in fitting for name in body)
+    if fits < _LEAST_OF_BODY * len(body):
+        raise UnusableWeights(f"{path.name}: fits {fits} of the {len(body)} tensors of the backbone; wrong network?")
+    statistics = [name for name in body if name.endswith("running_mean") and name not in fitting]
+    if statistics:
+        raise UnusableWeights(f"{path.name}: has no {statistics[0]}; weights with batch norms are needed")
+    model.load_state_dict(fitting, strict=False)
+    return Loaded(matched=len(fitting), total=len(own))
+
+
+def _state_dict(path: Path) -> Mapping[str, Any]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, UnpicklingError, RuntimeError, EOFError, KeyError) as error:
+        raise UnusableWeights(f"{path.name}: can't be read as weights: {error}") from error
+    for key in ("state_dict", "model"):
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+    if not isinstance(content, Mapping):
+        raise UnusableWeights(f"{path.name}: holds {type(content).__name__}, not a dictionary of tensors")
+    return {str(name).removeprefix("module."): value for name, value in content.items()}
+
+
+def _today(name: str) -> str:
+    for pattern, replacement in _RENAMED:
+        name = pattern.sub(replacement, name)
+    if mask := _MASK_FCN.match(name):
+        return f"{mask[1]}.{int(mask[2]) - 1}.0.{mask[3]}"
+    return name
