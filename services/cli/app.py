@@ -1,0 +1,74 @@
+"""Wiring of the command line."""
+
+import sys
+from functools import partial
+from pathlib import Path
+
+import typer
+
+from services.cli.commands import catalog, control, data, dead, doctor, runs, submit, suspects, watch
+from services.cli.desk import Addresses, CliError, Code, Desk
+from services.cli.settings import read_settings
+
+HELP = """Train, watch and export TruScore's grading models.
+
+Addresses come from TRUSCORE_… variables, or from .local/stack.env in this folder or one above."""
+EPILOG = "Exit codes: " + " · ".join(f"{code.value} {code.name.lower().replace('_', ' ')}" for code in Code)
+
+app = typer.Typer(
+    name="truscore",
+    help=HELP,
+    epilog=EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (
+    submit.submit,
+    watch.watch,
+    runs.runs,
+    runs.show,
+    control.cancel,
+    control.pause,
+    control.resume,
+    data.synth,
+    data.validate,
+    suspects.suspects,
+    catalog.catalog,
+    doctor.doctor,
+):
+    app.command()(command)
+app.add_typer(dead.commands, name="dead")
+
+
+@app.callback()
+def surroundings(context: typer.Context) -> None:
+    context.obj = Desk(partial(addresses, Path.cwd()))
+
+
+def addresses(start: Path) -> Addresses:
+    settings, where = read_settings(start)
+    return Addresses(
+        amqp_url=settings.amqp_url.get_secret_value(),
+        s3_endpoint=settings.s3_endpoint,
+        s3_access_key=settings.s3_access_key.get_secret_value(),
+        s3_secret_key=settings.s3_secret_key.get_secret_value(),
+        bucket=settings.bucket,
+        monitor=settings.monitor_address,
+        tracker=settings.tracker_address,
+        validator=settings.validator_address,
+        trainer=settings.trainer_address,
+        exporter=settings.exporter_address,
+        mlflow_url=settings.mlflow_url,
+        where=where,
+    )
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point: failures are words on stderr and an exit code."""
+    try:
+        code = app(arguments, standalone_mode=True)
+    except CliError as error:
+        typer.echo(f"truscore: {error}", err=True)
+        code = int(error.code)
+    sys.exit(code)

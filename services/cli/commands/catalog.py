@@ -1,0 +1,27 @@
+"""`truscore catalog`: what can be trained."""
+
+from dataclasses import asdict
+
+import typer
+
+from services.cli.commands.parameters import AsJson
+from services.cli.desk import desk_of, say_json
+
+
+def catalog(context: typer.Context, as_json: AsJson = False) -> None:
+    """List categories, options and architectures."""
+    from truscore.zoo.catalog import ROWS
+
+    if as_json:
+        say_json([{**asdict(row), "available": row.available} for row in ROWS])
+        return
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold")
+    for name in ("category", "option", "architecture", "task", "networks"):
+        table.add_column(name, overflow="fold")
+    for row in ROWS:
+        style = None if row.available else "dim"
+        networks = ", ".join(row.bases) or row.reason
+        table.add_row(row.category, row.option, row.architecture, row.task, networks, style=style)
+    desk_of(context).screen.print(table)

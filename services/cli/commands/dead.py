@@ -1,0 +1,110 @@
+"""`truscore dead`: messages that services gave up on."""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from services.cli.commands.parameters import AsJson
+from services.cli.desk import CliError, Code, desk_of, say_json
+
+if TYPE_CHECKING:
+    from truscore.bus.dead import DeadLetter
+
+T = TypeVar("T")
+Service = Annotated[str, typer.Argument(help='Service that gave up, for example "trainer".')]
+Letters = Annotated[list[str], typer.Argument(metavar="[LETTER]…", help="Letters, as `list` names them.")]
+
+commands = typer.Typer(no_args_is_help=True, help="Messages that services gave up on: look at them, send them home.")
+
+
+@commands.command("list")
+def list_(
+    context: typer.Context,
+    service: Annotated[str, typer.Argument(help="Only this service's; all of them when not given.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Most letters of each service.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """List dead letters, oldest first."""
+    from truscore.bus.dead import list_dead, services
+
+    desk = desk_of(context)
+    amqp_url = desk.need("amqp_url")
+    letters = [
+        letter
+        for name in ([service] if service else services())
+        for letter in _answer(list_dead(amqp_url, name, limit=limit))
+    ]
+    if as_json:
+        say_json([asdict(letter) for letter in letters])
+        return
+    if not letters:
+        desk.screen.print("no dead letters")
+        return
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold")
+    for name in ("letter", "service", "message", "about", "kind", "reason", "at"):
+        table.add_column(name, overflow="fold")
+    for letter in letters:
+        row = (letter.letter_id, letter.service, letter.routing_key, letter.correlation_id, letter.kind)
+        table.add_row(*map(escape, row), escape(letter.reason), letter.at)
+    desk.screen.print(table)
+
+
+@commands.command()
+def show(
+    context: typer.Context,
+    service: Service,
+    letter: Annotated[str, typer.Argument(help="The letter, or its first digits.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show a dead letter whole: reason, exception, trace and content."""
+    from truscore.bus.dead import show_dead
+
+    desk = desk_of(context)
+    found = _answer(show_dead(desk.need("amqp_url"), service, letter))
+    if as_json:
+        say_json(asdict(found))
+        return
+    for name, value in asdict(found).items():
+        desk.screen.print(f"[bold]{name}[/bold]", end="\n" if "\n" in str(value) else "  ")
+        desk.screen.print(str(value), markup=False, highlight=False, soft_wrap=True)
+
+
+@commands.command()
+def replay(
+    context: typer.Context,
+    service: Service,
+    letters: Letters = [],  # noqa: B006
+    everything: Annotated[bool, typer.Option("--all", help="All letters of the service.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put dead letters back into their inboxes, with all their tries before them."""
+    from truscore.bus.dead import replay_dead
+
+    if bool(letters) is everything:
+        raise CliError(Code.USAGE, "name the letters to replay, or give --all; accepted is one of both")
+    desk = desk_of(context)
+    replayed: list[DeadLetter] = _answer(replay_dead(desk.need("amqp_url"), service, letters))
+    if as_json:
+        say_json([asdict(letter) for letter in replayed])
+        return
+    for letter in replayed:
+        desk.screen.print(f"{letter.letter_id} is back in {letter.inbox}", highlight=False)
+    desk.side.print(f"{len(replayed)} replayed", highlight=False)
+
+
+def _answer(question: Coroutine[Any, Any, T]) -> T:
+    from truscore.bus import BusUnavailable, UnknownMessage
+    from truscore.bus.dead import NoSuchLetter
+
+    try:
+        return asyncio.run(question)
+    except (UnknownMessage, NoSuchLetter) as error:
+        raise CliError(Code.NOT_FOUND, str(error)) from error
+    except BusUnavailable as error:
+        raise CliError(Code.UNREACHABLE, str(error)) from error

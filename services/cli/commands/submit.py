@@ -1,0 +1,108 @@
+"""`truscore submit`: a dataset into the store, an order onto the bus."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from services.cli.commands.parameters import AsJson, Category, ClassNames, Format, Option
+from services.cli.commands.watch import Stop, follow
+from services.cli.desk import CliError, Code, Desk, desk_of, say_json
+from services.cli.ordering import dataset_name, read_config, refuse, version_now
+
+S3 = "s3://"
+
+
+def submit(
+    context: typer.Context,
+    source: Annotated[str, typer.Argument(metavar="PATH|s3://…", help="Folder to upload, or where the dataset lies.")],
+    *,
+    category: Category,
+    option: Option,
+    dataset_id: Annotated[str, typer.Option("--id", help="Name of the dataset; from the folder when not given.")] = "",
+    version: Annotated[str, typer.Option(help="Version of the dataset; the time when not given.")] = "",
+    format: Format = "",
+    class_names: ClassNames = [],  # noqa: B006
+    architecture: Annotated[str, typer.Option("--architecture", "-a", help="Default of the option if not given.")] = "",
+    config: Annotated[str, typer.Option(help="Overrides of the recipe: a JSON file, or JSON as such.")] = "",
+    export: Annotated[
+        list[str], typer.Option("--export", "-e", help="Artefact to make; repeat it. Default: onnx.")
+    ] = [],  # noqa: B006
+    validation_only: Annotated[bool, typer.Option("--validation-only", help="Stop after the verdict.")] = False,
+    request_id: Annotated[str, typer.Option(help="Tells apart orders that are otherwise equal.")] = "",
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Watch what becomes of it; end as `watch` does.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Upload a dataset (where a folder is given) and order its validation, training and export."""
+    from truscore.validation import Order
+
+    desk = desk_of(context)
+    named, numbered = dataset_id or dataset_name(source), version or version_now(datetime.now(UTC))
+    order = Order(
+        dataset_id=named,
+        version=numbered,
+        uri=_address(desk, source, named, numbered),
+        format=format,
+        category=category,
+        option=option,
+        architecture=architecture,
+        overrides=read_config(config),
+        export_formats=export,
+        request_id=request_id,
+        validation_only=validation_only,
+        class_names=class_names,
+    )
+    refuse(order)
+    amqp_url = desk.need("amqp_url")
+    if not source.startswith(S3):
+        _upload(desk, Path(source), order.uri)
+    from services.cli.handlers.saying import announce
+
+    asked_at = datetime.now(UTC)
+    event_id = announce(amqp_url, order)
+    reference = f"{named}/{numbered}"
+    if as_json:
+        say_json({"event_id": event_id, "reference": reference, **asdict(order)})
+    else:
+        desk.screen.print(f"ordered [bold]{reference}[/bold] at {order.uri}", highlight=False, soft_wrap=True)
+    if watch:
+        follow(desk, reference, as_json=as_json, stop=Stop(since=asked_at))
+    elif not as_json:
+        desk.side.print(f"watch it with: truscore watch {reference}", highlight=False)
+
+
+def _address(desk: Desk, source: str, dataset_id: str, version: str) -> str:
+    if source.startswith(S3):
+        return source if source.endswith("/") else source + "/"
+    if not Path(source).is_dir():
+        raise CliError(Code.USAGE, f"{source!r} is no folder; accepted: a folder, or an address s3://bucket/prefix/")
+    return f"s3://{desk.addresses.bucket}/datasets/{dataset_id}/{version}/"
+
+
+def _upload(desk: Desk, folder: Path, uri: str) -> None:
+    from services.cli.storing import store_explained
+    from services.cli.upload import upload
+
+    with store_explained(), _progress(desk) as progress:
+        upload(desk.store(), folder, uri, progress=progress)
+
+
+@contextmanager
+def _progress(desk: Desk) -> Iterator[Callable[[int, int], None]]:
+    """A bar where a person sees it, silence where a machine reads."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("uploading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=desk.side, transient=True) as bar:
+        task = bar.add_task("upload")
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,128 @@
+"""What every command works at: addresses, and the two voices, one for results and one for people."""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, is_dataclass
+from datetime import datetime
+from enum import IntEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from truscore.storage import S3Store
+
+
+# A pipe has no width: wide enough for tables to keep their lines.
+PIPED_WIDTH = 200
+
+
+class Code(IntEnum):
+    """How the command ends; shown by `truscore --help`."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    UNREACHABLE = 3
+    NOT_FOUND = 4
+    REJECTED = 5
+    CANCELLED = 6
+    TIMED_OUT = 7
+    INTERRUPTED = 130
+
+
+class CliError(Exception):
+    """Ends the command with words on stderr: the thing, the value, and what is accepted or can be done."""
+
+    def __init__(self, code: Code, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Addresses:
+    """Where the system answers; empty where not known. `where` says in words what was looked at."""
+
+    amqp_url: str
+    s3_endpoint: str
+    s3_access_key: str
+    s3_secret_key: str
+    bucket: str
+    monitor: str
+    tracker: str
+    validator: str
+    trainer: str
+    exporter: str
+    mlflow_url: str
+    where: str
+
+
+VARIABLES = {
+    "amqp_url": "TRUSCORE_AMQP_URL",
+    "s3_endpoint": "TRUSCORE_S3_ENDPOINT",
+    "s3_access_key": "TRUSCORE_S3_ACCESS_KEY",
+    "s3_secret_key": "TRUSCORE_S3_SECRET_KEY",
+    "monitor": "TRUSCORE_MONITOR_ADDRESS",
+    "tracker": "TRUSCORE_TRACKER_ADDRESS",
+}
+
+
+class Desk:
+    """Addresses are read when they are first needed, so that what needs none works anywhere."""
+
+    def __init__(self, read: Callable[[], Addresses]) -> None:
+        self._read = read
+
+    @cached_property
+    def addresses(self) -> Addresses:
+        return self._read()
+
+    def need(self, name: str) -> str:
+        """The address; CliError where it is not set."""
+        value: str = getattr(self.addresses, name)
+        if not value:
+            raise CliError(
+                Code.USAGE,
+                f"{VARIABLES[name]} is not set in {self.addresses.where}: set it, or start a stack with `make up`",
+            )
+        return value
+
+    def store(self) -> "S3Store":
+        from truscore.storage import S3Store
+
+        return S3Store(self.need("s3_endpoint"), self.need("s3_access_key"), self.need("s3_secret_key"))
+
+    @cached_property
+    def screen(self) -> "Console":
+        """For results that a person reads."""
+        from rich.console import Console
+
+        return Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
+
+    @cached_property
+    def side(self) -> "Console":
+        """For progress and remarks; never mixed into results."""
+        from rich.console import Console
+
+        return Console(stderr=True)
+
+
+def say_json(value: Any) -> None:
+    """One line of JSON on stdout."""
+    typer.echo(json.dumps(value, default=_plain, ensure_ascii=False, allow_nan=False))
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def desk_of(context: typer.Context) -> Desk:
+    desk: Desk = context.find_object(Desk) or context.obj
+    return desk

@@ -1,0 +1,149 @@
+"""The monitor's answers as plain values, and the questions they answer."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import NoReturn
+
+import grpc
+from google.protobuf.timestamp_pb2 import Timestamp
+from truscore.api.v1 import monitor_pb2, monitor_pb2_grpc
+from truscore.events.v1 import telemetry_pb2, training_pb2
+
+from services.cli.desk import CliError, Code
+from services.cli.runs import Artifact, Epoch, Found, RunView, finite
+
+TIMEOUT_S = 15.0
+STATE_PREFIX = "RUN_STATE_"
+
+
+class Monitor:
+    """Reads of runs; CliError where the monitor is away or knows no such run."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._channel = grpc.insecure_channel(address)
+        self._stub = monitor_pb2_grpc.MonitorServiceStub(self._channel)
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def list(self, *, dataset_id: str = "", state: str = "", limit: int = 100) -> tuple[RunView, ...]:
+        """Newest first."""
+        request = monitor_pb2.ListRunsRequest(dataset_id=dataset_id, page_size=limit)
+        if state:
+            request.state = _state(state)
+        with self._explained():
+            return tuple(view_of(run) for run in self._stub.ListRuns(request, timeout=TIMEOUT_S).runs)
+
+    def get(self, reference: str) -> RunView:
+        with self._explained():
+            return view_of(self._stub.GetRun(monitor_pb2.GetRunRequest(run_id=reference), timeout=TIMEOUT_S).run)
+
+    def watch(self, reference: str, *, timeout_s: float | None) -> Iterator[RunView]:
+        """Now and at each change until it ended."""
+        with self._explained():
+            request = monitor_pb2.WatchRunRequest(run_id=reference)
+            for response in self._stub.WatchRun(request, timeout=timeout_s):
+                yield view_of(response.run)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except grpc.RpcError as error:
+            _explain(error, self._address)
+
+
+def _explain(error: grpc.RpcError, address: str) -> NoReturn:
+    status, details = error.code(), error.details()
+    codes = {
+        grpc.StatusCode.NOT_FOUND: Code.NOT_FOUND,
+        grpc.StatusCode.INVALID_ARGUMENT: Code.USAGE,
+        grpc.StatusCode.DEADLINE_EXCEEDED: Code.TIMED_OUT,
+    }
+    code = codes.get(status, Code.UNREACHABLE)
+    message = f"the monitor at {address} does not answer: {details}" if code is Code.UNREACHABLE else str(details)
+    raise CliError(code, message) from error
+
+
+def states() -> tuple[str, ...]:
+    """Every state a run may be in, as it is shown."""
+    return tuple(name.removeprefix(STATE_PREFIX) for name in monitor_pb2.RunState.keys()[1:])
+
+
+def _state(name: str) -> monitor_pb2.RunState.ValueType:
+    if name.upper() not in states():
+        raise CliError(Code.USAGE, f"--state {name!r}; accepted: {', '.join(states()).lower()}")
+    return monitor_pb2.RunState.Value(STATE_PREFIX + name.upper())
+
+
+def view_of(run: monitor_pb2.Run) -> RunView:
+    hardware = run.hardware if run.HasField("hardware") else telemetry_pb2.HardwareSampled()
+    return RunView(
+        run_id=run.run_id,
+        state=monitor_pb2.RunState.Name(run.state).removeprefix(STATE_PREFIX),
+        dataset_id=run.dataset_id,
+        dataset_version=run.dataset_version,
+        category=run.category,
+        option=run.option,
+        architecture=run.architecture,
+        attempt=run.attempt,
+        epoch=run.epoch,
+        total_epochs=run.total_epochs,
+        step=run.step,
+        total_steps=run.total_steps,
+        images_per_second=run.images_per_second,
+        eta_s=run.eta_s,
+        started_at=_moment(run.started_at) if run.HasField("started_at") else None,
+        updated_at=_moment(run.updated_at) if run.HasField("updated_at") else None,
+        best_epoch=run.best_epoch,
+        best_metrics=dict(run.best_metrics),
+        message=run.message,
+        host=run.host,
+        device=run.device,
+        cpu_percent=hardware.cpu_percent if hardware.host else None,
+        gpu_percent=max((gpu.utilization_percent for gpu in hardware.gpus), default=None),
+        memory_used_bytes=hardware.process_memory_bytes,
+        losses=tuple(point.loss for point in run.curve),
+        epochs=tuple(_epoch(epoch) for epoch in run.epochs),
+        findings=tuple(
+            Found(rule=each.rule, severity=each.severity, message=each.message, location=each.location)
+            for each in run.findings
+        ),
+        alerts=tuple(alert.message for alert in run.alerts),
+        model_id=run.model.model_id,
+        package_uri=run.model.package_uri,
+        artifacts=_artifacts(run),
+    )
+
+
+def _epoch(epoch: training_pb2.EpochCompleted) -> Epoch:
+    return Epoch(
+        epoch=epoch.epoch,
+        train_loss=finite(epoch.train_loss),
+        val_loss=finite(epoch.val_loss),
+        learning_rate=epoch.learning_rate,
+        metrics=dict(epoch.metrics),
+        duration_s=epoch.duration_s,
+        is_best=epoch.is_best,
+    )
+
+
+def _artifacts(run: monitor_pb2.Run) -> tuple[Artifact, ...]:
+    return tuple(
+        Artifact(
+            format=each.format,
+            uri=each.uri,
+            sha256=each.sha256,
+            size_bytes=each.size_bytes,
+            parity_passed=each.parity.passed,
+            latency_ms_p50=each.benchmark.latency_ms_p50,
+            eager_latency_ms_p50=each.benchmark.eager_latency_ms_p50,
+        )
+        for each in run.model.artifacts
+    )
+
+
+def _moment(stamp: Timestamp) -> datetime:
+    return stamp.ToDatetime(tzinfo=UTC)

@@ -1,0 +1,111 @@
+"""Runs as they are shown. Pure."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.cli.desk import Code
+
+ENDS: Mapping[str, Code] = {
+    "EXPORTED": Code.DONE,
+    "VALIDATED": Code.DONE,
+    "FAILED": Code.FAILED,
+    "REJECTED": Code.REJECTED,
+    "CANCELLED": Code.CANCELLED,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Epoch:
+    """One epoch; `val_loss` is None where it was not validated."""
+
+    epoch: int
+    train_loss: float | None
+    val_loss: float | None
+    learning_rate: float
+    metrics: Mapping[str, float]
+    duration_s: float
+    is_best: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Artifact:
+    """A file of the exported model."""
+
+    format: str
+    uri: str
+    sha256: str
+    size_bytes: int
+    parity_passed: bool
+    latency_ms_p50: float
+    eager_latency_ms_p50: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """One thing that was found in a dataset that was rejected."""
+
+    rule: str
+    severity: str
+    message: str
+    location: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunView:
+    """A run, or the order it will come of. `state` is a RunState without its prefix."""
+
+    run_id: str
+    state: str
+    dataset_id: str
+    dataset_version: str
+    category: str
+    option: str
+    architecture: str
+    attempt: int
+    epoch: int
+    total_epochs: int
+    step: int
+    total_steps: int
+    images_per_second: float
+    eta_s: float
+    started_at: datetime | None
+    updated_at: datetime | None
+    best_epoch: int
+    best_metrics: Mapping[str, float]
+    message: str
+    host: str
+    device: str
+    cpu_percent: float | None
+    gpu_percent: float | None
+    memory_used_bytes: int
+    losses: tuple[float, ...]
+    epochs: tuple[Epoch, ...]
+    findings: tuple[Found, ...]
+    alerts: tuple[str, ...]
+    model_id: str
+    package_uri: str
+    artifacts: tuple[Artifact, ...]
+
+    @property
+    def end(self) -> Code | None:
+        """How a command that waited for this run ends; None while it goes on."""
+        return ENDS.get(self.state)
+
+    @property
+    def known(self) -> bool:
+        return self.state != "UNSPECIFIED"
+
+
+def finite(value: float) -> float | None:
+    """None for what JSON cannot say."""
+    return value if math.isfinite(value) else None
+
+
+def duration_text(seconds: float) -> str:
+    """ "1 h 02 min", "3 min 20 s" or "45 s"."""
+    whole = max(0, round(seconds))
+    if whole >= 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{whole} s"

@@ -1,0 +1,154 @@
+"""Runs as pictures and lines on a terminal."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from math import isfinite
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from services.cli.curves import sparkline
+from services.cli.runs import RunView, duration_text
+
+COLOURS = {
+    "EXPORTED": "green",
+    "VALIDATED": "green",
+    "FAILED": "red",
+    "REJECTED": "red",
+    "CANCELLED": "yellow",
+    "PAUSED": "yellow",
+}
+LEADING_METRICS = ("box_AP50", "box_AP", "mask_AP50", "mask_AP")
+CURVES_SHOWN = 6
+LABEL_WIDTH = 34
+
+
+def line(run: RunView) -> str:
+    """One line, as plain as a log's."""
+    parts = [run.run_id, state_text(run)]
+    if run.total_epochs:
+        parts.append(f"epoch {run.epoch}/{run.total_epochs}")
+    if run.epochs and (last := run.epochs[-1]).train_loss is not None:
+        parts.append(f"loss {last.train_loss:.4f}")
+    parts += [f"best {name} {run.best_metrics[name]:.4f}" for name in leading(run)[:1]]
+    if run.eta_s and run.end is None:
+        parts.append(f"{duration_text(run.eta_s)} to go")
+    if run.end is not None and run.message:
+        parts.append(escape(run.message))
+    parts += [f"{artifact.format} {artifact.uri}" for artifact in run.artifacts]
+    return "  ".join(parts)
+
+
+def state_text(run: RunView) -> str:
+    word = run.state.lower() if run.known else "not heard of yet"
+    colour = COLOURS.get(run.state)
+    return f"[{colour}]{word}[/{colour}]" if colour else word
+
+
+def leading(run: RunView) -> list[str]:
+    """Names of the best metrics, those that tell most first."""
+    first = [name for name in LEADING_METRICS if name in run.best_metrics]
+    return first + sorted(set(run.best_metrics) - set(first))
+
+
+def picture(run: RunView, *, width: int) -> RenderableType:
+    """The run as a panel: where it stands, how far it is, its curves, its machine, its end."""
+    parts: list[RenderableType] = [_facts(run)]
+    if run.total_steps and run.end is None:
+        parts.append(_bar(run))
+    parts += [_curves(run, width), *_end(run)]
+    parts += [Text(f"alert: {alert}", style="yellow") for alert in run.alerts]
+    return Panel(Group(*parts), title=f"{escape(run.run_id)} · {state_text(run)}", title_align="left")
+
+
+def _facts(run: RunView) -> Table:
+    table = Table.grid(padding=(0, 2))
+    model = "/".join(part for part in (run.category, run.option, run.architecture) if part)
+    table.add_row("dataset", escape(f"{run.dataset_id}/{run.dataset_version}"), "model", escape(model))
+    if run.total_epochs:
+        pace = f"{run.images_per_second:.1f} images/s" if run.images_per_second else ""
+        to_go = duration_text(run.eta_s) + " to go" if run.eta_s and run.end is None else ""
+        table.add_row("epoch", f"{run.epoch} of {run.total_epochs}", "pace", "  ".join(filter(None, (pace, to_go))))
+    if run.host:
+        load = f"{run.device} on {run.host}"
+        table.add_row("attempt", str(run.attempt), "machine", escape(load + _load(run)))
+    return table
+
+
+def _load(run: RunView) -> str:
+    parts = [f"cpu {run.cpu_percent:.0f} %"] if run.cpu_percent is not None else []
+    parts += [f"gpu {run.gpu_percent:.0f} %"] if run.gpu_percent is not None else []
+    parts += [f"{run.memory_used_bytes / 1e9:.1f} GB"] if run.memory_used_bytes else []
+    return "".join(f", {part}" for part in parts)
+
+
+def _bar(run: RunView) -> RenderableType:
+    table = Table.grid(padding=(0, 2), expand=True)
+    table.add_column(ratio=1)
+    table.add_row(ProgressBar(total=run.total_steps, completed=run.step), f"step {run.step} of {run.total_steps}")
+    return table
+
+
+def _curves(run: RunView, width: int) -> Table:
+    table = Table.grid(padding=(0, 2))
+    room = max(8, width - LABEL_WIDTH)
+    nan = float("nan")
+    curves: list[tuple[str, Sequence[float]]] = [
+        ("loss, steps", run.losses),
+        ("loss, validation", [nan if epoch.val_loss is None else epoch.val_loss for epoch in run.epochs]),
+        ("learning rate", [epoch.learning_rate for epoch in run.epochs]),
+    ]
+    for name in leading(run)[:CURVES_SHOWN]:
+        curves.append((name, [epoch.metrics.get(name, nan) for epoch in run.epochs]))
+    for name, values in curves:
+        known = [value for value in values if isfinite(value)]
+        if len(known) > 1:
+            table.add_row(name, Text(sparkline(values, width=room), style="cyan"), f"{known[-1]:.4g}")
+    return table
+
+
+def _end(run: RunView) -> list[RenderableType]:
+    parts: list[RenderableType] = []
+    if run.best_metrics:
+        best = "  ".join(f"{name} {run.best_metrics[name]:.4f}" for name in leading(run)[:4])
+        parts.append(Text(f"best, epoch {run.best_epoch}: {best}", style="bold"))
+    if run.message:
+        parts.append(Text(run.message, style=COLOURS.get(run.state, "")))
+    parts += [Text(f"{found.severity}: {found.rule}: {found.message} {found.location}") for found in run.findings]
+    for artifact in run.artifacts:
+        parity = "equal to the checkpoint" if artifact.parity_passed else "differs from the checkpoint"
+        parts.append(
+            Text(
+                f"{artifact.format}: {artifact.uri}\n  {artifact.size_bytes / 1e6:.1f} MB, {parity}, "
+                f"{artifact.latency_ms_p50:.0f} ms an image (eager {artifact.eager_latency_ms_p50:.0f} ms), "
+                f"sha256 {artifact.sha256}"
+            )
+        )
+    return parts
+
+
+def table_of(runs: Sequence[RunView]) -> Table:
+    """Runs as rows, newest first."""
+    table = Table(box=None, header_style="bold")
+    for name in ("run", "state", "dataset", "model", "epoch", "best", "heard of"):
+        table.add_column(name, overflow="fold")
+    for run in runs:
+        names = leading(run)
+        table.add_row(
+            escape(run.run_id),
+            state_text(run),
+            escape(f"{run.dataset_id}/{run.dataset_version}"),
+            escape(f"{run.option}/{run.architecture}".strip("/")),
+            f"{run.epoch}/{run.total_epochs}" if run.total_epochs else "",
+            f"{names[0]} {run.best_metrics[names[0]]:.3f}" if names else "",
+            moment_text(run.updated_at),
+        )
+    return table
+
+
+def moment_text(moment: datetime | None) -> str:
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else ""

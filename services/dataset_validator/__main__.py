@@ -1,0 +1,3 @@
+from services.dataset_validator.app import main
+
+main()

@@ -1,0 +1,82 @@
+"""Wiring of the dataset validator."""
+
+import asyncio
+import sys
+from functools import partial
+
+from truscore.bus import RetryPolicy, canary, connect, hear, serve, speaker
+from truscore.datasets import cores
+from truscore.events.v1.dataset_pb2 import DatasetReady
+from truscore.storage import S3Store
+from truscore.telemetry import HardwareSampler, configure_logging, serve_grpc, serve_metrics, tracing
+from truscore.validation import check_policies
+from truscore.validation.sealing import Signer
+
+from services.dataset_validator.handlers import on_dataset_ready, working
+from services.dataset_validator.settings import Settings
+from services.dataset_validator.shelf import Shelf
+from services.dataset_validator.validator import Bounds, Validator
+from services.dataset_validator.workroom import cleared
+
+SERVICE = "dataset-validator"
+
+
+def create_validator(settings: Settings) -> Validator:
+    """The validator on the settings' store and work folder."""
+    store = S3Store(
+        settings.s3_endpoint, settings.s3_access_key.get_secret_value(), settings.s3_secret_key.get_secret_value()
+    )
+    key = settings.validator_signing_key
+    if settings.validator_policies is not None:
+        check_policies(settings.validator_policies)
+    return Validator(
+        store=store,
+        shelf=Shelf(store=store, bucket=settings.bucket, signer=Signer(key.get_secret_value()) if key else None),
+        remembered=settings.validator_workdir / "results.sqlite" if settings.validator_results_bytes else None,
+        workdir=cleared(settings.validator_workdir),
+        policies=settings.validator_policies,
+        bounds=Bounds(
+            most_objects=settings.validator_max_objects,
+            most_bytes=settings.validator_max_bytes,
+            memory_bytes=settings.validator_memory_bytes,
+            timeout_s=settings.validator_timeout_s,
+            readers=settings.validator_readers or cores(),
+            results_bytes=settings.validator_results_bytes,
+        ),
+    )
+
+
+async def run(settings: Settings) -> int:
+    """Serve until told to stop; returns the exit code."""
+    configure_logging(SERVICE, level=settings.log_level, json=settings.log_json)
+    broker = connect(settings.amqp_url.get_secret_value(), service=SERVICE)
+    say, validator, draining = speaker(broker, service=SERVICE), create_validator(settings), asyncio.Event()
+    sampler = HardwareSampler(SERVICE, validator.workdir)
+    handler = on_dataset_ready(
+        validator=validator,
+        speaker=say,
+        working=partial(working, say, sampler.sample, every_s=settings.validator_sample_s),
+        draining=draining,
+        progress_every_s=settings.validator_progress_s,
+    )
+    policy = RetryPolicy(delays_s=settings.validator_retry_delays_s)
+    hear(broker, DatasetReady, handler, service=SERVICE, prefetch=settings.validator_slots, policy=policy)
+    alive = canary(broker, service=SERVICE).alive
+    return await serve(
+        broker,
+        before=[
+            tracing(SERVICE, settings.otlp_endpoint),
+            serve_grpc(settings.validator_host, settings.validator_grpc_port, servicers=[], alive=alive),
+            serve_metrics(settings.validator_host, settings.validator_metrics_port),
+        ],
+        drain=partial(_end, draining),
+    )
+
+
+async def _end(draining: asyncio.Event) -> None:
+    draining.set()
+
+
+def main() -> None:
+    """Entry point of the process."""
+    sys.exit(asyncio.run(run(Settings())))

@@ -1,0 +1,132 @@
+"""Reads one dataset in a process of its own, so that a crashing or greedy image library takes nothing down with it.
+
+`python -m services.dataset_validator.child JOB` reads the job file and writes `outcome.json`, and where the dataset was
+read `report.json`, `report.html` and `index.json`, beside it. How far it is it tells on standard output. It ends when
+its standard input does: nobody waits for it any more.
+"""
+
+import faulthandler
+import json
+import os
+import resource
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO
+
+from services.dataset_validator.job import (
+    INDEX,
+    OUTCOME,
+    PAGE,
+    REPORT,
+    SEEN,
+    Job,
+    Outcome,
+    job_from_json,
+    outcome_to_json,
+)
+
+TOLD_EVERY_S = 0.5
+
+
+def main(arguments: list[str]) -> int:
+    """Read and judge; the exit code is 0 whatever the verdict."""
+    faulthandler.enable()
+    path = Path(arguments[0])
+    job = job_from_json(path.read_text())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _load_libraries()
+    _confine(job.memory_bytes)
+    try:
+        outcome = _judge(job, path.parent)
+    except MemoryError:
+        outcome = Outcome(out_of_memory=True)
+    (path.parent / OUTCOME).write_text(outcome_to_json(outcome))
+    return 0
+
+
+def _end_with_parent() -> None:
+    os.read(0, 1)  # not through sys.stdin: a thread that holds its lock aborts the interpreter at its end
+    os._exit(1)
+
+
+def _load_libraries() -> None:
+    # Before the bound: a library that cannot be mapped fails in a hundred ways, an array in one.
+    import numpy as np
+    from PIL import Image
+
+    Image.fromarray(np.zeros((1, 1), dtype=np.uint8)).close()
+    Image.init()
+
+
+def _confine(memory_bytes: int) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _judge(job: Job, folder: Path) -> Outcome:
+    from truscore.datasets import Limits, index_to_json
+    from truscore.validation import Listening, Severity, findings_for_event, validate_folder
+    from truscore.validation.report import Seal, report_page, report_to_json
+
+    tell = _Teller().tell
+    with (folder / SEEN).open("w") as seen:
+        verdict = validate_folder(
+            Path(job.folder),
+            format=job.format,
+            category=job.category,
+            option=job.option,
+            policy=job.policy,
+            class_names=job.class_names,
+            limits=Limits(workers=job.workers),
+            remembered=Path(job.remembered) if job.remembered else None,
+            remembered_bytes=job.results_bytes,
+            listening=Listening(progress=tell, starting=_noting(seen, "+"), ended=_noting(seen, "-")),
+        )
+        tell("reporting", 0, 0)
+        report = report_to_json(verdict, about=job.about, seal=Seal(key_id=job.key_id))
+        (folder / REPORT).write_text(report)
+        (folder / PAGE).write_text(report_page(report, verdict, root=Path(job.folder)))
+    index = verdict.index
+    if index is not None:
+        (folder / INDEX).write_text(index_to_json(index))
+    return Outcome(
+        findings=findings_for_event(verdict.findings),
+        error_count=verdict.count(Severity.ERROR),
+        warning_count=verdict.count(Severity.WARNING),
+        dataset_digest=index.digest if index else "",
+        format=index.format if index else "",
+        image_count=len(index.images) if index else 0,
+        annotation_count=index.annotation_count if index else 0,
+        class_names=index.class_names if index else (),
+    )
+
+
+def _noting(seen: TextIO, sign: str) -> Callable[[str], None]:
+    def note(path: str) -> None:
+        # One write of a line: several threads note at once.
+        seen.write(f"{sign}{path}\n")
+        seen.flush()
+
+    return note
+
+
+class _Teller:
+    """Tells on standard output how far it is, a line of JSON each time, and no more often than somebody would look."""
+
+    def __init__(self) -> None:
+        self._stage, self._told_at = "", 0.0
+
+    def tell(self, stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if stage == self._stage and done < total and now - self._told_at < TOLD_EVERY_S:
+            return
+        self._stage, self._told_at = stage, now
+        sys.stdout.write(json.dumps([stage, done, total]) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,247 @@
+"""DatasetReady in, DatasetValidated or DatasetRejected out."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import asdict
+from typing import Any
+
+from google.protobuf.message import Message
+from google.protobuf.unknown_fields import UnknownFieldSet
+from truscore.bus import BusUnavailable, Envelope, HandBack, Speaker
+from truscore.events.v1.dataset_pb2 import DatasetProgress, DatasetReady, DatasetRejected, DatasetValidated, ReportSeal
+from truscore.events.v1.dataset_pb2 import Finding as FindingMessage
+from truscore.events.v1.telemetry_pb2 import GpuSample, HardwareSampled
+from truscore.events.v1.training_pb2 import ObjectRef
+from truscore.storage import Stored
+from truscore.telemetry import HardwareReading
+from truscore.validation import Finding, Order, findings_for_event
+
+from services.dataset_validator import counters
+from services.dataset_validator.judged import Judged
+from services.dataset_validator.progress import Pace, Progress, Told
+from services.dataset_validator.validator import Validator, sequence_of
+
+log = logging.getLogger(__name__)
+
+Working = Callable[[str], AbstractAsyncContextManager[None]]
+MOST_ECHOED = 200
+
+
+def on_dataset_ready(
+    *,
+    validator: Validator,
+    speaker: Speaker,
+    working: Working,
+    draining: asyncio.Event,
+    progress_every_s: float = 2.0,
+    clock: Callable[[], float] = time.monotonic,
+) -> Callable[[DatasetReady, Envelope], Awaitable[None]]:
+    """The handler. While it works, `working` is entered; when the service drains, the order is handed back."""
+
+    async def handle(ready: DatasetReady, envelope: Envelope) -> None:
+        subject = f"{ready.dataset_id[:MOST_ECHOED]}/{ready.version[:MOST_ECHOED]}"
+        async with working(subject), telling(speaker, ready, Pace(every_s=progress_every_s, clock=clock)) as tell:
+            judged = await _unless(draining, validator.judge(order_of(ready), tell))
+        counters.count(judged)
+        log.info(
+            "%s is %s: %d errors, %d warnings",
+            subject,
+            "accepted" if judged.accepted else "rejected",
+            judged.error_count,
+            judged.warning_count,
+        )
+        sequence = sequence_of(judged, ready.SerializeToString(deterministic=True))
+        await speaker.say(answer(ready, judged), subject=subject, sequence=sequence, cause=envelope)
+
+    return handle
+
+
+async def _unless(ending: asyncio.Event, work: Awaitable[Judged]) -> Judged:
+    task, end = asyncio.ensure_future(work), asyncio.ensure_future(ending.wait())
+    try:
+        await asyncio.wait((task, end), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        raise HandBack
+    finally:
+        end.cancel()
+        task.cancel()
+        await asyncio.gather(task, end, return_exceptions=True)
+
+
+def order_of(ready: DatasetReady) -> Order:
+    """The order as plain values."""
+    return Order(
+        dataset_id=ready.dataset_id,
+        version=ready.version,
+        uri=ready.uri,
+        format=ready.format,
+        category=ready.category,
+        option=ready.option,
+        architecture=ready.training.architecture,
+        overrides=overrides_of(ready.training.config),
+        export_formats=tuple(ready.export_formats),
+        request_id=ready.request_id,
+        validation_only=ready.validation_only,
+        class_names=tuple(ready.class_names),
+    )
+
+
+def overrides_of(config: Message) -> dict[str, Any]:
+    """What the configuration sets, as nested plain values; fields of a newer contract keep their number as name."""
+    plain: dict[str, Any] = {
+        field.name: overrides_of(value) if field.message_type else value for field, value in config.ListFields()
+    }
+    unknown = UnknownFieldSet(config)
+    newer = [unknown[place] for place in range(len(unknown))]
+    return plain | {f"#{field.field_number}": field.data for field in newer}
+
+
+def answer(ready: DatasetReady, judged: Judged) -> DatasetValidated | DatasetRejected:
+    """The event that answers the order."""
+    return _validated(ready, judged) if judged.accepted else _rejected(ready, judged)
+
+
+def _validated(ready: DatasetReady, judged: Judged) -> DatasetValidated:
+    return DatasetValidated(
+        dataset_id=ready.dataset_id,
+        version=ready.version,
+        uri=ready.uri,
+        format=judged.format,
+        category=ready.category,
+        option=ready.option,
+        training=ready.training if ready.HasField("training") else None,
+        export_formats=ready.export_formats,
+        request_id=ready.request_id,
+        validation_only=ready.validation_only,
+        dataset_digest=judged.dataset_digest,
+        index=_reference(judged.index),
+        report=_reference(judged.report),
+        report_page=_reference(judged.page),
+        report_seal=_seal(judged),
+        image_count=judged.image_count,
+        annotation_count=judged.annotation_count,
+        class_names=judged.class_names,
+        warning_count=judged.warning_count,
+        duration_s=judged.duration_s,
+    )
+
+
+def _rejected(ready: DatasetReady, judged: Judged) -> DatasetRejected:
+    return DatasetRejected(
+        dataset_id=ready.dataset_id[:MOST_ECHOED],
+        version=ready.version[:MOST_ECHOED],
+        findings=[_message(found) for found in findings_for_event(judged.findings)],
+        report=_reference(judged.report),
+        report_page=_reference(judged.page),
+        report_seal=_seal(judged),
+        uri=ready.uri[:2048],
+        request_id=ready.request_id[:MOST_ECHOED],
+        error_count=judged.error_count,
+        duration_s=judged.duration_s,
+    )
+
+
+def _message(found: Finding) -> FindingMessage:
+    return FindingMessage(
+        rule=found.rule,
+        severity=found.severity.value,
+        message=found.message,
+        location=found.location,
+        count=found.count,
+    )
+
+
+def _seal(judged: Judged) -> ReportSeal | None:
+    if judged.report is None:
+        return None
+    algorithm = "ed25519" if judged.key_id else "none"
+    return ReportSeal(algorithm=algorithm, key_id=judged.key_id, signature=judged.signature)
+
+
+def _reference(stored: Stored | None) -> ObjectRef | None:
+    if stored is None:
+        return None
+    return ObjectRef(uri=stored.uri, sha256=stored.sha256, size_bytes=stored.size_bytes)
+
+
+@asynccontextmanager
+async def telling(speaker: Speaker, ready: DatasetReady, pace: Pace) -> AsyncIterator[Callable[[Progress], None]]:
+    """Gives what hears of progress; it is said in the background, only the newest where the broker is slow."""
+    newest: list[Told] = []
+    news = asyncio.Event()
+
+    def tell(progress: Progress) -> None:
+        if (told := pace.told(progress)) is not None:
+            newest[:] = [told]
+            news.set()
+
+    saying = asyncio.create_task(_say_progress(speaker, ready, newest, news))
+    try:
+        yield tell
+    finally:
+        saying.cancel()
+        await asyncio.gather(saying, return_exceptions=True)
+
+
+async def _say_progress(speaker: Speaker, ready: DatasetReady, newest: list[Told], news: asyncio.Event) -> None:
+    while True:
+        await news.wait()
+        news.clear()
+        event = dataset_progress(ready, newest[0])
+        subject = f"{event.dataset_id}/{event.version}"
+        sequence = f"{event.request_id} {event.stage} {event.images_done} {event.elapsed_s}"
+        try:
+            await speaker.say(event, subject=subject, sequence=sequence)
+        except BusUnavailable as error:
+            log.warning("progress was not said: %s", error)
+
+
+def dataset_progress(ready: DatasetReady, told: Told) -> DatasetProgress:
+    """How far it is, as an event."""
+    return DatasetProgress(
+        dataset_id=ready.dataset_id[:MOST_ECHOED],
+        version=ready.version[:MOST_ECHOED],
+        request_id=ready.request_id[:MOST_ECHOED],
+        stage=told.progress.stage,
+        images_done=told.progress.done,
+        images_total=told.progress.total,
+        elapsed_s=told.elapsed_s,
+        eta_s=told.eta_s,
+    )
+
+
+@asynccontextmanager
+async def working(
+    speaker: Speaker, sample: Callable[[], HardwareReading], subject: str, *, every_s: float
+) -> AsyncIterator[None]:
+    """While inside, say every `every_s` seconds what the machine is doing, the first time after as long."""
+    beating = asyncio.create_task(_beat(speaker, sample, subject, every_s))
+    try:
+        yield
+    finally:
+        beating.cancel()
+        await asyncio.gather(beating, return_exceptions=True)
+
+
+async def _beat(speaker: Speaker, sample: Callable[[], HardwareReading], subject: str, every_s: float) -> None:
+    while True:
+        await asyncio.sleep(every_s)
+        reading = await asyncio.to_thread(sample)
+        sequence = f"{reading.host} {reading.sampled_at.isoformat()}"
+        try:
+            await speaker.say(hardware_sampled(reading), subject=subject, sequence=sequence)
+        except BusUnavailable as error:
+            log.warning("a hardware sample was not said: %s", error)
+
+
+def hardware_sampled(reading: HardwareReading) -> HardwareSampled:
+    """The reading as an event."""
+    plain = asdict(reading)
+    moment, gpus = plain.pop("sampled_at"), plain.pop("gpus")
+    event = HardwareSampled(**plain, gpus=[GpuSample(**gpu) for gpu in gpus])
+    event.sampled_at.FromDatetime(moment)
+    return event

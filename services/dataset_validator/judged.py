@@ -1,0 +1,86 @@
+"""A verdict as it is kept and said: what was found, and where index and report lie."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from truscore.storage import Stored
+from truscore.validation import CATALOGUE_DIGEST, Finding, Order, Policy, Severity
+
+SCHEMA = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judged:
+    """The answer to an order about one unchanging content."""
+
+    key: str
+    findings: tuple[Finding, ...]
+    error_count: int
+    warning_count: int
+    report: Stored | None = None
+    index: Stored | None = None
+    page: Stored | None = None
+    key_id: str = ""  # of the key that signed the report; empty for none
+    signature: str = ""
+    dataset_digest: str = ""
+    format: str = ""
+    image_count: int = 0
+    annotation_count: int = 0
+    class_names: tuple[str, ...] = field(default=())
+    duration_s: float = 0.0  # that reaching the verdict took
+
+    @property
+    def accepted(self) -> bool:
+        return self.index is not None and self.error_count == 0
+
+
+def verdict_key(order: Order, *, listing_digest: str, policy: Policy, bounds: str = "", key_id: str = "") -> str:
+    """Equal for equal content judged by equal rules within equal bounds; hexadecimal."""
+    parts = {
+        "listing": listing_digest,
+        "uri": order.uri,
+        "format": order.format,
+        "category": order.category,
+        "option": order.option,
+        "class_names": list(order.class_names),
+        "policy": policy.digest,
+        "bounds": bounds,
+        "key": key_id,
+        "rules": CATALOGUE_DIGEST,
+        "schema": SCHEMA,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def refused(findings: Sequence[Finding], *, key: str) -> Judged:
+    """The answer to an order of which nothing was read."""
+    errors = sum(found.count for found in findings if found.severity is Severity.ERROR)
+    warnings = sum(found.count for found in findings if found.severity is Severity.WARNING)
+    return Judged(key=key, findings=tuple(findings), error_count=errors, warning_count=warnings)
+
+
+def judged_to_json(judged: Judged) -> str:
+    """As it is kept in the store."""
+    return json.dumps({"schema": SCHEMA, **asdict(judged)}, sort_keys=True, ensure_ascii=False, indent=1)
+
+
+def judged_from_json(text: str | bytes) -> Judged | None:
+    """What was kept; None where it is of another time or shape, so that it is judged anew."""
+    try:
+        plain: dict[str, Any] = json.loads(text)
+        if plain.pop("schema") != SCHEMA:
+            return None
+        for name in ("report", "index", "page"):
+            plain[name] = Stored(**plain[name]) if plain[name] else None
+        plain["findings"] = tuple(_finding(row) for row in plain["findings"])
+        plain["class_names"] = tuple(plain["class_names"])
+        return Judged(**plain)
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _finding(row: dict[str, Any]) -> Finding:
+    return Finding(**{**row, "severity": Severity(row["severity"])})

@@ -1,0 +1,57 @@
+"""Wiring of the experiment tracker: the log onto the ledger, the ledger onto gRPC."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from functools import partial
+
+from truscore.bus import canary, connect, replay_log, serve
+from truscore.telemetry import configure_logging, serve_grpc, serve_metrics, tracing
+
+from services.experiment_tracker.handlers import Listening, Reads
+from services.experiment_tracker.ledger import Ledger, MlflowLedger
+from services.experiment_tracker.place import end_of_log, read_on, turning_back
+from services.experiment_tracker.settings import Settings, tell_mlflow
+
+SERVICE = "experiment-tracker"
+
+
+async def run(settings: Settings, ledger: Ledger, stop: asyncio.Event | None = None) -> int:
+    """Serve until told to stop; returns the exit code. Where the log is another one, begins again at its beginning."""
+    ending = stop or asyncio.Event()
+    if await _serve(settings, ledger, ending, from_place=True):
+        ending.clear()
+        await _serve(settings, ledger, ending, from_place=False)
+    return 0
+
+
+async def _serve(settings: Settings, ledger: Ledger, ending: asyncio.Event, *, from_place: bool) -> bool:
+    """One turn; whether the log was another one than the ledger's place is in."""
+    amqp_url = settings.amqp_url.get_secret_value()
+    broker, find_end = connect(amqp_url, service=SERVICE), partial(end_of_log, amqp_url, SERVICE)
+    listening = Listening(ledger, clock=time.monotonic, keep_every_s=settings.tracker_place_every_s)
+    reader = replay_log(broker, listening, service=SERVICE)
+    alive, host = canary(broker, service=SERVICE).alive, settings.tracker_host
+    await serve(
+        broker,
+        before=[
+            tracing(SERVICE, settings.otlp_endpoint),
+            serve_grpc(host, settings.tracker_grpc_port, servicers=[Reads(ledger).add_to], alive=alive),
+            serve_metrics(host, settings.tracker_metrics_port),
+            *([read_on(ledger, reader, listening, find_end=find_end, ending=ending)] if from_place else []),
+        ],
+        on_start=[turning_back(reader, listening, ending)],
+        drain=listening.keep_place,
+        stop=ending,
+    )
+    return listening.other_log.is_set()
+
+
+def main() -> None:
+    """Entry point of the process."""
+    settings = Settings()
+    configure_logging(SERVICE, level=settings.log_level, json=settings.log_json)
+    tell_mlflow(settings.tracker_mlflow_timeout_s)
+    sys.exit(asyncio.run(run(settings, MlflowLedger(settings.mlflow_url))))

@@ -1,0 +1,125 @@
+"""What is put on record, as plain values. Field names are the contract's; times are seconds since 1970 (UTC)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reference:
+    """An object in the store, with what proves it; both empty where there is none."""
+
+    uri: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Started:
+    run_id: str
+    dataset_id: str
+    dataset_version: str
+    dataset_digest: str
+    category: str
+    option: str
+    architecture: str
+    config: Reference
+    attempt: int
+    total_epochs: int
+    host: str
+    device: str
+    world_size: int
+    git_commit: str
+    parameters: Mapping[str, str]
+    seed: int
+    started_at: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EpochDone:
+    run_id: str
+    epoch: int
+    train_loss: float
+    val_loss: float
+    learning_rate: float
+    metrics: Mapping[str, float]
+    duration_s: float
+    images_per_second: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Completed:
+    run_id: str
+    dataset_id: str
+    dataset_version: str
+    dataset_digest: str
+    category: str
+    option: str
+    architecture: str
+    best_checkpoint: Reference
+    config: Reference
+    dataset_index: Reference
+    split: Reference
+    report_uri: str
+    metrics: Mapping[str, float]
+    epochs: int
+    best_epoch: int
+    weights_sha256: str
+    attempts: int
+    duration_s: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failed:
+    run_id: str
+    code: str
+    message: str
+    dataset_id: str
+    dataset_version: str
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cancelled:
+    run_id: str
+    reason: str
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Paused:
+    run_id: str
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Artifact:
+    format: str
+    uri: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exported:
+    run_id: str
+    model_id: str
+    version: str
+    dataset_id: str
+    dataset_version: str
+    category: str
+    option: str
+    architecture: str
+    artifacts: tuple[Artifact, ...]
+    package_uri: str
+    package_sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExportFailed:
+    run_id: str
+    format: str
+    code: str
+    message: str
+
+
+Fact = Started | EpochDone | Completed | Failed | Cancelled | Paused | Exported | ExportFailed

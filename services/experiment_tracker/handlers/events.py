@@ -1,0 +1,131 @@
+"""Events in: what each message puts on record."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from truscore.bus import Envelope, Poison
+from truscore.events.v1 import model_pb2, training_pb2
+
+from services.experiment_tracker import facts
+from services.experiment_tracker.figures import FAILURES, OFFSET, RECORDED, REFUSED
+from services.experiment_tracker.ledger import Ledger, LedgerError, LedgerUnavailable, Refused
+from services.experiment_tracker.record import Mark
+from services.experiment_tracker.recorder import Recorder
+
+log = logging.getLogger(__name__)
+
+MAX_NAMES = 500
+MAX_PARTS = 50
+MAX_TIME_S = 253_402_300_799  # the end of the year 9999, the last moment that a Timestamp may name
+RUN_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+# A fact has the fields of its message that are put on record, under the same names.
+PLAIN: Mapping[type[Message], type[Any]] = {
+    training_pb2.TrainingStarted: facts.Started,
+    training_pb2.EpochCompleted: facts.EpochDone,
+    training_pb2.TrainingCompleted: facts.Completed,
+    training_pb2.TrainingFailed: facts.Failed,
+    training_pb2.TrainingCancelled: facts.Cancelled,
+    training_pb2.TrainingPaused: facts.Paused,
+    model_pb2.ModelExported: facts.Exported,
+    model_pb2.ExportFailed: facts.ExportFailed,
+}
+PARTS: Mapping[type[Message], type[Any]] = {
+    training_pb2.ObjectRef: facts.Reference,
+    model_pb2.Artifact: facts.Artifact,
+}
+
+
+def fact_of(message: Message) -> facts.Fact | None:
+    """What the message puts on record; None where that is nothing. Poison where its run can't be named."""
+    kind = PLAIN.get(type(message))
+    run_id = getattr(message, "run_id", "")
+    # An order refused before it became a run has no id, and nothing to keep.
+    if kind is None or not run_id:
+        return None
+    if not RUN_ID.fullmatch(run_id):
+        raise Poison(f"run_id {run_id[:200]!r} is not accepted: 1 to 128 letters, digits, '.', '_' and '-'")
+    return _plain(message, kind)  # type: ignore[no-any-return]
+
+
+def _plain(message: Message, kind: type[Any]) -> Any:
+    return kind(**{field.name: _value(getattr(message, field.name)) for field in fields(kind)})
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, Timestamp):
+        return min(max(value.seconds, 0), MAX_TIME_S) + min(max(value.nanos, 0), 999_999_999) / 1e9
+    if isinstance(value, str | int | float):
+        return value
+    if isinstance(value, Message):
+        return _plain(value, PARTS[type(value)])
+    if isinstance(value, Mapping):
+        return dict(sorted(value.items())[:MAX_NAMES])
+    return tuple(_value(part) for part in value[:MAX_PARTS])
+
+
+class Listening:
+    """Hears the log onto the record, and remembers there how far it got."""
+
+    def __init__(self, ledger: Ledger, *, clock: Callable[[], float], keep_every_s: float) -> None:
+        self._ledger = ledger
+        self._recorder = Recorder(ledger)
+        self._clock, self._keep_every_s = clock, keep_every_s
+        self._expected: Mark | None = None
+        self._place: Mark | None = None
+        self._kept_at = clock()
+        self.other_log = asyncio.Event()
+
+    def expect(self, place: Mark) -> None:
+        """The log is read from here on: the event that was read last comes again first."""
+        self._expected = place
+
+    def miss_expected(self) -> None:
+        """To be called at the end of the log: by then the expected event came, or this is another log."""
+        if self._expected is not None:
+            log.warning("the event log is not the one that was read up to %s: reading all of it", self._expected)
+            self.other_log.set()
+
+    async def __call__(self, message: Message, envelope: Envelope, offset: int) -> None:
+        mark = Mark(offset=offset, event_id=envelope.event_id)
+        if self._expected not in (None, mark):
+            self.miss_expected()
+        self._expected = None
+        if self.other_log.is_set():
+            return
+        fact = fact_of(message)
+        if fact is not None:
+            await self._record(fact, envelope)
+        self._place = mark
+        OFFSET.set(offset)
+        if self._clock() - self._kept_at >= self._keep_every_s:
+            await self.keep_place()
+
+    async def keep_place(self) -> None:
+        """Note how far the log is on record. What can't be noted is heard again: harmless, only slower."""
+        self._kept_at = self._clock()
+        if self._place is None or self.other_log.is_set():
+            return
+        try:
+            await asyncio.to_thread(self._ledger.keep_place, self._place)
+        except LedgerError as error:
+            log.warning("place in the event log not kept: %s", error)
+
+    async def _record(self, fact: facts.Fact, envelope: Envelope) -> None:
+        try:
+            await asyncio.to_thread(self._recorder.record, fact, envelope.time.timestamp())
+        except Refused as error:
+            REFUSED.labels(envelope.type).inc()
+            raise Poison(str(error)) from error
+        except LedgerUnavailable:
+            FAILURES.inc()
+            raise
+        RECORDED.labels(envelope.type).inc()

@@ -1,0 +1,43 @@
+"""What every ledger can do."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from services.experiment_tracker.record import History, Known, Mark, Opening, Recorded, Writes
+
+
+class Ledger(Protocol):
+    """Synchronous; each call raises LedgerUnavailable where it may succeed later, Refused where it never will."""
+
+    def find(self, run_id: str) -> Known | None:
+        """What is on record of the run."""
+        ...
+
+    def open(self, opening: Opening) -> Known:
+        """Put a run on record. Opening it twice makes two records: find it first."""
+        ...
+
+    def write(self, known: Known, writes: Writes) -> Known:
+        """Write all of it; returns what is held then. After a failure part of it may be there: find it again."""
+        ...
+
+    def page(self, *, experiment_name: str, size: int, token: str) -> tuple[list[Recorded], str]:
+        """Records, newest first, of one experiment or all; and the token of the next page, empty at the end."""
+        ...
+
+    def get(self, run_id: str) -> Recorded | None:
+        """The record of the run."""
+        ...
+
+    def history(self, record: Recorded) -> History:
+        """Every metric of the record as (epoch, value), by name."""
+        ...
+
+    def place(self) -> Mark | None:
+        """How far the event log is on record."""
+        ...
+
+    def keep_place(self, mark: Mark) -> None:
+        """Remember how far the event log is on record."""
+        ...

@@ -1,0 +1,30 @@
+"""Puts facts on record, each once, however often they are heard."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from services.experiment_tracker.facts import Fact
+from services.experiment_tracker.ledger import Ledger
+from services.experiment_tracker.plan import opening_of, writes_for
+from services.experiment_tracker.record import Known
+
+REMEMBERED_RUNS = 16
+
+
+class Recorder:
+    """Remembers what the ledger holds of the last few runs, and asks it again after every failure."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._known: OrderedDict[str, Known] = OrderedDict()
+
+    def record(self, fact: Fact, at: float) -> None:
+        """Write what is still to be written. LedgerUnavailable, Refused; calling it again after either is harmless."""
+        known = self._known.pop(fact.run_id, None) or self._ledger.find(fact.run_id)
+        known = known or self._ledger.open(opening_of(fact, at))
+        if writes := writes_for(fact, known, at):
+            known = self._ledger.write(known, writes)
+        self._known[fact.run_id] = known
+        if len(self._known) > REMEMBERED_RUNS:
+            self._known.popitem(last=False)

@@ -1,0 +1,37 @@
+"""What the environment may set."""
+
+import os
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings of the experiment tracker, each from TRUSCORE_<NAME>."""
+
+    model_config = SettingsConfigDict(env_prefix="TRUSCORE_", extra="ignore")
+
+    amqp_url: SecretStr = Field(description="Address of the broker, amqp://user:password@host:port/vhost")
+    mlflow_url: str = Field(description="Address of the MLflow server, http://host:port")
+    log_level: str = Field("INFO", description="Least level that is logged")
+    log_json: bool = Field(True, description="Whether logs are JSON lines")
+    otlp_endpoint: str = Field("", description="OpenTelemetry collector (OTLP over gRPC); empty for none")
+
+    tracker_host: str = Field("127.0.0.1", description="Address that the tracker's ports are bound to")
+    tracker_grpc_port: int = Field(0, description="Port of the tracker's gRPC service; 0 for any free one")
+    tracker_metrics_port: int = Field(0, description="Port of the tracker's Prometheus page; 0 for any free one")
+    tracker_mlflow_timeout_s: int = Field(20, ge=1, description="Longest time that one request to MLflow may take")
+    tracker_place_every_s: float = Field(
+        5, gt=0, description="Seconds between two notes in MLflow of how far the event log is on record"
+    )
+
+
+def tell_mlflow(timeout_s: int) -> None:
+    """What mlflow reads from the environment, to be said before it is imported; what is set already stays.
+
+    It would otherwise retry for minutes, print to standard output, and report its use to its makers.
+    """
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(timeout_s))
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

@@ -1,0 +1,6 @@
+"""`python -m services.exporter` runs the service until it is told to stop."""
+
+from services.exporter.app import main
+
+if __name__ == "__main__":
+    main()

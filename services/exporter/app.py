@@ -1,0 +1,73 @@
+"""Wiring of the exporter."""
+
+import asyncio
+import sys
+from functools import partial
+
+from truscore.bus import RetryPolicy, canary, connect, hear, serve, speaker
+from truscore.events.v1.training_pb2 import TrainingCompleted
+from truscore.storage import S3Store
+from truscore.telemetry import HardwareSampler, configure_logging, serve_grpc, serve_metrics, tracing
+
+from services.exporter.child_process import Bounds, run_child
+from services.exporter.exporting import Effort, Exporter
+from services.exporter.handlers import on_training_completed, working
+from services.exporter.settings import Settings
+from services.exporter.shelf import Shelf
+from services.exporter.workroom import cleared
+
+SERVICE = "exporter"
+
+
+def create_exporter(settings: Settings) -> Exporter:
+    """The exporter on the settings' store and work folder."""
+    store = S3Store(
+        settings.s3_endpoint, settings.s3_access_key.get_secret_value(), settings.s3_secret_key.get_secret_value()
+    )
+    workdir = cleared(settings.exporter_workdir)
+    bounds = Bounds(time_limit_s=settings.exporter_timeout_s, memory_limit_bytes=settings.exporter_memory_bytes)
+    return Exporter(
+        store=store,
+        shelf=Shelf(store, bucket=settings.bucket),
+        run_child=partial(run_child, bounds=bounds),
+        workdir=workdir,
+        effort=Effort(
+            parity_pictures=settings.exporter_parity_images, benchmark_rounds=settings.exporter_benchmark_rounds
+        ),
+    )
+
+
+async def run(settings: Settings) -> int:
+    """Serve until told to stop; returns the exit code."""
+    configure_logging(SERVICE, level=settings.log_level, json=settings.log_json)
+    broker = connect(settings.amqp_url.get_secret_value(), service=SERVICE)
+    say, exporter, draining = speaker(broker, service=SERVICE), create_exporter(settings), asyncio.Event()
+    sampler = HardwareSampler(SERVICE, exporter.workdir)
+    handler = on_training_completed(
+        export=exporter.export,
+        address=exporter.shelf.address,
+        speaker=say,
+        working=partial(working, say, sampler.sample, every_s=settings.exporter_sample_s),
+        draining=draining,
+    )
+    policy = RetryPolicy(delays_s=settings.exporter_retry_delays_s)
+    hear(broker, TrainingCompleted, handler, service=SERVICE, prefetch=1, policy=policy)
+    alive = canary(broker, service=SERVICE).alive
+    return await serve(
+        broker,
+        before=[
+            tracing(SERVICE, settings.otlp_endpoint),
+            serve_grpc(settings.exporter_host, settings.exporter_grpc_port, servicers=[], alive=alive),
+            serve_metrics(settings.exporter_host, settings.exporter_metrics_port),
+        ],
+        drain=partial(_end, draining),
+    )
+
+
+async def _end(draining: asyncio.Event) -> None:
+    draining.set()
+
+
+def main() -> None:
+    """Entry point of the process."""
+    sys.exit(asyncio.run(run(Settings())))

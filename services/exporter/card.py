@@ -1,0 +1,96 @@
+"""The model card: what a person reads before trusting a model with a card's grade."""
+
+from collections.abc import Iterable, Mapping
+
+from services.exporter.release import Artifact, Release, Tensor
+
+
+def model_card(release: Release) -> str:
+    parts = [
+        f"# {release.model_id}, version {release.version}\n",
+        _provenance(release),
+        "## Quality on the validation split\n",
+        _metrics(release.metrics),
+        *(_artifact(artifact) for artifact in release.artifacts),
+        _refusals(release),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _provenance(release: Release) -> str:
+    rows = {
+        "Category": release.category,
+        "Option": release.option,
+        "Architecture": release.architecture,
+        "Dataset": f"{release.dataset_id}, version {release.dataset_version}",
+        "Training run": release.run_id,
+        "Checkpoint (SHA-256)": f"`{release.checkpoint_sha256}`",
+    }
+    return _table(("", ""), rows.items())
+
+
+def _metrics(metrics: Mapping[str, float]) -> str:
+    if not metrics:
+        return "No metric was reported with this run.\n"
+    return _table(("metric", "value"), ((name, f"{metrics[name]:.4f}") for name in sorted(metrics)))
+
+
+def _artifact(artifact: Artifact) -> str:
+    return "\n".join(
+        (
+            f"## {artifact.file_name} ({artifact.format})\n",
+            f"{artifact.size_bytes:,} bytes, SHA-256 `{artifact.sha256}`\n",
+            "### Input and output\n",
+            _table(
+                ("tensor", "type", "shape", "meaning"),
+                (_tensor_row(tensor) for tensor in artifact.signature.inputs + artifact.signature.outputs),
+            ),
+            f"Class names, label 1 first: {', '.join(artifact.signature.class_names) or 'none'}\n",
+            "### Parity with the checkpoint\n",
+            _parity(artifact),
+            "### Latency\n",
+            _latency(artifact),
+        )
+    )
+
+
+def _tensor_row(tensor: Tensor) -> tuple[str, ...]:
+    return f"`{tensor.name}`", tensor.dtype, f"[{', '.join(tensor.shape)}]", tensor.meaning
+
+
+def _parity(artifact: Artifact) -> str:
+    parity = artifact.parity
+    rows = (
+        (name, f"{parity.max_abs_difference[name]:.3g}", f"{parity.tolerance[name]:.3g}")
+        for name in sorted(parity.max_abs_difference)
+    )
+    words = (
+        f"{'Passed' if parity.passed else 'Failed'} on {parity.images} images of the validation split: "
+        f"{parity.matched:.1%} of {parity.detections} detections matched one to one.\n"
+    )
+    return words + "\n" + _table(("output", "largest difference", "accepted"), rows)
+
+
+def _latency(artifact: Artifact) -> str:
+    benchmark = artifact.benchmark
+    return (
+        f"{benchmark.latency_ms_p50:.1f} ms median, {benchmark.latency_ms_p95:.1f} ms at the 95th percentile "
+        f"(checkpoint, eager: {benchmark.eager_latency_ms_p50:.1f} ms median) over {benchmark.images} images "
+        f"on {benchmark.device}.\n"
+    )
+
+
+def _refusals(release: Release) -> str:
+    if not release.refusals:
+        return ""
+    rows = ((refusal.format, refusal.code, refusal.message) for refusal in release.refusals)
+    return "## Formats that could not be made\n\n" + _table(("format", "code", "reason"), rows)
+
+
+def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [header, tuple("---" for _ in header), *rows]
+    return "".join("| " + " | ".join(_cell(cell) for cell in line) + " |\n" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())

@@ -1,0 +1,113 @@
+"""How near two sets of detections are, and how near is near enough.
+
+Both sides compute the same network in float32, in another order of additions: a few units in the last place, grown by
+its depth. The tolerances are some hundred times what is seen on real pictures and far below what a grade depends on.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.exporter.child.detections import Detections, overlap
+from services.exporter.release import Parity
+
+TOLERANCE = {
+    # Pixels of the input picture.
+    "boxes": 0.25,
+    # From 0 to 1.
+    "scores": 0.001,
+    # Probability, averaged over where either mask is: pasting rounds boxes to whole pixels, so a box at a rounding
+    # point may move a mask by one pixel, which single pixels on its outline show and its area does not.
+    "masks": 0.02,
+}
+MATCHED_AT_LEAST = 0.99
+SAME_THING_OVERLAP = 0.9
+_MASK_FLOOR = 0.01
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comparison:
+    """Of one picture: pairs that belong together, detections that count, and the largest differences of a pair."""
+
+    matched: int
+    expected: int
+    differences: dict[str, float]
+
+
+def compare(reference: Detections, candidate: Detections) -> Comparison:
+    pairs = match(reference, candidate)
+    return Comparison(
+        matched=len(pairs),
+        expected=len(pairs) + _unexcused(reference, candidate, pairs),
+        differences=_differences(reference, candidate, pairs),
+    )
+
+
+def judge(comparisons: Iterable[Comparison]) -> Parity:
+    """The verdict over all pictures; nothing found on either side is agreement."""
+    compared = tuple(comparisons)
+    expected = sum(each.expected for each in compared)
+    matched = sum(each.matched for each in compared) / expected if expected else 1.0
+    worst = {name: max((each.differences[name] for each in compared), default=0.0) for name in TOLERANCE}
+    near = all(worst[name] <= accepted for name, accepted in TOLERANCE.items())
+    return Parity(
+        passed=bool(compared) and near and matched >= MATCHED_AT_LEAST,
+        images=len(compared),
+        detections=expected,
+        matched=matched,
+        max_abs_difference=worst,
+        tolerance=dict(TOLERANCE),
+    )
+
+
+def match(reference: Detections, candidate: Detections) -> tuple[tuple[int, int], ...]:
+    """Pairs (reference, candidate) of one label, one to one, the best overlapping first."""
+    if not len(reference) or not len(candidate):
+        return ()
+    overlap_NM = overlap(reference.boxes_N4, candidate.boxes_N4)
+    overlap_NM[reference.labels_N[:, None] != candidate.labels_N[None]] = 0
+    # Boxes that coincide are told apart by score.
+    score_gap_NM = np.abs(reference.scores_N[:, None] - candidate.scores_N[None])
+    free_N, free_M = np.ones(len(reference), bool), np.ones(len(candidate), bool)
+    pairs = []
+    for flat in np.lexsort((score_gap_NM.ravel(), -overlap_NM.round(4).ravel())):
+        n, m = divmod(int(flat), len(candidate))
+        if overlap_NM[n, m] < SAME_THING_OVERLAP:
+            break
+        if free_N[n] and free_M[m]:
+            free_N[n] = free_M[m] = False
+            pairs.append((n, m))
+    return tuple(pairs)
+
+
+def _unexcused(reference: Detections, candidate: Detections, pairs: tuple[tuple[int, int], ...]) -> int:
+    """Detections without a partner, save those at the cut: a score at the threshold may fall to either side of it."""
+    lone = np.concatenate(
+        (
+            np.delete(reference.scores_N, [n for n, _ in pairs]),
+            np.delete(candidate.scores_N, [m for _, m in pairs]),
+        )
+    )
+    if not lone.size:
+        return 0
+    cut = min(float(side.scores_N.min()) for side in (reference, candidate) if len(side))
+    return int((lone > cut + TOLERANCE["scores"]).sum()) or int(not pairs)
+
+
+def _differences(reference: Detections, candidate: Detections, pairs: tuple[tuple[int, int], ...]) -> dict[str, float]:
+    worst = dict.fromkeys(TOLERANCE, 0.0)
+    for n, m in pairs:
+        found = {
+            "boxes": float(np.abs(reference.boxes_N4[n] - candidate.boxes_N4[m]).max()),
+            "scores": float(abs(reference.scores_N[n] - candidate.scores_N[m])),
+            "masks": _mask_difference(reference.masks_NHW[n], candidate.masks_NHW[m]),
+        }
+        worst = {name: max(worst[name], found[name]) for name in worst}
+    return worst
+
+
+def _mask_difference(a_HW: NDArray[np.float32], b_HW: NDArray[np.float32]) -> float:
+    where_HW = (a_HW > _MASK_FLOOR) | (b_HW > _MASK_FLOOR)
+    return float(np.abs(a_HW[where_HW] - b_HW[where_HW]).mean()) if where_HW.any() else 0.0

@@ -1,0 +1,103 @@
+"""From a completed run to a release: look, fetch, make, keep. Says nothing; that is the handler's."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from truscore.storage import Store
+
+from services.exporter.formats import choose_formats
+from services.exporter.inputs import Inputs, Unexportable, fetch_inputs
+from services.exporter.order import ExportOrder, Outcome
+from services.exporter.release import Refusal, Release
+from services.exporter.shelf import Shelf
+from services.exporter.task import Result, Task
+
+RunChild = Callable[[Task, Path], Awaitable[Result]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Effort:
+    """How much proof an artefact gets."""
+
+    parity_pictures: int
+    benchmark_rounds: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exporter:
+    """Makes each release once: what was kept before is answered again from its manifest."""
+
+    store: Store
+    shelf: Shelf
+    run_child: RunChild
+    workdir: Path
+    effort: Effort
+    clock: Callable[[], float] = time.monotonic
+
+    async def export(self, order: ExportOrder) -> Outcome:
+        accepted, refused = choose_formats(order.formats)
+        if not accepted:
+            return Outcome(release=None, refusals=refused)
+        if release := await asyncio.to_thread(self.shelf.find, order):
+            return Outcome(release=release, refusals=release.refusals)
+        with TemporaryDirectory(prefix=f"{order.run_id}-", dir=self.workdir, ignore_cleanup_errors=True) as scratch:
+            try:
+                return await self._make(order, accepted, refused, Path(scratch))
+            except Unexportable as error:
+                why = tuple(Refusal(format=name, code=error.code, message=error.message) for name in accepted)
+                return Outcome(release=None, refusals=refused + why)
+
+    async def _make(
+        self, order: ExportOrder, accepted: tuple[str, ...], refused: tuple[Refusal, ...], folder: Path
+    ) -> Outcome:
+        began_s = self.clock()
+        inputs = await asyncio.to_thread(fetch_inputs, self.store, order, folder, pictures=self.effort.parity_pictures)
+        result = await self.run_child(self._task(order, accepted, inputs, folder), folder)
+        refusals = refused + result.refusals
+        if not result.artifacts:
+            return Outcome(release=None, refusals=refusals)
+        # Another exporter may have been given the same message meanwhile: what it announced stays as announced.
+        release = await asyncio.to_thread(self.shelf.find, order)
+        if release is None:
+            made = _release(order, result, refusals, duration_s=self.clock() - began_s)
+            release = await asyncio.to_thread(self.shelf.keep, made, folder)
+        return Outcome(release=release, refusals=release.refusals)
+
+    def _task(self, order: ExportOrder, formats: tuple[str, ...], inputs: Inputs, folder: Path) -> Task:
+        return Task(
+            checkpoint=str(inputs.checkpoint),
+            formats=formats,
+            pictures=tuple(map(str, inputs.pictures)),
+            benchmark_rounds=self.effort.benchmark_rounds,
+            output_folder=str(folder),
+            provenance={
+                "model_id": order.model_id,
+                "version": order.version,
+                "run_id": order.run_id,
+                "dataset_id": order.dataset_id,
+                "dataset_version": order.dataset_version,
+                "checkpoint_sha256": order.checkpoint.sha256,
+            },
+        )
+
+
+def _release(order: ExportOrder, result: Result, refusals: tuple[Refusal, ...], *, duration_s: float) -> Release:
+    return Release(
+        model_id=order.model_id,
+        version=order.version,
+        run_id=order.run_id,
+        checkpoint_sha256=order.checkpoint.sha256,
+        dataset_id=order.dataset_id,
+        dataset_version=order.dataset_version,
+        category=order.category,
+        option=order.option,
+        architecture=order.architecture,
+        metrics=order.metrics,
+        artifacts=result.artifacts,
+        refusals=refusals,
+        duration_s=duration_s,
+    )

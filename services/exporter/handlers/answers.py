@@ -1,0 +1,86 @@
+"""Outcomes as events."""
+
+from collections.abc import Callable
+
+from truscore.events.v1 import model_pb2
+
+from services.exporter.order import ExportOrder
+from services.exporter.release import Artifact, Benchmark, Parity, Refusal, Release, Signature, Tensor
+
+# Model, version and file name to "s3://bucket/key".
+Address = Callable[[str, str, str], str]
+
+PACKAGE = "package.tar"
+
+
+def exported(release: Release, address: Address) -> model_pb2.ModelExported:
+    place = release.model_id, release.version
+    return model_pb2.ModelExported(
+        model_id=release.model_id,
+        version=release.version,
+        run_id=release.run_id,
+        dataset_id=release.dataset_id,
+        dataset_version=release.dataset_version,
+        artifacts=[_artifact(each, address(*place, each.file_name)) for each in release.artifacts],
+        package_uri=address(*place, PACKAGE),
+        category=release.category,
+        option=release.option,
+        architecture=release.architecture,
+        metrics=release.metrics,
+        package_sha256=release.package_sha256,
+        duration_s=release.duration_s,
+    )
+
+
+def failed(order: ExportOrder, refusal: Refusal) -> model_pb2.ExportFailed:
+    return model_pb2.ExportFailed(
+        run_id=order.run_id,
+        format=refusal.format,
+        code=refusal.code,
+        message=refusal.message,
+        model_id=order.model_id,
+    )
+
+
+def _artifact(artifact: Artifact, uri: str) -> model_pb2.Artifact:
+    return model_pb2.Artifact(
+        format=artifact.format,
+        uri=uri,
+        sha256=artifact.sha256,
+        size_bytes=artifact.size_bytes,
+        parity=_parity(artifact.parity),
+        benchmark=_benchmark(artifact.benchmark),
+        signature=_signature(artifact.signature),
+    )
+
+
+def _parity(parity: Parity) -> model_pb2.Parity:
+    return model_pb2.Parity(
+        passed=parity.passed,
+        images=parity.images,
+        max_abs_difference=parity.max_abs_difference,
+        tolerance=parity.tolerance,
+        matched=parity.matched,
+    )
+
+
+def _benchmark(benchmark: Benchmark) -> model_pb2.Benchmark:
+    return model_pb2.Benchmark(
+        device=benchmark.device,
+        latency_ms_p50=benchmark.latency_ms_p50,
+        latency_ms_p95=benchmark.latency_ms_p95,
+        eager_latency_ms_p50=benchmark.eager_latency_ms_p50,
+        images=benchmark.images,
+    )
+
+
+def _signature(signature: Signature) -> model_pb2.ModelSignature:
+    return model_pb2.ModelSignature(
+        inputs=[_tensor(tensor) for tensor in signature.inputs],
+        outputs=[_tensor(tensor) for tensor in signature.outputs],
+        class_names=signature.class_names,
+    )
+
+
+def _tensor(tensor: Tensor) -> model_pb2.TensorSpec:
+    return model_pb2.TensorSpec(name=tensor.name, dtype=tensor.dtype, shape=tensor.shape, meaning=tensor.meaning)

@@ -1,0 +1,89 @@
+"""What was made of a checkpoint: the artefacts with their proofs, as they are recorded and announced."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tensor:
+    """A tensor at the edge of a model; `shape` holds lengths or the names of dimensions that vary."""
+
+    name: str
+    dtype: str
+    shape: tuple[str, ...]
+    meaning: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Signature:
+    """What goes in and what comes out; label n is `class_names[n - 1]`."""
+
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    class_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parity:
+    """How near an artefact is to the checkpoint, by output, in the output's own unit."""
+
+    passed: bool
+    images: int
+    detections: int
+    matched: float
+    max_abs_difference: Mapping[str, float]
+    tolerance: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Benchmark:
+    """Latency of one image, beside the eager checkpoint on the same device and images."""
+
+    device: str
+    latency_ms_p50: float
+    latency_ms_p95: float
+    eager_latency_ms_p50: float
+    images: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Artifact:
+    """A file made of the checkpoint; `file_name` is its place in the release's folder."""
+
+    format: str
+    file_name: str
+    sha256: str
+    size_bytes: int
+    parity: Parity
+    benchmark: Benchmark
+    signature: Signature
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """A format that could not be made, and why."""
+
+    format: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Release:
+    """A model version: what it was made from and what was made."""
+
+    model_id: str
+    version: str
+    run_id: str
+    checkpoint_sha256: str
+    dataset_id: str
+    dataset_version: str
+    category: str
+    option: str
+    architecture: str
+    metrics: Mapping[str, float]
+    artifacts: tuple[Artifact, ...]
+    refusals: tuple[Refusal, ...]
+    duration_s: float = 0.0  # that making it took
+    # Empty inside the package itself, which cannot hold its own digest.
+    package_sha256: str = ""

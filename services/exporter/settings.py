@@ -1,0 +1,44 @@
+"""What the environment may set."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings of the exporter, each from TRUSCORE_<NAME>."""
+
+    model_config = SettingsConfigDict(env_prefix="TRUSCORE_", extra="ignore")
+
+    amqp_url: SecretStr = Field(description="Address of the broker, amqp://user:password@host:port/vhost")
+    s3_endpoint: str = Field(description="Address of the object store, http://host:port or https://host")
+    s3_access_key: SecretStr = Field(description="Access key of the object store")
+    s3_secret_key: SecretStr = Field(description="Secret key of the object store")
+    bucket: str = Field("truscore", description="Bucket for what the services write")
+    log_level: str = Field("INFO", description="Least level that is logged")
+    log_json: bool = Field(True, description="Whether logs are JSON lines")
+    otlp_endpoint: str = Field("", description="OpenTelemetry collector (OTLP over gRPC); empty for none")
+
+    exporter_host: str = Field("127.0.0.1", description="Address that the exporter's ports are bound to")
+    exporter_grpc_port: int = Field(0, description="Port of the exporter's gRPC health service; 0 for any free one")
+    exporter_metrics_port: int = Field(0, description="Port of the exporter's Prometheus page; 0 for any free one")
+    exporter_workdir: Path = Field(
+        Path(".local/exporter"), description="Folder that artefacts are made in; emptied after each export"
+    )
+    exporter_parity_images: int = Field(
+        8, ge=1, le=1000, description="Most images of the validation split that an artefact is compared on"
+    )
+    exporter_benchmark_rounds: int = Field(
+        3, ge=1, le=1000, description="How often the latency is measured on each of these images"
+    )
+    exporter_timeout_s: float = Field(
+        1200, gt=0, le=1500, description="Longest time that one export may take; the broker waits 1800 s by default"
+    )
+    exporter_memory_bytes: int = Field(
+        12 * 2**30, ge=2**29, description="Most resident memory that one export may take, in bytes"
+    )
+    exporter_sample_s: float = Field(15, gt=0, description="Seconds between hardware samples while working")
+    exporter_retry_delays_s: tuple[float, ...] = Field(
+        (1, 5, 30, 120), description="Seconds before each new try after a fault, as a JSON list; then a dead letter"
+    )

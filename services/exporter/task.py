@@ -1,0 +1,63 @@
+"""What the service and its child say to each other: one task in, one result out, both as JSON on disk."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from services.exporter.manifest import artifact_from
+from services.exporter.release import Artifact, Refusal
+
+TASK_FILE = "task.json"
+RESULT_FILE = "result.json"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """Formats to make of a checkpoint on this disk, and the pictures to prove them on. Paths are absolute."""
+
+    checkpoint: str
+    formats: tuple[str, ...]
+    pictures: tuple[str, ...]
+    benchmark_rounds: int
+    output_folder: str
+    # Written into the files themselves.
+    provenance: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    """What was made, in the task's output folder, and what was not."""
+
+    artifacts: tuple[Artifact, ...]
+    refusals: tuple[Refusal, ...]
+
+
+class UnreadableResult(ValueError):
+    """A result that is not whole."""
+
+
+def write_task(folder: Path, task: Task) -> None:
+    (folder / TASK_FILE).write_text(json.dumps(asdict(task)), encoding="utf-8")
+
+
+def read_task(folder: Path) -> Task:
+    document = json.loads((folder / TASK_FILE).read_text(encoding="utf-8"))
+    return Task(**{**document, "formats": tuple(document["formats"]), "pictures": tuple(document["pictures"])})
+
+
+def write_result(folder: Path, result: Result) -> None:
+    partial = folder / (RESULT_FILE + ".part")
+    partial.write_text(json.dumps(asdict(result)), encoding="utf-8")
+    partial.replace(folder / RESULT_FILE)
+
+
+def read_result(folder: Path) -> Result:
+    try:
+        document = json.loads((folder / RESULT_FILE).read_text(encoding="utf-8"))
+        return Result(
+            artifacts=tuple(artifact_from(item) for item in document["artifacts"]),
+            refusals=tuple(Refusal(**item) for item in document["refusals"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UnreadableResult(f"{folder / RESULT_FILE}: {error!r}") from error

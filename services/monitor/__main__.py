@@ -1,0 +1,5 @@
+"""`python -m services.monitor`."""
+
+from services.monitor.app import main
+
+main()

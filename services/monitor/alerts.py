@@ -1,0 +1,161 @@
+"""When a person should know: rules over runs and hosts in, alerts to raise and clear out. The time is an argument."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from math import isfinite
+from uuid import UUID, uuid5
+
+from services.monitor.facts import Cleared, Raised, Sampled
+from services.monitor.rules import Rule
+from services.monitor.run import Run
+from services.monitor.stage import Stage, failed_at, message_of, stage_of
+
+_NAMESPACE = UUID("6f4b7a52-6a2e-5d0c-9a55-3a9d2f0c7e11")
+STALE_S = 300.0
+_FEW = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """An alert by its rule and subject, as last raised and last cleared."""
+
+    raised: Raised | None = None
+    cleared_at: float = 0
+
+    @property
+    def stands(self) -> bool:
+        return self.raised is not None and self.raised.raised_at > self.cleared_at
+
+    @property
+    def since(self) -> float:
+        return max(self.raised.raised_at if self.raised else 0, self.cleared_at)
+
+
+def with_alert(standing: Standing | None, fact: Raised | Cleared) -> Standing:
+    standing = standing or Standing()
+    if isinstance(fact, Cleared):
+        return replace(standing, cleared_at=max(standing.cleared_at, fact.cleared_at))
+    newer = standing.raised is None or fact.raised_at > standing.raised.raised_at
+    return replace(standing, raised=fact if newer else standing.raised)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measured:
+    """What a rule looks at: one value of one subject, and how to say it."""
+
+    subject: str
+    value: float
+    text: str
+
+
+def measured_of_run(run: Run, now: float) -> Mapping[str, Measured]:
+    """Measures of a run by name; one that means nothing at this stage is absent."""
+    found: dict[str, tuple[float, str]] = {}
+    failed = failed_at(run)
+    if failed is not None:
+        found["failed_s"] = (now - failed, message_of(run))
+    if stage_of(run) is Stage.TRAINING:
+        silence_s = now - run.last_progress_at
+        found["silence_s"] = (silence_s, f"no progress for {silence_s:.0f} s")
+        losses = _last_losses(run)
+        if losses:
+            broken = sum(not isfinite(loss) for loss in losses)
+            found["losses_not_finite"] = (broken, f"the training loss is {losses[-1]}")
+            found["loss_growth"] = _growth(run, losses)
+    return {name: Measured(subject=run.run_id, value=value, text=text) for name, (value, text) in found.items()}
+
+
+def _last_losses(run: Run) -> list[float]:
+    count = len(run.curve)
+    losses = [run.curve[i].loss for i in range(max(0, count - _FEW), count)]
+    return losses + ([run.epochs[max(run.epochs)].train_loss] if run.epochs else [])
+
+
+def _growth(run: Run, losses: list[float]) -> tuple[float, str]:
+    """The smallest of the last few losses over the smallest of all: a single spike is not divergence."""
+    finite = [loss for loss in run.curve.losses if isfinite(loss) and loss > 0]
+    lately = min((loss for loss in losses if isfinite(loss)), default=0.0)
+    lowest = min(finite, default=0.0)
+    growth = lately / lowest if lowest > 0 else 0.0
+    return growth, f"the training loss is {lately:.4g}, {growth:.1f} times its lowest {lowest:.4g}"
+
+
+def measured_of_host(sample: Sampled, now: float) -> Mapping[str, Measured]:
+    """Measures of a host by name; none where its last sample is too old to say anything."""
+    if now - sample.sampled_at > STALE_S:
+        return {}
+    gib = 2**30
+    found = {
+        "disk_free_gib": (sample.disk_free_bytes / gib, f"{sample.disk_free_bytes / gib:.1f} GiB of disk are free"),
+    }
+    if sample.memory_total_bytes:
+        share = 100 * sample.memory_used_bytes / sample.memory_total_bytes
+        found["memory_percent"] = (share, f"{share:.0f} % of the memory is in use")
+    for gpu in sample.gpus:
+        share = 100 * gpu.memory_used_bytes / gpu.memory_total_bytes if gpu.memory_total_bytes else 0.0
+        if share >= found.get("gpu_memory_percent", (0.0, ""))[0]:
+            found["gpu_memory_percent"] = (share, f"{share:.0f} % of the memory of GPU {gpu.index} is in use")
+        if gpu.temperature_celsius >= found.get("gpu_celsius", (0.0, ""))[0]:
+            found["gpu_celsius"] = (gpu.temperature_celsius, f"GPU {gpu.index} is at {gpu.temperature_celsius:.0f} °C")
+    subject = f"{sample.host}/{sample.service}"
+    return {name: Measured(subject=subject, value=value, text=text) for name, (value, text) in found.items()}
+
+
+def alert_id_of(rule: str, subject: str) -> str:
+    return str(uuid5(_NAMESPACE, f"{rule}\0{subject}"))
+
+
+class Watchdog:
+    """Holds the rules against the board; remembers only since when a condition has held."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self._rules = tuple(rules)
+        self._held_since: dict[str, float] = {}
+
+    def look(
+        self, runs: Iterable[Run], hosts: Iterable[Sampled], standing: Mapping[str, Standing], now: float
+    ) -> list[Raised | Cleared]:
+        """What to say now: conditions that began to hold for long enough, and alerts whose condition ended."""
+        holding = dict(self._holding(runs, hosts, now))
+        self._held_since = {alert_id: self._held_since.get(alert_id, now) for alert_id in holding}
+        return [*self._to_raise(holding, standing, now), *_to_clear(holding, standing, now)]
+
+    def _holding(
+        self, runs: Iterable[Run], hosts: Iterable[Sampled], now: float
+    ) -> Iterator[tuple[str, tuple[Rule, Measured]]]:
+        by_subject = [*(measured_of_run(run, now) for run in runs), *(measured_of_host(host, now) for host in hosts)]
+        for measures in by_subject:
+            for rule in self._rules:
+                found = measures.get(rule.measure)
+                if found is not None and rule.holds(found.value):
+                    yield alert_id_of(rule.name, found.subject), (rule, found)
+
+    def _to_raise(
+        self, holding: Mapping[str, tuple[Rule, Measured]], standing: Mapping[str, Standing], now: float
+    ) -> Iterator[Raised]:
+        for alert_id, (rule, found) in holding.items():
+            stands = alert_id in standing and standing[alert_id].stands
+            if not stands and now - self._held_since[alert_id] >= rule.for_s:
+                yield Raised(
+                    alert_id=alert_id,
+                    rule=rule.name,
+                    severity=rule.severity,
+                    subject=found.subject,
+                    message=f"{found.text} ({rule.bound_text})",
+                    raised_at=now,
+                )
+
+
+def _to_clear(
+    holding: Mapping[str, tuple[Rule, Measured]], standing: Mapping[str, Standing], now: float
+) -> Iterator[Cleared]:
+    for alert_id, alert in standing.items():
+        if alert.stands and alert.raised is not None and alert_id not in holding:
+            yield Cleared(alert_id=alert_id, rule=alert.raised.rule, subject=alert.raised.subject, cleared_at=now)
+
+
+def standing_about(alerts: Mapping[str, Standing], subject: str) -> list[Raised]:
+    """The alerts about one subject that stand."""
+    return [each.raised for each in alerts.values() if each.raised and each.stands and each.raised.subject == subject]

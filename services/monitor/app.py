@@ -1,0 +1,60 @@
+"""Wiring of the monitor: the log into the board, the board onto gRPC, Prometheus and the alert rules."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from prometheus_client import REGISTRY
+from truscore.bus import canary, connect, replay_log, serve, speaker
+from truscore.telemetry import configure_logging, serve_grpc, serve_metrics, tracing
+
+from services.monitor.alerting import Alerting
+from services.monitor.alerts import Watchdog
+from services.monitor.board import Board, Bounds
+from services.monitor.gauges import Gauges
+from services.monitor.handlers import Listening, Reads, say_alert
+from services.monitor.rules import load_rules
+from services.monitor.settings import Settings
+from services.monitor.watching import Bulletin
+
+SERVICE = "monitor"
+
+
+async def run(settings: Settings) -> int:
+    """Serve until told to stop; returns the exit code."""
+    configure_logging(SERVICE, level=settings.log_level, json=settings.log_json)
+    board = Board(Bounds(runs=settings.monitor_max_runs, orders=settings.monitor_max_runs))
+    bulletin = Bulletin(settings.monitor_max_watchers)
+    gauges = Gauges(board, watchers=lambda: bulletin.watchers)
+    broker = connect(settings.amqp_url.get_secret_value(), service=SERVICE)
+    since = datetime.now(UTC) - timedelta(days=settings.monitor_history_days)
+    listening = Listening(board, bulletin.changed, gauges.count)
+    caught_up = replay_log(broker, listening, service=SERVICE, offset=since).caught_up
+    gauges.register(REGISTRY, caught_up.is_set)
+    alerting = Alerting(
+        board=board,
+        watchdog=Watchdog(load_rules(settings.monitor_rules)),
+        say=partial(say_alert, speaker(broker, service=SERVICE)),
+        clock=time.time,
+        every_s=settings.monitor_alert_interval_s,
+    )
+    reads, alive = Reads(board, bulletin, caught_up), canary(broker, service=SERVICE).alive
+    host = settings.monitor_host
+    return await serve(
+        broker,
+        before=[
+            tracing(SERVICE, settings.otlp_endpoint),
+            serve_grpc(host, settings.monitor_grpc_port, servicers=[reads.add_to], alive=alive),
+            serve_metrics(host, settings.monitor_metrics_port),
+        ],
+        on_start=[alerting.going_on(caught_up)],
+    )
+
+
+def main() -> None:
+    """Entry point of the process."""
+    sys.exit(asyncio.run(run(Settings())))

@@ -1,0 +1,183 @@
+"""Everything the monitor knows at one moment: runs, waiting orders, hosts and alerts, each of bounded number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from services.monitor.alerts import Standing, with_alert
+from services.monitor.facts import (
+    Announced,
+    Cleared,
+    Fact,
+    Failed,
+    Order,
+    Raised,
+    Rejected,
+    Sampled,
+    Validated,
+    Validating,
+)
+from services.monitor.orders import (
+    Waiting,
+    answers,
+    is_stray,
+    matched,
+    order_id,
+    stage_of_order,
+    stray_order,
+    with_order_fact,
+    with_progress,
+    with_refusal,
+    with_rejection,
+    with_stray,
+)
+from services.monitor.run import Run, heard
+from services.monitor.stage import ENDED, Stage, dataset_of, stage_of
+
+Entry = Run | Waiting
+DISPENSABLE = ENDED | {Stage.UNKNOWN}
+V = TypeVar("V", Run, Waiting)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bounds:
+    """How much is kept; beyond it the oldest that has ended goes first."""
+
+    runs: int = 500
+    orders: int = 500
+    hosts: int = 256
+    alerts: int = 1000
+    forgotten: int = 10_000
+
+
+class Board:
+    """Hears facts in any order and with any repeats; within its bounds the outcome is the same."""
+
+    def __init__(self, bounds: Bounds = Bounds()) -> None:
+        self.bounds = bounds
+        self.runs: dict[str, Run] = {}
+        self.orders: dict[str, Waiting] = {}
+        self.hosts: dict[tuple[str, str], Sampled] = {}
+        self.alerts: dict[str, Standing] = {}
+        self._forgotten: dict[str, None] = {}
+
+    def hear(self, fact: Fact, at: float, trace: str = "") -> None:
+        match fact:
+            case Announced() | Validated():
+                self._order(fact.order, lambda waiting: with_order_fact(waiting, fact, at, trace))
+            case Validating():
+                self._answer(fact, lambda waiting: with_progress(waiting, fact, at, trace))
+            case Rejected():
+                self._answer(fact, lambda waiting: with_rejection(waiting, fact, at, trace))
+            case Raised() | Cleared():
+                self._alert(fact)
+            case Failed() if not fact.run_id:
+                self._refuse(fact, at, trace)
+            case Sampled():
+                self._sample(fact, at)
+            case _:
+                self._run(fact.run_id, lambda run: heard(run, fact, at, trace))
+
+    def entries(self) -> list[Entry]:
+        """Runs, and the orders that are not runs yet."""
+        runs, orders = list(self.runs.values()), list(self.orders.values())
+        became = matched(orders, runs)
+        known = [run for run in runs if stage_of(run) is not Stage.UNKNOWN]
+        return [*known, *(waiting for waiting in orders if waiting.order_id not in became)]
+
+    def find(self, reference: str) -> Entry | None:
+        """A run by its id, an order (or what became of it) by its id, or the newest of a "dataset/version"."""
+        if (run := self.runs.get(reference)) and stage_of(run) is not Stage.UNKNOWN:
+            return run
+        if waiting := self.orders.get(reference):
+            became = matched(self.orders.values(), self.runs.values()).get(reference)
+            return self.runs[became] if became else waiting
+        if "/" in reference:
+            same = [entry for entry in self.entries() if "/".join(dataset_of_entry(entry)) == reference]
+            return max(same, key=lambda entry: (entry.first_heard_at, id_of(entry)), default=None)
+        return None
+
+    def _run(self, run_id: str, change: Callable[[Run], Run]) -> None:
+        if run_id in self._forgotten or not run_id:
+            return
+        self.runs[run_id] = change(self.runs.get(run_id) or Run(run_id=run_id))
+        self._forget(self.runs, self.bounds.runs, keep=run_id, ended=lambda run: stage_of(run) in DISPENSABLE)
+
+    def _order(self, order: Order, change: Callable[[Waiting], Waiting]) -> None:
+        key = order_id(order)
+        if key in self._forgotten:
+            return
+        self.orders[key] = self._with_strays(change(self.orders.get(key) or Waiting(order=order)))
+        self._forget(self.orders, self.bounds.orders, keep=key, ended=lambda waiting: stage_of_order(waiting) in ENDED)
+
+    def _with_strays(self, waiting: Waiting) -> Waiting:
+        """Takes up answers that were heard before their order."""
+        for key, stray in list(self.orders.items()):
+            if is_stray(stray) and answers(stray, waiting):
+                waiting = with_stray(waiting, self.orders.pop(key))
+        return waiting
+
+    def _answer(self, fact: Rejected | Validating, change: Callable[[Waiting], Waiting]) -> None:
+        """The validator says which dataset and request it is about, so it is said of every order with these."""
+        orders = self._orders_of(fact.dataset_id, fact.version)
+        asked = [order for order in orders if order.request_id == fact.request_id]
+        for order in asked or [stray_order(fact.dataset_id, fact.version, fact.request_id)]:
+            self._order(order, change)
+
+    def _refuse(self, fact: Failed, at: float, trace: str) -> None:
+        became = matched(self.orders.values(), self.runs.values())
+        open_ = [
+            waiting
+            for order in self._orders_of(fact.dataset_id, fact.dataset_version)
+            if (waiting := self.orders[order_id(order)]).order_id not in became and not waiting.order.validation_only
+        ]
+        same = [waiting for waiting in open_ if trace in waiting.traces]
+        oldest = min(same or open_, key=lambda waiting: (waiting.first_heard_at, waiting.order_id), default=None)
+        order = oldest.order if oldest else stray_order(fact.dataset_id, fact.dataset_version, "")
+        self._order(order, lambda waiting: with_refusal(waiting, fact, at, trace))
+
+    def _orders_of(self, dataset_id: str, version: str) -> list[Order]:
+        return [
+            waiting.order
+            for waiting in self.orders.values()
+            if (waiting.order.dataset_id, waiting.order.version) == (dataset_id, version) and not is_stray(waiting)
+        ]
+
+    def _sample(self, fact: Sampled, at: float) -> None:
+        key = (fact.host, fact.service)
+        held = self.hosts.get(key)
+        if held is None or fact.sampled_at > held.sampled_at:
+            self.hosts[key] = fact
+        if len(self.hosts) > self.bounds.hosts:
+            del self.hosts[min(self.hosts, key=lambda each: self.hosts[each].sampled_at)]
+        self._run(fact.run_id, lambda run: heard(run, fact, at))
+
+    def _alert(self, fact: Raised | Cleared) -> None:
+        self.alerts[fact.alert_id] = with_alert(self.alerts.get(fact.alert_id), fact)
+        if len(self.alerts) > self.bounds.alerts:
+            del self.alerts[min(self.alerts, key=lambda each: (self.alerts[each].stands, self.alerts[each].since))]
+
+    def _forget(self, held: dict[str, V], bound: int, *, keep: str, ended: Callable[[V], bool]) -> None:
+        if len(held) <= bound:
+            return
+        others = ((not ended(value), value.last_heard_at, key) for key, value in held.items() if key != keep)
+        oldest = min(others)[2]
+        del held[oldest]
+        self._forgotten[oldest] = None
+        if len(self._forgotten) > self.bounds.forgotten:
+            del self._forgotten[next(iter(self._forgotten))]
+
+
+def id_of(entry: Entry) -> str:
+    return entry.run_id if isinstance(entry, Run) else entry.order_id
+
+
+def dataset_of_entry(entry: Entry) -> tuple[str, str]:
+    """Dataset id and version."""
+    return dataset_of(entry) if isinstance(entry, Run) else (entry.order.dataset_id, entry.order.version)
+
+
+def stage_of_entry(entry: Entry) -> Stage:
+    return stage_of(entry) if isinstance(entry, Run) else stage_of_order(entry)

@@ -1,0 +1,229 @@
+"""What the monitor hears, as plain values. Field names are the contract's; times are seconds since 1970 (UTC)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """One request to validate a dataset and train on it; the digest tells apart what is otherwise equal."""
+
+    dataset_id: str
+    version: str
+    request_id: str
+    category: str
+    option: str
+    architecture: str
+    validation_only: bool
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Announced:
+    order: Order
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Validated:
+    order: Order
+    dataset_digest: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Validating:
+    """How far a validation is."""
+
+    dataset_id: str
+    version: str
+    request_id: str
+    stage: str
+    images_done: int
+    images_total: int
+    elapsed_s: float
+    eta_s: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    rule: str
+    severity: str
+    message: str
+    location: str
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rejected:
+    dataset_id: str
+    version: str
+    request_id: str
+    findings: tuple[Finding, ...]
+    error_count: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Started:
+    run_id: str
+    dataset_id: str
+    dataset_version: str
+    category: str
+    option: str
+    architecture: str
+    attempt: int
+    total_epochs: int
+    steps_per_epoch: int
+    host: str
+    device: str
+    started_at: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progressed:
+    run_id: str
+    attempt: int
+    step: int
+    total_steps: int
+    epoch: int
+    loss: float
+    learning_rate: float
+    images_per_second: float
+    eta_s: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EpochDone:
+    run_id: str
+    attempt: int
+    epoch: int
+    total_epochs: int
+    train_loss: float
+    val_loss: float
+    learning_rate: float
+    metrics: Mapping[str, float]
+    duration_s: float
+    images_per_second: float
+    eta_s: float
+    is_best: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Completed:
+    run_id: str
+    dataset_id: str
+    dataset_version: str
+    category: str
+    option: str
+    architecture: str
+    metrics: Mapping[str, float]
+    epochs: int
+    best_epoch: int
+    attempts: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failed:
+    run_id: str
+    code: str
+    message: str
+    retryable: bool
+    dataset_id: str
+    dataset_version: str
+    attempt: int
+    epoch: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cancelled:
+    run_id: str
+    reason: str
+    step: int
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Paused:
+    run_id: str
+    step: int
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResumeAsked:
+    run_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exported:
+    """A model is out; `announcement` is the event's own bytes, passed on as they are."""
+
+    run_id: str
+    dataset_id: str
+    dataset_version: str
+    category: str
+    option: str
+    architecture: str
+    model_id: str
+    announcement: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExportFailed:
+    run_id: str
+    format: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GpuLoad:
+    index: int
+    name: str
+    utilization_percent: float
+    memory_used_bytes: int
+    memory_total_bytes: int
+    temperature_celsius: float
+    power_watts: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sampled:
+    service: str
+    host: str
+    sampled_at: float
+    run_id: str
+    cpu_percent: float
+    memory_used_bytes: int
+    memory_total_bytes: int
+    process_memory_bytes: int
+    disk_read_bytes_per_second: float
+    disk_write_bytes_per_second: float
+    network_receive_bytes_per_second: float
+    network_send_bytes_per_second: float
+    gpus: tuple[GpuLoad, ...]
+    disk_free_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Raised:
+    alert_id: str
+    rule: str
+    severity: str
+    subject: str
+    message: str
+    raised_at: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cleared:
+    alert_id: str
+    rule: str
+    subject: str
+    cleared_at: float
+
+
+RunFact = (
+    Started | Progressed | EpochDone | Completed | Failed | Cancelled | Paused | ResumeAsked | Exported | ExportFailed
+)
+Fact = Announced | Validating | Validated | Rejected | RunFact | Sampled | Raised | Cleared

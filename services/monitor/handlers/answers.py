@@ -1,0 +1,112 @@
+"""Answers out: what the monitor knows, as the messages of its API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from truscore.api.v1 import monitor_pb2
+from truscore.events.v1 import dataset_pb2, telemetry_pb2, training_pb2
+
+from services.monitor import facts
+from services.monitor.board import Entry, stage_of_entry
+from services.monitor.handlers.events import timestamp
+from services.monitor.orders import Waiting, message_of_order
+from services.monitor.run import Run
+from services.monitor.stage import (
+    Stage,
+    attempt_of,
+    best_of,
+    dataset_of,
+    epoch_of,
+    message_of,
+    origin_of,
+    pace_of,
+    total_epochs_of,
+)
+
+
+def answer(entry: Entry, *, alerts: Iterable[facts.Raised] = (), full: bool) -> monitor_pb2.Run:
+    """The entry as the API shows it; `full` with epochs, curve and findings."""
+    run = _run_answer(entry, full=full) if isinstance(entry, Run) else _order_answer(entry, full=full)
+    run.alerts.extend(
+        telemetry_pb2.AlertRaised(**{**asdict(alert), "raised_at": timestamp(alert.raised_at)}) for alert in alerts
+    )
+    return run
+
+
+def _run_answer(run: Run, *, full: bool) -> monitor_pb2.Run:
+    origin, start = origin_of(run), run.started.said if run.started else None
+    dataset_id, dataset_version = dataset_of(run)
+    images_per_second, eta_s = pace_of(run)
+    best_epoch, best_metrics = best_of(run)
+    shown = monitor_pb2.Run(
+        run_id=run.run_id,
+        state=_state(run),
+        dataset_id=dataset_id,
+        dataset_version=dataset_version,
+        category=origin.category if origin else "",
+        option=origin.option if origin else "",
+        architecture=origin.architecture if origin else "",
+        attempt=attempt_of(run),
+        epoch=epoch_of(run),
+        total_epochs=total_epochs_of(run),
+        step=run.latest.step if run.latest else 0,
+        total_steps=run.latest.total_steps if run.latest else 0,
+        images_per_second=images_per_second,
+        eta_s=eta_s,
+        updated_at=timestamp(run.last_heard_at),
+        best_metrics=best_metrics,
+        best_epoch=best_epoch,
+        message=message_of(run),
+        host=start.host if start else "",
+        device=start.device if start else "",
+    )
+    if start:
+        shown.started_at.CopyFrom(timestamp(run.first_started_at))
+    if run.exported:
+        shown.model.ParseFromString(run.exported.said.announcement)
+    if run.hardware:
+        shown.hardware.CopyFrom(_sample(run.hardware))
+    if full:
+        shown.epochs.extend(training_pb2.EpochCompleted(**asdict(run.epochs[epoch])) for epoch in sorted(run.epochs))
+        shown.curve.extend(
+            monitor_pb2.CurvePoint(step=point.step, loss=point.loss, learning_rate=point.learning_rate)
+            for point in run.curve
+        )
+    return shown
+
+
+def _order_answer(waiting: Waiting, *, full: bool) -> monitor_pb2.Run:
+    found = waiting.rejected.said.findings if full and waiting.rejected else ()
+    rejected = stage_of_entry(waiting) is Stage.REJECTED
+    under_way = waiting.validating.said if stage_of_entry(waiting) is Stage.VALIDATING and waiting.validating else None
+    return monitor_pb2.Run(
+        run_id=waiting.order_id,
+        state=_state(waiting),
+        dataset_id=waiting.order.dataset_id,
+        dataset_version=waiting.order.version,
+        category=waiting.order.category,
+        option=waiting.order.option,
+        architecture=waiting.order.architecture,
+        updated_at=timestamp(waiting.last_heard_at),
+        message=message_of_order(waiting),
+        eta_s=under_way.eta_s if under_way else 0,
+        validation=dataset_pb2.DatasetProgress(**asdict(under_way)) if under_way else None,
+        findings=[dataset_pb2.Finding(**asdict(finding)) for finding in found] if rejected else [],
+    )
+
+
+def _state(entry: Entry) -> monitor_pb2.RunState.ValueType:
+    return monitor_pb2.RunState.Value(f"RUN_STATE_{stage_of_entry(entry)}")
+
+
+def _sample(sample: facts.Sampled) -> telemetry_pb2.HardwareSampled:
+    plain = asdict(sample)
+    return telemetry_pb2.HardwareSampled(
+        **{**plain, "sampled_at": timestamp(sample.sampled_at), "gpus": _gpus(sample.gpus)}
+    )
+
+
+def _gpus(gpus: tuple[facts.GpuLoad, ...]) -> list[telemetry_pb2.GpuSample]:
+    return [telemetry_pb2.GpuSample(**asdict(gpu)) for gpu in gpus]

@@ -1,0 +1,136 @@
+"""Events in: what each message tells the monitor. And the monitor's own alerts out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
+from hashlib import sha256
+from typing import Any, TypeVar
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from truscore.bus import Envelope, Speaker
+from truscore.events.v1 import control_pb2, dataset_pb2, model_pb2, telemetry_pb2, training_pb2
+
+from services.monitor import facts
+from services.monitor.board import Board
+
+MAX_NAMES = 64
+MAX_PARTS = 100
+MAX_CHARS = 1000
+MAX_TIME_S = 253_402_300_799  # the end of the year 9999, the last moment that a Timestamp may name
+
+F = TypeVar("F")
+
+# A fact has the fields of its message that the monitor uses, under the same names.
+PLAIN: Mapping[type[Message], type[Any]] = {
+    dataset_pb2.DatasetProgress: facts.Validating,
+    dataset_pb2.DatasetRejected: facts.Rejected,
+    training_pb2.TrainingStarted: facts.Started,
+    training_pb2.TrainingProgressed: facts.Progressed,
+    training_pb2.EpochCompleted: facts.EpochDone,
+    training_pb2.TrainingCompleted: facts.Completed,
+    training_pb2.TrainingFailed: facts.Failed,
+    training_pb2.TrainingCancelled: facts.Cancelled,
+    training_pb2.TrainingPaused: facts.Paused,
+    control_pb2.RunResume: facts.ResumeAsked,
+    model_pb2.ExportFailed: facts.ExportFailed,
+    telemetry_pb2.HardwareSampled: facts.Sampled,
+    telemetry_pb2.AlertRaised: facts.Raised,
+    telemetry_pb2.AlertCleared: facts.Cleared,
+}
+PARTS: Mapping[type[Message], type[Any]] = {
+    dataset_pb2.Finding: facts.Finding,
+    telemetry_pb2.GpuSample: facts.GpuLoad,
+}
+
+
+def fact_of(message: Message) -> facts.Fact | None:
+    """What the message tells the monitor; None for requests, which tell it nothing until they are answered."""
+    match message:
+        case dataset_pb2.DatasetReady():
+            return facts.Announced(order=_order(message))
+        case dataset_pb2.DatasetValidated():
+            return facts.Validated(order=_order(message), dataset_digest=message.dataset_digest)
+        case model_pb2.ModelExported():
+            announcement = message.SerializeToString(deterministic=True)
+            return _plain(message, facts.Exported, announcement=announcement)
+        case _:
+            kind = PLAIN.get(type(message))
+            return _plain(message, kind) if kind else None
+
+
+def _order(message: dataset_pb2.DatasetReady | dataset_pb2.DatasetValidated) -> facts.Order:
+    # What the validator passes on unchanged, so that order and verdict have the same digest.
+    told = dataset_pb2.DatasetReady(
+        category=message.category,
+        option=message.option,
+        training=message.training,
+        export_formats=message.export_formats,
+        validation_only=message.validation_only,
+    )
+    return facts.Order(
+        dataset_id=message.dataset_id[:MAX_CHARS],
+        version=message.version[:MAX_CHARS],
+        request_id=message.request_id[:MAX_CHARS],
+        category=message.category[:MAX_CHARS],
+        option=message.option[:MAX_CHARS],
+        architecture=message.training.architecture[:MAX_CHARS],
+        validation_only=message.validation_only,
+        digest=sha256(told.SerializeToString(deterministic=True)).hexdigest(),
+    )
+
+
+def _plain(message: Message, kind: type[F], **given: Any) -> F:
+    names = [field.name for field in fields(kind) if field.name not in given]  # type: ignore[arg-type]
+    return kind(**given, **{name: _value(getattr(message, name)) for name in names})
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, Timestamp):
+        return min(max(value.seconds, 0), MAX_TIME_S) + min(max(value.nanos, 0), 999_999_999) / 1e9
+    if isinstance(value, str):
+        return value[:MAX_CHARS]
+    if isinstance(value, int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {name[:MAX_CHARS]: number for name, number in sorted(value.items())[:MAX_NAMES]}
+    return tuple(_plain(part, PARTS[type(part)]) for part in value[:MAX_PARTS])
+
+
+class Listening:
+    """Hears the log into the board and says so to whoever watches."""
+
+    def __init__(self, board: Board, changed: Callable[[], None], count: Callable[[str], None]) -> None:
+        self._board = board
+        self._changed = changed
+        self._count = count
+
+    async def __call__(self, message: Message, envelope: Envelope, offset: int) -> None:
+        self._count(envelope.type)
+        fact = fact_of(message)
+        if fact is not None:
+            self._board.hear(fact, envelope.time.timestamp(), trace_id(envelope.traceparent))
+            self._changed()
+
+
+def trace_id(traceparent: str | None) -> str:
+    return traceparent.split("-")[1] if traceparent else ""
+
+
+async def say_alert(say: Speaker, alert: facts.Raised | facts.Cleared, before: float) -> None:
+    """Raise or clear. `before`, when it last changed, tells episodes apart: two monitors say the same event."""
+    times = {"raised_at", "cleared_at"}
+    plain = {name: value for name, value in asdict(alert).items() if name not in times}
+    event = (
+        telemetry_pb2.AlertRaised(**plain, raised_at=timestamp(alert.raised_at))
+        if isinstance(alert, facts.Raised)
+        else telemetry_pb2.AlertCleared(**plain, cleared_at=timestamp(alert.cleared_at))
+    )
+    await say.say(event, subject=alert.subject, sequence=f"{alert.alert_id}/{before:.3f}")
+
+
+def timestamp(at: float) -> Timestamp:
+    stamp = Timestamp()
+    stamp.FromNanoseconds(round(at * 1e9))
+    return stamp

@@ -1,0 +1,112 @@
+"""The monitor's gRPC service: questions in, answers out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import grpc
+from truscore.api.v1 import monitor_pb2, monitor_pb2_grpc
+
+from services.monitor.alerts import standing_about
+from services.monitor.board import Board, Entry, dataset_of_entry, id_of, stage_of_entry
+from services.monitor.handlers.answers import answer
+from services.monitor.paging import InvalidToken, page
+from services.monitor.watching import Bulletin, TooManyWatchers, changes
+
+MAX_REFERENCE_CHARS = 300
+CATCH_UP_S = 10.0
+WATCH_INTERVAL_S = 0.25
+WATCH_UNKNOWN_S = 600.0
+
+if TYPE_CHECKING:
+    Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class Reads(monitor_pb2_grpc.MonitorServiceServicer):
+    """Answers from the board, once the log has been read to its end."""
+
+    def __init__(
+        self, board: Board, bulletin: Bulletin, caught_up: asyncio.Event, *, unknown_s: float = WATCH_UNKNOWN_S
+    ) -> None:
+        self._board = board
+        self._bulletin = bulletin
+        self._caught_up = caught_up
+        self._unknown_s = unknown_s
+
+    def add_to(self, server: grpc.aio.Server) -> None:
+        monitor_pb2_grpc.add_MonitorServiceServicer_to_server(self, server)
+
+    async def ListRuns(  # noqa: N802  the contract's name
+        self, request: monitor_pb2.ListRunsRequest, context: Context
+    ) -> monitor_pb2.ListRunsResponse:
+        await self._ready(context)
+        asked = [entry for entry in self._board.entries() if _asked_for(entry, request)]
+        try:
+            entries, next_token = page(asked, size=request.page_size, token=request.page_token)
+        except InvalidToken as error:
+            await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        runs = [self._answer(entry, full=False) for entry in entries]
+        return monitor_pb2.ListRunsResponse(runs=runs, next_page_token=next_token)
+
+    async def GetRun(  # noqa: N802
+        self, request: monitor_pb2.GetRunRequest, context: Context
+    ) -> monitor_pb2.GetRunResponse:
+        await self._check(request.run_id, context)
+        await self._ready(context)
+        entry = self._board.find(request.run_id)
+        if entry is None:
+            await _abort(context, grpc.StatusCode.NOT_FOUND, f"run {request.run_id!r} is not known here")
+        return monitor_pb2.GetRunResponse(run=self._answer(entry, full=True))
+
+    async def WatchRun(  # noqa: N802
+        self, request: monitor_pb2.WatchRunRequest, context: Context
+    ) -> AsyncIterator[monitor_pb2.WatchRunResponse]:
+        await self._check(request.run_id, context)
+        await self._ready(context)
+        try:
+            with self._bulletin.seat():
+                async for entry in self._changes(request.run_id):
+                    run = self._answer(entry, full=True) if entry else monitor_pb2.Run(run_id=request.run_id)
+                    yield monitor_pb2.WatchRunResponse(run=run)
+        except TooManyWatchers as error:
+            await _abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
+        except TimeoutError:
+            what = f"run {request.run_id!r} was not heard of for {self._unknown_s:g} s"
+            await _abort(context, grpc.StatusCode.NOT_FOUND, what)
+
+    def _changes(self, reference: str) -> AsyncIterator[Entry | None]:
+        return changes(
+            lambda: self._board.find(reference),
+            self._bulletin,
+            interval_s=WATCH_INTERVAL_S,
+            unknown_s=self._unknown_s,
+        )
+
+    def _answer(self, entry: Entry, *, full: bool) -> monitor_pb2.Run:
+        return answer(entry, alerts=standing_about(self._board.alerts, id_of(entry)), full=full)
+
+    async def _ready(self, context: Context) -> None:
+        """Half a log would be half the truth."""
+        try:
+            async with asyncio.timeout(CATCH_UP_S):
+                await self._caught_up.wait()
+        except TimeoutError:
+            await _abort(context, grpc.StatusCode.UNAVAILABLE, "the event log is still being read, try again")
+
+    async def _check(self, reference: str, context: Context) -> None:
+        if not 0 < len(reference) <= MAX_REFERENCE_CHARS:
+            what = f"run_id has {len(reference)} characters, accepted are 1 to {MAX_REFERENCE_CHARS}"
+            await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, what)
+
+
+def _asked_for(entry: Entry, request: monitor_pb2.ListRunsRequest) -> bool:
+    if request.state and request.state != monitor_pb2.RunState.Value(f"RUN_STATE_{stage_of_entry(entry)}"):
+        return False
+    return not request.dataset_id or request.dataset_id == dataset_of_entry(entry)[0]
+
+
+async def _abort(context: Context, code: grpc.StatusCode, message: str) -> NoReturn:
+    await context.abort(code, message)
+    raise AssertionError("abort raises")

@@ -1,0 +1,109 @@
+"""When to alert, as data: built in, or read from a TOML file that replaces them."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+MEASURES = {
+    "silence_s": "seconds since a run in training made progress",
+    "losses_not_finite": "how many of a run's last losses are NaN or infinite",
+    "loss_growth": "a run's lowest recent loss over its lowest loss of all",
+    "failed_s": "seconds since a run failed, in training or export",
+    "memory_percent": "memory in use on a host",
+    "gpu_memory_percent": "memory in use on the fullest GPU of a host",
+    "gpu_celsius": "temperature of the hottest GPU of a host",
+    "disk_free_gib": "free disk where a service works",
+    "sample_age_s": "seconds since a service on a host sampled its hardware",
+}
+SEVERITIES = ("warning", "critical")
+MAX_RULES = 100
+MAX_FILE_BYTES = 1_000_000
+
+
+class InvalidRule(ValueError):
+    """A rule file says something that isn't accepted."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rule:
+    """Holds where the measure is at least `at_least`, or at most `at_most`, for `for_s` seconds on end."""
+
+    name: str
+    severity: str
+    measure: str
+    at_least: float | None = None
+    at_most: float | None = None
+    for_s: float = 0
+
+    def __post_init__(self) -> None:
+        if self.severity not in SEVERITIES:
+            raise InvalidRule(
+                f"rule {self.name!r}: severity is {self.severity!r}, accepted are {', '.join(SEVERITIES)}"
+            )
+        if self.measure not in MEASURES:
+            raise InvalidRule(f"rule {self.name!r}: measure is {self.measure!r}, accepted are {', '.join(MEASURES)}")
+        if (self.at_least is None) == (self.at_most is None):
+            raise InvalidRule(f"rule {self.name!r}: give either at_least or at_most")
+
+    def holds(self, value: float) -> bool:
+        if self.at_least is not None:
+            return value >= self.at_least
+        return self.at_most is not None and value <= self.at_most
+
+    @property
+    def bound_text(self) -> str:
+        bound = f"at least {self.at_least:g}" if self.at_least is not None else f"at most {self.at_most:g}"
+        return f"{self.measure} {bound}" + (f" for {self.for_s:g} s" if self.for_s else "")
+
+
+RULES = (
+    Rule(name="run.stalled", severity="critical", measure="silence_s", at_least=900),
+    Rule(name="run.loss_not_finite", severity="critical", measure="losses_not_finite", at_least=1),
+    Rule(name="run.diverging", severity="warning", measure="loss_growth", at_least=10),
+    # Clears by itself after a day: a failure can't be taken back.
+    Rule(name="run.failed", severity="warning", measure="failed_s", at_most=86_400),
+    Rule(name="host.memory_full", severity="warning", measure="memory_percent", at_least=95, for_s=60),
+    Rule(name="host.gpu_memory_full", severity="warning", measure="gpu_memory_percent", at_least=98, for_s=60),
+    Rule(name="host.gpu_hot", severity="warning", measure="gpu_celsius", at_least=90, for_s=60),
+    Rule(name="host.disk_full", severity="critical", measure="disk_free_gib", at_most=2),
+)
+
+
+def load_rules(path: Path | None) -> tuple[Rule, ...]:
+    """The rules of a file with one [[rule]] table each, or the built-in ones; InvalidRule names what isn't accepted."""
+    if path is None:
+        return RULES
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise InvalidRule(f"{path} has {path.stat().st_size} bytes, at most {MAX_FILE_BYTES} are accepted")
+    try:
+        tables = tomllib.loads(path.read_text("utf-8")).get("rule", [])
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidRule(f"{path} is no TOML: {error}") from error
+    if not isinstance(tables, list) or not 0 < len(tables) <= MAX_RULES:
+        raise InvalidRule(f"{path}: give from 1 to {MAX_RULES} [[rule]] tables")
+    rules = tuple(_rule(table, path) for table in tables)
+    names = [rule.name for rule in rules]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InvalidRule(f"{path}: rule {twice[0]!r} is there twice")
+    return rules
+
+
+def _rule(table: Mapping[str, Any], path: Path) -> Rule:
+    numbers, texts = {"at_least", "at_most", "for_s"}, {"name", "severity", "measure"}
+    accepted = [each.name for each in fields(Rule)]
+    for key, value in table.items():
+        if key not in accepted:
+            raise InvalidRule(f"{path}: unknown key {key!r} in a rule, accepted are {', '.join(accepted)}")
+        fits = (
+            isinstance(value, str) if key in texts else isinstance(value, int | float) and not isinstance(value, bool)
+        )
+        if not fits:
+            raise InvalidRule(f"{path}: {key} is {value!r}, accepted is a {'number' if key in numbers else 'text'}")
+    if missing := sorted(texts - set(table)):
+        raise InvalidRule(f"{path}: a rule lacks {', '.join(missing)}")
+    return Rule(**table)

@@ -1,0 +1,144 @@
+"""One run, folded out of what was said about it. The fold gives the same in any order and with any repeats.
+
+Every field keeps the greatest of what was heard under an order of its own (attempt, step, time), so nothing has to be
+remembered about which events were seen already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from math import inf
+from typing import Any, Generic, TypeVar
+
+from services.monitor.curve import Curve, Point, with_point
+from services.monitor.facts import (
+    Cancelled,
+    Completed,
+    EpochDone,
+    Exported,
+    ExportFailed,
+    Failed,
+    Paused,
+    Progressed,
+    ResumeAsked,
+    RunFact,
+    Sampled,
+    Started,
+)
+
+MAX_EPOCHS = 4000
+MAX_EXPORT_FAILURES = 16
+MAX_TRACES = 16
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timed(Generic[T]):
+    """What was said, and when, in seconds since 1970."""
+
+    said: T
+    at: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    run_id: str
+    first_heard_at: float = inf
+    last_heard_at: float = 0
+    last_progress_at: float = 0
+    started: Timed[Started] | None = None
+    first_started_at: float = inf
+    epochs: Mapping[int, EpochDone] = field(default_factory=dict)
+    curve: Curve = field(default_factory=Curve)
+    latest: Progressed | None = None
+    completed: Timed[Completed] | None = None
+    failed: Timed[Failed] | None = None
+    cancelled: Timed[Cancelled] | None = None
+    paused: Timed[Paused] | None = None
+    resume_asked_at: float = 0
+    exported: Timed[Exported] | None = None
+    export_failures: Mapping[str, Timed[ExportFailed]] = field(default_factory=dict)
+    hardware: Sampled | None = None
+    traces: frozenset[str] = frozenset()
+
+
+def heard(run: Run, fact: RunFact | Sampled, at: float, trace: str = "") -> Run:
+    """The run with one more thing said about it."""
+    changed = _with_fact(run, fact, at)
+    traces = run.traces | {trace} if trace and isinstance(fact, Started | Failed | Cancelled) else run.traces
+    return replace(
+        changed,
+        first_heard_at=min(run.first_heard_at, at),
+        last_heard_at=max(run.last_heard_at, at),
+        traces=frozenset(sorted(traces)[:MAX_TRACES]),
+    )
+
+
+def _with_fact(run: Run, fact: RunFact | Sampled, at: float) -> Run:  # noqa: PLR0911
+    match fact:
+        case Started():
+            return _with_start(run, fact, at)
+        case Progressed():
+            return _with_progress(run, fact, at)
+        case EpochDone():
+            return _with_epoch(run, fact, at)
+        case Completed():
+            return replace(run, completed=_greatest(run.completed, fact, at, lambda said: said.attempts))
+        case Failed():
+            return replace(run, failed=_greatest(run.failed, fact, at, lambda said: said.attempt))
+        case Cancelled():
+            return replace(run, cancelled=_greatest(run.cancelled, fact, at, lambda said: said.attempt))
+        case Paused():
+            return replace(run, paused=_greatest(run.paused, fact, at, lambda said: said.attempt))
+        case ResumeAsked():
+            return replace(run, resume_asked_at=max(run.resume_asked_at, at))
+        case Exported():
+            return replace(run, exported=_greatest(run.exported, fact, at, lambda _: 0))
+        case ExportFailed():
+            return _with_export_failure(run, fact, at)
+        case Sampled():
+            newer = run.hardware is None or fact.sampled_at > run.hardware.sampled_at
+            return replace(run, hardware=fact if newer else run.hardware)
+
+
+def _greatest(held: Timed[T] | None, said: T, at: float, attempt_of: Callable[[T], int]) -> Timed[T]:
+    if held is not None and (attempt_of(held.said), held.at) >= (attempt_of(said), at):
+        return held
+    return Timed(said=said, at=at)
+
+
+def _with_start(run: Run, fact: Started, at: float) -> Run:
+    return replace(
+        run,
+        started=_greatest(run.started, fact, at, lambda said: said.attempt),
+        first_started_at=min(run.first_started_at, fact.started_at or at),
+        last_progress_at=max(run.last_progress_at, at),
+    )
+
+
+def _with_progress(run: Run, fact: Progressed, at: float) -> Run:
+    newer = run.latest is None or (fact.attempt, fact.step) > (run.latest.attempt, run.latest.step)
+    point = Point(step=fact.step, loss=fact.loss, learning_rate=fact.learning_rate, attempt=fact.attempt)
+    return replace(
+        run,
+        latest=fact if newer else run.latest,
+        curve=with_point(run.curve, point),
+        last_progress_at=max(run.last_progress_at, at),
+    )
+
+
+def _with_epoch(run: Run, fact: EpochDone, at: float) -> Run:
+    held = run.epochs.get(fact.epoch)
+    epochs: Mapping[int, EpochDone] = run.epochs
+    if held is None or fact.attempt > held.attempt:
+        newest = sorted({**run.epochs, fact.epoch: fact}.items())[-MAX_EPOCHS:]
+        epochs = dict(newest)
+    return replace(run, epochs=epochs, last_progress_at=max(run.last_progress_at, at))
+
+
+def _with_export_failure(run: Run, fact: ExportFailed, at: float) -> Run:
+    timed = _greatest(run.export_failures.get(fact.format), fact, at, lambda _: 0)
+    failures: dict[str, Any] = {**run.export_failures, fact.format: timed}
+    return replace(run, export_failures=dict(sorted(failures.items())[:MAX_EXPORT_FAILURES]))

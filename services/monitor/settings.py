@@ -1,0 +1,28 @@
+"""What the environment may set."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings of the monitor, each from TRUSCORE_<NAME>."""
+
+    model_config = SettingsConfigDict(env_prefix="TRUSCORE_", extra="ignore")
+
+    amqp_url: SecretStr = Field(description="Address of the broker, amqp://user:password@host:port/vhost")
+    log_level: str = Field("INFO", description="Least level that is logged")
+    log_json: bool = Field(True, description="Whether logs are JSON lines")
+    otlp_endpoint: str = Field("", description="OpenTelemetry collector (OTLP over gRPC); empty for none")
+
+    monitor_host: str = Field("127.0.0.1", description="Address that the monitor's ports are bound to")
+    monitor_grpc_port: int = Field(0, description="Port of the monitor's gRPC service; 0 for any free one")
+    monitor_metrics_port: int = Field(0, description="Port of the monitor's Prometheus page; 0 for any free one")
+    monitor_history_days: float = Field(
+        30, gt=0, le=3650, description="How far back the event log is read at the start; older runs are not shown"
+    )
+    monitor_max_runs: int = Field(500, ge=1, le=5000, description="Most runs kept in memory, about 60 kB each")
+    monitor_max_watchers: int = Field(64, ge=1, le=10_000, description="Most clients that may watch runs at once")
+    monitor_rules: Path | None = Field(None, description="TOML file of alert rules in place of the built-in ones")
+    monitor_alert_interval_s: float = Field(5, gt=0, description="Seconds between two looks at the alert rules")

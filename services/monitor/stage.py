@@ -1,0 +1,126 @@
+"""Where a run stands and how far it is: read off what was said about it, never stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from services.monitor.facts import Completed, Exported, Failed, Started
+from services.monitor.run import Run, Timed
+
+
+class Stage(StrEnum):
+    """The names are those of the contract's RunState."""
+
+    UNKNOWN = "UNSPECIFIED"
+    VALIDATING = "VALIDATING"
+    QUEUED = "QUEUED"
+    TRAINING = "TRAINING"
+    PAUSED = "PAUSED"
+    EXPORTING = "EXPORTING"
+    EXPORTED = "EXPORTED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    REJECTED = "REJECTED"
+    VALIDATED = "VALIDATED"
+
+
+ENDED = frozenset({Stage.EXPORTED, Stage.FAILED, Stage.CANCELLED, Stage.REJECTED, Stage.VALIDATED})
+
+
+def stage_of(run: Run) -> Stage:
+    if run.exported:
+        return Stage.EXPORTED
+    if run.completed:
+        return Stage.FAILED if run.export_failures else Stage.EXPORTING
+    if run.cancelled and _stands(run, run.cancelled.said.attempt, run.cancelled.at):
+        return Stage.CANCELLED
+    if run.failed and _stands(run, run.failed.said.attempt, run.failed.at):
+        return Stage.FAILED
+    if run.paused and _stands(run, run.paused.said.attempt, run.paused.at):
+        return Stage.QUEUED if run.resume_asked_at > run.paused.at else Stage.PAUSED
+    return Stage.TRAINING if run.started or run.latest or run.epochs else Stage.UNKNOWN
+
+
+def _stands(run: Run, attempt: int, at: float) -> bool:
+    """Whether an ending holds: no later attempt was started. An ending between attempts carries attempt 0."""
+    if run.started is None:
+        return True
+    return attempt >= run.started.said.attempt or (attempt == 0 and at > run.started.at)
+
+
+def failed_at(run: Run) -> float | None:
+    """When the run failed, in training or export; None where it did not."""
+    if stage_of(run) is not Stage.FAILED:
+        return None
+    times = [failure.at for failure in run.export_failures.values()] if run.completed else []
+    return max([*times, *([run.failed.at] if run.failed and not run.completed else [])])
+
+
+def origin_of(run: Run) -> Started | Completed | Exported | None:
+    """Whatever names the run's dataset and model; None where nothing heard so far does."""
+    for timed in (run.started, run.completed, run.exported):
+        if timed is not None:
+            return timed.said
+    return None
+
+
+def dataset_of(run: Run) -> tuple[str, str]:
+    """Dataset id and version; empty where not known."""
+    origin = origin_of(run)
+    if origin is None and run.failed is not None:
+        return run.failed.said.dataset_id, run.failed.said.dataset_version
+    return (origin.dataset_id, origin.dataset_version) if origin else ("", "")
+
+
+def attempt_of(run: Run) -> int:
+    heard = [run.started.said.attempt] if run.started else []
+    heard += [run.latest.attempt] if run.latest else []
+    return max([*heard, *(epoch.attempt for epoch in run.epochs.values())], default=0)
+
+
+def epoch_of(run: Run) -> int:
+    return max(run.epochs, default=0)
+
+
+def total_epochs_of(run: Run) -> int:
+    if run.started:
+        return run.started.said.total_epochs
+    return max((epoch.total_epochs for epoch in run.epochs.values()), default=0)
+
+
+def pace_of(run: Run) -> tuple[float, float]:
+    """Images per second and seconds to the end, as said last; nothing is left of a run that ended."""
+    last = run.epochs[max(run.epochs)] if run.epochs else None
+    latest = run.latest
+    if latest and last and (last.attempt, last.epoch) >= (latest.attempt, latest.epoch):
+        latest = None
+    images_per_second = latest.images_per_second if latest else last.images_per_second if last else 0.0
+    eta_s = latest.eta_s if latest else last.eta_s if last else 0.0
+    return (images_per_second, eta_s) if stage_of(run) is Stage.TRAINING else (images_per_second, 0.0)
+
+
+def best_of(run: Run) -> tuple[int, Mapping[str, float]]:
+    """Best epoch and its metrics; 0 and none before there is one."""
+    if run.completed:
+        return run.completed.said.best_epoch, run.completed.said.metrics
+    best = max((epoch.epoch for epoch in run.epochs.values() if epoch.is_best), default=0)
+    return best, run.epochs[best].metrics if best else {}
+
+
+def message_of(run: Run) -> str:
+    """What went wrong, where something did."""
+    match stage_of(run):
+        case Stage.CANCELLED if run.cancelled:
+            return run.cancelled.said.reason
+        case Stage.FAILED if run.failed and not run.completed:
+            return failure_text(run.failed)
+        case _:
+            return "; ".join(
+                f"{failure.said.format}: {failure.said.code}: {failure.said.message}"
+                for failure in run.export_failures.values()
+            )
+
+
+def failure_text(failed: Timed[Failed]) -> str:
+    return f"{failed.said.code}: {failed.said.message}"

@@ -1,0 +1,68 @@
+"""Waiting for changes of the board: many may watch, none is told more often than it wants, each sees the newest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+
+from services.monitor.board import Entry, stage_of_entry
+from services.monitor.stage import ENDED
+
+
+class TooManyWatchers(RuntimeError):
+    """As many watch as are allowed to."""
+
+
+class Bulletin:
+    """Says that something changed. Knows how many are waiting and lets no more than `most` in."""
+
+    def __init__(self, most: int) -> None:
+        self.version = 0
+        self.watchers = 0
+        self._most = most
+        self._next = asyncio.Event()
+
+    def changed(self) -> None:
+        self.version += 1
+        self._next.set()
+        self._next = asyncio.Event()
+
+    async def after(self, version: int) -> None:
+        """Returns once there is a newer version."""
+        while self.version <= version:
+            await self._next.wait()
+
+    @contextmanager
+    def seat(self) -> Iterator[None]:
+        if self.watchers >= self._most:
+            raise TooManyWatchers(f"{self.watchers} watch already, at most {self._most} may")
+        self.watchers += 1
+        try:
+            yield
+        finally:
+            self.watchers -= 1
+
+
+async def changes(
+    find: Callable[[], Entry | None], bulletin: Bulletin, *, interval_s: float, unknown_s: float
+) -> AsyncIterator[Entry | None]:
+    """The entry now, then at each change, at most one per interval; the last when it ended.
+
+    TimeoutError where it stays unknown for `unknown_s`.
+    """
+    seen, last = bulletin.version, find()
+    yield last
+    if last is None:
+        async with asyncio.timeout(unknown_s):
+            while last is None:
+                await bulletin.after(seen)
+                seen, last = bulletin.version, find()
+        yield last
+    while last is not None and stage_of_entry(last) not in ENDED:
+        await bulletin.after(seen)
+        await asyncio.sleep(interval_s)
+        seen, now = bulletin.version, find()
+        if now is not last:
+            yield now
+        last = now

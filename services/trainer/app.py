@@ -1,0 +1,118 @@
+"""Wiring of the trainer."""
+
+import asyncio
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from truscore.bus import Envelope, RetryPolicy, canary, connect, hear, overhear, serve, speaker
+from truscore.events.v1.control_pb2 import RunCancel, RunPause, RunResume
+from truscore.events.v1.dataset_pb2 import DatasetValidated
+from truscore.recipes import processes_for
+from truscore.storage import Cache, S3Store
+from truscore.telemetry import HardwareSampler, configure_logging, serve_grpc, serve_metrics, tracing
+from truscore.validation.sealing import Verifier
+
+from services.trainer.attempt import Limits
+from services.trainer.case import House
+from services.trainer.handlers import Announcer, on_dataset_validated, on_request, on_request_overheard
+from services.trainer.launcher import torchrun_command
+from services.trainer.plan import Plan
+from services.trainer.requests import Requests
+from services.trainer.revision import current_commit
+from services.trainer.runs import Runs
+from services.trainer.settings import Settings, training_environment
+from services.trainer.workspace import Workspace
+
+SERVICE = "trainer"
+
+
+def create_house(settings: Settings, *, gpus: int, git_commit: str) -> House:
+    """What the settings give a trainer to train with."""
+    store = S3Store(
+        settings.s3_endpoint, settings.s3_access_key.get_secret_value(), settings.s3_secret_key.get_secret_value()
+    )
+    workdir = settings.trainer_workdir.absolute()
+    (home := workdir / "home").mkdir(parents=True, exist_ok=True)
+    workspace = Workspace(
+        store=store,
+        workdir=workdir,
+        cache=Cache(workdir / "cache", settings.trainer_cache_bytes),
+        bucket=settings.bucket,
+        min_free_bytes=settings.trainer_min_free_bytes,
+        kept_runs=settings.trainer_kept_runs,
+        git_commit=git_commit,
+        verifier=Verifier(settings.trainer_trusted_keys),
+    )
+    limits = Limits(
+        beat_s=settings.trainer_beat_s,
+        stop_timeout_s=settings.trainer_stop_timeout_s,
+        stall_timeout_s=settings.trainer_stall_timeout_s,
+        store_patience_s=settings.trainer_store_patience_s,
+    )
+
+    def command(plan: Plan, folder: Path) -> list[str]:
+        return torchrun_command(folder, processes=processes_for(plan.recipe, gpus))
+
+    return House(
+        store=store,
+        bucket=settings.bucket,
+        workspace=workspace,
+        limits=limits,
+        restart_limit=settings.trainer_restart_limit,
+        restart_pause_s=settings.trainer_restart_pause_s,
+        sample_s=settings.trainer_sample_s,
+        host=socket.gethostname(),
+        now=now,
+        command=command,
+        environment=training_environment(home),
+    )
+
+
+async def run(settings: Settings) -> int:
+    """Serve until told to stop; returns the exit code."""
+    configure_logging(SERVICE, level=settings.log_level, json=settings.log_json)
+    sampler = HardwareSampler(SERVICE, settings.trainer_workdir.absolute())
+    gpus = len(sampler.sample().gpus)
+    git_commit = settings.trainer_git_commit or current_commit(Path(__file__).parent)
+    house = create_house(settings, gpus=gpus, git_commit=git_commit)
+    broker = connect(settings.amqp_url.get_secret_value(), service=SERVICE)
+    announcer = Announcer(
+        speaker=speaker(broker, service=SERVICE), sample=sampler.sample, now=now, git_commit=git_commit
+    )
+    voice: Callable[[Envelope], Announcer] = lambda envelope: replace(announcer, cause=envelope)  # noqa: E731
+    runs = Runs(house)
+    requests = Requests(house, runs)
+    requested = on_request(requests, voice=voice)
+    profile = settings.trainer_profile if settings.trainer_profile != "auto" else ("full" if gpus else "small")
+    orders = on_dataset_validated(runs=runs, voice=voice, profile=profile)
+    policy = RetryPolicy(delays_s=settings.trainer_retry_delays_s)
+    for _ in range(settings.trainer_slots):
+        hear(broker, DatasetValidated, orders, service=SERVICE, lease=True, policy=policy)
+    hear(broker, RunCancel, requested, service=SERVICE, policy=policy)
+    hear(broker, RunPause, requested, service=SERVICE, policy=policy)
+    hear(broker, RunResume, requested, service=SERVICE, policy=policy)
+    overhear(broker, [RunCancel, RunPause], on_request_overheard(requests), service=SERVICE, instance=broker.instance)
+    alive = canary(broker, service=SERVICE, instance=broker.instance).alive
+    return await serve(
+        broker,
+        before=[
+            tracing(SERVICE, settings.otlp_endpoint),
+            serve_grpc(settings.trainer_host, settings.trainer_grpc_port, servicers=[], alive=alive),
+            serve_metrics(settings.trainer_host, settings.trainer_metrics_port),
+        ],
+        drain=partial(runs.drain, timeout_s=settings.trainer_drain_timeout_s),
+    )
+
+
+def now() -> datetime:
+    return datetime.now(tz=UTC)
+
+
+def main() -> None:
+    """Entry point of the process."""
+    sys.exit(asyncio.run(run(Settings())))

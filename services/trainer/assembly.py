@@ -1,0 +1,128 @@
+"""Puts a run together from its order: task, network, optimizer, on this machine."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from torch import nn
+from truscore.datasets import ImageRecord
+from truscore.recipes import InvalidConfig, Recipe
+from truscore.zoo import build_model
+from truscore.zoo.pretrained import load_pretrained
+from truscore.zoo.tuning import compile_stages, save_memory
+
+from services.trainer.data import Batches, steps_per_epoch
+from services.trainer.devices import Place, can_compile, choose_precision
+from services.trainer.generators import seed_all
+from services.trainer.loop import Run
+from services.trainer.optim import make_optimizer
+from services.trainer.progress import Progress
+from services.trainer.ranks import Ranks
+from services.trainer.rundir import Order
+from services.trainer.tasks.instance_images import InstanceImages
+from services.trainer.tasks.instance_segmentation import InstanceSegmentation
+
+CACHE_LIMIT_BYTES = 4 << 30
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Assembled:
+    """``notes`` says what this machine made of the recipe."""
+
+    run: Run
+    notes: dict[str, str]
+
+
+def assemble(order: Order, *, place: Place, ranks: Ranks, asked: Callable[[], str]) -> Assembled:
+    """The run at its beginning. Raises InvalidConfig where the recipe asks for what this machine hasn't."""
+    recipe = order.recipe
+    refuse_impossible_here(recipe, place=place, ranks=ranks)
+    seed_all(recipe.seed)
+    network = build_model(recipe, len(order.class_names))
+    notes = {"pretrained_weights": _start_from(network, order)}
+    network.to(place.device)
+    seed_all(recipe.seed, ranks.rank)
+    advanced = recipe.hyperparameters.advanced_settings
+    precision = choose_precision(wanted=advanced.mixed_precision, device=place.device)
+    notes |= {"mixed_precision": precision.reason, "optimization_mode": _tune(network, recipe)}
+    task = make_task(order, judged=order.validation, cache_limit_bytes=CACHE_LIMIT_BYTES // ranks.local_world_size)
+    if place.loader_workers:
+        # Before there are worker processes: they share what is loaded by then.
+        task.training.warm(threads=place.cpus)
+    run = Run(
+        recipe=recipe,
+        task=task,
+        batches=Batches(task, workers=place.loader_workers),
+        model=ranks.spread(network, place.device),
+        network=network,
+        optimizer=make_optimizer(network, recipe.hyperparameters.optimization),
+        device=place.device,
+        half=precision.half,
+        ranks=ranks,
+        steps_per_epoch=steps_per_epoch(
+            len(order.training),
+            batch_size=recipe.hyperparameters.optimization.batch_size,
+            accumulate=advanced.gradient_accumulation_steps,
+            world_size=ranks.world_size,
+        ),
+        progress=Progress(),
+        asked=lambda: ranks.agree(asked()),
+        clock=time.monotonic,
+    )
+    return Assembled(run=run, notes=notes)
+
+
+def make_task(order: Order, *, judged: tuple[ImageRecord, ...], cache_limit_bytes: int = 0) -> InstanceSegmentation:
+    """The order's task, judged by a part of its images."""
+    training, validation = (
+        InstanceImages(
+            part,
+            folder=order.images,
+            image_size=order.recipe.image_size,
+            seed=order.recipe.seed,
+            cache_limit_bytes=cache_limit_bytes // 2,
+        )
+        for part in (order.training, judged)
+    )
+    return InstanceSegmentation(
+        recipe=order.recipe, class_names=order.class_names, training=training, validation=validation
+    )
+
+
+def judged_by(run: Run, order: Order, part: tuple[ImageRecord, ...]) -> Run:
+    """The same run, validated on other images."""
+    task = make_task(order, judged=part)
+    return replace(run, task=task, batches=Batches(task, workers=0))
+
+
+def refuse_impossible_here(recipe: Recipe, *, place: Place, ranks: Ranks) -> None:
+    """Raise InvalidConfig for what no default could stand in for without the user's noticing."""
+    architecture = recipe.architecture_config
+    if ranks.world_size > 1 and not architecture.multi_gpu_support:
+        accepted = f"true for a run of {ranks.world_size} processes"
+        raise InvalidConfig("architecture_config.multi_gpu_support", False, accepted)
+    if architecture.optimization_mode != "none" and not can_compile(place.device):
+        key = "architecture_config.optimization_mode"
+        raise InvalidConfig(key, architecture.optimization_mode, "none, as this machine has no C++ compiler")
+
+
+def _start_from(network: nn.Module, order: Order) -> str:
+    name = order.recipe.architecture_config.pretrained_weights
+    if name == "none":
+        return "from scratch"
+    if order.pretrained is None:
+        key = "architecture_config.pretrained_weights"
+        raise InvalidConfig(key, name, "none, or a name whose file is given to the run: it has none")
+    loaded = load_pretrained(network, order.pretrained)
+    return f"{name}: {loaded.matched} of {loaded.total} tensors"
+
+
+def _tune(network: nn.Module, recipe: Recipe) -> str:
+    mode = recipe.architecture_config.optimization_mode
+    if mode != "none":
+        compile_stages(network, mode)
+    if recipe.hyperparameters.advanced_settings.memory_optimization:
+        save_memory(network)
+    if mode == "max_autotune":
+        return "max_autotune: kernels are picked by their speed; the last bits may differ from run to run"
+    return mode

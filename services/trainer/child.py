@@ -1,0 +1,112 @@
+"""The training process: ``python -m services.trainer.child --run-dir DIR``, alone or under torchrun.
+
+It reads its folder, trains, and writes journal, checkpoints and report there. It knows no broker and no store.
+"""
+
+import argparse
+import platform
+import sys
+import traceback
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+
+from services.trainer.asked import Asked
+from services.trainer.assembly import Assembled, assemble
+from services.trainer.devices import Place, choose_place, deterministic
+from services.trainer.faults import fault_of
+from services.trainer.journal import (
+    Cancelled,
+    EpochDone,
+    Failed,
+    Journal,
+    Progressed,
+    Silence,
+    Started,
+    Writer,
+    records_of,
+)
+from services.trainer.keeper import Keeper
+from services.trainer.loop import Interrupted, Run, train
+from services.trainer.ranks import Ranks, joined
+from services.trainer.results import conclude
+from services.trainer.rundir import RunDir, read_order
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 where the run completed or stopped as it was asked to, 1 where the journal ends in a failure."""
+    parser = argparse.ArgumentParser(prog="services.trainer.child", description=__doc__)
+    parser.add_argument("--run-dir", type=Path, required=True, help="the run's folder")
+    run_dir = RunDir(path=parser.parse_args(arguments).run_dir.resolve())
+    run_dir.checkpoints.mkdir(parents=True, exist_ok=True)
+    asked = Asked(run_dir.control)
+    try:
+        with asked.heeding_sigterm(), joined() as ranks, deterministic():
+            perform(run_dir, ranks=ranks, asked=asked)
+    except Exception as error:  # noqa: BLE001  whatever it was, the journal has to say so
+        traceback.print_exc()
+        _tell_failure(run_dir, error)
+        return 1
+    return 0
+
+
+def perform(run_dir: RunDir, *, ranks: Ranks, asked: Asked) -> None:
+    """Train the order in the folder until it is done or stopped. Raises what ``faults`` has codes for."""
+    place = choose_place(ranks)
+    order = read_order(run_dir)
+    assembled = assemble(order, place=place, ranks=ranks, asked=asked)
+    with Journal(run_dir.journal) if ranks.leads else nullcontext(Silence()) as journal:
+        keeper = Keeper(run_dir=run_dir, run=assembled.run, class_names=order.class_names, journal=journal)
+        resumed = keeper.go_on()
+        journal.append(_started(assembled, place), durable=True)
+        if resumed:
+            keeper.catch_up()
+        stopped = _train(assembled.run, keeper, journal)
+        if stopped:
+            asked.answered(stopped)
+        else:
+            conclude(assembled, order, keeper=keeper, run_dir=run_dir, journal=journal)
+
+
+def _train(run: Run, keeper: Keeper, journal: Writer) -> str:
+    """What stopped it; empty where it came to its end."""
+    for report in train(run):
+        match report:
+            case Progressed():
+                journal.append(report)
+            case EpochDone():
+                keeper.keep_epoch(report)
+            case Interrupted(wish="cancel"):
+                journal.append(Cancelled(step=run.progress.step, epoch=run.progress.epoch), durable=True)
+                return report.wish
+            case Interrupted():
+                keeper.keep_pause(report.wish)
+                return report.wish
+    return ""
+
+
+def _started(assembled: Assembled, place: Place) -> Started:
+    run = assembled.run
+    return Started(
+        first_epoch=run.progress.epoch,
+        total_epochs=run.epochs,
+        steps_per_epoch=run.steps_per_epoch,
+        total_steps=run.total_steps,
+        resumed_step=run.progress.step,
+        world_size=run.ranks.world_size,
+        device=place.name,
+        host=platform.node(),
+        notes=assembled.notes,
+    )
+
+
+def _tell_failure(run_dir: RunDir, error: Exception) -> None:
+    fault = fault_of(error)
+    epochs = [record.epoch for record in records_of(run_dir.journal) if isinstance(record, EpochDone)]
+    failed = Failed(code=fault.code, message=fault.message, retryable=fault.retryable, epoch=max(epochs, default=0))
+    with Journal(run_dir.journal) as journal:
+        journal.append(failed, durable=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""What went wrong in the training process, as a code that people and machines can act on."""
+
+import errno
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from truscore.datasets import InvalidIndex, InvalidSplit, UnreadableImage
+from truscore.recipes import InvalidConfig
+from truscore.zoo.checkpoint import UnusableCheckpoint
+from truscore.zoo.pretrained import UnusableWeights
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_UNREADABLE = (UnreadableImage, InvalidIndex, InvalidSplit, UnusableCheckpoint, FileNotFoundError)
+MESSAGE_LIMIT = 2000
+
+
+class Diverged(ArithmeticError):
+    """The loss is no longer a number; the message names the step and the part."""
+
+
+class Unusable(ValueError):
+    """The run's folder lacks something or holds something else than it should; the message names it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fault:
+    """``retryable``: the same order may succeed later without a change."""
+
+    code: str
+    message: str
+    retryable: bool
+
+
+def fault_of(error: BaseException) -> Fault:
+    """The code of an error."""
+    code, retryable = _code_of(error)
+    message = str(error) if code != "internal" else f"{type(error).__name__}: {error}"
+    return Fault(code=code, message=message[:MESSAGE_LIMIT] or type(error).__name__, retryable=retryable)
+
+
+def _code_of(error: BaseException) -> tuple[str, bool]:
+    if isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error):
+        return "out_of_memory", False
+    if isinstance(error, Diverged):
+        return "diverged", False
+    if any(isinstance(link, OSError) and link.errno in _FULL for link in _chain(error)):
+        return "disk_full", True
+    if isinstance(error, InvalidConfig | UnusableWeights):
+        return "invalid_config", False
+    if isinstance(error, (*_UNREADABLE, Unusable)):
+        return "data_unreadable", False
+    return "internal", True
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and what it came of: torch wraps a write that failed in an error of its own."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

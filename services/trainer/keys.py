@@ -1,0 +1,65 @@
+"""Where a run keeps its objects. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunKeys:
+    """Addresses under "s3://<bucket>/runs/<run_id>/"."""
+
+    bucket: str
+    run_id: str
+
+    def __post_init__(self) -> None:
+        if not RUN_ID.fullmatch(self.run_id):
+            raise ValueError(f'run_id {self.run_id!r} is not 1 to 128 letters, digits, "_" and "-"')
+
+    def at(self, key: str) -> str:
+        return f"s3://{self.bucket}/runs/{self.run_id}/{key}"
+
+    @property
+    def order(self) -> str:
+        return self.at("order.pb")
+
+    @property
+    def config(self) -> str:
+        return self.at("config.json")
+
+    @property
+    def split(self) -> str:
+        return self.at("split.json")
+
+    @property
+    def end(self) -> str:
+        return self.at("end.json")
+
+    @property
+    def latest_attempt(self) -> str:
+        return self.at("attempts/latest.json")
+
+    def attempt(self, number: int) -> str:
+        return self.at(f"attempts/{number}.json")
+
+    def journal(self, attempt: int) -> str:
+        return self.at(f"journal/{attempt}.jsonl")
+
+    @property
+    def checkpoints(self) -> str:
+        return self.at("checkpoints/")
+
+    def checkpoint(self, sha256: str) -> str:
+        return self.at(f"checkpoints/{sha256}.pt")
+
+    def pointer(self, name: str) -> str:
+        return self.at(f"checkpoints/{name}.json")
+
+    def control(self, word: str) -> str:
+        return self.at(f"control/{word}.json")
+
+    def report(self, path: str) -> str:
+        return self.at(f"report/{path}")

@@ -1,0 +1,50 @@
+"""What was ordered, and the run that follows from it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from truscore.recipes import Recipe, resolve, run_id_for
+from truscore.storage import Stored
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """A validated dataset and what is to be trained on it."""
+
+    dataset_id: str
+    version: str
+    uri: str  # "s3://bucket/prefix/"
+    category: str
+    option: str
+    architecture: str
+    overrides: Mapping[str, Any]
+    export_formats: tuple[str, ...]
+    request_id: str
+    dataset_digest: str
+    index: Stored
+    report: Stored
+    key_id: str  # of the key that signed the report; empty for none
+    signature: str
+    class_names: tuple[str, ...]
+    ordered_at: datetime
+    redelivered: bool  # whether another trainer, or this one, had it before
+    wire: bytes  # the order as it came, to be said again when the run is resumed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """A run: the order with its configuration resolved."""
+
+    run_id: str
+    order: Order
+    recipe: Recipe
+
+
+def plan(order: Order, *, profile: str) -> Plan:
+    """The run that an order asks for. Raises InvalidConfig."""
+    recipe = resolve(order.category, order.option, order.architecture, order.overrides, profile=profile)
+    return Plan(run_id=run_id_for(order.dataset_digest, recipe, order.request_id), order=order, recipe=recipe)

@@ -1,0 +1,80 @@
+"""What the environment may set."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "TRUSCORE_"
+
+
+class Settings(BaseSettings):
+    """Settings of the trainer, each from TRUSCORE_<NAME>."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
+
+    amqp_url: SecretStr = Field(description="Address of the broker, amqp://user:password@host:port/vhost")
+    s3_endpoint: str = Field(description="Address of the object store, http://host:port or https://host")
+    s3_access_key: SecretStr = Field(description="Access key of the object store")
+    s3_secret_key: SecretStr = Field(description="Secret key of the object store")
+    bucket: str = Field("truscore", description="Bucket for what the services write")
+    log_level: str = Field("INFO", description="Least level that is logged")
+    log_json: bool = Field(True, description="Whether logs are JSON lines")
+    otlp_endpoint: str = Field("", description="OpenTelemetry collector (OTLP over gRPC); empty for none")
+
+    trainer_host: str = Field("127.0.0.1", description="Address that the trainer's ports are bound to")
+    trainer_grpc_port: int = Field(0, description="Port of the trainer's gRPC health service; 0 for any free one")
+    trainer_metrics_port: int = Field(0, description="Port of the trainer's Prometheus page; 0 for any free one")
+    trainer_workdir: Path = Field(
+        Path(".local/trainer"), description="Folder that runs are trained in; may be lost at any time"
+    )
+    trainer_slots: int = Field(1, ge=1, le=64, description="Runs trained at the same time")
+    trainer_profile: Literal["auto", "small", "full"] = Field(
+        "auto", description='Size of default recipes: "small" for a CPU, "full" for a GPU, "auto" by what is there'
+    )
+    trainer_cache_bytes: int = Field(50 * 2**30, ge=1, description="Most bytes of images kept between runs")
+    trainer_kept_runs: int = Field(3, ge=0, description="Folders of ended runs that are kept")
+    trainer_min_free_bytes: int = Field(
+        2 * 2**30, ge=0, description="Free disk space a run needs beside its dataset, in bytes"
+    )
+    trainer_restart_limit: int = Field(
+        3, ge=0, description="Restarts in a row of a training process that completes no epoch"
+    )
+    trainer_restart_pause_s: float = Field(
+        2, ge=0, description="Seconds before the first restart; doubled for each further one"
+    )
+    trainer_beat_s: float = Field(5, gt=0, description="Seconds between two signs of life of a run in the store")
+    trainer_stop_timeout_s: float = Field(
+        120, gt=0, description="Seconds a training process has to heed a request before it is ended"
+    )
+    trainer_stall_timeout_s: float = Field(
+        3600, gt=0, description="Seconds without progress after which a training process is ended and started again"
+    )
+    trainer_store_patience_s: float = Field(3600, gt=0, description="Seconds that a run waits for a store that is away")
+    trainer_drain_timeout_s: float = Field(150, gt=0, description="Seconds that runs have to end after SIGTERM")
+    trainer_sample_s: float = Field(5, gt=0, description="Seconds between hardware samples while training")
+    trainer_retry_delays_s: tuple[float, ...] = Field(
+        (1, 5, 30, 120, 300, 600, 1800, 3600),
+        description="Seconds before each new try after a fault, as a JSON list; then a dead letter",
+    )
+    trainer_trusted_keys: tuple[str, ...] = Field(
+        (),
+        description="Ed25519 public keys of validators as a JSON list, 64 hexadecimal digits each; with any, only "
+        "datasets are trained on whose report one of them signed",
+    )
+    trainer_git_commit: str = Field("", description="Commit of the source that is run; read from .git where empty")
+
+
+# Threads that wait by spinning take the cores they wait for: on a busy machine training was ten times slower.
+# The second makes matrix products on NVIDIA GPUs give the same bits every time.
+MATHS = {"OMP_WAIT_POLICY": "PASSIVE", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+
+
+def training_environment(home: Path) -> dict[str, str]:
+    """The environment of training processes: ours without our settings, which hold secrets that training has no use
+    for, and with caches in a folder that can be written."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith((PREFIX, "AWS_"))}
+    folders = {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"), "MPLCONFIGDIR": str(home / "matplotlib")}
+    return MATHS | kept | folders

@@ -1,0 +1,64 @@
+"""What an architecture family brings to the loop: samples, loss, judgement, metrics and pictures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+Batch = TypeVar("Batch")
+Verdict = TypeVar("Verdict")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Key:
+    """Which sample: its index in the split, and the epoch whose augmentation it gets (0: as it is)."""
+
+    epoch: int
+    index: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judgement(Generic[Verdict]):
+    """A validation batch: the parts of its loss (means over its images) and a verdict for each image."""
+
+    losses: Mapping[str, float]
+    verdicts: Sequence[Verdict]
+
+
+class Samples(Protocol):
+    """A split. The same key gives the same sample, in whatever process."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, key: Key) -> Any: ...
+
+
+class Task(Protocol[Batch, Verdict]):
+    """Verdicts are what is gathered over all processes to compute the metrics: they have to pickle."""
+
+    @property
+    def training(self) -> Samples: ...
+    @property
+    def validation(self) -> Samples: ...
+
+    def collate(self, samples: Sequence[Any]) -> Batch: ...
+    def to_device(self, batch: Batch, device: torch.device) -> Batch: ...
+    def image_count(self, batch: Batch) -> int: ...
+
+    def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """Weighted parts of the loss by name; what is trained on is their sum, a mean over the batch's images."""
+        ...
+
+    def judge(self, model: nn.Module, batch: Batch, keys: Sequence[Key]) -> Judgement[Verdict]:
+        """``model`` is in eval mode, and stays so."""
+        ...
+
+    def metrics(self, verdicts: Sequence[Verdict]) -> dict[str, float]:
+        """Finite numbers by name."""
+        ...
+
+    def report(self, model: nn.Module, verdicts: Sequence[Verdict], folder: Path) -> Mapping[str, Any]:
+        """Write pictures of the validation split into the folder; plain values for the report."""
+        ...

@@ -1,0 +1,77 @@
+"""What a run says, in plain values; the handlers put it into messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from truscore.storage import Stored
+
+from services.trainer.journal import Record
+from services.trainer.plan import Order, Plan
+
+
+class BrokerAway(Exception):
+    """What was to be said is not confirmed; it may be said again later."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Completion:
+    """A run that reached its end."""
+
+    best_checkpoint: Stored
+    metrics: Mapping[str, float]
+    report_uri: str
+    config: Stored
+    split: Stored
+    epochs: int
+    best_epoch: int
+    weights_sha256: str
+    attempts: int
+    duration_s: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """A run that ended without a model."""
+
+    code: str
+    message: str
+    retryable: bool
+    attempt: int
+    epoch: int
+
+
+class RunVoice(Protocol):
+    """Speaks of one run. Each method returns once the broker has it and raises BrokerAway otherwise."""
+
+    def translate(self, attempt: int, record: Record) -> Any | None:
+        """The record as `say_many` takes it; None where it is not for the world."""
+        ...
+
+    async def say_many(self, sayings: Sequence[Any]) -> None: ...
+
+    async def completed(self, completion: Completion) -> None: ...
+
+    async def failed(self, failure: Failure) -> None: ...
+
+    async def cancelled(self, *, reason: str, step: int, attempt: int) -> None: ...
+
+    async def paused(self, *, step: int, checkpoint: Stored | None, attempt: int) -> None: ...
+
+    async def sampled(self) -> None:
+        """How the machine is doing."""
+        ...
+
+
+class Voice(Protocol):
+    """Speaks of orders, and lends a voice to runs."""
+
+    def of(self, plan: Plan, *, config: Stored | None = None) -> RunVoice: ...
+
+    async def refused(self, order: Order, error: Exception) -> None: ...
+
+    async def cancelled(self, run_id: str, *, reason: str, step: int, attempt: int) -> None: ...
+
+    async def ordered_again(self, wire: bytes, *, request_id: str) -> None: ...
