@@ -1,0 +1,32 @@
+"""What services complained of last, read from their logs. Knows log lines; knows no service."""
+
+import json
+from pathlib import Path
+
+TAIL_BYTES = 64 * 1024
+MOST_CHARACTERS = 600
+LEVELS = ("warning", "error", "critical")
+
+
+def complaints(logs: Path) -> list[str]:
+    """The last warning or error of each log in the folder, one line each."""
+    found = ((path.stem, last_complaint(tail(path))) for path in sorted(logs.glob("*.log")))
+    return [f"{service}: {text}" for service, text in found if text]
+
+
+def last_complaint(text: str) -> str:
+    """The last entry of level warning or above; empty when there is none."""
+    for line in reversed(text.splitlines()):
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict) and entry.get("level") in LEVELS:
+            return f"{entry['level']}: {entry.get('event', '')}"[:MOST_CHARACTERS]
+    return ""
+
+
+def tail(path: Path) -> str:
+    with path.open("rb") as log:
+        log.seek(max(0, path.stat().st_size - TAIL_BYTES))
+        return log.read().decode(errors="replace")

@@ -1,0 +1,135 @@
+"""The demonstration: rendered cards in, a verified model out. Knows one order and how to check its result."""
+
+import asyncio
+import hashlib
+import os
+import shlex
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from truscore.storage import S3Store
+from truscore.synthesis import render_dataset
+
+from deploy.local.programs import REPOSITORY
+from deploy.local.story import ENDS, concerns, line_of
+from deploy.local.witness import Heard, Silence, next_heard, witness
+
+CARDS = 64
+SEED = 7
+DATASET = "demo-cards"
+CATEGORY, OPTION = "border_detection", "dual_class"
+LEAST_AP50 = 0.90
+SILENCE_S = 300.0
+LONGEST_S = 3600.0
+MOST_ARTEFACT_BYTES = 2 * 2**30
+SUBMIT_TIMEOUT_S = 120.0
+
+
+class DemoFailed(RuntimeError):
+    """The model was not made, or is not what was said of it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shown:
+    """All that was heard of the order, the last event last."""
+
+    events: tuple[Heard, ...]
+    artefacts: tuple[str, ...]
+
+
+def run_demo(known: Mapping[str, str], *, say: Callable[[str], None]) -> Shown:
+    """Render, order, watch and verify, on the stack with these addresses."""
+    version = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    with tempfile.TemporaryDirectory() as folder:
+        say(f"rendering {CARDS} cards")
+        rendered = render_dataset(Path(folder) / "cards", count=CARDS, option=OPTION, seed=SEED)
+        try:
+            events = asyncio.run(_order_and_watch(known, rendered, version, say))
+        except (Silence, TimeoutError) as failure:
+            raise DemoFailed(str(failure) or f"no model within {LONGEST_S:g} s") from None
+    if events[-1].name != "ModelExported":
+        raise DemoFailed(line_of(events[-1]) or events[-1].name)
+    store = S3Store(known["TRUSCORE_S3_ENDPOINT"], known["TRUSCORE_S3_ACCESS_KEY"], known["TRUSCORE_S3_SECRET_KEY"])
+    return Shown(events=tuple(events), artefacts=tuple(_verified(store, events[-1])))
+
+
+async def _order_and_watch(
+    known: Mapping[str, str], rendered: Path, version: str, say: Callable[[str], None]
+) -> list[Heard]:
+    async with asyncio.timeout(LONGEST_S), witness(known["TRUSCORE_AMQP_URL"]) as heard:
+        await _submit(known, rendered, version, say)
+        events: list[Heard] = []
+        run_id = ""
+        while not events or events[-1].name not in ENDS:
+            event = await next_heard(heard, timeout_s=SILENCE_S)
+            if not concerns(event, dataset_id=DATASET, version=version, run_id=run_id):
+                continue
+            run_id = run_id or event.fields.get("run_id", "")
+            events.append(event)
+            if line := line_of(event):
+                say(line)
+    return events
+
+
+async def _submit(known: Mapping[str, str], rendered: Path, version: str, say: Callable[[str], None]) -> None:
+    """Order as any person would: with the command line."""
+    order = ["submit", str(rendered), "--category", CATEGORY, "--option", OPTION, "--export", "onnx"]
+    # The cards are the same each time; the request id makes it another run nevertheless.
+    order += ["--id", DATASET, "--version", version, "--request-id", version]
+    say(f"truscore {shlex.join(order)}")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "services.cli", *order),
+        env=dict(os.environ) | dict(known),
+        cwd=REPOSITORY,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), SUBMIT_TIMEOUT_S)
+    if process.returncode != 0:
+        raise DemoFailed(f"truscore submit ended with {process.returncode}: {output.decode(errors='replace')}")
+
+
+def _verified(store: S3Store, exported: Heard) -> list[str]:
+    """One line for each artefact, after it was downloaded again and compared with what the event says."""
+    lines = []
+    for artefact in exported.fields["artifacts"]:
+        data = store.get(artefact["uri"], limit_bytes=MOST_ARTEFACT_BYTES, sha256=artefact["sha256"])
+        if len(data) != int(artefact["size_bytes"]) or hashlib.sha256(data).hexdigest() != artefact["sha256"]:
+            raise DemoFailed(f"{artefact['uri']} is not what model.exported says of it")
+        lines.append(f"{artefact['format']}: {artefact['uri']}, {len(data) / 1e6:.1f} MB, sha256 {artefact['sha256']}")
+        lines += [f"  {text}" for text in (_parity(artefact), _speed(artefact)) if text]
+    return lines
+
+
+def _parity(artefact: Mapping[str, object]) -> str:
+    parity = artefact.get("parity")
+    if not isinstance(parity, dict):
+        return ""
+    if not parity.get("passed"):
+        raise DemoFailed(f"{artefact['uri']} differs from its checkpoint: {parity}")
+    differences = ", ".join(f"{name} {value:.2g}" for name, value in parity.get("max_abs_difference", {}).items())
+    return f"equal to the checkpoint on {parity.get('images')} images (largest differences: {differences})"
+
+
+def _speed(artefact: Mapping[str, object]) -> str:
+    speed = artefact.get("benchmark")
+    if not isinstance(speed, dict):
+        return ""
+    return (
+        f"{speed.get('latency_ms_p50', 0):.0f} ms an image on {speed.get('device')}, "
+        f"eager {speed.get('eager_latency_ms_p50', 0):.0f} ms"
+    )
+
+
+def check_quality(shown: Shown) -> float:
+    """The box AP50 that was reached; `DemoFailed` when it is below what the demonstration promises."""
+    metrics = next(event.fields.get("metrics", {}) for event in shown.events if event.name == "TrainingCompleted")
+    reached = float(metrics.get("box_AP50", 0.0))
+    if reached < LEAST_AP50:
+        raise DemoFailed(f"box AP50 of the validation split is {reached:.3f}, at least {LEAST_AP50} was expected")
+    return reached

@@ -1,0 +1,167 @@
+"""Processes with a log and a sure end. Knows how to start and end them; knows nothing of what they do."""
+
+import contextlib
+import functools
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from deploy.local.reaper import family_of, kill_all
+
+TAIL_BYTES = 64 * 1024
+POLL_S = 0.05
+
+
+class ProcessFailed(RuntimeError):
+    """A process ended, or did not become ready in time; carries the end of its log."""
+
+
+class Started:
+    """One running process group, its log file, and the ways to end it."""
+
+    def __init__(self, name: str, popen: "subprocess.Popen[bytes]", log_path: Path) -> None:
+        self.name = name
+        self.log_path = log_path
+        self._popen = popen
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; negative is the signal that ended it."""
+        code = self._popen.poll()
+        if code is not None:
+            _reaper().forget(self.pid)
+        return code
+
+    @property
+    def running(self) -> bool:
+        return self.exit_code is None
+
+    def wait(self, timeout_s: float) -> int:
+        """Wait for its end; `ProcessFailed` when it still runs after `timeout_s`."""
+        try:
+            self._popen.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise ProcessFailed(f"{self.name} still runs after {timeout_s:g} s\n{self.tail()}") from None
+        code = self.exit_code
+        return 0 if code is None else code
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the process itself."""
+        self._popen.send_signal(number)
+
+    def terminate(self, grace_s: float = 15.0) -> bool:
+        """SIGTERM, and after `grace_s` SIGKILL for it and whatever it started; whether the SIGTERM was enough."""
+        if not self.running:
+            return False
+        family = family_of(self.pid)
+        self._popen.terminate()
+        in_order = True
+        try:
+            self._popen.wait(grace_s)
+        except subprocess.TimeoutExpired:
+            in_order = False
+            self._popen.kill()
+            self._popen.wait()
+        self._sweep()
+        kill_all(family)
+        return in_order
+
+    def kill(self) -> None:
+        """SIGKILL at once, the process and its group."""
+        self._popen.kill()
+        self._popen.wait()
+        self._sweep()
+
+    def tail(self, lines: int = 40) -> str:
+        """The last lines of the log."""
+        try:
+            with self.log_path.open("rb") as log:
+                log.seek(max(0, self.log_path.stat().st_size - TAIL_BYTES))
+                text = log.read().decode(errors="replace")
+        except FileNotFoundError:
+            return ""
+        return "\n".join(text.splitlines()[-lines:])
+
+    def failure(self) -> ProcessFailed:
+        """Says how it ended, with the end of its log."""
+        return ProcessFailed(
+            f"{self.name} ended with code {self.exit_code}; its log {self.log_path} ends with:\n{self.tail()}"
+        )
+
+    def _sweep(self) -> None:
+        """End what the process left in its group; the group's number is free for others only after that."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        _reaper().forget(self.pid)
+
+
+def start_process(
+    name: str, argv: Sequence[str | Path], *, log_path: Path, env: Mapping[str, str], cwd: Path | None = None
+) -> Started:
+    """Start a process in a group of its own; it ends with this process, even when this one is killed."""
+    log_path.parent.mkdir(parents=True, exist_ok=True)
+    reaper = _reaper()
+    with log_path.open("ab") as log:
+        popen = subprocess.Popen(
+            [str(part) for part in argv],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=dict(env),
+            cwd=cwd,
+            start_new_session=True,
+        )
+    reaper.watch(popen.pid)
+    return Started(name, popen, log_path)
+
+
+def wait_until(process: Started, ready: Callable[[], bool], *, timeout_s: float, what: str) -> None:
+    """Poll `ready` until it holds; `ProcessFailed` with the log's end when the process dies or time is up."""
+    deadline = time.monotonic() + timeout_s
+    while not ready():
+        if not process.running:
+            raise process.failure()
+        if time.monotonic() > deadline:
+            raise ProcessFailed(
+                f"{process.name}: no {what} within {timeout_s:g} s; its log {process.log_path} ends with:\n"
+                f"{process.tail()}"
+            )
+        time.sleep(POLL_S)
+
+
+class _Reaper:
+    def __init__(self) -> None:
+        self._popen = subprocess.Popen(
+            [sys.executable, "-P", str(Path(__file__).with_name("reaper.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def watch(self, pid: int) -> None:
+        self._tell(f"+{pid}\n")
+
+    def forget(self, pid: int) -> None:
+        self._tell(f"-{pid}\n")
+
+    def _tell(self, line: str) -> None:
+        pipe = self._popen.stdin
+        if pipe is None:
+            raise ProcessFailed("the reaper was started without a pipe")
+        pipe.write(line.encode())
+        pipe.flush()
+
+
+@functools.cache
+def _reaper() -> _Reaper:
+    """One for the life of this process: its pipe closing is what tells it that we are gone."""
+    return _Reaper()

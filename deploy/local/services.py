@@ -1,0 +1,78 @@
+"""The services of the Procfile as processes. Knows how to start them, ask their health and drain them."""
+
+import functools
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from honcho.environ import parse_procfile
+from truscore.telemetry.probe import SERVING, health_of
+
+from deploy.local.addresses import Door
+from deploy.local.processes import Started, start_process, wait_until
+
+PROCFILE = Path(__file__).with_name("Procfile")
+READY_TIMEOUT_S = 90.0
+# A trainer that is told to stop writes a checkpoint and hands its run back; its own limit is 150 s.
+DRAIN_S = 160.0
+
+
+def commands(procfile: Path = PROCFILE) -> dict[str, list[str]]:
+    """What the Procfile starts, by name; `python` is the one that runs us."""
+    listed = parse_procfile(procfile.read_text()).processes
+    split = {name: shlex.split(command) for name, command in listed.items()}
+    return {name: [sys.executable, *argv[1:]] if argv[0] == "python" else argv for name, argv in split.items()}
+
+
+class Services:
+    """The started services with their doors."""
+
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
+        self._running: list[tuple[Started, Door]] = []
+
+    def start(self, service_doors: list[Door], environment: Mapping[str, str], *, cwd: Path) -> None:
+        """Start them all without waiting."""
+        argvs = commands()
+        for door in service_doors:
+            process = start_process(
+                door.service,
+                argvs[door.service],
+                log_path=self._logs / f"{door.service}.log",
+                env=dict(os.environ) | dict(environment),
+                cwd=cwd,
+            )
+            self._running.append((process, door))
+
+    def wait(self, timeout_s: float = READY_TIMEOUT_S) -> None:
+        """Wait until each says SERVING; `ProcessFailed` shows the log of the one that does not."""
+        for process, door in self._running:
+            ready = functools.partial(self._serves, door)
+            wait_until(process, ready, timeout_s=timeout_s, what=f"SERVING at {door.address}")
+
+    def hold(self) -> None:
+        """`ProcessFailed` with the log of one that ended, if any did."""
+        if (gone := self.ended()) is not None:
+            raise gone.failure()
+
+    def ended(self) -> Started | None:
+        """One that is no longer running, if any."""
+        return next((process for process, _ in self._running if not process.running), None)
+
+    def _serves(self, door: Door) -> bool:
+        self.hold()
+        return health_of(door.address, timeout_s=2) == SERVING
+
+    def pid_of(self, service: str) -> int:
+        """The process id of a started service."""
+        return next(process.pid for process, door in self._running if door.service == service)
+
+    def stop(self) -> None:
+        """Drain them all at the same time."""
+        if not self._running:
+            return
+        with ThreadPoolExecutor(len(self._running)) as pool:
+            list(pool.map(lambda pair: pair[0].terminate(DRAIN_S), self._running))

@@ -1,0 +1,96 @@
+"""What became of one order, told from its events. Pure."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from deploy.local.witness import Heard
+
+# Who says how long it took, and what to call it.
+PARTS = {
+    "DatasetValidated": "validation",
+    "TrainingCompleted": "training, with its start and uploads",
+    "ModelExported": "export, with its proofs",
+}
+ENDS = ("ModelExported", "ExportFailed", "TrainingFailed", "TrainingCancelled", "DatasetRejected")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Phase:
+    """One part of the way, with its length."""
+
+    name: str
+    seconds: float
+
+
+def concerns(heard: Heard, *, dataset_id: str, version: str, run_id: str) -> bool:
+    """Whether an event is about this order: by its dataset, or by the run that became of it."""
+    said = heard.fields
+    same_dataset = (said.get("dataset_id"), said.get("dataset_version", said.get("version"))) == (dataset_id, version)
+    return same_dataset or bool(run_id and said.get("run_id") == run_id)
+
+
+def line_of(heard: Heard) -> str | None:
+    """What a person who waits wants to know of an event; None for what would only scroll by."""
+    tell = LINES.get(heard.name)
+    return tell(heard.fields) if tell is not None else None
+
+
+def epoch_line(said: dict[str, Any]) -> str:
+    best = "  best so far" if said.get("is_best") else ""
+    return (
+        f"epoch {said['epoch']:>3}/{said['total_epochs']}  loss {said.get('train_loss', 0):.3f}  "
+        f"{metrics_text(said.get('metrics', {}))}  {said.get('duration_s', 0):.0f} s, "
+        f"about {said.get('eta_s', 0):.0f} s to go{best}"
+    )
+
+
+def rejected_line(said: dict[str, Any]) -> str:
+    return "dataset rejected: " + "; ".join(finding["message"] for finding in said.get("findings", [])[:3])
+
+
+def failed_line(said: dict[str, Any]) -> str:
+    return f"failed, {said.get('code')}: {said.get('message')}"
+
+
+def metrics_text(metrics: dict[str, float]) -> str:
+    """The few that tell most, in a fixed order."""
+    wanted = [name for name in ("box_AP", "box_AP50", "mask_AP50") if name in metrics]
+    return "  ".join(f"{name} {metrics[name]:.3f}" for name in wanted)
+
+
+def phases(events: Sequence[Heard]) -> list[Phase]:
+    """How long each part took, as those who did it say; what is left of the whole is the handing over."""
+    took_s = {event.name: float(event.fields.get("duration_s", 0)) for event in events}
+    parts = [Phase(name=name, seconds=took_s[said]) for said, name in PARTS.items() if said in took_s]
+    ordered, exported = _said(events, "DatasetReady"), _said(events, "ModelExported")
+    if ordered is None or exported is None:
+        return parts
+    whole_s = (exported - ordered).total_seconds()
+    rest = Phase(name="outside of them", seconds=whole_s - sum(part.seconds for part in parts))
+    return [*parts, rest, Phase(name="from order to model", seconds=whole_s)]
+
+
+def longest_delivery_s(events: Sequence[Heard]) -> float:
+    """The longest that an event took from being said to being heard."""
+    return max(((event.heard_at - event.said_at).total_seconds() for event in events), default=0.0)
+
+
+def _said(events: Sequence[Heard], name: str) -> datetime | None:
+    return next((event.said_at for event in events if event.name == name), None)
+
+
+LINES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "DatasetValidated": lambda said: (
+        f"dataset accepted: {said.get('image_count')} images, {said.get('annotation_count')} annotations"
+    ),
+    "DatasetRejected": rejected_line,
+    "TrainingStarted": lambda said: f"training {said['run_id']} on {said.get('device')}: {said['total_epochs']} epochs",
+    "EpochCompleted": epoch_line,
+    "TrainingCompleted": lambda said: f"training done: {metrics_text(said.get('metrics', {}))}",
+    "TrainingFailed": failed_line,
+    "TrainingCancelled": lambda said: f"cancelled: {said.get('reason')}",
+    "ModelExported": lambda said: f"model {said['model_id']} version {said['version']} is ready",
+    "ExportFailed": failed_line,
+}
