@@ -1,0 +1,55 @@
+"""Ears for tests: what was heard, awaited with a deadline."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aio_pika
+from google.protobuf.message import Message
+from truscore.bus import EXCHANGE, Envelope
+
+DEADLINE_S = 30.0
+
+
+class Ear:
+    """A handler that remembers, and first does what it is told."""
+
+    def __init__(self, then: Callable[[Any, Envelope], Awaitable[None]] | None = None) -> None:
+        self.heard: list[tuple[Any, Envelope]] = []
+        self._news = asyncio.Condition()
+        self._then = then
+
+    async def __call__(self, event: Any, envelope: Envelope, _offset: int = 0) -> None:
+        async with self._news:
+            self.heard.append((event, envelope))
+            self._news.notify_all()
+        if self._then is not None:
+            await self._then(event, envelope)
+
+    async def first(self, count: int) -> list[tuple[Any, Envelope]]:
+        """The first `count` heard, once there are as many."""
+        async with asyncio.timeout(DEADLINE_S), self._news:
+            await self._news.wait_for(lambda: len(self.heard) >= count)
+        return self.heard[:count]
+
+    async def ids(self, count: int) -> set[str]:
+        """Ids heard, once there are `count` different ones."""
+        async with asyncio.timeout(2 * DEADLINE_S), self._news:
+            await self._news.wait_for(lambda: len({said.event_id for _, said in self.heard}) >= count)
+        return {said.event_id for _, said in self.heard}
+
+
+async def until(check: Callable[[], Awaitable[bool]], deadline_s: float = DEADLINE_S) -> None:
+    """Ask again and again until it holds; TimeoutError where it never does."""
+    async with asyncio.timeout(deadline_s):
+        while not await check():  # noqa: ASYNC110  the broker tells nobody when a queue is empty
+            await asyncio.sleep(0.02)
+
+
+async def publish_plainly(amqp_url: str, routing_key: str, body: bytes | Message, **properties: Any) -> None:
+    """What a client without our library does."""
+    content = body if isinstance(body, bytes) else body.SerializeToString()
+    async with await aio_pika.connect(amqp_url) as connection:
+        channel = await connection.channel(on_return_raises=True)
+        exchange = await channel.get_exchange(EXCHANGE)
+        await exchange.publish(aio_pika.Message(content, delivery_mode=2, **properties), routing_key, mandatory=True)

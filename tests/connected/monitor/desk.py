@@ -1,0 +1,73 @@
+"""The monitor as a process, and somebody who speaks and asks, for tests."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+from truscore.api.v1.monitor_pb2_grpc import MonitorServiceStub
+from truscore.bus import connect, speaker
+
+from deploy.local.ports import free_ports
+from tests.unit.monitor.stories import Said
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+START_S = 60
+STOP_S = 30
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MonitorProcess:
+    process: subprocess.Popen[bytes]
+    grpc_port: int
+    metrics_port: int
+
+    @asynccontextmanager
+    async def asked(self) -> AsyncIterator[Any]:
+        """The API, once the process answers."""
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{self.grpc_port}") as channel:
+            await asyncio.wait_for(channel.channel_ready(), START_S)
+            yield MonitorServiceStub(channel)
+
+
+@contextmanager
+def monitor_process(amqp_url: str, **more: str) -> Iterator[MonitorProcess]:
+    """`python -m services.monitor` until the end of the block; it has to end by itself and with code 0."""
+    grpc_port, metrics_port = free_ports(2)
+    given = {
+        "TRUSCORE_AMQP_URL": amqp_url,
+        "TRUSCORE_MONITOR_GRPC_PORT": str(grpc_port),
+        "TRUSCORE_MONITOR_METRICS_PORT": str(metrics_port),
+        "TRUSCORE_MONITOR_ALERT_INTERVAL_S": "0.2",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "services.monitor"], cwd=REPOSITORY, env={**os.environ, **given, **more}
+    )
+    try:
+        yield MonitorProcess(process=process, grpc_port=grpc_port, metrics_port=metrics_port)
+        process.terminate()
+        assert process.wait(STOP_S) == 0
+    finally:
+        process.kill()
+        process.wait(STOP_S)
+
+
+async def say(amqp_url: str, story: Iterable[Said]) -> None:
+    """Say a story on the broker, in order."""
+    bus = connect(amqp_url, service="cli", instance="teller")
+    await bus.start()
+    try:
+        voice = speaker(bus, service="cli")
+        for number, said in enumerate(story):
+            subject = getattr(said.message, "run_id", "") or "cards/1"
+            await voice.say(said.message, subject=subject, sequence=number)
+    finally:
+        await bus.stop()

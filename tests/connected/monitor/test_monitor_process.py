@@ -1,0 +1,149 @@
+"""The monitor as it runs: a process on a real broker, asked over gRPC."""
+
+from __future__ import annotations
+
+import asyncio
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from google.protobuf.message import Message
+from truscore.api.v1 import monitor_pb2
+from truscore.bus import connect, overhear
+from truscore.bus.envelope import Envelope
+from truscore.events.v1.telemetry_pb2 import AlertCleared, AlertRaised
+
+from tests.connected.monitor.desk import monitor_process, say
+from tests.unit.monitor import stories
+from tests.unit.monitor.stories import RUN
+
+pytestmark = pytest.mark.connected
+
+WAIT_S = 60
+MAX_IDLE_BYTES = 120 * 2**20
+
+
+async def run_of(api: Any, reference: str = RUN) -> monitor_pb2.Run:
+    response = await api.GetRun(monitor_pb2.GetRunRequest(run_id=reference), timeout=WAIT_S, wait_for_ready=True)
+    return response.run  # type: ignore[no-any-return]
+
+
+async def test_a_restarted_monitor_shows_the_same_run(amqp_url: str) -> None:
+    await say(amqp_url, stories.whole_run())
+    with monitor_process(amqp_url) as monitor:
+        async with monitor.asked() as api:
+            before = await run_of(api)
+    with monitor_process(amqp_url) as monitor:
+        async with monitor.asked() as api:
+            after = await run_of(api)
+    assert before == after
+    assert before.state == monitor_pb2.RUN_STATE_EXPORTED
+    assert len(before.epochs) == 3
+
+
+async def test_a_run_is_watched_from_its_announcement_to_its_model(amqp_url: str) -> None:
+    with monitor_process(amqp_url) as monitor:
+        async with monitor.asked() as api:
+            states = aiter(api.WatchRun(monitor_pb2.WatchRunRequest(run_id="cards/1"), timeout=WAIT_S))
+            assert (await anext(states)).run.state == monitor_pb2.RUN_STATE_UNSPECIFIED
+            await say(amqp_url, [stories.ready()])
+            assert (await anext(states)).run.state == monitor_pb2.RUN_STATE_VALIDATING
+            await say(amqp_url, stories.whole_run())
+            assert [response.run.state async for response in states][-1] == monitor_pb2.RUN_STATE_EXPORTED
+            page = await api.ListRuns(monitor_pb2.ListRunsRequest(dataset_id="cards"), timeout=WAIT_S)
+            assert [run.run_id for run in page.runs] == [RUN]
+
+
+async def test_a_rejected_dataset_ends_the_watch_with_its_findings(amqp_url: str) -> None:
+    await say(amqp_url, [stories.ready(), stories.rejected()])
+    with monitor_process(amqp_url) as monitor:
+        async with monitor.asked() as api:
+            call = api.WatchRun(monitor_pb2.WatchRunRequest(run_id="cards/1"), timeout=WAIT_S)
+            (last,) = [response.run async for response in call]
+            assert last.state == monitor_pb2.RUN_STATE_REJECTED
+            assert last.findings[0].rule == "classes.few"
+            assert last.run_id.startswith("order-")
+
+
+@asynccontextmanager
+async def alerts_of(amqp_url: str) -> AsyncIterator[asyncio.Queue[Message]]:
+    """What is said of alerts, as anybody hears it."""
+    heard: asyncio.Queue[Message] = asyncio.Queue()
+
+    async def note(message: Message, _envelope: Envelope) -> None:
+        heard.put_nowait(message)
+
+    bus = connect(amqp_url, service="studio", instance="listener")
+    overhear(bus, [AlertRaised, AlertCleared], note, service="studio", instance="listener")
+    await bus.start()
+    try:
+        yield heard
+    finally:
+        await bus.stop()
+
+
+async def test_an_alert_outlives_a_restart_and_is_raised_and_cleared_once(amqp_url: str, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[[rule]]\nname = "run.quiet"\nseverity = "warning"\nmeasure = "silence_s"\nat_least = 0.1\n')
+    async with alerts_of(amqp_url) as heard:
+        await say(amqp_url, [stories.started()])
+        with monitor_process(amqp_url, TRUSCORE_MONITOR_RULES=str(rules)):
+            raised = await asyncio.wait_for(heard.get(), WAIT_S)
+        with monitor_process(amqp_url, TRUSCORE_MONITOR_RULES=str(rules)) as monitor:
+            async with monitor.asked() as api:
+                assert list((await run_of(api)).alerts) == [raised]
+            await say(amqp_url, [stories.completed()])
+            cleared = await asyncio.wait_for(heard.get(), WAIT_S)
+    assert isinstance(raised, AlertRaised)
+    assert isinstance(cleared, AlertCleared)
+    assert (raised.rule, raised.subject) == ("run.quiet", RUN)
+    assert cleared.alert_id == raised.alert_id
+
+
+async def test_the_metrics_page_shows_the_run_its_host_and_what_was_heard(amqp_url: str) -> None:
+    await say(amqp_url, [stories.started(), stories.progressed(10), stories.sampled()])
+    with monitor_process(amqp_url) as monitor:
+        async with monitor.asked() as api:
+            await run_of(api)
+        page = await page_of(monitor.metrics_port)
+    assert f'truscore_monitor_run_step{{run_id="{RUN}"}} 10.0' in page
+    assert 'truscore_monitor_runs{state="training"} 1.0' in page
+    assert 'truscore_monitor_host_memory_total_bytes{host="gpu-1",service="trainer"} 1.7' in page
+    assert 'truscore_monitor_events_total{type="truscore.events.v1.TrainingStarted"} 1.0' in page
+    assert "truscore_monitor_caught_up 1.0" in page
+
+
+async def page_of(port: int) -> str:
+    def read() -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=WAIT_S) as page:
+            return str(page.read().decode())
+
+    return await asyncio.to_thread(read)
+
+
+async def test_a_watch_goes_on_when_the_broker_was_killed_and_came_back(private_broker: Any) -> None:
+    url = private_broker.amqp_url
+    await say(url, [stories.started()])
+    with monitor_process(url) as monitor:
+        async with monitor.asked() as api:
+            states = aiter(api.WatchRun(monitor_pb2.WatchRunRequest(run_id=RUN), timeout=2 * WAIT_S))
+            assert (await anext(states)).run.state == monitor_pb2.RUN_STATE_TRAINING
+            await asyncio.to_thread(private_broker.kill)
+            await asyncio.to_thread(private_broker.start)
+            await say(url, [stories.started(), stories.completed(), stories.exported()])
+            assert [response.run.state async for response in states][-1] == monitor_pb2.RUN_STATE_EXPORTED
+
+
+async def test_an_idle_monitor_takes_at_most_120_mb(amqp_url: str) -> None:
+    await say(amqp_url, stories.whole_run())
+    with monitor_process(amqp_url) as monitor:
+        async with monitor.asked() as api:
+            await run_of(api)
+        await page_of(monitor.metrics_port)
+        memory = psutil.Process(monitor.process.pid).memory_info().rss
+        assert memory <= MAX_IDLE_BYTES, f"{memory / 2**20:.0f} MiB"
+        print(f"monitor: {memory / 2**20:.0f} MiB")  # noqa: T201

@@ -1,0 +1,131 @@
+"""`python -m deploy.local up` and `down`, run as people run them, in a folder of their own."""
+
+import os
+import queue
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+from truscore.telemetry.probe import SERVING, health_of
+
+from deploy.local.addresses import PREFIXES, from_env_file
+from deploy.local.programs import REPOSITORY
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
+START_S = 300.0
+COMMAND_S = 240.0
+MOST_BYTES = {"experiment_tracker": 170_000_000}
+MOST_BYTES_OTHERWISE = 120_000_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Up:
+    """A stack that runs, and its folder."""
+
+    command: "subprocess.Popen[str]"
+    folder: Path
+    environment: dict[str, str]
+
+    @property
+    def known(self) -> dict[str, str]:
+        return from_env_file((self.folder / "stack.env").read_text())
+
+    def family(self) -> list[psutil.Process]:
+        return psutil.Process(self.command.pid).children(recursive=True)
+
+    def run(self, *command: str) -> "subprocess.CompletedProcess[str]":
+        argv = [sys.executable, "-m", "deploy.local", *command]
+        return subprocess.run(
+            argv, cwd=REPOSITORY, env=self.environment, capture_output=True, text=True, timeout=COMMAND_S, check=False
+        )
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    folder = tmp_path_factory.mktemp("local")
+    environment = dict(os.environ) | {"TRUSCORE_LOCAL_DIR": str(folder)}
+    command = subprocess.Popen(
+        [sys.executable, "-u", "-m", "deploy.local", "up"],
+        cwd=REPOSITORY,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        wait_for_line(command, "running; addresses in")
+        yield Up(command=command, folder=folder, environment=environment)
+    finally:
+        command.terminate()
+        command.wait(COMMAND_S)
+
+
+def wait_for_line(command: "subprocess.Popen[str]", part: str) -> None:
+    """Read what the command says until it says this; a thread goes on reading, so that it never blocks."""
+    said: queue.Queue[str | None] = queue.Queue()
+
+    def read() -> None:
+        for line in command.stdout or ():
+            said.put(line)
+        said.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    lines: list[str] = []
+    deadline = time.monotonic() + START_S
+    while not lines or part not in lines[-1]:
+        line = said.get(timeout=max(0.1, deadline - time.monotonic()))
+        assert line is not None, "".join(lines)
+        lines.append(line)
+
+
+def test_every_service_serves_and_can_be_reached(up: Up) -> None:
+    healths = {name: health_of(up.known[f"TRUSCORE_{prefix}_ADDRESS"]) for name, prefix in PREFIXES.items()}
+    assert set(healths.values()) == {SERVING}, healths
+
+
+def test_the_addresses_are_for_the_owner_only(up: Up) -> None:
+    assert stat.S_IMODE((up.folder / "stack.env").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("service", ["dataset_validator", "trainer", "monitor", "experiment_tracker", "exporter"])
+def test_an_idle_service_is_small(up: Up, service: str) -> None:
+    found = [process for process in up.family() if f"services.{service}" in process.cmdline()]
+    assert len(found) == 1
+    used = sum(member.memory_info().rss for member in (found[0], *found[0].children(recursive=True)))
+    assert used <= MOST_BYTES.get(service, MOST_BYTES_OTHERWISE), f"{service} takes {used / 1e6:.0f} MB"
+
+
+def test_everything_listens_on_loopback_only(up: Up) -> None:
+    listening = {
+        connection.laddr.ip.removeprefix("::ffff:")
+        for process in up.family()
+        for connection in process.net_connections()
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening
+    assert listening <= {"127.0.0.1", "::1"}
+
+
+def test_a_second_stack_in_the_same_folder_is_refused(up: Up) -> None:
+    second = up.run("up")
+    assert second.returncode == 1
+    assert "make down" in second.stderr
+
+
+def test_down_ends_every_process(up: Up) -> None:
+    family = up.family()
+    assert len(family) > len(PREFIXES)
+    down = up.run("down")
+    assert (down.returncode, down.stdout.strip()) == (0, "stopped")
+    assert up.command.wait(COMMAND_S) == 0
+    _, left = psutil.wait_procs(family, timeout=10)
+    assert left == []
+    assert not (up.folder / "stack.env").exists()
+    assert up.run("down").stdout.strip() == "no stack runs here"

@@ -1,0 +1,230 @@
+"""The tracker as it runs: a process on a real broker and a real MLflow, asked over gRPC."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import grpc
+import psutil
+import pytest
+from truscore.api.v1 import experiments_pb2 as api
+from truscore.api.v1.experiments_pb2_grpc import ExperimentsServiceStub
+from truscore.bus import connect, speaker
+
+from deploy.local.ports import free_ports
+from services.experiment_tracker.app import run
+from services.experiment_tracker.ledger import MemoryLedger
+from services.experiment_tracker.record import Mark
+from services.experiment_tracker.settings import Settings
+from tests.unit.experiment_tracker import chapters
+from tests.unit.experiment_tracker.chapters import Said
+
+pytestmark = [pytest.mark.connected, pytest.mark.timeout(300)]
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+WAIT_S = 90
+STOP_S = 40
+MAX_IDLE_BYTES = 170 * 2**20
+
+
+@pytest.fixture
+def run_id() -> str:
+    return f"run-{uuid.uuid4().hex[:20]}"
+
+
+@contextmanager
+def tracker_process(amqp_url: str, mlflow_url: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """`python -m services.experiment_tracker` until the end of the block; it has to end by itself and with code 0."""
+    given = {
+        "TRUSCORE_AMQP_URL": amqp_url,
+        "TRUSCORE_MLFLOW_URL": mlflow_url,
+        "TRUSCORE_TRACKER_GRPC_PORT": str(port),
+        "TRUSCORE_TRACKER_PLACE_EVERY_S": "1e-9",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "services.experiment_tracker"], cwd=REPOSITORY, env={**os.environ, **given}
+    )
+    try:
+        yield process
+        process.terminate()
+        assert process.wait(STOP_S) == 0
+    finally:
+        process.kill()
+        process.wait(STOP_S)
+
+
+@asynccontextmanager
+async def asked(port: int) -> AsyncIterator[Any]:
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        await asyncio.wait_for(channel.channel_ready(), WAIT_S)
+        yield ExperimentsServiceStub(channel)
+
+
+async def finished(stub: Any, run_id: str, *, model: bool = True) -> api.GetExperimentResponse:
+    """The record once it is complete."""
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            try:
+                response = await stub.GetExperiment(api.GetExperimentRequest(run_id=run_id), timeout=WAIT_S)
+                if response.experiment.ended_at.seconds and bool(response.experiment.model_version) >= model:
+                    return response  # type: ignore[no-any-return]
+            except grpc.aio.AioRpcError as error:
+                if error.code() not in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.UNAVAILABLE):
+                    raise
+            await asyncio.sleep(0.1)
+
+
+async def say(amqp_url: str, story: Iterable[Said], *, first: int = 0) -> None:
+    bus = connect(amqp_url, service="trainer", instance="teller")
+    await bus.start()
+    try:
+        voice = speaker(bus, service="trainer")
+        for number, said in enumerate(story, first):
+            run_id = getattr(said.message, "run_id", "")
+            await voice.say(said.message, subject=run_id, sequence=number)
+    finally:
+        await bus.stop()
+
+
+async def test_a_run_is_on_record_once_however_often_it_is_said_and_the_tracker_restarts(
+    amqp_url: str, mlflow_url: str, run_id: str
+) -> None:
+    (port,) = free_ports(1)
+    story = chapters.whole_run(run_id)
+    await say(amqp_url, story[:3])
+    with tracker_process(amqp_url, mlflow_url, port):
+        await say(amqp_url, story)
+        async with asked(port) as stub:
+            first = await finished(stub, run_id)
+    await say(amqp_url, story)
+    with tracker_process(amqp_url, mlflow_url, port):
+        other = f"{run_id}-b"
+        await say(amqp_url, chapters.whole_run(other))
+        async with asked(port) as stub:
+            await finished(stub, other)
+            again = await finished(stub, run_id)
+            page = await stub.ListExperiments(api.ListExperimentsRequest(page_size=1000), timeout=WAIT_S)
+            compared = await stub.CompareExperiments(
+                api.CompareExperimentsRequest(run_ids=[run_id, other]), timeout=WAIT_S
+            )
+    assert first == again
+    assert list(first.history["box_AP50"].epochs) == [1, 2, 3]
+    assert (first.experiment.status, first.experiment.model_name) == ("finished", chapters.MODEL)
+    assert [each.run_id for each in page.experiments].count(run_id) == 1
+    assert not any(row.differs for row in [*compared.parameters, *compared.metrics])
+    assert [each.run_id for each in compared.experiments] == [run_id, other]
+
+
+@asynccontextmanager
+async def way_to(url: str, port: int) -> AsyncIterator[None]:
+    """A port that leads to the server only within the block."""
+    there = urlsplit(url)
+
+    async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        finally:
+            writer.close()
+
+    async def connect_through(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection(there.hostname, there.port)
+        pipes.extend(asyncio.create_task(each) for each in (pipe(reader, far_writer), pipe(far_reader, writer)))
+
+    pipes: list[asyncio.Task[None]] = []
+    server = await asyncio.start_server(connect_through, "127.0.0.1", port)
+    try:
+        yield
+    finally:
+        server.close()
+        for each in pipes:
+            each.cancel()
+        await asyncio.gather(*pipes, return_exceptions=True)
+
+
+async def test_what_is_said_while_mlflow_is_away_is_on_record_when_it_is_back(
+    amqp_url: str, mlflow_url: str, run_id: str
+) -> None:
+    port, way = free_ports(2)
+    with tracker_process(amqp_url, f"http://127.0.0.1:{way}", port):
+        async with asked(port) as stub:
+            await say(amqp_url, chapters.whole_run(run_id))
+            with pytest.raises(grpc.aio.AioRpcError) as away:
+                await stub.GetExperiment(api.GetExperimentRequest(run_id=run_id), timeout=WAIT_S)
+            assert away.value.code() is grpc.StatusCode.UNAVAILABLE
+            async with way_to(mlflow_url, way):
+                record = await finished(stub, run_id)
+    assert list(record.history["train_loss"].epochs) == [1, 2, 3]
+
+
+async def test_an_idle_tracker_takes_at_most_170_mb(amqp_url: str, mlflow_url: str, run_id: str) -> None:
+    (port,) = free_ports(1)
+    with tracker_process(amqp_url, mlflow_url, port) as process:
+        await say(amqp_url, chapters.whole_run(run_id))
+        async with asked(port) as stub:
+            await finished(stub, run_id)
+        memory = psutil.Process(process.pid).memory_info().rss
+        assert memory <= MAX_IDLE_BYTES, f"{memory / 2**20:.0f} MiB"
+        print(f"experiment-tracker: {memory / 2**20:.0f} MiB")  # noqa: T201
+
+
+class Watched(MemoryLedger):
+    """Tells when a run's model is on record and the place after it is kept."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept = threading.Semaphore(0)
+        self._models_seen = 0
+
+    def keep_place(self, mark: Mark) -> None:
+        super().keep_place(mark)
+        if len(self.models) > self._models_seen:
+            self._models_seen = len(self.models)
+            self.kept.release()
+
+    async def next_model(self) -> None:
+        assert await asyncio.to_thread(self.kept.acquire, timeout=WAIT_S)
+
+
+@asynccontextmanager
+async def tracker_here(amqp_url: str, ledger: MemoryLedger) -> AsyncIterator[None]:
+    """The tracker's app in this process, on a ledger in memory."""
+    given = {"amqp_url": amqp_url, "mlflow_url": "http://127.0.0.1:9", "tracker_place_every_s": 1e-9}
+    settings = Settings.model_validate(given)
+    stop = asyncio.Event()
+    running = asyncio.create_task(run(settings, ledger, stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        assert await asyncio.wait_for(running, WAIT_S) == 0
+
+
+@pytest.mark.parametrize("before", [2, 8])
+async def test_a_log_that_was_made_again_is_read_from_its_beginning(private_broker: Any, before: int) -> None:
+    ledger = Watched()
+    async with tracker_here(private_broker.amqp_url, ledger):
+        await say(private_broker.amqp_url, chapters.whole_run("run-old"))
+        await ledger.next_model()
+    place = ledger.place()
+    assert place is not None
+    private_broker.manage("DELETE", f"/api/queues/{private_broker.vhost}/truscore.log")
+    story = chapters.whole_run("run-new")
+    await say(private_broker.amqp_url, story[:before])
+    async with tracker_here(private_broker.amqp_url, ledger):
+        await say(private_broker.amqp_url, story[before:], first=before)
+        await ledger.next_model()
+    record = ledger.get("run-new")
+    assert record is not None
+    assert ledger.history(record)["train_loss"] == ((1, 0.5), (2, 0.5), (3, 0.5))

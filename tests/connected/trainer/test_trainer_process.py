@@ -1,0 +1,102 @@
+"""The trainer as a process, on a real broker and store, with the real training process."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from truscore.events.v1.control_pb2 import RunCancel, RunPause, RunResume
+from truscore.events.v1.telemetry_pb2 import HardwareSampled
+from truscore.events.v1.training_pb2 import (
+    EpochCompleted,
+    TrainingCancelled,
+    TrainingCompleted,
+    TrainingPaused,
+    TrainingProgressed,
+    TrainingStarted,
+)
+from truscore.storage import S3Store
+
+from deploy.local.objects import ObjectServer
+from services.trainer.journal import Cancelled
+from tests.connected.trainer.trainer_desk import (
+    Trainer,
+    ears,
+    service_environment,
+    small_order,
+    trainer_process,
+    weights_left_alone,
+)
+
+pytestmark = [pytest.mark.connected, pytest.mark.timeout(600)]
+
+
+@pytest.fixture
+def environment(amqp_url: str, s3: ObjectServer, bucket: str) -> dict[str, str]:
+    return service_environment(amqp_url, s3, bucket)
+
+
+@pytest.fixture
+def trainer(tmp_path: Path, environment: dict[str, str]) -> Iterator[Trainer]:
+    with trainer_process(tmp_path / "here", environment) as running:
+        yield running
+
+
+async def test_twenty_equal_orders_are_one_run_from_start_to_end(
+    trainer: Trainer, amqp_url: str, store: S3Store, bucket: str, tmp_path: Path
+) -> None:
+    order = small_order(store, bucket, tmp_path / "cards")
+    async with ears(amqp_url) as listener:
+        for number in range(20):
+            await listener.order(order, sequence=str(number))
+        [completed] = await listener.hears(TrainingCompleted)
+        [started] = listener.of(TrainingStarted)
+        assert started.config.uri == f"s3://{bucket}/runs/{started.run_id}/config.json"
+        assert started.parameters["image_size"] == "64"
+        assert [event.epoch for event in listener.of(EpochCompleted)] == [1, 2, 3]
+        assert listener.of(HardwareSampled)[0].run_id == started.run_id
+        best = completed.best_checkpoint
+        store.get_file(best.uri, tmp_path / "best.pt", sha256=best.sha256)
+        assert json.loads(store.get(completed.config.uri, limit_bytes=100_000))["image_size"] == 64
+        assert set(json.loads(store.get(completed.split.uri, limit_bytes=100_000))) >= {"train", "validation"}
+        assert trainer.stop() == 0
+        assert listener.of(TrainingStarted) == [started]
+
+
+async def test_a_cancelled_run_stops_in_the_middle_of_an_epoch(
+    trainer: Trainer, amqp_url: str, store: S3Store, bucket: str, tmp_path: Path
+) -> None:
+    async with ears(amqp_url) as listener:
+        await listener.order(small_order(store, bucket, tmp_path / "cards"))
+        await trainer.in_epoch(1)
+        [started] = await listener.hears(TrainingStarted)
+        await listener.ask(RunCancel(run_id=started.run_id, reason="wrong cards", request_id="1"))
+        [cancelled] = await listener.hears(TrainingCancelled)
+        assert cancelled.reason == "wrong cards"
+        assert isinstance(trainer.journal()[-1], Cancelled)
+        assert cancelled.step == trainer.journal()[-1].step < 12
+        assert listener.of(TrainingCompleted) == []
+
+
+async def test_a_run_survives_a_pause_and_a_drain_and_ends_on_another_trainer(
+    trainer: Trainer, environment: dict[str, str], amqp_url: str, store: S3Store, bucket: str, tmp_path: Path
+) -> None:
+    async with ears(amqp_url) as listener:
+        await listener.order(small_order(store, bucket, tmp_path / "cards"))
+        await trainer.in_epoch(1)
+        [started] = await listener.hears(TrainingStarted)
+        await listener.ask(RunPause(run_id=started.run_id, request_id="1"))
+        [paused] = await listener.hears(TrainingPaused)
+        assert store.stat(paused.checkpoint.uri)
+        await listener.ask(RunResume(run_id=started.run_id, request_id="2"))
+        await trainer.in_epoch(2, attempt=2)
+        with trainer_process(tmp_path / "there", environment):
+            assert await asyncio.to_thread(trainer.stop) == 0
+            assert trainer.children() == []
+            [completed] = await listener.hears(TrainingCompleted)
+        assert completed.attempts == 3
+        assert [event.epoch for event in listener.of(EpochCompleted)] == [1, 2, 3]
+        assert [event.attempt for event in listener.of(TrainingStarted)] == [1, 2, 3]
+        assert sorted(event.step for event in listener.of(TrainingProgressed)) == list(range(1, 13))
+        assert completed.weights_sha256 == weights_left_alone()

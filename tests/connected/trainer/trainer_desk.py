@@ -1,0 +1,239 @@
+"""The trainer as a process, a small order for it, and somebody who hears all that is said, for tests."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import psutil
+from google.protobuf.message import Message
+from truscore.bus import Bus, Envelope, connect, replay_log, speaker
+from truscore.datasets import index_to_json, read_dataset, split_dataset, split_to_json
+from truscore.events.v1.dataset_pb2 import DatasetReady, DatasetValidated
+from truscore.events.v1.training_pb2 import ObjectRef, TrainingSpec
+from truscore.recipes import recipe_to_json, resolve
+from truscore.storage import Store
+from truscore.synthesis import render_dataset
+from truscore.validation import Policy, Verdict, report_to_json
+
+from deploy.local.objects import ObjectServer
+from deploy.local.processes import Started, start_process
+from services.trainer.handlers.hearing import overrides_of
+from services.trainer.journal import Completed, Progressed, Record, read_from
+from services.trainer.launcher import torchrun_command
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+WAIT_S = 300
+POLL_S = 0.01
+IMAGES = 12
+# Threads that wait without spinning: several processes share these cores.
+QUIET = {"OMP_WAIT_POLICY": "PASSIVE"}
+
+
+def small_training(*, epochs: int = 3) -> TrainingSpec:
+    """Short epochs of four steps on images of 64 pixels."""
+    spec = TrainingSpec(architecture="mask_rcnn")
+    spec.config.image_size = 64
+    spec.config.hyperparameters.training_process.epochs = epochs
+    spec.config.hyperparameters.optimization.batch_size = 2
+    return spec
+
+
+def upload_cards(store: Store, bucket: str, folder: Path, *, count: int = IMAGES) -> str:
+    """Rendered cards in COCO in the store; their address."""
+    render_dataset(folder, count=count, seed=1, image_size=(96, 96))
+    uri = f"s3://{bucket}/upstream/cards/1/"
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            store.put_file(uri + path.relative_to(folder).as_posix(), path)
+    return uri
+
+
+def small_order(store: Store, bucket: str, folder: Path) -> DatasetValidated:
+    """What the validator says of such cards."""
+    uri = upload_cards(store, bucket, folder)
+    index = read_dataset(folder).index
+    assert index is not None
+    stored = store.put(f"{uri}_truscore/index-{index.digest}.json", index_to_json(index).encode())
+    about = {
+        "dataset_id": "cards", "version": "1", "uri": uri, "category": "border_detection", "option": "dual_class"
+    }  # fmt: skip
+    verdict = Verdict(findings=(), index=index, policy=Policy())
+    report = store.put(f"{uri}_truscore/report.json", report_to_json(verdict, about=about).encode())
+    return DatasetValidated(
+        dataset_id="cards", version="1", uri=uri, format=index.format, category="border_detection",
+        option="dual_class", training=small_training(), dataset_digest=index.digest, class_names=index.class_names,
+        request_id="first", index=ObjectRef(uri=stored.uri, sha256=stored.sha256, size_bytes=stored.size_bytes),
+        report=ObjectRef(uri=report.uri, sha256=report.sha256, size_bytes=report.size_bytes),
+    )  # fmt: skip
+
+
+def service_environment(amqp_url: str, s3: ObjectServer, bucket: str) -> dict[str, str]:
+    """What every service needs to know."""
+    return {
+        **os.environ,
+        **QUIET,
+        "TRUSCORE_AMQP_URL": amqp_url,
+        "TRUSCORE_S3_ENDPOINT": s3.endpoint,
+        "TRUSCORE_S3_ACCESS_KEY": s3.access_key,
+        "TRUSCORE_S3_SECRET_KEY": s3.secret_key,
+        "TRUSCORE_BUCKET": bucket,
+        "TRUSCORE_LOG_JSON": "false",
+    }
+
+
+class Trainer:
+    """One trainer process; start it again after it was killed."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.workdir = folder / "work"
+        self._folder = folder
+        self._environment = environment | {
+            "TRUSCORE_TRAINER_WORKDIR": str(self.workdir),
+            "TRUSCORE_TRAINER_MIN_FREE_BYTES": "0",
+            "TRUSCORE_TRAINER_BEAT_S": "0.5",
+            "TRUSCORE_TRAINER_RESTART_PAUSE_S": "0.1",
+            "TRUSCORE_TRAINER_SAMPLE_S": "1",
+            "TRUSCORE_TRAINER_SLOTS": "2",
+        }
+        self.process: Started | None = None
+
+    def start(self) -> None:
+        self.process = start_process(
+            "trainer", [sys.executable, "-m", "services.trainer"], log_path=self._folder / "trainer.log",
+            env=self._environment, cwd=REPOSITORY,
+        )  # fmt: skip
+
+    def stop(self, *, timeout_s: float = 60) -> int:
+        """SIGTERM; its exit code."""
+        assert self.process is not None
+        self.process.signal(15)
+        return self.process.wait(timeout_s)
+
+    def kill(self) -> None:
+        """SIGKILL, to the service alone: what becomes of its children is its business."""
+        assert self.process is not None
+        self.process.signal(9)
+        self.process.wait(10)
+
+    def children(self) -> list[psutil.Process]:
+        """The training processes proper, whoever their parent is now."""
+        found = []
+        for process in psutil.process_iter(["cmdline"]):
+            words = process.info["cmdline"] or []
+            if "services.trainer.child" in words and any(str(self.workdir) in word for word in words):
+                found.append(process)
+        return [process for process in found if "torch.distributed.run" not in process.info["cmdline"]]
+
+    def journal(self, attempt: int = 1) -> list[Record]:
+        """What the training process wrote so far."""
+        paths = list(self.workdir.glob(f"runs/*/attempt-{attempt}/journal.jsonl"))
+        return list(read_from(paths[0], 0)[0]) if paths else []
+
+    async def in_epoch(self, epoch: int, *, attempt: int = 1) -> None:
+        """Return in the middle of an epoch: its first step is done and three are to come."""
+        async with asyncio.timeout(WAIT_S):
+            while True:
+                records = self.journal(attempt)
+                steps = [record for record in records if isinstance(record, Progressed) and record.epoch == epoch]
+                if self.process is None or not self.process.running or self.journal(attempt + 1):
+                    raise AssertionError(f"it did not come to epoch {epoch}: {self.process and self.process.tail()}")
+                if steps:
+                    assert records[-1] is steps[-1], "the epoch is over: this machine is too slow to look in time"
+                    return
+                await asyncio.sleep(POLL_S)
+
+
+@contextmanager
+def trainer_process(folder: Path, environment: dict[str, str]) -> Iterator[Trainer]:
+    """A trainer until the end of the block."""
+    folder.mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(folder, environment)
+    trainer.start()
+    try:
+        yield trainer
+    finally:
+        if trainer.process is not None:
+            trainer.process.terminate()
+
+
+@cache
+def weights_left_alone() -> str:
+    """Digest of the final weights of the same training, which nobody touched: no service, no broker, no store."""
+    with tempfile.TemporaryDirectory() as folder:
+        return _trained_alone(Path(folder))
+
+
+def _trained_alone(folder: Path) -> str:
+    render_dataset(folder / "images", count=IMAGES, seed=1, image_size=(96, 96))
+    index = read_dataset(folder / "images").index
+    assert index is not None
+    training = small_training()
+    recipe = resolve("border_detection", "dual_class", training.architecture, overrides_of(training.config))
+    (folder / "index.json").write_text(index_to_json(index))
+    (folder / "split.json").write_text(split_to_json(split_dataset(index, seed=recipe.seed)))
+    order = {
+        "run_id": "run-alone", "attempt": 1, "recipe": json.loads(recipe_to_json(recipe)), "index": "index.json",
+        "class_names": index.class_names, "split": "split.json", "images": "images", "git_commit": "",
+    }  # fmt: skip
+    (folder / "order.json").write_text(json.dumps(order))
+    subprocess.run(
+        torchrun_command(folder, processes=1), cwd=REPOSITORY, env={**os.environ, **QUIET}, check=True, timeout=WAIT_S
+    )
+    return next(
+        record.weights_sha256 for record in read_from(folder / "journal.jsonl", 0)[0] if isinstance(record, Completed)
+    )
+
+
+class Ears:
+    """Says orders, and keeps all that is said as a consumer keeps it: by event id."""
+
+    def __init__(self, bus: Bus) -> None:
+        self.bus = bus
+        self.heard: dict[str, tuple[Message, Envelope]] = {}
+        self.deliveries = 0
+        self._news = asyncio.Condition()
+        self._voice = speaker(bus, service="upstream")
+
+    async def note(self, event: Message, envelope: Envelope, _offset: int) -> None:
+        async with self._news:
+            self.deliveries += 1
+            self.heard.setdefault(envelope.event_id, (event, envelope))
+            self._news.notify_all()
+
+    def of(self, kind: type[Message]) -> list[Any]:
+        return [event for event, _ in self.heard.values() if isinstance(event, kind)]
+
+    async def until(self, holds: Callable[["Ears"], object]) -> None:
+        async with asyncio.timeout(WAIT_S), self._news:
+            await self._news.wait_for(lambda: holds(self))
+
+    async def hears(self, kind: type[Message], count: int = 1) -> list[Any]:
+        await self.until(lambda ears: len(ears.of(kind)) >= count)
+        return self.of(kind)
+
+    async def order(self, order: DatasetValidated | DatasetReady, *, sequence: str = "0") -> None:
+        await self._voice.say(order, subject=f"{order.dataset_id}/{order.version}", sequence=sequence)
+
+    async def ask(self, request: Any) -> None:
+        await self._voice.say(request, subject=request.run_id, sequence=request.request_id)
+
+
+@asynccontextmanager
+async def ears(amqp_url: str) -> AsyncIterator[Ears]:
+    """Somebody who reads the event log, also over an outage of the broker."""
+    bus = connect(amqp_url, service="cli", patience_s=30)
+    listener = Ears(bus)
+    replay_log(bus, listener.note, service="cli")
+    await bus.start()
+    try:
+        yield listener
+    finally:
+        await bus.stop()

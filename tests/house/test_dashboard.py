@@ -1,0 +1,120 @@
+"""The dashboard, the scrape targets and the alert rules are held to what the services really export and are called."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client import Counter, Gauge
+from truscore.events.v1 import telemetry_pb2
+
+from services.monitor.facts import Raised
+from services.monitor.gauges import Gauges
+from tests.unit.monitor import stories
+
+REPOSITORY = Path(__file__).parents[2]
+DASHBOARD = json.loads((REPOSITORY / "deploy/grafana/dashboards/truscore.json").read_text())
+RULES = yaml.safe_load((REPOSITORY / "deploy/prometheus/alerts.yml").read_text())
+SCRAPE = yaml.safe_load((REPOSITORY / "deploy/prometheus/prometheus.yml").read_text())
+COMPOSE = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())["services"]
+COUNTING = ("truscore.bus.counters", "services.dataset_validator.counters", "services.experiment_tracker.figures")
+# What Prometheus and its client library add by themselves.
+GIVEN = {"up": {"job", "instance"}, "process_resident_memory_bytes": {"job", "instance"}}
+METRIC = re.compile(r"\b(?:truscore|process)_[a-z_]+\b|\bup\b")
+LABELS = re.compile(r"\{\{ ?(?:\$labels\.)?(\w+) ?\}\}")
+
+
+def queries() -> list[tuple[str, str]]:
+    """Every query with the text that names its labels."""
+    targets = [target for panel in DASHBOARD["panels"] for target in panel.get("targets", [])]
+    rules = [rule for group in RULES["groups"] for rule in group["rules"]]
+    return [
+        *((target["expr"], target["legendFormat"]) for target in targets),
+        *((rule["expr"], rule["annotations"]["summary"].replace("$value", "")) for rule in rules),
+    ]
+
+
+def pages() -> dict[str, set[str]]:
+    """What the services' pages can show: label names by metric name, as Prometheus stores them."""
+    alert = Raised(alert_id="a", rule="run.stalled", severity="critical", subject="r", message="m", raised_at=1)
+    gpu = telemetry_pb2.GpuSample(name="H100", memory_total_bytes=2**36)
+    board = stories.board_after([stories.started(), stories.progressed(1), stories.sampled(gpus=[gpu])])
+    board.hear(alert, 1)
+    gauges = Gauges(board, watchers=lambda: 0)
+    gauges.count("truscore.events.v1.TrainingStarted")
+    shown = {sample.name: set(sample.labels) for metric in gauges.collect() for sample in metric.samples}
+    counting = [each for module in COUNTING for each in vars(importlib.import_module(module)).values()]
+    for each in counting:
+        if isinstance(each, Counter | Gauge):
+            (metric,) = each.describe()
+            shown[f"{metric.name}_total" if isinstance(each, Counter) else metric.name] = set(each._labelnames)
+    return shown | GIVEN
+
+
+PAGES = pages()
+
+
+@pytest.mark.parametrize(("query", "_legend"), queries(), ids=str)
+def test_every_query_asks_for_metrics_that_a_service_exports(query: str, _legend: str) -> None:
+    asked = set(METRIC.findall(query))
+    assert asked
+    assert asked <= set(PAGES)
+
+
+@pytest.mark.parametrize(("query", "legend"), queries(), ids=str)
+def test_every_legend_names_labels_that_its_metrics_keep(query: str, legend: str) -> None:
+    grouped = {label.strip() for group in re.findall(r"by \(([^)]*)\)", query) for label in group.split(",")}
+    have = set().union(*(PAGES[name] for name in METRIC.findall(query)))
+    assert grouped <= have
+    assert set(LABELS.findall(legend)) <= (grouped or have)
+
+
+def test_every_metric_of_monitor_and_tracker_is_on_the_dashboard() -> None:
+    shown = {name for query, _ in queries() for name in METRIC.findall(query)}
+    ours = {name for name in PAGES if name.startswith(("truscore_monitor_", "truscore_tracker_"))}
+    assert sorted(ours - shown) == []
+
+
+def test_every_service_of_ours_is_scraped_where_its_page_is() -> None:
+    scraped = set(_targets(SCRAPE))
+    ports = {
+        (name, int(next(value for key, value in service["environment"].items() if key.endswith("_METRICS_PORT"))))
+        for name, service in COMPOSE.items()
+        if any(key.endswith("_METRICS_PORT") for key in service.get("environment", {}))
+    }
+    assert ports
+    assert ports <= scraped
+    assert {name for name, _ in scraped} <= set(COMPOSE)
+
+
+def _targets(scrape: dict[str, Any]) -> Iterator[tuple[str, int]]:
+    for job in scrape["scrape_configs"]:
+        for static in job.get("static_configs", []):
+            for target in static["targets"]:
+                name, _, port = target.partition(":")
+                yield name, int(port)
+        for dns in job.get("dns_sd_configs", []):
+            yield from ((name, dns["port"]) for name in dns["names"])
+
+
+def test_panels_do_not_overlap_and_have_their_own_ids() -> None:
+    places = [panel["gridPos"] for panel in DASHBOARD["panels"]]
+    cells = [(x, y) for p in places for x in range(p["x"], p["x"] + p["w"]) for y in range(p["y"], p["y"] + p["h"])]
+    assert len(cells) == len(set(cells))
+    assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
+
+
+def test_grafana_finds_its_dashboards_and_its_prometheus() -> None:
+    provisioning = REPOSITORY / "deploy/grafana/provisioning"
+    (source,) = yaml.safe_load((provisioning / "datasources/prometheus.yml").read_text())["datasources"]
+    used = {panel["datasource"]["uid"] for panel in DASHBOARD["panels"] if "datasource" in panel}
+    assert used == {source["uid"]}
+    assert source["url"] == "http://prometheus:9090"
+    (provider,) = yaml.safe_load((provisioning / "dashboards/truscore.yml").read_text())["providers"]
+    assert f"./deploy/grafana/dashboards:{provider['options']['path']}:ro" in COMPOSE["grafana"]["volumes"]

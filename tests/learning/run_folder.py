@@ -1,0 +1,152 @@
+"""Runs of the training process in folders of their own, as the trainer lays them out."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from truscore.datasets import Annotation, ImageRecord, index_to_json, read_dataset, split_dataset, split_to_json
+from truscore.recipes import recipe_to_json, resolve
+
+from services.trainer.asked import Asked
+from services.trainer.child import main, perform
+from services.trainer.devices import deterministic
+from services.trainer.evaluation import Instance, Judged, coco_metrics, run_lengths
+from services.trainer.journal import Completed, EpochDone, Record, records_of
+from services.trainer.ranks import Ranks
+from services.trainer.rundir import Order, RunDir
+
+TIMEOUT_S = 170.0
+TINY = {
+    "seed": 7,
+    "image_size": 64,
+    "architecture_config": {"base_architecture": "mask_rcnn_mobilenet_v3_small_fpn"},
+    "hyperparameters": {"optimization": {"batch_size": 3}, "training_process": {"epochs": 2}},
+    "loss_config": {"regularization": {"dropout": 0.1}},
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunFolder:
+    """A run's folder, its processes, and what its journal says."""
+
+    path: Path
+
+    def start(self, *, processes: int = 1) -> "subprocess.Popen[bytes]":
+        child = ["-m", "services.trainer.child", "--run-dir", str(self.path)]
+        torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+        command = [sys.executable, *child] if processes == 1 else [sys.executable, *torchrun, *child]
+        output = (self.path / "printed.log").open("ab")
+        with output:
+            return subprocess.Popen(
+                command,
+                stdout=output,
+                stderr=output,
+                env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"},
+                start_new_session=True,
+            )
+
+    def finish(self) -> int:
+        """Run it to its end in this process, which saves the imports; the exit status it would have."""
+        return main(["--run-dir", str(self.path)])
+
+    def finish_asked(self, wish: str, *, look: int) -> None:
+        """The same, but the wish is in the control file when the process looks for that time, from 1."""
+        asked = AskedAt(self, wish, look)
+        with deterministic():
+            perform(RunDir(path=self.path), ranks=Ranks(), asked=asked)
+
+    def ask(self, wish: str) -> None:
+        partial = self.path / ".control.part"
+        partial.write_text(wish)
+        partial.rename(self.path / "control")
+
+    @property
+    def records(self) -> list[Record]:
+        return list(records_of(self.path / "journal.jsonl"))
+
+    @property
+    def epochs(self) -> list[EpochDone]:
+        return [record for record in self.records if isinstance(record, EpochDone)]
+
+    @property
+    def completed(self) -> Completed:
+        last = self.records[-1] if self.records else None
+        assert isinstance(last, Completed), f"the journal ends in {last}"
+        return last
+
+    @property
+    def weights_sha256(self) -> str:
+        return self.completed.weights_sha256
+
+
+class AskedAt(Asked):
+    """Writes the wish itself, just before one of its looks: no race between two processes."""
+
+    def __init__(self, run: RunFolder, wish: str, look: int) -> None:
+        super().__init__(run.path / "control")
+        self._run, self._wish, self._looks_left = run, wish, look
+
+    def __call__(self) -> str:
+        self._looks_left -= 1
+        if self._looks_left == 0:
+            self._run.ask(self._wish)
+        return super().__call__()
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    both = dict(base)
+    for key, value in over.items():
+        both[key] = merged(both.get(key, {}), value) if isinstance(value, Mapping) else value
+    return both
+
+
+def lay_out(folder: Path, dataset: Path, *, option: str = "dual_class", overrides: Mapping[str, Any]) -> RunFolder:
+    """A run folder on a dataset, as the trainer lays it out."""
+    index = read_dataset(dataset).index
+    assert index is not None
+    recipe = resolve("border_detection", option, "", overrides)
+    order = {
+        "run_id": "run-0123456789abcdef0123",
+        "attempt": 1,
+        "recipe": json.loads(recipe_to_json(recipe)),
+        "class_names": list(index.class_names),
+        "index": "index.json",
+        "split": "split.json",
+        "images": str(dataset),
+        "pretrained": "",
+        "git_commit": "",
+    }
+    folder.mkdir(parents=True)
+    (folder / "checkpoints").mkdir()
+    (folder / "index.json").write_text(index_to_json(index))
+    (folder / "split.json").write_text(split_to_json(split_dataset(index, seed=recipe.seed)))
+    (folder / "order.json").write_text(json.dumps(order))
+    return RunFolder(path=folder)
+
+
+def guessed_metrics(order: Order) -> dict[str, float]:
+    """What a network is worth that has only seen where cards lie: each class once, at its average place."""
+    return coco_metrics([_guessed(order, record, n) for n, record in enumerate(order.validation)], order.class_names)
+
+
+def _guessed(order: Order, record: ImageRecord, number: int) -> Judged:
+    boxes = {
+        label: np.mean([_shares(a, r) for r in order.training for a in r.annotations if a.label == label], axis=0)
+        for label in range(1, len(order.class_names) + 1)
+    }
+    size_4 = np.array([record.width, record.height] * 2)
+    nothing = run_lengths(np.zeros((record.height, record.width), dtype=np.bool_))
+    real = [Instance(label=a.label, box_xywh=a.box_xywh, mask=nothing) for a in record.annotations]
+    found = [Instance(label=label, box_xywh=tuple(box * size_4), mask=nothing) for label, box in boxes.items()]
+    return Judged(image=number, height=record.height, width=record.width, real=tuple(real), found=tuple(found))
+
+
+def _shares(annotation: Annotation, record: ImageRecord) -> NDArray[np.float64]:
+    return np.array(annotation.box_xywh) / np.array([record.width, record.height] * 2)

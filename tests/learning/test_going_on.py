@@ -1,0 +1,119 @@
+"""Stopped in any way and started again, a run gives the weights of one that was left alone, to the bit."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from services.trainer.journal import Cancelled, Completed, EpochDone, Paused, Progressed, Record
+from tests.learning.run_folder import TIMEOUT_S, RunFolder
+
+pytestmark = pytest.mark.learning
+MakeRun = Callable[..., RunFolder]
+
+
+def wait_for(run: RunFolder, wanted: Callable[[Record], bool]) -> None:
+    """Until the journal has such a record."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while not any(wanted(record) for record in run.records):
+        assert time.monotonic() < deadline, run.records
+        time.sleep(0.01)
+
+
+def second_epoch_began(record: Record) -> bool:
+    return isinstance(record, Progressed) and record.epoch == 2
+
+
+def test_the_same_seed_twice_gives_the_same_weights(left_alone: RunFolder, make_run: MakeRun) -> None:
+    again = make_run()
+    assert again.finish() == 0
+    assert again.weights_sha256 == left_alone.weights_sha256
+    assert [done.metrics for done in again.epochs] == [done.metrics for done in left_alone.epochs]
+
+
+def test_another_seed_gives_other_weights(left_alone: RunFolder, make_run: MakeRun) -> None:
+    other = make_run(seed=8, hyperparameters={"training_process": {"epochs": 1}})
+    assert other.finish() == 0
+    assert other.weights_sha256 != left_alone.weights_sha256
+
+
+def test_killed_in_an_epoch_it_goes_on_from_the_last_one_to_the_same_weights(
+    left_alone: RunFolder, make_run: MakeRun
+) -> None:
+    run = make_run()
+    process = run.start()
+    wait_for(run, second_epoch_began)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(TIMEOUT_S)
+    assert not any(isinstance(record, Completed) for record in run.records)
+    assert run.finish() == 0
+    assert run.weights_sha256 == left_alone.weights_sha256
+    assert [done.epoch for done in run.epochs] == [1, 2]
+
+
+def test_terminated_in_an_epoch_it_saves_and_goes_on_to_the_same_weights(
+    left_alone: RunFolder, make_run: MakeRun
+) -> None:
+    run = make_run()
+    process = run.start()
+    wait_for(run, second_epoch_began)
+    process.terminate()
+    assert process.wait(TIMEOUT_S) == 0
+    assert isinstance(run.records[-1], Paused)
+    assert run.finish() == 0
+    assert run.weights_sha256 == left_alone.weights_sha256
+
+
+# Looks 1 to 4 come before the steps of the first epoch, 5 in its validation, 6 after it; then the second epoch.
+@pytest.mark.parametrize(("wish", "look", "epoch"), [("drain", 3, 1), ("drain", 5, 1), ("pause", 9, 2)])
+def test_asked_to_stop_anywhere_it_goes_on_from_there_to_the_same_weights(
+    left_alone: RunFolder, make_run: MakeRun, wish: str, look: int, epoch: int
+) -> None:
+    run = make_run()
+    run.finish_asked(wish, look=look)
+    paused = run.records[-1]
+    assert isinstance(paused, Paused)
+    assert (paused.reason, paused.epoch) == (wish, epoch)
+    assert not (run.path / "control").exists()
+    assert run.finish() == 0
+    assert run.weights_sha256 == left_alone.weights_sha256
+    for done, expected in zip(run.epochs, left_alone.epochs, strict=True):
+        told = (done.epoch, done.train_loss, done.val_loss, done.metrics)
+        assert told == (expected.epoch, expected.train_loss, expected.val_loss, expected.metrics)
+
+
+def test_an_epoch_that_was_saved_but_not_told_is_told_when_the_run_goes_on(
+    left_alone: RunFolder, make_run: MakeRun
+) -> None:
+    run = make_run()
+    assert run.finish() == 0
+    journal = run.path / "journal.jsonl"
+    # As if it had been killed between the last epoch's checkpoint and its word.
+    told = [line for line in journal.read_bytes().splitlines(keepends=True) if b'"epoch":2' not in line]
+    journal.write_bytes(b"".join(told))
+    assert [done.epoch for done in run.epochs] == [1]
+    assert run.finish() == 0
+    assert [done.epoch for done in run.epochs] == [1, 2]
+    assert run.weights_sha256 == left_alone.weights_sha256
+
+
+@pytest.mark.parametrize(("look", "steps"), [(1, 0), (3, 2)])
+def test_cancelled_it_stops_before_the_next_step_and_stays_cancelled(make_run: MakeRun, look: int, steps: int) -> None:
+    run = make_run()
+    run.finish_asked("cancel", look=look)
+    assert run.records[-1] == Cancelled(step=steps, epoch=1)
+    assert (run.path / "control").exists()
+    assert list((run.path / "checkpoints").iterdir()) == []
+
+
+def test_a_checkpoint_of_another_recipe_is_not_gone_on_from(left_alone: RunFolder, make_run: MakeRun) -> None:
+    run = make_run(seed=99)
+    latest = Path("checkpoints/latest.pt")
+    (run.path / latest).write_bytes((left_alone.path / latest).read_bytes())
+    assert run.finish() == 1
+    failed = run.records[-1]
+    assert not isinstance(failed, Completed | EpochDone)
+    assert "another recipe" in getattr(failed, "message", "")

@@ -1,0 +1,170 @@
+"""The command itself: words out, exit codes, and what it loads."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from truscore.storage import MemoryStore
+from truscore.synthesis import render_dataset
+
+from services.cli.app import main
+from services.cli.desk import CliError
+from services.cli.settings import read_settings
+from services.cli.upload import files_of, upload
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def _nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No addresses: neither in the environment nor in a folder above."""
+    for name in ("AMQP_URL", "S3_ENDPOINT", "S3_ACCESS_KEY", "S3_SECRET_KEY", "MONITOR_ADDRESS"):
+        monkeypatch.delenv(f"TRUSCORE_{name}", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main([str(argument) for argument in arguments])
+    return int(ended.value.code or 0)
+
+
+@pytest.fixture(scope="module")
+def cards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return render_dataset(tmp_path_factory.mktemp("cards") / "set", count=6, seed=1)
+
+
+def test_synth_writes_cards_that_validate_accepts(tmp_path: Path, capsys: Captured) -> None:
+    assert run("synth", "out", "--count", "24", "--seed", "3", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["count"] == 24
+    assert run("validate", "out", "-c", "border_detection", "-o", "dual_class", "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["accepted"]
+    assert report["statistics"]["images"] == 24
+
+
+def test_synth_does_not_write_into_a_folder_with_something_in_it(cards: Path, capsys: Captured) -> None:
+    assert run("synth", str(cards)) == 2
+    assert "not an empty folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("arguments", "named"), [(("--format", "voc9"), "voc9"), (("--size", "big"), "WIDTHxHEIGHT")])
+def test_synth_names_what_it_does_not_accept(arguments: tuple[str, ...], named: str, capsys: Captured) -> None:
+    assert run("synth", "out", *arguments) == 2
+    assert named in capsys.readouterr().err
+
+
+def test_validate_ends_with_one_and_names_the_defect_of_a_broken_dataset(tmp_path: Path, capsys: Captured) -> None:
+    folder = render_dataset(tmp_path / "broken", count=4, seed=1)
+    image = sorted((folder / "images").iterdir())[0]
+    image.write_bytes(image.read_bytes()[:200])
+    assert run("validate", str(folder), "-c", "border_detection", "-o", "dual_class") == 1
+    said = capsys.readouterr().out
+    assert image.name in said
+    assert "rejected" in said
+
+
+def test_validate_says_what_formats_there_are(cards: Path, capsys: Captured) -> None:
+    assert run("validate", str(cards), "--format", "stone") == 2
+    assert "'stone'; accepted: " in capsys.readouterr().err
+    assert run("validate", "/no/such/folder") == 2
+
+
+def test_an_address_that_is_missing_is_named_with_what_to_do(cards: Path, capsys: Captured) -> None:
+    assert run("submit", str(cards), "-c", "border_detection", "-o", "dual_class") == 2
+    said = capsys.readouterr().err
+    assert "TRUSCORE_AMQP_URL is not set" in said
+    assert "make up" in said
+    assert run("runs") == 2
+    assert "TRUSCORE_MONITOR_ADDRESS is not set" in capsys.readouterr().err
+
+
+def test_an_order_that_cannot_be_carried_out_is_refused_before_an_address_is_asked_for(
+    cards: Path, capsys: Captured
+) -> None:
+    assert run("submit", str(cards), "-c", "border_detection", "-o", "dual_class", "-a", "alexnet") == 2
+    said = capsys.readouterr().err
+    assert "alexnet" in said
+    assert "mask_rcnn" in said
+    assert "TRUSCORE" not in said
+
+
+def test_dead_letters_are_replayed_by_name_or_all_but_not_by_accident(capsys: Captured) -> None:
+    assert run("dead", "replay", "trainer") == 2
+    assert "--all" in capsys.readouterr().err
+
+
+def test_a_broker_that_does_not_answer_ends_with_three(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    monkeypatch.setenv("TRUSCORE_MONITOR_ADDRESS", "127.0.0.1:1")
+    assert run("show", "run-1") == 3
+    assert "127.0.0.1:1" in capsys.readouterr().err
+
+
+def test_the_catalog_as_json_says_what_is_available(capsys: Captured) -> None:
+    assert run("catalog", "--json") == 0
+    rows = json.loads(capsys.readouterr().out)
+    available = {(row["option"], row["architecture"]) for row in rows if row["available"]}
+    assert ("dual_class", "mask_rcnn") in available
+    assert len(rows) > 20
+
+
+def test_help_says_the_exit_codes(capsys: Captured) -> None:
+    assert run("--help") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "0 done · 1 failed · 2 usage · 3 unreachable · 4 not found · 5 rejected" in said
+
+
+def test_addresses_of_a_stack_above_are_found_and_the_environment_goes_before_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".local").mkdir()
+    (tmp_path / ".local" / "stack.env").write_text(
+        "TRUSCORE_AMQP_URL=amqp://of-the-file/\nTRUSCORE_MONITOR_ADDRESS=h:1\nTRUSCORE_OTHER=x\n"
+    )
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    monkeypatch.setenv("TRUSCORE_AMQP_URL", "amqp://of-the-environment/")
+    settings, where = read_settings(below)
+    assert settings.amqp_url.get_secret_value() == "amqp://of-the-environment/"
+    assert settings.monitor_address == "h:1"
+    assert str(tmp_path / ".local" / "stack.env") in where
+
+
+def test_a_folder_is_uploaded_whole_without_hidden_files_and_our_own(cards: Path) -> None:
+    hidden = [cards / ".cache" / "x", cards / "_truscore" / "verdict.json"]
+    for path in hidden:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("no")
+    store, seen = MemoryStore(), list[tuple[int, int]]()
+    upload(store, cards, "s3://bucket/d/1/", progress=lambda done, total: seen.append((done, total)))
+    stored = {entry.uri.removeprefix("s3://bucket/d/1/") for entry in store.list("s3://bucket/d/1/")}
+    assert stored == {path.relative_to(cards).as_posix() for path in files_of(cards)}
+    assert len(stored) == 7
+    assert seen[-1] == (7, 7)
+
+
+def test_an_empty_folder_is_not_uploaded(tmp_path: Path) -> None:
+    with pytest.raises(CliError, match="holds no files"):
+        files_of(tmp_path)
+
+
+def test_the_command_is_loaded_without_torch_arrays_or_the_bus() -> None:
+    script = (
+        "import sys; import services.cli.app; "
+        "heavy = {'torch', 'numpy', 'PIL', 'cv2', 'faststream', 'grpc', 'google.protobuf', 'onnx', 'minio'}; "
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_no_command_module_needs_torch() -> None:
+    script = (
+        "import sys, pkgutil, importlib, services.cli as room\n"
+        "sys.modules['torch'] = None\n"
+        "for found in pkgutil.walk_packages(room.__path__, 'services.cli.'):\n"
+        "    found.name.endswith('__main__') or importlib.import_module(found.name)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)

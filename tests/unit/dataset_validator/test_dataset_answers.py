@@ -1,0 +1,432 @@
+"""An order in, an answer out: on a store in memory, with the reading process real."""
+
+import asyncio
+import dataclasses
+import io
+import json
+import os
+import sqlite3
+import sys
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from PIL import Image
+from planted import texture, write_coco
+from truscore.bus import Envelope, HandBack, MemorySpeaker
+from truscore.datasets import index_from_json
+from truscore.events.v1.dataset_pb2 import DatasetProgress, DatasetReady, DatasetRejected, DatasetValidated
+from truscore.storage import Entry, MemoryStore, NoSpace, StoreUnavailable
+from truscore.telemetry import HardwareSampler
+from truscore.validation import policy_for, validate_folder
+from truscore.validation.sealing import Signer, Verifier
+
+from services.dataset_validator.apart import read_apart
+from services.dataset_validator.handlers import hardware_sampled, on_dataset_ready, order_of, working
+from services.dataset_validator.progress import STAGES
+from services.dataset_validator.shelf import Shelf
+from services.dataset_validator.validator import Bounds, Validator
+
+URI = "s3://cards/sets/one/"
+ENVELOPE = Envelope(
+    event_id="e",
+    type="truscore.events.v1.DatasetReady",
+    source="upstream",
+    subject="one/v1",
+    time=datetime(2026, 1, 1, tzinfo=UTC),
+    correlation_id="one/v1",
+    traceparent=None,
+    delivery=1,
+)
+
+
+class CountingStore(MemoryStore):
+    """Counts files that were fetched."""
+
+    fetched = 0
+
+    def get_file(self, uri: str, path: Path, **arguments: object):  # type: ignore[no-untyped-def]
+        self.fetched += 1
+        return super().get_file(uri, path, **arguments)
+
+
+class Room:
+    """A validator on a store in memory, with what it said."""
+
+    def __init__(self, workdir: Path, store: MemoryStore) -> None:
+        self.store, self.workdir = store, workdir
+        self.speaker = MemorySpeaker(service="dataset-validator")
+        self.draining = asyncio.Event()
+        bounds = Bounds(most_objects=1000, most_bytes=10**8, memory_bytes=3 * 2**30, timeout_s=60)
+        self.validator = Validator(
+            store=store, shelf=Shelf(store=store, bucket="truscore"), workdir=workdir, bounds=bounds
+        )
+
+    @property
+    def answers(self) -> list[tuple[Any, Envelope]]:
+        """What was said, but for how far it was."""
+        return [said for said in self.speaker.said if not isinstance(said[0], DatasetProgress)]
+
+    @property
+    def progress(self) -> list[DatasetProgress]:
+        return [event for event, _ in self.speaker.said if isinstance(event, DatasetProgress)]
+
+    def ready(self, **changes: object) -> DatasetReady:
+        plain = {"dataset_id": "one", "version": "v1", "uri": URI, "category": "border_detection"}
+        return DatasetReady(**{**plain, "option": "dual_class", **changes})
+
+    async def hear(self, ready: DatasetReady, working: Callable[[str], AbstractAsyncContextManager] | None = None):  # type: ignore[no-untyped-def]
+        handler = on_dataset_ready(
+            validator=self.validator,
+            speaker=self.speaker,
+            working=working or (lambda _subject: nullcontext()),
+            draining=self.draining,
+        )
+        await handler(ready, ENVELOPE)
+        return self.answers[-1]
+
+    async def rejected(self, **changes: object) -> DatasetRejected:
+        event, _ = await self.hear(self.ready(**changes))
+        assert isinstance(event, DatasetRejected)
+        return event
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Room:
+    (tmp_path / "work").mkdir()
+    return Room(tmp_path / "work", CountingStore())
+
+
+def upload(room: Room, folder: Path) -> None:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            room.store.put(URI + path.relative_to(folder).as_posix(), path.read_bytes())
+
+
+def rules(event: DatasetRejected) -> list[str]:
+    return [found.rule for found in event.findings]
+
+
+async def test_a_good_dataset_is_validated_with_index_and_report(room: Room, tmp_path: Path) -> None:
+    upload(room, write_coco(tmp_path / "set"))
+    event, envelope = await room.hear(room.ready(request_id="r1", export_formats=["onnx"]))
+    assert isinstance(event, DatasetValidated)
+    assert (event.image_count, event.annotation_count, event.format) == (8, 16, "coco")
+    assert list(event.class_names) == ["outer_border", "graphical_border"]
+    assert (event.request_id, list(event.export_formats)) == ("r1", ["onnx"])
+    assert envelope.subject == "one/v1"
+    index = room.store.get(event.index.uri, limit_bytes=10**7, sha256=event.index.sha256)
+    assert index_from_json(index).digest == event.dataset_digest
+    report = json.loads(room.store.get(event.report.uri, limit_bytes=10**7, sha256=event.report.sha256))
+    assert report["accepted"] is True
+    assert report["about"]["dataset_id"] == "one"
+    assert report["policy_digest"] == policy_for("border_detection").digest
+    assert event.warning_count == report["counts"]["warning"] == 3
+
+
+async def test_the_report_has_a_page_beside_it_and_says_that_nobody_signed(room: Room, tmp_path: Path) -> None:
+    upload(room, write_coco(tmp_path / "set"))
+    event, _ = await room.hear(room.ready())
+    assert event.report_page.uri == event.report.uri.removesuffix(".json") + ".html"
+    page = room.store.get(event.report_page.uri, limit_bytes=10**7, sha256=event.report_page.sha256)
+    assert event.report.sha256.encode() in page
+    assert (event.report_seal.algorithm, event.report_seal.key_id, event.report_seal.signature) == ("none", "", "")
+    report = json.loads(room.store.get(event.report.uri, limit_bytes=10**7))
+    assert report["seal"] == {"algorithm": "none", "key_id": ""}
+
+
+async def test_a_validator_with_a_key_signs_what_it_accepts_and_what_it_rejects(room: Room, tmp_path: Path) -> None:
+    signer = Signer("11" * 32)
+    shelf = dataclasses.replace(room.validator.shelf, signer=signer)
+    room.validator = dataclasses.replace(room.validator, shelf=shelf)
+    upload(room, write_coco(tmp_path / "set"))
+    accepted, _ = await room.hear(room.ready())
+    room.store.put(URI + "images/000.png", b"no image")
+    rejected, _ = await room.hear(room.ready(version="v2"))
+    assert (type(accepted), type(rejected)) == (DatasetValidated, DatasetRejected)
+    for event in (accepted, rejected):
+        seal, report = event.report_seal, event.report
+        assert (seal.algorithm, seal.key_id) == ("ed25519", signer.key_id)
+        Verifier([signer.public_hex]).check(report.sha256, key_id=seal.key_id, signature=seal.signature)
+        assert json.loads(room.store.get(report.uri, limit_bytes=10**7))["seal"]["key_id"] == signer.key_id
+
+
+async def test_an_unsigned_verdict_is_reached_anew_once_there_is_a_key(room: Room, tmp_path: Path) -> None:
+    upload(room, write_coco(tmp_path / "set"))
+    await room.hear(room.ready())
+    shelf = dataclasses.replace(room.validator.shelf, signer=Signer("11" * 32))
+    room.validator = dataclasses.replace(room.validator, shelf=shelf)
+    event, _ = await room.hear(room.ready())
+    assert event.report_seal.signature
+
+
+async def test_progress_is_told_stage_by_stage(room: Room, tmp_path: Path) -> None:
+    upload(room, write_coco(tmp_path / "set"))
+    await room.hear(room.ready(request_id="r1"))
+    stages = [event.stage for event in room.progress]
+    assert stages == sorted(stages, key=STAGES.index)
+    assert stages
+    assert {(event.dataset_id, event.version, event.request_id) for event in room.progress} == {("one", "v1", "r1")}
+    # Which stages are said depends on how fast they follow: only the newest waits for the broker.
+    assert {event.images_total for event in room.progress if event.stage == "reading"} <= {0, 8}
+
+
+async def test_a_dataset_of_which_little_changed_costs_little_again(room: Room, tmp_path: Path) -> None:
+    remembered = tmp_path / "results.sqlite"
+    room.validator = dataclasses.replace(room.validator, remembered=remembered)
+    folder = write_coco(tmp_path / "set")
+    upload(room, folder)
+    first, _ = await room.hear(room.ready())
+    texture(99).save(folder / "images/000.png")
+    upload(room, folder)
+    again, _ = await room.hear(room.ready(version="v2"))
+    plain = write_coco(tmp_path / "plain")
+    texture(99).save(plain / "images/000.png")
+    assert again.dataset_digest == validate_folder(plain).index.digest != first.dataset_digest
+    with sqlite3.connect(remembered) as file:
+        assert file.execute("select count(*) from results").fetchone() == (9,)
+    file.close()
+
+
+async def test_equal_orders_cost_one_reading_and_are_one_event(room: Room, tmp_path: Path) -> None:
+    upload(room, write_coco(tmp_path / "set"))
+    await asyncio.gather(*(room.hear(room.ready()) for _ in range(20)))
+    assert room.store.fetched == 9
+    assert len({envelope.event_id for _, envelope in room.answers}) == 1
+    assert len({event.SerializeToString(deterministic=True) for event, _ in room.answers}) == 1
+    assert len(room.answers) == 20
+
+
+async def test_another_request_about_the_same_content_is_another_event_from_the_same_reading(
+    room: Room, tmp_path: Path
+) -> None:
+    upload(room, write_coco(tmp_path / "set"))
+    _, first = await room.hear(room.ready(request_id="a"))
+    _, second = await room.hear(room.ready(request_id="b"))
+    assert first.event_id != second.event_id
+    assert room.store.fetched == 9
+
+
+async def test_changed_content_is_read_again(room: Room, tmp_path: Path) -> None:
+    folder = write_coco(tmp_path / "set")
+    upload(room, folder)
+    _, before = await room.hear(room.ready())
+    content = json.loads((folder / "annotations.json").read_text())
+    content["annotations"].pop()
+    room.store.put(URI + "annotations.json", json.dumps(content).encode())
+    event, after = await room.hear(room.ready())
+    assert event.annotation_count == 15
+    assert before.event_id != after.event_id
+
+
+async def test_a_verdict_whose_report_is_gone_is_reached_again(room: Room, tmp_path: Path) -> None:
+    upload(room, write_coco(tmp_path / "set"))
+    event, _ = await room.hear(room.ready())
+    room.store.delete(event.report.uri)
+    again, _ = await room.hear(room.ready())
+    assert room.store.stat(again.report.uri) is not None
+    assert room.store.fetched == 18
+
+
+async def test_a_verdict_file_of_another_shape_is_not_believed(room: Room, tmp_path: Path) -> None:
+    upload(room, write_coco(tmp_path / "set"))
+    room.store.put("s3://truscore/datasets/one/v1/_truscore/verdict.json", b'{"schema": 1, "key": 7}')
+    event, _ = await room.hear(room.ready())
+    assert isinstance(event, DatasetValidated)
+
+
+async def test_a_truncated_image_rejects_the_dataset_and_is_named(room: Room, tmp_path: Path) -> None:
+    folder = write_coco(tmp_path / "set")
+    path = folder / "images/003.png"
+    path.write_bytes(path.read_bytes()[:-300])
+    upload(room, folder)
+    event = await room.rejected()
+    assert [(found.rule, found.location) for found in event.findings if found.severity == "error"] == [
+        ("image.truncated", "images/003.png")
+    ]
+    assert event.error_count == 1
+    report = json.loads(room.store.get(event.report.uri, limit_bytes=10**7, sha256=event.report.sha256))
+    assert report["accepted"] is False
+    assert "image.truncated" in report["rules"]
+
+
+async def test_a_rejection_said_again_is_the_same_event(room: Room, tmp_path: Path) -> None:
+    upload(room, write_coco(tmp_path / "set", 2))
+    _, first = await room.hear(room.ready())
+    _, second = await room.hear(room.ready())
+    assert first.event_id == second.event_id
+    assert room.store.fetched == 3
+
+
+async def test_a_decompression_bomb_rejects_the_dataset(room: Room, tmp_path: Path) -> None:
+    folder = write_coco(tmp_path / "set")
+    bomb = io.BytesIO()
+    Image.new("1", (12_000, 12_000)).save(bomb, "PNG")
+    (folder / "images/000.png").write_bytes(bomb.getvalue())
+    upload(room, folder)
+    event = await room.rejected()
+    assert "image.too_many_pixels" in rules(event)
+
+
+async def test_annotations_that_are_no_json_reject_the_dataset(room: Room, tmp_path: Path) -> None:
+    folder = write_coco(tmp_path / "set")
+    (folder / "annotations.json").write_bytes(b'{"images": [\xff')
+    upload(room, folder)
+    event = await room.rejected(format="coco")
+    assert "format.coco.invalid_json" in rules(event)
+
+
+async def test_a_path_that_climbs_out_rejects_the_dataset_and_nothing_is_written(tmp_path: Path) -> None:
+    class Climbing(MemoryStore):
+        def list(self, prefix_uri: str, **_arguments: object):  # type: ignore[no-untyped-def]
+            return iter([Entry(uri=prefix_uri + "../../escaped.json", size_bytes=2, etag="e")])
+
+    room = Room(tmp_path, Climbing())
+    event = await room.rejected()
+    assert rules(event) == ["order.unsafe_key"]
+    assert "../../escaped.json" in event.findings[0].message
+    assert os.listdir(tmp_path) == []  # noqa: PTH208
+
+
+@pytest.mark.parametrize(
+    ("uri", "rule"),
+    [
+        ("s3://cards/nothing/here/", "order.nothing_there"),
+        ("s3://no-such-bucket/sets/one/", "order.nothing_there"),
+        ("file:///etc/", "order.uri"),
+        ("s3://cards/a/../../b/", "order.uri"),
+    ],
+)
+async def test_an_address_with_nothing_behind_it_is_rejected(tmp_path: Path, uri: str, rule: str) -> None:
+    room = Room(tmp_path, MemoryStore(buckets=["cards", "truscore"]))
+    event = await room.rejected(uri=uri)
+    assert rules(event) == [rule]
+    assert event.uri == uri
+    assert not event.HasField("report")
+
+
+async def test_an_unknown_architecture_is_rejected_before_anything_is_read(room: Room) -> None:
+    event = await room.rejected(training={"architecture": "perceptron"})
+    assert rules(event) == ["order.architecture"]
+    assert "mask_rcnn" in event.findings[0].message
+    assert room.store.fetched == 0
+
+
+async def test_a_configuration_value_that_is_not_accepted_is_rejected_with_its_key(room: Room) -> None:
+    config = {"hyperparameters": {"optimization": {"lr_scheduler": "zigzag"}}}
+    event = await room.rejected(training={"config": config})
+    assert rules(event) == ["order.config"]
+    assert event.findings[0].location == "hyperparameters.optimization.lr_scheduler"
+    assert "cosine_annealing" in event.findings[0].message
+
+
+async def test_a_configuration_field_of_a_newer_contract_is_rejected_and_not_overlooked(room: Room) -> None:
+    ready = room.ready(training={"config": {"seed": 7}})
+    ready.training.config.MergeFromString(b"\xb8\x06\x05")  # field 103 = 5
+    event, _ = await room.hear(ready)
+    assert rules(event) == ["order.config"]
+    assert event.findings[0].location == "#103"
+
+
+async def test_an_order_without_any_field_but_one_names_what_is_missing(room: Room) -> None:
+    event, _ = await room.hear(DatasetReady(request_id="r"))
+    assert {found.location for found in event.findings} == {"dataset_id", "version", "uri", "category"}
+
+
+def test_configuration_zero_and_false_are_set_and_not_left_out() -> None:
+    advanced = {"mixed_precision": False}
+    config = {"seed": 0, "hyperparameters": {"advanced_settings": advanced, "optimization": {"weight_decay": 0.0}}}
+    ready = DatasetReady(training={"config": config})
+    assert order_of(ready).overrides == config
+
+
+async def test_a_store_that_is_away_is_a_fault_and_no_answer(room: Room, tmp_path: Path) -> None:
+    class Away(MemoryStore):
+        def list(self, prefix_uri: str, **_arguments: object):  # type: ignore[no-untyped-def]
+            raise StoreUnavailable(prefix_uri, "did not answer for 30 s")
+
+    away = Room(room.workdir, Away())
+    with pytest.raises(StoreUnavailable):
+        await away.hear(away.ready())
+    assert away.answers == []
+
+
+async def test_a_disk_without_room_is_a_fault_and_no_answer(room: Room, tmp_path: Path) -> None:
+    class Vast(MemoryStore):
+        def list(self, prefix_uri: str, **_arguments: object):  # type: ignore[no-untyped-def]
+            return iter([Entry(uri=prefix_uri + "a.json", size_bytes=2**60, etag="e")])
+
+    vast = Room(room.workdir, Vast())
+    vast.validator = dataclasses.replace(
+        vast.validator, bounds=dataclasses.replace(vast.validator.bounds, most_bytes=2**61)
+    )
+    with pytest.raises(NoSpace, match=str(2**60)):
+        await vast.hear(vast.ready())
+    assert vast.answers == []
+
+
+async def test_a_dataset_that_changes_while_it_is_read_is_rejected_and_not_remembered(tmp_path: Path) -> None:
+    class Moving(MemoryStore):
+        def get_file(self, uri: str, path: Path, **arguments: object):  # type: ignore[no-untyped-def]
+            self.put(URI + "images/late.png", b"late")
+            return super().get_file(uri, path, **arguments)
+
+    (tmp_path / "work").mkdir()
+    room = Room(tmp_path / "work", Moving())
+    upload(room, write_coco(tmp_path / "set"))
+    assert rules(await room.rejected()) == ["order.changed_meanwhile"]
+    assert room.store.stat("s3://truscore/datasets/one/v1/_truscore/verdict.json") is None
+
+
+async def test_draining_hands_the_order_back_and_ends_the_reader(room: Room, tmp_path: Path) -> None:
+    upload(room, write_coco(tmp_path / "set"))
+    waiting = (sys.executable, "-c", "import sys; sys.stdin.read()")
+    reading = asyncio.Event()
+
+    async def read(*arguments: object, **keywords: object):  # type: ignore[no-untyped-def]
+        reading.set()
+        return await partial(read_apart, command=waiting)(*arguments, **keywords)
+
+    room.validator = dataclasses.replace(room.validator, read=read)
+    before = psutil.Process().children()
+    task = asyncio.create_task(room.hear(room.ready()))
+    await reading.wait()
+    room.draining.set()
+    with pytest.raises(HandBack):
+        await task
+    assert room.answers == []
+    assert set(psutil.Process().children()) <= set(before)
+    assert list(room.workdir.iterdir()) == []
+
+
+async def test_the_work_folder_is_empty_after_each_answer(room: Room, tmp_path: Path) -> None:
+    upload(room, write_coco(tmp_path / "set"))
+    await room.hear(room.ready())
+    assert list(room.workdir.iterdir()) == []
+
+
+async def test_hardware_is_told_of_while_working(room: Room, tmp_path: Path) -> None:
+    upload(room, write_coco(tmp_path / "set"))
+    sampler = HardwareSampler("dataset-validator", tmp_path)
+    beats = MemorySpeaker(service="dataset-validator")
+    await room.hear(room.ready(), working=partial(working, beats, sampler.sample, every_s=0.05))
+    assert beats.said
+    event, _ = beats.said[0]
+    assert event.service == "dataset-validator"
+    assert event.memory_total_bytes > 0
+    assert len({envelope.event_id for _, envelope in beats.said}) == len(beats.said)
+
+
+def test_a_hardware_reading_fills_every_field_of_its_event(tmp_path: Path) -> None:
+    from truscore.events.v1.telemetry_pb2 import HardwareSampled
+    from truscore.telemetry import HardwareReading
+
+    assert {field.name for field in dataclasses.fields(HardwareReading)} == set(
+        HardwareSampled.DESCRIPTOR.fields_by_name
+    )
+    assert hardware_sampled(HardwareSampler("dataset-validator", tmp_path).sample()).HasField("sampled_at")

@@ -1,0 +1,87 @@
+"""An order that cannot be carried out is refused from its own words, naming the key and what is accepted."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from truscore.validation import BY_ID, CATALOGUE, Order, refusals
+
+GOOD = {
+    "dataset_id": "cards-2026.01",
+    "version": "v1",
+    "uri": "s3://cards/sets/one/",
+    "category": "border_detection",
+    "option": "dual_class",
+}
+
+
+def order(**changes: object) -> Order:
+    return Order(**{**GOOD, **changes})
+
+
+REFUSED = {
+    "order.dataset_id": ({"dataset_id": "../etc"}, "dataset_id", "letters, digits"),
+    "order.request_id": ({"request_id": "a\nb"}, "request_id", "printable"),
+    "order.category": ({"category": "moon_detection"}, "category", "border_detection"),
+    "order.option": ({"option": "triple_class"}, "option", "dual_class"),
+    "order.architecture": ({"architecture": "perceptron"}, "architecture", "mask_rcnn"),
+    "order.config": (
+        {"overrides": {"hyperparameters": {"optimization": {"learning_rage": 1.0}}}},
+        "hyperparameters.optimization.learning_rage",
+        "learning_rate",
+    ),
+    "order.format": ({"format": "tfrecord"}, "format", "coco"),
+    "order.export_format": ({"export_formats": ("onnx", "coreml")}, "export_formats", "onnx"),
+    "order.class_names": ({"class_names": ("a", "a")}, "class_names", "a"),
+    "order.uri": ({"uri": "https://bucket/prefix/"}, "uri", "s3://bucket/prefix/"),
+}
+FOUND_LATER = {
+    "order.nothing_there",
+    "order.too_large",
+    "order.unsafe_key",
+    "order.changed_meanwhile",
+    "order.reader_crashed",
+    "order.reader_limits",
+}
+
+
+@pytest.mark.parametrize("rule", sorted(REFUSED))
+def test_a_fault_in_an_order_is_refused_by_its_rule(rule: str) -> None:
+    changes, key, accepted = REFUSED[rule]
+    (found,) = refusals(order(**changes))
+    assert (found.rule, found.location) == (rule, key)
+    assert accepted in found.message
+
+
+def test_every_rule_about_orders_is_refused_here_or_later() -> None:
+    assert {rule.id for rule in CATALOGUE if rule.id.startswith("order.")} == set(REFUSED) | FOUND_LATER
+
+
+def test_a_good_order_is_not_refused() -> None:
+    assert refusals(order()) == []
+
+
+def test_an_order_of_validation_only_needs_no_architecture_to_be_ready() -> None:
+    check = {"category": "photometric_stereo", "option": "depth_reconstruction", "validation_only": True}
+    assert refusals(order(**check)) == []
+    assert [found.rule for found in refusals(order(**{**check, "validation_only": False}))] == ["order.architecture"]
+
+
+def test_all_faults_of_an_order_are_said_at_once() -> None:
+    found = refusals(order(dataset_id="", version="a b", uri="file:///etc", category="x"))
+    assert [one.rule for one in found] == ["order.dataset_id", "order.dataset_id", "order.uri", "order.category"]
+
+
+@pytest.mark.parametrize("uri", ["", "s3://", "s3://bucket", "s3://bucket/", "s3://bucket/../x/", "s3://BUCKET/a/"])
+def test_an_address_that_names_no_folder_is_refused(uri: str) -> None:
+    assert [found.rule for found in refusals(order(uri=uri))] == ["order.uri"]
+
+
+@settings(max_examples=50, deadline=None)
+@given(texts=st.lists(st.text(max_size=300), min_size=9, max_size=9), number=st.floats() | st.integers() | st.text())
+def test_no_order_makes_the_check_fail(texts: list[str], number: object) -> None:
+    keys = ("dataset_id", "version", "uri", "format", "category", "option", "architecture", "request_id")
+    plain = dict(zip(keys, texts, strict=False))
+    overrides = {texts[8]: number, "hyperparameters": {"optimization": {"batch_size": number}}}
+    for one in refusals(Order(**plain, overrides=overrides, class_names=texts, export_formats=texts)):
+        assert one.rule in BY_ID
+        assert len(one.message) <= 500

@@ -1,0 +1,153 @@
+"""Planted label errors are among the suspects of out-of-fold predictions, and sound labels are hardly."""
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from planted import clean_reading, judged, mark
+from truscore.datasets import DatasetIndex, ImageRecord, index_to_json
+from truscore.validation import Finding, report_to_json
+from truscore.validation.aftermath import InvalidReport, amended_report, suspects
+from truscore.validation.label_errors import (
+    PredictedBox,
+    UnfitPredictions,
+    suspect_boxes,
+    suspect_classes,
+    suspect_masks,
+)
+from typer.testing import CliRunner
+
+from services.cli.app import app
+
+pytest.importorskip("cleanlab", reason="label errors need the `audit` extra")
+
+CLASSES, IMAGES, WRONG = 4, 240, 16
+BOX = (10.0, 10.0, 40.0, 30.0)
+
+
+def pictured(number: int, **changes: object) -> ImageRecord:
+    digest = hashlib.sha256(str(number).encode()).hexdigest()
+    plain = ImageRecord(path=f"{number:03}.png", sha256=digest, size_bytes=1, width=96, height=72)
+    return replace(plain, **changes)
+
+
+def of(images: list[ImageRecord], classes: int) -> DatasetIndex:
+    names = tuple(f"grade {number}" for number in range(1, classes + 1))
+    return DatasetIndex(format="folder", class_names=names, images=tuple(images))
+
+
+def paths(findings: list[Finding]) -> set[str]:
+    return {found.location for found in findings}
+
+
+@pytest.fixture(scope="module")
+def graded() -> tuple[DatasetIndex, dict[str, list[float]], set[str]]:
+    """A set with wrong labels, and predictions that are right nine times in ten."""
+    random = np.random.default_rng(3)
+    truth_N = random.integers(CLASSES, size=IMAGES)
+    seen_N = np.where(random.random(IMAGES) < 0.9, truth_N, random.integers(CLASSES, size=IMAGES))
+    probabilities_NK = random.dirichlet(np.ones(CLASSES), size=IMAGES) * 0.3
+    probabilities_NK[np.arange(IMAGES), seen_N] += 0.7
+    wrong = set(range(0, IMAGES, IMAGES // WRONG))
+    images = [
+        pictured(number, labels=(int(truth_N[number] + (number in wrong)) % CLASSES + 1,)) for number in range(IMAGES)
+    ]
+    predictions = {image.path: row.tolist() for image, row in zip(images, probabilities_NK, strict=True)}
+    return of(images, CLASSES), predictions, {images[number].path for number in wrong}
+
+
+def test_most_wrong_classes_are_suspected_and_few_right_ones(graded: tuple) -> None:
+    index, predictions, wrong = graded
+    found = paths(suspect_classes(index, predictions))
+    assert len(found & wrong) >= 0.85 * len(wrong)
+    assert len(found - wrong) <= 0.1 * IMAGES
+
+
+def test_a_suspect_names_the_label_and_what_the_network_believes(graded: tuple) -> None:
+    index, predictions, _ = graded
+    message = suspect_classes(index, predictions)[0].message
+    assert "labelled 'grade " in message
+    assert "the network is" in message
+
+
+def boxes_of(count: int) -> tuple[list[ImageRecord], dict[str, list[PredictedBox]]]:
+    images = [pictured(number, annotations=(mark(1 + number % 2, BOX, "one"),)) for number in range(count)]
+    predictions = {
+        image.path: [PredictedBox(label=1 + number % 2, score=0.97, box_xywh=BOX)]
+        for number, image in enumerate(images)
+    }
+    return images, predictions
+
+
+def test_overlooked_misplaced_and_misnamed_boxes_are_suspected() -> None:
+    images, predictions = boxes_of(40)
+    second = PredictedBox(label=1, score=0.99, box_xywh=(60.0, 40.0, 30.0, 25.0))
+    predictions["003.png"].append(second)
+    images[7] = replace(images[7], annotations=(mark(2, (40.0, 30.0, 40.0, 30.0), "one"),))
+    images[11] = replace(images[11], annotations=(mark(1, BOX, "one"),))
+    found = suspect_boxes(of(images, 2), predictions)
+    assert {"003.png", "007.png", "011.png"} <= paths(found)
+    assert len(found) <= 5
+    assert any("overlooked" in one.message for one in found)
+
+
+def test_a_mask_on_the_wrong_side_is_suspected_and_one_that_is_a_pixel_off_is_not() -> None:
+    images, _ = boxes_of(20)
+    believed = {}
+    for image in images:
+        probabilities_KHW = np.full((3, 72, 96), 0.02)
+        probabilities_KHW[0] = 0.96
+        label = image.annotations[0].label
+        probabilities_KHW[:, 11:41, 11:51] = 0.02
+        probabilities_KHW[label, 11:41, 11:51] = 0.96
+        believed[image.path] = probabilities_KHW
+    images[4] = replace(images[4], annotations=(mark(1, (55.0, 42.0, 35.0, 25.0), "one"),))
+    assert paths(suspect_masks(of(images, 2), believed)) == {"004.png"}
+
+
+def test_predictions_of_another_dataset_are_refused_by_name() -> None:
+    images, _ = boxes_of(2)
+    with pytest.raises(UnfitPredictions, match=r"elsewhere\.png"):
+        suspect_classes(of(images, 2), {"elsewhere.png": [0.5, 0.5]})
+    with pytest.raises(UnfitPredictions, match="3 probabilities; accepted are 2"):
+        suspect_classes(
+            of([replace(images[0], labels=(1,)), replace(images[1], labels=(2,))], 2),
+            {"000.png": [0.2, 0.3, 0.5], "001.png": [0.5, 0.5, 0.0]},
+        )
+    with pytest.raises(UnfitPredictions, match="accepted is an object"):
+        suspects(of(images, 2), "[]")
+
+
+def test_suspects_are_written_back_to_the_report_and_leave_the_verdict(graded: tuple) -> None:
+    index, predictions, _ = graded
+    verdict = judged(clean_reading())
+    report = report_to_json(verdict, about={"dataset_id": "cards"})
+    found = suspects(index, json.dumps({"classes": predictions}))
+    amended = json.loads(amended_report(report, found, run_id="run-7"))
+    assert amended["accepted"]
+    assert amended["counts"]["warning"] == json.loads(report)["counts"]["warning"] + len(found)
+    assert amended["rules"]["label.suspect_class"]["count"] == len(found)
+    assert amended["about"]["run_id"] == "run-7"
+    assert amended["about"]["amends_report"] == hashlib.sha256(report.encode()).hexdigest()
+    assert amended["seal"] == {"algorithm": "none", "key_id": ""}
+
+
+def test_a_text_that_is_no_report_is_refused() -> None:
+    with pytest.raises(InvalidReport, match="it lacks some of about, counts"):
+        amended_report("{}", [], run_id="run-7")
+
+
+def test_the_command_names_the_suspects_and_writes_the_amended_report(graded: tuple, tmp_path: Path) -> None:
+    index, predictions, wrong = graded
+    report = report_to_json(judged(clean_reading()), about={"dataset_id": "cards"})
+    content = {"index": index_to_json(index), "predictions": json.dumps({"classes": predictions}), "report": report}
+    for name, text in content.items():
+        (tmp_path / name).write_text(text)
+    files = [str(tmp_path / name) for name in content]
+    result = CliRunner().invoke(app, ["suspects", *files, "--run", "run-7", "--out", str(tmp_path / "amended.json")])
+    assert result.exit_code == 0
+    assert sum(path in result.output for path in wrong) >= 0.85 * len(wrong)
+    assert json.loads((tmp_path / "amended.json").read_text())["about"]["run_id"] == "run-7"

@@ -1,0 +1,27 @@
+"""The suite of planted faults, in small: each rule finds its own in rendered cards and leaves clean sets alone."""
+
+import pytest
+from truscore.validation import CATALOGUE
+
+from tests.bench.planted_faults.samples import Pool
+from tests.bench.planted_faults.scoring import FAULTS, FILES, Score, score_all
+
+TRIALS, CLEAN_SETS, RENDERED = 2, 1, 56
+
+
+@pytest.fixture(scope="module")
+def scores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Score]:
+    pool = Pool.rendered(tmp_path_factory.mktemp("cards"), count=RENDERED, seed=7)
+    return {score.rule: score for score in score_all(pool, trials=TRIALS, clean_sets=CLEAN_SETS)}
+
+
+@pytest.mark.parametrize("rule", sorted({**FAULTS, **FILES}))
+def test_a_rule_finds_what_is_planted_and_nothing_else(rule: str, scores: dict[str, Score]) -> None:
+    assert scores[rule].found == scores[rule].planted
+    assert scores[rule].false_alarms <= 0.01
+
+
+def test_every_rule_that_looks_at_the_dataset_is_in_the_suite() -> None:
+    looking = {rule.id for rule in CATALOGUE if rule.check is not None}
+    assert looking - FAULTS.keys() == set()
+    assert len(looking) >= 45

@@ -1,0 +1,121 @@
+"""What images measured is remembered by their content, and taken again only where nothing it depends on changed."""
+
+import sqlite3
+from contextlib import closing
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+from planted import texture, write_coco
+from truscore.datasets import Limits, Results
+from truscore.datasets.pixels import UnreadableImage
+from truscore.datasets.scan import Look, scan_images
+from truscore.validation import Listening, Policy, validate_folder
+from truscore.validation.pixels import Pixels, measure_image
+
+from services.dataset_validator.progress import Pace, Progress
+
+
+class Counting:
+    """Measures, and counts how often it had to."""
+
+    def __init__(self) -> None:
+        self.paths: list[str] = []
+
+    def __call__(self, path: str, picture: object) -> Pixels:
+        self.paths.append(path)
+        return measure_image(picture, thumbnail_px=512)  # type: ignore[arg-type]
+
+
+def results(path: Path, *, about: str = "", limits: Limits | None = None, limit_bytes: int = 2**30) -> Results:
+    return Results(
+        path, about=about, limits=limits or Limits(), plain=asdict, whole=lambda plain: Pixels(**plain),
+        limit_bytes=limit_bytes,
+    )  # fmt: skip
+
+
+def scanned(folder: Path, file: Path, *, names: list[str] | None = None, **how: object) -> tuple[list, list[str]]:
+    """The scans, and the paths that had to be measured for them."""
+    measure = Counting()
+    paths = names or [path.relative_to(folder).as_posix() for path in sorted((folder / "images").iterdir())]
+    with results(file, **how) as kept:  # type: ignore[arg-type]
+        scans = list(scan_images(folder, paths, limits=Limits(), look=Look(measure=measure, results=kept)))
+    return scans, measure.paths
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_coco(tmp_path / "set")
+
+
+def test_the_second_look_measures_only_what_changed(folder: Path, tmp_path: Path) -> None:
+    first, measured = scanned(folder, tmp_path / "r")
+    assert len(measured) == 8
+    again, measured = scanned(folder, tmp_path / "r")
+    assert measured == []
+    assert again == first
+    texture(77).save(folder / "images/003.png")
+    assert scanned(folder, tmp_path / "r")[1] == ["images/003.png"]
+
+
+def test_the_same_bytes_under_another_name_are_known(folder: Path, tmp_path: Path) -> None:
+    scanned(folder, tmp_path / "r")
+    (folder / "images/000.png").rename(folder / "images/card.rf.0123456789abcdef01.png")
+    scans, measured = scanned(folder, tmp_path / "r")
+    assert measured == []
+    renamed = next(scan.record for scan in scans if scan.path.endswith("ef01.png"))
+    assert (renamed.path, renamed.group) == ("images/card.rf.0123456789abcdef01.png", "card")
+
+
+def test_a_file_that_was_unreadable_is_so_again_with_the_same_words(folder: Path, tmp_path: Path) -> None:
+    (folder / "images/000.png").write_bytes(b"no image at all, though long enough")
+    faults = [scanned(folder, tmp_path / "r", names=["images/000.png"])[0][0].fault for _ in range(2)]
+    assert all(isinstance(fault, UnreadableImage) for fault in faults)
+    assert len({(fault.code, fault.reason) for fault in faults}) == 1
+
+
+@pytest.mark.parametrize("how", [{"about": "other thresholds"}, {"limits": Limits(image_pixels=10**6)}])
+def test_other_thresholds_or_bounds_are_another_look(how: dict, folder: Path, tmp_path: Path) -> None:
+    scanned(folder, tmp_path / "r")
+    assert len(scanned(folder, tmp_path / "r", **how)[1]) == 8
+
+
+def test_verdicts_are_the_same_with_and_without_memory(folder: Path, tmp_path: Path) -> None:
+    verdicts = [validate_folder(folder, remembered=path) for path in (None, tmp_path / "r", tmp_path / "r")]
+    assert verdicts[0] == verdicts[1] == verdicts[2]
+    other = validate_folder(folder, policy=replace(Policy(), thumbnail_px=64), remembered=tmp_path / "r")
+    assert other.pixels == validate_folder(folder, policy=replace(Policy(), thumbnail_px=64)).pixels
+
+
+def test_the_file_stays_within_its_bound_and_what_was_used_last_stays(folder: Path, tmp_path: Path) -> None:
+    names = [f"images/{number:03}.png" for number in range(8)]
+    for name in names:
+        scanned(folder, tmp_path / "r", names=[name], limit_bytes=24_000)
+    with closing(sqlite3.connect(tmp_path / "r")) as file:
+        assert 1 <= file.execute("select count(*) from results").fetchone()[0] < 8
+    assert scanned(folder, tmp_path / "r", names=names[-1:], limit_bytes=24_000)[1] == []
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database, but long enough to be taken for one" * 100])
+def test_a_damaged_file_of_results_is_begun_anew(content: bytes, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "r").write_bytes(content)
+    assert len(scanned(folder, tmp_path / "r")[1]) == 8
+    assert scanned(folder, tmp_path / "r")[1] == []
+
+
+def test_progress_is_heard_for_every_image_and_then_of_judging(folder: Path) -> None:
+    heard: list[tuple[str, int, int]] = []
+    validate_folder(folder, listening=Listening(progress=lambda *told: heard.append(told)))
+    assert heard == [*(("reading", done, 8) for done in range(1, 9)), ("judging", 0, 0)]
+
+
+def test_progress_is_told_at_a_bearable_pace_with_the_time_that_is_left() -> None:
+    moments = iter([0.0, 0.0, 1.0, 2.0, 2.5, 4.0, 5.0])
+    pace = Pace(every_s=2.0, clock=lambda: next(moments))
+    told = [pace.told(Progress(stage="reading", done=done, total=10)) for done in (1, 2, 4, 5, 10)]
+    assert [one and one.progress.done for one in told] == [1, None, 4, None, 10]
+    assert told[2] is not None
+    assert (told[2].elapsed_s, told[2].eta_s) == (2.0, 3.0)
+    final = pace.told(Progress(stage="judging"))
+    assert final is not None
+    assert final.eta_s == 0.0

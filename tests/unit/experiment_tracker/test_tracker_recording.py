@@ -1,0 +1,229 @@
+"""What is put on record, whatever is heard twice, late or in between."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from google.protobuf.message import Message
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from truscore.bus import Envelope, Poison
+from truscore.bus.speaking import Utterance, address
+from truscore.events.v1 import training_pb2
+
+from services.experiment_tracker.compare import NotComparable, check_run_ids, metric_rows, parameter_rows
+from services.experiment_tracker.handlers import Listening, fact_of
+from services.experiment_tracker.handlers.events import PARTS, PLAIN
+from services.experiment_tracker.ledger import LedgerUnavailable, MemoryLedger, Refused
+from services.experiment_tracker.record import STATE, Known, Mark, Opening, Status, Writes
+from services.experiment_tracker.recorder import Recorder
+from tests.unit.experiment_tracker import chapters
+from tests.unit.experiment_tracker.chapters import RUN, Said, record_all
+
+
+def ledger_after(*story: Said) -> MemoryLedger:
+    ledger = MemoryLedger()
+    record_all(ledger, list(story))
+    return ledger
+
+
+def outcome(ledger: MemoryLedger) -> tuple[Status, str]:
+    known = ledger.find(RUN)
+    assert known is not None
+    return known.status, known.tags[STATE]
+
+
+@st.composite
+def retellings(draw: st.DrawFn) -> list[Said]:
+    """The story in its order, and after each event any of those told so far again."""
+    told: list[Said] = []
+    for number, said in enumerate(story := chapters.whole_run()):
+        told += [said, *draw(st.lists(st.sampled_from(story[: number + 1]), max_size=3))]
+    return told
+
+
+@settings(max_examples=60, deadline=None)
+@given(retellings(), st.integers(0, 8))
+def test_repeats_and_restarts_anywhere_leave_the_same_record(story: list[Said], cut: int) -> None:
+    ledger = MemoryLedger()
+    record_all(ledger, story[:cut])
+    record_all(ledger, story[cut:])
+    straight = ledger_after(*chapters.whole_run())
+    assert ledger.get(RUN) == straight.get(RUN)
+    assert sorted(ledger.pages[0].values, key=str) == sorted(straight.pages[0].values, key=str)
+    assert ledger.models == straight.models
+    assert len(ledger.pages) == 1
+
+
+@pytest.mark.parametrize(
+    ("story", "expected"),
+    [
+        ([chapters.started()], (Status.RUNNING, "training")),
+        ([chapters.started(), chapters.failed()], (Status.FAILED, "failed")),
+        ([chapters.started(), chapters.cancelled()], (Status.KILLED, "cancelled")),
+        ([chapters.started(), chapters.cancelled(90, attempt=0)], (Status.KILLED, "cancelled")),
+        ([chapters.cancelled(attempt=0)], (Status.KILLED, "cancelled")),
+        ([chapters.started(), chapters.paused()], (Status.RUNNING, "paused")),
+        ([chapters.started(), chapters.paused(), chapters.started(70, attempt=2)], (Status.RUNNING, "training")),
+        ([chapters.started(), chapters.failed(), chapters.paused()], (Status.FAILED, "failed")),
+        ([chapters.started(), chapters.completed()], (Status.FINISHED, "completed")),
+        ([chapters.started(), chapters.completed(), chapters.failed(500)], (Status.FINISHED, "completed")),
+        ([chapters.started(), chapters.exported(), chapters.completed()], (Status.FINISHED, "exported")),
+        ([chapters.started(), chapters.completed(), chapters.export_failed()], (Status.FINISHED, "completed")),
+    ],
+)
+def test_a_record_has_the_status_of_its_last_event(story: list[Said], expected: tuple[Status, str]) -> None:
+    assert outcome(ledger_after(*story)) == expected
+
+
+def test_a_failed_export_is_named_in_a_tag() -> None:
+    known = ledger_after(chapters.started(), chapters.export_failed()).find(RUN)
+    assert known is not None
+    assert known.tags["truscore.export.onnx"] == "parity: 0.3 apart"
+
+
+def test_a_record_that_a_person_withdrew_is_left_alone() -> None:
+    class Withdrawn(MemoryLedger):
+        def find(self, run_id: str) -> Known | None:
+            return Known(mlflow_run_id="x", withdrawn=True)
+
+    ledger = Withdrawn()
+    record_all(ledger, chapters.whole_run())
+    assert ledger.pages == []
+
+
+@pytest.mark.parametrize(("message", "fact"), [*PLAIN.items(), *PARTS.items()])
+def test_every_field_of_a_fact_is_a_field_of_its_message(message: type[Message], fact: type[Any]) -> None:
+    assert {field.name for field in fields(fact)} <= set(message.DESCRIPTOR.fields_by_name)
+
+
+def test_an_order_that_was_refused_before_it_became_a_run_is_not_recorded() -> None:
+    assert fact_of(training_pb2.TrainingFailed(code="invalid_config")) is None
+
+
+@pytest.mark.parametrize("run_id", ["a' or '1'='1", "run/1", "x" * 129])
+def test_a_run_id_that_could_not_be_asked_for_is_poison(run_id: str) -> None:
+    with pytest.raises(Poison, match="run_id"):
+        fact_of(training_pb2.EpochCompleted(run_id=run_id))
+
+
+class Flaky(MemoryLedger):
+    """Away for the first calls; and what is written while it goes away is half there."""
+
+    def __init__(self, failures: int) -> None:
+        super().__init__()
+        self.failures = failures
+
+    def open(self, opening: Opening) -> Known:
+        known = super().open(opening)
+        self._fail()
+        return known
+
+    def write(self, known: Known, writes: Writes) -> Known:
+        known = super().write(known, Writes(values=writes.values))
+        self._fail()
+        return super().write(known, replace(writes, values=()))
+
+    def _fail(self) -> None:
+        self.failures -= 1
+        if self.failures >= 0:
+            raise LedgerUnavailable("away")
+
+
+@pytest.mark.parametrize("failures", range(12))
+def test_what_was_half_written_when_the_ledger_went_away_is_completed_and_not_doubled(failures: int) -> None:
+    ledger = Flaky(failures)
+    recorder = Recorder(ledger)
+    for said in chapters.whole_run():
+        fact = fact_of(said.message)
+        assert fact is not None
+        while True:
+            try:
+                recorder.record(fact, said.at)
+            except LedgerUnavailable:
+                continue
+            break
+    straight = ledger_after(*chapters.whole_run())
+    assert ledger.get(RUN) == straight.get(RUN)
+    assert ledger.pages[0].values == straight.pages[0].values
+    assert len(ledger.pages) == 1
+
+
+def envelope_of(message: Message, number: int) -> Envelope:
+    utterance = Utterance(event=message, subject=RUN, sequence=number)
+    return address(utterance, source="truscore/trainer", now=datetime.fromtimestamp(chapters.BEGIN_S, tz=UTC))
+
+
+async def tell(listening: Listening, story: list[Said], *, first: int = 0) -> None:
+    for number, said in enumerate(story):
+        await listening(said.message, envelope_of(said.message, number), first + number)
+
+
+def listening_to(ledger: MemoryLedger) -> Listening:
+    return Listening(ledger, clock=lambda: 0.0, keep_every_s=0)
+
+
+async def test_the_place_moves_with_what_is_recorded_and_not_past_what_failed() -> None:
+    ledger = Flaky(0)
+    listening = listening_to(ledger)
+    await tell(listening, [chapters.started(), chapters.epoch_done(1)])
+    kept = ledger.place()
+    assert kept is not None
+    assert kept.offset == 1
+    ledger.failures = 1
+    with pytest.raises(LedgerUnavailable):
+        await tell(listening, [chapters.epoch_done(2)], first=2)
+    assert ledger.place() == kept
+
+
+async def test_a_log_that_goes_on_from_the_place_is_read_on() -> None:
+    ledger = MemoryLedger()
+    await tell(listening_to(ledger), chapters.whole_run()[:3])
+    place = ledger.place()
+    assert place is not None
+    again = listening_to(ledger)
+    again.expect(place)
+    await again(chapters.whole_run()[2].message, envelope_of(chapters.whole_run()[2].message, 2), 2)
+    assert not again.other_log.is_set()
+
+
+async def test_another_log_than_the_one_of_the_place_is_noticed_and_nothing_of_it_is_skipped() -> None:
+    ledger = MemoryLedger()
+    listening = listening_to(ledger)
+    listening.expect(Mark(offset=1, event_id="of the old log"))
+    await tell(listening, chapters.whole_run()[1:], first=1)
+    assert listening.other_log.is_set()
+    assert ledger.pages == []
+    assert ledger.place() is None
+
+
+async def test_what_the_ledger_refuses_for_good_is_passed_over_by_name() -> None:
+    class Strict(MemoryLedger):
+        def write(self, known: Known, writes: Writes) -> Known:
+            raise Refused("MLflow: INVALID_PARAMETER_VALUE: too long")
+
+    with pytest.raises(Poison, match="too long"):
+        await tell(listening_to(Strict()), [chapters.started()])
+
+
+def test_compared_rows_say_which_differ_and_are_empty_where_a_run_has_none() -> None:
+    ledger = MemoryLedger()
+    record_all(
+        ledger,
+        [chapters.started(run_id="a"), chapters.started(run_id="b", lr="0.1"), chapters.epoch_done(1, run_id="b")],
+    )
+    records = [record for run_id in ("a", "b") if (record := ledger.get(run_id))]
+    rows = {row.name: row for row in parameter_rows(records)}
+    assert rows["hyperparameters.optimization.learning_rate"].values == ("0.001", "0.1")
+    assert rows["hyperparameters.optimization.learning_rate"].differs
+    assert not rows["image_size"].differs
+    assert {row.name: row.values for row in metric_rows(records)}["train_loss"] == ("", "0.5")
+
+
+@pytest.mark.parametrize("run_ids", [[], ["a"], ["a"] * 2, [f"run-{n}" for n in range(21)]])
+def test_one_run_twenty_one_or_the_same_twice_are_not_compared(run_ids: list[str]) -> None:
+    with pytest.raises(NotComparable):
+        check_run_ids(run_ids)

@@ -1,0 +1,157 @@
+"""TrainingCompleted in, answers out, without a broker."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from truscore.bus import Envelope, HandBack, MemorySpeaker, Poison
+from truscore.events.v1.model_pb2 import ExportFailed, ModelExported
+from truscore.events.v1.training_pb2 import ObjectRef, TrainingCompleted
+
+from services.exporter.handlers import on_training_completed
+from services.exporter.handlers.completed import order_of
+from services.exporter.order import ExportOrder, Outcome
+from services.exporter.release import Refusal, Release
+
+MakeRelease = Callable[..., Release]
+
+
+def completed() -> TrainingCompleted:
+    def reference(name: str) -> ObjectRef:
+        return ObjectRef(uri=f"s3://runs/{name}", sha256="c" * 64)
+
+    return TrainingCompleted(
+        run_id="run-1",
+        best_checkpoint=reference("checkpoint.pt"),
+        dataset_id="cards",
+        dataset_version="1",
+        dataset_uri="s3://cards/v1/",
+        category="border_detection",
+        option="dual_class",
+        architecture="mask_rcnn",
+        dataset_index=reference("index.json"),
+        split=reference("split.json"),
+        export_formats=["onnx"],
+    )
+
+
+def envelope() -> Envelope:
+    return Envelope(
+        event_id="1",
+        type="truscore.events.v1.TrainingCompleted",
+        source="truscore/trainer",
+        subject="run-1",
+        time=datetime.now(tz=UTC),
+        correlation_id="run-1",
+        traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        delivery=1,
+    )
+
+
+@asynccontextmanager
+async def no_sampling(_run_id: str) -> AsyncIterator[None]:
+    yield
+
+
+class Desk:
+    """The handler with an exporter that answers as it is told to."""
+
+    def __init__(self, outcome: Outcome | None) -> None:
+        self.speaker = MemorySpeaker(service="exporter")
+        self.draining = asyncio.Event()
+        self.taken_up = asyncio.Event()
+        self._outcome = outcome
+        self.handle = on_training_completed(
+            export=self._export,
+            address=lambda model, version, name: f"s3://truscore/models/{model}/{version}/{name}",
+            speaker=self.speaker,
+            working=no_sampling,
+            draining=self.draining,
+        )
+
+    async def _export(self, _order: ExportOrder) -> Outcome:
+        self.taken_up.set()
+        if self._outcome is None:
+            await asyncio.Event().wait()
+        return self._outcome or Outcome(release=None, refusals=())
+
+
+async def test_a_release_is_announced_with_addresses_digests_and_proofs(release_with: MakeRelease) -> None:
+    desk = Desk(Outcome(release=release_with(package_sha256="f" * 64), refusals=()))
+    await desk.handle(completed(), envelope())
+    ((event, said),) = desk.speaker.said
+    assert isinstance(event, ModelExported)
+    (artifact,) = event.artifacts
+    assert artifact.uri == "s3://truscore/models/border_detection.dual_class.mask_rcnn/run-1/model.onnx"
+    assert (artifact.sha256, artifact.size_bytes) == ("a" * 64, 1234)
+    assert artifact.parity.passed
+    assert artifact.parity.tolerance["boxes"] == 0.25
+    assert artifact.benchmark.eager_latency_ms_p50 == 20.0
+    assert list(artifact.signature.class_names) == ["outer_border", "graphical_border"]
+    assert event.package_uri.endswith("/package.tar")
+    assert event.package_sha256 == "f" * 64
+    assert said.correlation_id == "run-1"
+    assert said.traceparent is not None
+    assert said.traceparent.split("-")[1] == "0af7651916cd43dd8448eb211c80319c"
+
+
+async def test_what_could_be_made_is_announced_before_what_could_not(release_with: MakeRelease) -> None:
+    release = release_with()
+    desk = Desk(Outcome(release=release, refusals=release.refusals))
+    await desk.handle(completed(), envelope())
+    exported, failed = (event for event, _ in desk.speaker.said)
+    assert isinstance(exported, ModelExported)
+    assert isinstance(failed, ExportFailed)
+    assert (failed.format, failed.code, failed.model_id) == ("stone", "unsupported_format", release.model_id)
+
+
+async def test_the_same_order_twice_is_answered_with_the_same_event_ids(release_with: MakeRelease) -> None:
+    release = release_with()
+    desk = Desk(Outcome(release=release, refusals=(*release.refusals, Refusal(format="x", code="c", message="m"))))
+    await desk.handle(completed(), envelope())
+    await desk.handle(completed(), envelope())
+    ids = [said.event_id for _, said in desk.speaker.said]
+    assert ids[:3] == ids[3:]
+    assert len(set(ids)) == 3
+
+
+async def test_an_order_in_hand_goes_back_when_the_service_drains() -> None:
+    desk = Desk(None)
+    handling = asyncio.ensure_future(desk.handle(completed(), envelope()))
+    await desk.taken_up.wait()
+    desk.draining.set()
+    with pytest.raises(HandBack):
+        await handling
+    assert not desk.speaker.said
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"run_id": ""}, "run_id"),
+        ({"run_id": "../up"}, "run_id"),
+        ({"architecture": "a/b"}, "architecture"),
+        ({"dataset_uri": "file:///etc"}, "dataset_uri"),
+        ({"best_checkpoint": ObjectRef()}, "best_checkpoint.uri"),
+        ({"split": ObjectRef(uri="s3://a/b", sha256="short")}, "split.sha256"),
+    ],
+)
+def test_an_order_with_a_field_missing_or_unusable_is_poison_that_names_it(
+    change: dict[str, object], named: str
+) -> None:
+    message = completed()
+    for name, value in change.items():
+        if isinstance(value, ObjectRef):
+            getattr(message, name).CopyFrom(value)
+        else:
+            setattr(message, name, value)
+    with pytest.raises(Poison, match=f"TrainingCompleted.{named}.*accepted"):
+        order_of(message)
+
+
+def test_an_order_is_read_whole(order: ExportOrder) -> None:
+    assert replace(order_of(completed()), metrics={}).model_id == order.model_id
+    assert order_of(completed()).formats == ("onnx",)

@@ -1,0 +1,183 @@
+"""The child itself: a real checkpoint becomes a real ONNX file, in a process of its own."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import psutil
+import pytest
+import torch
+from torch import Tensor
+from torchvision.models.detection import MaskRCNN
+from truscore.datasets import load_image
+from truscore.recipes import recipe_to_json, resolve
+from truscore.synthesis import CLASS_NAMES, render_dataset
+from truscore.zoo import build_model, load_checkpoint_model
+from truscore.zoo.detection import preprocess
+from truscore.zoo.mask_rcnn import BorderMaskRCNN, Target
+
+from services.exporter.child.instances import detect_eagerly, detections_from
+from services.exporter.child.parity import compare, judge
+from services.exporter.child.work import Refused, do, make_onnx
+from services.exporter.child_process import Bounds, ChildFault, run_child
+from services.exporter.task import Task, write_task
+
+NAMES = CLASS_NAMES["dual_class"]
+ROOMY = Bounds(time_limit_s=150, memory_limit_bytes=8 << 30)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained network: it finds fifty doubtful things on each picture, more than a trained one to compare."""
+    path = tmp_path_factory.mktemp("checkpoint") / "best.pt"
+    recipe = resolve("border_detection", "dual_class", "mask_rcnn", {"image_size": 96})
+    torch.manual_seed(3)
+    model = build_model(recipe, len(NAMES))
+    torch.save(
+        {"model": model.state_dict(), "recipe": recipe_to_json(recipe), "class_names": list(NAMES)},
+        path,
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    folder = tmp_path_factory.mktemp("cards")
+    for number, size in enumerate(((200, 240), (333, 210))):
+        render_dataset(folder / str(number), count=1, seed=number, image_size=size)
+    return tuple(str(path) for path in sorted(folder.glob("*/images/*")))
+
+
+@pytest.fixture
+def task(checkpoint: Path, pictures: tuple[str, ...], tmp_path: Path) -> Task:
+    return Task(
+        checkpoint=str(checkpoint),
+        formats=("onnx",),
+        pictures=pictures,
+        benchmark_rounds=1,
+        output_folder=str(tmp_path),
+        provenance={"run_id": "run-1", "checkpoint_sha256": "c" * 64},
+    )
+
+
+async def test_a_checkpoint_becomes_an_onnx_file_that_finds_the_same_on_pictures_of_any_size(
+    task: Task, tmp_path: Path
+) -> None:
+    result = await run_child(task, tmp_path, bounds=ROOMY)
+    assert result.refusals == ()
+    (artifact,) = result.artifacts
+    assert artifact.parity.passed
+    assert (artifact.parity.images, artifact.parity.matched) == (2, 1.0)
+    assert artifact.parity.detections > 10
+    assert artifact.benchmark.latency_ms_p95 >= artifact.benchmark.latency_ms_p50 > 0
+    path = tmp_path / artifact.file_name
+    _says_where_it_is_from(path)
+    _agrees_on_a_size_never_seen(path, task)
+
+
+def _says_where_it_is_from(path: Path) -> None:
+    said = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
+    assert said["truscore.run_id"] == "run-1"
+    assert said["truscore.checkpoint_sha256"] == "c" * 64
+    assert json.loads(said["truscore.class_names"]) == list(NAMES)
+
+
+def _agrees_on_a_size_never_seen(path: Path, task: Task) -> None:
+    model, _, _ = load_checkpoint_model(Path(task.checkpoint))
+    image_CHW = preprocess(load_image(Path(task.pictures[0])))[:, 11:188, 5:].numpy()
+    session = onnxruntime.InferenceSession(path)
+    of_file = detections_from(session.run(None, {"image": np.ascontiguousarray(image_CHW)}))
+    of_model = detect_eagerly(model, image_CHW)
+    assert judge([compare(of_model, of_file)]).passed
+    assert len(of_model) > 0
+
+
+def test_a_file_that_is_no_checkpoint_is_an_answer(task: Task, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.pt"
+    broken.write_bytes(b"PK\x03\x04 not weights")
+    (refusal,) = do(replace(task, checkpoint=str(broken))).refusals
+    assert (refusal.format, refusal.code) == ("onnx", "checkpoint_unreadable")
+
+
+class Shifted(BorderMaskRCNN):
+    """Says its boxes a pixel further than its parts find them."""
+
+    def forward(self, images: list[Tensor], targets: list[Target] | None = None) -> list[Target]:
+        found: list[Target] = MaskRCNN.forward(self, images)
+        return [{**each, "boxes": each["boxes"] + 1} for each in found]
+
+
+def test_an_artefact_that_disagrees_with_its_checkpoint_is_refused_with_the_differences(task: Task) -> None:
+    model, _, _ = load_checkpoint_model(Path(task.checkpoint))
+    model.__class__ = Shifted
+    with pytest.raises(Refused, match=r"boxes differ by 1 \(accepted 0.25\)") as refused:
+        make_onnx(model, NAMES, [preprocess(load_image(Path(path))).numpy() for path in task.pictures], task)
+    assert refused.value.code == "parity"
+
+
+def test_a_network_of_another_kind_is_refused_by_name(task: Task) -> None:
+    with pytest.raises(Refused, match="Identity cannot be written") as refused:
+        make_onnx(torch.nn.Identity(), NAMES, [], task)
+    assert refused.value.code == "unsupported_architecture"
+
+
+async def test_a_child_that_takes_too_long_is_ended_and_said_so(task: Task, tmp_path: Path) -> None:
+    with pytest.raises(ChildFault, match=r"longer than 0.2 s"):
+        await run_child(task, tmp_path, bounds=replace(ROOMY, time_limit_s=0.2))
+    assert _children() == []
+
+
+async def test_a_child_that_takes_too_much_memory_is_ended_and_said_so(task: Task, tmp_path: Path) -> None:
+    with pytest.raises(ChildFault, match="bytes of memory; at most 50000000"):
+        await run_child(task, tmp_path, bounds=replace(ROOMY, memory_limit_bytes=50_000_000))
+    assert _children() == []
+
+
+async def test_a_child_goes_when_the_one_who_waits_is_cancelled(task: Task, tmp_path: Path) -> None:
+    waiting = asyncio.ensure_future(run_child(task, tmp_path, bounds=ROOMY))
+    await _first(_children)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert _children() == []
+
+
+async def test_a_child_goes_when_its_service_is_killed(task: Task, tmp_path: Path) -> None:
+    script = (
+        "import asyncio, pathlib, sys\n"
+        "from services.exporter.child_process import Bounds, run_child\n"
+        "from services.exporter.task import read_task\n"
+        "folder, bounds = pathlib.Path(sys.argv[1]), Bounds(time_limit_s=60, memory_limit_bytes=1 << 40)\n"
+        "asyncio.run(run_child(read_task(folder), folder, bounds=bounds))\n"
+    )
+    await asyncio.to_thread(write_task, tmp_path, task)
+    service = await asyncio.create_subprocess_exec(sys.executable, "-c", script, str(tmp_path))
+    children = await _first(psutil.Process(service.pid).children)
+    os.kill(service.pid, signal.SIGKILL)
+    await service.wait()
+    gone, alive = await asyncio.to_thread(psutil.wait_procs, children, timeout=20)
+    assert (len(gone), alive) == (1, [])
+
+
+async def _first(look: Callable[[], list[psutil.Process]]) -> list[psutil.Process]:
+    """What there is to see, as soon as there is something; a started process says so to nobody but the kernel."""
+    async with asyncio.timeout(30):
+        while not (seen := look()):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    return seen
+
+
+def _children() -> list[psutil.Process]:
+    return [
+        child
+        for child in psutil.Process().children()
+        if child.status() != psutil.STATUS_ZOMBIE and "services.exporter.child" in child.cmdline()
+    ]

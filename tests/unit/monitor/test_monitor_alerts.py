@@ -1,0 +1,138 @@
+"""Rules and what they make of runs and hosts."""
+
+from __future__ import annotations
+
+from math import nan
+from pathlib import Path
+
+import pytest
+
+from services.monitor.alerts import Watchdog, alert_id_of
+from services.monitor.board import Board
+from services.monitor.facts import Cleared, Raised
+from services.monitor.rules import RULES, InvalidRule, Rule, load_rules
+from tests.unit.monitor import stories
+from tests.unit.monitor.stories import BEGIN_S, RUN, Said, board_after
+
+
+class Watch:
+    """A board under the built-in rules; what is said is heard, as it is from the log."""
+
+    def __init__(self, *story: Said) -> None:
+        self.board: Board = board_after(story)
+        self.watchdog = Watchdog(RULES)
+
+    def look(self, at: float) -> list[Raised | Cleared]:
+        now = BEGIN_S + at
+        said = self.watchdog.look(self.board.runs.values(), self.board.hosts.values(), self.board.alerts, now)
+        for alert in said:
+            self.board.hear(alert, now)
+        return said
+
+    def rules_raised(self, at: float) -> list[str]:
+        return [alert.rule for alert in self.look(at) if isinstance(alert, Raised)]
+
+
+def test_a_run_that_progresses_raises_nothing() -> None:
+    assert Watch(stories.started(), stories.progressed(10)).look(60) == []
+
+
+def test_a_run_without_progress_for_fifteen_minutes_is_stalled_and_is_said_so_once() -> None:
+    watch = Watch(stories.started(), stories.progressed(10))
+    (alert,) = watch.look(1000)
+    assert isinstance(alert, Raised)
+    assert (alert.rule, alert.subject, alert.severity) == ("run.stalled", RUN, "critical")
+    assert "987 s" in alert.message
+    assert "900" in alert.message
+    assert watch.look(1010) == []
+
+
+def test_progress_clears_the_alert_and_a_second_stall_raises_it_again_under_the_same_id() -> None:
+    watch = Watch(stories.started())
+    watch.look(1000)
+    board_after([stories.progressed(20, 1005)], watch.board)
+    (cleared,) = watch.look(1010)
+    assert isinstance(cleared, Cleared)
+    assert cleared.alert_id == alert_id_of("run.stalled", RUN)
+    assert watch.rules_raised(2000) == ["run.stalled"]
+
+
+def test_a_paused_run_is_not_stalled() -> None:
+    assert Watch(stories.started(), stories.paused()).look(5000) == []
+
+
+def test_a_loss_that_is_not_a_number_is_an_alert() -> None:
+    assert Watch(stories.started(), stories.progressed(10, loss=nan)).rules_raised(20) == ["run.loss_not_finite"]
+
+
+def test_one_spike_of_the_loss_is_no_divergence_but_three_are() -> None:
+    calm = [stories.started(), *(stories.progressed(step, loss=0.1) for step in (1, 2, 3))]
+    spikes = [stories.progressed(step, loss=5.0) for step in (4, 5, 6)]
+    assert Watch(*calm, spikes[0]).look(20) == []
+    assert Watch(*calm, *spikes).rules_raised(20) == ["run.diverging"]
+
+
+def test_a_failed_run_is_an_alert_for_a_day() -> None:
+    watch = Watch(stories.started(), stories.failed(50))
+    assert watch.rules_raised(60) == ["run.failed"]
+    assert watch.look(80_000) == []
+    assert [type(alert) for alert in watch.look(90_000)] == [Cleared]
+
+
+def test_a_failure_of_last_week_that_is_read_from_the_log_raises_nothing() -> None:
+    assert Watch(stories.started(), stories.failed(50)).look(7 * 86_400) == []
+
+
+def test_nearly_full_memory_has_to_last_a_minute() -> None:
+    watch = Watch(stories.sampled(0, memory_used_bytes=99, memory_total_bytes=100))
+    assert watch.look(1) == []
+    assert watch.rules_raised(62) == ["host.memory_full"]
+
+
+def test_a_disk_with_less_than_two_gib_is_an_alert_about_its_host() -> None:
+    (alert,) = Watch(stories.sampled(0, disk_free_bytes=2**30)).look(1)
+    assert isinstance(alert, Raised)
+    assert (alert.rule, alert.subject) == ("host.disk_full", "gpu-1/trainer")
+    assert "1.0 GiB" in alert.message
+
+
+def test_a_host_that_went_silent_holds_no_alert_about_its_memory() -> None:
+    watch = Watch(stories.sampled(0, disk_free_bytes=0))
+    watch.look(1)
+    assert [type(alert) for alert in watch.look(1000)] == [Cleared]
+
+
+def test_a_restarted_monitor_knows_from_the_log_what_it_raised() -> None:
+    watch = Watch(stories.started())
+    (raised,) = watch.look(1000)
+    again = Watch(stories.started())
+    again.board.hear(raised, BEGIN_S + 1000)
+    assert again.look(1001) == []
+
+
+def test_rules_are_read_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "rules.toml"
+    path.write_text('[[rule]]\nname = "run.slow"\nseverity = "warning"\nmeasure = "silence_s"\nat_least = 60\n')
+    assert load_rules(path) == (Rule(name="run.slow", severity="warning", measure="silence_s", at_least=60),)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("", r"\[\[rule\]\]"),
+        ("rule = 3", r"\[\[rule\]\]"),
+        ("[[rule", "no TOML"),
+        ('[[rule]]\nname="a"\nseverity="bad"\nmeasure="silence_s"\nat_least=1', "severity is 'bad'"),
+        ('[[rule]]\nname="a"\nseverity="warning"\nmeasure="love"\nat_least=1', "measure is 'love'"),
+        ('[[rule]]\nname="a"\nseverity="warning"\nmeasure="silence_s"', "either at_least or at_most"),
+        ('[[rule]]\nname="a"\nseverity="warning"\nmeasure="silence_s"\nat_least="x"', "at_least is 'x'"),
+        ('[[rule]]\nname="a"\nseverity="warning"\nat_least=1', "lacks measure"),
+        ('[[rule]]\nname="a"\ncolour="red"', "unknown key 'colour'"),
+        (2 * '[[rule]]\nname="a"\nseverity="warning"\nmeasure="silence_s"\nat_least=1\n', "'a' is there twice"),
+    ],
+)
+def test_a_rule_that_is_not_accepted_is_named(tmp_path: Path, text: str, named: str) -> None:
+    path = tmp_path / "rules.toml"
+    path.write_text(text)
+    with pytest.raises(InvalidRule, match=named):
+        load_rules(path)

@@ -1,0 +1,108 @@
+"""Watching an entry of the board."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from services.monitor.board import Board, Entry, stage_of_entry
+from services.monitor.stage import Stage
+from services.monitor.watching import Bulletin, TooManyWatchers, changes
+from tests.unit.monitor import stories
+from tests.unit.monitor.stories import RUN, Said, board_after
+
+
+class Newsroom:
+    def __init__(self) -> None:
+        self.board = Board()
+        self.bulletin = Bulletin(most=2)
+
+    def tell(self, *story: Said) -> None:
+        board_after(story, self.board)
+        self.bulletin.changed()
+
+    async def watch(self, reference: str, *, interval_s: float = 0, unknown_s: float = 5) -> list[Stage | None]:
+        find = lambda: self.board.find(reference)  # noqa: E731
+        seen = changes(find, self.bulletin, interval_s=interval_s, unknown_s=unknown_s)
+        return [self.stage(entry) async for entry in seen]
+
+    @staticmethod
+    def stage(entry: Entry | None) -> Stage | None:
+        return stage_of_entry(entry) if entry else None
+
+
+async def test_the_first_answer_comes_at_once_and_the_last_when_the_run_has_ended() -> None:
+    news = Newsroom()
+    news.tell(stories.started())
+    watching = asyncio.create_task(news.watch(RUN))
+    await asyncio.sleep(0)
+    for event in (stories.completed(), stories.exported()):
+        news.tell(event)
+        for _ in range(5):
+            await asyncio.sleep(0)
+    assert await watching == [Stage.TRAINING, Stage.EXPORTING, Stage.EXPORTED]
+
+
+async def test_a_run_that_has_ended_is_answered_once() -> None:
+    news = Newsroom()
+    news.tell(*stories.whole_run())
+    assert await news.watch(RUN) == [Stage.EXPORTED]
+
+
+async def test_a_run_that_is_not_known_yet_is_waited_for() -> None:
+    news = Newsroom()
+    watching = asyncio.create_task(news.watch(RUN))
+    await asyncio.sleep(0)
+    news.tell(*stories.whole_run())
+    assert await watching == [None, Stage.EXPORTED]
+
+
+async def test_a_run_that_never_comes_is_given_up() -> None:
+    with pytest.raises(TimeoutError):
+        await Newsroom().watch(RUN, unknown_s=0.01)
+
+
+async def test_changes_within_one_interval_are_told_as_one() -> None:
+    news = Newsroom()
+    news.tell(stories.started())
+    watching = asyncio.create_task(news.watch(RUN, interval_s=0.05))
+    await asyncio.sleep(0)
+    for step in range(200):
+        news.tell(stories.progressed(step))
+    news.tell(stories.completed(), stories.exported())
+    assert await watching == [Stage.TRAINING, Stage.EXPORTED]
+
+
+async def test_an_order_is_watched_on_into_the_run_it_becomes() -> None:
+    news = Newsroom()
+    news.tell(stories.ready())
+    (order,) = news.board.orders
+    watching = asyncio.create_task(news.watch(order))
+    await asyncio.sleep(0)
+    news.tell(stories.validated(), stories.started())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    news.tell(stories.completed(), stories.exported())
+    assert await watching == [Stage.VALIDATING, Stage.TRAINING, Stage.EXPORTED]
+
+
+async def test_news_of_another_run_is_no_news() -> None:
+    news = Newsroom()
+    news.tell(stories.started())
+    watching = asyncio.create_task(news.watch(RUN))
+    await asyncio.sleep(0)
+    for step in range(5):
+        news.tell(stories.started(step, run_id="run-other", trace="c" * 32))
+        await asyncio.sleep(0)
+    news.tell(stories.failed())
+    assert await watching == [Stage.TRAINING, Stage.FAILED]
+
+
+def test_no_more_than_so_many_may_watch_and_a_seat_is_free_again_after() -> None:
+    bulletin = Bulletin(most=1)
+    with bulletin.seat(), pytest.raises(TooManyWatchers, match="at most 1"), bulletin.seat():
+        pass
+    with bulletin.seat():
+        assert bulletin.watchers == 1
+    assert bulletin.watchers == 0

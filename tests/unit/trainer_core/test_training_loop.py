@@ -1,0 +1,203 @@
+"""The loop, on a task that has nothing to do with detection."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from services.trainer.checkpoints import contents, read, restore, weights_sha256, write
+from services.trainer.faults import Diverged
+from services.trainer.generators import captured, put_back, seed_all
+from services.trainer.journal import EpochDone, Progressed
+from services.trainer.loop import Interrupted, Run, steps_left, take_step, train
+from services.trainer.optim import SCHEDULES, learning_rate
+from services.trainer.validation import validate
+
+MakeRun = Callable[..., Run]
+NAMES = ("a", "b")
+
+
+def process(**keys: Any) -> dict[str, Any]:
+    return {"training_process": {"epochs": 3, **keys}}
+
+
+def epochs(run: Run) -> list[EpochDone]:
+    return [report for report in train(run) if isinstance(report, EpochDone)]
+
+
+def test_it_learns_whatever_the_task_is(make_line_run: MakeRun) -> None:
+    done = epochs(make_line_run(hyperparameters={"optimization": {"learning_rate": 0.05}, **process(epochs=12)}))
+    assert done[-1].train_loss < 0.2 * done[0].train_loss
+    assert done[-1].metrics["box_AP"] > done[0].metrics["box_AP"]
+    assert done[-1].eta_s == 0
+
+
+@pytest.mark.parametrize("stop_at", range(1, 20, 3))
+def test_interrupted_before_any_step_it_goes_on_to_the_same_bits(
+    make_line_run: MakeRun, tmp_path: Path, stop_at: int
+) -> None:
+    sections: dict[str, Any] = {
+        "hyperparameters": {"optimization": {"batch_size": 5}, **process()},
+        "loss_config": {"regularization": {"dropout": 0.5}},
+    }
+    alone = make_line_run(**sections)
+    straight = epochs(alone)
+
+    looks = iter(range(1, 1000))
+    stopped = make_line_run(**sections, asked=lambda: "drain" if next(looks) >= stop_at else "")
+    reports = list(train(stopped))
+    assert reports[-1] == Interrupted(wish="drain")
+    write(contents(stopped, NAMES), tmp_path / "latest.pt")
+
+    resumed = make_line_run(**sections)
+    seed_all(12345)  # whatever the new process did before
+    restore(resumed, read(tmp_path / "latest.pt"), NAMES)
+    rest = epochs(resumed)
+    assert weights_sha256(resumed.network) == weights_sha256(alone.network)
+    before = [report for report in reports if isinstance(report, EpochDone)]
+    story = [(done.epoch, done.train_loss, done.val_loss, done.metrics, done.is_best) for done in before + rest]
+    assert story == [(done.epoch, done.train_loss, done.val_loss, done.metrics, done.is_best) for done in straight]
+
+
+def test_a_wish_takes_effect_before_the_next_step(make_line_run: MakeRun) -> None:
+    run = make_line_run()
+    run.asked = lambda: "cancel" if run.progress.step == 2 else ""
+    assert list(train(run))[-1] == Interrupted(wish="cancel")
+    assert run.progress.step == 2
+
+
+def test_many_small_batches_are_one_large_one(make_line_run: MakeRun) -> None:
+    def one_epoch(batch_size: int, accumulate: int) -> dict[str, torch.Tensor]:
+        run = make_line_run(
+            images=22,  # the last step is a smaller one, with an odd batch in it
+            hyperparameters={
+                "optimization": {"batch_size": batch_size},
+                "advanced_settings": {"gradient_accumulation_steps": accumulate},
+                **process(epochs=1),
+            },
+        )
+        epochs(run)
+        return dict(run.network.state_dict())
+
+    small, large = one_epoch(2, 4), one_epoch(8, 1)
+    for name, value in large.items():
+        torch.testing.assert_close(small[name], value, rtol=1e-5, atol=1e-6)
+
+
+def test_the_run_stops_when_patience_is_at_its_end(make_line_run: MakeRun) -> None:
+    stopping = {"early_stopping": {"patience": 2, "min_delta": 0.5}}
+    done = epochs(make_line_run(hyperparameters=process(epochs=9, **stopping)))
+    assert [epoch.epoch for epoch in done] == [1, 2, 3]
+
+
+def test_an_improvement_above_min_delta_renews_patience(make_line_run: MakeRun) -> None:
+    run = make_line_run(hyperparameters=process(epochs=9, early_stopping={"patience": 2, "min_delta": 0.1}))
+    scores = [0.1, 0.15, 0.3, 0.35, 0.39, 0.9]
+    patience = []
+    for score in scores:
+        run.progress.judge(score, {}, min_delta=0.1)
+        patience.append(run.progress.fruitless)
+    assert patience == [0, 1, 0, 1, 2, 0]
+
+
+def test_epochs_are_validated_as_often_as_asked_and_at_the_end(make_line_run: MakeRun) -> None:
+    done = epochs(make_line_run(hyperparameters=process(epochs=5, validation_frequency=2)))
+    assert [epoch.val_loss is not None for epoch in done] == [False, True, False, True, True]
+    assert [bool(epoch.metrics) for epoch in done] == [False, True, False, True, True]
+    assert not any(epoch.is_best for epoch in done if epoch.val_loss is None)
+
+
+def test_whether_an_epoch_is_validated_changes_no_weight(make_line_run: MakeRun) -> None:
+    dropout = {"loss_config": {"regularization": {"dropout": 0.5}}}
+    hashes = set()
+    for frequency in (1, 3):
+        run = make_line_run(hyperparameters=process(validation_frequency=frequency), **dropout)
+        epochs(run)
+        hashes.add(weights_sha256(run.network))
+    assert len(hashes) == 1
+
+
+def test_validation_leaves_the_random_generators_as_they_were(make_line_run: MakeRun) -> None:
+    run = make_line_run()
+    before = torch.get_rng_state()
+    validate(run)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_gradients_are_clipped_to_the_norm_asked_for(make_line_run: MakeRun) -> None:
+    run = make_line_run(hyperparameters={"optimization": {"gradient_clipping": 1e-3}})
+    batch = run.task.collate([run.task.training[key] for key in steps_left(run)[0][0]])
+    take_step(run, [batch])
+    gradients = [weight.grad.norm() for weight in run.network.parameters() if weight.grad is not None]
+    assert torch.stack(gradients).norm().item() == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_nothing_is_saved(make_line_run: MakeRun) -> None:
+    run = make_line_run(broken=True)
+    with pytest.raises(Diverged, match="square loss became nan"):
+        list(train(run))
+    assert run.progress.history == []
+
+
+def test_a_wish_does_not_save_what_is_no_number(make_line_run: MakeRun) -> None:
+    run = make_line_run(broken=True, images=400)
+    run.asked = lambda: "pause" if run.progress.step == 2 else ""
+    with pytest.raises(Diverged):
+        list(train(run))
+
+
+def test_progress_is_told_some_ten_times_an_epoch(make_line_run: MakeRun) -> None:
+    run = make_line_run(images=400, hyperparameters=process(epochs=1))
+    told = [report for report in train(run) if isinstance(report, Progressed)]
+    every = run.steps_per_epoch // 10
+    assert [report.step for report in told] == list(range(every, 10 * every + 1, every))
+    assert all(math.isfinite(report.loss) and report.eta_s >= 0 for report in told)
+    assert told[-1].step == told[-1].total_steps
+
+
+def test_weights_have_one_hash_whatever_their_order(make_line_run: MakeRun) -> None:
+    run = make_line_run()
+    before = weights_sha256(run.network)
+    assert before == weights_sha256(make_line_run().network)
+    with torch.no_grad():
+        next(run.network.parameters()).view(-1)[0] += 1e-7
+    assert weights_sha256(run.network) != before
+
+
+def test_generators_come_back_as_they_were() -> None:
+    import random
+
+    import numpy as np
+
+    device = torch.device("cpu")
+    seed_all(3)
+    states = captured(device)
+    drawn = (random.random(), float(np.random.rand()), torch.rand(1).item())
+    seed_all(4)
+    put_back(states, device)
+    assert (random.random(), float(np.random.rand()), torch.rand(1).item()) == drawn
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_every_schedule_stays_between_nothing_and_the_rate_asked_for(make_line_run: MakeRun, name: str) -> None:
+    settings = make_line_run(
+        hyperparameters={"optimization": {"lr_scheduler": name}}
+    ).recipe.hyperparameters.optimization
+    rates = [learning_rate(settings, step=step, total_steps=100) for step in range(100)]
+    assert all(0 < rate <= settings.learning_rate for rate in rates)
+    assert max(rates) > 0.99 * settings.learning_rate
+    assert rates[-1] < 0.02 * rates[50] or name in {"constant", "step", "linear", "polynomial"}
+
+
+def test_schedules_go_where_their_names_say() -> None:
+    at = {name: [schedule(share) for share in (0.0, 0.5, 0.99)] for name, schedule in SCHEDULES.items()}
+    assert at["constant"] == [1.0, 1.0, 1.0]
+    assert at["linear"] == pytest.approx([1.0, 0.5, 0.01])
+    assert at["cosine_annealing"] == pytest.approx([1.0, 0.5, 0.0], abs=1e-3)
+    assert at["step"] == [1.0, 1.0, 0.01]
+    assert at["polynomial"] == pytest.approx([1.0, 0.5**0.9, 0.01**0.9])
+    assert at["one_cycle"][0] == pytest.approx(0.04)
+    assert SCHEDULES["one_cycle"](0.3) == pytest.approx(1.0)

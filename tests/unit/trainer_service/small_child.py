@@ -1,0 +1,168 @@
+"""A training process without a network: it keeps the contract of the run folder, and what it 'trains' is a number.
+
+Its weights are the sum of the steps it took, so a run that was interrupted and went on has the same only if no step was
+lost or taken twice. It stops at gates, files that a test opens, so that tests know where in an epoch it is.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from services.trainer.journal import (
+    Cancelled,
+    CheckpointWritten,
+    Completed,
+    EpochDone,
+    Failed,
+    Journal,
+    Paused,
+    Progressed,
+    Started,
+)
+
+STEPS_PER_EPOCH = 4
+GATE_DEADLINE_S = 60
+
+
+class Asked(Exception):
+    pass
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--run-dir", type=Path)
+    parser.add_argument("--gates", type=Path)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--fail", default="")
+    options = parser.parse_args()
+    order = json.loads((options.run_dir / "order.json").read_text())
+    missing = [name for name in ("index.json", "split.json") if not (options.run_dir / name).exists()]
+    if missing or not any(Path(order["images"]).rglob("*.png")):
+        sys.exit(f"incomplete run folder: {missing}")
+    (options.gates / "pid").write_text(str(os.getpid()))
+    with Journal(options.run_dir / "journal.jsonl") as journal:
+        Training(options, order, journal).run()
+
+
+class Training:
+    def __init__(self, options: argparse.Namespace, order: dict, journal: Journal) -> None:
+        self.folder, self.gates, self.epochs, self.fail = options.run_dir, options.gates, options.epochs, options.fail
+        self.attempt, self.journal = order["attempt"], journal
+        checkpoint = self.folder / "checkpoints/latest.pt"
+        self.state = json.loads(checkpoint.read_text()) if checkpoint.exists() else {"step": 0, "weights": 0}
+
+    def run(self) -> None:
+        state = self.state
+        self.journal.append(
+            Started(
+                first_epoch=state["step"] // STEPS_PER_EPOCH + 1, total_epochs=self.epochs,
+                steps_per_epoch=STEPS_PER_EPOCH, total_steps=self.epochs * STEPS_PER_EPOCH, resumed_step=state["step"],
+                world_size=1, device="cpu", host="here",
+            )
+        )  # fmt: skip
+        if self.fail:
+            self.fail_as_told()
+        try:
+            while state["step"] < self.epochs * STEPS_PER_EPOCH:
+                self.take_step()
+        except Asked as asked:
+            self.stop(str(asked))
+        else:
+            self.complete()
+
+    def fail_as_told(self) -> None:
+        code, retryable = self.fail.split(":")
+        if code == "print":
+            sys.exit("the network caught fire")
+        self.journal.append(Failed(code=code, message="as told", retryable=retryable == "retryable", epoch=0))
+        sys.exit(1)
+
+    def take_step(self) -> None:
+        state = self.state
+        self.pass_gate(f"step-{state['step'] + 1}")
+        state["step"] += 1
+        state["weights"] += state["step"] ** 2
+        epoch = (state["step"] - 1) // STEPS_PER_EPOCH + 1
+        self.journal.append(
+            Progressed(
+                step=state["step"], total_steps=self.epochs * STEPS_PER_EPOCH, epoch=epoch, loss=1 / state["step"],
+                learning_rate=0.1, images_per_second=1.0, eta_s=1.0,
+            )
+        )  # fmt: skip
+        if state["step"] % STEPS_PER_EPOCH == 0:
+            self.journal.append(
+                EpochDone(
+                    epoch=epoch, total_epochs=self.epochs, train_loss=1 / epoch, val_loss=None, learning_rate=0.1,
+                    metrics={"score": float(epoch)}, duration_s=1.0, images_per_second=1.0, eta_s=1.0, is_best=True,
+                ),
+                durable=True,
+            )  # fmt: skip
+            self.checkpoint(best=True)
+
+    def pass_gate(self, name: str) -> None:
+        """Wait where the test put a gate; heed what is asked in any case."""
+        gate, deadline = self.gates / name, time.monotonic() + GATE_DEADLINE_S
+        if gate.exists():
+            (self.gates / f"{name}.reached-{self.attempt}").touch()
+        while True:
+            control = self.folder / "control"
+            if control.exists():
+                raise Asked(control.read_text())
+            if not gate.exists():
+                return
+            if time.monotonic() > deadline:
+                sys.exit(f"nobody opened {gate}")
+            time.sleep(0.01)
+
+    def checkpoint(self, *, best: bool) -> CheckpointWritten:
+        content = json.dumps(self.state).encode()
+        for name in ("latest", "best") if best else ("latest",):
+            partial = self.folder / f"checkpoints/.{name}.part"
+            partial.parent.mkdir(exist_ok=True)
+            partial.write_bytes(content)
+            partial.replace(self.folder / f"checkpoints/{name}.pt")
+        written = CheckpointWritten(
+            path="checkpoints/latest.pt", sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content),
+            epoch=self.state["step"] // STEPS_PER_EPOCH, step=self.state["step"], best=best,
+        )  # fmt: skip
+        self.journal.append(written, durable=True)
+        return written
+
+    def stop(self, asked: str) -> None:
+        epoch = self.state["step"] // STEPS_PER_EPOCH
+        if asked == "cancel":
+            self.journal.append(Cancelled(step=self.state["step"], epoch=epoch), durable=True)
+            return
+        written = self.checkpoint(best=False)
+        self.journal.append(
+            Paused(
+                reason=asked, step=self.state["step"], epoch=epoch, path=written.path, sha256=written.sha256,
+                size_bytes=written.size_bytes,
+            ),
+            durable=True,
+        )  # fmt: skip
+
+    def complete(self) -> None:
+        report = self.folder / "report"
+        report.mkdir(exist_ok=True)
+        (report / "report.json").write_text("{}")
+        content = (self.folder / "checkpoints/best.pt").read_bytes()
+        self.journal.append(
+            Completed(
+                epochs=self.epochs, best_epoch=self.epochs, metrics={"score": 1.0}, path="checkpoints/best.pt",
+                sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content),
+                weights_sha256=hashlib.sha256(str(self.state["weights"]).encode()).hexdigest(), duration_s=1.0,
+                report="report/report.json",
+            ),
+            durable=True,
+        )  # fmt: skip
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    main()

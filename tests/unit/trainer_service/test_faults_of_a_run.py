@@ -1,0 +1,175 @@
+"""What goes wrong beside a run: a store that is away, a process that is deaf or silent, a damaged checkpoint."""
+
+import asyncio
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from truscore.events.v1.control_pb2 import RunCancel, RunPause, RunResume
+from truscore.events.v1.dataset_pb2 import DatasetValidated
+from truscore.events.v1.training_pb2 import (
+    EpochCompleted,
+    TrainingCancelled,
+    TrainingCompleted,
+    TrainingFailed,
+    TrainingPaused,
+    TrainingProgressed,
+    TrainingStarted,
+)
+from truscore.storage import MemoryStore, Stored, StoreUnavailable
+
+from services.trainer.attempt import Limits
+from tests.unit.trainer_service.stand import Stand, an_envelope, some_dataset, until
+
+LIMITS = Limits(beat_s=0.1, stop_timeout_s=20, stall_timeout_s=60, store_patience_s=20)
+
+
+class Unsteady(MemoryStore):
+    """The memory store, with a line that a test can cut."""
+
+    away = False
+
+    def put(self, uri: str, data: bytes, **details: Any) -> Stored:
+        if self.away:
+            raise StoreUnavailable(uri, "taken away by the test")
+        return super().put(uri, data, **details)
+
+    def get(self, uri: str, **details: Any) -> bytes:
+        if self.away:
+            raise StoreUnavailable(uri, "taken away by the test")
+        return super().get(uri, **details)
+
+
+def a_stand(tmp_path: Path, **changes: Any) -> Stand:
+    return Stand(folder=tmp_path / "here", gates=tmp_path / "gates", **changes)
+
+
+async def test_a_store_that_is_away_for_a_while_costs_nothing(tmp_path: Path) -> None:
+    store = Unsteady()
+    stand = a_stand(tmp_path, store=store, limits=LIMITS)
+    stand.gate(6)
+    stand.gate(12)
+    running = asyncio.create_task(stand.order(some_dataset(store)))
+    await stand.at_gate(6)
+    store.away = True
+    stand.open(6)
+    await stand.at_gate(12)
+    store.away = False
+    stand.open(12)
+    await running
+    [completed] = stand.said(TrainingCompleted)
+    assert completed.attempts == 1
+    assert [event.epoch for event in stand.said(EpochCompleted)] == [1, 2, 3]
+
+
+async def test_a_store_that_stays_away_is_a_fault_and_the_run_goes_on_when_tried_again(tmp_path: Path) -> None:
+    store = Unsteady()
+    stand = a_stand(tmp_path, store=store, limits=replace(LIMITS, store_patience_s=0.2))
+    stand.gate(6)
+    order = some_dataset(store)
+    running = asyncio.create_task(stand.order(order))
+    await stand.at_gate(6)
+    store.away = True
+    stand.open(6)
+    with pytest.raises(StoreUnavailable):
+        await running
+    store.away = False
+    await stand.order(order, delivery=2)
+    assert len(stand.said(TrainingCompleted)) == 1
+    assert [event.epoch for event in stand.heard(EpochCompleted)] == [1, 2, 3]
+
+
+async def test_a_silent_training_process_is_ended_and_started_again(tmp_path: Path) -> None:
+    stand = a_stand(tmp_path, limits=replace(LIMITS, stall_timeout_s=2))
+    stand.gate(6)
+    running = asyncio.create_task(stand.order(some_dataset(stand.store)))
+    await until(lambda: list(stand.gates.glob("step-6.reached-[2-9]")))
+    stand.open(6)
+    await running
+    assert len(stand.said(TrainingCompleted)) == 1
+
+
+async def test_a_training_process_that_never_says_a_word_is_given_up(tmp_path: Path) -> None:
+    stand = a_stand(tmp_path, limits=replace(LIMITS, stall_timeout_s=0.3))
+    stand.gate(1)
+    await stand.order(some_dataset(stand.store))
+    [failed] = stand.said(TrainingFailed)
+    assert (failed.code, failed.retryable, failed.attempt) == ("stalled", True, 3)
+
+
+async def test_a_training_process_that_is_deaf_is_ended(tmp_path: Path) -> None:
+    stand = a_stand(tmp_path, limits=replace(LIMITS, stop_timeout_s=0.3))
+    stand.gate(6)
+    running = asyncio.create_task(stand.order(some_dataset(stand.store)))
+    await stand.at_gate(6)
+    await until(lambda: stand.said(TrainingStarted))
+    os.kill(int((stand.gates / "pid").read_text()), signal.SIGSTOP)
+    await stand.ask(RunCancel(run_id=stand.said(TrainingStarted)[0].run_id, reason="stop"))
+    await running
+    [cancelled] = stand.said(TrainingCancelled)
+    assert (cancelled.reason, cancelled.attempt) == ("stop", 1)
+
+
+async def test_a_pause_is_heard_at_once_and_lasts_before_the_inbox_has_it(tmp_path: Path) -> None:
+    stand = a_stand(tmp_path, limits=replace(LIMITS, beat_s=60))
+    stand.gate(6)
+    running = asyncio.create_task(stand.order(some_dataset(stand.store)))
+    await stand.at_gate(6)
+    await until(lambda: stand.said(TrainingStarted))
+    request = RunPause(run_id=stand.said(TrainingStarted)[0].run_id)
+    asked = an_envelope()
+    await stand.on_overheard(request, asked)
+    await running
+    assert len(stand.said(TrainingPaused)) == 1
+    await stand.on_request(request, asked)
+    assert len(stand.said(TrainingStarted)) == 1
+
+
+async def test_a_pause_that_comes_again_after_the_resume_pauses_nothing(tmp_path: Path) -> None:
+    stand = a_stand(tmp_path)
+    stand.gate(6)
+    running = asyncio.create_task(stand.order(some_dataset(stand.store)))
+    await stand.at_gate(6)
+    await until(lambda: stand.said(TrainingStarted))
+    run_id = stand.said(TrainingStarted)[0].run_id
+    asked = an_envelope()
+    await stand.on_request(RunPause(run_id=run_id), asked)
+    await running
+    stand.open(6)
+    await stand.ask(RunResume(run_id=run_id, request_id="1"))
+    await stand.on_request(RunPause(run_id=run_id), asked)
+    await stand.order(stand.said(DatasetValidated)[0])
+    assert len(stand.said(TrainingCompleted)) == 1
+
+
+async def test_a_damaged_checkpoint_costs_time_but_not_the_run(tmp_path: Path) -> None:
+    stand = a_stand(tmp_path)
+    order = some_dataset(stand.store)
+    stand.gate(6)
+    running = asyncio.create_task(stand.order(order))
+    await stand.at_gate(6)
+    await until(lambda: any(entry.uri.endswith("latest.json") for entry in stand.store.list("s3://truscore/runs/")))
+    await stand.runs.drain(timeout_s=20)
+    await asyncio.gather(running, return_exceptions=True)
+    for entry in list(stand.store.list("s3://truscore/runs/")):
+        if entry.uri.endswith(".pt"):
+            stand.store.put(entry.uri, b"bit rot")
+    stand.open(6)
+    elsewhere = stand.another("elsewhere")
+    await elsewhere.order(order, delivery=2)
+    assert [event.first_epoch for event in stand.said(TrainingStarted)] == [1, 1]
+    assert [event.epoch for event in stand.heard(EpochCompleted)] == [1, 2, 3]
+    assert len({event.step for event in stand.heard(TrainingProgressed)}) == 12
+    assert len(stand.said(TrainingCompleted)) == 1
+
+
+async def test_folders_of_ended_runs_do_not_pile_up(tmp_path: Path) -> None:
+    stand = a_stand(tmp_path)
+    order = some_dataset(stand.store)
+    for number in range(4):
+        order.request_id = str(number)
+        await stand.order(order)
+    assert len(list((stand.folder / "runs").iterdir())) == 2  # one that is kept, and the run that ended last

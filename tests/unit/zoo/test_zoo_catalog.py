@@ -1,0 +1,46 @@
+"""The catalog against the product's tables and against the builders."""
+
+import importlib
+
+from truscore.zoo import catalog
+from truscore.zoo.bases import BASES
+from truscore.zoo.builders import BUILDERS
+
+TABLES = {
+    ("border_detection", "single_class"): {"mask_rcnn", "yolo", "retinanet"},
+    ("border_detection", "dual_class"): {"mask_rcnn", "detectron2"},
+    ("corner_analysis", "quality_classification"): {"resnet", "vision_transformer", "efficientnet"},
+    ("corner_analysis", "damage_detection"): {"u_net", "deeplabv3", "segment_anything"},
+    ("corner_analysis", "sharpness_rating"): {"custom_cnn", "feature_pyramid"},
+    ("edge_analysis", "wear_detection"): {"u_net", "deeplabv3", "segment_anything"},
+    ("edge_analysis", "quality_rating"): {"resnet", "vision_transformer", "efficientnet"},
+    ("surface_analysis", "defect_detection"): {"fpn", "swin_transformer", "convnext"},
+    ("surface_analysis", "quality_rating"): {"efficientnet", "resnet", "densenet"},
+    ("surface_analysis", "damage_classification"): {"multi_head_cnn", "attention_network"},
+    ("photometric_stereo", "surface_normal_estimation"): {"ps_net", "neural_surface_reconstruction"},
+    ("photometric_stereo", "reflectance_analysis"): {"reflectance_net", "brdf_estimation"},
+    ("photometric_stereo", "depth_reconstruction"): {"depth_net", "multi_view_stereo"},
+}
+
+
+def test_the_catalog_has_the_rows_of_the_tables_and_no_others() -> None:
+    rows = {(row.category, row.option, row.architecture) for row in catalog.ROWS}
+    assert rows == {(*option, architecture) for option, named in TABLES.items() for architecture in named}
+    assert len(rows) == len(catalog.ROWS)
+
+
+def test_every_base_of_an_available_row_has_one_builder_and_no_builder_is_idle() -> None:
+    assert {base for row in catalog.ROWS for base in row.bases} == set(BUILDERS) == set(BASES)
+
+
+def test_a_row_that_is_not_available_says_why() -> None:
+    for row in catalog.ROWS:
+        assert row.available == bool(row.bases)
+        assert row.available or row.reason
+
+
+def test_the_package_gives_its_builders_on_demand() -> None:
+    zoo = importlib.import_module("truscore.zoo")
+    assert callable(zoo.build_model)
+    assert callable(zoo.load_checkpoint_model)
+    assert not hasattr(zoo, "nothing_of_this_name")
