@@ -17,8 +17,8 @@ from truscore.recipes import recipe_to_json, resolve
 from services.trainer.asked import Asked
 from services.trainer.child import main, perform
 from services.trainer.devices import deterministic
-from services.trainer.evaluation import Instance, Judged, coco_metrics, run_lengths
 from services.trainer.journal import Completed, EpochDone, Record, records_of
+from services.trainer.measures.detection import Instance, Judged, coco_metrics, run_lengths
 from services.trainer.ranks import Ranks
 from services.trainer.rundir import Order, RunDir
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from truscore.recipes.config import LossWeights, Recipe
 
-from services.trainer.evaluation import Instance, Judged, coco_metrics, precision_curves, run_lengths
+from services.trainer.measures.detection import Instance, Judged, coco_metrics, precision_curves, run_lengths
 from services.trainer.tasks.augment import Sample
 from services.trainer.tasks.instance_images import InstanceImages
 from services.trainer.tasks.pictures import write_pictures

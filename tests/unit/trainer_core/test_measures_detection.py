@@ -9,7 +9,7 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from services.trainer.evaluation import Instance, Judged, coco_metrics, precision_curves, run_lengths
+from services.trainer.measures.detection import Instance, Judged, coco_metrics, precision_curves, run_lengths
 
 CLASS_NAMES = ("outer", "inner", "never")
 
