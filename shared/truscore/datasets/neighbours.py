@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    Places = NDArray[np.intp]
+    Values = NDArray[np.uint64]
+
 HASH_BITS = 64
+HASH_DIGITS = HASH_BITS // 4
 # Rescans of one card differ by 2 to 6 bits, scans of different cards by 11 and more.
 NEAR_BITS = 6
 # A hash with hardly a bit set, or hardly one unset, is that of a plain picture: it says nothing.
 _TELLING_BITS = 5
-# Bounds the work where very many hashes agree in one band; neighbours in order of value are still compared.
+# Bounds the work where very many hashes agree in two bands; neighbours in order of value are still compared.
 COMPARED_AT_ONCE = 8192
+# In a crowd of more, each value joins once; in a smaller one all pairs are compared in one go.
+_CROWD = 64
 
 
 def hamming(first: str, second: str) -> int:
@@ -28,54 +33,91 @@ def hamming(first: str, second: str) -> int:
 def near_duplicates(hashes: Sequence[str], *, bits: int = NEAR_BITS) -> Iterator[tuple[int, int]]:
     """Links between positions whose hashes differ by at most `bits`: enough to connect all that belong together.
 
-    Two hashes at most `bits` apart agree in at least one of `bits + 1` bands (pigeonhole), so only those are compared.
+    Two hashes at most `bits` apart agree in at least two of `bits + 2` bands (pigeonhole), so only those are compared.
     """
-    places: dict[int, list[int]] = defaultdict(list)
-    for place, text in enumerate(hashes):
-        if text and _is_telling(value := int(text, 16)):
-            places[value].append(place)
-    for equal in places.values():
-        yield from pairwise(equal)
-    for first, second in _near_values(sorted(places), bits):
-        yield places[first][0], places[second][0]
-
-
-def _is_telling(value: int) -> bool:
-    return _TELLING_BITS <= value.bit_count() <= HASH_BITS - _TELLING_BITS
-
-
-def _near_values(values: Sequence[int], bits: int) -> Iterator[tuple[int, int]]:
     import numpy as np
 
-    array_N = np.array(values, dtype=np.uint64)
-    for low, width in _bands(bits + 1):
-        band_N = (array_N >> np.uint64(low)) & np.uint64((1 << width) - 1)
-        order = np.argsort(band_N, kind="stable")
-        edges_N = np.concatenate(([0], np.flatnonzero(np.diff(band_N[order])) + 1, [len(order)]))
-        # Most values are alone in their band.
-        for place in np.flatnonzero(np.diff(edges_N) > 1):
-            members = order[edges_N[place] : edges_N[place + 1]]
-            for start in range(0, len(members), COMPARED_AT_ONCE):
-                yield from _linked(array_N[members[start : start + COMPARED_AT_ONCE]], bits)
+    hashes_N = values_of(hashes)
+    telling_N = np.flatnonzero(is_telling(hashes_N))
+    order_N = telling_N[np.argsort(hashes_N[telling_N], kind="stable")]
+    equal_N = hashes_N[order_N[1:]] == hashes_N[order_N[:-1]]
+    yield from zip(order_N[:-1][equal_N].tolist(), order_N[1:][equal_N].tolist(), strict=True)
+    firsts_N = order_N[np.concatenate(([True], ~equal_N))] if len(order_N) else order_N
+    left_N, right_N = _near_values(hashes_N[firsts_N], bits)
+    yield from zip(firsts_N[left_N].tolist(), firsts_N[right_N].tolist(), strict=True)
 
 
-def _linked(values_N: NDArray[np.uint64], bits: int) -> Iterator[tuple[int, int]]:
+def values_of(hashes: Sequence[str]) -> Values:
+    """Hashes as numbers; 0, which tells nothing, for an empty one."""
+    import numpy as np
+
+    plain = bytes.fromhex("".join(text.zfill(HASH_DIGITS) for text in hashes))
+    return np.frombuffer(plain, dtype=">u8").astype(np.uint64)
+
+
+def is_telling(values_N: Values) -> NDArray[np.bool_]:
+    """Whether a hash is not that of a plain picture."""
+    import numpy as np
+
+    counts_N = np.bitwise_count(values_N)
+    return (counts_N >= _TELLING_BITS) & (counts_N <= HASH_BITS - _TELLING_BITS)
+
+
+def _near_values(values_N: Values, bits: int) -> tuple[Places, Places]:
+    """Pairs of places, each once, in ascending order."""
+    import numpy as np
+
+    bands = list(_bands(bits + 2))
+    found = [np.zeros(0, dtype=np.intp)]
+    for one, other in combinations(bands, 2):
+        key_N = values_N & np.uint64(one | other)
+        order_N = np.argsort(key_N, kind="stable")
+        for left_N, right_N in _in_one_band(key_N[order_N], values_N[order_N], bits):
+            lower_N, upper_N = np.sort((order_N[left_N], order_N[right_N]), axis=0)
+            found.append(lower_N * len(values_N) + upper_N)
+    pairs_N = np.unique(np.concatenate(found))
+    left_N, right_N = np.divmod(pairs_N, max(len(values_N), 1))
+    return left_N, right_N
+
+
+def _in_one_band(key_N: Values, values_N: Values, bits: int) -> Iterator[tuple[Places, Places]]:
+    """Near pairs among values, in order of their keys, that have a key in common."""
+    import numpy as np
+
+    edges_N = np.concatenate(([0], np.flatnonzero(key_N[1:] != key_N[:-1]) + 1, [len(key_N)]))
+    sizes_N = np.diff(edges_N)
+    last_N = np.repeat(edges_N[1:], sizes_N)  # where the crowd of each place ends
+    left_N = np.flatnonzero(np.repeat(sizes_N <= _CROWD, sizes_N))
+    for step in range(1, _CROWD):
+        left_N = left_N[left_N + step < last_N[left_N]]
+        if not len(left_N):
+            break
+        near_N = np.bitwise_count(values_N[left_N] ^ values_N[left_N + step]) <= bits
+        yield left_N[near_N], left_N[near_N] + step
+    for crowd in np.flatnonzero(sizes_N > _CROWD):
+        for start in range(edges_N[crowd], edges_N[crowd + 1], COMPARED_AT_ONCE):
+            end = min(start + COMPARED_AT_ONCE, edges_N[crowd + 1])
+            for left_N, right_N in _linked(values_N[start:end], bits):
+                yield left_N + start, right_N + start
+
+
+def _linked(values_N: Values, bits: int) -> Iterator[tuple[Places, Places]]:
     """A spanning forest of the graph of near values: each value joins once, so a dense crowd costs little."""
     import numpy as np
 
-    alone_N = values_N
+    alone_N = np.arange(len(values_N))
     while len(alone_N) > 1:
         reached, alone_N = [alone_N[0]], alone_N[1:]
         while reached and len(alone_N):
-            value = reached.pop()
-            near_N = np.bitwise_count(alone_N ^ value) <= bits
-            yield from ((int(value), int(other)) for other in alone_N[near_N])
-            reached.extend(alone_N[near_N])
-            alone_N = alone_N[~near_N]
+            place = reached.pop()
+            near_N = np.bitwise_count(values_N[alone_N] ^ values_N[place]) <= bits
+            joined_N, alone_N = alone_N[near_N], alone_N[~near_N]
+            yield np.full(len(joined_N), place), joined_N
+            reached.extend(joined_N)
 
 
-def _bands(count: int) -> Iterator[tuple[int, int]]:
-    """The 64 bits cut into `count` bands: (lowest bit, width)."""
+def _bands(count: int) -> Iterator[int]:
+    """The 64 bits cut into `count` bands, each as a mask."""
     edges = [round(HASH_BITS * number / count) for number in range(count + 1)]
     for low, high in pairwise(edges):
-        yield low, high - low
+        yield (1 << high) - (1 << low)
