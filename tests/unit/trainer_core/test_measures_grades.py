@@ -1,0 +1,194 @@
+"""Grades, scores and labels: against hand-worked figures, the library they replace, and their edges."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.trainer.measures.curves import average_precision, ranked, reliability, roc_area
+from services.trainer.measures.grades import Graded, grade_evidence, grade_metrics
+from services.trainer.measures.matrix import confusion_counts
+from services.trainer.measures.multilabel import Labelled, multilabel_evidence, multilabel_metrics
+from services.trainer.measures.ranking import ranks, spearman
+from services.trainer.measures.scores import Scored, score_evidence, score_metrics
+
+# The library checks its input thoroughly: a few milliseconds each time, far more on a busy machine.
+AGAINST_THE_LIBRARY = settings(deadline=None, max_examples=25)
+PSA = tuple(float(grade) for grade in range(1, 11))
+NAMES = tuple(f"PSA {grade:g}" for grade in PSA)
+PLACES = st.integers(0, 9)
+# Few decimals, so that ties are common.
+SHARES = st.integers(0, 20).map(lambda value: value / 20)
+LABELS_AND_SHARES = st.tuples(st.lists(st.booleans(), min_size=3, max_size=3), st.lists(SHARES, min_size=3, max_size=3))
+
+
+def graded(pairs: list[tuple[int, int]], confidence: float = 1.0) -> list[Graded]:
+    """Real and found places on the scale of ten, each found one as sure as said."""
+    return [
+        Graded(
+            image=image,
+            real=real,
+            found=found,
+            probabilities=tuple(confidence if place == found else (1 - confidence) / 9 for place in range(10)),
+        )
+        for image, (real, found) in enumerate(pairs)
+    ]
+
+
+def test_grades_met_throughout_are_perfect() -> None:
+    metrics = grade_metrics(graded([(0, 0), (9, 9), (4, 4)]), PSA)
+    assert metrics == {
+        "grade_MAE": 0.0, "quadratic_weighted_kappa": 1.0, "within_1_accuracy": 1.0, "grade_agreement": 1.0,
+        "macro_F1": 1.0, "calibration_error": 0.0,
+    }  # fmt: skip
+
+
+def test_one_grade_off_is_within_one_and_no_agreement() -> None:
+    metrics = grade_metrics(graded([(8, 9), (7, 6), (3, 3), (2, 7)]), PSA)
+    assert metrics["grade_MAE"] == pytest.approx(7 / 4)
+    assert metrics["within_1_accuracy"] == 0.75
+    assert metrics["grade_agreement"] == 0.25
+
+
+def test_a_network_that_says_one_grade_for_all_agrees_no_better_than_chance() -> None:
+    assert grade_metrics(graded([(0, 5), (5, 5), (9, 5)]), PSA)["quadratic_weighted_kappa"] == pytest.approx(0.0)
+
+
+def test_one_single_grade_that_is_always_met_is_full_agreement() -> None:
+    assert grade_metrics(graded([(5, 5), (5, 5)]), PSA)["quadratic_weighted_kappa"] == 1.0
+
+
+def test_no_grades_have_no_figures() -> None:
+    assert grade_metrics([], PSA) == {}
+
+
+def test_half_grades_are_half_as_far_apart() -> None:
+    assert grade_metrics(graded([(0, 1)]), tuple(value / 2 for value in PSA))["grade_MAE"] == 0.5
+
+
+def test_confidence_that_is_right_half_as_often_as_it_says_is_off_by_that_much() -> None:
+    metrics = grade_metrics(graded([(1, 1), (2, 3), (4, 4), (5, 6)], confidence=0.95), PSA)
+    assert metrics["calibration_error"] == pytest.approx(0.45)
+
+
+@AGAINST_THE_LIBRARY
+@given(st.lists(st.tuples(PLACES, PLACES), min_size=1, max_size=40))
+def test_grades_equal_scikit_learn(pairs: list[tuple[int, int]]) -> None:
+    sklearn = pytest.importorskip("sklearn.metrics")
+    real, found = zip(*pairs, strict=True)
+    metrics = grade_metrics(graded(pairs), PSA)
+    assert all(np.isfinite(value) for value in metrics.values())
+    if len({*real, *found}) > 1:
+        kappa = sklearn.cohen_kappa_score(real, found, weights="quadratic", labels=range(10))
+        assert metrics["quadratic_weighted_kappa"] == pytest.approx(kappa, abs=1e-9)
+    assert metrics["macro_F1"] == pytest.approx(sklearn.f1_score(real, found, average="macro", zero_division=0.0))
+    assert (
+        confusion_counts(real, found, 10).tolist() == sklearn.confusion_matrix(real, found, labels=range(10)).tolist()
+    )
+
+
+def test_the_worst_grades_come_first_and_right_ones_not_at_all() -> None:
+    evidence = grade_evidence(graded([(8, 9), (3, 3), (2, 7)]), PSA, NAMES)
+    assert evidence.worst(5) == (2, 0)
+    assert evidence.image_errors[2].text == "PSA 3, found PSA 8"
+    assert evidence.matrices[0].counts[2][7] == 1
+
+
+@AGAINST_THE_LIBRARY
+@given(st.lists(st.tuples(SHARES, st.floats(-2, 2)), min_size=1, max_size=40))
+def test_scores_equal_scikit_learn_and_scipy(pairs: list[tuple[float, float]]) -> None:
+    sklearn, scipy = pytest.importorskip("sklearn.metrics"), pytest.importorskip("scipy.stats")
+    real, found = (np.array(side) for side in zip(*pairs, strict=True))
+    scored = [Scored(image=n, real=(r,), found=(f,)) for n, (r, f) in enumerate(pairs)]
+    metrics = score_metrics(scored, ("sharpness",))
+    assert metrics["score_MAE"] == pytest.approx(sklearn.mean_absolute_error(real, found))
+    assert metrics["score_RMSE"] == pytest.approx(sklearn.root_mean_squared_error(real, found))
+    if len(pairs) > 1 and np.ptp(real) > 0:
+        assert metrics["R2"] == pytest.approx(sklearn.r2_score(real, found), rel=1e-9, abs=1e-9)
+    assert ranks(found).tolist() == scipy.rankdata(found).tolist()
+    if (correlation := spearman(real, found)) is not None:
+        assert correlation == pytest.approx(scipy.spearmanr(real, found).statistic, abs=1e-9)
+
+
+def test_a_score_that_never_varies_is_met_or_not() -> None:
+    met = [Scored(image=n, real=(0.5,), found=(0.5,)) for n in range(3)]
+    missed = [Scored(image=n, real=(0.5,), found=(0.6,)) for n in range(3)]
+    assert score_metrics(met, ("sharpness",))["R2"] == 1.0
+    assert score_metrics(missed, ("sharpness",))["R2"] == 0.0
+
+
+def test_a_score_that_is_not_known_of_an_image_counts_for_nothing() -> None:
+    scored = [
+        Scored(image=0, real=(1.0, None), found=(1.0, 99.0)),
+        Scored(image=1, real=(2.0, 0.0), found=(2.0, 0.5)),
+    ]
+    metrics = score_metrics(scored, ("sharpness", "gloss"))
+    assert metrics["score_MAE_sharpness"] == 0.0
+    assert metrics["score_MAE_gloss"] == 0.5
+    assert metrics["score_MAE"] == 0.25
+    assert score_metrics([Scored(image=0, real=(None,), found=(3.0,))], ("sharpness",)) == {}
+    assert score_evidence(scored, ("sharpness", "gloss")).worst(9) == (1,)
+
+
+def labelled(real: list[list[bool]], probabilities: list[list[float]]) -> list[Labelled]:
+    return [
+        Labelled(image=image, real=tuple(there), probabilities=tuple(shares))
+        for image, (there, shares) in enumerate(zip(real, probabilities, strict=True))
+    ]
+
+
+@AGAINST_THE_LIBRARY
+@given(st.lists(st.tuples(st.booleans(), SHARES), min_size=1, max_size=40))
+def test_average_precision_and_roc_area_equal_scikit_learn(pairs: list[tuple[bool, float]]) -> None:
+    sklearn = pytest.importorskip("sklearn.metrics")
+    real, score = (np.array(side) for side in zip(*pairs, strict=True))
+    if real.any():
+        assert average_precision(real, score) == pytest.approx(sklearn.average_precision_score(real, score), abs=1e-12)
+    else:
+        assert average_precision(real, score) is None
+    if len(set(real.tolist())) == 2:
+        assert roc_area(real, score) == pytest.approx(sklearn.roc_auc_score(real, score), abs=1e-12)
+    else:
+        assert roc_area(real, score) is None
+    assert ranked(real, score).threshold_T.tolist() == sorted(set(score.tolist()), reverse=True)
+
+
+@AGAINST_THE_LIBRARY
+@given(st.lists(LABELS_AND_SHARES, min_size=1, max_size=20))
+def test_labels_equal_scikit_learn(rows: list[tuple[list[bool], list[float]]]) -> None:
+    sklearn = pytest.importorskip("sklearn.metrics")
+    real, shares = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
+    found = shares >= 0.5
+    metrics = multilabel_metrics(labelled(real.tolist(), shares.tolist()))
+    assert all(np.isfinite(value) for value in metrics.values())
+    there = [place for place in range(3) if (real | found)[:, place].any()]
+    if there:
+        macro = np.mean([sklearn.f1_score(real[:, place], found[:, place], zero_division=0.0) for place in there])
+        assert metrics["macro_F1"] == pytest.approx(macro)
+        assert metrics["micro_F1"] == pytest.approx(sklearn.f1_score(real.ravel(), found.ravel(), zero_division=0.0))
+    assert metrics["subset_accuracy"] == pytest.approx(sklearn.accuracy_score(real, found))
+    if held := [place for place in range(3) if real[:, place].any()]:
+        precision = np.mean([sklearn.average_precision_score(real[:, place], shares[:, place]) for place in held])
+        assert metrics["mAP"] == pytest.approx(precision)
+
+
+def test_images_without_any_label_and_nothing_found_are_right() -> None:
+    metrics = multilabel_metrics(labelled([[False, False]], [[0.1, 0.2]]))
+    assert (metrics["subset_accuracy"], metrics["macro_F1"], metrics["micro_F1"], metrics["mAP"]) == (1, 1, 1, 0)
+    assert "ROC_AUC" not in metrics
+
+
+def test_a_dent_taken_for_a_scratch_stands_in_the_matrix_as_that() -> None:
+    evidence = multilabel_evidence(
+        labelled([[True, False], [False, True], [False, True]], [[0.9, 0.1], [0.8, 0.2], [0.1, 0.3]]),
+        ("scratch", "dent"),
+    )
+    assert evidence.matrices[0].counts == ((1, 0, 0), (1, 0, 1), (0, 0, 0))
+    assert evidence.matrices[0].real == ("scratch", "dent", "nothing")
+    assert [diagram.kind for diagram in evidence.diagrams] == ["precision_recall", "roc", "reliability"]
+
+
+def test_confidence_is_put_in_bins_that_hold_their_upper_end() -> None:
+    bins = reliability(np.array([0.0, 0.1, 0.2, 0.21, 1.0]), np.array([False, False, True, True, True]), bins=5)
+    assert bins.count_B == (3, 1, 1)
+    assert bins.error == pytest.approx((3 * abs(0.1 - 1 / 3) + abs(0.21 - 1) + 0) / 5)
