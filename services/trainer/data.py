@@ -7,9 +7,9 @@ from typing import Any, Generic
 
 import torch
 from torch.utils.data import DataLoader, Sampler
+from truscore.augmentation.seeds import mixed
 
 from services.trainer.tasks import Key, Task
-from services.trainer.tasks.augment import mixed
 from services.trainer.tasks.protocol import Batch, Samples, Verdict
 
 

@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-
-from services.trainer.tasks.augment import mixed
+from truscore.augmentation.seeds import mixed
 
 
 def seed_all(*numbers: int) -> None:

@@ -41,6 +41,10 @@ def test_the_catalog_of_networks_is_data_that_needs_no_torch() -> None:
     assert not loaded_by("truscore.zoo.catalog") & HEAVY
 
 
+def test_policies_of_augmentation_are_data_that_needs_no_torch() -> None:
+    assert not loaded_by("truscore.augmentation") & HEAVY
+
+
 def test_the_test_of_loading_would_notice_an_image_library() -> None:
     assert loaded_by("truscore.synthesis.scene") & HEAVY
 

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from truscore.augmentation import Policy, Sample, augment
 from truscore.datasets import Annotation, ImageRecord, load_image
 from truscore.datasets.masks import annotation_mask
 from truscore.zoo.resize import network_size, resize_antialiased
 
-from services.trainer.tasks.augment import Sample, augment
 from services.trainer.tasks.protocol import Key
 
 
@@ -29,7 +29,7 @@ class Loaded:
 
     @property
     def size_bytes(self) -> int:
-        parts = (self.sample.image_CHW, self.sample.masks_NHW, self.sample.outline_P2, self.sample.owner_P)
+        parts = (self.sample.image_CHW, self.sample.masks, self.sample.outline_P2, self.sample.owner_P)
         return sum(part.nbytes for part in parts)
 
 
@@ -43,12 +43,14 @@ class InstanceImages:
         folder: Path,
         image_size: int,
         seed: int,
+        policy: Policy,
         cache_limit_bytes: int,
     ) -> None:
         self.records = tuple(records)
         self._folder = folder
         self._image_size = image_size
         self._seed = seed
+        self._policy = policy
         self._room_bytes = cache_limit_bytes
         self._cache: dict[int, Loaded] = {}
 
@@ -60,7 +62,7 @@ class InstanceImages:
         loaded = self.loaded(key.index)
         sample = loaded.sample.only(~loaded.crowd_N)
         if key.epoch:
-            return augment(sample, seed=self._seed, epoch=key.epoch, index=key.index)
+            return augment(sample, policy=self._policy, seed=self._seed, epoch=key.epoch, index=key.index)
         return sample.visible()
 
     def loaded(self, index: int) -> Loaded:

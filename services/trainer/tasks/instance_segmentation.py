@@ -11,10 +11,12 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import torch
 from torch import Tensor, nn
+from truscore.augmentation import Sample, policy_for
+from truscore.datasets import ImageRecord
 from truscore.recipes.config import LossWeights, Recipe
 
 from services.trainer.measures.detection import Instance, Judged, coco_metrics, precision_curves, run_lengths
-from services.trainer.tasks.augment import Sample
+from services.trainer.rundir import Order
 from services.trainer.tasks.instance_images import InstanceImages
 from services.trainer.tasks.pictures import write_pictures
 from services.trainer.tasks.protocol import Judgement, Key
@@ -53,7 +55,7 @@ class InstanceSegmentation:
         return Batch(
             images=tuple(sample.image_CHW for sample in samples),
             targets=tuple(
-                {"boxes": sample.boxes_N4, "labels": sample.labels_N, "masks": sample.masks_NHW} for sample in samples
+                {"boxes": sample.boxes_N4, "labels": sample.labels_N, "masks": sample.masks} for sample in samples
             ),
         )
 
@@ -101,7 +103,7 @@ class InstanceSegmentation:
         loaded = self.validation.loaded(index)
         sample = loaded.sample
         height, width = sample.image_CHW.shape[-2:]
-        real = _instances(sample.boxes_N4, sample.labels_N, sample.masks_NHW > 0, crowd_N=loaded.crowd_N)
+        real = _instances(sample.boxes_N4, sample.labels_N, sample.masks > 0, crowd_N=loaded.crowd_N)
         masks_NHW = found["masks"][:, 0] >= 0.5
         return Judged(
             image=index,
@@ -110,6 +112,24 @@ class InstanceSegmentation:
             real=real,
             found=_instances(found["boxes"], found["labels"], masks_NHW, scores_N=found["scores"]),
         )
+
+
+def make(order: Order, judged: tuple[ImageRecord, ...], cache_limit_bytes: int) -> InstanceSegmentation:
+    """The task of an order, judged by a part of its images; ``cache_limit_bytes`` may be kept in memory."""
+    training, validation = (
+        InstanceImages(
+            part,
+            folder=order.images,
+            image_size=order.recipe.image_size,
+            seed=order.recipe.seed,
+            policy=policy_for(order.recipe.category, order.recipe.option),
+            cache_limit_bytes=cache_limit_bytes // 2,
+        )
+        for part in (order.training, judged)
+    )
+    return InstanceSegmentation(
+        recipe=order.recipe, class_names=order.class_names, training=training, validation=validation
+    )
 
 
 def loss_factors(weights: LossWeights) -> dict[str, float]:

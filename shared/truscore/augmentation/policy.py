@@ -1,0 +1,38 @@
+"""How far training images may be changed, as data: no torch here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+
+MEASURES = ("blur_px", "noise_levels", "jpeg_quality")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Policy:
+    """Probabilities and ranges. ``why`` has the reason of each by its name."""
+
+    flip_horizontal: float = 0.0  # probability
+    flip_vertical: float = 0.0  # probability
+    quarter_turns: float = 0.0  # probability of a turn by 90, 180 or 270 degrees
+    angle_deg: float = 0.0  # at most, either way
+    scale: float = 0.0  # at most, either way: 0.1 is from 0.9 to 1.1
+    shift: float = 0.0  # at most, either way, as a share of the side
+    brightness: float = 0.0  # at most, either way: 0.1 is from 0.9 to 1.1
+    contrast: float = 0.0  # likewise
+    saturation: float = 0.0  # likewise
+    hue: float = 0.0  # at most, either way, as a share of the colour circle
+    blur: float = 0.0  # probability
+    noise: float = 0.0  # probability
+    jpeg: float = 0.0  # probability
+    blur_px: float = 0.7  # standard deviation, at most
+    noise_levels: float = 4.0  # standard deviation in levels of 255, at most
+    jpeg_quality: int = 60  # at worst; 95 at best
+    why: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The probabilities and ranges by name, the measures of blur, noise and compression left out."""
+        return {name: getattr(self, name) for name in KNOBS}
+
+
+KNOBS = tuple(one.name for one in fields(Policy) if one.name not in (*MEASURES, "why"))
+NO_CHANGE = Policy(why=dict.fromkeys(KNOBS, "nothing was asked for"))

@@ -1,0 +1,141 @@
+"""A change applied: pixels, masks, dense labels and outlines moved together, boxes found anew.
+
+Legend: C channels, H, W sides, N instances, P points of their outlines.
+"""
+
+import math
+from dataclasses import replace
+from io import BytesIO
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.transforms import v2
+
+from truscore.augmentation.changes import Change, drawn
+from truscore.augmentation.policy import Policy
+from truscore.augmentation.samples import IGNORED, Sample, corners_of
+from truscore.augmentation.seeds import mixed
+
+GREY = 114
+
+
+def augment(sample: Sample, *, policy: Policy, seed: int, epoch: int, index: int) -> Sample:
+    """The sample as this epoch sees it: a pure function of (seed, epoch, image). Instances that leave the image are
+    dropped."""
+    height, width = sample.image_CHW.shape[-2:]
+    return apply(drawn(policy, mixed(seed, epoch, index), height=height, width=width), sample)
+
+
+def apply(change: Change, sample: Sample) -> Sample:
+    """The changed sample; what was beyond the image is grey, in no mask, and IGNORED in a dense label map."""
+    if len(sample.labels_N) and not len(sample.owner_P):
+        outline_P2, owner_P = corners_of(sample.boxes_N4)
+        sample = replace(sample, outline_P2=outline_P2, owner_P=owner_P)
+    nearest = v2.InterpolationMode.NEAREST
+    image_CHW = _moved(change, sample.image_CHW, v2.InterpolationMode.BILINEAR, fill=GREY)
+    labels_HW = sample.labels_HW
+    moved = replace(
+        sample,
+        image_CHW=_shown(change, image_CHW),
+        masks_NHW=None if sample.masks_NHW is None else _moved(change, sample.masks_NHW, nearest, fill=0),
+        outline_P2=_moved_points(change, sample),
+        labels_HW=None if labels_HW is None else _moved(change, labels_HW[None], nearest, fill=IGNORED)[0],
+    )
+    return replace(moved, boxes_N4=_boxes_around(moved)).visible()
+
+
+def _moved(change: Change, pixels: Tensor, interpolation: v2.InterpolationMode, *, fill: int) -> Tensor:
+    flipped = v2.functional.horizontal_flip(pixels) if change.flip_horizontal else pixels
+    flipped = v2.functional.vertical_flip(flipped) if change.flip_vertical else flipped
+    turned = torch.rot90(flipped, -change.quarter_turns, (-2, -1)) if change.quarter_turns % 4 else flipped
+    if not change.moves or not len(turned):
+        return turned.contiguous()
+    moved: Tensor = v2.functional.affine(
+        turned,
+        angle=change.angle_deg,
+        translate=list(change.shift_px),
+        scale=change.scale,
+        shear=[0.0, 0.0],
+        interpolation=interpolation,
+        fill=[float(fill)] * len(turned),
+    )
+    return moved
+
+
+def _moved_points(change: Change, sample: Sample) -> Tensor:
+    height, width = sample.image_CHW.shape[-2:]
+    x_P, y_P = sample.outline_P2.unbind(dim=1)
+    x_P = width - x_P if change.flip_horizontal else x_P
+    y_P = height - y_P if change.flip_vertical else y_P
+    for _ in range(change.quarter_turns % 4):
+        x_P, y_P, height, width = height - y_P, x_P, width, height
+    points_P2 = torch.stack([x_P, y_P], dim=1)
+    if not change.moves:
+        return points_P2
+    angle = math.radians(change.angle_deg)
+    turn_22 = points_P2.new_tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    centre_2 = points_P2.new_tensor([width / 2, height / 2])
+    return change.scale * (points_P2 - centre_2) @ turn_22.T + centre_2 + points_P2.new_tensor(change.shift_px)
+
+
+def _shown(change: Change, image_CHW: Tensor) -> Tensor:
+    """Lit anew, out of focus, noisy, compressed: in the order in which that happens to a photograph."""
+    shown = image_CHW
+    if change.brightness != 1:
+        shown = v2.functional.adjust_brightness(shown, change.brightness)
+    if change.contrast != 1:
+        shown = v2.functional.adjust_contrast(shown, change.contrast)
+    if change.saturation != 1:
+        shown = v2.functional.adjust_saturation(shown, change.saturation)
+    if change.hue:
+        shown = v2.functional.adjust_hue(shown, change.hue)
+    if change.blur_px:
+        side = 2 * min(math.ceil(3 * change.blur_px), min(shown.shape[-2:]) - 1) + 1
+        shown = v2.functional.gaussian_blur(shown, [side, side], [change.blur_px, change.blur_px])
+    if change.noise_levels:
+        generator = torch.Generator().manual_seed(change.noise_seed)
+        noise_CHW = torch.randn(shown.shape, generator=generator) * change.noise_levels
+        shown = (shown + noise_CHW).round().clamp(0, 255).to(torch.uint8)
+    if change.jpeg_quality is not None:
+        shown = _compressed(shown, change.jpeg_quality)
+    return shown
+
+
+def _compressed(image_CHW: Tensor, quality: int) -> Tensor:
+    # By Pillow: torchvision is about to give up its own JPEG coder.
+    packed = BytesIO()
+    v2.functional.to_pil_image(image_CHW).save(packed, format="JPEG", quality=quality)
+    unpacked: Tensor = v2.functional.pil_to_tensor(Image.open(packed))
+    return unpacked
+
+
+def _boxes_around(sample: Sample) -> Tensor:
+    height, width = sample.image_CHW.shape[-2:]
+    owner_P2 = sample.owner_P[:, None].expand(-1, 2)
+    points_P2 = sample.outline_P2
+    start_N2 = points_P2.new_zeros((len(sample.labels_N), 2))
+    low_N2 = start_N2.scatter_reduce(0, owner_P2, points_P2, "amin", include_self=False)
+    high_N2 = start_N2.scatter_reduce(0, owner_P2, points_P2, "amax", include_self=False)
+    limit_4 = points_P2.new_tensor([width, height, width, height])
+    outer_N4 = torch.cat([low_N2, high_N2], dim=1)
+    boxes_N4 = torch.minimum(outer_N4.clamp(min=0), limit_4)
+    cut_N = (outer_N4 != boxes_N4).any(dim=1)
+    if sample.masks_NHW is not None and cut_N.any():
+        boxes_N4[cut_N] = _seen_boxes(boxes_N4[cut_N], sample.masks_NHW[cut_N])
+    return boxes_N4
+
+
+def _seen_boxes(boxes_N4: Tensor, masks_NHW: Tensor) -> Tensor:
+    """Boxes of instances that are cut off: what made them wide may lie beyond the image. The mask knows it to a pixel,
+    so that sides within a pixel of it stay."""
+    seen_N4 = torch.stack([_extent(mask_HW, box_4) for mask_HW, box_4 in zip(masks_NHW > 0, boxes_N4, strict=True)])
+    inwards_4 = boxes_N4.new_tensor([1, 1, -1, -1])
+    return torch.where((seen_N4 - boxes_N4) * inwards_4 > 1, seen_N4, boxes_N4)
+
+
+def _extent(mask_HW: Tensor, box_4: Tensor) -> Tensor:
+    columns, rows = mask_HW.any(dim=0).nonzero(), mask_HW.any(dim=1).nonzero()
+    if not len(rows):
+        return box_4
+    return box_4.new_tensor([columns[0].item(), rows[0].item(), columns[-1].item() + 1, rows[-1].item() + 1])
