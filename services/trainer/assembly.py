@@ -19,8 +19,7 @@ from services.trainer.optim import make_optimizer
 from services.trainer.progress import Progress
 from services.trainer.ranks import Ranks
 from services.trainer.rundir import Order
-from services.trainer.tasks.instance_images import InstanceImages
-from services.trainer.tasks.instance_segmentation import InstanceSegmentation
+from services.trainer.tasks.making import make_task
 
 CACHE_LIMIT_BYTES = 4 << 30
 
@@ -70,23 +69,6 @@ def assemble(order: Order, *, place: Place, ranks: Ranks, asked: Callable[[], st
         clock=time.monotonic,
     )
     return Assembled(run=run, notes=notes)
-
-
-def make_task(order: Order, *, judged: tuple[ImageRecord, ...], cache_limit_bytes: int = 0) -> InstanceSegmentation:
-    """The order's task, judged by a part of its images."""
-    training, validation = (
-        InstanceImages(
-            part,
-            folder=order.images,
-            image_size=order.recipe.image_size,
-            seed=order.recipe.seed,
-            cache_limit_bytes=cache_limit_bytes // 2,
-        )
-        for part in (order.training, judged)
-    )
-    return InstanceSegmentation(
-        recipe=order.recipe, class_names=order.class_names, training=training, validation=validation
-    )
 
 
 def judged_by(run: Run, order: Order, part: tuple[ImageRecord, ...]) -> Run:

@@ -8,6 +8,7 @@ from typing import Any
 
 from truscore.datasets import DatasetIndex, ImageRecord, Split, index_from_json, split_from_json
 from truscore.recipes import Recipe, recipe_from_json
+from truscore.zoo.catalog import row_of
 
 from services.trainer.faults import Unusable
 
@@ -37,7 +38,11 @@ class RunDir:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Order:
-    """What to train, on which images; ``pretrained`` is the file of weights to start from, where there is one."""
+    """What to train, on which images; ``pretrained`` is the file of weights to start from, where there is one.
+
+    ``class_names`` are what the network tells apart: classes, grades in ascending order, or the names of scores.
+    ``grades`` are the numbers that the classes stand for, where they are grades.
+    """
 
     run_id: str
     recipe: Recipe
@@ -48,6 +53,7 @@ class Order:
     validation: tuple[ImageRecord, ...]
     test: tuple[ImageRecord, ...]
     dataset_digest: str
+    grades: tuple[float, ...] = ()
 
 
 def read_order(run_dir: RunDir) -> Order:
@@ -56,17 +62,29 @@ def read_order(run_dir: RunDir) -> Order:
     try:
         index = index_from_json((run_dir.path / plain["index"]).read_bytes())
         split = split_from_json((run_dir.path / plain["split"]).read_bytes())
+        recipe = recipe_from_json(plain["recipe"])
         return Order(
             run_id=str(plain["run_id"]),
-            recipe=recipe_from_json(plain["recipe"]),
-            class_names=tuple(plain["class_names"]),
+            recipe=recipe,
+            class_names=_outputs(recipe, index) or tuple(plain["class_names"]),
             images=run_dir.path / plain["images"],
             pretrained=run_dir.path / plain["pretrained"] if plain.get("pretrained") else None,
             **_parts(index, split),
             dataset_digest=index.digest,
+            grades=index.grades,
         )
     except (KeyError, TypeError) as error:
         raise Unusable(f"order.json: lacks or misuses {error}") from error
+
+
+def _outputs(recipe: Recipe, index: DatasetIndex) -> tuple[str, ...]:
+    """Names of the scores where scores are what is learned; nothing elsewhere."""
+    if row_of(recipe.category, recipe.option, recipe.architecture).task != "regression":
+        return ()
+    named = tuple(sorted({name for record in index.images for name, _ in record.scores}))
+    if not named:
+        raise Unusable(f"the dataset has no scores; {recipe.option} learns from numbers, one or more for each image")
+    return named
 
 
 def _parsed(path: Path) -> dict[str, Any]:

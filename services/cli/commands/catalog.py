@@ -11,9 +11,11 @@ from services.cli.desk import desk_of, say_json
 def catalog(context: typer.Context, as_json: AsJson = False) -> None:
     """List categories, options and architectures."""
     from truscore.zoo.catalog import ROWS
+    from truscore.zoo.networks import NETWORKS
 
     if as_json:
-        say_json([{**asdict(row), "available": row.available} for row in ROWS])
+        networks_of = {row: [asdict(NETWORKS[base]) for base in row.bases] for row in ROWS}
+        say_json([{**asdict(row), "available": row.available, "networks": networks_of[row]} for row in ROWS])
         return
     from rich.table import Table
 

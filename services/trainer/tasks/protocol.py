@@ -34,6 +34,10 @@ class Samples(Protocol):
     def __len__(self) -> int: ...
     def __getitem__(self, key: Key) -> Any: ...
 
+    def warm(self, *, threads: int) -> None:
+        """Load as much as there is room for in memory."""
+        ...
+
 
 class Task(Protocol[Batch, Verdict]):
     """Verdicts are what is gathered over all processes to compute the metrics: they have to pickle."""

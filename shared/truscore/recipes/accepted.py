@@ -106,7 +106,7 @@ _PROCESS = "hyperparameters.training_process"
 _ADVANCED = "hyperparameters.advanced_settings"
 _LOSS = "loss_config"
 
-# base_architecture is missing here on purpose: what it accepts depends on the row of the catalog.
+# base_architecture and primary_loss are missing on purpose: what they accept depends on the row of the catalog.
 RULES: Mapping[str, Rule] = MappingProxyType(
     {
         f"{_ARCHITECTURE}.pretrained_weights": WeightsName(),
@@ -132,7 +132,6 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         f"{_ADVANCED}.gradient_accumulation_steps": Whole(1, 1024),
         f"{_ADVANCED}.multi_gpu_strategy": Choice(("data_parallel", "fully_sharded")),
         f"{_ADVANCED}.memory_optimization": Flag(),
-        f"{_LOSS}.primary_loss": Choice(("cross_entropy", "focal_loss")),
         f"{_LOSS}.loss_weights.classification": Real(0, 1e3),
         f"{_LOSS}.loss_weights.bbox_regression": Real(0, 1e3),
         f"{_LOSS}.loss_weights.mask_loss": Real(0, 1e3),

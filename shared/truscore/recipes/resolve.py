@@ -6,13 +6,16 @@ from typing import Any
 from truscore.recipes.accepted import RULES, Choice
 from truscore.recipes.combinations import refuse_impossible
 from truscore.recipes.config import Recipe
-from truscore.recipes.defaults import PROFILES, RECIPES
 from truscore.recipes.refusal import InvalidConfig
+from truscore.recipes.templates import PROFILES, RECIPES
 from truscore.recipes.text import as_tree, from_tree
 from truscore.zoo import catalog
 from truscore.zoo.catalog import Row
 
 BASE_KEY = "architecture_config.base_architecture"
+LOSS_KEY = "loss_config.primary_loss"
+# What these accept depends on the row.
+ROW_KEYS = (BASE_KEY, LOSS_KEY)
 MOST_LEVELS = 8
 
 
@@ -30,7 +33,7 @@ def resolve(
     """
     Choice(PROFILES).check("profile", profile)
     row = _row(category, option, architecture)
-    recipe = RECIPES[row.category, row.architecture, profile](row.category, row.option)
+    recipe = RECIPES[row.category, row.option, row.architecture, profile](row.category, row.option, row.architecture)
     tree = as_tree(recipe)
     changed = {key: _checked(row, key, value) for key, value in _leaves(overrides)}
     for key, value in changed.items():
@@ -56,6 +59,8 @@ def _row(category: str, option: str, architecture: str) -> Row:
 def _checked(row: Row, key: str, value: Any) -> Any:
     if key == BASE_KEY:
         return Choice(row.bases).check(key, value)
+    if key == LOSS_KEY:
+        return Choice(row.losses).check(key, value)
     return RULES[key].check(key, value)
 
 
@@ -64,7 +69,7 @@ def _leaves(overrides: Any, path: str = "", level: int = 0) -> Iterator[tuple[st
         raise InvalidConfig(path or "config", overrides, "an object with the keys " + _keys_under(path))
     for name, value in overrides.items():
         key = f"{path}.{name}" if path else str(name)
-        if key in RULES or key == BASE_KEY:
+        if key in RULES or key in ROW_KEYS:
             yield key, value
         elif _is_section(key):
             yield from _leaves(value, key, level + 1)
@@ -73,12 +78,12 @@ def _leaves(overrides: Any, path: str = "", level: int = 0) -> Iterator[tuple[st
 
 
 def _is_section(key: str) -> bool:
-    return any(known.startswith(key + ".") for known in RULES)
+    return any(known.startswith(key + ".") for known in (*ROW_KEYS, *RULES))
 
 
 def _keys_under(path: str) -> str:
     prefix = path + "." if path else ""
-    known = (BASE_KEY, *RULES)
+    known = (*ROW_KEYS, *RULES)
     return ", ".join(dict.fromkeys(key[len(prefix) :].split(".")[0] for key in known if key.startswith(prefix)))
 
 

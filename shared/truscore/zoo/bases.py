@@ -3,10 +3,6 @@
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from truscore.zoo.catalog import MASK_RCNN_BASES
-
-__all__ = ["BASES", "MASK_RCNN_BASES", "Base", "Heads"]
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Heads:

@@ -3,30 +3,28 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from truscore.zoo.networks import BASES
+
 NOT_YET = "not yet available"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """One architecture of one option; ``bases`` are the networks it can be built on."""
+    """One architecture of one option; ``bases`` are the networks it can be built on, ``losses`` what
+    loss_config.primary_loss accepts; both have their default first."""
 
     category: str
     option: str
     architecture: str
     task: str
     bases: tuple[str, ...] = ()
+    losses: tuple[str, ...] = ()
     reason: str = ""
 
     @property
     def available(self) -> bool:
         return not self.reason
 
-
-MASK_RCNN_BASES = (
-    "mask_rcnn_mobilenet_v3_large_fpn",
-    "mask_rcnn_mobilenet_v3_small_fpn",
-    "mask_rcnn_resnet50_fpn",
-)
 
 _GRADERS = ("resnet", "vision_transformer", "efficientnet")
 _SEGMENTERS = ("u_net", "deeplabv3", "segment_anything")
@@ -58,22 +56,35 @@ _TABLE: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("photometric_stereo", "depth_reconstruction", "depth_estimation", ("depth_net", "multi_view_stereo")),
 )
 
-_BASES: dict[tuple[str, str, str], tuple[str, ...]] = {
-    ("border_detection", "single_class", "mask_rcnn"): MASK_RCNN_BASES,
-    ("border_detection", "dual_class", "mask_rcnn"): MASK_RCNN_BASES,
+# Rows whose task isn't their option's: these find boxes without masks.
+_TASKS = {
+    ("border_detection", "single_class", "yolo"): "detection",
+    ("border_detection", "single_class", "retinanet"): "detection",
+}
+
+# What loss_config.primary_loss accepts for each task, its default first.
+_LOSSES: dict[str, tuple[str, ...]] = {
+    "instance_segmentation": ("cross_entropy", "focal_loss"),
+    "detection": ("focal_loss", "cross_entropy"),
+    "semantic_segmentation": ("cross_entropy", "focal_loss", "dice_loss"),
+    "ordinal_classification": ("corn", "coral", "cross_entropy"),
+    "regression": ("smooth_l1", "mean_squared_error"),
+    "multilabel_classification": ("cross_entropy", "focal_loss"),
 }
 
 
 def _rows() -> Iterator[Row]:
     for category, option, task, architectures in _TABLE:
         for architecture in architectures:
-            bases = _BASES.get((category, option, architecture), ())
+            bases = BASES.get((category, option, architecture), ())
+            own_task = _TASKS.get((category, option, architecture), task)
             yield Row(
                 category=category,
                 option=option,
                 architecture=architecture,
-                task=task,
+                task=own_task,
                 bases=bases,
+                losses=_LOSSES.get(own_task, ()),
                 reason="" if bases else NOT_YET,
             )
 
@@ -92,3 +103,11 @@ def options(category: str) -> tuple[str, ...]:
 def architectures(category: str, option: str) -> tuple[Row, ...]:
     """Rows of one option, its default architecture first."""
     return tuple(row for row in ROWS if (row.category, row.option) == (category, option))
+
+
+def row_of(category: str, option: str, architecture: str) -> Row:
+    """The row of that name. Raises KeyError: recipes were checked against the catalog when they were made."""
+    for row in ROWS:
+        if (row.category, row.option, row.architecture) == (category, option, architecture):
+            return row
+    raise KeyError(f"{category}/{option}/{architecture} is not in the catalog")

@@ -42,7 +42,7 @@ class AntialiasedTransform(GeneralizedRCNNTransform):  # type: ignore[misc]
         self, image_CHW: Tensor, target: dict[str, Tensor] | None = None
     ) -> tuple[Tensor, dict[str, Tensor] | None]:
         if torchvision._is_tracing():
-            return resize_antialiased(image_CHW, *_traced_size(image_CHW, self.max_size)), target
+            return resize_antialiased(image_CHW, *traced_size(image_CHW, self.max_size)), target
         old = (image_CHW.shape[-2], image_CHW.shape[-1])
         new = network_size(*old, image_size=self.max_size)
         if old == new:
@@ -51,7 +51,7 @@ class AntialiasedTransform(GeneralizedRCNNTransform):  # type: ignore[misc]
         return resized, None if target is None else _resize_target(target, old, new)
 
 
-def _traced_size(image_CHW: Tensor, image_size: int) -> tuple[int, int]:
+def traced_size(image_CHW: Tensor, image_size: int) -> tuple[int, int]:
     # Under tracing sizes are tensors: the same arithmetic has to stay in the graph for images of any size. Tensors of
     # one element, not scalars: with those the exporter computes in float32, and a size on a half comes out a pixel off.
     shape_2 = torch._shape_as_tensor(image_CHW)[-2:].to(torch.float64)

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from truscore.recipes import InvalidConfig, processes_for, resolve
 from truscore.recipes.accepted import RULES
-from truscore.recipes.defaults import RECIPES
 from truscore.recipes.placement import pretrained_key
+from truscore.recipes.resolve import ROW_KEYS
+from truscore.recipes.templates import RECIPES
 from truscore.recipes.text import as_tree
 from truscore.zoo import catalog
 
@@ -80,7 +81,7 @@ def test_every_key_of_a_recipe_has_a_rule_or_comes_from_the_catalog() -> None:
 
     tree = as_tree(resolve("border_detection", "dual_class"))
     decided_by_the_row = {"category", "option", "architecture", "primary_metric"}
-    assert leaves(tree) - decided_by_the_row == {*RULES, "architecture_config.base_architecture"}
+    assert leaves(tree) - decided_by_the_row == {*RULES, *ROW_KEYS}
 
 
 def test_an_empty_architecture_is_the_options_first() -> None:
@@ -186,11 +187,12 @@ def test_a_row_that_is_not_there_or_not_ready_is_refused(row: tuple[str, str, st
 def test_every_available_row_has_a_recipe_for_every_profile() -> None:
     for row in catalog.ROWS:
         for profile in ("small", "full"):
-            has_recipe = (row.category, row.architecture, profile) in RECIPES
+            has_recipe = (row.category, row.option, row.architecture, profile) in RECIPES
             assert has_recipe == row.available, row
             if row.available:
                 recipe = resolve(row.category, row.option, row.architecture, profile=profile)
                 assert recipe.architecture_config.base_architecture in row.bases
+                assert recipe.loss_config.primary_loss in row.losses
 
 
 JSON = st.recursive(
@@ -198,9 +200,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
-PATHS = st.sampled_from(
-    [*RULES, "architecture_config.base_architecture", "loss_config", "hyperparameters.optimization"]
-)
+PATHS = st.sampled_from([*RULES, *ROW_KEYS, "loss_config", "hyperparameters.optimization"])
 
 
 @settings(max_examples=200, deadline=None)

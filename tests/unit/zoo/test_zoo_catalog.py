@@ -2,9 +2,11 @@
 
 import importlib
 
+import pytest
+from truscore.recipes import resolve
 from truscore.zoo import catalog
-from truscore.zoo.bases import BASES
-from truscore.zoo.builders import BUILDERS
+from truscore.zoo.builders import BUILDERS, build_model
+from truscore.zoo.networks import NETWORKS
 
 TABLES = {
     ("border_detection", "single_class"): {"mask_rcnn", "yolo", "retinanet"},
@@ -30,7 +32,7 @@ def test_the_catalog_has_the_rows_of_the_tables_and_no_others() -> None:
 
 
 def test_every_base_of_an_available_row_has_one_builder_and_no_builder_is_idle() -> None:
-    assert {base for row in catalog.ROWS for base in row.bases} == set(BUILDERS) == set(BASES)
+    assert {base for row in catalog.ROWS for base in row.bases} == set(BUILDERS) == set(NETWORKS)
 
 
 def test_a_row_that_is_not_available_says_why() -> None:
@@ -44,3 +46,11 @@ def test_the_package_gives_its_builders_on_demand() -> None:
     assert callable(zoo.build_model)
     assert callable(zoo.load_checkpoint_model)
     assert not hasattr(zoo, "nothing_of_this_name")
+
+
+@pytest.mark.parametrize("row", [row for row in catalog.ROWS if row.available], ids=lambda row: row.architecture)
+def test_the_parameters_of_a_network_are_counted(row: catalog.Row) -> None:
+    for base in row.bases:
+        overrides = {"architecture_config": {"base_architecture": base}}
+        network = build_model(resolve(row.category, row.option, row.architecture, overrides), 2)
+        assert sum(weights.numel() for weights in network.parameters()) == NETWORKS[base].parameters

@@ -1,4 +1,4 @@
-"""The default recipe of each row of the catalog, for a small machine and for a GPU."""
+"""Recipes of border detection."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,15 +18,13 @@ from truscore.recipes.config import (
     TrainingProcess,
 )
 
-PROFILES = ("small", "full")
 
-
-def border_mask_rcnn_small(category: str, option: str) -> Recipe:
+def border_mask_rcnn_small(category: str, option: str, architecture: str) -> Recipe:
     """Trains from scratch on two cores in minutes: small backbone, small heads, small images."""
     return Recipe(
         category=category,
         option=option,
-        architecture="mask_rcnn",
+        architecture=architecture,
         architecture_config=ArchitectureConfig(
             base_architecture="mask_rcnn_mobilenet_v3_large_fpn",
             pretrained_weights="none",
@@ -70,9 +68,9 @@ def border_mask_rcnn_small(category: str, option: str) -> Recipe:
     )
 
 
-def border_mask_rcnn_full(category: str, option: str) -> Recipe:
+def border_mask_rcnn_full(category: str, option: str, architecture: str) -> Recipe:
     """Torchvision's Mask R-CNN with ResNet-50 at 800 px, as one GPU trains it from scratch or from COCO weights."""
-    small = border_mask_rcnn_small(category, option)
+    small = border_mask_rcnn_small(category, option, architecture)
     hyper = small.hyperparameters
     return replace(
         small,
@@ -88,8 +86,8 @@ def border_mask_rcnn_full(category: str, option: str) -> Recipe:
     )
 
 
-# (architecture, profile) of an option's family; the categories that share a family share its recipe.
-RECIPES: dict[tuple[str, str, str], Callable[[str, str], Recipe]] = {
-    ("border_detection", "mask_rcnn", "small"): border_mask_rcnn_small,
-    ("border_detection", "mask_rcnn", "full"): border_mask_rcnn_full,
+RECIPES: dict[tuple[str, str, str, str], Callable[[str, str, str], Recipe]] = {
+    ("border_detection", option, "mask_rcnn", profile): recipe
+    for option in ("single_class", "dual_class")
+    for profile, recipe in (("small", border_mask_rcnn_small), ("full", border_mask_rcnn_full))
 }

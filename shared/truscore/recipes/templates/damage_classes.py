@@ -1,0 +1,7 @@
+"""Recipes of the options that name the damages on a surface."""
+
+from collections.abc import Callable, Mapping
+
+from truscore.recipes.config import Recipe
+
+RECIPES: Mapping[tuple[str, str, str, str], Callable[[str, str, str], Recipe]] = {}

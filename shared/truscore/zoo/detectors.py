@@ -1,0 +1,11 @@
+"""Builders of the networks that find instances."""
+
+from collections.abc import Callable, Mapping
+
+from torch import nn
+
+from truscore.recipes.config import Recipe
+from truscore.zoo.bases import BASES
+from truscore.zoo.mask_rcnn import build_mask_rcnn
+
+BUILDERS: Mapping[str, Callable[[Recipe, int], nn.Module]] = dict.fromkeys(BASES, build_mask_rcnn)
