@@ -50,7 +50,8 @@ def r_squared(real_N: Numbers, found_N: Numbers) -> float:
     Of a score that never varies: 1 where it was met throughout, else 0, as scikit-learn has it.
     """
     left, whole = float(((found_N - real_N) ** 2).sum()), float(((real_N - real_N.mean()) ** 2).sum())
-    if whole == 0:
+    # The mean of equal numbers may differ from them by a rounding error.
+    if np.ptp(real_N) == 0:
         return 1.0 if left == 0 else 0.0
     return 1.0 - left / whole
 

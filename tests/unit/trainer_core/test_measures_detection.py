@@ -2,14 +2,29 @@
 
 import contextlib
 import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from services.trainer.measures.detection import Instance, Judged, coco_metrics, precision_curves, run_lengths
+from services.trainer.measures.detection import (
+    Instance,
+    Judged,
+    ap_by_class,
+    ap_by_size,
+    coco_metrics,
+    precision_curves,
+    run_lengths,
+)
+from services.trainer.measures.matching import detection_evidence, match
+from services.trainer.measures.sizes import size_limits_px
 
 CLASS_NAMES = ("outer", "inner", "never")
 
@@ -43,23 +58,22 @@ def random_judged(seed: int) -> list[Judged]:
     return judged
 
 
-def pycocotools_metrics(judged: list[Judged]) -> dict[str, float]:
+def pycocotools_precision(judged: list[Judged], kind: str, limits_px: tuple[float, float]) -> NDArray[np.float64]:
+    """[T, R, K, A] of all, small, medium and large instances, whose areas end and begin at the limits."""
     annotations = [
         {
             "id": number, "image_id": image.image, "category_id": real.label, "bbox": list(real.box_xywh),
-            "segmentation": dict(real.mask), "area": real.box_xywh[2] * real.box_xywh[3], "iscrowd": int(real.crowd),
+            "segmentation": dict(real.mask or {}), "iscrowd": int(real.crowd),
+            "area": real.box_xywh[2] * real.box_xywh[3] if kind == "box" else float(coco_mask.area(real.mask)),
         }
         for number, (image, real) in enumerate(((i, r) for i in judged for r in i.real), start=1)
     ]  # fmt: skip
     found = [
-        {
-            "image_id": image.image, "category_id": one.label, "bbox": list(one.box_xywh),
-            "segmentation": dict(one.mask), "score": one.score,
-        }
+        {"image_id": image.image, "category_id": one.label, "score": one.score}
+        | ({"bbox": list(one.box_xywh)} if kind == "box" else {"segmentation": dict(one.mask or {})})
         for image in judged
         for one in image.found
-    ]  # fmt: skip
-    metrics = {}
+    ]
     with contextlib.redirect_stdout(io.StringIO()):
         truth = COCO()
         truth.dataset = {
@@ -68,21 +82,32 @@ def pycocotools_metrics(judged: list[Judged]) -> dict[str, float]:
             "annotations": annotations,
         }
         truth.createIndex()
-        for kind, iou_type in (("box", "bbox"), ("mask", "segm")):
-            fresh = [{key: value for key, value in one.items() if kind == "box" or key != "bbox"} for one in found]
-            evaluation = COCOeval(truth, truth.loadRes(fresh), iou_type)
-            evaluation.evaluate()
-            evaluation.accumulate()
-            evaluation.summarize()
-            for place, name in enumerate(("AP", "AP50", "AP75")):
-                metrics[f"{kind}_{name}"] = float(evaluation.stats[place])
-    return metrics
+        evaluation = COCOeval(truth, truth.loadRes(found), {"box": "bbox", "mask": "segm"}[kind])
+        small, medium = limits_px
+        evaluation.params.areaRng = [[0, 1e10], [0, small], [small, medium], [medium, 1e10]]
+        evaluation.evaluate()
+        evaluation.accumulate()
+    return np.asarray(evaluation.eval["precision"][..., -1])
 
 
-@pytest.mark.parametrize("seed", range(5))
+def mean_of_known(precision: NDArray[np.float64]) -> float | None:
+    return float(precision[precision > -1].mean()) if (precision > -1).any() else None
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1))
 def test_it_equals_pycocotools_on_random_detections(seed: int) -> None:
     judged = random_judged(seed)
-    assert coco_metrics(judged, CLASS_NAMES) == pytest.approx(pycocotools_metrics(judged), abs=1e-9)
+    metrics = coco_metrics(judged, CLASS_NAMES)
+    assert metrics.keys() == {f"{kind}_{name}" for kind in ("box", "mask") for name in ("AP", "AP50", "AP75")}
+    for kind in ("box", "mask"):
+        expected = pycocotools_precision(judged, kind, size_limits_px([60.0 * 80.0]))
+        for name, part in (("AP", slice(None)), ("AP50", slice(0, 1)), ("AP75", slice(5, 6))):
+            assert metrics[f"{kind}_{name}"] == pytest.approx(mean_of_known(expected[part][..., 0]), abs=1e-9)
+        for place, row in enumerate(ap_by_class(judged, CLASS_NAMES, kind)):
+            assert row["AP"] == pytest.approx(mean_of_known(expected[:, :, place, 0]), abs=1e-9)
+        for place, row in enumerate(ap_by_size(judged, CLASS_NAMES, kind), start=1):
+            assert row["AP"] == pytest.approx(mean_of_known(expected[..., place]), abs=1e-9)
 
 
 def test_everything_found_exactly_is_one() -> None:
@@ -108,3 +133,51 @@ def test_where_nothing_is_there_there_is_nothing_to_measure() -> None:
 def test_finding_the_right_box_with_the_wrong_class_counts_nothing() -> None:
     real, found = (box_instance(1, (5, 5, 40, 30)),), (box_instance(2, (5, 5, 40, 30)),)
     assert coco_metrics([Judged(image=0, height=60, width=80, real=real, found=found)], CLASS_NAMES)["box_AP"] == 0
+
+
+def boxes_only(judged: Judged) -> Judged:
+    real, found = (tuple(replace(one, mask=None) for one in side) for side in (judged.real, judged.found))
+    return replace(judged, real=real, found=found)
+
+
+def test_boxes_without_masks_are_judged_as_boxes() -> None:
+    judged = random_judged(3)
+    metrics = coco_metrics([boxes_only(image) for image in judged], CLASS_NAMES)
+    assert metrics == {name: value for name, value in coco_metrics(judged, CLASS_NAMES).items() if "box" in name}
+    evidence = detection_evidence([boxes_only(image) for image in judged], CLASS_NAMES)
+    assert evidence.error_name == "1 less the panoptic quality of boxes"
+
+
+def test_nothing_found_is_nought_of_every_size_that_is_there() -> None:
+    judged = [Judged(image=0, height=60, width=80, real=(box_instance(1, (5, 5, 40, 30)),), found=())]
+    assert [row["AP"] for row in ap_by_size(judged, CLASS_NAMES, "box")] == [None, None, 0.0]
+    assert [row["AP"] for row in ap_by_class(judged, CLASS_NAMES, "box")] == [0.0, None, None]
+
+
+def test_an_outer_border_taken_for_the_inner_one_stands_in_the_matrix_as_that() -> None:
+    real = (box_instance(1, (5, 5, 40, 30)), box_instance(2, (60, 40, 15, 15)))
+    found = (
+        box_instance(2, (5, 5, 40, 30), 0.9),
+        box_instance(1, (0, 50, 8, 8), 0.8),
+        box_instance(2, (6, 6, 9, 9), 0.4),
+    )
+    judged = [Judged(image=0, height=60, width=80, real=real, found=found)]
+    evidence = detection_evidence(judged, CLASS_NAMES)
+    assert evidence.matrices[0].counts == ((0, 1, 0, 0), (0, 0, 0, 1), (0, 0, 0, 0), (1, 0, 0, 0))
+    assert evidence.image_errors[0].error == 1.0
+    assert evidence.image_errors[0].text == "0 of 2 found, 1 taken for another class, 1 where nothing is"
+
+
+def test_what_is_found_on_a_crowd_is_neither_right_nor_wrong() -> None:
+    crowd = box_instance(1, (0, 0, 40, 40), crowd=True)
+    judged = Judged(image=0, height=60, width=80, real=(crowd,), found=(box_instance(1, (5, 5, 9, 9), 0.9),))
+    matched = match(judged, "box")
+    assert (matched.pairs, matched.missed, matched.false, matched.quality) == ((), (), (), 1.0)
+
+
+def test_the_surest_find_has_the_first_choice() -> None:
+    real = (box_instance(1, (0, 0, 20, 20)),)
+    found = (box_instance(1, (0, 0, 20, 20), 0.6), box_instance(1, (0, 0, 20, 19), 0.9))
+    matched = match(Judged(image=0, height=60, width=80, real=real, found=found), "box")
+    assert [pair.found.score for pair in matched.pairs] == [0.9]
+    assert [one.score for one in matched.false] == [0.6]
