@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from services.dataset_validator.job import (
     INDEX,
@@ -27,6 +27,9 @@ from services.dataset_validator.job import (
     job_from_json,
     outcome_to_json,
 )
+
+if TYPE_CHECKING:
+    from truscore.validation import Memory
 
 TOLD_EVERY_S = 0.5
 
@@ -81,8 +84,7 @@ def _judge(job: Job, folder: Path) -> Outcome:
             policy=job.policy,
             class_names=job.class_names,
             limits=Limits(workers=job.workers),
-            remembered=Path(job.remembered) if job.remembered else None,
-            remembered_bytes=job.results_bytes,
+            memory=_memory(job),
             listening=Listening(progress=tell, starting=_noting(seen, "+"), ended=_noting(seen, "-")),
         )
         tell("reporting", 0, 0)
@@ -102,6 +104,15 @@ def _judge(job: Job, folder: Path) -> Outcome:
         annotation_count=index.annotation_count if index else 0,
         class_names=index.class_names if index else (),
     )
+
+
+def _memory(job: Job) -> "Memory | None":
+    from truscore.datasets import Files
+    from truscore.validation import Memory
+
+    if not job.remembered:
+        return None
+    return Memory(file=Path(job.remembered), limit_bytes=job.results_bytes, files=Files.PASSING)
 
 
 def _noting(seen: TextIO, sign: str) -> Callable[[str], None]:

@@ -11,7 +11,7 @@ from services.cli.desk import CliError, Code, Desk, desk_of, say_json
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from truscore.validation import Policy, Verdict
+    from truscore.validation import Memory, Policy, Verdict
 
 STYLES = {"error": "red", "warning": "yellow", "info": "dim"}
 
@@ -69,6 +69,9 @@ def validate(
             "--remember", metavar="FILE", help="Keep what images measure there: the next time only new ones are read."
         ),
     ] = None,
+    reread: Annotated[
+        bool, typer.Option("--reread", help="With --remember: read even images that look unchanged on the disk.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Judge a dataset by the rules the validator judges it by. Ends with 1 where it would be rejected."""
@@ -89,7 +92,7 @@ def validate(
             option=option,
             class_names=class_names,
             policy=_policy(policy, category),
-            remembered=remember,
+            memory=_memory(remember, reread),
             listening=listening,
         )
     report = report_to_json(verdict, about={"path": str(path), "category": category, "option": option})
@@ -102,6 +105,13 @@ def validate(
         _show(desk_of(context), verdict)
     if not verdict.accepted:
         raise typer.Exit(int(Code.FAILED))
+
+
+def _memory(file: Path | None, reread: bool) -> "Memory | None":
+    from truscore.datasets import Files
+    from truscore.validation import Memory
+
+    return None if file is None else Memory(file=file, files=Files.REREAD if reread else Files.TRUSTED)
 
 
 def _stderr() -> "Console":

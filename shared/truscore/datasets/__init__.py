@@ -2,6 +2,7 @@
 
 from truscore.datasets.class_map import ClassMap, InvalidClassMap, apply_class_map, class_map, class_map_from_json
 from truscore.datasets.declaration import DECLARATION_FILE, Declaration, declaration_to_json
+from truscore.datasets.file_states import Files
 from truscore.datasets.formats import FORMATS, Format, read_dataset, recognise_format
 from truscore.datasets.index import RLE, Annotation, DatasetIndex, ImageRecord
 from truscore.datasets.index_json import InvalidIndex, index_from_json, index_to_json
@@ -24,6 +25,7 @@ __all__ = [
     "DatasetIndex",
     "Declaration",
     "Declared",
+    "Files",
     "Format",
     "ImageRecord",
     "InvalidClassMap",

@@ -34,9 +34,21 @@ class Folder:
 
 def suffix_of(path: str) -> str:
     """As pathlib has it, in lower case; a path object for each of a million files takes seconds."""
-    name = path.rpartition("/")[2]
+    name = name_of(path)
     dot = name.rfind(".")
     return name[dot:].lower() if 0 < dot < len(name) - 1 else ""
+
+
+def name_of(path: str) -> str:
+    """The last part of a path with "/"."""
+    return path.rpartition("/")[2]
+
+
+def stem_of(path: str) -> str:
+    """As pathlib has it: the name without its last ending."""
+    name = name_of(path)
+    dot = name.rfind(".")
+    return name[:dot] if 0 < dot < len(name) - 1 else name
 
 
 def list_folder(root: Path, *, limits: Limits, log: ProblemLog) -> Folder:

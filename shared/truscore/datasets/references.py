@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from pathlib import PurePosixPath
 
+from truscore.datasets.folder import name_of
 from truscore.datasets.problems import ProblemLog
 
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -20,7 +20,7 @@ class References:
         self._files = frozenset(files)
         self._by_name: dict[str, list[str]] = defaultdict(list)
         for path in sorted(self._files):
-            self._by_name[PurePosixPath(path).name].append(path)
+            self._by_name[name_of(path)].append(path)
 
     def resolve(self, name: str, *, near: str, location: str) -> str | None:
         """The path meant by `name` in the annotation file `near`; None after reporting why there is none."""
@@ -28,11 +28,11 @@ class References:
         if is_escape(written):
             self._log.add("format.path_escape", f"{name!r} is absolute or climbs out of the dataset", location)
             return None
-        plain = PurePosixPath(written)
-        for candidate in _candidates(plain, PurePosixPath(near).parent):
+        parts = _parts(written)
+        for candidate in _candidates(parts, near.rpartition("/")[0]):
             if candidate in self._files:
                 return candidate
-        return self._by_unique_name(name, plain.name, location)
+        return self._by_unique_name(name, parts[-1] if parts else "", location)
 
     def _by_unique_name(self, name: str, last: str, location: str) -> str | None:
         found = self._by_name.get(last, [])
@@ -51,26 +51,32 @@ def is_escape(written: str) -> bool:
     if written.startswith("/") or _DRIVE.match(written) or "\0" in written:
         return True
     depth = 0
-    for part in PurePosixPath(written).parts:
+    for part in _parts(written):
         depth += -1 if part == ".." else 1
         if depth < 0:
             return True
     return False
 
 
-def _candidates(plain: PurePosixPath, beside: PurePosixPath) -> Iterator[str]:
+def _parts(written: str) -> list[str]:
+    """As pathlib has them, of a relative path."""
+    return [part for part in written.split("/") if part not in {"", "."}]
+
+
+def _candidates(parts: list[str], beside: str) -> Iterator[str]:
     """One at a time: the first is nearly always right, and there may be a million names."""
-    inner = PurePosixPath(*_without_climbing(plain.parts))
-    for place in (beside, beside.parent, PurePosixPath()):
-        yield str(place / inner)
-        yield str(place / "images" / inner)
+    inner = "/".join(_without_climbing(parts))
+    for place in (beside, beside.rpartition("/")[0], ""):
+        prefix = f"{place}/" if place else ""
+        yield f"{prefix}{inner}"
+        yield f"{prefix}images/{inner}"
 
 
-def _without_climbing(parts: tuple[str, ...]) -> list[str]:
+def _without_climbing(parts: list[str]) -> list[str]:
     kept: list[str] = []
     for part in parts:
         if part == "..":
             kept.pop()
-        elif part != ".":
+        else:
             kept.append(part)
     return kept

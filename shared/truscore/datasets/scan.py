@@ -8,9 +8,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from truscore.datasets.folder import stem_of
 from truscore.datasets.index import ImageRecord
 from truscore.datasets.pixels import UnreadableImage, opened, orientation_of, read_bounded, upright_picture
 from truscore.datasets.reading import Limits
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     # Called with (path in the dataset, upright picture in RGB) in a worker thread; what it returns is kept.
     Measure = Callable[[str, Image.Image], Any]
 
+_ASKED_AT_ONCE = 256
 HASH_SIZE = 8  # 8 x 8 differences: 64 bits
 _ROBOFLOW_STEM = re.compile(r"(?P<source>.+)\.rf\.[0-9A-Za-z]{16,}")
 
@@ -44,7 +46,8 @@ class Look:
     """What is wanted of every image beside its record, and who hears of it.
 
     `starting` and `ended` are called in a worker's thread with the image's path, `progress` in the caller's with the
-    images done and their total. With `results`, what `measure` returned for the same bytes is taken from there.
+    images done and their total. With `results`, what `measure` returned for the same bytes is taken from there, and a
+    file that need not be read again neither starts nor ends.
     """
 
     measure: Measure | None = None
@@ -67,18 +70,25 @@ def scan_images(root: Path, paths: Iterable[str], *, limits: Limits, look: Look 
 
 
 def _scanned(root: Path, paths: list[str], scanner: Scanner) -> Iterator[Scan]:
-    workers = scanner.limits.workers
-    waiting: deque[Future[Scan]] = deque()
+    workers, results = scanner.limits.workers, scanner.look.results
+    waiting: deque[Future[Scan] | Scan] = deque()
     with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="scan") as pool:
         try:
-            for path in paths:
-                waiting.append(pool.submit(scanner.scan, root, path))
-                if len(waiting) > 4 * workers:
-                    yield waiting.popleft().result()
+            for start in range(0, len(paths), _ASKED_AT_ONCE):
+                batch = paths[start : start + _ASKED_AT_ONCE]
+                known = {} if results is None else results.unchanged(root, batch)
+                for path in batch:
+                    waiting.append(known.get(path) or pool.submit(scanner.scan, root, path))
+                    if len(waiting) > 4 * workers:
+                        yield _done(waiting.popleft())
             while waiting:
-                yield waiting.popleft().result()
+                yield _done(waiting.popleft())
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _done(scan: Future[Scan] | Scan) -> Scan:
+    return scan if isinstance(scan, Scan) else scan.result()
 
 
 def scan_image(root: Path, path: str, *, limits: Limits, look: Look | None = None) -> Scan:
@@ -109,15 +119,22 @@ class Scanner:
                 self.look.ended(path)
 
     def _scan(self, root: Path, path: str) -> Scan:
-        content = read_bounded(root / path, limits=self.limits)
-        digest = hashlib.sha256(content).hexdigest()
         results = self.look.results
-        if results is not None and (known := results.recall(digest)) is not None:
-            return _at(known, path)
+        if results is None:
+            content, digest = self._read(root / path)
+            return _at(self._decoded(path, content, digest), path)
+        state = results.before(root, path)
+        content, digest = self._read(root / path)
+        results.note_file(root, path, state=state, digest=digest)
+        if (known := results.recall(digest, path)) is not None:
+            return known
         scan = self._decoded(path, content, digest)
-        if results is not None:
-            results.keep(digest, scan)
+        results.keep(digest, scan)
         return _at(scan, path)
+
+    def _read(self, path: Path) -> tuple[bytes, str]:
+        content = read_bounded(path, limits=self.limits)
+        return content, hashlib.sha256(content).hexdigest()
 
     def _decoded(self, path: str, content: bytes, digest: str) -> Scan:
         try:
@@ -135,7 +152,7 @@ def _at(scan: Scan, path: str) -> Scan:
 
 def source_of(path: str) -> str:
     """The source that augmented copies of an image share, where its name tells: Roboflow's `NAME.rf.HASH`."""
-    match = _ROBOFLOW_STEM.fullmatch(PurePosixPath(path).stem)
+    match = _ROBOFLOW_STEM.fullmatch(stem_of(path))
     return match["source"] if match else ""
 
 

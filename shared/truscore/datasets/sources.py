@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
+from truscore.datasets.folder import stem_of
+
 LIGHTS = ("up", "down", "left", "right", "top", "bottom")
 _LIGHT = re.compile(rf"(?P<card>.+)[_\- ](?P<light>{'|'.join(LIGHTS)})", re.IGNORECASE)
 # The magnetic-tile set: one tile, one run of rising exposures and frame numbers.
@@ -39,7 +41,7 @@ def lights_by_card(paths: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
     """
     by_folder: dict[PurePosixPath, dict[str, str]] = defaultdict(dict)
     for path in paths:
-        if match := _LIGHT.fullmatch(PurePosixPath(path).stem):
+        if match := _LIGHT.fullmatch(stem_of(path)):
             by_folder[PurePosixPath(path).parent][path] = match["card"].lower()
     found: dict[str, list[str]] = defaultdict(list)
     for folder, cards in by_folder.items():
@@ -50,7 +52,7 @@ def lights_by_card(paths: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
 
 
 def _named(paths: list[str]) -> Iterator[tuple[str, str]]:
-    stems = {path: PurePosixPath(path).stem for path in paths}
+    stems = {path: stem_of(path) for path in paths}
     yield from _copies(stems)
     yield from _exposures(stems)
     cards = lights_by_card(paths)

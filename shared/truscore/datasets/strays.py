@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-from truscore.datasets.folder import IMAGE_SUFFIXES, Folder
+from truscore.datasets.folder import IMAGE_SUFFIXES, Folder, name_of, suffix_of
 from truscore.datasets.problems import ProblemLog
 from truscore.datasets.references import is_escape
 
@@ -17,12 +17,12 @@ _SMALL_BYTES = 1024
 
 def report_strays(folder: Folder, log: ProblemLog) -> None:
     """Report what no reader will look at, and paths that only worked on the machine they were written on."""
-    images = {PurePosixPath(path).name for path in folder.images}
+    images = {name_of(path) for path in folder.images}
     for path in folder.files:
-        name = PurePosixPath(path)
-        if _LIST_NAME.fullmatch(name.name):
+        name = name_of(path)
+        if _LIST_NAME.fullmatch(name):
             _check_list(folder, path, images, log)
-        elif not name.suffix and name.name.lower() not in _DOCUMENTS:
+        elif not suffix_of(name) and name.lower() not in _DOCUMENTS:
             _check_nameless(folder, path, log)
 
 

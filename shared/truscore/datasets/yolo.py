@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from truscore.datasets.assembly import Annotate, assemble
-from truscore.datasets.folder import Folder
+from truscore.datasets.folder import Folder, stem_of
 from truscore.datasets.geometry import BadShape, box_around, box_from, numbers
 from truscore.datasets.index import Annotation, ImageRecord
 from truscore.datasets.problems import ProblemLog
@@ -49,13 +49,13 @@ def read_yolo(
 
 def label_paths(image: str) -> tuple[str, ...]:
     """Where the labels of an image may lie: `labels` for the last `images` of its path, or beside it."""
-    path = PurePosixPath(image).with_suffix(".txt")
-    parts = list(path.parts)
-    for at in range(len(parts) - 2, -1, -1):
-        if parts[at].lower() == "images":
-            swapped = [*parts[:at], "labels", *parts[at + 1 :]]
-            return str(PurePosixPath(*swapped)), str(path)
-    return str(path), str(path.parent / "labels" / path.name)
+    *folders, name = image.split("/")
+    name = f"{stem_of(name)}.txt"
+    beside = "/".join((*folders, name))
+    for at in range(len(folders) - 1, -1, -1):
+        if folders[at].lower() == "images":
+            return "/".join((*folders[:at], "labels", *folders[at + 1 :], name)), beside
+    return beside, "/".join((*folders, "labels", name))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

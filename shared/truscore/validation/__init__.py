@@ -3,7 +3,7 @@
 from truscore.validation.catalogue import BY_ID, CATALOGUE, CATALOGUE_DIGEST
 from truscore.validation.expectations import Expectation, expectation_of
 from truscore.validation.findings import Family, Finding, Rule, Severity, Sighting, finding
-from truscore.validation.folder import Listening, validate_folder
+from truscore.validation.folder import Listening, Memory, validate_folder
 from truscore.validation.order import Order, refusals
 from truscore.validation.policy import Policy
 from truscore.validation.policy_files import InvalidPolicy, check_policies, policy_for, policy_from_toml, read_policy
@@ -19,6 +19,7 @@ __all__ = [
     "Finding",
     "InvalidPolicy",
     "Listening",
+    "Memory",
     "Order",
     "Policy",
     "Rule",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
@@ -9,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from truscore.datasets import Limits, Look, Results, read_dataset
+from truscore.datasets import Files, Limits, Look, Results, read_dataset
 from truscore.validation.expectations import expectation_of
 from truscore.validation.pixels import Pixels, measure_image
 from truscore.validation.policy import Policy
@@ -29,6 +30,16 @@ class Listening:
     ended: Callable[[str], None] | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Memory:
+    """Where what images measure is kept for the next time; the least recently used is forgotten first."""
+
+    file: Path
+    limit_bytes: int = 512 * 2**20
+    files: Files = Files.TRUSTED  # whether an image is read again that looks unchanged on the disk
+    now_ns: Callable[[], int] = time.time_ns
+
+
 def validate_folder(
     path: Path,
     *,
@@ -38,18 +49,16 @@ def validate_folder(
     policy: Policy | None = None,
     class_names: Sequence[str] = (),
     limits: Limits | None = None,
-    remembered: Path | None = None,
-    remembered_bytes: int = 512 * 2**20,
+    memory: Memory | None = None,
     listening: Listening | None = None,
 ) -> Verdict:
     """Read a folder as a dataset and judge it. Raises OSError where the folder itself cannot be read.
 
     An empty format is recognised. Class names are for formats that carry none; where the order gives none either, the
-    option's own are taken. Without a policy it is the category's. What images measure is remembered in the file
-    `remembered`, for the next time.
+    option's own are taken. Without a policy it is the category's. What images measure is remembered in `memory`.
     """
     policy, limits, listening = policy or policy_for(category), limits or Limits(), listening or Listening()
-    with _results(remembered, remembered_bytes, policy, limits) as results:
+    with _results(memory, policy, limits) as results:
         reading = read_dataset(
             path,
             format=format,
@@ -68,14 +77,19 @@ def validate_folder(
     return judge(reading, expectation=expectation_of(category, option), policy=policy)
 
 
-def _results(
-    path: Path | None, limit_bytes: int, policy: Policy, limits: Limits
-) -> AbstractContextManager[Results | None]:
-    if path is None:
+def _results(memory: Memory | None, policy: Policy, limits: Limits) -> AbstractContextManager[Results | None]:
+    if memory is None:
         return nullcontext()
     about = f"thumbnail {policy.thumbnail_px}"
     return Results(
-        path, about=about, limits=limits, limit_bytes=limit_bytes, plain=asdict, whole=lambda plain: Pixels(**plain)
+        memory.file,
+        about=about,
+        limits=limits,
+        limit_bytes=memory.limit_bytes,
+        plain=asdict,
+        whole=lambda plain: Pixels(**plain),
+        files=memory.files,
+        now_ns=memory.now_ns,
     )
 
 

@@ -10,7 +10,7 @@ from planted import texture, write_coco
 from truscore.datasets import Limits, Results
 from truscore.datasets.pixels import UnreadableImage
 from truscore.datasets.scan import Look, scan_images
-from truscore.validation import Listening, Policy, validate_folder
+from truscore.validation import Listening, Memory, Policy, validate_folder
 from truscore.validation.pixels import Pixels, measure_image
 
 from services.dataset_validator.progress import Pace, Progress
@@ -81,9 +81,10 @@ def test_other_thresholds_or_bounds_are_another_look(how: dict, folder: Path, tm
 
 
 def test_verdicts_are_the_same_with_and_without_memory(folder: Path, tmp_path: Path) -> None:
-    verdicts = [validate_folder(folder, remembered=path) for path in (None, tmp_path / "r", tmp_path / "r")]
+    memory = Memory(file=tmp_path / "r")
+    verdicts = [validate_folder(folder, memory=one) for one in (None, memory, memory)]
     assert verdicts[0] == verdicts[1] == verdicts[2]
-    other = validate_folder(folder, policy=replace(Policy(), thumbnail_px=64), remembered=tmp_path / "r")
+    other = validate_folder(folder, policy=replace(Policy(), thumbnail_px=64), memory=memory)
     assert other.pixels == validate_folder(folder, policy=replace(Policy(), thumbnail_px=64)).pixels
 
 
