@@ -2,7 +2,7 @@
 
 from pathlib import PurePosixPath
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from truscore.datasets.folder import name_of, stem_of, suffix_of
 from truscore.datasets.yolo import label_paths
@@ -11,12 +11,14 @@ names = st.text(st.sampled_from("ab.Z_ "), min_size=1, max_size=8).filter(lambda
 paths = st.lists(names, min_size=1, max_size=4).map("/".join)
 
 
+@settings(deadline=None)
 @given(paths)
 def test_name_stem_and_ending_are_pathlibs(path: str) -> None:
     plain = PurePosixPath(path)
     assert (name_of(path), stem_of(path), suffix_of(path)) == (plain.name, plain.stem, plain.suffix.lower())
 
 
+@settings(deadline=None)
 @given(paths)
 def test_labels_lie_beside_the_image_or_in_a_folder_of_labels(path: str) -> None:
     beside = PurePosixPath(path).with_suffix(".txt")
