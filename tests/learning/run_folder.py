@@ -107,11 +107,19 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return both
 
 
-def lay_out(folder: Path, dataset: Path, *, option: str = "dual_class", overrides: Mapping[str, Any]) -> RunFolder:
-    """A run folder on a dataset, as the trainer lays it out."""
+def lay_out(
+    folder: Path,
+    dataset: Path,
+    *,
+    category: str = "border_detection",
+    option: str = "dual_class",
+    architecture: str = "",
+    overrides: Mapping[str, Any],
+) -> RunFolder:
+    """A run folder on a dataset, as the trainer lays it out; an empty architecture is the option's default."""
     index = read_dataset(dataset).index
     assert index is not None
-    recipe = resolve("border_detection", option, "", overrides)
+    recipe = resolve(category, option, architecture, overrides)
     order = {
         "run_id": "run-0123456789abcdef0123",
         "attempt": 1,
