@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from deploy.local.objects import ObjectServer
 from deploy.local.programs import ready_rabbitmq
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     from truscore.storage import S3Store
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+# The same examples in every run, so that a red run can be repeated; `make test ARGS=--hypothesis-profile=searching`
+# draws new ones.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.register_profile("searching", deadline=None)
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")
