@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test check proto lock bench style types imports contract generated images
+.PHONY: help setup demo up down test test-learning check proto lock bench style types imports contract generated images
 
 # The first Python that can make a virtual environment for us; name another with `make setup PYTHON=…`.
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
@@ -16,7 +16,7 @@ GENERATED ?= shared
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-13s %s\n", $$1, $$2}'
 
 setup: .venv/.ready ## Make the virtual environment, fetch what the stack lacks
 	@$(BIN)/python -m deploy.local setup
@@ -33,6 +33,9 @@ down: ## Stop what `make up` started in another terminal
 # Two at a time, each with a broker and a store of its own: much of the time goes in waiting for processes.
 test: setup ## Run all tests but the measurements
 	$(BIN)/python -m pytest -m "not bench" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-learning: setup ## Train every architecture on more images, for longer
+	$(BIN)/python -m pytest tests/learning --larger --timeout 3600 -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: setup ## Measure speed and memory
 	$(BIN)/python -m pytest -m bench -s $(ARGS) || [ $$? -eq 5 ] # 5: nothing is marked so

@@ -27,6 +27,16 @@ settings.register_profile("searching", deadline=None)
 settings.load_profile("steady")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--larger", action="store_true", help="learning tests on more images for more epochs")
+
+
+@pytest.fixture(scope="session")
+def larger(request: pytest.FixtureRequest) -> bool:
+    """Whether learning tests have time (`make test-learning`)."""
+    return bool(request.config.getoption("--larger"))
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real datasets that may lie beside the repository."""
