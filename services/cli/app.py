@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from services.cli.commands import catalog, control, data, dead, doctor, runs, submit, suspects, watch
+from services.cli.commands import augment, catalog, control, data, dead, doctor, runs, submit, suspects, watch
 from services.cli.desk import Addresses, CliError, Code, Desk
 from services.cli.settings import read_settings
 
@@ -33,6 +33,7 @@ for command in (
     control.resume,
     data.synth,
     data.validate,
+    augment.augment,
     suspects.suspects,
     catalog.catalog,
     doctor.doctor,

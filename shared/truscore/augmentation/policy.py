@@ -1,7 +1,8 @@
 """How far training images may be changed, as data: no torch here."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from types import MappingProxyType
 
 MEASURES = ("blur_px", "noise_levels", "jpeg_quality")
 
@@ -36,3 +37,35 @@ class Policy:
 
 KNOBS = tuple(one.name for one in fields(Policy) if one.name not in (*MEASURES, "why"))
 NO_CHANGE = Policy(why=dict.fromkeys(KNOBS, "nothing was asked for"))
+
+
+def in_words(policy: Policy) -> dict[str, str]:
+    """What the policy does, by knob: how often, or how far."""
+    return {knob: _WORDS[knob](policy) if value else "none" for knob, value in policy.values.items()}
+
+
+def _often(knob: str, more: str = "") -> Callable[[Policy], str]:
+    return lambda policy: f"{policy.values[knob]:.0%} of images{more.format(policy)}"
+
+
+def _factor(knob: str) -> Callable[[Policy], str]:
+    return lambda policy: f"× {1 - policy.values[knob]:g} to {1 + policy.values[knob]:g}"
+
+
+_WORDS: Mapping[str, Callable[[Policy], str]] = MappingProxyType(
+    {
+        "flip_horizontal": _often("flip_horizontal"),
+        "flip_vertical": _often("flip_vertical"),
+        "quarter_turns": _often("quarter_turns"),
+        "angle_deg": lambda policy: f"up to {policy.angle_deg:g}° either way",
+        "scale": _factor("scale"),
+        "shift": lambda policy: f"up to {policy.shift:.0%} of the side",
+        "brightness": _factor("brightness"),
+        "contrast": _factor("contrast"),
+        "saturation": _factor("saturation"),
+        "hue": lambda policy: f"up to {policy.hue:.0%} of the colour circle",
+        "blur": _often("blur", ", deviation up to {0.blur_px:g} px"),
+        "noise": _often("noise", ", deviation up to {0.noise_levels:g} of 255"),
+        "jpeg": _often("jpeg", ", quality from {0.jpeg_quality}"),
+    }
+)

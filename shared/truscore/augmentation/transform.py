@@ -51,16 +51,16 @@ def _moved(change: Change, pixels: Tensor, interpolation: v2.InterpolationMode, 
     turned = torch.rot90(flipped, -change.quarter_turns, (-2, -1)) if change.quarter_turns % 4 else flipped
     if not change.moves or not len(turned):
         return turned.contiguous()
+    # Counted from the fill, what lies beyond is zero: with `fill=` the image would get a dark rim where both are mixed.
     moved: Tensor = v2.functional.affine(
-        turned,
+        turned.to(torch.float32) - fill,
         angle=change.angle_deg,
         translate=list(change.shift_px),
         scale=change.scale,
         shear=[0.0, 0.0],
         interpolation=interpolation,
-        fill=[float(fill)] * len(turned),
     )
-    return moved
+    return (moved + fill).round().clamp(0, 255).to(pixels.dtype)
 
 
 def _moved_points(change: Change, sample: Sample) -> Tensor:

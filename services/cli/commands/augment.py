@@ -1,0 +1,112 @@
+"""`truscore augment`: what training makes of a dataset's images."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from services.cli.commands.parameters import AsJson, Category, ClassNames, Format, Option
+from services.cli.desk import CliError, Code, desk_of, say_json
+from services.cli.reading import index_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from truscore.augmentation import Policy
+
+SQUARELESS = ("instance_segmentation", "detection")
+DEFAULT_SIZE_PX = 320
+
+
+def augment(
+    context: typer.Context,
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="Folder of the dataset.")],
+    *,
+    category: Category,
+    option: Option,
+    format: Format = "",
+    class_names: ClassNames = [],  # noqa: B006
+    images: Annotated[int, typer.Option("--images", "-n", min=1, max=64, help="Images to show.")] = 4,
+    variants: Annotated[int, typer.Option("--variants", "-m", min=1, max=16, help="Epochs to show of each.")] = 4,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the run: its epochs are shown.")] = 0,
+    size: Annotated[
+        int | None, typer.Option(min=16, max=2048, help="Longer side in pixels; that of the recipe when not given.")
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", metavar="FILE", help="Picture to write.")] = Path("augment.png"),
+    as_json: AsJson = False,
+) -> None:
+    """Show what training makes of images: one sheet of originals and variants, with the policy and its reasons."""
+    from truscore.augmentation import UnknownOption, policy_for
+
+    try:
+        policy = policy_for(category, option)
+    except UnknownOption as error:
+        raise CliError(Code.USAGE, str(error)) from error
+    if not output.absolute().parent.is_dir():
+        raise CliError(Code.USAGE, f"--output {str(output)!r}: {str(output.absolute().parent)!r} is no folder")
+    index = index_of(path, format=format, class_names=class_names)
+    # Torch comes with these: only a preview loads it.
+    try:
+        from truscore.augmentation.sheet import Run, contact_sheet, previews
+    except ModuleNotFoundError as error:
+        raise CliError(Code.FAILED, f"{error.name} is not installed; accepted: truscore-training[train]") from error
+    from truscore.datasets import split_dataset
+
+    training = set(split_dataset(index, seed=seed).train)
+    run = Run(
+        policy=policy,
+        image_size=size or _size_of(category, option),
+        square=_takes_squares(category, option),
+        seed=seed,
+    )
+    records = [record for record in sorted(index.images, key=lambda record: record.path) if record.path in training]
+    shown = previews(records, folder=path, run=run, images=images, variants=variants)
+    title = f"{path.name} for {category}/{option}, seed {seed}"
+    contact_sheet(shown, class_names=index.class_names, policy=policy, title=title).save(output)
+    if as_json:
+        say_json(
+            {
+                "output": str(output),
+                "category": category,
+                "option": option,
+                "seed": seed,
+                "policy": asdict(policy),
+                "images": [
+                    {
+                        "image": one.record.path,
+                        "variants": [{"epoch": made.epoch, **asdict(made.change)} for made in one.variants],
+                    }
+                    for one in shown
+                ],
+            }
+        )
+    else:
+        _show(desk_of(context).screen, policy)
+        desk_of(context).side.print(f"the sheet is in {output}", highlight=False, soft_wrap=True)
+
+
+def _size_of(category: str, option: str) -> int:
+    from truscore.recipes import InvalidConfig, resolve
+
+    try:
+        return resolve(category, option).image_size
+    except InvalidConfig:
+        return DEFAULT_SIZE_PX
+
+
+def _takes_squares(category: str, option: str) -> bool:
+    from truscore.zoo.catalog import architectures
+
+    return all(row.task not in SQUARELESS for row in architectures(category, option))
+
+
+def _show(screen: "Console", policy: "Policy") -> None:
+    from rich.table import Table
+    from truscore.augmentation.policy import in_words
+
+    table = Table(box=None, header_style="bold")
+    for name in ("change", "how far", "why"):
+        table.add_column(name, overflow="fold")
+    for knob, words in in_words(policy).items():
+        table.add_row(knob, words, policy.why[knob], style="dim" if words == "none" else None)
+    screen.print(table)

@@ -1,0 +1,25 @@
+"""A dataset's folder as an index, for commands that look into one."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from services.cli.desk import CliError, Code
+
+if TYPE_CHECKING:
+    from truscore.datasets import DatasetIndex
+
+
+def index_of(path: Path, *, format: str = "", class_names: Sequence[str] = ()) -> "DatasetIndex":
+    """The index of a folder that has images. Raises CliError."""
+    from truscore.datasets import FORMATS, read_dataset
+
+    if not path.is_dir():
+        raise CliError(Code.USAGE, f"{str(path)!r} is no folder; accepted: the folder of a dataset")
+    if format and format not in FORMATS:
+        raise CliError(Code.USAGE, f"--format {format!r}; accepted: {', '.join(FORMATS)}")
+    reading = read_dataset(path, format=format, class_names=class_names)
+    if reading.index is None or not reading.index.images:
+        reasons = "; ".join(problem.message for problem in reading.problems[:3]) or "there are no images"
+        raise CliError(Code.FAILED, f"{str(path)!r} can't be read as a dataset: {reasons}; see `truscore validate`")
+    return reading.index
