@@ -170,34 +170,44 @@ def _reference(stored: Stored | None) -> ObjectRef | None:
 
 @asynccontextmanager
 async def telling(speaker: Speaker, ready: DatasetReady, pace: Pace) -> AsyncIterator[Callable[[Progress], None]]:
-    """Gives what hears of progress; it is said in the background, only the newest where the broker is slow."""
-    newest: list[Told] = []
-    news = asyncio.Event()
+    """Gives what hears of progress; it is said in the background, where the broker is slow only the newest of a stage.
+
+    Every stage is said before the block ends, unless it ends with an exception.
+    """
+    waiting: dict[str, Told] = {}
+    news, over = asyncio.Event(), asyncio.Event()
 
     def tell(progress: Progress) -> None:
         if (told := pace.told(progress)) is not None:
-            newest[:] = [told]
+            waiting[progress.stage] = told
             news.set()
 
-    saying = asyncio.create_task(_say_progress(speaker, ready, newest, news))
+    async def say_all() -> None:
+        while waiting or not over.is_set():
+            await news.wait()
+            while waiting:
+                await _say_progress(speaker, ready, waiting.pop(next(iter(waiting))))
+            news.clear()
+
+    saying = asyncio.create_task(say_all())
     try:
         yield tell
+        over.set()
+        news.set()
+        await saying
     finally:
         saying.cancel()
         await asyncio.gather(saying, return_exceptions=True)
 
 
-async def _say_progress(speaker: Speaker, ready: DatasetReady, newest: list[Told], news: asyncio.Event) -> None:
-    while True:
-        await news.wait()
-        news.clear()
-        event = dataset_progress(ready, newest[0])
-        subject = f"{event.dataset_id}/{event.version}"
-        sequence = f"{event.request_id} {event.stage} {event.images_done} {event.elapsed_s}"
-        try:
-            await speaker.say(event, subject=subject, sequence=sequence)
-        except BusUnavailable as error:
-            log.warning("progress was not said: %s", error)
+async def _say_progress(speaker: Speaker, ready: DatasetReady, told: Told) -> None:
+    event = dataset_progress(ready, told)
+    subject = f"{event.dataset_id}/{event.version}"
+    sequence = f"{event.request_id} {event.stage} {event.images_done} {event.elapsed_s}"
+    try:
+        await speaker.say(event, subject=subject, sequence=sequence)
+    except BusUnavailable as error:
+        log.warning("progress was not said: %s", error)
 
 
 def dataset_progress(ready: DatasetReady, told: Told) -> DatasetProgress:

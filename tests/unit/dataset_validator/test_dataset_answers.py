@@ -27,8 +27,8 @@ from truscore.validation import policy_for, validate_folder
 from truscore.validation.sealing import Signer, Verifier
 
 from services.dataset_validator.apart import read_apart
-from services.dataset_validator.handlers import hardware_sampled, on_dataset_ready, order_of, working
-from services.dataset_validator.progress import STAGES
+from services.dataset_validator.handlers import hardware_sampled, on_dataset_ready, order_of, telling, working
+from services.dataset_validator.progress import STAGES, Pace, Progress
 from services.dataset_validator.shelf import Shelf
 from services.dataset_validator.validator import Bounds, Validator
 
@@ -86,6 +86,7 @@ class Room:
             speaker=self.speaker,
             working=working or (lambda _subject: nullcontext()),
             draining=self.draining,
+            clock=lambda: 0.0,
         )
         await handler(ready, ENVELOPE)
         return self.answers[-1]
@@ -168,12 +169,58 @@ async def test_an_unsigned_verdict_is_reached_anew_once_there_is_a_key(room: Roo
 async def test_progress_is_told_stage_by_stage(room: Room, tmp_path: Path) -> None:
     upload(room, write_coco(tmp_path / "set"))
     await room.hear(room.ready(request_id="r1"))
-    stages = [event.stage for event in room.progress]
-    assert stages == sorted(stages, key=STAGES.index)
-    assert stages
+    assert list(dict.fromkeys(event.stage for event in room.progress)) == list(STAGES)
+    assert [event.stage for event in room.progress] == sorted((e.stage for e in room.progress), key=STAGES.index)
+    # A clock that stands still lets through how a stage begins and how it ends.
+    last = {event.stage: (event.images_done, event.images_total) for event in room.progress}
+    uncounted = dict.fromkeys(set(STAGES) - {"fetching", "reading"}, (0, 0))
+    assert last == {"fetching": (9, 9), "reading": (8, 8), **uncounted}
+    assert {(event.elapsed_s, event.eta_s) for event in room.progress} == {(0.0, 0.0)}
     assert {(event.dataset_id, event.version, event.request_id) for event in room.progress} == {("one", "v1", "r1")}
-    # Which stages are said depends on how fast they follow: only the newest waits for the broker.
-    assert {event.images_total for event in room.progress if event.stage == "reading"} <= {0, 8}
+
+
+class SlowSpeaker(MemorySpeaker):
+    """A broker that confirms nothing until it is let."""
+
+    def __init__(self) -> None:
+        super().__init__(service="dataset-validator")
+        self.asked, self.let = asyncio.Event(), asyncio.Event()
+
+    async def say(self, *said: Any, **how: Any) -> Any:
+        self.asked.set()
+        await self.let.wait()
+        return await super().say(*said, **how)
+
+
+async def test_of_each_stage_only_the_newest_waits_for_a_slow_broker() -> None:
+    slow = SlowSpeaker()
+    pace = Pace(every_s=0.0, clock=lambda: 0.0)
+    async with telling(slow, DatasetReady(dataset_id="one"), pace) as tell:
+        tell(Progress(stage="listing"))
+        await slow.asked.wait()
+        for stage in ("fetching", "reading"):
+            for done in range(1, 9):
+                tell(Progress(stage=stage, done=done, total=8))
+        slow.let.set()
+    assert [(event.stage, event.images_done) for event, _ in slow.said] == [
+        ("listing", 0),
+        ("fetching", 8),
+        ("reading", 8),
+    ]
+
+
+async def test_an_order_that_fails_does_not_wait_for_its_progress() -> None:
+    slow = SlowSpeaker()
+
+    async def fails() -> None:
+        async with telling(slow, DatasetReady(dataset_id="one"), Pace(every_s=0.0, clock=lambda: 0.0)) as tell:
+            tell(Progress(stage="listing"))
+            await slow.asked.wait()
+            raise NoSpace("here", "none")
+
+    with pytest.raises(NoSpace):
+        await fails()
+    assert slow.said == []
 
 
 async def test_a_dataset_of_which_little_changed_costs_little_again(room: Room, tmp_path: Path) -> None:
