@@ -20,11 +20,13 @@ from services.trainer.tasks.protocol import Key
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FramedSample:
-    """``image_CSS`` is uint8; ``labels_SS`` the class of each pixel (0 none, 255 ignored) where the task has one."""
+    """``image_CSS`` is uint8; ``labels_SS`` the class of each pixel (0 none, 255 ignored) and ``target`` what is said of
+    the image as a whole, where the task has one."""
 
     index: int
     image_CSS: Tensor
     labels_SS: Tensor | None = None
+    target: Tensor | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -47,14 +49,17 @@ class FramedImages:
         augment: Augment,
         cache_limit_bytes: int,
         pixel_labels: Callable[[ImageRecord, int], Tensor] | None = None,
+        target: Callable[[ImageRecord], Tensor] | None = None,
     ) -> None:
-        """``augment`` takes sample, epoch and index; ``pixel_labels`` draws [S, S] labels of a record."""
+        """``augment`` takes sample, epoch and index; ``pixel_labels`` draws [S, S] labels of a record, ``target`` reads
+        what is said of it as a whole."""
         self.records = tuple(records)
         self._folder = folder
         self._image_size = image_size
         self._augment = augment
         self._room_bytes = cache_limit_bytes
         self._pixel_labels = pixel_labels
+        self._target = target
         self._cache: dict[int, FramedSample] = {}
 
     def __len__(self) -> int:
@@ -89,5 +94,7 @@ class FramedImages:
     def _load(self, index: int) -> FramedSample:
         image_CHW = torch.from_numpy(self.original(index).copy()).permute(2, 0, 1).float() / 255
         image_CSS = (frame(image_CHW, self._image_size) * 255).round().clamp(0, 255).to(torch.uint8)
-        drawn = None if self._pixel_labels is None else self._pixel_labels(self.records[index], self._image_size)
-        return FramedSample(index=index, image_CSS=image_CSS, labels_SS=drawn)
+        record = self.records[index]
+        drawn = None if self._pixel_labels is None else self._pixel_labels(record, self._image_size)
+        target = None if self._target is None else self._target(record)
+        return FramedSample(index=index, image_CSS=image_CSS, labels_SS=drawn, target=target)
