@@ -5,11 +5,12 @@ from truscore.recipes.identity import run_id_for
 from truscore.recipes.placement import pretrained_key, processes_for
 from truscore.recipes.refusal import InvalidConfig
 from truscore.recipes.resolve import resolve
-from truscore.recipes.text import flat_parameters, recipe_from_json, recipe_to_json
+from truscore.recipes.text import config_of, flat_parameters, recipe_from_json, recipe_to_json
 
 __all__ = [
     "InvalidConfig",
     "Recipe",
+    "config_of",
     "flat_parameters",
     "pretrained_key",
     "processes_for",

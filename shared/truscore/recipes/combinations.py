@@ -1,47 +1,105 @@
-"""Pairs of choices that are each fine and together aren't."""
+"""Choices that are each fine and together aren't, and keys that a row of the catalog has nothing to do with."""
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
 
 from truscore.recipes.config import Recipe
 from truscore.recipes.refusal import InvalidConfig
+from truscore.zoo.catalog import Row
+from truscore.zoo.networks import NETWORKS
+
+_CUSTOM = "architecture_config.custom_modifications"
+_PRETRAINED = "architecture_config.pretrained_weights"
+_STRATEGY = "hyperparameters.advanced_settings.multi_gpu_strategy"
+_WEIGHTS = "loss_config.loss_weights"
+
+# The parts of each task's loss that loss_config.loss_weights can weigh. A task with one part has its weight, too:
+# against regularization.l2_weight it counts.
+WEIGHTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "instance_segmentation": ("classification", "bbox_regression", "mask_loss"),
+        "detection": ("classification", "bbox_regression"),
+        "semantic_segmentation": ("mask_loss",),
+        "ordinal_classification": ("classification",),
+        "regression": ("classification",),
+        "multilabel_classification": ("classification",),
+    }
+)
+# Tasks whose networks are called as a whole, which sharding by stages can follow.
+_WHOLE_CALLS: tuple[str, ...] = ()
 
 
-def refuse_impossible(recipe: Recipe, changed: frozenset[str]) -> None:
-    """Raise InvalidConfig on the first impossible pair; ``changed`` are the keys that the order itself named."""
-    _freezing_needs_weights(recipe)
-    _sharding_has_to_fit(recipe)
-    _focal_params_need_focal_loss(recipe, changed)
-    _some_loss_must_count(recipe)
+def refuse_impossible(recipe: Recipe, row: Row, changed: Mapping[str, Any]) -> None:
+    """Raise InvalidConfig on the first impossible choice.
+
+    ``changed`` are the keys, with their values, that the order turned away from the row's defaults: a default is never
+    refused for having no effect.
+    """
+    for key, value, accepted in _impossible(recipe, row, changed):
+        raise InvalidConfig(key, value, accepted)
 
 
-def _freezing_needs_weights(recipe: Recipe) -> None:
-    architecture = recipe.architecture_config
-    freezing = architecture.custom_modifications.backbone_freezing
-    if freezing != "none" and architecture.pretrained_weights == "none":
-        raise InvalidConfig(
-            "architecture_config.custom_modifications.backbone_freezing",
-            freezing,
-            "none, as architecture_config.pretrained_weights is none: frozen stages would stay random",
-        )
+def without_effect(row: Row, base: str) -> dict[str, str]:
+    """Keys that this row leaves at their defaults when built on ``base``, each with what it says on a refusal."""
+    network = NETWORKS[base]
+    silent = {}
+    if not network.pyramid:
+        silent[f"{_CUSTOM}.feature_pyramid"] = f"standard: {base} has no feature pyramid"
+    if not network.head:
+        silent[f"{_CUSTOM}.head_customization"] = f"standard: {base} has one head only"
+    counted = WEIGHTS.get(row.task, ())
+    for weight in ("classification", "bbox_regression", "mask_loss"):
+        if weight not in counted:
+            others = ", ".join(counted)
+            silent[f"{_WEIGHTS}.{weight}"] = f"its default: the loss of {row.task} has no such part, only {others}"
+    return silent
 
 
-def _sharding_has_to_fit(recipe: Recipe) -> None:
-    if recipe.hyperparameters.advanced_settings.multi_gpu_strategy == "fully_sharded":
-        raise InvalidConfig(
-            "hyperparameters.advanced_settings.multi_gpu_strategy",
-            "fully_sharded",
-            f"data_parallel; {recipe.architecture} calls its parts one by one, which can't be sharded yet",
-        )
+def _impossible(recipe: Recipe, row: Row, changed: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
+    silent = without_effect(row, recipe.architecture_config.base_architecture)
+    yield from ((key, value, silent[key]) for key, value in changed.items() if key in silent)
+    yield from _weights_that_fit_another(recipe)
+    yield from _freezing_random_weights(recipe)
+    yield from _sharding_that_does_not_fit(recipe, row)
+    yield from _parameters_of_no_focal_loss(recipe, changed)
+    yield from _a_loss_of_nothing(recipe, row)
 
 
-def _focal_params_need_focal_loss(recipe: Recipe, changed: frozenset[str]) -> None:
-    if recipe.loss_config.primary_loss == "focal_loss":
+def _weights_that_fit_another(recipe: Recipe) -> Iterator[tuple[str, Any, str]]:
+    """A published name stands for one file per network; a site's own names are found out when they are fetched."""
+    base, name = recipe.architecture_config.base_architecture, recipe.architecture_config.pretrained_weights
+    fitting = NETWORKS[base].pretrained
+    others = sorted(network.name for network in NETWORKS.values() if name in network.pretrained)
+    if name not in fitting and others:
+        own = ", ".join(("none", *fitting))
+        yield _PRETRAINED, name, f"{own}, or a name of your own; {name} is published for {', '.join(others)}"
+
+
+def _freezing_random_weights(recipe: Recipe) -> Iterator[tuple[str, Any, str]]:
+    freezing = recipe.architecture_config.custom_modifications.backbone_freezing
+    if freezing != "none" and recipe.architecture_config.pretrained_weights == "none":
+        yield f"{_CUSTOM}.backbone_freezing", freezing, f"none, as {_PRETRAINED} is none: frozen stages stay random"
+
+
+def _sharding_that_does_not_fit(recipe: Recipe, row: Row) -> Iterator[tuple[str, Any, str]]:
+    if recipe.hyperparameters.advanced_settings.multi_gpu_strategy != "fully_sharded":
         return
-    for key in sorted(changed):
-        if key.startswith("loss_config.focal_loss_params."):
-            value = getattr(recipe.loss_config.focal_loss_params, key.rsplit(".", 1)[-1])
-            raise InvalidConfig(key, value, "nothing, as loss_config.primary_loss is not focal_loss")
+    if row.task not in _WHOLE_CALLS:
+        reason = f"data_parallel; {row.architecture} calls its parts one by one, which can't be sharded yet"
+        yield _STRATEGY, "fully_sharded", reason
+    elif not recipe.architecture_config.multi_gpu_support:
+        yield _STRATEGY, "fully_sharded", "data_parallel, as architecture_config.multi_gpu_support is false"
 
 
-def _some_loss_must_count(recipe: Recipe) -> None:
-    weights = recipe.loss_config.loss_weights
-    if weights.classification == weights.bbox_regression == weights.mask_loss == 0:
-        raise InvalidConfig("loss_config.loss_weights", "all zero", "at least one weight above 0")
+def _parameters_of_no_focal_loss(recipe: Recipe, changed: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
+    if recipe.loss_config.primary_loss != "focal_loss":
+        for key, value in changed.items():
+            if key.startswith("loss_config.focal_loss_params."):
+                yield key, value, "its default, as loss_config.primary_loss is not focal_loss"
+
+
+def _a_loss_of_nothing(recipe: Recipe, row: Row) -> Iterator[tuple[str, Any, str]]:
+    counted = WEIGHTS.get(row.task, ())
+    if counted and not any(getattr(recipe.loss_config.loss_weights, weight) for weight in counted):
+        yield _WEIGHTS, "all zero", f"at least one of {', '.join(counted)} above 0"

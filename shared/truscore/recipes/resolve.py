@@ -35,11 +35,13 @@ def resolve(
     row = _row(category, option, architecture)
     recipe = RECIPES[row.category, row.option, row.architecture, profile](row.category, row.option, row.architecture)
     tree = as_tree(recipe)
-    changed = {key: _checked(row, key, value) for key, value in _leaves(overrides)}
-    for key, value in changed.items():
-        _put(tree, key, value)
+    changed = {}
+    for key, given in _leaves(overrides):
+        value = _checked(row, key, given)
+        if _put(tree, key, value) != value:
+            changed[key] = value
     resolved = from_tree(tree)
-    refuse_impossible(resolved, frozenset(changed))
+    refuse_impossible(resolved, row, changed)
     return resolved
 
 
@@ -87,8 +89,10 @@ def _keys_under(path: str) -> str:
     return ", ".join(dict.fromkeys(key[len(prefix) :].split(".")[0] for key in known if key.startswith(prefix)))
 
 
-def _put(tree: dict[str, Any], key: str, value: Any) -> None:
+def _put(tree: dict[str, Any], key: str, value: Any) -> Any:
+    """What stood there before."""
     *sections, leaf = key.split(".")
     for section in sections:
         tree = tree[section]
-    tree[leaf] = value
+    before, tree[leaf] = tree[leaf], value
+    return before

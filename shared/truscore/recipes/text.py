@@ -8,6 +8,8 @@ from typing import Any, cast, get_type_hints
 from truscore.recipes.config import Recipe
 from truscore.recipes.refusal import InvalidConfig
 
+DECIDED_BY_THE_ROW = ("category", "option", "architecture", "primary_metric")
+
 
 def recipe_to_json(recipe: Recipe) -> str:
     """Canonical text: equal recipes give equal bytes."""
@@ -23,6 +25,11 @@ def recipe_from_json(source: str | bytes | Mapping[str, Any]) -> Recipe:
 def flat_parameters(recipe: Recipe) -> dict[str, str]:
     """Every choice as ``section.key`` and text, as experiment trackers list them."""
     return dict(_flat(as_tree(recipe), ""))
+
+
+def config_of(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as a configuration that orders it: every key of the JSON, without what the row decides."""
+    return {name: value for name, value in as_tree(recipe).items() if name not in DECIDED_BY_THE_ROW}
 
 
 def as_tree(recipe: Recipe) -> dict[str, Any]:

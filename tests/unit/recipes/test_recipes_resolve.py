@@ -231,7 +231,7 @@ def test_a_run_takes_all_gpus_of_a_host_only_where_it_may() -> None:
     ("name", "key"),
     [
         ("none", None),
-        ("coco", "pretrained/mask_rcnn_mobilenet_v3_large_fpn/coco.pth"),
+        ("ours", "pretrained/mask_rcnn_mobilenet_v3_large_fpn/ours.pth"),
         ("nanodet/coco.pth", "pretrained/nanodet/coco.pth"),
     ],
 )
