@@ -75,6 +75,11 @@ class Evidence:
         wrong = [error for error in self.image_errors if error.error > 0]
         return tuple(error.image for error in sorted(wrong, key=lambda one: (-one.error, one.image))[:most])
 
+    def shown(self, most: int) -> tuple[ImageError, ...]:
+        """Images to make pictures of: the worst, worst first, and then the others in their order."""
+        ranked = sorted(self.image_errors, key=lambda one: (-one.error, one.image))
+        return tuple(ranked[:most])
+
 
 def thinned(x_N: NDArray[np.float64], y_N: NDArray[np.float64]) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """At most CURVE_POINTS points of a long curve, its ends among them: what a picture needs, not a figure."""

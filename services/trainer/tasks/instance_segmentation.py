@@ -4,7 +4,7 @@ Legend: C channels, H, W sides, N instances.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -15,9 +15,10 @@ from truscore.augmentation import Sample, policy_for
 from truscore.datasets import ImageRecord
 from truscore.recipes.config import LossWeights, Recipe
 
-from services.trainer.measures.detection import Instance, Judged, coco_metrics, precision_curves, run_lengths
+from services.trainer.measures.detection import Instance, Judged, run_lengths
 from services.trainer.rundir import Order
 from services.trainer.tasks.instance_images import InstanceImages
+from services.trainer.tasks.instance_measures import InstanceMeasures
 from services.trainer.tasks.pictures import write_pictures
 from services.trainer.tasks.protocol import Judgement, Key
 
@@ -49,6 +50,11 @@ class InstanceSegmentation:
         self.validation = validation
         self._class_names = tuple(class_names)
         self._factors = loss_factors(recipe.loss_config.loss_weights)
+        self._measures = InstanceMeasures(
+            class_names=self._class_names,
+            records=validation.records,
+            of_borders=recipe.category == "border_detection",
+        )
         self._l2_weight = recipe.loss_config.regularization.l2_weight
 
     def collate(self, samples: Sequence[Sample]) -> Batch:
@@ -89,15 +95,13 @@ class InstanceSegmentation:
         )
 
     def metrics(self, verdicts: Sequence[Judged]) -> dict[str, float]:
-        return coco_metrics(verdicts, self._class_names)
+        return self._measures.metrics(verdicts)
 
     def report(self, model: nn.Module, verdicts: Sequence[Judged], folder: Path) -> Mapping[str, Any]:
-        pictures = write_pictures(model, self.validation, self._class_names, folder, most=PICTURES)
-        curves = {
-            kind: [asdict(curve) for curve in precision_curves(verdicts, self._class_names, kind)]
-            for kind in ("box", "mask")
-        }
-        return {"pictures": pictures, "precision_at_overlap_50": curves}
+        evidence = self._measures.evidence(verdicts)
+        shown = evidence.shown(PICTURES)
+        pictures = write_pictures(model, self.validation, self._class_names, folder, shown=shown)
+        return {"pictures": pictures, **self._measures.details(verdicts, evidence)}
 
     def _judged(self, index: int, found: Mapping[str, Tensor]) -> Judged:
         loaded = self.validation.loaded(index)

@@ -1,44 +1,96 @@
-"""Validation images with what is really there and what was found, as PNG files.
+"""Validation images with what is really there and what was found, as PNG files: the worst ones first.
 
 Array legend: H, W sides, C colour.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 from torch import nn
+from truscore.datasets import ImageRecord
 from truscore.datasets.masks import annotation_mask
 from truscore.zoo.detection import preprocess
 from truscore.zoo.resize import network_size, resize_antialiased
 
-from services.trainer.tasks.instance_images import InstanceImages
+from services.trainer.measures.evidence import ImageError
 
 LONGER_SIDE_PX = 640
 LEAST_SCORE = 0.5
 REAL_COLOURS = ((0, 200, 83), (0, 176, 255), (255, 214, 0), (178, 255, 89))
 FOUND_COLOURS = ((255, 23, 68), (255, 109, 0), (213, 0, 249), (255, 145, 0))
+TEXT_PX = 15
+
+Classes = NDArray[np.integer]
+
+
+class Originals(Protocol):
+    """Images of a split as they lie in the dataset."""
+
+    @property
+    def records(self) -> Sequence[ImageRecord]: ...
+    def original(self, index: int) -> NDArray[np.uint8]: ...
 
 
 def write_pictures(
-    model: nn.Module, images: InstanceImages, class_names: Sequence[str], folder: Path, *, most: int
+    model: nn.Module, images: Originals, class_names: Sequence[str], folder: Path, *, shown: Sequence[ImageError]
 ) -> list[dict[str, Any]]:
-    """The first images of the split, one PNG each: green and blue what is there, red and orange what was found."""
-    return [_write(model, images, index, class_names, folder) for index in range(min(most, len(images)))]
+    """Instances, one PNG an image: green and blue what is there, red and orange what was found."""
+    pictures = []
+    for number, error in enumerate(shown, start=1):
+        picture, counts = _painted(model, images, error, class_names)
+        pictures.append({**_saved(picture, images, error, number, folder), **counts})
+    return pictures
 
 
-def _write(
-    model: nn.Module, images: InstanceImages, index: int, class_names: Sequence[str], folder: Path
-) -> dict[str, Any]:
-    image_HWC = _shown(images.original(index))
+def write_captioned(images: Originals, folder: Path, *, shown: Sequence[ImageError]) -> list[dict[str, Any]]:
+    """Whole images with what is said of them, one PNG each: for grades, scores and labels."""
+    return [
+        _saved(Image.fromarray(_shown(images.original(error.image))), images, error, number, folder)
+        for number, error in enumerate(shown, start=1)
+    ]
+
+
+def write_masks(
+    images: Originals, found: Callable[[int], tuple[Classes, Classes]], folder: Path, *, shown: Sequence[ImageError]
+) -> list[dict[str, Any]]:
+    """Masks of damage, one PNG an image: outlined in green and blue what is there, in red and orange what was found.
+
+    ``found`` gives real and found classes of an image's pixels, [H, W] of any one size in the image's own shape, 0 for
+    none and 255 for unknown.
+    """
+    pictures = []
+    for number, error in enumerate(shown, start=1):
+        painted_HWC = _shown(images.original(error.image))
+        for classes_HW, colours in zip(found(error.image), (REAL_COLOURS, FOUND_COLOURS), strict=True):
+            _paint_classes(painted_HWC, classes_HW, colours)
+        pictures.append(_saved(Image.fromarray(painted_HWC), images, error, number, folder))
+    return pictures
+
+
+def _paint_classes(
+    painted_HWC: NDArray[np.uint8], classes_HW: Classes, colours: tuple[tuple[int, int, int], ...]
+) -> None:
+    height, width = painted_HWC.shape[:2]
+    scaled = Image.fromarray(classes_HW.astype(np.uint8)).resize((width, height), Image.Resampling.NEAREST)
+    shown_HW = np.asarray(scaled)
+    for label in np.unique(shown_HW):
+        if 0 < label < 255:
+            painted_HWC[_edge(shown_HW == label)] = _colour(colours, int(label))
+
+
+def _painted(
+    model: nn.Module, images: Originals, error: ImageError, class_names: Sequence[str]
+) -> tuple[Image.Image, dict[str, int]]:
+    image_HWC = _shown(images.original(error.image))
     found = _found(model, image_HWC)
     painted_HWC = image_HWC.copy()
     height, width = image_HWC.shape[:2]
-    record = images.records[index]
+    record = images.records[error.image]
     for annotation in record.annotations:
         real = annotation_mask(annotation, record.height, record.width)
         shown_HW = np.asarray(Image.fromarray(real).resize((width, height), Image.Resampling.NEAREST))
@@ -47,9 +99,18 @@ def _write(
         painted_HWC[_edge(instance["mask_HW"])] = _colour(FOUND_COLOURS, instance["label"])
     picture = Image.fromarray(painted_HWC)
     _name_instances(picture, found, class_names)
-    name = f"validation-{index + 1:02d}.png"
+    return picture, {"real": len(record.annotations), "found": len(found)}
+
+
+def _saved(picture: Image.Image, images: Originals, error: ImageError, number: int, folder: Path) -> dict[str, Any]:
+    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(size=TEXT_PX)
+    left, top, right, bottom = pen.textbbox((6, 4), error.text, font=font)
+    pen.rectangle((left - 4, top - 3, right + 4, bottom + 3), fill=(16, 20, 28))
+    pen.text((6, 4), error.text, fill=(255, 255, 255), font=font)
+    name = f"validation-{number:02d}.png"
     picture.save(folder / name)
-    return {"file": name, "image": record.path, "real": len(record.annotations), "found": len(found)}
+    path = images.records[error.image].path
+    return {"file": name, "image": path, "error": error.error, "text": error.text}
 
 
 def _shown(image_HWC: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -63,13 +124,24 @@ def _found(model: nn.Module, image_HWC: NDArray[np.uint8]) -> list[dict[str, Any
     device = next(model.parameters()).device
     with torch.no_grad():
         (found,) = model([preprocess(image_HWC).to(device)])
+    boxes = found["boxes"].tolist()
+    masks = (
+        [(mask_1HW[0] >= 0.5).cpu().numpy() for mask_1HW in found["masks"]]
+        if "masks" in found
+        else [_box_mask(box, *image_HWC.shape[:2]) for box in boxes]
+    )
     return [
-        {"label": int(label), "score": float(score), "box": box.tolist(), "mask_HW": (mask_1HW[0] >= 0.5).cpu().numpy()}
-        for label, score, box, mask_1HW in zip(
-            found["labels"], found["scores"], found["boxes"], found["masks"], strict=True
-        )
+        {"label": int(label), "score": float(score), "box": box, "mask_HW": mask_HW}
+        for label, score, box, mask_HW in zip(found["labels"], found["scores"], boxes, masks, strict=True)
         if float(score) >= LEAST_SCORE
     ]
+
+
+def _box_mask(box_xyxy: Sequence[float], height: int, width: int) -> NDArray[np.bool_]:
+    left, top, right, bottom = (max(0, round(value)) for value in box_xyxy)
+    mask_HW = np.zeros((height, width), dtype=np.bool_)
+    mask_HW[top:bottom, left:right] = True
+    return mask_HW
 
 
 def _edge(mask_HW: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -1,0 +1,41 @@
+"""How instances are judged and reported on, with masks or with boxes alone; borders of cards also in pixels."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from truscore.datasets import ImageRecord
+
+from services.trainer.measures.borders import Bordered, border_details, border_metrics, bordered
+from services.trainer.measures.detection import Judged, coco_metrics, kinds, precision_curves
+from services.trainer.measures.evidence import Evidence
+from services.trainer.measures.matching import detection_evidence
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InstanceMeasures:
+    """``records`` are those of the split that is judged; ``of_borders``: whether the instances are borders of cards."""
+
+    class_names: tuple[str, ...]
+    records: tuple[ImageRecord, ...]
+    of_borders: bool
+
+    def metrics(self, verdicts: Sequence[Judged]) -> dict[str, float]:
+        """COCO's average precision; of borders also the errors of edges and centring."""
+        return coco_metrics(verdicts, self.class_names) | border_metrics(self._borders(verdicts))
+
+    def evidence(self, verdicts: Sequence[Judged]) -> Evidence:
+        """What was taken for what, and on which images."""
+        return detection_evidence(verdicts, self.class_names)
+
+    def details(self, verdicts: Sequence[Judged], evidence: Evidence) -> Mapping[str, Any]:
+        """Plain values for the report."""
+        curves = {
+            kind: [asdict(curve) for curve in precision_curves(verdicts, self.class_names, kind)]
+            for kind in kinds(verdicts)
+        }
+        borders = {"borders": border_details(self._borders(verdicts), self.class_names)} if self.of_borders else {}
+        return {"precision_at_overlap_50": curves, **evidence.to_plain(), **borders}
+
+    def _borders(self, verdicts: Sequence[Judged]) -> list[Bordered]:
+        return [bordered(verdict, self.records[verdict.image]) for verdict in verdicts] if self.of_borders else []
