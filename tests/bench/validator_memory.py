@@ -38,6 +38,7 @@ def _image(number: int) -> ImageRecord:
         width=640,
         height=896,
         perceptual_hash=digest[:16],
+        picture_print=digest,
         annotations=(_mark(1, 20.0 + inset, number), _mark(2, 60.0 + inset, number)),
     )
 

@@ -7,16 +7,22 @@ from collections.abc import Hashable, Iterable, Sequence
 from itertools import pairwise
 
 from truscore.datasets.index import ImageRecord
-from truscore.datasets.neighbours import near_duplicates
+from truscore.datasets.neighbours import NEAR_BITS, near_duplicates
+from truscore.datasets.turns import turned_pairs
 
 
 def groups_of(images: Sequence[ImageRecord], *, near: bool = True) -> list[list[int]]:
-    """Positions in groups: one source, equal bytes and (if `near`) look-alikes together. Smallest position first."""
+    """Positions in groups: one source, equal bytes and (if `near`) look-alikes together, mirrored and turned ones too.
+
+    Smallest position first.
+    """
     forest = _Forest(len(images))
     forest.join_equal(image.group or None for image in images)
     forest.join_equal(image.sha256 for image in images)
     if near:
         for first, second in near_duplicates([image.perceptual_hash for image in images]):
+            forest.join(first, second)
+        for first, second in turned_pairs([image.picture_print for image in images], bits=NEAR_BITS):
             forest.join(first, second)
     return forest.groups()
 

@@ -40,7 +40,8 @@ class ImageRecord:
     orientation: int = 1  # EXIF, 1 to 8
     mode: str = "RGB"  # as Pillow names it, before conversion
     file_format: str = "JPEG"  # as Pillow names it
-    perceptual_hash: str = ""  # 64-bit difference hash, hexadecimal
+    perceptual_hash: str = ""  # 64-bit difference hash (imagehash's dhash), hexadecimal
+    picture_print: str = ""  # four such hashes, from which those of the mirrored and turned picture can be told
     group: str = ""  # images of one source (augmented copies) share it; empty: on its own
     annotations: tuple[Annotation, ...] = ()
     labels: tuple[int, ...] | None = None  # of the image as a whole; (): said to have none, None: nothing is said

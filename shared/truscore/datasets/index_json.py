@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any
 
 from truscore.datasets.index import RLE, Annotation, DatasetIndex, ImageRecord
+from truscore.datasets.turns import PRINT_DIGITS
 
 SCHEMA = 1
+_PRINT = re.compile(rf"[0-9a-f]{{{PRINT_DIGITS}}}")
 
 
 class InvalidIndex(ValueError):
@@ -66,6 +69,8 @@ def _image_to_plain(image: ImageRecord) -> dict[str, Any]:
     # Keys of later releases are written only where they say something: older digests stay what they were.
     if image.labels is not None:
         plain["labels"] = list(image.labels)
+    if image.picture_print:
+        plain["picture_print"] = image.picture_print
     if image.scores:
         plain["scores"] = [[name, float(value)] for name, value in image.scores]
     return plain
@@ -101,11 +106,18 @@ def _image_from_plain(plain: dict[str, Any]) -> ImageRecord:
         mode=str(plain["mode"]),
         file_format=str(plain["file_format"]),
         perceptual_hash=str(plain["perceptual_hash"]),
+        picture_print=_print_from_plain(plain.get("picture_print", "")),
         group=str(plain["group"]),
         annotations=tuple(_annotation_from_plain(annotation) for annotation in plain["annotations"]),
         labels=None if plain.get("labels") is None else tuple(map(int, plain["labels"])),
         scores=tuple((str(name), float(value)) for name, value in plain.get("scores", ())),
     )
+
+
+def _print_from_plain(text: Any) -> str:
+    if text and not (isinstance(text, str) and _PRINT.fullmatch(text)):
+        raise ValueError(f"picture_print is {text!r:.80}, expected {PRINT_DIGITS} hexadecimal digits")
+    return str(text)
 
 
 def _annotation_from_plain(plain: dict[str, Any]) -> Annotation:

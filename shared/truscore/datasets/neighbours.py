@@ -43,7 +43,7 @@ def near_duplicates(hashes: Sequence[str], *, bits: int = NEAR_BITS) -> Iterator
     equal_N = hashes_N[order_N[1:]] == hashes_N[order_N[:-1]]
     yield from zip(order_N[:-1][equal_N].tolist(), order_N[1:][equal_N].tolist(), strict=True)
     firsts_N = order_N[np.concatenate(([True], ~equal_N))] if len(order_N) else order_N
-    left_N, right_N = _near_values(hashes_N[firsts_N], bits)
+    left_N, right_N = near_pairs(hashes_N[firsts_N], bits=bits)
     yield from zip(firsts_N[left_N].tolist(), firsts_N[right_N].tolist(), strict=True)
 
 
@@ -63,8 +63,11 @@ def is_telling(values_N: Values) -> NDArray[np.bool_]:
     return (counts_N >= _TELLING_BITS) & (counts_N <= HASH_BITS - _TELLING_BITS)
 
 
-def _near_values(values_N: Values, bits: int) -> tuple[Places, Places]:
-    """Pairs of places, each once, in ascending order."""
+def near_pairs(values_N: Values, *, bits: int) -> tuple[Places, Places]:
+    """Links between places of values at most `bits` apart, each once, the lower place first, in ascending order.
+
+    All such pairs, but where more than 64 values agree in two bands only as many as connect them.
+    """
     import numpy as np
 
     bands = list(_bands(bits + 2))

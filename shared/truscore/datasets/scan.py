@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from truscore.datasets.folder import stem_of
 from truscore.datasets.index import ImageRecord
+from truscore.datasets.neighbours import HASH_DIGITS
 from truscore.datasets.pixels import UnreadableImage, opened, orientation_of, read_bounded, upright_picture
 from truscore.datasets.reading import Limits
 from truscore.datasets.room import Room
+from truscore.datasets.turns import picture_print
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL import Image
 
     from truscore.datasets.results import Results
@@ -26,7 +30,6 @@ if TYPE_CHECKING:
     Measure = Callable[[str, Image.Image], Any]
 
 _ASKED_AT_ONCE = 256
-HASH_SIZE = 8  # 8 x 8 differences: 64 bits
 _ROBOFLOW_STEM = re.compile(r"(?P<source>.+)\.rf\.[0-9A-Za-z]{16,}")
 
 
@@ -156,21 +159,19 @@ def source_of(path: str) -> str:
     return match["source"] if match else ""
 
 
-def difference_hash(picture: Image.Image) -> str:
-    """64 bits, hexadecimal: is each cell of a 9 x 8 thumbnail darker than its right neighbour? (imagehash's dhash)"""
+def _shrunk(grey: Image.Image, width: int, height: int) -> NDArray[np.uint8]:
     import numpy as np
     from PIL import Image
 
-    size = (HASH_SIZE + 1, HASH_SIZE)
-    grey = picture.convert("L").resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-    cells = np.asarray(grey)
-    return np.packbits(cells[:, 1:] > cells[:, :-1]).tobytes().hex()
+    return np.asarray(grey.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0))
 
 
 def _scan(path: str, content: bytes, digest: str, image: Image.Image, measure: Measure | None) -> Scan:
     mode, file_format, orientation = image.mode, image.format or "", orientation_of(image)
     pictures = int(getattr(image, "n_frames", 1))
     picture = upright_picture(image)
+    grey = picture.convert("L")
+    shown = picture_print(_shrunk(grey, 9, 8), _shrunk(grey, 8, 9))
     record = ImageRecord(
         path=path,
         sha256=digest,
@@ -180,7 +181,8 @@ def _scan(path: str, content: bytes, digest: str, image: Image.Image, measure: M
         orientation=orientation,
         mode=mode,
         file_format=file_format,
-        perceptual_hash=difference_hash(picture),
+        perceptual_hash=shown[:HASH_DIGITS],
+        picture_print=shown,
     )
     looked = None if measure is None else measure(path, picture)
     return Scan(path=path, record=record, pictures=pictures, looked=looked)

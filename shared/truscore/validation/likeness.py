@@ -1,9 +1,10 @@
 """Which perceptual hashes differ in few bits, without comparing each with each."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from truscore.datasets import near_duplicates
+from truscore.datasets.neighbours import values_of
+from truscore.datasets.turns import pairs_in_positions
 from truscore.validation.sketch import PRINT_DIGITS
 
 
@@ -21,24 +22,14 @@ def turned_links(prints: Sequence[str], *, bits: int) -> list[tuple[int, int]]:
     count = len(prints)
     upright = [text[:PRINT_DIGITS] for text in prints]
     alike = _leaders(count, near_duplicates(upright, bits=bits))
+    hashes = [text[at : at + PRINT_DIGITS] for at in range(0, 8 * PRINT_DIGITS, PRINT_DIGITS) for text in prints]
+    ones_P, others_P, _ = pairs_in_positions(values_of(hashes).reshape(8, count), bits=bits)
     found: dict[int, int] = {}
-    for start in range(PRINT_DIGITS, max(map(len, prints), default=0), PRINT_DIGITS):
-        both = [*upright, *(text[start : start + PRINT_DIGITS] for text in prints)]
-        for first, others in _mixed(_leaders(2 * count, near_duplicates(both, bits=bits)), count):
-            for other in others:
-                if alike[first] != alike[other] and min(first, other) < found.get(max(first, other), count):
-                    found[max(first, other)] = min(first, other)
+    for one, other in zip(ones_P.tolist(), others_P.tolist(), strict=True):
+        low, high = sorted((one, other))
+        if alike[low] != alike[high]:
+            found[high] = min(low, found.get(high, low))
     return [(first, other) for other, first in sorted(found.items())]
-
-
-def _mixed(leaders: Sequence[int], count: int) -> Iterator[tuple[int, list[int]]]:
-    """Of each group of upright and turned pictures: the first upright one, and those of which it holds a turned one."""
-    members: dict[int, list[int]] = defaultdict(list)
-    for place, leader in enumerate(leaders):
-        members[leader].append(place)
-    for group in members.values():
-        if group[0] < count <= group[-1]:
-            yield group[0], [place - count for place in group if place >= count]
 
 
 def _leaders(count: int, links: Iterable[tuple[int, int]]) -> list[int]:
