@@ -3,6 +3,7 @@
 from truscore.datasets.class_map import ClassMap, InvalidClassMap, apply_class_map, class_map, class_map_from_json
 from truscore.datasets.declaration import DECLARATION_FILE, Declaration, declaration_to_json
 from truscore.datasets.file_states import Files
+from truscore.datasets.folds import fold_dataset
 from truscore.datasets.formats import FORMATS, Format, read_dataset, recognise_format
 from truscore.datasets.index import RLE, Annotation, DatasetIndex, ImageRecord
 from truscore.datasets.index_json import InvalidIndex, index_from_json, index_to_json
@@ -44,6 +45,7 @@ __all__ = [
     "class_map_from_json",
     "cores",
     "declaration_to_json",
+    "fold_dataset",
     "hamming",
     "index_from_json",
     "index_to_json",

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import random
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from truscore.datasets.dealing import deal, fill, group_of, spread
 from truscore.datasets.grouping import groups_of
 from truscore.datasets.index import DatasetIndex, ImageRecord
+from truscore.datasets.strata import strata_of
 
 FRACTIONS = (0.7, 0.15, 0.15)
+# What has at least so many groups of images is in training, in validation and in test.
+LEAST_GROUPS = {0: 1, 1: 2, 2: 4}
 _FOLDERS = {"train": 0, "training": 0, "valid": 1, "val": 1, "validation": 1, "test": 2, "testing": 2}
 
 
@@ -30,10 +33,11 @@ class Split:
 
 
 def split_dataset(index: DatasetIndex, *, seed: int, fractions: tuple[float, float, float] = FRACTIONS) -> Split:
-    """Split by the dataset's own folders where it has them, else by groups, with every class spread over the parts."""
+    """Split by the dataset's own folders where it has them, else by groups, with every class, grade and range of scores
+    spread over the parts. Raises InvalidSplit."""
     if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6 or fractions[0] == 0:
         raise InvalidSplit(f"fractions {fractions}: expected three that add up to 1, the first above 0")
-    images = sorted(index.images, key=lambda image: image.path)
+    images = in_order(index)
     parts = _by_folders(images, seed, fractions) or _by_groups(images, seed, fractions)
     train, validation, test = (tuple(sorted(images[place].path for place in part)) for part in parts)
     return Split(train=train, validation=validation, test=test, seed=seed)
@@ -79,47 +83,34 @@ def part_named_by(path: str) -> int | None:
     return next((_FOLDERS[name] for name in names if name in _FOLDERS), None)
 
 
-def _by_groups(images: Sequence[ImageRecord], seed: int, fractions: tuple[float, float, float]) -> Parts:
+def in_order(index: DatasetIndex) -> list[ImageRecord]:
+    """Images by path: the order of an index must not matter."""
+    return sorted(index.images, key=lambda image: image.path)
+
+
+def kept_together(images: Sequence[ImageRecord]) -> list[list[int]]:
+    """Positions of images in the groups that no split divides: one source, equal bytes, look-alikes."""
     groups = groups_of(images)
     if len(groups) == 1:
         groups = groups_of(images, near=False)
     if len(groups) == 1:
         # One source only: a validation part that resembles the training part is better than none.
         groups = [[place] for place in range(len(images))]
+    return groups
+
+
+def shuffled_groups(images: Sequence[ImageRecord], seed: int) -> list[list[int]]:
+    groups = kept_together(images)
     random.Random(seed).shuffle(groups)  # noqa: S311 (no secret)
-    return _dealt(images, groups, fractions)
+    return groups
 
 
-def _dealt(images: Sequence[ImageRecord], groups: list[list[int]], fractions: tuple[float, float, float]) -> Parts:
-    """Deal groups out, those with the rarest class first, each to the part that lacks its rarest class most
-    (after Sechidis, Tsoumakas and Vlahavas 2011, "On the stratification of multi-label data")."""
-    labels = [Counter(label for place in group for label in _labels(images[place])) for group in groups]
-    totals = sum(labels, Counter[int]())
-    rarest = [min(found, key=lambda label: (totals[label], label), default=0) for found in labels]
-    wanted = [{label: total * share for label, total in totals.items()} for share in fractions]
-    room = [len(images) * share for share in fractions]
-    dealt: list[list[int]] = [[], [], []]
-    for at in sorted(range(len(groups)), key=lambda at: (rarest[at] == 0, totals[rarest[at]], rarest[at])):
-        lacks = {part: (wanted[part].get(rarest[at], 0.0), room[part]) for part in range(3) if fractions[part] > 0}
-        part = max(lacks, key=lambda part: (lacks[part], -part))
-        dealt[part].append(at)
-        room[part] -= len(groups[at])
-        for label, count in labels[at].items():
-            wanted[part][label] -= count
-    _fill_empty(dealt, groups)
+def _by_groups(images: Sequence[ImageRecord], seed: int, fractions: tuple[float, float, float]) -> Parts:
+    groups = shuffled_groups(images, seed)
+    strata = strata_of(images)
+    counted = [group_of([strata[place] for place in group]) for group in groups]
+    dealt = deal(counted, fractions)
+    fill(dealt, counted, parts=(0, 1), givers=(2, 0, 1))
+    spread(dealt, counted, {part: least for part, least in LEAST_GROUPS.items() if fractions[part] > 0})
     train, validation, test = ([place for at in part for place in groups[at]] for part in dealt)
     return train, validation, test
-
-
-def _fill_empty(dealt: list[list[int]], groups: list[list[int]]) -> None:
-    """Where there are two groups, neither training nor validation stays empty: a small group moves there."""
-    for short, other in ((0, 1), (1, 0)):
-        if not dealt[short] and len(groups) > 1:
-            giver = dealt[2] or dealt[other]
-            smallest = min(giver, key=lambda at: len(groups[at]))
-            giver.remove(smallest)
-            dealt[short].append(smallest)
-
-
-def _labels(image: ImageRecord) -> frozenset[int]:
-    return image.classes
