@@ -5,6 +5,18 @@ from types import MappingProxyType
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Trunk:
+    """What any detector stands on. ``stages`` are the body's children that feed the pyramid, with their channels;
+    ``early`` those that partial freezing keeps still; ``top`` what the pyramid adds above them."""
+
+    body: str
+    stages: tuple[tuple[str, int], ...]
+    early: tuple[str, ...]
+    pyramid_channels: int
+    top: str = "pool"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Heads:
     """Sizes behind the pyramid. Torchvision's stock heads cost a CPU ten times what a small backbone costs."""
 
@@ -14,23 +26,20 @@ class Heads:
     proposals_test: int
     rois_per_image: int
     detections_per_image: int
+    kept_before_suppression_train: int | None = None  # per level; as many as are kept after it, unless said
+    kept_before_suppression_test: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Base:
-    """``stages`` are the body's children that feed the pyramid, with their channels; ``early`` those that partial
-    freezing keeps still. ``anchors`` are sides in pixels, or fractions of the image size where ``anchors_scale``."""
+class Base(Trunk):
+    """``anchors`` are sides in pixels, or fractions of the image size where ``anchors_scale``."""
 
-    body: str
-    stages: tuple[tuple[str, int], ...]
-    early: tuple[str, ...]
-    pyramid_channels: int
     anchors: tuple[tuple[float, ...], ...]
     anchors_scale: bool
     heads: Heads
 
 
-_SMALL_HEADS = Heads(
+SMALL_HEADS = Heads(
     box_width=128,
     mask_channels=(32, 32),
     proposals_train=200,
@@ -38,7 +47,7 @@ _SMALL_HEADS = Heads(
     rois_per_image=64,
     detections_per_image=50,
 )
-_STOCK_HEADS = Heads(
+STOCK_HEADS = Heads(
     box_width=1024,
     mask_channels=(256, 256, 256, 256),
     proposals_train=2000,
@@ -47,36 +56,58 @@ _STOCK_HEADS = Heads(
     detections_per_image=100,
 )
 # Strides 8, 16, 32 and a pooled 64: from a fruit at an eighth of the image to a card that fills it.
-_SMALL_ANCHORS = ((0.06, 0.1, 0.15), (0.2, 0.28, 0.38), (0.5, 0.65, 0.8), (0.95, 1.1, 1.3))
+CARD_ANCHORS = ((0.06, 0.1, 0.15), (0.2, 0.28, 0.38), (0.5, 0.65, 0.8), (0.95, 1.1, 1.3))
+# Strides 4, 8, 16 and a pooled 32: from a dent of a few pixels to a crease across the image.
+_DEFECT_ANCHORS = ((0.04, 0.07), (0.11, 0.16), (0.24, 0.36), (0.54, 0.8))
+STOCK_ANCHORS = ((32.0,), (64.0,), (128.0,), (256.0,), (512.0,))
+
+RESNET50_STAGES = (("layer1", 256), ("layer2", 512), ("layer3", 1024), ("layer4", 2048))
+
+
+def _small(body: str, stages: tuple[tuple[str, int], ...], early: tuple[str, ...], *, defects: bool = False) -> Base:
+    return Base(
+        body=body,
+        stages=stages,
+        early=early,
+        pyramid_channels=64,
+        anchors=_DEFECT_ANCHORS if defects else CARD_ANCHORS,
+        anchors_scale=True,
+        heads=SMALL_HEADS,
+    )
+
+
+def _full(body: str, stages: tuple[tuple[str, int], ...], early: tuple[str, ...]) -> Base:
+    return Base(
+        body=body,
+        stages=stages,
+        early=early,
+        pyramid_channels=256,
+        anchors=STOCK_ANCHORS,
+        anchors_scale=False,
+        heads=STOCK_HEADS,
+    )
+
 
 BASES: MappingProxyType[str, Base] = MappingProxyType(
     {
-        "mask_rcnn_mobilenet_v3_large_fpn": Base(
-            body="mobilenet_v3_large",
-            stages=(("6", 40), ("12", 112), ("15", 160)),
-            early=("0", "1", "2", "3", "4", "5", "6"),
-            pyramid_channels=64,
-            anchors=_SMALL_ANCHORS,
-            anchors_scale=True,
-            heads=_SMALL_HEADS,
+        "mask_rcnn_mobilenet_v3_large_fpn": _small(
+            "mobilenet_v3_large", (("6", 40), ("12", 112), ("15", 160)), ("0", "1", "2", "3", "4", "5", "6")
         ),
-        "mask_rcnn_mobilenet_v3_small_fpn": Base(
-            body="mobilenet_v3_small",
-            stages=(("3", 24), ("8", 48), ("11", 96)),
-            early=("0", "1", "2", "3"),
-            pyramid_channels=64,
-            anchors=_SMALL_ANCHORS,
-            anchors_scale=True,
-            heads=_SMALL_HEADS,
+        "mask_rcnn_mobilenet_v3_small_fpn": _small(
+            "mobilenet_v3_small", (("3", 24), ("8", 48), ("11", 96)), ("0", "1", "2", "3")
         ),
-        "mask_rcnn_resnet50_fpn": Base(
-            body="resnet50",
-            stages=(("layer1", 256), ("layer2", 512), ("layer3", 1024), ("layer4", 2048)),
-            early=("conv1", "bn1", "layer1"),
-            pyramid_channels=256,
-            anchors=((32,), (64,), (128,), (256,), (512,)),
-            anchors_scale=False,
-            heads=_STOCK_HEADS,
+        "mask_rcnn_resnet50_fpn": _full("resnet50", RESNET50_STAGES, ("conv1", "bn1", "layer1")),
+        # Three of ResNet-18's four stages: what a defect is, is seen near by.
+        "mask_rcnn_resnet18_fpn": _small(
+            "resnet18", (("layer1", 64), ("layer2", 128), ("layer3", 256)), ("conv1", "bn1", "layer1"), defects=True
+        ),
+        "mask_rcnn_swin_mini_fpn": _small("swin_mini", (("1", 32), ("3", 64), ("5", 128)), ("0", "1"), defects=True),
+        "mask_rcnn_swin_t_fpn": _full("swin_t", (("1", 96), ("3", 192), ("5", 384), ("7", 768)), ("0", "1")),
+        "mask_rcnn_convnext_mini_fpn": _small(
+            "convnext_mini", (("1", 32), ("3", 64), ("5", 128)), ("0", "1"), defects=True
+        ),
+        "mask_rcnn_convnext_tiny_fpn": _full(
+            "convnext_tiny", (("1", 96), ("3", 192), ("5", 384), ("7", 768)), ("0", "1")
         ),
     }
 )

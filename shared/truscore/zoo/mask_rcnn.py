@@ -3,10 +3,8 @@
 Legend: B images, C channels, H, W sides, R regions, K classes with the background as class 0.
 """
 
-from functools import partial
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torchvision.models.detection import MaskRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor
@@ -16,7 +14,8 @@ from torchvision.ops import FrozenBatchNorm2d, MultiScaleRoIAlign
 
 from truscore.recipes.config import LossConfig, Recipe
 from truscore.zoo.bases import BASES, Base
-from truscore.zoo.heads import GROUPS, box_head, mask_head
+from truscore.zoo.detector_bodies import group_norm
+from truscore.zoo.heads import box_head, mask_head
 from truscore.zoo.losses import classification_loss
 from truscore.zoo.pyramid import PyramidBackbone, freeze
 from truscore.zoo.resize import AntialiasedTransform
@@ -114,7 +113,7 @@ def build_mask_rcnn(recipe: Recipe, num_classes: int) -> BorderMaskRCNN:
         pyramid=custom.feature_pyramid,
         # Detectors have small batches, whose statistics say little: published norms are kept as they are, and from
         # scratch there are none over the batch (Wu & He 2018, "Group Normalization", section 4.2).
-        norm=FrozenBatchNorm2d if pretrained else partial(nn.GroupNorm, GROUPS),
+        norm=FrozenBatchNorm2d if pretrained else group_norm,
     )
     if custom.backbone_freezing != "none":
         freeze(backbone.body, base.early if custom.backbone_freezing == "partial" else tuple(backbone.body))

@@ -1,7 +1,57 @@
 """Recipes of the options that find defects on a surface."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from truscore.recipes.config import Recipe
+from truscore.recipes.config import EarlyStopping, Recipe
+from truscore.recipes.templates.borders import border_mask_rcnn_small
 
-RECIPES: Mapping[tuple[str, str, str, str], Callable[[str, str, str], Recipe]] = {}
+_SMALL = {
+    "fpn": "mask_rcnn_resnet18_fpn",
+    "swin_transformer": "mask_rcnn_swin_mini_fpn",
+    "convnext": "mask_rcnn_convnext_mini_fpn",
+}
+_FULL = {
+    "fpn": "mask_rcnn_resnet50_fpn",
+    "swin_transformer": "mask_rcnn_swin_t_fpn",
+    "convnext": "mask_rcnn_convnext_tiny_fpn",
+}
+
+
+def defects_small(category: str, option: str, architecture: str) -> Recipe:
+    """From scratch on two cores in minutes. Masks pick the best: a scratch's box is mostly not scratch."""
+    borders = border_mask_rcnn_small(category, option, architecture)
+    hyper = borders.hyperparameters
+    return replace(
+        borders,
+        architecture_config=replace(borders.architecture_config, base_architecture=_SMALL[architecture]),
+        hyperparameters=replace(hyper, optimization=replace(hyper.optimization, learning_rate=1e-3)),
+        primary_metric="mask_AP",
+    )
+
+
+def defects_full(category: str, option: str, architecture: str) -> Recipe:
+    """The published networks at 800 px, as one GPU trains them; learning rates are those of their papers' detectors."""
+    small = defects_small(category, option, architecture)
+    hyper = small.hyperparameters
+    return replace(
+        small,
+        architecture_config=replace(small.architecture_config, base_architecture=_FULL[architecture]),
+        hyperparameters=replace(
+            hyper,
+            optimization=replace(
+                hyper.optimization, learning_rate=1e-4, batch_size=8, gradient_clipping=1.0, weight_decay=0.05
+            ),
+            training_process=replace(
+                hyper.training_process, epochs=25, early_stopping=EarlyStopping(patience=8, min_delta=0.001)
+            ),
+        ),
+        image_size=800,
+    )
+
+
+RECIPES: Mapping[tuple[str, str, str, str], Callable[[str, str, str], Recipe]] = {
+    ("surface_analysis", "defect_detection", architecture, profile): recipe
+    for architecture in ("fpn", "swin_transformer", "convnext")
+    for profile, recipe in (("small", defects_small), ("full", defects_full))
+}
