@@ -45,7 +45,7 @@ def _artifact(artifact: Artifact) -> str:
                 ("tensor", "type", "shape", "meaning"),
                 (_tensor_row(tensor) for tensor in artifact.signature.inputs + artifact.signature.outputs),
             ),
-            f"Class names, label 1 first: {', '.join(artifact.signature.class_names) or 'none'}\n",
+            f"Class names, first to last: {', '.join(artifact.signature.class_names) or 'none'}\n",
             "### Parity with the checkpoint\n",
             _parity(artifact),
             "### Latency\n",
@@ -64,10 +64,10 @@ def _parity(artifact: Artifact) -> str:
         (name, f"{parity.max_abs_difference[name]:.3g}", f"{parity.tolerance[name]:.3g}")
         for name in sorted(parity.max_abs_difference)
     )
-    words = (
-        f"{'Passed' if parity.passed else 'Failed'} on {parity.images} images of the validation split: "
-        f"{parity.matched:.1%} of {parity.detections} detections matched one to one.\n"
+    matched = (
+        f": {parity.matched:.1%} of {parity.detections} detections matched one to one" if parity.detections else ""
     )
+    words = f"{'Passed' if parity.passed else 'Failed'} on {parity.images} images of the validation split{matched}.\n"
     return words + "\n" + _table(("output", "largest difference", "accepted"), rows)
 
 

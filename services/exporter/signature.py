@@ -1,6 +1,10 @@
-"""Signatures by the kind of model: the words a grading engine needs to feed it and to read it."""
+"""Signatures by task: the words a grading engine needs to feed a model and to read it.
 
-from collections.abc import Sequence
+Every model takes one picture and answers for one: no output has a dimension for the batch.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from services.exporter.release import Signature, Tensor
 
@@ -11,33 +15,103 @@ IMAGE = Tensor(
     meaning="one upright RGB picture, channels first, from 0 (black) to 1, of any size: the model resizes",
 )
 
+_FOUND = (
+    Tensor(
+        name="boxes",
+        dtype="float32",
+        shape=("detections", "4"),
+        meaning="x1, y1, x2, y2 in pixels of the input image, from its upper left corner",
+    ),
+    Tensor(
+        name="labels",
+        dtype="int64",
+        shape=("detections",),
+        meaning="class of each instance, from 1: label n is the n-th class name",
+    ),
+    Tensor(
+        name="scores",
+        dtype="float32",
+        shape=("detections",),
+        meaning="confidence from 0 to 1, falling",
+    ),
+)
+
+
+def box_signature(class_names: Sequence[str]) -> Signature:
+    """Of a model that finds instances with boxes."""
+    return Signature(inputs=(IMAGE,), outputs=_FOUND, class_names=tuple(class_names))
+
 
 def instance_signature(class_names: Sequence[str]) -> Signature:
     """Of a model that finds instances with boxes and masks."""
-    outputs = (
-        Tensor(
-            name="boxes",
-            dtype="float32",
-            shape=("detections", "4"),
-            meaning="x1, y1, x2, y2 in pixels of the input image, from its upper left corner",
-        ),
-        Tensor(
-            name="labels",
-            dtype="int64",
-            shape=("detections",),
-            meaning="class of each instance, from 1: label n is the n-th class name",
-        ),
-        Tensor(
-            name="scores",
-            dtype="float32",
-            shape=("detections",),
-            meaning="confidence from 0 to 1, falling",
-        ),
-        Tensor(
-            name="masks",
-            dtype="float32",
-            shape=("detections", "1", "height", "width"),
-            meaning="probability from 0 to 1 that a pixel of the input image belongs to the instance",
-        ),
+    masks = Tensor(
+        name="masks",
+        dtype="float32",
+        shape=("detections", "1", "height", "width"),
+        meaning="probability from 0 to 1 that a pixel of the input image belongs to the instance",
     )
-    return Signature(inputs=(IMAGE,), outputs=outputs, class_names=tuple(class_names))
+    return Signature(inputs=(IMAGE,), outputs=(*_FOUND, masks), class_names=tuple(class_names))
+
+
+def mask_signature(class_names: Sequence[str]) -> Signature:
+    """Of a model that says of every pixel what it shows."""
+    probabilities = Tensor(
+        name="probabilities",
+        dtype="float32",
+        shape=(str(len(class_names) + 1), "height", "width"),
+        meaning="probability from 0 to 1 of what each pixel of the input image shows: channel 0 is none of the "
+        "classes, channel n the n-th class name; the channels of a pixel add up to 1",
+    )
+    return Signature(inputs=(IMAGE,), outputs=(probabilities,), class_names=tuple(class_names))
+
+
+def grade_signature(class_names: Sequence[str]) -> Signature:
+    """Of a model that grades a picture on an ordered scale."""
+    probabilities = Tensor(
+        name="probabilities",
+        dtype="float32",
+        shape=(str(len(class_names)),),
+        meaning="probability from 0 to 1 of each grade, in the order of the class names",
+    )
+    grade_index = Tensor(
+        name="grade_index",
+        dtype="int64",
+        shape=(),
+        meaning="the grade: index of its class name, from 0",
+    )
+    return Signature(inputs=(IMAGE,), outputs=(probabilities, grade_index), class_names=tuple(class_names))
+
+
+def score_signature(class_names: Sequence[str]) -> Signature:
+    """Of a model that measures a picture."""
+    scores = Tensor(
+        name="scores",
+        dtype="float32",
+        shape=(str(len(class_names)),),
+        meaning="each score in the unit of the dataset, in the order of the class names",
+    )
+    return Signature(inputs=(IMAGE,), outputs=(scores,), class_names=tuple(class_names))
+
+
+def label_signature(class_names: Sequence[str]) -> Signature:
+    """Of a model that says which of several things a picture shows, none, one or many."""
+    probabilities = Tensor(
+        name="probabilities",
+        dtype="float32",
+        shape=(str(len(class_names)),),
+        meaning="probability from 0 to 1 that the picture shows each class, in the order of the class names, each on "
+        "its own: they need not add up to 1",
+    )
+    return Signature(inputs=(IMAGE,), outputs=(probabilities,), class_names=tuple(class_names))
+
+
+SIGNATURES: Mapping[str, Callable[[Sequence[str]], Signature]] = MappingProxyType(
+    {
+        "instance_segmentation": instance_signature,
+        "detection": box_signature,
+        "semantic_segmentation": mask_signature,
+        "ordinal_classification": grade_signature,
+        "regression": score_signature,
+        "multilabel_classification": label_signature,
+    }
+)

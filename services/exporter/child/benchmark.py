@@ -8,11 +8,9 @@ from time import perf_counter
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from services.exporter.child.subject import Picture
 from services.exporter.release import Benchmark
-
-Picture = NDArray[np.float32]
 
 
 def measure(

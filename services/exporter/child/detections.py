@@ -3,6 +3,7 @@
 N detections, H height and W width of the picture.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,15 +12,26 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Detections:
-    """Boxes are x1, y1, x2, y2 in pixels; masks are probabilities; ordered by falling score."""
+    """Boxes are x1, y1, x2, y2 in pixels; masks are probabilities, None without; ordered by falling score."""
 
     boxes_N4: NDArray[np.float32]
     labels_N: NDArray[np.int64]
     scores_N: NDArray[np.float32]
-    masks_NHW: NDArray[np.float32]
+    masks_NHW: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.boxes_N4)
+
+
+def detections_from(outputs: Mapping[str, NDArray[np.generic]]) -> Detections:
+    """From a detector's outputs by name."""
+    masks_N1HW = outputs.get("masks")
+    return Detections(
+        boxes_N4=outputs["boxes"].astype(np.float32, copy=False),
+        labels_N=outputs["labels"].astype(np.int64, copy=False),
+        scores_N=outputs["scores"].astype(np.float32, copy=False),
+        masks_NHW=None if masks_N1HW is None else masks_N1HW[:, 0].astype(np.float32, copy=False),
+    )
 
 
 def overlap(boxes_N4: NDArray[np.float32], others_M4: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -1,27 +1,25 @@
-"""A model that finds instances, as ONNX and as it is.
+"""Models that find instances: torchvision's Mask R-CNN and its kin with masks, detectors of any make without.
 
 C channels, H height, W width of a picture; N detections; M side of a mask before it is pasted.
 """
 
-import warnings
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 from torchvision.models.detection.transform import resize_boxes
+from truscore.zoo.framing import Framed
 
-from services.exporter.child.detections import Detections
+from services.exporter.child.detections import detections_from
+from services.exporter.child.parity import compare, judge
 from services.exporter.child.paste import paste
+from services.exporter.child.subject import Answers, Picture, Subject, WrongKind
+from services.exporter.release import Parity, Signature
+from services.exporter.signature import box_signature, instance_signature
 
-OUTPUTS = ("boxes", "labels", "scores", "masks")
-OPSET = 17
 
-
-class OnePicture(torch.nn.Module):
+class PictureMasks(nn.Module):
     """Takes image_CHW from 0 to 1, gives boxes_N4, labels_N, scores_N, masks_N1HW in pixels of that image."""
 
     def __init__(self, detector: GeneralizedRCNN) -> None:
@@ -39,39 +37,44 @@ class OnePicture(torch.nn.Module):
         return boxes_N4, found["labels"], found["scores"], masks_N1HW
 
 
-def write_onnx(detector: GeneralizedRCNN, target: Path, example_CHW: NDArray[np.float32]) -> None:
-    detections = {0: "detections"}
-    with warnings.catch_warnings(), torch.no_grad():
-        # Tracing warns of every Python branch it freezes; what it froze wrongly, the parity check finds.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            OnePicture(detector).eval(),
-            (torch.from_numpy(example_CHW),),
-            str(target),
-            dynamo=False,  # Mask R-CNN's data-dependent shapes are beyond the newer exporter.
-            opset_version=OPSET,
-            input_names=["image"],
-            output_names=list(OUTPUTS),
-            dynamic_axes={
-                "image": {1: "height", 2: "width"},
-                **dict.fromkeys(OUTPUTS[:3], detections),
-                "masks": {**detections, 2: "height", 3: "width"},
-            },
+class PictureBoxes(nn.Module):
+    """Takes image_CHW from 0 to 1, gives boxes_N4, labels_N, scores_N in pixels of that image."""
+
+    def __init__(self, detector: nn.Module) -> None:
+        super().__init__()
+        self.detector = detector
+
+    def forward(self, image_CHW: Tensor) -> tuple[Tensor, ...]:
+        (found,) = self.detector([image_CHW])
+        return found["boxes"], found["labels"], found["scores"]
+
+
+def with_masks(model: nn.Module, class_names: Sequence[str]) -> Subject:
+    if not isinstance(model, GeneralizedRCNN):
+        raise WrongKind(f"{type(model).__name__} finds no instances with masks; accepted: Mask R-CNN of torchvision")
+    return _subject(model, PictureMasks(model), instance_signature(class_names))
+
+
+def with_boxes(model: nn.Module, class_names: Sequence[str]) -> Subject:
+    if isinstance(model, Framed):
+        raise WrongKind(
+            f"{type(model).__name__} finds no boxes; accepted: what takes a list of images (RetinaNet, YOLO)"
         )
+    return _subject(model, PictureBoxes(model), box_signature(class_names))
 
 
-def detect_eagerly(detector: GeneralizedRCNN, image_CHW: NDArray[np.float32]) -> Detections:
-    """What the checkpoint itself says, through torchvision's own forward: the artefact is held against this."""
-    with torch.no_grad():
-        found: Mapping[str, Tensor] = detector([torch.from_numpy(image_CHW)])[0]
-    return detections_from([found[name].numpy() for name in OUTPUTS])
+def _subject(detector: nn.Module, graph: nn.Module, signature: Signature) -> Subject:
+    names = [tensor.name for tensor in signature.outputs]
+
+    def eagerly(image_CHW: Picture) -> Answers:
+        """Through the model's own forward, which the graph is not always made of."""
+        with torch.no_grad():
+            found: Mapping[str, Tensor] = detector([torch.from_numpy(image_CHW)])[0]
+        return {name: found[name].numpy() for name in names}
+
+    return Subject(signature=signature, graph=graph.eval(), eagerly=eagerly, judge=judge_found)
 
 
-def detections_from(outputs: Sequence[NDArray[np.generic]]) -> Detections:
-    boxes_N4, labels_N, scores_N, masks_N1HW = outputs
-    return Detections(
-        boxes_N4=boxes_N4.astype(np.float32, copy=False),
-        labels_N=labels_N.astype(np.int64, copy=False),
-        scores_N=scores_N.astype(np.float32, copy=False),
-        masks_NHW=masks_N1HW[:, 0].astype(np.float32, copy=False),
-    )
+def judge_found(pairs: Iterable[tuple[Answers, Answers]]) -> Parity:
+    """The verdict over pairs of answers, the checkpoint's first."""
+    return judge(compare(detections_from(reference), detections_from(candidate)) for reference, candidate in pairs)

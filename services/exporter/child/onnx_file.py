@@ -1,6 +1,7 @@
-"""An ONNX file: checked, labelled with where it comes from, and run."""
+"""An ONNX file: written, checked, labelled with where it comes from, and run."""
 
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,39 @@ import onnx
 import onnxruntime
 import torch
 from numpy.typing import NDArray
+
+from services.exporter.child.subject import Answers, Picture, Subject
+from services.exporter.release import Signature
+
+OPSET = 17
+
+
+def write(subject: Subject, target: Path, example_CHW: Picture) -> None:
+    """Writes the graph with the names and the free dimensions of its signature."""
+    signature = subject.signature
+    with warnings.catch_warnings(), torch.no_grad():
+        # Tracing warns of every Python branch it freezes; what it froze wrongly, the parity check finds.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            subject.graph,
+            (torch.from_numpy(example_CHW),),
+            str(target),
+            # Traced: the newer exporter refuses the shapes that detectors draw from the data, and what takes a
+            # picture of any size computes with its size.
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=[tensor.name for tensor in signature.inputs],
+            output_names=[tensor.name for tensor in signature.outputs],
+            dynamic_axes=_free_dimensions(signature),
+        )
+
+
+def _free_dimensions(signature: Signature) -> dict[str, dict[int, str]]:
+    free = {
+        tensor.name: {place: length for place, length in enumerate(tensor.shape) if not length.isdecimal()}
+        for tensor in signature.inputs + signature.outputs
+    }
+    return {name: places for name, places in free.items() if places}
 
 
 def finish(path: Path, provenance: Mapping[str, str]) -> None:
@@ -18,15 +52,16 @@ def finish(path: Path, provenance: Mapping[str, str]) -> None:
     onnx.checker.check_model(str(path), full_check=True)
 
 
-def session(path: Path) -> Callable[[NDArray[np.float32]], Sequence[NDArray[np.generic]]]:
+def session(path: Path, signature: Signature) -> Callable[[Picture], Answers]:
     """Runs one picture through the file, with as many threads as torch takes."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3
     loaded = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    names = [tensor.name for tensor in signature.outputs]
 
-    def run(image_CHW: NDArray[np.float32]) -> Sequence[NDArray[np.generic]]:
-        outputs: Sequence[NDArray[np.generic]] = loaded.run(None, {"image": image_CHW})
-        return outputs
+    def run(image_CHW: Picture) -> Answers:
+        outputs: list[NDArray[np.generic]] = loaded.run(names, {"image": image_CHW})
+        return dict(zip(names, outputs, strict=True))
 
     return run

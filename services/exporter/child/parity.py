@@ -50,15 +50,16 @@ def judge(comparisons: Iterable[Comparison]) -> Parity:
     compared = tuple(comparisons)
     expected = sum(each.expected for each in compared)
     matched = sum(each.matched for each in compared) / expected if expected else 1.0
-    worst = {name: max((each.differences[name] for each in compared), default=0.0) for name in TOLERANCE}
-    near = all(worst[name] <= accepted for name, accepted in TOLERANCE.items())
+    names = [name for name in TOLERANCE if any(name in each.differences for each in compared)]
+    worst = {name: max(each.differences[name] for each in compared) for name in names}
+    near = all(worst[name] <= TOLERANCE[name] for name in names)
     return Parity(
         passed=bool(compared) and near and matched >= MATCHED_AT_LEAST,
         images=len(compared),
         detections=expected,
         matched=matched,
         max_abs_difference=worst,
-        tolerance=dict(TOLERANCE),
+        tolerance={name: TOLERANCE[name] for name in names},
     )
 
 
@@ -97,15 +98,14 @@ def _unexcused(reference: Detections, candidate: Detections, pairs: tuple[tuple[
 
 
 def _differences(reference: Detections, candidate: Detections, pairs: tuple[tuple[int, int], ...]) -> dict[str, float]:
-    worst = dict.fromkeys(TOLERANCE, 0.0)
+    worst = {"boxes": 0.0, "scores": 0.0}
     for n, m in pairs:
-        found = {
-            "boxes": float(np.abs(reference.boxes_N4[n] - candidate.boxes_N4[m]).max()),
-            "scores": float(abs(reference.scores_N[n] - candidate.scores_N[m])),
-            "masks": _mask_difference(reference.masks_NHW[n], candidate.masks_NHW[m]),
-        }
-        worst = {name: max(worst[name], found[name]) for name in worst}
-    return worst
+        worst["boxes"] = max(worst["boxes"], float(np.abs(reference.boxes_N4[n] - candidate.boxes_N4[m]).max()))
+        worst["scores"] = max(worst["scores"], float(abs(reference.scores_N[n] - candidate.scores_N[m])))
+    if reference.masks_NHW is None or candidate.masks_NHW is None:
+        return worst
+    masks = (_mask_difference(reference.masks_NHW[n], candidate.masks_NHW[m]) for n, m in pairs)
+    return {**worst, "masks": max(masks, default=0.0)}
 
 
 def _mask_difference(a_HW: NDArray[np.float32], b_HW: NDArray[np.float32]) -> float:

@@ -3,22 +3,22 @@
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import onnx
 import torch
-from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
 from torch import nn
-from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 from truscore.datasets import load_image
 from truscore.zoo import load_checkpoint_model
+from truscore.zoo.catalog import row_of
 from truscore.zoo.detection import preprocess
 
-from services.exporter.child import benchmark, instances, onnx_file, parity
+from services.exporter.child import benchmark, onnx_file, parity
+from services.exporter.child.kinds import KINDS
+from services.exporter.child.subject import Picture, Subject, WrongKind
 from services.exporter.release import Artifact, Parity, Refusal
-from services.exporter.signature import instance_signature
 from services.exporter.task import Result, Task
 
 # What torch, ONNX and its runtime raise at a network they cannot express; memory running out is not among them.
@@ -43,42 +43,49 @@ class Refused(Exception):
 @torch.no_grad()
 def do(task: Task) -> Result:
     try:
-        model, _, class_names = load_checkpoint_model(Path(task.checkpoint))
+        model, recipe, class_names = load_checkpoint_model(Path(task.checkpoint))
     except (RuntimeError, ValueError, KeyError, OSError) as error:
-        return Result(artifacts=(), refusals=tuple(_unreadable(name, error) for name in task.formats))
+        return _nothing(task, "checkpoint_unreadable", f"the checkpoint cannot be loaded: {error}")
+    try:
+        kind = row_of(recipe.category, recipe.option, recipe.architecture).task
+        subject = subject_of(model, class_names, kind=kind)
+    except (Refused, KeyError) as refused:
+        return _nothing(task, "unsupported_architecture", str(refused))
     pictures = [preprocess(load_image(Path(path))).numpy() for path in task.pictures]
+    provenance = {**task.provenance, "task": kind, "class_names": json.dumps(list(class_names))}
     artifacts: list[Artifact] = []
     refusals: list[Refusal] = []
     for name in task.formats:
         try:
-            artifacts.append(MAKERS[name](model, class_names, pictures, task))
+            artifacts.append(MAKERS[name](subject, pictures, replace(task, provenance=provenance)))
         except Refused as refused:
             refusals.append(Refusal(format=name, code=refused.code, message=refused.message))
     return Result(artifacts=tuple(artifacts), refusals=tuple(refusals))
 
 
-def _unreadable(name: str, error: Exception) -> Refusal:
-    return Refusal(format=name, code="checkpoint_unreadable", message=f"the checkpoint cannot be loaded: {error}")
+def _nothing(task: Task, code: str, message: str) -> Result:
+    return Result(
+        artifacts=(), refusals=tuple(Refusal(format=name, code=code, message=message) for name in task.formats)
+    )
 
 
-def make_onnx(
-    model: nn.Module, class_names: Sequence[str], pictures: Sequence[NDArray[np.float32]], task: Task
-) -> Artifact:
-    if not isinstance(model, GeneralizedRCNN):
-        raise Refused(
-            "unsupported_architecture", f"{type(model).__name__} cannot be written as ONNX; accepted: Mask R-CNN"
-        )
-    path = Path(task.output_folder) / "model.onnx"
-    signature = instance_signature(class_names)
-    provenance = {**task.provenance, "class_names": json.dumps(list(class_names))}
+def subject_of(model: nn.Module, class_names: Sequence[str], *, kind: str) -> Subject:
+    """`kind` is a task of the catalog. Raises Refused."""
+    if kind not in KINDS:
+        raise Refused("unsupported_architecture", f"no export for the task {kind!r}; accepted: {', '.join(KINDS)}")
     try:
-        instances.write_onnx(model, path, pictures[0])
-        onnx_file.finish(path, provenance)
-        run = onnx_file.session(path)
-        verdict = parity.judge(
-            parity.compare(instances.detect_eagerly(model, each), instances.detections_from(run(each)))
-            for each in pictures
-        )
+        return KINDS[kind](model, class_names)
+    except WrongKind as error:
+        raise Refused("unsupported_architecture", str(error)) from error
+
+
+def make_onnx(subject: Subject, pictures: Sequence[Picture], task: Task) -> Artifact:
+    path = Path(task.output_folder) / "model.onnx"
+    try:
+        onnx_file.write(subject, path, pictures[0])
+        onnx_file.finish(path, task.provenance)
+        run = onnx_file.session(path, subject.signature)
+        verdict = subject.judge((subject.eagerly(each), run(each)) for each in pictures)
     except (*UNCONVERTIBLE, *UNRUNNABLE) as error:
         raise Refused(
             "conversion", f"the network cannot be written as ONNX: {type(error).__name__}: {error}"
@@ -90,10 +97,8 @@ def make_onnx(
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         size_bytes=path.stat().st_size,
         parity=verdict,
-        benchmark=benchmark.measure(
-            run, lambda image: instances.detect_eagerly(model, image), pictures, rounds=task.benchmark_rounds
-        ),
-        signature=signature,
+        benchmark=benchmark.measure(run, subject.eagerly, pictures, rounds=task.benchmark_rounds),
+        signature=subject.signature,
     )
 
 
@@ -104,13 +109,15 @@ def _demand(verdict: Parity) -> None:
         f"{name} differ by {worst:.3g} (accepted {verdict.tolerance[name]:.3g})"
         for name, worst in verdict.max_abs_difference.items()
     )
+    matched = (
+        f"{verdict.matched:.1%} of {verdict.detections} detections matched (accepted {parity.MATCHED_AT_LEAST:.0%} and "
+        "more), "
+    )
     raise Refused(
         "parity",
-        f"the file and its checkpoint disagree on {verdict.images} validation images: {verdict.matched:.1%} of "
-        f"{verdict.detections} detections matched (accepted {parity.MATCHED_AT_LEAST:.0%} and more), {found}",
+        f"the file and its checkpoint disagree on {verdict.images} validation images: "
+        f"{matched if verdict.detections else ''}{found}",
     )
 
 
-MAKERS: dict[str, Callable[[nn.Module, Sequence[str], Sequence[NDArray[np.float32]], Task], Artifact]] = {
-    "onnx": make_onnx
-}
+MAKERS: dict[str, Callable[[Subject, Sequence[Picture], Task], Artifact]] = {"onnx": make_onnx}

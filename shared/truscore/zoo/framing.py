@@ -50,9 +50,8 @@ def frame(image_CHW: Tensor, image_size: int) -> Tensor:
         traced_size(image_CHW, image_size) if traced else network_size(*image_CHW.shape[-2:], image_size=image_size)
     )
     scaled_ChW = resize_antialiased(image_CHW, height, width)
-    frame_CSS = torch.full((image_CHW.shape[0], image_size, image_size), GREY, dtype=image_CHW.dtype)
-    frame_CSS = frame_CSS.to(image_CHW.device)
-    frame_CSS[:, :height, :width] = scaled_ChW
+    # Padded, not written into a grey square: graphs make an index of every pixel of that.
+    frame_CSS: Tensor = nn.functional.pad(scaled_ChW, (0, image_size - width, 0, image_size - height), value=GREY)
     return frame_CSS
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import psutil
 import pytest
 import torch
@@ -24,9 +23,8 @@ from truscore.zoo import build_model, load_checkpoint_model
 from truscore.zoo.detection import preprocess
 from truscore.zoo.mask_rcnn import BorderMaskRCNN, Target
 
-from services.exporter.child.instances import detect_eagerly, detections_from
-from services.exporter.child.parity import compare, judge
-from services.exporter.child.work import Refused, do, make_onnx
+from services.exporter.child.onnx_file import session
+from services.exporter.child.work import Refused, do, make_onnx, subject_of
 from services.exporter.child_process import Bounds, ChildFault, run_child
 from services.exporter.task import Task, write_task
 
@@ -93,11 +91,11 @@ def _says_where_it_is_from(path: Path) -> None:
 def _agrees_on_a_size_never_seen(path: Path, task: Task) -> None:
     model, _, _ = load_checkpoint_model(Path(task.checkpoint))
     image_CHW = preprocess(load_image(Path(task.pictures[0])))[:, 11:188, 5:].numpy()
-    session = onnxruntime.InferenceSession(path)
-    of_file = detections_from(session.run(None, {"image": np.ascontiguousarray(image_CHW)}))
-    of_model = detect_eagerly(model, image_CHW)
-    assert judge([compare(of_model, of_file)]).passed
-    assert len(of_model) > 0
+    subject = subject_of(model, NAMES, kind="instance_segmentation")
+    of_file = session(path, subject.signature)(np.ascontiguousarray(image_CHW))
+    of_model = subject.eagerly(image_CHW)
+    assert subject.judge([(of_model, of_file)]).passed
+    assert len(of_model["boxes"]) > 0
 
 
 def test_a_file_that_is_no_checkpoint_is_an_answer(task: Task, tmp_path: Path) -> None:
@@ -119,14 +117,19 @@ def test_an_artefact_that_disagrees_with_its_checkpoint_is_refused_with_the_diff
     model, _, _ = load_checkpoint_model(Path(task.checkpoint))
     model.__class__ = Shifted
     with pytest.raises(Refused, match=r"boxes differ by 1 \(accepted 0.25\)") as refused:
-        make_onnx(model, NAMES, [preprocess(load_image(Path(path))).numpy() for path in task.pictures], task)
+        make_onnx(
+            subject_of(model, NAMES, kind="instance_segmentation"),
+            [preprocess(load_image(Path(path))).numpy() for path in task.pictures],
+            task,
+        )
     assert refused.value.code == "parity"
 
 
-def test_a_network_of_another_kind_is_refused_by_name(task: Task) -> None:
-    with pytest.raises(Refused, match="Identity cannot be written") as refused:
-        make_onnx(torch.nn.Identity(), NAMES, [], task)
-    assert refused.value.code == "unsupported_architecture"
+def test_a_network_of_another_kind_than_its_task_is_refused_by_name() -> None:
+    for kind in ("instance_segmentation", "semantic_segmentation"):
+        with pytest.raises(Refused, match="Identity .*accepted: ") as refused:
+            subject_of(torch.nn.Identity(), NAMES, kind=kind)
+        assert refused.value.code == "unsupported_architecture"
 
 
 async def test_a_child_that_takes_too_long_is_ended_and_said_so(task: Task, tmp_path: Path) -> None:
@@ -181,3 +184,16 @@ def _children() -> list[psutil.Process]:
         for child in psutil.Process().children()
         if child.status() != psutil.STATUS_ZOMBIE and "services.exporter.child" in child.cmdline()
     ]
+
+
+async def test_a_child_sleeps_while_it_waits_and_is_handed_no_key_of_its_service(
+    task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRUSCORE_S3_SECRET_KEY", "secret")
+    waiting = asyncio.ensure_future(run_child(task, tmp_path, bounds=ROOMY))
+    (child,) = await _first(_children)
+    environment = child.environ()
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert environment["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert not [name for name in environment if name.startswith("TRUSCORE_")]
