@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 # Old names in torchvision's published detectors, and their names today.
@@ -23,6 +25,15 @@ class UnusableWeights(ValueError):
     """A weights file that doesn't fit the network; the message names the file and how little of it fits."""
 
 
+@runtime_checkable
+class Published(Protocol):
+    """A network that is published under other names, or in other shapes, than it has here."""
+
+    def published(self, found: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The tensors of a file as this network has them; what it doesn't know stays as it is."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Loaded:
     """How many tensors of the network came from the file, out of all it has."""
@@ -34,11 +45,14 @@ class Loaded:
 def load_pretrained(model: nn.Module, path: Path) -> Loaded:
     """Put the file's tensors wherever name and shape agree; heads for other classes keep their random start.
 
-    The file holds a state dict, bare or under ``state_dict``, ``model``; of a whole detector or of its body alone.
+    The file holds a state dict, bare or under ``state_dict``, ``model``, or is one of safetensors; of a whole network
+    or of its body alone.
     Raises UnusableWeights when less than half of the body's tensors are found, or its norms' statistics are not.
     """
     own = model.state_dict()
     found = {_today(name): value for name, value in _state_dict(path).items() if isinstance(value, Tensor)}
+    if isinstance(model, Published):
+        found = model.published(found)
     if not any(name.startswith("backbone.") for name in found):
         found = {f"backbone.body.{name.removeprefix('features.')}": value for name, value in found.items()}
     fitting = {name: value for name, value in found.items() if name in own and own[name].shape == value.shape}
@@ -55,8 +69,8 @@ def load_pretrained(model: nn.Module, path: Path) -> Loaded:
 
 def _state_dict(path: Path) -> Mapping[str, Any]:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, UnpicklingError, RuntimeError, EOFError, KeyError) as error:
+        content = _content(path)
+    except (OSError, UnpicklingError, RuntimeError, EOFError, KeyError, SafetensorError) as error:
         raise UnusableWeights(f"{path.name}: can't be read as weights: {error}") from error
     for key in ("state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
@@ -64,6 +78,15 @@ def _state_dict(path: Path) -> Mapping[str, Any]:
     if not isinstance(content, Mapping):
         raise UnusableWeights(f"{path.name}: holds {type(content).__name__}, not a dictionary of tensors")
     return {str(name).removeprefix("module."): value for name, value in content.items()}
+
+
+def _content(path: Path) -> Any:
+    with path.open("rb") as file:
+        start = file.read(9)
+    # The length of a JSON header in eight bytes, and the header.
+    if start[8:] == b"{":
+        return load_file(path)
+    return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _today(name: str) -> str:

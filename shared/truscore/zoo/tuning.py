@@ -10,9 +10,10 @@ from torch.utils.checkpoint import checkpoint
 
 
 def stages(model: nn.Module) -> list[nn.Module]:
-    """The parts of the backbone's body that have weights, first to last."""
+    """The parts of the backbone's body that have weights, first to last; of a list its members."""
     body = model.get_submodule("backbone.body")
-    return [child for child in body.children() if any(True for _ in child.parameters())]
+    parts = [part for child in body.children() for part in (child if isinstance(child, nn.ModuleList) else [child])]
+    return [part for part in parts if any(True for _ in part.parameters())]
 
 
 def compile_stages(model: nn.Module, mode: str) -> None:

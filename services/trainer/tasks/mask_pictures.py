@@ -1,0 +1,48 @@
+"""Validation images with the damage that is there and the damage that was found, as PNG files.
+
+Array legend: H, W sides, C colour.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from truscore.zoo.framing import IGNORED
+from truscore.zoo.resize import network_size
+
+LONGER_SIDE_PX = 640
+REAL_COLOURS = ((0, 200, 83), (0, 176, 255), (255, 214, 0), (178, 255, 89))
+FOUND_COLOURS = ((255, 23, 68), (255, 109, 0), (213, 0, 249), (255, 145, 0))
+_VEIL = 0.35
+
+
+def write_overlay(
+    image_HWC: NDArray[np.uint8], *, real_HW: NDArray[np.uint8], found_HW: NDArray[np.uint8], path: Path
+) -> None:
+    """Found damage as a red or orange veil, the outlines of real damage in green or blue over it."""
+    height, width = network_size(*image_HWC.shape[:2], image_size=LONGER_SIDE_PX)
+    painted_HWC = np.asarray(cv2.resize(image_HWC, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    found_HW, real_HW = _enlarged(found_HW, width, height), _enlarged(real_HW, width, height)
+    for label in _labels(found_HW):
+        own_HW = found_HW == label
+        veil_C = np.array(_colour(FOUND_COLOURS, label), dtype=np.float32)
+        painted_HWC[own_HW] = (painted_HWC[own_HW] * (1 - _VEIL) + veil_C * _VEIL).astype(np.uint8)
+    for label in _labels(real_HW):
+        outlines, _ = cv2.findContours((real_HW == label).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(painted_HWC, outlines, -1, _colour(REAL_COLOURS, label), thickness=2)
+    Image.fromarray(painted_HWC).save(path)
+
+
+def _enlarged(labels_HW: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    return np.asarray(cv2.resize(labels_HW, (width, height), interpolation=cv2.INTER_NEAREST), dtype=np.uint8)
+
+
+def _labels(labels_HW: NDArray[np.uint8]) -> list[Any]:
+    return [label for label in np.unique(labels_HW) if label not in (0, IGNORED)]
+
+
+def _colour(colours: tuple[tuple[int, int, int], ...], label: int) -> tuple[int, int, int]:
+    return colours[(int(label) - 1) % len(colours)]

@@ -1,0 +1,66 @@
+"""Losses over pixels. Legend: B images, K classes with "nothing" as class 0, S side of the square.
+
+Each is the mean over the batch's images of the mean over an image's own known pixels, so that a batch in parts gives
+the gradient of the whole. Classes are picked by products with zeros and ones: on a GPU, gathering adds up its gradient
+in no fixed order.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from truscore.recipes.config import LossConfig
+from truscore.zoo.framing import IGNORED
+
+
+def pixel_losses(logits_BKSS: Tensor, labels_BSS: Tensor, config: LossConfig) -> dict[str, Tensor]:
+    """Unweighted parts by name. ``labels_BSS`` are classes, or 255 where nothing is known.
+
+    ``dice_loss`` comes with cross-entropy, as nnU-Net trains (Isensee et al. 2021, Methods): by itself it says next to
+    nothing of images without damage.
+    """
+    known_BSS, real_BKSS = _real(labels_BSS, logits_BKSS.shape[1])
+    # In whole precision, whatever the network computes in.
+    log_p_BKSS = nn.functional.log_softmax(logits_BKSS.float(), dim=1)
+    if config.primary_loss == "focal_loss":
+        focal = config.focal_loss_params
+        return {"mask_focal": focal_loss(log_p_BKSS, real_BKSS, known_BSS, alpha=focal.alpha, gamma=focal.gamma)}
+    parts = {"mask_cross_entropy": cross_entropy(log_p_BKSS, real_BKSS, known_BSS)}
+    if config.primary_loss == "dice_loss":
+        parts["mask_dice"] = dice_loss(log_p_BKSS, real_BKSS, known_BSS)
+    return parts
+
+
+def cross_entropy(log_p_BKSS: Tensor, real_BKSS: Tensor, known_BSS: Tensor) -> Tensor:
+    """Nats per pixel."""
+    return _mean(-(real_BKSS * log_p_BKSS).sum(dim=1), known_BSS)
+
+
+def focal_loss(log_p_BKSS: Tensor, real_BKSS: Tensor, known_BSS: Tensor, *, alpha: float, gamma: float) -> Tensor:
+    """Lin et al. 2017, equation 5, over a softmax: ``-alpha_t (1 - p_t)^gamma log p_t``.
+
+    ``alpha`` weighs every damage and ``1 - alpha`` "nothing".
+    """
+    log_p_BSS = (real_BKSS * log_p_BKSS).sum(dim=1)
+    alpha_BSS = alpha + (1.0 - 2.0 * alpha) * real_BKSS[:, 0]
+    return _mean(-alpha_BSS * (1.0 - log_p_BSS.exp()).pow(gamma) * log_p_BSS, known_BSS)
+
+
+def dice_loss(log_p_BKSS: Tensor, real_BKSS: Tensor, known_BSS: Tensor) -> Tensor:
+    """1 less the soft Dice coefficient (Milletari et al. 2016, section 3, with the sums of nnU-Net), a mean over the
+    damages. One pixel is added above and below the line: where nothing is real, nothing found is right."""
+    p_BDSS = log_p_BKSS[:, 1:].exp() * known_BSS[:, None]
+    real_BDSS = real_BKSS[:, 1:]
+    both_BD = (p_BDSS * real_BDSS).sum(dim=(2, 3))
+    sums_BD = p_BDSS.sum(dim=(2, 3)) + real_BDSS.sum(dim=(2, 3))
+    return (1.0 - (2.0 * both_BD + 1.0) / (sums_BD + 1.0)).mean()
+
+
+def _real(labels_BSS: Tensor, classes: int) -> tuple[Tensor, Tensor]:
+    """Where something is known, and zeros and ones by class; unknown pixels are of no class."""
+    known_BSS = (labels_BSS != IGNORED).float()
+    of_class_K11 = torch.arange(classes, device=labels_BSS.device)[:, None, None]
+    return known_BSS, (labels_BSS[:, None] == of_class_K11).float()
+
+
+def _mean(loss_BSS: Tensor, known_BSS: Tensor) -> Tensor:
+    return ((loss_BSS * known_BSS).sum(dim=(1, 2)) / known_BSS.sum(dim=(1, 2)).clamp(min=1)).mean()

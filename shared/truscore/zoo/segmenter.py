@@ -1,0 +1,97 @@
+"""What networks have in common that find what each pixel shows.
+
+Legend: B images, C channels, K classes with "nothing" as class 0, S side of the square, s of the raw map.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+import torchvision
+from torch import Tensor, nn
+from torchvision.models._utils import IntermediateLayerGetter
+from torchvision.ops import FrozenBatchNorm2d
+
+from truscore.recipes.config import Recipe
+from truscore.zoo.framing import Framed
+from truscore.zoo.resize import resize_antialiased
+from truscore.zoo.segmenter_bases import Body
+
+_MOST_GROUPS = 8
+# What the names of a body begin with in files of whole segmenters.
+_WHOLE = ("encoder.", "backbone.")
+
+
+class Segmenter(Framed):
+    """``forward`` takes framed images, 0 to 1, and gives logits [B, K, S, S]; ``answers`` their probabilities."""
+
+    def forward(self, image_BCSS: Tensor) -> Tensor:
+        logits_BKSS: Tensor = self._upsampled(self.logits(self.normalised(image_BCSS)))
+        return logits_BKSS
+
+    def logits(self, image_BCSS: Tensor) -> Tensor:
+        """[B, K, s, s] of normalised images, at whatever size the network draws its maps."""
+        raise NotImplementedError
+
+    def answers(self, raw: Tensor) -> dict[str, Tensor]:
+        """``probabilities`` [B, K, S, S], which sum to 1 over the classes."""
+        return {"probabilities": raw.float().softmax(dim=1)}
+
+    def published(self, found: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Of a whole segmenter of segmentation-models-pytorch or torchvision its body: their heads normalise over
+        batches. Files of our own, and of bodies alone, stay as they are. See ``load_pretrained``."""
+        if any(name.startswith("backbone.body.") for name in found):
+            return dict(found)
+        whole = next((start for start in _WHOLE if any(name.startswith(start) for name in found)), "")
+        body = {name.removeprefix(whole): value for name, value in found.items() if name.startswith(whole)}
+        return {f"backbone.body.{name.removeprefix('features.')}": value for name, value in body.items()}
+
+    def _upsampled(self, map_BKss: Tensor) -> Tensor:
+        if map_BKss.shape[-2:] == (self.image_size, self.image_size):
+            return map_BKss.float()
+        # Matrix products, and whole precision: the gradient of ``interpolate`` adds up in no fixed order on a GPU, and
+        # half precision can't tell the places of a large map apart.
+        with torch.autocast(map_BKss.device.type, enabled=False):
+            return resize_antialiased(map_BKss.float(), self.image_size, self.image_size)
+
+
+class StagedBackbone(nn.Module):
+    """A torchvision network as ``body``, its children under their published names; gives one map for each stage."""
+
+    def __init__(self, body: Body) -> None:
+        super().__init__()
+        network = getattr(torchvision.models, body.network)(weights=None, **body.options)
+        named = {name: str(place) for place, (name, _) in enumerate(body.stages)}
+        self.body = IntermediateLayerGetter(getattr(network, "features", network), return_layers=named)
+
+    def forward(self, image_BCSS: Tensor) -> list[Tensor]:
+        return list(self.body(image_BCSS).values())
+
+
+def suit(network: nn.Module, body: nn.Module, recipe: Recipe, early: Sequence[str]) -> None:
+    """Norms and frozen stages as the recipe wants them, in place.
+
+    No norm looks over the batch, so that a batch in parts gives the gradient of the whole, whatever the parts' size:
+    those of published bodies are kept as they were published, all others are over groups of channels (Wu & He 2018).
+    """
+    pretrained = recipe.architecture_config.pretrained_weights != "none"
+    if pretrained:
+        _replace_norms(body, lambda norm: FrozenBatchNorm2d(norm.num_features, eps=norm.eps))
+    _replace_norms(network, lambda norm: nn.GroupNorm(groups_of(norm.num_features), norm.num_features))
+    freezing = recipe.architecture_config.custom_modifications.backbone_freezing
+    for name, weight in body.named_parameters():
+        is_early = any(f"{name}.".startswith(f"{stage}.") for stage in early)
+        if freezing == "full" or (freezing == "partial" and is_early):
+            weight.requires_grad_(False)
+
+
+def groups_of(channels: int) -> int:
+    """The most groups, up to 8, that the channels can be parted into."""
+    return next(groups for groups in range(_MOST_GROUPS, 0, -1) if channels % groups == 0)
+
+
+def _replace_norms(network: nn.Module, make: Callable[[nn.BatchNorm2d], nn.Module]) -> None:
+    for name, child in network.named_children():
+        if isinstance(child, nn.BatchNorm2d):
+            setattr(network, name, make(child))
+        else:
+            _replace_norms(child, make)
