@@ -10,6 +10,7 @@ from truscore.datasets.assembly import Whole, assemble, nothing_marked
 from truscore.datasets.class_lists import class_list
 from truscore.datasets.declaration import Declaration
 from truscore.datasets.folder import Folder
+from truscore.datasets.light_layouts import light_lists
 from truscore.datasets.pictures import IMAGE_FOLDERS
 from truscore.datasets.problems import ProblemLog, as_text
 from truscore.datasets.reading import Limits, Reading
@@ -23,13 +24,11 @@ CONTAINERS = frozenset(
     {"train", "training", "trainval", "valid", "val", "validation", "test", "testing", "data", "dataset", "raw"}
     | set(IMAGE_FOLDERS)
 )
-# Lists of lights: what lies there are views of one thing, not classes.
-_LIGHT_LISTS = frozenset({"lights.txt", "light_directions.txt", "light_intensities.txt"})
 
 
 def recognise_class_folders(folder: Folder, limits: Limits) -> bool:
     """Whether most images lie in two or more folders that can be classes."""
-    if any(PurePosixPath(path).name.lower() in _LIGHT_LISTS for path in folder.files):
+    if light_lists(folder):
         return False
     classes = class_by_image(folder.images)
     lights = {path for paths in lights_by_card(folder.images).values() for path in paths}

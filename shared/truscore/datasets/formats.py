@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
+from truscore.datasets.assembly import report_faulty_images
 from truscore.datasets.class_folders import read_class_folders, recognise_class_folders
 from truscore.datasets.class_map import InvalidClassMap, apply_class_map, class_map
 from truscore.datasets.coco import read_coco, recognise_coco
@@ -15,6 +16,7 @@ from truscore.datasets.declaration import DECLARATION_FILE, Declaration, read_de
 from truscore.datasets.deeppcb import read_deeppcb, recognise_deeppcb
 from truscore.datasets.folder import Folder, list_folder
 from truscore.datasets.labelme import read_labelme, recognise_labelme
+from truscore.datasets.light_layouts import layout_of, light_lists
 from truscore.datasets.mask_pairs import read_mask_pairs, recognise_mask_pairs
 from truscore.datasets.plain_images import read_plain_images
 from truscore.datasets.problems import ProblemLog
@@ -134,6 +136,11 @@ def read_dataset(
     recognised = _recognised(folder, limits)
     wanted = format or declaration.format
     name = wanted or next(iter(recognised), "")
+    if not name and (lights := light_lists(folder)):
+        text = f"{layout_of(lights[0])} is recognised, with {len(folder.images)} images; it is not read yet"
+        log.add("format.multi_light", text, lights[0])
+        report_faulty_images(folder, limits=limits, log=log)
+        return Reading(index=None, problems=log.all())
     if name not in FORMATS:
         what = f"format {wanted!r} is not known" if wanted else f"no format recognised in {_contents(folder)}"
         log.add("format.unrecognised", f"{what}; accepted are: {', '.join(FORMATS)}")
@@ -168,4 +175,7 @@ def _recognised(folder: Folder, limits: Limits) -> tuple[str, ...]:
 
 
 def _contents(folder: Folder) -> str:
-    return f"{len(folder.files)} files, {len(folder.images)} of them named as images"
+    count = len(folder.files)
+    if count == len(folder.images):
+        return f"{count} images without any other file"
+    return f"{count} files, {len(folder.images)} of them named as images"

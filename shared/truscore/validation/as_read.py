@@ -22,6 +22,12 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
         "nothing can be read without knowing the format",
         f"name the format, one of {', '.join(FORMATS)}",
     ),
+    (
+        "format.multi_light",
+        ERROR,
+        "its images are no examples of classes",
+        "train it once photometric stereo is read, or annotate one image of each card",
+    ),
     ("format.empty", ERROR, "there is nothing to train on", "upload the dataset before ordering"),
     ("format.too_many_files", ERROR, "the reader's bounds keep one order from blocking all", "divide the dataset"),
     (

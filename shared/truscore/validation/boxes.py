@@ -27,7 +27,7 @@ def tiny_boxes(subject: Subject) -> Iterator[Sighting]:
     least = subject.policy.tiny_side_px
     for placed in subject.instances():
         box = placed.annotation.box_xywh
-        if area(box) > 0 and min(box[2], box[3]) < least:
+        if not placed.annotation.shape and area(box) > 0 and min(box[2], box[3]) < least:
             message = f"box {box_text(box)} is thinner than {least:g} px"
             yield Sighting(message=message, location=placed.location)
 

@@ -116,15 +116,18 @@ def some(value: int, *, height: int = HEIGHT) -> np.ndarray:
     return np.full((height, WIDTH), value, dtype=np.uint8)
 
 
+def light_list(folder: Path) -> None:
+    pictures(folder, *(f"images/{number:03}.png" for number in range(6)))
+    (folder / "light_directions.txt").write_text("0 0 1\n" * 6)
+
+
 NAMED = VOC.format(name="000")
 BILLION = '<!DOCTYPE a [<!ENTITY b "c">]><annotation>&b;</annotation>'
 Further = tuple[Callable[[Path], None], dict[str, object]]
 
 FURTHER: dict[str, Further] = {
-    "format.name_mismatch": (
-        misspelt,
-        {},
-    ),
+    "format.multi_light": (light_list, {}),
+    "format.name_mismatch": (misspelt, {}),
     "format.filename_bare": (with_file(voc, "000.xml", NAMED.replace("000.png", "000")), {}),
     "format.filename_other": (with_file(voc, "000.xml", NAMED.replace("000.png", "gone.bmp")), {}),
     "format.several_formats": (with_file(voc, "000.txt", "0 0.5 0.5 0.2 0.2"), {}),
