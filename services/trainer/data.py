@@ -55,7 +55,7 @@ class Batches(Generic[Batch, Verdict]):
     """Loads what the plan names. Keeps its worker processes, where it has some, from epoch to epoch."""
 
     def __init__(self, task: Task[Batch, Verdict], *, workers: int) -> None:
-        self._task = task
+        self.workers = workers
         self._training = _Planned()
         self._training_loader = _loader(task.training, self._training, task, workers)
         self._validation = _Planned()

@@ -55,7 +55,9 @@ class Progressed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EpochDone:
-    """``val_loss`` is None and ``metrics`` are empty where the epoch was not validated."""
+    """``val_loss`` is None and ``metrics`` are empty where the epoch was not validated. Of ``duration_s`` it waited for
+    images for ``loading_s`` and validated for ``validating_s``; the rest is training.
+    """
 
     kind: ClassVar[str] = "epoch"
     epoch: int
@@ -68,6 +70,8 @@ class EpochDone:
     images_per_second: float
     eta_s: float
     is_best: bool
+    loading_s: float = 0.0
+    validating_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

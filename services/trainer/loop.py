@@ -77,7 +77,7 @@ def train(run: Run) -> Iterator[Progressed | EpochDone | Interrupted]:
     """
     while not run.over:
         began = run.clock() - run.progress.epoch_s
-        for batches in run.batches.training(steps_left(run)):
+        for batches in _awaited(run, run.batches.training(steps_left(run))):
             if wish := run.asked():
                 yield _interrupt(run, wish, began)
                 return
@@ -89,7 +89,22 @@ def train(run: Run) -> Iterator[Progressed | EpochDone | Interrupted]:
         if wish := run.asked():
             yield _interrupt(run, wish, began)
             return
-        yield _close_epoch(run, validated, trained_s=trained_s, duration_s=run.clock() - began)
+        done = _close_epoch(run, validated, trained_s=trained_s, duration_s=run.clock() - began)
+        closed = run.clock()
+        yield done
+        # What is done with an epoch meanwhile is to save it.
+        run.progress.saving_s += run.clock() - closed
+
+
+def _awaited(run: Run, steps: Iterator[list[Any]]) -> Iterator[list[Any]]:
+    """The same, with the time noted that the run stood still for them; nothing here waits for the device."""
+    while True:
+        began = run.clock()
+        batches = next(steps, None)
+        run.progress.loading_s += run.clock() - began
+        if batches is None:
+            return
+        yield batches
 
 
 def steps_left(run: Run) -> list[Any]:
@@ -180,6 +195,8 @@ def _close_epoch(run: Run, validated: Validated, *, trained_s: float, duration_s
         images_per_second=progress.sums.images * run.ranks.world_size / trained_s,
         eta_s=sum(durations_s) / len(durations_s) * (run.epochs - progress.epoch),
         is_best=is_best,
+        loading_s=progress.loading_s,
+        validating_s=duration_s - trained_s,
     )
     progress.close_epoch(done)
     return done

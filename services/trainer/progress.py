@@ -60,7 +60,8 @@ class Best:
 
 @dataclass(kw_only=True, slots=True)
 class Progress:
-    """``epoch`` (from 1) is the one under way, of which ``step_in_epoch`` steps are done and ``epoch_s`` spent.
+    """``epoch`` (from 1) is the one under way, of which ``step_in_epoch`` steps are done and ``epoch_s`` spent, of that
+    ``loading_s`` waiting for images. ``saving_s`` was spent on saving all epochs before.
 
     ``sums`` are over the epoch and ``recent`` since the last report. ``fruitless`` validations in a row have not
     beaten ``reference`` by the recipe's min_delta.
@@ -70,6 +71,8 @@ class Progress:
     step: int = 0
     step_in_epoch: int = 0
     epoch_s: float = 0.0
+    loading_s: float = 0.0
+    saving_s: float = 0.0
     sums: Sums = field(default_factory=Sums)
     recent: Sums = field(default_factory=Sums)
     best: Best | None = None
@@ -91,7 +94,7 @@ class Progress:
     def close_epoch(self, done: EpochDone) -> None:
         self.history.append(done)
         self.epoch += 1
-        self.step_in_epoch, self.epoch_s = 0, 0.0
+        self.step_in_epoch, self.epoch_s, self.loading_s = 0, 0.0, 0.0
         self.sums, self.recent = Sums(), Sums()
 
     def to_plain(self) -> dict[str, Any]:
@@ -100,6 +103,8 @@ class Progress:
             "step": self.step,
             "step_in_epoch": self.step_in_epoch,
             "epoch_s": self.epoch_s,
+            "loading_s": self.loading_s,
+            "saving_s": self.saving_s,
             "sums": self.sums.to_plain(),
             "recent": self.recent.to_plain(),
             "best": None if self.best is None else asdict(self.best),
@@ -115,6 +120,8 @@ class Progress:
             step=plain["step"],
             step_in_epoch=plain["step_in_epoch"],
             epoch_s=plain["epoch_s"],
+            loading_s=plain.get("loading_s", 0.0),
+            saving_s=plain.get("saving_s", 0.0),
             sums=Sums.from_plain(plain["sums"], device),
             recent=Sums.from_plain(plain["recent"], device),
             best=None if plain["best"] is None else Best(**plain["best"]),

@@ -14,6 +14,7 @@ from services.trainer.generators import captured, put_back, seed_all
 from services.trainer.journal import EpochDone, Progressed
 from services.trainer.loop import Interrupted, Run, steps_left, take_step, train
 from services.trainer.optim import SCHEDULES, learning_rate
+from services.trainer.progress import Progress
 from services.trainer.validation import validate
 
 MakeRun = Callable[..., Run]
@@ -201,3 +202,24 @@ def test_schedules_go_where_their_names_say() -> None:
     assert at["polynomial"] == pytest.approx([1.0, 0.5**0.9, 0.01**0.9])
     assert at["one_cycle"][0] == pytest.approx(0.04)
     assert SCHEDULES["one_cycle"](0.3) == pytest.approx(1.0)
+
+
+def test_an_epoch_says_how_long_it_waited_for_images_and_how_long_it_validated(make_line_run: MakeRun) -> None:
+    now = iter(range(10_000))
+    run = make_line_run(images=24, hyperparameters={"optimization": {"batch_size": 6}, **process(epochs=2)})
+    run.clock = lambda: float(next(now))
+    for done in epochs(run):
+        # The clock ticks once each time somebody looks: at both ends of four waits and of finding that no more come.
+        assert done.loading_s == 5.0
+        assert done.validating_s == 1.0
+        assert done.loading_s + done.validating_s < done.duration_s
+
+
+def test_waiting_before_a_pause_counts_for_the_epoch_it_was_in(make_line_run: MakeRun) -> None:
+    run = make_line_run(images=24, hyperparameters={"optimization": {"batch_size": 6}, **process(epochs=1)})
+    run.asked = lambda: "pause" if run.progress.step == 2 else ""
+    list(train(run))
+    again = make_line_run(images=24, hyperparameters={"optimization": {"batch_size": 6}, **process(epochs=1)})
+    again.progress = Progress.from_plain(run.progress.to_plain(), again.device)
+    (done,) = epochs(again)
+    assert done.loading_s == 3.0 + 3.0  # three waits up to the pause, two after it and the end
