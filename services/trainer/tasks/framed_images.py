@@ -20,8 +20,8 @@ from services.trainer.tasks.protocol import Key
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FramedSample:
-    """``image_CSS`` is uint8; ``labels_SS`` the class of each pixel (0 none, 255 ignored) and ``target`` what is said of
-    the image as a whole, where the task has one."""
+    """``image_CSS`` is uint8; ``labels_SS`` the class of each pixel (0 none, 255 ignored) and ``target`` what is said
+    of the image as a whole, where the task has one."""
 
     index: int
     image_CSS: Tensor

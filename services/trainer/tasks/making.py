@@ -7,13 +7,18 @@ from truscore.datasets import ImageRecord
 from truscore.zoo.catalog import row_of
 
 from services.trainer.rundir import Order
-from services.trainer.tasks import instance_segmentation
+from services.trainer.tasks import detection, grading, instance_segmentation, semantic_segmentation
 from services.trainer.tasks.protocol import Task
 
 Maker = Callable[[Order, tuple[ImageRecord, ...], int], Task[Any, Any]]
 
 # By the task of the catalog's row. A maker takes the order, the images to judge by, and the bytes it may keep loaded.
-MAKERS: Mapping[str, Maker] = {"instance_segmentation": instance_segmentation.make}
+MAKERS: Mapping[str, Maker] = {
+    "detection": detection.make,
+    "instance_segmentation": instance_segmentation.make,
+    "ordinal_classification": grading.make,
+    "semantic_segmentation": semantic_segmentation.make,
+}
 
 
 def make_task(order: Order, *, judged: tuple[ImageRecord, ...], cache_limit_bytes: int = 0) -> Task[Any, Any]:

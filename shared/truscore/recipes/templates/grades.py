@@ -1,7 +1,80 @@
 """Recipes of the options that grade corners, edges and surfaces."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
 from truscore.recipes.config import Recipe
+from truscore.recipes.templates.whole_images import whole_image_recipe
 
-RECIPES: Mapping[tuple[str, str, str, str], Callable[[str, str, str], Recipe]] = {}
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Choice:
+    base: str
+    learning_rate: float
+    weight_decay: float = 0.02
+
+
+# Transformers know nothing of neighbouring pixels to begin with: they take smaller steps and stronger decay.
+_SMALL: Mapping[str, _Choice] = MappingProxyType(
+    {
+        "resnet": _Choice(base="resnet10_slim", learning_rate=2e-3),
+        "vision_transformer": _Choice(base="vit_compact", learning_rate=1e-3, weight_decay=0.05),
+        "efficientnet": _Choice(base="efficientnet_v2_slim", learning_rate=3e-3),
+        "densenet": _Choice(base="densenet_slim", learning_rate=3e-3),
+    }
+)
+_FULL: Mapping[str, _Choice] = MappingProxyType(
+    {
+        "resnet": _Choice(base="resnet50", learning_rate=1e-3),
+        "vision_transformer": _Choice(base="vit_b_16", learning_rate=1e-4, weight_decay=0.1),
+        "efficientnet": _Choice(base="efficientnet_v2_s", learning_rate=1e-3),
+        "densenet": _Choice(base="densenet121", learning_rate=1e-3),
+    }
+)
+_ROWS = (
+    ("corner_analysis", "quality_classification", ("resnet", "vision_transformer", "efficientnet")),
+    ("edge_analysis", "quality_rating", ("resnet", "vision_transformer", "efficientnet")),
+    ("surface_analysis", "quality_rating", ("efficientnet", "resnet", "densenet")),
+)
+
+
+def grades_small(category: str, option: str, architecture: str) -> Recipe:
+    """Trains from scratch on two cores in minutes: a slim network at 96 px, eight images a step."""
+    choice = _SMALL[architecture]
+    return whole_image_recipe(
+        (category, option, architecture),
+        base=choice.base,
+        image_size=96,
+        learning_rate=choice.learning_rate,
+        weight_decay=choice.weight_decay,
+        batch_size=8,
+        epochs=30,
+        primary_loss="corn",
+        primary_metric="quadratic_weighted_kappa",
+    )
+
+
+def grades_full(category: str, option: str, architecture: str) -> Recipe:
+    """A full-sized network at the size that published weights of it were trained at, as one GPU trains it."""
+    choice = _FULL[architecture]
+    return whole_image_recipe(
+        (category, option, architecture),
+        base=choice.base,
+        image_size=224,
+        learning_rate=choice.learning_rate,
+        weight_decay=choice.weight_decay,
+        batch_size=32,
+        epochs=25,
+        primary_loss="corn",
+        primary_metric="quadratic_weighted_kappa",
+        dropout=0.2,
+    )
+
+
+RECIPES: Mapping[tuple[str, str, str, str], Callable[[str, str, str], Recipe]] = {
+    (category, option, architecture, profile): recipe
+    for category, option, architectures in _ROWS
+    for architecture in architectures
+    for profile, recipe in (("small", grades_small), ("full", grades_full))
+}
