@@ -64,11 +64,10 @@ def _parity(artifact: Artifact) -> str:
         (name, f"{parity.max_abs_difference[name]:.3g}", f"{parity.tolerance[name]:.3g}")
         for name in sorted(parity.max_abs_difference)
     )
-    matched = (
-        f": {parity.matched:.1%} of {parity.detections} detections matched one to one" if parity.detections else ""
-    )
-    words = f"{'Passed' if parity.passed else 'Failed'} on {parity.images} images of the validation split{matched}.\n"
-    return words + "\n" + _table(("output", "largest difference", "accepted"), rows)
+    words = f"{'Passed' if parity.passed else 'Failed'} on {parity.images} images of the validation split"
+    if parity.detections:
+        words += f": {parity.matched:.1%} of {parity.detections} detections matched one to one"
+    return words + ".\n\n" + _table(("output", "largest difference", "accepted"), rows)
 
 
 def _latency(artifact: Artifact) -> str:

@@ -127,7 +127,7 @@ def test_an_artefact_that_disagrees_with_its_checkpoint_is_refused_with_the_diff
 
 def test_a_network_of_another_kind_than_its_task_is_refused_by_name() -> None:
     for kind in ("instance_segmentation", "semantic_segmentation"):
-        with pytest.raises(Refused, match="Identity .*accepted: ") as refused:
+        with pytest.raises(Refused, match=r"Identity .*accepted: ") as refused:
             subject_of(torch.nn.Identity(), NAMES, kind=kind)
         assert refused.value.code == "unsupported_architecture"
 

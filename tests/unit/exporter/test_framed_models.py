@@ -63,7 +63,7 @@ def written(subject: Subject, folder: Path) -> Artifact:
         pictures=(),
         benchmark_rounds=1,
         output_folder=str(folder),
-        provenance={"a": "b"},
+        provenance={"run_id": "run-1"},
     )
     return make_onnx(subject, [picture(*shape) for shape in SHAPES], task)
 
