@@ -58,12 +58,15 @@ def fill(dealt: list[list[int]], groups: Sequence[Group], *, parts: Sequence[int
             dealt[short].append(smallest)
 
 
-def spread(dealt: list[list[int]], groups: Sequence[Group], least: Mapping[int, int]) -> None:
+def spread(
+    dealt: list[list[int]], groups: Sequence[Group], least: Mapping[int, int], *, may_empty: Sequence[int] = ()
+) -> None:
     """Give each part of ``least`` a group of every stratum that has at least so many groups, as far as that can be.
 
-    Greedy: a group is moved or exchanged where that leaves fewer strata missing than before.
+    Greedy: a group is moved or exchanged where that leaves fewer strata missing than before; the last group of a part
+    is moved only where the part may be empty.
     """
-    table = _Table(dealt, groups, least)
+    table = _Table(dealt, groups, least, may_empty)
     while (best := min(table.mends(), default=None)) is not None:
         table.carry_out(best)
 
@@ -81,8 +84,10 @@ class _Mend:
 
 
 class _Table:
-    def __init__(self, dealt: list[list[int]], groups: Sequence[Group], least: Mapping[int, int]) -> None:
-        self._dealt, self._groups, self._least = dealt, groups, least
+    def __init__(
+        self, dealt: list[list[int]], groups: Sequence[Group], least: Mapping[int, int], may_empty: Sequence[int]
+    ) -> None:
+        self._dealt, self._groups, self._least, self._may_empty = dealt, groups, least, may_empty
         self._holders = Counter(stratum for group in groups for stratum in group.strata)
         self._held = [Counter(stratum for at in part for stratum in groups[at].strata) for part in dealt]
 
@@ -108,9 +113,10 @@ class _Table:
         for source, part in enumerate(self._dealt):
             if source == target:
                 continue
+            alone = (-1,) if len(part) > 1 or source in self._may_empty else ()
             for given in part:
-                if stratum in self._groups[given].strata and len(part) > 1:
-                    for taken in (-1, *self._dealt[target][:EXCHANGES]):
+                if stratum in self._groups[given].strata:
+                    for taken in (*alone, *self._dealt[target][:EXCHANGES]):
                         yield self._weighed(source, target, given, taken)
 
     def _weighed(self, source: int, target: int, given: int, taken: int) -> _Mend:

@@ -111,6 +111,7 @@ def _by_groups(images: Sequence[ImageRecord], seed: int, fractions: tuple[float,
     counted = [group_of([strata[place] for place in group]) for group in groups]
     dealt = deal(counted, fractions)
     fill(dealt, counted, parts=(0, 1), givers=(2, 0, 1))
-    spread(dealt, counted, {part: least for part, least in LEAST_GROUPS.items() if fractions[part] > 0})
+    least = {part: least for part, least in LEAST_GROUPS.items() if fractions[part] > 0}
+    spread(dealt, counted, least, may_empty=(2,))
     train, validation, test = ([place for at in part for place in groups[at]] for part in dealt)
     return train, validation, test
