@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from services.cli.commands import augment, catalog, control, data, dead, doctor, runs, submit, suspects, watch
+from services.cli.commands import augment, catalog, control, data, dead, doctor, runs, submit, suggest, suspects, watch
 from services.cli.desk import Addresses, CliError, Code, Desk
 from services.cli.settings import read_settings
 
@@ -36,6 +36,7 @@ for command in (
     augment.augment,
     suspects.suspects,
     catalog.catalog,
+    suggest.suggest,
     doctor.doctor,
 ):
     app.command()(command)

@@ -20,4 +20,9 @@ def pretrained_key(recipe: Recipe) -> str | None:
         return None
     if "." in name.rsplit("/", 1)[-1]:
         return f"pretrained/{name}"
-    return f"pretrained/{architecture.base_architecture}/{name}.pth"
+    return published_key(architecture.base_architecture, name)
+
+
+def published_key(base: str, name: str) -> str:
+    """Where the store keeps weights of that name for a network."""
+    return f"pretrained/{base}/{name}.pth"

@@ -1,8 +1,9 @@
 """A recipe as JSON text, as a tree of plain values and as flat parameters, and back."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import asdict, fields, is_dataclass
+from functools import cache
 from typing import Any, cast, get_type_hints
 
 from truscore.recipes.config import Recipe
@@ -32,6 +33,19 @@ def config_of(recipe: Recipe) -> dict[str, Any]:
     return {name: value for name, value in as_tree(recipe).items() if name not in DECIDED_BY_THE_ROW}
 
 
+def flat_values(recipe: Recipe) -> list[tuple[str, Any]]:
+    """Every key of the configuration JSON with its value, in the JSON's order."""
+    return list(_leaves(config_of(recipe), ""))
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
 def as_tree(recipe: Recipe) -> dict[str, Any]:
     return asdict(recipe)
 
@@ -44,8 +58,13 @@ def _build(kind: type[Any], tree: Any, path: str) -> Any:
     names = {field.name for field in fields(kind)}
     if not isinstance(tree, Mapping) or set(tree) != names:
         raise InvalidConfig(path, tree, "an object with exactly the keys " + ", ".join(sorted(names)))
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     return kind(**{name: _value(hints[name], tree[name], f"{path}.{name}") for name in names})
+
+
+@cache
+def _hints(kind: Hashable) -> dict[str, Any]:
+    return get_type_hints(cast(type[Any], kind))
 
 
 def _value(kind: Any, value: Any, path: str) -> Any:

@@ -40,7 +40,7 @@ def test_the_full_recipe_is_accepted_where_the_small_one_is_the_default(row: Row
     assert resolved(row, config_of(full), "small") == full
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data(), row=st.sampled_from(AVAILABLE), profile=st.sampled_from(PROFILES))
 def test_what_was_accepted_comes_back_the_same_from_text_and_as_an_order(
     data: st.DataObject, row: Row, profile: str

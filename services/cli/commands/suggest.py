@@ -1,0 +1,78 @@
+"""`truscore suggest`: a complete configuration for a dataset on this machine, with a reason per choice."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from services.cli.commands.parameters import AsJson, Category, ClassNames, Format, Option
+from services.cli.desk import CliError, Code, Desk, desk_of, say_json
+from services.cli.machine import hardware_here, weights_at_hand
+from services.cli.reading import index_of
+
+if TYPE_CHECKING:
+    from truscore.recipes.suggestion import Suggestion
+
+
+def suggest(
+    context: typer.Context,
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="Folder of the dataset.")],
+    *,
+    category: Category,
+    option: Option,
+    architecture: Annotated[str, typer.Option("--architecture", "-a", help="The data decides if not given.")] = "",
+    format: Format = "",
+    class_names: ClassNames = [],  # noqa: B006
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="FILE", help="Write the configuration there, for submit."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Suggest a configuration from the dataset's statistics and this machine's hardware."""
+    from truscore.datasets.statistics import statistics_of
+    from truscore.recipes import InvalidConfig, resolve
+    from truscore.recipes.suggest import suggest as suggested
+
+    if output is not None and not output.absolute().parent.is_dir():
+        raise CliError(Code.USAGE, f"--output {str(output)!r}: {str(output.absolute().parent)!r} is no folder")
+    try:
+        resolve(category, option, architecture)
+        facts = statistics_of(index_of(path, format=format, class_names=class_names))
+        hardware = hardware_here()
+        weights = weights_at_hand(desk_of(context))
+        suggestion = suggested(category, option, facts, hardware, architecture=architecture, weights=weights)
+    except InvalidConfig as refusal:
+        raise CliError(Code.USAGE, str(refusal)) from refusal
+    if output is not None:
+        output.write_text(json.dumps(suggestion.config, indent=2) + "\n")
+    if as_json:
+        say_json(
+            {
+                "category": category,
+                "option": option,
+                "architecture": suggestion.architecture,
+                "config": suggestion.config,
+                "choices": [asdict(choice) for choice in suggestion.choices],
+                "statistics": {**asdict(facts), "class_imbalance": facts.class_imbalance},
+                "hardware": asdict(hardware),
+            }
+        )
+    else:
+        _show(desk_of(context), suggestion, path, output)
+
+
+def _show(desk: Desk, suggestion: "Suggestion", path: Path, output: Path | None) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold")
+    for name in ("key", "value", "why"):
+        table.add_column(name, overflow="fold")
+    for choice in suggestion.choices:
+        table.add_row(choice.key, json.dumps(choice.value), choice.reason)
+    desk.screen.print(table)
+    config = str(output) if output is not None else "FILE (write it with --output FILE)"
+    row = f"-c {suggestion.category} -o {suggestion.option} -a {suggestion.architecture}"
+    desk.side.print(f"order it with: truscore submit {path} {row} --config {config}", highlight=False, soft_wrap=True)

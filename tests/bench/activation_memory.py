@@ -1,0 +1,69 @@
+"""What one image keeps in memory for the gradient, for every network of the catalog: `python -m
+tests.bench.activation_memory [NAME ...]` prints the table of truscore/recipes/memory.py.
+
+Counted are the tensors that autograd saves, each storage once, in float32.
+"""
+
+import sys
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from truscore.recipes import resolve
+from truscore.recipes.text import as_tree, from_tree
+from truscore.zoo import build_model
+from truscore.zoo.catalog import ROWS
+from truscore.zoo.framing import Framed
+from truscore.zoo.networks import NETWORKS
+
+CLASSES = 2
+
+
+def saved_bytes(network: nn.Module, image_size: int) -> int:
+    """Of one training step's forward pass over one image, without the weights themselves."""
+    weights = {weight.untyped_storage().data_ptr() for weight in (*network.parameters(), *network.buffers())}
+    found: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            found[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        kept = _forward(network, image_size)  # held until the counting is over, so that no address comes twice
+    del kept
+    return sum(found.values())
+
+
+def _forward(network: nn.Module, image_size: int) -> Any:
+    if isinstance(network, Framed):
+        # Two images, as norms over a batch of one refuse to train; halved by the caller.
+        return network(torch.rand(2, 3, image_size, image_size))
+    image_CHW = torch.rand(3, image_size, image_size)
+    side = image_size / 2
+    target = {
+        "boxes": torch.tensor([[4.0, 4.0, side, side]]),
+        "labels": torch.ones(1, dtype=torch.int64),
+        "masks": torch.ones(1, image_size, image_size, dtype=torch.uint8),
+    }
+    losses: Any = network
+    return losses([image_CHW, image_CHW.clone()], [target, dict(target)])
+
+
+def bytes_per_pixel(base: str) -> int:
+    """At the size that the network is made for."""
+    row = next(row for row in ROWS if base in row.bases)
+    recipe = resolve(row.category, row.option, row.architecture, {"architecture_config": {"base_architecture": base}})
+    size = NETWORKS[base].image_size
+    network = build_model(from_tree({**as_tree(recipe), "image_size": size}), CLASSES).train()
+    return round(saved_bytes(network, size) / 2 / size**2)
+
+
+def main(names: list[str]) -> None:
+    for base in names or NETWORKS:
+        print(f'        "{base}": {bytes_per_pixel(base):_},', flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

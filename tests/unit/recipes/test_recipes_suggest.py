@@ -1,0 +1,236 @@
+"""Whatever the data and the machine: a suggestion is complete, resolves, and moves the way it says."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from truscore.datasets.statistics import Statistics
+from truscore.recipes import InvalidConfig, config_of, resolve
+from truscore.recipes.accepted import RULES
+from truscore.recipes.memory import batch_that_fits, image_bytes, weights_bytes
+from truscore.recipes.resolve import ROW_KEYS
+from truscore.recipes.suggest import FOCAL_IMBALANCE, FOCAL_MARKED_SHARE, suggest
+from truscore.recipes.suggestion import Gpu, Hardware, Suggestion
+from truscore.zoo.catalog import Row, row_of
+from truscore.zoo.networks import NETWORKS
+
+from tests.unit.recipes.rows import AVAILABLE, name_of
+
+GIB = 2**30
+TWO_CORES = Hardware(cpu_cores=2, free_bytes=16 * GIB)
+ONE_GPU = Hardware(cpu_cores=16, free_bytes=128 * GIB, gpus=(Gpu(name="H100", free_bytes=79 * GIB),))
+
+BATCH = "hyperparameters.optimization.batch_size"
+LOSS = "loss_config.primary_loss"
+RECOMPUTE = "hyperparameters.advanced_settings.memory_optimization"
+
+SHARES = st.floats(0, 1)
+FACTS = st.builds(
+    Statistics,
+    images=st.integers(1, 10**6),
+    groups=st.integers(1, 10**6),
+    unlabelled_images=st.integers(0, 10),
+    longer_side=st.integers(1, 20_000),
+    longest_side=st.integers(1, 20_000),
+    instances=st.integers(0, 10**7),
+    most_instances=st.integers(0, 1000),
+    outlined=st.integers(0, 10**7),
+    small_object_side=SHARES,
+    object_side=SHARES,
+    marked_share=SHARES,
+    class_counts=st.dictionaries(st.text(max_size=5), st.integers(0, 10**6), max_size=12),
+    graded_images=st.integers(0, 10**6),
+    scored_images=st.integers(0, 10**6),
+)
+BYTES = st.integers(0, 1 << 42)
+HARDWARE = st.builds(
+    Hardware,
+    cpu_cores=st.integers(1, 512),
+    free_bytes=BYTES,
+    gpus=st.lists(st.builds(Gpu, name=st.text(max_size=5), free_bytes=BYTES), max_size=9).map(tuple),
+)
+ROWS = st.sampled_from(AVAILABLE)
+PLENTY = Statistics(
+    images=2000,
+    groups=2000,
+    unlabelled_images=0,
+    longer_side=1600,
+    longest_side=1600,
+    instances=4000,
+    most_instances=2,
+    outlined=4000,
+    small_object_side=0.5,
+    object_side=0.5,
+    marked_share=0.5,
+    class_counts={"a": 2000, "b": 2000},
+    graded_images=0,
+    scored_images=0,
+)
+
+
+def chosen(suggestion: Suggestion) -> dict[str, Any]:
+    return {choice.key: choice.value for choice in suggestion.choices}
+
+
+def for_row(row: Row, facts: Statistics, hardware: Hardware, **more: Any) -> Suggestion:
+    return suggest(row.category, row.option, facts, hardware, architecture=row.architecture, **more)
+
+
+@settings(max_examples=100, deadline=None)
+@given(row=ROWS, named=st.booleans(), facts=FACTS, hardware=HARDWARE)
+def test_any_dataset_on_any_machine_gets_a_complete_configuration_that_resolves_to_itself(
+    row: Row, named: bool, facts: Statistics, hardware: Hardware
+) -> None:
+    said = suggest(row.category, row.option, facts, hardware, architecture=row.architecture if named else "")
+    assert {choice.key for choice in said.choices} == {"architecture", *RULES, *ROW_KEYS}
+    assert len(said.choices) == len(RULES) + len(ROW_KEYS) + 1
+    assert all(choice.reason for choice in said.choices)
+    for profile in ("small", "full"):
+        recipe = resolve(said.category, said.option, said.architecture, said.config, profile=profile)
+        assert config_of(recipe) == said.config
+    process = said.config["hyperparameters"]["training_process"]
+    assert process["early_stopping"]["patience"] * process["validation_frequency"] < process["epochs"]
+
+
+@settings(max_examples=20, deadline=None)
+@given(row=ROWS, facts=FACTS, hardware=HARDWARE)
+def test_the_same_facts_give_the_same_suggestion(row: Row, facts: Statistics, hardware: Hardware) -> None:
+    assert for_row(row, facts, hardware) == for_row(row, facts, hardware)
+
+
+@settings(max_examples=100, deadline=None)
+@given(row=ROWS, facts=FACTS, least=BYTES, more=BYTES, gpus=st.integers(0, 4))
+def test_more_memory_never_makes_the_batch_smaller(
+    row: Row, facts: Statistics, least: int, more: int, gpus: int
+) -> None:
+    def batch(free: int) -> int:
+        gpu = Gpu(name="", free_bytes=free)
+        hardware = Hardware(cpu_cores=4, free_bytes=free, gpus=(gpu,) * gpus)
+        return int(chosen(for_row(row, facts, hardware))[BATCH])
+
+    assert batch(least) <= batch(least + more)
+
+
+@settings(max_examples=60, deadline=None)
+@given(row=ROWS, facts=FACTS, hardware=HARDWARE)
+def test_an_epoch_has_at_least_eight_steps_wherever_there_are_images_for_them(
+    row: Row, facts: Statistics, hardware: Hardware
+) -> None:
+    assume(facts.images >= 60 * max(1, len(hardware.gpus)))
+    said = chosen(for_row(row, facts, hardware))
+    step = said[BATCH] * said["hyperparameters.advanced_settings.gradient_accumulation_steps"]
+    # Rounded up to whole batches per process.
+    assert step * max(1, len(hardware.gpus)) < 2 * 0.7 * facts.images / 8 + 2
+
+
+@settings(max_examples=60, deadline=None)
+@given(row=ROWS, facts=FACTS, common=st.integers(1, 10**5), times=st.floats(1, 100))
+def test_classes_further_apart_than_the_line_get_a_focal_loss_where_there_is_one(
+    row: Row, facts: Statistics, common: int, times: float
+) -> None:
+    counts = {"rare": common, "common": round(common * times), "never": 0}
+    facts = replace(facts, class_counts=counts, marked_share=0.5)
+    said = chosen(for_row(row, facts, TWO_CORES))
+    usual = resolve(row.category, row.option, row.architecture).loss_config.primary_loss
+    beyond = facts.class_imbalance >= FOCAL_IMBALANCE
+    assert said[LOSS] == ("focal_loss" if beyond and "focal_loss" in row.losses else usual)
+
+
+@pytest.mark.parametrize("row", [row for row in AVAILABLE if row.task == "semantic_segmentation"] or [None], ids=str)
+def test_few_marked_pixels_get_a_focal_loss(row: Row | None) -> None:
+    if row is None:
+        pytest.skip("no row finds pixels yet")
+    usual = resolve(row.category, row.option, row.architecture).loss_config.primary_loss
+    few = replace(PLENTY, marked_share=FOCAL_MARKED_SHARE / 2)
+    assert chosen(for_row(row, few, TWO_CORES))[LOSS] == "focal_loss"
+    assert chosen(for_row(row, PLENTY, TWO_CORES))[LOSS] == usual
+
+
+@pytest.mark.parametrize("row", AVAILABLE, ids=name_of)
+def test_a_large_gpu_gets_the_rows_recipe_for_gpus(row: Row) -> None:
+    full = resolve(row.category, row.option, row.architecture, profile="full")
+    said = chosen(for_row(row, PLENTY, ONE_GPU))
+    base = full.architecture_config.base_architecture
+    assert said["architecture_config.base_architecture"] == base
+    assert said["hyperparameters.advanced_settings.mixed_precision"] is True
+    assert not said[RECOMPUTE]
+    room = int(0.8 * ONE_GPU.gpus[0].free_bytes)
+    assert weights_bytes(base) + said[BATCH] * image_bytes(base, said["image_size"]) <= room
+
+
+def test_a_gpu_that_is_too_small_gets_the_small_recipe_and_says_so() -> None:
+    tiny = Hardware(cpu_cores=2, free_bytes=GIB, gpus=(Gpu(name="Tiny", free_bytes=1 * GIB),))
+    said = suggest("border_detection", "dual_class", PLENTY, tiny)
+    base = next(choice for choice in said.choices if choice.key.endswith("base_architecture"))
+    assert base.value == resolve("border_detection", "dual_class").architecture_config.base_architecture
+    assert "doesn't fit Tiny" in base.reason
+
+
+def test_a_batch_is_made_of_parts_and_stages_recomputed_where_memory_is_short() -> None:
+    recipe = resolve("border_detection", "dual_class")
+    base, size = recipe.architecture_config.base_architecture, recipe.image_size
+    room = weights_bytes(base) + image_bytes(base, size)
+    short = Hardware(cpu_cores=2, free_bytes=2 * room)
+    said = chosen(suggest("border_detection", "dual_class", PLENTY, short))
+    assert said[RECOMPUTE]
+    assert batch_that_fits(base, size, room, recomputed=True) >= said[BATCH]
+    nothing = chosen(suggest("border_detection", "dual_class", PLENTY, Hardware(cpu_cores=2, free_bytes=0)))
+    assert nothing[BATCH] == 1
+    assert nothing["hyperparameters.advanced_settings.gradient_accumulation_steps"] == 2
+
+
+def test_small_objects_make_images_larger_and_small_images_keep_their_size() -> None:
+    def size(**changes: Any) -> int:
+        facts = replace(PLENTY, **changes)
+        return int(chosen(suggest("border_detection", "dual_class", facts, TWO_CORES))["image_size"])
+
+    usual = resolve("border_detection", "dual_class").image_size
+    assert size() == usual
+    assert size(small_object_side=0.04) == 416  # 16 px of 400, in steps of 32
+    assert size(small_object_side=0.001) == 1024
+    assert size(longer_side=90) == 96
+    assert size(longer_side=90, small_object_side=0.001) == 96
+
+
+def test_weights_are_taken_where_the_store_has_them_and_nobody_guesses_otherwise() -> None:
+    def weights(known: frozenset[str] | None) -> Mapping[str, Any]:
+        said = suggest("border_detection", "dual_class", PLENTY, ONE_GPU, weights=known)
+        return {choice.key.rsplit(".", 1)[-1]: (choice.value, choice.reason) for choice in said.choices}
+
+    base = resolve("border_detection", "dual_class", profile="full").architecture_config.base_architecture
+    assert "coco" in NETWORKS[base].pretrained
+    unknown, none = weights(None), weights(frozenset())
+    assert unknown["pretrained_weights"][0] == none["pretrained_weights"][0] == "none"
+    assert "not known" in unknown["pretrained_weights"][1]
+    assert "the store has none" in none["pretrained_weights"][1]
+    here = weights(frozenset({f"pretrained/{base}/coco.pth", "pretrained/other/coco.pth"}))
+    assert here["pretrained_weights"][0] == "coco"
+    assert here["backbone_freezing"][0] == "none"  # 2,000 sources
+    assert weights(frozenset({"pretrained/other/coco.pth"}))["pretrained_weights"][0] == "none"
+
+
+def test_boxes_without_outlines_get_a_network_that_needs_none_where_the_option_has_one() -> None:
+    boxes = replace(PLENTY, outlined=0)
+    said = suggest("border_detection", "single_class", boxes, TWO_CORES)
+    finders = [row for row in AVAILABLE if (row.option, row.task) == ("single_class", "detection")]
+    row = row_of("border_detection", "single_class", said.architecture)
+    assert row.task == ("detection" if finders else "instance_segmentation")
+    assert suggest("border_detection", "dual_class", boxes, TWO_CORES).architecture == "mask_rcnn"
+
+
+@pytest.mark.parametrize(
+    ("category", "option", "architecture", "key"),
+    [
+        ("cards", "dual_class", "", "category"),
+        ("border_detection", "triple", "", "option"),
+        ("border_detection", "dual_class", "alexnet", "architecture"),
+        ("photometric_stereo", "depth_reconstruction", "", "architecture"),
+    ],
+)
+def test_a_row_that_is_not_there_is_refused_by_name(category: str, option: str, architecture: str, key: str) -> None:
+    with pytest.raises(InvalidConfig) as caught:
+        suggest(category, option, PLENTY, TWO_CORES, architecture=architecture)
+    assert caught.value.key == key
