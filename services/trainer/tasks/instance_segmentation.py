@@ -60,10 +60,12 @@ class InstanceSegmentation:
     def collate(self, samples: Sequence[Sample]) -> Batch:
         return Batch(
             images=tuple(sample.image_CHW for sample in samples),
-            targets=tuple(
-                {"boxes": sample.boxes_N4, "labels": sample.labels_N, "masks": sample.masks} for sample in samples
-            ),
+            targets=tuple(self.target(sample) for sample in samples),
         )
+
+    def target(self, sample: Sample) -> dict[str, Tensor]:
+        """What the network is told of an image."""
+        return {"boxes": sample.boxes_N4, "labels": sample.labels_N, "masks": sample.masks}
 
     def to_device(self, batch: Batch, device: torch.device) -> Batch:
         return replace(
@@ -91,7 +93,7 @@ class InstanceSegmentation:
         parts, found = model.losses_and_detections(_floats(batch), list(batch.targets))
         return Judgement(
             losses={name: self._factors[name] * part.item() for name, part in parts.items()},
-            verdicts=[self._judged(key.index, of_image) for key, of_image in zip(keys, found, strict=True)],
+            verdicts=[self.judged(key.index, of_image) for key, of_image in zip(keys, found, strict=True)],
         )
 
     def metrics(self, verdicts: Sequence[Judged]) -> dict[str, float]:
@@ -103,23 +105,34 @@ class InstanceSegmentation:
         pictures = write_pictures(model, self.validation, self._class_names, folder, shown=shown)
         return {"pictures": pictures, **self._measures.details(verdicts, evidence)}
 
-    def _judged(self, index: int, found: Mapping[str, Tensor]) -> Judged:
+    def judged(self, index: int, found: Mapping[str, Tensor]) -> Judged:
+        """An image of the validation split beside what was found on it."""
         loaded = self.validation.loaded(index)
         sample = loaded.sample
         height, width = sample.image_CHW.shape[-2:]
-        real = _instances(sample.boxes_N4, sample.labels_N, sample.masks > 0, crowd_N=loaded.crowd_N)
+        real = instances(sample.boxes_N4, sample.labels_N, sample.masks > 0, crowd_N=loaded.crowd_N)
         masks_NHW = found["masks"][:, 0] >= 0.5
         return Judged(
             image=index,
             height=height,
             width=width,
             real=real,
-            found=_instances(found["boxes"], found["labels"], masks_NHW, scores_N=found["scores"]),
+            found=instances(found["boxes"], found["labels"], masks_NHW, scores_N=found["scores"]),
         )
 
 
 def make(order: Order, judged: tuple[ImageRecord, ...], cache_limit_bytes: int) -> InstanceSegmentation:
     """The task of an order, judged by a part of its images; ``cache_limit_bytes`` may be kept in memory."""
+    training, validation = splits(order, judged, cache_limit_bytes)
+    return InstanceSegmentation(
+        recipe=order.recipe, class_names=order.class_names, training=training, validation=validation
+    )
+
+
+def splits(
+    order: Order, judged: tuple[ImageRecord, ...], cache_limit_bytes: int
+) -> tuple[InstanceImages, InstanceImages]:
+    """The images to train on and those to judge by."""
     training, validation = (
         InstanceImages(
             part,
@@ -131,13 +144,11 @@ def make(order: Order, judged: tuple[ImageRecord, ...], cache_limit_bytes: int) 
         )
         for part in (order.training, judged)
     )
-    return InstanceSegmentation(
-        recipe=order.recipe, class_names=order.class_names, training=training, validation=validation
-    )
+    return training, validation
 
 
 def loss_factors(weights: LossWeights) -> dict[str, float]:
-    """Factor of each part of Mask R-CNN's loss: both its stages classify and both regress boxes."""
+    """Factor of each part of a detector's loss: both stages of Mask R-CNN classify, and both regress boxes."""
     return {
         "classification": weights.classification,
         "objectness": weights.classification,
@@ -157,23 +168,24 @@ def _floats(batch: Batch) -> list[Tensor]:
     return [image_CHW.to(torch.float32) / 255 for image_CHW in batch.images]
 
 
-def _instances(
+def instances(
     boxes_N4: Tensor,
     labels_N: Tensor,
-    masks_NHW: Tensor,
+    masks_NHW: Tensor | None,
     *,
     scores_N: Tensor | None = None,
     crowd_N: Tensor | None = None,
 ) -> tuple[Instance, ...]:
+    """Boxes xyxy, labels and masks as instances to judge; real ones where there are no scores."""
     count = len(labels_N)
     scores = [1.0] * count if scores_N is None else scores_N.tolist()
     crowds = [False] * count if crowd_N is None else crowd_N.tolist()
-    masks = np.asarray(masks_NHW.cpu().numpy(), dtype=np.bool_)
+    masks = None if masks_NHW is None else np.asarray(masks_NHW.cpu().numpy(), dtype=np.bool_)
     return tuple(
         Instance(
             label=int(label),
             box_xywh=(box[0], box[1], box[2] - box[0], box[3] - box[1]),
-            mask=run_lengths(masks[number]),
+            mask=None if masks is None else run_lengths(masks[number]),
             score=score,
             crowd=crowd,
         )

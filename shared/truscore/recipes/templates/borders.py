@@ -86,8 +86,41 @@ def border_mask_rcnn_full(category: str, option: str, architecture: str) -> Reci
     )
 
 
+def border_retinanet_small(category: str, option: str, architecture: str) -> Recipe:
+    """As Mask R-CNN's small recipe, with the focal loss that RetinaNet was made for."""
+    return _dense(border_mask_rcnn_small(category, option, architecture), "retinanet_mobilenet_v3_small_fpn")
+
+
+def border_retinanet_full(category: str, option: str, architecture: str) -> Recipe:
+    """Torchvision's RetinaNet with ResNet-50 at 800 px, with the rate its second published version was trained by."""
+    full = _dense(border_mask_rcnn_full(category, option, architecture), "retinanet_resnet50_fpn")
+    return _with_rate(full, 1e-4)
+
+
+def _dense(recipe: Recipe, base: str) -> Recipe:
+    return replace(
+        recipe,
+        architecture_config=replace(recipe.architecture_config, base_architecture=base),
+        loss_config=replace(recipe.loss_config, primary_loss="focal_loss"),
+    )
+
+
+def _with_rate(recipe: Recipe, learning_rate: float) -> Recipe:
+    hyper = recipe.hyperparameters
+    return replace(
+        recipe,
+        hyperparameters=replace(hyper, optimization=replace(hyper.optimization, learning_rate=learning_rate)),
+    )
+
+
+_BY_ROW = {
+    ("single_class", "mask_rcnn"): (border_mask_rcnn_small, border_mask_rcnn_full),
+    ("dual_class", "mask_rcnn"): (border_mask_rcnn_small, border_mask_rcnn_full),
+    ("single_class", "retinanet"): (border_retinanet_small, border_retinanet_full),
+}
+
 RECIPES: dict[tuple[str, str, str, str], Callable[[str, str, str], Recipe]] = {
-    ("border_detection", option, "mask_rcnn", profile): recipe
-    for option in ("single_class", "dual_class")
-    for profile, recipe in (("small", border_mask_rcnn_small), ("full", border_mask_rcnn_full))
+    ("border_detection", option, architecture, profile): recipe
+    for (option, architecture), recipes in _BY_ROW.items()
+    for profile, recipe in zip(("small", "full"), recipes, strict=True)
 }

@@ -85,9 +85,27 @@ NETWORKS: tuple[Network, ...] = (
         pyramid=True,
         head=True,
     ),
+    Network(
+        name="retinanet_mobilenet_v3_small_fpn",
+        implementation="torchvision: RetinaNet on mobilenet_v3_small, narrow towers",
+        licence="BSD-3-Clause",
+        parameters=1_319_382,
+        image_size=160,
+        pyramid=True,
+    ),
+    Network(
+        name="retinanet_resnet50_fpn",
+        implementation="torchvision: retinanet_resnet50_fpn",
+        licence="BSD-3-Clause",
+        parameters=32_223_862,
+        image_size=800,
+        pretrained=("coco",),
+        pyramid=True,
+    ),
 )
 
 BASES: RowBases = {
+    ("border_detection", "single_class", "retinanet"): ("retinanet_mobilenet_v3_small_fpn", "retinanet_resnet50_fpn"),
     ("border_detection", "single_class", "mask_rcnn"): _MASK_RCNN,
     ("border_detection", "dual_class", "mask_rcnn"): _MASK_RCNN,
     ("surface_analysis", "defect_detection", "fpn"): ("mask_rcnn_resnet18_fpn", "mask_rcnn_resnet50_fpn"),
