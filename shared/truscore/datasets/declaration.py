@@ -19,7 +19,8 @@ _CLASSES_LIMIT = 10_000
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Declaration:
     """All of it optional. `mask_threshold`: pixels above it are marked. `mask_values` "classes": a mask's values are
-    labels. `grades`: the number each class stands for. `class_map`: this dataset's class names to those wanted."""
+    labels. `grades`: the number each class stands for. `class_map`: this dataset's class names to those wanted.
+    `groups`: images (or folders, with "/" at the end) of one thing, by its name; no split divides them."""
 
     format: str = ""
     classes: tuple[str, ...] = ()
@@ -27,6 +28,7 @@ class Declaration:
     class_map: Mapping[str, str | None] = field(default_factory=lambda: MappingProxyType({}))
     mask_threshold: int | None = None
     mask_values: str = ""
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def read_declaration(folder: Folder, log: ProblemLog) -> Declaration:
@@ -57,6 +59,7 @@ def declaration_to_json(declaration: Declaration) -> str:
         "class_map": dict(declaration.class_map),
         "mask_threshold": declaration.mask_threshold,
         "mask_values": declaration.mask_values,
+        "groups": {name: list(members) for name, members in declaration.groups.items()},
     }
     said = {key: value for key, value in plain.items() if value not in ("", [], {}, None)}
     return json.dumps(said, indent=2, ensure_ascii=False) + "\n"
@@ -108,6 +111,16 @@ def _mask_values(value: Any) -> str | None:
     return value if value == "classes" else None
 
 
+def _groups(value: Any) -> Mapping[str, tuple[str, ...]] | None:
+    named = isinstance(value, dict) and all(
+        isinstance(members, list) and all(isinstance(member, str) and member for member in members)
+        for members in value.values()
+    )
+    if not named or not all(value):
+        return None
+    return MappingProxyType({as_text(name): tuple(map(as_text, members)) for name, members in value.items()})
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
 
@@ -120,5 +133,6 @@ _KEYS: Mapping[str, tuple[str, Callable[[Any], Any]]] = MappingProxyType(
         "class_map": ("expected an object from class name to the class wanted, or null to leave it out", _class_map),
         "mask_threshold": ("expected a whole number from 0: pixels above it are marked", _threshold),
         "mask_values": ('expected "classes", where the values of a mask are class numbers', _mask_values),
+        "groups": ("expected an object from a group's name to a list of its images and folders", _groups),
     }
 )

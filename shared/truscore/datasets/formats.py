@@ -13,6 +13,7 @@ from truscore.datasets.class_folders import read_class_folders, recognise_class_
 from truscore.datasets.class_map import InvalidClassMap, apply_class_map, class_map
 from truscore.datasets.coco import read_coco, recognise_coco
 from truscore.datasets.declaration import DECLARATION_FILE, Declaration, read_declaration
+from truscore.datasets.declared_groups import with_declared_groups
 from truscore.datasets.deeppcb import read_deeppcb, recognise_deeppcb
 from truscore.datasets.folder import Folder, list_folder
 from truscore.datasets.labelme import read_labelme, recognise_labelme
@@ -150,7 +151,7 @@ def read_dataset(
         log.add("format.several_formats", f"read as {name}; annotations of {', '.join(others)} lie there too")
     names = tuple(class_names) or declaration.classes
     reading = FORMATS[name].read(folder, class_names=names, limits=limits, log=log, look=look, declaration=declaration)
-    return _mapped(reading, declaration, log)
+    return _grouped(_mapped(reading, declaration, log), declaration, log)
 
 
 def _mapped(reading: Reading, declaration: Declaration, log: ProblemLog) -> Reading:
@@ -163,6 +164,16 @@ def _mapped(reading: Reading, declaration: Declaration, log: ProblemLog) -> Read
         log.add("format.class_map", str(refusal), DECLARATION_FILE)
         return replace(reading, problems=log.all())
     return replace(reading, index=index)
+
+
+def _grouped(reading: Reading, declaration: Declaration, log: ProblemLog) -> Reading:
+    """With the groups that the declaration names."""
+    if not declaration.groups or reading.index is None:
+        return reading
+    index, problems = with_declared_groups(reading.index, declaration.groups)
+    for problem in problems:
+        log.add("format.declaration", problem, DECLARATION_FILE)
+    return replace(reading, index=index, problems=log.all())
 
 
 def _recognised(folder: Folder, limits: Limits) -> tuple[str, ...]:

@@ -121,6 +121,10 @@ def test_a_declared_map_that_does_not_fit_is_reported_and_not_applied(tmp_path: 
         {"class_map": {"a": 1}},
         {"format": 3},
         {"colour": "red"},
+        {"groups": ["a"]},
+        {"groups": {"card": "a.jpg"}},
+        {"groups": {"card": [""]}},
+        {"groups": {"": ["a.jpg"]}},
     ],
 )
 def test_what_cannot_be_used_of_a_declaration_is_reported(tmp_path: Path, declared: dict) -> None:
