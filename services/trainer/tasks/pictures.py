@@ -3,7 +3,7 @@
 Array legend: H, W sides, C colour.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,8 +25,6 @@ REAL_COLOURS = ((0, 200, 83), (0, 176, 255), (255, 214, 0), (178, 255, 89))
 FOUND_COLOURS = ((255, 23, 68), (255, 109, 0), (213, 0, 249), (255, 145, 0))
 TEXT_PX = 15
 
-Classes = NDArray[np.integer]
-
 
 class Originals(Protocol):
     """Images of a split as they lie in the dataset."""
@@ -45,42 +43,6 @@ def write_pictures(
         picture, counts = _painted(model, images, error, class_names)
         pictures.append({**_saved(picture, images, error, number, folder), **counts})
     return pictures
-
-
-def write_captioned(images: Originals, folder: Path, *, shown: Sequence[ImageError]) -> list[dict[str, Any]]:
-    """Whole images with what is said of them, one PNG each: for grades, scores and labels."""
-    return [
-        _saved(Image.fromarray(_shown(images.original(error.image))), images, error, number, folder)
-        for number, error in enumerate(shown, start=1)
-    ]
-
-
-def write_masks(
-    images: Originals, found: Callable[[int], tuple[Classes, Classes]], folder: Path, *, shown: Sequence[ImageError]
-) -> list[dict[str, Any]]:
-    """Masks of damage, one PNG an image: outlined in green and blue what is there, in red and orange what was found.
-
-    ``found`` gives real and found classes of an image's pixels, [H, W] of any one size in the image's own shape, 0 for
-    none and 255 for unknown.
-    """
-    pictures = []
-    for number, error in enumerate(shown, start=1):
-        painted_HWC = _shown(images.original(error.image))
-        for classes_HW, colours in zip(found(error.image), (REAL_COLOURS, FOUND_COLOURS), strict=True):
-            _paint_classes(painted_HWC, classes_HW, colours)
-        pictures.append(_saved(Image.fromarray(painted_HWC), images, error, number, folder))
-    return pictures
-
-
-def _paint_classes(
-    painted_HWC: NDArray[np.uint8], classes_HW: Classes, colours: tuple[tuple[int, int, int], ...]
-) -> None:
-    height, width = painted_HWC.shape[:2]
-    scaled = Image.fromarray(classes_HW.astype(np.uint8)).resize((width, height), Image.Resampling.NEAREST)
-    shown_HW = np.asarray(scaled)
-    for label in np.unique(shown_HW):
-        if 0 < label < 255:
-            painted_HWC[_edge(shown_HW == label)] = _colour(colours, int(label))
 
 
 def _painted(
