@@ -6,7 +6,20 @@ from pathlib import Path
 
 import typer
 
-from services.cli.commands import augment, catalog, control, data, dead, doctor, runs, submit, suggest, suspects, watch
+from services.cli.commands import (
+    augment,
+    catalog,
+    control,
+    data,
+    dead,
+    doctor,
+    runs,
+    split,
+    submit,
+    suggest,
+    suspects,
+    watch,
+)
 from services.cli.desk import Addresses, CliError, Code, Desk
 from services.cli.settings import read_settings
 
@@ -34,9 +47,11 @@ for command in (
     data.synth,
     data.validate,
     augment.augment,
+    split.split,
     suspects.suspects,
     catalog.catalog,
     suggest.suggest,
+    templates.templates,
     doctor.doctor,
 ):
     app.command()(command)
