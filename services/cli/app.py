@@ -18,6 +18,7 @@ from services.cli.commands import (
     submit,
     suggest,
     suspects,
+    templates,
     watch,
 )
 from services.cli.desk import Addresses, CliError, Code, Desk
