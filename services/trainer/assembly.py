@@ -19,7 +19,7 @@ from services.trainer.optim import make_optimizer
 from services.trainer.progress import Progress
 from services.trainer.ranks import Ranks
 from services.trainer.rundir import Order
-from services.trainer.tasks.making import make_task
+from services.trainer.tasks.making import make_task, prepare
 
 CACHE_LIMIT_BYTES = 4 << 30
 
@@ -38,7 +38,10 @@ def assemble(order: Order, *, place: Place, ranks: Ranks, asked: Callable[[], st
     refuse_impossible_here(recipe, place=place, ranks=ranks)
     seed_all(recipe.seed)
     network = build_model(recipe, len(order.class_names))
-    notes = {"pretrained_weights": _start_from(network, order)}
+    notes = {"pretrained_weights": _start_from(network, order)} | (
+        {"left_out": order.left_out} if order.left_out else {}
+    )
+    prepare(network, order)
     network.to(place.device)
     seed_all(recipe.seed, ranks.rank)
     advanced = recipe.hyperparameters.advanced_settings

@@ -11,6 +11,7 @@ from truscore.recipes import Recipe, recipe_from_json
 from truscore.zoo.catalog import row_of
 
 from services.trainer.faults import Unusable
+from services.trainer.told import is_told, left_out_note
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,7 +42,8 @@ class Order:
     """What to train, on which images; ``pretrained`` is the file of weights to start from, where there is one.
 
     ``class_names`` are what the network tells apart: classes, grades in ascending order, or the names of scores.
-    ``grades`` are the numbers that the classes stand for, where they are grades.
+    ``grades`` are the numbers that the classes stand for, where they are grades. ``left_out`` says which images are in
+    no part because nothing is said of them that the task could learn; it is empty where there are none.
     """
 
     run_id: str
@@ -54,6 +56,7 @@ class Order:
     test: tuple[ImageRecord, ...]
     dataset_digest: str
     grades: tuple[float, ...] = ()
+    left_out: str = ""
 
 
 def read_order(run_dir: RunDir) -> Order:
@@ -63,23 +66,26 @@ def read_order(run_dir: RunDir) -> Order:
         index = index_from_json((run_dir.path / plain["index"]).read_bytes())
         split = split_from_json((run_dir.path / plain["split"]).read_bytes())
         recipe = recipe_from_json(plain["recipe"])
+        task = row_of(recipe.category, recipe.option, recipe.architecture).task
+        untold = tuple(record.path for record in index.images if not is_told(record, task))
         return Order(
             run_id=str(plain["run_id"]),
             recipe=recipe,
-            class_names=_outputs(recipe, index) or tuple(plain["class_names"]),
+            class_names=_outputs(task, recipe, index) or tuple(plain["class_names"]),
             images=run_dir.path / plain["images"],
             pretrained=run_dir.path / plain["pretrained"] if plain.get("pretrained") else None,
-            **_parts(index, split),
+            **_parts(index, split, left_out=frozenset(untold)),
             dataset_digest=index.digest,
             grades=index.grades,
+            left_out=left_out_note(untold, task),
         )
     except (KeyError, TypeError) as error:
         raise Unusable(f"order.json: lacks or misuses {error}") from error
 
 
-def _outputs(recipe: Recipe, index: DatasetIndex) -> tuple[str, ...]:
+def _outputs(task: str, recipe: Recipe, index: DatasetIndex) -> tuple[str, ...]:
     """Names of the scores where scores are what is learned; nothing elsewhere."""
-    if row_of(recipe.category, recipe.option, recipe.architecture).task != "regression":
+    if task != "regression":
         return ()
     named = tuple(sorted({name for record in index.images for name, _ in record.scores}))
     if not named:
@@ -97,16 +103,18 @@ def _parsed(path: Path) -> dict[str, Any]:
     return plain
 
 
-def _parts(index: DatasetIndex, split: Split) -> dict[str, tuple[ImageRecord, ...]]:
+def _parts(index: DatasetIndex, split: Split, *, left_out: frozenset[str]) -> dict[str, tuple[ImageRecord, ...]]:
     by_path = {record.path: record for record in index.images}
 
     def part(name: str, paths: Sequence[str], *, least: int) -> tuple[ImageRecord, ...]:
         unknown = [path for path in paths if path not in by_path]
         if unknown:
             raise Unusable(f"split.json: {name} names {unknown[0]!r}, which is not in the index")
-        if len(paths) < least:
-            raise Unusable(f"split.json: {name} has no images; training needs at least one")
-        return tuple(by_path[path] for path in paths)
+        told = [path for path in paths if path not in left_out]
+        if len(told) < least:
+            reason = f"; its {len(paths)} images have no label, grade or score to learn" if paths else ""
+            raise Unusable(f"split.json: {name} has no images; training needs at least one{reason}")
+        return tuple(by_path[path] for path in told)
 
     return {
         "training": part("train", split.train, least=1),

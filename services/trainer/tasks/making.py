@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from torch import nn
 from truscore.datasets import ImageRecord
 from truscore.zoo.catalog import row_of
 
 from services.trainer.rundir import Order
-from services.trainer.tasks import detection, grading, instance_segmentation, semantic_segmentation
+from services.trainer.tasks import detection, grading, instance_segmentation, multilabel, scoring, semantic_segmentation
 from services.trainer.tasks.protocol import Task
 
 Maker = Callable[[Order, tuple[ImageRecord, ...], int], Task[Any, Any]]
@@ -16,13 +17,26 @@ Maker = Callable[[Order, tuple[ImageRecord, ...], int], Task[Any, Any]]
 MAKERS: Mapping[str, Maker] = {
     "detection": detection.make,
     "instance_segmentation": instance_segmentation.make,
+    "multilabel_classification": multilabel.make,
     "ordinal_classification": grading.make,
+    "regression": scoring.make,
     "semantic_segmentation": semantic_segmentation.make,
 }
+# What a network has to know of the training split before it trains, where it has to know anything.
+PREPARATIONS: Mapping[str, Callable[[nn.Module, Order], None]] = {"regression": scoring.prepare}
 
 
 def make_task(order: Order, *, judged: tuple[ImageRecord, ...], cache_limit_bytes: int = 0) -> Task[Any, Any]:
     """The order's task, judged by a part of its images."""
+    return MAKERS[_task_of(order)](order, judged, cache_limit_bytes)
+
+
+def prepare(network: nn.Module, order: Order) -> None:
+    """Give a new network what it has to know of the training split. Raises Unusable."""
+    if preparation := PREPARATIONS.get(_task_of(order)):
+        preparation(network, order)
+
+
+def _task_of(order: Order) -> str:
     recipe = order.recipe
-    row = row_of(recipe.category, recipe.option, recipe.architecture)
-    return MAKERS[row.task](order, judged, cache_limit_bytes)
+    return row_of(recipe.category, recipe.option, recipe.architecture).task

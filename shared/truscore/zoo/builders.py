@@ -6,10 +6,16 @@ from types import MappingProxyType
 from torch import nn
 
 from truscore.recipes.config import Recipe
-from truscore.zoo import detectors, graders, scorers, segmenters
+from truscore.zoo import detectors, graders, labellers, scorers, segmenters
 
 BUILDERS: Mapping[str, Callable[[Recipe, int], nn.Module]] = MappingProxyType(
-    {**detectors.BUILDERS, **segmenters.BUILDERS, **graders.BUILDERS, **scorers.BUILDERS}
+    {
+        **detectors.BUILDERS,
+        **segmenters.BUILDERS,
+        **graders.BUILDERS,
+        **scorers.BUILDERS,
+        **labellers.BUILDERS,
+    }
 )
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from truscore.zoo.networks import detectors, graders, scorers, segmenters
+from truscore.zoo.networks import detectors, graders, labellers, scorers, segmenters
 from truscore.zoo.networks.network import Network, RowBases
 
 __all__ = ["BASES", "NETWORKS", "Network"]
 
-_FAMILIES = (detectors, segmenters, graders, scorers)
+_FAMILIES = (detectors, segmenters, graders, scorers, labellers)
 
 NETWORKS: Mapping[str, Network] = MappingProxyType(
     {network.name: network for family in _FAMILIES for network in family.NETWORKS}
