@@ -13,7 +13,7 @@ import typer
 from services.cli.commands.parameters import AsJson, Category, ClassNames, Format, Option
 from services.cli.commands.watch import Stop, follow
 from services.cli.desk import CliError, Code, Desk, desk_of, say_json
-from services.cli.ordering import dataset_name, read_config, refuse, version_now
+from services.cli.ordering import dataset_name, merged, read_config, read_settings_typed, refuse, version_now, wanted
 
 S3 = "s3://"
 
@@ -22,14 +22,18 @@ def submit(
     context: typer.Context,
     source: Annotated[str, typer.Argument(metavar="PATH|s3://…", help="Folder to upload, or where the dataset lies.")],
     *,
-    category: Category,
-    option: Option,
+    category: Category = "",
+    option: Option = "",
     dataset_id: Annotated[str, typer.Option("--id", help="Name of the dataset; from the folder when not given.")] = "",
     version: Annotated[str, typer.Option(help="Version of the dataset; the time when not given.")] = "",
     format: Format = "",
     class_names: ClassNames = [],  # noqa: B006
     architecture: Annotated[str, typer.Option("--architecture", "-a", help="Default of the option if not given.")] = "",
+    template: Annotated[str, typer.Option(help="Begin with this one of `truscore templates`.")] = "",
     config: Annotated[str, typer.Option(help="Overrides of the recipe: a JSON file, or JSON as such.")] = "",
+    settings: Annotated[
+        list[str], typer.Option("--set", metavar="KEY=VALUE", help="One key of the configuration, over the file's.")
+    ] = [],  # noqa: B006
     export: Annotated[
         list[str], typer.Option("--export", "-e", help="Artefact to make; repeat it. Default: onnx.")
     ] = [],  # noqa: B006
@@ -44,16 +48,18 @@ def submit(
     from truscore.validation import Order
 
     desk = desk_of(context)
+    typed = merged(read_config(config), read_settings_typed(settings))
+    row = wanted(template, category=category, option=option, architecture=architecture, overrides=typed)
     named, numbered = dataset_id or dataset_name(source), version or version_now(datetime.now(UTC))
     order = Order(
         dataset_id=named,
         version=numbered,
         uri=_address(desk, source, named, numbered),
         format=format,
-        category=category,
-        option=option,
-        architecture=architecture,
-        overrides=read_config(config),
+        category=row.category,
+        option=row.option,
+        architecture=row.architecture,
+        overrides=row.overrides,
         export_formats=export,
         request_id=request_id,
         validation_only=validation_only,

@@ -27,7 +27,7 @@ TRAINING_SHARE = 0.7
 LEAST_STEPS = 8
 LEAST_BATCH = 2
 FOCAL_IMBALANCE = 10.0
-FOCAL_MARKED_SHARE = 0.05
+EVEN_HANDED = ("dice_loss", "focal_loss")
 FEW_IMAGES = 1000
 LOCATING = ("instance_segmentation", "detection", "semantic_segmentation")
 
@@ -283,12 +283,11 @@ def _loss(row: Row, default: Recipe, facts: Facts) -> Choice:
     key, usual = "loss_config.primary_loss", default.loss_config.primary_loss
     if "focal_loss" not in row.losses:
         return Choice(key=key, value=usual, reason=f"{usual} suits {row.task}; it has no focal loss to weigh classes")
+    if usual in EVEN_HANDED:
+        return Choice(key=key, value=usual, reason=f"{usual} lets rare classes count by itself")
     if facts.class_imbalance >= FOCAL_IMBALANCE:
         reason = f"the commonest class comes {facts.class_imbalance:.0f} times as often as the rarest; the line is "
         return Choice(key=key, value="focal_loss", reason=f"{reason}{FOCAL_IMBALANCE:.0f}")
-    if row.task == "semantic_segmentation" and 0 < facts.marked_share < FOCAL_MARKED_SHARE:
-        reason = f"only {facts.marked_share:.1%} of the pixels are marked; the line is {FOCAL_MARKED_SHARE:.0%}"
-        return Choice(key=key, value="focal_loss", reason=reason)
     return Choice(key=key, value=usual, reason=f"classes are balanced well enough for the recipe's {usual}")
 
 

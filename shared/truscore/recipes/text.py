@@ -58,7 +58,7 @@ def _build(kind: type[Any], tree: Any, path: str) -> Any:
     names = {field.name for field in fields(kind)}
     if not isinstance(tree, Mapping) or set(tree) != names:
         raise InvalidConfig(path, tree, "an object with exactly the keys " + ", ".join(sorted(names)))
-    hints = _hints(kind)
+    hints = _hints(cast(Any, kind))
     return kind(**{name: _value(hints[name], tree[name], f"{path}.{name}") for name in names})
 
 

@@ -12,7 +12,7 @@ from truscore.recipes import InvalidConfig, config_of, resolve
 from truscore.recipes.accepted import RULES
 from truscore.recipes.memory import batch_that_fits, image_bytes, weights_bytes
 from truscore.recipes.resolve import ROW_KEYS
-from truscore.recipes.suggest import FOCAL_IMBALANCE, FOCAL_MARKED_SHARE, suggest
+from truscore.recipes.suggest import EVEN_HANDED, FOCAL_IMBALANCE, suggest
 from truscore.recipes.suggestion import Gpu, Hardware, Suggestion
 from truscore.zoo.catalog import Row, row_of
 from truscore.zoo.networks import NETWORKS
@@ -132,21 +132,11 @@ def test_classes_further_apart_than_the_line_get_a_focal_loss_where_there_is_one
     row: Row, facts: Statistics, common: int, times: float
 ) -> None:
     counts = {"rare": common, "common": round(common * times), "never": 0}
-    facts = replace(facts, class_counts=counts, marked_share=0.5)
+    facts = replace(facts, class_counts=counts)
     said = chosen(for_row(row, facts, TWO_CORES))
     usual = resolve(row.category, row.option, row.architecture).loss_config.primary_loss
-    beyond = facts.class_imbalance >= FOCAL_IMBALANCE
-    assert said[LOSS] == ("focal_loss" if beyond and "focal_loss" in row.losses else usual)
-
-
-@pytest.mark.parametrize("row", [row for row in AVAILABLE if row.task == "semantic_segmentation"] or [None], ids=str)
-def test_few_marked_pixels_get_a_focal_loss(row: Row | None) -> None:
-    if row is None:
-        pytest.skip("no row finds pixels yet")
-    usual = resolve(row.category, row.option, row.architecture).loss_config.primary_loss
-    few = replace(PLENTY, marked_share=FOCAL_MARKED_SHARE / 2)
-    assert chosen(for_row(row, few, TWO_CORES))[LOSS] == "focal_loss"
-    assert chosen(for_row(row, PLENTY, TWO_CORES))[LOSS] == usual
+    moves = "focal_loss" in row.losses and usual not in EVEN_HANDED
+    assert said[LOSS] == ("focal_loss" if moves and facts.class_imbalance >= FOCAL_IMBALANCE else usual)
 
 
 @pytest.mark.parametrize("row", AVAILABLE, ids=name_of)
