@@ -3,7 +3,7 @@
 from truscore.datasets.class_map import ClassMap, InvalidClassMap, apply_class_map, class_map, class_map_from_json
 from truscore.datasets.declaration import DECLARATION_FILE, Declaration, declaration_to_json
 from truscore.datasets.file_states import Files
-from truscore.datasets.folds import fold_dataset
+from truscore.datasets.folds import fold_dataset, sampled
 from truscore.datasets.formats import FORMATS, Format, read_dataset, recognise_format
 from truscore.datasets.index import RLE, Annotation, DatasetIndex, ImageRecord
 from truscore.datasets.index_json import InvalidIndex, index_from_json, index_to_json
@@ -54,6 +54,7 @@ __all__ = [
     "near_duplicates",
     "read_dataset",
     "recognise_format",
+    "sampled",
     "split_dataset",
     "split_from_json",
     "split_to_json",

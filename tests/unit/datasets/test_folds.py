@@ -15,6 +15,7 @@ from truscore.datasets import (
     Split,
     fold_dataset,
     read_dataset,
+    sampled,
     split_dataset,
 )
 from truscore.datasets.split import kept_together
@@ -153,6 +154,36 @@ def test_a_class_of_two_groups_is_trained_on_and_validated_and_one_of_four_teste
     assert {label for label, count in groups.items() if count >= 2} <= found[0]
 
 
+@GENTLE
+@given(pure, st.integers(3, 5), st.integers(0, 5))
+def test_images_to_choose_by_come_out_of_training_with_their_groups(
+    drawn: list[tuple[int, int]], folds: int, seed: int
+) -> None:
+    assume(len(drawn) >= folds)
+    index = index_of(pure_images(drawn))
+    plain = fold_dataset(index, folds=folds, seed=seed)
+    for split, outer in zip(fold_dataset(index, folds=folds, seed=seed, inner=0.2), plain, strict=True):
+        assert split.test == outer.validation
+        assert tuple(sorted((*split.train, *split.validation))) == outer.train
+        cards = [{path[:2] for path in part} for part in parts_of(split)]
+        assert all(cards)
+        assert len(set.union(*cards)) == sum(map(len, cards))
+
+
+@GENTLE
+@given(pure, st.integers(1, 40), st.integers(0, 5))
+def test_a_sample_has_groups_whole_and_about_the_size_that_was_asked_for(
+    drawn: list[tuple[int, int]], wanted: int, seed: int
+) -> None:
+    index = index_of(pure_images(drawn))
+    taken = sampled(index, images=wanted, seed=seed)
+    assert taken.images == tuple(one for one in index.images if one.path in {two.path for two in taken.images})
+    sizes = Counter(one.group for one in index.images)
+    assert all(sizes[group] == count for group, count in Counter(one.group for one in taken.images).items())
+    # Each class may miss its share by half a group, and one group is all there is of some.
+    assert abs(len(taken.images) - min(wanted, len(index.images))) <= 6 * CLASSES
+
+
 def test_another_seed_gives_other_folds_and_the_same_seed_the_same() -> None:
     images = [image(f"{number:02d}", labels=(1,)) for number in range(40)]
     first = fold_dataset(index_of(images), folds=4, seed=1)
@@ -197,6 +228,12 @@ def test_equal_scores_fall_into_one_range_and_images_without_one_into_their_own(
 def test_fewer_than_two_folds_are_refused(folds: int) -> None:
     with pytest.raises(InvalidSplit, match=rf"folds {folds}: expected at least 2"):
         fold_dataset(index_of([image("a"), image("b")]), folds=folds, seed=0)
+
+
+def test_two_cards_cannot_train_choose_and_judge() -> None:
+    images = [image(f"{number}", group=f"card {number % 2}") for number in range(12)]
+    with pytest.raises(InvalidSplit, match="nothing is left to train on beside what is chosen by"):
+        fold_dataset(index_of(images), folds=2, seed=0, inner=0.2)
 
 
 def test_more_folds_than_groups_are_refused_with_how_many_there_are() -> None:
