@@ -97,6 +97,25 @@ def border_retinanet_full(category: str, option: str, architecture: str) -> Reci
     return _with_rate(full, 1e-4)
 
 
+def border_yolo_small(category: str, option: str, architecture: str) -> Recipe:
+    """YOLOX on half a ShuffleNet."""
+    small = border_mask_rcnn_small(category, option, architecture)
+    return replace(
+        small,
+        architecture_config=replace(small.architecture_config, base_architecture="yolox_shufflenet_v2_x0_5_pan"),
+    )
+
+
+def border_yolo_full(category: str, option: str, architecture: str) -> Recipe:
+    """YOLOX on ResNet-50 at 640 px, the size it was published at."""
+    full = border_mask_rcnn_full(category, option, architecture)
+    return replace(
+        full,
+        architecture_config=replace(full.architecture_config, base_architecture="yolox_resnet50_pan"),
+        image_size=640,
+    )
+
+
 def _dense(recipe: Recipe, base: str) -> Recipe:
     return replace(
         recipe,
@@ -116,6 +135,7 @@ def _with_rate(recipe: Recipe, learning_rate: float) -> Recipe:
 _BY_ROW = {
     ("single_class", "mask_rcnn"): (border_mask_rcnn_small, border_mask_rcnn_full),
     ("dual_class", "mask_rcnn"): (border_mask_rcnn_small, border_mask_rcnn_full),
+    ("single_class", "yolo"): (border_yolo_small, border_yolo_full),
     ("single_class", "retinanet"): (border_retinanet_small, border_retinanet_full),
 }
 

@@ -102,9 +102,38 @@ NETWORKS: tuple[Network, ...] = (
         pretrained=("coco",),
         pyramid=True,
     ),
+    Network(
+        name="yolox_shufflenet_v2_x0_5_pan",
+        implementation="ours, after YOLOX: on torchvision's shufflenet_v2_x0_5",
+        licence="BSD-3-Clause",
+        parameters=881_269,
+        image_size=160,
+        pretrained=("imagenet",),
+    ),
+    Network(
+        name="yolox_shufflenet_v2_x1_0_pan",
+        implementation="ours, after YOLOX: on torchvision's shufflenet_v2_x1_0",
+        licence="BSD-3-Clause",
+        parameters=2_463_833,
+        image_size=320,
+        pretrained=("imagenet", "nanodet"),
+    ),
+    Network(
+        name="yolox_resnet50_pan",
+        implementation="ours, after YOLOX: on torchvision's resnet50",
+        licence="BSD-3-Clause",
+        parameters=35_844_437,
+        image_size=640,
+        pretrained=("imagenet",),
+    ),
 )
 
 BASES: RowBases = {
+    ("border_detection", "single_class", "yolo"): (
+        "yolox_shufflenet_v2_x0_5_pan",
+        "yolox_shufflenet_v2_x1_0_pan",
+        "yolox_resnet50_pan",
+    ),
     ("border_detection", "single_class", "retinanet"): ("retinanet_mobilenet_v3_small_fpn", "retinanet_resnet50_fpn"),
     ("border_detection", "single_class", "mask_rcnn"): _MASK_RCNN,
     ("border_detection", "dual_class", "mask_rcnn"): _MASK_RCNN,
