@@ -2,9 +2,11 @@
 
 from services.trainer.assembly import Assembled, judged_by
 from services.trainer.checkpoints import read, weights_sha256
+from services.trainer.findings.properties import Originals, image_properties
 from services.trainer.journal import Completed, Writer
 from services.trainer.keeper import Keeper
 from services.trainer.loop import Run
+from services.trainer.machine import machine_of
 from services.trainer.report import Findings, Summary, write_report
 from services.trainer.rundir import Order, RunDir
 from services.trainer.validation import Validated, validate
@@ -22,11 +24,14 @@ def conclude(assembled: Assembled, order: Order, *, keeper: Keeper, run_dir: Run
     tested = validate(judged_by(run, order, order.test)) if order.test else Validated()
     if handed_over is not None:
         run_dir.report.mkdir(exist_ok=True)
+        judged = run.task.validation
         findings = Findings(
             validation=validated.metrics,
             validation_loss=validated.loss,
             test=tested.metrics,
             details=run.task.report(run.network, validated.verdicts, run_dir.report),
+            judged=[record.path for record in order.validation],
+            properties=image_properties(judged) if isinstance(judged, Originals) else {},
         )
         path = write_report(run_dir.report, _summary(assembled, order, final_sha256), findings)
         completed = Completed(
@@ -63,4 +68,6 @@ def _summary(assembled: Assembled, order: Order, final_sha256: str) -> Summary:
         weights_sha256=final_sha256,
         notes=assembled.notes,
         history=tuple(run.progress.history),
+        machine=machine_of(run),
+        saving_s=run.progress.saving_s,
     )

@@ -1,6 +1,5 @@
 """What an image is like, apart from what it shows."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -10,7 +9,7 @@ from PIL import Image
 from truscore.datasets import ImageRecord
 from truscore.validation.pixels import measure
 
-MOST_IMAGES = 300
+MOST_IMAGES = 200
 SMALL_PX = 240
 
 
@@ -54,7 +53,3 @@ def _properties(image_HWC: NDArray[np.uint8], record: ImageRecord) -> Properties
         megapixels=record.width * record.height / 1e6,
         instances=len(record.annotations),
     )
-
-
-def paths_of(images: Sequence[ImageRecord]) -> tuple[str, ...]:
-    return tuple(record.path for record in images)

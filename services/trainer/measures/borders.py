@@ -108,8 +108,8 @@ def border_metrics(borders: Sequence[Bordered]) -> dict[str, float]:
     return metrics
 
 
-def border_details(borders: Sequence[Bordered], class_names: Sequence[str]) -> dict[str, Any]:
-    """For the report: errors by border and side, and each card's centring, real and found."""
+def border_details(borders: Sequence[Bordered], class_names: Sequence[str], paths: Sequence[str]) -> dict[str, Any]:
+    """For the report: errors by border and side, and each card's centring, real and found; paths by images' indices."""
     return {
         "edges_by_side": [
             {"border": class_names[label - 1], **_side_row(borders, label, side)}
@@ -117,7 +117,11 @@ def border_details(borders: Sequence[Bordered], class_names: Sequence[str]) -> d
             for side in range(4)
         ],
         "centring": [
-            {"image": image.image, "real": list(one.real), "found": None if one.found is None else list(one.found)}
+            {
+                "image": paths[image.image],
+                "real": list(one.real),
+                "found": None if one.found is None else list(one.found),
+            }
             for image in borders
             for one in image.centrings
         ],

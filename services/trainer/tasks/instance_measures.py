@@ -34,8 +34,11 @@ class InstanceMeasures:
             kind: [asdict(curve) for curve in precision_curves(verdicts, self.class_names, kind)]
             for kind in kinds(verdicts)
         }
-        borders = {"borders": border_details(self._borders(verdicts), self.class_names)} if self.of_borders else {}
-        return {"precision_at_overlap_50": curves, **evidence.to_plain(), **borders}
+        plain = {"precision_at_overlap_50": curves, **evidence.to_plain()}
+        if not self.of_borders:
+            return plain
+        paths = [record.path for record in self.records]
+        return {**plain, "borders": border_details(self._borders(verdicts), self.class_names, paths)}
 
     def _borders(self, verdicts: Sequence[Judged]) -> list[Bordered]:
         return [bordered(verdict, self.records[verdict.image]) for verdict in verdicts] if self.of_borders else []

@@ -161,8 +161,8 @@ def test_what_was_not_found_counts_in_the_share_and_in_no_error() -> None:
     assert metrics["centring_measured_share"] == 0.0
     assert "centring_error_pp" not in metrics
     assert border_metrics([bordered(judged(), card)]) == {"border_found_share": 0.0, "centring_measured_share": 0.0}
-    details = border_details([only_outer], ("outer_border", "graphical_border"))
-    assert details["centring"] == [{"image": 0, "real": pytest.approx([50.0, 50.0]), "found": None}]
+    details = border_details([only_outer], ("outer_border", "graphical_border"), ["card.png"])
+    assert details["centring"] == [{"image": "card.png", "real": pytest.approx([50.0, 50.0]), "found": None}]
     assert [row["side"] for row in details["edges_by_side"]] == ["top", "right", "bottom", "left"] * 2
     assert [row["found"] for row in details["edges_by_side"]] == [1] * 4 + [0] * 4
 
