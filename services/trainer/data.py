@@ -46,9 +46,9 @@ def steps_per_epoch(count: int, *, batch_size: int, accumulate: int, world_size:
     return math.ceil(math.ceil(images / batch_size) / accumulate)
 
 
-def validation_batches(count: int, *, batch_size: int, share: Share) -> list[list[Key]]:
+def validation_batches(places: Sequence[int], *, batch_size: int, share: Share) -> list[list[Key]]:
     """Of one process; no image comes twice, so that metrics count each once."""
-    return _chunks([Key(epoch=0, index=index) for index in range(count)][share.rank :: share.world_size], batch_size)
+    return _chunks([Key(epoch=0, index=index) for index in places[share.rank :: share.world_size]], batch_size)
 
 
 class Batches(Generic[Batch, Verdict]):

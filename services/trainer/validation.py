@@ -40,15 +40,17 @@ class Validating(Protocol):
     def precision(self) -> AbstractContextManager[Any]: ...
 
 
-def validate(run: Validating, *, until: Callable[[], str] = str) -> Validated:
-    """Judge the whole validation split; given up, with nothing said, as soon as ``until`` says something.
+def validate(run: Validating, *, until: Callable[[], str] = str, places: Sequence[int] | None = None) -> Validated:
+    """Judge the whole validation split, or its images at these places; given up, with nothing said, as soon as
+    ``until`` says something.
 
     Leaves the random generators as they were: whether an epoch is validated must not change the next.
     """
     losses: list[tuple[float, int]] = []
     verdicts: list[Any] = []
+    judged = range(len(run.task.validation)) if places is None else places
     plan = validation_batches(
-        len(run.task.validation),
+        judged,
         batch_size=run.recipe.hyperparameters.optimization.batch_size,
         share=Share(rank=run.ranks.rank, world_size=run.ranks.world_size),
     )

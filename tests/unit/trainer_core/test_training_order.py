@@ -43,7 +43,7 @@ def test_every_image_is_judged_once_and_as_it_is(count: int, batch_size: int, wo
     keys = [
         key
         for rank in range(world)
-        for batch in validation_batches(count, batch_size=batch_size, share=Share(rank=rank, world_size=world))
+        for batch in validation_batches(range(count), batch_size=batch_size, share=Share(rank=rank, world_size=world))
         for key in batch
     ]
     assert sorted(key.index for key in keys) == list(range(count))

@@ -1,0 +1,168 @@
+"""Cross-validation: each image judged once, by a network that has not seen it; figures with their spread."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from truscore.datasets import DatasetIndex, InvalidSplit, read_dataset
+from truscore.recipes import Recipe, resolve
+
+from services.trainer.crossvalidate import main
+from services.trainer.devices import Place
+from services.trainer.folding import FoldDone, Repetition, Trial, repeat, spreads
+from services.trainer.journal import EpochDone
+
+CPU = Place(device=torch.device("cpu"), name="cpu", cpus=1)
+IMAGES = 10
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Noise of ten strengths, and its strength as the score."""
+    root = tmp_path_factory.mktemp("scores")
+    rows = ["image,sharpness"]
+    for number in range(IMAGES):
+        grey_HWC = np.random.default_rng(number).integers(0, 25 * (number + 1), size=(32, 32, 3), dtype=np.uint8)
+        Image.fromarray(grey_HWC).save(root / f"{number:02d}.png")
+        rows.append(f"{number:02d}.png,{number}")
+    (root / "scores.csv").write_text("\n".join(rows) + "\n")
+    return root
+
+
+@pytest.fixture(scope="module")
+def index(folder: Path) -> DatasetIndex:
+    found = read_dataset(folder).index
+    assert found is not None
+    return found
+
+
+def recipe(*, epochs: int = 2, batch_size: int = 4) -> Recipe:
+    process = {"epochs": epochs, "early_stopping": {"patience": 1}}
+    hyperparameters = {"training_process": process, "optimization": {"batch_size": batch_size}}
+    return resolve(
+        "corner_analysis", "sharpness_rating", "custom_cnn", {"image_size": 32, "hyperparameters": hyperparameters}
+    )
+
+
+def repeated(trial: Trial, workroom: Path, *, seed: int = 0) -> tuple[Repetition, list[tuple[int, EpochDone]]]:
+    heard: list[tuple[int, EpochDone]] = []
+    done: list[FoldDone] = []
+    repetition = repeat(
+        trial,
+        seed=seed,
+        workroom=workroom,
+        place=CPU,
+        clock=lambda: 0.0,
+        heard=lambda fold, epoch: heard.append((fold, epoch)),
+        done=done.append,
+    )
+    assert repetition.folds == tuple(done)
+    return repetition, heard
+
+
+def test_every_image_is_held_out_once_and_judged_with_the_others_too(
+    folder: Path, index: DatasetIndex, tmp_path: Path
+) -> None:
+    trial = Trial(index=index, images=folder, recipe=recipe(), folds=2)
+    repetition, heard = repeated(trial, tmp_path)
+    assert [fold.images for fold in repetition.folds] == [{"training": 5, "choosing": 0, "held_out": 5}] * 2
+    assert set(repetition.pooled) >= set(repetition.folds[0].metrics) != set()
+    # Patience of one epoch would have stopped it: where nothing is chosen, the held-out images stop nothing.
+    assert [(fold, epoch.epoch) for fold, epoch in heard] == [(1, 1), (1, 2), (2, 1), (2, 2)]
+    assert [epoch.val_loss is None for _, epoch in heard] == [True, False, True, False]
+    assert [fold.chosen_epoch for fold in repetition.folds] == [2, 2]
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
+    folder: Path, index: DatasetIndex, tmp_path: Path
+) -> None:
+    trial = Trial(index=index, images=folder, recipe=recipe(epochs=1), folds=2)
+    runs = [
+        [fold.weights_sha256 for fold in repeated(trial, tmp_path / str(number), seed=seed)[0].folds]
+        for number, seed in enumerate((0, 0, 1))
+    ]
+    assert runs[0] == runs[1]
+    assert not set(runs[0]) & set(runs[2])
+
+
+def test_the_best_epoch_is_chosen_by_images_that_no_network_is_judged_on(
+    folder: Path, index: DatasetIndex, tmp_path: Path
+) -> None:
+    trial = Trial(index=index, images=folder, recipe=recipe(), folds=2, choose="best")
+    repetition, heard = repeated(trial, tmp_path)
+    for number, fold in enumerate(repetition.folds, start=1):
+        assert fold.images["choosing"] >= 1
+        assert sum(fold.images.values()) == IMAGES
+        split = json.loads((tmp_path / f"seed-0-fold-{number}" / "split.json").read_text())
+        assert not {*split["train"], *split["validation"]} & set(split["test"])
+        epochs = [epoch for of_fold, epoch in heard if of_fold == number]
+        assert fold.chosen_epoch == max(epoch.epoch for epoch in epochs if epoch.is_best)
+
+
+def test_more_folds_than_images_are_refused(folder: Path, index: DatasetIndex, tmp_path: Path) -> None:
+    with pytest.raises(InvalidSplit, match="expected at most 10"):
+        repeated(Trial(index=index, images=folder, recipe=recipe(), folds=11), tmp_path)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20))
+def test_mean_and_spread_are_those_of_the_sample(values: list[float]) -> None:
+    found = spreads([{"mae": value} for value in values])["mae"]
+    assert found.count == len(values)
+    assert found.mean == pytest.approx(float(np.mean(values)), abs=1e-6)
+    wanted = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    assert found.deviation == pytest.approx(wanted, rel=1e-6, abs=1e-6)
+    assert (found.least, found.most) == (min(values), max(values))
+
+
+def test_a_metric_that_a_fold_lacks_is_counted_over_the_others() -> None:
+    found = spreads([{"a": 1.0, "b": 2.0}, {"a": 3.0}])
+    assert (found["a"].mean, found["a"].count) == (2.0, 2)
+    assert (found["b"].mean, found["b"].count) == (2.0, 1)
+
+
+def test_the_command_prints_and_writes_figures_with_the_recipe_they_are_of(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "figures.json"
+    asked = ["--category", "corner_analysis", "--option", "sharpness_rating", "--epochs", "1", "--folds", "2"]
+    small = ["--set", "image_size=32", "--set", "hyperparameters.optimization.batch_size=5", "--max-images", "8"]
+    assert main([str(folder), *asked, *small, "--seeds", "0,1", "--output", str(output)]) == 0
+    captured = capsys.readouterr()
+    said = json.loads(captured.out)
+    assert json.loads(output.read_text()) == said
+    assert said["recipe"]["image_size"] == 32
+    assert said["recipe"]["hyperparameters"]["optimization"]["batch_size"] == 5
+    assert [(run["seed"], run["fold"]) for run in said["runs"]] == [(0, 1), (0, 2), (1, 1), (1, 2)]
+    assert {spread["count"] for spread in said["metrics"].values()} == {4}
+    assert {spread["count"] for spread in said["pooled"].values()} == {2}
+    assert all(math.isfinite(spread["mean"]) for spread in said["metrics"].values())
+    assert said["images"] == 8
+    assert "seed 1 fold 2 epoch 1/1: train loss" in captured.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--set", "image_size"), "--set 'image_size': expected KEY=VALUE"),
+        (("--set", "colour=red"), "colour"),
+        (("--seeds", "1,x"), "--seeds '1,x': expected whole numbers"),
+        (("--folds", "1"), "folds 1: expected at least 2"),
+        (("--max-images", "1"), "--max-images 1: expected at least 2"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_any_work(
+    folder: Path, arguments: tuple[str, ...], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(folder), "--category", "corner_analysis", "--option", "sharpness_rating", *arguments]) == 2
+    assert named in capsys.readouterr().err
+
+
+def test_a_folder_without_images_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path), "--category", "corner_analysis", "--option", "sharpness_rating"]) == 2
+    assert "can't be read as a dataset" in capsys.readouterr().err
