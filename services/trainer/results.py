@@ -1,5 +1,7 @@
 """The end of a run: the best checkpoint judged once more, the report, and the journal's last word."""
 
+from typing import Any
+
 from services.trainer.assembly import Assembled, judged_by
 from services.trainer.checkpoints import read, weights_sha256
 from services.trainer.findings.properties import Originals, image_properties
@@ -9,6 +11,7 @@ from services.trainer.loop import Run
 from services.trainer.machine import machine_of
 from services.trainer.report import Findings, Summary, write_report
 from services.trainer.rundir import Order, RunDir
+from services.trainer.tasks import Samples
 from services.trainer.validation import Validated, validate
 
 
@@ -24,14 +27,12 @@ def conclude(assembled: Assembled, order: Order, *, keeper: Keeper, run_dir: Run
     tested = validate(judged_by(run, order, order.test)) if order.test else Validated()
     if handed_over is not None:
         run_dir.report.mkdir(exist_ok=True)
-        judged = run.task.validation
         findings = Findings(
             validation=validated.metrics,
             validation_loss=validated.loss,
             test=tested.metrics,
             details=run.task.report(run.network, validated.verdicts, run_dir.report),
-            judged=[record.path for record in order.validation],
-            properties=image_properties(judged) if isinstance(judged, Originals) else {},
+            **_judged_images(run.task.validation, order),
         )
         path = write_report(run_dir.report, _summary(assembled, order, final_sha256), findings)
         completed = Completed(
@@ -47,6 +48,13 @@ def conclude(assembled: Assembled, order: Order, *, keeper: Keeper, run_dir: Run
         )
         journal.append(completed, durable=True)
     keeper.tidy()
+
+
+def _judged_images(judged: Samples, order: Order) -> dict[str, Any]:
+    """Paths by index and what the images are like; a task may leave out images that nothing is said of."""
+    if not isinstance(judged, Originals):
+        return {"judged": [record.path for record in order.validation], "properties": {}}
+    return {"judged": [record.path for record in judged.records], "properties": image_properties(judged)}
 
 
 def _best_epoch(run: Run) -> int:

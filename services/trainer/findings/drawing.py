@@ -103,7 +103,7 @@ def _diagram(diagram: Mapping[str, Any]) -> "Figure":
     if diagram["kind"] in ("reliability", "roc"):
         axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1)
     for series in diagram["series"][:MOST_SERIES]:
-        marker = "o" if diagram["kind"] == "reliability" else ""
+        marker = "o" if diagram["kind"] == "reliability" or len(series["x"]) < 3 else ""
         axes.plot(series["x"], series["y"], label=series["name"], marker=marker, linewidth=1.5)
     axes.set(xlabel=diagram["x_name"], ylabel=diagram["y_name"], xlim=(0, 1), ylim=(0, 1.02))
     if len(diagram["series"]) > 1:
@@ -117,11 +117,14 @@ def _matrix(matrix: Mapping[str, Any]) -> "Figure":
     named = len(counts_KK) <= MOST_NAMED
     label_in = 0.5 + (0.075 * max(map(len, _shortened(matrix["real"]))) if named else 0.0)
     side_in = min(8.0, max(2.2, 0.45 * len(counts_KK)))
-    width_in, height_in = side_in + label_in + 0.2, side_in + label_in + 0.2
+    below_in = 0.5 + 0.6 * (label_in - 0.5)  # names below are slanted
+    width_in, height_in = max(WIDTH_IN, side_in + label_in + 0.2), side_in + below_in + 0.1
+    left_in = (width_in + label_in - side_in) / 2
     figure, axes = _axes(width_in=width_in, height_in=height_in)
     figure.subplots_adjust(
-        left=label_in / width_in, right=1 - 0.2 / width_in, bottom=label_in / height_in, top=1 - 0.1 / height_in
-    )
+        left=left_in / width_in, right=(left_in + side_in) / width_in, bottom=below_in / height_in,
+        top=1 - 0.1 / height_in,
+    )  # fmt: skip
     axes.grid(visible=False)
     axes.imshow(share_KK, cmap="Blues", vmin=0, vmax=1)
     axes.set(xlabel="found", ylabel="real")

@@ -61,11 +61,12 @@ def roc_area(real_N: Flags, score_N: Numbers) -> float | None:
 
 
 def precision_recall_series(name: str, real_N: Flags, score_N: Numbers) -> Series:
-    """Recall along, precision up; empty where nothing is real."""
+    """Recall along, precision up, drawn from the edge to the highest threshold; empty where nothing is real."""
     steps = ranked(real_N, score_N)
     if not steps.real:
         return Series(name=name, x=(), y=())
-    x, y = thinned(steps.true_T / steps.real, steps.true_T / (steps.true_T + steps.false_T))
+    precision_T = steps.true_T / (steps.true_T + steps.false_T)
+    x, y = thinned(np.append(0.0, steps.true_T / steps.real), np.append(precision_T[0], precision_T))
     return Series(name=name, x=x, y=y)
 
 
