@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +142,7 @@ def _results(trial: Trial, asked: argparse.Namespace, place: Place) -> dict[str,
                 workroom=Path(workroom),
                 place=place,
                 clock=time.monotonic,
-                heard=lambda fold, epoch, seed=seed: _tell(seed, fold, epoch),
+                heard=partial(_tell, seed),
                 done=keep,
             )
             repetitions.append(repetition)

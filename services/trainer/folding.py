@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ def repeat(
         held_out = order.test or order.validation
         with deterministic():
             run = assemble(order, place=place, ranks=Ranks(), asked=str).run
-            chosen = _trained(run, trial.choose, lambda epoch, fold=number: heard(fold, epoch))
+            chosen = _trained(run, trial.choose, partial(heard, number))
             pool = _told(order)
             judged = _judging(run, order, pool)
             places = [pool.index(record) for record in held_out]
