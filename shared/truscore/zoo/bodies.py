@@ -89,6 +89,7 @@ def _resnet10_slim(image_size: int, dropped: float) -> nn.Sequential:
         stem_width=16,
         stem_type="deep",
         avg_down=True,
+        zero_init_last=False,
     )
     return _children(network, "conv1", "bn1", "act1", "maxpool", "layer1", "layer2", "layer3", "layer4")
 

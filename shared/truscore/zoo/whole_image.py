@@ -3,6 +3,7 @@
 Legend: B images, C channels, S side of the square, h, w sides of the body's map, K outputs with a name.
 """
 
+from collections.abc import Mapping
 from typing import cast
 
 import torch
@@ -12,6 +13,7 @@ from truscore.recipes.config import Recipe
 from truscore.zoo.bodies import BODIES, Backbone, make_backbone
 from truscore.zoo.framing import Framed
 from truscore.zoo.ordinal import OrderedThresholds, exceedance, grade_probabilities, median_grade
+from truscore.zoo.published_bodies import as_body
 
 HIDDEN = 128
 
@@ -26,6 +28,10 @@ class WholeImage(Framed):
 
     def forward(self, image_BCSS: Tensor) -> Tensor:
         return cast(Tensor, self.head(self.backbone(self.normalised(image_BCSS))))
+
+    def published(self, found: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The tensors of a published network under the names they have here."""
+        return as_body(found)
 
 
 class Grader(WholeImage):

@@ -92,7 +92,7 @@ NETWORKS: tuple[Network, ...] = (
         licence="BSD-3-Clause",
         parameters=776_885,
         image_size=224,
-        pretrained=("imagenet", "nanodet_bgr"),
+        pretrained=("imagenet", "nanodet"),
         head=True,
     ),
     Network(

@@ -1,0 +1,62 @@
+"""Published weights of classification networks under the names that bodies have here.
+
+Torchvision's and timm's names are the bodies' own but for transformers, which lie in folders of their own there.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from torch import Tensor
+
+_RENAMED = tuple(
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
+        # DenseNets published before names with dots were given up.
+        (r"^features\.(.*denselayer\d+\.(?:norm|conv))\.([12]\.)", r"features.\1\2"),
+        # torchvision's transformers
+        (r"^(conv_proj\.|class_token$)", r"embedding.\1"),
+        (r"^encoder\.(pos_embedding)$", r"embedding.\1"),
+        (r"^encoder\.layers\.", ""),
+        (r"^encoder\.(ln\.)", r"\1"),
+        (r"\.mlp\.linear_1\.", ".mlp.0."),
+        (r"\.mlp\.linear_2\.", ".mlp.3."),
+        # timm's
+        (r"^patch_embed\.proj\.", "embedding.conv_proj."),
+        (r"^cls_token$", "embedding.class_token"),
+        (r"^pos_embed$", "embedding.pos_embedding"),
+        (r"^norm\.", "ln."),
+        (r"^blocks\.(\d+)\.", r"encoder_layer_\1."),
+        (r"^(encoder_layer_\d+\.)norm([12]\.)", r"\1ln_\2"),
+        (r"^(encoder_layer_\d+\.)attn\.qkv\.", r"\1self_attention.in_proj_"),
+        (r"^(encoder_layer_\d+\.)attn\.proj\.", r"\1self_attention.out_proj."),
+        (r"^(encoder_layer_\d+\.mlp\.)fc1\.", r"\g<1>0."),
+        (r"^(encoder_layer_\d+\.mlp\.)fc2\.", r"\g<1>3."),
+    )
+)
+_FIRST_FILTERS = "conv1.0.weight"
+_NANODET_HEAD = "head.gfl_cls."
+
+
+def as_body(found: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors with ``backbone.body.`` before their names; those of a network of ours stay as they are.
+
+    NanoDet reads images as blue, green, red, and all here are red, green, blue: its first filters are turned round.
+    """
+    if any(name.startswith("backbone.body.") for name in found):
+        return dict(found)
+    turned = any(name.startswith(_NANODET_HEAD) for name in found)
+    named = dict(_named(found))
+    if turned and _FIRST_FILTERS in named:
+        named[_FIRST_FILTERS] = named[_FIRST_FILTERS].flip(1)
+    return {f"backbone.body.{name}": value for name, value in named.items()}
+
+
+def _named(found: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+    inside = any(name.startswith("backbone.") for name in found)
+    for name, value in found.items():
+        if inside and not name.startswith("backbone."):
+            continue  # a detector's other parts
+        renamed = name.removeprefix("backbone.")
+        for pattern, replacement in _RENAMED:
+            renamed = pattern.sub(replacement, renamed)
+        yield renamed.removeprefix("features."), value
