@@ -1,0 +1,57 @@
+"""``python -m tests.bench.results run [NAME …]`` measures; ``page`` prints docs/results.md from the measurements."""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from deploy.local.settings import SharedData
+from tests.bench.results.cases import CASES
+from tests.bench.results.page import page
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+MEASURED = REPOSITORY / "docs" / "results"
+KEPT = ("dataset", "dataset_digest", "images", "folds", "seeds", "choose", "device", "recipe", "metrics", "pooled")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="tests.bench.results", description=__doc__)
+    parser.add_argument("what", choices=("run", "page"))
+    parser.add_argument("names", nargs="*", metavar="NAME", help="of " + ", ".join(CASES))
+    parser.add_argument("--seeds", default="0")
+    asked = parser.parse_args()
+    if asked.what == "page":
+        sys.stdout.write(page(MEASURED))
+        return 0
+    unknown = sorted(set(asked.names) - set(CASES))
+    if unknown:
+        parser.error(f"{unknown[0]!r} is no measurement; accepted: {', '.join(CASES)}")
+    return max(measure(name, seeds=asked.seeds) for name in asked.names or CASES)
+
+
+def measure(name: str, *, seeds: str) -> int:
+    """Train and judge, print the figures, keep them in docs/results/."""
+    case, data = CASES[name], Path(SharedData().shared_data or REPOSITORY.parent / "shared" / "data")
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="truscore-results-") as folder:
+        output = Path(folder) / "result.json"
+        command = [sys.executable, "-m", "services.trainer.crossvalidate", str(data / case.folder)]
+        ended = subprocess.run(
+            [*command, *case.arguments(seeds=seeds), "--output", str(output)], stdout=subprocess.DEVNULL, check=False
+        )
+        if ended.returncode:
+            return ended.returncode
+        found = json.loads(output.read_text(encoding="utf-8"))
+    kept = {key: found[key] for key in KEPT} | {"minutes": round((time.monotonic() - began) / 60, 1)}
+    MEASURED.mkdir(exist_ok=True)
+    (MEASURED / f"{name}.json").write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    for metric, spread in kept["pooled"].items():
+        sys.stdout.write(f"{name}: {metric} {spread['mean']:.4f}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

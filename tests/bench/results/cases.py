@@ -1,0 +1,107 @@
+"""The measurements of docs/results.md: a dataset, a recipe, and which metrics tell something there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """``settings`` are keys of the configuration; ``metrics`` are shown in this order."""
+
+    title: str
+    folder: str  # under the folder of real datasets
+    category: str
+    option: str
+    architecture: str
+    epochs: int
+    metrics: tuple[str, ...]
+    remark: str
+    folds: int = 5
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def arguments(self, *, seeds: str) -> list[str]:
+        """Of ``python -m services.trainer.crossvalidate``, but for the path and the output."""
+        settings = [part for key, value in self.settings.items() for part in ("--set", f"{key}={value}")]
+        row = ["--category", self.category, "--option", self.option, "--architecture", self.architecture]
+        return [*row, "--folds", str(self.folds), "--epochs", str(self.epochs), "--seeds", seeds, *settings]
+
+
+_AP = ("mask_AP", "mask_AP50", "box_AP", "box_AP50")
+
+CASES: Mapping[str, Case] = MappingProxyType(
+    {
+        "card_borders": Case(
+            title="Borders of baseball cards, 33 flat-bed scans",
+            folder="truscore_card_borders_yolo/combined_dual_class",
+            category="border_detection",
+            option="dual_class",
+            architecture="mask_rcnn",
+            epochs=20,
+            metrics=("box_AP", "box_AP50", "edge_error_px", "centring_error_pp"),
+            remark="Edge errors are in pixels of the scan (about 1,640 x 2,300), centring errors in percentage points "
+            "of the share that graders quote.",
+        ),
+        "psa_grades": Case(
+            title="PSA grades 1 to 10, 320 photographs of slabs",
+            folder="psa_grades_150x200",
+            category="surface_analysis",
+            option="quality_rating",
+            architecture="resnet",
+            epochs=15,
+            metrics=("grade_MAE", "quadratic_weighted_kappa", "within_1_accuracy", "grade_agreement"),
+            remark="The slab's label shows the grade in many pictures: part of what is learned is reading, not grading.",
+        ),
+        "magnetic_tiles": Case(
+            title="Defects of magnetic tiles, 166 images with masks, split by tile",
+            folder="magnetic_tile_masks",
+            category="corner_analysis",
+            option="damage_detection",
+            architecture="u_net",
+            epochs=20,
+            metrics=("mask_mean_IoU", "dice", "pixel_accuracy"),
+            remark="All shots of one tile stay in one fold; a random split would leak.",
+        ),
+        "steel_defects": Case(
+            title="NEU-DET steel surface defects, 270 images with boxes",
+            folder="neu_det_voc",
+            category="surface_analysis",
+            option="defect_detection",
+            architecture="fpn",
+            epochs=20,
+            metrics=("box_AP50", "box_AP"),
+            remark="Published for YOLO11n: mAP50 0.783, with weights trained on COCO, 1,770 images and a GPU. Here: "
+            "from scratch, a seventh of the images, two CPU cores.",
+        ),
+        "car_damage": Case(
+            title="Car damage, 106 photographs with polygons",
+            folder="car_damage_coco",
+            category="surface_analysis",
+            option="defect_detection",
+            architecture="fpn",
+            epochs=20,
+            metrics=_AP,
+            remark="106 of 1,983 images, from scratch.",
+        ),
+        "fruits": Case(
+            title="Dates, figs and hazelnuts, 18 photographs with polygons",
+            folder="fruitsnuts_coco",
+            category="surface_analysis",
+            option="defect_detection",
+            architecture="fpn",
+            epochs=60,
+            metrics=_AP,
+            remark="A smoke test of instance segmentation: 165 instances in all.",
+        ),
+        "card_creases": Case(
+            title="Creases of real cards, 19 images from LabelMe",
+            folder="baseball_cards_4light_labelme/processed",
+            category="surface_analysis",
+            option="defect_detection",
+            architecture="fpn",
+            epochs=40,
+            metrics=_AP,
+            remark="50 creases, of which some are not marked.",
+        ),
+    }
+)

@@ -1,0 +1,56 @@
+"""Measurements as a page of Markdown. Pure."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.bench.results.cases import CASES, Case
+
+HEAD = """# What the recipes reach on real images
+
+Cross-validated: every image is judged once for each seed, by a network that has seen neither it nor its kin. *Pooled*
+is the metric over all images of a seed at once, the mean over seeds; *folds* is mean and standard deviation over the
+folds of all seeds. All are the `small` recipes from scratch, judged after the last epoch: nothing was chosen by the
+images it is judged on. `python -m tests.bench.results run NAME` measures a row again (it needs the real data beside
+the repository); `python -m tests.bench.results page > docs/results.md` makes this page of what lies in `docs/results/`.
+"""
+
+
+def page(folder: Path) -> str:
+    """The page from the JSON files in the folder; a case without one is said to be unmeasured."""
+    return "\n".join([HEAD, *(_section(name, case, folder / f"{name}.json") for name, case in CASES.items())])
+
+
+def _section(name: str, case: Case, path: Path) -> str:
+    command = f"`python -m tests.bench.results run {name}`"
+    lines = [
+        f"## {case.title}\n",
+        f"`{case.category} / {case.option} / {case.architecture}`, {command}. {case.remark}\n",
+    ]
+    if not path.exists():
+        return "\n".join([*lines, "Not measured yet.\n"])
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return "\n".join([*lines, _about(found), "", *_table(case, found), ""])
+
+
+def _about(found: Mapping[str, Any]) -> str:
+    recipe = found["recipe"]
+    return (
+        f"{found['images']} images, {found['folds']} folds, seeds {', '.join(map(str, found['seeds']))}, "
+        f"{recipe['hyperparameters']['training_process']['epochs']} epochs at {recipe['image_size']} px, "
+        f"{recipe['architecture_config']['base_architecture']}, on {found['device']}, {found['minutes']:.0f} minutes."
+    )
+
+
+def _table(case: Case, found: Mapping[str, Any]) -> list[str]:
+    rows = [
+        f"| `{metric}` | {found['pooled'][metric]['mean']:.3f} | {_spread(found['metrics'].get(metric))} |"
+        for metric in case.metrics
+        if metric in found["pooled"]
+    ]
+    return ["| metric | pooled | folds |", "|---|---|---|", *rows]
+
+
+def _spread(one: Mapping[str, float] | None) -> str:
+    return "" if one is None else f"{one['mean']:.3f} ± {one['deviation']:.3f}"
