@@ -39,6 +39,8 @@ from services.trainer.plan import Order, Plan
 from services.trainer.voice import BrokerAway, Completion, Failure
 
 MESSAGE_CHARS = 8000
+# Where an epoch's time went is told in the run's report.
+REPORTED_ONLY = frozenset({"loading_s", "validating_s"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -184,8 +186,9 @@ class RunAnnouncer:
         return TrainingProgressed(run_id=self.plan.run_id, attempt=attempt, **asdict(record))
 
     def _epoch(self, attempt: int, record: EpochDone) -> EpochCompleted:
-        val_loss = math.nan if record.val_loss is None else record.val_loss
-        return EpochCompleted(run_id=self.plan.run_id, attempt=attempt, **(asdict(record) | {"val_loss": val_loss}))
+        plain = asdict(record) | {"val_loss": math.nan if record.val_loss is None else record.val_loss}
+        told = {name: value for name, value in plain.items() if name not in REPORTED_ONLY}
+        return EpochCompleted(run_id=self.plan.run_id, attempt=attempt, **told)
 
 
 def hardware_sampled(reading: HardwareReading) -> HardwareSampled:

@@ -6,7 +6,8 @@ side, in pixels of the original image.
 **Centring**: the card's outer border is brought to the unit square by the projective map of its corners, which undoes a
 turned or tilted card. The graphical border's left margin is then the mean u of its two left corners, the right margin 1
 less the mean u of its two right ones, and the left share 100 · left / (left + right): a card graders call 55/45 has one
-of 55 or 45. The upper share likewise. The error is the distance of the found from the real share, in percentage points.
+of 55 or 45. The upper share likewise. A border that is found beyond the card's edge has no margin there, not a negative
+one. The error is the distance of the found from the real share, in percentage points: 100 at most.
 
 42: four corners of x and y, clockwise from the upper left; S points along a side.
 """
@@ -146,11 +147,15 @@ def centring_shares(outer_42: Points, graphical_42: Points) -> tuple[float, floa
         inner_42 = aligned(in_frame(graphical_42, outer_42), unit_42)
     except np.linalg.LinAlgError:  # three of the outer corners lie in one line
         return None
-    left, right = inner_42[[0, 3], 0].mean(), 1 - inner_42[[1, 2], 0].mean()
-    top, bottom = inner_42[[0, 1], 1].mean(), 1 - inner_42[[2, 3], 1].mean()
+    left, right = _margins(inner_42[[0, 3], 0], inner_42[[1, 2], 0])
+    top, bottom = _margins(inner_42[[0, 1], 1], inner_42[[2, 3], 1])
     if min(left + right, top + bottom) < LEAST_MARGINS:
         return None
-    return float(100 * left / (left + right)), float(100 * top / (top + bottom))
+    return 100 * left / (left + right), 100 * top / (top + bottom)
+
+
+def _margins(near_2: Points, far_2: Points) -> tuple[float, float]:
+    return max(0.0, float(near_2.mean())), max(0.0, 1 - float(far_2.mean()))
 
 
 def _off_line(points_S2: Points, start_2: Points, end_2: Points) -> NDArray[np.float64]:

@@ -122,6 +122,11 @@ def test_borders_without_a_frame_between_them_have_no_centring() -> None:
     assert centring_shares(flat, box_corners(CARD)) is None
 
 
+def test_a_border_beyond_the_edge_of_the_card_leaves_no_margin_there() -> None:
+    assert centring_shares(box_corners(CARD), box_corners((38.0, 38.0, 90.0, 126.0)))[0] == 0.0  # type: ignore[index]
+    assert centring_shares(box_corners(CARD), box_corners((38.0, 28.0, 110.0, 150.0))) is None
+
+
 def test_a_card_of_50_50_found_as_55_45_is_five_points_off() -> None:
     outer = box_corners(CARD)
     real, found = box_corners((50.0, 40.0, 80.0, 120.0)), box_corners((51.0, 40.0, 80.0, 120.0))

@@ -151,6 +151,7 @@ class Training:
         report = self.folder / "report"
         report.mkdir(exist_ok=True)
         (report / "report.json").write_text("{}")
+        (report / "report.html").write_text("<!doctype html>")
         content = (self.folder / "checkpoints/best.pt").read_bytes()
         self.journal.append(
             Completed(

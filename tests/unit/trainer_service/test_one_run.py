@@ -51,7 +51,9 @@ async def test_an_order_becomes_a_run_that_is_told_from_start_to_end(stand: Stan
     [completed] = stand.said(TrainingCompleted)
     best = completed.best_checkpoint
     assert stand.store.get(best.uri, limit_bytes=1000, sha256=best.sha256)
+    assert completed.report_uri.endswith("/report.json")
     assert stand.store.stat(completed.report_uri)
+    assert stand.store.stat(completed.report_uri.removesuffix(".json") + ".html")
     assert completed.dataset_uri == "s3://upstream/cards/1/"
     assert completed.attempts == 1
 
