@@ -50,7 +50,7 @@ CASES: Mapping[str, Case] = MappingProxyType(
             architecture="resnet",
             epochs=15,
             metrics=("grade_MAE", "quadratic_weighted_kappa", "within_1_accuracy", "grade_agreement"),
-            remark="The slab's label shows the grade in many pictures: part of what is learned is reading, not grading.",
+            remark="The slab's label shows the grade in many pictures: part of what is learned is reading.",
         ),
         "magnetic_tiles": Case(
             title="Defects of magnetic tiles, 166 images with masks, split by tile",
