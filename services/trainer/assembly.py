@@ -8,6 +8,7 @@ from torch import nn
 from truscore.datasets import ImageRecord
 from truscore.recipes import InvalidConfig, Recipe
 from truscore.zoo import build_model
+from truscore.zoo.networks import NETWORKS
 from truscore.zoo.pretrained import load_pretrained
 from truscore.zoo.tuning import compile_stages, save_memory
 
@@ -57,7 +58,7 @@ def assemble(order: Order, *, place: Place, ranks: Ranks, asked: Callable[[], st
         batches=Batches(task, workers=place.loader_workers),
         model=ranks.spread(network, place.device),
         network=network,
-        optimizer=make_optimizer(network, recipe.hyperparameters.optimization),
+        optimizer=make_optimizer(network, recipe.hyperparameters.optimization, solver_of(recipe)),
         device=place.device,
         half=precision.half,
         ranks=ranks,
@@ -72,6 +73,12 @@ def assemble(order: Order, *, place: Place, ranks: Ranks, asked: Callable[[], st
         clock=time.monotonic,
     )
     return Assembled(run=run, notes=notes)
+
+
+def solver_of(recipe: Recipe) -> str:
+    """What the recipe's network is trained by; a plug-in's by AdamW."""
+    network = NETWORKS.get(recipe.architecture_config.base_architecture)
+    return network.solver if network else "adamw"
 
 
 def judged_by(run: Run, order: Order, part: tuple[ImageRecord, ...]) -> Run:

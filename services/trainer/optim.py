@@ -23,12 +23,19 @@ def _rise(share: float) -> float:
     return 0.5 * (1 - math.cos(math.pi * share))
 
 
+def _step(done: float) -> float:
+    """Detectron2's 1x schedule: up from a thousandth over 1,000 of 90,000 steps, then down at 60,000 and at 80,000."""
+    if done < 2 / 3:
+        return min(1.0, 0.001 + 0.999 * 90 * done)
+    return 0.1 if done < 8 / 9 else 0.01
+
+
 # Factor of the learning rate, given the share of the planned steps that are done (from 0, below 1).
 SCHEDULES: Mapping[str, Callable[[float], float]] = MappingProxyType(
     {
         "one_cycle": _one_cycle,
         "cosine_annealing": lambda done: 1.0 - _rise(done),
-        "step": lambda done: 1.0 if done < 2 / 3 else 0.1 if done < 8 / 9 else 0.01,  # Detectron's schedule
+        "step": _step,
         "linear": lambda done: 1.0 - done,
         "polynomial": lambda done: (1.0 - done) ** POLYNOMIAL_POWER,
         "constant": lambda done: 1.0,
@@ -41,13 +48,15 @@ def learning_rate(settings: Optimization, *, step: int, total_steps: int) -> flo
     return settings.learning_rate * SCHEDULES[settings.lr_scheduler](step / total_steps)
 
 
-def make_optimizer(model: nn.Module, settings: Optimization) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov & Hutter 2019) over what is trained; norms and biases don't decay."""
+def make_optimizer(model: nn.Module, settings: Optimization, solver: str = "adamw") -> torch.optim.Optimizer:
+    """AdamW (Loshchilov & Hutter 2019), or "sgd" with momentum, over what is trained; norms and biases don't decay."""
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     groups = [
         {"params": [weight for weight in trained if weight.dim() > 1], "weight_decay": settings.weight_decay},
         {"params": [weight for weight in trained if weight.dim() <= 1], "weight_decay": 0.0},
     ]
+    if solver == "sgd":
+        return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=settings.momentum)
     return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(settings.momentum, 0.999))
 
 

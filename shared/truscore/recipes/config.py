@@ -21,7 +21,8 @@ class ArchitectureConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Optimization:
-    """``momentum`` is AdamW's first beta; ``batch_size`` counts the images of one process before accumulation."""
+    """``momentum`` is AdamW's first beta, or that of SGD; ``batch_size`` counts the images of one process before
+    accumulation."""
 
     learning_rate: float
     lr_scheduler: str
@@ -90,6 +91,14 @@ class LossConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SplitConfig:
+    """Shares of the images, where the dataset's own folders name no parts; the rest is trained on."""
+
+    validation_fraction: float
+    test_fraction: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
     """Everything that decides a run's weights, but the data.
 
@@ -106,3 +115,4 @@ class Recipe:
     seed: int
     image_size: int
     primary_metric: str
+    split: SplitConfig = SplitConfig(validation_fraction=0.15, test_fraction=0.15)

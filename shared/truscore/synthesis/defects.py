@@ -107,7 +107,8 @@ def _dent(rng: Generator, patch_HWC: Picture, middle_2: Outline, reach: float) -
     outline_N2 = _blob(rng, middle_2, reach * rng.uniform(0.45, 0.7), raggedness=0.04)
     y_HW, x_HW = np.mgrid[: patch_HWC.shape[0], : patch_HWC.shape[1]].astype(np.float32)
     slope_HW = ((x_HW - middle_2[0]) + (y_HW - middle_2[1])) / reach
-    _fill(patch_HWC, outline_N2, lambda inside_HWC: inside_HWC + 80 * np.clip(slope_HW, -1, 1)[..., None])
+    shade_HW = np.asarray(80 * np.clip(slope_HW, -1, 1), dtype=np.float32)
+    _fill(patch_HWC, outline_N2, lambda inside_HWC: inside_HWC + shade_HW[..., None])
     return outline_N2
 
 
@@ -116,8 +117,8 @@ def _stain(rng: Generator, patch_HWC: Picture, middle_2: Outline, reach: float) 
     import numpy as np
 
     outline_N2 = _blob(rng, middle_2, reach * rng.uniform(0.6, 0.9), raggedness=0.18)
-    brown_C = np.array([70.0, 45.0, 20.0]) + rng.normal(0, 6, size=3)
-    _fill(patch_HWC, outline_N2, lambda inside_HWC: inside_HWC + 0.75 * (brown_C - inside_HWC))
+    brown_C = (np.array([70.0, 45.0, 20.0]) + rng.normal(0, 6, size=3)).astype(np.float32)
+    _fill(patch_HWC, outline_N2, lambda inside_HWC: inside_HWC + np.float32(0.75) * (brown_C - inside_HWC))
     return outline_N2
 
 
@@ -130,7 +131,7 @@ def _blob(rng: Generator, middle_2: Outline, radius: float, *, raggedness: float
 
     angles_N = np.linspace(0, 2 * math.pi, 16, endpoint=False)
     radii_N = radius * (1 + raggedness * rng.uniform(-1, 1, size=16))
-    return middle_2 + radii_N[:, None] * np.stack([np.cos(angles_N), np.sin(angles_N)], axis=1)
+    return np.asarray(middle_2 + radii_N[:, None] * np.stack([np.cos(angles_N), np.sin(angles_N)], axis=1))
 
 
 def _fill(patch_HWC: Picture, outline_N2: Outline, changed: Callable[[Picture], Picture]) -> None:

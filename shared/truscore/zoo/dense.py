@@ -9,13 +9,10 @@ from typing import Any
 
 from torch import Tensor, nn
 from torchvision.models.detection.image_list import ImageList
-from torchvision.ops import FrozenBatchNorm2d
 
 from truscore.recipes.config import LossConfig, Recipe
-from truscore.zoo.bases import Trunk
-from truscore.zoo.detector_bodies import group_norm
 from truscore.zoo.framing import DEVIATION_RGB, MEAN_RGB
-from truscore.zoo.pyramid import PyramidBackbone, freeze
+from truscore.zoo.pyramid import PyramidBackbone
 from truscore.zoo.resize import AntialiasedTransform
 
 Target = dict[str, Tensor]
@@ -68,21 +65,6 @@ class DenseDetector(nn.Module):
     @abstractmethod
     def detections(self, seen: Any, image_sizes: list[tuple[int, int]]) -> list[Detections]:
         """In pixels of the images as the network sees them."""
-
-
-def backbone_of(recipe: Recipe, base: Trunk, *, pyramid: str) -> PyramidBackbone:
-    """As Mask R-CNN's: frozen batch norms with published weights, group norms from scratch (decision 16)."""
-    freezing = recipe.architecture_config.custom_modifications.backbone_freezing
-    backbone = PyramidBackbone(
-        base, pyramid=pyramid, norm=FrozenBatchNorm2d if starts_published(recipe) else group_norm
-    )
-    if freezing != "none":
-        freeze(backbone.body, base.early if freezing == "partial" else tuple(backbone.body))
-    return backbone
-
-
-def starts_published(recipe: Recipe) -> bool:
-    return recipe.architecture_config.pretrained_weights != "none"
 
 
 def transform_of(recipe: Recipe) -> AntialiasedTransform:

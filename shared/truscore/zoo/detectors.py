@@ -7,12 +7,15 @@ from torch import nn
 from truscore.recipes.config import Recipe
 from truscore.zoo.bases import BASES
 from truscore.zoo.dense_bases import RETINA_BASES, YOLOX_BASES
+from truscore.zoo.detectron2 import build_detectron2
+from truscore.zoo.detectron2_bases import DETECTRON2_BASES
 from truscore.zoo.mask_rcnn import build_mask_rcnn
 from truscore.zoo.retinanet import build_retinanet
 from truscore.zoo.yolox import build_yolox
 
 BUILDERS: Mapping[str, Callable[[Recipe, int], nn.Module]] = {
     **dict.fromkeys(BASES, build_mask_rcnn),
+    **dict.fromkeys(DETECTRON2_BASES, build_detectron2),
     **dict.fromkeys(RETINA_BASES, build_retinanet),
     **dict.fromkeys(YOLOX_BASES, build_yolox),
 }

@@ -3,18 +3,20 @@
 Legend: B images, C channels, H, W sides, R regions, K classes with the background as class 0.
 """
 
+from typing import TypeVar
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.models.detection import MaskRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor
 from torchvision.models.detection.image_list import ImageList
-from torchvision.models.detection.roi_heads import fastrcnn_loss, maskrcnn_loss
+from torchvision.models.detection.roi_heads import maskrcnn_loss
 from torchvision.ops import FrozenBatchNorm2d, MultiScaleRoIAlign
 
 from truscore.recipes.config import LossConfig, Recipe
-from truscore.zoo.bases import BASES, Base
-from truscore.zoo.detector_bodies import group_norm
+from truscore.zoo.bases import BASES, Base, Trunk
+from truscore.zoo.detector_bodies import CHANNELS_LAST, group_norm
 from truscore.zoo.heads import box_head, mask_head
 from truscore.zoo.losses import classification_loss
 from truscore.zoo.pyramid import PyramidBackbone, freeze
@@ -23,14 +25,16 @@ from truscore.zoo.resize import AntialiasedTransform
 Target = dict[str, Tensor]
 Detections = dict[str, Tensor]
 
-_BOX_SIDE = 7
-_MASK_SIDE = 14
+BOX_SIDE = 7
+MASK_SIDE = 14
+Network = TypeVar("Network", bound="BorderMaskRCNN")
 
 
 class BorderMaskRCNN(MaskRCNN):  # type: ignore[misc]
     """Gives losses while training and detections otherwise, as torchvision's does, with the recipe's loss."""
 
     loss_config: LossConfig
+    box_beta = 1 / 9  # where the smooth L1 loss of boxes becomes straight
 
     def forward(
         self, images: list[Tensor], targets: list[Target] | None = None
@@ -69,7 +73,6 @@ class BorderMaskRCNN(MaskRCNN):  # type: ignore[misc]
         proposals, matches, labels, regression = roi.select_training_samples(proposals, targets)
         regions = roi.box_head(roi.box_roi_pool(levels, proposals, batch.image_sizes))
         logits_RK, boxes_R4K = roi.box_predictor(regions)
-        _, box_loss = fastrcnn_loss(logits_RK, boxes_R4K, labels, regression)
         real = [labels_R > 0 for labels_R in labels]
         mask_loss = self._mask_loss(
             batch,
@@ -81,10 +84,18 @@ class BorderMaskRCNN(MaskRCNN):  # type: ignore[misc]
         return {
             "classification": classification_loss(logits_RK, torch.cat(labels), self.loss_config),
             "objectness": proposal_losses["loss_objectness"],
-            "box": box_loss,
+            "box": self._box_loss(boxes_R4K, labels, regression),
             "proposal_box": proposal_losses["loss_rpn_box_reg"],
             "mask": mask_loss,
         }
+
+    def _box_loss(self, boxes_R4K: Tensor, labels: list[Tensor], regression: list[Tensor]) -> Tensor:
+        """Of the regions that show something, over all regions (Girshick 2015, "Fast R-CNN", equation 2)."""
+        labels_R, wanted_R4 = torch.cat(labels), torch.cat(regression)
+        real_F = torch.where(labels_R > 0)[0]
+        told_F4 = boxes_R4K.reshape(len(labels_R), -1, 4)[real_F, labels_R[real_F]]
+        distance = nn.functional.smooth_l1_loss(told_F4, wanted_R4[real_F], beta=self.box_beta, reduction="sum")
+        return distance / len(labels_R)
 
     def _mask_loss(
         self,
@@ -106,53 +117,80 @@ class BorderMaskRCNN(MaskRCNN):  # type: ignore[misc]
 def build_mask_rcnn(recipe: Recipe, num_classes: int) -> BorderMaskRCNN:
     """``num_classes`` counts the real classes; the background is added. Weights are random."""
     base = BASES[recipe.architecture_config.base_architecture]
-    custom = recipe.architecture_config.custom_modifications
-    pretrained = recipe.architecture_config.pretrained_weights != "none"
-    backbone = PyramidBackbone(
+    levels = [str(level) for level in range(len(base.stages))]
+    model = assemble(
+        BorderMaskRCNN,
+        recipe,
         base,
-        pyramid=custom.feature_pyramid,
-        # Detectors have small batches, whose statistics say little: published norms are kept as they are, and from
-        # scratch there are none over the batch (Wu & He 2018, "Group Normalization", section 4.2).
-        norm=FrozenBatchNorm2d if pretrained else group_norm,
+        backbone_for(recipe, base),
+        num_classes + 1,
+        anchors=_anchors(base, recipe.image_size),
+        poolers=(MultiScaleRoIAlign(levels, BOX_SIDE, 2), MultiScaleRoIAlign(levels, MASK_SIDE, 2)),
     )
-    if custom.backbone_freezing != "none":
-        freeze(backbone.body, base.early if custom.backbone_freezing == "partial" else tuple(backbone.body))
-    model = _assemble(recipe, base, backbone, num_classes + 1)
-    model.loss_config = recipe.loss_config
     model.transform = AntialiasedTransform(
-        recipe.image_size, recipe.image_size, model.transform.image_mean, model.transform.image_std
+        recipe.image_size,
+        recipe.image_size,
+        model.transform.image_mean,
+        model.transform.image_std,
+        # Swin's windows are laid and shifted by the size of its input, which no graph can follow: it gets squares.
+        size_divisible=-(-recipe.image_size // 32) * 32 if base.body in CHANNELS_LAST else 32,
     )
     return model
 
 
-def _assemble(recipe: Recipe, base: Base, backbone: PyramidBackbone, num_classes: int) -> BorderMaskRCNN:
-    levels = [str(level) for level in range(len(base.stages))]
-    channels, sizes, heads = base.pyramid_channels, base.heads, recipe.architecture_config.custom_modifications
-    mask, mask_predictor = mask_head(
-        heads.head_customization, channels=channels, layers=sizes.mask_channels, num_classes=num_classes
-    )
-    return BorderMaskRCNN(
+def backbone_for(recipe: Recipe, base: Trunk) -> PyramidBackbone:
+    """Detectors have small batches, whose statistics say little: published norms are kept as they are, and from
+    scratch there are none over the batch (Wu & He 2018, "Group Normalization", section 4.2)."""
+    custom = recipe.architecture_config.custom_modifications
+    norm = FrozenBatchNorm2d if starts_published(recipe) else group_norm
+    backbone = PyramidBackbone(base, pyramid=custom.feature_pyramid, norm=norm)
+    if custom.backbone_freezing != "none":
+        freeze(backbone.body, base.early if custom.backbone_freezing == "partial" else tuple(backbone.body))
+    return backbone
+
+
+def starts_published(recipe: Recipe) -> bool:
+    return recipe.architecture_config.pretrained_weights != "none"
+
+
+def assemble(
+    kind: type[Network],
+    recipe: Recipe,
+    base: Base,
+    backbone: PyramidBackbone,
+    num_classes: int,
+    *,
+    anchors: AnchorGenerator,
+    poolers: tuple[MultiScaleRoIAlign, MultiScaleRoIAlign],
+) -> Network:
+    """``num_classes`` with the background; ``poolers`` of the box head and of the mask head."""
+    channels, sizes = base.pyramid_channels, base.heads
+    heads = recipe.architecture_config.custom_modifications.head_customization
+    mask, mask_predictor = mask_head(heads, channels=channels, layers=sizes.mask_channels, num_classes=num_classes)
+    model = kind(
         backbone,
-        rpn_anchor_generator=_anchors(base, recipe.image_size),
+        rpn_anchor_generator=anchors,
         rpn_pre_nms_top_n_train=sizes.proposals_train,
         rpn_post_nms_top_n_train=sizes.proposals_train,
         rpn_pre_nms_top_n_test=sizes.proposals_test,
         rpn_post_nms_top_n_test=sizes.proposals_test,
-        box_roi_pool=MultiScaleRoIAlign(levels, output_size=_BOX_SIDE, sampling_ratio=2),
+        box_roi_pool=poolers[0],
         box_head=box_head(
-            heads.head_customization,
+            heads,
             channels=channels,
-            side=_BOX_SIDE,
+            side=BOX_SIDE,
             width=sizes.box_width,
             dropout=recipe.loss_config.regularization.dropout,
         ),
         box_predictor=FastRCNNPredictor(sizes.box_width, num_classes),
         box_batch_size_per_image=sizes.rois_per_image,
         box_detections_per_img=sizes.detections_per_image,
-        mask_roi_pool=MultiScaleRoIAlign(levels, output_size=_MASK_SIDE, sampling_ratio=2),
+        mask_roi_pool=poolers[1],
         mask_head=mask,
         mask_predictor=mask_predictor,
     )
+    model.loss_config = recipe.loss_config
+    return model
 
 
 def _anchors(base: Base, image_size: int) -> AnchorGenerator:

@@ -6,6 +6,7 @@ Legend: B images, P anchors of an image, K classes, N instances of an image.
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,10 +18,11 @@ from torchvision.models.detection.retinanet import RetinaNetHead
 from torchvision.ops import box_iou
 
 from truscore.recipes.config import Recipe
-from truscore.zoo.dense import DenseDetector, Detections, Target, backbone_of, starts_published, transform_of
+from truscore.zoo.dense import DenseDetector, Detections, Target, transform_of
 from truscore.zoo.dense_bases import RETINA_BASES, RetinaBase
 from truscore.zoo.detector_bodies import group_norm
 from truscore.zoo.losses import binary_loss
+from truscore.zoo.mask_rcnn import backbone_for, starts_published
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +36,12 @@ class Seen:
 class CardRetinaNet(DenseDetector, RetinaNet):  # type: ignore[misc]
     """Torchvision's network, matching and suppression, with the recipe's loss. Classes have no background among them:
     label 1 is output 0."""
+
+    head: Any
+    anchor_generator: Any
+    box_coder: Any
+    proposal_matcher: Any
+    postprocess_detections: Any
 
     def look(self, batch: ImageList, levels: "OrderedDict[str, Tensor]") -> Seen:
         features = list(levels.values())
@@ -76,10 +84,10 @@ class CardRetinaNet(DenseDetector, RetinaNet):  # type: ignore[misc]
     def detections(self, seen: Seen, image_sizes: list[tuple[int, int]]) -> list[Detections]:
         sizes = list(seen.level_sizes)
         outputs = {
-            "cls_logits": list(seen.logits_BPK.split(sizes, dim=1)),
-            "bbox_regression": list(seen.deltas_BP4.split(sizes, dim=1)),
+            "cls_logits": list(torch.split(seen.logits_BPK, sizes, dim=1)),
+            "bbox_regression": list(torch.split(seen.deltas_BP4, sizes, dim=1)),
         }
-        anchors = [list(anchors_P4.split(sizes)) for anchors_P4 in seen.anchors_P4]
+        anchors = [list(torch.split(anchors_P4, sizes)) for anchors_P4 in seen.anchors_P4]
         found: list[Detections] = self.postprocess_detections(outputs, anchors, image_sizes)
         return [{**of_image, "labels": of_image["labels"] + 1} for of_image in found]
 
@@ -87,7 +95,6 @@ class CardRetinaNet(DenseDetector, RetinaNet):  # type: ignore[misc]
 def build_retinanet(recipe: Recipe, num_classes: int) -> CardRetinaNet:
     """``num_classes`` counts the real classes. Weights are random."""
     base = RETINA_BASES[recipe.architecture_config.base_architecture]
-    custom = recipe.architecture_config.custom_modifications
     anchors = _anchors(base, recipe.image_size)
     head = RetinaNetHead(
         base.pyramid_channels,
@@ -99,7 +106,7 @@ def build_retinanet(recipe: Recipe, num_classes: int) -> CardRetinaNet:
     # At the end of the tower, so that the published names stay.
     head.classification_head.conv.append(nn.Dropout(recipe.loss_config.regularization.dropout))
     model = CardRetinaNet(
-        backbone_of(recipe, base, pyramid=custom.feature_pyramid),
+        backbone_for(recipe, base),
         num_classes,
         anchor_generator=anchors,
         head=head,

@@ -1,4 +1,5 @@
-"""YOLOX (Ge et al. 2021): anchor-free, a head with separate branches, SimOTA; over any body with a two-way pyramid.
+"""YOLOX (Ge et al. 2021): anchor-free, a head with separate branches, SimOTA; over any body and pyramid, boxes
+regressed by their generalised overlap (Rezatofighi et al. 2019).
 
 Written here because no permissively licensed library carries a YOLO that can be taken alone (decision 20).
 Legend: B images, C channels, H, W sides of a level, P places of an image, F places that show something, K classes.
@@ -10,14 +11,16 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torchvision.models.detection._utils import _topk_min
 from torchvision.models.detection.image_list import ImageList
 from torchvision.ops import batched_nms, clip_boxes_to_image, generalized_box_iou_loss
 
 from truscore.recipes.config import Recipe
-from truscore.zoo.dense import DenseDetector, Detections, Target, backbone_of, transform_of
+from truscore.zoo.dense import DenseDetector, Detections, Target, transform_of
 from truscore.zoo.dense_bases import YOLOX_BASES
 from truscore.zoo.detector_bodies import group_norm
 from truscore.zoo.losses import binary_loss
+from truscore.zoo.mask_rcnn import backbone_for
 from truscore.zoo.yolox_assignment import Places, assign
 
 PRIOR = 0.01  # probability that a place shows something, before anything is learned (Lin et al. 2017)
@@ -40,7 +43,7 @@ class Branches(nn.Module):
         self.box = nn.Conv2d(channels, 4, 1)
         self.objectness = nn.Conv2d(channels, 1, 1)
         for told in (self.classes, self.objectness):
-            nn.init.constant_(told.bias, -math.log((1 - PRIOR) / PRIOR))
+            nn.init.constant_(told.get_parameter("bias"), -math.log((1 - PRIOR) / PRIOR))
 
     def forward(self, level_BCHW: Tensor) -> Tensor:
         """[B, 5 + K, H, W]: box, objectness, classes."""
@@ -73,7 +76,7 @@ class CardYolox(DenseDetector):
     def __init__(self, recipe: Recipe, num_classes: int) -> None:
         super().__init__()
         base = YOLOX_BASES[recipe.architecture_config.base_architecture]
-        self.backbone = backbone_of(recipe, base, pyramid="enhanced")
+        self.backbone = backbone_for(recipe, base)
         dropout = recipe.loss_config.regularization.dropout
         self.head = nn.ModuleList(
             Branches(base.pyramid_channels, num_classes, tower=base.tower, dropout=dropout) for _ in base.strides
@@ -127,7 +130,7 @@ class CardYolox(DenseDetector):
 
     def _kept(self, boxes_P4: Tensor, scores_PK: Tensor, size: tuple[int, int]) -> Detections:
         flat = scores_PK.flatten()
-        scores, index = flat.topk(min(MOST_SUPPRESSED, len(flat)))
+        scores, index = flat.topk(_topk_min(flat, MOST_SUPPRESSED, 0))  # a minimum that stays in a graph
         sure = scores > LEAST_SCORE
         scores, index = scores[sure], index[sure]
         labels = index % scores_PK.shape[1]

@@ -198,7 +198,7 @@ def test_schedules_go_where_their_names_say() -> None:
     assert at["constant"] == [1.0, 1.0, 1.0]
     assert at["linear"] == pytest.approx([1.0, 0.5, 0.01])
     assert at["cosine_annealing"] == pytest.approx([1.0, 0.5, 0.0], abs=1e-3)
-    assert at["step"] == [1.0, 1.0, 0.01]
+    assert at["step"] == [0.001, 1.0, 0.01]
     assert at["polynomial"] == pytest.approx([1.0, 0.5**0.9, 0.01**0.9])
     assert at["one_cycle"][0] == pytest.approx(0.04)
     assert SCHEDULES["one_cycle"](0.3) == pytest.approx(1.0)

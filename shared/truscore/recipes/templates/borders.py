@@ -98,21 +98,62 @@ def border_retinanet_full(category: str, option: str, architecture: str) -> Reci
 
 
 def border_yolo_small(category: str, option: str, architecture: str) -> Recipe:
-    """YOLOX on half a ShuffleNet."""
-    small = border_mask_rcnn_small(category, option, architecture)
-    return replace(
-        small,
-        architecture_config=replace(small.architecture_config, base_architecture="yolox_shufflenet_v2_x0_5_pan"),
-    )
+    """YOLOX on half a ShuffleNet, with the two-way pyramid that YOLOs have had since the fourth."""
+    return _two_way(border_mask_rcnn_small(category, option, architecture), "yolox_shufflenet_v2_x0_5_pan")
 
 
 def border_yolo_full(category: str, option: str, architecture: str) -> Recipe:
     """YOLOX on ResNet-50 at 640 px, the size it was published at."""
+    full = _two_way(border_mask_rcnn_full(category, option, architecture), "yolox_resnet50_pan")
+    return replace(full, image_size=640)
+
+
+def border_detectron2_small(category: str, option: str, architecture: str) -> Recipe:
+    """Detectron2's solver at its rate for an image (0.02 for 16), times eight: small networks bear it from scratch."""
+    small = border_mask_rcnn_small(category, option, architecture)
+    return _solved(small, "detectron2_mask_rcnn_r18_fpn", learning_rate=0.02, accumulate=1, clipping=10.0)
+
+
+def border_detectron2_full(category: str, option: str, architecture: str) -> Recipe:
+    """The model zoo's 1x schedule as its configurations have it: SGD with momentum 0.9 at 0.02 for 16 images, ten times
+    less after two thirds and after eight ninths, with a short warm-up; in effect no clipping. Its own runs start from
+    ImageNet or COCO weights with the stem and the first stage frozen: ``pretrained_weights`` and ``backbone_freezing``
+    ask for that.
+    """
     full = border_mask_rcnn_full(category, option, architecture)
+    solved = _solved(full, "detectron2_mask_rcnn_r50_fpn", learning_rate=0.02, accumulate=4, clipping=1e3)
+    return replace(solved, image_size=1066)
+
+
+def _solved(recipe: Recipe, base: str, *, learning_rate: float, accumulate: int, clipping: float) -> Recipe:
+    """By SGD under Detectron2's schedule; the batch is 4 images a step of accumulation, or the recipe's own."""
+    hyper = recipe.hyperparameters
+    optimization = replace(
+        hyper.optimization,
+        learning_rate=learning_rate,
+        lr_scheduler="step",
+        batch_size=4 if accumulate > 1 else hyper.optimization.batch_size,
+        gradient_clipping=clipping,
+        weight_decay=1e-4,
+        momentum=0.9,
+    )
     return replace(
-        full,
-        architecture_config=replace(full.architecture_config, base_architecture="yolox_resnet50_pan"),
-        image_size=640,
+        recipe,
+        architecture_config=replace(recipe.architecture_config, base_architecture=base),
+        hyperparameters=replace(
+            hyper,
+            optimization=optimization,
+            advanced_settings=replace(hyper.advanced_settings, gradient_accumulation_steps=accumulate),
+        ),
+    )
+
+
+def _two_way(recipe: Recipe, base: str) -> Recipe:
+    architecture = recipe.architecture_config
+    custom = replace(architecture.custom_modifications, feature_pyramid="enhanced")
+    return replace(
+        recipe,
+        architecture_config=replace(architecture, base_architecture=base, custom_modifications=custom),
     )
 
 
@@ -135,6 +176,7 @@ def _with_rate(recipe: Recipe, learning_rate: float) -> Recipe:
 _BY_ROW = {
     ("single_class", "mask_rcnn"): (border_mask_rcnn_small, border_mask_rcnn_full),
     ("dual_class", "mask_rcnn"): (border_mask_rcnn_small, border_mask_rcnn_full),
+    ("dual_class", "detectron2"): (border_detectron2_small, border_detectron2_full),
     ("single_class", "yolo"): (border_yolo_small, border_yolo_full),
     ("single_class", "retinanet"): (border_retinanet_small, border_retinanet_full),
 }

@@ -109,6 +109,7 @@ NETWORKS: tuple[Network, ...] = (
         parameters=881_269,
         image_size=160,
         pretrained=("imagenet",),
+        pyramid=True,
     ),
     Network(
         name="yolox_shufflenet_v2_x1_0_pan",
@@ -117,6 +118,7 @@ NETWORKS: tuple[Network, ...] = (
         parameters=2_463_833,
         image_size=320,
         pretrained=("imagenet", "nanodet"),
+        pyramid=True,
     ),
     Network(
         name="yolox_resnet50_pan",
@@ -125,10 +127,37 @@ NETWORKS: tuple[Network, ...] = (
         parameters=35_844_437,
         image_size=640,
         pretrained=("imagenet",),
+        pyramid=True,
+    ),
+    Network(
+        name="detectron2_mask_rcnn_r18_fpn",
+        implementation="torchvision: MaskRCNN as Detectron2 configures it, on three stages of resnet18, small heads",
+        licence="BSD-3-Clause",
+        parameters=3_414_207,
+        image_size=160,
+        pretrained=("imagenet",),
+        pyramid=True,
+        head=True,
+        solver="sgd",
+    ),
+    Network(
+        name="detectron2_mask_rcnn_r50_fpn",
+        implementation="torchvision: MaskRCNN as Detectron2 configures it",
+        licence="BSD-3-Clause",
+        parameters=43_980_897,
+        image_size=1066,
+        pretrained=("coco", "imagenet"),
+        pyramid=True,
+        head=True,
+        solver="sgd",
     ),
 )
 
 BASES: RowBases = {
+    ("border_detection", "dual_class", "detectron2"): (
+        "detectron2_mask_rcnn_r18_fpn",
+        "detectron2_mask_rcnn_r50_fpn",
+    ),
     ("border_detection", "single_class", "yolo"): (
         "yolox_shufflenet_v2_x0_5_pan",
         "yolox_shufflenet_v2_x1_0_pan",

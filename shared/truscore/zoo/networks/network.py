@@ -13,7 +13,8 @@ class Network:
 
     ``parameters`` are counted with two outputs; ``image_size`` is the longer side, in pixels, that it is made for;
     ``pretrained`` names weights that fit it, as ``architecture_config.pretrained_weights`` takes them; ``pyramid`` and
-    ``head`` say whether those keys of custom_modifications have something to change in it.
+    ``head`` say whether those keys of custom_modifications have something to change in it; ``solver`` is what it is
+    trained by, "adamw" or "sgd".
     """
 
     name: str
@@ -24,3 +25,4 @@ class Network:
     pretrained: tuple[str, ...] = ()
     pyramid: bool = False
     head: bool = False
+    solver: str = "adamw"
