@@ -82,6 +82,7 @@ def _scores(report: Mapping[str, Any]) -> "Figure":
     axes.plot([one["epoch"] for one in scored], [one["metrics"][name] for one in scored], color=GREEN, marker=".")
     _mark_best(axes, report)
     axes.set(xlabel="epoch", ylabel=name)
+    figure.subplots_adjust(right=0.82)
     rates = axes.twinx()
     rates.plot(
         [one["epoch"] for one in report["epochs"]],

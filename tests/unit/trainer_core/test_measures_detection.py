@@ -181,3 +181,10 @@ def test_the_surest_find_has_the_first_choice() -> None:
     matched = match(Judged(image=0, height=60, width=80, real=real, found=found), "box")
     assert [pair.found.score for pair in matched.pairs] == [0.9]
     assert [one.score for one in matched.false] == [0.6]
+
+
+def test_nested_borders_are_matched_within_their_class_before_any_other() -> None:
+    real = (box_instance(1, (0, 0, 40, 50)), box_instance(2, (3, 3, 34, 44)))
+    outer_too_small = (box_instance(1, (3, 3, 35, 45), 0.9), box_instance(2, (4, 4, 32, 42), 0.8))
+    matched = match(Judged(image=0, height=60, width=80, real=real, found=outer_too_small), "box")
+    assert [(pair.real.label, pair.found.label) for pair in matched.pairs] == [(1, 1), (2, 2)]
