@@ -32,7 +32,6 @@ from truscore.zoo.whole_image import Grader
 SMALLEST = {"resnet": "resnet10_slim", "vision_transformer": "vit_compact", "efficientnet": "efficientnet_v2_slim"}
 # Built by the code of their smaller relatives.
 LARGE = {"vit_b_16", "resnet50", "efficientnet_v2_s", "densenet121"}
-WEIGHTS = Path(__file__).parents[4] / "shared" / "data" / "weights"
 
 
 def recipe_of(architecture: str = "resnet", **sections: object) -> Recipe:
@@ -236,10 +235,8 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["nanodet_m_coco_guo-pu", "nanodet_m_ppe8_tesisnanodet"])
-def test_nanodets_weights_fill_the_body_and_its_first_filters_read_red_first(name: str) -> None:
-    path = WEIGHTS / f"{name}.pth"
-    if not path.exists():
-        pytest.skip(f"needs {path}")
+def test_nanodets_weights_fill_the_body_and_its_first_filters_read_red_first(name: str, shared_data: Path) -> None:
+    path = shared_data / "weights" / f"{name}.pth"
     config = {"base_architecture": "shufflenet_v2_x1_0", "pretrained_weights": "nanodet"}
     network = build_model(recipe_of("efficientnet", architecture_config=config), 4)
     loaded = load_pretrained(network, path)
