@@ -53,10 +53,9 @@ def _apart(name: str, reference: Answers, candidate: Answers) -> float:
 
 
 def _tie(probabilities_K: NDArray[np.float64], grade: int, other: int) -> bool:
-    """Whether two grades are as good as one another: of equal probability, or neighbours with half of it on each side
-    of the line between them, whichever of the two the network decides by."""
+    """Whether two grades are as good as one another. A grade is the median of its probabilities: at a tie half of them
+    lie below each line between the two."""
     if not (0 <= grade < len(probabilities_K) and 0 <= other < len(probabilities_K)):
         return False
-    alike = abs(probabilities_K[grade] - probabilities_K[other]) <= TOLERANCE["probabilities"]
-    below = probabilities_K[: max(grade, other)].sum()
-    return bool(alike or (abs(grade - other) == 1 and abs(below - 0.5) <= TOLERANCE["probabilities"]))
+    below = probabilities_K.cumsum()[min(grade, other) : max(grade, other)]
+    return bool((np.abs(below - 0.5) <= TOLERANCE["probabilities"]).all())

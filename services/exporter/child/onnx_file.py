@@ -1,7 +1,8 @@
 """An ONNX file: written, checked, labelled with where it comes from, and run."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ OPSET = 17
 def write(subject: Subject, target: Path, example_CHW: Picture) -> None:
     """Writes the graph with the names and the free dimensions of its signature."""
     signature = subject.signature
-    with warnings.catch_warnings(), torch.no_grad():
+    with warnings.catch_warnings(), torch.no_grad(), _attention_in_parts():
         # Tracing warns of every Python branch it freezes; what it froze wrongly, the parity check finds.
         warnings.simplefilter("ignore")
         torch.onnx.export(
@@ -34,6 +35,17 @@ def write(subject: Subject, target: Path, example_CHW: Picture) -> None:
             output_names=[tensor.name for tensor in signature.outputs],
             dynamic_axes=_free_dimensions(signature),
         )
+
+
+@contextmanager
+def _attention_in_parts() -> Iterator[None]:
+    """Without torch's fused attention for inference, which no file format has."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 def _free_dimensions(signature: Signature) -> dict[str, dict[int, str]]:

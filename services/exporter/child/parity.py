@@ -68,6 +68,9 @@ def match(reference: Detections, candidate: Detections) -> tuple[tuple[int, int]
     if not len(reference) or not len(candidate):
         return ()
     overlap_NM = overlap(reference.boxes_N4, candidate.boxes_N4)
+    # Boxes clipped at the picture's edge may have no area, and so no overlap, and coincide.
+    apart_NM = np.abs(reference.boxes_N4[:, None] - candidate.boxes_N4[None]).max(axis=2)
+    overlap_NM[apart_NM <= TOLERANCE["boxes"]] = 1
     overlap_NM[reference.labels_N[:, None] != candidate.labels_N[None]] = 0
     # Boxes that coincide are told apart by score.
     score_gap_NM = np.abs(reference.scores_N[:, None] - candidate.scores_N[None])

@@ -33,13 +33,14 @@ def test_another_grade_fails_though_its_probabilities_are_near() -> None:
     assert verdict.max_abs_difference["grade_index"] == 1
 
 
-def test_another_grade_is_excused_where_both_are_equally_probable() -> None:
-    assert judge([(grade(0, 0.4501, 0.45, 0.0999), grade(1, 0.45, 0.4501, 0.0999))]).passed
-
-
-def test_a_neighbouring_grade_is_excused_where_half_the_probability_is_on_each_side() -> None:
+def test_another_grade_is_excused_where_half_the_probability_is_on_each_side() -> None:
     assert judge([(grade(0, 0.5001, 0.2, 0.2999), grade(1, 0.4999, 0.2002, 0.2999))]).passed
     assert not judge([(grade(0, 0.5001, 0.2, 0.2999), grade(2, 0.4999, 0.2002, 0.2999))]).passed
+    assert judge([(grade(0, 0.5001, 0.0, 0.4999), grade(2, 0.4999, 0.0, 0.5001))]).passed
+
+
+def test_a_grade_that_is_not_on_the_scale_is_no_tie() -> None:
+    assert not judge([(grade(1, 0.5, 0.5), grade(2, 0.5, 0.5))]).passed
 
 
 def test_large_scores_are_compared_by_their_share_and_small_ones_by_their_difference() -> None:

@@ -78,3 +78,9 @@ def test_twins_on_one_place_are_told_apart_by_score() -> None:
     twins = found((5, 5, 20, 20, 1, 0.9), (5, 5, 20, 20, 1, 0.4))
     swapped = found((5, 5, 20, 20, 1, 0.4), (5, 5, 20, 20, 1, 0.9))
     assert judge([compare(twins, swapped)]).passed
+
+
+def test_boxes_that_were_clipped_to_a_line_are_the_same_where_they_coincide() -> None:
+    line, elsewhere = (40.0, 5.0, 40.0, 20.0, 1, 0.99), (40.0, 25.0, 40.0, 39.0, 1, 0.99)
+    assert judge([compare(found(line, INNER), found(line, INNER))]).passed
+    assert not judge([compare(found(line, INNER), found(elsewhere, INNER))]).passed

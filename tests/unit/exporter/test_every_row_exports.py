@@ -1,0 +1,79 @@
+"""Every available row of the catalog becomes an ONNX file that says what its network says."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from truscore.recipes import resolve
+from truscore.zoo import build_model
+from truscore.zoo.catalog import ROWS, Row
+from truscore.zoo.networks import NETWORKS
+
+from services.exporter.child.subject import Picture
+from services.exporter.child.work import make_onnx, subject_of
+from services.exporter.signature import SIGNATURES
+from services.exporter.task import Task
+
+SIDE = 64
+# Portrait, landscape, square; smaller and larger than the network's side.
+SHAPES = ((96, 70), (45, 130), (40, 40))
+NAMES = ("first", "second", "third")
+AVAILABLE = [row for row in ROWS if row.available]
+
+
+def smallest(row: Row) -> str:
+    return min(row.bases, key=lambda base: NETWORKS[base].parameters)
+
+
+def rows() -> Iterator[Row]:
+    """Rows that share a network and what it is trained for share its export: the first of them."""
+    seen = set()
+    for row in AVAILABLE:
+        if (row.task, smallest(row)) not in seen:
+            seen.add((row.task, smallest(row)))
+            yield row
+
+
+def outspoken(model: nn.Module) -> nn.Module:
+    """Dense detectors begin with the belief that nothing is there, all places alike: nothing to compare."""
+    with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, nn.Conv2d) and module.bias is not None and module.bias.max() < -4:
+                module.bias.zero_()
+                module.weight.normal_(std=0.1)
+    return model
+
+
+def pictures() -> list[Picture]:
+    """Noise, and a square on it: something with edges at every scale."""
+    made = []
+    for height, width in SHAPES:
+        image_CHW = np.random.default_rng(height).random((3, height, width), np.float32)
+        image_CHW[:, height // 4 : height // 2, width // 4 : width // 2] = 1
+        made.append(image_CHW)
+    return made
+
+
+@pytest.mark.parametrize("row", tuple(rows()), ids=lambda row: f"{row.architecture}-{smallest(row)}")
+def test_a_file_of_this_network_agrees_with_it_on_pictures_of_three_shapes(row: Row, tmp_path: Path) -> None:
+    overrides = {"image_size": SIDE, "architecture_config": {"base_architecture": smallest(row)}}
+    recipe = resolve(row.category, row.option, row.architecture, overrides)
+    torch.manual_seed(2)
+    model = outspoken(build_model(recipe, len(NAMES)).eval())
+    subject = subject_of(model, NAMES, kind=row.task)
+    task = Task(
+        checkpoint="", formats=("onnx",), pictures=(), benchmark_rounds=1, output_folder=str(tmp_path), provenance={}
+    )
+    artifact = make_onnx(subject, pictures(), task)
+    assert artifact.parity.passed
+    assert artifact.parity.images == len(SHAPES)
+    if artifact.signature.outputs[0].name == "boxes":
+        assert artifact.parity.detections > 3 * len(SHAPES)
+
+
+def test_every_available_row_has_a_signature_and_a_network_among_those_above() -> None:
+    assert {row.task for row in AVAILABLE} <= set(SIGNATURES)
+    assert {(row.task, smallest(row)) for row in AVAILABLE} == {(row.task, smallest(row)) for row in rows()}
