@@ -21,7 +21,7 @@ NEAR_BITS = 6
 _TELLING_BITS = 5
 # Bounds the work where very many hashes agree in two bands; neighbours in order of value are still compared.
 COMPARED_AT_ONCE = 8192
-# In a crowd of more, each value joins once; in a smaller one all pairs are compared in one go.
+# In a crowd of more, each value joins once; in a smaller one all pairs are compared, however the bands are.
 _CROWD = 64
 
 
@@ -70,6 +70,10 @@ def near_pairs(values_N: Values, *, bits: int) -> tuple[Places, Places]:
     """
     import numpy as np
 
+    if len(values_N) <= _CROWD:
+        left_P, right_P = np.triu_indices(len(values_N), 1)
+        near_P = np.bitwise_count(values_N[left_P] ^ values_N[right_P]) <= bits
+        return left_P[near_P], right_P[near_P]
     bands = list(_bands(bits + 2))
     found = [np.zeros(0, dtype=np.intp)]
     for one, other in combinations(bands, 2):

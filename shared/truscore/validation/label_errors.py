@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from truscore.datasets import DatasetIndex, ImageRecord, annotation_mask
 from truscore.validation.findings import Family, Finding, Rule, Severity, finding
+from truscore.validation.geometry import iou
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +24,12 @@ if TYPE_CHECKING:
 MASK_PX = 64  # masks are compared at most this large: an outline that is a pixel off is no error
 # Share of what label and network mark together that must be in doubt.
 DOUBTED_SHARE = 0.4
-_KINDS = ("a thing that was overlooked", "a box in the wrong place", "a box of the wrong class")
+# A label is contradicted where another class is more probable by as much.
+SURE_MARGIN = 0.5
+# A box that is predicted with as much certainty, and covers one of another class, says that this one is misnamed.
+SURE_SCORE, SAME_BOX_IOU = 0.9, 0.7
+_MISNAMED = "a box of the wrong class"
+_KINDS = ("a thing that was overlooked", "a box in the wrong place", _MISNAMED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,8 +93,21 @@ def suspect_classes(index: DatasetIndex, probabilities: Mapping[str, Sequence[fl
     )
     kept_NK = probabilities_NK[:, columns]
     kept_NK = kept_NK / np.maximum(kept_NK.sum(axis=1, keepdims=True), 1e-12)
-    issues = find_label_issues(labels_N, kept_NK, return_indices_ranked_by="self_confidence", n_jobs=1)
+    doubted_N = find_label_issues(labels_N, kept_NK, n_jobs=1) | _contradicted(labels_N, kept_NK)
+    order_N = np.argsort(kept_NK[np.arange(len(labels_N)), labels_N], kind="stable")
+    issues = [int(place) for place in order_N if doubted_N[place]]
     return [_class_finding(index, images[place], labels_N[place], kept_NK[place], held) for place in issues]
+
+
+def _contradicted(labels: NDArray[np.int64], probabilities: Floats) -> NDArray[np.bool_]:
+    """Whether another class is more probable by far, along axis 1 of the probabilities.
+
+    Confident learning asks for more than the mean confidence in that class: of a sure network it misses half.
+    """
+    import numpy as np
+
+    given = np.take_along_axis(probabilities, np.expand_dims(labels, 1), axis=1)[:, 0]
+    return np.asarray(probabilities.max(axis=1) - given >= SURE_MARGIN)
 
 
 def _class_finding(
@@ -123,15 +142,38 @@ def suspect_boxes(index: DatasetIndex, predictions: Mapping[str, Sequence[Predic
             rank.compute_swap_box_scores,
         )
     ]
+    misnamed_N = np.array([_misnamed(image, predictions[image.path]) for image in images])
     # Ranked here: cleanlab 2.9 ranks with a function that newer numpy no longer has.
-    flagged = np.flatnonzero(find_label_issues(labels, predicted, return_indices_ranked_by_score=False))
+    doubted_N = find_label_issues(labels, predicted, return_indices_ranked_by_score=False)
+    flagged = np.flatnonzero(np.asarray(doubted_N, dtype=bool) | (misnamed_N < 1))
     worst_NT = np.array([[float(np.nanmin(kind[place], initial=1.0)) for kind in scores] for place in flagged])
+    if len(flagged):
+        worst_NT[:, _KINDS.index(_MISNAMED)] = np.minimum(worst_NT[:, _KINDS.index(_MISNAMED)], misnamed_N[flagged])
     found = []
     for row in np.argsort(worst_NT.min(axis=1), kind="stable") if len(flagged) else ():
         kind = int(worst_NT[row].argmin())
         message = f"the network sees {_KINDS[kind]} (label quality {worst_NT[row, kind]:.2f} of 1)"
         found.append(finding(SUSPECT_BOX, message, location=images[flagged[row]].path))
     return found
+
+
+def _misnamed(image: ImageRecord, predictions: Sequence[PredictedBox]) -> float:
+    """How little the network believes in the class of some box; 1 where it contradicts none.
+
+    ObjectLab has no swapped box below the least likeness of any label and prediction of the whole dataset: where all
+    boxes of an image lie about each other, as the borders of a card do, it finds none.
+    """
+    marks = [mark for mark in image.annotations if not mark.crowd]
+    sure = [box for box in predictions if box.score >= SURE_SCORE]
+    quality = 1.0
+    for mark in marks:
+        own = max((iou(mark.box_xywh, box.box_xywh) for box in predictions if box.label == mark.label), default=0.0)
+        for box in sure:
+            reach = iou(mark.box_xywh, box.box_xywh)
+            others = (iou(other.box_xywh, box.box_xywh) for other in marks if other.label == box.label)
+            if box.label != mark.label and reach >= SAME_BOX_IOU and reach > max(own, *others, 0.0):
+                quality = min(quality, 1 - box.score)
+    return quality
 
 
 def _boxes_of(image: ImageRecord) -> dict[str, Any]:
@@ -178,6 +220,7 @@ def suspect_masks(index: DatasetIndex, probabilities: Mapping[str, Floats]) -> l
         [_shrunk(image.path, probabilities[image.path], len(index.class_names) + 1) for image in images]
     )
     issues_NHW = find_label_issues(labels_NHW, believed_NKHW, downsample=1, n_jobs=1, verbose=False)
+    issues_NHW |= _contradicted(labels_NHW, believed_NKHW)
     marked_NHW = (labels_NHW > 0) | (believed_NKHW.argmax(axis=1) > 0)
     doubted_N = (issues_NHW & marked_NHW).sum(axis=(1, 2)) / np.maximum(marked_NHW.sum(axis=(1, 2)), 1)
     order = [int(place) for place in np.argsort(-doubted_N, kind="stable") if doubted_N[place] >= DOUBTED_SHARE]

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench.planted_faults.samples import Pool
-from tests.bench.planted_faults.scoring import FAULTS, FILES, Score, score_all
+from tests.bench.planted_faults.scoring import ALL, Score, score_all
 
 RECALL, FALSE_ALARMS = 0.98, 0.01
 
@@ -45,7 +45,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--clean-sets", type=int, default=10, help="clean sets of each kind")
     parser.add_argument("--pool", type=int, default=120, help="rendered cards that sets are drawn from, over 50")
     parser.add_argument("--seed", type=int, default=20)
-    parser.add_argument("--rule", action="append", default=[], choices=[*FAULTS, *FILES], metavar="ID")
+    parser.add_argument("--rule", action="append", default=[], choices=ALL, metavar="ID")
     return parser.parse_args()
 
 

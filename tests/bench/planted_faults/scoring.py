@@ -4,19 +4,26 @@ import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from truscore.validation import BY_ID, Sighting, validate_folder
 from truscore.validation.subject import Subject
 
+from tests.bench.planted_faults.doubts import DOUBTS
 from tests.bench.planted_faults.files import FILES, write_coco
+from tests.bench.planted_faults.folder_faults import FOLDERS
 from tests.bench.planted_faults.marks import MARKS
+from tests.bench.planted_faults.orders import ORDERS
 from tests.bench.planted_faults.pictures import PICTURES
 from tests.bench.planted_faults.samples import Pool, Sample
 from tests.bench.planted_faults.sets import HARMLESS, SETS
 
 FAULTS = {**MARKS, **PICTURES, **SETS}
+# Label errors after a run need the `audit` extra.
+ALL = [*FAULTS, *FILES, *FOLDERS, *ORDERS, *(DOUBTS if find_spec("cleanlab") else ())]
 # These speak of a set, whichever image they name for an example.
 OF_SETS = {"quality.mixed_sizes", "quality.mixed_modes", "leakage.grouped_images"}
 
@@ -42,10 +49,14 @@ class Score:
 
 def score_all(pool: Pool, *, trials: int, clean_sets: int, rules: Iterable[str] = ()) -> Iterator[Score]:
     """A row for each rule with a planted fault, or for those named."""
-    wanted = list(rules) or [*FAULTS, *FILES]
+    wanted = list(rules) or ALL
     harmless = [(name, _harmless(pool, name, number).subject()) for name in HARMLESS for number in range(clean_sets)]
     for rule in wanted:
-        yield _score_files(rule, trials) if rule in FILES else _score(rule, pool, trials, harmless)
+        if rule in FAULTS:
+            yield _score(rule, pool, trials, harmless)
+        else:
+            score = next(how for table, how in OTHERS if rule in table)
+            yield score(rule, trials)
 
 
 def _harmless(pool: Pool, name: str, number: int) -> Sample:
@@ -95,5 +106,44 @@ def _score_files(rule: str, trials: int) -> Score:
     return Score(rule=rule, planted=trials, found=found, alarms=alarms, looked_at=trials)
 
 
-def _rules(folder: Path) -> set[str]:
-    return {found.rule for found in validate_folder(folder, format="coco").findings}
+def _rules(folder: Path, **how: Any) -> set[str]:
+    return {found.rule for found in validate_folder(folder, **(how or {"format": "coco"})).findings}
+
+
+def _score_folders(rule: str, trials: int) -> Score:
+    found = alarms = 0
+    fault = FOLDERS[rule]
+    how = {"format": "", **fault.how}
+    for trial in range(trials):
+        random = np.random.default_rng((zlib.crc32(rule.encode()), trial))
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name) / "set"
+            folder.mkdir()
+            fault.write(folder, random)
+            alarms += rule in _rules(folder, **how)
+            fault.plant(folder, random)
+            found += rule in _rules(folder, **how)
+    return Score(rule=rule, planted=trials, found=found, alarms=alarms, looked_at=trials)
+
+
+def _score_orders(rule: str, trials: int) -> Score:
+    found = alarms = 0
+    for trial in range(trials):
+        random = np.random.default_rng((zlib.crc32(rule.encode()), trial))
+        alarms += rule in ORDERS[rule].rules(random, False)
+        found += rule in ORDERS[rule].rules(random, True)
+    return Score(rule=rule, planted=trials, found=found, alarms=alarms, looked_at=trials)
+
+
+def _score_doubts(rule: str, trials: int) -> Score:
+    found = alarms = looked_at = 0
+    for trial in range(trials):
+        doubted = DOUBTS[rule](np.random.default_rng((zlib.crc32(rule.encode()), trial)))
+        flagged = {one.location for one in doubted.findings}
+        found += doubted.planted in flagged
+        alarms += len(flagged - {doubted.planted})
+        looked_at += doubted.images - 1
+    return Score(rule=rule, planted=trials, found=found, alarms=alarms, looked_at=looked_at)
+
+
+OTHERS = ((FILES, _score_files), (FOLDERS, _score_folders), (ORDERS, _score_orders), (DOUBTS, _score_doubts))

@@ -151,3 +151,35 @@ def test_the_command_names_the_suspects_and_writes_the_amended_report(graded: tu
     assert result.exit_code == 0
     assert sum(path in result.output for path in wrong) >= 0.85 * len(wrong)
     assert json.loads((tmp_path / "amended.json").read_text())["about"]["run_id"] == "run-7"
+
+
+def bordered(number: int, *, swapped: bool = False) -> tuple[ImageRecord, list[PredictedBox]]:
+    """Two borders, one within the other, as the network sees them and as they are labelled."""
+    outer, inner = (10.0 + number % 5, 8.0, 60.0, 56.0), (15.0 + number % 5, 13.0, 50.0, 46.0)
+    labels = (2, 1) if swapped else (1, 2)
+    marks = tuple(mark(label, box, str(label)) for label, box in zip(labels, (outer, inner), strict=True))
+    seen = [PredictedBox(label=label, score=0.97, box_xywh=box) for label, box in ((1, outer), (2, inner))]
+    return pictured(number, annotations=marks), seen
+
+
+def test_borders_whose_names_are_exchanged_are_suspected_though_they_overlap() -> None:
+    pairs = [bordered(number, swapped=number == 7) for number in range(30)]
+    believed = {image.path: seen for image, seen in pairs}
+    (found,) = suspect_boxes(of([image for image, _ in pairs], 2), believed)
+    assert found.location == "007.png"
+    assert "wrong class" in found.message
+
+
+def test_a_border_that_the_network_did_not_see_is_not_taken_for_misnamed() -> None:
+    pairs = [bordered(number) for number in range(30)]
+    believed = {image.path: seen if number else seen[1:] for number, (image, seen) in enumerate(pairs)}
+    found = suspect_boxes(of([image for image, _ in pairs], 2), believed)
+    assert not [one for one in found if "wrong class" in one.message]
+
+
+def test_one_wrong_class_among_sure_and_right_predictions_is_suspected() -> None:
+    images = [pictured(number, labels=(number % 3 + 1,)) for number in range(60)]
+    sure = [0.72 if number == 20 else 0.9 for number in range(60)]
+    believed = {f"{n:03}.png": [sure[n] if k == n % 3 else (1 - sure[n]) / 2 for k in range(3)] for n in range(60)}
+    images[20] = replace(images[20], labels=(1,))
+    assert paths(suspect_classes(of(images, 3), believed)) == {"020.png"}
