@@ -25,6 +25,8 @@ STANDING: Mapping[str, str] = MappingProxyType(
         f"{_LOSS}.focal_loss_params.gamma": "as published (Lin et al. 2017); counts with a focal loss only",
         f"{_LOSS}.regularization.l2_weight": "weight decay does this already",
         f"{_LOSS}.regularization.dropout": "the recipe's",
+        "split.validation_fraction": "the recipe's; folders of the dataset's own go before it",
+        "split.test_fraction": "the recipe's; folders of the dataset's own go before it",
         "seed": "any: the same seed gives the same run",
     }
 )

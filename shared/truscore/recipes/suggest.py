@@ -113,21 +113,25 @@ def _row(category: str, option: str, architecture: str, facts: Facts) -> tuple[R
 
 
 def _fit(row: Row, facts: Facts, hardware: Hardware) -> _Fit:
-    """The largest recipe whose wanted batch fits; where none does, the small one with what fits."""
+    """The largest recipe whose own batch fits, and more of it where there is room for what is wanted of a step; where
+    none fits, the small one with what does."""
     names = ("full", "small") if hardware.gpus else ("small",)
     recipes = [resolve(row.category, row.option, row.architecture, profile=name) for name in names]
     processes = len(hardware.gpus) or 1
     usual = max(_effective(recipe) for recipe in recipes)
     wanted = max(LEAST_BATCH, min(usual, _training_images(facts) // LEAST_STEPS))
     share = _power_of_two(max(1, wanted // processes))
+    least = _power_of_two(min(share, recipes[0].hyperparameters.optimization.batch_size))
     budget = _budget(hardware)
     for name, recipe in zip(names, recipes, strict=True):
         base, (size, why_size) = recipe.architecture_config.base_architecture, _image_size(row, recipe, facts)
         for recomputed in (False, True):
             fits = batch_that_fits(base, size, budget, recomputed=recomputed)
-            if fits >= share or (recipe is recipes[-1] and recomputed):
+            # Only the first choice gets more than `least`, so that more memory never makes the batch smaller.
+            most = share if recipe is recipes[0] and not recomputed else least
+            if fits >= least or (recipe is recipes[-1] and recomputed):
                 return _Fit(
-                    default=recipe, image_size=size, batch_size=_power_of_two(min(share, max(1, fits))),
+                    default=recipe, image_size=size, batch_size=_power_of_two(min(most, max(1, fits))),
                     recomputed=recomputed, wanted=wanted, processes=processes, budget_bytes=budget,
                     why_base=_why_base(name, hardware), why_size=why_size,
                 )  # fmt: skip

@@ -13,11 +13,17 @@ from truscore.zoo.pyramid import PathAggregationNetwork
 from truscore.zoo.statistics_cnn import Levels, StatisticsHead, plain_body
 from truscore.zoo.whole_image import HIDDEN, Scorer, backbone_of
 
+EARLY = 2  # stages that partial freezing keeps still
+
 
 def build_statistics_cnn(widths: tuple[int, ...], recipe: Recipe, num_classes: int) -> Scorer:
     """``num_classes`` scores; stages of these widths."""
     names = tuple(f"stage{number}" for number in range(1, len(widths) + 1))
-    backbone = Levels(plain_body(widths), names)
+    body = plain_body(widths)
+    freezing = recipe.architecture_config.custom_modifications.backbone_freezing
+    for name in {"none": (), "partial": names[:EARLY], "full": names}[freezing]:
+        body.get_submodule(name).requires_grad_(False)
+    backbone = Levels(body, names)
     return _scorer(recipe, backbone, widths, num_classes)
 
 

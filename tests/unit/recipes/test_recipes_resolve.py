@@ -106,6 +106,8 @@ def test_what_is_not_overridden_keeps_its_default() -> None:
         ({"seed": True}, "seed", "a whole number"),
         ({"seed": 2**63}, "seed", "9223372036854775807"),
         ({"image_size": 8}, "image_size", "from 32"),
+        ({"split": {"validation_fraction": 0}}, "split.validation_fraction", "above 0"),
+        ({"split": {"validation_fraction": 0.5, "test_fraction": 0.5}}, "split.test_fraction", "from 0 to 0.4"),
         (
             {"architecture_config": {"base_architecture": "yolo11"}},
             "architecture_config.base_architecture",
@@ -174,7 +176,6 @@ def test_sharding_is_refused_for_what_cannot_be_sharded() -> None:
         (("bodies", "dual_class", ""), "category"),
         (("border_detection", "triple_class", ""), "option"),
         (("border_detection", "dual_class", "yolo"), "architecture"),
-        (("border_detection", "dual_class", "detectron2"), "architecture"),
         (("photometric_stereo", "depth_reconstruction", ""), "architecture"),
     ],
 )

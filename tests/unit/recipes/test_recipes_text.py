@@ -47,6 +47,12 @@ def test_text_of_something_else_is_refused(damage: str) -> None:
         recipe_from_json(tree)
 
 
+def test_a_recipe_of_before_shares_could_be_chosen_has_those_of_then() -> None:
+    tree = json.loads(recipe_to_json(RECIPE))
+    del tree["split"]
+    assert recipe_from_json(tree) == RECIPE
+
+
 def test_parameters_are_flat_and_text() -> None:
     parameters = flat_parameters(RECIPE)
     assert parameters["hyperparameters.optimization.learning_rate"] == "0.002"
