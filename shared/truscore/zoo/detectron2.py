@@ -7,6 +7,7 @@ a plain L1 loss, and 1000 proposals go on from training, of 2000 a level.
 Legend: B images, C channels, H, W sides, R regions, K classes with the background as class 0.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -20,6 +21,8 @@ from torchvision.ops.poolers import _convert_to_roi_format, _onnx_merge_levels, 
 from truscore.recipes.config import Recipe
 from truscore.zoo.bases import Base
 from truscore.zoo.detectron2_bases import DETECTRON2_BASES
+from truscore.zoo.detectron2_names import as_ours, is_theirs
+from truscore.zoo.framing import DEVIATION_RGB
 from truscore.zoo.mask_rcnn import BorderMaskRCNN, assemble, backbone_for
 from truscore.zoo.resize import AntialiasedTransform
 
@@ -106,6 +109,18 @@ class Detectron2MaskRCNN(BorderMaskRCNN):
     """Losses, names and detections are those of the other Mask R-CNNs."""
 
     box_beta = 0.0  # MODEL.ROI_BOX_HEAD.SMOOTH_L1_BETA
+
+    def published(self, found: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Detectron2's own checkpoints, and torchvision's bodies: the first convolution takes what is fed here."""
+        if is_theirs(found):
+            return as_ours(found)
+        fed = dict(found)
+        for name in ("conv1.weight", "backbone.body.conv1.weight"):
+            if name in fed and fed[name].shape[1:2] == (3,):
+                # Theirs takes red first, divided by its deviation; the means are the same.
+                scale_C11 = torch.tensor(DEVIATION_RGB)[:, None, None] * 255
+                fed[name] = (fed[name] / scale_C11).flip(1)
+        return fed
 
 
 def build_detectron2(recipe: Recipe, num_classes: int) -> Detectron2MaskRCNN:

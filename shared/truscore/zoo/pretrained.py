@@ -12,6 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from truscore.zoo.numpy_pickle import read_arrays
+
 # Old names in torchvision's published detectors, and their names today.
 _RENAMED = (
     (re.compile(r"^(backbone\.fpn\.(?:inner|layer)_blocks\.\d+)\.(weight|bias)$"), r"\1.0.\2"),
@@ -45,8 +47,8 @@ class Loaded:
 def load_pretrained(model: nn.Module, path: Path) -> Loaded:
     """Put the file's tensors wherever name and shape agree; heads for other classes keep their random start.
 
-    The file holds a state dict, bare or under ``state_dict``, ``model``, or is one of safetensors; of a whole network
-    or of its body alone.
+    The file holds a state dict, bare or under ``state_dict``, ``model``, or is one of safetensors, or a pickle
+    of NumPy arrays; of a whole network or of its body alone.
     Raises UnusableWeights when less than half of the body's tensors are found, or its norms' statistics are not.
     """
     own = model.state_dict()
@@ -86,7 +88,12 @@ def _content(path: Path) -> Any:
     # The length of a JSON header in eight bytes, and the header.
     if start[8:] == b"{":
         return load_file(path)
-    return torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (UnpicklingError, RuntimeError):
+        if start[:1] != b"\x80":
+            raise
+        return read_arrays(path)
 
 
 def _today(name: str) -> str:

@@ -3,8 +3,9 @@
 Legend: B images, P anchors of an image, K classes, N instances of an image.
 """
 
+import re
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,8 @@ from truscore.zoo.detector_bodies import group_norm
 from truscore.zoo.losses import binary_loss
 from truscore.zoo.mask_rcnn import backbone_for, starts_published
 
+_OLD_TOWER = re.compile(r"^(head\.\w+_head\.conv)\.(\d)\.(weight|bias)$")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Seen:
@@ -42,6 +45,10 @@ class CardRetinaNet(DenseDetector, RetinaNet):  # type: ignore[misc]
     box_coder: Any
     proposal_matcher: Any
     postprocess_detections: Any
+
+    def published(self, found: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Torchvision's weights, whose towers were once named without their activations."""
+        return {_OLD_TOWER.sub(_new_tower, name): value for name, value in found.items()}
 
     def look(self, batch: ImageList, levels: "OrderedDict[str, Tensor]") -> Seen:
         features = list(levels.values())
@@ -115,6 +122,10 @@ def build_retinanet(recipe: Recipe, num_classes: int) -> CardRetinaNet:
     model.loss_config = recipe.loss_config
     model.transform = transform_of(recipe)
     return model
+
+
+def _new_tower(old: re.Match[str]) -> str:
+    return f"{old[1]}.{int(old[2]) // 2}.0.{old[3]}"
 
 
 def _anchors(base: RetinaBase, image_size: int) -> AnchorGenerator:

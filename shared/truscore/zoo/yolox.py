@@ -7,6 +7,7 @@ Legend: B images, C channels, H, W sides of a level, P places of an image, F pla
 
 import math
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -85,6 +86,15 @@ class CardYolox(DenseDetector):
         self.detections_per_image = base.detections_per_image
         self.loss_config = recipe.loss_config
         self.transform = transform_of(recipe)
+
+    def published(self, found: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Torchvision's bodies, and those of NanoDet, which were trained on blue, green and red in that order."""
+        if not any(name.startswith("head.gfl_cls.") for name in found):
+            return dict(found)
+        start = "backbone."
+        body = {start + "body." + name.removeprefix(start): v for name, v in found.items() if name.startswith(start)}
+        stem = start + "body.conv1.0.weight"
+        return body | ({stem: body[stem].flip(1)} if stem in body else {})
 
     def look(self, batch: ImageList, levels: "OrderedDict[str, Tensor]") -> Seen:
         told = [head(level) for head, level in zip(self.head, levels.values(), strict=True)]
