@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
-from truscore.datasets import DatasetIndex, InvalidIndex, index_from_json, split_dataset, split_to_json
-from truscore.recipes import pretrained_key, recipe_to_json
+from truscore.datasets import DatasetIndex, InvalidIndex, Split, index_from_json, split_dataset, split_to_json
+from truscore.recipes import Recipe, pretrained_key, recipe_to_json
 from truscore.storage import (
     Cache,
     DigestMismatch,
@@ -54,6 +54,12 @@ class CannotPrepare(Exception):
         super().__init__(message)
         self.code = code
         self.retryable = retryable
+
+
+def divided(index: DatasetIndex, recipe: Recipe) -> Split:
+    """The dataset's split by the recipe's shares and seed."""
+    held_out = (recipe.split.validation_fraction, recipe.split.test_fraction)
+    return split_dataset(index, seed=recipe.seed, fractions=(1 - sum(held_out), *held_out))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -156,7 +162,7 @@ class Workspace:
         try:
             return self.store.get_file(keys.split, folder / "split.json", limit_bytes=SPLIT_LIMIT_BYTES)
         except ObjectMissing:
-            split = split_dataset(index, seed=plan.recipe.seed)
+            split = divided(index, plan.recipe)
             (folder / "split.json").write_text(split_to_json(split))
             return self.store.put_file(keys.split, folder / "split.json")
 

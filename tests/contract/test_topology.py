@@ -12,7 +12,7 @@ PROTO = Path(__file__).parents[2] / "proto"
 PARTS = {
     "AdvancedSettings ArchitectureConfig Artifact Benchmark CustomModifications EarlyStopping Finding FocalLossParams "
     "GpuSample Hyperparameters LossConfig LossWeights ModelSignature ObjectRef Optimization Parity Regularization "
-    "ReportSeal TensorSpec TrainingConfig TrainingProcess TrainingSpec"
+    "ReportSeal SplitConfig TensorSpec TrainingConfig TrainingProcess TrainingSpec"
 }
 each_row = pytest.mark.parametrize("row", TOPOLOGY, ids=lambda row: row.routing_key)
 

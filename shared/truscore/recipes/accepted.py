@@ -141,5 +141,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         f"{_LOSS}.regularization.dropout": Real(0, 1, below=True),
         "seed": Whole(0, 2**63 - 1),
         "image_size": Whole(32, 4096),
+        "split.validation_fraction": Real(0, 0.8, above=True),
+        "split.test_fraction": Real(0, 0.8),
     }
 )

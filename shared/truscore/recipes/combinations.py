@@ -6,7 +6,7 @@ from typing import Any
 
 from truscore.recipes.config import Recipe
 from truscore.recipes.refusal import InvalidConfig
-from truscore.zoo.catalog import Row
+from truscore.zoo.catalog import Row, network_of
 from truscore.zoo.networks import NETWORKS
 
 _CUSTOM = "architecture_config.custom_modifications"
@@ -26,6 +26,8 @@ WEIGHTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "multilabel_classification": ("classification",),
     }
 )
+# Of the images; the rest is what there is to train on.
+MOST_HELD_OUT = 0.9
 # Tasks whose networks are called as a whole, which sharding by stages can follow.
 _WHOLE_CALLS: tuple[str, ...] = ()
 
@@ -42,7 +44,7 @@ def refuse_impossible(recipe: Recipe, row: Row, changed: Mapping[str, Any]) -> N
 
 def without_effect(row: Row, base: str) -> dict[str, str]:
     """Keys that this row leaves at their defaults when built on ``base``, each with what it says on a refusal."""
-    network = NETWORKS[base]
+    network = network_of(base)
     silent = {}
     if not network.pyramid:
         silent[f"{_CUSTOM}.feature_pyramid"] = f"standard: {base} has no feature pyramid"
@@ -64,12 +66,21 @@ def _impossible(recipe: Recipe, row: Row, changed: Mapping[str, Any]) -> Iterato
     yield from _sharding_that_does_not_fit(recipe, row)
     yield from _parameters_of_no_focal_loss(recipe, changed)
     yield from _a_loss_of_nothing(recipe, row)
+    yield from _nothing_to_train_on(recipe)
+
+
+def _nothing_to_train_on(recipe: Recipe) -> Iterator[tuple[str, Any, str]]:
+    split = recipe.split
+    most = round(MOST_HELD_OUT - split.validation_fraction, 6)
+    if split.test_fraction > most:
+        accepted = f"a number from 0 to {most:g}, as split.validation_fraction is {split.validation_fraction:g}"
+        yield "split.test_fraction", split.test_fraction, accepted
 
 
 def _weights_that_fit_another(recipe: Recipe) -> Iterator[tuple[str, Any, str]]:
     """A published name stands for one file per network; a site's own names are found out when they are fetched."""
     base, name = recipe.architecture_config.base_architecture, recipe.architecture_config.pretrained_weights
-    fitting = NETWORKS[base].pretrained
+    fitting = network_of(base).pretrained
     others = sorted(network.name for network in NETWORKS.values() if name in network.pretrained)
     if name not in fitting and others:
         own = ", ".join(("none", *fitting))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import MISSING, asdict, fields, is_dataclass
 from functools import cache
 from typing import Any, cast, get_type_hints
 
@@ -56,10 +56,12 @@ def from_tree(tree: Mapping[str, Any]) -> Recipe:
 
 def _build(kind: type[Any], tree: Any, path: str) -> Any:
     names = {field.name for field in fields(kind)}
-    if not isinstance(tree, Mapping) or set(tree) != names:
+    # What has a default came with a later release: recipes stored before are read as they were meant.
+    needed = {field.name for field in fields(kind) if field.default is MISSING}
+    if not isinstance(tree, Mapping) or not needed <= set(tree) <= names:
         raise InvalidConfig(path, tree, "an object with exactly the keys " + ", ".join(sorted(names)))
     hints = _hints(cast(Any, kind))
-    return kind(**{name: _value(hints[name], tree[name], f"{path}.{name}") for name in names})
+    return kind(**{name: _value(hints[name], tree[name], f"{path}.{name}") for name in tree})
 
 
 @cache

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from truscore.datasets import DatasetIndex, ImageRecord
 from truscore.recipes import InvalidConfig, Recipe, processes_for, resolve
 from truscore.recipes.accepted import RULES
 from truscore.recipes.resolve import ROW_KEYS
@@ -23,6 +24,7 @@ from services.trainer.optim import learning_rate
 from services.trainer.ranks import Ranks
 from services.trainer.rundir import Order, RunDir
 from services.trainer.tasks.instance_segmentation import InstanceSegmentation
+from services.trainer.workspace import divided
 
 MakeRun = Callable[..., Run]
 SMALLEST = "mask_rcnn_mobilenet_v3_small_fpn"
@@ -196,6 +198,12 @@ def size_seen(sections: Mapping[str, Any], bench: Bench) -> tuple[int, ...]:
     return tuple(batch.tensors.shape)
 
 
+def images_by_part(sections: Mapping[str, Any], bench: Bench) -> list[int]:
+    images = [ImageRecord(path=f"{n:02d}", sha256=f"{n}", size_bytes=1, width=4, height=3) for n in range(20)]
+    split = divided(DatasetIndex(format="", class_names=(), images=tuple(images)), recipe_of(sections))
+    return [len(part) for part in (split.train, split.validation, split.test)]
+
+
 FOCAL = {"loss_config": {"primary_loss": "focal_loss"}}
 WEIGHTS = {"architecture_config": {"pretrained_weights": "w"}}
 LARGE = "mask_rcnn_mobilenet_v3_large_fpn"
@@ -236,6 +244,8 @@ TURNED: dict[str, tuple[Any, Callable[[Mapping[str, Any], Bench], Any], Mapping[
     f"{L}.regularization.dropout": (0.5, dropped_share, {}),
     "seed": (5, first_weight, {}),
     "image_size": (96, size_seen, {}),
+    "split.validation_fraction": (0.3, images_by_part, {}),
+    "split.test_fraction": (0.3, images_by_part, {}),
 }
 
 

@@ -58,6 +58,7 @@ class TrainingConfig(_message.Message):
     LOSS_CONFIG_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
     IMAGE_SIZE_FIELD_NUMBER: _builtins.int
+    SPLIT_FIELD_NUMBER: _builtins.int
     seed: _builtins.int
     """Seed of every random generator of the run."""
     image_size: _builtins.int
@@ -74,6 +75,10 @@ class TrainingConfig(_message.Message):
     def loss_config(self) -> Global___LossConfig:
         """What it is optimised for."""
 
+    @_builtins.property
+    def split(self) -> Global___SplitConfig:
+        """How the dataset is divided."""
+
     def __init__(
         self,
         *,
@@ -82,10 +87,11 @@ class TrainingConfig(_message.Message):
         loss_config: Global___LossConfig | None = ...,
         seed: _builtins.int | None = ...,
         image_size: _builtins.int | None = ...,
+        split: Global___SplitConfig | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_image_size", b"_image_size", "_seed", b"_seed", "architecture_config", b"architecture_config", "hyperparameters", b"hyperparameters", "image_size", b"image_size", "loss_config", b"loss_config", "seed", b"seed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_image_size", b"_image_size", "_seed", b"_seed", "architecture_config", b"architecture_config", "hyperparameters", b"hyperparameters", "image_size", b"image_size", "loss_config", b"loss_config", "seed", b"seed", "split", b"split"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_image_size", b"_image_size", "_seed", b"_seed", "architecture_config", b"architecture_config", "hyperparameters", b"hyperparameters", "image_size", b"image_size", "loss_config", b"loss_config", "seed", b"seed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_image_size", b"_image_size", "_seed", b"_seed", "architecture_config", b"architecture_config", "hyperparameters", b"hyperparameters", "image_size", b"image_size", "loss_config", b"loss_config", "seed", b"seed", "split", b"split"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__image_size: _TypeAlias = _typing.Literal["image_size"]  # noqa: Y015
     _WhichOneofArgType__image_size: _TypeAlias = _typing.Literal["_image_size", b"_image_size"]  # noqa: Y015
@@ -97,6 +103,41 @@ class TrainingConfig(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
 
 Global___TrainingConfig: _TypeAlias = TrainingConfig  # noqa: Y015
+
+@_typing.final
+class SplitConfig(_message.Message):
+    """How the dataset is divided where its own folders name no parts. What is left is trained on; images of one source stay
+    together, so that shares are met as far as groups allow.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALIDATION_FRACTION_FIELD_NUMBER: _builtins.int
+    TEST_FRACTION_FIELD_NUMBER: _builtins.int
+    validation_fraction: _builtins.float
+    """Share of the images that the best checkpoint is chosen by, above 0 and up to 0.8."""
+    test_fraction: _builtins.float
+    """Share of the images that are kept aside until the run is over, from 0 to 0.8."""
+    def __init__(
+        self,
+        *,
+        validation_fraction: _builtins.float | None = ...,
+        test_fraction: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_test_fraction", b"_test_fraction", "_validation_fraction", b"_validation_fraction", "test_fraction", b"test_fraction", "validation_fraction", b"validation_fraction"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_test_fraction", b"_test_fraction", "_validation_fraction", b"_validation_fraction", "test_fraction", b"test_fraction", "validation_fraction", b"validation_fraction"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__test_fraction: _TypeAlias = _typing.Literal["test_fraction"]  # noqa: Y015
+    _WhichOneofArgType__test_fraction: _TypeAlias = _typing.Literal["_test_fraction", b"_test_fraction"]  # noqa: Y015
+    _WhichOneofReturnType__validation_fraction: _TypeAlias = _typing.Literal["validation_fraction"]  # noqa: Y015
+    _WhichOneofArgType__validation_fraction: _TypeAlias = _typing.Literal["_validation_fraction", b"_validation_fraction"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__test_fraction) -> _WhichOneofReturnType__test_fraction | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__validation_fraction) -> _WhichOneofReturnType__validation_fraction | None: ...
+
+Global___SplitConfig: _TypeAlias = SplitConfig  # noqa: Y015
 
 @_typing.final
 class ArchitectureConfig(_message.Message):
