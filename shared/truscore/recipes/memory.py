@@ -10,7 +10,7 @@ these). ``a`` is what one pixel of the network's input keeps for the gradient: m
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from truscore.zoo.networks import NETWORKS
+from truscore.zoo.catalog import network_of
 
 BYTES_PER_WEIGHT = 16
 # Recomputing keeps the inputs of the stages and one stage's inside (Chen et al. 2016); heads and pyramid keep theirs.
@@ -68,7 +68,7 @@ ACTIVATION_BYTES_PER_PIXEL: Mapping[str, int] = MappingProxyType(
 
 def weights_bytes(base: str) -> int:
     """Of a network's weights while it is trained, with their gradients and moments."""
-    return BYTES_PER_WEIGHT * NETWORKS[base].parameters
+    return BYTES_PER_WEIGHT * network_of(base).parameters
 
 
 def image_bytes(base: str, image_size: int, *, recomputed: bool = False) -> int:

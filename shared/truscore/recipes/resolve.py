@@ -33,8 +33,7 @@ def resolve(
     """
     Choice(PROFILES).check("profile", profile)
     row = _row(category, option, architecture)
-    recipe = RECIPES[row.category, row.option, row.architecture, profile](row.category, row.option, row.architecture)
-    tree = as_tree(recipe)
+    tree = as_tree(_default(row, profile))
     changed = {}
     for key, given in _leaves(overrides):
         value = _checked(row, key, given)
@@ -45,9 +44,19 @@ def resolve(
     return resolved
 
 
+def _default(row: Row, profile: str) -> Recipe:
+    named = (row.category, row.option, row.architecture)
+    if row.category == catalog.EXPERIMENTAL:
+        return catalog.plug_in_of(row.bases[0]).recipe(*named, profile)
+    return RECIPES[*named, profile](*named)
+
+
 def _row(category: str, option: str, architecture: str) -> Row:
     Choice(catalog.categories()).check("category", category)
-    Choice(catalog.options(category)).check("option", option)
+    options = catalog.options(category)
+    if not options:
+        raise InvalidConfig("category", category, f"{', '.join(catalog.categories()[:-1])}; no plug-in is installed")
+    Choice(options).check("option", option)
     rows = catalog.architectures(category, option)
     names = tuple(row.architecture for row in rows)
     name = Choice(names).check("architecture", architecture or names[0])

@@ -18,7 +18,6 @@ from truscore.recipes.suggestion import Choice, Facts, Hardware, Suggestion
 from truscore.recipes.text import flat_values
 from truscore.zoo import catalog
 from truscore.zoo.catalog import Row
-from truscore.zoo.networks import NETWORKS
 
 LEAST_OBJECT_PX = 16
 MOST_SIZE_PX = 1024
@@ -187,7 +186,7 @@ def _stepped(pixels: float) -> int:
 
 
 def _network(fit: _Fit, facts: Facts, weights: Collection[str] | None) -> Iterator[Choice]:
-    millions = NETWORKS[fit.base].parameters / 1e6
+    millions = catalog.network_of(fit.base).parameters / 1e6
     reason = f"{fit.why_base} ({millions:.1f} million weights)"
     yield Choice(key=f"{_ARCHITECTURE}.base_architecture", value=fit.base, reason=reason)
     yield Choice(key="image_size", value=fit.image_size, reason=fit.why_size)
@@ -195,7 +194,7 @@ def _network(fit: _Fit, facts: Facts, weights: Collection[str] | None) -> Iterat
 
 
 def _weights(fit: _Fit, facts: Facts, weights: Collection[str] | None) -> Iterator[Choice]:
-    known = NETWORKS[fit.base].pretrained
+    known = catalog.network_of(fit.base).pretrained
     key, freezing = f"{_ARCHITECTURE}.pretrained_weights", f"{_CUSTOM}.backbone_freezing"
     at_hand = [name for name in known if weights and published_key(fit.base, name) in weights]
     if not at_hand:

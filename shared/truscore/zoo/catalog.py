@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from truscore.zoo.networks import BASES
+from truscore.zoo.networks import BASES, NETWORKS, Network
+from truscore.zoo.plugins import CATEGORY, Found, PlugIn, found_plugins
 
 NOT_YET = "not yet available"
+EXPERIMENTAL = CATEGORY
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,25 +91,68 @@ def _rows() -> Iterator[Row]:
             )
 
 
-ROWS: tuple[Row, ...] = tuple(_rows())
+ROWS: tuple[Row, ...] = tuple(_rows())  # of the product's tables; plug-ins are found when they are asked for
+
+
+def rows() -> tuple[Row, ...]:
+    """Every row there is, plug-ins last."""
+    return (*ROWS, *_plugged_in())
 
 
 def categories() -> tuple[str, ...]:
-    return tuple(dict.fromkeys(row.category for row in ROWS))
+    return (*dict.fromkeys(row.category for row in ROWS), EXPERIMENTAL)
 
 
 def options(category: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(row.option for row in ROWS if row.category == category))
+    return tuple(dict.fromkeys(row.option for row in _rows_of(category)))
 
 
 def architectures(category: str, option: str) -> tuple[Row, ...]:
     """Rows of one option, its default architecture first."""
-    return tuple(row for row in ROWS if (row.category, row.option) == (category, option))
+    return tuple(row for row in _rows_of(category) if row.option == option)
 
 
 def row_of(category: str, option: str, architecture: str) -> Row:
     """The row of that name. Raises KeyError: recipes were checked against the catalog when they were made."""
-    for row in ROWS:
-        if (row.category, row.option, row.architecture) == (category, option, architecture):
+    for row in architectures(category, option):
+        if row.architecture == architecture:
             return row
     raise KeyError(f"{category}/{option}/{architecture} is not in the catalog")
+
+
+def network_of(base: str) -> Network:
+    """What is known of a network, ours or a plug-in's. Raises KeyError."""
+    return NETWORKS[base] if base in NETWORKS else _networks_of_plugins()[base][0]
+
+
+def plug_in_of(base: str) -> PlugIn:
+    """The plug-in that brings a network. Raises KeyError."""
+    return _networks_of_plugins()[base][1]
+
+
+def _rows_of(category: str) -> tuple[Row, ...]:
+    return _plugged_in() if category == EXPERIMENTAL else tuple(row for row in ROWS if row.category == category)
+
+
+def _networks_of_plugins() -> dict[str, tuple[Network, PlugIn]]:
+    usable = [one.plug_in for one in _found() if one.plug_in and not one.reason]
+    return {network.name: (network, plug_in) for plug_in in usable for network in plug_in.networks}
+
+
+def _plugged_in() -> tuple[Row, ...]:
+    return tuple(
+        Row(
+            category=EXPERIMENTAL,
+            option=one.option,
+            architecture=one.architecture,
+            task=one.plug_in.task if one.plug_in else "",
+            bases=tuple(network.name for network in one.plug_in.networks) if one.plug_in and not one.reason else (),
+            losses=_LOSSES.get(one.plug_in.task, ()) if one.plug_in else (),
+            reason=one.reason,
+        )
+        for one in _found()
+    )
+
+
+def _found() -> tuple[Found, ...]:
+    return found_plugins(tuple(_LOSSES), tuple(NETWORKS))
