@@ -61,6 +61,10 @@ def test_the_report_holds_the_figures_and_its_pictures_are_there(learned: RunFol
     assert set(report["test"]) == set(report["validation"])
     assert [epoch["epoch"] for epoch in report["epochs"]] == list(range(1, 13))
     assert len(report["precision_at_overlap_50"]["box"]) == 2
+    assert report["convergence"]["verdict"] in {"still_improving", "stable", "plateaued", "over_fitting"}
+    assert report["resources"]["machine"]["memory_peak_bytes"] > 0
+    assert "page" not in report["notes"], report["notes"]
+    assert (learned.path / "report" / "report.html").stat().st_size > 10_000
     for picture in report["pictures"]:
         with Image.open(learned.path / "report" / picture["file"]) as image:
             assert max(image.size) == 640

@@ -9,6 +9,8 @@ less the mean u of its two right ones, and the left share 100 · left / (left + 
 of 55 or 45. The upper share likewise. A border that is found beyond the card's edge has no margin there, not a negative
 one. The error is the distance of the found from the real share, in percentage points: 100 at most.
 
+Masks are of whole pixels: `tests/bench/test_border_floor.py` prints what perfect ones give.
+
 42: four corners of x and y, clockwise from the upper left; S points along a side.
 """
 

@@ -97,7 +97,7 @@ class Reliability:
         return sum(gaps) / max(1, sum(self.count_B))
 
     def diagram(self, title: str) -> Diagram:
-        series = Series(name="found", x=self.confidence_B, y=self.right_B)
+        series = Series(name="found", x=self.confidence_B, y=self.right_B, count=self.count_B)
         return Diagram(
             kind="reliability", title=title, x_name="mean confidence", y_name="share that was right", series=(series,)
         )

@@ -5,7 +5,7 @@ Array legend: T overlap thresholds (0.50 to 0.95), R recall points (0 to 1 in 10
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -67,6 +67,12 @@ def kinds(judged: Sequence[Judged]) -> tuple[str, ...]:
     """What can be judged: "box", and "mask" unless an instance has none."""
     masked = all(one.mask is not None for image in judged for one in (*image.real, *image.found))
     return ("box", "mask") if masked else ("box",)
+
+
+def without_masks(judged: Judged) -> Judged:
+    """The same by its boxes alone."""
+    real, found = (tuple(replace(one, mask=None) for one in side) for side in (judged.real, judged.found))
+    return replace(judged, real=real, found=found)
 
 
 def coco_metrics(judged: Sequence[Judged], class_names: Sequence[str]) -> dict[str, float]:

@@ -16,11 +16,12 @@ CURVE_POINTS = 101
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Series:
-    """A line through points."""
+    """A line through points; ``count`` says how many decisions each stands for, where that differs."""
 
     name: str
     x: tuple[float, ...]
     y: tuple[float, ...]
+    count: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

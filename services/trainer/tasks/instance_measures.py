@@ -7,7 +7,7 @@ from typing import Any
 from truscore.datasets import ImageRecord
 
 from services.trainer.measures.borders import Bordered, border_details, border_metrics, bordered
-from services.trainer.measures.detection import Judged, coco_metrics, kinds, precision_curves
+from services.trainer.measures.detection import Judged, coco_metrics, kinds, precision_curves, without_masks
 from services.trainer.measures.evidence import Evidence
 from services.trainer.measures.matching import detection_evidence
 
@@ -21,8 +21,16 @@ class InstanceMeasures:
     of_borders: bool
 
     def metrics(self, verdicts: Sequence[Judged]) -> dict[str, float]:
-        """COCO's average precision; of borders also the errors of edges and centring."""
-        return coco_metrics(verdicts, self.class_names) | border_metrics(self._borders(verdicts))
+        """COCO's average precision; of borders also the errors of edges and centring.
+
+        Those are taken from masks where there are any, and then from boxes too, as ``box_edge_error_px``: of an upright
+        card a box knows the sides to a fraction of a pixel, of a turned one only a mask does.
+        """
+        metrics = coco_metrics(verdicts, self.class_names) | border_metrics(self._borders(verdicts))
+        if not self.of_borders or "mask" not in kinds(verdicts):
+            return metrics
+        of_boxes = border_metrics(self._borders([without_masks(verdict) for verdict in verdicts]))
+        return metrics | {f"box_{name}": value for name, value in of_boxes.items() if "error" in name}
 
     def evidence(self, verdicts: Sequence[Judged]) -> Evidence:
         """What was taken for what, and on which images."""

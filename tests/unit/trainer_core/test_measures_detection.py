@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from services.trainer.measures.detection import (
     coco_metrics,
     precision_curves,
     run_lengths,
+    without_masks,
 )
 from services.trainer.measures.matching import detection_evidence, match
 from services.trainer.measures.sizes import size_limits_px
@@ -135,16 +135,11 @@ def test_finding_the_right_box_with_the_wrong_class_counts_nothing() -> None:
     assert coco_metrics([Judged(image=0, height=60, width=80, real=real, found=found)], CLASS_NAMES)["box_AP"] == 0
 
 
-def boxes_only(judged: Judged) -> Judged:
-    real, found = (tuple(replace(one, mask=None) for one in side) for side in (judged.real, judged.found))
-    return replace(judged, real=real, found=found)
-
-
 def test_boxes_without_masks_are_judged_as_boxes() -> None:
     judged = random_judged(3)
-    metrics = coco_metrics([boxes_only(image) for image in judged], CLASS_NAMES)
+    metrics = coco_metrics([without_masks(image) for image in judged], CLASS_NAMES)
     assert metrics == {name: value for name, value in coco_metrics(judged, CLASS_NAMES).items() if "box" in name}
-    evidence = detection_evidence([boxes_only(image) for image in judged], CLASS_NAMES)
+    evidence = detection_evidence([without_masks(image) for image in judged], CLASS_NAMES)
     assert evidence.error_name == "1 less the panoptic quality of boxes"
 
 
