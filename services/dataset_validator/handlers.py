@@ -5,15 +5,13 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import asdict
 from typing import Any
 
 from google.protobuf.message import Message
 from google.protobuf.unknown_fields import UnknownFieldSet
-from truscore.bus import BusUnavailable, Envelope, HandBack, Speaker
+from truscore.bus import BusUnavailable, Envelope, Speaker, finish_or_hand_back, hardware_sampled
 from truscore.events.v1.dataset_pb2 import DatasetProgress, DatasetReady, DatasetRejected, DatasetValidated, ReportSeal
 from truscore.events.v1.dataset_pb2 import Finding as FindingMessage
-from truscore.events.v1.telemetry_pb2 import GpuSample, HardwareSampled
 from truscore.events.v1.training_pb2 import ObjectRef
 from truscore.storage import Stored
 from truscore.telemetry import HardwareReading
@@ -44,7 +42,7 @@ def on_dataset_ready(
     async def handle(ready: DatasetReady, envelope: Envelope) -> None:
         subject = f"{ready.dataset_id[:MOST_ECHOED]}/{ready.version[:MOST_ECHOED]}"
         async with working(subject), telling(speaker, ready, Pace(every_s=progress_every_s, clock=clock)) as tell:
-            judged = await _unless(draining, validator.judge(order_of(ready), tell))
+            judged = await finish_or_hand_back(draining, validator.judge(order_of(ready), tell))
         counters.count(judged)
         log.info(
             "%s is %s: %d errors, %d warnings",
@@ -57,19 +55,6 @@ def on_dataset_ready(
         await speaker.say(answer(ready, judged), subject=subject, sequence=sequence, cause=envelope)
 
     return handle
-
-
-async def _unless(ending: asyncio.Event, work: Awaitable[Judged]) -> Judged:
-    task, end = asyncio.ensure_future(work), asyncio.ensure_future(ending.wait())
-    try:
-        await asyncio.wait((task, end), return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        raise HandBack
-    finally:
-        end.cancel()
-        task.cancel()
-        await asyncio.gather(task, end, return_exceptions=True)
 
 
 def order_of(ready: DatasetReady) -> Order:
@@ -246,12 +231,3 @@ async def _beat(speaker: Speaker, sample: Callable[[], HardwareReading], subject
             await speaker.say(hardware_sampled(reading), subject=subject, sequence=sequence)
         except BusUnavailable as error:
             log.warning("a hardware sample was not said: %s", error)
-
-
-def hardware_sampled(reading: HardwareReading) -> HardwareSampled:
-    """The reading as an event."""
-    plain = asdict(reading)
-    moment, gpus = plain.pop("sampled_at"), plain.pop("gpus")
-    event = HardwareSampled(**plain, gpus=[GpuSample(**gpu) for gpu in gpus])
-    event.sampled_at.FromDatetime(moment)
-    return event

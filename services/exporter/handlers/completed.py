@@ -5,7 +5,7 @@ import re
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 
-from truscore.bus import Envelope, HandBack, Poison, Speaker
+from truscore.bus import Envelope, Poison, Speaker, finish_or_hand_back
 from truscore.events.v1.training_pb2 import ObjectRef, TrainingCompleted
 
 from services.exporter.handlers.answers import Address, exported, failed
@@ -27,7 +27,7 @@ def on_training_completed(
     async def handle(completed: TrainingCompleted, envelope: Envelope) -> None:
         order = order_of(completed)
         async with working(order.run_id):
-            outcome = await _unless(draining, export(order))
+            outcome = await finish_or_hand_back(draining, export(order))
         if outcome.release:
             event = exported(outcome.release, address)
             await speaker.say(event, subject=order.run_id, correlation_id=order.run_id, cause=envelope)
@@ -41,19 +41,6 @@ def on_training_completed(
             )
 
     return handle
-
-
-async def _unless(draining: asyncio.Event, work: Awaitable[Outcome]) -> Outcome:
-    task, end = asyncio.ensure_future(work), asyncio.ensure_future(draining.wait())
-    try:
-        await asyncio.wait((task, end), return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        raise HandBack
-    finally:
-        end.cancel()
-        task.cancel()
-        await asyncio.gather(task, end, return_exceptions=True)
 
 
 def order_of(completed: TrainingCompleted) -> ExportOrder:

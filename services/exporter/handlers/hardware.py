@@ -4,10 +4,8 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import asdict
 
-from truscore.bus import BusUnavailable, Speaker
-from truscore.events.v1.telemetry_pb2 import GpuSample, HardwareSampled
+from truscore.bus import BusUnavailable, Speaker, hardware_sampled
 from truscore.telemetry import HardwareReading
 
 log = logging.getLogger(__name__)
@@ -29,18 +27,9 @@ async def working(speaker: Speaker, sample: Sample, run_id: str, *, every_s: flo
 async def _say(speaker: Speaker, sample: Sample, run_id: str, every_s: float) -> None:
     while True:
         reading = await asyncio.to_thread(sample, run_id)
-        event = sampled(reading)
+        event = hardware_sampled(reading)
         try:
             await speaker.say(event, subject=run_id, sequence=f"{event.host} {event.sampled_at.ToJsonString()}")
         except BusUnavailable as error:
             log.warning("a hardware sample was not said: %s", error)
         await asyncio.sleep(every_s)
-
-
-def sampled(reading: HardwareReading) -> HardwareSampled:
-    """The reading as an event."""
-    plain = asdict(reading)
-    moment, gpus = plain.pop("sampled_at"), plain.pop("gpus")
-    event = HardwareSampled(**plain, gpus=[GpuSample(**gpu) for gpu in gpus])
-    event.sampled_at.FromDatetime(moment)
-    return event

@@ -13,13 +13,11 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from truscore.bus import BusUnavailable, Envelope, Speaker, Utterance
+from truscore.bus import BusUnavailable, Envelope, Speaker, Utterance, hardware_sampled
 from truscore.events.v1.dataset_pb2 import DatasetValidated
-from truscore.events.v1.telemetry_pb2 import GpuSample, HardwareSampled
 from truscore.events.v1.training_pb2 import (
     EpochCompleted,
     ObjectRef,
@@ -189,13 +187,6 @@ class RunAnnouncer:
         plain = asdict(record) | {"val_loss": math.nan if record.val_loss is None else record.val_loss}
         told = {name: value for name, value in plain.items() if name not in REPORTED_ONLY}
         return EpochCompleted(run_id=self.plan.run_id, attempt=attempt, **told)
-
-
-def hardware_sampled(reading: HardwareReading) -> HardwareSampled:
-    """The reading as an event."""
-    plain: dict[str, Any] = asdict(reading)
-    moment, gpus = plain.pop("sampled_at"), plain.pop("gpus")
-    return HardwareSampled(**plain, sampled_at=_timestamp(moment), gpus=[GpuSample(**gpu) for gpu in gpus])
 
 
 def _ref(stored: Stored) -> ObjectRef:

@@ -21,6 +21,7 @@ from truscore.bus.retry import RetryPolicy
 from truscore.bus.serving import serve
 from truscore.bus.speaking import Speaker, Utterance, speaker
 from truscore.bus.topology import EXCHANGE, TOPOLOGY, dead_name, inbox_name
+from truscore.bus.working import finish_or_hand_back, hardware_sampled
 
 __all__ = [
     "EXCHANGE",
@@ -46,6 +47,8 @@ __all__ = [
     "connect",
     "dead_name",
     "event_id",
+    "finish_or_hand_back",
+    "hardware_sampled",
     "hear",
     "inbox_name",
     "overhear",

@@ -27,7 +27,7 @@ from truscore.validation import policy_for, validate_folder
 from truscore.validation.sealing import Signer, Verifier
 
 from services.dataset_validator.apart import read_apart
-from services.dataset_validator.handlers import hardware_sampled, on_dataset_ready, order_of, telling, working
+from services.dataset_validator.handlers import on_dataset_ready, order_of, telling, working
 from services.dataset_validator.progress import STAGES, Pace, Progress
 from services.dataset_validator.shelf import Shelf
 from services.dataset_validator.validator import Bounds, Validator
@@ -467,13 +467,3 @@ async def test_hardware_is_told_of_while_working(room: Room, tmp_path: Path) -> 
     assert event.service == "dataset-validator"
     assert event.memory_total_bytes > 0
     assert len({envelope.event_id for _, envelope in beats.said}) == len(beats.said)
-
-
-def test_a_hardware_reading_fills_every_field_of_its_event(tmp_path: Path) -> None:
-    from truscore.events.v1.telemetry_pb2 import HardwareSampled
-    from truscore.telemetry import HardwareReading
-
-    assert {field.name for field in dataclasses.fields(HardwareReading)} == set(
-        HardwareSampled.DESCRIPTOR.fields_by_name
-    )
-    assert hardware_sampled(HardwareSampler("dataset-validator", tmp_path).sample()).HasField("sampled_at")
