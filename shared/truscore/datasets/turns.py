@@ -41,7 +41,7 @@ def turned_pairs(prints: Sequence[str], *, bits: int) -> list[tuple[int, int]]:
     import numpy as np
 
     places_N = np.flatnonzero([bool(text) for text in prints])
-    plain = bytes.fromhex("".join(prints[place] for place in places_N))
+    plain = bytes.fromhex("".join(prints))
     hashes_N4DD = np.unpackbits(np.frombuffer(plain, dtype=np.uint8)).reshape(-1, 4, 8, 8).astype(np.bool_)
     rows, columns = zip(*_positions(hashes_N4DD), strict=True)
     first_P, second_P, position_P = pairs_in_positions(np.stack(rows), bits=bits)

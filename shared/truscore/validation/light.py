@@ -68,6 +68,19 @@ def blockiness_of(green_HW: "NDArray[np.uint8]") -> float:
     return min(_grid_ratio(green_HW), _grid_ratio(green_HW.T))
 
 
+def medians_by_phase(step_W: "NDArray[np.float64]") -> "NDArray[np.float64]":
+    """Of each phase of the grid. All at once: numpy's median takes longer than all else here."""
+    import numpy as np
+
+    rows = -(-len(step_W) // GRID)
+    filled_N = np.full(rows * GRID, np.inf)
+    filled_N[: len(step_W)] = step_W
+    ordered_RP = np.sort(filled_N.reshape(rows, GRID), axis=0)
+    phases = np.arange(GRID)
+    count_P = (len(step_W) - phases + GRID - 1) // GRID
+    return np.asarray((ordered_RP[(count_P - 1) // 2, phases] + ordered_RP[count_P // 2, phases]) / 2)
+
+
 def _grid_ratio(grey_HW: "NDArray[np.uint8]") -> float:
     import numpy as np
 
@@ -77,7 +90,7 @@ def _grid_ratio(grey_HW: "NDArray[np.uint8]") -> float:
     lines_LW = grey_HW[:: max(height // _LINES, 1)].astype(np.int16)
     step_W = np.abs(np.diff(lines_LW, axis=1)).mean(axis=0)
     # The median, for a table of squares has lines on the grid too, but not on every line of it.
-    phase_P = np.array([np.median(step_W[phase::GRID]) for phase in range(GRID)])
+    phase_P = medians_by_phase(step_W)
     # Turned upright, a picture's grid may begin anywhere.
     grid = int(phase_P.argmax())
     beside = float(np.delete(phase_P, grid).mean())

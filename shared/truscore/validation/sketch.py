@@ -86,7 +86,8 @@ def slab_label(image_HWC: "Bytes") -> str:
     upper_HWC = image_HWC[: int(image_HWC.shape[0] * _LABEL_TOP_SHARE) : step, ::step].astype(np.int16)
     red_HW = _is_red(upper_HWC)
     least = max(int(_LABEL_WIDTH_SHARE * red_HW.shape[1]), 1)
-    runs = [_longest_run(red_HW[y]) if red_HW[y].sum() >= least else (0, 0) for y in range(len(red_HW))]
+    enough_H = red_HW.sum(axis=1) >= least
+    runs = [_longest_run(red_HW[y]) if enough else (0, 0) for y, enough in enumerate(enough_H)]
     longest = max((end - start for start, end in runs), default=0)
     if longest < least:
         return ""
