@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from truscore.augmentation.samples import Sample
-from truscore.augmentation.transform import GREY
 from truscore.datasets import Annotation, ImageRecord
 from truscore.datasets.masks import annotation_mask
+from truscore.zoo.framing import frame
 from truscore.zoo.resize import network_size, resize_antialiased
 
 
@@ -24,14 +24,15 @@ def sample_of(record: ImageRecord, image_HWC: NDArray[np.uint8], *, image_size: 
     return _sample(scaled_CHW.round().clamp(0, 255).to(torch.uint8), record)
 
 
-def squared(sample: Sample) -> Sample:
-    """[C, S, S]: grey below and to the right, as networks that take squares are given it."""
+def squared_sample_of(record: ImageRecord, image_HWC: NDArray[np.uint8], *, image_size: int) -> Sample:
+    """[C, S, S]: the same with grey below or to the right, as networks that take squares are given it."""
+    sample = sample_of(record, image_HWC, image_size=image_size)
     height, width = sample.image_CHW.shape[-2:]
-    margin = (0, max(height - width, 0), 0, max(width - height, 0))
+    framed_CSS = frame(torch.from_numpy(image_HWC.copy()).permute(2, 0, 1).float() / 255, image_size) * 255
     return replace(
         sample,
-        image_CHW=nn.functional.pad(sample.image_CHW, margin, value=GREY),
-        masks_NHW=None if sample.masks_NHW is None else nn.functional.pad(sample.masks_NHW, margin),
+        image_CHW=framed_CSS.round().clamp(0, 255).to(torch.uint8),
+        masks_NHW=nn.functional.pad(sample.masks, (0, image_size - width, 0, image_size - height)),
     )
 
 

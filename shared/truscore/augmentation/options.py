@@ -116,8 +116,8 @@ _DEFECTS = (
 _DAMAGE_TAGS = (
     _MIRRORED,
     _TURNED,
-    _some("scratches and creases run in any direction; the margin that a turn cuts off stays small", angle_deg=5.0),
-    _some("what is said of the whole image stays true only while the damage is in it", scale=0.05, shift=0.03),
+    _some("scratches and creases run in any direction; what a turn cuts off at the rim stays small", angle_deg=3.0),
+    _some("what is said of the whole image stays true only while the damage is in it", scale=0.03, shift=0.02),
     _OTHER_LIGHT,
     _COLOUR_SPEAKS,
     _none("hairline scratches are gone from a blurred or compressed image", "blur", "jpeg"),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from truscore.augmentation.changes import Change, drawn
-from truscore.augmentation.loading import sample_of, squared
+from truscore.augmentation.loading import sample_of, squared_sample_of
 from truscore.augmentation.policy import KNOBS, Policy, in_words
 from truscore.augmentation.samples import Sample
 from truscore.augmentation.seeds import mixed
@@ -68,8 +68,8 @@ def previews(records: Sequence[ImageRecord], *, folder: Path, run: Run, images: 
 
 
 def _preview(place: int, record: ImageRecord, *, folder: Path, run: Run, variants: int) -> Preview:
-    sample = sample_of(record, load_image(folder / record.path), image_size=run.image_size)
-    sample = squared(sample) if run.square else sample
+    load = squared_sample_of if run.square else sample_of
+    sample = load(record, load_image(folder / record.path), image_size=run.image_size)
     height, width = sample.image_CHW.shape[-2:]
     made = []
     for epoch in range(1, variants + 1):

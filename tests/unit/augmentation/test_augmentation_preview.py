@@ -7,15 +7,18 @@ import pytest
 import torch
 from PIL import Image
 from truscore.augmentation import Change, policy_for
-from truscore.augmentation.loading import sample_of, squared
+from truscore.augmentation.loading import sample_of, squared_sample_of
 from truscore.augmentation.policy import KNOBS, in_words
 from truscore.augmentation.sheet import Run, change_in_words, contact_sheet, previews
 from truscore.datasets import DatasetIndex, load_image, read_dataset
+from truscore.recipes import resolve
 from truscore.synthesis import render_dataset
 
 from services.cli.app import main
+from services.trainer.rundir import Order
 from services.trainer.tasks import Key
 from services.trainer.tasks.instance_images import InstanceImages
+from services.trainer.tasks.making import make_task
 
 BORDERS = policy_for("border_detection", "dual_class")
 
@@ -54,6 +57,27 @@ def test_a_preview_shows_the_very_samples_that_are_trained_on(cards: Path, index
             assert torch.equal(variant.sample.masks, trained.masks)
 
 
+def test_a_preview_of_squares_shows_what_tasks_on_squares_train_on(cards: Path, index: DatasetIndex) -> None:
+    policy = policy_for("corner_analysis", "damage_detection")
+    recipe = resolve("corner_analysis", "damage_detection", "", {"image_size": 64, "seed": 7})
+    order = Order(
+        run_id="run",
+        recipe=recipe,
+        class_names=index.class_names,
+        images=cards,
+        pretrained=None,
+        training=index.images,
+        validation=index.images[:1],
+        test=(),
+        dataset_digest="",
+    )
+    training = make_task(order, judged=order.validation).training
+    asked = Run(policy=policy, image_size=64, square=True, seed=7)
+    for one in previews(index.images, folder=cards, run=asked, images=1, variants=3):
+        for variant in one.variants:
+            assert torch.equal(variant.sample.image_CHW, training[Key(epoch=variant.epoch, index=0)].image_CSS)
+
+
 def test_more_images_than_there_are_shows_all(cards: Path, index: DatasetIndex) -> None:
     asked = Run(policy=BORDERS, image_size=32, square=True, seed=0)
     shown = previews(index.images, folder=cards, run=asked, images=50, variants=1)
@@ -64,7 +88,7 @@ def test_more_images_than_there_are_shows_all(cards: Path, index: DatasetIndex) 
 def test_a_squared_sample_is_grey_beside_the_image(cards: Path, index: DatasetIndex) -> None:
     record = index.images[0]
     sample = sample_of(record, load_image(cards / record.path), image_size=64)
-    square = squared(sample)
+    square = squared_sample_of(record, load_image(cards / record.path), image_size=64)
     assert (sample.image_CHW.shape, square.image_CHW.shape) == ((3, 64, 48), (3, 64, 64))
     assert square.image_CHW[:, :, 48:].eq(114).all()
     assert not square.masks[:, :, 48:].any()
