@@ -29,7 +29,7 @@ class PlugIn:
     """What a package brings: an architecture of an option of the category ``experimental``.
 
     ``task`` is one of the catalog's: it decides labels, losses, metrics and what the network has to answer.
-    ``networks`` have their default first. ``recipe`` takes category, option, architecture and profile ("small" or "full").
+    ``networks`` have their default first. ``recipe`` takes category, option, architecture and profile.
     ``builder`` is "package.module:function"; the function takes a recipe and the number of classes and gives a network
     as the builders of that task do.
     """
@@ -139,7 +139,8 @@ def _without_clash(one: Found, loaded: list[Found], rows: Counter[tuple[str, str
             or shared & {network.name for network in other.plug_in.networks}
         )
     }
-    what = f"network {min(shared)!r}" if shared else f"{one.option}/{one.architecture}"
+    twice = rows[plug_in.option, plug_in.architecture] > 1
+    what = f"{one.option}/{one.architecture}" if twice else f"network {min(shared)!r}"
     return replace(one, reason=f"{what} is brought by {', '.join(sorted({one.package, *others}))}: remove all but one")
 
 
