@@ -1,4 +1,5 @@
-"""When a person should know: rules over runs and hosts in, alerts to raise and clear out. The time is an argument."""
+"""When a person should know: rules over runs, hosts and strays in, alerts to raise and clear out. The time is an
+argument."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from uuid import UUID, uuid5
 
-from services.monitor.facts import Cleared, Raised, Sampled
+from services.monitor.facts import Cleared, Raised, Sampled, Strayed
 from services.monitor.rules import Rule
 from services.monitor.run import Run
 from services.monitor.stage import Stage, failed_at, message_of, stage_of
@@ -103,6 +104,11 @@ def measured_of_host(sample: Sampled, now: float) -> Mapping[str, Measured]:
     return {name: Measured(subject=subject, value=value, text=text) for name, (value, text) in found.items()}
 
 
+def measured_of_stray(stray: Strayed, now: float) -> Mapping[str, Measured]:
+    """Measures of what was said under a routing key and is no event."""
+    return {"stray_s": Measured(subject=stray.routing_key, value=now - stray.at, text=stray.reason)}
+
+
 def alert_id_of(rule: str, subject: str) -> str:
     return str(uuid5(_NAMESPACE, f"{rule}\0{subject}"))
 
@@ -115,17 +121,25 @@ class Watchdog:
         self._held_since: dict[str, float] = {}
 
     def look(
-        self, runs: Iterable[Run], hosts: Iterable[Sampled], standing: Mapping[str, Standing], now: float
+        self,
+        runs: Iterable[Run],
+        hosts: Iterable[Sampled],
+        standing: Mapping[str, Standing],
+        now: float,
+        *,
+        strays: Iterable[Strayed] = (),
     ) -> list[Raised | Cleared]:
         """What to say now: conditions that began to hold for long enough, and alerts whose condition ended."""
-        holding = dict(self._holding(runs, hosts, now))
+        measured = [
+            *(measured_of_run(run, now) for run in runs),
+            *(measured_of_host(host, now) for host in hosts),
+            *(measured_of_stray(stray, now) for stray in strays),
+        ]
+        holding = dict(self._holding(measured))
         self._held_since = {alert_id: self._held_since.get(alert_id, now) for alert_id in holding}
         return [*self._to_raise(holding, standing, now), *_to_clear(holding, standing, now)]
 
-    def _holding(
-        self, runs: Iterable[Run], hosts: Iterable[Sampled], now: float
-    ) -> Iterator[tuple[str, tuple[Rule, Measured]]]:
-        by_subject = [*(measured_of_run(run, now) for run in runs), *(measured_of_host(host, now) for host in hosts)]
+    def _holding(self, by_subject: Iterable[Mapping[str, Measured]]) -> Iterator[tuple[str, tuple[Rule, Measured]]]:
         for measures in by_subject:
             for rule in self._rules:
                 found = measures.get(rule.measure)

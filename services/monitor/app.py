@@ -33,7 +33,7 @@ async def run(settings: Settings) -> int:
     broker = connect(settings.amqp_url.get_secret_value(), service=SERVICE)
     since = datetime.now(UTC) - timedelta(days=settings.monitor_history_days)
     listening = Listening(board, bulletin.changed, gauges.count)
-    caught_up = replay_log(broker, listening, service=SERVICE, offset=since).caught_up
+    caught_up = replay_log(broker, listening, service=SERVICE, offset=since, on_stray=listening.stray).caught_up
     gauges.register(REGISTRY, caught_up.is_set)
     alerting = Alerting(
         board=board,

@@ -1,4 +1,5 @@
-"""Everything the monitor knows at one moment: runs, waiting orders, hosts and alerts, each of bounded number."""
+"""Everything the monitor knows at one moment: runs, waiting orders, hosts, strays and alerts, each of bounded
+number."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ from services.monitor.facts import (
     Raised,
     Rejected,
     Sampled,
+    Strayed,
     Validated,
     Validating,
 )
@@ -48,6 +50,7 @@ class Bounds:
     runs: int = 500
     orders: int = 500
     hosts: int = 256
+    strays: int = 64
     alerts: int = 1000
     forgotten: int = 10_000
 
@@ -60,6 +63,7 @@ class Board:
         self.runs: dict[str, Run] = {}
         self.orders: dict[str, Waiting] = {}
         self.hosts: dict[tuple[str, str], Sampled] = {}
+        self.strays: dict[str, Strayed] = {}
         self.alerts: dict[str, Standing] = {}
         self._forgotten: dict[str, None] = {}
 
@@ -77,6 +81,8 @@ class Board:
                 self._refuse(fact, at, trace)
             case Sampled():
                 self._sample(fact, at)
+            case Strayed():
+                self._stray(fact)
             case _:
                 self._run(fact.run_id, lambda run: heard(run, fact, at, trace))
 
@@ -153,6 +159,14 @@ class Board:
         if len(self.hosts) > self.bounds.hosts:
             del self.hosts[min(self.hosts, key=lambda each: self.hosts[each].sampled_at)]
         self._run(fact.run_id, lambda run: heard(run, fact, at))
+
+    def _stray(self, fact: Strayed) -> None:
+        """The newest of each routing key."""
+        held = self.strays.get(fact.routing_key)
+        if held is None or fact.at >= held.at:
+            self.strays[fact.routing_key] = fact
+        if len(self.strays) > self.bounds.strays:
+            del self.strays[min(self.strays, key=lambda each: self.strays[each].at)]
 
     def _alert(self, fact: Raised | Cleared) -> None:
         self.alerts[fact.alert_id] = with_alert(self.alerts.get(fact.alert_id), fact)

@@ -223,7 +223,16 @@ class Cleared:
     cleared_at: float
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Strayed:
+    """Something in the log that is no event of the contract, and so reaches nobody."""
+
+    routing_key: str
+    reason: str
+    at: float
+
+
 RunFact = (
     Started | Progressed | EpochDone | Completed | Failed | Cancelled | Paused | ResumeAsked | Exported | ExportFailed
 )
-Fact = Announced | Validating | Validated | Rejected | RunFact | Sampled | Raised | Cleared
+Fact = Announced | Validating | Validated | Rejected | RunFact | Sampled | Strayed | Raised | Cleared

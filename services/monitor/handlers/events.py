@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from hashlib import sha256
@@ -9,7 +10,7 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from truscore.bus import Envelope, Speaker
+from truscore.bus import Envelope, Speaker, Stray
 from truscore.events.v1 import control_pb2, dataset_pb2, model_pb2, telemetry_pb2, training_pb2
 
 from services.monitor import facts
@@ -20,7 +21,10 @@ MAX_PARTS = 100
 MAX_CHARS = 1000
 MAX_TIME_S = 253_402_300_799  # the end of the year 9999, the last moment that a Timestamp may name
 
+STRAY = "stray"  # in the place of a message's type
+
 F = TypeVar("F")
+log = logging.getLogger(__name__)
 
 # A fact has the fields of its message that the monitor uses, under the same names.
 PLAIN: Mapping[type[Message], type[Any]] = {
@@ -112,6 +116,16 @@ class Listening:
         if fact is not None:
             self._board.hear(fact, envelope.time.timestamp(), trace_id(envelope.traceparent))
             self._changed()
+
+    async def stray(self, stray: Stray) -> None:
+        """Something that no event of the contract is: nobody else takes note of it."""
+        self._count(STRAY)
+        log.warning("log offset %d, %r: %s", stray.offset, stray.routing_key, stray.reason)
+        fact = facts.Strayed(
+            routing_key=stray.routing_key[:MAX_CHARS], reason=stray.reason[:MAX_CHARS], at=stray.at.timestamp()
+        )
+        self._board.hear(fact, fact.at)
+        self._changed()
 
 
 def trace_id(traceparent: str | None) -> str:

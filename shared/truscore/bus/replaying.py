@@ -38,11 +38,13 @@ LogHandler = Callable[[Message, Envelope, int], Awaitable[None]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stray:
-    """Something in the log that is no event of the contract."""
+    """Something in the log that is no event of the contract. It says of itself what it likes: `at` is when the event
+    before it was said, and now once the log has been read to its end."""
 
     offset: int
     routing_key: str
     reason: str
+    at: datetime
 
 
 async def _log_stray(stray: Stray) -> None:
@@ -83,6 +85,7 @@ class LogReader:
     _marker: str = field(default_factory=lambda: uuid4().hex)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _channel: object = None
+    _said_last: datetime | None = None
 
     def begin_at(self, offset: int) -> None:
         """Read from there on instead; for who learns of the place only after listening was arranged."""
@@ -125,13 +128,15 @@ class LogReader:
             if marker == self._marker:
                 self.caught_up.set()
             return
-        key = message.routing_key or ""
+        key, now = message.routing_key or "", datetime.now(tz=UTC)
         try:
-            event, envelope = decode(wire_of(message), row_routed(key), received=datetime.now(tz=UTC))
+            event, envelope = decode(wire_of(message), row_routed(key), received=now)
         except (Undecodable, UnknownMessage) as error:
-            stray = Stray(offset=offset, routing_key=key, reason=str(error))
+            at = now if self.caught_up.is_set() else min(self._said_last or now, now)
+            stray = Stray(offset=offset, routing_key=key, reason=str(error), at=at)
             await self._insist(partial(self.on_stray, stray), offset)
         else:
+            self._said_last = envelope.time
             await self._insist(partial(self.handler, event, envelope, offset), offset)
 
     async def _insist(self, work: Callable[[], Awaitable[None]], offset: int) -> None:

@@ -113,3 +113,21 @@ async def test_what_is_no_event_in_the_log_is_reported_and_stops_nobody(make_bus
     assert [stray.routing_key for stray in strays] == ["dataset.redy", "run.cancel"]
     assert "unknown routing key 'dataset.redy'" in strays[0].reason
     assert "are no truscore.events.v1.RunCancel" in strays[1].reason
+
+
+async def test_a_stray_of_the_past_is_as_old_as_the_event_before_it(make_bus: MakeBus, url: str) -> None:
+    said, strays = make_bus("trainer"), []
+    await said.start()
+    await say_epochs(said, range(1, 2))
+    await publish_plainly(url, "dataset.redy", RunCancel(run_id="r"))
+    await say_epochs(said, range(2, 3))
+    late, ear = make_bus("monitor"), Ear()
+
+    async def note(stray: Stray) -> None:
+        strays.append(stray)
+
+    replay_log(late, ear, service="monitor", on_stray=note)
+    await late.start()
+    await ear.first(2)
+    (stray,) = strays
+    assert stray.at == ear.heard[0][1].time

@@ -17,6 +17,7 @@ from truscore.bus import connect, overhear
 from truscore.bus.envelope import Envelope
 from truscore.events.v1.telemetry_pb2 import AlertCleared, AlertRaised
 
+from tests.connected.bus.listening import publish_plainly
 from tests.connected.monitor.desk import monitor_process, say
 from tests.unit.monitor import stories
 from tests.unit.monitor.stories import RUN
@@ -102,6 +103,22 @@ async def test_an_alert_outlives_a_restart_and_is_raised_and_cleared_once(amqp_u
     assert isinstance(cleared, AlertCleared)
     assert (raised.rule, raised.subject) == ("run.quiet", RUN)
     assert cleared.alert_id == raised.alert_id
+
+
+async def test_a_message_with_a_typo_in_its_routing_key_is_an_alert_and_is_raised_once(amqp_url: str) -> None:
+    async with alerts_of(amqp_url) as heard:
+        with monitor_process(amqp_url):
+            await publish_plainly(amqp_url, "dataset.redy", stories.ready().message)
+            raised = await asyncio.wait_for(heard.get(), WAIT_S)
+        with monitor_process(amqp_url) as monitor:
+            async with monitor.asked() as api:
+                await api.ListRuns(monitor_pb2.ListRunsRequest(), timeout=WAIT_S)
+            page = await page_of(monitor.metrics_port)
+    assert isinstance(raised, AlertRaised)
+    assert (raised.rule, raised.subject, raised.severity) == ("message.stray", "dataset.redy", "warning")
+    assert "unknown routing key 'dataset.redy'" in raised.message
+    assert 'truscore_monitor_events_total{type="stray"} 1.0' in page
+    assert heard.empty()
 
 
 async def test_the_metrics_page_shows_the_run_its_host_and_what_was_heard(amqp_url: str) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from services.monitor.alerts import Watchdog, alert_id_of
-from services.monitor.board import Board
-from services.monitor.facts import Cleared, Raised
+from services.monitor.board import Board, Bounds
+from services.monitor.facts import Cleared, Raised, Strayed
 from services.monitor.rules import RULES, InvalidRule, Rule, load_rules
 from tests.unit.monitor import stories
 from tests.unit.monitor.stories import BEGIN_S, RUN, Said, board_after
@@ -24,7 +24,10 @@ class Watch:
 
     def look(self, at: float) -> list[Raised | Cleared]:
         now = BEGIN_S + at
-        said = self.watchdog.look(self.board.runs.values(), self.board.hosts.values(), self.board.alerts, now)
+        board = self.board
+        said = self.watchdog.look(
+            board.runs.values(), board.hosts.values(), board.alerts, now, strays=board.strays.values()
+        )
         for alert in said:
             self.board.hear(alert, now)
         return said
@@ -100,6 +103,36 @@ def test_a_host_that_went_silent_holds_no_alert_about_its_memory() -> None:
     watch = Watch(stories.sampled(0, disk_free_bytes=0))
     watch.look(1)
     assert [type(alert) for alert in watch.look(1000)] == [Cleared]
+
+
+def stray(at: float, routing_key: str = "dataset.redy") -> Strayed:
+    return Strayed(routing_key=routing_key, reason=f"unknown routing key {routing_key!r}", at=BEGIN_S + at)
+
+
+def test_what_is_no_event_is_an_alert_about_its_routing_key_for_a_day() -> None:
+    watch = Watch()
+    watch.board.hear(stray(0), BEGIN_S)
+    (alert,) = watch.look(1)
+    assert isinstance(alert, Raised)
+    assert (alert.rule, alert.subject) == ("message.stray", "dataset.redy")
+    assert "unknown routing key 'dataset.redy'" in alert.message
+    assert watch.look(80_000) == []
+    assert [type(each) for each in watch.look(90_000)] == [Cleared]
+
+
+def test_what_strayed_last_week_raises_nothing_and_what_strays_again_does() -> None:
+    watch = Watch()
+    watch.board.hear(stray(0), BEGIN_S)
+    assert watch.look(7 * 86_400) == []
+    watch.board.hear(stray(7 * 86_400), BEGIN_S)
+    assert watch.rules_raised(7 * 86_400 + 1) == ["message.stray"]
+
+
+def test_of_many_strays_the_newest_are_kept() -> None:
+    board = Board(Bounds(strays=3))
+    for at in range(10):
+        board.hear(stray(at, f"key.{at}"), BEGIN_S)
+    assert sorted(board.strays) == ["key.7", "key.8", "key.9"]
 
 
 def test_a_restarted_monitor_knows_from_the_log_what_it_raised() -> None:
