@@ -233,11 +233,15 @@ def _steps(fit: _Fit, facts: Facts, hardware: Hardware) -> Iterator[Choice]:
         f"{fit.wanted} were wanted: what the recipe has, and at least {LEAST_STEPS} steps an epoch",
     )
     usual, effective = _effective(fit.default), fit.effective
+    linear = catalog.network_of(fit.base).solver == "sgd"
+    factor, law = effective / usual, "in proportion to" if linear else "by the square root of"
+    source = "Goyal et al. 2017, for SGD" if linear else "Malladi et al. 2022, for Adam"
     yield Choice(
         key=f"{_OPTIMIZATION}.learning_rate",
-        value=_rounded(fit.default.hyperparameters.optimization.learning_rate * math.sqrt(effective / usual)),
-        reason=f"the recipe's for {usual} images a step, by the square root of {effective}/{usual} "
-        "(Malladi et al. 2022, for Adam)",
+        value=_rounded(
+            fit.default.hyperparameters.optimization.learning_rate * (factor if linear else math.sqrt(factor))
+        ),
+        reason=f"the recipe's for {usual} images a step, {law} {effective}/{usual} ({source})",
     )
     steps = steps_wanted(gpus=len(hardware.gpus), cpu_cores=hardware.cpu_cores)
     yield from _length(length_of_run(_training_images(facts), effective=effective, steps_wanted=steps))

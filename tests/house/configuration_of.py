@@ -1,0 +1,128 @@
+"""What the configuration accepts, from the rules and the catalog; as a program it prints docs/configuration.md."""
+
+from collections.abc import Iterator, Sequence
+
+from truscore.recipes import resolve
+from truscore.recipes.accepted import RULES
+from truscore.recipes.combinations import WEIGHTS
+from truscore.recipes.meanings import MEANINGS
+from truscore.recipes.phoenix import templates
+from truscore.recipes.resolve import ROW_KEYS
+from truscore.recipes.text import flat_values
+from truscore.zoo.catalog import ROWS
+from truscore.zoo.networks import NETWORKS
+
+HEAD = """# Configuration
+
+The keys of the configuration JSON, as they stand on the wire, in the command line and in a file. Printed by
+`python -m tests.house.configuration_of`.
+
+```
+truscore submit cards -c border_detection -o dual_class --config config.json --set seed=7
+truscore templates                                    # what TruScore trains for production, one per option
+truscore templates phoenix_edge_analysis_wear_detection   # its keys, with a reason each
+truscore submit cards --template phoenix_border_detection_dual_class --set hyperparameters.training_process.epochs=40
+truscore suggest cards -c border_detection -o dual_class --output config.json   # from the data and this machine
+```
+
+What is typed with `--set` goes before `--config`, and that before `--template`; all else is the recipe of the row, for
+a small machine or for a GPU as the trainer's profile has it. Whatever can't be done is refused before any work, naming
+the key, the value and what is accepted. A value equal to the row's own default is always accepted.
+
+`suggest` estimates memory as 16 bytes a weight (itself, its gradient, AdamW's two moments) and, for each image, its
+pixels times what one pixel keeps for the gradient, which is measured for every network
+(`python -m tests.bench.activation_memory`). It fills 80 % of a GPU's free memory, or half of the free main memory.
+"""
+PROFILES = ("small", "full")
+
+
+def page() -> str:
+    parts = (HEAD.rstrip(), *_keys(), *_tasks(), *_networks(), *_defaults(), *_templates())
+    return "\n".join(parts)
+
+
+def _table(columns: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
+    yield "| " + " | ".join(columns) + " |"
+    yield "|" + "---|" * len(columns)
+    for row in rows:
+        yield "| " + " | ".join(row) + " |"
+
+
+def _keys() -> Iterator[str]:
+    by_row = {ROW_KEYS[0]: "a network of the row, below", ROW_KEYS[1]: "a loss of the task, below"}
+    accepted = {key: rule.accepted for key, rule in RULES.items()} | by_row
+    yield "\n## Keys\n"
+    rows = ((f"`{key}`", meaning, accepted[key]) for key, meaning in MEANINGS.items() if key in accepted)
+    yield from _table(("key", "what it does", "accepted"), rows)
+
+
+def _tasks() -> Iterator[str]:
+    yield "\n## By task\n"
+    yield "Weights that are not named here have nothing to weigh, and another value than the default is refused; so are"
+    yield "`focal_loss_params` without `focal_loss`, and `backbone_freezing` without `pretrained_weights`.\n"
+    losses = {row.task: row.losses for row in ROWS if row.available}
+    rows = ((task, ", ".join(losses[task]), ", ".join(WEIGHTS[task])) for task in sorted(losses))
+    yield from _table(("task", "`primary_loss`, default first", "`loss_weights`"), rows)
+
+
+def _networks() -> Iterator[str]:
+    yield "\n## By network\n"
+    yield "`head_customization` and `feature_pyramid` can be turned where there is something to change.\n"
+    rows = (
+        (
+            f"`{network.name}`",
+            ", ".join(dict.fromkeys(row.architecture for row in ROWS if network.name in row.bases)),
+            "yes" if network.head else "no",
+            "yes" if network.pyramid else "no",
+            ", ".join(("none", *network.pretrained)),
+        )
+        for network in NETWORKS.values()
+    )
+    yield from _table(("network", "architecture", "head", "pyramid", "published weights"), rows)
+
+
+def _defaults() -> Iterator[str]:
+    values = {
+        (row.category, row.option, row.architecture, profile): dict(
+            flat_values(resolve(row.category, row.option, row.architecture, profile=profile))
+        )
+        for row in ROWS
+        if row.available
+        for profile in PROFILES
+    }
+    first, *others = values.values()
+    varying = [key for key in first if any(other[key] != first[key] for other in others)]
+    yield "\n## Defaults\n"
+    yield "The same for every row:\n"
+    yield from _table(("key", "default"), ((f"`{key}`", _said(first[key])) for key in first if key not in varying))
+    yield "\nBy row, for a small machine / for a GPU (one value where both agree):\n"
+    rows = (
+        (f"{name[0]} / {name[1]} / **{name[2]}**", *(_both(values, name, key) for key in varying))
+        for name in dict.fromkeys(key[:3] for key in values)
+    )
+    yield from _table(("row", *(f"`{key.rsplit('.', 1)[-1]}`" for key in varying)), rows)
+
+
+def _both(values: dict[tuple[str, str, str, str], dict[str, object]], row: tuple[str, str, str], key: str) -> str:
+    small, full = (_said(values[(*row, profile)][key]) for profile in PROFILES)
+    return small if small == full else f"{small} / {full}"
+
+
+def _said(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _templates() -> Iterator[str]:
+    yield "\n## Phoenix templates\n"
+    rows = (
+        (f"`{one.name}`", one.architecture, f"`{one.config['architecture_config']['base_architecture']}`",
+         one.choices[0].reason)
+        for one in templates()
+    )  # fmt: skip
+    yield from _table(("template", "architecture", "network", "why"), rows)
+
+
+if __name__ == "__main__":
+    print(page())  # noqa: T201
