@@ -9,7 +9,7 @@ from segmentation_models_pytorch.decoders.deeplabv3.decoder import DeepLabV3Deco
 from torch import Tensor
 
 from truscore.recipes.config import Recipe
-from truscore.zoo.segmenter import Segmenter, StagedBackbone, suit
+from truscore.zoo.segmenter import Segmenter, StagedBackbone, expect_nothing, suit
 from truscore.zoo.segmenter_bases import DEEPLABS
 
 
@@ -30,6 +30,7 @@ class DeepLabV3(Segmenter):
         self.head = SegmentationHead(base.width, num_classes + 1, kernel_size=1)
         initialize_decoder(self.decoder)
         initialize_head(self.head)
+        expect_nothing(self.head[0].bias)
         suit(self, self.backbone.body, recipe, base.body.early)
 
     def logits(self, image_BCSS: Tensor) -> Tensor:

@@ -47,12 +47,14 @@ def focal_loss(log_p_BKSS: Tensor, real_BKSS: Tensor, known_BSS: Tensor, *, alph
 
 def dice_loss(log_p_BKSS: Tensor, real_BKSS: Tensor, known_BSS: Tensor) -> Tensor:
     """1 less the soft Dice coefficient (Milletari et al. 2016, section 3, with the sums of nnU-Net), a mean over the
-    damages. One pixel is added above and below the line: where nothing is real, nothing found is right."""
+    damages that are real on the image; 0 where none is, for there is nothing to overlap with."""
     p_BDSS = log_p_BKSS[:, 1:].exp() * known_BSS[:, None]
     real_BDSS = real_BKSS[:, 1:]
     both_BD = (p_BDSS * real_BDSS).sum(dim=(2, 3))
-    sums_BD = p_BDSS.sum(dim=(2, 3)) + real_BDSS.sum(dim=(2, 3))
-    return (1.0 - (2.0 * both_BD + 1.0) / (sums_BD + 1.0)).mean()
+    area_BD = real_BDSS.sum(dim=(2, 3))
+    there_BD = (area_BD > 0).float()
+    missed_BD = 1.0 - 2.0 * both_BD / (p_BDSS.sum(dim=(2, 3)) + area_BD).clamp(min=1.0)
+    return ((missed_BD * there_BD).sum(dim=1) / there_BD.sum(dim=1).clamp(min=1.0)).mean()
 
 
 def _real(labels_BSS: Tensor, classes: int) -> tuple[Tensor, Tensor]:

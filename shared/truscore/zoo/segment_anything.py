@@ -19,12 +19,13 @@ from transformers.models.sam.modeling_sam import SamMaskDecoder, SamPositionalEm
 from truscore.recipes.config import Recipe
 from truscore.zoo.resize import resize_antialiased
 from truscore.zoo.sam_weights import as_ours
-from truscore.zoo.segmenter import Segmenter, suit
+from truscore.zoo.segmenter import PRIOR, Segmenter, suit
 from truscore.zoo.segmenter_bases import SAMS, SamBase
 
 
 class SegmentAnything(Segmenter):
-    """A damage's logit is SAM's own mask logit, that of "nothing" is 0: with one class, the probability is SAM's."""
+    """A damage's logit is SAM's own mask logit with a bias, that of "nothing" is 0: with one class and no bias, the
+    probability is SAM's."""
 
     def __init__(self, recipe: Recipe, num_classes: int) -> None:
         super().__init__(recipe.image_size)
@@ -38,6 +39,7 @@ class SegmentAnything(Segmenter):
         self.decoder = SamMaskDecoder(_decoder_config(base))
         # SAM's guess of its own overlap picks among several masks; here is one for each class.
         self.decoder.iou_prediction_head = nn.Identity()
+        self.bias_D = nn.Parameter(torch.full((num_classes,), math.log(PRIOR / (1 - PRIOR))))
         early = ("patch_embed", "pos_embed", *(f"layers.{number}" for number in range(base.early_layers)))
         suit(self, self.backbone.body, recipe, early)
 
@@ -56,12 +58,14 @@ class SegmentAnything(Segmenter):
         )
         with torch.autocast(masks_BD1mm.device.type, enabled=False):
             damage_BDPP = resize_antialiased(masks_BD1mm[:, :, 0].float(), self._padded_size, self._padded_size)
-        damage_BDSS = damage_BDPP[..., : self.image_size, : self.image_size]
+        damage_BDSS = damage_BDPP[..., : self.image_size, : self.image_size] + self.bias_D[:, None, None]
         return torch.cat([torch.zeros_like(damage_BDSS[:, :1]), damage_BDSS], dim=1)
 
     def published(self, found: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Weights under transformers' or Meta's names, as this network has them. See ``load_pretrained``."""
-        return as_ours(found, self.state_dict())
+        ours = as_ours(found, self.state_dict())
+        # Published masks come with what is rare and what is not.
+        return {"bias_D": torch.zeros_like(self.bias_D), **ours}
 
 
 class SamBackbone(nn.Module):

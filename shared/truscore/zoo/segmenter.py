@@ -3,10 +3,12 @@
 Legend: B images, C channels, K classes with "nothing" as class 0, S side of the square, s of the raw map.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
 import torchvision
+from segmentation_models_pytorch.encoders._utils import replace_strides_with_dilation
 from torch import Tensor, nn
 from torchvision.models._utils import IntermediateLayerGetter
 from torchvision.ops import FrozenBatchNorm2d
@@ -17,6 +19,8 @@ from truscore.zoo.resize import resize_antialiased
 from truscore.zoo.segmenter_bases import Body
 
 _MOST_GROUPS = 8
+# Share of pixels that are taken for damaged before anything is learned.
+PRIOR = 0.02
 # What the names of a body begin with in files of whole segmenters.
 _WHOLE = ("encoder.", "backbone.")
 
@@ -60,8 +64,11 @@ class StagedBackbone(nn.Module):
     def __init__(self, body: Body) -> None:
         super().__init__()
         network = getattr(torchvision.models, body.network)(weights=None, **body.options)
+        stem = getattr(network, "features", network)
+        for name, rate in body.dilated.items():
+            replace_strides_with_dilation(stem.get_submodule(name), rate)
         named = {name: str(place) for place, (name, _) in enumerate(body.stages)}
-        self.body = IntermediateLayerGetter(getattr(network, "features", network), return_layers=named)
+        self.body = IntermediateLayerGetter(stem, return_layers=named)
 
     def forward(self, image_BCSS: Tensor) -> list[Tensor]:
         return list(self.body(image_BCSS).values())
@@ -82,6 +89,13 @@ def suit(network: nn.Module, body: nn.Module, recipe: Recipe, early: Sequence[st
         is_early = any(f"{name}.".startswith(f"{stage}.") for stage in early)
         if freezing == "full" or (freezing == "partial" and is_early):
             weight.requires_grad_(False)
+
+
+def expect_nothing(bias_K: Tensor) -> None:
+    """Set the last layer's bias so that training begins with damage being rare (Lin et al. 2017, section 4.1)."""
+    with torch.no_grad():
+        bias_K.zero_()
+        bias_K[0] = math.log((1 - PRIOR) / PRIOR * (len(bias_K) - 1))
 
 
 def groups_of(channels: int) -> int:

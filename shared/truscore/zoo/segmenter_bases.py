@@ -8,12 +8,16 @@ from types import MappingProxyType
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Body:
     """A torchvision network up to its last feature map. ``stages`` are the children whose outputs are used, with their
-    channels, fine to coarse; ``early`` those that partial freezing keeps still; ``options`` go to torchvision."""
+    channels, fine to coarse; ``early`` those that partial freezing keeps still; ``options`` go to torchvision.
+
+    ``dilated`` are children whose strides become dilations of this rate: the map stays as fine as before them.
+    """
 
     network: str
     stages: tuple[tuple[str, int], ...]
     early: tuple[str, ...]
     options: Mapping[str, object] = field(default_factory=dict)
+    dilated: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,17 +78,17 @@ U_NETS: Mapping[str, UNetBase] = MappingProxyType(
 
 DEEPLABS: Mapping[str, DeepLabBase] = MappingProxyType(
     {
-        # Stride 16. The paper's rates of 6, 12 and 18 are made for maps of 33 pixels a side; these see 10 (at 160 px),
-        # where such filters would shrink to their middle (Chen et al. 2017, section 3.3).
+        # Stride 8, too. The paper's rates are made for maps of 65 pixels a side; these see 20 (at 160 px), where such
+        # filters would shrink to their middle (Chen et al. 2017, section 3.3).
         "deeplabv3_mobilenet_v3_small": DeepLabBase(
             body=Body(
                 network="mobilenet_v3_small",
                 stages=(("12", 576),),
                 early=("0", "1", "2", "3"),
-                options={"dilated": True},
+                dilated={**dict.fromkeys(("4", "5", "6", "7", "8"), 2), **dict.fromkeys(("9", "10", "11"), 4)},
             ),
             width=64,
-            rates=(2, 4, 6),
+            rates=(3, 6, 9),
         ),
         # Stride 8, as torchvision publishes it.
         "deeplabv3_resnet50": DeepLabBase(

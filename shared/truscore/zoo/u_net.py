@@ -9,7 +9,7 @@ from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder
 from torch import Tensor, nn
 
 from truscore.recipes.config import Recipe
-from truscore.zoo.segmenter import Segmenter, StagedBackbone, suit
+from truscore.zoo.segmenter import Segmenter, StagedBackbone, expect_nothing, suit
 from truscore.zoo.segmenter_bases import U_NETS
 
 
@@ -33,6 +33,7 @@ class UNet(Segmenter):
         self.head = SegmentationHead(base.decoder_channels[-1], num_classes + 1)
         initialize_decoder(self.decoder)
         initialize_head(self.head)
+        expect_nothing(self.head[0].bias)
         suit(self, self.backbone.body, recipe, base.body.early)
 
     def logits(self, image_BCSS: Tensor) -> Tensor:
