@@ -39,12 +39,13 @@ def augment(
     from truscore.augmentation import UnknownOption, policy_for
 
     try:
-        policy = policy_for(category, option)
+        policy_for(category, option)
     except UnknownOption as error:
         raise CliError(Code.USAGE, str(error)) from error
     if not output.absolute().parent.is_dir():
         raise CliError(Code.USAGE, f"--output {str(output)!r}: {str(output.absolute().parent)!r} is no folder")
     index = index_of(path, format=format, class_names=class_names)
+    policy = policy_for(category, option, index.class_names)
     # Torch comes with these: only a preview loads it.
     try:
         from truscore.augmentation.sheet import Run, contact_sheet, previews

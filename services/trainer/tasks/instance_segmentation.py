@@ -139,7 +139,7 @@ def splits(
             folder=order.images,
             image_size=order.recipe.image_size,
             seed=order.recipe.seed,
-            policy=policy_for(order.recipe.category, order.recipe.option),
+            policy=policy_for(order.recipe.category, order.recipe.option, order.class_names),
             cache_limit_bytes=cache_limit_bytes // 2,
         )
         for part in (order.training, judged)

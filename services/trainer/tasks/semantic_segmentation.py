@@ -149,7 +149,7 @@ def make(order: Order, judged: tuple[ImageRecord, ...], cache_limit_bytes: int) 
             part,
             folder=order.images,
             image_size=order.recipe.image_size,
-            augment=_augmented(order.recipe),
+            augment=_augmented(order),
             cache_limit_bytes=cache_limit_bytes // 2,
             pixel_labels=framed_labels,
         )
@@ -160,8 +160,9 @@ def make(order: Order, judged: tuple[ImageRecord, ...], cache_limit_bytes: int) 
     )
 
 
-def _augmented(recipe: Recipe) -> Augment:
-    policy = policy_for(recipe.category, recipe.option)
+def _augmented(order: Order) -> Augment:
+    recipe = order.recipe
+    policy = policy_for(recipe.category, recipe.option, order.class_names)
 
     def changed(framed: FramedSample, epoch: int, index: int) -> FramedSample:
         sample = Sample(image_CHW=framed.image_CSS, labels_HW=framed.labels_SS)

@@ -115,7 +115,7 @@ def make_whole_images(
             part,
             folder=order.images,
             image_size=recipe.image_size,
-            augment=augmenting(recipe),
+            augment=augmenting(order),
             cache_limit_bytes=cache_limit_bytes // 2,
             target=kind.target,
         )
@@ -124,9 +124,10 @@ def make_whole_images(
     return WholeImages(kind, recipe=recipe, training=training, validation=validation)
 
 
-def augmenting(recipe: Recipe) -> Augment:
+def augmenting(order: Order) -> Augment:
     """The option's policy on framed samples."""
-    policy = policy_for(recipe.category, recipe.option)
+    recipe = order.recipe
+    policy = policy_for(recipe.category, recipe.option, order.class_names)
 
     def augmented(framed: FramedSample, epoch: int, index: int) -> FramedSample:
         sample = Sample(image_CHW=framed.image_CSS)

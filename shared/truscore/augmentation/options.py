@@ -1,8 +1,10 @@
 """The policy of each option: images are changed as far as their labels stay true and no further, with the reasons."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Any
 
 from truscore.augmentation.policy import KNOBS, Policy
 
@@ -11,15 +13,39 @@ class UnknownOption(ValueError):
     """There is no policy for such a category and option."""
 
 
-def policy_for(category: str, option: str) -> Policy:
-    """The option's policy; a plug-in's option is not augmented. Raises UnknownOption."""
+def policy_for(category: str, option: str, class_names: Sequence[str] = ()) -> Policy:
+    """The option's policy; a plug-in's option is not augmented. Raises UnknownOption.
+
+    Where classes are named after sides ("top_left", "lower edge"), what would make one of another is left out.
+    """
     if category == "experimental":
         return _PLUG_IN
     try:
-        return _POLICIES[category, option]
+        return _without_exchanging_sides(_POLICIES[category, option], class_names)
     except KeyError:
         accepted = ", ".join("/".join(known) for known in _POLICIES)
         raise UnknownOption(f"{category}/{option} has no augmentation; accepted: {accepted}, experimental/…") from None
+
+
+# Words in names of classes, and what turns what they name into something else.
+_SIDES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    dict.fromkeys(("left", "right"), ("flip_horizontal", "quarter_turns"))
+    | dict.fromkeys(("top", "bottom", "upper", "lower"), ("flip_vertical", "quarter_turns"))
+)
+
+
+def _without_exchanging_sides(policy: Policy, class_names: Sequence[str]) -> Policy:
+    named = {
+        knob: name
+        for name in class_names
+        for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)
+        for knob in _SIDES.get(word.casefold(), ())
+    }
+    why = {
+        knob: f"class {name!r} names a side: what is on another side is another class" for knob, name in named.items()
+    }
+    off: dict[str, Any] = dict.fromkeys(named, 0.0)
+    return replace(policy, **off, why={**policy.why, **why})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

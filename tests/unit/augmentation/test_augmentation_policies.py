@@ -97,6 +97,24 @@ def test_an_unknown_option_is_refused_with_those_there_are() -> None:
         policy_for("surface_analysis", "gloss")
 
 
+@pytest.mark.parametrize(
+    ("names", "left_out"),
+    [
+        (("top_left", "chipped"), {"flip_horizontal", "flip_vertical", "quarter_turns"}),
+        (("leftEdge",), {"flip_horizontal", "quarter_turns"}),
+        (("worn LOWER edge",), {"flip_vertical", "quarter_turns"}),
+        (("bright", "copyright", "stop", "topaz", "leftover"), set()),
+        ((), set()),
+    ],
+)
+def test_where_classes_are_sides_no_side_is_made_another(names: tuple[str, ...], left_out: set[str]) -> None:
+    plain = policy_for("surface_analysis", "defect_detection")
+    sided = policy_for("surface_analysis", "defect_detection", names)
+    assert {name for name in KNOBS if sided.values[name] != plain.values[name]} == left_out
+    assert all(sided.values[name] == 0 and "names a side" in sided.why[name] for name in left_out)
+    assert all(sided.why[name] == plain.why[name] for name in set(KNOBS) - left_out)
+
+
 def test_no_change_changes_nothing() -> None:
     change = drawn(NO_CHANGE, 5, height=8, width=8)
     assert change == Change(noise_seed=change.noise_seed)
