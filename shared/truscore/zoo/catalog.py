@@ -74,6 +74,9 @@ _LOSSES: dict[str, tuple[str, ...]] = {
     "multilabel_classification": ("cross_entropy", "focal_loss"),
 }
 
+# Rows whose default isn't their task's: YOLOX chooses its places, and has no need to quieten the others.
+_OWN_LOSSES = {("border_detection", "single_class", "yolo"): ("cross_entropy", "focal_loss")}
+
 
 def _rows() -> Iterator[Row]:
     for category, option, task, architectures in _TABLE:
@@ -86,7 +89,7 @@ def _rows() -> Iterator[Row]:
                 architecture=architecture,
                 task=own_task,
                 bases=bases,
-                losses=_LOSSES.get(own_task, ()),
+                losses=_OWN_LOSSES.get((category, option, architecture), _LOSSES.get(own_task, ())),
                 reason="" if bases else NOT_YET,
             )
 

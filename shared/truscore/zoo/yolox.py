@@ -1,7 +1,7 @@
 """YOLOX (Ge et al. 2021): anchor-free, a head with separate branches, SimOTA; over any body and pyramid, boxes
 regressed by their generalised overlap (Rezatofighi et al. 2019).
 
-Written here because no permissively licensed library carries a YOLO that can be taken alone (decision 20).
+Written here because no permissively licensed library carries a YOLO that can be taken alone (decision 17).
 Legend: B images, C channels, H, W sides of a level, P places of an image, F places that show something, K classes.
 """
 
