@@ -12,6 +12,7 @@ from truscore.storage import StoreError
 
 from services.trainer.control import WORDS, Wishes, tell_child
 from services.trainer.fence import Attempt, Attempts
+from services.trainer.figures import IMAGES, Share
 from services.trainer.journal import (
     Cancelled,
     CheckpointWritten,
@@ -97,6 +98,7 @@ class Conduct:
     _last_word: LastWord | None = None
     _heard_at_s: float = 0.0
     _stalled: bool = False
+    _images: Share = field(default_factory=lambda: Share(IMAGES))
 
     async def run(self, command: Sequence[str], *, environment: Mapping[str, str]) -> Outcome:
         """Train until the process ends, whatever the reason. Raises Fenced, JournalCorrupt and StoreError."""
@@ -109,6 +111,7 @@ class Conduct:
         finally:
             # Also when something beside it failed: no training process outlives its attempt.
             child.kill()
+            self._images.set(0)
             await asyncio.shield(exited)
         return Outcome(
             last_word=self._last_word, exit_status=exited.result(), printed=child.last_words(),
@@ -158,6 +161,7 @@ class Conduct:
                     self._advanced = self._advanced or record.epoch >= self._first_epoch
                 case Progressed():
                     self._step = record.step
+                    self._images.set(record.images_per_second)
                 case Completed() | Failed() | Paused() | Cancelled():
                     self._last_word = record
                 case _:

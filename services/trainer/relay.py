@@ -17,6 +17,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
+from services.trainer import figures
 from services.trainer.journal import EpochDone, JournalCorrupt, Record, read_from
 
 POLL_S = 0.1
@@ -126,6 +127,11 @@ class Relay(Generic[Saying]):
     async def _say(self, records: Sequence[Record]) -> None:
         fresh = unsaid(records, epoch=self.position.epoch)
         sayings = [said for record in fresh if (said := self._translate(self.position.attempt, record)) is not None]
+        with figures.RELAY_WAITS.waiting():
+            await self._insist(sayings)
+        figures.RELAYED.inc(len(sayings))
+
+    async def _insist(self, sayings: Sequence[Saying]) -> None:
         for turn in range(1_000_000_000):
             try:
                 await self._say_many(sayings)

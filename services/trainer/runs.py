@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from services.trainer import figures
 from services.trainer.attempt import Stop
 from services.trainer.case import Case, HandedBack, House
 from services.trainer.plan import Plan
@@ -69,8 +70,13 @@ class Runs:
         stop = Stop()
         task = asyncio.create_task(self._perform(Case(self._house, plan, voice, stop)))
         running = self._running[plan.run_id] = Running(task=task, stop=stop)
-        task.add_done_callback(lambda _: self._running.pop(plan.run_id, None))
+        figures.RUNS.inc()
+        task.add_done_callback(lambda _: self._done(plan.run_id))
         return running
+
+    def _done(self, run_id: str) -> None:
+        figures.RUNS.dec()
+        self._running.pop(run_id, None)
 
     async def _perform(self, case: Case) -> None:
         try:

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from truscore.storage import StoreError
 
+from services.trainer import figures
 from services.trainer.attempt import Conduct, Outcome
 from services.trainer.case import Case, HandedBack
 from services.trainer.fence import Attempt
@@ -109,6 +110,7 @@ class Training:
         self._fruitless = 0 if outcome.advanced else self._fruitless + 1
         verdict = judge(outcome, may_restart=self._fruitless <= case.house.restart_limit)
         case.log.info("training process ended", attempt=attempt.number, verdict=verdict.kind, code=verdict.code)
+        figures.ATTEMPTS.labels(verdict.kind).inc()
         await case.stored(uploads.keep_journal, "journal")
         if verdict.kind == "restart":
             return await self._restart(verdict)
@@ -128,6 +130,7 @@ class Training:
         return False
 
     async def _restart(self, verdict: Verdict) -> bool:
+        figures.RESTARTS.inc()
         pause_s = min(self._case.house.restart_pause_s * 2 ** max(0, self._fruitless - 1), LONGEST_PAUSE_S)
         self._case.log.warning("starting again", code=verdict.code, message=verdict.message, pause_s=pause_s)
         with suppress(TimeoutError):

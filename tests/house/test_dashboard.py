@@ -23,9 +23,15 @@ DASHBOARD = json.loads((REPOSITORY / "deploy/grafana/dashboards/truscore.json").
 RULES = yaml.safe_load((REPOSITORY / "deploy/prometheus/alerts.yml").read_text())
 SCRAPE = yaml.safe_load((REPOSITORY / "deploy/prometheus/prometheus.yml").read_text())
 COMPOSE = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())["services"]
-COUNTING = ("truscore.bus.counters", "services.dataset_validator.counters", "services.experiment_tracker.figures")
-# What Prometheus and its client library add by themselves.
-GIVEN = {"up": {"job", "instance"}, "process_resident_memory_bytes": {"job", "instance"}}
+COUNTING = (
+    "truscore.bus.counters",
+    "services.dataset_validator.counters",
+    "services.experiment_tracker.figures",
+    "services.trainer.figures",
+)
+# What Prometheus adds to every metric that it scrapes, and what it and its client library add by themselves.
+ADDED = {"job", "instance"}
+GIVEN: dict[str, set[str]] = {"up": set(), "process_resident_memory_bytes": set()}
 METRIC = re.compile(r"\b(?:truscore|process)_[a-z_]+\b|\bup\b")
 LABELS = re.compile(r"\{\{ ?(?:\$labels\.)?(\w+) ?\}\}")
 
@@ -70,14 +76,14 @@ def test_every_query_asks_for_metrics_that_a_service_exports(query: str, _legend
 @pytest.mark.parametrize(("query", "legend"), queries(), ids=str)
 def test_every_legend_names_labels_that_its_metrics_keep(query: str, legend: str) -> None:
     grouped = {label.strip() for group in re.findall(r"by \(([^)]*)\)", query) for label in group.split(",")}
-    have = set().union(*(PAGES[name] for name in METRIC.findall(query)))
+    have = ADDED.union(*(PAGES[name] for name in METRIC.findall(query)))
     assert grouped <= have
     assert set(LABELS.findall(legend)) <= (grouped or have)
 
 
-def test_every_metric_of_monitor_and_tracker_is_on_the_dashboard() -> None:
+def test_every_metric_of_monitor_tracker_and_trainer_is_on_the_dashboard() -> None:
     shown = {name for query, _ in queries() for name in METRIC.findall(query)}
-    ours = {name for name in PAGES if name.startswith(("truscore_monitor_", "truscore_tracker_"))}
+    ours = {name for name in PAGES if name.startswith(("truscore_monitor_", "truscore_tracker_", "truscore_trainer_"))}
     assert sorted(ours - shown) == []
 
 
