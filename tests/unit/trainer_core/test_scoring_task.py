@@ -1,0 +1,93 @@
+"""Scores as the loop sees them: standardised by the training split, partly unknown, read in their own unit."""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from truscore.datasets import ImageRecord
+from truscore.zoo import build_model
+from truscore.zoo.whole_image import Scorer
+
+from services.trainer.faults import Unusable
+from services.trainer.tasks import Key
+from services.trainer.tasks.making import make_task, prepare
+from services.trainer.tasks.scoring import score_loss
+from tests.unit.trainer_core.judged_folders import SCORES, order_of, record
+
+NAMES = ("centring", "sharpness")
+
+
+@pytest.fixture
+def scored(tmp_path: Path) -> list[ImageRecord]:
+    """Sharpness is known of all four, centring of two."""
+    centring = {0: (("centring", 40.0),), 2: (("centring", 60.0),)}
+    return [
+        record(tmp_path, f"{number}.png", scores=(*centring.get(number, ()), ("sharpness", 2.0 * number)))
+        for number in range(4)
+    ]
+
+
+def test_a_network_is_given_the_mean_and_deviation_of_the_training_split(
+    tmp_path: Path, scored: list[ImageRecord]
+) -> None:
+    order = order_of(tmp_path, SCORES, scored, class_names=NAMES)
+    network = build_model(order.recipe, 2)
+    assert isinstance(network, Scorer)
+    prepare(network, order)
+    assert network.score_mean_K.tolist() == [50.0, 3.0]
+    assert network.score_deviation_K.tolist() == pytest.approx([10.0, math.sqrt(5.0)])
+
+
+def test_a_score_that_no_training_image_has_is_refused(tmp_path: Path, scored: list[ImageRecord]) -> None:
+    order = order_of(tmp_path, SCORES, scored, class_names=("gloss", *NAMES))
+    with pytest.raises(Unusable, match="gloss"):
+        prepare(build_model(order.recipe, 3), order)
+
+
+def test_losses_by_hand() -> None:
+    found_BK = torch.tensor([[0.5, 3.0], [1.0, 0.0]])
+    real_BK = torch.tensor([[0.0, 1.0], [1.0, math.nan]])
+    # Half the square up to 1, then the distance less a half; the second image has one known score, met exactly.
+    assert score_loss(found_BK, real_BK, "smooth_l1").item() == pytest.approx(((0.125 + 1.5) / 2 + 0.0) / 2)
+    assert score_loss(found_BK, real_BK, "mean_squared_error").item() == pytest.approx(((0.25 + 4.0) / 2 + 0.0) / 2)
+
+
+@pytest.mark.parametrize("loss", ["smooth_l1", "mean_squared_error"])
+def test_a_score_that_is_not_known_has_no_gradient(loss: str) -> None:
+    found_BK = torch.tensor([[0.5, 3.0]], requires_grad=True)
+    score_loss(found_BK, torch.tensor([[0.0, math.nan]]), loss).backward()
+    assert found_BK.grad is not None
+    assert found_BK.grad[0, 0] != 0
+    assert found_BK.grad[0, 1] == 0
+
+
+def test_verdicts_are_in_the_unit_of_the_dataset(tmp_path: Path, scored: list[ImageRecord]) -> None:
+    order = order_of(tmp_path, SCORES, scored, class_names=NAMES)
+    network = build_model(order.recipe, 2).eval()
+    prepare(network, order)
+    task = make_task(order, judged=order.validation)
+    keys = [Key(epoch=0, index=index) for index in range(4)]
+    with torch.no_grad():
+        # A network that says nothing says the mean.
+        for weight in network.get_submodule("head").parameters():
+            weight.zero_()
+        judgement = task.judge(network, task.collate([task.validation[key] for key in keys]), keys)
+    assert judgement.verdicts[1].real == (None, 2.0)
+    assert judgement.verdicts[0].found == pytest.approx((50.0, 3.0), abs=1e-3)
+    metrics = task.metrics(judgement.verdicts)
+    assert metrics["R2_sharpness"] == pytest.approx(0.0, abs=1e-3)
+    assert metrics["score_MAE_sharpness"] == pytest.approx(2.0, abs=1e-3)
+
+
+@pytest.mark.parametrize("loss", ["smooth_l1", "mean_squared_error"])
+def test_every_loss_trains_a_scorer(tmp_path: Path, scored: list[ImageRecord], loss: str) -> None:
+    order = order_of(tmp_path, SCORES, scored, class_names=NAMES, loss_config={"primary_loss": loss})
+    network = build_model(order.recipe, 2)
+    prepare(network, order)
+    task = make_task(order, judged=order.validation)
+    keys = [Key(epoch=1, index=index) for index in range(4)]
+    parts = task.losses(network, task.collate([task.training[key] for key in keys]))
+    parts["classification"].backward()
+    assert math.isfinite(parts["classification"].item())
+    assert all(weight.grad is not None and weight.grad.isfinite().all() for weight in network.parameters())
