@@ -26,7 +26,7 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Diagram:
-    """``kind`` is what it is: "precision_recall", "roc" or "reliability". Axes go from 0 to 1."""
+    """``kind`` is what it is: "precision_recall", "roc", "reliability", "threshold". Axes go from 0 to 1."""
 
     kind: str
     title: str
