@@ -41,7 +41,8 @@ KINDS = {
         keys=EVIDENCE | {"borders", "precision_at_overlap_50"}, diagrams=frozenset({"precision_recall"}),
     ),
     "masks": Kind(
-        row=("corner_analysis", "damage_detection", "u_net"), matrices=1, keys=EVIDENCE, diagrams=frozenset({"precision_recall"}),
+        row=("corner_analysis", "damage_detection", "u_net"), matrices=1, keys=EVIDENCE,
+        diagrams=frozenset({"precision_recall"}),
         dataset=partial(write_worn_corners, count=12, size=SIZE_PX, seed=3),
     ),
     "grades": Kind(
