@@ -10,10 +10,11 @@ import time
 from pathlib import Path
 
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
 from tests.bench.planted_faults.samples import Pool
-from tests.bench.planted_faults.scoring import ALL, Score, score_all
+from tests.bench.planted_faults.scoring import ALL, Score, Suite
 
 RECALL, FALSE_ALARMS = 0.98, 0.01
 
@@ -23,7 +24,10 @@ def main() -> int:
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         pool = Pool.rendered(Path(folder), count=options.pool, seed=options.seed)
-        scores = list(score_all(pool, trials=options.trials, clean_sets=options.clean_sets, rules=options.rule))
+        suite = Suite.of(pool, clean_sets=options.clean_sets)
+        rules = options.rule or ALL
+        with Progress(*Progress.get_default_columns(), console=Console(stderr=True)) as bar:
+            scores = [suite.score(rule, trials=options.trials) for rule in bar.track(rules, description="planting")]
     console = Console(width=110)
     console.print(_table(scores))
     weak = [score.rule for score in scores if not holds(score)]

@@ -231,7 +231,9 @@ FOLDERS: Mapping[str, FolderFault] = {
     ),
     "format.csv.missing": FolderFault(write=sound.table, plant=gone(ROWS), how={"format": "csv"}),
     "format.csv.unreadable": FolderFault(
-        write=sound.table, plant=one_of(file(ROWS, 'filename,label\n"a,bad\n'), file(ROWS, b"\xff\xfe\x00\x01" * 9))
+        write=sound.table,
+        plant=one_of(file(ROWS, 'filename,label\n"a,bad\n'), file(ROWS, b"\xff\xfe\x00\x01" * 9)),
+        how={"format": "csv"},
     ),
     "format.csv.row": FolderFault(write=sound.table, plant=rewritten(ROWS, lambda _, text: text + "000.png,bad\n")),
     "format.csv.value": FolderFault(

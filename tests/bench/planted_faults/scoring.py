@@ -2,7 +2,7 @@
 
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -47,16 +47,24 @@ class Score:
         return self.alarms / self.looked_at if self.looked_at else 0.0
 
 
-def score_all(pool: Pool, *, trials: int, clean_sets: int, rules: Iterable[str] = ()) -> Iterator[Score]:
-    """A row for each rule with a planted fault, or for those named."""
-    wanted = list(rules) or ALL
-    harmless = [(name, _harmless(pool, name, number).subject()) for name in HARMLESS for number in range(clean_sets)]
-    for rule in wanted:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Suite:
+    """Cards to plant faults in, and sets without a fault, each with the name of its kind."""
+
+    pool: Pool
+    harmless: Sequence[tuple[str, Subject]]
+
+    @staticmethod
+    def of(pool: Pool, *, clean_sets: int) -> "Suite":
+        drawn = ((name, _harmless(pool, name, number)) for name in HARMLESS for number in range(clean_sets))
+        return Suite(pool=pool, harmless=[(name, sample.subject()) for name, sample in drawn])
+
+    def score(self, rule: str, *, trials: int) -> Score:
+        """The row of a rule."""
         if rule in FAULTS:
-            yield _score(rule, pool, trials, harmless)
-        else:
-            score = next(how for table, how in OTHERS if rule in table)
-            yield score(rule, trials)
+            return _score(rule, self.pool, trials, self.harmless)
+        score = next(how for table, how in OTHERS if rule in table)
+        return score(rule, trials)
 
 
 def _harmless(pool: Pool, name: str, number: int) -> Sample:

@@ -62,7 +62,7 @@ class Room:
         self.store, self.workdir = store, workdir
         self.speaker = MemorySpeaker(service="dataset-validator")
         self.draining = asyncio.Event()
-        bounds = Bounds(most_objects=1000, most_bytes=10**8, memory_bytes=3 * 2**30, timeout_s=60)
+        bounds = Bounds(most_objects=1000, most_bytes=10**8, memory_bytes=3 * 2**30, timeout_s=120)
         self.validator = Validator(
             store=store, shelf=Shelf(store=store, bucket="truscore"), workdir=workdir, bounds=bounds
         )

@@ -4,21 +4,22 @@ import pytest
 from truscore.validation import CATALOGUE
 
 from tests.bench.planted_faults.samples import Pool
-from tests.bench.planted_faults.scoring import ALL, DOUBTS, Score, score_all
+from tests.bench.planted_faults.scoring import ALL, DOUBTS, Suite
 
 TRIALS, CLEAN_SETS, RENDERED = 2, 1, 56
 
 
 @pytest.fixture(scope="module")
-def scores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Score]:
+def suite(tmp_path_factory: pytest.TempPathFactory) -> Suite:
     pool = Pool.rendered(tmp_path_factory.mktemp("cards"), count=RENDERED, seed=7)
-    return {score.rule: score for score in score_all(pool, trials=TRIALS, clean_sets=CLEAN_SETS)}
+    return Suite.of(pool, clean_sets=CLEAN_SETS)
 
 
 @pytest.mark.parametrize("rule", sorted(ALL))
-def test_a_rule_finds_what_is_planted_and_nothing_else(rule: str, scores: dict[str, Score]) -> None:
-    assert scores[rule].found == scores[rule].planted
-    assert scores[rule].false_alarms <= 0.01
+def test_a_rule_finds_what_is_planted_and_nothing_else(rule: str, suite: Suite) -> None:
+    score = suite.score(rule, trials=TRIALS)
+    assert score.found == score.planted
+    assert score.false_alarms <= 0.01
 
 
 def test_every_rule_of_the_catalogue_is_in_the_suite() -> None:

@@ -68,7 +68,7 @@ async def test_a_dataset_beyond_the_memory_bound_is_a_finding_that_names_the_bou
 
     folder = write_coco(tmp_path / "set", plant=large)
     bound = 400 * 2**20
-    found = await read_apart(job(folder, memory_bytes=bound), tmp_path, timeout_s=60)
+    found = await read_apart(job(folder, memory_bytes=bound), tmp_path, timeout_s=120)
     assert isinstance(found, Finding)
     assert found.rule == "order.reader_limits"
     assert str(bound) in found.message
@@ -86,7 +86,7 @@ async def test_a_reader_that_ends_well_but_says_nothing_is_a_fault(tmp_path: Pat
 
 
 async def test_the_real_reader_reads_a_dataset(tmp_path: Path) -> None:
-    outcome = await read_apart(job(write_coco(tmp_path / "set")), tmp_path, timeout_s=60, command=READER)
+    outcome = await read_apart(job(write_coco(tmp_path / "set")), tmp_path, timeout_s=120, command=READER)
     assert isinstance(outcome, Outcome)
     assert (outcome.image_count, outcome.annotation_count, outcome.error_count) == (8, 16, 0)
 
