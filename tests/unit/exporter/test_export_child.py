@@ -29,7 +29,7 @@ from services.exporter.child_process import Bounds, ChildFault, run_child
 from services.exporter.task import Task, write_task
 
 NAMES = CLASS_NAMES["dual_class"]
-ROOMY = Bounds(time_limit_s=150, memory_limit_bytes=8 << 30)
+ROOMY = Bounds(time_limit_s=400, memory_limit_bytes=8 << 30)
 
 
 @pytest.fixture(scope="module")
