@@ -73,7 +73,7 @@ class ModelSignature(_message.Message):
 
     @_builtins.property
     def class_names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Class names by label, where labels are returned; index 0 is the first name."""
+        """Class names in the order of the outputs: the first is label 1, grade index 0 or the first of the scores."""
 
     def __init__(
         self,
@@ -146,10 +146,10 @@ class Parity(_message.Message):
     images: _builtins.int
     """Images of the validation split that were compared."""
     matched: _builtins.float
-    """Detections of the checkpoint that were matched one to one, from 0 to 1."""
+    """Detections of the checkpoint that were matched one to one, from 0 to 1; 1 where there are none to match."""
     @_builtins.property
     def max_abs_difference(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
-        """Largest absolute difference, by output, in the output's own unit."""
+        """Largest absolute difference, by output, in the output's own unit; of scores beyond 1 the share of their size."""
 
     @_builtins.property
     def tolerance(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
