@@ -65,10 +65,11 @@ def _losses(report: Mapping[str, Any]) -> "Figure":
     figure, axes = _axes()
     epochs = report["epochs"]
     validated = [one for one in epochs if one["val_loss"] is not None]
-    axes.plot([one["epoch"] for one in epochs], [one["train_loss"] for one in epochs], color=BLUE, label="training")
-    axes.plot(
-        [one["epoch"] for one in validated], [one["val_loss"] for one in validated], color=ORANGE, label="validation"
-    )
+    for name, rows, key, colour in (
+        ("training", epochs, "train_loss", BLUE),
+        ("validation", validated, "val_loss", ORANGE),
+    ):
+        axes.plot([one["epoch"] for one in rows], [one[key] for one in rows], color=colour, label=name, marker=".")
     _mark_best(axes, report)
     axes.set(xlabel="epoch", ylabel="loss")
     axes.legend(frameon=False)
