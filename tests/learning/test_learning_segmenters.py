@@ -72,7 +72,7 @@ def test_the_report_shows_masks_and_curves(learned: RunFolder) -> None:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[2])
-def test_twice_and_stopped_halfway_it_comes_to_the_same_weights(
+def test_run_again_and_stopped_halfway_it_comes_to_the_same_weights(
     row: tuple[str, str, str], few_corners: Path, tmp_path: Path
 ) -> None:
     category, option, architecture = row
@@ -87,9 +87,8 @@ def test_twice_and_stopped_halfway_it_comes_to_the_same_weights(
             tmp_path / name, few_corners, category=category, option=option, architecture=architecture, overrides=tiny
         )
 
-    alone, again, stopped = new("alone"), new("again"), new("stopped")
-    assert alone.finish() == again.finish() == 0
-    assert again.weights_sha256 == alone.weights_sha256
+    alone, stopped = new("alone"), new("stopped")
+    assert alone.finish() == 0
     stopped.finish_asked("drain", look=2)
     assert stopped.finish() == 0
     assert stopped.weights_sha256 == alone.weights_sha256

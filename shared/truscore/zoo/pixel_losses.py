@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from truscore.recipes.config import LossConfig
 from truscore.zoo.framing import IGNORED
 
+_LEAST_DOUBT = 1e-6
+
 
 def pixel_losses(logits_BKSS: Tensor, labels_BSS: Tensor, config: LossConfig) -> dict[str, Tensor]:
     """Unweighted parts by name. ``labels_BSS`` are classes, or 255 where nothing is known.
@@ -42,7 +44,9 @@ def focal_loss(log_p_BKSS: Tensor, real_BKSS: Tensor, known_BSS: Tensor, *, alph
     """
     log_p_BSS = (real_BKSS * log_p_BKSS).sum(dim=1)
     alpha_BSS = alpha + (1.0 - 2.0 * alpha) * real_BKSS[:, 0]
-    return _mean(-alpha_BSS * (1.0 - log_p_BSS.exp()).pow(gamma) * log_p_BSS, known_BSS)
+    # Held off 0, where a gamma below 1 has no gradient.
+    doubt_BSS = (-torch.expm1(log_p_BSS)).clamp(min=_LEAST_DOUBT)
+    return _mean(-alpha_BSS * doubt_BSS.pow(gamma) * log_p_BSS, known_BSS)
 
 
 def dice_loss(log_p_BKSS: Tensor, real_BKSS: Tensor, known_BSS: Tensor) -> Tensor:

@@ -46,7 +46,8 @@ _UPPER_LEFT, _LOWER_RIGHT = 2, 3  # of SAM's point embeddings: the corners of a 
 
 def as_ours(found: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """``found`` under Meta's, transformers' or our names; places are stretched to the sizes that ``own`` has."""
-    named = {_our_name(name): value for name, value in found.items()}
+    of_meta = any(name.startswith("image_encoder.") for name in found)
+    named = {_our_name(name, of_meta=of_meta): value for name, value in found.items()}
     corners = [named.get(f"prompts.point_embed.{number}.weight") for number in (_UPPER_LEFT, _LOWER_RIGHT)]
     if all(corner is not None for corner in corners):
         named["prompts.corner_embed.weight"] = cat([corner for corner in corners if corner is not None])
@@ -57,8 +58,8 @@ def as_ours(found: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str,
     return {name: _stretched(name, value, own[name]) if name in own else value for name, value in named.items()}
 
 
-def _our_name(name: str) -> str:
-    if name.startswith(("image_encoder.", "prompt_encoder.", "mask_decoder.")):
+def _our_name(name: str, *, of_meta: bool) -> str:
+    if of_meta:
         for pattern, replacement in _OF_META:
             name = pattern.sub(replacement, name)
     for theirs, ours in _OURS:

@@ -29,6 +29,8 @@ class UNet(Segmenter):
             n_blocks=len(base.decoder_channels),
             attention_type="scse" if specialized else None,
         )
+        # The finest step takes over nothing: what would weigh it were never trained.
+        self.decoder.blocks[-1].attention1 = nn.Identity()
         self.dropout = nn.Dropout2d(recipe.loss_config.regularization.dropout)
         self.head = SegmentationHead(base.decoder_channels[-1], num_classes + 1)
         initialize_decoder(self.decoder)
