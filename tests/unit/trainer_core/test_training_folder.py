@@ -99,7 +99,7 @@ def test_an_image_that_went_missing_ends_in_a_failure_that_names_it(run_dir: Run
 
 
 def test_a_recipe_that_asks_for_weights_that_were_not_given_fails_by_name(run_dir: RunDir) -> None:
-    recipe = resolve("border_detection", "single_class", "", {"architecture_config": {"pretrained_weights": "coco"}})
+    recipe = resolve("border_detection", "single_class", "", {"architecture_config": {"pretrained_weights": "ours"}})
     edit(run_dir.path / "order.json", recipe=json.loads(recipe_to_json(recipe)))
     assert main(["--run-dir", str(run_dir.path)]) == 1
     failed = last_failure(run_dir)
