@@ -22,18 +22,26 @@ def synth(
     *,
     count: Annotated[int, typer.Option("--count", "-n", min=1, max=1_000_000, help="Cards to render.")] = 64,
     format: Annotated[str, typer.Option("--format", "-f", help="coco or yolo.")] = "coco",
-    option: Annotated[str, typer.Option("--option", "-o", help="dual_class or single_class.")] = "dual_class",
+    option: Annotated[
+        str,
+        typer.Option("--option", "-o", help="dual_class, single_class; damage_detection, wear_detection (coco)."),
+    ] = "dual_class",
     seed: Annotated[int, typer.Option(min=0, help="The same seed renders the same cards.")] = 0,
     size: Annotated[str, typer.Option(metavar="WxH", help="Size of each picture in pixels.")] = "320x320",
     as_json: AsJson = False,
 ) -> None:
-    """Render trading cards with exact outer and graphical borders as a dataset."""
+    """Render trading cards as a dataset: with exact borders, or their corners and edges with exact damage."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise CliError(Code.USAGE, f"{out} is there already and not an empty folder")
-    from truscore.synthesis import render_dataset
+    from truscore.synthesis import DAMAGE_NAMES, render_damage_dataset, render_dataset
 
+    if option in DAMAGE_NAMES and format != "coco":
+        raise CliError(Code.USAGE, f"--format {format!r}; accepted for {option}: coco, which can hold masks")
     try:
-        folder = render_dataset(out, count=count, format=format, option=option, seed=seed, image_size=_size(size))
+        if option in DAMAGE_NAMES:
+            folder = render_damage_dataset(out, count=count, option=option, seed=seed, image_size=_size(size))
+        else:
+            folder = render_dataset(out, count=count, format=format, option=option, seed=seed, image_size=_size(size))
     except ValueError as error:
         raise CliError(Code.USAGE, str(error)) from error
     if as_json:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import cv2
@@ -23,10 +22,6 @@ if TYPE_CHECKING:
     Picture = NDArray[np.float32]
     Map = NDArray[np.float32]
 
-# Class names of each option that finds damage, in order of label.
-DAMAGE_NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"damage_detection": ("wear", "scratch"), "wear_detection": ("whitening", "nick")}
-)
 VIEW_MM = 12.0  # what the picture's shorter side shows
 UNHARMED_SHARE = 0.15  # of pictures
 

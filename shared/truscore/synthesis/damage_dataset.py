@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,6 +14,10 @@ if TYPE_CHECKING:
 
     from truscore.synthesis.damage import Damaged
 
+# Class names of each option that finds damage, in order of label.
+DAMAGE_NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"damage_detection": ("wear", "scratch"), "wear_detection": ("whitening", "nick")}
+)
 JPEG_QUALITY = 92
 LEAST_SIDE_PX = 32
 
@@ -25,7 +31,7 @@ def render_damage_dataset(
     """
     import numpy as np
 
-    from truscore.synthesis.damage import DAMAGE_NAMES, render_damaged
+    from truscore.synthesis.damage import render_damaged
 
     if option not in DAMAGE_NAMES:
         raise ValueError(f"option {option!r}: accepted are {', '.join(DAMAGE_NAMES)}")
