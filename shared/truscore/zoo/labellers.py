@@ -26,8 +26,11 @@ class HeadForEach(nn.Module):
     def __init__(self, channels: int, classes: int, *, dropout: float) -> None:
         super().__init__()
         wide = HEAD_WIDTH * classes
-        self.narrow = nn.Sequential(nn.Conv2d(channels, wide, 1), nn.GroupNorm(classes, wide), nn.ReLU(inplace=True))
-        self.look = nn.Sequential(nn.Conv2d(wide, wide, 3, padding=1, groups=classes), nn.ReLU(inplace=True))
+        self.narrow = nn.Sequential(nn.Conv2d(channels, wide, 1), nn.ReLU(inplace=True))
+        # The norm comes last: on a small map most of a 3 x 3 window is margin, and its sums are small.
+        self.look = nn.Sequential(
+            nn.Conv2d(wide, wide, 3, padding=1, groups=classes), nn.GroupNorm(classes, wide), nn.ReLU(inplace=True)
+        )
         self.dropout = nn.Dropout(dropout)
         self.out = nn.Conv1d(2 * wide, classes, 1, groups=classes)
         self._classes = classes
