@@ -21,7 +21,7 @@ from deploy.local.objects import ObjectServer
 from deploy.local.ports import free_ports
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-WAIT_S = 150
+WAIT_S = 240
 STOP_S = 30
 HEARD = (ModelExported, ExportFailed, HardwareSampled)
 OPTION = "dual_class"

@@ -19,7 +19,7 @@ from tests.connected.exporter.exporter_desk import (
     unmade_run,
 )
 
-pytestmark = [pytest.mark.connected, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.connected, pytest.mark.timeout(600)]
 
 MAX_IDLE_BYTES = 120 * 2**20
 
