@@ -57,13 +57,13 @@ def as_dataset(images: list[Path], folder: Path) -> Path:
     return folder
 
 
-def changed(folder: Path, *, share: float) -> int:
+def changed(folder: Path, *, share: float, seed: int = 1) -> int:
     """Change this share of the images, seen but slightly; how many."""
     paths = sorted((folder / "images").iterdir())
     count = max(1, round(len(paths) * share))
-    for path in random.Random(1).sample(paths, count):
+    for path in random.Random(seed).sample(paths, count):
         with Image.open(path) as image:
             image.load()
-        image.putpixel((0, 0), 0 if image.mode == "L" else tuple(7 for _ in image.getbands()))
+        image.putpixel((0, 0), seed if image.mode == "L" else tuple(seed for _ in image.getbands()))
         image.save(path)
     return count

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from truscore.datasets.problems import ProblemLog
@@ -24,8 +24,14 @@ class Folder:
     root: Path
     files: tuple[str, ...]
 
+    # What was asked for before: readers ask for the same files again and again.
+    _asked: dict[frozenset[str], tuple[str, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
+
     def with_suffix(self, *suffixes: str) -> tuple[str, ...]:
-        return tuple(path for path in self.files if suffix_of(path) in suffixes)
+        wanted = frozenset(suffixes)
+        if wanted not in self._asked:
+            self._asked[wanted] = tuple(path for path in self.files if suffix_of(path) in wanted)
+        return self._asked[wanted]
 
     @property
     def images(self) -> tuple[str, ...]:

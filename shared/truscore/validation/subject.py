@@ -32,12 +32,18 @@ class Subject:
     expectation: Expectation
     pixels: Mapping[str, Pixels] = field(default_factory=dict)
     policy: Policy = field(default_factory=Policy)
+    # Thirty rules go through all annotations: each is placed once.
+    _placed: list[Placed] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def annotations(self) -> Iterator[Placed]:
         """Every annotation, image by image."""
-        for image in self.index.images:
-            for number, annotation in enumerate(image.annotations):
-                yield Placed(image=image, annotation=annotation, number=number)
+        if not self._placed:
+            self._placed.extend(
+                Placed(image=image, annotation=annotation, number=number)
+                for image in self.index.images
+                for number, annotation in enumerate(image.annotations)
+            )
+        return iter(self._placed)
 
     def instances(self) -> Iterator[Placed]:
         """Every annotation that stands for one object."""
