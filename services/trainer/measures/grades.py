@@ -3,14 +3,23 @@
 K grades, N images.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.trainer.measures.curves import Reliability, reliability
-from services.trainer.measures.evidence import Evidence, ImageError
+from services.trainer.measures.curves import (
+    Flags,
+    Numbers,
+    Reliability,
+    precision_recall_diagram,
+    precision_recall_series,
+    reliability,
+    roc_diagram,
+    roc_series,
+)
+from services.trainer.measures.evidence import Evidence, ImageError, Series
 from services.trainer.measures.matrix import (
     Counts,
     accuracy,
@@ -22,6 +31,8 @@ from services.trainer.measures.matrix import (
 )
 
 WITHIN = 1.0
+
+Draw = Callable[[str, Flags, Numbers], Series]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,7 +82,13 @@ def grade_evidence(graded: Sequence[Graded], grades: Sequence[float], names: Seq
     f1_K, recall_K = f1_by_class(counts_KK), recall_by_class(counts_KK)
     return Evidence(
         error_name="grades off",
-        diagrams=(_reliability(graded).diagram("confidence in the grade"),),
+        diagrams=(
+            _reliability(graded).diagram("confidence in the grade"),
+            precision_recall_diagram(
+                "precision and recall, each grade against the others", _series(graded, names, precision_recall_series)
+            ),
+            roc_diagram("true and false positives, each grade against the others", _series(graded, names, roc_series)),
+        ),
         matrices=(as_matrix(counts_KK, names, title="grades"),),
         by_class=tuple(
             {"class": name, "images": int(counts_KK[place].sum()), "recall": recall_K[place], "F1": f1_K[place]}
@@ -86,6 +103,16 @@ def grade_evidence(graded: Sequence[Graded], grades: Sequence[float], names: Seq
             for one in graded
         ),
     )
+
+
+def _series(graded: Sequence[Graded], names: Sequence[str], draw: Draw) -> tuple[Series, ...]:
+    """Each grade against all others by its probability; none for a grade that no image or every image has."""
+    series = []
+    for place, name in enumerate(names):
+        real_N = np.array([one.real == place for one in graded], dtype=np.bool_)
+        score_N = np.array([one.probabilities[place] for one in graded], dtype=np.float64)
+        series.append(draw(name, real_N, score_N))
+    return tuple(one for one in series if one.x)
 
 
 def _values(graded: Sequence[Graded], grades: Sequence[float], which: str) -> NDArray[np.float64]:

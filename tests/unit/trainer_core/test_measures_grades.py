@@ -94,6 +94,14 @@ def test_the_worst_grades_come_first_and_right_ones_not_at_all() -> None:
     assert evidence.matrices[0].counts[2][7] == 1
 
 
+def test_each_grade_has_curves_against_the_others_where_some_image_has_it() -> None:
+    evidence = grade_evidence(graded([(8, 8), (3, 3), (2, 7)], confidence=0.9), PSA, NAMES)
+    by_kind = {diagram.kind: diagram for diagram in evidence.diagrams}
+    assert [series.name for series in by_kind["precision_recall"].series] == ["PSA 3", "PSA 4", "PSA 9"]
+    roc = {series.name: series for series in by_kind["roc"].series}
+    assert (roc["PSA 9"].x, roc["PSA 9"].y) == ((0.0, 0.0, 1.0), (0.0, 1.0, 1.0))
+
+
 @AGAINST_THE_LIBRARY
 @given(st.lists(st.tuples(SHARES, st.floats(-2, 2)), min_size=1, max_size=40))
 def test_scores_equal_scikit_learn_and_scipy(pairs: list[tuple[float, float]]) -> None:
