@@ -52,13 +52,14 @@ def assemble(order: Order, *, place: Place, ranks: Ranks, asked: Callable[[], st
     if place.loader_workers:
         # Before there are worker processes: they share what is loaded by then.
         task.training.warm(threads=place.cpus)
+    model = ranks.spread(network, place.device, advanced.multi_gpu_strategy)
     run = Run(
         recipe=recipe,
         task=task,
         batches=Batches(task, workers=place.loader_workers),
-        model=ranks.spread(network, place.device),
+        model=model,
         network=network,
-        optimizer=make_optimizer(network, recipe.hyperparameters.optimization, solver_of(recipe)),
+        optimizer=make_optimizer(model, recipe.hyperparameters.optimization, solver_of(recipe)),
         device=place.device,
         half=precision.half,
         ranks=ranks,

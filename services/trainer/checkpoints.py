@@ -19,6 +19,7 @@ from services.trainer.faults import Unusable
 from services.trainer.generators import captured, put_back
 from services.trainer.loop import Run
 from services.trainer.progress import Progress
+from services.trainer.sharding import bring_home, hand_out, optimizer_state, restore_optimizer
 
 FORMAT = 1
 LATEST, BEST = "latest.pt", "best.pt"
@@ -33,12 +34,13 @@ class Written:
 
 def contents(run: Run, class_names: tuple[str, ...]) -> dict[str, Any]:
     """What is saved. Every process has to ask: each adds the state of its generators."""
+    bring_home(run.model, run.network)
     return {
         "format": FORMAT,
         "recipe": recipe_to_json(run.recipe),
         "class_names": list(class_names),
         "model": run.network.state_dict(),
-        "optimizer": run.optimizer.state_dict(),
+        "optimizer": optimizer_state(run.model, run.optimizer),
         "scheduler": {"name": run.recipe.hyperparameters.optimization.lr_scheduler, "step": run.progress.step},
         "generators": run.ranks.gather([captured(run.device)]),
         "progress": run.progress.to_plain(),
@@ -51,7 +53,8 @@ def restore(run: Run, content: Mapping[str, Any], class_names: tuple[str, ...]) 
     if content["recipe"] != recipe_to_json(run.recipe) or tuple(content["class_names"]) != class_names:
         raise Unusable("checkpoints/latest.pt was written by a run with another recipe or other classes")
     run.network.load_state_dict(content["model"])
-    run.optimizer.load_state_dict(content["optimizer"])
+    hand_out(run.network, run.model)
+    restore_optimizer(run.model, run.optimizer, content["optimizer"])
     run.progress = Progress.from_plain(content["progress"], run.device)
     if run.device.type == "cpu":
         # Sums are split over the threads: with another number of them the last bits would be others.

@@ -18,6 +18,7 @@ from services.trainer.journal import EpochDone, Progressed
 from services.trainer.optim import learning_rate, set_learning_rate
 from services.trainer.progress import Progress, Sums
 from services.trainer.ranks import Ranks
+from services.trainer.sharding import bring_home
 from services.trainer.tasks import Task
 from services.trainer.validation import Validated, validate
 
@@ -85,6 +86,7 @@ def train(run: Run) -> Iterator[Progressed | EpochDone | Interrupted]:
             if run.progress.step_in_epoch % max(1, run.steps_per_epoch // REPORTS_PER_EPOCH) == 0:
                 yield _report(run, run.clock() - began)
         trained_s = run.clock() - began
+        bring_home(run.model, run.network)
         validated = validate(run, until=run.asked) if _validation_is_due(run) else Validated()
         if wish := run.asked():
             yield _interrupt(run, wish, began)

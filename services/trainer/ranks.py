@@ -12,6 +12,8 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from services.trainer.sharding import exchange_gradients, sharded
+
 AGREE_TIMEOUT_S = 1800.0
 T = TypeVar("T")
 
@@ -48,15 +50,19 @@ class Ranks:
 
     def accumulating(self, model: nn.Module, *, last: bool) -> AbstractContextManager[None]:
         """Gradients are exchanged with the last batch of a step only."""
+        exchange_gradients(model, last)
         if isinstance(model, DistributedDataParallel) and not last:
             held: AbstractContextManager[None] = model.no_sync()
             return held
         return nullcontext()
 
-    def spread(self, model: nn.Module, device: torch.device) -> nn.Module:
-        """The network as it is trained: DistributedDataParallel over several processes, itself in one."""
+    def spread(self, model: nn.Module, device: torch.device, strategy: str = "data_parallel") -> nn.Module:
+        """The network as it is trained: over several processes DistributedDataParallel, or shards of a copy where the
+        strategy is "fully_sharded"; itself in one."""
         if self.world_size == 1:
             return model
+        if strategy == "fully_sharded":
+            return sharded(model, device, world_size=self.world_size)
         spread: nn.Module = DistributedDataParallel(model, device_ids=[device.index] if device.type == "cuda" else None)
         return spread
 

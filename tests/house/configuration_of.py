@@ -59,7 +59,9 @@ def _keys() -> Iterator[str]:
 def _tasks() -> Iterator[str]:
     yield "\n## By task\n"
     yield "Weights that are not named here have nothing to weigh, and another value than the default is refused; so are"
-    yield "`focal_loss_params` without `focal_loss`, and `backbone_freezing` without `pretrained_weights`.\n"
+    yield "`focal_loss_params` without `focal_loss`, and `backbone_freezing` without `pretrained_weights`."
+    yield "`fully_sharded` is for tasks that judge a whole image or its pixels, without `optimization_mode` and"
+    yield "`l2_weight`.\n"
     losses = {row.task: row.losses for row in ROWS if row.available}
     rows = ((task, ", ".join(losses[task]), ", ".join(WEIGHTS[task])) for task in sorted(losses))
     yield from _table(("task", "`primary_loss`, default first", "`loss_weights`"), rows)

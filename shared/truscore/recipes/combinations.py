@@ -29,7 +29,7 @@ WEIGHTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 # Of the images; the rest is what there is to train on.
 MOST_HELD_OUT = 0.9
 # Tasks whose networks are called as a whole, which sharding by stages can follow.
-_WHOLE_CALLS: tuple[str, ...] = ()
+_WHOLE_CALLS = ("semantic_segmentation", "ordinal_classification", "regression", "multilabel_classification")
 
 
 def refuse_impossible(recipe: Recipe, row: Row, changed: Mapping[str, Any]) -> None:
@@ -101,6 +101,11 @@ def _sharding_that_does_not_fit(recipe: Recipe, row: Row) -> Iterator[tuple[str,
         yield _STRATEGY, "fully_sharded", reason
     elif not recipe.architecture_config.multi_gpu_support:
         yield _STRATEGY, "fully_sharded", "data_parallel, as architecture_config.multi_gpu_support is false"
+    elif recipe.architecture_config.optimization_mode != "none":
+        yield _STRATEGY, "fully_sharded", "data_parallel, as architecture_config.optimization_mode is not none"
+    elif recipe.loss_config.regularization.l2_weight:
+        key = "loss_config.regularization.l2_weight"
+        yield key, recipe.loss_config.regularization.l2_weight, f"0, as {_STRATEGY} is fully_sharded: use weight_decay"
 
 
 def _parameters_of_no_focal_loss(recipe: Recipe, changed: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:

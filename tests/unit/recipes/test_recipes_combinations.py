@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from truscore.recipes import InvalidConfig, config_of, recipe_from_json, recipe_to_json, resolve
 from truscore.recipes.combinations import WEIGHTS, without_effect
-from truscore.zoo.catalog import Row
+from truscore.zoo.catalog import Row, row_of
 from truscore.zoo.networks import NETWORKS
 
 from tests.unit.recipes.rows import AVAILABLE, PROFILES, at, keys_and_values, merged, name_of, nested
@@ -121,3 +121,28 @@ def test_a_loss_of_nothing_but_zeros_is_refused(row: Row) -> None:
 def test_frozen_stages_of_random_weights_are_refused(row: Row) -> None:
     chosen = {"pretrained_weights": "none", "custom_modifications": {"backbone_freezing": "full"}}
     assert refused(row, {"architecture_config": chosen}).key == f"{CUSTOM}.backbone_freezing"
+
+
+@ROWS
+def test_weights_are_sharded_where_networks_are_called_whole(row: Row) -> None:
+    order = nested(STRATEGY, "fully_sharded")
+    if row.task in ("instance_segmentation", "detection"):
+        error = refused(row, order)
+        assert (error.key, error.value) == (STRATEGY, "fully_sharded")
+        assert error.accepted.startswith("data_parallel")
+    else:
+        assert at(config_of(resolved(row, order)), STRATEGY) == "fully_sharded"
+
+
+@pytest.mark.parametrize(
+    ("beside", "value", "at_fault"),
+    [
+        ("architecture_config.multi_gpu_support", False, STRATEGY),
+        ("architecture_config.optimization_mode", "default", STRATEGY),
+        ("loss_config.regularization.l2_weight", 0.1, "loss_config.regularization.l2_weight"),
+    ],
+)
+def test_shards_are_refused_beside_what_they_cannot_be_had_with(beside: str, value: Any, at_fault: str) -> None:
+    row = row_of("corner_analysis", "quality_classification", "resnet")
+    order = merged(nested(STRATEGY, "fully_sharded"), nested(beside, value))
+    assert refused(row, order).key == at_fault

@@ -1,0 +1,76 @@
+"""A network whose weights, gradients and moments lie in shards over the processes of its run (FSDP2).
+
+Beside the shards each process keeps the weights whole, as they were last brought home: they are what is validated,
+saved and given away. Gradients and moments, three quarters of what training takes, are kept in shards only.
+"""
+
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import nn
+from torch.distributed.checkpoint.state_dict import (
+    StateDictOptions,
+    get_model_state_dict,
+    get_optimizer_state_dict,
+    set_model_state_dict,
+    set_optimizer_state_dict,
+)
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import FSDPModule, fully_shard
+from truscore.zoo.tuning import stages
+
+_WHOLE = StateDictOptions(full_state_dict=True)
+
+
+def sharded(network: nn.Module, device: torch.device, *, world_size: int) -> nn.Module:
+    """A copy of the network in shards: stage by stage of its backbone, and the rest together. All processes ask."""
+    mesh = init_device_mesh(device.type, (world_size,))
+    copy = deepcopy(network)
+    for stage in stages(copy):
+        fully_shard(stage, mesh=mesh)
+    fully_shard(copy, mesh=mesh)
+    return copy
+
+
+def exchange_gradients(model: nn.Module, wanted: bool) -> None:
+    """Whether the next pass backward exchanges gradients; nothing happens where there are no shards."""
+    if isinstance(model, FSDPModule):
+        model.set_requires_gradient_sync(wanted)
+
+
+def bring_home(model: nn.Module, network: nn.Module) -> None:
+    """Make the whole network what its shards have become. All processes ask; nothing happens where there are none."""
+    if isinstance(model, FSDPModule):
+        network.load_state_dict(get_model_state_dict(model, options=_WHOLE))
+
+
+def hand_out(network: nn.Module, model: nn.Module) -> None:
+    """Make the shards what the whole network is. All processes ask; nothing happens where there are none."""
+    if isinstance(model, FSDPModule):
+        set_model_state_dict(model, network.state_dict(), options=_WHOLE)
+
+
+def optimizer_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """The optimizer's state, whole. All processes ask."""
+    if isinstance(model, FSDPModule):
+        return dict(get_optimizer_state_dict(model, optimizer, options=_WHOLE))
+    return optimizer.state_dict()
+
+
+def restore_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Put back what ``optimizer_state`` gave, with shards or without. All processes ask."""
+    if isinstance(model, FSDPModule):
+        set_optimizer_state_dict(model, optimizer, _by_name(model, optimizer, state), options=_WHOLE)
+    else:
+        optimizer.load_state_dict(state)
+
+
+def _by_name(model: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> dict[str, Any]:
+    """The state under the names of the weights. Without shards it is saved by their place."""
+    names = {id(weight): name for name, weight in model.named_parameters()}
+    ordered = [names[id(weight)] for group in optimizer.param_groups for weight in group["params"]]
+    saved = [place for group in state["param_groups"] for place in group["params"]]
+    name_of = dict(zip(saved, ordered, strict=True))
+    groups = [{**group, "params": [name_of[place] for place in group["params"]]} for group in state["param_groups"]]
+    return {"state": {name_of[place]: value for place, value in state["state"].items()}, "param_groups": groups}

@@ -1,0 +1,93 @@
+"""Weights in shards over two processes learn what copies of them learn, and go on from where they were saved."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from services.trainer.journal import Started
+from tests.learning.run_folder import RunFolder, lay_out, merged
+
+TINY = {
+    "image_size": 48,
+    "hyperparameters": {
+        "optimization": {"batch_size": 3, "learning_rate": 1e-3},
+        "training_process": {"epochs": 2, "checkpoint_saving": "all"},
+        "advanced_settings": {"gradient_accumulation_steps": 2},
+    },
+    "loss_config": {"regularization": {"dropout": 0.0}},
+}
+SHARDED = {"hyperparameters": {"advanced_settings": {"multi_gpu_strategy": "fully_sharded"}}}
+RECOMPUTED = {"hyperparameters": {"advanced_settings": {"memory_optimization": True}}}
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Noise in four grades, the brighter the better."""
+    folder, noise = tmp_path_factory.mktemp("graded"), np.random.default_rng(3)
+    for grade in range(1, 5):
+        (folder / str(grade)).mkdir()
+        for number in range(5):
+            pixels = noise.integers(0, 60 * grade, (48, 48, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / str(grade) / f"{number}.png")
+    return folder
+
+
+def laid_out(path: Path, graded: Path, **sections: Any) -> RunFolder:
+    return lay_out(
+        path, graded, category="corner_analysis", option="quality_classification", architecture="resnet",
+        overrides=merged(TINY, sections),
+    )  # fmt: skip
+
+
+def on_two(run: RunFolder) -> RunFolder:
+    assert run.start(processes=2).wait(500) == 0, (run.path / "printed.log").read_text()[-3000:]
+    return run
+
+
+def going_on(run: RunFolder, checkpoint: Path) -> RunFolder:
+    shutil.copy(checkpoint, run.path / "checkpoints" / "latest.pt")
+    return run
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory, graded: Path) -> RunFolder:
+    """Two epochs on two processes, never stopped."""
+    return on_two(laid_out(tmp_path_factory.mktemp("shards") / "run", graded, **merged(SHARDED, RECOMPUTED)))
+
+
+def story(run: RunFolder) -> list[float]:
+    return [number for done in run.epochs for number in (done.train_loss, done.val_loss or 0.0)]
+
+
+def test_shards_learn_what_copies_learn(shards: RunFolder, tmp_path: Path, graded: Path) -> None:
+    copies = on_two(laid_out(tmp_path / "copies", graded))
+    started = shards.records[0]
+    assert isinstance(started, Started)
+    assert started.world_size == 2
+    assert story(shards) == pytest.approx(story(copies), rel=2e-2)
+    assert shards.completed.metrics.keys() == copies.completed.metrics.keys()
+
+
+def test_shards_go_on_from_a_checkpoint_to_the_same_weights(shards: RunFolder, tmp_path: Path, graded: Path) -> None:
+    resumed = laid_out(tmp_path / "resumed", graded, **merged(SHARDED, RECOMPUTED))
+    on_two(going_on(resumed, shards.path / "checkpoints" / "epoch-00001.pt"))
+    assert resumed.weights_sha256 == shards.weights_sha256
+    assert [done.epoch for done in resumed.epochs] == [1, 2]  # the first is told again, not trained
+
+
+def test_what_one_process_began_two_share_and_what_two_began_one_ends(
+    shards: RunFolder, tmp_path: Path, graded: Path
+) -> None:
+    alone = laid_out(tmp_path / "alone", graded, **merged(SHARDED, RECOMPUTED))
+    assert going_on(alone, shards.path / "checkpoints" / "epoch-00001.pt").finish() == 0
+    assert story(alone)[:2] == story(shards)[:2]
+    begun = laid_out(tmp_path / "begun", graded, **merged(SHARDED, RECOMPUTED))
+    assert begun.finish() == 0
+    apart = laid_out(tmp_path / "apart", graded, **merged(SHARDED, RECOMPUTED))
+    on_two(going_on(apart, begun.path / "checkpoints" / "epoch-00001.pt"))
+    assert apart.completed.epochs == 2
+    assert story(apart)[:2] == story(begun)[:2]
