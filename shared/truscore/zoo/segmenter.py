@@ -15,14 +15,15 @@ from torchvision.ops import FrozenBatchNorm2d
 
 from truscore.recipes.config import Recipe
 from truscore.zoo.framing import Framed
+from truscore.zoo.published_bodies import as_body
 from truscore.zoo.resize import resize_antialiased
 from truscore.zoo.segmenter_bases import Body
 
 _MOST_GROUPS = 8
 # Share of pixels that are taken for damaged before anything is learned.
 PRIOR = 0.02
-# What the names of a body begin with in files of whole segmenters.
-_WHOLE = ("encoder.", "backbone.")
+# What the names of a body begin with in files of segmentation-models-pytorch.
+_ENCODER = "encoder."
 
 
 class Segmenter(Framed):
@@ -43,11 +44,8 @@ class Segmenter(Framed):
     def published(self, found: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Of a whole segmenter of segmentation-models-pytorch or torchvision its body: their heads normalise over
         batches. Files of our own, and of bodies alone, stay as they are. See ``load_pretrained``."""
-        if any(name.startswith("backbone.body.") for name in found):
-            return dict(found)
-        whole = next((start for start in _WHOLE if any(name.startswith(start) for name in found)), "")
-        body = {name.removeprefix(whole): value for name, value in found.items() if name.startswith(whole)}
-        return {f"backbone.body.{name.removeprefix('features.')}": value for name, value in body.items()}
+        encoder = {name: value for name, value in found.items() if name.startswith(_ENCODER)}
+        return as_body({f"backbone.{name.removeprefix(_ENCODER)}": value for name, value in encoder.items()} or found)
 
     def _upsampled(self, map_BKss: Tensor) -> Tensor:
         if map_BKss.shape[-2:] == (self.image_size, self.image_size):

@@ -157,7 +157,8 @@ def test_published_weights_of_a_body_start_a_u_net() -> None:
     body = [name for name in model.state_dict() if name.startswith("backbone.body.")]
     published = torch.load(WEIGHTS, map_location="cpu", weights_only=True)["state_dict"]
     assert loaded.matched == len(body)
-    assert torch.equal(model.backbone.body.conv1[0].weight, published["backbone.conv1.0.weight"])
+    stage = model.backbone.body.stage2[0].branch1[0].weight
+    assert torch.equal(stage, published["backbone.stage2.0.branch1.0.weight"])
 
 
 @pytest.mark.parametrize(
