@@ -1,7 +1,8 @@
 """Every available row of the catalog becomes an ONNX file that says what its network says."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,11 +10,12 @@ import torch
 from torch import nn
 from truscore.recipes import resolve
 from truscore.zoo import build_model
-from truscore.zoo.catalog import ROWS, Row
+from truscore.zoo.catalog import ROWS, Row, row_of
 from truscore.zoo.networks import NETWORKS
 
 from services.exporter.child.subject import Picture
 from services.exporter.child.work import make_onnx, subject_of
+from services.exporter.release import Artifact
 from services.exporter.signature import SIGNATURES
 from services.exporter.task import Task
 
@@ -57,21 +59,47 @@ def pictures() -> list[Picture]:
     return made
 
 
-@pytest.mark.parametrize("row", tuple(rows()), ids=lambda row: f"{row.architecture}-{smallest(row)}")
-def test_a_file_of_this_network_agrees_with_it_on_pictures_of_three_shapes(row: Row, tmp_path: Path) -> None:
-    overrides = {"image_size": SIDE, "architecture_config": {"base_architecture": smallest(row)}}
+def exported(row: Row, folder: Path, changes: Mapping[str, Any]) -> Artifact:
+    """The file of the row's smallest network, proved on all pictures."""
+    architecture = {"base_architecture": smallest(row), **changes.get("architecture_config", {})}
+    overrides = {"image_size": SIDE, **changes, "architecture_config": architecture}
     recipe = resolve(row.category, row.option, row.architecture, overrides)
     torch.manual_seed(2)
     model = outspoken(build_model(recipe, len(NAMES)).eval())
     subject = subject_of(model, NAMES, kind=row.task)
     task = Task(
-        checkpoint="", formats=("onnx",), pictures=(), benchmark_rounds=1, output_folder=str(tmp_path), provenance={}
+        checkpoint="", formats=("onnx",), pictures=(), benchmark_rounds=1, output_folder=str(folder), provenance={}
     )
-    artifact = make_onnx(subject, pictures(), task)
+    return make_onnx(subject, pictures(), task)
+
+
+@pytest.mark.parametrize("row", tuple(rows()), ids=lambda row: f"{row.architecture}-{smallest(row)}")
+def test_a_file_of_this_network_agrees_with_it_on_pictures_of_three_shapes(row: Row, tmp_path: Path) -> None:
+    artifact = exported(row, tmp_path, {})
     assert artifact.parity.passed
     assert artifact.parity.images == len(SHAPES)
     if artifact.signature.outputs[0].name == "boxes":
         assert artifact.parity.detections > 3 * len(SHAPES)
+
+
+@pytest.mark.parametrize("loss", ["corn", "coral", "cross_entropy"])
+@pytest.mark.parametrize("head", ["standard", "phoenix_specialized"])
+def test_a_grader_is_exported_whatever_it_was_trained_by(loss: str, head: str, tmp_path: Path) -> None:
+    changes = {
+        "loss_config": {"primary_loss": loss},
+        "architecture_config": {"custom_modifications": {"head_customization": head}},
+    }
+    assert exported(row_of("corner_analysis", "quality_classification", "resnet"), tmp_path, changes).parity.passed
+
+
+@pytest.mark.parametrize(
+    ("architecture", "pyramid"),
+    [("feature_pyramid", "standard"), ("feature_pyramid", "enhanced"), ("mask_rcnn", "enhanced")],
+)
+def test_either_pyramid_is_exported(architecture: str, pyramid: str, tmp_path: Path) -> None:
+    changes = {"architecture_config": {"custom_modifications": {"feature_pyramid": pyramid}}}
+    row = next(row for row in AVAILABLE if row.architecture == architecture)
+    assert exported(row, tmp_path, changes).parity.passed
 
 
 def test_every_available_row_has_a_signature_and_a_network_among_those_above() -> None:
