@@ -21,7 +21,8 @@ HEAD_WIDTH = 16
 class HeadForEach(nn.Module):
     """A head of its own for each class on one body (Caruana 1997, "Multitask learning", hard sharing): a convolution,
     mean and maximum over the map, a linear layer. What tells a crease is not what tells a stain. The heads are the
-    groups of one convolution."""
+    groups of one convolution. Beside it each has a line straight to the body's features, by which the body learns from
+    the first step."""
 
     def __init__(self, channels: int, classes: int, *, dropout: float) -> None:
         super().__init__()
@@ -33,12 +34,15 @@ class HeadForEach(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
         self.out = nn.Conv1d(2 * wide, classes, 1, groups=classes)
+        self.straight = nn.Linear(2 * channels, classes)
         self._classes = classes
 
     def forward(self, map_BChw: Tensor) -> Tensor:
         seen = self.look(self.narrow(map_BChw)).unflatten(1, (self._classes, HEAD_WIDTH))
-        pooled_BK2W = torch.cat([seen.mean(dim=(3, 4)), seen.amax(dim=(3, 4))], dim=2)
-        return cast(Tensor, self.out(self.dropout(pooled_BK2W.flatten(1))[:, :, None])[:, :, 0])
+        own_BK2W = torch.cat([seen.mean(dim=(3, 4)), seen.amax(dim=(3, 4))], dim=2)
+        shared_B2C = torch.cat([map_BChw.mean(dim=(2, 3)), map_BChw.amax(dim=(2, 3))], dim=1)
+        own_BK = self.out(self.dropout(own_BK2W.flatten(1))[:, :, None])[:, :, 0]
+        return cast(Tensor, own_BK + self.straight(self.dropout(shared_B2C)))
 
 
 class AttentionForEach(nn.Module):
