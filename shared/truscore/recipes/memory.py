@@ -34,6 +34,8 @@ ACTIVATION_BYTES_PER_PIXEL: Mapping[str, int] = MappingProxyType(
         "yolox_shufflenet_v2_x0_5_pan": 305,
         "yolox_shufflenet_v2_x1_0_pan": 537,
         "yolox_resnet50_pan": 2_080,
+        "detectron2_mask_rcnn_r18_fpn": 530,
+        "detectron2_mask_rcnn_r50_fpn": 1_990,
         "u_net_shufflenet_v2": 1_001,
         "u_net_resnet34": 1_478,
         "deeplabv3_mobilenet_v3_small": 477,
