@@ -1,0 +1,195 @@
+"""Networks that judge an image as a whole learn to, and give the same weights whenever they are asked again."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from truscore.datasets import ImageRecord
+from truscore.synthesis.judged import render_graded, render_labelled, render_scored
+from truscore.zoo import catalog, load_checkpoint_model
+
+from services.trainer.measures.grades import Graded, grade_metrics
+from services.trainer.measures.multilabel import Labelled, multilabel_metrics
+from services.trainer.measures.scores import Scored, score_metrics
+from services.trainer.rundir import Order, RunDir, read_order
+from services.trainer.tasks import Key
+from services.trainer.tasks.making import make_task
+from tests.learning.run_folder import RunFolder, lay_out
+
+pytestmark = pytest.mark.learning
+
+EPOCHS = 12
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lesson:
+    """What is rendered for a task, what it is judged by, and how far above the best guess that looks at no image."""
+
+    render: Callable[..., Path]
+    metric: str
+    margin: float
+    side: int = 32
+
+
+LESSONS: Mapping[str, Lesson] = MappingProxyType(
+    {
+        "ordinal_classification": Lesson(
+            render=lambda folder, **how: render_graded(folder, grades=(1, 5, 10), **how),
+            metric="quadratic_weighted_kappa",
+            margin=0.2,
+        ),
+        "regression": Lesson(render=render_scored, metric="R2", margin=0.2),
+        "multilabel_classification": Lesson(render=render_labelled, metric="mAP", margin=0.07, side=48),
+    }
+)
+# Each network once; the other rows are the same networks for other pictures, and are trained for an epoch below.
+TAUGHT = (
+    ("corner_analysis", "quality_classification", "resnet"),
+    ("corner_analysis", "quality_classification", "vision_transformer"),
+    ("corner_analysis", "quality_classification", "efficientnet"),
+    ("surface_analysis", "quality_rating", "densenet"),
+    ("corner_analysis", "sharpness_rating", "custom_cnn"),
+    ("corner_analysis", "sharpness_rating", "feature_pyramid"),
+    ("surface_analysis", "damage_classification", "multi_head_cnn"),
+    ("surface_analysis", "damage_classification", "attention_network"),
+)
+ROWS = tuple((row.category, row.option, row.architecture) for row in catalog.ROWS if row.task in LESSONS)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    """A set to learn from, for each task."""
+    root = tmp_path_factory.mktemp("pictures")
+    return {task: lesson.render(root / task, count=120, seed=11, side=lesson.side) for task, lesson in LESSONS.items()}
+
+
+@pytest.fixture(scope="module")
+def few_pictures(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    root = tmp_path_factory.mktemp("few-pictures")
+    return {task: lesson.render(root / task, count=18, seed=5, side=lesson.side) for task, lesson in LESSONS.items()}
+
+
+def laid_out(folder: Path, row: tuple[str, str, str], pictures: Mapping[str, Path], *, epochs: int) -> RunFolder:
+    category, option, architecture = row
+    task = catalog.row_of(*row).task
+    overrides: dict[str, Any] = {
+        "seed": 1,
+        "image_size": LESSONS[task].side,
+        "hyperparameters": {
+            "optimization": {"batch_size": 4},
+            "training_process": {"epochs": epochs, "early_stopping": {"patience": epochs}},
+        },
+        "loss_config": {"regularization": {"dropout": 0.1}},
+    }
+    return lay_out(
+        folder, pictures[task], category=category, option=option, architecture=architecture, overrides=overrides
+    )
+
+
+@pytest.fixture(scope="module", params=TAUGHT, ids=lambda row: row[2])
+def learned(
+    request: pytest.FixtureRequest, pictures: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> RunFolder:
+    run = laid_out(tmp_path_factory.mktemp("learned") / "run", request.param, pictures, epochs=EPOCHS)
+    assert run.finish() == 0, run.records[-1]
+    return run
+
+
+def test_the_loss_falls_and_it_beats_the_best_guess_that_looks_at_no_image(learned: RunFolder) -> None:
+    order = read_order(RunDir(path=learned.path))
+    task = catalog.row_of(order.recipe.category, order.recipe.option, order.recipe.architecture).task
+    lesson = LESSONS[task]
+    losses = [done.train_loss for done in learned.epochs]
+    assert min(losses[-3:]) < 0.9 * losses[0]
+    reached = learned.completed.metrics[lesson.metric]
+    assert reached > guessed_metrics(order, task)[lesson.metric] + lesson.margin
+
+
+def test_the_checkpoint_answers_as_the_run_said_it_would(learned: RunFolder) -> None:
+    network, recipe, class_names = load_checkpoint_model(learned.path / learned.completed.path)
+    order = read_order(RunDir(path=learned.path))
+    assert (recipe, class_names) == (order.recipe, order.class_names)
+    task = make_task(order, judged=order.validation)
+    metrics = task.metrics(judged_by(task, network))
+    assert metrics == pytest.approx(dict(learned.completed.metrics), abs=0.02)
+
+
+def test_the_report_shows_what_went_worst_and_why(learned: RunFolder) -> None:
+    report = json.loads((learned.path / learned.completed.report).read_text())
+    assert report["validation"] == dict(learned.completed.metrics)
+    assert len(report["image_errors"]) == len(read_order(RunDir(path=learned.path)).validation)
+    assert report["by_class"]
+    assert report["pictures"]
+    for picture in report["pictures"]:
+        with Image.open(learned.path / "report" / picture["file"]) as image:
+            assert image.size[0] == 480
+
+
+@pytest.mark.parametrize("row", TAUGHT, ids=lambda row: row[2])
+def test_stopped_on_the_way_and_asked_again_it_comes_to_the_same_weights(
+    row: tuple[str, str, str], few_pictures: Mapping[str, Path], tmp_path: Path
+) -> None:
+    alone, stopped = (laid_out(tmp_path / name, row, few_pictures, epochs=2) for name in ("alone", "stopped"))
+    assert alone.finish() == 0
+    stopped.finish_asked("drain", look=2)
+    assert stopped.finish() == 0
+    assert stopped.weights_sha256 == alone.weights_sha256
+    assert [done.metrics for done in stopped.epochs] == [done.metrics for done in alone.epochs]
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row not in TAUGHT], ids="-".join)
+def test_the_same_networks_train_for_the_other_options(
+    row: tuple[str, str, str], few_pictures: Mapping[str, Path], tmp_path: Path
+) -> None:
+    once, again = (laid_out(tmp_path / name, row, few_pictures, epochs=1) for name in ("once", "again"))
+    assert once.finish() == again.finish() == 0
+    assert LESSONS[catalog.row_of(*row).task].metric in once.completed.metrics
+    assert once.weights_sha256 == again.weights_sha256
+
+
+def judged_by(task: Any, network: Any) -> list[Any]:
+    keys = [Key(epoch=0, index=index) for index in range(len(task.validation))]
+    with torch.no_grad():
+        batch = task.collate([task.validation[key] for key in keys])
+        return list(task.judge(network, batch, keys).verdicts)
+
+
+def guessed_metrics(order: Order, task: str) -> dict[str, float]:
+    """What it is worth to say of every image what the training images say on the whole: the most frequent grade, the
+    mean score, how often each class is there."""
+    classes = len(order.class_names)
+    if task == "regression":
+        mean = float(np.mean([dict(record.scores)["sharpness"] for record in order.training]))
+        scored = [
+            Scored(image=number, real=(dict(record.scores)["sharpness"],), found=(mean,))
+            for number, record in enumerate(order.validation)
+        ]
+        return score_metrics(scored, order.class_names)
+    shares_K = np.array([_there(record, classes) for record in order.training]).mean(axis=0)
+    if task == "multilabel_classification":
+        labelled = [
+            Labelled(image=number, real=_there(record, classes), probabilities=tuple(shares_K.tolist()))
+            for number, record in enumerate(order.validation)
+        ]
+        return multilabel_metrics(labelled)
+    graded = [
+        Graded(
+            image=number,
+            real=_there(record, classes).index(True),
+            found=int(shares_K.argmax()),
+            probabilities=tuple(shares_K.tolist()),
+        )
+        for number, record in enumerate(order.validation)
+    ]
+    return grade_metrics(graded, order.grades)
+
+
+def _there(record: ImageRecord, classes: int) -> tuple[bool, ...]:
+    return tuple(label in (record.labels or ()) for label in range(1, classes + 1))
