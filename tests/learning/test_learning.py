@@ -24,8 +24,8 @@ LEARNING = {
 
 @pytest.fixture(scope="module")
 def learned(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    """Forty rendered cards, twelve epochs."""
-    cards = render_dataset(tmp_path_factory.mktemp("more-cards"), count=40, seed=11, image_size=(96, 96))
+    """Sixty-four rendered cards, twelve epochs."""
+    cards = render_dataset(tmp_path_factory.mktemp("more-cards"), count=64, seed=11, image_size=(96, 96))
     run = lay_out(tmp_path_factory.mktemp("learned") / "run", cards, overrides=LEARNING)
     assert run.finish() == 0
     return run
