@@ -26,6 +26,7 @@ from tests.learning.run_folder import RunFolder, lay_out
 pytestmark = pytest.mark.learning
 
 EPOCHS = 12
+MORE_EPOCHS = {"vision_transformer": 24}  # it has to learn first that neighbouring pixels belong together
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,7 +98,8 @@ def laid_out(folder: Path, row: tuple[str, str, str], pictures: Mapping[str, Pat
 def learned(
     request: pytest.FixtureRequest, pictures: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> RunFolder:
-    run = laid_out(tmp_path_factory.mktemp("learned") / "run", request.param, pictures, epochs=EPOCHS)
+    epochs = MORE_EPOCHS.get(request.param[2], EPOCHS)
+    run = laid_out(tmp_path_factory.mktemp("learned") / "run", request.param, pictures, epochs=epochs)
     assert run.finish() == 0, run.records[-1]
     return run
 
