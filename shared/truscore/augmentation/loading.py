@@ -89,6 +89,7 @@ def _mask(annotation: Annotation, record: ImageRecord, height: int, width: int) 
         annotation,
         box_xywh=(x * scale_x, y * scale_y, box_width * scale_x, box_height * scale_y),
         polygons=tuple(_scaled(polygon, scale_x, scale_y) for polygon in annotation.polygons),
+        points=_scaled(annotation.points, scale_x, scale_y),
     )
     return annotation_mask(scaled, height, width)
 

@@ -86,6 +86,14 @@ def test_run_lengths_and_bare_boxes_become_masks_and_outlines_too(folder: Path) 
         assert points_P2.amax(dim=0).tolist() == [45, 35]
 
 
+def test_a_line_is_scaled_with_its_image(folder: Path) -> None:
+    line = Annotation(label=1, box_xywh=(30, 20, 60, 50), shape="line", points=(30.0, 20.0, 90.0, 70.0))
+    sample = as_is(images(folder, record("card.png", line), image_size=WIDTH // 2))
+    rows, columns = sample.masks_NHW[0].nonzero(as_tuple=True)
+    assert (int(rows.min()), int(rows.max())) == (10, 35)
+    assert (int(columns.min()), int(columns.max())) == (15, 45)
+
+
 def test_crowds_are_judged_but_not_trained_on(folder: Path) -> None:
     crowd = replace(square(1, 0, 0, 120, 90), crowd=True)
     split = images(folder, record("card.png", crowd, square(2, 30, 20, 90, 70)))
