@@ -25,8 +25,9 @@ from tests.learning.run_folder import RunFolder, lay_out
 
 pytestmark = pytest.mark.learning
 
-EPOCHS = 12
-MORE_EPOCHS = {"vision_transformer": 24}  # it has to learn first that neighbouring pixels belong together
+EPOCHS, COUNT = 12, 120
+# It has to learn first that neighbouring pixels belong together.
+MORE_EPOCHS, MORE_PICTURES = {"vision_transformer": 24}, {"vision_transformer": 240}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,9 +67,14 @@ ROWS = tuple((row.category, row.option, row.architecture) for row in catalog.ROW
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
-    """A set to learn from, for each task."""
+    """A set to learn from, for each architecture."""
     root = tmp_path_factory.mktemp("pictures")
-    return {task: lesson.render(root / task, count=120, seed=11, side=lesson.side) for task, lesson in LESSONS.items()}
+
+    def rendered(row: tuple[str, str, str]) -> Path:
+        lesson = LESSONS[task_of(row)]
+        return lesson.render(root / row[2], count=MORE_PICTURES.get(row[2], COUNT), seed=11, side=lesson.side)
+
+    return {row[2]: rendered(row) for row in TAUGHT}
 
 
 @pytest.fixture(scope="module")
@@ -77,9 +83,13 @@ def few_pictures(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]
     return {task: lesson.render(root / task, count=18, seed=5, side=lesson.side) for task, lesson in LESSONS.items()}
 
 
-def laid_out(folder: Path, row: tuple[str, str, str], pictures: Mapping[str, Path], *, epochs: int) -> RunFolder:
+def task_of(row: tuple[str, str, str]) -> str:
+    return catalog.row_of(*row).task
+
+
+def laid_out(folder: Path, row: tuple[str, str, str], pictures: Path, *, epochs: int) -> RunFolder:
     category, option, architecture = row
-    task = catalog.row_of(*row).task
+    task = task_of(row)
     overrides: dict[str, Any] = {
         "seed": 1,
         "image_size": LESSONS[task].side,
@@ -89,9 +99,7 @@ def laid_out(folder: Path, row: tuple[str, str, str], pictures: Mapping[str, Pat
         },
         "loss_config": {"regularization": {"dropout": 0.1}},
     }
-    return lay_out(
-        folder, pictures[task], category=category, option=option, architecture=architecture, overrides=overrides
-    )
+    return lay_out(folder, pictures, category=category, option=option, architecture=architecture, overrides=overrides)
 
 
 @pytest.fixture(scope="module", params=TAUGHT, ids=lambda row: row[2])
@@ -99,7 +107,8 @@ def learned(
     request: pytest.FixtureRequest, pictures: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> RunFolder:
     epochs = MORE_EPOCHS.get(request.param[2], EPOCHS)
-    run = laid_out(tmp_path_factory.mktemp("learned") / "run", request.param, pictures, epochs=epochs)
+    shown = pictures[request.param[2]]
+    run = laid_out(tmp_path_factory.mktemp("learned") / "run", request.param, shown, epochs=epochs)
     assert run.finish() == 0, run.records[-1]
     return run
 
@@ -138,7 +147,9 @@ def test_the_report_shows_what_went_worst_and_why(learned: RunFolder) -> None:
 def test_stopped_on_the_way_and_asked_again_it_comes_to_the_same_weights(
     row: tuple[str, str, str], few_pictures: Mapping[str, Path], tmp_path: Path
 ) -> None:
-    alone, stopped = (laid_out(tmp_path / name, row, few_pictures, epochs=2) for name in ("alone", "stopped"))
+    alone, stopped = (
+        laid_out(tmp_path / name, row, few_pictures[task_of(row)], epochs=2) for name in ("alone", "stopped")
+    )
     assert alone.finish() == 0
     stopped.finish_asked("drain", look=2)
     assert stopped.finish() == 0
@@ -150,7 +161,7 @@ def test_stopped_on_the_way_and_asked_again_it_comes_to_the_same_weights(
 def test_the_same_networks_train_for_the_other_options(
     row: tuple[str, str, str], few_pictures: Mapping[str, Path], tmp_path: Path
 ) -> None:
-    once, again = (laid_out(tmp_path / name, row, few_pictures, epochs=1) for name in ("once", "again"))
+    once, again = (laid_out(tmp_path / name, row, few_pictures[task_of(row)], epochs=1) for name in ("once", "again"))
     assert once.finish() == again.finish() == 0
     assert LESSONS[catalog.row_of(*row).task].metric in once.completed.metrics
     assert once.weights_sha256 == again.weights_sha256
