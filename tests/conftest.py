@@ -32,9 +32,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def larger(request: pytest.FixtureRequest) -> bool:
-    """Whether learning tests have time (`make test-learning`)."""
-    return bool(request.config.getoption("--larger"))
+def times(request: pytest.FixtureRequest) -> int:
+    """How many times as many images and epochs learning tests take (`make test-learning`: three times)."""
+    return 3 if request.config.getoption("--larger") else 1
 
 
 @pytest.fixture(scope="session")

@@ -49,7 +49,9 @@ def write(tmp_path_factory: pytest.TempPathFactory) -> Write:
 
 
 @pytest.fixture(scope="module", params=ROWS, ids=lambda row: row[2])
-def learned(request: pytest.FixtureRequest, write: Write, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+def learned(
+    request: pytest.FixtureRequest, write: Write, tmp_path_factory: pytest.TempPathFactory, times: int
+) -> RunFolder:
     category, option, architecture = request.param
     size = SIZES.get(architecture, USUAL_SIZE)
     rate, batch_size = PACE.get(architecture, USUAL_PACE)
@@ -57,11 +59,11 @@ def learned(request: pytest.FixtureRequest, write: Write, tmp_path_factory: pyte
         "image_size": size,
         "hyperparameters": {
             "optimization": {"batch_size": batch_size, "learning_rate": rate, "lr_scheduler": "one_cycle"},
-            "training_process": {"epochs": EPOCHS, "validation_frequency": EPOCHS},
+            "training_process": {"epochs": times * EPOCHS, "validation_frequency": times * EPOCHS},
         },
     }
     run = lay_out(
-        tmp_path_factory.mktemp(architecture) / "run", write(option, 40, size),
+        tmp_path_factory.mktemp(architecture) / "run", write(option, times * 40, size),
         category=category, option=option, architecture=architecture, overrides=overrides,
     )  # fmt: skip
     assert run.finish() == 0, run.records[-1]

@@ -27,8 +27,8 @@ MARGIN = 0.25  # of overlap, above the best guess that looks at no image
 
 
 @pytest.fixture(scope="module")
-def corners(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_worn_corners(tmp_path_factory.mktemp("corners") / "set", count=36, size=SIZE, seed=3)
+def corners(tmp_path_factory: pytest.TempPathFactory, times: int) -> Path:
+    return write_worn_corners(tmp_path_factory.mktemp("corners") / "set", count=times * 36, size=SIZE, seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -37,14 +37,16 @@ def few_corners(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module", params=ROWS, ids=lambda row: row[2])
-def learned(request: pytest.FixtureRequest, corners: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+def learned(
+    request: pytest.FixtureRequest, corners: Path, tmp_path_factory: pytest.TempPathFactory, times: int
+) -> RunFolder:
     category, option, architecture = request.param
     run = lay_out(
         tmp_path_factory.mktemp(architecture) / "run", corners,
         category=category, option=option, architecture=architecture,
         overrides={
             "seed": 1, "image_size": SIZE,
-            "hyperparameters": {"training_process": {"epochs": EPOCHS[architecture]}},
+            "hyperparameters": {"training_process": {"epochs": times * EPOCHS[architecture]}},
         },
     )  # fmt: skip
     assert run.finish() == 0, run.records[-1]

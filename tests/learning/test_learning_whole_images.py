@@ -66,13 +66,14 @@ ROWS = tuple((row.category, row.option, row.architecture) for row in catalog.ROW
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+def pictures(tmp_path_factory: pytest.TempPathFactory, times: int) -> Mapping[str, Path]:
     """A set to learn from, for each architecture."""
     root = tmp_path_factory.mktemp("pictures")
 
     def rendered(row: tuple[str, str, str]) -> Path:
         lesson = LESSONS[task_of(row)]
-        return lesson.render(root / row[2], count=MORE_PICTURES.get(row[2], COUNT), seed=11, side=lesson.side)
+        count = times * MORE_PICTURES.get(row[2], COUNT)
+        return lesson.render(root / row[2], count=count, seed=11, side=lesson.side)
 
     return {row[2]: rendered(row) for row in TAUGHT}
 
@@ -104,9 +105,9 @@ def laid_out(folder: Path, row: tuple[str, str, str], pictures: Path, *, epochs:
 
 @pytest.fixture(scope="module", params=TAUGHT, ids=lambda row: row[2])
 def learned(
-    request: pytest.FixtureRequest, pictures: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, pictures: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory, times: int
 ) -> RunFolder:
-    epochs = MORE_EPOCHS.get(request.param[2], EPOCHS)
+    epochs = times * MORE_EPOCHS.get(request.param[2], EPOCHS)
     shown = pictures[request.param[2]]
     run = laid_out(tmp_path_factory.mktemp("learned") / "run", request.param, shown, epochs=epochs)
     assert run.finish() == 0, run.records[-1]
