@@ -101,6 +101,13 @@ BASES: MappingProxyType[str, Base] = MappingProxyType(
         "mask_rcnn_resnet18_fpn": _small(
             "resnet18", (("layer1", 64), ("layer2", 128), ("layer3", 256)), ("conv1", "bn1", "layer1"), defects=True
         ),
+        # The bodies that NanoDet's published weights fit. Strides 8, 16 and 32 for borders; for defects 4, 8 and 16.
+        "mask_rcnn_shufflenet_v2_fpn": _small(
+            "shufflenet_v2_x1_0", (("stage2", 116), ("stage3", 232), ("stage4", 464)), ("conv1", "stage2")
+        ),
+        "mask_rcnn_shufflenet_v2_fine_fpn": _small(
+            "shufflenet_v2_x1_0", (("maxpool", 24), ("stage2", 116), ("stage3", 232)), ("conv1", "stage2"), defects=True
+        ),
         "mask_rcnn_swin_mini_fpn": _small("swin_mini", (("1", 32), ("3", 64), ("5", 128)), ("0", "1"), defects=True),
         "mask_rcnn_swin_t_fpn": _full("swin_t", (("1", 96), ("3", 192), ("5", 384), ("7", 768)), ("0", "1")),
         "mask_rcnn_convnext_mini_fpn": _small(

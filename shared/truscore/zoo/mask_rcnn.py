@@ -3,6 +3,7 @@
 Legend: B images, C channels, H, W sides, R regions, K classes with the background as class 0.
 """
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 import torch
@@ -19,6 +20,7 @@ from truscore.zoo.bases import BASES, Base, Trunk
 from truscore.zoo.detector_bodies import CHANNELS_LAST, group_norm
 from truscore.zoo.heads import box_head, mask_head
 from truscore.zoo.losses import classification_loss
+from truscore.zoo.published_bodies import body_of_nanodet
 from truscore.zoo.pyramid import PyramidBackbone, freeze
 from truscore.zoo.resize import AntialiasedTransform
 
@@ -44,6 +46,10 @@ class BorderMaskRCNN(MaskRCNN):  # type: ignore[misc]
             return self.losses(images, targets or [])
         detections: list[Detections] = super().forward(images)
         return detections
+
+    def published(self, found: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Torchvision's networks and bodies as they are, and bodies of NanoDet. See ``load_pretrained``."""
+        return body_of_nanodet(found)
 
     def losses(self, images: list[Tensor], targets: list[Target]) -> dict[str, Tensor]:
         """Parts of the loss by name, unweighted: classification, objectness, box, proposal_box, mask."""

@@ -44,11 +44,19 @@ def as_body(found: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """
     if any(name.startswith("backbone.body.") for name in found):
         return dict(found)
-    turned = any(name.startswith(_NANODET_HEAD) for name in found)
     named = dict(_named(found))
-    if turned and _FIRST_FILTERS in named:
+    if _is_nanodet(found) and _FIRST_FILTERS in named:
         named[_FIRST_FILTERS] = named[_FIRST_FILTERS].flip(1)
     return {f"backbone.body.{name}": value for name, value in named.items()}
+
+
+def body_of_nanodet(found: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """NanoDet's body as ``as_body`` gives it; the tensors of any other file stay as they are."""
+    return as_body(found) if _is_nanodet(found) else dict(found)
+
+
+def _is_nanodet(found: Mapping[str, Tensor]) -> bool:
+    return any(name.startswith(_NANODET_HEAD) for name in found)
 
 
 def _named(found: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:

@@ -22,6 +22,7 @@ from truscore.zoo.dense_bases import YOLOX_BASES
 from truscore.zoo.detector_bodies import group_norm
 from truscore.zoo.losses import binary_loss
 from truscore.zoo.mask_rcnn import backbone_for
+from truscore.zoo.published_bodies import body_of_nanodet
 from truscore.zoo.yolox_assignment import Places, assign
 
 PRIOR = 0.01  # probability that a place shows something, before anything is learned (Lin et al. 2017)
@@ -88,13 +89,8 @@ class CardYolox(DenseDetector):
         self.transform = transform_of(recipe)
 
     def published(self, found: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Torchvision's bodies, and those of NanoDet, which were trained on blue, green and red in that order."""
-        if not any(name.startswith("head.gfl_cls.") for name in found):
-            return dict(found)
-        start = "backbone."
-        body = {start + "body." + name.removeprefix(start): v for name, v in found.items() if name.startswith(start)}
-        stem = start + "body.conv1.0.weight"
-        return body | ({stem: body[stem].flip(1)} if stem in body else {})
+        """Torchvision's bodies, and those of NanoDet, whose first filters are turned to red, green and blue."""
+        return body_of_nanodet(found)
 
     def look(self, batch: ImageList, levels: "OrderedDict[str, Tensor]") -> Seen:
         told = [head(level) for head, level in zip(self.head, levels.values(), strict=True)]

@@ -149,13 +149,20 @@ def _older(name: str) -> str:
 
 @pytest.mark.skipif(not NANODET, reason="needs ../shared/data/weights")
 @pytest.mark.parametrize("path", NANODET, ids=lambda path: path.stem)
-def test_the_body_of_a_real_nanodet_is_found_whole_with_its_colours_turned(path: Path) -> None:
-    overrides = {
-        "architecture_config": {
-            "base_architecture": "yolox_shufflenet_v2_x1_0_pan", "pretrained_weights": "nanodet/coco.pth"
-        }
-    }  # fmt: skip
-    model = build_model(resolve("border_detection", "single_class", "yolo", overrides), 1)
+@pytest.mark.parametrize(
+    ("row", "base"),
+    [
+        (("border_detection", "single_class", "yolo"), "yolox_shufflenet_v2_x1_0_pan"),
+        (("border_detection", "dual_class", "mask_rcnn"), "mask_rcnn_shufflenet_v2_fpn"),
+        (("surface_analysis", "defect_detection", "fpn"), "mask_rcnn_shufflenet_v2_fine_fpn"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_body_of_a_real_nanodet_is_found_whole_with_its_colours_turned(
+    row: tuple[str, str, str], base: str, path: Path
+) -> None:
+    overrides = {"architecture_config": {"base_architecture": base, "pretrained_weights": "nanodet/coco.pth"}}
+    model = build_model(resolve(*row, overrides), 1)
     loaded = load_pretrained(model, path)
     assert loaded.matched == sum(name.startswith("backbone.body.") for name in model.state_dict())
     theirs = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]["backbone.conv1.0.weight"]

@@ -5,6 +5,7 @@ from truscore.zoo.networks.network import Network, RowBases
 _MASK_RCNN = (
     "mask_rcnn_mobilenet_v3_large_fpn",
     "mask_rcnn_mobilenet_v3_small_fpn",
+    "mask_rcnn_shufflenet_v2_fpn",
     "mask_rcnn_resnet50_fpn",
 )
 
@@ -44,6 +45,26 @@ NETWORKS: tuple[Network, ...] = (
         parameters=3_413_232,
         image_size=160,
         pretrained=("imagenet",),
+        pyramid=True,
+        head=True,
+    ),
+    Network(
+        name="mask_rcnn_shufflenet_v2_fpn",
+        implementation="torchvision: MaskRCNN on three stages of shufflenet_v2_x1_0, small heads",
+        licence="BSD-3-Clause",
+        parameters=1_431_139,
+        image_size=320,
+        pretrained=("imagenet", "nanodet"),
+        pyramid=True,
+        head=True,
+    ),
+    Network(
+        name="mask_rcnn_shufflenet_v2_fine_fpn",
+        implementation="torchvision: MaskRCNN on the finest three maps of shufflenet_v2_x1_0, small heads",
+        licence="BSD-3-Clause",
+        parameters=900_652,
+        image_size=320,
+        pretrained=("imagenet", "nanodet"),
         pyramid=True,
         head=True,
     ),
@@ -166,7 +187,11 @@ BASES: RowBases = {
     ("border_detection", "single_class", "retinanet"): ("retinanet_mobilenet_v3_small_fpn", "retinanet_resnet50_fpn"),
     ("border_detection", "single_class", "mask_rcnn"): _MASK_RCNN,
     ("border_detection", "dual_class", "mask_rcnn"): _MASK_RCNN,
-    ("surface_analysis", "defect_detection", "fpn"): ("mask_rcnn_resnet18_fpn", "mask_rcnn_resnet50_fpn"),
+    ("surface_analysis", "defect_detection", "fpn"): (
+        "mask_rcnn_resnet18_fpn",
+        "mask_rcnn_shufflenet_v2_fine_fpn",
+        "mask_rcnn_resnet50_fpn",
+    ),
     ("surface_analysis", "defect_detection", "swin_transformer"): ("mask_rcnn_swin_mini_fpn", "mask_rcnn_swin_t_fpn"),
     ("surface_analysis", "defect_detection", "convnext"): (
         "mask_rcnn_convnext_mini_fpn",

@@ -9,7 +9,7 @@ NETWORKS: tuple[Network, ...] = (
         licence="MIT AND BSD-3-Clause",
         parameters=1_678_647,
         image_size=160,
-        pretrained=("imagenet",),
+        pretrained=("imagenet", "nanodet"),
         head=True,
     ),
     Network(
