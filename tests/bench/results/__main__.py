@@ -38,10 +38,8 @@ def measure(name: str, *, seeds: str) -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="truscore-results-") as folder:
         output = Path(folder) / "result.json"
-        command = [sys.executable, "-m", "services.trainer.crossvalidate", str(data / case.folder)]
-        ended = subprocess.run(
-            [*command, *case.arguments(seeds=seeds), "--output", str(output)], stdout=subprocess.DEVNULL, check=False
-        )
+        command = [sys.executable, "-m", "services.trainer.crossvalidate", *case.arguments(data=data, seeds=seeds)]
+        ended = subprocess.run([*command, "--output", str(output)], stdout=subprocess.DEVNULL, check=False)
         if ended.returncode:
             return ended.returncode
         found = json.loads(output.read_text(encoding="utf-8"))
