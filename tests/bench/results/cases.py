@@ -8,6 +8,7 @@ from types import MappingProxyType
 # Trained on COCO's boxes; only its body is taken.
 NANODET = "weights/nanodet_m_coco_guo-pu.pth"
 _BASE = "architecture_config.base_architecture"
+_RATE = "hyperparameters.optimization.learning_rate"
 _PRETRAINED = "architecture_config.pretrained_weights"
 
 
@@ -60,10 +61,11 @@ CASES: Mapping[str, Case] = MappingProxyType(
             folder="psa_grades_150x200",
             category="surface_analysis",
             option="quality_rating",
-            architecture="resnet",
-            epochs=15,
+            architecture="efficientnet",
+            epochs=20,
             metrics=("grade_MAE", "quadratic_weighted_kappa", "within_1_accuracy", "grade_agreement"),
             remark="The slab's label shows the grade in many pictures: part of what is learned is reading.",
+            settings={_BASE: "shufflenet_v2_x1_0", "image_size": "192", _RATE: "5e-4"},
         ),
         "magnetic_tiles": Case(
             title="Defects of magnetic tiles, 166 images with masks, split by tile",
@@ -71,9 +73,10 @@ CASES: Mapping[str, Case] = MappingProxyType(
             category="corner_analysis",
             option="damage_detection",
             architecture="u_net",
-            epochs=20,
+            epochs=40,
             metrics=("mask_mean_IoU", "dice", "pixel_accuracy"),
             remark="All shots of one tile stay in one fold; a random split would leak.",
+            settings={_RATE: "3e-4", "image_size": "128"},
         ),
         "steel_defects": Case(
             title="NEU-DET steel surface defects, 270 images with boxes",
