@@ -3,6 +3,8 @@
 Legend: B images, C channels, H and W of the image, S side of the square.
 """
 
+from abc import ABC, abstractmethod
+
 import torch
 import torchvision
 from torch import Tensor, nn
@@ -18,7 +20,7 @@ MEAN_RGB = (0.485, 0.456, 0.406)
 DEVIATION_RGB = (0.229, 0.224, 0.225)
 
 
-class Framed(nn.Module):
+class Framed(nn.Module, ABC):
     """What every network has that takes squares: ``forward`` gives raw outputs, ``answers`` what an engine reads.
 
     Subclasses have a ``backbone`` with a ``body``, whose children are its stages, first to last, under the names of the
@@ -38,9 +40,9 @@ class Framed(nn.Module):
         """From 0 to 1, to mean 0 and deviation 1."""
         return (image_BCSS - self.mean_C11) / self.deviation_C11
 
+    @abstractmethod
     def answers(self, raw: Tensor) -> dict[str, Tensor]:
         """Named outputs for a batch, such as ``probabilities``, from what ``forward`` gave."""
-        raise NotImplementedError
 
 
 def frame(image_CHW: Tensor, image_size: int) -> Tensor:

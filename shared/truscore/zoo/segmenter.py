@@ -4,6 +4,7 @@ Legend: B images, C channels, K classes with "nothing" as class 0, S side of the
 """
 
 import math
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
@@ -33,9 +34,9 @@ class Segmenter(Framed):
         logits_BKSS: Tensor = self._upsampled(self.logits(self.normalised(image_BCSS)))
         return logits_BKSS
 
+    @abstractmethod
     def logits(self, image_BCSS: Tensor) -> Tensor:
         """[B, K, s, s] of normalised images, at whatever size the network draws its maps."""
-        raise NotImplementedError
 
     def answers(self, raw: Tensor) -> dict[str, Tensor]:
         """``probabilities`` [B, K, S, S], which sum to 1 over the classes."""
