@@ -19,6 +19,8 @@ from services.trainer.journal import (
     Completed,
     EpochDone,
     Failed,
+    FoldJudged,
+    FoldProgressed,
     Paused,
     Progressed,
     Record,
@@ -55,7 +57,7 @@ class Outcome:
     stopped: str  # what had been asked of it: "", "cancel", "pause" or "drain"
     stalled: bool
     epoch: int  # last epoch that was completed; 0 where none is known
-    advanced: bool  # whether this attempt completed an epoch itself
+    advanced: bool  # whether this attempt completed an epoch, or a fold, itself
     step: int  # last optimizer step that was reported
 
 
@@ -140,6 +142,9 @@ class Conduct:
             checkpoints = [record for record in records if isinstance(record, CheckpointWritten)]
             for written in _worth_keeping(checkpoints):
                 await self._keep(written)
+            for judged in records:
+                if isinstance(judged, FoldJudged):
+                    await self._keep_fold(judged)
             if complete and not records:
                 return
             if not records:
@@ -159,9 +164,11 @@ class Conduct:
                     # One that goes on repeats the record of the epoch before: its predecessor may have died over it.
                     self._epoch = record.epoch
                     self._advanced = self._advanced or record.epoch >= self._first_epoch
-                case Progressed():
+                case Progressed() | FoldProgressed():
                     self._step = record.step
                     self._images.set(record.images_per_second)
+                case FoldJudged():
+                    self._advanced = True
                 case Completed() | Failed() | Paused() | Cancelled():
                     self._last_word = record
                 case _:
@@ -173,6 +180,12 @@ class Conduct:
         await patiently(
             lambda: asyncio.to_thread(self.uploads.keep, written, said=self.said(), prune=self.prune),
             away=store_away, doing="checkpoint", deadline_s=self.limits.store_patience_s,
+        )  # fmt: skip
+
+    async def _keep_fold(self, judged: FoldJudged) -> None:
+        await patiently(
+            lambda: asyncio.to_thread(self.uploads.keep_fold, judged),
+            away=store_away, doing="fold", deadline_s=self.limits.store_patience_s,
         )  # fmt: skip
 
     async def _beat(self, exited: asyncio.Task[int]) -> None:

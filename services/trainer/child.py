@@ -7,7 +7,7 @@ import argparse
 import platform
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -15,10 +15,13 @@ from services.trainer.asked import Asked
 from services.trainer.assembly import Assembled, assemble
 from services.trainer.devices import Place, choose_place, deterministic
 from services.trainer.faults import fault_of
+from services.trainer.folds import Word, cross_validate, folds_of, make_room, results_of, steps_of
 from services.trainer.journal import (
     Cancelled,
     EpochDone,
     Failed,
+    FoldJudged,
+    FoldProgressed,
     Journal,
     Progressed,
     Silence,
@@ -28,6 +31,7 @@ from services.trainer.journal import (
 )
 from services.trainer.keeper import Keeper
 from services.trainer.loop import Interrupted, Run, train
+from services.trainer.machine import machine_of
 from services.trainer.ranks import Ranks, joined
 from services.trainer.results import conclude
 from services.trainer.rundir import RunDir, read_order
@@ -54,7 +58,9 @@ def perform(run_dir: RunDir, *, ranks: Ranks, asked: Asked) -> None:
     """Train the order in the folder until it is done or stopped. Raises what ``faults`` has codes for."""
     place = choose_place(ranks)
     order = read_order(run_dir)
+    folds = folds_of(order)
     assembled = assemble(order, place=place, ranks=ranks, asked=asked)
+    assembled.run.steps_after = steps_of(folds, world_size=ranks.world_size)
     with Journal(run_dir.journal) if ranks.leads else nullcontext(Silence()) as journal:
         keeper = Keeper(run_dir=run_dir, run=assembled.run, class_names=order.class_names, journal=journal)
         resumed = keeper.go_on()
@@ -62,10 +68,23 @@ def perform(run_dir: RunDir, *, ranks: Ranks, asked: Asked) -> None:
         if resumed:
             keeper.catch_up()
         stopped = _train(assembled.run, keeper, journal)
+        machine = machine_of(assembled.run)
+        if folds and not stopped:
+            make_room(assembled.run)
+            words = cross_validate(folds, after=assembled.run, folder=run_dir.folds, place=place, asked=asked)
+            stopped = _follow(words, assembled.run, keeper, journal)
         if stopped:
             asked.answered(stopped)
-        else:
-            conclude(assembled, order, keeper=keeper, run_dir=run_dir, journal=journal)
+            return
+        conclude(
+            assembled,
+            order,
+            machine=machine,
+            folds=results_of(folds, run_dir.folds) if ranks.leads else None,
+            keeper=keeper,
+            run_dir=run_dir,
+            journal=journal,
+        )
 
 
 def _train(run: Run, keeper: Keeper, journal: Writer) -> str:
@@ -82,6 +101,21 @@ def _train(run: Run, keeper: Keeper, journal: Writer) -> str:
             case Interrupted():
                 keeper.keep_pause(report.wish)
                 return report.wish
+    return ""
+
+
+def _follow(words: Iterator[Word], run: Run, keeper: Keeper, journal: Writer) -> str:
+    """What stopped the folds; empty where all are done."""
+    for word in words:
+        match word:
+            case FoldProgressed() | FoldJudged():
+                journal.append(word, durable=isinstance(word, FoldJudged))
+            case Interrupted(wish="cancel"):
+                journal.append(Cancelled(step=run.progress.step, epoch=run.progress.epoch), durable=True)
+                return word.wish
+            case Interrupted():
+                keeper.keep_pause_after(word.wish)
+                return word.wish
     return ""
 
 

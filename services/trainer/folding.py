@@ -43,7 +43,8 @@ class Trial:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FoldDone:
-    """A fold's run, judged on the images it held out. ``images`` counts those of each part."""
+    """A fold's run, judged on the images it held out. ``images`` counts those of each part; ``note`` says why there are
+    no metrics, where there are none."""
 
     seed: int
     fold: int  # from 1
@@ -54,6 +55,7 @@ class FoldDone:
     metrics: Mapping[str, float]
     duration_s: float
     weights_sha256: str
+    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,7 +100,7 @@ def repeat(
     Raises InvalidSplit, InvalidConfig and what training raises.
     """
     inner = INNER_SHARE if trial.choose == "best" else 0.0
-    trial = replace(trial, recipe=_for_fold(replace(trial.recipe, seed=seed), trial.choose))
+    trial = replace(trial, recipe=for_fold(replace(trial.recipe, seed=seed), trial.choose))
     splits = fold_dataset(trial.index, folds=trial.folds, seed=seed, inner=inner)
     folds: list[FoldDone] = []
     verdicts: list[Any] = []
@@ -110,8 +112,8 @@ def repeat(
         with deterministic():
             run = assemble(order, place=place, ranks=Ranks(), asked=str).run
             chosen = _trained(run, trial.choose, partial(heard, number))
-            pool = _told(order)
-            judged = _judging(run, order, pool)
+            pool = told(order)
+            judged = judging(run, order, pool)
             places = [pool.index(record) for record in held_out]
             validated = validate(judged, places=places)
         verdicts += validated.verdicts
@@ -149,7 +151,7 @@ def _spread(values: Sequence[float]) -> Spread:
     return Spread(mean=mean, deviation=variance**0.5, least=min(values), most=max(values), count=len(values))
 
 
-def _for_fold(recipe: Recipe, choose: str) -> Recipe:
+def for_fold(recipe: Recipe, choose: str) -> Recipe:
     """Where nothing may be chosen, the held-out images are looked at once, when all epochs are done."""
     if choose == "best":
         return recipe
@@ -191,11 +193,11 @@ def _trained(run: Run, choose: str, heard: Callable[[EpochDone], None]) -> int:
     return best.epoch or len(run.progress.history)
 
 
-def _told(order: Order) -> tuple[ImageRecord, ...]:
+def told(order: Order) -> tuple[ImageRecord, ...]:
     """All images of the order, the same for every fold: verdicts of different folds have different places."""
     return tuple(sorted((*order.training, *order.validation, *order.test), key=lambda record: record.path))
 
 
-def _judging(run: Run, order: Order, pool: tuple[ImageRecord, ...]) -> Run:
+def judging(run: Run, order: Order, pool: tuple[ImageRecord, ...]) -> Run:
     task = make_task(order, judged=pool)
     return replace(run, task=task, batches=Batches(task, workers=0))

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, get_args
 
 READ_LIMIT_BYTES = 4 << 20
 LINE_LIMIT_BYTES = 1 << 20
@@ -88,6 +88,40 @@ class CheckpointWritten:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FoldProgressed:
+    """A fold of the cross-validation is being trained, ``fold_step`` of ``fold_steps`` done; ``fold`` counts from 1.
+
+    ``step``, ``total_steps``, ``epoch``, ``loss`` and ``learning_rate`` are where the run's own training ended, so that
+    to whoever hears it the run neither goes back nor beyond its end; pace and ``eta_s`` are those of the folds.
+    """
+
+    kind: ClassVar[str] = "fold_progressed"
+    fold: int
+    folds: int
+    fold_step: int
+    fold_steps: int
+    step: int
+    total_steps: int
+    epoch: int
+    loss: float
+    learning_rate: float
+    images_per_second: float
+    eta_s: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoldJudged:
+    """A fold is done; ``path``, relative to the run's folder, holds its result."""
+
+    kind: ClassVar[str] = "fold"
+    fold: int
+    folds: int
+    path: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Completed:
     """``path``, ``sha256``, ``size_bytes`` and ``metrics`` are those of the checkpoint the run hands over."""
 
@@ -134,14 +168,20 @@ class Cancelled:
     epoch: int
 
 
-Record = Started | Progressed | EpochDone | CheckpointWritten | Completed | Failed | Paused | Cancelled
-
-_KINDS: Mapping[str, type[Record]] = MappingProxyType(
-    {
-        kind.kind: kind
-        for kind in (Started, Progressed, EpochDone, CheckpointWritten, Completed, Failed, Paused, Cancelled)
-    }
+Record = (
+    Started
+    | Progressed
+    | EpochDone
+    | CheckpointWritten
+    | FoldProgressed
+    | FoldJudged
+    | Completed
+    | Failed
+    | Paused
+    | Cancelled
 )
+
+_KINDS: Mapping[str, type[Record]] = MappingProxyType({kind.kind: kind for kind in get_args(Record)})
 
 
 def read_from(path: Path, offset: int) -> tuple[tuple[Record, ...], int]:

@@ -59,8 +59,16 @@ class Keeper:
         written = self._save()
         if written is None:
             return
+        self._journal.append(self._word_on(written, epoch=len(self._run.progress.history), best=False))
+        self._tell_pause(reason, written)
+
+    def keep_pause_after(self, reason: str) -> None:
+        """Say so where the run is over and only what follows it was stopped: its end is saved as it is."""
+        if self._run.ranks.leads:
+            self._tell_pause(reason, digest_of(self._run_dir.checkpoints / LATEST))
+
+    def _tell_pause(self, reason: str, written: Written) -> None:
         progress = self._run.progress
-        self._journal.append(self._word_on(written, epoch=len(progress.history), best=False))
         paused = Paused(
             reason=reason,
             step=progress.step,

@@ -55,6 +55,13 @@ class RunKeys:
     def checkpoint(self, sha256: str) -> str:
         return self.at(f"checkpoints/{sha256}.pt")
 
+    @property
+    def folds(self) -> str:
+        return self.at("folds/")
+
+    def fold(self, name: str) -> str:
+        return self.at(f"folds/{name}")
+
     def pointer(self, name: str) -> str:
         return self.at(f"checkpoints/{name}.json")
 

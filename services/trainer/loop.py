@@ -37,6 +37,7 @@ class Run:
     """Everything a run is made of. ``model`` is what is trained, ``network`` what is saved: the same but for wrapping.
 
     ``asked`` gives what was asked of the run, empty where nothing was, the same on all processes; ``clock`` seconds.
+    ``steps_after`` are taken by others once this run is over, and count for when all is done.
     """
 
     recipe: Recipe
@@ -52,6 +53,7 @@ class Run:
     progress: Progress
     asked: Callable[[], str]
     clock: Callable[[], float]
+    steps_after: int = 0
 
     @property
     def epochs(self) -> int:
@@ -153,7 +155,7 @@ def _report(run: Run, trained_s: float) -> Progressed:
         loss=sum(parts.values()),
         learning_rate=run.optimizer.param_groups[0]["lr"],
         images_per_second=progress.sums.images * run.ranks.world_size / trained_s,
-        eta_s=trained_s / progress.step_in_epoch * (run.total_steps - progress.step),
+        eta_s=trained_s / progress.step_in_epoch * (run.total_steps - progress.step + run.steps_after),
         loss_parts=parts,
     )
 
@@ -186,6 +188,7 @@ def _close_epoch(run: Run, validated: Validated, *, trained_s: float, duration_s
     )
     losses = run.ranks.gather([sum(progress.sums.means().values())])
     durations_s = [*(done.duration_s for done in progress.history), duration_s]
+    epochs_left = run.epochs - progress.epoch + run.steps_after / run.steps_per_epoch
     done = EpochDone(
         epoch=progress.epoch,
         total_epochs=run.epochs,
@@ -195,7 +198,7 @@ def _close_epoch(run: Run, validated: Validated, *, trained_s: float, duration_s
         metrics=validated.metrics,
         duration_s=duration_s,
         images_per_second=progress.sums.images * run.ranks.world_size / trained_s,
-        eta_s=sum(durations_s) / len(durations_s) * (run.epochs - progress.epoch),
+        eta_s=sum(durations_s) / len(durations_s) * epochs_left,
         is_best=is_best,
         loading_s=progress.loading_s,
         validating_s=duration_s - trained_s,

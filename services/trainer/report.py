@@ -40,7 +40,8 @@ class Findings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Summary:
-    """``folds`` are of a cross-validation, where one was asked for: each a mapping with ``fold`` and ``metrics``."""
+    """``folds`` are of a cross-validation, where one was asked for: each a mapping with ``fold`` and ``metrics``;
+    ``spreads`` of each metric over them, and ``pooled`` metrics over the images of all folds at once."""
 
     run_id: str
     recipe: Recipe
@@ -54,6 +55,8 @@ class Summary:
     machine: Machine
     saving_s: float = 0.0
     folds: tuple[Mapping[str, Any], ...] = ()
+    spreads: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    pooled: Mapping[str, float] = field(default_factory=dict)
 
 
 def write_report(folder: Path, summary: Summary, findings: Findings, *, draw: Draw = draw) -> Path:
@@ -97,6 +100,7 @@ def _plain(summary: Summary, findings: Findings) -> dict[str, Any]:
         "resources": asdict(judge_resources(performance, summary.machine, recipe)),
         "errors": analyse_errors(findings.details, findings.judged, findings.properties),
         "folds": [dict(fold) for fold in summary.folds],
+        "cross_validation": {"spreads": dict(summary.spreads), "pooled": dict(summary.pooled)},
         "drawings": [],
     }
     # What a reader of the file would see: tuples are lists by then, and numbers are Python's.

@@ -1,21 +1,32 @@
 """The end of a run: the best checkpoint judged once more, the report, and the journal's last word."""
 
+from dataclasses import asdict
 from typing import Any
 
 from services.trainer.assembly import Assembled, judged_by
 from services.trainer.checkpoints import read, weights_sha256
 from services.trainer.findings.properties import Originals, image_properties
+from services.trainer.findings.resources import Machine
+from services.trainer.folds import CrossValidated
 from services.trainer.journal import Completed, Writer
 from services.trainer.keeper import Keeper
 from services.trainer.loop import Run
-from services.trainer.machine import machine_of
 from services.trainer.report import Findings, Summary, write_report
 from services.trainer.rundir import Order, RunDir
 from services.trainer.tasks import Samples
 from services.trainer.validation import Validated, validate
 
 
-def conclude(assembled: Assembled, order: Order, *, keeper: Keeper, run_dir: RunDir, journal: Writer) -> None:
+def conclude(
+    assembled: Assembled,
+    order: Order,
+    *,
+    machine: Machine,
+    folds: CrossValidated | None,
+    keeper: Keeper,
+    run_dir: RunDir,
+    journal: Writer,
+) -> None:
     """Every process takes part in the judging; the leading one writes."""
     run = assembled.run
     final_sha256 = weights_sha256(run.network)
@@ -34,7 +45,7 @@ def conclude(assembled: Assembled, order: Order, *, keeper: Keeper, run_dir: Run
             details=run.task.report(run.network, validated.verdicts, run_dir.report),
             **_judged_images(run.task.validation, order),
         )
-        path = write_report(run_dir.report, _summary(assembled, order, final_sha256), findings)
+        path = write_report(run_dir.report, _summary(assembled, order, final_sha256, machine, folds), findings)
         completed = Completed(
             epochs=len(run.progress.history),
             best_epoch=_best_epoch(run),
@@ -63,7 +74,9 @@ def _best_epoch(run: Run) -> int:
     return len(run.progress.history) if kept_last or best is None else best.epoch
 
 
-def _summary(assembled: Assembled, order: Order, final_sha256: str) -> Summary:
+def _summary(
+    assembled: Assembled, order: Order, final_sha256: str, machine: Machine, folds: CrossValidated | None
+) -> Summary:
     run = assembled.run
     parts = {"training": order.training, "validation": order.validation, "test": order.test}
     return Summary(
@@ -76,6 +89,17 @@ def _summary(assembled: Assembled, order: Order, final_sha256: str) -> Summary:
         weights_sha256=final_sha256,
         notes=assembled.notes,
         history=tuple(run.progress.history),
-        machine=machine_of(run),
+        machine=machine,
         saving_s=run.progress.saving_s,
+        **_folded(folds),
     )
+
+
+def _folded(folds: CrossValidated | None) -> dict[str, Any]:
+    if folds is None:
+        return {}
+    return {
+        "folds": tuple(asdict(fold) for fold in folds.folds),
+        "spreads": {name: asdict(spread) for name, spread in folds.spreads.items()},
+        "pooled": folds.pooled,
+    }

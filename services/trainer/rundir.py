@@ -33,6 +33,10 @@ class RunDir:
         return self.path / "checkpoints"
 
     @property
+    def folds(self) -> Path:
+        return self.path / "folds"
+
+    @property
     def report(self) -> Path:
         return self.path / "report"
 

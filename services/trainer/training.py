@@ -200,8 +200,11 @@ class Training:
         await case.insist(lambda: self._voice.completed(completion))
         await case.end("completed", attempt=attempt.number)
         await self._close(attempt, "completed")
-        if case.plan.recipe.hyperparameters.training_process.checkpoint_saving == "best":
+        process = case.plan.recipe.hyperparameters.training_process
+        if process.checkpoint_saving == "best":
             await case.stored(uploads.drop_latest, "latest checkpoint")
+        if process.cross_validation_folds:
+            await case.stored(uploads.drop_folds, "folds")
 
     async def _fail(self, verdict: Verdict, attempt: Attempt, *, epoch: int) -> None:
         case = self._case

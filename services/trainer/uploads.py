@@ -12,12 +12,13 @@ from pathlib import Path
 from truscore.storage import DigestMismatch, Store, Stored
 
 from services.trainer.fence import Attempt, Attempts
-from services.trainer.journal import CheckpointWritten, Completed
+from services.trainer.journal import CheckpointWritten, Completed, FoldJudged
 from services.trainer.keys import RunKeys
 from services.trainer.notes import read_note, write_note
 from services.trainer.relay import Position
 
 LATEST, BEST = "latest", "best"
+FOLDS_LIMIT = 100
 
 
 class Fenced(Exception):
@@ -87,6 +88,17 @@ class Uploads:
         pointer = read_pointer(self._store, self._keys, LATEST)
         if pointer is not None and pointer.said != said:
             write_note(self._store, self._keys.pointer(LATEST), asdict(replace(pointer, said=said)))
+
+    def keep_fold(self, judged: FoldJudged) -> None:
+        """Take a fold's result into the store, for an attempt elsewhere to go on after it."""
+        self.check_fence()
+        path = self._folder / judged.path
+        self._put_once(self._keys.fold(path.name), path, judged.sha256, judged.size_bytes)
+
+    def drop_folds(self) -> None:
+        """Once the report has what they came to."""
+        for entry in list(self._store.list(self._keys.folds, limit=FOLDS_LIMIT)):
+            self._store.delete(entry.uri)
 
     def keep_journal(self) -> None:
         """Take the journal as it stands into the store; a torn last line is the reader's to drop."""

@@ -36,7 +36,7 @@ from services.trainer.fence import Attempt
 from services.trainer.keys import RunKeys
 from services.trainer.plan import Plan
 from services.trainer.relay import Position, attempt_folder, furthest, journal_path, recall
-from services.trainer.uploads import BEST, LATEST, Pointer, read_pointer
+from services.trainer.uploads import BEST, FOLDS_LIMIT, LATEST, Pointer, read_pointer
 from services.trainer.vouching import NotVouched, check_report
 
 log = structlog.get_logger(__name__)
@@ -132,6 +132,7 @@ class Workspace:
             shutil.rmtree(attempt_folder(bench.run_folder, number) / "checkpoints", ignore_errors=True)
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
         pointer = self._fetch_checkpoints(keys, folder)
+        self._fetch_folds(keys, folder)
         position = furthest([recall(bench.run_folder), *([pointer.said] if pointer else [])])
         for number in range(position.attempt, attempt.number):
             self._fetch_journal(keys, bench.run_folder, number)
@@ -214,6 +215,11 @@ class Workspace:
                 self._begin_again(folder, keys)
             return latest
         return None
+
+    def _fetch_folds(self, keys: RunKeys, folder: Path) -> None:
+        (folder / "folds").mkdir(exist_ok=True)
+        for entry in list(self.store.list(keys.folds, limit=FOLDS_LIMIT)):
+            self.store.get_file(entry.uri, folder / "folds" / entry.uri.rsplit("/", 1)[-1])
 
     def _begin_again(self, folder: Path, keys: RunKeys) -> None:
         """Without its checkpoints a run trains from its beginning: the same seed, the same end, only later."""

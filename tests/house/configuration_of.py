@@ -32,6 +32,11 @@ the key, the value and what is accepted. A value equal to the row's own default 
 `suggest` estimates memory as 16 bytes a weight (itself, its gradient, AdamW's two moments) and, for each image, its
 pixels times what one pixel keeps for the gradient, which is measured for every network
 (`python -m tests.bench.activation_memory`). It fills 80 % of a GPU's free memory, or half of the free main memory.
+
+`cross_validation_folds` has the run's report say how the recipe does on other images of the same kind: after the run,
+its training and validation images are dealt into folds, and for each a network of its own is trained on the others, for
+all epochs, and judged once. Weights and figures of the run stay as they are without. Each fold that is done stays done
+where the run is stopped, moved or killed. Until all are, the run is in training, at its last epoch.
 """
 PROFILES = ("small", "full")
 

@@ -16,6 +16,7 @@ TEMPLATE = "page.html.jinja"
 FILE = "report.html"
 PICTURE_PX = 480
 JPEG_QUALITY = 80
+SPREAD = ("mean", "deviation", "least", "most")
 # Of the phases, as the bar shows them.
 COLOURS = dict(zip(PHASES, ("#3257d6", "#d97706", "#15803d", "#8b5cf6"), strict=True))
 
@@ -30,7 +31,8 @@ def render(report: Mapping[str, Any], folder: Path) -> str:
         drawings=[{**one, "address": _svg(folder / one["file"])} for one in report["drawings"]],
         pictures=[{**one, "address": _jpeg(folder / one["file"])} for one in report.get("pictures", ())],
         tables=[(title, table) for title, rows in _row_sets(report) if (table := _table(rows))],
-        folds=_table([{"fold": one.get("fold", place), **one["metrics"]} for place, one in _counted(report["folds"])]),
+        folds=_table([_fold(place, one) for place, one in _counted(report["folds"])]),
+        spreads=_table(_spreads(report["cross_validation"])),
     )
 
 
@@ -75,6 +77,20 @@ def _centring(one: Mapping[str, Any]) -> dict[str, Any]:
         "image": one["image"], "left, real": one["real"][0], "left, found": found[0], "top, real": one["real"][1],
         "top, found": found[1],
     }  # fmt: skip
+
+
+def _fold(place: int, fold: Mapping[str, Any]) -> dict[str, Any]:
+    images = {"images judged": fold["images"]["held_out"]} if "images" in fold else {}
+    told = {name: fold[name] for name in ("loss", "note") if fold.get(name)}
+    return {"fold": fold.get("fold", place), **images, **fold["metrics"], **told}
+
+
+def _spreads(validated: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Of each metric: over the folds, and over all their images at once."""
+    return [
+        {"metric": name, **{part: spread[part] for part in SPREAD}, "all images": validated["pooled"].get(name)}
+        for name, spread in validated["spreads"].items()
+    ]
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:

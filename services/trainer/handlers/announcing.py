@@ -32,7 +32,7 @@ from truscore.recipes import flat_parameters
 from truscore.storage import Stored
 from truscore.telemetry import HardwareReading
 
-from services.trainer.journal import EpochDone, Progressed, Record, Started
+from services.trainer.journal import EpochDone, FoldProgressed, Progressed, Record, Started
 from services.trainer.plan import Order, Plan
 from services.trainer.voice import BrokerAway, Completion, Failure
 
@@ -91,6 +91,8 @@ class RunAnnouncer:
                 return self._utterance(self._started(attempt, record), sequence=attempt)
             case Progressed():
                 return self._utterance(self._progressed(attempt, record), sequence=record.step)
+            case FoldProgressed():
+                return self._utterance(self._folding(attempt, record), sequence=_place_of(record))
             case EpochDone():
                 return self._utterance(self._epoch(attempt, record), sequence=record.epoch)
             case _:
@@ -183,10 +185,18 @@ class RunAnnouncer:
     def _progressed(self, attempt: int, record: Progressed) -> TrainingProgressed:
         return TrainingProgressed(run_id=self.plan.run_id, attempt=attempt, **asdict(record))
 
+    def _folding(self, attempt: int, record: FoldProgressed) -> TrainingProgressed:
+        told = {name: value for name, value in asdict(record).items() if not name.startswith("fold")}
+        return TrainingProgressed(run_id=self.plan.run_id, attempt=attempt, **told)
+
     def _epoch(self, attempt: int, record: EpochDone) -> EpochCompleted:
         plain = asdict(record) | {"val_loss": math.nan if record.val_loss is None else record.val_loss}
         told = {name: value for name, value in plain.items() if name not in REPORTED_ONLY}
         return EpochCompleted(run_id=self.plan.run_id, attempt=attempt, **told)
+
+
+def _place_of(record: FoldProgressed) -> str:
+    return f"{record.step}/fold-{record.fold}/{record.fold_step}"
 
 
 def _ref(stored: Stored) -> ObjectRef:

@@ -46,6 +46,22 @@ class Whole:
 
 
 @dataclass(frozen=True, slots=True)
+class WholeOrNone:
+    least: int
+    most: int
+
+    @property
+    def accepted(self) -> str:
+        return f"0 for none, or a whole number from {self.least} to {self.most}"
+
+    def check(self, key: str, value: Any) -> int:
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not whole or (value != 0 and not self.least <= value <= self.most):
+            raise InvalidConfig(key, value, self.accepted)
+        return int(value)
+
+
+@dataclass(frozen=True, slots=True)
 class Real:
     """A finite number from ``least`` to ``most``; ``above`` and ``below`` take the bound itself away."""
 
@@ -128,6 +144,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         f"{_PROCESS}.early_stopping.min_delta": Real(0, 1),
         f"{_PROCESS}.validation_frequency": Whole(1, 10_000),
         f"{_PROCESS}.checkpoint_saving": Choice(("best_and_latest", "best", "latest", "all")),
+        f"{_PROCESS}.cross_validation_folds": WholeOrNone(2, 20),
         f"{_ADVANCED}.mixed_precision": Flag(),
         f"{_ADVANCED}.gradient_accumulation_steps": Whole(1, 1024),
         f"{_ADVANCED}.multi_gpu_strategy": Choice(("data_parallel", "fully_sharded")),

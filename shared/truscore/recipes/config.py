@@ -42,10 +42,13 @@ class EarlyStopping:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingProcess:
+    """``cross_validation_folds`` 0: none."""
+
     epochs: int
     early_stopping: EarlyStopping
     validation_frequency: int
     checkpoint_saving: str
+    cross_validation_folds: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -30,6 +30,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         f"{_PROCESS}.early_stopping.min_delta": "smallest change of the metric that counts as improvement",
         f"{_PROCESS}.validation_frequency": "epochs from one validation to the next; the last is always validated",
         f"{_PROCESS}.checkpoint_saving": "checkpoints that are kept once the run is over",
+        f"{_PROCESS}.cross_validation_folds": "folds that are trained and judged after the run, for its report "
+        "alone; in none are its test images",
         f"{_ADVANCED}.mixed_precision": "bfloat16 where the device gains from it, which the trainer asks it",
         f"{_ADVANCED}.gradient_accumulation_steps": "batches that make one step; equal to one batch of their size",
         f"{_ADVANCED}.multi_gpu_strategy": "copies that exchange gradients (DDP), or shards (FSDP2)",

@@ -99,9 +99,9 @@ def _keys_under(path: str) -> str:
 
 
 def _put(tree: dict[str, Any], key: str, value: Any) -> Any:
-    """What stood there before."""
+    """What stood there before; nothing where the key is left out of a recipe that doesn't ask for it."""
     *sections, leaf = key.split(".")
     for section in sections:
         tree = tree[section]
-    before, tree[leaf] = tree[leaf], value
+    before, tree[leaf] = tree.get(leaf), value
     return before

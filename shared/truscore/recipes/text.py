@@ -30,7 +30,7 @@ def flat_parameters(recipe: Recipe) -> dict[str, str]:
 
 def config_of(recipe: Recipe) -> dict[str, Any]:
     """The recipe as a configuration that orders it: every key of the JSON, without what the row decides."""
-    return {name: value for name, value in as_tree(recipe).items() if name not in DECIDED_BY_THE_ROW}
+    return {name: value for name, value in asdict(recipe).items() if name not in DECIDED_BY_THE_ROW}
 
 
 def flat_values(recipe: Recipe) -> list[tuple[str, Any]]:
@@ -47,7 +47,12 @@ def _leaves(tree: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
 
 
 def as_tree(recipe: Recipe) -> dict[str, Any]:
-    return asdict(recipe)
+    """Without folds where none are asked for: recipes of before there were any keep their bytes, runs their names."""
+    tree = asdict(recipe)
+    process = tree["hyperparameters"]["training_process"]
+    if not process["cross_validation_folds"]:
+        del process["cross_validation_folds"]
+    return tree
 
 
 def from_tree(tree: Mapping[str, Any]) -> Recipe:

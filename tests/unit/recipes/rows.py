@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hypothesis import strategies as st
-from truscore.recipes.accepted import RULES, Choice, Flag, Real, Rule, WeightsName, Whole
+from truscore.recipes.accepted import RULES, Choice, Flag, Real, Rule, WeightsName, Whole, WholeOrNone
 from truscore.zoo import catalog
 from truscore.zoo.catalog import Row
 
@@ -44,6 +44,8 @@ def values_of(rule: Rule) -> st.SearchStrategy[Any]:
             return st.sampled_from(values)
         case Whole(least, most):
             return st.integers(least, most)
+        case WholeOrNone(least, most):
+            return st.just(0) | st.integers(least, most)
         case Real(least, most):
             return st.floats(least, most, exclude_min=rule.above, exclude_max=rule.below)
         case Flag():

@@ -3,6 +3,7 @@
 import copy
 import subprocess
 import sys
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -60,6 +61,13 @@ MISSION: dict[str, Any] = {
 }
 
 
+FOLDS = "hyperparameters.training_process.cross_validation_folds"
+
+
+def folded(folds: Any) -> dict[str, Any]:
+    return {"hyperparameters": {"training_process": {"cross_validation_folds": folds}}}
+
+
 def refused(**overrides: Any) -> InvalidConfig:
     with pytest.raises(InvalidConfig) as caught:
         resolve("border_detection", "dual_class", "", overrides)
@@ -79,7 +87,7 @@ def test_every_key_of_a_recipe_has_a_rule_or_comes_from_the_catalog() -> None:
             found |= leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key}
         return found
 
-    tree = as_tree(resolve("border_detection", "dual_class"))
+    tree = asdict(resolve("border_detection", "dual_class"))
     decided_by_the_row = {"category", "option", "architecture", "primary_metric"}
     assert leaves(tree) - decided_by_the_row == {*RULES, *ROW_KEYS}
 
@@ -106,6 +114,9 @@ def test_what_is_not_overridden_keeps_its_default() -> None:
         ({"seed": True}, "seed", "a whole number"),
         ({"seed": 2**63}, "seed", "9223372036854775807"),
         ({"image_size": 8}, "image_size", "from 32"),
+        (folded(1), FOLDS, "0 for none, or a whole number from 2 to 20"),
+        (folded(21), FOLDS, "0 for none, or a whole number from 2 to 20"),
+        (folded(True), FOLDS, "0 for none, or a whole number from 2 to 20"),
         ({"split": {"validation_fraction": 0}}, "split.validation_fraction", "above 0"),
         ({"split": {"validation_fraction": 0.5, "test_fraction": 0.5}}, "split.test_fraction", "from 0 to 0.4"),
         (
@@ -212,7 +223,7 @@ def test_whatever_stands_at_a_key_it_is_taken_as_it_is_or_refused(path: str, val
         overrides = {part: overrides}
     kept = copy.deepcopy(overrides)
     try:
-        tree: Any = as_tree(resolve("border_detection", "dual_class", "", overrides))
+        tree: Any = asdict(resolve("border_detection", "dual_class", "", overrides))
     except InvalidConfig:
         pass
     else:

@@ -6,6 +6,8 @@ from dataclasses import replace
 import pytest
 from truscore.recipes import (
     InvalidConfig,
+    Recipe,
+    config_of,
     flat_parameters,
     recipe_from_json,
     recipe_to_json,
@@ -51,6 +53,24 @@ def test_a_recipe_of_before_shares_could_be_chosen_has_those_of_then() -> None:
     tree = json.loads(recipe_to_json(RECIPE))
     del tree["split"]
     assert recipe_from_json(tree) == RECIPE
+
+
+def with_folds(folds: int) -> Recipe:
+    process = {"cross_validation_folds": folds}
+    return resolve("border_detection", "dual_class", "", {"hyperparameters": {"training_process": process}})
+
+
+def test_a_recipe_without_folds_has_the_bytes_and_the_name_it_had_before_there_were_any() -> None:
+    assert "cross_validation_folds" not in recipe_to_json(RECIPE)
+    assert recipe_to_json(with_folds(0)) == recipe_to_json(RECIPE)
+    assert "cross_validation_folds" not in " ".join(flat_parameters(RECIPE))
+
+
+def test_folds_are_written_and_make_another_run() -> None:
+    folded = with_folds(5)
+    assert recipe_from_json(recipe_to_json(folded)) == folded
+    assert config_of(folded)["hyperparameters"]["training_process"]["cross_validation_folds"] == 5
+    assert run_id_for("d" * 64, folded, "r1") != run_id_for("d" * 64, RECIPE, "r1")
 
 
 def test_parameters_are_flat_and_text() -> None:

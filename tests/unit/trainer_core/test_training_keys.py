@@ -17,6 +17,7 @@ from truscore.zoo.losses import classification_loss
 
 from services.trainer.assembly import assemble
 from services.trainer.devices import Place, choose_precision
+from services.trainer.folds import folds_of
 from services.trainer.journal import EpochDone, Journal
 from services.trainer.keeper import Keeper
 from services.trainer.loop import Run, steps_left, take_step, train
@@ -145,6 +146,15 @@ def files_kept(sections: Mapping[str, Any], bench: Bench) -> set[str]:
     return {path.name for path in run_dir.checkpoints.iterdir()}
 
 
+def folds_dealt(sections: Mapping[str, Any], bench: Bench) -> int:
+    images = [ImageRecord(path=f"{n:02d}", sha256=f"{n}", size_bytes=1, width=4, height=3) for n in range(20)]
+    order = Order(
+        run_id="run", recipe=recipe_of(sections), class_names=("outer",), images=bench.folder, pretrained=None,
+        training=tuple(images[:15]), validation=tuple(images[15:]), test=(), dataset_digest="",
+    )  # fmt: skip
+    return len(folds_of(order))
+
+
 def precision_reason(sections: Mapping[str, Any], bench: Bench) -> str:
     wanted = recipe_of(sections).hyperparameters.advanced_settings.mixed_precision
     return choose_precision(wanted=wanted, device=torch.device("cpu")).reason
@@ -230,6 +240,7 @@ TURNED: dict[str, tuple[Any, Callable[[Mapping[str, Any], Bench], Any], Mapping[
     f"{P}.early_stopping.min_delta": (0.0, epochs_without_patience, {}),
     f"{P}.validation_frequency": (3, epochs_done, {}),
     f"{P}.checkpoint_saving": ("all", files_kept, {}),
+    f"{P}.cross_validation_folds": (4, folds_dealt, {}),
     f"{S}.mixed_precision": (False, precision_reason, {}),
     f"{S}.gradient_accumulation_steps": (3, steps_an_epoch, {}),
     f"{S}.multi_gpu_strategy": ("fully_sharded", strategy, {}),

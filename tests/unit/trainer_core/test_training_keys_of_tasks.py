@@ -203,6 +203,7 @@ OF_THE_LOOP = {
     f"{P}.early_stopping.min_delta",
     f"{P}.validation_frequency",
     f"{P}.checkpoint_saving",
+    f"{P}.cross_validation_folds",
     f"{S}.mixed_precision",
     f"{S}.multi_gpu_strategy",
     "split.validation_fraction",

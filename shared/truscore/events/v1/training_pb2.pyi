@@ -346,12 +346,15 @@ class TrainingProcess(_message.Message):
     EARLY_STOPPING_FIELD_NUMBER: _builtins.int
     VALIDATION_FREQUENCY_FIELD_NUMBER: _builtins.int
     CHECKPOINT_SAVING_FIELD_NUMBER: _builtins.int
+    CROSS_VALIDATION_FOLDS_FIELD_NUMBER: _builtins.int
     epochs: _builtins.int
     """Passes over the training split."""
     validation_frequency: _builtins.int
     """Epochs from one validation to the next."""
     checkpoint_saving: _builtins.str
     """Which checkpoints are kept: "best_and_latest", "best", "latest" or "all"."""
+    cross_validation_folds: _builtins.int
+    """Folds that are trained and judged after the run, for its report alone: 0 for none, or 2 to 20."""
     @_builtins.property
     def early_stopping(self) -> Global___EarlyStopping:
         """When to stop before the last epoch."""
@@ -363,19 +366,24 @@ class TrainingProcess(_message.Message):
         early_stopping: Global___EarlyStopping | None = ...,
         validation_frequency: _builtins.int | None = ...,
         checkpoint_saving: _builtins.str | None = ...,
+        cross_validation_folds: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_checkpoint_saving", b"_checkpoint_saving", "_epochs", b"_epochs", "_validation_frequency", b"_validation_frequency", "checkpoint_saving", b"checkpoint_saving", "early_stopping", b"early_stopping", "epochs", b"epochs", "validation_frequency", b"validation_frequency"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_checkpoint_saving", b"_checkpoint_saving", "_cross_validation_folds", b"_cross_validation_folds", "_epochs", b"_epochs", "_validation_frequency", b"_validation_frequency", "checkpoint_saving", b"checkpoint_saving", "cross_validation_folds", b"cross_validation_folds", "early_stopping", b"early_stopping", "epochs", b"epochs", "validation_frequency", b"validation_frequency"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_checkpoint_saving", b"_checkpoint_saving", "_epochs", b"_epochs", "_validation_frequency", b"_validation_frequency", "checkpoint_saving", b"checkpoint_saving", "early_stopping", b"early_stopping", "epochs", b"epochs", "validation_frequency", b"validation_frequency"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_checkpoint_saving", b"_checkpoint_saving", "_cross_validation_folds", b"_cross_validation_folds", "_epochs", b"_epochs", "_validation_frequency", b"_validation_frequency", "checkpoint_saving", b"checkpoint_saving", "cross_validation_folds", b"cross_validation_folds", "early_stopping", b"early_stopping", "epochs", b"epochs", "validation_frequency", b"validation_frequency"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__checkpoint_saving: _TypeAlias = _typing.Literal["checkpoint_saving"]  # noqa: Y015
     _WhichOneofArgType__checkpoint_saving: _TypeAlias = _typing.Literal["_checkpoint_saving", b"_checkpoint_saving"]  # noqa: Y015
+    _WhichOneofReturnType__cross_validation_folds: _TypeAlias = _typing.Literal["cross_validation_folds"]  # noqa: Y015
+    _WhichOneofArgType__cross_validation_folds: _TypeAlias = _typing.Literal["_cross_validation_folds", b"_cross_validation_folds"]  # noqa: Y015
     _WhichOneofReturnType__epochs: _TypeAlias = _typing.Literal["epochs"]  # noqa: Y015
     _WhichOneofArgType__epochs: _TypeAlias = _typing.Literal["_epochs", b"_epochs"]  # noqa: Y015
     _WhichOneofReturnType__validation_frequency: _TypeAlias = _typing.Literal["validation_frequency"]  # noqa: Y015
     _WhichOneofArgType__validation_frequency: _TypeAlias = _typing.Literal["_validation_frequency", b"_validation_frequency"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__checkpoint_saving) -> _WhichOneofReturnType__checkpoint_saving | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cross_validation_folds) -> _WhichOneofReturnType__cross_validation_folds | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__epochs) -> _WhichOneofReturnType__epochs | None: ...
     @_typing.overload
@@ -772,7 +780,9 @@ Global___TrainingStarted: _TypeAlias = TrainingStarted  # noqa: Y015
 
 @_typing.final
 class TrainingProgressed(_message.Message):
-    """A few optimiser steps went by."""
+    """A few optimiser steps went by. While the folds of a cross-validation are trained after the run, it is said again with
+    step, epoch, loss and learning rate as the run's own training ended, and the pace and the time left of the folds.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

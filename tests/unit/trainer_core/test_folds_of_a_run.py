@@ -1,0 +1,367 @@
+"""Folds that a run trains after itself: for its report alone, each kept when it is done, and gone on after."""
+
+import json
+import math
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from truscore.datasets import Split, index_to_json, read_dataset, split_to_json
+from truscore.recipes import recipe_to_json, resolve
+from truscore.zoo import build_model
+
+from services.trainer.asked import Asked
+from services.trainer.assembly import assemble
+from services.trainer.child import main, perform
+from services.trainer.devices import Place, deterministic
+from services.trainer.fold_files import VERDICTS, FoldResult, read_fold, write_fold
+from services.trainer.folding import FoldDone
+from services.trainer.folds import cross_validate, folds_of, results_of
+from services.trainer.journal import (
+    Cancelled,
+    Completed,
+    EpochDone,
+    Failed,
+    FoldJudged,
+    FoldProgressed,
+    Paused,
+    Record,
+    Started,
+    records_of,
+)
+from services.trainer.loop import train
+from services.trainer.measures.detection import Instance, Judged, run_lengths
+from services.trainer.measures.grades import Graded
+from services.trainer.measures.multilabel import Labelled
+from services.trainer.measures.pixel_thresholds import swept
+from services.trainer.measures.scores import Scored
+from services.trainer.measures.segmentation import segmented
+from services.trainer.ranks import Ranks
+from services.trainer.rundir import RunDir, read_order
+from services.trainer.tasks import semantic_segmentation
+
+CPU = Place(device=torch.device("cpu"), name="cpu", cpus=1)
+TRAINING, VALIDATION, TEST = 8, 4, 2
+EPOCHS, FOLDS = 2, 3
+DEADLINE_S = 60.0
+LOOK_S = 0.05
+LayOut = Callable[..., "Folded"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Folded:
+    """A run's folder and what its journal says."""
+
+    path: Path
+
+    def finish(self) -> int:
+        return main(["--run-dir", str(self.path)])
+
+    def finish_asked(self, wish: str, *, when: Callable[[list[Record]], bool]) -> None:
+        """With the wish in the control file as soon as the journal is so."""
+        with deterministic():
+            perform(RunDir(path=self.path), ranks=Ranks(), asked=AskedWhen(self, wish, when))
+
+    def start(self) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", "services.trainer.child", "--run-dir", str(self.path)]
+        with (self.path / "printed.log").open("wb") as output:
+            return subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+
+    @property
+    def records(self) -> list[Record]:
+        return list(records_of(self.path / "journal.jsonl"))
+
+    @property
+    def completed(self) -> Completed:
+        last = self.records[-1]
+        assert isinstance(last, Completed), f"the journal ends in {last}"
+        return last
+
+    @property
+    def report(self) -> dict[str, Any]:
+        read: dict[str, Any] = json.loads((self.path / "report/report.json").read_text())
+        return read
+
+    @property
+    def results(self) -> list[dict[str, Any]]:
+        """Without how long they took."""
+        return [{name: value for name, value in fold.items() if name != "duration_s"} for fold in self.report["folds"]]
+
+
+class AskedWhen(Asked):
+    """Writes the wish itself, at the first of its looks at which the journal is so: no race between two processes."""
+
+    def __init__(self, run: Folded, wish: str, when: Callable[[list[Record]], bool]) -> None:
+        super().__init__(run.path / "control")
+        self._run, self._wish, self._when = run, wish, when
+
+    def __call__(self) -> str:
+        if not (self._run.path / "control").exists() and self._when(self._run.records):
+            (self._run.path / "control").write_text(self._wish)
+        return super().__call__()
+
+
+def folds_done(records: list[Record]) -> list[int]:
+    return [record.fold for record in records if isinstance(record, FoldJudged)]
+
+
+def in_second_fold(records: list[Record]) -> bool:
+    return any(isinstance(record, FoldProgressed) and record.fold == 2 for record in records)
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Noise of rising strength, and its strength as the score."""
+    root = tmp_path_factory.mktemp("scores")
+    rows = ["image,sharpness"]
+    for number in range(TRAINING + VALIDATION + TEST):
+        grey_HWC = np.random.default_rng(number).integers(0, 15 * (number + 1), size=(32, 32, 3), dtype=np.uint8)
+        Image.fromarray(grey_HWC).save(root / f"{number:02d}.png")
+        rows.append(f"{number:02d}.png,{number}")
+    (root / "scores.csv").write_text("\n".join(rows) + "\n")
+    return root
+
+
+@pytest.fixture(scope="module")
+def lay_out(images: Path, tmp_path_factory: pytest.TempPathFactory) -> LayOut:
+    index = read_dataset(images).index
+    assert index is not None
+    paths = [record.path for record in index.images]
+    split = Split(
+        train=tuple(paths[:TRAINING]), validation=tuple(paths[TRAINING:-TEST]), test=tuple(paths[-TEST:]), seed=0
+    )
+
+    def make(*, folds: int = FOLDS, epochs: int = EPOCHS, pretrained: str = "none") -> Folded:
+        process = {"epochs": epochs, "cross_validation_folds": folds}
+        overrides = {
+            "image_size": 32, "architecture_config": {"pretrained_weights": pretrained},
+            "hyperparameters": {"training_process": process, "optimization": {"batch_size": 4}},
+        }  # fmt: skip
+        recipe = resolve("corner_analysis", "sharpness_rating", "custom_cnn", overrides)
+        order = {
+            "run_id": "run-0", "recipe": json.loads(recipe_to_json(recipe)), "class_names": [], "index": "index.json",
+            "split": "split.json", "images": str(images),
+        }  # fmt: skip
+        folder = tmp_path_factory.mktemp("run")
+        (folder / "checkpoints").mkdir()
+        (folder / "index.json").write_text(index_to_json(index))
+        (folder / "split.json").write_text(split_to_json(split))
+        (folder / "order.json").write_text(json.dumps(order))
+        return Folded(path=folder)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def left_alone(lay_out: LayOut) -> Folded:
+    run = lay_out()
+    assert run.finish() == 0
+    return run
+
+
+def test_folds_change_neither_weights_nor_figures_of_the_run(left_alone: Folded, lay_out: LayOut) -> None:
+    without = lay_out(folds=0)
+    assert without.finish() == 0
+    for said in ("weights_sha256", "metrics", "best_epoch", "epochs", "sha256"):
+        # The recipe is in the checkpoint, so that its file differs where its weights do not.
+        assert (getattr(left_alone.completed, said) == getattr(without.completed, said)) is (said != "sha256"), said
+    for part in ("validation", "validation_loss", "test", "pictures"):
+        assert left_alone.report[part] == without.report[part], part
+    assert (without.report["folds"], without.report["cross_validation"]) == ([], {"spreads": {}, "pooled": {}})
+
+
+def test_every_image_is_held_out_once_but_those_that_only_the_finished_run_is_judged_by(lay_out: LayOut) -> None:
+    order = read_order(RunDir(path=lay_out().path))
+    folds = folds_of(order)
+    held_out = [record.path for fold in folds for record in fold.validation]
+    assert sorted(held_out) == sorted(record.path for record in (*order.training, *order.validation))
+    for fold in folds:
+        assert not {record.path for record in fold.training} & {record.path for record in fold.validation}
+        assert fold.test == ()
+
+
+def test_the_report_has_each_fold_the_spread_and_the_metrics_over_all_images(left_alone: Folded) -> None:
+    folds, whole = left_alone.report["folds"], left_alone.report["cross_validation"]
+    assert [fold["fold"] for fold in folds] == [1, 2, 3]
+    assert sum(fold["images"]["held_out"] for fold in folds) == TRAINING + VALIDATION
+    assert len({fold["weights_sha256"] for fold in folds} | {left_alone.report["weights_sha256"]}) == FOLDS + 1
+    errors = [fold["metrics"]["score_MAE"] for fold in folds]
+    spread = whole["spreads"]["score_MAE"]
+    assert spread["mean"] == pytest.approx(float(np.mean(errors)))
+    assert spread["deviation"] == pytest.approx(float(np.std(errors, ddof=1)))
+    assert (spread["least"], spread["most"], spread["count"]) == (min(errors), max(errors), FOLDS)
+    sizes = [fold["images"]["held_out"] for fold in folds]
+    assert whole["pooled"]["score_MAE"] == pytest.approx(float(np.average(errors, weights=sizes)))
+    page = (left_alone.path / "report/report.html").read_text()
+    assert "<h2>Cross-validation</h2>" in page
+    assert "<th>deviation</th>" in page
+
+
+def test_folds_are_told_between_the_last_epoch_and_the_end(left_alone: Folded) -> None:
+    records = left_alone.records
+    last_epoch = max(place for place, record in enumerate(records) if isinstance(record, EpochDone))
+    words = [record for record in records if isinstance(record, FoldProgressed)]
+    assert all(isinstance(record, FoldProgressed | FoldJudged) for record in records[last_epoch + 1 : -1])
+    assert folds_done(records) == [1, 2, 3]
+    assert {(word.step, word.total_steps, word.epoch) for word in words} == {(4, 4, EPOCHS)}
+    assert [word.fold_step for word in words] == [1, 2, 3, 4] * FOLDS
+    assert words[-1].eta_s == 0
+    done = records[last_epoch]
+    assert isinstance(done, EpochDone)
+    # At the end of its own training a run with folds isn't at its end.
+    assert done.eta_s > 0
+
+
+@pytest.mark.parametrize("wish", ["pause", "drain"])
+def test_stopped_in_a_fold_it_goes_on_with_that_fold_to_the_same_results(
+    left_alone: Folded, lay_out: LayOut, wish: str
+) -> None:
+    run = lay_out()
+    run.finish_asked(wish, when=in_second_fold)
+    stopped = run.records
+    assert isinstance(stopped[-1], Paused)
+    assert (stopped[-1].reason, stopped[-1].step, folds_done(stopped)) == (wish, 4, [1])
+    assert run.finish() == 0
+    assert folds_done(run.records) == [1, 2, 3]
+    went_on = run.records[len(stopped) :]
+    assert {record.fold for record in went_on if isinstance(record, FoldProgressed)} == {2, 3}
+    assert not [record for record in went_on if isinstance(record, EpochDone)]
+    assert run.completed.weights_sha256 == left_alone.completed.weights_sha256
+    assert run.results == left_alone.results
+    assert run.report["cross_validation"] == left_alone.report["cross_validation"]
+
+
+def test_cancelled_in_a_fold_it_trains_no_further_and_reports_nothing(lay_out: LayOut) -> None:
+    run = lay_out()
+    run.finish_asked("cancel", when=in_second_fold)
+    assert isinstance(run.records[-1], Cancelled)
+    assert not (run.path / "report").exists()
+
+
+def test_a_training_process_that_is_killed_in_a_fold_goes_on_with_that_fold(lay_out: LayOut) -> None:
+    run, alone = lay_out(epochs=8), lay_out(epochs=8)
+    process = run.start()
+    deadline = time.monotonic() + DEADLINE_S
+    while not in_second_fold(run.records):
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(LOOK_S)
+        assert process.poll() is None, (run.path / "printed.log").read_text()
+        assert time.monotonic() < deadline
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait(DEADLINE_S)
+    killed = run.records
+    assert folds_done(killed)[0] == 1
+    assert len(folds_done(killed)) < FOLDS
+    assert run.finish() == alone.finish() == 0
+    assert folds_done(run.records) == [1, 2, 3]
+    assert run.results == alone.results
+
+
+def test_more_folds_than_images_are_refused_by_name_before_any_work(lay_out: LayOut) -> None:
+    run = lay_out(folds=20)
+    assert run.finish() == 1
+    [failed] = run.records
+    assert isinstance(failed, Failed)
+    assert (failed.code, failed.retryable) == ("invalid_config", False)
+    assert failed.message.startswith("hyperparameters.training_process.cross_validation_folds: 20 is not accepted")
+    assert "at most 12" in failed.message
+
+
+def test_a_fold_that_diverges_is_a_finding_and_not_the_end_of_the_run(lay_out: LayOut) -> None:
+    run = lay_out(folds=2, pretrained="ours")
+    order, kept = read_order(RunDir(path=run.path)), run.path / "folds"
+    sound, broken = run.path / "sound.pth", run.path / "broken.pth"
+    weights = build_model(order.recipe, 1).state_dict()
+    torch.save(weights, sound)
+    torch.save({name: value * math.nan for name, value in weights.items()}, broken)
+    after = assemble(replace(order, pretrained=sound), place=CPU, ranks=Ranks(), asked=str).run
+    list(train(after))
+    folds = folds_of(replace(order, pretrained=broken))
+    words = list(cross_validate(folds, after=after, folder=kept, place=CPU, asked=str))
+    result = results_of(folds, kept)
+    assert result is not None
+    assert [fold.metrics == {} and "became" in fold.note for fold in result.folds] == [True, True]
+    assert (result.spreads, result.pooled) == ({}, {})
+    assert sum(isinstance(word, FoldJudged) for word in words) == 2
+
+
+def some_verdicts() -> list[Any]:
+    mask_HW = np.zeros((4, 5), dtype=np.bool_)
+    mask_HW[1:3, 2:4] = True
+    found = Instance(label=1, box_xywh=(2.0, 1.0, 2.0, 2.0), mask=run_lengths(mask_HW), score=0.5)
+    real_HW, found_HW = mask_HW.astype(np.uint8), np.roll(mask_HW, 1).astype(np.uint8)
+    masked = semantic_segmentation.Judged(
+        segmented=segmented(0, real_HW, found_HW, classes=2),
+        swept=swept(found_HW[None].astype(np.float32), real_HW),
+    )
+    return [
+        Judged(image=0, height=4, width=5, real=(replace(found, score=1.0, mask=None, crowd=True),), found=(found,)),
+        Graded(image=1, real=2, found=3, probabilities=(0.25, 0.75)),
+        Labelled(image=2, real=(True, False), probabilities=(0.5, 0.125)),
+        Scored(image=3, real=(None, 2.0), found=(1.0, 3.0)),
+        masked,
+    ]
+
+
+def a_result(*verdicts: Any) -> FoldResult:
+    done = FoldDone(
+        seed=0, fold=1, images={"training": 2}, epochs=1, chosen_epoch=1, loss=None, metrics={"a": 0.1}, duration_s=1.0,
+        weights_sha256="00",
+    )  # fmt: skip
+    return FoldResult(done=done, verdicts=verdicts)
+
+
+def test_verdicts_of_every_task_come_back_as_they_were(lay_out: LayOut, tmp_path: Path) -> None:
+    order, verdicts = read_order(RunDir(path=lay_out().path)), some_verdicts()
+    write_fold(tmp_path / "folds", order, a_result(*verdicts))
+    read = read_fold(tmp_path / "folds", order, 1)
+    assert read is not None
+    assert read.done == a_result().done
+    assert repr(read.verdicts) == repr(tuple(verdicts))
+    parts = {part for part in VERDICTS if part.__name__ in repr(verdicts)}
+    assert parts == set(VERDICTS)
+
+
+def test_a_result_that_is_damaged_or_of_another_order_is_no_result(lay_out: LayOut, tmp_path: Path) -> None:
+    order = read_order(RunDir(path=lay_out().path))
+    written = write_fold(tmp_path, order, a_result())
+    assert read_fold(tmp_path, order, 1) is not None
+    assert read_fold(tmp_path, order, 2) is None
+    assert read_fold(tmp_path, replace(order, validation=order.validation[1:]), 1) is None
+    assert read_fold(tmp_path, replace(order, dataset_digest="other"), 1) is None
+    content = written.path.read_bytes()
+    for damaged in (content[: len(content) // 2], b"", b"{}", content.replace(b"held_out", b"held_in!")):
+        written.path.write_bytes(damaged)
+        assert read_fold(tmp_path, order, 1) is None
+
+
+def test_code_in_a_result_is_not_run(lay_out: LayOut, tmp_path: Path) -> None:
+    class Bad:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return os.mkdir, (str(tmp_path / "ran"),)
+
+    torch.save({"format": 1, "done": Bad()}, tmp_path / "fold-01.pt", pickle_module=pickle)
+    assert read_fold(tmp_path, read_order(RunDir(path=lay_out().path)), 1) is None
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_run_that_is_over_says_so_when_it_goes_on_in_its_folds(lay_out: LayOut) -> None:
+    run = lay_out()
+    run.finish_asked("drain", when=in_second_fold)
+    run.finish_asked("drain", when=lambda records: folds_done(records) == [1, 2])
+    assert run.finish() == 0
+    started = [record for record in run.records if isinstance(record, Started)]
+    assert [(record.first_epoch, record.resumed_step) for record in started] == [(1, 0), (3, 4), (3, 4)]
+    assert folds_done(run.records) == [1, 2, 3]
