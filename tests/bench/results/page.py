@@ -11,8 +11,10 @@ HEAD = """# What the recipes reach on real images
 
 Cross-validated: every image is judged once for each seed, by a network that has seen neither it nor its kin. *Pooled*
 is the metric over all images of a seed at once, the mean over seeds; *folds* is mean and standard deviation over the
-folds of all seeds. All are the `small` recipes from scratch, judged after the last epoch: nothing was chosen by the
-images it is judged on. `python -m tests.bench.results run NAME` measures a row again (it needs the real data beside
+folds of all seeds. All are judged after the last epoch: nothing was chosen by the images it is judged on. All are
+`small` recipes with a few keys set (they are in the JSON files) whose bodies start from NanoDet's published weights,
+trained on COCO (`weights/nanodet_m_coco_guo-pu.pth` of the real data, given as a site's mirror would give it): two CPU
+cores allow no more. `python -m tests.bench.results run NAME` measures a row again (it needs the real data beside
 the repository); `python -m tests.bench.results page > docs/results.md` makes this page of what lies in `docs/results/`.
 """
 
@@ -39,8 +41,13 @@ def _about(found: Mapping[str, Any]) -> str:
     return (
         f"{found['images']} images, {found['folds']} folds, seeds {', '.join(map(str, found['seeds']))}, "
         f"{recipe['hyperparameters']['training_process']['epochs']} epochs at {recipe['image_size']} px, "
-        f"{recipe['architecture_config']['base_architecture']}, on {found['device']}, {found['minutes']:.0f} minutes."
+        f"{_network(recipe['architecture_config'])}, on {found['device']}, {found['minutes']:.0f} minutes."
     )
+
+
+def _network(architecture: Mapping[str, Any]) -> str:
+    start = architecture["pretrained_weights"]
+    return f"{architecture['base_architecture']} " + ("from scratch" if start == "none" else f"from {start}")
 
 
 def _table(case: Case, found: Mapping[str, Any]) -> list[str]:
