@@ -6,7 +6,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 from truscore.datasets import ImageRecord
-from truscore.zoo.ordinal import ordinal_loss
+from truscore.zoo.whole_images.ordinal import ordinal_loss
 
 from services.trainer.faults import Unusable
 from services.trainer.measures.grades import Graded, grade_evidence, grade_metrics

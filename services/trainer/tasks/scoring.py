@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 from truscore.datasets import ImageRecord
-from truscore.zoo.whole_image import Scorer
+from truscore.zoo.whole_images.network import Scorer
 
 from services.trainer.faults import Unusable
 from services.trainer.measures.scores import Scored, score_evidence, score_metrics

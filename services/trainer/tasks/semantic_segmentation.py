@@ -22,7 +22,7 @@ from truscore.augmentation import Sample, augment, policy_for
 from truscore.datasets import ImageRecord
 from truscore.recipes.config import Recipe
 from truscore.zoo.framing import Framed
-from truscore.zoo.pixel_losses import pixel_losses
+from truscore.zoo.pixels.losses import pixel_losses
 from truscore.zoo.resize import network_size, resize_antialiased
 
 from services.trainer.measures.pixel_thresholds import Swept, swept, threshold_diagrams

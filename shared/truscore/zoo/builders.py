@@ -8,13 +8,15 @@ from torch import nn
 
 from truscore.recipes.config import Recipe
 from truscore.recipes.refusal import InvalidConfig
-from truscore.zoo import detectors, graders, labellers, scorers, segmenters
 from truscore.zoo.catalog import plug_in_of
+from truscore.zoo.instances import builders as instances
+from truscore.zoo.pixels import builders as pixels
+from truscore.zoo.whole_images import graders, labellers, scorers
 
 BUILDERS: Mapping[str, Callable[[Recipe, int], nn.Module]] = MappingProxyType(
     {
-        **detectors.BUILDERS,
-        **segmenters.BUILDERS,
+        **instances.BUILDERS,
+        **pixels.BUILDERS,
         **graders.BUILDERS,
         **scorers.BUILDERS,
         **labellers.BUILDERS,

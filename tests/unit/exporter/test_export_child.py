@@ -21,7 +21,7 @@ from truscore.recipes import recipe_to_json, resolve
 from truscore.synthesis import CLASS_NAMES, render_dataset
 from truscore.zoo import build_model, load_checkpoint_model
 from truscore.zoo.detection import preprocess
-from truscore.zoo.mask_rcnn import BorderMaskRCNN, Target
+from truscore.zoo.instances.mask_rcnn import BorderMaskRCNN, Target
 
 from services.exporter.child.onnx_file import session
 from services.exporter.child.work import Refused, do, make_onnx, subject_of

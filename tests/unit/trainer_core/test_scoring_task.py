@@ -7,7 +7,7 @@ import pytest
 import torch
 from truscore.datasets import ImageRecord
 from truscore.zoo import build_model
-from truscore.zoo.whole_image import Scorer
+from truscore.zoo.whole_images.network import Scorer
 
 from services.trainer.faults import Unusable
 from services.trainer.tasks import Key

@@ -13,7 +13,7 @@ from truscore.recipes import InvalidConfig, Recipe, processes_for, resolve
 from truscore.recipes.accepted import RULES
 from truscore.recipes.resolve import ROW_KEYS
 from truscore.zoo import build_model
-from truscore.zoo.losses import classification_loss
+from truscore.zoo.instances.losses import classification_loss
 
 from services.trainer.assembly import assemble
 from services.trainer.devices import Place, choose_precision

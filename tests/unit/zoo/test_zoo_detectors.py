@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from truscore.recipes import Recipe, recipe_to_json, resolve
 from truscore.zoo import build_model
 from truscore.zoo.checkpoint import load_checkpoint_model
-from truscore.zoo.detectron2 import AlignedRoIAlign, CaffeTransform, UnroundedAnchors
-from truscore.zoo.losses import binary_loss
+from truscore.zoo.instances.detectron2 import AlignedRoIAlign, CaffeTransform, UnroundedAnchors
+from truscore.zoo.instances.losses import binary_loss
+from truscore.zoo.instances.pyramid import PathAggregationNetwork
 from truscore.zoo.pretrained import load_pretrained
-from truscore.zoo.pyramid import PathAggregationNetwork
 from truscore.zoo.tuning import save_memory, stages
 
 Batch = tuple[list[Tensor], list[dict[str, Tensor]]]

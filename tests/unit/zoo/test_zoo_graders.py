@@ -13,9 +13,12 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from truscore.recipes import Recipe, resolve
 from truscore.zoo import build_model
-from truscore.zoo.bodies import BODIES, make_backbone
 from truscore.zoo.networks import BASES
-from truscore.zoo.ordinal import (
+from truscore.zoo.pretrained import UnusableWeights, load_pretrained
+from truscore.zoo.tuning import save_memory, stages
+from truscore.zoo.whole_images.bodies import BODIES, make_backbone
+from truscore.zoo.whole_images.network import Grader
+from truscore.zoo.whole_images.ordinal import (
     LOSSES,
     OrderedThresholds,
     coral_loss,
@@ -25,9 +28,6 @@ from truscore.zoo.ordinal import (
     median_grade,
     ordinal_loss,
 )
-from truscore.zoo.pretrained import UnusableWeights, load_pretrained
-from truscore.zoo.tuning import save_memory, stages
-from truscore.zoo.whole_image import Grader
 
 SMALLEST = {"resnet": "resnet10_slim", "vision_transformer": "vit_compact", "efficientnet": "efficientnet_v2_slim"}
 # Built by the code of their smaller relatives.

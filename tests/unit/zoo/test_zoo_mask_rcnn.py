@@ -11,9 +11,9 @@ from torchvision.ops import Conv2dNormActivation, FrozenBatchNorm2d, sigmoid_foc
 from truscore.recipes import Recipe, resolve
 from truscore.zoo import build_model
 from truscore.zoo.checkpoint import UnusableCheckpoint, load_checkpoint_model
-from truscore.zoo.losses import softmax_focal_loss
+from truscore.zoo.instances.losses import softmax_focal_loss
+from truscore.zoo.instances.pyramid import PathAggregationNetwork
 from truscore.zoo.pretrained import UnusableWeights, load_pretrained
-from truscore.zoo.pyramid import PathAggregationNetwork
 from truscore.zoo.tuning import compile_stages, save_memory
 
 Batch = tuple[list[Tensor], list[dict[str, Tensor]]]

@@ -5,10 +5,10 @@ import torch
 from torch import Tensor
 from truscore.recipes import InvalidConfig, Recipe, resolve
 from truscore.zoo import build_model
-from truscore.zoo.labellers import AttentionForEach, HeadForEach
-from truscore.zoo.statistics_cnn import statistics
 from truscore.zoo.tuning import save_memory, stages
-from truscore.zoo.whole_image import MultiLabel, Scorer
+from truscore.zoo.whole_images.labellers import AttentionForEach, HeadForEach
+from truscore.zoo.whole_images.network import MultiLabel, Scorer
+from truscore.zoo.whole_images.statistics_cnn import statistics
 
 SHARPNESS = ("corner_analysis", "sharpness_rating")
 DAMAGES = ("surface_analysis", "damage_classification")

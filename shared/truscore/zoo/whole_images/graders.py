@@ -6,7 +6,7 @@ from torch import nn
 
 from truscore.recipes.config import Recipe
 from truscore.zoo.networks.graders import NETWORKS
-from truscore.zoo.whole_image import build_grader
+from truscore.zoo.whole_images.network import build_grader
 
 BUILDERS: Mapping[str, Callable[[Recipe, int], nn.Module]] = dict.fromkeys(
     (network.name for network in NETWORKS), build_grader

@@ -17,10 +17,10 @@ from transformers.models.sam.configuration_sam import SamMaskDecoderConfig, SamV
 from transformers.models.sam.modeling_sam import SamMaskDecoder, SamPositionalEmbedding, SamVisionEncoder
 
 from truscore.recipes.config import Recipe
+from truscore.zoo.pixels.bases import SAMS, SamBase
+from truscore.zoo.pixels.sam_weights import as_ours
+from truscore.zoo.pixels.segmenter import PRIOR, Segmenter, suit
 from truscore.zoo.resize import resize_antialiased
-from truscore.zoo.sam_weights import as_ours
-from truscore.zoo.segmenter import PRIOR, Segmenter, suit
-from truscore.zoo.segmenter_bases import SAMS, SamBase
 
 
 class SegmentAnything(Segmenter):

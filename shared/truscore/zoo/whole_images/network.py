@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from truscore.recipes.config import Recipe
-from truscore.zoo.bodies import BODIES, Backbone, make_backbone
 from truscore.zoo.framing import Framed
-from truscore.zoo.ordinal import OrderedThresholds, exceedance, grade_probabilities, median_grade
 from truscore.zoo.published_bodies import as_body
+from truscore.zoo.whole_images.bodies import BODIES, Backbone, make_backbone
+from truscore.zoo.whole_images.ordinal import OrderedThresholds, exceedance, grade_probabilities, median_grade
 
 HIDDEN = 128
 

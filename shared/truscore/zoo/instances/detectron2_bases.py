@@ -3,7 +3,15 @@
 from dataclasses import replace
 from types import MappingProxyType
 
-from truscore.zoo.bases import BASES, CARD_ANCHORS, RESNET50_STAGES, SMALL_HEADS, STOCK_ANCHORS, STOCK_HEADS, Base
+from truscore.zoo.instances.bases import (
+    BASES,
+    CARD_ANCHORS,
+    RESNET50_STAGES,
+    SMALL_HEADS,
+    STOCK_ANCHORS,
+    STOCK_HEADS,
+    Base,
+)
 
 # Stem and res2: MODEL.BACKBONE.FREEZE_AT is 2.
 _EARLY = ("conv1", "bn1", "layer1")

@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 from torch import nn
 
 from truscore.recipes.config import Recipe
-from truscore.zoo.bases import BASES
-from truscore.zoo.dense_bases import RETINA_BASES, YOLOX_BASES
-from truscore.zoo.detectron2 import build_detectron2
-from truscore.zoo.detectron2_bases import DETECTRON2_BASES
-from truscore.zoo.mask_rcnn import build_mask_rcnn
-from truscore.zoo.retinanet import build_retinanet
-from truscore.zoo.yolox import build_yolox
+from truscore.zoo.instances.bases import BASES
+from truscore.zoo.instances.dense_bases import RETINA_BASES, YOLOX_BASES
+from truscore.zoo.instances.detectron2 import build_detectron2
+from truscore.zoo.instances.detectron2_bases import DETECTRON2_BASES
+from truscore.zoo.instances.mask_rcnn import build_mask_rcnn
+from truscore.zoo.instances.retinanet import build_retinanet
+from truscore.zoo.instances.yolox import build_yolox
 
 BUILDERS: Mapping[str, Callable[[Recipe, int], nn.Module]] = {
     **dict.fromkeys(BASES, build_mask_rcnn),

@@ -9,8 +9,8 @@ from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder
 from torch import Tensor, nn
 
 from truscore.recipes.config import Recipe
-from truscore.zoo.segmenter import Segmenter, StagedBackbone, expect_nothing, suit
-from truscore.zoo.segmenter_bases import U_NETS
+from truscore.zoo.pixels.bases import U_NETS
+from truscore.zoo.pixels.segmenter import Segmenter, StagedBackbone, expect_nothing, suit
 
 
 class UNet(Segmenter):

@@ -8,10 +8,10 @@ from torch import nn
 from torchvision.ops import FeaturePyramidNetwork
 
 from truscore.recipes.config import Recipe
-from truscore.zoo.bodies import BODIES
-from truscore.zoo.pyramid import PathAggregationNetwork
-from truscore.zoo.statistics_cnn import Levels, StatisticsHead, plain_body
-from truscore.zoo.whole_image import HIDDEN, Scorer, backbone_of
+from truscore.zoo.instances.pyramid import PathAggregationNetwork
+from truscore.zoo.whole_images.bodies import BODIES
+from truscore.zoo.whole_images.network import HIDDEN, Scorer, backbone_of
+from truscore.zoo.whole_images.statistics_cnn import Levels, StatisticsHead, plain_body
 
 EARLY = 2  # stages that partial freezing keeps still
 

@@ -12,7 +12,7 @@ from torchvision.models.detection.image_list import ImageList
 
 from truscore.recipes.config import LossConfig, Recipe
 from truscore.zoo.framing import DEVIATION_RGB, MEAN_RGB
-from truscore.zoo.pyramid import PyramidBackbone
+from truscore.zoo.instances.pyramid import PyramidBackbone
 from truscore.zoo.resize import AntialiasedTransform
 
 Target = dict[str, Tensor]

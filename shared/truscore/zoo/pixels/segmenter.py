@@ -16,9 +16,9 @@ from torchvision.ops import FrozenBatchNorm2d
 
 from truscore.recipes.config import Recipe
 from truscore.zoo.framing import Framed
+from truscore.zoo.pixels.bases import Body
 from truscore.zoo.published_bodies import as_body
 from truscore.zoo.resize import resize_antialiased
-from truscore.zoo.segmenter_bases import Body
 
 _MOST_GROUPS = 8
 # Share of pixels that are taken for damaged before anything is learned.

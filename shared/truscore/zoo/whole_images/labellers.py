@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from truscore.recipes.config import Recipe
-from truscore.zoo.bodies import BODIES
-from truscore.zoo.whole_image import MultiLabel, backbone_of
+from truscore.zoo.whole_images.bodies import BODIES
+from truscore.zoo.whole_images.network import MultiLabel, backbone_of
 
 HEAD_WIDTH = 16
 

@@ -9,8 +9,8 @@ from segmentation_models_pytorch.decoders.deeplabv3.decoder import DeepLabV3Deco
 from torch import Tensor
 
 from truscore.recipes.config import Recipe
-from truscore.zoo.segmenter import Segmenter, StagedBackbone, expect_nothing, suit
-from truscore.zoo.segmenter_bases import DEEPLABS
+from truscore.zoo.pixels.bases import DEEPLABS
+from truscore.zoo.pixels.segmenter import Segmenter, StagedBackbone, expect_nothing, suit
 
 
 class DeepLabV3(Segmenter):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from truscore.zoo.bases import CARD_ANCHORS, RESNET50_STAGES, Trunk
+from truscore.zoo.instances.bases import CARD_ANCHORS, RESNET50_STAGES, Trunk
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -19,11 +19,11 @@ from torchvision.models.detection.retinanet import RetinaNetHead
 from torchvision.ops import box_iou
 
 from truscore.recipes.config import Recipe
-from truscore.zoo.dense import DenseDetector, Detections, Target, transform_of
-from truscore.zoo.dense_bases import RETINA_BASES, RetinaBase
-from truscore.zoo.detector_bodies import group_norm
-from truscore.zoo.losses import binary_loss
-from truscore.zoo.mask_rcnn import backbone_for, starts_published
+from truscore.zoo.instances.bodies import group_norm
+from truscore.zoo.instances.dense import DenseDetector, Detections, Target, transform_of
+from truscore.zoo.instances.dense_bases import RETINA_BASES, RetinaBase
+from truscore.zoo.instances.losses import binary_loss
+from truscore.zoo.instances.mask_rcnn import backbone_for, starts_published
 
 _OLD_TOWER = re.compile(r"^(head\.\w+_head\.conv)\.(\d)\.(weight|bias)$")
 

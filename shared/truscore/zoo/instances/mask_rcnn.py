@@ -16,12 +16,12 @@ from torchvision.models.detection.roi_heads import maskrcnn_loss
 from torchvision.ops import FrozenBatchNorm2d, MultiScaleRoIAlign
 
 from truscore.recipes.config import LossConfig, Recipe
-from truscore.zoo.bases import BASES, Base, Trunk
-from truscore.zoo.detector_bodies import CHANNELS_LAST, group_norm
-from truscore.zoo.heads import box_head, mask_head
-from truscore.zoo.losses import classification_loss
+from truscore.zoo.instances.bases import BASES, Base, Trunk
+from truscore.zoo.instances.bodies import CHANNELS_LAST, group_norm
+from truscore.zoo.instances.heads import box_head, mask_head
+from truscore.zoo.instances.losses import classification_loss
+from truscore.zoo.instances.pyramid import PyramidBackbone, freeze
 from truscore.zoo.published_bodies import body_of_nanodet
-from truscore.zoo.pyramid import PyramidBackbone, freeze
 from truscore.zoo.resize import AntialiasedTransform
 
 Target = dict[str, Tensor]

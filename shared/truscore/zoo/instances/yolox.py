@@ -17,13 +17,13 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.ops import batched_nms, clip_boxes_to_image, generalized_box_iou_loss
 
 from truscore.recipes.config import Recipe
-from truscore.zoo.dense import DenseDetector, Detections, Target, transform_of
-from truscore.zoo.dense_bases import YOLOX_BASES
-from truscore.zoo.detector_bodies import group_norm
-from truscore.zoo.losses import binary_loss
-from truscore.zoo.mask_rcnn import backbone_for
+from truscore.zoo.instances.bodies import group_norm
+from truscore.zoo.instances.dense import DenseDetector, Detections, Target, transform_of
+from truscore.zoo.instances.dense_bases import YOLOX_BASES
+from truscore.zoo.instances.losses import binary_loss
+from truscore.zoo.instances.mask_rcnn import backbone_for
+from truscore.zoo.instances.yolox_assignment import Places, assign
 from truscore.zoo.published_bodies import body_of_nanodet
-from truscore.zoo.yolox_assignment import Places, assign
 
 PRIOR = 0.01  # probability that a place shows something, before anything is learned (Lin et al. 2017)
 BOX_WEIGHT = 5.0  # of the published training

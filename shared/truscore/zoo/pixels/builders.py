@@ -6,24 +6,24 @@ from types import MappingProxyType
 from torch import nn
 
 from truscore.recipes.config import Recipe
-from truscore.zoo.segmenter_bases import DEEPLABS, SAMS, U_NETS
+from truscore.zoo.pixels.bases import DEEPLABS, SAMS, U_NETS
 
 
 def build_u_net(recipe: Recipe, num_classes: int) -> nn.Module:
     # Imported on first use, here and below: each family has a library of its own, which takes seconds to load.
-    from truscore.zoo.u_net import UNet
+    from truscore.zoo.pixels.u_net import UNet
 
     return UNet(recipe, num_classes)
 
 
 def build_deeplabv3(recipe: Recipe, num_classes: int) -> nn.Module:
-    from truscore.zoo.deeplabv3 import DeepLabV3
+    from truscore.zoo.pixels.deeplabv3 import DeepLabV3
 
     return DeepLabV3(recipe, num_classes)
 
 
 def build_segment_anything(recipe: Recipe, num_classes: int) -> nn.Module:
-    from truscore.zoo.segment_anything import SegmentAnything
+    from truscore.zoo.pixels.segment_anything import SegmentAnything
 
     return SegmentAnything(recipe, num_classes)
 

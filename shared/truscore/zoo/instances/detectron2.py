@@ -19,11 +19,11 @@ from torchvision.ops import MultiScaleRoIAlign, roi_align
 from torchvision.ops.poolers import _convert_to_roi_format, _onnx_merge_levels, _setup_scales
 
 from truscore.recipes.config import Recipe
-from truscore.zoo.bases import Base
-from truscore.zoo.detectron2_bases import DETECTRON2_BASES
-from truscore.zoo.detectron2_names import as_ours, is_theirs
 from truscore.zoo.framing import DEVIATION_RGB
-from truscore.zoo.mask_rcnn import BorderMaskRCNN, assemble, backbone_for
+from truscore.zoo.instances.bases import Base
+from truscore.zoo.instances.detectron2_bases import DETECTRON2_BASES
+from truscore.zoo.instances.detectron2_names import as_ours, is_theirs
+from truscore.zoo.instances.mask_rcnn import BorderMaskRCNN, assemble, backbone_for
 from truscore.zoo.resize import AntialiasedTransform
 
 # MODEL.PIXEL_MEAN and PIXEL_STD, in the order blue, green, red, of values from 0 to 255.

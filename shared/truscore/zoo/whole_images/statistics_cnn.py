@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models._utils import IntermediateLayerGetter
 
-from truscore.zoo.bodies import GROUPS
+from truscore.zoo.whole_images.bodies import GROUPS
 
 _LEAST_VARIANCE = 1e-5
 

@@ -9,8 +9,8 @@ from torchvision.models.convnext import LayerNorm2d
 from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import ExtraFPNBlock, LastLevelMaxPool, LastLevelP6P7
 
-from truscore.zoo.bases import Trunk
-from truscore.zoo.detector_bodies import CHANNELS_LAST, LAYER_NORMED, Norm, body_of
+from truscore.zoo.instances.bases import Trunk
+from truscore.zoo.instances.bodies import CHANNELS_LAST, LAYER_NORMED, Norm, body_of
 
 
 class PathAggregationNetwork(FeaturePyramidNetwork):  # type: ignore[misc]

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torchvision.models.efficientnet import EfficientNet, FusedMBConvConfig, MBConvConfig
 from torchvision.ops import FrozenBatchNorm2d
 
-from truscore.zoo.transformer_body import TransformerShape, transformer_body
+from truscore.zoo.whole_images.transformer_body import TransformerShape, transformer_body
 
 GROUPS = 8
 

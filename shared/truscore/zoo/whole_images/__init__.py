@@ -1,0 +1,1 @@
+"""Networks that judge an image as a whole: grades, scores, labels. Knows tensors; knows no dataset, run or event."""
