@@ -21,6 +21,7 @@ from services.trainer.attempt import Limits
 from services.trainer.case import House
 from services.trainer.handlers import Announcer, on_dataset_validated, on_request, on_request_overheard
 from services.trainer.launcher import torchrun_command
+from services.trainer.library_source import LibrarySource, asking_library
 from services.trainer.plan import Plan
 from services.trainer.requests import Requests
 from services.trainer.revision import current_commit
@@ -46,6 +47,12 @@ def create_house(settings: Settings, *, gpus: int, git_commit: str) -> House:
         min_free_bytes=settings.trainer_min_free_bytes,
         kept_runs=settings.trainer_kept_runs,
         git_commit=git_commit,
+        source=LibrarySource(
+            ask=asking_library(training_environment(home)),
+            address=settings.trainer_weights_source,
+            limit_bytes=settings.trainer_weights_limit_bytes,
+            timeout_s=settings.trainer_weights_timeout_s,
+        ),
         verifier=Verifier(settings.trainer_trusted_keys),
     )
     limits = Limits(

@@ -2,12 +2,21 @@
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "TRUSCORE_"
+
+
+def _source_of_weights(address: str) -> str:
+    parts = urlsplit(address)
+    folder = parts.scheme in ("http", "https") and parts.hostname and not (parts.username or parts.query)
+    if address not in ("", "library") and not folder:
+        raise ValueError('accepted are "library", an http(s) address without a user or a query, and empty')
+    return address
 
 
 class Settings(BaseSettings):
@@ -63,6 +72,15 @@ class Settings(BaseSettings):
         (),
         description="Ed25519 public keys of validators as a JSON list, 64 hexadecimal digits each; with any, only "
         "datasets are trained on whose report one of them signed",
+    )
+    trainer_weights_source: Annotated[str, AfterValidator(_source_of_weights)] = Field(
+        "",
+        description='Where published weights come from that the store has not: "library" for the addresses that their '
+        "library names, an http(s) address of a folder with the library's files under their names, empty for nowhere",
+    )
+    trainer_weights_limit_bytes: int = Field(2**30, ge=1, description="Most bytes of a file of weights that is fetched")
+    trainer_weights_timeout_s: float = Field(
+        300, gt=0, description="Seconds in which a file of weights has to be fetched"
     )
     trainer_git_commit: str = Field("", description="Commit of the source that is run; read from .git where empty")
 

@@ -18,8 +18,9 @@ from pathlib import Path
 
 import structlog
 from truscore.datasets import DatasetIndex, InvalidIndex, Split, index_from_json, split_dataset, split_to_json
-from truscore.recipes import Recipe, pretrained_key, recipe_to_json
+from truscore.recipes import Recipe, pretrained_key, published_name, recipe_to_json
 from truscore.storage import (
+    AccessRefused,
     Cache,
     DigestMismatch,
     InvalidUri,
@@ -32,8 +33,10 @@ from truscore.storage import (
 )
 from truscore.validation.sealing import Verifier
 
+from services.trainer.downloads import NotFetched
 from services.trainer.fence import Attempt
 from services.trainer.keys import RunKeys
+from services.trainer.library_source import LibrarySource
 from services.trainer.plan import Plan
 from services.trainer.relay import Position, attempt_folder, furthest, journal_path, recall
 from services.trainer.uploads import BEST, FOLDS_LIMIT, LATEST, Pointer, read_pointer
@@ -82,6 +85,7 @@ class Workspace:
     min_free_bytes: int
     kept_runs: int
     git_commit: str
+    source: LibrarySource
     verifier: Verifier = field(default_factory=Verifier)
 
     def run_folder(self, run_id: str) -> Path:
@@ -193,10 +197,28 @@ class Workspace:
         uri = f"s3://{self.bucket}/{key}"
         try:
             self.store.get_file(uri, place)
-        except ObjectMissing as error:
-            name = plan.recipe.architecture_config.pretrained_weights
-            message = f"pretrained_weights: {name!r} is not in the store ({uri}); put it there or ask for none"
-            raise CannotPrepare("pretrained_missing", message, retryable=True) from error
+        except ObjectMissing:
+            self._fetch_published(plan.recipe, uri, place)
+
+    def _fetch_published(self, recipe: Recipe, uri: str, place: Path) -> None:
+        """Weights that the store has not, from their library's source; the store has them from then on."""
+        architecture, name = recipe.architecture_config, published_name(recipe)
+        try:
+            if not name:
+                raise NotFetched("a file of your own, which no library publishes")
+            self.source.fetch(architecture.base_architecture, name, place)
+        except NotFetched as why:
+            message = (
+                f"architecture_config.pretrained_weights: {architecture.pretrained_weights!r} for "
+                f"{architecture.base_architecture} is not in the store ({uri}), nor did it come from its library's "
+                f"source ({why}); put it into the store, see to the source, or ask for none"
+            )
+            raise CannotPrepare("pretrained_missing", message, retryable=True) from why
+        log.info("weights were fetched from their library's source", network=architecture.base_architecture, name=name)
+        try:
+            self.store.put_file(uri, place)
+        except AccessRefused as error:
+            log.warning("the store takes no weights from us; they are fetched again next time", error=str(error))
 
     def _fetch_checkpoints(self, keys: RunKeys, folder: Path) -> Pointer | None:
         for tries_left in reversed(range(POINTER_TRIES)):

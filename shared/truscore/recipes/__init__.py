@@ -2,7 +2,7 @@
 
 from truscore.recipes.config import Recipe
 from truscore.recipes.identity import run_id_for
-from truscore.recipes.placement import pretrained_key, processes_for
+from truscore.recipes.placement import pretrained_key, processes_for, published_name
 from truscore.recipes.refusal import InvalidConfig
 from truscore.recipes.resolve import resolve
 from truscore.recipes.text import config_of, flat_parameters, recipe_from_json, recipe_to_json
@@ -14,6 +14,7 @@ __all__ = [
     "flat_parameters",
     "pretrained_key",
     "processes_for",
+    "published_name",
     "recipe_from_json",
     "recipe_to_json",
     "resolve",

@@ -15,12 +15,18 @@ def pretrained_key(recipe: Recipe) -> str | None:
     in a file suffix is taken as it stands (``pretrained/nanodet/coco.pth``).
     """
     architecture = recipe.architecture_config
-    name = architecture.pretrained_weights
-    if name == "none":
+    if architecture.pretrained_weights == "none":
         return None
-    if "." in name.rsplit("/", 1)[-1]:
-        return f"pretrained/{name}"
-    return published_key(architecture.base_architecture, name)
+    if name := published_name(recipe):
+        return published_key(architecture.base_architecture, name)
+    return f"pretrained/{architecture.pretrained_weights}"
+
+
+def published_name(recipe: Recipe) -> str:
+    """The name under which weights of the network may be published; empty where none or a file of the site's own is
+    asked for."""
+    name = recipe.architecture_config.pretrained_weights
+    return "" if name == "none" or "." in name.rsplit("/", 1)[-1] else name
 
 
 def published_key(base: str, name: str) -> str:

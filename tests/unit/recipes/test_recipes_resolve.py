@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from truscore.recipes import InvalidConfig, processes_for, resolve
 from truscore.recipes.accepted import RULES
-from truscore.recipes.placement import pretrained_key
+from truscore.recipes.placement import pretrained_key, published_name
 from truscore.recipes.resolve import ROW_KEYS
 from truscore.recipes.templates import RECIPES
 from truscore.recipes.text import as_tree
@@ -240,16 +240,18 @@ def test_a_run_takes_all_gpus_of_a_host_only_where_it_may() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "key"),
+    ("name", "key", "published"),
     [
-        ("none", None),
-        ("ours", "pretrained/mask_rcnn_mobilenet_v3_large_fpn/ours.pth"),
-        ("nanodet/coco.pth", "pretrained/nanodet/coco.pth"),
+        ("none", None, ""),
+        ("ours", "pretrained/mask_rcnn_mobilenet_v3_large_fpn/ours.pth", "ours"),
+        ("nanodet/coco.pth", "pretrained/nanodet/coco.pth", ""),
     ],
 )
-def test_weights_have_a_key_in_the_store(name: str, key: str | None) -> None:
+def test_weights_have_a_key_in_the_store_and_a_bare_name_may_be_published(
+    name: str, key: str | None, published: str
+) -> None:
     recipe = resolve("border_detection", "dual_class", "", {"architecture_config": {"pretrained_weights": name}})
-    assert pretrained_key(recipe) == key
+    assert (pretrained_key(recipe), published_name(recipe)) == (key, published)
 
 
 def test_recipes_and_catalog_import_without_torch_or_numpy() -> None:

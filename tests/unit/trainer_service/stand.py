@@ -25,7 +25,9 @@ from truscore.validation import Policy, Verdict, report_to_json
 from services.trainer.attempt import Limits
 from services.trainer.case import House
 from services.trainer.handlers import Announcer, on_dataset_validated, on_request, on_request_overheard
+from services.trainer.library_source import LibrarySource
 from services.trainer.plan import Plan
+from services.trainer.published import published
 from services.trainer.requests import Requests
 from services.trainer.runs import Runs
 from services.trainer.workspace import Workspace
@@ -103,6 +105,7 @@ class Stand:
     speaker: Outage = field(default_factory=lambda: Outage(service="trainer"))
     child_options: tuple[str, ...] = ()
     min_free_bytes: int = 0
+    source: LibrarySource = field(default_factory=lambda: LibrarySource(ask=published))
     limits: Limits = field(
         default_factory=lambda: Limits(beat_s=0.1, stop_timeout_s=20, stall_timeout_s=60, store_patience_s=10)
     )
@@ -127,7 +130,7 @@ class Stand:
         self.folder.mkdir(exist_ok=True)
         return Workspace(
             store=self.store, workdir=self.folder, cache=Cache(self.folder / "cache", 1 << 20), bucket=BUCKET,
-            min_free_bytes=self.min_free_bytes, kept_runs=1, git_commit="abc",
+            min_free_bytes=self.min_free_bytes, kept_runs=1, git_commit="abc", source=self.source,
         )  # fmt: skip
 
     def another(self, name: str) -> "Stand":
