@@ -5,7 +5,7 @@ from truscore.datasets.declaration import DECLARATION_FILE, Declaration, declara
 from truscore.datasets.file_states import Files
 from truscore.datasets.folds import fold_dataset, sampled
 from truscore.datasets.formats import FORMATS, Format, read_dataset, recognise_format
-from truscore.datasets.index import RLE, Annotation, DatasetIndex, ImageRecord
+from truscore.datasets.index import RLE, Annotation, DatasetIndex, ImageRecord, Light, LitObject, MaskMap, NormalMap
 from truscore.datasets.index_json import InvalidIndex, index_from_json, index_to_json
 from truscore.datasets.masks import annotation_mask, mask_to_rle
 from truscore.datasets.neighbours import hamming, near_duplicates
@@ -32,8 +32,12 @@ __all__ = [
     "InvalidClassMap",
     "InvalidIndex",
     "InvalidSplit",
+    "Light",
     "Limits",
+    "LitObject",
     "Look",
+    "MaskMap",
+    "NormalMap",
     "Problem",
     "Reading",
     "Results",

@@ -29,6 +29,49 @@ class Annotation:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Light:
+    """The light that one view of an object was taken under (photometric stereo)."""
+
+    object: str  # the name of the object that is seen
+    # From the object to the light, a unit vector as written: x to the right, y UP, z to the camera. None: not known.
+    direction: tuple[float, float, float] | None = None
+    intensity_rgb: tuple[float, float, float] | None = None  # relative to the other lights; None: not said
+    name: str = ""  # of a light that is only named: "up", "left", ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MaskMap:
+    """Which pixels of all its views show an object."""
+
+    path: str
+    sha256: str
+    width: int
+    height: int
+    marked_px: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NormalMap:
+    """The direction of an object's surface at each pixel, in the axes of Light."""
+
+    path: str
+    sha256: str
+    width: int
+    height: int
+    judged_px: int  # pixels that should have a normal: those of the mask or, without one, those with any direction
+    unit_px: int  # of those, how many have one of length 1, give or take what eight bits cannot hold
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LitObject:
+    """What holds for all views of an object alike."""
+
+    name: str
+    mask: MaskMap | None = None
+    normals: NormalMap | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ImageRecord:
     """One image that can be decoded whole. Width and height are those of the upright image, after EXIF orientation."""
 
@@ -46,6 +89,7 @@ class ImageRecord:
     annotations: tuple[Annotation, ...] = ()
     labels: tuple[int, ...] | None = None  # of the image as a whole; (): said to have none, None: nothing is said
     scores: tuple[tuple[str, float], ...] = ()  # named measurements of the whole image, by name
+    light: Light | None = None  # of a view for photometric stereo
 
     @property
     def classes(self) -> frozenset[int]:
@@ -66,6 +110,7 @@ class DatasetIndex:
     class_names: tuple[str, ...]
     images: tuple[ImageRecord, ...]
     grades: tuple[float, ...] = ()  # the number each class stands for, ascending; empty: classes have no order
+    objects: tuple[LitObject, ...] = ()  # those that `light` names
 
     @property
     def digest(self) -> str:
@@ -77,3 +122,13 @@ class DatasetIndex:
     @property
     def annotation_count(self) -> int:
         return sum(len(image.annotations) for image in self.images)
+
+    @property
+    def bare_images(self) -> tuple[ImageRecord, ...]:
+        """Images of which nothing is said, nor of the object they are a view of."""
+        told = {thing.name for thing in self.objects if thing.mask or thing.normals}
+        return tuple(
+            image
+            for image in self.images
+            if not image.is_annotated and not (image.light is not None and image.light.object in told)
+        )

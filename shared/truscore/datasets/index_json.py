@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 from truscore.datasets.index import RLE, Annotation, DatasetIndex, ImageRecord
+from truscore.datasets.lights_json import light_from_plain, light_to_plain, object_from_plain, object_to_plain
 from truscore.datasets.turns import PRINT_DIGITS
 
 SCHEMA = 1
@@ -29,6 +30,8 @@ def index_to_json(index: DatasetIndex) -> str:
     }
     if index.grades:
         plain["grades"] = list(map(float, index.grades))
+    if index.objects:
+        plain["objects"] = [object_to_plain(thing) for thing in sorted(index.objects, key=lambda thing: thing.name)]
     return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -43,8 +46,9 @@ def index_from_json(text: str | bytes) -> DatasetIndex:
             class_names=tuple(map(str, plain["class_names"])),
             images=tuple(_image_from_plain(image) for image in plain["images"]),
             grades=tuple(map(float, plain.get("grades", ()))),
+            objects=tuple(map(object_from_plain, plain.get("objects", ()))),
         )
-    except (KeyError, TypeError, ValueError, IndexError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
         raise InvalidIndex(f"not a dataset index: {type(error).__name__}: {error}") from error
 
 
@@ -73,6 +77,8 @@ def _image_to_plain(image: ImageRecord) -> dict[str, Any]:
         plain["picture_print"] = image.picture_print
     if image.scores:
         plain["scores"] = [[name, float(value)] for name, value in image.scores]
+    if image.light is not None:
+        plain["light"] = light_to_plain(image.light)
     return plain
 
 
@@ -111,6 +117,7 @@ def _image_from_plain(plain: dict[str, Any]) -> ImageRecord:
         annotations=tuple(_annotation_from_plain(annotation) for annotation in plain["annotations"]),
         labels=None if plain.get("labels") is None else tuple(map(int, plain["labels"])),
         scores=tuple((str(name), float(value)) for name, value in plain.get("scores", ())),
+        light=None if plain.get("light") is None else light_from_plain(plain["light"]),
     )
 
 

@@ -39,7 +39,7 @@ _FORGET = (
 _FORGET_FILES = "delete from files where digest not in (select substr(key, 17) from results)"
 _TABLE = "create table if not exists results (key text primary key, value text not null, used real not null)"
 # What a file's bytes do not tell of it.
-_OWN: dict[str, Any] = {"annotations": (), "scores": (), "labels": None}
+_OWN: dict[str, Any] = {"annotations": (), "scores": (), "labels": None, "light": None}
 
 
 @cache

@@ -24,7 +24,8 @@ class InvalidSplit(ValueError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Split:
-    """Paths of images, sorted, each in one part. `validation` is empty only where the dataset has one image."""
+    """Paths of images, sorted, each in one part. `validation` is empty only where the dataset has one image, or is of
+    one object under several lights: its views are one example."""
 
     train: tuple[str, ...]
     validation: tuple[str, ...]
@@ -93,7 +94,7 @@ def kept_together(images: Sequence[ImageRecord]) -> list[list[int]]:
     groups = groups_of(images)
     if len(groups) == 1:
         groups = groups_of(images, near=False)
-    if len(groups) == 1:
+    if len(groups) == 1 and not any(image.light for image in images):
         # One source only: a validation part that resembles the training part is better than none.
         groups = [[place] for place in range(len(images))]
     return groups

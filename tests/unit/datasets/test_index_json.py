@@ -12,6 +12,10 @@ from truscore.datasets import (
     DatasetIndex,
     ImageRecord,
     InvalidIndex,
+    Light,
+    LitObject,
+    MaskMap,
+    NormalMap,
     index_from_json,
     index_to_json,
 )
@@ -27,6 +31,12 @@ annotations = st.builds(
     crowd=st.booleans(),
     source_id=text,
 )
+triples = st.none() | st.tuples(numbers, numbers, numbers)
+lights = st.builds(Light, object=text, direction=triples, intensity_rgb=triples, name=text)
+sizes = st.integers(0, 9999)
+masks = st.builds(MaskMap, path=text, sha256=text, width=sizes, height=sizes, marked_px=sizes)
+normal_maps = st.builds(NormalMap, path=text, sha256=text, width=sizes, height=sizes, judged_px=sizes, unit_px=sizes)
+objects = st.builds(LitObject, name=text, mask=st.none() | masks, normals=st.none() | normal_maps)
 records = st.builds(
     ImageRecord,
     path=text,
@@ -40,12 +50,14 @@ records = st.builds(
     perceptual_hash=text,
     group=text,
     annotations=st.lists(annotations, max_size=2).map(tuple),
+    light=st.none() | lights,
 )
 indexes = st.builds(
     DatasetIndex,
     format=text,
     class_names=st.lists(text, max_size=3).map(tuple),
     images=st.lists(records, max_size=3, unique_by=lambda image: image.path).map(tuple),
+    objects=st.lists(objects, max_size=2, unique_by=lambda thing: thing.name).map(tuple),
 )
 
 
@@ -53,7 +65,8 @@ indexes = st.builds(
 @given(indexes)
 def test_an_index_comes_back_as_it_was_with_its_images_in_order(index: DatasetIndex) -> None:
     back = index_from_json(index_to_json(index))
-    assert back == replace(index, images=tuple(sorted(index.images, key=lambda image: image.path)))
+    images = tuple(sorted(index.images, key=lambda image: image.path))
+    assert back == replace(index, images=images, objects=tuple(sorted(index.objects, key=lambda thing: thing.name)))
     assert back.digest == index.digest
 
 
@@ -87,6 +100,6 @@ def test_text_that_is_no_index_is_refused(broken: str | bytes) -> None:
 def test_an_index_with_a_part_missing_is_refused_not_half_read(index: DatasetIndex, data: st.DataObject) -> None:
     plain = json.loads(index_to_json(index))
     part = data.draw(st.sampled_from([plain, plain["images"][0]]))
-    del part[data.draw(st.sampled_from(sorted(part)))]
+    del part[data.draw(st.sampled_from(sorted(part.keys() - {"light", "objects"})))]
     with pytest.raises(InvalidIndex):
         index_from_json(json.dumps(plain))

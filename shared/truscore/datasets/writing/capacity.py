@@ -26,6 +26,7 @@ FEATURES: Mapping[str, str] = MappingProxyType(
         "nothing": "images said to have nothing on them",
         "unsaid": "images of which nothing is said",
         "scores": "scores",
+        "light": "lights of views, with masks and normal maps of objects",
         "grades": "grades of classes",
         "plain_grades": "classes that are no grades but are called like grades",
         "odd_name": "class names that are empty, repeated, or not printable",
@@ -87,6 +88,8 @@ def _is_plain(name: str) -> bool:
 
 
 def _whole_features(image: ImageRecord) -> Iterator[str]:
+    if image.light is not None:
+        yield "light"
     if image.scores:
         yield "scores"
     if image.labels is None:

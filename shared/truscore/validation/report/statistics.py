@@ -20,12 +20,12 @@ PARTS = ("train", "validation", "test")
 def statistics_of(index: DatasetIndex, pixels: Mapping[str, Pixels]) -> dict[str, Any]:
     """Plain values for JSON; equal for equal datasets."""
     sizes = Counter(f"{image.width}x{image.height}" for image in index.images)
-    return {
+    plain = {
         "digest": index.digest,
         "format": index.format,
         "images": len(index.images),
         "annotations": index.annotation_count,
-        "unlabelled_images": sum(not image.is_annotated for image in index.images),
+        "unlabelled_images": len(index.bare_images),
         "classes": _classes(index),
         "modes": dict(Counter(image.mode for image in index.images)),
         "file_formats": dict(Counter(image.file_format for image in index.images)),
@@ -36,6 +36,19 @@ def statistics_of(index: DatasetIndex, pixels: Mapping[str, Pixels]) -> dict[str
         "histograms": _histograms(index, pixels),
         "heat": heat_maps(index),
         "split": _split(index),
+    }
+    return plain | {"objects": _objects(index)} if index.objects else plain
+
+
+def _objects(index: DatasetIndex) -> dict[str, int]:
+    """Objects under many lights, and of how many there is what is known of their pixels."""
+    views = Counter(image.light.object for image in index.images if image.light is not None)
+    return {
+        "count": len(index.objects),
+        "fewest_views": min(views.values(), default=0),
+        "most_views": max(views.values(), default=0),
+        "masks": sum(thing.mask is not None for thing in index.objects),
+        "normal_maps": sum(thing.normals is not None for thing in index.objects),
     }
 
 
