@@ -8,7 +8,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from truscore.datasets.assembly import report_faulty_images
 from truscore.datasets.class_folders import read_class_folders, recognise_class_folders
 from truscore.datasets.class_map import InvalidClassMap, apply_class_map, class_map
 from truscore.datasets.coco import read_coco, recognise_coco
@@ -17,8 +16,8 @@ from truscore.datasets.declared_groups import with_declared_groups
 from truscore.datasets.deeppcb import read_deeppcb, recognise_deeppcb
 from truscore.datasets.folder import Folder, list_folder
 from truscore.datasets.labelme import read_labelme, recognise_labelme
-from truscore.datasets.light_layouts import layout_of, light_lists
 from truscore.datasets.mask_pairs import read_mask_pairs, recognise_mask_pairs
+from truscore.datasets.multi_light import read_multi_light, recognise_multi_light
 from truscore.datasets.plain_images import read_plain_images
 from truscore.datasets.problems import ProblemLog
 from truscore.datasets.reading import Limits, Reading
@@ -82,6 +81,13 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             Format(name="yolo", title="YOLO boxes and polygons", recognise=recognise_yolo, read=_read_yolo),
             Format(name="csv", title="CSV labels, scores and boxes", recognise=recognise_tables, read=read_tables),
             Format(
+                name="multi_light",
+                title="Views under many lights, for photometric stereo",
+                recognise=recognise_multi_light,
+                read=read_multi_light,
+                annotates=False,
+            ),
+            Format(
                 name="masks",
                 title="Images with masks",
                 recognise=recognise_mask_pairs,
@@ -137,11 +143,6 @@ def read_dataset(
     recognised = _recognised(folder, limits)
     wanted = format or declaration.format
     name = wanted or next(iter(recognised), "")
-    if not name and (lights := light_lists(folder)):
-        text = f"{layout_of(lights[0])} is recognised, with {len(folder.images)} images; it is not read yet"
-        log.add("format.multi_light", text, lights[0])
-        report_faulty_images(folder, limits=limits, log=log)
-        return Reading(index=None, problems=log.all())
     if name not in FORMATS:
         what = f"format {wanted!r} is not known" if wanted else f"no format recognised in {_contents(folder)}"
         log.add("format.unrecognised", f"{what}; accepted are: {', '.join(FORMATS)}")

@@ -30,6 +30,7 @@ class Limits:
     json_depth: int = 32
     annotations_per_image: int = 100_000
     points_per_polygon: int = 100_000
+    lights_per_object: int = 10_000
     problems_per_code: int = 200
     workers: int = field(default_factory=cores)  # images scanned at once
     pixels_at_once: int = 240_000_000  # of all images that are decoded at the same time

@@ -51,6 +51,12 @@ def lights_by_card(paths: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
     return {card: tuple(sorted(paths)) for card, paths in found.items() if len(paths) > 1}
 
 
+def light_named_by(path: str) -> str:
+    """The light that an image's name ends with, in lower case; "" for none."""
+    match = _LIGHT.fullmatch(stem_of(path))
+    return match["light"].lower() if match else ""
+
+
 def _named(paths: list[str]) -> Iterator[tuple[str, str]]:
     stems = {path: stem_of(path) for path in paths}
     yield from _copies(stems)

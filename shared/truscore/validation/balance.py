@@ -17,14 +17,14 @@ def class_counts(subject: Subject) -> dict[int, int]:
 def too_few_images(subject: Subject) -> Iterator[Sighting]:
     """Too few images to divide."""
     count, least = len(subject.index.images), subject.policy.least_images
-    if count < least:
+    if count < least and not subject.is_lit:  # what counts there is how many lights an object has
         yield Sighting(message=f"{count} images: at least {least} are needed to train and validate")
 
 
 def few_images(subject: Subject) -> Iterator[Sighting]:
     """Few images to learn from."""
     count, policy = len(subject.index.images), subject.policy
-    if policy.least_images <= count < policy.few_images:
+    if policy.least_images <= count < policy.few_images and not subject.is_lit:
         yield Sighting(message=f"{count} images: fewer than {policy.few_images} rarely generalise")
 
 

@@ -17,6 +17,8 @@ from truscore.validation import (
     label_errors,
     label_sets,
     leakage,
+    lights,
+    object_maps,
     order_rules,
     outlines,
     quality,
@@ -38,6 +40,8 @@ CATALOGUE: tuple[Rule, ...] = (
     *quality_damage.RULES,
     *crowds.RULES,
     *label_sets.RULES,
+    *lights.RULES,
+    *object_maps.RULES,
     *coverage_spread.RULES,
     *leakage.RULES,
     *cards.RULES,
@@ -48,7 +52,7 @@ CATALOGUE: tuple[Rule, ...] = (
 BY_ID: Mapping[str, Rule] = MappingProxyType({rule.id: rule for rule in CATALOGUE})
 
 # Raised when a check changes what it finds, so that verdicts of older rules are not taken for today's.
-REVISION = 4
+REVISION = 5
 
 CATALOGUE_DIGEST = hashlib.sha256(
     "".join(f"{rule.id} {rule.severity}\n" for rule in CATALOGUE).encode() + str(REVISION).encode()

@@ -9,20 +9,19 @@ from truscore.validation.subject import Subject, frame
 
 def no_annotations(subject: Subject) -> Iterator[Sighting]:
     """A set in which nothing is drawn."""
-    if subject.index.images and not any(image.is_annotated for image in subject.index.images):
+    if subject.index.images and len(subject.unannotated()) == len(subject.index.images):
         yield Sighting(message=f"none of {len(subject.index.images)} images has an annotation")
 
 
 def unlabelled_images(subject: Subject) -> Iterator[Sighting]:
     """Images without any annotation."""
-    for image in subject.index.images:
-        if not image.is_annotated:
-            yield Sighting(message="image has no annotation", location=image.path)
+    for image in subject.unannotated():
+        yield Sighting(message="image has no annotation", location=image.path)
 
 
 def mostly_unlabelled(subject: Subject) -> Iterator[Sighting]:
     """A set whose annotation was left half done."""
-    bare, count = sum(not image.is_annotated for image in subject.index.images), len(subject.index.images)
+    bare, count = len(subject.unannotated()), len(subject.index.images)
     if bare < count and bare > subject.policy.unlabelled_share * count:
         accepted = f"accepted is up to {subject.policy.unlabelled_share:.0%}"
         yield Sighting(message=f"{bare} of {count} images have no annotation: {accepted}")

@@ -13,6 +13,11 @@ class Expectation:
     option: str = ""
     class_names: tuple[str, ...] = ()
 
+    @property
+    def learns_from_lights(self) -> bool:
+        """Whether views under known lights are examples for it, without any class."""
+        return self.category in {"", "photometric_stereo", "experimental"}
+
 
 def expectation_of(category: str, option: str) -> Expectation:
     """What this option expects; nothing in particular where it is not listed."""

@@ -9,7 +9,7 @@ from truscore.validation.findings import Family, Rule, Severity, Sighting
 from truscore.validation.likeness import near_links, turned_links
 from truscore.validation.quality import alike
 from truscore.validation.sketch import turned_likeness
-from truscore.validation.subject import Subject
+from truscore.validation.subject import Subject, same_object
 
 PARTS = ("training", "validation", "test")
 
@@ -78,7 +78,10 @@ def _turned(subject: Subject) -> Sequence[tuple[str, str]]:
     measured = {path: pixels for path, pixels in subject.measured() if pixels.prints}
     paths, policy = list(measured), subject.policy
     links = turned_links([pixels.prints for pixels in measured.values()], bits=policy.sibling_bits)
+    records = {image.path: image for image in subject.index.images}
     named = [(paths[one], paths[other]) for one, other in links]
+    # A ball lit from the left is the mirror image of one lit from the right.
+    named = [(one, other) for one, other in named if not same_object(records[one], records[other])]
     # Slabs and card backs are nearly symmetrical: their hashes alone take different ones for each other's mirror image.
     return [
         (one, other)
@@ -90,7 +93,7 @@ def _turned(subject: Subject) -> Sequence[tuple[str, str]]:
 def grouped_images(subject: Subject) -> Iterator[Sighting]:
     """Images that come from one thing: a random split would part them."""
     images = subject.index.images
-    groups = [group for group in groups_of(images) if len(group) > 1]
+    groups = [group for group in groups_of(images) if not _is_one(images, group)]
     if not groups:
         return
     count = sum(map(len, groups))
@@ -100,6 +103,11 @@ def grouped_images(subject: Subject) -> Iterator[Sighting]:
         f"{', '.join(example)}: a random split would leak; ours keeps groups together",
         location=example[0],
     )
+
+
+def _is_one(images: Sequence[ImageRecord], group: Sequence[int]) -> bool:
+    """Whether a group is one image, or the views of one object, which are one example."""
+    return all(same_object(images[group[0]], images[place]) for place in group[1:])
 
 
 def _rule(name: str, severity: Severity, finds: str, check: Callable[[Subject], Iterable[Sighting]], mend: str) -> Rule:

@@ -87,6 +87,17 @@ class Policy:
     density_ratio: float = 2.0
     density_images: int = 30
 
+    # Lights of one object. A direction's length may be off 1 by as much; three lights solve for a normal (Woodham 1980)
+    # where no view is shadowed or gleams, and the least of the directions' singular values over the greatest says how
+    # far they are from lying in one plane: real rigs reach 0.15 and more.
+    light_length_tolerance: float = 0.01
+    least_lights: int = 3
+    few_lights: int = 4
+    light_plane_ratio: float = 0.03
+    # Of the frame that an object's mask marks, and of its pixels that have a normal of length 1.
+    object_mask_share: float = 0.001
+    unit_normals_share: float = 0.99
+
     # A label can be told from what is not its subject: balanced accuracy above chance, of what is possible.
     shortcut_skill: float = 0.4
     shortcut_images: int = 40

@@ -7,7 +7,7 @@ from truscore.datasets import ImageRecord
 from truscore.validation.findings import Family, Rule, Severity, Sighting
 from truscore.validation.likeness import near_links
 from truscore.validation.sketch import likeness
-from truscore.validation.subject import Subject
+from truscore.validation.subject import Subject, same_object
 
 
 def blank_images(subject: Subject) -> Iterator[Sighting]:
@@ -20,7 +20,7 @@ def blank_images(subject: Subject) -> Iterator[Sighting]:
 def blurred_images(subject: Subject) -> Iterator[Sighting]:
     """Images without sharp edges."""
     policy = subject.policy
-    for path, pixels in subject.measured():
+    for path, pixels in subject.well_lit(lambda pixels: pixels.sharpness / max(pixels.spread, 1.0) ** 2):
         ratio = pixels.sharpness / max(pixels.spread, 1.0) ** 2
         if pixels.spread > policy.least_spread and ratio < policy.blur_ratio:
             message = f"image is blurred: sharpness {ratio:.1e} of its contrast, sharp is from {policy.blur_ratio:.0e}"
@@ -29,7 +29,7 @@ def blurred_images(subject: Subject) -> Iterator[Sighting]:
 
 def dark_images(subject: Subject) -> Iterator[Sighting]:
     """Underexposed images."""
-    for path, pixels in subject.measured():
+    for path, pixels in subject.unlit():
         if pixels.mean < subject.policy.dark_mean and pixels.spread > subject.policy.blank_spread:
             message = f"image is too dark: mean {pixels.mean:.0f}, accepted from {subject.policy.dark_mean:g} of 255"
             yield Sighting(message=message, location=path)
@@ -48,7 +48,7 @@ def bright_images(subject: Subject) -> Iterator[Sighting]:
 def flat_images(subject: Subject) -> Iterator[Sighting]:
     """Images of low contrast."""
     policy = subject.policy
-    for path, pixels in subject.measured():
+    for path, pixels in subject.well_lit(lambda pixels: pixels.spread):
         if policy.blank_spread < pixels.spread <= policy.least_spread:
             message = f"contrast is low: tones span {pixels.spread:.0f} of 255, accepted above {policy.least_spread:g}"
             yield Sighting(message=message, location=path)
@@ -139,7 +139,7 @@ def near_duplicates(subject: Subject) -> Iterator[Sighting]:
     images = list(by_digest.values())
     links = near_links([image.perceptual_hash for image in images], bits=subject.policy.near_duplicate_bits)
     for one, other in links:
-        if alike(subject, images[one].path, images[other].path):
+        if not same_object(images[one], images[other]) and alike(subject, images[one].path, images[other].path):
             yield Sighting(message=f"looks almost the same as {images[one].path}", location=images[other].path)
 
 

@@ -14,7 +14,7 @@ FEWEST = 10  # images, below which no image is odd
 def poor_images(subject: Subject) -> Iterator[Sighting]:
     """Images whose grey levels tell next to nothing."""
     policy = subject.policy
-    for path, pixels in subject.measured():
+    for path, pixels in subject.well_lit(lambda pixels: pixels.entropy):
         if pixels.entropy < policy.least_entropy and pixels.spread > policy.blank_spread:
             message = f"grey levels carry {pixels.entropy:.2f} bits a pixel, accepted from {policy.least_entropy:g}"
             yield Sighting(message=message, location=path)

@@ -1,9 +1,9 @@
 """What the rules look at: one dataset, read and measured."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from truscore.datasets import Annotation, DatasetIndex, ImageRecord
+from truscore.datasets import Annotation, DatasetIndex, ImageRecord, LitObject
 from truscore.validation.expectations import Expectation
 from truscore.validation.geometry import Box
 from truscore.validation.pixels import Pixels
@@ -57,6 +57,49 @@ class Subject:
     def measured(self) -> Iterator[tuple[str, Pixels]]:
         """Path and statistics of every image that could be decoded."""
         return ((image.path, self.pixels[image.path]) for image in self.index.images if image.path in self.pixels)
+
+    def unlit(self) -> Iterator[tuple[str, Pixels]]:
+        """As measured(), without views under single lights: of an object on black ground the mean tells nothing."""
+        lit = {image.path for image in self.index.images if image.light is not None}
+        return ((path, pixels) for path, pixels in self.measured() if path not in lit)
+
+    def well_lit(self, by: Callable[[Pixels], float]) -> Iterator[tuple[str, Pixels]]:
+        """As measured(), but of each object under many lights only the view that is best by this measure.
+
+        Lit from one side an object is dark by design: it is ill exposed only where every view of it is.
+        """
+        lights = {image.path: image.light for image in self.index.images if image.light is not None}
+        best: dict[str, tuple[str, Pixels]] = {}
+        for path, pixels in self.measured():
+            light = lights.get(path)
+            if light is None:
+                yield path, pixels
+            elif light.object not in best or by(pixels) > by(best[light.object][1]):
+                best[light.object] = path, pixels
+        yield from best.values()
+
+    def views(self) -> Iterator[tuple[LitObject, list[ImageRecord]]]:
+        """Each object under many lights, with its images."""
+        found: dict[str, list[ImageRecord]] = {thing.name: [] for thing in self.index.objects}
+        for image in self.index.images:
+            if image.light is not None and image.light.object in found:
+                found[image.light.object].append(image)
+        return ((thing, found[thing.name]) for thing in self.index.objects)
+
+    @property
+    def is_lit(self) -> bool:
+        """Whether it is a set of views under lights, for a category that learns from them."""
+        return bool(self.index.objects) and self.expectation.learns_from_lights
+
+    def unannotated(self) -> list[ImageRecord]:
+        """Images without annotation. Views under lights are annotated by these, where that is what is learnt from."""
+        images = (image for image in self.index.images if not image.is_annotated)
+        return [image for image in images if image.light is None or not self.is_lit]
+
+
+def same_object(one: ImageRecord, other: ImageRecord) -> bool:
+    """Whether two images are views of one object under different lights, which have to look alike."""
+    return one.light is not None and other.light is not None and one.light.object == other.light.object
 
 
 def frame(image: ImageRecord) -> Box:

@@ -14,7 +14,7 @@ from PIL import Image
 from truscore.datasets import Limits
 
 from tests.bench.planted_faults import folders as sound
-from tests.bench.planted_faults.folders import COUNT, HEIGHT, WIDTH, FolderFault, Random, Write, any_of
+from tests.bench.planted_faults.folders import HEIGHT, WIDTH, FolderFault, Random, Write, any_of
 
 BORDERS = {"category": "border_detection", "option": "dual_class"}
 
@@ -111,12 +111,6 @@ def misnamed(folder: Path, random: Random, *, name: str) -> None:
     sound.voc_file(folder, random, stem, filename=name.format(stem))
 
 
-def light_list(folder: Path, random: Random) -> None:
-    gone("*.xml", all_of_them=True)(folder, random)
-    name = ("lights.txt", "light_directions.txt")[int(random.integers(2))]
-    (folder / name).write_text("0 0 1\n" * COUNT)
-
-
 def lights(folder: Path, random: Random) -> None:
     stem = any_of(random, folder, "*.json").stem
     sound.pictures(folder, random, *(f"lights/{stem}_{light}.png" for light in ("Up", "Down", "Left", "Right")))
@@ -184,7 +178,6 @@ CUT_NAMES = ("names: [a, b", "names: {0: [", "\tnames: a: b: c")
 
 FOLDERS: Mapping[str, FolderFault] = {
     "format.unrecognised": FolderFault(write=sound.coco, plant=gone("annotations.json")),
-    "format.multi_light": FolderFault(write=sound.voc, plant=light_list),
     "format.empty": FolderFault(write=sound.coco, plant=gone("*", all_of_them=True)),
     "format.too_many_files": FolderFault(write=sound.coco, plant=images, how={"limits": Limits(files=20)}),
     "format.link_outside": FolderFault(write=sound.coco, plant=link_outside),

@@ -12,9 +12,10 @@ import numpy as np
 from truscore.validation import BY_ID, Sighting, validate_folder
 from truscore.validation.subject import Subject
 
+from tests.bench.planted_faults import folder_faults
 from tests.bench.planted_faults.doubts import DOUBTS
 from tests.bench.planted_faults.files import FILES, write_coco
-from tests.bench.planted_faults.folder_faults import FOLDERS
+from tests.bench.planted_faults.lit_faults import LIT_FAULTS
 from tests.bench.planted_faults.marks import MARKS
 from tests.bench.planted_faults.orders import ORDERS
 from tests.bench.planted_faults.pictures import PICTURES
@@ -22,6 +23,7 @@ from tests.bench.planted_faults.samples import Pool, Sample
 from tests.bench.planted_faults.sets import HARMLESS, SETS
 
 FAULTS = {**MARKS, **PICTURES, **SETS}
+FOLDERS = {**folder_faults.FOLDERS, **LIT_FAULTS}
 # Label errors after a run need the `audit` extra.
 ALL = [*FAULTS, *FILES, *FOLDERS, *ORDERS, *(DOUBTS if find_spec("cleanlab") else ())]
 # These speak of a set, whichever image they name for an example.

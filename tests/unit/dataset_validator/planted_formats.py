@@ -9,6 +9,9 @@ from PIL import Image
 from planted import HEIGHT, OUTER, WIDTH, texture
 from truscore.datasets import Limits
 
+from tests.bench.planted_faults import lit
+from tests.bench.planted_faults.lit_faults import LIT_FAULTS
+
 X, Y, W, H = OUTER
 SHAPE = {"label": "defect", "points": [[X, Y], [X + W, Y], [X, Y + H]], "shape_type": "polygon"}
 VOC = (
@@ -116,9 +119,17 @@ def some(value: int, *, height: int = HEIGHT) -> np.ndarray:
     return np.full((height, WIDTH), value, dtype=np.uint8)
 
 
-def light_list(folder: Path) -> None:
-    pictures(folder, *(f"images/{number:03}.png" for number in range(6)))
-    (folder / "light_directions.txt").write_text("0 0 1\n" * 6)
+def lit_fault(rule: str) -> Callable[[Path], None]:
+    def planted(folder: Path) -> None:
+        random = np.random.default_rng(0)
+        LIT_FAULTS[rule].write(folder, random)
+        LIT_FAULTS[rule].plant(folder, random)
+
+    return planted
+
+
+def lit_set(folder: Path) -> None:
+    lit.diligent(folder, np.random.default_rng(0))
 
 
 NAMED = VOC.format(name="000")
@@ -126,7 +137,7 @@ BILLION = '<!DOCTYPE a [<!ENTITY b "c">]><annotation>&b;</annotation>'
 Further = tuple[Callable[[Path], None], dict[str, object]]
 
 FURTHER: dict[str, Further] = {
-    "format.multi_light": (light_list, {}),
+    **{rule: (lit_fault(rule), dict(fault.how)) for rule, fault in LIT_FAULTS.items()},
     "format.name_mismatch": (misspelt, {}),
     "format.filename_bare": (with_file(voc, "000.xml", NAMED.replace("000.png", "000")), {}),
     "format.filename_other": (with_file(voc, "000.xml", NAMED.replace("000.png", "gone.bmp")), {}),
@@ -169,5 +180,6 @@ BOUNDED: dict[str, tuple[Callable[[Path], None], Limits]] = {
     "format.voc.invalid_xml": (voc, Limits(label_file_bytes=100)),
     "format.labelme.invalid_json": (labelme, Limits(annotation_file_bytes=60)),
     "format.csv.unreadable": (table, Limits(annotation_file_bytes=60)),
+    "format.multi_light.unreadable": (lit_set, Limits(label_file_bytes=100)),
     "label.too_many": (lambda folder: labelme(folder, shapes=[SHAPE] * 3), Limits(annotations_per_image=2)),
 }

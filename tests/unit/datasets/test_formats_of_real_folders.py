@@ -10,7 +10,7 @@ from truscore.validation import Severity, rule_counts, validate_folder
 
 FORMATS = {
     "baseball_cards_4light_labelme": "labelme",
-    "baseball_cards_4light_labelme/raw": "",
+    "baseball_cards_4light_labelme/raw": "multi_light",
     "car_damage_coco": "coco",
     "car_damage_coco/valid": "coco",
     "cards_unannotated": "csv",
@@ -32,8 +32,8 @@ FORMATS = {
     "neu_det_voc": "voc",
     "playing_cards_voc": "voc",
     "playing_cards_voc/images/train": "voc",
-    "ps_bunny_diligent_layout": "",
-    "ps_uw_psmimages": "",
+    "ps_bunny_diligent_layout": "multi_light",
+    "ps_uw_psmimages": "multi_light",
     "psa_grades_150x200": "folder",
     "truscore_card_borders_yolo/combined_dual_class": "yolo",
     "truscore_card_borders_yolo/outer_border_model": "",
@@ -210,3 +210,5 @@ def test_lights_of_one_card_share_their_group(shared_data: Path) -> None:
     assert index is not None
     groups = Counter(image.group for image in index.images)
     assert (len(index.images), set(groups.values())) == (76, {4})
+    assert Counter(image.light.name for image in index.images) == dict.fromkeys(("up", "down", "left", "right"), 19)
+    assert {image.light.direction for image in index.images} == {None}

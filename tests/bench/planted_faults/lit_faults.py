@@ -1,0 +1,159 @@
+"""Faults of objects under many lights: of their lists, their masks and their normal maps."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tests.bench.planted_faults import lit
+from tests.bench.planted_faults.folder_faults import cut, file, gone, instead, one_of, rewritten, then
+from tests.bench.planted_faults.folders import FolderFault, Random, Write, any_of
+
+NORMALS = {"category": "photometric_stereo", "option": "surface_normal_estimation"}
+DIRECTIONS, INTENSITIES = "**/light_directions.txt", "**/light_intensities.txt"
+Row = Callable[[Random, list[float]], list[float] | str]
+
+
+def row(pattern: str, change: Row) -> Write:
+    """One line of a list of lights changed."""
+
+    def one(random: Random, text: str) -> str:
+        lines = text.splitlines()
+        place = int(random.integers(len(lines)))
+        made = change(random, [float(word) for word in lines[place].split()])
+        lines[place] = made if isinstance(made, str) else " ".join(f"{value:.6f}" for value in made)
+        return "\n".join(lines) + "\n"
+
+    return rewritten(pattern, one)
+
+
+def _shorter(random: Random, text: str) -> str:
+    lines = text.splitlines()
+    del lines[int(random.integers(len(lines)))]
+    return "\n".join(lines) + "\n"
+
+
+def _one_more(random: Random, text: str) -> str:
+    return text + " ".join(f"{value:.6f}" for value in lit.lights(random, 1)[0]) + "\n"
+
+
+def _in_plane(random: Random, text: str) -> str:
+    """All lights above one line on the table."""
+    turn = random.uniform(0, np.pi)
+    tilt_L = np.linspace(-0.9, 0.9, len(text.splitlines()))
+    rows = ((np.sin(tilt) * np.cos(turn), np.sin(tilt) * np.sin(turn), np.cos(tilt)) for tilt in tilt_L)
+    return "".join(" ".join(f"{value:.4f}" for value in line) + "\n" for line in rows)
+
+
+def _odd_length(random: Random, values: list[float]) -> list[float]:
+    """Nothing, or a direction that holds brightness too."""
+    scale = float(random.choice([0.0, random.uniform(0.1, 0.97), random.uniform(1.03, 40)]))
+    return [value * scale for value in values]
+
+
+def fewer(*counts: int) -> Write:
+    """The object photographed again, under fewer lights."""
+
+    def plant(folder: Path, random: Random) -> None:
+        lit.diligent(folder, random, count=int(random.choice(counts)))
+
+    return instead(plant)
+
+
+def picture(pattern: str, change: Callable[[Random, Image.Image], Image.Image]) -> Write:
+    def plant(folder: Path, random: Random) -> None:
+        path = any_of(random, folder, pattern)
+        change(random, Image.open(path)).save(path)
+
+    return plant
+
+
+def _other_size(random: Random, image: Image.Image) -> Image.Image:
+    return image.resize((int(random.integers(40, 60)), int(random.integers(66, 90))))
+
+
+def _specks(random: Random, image: Image.Image) -> Image.Image:
+    """Black, or with a few pixels left."""
+    mask_HW = np.zeros((image.height, image.width), dtype=np.uint8)
+    mask_HW[0, : int(random.integers(4))] = 255
+    return Image.fromarray(mask_HW)
+
+
+def normals(change: Callable[[Random, np.ndarray], np.ndarray]) -> Write:
+    def plant(folder: Path, random: Random) -> None:
+        path = any_of(random, folder, "**/normals.npy")
+        np.save(path, change(random, np.load(path)))
+
+    return plant
+
+
+def _not_unit(random: Random, normals_HWXYZ: np.ndarray) -> np.ndarray:
+    scale = float(random.choice([0.5, 255.0, random.uniform(1.1, 3)]))
+    return normals_HWXYZ * np.float32(scale)
+
+
+def _lines(text: Callable[[Random, str], str]) -> Write:
+    return rewritten(DIRECTIONS, text)
+
+
+def _sound(write: Write, plant: Write) -> FolderFault:
+    return FolderFault(write=write, plant=plant, how=NORMALS)
+
+
+_NOT_FINITE = ("nan nan nan", "0 inf 0", "0.1 0.2 -1e999")
+_NO_NUMBERS = ("0.1 0.2", "0,1 0,2 0,9 1", "up", "0.1 0.2 z", "0.1 0.2 0.9 1.0", "1_0 0 0")
+
+LIT_FAULTS: Mapping[str, FolderFault] = {
+    "format.multi_light.missing": FolderFault(
+        write=lit.diligent, plant=gone("light_directions.txt"), how={**NORMALS, "format": "multi_light"}
+    ),
+    "format.multi_light.unreadable": _sound(
+        lit.several,
+        one_of(*(then(gone(f"ballPNG/{name}"), file(f"ballPNG/{name}", b"\xff\xfe\x00\x01" * 9))
+                 for name in ("light_directions.txt", "light_intensities.txt", "filenames.txt"))),
+    ),
+    "format.multi_light.count": _sound(
+        lit.several,
+        one_of(_lines(_shorter), _lines(_one_more), rewritten(INTENSITIES, _shorter)),
+    ),
+    "format.multi_light.value": _sound(
+        lit.several,
+        one_of(
+            row(DIRECTIONS, lambda random, _: str(random.choice(_NO_NUMBERS))),
+            row(INTENSITIES, lambda random, values: [*values[:2], -float(random.uniform(0, 1))]),
+        ),
+    ),
+    "format.multi_light.no_list": _sound(lit.several, gone("**/filenames.txt")),
+    "format.multi_light.mat_unread": _sound(lit.diligent, file("Normal_gt.mat", b"MATLAB 5.0 MAT-file")),
+    "format.multi_light.sizes_differ": _sound(lit.numbered, picture("*/*.[0-9].tga", _other_size)),
+    "label.light_not_finite": _sound(
+        lit.several, row(DIRECTIONS, lambda random, _: str(random.choice(_NOT_FINITE)))
+    ),
+    "label.light_not_unit": _sound(lit.several, row(DIRECTIONS, _odd_length)),
+    "label.light_from_behind": _sound(
+        lit.several, row(DIRECTIONS, lambda _, values: [values[0], values[1], -values[2]])
+    ),
+    "label.too_few_lights": _sound(lit.diligent, fewer(1, 2)),
+    "balance.few_lights": _sound(lit.diligent, fewer(3, 4, 5)),
+    "label.lights_in_one_plane": _sound(lit.several, _lines(_in_plane)),
+    "coverage.lights_only_named": _sound(lit.numbered, instead(lit.named)),
+    "coverage.no_intensities": _sound(lit.several, gone(INTENSITIES)),
+    "coverage.no_mask": _sound(lit.several, gone("**/mask.png")),
+    "coverage.no_normals": _sound(lit.several, gone("**/normals.npy")),
+    "label.object_mask_empty": _sound(lit.several, picture("**/mask.png", _specks)),
+    "label.object_mask_size": _sound(lit.numbered, picture("*/*.mask.tga", _other_size)),
+    "label.normals_size": _sound(
+        lit.several, normals(lambda random, normals_HWXYZ: normals_HWXYZ[int(random.integers(1, 9)) :])
+    ),
+    "label.normals_not_unit": _sound(lit.several, normals(_not_unit)),
+    "label.normals_unreadable": _sound(
+        lit.several,
+        one_of(
+            cut("**/normals.npy"),
+            normals(lambda _, normals_HWXYZ: normals_HWXYZ[..., 0]),
+            normals(lambda _, normals_HWXYZ: normals_HWXYZ.astype(np.int16)),
+            normals(lambda _, normals_HWXYZ: normals_HWXYZ.astype(object)),
+        ),
+    ),
+}  # fmt: skip
