@@ -28,6 +28,9 @@ LEAST_BATCH = 2
 FOCAL_IMBALANCE = 10.0
 EVEN_HANDED = ("dice_loss", "focal_loss")
 FEW_IMAGES = 1000
+# The small recipes' rates are for random weights; published ones are soon lost at them: the small U-Net finds nothing
+# on magnetic tiles at its 2e-3, and learns at 3e-4 (docs/results.md).
+START_FROM_WEIGHTS = 0.2
 LOCATING = ("instance_segmentation", "detection", "semantic_segmentation")
 
 _ARCHITECTURE = "architecture_config"
@@ -42,6 +45,7 @@ class _Fit:
     """A recipe that fits the machine: images of one process, and whether stages have to be recomputed for it."""
 
     default: Recipe
+    profile: str
     image_size: int
     batch_size: int
     recomputed: bool
@@ -81,7 +85,7 @@ def suggest(
     made = [
         Choice(key="architecture", value=row.architecture, reason=why_row),
         *_network(fit, facts, weights),
-        *_steps(fit, facts, hardware),
+        *_steps(fit, facts, hardware, weights),
         *_machine(fit, hardware),
         _loss(row, fit.default, facts),
     ]
@@ -130,7 +134,7 @@ def _fit(row: Row, facts: Facts, hardware: Hardware) -> _Fit:
             most = share if recipe is recipes[0] and not recomputed else least
             if fits >= least or (recipe is recipes[-1] and recomputed):
                 return _Fit(
-                    default=recipe, image_size=size, batch_size=_power_of_two(min(most, max(1, fits))),
+                    default=recipe, profile=name, image_size=size, batch_size=_power_of_two(min(most, max(1, fits))),
                     recomputed=recomputed, wanted=wanted, processes=processes, budget_bytes=budget,
                     why_base=_why_base(name, hardware), why_size=why_size,
                 )  # fmt: skip
@@ -194,9 +198,8 @@ def _network(fit: _Fit, facts: Facts, weights: Collection[str] | None) -> Iterat
 
 
 def _weights(fit: _Fit, facts: Facts, weights: Collection[str] | None) -> Iterator[Choice]:
-    known = catalog.network_of(fit.base).pretrained
+    known, at_hand = catalog.network_of(fit.base).pretrained, _at_hand(fit, weights)
     key, freezing = f"{_ARCHITECTURE}.pretrained_weights", f"{_CUSTOM}.backbone_freezing"
-    at_hand = [name for name in known if weights and published_key(fit.base, name) in weights]
     if not at_hand:
         yield Choice(key=key, value="none", reason=_why_no_weights(fit.base, known, weights))
         yield Choice(key=freezing, value="none", reason="frozen stages of random weights would stay random")
@@ -207,6 +210,12 @@ def _weights(fit: _Fit, facts: Facts, weights: Collection[str] | None) -> Iterat
     yield Choice(key=freezing, value="partial" if few else "none", reason=reason)
 
 
+def _at_hand(fit: _Fit, weights: Collection[str] | None) -> list[str]:
+    """Names of published weights that fit the network and are in the store."""
+    known = catalog.network_of(fit.base).pretrained
+    return [name for name in known if weights and published_key(fit.base, name) in weights]
+
+
 def _why_no_weights(base: str, known: tuple[str, ...], weights: Collection[str] | None) -> str:
     if not known:
         return f"none are published for {base}"
@@ -215,7 +224,7 @@ def _why_no_weights(base: str, known: tuple[str, ...], weights: Collection[str] 
     return f"the store has none under pretrained/{base}/; {', '.join(known)} would fit"
 
 
-def _steps(fit: _Fit, facts: Facts, hardware: Hardware) -> Iterator[Choice]:
+def _steps(fit: _Fit, facts: Facts, hardware: Hardware, weights: Collection[str] | None) -> Iterator[Choice]:
     """How many images a step, at which rate, for how long."""
     each = image_bytes(fit.base, fit.image_size, recomputed=fit.recomputed)
     total = weights_bytes(fit.base) + fit.batch_size * each
@@ -232,19 +241,24 @@ def _steps(fit: _Fit, facts: Facts, hardware: Hardware) -> Iterator[Choice]:
         reason=f"{fit.batch_size} images x {fit.processes} processes x {fit.accumulate} make {fit.effective} a step, "
         f"{fit.wanted} were wanted: what the recipe has, and at least {LEAST_STEPS} steps an epoch",
     )
+    yield _rate(fit, from_weights=bool(_at_hand(fit, weights)))
+    steps = steps_wanted(gpus=len(hardware.gpus), cpu_cores=hardware.cpu_cores)
+    yield from _length(length_of_run(_training_images(facts), effective=fit.effective, steps_wanted=steps))
+
+
+def _rate(fit: _Fit, *, from_weights: bool) -> Choice:
     usual, effective = _effective(fit.default), fit.effective
     linear = catalog.network_of(fit.base).solver == "sgd"
     factor, law = effective / usual, "in proportion to" if linear else "by the square root of"
     source = "Goyal et al. 2017, for SGD" if linear else "Malladi et al. 2022, for Adam"
-    yield Choice(
+    gentle = from_weights and fit.profile == "small"
+    scale = (factor if linear else math.sqrt(factor)) * (START_FROM_WEIGHTS if gentle else 1.0)
+    why_gentle = f"; {START_FROM_WEIGHTS:g} of that, to keep what the published weights know" if gentle else ""
+    return Choice(
         key=f"{_OPTIMIZATION}.learning_rate",
-        value=_rounded(
-            fit.default.hyperparameters.optimization.learning_rate * (factor if linear else math.sqrt(factor))
-        ),
-        reason=f"the recipe's for {usual} images a step, {law} {effective}/{usual} ({source})",
+        value=_rounded(fit.default.hyperparameters.optimization.learning_rate * scale),
+        reason=f"the recipe's for {usual} images a step, {law} {effective}/{usual} ({source}){why_gentle}",
     )
-    steps = steps_wanted(gpus=len(hardware.gpus), cpu_cores=hardware.cpu_cores)
-    yield from _length(length_of_run(_training_images(facts), effective=effective, steps_wanted=steps))
 
 
 def _length(run: LengthOfRun) -> Iterator[Choice]:

@@ -202,6 +202,18 @@ def test_weights_are_taken_where_the_store_has_them_and_nobody_guesses_otherwise
     assert weights(frozenset({"pretrained/other/coco.pth"}))["pretrained_weights"][0] == "none"
 
 
+def test_a_small_recipe_goes_a_fifth_as_fast_from_published_weights() -> None:
+    def rate(known: frozenset[str]) -> tuple[float, str]:
+        said = suggest("corner_analysis", "damage_detection", PLENTY, TWO_CORES, weights=known)
+        return next((choice.value, choice.reason) for choice in said.choices if choice.key.endswith("learning_rate"))
+
+    base = resolve("corner_analysis", "damage_detection").architecture_config.base_architecture
+    scratch, gentle = rate(frozenset()), rate(frozenset({f"pretrained/{base}/nanodet.pth"}))
+    assert gentle[0] == pytest.approx(scratch[0] / 5, rel=0.1)
+    assert "published weights" in gentle[1]
+    assert "published weights" not in scratch[1]
+
+
 def test_boxes_without_outlines_get_a_network_that_needs_none_where_the_option_has_one() -> None:
     boxes = replace(PLENTY, outlined=0)
     said = suggest("border_detection", "single_class", boxes, TWO_CORES)
