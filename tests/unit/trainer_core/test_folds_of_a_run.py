@@ -8,8 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ from services.trainer.tasks import semantic_segmentation
 CPU = Place(device=torch.device("cpu"), name="cpu", cpus=1)
 TRAINING, VALIDATION, TEST = 8, 4, 2
 EPOCHS, FOLDS = 2, 3
-DEADLINE_S = 60.0
+DEADLINE_S = 150.0
 LOOK_S = 0.05
 LayOut = Callable[..., "Folded"]
 
@@ -74,8 +74,21 @@ class Folded:
         with deterministic():
             perform(RunDir(path=self.path), ranks=Ranks(), asked=AskedWhen(self, wish, when))
 
-    def start(self) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "services.trainer.child", "--run-dir", str(self.path)]
+    @contextmanager
+    def started(self, *, processes: int = 1) -> "Iterator[subprocess.Popen[bytes]]":
+        """In processes of their own, of which none is left in the end."""
+        process = self._start(processes)
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(DEADLINE_S)
+
+    def _start(self, processes: int) -> "subprocess.Popen[bytes]":
+        torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+        child = ["-m", "services.trainer.child", "--run-dir", str(self.path)]
+        command = [sys.executable, *(torchrun if processes > 1 else []), *child]
         with (self.path / "printed.log").open("wb") as output:
             return subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
 
@@ -252,21 +265,31 @@ def test_cancelled_in_a_fold_it_trains_no_further_and_reports_nothing(lay_out: L
 
 def test_a_training_process_that_is_killed_in_a_fold_goes_on_with_that_fold(lay_out: LayOut) -> None:
     run, alone = lay_out(epochs=8), lay_out(epochs=8)
-    process = run.start()
     deadline = time.monotonic() + DEADLINE_S
-    while not in_second_fold(run.records):
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(LOOK_S)
-        assert process.poll() is None, (run.path / "printed.log").read_text()
-        assert time.monotonic() < deadline
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait(DEADLINE_S)
+    with run.started() as process:
+        while not in_second_fold(run.records):
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(LOOK_S)
+            assert process.poll() is None, (run.path / "printed.log").read_text()
+            assert time.monotonic() < deadline
     killed = run.records
     assert folds_done(killed)[0] == 1
     assert len(folds_done(killed)) < FOLDS
     assert run.finish() == alone.finish() == 0
     assert folds_done(run.records) == [1, 2, 3]
     assert run.results == alone.results
+
+
+def test_two_processes_share_each_fold_and_one_of_them_keeps_it(lay_out: LayOut) -> None:
+    run = lay_out(folds=2, epochs=1)
+    with run.started(processes=2) as process:
+        assert process.wait(DEADLINE_S) == 0, (run.path / "printed.log").read_text()
+    started = run.records[0]
+    assert isinstance(started, Started)
+    assert (started.world_size, folds_done(run.records)) == (2, [1, 2])
+    assert sum(fold["images"]["held_out"] for fold in run.report["folds"]) == TRAINING + VALIDATION
+    errors = [fold["metrics"]["score_MAE"] for fold in run.report["folds"]]
+    assert run.report["cross_validation"]["pooled"]["score_MAE"] == pytest.approx(float(np.mean(errors)))
 
 
 def test_more_folds_than_images_are_refused_by_name_before_any_work(lay_out: LayOut) -> None:
