@@ -53,7 +53,9 @@ def sampled(index: DatasetIndex, *, images: int, seed: int) -> DatasetIndex:
     share = images / len(ordered)
     taken, _ = deal(counted, [share, 1 - share])
     kept = sorted(place for at in taken for place in groups[at])
-    return replace(index, images=tuple(ordered[place] for place in kept))
+    chosen = tuple(ordered[place] for place in kept)
+    seen = {image.light.object for image in chosen if image.light is not None}
+    return replace(index, images=chosen, objects=tuple(thing for thing in index.objects if thing.name in seen))
 
 
 def _grouped(index: DatasetIndex, seed: int) -> tuple[list[ImageRecord], list[list[int]], list[Group]]:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from truscore.datasets.folder import Folder, name_of
+from truscore.datasets.folder import IMAGE_SUFFIXES, Folder, name_of, suffix_of
 from truscore.datasets.index import Light
 from truscore.datasets.light_files import LightList, directions_in, images_in, intensities_in, read_light_text
 from truscore.datasets.light_layouts import Views
@@ -91,7 +91,8 @@ class Pairing:
             return [self._listed(name, line, views) for line, name in named]
         known = {name_of(path) for path in (*views.images, views.maps.mask, views.maps.normals)}
         for line, name in named:
-            if name_of(name.replace("\\", "/")) not in known:
+            # A text that is called like the object may say anything.
+            if suffix_of(name) in IMAGE_SUFFIXES and name_of(name.replace("\\", "/")) not in known:
                 self._missing(name, line, views)
         return views.images
 

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 from PIL import Image
@@ -31,6 +32,7 @@ from services.dataset_validator.handlers import on_dataset_ready, order_of, tell
 from services.dataset_validator.progress import STAGES, Pace, Progress
 from services.dataset_validator.shelf import Shelf
 from services.dataset_validator.validator import Bounds, Validator
+from tests.bench.planted_faults import lit
 
 URI = "s3://cards/sets/one/"
 ENVELOPE = Envelope(
@@ -128,6 +130,19 @@ async def test_a_good_dataset_is_validated_with_index_and_report(room: Room, tmp
     assert report["about"]["dataset_id"] == "one"
     assert report["policy_digest"] == policy_for("border_detection").digest
     assert event.warning_count == report["counts"]["warning"] == 3
+
+
+async def test_views_under_lights_are_validated_where_nothing_is_to_be_trained(room: Room, tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    lit.numbered(tmp_path / "set", np.random.default_rng(0))
+    upload(room, tmp_path / "set")
+    stereo = {"category": "photometric_stereo", "option": "surface_normal_estimation"}
+    event, _ = await room.hear(room.ready(validation_only=True, **stereo))
+    assert isinstance(event, DatasetValidated)
+    assert (event.image_count, event.format, list(event.class_names)) == (2 * lit.LIGHTS, "multi_light", [])
+    index = index_from_json(room.store.get(event.index.uri, limit_bytes=10**7, sha256=event.index.sha256))
+    assert [thing.name for thing in index.objects] == ["gray/gray", "owl/owl"]
+    assert rules(await room.rejected(**stereo)) == ["order.architecture"]
 
 
 async def test_the_report_has_a_page_beside_it_and_says_that_nobody_signed(room: Room, tmp_path: Path) -> None:

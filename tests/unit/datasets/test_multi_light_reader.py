@@ -24,7 +24,7 @@ from truscore.datasets import (
     recognise_format,
     split_dataset,
 )
-from truscore.datasets.folds import fold_dataset
+from truscore.datasets.folds import fold_dataset, sampled
 from truscore.datasets.object_maps import read_normals
 from truscore.datasets.problems import ProblemLog
 from truscore.datasets.split import InvalidSplit
@@ -122,6 +122,15 @@ def test_a_listed_view_that_is_not_there_is_named_and_the_others_keep_their_ligh
     assert only(reading, "format.image_missing") == "filenames.txt#3: image '003.png' is not in the dataset"
     del before["003.png"]
     assert {image.path: image.light for image in index_of(reading).images} == before
+
+
+def test_the_list_of_numbered_views_is_held_against_what_is_there(tmp_path: Path) -> None:
+    folder = written(tmp_path / "set", lit.numbered)
+    (folder / "gray.txt").write_text("3\npsmImages/gray/gray.0.tga\npsmImages/gray/gray.77.tga\ngray.mask.tga\n")
+    (folder / "owl.txt").write_text("An owl of clay, photographed in a dark room.\n")
+    reading = read_dataset(folder)
+    assert codes(reading) == {"format.image_missing"}
+    assert only(reading, "format.image_missing").startswith("gray.txt#3: image 'psmImages/gray/gray.77.tga'")
 
 
 def test_a_listed_view_is_not_looked_for_in_another_objects_folder(tmp_path: Path) -> None:
@@ -314,6 +323,13 @@ def test_the_views_of_a_single_object_are_never_divided(tmp_path: Path) -> None:
     assert (len(split.train), split.validation, split.test) == (lit.LIGHTS, (), ())
     with pytest.raises(InvalidSplit, match="in 1 groups"):
         fold_dataset(index, folds=2, seed=0)
+
+
+def test_a_sample_holds_whole_objects_and_no_others(tmp_path: Path) -> None:
+    index = index_of(read_dataset(written(tmp_path / "set", lit.several)))
+    sample = sampled(index, images=lit.LIGHTS, seed=0)
+    assert len(sample.images) == lit.LIGHTS
+    assert [thing.name for thing in sample.objects] == sorted({image.light.object for image in sample.images})
 
 
 def test_a_declared_group_joins_objects_and_leaves_their_lights(tmp_path: Path) -> None:
