@@ -102,7 +102,8 @@ def _listed(lines: list[tuple[int, str]], *, widths: Collection[int], declared: 
 
 
 def _vector(number: int, line: str, widths: Collection[int]) -> Vector | LightFault:
-    values = [_number(word) for word in line.replace(",", " ").split()]
+    # A line of millions of words is not taken apart to its end.
+    values = [_number(word) for word in line.replace(",", " ").split(None, max(widths) + 1)]
     if None in values or len(values) not in widths:
         expected = " or ".join(map(str, sorted(widths)))
         text = f"{line.strip()[:80]!r}; accepted are {expected} numbers a line"

@@ -1,4 +1,7 @@
-"""What a mask or a normal map says of an object's pixels. Array legend: H height, W width, N pixels, XYZ directions."""
+"""What a mask or a normal map says of an object's pixels.
+
+Array legend: H height, W width, C or XYZ components, N pixels.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +25,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Mask = NDArray[np.bool_]
-    Normals = NDArray[np.floating[Any]]
 
 # Eight bits a component are wrong by up to 0.007 of the length, resampling and JPEG by several times that.
 UNIT_TOLERANCE = 0.05
+_STRIP_ROWS = 256  # looked at at once: sixty-four bits a component are eight times the picture
 _NPY_VERSIONS = ((1, 0), (2, 0))
 # All that numpy lets out where a header is none: it parses it as Python, after tokenizing it for headers of Python 2.
 _NO_HEADER = (ValueError, TypeError, SyntaxError, EOFError, KeyError, RecursionError, MemoryError, TokenError)
@@ -53,41 +56,56 @@ def read_normals(root: Path, path: str, mask_HW: Mask | None, limits: Limits, lo
     try:
         content = read_bounded(root / path, limits=limits)
         read = _from_npy if suffix_of(path) == ".npy" else _from_picture
-        normals_HWXYZ, told_HW = read(content, limits)
+        values_HWC = read(content, limits)
     except UnreadableImage as error:
         log.add("label.normals_unreadable", error.reason, path)
         return None
-    height, width = told_HW.shape
-    judged_HW = mask_HW if mask_HW is not None and mask_HW.shape == told_HW.shape else told_HW
-    x_N, y_N, z_N = (normals_HWXYZ[..., axis][judged_HW].astype("float64") for axis in range(3))
-    square_N = x_N * x_N + y_N * y_N + z_N * z_N
-    unit_N = (square_N >= (1 - UNIT_TOLERANCE) ** 2) & (square_N <= (1 + UNIT_TOLERANCE) ** 2)
-    return NormalMap(
-        path=path,
-        sha256=hashlib.sha256(content).hexdigest(),
-        width=width,
-        height=height,
-        judged_px=int(judged_HW.sum()),
-        unit_px=int(unit_N.sum()),
+    height, width, _ = values_HWC.shape
+    judged_px, unit_px = _counted(
+        values_HWC, mask_HW if mask_HW is not None and mask_HW.shape == (height, width) else None
     )
+    digest = hashlib.sha256(content).hexdigest()
+    return NormalMap(path=path, sha256=digest, width=width, height=height, judged_px=judged_px, unit_px=unit_px)
 
 
-def _from_picture(content: bytes, limits: Limits) -> tuple[Normals, Mask]:
-    """Each component from -1 to 1 as 0 to 255; where all are 0, or all in the middle, nothing is told."""
+def _counted(values_HWC: NDArray[Any], mask_HW: Mask | None) -> tuple[int, int]:
+    """Pixels that should have a normal, and those of them that have one of length 1."""
+    import numpy as np
+
+    judged_px = unit_px = 0
+    for top in range(0, len(values_HWC), _STRIP_ROWS):
+        rows = slice(top, top + _STRIP_ROWS)
+        normals_HWXYZ, told_HW = _directions(values_HWC[rows])
+        judged_HW = told_HW if mask_HW is None else mask_HW[rows]
+        x_N, y_N, z_N = (normals_HWXYZ[..., axis][judged_HW] for axis in range(3))
+        with np.errstate(over="ignore", invalid="ignore"):  # a stranger's numbers
+            square_N = x_N * x_N + y_N * y_N + z_N * z_N
+        unit_N = (square_N >= (1 - UNIT_TOLERANCE) ** 2) & (square_N <= (1 + UNIT_TOLERANCE) ** 2)
+        judged_px, unit_px = judged_px + int(judged_HW.sum()), unit_px + int(unit_N.sum())
+    return judged_px, unit_px
+
+
+def _directions(values_HWC: NDArray[Any]) -> tuple[NDArray[np.float64], Mask]:
+    """Vectors, and where any is told: a picture has -1 to 1 as 0 to 255, and is black or middle grey where none is."""
+    if values_HWC.dtype != "uint8":
+        return values_HWC.astype("float64"), (values_HWC != 0).any(axis=2)
+    told_HW: Mask = (values_HWC != 0).any(axis=2) & (abs(values_HWC.astype("int16") - 127) > 1).any(axis=2)
+    return values_HWC / 127.5 - 1, told_HW
+
+
+def _from_picture(content: bytes, limits: Limits) -> NDArray[Any]:
+    """uint8 [H, W, 3]."""
     import numpy as np
 
     with opened(content, limits=limits) as image:
         if len(image.getbands()) < 3:
-            raise UnreadableImage(
-                "image.unsupported", f"pixel mode {image.mode}; accepted is a colour picture of x, y, z"
-            )
-        values_HWC = np.asarray(image.convert("RGB"))
-    told_HW: Mask = (values_HWC != 0).any(axis=2) & (abs(values_HWC.astype(np.int16) - 127) > 1).any(axis=2)
-    return values_HWC.astype(np.float32) / np.float32(127.5) - np.float32(1), told_HW
+            reason = f"pixel mode {image.mode}; accepted is a colour picture of x, y, z"
+            raise UnreadableImage("image.unsupported", reason)
+        return np.asarray(image.convert("RGB"))
 
 
-def _from_npy(content: bytes, limits: Limits) -> tuple[Normals, Mask]:
-    """An array [H, W, 3] of numbers, without pickled objects; where all three are 0 nothing is told."""
+def _from_npy(content: bytes, limits: Limits) -> NDArray[Any]:
+    """Floats [H, W, 3]; pickled objects are not read."""
     import numpy as np
 
     file = io.BytesIO(content)
@@ -101,9 +119,7 @@ def _from_npy(content: bytes, limits: Limits) -> tuple[Normals, Mask]:
         raise UnreadableImage("image.corrupt", f"no array as numpy writes it: {str(error)[:160]}") from error
     _check_array(shape, kind, len(content) - file.tell(), limits)
     values = np.frombuffer(content, dtype=kind, count=math.prod(shape), offset=file.tell())
-    values_HWXYZ = values.reshape(shape, order="F" if by_columns else "C")
-    told_HW: Mask = (values_HWXYZ != 0).any(axis=2)
-    return values_HWXYZ, told_HW
+    return values.reshape(shape, order="F" if by_columns else "C")
 
 
 def _check_array(shape: Any, kind: Any, left_bytes: int, limits: Limits) -> None:

@@ -252,6 +252,17 @@ def test_no_bytes_make_the_reader_of_arrays_fail_otherwise_than_by_refusing(data
     assert (found is None) == bool(log.all())
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, 3e38])
+def test_vectors_that_are_no_numbers_are_counted_as_none_of_length_one(value: float, tmp_path: Path) -> None:
+    folder = written(tmp_path / "set")
+    normals_HWXYZ = np.load(folder / "normals.npy")
+    normals_HWXYZ[30:34, 30:34] = value
+    np.save(folder / "normals.npy", normals_HWXYZ)
+    (thing,) = index_of(read_dataset(folder)).objects
+    assert thing.normals is not None
+    assert thing.normals.judged_px - thing.normals.unit_px == 16
+
+
 def test_arrays_stored_by_columns_are_the_same_map(tmp_path: Path) -> None:
     folder = written(tmp_path / "set")
     by_rows = index_of(read_dataset(folder)).objects[0].normals
