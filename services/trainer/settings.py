@@ -13,7 +13,7 @@ PREFIX = "TRUSCORE_"
 
 def _source_of_weights(address: str) -> str:
     parts = urlsplit(address)
-    folder = parts.scheme in ("http", "https") and parts.hostname and not (parts.username or parts.query)
+    folder = parts.scheme in ("http", "https") and parts.hostname and not ("@" in parts.netloc or parts.query)
     if address not in ("", "library") and not folder:
         raise ValueError('accepted are "library", an http(s) address without a user or a query, and empty')
     return address

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -19,19 +19,33 @@ class WeightsServer:
 @contextmanager
 def serving(files: Mapping[str, bytes]) -> Iterator[WeightsServer]:
     """Paths under /stalling/ stop after half of the file, under /cut/ they end there; under /unsaid/ the length is not
-    told; /moved/ leads to the same path without it, and /astray/ to another protocol."""
+    told; /moved/ leads to the same path without it, /leading/ too on a page without an end, /astray/ to another
+    protocol and /beyond/ to a port there is none of; before /beginning/ and after /trailing/ headers have no end."""
     over = threading.Event()
+    whither = {
+        "moved": "/", "leading": "/", "astray": "ftp://127.0.0.1/signed?key=", "beyond": "http://127.0.0.1:99999999999999999999/",
+    }  # fmt: skip
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             kind, _, name = self.path.lstrip("/").rpartition("/")
             served.asked.append(self.path)
-            if kind in ("moved", "astray"):
-                self._redirect(f"/{name}" if kind == "moved" else f"ftp://127.0.0.1/{name}")
+            if kind in whither:
+                self._redirect(whither[kind] + name)
+                if kind == "leading":
+                    self._go_on(b"moved" * 1000)
+                return
+            if kind == "beginning":
+                self._go_on(b"HTTP/1.1 100 Continue\r\n\r\n" * 100)
                 return
             content = served.files.get(name)
             if content is None:
                 self.send_error(404)
+                return
+            if kind == "trailing":
+                head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                self.wfile.write(head + b"%x\r\n%b\r\n0\r\n" % (len(content), content))
+                self._go_on(b"more: and more\r\n" * 100)
                 return
             self.send_response(200)
             if kind != "unsaid":
@@ -41,6 +55,12 @@ def serving(files: Mapping[str, bytes]) -> Iterator[WeightsServer]:
             if kind == "stalling":
                 self.wfile.flush()
                 over.wait()
+
+        def _go_on(self, content: bytes) -> None:
+            """Until nobody listens."""
+            with suppress(ConnectionError):
+                while not over.is_set():
+                    self.wfile.write(content)
 
         def _redirect(self, address: str) -> None:
             self.send_response(302)
