@@ -8,6 +8,9 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
@@ -28,7 +31,8 @@ if TYPE_CHECKING:
 
 # Eight bits a component are wrong by up to 0.007 of the length, resampling and JPEG by several times that.
 UNIT_TOLERANCE = 0.05
-_STRIP_ROWS = 256  # looked at at once: sixty-four bits a component are eight times the picture
+# Looked at at once: sixty-four bits a component are eight times the picture, and one row may be all of it.
+_TILE_ROWS, _TILE_COLUMNS = 256, 1024
 _NPY_VERSIONS = ((1, 0), (2, 0))
 # All that numpy lets out where a header is none: it parses it as Python, after tokenizing it for headers of Python 2.
 _NO_HEADER = (ValueError, TypeError, SyntaxError, EOFError, KeyError, RecursionError, MemoryError, TokenError)
@@ -55,34 +59,49 @@ def read_normals(root: Path, path: str, mask_HW: Mask | None, limits: Limits, lo
     """The normal map as the index has it; None after reporting why it cannot be read."""
     try:
         content = read_bounded(root / path, limits=limits)
-        read = _from_npy if suffix_of(path) == ".npy" else _from_picture
-        values_HWC = read(content, limits)
+        read = _npy if suffix_of(path) == ".npy" else _picture
+        with read(content, limits) as values:
+            judged_px, unit_px = _counted(values, mask_HW)
     except UnreadableImage as error:
         log.add("label.normals_unreadable", error.reason, path)
         return None
-    height, width, _ = values_HWC.shape
-    judged_px, unit_px = _counted(
-        values_HWC, mask_HW if mask_HW is not None and mask_HW.shape == (height, width) else None
-    )
     digest = hashlib.sha256(content).hexdigest()
-    return NormalMap(path=path, sha256=digest, width=width, height=height, judged_px=judged_px, unit_px=unit_px)
+    return NormalMap(
+        path=path, sha256=digest, width=values.width, height=values.height, judged_px=judged_px, unit_px=unit_px
+    )
 
 
-def _counted(values_HWC: NDArray[Any], mask_HW: Mask | None) -> tuple[int, int]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Values:
+    """`part` gives those from left, top to right, bottom as uint8 or floats [H, W, 3]."""
+
+    width: int
+    height: int
+    part: Callable[[int, int, int, int], NDArray[Any]]
+
+
+def _counted(values: _Values, mask_HW: Mask | None) -> tuple[int, int]:
     """Pixels that should have a normal, and those of them that have one of length 1."""
     import numpy as np
 
+    if mask_HW is not None and mask_HW.shape != (values.height, values.width):
+        mask_HW = None
     judged_px = unit_px = 0
-    for top in range(0, len(values_HWC), _STRIP_ROWS):
-        rows = slice(top, top + _STRIP_ROWS)
-        normals_HWXYZ, told_HW = _directions(values_HWC[rows])
-        judged_HW = told_HW if mask_HW is None else mask_HW[rows]
+    for left, top, right, bottom in _tiles(values.width, values.height):
+        normals_HWXYZ, told_HW = _directions(values.part(left, top, right, bottom))
+        judged_HW = told_HW if mask_HW is None else mask_HW[top:bottom, left:right]
         x_N, y_N, z_N = (normals_HWXYZ[..., axis][judged_HW] for axis in range(3))
         with np.errstate(over="ignore", invalid="ignore"):  # a stranger's numbers
             square_N = x_N * x_N + y_N * y_N + z_N * z_N
         unit_N = (square_N >= (1 - UNIT_TOLERANCE) ** 2) & (square_N <= (1 + UNIT_TOLERANCE) ** 2)
         judged_px, unit_px = judged_px + int(judged_HW.sum()), unit_px + int(unit_N.sum())
     return judged_px, unit_px
+
+
+def _tiles(width: int, height: int) -> Iterator[tuple[int, int, int, int]]:
+    for top in range(0, height, _TILE_ROWS):
+        for left in range(0, width, _TILE_COLUMNS):
+            yield left, top, min(left + _TILE_COLUMNS, width), min(top + _TILE_ROWS, height)
 
 
 def _directions(values_HWC: NDArray[Any]) -> tuple[NDArray[np.float64], Mask]:
@@ -93,15 +112,26 @@ def _directions(values_HWC: NDArray[Any]) -> tuple[NDArray[np.float64], Mask]:
     return values_HWC / 127.5 - 1, told_HW
 
 
-def _from_picture(content: bytes, limits: Limits) -> NDArray[Any]:
-    """uint8 [H, W, 3]."""
+@contextmanager
+def _picture(content: bytes, limits: Limits) -> Iterator[_Values]:
+    """The picture's own pixels are all that is held of it: as an array it would be there three times."""
     import numpy as np
 
     with opened(content, limits=limits) as image:
         if len(image.getbands()) < 3:
             reason = f"pixel mode {image.mode}; accepted is a colour picture of x, y, z"
             raise UnreadableImage("image.unsupported", reason)
-        return np.asarray(image.convert("RGB"))
+        image.load()
+        yield _Values(
+            width=image.width, height=image.height, part=lambda *box: np.asarray(image.crop(box).convert("RGB"))
+        )
+
+
+@contextmanager
+def _npy(content: bytes, limits: Limits) -> Iterator[_Values]:
+    values_HWC = _from_npy(content, limits)
+    height, width, _ = values_HWC.shape
+    yield _Values(width=width, height=height, part=lambda left, top, right, bottom: values_HWC[top:bottom, left:right])
 
 
 def _from_npy(content: bytes, limits: Limits) -> NDArray[Any]:

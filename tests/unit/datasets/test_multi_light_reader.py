@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import tracemalloc
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -286,6 +287,25 @@ def test_a_large_mask_and_normal_map_are_refused_within_the_limit_of_pixels(tmp_
     np.save(folder / "normals.npy", np.zeros((100, 100, 3), dtype=np.float32))
     found = codes(read_dataset(folder, limits=Limits(image_pixels=lit.SIDE**2)))
     assert found == {"label.mask_unreadable", "label.normals_unreadable"}
+
+
+@pytest.mark.parametrize(("height", "width"), [(2000, 2000), (2, 2_000_000)])
+def test_normal_maps_are_measured_in_little_more_memory_than_their_file_takes(
+    height: int, width: int, tmp_path: Path
+) -> None:
+    up_HWXYZ = np.zeros((height, width, 3), dtype=np.float16)
+    up_HWXYZ[..., 2] = 1
+    np.save(tmp_path / "normals.npy", up_HWXYZ)
+    Image.new("RGB", (width, height), (128, 128, 255)).save(tmp_path / "normals.png")
+    for name in ("normals.npy", "normals.png"):
+        log = ProblemLog(limit=9)
+        tracemalloc.start()
+        found = read_normals(tmp_path, name, None, Limits(image_bytes=up_HWXYZ.nbytes + 1000), log)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert found is not None, log.all()
+        assert found.unit_px == found.judged_px == height * width
+        assert peak < 2 * up_HWXYZ.nbytes, name
 
 
 def test_a_declared_threshold_cuts_the_masks_of_objects(tmp_path: Path) -> None:
