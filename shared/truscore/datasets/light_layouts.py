@@ -20,6 +20,7 @@ DIRECTIONS, INTENSITIES, SHARED, NAMES = "light_directions.txt", "light_intensit
 ROOT_OBJECT = "."  # the dataset's own folder: what that is called differs from disk to disk
 _NUMBERED = re.compile(r"(?P<name>.+)\.(?P<number>\d{1,9})")
 _NORMALS = ("normals", "normal_gt", "normals_gt", "normal")
+_MAPS = frozenset({"mask", *_NORMALS})
 _LEAST_NAMED = 3
 
 
@@ -96,6 +97,12 @@ class _Layouts:
         for path in paths:
             if match := _NUMBERED.fullmatch(stem_of(path)):
                 found[_home(path), match["name"]].append((int(match["number"]), path))
+        beside: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for inner in {inner for inner, _ in found}:
+            for path in self._in[inner]:
+                name, _, what = stem_of(path).lower().rpartition(".")
+                if what in _MAPS:
+                    beside[inner, name].append(path)
         for (inner, name), members in found.items():
             yield Views(
                 name=f"{inner}{name}",
@@ -104,12 +111,12 @@ class _Layouts:
                 directions=self._lists[home],
                 listing=self._texts.get(f"{home}{name}.txt".lower(), ""),
                 numbered=True,
-                maps=_maps(self._in[inner], f"{name}."),
+                maps=_maps(beside[inner, name.lower()]),
             )
 
     def _alone(self, home: str) -> Views:
         """The object of a list's own folder; its images lie there or in `images`."""
-        maps = _maps(self._in[home], "")
+        maps = _maps(_unprefixed(self._in[home]))
         taken = {maps.mask, maps.normals, *maps.unread, *maps.beside}
         own = [path for path in self._in[home] if path not in taken and suffix_of(path) in IMAGE_SUFFIXES]
         inner = [path for path in self._in[f"{home}images/"] if suffix_of(path) in IMAGE_SUFFIXES]
@@ -140,21 +147,24 @@ class _Layouts:
             home = _home(paths[0])
             alone = tenants[home] == {card} and home
             named = {path: light_named_by(path) for path in paths}
-            maps = _maps(self._in[home], "") if alone else MapFiles()
+            maps = _maps(_unprefixed(self._in[home])) if alone else MapFiles()
             yield Views(name=card, home=home, images=paths, named=named, maps=maps)
 
 
-def _maps(paths: list[str], prefix: str) -> MapFiles:
-    """The mask and the normal map among files of one folder."""
+def _unprefixed(paths: list[str]) -> list[str]:
+    return [path for path in paths if stem_of(path).lower() in _MAPS]
+
+
+def _maps(paths: list[str]) -> MapFiles:
+    """The mask and the normal map among files of one folder that are called so."""
     masks: list[str] = []
     normals: dict[str, str] = {}
     for path in paths:
-        stem, start = stem_of(path).lower(), prefix.lower()
-        what = stem[len(start) :] if stem.startswith(start) else ""
-        if what == "mask" and suffix_of(path) not in {".npy", ".mat"}:
-            masks.append(path)
-        elif what in _NORMALS:
+        what = stem_of(path).lower().rpartition(".")[2]
+        if what != "mask":
             normals.setdefault(suffix_of(path), path)
+        elif suffix_of(path) not in {".npy", ".mat"}:
+            masks.append(path)
     unread = normals.pop(".mat", "")
     # Numbers before pictures: eight bits hold a direction to half a degree.
     best = normals.pop(".npy", "") or next((normals.pop(key) for key in sorted(normals)), "")

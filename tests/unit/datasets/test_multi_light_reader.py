@@ -4,6 +4,7 @@ import io
 import pickle
 import tracemalloc
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,12 +21,15 @@ from truscore.datasets import (
     Reading,
     index_from_json,
     index_to_json,
+    light_layouts,
     load_image,
     read_dataset,
     recognise_format,
     split_dataset,
 )
+from truscore.datasets.folder import Folder, stem_of
 from truscore.datasets.folds import fold_dataset, sampled
+from truscore.datasets.light_layouts import objects_in
 from truscore.datasets.object_maps import read_normals
 from truscore.datasets.problems import ProblemLog
 from truscore.datasets.split import InvalidSplit
@@ -113,6 +117,24 @@ def test_numbered_views_go_by_number_and_share_one_list(tmp_path: Path) -> None:
     found = {image.path: image.light.direction for image in index.images if image.light}
     assert found == {f"a.{number}.tga": row for number, row in enumerate(rows)}
     assert {image.file_format for image in index.images} == {"TGA"}
+
+
+def test_work_grows_with_the_number_of_objects_in_a_folder_and_not_with_its_square(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked_at: Counter[str] = Counter()
+
+    def counted(path: str) -> str:
+        looked_at[path] += 1
+        return stem_of(path)
+
+    monkeypatch.setattr(light_layouts, "stem_of", counted)
+    files = [f"thing{number}{part}" for number in range(100) for part in (".0.png", ".mask.png", ".Normals.npy")]
+    objects = objects_in(Folder(root=Path("nowhere"), files=("lights.txt", *files)))
+    assert len(objects) == 100
+    assert all(views.maps.mask == f"{views.name}.mask.png" for views in objects)
+    assert all(views.maps.normals == f"{views.name}.Normals.npy" for views in objects)
+    assert max(looked_at.values()) <= 3
 
 
 def test_a_listed_view_that_is_not_there_is_named_and_the_others_keep_their_lights(tmp_path: Path) -> None:
