@@ -4,6 +4,7 @@ import json
 import math
 import os
 import pickle
+import random
 import signal
 import subprocess
 import sys
@@ -368,6 +369,19 @@ def test_a_result_that_is_damaged_or_of_another_order_is_no_result(lay_out: LayO
     for damaged in (content[: len(content) // 2], b"", b"{}", content.replace(b"held_out", b"held_in!")):
         written.path.write_bytes(damaged)
         assert read_fold(tmp_path, order, 1) is None
+
+
+def test_no_damage_to_a_result_is_more_than_that_there_is_none(lay_out: LayOut, tmp_path: Path) -> None:
+    order, chance = read_order(RunDir(path=lay_out().path)), random.Random(0)
+    written = write_fold(tmp_path, order, a_result(*some_verdicts()))
+    sound = written.path.read_bytes()
+    start = sound.index(b"data.pkl")
+    for _ in range(300):
+        damaged = bytearray(sound)
+        damaged[chance.randrange(start, start + 2000)] = chance.randrange(256)
+        written.path.write_bytes(damaged)
+        found = read_fold(tmp_path, order, 1)
+        assert found is None or isinstance(found.done, FoldDone)
 
 
 def test_code_in_a_result_is_not_run(lay_out: LayOut, tmp_path: Path) -> None:
