@@ -15,7 +15,7 @@ from truscore.storage.errors import (
 from truscore.storage.fetch import Wanted, fetch_many
 from truscore.storage.memory import MemoryStore
 from truscore.storage.s3 import S3Store
-from truscore.storage.store import Entry, Progress, Store, Stored
+from truscore.storage.store import Entry, FileSource, Progress, Store, Stored
 
 __all__ = [
     "AccessRefused",
@@ -23,6 +23,7 @@ __all__ = [
     "Cache",
     "DigestMismatch",
     "Entry",
+    "FileSource",
     "InvalidUri",
     "MemoryStore",
     "NoSpace",

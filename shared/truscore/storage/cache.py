@@ -5,13 +5,15 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shutil
 import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from truscore.storage.store import Store
+from truscore.storage.landing import landing
+from truscore.storage.store import FileSource
 
 _SHA256_LENGTH = 64
 
@@ -29,13 +31,13 @@ class Cache:
     """
 
     def __init__(self, folder: Path, limit_bytes: int) -> None:
-        self._folder = folder
+        self.folder = folder
         self._limit_bytes = limit_bytes
         self._unchecked_bytes = 0  # what may still be added before the folder is looked at again
         self._gate = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
 
-    def fetch(self, store: Store, uri: str, sha256: str) -> Path:
+    def fetch(self, store: FileSource, uri: str, sha256: str) -> Path:
         """A read-only local file with exactly these bytes. Later fetches may evict it: link or open it soon."""
         place = self._place(sha256)
         if not self._holds(place, sha256):
@@ -50,7 +52,7 @@ class Cache:
             self._make_room(place, stored.size_bytes)
         return place
 
-    def fetch_to(self, store: Store, uri: str, sha256: str, path: Path) -> Path:
+    def fetch_to(self, store: FileSource, uri: str, sha256: str, path: Path) -> Path:
         """As fetch, and linked to `path`, where eviction does not reach it."""
         path.parent.mkdir(parents=True, exist_ok=True)
         while True:
@@ -58,12 +60,45 @@ class Cache:
             path.unlink(missing_ok=True)
             # Another process may evict between fetch and link; then fetch again.
             with suppress(FileNotFoundError):
-                return _link_or_copy(place, path, store, uri, sha256)
+                return _link_or_copy(place, path, uri)
+
+    def keep(self, path: Path, sha256: str) -> None:
+        """Take in a file that is at hand and has this digest. It becomes read-only: it may be one with ours."""
+        place = self._place(sha256)
+        unfinished = place.with_name(f"{sha256}.{uuid.uuid4().hex}")
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            path.chmod(0o444)
+            _link_or_copy(path, unfinished, str(path))
+            unfinished.chmod(0o444)
+            unfinished.replace(place)
+        finally:
+            unfinished.unlink(missing_ok=True)  # a link that replaces another of the same file stays behind
+        self._make_room(place, path.stat().st_size)
+
+    def has(self, sha256: str) -> bool:
+        """Whether there is a file of this name; nobody has looked at its bytes."""
+        return self._place(sha256).exists()
+
+    def size_bytes(self) -> int:
+        """Bytes of all files together."""
+        return sum(found_bytes for _, _, found_bytes in self._entries())
+
+    def drop(self, size_bytes: int) -> int:
+        """Remove the oldest files until these bytes are gone, or all; returns how many are."""
+        gone_bytes = 0
+        with self._gate, self._locked():
+            for _, path, found_bytes in sorted(self._entries()):
+                if gone_bytes >= size_bytes:
+                    break
+                path.unlink(missing_ok=True)
+                gone_bytes += found_bytes
+        return gone_bytes
 
     def _place(self, sha256: str) -> Path:
         if len(sha256) != _SHA256_LENGTH or not set(sha256) <= set("0123456789abcdef"):
             raise ValueError(f"{sha256!r} is not a SHA-256 in lower-case hexadecimal")
-        return self._folder / sha256[:2] / sha256
+        return self.folder / sha256[:2] / sha256
 
     def _holds(self, place: Path, sha256: str) -> bool:
         try:
@@ -99,7 +134,7 @@ class Cache:
         return total
 
     def _entries(self) -> Iterator[tuple[int, Path, int]]:
-        for path in self._folder.glob("[0-9a-f][0-9a-f]/*"):
+        for path in self.folder.glob("[0-9a-f][0-9a-f]/*"):
             if len(path.name) == _SHA256_LENGTH:
                 with suppress(FileNotFoundError):
                     state = path.stat()
@@ -107,16 +142,17 @@ class Cache:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        with (self._folder / "lock").open("w") as file:
+        with (self.folder / "lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
 
-def _link_or_copy(place: Path, path: Path, store: Store, uri: str, sha256: str) -> Path:
+def _link_or_copy(source: Path, path: Path, uri: str) -> Path:
     try:
-        path.hardlink_to(place)
+        path.hardlink_to(source)
     except FileNotFoundError:
         raise
-    except OSError:  # another file system, or one without hard links
-        store.get_file(uri, path, sha256=sha256)
+    except OSError:  # another file system, one without hard links, or as many links as a file may have
+        with source.open("rb") as file, landing(path, uri=uri) as copy:
+            shutil.copyfileobj(file, copy)
     return path

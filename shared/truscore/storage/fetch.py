@@ -7,14 +7,14 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from truscore.storage.cache import Cache
-from truscore.storage.store import Store
+from truscore.storage.store import FileSource
 
 # (address, its SHA-256 where known, where to put it)
 Wanted = tuple[str, str | None, Path]
 
 
 def fetch_many(
-    store: Store,
+    store: FileSource,
     wanted: Iterable[Wanted],
     *,
     workers: int = 8,
@@ -35,7 +35,7 @@ def fetch_many(
             raise
 
 
-def _fetch_one(store: Store, item: Wanted, cache: Cache | None) -> None:
+def _fetch_one(store: FileSource, item: Wanted, cache: Cache | None) -> None:
     uri, sha256, path = item
     if cache is not None and sha256:
         cache.fetch_to(store, uri, sha256, path)

@@ -32,7 +32,22 @@ class Entry:
     sha256: str = ""  # as recorded by its writer; empty in listings and where unknown
 
 
-class Store(Protocol):
+class FileSource(Protocol):
+    """Where files are fetched from. Raises StoreError and its kinds."""
+
+    def get_file(
+        self,
+        uri: str,
+        path: Path,
+        *,
+        sha256: str | None = None,
+        limit_bytes: int | None = None,
+        progress: Progress | None = None,
+    ) -> Stored:
+        """Fetch into a file that appears whole or not at all."""
+
+
+class Store(FileSource, Protocol):
     """Objects by address. Synchronous: async callers use asyncio.to_thread. Raises StoreError and its kinds."""
 
     def put(self, uri: str, data: bytes, *, content_type: str = "application/octet-stream") -> Stored:
@@ -50,17 +65,6 @@ class Store(Protocol):
 
     def get(self, uri: str, *, limit_bytes: int, sha256: str | None = None) -> bytes:
         """The object's bytes; TooLarge above the limit, DigestMismatch where they are others than promised."""
-
-    def get_file(
-        self,
-        uri: str,
-        path: Path,
-        *,
-        sha256: str | None = None,
-        limit_bytes: int | None = None,
-        progress: Progress | None = None,
-    ) -> Stored:
-        """Fetch into a file that appears whole or not at all."""
 
     def stat(self, uri: str) -> Entry | None:
         """What is there, or None."""

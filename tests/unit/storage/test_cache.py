@@ -1,5 +1,6 @@
 """The cache: bounded, honest about content, shared between processes."""
 
+import errno
 import hashlib
 import os
 import subprocess
@@ -75,6 +76,55 @@ def test_files_given_out_stay_when_the_cache_evicts_them(store: MemoryStore, tmp
     fetch_many(store, wanted, cache=cache, workers=4)
     assert [path.read_bytes() for _, _, path in wanted] == [b"%d" % number * 10 for number in range(5)]
     assert sum(map(len, held(tmp_path / "cache"))) <= 10
+
+
+def test_a_file_at_hand_is_kept_without_asking_the_store(store: MemoryStore, tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache", limit_bytes=100)
+    (tmp_path / "here").write_bytes(b"content")
+    sha256 = hashlib.sha256(b"content").hexdigest()
+    for _ in range(2):
+        cache.keep(tmp_path / "here", sha256)
+    assert cache.has(sha256)
+    assert not cache.has("0" * 64)
+    kept = cache.fetch(store, "s3://bucket/none", sha256)
+    assert kept.samefile(tmp_path / "here")
+    assert kept.stat().st_mode & 0o777 == 0o444
+    assert [path.name for path in kept.parent.iterdir()] == [sha256]
+
+
+def test_files_at_hand_stay_within_the_bound(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache", limit_bytes=25)
+    for content in (b"1" * 10, b"2" * 10, b"3" * 10):
+        (tmp_path / content.decode()).write_bytes(content)
+        cache.keep(tmp_path / content.decode(), hashlib.sha256(content).hexdigest())
+    assert b"3" * 10 in held(tmp_path / "cache")
+    assert cache.size_bytes() == 10 * len(held(tmp_path / "cache")) <= 25
+
+
+def test_a_cache_gives_way_by_its_oldest_files(store: MemoryStore, tmp_path: Path) -> None:
+    cache = Cache(tmp_path, limit_bytes=100)
+    for age, content in enumerate((b"3" * 10, b"2" * 10, b"1" * 10)):
+        stored = put(store, content)
+        path = cache.fetch(store, stored.uri, stored.sha256)
+        os.utime(path, (path.stat().st_atime - 10 * age, path.stat().st_mtime - 10 * age))
+    assert cache.drop(11) == 20
+    assert held(tmp_path) == {b"3" * 10}
+    assert (cache.drop(1000), cache.drop(1000)) == (10, 0)
+
+
+def test_where_nothing_can_be_linked_files_are_copied_from_the_cache(
+    store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    cache = Cache(tmp_path / "cache", limit_bytes=100)
+    (tmp_path / "here").write_bytes(b"content")
+    sha256 = hashlib.sha256(b"content").hexdigest()
+    cache.keep(tmp_path / "here", sha256)
+    assert cache.fetch_to(store, "s3://bucket/none", sha256, tmp_path / "out").read_bytes() == b"content"
+    assert not (tmp_path / "out").samefile(cache.fetch(store, "s3://bucket/none", sha256))
 
 
 class CrowdedStore(MemoryStore):
