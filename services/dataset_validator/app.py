@@ -7,11 +7,13 @@ from functools import partial
 from truscore.bus import RetryPolicy, canary, connect, hear, serve, speaker
 from truscore.datasets import cores
 from truscore.events.v1.dataset_pb2 import DatasetReady
-from truscore.storage import S3Store
+from truscore.storage import Cache, S3Store
 from truscore.telemetry import HardwareSampler, configure_logging, serve_grpc, serve_metrics, tracing
 from truscore.validation import check_policies
 from truscore.validation.sealing import Signer
 
+from services.dataset_validator.digests import Digests
+from services.dataset_validator.fetching import AtHand
 from services.dataset_validator.handlers import on_dataset_ready, working
 from services.dataset_validator.settings import Settings
 from services.dataset_validator.shelf import Shelf
@@ -19,6 +21,16 @@ from services.dataset_validator.validator import Bounds, Validator
 from services.dataset_validator.workroom import cleared
 
 SERVICE = "dataset-validator"
+
+
+def at_hand(settings: Settings) -> AtHand | None:
+    """Files of earlier orders, beside those of the present ones: there they can be linked."""
+    if not settings.validator_cache_bytes:
+        return None
+    workdir = settings.validator_workdir
+    return AtHand(
+        cache=Cache(workdir / "cache", settings.validator_cache_bytes), digests=Digests(workdir / "digests.sqlite")
+    )
 
 
 def create_validator(settings: Settings) -> Validator:
@@ -33,6 +45,7 @@ def create_validator(settings: Settings) -> Validator:
         store=store,
         shelf=Shelf(store=store, bucket=settings.bucket, signer=Signer(key.get_secret_value()) if key else None),
         remembered=settings.validator_workdir / "results.sqlite" if settings.validator_results_bytes else None,
+        at_hand=at_hand(settings),
         workdir=cleared(settings.validator_workdir),
         policies=settings.validator_policies,
         bounds=Bounds(

@@ -24,7 +24,8 @@ class Settings(BaseSettings):
     validator_grpc_port: int = Field(0, description="Port of the validator's gRPC health service; 0 for any free one")
     validator_metrics_port: int = Field(0, description="Port of the validator's Prometheus page; 0 for any free one")
     validator_workdir: Path = Field(
-        Path(".local/validator"), description="Folder that datasets are read in; emptied after each"
+        Path(".local/validator"),
+        description="Folder that datasets are read in; what is remembered lies there too",
     )
     validator_slots: int = Field(1, ge=1, le=64, description="Datasets read at the same time")
     validator_readers: int | None = Field(
@@ -32,6 +33,11 @@ class Settings(BaseSettings):
     )
     validator_results_bytes: int = Field(
         512 * 2**20, ge=0, description="Most bytes of what images measured that are remembered; 0 for none"
+    )
+    validator_cache_bytes: int = Field(
+        20 * 2**30,
+        ge=0,
+        description="Most bytes of datasets' files that are kept for the next time; 0 for none",
     )
     validator_progress_s: float = Field(2, gt=0, description="Least seconds between two reports of progress")
     validator_signing_key: SecretStr | None = Field(

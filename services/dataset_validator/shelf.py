@@ -1,18 +1,15 @@
 """Where verdicts, reports and indexes are kept in the object store."""
 
 import hashlib
-import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from truscore.storage import NoSpace, ObjectMissing, Store, Stored, fetch_many
+from truscore.storage import ObjectMissing, Store, Stored
 from truscore.validation import Order
 from truscore.validation.sealing import Signer
 
 from services.dataset_validator.job import INDEX, PAGE, REPORT, Outcome
 from services.dataset_validator.judged import Judged, judged_from_json, judged_to_json
-from services.dataset_validator.listing import Listing
 
 VERDICT_LIMIT_BYTES = 4 * 2**20
 
@@ -84,43 +81,3 @@ class Shelf:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         uri = self._address(order, f"{kind}-{digest}.json")
         return self.store.put_file(uri, path, content_type="application/json")
-
-
-def fetch(
-    store: Store,
-    listing: Listing,
-    folder: Path,
-    *,
-    workers: int,
-    abandoned: "Abandoned",
-    fetched: Callable[[int, int], None],
-) -> None:
-    """Download the dataset into the folder. NoSpace before the first byte where it will not fit."""
-    folder.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(folder).free
-    if free < listing.size_bytes:
-        raise NoSpace(str(folder), f"{free} bytes are free, the dataset has {listing.size_bytes}")
-    wanted = [(listed.uri, None, folder / listed.path) for listed in listing.files]
-    for path in {path.parent for _, _, path in wanted}:
-        path.mkdir(parents=True, exist_ok=True)
-
-    def note(done: int, total: int) -> None:
-        abandoned.check()
-        fetched(done, total)
-
-    fetch_many(store, wanted, workers=workers, progress=note)
-
-
-class Abandoned:
-    """Tells a download in another thread that nobody waits for it any more."""
-
-    def __init__(self) -> None:
-        self._abandoned = False
-
-    def abandon(self) -> None:
-        self._abandoned = True
-
-    def check(self) -> None:
-        """Raises InterruptedError where the download is to end."""
-        if self._abandoned:
-            raise InterruptedError("the download was abandoned")

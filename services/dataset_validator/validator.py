@@ -15,11 +15,12 @@ from truscore.storage import DigestMismatch, ObjectMissing, Store
 from truscore.validation import BY_ID, Finding, Order, Policy, finding, policy_for, refusals
 
 from services.dataset_validator.apart import Tell, read_apart
+from services.dataset_validator.fetching import Abandoned, AtHand, fetch
 from services.dataset_validator.job import Job, Outcome
 from services.dataset_validator.judged import Judged, refused, verdict_key
 from services.dataset_validator.listing import Listing, list_dataset
 from services.dataset_validator.progress import Progress
-from services.dataset_validator.shelf import Abandoned, Shelf, fetch
+from services.dataset_validator.shelf import Shelf
 
 UNREAD = "unread"
 
@@ -82,6 +83,7 @@ class Validator:
     read: Read = read_apart
     turns: OneAtATime = field(default_factory=OneAtATime)
     remembered: Path | None = None  # file that remembers what images measured
+    at_hand: AtHand | None = None
     clock: Callable[[], float] = time.monotonic
 
     async def judge(self, order: Order, tell: Tell = lambda _progress: None) -> Judged:
@@ -120,11 +122,14 @@ class Validator:
         with tempfile.TemporaryDirectory(prefix="dataset-", dir=self.workdir, ignore_cleanup_errors=True) as name:
             work, began_s = Path(name), self.clock()
             try:
-                await self._fetch(listing, work / "dataset", tell)
+                digests = await self._fetch(listing, work / "dataset", tell)
             except (ObjectMissing, DigestMismatch) as error:
                 return refused([_changed(str(error))], key=UNREAD)
             if (await self._list(order)).digest != listing.digest:
                 return refused([_changed("objects were added, removed or replaced while they were read")], key=UNREAD)
+            if self.at_hand is not None:
+                # Not before the second listing: the content of a replaced object would pass for that of the old one.
+                await asyncio.to_thread(self.at_hand.digests.note, listing.files, digests)
             job = self._job(order, work / "dataset", policy)
             outcome = await self.read(job, work, timeout_s=self.bounds.timeout_s, tell=tell)
             if isinstance(outcome, Finding):
@@ -135,14 +140,14 @@ class Validator:
             tell(Progress(stage="storing"))
             return await asyncio.to_thread(self.shelf.keep, order, key, outcome, work, duration_s=took_s)
 
-    async def _fetch(self, listing: Listing, folder: Path, tell: Tell) -> None:
+    async def _fetch(self, listing: Listing, folder: Path, tell: Tell) -> dict[str, str]:
         abandoned, loop = Abandoned(), asyncio.get_running_loop()
 
         def fetched(done: int, total: int) -> None:
             loop.call_soon_threadsafe(tell, Progress(stage="fetching", done=done, total=total))
 
         try:
-            await asyncio.to_thread(
+            return await asyncio.to_thread(
                 fetch,
                 self.store,
                 listing,
@@ -150,6 +155,7 @@ class Validator:
                 workers=self.bounds.fetchers,
                 abandoned=abandoned,
                 fetched=fetched,
+                at_hand=self.at_hand,
             )
         except asyncio.CancelledError:
             abandoned.abandon()

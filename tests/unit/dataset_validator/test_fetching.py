@@ -1,0 +1,138 @@
+"""Files at hand are linked, read-only and left alone; a full disk and a cache that fails cost nothing but downloads."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pantry import CHANGED, IMAGES, CountingMemory, Pantry, glance
+from pydantic import SecretStr
+from truscore.storage import NoSpace
+
+from services.dataset_validator.app import create_validator
+from services.dataset_validator.job import Job
+from services.dataset_validator.settings import Settings
+
+
+@pytest.fixture
+def pantry(tmp_path: Path) -> Pantry:
+    return Pantry(store=CountingMemory(), bucket="in-memory", home=tmp_path)
+
+
+def size_bytes(pantry: Pantry, *names: str) -> int:
+    return sum((pantry.folder / name).stat().st_size for name in names or pantry.names)
+
+
+async def test_the_reader_gets_read_only_links_and_what_they_point_to_stays_when_they_go(pantry: Pantry) -> None:
+    linked: list[tuple[int, int]] = []
+
+    def look(folder: Path) -> None:
+        found = [path.stat() for path in folder.rglob("*") if path.is_file()]
+        linked.extend((state.st_nlink, state.st_mode & 0o777) for state in found)
+
+    async def looking(job: Job, folder: Path, **how: Any) -> Any:
+        look(Path(job.folder))
+        return await glance(job, folder, **how)
+
+    for version in ("v1", "v2"):
+        await pantry.judged(pantry.validator(pantry.at_hand(), read=looking), version)
+        assert list(pantry.work.iterdir()) == []
+    assert linked == [(2, 0o444)] * 2 * (IMAGES + 1)
+    assert {path.stat().st_nlink for path in pantry.cached()} == {1}
+    assert sorted(path.read_bytes() for path in pantry.cached()) == sorted(
+        (pantry.folder / name).read_bytes() for name in pantry.names
+    )
+
+
+def is_a_file(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.write_text("in the way")
+
+
+@pytest.mark.parametrize("spoil", [shutil.rmtree, is_a_file])
+async def test_a_cache_that_cannot_be_used_costs_downloads_and_no_order(
+    spoil: Callable[[Path], None], pantry: Pantry
+) -> None:
+    validator = pantry.validator(pantry.at_hand())
+    await pantry.fetched(validator, "v1")
+    spoil(pantry.home / "cache")
+    assert set(await pantry.fetched(validator, "v2")) == set(pantry.names)
+
+
+async def test_a_damaged_memory_costs_downloads_and_no_order(pantry: Pantry) -> None:
+    validator = pantry.validator(pantry.at_hand())
+    await pantry.fetched(validator, "v1")
+    for path in pantry.home.glob("digests.sqlite*"):
+        path.write_bytes(b"no database any more" * 1000)
+    assert await pantry.fetched(validator, "v2") == pantry.names
+    assert await pantry.fetched(validator, "v3") == []
+
+
+@pytest.fixture
+def disk(pantry: Pantry, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A disk of `size_bytes`, of which our files take what they take, each once however often it is linked."""
+    given = SimpleNamespace(size_bytes=0)
+
+    def usage(_folder: Path) -> SimpleNamespace:
+        places = (path for name in ("cache", "work") for path in (pantry.home / name).rglob("*"))
+        states = {state.st_ino: state for state in (path.stat() for path in places if path.is_file())}
+        return SimpleNamespace(free=given.size_bytes - sum(state.st_size for state in states.values()))
+
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    return given
+
+
+async def test_only_what_has_to_be_downloaded_must_find_room(pantry: Pantry, disk: SimpleNamespace) -> None:
+    validator = pantry.validator(pantry.at_hand())
+    disk.size_bytes = size_bytes(pantry)
+    assert await pantry.fetched(validator, "v1") == pantry.names
+    pantry.change()
+    disk.size_bytes += size_bytes(pantry, CHANGED)
+    assert await pantry.fetched(validator, "v2") == [CHANGED]
+
+
+async def test_the_cache_gives_way_to_a_dataset_that_needs_the_room(pantry: Pantry, disk: SimpleNamespace) -> None:
+    validator = pantry.validator(pantry.at_hand())
+    disk.size_bytes = size_bytes(pantry)
+    await pantry.fetched(validator, "v1")
+    images = [name for name in pantry.names if name.startswith("images/")]
+    for seed, name in enumerate(images, start=100):
+        pantry.change(name, seed)
+    disk.size_bytes = max(disk.size_bytes, size_bytes(pantry))
+    assert set(await pantry.fetched(validator, "v2")) >= set(images)
+
+
+async def test_a_dataset_that_can_never_fit_is_a_fault_before_the_first_byte_and_empties_no_cache(
+    pantry: Pantry, disk: SimpleNamespace
+) -> None:
+    validator = pantry.validator(pantry.at_hand())
+    disk.size_bytes = size_bytes(pantry)
+    await pantry.fetched(validator, "v1")
+    (pantry.folder / "large.bin").write_bytes(bytes(10**6))
+    pantry.upload("large.bin")
+    pantry.store.fetched.clear()
+    with pytest.raises(NoSpace, match=f"the dataset has {size_bytes(pantry)}"):
+        await pantry.judged(validator, "v2")
+    assert pantry.store.fetched == []
+    assert len(pantry.cached()) == IMAGES + 1
+
+
+def settings(workdir: Path, **given: Any) -> Settings:
+    return Settings(
+        amqp_url=SecretStr("amqp://nowhere"),
+        s3_endpoint="http://127.0.0.1:1",
+        s3_access_key=SecretStr("a"),
+        s3_secret_key=SecretStr("b"),
+        validator_workdir=workdir,
+        **given,
+    )
+
+
+def test_the_service_keeps_files_in_its_work_folder_unless_it_is_told_to_keep_none(tmp_path: Path) -> None:
+    keeping = create_validator(settings(tmp_path / "keeping")).at_hand
+    assert keeping is not None
+    assert keeping.cache.folder == tmp_path / "keeping" / "cache"
+    assert create_validator(settings(tmp_path / "plain", validator_cache_bytes=0)).at_hand is None
+    assert not (tmp_path / "plain" / "cache").exists()
