@@ -12,7 +12,7 @@ import errno
 import json
 import shutil
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -241,7 +241,9 @@ class Workspace:
     def _fetch_folds(self, keys: RunKeys, folder: Path) -> None:
         (folder / "folds").mkdir(exist_ok=True)
         for entry in list(self.store.list(keys.folds, limit=FOLDS_LIMIT)):
-            self.store.get_file(entry.uri, folder / "folds" / entry.uri.rsplit("/", 1)[-1])
+            # Gone where an attempt that was overtaken too late has completed the run: then the fold is trained again.
+            with suppress(ObjectMissing):
+                self.store.get_file(entry.uri, folder / "folds" / entry.uri.rsplit("/", 1)[-1])
 
     def _begin_again(self, folder: Path, keys: RunKeys) -> None:
         """Without its checkpoints a run trains from its beginning: the same seed, the same end, only later."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from truscore.events.v1.training_pb2 import (
     TrainingProgressed,
     TrainingStarted,
 )
+from truscore.storage import Entry, MemoryStore
+from truscore.storage.store import LIST_LIMIT
 
 from services.trainer.fence import Attempts
 from services.trainer.keys import RunKeys
@@ -97,6 +100,31 @@ async def test_paused_in_a_fold_it_goes_on_with_that_fold_on_another_host(stand:
     await there.ask(RunResume(run_id=run_id, request_id="again"))
     await there.order(there.said(DatasetValidated)[-1])
     assert reported(stand) == ["fold 1 by attempt 1", "fold 2 by attempt 1", "fold 3 by attempt 2"]
+
+
+class Vanishing(MemoryStore):
+    """Of what it lists another host, which has completed the run meanwhile, has let go by the time it is asked for."""
+
+    vanishing = ""
+
+    def list(self, prefix_uri: str, *, limit: int = LIST_LIMIT) -> Iterator[Entry]:
+        for entry in [*super().list(prefix_uri, limit=limit)]:
+            if self.vanishing and entry.uri.endswith(self.vanishing):
+                self.delete(entry.uri)
+            yield entry
+
+
+async def test_a_result_that_is_gone_when_it_is_fetched_has_its_fold_trained_again(tmp_path: Path) -> None:
+    store = Vanishing()
+    stand = Stand(folder=tmp_path / "here", gates=tmp_path / "gates", store=store)
+    (stand.gates / "fold-2").touch()
+    running = asyncio.create_task(stand.order(folded(stand)))
+    await in_fold(stand, 2)
+    store.vanishing = "fold-01.pt"
+    stand.kill_child()
+    (stand.gates / "fold-2").unlink()
+    await running
+    assert reported(stand) == [f"fold {number} by attempt 2" for number in (1, 2, 3)]
 
 
 async def test_cancelled_in_a_fold_the_run_is_cancelled(stand: Stand) -> None:
