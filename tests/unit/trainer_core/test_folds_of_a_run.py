@@ -8,7 +8,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -52,12 +51,12 @@ from services.trainer.measures.segmentation import segmented
 from services.trainer.ranks import Ranks
 from services.trainer.rundir import RunDir, read_order
 from services.trainer.tasks import semantic_segmentation
+from tests.unit.trainer_core import killed_child
 
 CPU = Place(device=torch.device("cpu"), name="cpu", cpus=1)
 TRAINING, VALIDATION, TEST = 8, 4, 2
 EPOCHS, FOLDS = 2, 3
-DEADLINE_S = 150.0
-LOOK_S = 0.05
+DEADLINE_S = 300.0
 LayOut = Callable[..., "Folded"]
 
 
@@ -76,22 +75,18 @@ class Folded:
             perform(RunDir(path=self.path), ranks=Ranks(), asked=AskedWhen(self, wish, when))
 
     @contextmanager
-    def started(self, *, processes: int = 1) -> "Iterator[subprocess.Popen[bytes]]":
+    def started(self, *command: str) -> "Iterator[subprocess.Popen[bytes]]":
         """In processes of their own, of which none is left in the end."""
-        process = self._start(processes)
+        with (self.path / "printed.log").open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, *command], stdout=output, stderr=output, start_new_session=True
+            )  # fmt: skip
         try:
             yield process
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait(DEADLINE_S)
-
-    def _start(self, processes: int) -> "subprocess.Popen[bytes]":
-        torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-        child = ["-m", "services.trainer.child", "--run-dir", str(self.path)]
-        command = [sys.executable, *(torchrun if processes > 1 else []), *child]
-        with (self.path / "printed.log").open("wb") as output:
-            return subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
 
     @property
     def records(self) -> list[Record]:
@@ -264,26 +259,23 @@ def test_cancelled_in_a_fold_it_trains_no_further_and_reports_nothing(lay_out: L
     assert not (run.path / "report").exists()
 
 
-def test_a_training_process_that_is_killed_in_a_fold_goes_on_with_that_fold(lay_out: LayOut) -> None:
-    run, alone = lay_out(epochs=8), lay_out(epochs=8)
-    deadline = time.monotonic() + DEADLINE_S
-    with run.started() as process:
-        while not in_second_fold(run.records):
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(LOOK_S)
-            assert process.poll() is None, (run.path / "printed.log").read_text()
-            assert time.monotonic() < deadline
-    killed = run.records
-    assert folds_done(killed)[0] == 1
-    assert len(folds_done(killed)) < FOLDS
-    assert run.finish() == alone.finish() == 0
+def test_a_training_process_that_is_killed_in_a_fold_goes_on_with_that_fold(
+    left_alone: Folded, lay_out: LayOut
+) -> None:
+    run = lay_out()
+    with run.started("-m", killed_child.__name__, str(run.path)) as process:
+        assert process.wait(DEADLINE_S) == -signal.SIGKILL, (run.path / "printed.log").read_text()
+    assert isinstance(run.records[-1], FoldProgressed)
+    assert folds_done(run.records) == [1]
+    assert run.finish() == 0
     assert folds_done(run.records) == [1, 2, 3]
-    assert run.results == alone.results
+    assert run.results == left_alone.results
 
 
 def test_two_processes_share_each_fold_and_one_of_them_keeps_it(lay_out: LayOut) -> None:
     run = lay_out(folds=2, epochs=1)
-    with run.started(processes=2) as process:
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    with run.started(*torchrun, "-m", "services.trainer.child", "--run-dir", str(run.path)) as process:
         assert process.wait(DEADLINE_S) == 0, (run.path / "printed.log").read_text()
     started = run.records[0]
     assert isinstance(started, Started)

@@ -1,0 +1,32 @@
+"""A training process that is killed in the second fold of its run, each time there. Its folder is the argument."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from services.trainer.asked import Asked
+from services.trainer.child import perform
+from services.trainer.devices import deterministic
+from services.trainer.journal import FoldProgressed, records_of
+from services.trainer.ranks import Ranks
+from services.trainer.rundir import RunDir
+
+
+class Killed(Asked):
+    """Looks before every step; what kills doesn't run beside what it kills, and can't come too late."""
+
+    def __init__(self, run_dir: RunDir) -> None:
+        super().__init__(run_dir.control)
+        self._journal = run_dir.journal
+
+    def __call__(self) -> str:
+        if any(isinstance(record, FoldProgressed) and record.fold == 2 for record in records_of(self._journal)):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__call__()
+
+
+if __name__ == "__main__":
+    folder = RunDir(path=Path(sys.argv[1]))
+    with deterministic():
+        perform(folder, ranks=Ranks(), asked=Killed(folder))
