@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -114,8 +114,7 @@ def repeat(
             chosen = _trained(run, trial.choose, partial(heard, number))
             pool = told(order)
             judged = judging(run, order, pool)
-            places = [pool.index(record) for record in held_out]
-            validated = validate(judged, places=places)
+            validated = validate(judged, places=places_of(held_out, pool))
         verdicts += validated.verdicts
         metrics = judged.task.metrics
         folds.append(
@@ -196,6 +195,12 @@ def _trained(run: Run, choose: str, heard: Callable[[EpochDone], None]) -> int:
 def told(order: Order) -> tuple[ImageRecord, ...]:
     """All images of the order, the same for every fold: verdicts of different folds have different places."""
     return tuple(sorted((*order.training, *order.validation, *order.test), key=lambda record: record.path))
+
+
+def places_of(records: Iterable[ImageRecord], pool: Sequence[ImageRecord]) -> list[int]:
+    """Where they stand among all."""
+    places = {record.path: place for place, record in enumerate(pool)}
+    return [places[record.path] for record in records]
 
 
 def judging(run: Run, order: Order, pool: tuple[ImageRecord, ...]) -> Run:

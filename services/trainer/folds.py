@@ -18,7 +18,7 @@ from services.trainer.data import steps_per_epoch
 from services.trainer.devices import Place
 from services.trainer.faults import Diverged
 from services.trainer.fold_files import FoldResult, read_fold, write_fold
-from services.trainer.folding import FoldDone, Spread, for_fold, judging, spreads, told
+from services.trainer.folding import FoldDone, Spread, for_fold, judging, places_of, spreads, told
 from services.trainer.journal import FoldJudged, FoldProgressed, Progressed
 from services.trainer.loop import Interrupted, Run, train
 from services.trainer.rundir import Order
@@ -173,8 +173,7 @@ class _Pace:
 
 def _judged(run: Run, order: Order, number: int) -> FoldResult:
     pool = told(order)
-    places = [pool.index(record) for record in order.validation]
-    validated = validate(judging(run, order, pool), until=run.asked, places=places)
+    validated = validate(judging(run, order, pool), until=run.asked, places=places_of(order.validation, pool))
     done = _done(run, order, number, loss=validated.loss, metrics=validated.metrics)
     return FoldResult(done=done, verdicts=tuple(validated.verdicts))
 

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from truscore.datasets import Split, index_to_json, read_dataset, split_to_json
+from truscore.datasets import ImageRecord, Split, index_to_json, read_dataset, split_to_json
 from truscore.recipes import recipe_to_json, resolve
 from truscore.zoo import build_model
 
@@ -27,7 +27,7 @@ from services.trainer.assembly import assemble
 from services.trainer.child import main, perform
 from services.trainer.devices import Place, deterministic
 from services.trainer.fold_files import VERDICTS, FoldResult, read_fold, write_fold
-from services.trainer.folding import FoldDone
+from services.trainer.folding import FoldDone, places_of, told
 from services.trainer.folds import cross_validate, folds_of, results_of
 from services.trainer.journal import (
     Cancelled,
@@ -199,6 +199,18 @@ def test_every_image_is_held_out_once_but_those_that_only_the_finished_run_is_ju
     for fold in folds:
         assert not {record.path for record in fold.training} & {record.path for record in fold.validation}
         assert fold.test == ()
+
+
+def test_held_out_images_are_found_among_all_without_a_search(lay_out: LayOut, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = read_order(RunDir(path=lay_out().path))
+    pool = told(order)
+
+    def searched(one: ImageRecord, other: object) -> bool:
+        raise AssertionError(f"{one.path} was compared")
+
+    monkeypatch.setattr(ImageRecord, "__eq__", searched)
+    places = places_of(order.validation, pool)
+    assert [pool[place].path for place in places] == [record.path for record in order.validation]
 
 
 def test_the_report_has_each_fold_the_spread_and_the_metrics_over_all_images(left_alone: Folded) -> None:
