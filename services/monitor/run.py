@@ -53,6 +53,9 @@ class Run:
     epochs: Mapping[int, EpochDone] = field(default_factory=dict)
     curve: Curve = field(default_factory=Curve)
     latest: Progressed | None = None
+    # While folds are trained after the run it is said again with the same step: only times tell which word is newer.
+    latest_at: float = 0
+    epoch_at: float = 0
     completed: Timed[Completed] | None = None
     failed: Timed[Failed] | None = None
     cancelled: Timed[Cancelled] | None = None
@@ -119,11 +122,12 @@ def _with_start(run: Run, fact: Started, at: float) -> Run:
 
 
 def _with_progress(run: Run, fact: Progressed, at: float) -> Run:
-    newer = run.latest is None or (fact.attempt, fact.step) > (run.latest.attempt, run.latest.step)
+    newer = run.latest is None or (fact.attempt, fact.step, at) > (run.latest.attempt, run.latest.step, run.latest_at)
     point = Point(step=fact.step, loss=fact.loss, learning_rate=fact.learning_rate, attempt=fact.attempt)
     return replace(
         run,
         latest=fact if newer else run.latest,
+        latest_at=at if newer else run.latest_at,
         curve=with_point(run.curve, point),
         last_progress_at=max(run.last_progress_at, at),
     )
@@ -135,7 +139,7 @@ def _with_epoch(run: Run, fact: EpochDone, at: float) -> Run:
     if held is None or fact.attempt > held.attempt:
         newest = sorted({**run.epochs, fact.epoch: fact}.items())[-MAX_EPOCHS:]
         epochs = dict(newest)
-    return replace(run, epochs=epochs, last_progress_at=max(run.last_progress_at, at))
+    return replace(run, epochs=epochs, epoch_at=max(run.epoch_at, at), last_progress_at=max(run.last_progress_at, at))
 
 
 def _with_export_failure(run: Run, fact: ExportFailed, at: float) -> Run:

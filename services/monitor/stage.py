@@ -93,7 +93,7 @@ def pace_of(run: Run) -> tuple[float, float]:
     """Images per second and seconds to the end, as said last; nothing is left of a run that ended."""
     last = run.epochs[max(run.epochs)] if run.epochs else None
     latest = run.latest
-    if latest and last and (last.attempt, last.epoch) >= (latest.attempt, latest.epoch):
+    if latest and last and (last.attempt, last.epoch, run.epoch_at) >= (latest.attempt, latest.epoch, run.latest_at):
         latest = None
     images_per_second = latest.images_per_second if latest else last.images_per_second if last else 0.0
     eta_s = latest.eta_s if latest else last.eta_s if last else 0.0

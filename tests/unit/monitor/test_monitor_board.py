@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.monitor.board import Board, Bounds, id_of, stage_of_entry
 from services.monitor.run import Run
-from services.monitor.stage import Stage
+from services.monitor.stage import Stage, pace_of
 from tests.unit.monitor import stories
 from tests.unit.monitor.stories import RUN, Said, board_after
 
@@ -174,3 +176,23 @@ def test_orders_and_hosts_are_bounded_too() -> None:
     assert len(board.orders) == 10
     assert len(board.hosts) == 10
     assert ("host-49", "trainer") in board.hosts
+
+
+@pytest.mark.parametrize("order", permutations([1, 2, 3]))
+def test_while_folds_are_trained_pace_and_time_left_are_those_of_the_newest_word(order: tuple[int, ...]) -> None:
+    words = [stories.started(), stories.progressed(300, 303, epoch=3), stories.epoch_done(3, 303.5)]
+    for fold in order:
+        word = stories.progressed(300, 310 + fold, epoch=3)
+        word.message.images_per_second, word.message.eta_s = fold, 100 - fold
+        words.append(word)
+    run = board_after(words).find(RUN)
+    assert run is not None
+    assert pace_of(run) == (3, 97)
+
+
+def test_after_an_epoch_pace_and_time_left_are_the_epochs() -> None:
+    run = board_after([stories.started(), stories.epoch_done(2, 203.5), stories.progressed(200, 203, epoch=2)]).find(
+        RUN
+    )
+    assert run is not None
+    assert pace_of(run) == (9, 100)
