@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from truscore.storage import Cache, DigestMismatch, FileSource, NoSpace, Progress, Store, Stored, Wanted, fetch_many
@@ -22,14 +23,14 @@ class AtHand:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Supply:
-    """A source that takes files from the cache where their digest is known, and puts others into it.
+    """A source that takes from the cache what lies there, and puts into it what does not.
 
-    `known` holds digests by address; they may be wrong. `found` receives what was fetched, by address.
+    `here` holds digests of what lies there, by address; they may be wrong. `found` receives what was fetched.
     """
 
     store: FileSource
     cache: Cache
-    known: Mapping[str, str]
+    here: Mapping[str, str]
     found: dict[str, Stored] = field(default_factory=dict)
 
     def get_file(
@@ -51,7 +52,7 @@ class Supply:
         return stored
 
     def _taken(self, uri: str, path: Path) -> Stored | None:
-        sha256 = self.known.get(uri)
+        sha256 = self.here.get(uri)
         if sha256 is None:
             return None
         try:
@@ -60,25 +61,6 @@ class Supply:
             path.unlink(missing_ok=True)
             return None
         return Stored(uri=uri, sha256=sha256, size_bytes=path.stat().st_size)
-
-    def has(self, listed: Listed) -> bool:
-        """Whether the object's content lies in the cache."""
-        try:
-            return listed.uri in self.known and self.cache.has(self.known[listed.uri])
-        except OSError:
-            return False
-
-    def missing_bytes(self, listing: Listing, folder: Path) -> int:
-        """What the folder's disk must take: what is to be downloaded, and what cannot be linked."""
-        linkable = _device(self.cache.folder) == _device(folder)
-        return sum(listed.size_bytes for listed in listing.files if not (linkable and self.has(listed)))
-
-    def give_way(self, size_bytes: int) -> bool:
-        """Remove about so much from the cache; whether anything was removed."""
-        try:
-            return self.cache.drop(size_bytes) > 0
-        except OSError:
-            return False
 
 
 def fetch(
@@ -93,36 +75,59 @@ def fetch(
 ) -> dict[str, str]:
     """Bring the dataset into the folder. NoSpace before the first byte where it will not fit.
 
-    Returns SHA-256 by address of what came, for `at_hand` to remember once nothing is known to have changed meanwhile;
+    Returns SHA-256 by address of what came, for `at_hand` to remember once it is known that nothing changed meanwhile;
     empty without it. The files may be one with those at hand: nobody may write to them.
     """
     folder.mkdir(parents=True, exist_ok=True)
 
-    def note(done: int, total: int) -> None:
+    def note(done: int, _total: int, *, before: int = 0) -> None:
         abandoned.check()
-        fetched(done, total)
+        fetched(before + done, len(listing.files))
 
     if at_hand is None:
         if _free_bytes(folder) < listing.size_bytes:
             raise _no_space(listing, folder)
         fetch_many(store, _wanted(listing.files, folder), workers=workers, progress=note)
         return {}
-    supply = Supply(store=store, cache=at_hand.cache, known=at_hand.digests.of(listing.files))
-    _make_free(supply, listing, folder)
+    here = _here_with_room(at_hand.cache, listing, at_hand.digests.of(listing.files), folder)
+    supply = Supply(store=store, cache=at_hand.cache, here=here)
     # What lies here first: downloads may push it out of the cache, but not out of the folder.
-    files = sorted(listing.files, key=supply.has, reverse=True)
-    fetch_many(supply, _wanted(files, folder), workers=workers, progress=note)
+    linked = [listed for listed in listing.files if listed.uri in here]
+    others = [listed for listed in listing.files if listed.uri not in here]
+    fetch_many(supply, _wanted(linked, folder), workers=workers, progress=note)
+    fetch_many(supply, _wanted(others, folder), workers=workers, progress=partial(note, before=len(linked)))
     found = ((listed, supply.found[listed.uri]) for listed in listing.files)
     return {listed.uri: stored.sha256 for listed, stored in found if stored.size_bytes == listed.size_bytes}
 
 
-def _make_free(supply: Supply, listing: Listing, folder: Path) -> None:
-    """Have the cache give way where the disk is too full for the dataset. Raises NoSpace."""
-    while (short_bytes := supply.missing_bytes(listing, folder) - _free_bytes(folder)) > 0:
+def _here_with_room(cache: Cache, listing: Listing, digests: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """Those of the digests whose content lies in the cache, which gives way where the disk has no room for the others.
+
+    Raises NoSpace.
+    """
+    linkable = _device(cache.folder) == _device(folder)
+    while True:
+        here = _here(cache, listing.files, digests)
+        missing_bytes = sum(one.size_bytes for one in listing.files if not (linkable and one.uri in here))
+        free_bytes = _free_bytes(folder)
+        if missing_bytes <= free_bytes:
+            return here
         # An order that cannot fit takes nothing from those that can.
-        fits = listing.size_bytes <= _free_bytes(folder) + supply.cache.size_bytes()
-        if not fits or not supply.give_way(short_bytes):
+        fits = listing.size_bytes <= free_bytes + cache.size_bytes()
+        if not fits or not _gives_way(cache, missing_bytes - free_bytes):
             raise _no_space(listing, folder)
+
+
+def _here(cache: Cache, files: Sequence[Listed], digests: Mapping[str, str]) -> dict[str, str]:
+    known = ((listed, digests[listed.uri]) for listed in files if listed.uri in digests)
+    return {listed.uri: sha256 for listed, sha256 in known if cache.size_of(sha256) == listed.size_bytes}
+
+
+def _gives_way(cache: Cache, size_bytes: int) -> bool:
+    try:
+        return cache.drop(size_bytes) > 0
+    except OSError:
+        return False
 
 
 def _wanted(files: Sequence[Listed], folder: Path) -> list[Wanted]:

@@ -76,9 +76,12 @@ class Cache:
             unfinished.unlink(missing_ok=True)  # a link that replaces another of the same file stays behind
         self._make_room(place, path.stat().st_size)
 
-    def has(self, sha256: str) -> bool:
-        """Whether there is a file of this name; nobody has looked at its bytes."""
-        return self._place(sha256).exists()
+    def size_of(self, sha256: str) -> int | None:
+        """Bytes of the file of this name, None where there is none; nobody has looked at what they are."""
+        try:
+            return self._place(sha256).stat().st_size
+        except OSError:
+            return None
 
     def size_bytes(self) -> int:
         """Bytes of all files together."""

@@ -67,9 +67,23 @@ async def test_an_object_replaced_while_it_is_read_is_refused_and_nothing_is_rem
 async def test_a_wrong_digest_in_memory_heals_itself(pantry: Pantry) -> None:
     at_hand, listing = pantry.at_hand(), listing_of(pantry)
     wrong = {listed.uri: hashlib.sha256(listed.uri.encode()).hexdigest() for listed in listing.files}
+    # A file of that name and of the object's size, which is neither what its name says nor the object.
+    for listed in listing.files[:4]:
+        place = pantry.home / "cache" / wrong[listed.uri][:2] / wrong[listed.uri]
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(bytes(listed.size_bytes))
     at_hand.digests.note(listing.files, wrong)
     assert set(await pantry.fetched(pantry.validator(at_hand), "v1")) == set(pantry.names)
     assert await pantry.fetched(pantry.validator(at_hand), "v2") == []
+
+
+async def test_a_digest_of_a_file_of_another_size_is_not_believed(pantry: Pantry) -> None:
+    at_hand, listing = pantry.at_hand(), listing_of(pantry)
+    await pantry.fetched(pantry.validator(at_hand), "v1")
+    one, other = (listed for listed in listing.files if listed.path in {"annotations.json", CHANGED})
+    assert one.size_bytes != other.size_bytes
+    at_hand.digests.note([one], {one.uri: at_hand.digests.of([other])[other.uri]})
+    assert await pantry.fetched(pantry.validator(at_hand), "v2") == [one.path]
 
 
 async def test_a_damaged_file_of_the_cache_is_downloaded_again(pantry: Pantry) -> None:
@@ -87,8 +101,9 @@ async def test_the_cache_stays_within_its_bound_and_the_order_is_read_all_the_sa
     validator = pantry.validator(pantry.at_hand(limit_bytes=limit_bytes))
     assert await pantry.fetched(validator, "v1") == pantry.names
     assert 0 < sum(path.stat().st_size for path in pantry.cached()) <= limit_bytes
-    held = len(pantry.cached())
-    assert len(await pantry.fetched(validator, "v2")) == OBJECTS - held
+    held = {path.read_bytes() for path in pantry.cached()}
+    others = [name for name in pantry.names if (pantry.folder / name).read_bytes() not in held]
+    assert await pantry.fetched(validator, "v2") == others
 
 
 async def test_objects_without_an_etag_are_downloaded_each_time(pantry: Pantry) -> None:
