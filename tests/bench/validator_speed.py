@@ -1,4 +1,4 @@
-"""Images per second and core of the validator beside CleanVision, and what a second run costs.
+"""Images per second and core of the validator beside CleanVision, and what a second run costs and fetches.
 
 `python -m tests.bench.validator_speed [--images N] [--json]`. Both see the same images and look for what CleanVision
 looks for: exact and near duplicates, blur, dark and light images, low information, odd sizes and aspects, grey images.
@@ -18,6 +18,7 @@ from pathlib import Path
 
 from truscore.datasets import cores
 
+from tests.bench.validator_fetching import service_rerun
 from tests.bench.validator_pictures import as_dataset, changed, real_images, rendered_images
 
 REPOSITORY = Path(__file__).parents[2]
@@ -98,7 +99,7 @@ def measure(images: int) -> dict[str, object]:
         cost(sys.executable, OURS, folder)
         ours = cost(sys.executable, OURS, folder)
         theirs = cost(rival(), THEIRS, folder / "images")
-        again = rerun(folder, work / "results.sqlite")
+        again = rerun(folder, work / "results.sqlite") | service_rerun(folder, work / "service")
     count = len(pictures)
     return {
         "images": count,
