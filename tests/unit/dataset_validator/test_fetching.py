@@ -1,5 +1,7 @@
 """Files at hand are linked, read-only and left alone; a full disk and a cache that fails cost nothing but downloads."""
 
+import errno
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -58,6 +60,18 @@ async def test_a_cache_that_cannot_be_used_costs_downloads_and_no_order(
     validator = pantry.validator(pantry.at_hand())
     await pantry.fetched(validator, "v1")
     spoil(pantry.home / "cache")
+    assert set(await pantry.fetched(validator, "v2")) == set(pantry.names)
+
+
+async def test_files_of_a_cache_that_belong_to_somebody_else_cost_downloads_and_no_order(
+    pantry: Pantry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted", str(path))
+
+    validator = pantry.validator(pantry.at_hand())
+    await pantry.fetched(validator, "v1")
+    monkeypatch.setattr(os, "utime", refuse)
     assert set(await pantry.fetched(validator, "v2")) == set(pantry.names)
 
 
