@@ -34,8 +34,9 @@ down: ## Stop what `make up` started in another terminal
 test: setup ## Run all tests but the measurements
 	$(BIN)/python -m pytest -m "not bench" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-test-learning: setup ## Train every architecture on more images, for longer
-	$(BIN)/python -m pytest tests/learning --larger --timeout 3600 -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+TIMES ?= 3
+test-learning: setup ## Train every architecture on TIMES (3) times the images, for TIMES times the epochs
+	$(BIN)/python -m pytest tests/learning --larger $(TIMES) --timeout 3600 -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: setup ## Measure speed and memory
 	$(BIN)/python -m pytest -m bench -s $(ARGS) || [ $$? -eq 5 ] # 5: nothing is marked so

@@ -28,13 +28,19 @@ settings.load_profile("steady")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--larger", action="store_true", help="learning tests on more images for more epochs")
+    parser.addoption(
+        "--larger",
+        type=int,
+        default=1,
+        metavar="TIMES",
+        help="learning tests on so many times the images, for so many times the epochs",
+    )
 
 
 @pytest.fixture(scope="session")
 def times(request: pytest.FixtureRequest) -> int:
-    """How many times as many images and epochs learning tests take (`make test-learning`: three times)."""
-    return 3 if request.config.getoption("--larger") else 1
+    """How many times as many images and epochs learning tests take (`make test-learning`: three, or its TIMES)."""
+    return int(request.config.getoption("--larger"))
 
 
 @pytest.fixture(scope="session")
