@@ -66,3 +66,9 @@ def test_the_generated_code_is_what_the_contract_gives(room: str, tmp_path: Path
     committed = {path.name: path.read_text() for path in folder.iterdir() if "_pb2" in path.name and path.is_file()}
     assert sorted(committed) == sorted(fresh)
     assert [name for name in fresh if committed[name] != fresh[name]] == []
+
+
+def test_no_two_test_modules_have_one_name() -> None:
+    """Where a folder is no package, pytest imports its modules by their bare names."""
+    names = [path.name for path in tracked() if path.match("test_*.py")]
+    assert sorted({name for name in names if names.count(name) > 1}) == []

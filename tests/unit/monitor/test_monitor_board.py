@@ -178,7 +178,7 @@ def test_orders_and_hosts_are_bounded_too() -> None:
     assert ("host-49", "trainer") in board.hosts
 
 
-@pytest.mark.parametrize("order", permutations([1, 2, 3]))
+@pytest.mark.parametrize("order", list(permutations([1, 2, 3])))
 def test_while_folds_are_trained_pace_and_time_left_are_those_of_the_newest_word(order: tuple[int, ...]) -> None:
     words = [stories.started(), stories.progressed(300, 303, epoch=3), stories.epoch_done(3, 303.5)]
     for fold in order:
