@@ -26,7 +26,7 @@ ROWS = (
 SIZES = {"swin_transformer": 64, "convnext": 64}
 USUAL_SIZE = 96
 EPOCHS = 12
-PICTURES = {"retinanet": 80}  # of forty, some seeds learn to name the card's place and no more
+PICTURES = {"retinanet": 80}  # after forty, it did no better than the guess
 USUAL_PICTURES = 40
 # Learning rate and images a step, at which so few pictures suffice.
 PACE = {"retinanet": (2e-3, 2), "detectron2": (0.02, 2), "fpn": (2e-3, 2)}

@@ -86,8 +86,8 @@ CASES: Mapping[str, Case] = MappingProxyType(
             architecture="u_net",
             epochs=40,
             metrics=("mask_mean_IoU", "dice", "pixel_accuracy"),
-            remark="All shots of one tile stay in one fold; a random split would leak. Five classes; blowholes are 8 "
-            "pixels of 12,000 at this size. The network learns its training images and little that holds for "
+            remark="All shots of one tile stay in one fold; a random split would leak. Five classes; blowholes are "
+            "about ten pixels of 12,000 at this size. The network learns its training images and little that holds for "
             "other tiles.",
             settings={_RATE: "3e-4", "image_size": "128"},
         ),
@@ -133,8 +133,7 @@ CASES: Mapping[str, Case] = MappingProxyType(
             architecture="fpn",
             epochs=120,
             metrics=_AP,
-            remark="50 creases, of which some are not marked. Next to nothing is learnt: at this size a crease is a "
-            "pixel wide, and 15 cards are too few.",
+            remark="50 creases, of which some are not marked. Next to nothing is learnt.",
             settings={_BASE: "mask_rcnn_shufflenet_v2_fine_fpn", "image_size": "320"},
         ),
     }
