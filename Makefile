@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-learning check proto lock bench style types imports contract generated images
+.PHONY: help setup demo up down test test-learning check proto lock bench style types imports contract generated images reference
 
 # The first Python that can make a virtual environment for us; name another with `make setup PYTHON=…`.
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
@@ -81,6 +81,10 @@ proto: .venv/.ready ## Regenerate the Python of the contract from proto/
 	@mkdir -p $(GENERATED)
 	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=$(GENERATED) --mypy_out=$(GENERATED) $$(find proto -name '*.proto' | sort)
 	$(BIN)/python -m grpc_tools.protoc -I proto --grpc_python_out=$(GENERATED) --mypy_grpc_out=$(GENERATED) $$(find proto/truscore/api -name '*.proto' | sort)
+
+reference: .venv/.ready ## Write the generated pages of docs/ anew
+	$(BIN)/python -m docs.generate
+	$(BIN)/python -m truscore.bus.asyncapi > docs/asyncapi.json.new && mv docs/asyncapi.json.new docs/asyncapi.json
 
 lock: .venv/.ready ## Resolve the dependencies anew, with hashes
 	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --all-extras --group dev --universal --generate-hashes \

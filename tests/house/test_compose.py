@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.house.settings_of import SERVICES, variables
+from docs.generate.settings import SERVICES, variables
 
 REPOSITORY = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
@@ -125,9 +125,9 @@ def test_every_variable_the_compose_file_asks_for_is_in_the_example() -> None:
 
 
 def test_every_setting_is_documented_in_the_settings_table() -> None:
-    table = (REPOSITORY / "docs/settings.md").read_text()
+    table = (REPOSITORY / "docs/reference/settings.md").read_text()
     missing = [
         variable.name for package in SERVICES for variable in variables(f"services.{package}")
         if f"`{variable.name}`" not in table
     ]  # fmt: skip
-    assert missing == [], "run `python -m tests.house.settings_of > docs/settings.md`"
+    assert missing == [], "run `make reference`"

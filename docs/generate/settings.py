@@ -1,4 +1,4 @@
-"""The variables each service reads, taken from its settings; as a program it prints docs/settings.md."""
+"""The page of settings: the variables each service and the command line read, taken from their settings modules."""
 
 import importlib
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def variables(module: str) -> Iterator[Variable]:
         )
 
 
-def table() -> str:
+def page() -> str:
     rows: dict[str, tuple[Variable, list[str]]] = {}
     for package in SERVICES:
         for variable in variables(f"services.{package}"):
@@ -40,8 +40,7 @@ def table() -> str:
     lines = [
         "# Settings",
         "",
-        "Every variable a service reads. Those without a default are required. "
-        "Printed by `python -m tests.house.settings_of`.",
+        "Every environment variable that a service reads. Those without a default are required.",
         "",
         "| variable | default | read by | meaning |",
         "|---|---|---|---|",
@@ -50,8 +49,4 @@ def table() -> str:
         default = "required" if variable.required else f"`{variable.default}`"
         who = "all services" if len(readers) == len(SERVICES) else ", ".join(readers)
         lines.append(f"| `{name}` | {default} | {who} | {variable.meaning} |")
-    return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    print(table())  # noqa: T201
+    return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""What the configuration accepts, from the rules and the catalog; as a program it prints docs/configuration.md."""
+"""The page of the configuration: what its keys accept, from the rules and the catalog."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,8 +14,7 @@ from truscore.zoo.networks import NETWORKS
 
 HEAD = """# Configuration
 
-The keys of the configuration JSON, as they stand on the wire, in the command line and in a file. Printed by
-`python -m tests.house.configuration_of`.
+The keys of the configuration JSON, as they stand on the wire, in the command line and in a file.
 
 ```
 truscore submit cards -c border_detection -o dual_class --config config.json --set seed=7
@@ -49,7 +48,7 @@ PROFILES = ("small", "full")
 
 def page() -> str:
     parts = (HEAD.rstrip(), *_keys(), *_tasks(), *_networks(), *_defaults(), *_templates())
-    return "\n".join(parts)
+    return "\n".join(parts) + "\n"
 
 
 def _table(columns: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
@@ -135,7 +134,3 @@ def _templates() -> Iterator[str]:
         for one in templates()
     )  # fmt: skip
     yield from _table(("template", "architecture", "network", "why"), rows)
-
-
-if __name__ == "__main__":
-    print(page())  # noqa: T201
