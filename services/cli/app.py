@@ -13,6 +13,7 @@ from services.cli.commands import (
     data,
     dead,
     doctor,
+    fetch,
     runs,
     split,
     submit,
@@ -45,6 +46,7 @@ for command in (
     control.cancel,
     control.pause,
     control.resume,
+    fetch.fetch,
     data.synth,
     data.validate,
     augment.augment,
@@ -79,6 +81,7 @@ def addresses(start: Path) -> Addresses:
         exporter=settings.exporter_address,
         mlflow_url=settings.mlflow_url,
         where=where,
+        trusted_keys=settings.model_trusted_keys,
     )
 
 

@@ -31,6 +31,7 @@ class Code(IntEnum):
     REJECTED = 5
     CANCELLED = 6
     TIMED_OUT = 7
+    NOT_VERIFIED = 8
     INTERRUPTED = 130
 
 
@@ -58,6 +59,8 @@ class Addresses:
     exporter: str
     mlflow_url: str
     where: str
+    # Ed25519 public keys that released models have to be signed with, hexadecimal; none for no such demand.
+    trusted_keys: tuple[str, ...] = ()
 
 
 VARIABLES = {

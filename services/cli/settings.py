@@ -26,6 +26,11 @@ class Settings(BaseSettings):
     trainer_address: str = Field("", description="Address of the trainer's gRPC health service, host:port")
     exporter_address: str = Field("", description="Address of the exporter's gRPC health service, host:port")
     mlflow_url: str = Field("", description="Address of the MLflow server")
+    model_trusted_keys: tuple[str, ...] = Field(
+        (),
+        description="Ed25519 public keys of exporters as a JSON list, 64 hexadecimal digits each; with any, only "
+        "models are fetched and run whose release one of them signed",
+    )
 
 
 def stack_file(start: Path) -> Path | None:

@@ -7,6 +7,7 @@ from functools import partial
 from truscore.bus import RetryPolicy, canary, connect, hear, serve, speaker
 from truscore.events.v1.training_pb2 import TrainingCompleted
 from truscore.storage import S3Store
+from truscore.storage.signing import Signer
 from truscore.telemetry import HardwareSampler, configure_logging, serve_grpc, serve_metrics, tracing
 
 from services.exporter.child_process import Bounds, run_child
@@ -24,11 +25,12 @@ def create_exporter(settings: Settings) -> Exporter:
     store = S3Store(
         settings.s3_endpoint, settings.s3_access_key.get_secret_value(), settings.s3_secret_key.get_secret_value()
     )
+    key = settings.exporter_signing_key
     workdir = cleared(settings.exporter_workdir)
     bounds = Bounds(time_limit_s=settings.exporter_timeout_s, memory_limit_bytes=settings.exporter_memory_bytes)
     return Exporter(
         store=store,
-        shelf=Shelf(store, bucket=settings.bucket),
+        shelf=Shelf(store, bucket=settings.bucket, signer=Signer(key.get_secret_value()) if key else None),
         run_child=partial(run_child, bounds=bounds),
         workdir=workdir,
         effort=Effort(

@@ -46,6 +46,7 @@ def _artifact(artifact: Artifact) -> str:
                 (_tensor_row(tensor) for tensor in artifact.signature.inputs + artifact.signature.outputs),
             ),
             f"Class names, first to last: {', '.join(artifact.signature.class_names) or 'none'}\n",
+            _thresholds(artifact.signature.thresholds),
             "### Parity with the checkpoint\n",
             _parity(artifact),
             "### Latency\n",
@@ -56,6 +57,12 @@ def _artifact(artifact: Artifact) -> str:
 
 def _tensor_row(tensor: Tensor) -> tuple[str, ...]:
     return f"`{tensor.name}`", tensor.dtype, f"[{', '.join(tensor.shape)}]", tensor.meaning
+
+
+def _thresholds(thresholds: Mapping[str, float]) -> str:
+    if not thresholds:
+        return "Nothing is decided at a threshold.\n"
+    return f"Decided at: {', '.join(f'`{name}` from {value:g}' for name, value in sorted(thresholds.items()))}\n"
 
 
 def _parity(artifact: Artifact) -> str:

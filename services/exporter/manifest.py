@@ -54,6 +54,9 @@ def signature_from(item: Mapping[str, Any]) -> Signature:
         inputs=tuple(_tensor(tensor) for tensor in item["inputs"]),
         outputs=tuple(_tensor(tensor) for tensor in item["outputs"]),
         class_names=tuple(item["class_names"]),
+        # Manifests of earlier releases have neither.
+        task=item.get("task", ""),
+        thresholds=dict(item.get("thresholds", {})),
     )
 
 

@@ -1,7 +1,7 @@
 """What was made of a checkpoint: the artefacts with their proofs, as they are recorded and announced."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -16,11 +16,17 @@ class Tensor:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Signature:
-    """What goes in and what comes out; label n is `class_names[n - 1]`."""
+    """What goes in and what comes out; label n is `class_names[n - 1]`.
+
+    `task` is one of the catalog. `thresholds` are what the reported metrics were decided at, by the output they are
+    compared with; empty for a task that decides nothing, or decides for the most probable class.
+    """
 
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     class_names: tuple[str, ...]
+    task: str = ""
+    thresholds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,5 +91,9 @@ class Release:
     artifacts: tuple[Artifact, ...]
     refusals: tuple[Refusal, ...]
     duration_s: float = 0.0  # that making it took
+    card_sha256: str = ""
     # Empty inside the package itself, which cannot hold its own digest.
     package_sha256: str = ""
+    # Ed25519 over the release's statement (truscore.releases), hexadecimal; both empty where no key is configured.
+    signing_key_id: str = ""
+    ed25519_signature: str = ""

@@ -38,6 +38,10 @@ class Settings(BaseSettings):
     exporter_memory_bytes: int = Field(
         12 * 2**30, ge=2**29, description="Most resident memory that one export may take, in bytes"
     )
+    exporter_signing_key: SecretStr | None = Field(
+        None,
+        description="Ed25519 private key that releases are signed with, 64 hexadecimal digits; without it unsigned",
+    )
     exporter_sample_s: float = Field(15, gt=0, description="Seconds between hardware samples while working")
     exporter_retry_delays_s: tuple[float, ...] = Field(
         (1, 5, 30, 120), description="Seconds before each new try after a fault, as a JSON list; then a dead letter"

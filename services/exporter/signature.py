@@ -3,10 +3,15 @@
 Every model takes one picture and answers for one: no output has a dimension for the batch.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from types import MappingProxyType
 
 from services.exporter.release import Signature, Tensor
+
+# What training's metrics count as found, as inside and as there.
+DECIDED_AT = 0.5
 
 IMAGE = Tensor(
     name="image",
@@ -39,7 +44,13 @@ _FOUND = (
 
 def box_signature(class_names: Sequence[str]) -> Signature:
     """Of a model that finds instances with boxes."""
-    return Signature(inputs=(IMAGE,), outputs=_FOUND, class_names=tuple(class_names))
+    return Signature(
+        inputs=(IMAGE,),
+        outputs=_FOUND,
+        class_names=tuple(class_names),
+        task="detection",
+        thresholds={"scores": DECIDED_AT},
+    )
 
 
 def instance_signature(class_names: Sequence[str]) -> Signature:
@@ -50,7 +61,13 @@ def instance_signature(class_names: Sequence[str]) -> Signature:
         shape=("detections", "1", "height", "width"),
         meaning="probability from 0 to 1 that a pixel of the input image belongs to the instance",
     )
-    return Signature(inputs=(IMAGE,), outputs=(*_FOUND, masks), class_names=tuple(class_names))
+    return Signature(
+        inputs=(IMAGE,),
+        outputs=(*_FOUND, masks),
+        class_names=tuple(class_names),
+        task="instance_segmentation",
+        thresholds={"scores": DECIDED_AT, "masks": DECIDED_AT},
+    )
 
 
 def mask_signature(class_names: Sequence[str]) -> Signature:
@@ -62,7 +79,12 @@ def mask_signature(class_names: Sequence[str]) -> Signature:
         meaning="probability from 0 to 1 of what each pixel of the input image shows: channel 0 is none of the "
         "classes, channel n the n-th class name; the channels of a pixel add up to 1",
     )
-    return Signature(inputs=(IMAGE,), outputs=(probabilities,), class_names=tuple(class_names))
+    return Signature(
+        inputs=(IMAGE,),
+        outputs=(probabilities,),
+        class_names=tuple(class_names),
+        task="semantic_segmentation",
+    )
 
 
 def grade_signature(class_names: Sequence[str]) -> Signature:
@@ -79,7 +101,12 @@ def grade_signature(class_names: Sequence[str]) -> Signature:
         shape=(),
         meaning="the grade: index of its class name, from 0",
     )
-    return Signature(inputs=(IMAGE,), outputs=(probabilities, grade_index), class_names=tuple(class_names))
+    return Signature(
+        inputs=(IMAGE,),
+        outputs=(probabilities, grade_index),
+        class_names=tuple(class_names),
+        task="ordinal_classification",
+    )
 
 
 def score_signature(class_names: Sequence[str]) -> Signature:
@@ -90,7 +117,12 @@ def score_signature(class_names: Sequence[str]) -> Signature:
         shape=(str(len(class_names)),),
         meaning="each score in the unit of the dataset, in the order of the class names",
     )
-    return Signature(inputs=(IMAGE,), outputs=(scores,), class_names=tuple(class_names))
+    return Signature(
+        inputs=(IMAGE,),
+        outputs=(scores,),
+        class_names=tuple(class_names),
+        task="regression",
+    )
 
 
 def label_signature(class_names: Sequence[str]) -> Signature:
@@ -102,7 +134,13 @@ def label_signature(class_names: Sequence[str]) -> Signature:
         meaning="probability from 0 to 1 that the picture shows each class, in the order of the class names, each on "
         "its own: they need not add up to 1",
     )
-    return Signature(inputs=(IMAGE,), outputs=(probabilities,), class_names=tuple(class_names))
+    return Signature(
+        inputs=(IMAGE,),
+        outputs=(probabilities,),
+        class_names=tuple(class_names),
+        task="multilabel_classification",
+        thresholds={"probabilities": DECIDED_AT},
+    )
 
 
 SIGNATURES: Mapping[str, Callable[[Sequence[str]], Signature]] = MappingProxyType(
@@ -115,3 +153,14 @@ SIGNATURES: Mapping[str, Callable[[Sequence[str]], Signature]] = MappingProxyTyp
         "multilabel_classification": label_signature,
     }
 )
+
+
+def description(signature: Signature) -> dict[str, str]:
+    """The signature as texts for a model file's own metadata, so that the file alone can be used."""
+    return {
+        "task": signature.task,
+        "class_names": json.dumps(list(signature.class_names)),
+        "thresholds": json.dumps(dict(signature.thresholds), sort_keys=True),
+        "inputs": json.dumps([asdict(tensor) for tensor in signature.inputs]),
+        "outputs": json.dumps([asdict(tensor) for tensor in signature.outputs]),
+    }

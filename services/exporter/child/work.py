@@ -1,7 +1,6 @@
 """The task from checkpoint to proven artefacts: what cannot be made is named, not raised."""
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from services.exporter.child import benchmark, onnx_file, parity
 from services.exporter.child.kinds import KINDS
 from services.exporter.child.subject import Picture, Subject, WrongKind
 from services.exporter.release import Artifact, Parity, Refusal
+from services.exporter.signature import description
 from services.exporter.task import Result, Task
 
 # What torch, ONNX and its runtime raise at a network they cannot express; memory running out is not among them.
@@ -52,12 +52,13 @@ def do(task: Task) -> Result:
     except (Refused, KeyError) as refused:
         return _nothing(task, "unsupported_architecture", str(refused))
     pictures = [preprocess(load_image(Path(path))).numpy() for path in task.pictures]
-    provenance = {**task.provenance, "task": kind, "class_names": json.dumps(list(class_names))}
+    row = {"category": recipe.category, "option": recipe.option, "architecture": recipe.architecture}
+    described = replace(task, provenance={**task.provenance, **row})
     artifacts: list[Artifact] = []
     refusals: list[Refusal] = []
     for name in task.formats:
         try:
-            artifacts.append(MAKERS[name](subject, pictures, replace(task, provenance=provenance)))
+            artifacts.append(MAKERS[name](subject, pictures, described))
         except Refused as refused:
             refusals.append(Refusal(format=name, code=refused.code, message=refused.message))
     return Result(artifacts=tuple(artifacts), refusals=tuple(refusals))
@@ -83,7 +84,7 @@ def make_onnx(subject: Subject, pictures: Sequence[Picture], task: Task) -> Arti
     path = Path(task.output_folder) / "model.onnx"
     try:
         onnx_file.write(subject, path, pictures[0])
-        onnx_file.finish(path, task.provenance)
+        onnx_file.finish(path, {**task.provenance, **description(subject.signature)})
         run = onnx_file.session(path, subject.signature)
         verdict = subject.judge((subject.eagerly(each), run(each)) for each in pictures)
     except (*UNCONVERTIBLE, *UNRUNNABLE) as error:

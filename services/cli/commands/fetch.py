@@ -1,0 +1,103 @@
+"""`truscore fetch`: the files of an exported model, verified."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from services.cli.commands.parameters import AsJson
+from services.cli.desk import Desk, desk_of, say_json
+from services.cli.releases import place_of, release_explained, verifier_of
+
+if TYPE_CHECKING:
+    from truscore.releases import Fetched
+    from truscore.releases.fetching import Progress
+
+UNCHECKED = "no signature was asked for: TRUSCORE_MODEL_TRUSTED_KEYS names no key"
+
+
+def fetch(
+    context: typer.Context,
+    reference: Annotated[
+        str,
+        typer.Argument(metavar="RUN|MODEL", help="A run, an order, DATASET/VERSION, a model, or MODEL@VERSION."),
+    ],
+    *,
+    formats: Annotated[
+        list[str],
+        typer.Option(
+            "--format",
+            "-f",
+            help='Only files of this format; repeat it. "package" is package.tar, which holds all. Without it '
+            "everything but the package.",
+        ),
+    ] = [],  # noqa: B006
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="DIR", help="Folder to write; MODEL/VERSION when not given.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Download an exported model. Size, SHA-256 and signature are verified before anything is in its place."""
+    desk = desk_of(context)
+    fetched = fetched_release(desk, reference, formats=formats, to=to)
+    if as_json:
+        say_json(_document(fetched))
+        return
+    for file in fetched.files:
+        path = fetched.folder / file.file_name
+        desk.screen.print(
+            f"{path}  {path.stat().st_size:,} bytes  SHA-256 {file.sha256}", highlight=False, soft_wrap=True
+        )
+    signed = f"signed by {fetched.signed_by}" if fetched.signed_by else UNCHECKED
+    desk.side.print(f"sizes and digests are those of the release; {signed}", highlight=False, soft_wrap=True)
+
+
+def fetched_release(desk: Desk, reference: str, *, formats: list[str], to: Path | None) -> "Fetched":
+    """The release of a run or model on this disk. Raises CliError."""
+    from truscore.releases import fetch_release
+
+    verifier, store = verifier_of(desk), desk.store()
+    with release_explained():
+        place = place_of(desk, store, reference)
+        folder = to if to is not None else Path(place.model_id) / place.version
+        with _progress(desk) as progress:
+            return fetch_release(store, place, folder, verifier=verifier, formats=formats, progress=progress)
+
+
+@contextmanager
+def _progress(desk: Desk) -> Iterator["Progress"]:
+    """A bar for each file, on a terminal only."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=desk.side, transient=True, disable=not desk.side.is_terminal) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def tell(name: str, done: int, total: int) -> None:
+            if name not in tasks:
+                tasks[name] = bars.add_task(name, total=total)
+            bars.update(tasks[name], completed=done)
+
+        yield tell
+
+
+def _document(fetched: "Fetched") -> dict[str, object]:
+    manifest = fetched.manifest
+    return {
+        "model_id": manifest.model_id,
+        "version": manifest.version,
+        "run_id": manifest.run_id,
+        "folder": str(fetched.folder),
+        "signed_by": fetched.signed_by,
+        "files": [
+            {
+                "format": file.format,
+                "path": str(fetched.folder / file.file_name),
+                "sha256": file.sha256,
+                "size_bytes": (fetched.folder / file.file_name).stat().st_size,
+            }
+            for file in fetched.files
+        ],
+    }

@@ -1,0 +1,117 @@
+"""Where the release of a run or model is kept, and what goes wrong with releases in the words of a command."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from services.cli.desk import CliError, Code, Desk
+from services.cli.storing import store_explained
+
+if TYPE_CHECKING:
+    from truscore.releases import Place
+    from truscore.storage import Store
+    from truscore.storage.signing import Verifier
+
+ACCEPTED = "accepted: a run, an order, DATASET/VERSION, a model, or MODEL@VERSION"
+MOST_VERSIONS = 100_000
+
+
+def verifier_of(desk: Desk) -> "Verifier":
+    """What checks signatures with the trusted keys. CliError where a key is none."""
+    from truscore.storage.signing import InvalidKey, Verifier
+
+    try:
+        return Verifier(desk.addresses.trusted_keys)
+    except InvalidKey as error:
+        raise CliError(Code.USAGE, f"TRUSCORE_MODEL_TRUSTED_KEYS: {error}") from error
+
+
+@contextmanager
+def release_explained() -> Iterator[None]:
+    """What goes wrong with a release, its files and their store, as CliError."""
+    from truscore.releases import InvalidManifest, NotVerified, UnknownFormat
+
+    try:
+        with store_explained():
+            yield
+    except (NotVerified, InvalidManifest) as error:
+        raise CliError(Code.NOT_VERIFIED, f"refused: {error}") from error
+    except UnknownFormat as error:
+        raise CliError(Code.USAGE, f"--format: {error}") from error
+    except OSError as error:
+        raise CliError(Code.FAILED, str(error)) from error
+
+
+def place_of(desk: Desk, store: "Store", reference: str) -> "Place":
+    """Where the release lies: asked of the monitor, the experiment tracker and the store, in this order.
+
+    Whichever of the two services is away or not configured is left out. CliError: NOT_FOUND, or UNREACHABLE where a
+    service was away that may have known.
+    """
+    model_id, at, version = reference.partition("@")
+    if at:
+        return _kept(desk.addresses.bucket, model_id, version)
+    away: list[CliError] = []
+    for look in (_in_monitor, _in_tracker):
+        try:
+            if place := look(desk, reference):
+                return place
+        except CliError as error:
+            if error.code is not Code.UNREACHABLE:
+                raise
+            away.append(error)
+    if place := _in_store(desk, store, reference):
+        return place
+    if away:
+        raise CliError(Code.UNREACHABLE, f"{reference!r} is not in the store, and {away[0]}")
+    raise CliError(Code.NOT_FOUND, f"no exported model of {reference!r} is known; {ACCEPTED}")
+
+
+def _kept(bucket: str, model_id: str, version: str) -> "Place":
+    from truscore.releases import Place
+    from truscore.storage import parse_uri
+
+    with store_explained():
+        uri = parse_uri(f"s3://{bucket}/models/{model_id}/{version}").uri
+    return Place(uri=uri, model_id=model_id, version=version, announced={})
+
+
+def _is_model(reference: str) -> bool:
+    """Models are named category.option.architecture."""
+    return reference.count(".") == 2 and "/" not in reference
+
+
+def _in_monitor(desk: Desk, reference: str) -> "Place | None":
+    from services.cli.handlers.models import newest_of_monitor, of_monitor
+
+    if not (address := desk.addresses.monitor):
+        return None
+    return newest_of_monitor(address, reference) if _is_model(reference) else of_monitor(address, reference)
+
+
+def _in_tracker(desk: Desk, reference: str) -> "Place | None":
+    from services.cli.handlers.models import newest_of_tracker, of_tracker
+
+    if not (address := desk.addresses.tracker):
+        return None
+    return newest_of_tracker(address, reference) if _is_model(reference) else of_tracker(address, reference)
+
+
+def _in_store(desk: Desk, store: "Store", reference: str) -> "Place | None":
+    """By the names of the objects alone: models/<model>/<version>/manifest.json, where the version is the run."""
+    bucket = desk.addresses.bucket
+    prefix = f"s3://{bucket}/models/"
+    with store_explained():
+        keys = [entry.uri.removeprefix(prefix).split("/") for entry in store.list(prefix, limit=MOST_VERSIONS)]
+    found = [
+        (key[0], key[1])
+        for key in keys
+        if len(key) == 3 and key[2] == "manifest.json" and reference in {key[0], key[1]}
+    ]
+    if len(found) > 1:
+        versions = ", ".join(f"{model_id}@{version}" for model_id, version in sorted(found)[:8])
+        raise CliError(
+            Code.USAGE,
+            f"{reference!r} has {len(found)} versions and no monitor says which is new; accepted: {versions}",
+        )
+    return _kept(bucket, *found[0]) if found else None
