@@ -17,17 +17,17 @@ from truscore.storage import Cache, S3Store
 from truscore.telemetry import HardwareSampler, configure_logging, serve_grpc, serve_metrics, tracing
 from truscore.validation.sealing import Verifier
 
-from services.trainer.attempt import Limits
-from services.trainer.case import House
+from services.trainer.git_commit import current_commit
 from services.trainer.handlers import Announcer, on_dataset_validated, on_request, on_request_overheard
-from services.trainer.launcher import torchrun_command
-from services.trainer.library_source import LibrarySource, asking_library
+from services.trainer.inputs.pretrained_source import LibrarySource, asking_library
+from services.trainer.inputs.workspace import Workspace
 from services.trainer.plan import Plan
-from services.trainer.requests import Requests
-from services.trainer.revision import current_commit
-from services.trainer.runs import Runs
+from services.trainer.runs.attempt import Limits
+from services.trainer.runs.context import House
+from services.trainer.runs.launcher import torchrun_command
+from services.trainer.runs.registry import Runs
+from services.trainer.runs.requests import Requests
 from services.trainer.settings import Settings, training_environment
-from services.trainer.workspace import Workspace
 
 SERVICE = "trainer"
 

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 from truscore.datasets import Annotation, ImageRecord, read_dataset
 from truscore.datasets.masks import annotation_mask
+from truscore.metrics.borders import border_metrics, bordered
+from truscore.metrics.detection import Instance, Judged, run_lengths
 from truscore.zoo.resize import network_size
-
-from services.trainer.measures.borders import border_metrics, bordered
-from services.trainer.measures.detection import Instance, Judged, run_lengths
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(600)]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from services.trainer.rundir import RunDir, read_order
+from services.trainer.worker.run_dir import RunDir, read_order
 from tests.learning.run_folder import guessed_metrics, lay_out
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(1500)]

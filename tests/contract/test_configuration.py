@@ -16,7 +16,7 @@ from truscore.validation import Order
 from services.cli.handlers.saying import ready_of
 from services.cli.ordering import read_config, read_settings_typed, refuse
 from services.dataset_validator import handlers as validator
-from services.trainer.handlers import hearing as trainer
+from services.trainer.handlers import consume as trainer
 from tests.unit.recipes.test_recipes_resolve import MISSION
 
 READERS = {"trainer": trainer.overrides_of, "validator": validator.overrides_of}

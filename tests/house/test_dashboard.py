@@ -27,7 +27,7 @@ COUNTING = (
     "truscore.bus.counters",
     "services.dataset_validator.counters",
     "services.experiment_tracker.figures",
-    "services.trainer.figures",
+    "services.trainer.metrics",
 )
 # What Prometheus adds to every metric that it scrapes, and what it and its client library add by themselves.
 ADDED = {"job", "instance"}

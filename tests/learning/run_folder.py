@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from truscore.datasets import Annotation, ImageRecord, index_to_json, read_dataset, split_dataset, split_to_json
+from truscore.metrics.detection import Instance, Judged, coco_metrics, run_lengths
 from truscore.recipes import recipe_to_json, resolve
 
-from services.trainer.asked import Asked
-from services.trainer.child import main, perform
-from services.trainer.devices import deterministic
 from services.trainer.journal import Completed, EpochDone, Record, records_of
-from services.trainer.measures.detection import Instance, Judged, coco_metrics, run_lengths
-from services.trainer.ranks import Ranks
-from services.trainer.rundir import Order, RunDir
+from services.trainer.worker.devices import deterministic
+from services.trainer.worker.distributed import Ranks
+from services.trainer.worker.main import main, perform
+from services.trainer.worker.run_dir import Order, RunDir
+from services.trainer.worker.stop_signal import Asked
 
 TIMEOUT_S = 170.0
 TINY = {
@@ -39,7 +39,7 @@ class RunFolder:
     path: Path
 
     def start(self, *, processes: int = 1) -> "subprocess.Popen[bytes]":
-        child = ["-m", "services.trainer.child", "--run-dir", str(self.path)]
+        child = ["-m", "services.trainer.worker.main", "--run-dir", str(self.path)]
         torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
         command = [sys.executable, *child] if processes == 1 else [sys.executable, *torchrun, *child]
         output = (self.path / "printed.log").open("ab")

@@ -10,7 +10,7 @@ from truscore.synthesis import render_dataset
 from truscore.zoo import load_checkpoint_model
 
 from services.trainer.journal import EpochDone, Started
-from services.trainer.rundir import RunDir, read_order
+from services.trainer.worker.run_dir import RunDir, read_order
 from tests.learning.run_folder import RunFolder, guessed_metrics, lay_out
 
 pytestmark = pytest.mark.learning

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from truscore.synthesis.defects import render_defects
 
-from services.trainer.rundir import RunDir, read_order
+from services.trainer.worker.run_dir import RunDir, read_order
 from tests.learning.run_folder import RunFolder, guessed_metrics, lay_out
 from tests.learning.scattered_cards import write_scattered_cards
 

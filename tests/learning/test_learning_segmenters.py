@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from truscore.metrics.segmentation import Segmented, segmentation_metrics, segmented
 
-from services.trainer.measures.segmentation import Segmented, segmentation_metrics, segmented
-from services.trainer.rundir import Order, RunDir, read_order
-from services.trainer.tasks.pixel_labels import label_map
+from services.trainer.worker.run_dir import Order, RunDir, read_order
+from services.trainer.worker.tasks.pixel_labels import label_map
 from tests.learning.run_folder import RunFolder, lay_out
 from tests.learning.worn_corners import write_worn_corners
 

@@ -12,15 +12,15 @@ import pytest
 import torch
 from PIL import Image
 from truscore.datasets import ImageRecord
+from truscore.metrics.multilabel import Labelled, multilabel_metrics
+from truscore.metrics.ordinal import Graded, grade_metrics
+from truscore.metrics.regression import Scored, score_metrics
 from truscore.synthesis.judged import render_graded, render_labelled, render_scored
 from truscore.zoo import catalog, load_checkpoint_model
 
-from services.trainer.measures.grades import Graded, grade_metrics
-from services.trainer.measures.multilabel import Labelled, multilabel_metrics
-from services.trainer.measures.scores import Scored, score_metrics
-from services.trainer.rundir import Order, RunDir, read_order
-from services.trainer.tasks import Key
-from services.trainer.tasks.making import make_task
+from services.trainer.worker.run_dir import Order, RunDir, read_order
+from services.trainer.worker.tasks import Key
+from services.trainer.worker.tasks.make import make_task
 from tests.learning.run_folder import RunFolder, lay_out
 
 pytestmark = pytest.mark.learning

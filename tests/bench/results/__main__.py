@@ -38,7 +38,12 @@ def measure(name: str, *, seeds: str) -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="truscore-results-") as folder:
         output = Path(folder) / "result.json"
-        command = [sys.executable, "-m", "services.trainer.crossvalidate", *case.arguments(data=data, seeds=seeds)]
+        command = [
+            sys.executable,
+            "-m",
+            "services.trainer.worker.cross_validation",
+            *case.arguments(data=data, seeds=seeds),
+        ]
         ended = subprocess.run([*command, "--output", str(output)], stdout=subprocess.DEVNULL, check=False)
         if ended.returncode:
             return ended.returncode

@@ -29,7 +29,7 @@ class Case:
     weights: str = NANODET  # under the folder of real datasets; empty: from scratch
 
     def arguments(self, *, data: Path, seeds: str) -> list[str]:
-        """Of ``python -m services.trainer.crossvalidate``, but for the output."""
+        """Of ``python -m services.trainer.worker.cross_validation``, but for the output."""
         row = ["--category", self.category, "--option", self.option, "--architecture", self.architecture]
         process = ["--folds", str(self.folds), "--epochs", str(self.epochs), "--seeds", seeds]
         start = ["--pretrained", str(data / self.weights)] if self.weights else []

@@ -25,9 +25,9 @@ from truscore.validation import Policy, Verdict, report_to_json
 
 from deploy.local.objects import ObjectServer
 from deploy.local.processes import Started, start_process
-from services.trainer.handlers.hearing import overrides_of
+from services.trainer.handlers.consume import overrides_of
 from services.trainer.journal import Completed, Progressed, Record, read_from
-from services.trainer.launcher import torchrun_command
+from services.trainer.runs.launcher import torchrun_command
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 WAIT_S = 300
@@ -128,7 +128,7 @@ class Trainer:
         found = []
         for process in psutil.process_iter(["cmdline"]):
             words = process.info["cmdline"] or []
-            if "services.trainer.child" in words and any(str(self.workdir) in word for word in words):
+            if "services.trainer.worker.main" in words and any(str(self.workdir) in word for word in words):
                 found.append(process)
         return [process for process in found if "torch.distributed.run" not in process.info["cmdline"]]
 

@@ -15,10 +15,10 @@ from truscore.recipes import resolve
 from truscore.synthesis import render_dataset
 
 from services.cli.app import main
-from services.trainer.rundir import Order
-from services.trainer.tasks import Key
-from services.trainer.tasks.instance_images import InstanceImages
-from services.trainer.tasks.making import make_task
+from services.trainer.worker.run_dir import Order
+from services.trainer.worker.tasks import Key
+from services.trainer.worker.tasks.instance_images import InstanceImages
+from services.trainer.worker.tasks.make import make_task
 
 BORDERS = policy_for("border_detection", "dual_class")
 

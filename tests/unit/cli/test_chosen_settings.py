@@ -16,7 +16,7 @@ from services.cli.app import main
 from services.cli.desk import CliError
 from services.cli.handlers.saying import ready_of
 from services.cli.ordering import merged, read_config, read_settings_typed, wanted
-from services.trainer.handlers.hearing import overrides_of
+from services.trainer.handlers.consume import overrides_of
 
 Captured = pytest.CaptureFixture[str]
 DUAL = "phoenix_border_detection_dual_class"

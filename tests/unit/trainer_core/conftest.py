@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 from truscore.recipes import Recipe, resolve
 
-from services.trainer.data import Batches, steps_per_epoch
-from services.trainer.generators import seed_all
-from services.trainer.loop import Run
-from services.trainer.optim import make_optimizer
-from services.trainer.progress import Progress
-from services.trainer.ranks import Ranks
-from services.trainer.tasks import Judgement, Key
+from services.trainer.worker.data import Batches, steps_per_epoch
+from services.trainer.worker.distributed import Ranks
+from services.trainer.worker.loop import Run
+from services.trainer.worker.optim import make_optimizer
+from services.trainer.worker.rng_state import seed_all
+from services.trainer.worker.tasks import Judgement, Key
+from services.trainer.worker.train_state import Progress
 
 torch.set_num_threads(1)
 

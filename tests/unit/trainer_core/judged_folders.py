@@ -9,7 +9,7 @@ from PIL import Image
 from truscore.datasets import ImageRecord
 from truscore.recipes import resolve
 
-from services.trainer.rundir import Order
+from services.trainer.worker.run_dir import Order
 
 GRADES = ("corner_analysis", "quality_classification", "efficientnet")
 SCORES = ("corner_analysis", "sharpness_rating", "custom_cnn")

@@ -5,12 +5,12 @@ import signal
 import sys
 from pathlib import Path
 
-from services.trainer.asked import Asked
-from services.trainer.child import perform
-from services.trainer.devices import deterministic
 from services.trainer.journal import FoldProgressed, records_of
-from services.trainer.ranks import Ranks
-from services.trainer.rundir import RunDir
+from services.trainer.worker.devices import deterministic
+from services.trainer.worker.distributed import Ranks
+from services.trainer.worker.main import perform
+from services.trainer.worker.run_dir import RunDir
+from services.trainer.worker.stop_signal import Asked
 
 
 class Killed(Asked):

@@ -13,10 +13,10 @@ from PIL import Image
 from truscore.datasets import DatasetIndex, InvalidSplit, read_dataset
 from truscore.recipes import Recipe, resolve
 
-from services.trainer.crossvalidate import main
-from services.trainer.devices import Place
-from services.trainer.folding import FoldDone, Repetition, Trial, repeat, spreads
 from services.trainer.journal import EpochDone
+from services.trainer.worker.cross_validation.__main__ import main
+from services.trainer.worker.cross_validation.folding import FoldDone, Repetition, Trial, repeat, spreads
+from services.trainer.worker.devices import Place
 
 CPU = Place(device=torch.device("cpu"), name="cpu", cpus=1)
 IMAGES = 10

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from truscore.recipes import resolve
 
-from services.trainer.findings.convergence import ADVICE, Convergence, judge_convergence
-from services.trainer.findings.errors import analyse_errors, confused_pairs
-from services.trainer.findings.performance import measure_performance
-from services.trainer.findings.properties import Properties
-from services.trainer.findings.resources import Machine, judge_resources
 from services.trainer.journal import EpochDone
+from services.trainer.worker.report.convergence import ADVICE, Convergence, judge_convergence
+from services.trainer.worker.report.error_analysis import analyse_errors, confused_pairs
+from services.trainer.worker.report.performance import measure_performance
+from services.trainer.worker.report.properties import Properties
+from services.trainer.worker.report.resources import Machine, judge_resources
 
 FALLING = [math.exp(-epoch / 4) for epoch in range(20)]
 RISING = [1 - loss for loss in FALLING]

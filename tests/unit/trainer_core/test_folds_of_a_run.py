@@ -19,16 +19,15 @@ import pytest
 import torch
 from PIL import Image
 from truscore.datasets import ImageRecord, Split, index_to_json, read_dataset, split_to_json
+from truscore.metrics.detection import Instance, Judged, run_lengths
+from truscore.metrics.multilabel import Labelled
+from truscore.metrics.ordinal import Graded
+from truscore.metrics.pixel_thresholds import swept
+from truscore.metrics.regression import Scored
+from truscore.metrics.segmentation import segmented
 from truscore.recipes import recipe_to_json, resolve
 from truscore.zoo import build_model
 
-from services.trainer.asked import Asked
-from services.trainer.assembly import assemble
-from services.trainer.child import main, perform
-from services.trainer.devices import Place, deterministic
-from services.trainer.fold_files import VERDICTS, FoldResult, read_fold, write_fold
-from services.trainer.folding import FoldDone, places_of, told
-from services.trainer.folds import cross_validate, folds_of, results_of
 from services.trainer.journal import (
     Cancelled,
     Completed,
@@ -41,16 +40,17 @@ from services.trainer.journal import (
     Started,
     records_of,
 )
-from services.trainer.loop import train
-from services.trainer.measures.detection import Instance, Judged, run_lengths
-from services.trainer.measures.grades import Graded
-from services.trainer.measures.multilabel import Labelled
-from services.trainer.measures.pixel_thresholds import swept
-from services.trainer.measures.scores import Scored
-from services.trainer.measures.segmentation import segmented
-from services.trainer.ranks import Ranks
-from services.trainer.rundir import RunDir, read_order
-from services.trainer.tasks import semantic_segmentation
+from services.trainer.worker.build_run import assemble
+from services.trainer.worker.cross_validation.fold_files import VERDICTS, FoldResult, read_fold, write_fold
+from services.trainer.worker.cross_validation.folding import FoldDone, places_of, told
+from services.trainer.worker.cross_validation.folds import cross_validate, folds_of, results_of
+from services.trainer.worker.devices import Place, deterministic
+from services.trainer.worker.distributed import Ranks
+from services.trainer.worker.loop import train
+from services.trainer.worker.main import main, perform
+from services.trainer.worker.run_dir import RunDir, read_order
+from services.trainer.worker.stop_signal import Asked
+from services.trainer.worker.tasks import semantic_segmentation
 from tests.unit.trainer_core import killed_child
 
 CPU = Place(device=torch.device("cpu"), name="cpu", cpus=1)
@@ -287,7 +287,7 @@ def test_a_training_process_that_is_killed_in_a_fold_goes_on_with_that_fold(
 def test_two_processes_share_each_fold_and_one_of_them_keeps_it(lay_out: LayOut) -> None:
     run = lay_out(folds=2, epochs=1)
     torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    with run.started(*torchrun, "-m", "services.trainer.child", "--run-dir", str(run.path)) as process:
+    with run.started(*torchrun, "-m", "services.trainer.worker.main", "--run-dir", str(run.path)) as process:
         assert process.wait(DEADLINE_S) == 0, (run.path / "printed.log").read_text()
     started = run.records[0]
     assert isinstance(started, Started)

@@ -9,11 +9,11 @@ from truscore.datasets import DatasetIndex, ImageRecord, Split, index_to_json, s
 from truscore.recipes import recipe_to_json, resolve
 from truscore.zoo import build_model
 
-from services.trainer.faults import Unusable
-from services.trainer.rundir import RunDir, read_order
-from services.trainer.tasks import Key
-from services.trainer.tasks.making import make_task
-from services.trainer.told import is_told, left_out_note
+from services.trainer.worker.errors import Unusable
+from services.trainer.worker.labelled import is_told, left_out_note
+from services.trainer.worker.run_dir import RunDir, read_order
+from services.trainer.worker.tasks import Key
+from services.trainer.worker.tasks.make import make_task
 from tests.unit.trainer_core.judged_folders import DAMAGES, GRADES, SCORES, order_of, record
 
 NAMES = ("1", "5", "10")

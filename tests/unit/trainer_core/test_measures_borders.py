@@ -9,16 +9,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from truscore.datasets import Annotation, ImageRecord
 from truscore.datasets.masks import annotation_mask, mask_to_rle
-
-from services.trainer.measures.borders import (
+from truscore.metrics.borders import (
     border_details,
     border_metrics,
     bordered,
     centring_shares,
     edge_distances,
 )
-from services.trainer.measures.detection import Instance, Judged, run_lengths
-from services.trainer.measures.quads import aligned, box_corners, mask_corners
+from truscore.metrics.detection import Instance, Judged, run_lengths
+from truscore.metrics.quadrilaterals import aligned, box_corners, mask_corners
 
 Points = NDArray[np.float64]
 CARD = (40.0, 30.0, 100.0, 140.0)

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
-
-from services.trainer.measures.detection import (
+from truscore.metrics.detection import (
     Instance,
     Judged,
     ap_by_class,
@@ -23,8 +22,8 @@ from services.trainer.measures.detection import (
     run_lengths,
     without_masks,
 )
-from services.trainer.measures.matching import detection_evidence, match
-from services.trainer.measures.sizes import size_limits_px
+from truscore.metrics.matching import detection_evidence, match
+from truscore.metrics.object_sizes import size_limits_px
 
 CLASS_NAMES = ("outer", "inner", "never")
 

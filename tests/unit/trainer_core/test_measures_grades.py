@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from services.trainer.measures.curves import average_precision, ranked, reliability, roc_area
-from services.trainer.measures.grades import Graded, grade_evidence, grade_metrics
-from services.trainer.measures.matrix import confusion_counts
-from services.trainer.measures.multilabel import Labelled, multilabel_evidence, multilabel_metrics
-from services.trainer.measures.ranking import ranks, spearman
-from services.trainer.measures.scores import Scored, score_evidence, score_metrics
+from truscore.metrics.confusion_matrix import confusion_counts
+from truscore.metrics.curves import average_precision, ranked, reliability, roc_area
+from truscore.metrics.multilabel import Labelled, multilabel_evidence, multilabel_metrics
+from truscore.metrics.ordinal import Graded, grade_evidence, grade_metrics
+from truscore.metrics.rank_correlation import ranks, spearman
+from truscore.metrics.regression import Scored, score_evidence, score_metrics
 
 # The library checks its input thoroughly: a few milliseconds each time, far more on a busy machine.
 AGAINST_THE_LIBRARY = settings(deadline=None, max_examples=25)

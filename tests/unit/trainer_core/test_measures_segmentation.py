@@ -5,14 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-
-from services.trainer.measures.segmentation import (
+from truscore.metrics.object_sizes import size_limits_px, size_name
+from truscore.metrics.segmentation import (
     iou_by_class,
     segmentation_evidence,
     segmentation_metrics,
     segmented,
 )
-from services.trainer.measures.sizes import size_limits_px, size_name
 
 # The library checks its input thoroughly: a few milliseconds each time, far more on a busy machine.
 AGAINST_THE_LIBRARY = settings(deadline=None, max_examples=25)

@@ -10,9 +10,9 @@ from truscore.recipes import resolve
 from truscore.recipes.config import LossConfig
 from truscore.zoo import build_model
 
-from services.trainer.tasks import Key
-from services.trainer.tasks.making import make_task
-from services.trainer.tasks.multilabel import label_loss
+from services.trainer.worker.tasks import Key
+from services.trainer.worker.tasks.make import make_task
+from services.trainer.worker.tasks.multilabel import label_loss
 from tests.unit.trainer_core.judged_folders import DAMAGES, order_of, record
 
 NAMES = ("crease", "dent", "scratch")

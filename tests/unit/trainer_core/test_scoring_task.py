@@ -9,10 +9,10 @@ from truscore.datasets import ImageRecord
 from truscore.zoo import build_model
 from truscore.zoo.whole_images.network import Scorer
 
-from services.trainer.faults import Unusable
-from services.trainer.tasks import Key
-from services.trainer.tasks.making import make_task, prepare
-from services.trainer.tasks.scoring import score_loss
+from services.trainer.worker.errors import Unusable
+from services.trainer.worker.tasks import Key
+from services.trainer.worker.tasks.make import make_task, prepare
+from services.trainer.worker.tasks.regression import score_loss
 from tests.unit.trainer_core.judged_folders import SCORES, order_of, record
 
 NAMES = ("centring", "sharpness")

@@ -11,15 +11,15 @@ import torch
 from PIL import Image
 from torch import Tensor
 from truscore.datasets import Annotation, ImageRecord, mask_to_rle
+from truscore.metrics.pixel_thresholds import BINS, swept, threshold_diagrams
 from truscore.recipes import InvalidConfig, Recipe, resolve
 from truscore.zoo.framing import Framed
 
-from services.trainer.measures.pixel_thresholds import BINS, swept, threshold_diagrams
-from services.trainer.rundir import Order
-from services.trainer.tasks import Key
-from services.trainer.tasks.making import make_task
-from services.trainer.tasks.pixel_labels import framed_labels, label_map
-from services.trainer.tasks.semantic_segmentation import SemanticSegmentation
+from services.trainer.worker.run_dir import Order
+from services.trainer.worker.tasks import Key
+from services.trainer.worker.tasks.make import make_task
+from services.trainer.worker.tasks.pixel_labels import framed_labels, label_map
+from services.trainer.worker.tasks.semantic_segmentation import SemanticSegmentation
 
 BOX = Annotation(label=1, box_xywh=(2.0, 1.0, 4.0, 3.0))
 

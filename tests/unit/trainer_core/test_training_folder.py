@@ -21,13 +21,13 @@ from truscore.datasets import (
 from truscore.recipes import InvalidConfig, recipe_to_json, resolve
 from truscore.zoo.checkpoint import UnusableCheckpoint
 
-from services.trainer.asked import Asked
-from services.trainer.checkpoints import also_as, digest_of, read, write
-from services.trainer.child import main
-from services.trainer.devices import choose_precision, deterministic
-from services.trainer.faults import Diverged, Unusable, fault_of
 from services.trainer.journal import Failed, records_of
-from services.trainer.rundir import RunDir, read_order
+from services.trainer.worker.checkpoint import also_as, digest_of, read, write
+from services.trainer.worker.devices import choose_precision, deterministic
+from services.trainer.worker.errors import Diverged, Unusable, fault_of
+from services.trainer.worker.main import main
+from services.trainer.worker.run_dir import RunDir, read_order
+from services.trainer.worker.stop_signal import Asked
 
 CONTENT = {"format": 1, "model": {"w": torch.ones(3)}, "recipe": "{}", "class_names": ["a"]}
 
@@ -156,8 +156,8 @@ def test_a_disk_that_fills_up_leaves_the_old_checkpoint_and_nothing_else(tmp_pat
 import errno, resource, signal, sys
 from pathlib import Path
 import torch
-from services.trainer.checkpoints import write
-from services.trainer.faults import fault_of
+from services.trainer.worker.checkpoint import write
+from services.trainer.worker.errors import fault_of
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
 try:

@@ -11,8 +11,8 @@ from PIL import Image
 from truscore.augmentation import Sample, augment, policy_for
 from truscore.datasets import RLE, Annotation, ImageRecord, UnreadableImage
 
-from services.trainer.tasks import Key
-from services.trainer.tasks.instance_images import InstanceImages
+from services.trainer.worker.tasks import Key
+from services.trainer.worker.tasks.instance_images import InstanceImages
 
 WIDTH, HEIGHT = 120, 90
 POLICY = policy_for("border_detection", "dual_class")

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from truscore.datasets import Annotation, ImageRecord
+from truscore.metrics.detection import Instance, Judged, run_lengths, without_masks
 
-from services.trainer.measures.detection import Instance, Judged, run_lengths, without_masks
-from services.trainer.tasks.instance_measures import InstanceMeasures
+from services.trainer.worker.tasks.instance_metrics import InstanceMeasures
 
 OUTER, INNER = (10.0, 10.0, 60.0, 80.0), (20.0, 20.0, 40.0, 60.0)
 CARD = ImageRecord(

@@ -15,17 +15,17 @@ from truscore.recipes.resolve import ROW_KEYS
 from truscore.zoo import build_model
 from truscore.zoo.instances.losses import classification_loss
 
-from services.trainer.assembly import assemble
-from services.trainer.devices import Place, choose_precision
-from services.trainer.folds import folds_of
+from services.trainer.inputs.workspace import divided
 from services.trainer.journal import EpochDone, Journal
-from services.trainer.keeper import Keeper
-from services.trainer.loop import Run, steps_left, take_step, train
-from services.trainer.optim import learning_rate
-from services.trainer.ranks import Ranks
-from services.trainer.rundir import Order, RunDir
-from services.trainer.tasks.instance_segmentation import InstanceSegmentation
-from services.trainer.workspace import divided
+from services.trainer.worker.build_run import assemble
+from services.trainer.worker.checkpointer import Keeper
+from services.trainer.worker.cross_validation.folds import folds_of
+from services.trainer.worker.devices import Place, choose_precision
+from services.trainer.worker.distributed import Ranks
+from services.trainer.worker.loop import Run, steps_left, take_step, train
+from services.trainer.worker.optim import learning_rate
+from services.trainer.worker.run_dir import Order, RunDir
+from services.trainer.worker.tasks.instance_segmentation import InstanceSegmentation
 
 MakeRun = Callable[..., Run]
 SMALLEST = "mask_rcnn_mobilenet_v3_small_fpn"

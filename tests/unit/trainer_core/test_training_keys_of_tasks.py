@@ -21,13 +21,13 @@ from truscore.zoo.catalog import ROWS, Row, row_of
 from truscore.zoo.networks import NETWORKS
 from truscore.zoo.tuning import stages
 
-from services.trainer.assembly import assemble
-from services.trainer.devices import Place
-from services.trainer.loop import Run
-from services.trainer.optim import learning_rate
-from services.trainer.ranks import Ranks
-from services.trainer.rundir import Order
-from services.trainer.tasks import Key
+from services.trainer.worker.build_run import assemble
+from services.trainer.worker.devices import Place
+from services.trainer.worker.distributed import Ranks
+from services.trainer.worker.loop import Run
+from services.trainer.worker.optim import learning_rate
+from services.trainer.worker.run_dir import Order
+from services.trainer.worker.tasks import Key
 
 CPU = Place(device=torch.device("cpu"), name="cpu", cpus=1)
 SIZE_PX = 64

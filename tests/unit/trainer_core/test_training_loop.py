@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 import torch
 
-from services.trainer.checkpoints import contents, read, restore, weights_sha256, write
-from services.trainer.faults import Diverged
-from services.trainer.generators import captured, put_back, seed_all
 from services.trainer.journal import EpochDone, Progressed
-from services.trainer.loop import Interrupted, Run, steps_left, take_step, train
-from services.trainer.optim import SCHEDULES, learning_rate
-from services.trainer.progress import Progress
-from services.trainer.validation import validate
+from services.trainer.worker.checkpoint import contents, read, restore, weights_sha256, write
+from services.trainer.worker.errors import Diverged
+from services.trainer.worker.evaluate import validate
+from services.trainer.worker.loop import Interrupted, Run, steps_left, take_step, train
+from services.trainer.worker.optim import SCHEDULES, learning_rate
+from services.trainer.worker.rng_state import captured, put_back, seed_all
+from services.trainer.worker.train_state import Progress
 
 MakeRun = Callable[..., Run]
 NAMES = ("a", "b")

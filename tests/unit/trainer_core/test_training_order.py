@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.trainer.data import Share, epoch_order, steps_per_epoch, training_steps, validation_batches
+from services.trainer.worker.data import Share, epoch_order, steps_per_epoch, training_steps, validation_batches
 
 COUNTS = st.integers(1, 200)
 SIZES = st.integers(1, 16)

@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 from PIL import Image
 from truscore.datasets import ImageRecord
+from truscore.metrics.detection import Instance, Judged
+from truscore.metrics.multilabel import Labelled, multilabel_evidence
+from truscore.metrics.ordinal import Graded, grade_evidence
+from truscore.metrics.segmentation import segmentation_evidence, segmented
 from truscore.recipes import resolve
 
-from services.trainer.findings.properties import Originals, image_properties
-from services.trainer.findings.resources import Machine
 from services.trainer.journal import EpochDone
-from services.trainer.measures.detection import Instance, Judged
-from services.trainer.measures.grades import Graded, grade_evidence
-from services.trainer.measures.multilabel import Labelled, multilabel_evidence
-from services.trainer.measures.segmentation import segmentation_evidence, segmented
-from services.trainer.report import Findings, Summary, write_report
-from services.trainer.tasks.instance_measures import InstanceMeasures
+from services.trainer.worker.report.properties import Originals, image_properties
+from services.trainer.worker.report.resources import Machine
+from services.trainer.worker.report.writer import Findings, Summary, write_report
+from services.trainer.worker.tasks.instance_metrics import InstanceMeasures
 
 MACHINE = Machine(
     device="cpu (x86_64, 2 cores)", gpu=False, cores=2, busy_cores=1.6, loader_processes=0,

@@ -18,7 +18,7 @@ from torch.optim.lr_scheduler import (
 )
 from truscore.recipes.accepted import RULES, Choice
 
-from services.trainer.optim import POLYNOMIAL_POWER, SCHEDULES
+from services.trainer.worker.optim import POLYNOMIAL_POWER, SCHEDULES
 
 Scheduler = Callable[[Optimizer, int], LRScheduler]
 EXACT: dict[str, Scheduler] = {

@@ -22,15 +22,15 @@ from truscore.storage import Cache, MemoryStore, Store
 from truscore.telemetry import HardwareReading
 from truscore.validation import Policy, Verdict, report_to_json
 
-from services.trainer.attempt import Limits
-from services.trainer.case import House
 from services.trainer.handlers import Announcer, on_dataset_validated, on_request, on_request_overheard
-from services.trainer.library_source import LibrarySource
+from services.trainer.inputs.pretrained_source import LibrarySource
+from services.trainer.inputs.published_weights import published
+from services.trainer.inputs.workspace import Workspace
 from services.trainer.plan import Plan
-from services.trainer.published import published
-from services.trainer.requests import Requests
-from services.trainer.runs import Runs
-from services.trainer.workspace import Workspace
+from services.trainer.runs.attempt import Limits
+from services.trainer.runs.context import House
+from services.trainer.runs.registry import Runs
+from services.trainer.runs.requests import Requests
 
 CHILD = Path(__file__).with_name("small_child.py")
 BUCKET = "truscore"

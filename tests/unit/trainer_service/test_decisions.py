@@ -11,14 +11,14 @@ from truscore.events.v1.training_pb2 import TrainingConfig
 from truscore.recipes import resolve
 from truscore.storage import MemoryStore
 
-from services.trainer.attempt import LastWord, Outcome, Stop
-from services.trainer.control import Wish, Wishes, tell_child
-from services.trainer.ending import Ending
-from services.trainer.fence import Attempts, is_open
-from services.trainer.handlers.hearing import overrides_of
+from services.trainer.handlers.consume import overrides_of
 from services.trainer.journal import Cancelled, Failed, Paused
-from services.trainer.keys import RunKeys
-from services.trainer.verdict import judge
+from services.trainer.run_store.attempts import Attempts, is_open
+from services.trainer.run_store.keys import RunKeys
+from services.trainer.run_store.outcome import Ending
+from services.trainer.run_store.stop_requests import Wish, Wishes, tell_child
+from services.trainer.runs.attempt import LastWord, Outcome, Stop
+from services.trainer.runs.restart_policy import judge
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

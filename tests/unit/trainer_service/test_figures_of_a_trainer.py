@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY, CollectorRegistry, Gauge
 
-from services.trainer.figures import Share, Waits
+from services.trainer.metrics import Share, Waits
 from tests.unit.trainer_service.stand import Stand, some_dataset, until
 from tests.unit.trainer_service.test_relay_alone import World, epoch_done, progressed, relayed, write
 

@@ -19,8 +19,8 @@ from truscore.events.v1.training_pb2 import (
 from truscore.storage import Entry, MemoryStore
 from truscore.storage.store import LIST_LIMIT
 
-from services.trainer.fence import Attempts
-from services.trainer.keys import RunKeys
+from services.trainer.run_store.attempts import Attempts
+from services.trainer.run_store.keys import RunKeys
 from tests.unit.trainer_service.stand import BUCKET, Stand, some_dataset, until
 
 FOLDS = 3

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from services.trainer.launcher import TAIL_BYTES, launch, torchrun_command
+from services.trainer.runs.launcher import TAIL_BYTES, launch, torchrun_command
 from services.trainer.settings import training_environment
 from tests.unit.trainer_service.stand import until
 
@@ -18,14 +18,14 @@ DEADLINE_S = 30
 SLEEPER = "import os, sys, time; print(os.getpid(), flush=True); time.sleep(120)"
 PARENT = f"""
 import subprocess, sys, time
-leash = [sys.executable, "-m", "services.trainer.leash", "0", sys.executable, "-c", {SLEEPER!r}]
+leash = [sys.executable, "-m", "services.trainer.runs.die_with_parent", "0", sys.executable, "-c", {SLEEPER!r}]
 subprocess.Popen(leash, start_new_session=True)
 time.sleep(120)
 """
 SERVICE = """
 import asyncio, os, sys
 from pathlib import Path
-from services.trainer.launcher import launch
+from services.trainer.runs.launcher import launch
 
 async def main():
     command = [sys.executable, "-c", sys.argv[1]]
@@ -96,8 +96,8 @@ def gone(process: psutil.Process) -> bool:
 def test_each_training_process_of_torchrun_is_on_a_leash_of_its_own() -> None:
     command = torchrun_command(Path("/runs/1"), processes=3)
     assert command[command.index("--nproc-per-node") + 1] == "3"
-    assert command[-6:] == ["0", sys.executable, "-m", "services.trainer.child", "--run-dir", "/runs/1"]
-    assert "services.trainer.leash" in command
+    assert command[-6:] == ["0", sys.executable, "-m", "services.trainer.worker.main", "--run-dir", "/runs/1"]
+    assert "services.trainer.runs.die_with_parent" in command
 
 
 def test_training_processes_are_not_told_our_secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

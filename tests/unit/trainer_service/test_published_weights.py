@@ -18,9 +18,9 @@ from truscore.events.v1.training_pb2 import TrainingCompleted, TrainingFailed, T
 from truscore.storage import MemoryStore
 from truscore.zoo.networks import NETWORKS
 
-from services.trainer.downloads import NotFetched, download
-from services.trainer.library_source import LIBRARY, LibrarySource, asking_library
-from services.trainer.published import TORCHVISION, Published
+from services.trainer.inputs.downloads import NotFetched, download
+from services.trainer.inputs.pretrained_source import LIBRARY, LibrarySource, asking_library
+from services.trainer.inputs.published_weights import TORCHVISION, Published
 from services.trainer.settings import Settings
 from tests.unit.trainer_service.stand import BUCKET, Stand, some_dataset
 from tests.unit.trainer_service.weights_server import WeightsServer, serving

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.trainer.journal import CheckpointWritten, EpochDone, Journal, Progressed, Record, encode
-from services.trainer.relay import Position, Relay, attempt_folder, furthest, journal_path, recall, unsaid
-from services.trainer.voice import BrokerAway
+from services.trainer.runs.journal_relay import Position, Relay, attempt_folder, furthest, journal_path, recall, unsaid
+from services.trainer.runs.publisher import BrokerAway
 
 DEADLINE_S = 20
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from truscore.events.v1.training_pb2 import EpochCompleted, TrainingCompleted, TrainingProgressed, TrainingStarted
 
-from services.trainer.fence import Attempts
-from services.trainer.keys import RunKeys
+from services.trainer.run_store.attempts import Attempts
+from services.trainer.run_store.keys import RunKeys
 from tests.unit.trainer_service.stand import BUCKET, Outage, Stand, some_dataset, until
 
 

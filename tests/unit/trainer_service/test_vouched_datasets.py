@@ -10,9 +10,9 @@ from stand import an_envelope, some_dataset
 from truscore.storage import MemoryStore
 from truscore.validation.sealing import InvalidKey, Signer, Verifier, key_id_of
 
-from services.trainer.handlers.hearing import order_of
+from services.trainer.handlers.consume import order_of
+from services.trainer.inputs.report_check import NotVouched, check_report
 from services.trainer.plan import Order
-from services.trainer.vouching import NotVouched, check_report
 
 PRIVATE = "11" * 32
 

@@ -1,0 +1,131 @@
+"""Orders and requests as they arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from google.protobuf.message import Message
+from truscore.bus import Envelope, HandBack, Poison
+from truscore.events.v1.control_pb2 import RunCancel, RunPause, RunResume
+from truscore.events.v1.dataset_pb2 import DatasetValidated
+from truscore.recipes import InvalidConfig
+from truscore.storage import Stored
+
+from services.trainer.plan import Order, Plan, plan
+from services.trainer.run_store.keys import RUN_ID
+from services.trainer.run_store.stop_requests import Wish
+from services.trainer.runs.context import HandedBack
+from services.trainer.runs.publisher import Voice
+from services.trainer.runs.registry import Runs
+from services.trainer.runs.requests import Requests
+
+REASON_CHARS = 1000
+WORDS: dict[type[Message], str] = {RunCancel: "cancel", RunPause: "pause"}
+Request = RunCancel | RunPause | RunResume
+
+
+def on_dataset_validated(
+    *, runs: Runs, voice: Callable[[Envelope], Voice], profile: str
+) -> Callable[[DatasetValidated, Envelope], Awaitable[None]]:
+    """The handler of orders; it returns when the order is answered, which may take days."""
+
+    async def handle(validated: DatasetValidated, envelope: Envelope) -> None:
+        if validated.validation_only:
+            return
+        order = order_of(validated, envelope)
+        try:
+            planned: Plan = plan(order, profile=profile)
+        except InvalidConfig as refusal:
+            await voice(envelope).refused(order, refusal)
+            return
+        try:
+            await runs.take(planned, voice(envelope))
+        except HandedBack:
+            raise HandBack from None
+
+    return handle
+
+
+def on_request(
+    requests: Requests, *, voice: Callable[[Envelope], Voice]
+) -> Callable[[Request, Envelope], Awaitable[None]]:
+    """The handler of requests on the durable inboxes."""
+
+    async def handle(request: Request, envelope: Envelope) -> None:
+        run_id = run_id_of(request)
+        if isinstance(request, RunResume):
+            request_id = request.request_id or envelope.event_id
+            await requests.resume(run_id, asked_at=envelope.time, request_id=request_id, voice=voice(envelope))
+        else:
+            await requests.stop(run_id, wish_of(request, envelope), voice=voice(envelope))
+
+    return handle
+
+
+def on_request_overheard(requests: Requests) -> Callable[[RunCancel | RunPause, Envelope], Awaitable[None]]:
+    """The handler of requests that every trainer hears at once; the inboxes make them last."""
+
+    async def handle(request: RunCancel | RunPause, envelope: Envelope) -> None:
+        await requests.stop_here(run_id_of(request), wish_of(request, envelope))
+
+    return handle
+
+
+def order_of(validated: DatasetValidated, envelope: Envelope) -> Order:
+    """The order as plain values. Poison where it lacks what a run is made of."""
+    required = {
+        "dataset_id": validated.dataset_id, "version": validated.version, "uri": validated.uri,
+        "dataset_digest": validated.dataset_digest, "index.uri": validated.index.uri,
+        "index.sha256": validated.index.sha256, "report.uri": validated.report.uri,
+        "report.sha256": validated.report.sha256,
+    }  # fmt: skip
+    if missing := [name for name, value in required.items() if not value]:
+        raise Poison(f"DatasetValidated lacks {', '.join(missing)}; a run needs them all")
+    index, report, seal = validated.index, validated.report, validated.report_seal
+    return Order(
+        dataset_id=validated.dataset_id,
+        version=validated.version,
+        uri=validated.uri,
+        category=validated.category,
+        option=validated.option,
+        architecture=validated.training.architecture,
+        overrides=overrides_of(validated.training.config),
+        export_formats=tuple(validated.export_formats),
+        request_id=validated.request_id,
+        dataset_digest=validated.dataset_digest,
+        index=Stored(uri=index.uri, sha256=index.sha256, size_bytes=index.size_bytes),
+        report=Stored(uri=report.uri, sha256=report.sha256, size_bytes=report.size_bytes),
+        key_id=seal.key_id,
+        signature=seal.signature,
+        class_names=tuple(validated.class_names),
+        ordered_at=envelope.time,
+        redelivered=envelope.delivery > 1,
+        wire=validated.SerializeToString(deterministic=True),
+    )
+
+
+def overrides_of(config: Message) -> dict[str, Any]:
+    """What the configuration sets, as nested plain values under the keys of the configuration JSON."""
+    return {
+        field.name: overrides_of(value) if isinstance(value, Message) else value for field, value in config.ListFields()
+    }
+
+
+def wish_of(request: RunCancel | RunPause, envelope: Envelope) -> Wish:
+    """The request as plain values."""
+    return Wish(
+        asked_at=envelope.time,
+        word=WORDS[type(request)],
+        reason=request.reason[:REASON_CHARS],
+        requested_by=request.requested_by[:REASON_CHARS],
+        request_id=request.request_id[:REASON_CHARS],
+    )
+
+
+def run_id_of(request: Request) -> str:
+    """The run that the request is about; Poison where there can be no such run."""
+    if not RUN_ID.fullmatch(request.run_id):
+        shown = request.run_id[:200]
+        raise Poison(f'run_id {shown!r} names no run: accepted are 1 to 128 letters, digits, "_" and "-"')
+    return str(request.run_id)

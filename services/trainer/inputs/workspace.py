@@ -1,0 +1,297 @@
+"""Prepares the folder an attempt trains in: dataset, split, weights to start from, checkpoint to go on from.
+
+<workdir>/cache/                    objects by digest, bounded
+<workdir>/runs/<run_id>/images/     the dataset's images at their paths, shared by the attempts
+                        relay.json  how far the journals were said
+                        attempt-<n> the folder the training process is given
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import shutil
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+from truscore.datasets import DatasetIndex, InvalidIndex, Split, index_from_json, split_dataset, split_to_json
+from truscore.recipes import Recipe, pretrained_key, published_name, recipe_to_json
+from truscore.storage import (
+    AccessRefused,
+    Cache,
+    DigestMismatch,
+    InvalidUri,
+    NoSpace,
+    ObjectMissing,
+    Store,
+    Stored,
+    TooLarge,
+    fetch_many,
+)
+from truscore.validation.sealing import Verifier
+
+from services.trainer.inputs.downloads import NotFetched
+from services.trainer.inputs.pretrained_source import LibrarySource
+from services.trainer.inputs.report_check import NotVouched, check_report
+from services.trainer.plan import Plan
+from services.trainer.run_store.attempts import Attempt
+from services.trainer.run_store.keys import RunKeys
+from services.trainer.run_store.uploads import BEST, FOLDS_LIMIT, LATEST, Pointer, read_pointer
+from services.trainer.runs.journal_relay import Position, attempt_folder, furthest, journal_path, recall
+
+log = structlog.get_logger(__name__)
+INDEX_LIMIT_BYTES = 1 << 30
+SPLIT_LIMIT_BYTES = 256 << 20
+REPORT_LIMIT_BYTES = 256 << 20
+POINTER_TRIES = 3
+FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+class CannotPrepare(Exception):
+    """The run can't be started here: `code` says what kind of reason, `retryable` whether it may pass."""
+
+    def __init__(self, code: str, message: str, *, retryable: bool) -> None:
+        super().__init__(message)
+        self.code = code
+        self.retryable = retryable
+
+
+def divided(index: DatasetIndex, recipe: Recipe) -> Split:
+    """The dataset's split by the recipe's shares and seed."""
+    held_out = (recipe.split.validation_fraction, recipe.split.test_fraction)
+    return split_dataset(index, seed=recipe.seed, fractions=(1 - sum(held_out), *held_out))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bench:
+    """A run's folder, ready for its attempts."""
+
+    run_folder: Path
+    config: Stored
+    split: Stored
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workspace:
+    """The trainer's disk."""
+
+    store: Store
+    workdir: Path
+    cache: Cache
+    bucket: str
+    min_free_bytes: int
+    kept_runs: int
+    git_commit: str
+    source: LibrarySource
+    verifier: Verifier = field(default_factory=Verifier)
+
+    def run_folder(self, run_id: str) -> Path:
+        return self.workdir / "runs" / run_id
+
+    def lay_out(self, plan: Plan) -> Bench:
+        """Bring the dataset here and store what decides the run. Raises CannotPrepare and StoreError."""
+        with self._room():
+            return self._lay_out(plan)
+
+    def set_up(self, plan: Plan, bench: Bench, attempt: Attempt) -> tuple[Path, Position]:
+        """The attempt's folder, and how far the run was told of. Raises CannotPrepare and StoreError."""
+        with self._room():
+            return self._set_up(plan, bench, attempt)
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        try:
+            yield
+        except (NoSpace, OSError) as error:
+            if isinstance(error, OSError) and error.errno not in FULL:
+                raise
+            raise CannotPrepare("disk_full", f"{self.workdir}: {error}", retryable=True) from error
+
+    def _lay_out(self, plan: Plan) -> Bench:
+        keys = RunKeys(bucket=self.bucket, run_id=plan.run_id)
+        folder = self.run_folder(plan.run_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._check_verdict(plan)
+            index = self._index(plan, folder)
+            split = self._split(plan, index, keys, folder)
+            self._fetch_images(plan, index, folder / "images")
+            self._fetch_pretrained(plan, folder)
+        except (ObjectMissing, DigestMismatch, InvalidIndex, InvalidUri, TooLarge) as error:
+            # It was validated, so it was there: somebody changed it since.
+            raise CannotPrepare("dataset_changed", str(error), retryable=False) from error
+        except NotVouched as error:
+            raise CannotPrepare("dataset_not_vouched", str(error), retryable=False) from error
+        config = self.store.put(keys.config, recipe_to_json(plan.recipe).encode(), content_type="application/json")
+        return Bench(run_folder=folder, config=config, split=split)
+
+    def _set_up(self, plan: Plan, bench: Bench, attempt: Attempt) -> tuple[Path, Position]:
+        keys = RunKeys(bucket=self.bucket, run_id=plan.run_id)
+        folder = attempt_folder(bench.run_folder, attempt.number)
+        shutil.rmtree(folder, ignore_errors=True)  # of a start that lost the race for this number
+        for number in range(1, attempt.number):
+            shutil.rmtree(attempt_folder(bench.run_folder, number) / "checkpoints", ignore_errors=True)
+        (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+        pointer = self._fetch_checkpoints(keys, folder)
+        self._fetch_folds(keys, folder)
+        position = furthest([recall(bench.run_folder), *([pointer.said] if pointer else [])])
+        for number in range(position.attempt, attempt.number):
+            self._fetch_journal(keys, bench.run_folder, number)
+        for name in ("index.json", "split.json"):
+            _link(bench.run_folder / name, folder / name)
+        (folder / "order.json").write_text(json.dumps(self._order(plan, bench, attempt), indent=1))
+        return folder, position
+
+    def prune(self, *, active: Collection[str]) -> None:
+        """Remove the folders of all but the youngest runs that are not under way."""
+        runs = self.workdir / "runs"
+        idle = [path for path in runs.iterdir() if path.name not in active] if runs.is_dir() else []
+        for path in sorted(idle, key=lambda path: path.stat().st_mtime, reverse=True)[self.kept_runs :]:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _check_verdict(self, plan: Plan) -> None:
+        report = plan.order.report
+        content = self.store.get(report.uri, limit_bytes=REPORT_LIMIT_BYTES, sha256=report.sha256)
+        check_report(plan.order, content, verifier=self.verifier)
+
+    def _index(self, plan: Plan, folder: Path) -> DatasetIndex:
+        index = plan.order.index
+        self.store.get_file(index.uri, folder / "index.json", sha256=index.sha256, limit_bytes=INDEX_LIMIT_BYTES)
+        return index_from_json((folder / "index.json").read_bytes())
+
+    def _split(self, plan: Plan, index: DatasetIndex, keys: RunKeys, folder: Path) -> Stored:
+        """The split of the first attempt, for ever: later code that splits otherwise must not move images."""
+        try:
+            return self.store.get_file(keys.split, folder / "split.json", limit_bytes=SPLIT_LIMIT_BYTES)
+        except ObjectMissing:
+            split = divided(index, plan.recipe)
+            (folder / "split.json").write_text(split_to_json(split))
+            return self.store.put_file(keys.split, folder / "split.json")
+
+    def _fetch_images(self, plan: Plan, index: DatasetIndex, images: Path) -> None:
+        prefix = plan.order.uri.rstrip("/")
+        # What is there was verified when it came, and appeared whole.
+        missing = [image for image in index.images if not _has(images / image.path, image.size_bytes)]
+        self._check_room(sum(image.size_bytes for image in missing))
+        wanted = [(f"{prefix}/{image.path}", image.sha256, _inside(images, image.path)) for image in missing]
+        fetch_many(self.store, wanted, cache=self.cache)
+
+    def _check_room(self, needed_bytes: int) -> None:
+        free_bytes = shutil.disk_usage(self.workdir).free
+        if free_bytes < needed_bytes + self.min_free_bytes:
+            raise CannotPrepare(
+                "disk_full",
+                f"{self.workdir} has {free_bytes} bytes free; "
+                f"the dataset needs {needed_bytes} and the run {self.min_free_bytes}",
+                retryable=True,
+            )
+
+    def _fetch_pretrained(self, plan: Plan, folder: Path) -> None:
+        key = pretrained_key(plan.recipe)
+        place = folder / "pretrained.pth"
+        if key is None or place.exists():
+            return
+        uri = f"s3://{self.bucket}/{key}"
+        try:
+            self.store.get_file(uri, place)
+        except ObjectMissing:
+            self._fetch_published(plan.recipe, uri, place)
+
+    def _fetch_published(self, recipe: Recipe, uri: str, place: Path) -> None:
+        """Weights that the store has not, from their library's source; the store has them from then on."""
+        architecture, name = recipe.architecture_config, published_name(recipe)
+        try:
+            if not name:
+                raise NotFetched("a file of your own, which no library publishes")
+            self.source.fetch(architecture.base_architecture, name, place)
+        except NotFetched as why:
+            message = (
+                f"architecture_config.pretrained_weights: {architecture.pretrained_weights!r} for "
+                f"{architecture.base_architecture} is not in the store ({uri}), nor did it come from its library's "
+                f"source ({why}); put it into the store, see to the source, or ask for none"
+            )
+            raise CannotPrepare("pretrained_missing", message, retryable=True) from why
+        log.info("weights were fetched from their library's source", network=architecture.base_architecture, name=name)
+        try:
+            self.store.put_file(uri, place)
+        except AccessRefused as error:
+            log.warning("the store takes no weights from us; they are fetched again next time", error=str(error))
+
+    def _fetch_checkpoints(self, keys: RunKeys, folder: Path) -> Pointer | None:
+        for tries_left in reversed(range(POINTER_TRIES)):
+            latest, best = (read_pointer(self.store, keys, name) for name in (LATEST, BEST))
+            try:
+                for name, pointer in ((LATEST, latest), (BEST, best)):
+                    if latest and pointer:
+                        path = folder / "checkpoints" / f"{name}.pt"
+                        self.store.get_file(pointer.uri, path, sha256=pointer.sha256)
+            except ObjectMissing:
+                # An attempt that does not know yet that it was overtaken has moved the pointer in between.
+                if tries_left:
+                    continue
+                self._begin_again(folder, keys)
+            except DigestMismatch:
+                self._begin_again(folder, keys)
+            return latest
+        return None
+
+    def _fetch_folds(self, keys: RunKeys, folder: Path) -> None:
+        (folder / "folds").mkdir(exist_ok=True)
+        for entry in list(self.store.list(keys.folds, limit=FOLDS_LIMIT)):
+            # Gone where an attempt that was overtaken too late has completed the run: then the fold is trained again.
+            with suppress(ObjectMissing):
+                self.store.get_file(entry.uri, folder / "folds" / entry.uri.rsplit("/", 1)[-1])
+
+    def _begin_again(self, folder: Path, keys: RunKeys) -> None:
+        """Without its checkpoints a run trains from its beginning: the same seed, the same end, only later."""
+        log.exception("a checkpoint is missing or damaged; training begins again", run_id=keys.run_id)
+        shutil.rmtree(folder / "checkpoints")
+        (folder / "checkpoints").mkdir()
+
+    def _fetch_journal(self, keys: RunKeys, run_folder: Path, attempt: int) -> None:
+        path = journal_path(run_folder, attempt)
+        if path.exists():
+            return  # written here: it holds at least what was uploaded
+        try:
+            self.store.get_file(keys.journal(attempt), path)
+        except ObjectMissing:
+            return  # that attempt never came to a checkpoint: the next one trained, and told, it all again
+
+    def _order(self, plan: Plan, bench: Bench, attempt: Attempt) -> dict[str, object]:
+        pretrained = bench.run_folder / "pretrained.pth"
+        return {
+            "run_id": plan.run_id,
+            "attempt": attempt.number,
+            "recipe": json.loads(recipe_to_json(plan.recipe)),
+            "class_names": list(plan.order.class_names),
+            "index": "index.json",
+            "split": "split.json",
+            "images": str(bench.run_folder / "images"),
+            "pretrained": str(pretrained) if pretrained.exists() else "",
+            "git_commit": self.git_commit,
+        }
+
+
+def _inside(folder: Path, path: str) -> Path:
+    """The path below the folder; the index was made from untrusted names."""
+    place = folder / path
+    if ".." in Path(path).parts or Path(path).is_absolute():
+        raise CannotPrepare(
+            "dataset_changed", f"the index names {path!r}, which is outside the dataset", retryable=False
+        )
+    return place
+
+
+def _has(path: Path, size_bytes: int) -> bool:
+    try:
+        return path.stat().st_size == size_bytes
+    except OSError:
+        return False
+
+
+def _link(source: Path, place: Path) -> None:
+    place.unlink(missing_ok=True)
+    place.hardlink_to(source)

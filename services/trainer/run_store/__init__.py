@@ -1,0 +1,1 @@
+"""What the store holds of a run: attempts, outcome, stop requests, uploads. Knows keys and objects; decides nothing."""

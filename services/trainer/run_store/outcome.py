@@ -1,0 +1,39 @@
+"""How a run ended, as the store remembers it: what makes the same order twice the same run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from truscore.storage import Store
+
+from services.trainer.run_store.json_objects import read_note, write_note
+from services.trainer.run_store.keys import RunKeys
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ending:
+    """The last word on a run, written after it was said and confirmed."""
+
+    outcome: str  # "completed", "failed" or "cancelled"
+    ended_at: str  # ISO 8601
+    attempt: int  # 0 where none was started
+    retryable: bool = False
+    code: str = ""
+
+    def answers(self, ordered_at: datetime) -> bool:
+        """Whether an order needs no further answer.
+
+        A failure that may pass answers the orders up to it: a repeat of the same request is not a new try, but the
+        same request said after the failure is.
+        """
+        return not self.retryable or ordered_at <= datetime.fromisoformat(self.ended_at)
+
+
+def read_ending(store: Store, keys: RunKeys) -> Ending | None:
+    note = read_note(store, keys.end)
+    return None if note is None else Ending(**note)
+
+
+def write_ending(store: Store, keys: RunKeys, ending: Ending) -> None:
+    write_note(store, keys.end, asdict(ending))

@@ -1,0 +1,82 @@
+"""What people asked of a run: durable marks in the store, and the control file that the training process looks at."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from truscore.storage import Store
+
+from services.trainer.run_store.json_objects import read_note, write_note
+from services.trainer.run_store.keys import RunKeys
+
+# The strongest first: a weaker wish never replaces a stronger one.
+WORDS = ("cancel", "pause", "drain")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wish:
+    """A mark that somebody left on a run."""
+
+    word: str  # "cancel" or "pause"
+    asked_at: datetime
+    reason: str = ""
+    requested_by: str = ""
+    request_id: str = ""
+
+
+class Wishes:
+    """The marks on one run, in the store: they outlive every trainer and wait for a run that has not started.
+
+    Pause and resume travel through different queues: the later one as they were asked for counts, in whatever order,
+    and however often, they arrive.
+    """
+
+    def __init__(self, store: Store, keys: RunKeys) -> None:
+        self._store = store
+        self._keys = keys
+
+    def leave(self, wish: Wish) -> None:
+        """The first cancel stays, and the last pause: a repeat changes nothing."""
+        before = self._read(wish.word)
+        if before is None or (wish.word == "pause" and wish.asked_at > before.asked_at):
+            note = {name: value for name, value in asdict(wish).items() if name != "word"}
+            write_note(self._store, self._keys.control(wish.word), note | {"asked_at": wish.asked_at.isoformat()})
+
+    def resume(self, asked_at: datetime) -> None:
+        """Withdraw every pause that was asked for until then."""
+        before = self._resumed_at()
+        if before is None or asked_at > before:
+            write_note(self._store, self._keys.control("resume"), {"asked_at": asked_at.isoformat()})
+
+    def strongest(self) -> Wish | None:
+        """What holds now."""
+        return self._read("cancel") or self.pause()
+
+    def pause(self) -> Wish | None:
+        """The pause, where none was resumed from since."""
+        pause, resumed_at = self._read("pause"), self._resumed_at()
+        return None if pause is None or (resumed_at is not None and pause.asked_at <= resumed_at) else pause
+
+    def _resumed_at(self) -> datetime | None:
+        note = read_note(self._store, self._keys.control("resume"))
+        return None if note is None else datetime.fromisoformat(note["asked_at"])
+
+    def _read(self, word: str) -> Wish | None:
+        note = read_note(self._store, self._keys.control(word))
+        return (
+            None if note is None else Wish(word=word, **(note | {"asked_at": datetime.fromisoformat(note["asked_at"])}))
+        )
+
+
+def tell_child(run_dir: Path, word: str) -> None:
+    """Ask the training process to stop; it looks before every optimizer step."""
+    control = run_dir / "control"
+    already = control.read_text() if control.exists() else ""
+    if already in WORDS and WORDS.index(already) <= WORDS.index(word):
+        return
+    partial = run_dir / ".control.part"
+    partial.write_text(word)
+    os.replace(partial, control)  # noqa: PTH105  atomic, also over an existing file

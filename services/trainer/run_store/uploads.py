@@ -1,0 +1,172 @@
+"""Takes checkpoints, journals and reports into the store. `latest.json` never names what is not wholly there."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from truscore.storage import DigestMismatch, Store, Stored
+
+from services.trainer.journal import CheckpointWritten, Completed, FoldJudged
+from services.trainer.run_store.attempts import Attempt, Attempts
+from services.trainer.run_store.json_objects import read_note, write_note
+from services.trainer.run_store.keys import RunKeys
+from services.trainer.runs.journal_relay import Position
+
+LATEST, BEST = "latest", "best"
+FOLDS_LIMIT = 100
+
+
+class Fenced(Exception):
+    """A newer attempt of the run has begun: this one has no say any more."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pointer:
+    """What `latest.json` and `best.json` say."""
+
+    uri: str
+    sha256: str
+    size_bytes: int
+    epoch: int
+    step: int
+    attempt: int
+    said: Position  # how far the run was told of when the pointer was set
+
+    @property
+    def stored(self) -> Stored:
+        return Stored(uri=self.uri, sha256=self.sha256, size_bytes=self.size_bytes)
+
+
+def read_pointer(store: Store, keys: RunKeys, name: str) -> Pointer | None:
+    note = read_note(store, keys.pointer(name))
+    return None if note is None else Pointer(**(note | {"said": Position(**note["said"])}))
+
+
+class Uploads:
+    """The uploads of one attempt, one at a time."""
+
+    def __init__(self, *, store: Store, keys: RunKeys, attempts: Attempts, attempt: Attempt, folder: Path) -> None:
+        self._store = store
+        self._keys = keys
+        self._attempts = attempts
+        self._attempt = attempt
+        self._folder = folder
+
+    def keep(self, written: CheckpointWritten, *, said: Position, prune: bool) -> bool:
+        """Take a checkpoint into the store; False where the training process has replaced it by a newer one already.
+
+        The order is what a kill at any point can't hurt: the object, then the journal, then the pointers. The next
+        attempt goes on from what `latest.json` names and says whatever of the journals was not said by then, so the
+        journal has to be there first: it holds the epoch's record. `best.json` comes before `latest.json`, since a
+        pointer to a best checkpoint that is younger than the latest is set again by the epochs trained again, but one
+        that is older than the latest's idea of the best score would never be.
+        """
+        self.check_fence()
+        with _held_still(self._folder / written.path, self._folder / "upload.pt") as path:
+            if path is None or _sha256(path) != written.sha256:
+                return False
+            stored = self._put_once(self._keys.checkpoint(written.sha256), path, written.sha256, written.size_bytes)
+        self.keep_journal()
+        self.check_fence()
+        pointer = Pointer(
+            **asdict(stored), epoch=written.epoch, step=written.step, attempt=self._attempt.number, said=said
+        )
+        for name in (BEST, LATEST) if written.best else (LATEST,):
+            write_note(self._store, self._keys.pointer(name), asdict(pointer))
+        if prune:
+            self._prune()
+        return True
+
+    def note_said(self, said: Position) -> None:
+        """Have the next attempt, wherever it is, know how far the run was told of."""
+        self.check_fence()
+        pointer = read_pointer(self._store, self._keys, LATEST)
+        if pointer is not None and pointer.said != said:
+            write_note(self._store, self._keys.pointer(LATEST), asdict(replace(pointer, said=said)))
+
+    def keep_fold(self, judged: FoldJudged) -> None:
+        """Take a fold's result into the store, for an attempt elsewhere to go on after it."""
+        self.check_fence()
+        path = self._folder / judged.path
+        self._put_once(self._keys.fold(path.name), path, judged.sha256, judged.size_bytes)
+
+    def drop_folds(self) -> None:
+        """Once the report has what they came to."""
+        for entry in list(self._store.list(self._keys.folds, limit=FOLDS_LIMIT)):
+            self._store.delete(entry.uri)
+
+    def keep_journal(self) -> None:
+        """Take the journal as it stands into the store; a torn last line is the reader's to drop."""
+        journal, copy = self._folder / "journal.jsonl", self._folder / "upload.jsonl"
+        if journal.exists():
+            shutil.copyfile(journal, copy)
+            self._store.put_file(self._keys.journal(self._attempt.number), copy)
+            copy.unlink()
+
+    def keep_best(self, completed: Completed) -> Stored:
+        """The checkpoint that the run hands over, in the store."""
+        self.check_fence()
+        return self._put_once(
+            self._keys.checkpoint(completed.sha256),
+            self._folder / completed.path,
+            completed.sha256,
+            completed.size_bytes,
+        )
+
+    def drop_latest(self) -> None:
+        """For a recipe that keeps the best checkpoint alone, once the run needs no other to go on from."""
+        latest, best = (read_pointer(self._store, self._keys, name) for name in (LATEST, BEST))
+        self._store.delete(self._keys.pointer(LATEST))
+        if latest is not None and best is not None and latest.uri != best.uri:
+            self._store.delete(latest.uri)
+
+    def keep_report(self) -> str:
+        """Take the report's files into the store; the address of its first page, empty where there is none."""
+        self.check_fence()
+        report = self._folder / "report"
+        for path in sorted(report.rglob("*")) if report.is_dir() else ():
+            if path.is_file():
+                self._store.put_file(self._keys.report(path.relative_to(report).as_posix()), path)
+        return self._keys.report("report.json") if (report / "report.json").is_file() else ""
+
+    def _put_once(self, uri: str, path: Path, sha256: str, size_bytes: int) -> Stored:
+        there = self._store.stat(uri)
+        if there is not None and there.size_bytes == size_bytes and there.sha256 == sha256:
+            return Stored(uri=uri, sha256=sha256, size_bytes=size_bytes)
+        stored = self._store.put_file(uri, path)
+        if stored.sha256 != sha256:
+            raise DigestMismatch(uri, f"{path} has SHA-256 {stored.sha256}, the journal says {sha256}")
+        return stored
+
+    def check_fence(self) -> None:
+        """Raises Fenced where a newer attempt has begun."""
+        if not self._attempts.holds(self._attempt):
+            raise Fenced(f"attempt {self._attempt.number} of {self._keys.run_id} was overtaken")
+
+    def _prune(self) -> None:
+        named = {pointer.uri for name in (LATEST, BEST) if (pointer := read_pointer(self._store, self._keys, name))}
+        for entry in list(self._store.list(self._keys.checkpoints, limit=10_000)):
+            if entry.uri.endswith(".pt") and entry.uri not in named:
+                self._store.delete(entry.uri)
+
+
+@contextmanager
+def _held_still(path: Path, link: Path) -> Iterator[Path | None]:
+    """The file under a second name, so that a newer one renamed over it does not change what is read."""
+    link.unlink(missing_ok=True)
+    try:
+        with suppress(FileNotFoundError):
+            link.hardlink_to(path)
+        yield link if link.exists() else None
+    finally:
+        link.unlink(missing_ok=True)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

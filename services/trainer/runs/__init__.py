@@ -1,0 +1,1 @@
+"""A run from its order to its answer: admission, attempts, restarts, relay. Knows processes and stores, not torch."""

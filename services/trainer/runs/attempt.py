@@ -1,0 +1,240 @@
+"""One attempt: the training process from its start to its end, with everything that runs beside it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+from truscore.storage import StoreError
+
+from services.trainer.journal import (
+    Cancelled,
+    CheckpointWritten,
+    Completed,
+    EpochDone,
+    Failed,
+    FoldJudged,
+    FoldProgressed,
+    Paused,
+    Progressed,
+    Record,
+    Started,
+    read_from,
+)
+from services.trainer.metrics import IMAGES, Share
+from services.trainer.run_store.attempts import Attempt, Attempts
+from services.trainer.run_store.stop_requests import WORDS, Wishes, tell_child
+from services.trainer.run_store.uploads import Fenced, Uploads
+from services.trainer.runs.backoff import patiently, store_away
+from services.trainer.runs.journal_relay import Position
+from services.trainer.runs.launcher import Child, launch
+
+log = structlog.get_logger(__name__)
+POLL_S = 0.1
+LastWord = Completed | Failed | Paused | Cancelled
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """How long an attempt waits for what."""
+
+    beat_s: float  # between two signs of life, and looks for marks in the store
+    stop_timeout_s: float  # for the training process to heed a request
+    stall_timeout_s: float  # without a record in the journal
+    store_patience_s: float  # for a store that is away
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """How an attempt ended. `last_word` is the journal's; without one the process died in the middle."""
+
+    last_word: LastWord | None
+    exit_status: int
+    printed: str  # the end of what the process printed
+    stopped: str  # what had been asked of it: "", "cancel", "pause" or "drain"
+    stalled: bool
+    epoch: int  # last epoch that was completed; 0 where none is known
+    advanced: bool  # whether this attempt completed an epoch, or a fold, itself
+    step: int  # last optimizer step that was reported
+
+
+@dataclass(kw_only=True, slots=True)
+class Stop:
+    """What was asked of a run, by whomever; the strongest wins."""
+
+    word: str = ""
+    reason: str = ""
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def ask(self, word: str, *, reason: str = "") -> None:
+        if not self.word or WORDS.index(word) < WORDS.index(self.word):
+            self.word, self.reason = word, reason
+            self.news.set()
+
+    def forget_pause(self) -> None:
+        if self.word == "pause":
+            self.word = self.reason = ""
+
+
+@dataclass(kw_only=True, slots=True)
+class Conduct:
+    """Runs one attempt."""
+
+    attempt: Attempt
+    attempts: Attempts
+    wishes: Wishes
+    uploads: Uploads
+    folder: Path
+    limits: Limits
+    stop: Stop
+    said: Callable[[], Position]
+    prune: bool
+    _offset: int = 0
+    _epoch: int = 0
+    _first_epoch: int = 1
+    _advanced: bool = False
+    _step: int = 0
+    _last_word: LastWord | None = None
+    _heard_at_s: float = 0.0
+    _stalled: bool = False
+    _images: Share = field(default_factory=lambda: Share(IMAGES))
+
+    async def run(self, command: Sequence[str], *, environment: Mapping[str, str]) -> Outcome:
+        """Train until the process ends, whatever the reason. Raises Fenced, JournalCorrupt and StoreError."""
+        child = await launch(command, run_dir=self.folder, environment=environment)
+        log.info("training process started", attempt=self.attempt.number, pid=child.pid)
+        self._heard_at_s = asyncio.get_running_loop().time()
+        exited = asyncio.create_task(child.wait())
+        try:
+            await self._accompany(child, exited)
+        finally:
+            # Also when something beside it failed: no training process outlives its attempt.
+            child.kill()
+            self._images.set(0)
+            await asyncio.shield(exited)
+        return Outcome(
+            last_word=self._last_word, exit_status=exited.result(), printed=child.last_words(),
+            stopped=self.stop.word, stalled=self._stalled, epoch=self._epoch, advanced=self._advanced,
+            step=self._step,
+        )  # fmt: skip
+
+    async def _accompany(self, child: Child, exited: asyncio.Task[int]) -> None:
+        beside = [asyncio.create_task(work) for work in (self._follow(exited), self._beat(exited))]
+        heeding = asyncio.create_task(self._heed(child))
+        try:
+            # The first failure ends the attempt; otherwise both return once the process has ended.
+            done, _ = await asyncio.wait(beside, return_when=asyncio.FIRST_EXCEPTION)
+            for task in done:
+                task.result()
+        finally:
+            for task in (*beside, heeding):
+                task.cancel()
+            await asyncio.gather(*beside, heeding, return_exceptions=True)
+
+    async def _follow(self, exited: asyncio.Task[int]) -> None:
+        """Take what the journal names into the store, to its end."""
+        while True:
+            complete = exited.done()
+            records = await self._read()
+            checkpoints = [record for record in records if isinstance(record, CheckpointWritten)]
+            for written in _worth_keeping(checkpoints):
+                await self._keep(written)
+            for judged in records:
+                if isinstance(judged, FoldJudged):
+                    await self._keep_fold(judged)
+            if complete and not records:
+                return
+            if not records:
+                await asyncio.wait([exited], timeout=POLL_S)
+
+    async def _read(self) -> Sequence[Record]:
+        path = self.folder / "journal.jsonl"
+        if not path.exists():
+            return ()
+        records, self._offset = await asyncio.to_thread(read_from, path, self._offset)
+        for record in records:
+            self._heard_at_s = asyncio.get_running_loop().time()
+            match record:
+                case Started():
+                    self._first_epoch = record.first_epoch
+                case EpochDone():
+                    # One that goes on repeats the record of the epoch before: its predecessor may have died over it.
+                    self._epoch = record.epoch
+                    self._advanced = self._advanced or record.epoch >= self._first_epoch
+                case Progressed() | FoldProgressed():
+                    self._step = record.step
+                    self._images.set(record.images_per_second)
+                case FoldJudged():
+                    self._advanced = True
+                case Completed() | Failed() | Paused() | Cancelled():
+                    self._last_word = record
+                case _:
+                    pass
+        return records
+
+    async def _keep(self, written: CheckpointWritten) -> None:
+        """Training goes on meanwhile, also while the store is away."""
+        await patiently(
+            lambda: asyncio.to_thread(self.uploads.keep, written, said=self.said(), prune=self.prune),
+            away=store_away, doing="checkpoint", deadline_s=self.limits.store_patience_s,
+        )  # fmt: skip
+
+    async def _keep_fold(self, judged: FoldJudged) -> None:
+        await patiently(
+            lambda: asyncio.to_thread(self.uploads.keep_fold, judged),
+            away=store_away, doing="fold", deadline_s=self.limits.store_patience_s,
+        )  # fmt: skip
+
+    async def _beat(self, exited: asyncio.Task[int]) -> None:
+        """Show life, and look whether the run is still ours and still wanted."""
+        while not exited.done():
+            try:
+                await asyncio.to_thread(self._look)
+            except StoreError as error:
+                log.warning("could not look into the store", error=str(error))
+            self._check_stall()
+            await asyncio.wait([exited], timeout=self.limits.beat_s)
+
+    def _look(self) -> None:
+        if not self.attempts.holds(self.attempt):
+            raise Fenced(f"attempt {self.attempt.number} was overtaken")
+        self.attempt = self.attempts.beat(self.attempt)
+        if wish := self.wishes.strongest():
+            self.stop.ask(wish.word, reason=wish.reason)
+
+    def _check_stall(self) -> None:
+        silent_s = asyncio.get_running_loop().time() - self._heard_at_s
+        if silent_s > self.limits.stall_timeout_s:
+            log.error("the training process is silent", silent_s=silent_s, limit_s=self.limits.stall_timeout_s)
+            self._stalled = True
+            self.stop.news.set()
+
+    async def _heed(self, child: Child) -> None:
+        """Pass on what was asked; end the process where it does not listen."""
+        deadline_s: float | None = None
+        while not self._stalled:
+            if self.stop.word:
+                tell_child(self.folder, self.stop.word)
+                deadline_s = deadline_s or self.limits.stop_timeout_s
+            self.stop.news.clear()
+            if not await _heard(self.stop.news, deadline_s):
+                log.error("the training process did not heed", asked=self.stop.word, waited_s=deadline_s)
+                break
+        child.kill()
+
+
+async def _heard(news: asyncio.Event, timeout_s: float | None) -> bool:
+    try:
+        await asyncio.wait_for(news.wait(), timeout_s)
+    except TimeoutError:
+        return False
+    return True
+
+
+def _worth_keeping(checkpoints: Sequence[CheckpointWritten]) -> list[CheckpointWritten]:
+    """Of those written since the last look: the last one, and the last best one before it."""
+    best = [written for written in checkpoints if written.best][-1:]
+    return [written for written in checkpoints if written in (*best, checkpoints[-1])]

@@ -1,0 +1,87 @@
+"""The runs that this process has in hand, each once however often its order arrives."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+
+from services.trainer import metrics
+from services.trainer.plan import Plan
+from services.trainer.runs.admission import perform
+from services.trainer.runs.attempt import Stop
+from services.trainer.runs.context import Case, HandedBack, House
+from services.trainer.runs.publisher import Voice
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Running:
+    """A run under way."""
+
+    task: asyncio.Task[None]
+    stop: Stop
+
+
+class Runs:
+    """Takes orders, passes on requests, drains."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._running: dict[str, Running] = {}
+        self._draining = False
+
+    async def take(self, plan: Plan, voice: Voice) -> None:
+        """Return when the order is answered. A repeat, or a redelivery after a lost connection, waits for the run."""
+        if self._draining:
+            raise HandedBack
+        running = self._running.get(plan.run_id) or self._start(plan, voice)
+        # Shielded: a handler that is cancelled must not take the run of the others with it.
+        await asyncio.shield(running.task)
+
+    def ask(self, run_id: str, word: str, *, reason: str = "") -> bool:
+        """Have a run stop within one optimizer step; whether it is in hand here."""
+        running = self._running.get(run_id)
+        if running is not None:
+            running.stop.ask(word, reason=reason)
+        return running is not None
+
+    def has(self, run_id: str) -> bool:
+        """Whether the run is in hand here."""
+        return run_id in self._running
+
+    async def drain(self, *, timeout_s: float) -> None:
+        """Have every run write a checkpoint and go back to the broker; what takes longer is ended."""
+        self._draining = True
+        for running in self._running.values():
+            running.stop.ask("drain")
+        tasks = [running.task for running in self._running.values()]
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=timeout_s)
+        for task in late:
+            log.error("a run did not drain in time", timeout_s=timeout_s)
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _start(self, plan: Plan, voice: Voice) -> Running:
+        stop = Stop()
+        task = asyncio.create_task(self._perform(Case(self._house, plan, voice, stop)))
+        running = self._running[plan.run_id] = Running(task=task, stop=stop)
+        metrics.RUNS.inc()
+        task.add_done_callback(lambda _: self._done(plan.run_id))
+        return running
+
+    def _done(self, run_id: str) -> None:
+        metrics.RUNS.dec()
+        self._running.pop(run_id, None)
+
+    async def _perform(self, case: Case) -> None:
+        try:
+            await asyncio.to_thread(self._house.workspace.prune, active=set(self._running))
+            await perform(case)
+        except asyncio.CancelledError:
+            # Only a drain that took too long cancels a run; its order goes back like the others.
+            raise HandedBack from None

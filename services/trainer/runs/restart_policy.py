@@ -1,0 +1,62 @@
+"""What follows from the end of a training process. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from services.trainer.journal import Cancelled, Completed, Failed, Paused
+from services.trainer.runs.attempt import LastWord, Outcome
+
+Kind = Literal["completed", "failed", "cancelled", "paused", "handed_back", "restart"]
+ASKED: dict[str, Kind] = {"cancel": "cancelled", "pause": "paused", "drain": "handed_back"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """What to do now; `code`, `message` and `retryable` say what failed where something did."""
+
+    kind: Kind
+    code: str = ""
+    message: str = ""
+    retryable: bool = False
+
+
+def judge(outcome: Outcome, *, may_restart: bool) -> Verdict:
+    """What the training process said last counts; where it died in the middle, what was asked of it; else a restart."""
+    said = outcome.last_word
+    if isinstance(said, Failed):
+        return _failure(said.code, said.message, retryable=said.retryable, may_restart=may_restart)
+    if kind := _kind(said) or ASKED.get(outcome.stopped):
+        return Verdict(kind=kind)
+    code, message = _obituary(outcome)
+    return _failure(code, message, retryable=True, may_restart=may_restart)
+
+
+def _kind(said: LastWord | None) -> Kind | None:
+    match said:
+        case Completed():
+            return "completed"
+        case Cancelled():
+            return "cancelled"
+        case Paused():
+            return "handed_back" if said.reason == "drain" else "paused"
+        case _:
+            return None
+
+
+def _failure(code: str, message: str, *, retryable: bool, may_restart: bool) -> Verdict:
+    kind: Kind = "restart" if retryable and may_restart else "failed"
+    return Verdict(kind=kind, code=code, message=message, retryable=retryable)
+
+
+def _obituary(outcome: Outcome) -> tuple[str, str]:
+    printed = f"; it printed last: {outcome.printed}" if outcome.printed else "; it printed nothing"
+    if outcome.stalled:
+        return "stalled", "the training process recorded nothing for too long and was ended" + printed
+    if outcome.exit_status < 0:
+        return "process_killed", f"the training process was ended by signal {-outcome.exit_status}" + printed
+    return (
+        "process_crashed",
+        f"the training process ended with status {outcome.exit_status}, its run unfinished" + printed,
+    )

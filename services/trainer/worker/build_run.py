@@ -1,0 +1,121 @@
+"""Puts a run together from its order: task, network, optimizer, on this machine."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from torch import nn
+from truscore.datasets import ImageRecord
+from truscore.recipes import InvalidConfig, Recipe
+from truscore.zoo import build_model
+from truscore.zoo.networks import NETWORKS
+from truscore.zoo.pretrained import load_pretrained
+from truscore.zoo.tuning import compile_stages, save_memory
+
+from services.trainer.worker.data import Batches, steps_per_epoch
+from services.trainer.worker.devices import Place, can_compile, choose_precision
+from services.trainer.worker.distributed import Ranks
+from services.trainer.worker.loop import Run
+from services.trainer.worker.optim import make_optimizer
+from services.trainer.worker.rng_state import seed_all
+from services.trainer.worker.run_dir import Order
+from services.trainer.worker.tasks.make import make_task, prepare
+from services.trainer.worker.train_state import Progress
+
+CACHE_LIMIT_BYTES = 4 << 30
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Assembled:
+    """``notes`` says what this machine made of the recipe."""
+
+    run: Run
+    notes: dict[str, str]
+
+
+def assemble(order: Order, *, place: Place, ranks: Ranks, asked: Callable[[], str]) -> Assembled:
+    """The run at its beginning. Raises InvalidConfig where the recipe asks for what this machine hasn't."""
+    recipe = order.recipe
+    refuse_impossible_here(recipe, place=place, ranks=ranks)
+    seed_all(recipe.seed)
+    network = build_model(recipe, len(order.class_names))
+    notes = {"pretrained_weights": _start_from(network, order)} | (
+        {"left_out": order.left_out} if order.left_out else {}
+    )
+    prepare(network, order)
+    network.to(place.device)
+    seed_all(recipe.seed, ranks.rank)
+    advanced = recipe.hyperparameters.advanced_settings
+    precision = choose_precision(wanted=advanced.mixed_precision, device=place.device)
+    notes |= {"mixed_precision": precision.reason, "optimization_mode": _tune(network, recipe)}
+    task = make_task(order, judged=order.validation, cache_limit_bytes=CACHE_LIMIT_BYTES // ranks.local_world_size)
+    if place.loader_workers:
+        # Before there are worker processes: they share what is loaded by then.
+        task.training.warm(threads=place.cpus)
+    model = ranks.spread(network, place.device, advanced.multi_gpu_strategy)
+    run = Run(
+        recipe=recipe,
+        task=task,
+        batches=Batches(task, workers=place.loader_workers),
+        model=model,
+        network=network,
+        optimizer=make_optimizer(model, recipe.hyperparameters.optimization, solver_of(recipe)),
+        device=place.device,
+        half=precision.half,
+        ranks=ranks,
+        steps_per_epoch=steps_per_epoch(
+            len(order.training),
+            batch_size=recipe.hyperparameters.optimization.batch_size,
+            accumulate=advanced.gradient_accumulation_steps,
+            world_size=ranks.world_size,
+        ),
+        progress=Progress(),
+        asked=lambda: ranks.agree(asked()),
+        clock=time.monotonic,
+    )
+    return Assembled(run=run, notes=notes)
+
+
+def solver_of(recipe: Recipe) -> str:
+    """What the recipe's network is trained by; a plug-in's by AdamW."""
+    network = NETWORKS.get(recipe.architecture_config.base_architecture)
+    return network.solver if network else "adamw"
+
+
+def judged_by(run: Run, order: Order, part: tuple[ImageRecord, ...]) -> Run:
+    """The same run, validated on other images."""
+    task = make_task(order, judged=part)
+    return replace(run, task=task, batches=Batches(task, workers=0))
+
+
+def refuse_impossible_here(recipe: Recipe, *, place: Place, ranks: Ranks) -> None:
+    """Raise InvalidConfig for what no default could stand in for without the user's noticing."""
+    architecture = recipe.architecture_config
+    if ranks.world_size > 1 and not architecture.multi_gpu_support:
+        accepted = f"true for a run of {ranks.world_size} processes"
+        raise InvalidConfig("architecture_config.multi_gpu_support", False, accepted)
+    if architecture.optimization_mode != "none" and not can_compile(place.device):
+        key = "architecture_config.optimization_mode"
+        raise InvalidConfig(key, architecture.optimization_mode, "none, as this machine has no C++ compiler")
+
+
+def _start_from(network: nn.Module, order: Order) -> str:
+    name = order.recipe.architecture_config.pretrained_weights
+    if name == "none":
+        return "from scratch"
+    if order.pretrained is None:
+        key = "architecture_config.pretrained_weights"
+        raise InvalidConfig(key, name, "none, or a name whose file is given to the run: it has none")
+    loaded = load_pretrained(network, order.pretrained)
+    return f"{name}: {loaded.matched} of {loaded.total} tensors"
+
+
+def _tune(network: nn.Module, recipe: Recipe) -> str:
+    mode = recipe.architecture_config.optimization_mode
+    if mode != "none":
+        compile_stages(network, mode)
+    if recipe.hyperparameters.advanced_settings.memory_optimization:
+        save_memory(network)
+    if mode == "max_autotune":
+        return "max_autotune: kernels are picked by their speed; the last bits may differ from run to run"
+    return mode

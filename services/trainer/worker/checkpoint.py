@@ -1,0 +1,131 @@
+"""Everything a run needs to go on, in one file that is whole or not there.
+
+Written beside its place, synced, hashed, renamed. Read back with tensors and plain values only, never code.
+"""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from truscore.recipes import recipe_to_json
+from truscore.zoo.checkpoint import read_checkpoint
+
+from services.trainer.worker.errors import Unusable
+from services.trainer.worker.fsdp import bring_home, hand_out, optimizer_state, restore_optimizer
+from services.trainer.worker.loop import Run
+from services.trainer.worker.rng_state import captured, put_back
+from services.trainer.worker.train_state import Progress
+
+FORMAT = 1
+LATEST, BEST = "latest.pt", "best.pt"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Written:
+    path: Path
+    sha256: str
+    size_bytes: int
+
+
+def contents(run: Run, class_names: tuple[str, ...]) -> dict[str, Any]:
+    """What is saved. Every process has to ask: each adds the state of its generators."""
+    bring_home(run.model, run.network)
+    return {
+        "format": FORMAT,
+        "recipe": recipe_to_json(run.recipe),
+        "class_names": list(class_names),
+        "model": run.network.state_dict(),
+        "optimizer": optimizer_state(run.model, run.optimizer),
+        "scheduler": {"name": run.recipe.hyperparameters.optimization.lr_scheduler, "step": run.progress.step},
+        "generators": run.ranks.gather([captured(run.device)]),
+        "progress": run.progress.to_plain(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def restore(run: Run, content: Mapping[str, Any], class_names: tuple[str, ...]) -> None:
+    """Put the run where it was saved. Raises Unusable for the checkpoint of another run."""
+    if content["recipe"] != recipe_to_json(run.recipe) or tuple(content["class_names"]) != class_names:
+        raise Unusable("checkpoints/latest.pt was written by a run with another recipe or other classes")
+    run.network.load_state_dict(content["model"])
+    hand_out(run.network, run.model)
+    restore_optimizer(run.model, run.optimizer, content["optimizer"])
+    run.progress = Progress.from_plain(content["progress"], run.device)
+    if run.device.type == "cpu":
+        # Sums are split over the threads: with another number of them the last bits would be others.
+        torch.set_num_threads(content["threads"])
+    states = content["generators"]
+    # A process that was not there when the state was saved keeps the seed of its own.
+    if run.ranks.rank < len(states):
+        put_back(states[run.ranks.rank], run.device)
+
+
+def write(content: Mapping[str, Any], path: Path) -> Written:
+    """Write the file whole. A failure, such as a full disk, leaves nothing behind and what was there as it was."""
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        with partial.open("wb") as file:
+            torch.save(dict(content), file)
+            file.flush()
+            os.fsync(file.fileno())
+        with partial.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        size_bytes = partial.stat().st_size
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+    return Written(path=path, sha256=digest, size_bytes=size_bytes)
+
+
+def also_as(written: Written, name: str) -> Written:
+    """The same file under a second name beside the first, at once."""
+    place = written.path.with_name(name)
+    partial = place.with_name(f".{name}.part")
+    partial.unlink(missing_ok=True)
+    partial.hardlink_to(written.path)
+    partial.replace(place)
+    sync_folder(place.parent)
+    return Written(path=place, sha256=written.sha256, size_bytes=written.size_bytes)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Raises UnusableCheckpoint, or Unusable where a newer trainer wrote it."""
+    content = dict(read_checkpoint(path))
+    if content.get("format") != FORMAT:
+        raise Unusable(f"{path.name} has format {content.get('format')!r}, accepted is {FORMAT}")
+    return content
+
+
+def digest_of(path: Path) -> Written:
+    """What ``write`` said of a file that is there."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Written(path=path, sha256=digest, size_bytes=path.stat().st_size)
+
+
+def sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def weights_sha256(network: nn.Module) -> str:
+    """SHA-256 over names, types, shapes and bytes of the weights, by name: equal for equal weights."""
+    digest = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(_bytes(value))
+    return digest.hexdigest()
+
+
+def _bytes(value: Tensor) -> bytes:
+    return value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()

@@ -1,0 +1,121 @@
+"""Keeps a run: its checkpoints in their places, and the journal's word on each."""
+
+from services.trainer.journal import CheckpointWritten, EpochDone, Paused, Writer, records_of
+from services.trainer.worker.checkpoint import (
+    BEST,
+    LATEST,
+    Written,
+    also_as,
+    contents,
+    digest_of,
+    read,
+    restore,
+    write,
+)
+from services.trainer.worker.errors import Unusable
+from services.trainer.worker.loop import Run
+from services.trainer.worker.run_dir import RunDir
+
+
+class Keeper:
+    """The order of its writes is what a kill at any point can't hurt: checkpoint first, then the journal's word.
+
+    An epoch whose word went missing in between is told when the run goes on.
+    """
+
+    def __init__(self, *, run_dir: RunDir, run: Run, class_names: tuple[str, ...], journal: Writer) -> None:
+        self._run_dir = run_dir
+        self._run = run
+        self._class_names = class_names
+        self._journal = journal
+        self._saving = run.recipe.hyperparameters.training_process.checkpoint_saving
+
+    def go_on(self) -> bool:
+        """Put the run where its latest checkpoint has it; whether there is one."""
+        latest, ranks = self._run_dir.checkpoints / LATEST, self._run.ranks
+        content = ranks.agree(read(latest) if ranks.leads and latest.exists() else None)
+        if content is None:
+            return False
+        restore(self._run, content, self._class_names)
+        return True
+
+    def catch_up(self) -> None:
+        """Do what the process before was killed in the middle of."""
+        progress = self._run.progress
+        if self._run.ranks.leads and progress.history and progress.step_in_epoch == 0:
+            done, journal = progress.history[-1], self._run_dir.journal
+            if not any(isinstance(record, EpochDone) and record.epoch == done.epoch for record in records_of(journal)):
+                self._tell(digest_of(self._run_dir.checkpoints / LATEST), done)
+
+    def keep_epoch(self, done: EpochDone) -> None:
+        """Save after an epoch and say so."""
+        written = self._save()
+        if written is None:
+            return
+        self._tell(written, done)
+
+    def keep_pause(self, reason: str) -> None:
+        """Save in the middle of an epoch and say so."""
+        written = self._save()
+        if written is None:
+            return
+        self._journal.append(self._word_on(written, epoch=len(self._run.progress.history), best=False))
+        self._tell_pause(reason, written)
+
+    def keep_pause_after(self, reason: str) -> None:
+        """Say so where the run is over and only what follows it was stopped: its end is saved as it is."""
+        if self._run.ranks.leads:
+            self._tell_pause(reason, digest_of(self._run_dir.checkpoints / LATEST))
+
+    def _tell_pause(self, reason: str, written: Written) -> None:
+        progress = self._run.progress
+        paused = Paused(
+            reason=reason,
+            step=progress.step,
+            epoch=progress.epoch,
+            path=self._name(written),
+            sha256=written.sha256,
+            size_bytes=written.size_bytes,
+        )
+        self._journal.append(paused, durable=True)
+
+    def handed_over(self) -> Written:
+        """The checkpoint the run gives away, once it is over. Raises Unusable where it went missing."""
+        place = self._run_dir.checkpoints / (LATEST if self._saving == "latest" else BEST)
+        if not place.exists():
+            raise Unusable(f"checkpoints/{place.name} is missing, the best of the run's epochs")
+        return digest_of(place)
+
+    def tidy(self) -> None:
+        """Remove what the recipe doesn't keep. Only when the end is told: until then it may be needed to go on."""
+        if self._saving == "best" and self._run.ranks.leads:
+            (self._run_dir.checkpoints / LATEST).unlink(missing_ok=True)
+
+    def _save(self) -> Written | None:
+        """On the leading process; every process has a part in the contents."""
+        content = contents(self._run, self._class_names)
+        if not self._run.ranks.leads:
+            return None
+        return write(content, self._run_dir.checkpoints / LATEST)
+
+    def _tell(self, written: Written, done: EpochDone) -> None:
+        if done.is_best and self._saving != "latest":
+            written = also_as(written, BEST)
+        if self._saving == "all":
+            written = also_as(written, f"epoch-{done.epoch:05d}.pt")
+        best = done.is_best or self._saving == "latest"
+        self._journal.append(self._word_on(written, epoch=done.epoch, best=best))
+        self._journal.append(done, durable=True)
+
+    def _word_on(self, written: Written, *, epoch: int, best: bool) -> CheckpointWritten:
+        return CheckpointWritten(
+            path=self._name(written),
+            sha256=written.sha256,
+            size_bytes=written.size_bytes,
+            epoch=epoch,
+            step=self._run.progress.step,
+            best=best,
+        )
+
+    def _name(self, written: Written) -> str:
+        return written.path.relative_to(self._run_dir.path).as_posix()

@@ -1,0 +1,185 @@
+"""Cross-validation of a recipe on a folder: ``python -m services.trainer.worker.cross_validation PATH --category …``.
+
+Every image is judged once for each seed, by a network that has seen neither it nor its kin. Prints JSON: each metric's
+mean and spread over folds and seeds, and its value over all images of a seed at once.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from truscore.datasets import DatasetIndex, InvalidSplit, read_dataset, sampled
+from truscore.recipes import InvalidConfig, recipe_to_json, resolve
+
+from services.trainer.journal import EpochDone
+from services.trainer.worker.cross_validation.folding import CHOICES, FoldDone, Repetition, Trial, repeat, spreads
+from services.trainer.worker.devices import Place, choose_place
+from services.trainer.worker.distributed import Ranks
+from services.trainer.worker.errors import Unusable
+
+
+class Refused(ValueError):
+    """The command line asks for what there is not."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 where all folds were trained, 2 where they can't be as asked."""
+    asked = _parser().parse_args(arguments)
+    try:
+        trial = _trial(asked)
+        result = _results(trial, asked, choose_place(Ranks()))
+    except (InvalidConfig, InvalidSplit, Refused, Unusable) as refusal:
+        sys.stderr.write(f"crossvalidate: {refusal}\n")
+        return 2
+    sys.stdout.write(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="services.trainer.worker.cross_validation", description=__doc__)
+    parser.add_argument("path", type=Path, help="folder of the dataset")
+    parser.add_argument("--category", required=True)
+    parser.add_argument("--option", required=True)
+    parser.add_argument("--architecture", default="", help="default of the option if not given")
+    parser.add_argument("--profile", default="small", help="recipe to start from")
+    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE", help="repeat it")
+    parser.add_argument("--epochs", type=int, help="short for --set hyperparameters.training_process.epochs=…")
+    parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--seeds", default="0", help="comma between them: a repetition each, with folds of its own")
+    parser.add_argument(
+        "--choose", choices=CHOICES, default="last", help="weights to judge: of the last epoch, or best"
+    )
+    parser.add_argument("--max-images", type=int, help="a sample of about so many, of every class its share")
+    parser.add_argument("--format", default="", help="annotation format; recognised when not given")
+    parser.add_argument("--class-name", dest="class_names", action="append", default=[], help="repeat it")
+    parser.add_argument("--pretrained", type=Path, help="file of weights that pretrained_weights names")
+    parser.add_argument("--output", type=Path, help="file that the JSON is written to, after every fold")
+    return parser
+
+
+def _trial(asked: argparse.Namespace) -> Trial:
+    recipe = resolve(
+        asked.category,
+        asked.option,
+        asked.architecture,
+        _overrides(asked.settings, asked.epochs),
+        profile=asked.profile,
+    )
+    index = _index(asked.path, format=asked.format, class_names=asked.class_names)
+    if asked.max_images is not None:
+        if asked.max_images < 2:
+            raise Refused(f"--max-images {asked.max_images}: expected at least 2")
+        index = sampled(index, images=asked.max_images, seed=0)
+    return Trial(
+        index=index,
+        images=asked.path,
+        recipe=recipe,
+        folds=asked.folds,
+        choose=asked.choose,
+        pretrained=asked.pretrained,
+    )
+
+
+def _index(path: Path, *, format: str, class_names: Sequence[str]) -> DatasetIndex:
+    index = read_dataset(path, format=format, class_names=class_names).index
+    if index is None:
+        raise Refused(f"{str(path)!r} can't be read as a dataset: see `truscore validate`")
+    return index
+
+
+def _overrides(settings: Sequence[str], epochs: int | None) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    if epochs is not None:
+        _put(tree, "hyperparameters.training_process.epochs", epochs)
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not (key and equals):
+            raise Refused(f"--set {setting!r}: expected KEY=VALUE, such as image_size=128")
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        _put(tree, key, value)
+    return tree
+
+
+def _put(tree: dict[str, Any], key: str, value: Any) -> None:
+    *sections, leaf = key.split(".")
+    for section in sections:
+        tree = tree.setdefault(section, {})
+    tree[leaf] = value
+
+
+def _seeds(text: str) -> list[int]:
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise Refused(f"--seeds {text!r}: expected whole numbers with a comma between them, such as 0,1,2")
+    return [int(part) for part in parts]
+
+
+def _results(trial: Trial, asked: argparse.Namespace, place: Place) -> dict[str, Any]:
+    about = _about(trial, asked, place)
+    folds: list[FoldDone] = []
+    repetitions: list[Repetition] = []
+
+    def keep(fold: FoldDone) -> None:
+        folds.append(fold)
+        if asked.output:
+            asked.output.write_text(json.dumps(_plain(about, folds, repetitions), indent=2) + "\n")
+
+    with tempfile.TemporaryDirectory(prefix="truscore-folds-") as workroom:
+        for seed in about["seeds"]:
+            repetition = repeat(
+                trial,
+                seed=seed,
+                workroom=Path(workroom),
+                place=place,
+                clock=time.monotonic,
+                heard=partial(_tell, seed),
+                done=keep,
+            )
+            repetitions.append(repetition)
+    result = _plain(about, folds, repetitions)
+    if asked.output:
+        asked.output.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+    return result
+
+
+def _about(trial: Trial, asked: argparse.Namespace, place: Place) -> dict[str, Any]:
+    return {
+        "dataset": asked.path.name,
+        "dataset_digest": trial.index.digest,
+        "images": len(trial.index.images),
+        "folds": trial.folds,
+        "seeds": _seeds(asked.seeds),
+        "choose": trial.choose,
+        "device": place.name,
+        "recipe": json.loads(recipe_to_json(replace(trial.recipe, seed=0))),
+    }
+
+
+def _plain(about: Mapping[str, Any], folds: Sequence[FoldDone], repetitions: Sequence[Repetition]) -> dict[str, Any]:
+    return {
+        **about,
+        "metrics": {name: asdict(spread) for name, spread in spreads([fold.metrics for fold in folds]).items()},
+        "pooled": {name: asdict(spread) for name, spread in spreads([one.pooled for one in repetitions]).items()},
+        "runs": [asdict(fold) for fold in folds],
+    }
+
+
+def _tell(seed: int, fold: int, epoch: EpochDone) -> None:
+    loss = f"train loss {epoch.train_loss:.4f}" + ("" if epoch.val_loss is None else f", val {epoch.val_loss:.4f}")
+    sys.stderr.write(
+        f"seed {seed} fold {fold} epoch {epoch.epoch}/{epoch.total_epochs}: {loss}, {epoch.duration_s:.1f} s\n"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

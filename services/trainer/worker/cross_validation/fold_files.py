@@ -1,0 +1,69 @@
+"""A fold's result as a file that is whole or not there; read back with the verdicts of our tasks only, never code."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from truscore.metrics.detection import Instance, Judged
+from truscore.metrics.multilabel import Labelled
+from truscore.metrics.ordinal import Graded
+from truscore.metrics.pixel_thresholds import Swept
+from truscore.metrics.regression import Scored
+from truscore.metrics.segmentation import Patch, Segmented
+from truscore.recipes import recipe_to_json
+
+from services.trainer.worker.checkpoint import Written, write
+from services.trainer.worker.cross_validation.folding import FoldDone
+from services.trainer.worker.run_dir import Order
+from services.trainer.worker.tasks import semantic_segmentation
+
+FORMAT = 1
+# What verdicts are made of, and what NumPy's arrays and numbers are put together by.
+VERDICTS = (Instance, Judged, Graded, Labelled, Scored, Patch, Segmented, Swept, semantic_segmentation.Judged)
+_NUMPY: tuple[Any, ...] = (
+    np.ndarray, np.dtype, *(type(np.dtype(name)) for name in ("int32", "int64", "float32", "float64")),
+    np.zeros(1).__reduce__()[0], np.float64(0).__reduce__()[0],
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoldResult:
+    """``verdicts`` are the task's, one for each held-out image, by its place among the images of all folds."""
+
+    done: FoldDone
+    verdicts: tuple[Any, ...]
+
+
+def write_fold(folder: Path, order: Order, result: FoldResult) -> Written:
+    """Raises OSError."""
+    folder.mkdir(exist_ok=True)
+    content = {**_names(order), "done": asdict(result.done), "verdicts": list(result.verdicts)}
+    return write(content, _place(folder, result.done.fold))
+
+
+def read_fold(folder: Path, order: Order, number: int) -> FoldResult | None:
+    """None where there is none, or none of this order that can be read: training the fold again gives the same."""
+    try:
+        with torch.serialization.safe_globals([*VERDICTS, *_NUMPY]):
+            content = torch.load(_place(folder, number), map_location="cpu", weights_only=True)
+        if any(content[name] != value for name, value in _names(order).items()):
+            return None
+        return FoldResult(done=FoldDone(**content["done"]), verdicts=tuple(content["verdicts"]))
+    except Exception:  # noqa: BLE001  damaged bytes have the unpickler raise whatever its parts do
+        return None
+
+
+def _names(order: Order) -> Mapping[str, Any]:
+    return {
+        "format": FORMAT,
+        "recipe": recipe_to_json(order.recipe),
+        "dataset_digest": order.dataset_digest,
+        "held_out": [record.path for record in order.validation],
+    }
+
+
+def _place(folder: Path, number: int) -> Path:
+    return folder / f"fold-{number:02d}.pt"

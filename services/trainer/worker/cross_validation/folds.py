@@ -1,0 +1,200 @@
+"""The folds of a run's own cross-validation: trained and judged one by one after it, each result on disk when done.
+
+Dealt out are the images that the run trains on and is validated by; those it is tested by are in no fold, since only
+the finished run is judged by them. Where a run stops in the middle, the folds that are done stay so.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from truscore.datasets import DatasetIndex, InvalidSplit, fold_dataset
+from truscore.recipes import InvalidConfig
+
+from services.trainer.journal import FoldJudged, FoldProgressed, Progressed
+from services.trainer.worker.build_run import assemble
+from services.trainer.worker.checkpoint import weights_sha256
+from services.trainer.worker.cross_validation.fold_files import FoldResult, read_fold, write_fold
+from services.trainer.worker.cross_validation.folding import (
+    FoldDone,
+    Spread,
+    for_fold,
+    judging,
+    places_of,
+    spreads,
+    told,
+)
+from services.trainer.worker.data import steps_per_epoch
+from services.trainer.worker.devices import Place
+from services.trainer.worker.errors import Diverged
+from services.trainer.worker.evaluate import validate
+from services.trainer.worker.loop import Interrupted, Run, train
+from services.trainer.worker.run_dir import Order
+from services.trainer.worker.tasks.make import make_task
+
+KEY = "hyperparameters.training_process.cross_validation_folds"
+Word = FoldProgressed | FoldJudged | Interrupted
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CrossValidated:
+    """All folds; ``spreads`` of each metric over them, and ``pooled`` metrics over all their images at once."""
+
+    folds: tuple[FoldDone, ...] = ()
+    spreads: dict[str, Spread]
+    pooled: dict[str, float]
+
+
+def folds_of(order: Order) -> tuple[Order, ...]:
+    """An order for each fold, judged by its held-out images; none where the recipe asks for none.
+
+    Raises InvalidConfig where there are fewer groups of images than folds.
+    """
+    process = order.recipe.hyperparameters.training_process
+    if not process.cross_validation_folds:
+        return ()
+    order = replace(order, test=())
+    images = {record.path: record for record in told(order)}
+    index = DatasetIndex(format="", class_names=order.class_names, images=tuple(images.values()), grades=order.grades)
+    try:
+        splits = fold_dataset(index, folds=process.cross_validation_folds, seed=order.recipe.seed)
+    except InvalidSplit as refusal:
+        raise InvalidConfig(KEY, process.cross_validation_folds, f"0 for none, or less: {refusal}") from refusal
+    order = replace(order, recipe=for_fold(order.recipe, "last"))
+    return tuple(
+        replace(
+            order,
+            training=tuple(images[path] for path in split.train),
+            validation=tuple(images[path] for path in split.validation),
+        )
+        for split in splits
+    )
+
+
+def steps_of(orders: Sequence[Order], *, world_size: int) -> int:
+    """Optimizer steps that training these takes."""
+    hyper = [order.recipe.hyperparameters for order in orders]
+    return sum(
+        one.training_process.epochs
+        * steps_per_epoch(
+            len(order.training),
+            batch_size=one.optimization.batch_size,
+            accumulate=one.advanced_settings.gradient_accumulation_steps,
+            world_size=world_size,
+        )
+        for one, order in zip(hyper, orders, strict=True)
+    )
+
+
+def cross_validate(
+    orders: Sequence[Order], *, after: Run, folder: Path, place: Place, asked: Callable[[], str]
+) -> Iterator[Word]:
+    """Train and judge every fold whose result is not in the folder; after Interrupted nothing more is done.
+
+    ``after`` is the run they belong to, over by now. A fold that diverges is a finding about the recipe, not the run's
+    end. Raises what training raises.
+    """
+    ranks = after.ranks
+    done = ranks.agree([read_fold(folder, order, number) is not None for number, order in enumerate(orders, start=1)])
+    left = [(number, order) for number, order in enumerate(orders, start=1) if not done[number - 1]]
+    pace = _Pace(
+        after=after, folds=len(orders), began=after.clock(),
+        steps_left=steps_of([order for _, order in left], world_size=ranks.world_size),
+    )  # fmt: skip
+    for number, order in left:
+        began = after.clock()
+        run = assemble(order, place=place, ranks=ranks, asked=asked).run
+        try:
+            for report in train(run):
+                if isinstance(report, Interrupted):
+                    yield report
+                    return
+                if isinstance(report, Progressed):
+                    yield pace.word(number, run, report)
+            result = _judged(run, order, number)
+        except Diverged as error:
+            # Of several processes, the others would go on with a step that this one has no part in.
+            if ranks.world_size > 1:
+                raise
+            result = FoldResult(done=_done(run, order, number, note=str(error)), verdicts=())
+        if wish := run.asked():
+            yield Interrupted(wish=wish)
+            return
+        pace.steps_before += steps_of([order], world_size=ranks.world_size)
+        if ranks.leads:
+            result = replace(result, done=replace(result.done, duration_s=after.clock() - began))
+            written = write_fold(folder, order, result)
+            yield FoldJudged(
+                fold=number, folds=len(orders), path=f"{folder.name}/{written.path.name}", sha256=written.sha256,
+                size_bytes=written.size_bytes,
+            )  # fmt: skip
+
+
+def make_room(run: Run) -> None:
+    """Let go of what a run that is over and saved needs no more: beside the folds' own it might not fit a GPU."""
+    run.optimizer.zero_grad(set_to_none=True)
+    run.optimizer.state.clear()
+
+
+def results_of(orders: Sequence[Order], folder: Path) -> CrossValidated | None:
+    """What the folds came to, once all are done; None where there are none."""
+    found = [read_fold(folder, order, number) for number, order in enumerate(orders, start=1)]
+    results = [result for result in found if result is not None]
+    if not results:
+        return None
+    verdicts = [verdict for result in results for verdict in result.verdicts]
+    task = make_task(orders[0], judged=told(orders[0]))
+    return CrossValidated(
+        folds=tuple(result.done for result in results),
+        spreads=spreads([result.done.metrics for result in results]),
+        pooled=task.metrics(verdicts) if verdicts else {},
+    )
+
+
+@dataclass(kw_only=True, slots=True)
+class _Pace:
+    """How far the folds of this attempt are."""
+
+    after: Run
+    folds: int
+    began: float
+    steps_left: int
+    steps_before: int = 0
+
+    def word(self, number: int, run: Run, report: Progressed) -> FoldProgressed:
+        ended, steps = self.after.progress, self.steps_before + report.step
+        return FoldProgressed(
+            fold=number,
+            folds=self.folds,
+            fold_step=report.step,
+            fold_steps=run.total_steps,
+            step=ended.step,
+            total_steps=self.after.total_steps,
+            epoch=len(ended.history),
+            loss=ended.history[-1].train_loss,
+            learning_rate=ended.history[-1].learning_rate,
+            images_per_second=report.images_per_second,
+            eta_s=(self.after.clock() - self.began) / steps * (self.steps_left - steps),
+        )
+
+
+def _judged(run: Run, order: Order, number: int) -> FoldResult:
+    pool = told(order)
+    validated = validate(judging(run, order, pool), until=run.asked, places=places_of(order.validation, pool))
+    done = _done(run, order, number, loss=validated.loss, metrics=validated.metrics)
+    return FoldResult(done=done, verdicts=tuple(validated.verdicts))
+
+
+def _done(run: Run, order: Order, number: int, **found: Any) -> FoldDone:
+    epochs = len(run.progress.history)
+    return FoldDone(
+        seed=order.recipe.seed,
+        fold=number,
+        images={"training": len(order.training), "choosing": 0, "held_out": len(order.validation)},
+        epochs=epochs,
+        chosen_epoch=epochs,
+        duration_s=0.0,
+        weights_sha256=weights_sha256(run.network),
+        **({"loss": None, "metrics": {}} | found),
+    )

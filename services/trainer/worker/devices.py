@@ -1,0 +1,80 @@
+"""Where a run computes, and what that place makes of the recipe: each decision comes with its reason."""
+
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from services.trainer.worker.distributed import Ranks
+
+MOST_WORKERS = 8
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Precision:
+    """Whether half precision is used, and why or why not."""
+
+    half: bool
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """A device and what is known of it. ``cpus`` are those this process may use."""
+
+    device: torch.device
+    name: str
+    cpus: int
+
+    @property
+    def loader_workers(self) -> int:
+        """Beside a GPU, processes load images; on a CPU they would only take its cores away."""
+        return min(MOST_WORKERS, max(1, self.cpus - 1)) if self.device.type == "cuda" else 0
+
+
+def choose_place(ranks: Ranks) -> Place:
+    """A GPU of its own where there are any, else the CPU shared among the processes."""
+    cpus = max(1, len(os.sched_getaffinity(0)) // ranks.local_world_size)
+    if torch.cuda.is_available():
+        device = torch.device("cuda", ranks.local_rank % torch.cuda.device_count())
+        torch.cuda.set_device(device)
+        return Place(device=device, name=torch.cuda.get_device_name(device), cpus=cpus)
+    torch.set_num_threads(cpus)
+    return Place(device=torch.device("cpu"), name=f"cpu ({platform.machine()}, {cpus} threads)", cpus=cpus)
+
+
+def choose_precision(*, wanted: bool, device: torch.device) -> Precision:
+    """bfloat16 where the device gains from it. It has float32's range: no loss scaler is needed."""
+    if not wanted:
+        return Precision(half=False, reason="float32: advanced_settings.mixed_precision is false")
+    if device.type != "cuda":
+        return Precision(half=False, reason=f"float32: {device.type} gains nothing from half precision")
+    if not torch.cuda.is_bf16_supported(including_emulation=False):
+        return Precision(half=False, reason="float32: this GPU has no bfloat16 of its own")
+    return Precision(half=True, reason="bfloat16 autocast")
+
+
+def can_compile(device: torch.device) -> bool:
+    """Whether torch.compile finds what it needs: Triton for a GPU, a C++ compiler for a CPU."""
+    return device.type == "cuda" or any(shutil.which(name) for name in ("c++", "g++", "clang++"))
+
+
+@contextmanager
+def deterministic() -> Iterator[None]:
+    """The same seed gives the same bits. Operations that can't promise it warn."""
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    # The fill is for programs that read memory they never wrote; it costs a pass over every new tensor.
+    deterministic_module: Any = torch.utils.deterministic
+    filled = deterministic_module.fill_uninitialized_memory
+    deterministic_module.fill_uninitialized_memory = False
+    torch.backends.cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        deterministic_module.fill_uninitialized_memory = filled
+        torch.use_deterministic_algorithms(False)

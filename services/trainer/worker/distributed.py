@@ -1,0 +1,89 @@
+"""The processes of a run: who they are, what they agree on, and how a network is spread over them."""
+
+import platform
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from services.trainer.worker.fsdp import exchange_gradients, sharded
+
+AGREE_TIMEOUT_S = 1800.0
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ranks:
+    """This process among those of its run. One alone needs no process group, and every method is then local."""
+
+    rank: int = 0
+    world_size: int = 1
+    local_rank: int = 0
+    local_world_size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        return self.rank == 0
+
+    def agree(self, value: T) -> T:
+        """The value that the leading process has."""
+        if self.world_size == 1:
+            return value
+        said: list[Any] = [value]
+        dist.broadcast_object_list(said, src=0)
+        agreed: T = said[0]
+        return agreed
+
+    def gather(self, values: Sequence[T]) -> list[T]:
+        """Everybody's values, in the order of the ranks, on every process."""
+        if self.world_size == 1:
+            return list(values)
+        parts: list[Any] = [None] * self.world_size
+        dist.all_gather_object(parts, list(values))
+        return [value for part in parts for value in part]
+
+    def accumulating(self, model: nn.Module, *, last: bool) -> AbstractContextManager[None]:
+        """Gradients are exchanged with the last batch of a step only."""
+        exchange_gradients(model, last)
+        if isinstance(model, DistributedDataParallel) and not last:
+            held: AbstractContextManager[None] = model.no_sync()
+            return held
+        return nullcontext()
+
+    def spread(self, model: nn.Module, device: torch.device, strategy: str = "data_parallel") -> nn.Module:
+        """The network as it is trained: over several processes DistributedDataParallel, or shards of a copy where the
+        strategy is "fully_sharded"; itself in one."""
+        if self.world_size == 1:
+            return model
+        if strategy == "fully_sharded":
+            return sharded(model, device, world_size=self.world_size)
+        spread: nn.Module = DistributedDataParallel(model, device_ids=[device.index] if device.type == "cuda" else None)
+        return spread
+
+
+@contextmanager
+def joined() -> Iterator[Ranks]:
+    """Join the group that torchrun has started us in; a process started on its own is a group of one."""
+    if not dist.is_torchelastic_launched():
+        yield Ranks()
+        return
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    dist.init_process_group(backend, timeout=timedelta(seconds=AGREE_TIMEOUT_S))
+    try:
+        rank, world_size = dist.get_rank(), dist.get_world_size()
+        hosts: list[Any] = [None] * world_size
+        dist.all_gather_object(hosts, platform.node())
+        yield Ranks(
+            rank=rank,
+            world_size=world_size,
+            local_rank=hosts[:rank].count(hosts[rank]),
+            local_world_size=hosts.count(hosts[rank]),
+        )
+    finally:
+        dist.destroy_process_group()

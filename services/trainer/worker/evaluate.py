@@ -1,0 +1,80 @@
+"""What a network is worth on images it was not trained on."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+from truscore.recipes import Recipe
+
+from services.trainer.worker.data import Batches, Share, validation_batches
+from services.trainer.worker.distributed import Ranks
+from services.trainer.worker.tasks import Task
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Validated:
+    """Mean ``loss`` over the images, None where the epoch was not validated; ``verdicts`` are the task's."""
+
+    loss: float | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    verdicts: Sequence[Any] = ()
+
+    def score(self, primary_metric: str) -> float:
+        """Larger is better: the metric, or the loss turned round where nothing to find makes the metric undefined."""
+        return self.metrics.get(primary_metric, -(self.loss or 0.0))
+
+
+class Validating(Protocol):
+    """The part of a run that validation needs."""
+
+    recipe: Recipe
+    task: Task[Any, Any]
+    batches: Batches[Any, Any]
+    network: nn.Module
+    device: torch.device
+    ranks: Ranks
+
+    def precision(self) -> AbstractContextManager[Any]: ...
+
+
+def validate(run: Validating, *, until: Callable[[], str] = str, places: Sequence[int] | None = None) -> Validated:
+    """Judge the whole validation split, or its images at these places; given up, with nothing said, as soon as
+    ``until`` says something.
+
+    Leaves the random generators as they were: whether an epoch is validated must not change the next.
+    """
+    losses: list[tuple[float, int]] = []
+    verdicts: list[Any] = []
+    judged = range(len(run.task.validation)) if places is None else places
+    plan = validation_batches(
+        judged,
+        batch_size=run.recipe.hyperparameters.optimization.batch_size,
+        share=Share(rank=run.ranks.rank, world_size=run.ranks.world_size),
+    )
+    run.network.eval()
+    with torch.no_grad(), _own_randomness(run), run.precision():
+        for keys, batch in run.batches.validation(plan):
+            # Several processes would have to agree here, and they may have different numbers of batches.
+            if run.ranks.world_size == 1 and until():
+                return Validated()
+            judgement = run.task.judge(run.network, run.task.to_device(batch, run.device), keys)
+            losses.append((sum(judgement.losses.values()), len(keys)))
+            verdicts += judgement.verdicts
+    losses, verdicts = run.ranks.gather(losses), run.ranks.gather(verdicts)
+    images = sum(count for _, count in losses)
+    return Validated(
+        loss=sum(loss * count for loss, count in losses) / images,
+        metrics=run.task.metrics(verdicts),
+        verdicts=verdicts,
+    )
+
+
+@contextmanager
+def _own_randomness(run: Validating) -> Iterator[None]:
+    """The loss samples regions: the same ones each time, and not at the cost of the training's generators."""
+    with torch.random.fork_rng([run.device] if run.device.type == "cuda" else []):
+        torch.manual_seed(run.recipe.seed)
+        yield

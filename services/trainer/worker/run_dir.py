@@ -1,0 +1,127 @@
+"""The folder a training process is given: what to do, and where its own files go."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from truscore.datasets import DatasetIndex, ImageRecord, Split, index_from_json, split_from_json
+from truscore.recipes import Recipe, recipe_from_json
+from truscore.zoo.catalog import row_of
+
+from services.trainer.worker.errors import Unusable
+from services.trainer.worker.labelled import is_told, left_out_note
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunDir:
+    """The folder and its layout. ``control`` is written by whoever conducts the run, the rest by the process."""
+
+    path: Path
+
+    @property
+    def control(self) -> Path:
+        return self.path / "control"
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "journal.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def folds(self) -> Path:
+        return self.path / "folds"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """What to train, on which images; ``pretrained`` is the file of weights to start from, where there is one.
+
+    ``class_names`` are what the network tells apart: classes, grades in ascending order, or the names of scores.
+    ``grades`` are the numbers that the classes stand for, where they are grades. ``left_out`` says which images are in
+    no part because nothing is said of them that the task could learn; it is empty where there are none.
+    """
+
+    run_id: str
+    recipe: Recipe
+    class_names: tuple[str, ...]
+    images: Path
+    pretrained: Path | None
+    training: tuple[ImageRecord, ...]
+    validation: tuple[ImageRecord, ...]
+    test: tuple[ImageRecord, ...]
+    dataset_digest: str
+    grades: tuple[float, ...] = ()
+    left_out: str = ""
+
+
+def read_order(run_dir: RunDir) -> Order:
+    """Raises Unusable, InvalidConfig, InvalidIndex, InvalidSplit or FileNotFoundError."""
+    plain = _parsed(run_dir.path / "order.json")
+    try:
+        index = index_from_json((run_dir.path / plain["index"]).read_bytes())
+        split = split_from_json((run_dir.path / plain["split"]).read_bytes())
+        recipe = recipe_from_json(plain["recipe"])
+        task = row_of(recipe.category, recipe.option, recipe.architecture).task
+        untold = tuple(record.path for record in index.images if not is_told(record, task))
+        return Order(
+            run_id=str(plain["run_id"]),
+            recipe=recipe,
+            class_names=_outputs(task, recipe, index) or tuple(plain["class_names"]),
+            images=run_dir.path / plain["images"],
+            pretrained=run_dir.path / plain["pretrained"] if plain.get("pretrained") else None,
+            **_parts(index, split, left_out=frozenset(untold)),
+            dataset_digest=index.digest,
+            grades=index.grades,
+            left_out=left_out_note(untold, task),
+        )
+    except (KeyError, TypeError) as error:
+        raise Unusable(f"order.json: lacks or misuses {error}") from error
+
+
+def _outputs(task: str, recipe: Recipe, index: DatasetIndex) -> tuple[str, ...]:
+    """Names of the scores where scores are what is learned; nothing elsewhere."""
+    if task != "regression":
+        return ()
+    named = tuple(sorted({name for record in index.images for name, _ in record.scores}))
+    if not named:
+        raise Unusable(f"the dataset has no scores; {recipe.option} learns from numbers, one or more for each image")
+    return named
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        plain = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise Unusable(f"{path.name}: not JSON: {error}") from error
+    if not isinstance(plain, dict):
+        raise Unusable(f"{path.name}: expected an object, found {type(plain).__name__}")
+    return plain
+
+
+def _parts(index: DatasetIndex, split: Split, *, left_out: frozenset[str]) -> dict[str, tuple[ImageRecord, ...]]:
+    by_path = {record.path: record for record in index.images}
+
+    def part(name: str, paths: Sequence[str], *, least: int) -> tuple[ImageRecord, ...]:
+        unknown = [path for path in paths if path not in by_path]
+        if unknown:
+            raise Unusable(f"split.json: {name} names {unknown[0]!r}, which is not in the index")
+        told = [path for path in paths if path not in left_out]
+        if len(told) < least:
+            reason = f"; its {len(paths)} images have no label, grade or score to learn" if paths else ""
+            raise Unusable(f"split.json: {name} has no images; training needs at least one{reason}")
+        return tuple(by_path[path] for path in told)
+
+    return {
+        "training": part("train", split.train, least=1),
+        "validation": part("validation", split.validation, least=1),
+        "test": part("test", split.test, least=0),
+    }

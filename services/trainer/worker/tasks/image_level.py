@@ -1,0 +1,142 @@
+"""What tasks have in common that judge an image as a whole: batches, the loss's parts, verdicts, evidence, pictures.
+
+Legend: B images, C channels, S side of the square.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import torch
+from torch import Tensor, nn
+from truscore.augmentation import Sample, augment, policy_for
+from truscore.datasets import ImageRecord
+from truscore.metrics.evidence import Evidence
+from truscore.recipes import Recipe
+from truscore.zoo.framing import Framed
+
+from services.trainer.worker.run_dir import Order
+from services.trainer.worker.tasks.framed_images import Augment, FramedImages, FramedSample
+from services.trainer.worker.tasks.image_captions import write_pictures
+from services.trainer.worker.tasks.instance_segmentation import squared_norm
+from services.trainer.worker.tasks.protocol import Judgement, Key
+
+PICTURES = 6
+Verdict = TypeVar("Verdict")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    image_BCSS: Tensor  # uint8
+    target_B: Tensor  # one row for each image, as the kind of task reads it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kind(Generic[Verdict]):
+    """What one kind of whole-image task brings.
+
+    ``target`` reads a record; ``loss`` takes the network, its raw outputs and targets, and is a mean over the images;
+    ``verdict`` takes an image's index, its target and its row of the network's answers.
+    """
+
+    target: Callable[[ImageRecord], Tensor]
+    loss: Callable[[nn.Module, Tensor, Tensor], Tensor]
+    verdict: Callable[[int, Tensor, Mapping[str, Tensor]], Verdict]
+    metrics: Callable[[Sequence[Verdict]], dict[str, float]]
+    evidence: Callable[[Sequence[Verdict]], Evidence]
+
+
+class WholeImages(Generic[Verdict]):
+    """A task that judges images as a whole. It satisfies ``Task``."""
+
+    def __init__(
+        self, kind: Kind[Verdict], *, recipe: Recipe, training: FramedImages, validation: FramedImages
+    ) -> None:
+        self.training = training
+        self.validation = validation
+        self._kind = kind
+        self._weight = recipe.loss_config.loss_weights.classification
+        self._l2_weight = recipe.loss_config.regularization.l2_weight
+
+    def collate(self, samples: Sequence[FramedSample]) -> Batch:
+        return Batch(
+            image_BCSS=torch.stack([sample.image_CSS for sample in samples]),
+            target_B=torch.stack([sample.target for sample in samples if sample.target is not None]),
+        )
+
+    def to_device(self, batch: Batch, device: torch.device) -> Batch:
+        return Batch(
+            image_BCSS=batch.image_BCSS.to(device, non_blocking=True),
+            target_B=batch.target_B.to(device, non_blocking=True),
+        )
+
+    def image_count(self, batch: Batch) -> int:
+        return len(batch.image_BCSS)
+
+    def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        network = getattr(model, "module", model)  # without what spreads it over processes
+        raw = model(_floats(batch)).float()
+        parts = {"classification": self._weight * self._kind.loss(network, raw, batch.target_B)}
+        if self._l2_weight:
+            parts["l2"] = self._l2_weight * squared_norm(model)
+        return parts
+
+    def judge(self, model: nn.Module, batch: Batch, keys: Sequence[Key]) -> Judgement[Verdict]:
+        if not isinstance(model, Framed):
+            raise TypeError(f"{type(model).__name__} can't be judged: it is no network for framed images")
+        raw = model(_floats(batch)).float()
+        loss = self._weight * self._kind.loss(model, raw, batch.target_B)
+        answers = {name: value.cpu() for name, value in model.answers(raw).items()}
+        targets = batch.target_B.cpu()
+        return Judgement(
+            losses={"classification": loss.item()},
+            verdicts=[
+                self._kind.verdict(key.index, targets[row], {name: value[row] for name, value in answers.items()})
+                for row, key in enumerate(keys)
+            ],
+        )
+
+    def metrics(self, verdicts: Sequence[Verdict]) -> dict[str, float]:
+        return self._kind.metrics(verdicts)
+
+    def report(self, model: nn.Module, verdicts: Sequence[Verdict], folder: Path) -> Mapping[str, Any]:
+        evidence = self._kind.evidence(verdicts)
+        return {**evidence.to_plain(), "pictures": write_pictures(self.validation, evidence, folder, most=PICTURES)}
+
+
+def make_whole_images(
+    kind: Kind[Verdict], order: Order, judged: tuple[ImageRecord, ...], cache_limit_bytes: int
+) -> WholeImages[Verdict]:
+    """The task of an order, judged by a part of its images; ``cache_limit_bytes`` may be kept in memory."""
+    recipe = order.recipe
+    training, validation = (
+        FramedImages(
+            part,
+            folder=order.images,
+            image_size=recipe.image_size,
+            augment=augmenting(order),
+            cache_limit_bytes=cache_limit_bytes // 2,
+            target=kind.target,
+        )
+        for part in (order.training, judged)
+    )
+    return WholeImages(kind, recipe=recipe, training=training, validation=validation)
+
+
+def augmenting(order: Order) -> Augment:
+    """The option's policy on framed samples."""
+    recipe = order.recipe
+    policy = policy_for(recipe.category, recipe.option, order.class_names)
+
+    def augmented(framed: FramedSample, epoch: int, index: int) -> FramedSample:
+        sample = Sample(image_CHW=framed.image_CSS)
+        return replace(
+            framed, image_CSS=augment(sample, policy=policy, seed=recipe.seed, epoch=epoch, index=index).image_CHW
+        )
+
+    return augmented
+
+
+def _floats(batch: Batch) -> Tensor:
+    return batch.image_BCSS.to(torch.float32) / 255

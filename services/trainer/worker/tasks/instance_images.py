@@ -1,0 +1,99 @@
+"""A split of images with instances, brought to the size the network sees and kept in memory as far as that is bounded.
+
+Legend: C channels, H, W sides, N instances.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from truscore.augmentation import Policy, Sample, augment
+from truscore.augmentation.loading import sample_of
+from truscore.datasets import ImageRecord, load_image
+
+from services.trainer.worker.tasks.protocol import Key
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Loaded:
+    """An image as the network sees it; ``crowd_N`` marks areas that are judged leniently and never trained on."""
+
+    sample: Sample
+    crowd_N: Tensor
+
+    @property
+    def size_bytes(self) -> int:
+        parts = (self.sample.image_CHW, self.sample.masks, self.sample.outline_P2, self.sample.owner_P)
+        return sum(part.nbytes for part in parts)
+
+
+class InstanceImages:
+    """A split. Scans are large and networks small: each image is decoded and scaled once, while there is room."""
+
+    def __init__(
+        self,
+        records: Sequence[ImageRecord],
+        *,
+        folder: Path,
+        image_size: int,
+        seed: int,
+        policy: Policy,
+        cache_limit_bytes: int,
+    ) -> None:
+        self.records = tuple(records)
+        self._folder = folder
+        self._image_size = image_size
+        self._seed = seed
+        self._policy = policy
+        self._room_bytes = cache_limit_bytes
+        self._cache: dict[int, Loaded] = {}
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, key: Key) -> Sample:
+        """What the network trains on (epoch from 1: augmented) or is judged by (epoch 0)."""
+        loaded = self.loaded(key.index)
+        sample = loaded.sample.only(~loaded.crowd_N)
+        if key.epoch:
+            return augment(sample, policy=self._policy, seed=self._seed, epoch=key.epoch, index=key.index)
+        return sample.visible()
+
+    def loaded(self, index: int) -> Loaded:
+        """The image and all that is marked on it. Raises UnreadableImage or OSError naming the file."""
+        if (kept := self._cache.get(index)) is not None:
+            return kept
+        loaded = self._load(self.records[index])
+        self._keep(index, loaded)
+        return loaded
+
+    def original(self, index: int) -> NDArray[np.uint8]:
+        """The upright image in its own size, HWC."""
+        return load_image(self._folder / self.records[index].path)
+
+    def warm(self, *, threads: int) -> None:
+        """Fill the cache before worker processes are forked: they share its pages."""
+        with ThreadPoolExecutor(threads) as pool:
+            for index, loaded in enumerate(pool.map(self._load, self.records)):
+                if not self._keep(index, loaded):
+                    pool.shutdown(cancel_futures=True)
+                    return
+
+    def _keep(self, index: int, loaded: Loaded) -> bool:
+        if loaded.size_bytes > self._room_bytes:
+            return False
+        self._room_bytes -= loaded.size_bytes
+        self._cache[index] = loaded
+        return True
+
+    def _load(self, record: ImageRecord) -> Loaded:
+        image_HWC = load_image(self._folder / record.path)
+        return Loaded(
+            sample=sample_of(record, image_HWC, image_size=self._image_size),
+            crowd_N=torch.tensor([annotation.crowd for annotation in record.annotations], dtype=torch.bool),
+        )

@@ -1,0 +1,195 @@
+"""Instances with boxes and masks: what Mask R-CNN and its kin are trained on and judged by.
+
+Legend: C channels, H, W sides, N instances.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from truscore.augmentation import Sample, policy_for
+from truscore.datasets import ImageRecord
+from truscore.metrics.detection import Instance, Judged, run_lengths
+from truscore.recipes.config import LossWeights, Recipe
+
+from services.trainer.worker.run_dir import Order
+from services.trainer.worker.tasks.instance_images import InstanceImages
+from services.trainer.worker.tasks.instance_metrics import InstanceMeasures
+from services.trainer.worker.tasks.instance_overlays import write_pictures
+from services.trainer.worker.tasks.protocol import Judgement, Key
+
+PICTURES = 6
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """What the zoo's instance segmenters have beside ``forward``."""
+
+    def losses_and_detections(
+        self, images: list[Tensor], targets: list[dict[str, Tensor]]
+    ) -> tuple[dict[str, Tensor], list[dict[str, Tensor]]]: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    images: tuple[Tensor, ...]  # uint8 CHW each
+    targets: tuple[dict[str, Tensor], ...]
+
+
+class InstanceSegmentation:
+    """The task of border and defect detection. It satisfies ``Task``."""
+
+    def __init__(
+        self, *, recipe: Recipe, class_names: Sequence[str], training: InstanceImages, validation: InstanceImages
+    ) -> None:
+        self.training = training
+        self.validation = validation
+        self._class_names = tuple(class_names)
+        self._factors = loss_factors(recipe.loss_config.loss_weights)
+        self._measures = InstanceMeasures(
+            class_names=self._class_names,
+            records=validation.records,
+            of_borders=recipe.category == "border_detection",
+        )
+        self._l2_weight = recipe.loss_config.regularization.l2_weight
+
+    def collate(self, samples: Sequence[Sample]) -> Batch:
+        return Batch(
+            images=tuple(sample.image_CHW for sample in samples),
+            targets=tuple(self.target(sample) for sample in samples),
+        )
+
+    def target(self, sample: Sample) -> dict[str, Tensor]:
+        """What the network is told of an image."""
+        return {"boxes": sample.boxes_N4, "labels": sample.labels_N, "masks": sample.masks}
+
+    def to_device(self, batch: Batch, device: torch.device) -> Batch:
+        return replace(
+            batch,
+            images=tuple(image.to(device, non_blocking=True) for image in batch.images),
+            targets=tuple(
+                {name: value.to(device, non_blocking=True) for name, value in target.items()}
+                for target in batch.targets
+            ),
+        )
+
+    def image_count(self, batch: Batch) -> int:
+        return len(batch.images)
+
+    def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        parts = model(_floats(batch), list(batch.targets))
+        weighted = {name: self._factors[name] * part for name, part in parts.items()}
+        if self._l2_weight:
+            weighted["l2"] = self._l2_weight * squared_norm(model)
+        return weighted
+
+    def judge(self, model: nn.Module, batch: Batch, keys: Sequence[Key]) -> Judgement[Judged]:
+        if not isinstance(model, Detector):
+            raise TypeError(f"{type(model).__name__} can't be judged: it gives no losses beside its detections")
+        parts, found = model.losses_and_detections(_floats(batch), list(batch.targets))
+        return Judgement(
+            losses={name: self._factors[name] * part.item() for name, part in parts.items()},
+            verdicts=[self.judged(key.index, of_image) for key, of_image in zip(keys, found, strict=True)],
+        )
+
+    def metrics(self, verdicts: Sequence[Judged]) -> dict[str, float]:
+        return self._measures.metrics(verdicts)
+
+    def report(self, model: nn.Module, verdicts: Sequence[Judged], folder: Path) -> Mapping[str, Any]:
+        evidence = self._measures.evidence(verdicts)
+        shown = evidence.shown(PICTURES)
+        pictures = write_pictures(model, self.validation, self._class_names, folder, shown=shown)
+        return {"pictures": pictures, **self._measures.details(verdicts, evidence)}
+
+    def judged(self, index: int, found: Mapping[str, Tensor]) -> Judged:
+        """An image of the validation split beside what was found on it."""
+        loaded = self.validation.loaded(index)
+        sample = loaded.sample
+        height, width = sample.image_CHW.shape[-2:]
+        real = instances(sample.boxes_N4, sample.labels_N, sample.masks > 0, crowd_N=loaded.crowd_N)
+        masks_NHW = found["masks"][:, 0] >= 0.5
+        return Judged(
+            image=index,
+            height=height,
+            width=width,
+            real=real,
+            found=instances(found["boxes"], found["labels"], masks_NHW, scores_N=found["scores"]),
+        )
+
+
+def make(order: Order, judged: tuple[ImageRecord, ...], cache_limit_bytes: int) -> InstanceSegmentation:
+    """The task of an order, judged by a part of its images; ``cache_limit_bytes`` may be kept in memory."""
+    training, validation = splits(order, judged, cache_limit_bytes)
+    return InstanceSegmentation(
+        recipe=order.recipe, class_names=order.class_names, training=training, validation=validation
+    )
+
+
+def splits(
+    order: Order, judged: tuple[ImageRecord, ...], cache_limit_bytes: int
+) -> tuple[InstanceImages, InstanceImages]:
+    """The images to train on and those to judge by."""
+    training, validation = (
+        InstanceImages(
+            part,
+            folder=order.images,
+            image_size=order.recipe.image_size,
+            seed=order.recipe.seed,
+            policy=policy_for(order.recipe.category, order.recipe.option, order.class_names),
+            cache_limit_bytes=cache_limit_bytes // 2,
+        )
+        for part in (order.training, judged)
+    )
+    return training, validation
+
+
+def loss_factors(weights: LossWeights) -> dict[str, float]:
+    """Factor of each part of a detector's loss: both stages of Mask R-CNN classify, and both regress boxes."""
+    return {
+        "classification": weights.classification,
+        "objectness": weights.classification,
+        "box": weights.bbox_regression,
+        "proposal_box": weights.bbox_regression,
+        "mask": weights.mask_loss,
+    }
+
+
+def squared_norm(model: nn.Module) -> Tensor:
+    """Squared L2 norm of the trained weights, norms and biases left out."""
+    squares = [weight.square().sum() for weight in model.parameters() if weight.requires_grad and weight.dim() > 1]
+    return torch.stack(squares).sum()
+
+
+def _floats(batch: Batch) -> list[Tensor]:
+    return [image_CHW.to(torch.float32) / 255 for image_CHW in batch.images]
+
+
+def instances(
+    boxes_N4: Tensor,
+    labels_N: Tensor,
+    masks_NHW: Tensor | None,
+    *,
+    scores_N: Tensor | None = None,
+    crowd_N: Tensor | None = None,
+) -> tuple[Instance, ...]:
+    """Boxes xyxy, labels and masks as instances to judge; real ones where there are no scores."""
+    count = len(labels_N)
+    scores = [1.0] * count if scores_N is None else scores_N.tolist()
+    crowds = [False] * count if crowd_N is None else crowd_N.tolist()
+    masks = None if masks_NHW is None else np.asarray(masks_NHW.cpu().numpy(), dtype=np.bool_)
+    return tuple(
+        Instance(
+            label=int(label),
+            box_xywh=(box[0], box[1], box[2] - box[0], box[3] - box[1]),
+            mask=None if masks is None else run_lengths(masks[number]),
+            score=score,
+            crowd=crowd,
+        )
+        for number, (label, box, score, crowd) in enumerate(
+            zip(labels_N.tolist(), boxes_N4.tolist(), scores, crowds, strict=True)
+        )
+    )

@@ -1,0 +1,49 @@
+"""Which task a row of the catalog is trained as."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import nn
+from truscore.datasets import ImageRecord
+from truscore.zoo.catalog import row_of
+
+from services.trainer.worker.run_dir import Order
+from services.trainer.worker.tasks import (
+    detection,
+    instance_segmentation,
+    multilabel,
+    ordinal,
+    regression,
+    semantic_segmentation,
+)
+from services.trainer.worker.tasks.protocol import Task
+
+Maker = Callable[[Order, tuple[ImageRecord, ...], int], Task[Any, Any]]
+
+# By the task of the catalog's row. A maker takes the order, the images to judge by, and the bytes it may keep loaded.
+MAKERS: Mapping[str, Maker] = {
+    "detection": detection.make,
+    "instance_segmentation": instance_segmentation.make,
+    "multilabel_classification": multilabel.make,
+    "ordinal_classification": ordinal.make,
+    "regression": regression.make,
+    "semantic_segmentation": semantic_segmentation.make,
+}
+# What a network has to know of the training split before it trains, where it has to know anything.
+PREPARATIONS: Mapping[str, Callable[[nn.Module, Order], None]] = {"regression": regression.prepare}
+
+
+def make_task(order: Order, *, judged: tuple[ImageRecord, ...], cache_limit_bytes: int = 0) -> Task[Any, Any]:
+    """The order's task, judged by a part of its images."""
+    return MAKERS[_task_of(order)](order, judged, cache_limit_bytes)
+
+
+def prepare(network: nn.Module, order: Order) -> None:
+    """Give a new network what it has to know of the training split. Raises Unusable."""
+    if preparation := PREPARATIONS.get(_task_of(order)):
+        preparation(network, order)
+
+
+def _task_of(order: Order) -> str:
+    recipe = order.recipe
+    return row_of(recipe.category, recipe.option, recipe.architecture).task

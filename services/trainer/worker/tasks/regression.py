@@ -1,0 +1,80 @@
+"""Scores: measured numbers with a name, one or more for each image. Legend: B images, K scores."""
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from truscore.datasets import ImageRecord
+from truscore.metrics.regression import Scored, score_evidence, score_metrics
+from truscore.zoo.whole_images.network import Scorer
+
+from services.trainer.worker.errors import Unusable
+from services.trainer.worker.run_dir import Order
+from services.trainer.worker.tasks.image_level import Kind, WholeImages, make_whole_images
+
+
+def make(order: Order, judged: tuple[ImageRecord, ...], cache_limit_bytes: int) -> WholeImages[Scored]:
+    """The task of an order."""
+    return make_whole_images(kind_of(order), order, judged, cache_limit_bytes)
+
+
+def prepare(network: nn.Module, order: Order) -> None:
+    """Give the network the mean and the deviation of each score over the training split.
+
+    Raises Unusable for a score that no training image has.
+    """
+    if not isinstance(network, Scorer):
+        raise TypeError(f"{type(network).__name__} measures no scores")
+    scores_NK = torch.stack([_scores(record, order.class_names) for record in order.training]).double()
+    known_NK = ~scores_NK.isnan()
+    counts_K = known_NK.sum(dim=0)
+    if unknown := [name for name, count in zip(order.class_names, counts_K.tolist(), strict=True) if not count]:
+        raise Unusable(f"no training image has the score {unknown[0]!r}; take it away, or measure it on some more")
+    mean_K = scores_NK.nan_to_num().sum(dim=0) / counts_K
+    squares_NK = torch.where(known_NK, scores_NK - mean_K, 0.0).square()
+    network.standardise_by(mean_K.float(), (squares_NK.sum(dim=0) / counts_K).sqrt().float())
+
+
+def kind_of(order: Order) -> Kind[Scored]:
+    names, primary_loss = order.class_names, order.recipe.loss_config.primary_loss
+
+    def loss(network: nn.Module, raw: Tensor, scores_BK: Tensor) -> Tensor:
+        if not isinstance(network, Scorer):
+            raise TypeError(f"{type(network).__name__} measures no scores")
+        return score_loss(raw, network.standardised(scores_BK), primary_loss)
+
+    return Kind(
+        target=partial(_scores, names=names),
+        loss=loss,
+        verdict=_scored,
+        metrics=partial(score_metrics, score_names=names),
+        evidence=partial(score_evidence, score_names=names),
+    )
+
+
+def score_loss(found_BK: Tensor, real_BK: Tensor, primary_loss: str) -> Tensor:
+    """Mean over the images of the mean over an image's known scores; a real score that is not known is NaN.
+
+    ``smooth_l1`` is quadratic up to one deviation and linear beyond it (Huber 1964; Girshick 2015, equation 3).
+    """
+    known_BK = ~real_BK.isnan()
+    real_BK = torch.where(known_BK, real_BK, found_BK.detach())
+    each = nn.functional.mse_loss if primary_loss == "mean_squared_error" else nn.functional.smooth_l1_loss
+    each_BK = each(found_BK, real_BK, reduction="none")
+    return (each_BK.sum(dim=1) / known_BK.sum(dim=1)).mean()
+
+
+def _scores(record: ImageRecord, names: Sequence[str]) -> Tensor:
+    """[K], NaN where the record doesn't say."""
+    known = dict(record.scores)
+    return torch.tensor([known.get(name, float("nan")) for name in names])
+
+
+def _scored(image: int, real_K: Tensor, answers: Mapping[str, Tensor]) -> Scored:
+    return Scored(
+        image=image,
+        real=tuple(None if math.isnan(value) else value for value in real_K.tolist()),
+        found=tuple(answers["scores"].tolist()),
+    )

@@ -1,0 +1,194 @@
+"""A class for each pixel: what finds damaged corners and worn edges.
+
+Images are trained on as squares, and judged as engines get their answers: at the image's own size, so that figures of
+networks with different squares can be compared. Images of more than 1024 pixels a side are judged at 1024: above it
+nothing changes but the time it takes.
+
+Legend: B images, C channels, D damages, K = D + 1 classes with "nothing" as class 0, S side of the square, H, W of the
+size that is judged at.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from truscore.augmentation import Sample, augment, policy_for
+from truscore.datasets import ImageRecord
+from truscore.metrics.pixel_thresholds import Swept, swept, threshold_diagrams
+from truscore.metrics.segmentation import (
+    Segmented,
+    segmentation_evidence,
+    segmentation_metrics,
+    segmented,
+)
+from truscore.recipes.config import Recipe
+from truscore.zoo.framing import Framed
+from truscore.zoo.pixels.losses import pixel_losses
+from truscore.zoo.resize import network_size, resize_antialiased
+
+from services.trainer.worker.run_dir import Order
+from services.trainer.worker.tasks.framed_images import Augment, FramedImages, FramedSample
+from services.trainer.worker.tasks.instance_segmentation import squared_norm
+from services.trainer.worker.tasks.mask_overlays import write_overlay
+from services.trainer.worker.tasks.pixel_labels import framed_labels, label_map
+from services.trainer.worker.tasks.protocol import Judgement, Key
+
+PICTURES = 6
+JUDGED_SIDE_PX = 1024
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    image_BCSS: Tensor  # uint8
+    labels_BSS: Tensor  # uint8, 255 where nothing is known
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judged:
+    """An image's counts of pixels: at the most probable class, and over thresholds."""
+
+    segmented: Segmented
+    swept: Swept
+
+
+class SemanticSegmentation:
+    """The task of damage and wear detection. It satisfies ``Task``."""
+
+    def __init__(
+        self, *, recipe: Recipe, class_names: Sequence[str], training: FramedImages, validation: FramedImages
+    ) -> None:
+        self.training = training
+        self.validation = validation
+        self._class_names = tuple(class_names)
+        self._config = recipe.loss_config
+
+    def collate(self, samples: Sequence[FramedSample]) -> Batch:
+        labels = [sample.labels_SS for sample in samples if sample.labels_SS is not None]
+        return Batch(image_BCSS=torch.stack([sample.image_CSS for sample in samples]), labels_BSS=torch.stack(labels))
+
+    def to_device(self, batch: Batch, device: torch.device) -> Batch:
+        return Batch(
+            image_BCSS=batch.image_BCSS.to(device, non_blocking=True),
+            labels_BSS=batch.labels_BSS.to(device, non_blocking=True),
+        )
+
+    def image_count(self, batch: Batch) -> int:
+        return len(batch.image_BCSS)
+
+    def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        parts = self._weighted(model(_floats(batch.image_BCSS)), batch)
+        if l2_weight := self._config.regularization.l2_weight:
+            parts["l2"] = l2_weight * squared_norm(model)
+        return parts
+
+    def judge(self, model: nn.Module, batch: Batch, keys: Sequence[Key]) -> Judgement[Judged]:
+        raw_BKSS = model(_floats(batch.image_BCSS))
+        probability_BKSS = _answered(model, raw_BKSS)
+        return Judgement(
+            losses={name: part.item() for name, part in self._weighted(raw_BKSS, batch).items()},
+            verdicts=[
+                self._judged(key.index, probability_KSS)
+                for key, probability_KSS in zip(keys, probability_BKSS, strict=True)
+            ],
+        )
+
+    def metrics(self, verdicts: Sequence[Judged]) -> dict[str, float]:
+        return segmentation_metrics([verdict.segmented for verdict in verdicts])
+
+    def report(self, model: nn.Module, verdicts: Sequence[Judged], folder: Path) -> Mapping[str, Any]:
+        ordered = sorted(verdicts, key=lambda verdict: verdict.segmented.image)
+        evidence = segmentation_evidence([verdict.segmented for verdict in ordered], self._class_names)
+        curves = threshold_diagrams([verdict.swept for verdict in ordered], self._class_names)
+        # The worst first; where fewer than PICTURES went wrong, the first of the others.
+        shown = dict.fromkeys((*evidence.worst(PICTURES), *range(len(self.validation))))
+        said = {error.image: error.text for error in evidence.image_errors}
+        pictures = [
+            {**self._picture(model, index, folder / f"validation-{place:02d}.png"), "text": said.get(index, "")}
+            for place, index in enumerate(list(shown)[:PICTURES], start=1)
+        ]
+        return {"pictures": pictures, **replace(evidence, diagrams=(*evidence.diagrams, *curves)).to_plain()}
+
+    def _weighted(self, raw_BKSS: Tensor, batch: Batch) -> dict[str, Tensor]:
+        weight = self._config.loss_weights.mask_loss
+        parts = pixel_losses(raw_BKSS, batch.labels_BSS, self._config)
+        return {name: weight * part for name, part in parts.items()}
+
+    def _judged(self, index: int, probability_KSS: Tensor) -> Judged:
+        record = self.validation.records[index]
+        probability_KHW = _at_judged_size(probability_KSS, record)
+        real_HW = label_map(record, *probability_KHW.shape[1:])
+        found_HW = probability_KHW.argmax(axis=0)
+        classes = len(self._class_names) + 1
+        return Judged(
+            segmented=segmented(index, real_HW, found_HW, classes=classes), swept=swept(probability_KHW[1:], real_HW)
+        )
+
+    def _picture(self, model: nn.Module, index: int, path: Path) -> dict[str, Any]:
+        record = self.validation.records[index]
+        image_1CSS = _floats(self.validation.loaded(index).image_CSS[None])
+        with torch.no_grad():
+            answer_BKSS = _answered(model, model(image_1CSS.to(next(model.parameters()).device)))
+        found_HW = _at_judged_size(answer_BKSS[0], record).argmax(axis=0).astype(np.uint8)
+        height, width = found_HW.shape
+        sized_HWC = cv2.resize(self.validation.original(index), (width, height), interpolation=cv2.INTER_AREA)
+        image_HWC = np.asarray(sized_HWC, dtype=np.uint8)
+        write_overlay(image_HWC, real_HW=label_map(record, height, width), found_HW=found_HW, path=path)
+        return {"file": path.name, "image": record.path}
+
+
+def make(order: Order, judged: tuple[ImageRecord, ...], cache_limit_bytes: int) -> SemanticSegmentation:
+    """The task of an order, judged by a part of its images; ``cache_limit_bytes`` may be kept in memory."""
+    training, validation = (
+        FramedImages(
+            part,
+            folder=order.images,
+            image_size=order.recipe.image_size,
+            augment=_augmented(order),
+            cache_limit_bytes=cache_limit_bytes // 2,
+            pixel_labels=framed_labels,
+        )
+        for part in (order.training, judged)
+    )
+    return SemanticSegmentation(
+        recipe=order.recipe, class_names=order.class_names, training=training, validation=validation
+    )
+
+
+def _augmented(order: Order) -> Augment:
+    recipe = order.recipe
+    policy = policy_for(recipe.category, recipe.option, order.class_names)
+
+    def changed(framed: FramedSample, epoch: int, index: int) -> FramedSample:
+        sample = Sample(image_CHW=framed.image_CSS, labels_HW=framed.labels_SS)
+        made = augment(sample, policy=policy, seed=recipe.seed, epoch=epoch, index=index)
+        return replace(framed, image_CSS=made.image_CHW, labels_SS=made.labels_HW)
+
+    return changed
+
+
+def _floats(image_BCSS: Tensor) -> Tensor:
+    return image_BCSS.to(torch.float32) / 255
+
+
+def _answered(model: nn.Module, raw_BKSS: Tensor) -> Tensor:
+    if not isinstance(model, Framed):
+        raise TypeError(f"{type(model).__name__} can't be judged: it has no answers to its raw outputs")
+    return model.answers(raw_BKSS)["probabilities"]
+
+
+def _at_judged_size(map_KSS: Tensor, record: ImageRecord) -> NDArray[np.float32]:
+    """[K, H, W]: the part of the square that shows the image, at the size that is judged at."""
+    judged_side = min(JUDGED_SIDE_PX, max(record.height, record.width))
+    height, width = network_size(record.height, record.width, image_size=judged_side)
+    inner_h, inner_w = network_size(record.height, record.width, image_size=map_KSS.shape[-1])
+    # In whole precision even where the network computes in half of it.
+    with torch.autocast(map_KSS.device.type, enabled=False):
+        sized_KHW = resize_antialiased(map_KSS[:, :inner_h, :inner_w].float(), height, width)
+    answer: NDArray[np.float32] = sized_KHW.cpu().numpy()
+    return answer

@@ -1,0 +1,224 @@
+"""How well borders of cards are found, in what graders act on: pixels of the scan, and percentage points of centring.
+
+**Edge error**: of a found side, 21 points evenly from corner to corner; of each, the distance to the line of the real
+side, in pixels of the original image.
+
+**Centring**: the card's outer border is brought to the unit square by the projective map of its corners, which undoes a
+turned or tilted card. The graphical border's left margin is then the mean u of its two left corners, the right margin 1
+less the mean u of its two right ones, and the left share 100 · left / (left + right): a card graders call 55/45 has one
+of 55 or 45. The upper share likewise. A border that is found beyond the card's edge has no margin there, not a negative
+one. The error is the distance of the found from the real share, in percentage points: 100 at most.
+
+Masks are of whole pixels: `tests/bench/test_border_floor.py` prints what perfect ones give.
+
+42: four corners of x and y, clockwise from the upper left; S points along a side.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+
+from truscore.datasets import Annotation, ImageRecord
+from truscore.datasets.masks import annotation_mask
+from truscore.metrics.detection import Instance, Judged, RunLengths
+from truscore.metrics.matching import match
+from truscore.metrics.quadrilaterals import SIDES, Mask, Points, aligned, box_corners, mask_corners
+from truscore.validation.quadrilateral import corners_of, in_frame
+
+OUTER, GRAPHICAL = 1, 2
+POINTS = 21
+LEAST_MARGINS = 1e-3  # of the card's width or height: what is less is no frame to be off centre in
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Edges:
+    """A real border: its ``distances_4S`` from the found one in pixels, by side; None where it was not found."""
+
+    label: int
+    distances_4S: tuple[tuple[float, ...], ...] | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Centring:
+    """Shares of the left and of the upper margin in percent; ``found`` is None where a border was not found."""
+
+    real: tuple[float, float]
+    found: tuple[float, float] | None
+
+    @property
+    def errors_pp(self) -> tuple[float, float] | None:
+        """Left and right, top and bottom."""
+        if self.found is None:
+            return None
+        return abs(self.found[0] - self.real[0]), abs(self.found[1] - self.real[1])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bordered:
+    """The borders of an image."""
+
+    image: int
+    edges: tuple[Edges, ...]
+    centrings: tuple[Centring, ...]
+
+
+def bordered(judged: Judged, record: ImageRecord) -> Bordered:
+    """Measure what was found on an image at the network's size against what its record says, in the record's pixels.
+
+    A border is found where the surest find of its class overlaps its box by half, at a score of 0.5.
+    """
+    scale_2 = np.array([record.width / judged.width, record.height / judged.height])
+    real = [one for one in record.annotations if not one.crowd]
+    corners = [(one.label, _real_corners(one, record), _found_corners(one, judged, scale_2)) for one in real]
+    known = [(label, real_42, found_42) for label, real_42, found_42 in corners if real_42 is not None]
+    outer = [(real_42, found_42) for label, real_42, found_42 in known if label == OUTER]
+    return Bordered(
+        image=judged.image,
+        edges=tuple(
+            Edges(label=label, distances_4S=None if found_42 is None else edge_distances(real_42, found_42))
+            for label, real_42, found_42 in known
+        ),
+        centrings=tuple(
+            centring
+            for label, real_42, found_42 in known
+            if label == GRAPHICAL and outer and (centring := _centring(real_42, found_42, outer)) is not None
+        ),
+    )
+
+
+def border_metrics(borders: Sequence[Bordered]) -> dict[str, float]:
+    """``edge_error_px`` and ``edge_error_p95_px``, ``centring_error_pp`` and ``centring_error_p95_pp``, each where any
+    was found; ``border_found_share`` and ``centring_measured_share`` where there is any to be found. Smaller errors are
+    better, and mean little beside a small share.
+    """
+    edges = [edge for image in borders for edge in image.edges]
+    centrings = [centring for image in borders for centring in image.centrings]
+    distances = [value for edge in edges for side in edge.distances_4S or () for value in side]
+    errors = [value for centring in centrings for value in centring.errors_pp or ()]
+    metrics: dict[str, float] = {}
+    if edges:
+        metrics["border_found_share"] = sum(edge.distances_4S is not None for edge in edges) / len(edges)
+    if distances:
+        metrics |= _mean_and_p95("edge_error{}_px", distances)
+    if centrings:
+        metrics["centring_measured_share"] = sum(one.found is not None for one in centrings) / len(centrings)
+    if errors:
+        metrics |= _mean_and_p95("centring_error{}_pp", errors)
+    return metrics
+
+
+def border_details(borders: Sequence[Bordered], class_names: Sequence[str], paths: Sequence[str]) -> dict[str, Any]:
+    """For the report: errors by border and side, and each card's centring, real and found; paths by images' indices."""
+    return {
+        "edges_by_side": [
+            {"border": class_names[label - 1], **_side_row(borders, label, side)}
+            for label in sorted({edge.label for image in borders for edge in image.edges})
+            for side in range(4)
+        ],
+        "centring": [
+            {
+                "image": paths[image.image],
+                "real": list(one.real),
+                "found": None if one.found is None else list(one.found),
+            }
+            for image in borders
+            for one in image.centrings
+        ],
+    }
+
+
+def edge_distances(real_42: Points, found_42: Points) -> tuple[tuple[float, ...], ...]:
+    """[4, S]: points of each found side from the line of the real one; sides as SIDES has them."""
+    found_42 = aligned(found_42, real_42)
+    share_S = np.linspace(0.0, 1.0, POINTS)[:, None]
+    distances = []
+    for at in range(4):
+        points_S2 = found_42[at] + share_S * (found_42[(at + 1) % 4] - found_42[at])
+        distances.append(_off_line(points_S2, real_42[at], real_42[(at + 1) % 4]))
+    return tuple(tuple(map(float, side_S)) for side_S in distances)
+
+
+def centring_shares(outer_42: Points, graphical_42: Points) -> tuple[float, float] | None:
+    """Percent of the left and of the upper margin; None where two margins leave no frame."""
+    unit_42 = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], dtype=np.float64)
+    try:
+        inner_42 = aligned(in_frame(graphical_42, outer_42), unit_42)
+    except np.linalg.LinAlgError:  # three of the outer corners lie in one line
+        return None
+    left, right = _margins(inner_42[[0, 3], 0], inner_42[[1, 2], 0])
+    top, bottom = _margins(inner_42[[0, 1], 1], inner_42[[2, 3], 1])
+    if min(left + right, top + bottom) < LEAST_MARGINS:
+        return None
+    return 100 * left / (left + right), 100 * top / (top + bottom)
+
+
+def _margins(near_2: Points, far_2: Points) -> tuple[float, float]:
+    return max(0.0, float(near_2.mean())), max(0.0, 1 - float(far_2.mean()))
+
+
+def _off_line(points_S2: Points, start_2: Points, end_2: Points) -> NDArray[np.float64]:
+    side_2, from_start_S2 = end_2 - start_2, points_S2 - start_2
+    off_S: NDArray[np.float64] = np.abs(from_start_S2[:, 1] * side_2[0] - from_start_S2[:, 0] * side_2[1])
+    return off_S / max(float(np.hypot(*side_2)), 1e-9)
+
+
+def _centring(
+    real_42: Points, found_42: Points | None, outer: Sequence[tuple[Points, Points | None]]
+) -> Centring | None:
+    """Of the graphical border in the outer one whose middle is nearest; None where the real ones have no centring."""
+    card_42, found_card_42 = min(outer, key=lambda one: float(np.hypot(*(one[0].mean(axis=0) - real_42.mean(axis=0)))))
+    real = centring_shares(card_42, real_42)
+    if real is None:
+        return None
+    if found_42 is None or found_card_42 is None:
+        return Centring(real=real, found=None)
+    return Centring(real=real, found=centring_shares(aligned(found_card_42, card_42), found_42))
+
+
+def _real_corners(annotation: Annotation, record: ImageRecord) -> Points | None:
+    """Outlines say where a side is to a fraction of a pixel: only run lengths have to be fitted."""
+    if annotation.rle is not None:
+        return mask_corners(annotation_mask(annotation, record.height, record.width))
+    if annotation.polygons:
+        return corners_of([value for polygon in annotation.polygons for value in polygon])
+    return box_corners(annotation.box_xywh)
+
+
+def _found_corners(real: Annotation, judged: Judged, scale_2: Points) -> Points | None:
+    x, y, width, height = (np.array(real.box_xywh) / np.tile(scale_2, 2)).tolist()
+    alone = replace(
+        judged,
+        real=(Instance(label=real.label, box_xywh=(x, y, width, height)),),
+        found=tuple(one for one in judged.found if one.label == real.label),
+    )
+    pairs = match(alone, "box").pairs
+    return _corners(pairs[0].found) * scale_2 if pairs else None
+
+
+def _corners(found: Instance) -> Points:
+    """Of the mask, or of the box where there is no mask to take them from."""
+    fitted_42 = None if found.mask is None else mask_corners(_decoded(found.mask))
+    return box_corners(found.box_xywh) if fitted_42 is None else fitted_42
+
+
+def _decoded(mask: RunLengths) -> Mask:
+    return np.asarray(coco_mask.decode(dict(mask)), dtype=np.bool_)
+
+
+def _mean_and_p95(name: str, values: Sequence[float]) -> dict[str, float]:
+    return {
+        name.format(""): float(np.mean(values)),
+        name.format("_p95"): float(np.percentile(values, 95)),
+    }
+
+
+def _side_row(borders: Sequence[Bordered], label: int, side: int) -> dict[str, Any]:
+    own = [edge for image in borders for edge in image.edges if edge.label == label]
+    distances = [value for edge in own if edge.distances_4S is not None for value in edge.distances_4S[side]]
+    found = sum(edge.distances_4S is not None for edge in own)
+    errors = _mean_and_p95("edge_error{}_px", distances) if distances else {}
+    return {"side": SIDES[side], "borders": len(own), "found": found, **errors}

@@ -1,0 +1,46 @@
+"""Confusion matrices and what follows from them. K classes, N images."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from truscore.metrics.evidence import Matrix
+
+Counts = NDArray[np.int64]
+
+
+def confusion_counts(real_N: Sequence[int], found_N: Sequence[int], classes: int) -> Counts:
+    """[K, K]: rows are real classes, columns found ones, both from 0."""
+    places_N = np.asarray(real_N, dtype=np.int64) * classes + np.asarray(found_N, dtype=np.int64)
+    return np.bincount(places_N, minlength=classes * classes).reshape(classes, classes)
+
+
+def accuracy(counts_KK: Counts) -> float:
+    """Share on the diagonal; 0 of nothing."""
+    return float(np.trace(counts_KK) / max(1, counts_KK.sum()))
+
+
+def f1_by_class(counts_KK: Counts) -> list[float | None]:
+    """2 TP / (2 TP + FP + FN) (van Rijsbergen 1979); None for a class that is neither real nor found anywhere."""
+    true_K = np.diagonal(counts_KK)
+    both_K = counts_KK.sum(axis=0) + counts_KK.sum(axis=1)
+    return [float(2 * true / both) if both else None for true, both in zip(true_K, both_K, strict=True)]
+
+
+def macro_f1(counts_KK: Counts) -> float:
+    """Mean F1 of the classes that are real or found somewhere; 0 of nothing."""
+    there = [value for value in f1_by_class(counts_KK) if value is not None]
+    return float(np.mean(there)) if there else 0.0
+
+
+def recall_by_class(counts_KK: Counts) -> list[float | None]:
+    """None for a class that is nowhere real."""
+    real_K = counts_KK.sum(axis=1)
+    return [float(true / real) if real else None for true, real in zip(np.diagonal(counts_KK), real_K, strict=True)]
+
+
+def as_matrix(counts_KK: Counts, names: Sequence[str], *, title: str) -> Matrix:
+    """The counts with the classes' names on both sides."""
+    counts = tuple(tuple(int(count) for count in row) for row in counts_KK)
+    return Matrix(title=title, real=tuple(names), found=tuple(names), counts=counts)

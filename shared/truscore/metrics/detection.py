@@ -1,0 +1,200 @@
+"""COCO's average precision, as pycocotools computes it. Knows boxes and run-length masks; knows no network.
+
+Array legend: T overlap thresholds (0.50 to 0.95), R recall points (0 to 1 in 101 steps), K classes, A ranges of area
+(all, small, medium, large), N instances.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from faster_coco_eval import COCO, COCOeval_faster
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+
+from truscore.metrics.evidence import Row
+from truscore.metrics.object_sizes import SIZES, size_limits_px
+
+RunLengths = Mapping[str, Any]
+
+# Rows of COCO's summary; the first threshold is 0.50 and the sixth 0.75.
+_SUMMARY = MappingProxyType({"AP": slice(None), "AP50": slice(0, 1), "AP75": slice(5, 6)})
+_COCO_NAMES = MappingProxyType({"box": "bbox", "mask": "segm"})
+_ALL = 0
+_NO_LIMIT_PX = 1e10
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Instance:
+    """One real or found instance: ``box_xywh`` in pixels, ``score`` 1 where it is real; no mask where boxes suffice."""
+
+    label: int
+    box_xywh: tuple[float, float, float, float]
+    mask: RunLengths | None = None
+    score: float = 1.0
+    crowd: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judged:
+    """What is on an image and what was found there; ``image`` is its index in the split."""
+
+    image: int
+    height: int
+    width: int
+    real: tuple[Instance, ...]
+    found: tuple[Instance, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Curve:
+    """Precision at 101 recalls from 0 to 1, at an overlap of 0.50, of one class; and its average precision."""
+
+    class_name: str
+    precision: tuple[float, ...]
+    average_precision: float
+
+
+def run_lengths(mask_HW: NDArray[np.bool_]) -> RunLengths:
+    """COCO run lengths of a mask."""
+    encoded: RunLengths = coco_mask.encode(np.asfortranarray(mask_HW, dtype=np.uint8))
+    return encoded
+
+
+def kinds(judged: Sequence[Judged]) -> tuple[str, ...]:
+    """What can be judged: "box", and "mask" unless an instance has none."""
+    masked = all(one.mask is not None for image in judged for one in (*image.real, *image.found))
+    return ("box", "mask") if masked else ("box",)
+
+
+def without_masks(judged: Judged) -> Judged:
+    """The same by its boxes alone."""
+    real, found = (tuple(replace(one, mask=None) for one in side) for side in (judged.real, judged.found))
+    return replace(judged, real=real, found=found)
+
+
+def coco_metrics(judged: Sequence[Judged], class_names: Sequence[str]) -> dict[str, float]:
+    """``box_AP``, ``box_AP50``, ``box_AP75`` and the same of masks, 0 to 1; empty where nothing real is there."""
+    metrics: dict[str, float] = {}
+    for kind in kinds(judged):
+        precision_TRK = _precision(judged, class_names, kind)[..., _ALL]
+        for name, thresholds in _SUMMARY.items():
+            if (mean := _mean_of_known(precision_TRK[thresholds])) is not None:
+                metrics[f"{kind}_{name}"] = mean
+    return metrics
+
+
+def precision_curves(judged: Sequence[Judged], class_names: Sequence[str], kind: str) -> tuple[Curve, ...]:
+    """One curve for each class that is really there; ``kind`` is "box" or "mask"."""
+    precision_TRK = _precision(judged, class_names, kind)[..., _ALL]
+    curves = []
+    for index, name in enumerate(class_names):
+        of_class_TR = precision_TRK[:, :, index]
+        if (of_class_TR > -1).any():
+            curves.append(
+                Curve(
+                    class_name=name,
+                    precision=tuple(float(value) for value in of_class_TR[0]),
+                    average_precision=float(of_class_TR.mean()),
+                )
+            )
+    return tuple(curves)
+
+
+def ap_by_class(judged: Sequence[Judged], class_names: Sequence[str], kind: str) -> tuple[Row, ...]:
+    """AP, AP50 and AP75 of each class; None where it is nowhere real."""
+    precision_TRK = _precision(judged, class_names, kind)[..., _ALL]
+    real = [one.label for image in judged for one in image.real if not one.crowd]
+    rows: list[Row] = []
+    for index, name in enumerate(class_names):
+        figures = {figure: _mean_of_known(precision_TRK[part, :, index]) for figure, part in _SUMMARY.items()}
+        rows.append({"class": name, "instances": real.count(index + 1), **figures})
+    return tuple(rows)
+
+
+def ap_by_size(judged: Sequence[Judged], class_names: Sequence[str], kind: str) -> tuple[Row, ...]:
+    """AP of small, medium and large instances, with the area each begins at, in pixels that the network saw."""
+    precision_TRKA = _precision(judged, class_names, kind)
+    rows: list[Row] = []
+    for place, (name, (least, most)) in enumerate(_area_ranges(judged).items()):
+        areas = [_area(one, kind) for image in judged for one in image.real if not one.crowd]
+        held = sum(least <= area <= most for area in areas)
+        precision_TRK = precision_TRKA[..., place]
+        ap, ap50 = (_mean_of_known(precision_TRK[part]) for part in (slice(None), slice(0, 1)))
+        if place != _ALL:
+            rows.append({"size": name, "from_px": round(least, 1), "instances": held, "AP": ap, "AP50": ap50})
+    return tuple(rows)
+
+
+def _mean_of_known(precision: NDArray[np.float64]) -> float | None:
+    known = precision[precision > -1]
+    return float(known.mean()) if known.size else None
+
+
+def _area_ranges(judged: Sequence[Judged]) -> dict[str, tuple[float, float]]:
+    small, medium = size_limits_px([float(image.height * image.width) for image in judged])
+    ranges = ((0.0, _NO_LIMIT_PX), (0.0, small), (small, medium), (medium, _NO_LIMIT_PX))
+    return dict(zip(("all", *SIZES), ranges, strict=True))
+
+
+def _area(one: Instance, kind: str) -> float:
+    return float(coco_mask.area(one.mask)) if kind == "mask" else one.box_xywh[2] * one.box_xywh[3]
+
+
+def _precision(judged: Sequence[Judged], class_names: Sequence[str], kind: str) -> NDArray[np.float64]:
+    """[T, R, K, A] with at most 100 detections an image; -1 where a class of that size is not there."""
+    truth = COCO(_as_coco(judged, class_names, kind))
+    found = _found(judged, kind)
+    ranges = _area_ranges(judged)
+    if not truth.anns or not found:
+        # The library can't index an empty result; by COCO's own rule precision is 0 where something was to be found.
+        return _nothing_found(judged, len(class_names), kind)
+    evaluation = COCOeval_faster(truth, truth.loadRes(found), iouType=_COCO_NAMES[kind])
+    evaluation.params.areaRng = [list(limits) for limits in ranges.values()]
+    evaluation.params.areaRngLbl = list(ranges)
+    evaluation.evaluate()
+    evaluation.accumulate()
+    precision_TRKAM: NDArray[np.float64] = evaluation.eval["precision"]
+    return precision_TRKAM[..., -1]
+
+
+def _nothing_found(judged: Sequence[Judged], classes: int, kind: str) -> NDArray[np.float64]:
+    real = [(one.label, _area(one, kind)) for image in judged for one in image.real if not one.crowd]
+    rows_KA = np.full((classes, 1 + len(SIZES)), -1.0)
+    for place, (least, most) in enumerate(_area_ranges(judged).values()):
+        for label, area in real:
+            if least <= area <= most:
+                rows_KA[label - 1, place] = 0.0
+    return np.broadcast_to(rows_KA, (10, 101, *rows_KA.shape))
+
+
+def _as_coco(judged: Sequence[Judged], class_names: Sequence[str], kind: str) -> dict[str, Any]:
+    annotations = [
+        {
+            "image_id": image.image,
+            "category_id": real.label,
+            "bbox": list(real.box_xywh),
+            "area": _area(real, kind),
+            "iscrowd": int(real.crowd),
+        }
+        | ({"segmentation": dict(real.mask)} if real.mask is not None else {})
+        for image in judged
+        for real in image.real
+    ]
+    return {
+        "images": [{"id": image.image, "height": image.height, "width": image.width} for image in judged],
+        "categories": [{"id": label, "name": name} for label, name in enumerate(class_names, start=1)],
+        "annotations": [{"id": number, **annotation} for number, annotation in enumerate(annotations, start=1)],
+    }
+
+
+def _found(judged: Sequence[Judged], kind: str) -> list[dict[str, Any]]:
+    """Of masks without the box: the library would take the box's area for the mask's."""
+    return [
+        {"image_id": image.image, "category_id": found.label, "score": found.score}
+        | ({"bbox": list(found.box_xywh)} if kind == "box" else {"segmentation": dict(found.mask or {})})
+        for image in judged
+        for found in image.found
+    ]

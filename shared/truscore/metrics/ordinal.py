@@ -1,0 +1,128 @@
+"""How good grades are. A grade is a place on an ordered scale, and being off by one is not being off by five.
+
+K grades, N images.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from truscore.metrics.confusion_matrix import (
+    Counts,
+    accuracy,
+    as_matrix,
+    confusion_counts,
+    f1_by_class,
+    macro_f1,
+    recall_by_class,
+)
+from truscore.metrics.curves import (
+    Flags,
+    Numbers,
+    Reliability,
+    precision_recall_diagram,
+    precision_recall_series,
+    reliability,
+    roc_diagram,
+    roc_series,
+)
+from truscore.metrics.evidence import Evidence, ImageError, Series
+
+WITHIN = 1.0
+
+Draw = Callable[[str, Flags, Numbers], Series]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Graded:
+    """An image's real and found grade as places on the scale, from 0, and the probability of each of its K grades."""
+
+    image: int
+    real: int
+    found: int
+    probabilities: tuple[float, ...]
+
+
+def grade_metrics(graded: Sequence[Graded], grades: Sequence[float]) -> dict[str, float]:
+    """``grade_MAE`` in grades, ``quadratic_weighted_kappa``, ``within_1_accuracy``, ``grade_agreement``, ``macro_F1``
+    and ``calibration_error``; ``grades`` are the numbers of the scale, ascending. Empty of no images, else all finite.
+    """
+    if not graded:
+        return {}
+    off_N = np.abs(_values(graded, grades, "found") - _values(graded, grades, "real"))
+    counts_KK = _counts(graded, len(grades))
+    return {
+        "grade_MAE": float(off_N.mean()),
+        "quadratic_weighted_kappa": quadratic_weighted_kappa(counts_KK, grades),
+        "within_1_accuracy": float((off_N <= WITHIN).mean()),
+        "grade_agreement": accuracy(counts_KK),
+        "macro_F1": macro_f1(counts_KK),
+        "calibration_error": _reliability(graded).error,
+    }
+
+
+def quadratic_weighted_kappa(counts_KK: Counts, grades: Sequence[float]) -> float:
+    """Agreement beyond chance with squared disagreement (Cohen 1968, eq. 7), -1 to 1.
+
+    1 where real and found are one and the same grade throughout, 0 where all were found alike and not all are.
+    """
+    apart_KK = np.subtract.outer(np.asarray(grades, dtype=np.float64), np.asarray(grades, dtype=np.float64)) ** 2
+    seen = float((apart_KK * counts_KK).sum())
+    by_chance = float(
+        (apart_KK * np.outer(counts_KK.sum(axis=1), counts_KK.sum(axis=0))).sum() / max(1, counts_KK.sum())
+    )
+    return 1.0 if by_chance == 0 else 1.0 - seen / by_chance
+
+
+def grade_evidence(graded: Sequence[Graded], grades: Sequence[float], names: Sequence[str]) -> Evidence:
+    """The confusion matrix, each grade's figures, how far confidence holds, and by how much each image was missed."""
+    counts_KK = _counts(graded, len(grades))
+    f1_K, recall_K = f1_by_class(counts_KK), recall_by_class(counts_KK)
+    return Evidence(
+        error_name="grades off",
+        diagrams=(
+            _reliability(graded).diagram("confidence in the grade"),
+            precision_recall_diagram(
+                "precision and recall, each grade against the others", _series(graded, names, precision_recall_series)
+            ),
+            roc_diagram("true and false positives, each grade against the others", _series(graded, names, roc_series)),
+        ),
+        matrices=(as_matrix(counts_KK, names, title="grades"),),
+        by_class=tuple(
+            {"class": name, "images": int(counts_KK[place].sum()), "recall": recall_K[place], "F1": f1_K[place]}
+            for place, name in enumerate(names)
+        ),
+        image_errors=tuple(
+            ImageError(
+                image=one.image,
+                error=abs(float(grades[one.found]) - float(grades[one.real])),
+                text=f"{names[one.real]}, found {names[one.found]}",
+            )
+            for one in graded
+        ),
+    )
+
+
+def _series(graded: Sequence[Graded], names: Sequence[str], draw: Draw) -> tuple[Series, ...]:
+    """Each grade against all others by its probability; none for a grade that no image or every image has."""
+    series = []
+    for place, name in enumerate(names):
+        real_N = np.array([one.real == place for one in graded], dtype=np.bool_)
+        score_N = np.array([one.probabilities[place] for one in graded], dtype=np.float64)
+        series.append(draw(name, real_N, score_N))
+    return tuple(one for one in series if one.x)
+
+
+def _values(graded: Sequence[Graded], grades: Sequence[float], which: str) -> NDArray[np.float64]:
+    return np.asarray(grades, dtype=np.float64)[[getattr(one, which) for one in graded]]
+
+
+def _counts(graded: Sequence[Graded], classes: int) -> Counts:
+    return confusion_counts([one.real for one in graded], [one.found for one in graded], classes)
+
+
+def _reliability(graded: Sequence[Graded]) -> Reliability:
+    confidence_N = np.array([one.probabilities[one.found] for one in graded], dtype=np.float64)
+    return reliability(confidence_N, np.array([one.found == one.real for one in graded], dtype=np.bool_))

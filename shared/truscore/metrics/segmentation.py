@@ -1,0 +1,167 @@
+"""How good masks of damage are: classes of pixels, 0 being none of them. H, W sides; K classes with the background.
+
+All figures come from counts of pixels that add up over images: an image with much damage counts for more than one with
+a scratch, and an image without any counts by what is wrongly found on it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from truscore.metrics.confusion_matrix import Counts, accuracy, as_matrix
+from truscore.metrics.evidence import Evidence, ImageError, Row
+from truscore.metrics.object_sizes import SIZES, size_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Classes = NDArray[np.integer]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Patch:
+    """A connected piece of real damage: its share of the image's area, and how much of it was found as what it is."""
+
+    label: int
+    share: float
+    found: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Segmented:
+    """An image's counts of pixels, K rows of real and K columns of found classes, and its pieces of damage."""
+
+    image: int
+    counts: tuple[tuple[int, ...], ...]
+    patches: tuple[Patch, ...]
+
+
+def segmented(image: int, real_HW: Classes, found_HW: Classes, *, classes: int) -> Segmented:
+    """Count an image. ``classes`` is K, the background included; where the real class is none of them (as 255), the
+    pixel counts nowhere. Raises ValueError for a found class that is none of them.
+    """
+    if found_HW.size and not 0 <= int(found_HW.min()) <= int(found_HW.max()) < classes:
+        raise ValueError(f"found classes {found_HW.min()} to {found_HW.max()}, accepted are 0 to {classes - 1}")
+    known_HW = (real_HW >= 0) & (real_HW < classes)
+    places_N = real_HW[known_HW].astype(np.int64) * classes + found_HW[known_HW].astype(np.int64)
+    counts_KK = np.bincount(places_N, minlength=classes * classes).reshape(classes, classes)
+    return Segmented(
+        image=image,
+        counts=tuple(tuple(int(count) for count in row) for row in counts_KK),
+        patches=tuple(_patches(real_HW, found_HW, classes)),
+    )
+
+
+def segmentation_metrics(images: Sequence[Segmented]) -> dict[str, float]:
+    """``mask_mean_IoU``, ``dice`` (means over the classes of damage), ``pixel_accuracy``, and ``false_alarm_rate``, the
+    share of images without damage on which some is found; left out where all have some. Empty of no images.
+
+    A class counts where it is real or found on any image. Where none is, nothing was there and nothing was found: 1.
+    """
+    if not images:
+        return {}
+    counts_KK = _summed(images)
+    metrics = {
+        "mask_mean_IoU": _mean(iou_by_class(counts_KK)[1:]),
+        "dice": _mean(dice_by_class(counts_KK)[1:]),
+        "pixel_accuracy": accuracy(counts_KK),
+    }
+    clean = [image for image in images if not _real_damage(image)]
+    if clean:
+        metrics["false_alarm_rate"] = sum(_found_damage(image) > 0 for image in clean) / len(clean)
+    return metrics
+
+
+def iou_by_class(counts_KK: Counts) -> list[float | None]:
+    """Intersection over union (Jaccard 1912) of each class; None for one that is neither real nor found."""
+    true_K = np.diagonal(counts_KK)
+    union_K = counts_KK.sum(axis=0) + counts_KK.sum(axis=1) - true_K
+    return [float(true / union) if union else None for true, union in zip(true_K, union_K, strict=True)]
+
+
+def dice_by_class(counts_KK: Counts) -> list[float | None]:
+    """Twice the intersection over the sum of both areas (Dice 1945); None for one that is neither real nor found."""
+    true_K = np.diagonal(counts_KK)
+    both_K = counts_KK.sum(axis=0) + counts_KK.sum(axis=1)
+    return [float(2 * true / both) if both else None for true, both in zip(true_K, both_K, strict=True)]
+
+
+def segmentation_evidence(images: Sequence[Segmented], class_names: Sequence[str]) -> Evidence:
+    """``class_names`` are those of damage, without the background: K - 1 of them."""
+    counts_KK, names = _summed(images), ("nothing", *class_names)
+    iou_K, dice_K = iou_by_class(counts_KK), dice_by_class(counts_KK)
+    return Evidence(
+        error_name="1 less the Dice coefficient of all damage",
+        matrices=(as_matrix(counts_KK, names, title="pixels"),),
+        by_class=tuple(
+            {
+                "class": name,
+                "images": sum(sum(image.counts[place]) > 0 for image in images),
+                "pixels": int(counts_KK[place].sum()),
+                "IoU": iou_K[place],
+                "dice": dice_K[place],
+            }
+            for place, name in enumerate(names)
+        ),
+        by_size=tuple(_by_size(images)),
+        image_errors=tuple(_image_error(image) for image in images),
+    )
+
+
+def _summed(images: Sequence[Segmented]) -> Counts:
+    summed: Counts = np.array([image.counts for image in images], dtype=np.int64).sum(axis=0)
+    return summed
+
+
+def _mean(values: Sequence[float | None]) -> float:
+    there = [value for value in values if value is not None]
+    return float(np.mean(there)) if there else 1.0
+
+
+def _patches(real_HW: Classes, found_HW: Classes, classes: int) -> "Iterator[Patch]":
+    import cv2
+
+    for label in range(1, classes):
+        own_HW = real_HW == label
+        if not own_HW.any():
+            continue
+        count, piece_HW = cv2.connectedComponents(own_HW.astype(np.uint8), connectivity=8)
+        area_P = np.bincount(piece_HW.ravel(), minlength=count)
+        found_P = np.bincount(piece_HW[found_HW == label], minlength=count)
+        for piece in range(1, count):
+            area = int(area_P[piece])
+            yield Patch(label=label, share=area / real_HW.size, found=float(found_P[piece] / area))
+
+
+def _by_size(images: Sequence[Segmented]) -> "Iterator[Row]":
+    """Pieces of damage by their size: how many, how many were touched at all, and how much of them was found."""
+    patches = [patch for image in images for patch in image.patches]
+    for size in SIZES:
+        own = [patch for patch in patches if size_name(patch.share) == size]
+        yield {
+            "size": size,
+            "pieces": len(own),
+            "touched": float(np.mean([patch.found > 0 for patch in own])) if own else None,
+            "covered": float(np.mean([patch.found for patch in own])) if own else None,
+        }
+
+
+def _real_damage(image: Segmented) -> int:
+    return sum(sum(row) for row in image.counts[1:])
+
+
+def _found_damage(image: Segmented) -> int:
+    return sum(sum(row[1:]) for row in image.counts)
+
+
+def _image_error(image: Segmented) -> ImageError:
+    real, found = _real_damage(image), _found_damage(image)
+    right = sum(row[place] for place, row in enumerate(image.counts) if place)
+    pixels = max(1, sum(map(sum, image.counts)))
+    error = 1 - 2 * right / (real + found) if real + found else 0.0
+    return ImageError(
+        image=image.image, error=error, text=f"{real / pixels:.2%} of it damage, {found / pixels:.2%} found"
+    )
