@@ -10,7 +10,7 @@ from truscore.events.v1.dataset_pb2 import DatasetReady
 from truscore.storage import Cache, S3Store
 from truscore.telemetry import HardwareSampler, configure_logging, serve_grpc, serve_metrics, tracing
 from truscore.validation import check_policies
-from truscore.validation.sealing import Signer
+from truscore.validation.report.signature import Signer
 
 from services.dataset_validator.digests import Digests
 from services.dataset_validator.fetching import AtHand

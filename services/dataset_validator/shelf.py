@@ -6,7 +6,7 @@ from pathlib import Path
 
 from truscore.storage import ObjectMissing, Store, Stored
 from truscore.validation import Order
-from truscore.validation.sealing import Signer
+from truscore.validation.report.signature import Signer
 
 from services.dataset_validator.job import INDEX, PAGE, REPORT, Outcome
 from services.dataset_validator.judged import Judged, judged_from_json, judged_to_json

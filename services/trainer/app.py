@@ -15,7 +15,7 @@ from truscore.events.v1.dataset_pb2 import DatasetValidated
 from truscore.recipes import processes_for
 from truscore.storage import Cache, S3Store
 from truscore.telemetry import HardwareSampler, configure_logging, serve_grpc, serve_metrics, tracing
-from truscore.validation.sealing import Verifier
+from truscore.validation.report.signature import Verifier
 
 from services.trainer.git_commit import current_commit
 from services.trainer.handlers import Announcer, on_dataset_validated, on_request, on_request_overheard

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from truscore.datasets import Annotation, ImageRecord, read_dataset
-from truscore.datasets.masks import annotation_mask
+from truscore.datasets.shapes.masks import annotation_mask
 from truscore.metrics.borders import border_metrics, bordered
 from truscore.metrics.detection import Instance, Judged, run_lengths
 from truscore.zoo.resize import network_size

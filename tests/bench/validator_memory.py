@@ -14,7 +14,7 @@ from pathlib import Path
 
 from truscore.datasets import Annotation, DatasetIndex, ImageRecord, Reading, index_to_json
 from truscore.validation import Policy, expectation_of, judge, report_page, report_to_json
-from truscore.validation.pixels import Pixels
+from truscore.validation.measures.pixels import Pixels
 
 REPOSITORY = Path(__file__).parents[2]
 LIMIT_BYTES = 2**30

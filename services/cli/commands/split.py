@@ -14,7 +14,7 @@ from services.cli.reading import index_of
 if TYPE_CHECKING:
     from rich.console import Console
     from truscore.datasets import DatasetIndex, Split
-    from truscore.datasets.divided import Groups, Part
+    from truscore.datasets.splitting.split_summary import Groups, Part
 
 Share = Annotated[float, typer.Option(min=0, max=0.9, help="Share of the images, where folders name no parts.")]
 
@@ -35,7 +35,7 @@ def split(
 ) -> None:
     """Show how a run divides a dataset: images of each class by part, and what is kept together."""
     from truscore.datasets import InvalidSplit, fold_dataset, split_dataset
-    from truscore.datasets.divided import groups_in, part_of
+    from truscore.datasets.splitting.split_summary import groups_in, part_of
 
     index = index_of(path, format=format, class_names=class_names)
     try:

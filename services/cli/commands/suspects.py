@@ -27,9 +27,9 @@ def suspects(
 ) -> None:
     """Look for label errors in what a run predicted of images it was not trained on, and amend the dataset's report."""
     from truscore.datasets import InvalidIndex, index_from_json
-    from truscore.validation.aftermath import InvalidReport, amended_report
-    from truscore.validation.aftermath import suspects as suspected
-    from truscore.validation.label_errors import UnfitPredictions
+    from truscore.validation.report.amend import InvalidReport, amended_report
+    from truscore.validation.report.amend import suspects as suspected
+    from truscore.validation.rules.label_errors import UnfitPredictions
 
     try:
         found = suspected(index_from_json(_text(index)), _text(predictions))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from truscore.validation.sealing import BadSeal, Verifier
+from truscore.validation.report.signature import BadSeal, Verifier
 
 from services.trainer.plan import Order
 

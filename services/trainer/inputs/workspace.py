@@ -31,7 +31,7 @@ from truscore.storage import (
     TooLarge,
     fetch_many,
 )
-from truscore.validation.sealing import Verifier
+from truscore.validation.report.signature import Verifier
 
 from services.trainer.inputs.downloads import NotFetched
 from services.trainer.inputs.pretrained_source import LibrarySource

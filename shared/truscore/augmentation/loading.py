@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from truscore.augmentation.samples import Sample
 from truscore.datasets import Annotation, ImageRecord
-from truscore.datasets.masks import annotation_mask
+from truscore.datasets.shapes.masks import annotation_mask
 from truscore.zoo.framing import frame
 from truscore.zoo.resize import network_size, resize_antialiased
 

@@ -1,20 +1,29 @@
 """Datasets as one index. Knows files, images and annotation formats; knows nothing of stores, events or training."""
 
-from truscore.datasets.class_map import ClassMap, InvalidClassMap, apply_class_map, class_map, class_map_from_json
-from truscore.datasets.declaration import DECLARATION_FILE, Declaration, declaration_to_json
-from truscore.datasets.file_states import Files
-from truscore.datasets.folds import fold_dataset, sampled
-from truscore.datasets.formats import FORMATS, Format, read_dataset, recognise_format
-from truscore.datasets.index import RLE, Annotation, DatasetIndex, ImageRecord, Light, LitObject, MaskMap, NormalMap
-from truscore.datasets.index_json import InvalidIndex, index_from_json, index_to_json
-from truscore.datasets.masks import annotation_mask, mask_to_rle
-from truscore.datasets.neighbours import hamming, near_duplicates
-from truscore.datasets.pixels import UnreadableImage, load_image
-from truscore.datasets.problems import CODES, Problem
-from truscore.datasets.reading import Declared, Limits, Reading, cores
-from truscore.datasets.results import Results
-from truscore.datasets.scan import Look
-from truscore.datasets.split import InvalidSplit, Split, split_dataset, split_from_json, split_to_json
+from truscore.datasets.formats.registry import FORMATS, Format, read_dataset, recognise_format
+from truscore.datasets.images.decode import UnreadableImage, load_image
+from truscore.datasets.images.file_states import Files
+from truscore.datasets.images.perceptual_hash import hamming, near_duplicates
+from truscore.datasets.images.results_cache import Results
+from truscore.datasets.images.scan import Look
+from truscore.datasets.index.class_map import ClassMap, InvalidClassMap, apply_class_map, class_map, class_map_from_json
+from truscore.datasets.index.json_codec import InvalidIndex, index_from_json, index_to_json
+from truscore.datasets.index.records import (
+    RLE,
+    Annotation,
+    DatasetIndex,
+    ImageRecord,
+    Light,
+    LitObject,
+    MaskMap,
+    NormalMap,
+)
+from truscore.datasets.reading.declaration import DECLARATION_FILE, Declaration, declaration_to_json
+from truscore.datasets.reading.problems import CODES, Problem
+from truscore.datasets.reading.result import Declared, Limits, Reading, cores
+from truscore.datasets.shapes.masks import annotation_mask, mask_to_rle
+from truscore.datasets.splitting.folds import fold_dataset, sampled
+from truscore.datasets.splitting.split import InvalidSplit, Split, split_dataset, split_from_json, split_to_json
 
 __all__ = [
     "CODES",

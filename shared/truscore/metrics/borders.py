@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from truscore.datasets import Annotation, ImageRecord
-from truscore.datasets.masks import annotation_mask
+from truscore.datasets.shapes.masks import annotation_mask
+from truscore.datasets.shapes.quadrilateral import corners_of, in_frame
 from truscore.metrics.detection import Instance, Judged, RunLengths
 from truscore.metrics.matching import match
 from truscore.metrics.quadrilaterals import SIDES, Mask, Points, aligned, box_corners, mask_corners
-from truscore.validation.quadrilateral import corners_of, in_frame
 
 OUTER, GRAPHICAL = 1, 2
 POINTS = 21

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from truscore.validation.quadrilateral import corners_of, sides_of
+from truscore.datasets.shapes.quadrilateral import corners_of, sides_of
 
 Points = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -10,7 +10,7 @@ from truscore.datasets import FORMATS
 from truscore.recipes import InvalidConfig, resolve
 from truscore.storage import InvalidUri, parse_uri
 from truscore.validation.catalogue import BY_ID
-from truscore.validation.findings import Finding, finding
+from truscore.validation.rule import Finding, finding
 
 EXPORT_FORMATS = ("onnx", "tensorrt", "mobile", "quantized")
 MOST_CLASSES = 10_000

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from truscore.datasets import Annotation, DatasetIndex, ImageRecord, LitObject
-from truscore.validation.expectations import Expectation
-from truscore.validation.geometry import Box
-from truscore.validation.pixels import Pixels
-from truscore.validation.policy import Policy
+from truscore.datasets.shapes.plane_geometry import Box
+from truscore.validation.measures.pixels import Pixels
+from truscore.validation.policy.expectations import Expectation
+from truscore.validation.policy.policy import Policy
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,10 +7,10 @@ from types import MappingProxyType
 
 from truscore.datasets import DatasetIndex, Problem, Reading
 from truscore.validation.catalogue import BY_ID, CATALOGUE
-from truscore.validation.expectations import Expectation
-from truscore.validation.findings import Finding, Severity, finding, folded
-from truscore.validation.pixels import Pixels
-from truscore.validation.policy import OFF, Policy
+from truscore.validation.measures.pixels import Pixels
+from truscore.validation.policy.expectations import Expectation
+from truscore.validation.policy.policy import OFF, Policy
+from truscore.validation.rule import Finding, Severity, finding, folded
 from truscore.validation.subject import Subject
 
 NO_NAMES = "format.yolo.no_names"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from truscore.datasets import Annotation, DatasetIndex, ImageRecord
 from truscore.validation import Finding
-from truscore.validation.label_errors import PredictedBox, suspect_boxes, suspect_classes, suspect_masks
+from truscore.validation.rules.label_errors import PredictedBox, suspect_boxes, suspect_classes, suspect_masks
 
 from tests.bench.planted_faults.samples import mark
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from truscore.datasets import Annotation, DatasetIndex, ImageRecord, Limits, Look, read_dataset
-from truscore.datasets.scan import scan_image
+from truscore.datasets.images.scan import scan_image
 from truscore.synthesis import render_dataset
 from truscore.validation import Policy, expectation_of
-from truscore.validation.pixels import Pixels, measure_image
+from truscore.validation.measures.pixels import Pixels, measure_image
 from truscore.validation.subject import Subject
 
 SIZE_PX = (256, 256)

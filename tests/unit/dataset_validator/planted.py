@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 from truscore.datasets import Annotation, DatasetIndex, ImageRecord, Reading
 from truscore.validation import Verdict, expectation_of, judge
-from truscore.validation.pixels import Pixels
-from truscore.validation.policy import Policy
+from truscore.validation.measures.pixels import Pixels
+from truscore.validation.policy.policy import Policy
 
 from services.dataset_validator.job import Job
 

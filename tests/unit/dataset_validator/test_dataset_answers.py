@@ -25,7 +25,7 @@ from truscore.events.v1.dataset_pb2 import DatasetProgress, DatasetReady, Datase
 from truscore.storage import Entry, MemoryStore, NoSpace, StoreUnavailable
 from truscore.telemetry import HardwareSampler
 from truscore.validation import policy_for, validate_folder
-from truscore.validation.sealing import Signer, Verifier
+from truscore.validation.report.signature import Signer, Verifier
 
 from services.dataset_validator.apart import read_apart
 from services.dataset_validator.handlers import on_dataset_ready, order_of, telling, working

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from truscore.validation.light import GRID, medians_by_phase
+from truscore.validation.measures.image_stats import GRID, medians_by_phase
 
 
 @pytest.mark.parametrize("length", [*range(8, 33), 255, 640])

@@ -10,8 +10,8 @@ import pytest
 from planted import clean_reading, judged, mark
 from truscore.datasets import DatasetIndex, ImageRecord, index_to_json
 from truscore.validation import Finding, report_to_json
-from truscore.validation.aftermath import InvalidReport, amended_report, suspects
-from truscore.validation.label_errors import (
+from truscore.validation.report.amend import InvalidReport, amended_report, suspects
+from truscore.validation.rules.label_errors import (
     PredictedBox,
     UnfitPredictions,
     suspect_boxes,

@@ -14,13 +14,13 @@ from truscore.validation import (
     check_policies,
     expectation_of,
     judge,
-    policy_files,
     policy_for,
     policy_from_toml,
     read_policy,
     report_to_json,
     rule_counts,
 )
+from truscore.validation.policy import files
 from truscore.zoo.catalog import categories
 
 CATEGORIES = sorted({*categories(), "experimental"})
@@ -33,7 +33,7 @@ def judged_by(policy: Policy, reading: object = BLURRED) -> object:
 
 @pytest.mark.parametrize("category", CATEGORIES)
 def test_every_category_has_a_policy_that_is_valid(category: str) -> None:
-    shipped = Path(policy_files.__file__).parent / "policies" / f"{category}.toml"
+    shipped = Path(files.__file__).parent / f"{category}.toml"
     assert policy_for(category) == policy_from_toml(shipped.read_text())
 
 

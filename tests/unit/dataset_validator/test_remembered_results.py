@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from planted import texture, write_coco
 from truscore.datasets import Limits, Results
-from truscore.datasets.pixels import UnreadableImage
-from truscore.datasets.scan import Look, scan_images
+from truscore.datasets.images.decode import UnreadableImage
+from truscore.datasets.images.scan import Look, scan_images
 from truscore.validation import Listening, Memory, Policy, validate_folder
-from truscore.validation.pixels import Pixels, measure_image
+from truscore.validation.measures.pixels import Pixels, measure_image
 
 from services.dataset_validator.progress import Pace, Progress
 

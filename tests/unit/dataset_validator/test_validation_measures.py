@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from truscore.validation.cards import LEAST_FILLED
-from truscore.validation.drift import likeliest_change
-from truscore.validation.guessing import binned, guess
-from truscore.validation.quadrilateral import bend_of, corners_of, filled_share, in_frame, sides_of
+from truscore.datasets.shapes.quadrilateral import bend_of, corners_of, filled_share, in_frame, sides_of
+from truscore.validation.measures.change_point import likeliest_change
+from truscore.validation.measures.permutation_test import binned, guess
+from truscore.validation.rules.card_geometry import LEAST_FILLED
 
 CARD = np.array([(0.0, 0.0), (250.0, 0.0), (250.0, 350.0), (0.0, 350.0)])
 

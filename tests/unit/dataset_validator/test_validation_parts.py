@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from planted import clean_reading, judged, with_pixels
+from truscore.datasets.shapes.plane_geometry import crosses_itself, inside_share, iou, polygon_area
 from truscore.validation import BY_ID, Policy, finding, findings_for_event, report_to_json
-from truscore.validation.findings import Finding, Severity, folded
-from truscore.validation.geometry import crosses_itself, inside_share, iou, polygon_area
-from truscore.validation.likeness import near_links, turned_links
-from truscore.validation.pixels import measure, measure_image
-from truscore.validation.sketch import turned_likeness
+from truscore.validation.measures.near_duplicates import near_links, turned_links
+from truscore.validation.measures.pixels import measure, measure_image
+from truscore.validation.measures.thumbnails import turned_likeness
+from truscore.validation.rule import Finding, Severity, folded
 
 SIDE = st.floats(0, 1000)
 BOX = st.tuples(SIDE, SIDE, SIDE, SIDE)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import truscore.datasets
 from truscore.datasets import CODES
-from truscore.datasets.problems import ProblemLog
+from truscore.datasets.reading.problems import ProblemLog
 
 SOURCES = sorted(Path(truscore.datasets.__file__).parent.glob("*.py"))
 CODE = re.compile(r'"((?:format|label|image)\.[a-z_.]+)"')

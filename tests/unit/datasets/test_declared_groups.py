@@ -5,11 +5,11 @@ from pathlib import Path
 
 from disk_datasets import picture
 from truscore.datasets import DatasetIndex, Declaration, ImageRecord, declaration_to_json, read_dataset, split_dataset
-from truscore.datasets.declaration import read_declaration
-from truscore.datasets.declared_groups import with_declared_groups
-from truscore.datasets.folder import list_folder
-from truscore.datasets.problems import ProblemLog
-from truscore.datasets.reading import Limits
+from truscore.datasets.reading.declaration import read_declaration
+from truscore.datasets.reading.folder import list_folder
+from truscore.datasets.reading.problems import ProblemLog
+from truscore.datasets.reading.result import Limits
+from truscore.datasets.splitting.declared_groups import with_declared_groups
 
 
 def image(path: str, group: str = "") -> ImageRecord:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from disk_datasets import codes, picture, write_label
 from truscore.datasets import Limits, read_dataset, recognise_format
-from truscore.datasets.folder import list_folder
-from truscore.datasets.problems import ProblemLog
+from truscore.datasets.reading.folder import list_folder
+from truscore.datasets.reading.problems import ProblemLog
 
 
 def listed(root: Path, **limits: int) -> tuple[tuple[str, ...], set[str]]:

@@ -8,7 +8,7 @@ from disk_datasets import codes, only, picture
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from truscore.datasets import DatasetIndex, Declaration, Limits, read_dataset, recognise_format
-from truscore.datasets.class_folders import class_by_image
+from truscore.datasets.formats.class_folders.reader import class_by_image
 
 
 def pictures(root: Path, *paths: str) -> Path:

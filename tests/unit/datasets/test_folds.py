@@ -18,8 +18,8 @@ from truscore.datasets import (
     sampled,
     split_dataset,
 )
-from truscore.datasets.split import kept_together
-from truscore.datasets.strata import NOTHING, strata_of
+from truscore.datasets.splitting.split import kept_together
+from truscore.datasets.splitting.strata import NOTHING, strata_of
 
 REAL = Path(__file__).parents[4] / "shared" / "data"
 CLASSES = 4

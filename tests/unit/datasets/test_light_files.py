@@ -5,7 +5,7 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from truscore.datasets.light_files import directions_in, images_in, intensities_in
+from truscore.datasets.formats.multi_light.light_lists import directions_in, images_in, intensities_in
 
 numbers = st.floats(-1e6, 1e6, allow_nan=False)
 vectors = st.tuples(numbers, numbers, numbers)

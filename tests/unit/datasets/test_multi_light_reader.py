@@ -21,19 +21,20 @@ from truscore.datasets import (
     Reading,
     index_from_json,
     index_to_json,
-    light_layouts,
     load_image,
     read_dataset,
     recognise_format,
     split_dataset,
 )
-from truscore.datasets.folder import Folder, stem_of
-from truscore.datasets.folds import fold_dataset, sampled
-from truscore.datasets.light_layouts import objects_in
-from truscore.datasets.object_maps import read_normals
-from truscore.datasets.problems import ProblemLog
-from truscore.datasets.split import InvalidSplit
-from truscore.datasets.writing import Lossy, write_dataset
+from truscore.datasets.formats.capacity import Lossy
+from truscore.datasets.formats.multi_light import layouts
+from truscore.datasets.formats.multi_light.layouts import objects_in
+from truscore.datasets.formats.multi_light.object_maps import read_normals
+from truscore.datasets.formats.writing import write_dataset
+from truscore.datasets.reading.folder import Folder, stem_of
+from truscore.datasets.reading.problems import ProblemLog
+from truscore.datasets.splitting.folds import fold_dataset, sampled
+from truscore.datasets.splitting.split import InvalidSplit
 
 from tests.bench.planted_faults import lit
 
@@ -128,7 +129,7 @@ def test_work_grows_with_the_number_of_objects_in_a_folder_and_not_with_its_squa
         looked_at[path] += 1
         return stem_of(path)
 
-    monkeypatch.setattr(light_layouts, "stem_of", counted)
+    monkeypatch.setattr(layouts, "stem_of", counted)
     files = [f"thing{number}{part}" for number in range(100) for part in (".0.png", ".mask.png", ".Normals.npy")]
     objects = objects_in(Folder(root=Path("nowhere"), files=("lights.txt", *files)))
     assert len(objects) == 100

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 from index_strategies import GRADED, MARKS, NAMES, indexes, write_pictures
 from truscore.datasets import Annotation, DatasetIndex, ImageRecord, read_dataset, recognise_format
-from truscore.datasets.writing import WRITERS, Lossy, losses, write_dataset
+from truscore.datasets.formats.capacity import Lossy, losses
+from truscore.datasets.formats.writing import WRITERS, write_dataset
 
 one_label = st.integers(1, 3).map(lambda label: (label,))
 some_labels = st.none() | st.lists(st.integers(1, 4), unique=True).map(lambda found: tuple(sorted(found)))

@@ -20,7 +20,7 @@ from truscore.datasets import (
     split_from_json,
     split_to_json,
 )
-from truscore.datasets.grouping import groups_of
+from truscore.datasets.splitting.grouping import groups_of
 
 
 def record(

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from truscore.datasets import InvalidIndex, index_from_json, index_to_json, split_dataset
-from truscore.datasets.grouping import groups_of
-from truscore.datasets.index import DatasetIndex, ImageRecord
-from truscore.datasets.reading import Limits
-from truscore.datasets.scan import scan_image
-from truscore.datasets.turns import picture_print, turned_pairs
+from truscore.datasets.images.orientations import picture_print, turned_pairs
+from truscore.datasets.images.scan import scan_image
+from truscore.datasets.index.records import DatasetIndex, ImageRecord
+from truscore.datasets.reading.result import Limits
+from truscore.datasets.splitting.grouping import groups_of
 
 Array = np.ndarray
 # Of thumbnails of 9 x 8 and 8 x 9 cells: what they become where the picture is mirrored or turned.

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from truscore.datasets import Annotation, DatasetIndex, ImageRecord, index_from_json, index_to_json, split_dataset
-from truscore.datasets.grading import CONDITION_GRADES, grades_of, in_order, natural_key
-from truscore.datasets.sources import groups_by_name
+from truscore.datasets.index.class_order import CONDITION_GRADES, grades_of, in_order, natural_key
+from truscore.datasets.splitting.name_groups import groups_by_name
 
 names = st.text(st.characters(codec="utf-8"), max_size=8)
 values = st.floats(-1e6, 1e6).map(lambda value: value + 0.0)

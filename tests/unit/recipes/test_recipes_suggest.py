@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from truscore.datasets.statistics import Statistics
+from truscore.datasets.index.statistics import Statistics
 from truscore.recipes import InvalidConfig, config_of, resolve
 from truscore.recipes.accepted import RULES
 from truscore.recipes.memory import batch_that_fits, image_bytes, weights_bytes

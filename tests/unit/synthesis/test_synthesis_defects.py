@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from truscore.datasets import load_image, read_dataset
-from truscore.datasets.masks import annotation_mask
+from truscore.datasets.shapes.masks import annotation_mask
 from truscore.synthesis.defects import DEFECT_NAMES, render_defects
 
 

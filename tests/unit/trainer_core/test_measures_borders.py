@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from truscore.datasets import Annotation, ImageRecord
-from truscore.datasets.masks import annotation_mask, mask_to_rle
+from truscore.datasets.shapes.masks import annotation_mask, mask_to_rle
 from truscore.metrics.borders import (
     border_details,
     border_metrics,

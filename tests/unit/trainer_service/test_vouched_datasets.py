@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from stand import an_envelope, some_dataset
 from truscore.storage import MemoryStore
-from truscore.validation.sealing import InvalidKey, Signer, Verifier, key_id_of
+from truscore.validation.report.signature import InvalidKey, Signer, Verifier, key_id_of
 
 from services.trainer.handlers.consume import order_of
 from services.trainer.inputs.report_check import NotVouched, check_report

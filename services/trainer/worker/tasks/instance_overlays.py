@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import nn
 from truscore.datasets import ImageRecord
-from truscore.datasets.masks import annotation_mask
+from truscore.datasets.shapes.masks import annotation_mask
 from truscore.metrics.evidence import ImageError
 from truscore.zoo.detection import preprocess
 from truscore.zoo.resize import network_size, resize_antialiased

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from truscore.validation.catalogue import BY_ID, CATALOGUE, CATALOGUE_DIGEST
-from truscore.validation.findings import Family, Finding, Severity, folded
 from truscore.validation.report.statistics import statistics_of
+from truscore.validation.rule import Family, Finding, Severity, folded
 from truscore.validation.verdict import Verdict, rule_counts
 
 SCHEMA = 2

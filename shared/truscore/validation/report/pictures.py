@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from truscore.datasets import Annotation, ImageRecord, Limits, UnreadableImage
-from truscore.datasets.pixels import opened, read_bounded, small_upright
+from truscore.datasets.images.decode import opened, read_bounded, small_upright
 
 if TYPE_CHECKING:
     import numpy as np

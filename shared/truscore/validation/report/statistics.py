@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any
 
 from truscore.datasets import DatasetIndex, ImageRecord, split_dataset
-from truscore.validation.pixels import Pixels
+from truscore.validation.measures.pixels import Pixels
 from truscore.validation.report.heat import heat_maps
 
 SIZES_LISTED = 20

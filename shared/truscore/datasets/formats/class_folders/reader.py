@@ -1,0 +1,95 @@
+"""The image-folder reader: the folder an image lies in is its class or grade."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from truscore.datasets.formats.class_lists import class_list
+from truscore.datasets.formats.multi_light.layouts import light_lists
+from truscore.datasets.reading.build_index import Whole, assemble, nothing_marked
+from truscore.datasets.reading.declaration import Declaration
+from truscore.datasets.reading.folder import Folder
+from truscore.datasets.reading.image_lookup import IMAGE_FOLDERS
+from truscore.datasets.reading.problems import ProblemLog, as_text
+from truscore.datasets.reading.result import Limits, Reading
+from truscore.datasets.splitting.name_groups import lights_by_card
+
+if TYPE_CHECKING:
+    from truscore.datasets.images.scan import Look
+
+# Folders that hold images of every class.
+CONTAINERS = frozenset(
+    {"train", "training", "trainval", "valid", "val", "validation", "test", "testing", "data", "dataset", "raw"}
+    | set(IMAGE_FOLDERS)
+)
+
+
+def recognise_class_folders(folder: Folder, limits: Limits) -> bool:
+    """Whether most images lie in two or more folders that can be classes."""
+    if light_lists(folder):
+        return False
+    classes = class_by_image(folder.images)
+    lights = {path for paths in lights_by_card(folder.images).values() for path in paths}
+    placed = [path for path, name in classes.items() if name and path not in lights]
+    return len({classes[path] for path in placed}) > 1 and 2 * len(placed) > len(folder.images)
+
+
+def read_class_folders(
+    folder: Folder,
+    *,
+    class_names: Sequence[str],
+    limits: Limits,
+    log: ProblemLog,
+    look: Look | None = None,
+    declaration: Declaration,
+) -> Reading:
+    """Read the images with the class their folder names; classes by grade, else in natural order."""
+    by_image = class_by_image(folder.images)
+    used = {name for name in by_image.values() if name}
+    classes = class_list(used, given=class_names, folder=folder, log=log, grades=declaration.grades)
+    wholes: dict[str, Whole] = {}
+    for path, name in by_image.items():
+        if name:
+            wholes[path] = Whole(labels=(classes.label(name),))
+        else:
+            log.add("format.folder.no_class", "lies in no folder that names a class", path)
+    return assemble(
+        folder,
+        format="folder",
+        class_names=classes.names,
+        grades=classes.grades,
+        annotate=dict.fromkeys(by_image, nothing_marked),
+        wholes=wholes,
+        declared={},
+        limits=limits,
+        log=log,
+        look=look,
+    )
+
+
+def class_by_image(paths: Sequence[str]) -> dict[str, str]:
+    """The class folder of each image, "" where there is none.
+
+    That is the outermost folder which neither holds images of every class (`train`, `images`) nor holds all of them.
+    """
+    inner = {path: telling_folders(path) for path in paths}
+    while len({names[0] for names in inner.values() if names}) == 1 and all(len(names) > 1 for names in inner.values()):
+        inner = {path: names[1:] for path, names in inner.items()}
+    return {path: as_text(names[0]) if names else "" for path, names in inner.items()}
+
+
+def is_class_folder(name: str) -> bool:
+    """Whether a folder of this name is read as a class."""
+    return (
+        name.lower() not in CONTAINERS
+        and name not in {"", ".", ".."}
+        and not set(name) & set("/\\\0")
+        and name[0] != "."
+    )
+
+
+def telling_folders(path: str) -> tuple[str, ...]:
+    """The folders an image lies in that can name its class, outermost first."""
+    return tuple(name for name in PurePosixPath(path).parts[:-1] if name.lower() not in CONTAINERS)

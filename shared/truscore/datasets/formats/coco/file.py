@@ -1,0 +1,130 @@
+"""One COCO file as plain lists: loaded within bounds, unwrapped, its entries checked for type and identity."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from truscore.datasets.reading.folder import Folder
+from truscore.datasets.reading.problems import ProblemLog
+from truscore.datasets.reading.result import Limits
+
+Entry = dict[str, Any]
+_LISTS = ("images", "annotations")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CocoFile:
+    """`categories`, `images` and `annotations` by id, in file order; annotations keep whatever id they have."""
+
+    path: str
+    categories: dict[int, Entry]
+    images: dict[int | str, Entry]
+    annotations: tuple[Entry, ...]
+
+
+def load_json(file: Path, path: str, limits: Limits, log: ProblemLog) -> Any:
+    """The file's JSON, or None after reporting why there is none."""
+    size_bytes = file.stat().st_size
+    if size_bytes > limits.annotation_file_bytes:
+        text = f"has {size_bytes} bytes, at most {limits.annotation_file_bytes} are read"
+        log.add("format.coco.too_large", text, path)
+        return None
+    try:
+        content = json.loads(file.read_bytes())
+    except RecursionError:
+        log.add("format.coco.invalid_json", "nested too deeply", path)
+        return None
+    except ValueError as error:
+        log.add("format.coco.invalid_json", f"not JSON: {error}", path)
+        return None
+    if _is_deeper_than(content, limits.json_depth):
+        log.add("format.coco.invalid_json", f"nested deeper than {limits.json_depth} levels", path)
+        return None
+    return content
+
+
+def has_coco_shape(content: Any) -> bool:
+    """Whether this is a COCO object, bare or wrapped."""
+    return _is_coco(content) or bool(_wrapped(content))
+
+
+def read_coco_file(folder: Folder, path: str, limits: Limits, log: ProblemLog) -> CocoFile | None:
+    """The file's lists, or None where it is no COCO file."""
+    content = load_json(folder.root / path, path, limits, log)
+    if wrapper := _wrapped(content):
+        log.add("format.coco.wrapped", f"the COCO object lies under {wrapper!r}; expected it at the top", path)
+        content = content[wrapper]
+    if not _is_coco(content):
+        return None
+    images = _by_id(content["images"], "images", path, log)
+    annotations = tuple(_entries(content["annotations"], "annotations", path, log))
+    categories = _by_id(content.get("categories", []), "categories", path, log)
+    _report_duplicate_annotations(annotations, path, log)
+    if annotations and not categories:
+        log.add("format.coco.no_categories", "there are annotations but no `categories`", path)
+    whole = {key: entry for key, entry in categories.items() if isinstance(key, int)}
+    return CocoFile(path=path, categories=whole, images=images, annotations=annotations)
+
+
+def _is_coco(content: Any) -> bool:
+    return isinstance(content, dict) and all(isinstance(content.get(key), list) for key in _LISTS)
+
+
+def _wrapped(content: Any) -> str:
+    if not isinstance(content, dict) or _is_coco(content):
+        return ""
+    return next((key for key, value in content.items() if _is_coco(value)), "")
+
+
+def _entries(values: Any, name: str, path: str, log: ProblemLog) -> Iterator[Entry]:
+    if not isinstance(values, list):
+        log.add("format.coco.structure", f"`{name}` is a {type(values).__name__}, expected a list", path)
+        return
+    for number, value in enumerate(values):
+        if isinstance(value, dict):
+            yield value
+        else:
+            log.add("format.coco.structure", f"`{name}` holds {value!r:.60}, expected an object", f"{path}#{number}")
+
+
+def _by_id(values: Any, name: str, path: str, log: ProblemLog) -> dict[int | str, Entry]:
+    found: dict[int | str, Entry] = {}
+    for entry in _entries(values, name, path, log):
+        key = entry.get("id")
+        if isinstance(key, bool) or not isinstance(key, int | str):
+            log.add("format.coco.structure", f"an entry of `{name}` has id {key!r:.60}, expected a number", path)
+        elif key in found:
+            log.add("format.coco.duplicate_id", f"`{name}` has id {key!r} twice; the first is used", f"{path}#{key}")
+        else:
+            found[key] = entry
+    return found
+
+
+def _report_duplicate_annotations(annotations: tuple[Entry, ...], path: str, log: ProblemLog) -> None:
+    seen: set[Any] = set()
+    for entry in annotations:
+        key = entry.get("id")
+        if isinstance(key, int | str):
+            if key in seen:
+                log.add(
+                    "format.coco.duplicate_id", f"`annotations` has id {key!r} twice; both are used", f"{path}#{key}"
+                )
+            seen.add(key)
+
+
+def _is_deeper_than(content: Any, limit: int) -> bool:
+    level = [content]
+    for _ in range(limit):
+        level = [child for value in level for child in _children(value)]
+        if not level:
+            return False
+    return True
+
+
+def _children(value: Any) -> list[Any]:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [child for child in inner if isinstance(child, dict | list)]

@@ -1,0 +1,58 @@
+"""One CSV file as rows: decoded and delimited within bounds."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from truscore.datasets.formats.csv.columns import Columns, columns_of
+from truscore.datasets.reading.folder import Folder
+from truscore.datasets.reading.problems import ProblemLog
+from truscore.datasets.reading.result import Limits
+
+SNIFFED_ROWS = 2000
+_DELIMITERS = ",;\t|"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Table:
+    """`rows` have as many fields as the header, with the number of their line."""
+
+    path: str
+    columns: Columns
+    rows: tuple[tuple[int, tuple[str, ...]], ...]
+
+
+def read_table(folder: Folder, path: str, limits: Limits, log: ProblemLog) -> Table | None:
+    """The table, or None where it is none that names images."""
+    file = folder.root / path
+    if file.stat().st_size > limits.annotation_file_bytes:
+        log.add("format.csv.unreadable", f"larger than {limits.annotation_file_bytes} bytes", path)
+        return None
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+        lines = [(number, tuple(row)) for number, row in _lines(text) if row]
+    except (UnicodeDecodeError, csv.Error) as error:
+        log.add("format.csv.unreadable", f"not a table: {error}", path)
+        return None
+    if len(lines) < 2:
+        return None
+    header = lines[0][1]
+    whole = [(number, row) for number, row in lines[1:] if len(row) == len(header)]
+    columns = columns_of(header, [row for _, row in whole[:SNIFFED_ROWS]])
+    if columns is None or not (columns.tell or columns.box):
+        return None
+    for number, row in lines[1:]:
+        if len(row) != len(header):
+            log.add("format.csv.row", f"{len(row)} fields, the header has {len(header)}", f"{path}#{number}")
+    return Table(path=path, columns=columns, rows=tuple(whole))
+
+
+def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
+    first = text.split("\n", 1)[0]
+    delimiter = max(_DELIMITERS, key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    for row in reader:
+        yield reader.line_num, row

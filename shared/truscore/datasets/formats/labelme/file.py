@@ -1,0 +1,74 @@
+"""One LabelMe file as plain values: loaded within bounds, without the picture it may carry."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from truscore.datasets.reading.folder import Folder
+from truscore.datasets.reading.problems import ProblemLog, as_text
+from truscore.datasets.reading.result import Limits
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LabelmeFile:
+    """`flags` are what is said of the whole image; `shapes` are as written."""
+
+    path: str
+    image_path: str
+    width: int | None
+    height: int | None
+    shapes: tuple[Any, ...]
+    flags: Mapping[str, bool]
+    has_picture: bool
+
+    @property
+    def names(self) -> set[str]:
+        """Labels of its shapes."""
+        written = (shape.get("label") for shape in self.shapes if isinstance(shape, dict))
+        return {label for label in written if isinstance(label, str)}
+
+
+def looks_like_labelme(folder: Folder, path: str, limits: Limits) -> bool:
+    return isinstance(read_labelme_file(folder, path, limits, ProblemLog(limit=0)), LabelmeFile)
+
+
+def read_labelme_file(folder: Folder, path: str, limits: Limits, log: ProblemLog) -> LabelmeFile | None:
+    """The file's content; None where it is no LabelMe file, after reporting it where it is no JSON either."""
+    file = folder.root / path
+    if file.stat().st_size > limits.annotation_file_bytes:
+        log.add("format.labelme.invalid_json", f"larger than {limits.annotation_file_bytes} bytes", path)
+        return None
+    written_bytes = file.read_bytes()
+    if b'"shapes"' not in written_bytes:
+        return None  # some other JSON, which may be large: not worth parsing
+    try:
+        content = json.loads(written_bytes)
+    except (ValueError, RecursionError) as error:
+        log.add("format.labelme.invalid_json", f"not JSON: {error or 'nested too deeply'}", path)
+        return None
+    if not isinstance(content, dict) or not isinstance(content.get("shapes"), list) or "imagePath" not in content:
+        return None
+    written = content["imagePath"]
+    flags = content.get("flags")
+    return LabelmeFile(
+        path=path,
+        image_path=written if isinstance(written, str) and written else path.rpartition("/")[2],
+        width=_pixels(content.get("imageWidth")),
+        height=_pixels(content.get("imageHeight")),
+        shapes=tuple(_checked_label(shape) for shape in content["shapes"]),
+        flags={as_text(name): on is True for name, on in flags.items()} if isinstance(flags, dict) else {},
+        has_picture=bool(content.get("imageData")),
+    )
+
+
+def _checked_label(shape: Any) -> Any:
+    if isinstance(shape, dict) and isinstance(shape.get("label"), str):
+        return shape | {"label": as_text(shape["label"])}
+    return shape
+
+
+def _pixels(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 1_000_000_000 else None

@@ -1,0 +1,65 @@
+"""What a mask file marks. Array legend: H height, W width."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from truscore.datasets.images.decode import UnreadableImage, opened, read_bounded
+from truscore.datasets.reading.result import Limits
+from truscore.datasets.shapes.geometry import BadShape
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+# A mask with few values, all of them small, numbers its classes; grey edges go up to white.
+_CLASS_VALUES = 64
+_MIDDLE = 127
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Marked:
+    """`mask_HW` is what lies above the threshold; `doubt` says what the choice of it decides, where it decides much."""
+
+    mask_HW: NDArray[np.bool_]
+    doubt: str = ""
+
+
+def load_mask(path: Path, limits: Limits) -> NDArray[Any]:
+    """The mask's values [H, W] as stored, palette masks as their indexes. Raises BadShape."""
+    import numpy as np
+
+    try:
+        with opened(read_bounded(path, limits=limits), limits=limits) as image:
+            values = np.asarray(image)
+    except UnreadableImage as error:
+        raise BadShape("label.mask_unreadable", error.reason) from error
+    if values.ndim == 2:
+        return values.astype(np.uint8) if values.dtype == np.bool_ else values
+    colours_HWC = values[..., :3]
+    if values.ndim == 3 and (values.shape[2] < 3 or (colours_HWC == colours_HWC[..., :1]).all()):
+        return values[..., 0]
+    raise BadShape("label.mask_values", "the mask is coloured; expected one value for each pixel")
+
+
+def marked(values_HW: NDArray[Any], *, threshold: int | None) -> Marked:
+    """Pixels above the threshold; without one, those that are not 0 where there are two values. Raises BadShape."""
+    import numpy as np
+
+    if threshold is not None:
+        return Marked(mask_HW=values_HW > threshold)
+    found = np.unique(values_HW)
+    if len(found) <= 2 and (len(found) == 1 or found[0] == 0):
+        return Marked(mask_HW=values_HW > 0)
+    if found[-1] < _CLASS_VALUES:
+        listed = ", ".join(map(str, found[:8]))
+        raise BadShape(
+            "label.mask_values", f"values {listed} look like class numbers; declare mask_values or a mask_threshold"
+        )
+    middle = _MIDDLE if values_HW.dtype == np.uint8 else int(found[-1]) // 2
+    mask_HW = values_HW > middle
+    area, wide = int(mask_HW.sum()), int((values_HW > 0).sum())
+    doubt = f"{len(found)} values from {found[0]} to {found[-1]}; above {middle} lie {area} pixels, above 0 {wide}"
+    return Marked(mask_HW=mask_HW, doubt=f"{doubt}: declare a mask_threshold ({middle} was taken)")

@@ -1,0 +1,212 @@
+"""The image-and-mask reader: a picture of what is marked for each image, beside it or in a folder of masks."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from truscore.datasets.formats.class_folders.reader import class_by_image
+from truscore.datasets.formats.class_lists import ClassList, class_list
+from truscore.datasets.formats.masks.pixels import load_mask, marked
+from truscore.datasets.index.records import Annotation, ImageRecord
+from truscore.datasets.reading.build_index import Annotate, Whole, assemble, report_faulty_images
+from truscore.datasets.reading.declaration import Declaration
+from truscore.datasets.reading.folder import Folder
+from truscore.datasets.reading.image_lookup import IMAGE_FOLDERS
+from truscore.datasets.reading.problems import ProblemLog
+from truscore.datasets.reading.result import Limits, Reading
+from truscore.datasets.shapes.geometry import BadShape, box_of_rle
+from truscore.datasets.shapes.masks import mask_to_rle
+
+if TYPE_CHECKING:
+    from truscore.datasets.images.scan import Look
+
+MASK_FOLDERS = frozenset(
+    {"masks", "mask", "ground_truth", "groundtruth", "gt", "annotations", "labels", "segmentationclass"}
+)
+_HOMES = MASK_FOLDERS | set(IMAGE_FOLDERS)
+_PARTS = frozenset({"train", "training", "valid", "val", "validation", "test", "testing"})
+_MASK_STEM = re.compile(r"(?P<stem>.+?)[_\-.](?:mask|gt|seg|label|groundtruth)", re.IGNORECASE)
+_LOSSLESS = frozenset({".png", ".bmp", ".tif", ".tiff", ".gif"})
+_LOSSY = frozenset({".jpg", ".jpeg"})
+# Classes whose images show what is sound: their masks are empty or absent.
+GOOD_CLASSES = frozenset({"good", "ok", "free", "normal", "clean", "none", "sound", "no_defect", "defect_free"})
+ONLY_CLASS = "defect"
+
+
+def recognise_mask_pairs(folder: Folder, limits: Limits) -> bool:
+    """Whether most images have a mask."""
+    pairs = mask_by_image(folder.images)
+    found = sum(bool(mask) for mask in pairs.values())
+    return found > 0 and 2 * found >= len(pairs)
+
+
+def read_mask_pairs(
+    folder: Folder,
+    *,
+    class_names: Sequence[str],
+    limits: Limits,
+    log: ProblemLog,
+    look: Look | None = None,
+    declaration: Declaration,
+) -> Reading:
+    """Read images with what their masks mark; the class is that of the folder, or of the mask's values if declared."""
+    pairs = mask_by_image(folder.images)
+    if not any(pairs.values()):
+        log.add("format.masks.missing", "no image has a mask")
+        report_faulty_images(folder, limits=limits, log=log)
+        return Reading(index=None, problems=log.all())
+    if declaration.mask_values:
+        by_image = dict.fromkeys(pairs, "")
+        classes = ClassList(names=tuple(class_names))
+    else:
+        by_image = classes_of(tuple(pairs), class_names)
+        used = {name for name in by_image.values() if not is_good(name)}
+        classes = class_list(used, given=class_names, folder=folder, log=log, grades={})
+    marks: dict[str, Annotate] = {}
+    for path, mask in pairs.items():
+        reader = _Masks(folder=folder, classes=classes, threshold=declaration.mask_threshold, limits=limits, log=log)
+        marks[path] = partial(reader.read, mask, by_image[path])
+    return assemble(
+        folder,
+        format="masks",
+        class_names=classes.names,
+        annotate=marks,
+        wholes={path: _whole(name, classes) for path, name in by_image.items()} if not declaration.mask_values else {},
+        declared={},
+        limits=limits,
+        log=log,
+        look=look,
+    )
+
+
+def is_good(name: str) -> bool:
+    """Whether a class means that there is nothing to mark: MT_Free, good, ..."""
+    return name.lower() in GOOD_CLASSES or name.lower().rpartition("_")[2] in GOOD_CLASSES
+
+
+def mask_by_image(paths: Sequence[str]) -> dict[str, str]:
+    """The mask of each image, "" where there is none; masks are not among the images."""
+    masks = [path for path in paths if _is_marked(path)]
+    images = sorted(set(paths) - set(masks))
+    if not masks:
+        return _pairs_beside(images)
+    pairs = dict.fromkeys(images, "")
+    free = set(masks)
+    # Most sets repeat the images' folders under the masks' one; some leave out which part it is.
+    for apart in (frozenset[str](), _PARTS):
+        found = _by_key(sorted(free), apart)
+        for key, members in _by_key([path for path in images if not pairs[path]], apart).items():
+            if len(members) == len(found.get(key, ())) == 1:
+                pairs[members[0]] = found[key][0]
+                free.discard(found[key][0])
+    return pairs
+
+
+def _pairs_beside(images: Sequence[str]) -> dict[str, str]:
+    """NAME.jpg with NAME.png: the lossless one is the mask."""
+    pairs = dict.fromkeys(images, "")
+    for members in _by_key(images, frozenset()).values():
+        lossy = [path for path in members if PurePosixPath(path).suffix.lower() in _LOSSY]
+        if len(members) == 2 and len(lossy) == 1:
+            (mask,) = set(members) - set(lossy)
+            pairs[lossy[0]] = mask
+            del pairs[mask]
+    return pairs
+
+
+def _by_key(paths: Sequence[str], apart: frozenset[str]) -> dict[tuple[str, ...], list[str]]:
+    found: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for path in paths:
+        found[_key(path, apart)].append(path)
+    return found
+
+
+def _key(path: str, apart: frozenset[str]) -> tuple[str, ...]:
+    """What an image and its mask have in common."""
+    name = PurePosixPath(path)
+    match = _MASK_STEM.fullmatch(name.stem)
+    stem = match["stem"] if match else name.stem
+    # A mask may keep the image's whole name: 1.jpg, 1.jpg.png.
+    stem = PurePosixPath(stem).stem if PurePosixPath(stem).suffix.lower() in _LOSSY | _LOSSLESS else stem
+    folders = (part.lower() for part in name.parts[:-1])
+    return (*(part for part in folders if part not in apart | _HOMES), stem.lower())
+
+
+def _is_marked(path: str) -> bool:
+    name = PurePosixPath(path)
+    in_folder = any(part.lower() in MASK_FOLDERS for part in name.parts[:-1])
+    return name.suffix.lower() in _LOSSLESS and (in_folder or _MASK_STEM.fullmatch(name.stem) is not None)
+
+
+def classes_of(paths: Sequence[str], class_names: Sequence[str]) -> dict[str, str]:
+    """The class of each image by its folder; one class for all where no folder tells."""
+    by_image = class_by_image(paths)
+    if not any(by_image.values()):
+        return dict.fromkeys(paths, class_names[0] if len(class_names) == 1 else ONLY_CLASS)
+    return {path: name or ONLY_CLASS for path, name in by_image.items()}
+
+
+def _whole(name: str, classes: ClassList) -> Whole:
+    return Whole(labels=() if is_good(name) else (classes.label(name),))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Masks:
+    folder: Folder
+    classes: ClassList
+    threshold: int | None
+    limits: Limits
+    log: ProblemLog
+
+    def read(self, mask: str, name: str, record: ImageRecord) -> tuple[Annotation, ...]:
+        """`name` is the class of the folder; empty where the mask's values are the classes."""
+        if not mask:
+            if not is_good(name):
+                self.log.add("format.masks.image_without_mask", "there is no mask for this image", record.path)
+            return ()
+        try:
+            values_HW = load_mask(self.folder.root / mask, self.limits)
+            self._check_size(values_HW, record)
+            return self._by_folder(values_HW, mask, name) if name else self._by_value(values_HW, mask)
+        except BadShape as bad:
+            self.log.add(bad.code, str(bad), mask)
+            return ()
+
+    def _check_size(self, values_HW: Any, record: ImageRecord) -> None:
+        height, width = values_HW.shape
+        if (height, width) != (record.height, record.width):
+            text = f"the mask has {width} x {height} pixels, its upright image {record.width} x {record.height}"
+            raise BadShape("label.mask_size", text)
+
+    def _by_folder(self, values_HW: Any, mask: str, name: str) -> tuple[Annotation, ...]:
+        found = marked(values_HW, threshold=self.threshold)
+        if found.doubt:
+            self.log.add("label.mask_not_binary", found.doubt, mask)
+        if is_good(name):
+            if found.mask_HW.any():
+                self.log.add("label.good_but_marked", f"something is marked on an image of class {name!r}", mask)
+            return ()
+        if not found.mask_HW.any():
+            self.log.add("label.empty_mask", f"nothing is marked on an image of class {name!r}", mask)
+            return ()
+        return (self._annotation(found.mask_HW, self.classes.label(name), mask),)
+
+    def _by_value(self, values_HW: Any, mask: str) -> tuple[Annotation, ...]:
+        import numpy as np
+
+        count = len(self.classes.names)
+        found = [int(value) for value in np.unique(values_HW) if value]
+        if beyond := [value for value in found if not 0 < value <= count]:
+            text = f"the mask has values {beyond[:8]}, but the classes have numbers 1 to {count}"
+            self.log.add("label.unknown_category", text, mask)
+        return tuple(self._annotation(values_HW == value, value, mask) for value in found if 0 < value <= count)
+
+    def _annotation(self, mask_HW: Any, label: int, mask: str) -> Annotation:
+        rle = mask_to_rle(mask_HW)
+        return Annotation(label=label, box_xywh=box_of_rle(rle), rle=rle, source_id=PurePosixPath(mask).name)

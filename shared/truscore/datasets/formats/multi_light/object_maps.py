@@ -1,0 +1,167 @@
+"""What a mask or a normal map says of an object's pixels.
+
+Array legend: H height, W width, C or XYZ components, N pixels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tokenize import TokenError
+from typing import TYPE_CHECKING, Any
+
+from truscore.datasets.formats.masks.pixels import load_mask, marked
+from truscore.datasets.images.decode import UnreadableImage, opened, read_bounded
+from truscore.datasets.index.records import MaskMap, NormalMap
+from truscore.datasets.reading.folder import suffix_of
+from truscore.datasets.reading.problems import ProblemLog
+from truscore.datasets.reading.result import Limits
+from truscore.datasets.shapes.geometry import BadShape
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Mask = NDArray[np.bool_]
+
+# Eight bits a component are wrong by up to 0.007 of the length, resampling and JPEG by several times that.
+UNIT_TOLERANCE = 0.05
+# Looked at at once: sixty-four bits a component are eight times the picture, and one row may be all of it.
+_TILE_ROWS, _TILE_COLUMNS = 256, 1024
+_NPY_VERSIONS = ((1, 0), (2, 0))
+# All that numpy lets out where a header is none: it parses it as Python, after tokenizing it for headers of Python 2.
+_NO_HEADER = (ValueError, TypeError, SyntaxError, EOFError, KeyError, RecursionError, MemoryError, TokenError)
+
+
+def read_mask(
+    root: Path, path: str, threshold: int | None, limits: Limits, log: ProblemLog
+) -> tuple[MaskMap | None, Mask | None]:
+    """The mask as the index has it, and its pixels [H, W]; None for both after reporting why it cannot be read."""
+    try:
+        found = marked(load_mask(root / path, limits), threshold=threshold)
+    except BadShape as bad:
+        log.add(bad.code, str(bad), path)
+        return None, None
+    if found.doubt:
+        log.add("label.mask_not_binary", found.doubt, path)
+    height, width = found.mask_HW.shape
+    digest = _digest(root / path, limits)
+    mask = MaskMap(path=path, sha256=digest, width=width, height=height, marked_px=int(found.mask_HW.sum()))
+    return mask, found.mask_HW
+
+
+def read_normals(root: Path, path: str, mask_HW: Mask | None, limits: Limits, log: ProblemLog) -> NormalMap | None:
+    """The normal map as the index has it; None after reporting why it cannot be read."""
+    try:
+        content = read_bounded(root / path, limits=limits)
+        read = _npy if suffix_of(path) == ".npy" else _picture
+        with read(content, limits) as values:
+            judged_px, unit_px = _counted(values, mask_HW)
+    except UnreadableImage as error:
+        log.add("label.normals_unreadable", error.reason, path)
+        return None
+    digest = hashlib.sha256(content).hexdigest()
+    return NormalMap(
+        path=path, sha256=digest, width=values.width, height=values.height, judged_px=judged_px, unit_px=unit_px
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Values:
+    """`part` gives those from left, top to right, bottom as uint8 or floats [H, W, 3]."""
+
+    width: int
+    height: int
+    part: Callable[[int, int, int, int], NDArray[Any]]
+
+
+def _counted(values: _Values, mask_HW: Mask | None) -> tuple[int, int]:
+    """Pixels that should have a normal, and those of them that have one of length 1."""
+    import numpy as np
+
+    if mask_HW is not None and mask_HW.shape != (values.height, values.width):
+        mask_HW = None
+    judged_px = unit_px = 0
+    for left, top, right, bottom in _tiles(values.width, values.height):
+        normals_HWXYZ, told_HW = _directions(values.part(left, top, right, bottom))
+        judged_HW = told_HW if mask_HW is None else mask_HW[top:bottom, left:right]
+        x_N, y_N, z_N = (normals_HWXYZ[..., axis][judged_HW] for axis in range(3))
+        with np.errstate(over="ignore", invalid="ignore"):  # a stranger's numbers
+            square_N = x_N * x_N + y_N * y_N + z_N * z_N
+        unit_N = (square_N >= (1 - UNIT_TOLERANCE) ** 2) & (square_N <= (1 + UNIT_TOLERANCE) ** 2)
+        judged_px, unit_px = judged_px + int(judged_HW.sum()), unit_px + int(unit_N.sum())
+    return judged_px, unit_px
+
+
+def _tiles(width: int, height: int) -> Iterator[tuple[int, int, int, int]]:
+    for top in range(0, height, _TILE_ROWS):
+        for left in range(0, width, _TILE_COLUMNS):
+            yield left, top, min(left + _TILE_COLUMNS, width), min(top + _TILE_ROWS, height)
+
+
+def _directions(values_HWC: NDArray[Any]) -> tuple[NDArray[np.float64], Mask]:
+    """Vectors, and where any is told: a picture has -1 to 1 as 0 to 255, and is black or middle grey where none is."""
+    if values_HWC.dtype != "uint8":
+        return values_HWC.astype("float64"), (values_HWC != 0).any(axis=2)
+    told_HW: Mask = (values_HWC != 0).any(axis=2) & (abs(values_HWC.astype("int16") - 127) > 1).any(axis=2)
+    return values_HWC / 127.5 - 1, told_HW
+
+
+@contextmanager
+def _picture(content: bytes, limits: Limits) -> Iterator[_Values]:
+    """The picture's own pixels are all that is held of it: as an array it would be there three times."""
+    import numpy as np
+
+    with opened(content, limits=limits) as image:
+        if len(image.getbands()) < 3:
+            reason = f"pixel mode {image.mode}; accepted is a colour picture of x, y, z"
+            raise UnreadableImage("image.unsupported", reason)
+        image.load()
+        yield _Values(
+            width=image.width, height=image.height, part=lambda *box: np.asarray(image.crop(box).convert("RGB"))
+        )
+
+
+@contextmanager
+def _npy(content: bytes, limits: Limits) -> Iterator[_Values]:
+    values_HWC = _from_npy(content, limits)
+    height, width, _ = values_HWC.shape
+    yield _Values(width=width, height=height, part=lambda left, top, right, bottom: values_HWC[top:bottom, left:right])
+
+
+def _from_npy(content: bytes, limits: Limits) -> NDArray[Any]:
+    """Floats [H, W, 3]; pickled objects are not read."""
+    import numpy as np
+
+    file = io.BytesIO(content)
+    try:
+        version = np.lib.format.read_magic(file)
+        if version not in _NPY_VERSIONS:
+            raise ValueError(f"version {version}; accepted are 1.0 and 2.0")
+        reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, by_columns, kind = reader(file)
+    except _NO_HEADER as error:
+        raise UnreadableImage("image.corrupt", f"no array as numpy writes it: {str(error)[:160]}") from error
+    _check_array(shape, kind, len(content) - file.tell(), limits)
+    values = np.frombuffer(content, dtype=kind, count=math.prod(shape), offset=file.tell())
+    return values.reshape(shape, order="F" if by_columns else "C")
+
+
+def _check_array(shape: Any, kind: Any, left_bytes: int, limits: Limits) -> None:
+    """Before anything is made of it: the header of a stranger's file may promise any size."""
+    if len(shape) != 3 or shape[2] != 3 or min(shape) < 1 or kind.kind != "f" or kind.itemsize not in {2, 4, 8}:
+        accepted = "accepted is height x width x 3 of 16, 32 or 64-bit floats"
+        raise UnreadableImage("image.unsupported", f"an array of {kind} with shape {shape!s:.80}; {accepted}")
+    if shape[0] * shape[1] > limits.image_pixels:
+        raise UnreadableImage("image.too_many_pixels", f"{shape[1]} x {shape[0]}; at most {limits.image_pixels} pixels")
+    if math.prod(shape) * kind.itemsize > left_bytes:
+        raise UnreadableImage("image.truncated", f"shape {shape} needs more than the {left_bytes} bytes that are there")
+
+
+def _digest(path: Path, limits: Limits) -> str:
+    return hashlib.sha256(read_bounded(path, limits=limits)).hexdigest()

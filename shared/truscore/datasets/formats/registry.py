@@ -1,0 +1,193 @@
+"""Which annotation formats there are, how each is recognised and read. A further format is one more row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from truscore.datasets.formats.class_folders.reader import read_class_folders, recognise_class_folders
+from truscore.datasets.formats.coco.reader import read_coco, recognise_coco
+from truscore.datasets.formats.csv.reader import read_tables, recognise_tables
+from truscore.datasets.formats.deeppcb.reader import read_deeppcb, recognise_deeppcb
+from truscore.datasets.formats.labelme.reader import read_labelme, recognise_labelme
+from truscore.datasets.formats.masks.reader import read_mask_pairs, recognise_mask_pairs
+from truscore.datasets.formats.multi_light.reader import read_multi_light, recognise_multi_light
+from truscore.datasets.formats.plain_images.reader import read_plain_images
+from truscore.datasets.formats.voc.reader import read_voc, recognise_voc
+from truscore.datasets.formats.yolo.reader import read_yolo, recognise_yolo
+from truscore.datasets.index.class_map import InvalidClassMap, apply_class_map, class_map
+from truscore.datasets.reading.declaration import DECLARATION_FILE, Declaration, read_declaration
+from truscore.datasets.reading.folder import Folder, list_folder
+from truscore.datasets.reading.problems import ProblemLog
+from truscore.datasets.reading.result import Limits, Reading
+from truscore.datasets.reading.unread_files import report_strays
+from truscore.datasets.splitting.declared_groups import with_declared_groups
+
+if TYPE_CHECKING:
+    from truscore.datasets.images.scan import Look
+
+
+class Read(Protocol):
+    """Reads a listed folder; reports what is wrong to the log and goes on where it can."""
+
+    def __call__(
+        self,
+        folder: Folder,
+        *,
+        class_names: Sequence[str],
+        limits: Limits,
+        log: ProblemLog,
+        look: Look | None = None,
+        declaration: Declaration,
+    ) -> Reading: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Format:
+    """`recognise` looks at names and small files only; the first format of the table that says yes is taken.
+
+    `annotates`: there are files of this format for nothing else than to annotate.
+    """
+
+    name: str
+    title: str
+    recognise: Callable[[Folder, Limits], bool]
+    read: Read
+    annotates: bool = True
+
+
+def _read_coco(folder: Folder, *, declaration: Declaration, **how: Any) -> Reading:
+    """COCO has a place of its own for all that can be declared."""
+    return read_coco(folder, **how)
+
+
+def _read_yolo(folder: Folder, *, declaration: Declaration, **how: Any) -> Reading:
+    """So has YOLO."""
+    return read_yolo(folder, **how)
+
+
+FORMATS: Mapping[str, Format] = MappingProxyType(
+    {
+        row.name: row
+        for row in (
+            # What a person drew stands before what may have been exported from it.
+            Format(name="labelme", title="LabelMe shapes and flags", recognise=recognise_labelme, read=read_labelme),
+            Format(name="coco", title="COCO instances (JSON)", recognise=recognise_coco, read=_read_coco),
+            Format(name="voc", title="Pascal VOC boxes (XML)", recognise=recognise_voc, read=read_voc),
+            Format(name="deeppcb", title="DeepPCB pairs", recognise=recognise_deeppcb, read=read_deeppcb),
+            Format(name="yolo", title="YOLO boxes and polygons", recognise=recognise_yolo, read=_read_yolo),
+            Format(name="csv", title="CSV labels, scores and boxes", recognise=recognise_tables, read=read_tables),
+            Format(
+                name="multi_light",
+                title="Views under many lights, for photometric stereo",
+                recognise=recognise_multi_light,
+                read=read_multi_light,
+                annotates=False,
+            ),
+            Format(
+                name="masks",
+                title="Images with masks",
+                recognise=recognise_mask_pairs,
+                read=read_mask_pairs,
+                annotates=False,
+            ),
+            Format(
+                name="folder",
+                title="Image folders by class or grade",
+                recognise=recognise_class_folders,
+                read=read_class_folders,
+                annotates=False,
+            ),
+        )
+    }
+)
+
+
+def recognise_format(root: Path, *, limits: Limits | None = None) -> str:
+    """The name of the dataset's format, or "" where no known one is recognised."""
+    limits, log = limits or Limits(), ProblemLog(limit=0)
+    folder = list_folder(root, limits=limits, log=log)
+    return read_declaration(folder, log).format or next(iter(_recognised(folder, limits)), "")
+
+
+def read_dataset(
+    root: Path,
+    *,
+    format: str = "",
+    class_names: Sequence[str] = (),
+    limits: Limits | None = None,
+    look: Look | None = None,
+    declaration: Declaration | None = None,
+) -> Reading:
+    """Read a dataset's folder into one index. Bad data never raises: it is among the problems.
+
+    Without a `declaration` that of the folder's `truscore.json` holds.
+
+    `look` is called with each image's path and pixels (upright uint8 RGB [H, W, C]) in a worker thread, so that whoever
+    measures images need not decode them again; what it returns is in `looks`.
+    """
+    limits = limits or Limits()
+    log = ProblemLog(limit=limits.problems_per_code)
+    if not root.is_dir():
+        log.add("format.empty", f"{root.name!r} is not a folder")
+        return Reading(index=None, problems=log.all())
+    folder = list_folder(root, limits=limits, log=log)
+    if not folder.files:
+        log.add("format.empty", "the dataset holds no files")
+        return Reading(index=None, problems=log.all())
+    declaration = declaration or read_declaration(folder, log)
+    report_strays(folder, log)
+    recognised = _recognised(folder, limits)
+    wanted = format or declaration.format
+    name = wanted or next(iter(recognised), "")
+    if name not in FORMATS:
+        what = f"format {wanted!r} is not known" if wanted else f"no format recognised in {_contents(folder)}"
+        log.add("format.unrecognised", f"{what}; accepted are: {', '.join(FORMATS)}")
+        return read_plain_images(folder, limits=limits, log=log, look=look)
+    others = [other for other in recognised if other != name and FORMATS[other].annotates]
+    if others:
+        log.add("format.several_formats", f"read as {name}; annotations of {', '.join(others)} lie there too")
+    names = tuple(class_names) or declaration.classes
+    reading = FORMATS[name].read(folder, class_names=names, limits=limits, log=log, look=look, declaration=declaration)
+    return _grouped(_mapped(reading, declaration, log), declaration, log)
+
+
+def _mapped(reading: Reading, declaration: Declaration, log: ProblemLog) -> Reading:
+    """With the classes that the declaration maps the dataset's to."""
+    if not declaration.class_map or reading.index is None:
+        return reading
+    try:
+        index = apply_class_map(reading.index, class_map(declaration.class_map))
+    except InvalidClassMap as refusal:
+        log.add("format.class_map", str(refusal), DECLARATION_FILE)
+        return replace(reading, problems=log.all())
+    return replace(reading, index=index)
+
+
+def _grouped(reading: Reading, declaration: Declaration, log: ProblemLog) -> Reading:
+    """With the groups that the declaration names."""
+    if not declaration.groups or reading.index is None:
+        return reading
+    index, problems = with_declared_groups(reading.index, declaration.groups)
+    for problem in problems:
+        log.add("format.declaration", problem, DECLARATION_FILE)
+    return replace(reading, index=index, problems=log.all())
+
+
+def _recognised(folder: Folder, limits: Limits) -> tuple[str, ...]:
+    found: list[str] = []
+    for row in FORMATS.values():
+        # Formats without files of their own are last resorts.
+        if (row.annotates or not found) and row.recognise(folder, limits):
+            found.append(row.name)
+    return tuple(found)
+
+
+def _contents(folder: Folder) -> str:
+    count = len(folder.files)
+    if count == len(folder.images):
+        return f"{count} images without any other file"
+    return f"{count} files, {len(folder.images)} of them named as images"

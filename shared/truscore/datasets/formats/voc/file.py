@@ -1,0 +1,140 @@
+"""One Pascal VOC file as plain values: parsed within bounds, without entities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from truscore.datasets.reading.folder import Folder
+from truscore.datasets.reading.problems import ProblemLog, as_text
+from truscore.datasets.reading.result import Limits
+from truscore.datasets.shapes.geometry import BadShape, box_around, box_from, numbers, polygon_from
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+_SIDES = ("xmin", "ymin", "xmax", "ymax")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VocObject:
+    """A box with edges at xmin, ymin, xmax and ymax in pixels, and polygons where the file has them."""
+
+    name: str
+    box_xywh: tuple[float, float, float, float]
+    polygons: tuple[tuple[float, ...], ...]
+    source_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VocFile:
+    """`filename` is as written, or the XML file's own stem where nothing is."""
+
+    path: str
+    filename: str
+    width: int | None
+    height: int | None
+    objects: tuple[VocObject, ...]
+
+
+def looks_like_voc(folder: Folder, path: str) -> bool:
+    with (folder.root / path).open("rb") as file:
+        return b"<annotation" in file.read(4096)
+
+
+def read_voc_file(folder: Folder, path: str, limits: Limits, log: ProblemLog) -> VocFile | None:
+    """The file's content, or None after reporting why there is none."""
+    root = _parsed(folder, path, limits, log)
+    if root is None:
+        return None
+    if root.tag != "annotation":
+        log.add("format.voc.structure", f"the outermost element is <{root.tag}>, expected <annotation>"[:200], path)
+        return None
+    size = root.find("size")
+    return VocFile(
+        path=path,
+        filename=_text(root, "filename"),
+        width=_pixels(size, "width"),
+        height=_pixels(size, "height"),
+        objects=tuple(_objects(root, path, limits, log)),
+    )
+
+
+def _parsed(folder: Folder, path: str, limits: Limits, log: ProblemLog) -> Element | None:
+    from xml.etree.ElementTree import ParseError
+
+    from defusedxml import DefusedXmlException
+    from defusedxml.ElementTree import fromstring
+
+    file = folder.root / path
+    if file.stat().st_size > limits.label_file_bytes:
+        log.add("format.voc.invalid_xml", f"larger than {limits.label_file_bytes} bytes", path)
+        return None
+    try:
+        root: Element = fromstring(file.read_bytes(), forbid_dtd=True)
+    except DefusedXmlException as error:
+        log.add("format.voc.invalid_xml", f"declares a document type or entities: {error}", path)
+        return None
+    except (ParseError, ValueError, LookupError, RecursionError) as error:
+        log.add("format.voc.invalid_xml", f"not XML: {error}", path)
+        return None
+    return root
+
+
+def _objects(root: Element, path: str, limits: Limits, log: ProblemLog) -> list[VocObject]:
+    elements = root.findall("object")
+    if len(elements) > limits.annotations_per_image:
+        text = f"{len(elements)} objects, at most {limits.annotations_per_image} are read"
+        log.add("label.too_many", text, path)
+    found: list[VocObject] = []
+    for number, element in enumerate(elements[: limits.annotations_per_image], 1):
+        try:
+            found.append(_object(element, str(number), limits))
+        except BadShape as bad:
+            log.add(bad.code, str(bad), f"{path}#{number}")
+    return found
+
+
+def _object(element: Element, number: str, limits: Limits) -> VocObject:
+    name = _text(element, "name")
+    if not name:
+        raise BadShape("label.malformed", "an object has no <name>")
+    polygons = tuple(_polygon(polygon, limits) for polygon in element.findall("polygon"))
+    bounds = element.find("bndbox")
+    if bounds is None and not polygons:
+        raise BadShape("label.malformed", "an object has neither <bndbox> nor <polygon>")
+    box = box_around(polygons) if bounds is None else _box(bounds)
+    return VocObject(name=as_text(name), box_xywh=box, polygons=polygons, source_id=number)
+
+
+def _box(bounds: Element) -> tuple[float, float, float, float]:
+    left, top, right, bottom = (_number(bounds, side) for side in _SIDES)
+    return box_from([left, top, right - left, bottom - top])
+
+
+def _polygon(polygon: Element, limits: Limits) -> tuple[float, ...]:
+    """<x1>, <y1>, <x2>, ... as CVAT's and Roboflow's exports have them."""
+    values: list[float] = []
+    while polygon.find(f"x{len(values) // 2 + 1}") is not None and len(values) <= 2 * limits.points_per_polygon:
+        number = len(values) // 2 + 1
+        values += [_number(polygon, f"x{number}"), _number(polygon, f"y{number}")]
+    return polygon_from(values, points_limit=limits.points_per_polygon)
+
+
+def _number(parent: Element, tag: str) -> float:
+    written = _text(parent, tag)
+    try:
+        return numbers([float(written)], what=f"<{tag}>")[0]
+    except ValueError as error:
+        if isinstance(error, BadShape):
+            raise
+        raise BadShape("label.malformed", f"<{tag}> is {written[:40]!r}, expected a number") from error
+
+
+def _pixels(size: Element | None, tag: str) -> int | None:
+    written = "" if size is None else _text(size, tag)
+    return int(written) if written.isdecimal() and 0 < len(written) < 10 and int(written) else None
+
+
+def _text(parent: Element, tag: str) -> str:
+    return (parent.findtext(tag) or "").strip()

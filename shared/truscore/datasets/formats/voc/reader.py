@@ -1,0 +1,88 @@
+"""The Pascal VOC reader: one XML file for each image, beside it or in a folder of annotations.
+
+Coordinates are taken as written. The 2007 devkit counts pixels from 1; the tools of today write edges from 0, and
+nothing in a file tells which it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from truscore.datasets.formats.class_lists import class_list
+from truscore.datasets.formats.voc.file import VocFile, VocObject, looks_like_voc, read_voc_file
+from truscore.datasets.index.records import Annotation, ImageRecord
+from truscore.datasets.reading.build_index import Annotate, assemble, report_faulty_images, report_unlisted
+from truscore.datasets.reading.declaration import Declaration
+from truscore.datasets.reading.folder import Folder
+from truscore.datasets.reading.image_lookup import Pictures
+from truscore.datasets.reading.problems import ProblemLog
+from truscore.datasets.reading.result import Declared, Limits, Reading
+
+if TYPE_CHECKING:
+    from truscore.datasets.images.scan import Look
+
+SNIFFED_FILES = 20
+
+
+def recognise_voc(folder: Folder, limits: Limits) -> bool:
+    """Whether one of the first XML files is a VOC annotation."""
+    return any(looks_like_voc(folder, path) for path in folder.with_suffix(".xml")[:SNIFFED_FILES])
+
+
+def read_voc(
+    folder: Folder,
+    *,
+    class_names: Sequence[str],
+    limits: Limits,
+    log: ProblemLog,
+    look: Look | None = None,
+    declaration: Declaration,
+) -> Reading:
+    """Read all VOC files of the folder; classes in the order given, listed in the folder, or natural."""
+    paths = folder.with_suffix(".xml")
+    files = [file for path in paths if (file := read_voc_file(folder, path, limits, log))]
+    if not files:
+        log.add("format.voc.missing", "no XML file is a VOC annotation")
+        report_faulty_images(folder, limits=limits, log=log)
+        return Reading(index=None, problems=log.all())
+    used = {item.name for file in files for item in file.objects}
+    classes = class_list(used, given=class_names, folder=folder, log=log, grades={})
+    by_image = _by_image(files, Pictures(folder, annotations=paths, log=log), log)
+    report_unlisted(folder, by_image, log)
+    marks: dict[str, Annotate] = {
+        path: partial(_annotations, file.objects, classes.labels) for path, file in by_image.items()
+    }
+    declared = {path: Declared(file=file.path, width=file.width, height=file.height) for path, file in by_image.items()}
+    return assemble(
+        folder,
+        format="voc",
+        class_names=classes.names,
+        annotate=marks,
+        declared=declared,
+        limits=limits,
+        log=log,
+        look=look,
+    )
+
+
+def _by_image(files: Sequence[VocFile], pictures: Pictures, log: ProblemLog) -> dict[str, VocFile]:
+    found: dict[str, VocFile] = {}
+    for file in files:
+        path = pictures.find(file.filename or file.path.rpartition("/")[2], annotation=file.path)
+        if path in found:
+            text = f"described by {found[path].path} and {file.path}; the first is used"
+            log.add("format.duplicate_image", text, path)
+        elif path is not None:
+            found[path] = file
+    return found
+
+
+def _annotations(
+    objects: Sequence[VocObject], labels: Mapping[str, int], _record: ImageRecord
+) -> tuple[Annotation, ...]:
+    return tuple(
+        Annotation(label=labels[one.name], box_xywh=one.box_xywh, polygons=one.polygons, source_id=one.source_id)
+        for one in objects
+    )

@@ -1,0 +1,113 @@
+"""Class names of a YOLO dataset: given, in data.yaml, in a list file, or by number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from truscore.datasets.reading.folder import Folder
+from truscore.datasets.reading.problems import ProblemLog, as_text
+from truscore.datasets.reading.references import is_escape
+
+YAML_NAMES = frozenset({"data.yaml", "data.yml", "dataset.yaml", "dataset.yml"})
+LIST_NAMES = frozenset({"classes.txt", "obj.names", "_darknet.labels", "classes.names"})
+YAML_LIMIT_BYTES = 1024 * 1024
+CLASSES_LIMIT = 10_000
+# Text files of a YOLO dataset that are not labels.
+_NOT_LABELS = frozenset({"classes.txt", "train.txt", "val.txt", "valid.txt", "test.txt", "trainval.txt", "license.txt"})
+
+
+def is_list_file(path: str) -> bool:
+    """Whether a .txt file lists names or images or tells about the dataset, rather than labelling an image."""
+    name = PurePosixPath(path).name.lower()
+    return name in _NOT_LABELS or name.startswith(("readme", "requirements"))
+
+
+def read_class_names(folder: Folder, *, given: Sequence[str], highest: int, log: ProblemLog) -> tuple[str, ...]:
+    """The names by class index; `highest` is the highest index that labels use."""
+    found = _from_yaml(folder, log) or _from_list(folder)
+    if given:
+        if found and tuple(given) != found:
+            log.add("format.class_names_differ", f"given {list(given)}, the files declare {list(found)}")
+        return tuple(given)
+    if found:
+        return found
+    count = min(highest + 1, CLASSES_LIMIT)
+    names = tuple(f"class_{number}" for number in range(count))
+    log.add("format.yolo.no_names", f"no class names are given; the {count} classes in use are called class_0, ...")
+    return names
+
+
+def _from_yaml(folder: Folder, log: ProblemLog) -> tuple[str, ...]:
+    path = _shallowest(folder, YAML_NAMES)
+    content = _load_yaml(folder, path, log) if path else None
+    if not isinstance(content, dict):
+        return ()
+    _check_paths(content, path, folder, log)
+    names = _named(content.get("names"))
+    if not names:
+        log.add("format.yolo.invalid_yaml", "`names` is missing; expected a list or a mapping from index to name", path)
+    count = content.get("nc")
+    if isinstance(count, int) and names and count != len(names):
+        log.add("format.yolo.count_mismatch", f"`nc` is {count}, but {len(names)} classes are named", path)
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        log.add("format.class_name_duplicate", f"class name {name!r} is used twice", path)
+    return names
+
+
+def _load_yaml(folder: Folder, path: str, log: ProblemLog) -> Any:
+    import yaml
+
+    file = folder.root / path
+    if file.stat().st_size > YAML_LIMIT_BYTES:
+        log.add("format.yolo.invalid_yaml", f"larger than {YAML_LIMIT_BYTES} bytes", path)
+        return None
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+        # An alias may stand for something large many times over; such files need none.
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
+            log.add("format.yolo.invalid_yaml", "YAML aliases are not accepted", path)
+            return None
+        content = yaml.safe_load(text)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        log.add("format.yolo.invalid_yaml", f"not YAML: {' '.join(str(error).split())[:200]}", path)
+        return None
+    if not isinstance(content, dict):
+        log.add("format.yolo.invalid_yaml", "expected a mapping with `names`", path)
+    return content
+
+
+def _named(names: Any) -> tuple[str, ...]:
+    if isinstance(names, list) and len(names) <= CLASSES_LIMIT:
+        return tuple(as_text(str(name)) for name in names)
+    if isinstance(names, dict) and names and all(isinstance(key, int) and 0 <= key < CLASSES_LIMIT for key in names):
+        return tuple(as_text(str(names.get(index, f"class_{index}"))) for index in range(max(names) + 1))
+    return ()
+
+
+def _check_paths(content: dict[str, Any], path: str, folder: Folder, log: ProblemLog) -> None:
+    """Paths in data.yaml are never followed: the folders say what is there. Those that lead astray are reported."""
+    folders = {str(parent) for file in folder.files for parent in PurePosixPath(file).parents}
+    base = PurePosixPath(path).parent
+    for key in ("train", "val", "test"):
+        value = content.get(key)
+        if (
+            isinstance(value, str)
+            and value
+            and (is_escape(value) or str(base / value) not in {*folders, *folder.files})
+        ):
+            log.add("format.yolo.paths_unresolved", f"`{key}` is {value!r}, which is not in the dataset", path)
+
+
+def _from_list(folder: Folder) -> tuple[str, ...]:
+    path = _shallowest(folder, LIST_NAMES)
+    if not path or (folder.root / path).stat().st_size > YAML_LIMIT_BYTES:
+        return ()
+    text = (folder.root / path).read_text(encoding="utf-8-sig", errors="replace")
+    return tuple(as_text(line.strip()) for line in text.splitlines() if line.strip())[:CLASSES_LIMIT]
+
+
+def _shallowest(folder: Folder, names: frozenset[str]) -> str:
+    found = [path for path in folder.files if PurePosixPath(path).name.lower() in names]
+    return min(found, key=lambda path: (path.count("/"), path), default="")

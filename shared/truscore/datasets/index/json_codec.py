@@ -1,0 +1,147 @@
+"""The index as canonical JSON: one text for one content, so that its digest names the dataset."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Any
+
+from truscore.datasets.images.orientations import PRINT_DIGITS
+from truscore.datasets.index.lights_codec import light_from_plain, light_to_plain, object_from_plain, object_to_plain
+from truscore.datasets.index.records import RLE, Annotation, DatasetIndex, ImageRecord
+
+SCHEMA = 1
+_PRINT = re.compile(rf"[0-9a-f]{{{PRINT_DIGITS}}}")
+
+
+class InvalidIndex(ValueError):
+    """The text is not an index as we write it."""
+
+
+def index_to_json(index: DatasetIndex) -> str:
+    """Canonical JSON: images by path, keys sorted, no spaces, numbers as Python writes them."""
+    images = sorted(index.images, key=lambda image: image.path)
+    plain: dict[str, Any] = {
+        "schema": SCHEMA,
+        "format": index.format,
+        "class_names": list(index.class_names),
+        "images": [_image_to_plain(image) for image in images],
+    }
+    if index.grades:
+        plain["grades"] = list(map(float, index.grades))
+    if index.objects:
+        plain["objects"] = [object_to_plain(thing) for thing in sorted(index.objects, key=lambda thing: thing.name)]
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def index_from_json(text: str | bytes) -> DatasetIndex:
+    """The index that index_to_json wrote. Raises InvalidIndex."""
+    try:
+        plain = json.loads(text)
+        if plain["schema"] != SCHEMA:
+            raise InvalidIndex(f"index has schema {plain['schema']!r}, accepted is {SCHEMA}")
+        return DatasetIndex(
+            format=str(plain["format"]),
+            class_names=tuple(map(str, plain["class_names"])),
+            images=tuple(_image_from_plain(image) for image in plain["images"]),
+            grades=tuple(map(float, plain.get("grades", ()))),
+            objects=tuple(map(object_from_plain, plain.get("objects", ()))),
+        )
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
+        raise InvalidIndex(f"not a dataset index: {type(error).__name__}: {error}") from error
+
+
+def digest_of(index: DatasetIndex) -> str:
+    return hashlib.sha256(index_to_json(index).encode()).hexdigest()
+
+
+def _image_to_plain(image: ImageRecord) -> dict[str, Any]:
+    plain: dict[str, Any] = {
+        "path": image.path,
+        "sha256": image.sha256,
+        "size_bytes": image.size_bytes,
+        "width": image.width,
+        "height": image.height,
+        "orientation": image.orientation,
+        "mode": image.mode,
+        "file_format": image.file_format,
+        "perceptual_hash": image.perceptual_hash,
+        "group": image.group,
+        "annotations": [_annotation_to_plain(annotation) for annotation in image.annotations],
+    }
+    # Keys of later releases are written only where they say something: older digests stay what they were.
+    if image.labels is not None:
+        plain["labels"] = list(image.labels)
+    if image.picture_print:
+        plain["picture_print"] = image.picture_print
+    if image.scores:
+        plain["scores"] = [[name, float(value)] for name, value in image.scores]
+    if image.light is not None:
+        plain["light"] = light_to_plain(image.light)
+    return plain
+
+
+def _annotation_to_plain(annotation: Annotation) -> dict[str, Any]:
+    plain: dict[str, Any] = {
+        "label": annotation.label,
+        "box": list(map(float, annotation.box_xywh)),
+        "source_id": annotation.source_id,
+    }
+    if annotation.polygons:
+        plain["polygons"] = [list(map(float, polygon)) for polygon in annotation.polygons]
+    if annotation.rle is not None:
+        plain["rle"] = {"size": [annotation.rle.height, annotation.rle.width], "counts": list(annotation.rle.counts)}
+    if annotation.crowd:
+        plain["crowd"] = True
+    if annotation.shape:
+        plain["shape"] = annotation.shape
+    if annotation.points:
+        plain["points"] = list(map(float, annotation.points))
+    return plain
+
+
+def _image_from_plain(plain: dict[str, Any]) -> ImageRecord:
+    return ImageRecord(
+        path=str(plain["path"]),
+        sha256=str(plain["sha256"]),
+        size_bytes=int(plain["size_bytes"]),
+        width=int(plain["width"]),
+        height=int(plain["height"]),
+        orientation=int(plain["orientation"]),
+        mode=str(plain["mode"]),
+        file_format=str(plain["file_format"]),
+        perceptual_hash=str(plain["perceptual_hash"]),
+        picture_print=_print_from_plain(plain.get("picture_print", "")),
+        group=str(plain["group"]),
+        annotations=tuple(_annotation_from_plain(annotation) for annotation in plain["annotations"]),
+        labels=None if plain.get("labels") is None else tuple(map(int, plain["labels"])),
+        scores=tuple((str(name), float(value)) for name, value in plain.get("scores", ())),
+        light=None if plain.get("light") is None else light_from_plain(plain["light"]),
+    )
+
+
+def _print_from_plain(text: Any) -> str:
+    if text and not (isinstance(text, str) and _PRINT.fullmatch(text)):
+        raise ValueError(f"picture_print is {text!r:.80}, expected {PRINT_DIGITS} hexadecimal digits")
+    return str(text)
+
+
+def _annotation_from_plain(plain: dict[str, Any]) -> Annotation:
+    x, y, width, height = map(float, plain["box"])
+    rle = plain.get("rle")
+    return Annotation(
+        label=int(plain["label"]),
+        box_xywh=(x, y, width, height),
+        polygons=tuple(tuple(map(float, polygon)) for polygon in plain.get("polygons", ())),
+        rle=None if rle is None else _rle_from_plain(rle),
+        crowd=bool(plain.get("crowd", False)),
+        source_id=str(plain["source_id"]),
+        shape=str(plain.get("shape", "")),
+        points=tuple(map(float, plain.get("points", ()))),
+    )
+
+
+def _rle_from_plain(plain: dict[str, Any]) -> RLE:
+    height, width = map(int, plain["size"])
+    return RLE(height=height, width=width, counts=tuple(map(int, plain["counts"])))

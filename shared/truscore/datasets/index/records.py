@@ -1,0 +1,134 @@
+"""One shape for every annotation format: images, and what is marked on each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RLE:
+    """A mask as run lengths: zeros first, then ones, in turn, down the columns of a height x width grid (COCO)."""
+
+    height: int
+    width: int
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Annotation:
+    """One marked thing, in pixels of the upright image (0, 0 is the upper left corner of the upper left pixel)."""
+
+    label: int  # from 1: class_names[label - 1]
+    box_xywh: tuple[float, float, float, float]
+    polygons: tuple[tuple[float, ...], ...] = ()  # each x0, y0, x1, y1, ...
+    rle: RLE | None = None
+    crowd: bool = False
+    source_id: str = ""  # what its file calls it: an id, or a line number
+    shape: str = ""  # "point", "line", "linestrip" or "circle" where it was drawn as one; empty: an area
+    points: tuple[float, ...] = ()  # of such a shape, as drawn: x0, y0, x1, y1, ... (a circle: centre, rim)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Light:
+    """The light that one view of an object was taken under (photometric stereo)."""
+
+    object: str  # the name of the object that is seen
+    # From the object to the light, a unit vector as written: x to the right, y UP, z to the camera. None: not known.
+    direction: tuple[float, float, float] | None = None
+    intensity_rgb: tuple[float, float, float] | None = None  # relative to the other lights; None: not said
+    name: str = ""  # of a light that is only named: "up", "left", ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MaskMap:
+    """Which pixels of all its views show an object."""
+
+    path: str
+    sha256: str
+    width: int
+    height: int
+    marked_px: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NormalMap:
+    """The direction of an object's surface at each pixel, in the axes of Light."""
+
+    path: str
+    sha256: str
+    width: int
+    height: int
+    judged_px: int  # pixels that should have a normal: those of the mask or, without one, those with any direction
+    unit_px: int  # of those, how many have one of length 1, give or take what eight bits cannot hold
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LitObject:
+    """What holds for all views of an object alike."""
+
+    name: str
+    mask: MaskMap | None = None
+    normals: NormalMap | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageRecord:
+    """One image that can be decoded whole. Width and height are those of the upright image, after EXIF orientation."""
+
+    path: str  # relative to the dataset's root, with "/"
+    sha256: str
+    size_bytes: int
+    width: int
+    height: int
+    orientation: int = 1  # EXIF, 1 to 8
+    mode: str = "RGB"  # as Pillow names it, before conversion
+    file_format: str = "JPEG"  # as Pillow names it
+    perceptual_hash: str = ""  # 64-bit difference hash (imagehash's dhash), hexadecimal
+    picture_print: str = ""  # four such hashes, from which those of the mirrored and turned picture can be told
+    group: str = ""  # images of one source (augmented copies) share it; empty: on its own
+    annotations: tuple[Annotation, ...] = ()
+    labels: tuple[int, ...] | None = None  # of the image as a whole; (): said to have none, None: nothing is said
+    scores: tuple[tuple[str, float], ...] = ()  # named measurements of the whole image, by name
+    light: Light | None = None  # of a view for photometric stereo
+
+    @property
+    def classes(self) -> frozenset[int]:
+        """Labels of the whole image and of what is marked on it."""
+        return frozenset((*(self.labels or ()), *(annotation.label for annotation in self.annotations)))
+
+    @property
+    def is_annotated(self) -> bool:
+        """Whether anything at all is said of it, be it that there is nothing on it."""
+        return bool(self.annotations or self.scores) or self.labels is not None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatasetIndex:
+    """A dataset as read: images by path, classes in order."""
+
+    format: str
+    class_names: tuple[str, ...]
+    images: tuple[ImageRecord, ...]
+    grades: tuple[float, ...] = ()  # the number each class stands for, ascending; empty: classes have no order
+    objects: tuple[LitObject, ...] = ()  # those that `light` names
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON, hexadecimal: equal content, equal digest. Costs a serialisation."""
+        from truscore.datasets.index.json_codec import digest_of
+
+        return digest_of(self)
+
+    @property
+    def annotation_count(self) -> int:
+        return sum(len(image.annotations) for image in self.images)
+
+    @property
+    def bare_images(self) -> tuple[ImageRecord, ...]:
+        """Images of which nothing is said, nor of the object they are a view of."""
+        told = {thing.name for thing in self.objects if thing.mask or thing.normals}
+        return tuple(
+            image
+            for image in self.images
+            if not image.is_annotated and not (image.light is not None and image.light.object in told)
+        )

@@ -1,0 +1,1 @@
+"""What every reader uses: the folder, references to images, declarations, problems. Knows no single format."""

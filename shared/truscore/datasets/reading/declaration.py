@@ -1,0 +1,138 @@
+"""What a dataset's maker declares in `truscore.json` at its root: what annotation formats have no place for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from truscore.datasets.reading.folder import Folder
+from truscore.datasets.reading.problems import ProblemLog, as_text
+
+DECLARATION_FILE = "truscore.json"
+_LIMIT_BYTES = 4 * 1024 * 1024
+_CLASSES_LIMIT = 10_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Declaration:
+    """All of it optional. `mask_threshold`: pixels above it are marked. `mask_values` "classes": a mask's values are
+    labels. `grades`: the number each class stands for. `class_map`: this dataset's class names to those wanted.
+    `groups`: images (or folders, with "/" at the end) of one thing, by its name; no split divides them."""
+
+    format: str = ""
+    classes: tuple[str, ...] = ()
+    grades: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    class_map: Mapping[str, str | None] = field(default_factory=lambda: MappingProxyType({}))
+    mask_threshold: int | None = None
+    mask_values: str = ""
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def read_declaration(folder: Folder, log: ProblemLog) -> Declaration:
+    """The folder's declaration; what cannot be used of it is reported and left out."""
+    if DECLARATION_FILE not in folder.files:
+        return Declaration()
+    file = folder.root / DECLARATION_FILE
+    if file.stat().st_size > _LIMIT_BYTES:
+        log.add("format.declaration", f"larger than {_LIMIT_BYTES} bytes", DECLARATION_FILE)
+        return Declaration()
+    try:
+        content = json.loads(file.read_bytes())
+    except (ValueError, RecursionError) as error:
+        log.add("format.declaration", f"not JSON: {error}", DECLARATION_FILE)
+        return Declaration()
+    if not isinstance(content, dict):
+        log.add("format.declaration", "expected a JSON object", DECLARATION_FILE)
+        return Declaration()
+    return Declaration(**_accepted(content, log))
+
+
+def declaration_to_json(declaration: Declaration) -> str:
+    """What read_declaration reads; only what is declared is written."""
+    plain = {
+        "format": declaration.format,
+        "classes": list(declaration.classes),
+        "grades": dict(declaration.grades),
+        "class_map": dict(declaration.class_map),
+        "mask_threshold": declaration.mask_threshold,
+        "mask_values": declaration.mask_values,
+        "groups": {name: list(members) for name, members in declaration.groups.items()},
+    }
+    said = {key: value for key, value in plain.items() if value not in ("", [], {}, None)}
+    return json.dumps(said, indent=2, ensure_ascii=False) + "\n"
+
+
+def _accepted(content: dict[str, Any], log: ProblemLog) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in content.items():
+        expected, read = _KEYS.get(key, ("", None))
+        taken = read(value) if read else None
+        if taken is None:
+            accepted = expected or f"accepted keys are {', '.join(_KEYS)}"
+            log.add("format.declaration", f"{key!r:.80} is {value!r:.80}; {accepted}", DECLARATION_FILE)
+        else:
+            found[key] = taken
+    return found
+
+
+def _text(value: Any) -> str | None:
+    return as_text(value) if isinstance(value, str) and value else None
+
+
+def _names(value: Any) -> tuple[str, ...] | None:
+    named = isinstance(value, list) and all(isinstance(name, str) and name for name in value)
+    if not named or len(value) > _CLASSES_LIMIT or len(set(value)) < len(value):
+        return None
+    return tuple(as_text(name) for name in value)
+
+
+def _grades(value: Any) -> Mapping[str, float] | None:
+    if not isinstance(value, dict) or not all(_is_number(grade) for grade in value.values()):
+        return None
+    return MappingProxyType({as_text(name): float(grade) for name, grade in value.items()})
+
+
+def _class_map(value: Any) -> Mapping[str, str | None] | None:
+    if not isinstance(value, dict) or not all(
+        name is None or (isinstance(name, str) and name) for name in value.values()
+    ):
+        return None
+    return MappingProxyType({as_text(name): None if to is None else as_text(to) for name, to in value.items()})
+
+
+def _threshold(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 65536 else None
+
+
+def _mask_values(value: Any) -> str | None:
+    return value if value == "classes" else None
+
+
+def _groups(value: Any) -> Mapping[str, tuple[str, ...]] | None:
+    named = isinstance(value, dict) and all(
+        isinstance(members, list) and all(isinstance(member, str) and member for member in members)
+        for members in value.values()
+    )
+    if not named or not all(value):
+        return None
+    return MappingProxyType({as_text(name): tuple(map(as_text, members)) for name, members in value.items()})
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
+
+
+_KEYS: Mapping[str, tuple[str, Callable[[Any], Any]]] = MappingProxyType(
+    {
+        "format": ("expected the name of a format", _text),
+        "classes": ("expected a list of different class names", _names),
+        "grades": ("expected an object from class name to number", _grades),
+        "class_map": ("expected an object from class name to the class wanted, or null to leave it out", _class_map),
+        "mask_threshold": ("expected a whole number from 0: pixels above it are marked", _threshold),
+        "mask_values": ('expected "classes", where the values of a mask are class numbers', _mask_values),
+        "groups": ("expected an object from a group's name to a list of its images and folders", _groups),
+    }
+)

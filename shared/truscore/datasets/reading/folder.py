@@ -1,0 +1,114 @@
+"""The files of a dataset's folder: listed once, within bounds, never outside it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from truscore.datasets.reading.problems import ProblemLog
+from truscore.datasets.reading.result import Limits
+
+RESERVED = "_truscore"  # ours: indexes, reports and verdicts lie there
+IMAGE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".tga", ".gif", ".jp2", ".ppm", ".pgm"}
+    | {".heic", ".heif", ".avif", ".mpo"}
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Folder:
+    """`files` are relative paths with "/", sorted; each is inside `root` after all links are followed."""
+
+    root: Path
+    files: tuple[str, ...]
+
+    # What was asked for before: readers ask for the same files again and again.
+    _asked: dict[frozenset[str], tuple[str, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def with_suffix(self, *suffixes: str) -> tuple[str, ...]:
+        wanted = frozenset(suffixes)
+        if wanted not in self._asked:
+            self._asked[wanted] = tuple(path for path in self.files if suffix_of(path) in wanted)
+        return self._asked[wanted]
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        return self.with_suffix(*IMAGE_SUFFIXES)
+
+
+def suffix_of(path: str) -> str:
+    """As pathlib has it, in lower case; a path object for each of a million files takes seconds."""
+    name = name_of(path)
+    dot = name.rfind(".")
+    return name[dot:].lower() if 0 < dot < len(name) - 1 else ""
+
+
+def name_of(path: str) -> str:
+    """The last part of a path with "/"."""
+    return path.rpartition("/")[2]
+
+
+def stem_of(path: str) -> str:
+    """As pathlib has it: the name without its last ending."""
+    name = name_of(path)
+    dot = name.rfind(".")
+    return name[:dot] if 0 < dot < len(name) - 1 else name
+
+
+def list_folder(root: Path, *, limits: Limits, log: ProblemLog) -> Folder:
+    """List the folder; what cannot be listed safely is reported and left out."""
+    home = root.resolve()
+    walk = _Walk(home=home, depth_limit=limits.folder_depth, log=log)
+    files: list[str] = []
+    for path in walk.files(root, "", frozenset({home})):
+        if len(files) == limits.files:
+            log.add("format.too_many_files", f"more than {limits.files} files; the rest was not read", path)
+            break
+        files.append(path)
+    return Folder(root=root, files=tuple(sorted(files)))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Walk:
+    home: Path
+    depth_limit: int
+    log: ProblemLog
+
+    def files(self, folder: Path, prefix: str, above: frozenset[Path]) -> Iterator[str]:
+        if prefix.count("/") >= self.depth_limit:
+            self.log.add("format.too_many_files", "folders are nested too deeply; what is deeper was not read", prefix)
+            return
+        with os.scandir(folder) as entries:
+            ordered = sorted(entries, key=lambda entry: entry.name)
+        for entry in ordered:
+            path = prefix + entry.name
+            if _is_foreign(entry.name, prefix) or not self._is_text(path) or not self._is_inside(entry, path):
+                continue
+            if not entry.is_dir():
+                yield path
+            elif (real := Path(entry.path).resolve()) not in above:  # a link to a folder above would never end
+                yield from self.files(Path(entry.path), path + "/", above | {real})
+
+    def _is_text(self, path: str) -> bool:
+        try:
+            path.encode()
+        except UnicodeEncodeError:
+            self.log.add("format.name_not_text", "the file name is not valid Unicode", path)
+            return False
+        return True
+
+    def _is_inside(self, entry: os.DirEntry[str], path: str) -> bool:
+        if not entry.is_symlink():
+            return entry.is_file() or entry.is_dir()
+        link = Path(entry.path)
+        target = link.resolve()
+        if target.is_relative_to(self.home) and (target.is_file() or target.is_dir()):
+            return True
+        self.log.add("format.link_outside", f"links to {str(link.readlink())!r}, which is not in the dataset", path)
+        return False
+
+
+def _is_foreign(name: str, prefix: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX" or (not prefix and name == RESERVED)

@@ -1,0 +1,1 @@
+"""Which images are trained on, chosen by and tested by, and what stays together. Knows the index; opens no file."""

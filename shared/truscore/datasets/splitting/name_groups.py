@@ -1,0 +1,97 @@
+"""Which images come from one thing, as far as their names tell: exposures, lights, augmented copies."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePosixPath
+
+from truscore.datasets.reading.folder import stem_of
+
+LIGHTS = ("up", "down", "left", "right", "top", "bottom")
+_LIGHT = re.compile(rf"(?P<card>.+)[_\- ](?P<light>{'|'.join(LIGHTS)})", re.IGNORECASE)
+# The magnetic-tile set: one tile, one run of rising exposures and frame numbers.
+_EXPOSURE = re.compile(r"exp(?P<exposure>\d+)_num_(?P<frame>\d+)")
+_FRAMES_APART = 400
+# The source's own name has a number: "corner_aug_1" to "corner_aug_900" are not copies of one corner.
+_COPY = re.compile(
+    r"(?P<source>.*\d[^\W_]*?)(?:[_-](?:aug(?:mented)?|[hv]?flip(?:ped)?|rot(?:ated)?))+[_-]?\d*", re.IGNORECASE
+)
+_PAIR = re.compile(r"(?P<source>\d{4,})_(?:test|temp)")  # DeepPCB: a board and its template
+_PLAIN_FOLDERS = frozenset(
+    {"", "images", "image", "imgs", "img", "raw", "lights", "train", "valid", "val", "test", "photos"}
+)
+
+
+def groups_by_name(paths: Iterable[str]) -> dict[str, str]:
+    """The group of each image that shares its source with another one; images on their own are left out."""
+    listed = list(paths)
+    groups = dict(_named(listed))
+    members: dict[str, int] = defaultdict(int)
+    for name in groups.values():
+        members[name] += 1
+    return {path: name for path, name in groups.items() if members[name] > 1}
+
+
+def lights_by_card(paths: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
+    """Images of one thing under several lights (NAME_Up, NAME_Left, ...), by the thing's name in lower case.
+
+    The folder names the thing where it holds nothing else: prefixes of files are spelt less carefully.
+    """
+    by_folder: dict[PurePosixPath, dict[str, str]] = defaultdict(dict)
+    for path in paths:
+        if match := _LIGHT.fullmatch(stem_of(path)):
+            by_folder[PurePosixPath(path).parent][path] = match["card"].lower()
+    found: dict[str, list[str]] = defaultdict(list)
+    for folder, cards in by_folder.items():
+        own = len(set(cards.values())) == 1 and folder.name.lower() not in _PLAIN_FOLDERS
+        for path, card in cards.items():
+            found[folder.name.lower() if own else card].append(path)
+    return {card: tuple(sorted(paths)) for card, paths in found.items() if len(paths) > 1}
+
+
+def light_named_by(path: str) -> str:
+    """The light that an image's name ends with, in lower case; "" for none."""
+    match = _LIGHT.fullmatch(stem_of(path))
+    return match["light"].lower() if match else ""
+
+
+def _named(paths: list[str]) -> Iterator[tuple[str, str]]:
+    stems = {path: stem_of(path) for path in paths}
+    yield from _copies(stems)
+    yield from _exposures(stems)
+    cards = lights_by_card(paths)
+    for card, lights in cards.items():
+        yield from ((path, f"card {card}") for path in lights)
+    for path, stem in stems.items():
+        if stem.lower() in cards:
+            yield path, f"card {stem.lower()}"
+        elif match := _PAIR.fullmatch(stem):
+            yield path, f"board {match['source']}"
+
+
+def _copies(stems: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Augmented copies and the image they were made from, where it lies in the set too."""
+    sources = {match["source"]: path for path, stem in stems.items() if (match := _COPY.fullmatch(stem))}
+    for path, stem in stems.items():
+        if match := _COPY.fullmatch(stem):
+            yield path, f"source {match['source']}"
+        elif stem in sources:
+            yield path, f"source {stem}"
+
+
+def _exposures(stems: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """A tile ends where the exposure falls back or the frame number jumps; folders of defects do not divide tiles."""
+    shots = sorted(
+        (int(match["frame"]), int(match["exposure"]), path)
+        for path, stem in stems.items()
+        if (match := _EXPOSURE.fullmatch(stem))
+    )
+    tile, before = "", (-_FRAMES_APART, 0)
+    for frame, exposure, path in shots:
+        same_shot = (frame, exposure) == before
+        if not same_shot and (frame - before[0] >= _FRAMES_APART or exposure <= before[1]):
+            tile = f"tile {frame}"
+        before = (frame, exposure)
+        yield path, tile

@@ -1,0 +1,118 @@
+"""Training, validation and test images: always the same for the same dataset and seed, and nothing in two of them."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from truscore.datasets.index.records import DatasetIndex, ImageRecord
+from truscore.datasets.splitting.grouping import groups_of
+from truscore.datasets.splitting.strata import strata_of
+from truscore.datasets.splitting.stratify import deal, fill, group_of, spread
+
+FRACTIONS = (0.7, 0.15, 0.15)
+# What has at least so many groups of images is in training, in validation and in test.
+LEAST_GROUPS = {0: 1, 1: 2, 2: 4}
+_FOLDERS = {"train": 0, "training": 0, "valid": 1, "val": 1, "validation": 1, "test": 2, "testing": 2}
+
+
+class InvalidSplit(ValueError):
+    """The fractions or the text are not those of a split."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Split:
+    """Paths of images, sorted, each in one part. `validation` is empty only where the dataset has one image, or is of
+    one object under several lights: its views are one example."""
+
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+    seed: int
+
+
+def split_dataset(index: DatasetIndex, *, seed: int, fractions: tuple[float, float, float] = FRACTIONS) -> Split:
+    """Split by the dataset's own folders where it has them, else by groups, with every class, grade and range of scores
+    spread over the parts. Raises InvalidSplit."""
+    if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6 or fractions[0] == 0:
+        raise InvalidSplit(f"fractions {fractions}: expected three that add up to 1, the first above 0")
+    images = in_order(index)
+    parts = _by_folders(images, seed, fractions) or _by_groups(images, seed, fractions)
+    train, validation, test = (tuple(sorted(images[place].path for place in part)) for part in parts)
+    return Split(train=train, validation=validation, test=test, seed=seed)
+
+
+def split_to_json(split: Split) -> str:
+    plain = {"train": split.train, "validation": split.validation, "test": split.test, "seed": split.seed}
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def split_from_json(text: str | bytes) -> Split:
+    """The split that split_to_json wrote. Raises InvalidSplit."""
+    try:
+        plain = json.loads(text)
+        train, validation, test = (tuple(map(str, plain[part])) for part in ("train", "validation", "test"))
+        return Split(train=train, validation=validation, test=test, seed=int(plain["seed"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidSplit(f"not a split: {type(error).__name__}: {error}") from error
+
+
+Parts = tuple[list[int], list[int], list[int]]
+
+
+def _by_folders(images: Sequence[ImageRecord], seed: int, fractions: tuple[float, float, float]) -> Parts | None:
+    """The parts that folders such as `train/` and `valid/` name; None where not every image lies in one."""
+    named = [part_named_by(image.path) for image in images]
+    if None in named or 0 not in named or not {1, 2} & set(named):
+        return None
+    parts: Parts = ([], [], [])
+    for place, part in enumerate(named):
+        parts[part or 0].append(place)
+    if not parts[1]:
+        # The dataset keeps only a test part aside: validation comes out of its training part.
+        inner = [images[place] for place in parts[0]]
+        train, validation, _ = _by_groups(inner, seed, (1 - fractions[1] or 0.5, fractions[1], 0.0))
+        return [parts[0][at] for at in train], [parts[0][at] for at in validation], parts[2]
+    return parts
+
+
+def part_named_by(path: str) -> int | None:
+    """0, 1 or 2 where a folder above the image is called that of training, validation or test images."""
+    names = path.lower().split("/")[:-1]
+    return next((_FOLDERS[name] for name in names if name in _FOLDERS), None)
+
+
+def in_order(index: DatasetIndex) -> list[ImageRecord]:
+    """Images by path: the order of an index must not matter."""
+    return sorted(index.images, key=lambda image: image.path)
+
+
+def kept_together(images: Sequence[ImageRecord]) -> list[list[int]]:
+    """Positions of images in the groups that no split divides: one source, equal bytes, look-alikes."""
+    groups = groups_of(images)
+    if len(groups) == 1:
+        groups = groups_of(images, near=False)
+    if len(groups) == 1 and not any(image.light for image in images):
+        # One source only: a validation part that resembles the training part is better than none.
+        groups = [[place] for place in range(len(images))]
+    return groups
+
+
+def shuffled_groups(images: Sequence[ImageRecord], seed: int) -> list[list[int]]:
+    groups = kept_together(images)
+    random.Random(seed).shuffle(groups)  # noqa: S311 (no secret)
+    return groups
+
+
+def _by_groups(images: Sequence[ImageRecord], seed: int, fractions: tuple[float, float, float]) -> Parts:
+    groups = shuffled_groups(images, seed)
+    strata = strata_of(images)
+    counted = [group_of([strata[place] for place in group]) for group in groups]
+    dealt = deal(counted, fractions)
+    fill(dealt, counted, parts=(0, 1), givers=(2, 0, 1))
+    least = {part: least for part, least in LEAST_GROUPS.items() if fractions[part] > 0}
+    spread(dealt, counted, least, may_empty=(2,))
+    train, validation, test = ([place for at in part for place in groups[at]] for part in dealt)
+    return train, validation, test

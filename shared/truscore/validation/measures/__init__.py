@@ -1,0 +1,1 @@
+"""Numbers that rules compare: image statistics, tests of chance, thumbnails. Know no rule."""

@@ -1,0 +1,126 @@
+"""Label consistency and coverage of card borders: the outer border encloses the graphical one, and both are drawn."""
+
+from collections.abc import Iterator
+
+from truscore.datasets import Annotation, ImageRecord
+from truscore.datasets.shapes.plane_geometry import inside_share
+from truscore.validation.policy.expectations import DUAL_BORDERS
+from truscore.validation.rule import Family, Rule, Severity, Sighting
+from truscore.validation.rules.boxes import box_text
+from truscore.validation.subject import Subject
+
+OUTER, GRAPHICAL = 1, 2
+
+
+def _is_dual(subject: Subject) -> bool:
+    return subject.expectation.class_names == DUAL_BORDERS and len(subject.index.class_names) == len(DUAL_BORDERS)
+
+
+def _named(image: ImageRecord, label: int) -> list[Annotation]:
+    return [annotation for annotation in image.annotations if annotation.label == label and not annotation.crowd]
+
+
+def _stray(subject: Subject, image: ImageRecord, *, inner: int, outer: int) -> list[Annotation]:
+    """Borders of one label that lie in no border of the other."""
+    frames = [annotation.box_xywh for annotation in _named(image, outer)]
+    return [
+        annotation
+        for annotation in _named(image, inner)
+        if frames and max(inside_share(annotation.box_xywh, one) for one in frames) < subject.policy.nested_share
+    ]
+
+
+def borders_swapped(subject: Subject) -> Iterator[Sighting]:
+    """A set whose outer borders lie within the graphical ones: the class ids mean the reverse."""
+    if not _is_dual(subject):
+        return
+    both = [image for image in subject.index.images if _named(image, OUTER) and _named(image, GRAPHICAL)]
+    swapped = [
+        image
+        for image in both
+        if _stray(subject, image, inner=GRAPHICAL, outer=OUTER)
+        and not _stray(subject, image, inner=OUTER, outer=GRAPHICAL)
+    ]
+    if swapped and 2 * len(swapped) > len(both):
+        yield Sighting(
+            message=f"in {len(swapped)} of {len(both)} images {subject.class_name(OUTER)} lies within "
+            f"{subject.class_name(GRAPHICAL)}: the class ids are the reverse of 1 outer_border, 2 graphical_border",
+            location=swapped[0].path,
+        )
+
+
+def borders_not_nested(subject: Subject) -> Iterator[Sighting]:
+    """A graphical border that no outer border encloses."""
+    if not _is_dual(subject):
+        return
+    for image in subject.index.images:
+        for annotation in _stray(subject, image, inner=GRAPHICAL, outer=OUTER):
+            message = f"graphical border {box_text(annotation.box_xywh)} lies in no outer border of its image"
+            yield Sighting(message=message, location=f"{image.path}#{annotation.source_id or 'graphical_border'}")
+
+
+def border_missing(subject: Subject) -> Iterator[Sighting]:
+    """An image with one of the two borders only."""
+    if not _is_dual(subject):
+        return
+    for image in subject.index.images:
+        outer, graphical = len(_named(image, OUTER)), len(_named(image, GRAPHICAL))
+        if outer != graphical and (outer == 0 or graphical == 0):
+            message = f"has {outer} outer and {graphical} graphical borders: centring needs both"
+            yield Sighting(message=message, location=image.path)
+
+
+def unexpected_classes(subject: Subject) -> Iterator[Sighting]:
+    """Classes other than those the option is about."""
+    expected, found = subject.expectation.class_names, subject.index.class_names
+    if expected and found and found != expected:
+        option = f"{subject.expectation.category}/{subject.expectation.option}"
+        yield Sighting(message=f"classes are {', '.join(found[:20])}, {option} expects {', '.join(expected)}")
+
+
+RULES = (
+    Rule(
+        id="label.borders_swapped",
+        family=Family.LABELS,
+        severity=Severity.ERROR,
+        finds="sets whose class ids mean the reverse of outer and graphical border",
+        why="the same id means different things in different sets, and a model of both learns neither",
+        mend="swap the two class ids",
+        check=borders_swapped,
+    ),
+    Rule(
+        id="label.borders_not_nested",
+        family=Family.LABELS,
+        severity=Severity.ERROR,
+        finds="graphical borders that no outer border encloses",
+        why="the printed frame lies on the card, so one of the two is drawn wrong; centring would be negative",
+        mend="draw both borders of the card again",
+        check=borders_not_nested,
+    ),
+    Rule(
+        id="coverage.border_missing",
+        family=Family.COVERAGE,
+        severity=Severity.WARNING,
+        finds="images on which only one of the two borders is drawn",
+        why="the network is taught that the other border is background",
+        mend="draw the missing border, or leave the image out",
+        check=border_missing,
+    ),
+    Rule(
+        id="label.unexpected_classes",
+        family=Family.LABELS,
+        severity=Severity.WARNING,
+        finds="class names other than those of the option",
+        why="the model's output will not mean what the option's users expect",
+        mend="rename or map the classes, or choose another option",
+        check=unexpected_classes,
+    ),
+    Rule(
+        id="label.names_assumed",
+        family=Family.LABELS,
+        severity=Severity.WARNING,
+        finds="sets without class names that were read as the option's classes, in their order",
+        why="the same id means outer border in one set and graphical border in another",
+        mend="name the classes in data.yaml or in the order",
+    ),
+)

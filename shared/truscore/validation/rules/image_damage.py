@@ -1,0 +1,123 @@
+"""Image quality: does an image hold what it should, and does it belong to the others?"""
+
+from collections.abc import Callable, Iterator
+from statistics import median
+
+from truscore.datasets import ImageRecord
+from truscore.validation.rule import Family, Rule, Severity, Sighting
+from truscore.validation.subject import Subject
+
+LEAST_TONES = 3.0  # bits of grey levels in a photograph
+FEWEST = 10  # images, below which no image is odd
+
+
+def poor_images(subject: Subject) -> Iterator[Sighting]:
+    """Images whose grey levels tell next to nothing."""
+    policy = subject.policy
+    for path, pixels in subject.well_lit(lambda pixels: pixels.entropy):
+        if pixels.entropy < policy.least_entropy and pixels.spread > policy.blank_spread:
+            message = f"grey levels carry {pixels.entropy:.2f} bits a pixel, accepted from {policy.least_entropy:g}"
+            yield Sighting(message=message, location=path)
+
+
+def damaged_images(subject: Subject) -> Iterator[Sighting]:
+    """Images in which JPEG's blocks are seen."""
+    for path, pixels in subject.measured():
+        # Pictures of two tones, such as scanned line work, have steps where their lines are, not where blocks end.
+        if pixels.blockiness > subject.policy.blockiness and pixels.entropy >= LEAST_TONES:
+            message = (
+                f"compression shows: steps between 8-pixel blocks are {pixels.blockiness:.2f} times those within, "
+                f"accepted up to {subject.policy.blockiness:g}"
+            )
+            yield Sighting(message=message, location=path)
+
+
+def colourless_images(subject: Subject) -> Iterator[Sighting]:
+    """Grey pictures stored in colour among coloured ones."""
+    stored = {image.path for image in subject.index.images if image.mode not in {"L", "1", "LA", "I;16", "I", "F"}}
+    tinted = {path: pixels.colour for path, pixels in subject.measured() if path in stored}
+    if len(tinted) < FEWEST or median(tinted.values()) <= subject.policy.colour_least:
+        return
+    for path, colour in tinted.items():
+        if colour < 1.0:
+            yield Sighting(message="image is grey, stored in colour, among coloured ones", location=path)
+
+
+def odd_sizes(subject: Subject) -> Iterator[Sighting]:
+    """Images far larger or smaller than the others."""
+    for image, ratio in _odd(subject, lambda image: max(image.width, image.height), subject.policy.odd_size_ratio):
+        message = f"image is {image.width}x{image.height} px: {ratio:.1f} times off the set's median size"
+        yield Sighting(message=message, location=image.path)
+
+
+def odd_aspects(subject: Subject) -> Iterator[Sighting]:
+    """Images much longer or squarer than the others."""
+    for image, ratio in _odd(subject, _elongation, subject.policy.odd_aspect_ratio):
+        message = f"image is {image.width}x{image.height} px: its shape is {ratio:.1f} times off the set's median"
+        yield Sighting(message=message, location=image.path)
+
+
+def _elongation(image: ImageRecord) -> float:
+    return max(image.width, image.height) / min(image.width, image.height)
+
+
+def _odd(
+    subject: Subject, measure: Callable[[ImageRecord], float], limit: float
+) -> Iterator[tuple[ImageRecord, float]]:
+    """Images whose measure is off the median by more than the limit, where few are."""
+    sized = [(image, float(measure(image))) for image in subject.index.images if min(image.width, image.height) > 0]
+    if len(sized) < FEWEST:
+        return
+    middle = median(value for _, value in sized)
+    odd = [(image, ratio) for image, value in sized if (ratio := max(value / middle, middle / value)) > limit]
+    if len(odd) <= subject.policy.odd_share * len(sized):
+        yield from odd
+
+
+RULES = (
+    Rule(
+        id="quality.low_information",
+        family=Family.QUALITY,
+        severity=Severity.WARNING,
+        finds="near-uniform images, whose grey levels carry next to no information",
+        why="an empty tray or a lens cap teaches nothing, whatever is drawn on it",
+        mend="remove the image, or photograph again",
+        check=poor_images,
+    ),
+    Rule(
+        id="quality.compression_damage",
+        family=Family.QUALITY,
+        severity=Severity.WARNING,
+        finds="images in which the 8-pixel blocks of JPEG are seen",
+        why="blocks hide fine scratches, and their edges look like wear",
+        mend="export again at quality 90 or more, from the original",
+        check=damaged_images,
+    ),
+    Rule(
+        id="quality.grey_in_colour",
+        family=Family.QUALITY,
+        severity=Severity.WARNING,
+        finds="grey pictures stored in colour among coloured ones",
+        why="colour becomes a hint at where an image comes from",
+        mend="photograph in colour, or convert all images to grey",
+        check=colourless_images,
+    ),
+    Rule(
+        id="quality.odd_size",
+        family=Family.QUALITY,
+        severity=Severity.WARNING,
+        finds="single images far larger or smaller than the set's median",
+        why="they usually come from elsewhere, and one scale does not suit them",
+        mend="check where they are from, and export them as the others",
+        check=odd_sizes,
+    ),
+    Rule(
+        id="quality.odd_aspect",
+        family=Family.QUALITY,
+        severity=Severity.WARNING,
+        finds="single images much longer or squarer than the set's median",
+        why="they were usually cropped or stretched by mistake",
+        mend="export them as the others",
+        check=odd_aspects,
+    ),
+)

@@ -1,0 +1,255 @@
+"""Image quality: can the pixels teach what they are meant to?"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from truscore.datasets import ImageRecord
+from truscore.validation.measures.near_duplicates import near_links
+from truscore.validation.measures.thumbnails import likeness
+from truscore.validation.rule import Family, Rule, Severity, Sighting
+from truscore.validation.subject import Subject, same_object
+
+
+def blank_images(subject: Subject) -> Iterator[Sighting]:
+    """Images of one tone."""
+    for path, pixels in subject.measured():
+        if pixels.spread <= subject.policy.blank_spread:
+            yield Sighting(message=f"image is one even tone of about {pixels.mean:.0f}", location=path)
+
+
+def blurred_images(subject: Subject) -> Iterator[Sighting]:
+    """Images without sharp edges."""
+    policy = subject.policy
+    for path, pixels in subject.well_lit(lambda pixels: pixels.sharpness / max(pixels.spread, 1.0) ** 2):
+        ratio = pixels.sharpness / max(pixels.spread, 1.0) ** 2
+        if pixels.spread > policy.least_spread and ratio < policy.blur_ratio:
+            message = f"image is blurred: sharpness {ratio:.1e} of its contrast, sharp is from {policy.blur_ratio:.0e}"
+            yield Sighting(message=message, location=path)
+
+
+def dark_images(subject: Subject) -> Iterator[Sighting]:
+    """Underexposed images."""
+    for path, pixels in subject.unlit():
+        if pixels.mean < subject.policy.dark_mean and pixels.spread > subject.policy.blank_spread:
+            message = f"image is too dark: mean {pixels.mean:.0f}, accepted from {subject.policy.dark_mean:g} of 255"
+            yield Sighting(message=message, location=path)
+
+
+def bright_images(subject: Subject) -> Iterator[Sighting]:
+    """Overexposed images."""
+    for path, pixels in subject.measured():
+        if pixels.mean > subject.policy.bright_mean and pixels.spread > subject.policy.blank_spread:
+            message = (
+                f"image is too bright: mean {pixels.mean:.0f}, accepted up to {subject.policy.bright_mean:g} of 255"
+            )
+            yield Sighting(message=message, location=path)
+
+
+def flat_images(subject: Subject) -> Iterator[Sighting]:
+    """Images of low contrast."""
+    policy = subject.policy
+    for path, pixels in subject.well_lit(lambda pixels: pixels.spread):
+        if policy.blank_spread < pixels.spread <= policy.least_spread:
+            message = f"contrast is low: tones span {pixels.spread:.0f} of 255, accepted above {policy.least_spread:g}"
+            yield Sighting(message=message, location=path)
+
+
+def small_images(subject: Subject) -> Iterator[Sighting]:
+    """Images too small for a network."""
+    least = subject.policy.least_side_px
+    for image in subject.index.images:
+        if min(image.width, image.height) < least:
+            message = f"image is {image.width}x{image.height} px: each side needs at least {least}"
+            yield Sighting(message=message, location=image.path)
+
+
+def stretched_images(subject: Subject) -> Iterator[Sighting]:
+    """Images far longer than wide."""
+    for image in subject.index.images:
+        sides = sorted((image.width, image.height))
+        if sides[0] > 0 and sides[1] / sides[0] > subject.policy.aspect_ratio:
+            message = (
+                f"image is {image.width}x{image.height} px: longer than {subject.policy.aspect_ratio:g} times its width"
+            )
+            yield Sighting(message=message, location=image.path)
+
+
+def mixed_sizes(subject: Subject) -> Iterator[Sighting]:
+    """Images of very different size."""
+    images = [image for image in subject.index.images if image.width and image.height]
+    if len(images) < 2:
+        return
+    small, large = min(images, key=_longer), max(images, key=_longer)
+    if _longer(large) > subject.policy.size_ratio * _longer(small):
+        yield Sighting(
+            message=f"sizes run from {small.width}x{small.height} to {large.width}x{large.height} px: more than "
+            f"{subject.policy.size_ratio:g} to 1",
+            location=small.path,
+        )
+
+
+def _longer(image: ImageRecord) -> int:
+    return max(image.width, image.height)
+
+
+def mixed_modes(subject: Subject) -> Iterator[Sighting]:
+    """Grey and colour images in one set."""
+    modes = Counter(image.mode for image in subject.index.images)
+    if len(modes) > 1:
+        common, _ = modes.most_common(1)[0]
+        odd = next(image.path for image in subject.index.images if image.mode != common)
+        counts = ", ".join(f"{count} {mode}" for mode, count in modes.most_common())
+        yield Sighting(message=f"pixel modes are mixed: {counts}", location=odd)
+
+
+def rotated_images(subject: Subject) -> Iterator[Sighting]:
+    """Images that only EXIF turns upright."""
+    for image in subject.index.images:
+        if image.orientation not in {0, 1}:
+            message = f"EXIF orientation {image.orientation}: read as the upright {image.width}x{image.height} px"
+            yield Sighting(message=message, location=image.path)
+
+
+def multi_picture_images(subject: Subject) -> Iterator[Sighting]:
+    """Files that hold several pictures."""
+    for image in subject.index.images:
+        if image.file_format.upper() == "MPO":
+            yield Sighting(message="file is a multi-picture JPEG (MPO): its first picture is read", location=image.path)
+
+
+def exact_duplicates(subject: Subject) -> Iterator[Sighting]:
+    """The same file under two names."""
+    first: dict[str, str] = {}
+    for image in subject.index.images:
+        if (original := first.setdefault(image.sha256, image.path)) != image.path:
+            yield Sighting(message=f"is byte for byte {original}", location=image.path)
+
+
+def alike(subject: Subject, one: str, other: str) -> bool:
+    """Whether the sketches of two images agree too, where there are any: hashes of even textures differ little."""
+    sketches = [subject.pixels[path].sketch for path in (one, other) if path in subject.pixels]
+    return len(sketches) < 2 or not all(sketches) or likeness(*sketches) >= subject.policy.near_likeness
+
+
+def near_duplicates(subject: Subject) -> Iterator[Sighting]:
+    """Almost the same picture twice."""
+    by_digest: dict[str, ImageRecord] = {}
+    for image in subject.index.images:
+        by_digest.setdefault(image.sha256, image)
+    images = list(by_digest.values())
+    links = near_links([image.perceptual_hash for image in images], bits=subject.policy.near_duplicate_bits)
+    for one, other in links:
+        if not same_object(images[one], images[other]) and alike(subject, images[one].path, images[other].path):
+            yield Sighting(message=f"looks almost the same as {images[one].path}", location=images[other].path)
+
+
+RULES = (
+    Rule(
+        id="quality.blank_image",
+        family=Family.QUALITY,
+        severity=Severity.ERROR,
+        finds="images of one even tone",
+        why="nothing is to be seen on them",
+        mend="remove the image, or export it again",
+        check=blank_images,
+    ),
+    Rule(
+        id="quality.blurred_image",
+        family=Family.QUALITY,
+        severity=Severity.WARNING,
+        finds="images without sharp edges",
+        why="borders and defects cannot be located on them",
+        mend="photograph again, or leave the image out",
+        check=blurred_images,
+    ),
+    Rule(
+        id="quality.dark_image",
+        family=Family.QUALITY,
+        severity=Severity.WARNING,
+        finds="underexposed images",
+        why="detail drowns in noise",
+        mend="expose longer, or leave the image out",
+        check=dark_images,
+    ),
+    Rule(
+        id="quality.bright_image",
+        family=Family.QUALITY,
+        severity=Severity.WARNING,
+        finds="overexposed images",
+        why="detail is burnt out",
+        mend="expose shorter, or leave the image out",
+        check=bright_images,
+    ),
+    Rule(
+        id="quality.low_contrast",
+        family=Family.QUALITY,
+        severity=Severity.WARNING,
+        finds="images of low contrast",
+        why="edges are weaker than noise",
+        mend="light the scene better, or leave the image out",
+        check=flat_images,
+    ),
+    Rule(
+        id="quality.small_image",
+        family=Family.QUALITY,
+        severity=Severity.ERROR,
+        finds="images smaller than a network can take",
+        why="feature maps shrink to nothing",
+        mend="export the images larger",
+        check=small_images,
+    ),
+    Rule(
+        id="quality.stretched_image",
+        family=Family.QUALITY,
+        severity=Severity.WARNING,
+        finds="images many times longer than wide",
+        why="scaled to the network's size they lose one side",
+        mend="cut the image",
+        check=stretched_images,
+    ),
+    Rule(
+        id="quality.mixed_sizes",
+        family=Family.QUALITY,
+        severity=Severity.WARNING,
+        finds="sets of very small and very large images",
+        why="one scale cannot suit all; small ones are blown up",
+        mend="export all images at a similar size",
+        check=mixed_sizes,
+    ),
+    Rule(
+        id="quality.mixed_modes",
+        family=Family.QUALITY,
+        severity=Severity.WARNING,
+        finds="sets of grey and colour images",
+        why="colour becomes a hint at where an image comes from",
+        mend="convert all images to one mode",
+        check=mixed_modes,
+    ),
+    Rule(
+        id="quality.rotated_image",
+        family=Family.QUALITY,
+        severity=Severity.WARNING,
+        finds="images that EXIF turns upright",
+        why="programs that ignore EXIF see them, and their annotations, rotated",
+        mend="turn the pixels and remove the tag",
+        check=rotated_images,
+    ),
+    Rule(
+        id="quality.exact_duplicate",
+        family=Family.QUALITY,
+        severity=Severity.WARNING,
+        finds="byte-identical images",
+        why="one picture counts twice, and leaks between splits where they part",
+        mend="remove the copies",
+        check=exact_duplicates,
+    ),
+    Rule(
+        id="quality.near_duplicate",
+        family=Family.QUALITY,
+        severity=Severity.WARNING,
+        finds="images that look almost the same",
+        why="they leak between splits; ours keep them together",
+        mend="keep one of them",
+        check=near_duplicates,
+    ),
+)

@@ -1,0 +1,152 @@
+"""Leakage: would a validation image have been seen in training? Parts are those that the dataset's folders name."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from truscore.datasets import ImageRecord
+from truscore.datasets.splitting.grouping import groups_of
+from truscore.datasets.splitting.split import part_named_by
+from truscore.validation.measures.near_duplicates import near_links, turned_links
+from truscore.validation.measures.thumbnails import turned_likeness
+from truscore.validation.rule import Family, Rule, Severity, Sighting
+from truscore.validation.rules.image_quality import alike
+from truscore.validation.subject import Subject, same_object
+
+PARTS = ("training", "validation", "test")
+
+
+def parts_of(images: Iterable[ImageRecord]) -> dict[str, str]:
+    """The part of each image that lies in a folder of one; empty where fewer than two parts are named."""
+    found = {image.path: PARTS[part] for image in images if (part := part_named_by(image.path)) is not None}
+    return found if len(set(found.values())) > 1 else {}
+
+
+def copies_across_parts(subject: Subject) -> Iterator[Sighting]:
+    """Byte-identical images in two parts."""
+    yield from _across(subject, lambda image: image.sha256, "the same file")
+
+
+def groups_across_parts(subject: Subject) -> Iterator[Sighting]:
+    """Images of one card or source in two parts."""
+    yield from _across(subject, lambda image: image.group, "an image of the same source")
+
+
+def _across(subject: Subject, key: Callable[[ImageRecord], str], what: str) -> Iterator[Sighting]:
+    parts = parts_of(subject.index.images)
+    first: dict[str, str] = {}
+    for image in subject.index.images:
+        if image.path not in parts or not key(image):
+            continue
+        other = first.setdefault(key(image), image.path)
+        if parts[other] != parts[image.path]:
+            message = f"{parts[image.path]} image: {what} as {other}, which is a {parts[other]} image"
+            yield Sighting(message=message, location=image.path)
+
+
+def look_alikes_across_parts(subject: Subject) -> Iterator[Sighting]:
+    """Near-duplicates in two parts."""
+    images, parts = subject.index.images, parts_of(subject.index.images)
+    if not parts:
+        return
+    hashes = [image.perceptual_hash if image.path in parts else "" for image in images]
+    for one, other in near_links(hashes, bits=subject.policy.near_duplicate_bits):
+        first, second = images[one], images[other]
+        if first.sha256 == second.sha256 or parts[first.path] == parts[second.path]:
+            continue
+        if alike(subject, first.path, second.path):
+            message = f"{parts[second.path]} image looks almost the same as {first.path}, a {parts[first.path]} image"
+            yield Sighting(message=message, location=second.path)
+
+
+def turned_copies(subject: Subject) -> Iterator[Sighting]:
+    """Images that are others mirrored or turned."""
+    parts = parts_of(subject.index.images)
+    for one, other in _turned(subject):
+        if not parts or parts.get(one) == parts.get(other):
+            yield Sighting(message=f"is {one} mirrored or turned", location=other)
+
+
+def turned_copies_across_parts(subject: Subject) -> Iterator[Sighting]:
+    """Images that are others of another part, mirrored or turned."""
+    parts = parts_of(subject.index.images)
+    for one, other in _turned(subject) if parts else ():
+        if one in parts and other in parts and parts[one] != parts[other]:
+            message = f"{parts[other]} image is {one}, a {parts[one]} image, mirrored or turned"
+            yield Sighting(message=message, location=other)
+
+
+def _turned(subject: Subject) -> Sequence[tuple[str, str]]:
+    measured = {path: pixels for path, pixels in subject.measured() if pixels.prints}
+    paths, policy = list(measured), subject.policy
+    links = turned_links([pixels.prints for pixels in measured.values()], bits=policy.sibling_bits)
+    records = {image.path: image for image in subject.index.images}
+    named = [(paths[one], paths[other]) for one, other in links]
+    # A ball lit from the left is the mirror image of one lit from the right.
+    named = [(one, other) for one, other in named if not same_object(records[one], records[other])]
+    # Slabs and card backs are nearly symmetrical: their hashes alone take different ones for each other's mirror image.
+    return [
+        (one, other)
+        for one, other in named
+        if turned_likeness(measured[one].sketch, measured[other].sketch) >= policy.sibling_likeness
+    ]
+
+
+def grouped_images(subject: Subject) -> Iterator[Sighting]:
+    """Images that come from one thing: a random split would part them."""
+    images = subject.index.images
+    groups = [group for group in groups_of(images) if not _is_one(images, group)]
+    if not groups:
+        return
+    count = sum(map(len, groups))
+    example = [images[place].path for place in max(groups, key=len)[:3]]
+    yield Sighting(
+        message=f"{count} of {len(images)} images show the same thing as another, in {len(groups)} groups such as "
+        f"{', '.join(example)}: a random split would leak; ours keeps groups together",
+        location=example[0],
+    )
+
+
+def _is_one(images: Sequence[ImageRecord], group: Sequence[int]) -> bool:
+    """Whether a group is one image, or the views of one object, which are one example."""
+    return all(same_object(images[group[0]], images[place]) for place in group[1:])
+
+
+def _rule(name: str, severity: Severity, finds: str, check: Callable[[Subject], Iterable[Sighting]], mend: str) -> Rule:
+    return Rule(
+        id=f"leakage.{name}",
+        family=Family.LEAKAGE,
+        severity=severity,
+        finds=finds,
+        why="what was seen in training is not a test: the figures promise what the model cannot keep",
+        mend=mend,
+        check=check,
+    )
+
+
+_MOVE = "move all images of one thing to one part, or drop the folders and let the split be made here"
+
+RULES = (
+    _rule("copy_across_parts", Severity.ERROR, "byte-identical images in two parts", copies_across_parts, _MOVE),
+    _rule("look_alike_across_parts", Severity.WARNING, "near-duplicates in two parts", look_alikes_across_parts, _MOVE),
+    _rule("group_across_parts", Severity.WARNING, "one card or source in two parts", groups_across_parts, _MOVE),
+    _rule(
+        "sibling_across_parts",
+        Severity.WARNING,
+        "mirrored or turned copies in two parts",
+        turned_copies_across_parts,
+        _MOVE,
+    ),
+    _rule(
+        "augmented_sibling",
+        Severity.WARNING,
+        "images that are another one mirrored or turned",
+        turned_copies,
+        "remove copies that were made by augmentation: training makes its own",
+    ),
+    _rule(
+        "grouped_images",
+        Severity.WARNING,
+        "images that show one thing several times, by their names or looks",
+        grouped_images,
+        "let the split be made here, or keep each group in one part",
+    ),
+)

@@ -1,0 +1,137 @@
+"""Masks and normal maps of objects under many lights: do they fit the views, and do they say anything?"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from truscore.datasets import ImageRecord
+from truscore.validation.rule import Check, Family, Rule, Severity, Sighting
+from truscore.validation.subject import Subject
+
+
+def missing_masks(subject: Subject) -> Iterator[Sighting]:
+    """Objects without a mask."""
+    without = [(thing, views) for thing, views in subject.views() if thing.mask is None and views]
+    if without:
+        message = f"{len(without)} of {len(subject.index.objects)} objects have no mask that could be read"
+        yield Sighting(message=f"{message}, such as {without[0][0].name!r}", location=without[0][1][0].path)
+
+
+def missing_normals(subject: Subject) -> Iterator[Sighting]:
+    """Objects whose normals are not known."""
+    without = [(thing, views) for thing, views in subject.views() if thing.normals is None and views]
+    if without:
+        message = f"{len(without)} of {len(subject.index.objects)} objects have no normal map that could be read"
+        yield Sighting(message=f"{message}, such as {without[0][0].name!r}", location=without[0][1][0].path)
+
+
+def empty_masks(subject: Subject) -> Iterator[Sighting]:
+    """Masks that mark next to nothing."""
+    least = subject.policy.object_mask_share
+    for thing in subject.index.objects:
+        mask = thing.mask
+        if mask is not None and mask.marked_px <= least * mask.width * mask.height:
+            message = (
+                f"mask marks {mask.marked_px} of {mask.width * mask.height} pixels, accepted above {least:g} of them"
+            )
+            yield Sighting(message=message, location=mask.path)
+
+
+def masks_of_other_size(subject: Subject) -> Iterator[Sighting]:
+    """Masks of another size than the object's views."""
+    for thing, images in subject.views():
+        if thing.mask is not None and images:
+            yield from _other_size("mask", thing.mask.path, (thing.mask.width, thing.mask.height), images)
+
+
+def normals_of_other_size(subject: Subject) -> Iterator[Sighting]:
+    """Normal maps of another size than the object's views."""
+    for thing, images in subject.views():
+        if thing.normals is not None and images:
+            size = thing.normals.width, thing.normals.height
+            yield from _other_size("normal map", thing.normals.path, size, images)
+
+
+def _other_size(what: str, path: str, size: tuple[int, int], images: list[ImageRecord]) -> Iterator[Sighting]:
+    common, _ = Counter((image.width, image.height) for image in images).most_common(1)[0]
+    if size != common:
+        message = f"{what} is {size[0]}x{size[1]} px, the views are {common[0]}x{common[1]}"
+        yield Sighting(message=message, location=path)
+
+
+def normals_without_unit_length(subject: Subject) -> Iterator[Sighting]:
+    """Normal maps that hold no directions where the object is."""
+    least = subject.policy.unit_normals_share
+    for thing in subject.index.objects:
+        normals = thing.normals
+        if normals is not None and normals.unit_px < least * max(normals.judged_px, 1):
+            message = f"{normals.unit_px} of {normals.judged_px} pixels of the object have a normal of length 1"
+            yield Sighting(message=f"{message}, accepted from {least:.0%}", location=normals.path)
+
+
+ERROR, WARNING, INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
+
+_ROWS: tuple[tuple[str, Severity, Check, str, str, str], ...] = (
+    (
+        "coverage.no_mask",
+        WARNING,
+        missing_masks,
+        "objects without a mask",
+        "what lies behind the object is taken for part of its surface",
+        "paint the object white on black, in mask.png",
+    ),
+    (
+        "coverage.no_normals",
+        INFO,
+        missing_normals,
+        "objects without a normal map",
+        "what is solved for cannot be measured against anything",
+        "add normals.npy or Normal_gt.png where the shape is known",
+    ),
+    (
+        "label.object_mask_empty",
+        ERROR,
+        empty_masks,
+        "masks of objects that mark next to nothing",
+        "nothing is left to solve for",
+        "paint the mask, or remove it",
+    ),
+    (
+        "label.object_mask_size",
+        ERROR,
+        masks_of_other_size,
+        "masks of another size than the views",
+        "it marks other pixels than the object's",
+        "export mask and views alike",
+    ),
+    (
+        "label.normals_size",
+        ERROR,
+        normals_of_other_size,
+        "normal maps of another size than the views",
+        "each normal is that of another pixel",
+        "export normal map and views alike",
+    ),
+    (
+        "label.normals_not_unit",
+        ERROR,
+        normals_without_unit_length,
+        "normal maps whose vectors have not the length 1 within the object",
+        "what is no direction teaches and measures nothing",
+        "write unit vectors: as floats, or as 255 (n + 1) / 2 in a picture without loss",
+    ),
+)
+
+_FAMILIES = {"label": Family.LABELS, "coverage": Family.COVERAGE}
+
+RULES = tuple(
+    Rule(
+        id=name,
+        family=_FAMILIES[name.partition(".")[0]],
+        severity=severity,
+        finds=finds,
+        why=why,
+        mend=mend,
+        check=check,
+    )
+    for name, severity, check, finds, why, mend in _ROWS
+)
