@@ -8,7 +8,7 @@ import truscore.datasets
 from truscore.datasets import CODES
 from truscore.datasets.reading.problems import ProblemLog
 
-SOURCES = sorted(Path(truscore.datasets.__file__).parent.glob("*.py"))
+SOURCES = sorted(Path(truscore.datasets.__file__).parent.rglob("*.py"))
 CODE = re.compile(r'"((?:format|label|image)\.[a-z_.]+)"')
 
 
