@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 
+from truscore.catalog.networks import NETWORKS
+from truscore.catalog.table import ROWS
 from truscore.recipes import resolve
-from truscore.recipes.accepted import RULES
+from truscore.recipes.accepted_values import RULES
 from truscore.recipes.combinations import WEIGHTS
-from truscore.recipes.meanings import MEANINGS
+from truscore.recipes.key_descriptions import MEANINGS
 from truscore.recipes.phoenix import templates
 from truscore.recipes.resolve import ROW_KEYS
 from truscore.recipes.text import flat_values
-from truscore.zoo.catalog import ROWS
-from truscore.zoo.networks import NETWORKS
 
 HEAD = """# Configuration
 

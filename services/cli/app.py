@@ -22,7 +22,7 @@ from services.cli.commands import (
     templates,
     watch,
 )
-from services.cli.desk import Addresses, CliError, Code, Desk
+from services.cli.context import Addresses, CliError, Code, Desk
 from services.cli.settings import read_settings
 
 HELP = """Train, watch and export TruScore's grading models.

@@ -3,7 +3,7 @@
 import os
 from typing import TYPE_CHECKING
 
-from services.cli.desk import Desk
+from services.cli.context import Desk
 
 if TYPE_CHECKING:
     from truscore.recipes.suggestion import Hardware

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from services.cli.desk import CliError, Code
+from services.cli.context import CliError, Code
 
 if TYPE_CHECKING:
     from truscore.datasets import DatasetIndex

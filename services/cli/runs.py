@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.cli.desk import Code
+from services.cli.context import Code
 
 ENDS: Mapping[str, Code] = {
     "EXPORTED": Code.DONE,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from services.cli.desk import CliError, Code
+from services.cli.context import CliError, Code
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from services.cli.desk import CliError, Code
+from services.cli.context import CliError, Code
 
 if TYPE_CHECKING:
     from truscore.storage import Store

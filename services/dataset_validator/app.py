@@ -15,10 +15,10 @@ from truscore.validation.report.signature import Signer
 from services.dataset_validator.digests import Digests
 from services.dataset_validator.fetching import AtHand
 from services.dataset_validator.handlers import on_dataset_ready, working
+from services.dataset_validator.scratch_dir import cleared
 from services.dataset_validator.settings import Settings
-from services.dataset_validator.shelf import Shelf
 from services.dataset_validator.validator import Bounds, Validator
-from services.dataset_validator.workroom import cleared
+from services.dataset_validator.verdict_store import Shelf
 
 SERVICE = "dataset-validator"
 

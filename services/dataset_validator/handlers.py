@@ -17,10 +17,10 @@ from truscore.storage import Stored
 from truscore.telemetry import HardwareReading
 from truscore.validation import Finding, Order, findings_for_event
 
-from services.dataset_validator import counters
-from services.dataset_validator.judged import Judged
+from services.dataset_validator import metrics
 from services.dataset_validator.progress import Pace, Progress, Told
 from services.dataset_validator.validator import Validator, sequence_of
+from services.dataset_validator.verdict_record import Judged
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ def on_dataset_ready(
         subject = f"{ready.dataset_id[:MOST_ECHOED]}/{ready.version[:MOST_ECHOED]}"
         async with working(subject), telling(speaker, ready, Pace(every_s=progress_every_s, clock=clock)) as tell:
             judged = await finish_or_hand_back(draining, validator.judge(order_of(ready), tell))
-        counters.count(judged)
+        metrics.count(judged)
         log.info(
             "%s is %s: %d errors, %d warnings",
             subject,

@@ -14,13 +14,13 @@ from typing import Protocol
 from truscore.storage import DigestMismatch, ObjectMissing, Store
 from truscore.validation import BY_ID, Finding, Order, Policy, finding, policy_for, refusals
 
-from services.dataset_validator.apart import Tell, read_apart
 from services.dataset_validator.fetching import Abandoned, AtHand, fetch
 from services.dataset_validator.job import Job, Outcome
-from services.dataset_validator.judged import Judged, refused, verdict_key
 from services.dataset_validator.listing import Listing, list_dataset
 from services.dataset_validator.progress import Progress
-from services.dataset_validator.shelf import Shelf
+from services.dataset_validator.reader_process import Tell, read_apart
+from services.dataset_validator.verdict_record import Judged, refused, verdict_key
+from services.dataset_validator.verdict_store import Shelf
 
 UNREAD = "unread"
 

@@ -12,7 +12,7 @@ from truscore.telemetry import configure_logging, serve_grpc, serve_metrics, tra
 
 from services.experiment_tracker.handlers import Listening, Reads
 from services.experiment_tracker.ledger import Ledger, MlflowLedger
-from services.experiment_tracker.place import end_of_log, read_on, turning_back
+from services.experiment_tracker.log_position import end_of_log, read_on, turning_back
 from services.experiment_tracker.settings import Settings, tell_mlflow
 
 SERVICE = "experiment-tracker"

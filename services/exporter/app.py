@@ -13,9 +13,9 @@ from truscore.telemetry import HardwareSampler, configure_logging, serve_grpc, s
 from services.exporter.child_process import Bounds, run_child
 from services.exporter.exporting import Effort, Exporter
 from services.exporter.handlers import on_training_completed, working
+from services.exporter.release_store import Shelf
+from services.exporter.scratch_dir import cleared
 from services.exporter.settings import Settings
-from services.exporter.shelf import Shelf
-from services.exporter.workroom import cleared
 
 SERVICE = "exporter"
 

@@ -13,7 +13,7 @@ from services.exporter.formats import choose_formats
 from services.exporter.inputs import Inputs, Unexportable, fetch_inputs
 from services.exporter.order import ExportOrder, Outcome
 from services.exporter.release import Refusal, Release
-from services.exporter.shelf import Shelf
+from services.exporter.release_store import Shelf
 from services.exporter.task import Result, Task
 
 RunChild = Callable[[Task, Path], Awaitable[Result]]

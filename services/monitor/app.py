@@ -19,7 +19,7 @@ from services.monitor.gauges import Gauges
 from services.monitor.handlers import Listening, Reads, say_alert
 from services.monitor.rules import load_rules
 from services.monitor.settings import Settings
-from services.monitor.watching import Bulletin
+from services.monitor.subscriptions import Bulletin
 
 SERVICE = "monitor"
 

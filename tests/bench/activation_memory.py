@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from truscore.catalog.networks import NETWORKS
+from truscore.catalog.table import ROWS
 from truscore.recipes import resolve
 from truscore.recipes.text import as_tree, from_tree
 from truscore.zoo import build_model
-from truscore.zoo.catalog import ROWS
 from truscore.zoo.framing import Framed
-from truscore.zoo.networks import NETWORKS
 
 CLASSES = 2
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import aio_pika
 from truscore.bus import EXCHANGE, Bus, Utterance, connect, speaker
 from truscore.bus.codec import encode
-from truscore.bus.speaking import IN_FLIGHT, address, amqp_message
+from truscore.bus.publisher import IN_FLIGHT, address, amqp_message
 from truscore.events.v1.training_pb2 import TrainingProgressed
 
 from deploy.local.programs import ready_rabbitmq

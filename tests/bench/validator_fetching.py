@@ -21,8 +21,8 @@ from truscore.validation import Order
 
 from services.dataset_validator.digests import Digests
 from services.dataset_validator.fetching import AtHand
-from services.dataset_validator.shelf import Shelf
 from services.dataset_validator.validator import Bounds, Validator
+from services.dataset_validator.verdict_store import Shelf
 from tests.bench.validator_pictures import as_dataset, changed, real_images, rendered_images
 
 REPOSITORY = Path(__file__).parents[2]

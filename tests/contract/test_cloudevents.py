@@ -6,7 +6,7 @@ from cloudevents.core.bindings.amqp import AMQPMessage, from_binary
 from cloudevents.core.v1.event import CloudEvent
 from truscore.bus import TOPOLOGY, Utterance
 from truscore.bus.codec import encode
-from truscore.bus.speaking import address
+from truscore.bus.publisher import address
 from truscore.bus.topology import Row
 
 from tests.contract.golden import specimen

@@ -8,13 +8,13 @@ import pytest
 from google.protobuf import json_format
 from truscore.events.v1.training_pb2 import TrainingConfig
 from truscore.recipes import resolve
-from truscore.recipes.accepted import RULES
+from truscore.recipes.accepted_values import RULES
 from truscore.recipes.resolve import ROW_KEYS
 from truscore.recipes.text import as_tree
 from truscore.validation import Order
 
-from services.cli.handlers.saying import ready_of
-from services.cli.ordering import read_config, read_settings_typed, refuse
+from services.cli.handlers.publish import ready_of
+from services.cli.order_builder import read_config, read_settings_typed, refuse
 from services.dataset_validator import handlers as validator
 from services.trainer.handlers import consume as trainer
 from tests.unit.recipes.test_recipes_resolve import MISSION

@@ -20,7 +20,7 @@ from truscore.datasets import load_image
 from truscore.storage import S3Store
 from truscore.synthesis import CLASS_NAMES, render_dataset
 from truscore.zoo import load_checkpoint_model
-from truscore.zoo.detection import preprocess
+from truscore.zoo.preprocess import preprocess
 
 from deploy.local.objects import ObjectServer
 from deploy.local.programs import REPOSITORY

@@ -38,7 +38,7 @@ def test_a_service_starts_without_torch_and_image_libraries(service: str) -> Non
 
 
 def test_the_catalog_of_networks_is_data_that_needs_no_torch() -> None:
-    assert not loaded_by("truscore.zoo.catalog") & HEAVY
+    assert not loaded_by("truscore.catalog.table") & HEAVY
 
 
 def test_policies_of_augmentation_are_data_that_needs_no_torch() -> None:

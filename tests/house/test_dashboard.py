@@ -24,9 +24,9 @@ RULES = yaml.safe_load((REPOSITORY / "deploy/prometheus/alerts.yml").read_text()
 SCRAPE = yaml.safe_load((REPOSITORY / "deploy/prometheus/prometheus.yml").read_text())
 COMPOSE = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())["services"]
 COUNTING = (
-    "truscore.bus.counters",
-    "services.dataset_validator.counters",
-    "services.experiment_tracker.figures",
+    "truscore.bus.metrics",
+    "services.dataset_validator.metrics",
+    "services.experiment_tracker.metrics",
     "services.trainer.metrics",
 )
 # What Prometheus adds to every metric that it scrapes, and what it and its client library add by themselves.

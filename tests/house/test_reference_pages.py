@@ -1,8 +1,8 @@
 """The reference pages say what the code does."""
 
 import pytest
-from truscore.recipes.accepted import RULES
-from truscore.recipes.meanings import MEANINGS
+from truscore.recipes.accepted_values import RULES
+from truscore.recipes.key_descriptions import MEANINGS
 from truscore.recipes.resolve import ROW_KEYS
 
 from docs.generate.pages import FOLDER, PAGES, text_of

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from truscore.synthesis.judged import render_graded
+from truscore.synthesis.labelled import render_graded
 from truscore.zoo import load_checkpoint_model
 
 from tests.learning.run_folder import lay_out

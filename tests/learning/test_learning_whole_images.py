@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from truscore import catalog
 from truscore.datasets import ImageRecord
 from truscore.metrics.multilabel import Labelled, multilabel_metrics
 from truscore.metrics.ordinal import Graded, grade_metrics
 from truscore.metrics.regression import Scored, score_metrics
-from truscore.synthesis.judged import render_graded, render_labelled, render_scored
-from truscore.zoo import catalog, load_checkpoint_model
+from truscore.synthesis.labelled import render_graded, render_labelled, render_scored
+from truscore.zoo import load_checkpoint_model
 
 from services.trainer.worker.run_dir import Order, RunDir, read_order
 from services.trainer.worker.tasks import Key

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from truscore.synthesis import render_dataset
-from truscore.synthesis.judged import render_graded, render_labelled, render_scored
+from truscore.synthesis.labelled import render_graded, render_labelled, render_scored
 
 from tests.learning.run_folder import lay_out
 from tests.learning.worn_corners import write_worn_corners

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.cli.commands.parameters import AsJson, Category, ClassNames, Format, Option
-from services.cli.desk import CliError, Code, desk_of, say_json
+from services.cli.context import CliError, Code, desk_of, say_json
 from services.cli.reading import index_of
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def augment(
     policy = policy_for(category, option, index.class_names)
     # Torch comes with these: only a preview loads it.
     try:
-        from truscore.augmentation.sheet import Run, contact_sheet, previews
+        from truscore.augmentation.contact_sheet import Run, contact_sheet, previews
     except ModuleNotFoundError as error:
         raise CliError(Code.FAILED, f"{error.name} is not installed; accepted: truscore-training[train]") from error
     from truscore.datasets import split_dataset
@@ -96,7 +96,7 @@ def _size_of(category: str, option: str) -> int:
 
 
 def _takes_squares(category: str, option: str) -> bool:
-    from truscore.zoo.catalog import architectures
+    from truscore.catalog.table import architectures
 
     return all(row.task not in SQUARELESS for row in architectures(category, option))
 

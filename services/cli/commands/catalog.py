@@ -5,12 +5,12 @@ from dataclasses import asdict
 import typer
 
 from services.cli.commands.parameters import AsJson
-from services.cli.desk import desk_of, say_json
+from services.cli.context import desk_of, say_json
 
 
 def catalog(context: typer.Context, as_json: AsJson = False) -> None:
     """List categories, options and architectures."""
-    from truscore.zoo.catalog import network_of, rows
+    from truscore.catalog.table import network_of, rows
 
     listed = rows()
     if as_json:

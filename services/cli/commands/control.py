@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from services.cli.commands.parameters import AsJson
-from services.cli.desk import desk_of, say_json
+from services.cli.context import desk_of, say_json
 
 Run = Annotated[str, typer.Argument(metavar="RUN", help="The run, run-….")]
 Reason = Annotated[str, typer.Option(help="Why; it is kept with the run.")]
@@ -34,7 +34,7 @@ def resume(context: typer.Context, run_id: Run, request_id: RequestId = "", as_j
 
 
 def _ask(context: typer.Context, verb: str, run_id: str, *, reason: str, request_id: str, as_json: bool) -> None:
-    from services.cli.handlers.saying import request
+    from services.cli.handlers.publish import request
 
     desk, request_id = desk_of(context), request_id or uuid.uuid4().hex
     event_id = request(desk.need("amqp_url"), verb, run_id, reason=reason, requested_by=_who(), request_id=request_id)

@@ -7,7 +7,7 @@ import typer
 
 from services.cli.bars import progress_bar
 from services.cli.commands.parameters import AsJson, ClassNames, Format
-from services.cli.desk import CliError, Code, Desk, desk_of, say_json
+from services.cli.context import CliError, Code, Desk, desk_of, say_json
 
 if TYPE_CHECKING:
     from rich.console import Console

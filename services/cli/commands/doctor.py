@@ -6,14 +6,14 @@ from pathlib import Path
 import typer
 
 from services.cli.commands.parameters import AsJson
-from services.cli.desk import Code, desk_of, say_json
+from services.cli.context import Code, desk_of, say_json
 
 
 def doctor(context: typer.Context, as_json: AsJson = False) -> None:
     """Look at broker, store, services, GPU, disk and versions; say what to do. Ends with 1 where something fails."""
     from rich.markup import escape
 
-    from services.cli.doctoring import examine
+    from services.cli.doctor import examine
 
     desk, healthy = desk_of(context), True
     for check in examine(desk.addresses, Path.cwd()):

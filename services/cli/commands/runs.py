@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from services.cli.commands.parameters import AsJson, RunId
-from services.cli.desk import desk_of, say_json
+from services.cli.context import desk_of, say_json
 
 
 def runs(

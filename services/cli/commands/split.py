@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from services.cli.commands.parameters import AsJson, ClassNames, Format
-from services.cli.desk import CliError, Code, desk_of, say_json
+from services.cli.context import CliError, Code, desk_of, say_json
 from services.cli.reading import index_of
 
 if TYPE_CHECKING:

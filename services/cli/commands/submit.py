@@ -12,8 +12,16 @@ import typer
 
 from services.cli.commands.parameters import AsJson, Category, ClassNames, Format, Option
 from services.cli.commands.watch import Stop, follow
-from services.cli.desk import CliError, Code, Desk, desk_of, say_json
-from services.cli.ordering import dataset_name, merged, read_config, read_settings_typed, refuse, version_now, wanted
+from services.cli.context import CliError, Code, Desk, desk_of, say_json
+from services.cli.order_builder import (
+    dataset_name,
+    merged,
+    read_config,
+    read_settings_typed,
+    refuse,
+    version_now,
+    wanted,
+)
 
 S3 = "s3://"
 
@@ -69,7 +77,7 @@ def submit(
     amqp_url = desk.need("amqp_url")
     if not source.startswith(S3):
         _upload(desk, Path(source), order.uri)
-    from services.cli.handlers.saying import announce
+    from services.cli.handlers.publish import announce
 
     asked_at = datetime.now(UTC)
     event_id = announce(amqp_url, order)

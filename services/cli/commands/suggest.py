@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.cli.commands.parameters import AsJson, Category, ClassNames, Format, Option
-from services.cli.desk import CliError, Code, Desk, desk_of, say_json
+from services.cli.context import CliError, Code, Desk, desk_of, say_json
 from services.cli.machine import hardware_here, weights_at_hand
 from services.cli.reading import index_of
 

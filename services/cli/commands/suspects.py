@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from services.cli.commands.parameters import AsJson
-from services.cli.desk import CliError, Code, desk_of
+from services.cli.context import CliError, Code, desk_of
 
 
 def suspects(

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from services.cli.commands.parameters import AsJson
-from services.cli.desk import CliError, Code, desk_of, say_json
+from services.cli.context import CliError, Code, desk_of, say_json
 
 
 def templates(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.cli.commands.parameters import AsJson
-from services.cli.desk import CliError, Code, Desk, desk_of, say_json
+from services.cli.context import CliError, Code, Desk, desk_of, say_json
 
 if TYPE_CHECKING:
     from services.cli.handlers.runs import Monitor

@@ -10,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from truscore.api.v1 import monitor_pb2, monitor_pb2_grpc
 from truscore.events.v1 import telemetry_pb2, training_pb2
 
-from services.cli.desk import CliError, Code
+from services.cli.context import CliError, Code
 from services.cli.runs import Artifact, Epoch, Found, RunView, finite
 
 TIMEOUT_S = 15.0

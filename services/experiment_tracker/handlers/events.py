@@ -15,8 +15,8 @@ from truscore.bus import Envelope, Poison
 from truscore.events.v1 import model_pb2, training_pb2
 
 from services.experiment_tracker import facts
-from services.experiment_tracker.figures import FAILURES, OFFSET, RECORDED, REFUSED
 from services.experiment_tracker.ledger import Ledger, LedgerError, LedgerUnavailable, Refused
+from services.experiment_tracker.metrics import FAILURES, OFFSET, RECORDED, REFUSED
 from services.experiment_tracker.record import Mark
 from services.experiment_tracker.recorder import Recorder
 

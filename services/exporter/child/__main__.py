@@ -17,7 +17,7 @@ def main() -> None:
     folder: Path = parser.parse_args().folder
     threading.Thread(target=_end_with_parent, daemon=True).start()
     # Torch takes seconds to import: only once there is someone to end with.
-    from services.exporter.child.work import do
+    from services.exporter.child.convert import do
 
     write_result(folder, do(read_task(folder)))
 

@@ -9,7 +9,7 @@ from time import perf_counter
 import numpy as np
 import torch
 
-from services.exporter.child.subject import Picture
+from services.exporter.child.export_target import Picture
 from services.exporter.release import Benchmark
 
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from truscore.zoo.framing import Framed, frame, unframe
 
-from services.exporter.child.nearness import judge
-from services.exporter.child.subject import Answers, Picture, Subject, WrongKind
+from services.exporter.child.export_target import Answers, Picture, Subject, WrongKind
+from services.exporter.child.output_parity import judge
 from services.exporter.release import Signature
 from services.exporter.signature import SIGNATURES
 

@@ -12,9 +12,9 @@ from torchvision.models.detection.transform import resize_boxes
 from truscore.zoo.framing import Framed
 
 from services.exporter.child.detections import detections_from
+from services.exporter.child.export_target import Answers, Picture, Subject, WrongKind
 from services.exporter.child.parity import compare, judge
 from services.exporter.child.paste import paste
-from services.exporter.child.subject import Answers, Picture, Subject, WrongKind
 from services.exporter.release import Parity, Signature
 from services.exporter.signature import box_signature, instance_signature
 

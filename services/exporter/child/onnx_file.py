@@ -11,7 +11,7 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
-from services.exporter.child.subject import Answers, Picture, Subject
+from services.exporter.child.export_target import Answers, Picture, Subject
 from services.exporter.release import Signature
 
 OPSET = 17

@@ -13,7 +13,7 @@ from services.monitor.alerts import standing_about
 from services.monitor.board import Board, Entry, dataset_of_entry, id_of, stage_of_entry
 from services.monitor.handlers.answers import answer
 from services.monitor.paging import InvalidToken, page
-from services.monitor.watching import Bulletin, TooManyWatchers, changes
+from services.monitor.subscriptions import Bulletin, TooManyWatchers, changes
 
 MAX_REFERENCE_CHARS = 300
 CATCH_UP_S = 10.0

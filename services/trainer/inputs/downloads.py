@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
-from truscore.storage.landing import landing
+from truscore.storage.atomic_write import landing
 
 CHUNK_BYTES = 1 << 18
 SILENCE_S = 30.0  # longest wait for the next bytes

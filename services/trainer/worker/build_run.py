@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from torch import nn
+from truscore.catalog.networks import NETWORKS
 from truscore.datasets import ImageRecord
 from truscore.recipes import InvalidConfig, Recipe
 from truscore.zoo import build_model
-from truscore.zoo.networks import NETWORKS
+from truscore.zoo.compilation import compile_stages, save_memory
 from truscore.zoo.pretrained import load_pretrained
-from truscore.zoo.tuning import compile_stages, save_memory
 
 from services.trainer.worker.data import Batches, steps_per_epoch
 from services.trainer.worker.devices import Place, can_compile, choose_precision

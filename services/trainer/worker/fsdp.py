@@ -18,7 +18,7 @@ from torch.distributed.checkpoint.state_dict import (
 )
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
-from truscore.zoo.tuning import stages
+from truscore.zoo.compilation import stages
 
 _WHOLE = StateDictOptions(full_state_dict=True)
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from truscore.catalog.table import row_of
 from truscore.datasets import DatasetIndex, ImageRecord, Split, index_from_json, split_from_json
 from truscore.recipes import Recipe, recipe_from_json
-from truscore.zoo.catalog import row_of
 
 from services.trainer.worker.errors import Unusable
 from services.trainer.worker.labelled import is_told, left_out_note

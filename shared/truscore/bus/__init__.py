@@ -1,7 +1,10 @@
 """Who says what to whom and how it gets there. Knows messages, queues and retries; knows no dataset, run or model."""
 
+from truscore.bus.broadcast import overhear
 from truscore.bus.broker import Bus, connect
 from truscore.bus.canary import Canary, canary
+from truscore.bus.consumer import hear
+from truscore.bus.drain import finish_or_hand_back, hardware_sampled
 from truscore.bus.envelope import Envelope, event_id
 from truscore.bus.errors import (
     BusError,
@@ -13,15 +16,12 @@ from truscore.bus.errors import (
     UnknownMessage,
     Unroutable,
 )
-from truscore.bus.hearing import hear
+from truscore.bus.log_reader import LogReader, Stray, replay_log
 from truscore.bus.memory import MemorySpeaker
-from truscore.bus.overhearing import overhear
-from truscore.bus.replaying import LogReader, Stray, replay_log
+from truscore.bus.publisher import Speaker, Utterance, speaker
 from truscore.bus.retry import RetryPolicy
-from truscore.bus.serving import serve
-from truscore.bus.speaking import Speaker, Utterance, speaker
+from truscore.bus.service import serve
 from truscore.bus.topology import EXCHANGE, TOPOLOGY, dead_name, inbox_name
-from truscore.bus.working import finish_or_hand_back, hardware_sampled
 
 __all__ = [
     "EXCHANGE",

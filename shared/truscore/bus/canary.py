@@ -15,10 +15,10 @@ from faststream.rabbit import RabbitBroker
 
 from truscore.bus import topology
 from truscore.bus.broker import AWAY, Bus, the_bus
+from truscore.bus.consumer import subscribe
 from truscore.bus.declarations import Queue
 from truscore.bus.errors import BusError
-from truscore.bus.hearing import subscribe
-from truscore.bus.speaking import publish
+from truscore.bus.publisher import publish
 
 log = logging.getLogger("truscore.bus")
 

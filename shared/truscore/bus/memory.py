@@ -7,7 +7,7 @@ from google.protobuf.message import Message
 
 from truscore.bus.codec import encode
 from truscore.bus.envelope import Envelope
-from truscore.bus.speaking import Utterance, address
+from truscore.bus.publisher import Utterance, address
 
 
 class MemorySpeaker:

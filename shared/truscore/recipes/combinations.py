@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from truscore.catalog.networks import NETWORKS
+from truscore.catalog.table import Row, network_of
 from truscore.recipes.config import Recipe
-from truscore.recipes.refusal import InvalidConfig
-from truscore.zoo.catalog import Row, network_of
-from truscore.zoo.networks import NETWORKS
+from truscore.recipes.errors import InvalidConfig
 
 _CUSTOM = "architecture_config.custom_modifications"
 _PRETRAINED = "architecture_config.pretrained_weights"

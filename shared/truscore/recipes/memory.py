@@ -10,7 +10,7 @@ these). ``a`` is what one pixel of the network's input keeps for the gradient: m
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from truscore.zoo.catalog import network_of
+from truscore.catalog.table import network_of
 
 BYTES_PER_WEIGHT = 16
 # Recomputing keeps the inputs of the stages and one stage's inside (Chen et al. 2016); heads and pyramid keep theirs.

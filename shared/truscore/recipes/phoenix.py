@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from truscore.recipes.refusal import InvalidConfig
+from truscore.recipes.errors import InvalidConfig
 from truscore.recipes.resolve import resolve
 from truscore.recipes.suggestion import Choice, put
 from truscore.recipes.text import config_of, flat_values

@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from truscore.recipes.accepted import RULES, Choice
+from truscore import catalog
+from truscore.catalog.table import Row
+from truscore.recipes.accepted_values import RULES, Choice
 from truscore.recipes.combinations import refuse_impossible
 from truscore.recipes.config import Recipe
-from truscore.recipes.refusal import InvalidConfig
+from truscore.recipes.errors import InvalidConfig
 from truscore.recipes.templates import PROFILES, RECIPES
 from truscore.recipes.text import as_tree, from_tree
-from truscore.zoo import catalog
-from truscore.zoo.catalog import Row
 
 BASE_KEY = "architecture_config.base_architecture"
 LOSS_KEY = "loss_config.primary_loss"

@@ -7,17 +7,17 @@ import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from truscore import catalog
+from truscore.catalog.table import Row
 from truscore.recipes.config import Recipe
-from truscore.recipes.lengths import LengthOfRun, length_of_run, steps_wanted
+from truscore.recipes.default_reasons import STANDING
+from truscore.recipes.errors import InvalidConfig
 from truscore.recipes.memory import CPU_SHARE, GPU_SHARE, batch_that_fits, image_bytes, weights_bytes
 from truscore.recipes.placement import published_key
-from truscore.recipes.refusal import InvalidConfig
 from truscore.recipes.resolve import resolve
-from truscore.recipes.standing import STANDING
+from truscore.recipes.schedule_length import LengthOfRun, length_of_run, steps_wanted
 from truscore.recipes.suggestion import Choice, Facts, Hardware, Suggestion
 from truscore.recipes.text import flat_values
-from truscore.zoo import catalog
-from truscore.zoo.catalog import Row
 
 LEAST_OBJECT_PX = 16
 MOST_SIZE_PX = 1024

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, cast, get_type_hints
 
 from truscore.recipes.config import Recipe
-from truscore.recipes.refusal import InvalidConfig
+from truscore.recipes.errors import InvalidConfig
 
 DECIDED_BY_THE_ROW = ("category", "option", "architecture", "primary_metric")
 

@@ -2,6 +2,7 @@
 
 from truscore.storage.address import Address, parse_uri
 from truscore.storage.cache import Cache
+from truscore.storage.download import Wanted, fetch_many
 from truscore.storage.errors import (
     AccessRefused,
     DigestMismatch,
@@ -12,7 +13,6 @@ from truscore.storage.errors import (
     StoreUnavailable,
     TooLarge,
 )
-from truscore.storage.fetch import Wanted, fetch_many
 from truscore.storage.memory import MemoryStore
 from truscore.storage.s3 import S3Store
 from truscore.storage.store import Entry, FileSource, Progress, Store, Stored

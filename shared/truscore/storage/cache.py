@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from truscore.storage.landing import landing
+from truscore.storage.atomic_write import landing
 from truscore.storage.store import FileSource
 
 _SHA256_LENGTH = 64

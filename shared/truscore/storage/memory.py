@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from truscore.storage.address import Address, parse_object_uri, parse_uri
+from truscore.storage.atomic_write import landing
 from truscore.storage.errors import DigestMismatch, ObjectMissing, TooLarge
-from truscore.storage.landing import landing
 from truscore.storage.store import LIST_LIMIT, Entry, Progress, Stored
 
 

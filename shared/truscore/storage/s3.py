@@ -17,10 +17,10 @@ from urllib3.exceptions import HTTPError, ProtocolError
 from urllib3.response import BaseHTTPResponse
 
 from truscore.storage.address import Address, parse_object_uri, parse_uri
+from truscore.storage.atomic_write import landing
+from truscore.storage.backoff import UntilDeadline
+from truscore.storage.checksums import Proof, proof_of_bytes, proof_of_file
 from truscore.storage.errors import DigestMismatch, StoreUnavailable, TooLarge
-from truscore.storage.landing import landing
-from truscore.storage.patience import UntilDeadline
-from truscore.storage.proof import Proof, proof_of_bytes, proof_of_file
 from truscore.storage.s3_errors import translated
 from truscore.storage.store import LIST_LIMIT, Entry, Progress, Stored
 

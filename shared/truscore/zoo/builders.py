@@ -6,20 +6,20 @@ from types import MappingProxyType
 
 from torch import nn
 
+from truscore.catalog.table import plug_in_of
 from truscore.recipes.config import Recipe
-from truscore.recipes.refusal import InvalidConfig
-from truscore.zoo.catalog import plug_in_of
-from truscore.zoo.instances import builders as instances
-from truscore.zoo.pixels import builders as pixels
-from truscore.zoo.whole_images import graders, labellers, scorers
+from truscore.recipes.errors import InvalidConfig
+from truscore.zoo.classification import multilabel, ordinal, regression
+from truscore.zoo.detection import builders as detection
+from truscore.zoo.segmentation import builders as segmentation
 
 BUILDERS: Mapping[str, Callable[[Recipe, int], nn.Module]] = MappingProxyType(
     {
-        **instances.BUILDERS,
-        **pixels.BUILDERS,
-        **graders.BUILDERS,
-        **scorers.BUILDERS,
-        **labellers.BUILDERS,
+        **detection.BUILDERS,
+        **segmentation.BUILDERS,
+        **ordinal.BUILDERS,
+        **regression.BUILDERS,
+        **multilabel.BUILDERS,
     }
 )
 

@@ -13,11 +13,11 @@ from truscore.storage import Entry, MemoryStore
 from truscore.validation import Finding, Order, Policy, finding, refusals
 from truscore.validation.catalogue import BY_ID
 
-from services.dataset_validator.apart import read_apart
 from services.dataset_validator.job import OUTCOME, Job, Outcome, outcome_to_json
 from services.dataset_validator.listing import arrange, list_dataset
-from services.dataset_validator.shelf import Shelf
+from services.dataset_validator.reader_process import read_apart
 from services.dataset_validator.validator import Bounds, Validator
+from services.dataset_validator.verdict_store import Shelf
 
 Random = np.random.Generator
 Rules = set[str]

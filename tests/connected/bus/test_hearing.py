@@ -16,7 +16,7 @@ from truscore.bus import (
     overhear,
     speaker,
 )
-from truscore.bus.dead import list_dead
+from truscore.bus.dead_letters import list_dead
 from truscore.events.v1.control_pb2 import RunCancel
 from truscore.events.v1.dataset_pb2 import DatasetReady, DatasetValidated
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from truscore.bus.dead import DeadLetter, list_dead, replay_dead
+from truscore.bus.dead_letters import DeadLetter, list_dead, replay_dead
 from truscore.events.v1.model_pb2 import ExportFailed, ModelExported
 from truscore.events.v1.training_pb2 import TrainingCompleted
 from truscore.storage import S3Store

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from deploy.local.objects import ObjectServer
-from services.dataset_validator.apart import read_apart
 from services.dataset_validator.listing import Listing, list_dataset
 from services.dataset_validator.progress import Progress
+from services.dataset_validator.reader_process import read_apart
 from tests.unit.dataset_validator.pantry import CHANGED, OBJECTS, CountingMemory, CountingS3, Pantry
 
 

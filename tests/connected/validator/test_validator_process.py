@@ -7,7 +7,7 @@ from typing import Any
 
 import psutil
 import pytest
-from truscore.bus.dead import list_dead, replay_dead
+from truscore.bus.dead_letters import list_dead, replay_dead
 from truscore.datasets import index_from_json
 from truscore.events.v1.dataset_pb2 import DatasetReady, DatasetRejected, DatasetValidated
 from truscore.storage import S3Store

@@ -5,7 +5,7 @@ import pickle
 import pytest
 from truscore.augmentation import NO_CHANGE, Change, UnknownOption, drawn, policy_for
 from truscore.augmentation.policy import KNOBS
-from truscore.zoo.catalog import ROWS
+from truscore.catalog.table import ROWS
 
 OPTIONS = sorted({(row.category, row.option) for row in ROWS if row.category != "experimental"})
 BY_TASK = {(row.category, row.option): row.task for row in ROWS}

@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 from truscore.augmentation import Change, policy_for
+from truscore.augmentation.contact_sheet import Run, change_in_words, contact_sheet, previews
 from truscore.augmentation.loading import sample_of, squared_sample_of
 from truscore.augmentation.policy import KNOBS, in_words
-from truscore.augmentation.sheet import Run, change_in_words, contact_sheet, previews
 from truscore.datasets import DatasetIndex, load_image, read_dataset
 from truscore.recipes import resolve
 from truscore.synthesis import render_dataset

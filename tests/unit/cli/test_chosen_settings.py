@@ -13,9 +13,9 @@ from truscore.synthesis import render_dataset
 from truscore.validation import Order
 
 from services.cli.app import main
-from services.cli.desk import CliError
-from services.cli.handlers.saying import ready_of
-from services.cli.ordering import merged, read_config, read_settings_typed, wanted
+from services.cli.context import CliError
+from services.cli.handlers.publish import ready_of
+from services.cli.order_builder import merged, read_config, read_settings_typed, wanted
 from services.trainer.handlers.consume import overrides_of
 
 Captured = pytest.CaptureFixture[str]

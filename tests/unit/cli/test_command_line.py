@@ -10,7 +10,7 @@ from truscore.storage import MemoryStore
 from truscore.synthesis import render_dataset
 
 from services.cli.app import main
-from services.cli.desk import CliError
+from services.cli.context import CliError
 from services.cli.settings import read_settings
 from services.cli.upload import files_of, upload
 

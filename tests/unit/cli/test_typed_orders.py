@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from truscore.validation import Order
 
-from services.cli.desk import CliError, Code
-from services.cli.handlers.saying import ready_of
-from services.cli.ordering import dataset_name, read_config, refuse, version_now
+from services.cli.context import CliError, Code
+from services.cli.handlers.publish import ready_of
+from services.cli.order_builder import dataset_name, read_config, refuse, version_now
 
 
 def an_order(**changes: object) -> Order:

@@ -9,13 +9,13 @@ from typing import Any
 from truscore.storage import Cache, Entry, MemoryStore, S3Store, Stored
 from truscore.validation import BY_ID, Finding, Order, finding
 
-from services.dataset_validator.apart import Tell
 from services.dataset_validator.digests import Digests
 from services.dataset_validator.fetching import AtHand
 from services.dataset_validator.job import Job, Outcome
-from services.dataset_validator.judged import Judged
-from services.dataset_validator.shelf import Shelf
+from services.dataset_validator.reader_process import Tell
 from services.dataset_validator.validator import Bounds, Validator
+from services.dataset_validator.verdict_record import Judged
+from services.dataset_validator.verdict_store import Shelf
 from tests.unit.dataset_validator.planted import texture, write_coco
 
 IMAGES = 8

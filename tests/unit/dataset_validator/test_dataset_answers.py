@@ -27,11 +27,11 @@ from truscore.telemetry import HardwareSampler
 from truscore.validation import policy_for, validate_folder
 from truscore.validation.report.signature import Signer, Verifier
 
-from services.dataset_validator.apart import read_apart
 from services.dataset_validator.handlers import on_dataset_ready, order_of, telling, working
 from services.dataset_validator.progress import STAGES, Pace, Progress
-from services.dataset_validator.shelf import Shelf
+from services.dataset_validator.reader_process import read_apart
 from services.dataset_validator.validator import Bounds, Validator
+from services.dataset_validator.verdict_store import Shelf
 from tests.bench.planted_faults import lit
 
 URI = "s3://cards/sets/one/"

@@ -17,8 +17,8 @@ from planted import a_job, coco_content, rectangle, texture, write_coco, write_i
 from truscore.datasets import Limits, read_dataset
 from truscore.validation import BY_ID, Finding, validate_folder
 
-from services.dataset_validator.apart import read_apart
 from services.dataset_validator.job import Outcome
+from services.dataset_validator.reader_process import read_apart
 
 FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

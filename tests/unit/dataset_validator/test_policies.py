@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from planted import clean_reading, judged, with_images, with_pixels
+from truscore.catalog.table import categories
 from truscore.validation import (
     InvalidPolicy,
     Policy,
@@ -21,7 +22,6 @@ from truscore.validation import (
     rule_counts,
 )
 from truscore.validation.policy import files
-from truscore.zoo.catalog import categories
 
 CATEGORIES = sorted({*categories(), "experimental"})
 BLURRED = with_pixels(clean_reading(), sharpness=5.0)

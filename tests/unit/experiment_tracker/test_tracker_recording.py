@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from truscore.bus import Envelope, Poison
-from truscore.bus.speaking import Utterance, address
+from truscore.bus.publisher import Utterance, address
 from truscore.events.v1 import training_pb2
 
 from services.experiment_tracker.compare import NotComparable, check_run_ids, metric_rows, parameter_rows

@@ -12,7 +12,7 @@ from truscore.events.v1.model_pb2 import ExportFailed, ModelExported
 from truscore.events.v1.training_pb2 import ObjectRef, TrainingCompleted
 
 from services.exporter.handlers import on_training_completed
-from services.exporter.handlers.completed import order_of
+from services.exporter.handlers.consume import order_of
 from services.exporter.order import ExportOrder, Outcome
 from services.exporter.release import Refusal, Release
 

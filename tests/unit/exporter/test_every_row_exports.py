@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from truscore.catalog.networks import NETWORKS
+from truscore.catalog.table import ROWS, Row, row_of
 from truscore.recipes import resolve
 from truscore.zoo import build_model
-from truscore.zoo.catalog import ROWS, Row, row_of
-from truscore.zoo.networks import NETWORKS
 
-from services.exporter.child.subject import Picture
-from services.exporter.child.work import make_onnx, subject_of
+from services.exporter.child.convert import make_onnx, subject_of
+from services.exporter.child.export_target import Picture
 from services.exporter.release import Artifact
 from services.exporter.signature import SIGNATURES
 from services.exporter.task import Task

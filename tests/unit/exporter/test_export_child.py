@@ -20,11 +20,11 @@ from truscore.datasets import load_image
 from truscore.recipes import recipe_to_json, resolve
 from truscore.synthesis import CLASS_NAMES, render_dataset
 from truscore.zoo import build_model, load_checkpoint_model
-from truscore.zoo.detection import preprocess
-from truscore.zoo.instances.mask_rcnn import BorderMaskRCNN, Target
+from truscore.zoo.detection.mask_rcnn import BorderMaskRCNN, Target
+from truscore.zoo.preprocess import preprocess
 
+from services.exporter.child.convert import Refused, do, make_onnx, subject_of
 from services.exporter.child.onnx_file import session
-from services.exporter.child.work import Refused, do, make_onnx, subject_of
 from services.exporter.child_process import Bounds, ChildFault, run_child
 from services.exporter.task import Task, write_task
 

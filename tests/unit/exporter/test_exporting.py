@@ -16,7 +16,7 @@ from services.exporter.child_process import ChildFault
 from services.exporter.exporting import Effort, Exporter
 from services.exporter.order import ExportOrder, StoredFile
 from services.exporter.release import Artifact, Refusal
-from services.exporter.shelf import Shelf
+from services.exporter.release_store import Shelf
 from services.exporter.task import Result, Task
 
 MODEL = b"the model"

@@ -7,12 +7,12 @@ from pathlib import Path
 import onnx
 import pytest
 import torch
+from truscore.catalog.table import row_of
 from truscore.recipes import recipe_to_json, resolve
 from truscore.synthesis import render_dataset
 from truscore.zoo import build_model
-from truscore.zoo.catalog import row_of
 
-from services.exporter.child.work import do
+from services.exporter.child.convert import do
 from services.exporter.release import Artifact
 from services.exporter.signature import SIGNATURES
 from services.exporter.task import Task

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from truscore.zoo.framing import Framed, frame, unframe
 
-from services.exporter.child.kinds import KINDS
-from services.exporter.child.subject import Subject
-from services.exporter.child.work import Refused, make_onnx, subject_of
+from services.exporter.child.adapters import KINDS
+from services.exporter.child.convert import Refused, make_onnx, subject_of
+from services.exporter.child.export_target import Subject
 from services.exporter.release import Artifact
 from services.exporter.signature import SIGNATURES
 from services.exporter.task import Task

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from services.exporter.child.nearness import judge
-from services.exporter.child.subject import Answers
+from services.exporter.child.export_target import Answers
+from services.exporter.child.output_parity import judge
 
 
 def grade(index: int, *probabilities: float) -> Answers:

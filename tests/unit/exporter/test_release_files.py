@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.exporter.card import model_card
 from services.exporter.manifest import UnreadableManifest, manifest_json, release_from_json
+from services.exporter.model_card import model_card
 from services.exporter.package import UnsafeName, check_name, write_package
 from services.exporter.release import Release
 

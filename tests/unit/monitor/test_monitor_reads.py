@@ -17,7 +17,7 @@ from truscore.telemetry import serve_grpc
 from services.monitor.board import Board
 from services.monitor.handlers import Reads
 from services.monitor.handlers import reads as reads_module
-from services.monitor.watching import Bulletin
+from services.monitor.subscriptions import Bulletin
 from tests.unit.monitor import stories
 from tests.unit.monitor.stories import RUN, board_after
 

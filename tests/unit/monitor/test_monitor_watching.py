@@ -8,7 +8,7 @@ import pytest
 
 from services.monitor.board import Board, Entry, stage_of_entry
 from services.monitor.stage import Stage
-from services.monitor.watching import Bulletin, TooManyWatchers, changes
+from services.monitor.subscriptions import Bulletin, TooManyWatchers, changes
 from tests.unit.monitor import stories
 from tests.unit.monitor.stories import RUN, Said, board_after
 

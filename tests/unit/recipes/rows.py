@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from hypothesis import strategies as st
-from truscore.recipes.accepted import RULES, Choice, Flag, Real, Rule, WeightsName, Whole, WholeOrNone
-from truscore.zoo import catalog
-from truscore.zoo.catalog import Row
+from truscore import catalog
+from truscore.catalog.table import Row
+from truscore.recipes.accepted_values import RULES, Choice, Flag, Real, Rule, WeightsName, Whole, WholeOrNone
 
 AVAILABLE = [row for row in catalog.ROWS if row.available]
 PROFILES = ("small", "full")

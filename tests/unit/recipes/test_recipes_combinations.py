@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from truscore.catalog.networks import NETWORKS
+from truscore.catalog.table import Row, row_of
 from truscore.recipes import InvalidConfig, config_of, recipe_from_json, recipe_to_json, resolve
 from truscore.recipes.combinations import WEIGHTS, without_effect
-from truscore.zoo.catalog import Row, row_of
-from truscore.zoo.networks import NETWORKS
 
 from tests.unit.recipes.rows import AVAILABLE, PROFILES, at, keys_and_values, merged, name_of, nested
 

@@ -1,12 +1,12 @@
 """Every option that can be trained has a Phoenix template that resolves and says why."""
 
 import pytest
+from truscore.catalog.table import row_of
 from truscore.recipes import InvalidConfig, config_of, resolve
-from truscore.recipes.accepted import RULES
+from truscore.recipes.accepted_values import RULES
 from truscore.recipes.combinations import without_effect
 from truscore.recipes.phoenix import PHOENIX, template_named, templates
 from truscore.recipes.resolve import ROW_KEYS
-from truscore.zoo.catalog import row_of
 
 from tests.unit.recipes.rows import AVAILABLE, at
 

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from truscore import catalog
 from truscore.recipes import InvalidConfig, processes_for, resolve
-from truscore.recipes.accepted import RULES
+from truscore.recipes.accepted_values import RULES
 from truscore.recipes.placement import pretrained_key, published_name
 from truscore.recipes.resolve import ROW_KEYS
 from truscore.recipes.templates import RECIPES
 from truscore.recipes.text import as_tree
-from truscore.zoo import catalog
 
 # The configuration of the mission, as it stands.
 MISSION: dict[str, Any] = {
@@ -255,8 +255,6 @@ def test_weights_have_a_key_in_the_store_and_a_bare_name_may_be_published(
 
 
 def test_recipes_and_catalog_import_without_torch_or_numpy() -> None:
-    code = (
-        "import sys, truscore.recipes, truscore.zoo.catalog; print([m for m in ('torch', 'numpy') if m in sys.modules])"
-    )
+    code = "import sys, truscore.recipes, truscore.catalog; print([m for m in ('torch', 'numpy') if m in sys.modules])"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert said.stdout.strip() == "[]"

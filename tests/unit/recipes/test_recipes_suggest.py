@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from truscore.catalog.networks import NETWORKS
+from truscore.catalog.table import Row, row_of
 from truscore.datasets.index.statistics import Statistics
 from truscore.recipes import InvalidConfig, config_of, resolve
-from truscore.recipes.accepted import RULES
+from truscore.recipes.accepted_values import RULES
 from truscore.recipes.memory import batch_that_fits, image_bytes, weights_bytes
 from truscore.recipes.resolve import ROW_KEYS
 from truscore.recipes.suggest import EVEN_HANDED, FOCAL_IMBALANCE, suggest
 from truscore.recipes.suggestion import Gpu, Hardware, Suggestion
-from truscore.zoo.catalog import Row, row_of
-from truscore.zoo.networks import NETWORKS
 
 from tests.unit.recipes.rows import AVAILABLE, name_of
 

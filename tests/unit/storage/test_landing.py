@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from truscore.storage.landing import landing
-from truscore.storage.proof import proof_of_bytes, proof_of_file
+from truscore.storage.atomic_write import landing
+from truscore.storage.checksums import proof_of_bytes, proof_of_file
 
 
 def test_a_file_is_invisible_until_it_is_whole(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from truscore.datasets import ImageRecord
 from truscore.zoo import build_model
-from truscore.zoo.whole_images.network import Scorer
+from truscore.zoo.classification.network import Scorer
 
 from services.trainer.worker.errors import Unusable
 from services.trainer.worker.tasks import Key

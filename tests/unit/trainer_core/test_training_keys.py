@@ -10,10 +10,10 @@ import torch
 from torch import nn
 from truscore.datasets import DatasetIndex, ImageRecord
 from truscore.recipes import InvalidConfig, Recipe, processes_for, resolve
-from truscore.recipes.accepted import RULES
+from truscore.recipes.accepted_values import RULES
 from truscore.recipes.resolve import ROW_KEYS
 from truscore.zoo import build_model
-from truscore.zoo.instances.losses import classification_loss
+from truscore.zoo.losses.detection import classification_loss
 
 from services.trainer.inputs.workspace import divided
 from services.trainer.journal import EpochDone, Journal

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from truscore.catalog.networks import NETWORKS
+from truscore.catalog.table import ROWS, Row, row_of
 from truscore.datasets import Annotation, ImageRecord
 from truscore.recipes import InvalidConfig, Recipe, config_of, processes_for, resolve
-from truscore.recipes.accepted import RULES
+from truscore.recipes.accepted_values import RULES
 from truscore.recipes.combinations import without_effect
 from truscore.zoo import build_model
-from truscore.zoo.catalog import ROWS, Row, row_of
-from truscore.zoo.networks import NETWORKS
-from truscore.zoo.tuning import stages
+from truscore.zoo.compilation import stages
 
 from services.trainer.worker.build_run import assemble
 from services.trainer.worker.devices import Place

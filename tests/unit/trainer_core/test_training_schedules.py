@@ -16,7 +16,7 @@ from torch.optim.lr_scheduler import (
     OneCycleLR,
     PolynomialLR,
 )
-from truscore.recipes.accepted import RULES, Choice
+from truscore.recipes.accepted_values import RULES, Choice
 
 from services.trainer.worker.optim import POLYNOMIAL_POWER, SCHEDULES
 

@@ -13,10 +13,10 @@ import pytest
 import torch
 from pydantic import ValidationError
 from torch import nn
+from truscore.catalog.networks import NETWORKS
 from truscore.events.v1.dataset_pb2 import DatasetValidated
 from truscore.events.v1.training_pb2 import TrainingCompleted, TrainingFailed, TrainingStarted
 from truscore.storage import MemoryStore
-from truscore.zoo.networks import NETWORKS
 
 from services.trainer.inputs.downloads import NotFetched, download
 from services.trainer.inputs.pretrained_source import LIBRARY, LibrarySource, asking_library

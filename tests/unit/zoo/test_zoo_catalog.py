@@ -3,10 +3,10 @@
 import importlib
 
 import pytest
+from truscore import catalog
+from truscore.catalog.networks import NETWORKS
 from truscore.recipes import resolve
-from truscore.zoo import catalog
 from truscore.zoo.builders import BUILDERS, build_model
-from truscore.zoo.networks import NETWORKS
 
 TABLES = {
     ("border_detection", "single_class"): {"mask_rcnn", "yolo", "retinanet"},

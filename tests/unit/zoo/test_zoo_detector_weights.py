@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from truscore.recipes import resolve
 from truscore.zoo import build_model
-from truscore.zoo.instances.detectron2_names import renamed
+from truscore.zoo.detection.detectron2_weights import renamed
 from truscore.zoo.pretrained import UnusableWeights, load_pretrained
 
 NANODET = sorted(Path("../shared/data/weights").glob("nanodet_*.pth"))

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from truscore.recipes import Recipe, recipe_to_json, resolve
 from truscore.zoo import build_model
 from truscore.zoo.checkpoint import load_checkpoint_model
-from truscore.zoo.instances.detectron2 import AlignedRoIAlign, CaffeTransform, UnroundedAnchors
-from truscore.zoo.instances.losses import binary_loss
-from truscore.zoo.instances.pyramid import PathAggregationNetwork
+from truscore.zoo.compilation import save_memory, stages
+from truscore.zoo.detection.detectron2 import AlignedRoIAlign, CaffeTransform, UnroundedAnchors
+from truscore.zoo.detection.pyramid import PathAggregationNetwork
+from truscore.zoo.losses.detection import binary_loss
 from truscore.zoo.pretrained import load_pretrained
-from truscore.zoo.tuning import save_memory, stages
 
 Batch = tuple[list[Tensor], list[dict[str, Tensor]]]
 

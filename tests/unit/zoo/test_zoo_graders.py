@@ -11,14 +11,13 @@ import torchvision
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from truscore.catalog.networks import BASES
 from truscore.recipes import Recipe, resolve
 from truscore.zoo import build_model
-from truscore.zoo.networks import BASES
-from truscore.zoo.pretrained import UnusableWeights, load_pretrained
-from truscore.zoo.tuning import save_memory, stages
-from truscore.zoo.whole_images.bodies import BODIES, make_backbone
-from truscore.zoo.whole_images.network import Grader
-from truscore.zoo.whole_images.ordinal import (
+from truscore.zoo.classification.backbones import BODIES, make_backbone
+from truscore.zoo.classification.network import Grader
+from truscore.zoo.compilation import save_memory, stages
+from truscore.zoo.losses.ordinal import (
     LOSSES,
     OrderedThresholds,
     coral_loss,
@@ -28,6 +27,7 @@ from truscore.zoo.whole_images.ordinal import (
     median_grade,
     ordinal_loss,
 )
+from truscore.zoo.pretrained import UnusableWeights, load_pretrained
 
 SMALLEST = {"resnet": "resnet10_slim", "vision_transformer": "vit_compact", "efficientnet": "efficientnet_v2_slim"}
 # Built by the code of their smaller relatives.

@@ -11,10 +11,10 @@ from torchvision.ops import Conv2dNormActivation, FrozenBatchNorm2d, sigmoid_foc
 from truscore.recipes import Recipe, resolve
 from truscore.zoo import build_model
 from truscore.zoo.checkpoint import UnusableCheckpoint, load_checkpoint_model
-from truscore.zoo.instances.losses import softmax_focal_loss
-from truscore.zoo.instances.pyramid import PathAggregationNetwork
+from truscore.zoo.compilation import compile_stages, save_memory
+from truscore.zoo.detection.pyramid import PathAggregationNetwork
+from truscore.zoo.losses.detection import softmax_focal_loss
 from truscore.zoo.pretrained import UnusableWeights, load_pretrained
-from truscore.zoo.tuning import compile_stages, save_memory
 
 Batch = tuple[list[Tensor], list[dict[str, Tensor]]]
 MakeRecipe = Callable[..., Recipe]

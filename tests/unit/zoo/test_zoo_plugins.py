@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from truscore import catalog
+from truscore.catalog.plugins import GROUP
 from truscore.recipes import InvalidConfig, recipe_from_json, recipe_to_json, resolve
-from truscore.zoo import build_model, catalog
+from truscore.zoo import build_model
 from truscore.zoo.framing import Framed
-from truscore.zoo.plugins import GROUP
 
 from services.cli.app import main
 from tests.plugins.installed import EXAMPLE, install, write_metadata
@@ -101,7 +102,7 @@ def test_its_network_is_built_and_answers_as_its_task_asks() -> None:
 def test_listing_it_loads_no_torch(example: Path) -> None:
     code = (
         f"import sys; sys.path.insert(0, {str(example)!r})\n"
-        "from truscore.zoo import catalog\n"
+        "from truscore import catalog\n"
         "assert catalog.rows()[-1].available\n"
         "print('torch' in sys.modules)"
     )

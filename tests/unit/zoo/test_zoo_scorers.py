@@ -5,10 +5,10 @@ import torch
 from torch import Tensor
 from truscore.recipes import InvalidConfig, Recipe, resolve
 from truscore.zoo import build_model
-from truscore.zoo.tuning import save_memory, stages
-from truscore.zoo.whole_images.labellers import AttentionForEach, HeadForEach
-from truscore.zoo.whole_images.network import MultiLabel, Scorer
-from truscore.zoo.whole_images.statistics_cnn import statistics
+from truscore.zoo.classification.multilabel import AttentionForEach, HeadForEach
+from truscore.zoo.classification.network import MultiLabel, Scorer
+from truscore.zoo.classification.statistics_cnn import statistics
+from truscore.zoo.compilation import save_memory, stages
 
 SHARPNESS = ("corner_analysis", "sharpness_rating")
 DAMAGES = ("surface_analysis", "damage_classification")

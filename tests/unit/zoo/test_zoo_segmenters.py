@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from truscore.recipes import Recipe, recipe_to_json, resolve
 from truscore.recipes.config import FocalLossParams, LossConfig, LossWeights, Regularization
 from truscore.zoo import build_model, load_checkpoint_model
-from truscore.zoo.pixels.losses import pixel_losses
-from truscore.zoo.pixels.segmenter import groups_of
+from truscore.zoo.compilation import compile_stages, save_memory, stages
+from truscore.zoo.losses.segmentation import pixel_losses
 from truscore.zoo.pretrained import UnusableWeights, load_pretrained
-from truscore.zoo.tuning import compile_stages, save_memory, stages
+from truscore.zoo.segmentation.segmenter import groups_of
 
 WEIGHTS = Path(__file__).parents[4] / "shared/data/weights/nanodet_m_coco_guo-pu.pth"
 ARCHITECTURES = ("u_net", "deeplabv3", "segment_anything")

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from truscore.catalog.networks import NETWORKS
+from truscore.catalog.table import ROWS
 from truscore.recipes import resolve
 from truscore.recipes.text import as_tree, from_tree
 from truscore.zoo import build_model
-from truscore.zoo.catalog import ROWS
-from truscore.zoo.networks import NETWORKS
 
 MOST_PARAMETERS = 4e6  # larger ones are of the same builders
 SMALL = [

@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor
-from truscore.zoo.instances.yolox_assignment import Assigned, Places, assign
+from truscore.zoo.detection.yolox_assignment import Assigned, Places, assign
 
 STRIDE = 8.0
 

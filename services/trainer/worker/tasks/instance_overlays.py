@@ -15,7 +15,7 @@ from torch import nn
 from truscore.datasets import ImageRecord
 from truscore.datasets.shapes.masks import annotation_mask
 from truscore.metrics.evidence import ImageError
-from truscore.zoo.detection import preprocess
+from truscore.zoo.preprocess import preprocess
 from truscore.zoo.resize import network_size, resize_antialiased
 
 LONGER_SIDE_PX = 640

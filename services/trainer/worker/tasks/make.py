@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import nn
+from truscore.catalog.table import row_of
 from truscore.datasets import ImageRecord
-from truscore.zoo.catalog import row_of
 
 from services.trainer.worker.run_dir import Order
 from services.trainer.worker.tasks import (

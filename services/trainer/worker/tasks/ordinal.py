@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from truscore.datasets import ImageRecord
 from truscore.metrics.ordinal import Graded, grade_evidence, grade_metrics
-from truscore.zoo.whole_images.ordinal import ordinal_loss
+from truscore.zoo.losses.ordinal import ordinal_loss
 
 from services.trainer.worker.errors import Unusable
 from services.trainer.worker.run_dir import Order

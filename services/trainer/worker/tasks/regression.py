@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from truscore.datasets import ImageRecord
 from truscore.metrics.regression import Scored, score_evidence, score_metrics
-from truscore.zoo.whole_images.network import Scorer
+from truscore.zoo.classification.network import Scorer
 
 from services.trainer.worker.errors import Unusable
 from services.trainer.worker.run_dir import Order

@@ -29,7 +29,7 @@ from truscore.metrics.segmentation import (
 )
 from truscore.recipes.config import Recipe
 from truscore.zoo.framing import Framed
-from truscore.zoo.pixels.losses import pixel_losses
+from truscore.zoo.losses.segmentation import pixel_losses
 from truscore.zoo.resize import network_size, resize_antialiased
 
 from services.trainer.worker.run_dir import Order

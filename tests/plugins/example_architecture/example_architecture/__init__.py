@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
+from truscore.catalog.networks.network import Network
+from truscore.catalog.plugins import PlugIn
 from truscore.recipes import Recipe, resolve
-from truscore.zoo.networks.network import Network
-from truscore.zoo.plugins import PlugIn
 
 __all__ = ["CORNER_WHITENING"]
 

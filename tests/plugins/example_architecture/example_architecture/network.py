@@ -4,8 +4,8 @@ from collections import OrderedDict
 
 from torch import nn
 from truscore.recipes import Recipe
-from truscore.zoo.whole_images.bodies import Backbone
-from truscore.zoo.whole_images.network import AverageHead, Grader
+from truscore.zoo.classification.backbones import Backbone
+from truscore.zoo.classification.network import AverageHead, Grader
 
 WIDTHS = (8, 16, 16)
 

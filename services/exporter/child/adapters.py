@@ -1,0 +1,26 @@
+"""Which kind of model each task of the catalog makes. A test counts the two against each other."""
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+from torch import nn
+
+from services.exporter.child import framed, instances
+from services.exporter.child.export_target import Subject
+
+# From the network and its class names. Raises WrongKind.
+KINDS: Mapping[str, Callable[[nn.Module, Sequence[str]], Subject]] = MappingProxyType(
+    {
+        "instance_segmentation": instances.with_masks,
+        "detection": instances.with_boxes,
+        **{
+            task: framed.of_task(task)
+            for task in (
+                "semantic_segmentation",
+                "ordinal_classification",
+                "regression",
+                "multilabel_classification",
+            )
+        },
+    }
+)

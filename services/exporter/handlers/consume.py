@@ -1,0 +1,75 @@
+"""TrainingCompleted in; ModelExported, ExportFailed or both out."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+
+from truscore.bus import Envelope, Poison, Speaker, finish_or_hand_back
+from truscore.events.v1.training_pb2 import ObjectRef, TrainingCompleted
+
+from services.exporter.handlers.publish import Address, exported, failed
+from services.exporter.order import ExportOrder, Outcome, StoredFile
+
+Export = Callable[[ExportOrder], Awaitable[Outcome]]
+Working = Callable[[str], AbstractAsyncContextManager[None]]
+
+# These become parts of object keys.
+PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def on_training_completed(
+    *, export: Export, address: Address, speaker: Speaker, working: Working, draining: asyncio.Event
+) -> Callable[[TrainingCompleted, Envelope], Awaitable[None]]:
+    """The handler. While it works, `working` is entered; when the service drains, the order is handed back."""
+
+    async def handle(completed: TrainingCompleted, envelope: Envelope) -> None:
+        order = order_of(completed)
+        async with working(order.run_id):
+            outcome = await finish_or_hand_back(draining, export(order))
+        if outcome.release:
+            event = exported(outcome.release, address)
+            await speaker.say(event, subject=order.run_id, correlation_id=order.run_id, cause=envelope)
+        for refusal in outcome.refusals:
+            await speaker.say(
+                failed(order, refusal),
+                subject=order.run_id,
+                sequence=refusal.format,
+                correlation_id=order.run_id,
+                cause=envelope,
+            )
+
+    return handle
+
+
+def order_of(completed: TrainingCompleted) -> ExportOrder:
+    """The order as plain values. Raises Poison naming the field that is missing or cannot be used."""
+    for name in ("run_id", "category", "option", "architecture"):
+        _demand(name, getattr(completed, name), PLAIN_NAME, 'letters, digits, "_" and "-", at most 128')
+    _demand("dataset_uri", completed.dataset_uri, re.compile(r"s3://.+"), "s3://bucket/prefix/")
+    return ExportOrder(
+        run_id=completed.run_id,
+        checkpoint=_stored("best_checkpoint", completed.best_checkpoint),
+        index=_stored("dataset_index", completed.dataset_index),
+        split=_stored("split", completed.split),
+        dataset_id=completed.dataset_id,
+        dataset_version=completed.dataset_version,
+        dataset_uri=completed.dataset_uri,
+        category=completed.category,
+        option=completed.option,
+        architecture=completed.architecture,
+        metrics=dict(completed.metrics),
+        formats=tuple(completed.export_formats),
+    )
+
+
+def _stored(name: str, reference: ObjectRef) -> StoredFile:
+    _demand(f"{name}.uri", reference.uri, re.compile(r"s3://.+"), "s3://bucket/key")
+    _demand(f"{name}.sha256", reference.sha256, SHA256, "64 lower-case hexadecimal digits")
+    return StoredFile(uri=reference.uri, sha256=reference.sha256)
+
+
+def _demand(name: str, value: str, pattern: re.Pattern[str], accepted: str) -> None:
+    if not pattern.fullmatch(value):
+        raise Poison(f"TrainingCompleted.{name} is {value[:200]!r}; accepted: {accepted}")

@@ -1,0 +1,90 @@
+"""Where releases are kept: files first, each read back, the manifest last."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from truscore.releases import CARD, MANIFEST, PACKAGE, release_statement
+from truscore.storage import ObjectMissing, Store
+from truscore.storage.signing import Signer
+
+from services.exporter.formats import choose_formats
+from services.exporter.manifest import UnreadableManifest, manifest_json, release_from_json
+from services.exporter.model_card import model_card
+from services.exporter.order import ExportOrder
+from services.exporter.package import write_package
+from services.exporter.release import Release
+
+MANIFEST_LIMIT_BYTES = 16 << 20
+CONTENT_TYPES = {".json": "application/json", ".md": "text/markdown", ".tar": "application/x-tar"}
+
+
+class Shelf:
+    """Releases under `s3://<bucket>/models/<model>/<version>/`. Synchronous; may take as long as the store does.
+
+    With a `signer`, each manifest is signed."""
+
+    def __init__(self, store: Store, *, bucket: str, signer: Signer | None = None) -> None:
+        self._store = store
+        self._bucket = bucket
+        self._signer = signer
+
+    def address(self, model_id: str, version: str, name: str) -> str:
+        return f"s3://{self._bucket}/models/{model_id}/{version}/{name}"
+
+    def find(self, order: ExportOrder) -> Release | None:
+        """The release that was made of this very checkpoint in these formats before; None where there is none."""
+        try:
+            uri = self.address(order.model_id, order.version, MANIFEST)
+            release = release_from_json(self._store.get(uri, limit_bytes=MANIFEST_LIMIT_BYTES))
+        except (ObjectMissing, UnreadableManifest):
+            return None
+        accepted, refused = choose_formats(order.formats)
+        answered = {each.format for each in release.artifacts} | {each.format for each in release.refusals}
+        wanted = {*accepted, *(refusal.format for refusal in refused)}
+        return release if release.checkpoint_sha256 == order.checkpoint.sha256 and wanted <= answered else None
+
+    def keep(self, release: Release, folder: Path) -> Release:
+        """Packs and stores the release, whose artefacts lie in `folder`; returns it with the package's digest."""
+        files = {artifact.file_name: folder / artifact.file_name for artifact in release.artifacts}
+        (folder / CARD).write_text(model_card(release), encoding="utf-8")
+        release = replace(release, card_sha256=digest(folder / CARD))
+        (folder / MANIFEST).write_bytes(manifest_json(self._signed(release)))
+        write_package(folder / PACKAGE, {**files, CARD: folder / CARD, MANIFEST: folder / MANIFEST})
+        kept = self._signed(replace(release, package_sha256=digest(folder / PACKAGE)))
+        self._upload(kept, {**files, CARD: folder / CARD, PACKAGE: folder / PACKAGE})
+        (folder / MANIFEST).write_bytes(manifest_json(kept))
+        self._upload(kept, {MANIFEST: folder / MANIFEST})
+        return kept
+
+    def _signed(self, release: Release) -> Release:
+        if self._signer is None:
+            return release
+        files = {artifact.file_name: artifact.sha256 for artifact in release.artifacts}
+        others = {CARD: release.card_sha256, PACKAGE: release.package_sha256}
+        statement = release_statement(
+            model_id=release.model_id,
+            version=release.version,
+            run_id=release.run_id,
+            checkpoint_sha256=release.checkpoint_sha256,
+            files=files | {name: sha256 for name, sha256 in others.items() if sha256},
+        )
+        return replace(release, signing_key_id=self._signer.key_id, ed25519_signature=self._signer.sign(statement))
+
+    def _upload(self, release: Release, files: Mapping[str, Path]) -> None:
+        for name, path in files.items():
+            uri = self.address(release.model_id, release.version, name)
+            self._store.put_file(uri, path, content_type=CONTENT_TYPES.get(path.suffix, "application/octet-stream"))
+            self._read_back(uri, digest(path), path.parent)
+
+    def _read_back(self, uri: str, sha256: str, folder: Path) -> None:
+        # As an engine will fetch it; raises DigestMismatch where the store gives other bytes than it took.
+        with TemporaryDirectory(dir=folder) as scratch:
+            self._store.get_file(uri, Path(scratch) / "copy", sha256=sha256)
+
+
+def digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

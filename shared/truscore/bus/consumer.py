@@ -1,0 +1,213 @@
+"""Hearing events: decode, hand over, and settle each delivery by what the handler said."""
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+
+from aio_pika.abc import AbstractIncomingMessage
+from aio_pika.exceptions import MessageProcessError
+from faststream.middlewares import AckPolicy
+from faststream.rabbit import Channel, ExchangeType, QueueType, RabbitBroker, RabbitExchange, RabbitQueue
+from faststream.rabbit.message import RabbitMessage
+from google.protobuf.message import Message
+
+from truscore.bus import declarations, topology, trace
+from truscore.bus.broker import AWAY, Bus, the_bus
+from truscore.bus.codec import RETRIES_HEADER, count, decode
+from truscore.bus.delivery import carried, copy_of, wire_of
+from truscore.bus.envelope import Envelope
+from truscore.bus.errors import BusError, HandBack, Poison, Undecodable
+from truscore.bus.metrics import HEARD
+from truscore.bus.publisher import publish
+from truscore.bus.retry import RetryPolicy
+from truscore.bus.topology import DEAD_EXCHANGE, RETRY_EXCHANGE, RETRY_QUEUE_HEADER, Listener, Row, row_of
+
+log = logging.getLogger("truscore.bus")
+
+PUBLISH_TIMEOUT_S: Final = 30
+DEAD_HEADER: Final = "truscore-dead-"
+MAX_REASON_CHARS: Final = 1000
+MAX_TRACEBACK_CHARS: Final = 8000
+REFUSED_PAUSE_S: Final = 1.0
+
+M = TypeVar("M", bound=Message)
+Handler = Callable[[M, Envelope], Awaitable[None]]
+
+TRUSCORE_EXCHANGE: Final = RabbitExchange(topology.EXCHANGE, type=ExchangeType.TOPIC, durable=True)
+
+
+def hear(
+    broker: RabbitBroker,
+    message_type: type[M],
+    handler: Handler[M],
+    *,
+    service: str,
+    prefetch: int = 16,
+    lease: bool = False,
+    policy: RetryPolicy | None = None,
+) -> None:
+    """Listen on the service's inbox for one message; up to `prefetch` handlers run at once.
+
+    The handler returns: acknowledged. It raises Poison: dead letter. HandBack: back to the queue for another consumer.
+    Anything else: tried again after the policy's delays, then a dead letter with reason, exception and trace.
+    `lease`: one message at a time, whose handler may run for days.
+    """
+    bus, row, policy = the_bus(broker), row_of(message_type), policy or RetryPolicy()
+    _check_listener(row, service, lease=lease)
+    queue = declarations.inbox(service, row.routing_key, lease=lease)
+    bus.need(queue, *declarations.back_rooms(service, policy))
+    inbox = Inbox(bus=bus, row=row, service=service, policy=policy, handler=handler)
+    subscribe(bus, queue, inbox.receive, prefetch=1 if lease else prefetch)
+
+
+def subscribe(
+    bus: Bus,
+    queue: declarations.Queue,
+    receive: Callable[[AbstractIncomingMessage], Coroutine[Any, Any, None]],
+    *,
+    prefetch: int,
+    consume_arguments: dict[str, Any] | None = None,
+) -> None:
+    """Consume the queue, on a channel of its own, with nothing acknowledged but by `receive`."""
+
+    async def hand_over(message: RabbitMessage) -> None:
+        await bus.in_hand(receive(message.raw_message))
+
+    async def as_it_is(message: RabbitMessage) -> RabbitMessage:
+        return message
+
+    bus.subscriber(
+        RabbitQueue(  # type: ignore[call-overload]  # its overloads want the type known before the program runs
+            queue.name,
+            queue_type=QueueType(queue.arguments["x-queue-type"]),
+            durable=True,
+            arguments=queue.arguments,
+            routing_key=queue.routing_key,
+        ),
+        TRUSCORE_EXCHANGE if queue.exchange else None,
+        channel=Channel(prefetch_count=prefetch),
+        consume_args=consume_arguments,
+        ack_policy=AckPolicy.MANUAL,
+        no_reply=True,
+        decoder=as_it_is,
+    )(hand_over)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Inbox:
+    """One inbox and its handler."""
+
+    bus: Bus
+    row: Row
+    service: str
+    policy: RetryPolicy
+    handler: Handler[Any]
+    clock: Callable[[], datetime] = lambda: datetime.now(tz=UTC)
+
+    async def receive(self, message: AbstractIncomingMessage) -> None:
+        """Take one delivery to its end. A delivery that can't be settled stays unacknowledged and comes again."""
+        try:
+            await self._settle(message)
+        except (*AWAY, MessageProcessError, BusError) as error:
+            log.warning("%s: delivery not settled, it will come again: %r", self.name, error)
+            self._count("unsettled")
+            await self._give_back(message)
+
+    @property
+    def name(self) -> str:
+        """Name of the queue."""
+        return topology.inbox_name(self.service, self.row.routing_key)
+
+    async def _settle(self, message: AbstractIncomingMessage) -> None:
+        outcome = await self._outcome(message)
+        match outcome:
+            case None:
+                await message.ack()
+                self._count("done")
+            case HandBack():
+                # reject, not nack: from RabbitMQ 4.3 a nack doesn't count towards the delivery limit.
+                await message.reject(requeue=True)
+                self._count("handed_back")
+            case Undecodable() | Poison():
+                await self._bury(message, outcome)
+            case _:
+                await self._retry(message, outcome)
+
+    async def _outcome(self, message: AbstractIncomingMessage) -> Exception | None:
+        """What the handler said; None where it returned."""
+        try:
+            event, envelope = decode(wire_of(message), self.row, received=self.clock())
+            with trace.handling(f"hear {self.row.routing_key}", envelope.traceparent):
+                await self.handler(event, envelope)
+        except Exception as error:  # noqa: BLE001  whatever it is, the delivery gets settled by it
+            return error
+        return None
+
+    async def _retry(self, message: AbstractIncomingMessage, error: Exception) -> None:
+        retries = count(message.headers, RETRIES_HEADER)
+        delay_s = self.policy.delay_s(retries)
+        if delay_s is None:
+            await self._bury(message, error)
+            return
+        log.warning("%s: %r; trying again in %g s", self.name, error, delay_s, exc_info=error)
+        headers = carried(message.headers) | {
+            RETRIES_HEADER: retries + 1,
+            RETRY_QUEUE_HEADER: topology.retry_name(self.service, delay_s),
+        }
+        await self._send_on(message, RETRY_EXCHANGE, self.name, headers)
+        self._count("retried")
+
+    async def _bury(self, message: AbstractIncomingMessage, error: Exception) -> None:
+        log.error("%s: dead letter %s: %r", self.name, message.message_id, error, exc_info=error)
+        grave = epitaph(error, inbox=self.name, row=self.row, at=self.clock(), headers=message.headers)
+        await self._send_on(message, DEAD_EXCHANGE, self.service, carried(message.headers) | grave)
+        self._count("dead")
+
+    def _count(self, outcome: str) -> None:
+        HEARD.labels(service=self.service, routing_key=self.row.routing_key, outcome=outcome).inc()
+
+    async def _send_on(
+        self, message: AbstractIncomingMessage, exchange: str, key: str, headers: dict[str, Any]
+    ) -> None:
+        # The copy is confirmed before the original is acknowledged: a crash between the two repeats, never loses.
+        await publish(self.bus, exchange, key, copy_of(message, headers), timeout_s=PUBLISH_TIMEOUT_S)
+        await message.ack()
+
+    async def _give_back(self, message: AbstractIncomingMessage) -> None:
+        await asyncio.sleep(REFUSED_PAUSE_S)
+        try:
+            await message.reject(requeue=True)
+        except (*AWAY, MessageProcessError) as error:
+            log.debug("%s: its channel is gone, the broker has it back already: %r", self.name, error)
+
+
+def epitaph(error: Exception, *, inbox: str, row: Row, at: datetime, headers: Any) -> dict[str, Any]:
+    """Headers of a dead letter: why, by what exception, where and when."""
+    match error:
+        case Poison():
+            kind, reason = "poison", error.reason
+        case Undecodable():
+            kind, reason = "undecodable", str(error)
+        case _:
+            kind, reason = "failed", f"{type(error).__name__}: {error}"
+    written = "".join(traceback.format_exception(error))[-MAX_TRACEBACK_CHARS:]
+    return {
+        f"{DEAD_HEADER}kind": kind,
+        f"{DEAD_HEADER}reason": reason[:MAX_REASON_CHARS],
+        f"{DEAD_HEADER}exception": f"{type(error).__module__}.{type(error).__qualname__}",
+        f"{DEAD_HEADER}traceback": written,
+        f"{DEAD_HEADER}inbox": inbox,
+        f"{DEAD_HEADER}routing-key": row.routing_key,
+        f"{DEAD_HEADER}deliveries": 1 + count(headers, RETRIES_HEADER) + count(headers, "x-delivery-count"),
+        f"{DEAD_HEADER}at": at.isoformat(timespec="milliseconds"),
+    }
+
+
+def _check_listener(row: Row, service: str, *, lease: bool) -> None:
+    listed = Listener(service=service, lease=not lease)
+    if listed in row.listeners:
+        raise ValueError(f"lease={lease}: the topology lists {service} for {row.routing_key} with lease={not lease}")

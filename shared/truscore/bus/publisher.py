@@ -1,0 +1,178 @@
+"""Saying events: persistent, mandatory, confirmed, with ids that make a repeat harmless."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Final, Protocol
+
+import aio_pika
+from aio_pika.exceptions import PublishError
+from faststream.rabbit import RabbitBroker
+from google.protobuf.message import Message
+
+from truscore.bus import trace
+from truscore.bus.broker import AWAY, Bus, the_bus
+from truscore.bus.codec import Wire, encode
+from truscore.bus.envelope import Envelope, event_id
+from truscore.bus.errors import BusUnavailable, Unroutable
+from truscore.bus.metrics import SAID
+from truscore.bus.topology import EXCHANGE, row_of
+
+IN_FLIGHT: Final = 256
+PAUSE_S: Final = 0.2
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Utterance:
+    """An event that is to be said. `subject`: the run id, or "dataset/version". `sequence` tells repeats apart."""
+
+    event: Message
+    subject: str
+    sequence: str | int = 0
+    correlation_id: str | None = None
+    cause: Envelope | None = None
+
+
+class Speaker(Protocol):
+    """Says events in the name of one service."""
+
+    async def say(
+        self,
+        event: Message,
+        *,
+        subject: str,
+        sequence: str | int = 0,
+        correlation_id: str | None = None,
+        cause: Envelope | None = None,
+    ) -> str:
+        """Say one event and return its id once the broker has it."""
+        ...
+
+    async def say_many(self, events: Iterable[Utterance]) -> None:
+        """Say many in order, many in flight; on return the broker has them all."""
+        ...
+
+
+def address(utterance: Utterance, *, source: str, now: datetime) -> Envelope:
+    """The envelope of an utterance. UnknownMessage where the topology has no such message."""
+    row, cause = row_of(utterance.event), utterance.cause
+    return Envelope(
+        event_id=event_id(
+            source=source, subject=utterance.subject, type_name=row.type_name, sequence=utterance.sequence
+        ),
+        type=row.type_name,
+        source=source,
+        subject=utterance.subject,
+        time=now,
+        correlation_id=utterance.correlation_id or (cause.correlation_id if cause else "") or utterance.subject,
+        traceparent=trace.next_traceparent(cause.traceparent if cause else None),
+        delivery=1,
+    )
+
+
+def amqp_message(wire: Wire) -> aio_pika.Message:
+    """The wire form for aio-pika, persistent."""
+    return aio_pika.Message(
+        wire.body,
+        type=wire.type or None,
+        content_type=wire.content_type or None,
+        content_encoding=wire.content_encoding or None,
+        message_id=wire.message_id or None,
+        correlation_id=wire.correlation_id or None,
+        app_id=wire.app_id or None,
+        timestamp=wire.timestamp,
+        headers=dict(wire.headers),
+        delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+    )
+
+
+def speaker(broker: RabbitBroker, *, service: str, deadline_s: float = 30) -> Speaker:
+    """Speaker on the bus. Each call raises BusUnavailable where the broker has not confirmed after `deadline_s`."""
+    return BusSpeaker(the_bus(broker), source=f"truscore/{service}", deadline_s=deadline_s)
+
+
+class BusSpeaker:
+    """Speaker over the broker's confirming channel; resends what a lost connection left unconfirmed."""
+
+    def __init__(
+        self, bus: Bus, *, source: str, deadline_s: float, clock: Clock = lambda: datetime.now(tz=UTC)
+    ) -> None:
+        self._bus = bus
+        self._source = source
+        self._deadline_s = deadline_s
+        self._clock = clock
+
+    async def say(
+        self,
+        event: Message,
+        *,
+        subject: str,
+        sequence: str | int = 0,
+        correlation_id: str | None = None,
+        cause: Envelope | None = None,
+    ) -> str:
+        """Say one event and return its id. BusUnavailable, Unroutable, UnknownMessage, ValueError (too large)."""
+        key, message = self._compose(
+            Utterance(event=event, subject=subject, sequence=sequence, correlation_id=correlation_id, cause=cause)
+        )
+        await self._deliver([(key, message)])
+        return str(message.message_id)
+
+    async def say_many(self, events: Iterable[Utterance]) -> None:
+        """Say many in order, up to IN_FLIGHT unconfirmed; the deadline holds for each of these windows."""
+        utterances = iter(events)
+        while window := [self._compose(utterance) for utterance in islice(utterances, IN_FLIGHT)]:
+            await self._deliver(window)
+
+    def _compose(self, utterance: Utterance) -> tuple[str, aio_pika.Message]:
+        envelope = address(utterance, source=self._source, now=self._clock())
+        return row_of(utterance.event).routing_key, amqp_message(encode(utterance.event, envelope))
+
+    async def _deliver(self, outbox: Sequence[tuple[str, aio_pika.Message]]) -> None:
+        deadline = time.monotonic() + self._deadline_s
+        while True:
+            results = await asyncio.gather(
+                *(publish(self._bus, EXCHANGE, key, message, timeout_s=self._deadline_s) for key, message in outbox),
+                return_exceptions=True,
+            )
+            failure = next(_failures(results), None)
+            for key, _ in outbox[: failure[0] if failure else None]:
+                SAID.labels(routing_key=key).inc()
+            if failure is None:
+                return
+            # From the first failure on, so that the order holds; ids make the repeats harmless.
+            index, error = failure
+            outbox = outbox[index:]
+            if isinstance(error, Unroutable) or not isinstance(error, (*AWAY, BusUnavailable)):
+                raise error
+            if time.monotonic() + PAUSE_S > deadline:
+                raise BusUnavailable(
+                    f"{self._bus.safe_url} has not confirmed {outbox[0][0]} and {len(outbox) - 1} more "
+                    f"within {self._deadline_s:g} s: {error!r}"
+                ) from error
+            await asyncio.sleep(PAUSE_S)
+
+
+def _failures(results: Sequence[object]) -> Iterator[tuple[int, BaseException]]:
+    return ((index, result) for index, result in enumerate(results) if isinstance(result, BaseException))
+
+
+async def publish(bus: Bus, exchange: str, routing_key: str, message: aio_pika.Message, *, timeout_s: float) -> None:
+    """Publish once with confirm. Unroutable where no queue takes it; what aio-pika raises where the broker is away."""
+    async with asyncio.timeout(timeout_s):
+        channel = await bus.publishing_channel()
+        target = await channel.get_exchange(exchange, ensure=False) if exchange else channel.default_exchange
+        try:
+            await target.publish(message, routing_key, mandatory=True, timeout=timeout_s)
+        except PublishError as error:
+            raise Unroutable(f"no queue takes {routing_key!r} from exchange {exchange!r}") from error
+        except asyncio.CancelledError as error:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+            # Nobody cancelled us: it is how aiormq tells those who wait that their channel closed.
+            raise ConnectionError(f"the channel closed while {routing_key!r} was being said") from error

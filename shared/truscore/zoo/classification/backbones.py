@@ -1,0 +1,183 @@
+"""Bodies of networks that judge a whole image: from a square to a map of features, stage by stage.
+
+Legend: B images, C channels, S side of the square, h, w sides of the map.
+
+A body is a sequence whose children are its stages, under the names of the published weights. From scratch it is
+normalised over groups, with published weights by their frozen statistics: small batches say little of either
+(decision 16), and many small batches then equal a large one.
+"""
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+
+import torchvision
+from timm.models.resnet import BasicBlock, ResNet
+from torch import Tensor, nn
+from torchvision.models.efficientnet import EfficientNet, FusedMBConvConfig, MBConvConfig
+from torchvision.ops import FrozenBatchNorm2d
+
+from truscore.zoo.classification.vision_transformer import TransformerShape, transformer_body
+
+GROUPS = 8
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Body:
+    """``make`` takes the image's side and the rate at which branches are dropped; ``channels`` are those of the map it
+    gives; ``early`` the stages that partial freezing keeps still; ``levels`` the stages that a pyramid can stand on."""
+
+    make: Callable[[int, float], nn.Sequential]
+    channels: int
+    early: tuple[str, ...]
+    levels: tuple[tuple[str, int], ...] = ()
+
+
+class Backbone(nn.Module):
+    """Holds the body under the name that published detectors have it under."""
+
+    def __init__(self, body: nn.Sequential) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, image_BCSS: Tensor) -> Tensor:
+        map_BChw: Tensor = self.body(image_BCSS)
+        return map_BChw
+
+
+def make_backbone(name: str, *, image_size: int, pretrained: bool, freezing: str, dropped: float) -> Backbone:
+    """The body of that name with random weights; ``freezing`` is the recipe's backbone_freezing."""
+    body = BODIES[name].make(image_size, dropped)
+    replace_norms(body, frozen=pretrained)
+    stages = {"none": (), "partial": BODIES[name].early, "full": tuple(dict(body.named_children()))}[freezing]
+    for stage in stages:
+        body.get_submodule(stage).requires_grad_(requires_grad=False)
+    return Backbone(body)
+
+
+def replace_norms(module: nn.Module, *, frozen: bool) -> None:
+    """Put frozen norms, or norms over groups, in the place of norms over the batch, in place."""
+    for name, child in list(module.named_children()):
+        if isinstance(child, nn.BatchNorm2d):
+            setattr(module, name, _norm(child, frozen=frozen))
+        else:
+            replace_norms(child, frozen=frozen)
+
+
+def _norm(norm: nn.BatchNorm2d, *, frozen: bool) -> nn.Module:
+    channels = norm.num_features
+    if frozen:
+        kept: nn.Module = FrozenBatchNorm2d(channels, eps=norm.eps)
+        return kept
+    return nn.GroupNorm(math.gcd(GROUPS, channels), channels)
+
+
+def _children(network: nn.Module, *names: str) -> nn.Sequential:
+    return nn.Sequential(OrderedDict((name, network.get_submodule(name)) for name in names))
+
+
+def _resnet10_slim(image_size: int, dropped: float) -> nn.Sequential:
+    """A basic block in each stage, half as wide as ResNet-18, with the stem of three small convolutions and averaging
+    shortcuts of ResNet-D (He et al. 2019, "Bag of tricks", section 4)."""
+    network = ResNet(
+        BasicBlock,  # type: ignore[arg-type]  # timm's annotation means the class
+        (1, 1, 1, 1),
+        channels=(32, 64, 128, 256),
+        stem_width=16,
+        stem_type="deep",
+        avg_down=True,
+        zero_init_last=False,
+    )
+    return _children(network, "conv1", "bn1", "act1", "maxpool", "layer1", "layer2", "layer3", "layer4")
+
+
+def _resnet(name: str, image_size: int, dropped: float) -> nn.Sequential:
+    network = getattr(torchvision.models, name)(weights=None)
+    return _children(network, "conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")
+
+
+def _efficientnet_v2_slim(image_size: int, dropped: float) -> nn.Sequential:
+    """EfficientNetV2's order of blocks, fused ones first (Tan & Le 2021, section 3.3), with one or two in a stage."""
+    blocks = [
+        FusedMBConvConfig(1, 3, 1, 16, 16, 1),
+        FusedMBConvConfig(4, 3, 2, 16, 24, 1),
+        FusedMBConvConfig(4, 3, 2, 24, 40, 1),
+        MBConvConfig(4, 3, 2, 40, 64, 2),
+        MBConvConfig(6, 3, 1, 64, 80, 1),
+    ]
+    features: nn.Sequential = EfficientNet(
+        blocks, dropout=0.0, stochastic_depth_prob=dropped, last_channel=320
+    ).features
+    return features
+
+
+def _efficientnet(name: str, image_size: int, dropped: float) -> nn.Sequential:
+    features: nn.Sequential = getattr(torchvision.models, name)(weights=None, stochastic_depth_prob=dropped).features
+    return features
+
+
+def _shufflenet_v2(image_size: int, dropped: float) -> nn.Sequential:
+    """Without its last convolution, which detectors' weights don't have."""
+    network = torchvision.models.shufflenet_v2_x1_0(weights=None)
+    return _children(network, "conv1", "maxpool", "stage2", "stage3", "stage4")
+
+
+def _densenet_slim(image_size: int, dropped: float) -> nn.Sequential:
+    network = torchvision.models.DenseNet(growth_rate=16, block_config=(2, 4, 6, 4), num_init_features=32)
+    return _dense(network)
+
+
+def _densenet121(image_size: int, dropped: float) -> nn.Sequential:
+    return _dense(torchvision.models.densenet121(weights=None))
+
+
+def _dense(network: nn.Module) -> nn.Sequential:
+    body: nn.Sequential = network.get_submodule("features")  # type: ignore[assignment]
+    # Published DenseNets end in a norm; torchvision's has its ReLU outside.
+    body.add_module("relu5", nn.ReLU(inplace=True))
+    return body
+
+
+_RESNET_EARLY = ("conv1", "bn1", "layer1")
+_DENSE_EARLY = ("conv0", "norm0", "denseblock1", "transition1")
+_FIRST_FOUR = ("0", "1", "2", "3")
+
+BODIES: Mapping[str, Body] = MappingProxyType(
+    {
+        "resnet10_slim": Body(
+            make=_resnet10_slim,
+            channels=256,
+            early=_RESNET_EARLY,
+            levels=(("layer1", 32), ("layer2", 64), ("layer3", 128), ("layer4", 256)),
+        ),
+        "resnet18": Body(
+            make=partial(_resnet, "resnet18"),
+            channels=512,
+            early=_RESNET_EARLY,
+            levels=(("layer1", 64), ("layer2", 128), ("layer3", 256), ("layer4", 512)),
+        ),
+        "resnet50": Body(
+            make=partial(_resnet, "resnet50"),
+            channels=2048,
+            early=_RESNET_EARLY,
+            levels=(("layer1", 256), ("layer2", 512), ("layer3", 1024), ("layer4", 2048)),
+        ),
+        "efficientnet_v2_slim": Body(make=_efficientnet_v2_slim, channels=320, early=_FIRST_FOUR),
+        "efficientnet_b0": Body(make=partial(_efficientnet, "efficientnet_b0"), channels=1280, early=_FIRST_FOUR),
+        "efficientnet_v2_s": Body(make=partial(_efficientnet, "efficientnet_v2_s"), channels=1280, early=_FIRST_FOUR),
+        "shufflenet_v2_x1_0": Body(make=_shufflenet_v2, channels=464, early=("conv1", "stage2")),
+        "densenet_slim": Body(make=_densenet_slim, channels=136, early=_DENSE_EARLY),
+        "densenet121": Body(make=_densenet121, channels=1024, early=_DENSE_EARLY),
+        **{
+            name: Body(make=partial(transformer_body, shape), channels=shape.width, early=shape.early)
+            for name, shape in {
+                "vit_compact": TransformerShape(width=96, depth=4, heads=4, patch=8, grid=8, convolutions=3),
+                "vit_tiny_patch16": TransformerShape(width=192, depth=12, heads=3, patch=16, grid=14),
+                "vit_b_16": TransformerShape(width=768, depth=12, heads=12, patch=16, grid=14),
+            }.items()
+        },
+    }
+)

@@ -1,0 +1,140 @@
+"""Networks that say something of an image as a whole: a body, a head, and what is read from its outputs.
+
+Legend: B images, C channels, S side of the square, h, w sides of the body's map, K outputs with a name.
+"""
+
+from collections.abc import Mapping
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from truscore.recipes.config import Recipe
+from truscore.zoo.classification.backbones import BODIES, Backbone, make_backbone
+from truscore.zoo.framing import Framed
+from truscore.zoo.losses.ordinal import OrderedThresholds, exceedance, grade_probabilities, median_grade
+from truscore.zoo.published_backbones import as_body
+
+HIDDEN = 128
+
+
+class WholeImage(Framed):
+    """``forward`` takes squares from 0 to 1 and gives raw outputs [B, outputs]."""
+
+    def __init__(self, *, backbone: nn.Module, head: nn.Module, image_size: int) -> None:
+        super().__init__(image_size)
+        self.backbone = backbone
+        self.head = head
+
+    def forward(self, image_BCSS: Tensor) -> Tensor:
+        return cast(Tensor, self.head(self.backbone(self.normalised(image_BCSS))))
+
+    def published(self, found: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The tensors of a published network under the names they have here."""
+        return as_body(found)
+
+
+class Grader(WholeImage):
+    """Grades on an ordered scale. Its answers: ``probabilities`` [B, K] and ``grade_index`` [B], from 0."""
+
+    def __init__(self, *, backbone: nn.Module, head: nn.Module, image_size: int, primary_loss: str) -> None:
+        super().__init__(backbone=backbone, head=head, image_size=image_size)
+        self._primary_loss = primary_loss
+
+    def answers(self, raw: Tensor) -> dict[str, Tensor]:
+        beyond_BT = exceedance(raw.float(), self._primary_loss)
+        return {"probabilities": grade_probabilities(beyond_BT), "grade_index": median_grade(beyond_BT)}
+
+
+class Scorer(WholeImage):
+    """Measures named scores. It learns them in standard deviations from the mean of the training split, which it keeps,
+    and its answers, ``scores`` [B, K], are in the dataset's own unit."""
+
+    score_mean_K: Tensor
+    score_deviation_K: Tensor
+
+    def __init__(self, *, backbone: nn.Module, head: nn.Module, image_size: int, scores: int) -> None:
+        super().__init__(backbone=backbone, head=head, image_size=image_size)
+        self.register_buffer("score_mean_K", torch.zeros(scores))
+        self.register_buffer("score_deviation_K", torch.ones(scores))
+
+    def standardise_by(self, mean_K: Tensor, deviation_K: Tensor) -> None:
+        """Keep the unit of the scores. A deviation of 0 counts as 1: such a score has nothing to be told apart."""
+        self.score_mean_K.copy_(mean_K)
+        self.score_deviation_K.copy_(torch.where(deviation_K > 0, deviation_K, 1.0))
+
+    def standardised(self, scores_BK: Tensor) -> Tensor:
+        return (scores_BK - self.score_mean_K) / self.score_deviation_K
+
+    def answers(self, raw: Tensor) -> dict[str, Tensor]:
+        return {"scores": raw.float() * self.score_deviation_K + self.score_mean_K}
+
+
+class MultiLabel(WholeImage):
+    """Names what is on an image, several at once. Its answers: ``probabilities`` [B, K], each on its own."""
+
+    def answers(self, raw: Tensor) -> dict[str, Tensor]:
+        return {"probabilities": raw.float().sigmoid()}
+
+
+class AverageHead(nn.Module):
+    """The mean over the map, and a linear layer; ``dropout`` is the share of features that is dropped before it."""
+
+    def __init__(self, channels: int, outputs: int, *, dropout: float, bias: bool = True) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.out = nn.Linear(channels, outputs, bias=bias)
+
+    def forward(self, map_BChw: Tensor) -> Tensor:
+        return cast(Tensor, self.out(self.dropout(map_BChw.mean(dim=(2, 3)))))
+
+
+class WorstSpotHead(nn.Module):
+    """Mean and maximum over the map, and a hidden layer. A grade is set by the worst spot, and a mean over the map
+    thins one spot out: graders look for it, so the head does (Zhou et al. 2016, "Learning deep features for
+    discriminative localization", section 2, on what either pooling finds)."""
+
+    def __init__(self, channels: int, outputs: int, *, dropout: float, bias: bool = True) -> None:
+        super().__init__()
+        self.hidden = nn.Sequential(
+            nn.Linear(2 * channels, HIDDEN), nn.LayerNorm(HIDDEN), nn.GELU(), nn.Dropout(dropout)
+        )
+        self.out = nn.Linear(HIDDEN, outputs, bias=bias)
+
+    def forward(self, map_BChw: Tensor) -> Tensor:
+        pooled_BC = torch.cat([map_BChw.mean(dim=(2, 3)), map_BChw.amax(dim=(2, 3))], dim=1)
+        return cast(Tensor, self.out(self.hidden(pooled_BC)))
+
+
+def head_of(recipe: Recipe, channels: int, outputs: int, *, bias: bool = True) -> nn.Module:
+    """The head that head_customization asks for."""
+    specialised = recipe.architecture_config.custom_modifications.head_customization == "phoenix_specialized"
+    kind = WorstSpotHead if specialised else AverageHead
+    return kind(channels, outputs, dropout=recipe.loss_config.regularization.dropout, bias=bias)
+
+
+def backbone_of(recipe: Recipe, body: str) -> Backbone:
+    """The body as the recipe asks for it. EfficientNets drop whole branches at the rate that heads drop units."""
+    architecture = recipe.architecture_config
+    return make_backbone(
+        body,
+        image_size=recipe.image_size,
+        pretrained=architecture.pretrained_weights != "none",
+        freezing=architecture.custom_modifications.backbone_freezing,
+        dropped=recipe.loss_config.regularization.dropout,
+    )
+
+
+def build_grader(recipe: Recipe, num_classes: int) -> Grader:
+    """``num_classes`` grades, at least 2. Its base_architecture is the name of its body."""
+    body = recipe.architecture_config.base_architecture
+    loss, channels, thresholds = recipe.loss_config.primary_loss, BODIES[body].channels, num_classes - 1
+    match loss:
+        case "coral":
+            score = head_of(recipe, channels, 1, bias=False)
+            head: nn.Module = nn.Sequential(score, OrderedThresholds(thresholds))
+        case "corn":
+            head = head_of(recipe, channels, thresholds)
+        case _:
+            head = head_of(recipe, channels, num_classes)
+    return Grader(backbone=backbone_of(recipe, body), head=head, image_size=recipe.image_size, primary_loss=loss)

@@ -1,0 +1,87 @@
+"""A small network that rates how sharp an image is. Legend: B images, C channels, H, W sides of a map.
+
+Sharpness lives in the finest details, so the first layers keep the full resolution, and each stage is read where it
+is. What is read are statistics of its maps: a classical focus measure is the variance of the Laplacian (Pech-Pacheco
+et al. 2000), which is the deviation of one fixed filter's response over the image; here the filters are learned, and
+their mean, deviation and maximum are kept (Kang et al. 2014, "Convolutional neural networks for no-reference image
+quality assessment", section 3, pools extremes for the same reason).
+"""
+
+from collections import OrderedDict
+from itertools import pairwise
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torchvision.models._utils import IntermediateLayerGetter
+
+from truscore.zoo.classification.backbones import GROUPS
+
+_LEAST_VARIANCE = 1e-5
+
+
+def statistics(map_BCHW: Tensor) -> Tensor:
+    """[B, 3C]: mean, deviation and maximum of each channel over the map."""
+    mean_BC = map_BCHW.mean(dim=(2, 3))
+    variance_BC = (map_BCHW - mean_BC[:, :, None, None]).square().mean(dim=(2, 3))
+    # The root has no slope at 0: a little is added, so that flat maps have a gradient.
+    return torch.cat([mean_BC, (variance_BC + _LEAST_VARIANCE).sqrt(), map_BCHW.amax(dim=(2, 3))], dim=1)
+
+
+class Levels(nn.Module):
+    """A body whose stages are all kept, finest first, and a pyramid over them where there is one."""
+
+    def __init__(self, body: nn.Module, kept: tuple[str, ...], fpn: nn.Module | None = None) -> None:
+        super().__init__()
+        self.body = IntermediateLayerGetter(body, return_layers={name: str(at) for at, name in enumerate(kept)})
+        self.fpn = nn.Identity() if fpn is None else fpn
+
+    def forward(self, image_BCSS: Tensor) -> list[Tensor]:
+        return list(self.fpn(self.body(image_BCSS)).values())
+
+
+class StatisticsHead(nn.Module):
+    """Statistics of every level, each brought to unit size, and a linear layer; with ``hidden``, one layer between."""
+
+    def __init__(self, channels: tuple[int, ...], outputs: int, *, hidden: int, dropout: float) -> None:
+        super().__init__()
+        features = 3 * sum(channels)
+        self.norm = nn.LayerNorm(features)
+        self.hidden = (
+            nn.Sequential(nn.Linear(features, hidden), nn.GELU(), nn.Dropout(dropout))
+            if hidden
+            else nn.Dropout(dropout)
+        )
+        self.out = nn.Linear(hidden or features, outputs)
+
+    def forward(self, levels: list[Tensor]) -> Tensor:
+        read = torch.cat([statistics(level_BCHW) for level_BCHW in levels], dim=1)
+        return cast(Tensor, self.out(self.hidden(self.norm(read))))
+
+
+class Residual(nn.Module):
+    """Two convolutions with group norm beside a shortcut (He et al. 2016, "Identity mappings": the sum stays linear,
+    so that no sign is lost before statistics are taken); ``stride`` halves the side."""
+
+    def __init__(self, channels_in: int, channels: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels_in, channels, 3, stride=stride, padding=1, bias=False)
+        self.norm1 = nn.GroupNorm(GROUPS, channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm2 = nn.GroupNorm(GROUPS, channels)
+        self.shortcut = nn.Conv2d(channels_in, channels, 1, stride=stride, bias=False)
+
+    def forward(self, map_BCHW: Tensor) -> Tensor:
+        inner = nn.functional.silu(self.norm1(self.conv1(map_BCHW)))
+        return cast(Tensor, self.norm2(self.conv2(inner)) + self.shortcut(map_BCHW))
+
+
+def plain_body(widths: tuple[int, ...]) -> nn.Sequential:
+    """A stage for each width: the first at full resolution, each other at half of the one before. Norms are within the
+    blocks, so that how strong a response is, beside the others, still says something after them."""
+    stages: OrderedDict[str, nn.Module] = OrderedDict(
+        stage1=nn.Sequential(nn.Conv2d(3, widths[0], 3, padding=1), nn.SiLU())
+    )
+    for number, (channels_in, channels) in enumerate(pairwise(widths), start=2):
+        stages[f"stage{number}"] = nn.Sequential(Residual(channels_in, channels, stride=2), nn.SiLU())
+    return nn.Sequential(stages)

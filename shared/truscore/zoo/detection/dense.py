@@ -1,0 +1,71 @@
+"""What detectors have in common that look at every place of an image once.
+
+Legend: B images, C channels, H, W sides, N instances of an image.
+"""
+
+from abc import abstractmethod
+from collections import OrderedDict
+from typing import Any
+
+from torch import Tensor, nn
+from torchvision.models.detection.image_list import ImageList
+
+from truscore.recipes.config import LossConfig, Recipe
+from truscore.zoo.detection.pyramid import PyramidBackbone
+from truscore.zoo.framing import DEVIATION_RGB, MEAN_RGB
+from truscore.zoo.resize import AntialiasedTransform
+
+Target = dict[str, Tensor]
+Detections = dict[str, Tensor]
+
+
+class DenseDetector(nn.Module):
+    """Gives losses while training and detections otherwise; what it sees of a batch serves both."""
+
+    backbone: PyramidBackbone
+    transform: AntialiasedTransform
+    loss_config: LossConfig
+
+    def forward(
+        self, images: list[Tensor], targets: list[Target] | None = None
+    ) -> dict[str, Tensor] | list[Detections]:
+        """``images`` are CHW, 0 to 1, of any size; targets have boxes (xyxy) and labels (from 1).
+
+        Losses are parts by name, unweighted; detections have boxes, labels and scores, in pixels of the image given.
+        """
+        batch, targets = self.transform(images, targets)
+        seen = self.look(batch, self.backbone(batch.tensors))
+        if self.training:
+            return self.losses(seen, targets or [])
+        return self._told(seen, batch, images)
+
+    def losses_and_detections(
+        self, images: list[Tensor], targets: list[Target]
+    ) -> tuple[dict[str, Tensor], list[Detections]]:
+        """Both for validation at the price of one pass. The model has to be in eval mode."""
+        batch, targets = self.transform(images, targets)
+        seen = self.look(batch, self.backbone(batch.tensors))
+        return self.losses(seen, targets), self._told(seen, batch, images)
+
+    def _told(self, seen: Any, batch: ImageList, images: list[Tensor]) -> list[Detections]:
+        sizes = [(image.shape[-2], image.shape[-1]) for image in images]
+        found: list[Detections] = self.transform.postprocess(
+            self.detections(seen, batch.image_sizes), batch.image_sizes, sizes
+        )
+        return found
+
+    @abstractmethod
+    def look(self, batch: ImageList, levels: "OrderedDict[str, Tensor]") -> Any:
+        """Whatever losses and detections are both computed from."""
+
+    @abstractmethod
+    def losses(self, seen: Any, targets: list[Target]) -> dict[str, Tensor]:
+        """Parts of the loss by name, unweighted, each a mean over the images."""
+
+    @abstractmethod
+    def detections(self, seen: Any, image_sizes: list[tuple[int, int]]) -> list[Detections]:
+        """In pixels of the images as the network sees them."""
+
+
+def transform_of(recipe: Recipe) -> AntialiasedTransform:
+    return AntialiasedTransform(recipe.image_size, recipe.image_size, list(MEAN_RGB), list(DEVIATION_RGB))

@@ -1,0 +1,205 @@
+"""Mask R-CNN (He et al. 2017) as recipes ask for it, from torchvision's parts.
+
+Legend: B images, C channels, H, W sides, R regions, K classes with the background as class 0.
+"""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+from torchvision.models.detection import MaskRCNN
+from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.faster_rcnn import FastRCNNPredictor
+from torchvision.models.detection.image_list import ImageList
+from torchvision.models.detection.roi_heads import maskrcnn_loss
+from torchvision.ops import FrozenBatchNorm2d, MultiScaleRoIAlign
+
+from truscore.recipes.config import LossConfig, Recipe
+from truscore.zoo.detection.backbones import CHANNELS_LAST, group_norm
+from truscore.zoo.detection.configs import BASES, Base, Trunk
+from truscore.zoo.detection.heads import box_head, mask_head
+from truscore.zoo.detection.pyramid import PyramidBackbone, freeze
+from truscore.zoo.losses.detection import classification_loss
+from truscore.zoo.published_backbones import body_of_nanodet
+from truscore.zoo.resize import AntialiasedTransform
+
+Target = dict[str, Tensor]
+Detections = dict[str, Tensor]
+
+BOX_SIDE = 7
+MASK_SIDE = 14
+Network = TypeVar("Network", bound="BorderMaskRCNN")
+
+
+class BorderMaskRCNN(MaskRCNN):  # type: ignore[misc]
+    """Gives losses while training and detections otherwise, as torchvision's does, with the recipe's loss."""
+
+    loss_config: LossConfig
+    box_beta = 1 / 9  # where the smooth L1 loss of boxes becomes straight
+
+    def forward(
+        self, images: list[Tensor], targets: list[Target] | None = None
+    ) -> dict[str, Tensor] | list[Detections]:
+        """``images`` are CHW, 0 to 1, of any size; targets have boxes (xyxy), labels (from 1) and masks (NHW)."""
+        if self.training:
+            return self.losses(images, targets or [])
+        detections: list[Detections] = super().forward(images)
+        return detections
+
+    def published(self, found: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Torchvision's networks and bodies as they are, and bodies of NanoDet. See ``load_pretrained``."""
+        return body_of_nanodet(found)
+
+    def losses(self, images: list[Tensor], targets: list[Target]) -> dict[str, Tensor]:
+        """Parts of the loss by name, unweighted: classification, objectness, box, proposal_box, mask."""
+        batch, targets = self.transform(images, targets)
+        return self._losses(batch, self.backbone(batch.tensors), targets)
+
+    def losses_and_detections(
+        self, images: list[Tensor], targets: list[Target]
+    ) -> tuple[dict[str, Tensor], list[Detections]]:
+        """Both for validation at the price of one pass through the backbone. The model has to be in eval mode."""
+        sizes = [(image.shape[-2], image.shape[-1]) for image in images]
+        batch, targets = self.transform(images, targets)
+        levels = self.backbone(batch.tensors)
+        # Only these two modules ask "training?" to choose their output; norms and dropout below them stay in eval.
+        self.rpn.training = self.roi_heads.training = True
+        try:
+            losses = self._losses(batch, levels, targets)
+        finally:
+            self.rpn.training = self.roi_heads.training = False
+        proposals, _ = self.rpn(batch, levels)
+        detections, _ = self.roi_heads(levels, proposals, batch.image_sizes)
+        return losses, self.transform.postprocess(detections, batch.image_sizes, sizes)
+
+    def _losses(self, batch: ImageList, levels: dict[str, Tensor], targets: list[Target]) -> dict[str, Tensor]:
+        proposals, proposal_losses = self.rpn(batch, levels, targets)
+        roi = self.roi_heads
+        proposals, matches, labels, regression = roi.select_training_samples(proposals, targets)
+        regions = roi.box_head(roi.box_roi_pool(levels, proposals, batch.image_sizes))
+        logits_RK, boxes_R4K = roi.box_predictor(regions)
+        real = [labels_R > 0 for labels_R in labels]
+        mask_loss = self._mask_loss(
+            batch,
+            levels,
+            proposals=[boxes_R4[keep] for boxes_R4, keep in zip(proposals, real, strict=True)],
+            matched=[match_R[keep] for match_R, keep in zip(matches, real, strict=True)],
+            targets=targets,
+        )
+        return {
+            "classification": classification_loss(logits_RK, torch.cat(labels), self.loss_config),
+            "objectness": proposal_losses["loss_objectness"],
+            "box": self._box_loss(boxes_R4K, labels, regression),
+            "proposal_box": proposal_losses["loss_rpn_box_reg"],
+            "mask": mask_loss,
+        }
+
+    def _box_loss(self, boxes_R4K: Tensor, labels: list[Tensor], regression: list[Tensor]) -> Tensor:
+        """Of the regions that show something, over all regions (Girshick 2015, "Fast R-CNN", equation 2)."""
+        labels_R, wanted_R4 = torch.cat(labels), torch.cat(regression)
+        real_F = torch.where(labels_R > 0)[0]
+        told_F4 = boxes_R4K.reshape(len(labels_R), -1, 4)[real_F, labels_R[real_F]]
+        distance = nn.functional.smooth_l1_loss(told_F4, wanted_R4[real_F], beta=self.box_beta, reduction="sum")
+        return distance / len(labels_R)
+
+    def _mask_loss(
+        self,
+        batch: ImageList,
+        levels: dict[str, Tensor],
+        *,
+        proposals: list[Tensor],
+        matched: list[Tensor],
+        targets: list[Target],
+    ) -> Tensor:
+        """``proposals`` are those that show something real, ``matched`` the index of the instance each one shows."""
+        roi = self.roi_heads
+        logits = roi.mask_predictor(roi.mask_head(roi.mask_roi_pool(levels, proposals, batch.image_sizes)))
+        masks = [target["masks"] for target in targets]
+        loss: Tensor = maskrcnn_loss(logits, proposals, masks, [target["labels"] for target in targets], matched)
+        return loss
+
+
+def build_mask_rcnn(recipe: Recipe, num_classes: int) -> BorderMaskRCNN:
+    """``num_classes`` counts the real classes; the background is added. Weights are random."""
+    base = BASES[recipe.architecture_config.base_architecture]
+    levels = [str(level) for level in range(len(base.stages))]
+    model = assemble(
+        BorderMaskRCNN,
+        recipe,
+        base,
+        backbone_for(recipe, base),
+        num_classes + 1,
+        anchors=_anchors(base, recipe.image_size),
+        poolers=(MultiScaleRoIAlign(levels, BOX_SIDE, 2), MultiScaleRoIAlign(levels, MASK_SIDE, 2)),
+    )
+    model.transform = AntialiasedTransform(
+        recipe.image_size,
+        recipe.image_size,
+        model.transform.image_mean,
+        model.transform.image_std,
+        # Swin's windows are laid and shifted by the size of its input, which no graph can follow: it gets squares.
+        size_divisible=-(-recipe.image_size // 32) * 32 if base.body in CHANNELS_LAST else 32,
+    )
+    return model
+
+
+def backbone_for(recipe: Recipe, base: Trunk) -> PyramidBackbone:
+    """Detectors have small batches, whose statistics say little: published norms are kept as they are, and from
+    scratch there are none over the batch (Wu & He 2018, "Group Normalization", section 4.2)."""
+    custom = recipe.architecture_config.custom_modifications
+    norm = FrozenBatchNorm2d if starts_published(recipe) else group_norm
+    backbone = PyramidBackbone(base, pyramid=custom.feature_pyramid, norm=norm)
+    if custom.backbone_freezing != "none":
+        freeze(backbone.body, base.early if custom.backbone_freezing == "partial" else tuple(backbone.body))
+    return backbone
+
+
+def starts_published(recipe: Recipe) -> bool:
+    return recipe.architecture_config.pretrained_weights != "none"
+
+
+def assemble(
+    kind: type[Network],
+    recipe: Recipe,
+    base: Base,
+    backbone: PyramidBackbone,
+    num_classes: int,
+    *,
+    anchors: AnchorGenerator,
+    poolers: tuple[MultiScaleRoIAlign, MultiScaleRoIAlign],
+) -> Network:
+    """``num_classes`` with the background; ``poolers`` of the box head and of the mask head."""
+    channels, sizes = base.pyramid_channels, base.heads
+    heads = recipe.architecture_config.custom_modifications.head_customization
+    mask, mask_predictor = mask_head(heads, channels=channels, layers=sizes.mask_channels, num_classes=num_classes)
+    model = kind(
+        backbone,
+        rpn_anchor_generator=anchors,
+        rpn_pre_nms_top_n_train=sizes.proposals_train,
+        rpn_post_nms_top_n_train=sizes.proposals_train,
+        rpn_pre_nms_top_n_test=sizes.proposals_test,
+        rpn_post_nms_top_n_test=sizes.proposals_test,
+        box_roi_pool=poolers[0],
+        box_head=box_head(
+            heads,
+            channels=channels,
+            side=BOX_SIDE,
+            width=sizes.box_width,
+            dropout=recipe.loss_config.regularization.dropout,
+        ),
+        box_predictor=FastRCNNPredictor(sizes.box_width, num_classes),
+        box_batch_size_per_image=sizes.rois_per_image,
+        box_detections_per_img=sizes.detections_per_image,
+        mask_roi_pool=poolers[1],
+        mask_head=mask,
+        mask_predictor=mask_predictor,
+    )
+    model.loss_config = recipe.loss_config
+    return model
+
+
+def _anchors(base: Base, image_size: int) -> AnchorGenerator:
+    scale = image_size if base.anchors_scale else 1
+    sizes = tuple(tuple(int(side * scale) for side in level) for level in base.anchors)
+    return AnchorGenerator(sizes, ((0.5, 1.0, 2.0),) * len(sizes))

@@ -1,0 +1,1 @@
+"""Losses by kind of answer. Know tensors; know no network, no recipe and no dataset."""

@@ -1,0 +1,38 @@
+"""DeepLabv3 (Chen et al. 2017) on a dilated body, from the decoder of segmentation-models-pytorch.
+
+Legend: B images, C channels, K classes with "nothing" as class 0, S side of the square, s of the body's last map.
+"""
+
+from segmentation_models_pytorch.base import SegmentationHead
+from segmentation_models_pytorch.base.initialization import initialize_decoder, initialize_head
+from segmentation_models_pytorch.decoders.deeplabv3.decoder import DeepLabV3Decoder
+from torch import Tensor
+
+from truscore.recipes.config import Recipe
+from truscore.zoo.segmentation.configs import DEEPLABS
+from truscore.zoo.segmentation.segmenter import Segmenter, StagedBackbone, expect_nothing, suit
+
+
+class DeepLabV3(Segmenter):
+    """Looks around each place at several distances at once; draws its maps at the stride of the body."""
+
+    def __init__(self, recipe: Recipe, num_classes: int) -> None:
+        super().__init__(recipe.image_size)
+        base = DEEPLABS[recipe.architecture_config.base_architecture]
+        self.backbone = StagedBackbone(base.body)
+        self.decoder = DeepLabV3Decoder(
+            in_channels=base.body.stages[-1][1],
+            out_channels=base.width,
+            atrous_rates=base.rates,
+            aspp_separable=False,
+            aspp_dropout=recipe.loss_config.regularization.dropout,
+        )
+        self.head = SegmentationHead(base.width, num_classes + 1, kernel_size=1)
+        initialize_decoder(self.decoder)
+        initialize_head(self.head)
+        expect_nothing(self.head[0].bias)
+        suit(self, self.backbone.body, recipe, base.body.early)
+
+    def logits(self, image_BCSS: Tensor) -> Tensor:
+        logits_BKss: Tensor = self.head(self.decoder(self.backbone(image_BCSS)))
+        return logits_BKss

@@ -1,0 +1,44 @@
+"""U-Net (Ronneberger et al. 2015) on a published body, from the decoder of segmentation-models-pytorch.
+
+Legend: B images, C channels, K classes with "nothing" as class 0, S side of the square.
+"""
+
+from segmentation_models_pytorch.base import SegmentationHead
+from segmentation_models_pytorch.base.initialization import initialize_decoder, initialize_head
+from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder
+from torch import Tensor, nn
+
+from truscore.recipes.config import Recipe
+from truscore.zoo.segmentation.configs import U_NETS
+from truscore.zoo.segmentation.segmenter import Segmenter, StagedBackbone, expect_nothing, suit
+
+
+class UNet(Segmenter):
+    """Its ``phoenix_specialized`` head weighs what it takes over from the body, by channel and by place, before it
+    mixes them ("scSE", Roy et al. 2018): worn edges are a few pixels among artwork that the fine stages see as well.
+    """
+
+    def __init__(self, recipe: Recipe, num_classes: int) -> None:
+        super().__init__(recipe.image_size)
+        base = U_NETS[recipe.architecture_config.base_architecture]
+        specialized = recipe.architecture_config.custom_modifications.head_customization == "phoenix_specialized"
+        self.backbone = StagedBackbone(base.body)
+        self.decoder = UnetDecoder(
+            encoder_channels=(3, *(channels for _, channels in base.body.stages)),
+            decoder_channels=base.decoder_channels,
+            n_blocks=len(base.decoder_channels),
+            attention_type="scse" if specialized else None,
+        )
+        # The finest step takes over nothing: what would weigh it were never trained.
+        self.decoder.blocks[-1].attention1 = nn.Identity()
+        self.dropout = nn.Dropout2d(recipe.loss_config.regularization.dropout)
+        self.head = SegmentationHead(base.decoder_channels[-1], num_classes + 1)
+        initialize_decoder(self.decoder)
+        initialize_head(self.head)
+        expect_nothing(self.head[0].bias)
+        suit(self, self.backbone.body, recipe, base.body.early)
+
+    def logits(self, image_BCSS: Tensor) -> Tensor:
+        maps = [image_BCSS, *self.backbone(image_BCSS)]
+        logits_BKSS: Tensor = self.head(self.dropout(self.decoder(maps)))
+        return logits_BKSS
