@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from services.cli.desk import CliError, Code, Desk
+from services.cli.context import CliError, Code, Desk
 from services.cli.storing import store_explained
 
 if TYPE_CHECKING:

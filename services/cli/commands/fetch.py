@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.cli.commands.parameters import AsJson
-from services.cli.desk import Desk, desk_of, say_json
+from services.cli.context import Desk, desk_of, say_json
 from services.cli.releases import place_of, release_explained, verifier_of
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import grpc
 from truscore.api.v1 import experiments_pb2, experiments_pb2_grpc, monitor_pb2, monitor_pb2_grpc
 from truscore.releases import Place
 
-from services.cli.desk import CliError, Code
+from services.cli.context import CliError, Code
 
 TIMEOUT_S = 15.0
 PAGE = 1000  # the most that either gives at once

@@ -15,8 +15,8 @@ from truscore.storage import S3Store
 from truscore.storage.signing import key_id_of
 
 from deploy.local.objects import ObjectServer
-from services.exporter.handlers.answers import exported
-from services.exporter.shelf import Shelf
+from services.exporter.handlers.publish import exported
+from services.exporter.release_store import Shelf
 from tests.connected.monitor.desk import monitor_process
 from tests.unit.releases.kept import MODEL, MODEL_ID, OTHER_PUBLIC, PRIVATE, PUBLIC, RUN, keep
 

@@ -9,7 +9,7 @@ from truscore.storage import Store
 from truscore.storage.signing import Signer
 
 from services.exporter.release import Artifact, Benchmark, Parity, Release
-from services.exporter.shelf import Shelf
+from services.exporter.release_store import Shelf
 from services.exporter.signature import instance_signature
 
 MODEL = b"not really a network, but bytes that have a digest" * 40
