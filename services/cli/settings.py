@@ -3,15 +3,13 @@
 from pathlib import Path
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from truscore.settings import ServiceSettings
 
 STACK_FILE = Path(".local/stack.env")
 
 
-class Settings(BaseSettings):
+class Settings(ServiceSettings):
     """Where the system answers, each from TRUSCORE_<NAME>; what is not set is asked for only by what needs it."""
-
-    model_config = SettingsConfigDict(env_prefix="TRUSCORE_", extra="ignore")
 
     amqp_url: SecretStr = Field(
         SecretStr(""), description="Address of the broker, amqp://user:password@host:port/vhost"

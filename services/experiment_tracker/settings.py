@@ -3,13 +3,11 @@
 import os
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from truscore.settings import ServiceSettings
 
 
-class Settings(BaseSettings):
+class Settings(ServiceSettings):
     """Settings of the experiment tracker, each from TRUSCORE_<NAME>."""
-
-    model_config = SettingsConfigDict(env_prefix="TRUSCORE_", extra="ignore")
 
     amqp_url: SecretStr = Field(description="Address of the broker, amqp://user:password@host:port/vhost")
     mlflow_url: str = Field(description="Address of the MLflow server, http://host:port")

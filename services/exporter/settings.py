@@ -3,13 +3,11 @@
 from pathlib import Path
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from truscore.settings import ServiceSettings
 
 
-class Settings(BaseSettings):
+class Settings(ServiceSettings):
     """Settings of the exporter, each from TRUSCORE_<NAME>."""
-
-    model_config = SettingsConfigDict(env_prefix="TRUSCORE_", extra="ignore")
 
     amqp_url: SecretStr = Field(description="Address of the broker, amqp://user:password@host:port/vhost")
     s3_endpoint: str = Field(description="Address of the object store, http://host:port or https://host")

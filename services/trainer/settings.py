@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from truscore.settings import ServiceSettings
 
 PREFIX = "TRUSCORE_"
 
@@ -19,10 +19,8 @@ def _source_of_weights(address: str) -> str:
     return address
 
 
-class Settings(BaseSettings):
+class Settings(ServiceSettings):
     """Settings of the trainer, each from TRUSCORE_<NAME>."""
-
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
 
     amqp_url: SecretStr = Field(description="Address of the broker, amqp://user:password@host:port/vhost")
     s3_endpoint: str = Field(description="Address of the object store, http://host:port or https://host")
