@@ -1,7 +1,8 @@
 #!/bin/sh
 # Makes the bucket and a user that may read and write that bucket and nothing else. Harmless to repeat.
 set -eu
-mc alias set store "$MINIO_URL" "$MINIO_ROOT_USER" "$MINIO_ROOT_PASSWORD"
+access_key=$(cat /run/secrets/truscore_s3_access_key)
+mc alias set store "$MINIO_URL" "$MINIO_ROOT_USER" "$(cat /run/secrets/minio_root_password)"
 mc mb --ignore-existing "store/$TRUSCORE_BUCKET"
 cat > /tmp/policy.json <<JSON
 {
@@ -15,5 +16,5 @@ cat > /tmp/policy.json <<JSON
 }
 JSON
 mc admin policy create store truscore /tmp/policy.json
-mc admin user add store "$TRUSCORE_S3_ACCESS_KEY" "$TRUSCORE_S3_SECRET_KEY"
-mc admin policy attach store truscore --user "$TRUSCORE_S3_ACCESS_KEY" || mc admin user info store "$TRUSCORE_S3_ACCESS_KEY"
+mc admin user add store "$access_key" "$(cat /run/secrets/truscore_s3_secret_key)"
+mc admin policy attach store truscore --user "$access_key" || mc admin user info store "$access_key"

@@ -65,6 +65,6 @@ class _SecretFiles(SecretsSettingsSource):
             return super().__call__()
         except PermissionError as error:
             raise SettingsError(
-                f"{error.filename} can't be read by user {os.getuid()}: make the file readable for all (chmod 444); "
+                f"{error.filename} can't be read by user {os.getuid()}: make the file readable for all (chmod 644); "
                 "its folder on the host keeps others out"
             ) from error
