@@ -50,8 +50,9 @@ for name in rabbitmq_password minio_root_password postgres_password grafana_pass
   secret "$name" "$(random)"
 done
 secret truscore_s3_access_key truscore
-# Empty: reports are not signed. docs/operations.md shows how a key is made.
+# Empty: nothing is signed. docs/operations.md shows how a key is made.
 secret truscore_validator_signing_key ''
+secret truscore_exporter_signing_key ''
 check rabbitmq_password 1 256
 check minio_root_password 8 256
 check postgres_password 1 256
@@ -77,6 +78,7 @@ TRUSCORE_VALIDATOR_ADDRESS=127.0.0.1:50060
 TRUSCORE_TRAINER_ADDRESS=127.0.0.1:50070
 TRUSCORE_EXPORTER_ADDRESS=127.0.0.1:50080
 TRUSCORE_MLFLOW_URL=http://127.0.0.1:5000
+TRUSCORE_MODEL_TRUSTED_KEYS=$(quoted "$(setting TRUSCORE_MODEL_TRUSTED_KEYS '[]')")
 ENV
 
 echo ".env and $folder/ are ready: docker compose up --build --detach --wait"
