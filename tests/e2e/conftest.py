@@ -1,70 +1,21 @@
 """The five services as real processes, on a broker, a store and an MLflow server of the tests' own."""
 
-import functools
-import os
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
 import pytest
-from truscore.telemetry.probe import SERVING, health_of
 
-from deploy.local.addresses import Door, doors, variables
 from deploy.local.mlflow_server import MlflowServer, ready_mlflow
 from deploy.local.objects import ObjectServer
-from deploy.local.ports import free_ports
-from deploy.local.processes import Started, start_process, wait_until
 from deploy.local.programs import REPOSITORY
 from deploy.local.services import commands
-
-READY_TIMEOUT_S = 120.0
-DRAIN_S = 60.0
+from tests.e2e.running import RunningServices, services_of
 
 
 class Broker(Protocol):
     @property
     def amqp_url(self) -> str: ...
-
-
-@dataclass(kw_only=True, slots=True)
-class RunningServices:
-    """Each service by its name in the Procfile; any of them may be ended and started again."""
-
-    variables: Mapping[str, str]
-    doors: Mapping[str, Door]
-    logs: Path
-    processes: dict[str, Started] = field(default_factory=dict)
-
-    def start(self, name: str) -> Started:
-        """Start one without waiting."""
-        self.processes[name] = start_process(
-            name,
-            commands()[name],
-            log_path=self.logs / f"{name}.log",
-            env=dict(os.environ) | dict(self.variables),
-            cwd=REPOSITORY,
-        )
-        return self.processes[name]
-
-    def wait(self, name: str) -> None:
-        """Until it says SERVING; ProcessFailed with its log where it does not."""
-        ready = functools.partial(_serves, self.doors[name].address)
-        wait_until(self.processes[name], ready, timeout_s=READY_TIMEOUT_S, what="SERVING")
-
-    def stop(self) -> None:
-        """Drain them all at the same time."""
-        with ThreadPoolExecutor(len(self.processes) or 1) as pool:
-            list(pool.map(lambda process: process.terminate(DRAIN_S), self.processes.values()))
-
-    def tails(self) -> str:
-        """The end of each log, for a test that fails."""
-        return "\n".join(f"--- {name}\n{process.tail(30)}" for name, process in self.processes.items())
-
-
-def _serves(address: str) -> bool:
-    return health_of(address, timeout_s=2) == SERVING
 
 
 @pytest.fixture(scope="session")
@@ -92,29 +43,14 @@ def running_services(
     service_environment: dict[str, str],
     tmp_path: Path,
 ) -> Iterator[RunningServices]:
-    """All five, each saying SERVING."""
-    names = list(commands())
-    service_doors = doors(names, free_ports(2 * len(names)))
-    said = variables(
+    """All five."""
+    with services_of(
+        list(commands()),
         amqp_url=private_broker.amqp_url,
-        management_url="",
-        objects=s3,
+        s3=s3,
         bucket=bucket,
-        mlflow_url=mlflow_server.url,
-        service_doors=service_doors,
-        workdir=tmp_path / "work",
-    )
-    services = RunningServices(
-        variables=said | {"TRUSCORE_TRAINER_PROFILE": "small"} | service_environment,
-        doors={door.service: door for door in service_doors},
-        logs=tmp_path / "logs",
-    )
-    try:
-        for name in names:
-            services.start(name)
-        mlflow_server.wait()
-        for name in names:
-            services.wait(name)
+        folder=tmp_path,
+        mlflow_server=mlflow_server,
+        environment=service_environment,
+    ) as services:
         yield services
-    finally:
-        services.stop()

@@ -1,0 +1,174 @@
+"""The clients of examples/clients: each compiled from proto/ alone, and run against the services it orders from."""
+
+import re
+import subprocess
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import aio_pika
+import pytest
+from truscore.storage import S3Store
+from truscore.synthesis import render_dataset
+
+from deploy.local.objects import ObjectServer
+from deploy.local.rabbitmq import RabbitMQ
+from tests.e2e.example_clients import CLIENTS, Client, build
+from tests.e2e.running import RunningServices, services_of
+from tests.e2e.toolchains import ToolchainMissing
+
+# Monitor and tracker hear everything and answer no client.
+SERVICES = ("dataset-validator", "trainer", "exporter")
+RUN_TIMEOUT_S = 300
+EXPORTED = ["dataset.validated", "training.started", "epoch.completed", "training.completed", "model.exported", "onnx"]
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+languages = pytest.mark.parametrize("language", CLIENTS)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ended:
+    """What a client left."""
+
+    exit_code: int
+    output: str
+    errors: str
+
+    @property
+    def heard(self) -> list[str]:
+        """Routing keys of the events it printed, in order."""
+        return [line.split()[0] for line in self.output.splitlines()]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stack:
+    """A broker's virtual host, a bucket and the services that answer orders."""
+
+    amqp_url: str
+    bucket: str
+    store: S3Store
+    services: RunningServices
+
+    def upload(self, folder: Path, prefix: str) -> str:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            self.store.put_file(f"s3://{self.bucket}/{prefix}/{path.relative_to(folder).as_posix()}", path)
+        return f"s3://{self.bucket}/{prefix}/"
+
+
+@pytest.fixture(scope="module")
+def virtual_host(_private_node: Callable[[], RabbitMQ]) -> Iterator[Callable[[], str]]:
+    """Makes virtual hosts, each with nothing on it, and returns their addresses."""
+    node, made = _private_node(), list[str]()
+
+    def make() -> str:
+        made.append(f"test-{uuid.uuid4().hex[:12]}")
+        return node.add_vhost(made[-1])
+
+    yield make
+    for name in made:
+        node.drop_vhost(name)
+
+
+@pytest.fixture(scope="module")
+def stack(
+    virtual_host: Callable[[], str], s3: ObjectServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    amqp_url, bucket = virtual_host(), f"test-{uuid.uuid4().hex[:16]}"
+    s3.make_bucket(bucket)
+    little_proof = {"TRUSCORE_EXPORTER_PARITY_IMAGES": "2", "TRUSCORE_EXPORTER_BENCHMARK_ROUNDS": "1"}
+    folder = tmp_path_factory.mktemp("services")
+    with services_of(
+        SERVICES, amqp_url=amqp_url, s3=s3, bucket=bucket, folder=folder, environment=little_proof
+    ) as services:
+        store = S3Store(s3.endpoint, s3.access_key, s3.secret_key)
+        yield Stack(amqp_url=amqp_url, bucket=bucket, store=store, services=services)
+    s3.drop_bucket(bucket)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Client | ToolchainMissing]:
+    """Every client, or why it could not be compiled here."""
+    found: dict[str, Client | ToolchainMissing] = {}
+    for language in CLIENTS:
+        try:
+            found[language] = build(language, tmp_path_factory.mktemp(language))
+        except ToolchainMissing as missing:
+            found[language] = missing
+    return found
+
+
+@pytest.fixture
+def client(language: str, built: dict[str, Client | ToolchainMissing]) -> Client:
+    found = built[language]
+    if isinstance(found, ToolchainMissing):
+        pytest.skip(str(found))
+    return found
+
+
+@pytest.fixture(scope="module")
+def followed(
+    built: dict[str, Client | ToolchainMissing], stack: Stack, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Ended]:
+    """What each client left that placed the same order at the same time as the others."""
+    cards = render_dataset(tmp_path_factory.mktemp("cards"), count=16, seed=11, image_size=(160, 200))
+    uri = stack.upload(cards, "incoming/cards")
+    started = {
+        language: client.start(stack.amqp_url, uri, "cards", "1", "first")
+        for language, client in built.items()
+        if isinstance(client, Client)
+    }
+    return {language: ended(process) for language, process in started.items()}
+
+
+def ended(process: "subprocess.Popen[str]") -> Ended:
+    try:
+        output, errors = process.communicate(timeout=RUN_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        output, errors = process.communicate()
+        errors += f"\nno end within {RUN_TIMEOUT_S} s"
+    return Ended(exit_code=process.returncode, output=output, errors=errors)
+
+
+@languages
+def test_it_follows_its_order_to_the_exported_model(
+    language: str, client: Client, followed: dict[str, Ended], stack: Stack
+) -> None:
+    left = followed[language]
+    print(f"{language}:\n{left.output}")  # noqa: T201  shown with -s, and where the test fails
+    assert left.exit_code == 0, f"{left.errors}\n{left.output}\n{stack.services.tails()}"
+    assert left.heard[0] == "ordered"
+    assert list(dict.fromkeys(left.heard[1:])) == EXPORTED
+
+
+def test_the_same_order_placed_by_several_systems_is_one_run(followed: dict[str, Ended]) -> None:
+    runs = {language: set(re.findall(r"run-[0-9a-f]{20}", left.output)) for language, left in followed.items()}
+    assert len(set.union(*runs.values())) == 1, runs
+
+
+@languages
+def test_a_rejected_dataset_ends_it_with_what_was_found(client: Client, stack: Stack) -> None:
+    uri = f"s3://{stack.bucket}/nothing/"
+    left = ended(client.start(stack.amqp_url, uri, "nothing", "1", "first"))
+    print(left.output)  # noqa: T201
+    assert left.exit_code == 1, left.errors
+    assert left.heard == ["ordered", "dataset.rejected", "order.nothing_there"]
+
+
+@languages
+def test_it_says_that_no_service_ever_connected(client: Client, virtual_host: Callable[[], str]) -> None:
+    left = ended(client.start(virtual_host(), "s3://bucket/cards/", "cards", "1", "first"))
+    assert (left.exit_code, left.output) == (3, "")
+    assert "no service of TruScore has connected to this virtual host yet" in left.errors
+
+
+@languages
+async def test_an_order_that_nobody_listens_for_comes_back(client: Client, virtual_host: Callable[[], str]) -> None:
+    amqp_url = virtual_host()
+    async with await aio_pika.connect(amqp_url) as connection:
+        channel = await connection.channel()
+        await channel.declare_exchange("truscore.events", "topic", durable=True)
+    left = ended(client.start(amqp_url, "s3://bucket/cards/", "cards", "1", "first"))
+    assert (left.exit_code, left.output) == (3, "")
+    assert "the order was returned: nothing listens for dataset.ready" in left.errors
