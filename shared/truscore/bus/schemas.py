@@ -61,6 +61,8 @@ def _field(field: FieldDescriptor, comments: Mapping[str, str], reference: str) 
 
 
 def _value(field: FieldDescriptor, reference: str) -> Schema:
+    if field.enum_type is not None:
+        return {"type": "string", "enum": [value.name for value in field.enum_type.values]}
     if field.message_type is None:
         return dict(_SCALARS[field.type])
     known = _WELL_KNOWN.get(field.message_type.full_name)

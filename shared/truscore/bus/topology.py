@@ -8,7 +8,7 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 from truscore.bus.errors import UnknownMessage
-from truscore.events.v1 import control_pb2, dataset_pb2, model_pb2, telemetry_pb2, training_pb2
+from truscore.events.v1 import control_pb2, dataset_pb2, model_pb2, order_pb2, telemetry_pb2, training_pb2
 
 EXCHANGE: Final = "truscore.events"
 RETRY_EXCHANGE: Final = "truscore.retry"  # headers exchange: the copy names the retry queue it wants
@@ -75,6 +75,7 @@ TOPOLOGY: Final[tuple[Row, ...]] = (
         "dataset.validated", dataset_pb2.DatasetValidated, (VALIDATOR, TRAINER), Listener(service=TRAINER, lease=True)
     ),
     _row("dataset.rejected", dataset_pb2.DatasetRejected, (VALIDATOR,)),
+    _row("order.attached", order_pb2.OrderAttached, (TRAINER,)),
     _row("training.started", training_pb2.TrainingStarted, (TRAINER,)),
     _row("training.progressed", training_pb2.TrainingProgressed, (TRAINER,)),
     _row("training.completed", training_pb2.TrainingCompleted, (TRAINER,), Listener(service=EXPORTER)),

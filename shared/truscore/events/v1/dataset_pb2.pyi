@@ -139,6 +139,7 @@ class DatasetProgress(_message.Message):
     IMAGES_TOTAL_FIELD_NUMBER: _builtins.int
     ELAPSED_S_FIELD_NUMBER: _builtins.int
     ETA_S_FIELD_NUMBER: _builtins.int
+    ORDER_EVENT_ID_FIELD_NUMBER: _builtins.int
     dataset_id: _builtins.str
     """Name of the dataset."""
     version: _builtins.str
@@ -155,6 +156,8 @@ class DatasetProgress(_message.Message):
     """Seconds since the work on this order began."""
     eta_s: _builtins.float
     """Seconds until this stage ends at its pace so far; 0 where it is not known."""
+    order_event_id: _builtins.str
+    """Event id of the DatasetReady that is worked on."""
     def __init__(
         self,
         *,
@@ -166,10 +169,11 @@ class DatasetProgress(_message.Message):
         images_total: _builtins.int = ...,
         elapsed_s: _builtins.float = ...,
         eta_s: _builtins.float = ...,
+        order_event_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_id", b"dataset_id", "elapsed_s", b"elapsed_s", "eta_s", b"eta_s", "images_done", b"images_done", "images_total", b"images_total", "request_id", b"request_id", "stage", b"stage", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_id", b"dataset_id", "elapsed_s", b"elapsed_s", "eta_s", b"eta_s", "images_done", b"images_done", "images_total", b"images_total", "order_event_id", b"order_event_id", "request_id", b"request_id", "stage", b"stage", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -231,6 +235,7 @@ class DatasetValidated(_message.Message):
     REPORT_PAGE_FIELD_NUMBER: _builtins.int
     REPORT_SEAL_FIELD_NUMBER: _builtins.int
     DURATION_S_FIELD_NUMBER: _builtins.int
+    ORDER_EVENT_ID_FIELD_NUMBER: _builtins.int
     dataset_id: _builtins.str
     """Name of the dataset."""
     version: _builtins.str
@@ -257,6 +262,8 @@ class DatasetValidated(_message.Message):
     """Warnings found; the report holds all findings."""
     duration_s: _builtins.float
     """Seconds that reaching the verdict took: fetching, reading and judging; of the first time where it was reached before."""
+    order_event_id: _builtins.str
+    """Event id of the DatasetReady that is answered."""
     @_builtins.property
     def training(self) -> _training_pb2.TrainingSpec:
         """What to train, as ordered."""
@@ -308,10 +315,11 @@ class DatasetValidated(_message.Message):
         report_page: _training_pb2.ObjectRef | None = ...,
         report_seal: Global___ReportSeal | None = ...,
         duration_s: _builtins.float = ...,
+        order_event_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["index", b"index", "report", b"report", "report_page", b"report_page", "report_seal", b"report_seal", "training", b"training"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotation_count", b"annotation_count", "category", b"category", "class_names", b"class_names", "dataset_digest", b"dataset_digest", "dataset_id", b"dataset_id", "duration_s", b"duration_s", "export_formats", b"export_formats", "format", b"format", "image_count", b"image_count", "index", b"index", "option", b"option", "report", b"report", "report_page", b"report_page", "report_seal", b"report_seal", "request_id", b"request_id", "training", b"training", "uri", b"uri", "validation_only", b"validation_only", "version", b"version", "warning_count", b"warning_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotation_count", b"annotation_count", "category", b"category", "class_names", b"class_names", "dataset_digest", b"dataset_digest", "dataset_id", b"dataset_id", "duration_s", b"duration_s", "export_formats", b"export_formats", "format", b"format", "image_count", b"image_count", "index", b"index", "option", b"option", "order_event_id", b"order_event_id", "report", b"report", "report_page", b"report_page", "report_seal", b"report_seal", "request_id", b"request_id", "training", b"training", "uri", b"uri", "validation_only", b"validation_only", "version", b"version", "warning_count", b"warning_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -333,6 +341,7 @@ class DatasetRejected(_message.Message):
     REPORT_PAGE_FIELD_NUMBER: _builtins.int
     REPORT_SEAL_FIELD_NUMBER: _builtins.int
     DURATION_S_FIELD_NUMBER: _builtins.int
+    ORDER_EVENT_ID_FIELD_NUMBER: _builtins.int
     dataset_id: _builtins.str
     """Name of the dataset."""
     version: _builtins.str
@@ -345,6 +354,8 @@ class DatasetRejected(_message.Message):
     """Errors found in all."""
     duration_s: _builtins.float
     """Seconds that reaching the verdict took; of the first time where it was reached before, 0 where nothing was read."""
+    order_event_id: _builtins.str
+    """Event id of the DatasetReady that is answered."""
     @_builtins.property
     def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Finding]:
         """What was found: errors first, at most 100; the report holds all."""
@@ -374,10 +385,11 @@ class DatasetRejected(_message.Message):
         report_page: _training_pb2.ObjectRef | None = ...,
         report_seal: Global___ReportSeal | None = ...,
         duration_s: _builtins.float = ...,
+        order_event_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["report", b"report", "report_page", b"report_page", "report_seal", b"report_seal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_id", b"dataset_id", "duration_s", b"duration_s", "error_count", b"error_count", "findings", b"findings", "report", b"report", "report_page", b"report_page", "report_seal", b"report_seal", "request_id", b"request_id", "uri", b"uri", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_id", b"dataset_id", "duration_s", b"duration_s", "error_count", b"error_count", "findings", b"findings", "order_event_id", b"order_event_id", "report", b"report", "report_page", b"report_page", "report_seal", b"report_seal", "request_id", b"request_id", "uri", b"uri", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1092,6 +1092,8 @@ class TrainingFailed(_message.Message):
     DATASET_VERSION_FIELD_NUMBER: _builtins.int
     ATTEMPT_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
+    ORDER_EVENT_ID_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run; empty where the order was refused before it became a run."""
     code: _builtins.str
@@ -1108,6 +1110,10 @@ class TrainingFailed(_message.Message):
     """Attempt that failed, from 1; 0 where none was started."""
     epoch: _builtins.int
     """Last epoch that was completed."""
+    order_event_id: _builtins.str
+    """Event id of the DatasetReady that was refused before it became a run; empty where there is a run."""
+    request_id: _builtins.str
+    """Request id of the order that was refused before it became a run; empty where there is a run."""
     def __init__(
         self,
         *,
@@ -1119,10 +1125,12 @@ class TrainingFailed(_message.Message):
         dataset_version: _builtins.str = ...,
         attempt: _builtins.int = ...,
         epoch: _builtins.int = ...,
+        order_event_id: _builtins.str = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "code", b"code", "dataset_id", b"dataset_id", "dataset_version", b"dataset_version", "epoch", b"epoch", "message", b"message", "retryable", b"retryable", "run_id", b"run_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "code", b"code", "dataset_id", b"dataset_id", "dataset_version", b"dataset_version", "epoch", b"epoch", "message", b"message", "order_event_id", b"order_event_id", "request_id", b"request_id", "retryable", b"retryable", "run_id", b"run_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
