@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-learning check proto lock bench style types imports contract generated images reference
+.PHONY: help setup demo up down test test-learning check proto lock bench style types imports contract generated images reference refuse-path
 
 # The first Python that can make a virtual environment for us; name another with `make setup PYTHON=…`.
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
@@ -14,6 +14,12 @@ ASKED_AT := $(shell date +%s)
 # Folder that the generated Python is written under.
 GENERATED ?= shared
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+# Ctrl-C reaches every program of the terminal; ours says what to do in place of a traceback.
+HEED_CTRL_C := trap 'echo; echo "interrupted: the same command goes on with it"; exit 130' INT TERM
+NOT_INSTALLED := { tail -n 20 .venv/setup.log >&2; \
+  echo "The Python packages could not be installed: the set-up needs a way to a Python package index" \
+    "(or pip and uv configured for a mirror of one)." >&2; exit 1; }
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-13s %s\n", $$1, $$2}'
@@ -90,15 +96,25 @@ lock: .venv/.ready ## Resolve the dependencies anew, with hashes
 	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --all-extras --group dev --universal --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header --python-version 3.11 -o requirements.lock
 
-.venv/.ready: requirements.lock pyproject.toml
+# A search path is divided at colons, and Python refuses to make an environment below such a folder.
+refuse-path:
+	@case "$$PWD" in *[:[:cntrl:]]*) \
+	  echo "The folder '$$PWD' has a colon or a control character in its path: move it to one without."; exit 1;; esac
+
+.venv/.ready: requirements.lock pyproject.toml | refuse-path
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "No Python 3.11 or newer found. Debian, Ubuntu: sudo apt-get install python3 python3-venv;" \
 	    "or name one: make setup PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
 	  echo "$(PYTHON) cannot make virtual environments. Debian, Ubuntu: sudo apt-get install python3-venv"; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@# One whose making was interrupted has no pip: it is made anew.
+	@$(HEED_CTRL_C); $(BIN)/python -m pip --version >/dev/null 2>&1 || { echo "making .venv"; \
+	  made=$$($(PYTHON) -m venv --clear .venv 2>&1) || { echo "$$made"; exit 1; }; }
 	@# pip installs only uv, by the lock's hashes; uv does the rest in a tenth of the time.
 	@awk '/^[^ ]/ {ours = /^uv==/} ours' requirements.lock > .venv/uv.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraints requirements.lock --group dev -e '.[$(EXTRAS)]'
+	@echo "installing the Python packages of requirements.lock into .venv (about 3 GB to fetch the first time)"
+	@$(HEED_CTRL_C); $(BIN)/python -m pip install --quiet --no-cache-dir --disable-pip-version-check --require-hashes \
+	  -r .venv/uv.lock 2>.venv/setup.log || $(NOT_INSTALLED)
+	@$(HEED_CTRL_C); $(BIN)/uv pip install --quiet --python $(BIN)/python --constraints requirements.lock --group dev \
+	  -e '.[$(EXTRAS)]' 2>.venv/setup.log || $(NOT_INSTALLED)
 	@touch $@

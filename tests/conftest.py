@@ -1,5 +1,6 @@
 """Servers and folders for tests: a private broker and a private object store, started once when first asked for."""
 
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -75,6 +76,7 @@ def _private_node(
     for broker in started:
         broker.kill()
         broker.close()
+        shutil.rmtree(broker.folder, ignore_errors=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,6 +146,8 @@ def s3(tmp_path_factory: pytest.TempPathFactory, _local_settings: LocalSettings)
     store.start()
     yield store.reach
     store.stop()
+    # Gigabytes by the end of all tests; pytest itself keeps the folders of a session in which a test failed.
+    shutil.rmtree(store.folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -34,12 +34,25 @@ def fetch_packages(name: str, prefix: Path, *, families: Sequence[str]) -> list[
     except FetchFailed:
         # The system's lists are missing (as in a bare image) or older than its mirror: read them anew, beside our own.
         options = _private_lists(prefix)
-        _run(["apt-get", *options, "update", "-qq"], folder, UPDATE_TIMEOUT_S)
+        _update(options, folder)
         packages = _download(name, folder, families, options)
     for archive in sorted(folder.glob("*.deb")):
         _run(["dpkg-deb", "-x", str(archive), str(prefix)], folder, UNPACK_TIMEOUT_S)
     shutil.rmtree(folder)
     return packages
+
+
+def _update(options: Sequence[str], folder: Path) -> None:
+    """Read the package lists. By itself apt-get takes lists that it could not fetch for a warning, and goes on."""
+    strict = "-oAPT::Update::Error-Mode=any"
+    try:
+        _run(["apt-get", *options, strict, "update", "-qq"], folder, UPDATE_TIMEOUT_S)
+    except FetchFailed as failure:
+        found = (line for line in str(failure).splitlines() if line.startswith(("E:", "W:", "Err:")))
+        raise FetchFailed(
+            f"the package lists could not be fetched ({next(found, str(failure))}): "
+            "connect this machine to its package mirror (see /etc/apt), or to the proxy that leads there, and try again"
+        ) from None
 
 
 def _download(name: str, folder: Path, families: Sequence[str], options: Sequence[str]) -> list[str]:

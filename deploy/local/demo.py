@@ -41,10 +41,10 @@ class Shown:
     artefacts: tuple[str, ...]
 
 
-def run_demo(known: Mapping[str, str], *, say: Callable[[str], None]) -> Shown:
-    """Render, order, watch and verify, on the stack with these addresses."""
+def run_demo(known: Mapping[str, str], *, scratch: Path, say: Callable[[str], None]) -> Shown:
+    """Render under `scratch`, order, watch and verify, on the stack with these addresses."""
     version = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
         say(f"rendering {CARDS} cards")
         rendered = render_dataset(Path(folder) / "cards", count=CARDS, option=OPTION, seed=SEED)
         try:
@@ -61,7 +61,7 @@ async def _order_and_watch(
     known: Mapping[str, str], rendered: Path, version: str, say: Callable[[str], None]
 ) -> list[Heard]:
     async with asyncio.timeout(LONGEST_S), witness(known["TRUSCORE_AMQP_URL"]) as heard:
-        await _submit(known, rendered, version, say)
+        await _submit(dict(known) | {"TMPDIR": str(rendered.parent)}, rendered, version, say)
         events: list[Heard] = []
         run_id = ""
         while not events or events[-1].name not in ENDS:

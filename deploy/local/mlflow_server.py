@@ -4,12 +4,12 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from deploy.local.loopback import Refused, request_json
 from deploy.local.ports import LOOPBACK, free_ports
 from deploy.local.processes import ProcessFailed, Started, start_process, wait_until
+from deploy.mlflow.ready import NotReady, check
 
 INSTALL_TIMEOUT_S = 600.0
 # Measured: 25 s on two idle cores; everything else starts at the same time.
@@ -17,23 +17,24 @@ START_TIMEOUT_S = 180.0
 STOP_GRACE_S = 15.0
 # Nothing of ours uses the server's job queue, whose eight workers take 250 MB each.
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+PRELOAD = Path(__file__).resolve().parents[1] / "mlflow" / "preload"
 
 
 def ready_mlflow(venv: Path, *, lock: Path) -> Path:
-    """The `mlflow` program in `venv`; the environment is made first, from the lock, when it is missing or older."""
-    program = venv / "bin" / "mlflow"
+    """The Python in `venv` that has MLflow; the environment is made first, from the lock, when missing or older."""
+    python = venv / "bin" / "python"
     mark = venv / ".ready"
     if mark.exists() and mark.stat().st_mtime >= lock.stat().st_mtime:
-        return program
+        return python
     uv = Path(sys.executable).with_name("uv")
     tool = str(uv) if uv.is_file() else shutil.which("uv")
     if tool is None:
         raise ProcessFailed(f"no uv beside {sys.executable}: run `make setup`")
     _run([tool, "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(venv)])
-    install = [tool, "pip", "install", "--quiet", "--python", str(venv / "bin" / "python")]
+    install = [tool, "pip", "install", "--quiet", "--python", str(python)]
     _run([*install, "--constraints", str(lock), "mlflow"])
     mark.touch()
-    return program
+    return python
 
 
 def _run(argv: list[str]) -> None:
@@ -45,9 +46,11 @@ def _run(argv: list[str]) -> None:
 class MlflowServer:
     """One server on SQLite that also hands out the artefacts, which lie in its folder."""
 
-    def __init__(self, folder: Path, program: Path) -> None:
+    def __init__(self, folder: Path, python: Path, *, environment: Mapping[str, str] | None = None) -> None:
         self.folder = folder.resolve()
-        self._program = program
+        self._python = python
+        #: What the server inherits; without it, what this process has.
+        self._inherited = environment
         self._port = free_ports(1)[0]
         self._process: Started | None = None
 
@@ -66,38 +69,43 @@ class MlflowServer:
         self._process = start_process(
             "mlflow",
             [
-                self._program,
-                "server",
+                # Not the `mlflow` script: its first line would have to name a path that may hold blanks.
+                self._python,
+                *("-m", "mlflow", "server"),
                 f"--host={LOOPBACK}",
                 f"--port={self._port}",
                 "--workers=1",
-                f"--backend-store-uri=sqlite:///{self.folder / 'mlflow.db'}",
+                # Relative to the server's folder: a path may hold characters that mean something in an address.
+                "--backend-store-uri=sqlite:///mlflow.db",
                 "--serve-artifacts",
-                f"--artifacts-destination={self.folder / 'artifacts'}",
+                f"--artifacts-destination={(self.folder / 'artifacts').as_uri()}",
             ],
             log_path=self.folder / "mlflow.log",
-            env=dict(os.environ) | QUIET,
+            env=dict(os.environ if self._inherited is None else self._inherited) | QUIET | {"PYTHONPATH": str(PRELOAD)},
             cwd=self.folder,
         )
 
     def wait(self, meanwhile: Callable[[], None] = lambda: None) -> None:
-        """Wait until it answers; `meanwhile` is called again and again, and may raise."""
+        """Wait until it has answered one call of each kind; `meanwhile` is called again and again, and may raise."""
+        found = ""
 
         def ready() -> bool:
+            nonlocal found
             meanwhile()
-            return self._answers()
+            try:
+                check(self.url)
+            except NotReady as reason:
+                found = str(reason)
+                return False
+            return True
 
         if self._process is None:
             raise ProcessFailed("the MLflow server was never started")
-        wait_until(self._process, ready, timeout_s=START_TIMEOUT_S, what="an answer on /health")
+        try:
+            wait_until(self._process, ready, timeout_s=START_TIMEOUT_S, what="answer to one call of each kind")
+        except ProcessFailed as failure:
+            raise ProcessFailed(f"{failure}\n{found}") from None
 
     def stop(self) -> None:
         if self._process is not None:
             self._process.terminate(STOP_GRACE_S)
-
-    def _answers(self) -> bool:
-        try:
-            request_json(self._port, "POST", "/api/2.0/mlflow/experiments/search", body={"max_results": 1})
-        except (OSError, Refused):
-            return False
-        return True

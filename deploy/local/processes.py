@@ -157,8 +157,10 @@ class _Reaper:
         pipe = self._popen.stdin
         if pipe is None:
             raise ProcessFailed("the reaper was started without a pipe")
-        pipe.write(line.encode())
-        pipe.flush()
+        # Who is told to end at once may end the reaper too: what it was to watch is then ended by whoever did that.
+        with contextlib.suppress(BrokenPipeError):
+            pipe.write(line.encode())
+            pipe.flush()
 
 
 @functools.cache

@@ -1,12 +1,12 @@
 """Makes sure that the broker's programs are there. Knows where they may be and how to fetch them."""
 
 import fcntl
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.local.debian import FetchFailed, can_fetch, fetch_packages
+from deploy.local.plain_paths import plain_path
 from deploy.local.rabbitmq import ERLANG_PLACES, SERVER_PLACES, Installation, RabbitMissing, find_rabbitmq
 from deploy.local.settings import LocalSettings
 
@@ -15,6 +15,15 @@ ADVICE = (
     "Install RabbitMQ 3.10 or newer (Debian, Ubuntu: sudo apt-get install rabbitmq-server), or name one that runs: "
     "TRUSCORE_AMQP_URL=amqp://user:password@host:5672/"
 )
+# `pwd` without -P keeps the name that the script was called by, which may be a link without blanks.
+_ERLANG_ROOT = """#!/bin/sh
+ROOTDIR=$(cd "$(dirname "$0")/../usr/lib/erlang" && pwd)
+BINDIR=$(echo "$ROOTDIR"/erts-*/bin)
+"""
+ERLANG_SCRIPTS = {
+    "erl": f'{_ERLANG_ROOT}export ROOTDIR BINDIR EMU=beam PROGNAME=erl\nexec "$BINDIR/erlexec" "$@"\n',
+    "epmd": f'{_ERLANG_ROOT}exec "$BINDIR/epmd" "$@"\n',
+}
 
 
 def programs_folder(settings: LocalSettings) -> Path:
@@ -42,33 +51,31 @@ def _fetch(prefix: Path) -> Installation:
     try:
         fetch_packages("rabbitmq-server", prefix, families=("erlang-",))
     except FetchFailed as failure:
-        raise RabbitMissing(f"rabbitmq-server is not installed and could not be fetched: {failure}\n{ADVICE}") from None
+        raise RabbitMissing(f"rabbitmq-server is not installed, and {failure}\n{ADVICE}") from None
     _write_erl(prefix)
     return _unpacked(prefix)
 
 
 def _unpacked(prefix: Path) -> Installation:
+    if not prefix.is_dir():
+        raise RabbitMissing(f"no {prefix}")
+    # The scripts split their own path at blanks, and look for the rest beside the file that a link leads to.
+    prefix = plain_path(prefix)
     libraries = ":".join(str(folder) for folder in sorted((prefix / "usr" / "lib").glob("*-linux-*")))
     return find_rabbitmq(
-        server_places=(prefix / "usr" / "lib" / "rabbitmq" / "bin",),
+        server_places=tuple(sorted((prefix / "usr" / "lib" / "rabbitmq" / "lib").glob("rabbitmq_server-*/sbin"))),
         erlang_places=(prefix / "bin",),
         library_path=libraries,
     )
 
 
 def _write_erl(prefix: Path) -> None:
-    """Debian's `erl` says /usr/lib/erlang whatever its own place is; ours says where it was unpacked."""
+    """Debian's `erl` says /usr/lib/erlang whatever its own place is; ours finds out where it was unpacked."""
     root = prefix / "usr" / "lib" / "erlang"
-    machine = next(root.glob("erts-*/bin"), None)
-    if machine is None:
+    if next(root.glob("erts-*/bin"), None) is None:
         raise RabbitMissing(f"the unpacked packages hold no Erlang under {root}")
-    script = (
-        "#!/bin/sh\n"
-        f"export ROOTDIR={shlex.quote(str(root))} BINDIR={shlex.quote(str(machine))} EMU=beam PROGNAME=erl\n"
-        'exec "$BINDIR/erlexec" "$@"\n'
-    )
     (prefix / "bin").mkdir(exist_ok=True)
-    for name, text in (("epmd", f'#!/bin/sh\nexec {shlex.quote(str(machine / "epmd"))} "$@"\n'), ("erl", script)):
+    for name, text in ERLANG_SCRIPTS.items():
         path = prefix / "bin" / name
         path.write_text(text)
         path.chmod(0o755)

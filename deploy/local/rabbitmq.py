@@ -5,12 +5,14 @@ import json
 import os
 import secrets
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import quote
 
 from deploy.local.loopback import Refused, request_json
+from deploy.local.plain_paths import drop_plain_path, plain_path
 from deploy.local.ports import LOOPBACK, free_ports, is_listening
 from deploy.local.processes import ProcessFailed, Started, start_process, wait_until
 
@@ -66,9 +68,13 @@ def find_rabbitmq(
 class RabbitMQ:
     """One node with its data in `folder`. It outlives `stop` and `kill` with ports, users and messages as they were."""
 
-    def __init__(self, folder: Path, installation: Installation) -> None:
+    def __init__(
+        self, folder: Path, installation: Installation, *, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.folder = folder.resolve()
         self._installation = installation
+        #: What the node inherits; without it, what this process has.
+        self._inherited = environment
         self.amqp_port, self.management_port, self._dist_port, self._epmd_port = free_ports(4)
         self.user = "truscore"
         self.password = ""
@@ -135,6 +141,7 @@ class RabbitMQ:
         self.stop()
         if self._epmd is not None:
             self._epmd.terminate()
+        drop_plain_path(self.folder)
 
     def manage(self, method: str, path: str, body: object = None) -> object:
         """One call of the management API, such as `GET /api/queues`."""
@@ -237,8 +244,10 @@ class RabbitMQ:
     def _environment(self) -> dict[str, str]:
         """The inherited environment would point a system's own node at our data, so nothing of RabbitMQ's is kept."""
         libraries = self._installation.library_path
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("RABBITMQ_", "ERL_"))}
-        folder = self.folder
+        given = os.environ if self._inherited is None else self._inherited
+        inherited = {name: value for name, value in given.items() if not name.startswith(("RABBITMQ_", "ERL_"))}
+        # The start scripts split paths at blanks.
+        folder = plain_path(self.folder)
         unpacked = {"LD_LIBRARY_PATH": libraries} if libraries else {}
         return (
             inherited

@@ -39,6 +39,17 @@ def end_all(pids: Iterable[int], *, grace_s: float) -> None:
     kill_all(member for family in families for member in family)
 
 
+def end_processes(processes: Iterable["Process"], *, grace_s: float) -> None:
+    """SIGTERM to each, and SIGKILL after at most `grace_s` to those that are left."""
+    import psutil
+
+    asked = list(processes)
+    _signal(asked, signal.SIGTERM)
+    _, left = psutil.wait_procs(asked, timeout=grace_s)
+    kill_all(left)
+    psutil.wait_procs(left, timeout=grace_s)
+
+
 def family_of(pid: int) -> list["Process"]:
     """The process and its descendants, itself first; empty when it is gone."""
     # Imported late: this process idles beside everything that is started, and should weigh little.

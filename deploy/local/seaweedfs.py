@@ -4,6 +4,7 @@ import os
 import secrets
 import shutil
 import sys
+from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
@@ -32,9 +33,11 @@ def find_weed() -> Path:
 class SeaweedFS:
     """One server with its data in `folder`, reachable on loopback only, with keys made for it."""
 
-    def __init__(self, folder: Path, weed: Path) -> None:
+    def __init__(self, folder: Path, weed: Path, *, environment: Mapping[str, str] | None = None) -> None:
         self.folder = folder.resolve()
         self._weed = weed
+        #: What the server inherits; without it, what this process has.
+        self._inherited = environment
         self._ports = free_ports(9)
         self._process: Started | None = None
         #: How to reach it; the keys are new for each instance.
@@ -63,9 +66,9 @@ class SeaweedFS:
             "seaweedfs",
             [self._weed, *self._arguments()],
             log_path=self.folder / "seaweedfs.log",
-            env=dict(os.environ)
+            env=dict(os.environ if self._inherited is None else self._inherited)
             | {"AWS_ACCESS_KEY_ID": self.reach.access_key, "AWS_SECRET_ACCESS_KEY": self.reach.secret_key},
-            # The sockets are named relative to this: a socket's path may have 107 characters at most.
+            # Paths are relative to this: a socket's may have 107 characters at most, and -dir is split at commas.
             cwd=self.folder,
         )
         wait_until(self._process, self._answers, timeout_s=START_TIMEOUT_S, what="an answer on S3")
@@ -94,7 +97,7 @@ class SeaweedFS:
         return [
             "-logtostderr",
             "mini",
-            f"-dir={self.folder / 'data'}",
+            "-dir=data",
             f"-ip={LOOPBACK}",
             f"-ip.bind={LOOPBACK}",
             f"-s3.port={s3}",

@@ -4,7 +4,7 @@ import functools
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -30,19 +30,21 @@ def commands(procfile: Path = PROCFILE) -> dict[str, list[str]]:
 class Services:
     """The started services with their doors."""
 
-    def __init__(self, logs: Path) -> None:
+    def __init__(self, logs: Path, *, environment: Mapping[str, str] | None = None) -> None:
         self._logs = logs
+        #: What the services inherit; without it, what this process has.
+        self._inherited = environment
         self._running: list[tuple[Started, Door]] = []
 
     def start(self, service_doors: list[Door], environment: Mapping[str, str], *, cwd: Path) -> None:
-        """Start them all without waiting."""
+        """Start these without waiting."""
         argvs = commands()
         for door in service_doors:
             process = start_process(
                 door.service,
                 argvs[door.service],
                 log_path=self._logs / f"{door.service}.log",
-                env=dict(os.environ) | dict(environment),
+                env=dict(os.environ if self._inherited is None else self._inherited) | dict(environment),
                 cwd=cwd,
             )
             self._running.append((process, door))
@@ -70,9 +72,14 @@ class Services:
         """The process id of a started service."""
         return next(process.pid for process, door in self._running if door.service == service)
 
-    def stop(self) -> None:
-        """Drain them all at the same time."""
+    def stop(self, ended: Callable[[str], None] = lambda _name: None) -> None:
+        """Drain them all at the same time; `ended` is called with the name of each that has ended."""
         if not self._running:
             return
+
+        def end(process: Started) -> None:
+            process.terminate(DRAIN_S)
+            ended(process.name)
+
         with ThreadPoolExecutor(len(self._running)) as pool:
-            list(pool.map(lambda pair: pair[0].terminate(DRAIN_S), self._running))
+            list(pool.map(end, [process for process, _ in self._running]))

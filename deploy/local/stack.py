@@ -1,58 +1,31 @@
 """The whole system on this machine, from broker to exporter. Knows the order of starting and ending."""
 
-import fcntl
 import functools
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import ExitStack, contextmanager, suppress
 
-from deploy.local.addresses import doors, from_env_file, to_env_file, variables
+from truscore.process_identity import process_identity
+
+from deploy.local.addresses import STACK_PROCESS, doors, to_env_file, variables
+from deploy.local.leftovers import MARK, end_leftovers
 from deploy.local.mlflow_server import MlflowServer, ready_mlflow
 from deploy.local.objects import ObjectServer
+from deploy.local.places import Places, alone, places
+from deploy.local.plain_paths import NoPlainPath, drop_plain_path, plain_path
 from deploy.local.ports import free_ports
 from deploy.local.processes import Started
 from deploy.local.programs import REPOSITORY, programs_folder, ready_rabbitmq
 from deploy.local.rabbitmq import RabbitMQ
 from deploy.local.seaweedfs import SeaweedFS, find_weed
-from deploy.local.services import Services, commands
+from deploy.local.services import DRAIN_S, Services, commands
 from deploy.local.settings import LocalSettings
 
 Say = Callable[[str], None]
-
-
-class AlreadyRunning(RuntimeError):
-    """Another stack runs in the same folder."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Places:
-    """Where a local stack keeps things."""
-
-    folder: Path
-
-    @property
-    def env_file(self) -> Path:
-        return self.folder / "stack.env"
-
-    @property
-    def pid_file(self) -> Path:
-        return self.folder / "stack.pid"
-
-    @property
-    def logs(self) -> Path:
-        return self.folder / "logs"
-
-    def known(self) -> dict[str, str]:
-        """The addresses of the stack that runs here; empty when none does."""
-        return from_env_file(self.env_file.read_text()) if self.env_file.exists() else {}
-
-
-def places(settings: LocalSettings) -> Places:
-    """The folder of the settings; a relative one is within the repository."""
-    return Places(folder=(REPOSITORY / settings.local_dir).resolve())
+# Everything else starts while the MLflow server does: see `Stack.start`.
+NEEDS_MLFLOW = "experiment-tracker"
 
 
 @contextmanager
@@ -61,26 +34,27 @@ def running_stack(settings: LocalSettings, *, say: Say) -> Iterator["Stack"]:
     where = places(settings)
     where.folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as ending:
-        ending.enter_context(_alone(where))
+        ending.enter_context(alone(where))
+        if count := end_leftovers(where.folder):
+            say(f"ended {count} processes that a killed stack had left")
+        ending.enter_context(_scratch(where))
         stack = Stack(settings, where, say=say, ending=ending)
+        ending.callback(say, "stopped")
         stack.start()
         yield stack
-        say("stopping: services drain, then broker and store end")
+        say("stopping")
 
 
 @contextmanager
-def _alone(where: Places) -> Iterator[None]:
-    with (where.folder / "stack.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise AlreadyRunning(f"a stack runs in {where.folder} already: `make down` stops it") from None
-        where.pid_file.write_text(f"{os.getpid()}\n")
-        try:
-            yield
-        finally:
-            where.env_file.unlink(missing_ok=True)
-            where.pid_file.unlink(missing_ok=True)
+def _scratch(where: Places) -> Iterator[None]:
+    shutil.rmtree(where.scratch, ignore_errors=True)
+    where.scratch.mkdir(mode=0o700)
+    try:
+        yield
+    finally:
+        shutil.rmtree(where.scratch, ignore_errors=True)
+        with suppress(NoPlainPath):
+            drop_plain_path(where.scratch)
 
 
 class Stack:
@@ -91,17 +65,18 @@ class Stack:
         self._where = where
         self._say = say
         self._ending = ending
-        self._services = Services(where.logs)
+        self._inherited = dict(os.environ) | {MARK: str(where.folder), "TMPDIR": str(plain_path(where.scratch))}
+        self._services = Services(where.logs, environment=self._inherited)
         self._servers: list[Callable[[], Started | None]] = []
         self.variables: dict[str, str] = {}
 
     def start(self) -> None:
-        """MLflow first, for it takes longest; then broker and store side by side, then the services."""
+        """MLflow first, for it takes longest; then broker and store side by side, then the services.
+
+        The tracker comes last: a server of MLflow that is asked several things while it imports may break for good.
+        """
         mlflow_url, wait_for_mlflow = self._begin_mlflow()
-        with ThreadPoolExecutor(2) as pool:
-            broker = pool.submit(self._start_broker)
-            objects = pool.submit(self._start_store)
-            (amqp_url, management_url), store = broker.result(), objects.result()
+        (amqp_url, management_url), store = self._start_servers()
         store.make_bucket(self._settings.bucket)
         names = list(commands())
         service_doors = doors(names, free_ports(2 * len(names)))
@@ -114,51 +89,76 @@ class Stack:
             service_doors=service_doors,
             workdir=self._where.folder / "work",
         )
-        self._write_env_file()
         self._say(f"starting {', '.join(names)}")
-        self._ending.callback(self._services.stop)
-        self._services.start(service_doors, self.variables, cwd=REPOSITORY)
+        self._ending.callback(self._stop_services)
+        start = functools.partial(self._services.start, environment=self.variables, cwd=REPOSITORY)
+        start([door for door in service_doors if door.service != NEEDS_MLFLOW])
         wait_for_mlflow()
+        start([door for door in service_doors if door.service == NEEDS_MLFLOW])
         self._services.wait()
+        # Last: who finds the file finds everything answering.
+        self._write_env_file()
 
     def ended(self) -> Started | None:
         """A process of the stack that is no longer running, if any."""
         gone = (process for server in self._servers if (process := server()) is not None and not process.running)
         return self._services.ended() or next(gone, None)
 
+    def _stop_services(self) -> None:
+        self._say(f"waiting for the services to finish what they have in hand (at most {DRAIN_S:.0f} s)")
+        self._services.stop(ended=lambda name: self._say(f"{name} has ended"))
+        self._say("ending the servers")
+
     def _begin_mlflow(self) -> tuple[str, Callable[[], None]]:
         if self._settings.mlflow_url:
             return self._settings.mlflow_url, self._services.hold
-        program = ready_mlflow(programs_folder(self._settings) / "mlflow-venv", lock=REPOSITORY / "requirements.lock")
-        server = MlflowServer(self._where.folder / "mlflow", program)
+        python = ready_mlflow(programs_folder(self._settings) / "mlflow-venv", lock=REPOSITORY / "requirements.lock")
+        server = MlflowServer(self._where.folder / "mlflow", python, environment=self._inherited)
         self._ending.callback(server.stop)
+        self._say("starting MLflow, which takes longest")
         server.begin()
         self._servers.append(lambda: server.process)
         return server.url, functools.partial(server.wait, self._services.hold)
 
+    def _start_servers(self) -> tuple[tuple[str, str], ObjectServer]:
+        """Broker and store side by side."""
+        with ThreadPoolExecutor(2) as pool:
+            broker, objects = pool.submit(self._start_broker), pool.submit(self._start_store)
+            try:
+                return broker.result(), objects.result()
+            except BaseException:
+                # The pool waits for its threads: what they wait for should not come up any more.
+                for process in filter(None, [server() for server in self._servers]):
+                    process.terminate()
+                raise
+
     def _start_broker(self) -> tuple[str, str]:
         if self._settings.amqp_url is not None:
             return self._settings.amqp_url.get_secret_value(), ""
-        node = RabbitMQ(self._where.folder / "rabbitmq", ready_rabbitmq(self._settings))
+        folder = self._where.folder / "rabbitmq"
+        node = RabbitMQ(folder, ready_rabbitmq(self._settings), environment=self._inherited)
         self._ending.callback(node.close)
+        self._servers.append(lambda: node.process)
         self._say("starting RabbitMQ")
         node.start()
-        self._servers.append(lambda: node.process)
         return node.amqp_url, node.management_url
 
     def _start_store(self) -> ObjectServer:
         named = self._settings.object_server()
         if named is not None:
             return named
-        store = SeaweedFS(self._where.folder / "seaweedfs", find_weed())
+        store = SeaweedFS(self._where.folder / "seaweedfs", find_weed(), environment=self._inherited)
         self._ending.callback(store.stop)
+        self._servers.append(lambda: store.process)
         self._say("starting SeaweedFS")
         store.start()
-        self._servers.append(lambda: store.process)
         return store.reach
 
     def _write_env_file(self) -> None:
+        """Where clients find the stack. Services have had theirs, with their folders, from us."""
+        shown = {name: value for name, value in self.variables.items() if not name.endswith("_WORKDIR")}
+        shown[STACK_PROCESS] = process_identity(os.getpid())
         path = self._where.env_file
         path.unlink(missing_ok=True)
         path.touch(mode=0o600)
-        path.write_text(to_env_file(self.variables))
+        path.write_text(to_env_file(shown))

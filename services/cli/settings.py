@@ -1,11 +1,15 @@
 """What the environment may set, and the file of the local stack that stands in for it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import Field, SecretStr
+from truscore.process_identity import still_runs
 from truscore.settings import ServiceSettings
 
 STACK_FILE = Path(".local/stack.env")
+# The stack writes down there which process it is: after a power cut the file is left, and its addresses answer nobody.
+STACK_PROCESS = "TRUSCORE_STACK_PROCESS"
 
 
 class Settings(ServiceSettings):
@@ -31,13 +35,26 @@ class Settings(ServiceSettings):
     )
 
 
-def stack_file(start: Path) -> Path | None:
-    """The addresses of a local stack that runs in this folder or one above it."""
-    return next((found for folder in (start, *start.parents) if (found := folder / STACK_FILE).is_file()), None)
+def stack_files(start: Path) -> Iterator[Path]:
+    """The files of local stacks in this folder and those above it, the nearest first, whether they run or not."""
+    return (found for folder in (start, *start.parents) if (found := folder / STACK_FILE).is_file())
+
+
+def is_current(stack_file: Path) -> bool:
+    """Whether the process that the file names runs; a file that names none is somebody's own, and taken as it is."""
+    lines = (line.partition("=") for line in stack_file.read_text().splitlines())
+    named = next((value.strip("'\"") for name, _, value in lines if name == STACK_PROCESS), "")
+    return not named or still_runs(named)
 
 
 def read_settings(start: Path) -> tuple[Settings, str]:
-    """Settings of the environment before those of the stack's file, and words for where they are from."""
-    found = stack_file(start.resolve())
-    where = f"the environment and {found}" if found else f"the environment (no {STACK_FILE} in {start} or above)"
+    """Settings of the environment before those of the file of a stack that runs, and words for where they are from."""
+    files = list(stack_files(start.resolve()))
+    found = next(filter(is_current, files), None)
+    if found is not None:
+        where = f"the environment and {found}"
+    elif files:
+        where = f"the environment ({files[0]} is left of a stack that no longer runs: `make up` starts it anew)"
+    else:
+        where = f"the environment (no {STACK_FILE} in {start} or above)"
     return Settings(_env_file=found), where

@@ -101,6 +101,7 @@ def _environment() -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         "PYTHONUTF8": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
+        "ORT_DISABLE_TELEMETRY": "1",  # otherwise importing onnxruntime writes a device id under ~/.cache, to be sent
         "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin while they wait take the cores from everybody else
         "CUDA_VISIBLE_DEVICES": "",  # artefacts are proved where the runtime that is shipped with us runs: on the CPU
     }

@@ -20,9 +20,9 @@ class Broker(Protocol):
 
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    """Begun, not waited for: the tracker waits for it as it does in life."""
-    program = ready_mlflow(REPOSITORY / ".local" / "mlflow-venv", lock=REPOSITORY / "requirements.lock")
-    server = MlflowServer(tmp_path_factory.mktemp("mlflow"), program)
+    """Begun, not waited for: everything but the tracker starts meanwhile."""
+    python = ready_mlflow(REPOSITORY / ".local" / "mlflow-venv", lock=REPOSITORY / "requirements.lock")
+    server = MlflowServer(tmp_path_factory.mktemp("mlflow"), python)
     server.begin()
     yield server
     server.stop()

@@ -17,6 +17,7 @@ from deploy.local.ports import free_ports
 from deploy.local.processes import Started, start_process, wait_until
 from deploy.local.programs import REPOSITORY
 from deploy.local.services import commands
+from deploy.local.stack import NEEDS_MLFLOW
 
 READY_TIMEOUT_S = 120.0
 DRAIN_S = 60.0
@@ -89,10 +90,13 @@ def services_of(
         logs=folder / "logs",
     )
     try:
-        for name in names:
+        at_once = [name for name in names if mlflow_server is None or name != NEEDS_MLFLOW]
+        for name in at_once:
             services.start(name)
         if mlflow_server is not None:
             mlflow_server.wait()
+        for name in set(names).difference(at_once):
+            services.start(name)
         for name in names:
             services.wait(name)
         yield services

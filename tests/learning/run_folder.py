@@ -41,6 +41,7 @@ class RunFolder:
     def start(self, *, processes: int = 1) -> "subprocess.Popen[bytes]":
         child = ["-m", "services.trainer.worker.main", "--run-dir", str(self.path)]
         torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+        torchrun += ["--log-dir", str(self.path / "torchrun")]
         command = [sys.executable, *child] if processes == 1 else [sys.executable, *torchrun, *child]
         output = (self.path / "printed.log").open("ab")
         with output:

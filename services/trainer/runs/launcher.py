@@ -22,6 +22,8 @@ def torchrun_command(run_dir: Path, *, processes: int, module: str = "services.t
     """The training process under torchrun, each of its processes on a leash of its own."""
     leash = [sys.executable, "-m", "services.trainer.runs.die_with_parent", "0"]
     elastic = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "--no-python"]
+    # Otherwise each attempt leaves a folder in the machine's temporary one.
+    elastic += ["--log-dir", str(run_dir / "torchrun")]
     return [sys.executable, *elastic, *leash, sys.executable, "-m", module, "--run-dir", str(run_dir)]
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from truscore.telemetry.probe import SERVING, health_of
 
 from deploy.local.addresses import PREFIXES, from_env_file
 from deploy.local.programs import REPOSITORY
+from deploy.mlflow.ready import check
+from services.cli.settings import read_settings
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 START_S = 300.0
@@ -49,7 +52,8 @@ class Up:
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    folder = tmp_path_factory.mktemp("local")
+    """In a folder whose path means something else to a shell, to a search path and to an address."""
+    folder = tmp_path_factory.mktemp("local") / "my card's; 50% é:$x#1"
     environment = dict(os.environ) | {"TRUSCORE_LOCAL_DIR": str(folder)}
     command = subprocess.Popen(
         [sys.executable, "-u", "-m", "deploy.local", "up"],
@@ -90,6 +94,26 @@ def test_every_service_serves_and_can_be_reached(up: Up) -> None:
     assert set(healths.values()) == {SERVING}, healths
 
 
+def test_a_command_finds_the_stack_by_its_file(up: Up, tmp_path: Path) -> None:
+    (tmp_path / ".local").symlink_to(up.folder)
+    settings, where = read_settings(tmp_path)
+    assert settings.monitor_address == up.known["TRUSCORE_MONITOR_ADDRESS"]
+    assert "stack.env" in where
+
+
+def test_mlflow_answers_one_call_of_each_kind_and_keeps_files_in_the_folder(up: Up) -> None:
+    url = up.known["TRUSCORE_MLFLOW_URL"]
+    check(url)
+    file = f"{url}/api/2.0/mlflow-artifacts/artifacts/some/file.txt"
+    with urllib.request.urlopen(urllib.request.Request(file, data=b"kept", method="PUT"), timeout=60):
+        assert (up.folder / "mlflow" / "artifacts" / "some" / "file.txt").read_bytes() == b"kept"
+
+
+def test_temporary_files_of_every_process_lie_in_the_folder_of_the_stack(up: Up) -> None:
+    named = {process.environ().get("TMPDIR", "") for process in up.family() if "reaper.py" not in process.cmdline()[-1]}
+    assert {Path(name).resolve() for name in named} == {up.folder / "tmp"}
+
+
 def test_the_addresses_are_for_the_owner_only(up: Up) -> None:
     assert stat.S_IMODE((up.folder / "stack.env").stat().st_mode) == 0o600
 
@@ -123,7 +147,7 @@ def test_down_ends_every_process(up: Up) -> None:
     family = up.family()
     assert len(family) > len(PREFIXES)
     down = up.run("down")
-    assert (down.returncode, down.stdout.strip()) == (0, "stopped")
+    assert (down.returncode, down.stdout.splitlines()[-1]) == (0, "stopped")
     assert up.command.wait(COMMAND_S) == 0
     _, left = psutil.wait_procs(family, timeout=10)
     assert left == []

@@ -19,10 +19,10 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    program = ready_mlflow(
+    python = ready_mlflow(
         REPOSITORY / LocalSettings().local_dir / "mlflow-venv", lock=REPOSITORY / "requirements.lock"
     )
-    server = MlflowServer(tmp_path_factory.mktemp("mlflow"), program)
+    server = MlflowServer(tmp_path_factory.mktemp("mlflow"), python)
     server.begin()
     server.wait()
     yield server

@@ -1,11 +1,13 @@
 """The command itself: words out, exit codes, and what it loads."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from truscore.process_identity import process_identity
 from truscore.storage import MemoryStore
 from truscore.synthesis import render_dataset
 
@@ -130,6 +132,21 @@ def test_addresses_of_a_stack_above_are_found_and_the_environment_goes_before_th
     assert settings.amqp_url.get_secret_value() == "amqp://of-the-environment/"
     assert settings.monitor_address == "h:1"
     assert str(tmp_path / ".local" / "stack.env") in where
+
+
+def test_addresses_that_a_killed_stack_left_are_passed_over_and_said_to_be_left(
+    tmp_path: Path,
+) -> None:
+    here, above = tmp_path / "a" / ".local" / "stack.env", tmp_path / ".local" / "stack.env"
+    for path, process in ((here, f"{process_identity(os.getpid())}0"), (above, process_identity(os.getpid()))):
+        path.parent.mkdir(parents=True)
+        path.write_text(f"TRUSCORE_AMQP_URL=amqp://{path.parent.parent.name}/\nTRUSCORE_STACK_PROCESS={process}\n")
+    settings, where = read_settings(here.parent.parent)
+    assert (settings.amqp_url.get_secret_value(), str(above) in where) == (f"amqp://{tmp_path.name}/", True)
+    above.unlink()
+    settings, where = read_settings(here.parent.parent)
+    assert settings.amqp_url.get_secret_value() == ""
+    assert f"{here} is left of a stack that no longer runs" in where
 
 
 def test_a_folder_is_uploaded_whole_without_hidden_files_and_our_own(cards: Path) -> None:

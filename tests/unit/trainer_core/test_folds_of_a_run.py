@@ -287,6 +287,7 @@ def test_a_training_process_that_is_killed_in_a_fold_goes_on_with_that_fold(
 def test_two_processes_share_each_fold_and_one_of_them_keeps_it(lay_out: LayOut) -> None:
     run = lay_out(folds=2, epochs=1)
     torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    torchrun += ("--log-dir", str(run.path / "torchrun"))
     with run.started(*torchrun, "-m", "services.trainer.worker.main", "--run-dir", str(run.path)) as process:
         assert process.wait(DEADLINE_S) == 0, (run.path / "printed.log").read_text()
     started = run.records[0]

@@ -100,6 +100,12 @@ def test_each_training_process_of_torchrun_is_on_a_leash_of_its_own() -> None:
     assert "services.trainer.runs.die_with_parent" in command
 
 
+def test_torchrun_logs_into_the_folder_of_the_run() -> None:
+    """By itself it makes a folder in the machine's temporary one at each start, and leaves it there."""
+    command = torchrun_command(Path("/runs/1"), processes=1)
+    assert command[command.index("--log-dir") + 1] == "/runs/1/torchrun"
+
+
 def test_training_processes_are_not_told_our_secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TRUSCORE_S3_SECRET_KEY", "hush")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
