@@ -19,9 +19,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    python = ready_mlflow(
-        REPOSITORY / LocalSettings().local_dir / "mlflow-venv", lock=REPOSITORY / "requirements.lock"
-    )
+    python = ready_mlflow(REPOSITORY / LocalSettings().local_dir / "mlflow-venv", lock=REPOSITORY / "requirements.lock")
     server = MlflowServer(tmp_path_factory.mktemp("mlflow"), python)
     server.begin()
     server.wait()
