@@ -219,3 +219,11 @@ def test_every_setting_is_documented_in_the_settings_table() -> None:
         if f"`{variable.name}`" not in table
     ]  # fmt: skip
     assert missing == [], "run `make reference`"
+
+
+def test_the_smoke_check_asks_pages_of_the_compose_file_in_a_container_of_it() -> None:
+    text = (REPOSITORY / "deploy/docker/smoke.sh").read_text()
+    asked = dict(re.findall(r"--\w+ http://([a-z]+):(\d+)", text))
+    assert set(asked) == {"prometheus", "grafana"}
+    assert all(f"127.0.0.1:{port}:{port}" in SERVICES[name]["ports"] for name, port in asked.items())
+    assert "--entrypoint python cli -" in text
