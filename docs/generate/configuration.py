@@ -1,6 +1,6 @@
 """The page of the configuration: what its keys accept, from the rules and the catalog."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from truscore.catalog.networks import NETWORKS
 from truscore.catalog.table import ROWS
@@ -12,16 +12,20 @@ from truscore.recipes.phoenix import templates
 from truscore.recipes.resolve import ROW_KEYS
 from truscore.recipes.text import flat_values
 
+from docs.generate.tables import table
+
 HEAD = """# Configuration
 
 The keys of the configuration JSON, as they stand on the wire, in the command line and in a file.
 
-```
-truscore submit cards -c border_detection -o dual_class --config config.json --set seed=7
-truscore templates                                    # what TruScore trains for production, one per option
+```sh
+truscore synth cards --count 12
+truscore templates                                        # what TruScore trains for production, one per option
 truscore templates phoenix_edge_analysis_wear_detection   # its keys, with a reason each
-truscore submit cards --template phoenix_border_detection_dual_class --set hyperparameters.training_process.epochs=40
 truscore suggest cards -c border_detection -o dual_class --output config.json   # from the data and this machine
+truscore submit cards -c border_detection -o dual_class --config config.json --set seed=7 --validation-only
+truscore submit cards --template phoenix_border_detection_dual_class --validation-only \\
+  --set hyperparameters.training_process.epochs=40
 ```
 
 What is typed with `--set` goes before `--config`, and that before `--template`; all else is the recipe of the row, for
@@ -51,19 +55,12 @@ def page() -> str:
     return "\n".join(parts) + "\n"
 
 
-def _table(columns: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
-    yield "| " + " | ".join(columns) + " |"
-    yield "|" + "---|" * len(columns)
-    for row in rows:
-        yield "| " + " | ".join(row) + " |"
-
-
 def _keys() -> Iterator[str]:
     by_row = {ROW_KEYS[0]: "a network of the row, below", ROW_KEYS[1]: "a loss of the task, below"}
     accepted = {key: rule.accepted for key, rule in RULES.items()} | by_row
     yield "\n## Keys\n"
     rows = ((f"`{key}`", meaning, accepted[key]) for key, meaning in MEANINGS.items() if key in accepted)
-    yield from _table(("key", "what it does", "accepted"), rows)
+    yield from table(("key", "what it does", "accepted"), rows)
 
 
 def _tasks() -> Iterator[str]:
@@ -74,7 +71,7 @@ def _tasks() -> Iterator[str]:
     yield "`l2_weight`.\n"
     losses = {row.task: row.losses for row in ROWS if row.available}
     rows = ((task, ", ".join(losses[task]), ", ".join(WEIGHTS[task])) for task in sorted(losses))
-    yield from _table(("task", "`primary_loss`, default first", "`loss_weights`"), rows)
+    yield from table(("task", "`primary_loss`, default first", "`loss_weights`"), rows)
 
 
 def _networks() -> Iterator[str]:
@@ -90,7 +87,7 @@ def _networks() -> Iterator[str]:
         )
         for network in NETWORKS.values()
     )
-    yield from _table(("network", "architecture", "head", "pyramid", "published weights"), rows)
+    yield from table(("network", "architecture", "head", "pyramid", "published weights"), rows)
 
 
 def _defaults() -> Iterator[str]:
@@ -106,13 +103,13 @@ def _defaults() -> Iterator[str]:
     varying = [key for key in first if any(other[key] != first[key] for other in others)]
     yield "\n## Defaults\n"
     yield "The same for every row:\n"
-    yield from _table(("key", "default"), ((f"`{key}`", _said(first[key])) for key in first if key not in varying))
+    yield from table(("key", "default"), ((f"`{key}`", _said(first[key])) for key in first if key not in varying))
     yield "\nBy row, for a small machine / for a GPU (one value where both agree):\n"
     rows = (
         (f"{name[0]} / {name[1]} / **{name[2]}**", *(_both(values, name, key) for key in varying))
         for name in dict.fromkeys(key[:3] for key in values)
     )
-    yield from _table(("row", *(f"`{key.rsplit('.', 1)[-1]}`" for key in varying)), rows)
+    yield from table(("row", *(f"`{key.rsplit('.', 1)[-1]}`" for key in varying)), rows)
 
 
 def _both(values: dict[tuple[str, str, str, str], dict[str, object]], row: tuple[str, str, str], key: str) -> str:
@@ -133,4 +130,4 @@ def _templates() -> Iterator[str]:
          one.choices[0].reason)
         for one in templates()
     )  # fmt: skip
-    yield from _table(("template", "architecture", "network", "why"), rows)
+    yield from table(("template", "architecture", "network", "why"), rows)

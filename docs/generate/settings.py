@@ -1,4 +1,4 @@
-"""The page of settings: the variables each service and the command line read, taken from their settings modules."""
+"""The page of settings: the variables that services, command line, local stack and tests read, from their modules."""
 
 import importlib
 from collections.abc import Iterator
@@ -7,6 +7,20 @@ from dataclasses import dataclass
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
+from deploy.local.settings import LocalSettings, SharedData
+from docs.generate.tables import table
+from services.cli.settings import Settings as CommandLine
+
+HEAD = """# Settings
+
+Every environment variable that something of ours reads. Those marked as required have no default, and without them the
+service does not start. Lists are JSON.
+"""
+OTHERS: dict[str, type[BaseSettings]] = {
+    "The `truscore` command": CommandLine,
+    "The local stack (`make up`, `make demo`, `make test`)": LocalSettings,
+    "Tests and measurements on real images": SharedData,
+}
 SERVICES = ("dataset_validator", "trainer", "monitor", "experiment_tracker", "exporter")
 
 
@@ -21,7 +35,13 @@ class Variable:
 
 
 def variables(module: str) -> Iterator[Variable]:
+    """The variables of a service's package."""
     settings: type[BaseSettings] = importlib.import_module(f"{module}.settings").Settings
+    return variables_of(settings)
+
+
+def variables_of(settings: type[BaseSettings]) -> Iterator[Variable]:
+    """One variable for each field."""
     prefix = settings.model_config.get("env_prefix", "")
     for field_name, field in settings.model_fields.items():
         alias = field.validation_alias
@@ -33,20 +53,40 @@ def variables(module: str) -> Iterator[Variable]:
 
 
 def page() -> str:
+    return "\n".join([HEAD, *_services(), *_others()]) + "\n"
+
+
+def _services() -> Iterator[str]:
     rows: dict[str, tuple[Variable, list[str]]] = {}
     for package in SERVICES:
         for variable in variables(f"services.{package}"):
             rows.setdefault(variable.name, (variable, []))[1].append(package.replace("_", "-"))
-    lines = [
-        "# Settings",
-        "",
-        "Every environment variable that a service reads. Those without a default are required.",
-        "",
-        "| variable | default | read by | meaning |",
-        "|---|---|---|---|",
-    ]
-    for name, (variable, readers) in sorted(rows.items()):
-        default = "required" if variable.required else f"`{variable.default}`"
-        who = "all services" if len(readers) == len(SERVICES) else ", ".join(readers)
-        lines.append(f"| `{name}` | {default} | {who} | {variable.meaning} |")
-    return "\n".join(lines) + "\n"
+    yield "## Services\n"
+    yield from table(
+        ("variable", "default", "read by", "meaning"),
+        (
+            (
+                f"`{name}`",
+                _default(variable),
+                "all services" if len(readers) == len(SERVICES) else ", ".join(readers),
+                variable.meaning,
+            )
+            for name, (variable, readers) in sorted(rows.items())
+        ),
+    )
+
+
+def _others() -> Iterator[str]:
+    for title, settings in OTHERS.items():
+        yield f"\n## {title}\n"
+        rows = sorted(variables_of(settings), key=lambda variable: variable.name)
+        yield from table(
+            ("variable", "default", "meaning"),
+            ((f"`{variable.name}`", _default(variable), variable.meaning) for variable in rows),
+        )
+
+
+def _default(variable: Variable) -> str:
+    if variable.required:
+        return "required"
+    return f"`{variable.default}`" if variable.default not in {"", "None"} else "none"

@@ -1,0 +1,50 @@
+"""The page of the catalog: what can be trained, on which networks."""
+
+from collections.abc import Iterator
+
+from truscore.zoo.catalog import ROWS
+from truscore.zoo.networks import NETWORKS
+
+from docs.generate.tables import table
+
+HEAD = """# Catalog
+
+What can be trained, as `truscore catalog` lists it. Plug-ins ([how to](../how-to/add-a-plug-in.md)) add rows of the
+category `experimental` where they are installed. [Configuration](configuration.md) has the keys and their defaults.
+"""
+
+
+def page() -> str:
+    return "\n".join([HEAD, *_rows(), *_networks()]) + "\n"
+
+
+def _rows() -> Iterator[str]:
+    yield "## Architectures\n\nThe first of an option is its default, and so are the first network and the first loss.\n"
+    rows = [
+        (
+            row.category,
+            row.option,
+            f"`{row.architecture}`",
+            row.task,
+            ", ".join(f"`{name}`" for name in row.bases) or row.reason,
+            ", ".join(f"`{name}`" for name in row.losses),
+        )
+        for row in ROWS
+    ]
+    yield from table(("category", "option", "architecture", "task", "networks", "losses"), rows)
+
+
+def _networks() -> Iterator[str]:
+    yield "\n## Networks\n\nParameters are counted with two outputs; the size is the longer side of the image in pixels.\n"
+    rows = [
+        (
+            f"`{network.name}`",
+            network.implementation,
+            network.licence,
+            f"{network.parameters / 1e6:.2f} million",
+            str(network.image_size),
+            ", ".join(f"`{name}`" for name in network.pretrained) or "none",
+        )
+        for network in NETWORKS.values()
+    ]
+    yield from table(("network", "implementation", "licence", "parameters", "image size", "published weights"), rows)

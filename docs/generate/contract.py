@@ -1,0 +1,107 @@
+"""The pages of the contract: every message, from the comments of the .proto files and the topology."""
+
+from collections.abc import Iterator, Mapping
+
+from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto
+from truscore.bus.asyncapi import document
+
+from docs.generate.protos import comments, files, type_of
+from docs.generate.tables import table
+
+EVENTS = """# Events
+
+The messages of `truscore.events.v1` on the exchange `truscore.events` (topic, durable). The body is the protobuf
+message, the routing key says which; [`asyncapi.json`](../asyncapi.json) says the same for machines, as AsyncAPI 3.0.
+How versions work: [the contract's version](../contract-version.md). A plain client: [clients](../how-to/write-a-client.md).
+"""
+API = """# gRPC
+
+What the monitor and the experiment tracker answer to reads (`truscore.api.v1`). Every service also answers the standard
+gRPC health check and reflection. Addresses: [settings](settings.md).
+"""
+
+
+def events_page() -> str:
+    return "\n".join([EVENTS, *_keys(), *_files("truscore/events/")]) + "\n"
+
+
+def api_page() -> str:
+    return "\n".join([API, *_files("truscore/api/")]) + "\n"
+
+
+def _keys() -> Iterator[str]:
+    """Which message goes by which routing key, from whom to whom."""
+    contract = document({})
+    yield "## Routing keys\n"
+    rows = [
+        (
+            f"`{key}`",
+            _linked(next(iter(channel["messages"]))),
+            ", ".join(_partners(contract, key, "send")),
+            ", ".join(_partners(contract, key, "receive")),
+        )
+        for key, channel in contract["channels"].items()
+    ]
+    yield from table(("routing key", "message", "published by", "consumed by"), rows)
+    yield "\nA consumer with a queue of its own is named with it; the others read the stream `truscore.log`.\n"
+
+
+def _partners(contract: Mapping[str, Mapping[str, Mapping[str, object]]], key: str, action: str) -> Iterator[str]:
+    for name, operation in contract["operations"].items():
+        if operation["channel"] == {"$ref": f"#/channels/{key}"} and operation["action"] == action:
+            service, queue = name.split(".")[0], str(operation.get("x-queue", ""))
+            yield f"{service} (`{queue}`)" if queue.startswith(service) else service
+
+
+def _linked(name: str) -> str:
+    return f"[`{name}`](#{name.lower()})"
+
+
+def _files(prefix: str) -> Iterator[str]:
+    for file in files():
+        if file.name.startswith(prefix):
+            yield f"## `{file.name.rsplit('/', 1)[-1]}`\n"
+            yield from _file(file)
+
+
+def _file(file: FileDescriptorProto) -> Iterator[str]:
+    said = comments(file)
+    for service in file.service:
+        yield from (f"### {service.name}\n", said.get(service.name, "") + "\n")
+        rows = [
+            (
+                f"`{method.name}`",
+                f"`{_short(method.input_type)}`",
+                ("stream of " if method.server_streaming else "") + f"`{_short(method.output_type)}`",
+                said.get(f"{service.name}.{method.name}", ""),
+            )
+            for method in service.method
+        ]
+        yield from (*table(("method", "request", "answer", "meaning"), rows), "")
+    for message in file.message_type:
+        yield from _message(message, said)
+    for enum in file.enum_type:
+        yield from (f"### {enum.name}\n", said.get(enum.name, "") + "\n")
+        values = [
+            (f"`{value.name}`", str(value.number), said.get(f"{enum.name}.{value.name}", "")) for value in enum.value
+        ]
+        yield from (*table(("value", "number", "meaning"), values), "")
+
+
+def _message(message: DescriptorProto, said: Mapping[str, str]) -> Iterator[str]:
+    yield from (f"### {message.name}\n", said.get(message.name, "") + "\n")
+    rows = [
+        (
+            f"`{field.name}`",
+            f"`{type_of(field, message)}`",
+            str(field.number),
+            said.get(f"{message.name}.{field.name}", ""),
+        )
+        for field in message.field
+    ]
+    if rows:
+        yield from (*table(("field", "type", "number", "meaning"), rows), "")
+
+
+def _short(type_name: str) -> str:
+    return type_name.rsplit(".", 1)[-1]
