@@ -19,7 +19,8 @@ def page() -> str:
 
 
 def _rows() -> Iterator[str]:
-    yield "## Architectures\n\nThe first of an option is its default, and so are the first network and the first loss.\n"
+    yield "## Architectures\n"
+    yield "The first of an option is its default, and so are the first network and the first loss.\n"
     rows = [
         (
             row.category,
@@ -35,7 +36,8 @@ def _rows() -> Iterator[str]:
 
 
 def _networks() -> Iterator[str]:
-    yield "\n## Networks\n\nParameters are counted with two outputs; the size is the longer side of the image in pixels.\n"
+    yield "\n## Networks\n"
+    yield "Parameters are counted with two outputs; the size is the longer side of the image in pixels.\n"
     rows = [
         (
             f"`{network.name}`",

@@ -12,7 +12,7 @@ EVENTS = """# Events
 
 The messages of `truscore.events.v1` on the exchange `truscore.events` (topic, durable). The body is the protobuf
 message, the routing key says which; [`asyncapi.json`](../asyncapi.json) says the same for machines, as AsyncAPI 3.0.
-How versions work: [the contract's version](../contract-version.md). A plain client: [clients](../how-to/write-a-client.md).
+What a version promises: [versions of the contract](../explanation/contract-versions.md).
 """
 API = """# gRPC
 

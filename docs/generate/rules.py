@@ -31,7 +31,8 @@ def _families() -> Iterator[str]:
 
 
 def _policies() -> Iterator[str]:
-    yield "## Policies\n\nWhere a category draws its lines otherwise; all else is as below. `--policy FILE` goes before both.\n"
+    yield "## Policies\n"
+    yield "Where a category draws its lines otherwise; all else is as below. `--policy FILE` goes before both.\n"
     rows = [
         (path.stem, f"`{section}`", f"`{name}`", str(value))
         for path in sorted(POLICIES.glob("*.toml"))
