@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-learning check proto lock bench style types imports contract generated images reference refuse-path
+.PHONY: help setup demo up down test test-learning check proto lock bench style types imports contract generated images reference refuse-path docs quick
 
 # The first Python that can make a virtual environment for us; name another with `make setup PYTHON=…`.
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
@@ -91,6 +91,10 @@ proto: .venv/.ready ## Regenerate the Python of the contract from proto/
 reference: .venv/.ready ## Write the generated pages of docs/ anew
 	$(BIN)/python -m docs.generate
 	$(BIN)/python -m truscore.bus.asyncapi > docs/asyncapi.json.new && mv docs/asyncapi.json.new docs/asyncapi.json
+
+docs: .venv/.ready ## Build the documentation as a site in .local/site; broken links fail
+	$(BIN)/zensical build --strict
+	@echo "the site: .local/site/index.html"
 
 lock: .venv/.ready ## Resolve the dependencies anew, with hashes
 	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --all-extras --group dev --universal --generate-hashes \

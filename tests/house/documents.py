@@ -54,3 +54,40 @@ def blocks(page: Path) -> Iterator[Block]:
                 reason=marked["reason"] if marked else None,
             )
         before = token
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Link:
+    """A link within the repository, as it is written on a page."""
+
+    page: Path
+    address: str
+
+    @property
+    def leads_somewhere(self) -> bool:
+        """Whether the file is there, and the heading, where one is named."""
+        path, _, anchor = self.address.partition("#")
+        target = (self.page.parent / path) if path else self.page
+        return target.exists() and (not anchor or anchor in headings(target))
+
+
+def links(page: Path) -> Iterator[Link]:
+    """Links and pictures of a page but those to other places."""
+    for token in _inlines(page):
+        for child in token.children or ():
+            address = str(child.attrGet("href") or child.attrGet("src") or "")
+            if address and not re.match(r"[a-z]+:", address):
+                yield Link(page=page, address=address)
+
+
+def headings(page: Path) -> set[str]:
+    """Anchors of a page's headings, as GitHub makes them of plain ones."""
+    texts = (token.content for token in _inlines(page, after="heading_open"))
+    return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in texts}
+
+
+def _inlines(page: Path, *, after: str = "") -> Iterator[Token]:
+    tokens = MarkdownIt("commonmark").enable("table").parse(page.read_text(encoding="utf-8"))
+    for before, token in zip([None, *tokens], tokens, strict=False):
+        if token.type == "inline" and (not after or (before is not None and before.type == after)):
+            yield token

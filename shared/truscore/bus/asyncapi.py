@@ -14,6 +14,7 @@ from truscore.bus import topology
 from truscore.bus.codec import CONTENT_TYPE, MAX_BODY_BYTES, PREFIX
 from truscore.bus.schemas import schemas_of
 from truscore.bus.topology import EXCHANGE, TOPOLOGY, Row
+from truscore.events import CONTRACT_VERSION
 
 PROTO_DIR: Final = Path(__file__).parents[3] / "proto"
 PROTOC_TIMEOUT_S: Final = 60
@@ -37,7 +38,7 @@ def document(comments: Mapping[str, str]) -> Json:
     """The whole document; `comments` by full protobuf name."""
     return {
         "asyncapi": "3.0.0",
-        "info": {"title": "TruScore training events", "version": "1.0.0", "description": ABOUT},
+        "info": {"title": "TruScore training events", "version": CONTRACT_VERSION, "description": ABOUT},
         "defaultContentType": CONTENT_TYPE,
         "servers": {"broker": {"host": "localhost:5672", "protocol": "amqp", "protocolVersion": "0.9.1"}},
         "channels": {row.routing_key: _channel(row) for row in TOPOLOGY},
