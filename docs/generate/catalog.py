@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from truscore.zoo.catalog import ROWS
-from truscore.zoo.networks import NETWORKS
+from truscore.catalog.networks import NETWORKS
+from truscore.catalog.table import ROWS
 
 from docs.generate.tables import table
 

@@ -6,8 +6,9 @@ from dataclasses import fields
 from itertools import groupby
 from pathlib import Path
 
-from truscore.validation import policy
+import truscore.validation.policy
 from truscore.validation.catalogue import CATALOGUE
+from truscore.validation.policy.policy import Policy
 
 from docs.generate.tables import table
 
@@ -16,7 +17,7 @@ HEAD = """# Rules of the validator
 Each finding names its rule. One finding of the severity `error` rejects the dataset; `warning` and `info` are reported.
 [Validate a dataset](../how-to/validate-a-dataset.md) shows how to read a report and how to change a policy.
 """
-POLICIES = Path(policy.__file__).parent / "policies"
+POLICIES = Path(truscore.validation.policy.__file__).parent
 
 
 def page() -> str:
@@ -46,7 +47,7 @@ def _thresholds() -> Iterator[str]:
     yield "## Thresholds\n\nPixel values run from 0 to 255, shares from 0 to 1, lengths are pixels.\n"
     rows = [
         (f"`{field.name}`", f"{field.default:g}" if isinstance(field.default, float) else str(field.default))
-        for field in fields(policy.Policy)
+        for field in fields(Policy)
         if field.name != "severities"
     ]
     yield from table(("threshold", "default"), rows)
