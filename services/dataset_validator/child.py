@@ -70,7 +70,7 @@ def _confine(memory_bytes: int) -> None:
 
 
 def _judge(job: Job, folder: Path) -> Outcome:
-    from truscore.datasets import Limits, index_to_json
+    from truscore.datasets import Limits, index_digest, index_to_json
     from truscore.validation import Listening, Severity, findings_for_event, validate_folder
     from truscore.validation.report import Seal, report_page, report_to_json
 
@@ -98,7 +98,7 @@ def _judge(job: Job, folder: Path) -> Outcome:
         findings=findings_for_event(verdict.findings),
         error_count=verdict.count(Severity.ERROR),
         warning_count=verdict.count(Severity.WARNING),
-        dataset_digest=index.digest if index else "",
+        dataset_digest=index_digest(index) if index else "",
         format=index.format if index else "",
         image_count=len(index.images) if index else 0,
         annotation_count=index.annotation_count if index else 0,

@@ -32,7 +32,7 @@ def suggest(
     as_json: AsJson = False,
 ) -> None:
     """Suggest a configuration from the dataset's statistics and this machine's hardware."""
-    from truscore.datasets.index.statistics import statistics_of
+    from truscore.datasets.statistics import statistics_of
     from truscore.recipes import InvalidConfig, resolve
     from truscore.recipes.suggest import suggest as suggested
 

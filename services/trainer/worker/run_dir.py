@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from truscore.catalog.table import row_of
-from truscore.datasets import DatasetIndex, ImageRecord, Split, index_from_json, split_from_json
+from truscore.datasets import DatasetIndex, ImageRecord, Split, index_digest, index_from_json, split_from_json
 from truscore.recipes import Recipe, recipe_from_json
 
 from services.trainer.worker.errors import Unusable
@@ -79,7 +79,7 @@ def read_order(run_dir: RunDir) -> Order:
             images=run_dir.path / plain["images"],
             pretrained=run_dir.path / plain["pretrained"] if plain.get("pretrained") else None,
             **_parts(index, split, left_out=frozenset(untold)),
-            dataset_digest=index.digest,
+            dataset_digest=index_digest(index),
             grades=index.grades,
             left_out=left_out_note(untold, task),
         )

@@ -7,7 +7,7 @@ from truscore.datasets.images.perceptual_hash import hamming, near_duplicates
 from truscore.datasets.images.results_cache import Results
 from truscore.datasets.images.scan import Look
 from truscore.datasets.index.class_map import ClassMap, InvalidClassMap, apply_class_map, class_map, class_map_from_json
-from truscore.datasets.index.json_codec import InvalidIndex, index_from_json, index_to_json
+from truscore.datasets.index.json_codec import InvalidIndex, index_digest, index_from_json, index_to_json
 from truscore.datasets.index.records import (
     RLE,
     Annotation,
@@ -18,9 +18,10 @@ from truscore.datasets.index.records import (
     MaskMap,
     NormalMap,
 )
+from truscore.datasets.limits import Limits, cores
 from truscore.datasets.reading.declaration import DECLARATION_FILE, Declaration, declaration_to_json
 from truscore.datasets.reading.problems import CODES, Problem
-from truscore.datasets.reading.result import Declared, Limits, Reading, cores
+from truscore.datasets.reading.result import Declared, Reading
 from truscore.datasets.shapes.masks import annotation_mask, mask_to_rle
 from truscore.datasets.splitting.folds import fold_dataset, sampled
 from truscore.datasets.splitting.split import InvalidSplit, Split, split_dataset, split_from_json, split_to_json
@@ -60,6 +61,7 @@ __all__ = [
     "declaration_to_json",
     "fold_dataset",
     "hamming",
+    "index_digest",
     "index_from_json",
     "index_to_json",
     "load_image",

@@ -4,8 +4,8 @@ from truscore.validation.catalogue import BY_ID, CATALOGUE, CATALOGUE_DIGEST
 from truscore.validation.folder import Listening, Memory, validate_folder
 from truscore.validation.order import Order, refusals
 from truscore.validation.policy.expectations import Expectation, expectation_of
-from truscore.validation.policy.files import InvalidPolicy, check_policies, policy_for, policy_from_toml, read_policy
 from truscore.validation.policy.policy import Policy
+from truscore.validation.policy_files import InvalidPolicy, check_policies, policy_for, policy_from_toml, read_policy
 from truscore.validation.report import findings_for_event, report_page, report_to_json
 from truscore.validation.rule import Family, Finding, Rule, Severity, Sighting, finding
 from truscore.validation.verdict import Verdict, judge, rejection, rule_counts

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from truscore.datasets import Files, Limits, Look, Results, read_dataset
 from truscore.validation.measures.pixels import Pixels, measure_image
 from truscore.validation.policy.expectations import expectation_of
-from truscore.validation.policy.files import policy_for
 from truscore.validation.policy.policy import Policy
+from truscore.validation.policy_files import policy_for
 from truscore.validation.verdict import Verdict, judge
 
 if TYPE_CHECKING:

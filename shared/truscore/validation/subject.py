@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from truscore.datasets import Annotation, DatasetIndex, ImageRecord, LitObject
-from truscore.datasets.shapes.plane_geometry import Box
+from truscore.datasets.shapes.geometry import Box
 from truscore.validation.measures.pixels import Pixels
 from truscore.validation.policy.expectations import Expectation
 from truscore.validation.policy.policy import Policy

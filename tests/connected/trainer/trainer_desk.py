@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 from google.protobuf.message import Message
 from truscore.bus import Bus, Envelope, connect, replay_log, speaker
-from truscore.datasets import index_to_json, read_dataset, split_dataset, split_to_json
+from truscore.datasets import index_digest, index_to_json, read_dataset, split_dataset, split_to_json
 from truscore.events.v1.dataset_pb2 import DatasetReady, DatasetValidated
 from truscore.events.v1.training_pb2 import ObjectRef, TrainingSpec
 from truscore.recipes import recipe_to_json, resolve
@@ -61,7 +61,7 @@ def small_order(store: Store, bucket: str, folder: Path) -> DatasetValidated:
     uri = upload_cards(store, bucket, folder)
     index = read_dataset(folder).index
     assert index is not None
-    stored = store.put(f"{uri}_truscore/index-{index.digest}.json", index_to_json(index).encode())
+    stored = store.put(f"{uri}_truscore/index-{index_digest(index)}.json", index_to_json(index).encode())
     about = {
         "dataset_id": "cards", "version": "1", "uri": uri, "category": "border_detection", "option": "dual_class"
     }  # fmt: skip
@@ -69,8 +69,9 @@ def small_order(store: Store, bucket: str, folder: Path) -> DatasetValidated:
     report = store.put(f"{uri}_truscore/report.json", report_to_json(verdict, about=about).encode())
     return DatasetValidated(
         dataset_id="cards", version="1", uri=uri, format=index.format, category="border_detection",
-        option="dual_class", training=small_training(), dataset_digest=index.digest, class_names=index.class_names,
-        request_id="first", index=ObjectRef(uri=stored.uri, sha256=stored.sha256, size_bytes=stored.size_bytes),
+        option="dual_class", training=small_training(), dataset_digest=index_digest(index),
+        class_names=index.class_names, request_id="first",
+        index=ObjectRef(uri=stored.uri, sha256=stored.sha256, size_bytes=stored.size_bytes),
         report=ObjectRef(uri=report.uri, sha256=report.sha256, size_bytes=report.size_bytes),
     )  # fmt: skip
 

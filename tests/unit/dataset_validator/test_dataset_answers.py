@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 from planted import texture, write_coco
 from truscore.bus import Envelope, HandBack, MemorySpeaker
-from truscore.datasets import index_from_json
+from truscore.datasets import index_digest, index_from_json
 from truscore.events.v1.dataset_pb2 import DatasetProgress, DatasetReady, DatasetRejected, DatasetValidated
 from truscore.storage import Entry, MemoryStore, NoSpace, StoreUnavailable
 from truscore.telemetry import HardwareSampler
@@ -124,7 +124,7 @@ async def test_a_good_dataset_is_validated_with_index_and_report(room: Room, tmp
     assert (event.request_id, list(event.export_formats)) == ("r1", ["onnx"])
     assert envelope.subject == "one/v1"
     index = room.store.get(event.index.uri, limit_bytes=10**7, sha256=event.index.sha256)
-    assert index_from_json(index).digest == event.dataset_digest
+    assert index_digest(index_from_json(index)) == event.dataset_digest
     report = json.loads(room.store.get(event.report.uri, limit_bytes=10**7, sha256=event.report.sha256))
     assert report["accepted"] is True
     assert report["about"]["dataset_id"] == "one"
@@ -249,7 +249,7 @@ async def test_a_dataset_of_which_little_changed_costs_little_again(room: Room, 
     again, _ = await room.hear(room.ready(version="v2"))
     plain = write_coco(tmp_path / "plain")
     texture(99).save(plain / "images/000.png")
-    assert again.dataset_digest == validate_folder(plain).index.digest != first.dataset_digest
+    assert again.dataset_digest == index_digest(validate_folder(plain).index) != first.dataset_digest
     with sqlite3.connect(remembered) as file:
         assert file.execute("select count(*) from results").fetchone() == (9,)
     file.close()

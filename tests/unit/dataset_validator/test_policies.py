@@ -21,7 +21,7 @@ from truscore.validation import (
     report_to_json,
     rule_counts,
 )
-from truscore.validation.policy import files
+from truscore.validation import policy_files as files
 
 CATEGORIES = sorted({*categories(), "experimental"})
 BLURRED = with_pixels(clean_reading(), sharpness=5.0)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from planted import clean_reading, judged, with_pixels
-from truscore.datasets.shapes.plane_geometry import crosses_itself, inside_share, iou, polygon_area
+from truscore.datasets.shapes.geometry import crosses_itself, inside_share, iou, polygon_area
 from truscore.validation import BY_ID, Policy, finding, findings_for_event, report_to_json
 from truscore.validation.measures.near_duplicates import near_links, turned_links
 from truscore.validation.measures.pixels import measure, measure_image

@@ -11,8 +11,8 @@ from truscore.datasets import Annotation, DatasetIndex, ImageRecord, mask_to_rle
 from truscore.datasets.formats.labelme.shapes import drawn_shape
 from truscore.datasets.images.scan import scan_image
 from truscore.datasets.index.class_order import grades_of
-from truscore.datasets.reading.result import Limits
-from truscore.datasets.shapes.geometry import box_around, box_of_rle
+from truscore.datasets.limits import Limits
+from truscore.datasets.shapes.parse import box_around, box_of_rle
 
 WIDTH, HEIGHT = 40, 30
 PATHS = ("a.jpg", "b.jpg", "images/c.jpg", "images/d.jpg", "deep/er/e.jpg", "train/f.jpg")

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from index_strategies import HEIGHT, MARKS, WIDTH, indexes
 from truscore.datasets import DatasetIndex, read_dataset
 from truscore.datasets.index.records import RLE, Annotation, ImageRecord
-from truscore.datasets.index.statistics import statistics_of
+from truscore.datasets.statistics import statistics_of
 from truscore.recipes import config_of, resolve
 from truscore.recipes.suggest import suggest
 from truscore.recipes.suggestion import Gpu, Hardware

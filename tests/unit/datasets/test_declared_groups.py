@@ -5,10 +5,10 @@ from pathlib import Path
 
 from disk_datasets import picture
 from truscore.datasets import DatasetIndex, Declaration, ImageRecord, declaration_to_json, read_dataset, split_dataset
+from truscore.datasets.limits import Limits
 from truscore.datasets.reading.declaration import read_declaration
 from truscore.datasets.reading.folder import list_folder
 from truscore.datasets.reading.problems import ProblemLog
-from truscore.datasets.reading.result import Limits
 from truscore.datasets.splitting.declared_groups import with_declared_groups
 
 

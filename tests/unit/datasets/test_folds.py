@@ -19,7 +19,7 @@ from truscore.datasets import (
     split_dataset,
 )
 from truscore.datasets.splitting.split import kept_together
-from truscore.datasets.splitting.strata import NOTHING, strata_of
+from truscore.datasets.splitting.stratify import NOTHING, strata_of
 
 REAL = Path(__file__).parents[4] / "shared" / "data"
 CLASSES = 4

@@ -10,7 +10,8 @@ import pytest
 from disk_datasets import codes, picture, write_label
 from PIL import Image, ImageOps
 from truscore.datasets import CODES, Limits, Look, UnreadableImage, load_image, read_dataset
-from truscore.datasets.images.scan import scan_image, source_of
+from truscore.datasets.images.scan import scan_image
+from truscore.datasets.splitting.name_groups import source_of
 
 
 def scanned(path: Path, **limits: int) -> str:

@@ -16,6 +16,7 @@ from truscore.datasets import (
     LitObject,
     MaskMap,
     NormalMap,
+    index_digest,
     index_from_json,
     index_to_json,
 )
@@ -67,13 +68,13 @@ def test_an_index_comes_back_as_it_was_with_its_images_in_order(index: DatasetIn
     back = index_from_json(index_to_json(index))
     images = tuple(sorted(index.images, key=lambda image: image.path))
     assert back == replace(index, images=images, objects=tuple(sorted(index.objects, key=lambda thing: thing.name)))
-    assert back.digest == index.digest
+    assert index_digest(back) == index_digest(index)
 
 
 @settings(max_examples=40, deadline=None)
 @given(indexes, indexes)
 def test_different_content_has_a_different_digest(first: DatasetIndex, second: DatasetIndex) -> None:
-    assert (first.digest == second.digest) == (index_to_json(first) == index_to_json(second))
+    assert (index_digest(first) == index_digest(second)) == (index_to_json(first) == index_to_json(second))
 
 
 def test_the_digest_is_the_same_on_every_machine_and_in_every_release() -> None:
@@ -86,7 +87,7 @@ def test_the_digest_is_the_same_on_every_machine_and_in_every_release() -> None:
         annotations=(Annotation(label=1, box_xywh=(0, 0.5, 1 / 3, 2)),),
     )
     index = DatasetIndex(format="coco", class_names=("outer",), images=(image,))
-    assert index.digest == "eb2dcc810081b6191899ee4025dc71bad21330746e3574a18573363c0ddd83ea"
+    assert index_digest(index) == "eb2dcc810081b6191899ee4025dc71bad21330746e3574a18573363c0ddd83ea"
 
 
 @pytest.mark.parametrize("broken", ["", "[]", "{}", "null", '{"schema": 2}', "[" * 100_000, b"\xff"])

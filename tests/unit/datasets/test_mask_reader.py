@@ -20,7 +20,7 @@ from truscore.datasets import (
     recognise_format,
 )
 from truscore.datasets.formats.masks.reader import is_good, mask_by_image
-from truscore.datasets.shapes.geometry import box_of_rle
+from truscore.datasets.shapes.parse import box_of_rle
 
 BLOCK_HW = np.zeros((30, 40), dtype=np.uint8)
 BLOCK_HW[5:15, 10:30] = 255

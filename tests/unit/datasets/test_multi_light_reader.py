@@ -31,7 +31,9 @@ from truscore.datasets.formats.multi_light import layouts
 from truscore.datasets.formats.multi_light.layouts import objects_in
 from truscore.datasets.formats.multi_light.object_maps import read_normals
 from truscore.datasets.formats.writing import write_dataset
-from truscore.datasets.reading.folder import Folder, stem_of
+from truscore.datasets.paths import stem_of
+from truscore.datasets.reading.context import ReaderContext
+from truscore.datasets.reading.folder import Folder
 from truscore.datasets.reading.problems import ProblemLog
 from truscore.datasets.splitting.folds import fold_dataset, sampled
 from truscore.datasets.splitting.split import InvalidSplit
@@ -259,6 +261,12 @@ def test_an_array_that_promises_what_it_has_not_is_refused(header: str, reason: 
     assert reason in only(read_dataset(folder), "label.normals_unreadable")
 
 
+def alone(root: Path, name: str, limits: Limits | None = None) -> ReaderContext:
+    """The context of a folder with this file only."""
+    folder = Folder(root=root, files=(name,))
+    return ReaderContext(folder=folder, log=ProblemLog(limit=9), limits=limits or Limits())
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_no_bytes_make_the_reader_of_arrays_fail_otherwise_than_by_refusing(data: st.DataObject) -> None:
@@ -271,9 +279,9 @@ def test_no_bytes_make_the_reader_of_arrays_fail_otherwise_than_by_refusing(data
     with TemporaryDirectory() as name, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # numpy warns of headers of Python 2
         (Path(name) / "normals.npy").write_bytes(content or b"x")
-        log = ProblemLog(limit=9)
-        found = read_normals(Path(name), "normals.npy", None, Limits(), log)
-    assert (found is None) == bool(log.all())
+        context = alone(Path(name), "normals.npy")
+        found = read_normals(context, "normals.npy", None)
+    assert (found is None) == bool(context.log.all())
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 3e38])
@@ -321,12 +329,12 @@ def test_normal_maps_are_measured_in_little_more_memory_than_their_file_takes(
     np.save(tmp_path / "normals.npy", up_HWXYZ)
     Image.new("RGB", (width, height), (128, 128, 255)).save(tmp_path / "normals.png")
     for name in ("normals.npy", "normals.png"):
-        log = ProblemLog(limit=9)
+        context = alone(tmp_path, name, Limits(image_bytes=up_HWXYZ.nbytes + 1000))
         tracemalloc.start()
-        found = read_normals(tmp_path, name, None, Limits(image_bytes=up_HWXYZ.nbytes + 1000), log)
+        found = read_normals(context, name, None)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        assert found is not None, log.all()
+        assert found is not None, context.log.all()
         assert found.unit_px == found.judged_px == height * width
         assert peak < 2.5 * up_HWXYZ.nbytes, name
 

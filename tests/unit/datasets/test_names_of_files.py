@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from truscore.datasets.formats.yolo.reader import label_paths
-from truscore.datasets.reading.folder import name_of, stem_of, suffix_of
+from truscore.datasets.paths import name_of, stem_of, suffix_of
 
 names = st.text(st.sampled_from("ab.Z_ "), min_size=1, max_size=8).filter(lambda name: name.strip("."))
 paths = st.lists(names, min_size=1, max_size=4).map("/".join)

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from truscore.datasets import InvalidIndex, index_from_json, index_to_json, split_dataset
-from truscore.datasets.images.orientations import picture_print, turned_pairs
+from truscore.datasets.images.perceptual_hash import picture_print, turned_pairs
 from truscore.datasets.images.scan import scan_image
 from truscore.datasets.index.records import DatasetIndex, ImageRecord
-from truscore.datasets.reading.result import Limits
+from truscore.datasets.limits import Limits
 from truscore.datasets.splitting.grouping import groups_of
 
 Array = np.ndarray

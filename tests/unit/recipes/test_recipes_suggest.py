@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from truscore.catalog.networks import NETWORKS
 from truscore.catalog.table import Row, row_of
-from truscore.datasets.index.statistics import Statistics
+from truscore.datasets.statistics import Statistics
 from truscore.recipes import InvalidConfig, config_of, resolve
 from truscore.recipes.accepted_values import RULES
 from truscore.recipes.memory import batch_that_fits, image_bytes, weights_bytes

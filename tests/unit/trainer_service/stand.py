@@ -14,7 +14,7 @@ from typing import Any
 from google.protobuf.message import Message
 from truscore.bus import BusUnavailable, Envelope
 from truscore.bus.memory import MemorySpeaker
-from truscore.datasets import DatasetIndex, ImageRecord, index_to_json
+from truscore.datasets import DatasetIndex, ImageRecord, index_digest, index_to_json
 from truscore.events.v1.control_pb2 import RunCancel, RunPause, RunResume
 from truscore.events.v1.dataset_pb2 import DatasetValidated
 from truscore.events.v1.training_pb2 import ObjectRef
@@ -61,11 +61,13 @@ def some_dataset(store: Store) -> DatasetValidated:
             )
         )  # fmt: skip
     index = DatasetIndex(format="coco", class_names=("outer_border", "graphical_border"), images=tuple(records))
-    stored = store.put(f"s3://upstream/cards/1/_truscore/index-{index.digest}.json", index_to_json(index).encode())
+    stored = store.put(
+        f"s3://upstream/cards/1/_truscore/index-{index_digest(index)}.json", index_to_json(index).encode()
+    )
     report = store.put("s3://upstream/cards/1/_truscore/report.json", a_report(index, "s3://upstream/cards/1/"))
     return DatasetValidated(
         dataset_id="cards", version="1", uri="s3://upstream/cards/1/", format="coco", category="border_detection",
-        option="dual_class", dataset_digest=index.digest, class_names=index.class_names, request_id="first",
+        option="dual_class", dataset_digest=index_digest(index), class_names=index.class_names, request_id="first",
         index=ObjectRef(uri=stored.uri, sha256=stored.sha256, size_bytes=stored.size_bytes),
         report=ObjectRef(uri=report.uri, sha256=report.sha256, size_bytes=report.size_bytes),
     )  # fmt: skip

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from truscore.datasets import DatasetIndex, InvalidSplit, read_dataset, sampled
+from truscore.datasets import DatasetIndex, InvalidSplit, index_digest, read_dataset, sampled
 from truscore.recipes import InvalidConfig, recipe_to_json, resolve
 
 from services.trainer.journal import EpochDone
@@ -155,7 +155,7 @@ def _results(trial: Trial, asked: argparse.Namespace, place: Place) -> dict[str,
 def _about(trial: Trial, asked: argparse.Namespace, place: Place) -> dict[str, Any]:
     return {
         "dataset": asked.path.name,
-        "dataset_digest": trial.index.digest,
+        "dataset_digest": index_digest(trial.index),
         "images": len(trial.index.images),
         "folds": trial.folds,
         "seeds": _seeds(asked.seeds),

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from truscore.datasets.formats.labelme.shapes import drawn_shape
 from truscore.datasets.index.class_order import grades_of
 from truscore.datasets.index.records import Annotation, DatasetIndex, ImageRecord
-from truscore.datasets.shapes.geometry import BadShape, box_around, box_of_rle
+from truscore.datasets.shapes.parse import BadShape, box_around, box_of_rle
 
 # What may be in an index, in the words of a refusal.
 FEATURES: Mapping[str, str] = MappingProxyType(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from truscore.datasets.index.class_order import grades_of, in_order
+from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.folder import Folder
 from truscore.datasets.reading.problems import ProblemLog, as_text
 
@@ -33,19 +34,15 @@ class ClassList:
         return {name: label for label, name in enumerate(self.names, start=1)}
 
 
-def class_list(
-    used: Collection[str],
-    *,
-    given: Sequence[str],
-    folder: Folder,
-    log: ProblemLog,
-    grades: Mapping[str, float],
-) -> ClassList:
+def class_list(context: ReaderContext, used: Collection[str], *, graded: bool = True) -> ClassList:
     """Classes in the order given, else as a list in the folder has them, else by grade or in natural order.
 
-    A list that lacks a name in use is not followed, and reported.
+    A list that lacks a name in use is not followed, and reported. Grades that are declared count where classes are
+    `graded`.
     """
-    names = _covering(given, used, "given", log) or _listed(folder, used, log) or in_order(used, declared=grades)
+    log, grades = context.log, context.declaration.grades if graded else {}
+    given = _covering(context.class_names, used, "given", log)
+    names = given or _listed(context.folder, used, log) or in_order(used, declared=grades)
     return ClassList(names=names, grades=grades_of(names, declared=grades))
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
 
 from truscore.datasets.formats.class_folders.reader import read_class_folders, recognise_class_folders
 from truscore.datasets.formats.coco.reader import read_coco, recognise_coco
@@ -18,55 +17,31 @@ from truscore.datasets.formats.multi_light.reader import read_multi_light, recog
 from truscore.datasets.formats.plain_images.reader import read_plain_images
 from truscore.datasets.formats.voc.reader import read_voc, recognise_voc
 from truscore.datasets.formats.yolo.reader import read_yolo, recognise_yolo
+from truscore.datasets.images.scan import Look
 from truscore.datasets.index.class_map import InvalidClassMap, apply_class_map, class_map
+from truscore.datasets.limits import Limits
+from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.declaration import DECLARATION_FILE, Declaration, read_declaration
 from truscore.datasets.reading.folder import Folder, list_folder
 from truscore.datasets.reading.problems import ProblemLog
-from truscore.datasets.reading.result import Limits, Reading
+from truscore.datasets.reading.result import Reading
 from truscore.datasets.reading.unread_files import report_strays
 from truscore.datasets.splitting.declared_groups import with_declared_groups
-
-if TYPE_CHECKING:
-    from truscore.datasets.images.scan import Look
-
-
-class Read(Protocol):
-    """Reads a listed folder; reports what is wrong to the log and goes on where it can."""
-
-    def __call__(
-        self,
-        folder: Folder,
-        *,
-        class_names: Sequence[str],
-        limits: Limits,
-        log: ProblemLog,
-        look: Look | None = None,
-        declaration: Declaration,
-    ) -> Reading: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Format:
-    """`recognise` looks at names and small files only; the first format of the table that says yes is taken.
+    """`recognise` looks at names and small files only; the first format of the table that says yes is taken. `read`
+    reports what is wrong to the context's log and goes on where it can.
 
     `annotates`: there are files of this format for nothing else than to annotate.
     """
 
     name: str
     title: str
-    recognise: Callable[[Folder, Limits], bool]
-    read: Read
+    recognise: Callable[[ReaderContext], bool]
+    read: Callable[[ReaderContext], Reading]
     annotates: bool = True
-
-
-def _read_coco(folder: Folder, *, declaration: Declaration, **how: Any) -> Reading:
-    """COCO has a place of its own for all that can be declared."""
-    return read_coco(folder, **how)
-
-
-def _read_yolo(folder: Folder, *, declaration: Declaration, **how: Any) -> Reading:
-    """So has YOLO."""
-    return read_yolo(folder, **how)
 
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
@@ -75,10 +50,10 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         for row in (
             # What a person drew stands before what may have been exported from it.
             Format(name="labelme", title="LabelMe shapes and flags", recognise=recognise_labelme, read=read_labelme),
-            Format(name="coco", title="COCO instances (JSON)", recognise=recognise_coco, read=_read_coco),
+            Format(name="coco", title="COCO instances (JSON)", recognise=recognise_coco, read=read_coco),
             Format(name="voc", title="Pascal VOC boxes (XML)", recognise=recognise_voc, read=read_voc),
             Format(name="deeppcb", title="DeepPCB pairs", recognise=recognise_deeppcb, read=read_deeppcb),
-            Format(name="yolo", title="YOLO boxes and polygons", recognise=recognise_yolo, read=_read_yolo),
+            Format(name="yolo", title="YOLO boxes and polygons", recognise=recognise_yolo, read=read_yolo),
             Format(name="csv", title="CSV labels, scores and boxes", recognise=recognise_tables, read=read_tables),
             Format(
                 name="multi_light",
@@ -110,7 +85,8 @@ def recognise_format(root: Path, *, limits: Limits | None = None) -> str:
     """The name of the dataset's format, or "" where no known one is recognised."""
     limits, log = limits or Limits(), ProblemLog(limit=0)
     folder = list_folder(root, limits=limits, log=log)
-    return read_declaration(folder, log).format or next(iter(_recognised(folder, limits)), "")
+    context = ReaderContext(folder=folder, limits=limits, log=log)
+    return read_declaration(folder, log).format or next(iter(_recognised(context)), "")
 
 
 def read_dataset(
@@ -140,19 +116,25 @@ def read_dataset(
         return Reading(index=None, problems=log.all())
     declaration = declaration or read_declaration(folder, log)
     report_strays(folder, log)
-    recognised = _recognised(folder, limits)
+    context = ReaderContext(
+        folder=folder,
+        class_names=tuple(class_names) or declaration.classes,
+        declaration=declaration,
+        limits=limits,
+        log=log,
+        look=look or Look(),
+    )
+    recognised = _recognised(context)
     wanted = format or declaration.format
     name = wanted or next(iter(recognised), "")
     if name not in FORMATS:
         what = f"format {wanted!r} is not known" if wanted else f"no format recognised in {_contents(folder)}"
         log.add("format.unrecognised", f"{what}; accepted are: {', '.join(FORMATS)}")
-        return read_plain_images(folder, limits=limits, log=log, look=look)
+        return read_plain_images(context)
     others = [other for other in recognised if other != name and FORMATS[other].annotates]
     if others:
         log.add("format.several_formats", f"read as {name}; annotations of {', '.join(others)} lie there too")
-    names = tuple(class_names) or declaration.classes
-    reading = FORMATS[name].read(folder, class_names=names, limits=limits, log=log, look=look, declaration=declaration)
-    return _grouped(_mapped(reading, declaration, log), declaration, log)
+    return _grouped(_mapped(FORMATS[name].read(context), declaration, log), declaration, log)
 
 
 def _mapped(reading: Reading, declaration: Declaration, log: ProblemLog) -> Reading:
@@ -177,11 +159,11 @@ def _grouped(reading: Reading, declaration: Declaration, log: ProblemLog) -> Rea
     return replace(reading, index=index, problems=log.all())
 
 
-def _recognised(folder: Folder, limits: Limits) -> tuple[str, ...]:
+def _recognised(context: ReaderContext) -> tuple[str, ...]:
     found: list[str] = []
     for row in FORMATS.values():
         # Formats without files of their own are last resorts.
-        if (row.annotates or not found) and row.recognise(folder, limits):
+        if (row.annotates or not found) and row.recognise(context.without_log()):
             found.append(row.name)
     return tuple(found)
 

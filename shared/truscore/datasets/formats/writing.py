@@ -17,12 +17,11 @@ from truscore.datasets.formats.labelme import writer as labelme
 from truscore.datasets.formats.masks import writer as masks
 from truscore.datasets.formats.voc import writer as voc
 from truscore.datasets.formats.yolo import writer as yolo
-from truscore.datasets.images.scan import source_of
 from truscore.datasets.index.class_order import grades_of
 from truscore.datasets.index.records import DatasetIndex
 from truscore.datasets.reading.declaration import DECLARATION_FILE, Declaration, declaration_to_json
 from truscore.datasets.reading.references import is_escape
-from truscore.datasets.splitting.name_groups import groups_by_name
+from truscore.datasets.splitting.name_groups import groups_by_name, source_of
 
 
 class Writer(Protocol):

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from truscore.datasets.reading.result import Limits
+from truscore.datasets.limits import Limits
 
 if TYPE_CHECKING:
     import numpy as np

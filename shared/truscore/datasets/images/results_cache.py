@@ -22,9 +22,9 @@ from typing import Any
 
 from truscore.datasets.images.decode import UnreadableImage
 from truscore.datasets.images.file_states import Files, FileStates, marks
-from truscore.datasets.images.scan import Scan, source_of
+from truscore.datasets.images.scanned_image import Scan
 from truscore.datasets.index.records import ImageRecord
-from truscore.datasets.reading.result import Limits
+from truscore.datasets.limits import Limits
 
 DEFAULT_LIMIT_BYTES = 512 * 2**20
 _FLUSHED_EVERY = 512
@@ -39,7 +39,7 @@ _FORGET = (
 _FORGET_FILES = "delete from files where digest not in (select substr(key, 17) from results)"
 _TABLE = "create table if not exists results (key text primary key, value text not null, used real not null)"
 # What a file's bytes do not tell of it.
-_OWN: dict[str, Any] = {"annotations": (), "scores": (), "labels": None, "light": None}
+_OWN: dict[str, Any] = {"annotations": (), "scores": (), "labels": None, "light": None, "group": ""}
 
 
 @cache
@@ -162,7 +162,7 @@ class Results:
     def _scan(self, digest: str, path: str, row: dict[str, Any]) -> Scan:
         if row["fault"]:
             return Scan(path=path, fault=UnreadableImage(*row["fault"]), pictures=row["pictures"])
-        record = ImageRecord(**{**row["record"], **_OWN, "path": path, "sha256": digest, "group": source_of(path)})
+        record = ImageRecord(**{**row["record"], **_OWN, "path": path, "sha256": digest})
         return Scan(path=path, record=record, pictures=row["pictures"], looked=self._whole(row["looked"]))
 
 

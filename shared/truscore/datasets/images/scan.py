@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,35 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 from truscore.datasets.images.decode import UnreadableImage, opened, orientation_of, read_bounded, upright_picture
 from truscore.datasets.images.memory_budget import Room
-from truscore.datasets.images.orientations import picture_print
-from truscore.datasets.images.perceptual_hash import HASH_DIGITS
-from truscore.datasets.index.records import ImageRecord
-from truscore.datasets.reading.folder import stem_of
-from truscore.datasets.reading.result import Limits
+from truscore.datasets.images.perceptual_hash import picture_print
+from truscore.datasets.images.results_cache import Results
+from truscore.datasets.images.scanned_image import Scan
+from truscore.datasets.index.records import HASH_DIGITS, ImageRecord
+from truscore.datasets.limits import Limits
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from PIL import Image
 
-    from truscore.datasets.images.results_cache import Results
-
     # Called with (path in the dataset, upright picture in RGB) in a worker thread; what it returns is kept.
     Measure = Callable[[str, Image.Image], Any]
 
 _ASKED_AT_ONCE = 256
-_ROBOFLOW_STEM = re.compile(r"(?P<source>.+)\.rf\.[0-9A-Za-z]{16,}")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Scan:
-    """One file: a record without annotations, or the reason why there is none."""
-
-    path: str
-    record: ImageRecord | None = None
-    fault: UnreadableImage | None = None
-    pictures: int = 1
-    looked: Any = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,14 +134,8 @@ class Scanner:
 
 def _at(scan: Scan, path: str) -> Scan:
     """The scan of the same bytes under this path."""
-    record = None if scan.record is None else replace(scan.record, path=path, group=source_of(path))
+    record = None if scan.record is None else replace(scan.record, path=path)
     return replace(scan, path=path, record=record)
-
-
-def source_of(path: str) -> str:
-    """The source that augmented copies of an image share, where its name tells: Roboflow's `NAME.rf.HASH`."""
-    match = _ROBOFLOW_STEM.fullmatch(stem_of(path))
-    return match["source"] if match else ""
 
 
 def _shrunk(grey: Image.Image, width: int, height: int) -> NDArray[np.uint8]:

@@ -5,13 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
-from truscore.datasets.images.orientations import PRINT_DIGITS
-from truscore.datasets.index.lights_codec import light_from_plain, light_to_plain, object_from_plain, object_to_plain
-from truscore.datasets.index.records import RLE, Annotation, DatasetIndex, ImageRecord
+from truscore.datasets.index.records import (
+    PRINT_DIGITS,
+    RLE,
+    Annotation,
+    DatasetIndex,
+    ImageRecord,
+    Light,
+    LitObject,
+    MaskMap,
+    NormalMap,
+)
 
 SCHEMA = 1
+_MASK_NUMBERS = ("width", "height", "marked_px")
+_NORMALS_NUMBERS = ("width", "height", "judged_px", "unit_px")
 _PRINT = re.compile(rf"[0-9a-f]{{{PRINT_DIGITS}}}")
 
 
@@ -31,7 +43,7 @@ def index_to_json(index: DatasetIndex) -> str:
     if index.grades:
         plain["grades"] = list(map(float, index.grades))
     if index.objects:
-        plain["objects"] = [object_to_plain(thing) for thing in sorted(index.objects, key=lambda thing: thing.name)]
+        plain["objects"] = [_object_to_plain(thing) for thing in sorted(index.objects, key=lambda thing: thing.name)]
     return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -46,13 +58,14 @@ def index_from_json(text: str | bytes) -> DatasetIndex:
             class_names=tuple(map(str, plain["class_names"])),
             images=tuple(_image_from_plain(image) for image in plain["images"]),
             grades=tuple(map(float, plain.get("grades", ()))),
-            objects=tuple(map(object_from_plain, plain.get("objects", ()))),
+            objects=tuple(map(_object_from_plain, plain.get("objects", ()))),
         )
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
         raise InvalidIndex(f"not a dataset index: {type(error).__name__}: {error}") from error
 
 
-def digest_of(index: DatasetIndex) -> str:
+def index_digest(index: DatasetIndex) -> str:
+    """SHA-256 of the canonical JSON, hexadecimal: equal content, equal digest. Costs a serialisation."""
     return hashlib.sha256(index_to_json(index).encode()).hexdigest()
 
 
@@ -78,7 +91,7 @@ def _image_to_plain(image: ImageRecord) -> dict[str, Any]:
     if image.scores:
         plain["scores"] = [[name, float(value)] for name, value in image.scores]
     if image.light is not None:
-        plain["light"] = light_to_plain(image.light)
+        plain["light"] = _light_to_plain(image.light)
     return plain
 
 
@@ -117,7 +130,7 @@ def _image_from_plain(plain: dict[str, Any]) -> ImageRecord:
         annotations=tuple(_annotation_from_plain(annotation) for annotation in plain["annotations"]),
         labels=None if plain.get("labels") is None else tuple(map(int, plain["labels"])),
         scores=tuple((str(name), float(value)) for name, value in plain.get("scores", ())),
-        light=None if plain.get("light") is None else light_from_plain(plain["light"]),
+        light=None if plain.get("light") is None else _light_from_plain(plain["light"]),
     )
 
 
@@ -145,3 +158,48 @@ def _annotation_from_plain(plain: dict[str, Any]) -> Annotation:
 def _rle_from_plain(plain: dict[str, Any]) -> RLE:
     height, width = map(int, plain["size"])
     return RLE(height=height, width=width, counts=tuple(map(int, plain["counts"])))
+
+
+def _light_to_plain(light: Light) -> dict[str, Any]:
+    plain: dict[str, Any] = {"object": light.object}
+    if light.direction is not None:
+        plain["direction"] = list(map(float, light.direction))
+    if light.intensity_rgb is not None:
+        plain["intensity_rgb"] = list(map(float, light.intensity_rgb))
+    if light.name:
+        plain["name"] = light.name
+    return plain
+
+
+def _light_from_plain(plain: Mapping[str, Any]) -> Light:
+    return Light(
+        object=str(plain["object"]),
+        direction=_triple(plain.get("direction")),
+        intensity_rgb=_triple(plain.get("intensity_rgb")),
+        name=str(plain.get("name", "")),
+    )
+
+
+def _object_to_plain(thing: LitObject) -> dict[str, Any]:
+    maps = {"mask": thing.mask, "normals": thing.normals}
+    return {"name": thing.name} | {key: asdict(found) for key, found in maps.items() if found is not None}
+
+
+def _object_from_plain(plain: Mapping[str, Any]) -> LitObject:
+    mask, normals = plain.get("mask"), plain.get("normals")
+    return LitObject(
+        name=str(plain["name"]),
+        mask=None if mask is None else MaskMap(**_map_from_plain(mask, _MASK_NUMBERS)),
+        normals=None if normals is None else NormalMap(**_map_from_plain(normals, _NORMALS_NUMBERS)),
+    )
+
+
+def _map_from_plain(plain: Mapping[str, Any], numbers: tuple[str, ...]) -> dict[str, Any]:
+    return {key: str(plain[key]) for key in ("path", "sha256")} | {key: int(plain[key]) for key in numbers}
+
+
+def _triple(values: Any) -> tuple[float, float, float] | None:
+    if values is None:
+        return None
+    first, second, third = map(float, values)
+    return first, second, third

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+HASH_DIGITS = 16  # of a 64-bit hash, hexadecimal
+PRINT_DIGITS = 4 * HASH_DIGITS
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RLE:
@@ -111,13 +114,6 @@ class DatasetIndex:
     images: tuple[ImageRecord, ...]
     grades: tuple[float, ...] = ()  # the number each class stands for, ascending; empty: classes have no order
     objects: tuple[LitObject, ...] = ()  # those that `light` names
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the canonical JSON, hexadecimal: equal content, equal digest. Costs a serialisation."""
-        from truscore.datasets.index.json_codec import digest_of
-
-        return digest_of(self)
 
     @property
     def annotation_count(self) -> int:

@@ -6,17 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from truscore.datasets.images.scan import Scan, scan_images
+from truscore.datasets.images.scan import scan_images
+from truscore.datasets.images.scanned_image import Scan
 from truscore.datasets.index.records import Annotation, DatasetIndex, ImageRecord
-from truscore.datasets.reading.folder import Folder
+from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.problems import ProblemLog
-from truscore.datasets.reading.result import Declared, Limits, Reading
-from truscore.datasets.splitting.name_groups import groups_by_name
-
-if TYPE_CHECKING:
-    from truscore.datasets.images.scan import Look
+from truscore.datasets.reading.result import Declared, Reading
+from truscore.datasets.splitting.name_groups import groups_by_name, source_of
 
 # What a format's annotations become once the image's real size is known.
 Annotate = Callable[[ImageRecord], tuple[Annotation, ...]]
@@ -40,23 +38,20 @@ def nothing_marked(_record: ImageRecord) -> tuple[Annotation, ...]:
 
 
 def assemble(
-    folder: Folder,
+    context: ReaderContext,
     *,
     format: str,
     class_names: Sequence[str],
     annotate: Mapping[str, Annotate],
-    declared: Mapping[str, Declared],
-    limits: Limits,
-    log: ProblemLog,
-    look: Look | None,
+    declared: Mapping[str, Declared] = MappingProxyType({}),
     wholes: Mapping[str, Whole] = MappingProxyType({}),
     grades: Sequence[float] = (),
 ) -> Reading:
     """Scan the images named by `annotate` and build the reading; faulty images are reported and left out."""
-    records: list[ImageRecord] = []
+    log, records = context.log, []
     looks: dict[str, Any] = {}
     groups = groups_by_name(annotate)
-    for scan in scan_images(folder.root, sorted(annotate), limits=limits, look=look):
+    for scan in scan_images(context.folder.root, sorted(annotate), limits=context.limits, look=context.look):
         record = _usable(scan, log)
         if record is None:
             continue
@@ -66,27 +61,23 @@ def assemble(
         records.append(
             replace(
                 record,
-                group=record.group or groups.get(record.path, ""),
+                group=source_of(record.path) or groups.get(record.path, ""),
                 annotations=_within_reach(annotate[record.path](record), record, log),
                 labels=whole.labels,
                 scores=whole.scores,
             )
         )
-        if look is not None:
-            looks[record.path] = scan.looked
+        looks[record.path] = scan.looked
     _report_unused(class_names, records, log)
+    declared = MappingProxyType(dict(declared))
     if not records:
         log.add("format.empty", "there is no image that can be used")
-        return Reading(index=None, problems=log.all(), declared=MappingProxyType(dict(declared)))
+        return Reading(index=None, problems=log.all(), declared=declared)
     index = DatasetIndex(
         format=format, class_names=tuple(class_names), images=tuple(records), grades=tuple(map(float, grades))
     )
-    return Reading(
-        index=index,
-        problems=log.all(),
-        declared=MappingProxyType(dict(declared)),
-        looks=MappingProxyType(looks),
-    )
+    looks = looks if context.look.measure is not None else {}
+    return Reading(index=index, problems=log.all(), declared=declared, looks=MappingProxyType(looks))
 
 
 def _within_reach(annotations: tuple[Annotation, ...], record: ImageRecord, log: ProblemLog) -> tuple[Annotation, ...]:
@@ -120,17 +111,19 @@ def check_size(record: ImageRecord, said: Declared, log: ProblemLog) -> None:
         log.add("format.size_swapped", f"{text}; width and height are exchanged", record.path)
 
 
-def report_faulty_images(folder: Folder, *, limits: Limits, log: ProblemLog) -> None:
-    """Where no annotations can be read, the images may still say why: pointers instead of files, for example."""
-    for scan in scan_images(folder.root, folder.images, limits=limits):
-        _usable(scan, log)
+def nothing_to_read(context: ReaderContext, code: str, message: str) -> Reading:
+    """Where no annotations can be read; the images may still say why: pointers instead of files, for example."""
+    context.log.add(code, message)
+    for scan in scan_images(context.folder.root, context.folder.images, limits=context.limits):
+        _usable(scan, context.log)
+    return Reading(index=None, problems=context.log.all())
 
 
-def report_unlisted(folder: Folder, listed: Iterable[str], log: ProblemLog) -> None:
+def report_unlisted(context: ReaderContext, listed: Iterable[str]) -> None:
     known = set(listed)
-    for path in folder.images:
+    for path in context.folder.images:
         if path not in known:
-            log.add("format.image_unlisted", "the annotations do not name this image", path)
+            context.log.add("format.image_unlisted", "the annotations do not name this image", path)
 
 
 def _usable(scan: Scan, log: ProblemLog) -> ImageRecord | None:

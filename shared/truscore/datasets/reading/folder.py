@@ -7,14 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from truscore.datasets.limits import Limits
+from truscore.datasets.paths import IMAGE_SUFFIXES, suffix_of
 from truscore.datasets.reading.problems import ProblemLog
-from truscore.datasets.reading.result import Limits
 
 RESERVED = "_truscore"  # ours: indexes, reports and verdicts lie there
-IMAGE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".tga", ".gif", ".jp2", ".ppm", ".pgm"}
-    | {".heic", ".heif", ".avif", ".mpo"}
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,25 +33,6 @@ class Folder:
     @property
     def images(self) -> tuple[str, ...]:
         return self.with_suffix(*IMAGE_SUFFIXES)
-
-
-def suffix_of(path: str) -> str:
-    """As pathlib has it, in lower case; a path object for each of a million files takes seconds."""
-    name = name_of(path)
-    dot = name.rfind(".")
-    return name[dot:].lower() if 0 < dot < len(name) - 1 else ""
-
-
-def name_of(path: str) -> str:
-    """The last part of a path with "/"."""
-    return path.rpartition("/")[2]
-
-
-def stem_of(path: str) -> str:
-    """As pathlib has it: the name without its last ending."""
-    name = name_of(path)
-    dot = name.rfind(".")
-    return name[:dot] if 0 < dot < len(name) - 1 else name
 
 
 def list_folder(root: Path, *, limits: Limits, log: ProblemLog) -> Folder:

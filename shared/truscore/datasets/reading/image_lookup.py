@@ -10,8 +10,7 @@ from functools import cached_property
 from itertools import chain
 from pathlib import PurePosixPath
 
-from truscore.datasets.reading.folder import Folder
-from truscore.datasets.reading.problems import ProblemLog
+from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.references import is_escape
 
 IMAGE_FOLDERS = ("images", "jpegimages", "imgs", "img", "image", "photos")
@@ -29,14 +28,14 @@ class Pictures:
     annotation file's folder; a file of that name anywhere, if there is one only; a file of that stem.
     """
 
-    def __init__(self, folder: Folder, *, annotations: Iterable[str], log: ProblemLog) -> None:
-        self._log = log
+    def __init__(self, context: ReaderContext, *, annotations: Iterable[str] = ()) -> None:
+        self._log = context.log
         self._spoken_for = {PurePosixPath(path).stem.lower() for path in annotations}
         self._comparisons = 0
         self._paths: dict[str, str] = {}
         self._names: dict[str, list[str]] = defaultdict(list)
         self._stems: dict[str, list[str]] = defaultdict(list)
-        for path in folder.images:
+        for path in context.folder.images:
             name = PurePosixPath(path)
             self._paths.setdefault(path.lower(), path)
             self._names[name.name.lower()].append(path)

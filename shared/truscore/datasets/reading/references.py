@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from truscore.datasets.reading.folder import name_of
+from truscore.datasets.paths import name_of
 from truscore.datasets.reading.problems import ProblemLog
 
 _DRIVE = re.compile(r"[A-Za-z]:")

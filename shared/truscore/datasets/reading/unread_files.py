@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-from truscore.datasets.reading.folder import IMAGE_SUFFIXES, Folder, name_of, suffix_of
+from truscore.datasets.paths import IMAGE_SUFFIXES, name_of, suffix_of
+from truscore.datasets.reading.folder import Folder
 from truscore.datasets.reading.problems import ProblemLog
 from truscore.datasets.reading.references import is_escape
 

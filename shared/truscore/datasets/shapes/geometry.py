@@ -1,85 +1,99 @@
-"""Shapes as numbers: checked, and turned into boxes."""
+"""Boxes (x, y, width, height) and polygons (x0, y0, x1, y1, …) as plain numbers, in pixels."""
 
-from __future__ import annotations
-
-import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
-from truscore.datasets.index.records import RLE
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 Box = tuple[float, float, float, float]
 
 
-class BadShape(ValueError):
-    """A shape that cannot be used; `code` is one of the catalogue's `label.*`."""
-
-    def __init__(self, code: str, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
+def area(box: Box) -> float:
+    """Area in square pixels; 0 for a degenerate box."""
+    return max(box[2], 0.0) * max(box[3], 0.0)
 
 
-def numbers(values: Any, *, what: str) -> tuple[float, ...]:
-    """Finite floats from a JSON list. Raises BadShape."""
-    if not isinstance(values, list | tuple):
-        raise BadShape("label.malformed", f"{what} is {_shown(values)}, expected a list of numbers")
-    for value in values:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise BadShape("label.malformed", f"{what} holds {_shown(value)}, expected a number")
-        if not math.isfinite(value) or abs(value) > 1e9:
-            raise BadShape("label.not_finite", f"{what} holds {value}, expected a finite coordinate")
-    return tuple(float(value) for value in values)
+def overlap(one: Box, other: Box) -> float:
+    """Area that both boxes cover."""
+    width = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
+    height = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
+    return max(width, 0.0) * max(height, 0.0)
 
 
-def polygon_from(values: Any, *, points_limit: int) -> tuple[float, ...]:
-    """A polygon as x0, y0, x1, y1, ... Raises BadShape."""
-    polygon = numbers(values, what="a polygon")
-    if len(polygon) % 2:
-        raise BadShape("label.malformed", f"a polygon has {len(polygon)} numbers, expected pairs")
-    if len(polygon) < 6:
-        raise BadShape("label.short_polygon", f"a polygon has {len(polygon) // 2} points, expected at least 3")
-    if len(polygon) // 2 > points_limit:
-        raise BadShape("label.too_many", f"a polygon has {len(polygon) // 2} points, at most {points_limit} are read")
-    return polygon
+def iou(one: Box, other: Box) -> float:
+    """Intersection over union, 0 where both are empty."""
+    shared = overlap(one, other)
+    union = area(one) + area(other) - shared
+    return shared / union if union > 0 else 0.0
 
 
-def box_from(values: Any) -> Box:
-    """A box as x, y, width, height with an area. Raises BadShape."""
-    box = numbers(values, what="bbox")
-    if len(box) != 4:
-        raise BadShape("label.malformed", f"bbox has {len(box)} numbers, expected 4: x, y, width, height")
-    x, y, width, height = box
-    if width <= 0 or height <= 0:
-        raise BadShape("label.empty_box", f"bbox is {width:g} x {height:g}, expected a positive width and height")
-    return x, y, width, height
+def inside_share(box: Box, frame: Box) -> float:
+    """Share of the box that lies in the frame."""
+    return overlap(box, frame) / area(box) if area(box) > 0 else 0.0
 
 
-def box_around(polygons: Iterable[Sequence[float]]) -> Box:
-    """The smallest box around polygons. Raises BadShape where it has no area."""
-    shapes = list(polygons)
-    if not shapes:
-        raise BadShape("label.malformed", "there is neither a box nor a polygon")
-    xs = [value for shape in shapes for value in shape[0::2]]
-    ys = [value for shape in shapes for value in shape[1::2]]
-    return box_from([min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)])
+def overhang(box: Box, width: float, height: float) -> float:
+    """How far the box reaches out of an image of this size, in pixels; 0 where it lies within."""
+    return max(-box[0], -box[1], box[0] + box[2] - width, box[1] + box[3] - height, 0.0)
 
 
-def box_of_rle(rle: RLE) -> Box:
-    """The smallest box around a run-length mask. Raises BadShape where it marks nothing."""
-    at, left, right, top, bottom = 0, rle.width, -1, rle.height, -1
-    for number, run in enumerate(rle.counts):
-        if number % 2 and run:
-            first, last = at, at + run - 1
-            left, right = min(left, first // rle.height), max(right, last // rle.height)
-            spans_columns = first // rle.height != last // rle.height
-            top = min(top, 0 if spans_columns else first % rle.height)
-            bottom = max(bottom, rle.height - 1 if spans_columns else last % rle.height)
-        at += run
-    if right < 0:
-        raise BadShape("label.empty_box", "a run-length mask marks no pixel")
-    return float(left), float(top), float(right - left + 1), float(bottom - top + 1)
+def bounds(polygons: Iterable[Sequence[float]]) -> Box | None:
+    """The smallest box around all points; None where there are none."""
+    xs = [x for polygon in polygons for x in polygon[0::2]]
+    ys = [y for polygon in polygons for y in polygon[1::2]]
+    if not xs or not ys:
+        return None
+    return (min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys))
 
 
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+def polygon_area(polygon: Sequence[float]) -> float:
+    """Area by the shoelace formula, in square pixels."""
+    xs, ys = polygon[0::2], polygon[1::2]
+    pairs = zip(xs, ys, [*xs[1:], xs[0]], [*ys[1:], ys[0]], strict=True) if xs else ()
+    return abs(sum(x * next_y - next_x * y for x, y, next_x, next_y in pairs)) / 2
+
+
+def distinct_points(polygon: Sequence[float]) -> int:
+    """How many different corners the polygon has."""
+    return len(set(zip(polygon[0::2], polygon[1::2], strict=False)))
+
+
+def crosses_itself(polygon: Sequence[float]) -> bool:
+    """Whether two edges that are not neighbours cross properly (touching does not count)."""
+    import numpy as np
+
+    points_N2 = np.asarray(polygon, dtype=np.float64).reshape(-1, 2)
+    keep_N = np.any(points_N2 != np.roll(points_N2, 1, axis=0), axis=1)
+    start_N2 = points_N2[keep_N]
+    end_N2 = np.roll(start_N2, -1, axis=0)
+    count = len(start_N2)
+    if count < 4:
+        return False
+    # Row by row, so that a polygon of ten thousand corners needs no matrix of a hundred million.
+    return any(_crossed(start_N2[i], end_N2[i], start_N2[i + 2 :], end_N2[i + 2 :]) for i in range(count - 2))
+
+
+def _crossed(start_2: "Floats", end_2: "Floats", starts_M2: "Floats", ends_M2: "Floats") -> bool:
+    side_start_M = _turn(start_2, end_2, starts_M2)
+    side_end_M = _turn(start_2, end_2, ends_M2)
+    splits_M = side_start_M * side_end_M < 0
+    if not splits_M.any():
+        return False
+    starts_M2, ends_M2 = starts_M2[splits_M], ends_M2[splits_M]
+    direction_M2 = ends_M2 - starts_M2
+    side_a_M = _cross(direction_M2, start_2 - starts_M2)
+    side_b_M = _cross(direction_M2, end_2 - starts_M2)
+    return bool((side_a_M * side_b_M < 0).any())
+
+
+def _turn(start_2: "Floats", end_2: "Floats", points_M2: "Floats") -> "Floats":
+    return _cross(end_2 - start_2, points_M2 - start_2)
+
+
+def _cross(one: "Floats", other: "Floats") -> "Floats":
+    crossed: Floats = one[..., 0] * other[..., 1] - one[..., 1] * other[..., 0]
+    return crossed

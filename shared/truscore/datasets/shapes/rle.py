@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from truscore.datasets.index.records import RLE
-from truscore.datasets.shapes.geometry import BadShape
+from truscore.datasets.shapes.parse import BadShape
 
 
 def rle_from(plain: Any, *, width: int, height: int) -> RLE:

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 from truscore.datasets.index.records import DatasetIndex, ImageRecord
 from truscore.datasets.splitting.split import InvalidSplit, Split, in_order, shuffled_groups
-from truscore.datasets.splitting.strata import strata_of
-from truscore.datasets.splitting.stratify import Group, deal, fill, group_of, spread
+from truscore.datasets.splitting.stratify import Group, deal, fill, group_of, spread, strata_of
 
 
 def fold_dataset(index: DatasetIndex, *, folds: int, seed: int, inner: float = 0.0) -> tuple[Split, ...]:

@@ -6,8 +6,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from itertools import pairwise
 
-from truscore.datasets.images.orientations import turned_pairs
-from truscore.datasets.images.perceptual_hash import NEAR_BITS, near_duplicates
+from truscore.datasets.images.perceptual_hash import NEAR_BITS, near_duplicates, turned_pairs
 from truscore.datasets.index.records import ImageRecord
 
 

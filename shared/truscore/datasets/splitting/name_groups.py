@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
-from truscore.datasets.reading.folder import stem_of
+from truscore.datasets.paths import stem_of
 
 LIGHTS = ("up", "down", "left", "right", "top", "bottom")
 _LIGHT = re.compile(rf"(?P<card>.+)[_\- ](?P<light>{'|'.join(LIGHTS)})", re.IGNORECASE)
@@ -19,9 +19,16 @@ _COPY = re.compile(
     r"(?P<source>.*\d[^\W_]*?)(?:[_-](?:aug(?:mented)?|[hv]?flip(?:ped)?|rot(?:ated)?))+[_-]?\d*", re.IGNORECASE
 )
 _PAIR = re.compile(r"(?P<source>\d{4,})_(?:test|temp)")  # DeepPCB: a board and its template
+_ROBOFLOW_STEM = re.compile(r"(?P<source>.+)\.rf\.[0-9A-Za-z]{16,}")
 _PLAIN_FOLDERS = frozenset(
     {"", "images", "image", "imgs", "img", "raw", "lights", "train", "valid", "val", "test", "photos"}
 )
+
+
+def source_of(path: str) -> str:
+    """The source that augmented copies of an image share, where its name tells: Roboflow's `NAME.rf.HASH`."""
+    match = _ROBOFLOW_STEM.fullmatch(stem_of(path))
+    return match["source"] if match else ""
 
 
 def groups_by_name(paths: Iterable[str]) -> dict[str, str]:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from truscore.datasets.index.records import DatasetIndex, ImageRecord
 from truscore.datasets.splitting.grouping import groups_of
-from truscore.datasets.splitting.strata import strata_of
-from truscore.datasets.splitting.stratify import deal, fill, group_of, spread
+from truscore.datasets.splitting.stratify import deal, fill, group_of, spread, strata_of
 
 FRACTIONS = (0.7, 0.15, 0.15)
 # What has at least so many groups of images is in training, in validation and in test.

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from truscore.datasets import near_duplicates
-from truscore.datasets.images.orientations import pairs_in_positions
-from truscore.datasets.images.perceptual_hash import values_of
+from truscore.datasets.images.perceptual_hash import pairs_in_positions, values_of
 from truscore.validation.measures.thumbnails import PRINT_DIGITS
 
 

@@ -6,7 +6,7 @@ from dataclasses import fields
 from statistics import median
 from typing import Any
 
-from truscore.datasets import DatasetIndex, ImageRecord, split_dataset
+from truscore.datasets import DatasetIndex, ImageRecord, index_digest, split_dataset
 from truscore.validation.measures.pixels import Pixels
 from truscore.validation.report.heat import heat_maps
 
@@ -21,7 +21,7 @@ def statistics_of(index: DatasetIndex, pixels: Mapping[str, Pixels]) -> dict[str
     """Plain values for JSON; equal for equal datasets."""
     sizes = Counter(f"{image.width}x{image.height}" for image in index.images)
     plain = {
-        "digest": index.digest,
+        "digest": index_digest(index),
         "format": index.format,
         "images": len(index.images),
         "annotations": index.annotation_count,

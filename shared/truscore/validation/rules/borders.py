@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from truscore.datasets import Annotation, ImageRecord
-from truscore.datasets.shapes.plane_geometry import inside_share
+from truscore.datasets.shapes.geometry import inside_share
 from truscore.validation.policy.expectations import DUAL_BORDERS
 from truscore.validation.rule import Family, Rule, Severity, Sighting
 from truscore.validation.rules.boxes import box_text

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from truscore.datasets.shapes.plane_geometry import Box, area, inside_share, overhang
+from truscore.datasets.shapes.geometry import Box, area, inside_share, overhang
 from truscore.validation.rule import Family, Rule, Severity, Sighting
 from truscore.validation.subject import Placed, Subject, frame
 

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from truscore.datasets import Annotation, ImageRecord
-from truscore.datasets.shapes.plane_geometry import iou
+from truscore.datasets.shapes.geometry import iou
 from truscore.validation.rule import Family, Rule, Severity, Sighting
 from truscore.validation.subject import Subject
 

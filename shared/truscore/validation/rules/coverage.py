@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from truscore.datasets.shapes.plane_geometry import inside_share
+from truscore.datasets.shapes.geometry import inside_share
 from truscore.validation.rule import Family, Rule, Severity, Sighting
 from truscore.validation.subject import Subject, frame
 

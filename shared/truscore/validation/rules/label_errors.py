@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from truscore.datasets import DatasetIndex, ImageRecord, annotation_mask
-from truscore.datasets.shapes.plane_geometry import iou
+from truscore.datasets.shapes.geometry import iou
 from truscore.validation.rule import Family, Finding, Rule, Severity, finding
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from itertools import combinations
 from pathlib import PurePosixPath
 
 from truscore.datasets import Annotation, ImageRecord
-from truscore.datasets.shapes.plane_geometry import iou
+from truscore.datasets.shapes.geometry import iou
 from truscore.validation.rule import Family, Rule, Severity, Sighting
 from truscore.validation.subject import Subject
 

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from truscore.datasets import RLE
-from truscore.datasets.shapes.geometry import BadShape, box_of_rle
-from truscore.datasets.shapes.plane_geometry import bounds, iou, overhang
+from truscore.datasets.shapes.geometry import bounds, iou, overhang
+from truscore.datasets.shapes.parse import BadShape, box_of_rle
 from truscore.validation.rule import Family, Rule, Severity, Sighting
 from truscore.validation.rules.boxes import box_text
 from truscore.validation.subject import Placed, Subject

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from truscore.datasets.shapes.plane_geometry import (
+from truscore.datasets.shapes.geometry import (
     Box,
     area,
     bounds,

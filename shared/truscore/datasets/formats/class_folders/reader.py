@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
 from truscore.datasets.formats.class_lists import class_list
 from truscore.datasets.formats.multi_light.layouts import light_lists
 from truscore.datasets.reading.build_index import Whole, assemble, nothing_marked
-from truscore.datasets.reading.declaration import Declaration
-from truscore.datasets.reading.folder import Folder
+from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.image_lookup import IMAGE_FOLDERS
-from truscore.datasets.reading.problems import ProblemLog, as_text
-from truscore.datasets.reading.result import Limits, Reading
+from truscore.datasets.reading.problems import as_text
+from truscore.datasets.reading.result import Reading
 from truscore.datasets.splitting.name_groups import lights_by_card
-
-if TYPE_CHECKING:
-    from truscore.datasets.images.scan import Look
 
 # Folders that hold images of every class.
 CONTAINERS = frozenset(
@@ -26,8 +21,9 @@ CONTAINERS = frozenset(
 )
 
 
-def recognise_class_folders(folder: Folder, limits: Limits) -> bool:
+def recognise_class_folders(context: ReaderContext) -> bool:
     """Whether most images lie in two or more folders that can be classes."""
+    folder = context.folder
     if light_lists(folder):
         return False
     classes = class_by_image(folder.images)
@@ -36,36 +32,24 @@ def recognise_class_folders(folder: Folder, limits: Limits) -> bool:
     return len({classes[path] for path in placed}) > 1 and 2 * len(placed) > len(folder.images)
 
 
-def read_class_folders(
-    folder: Folder,
-    *,
-    class_names: Sequence[str],
-    limits: Limits,
-    log: ProblemLog,
-    look: Look | None = None,
-    declaration: Declaration,
-) -> Reading:
+def read_class_folders(context: ReaderContext) -> Reading:
     """Read the images with the class their folder names; classes by grade, else in natural order."""
-    by_image = class_by_image(folder.images)
+    by_image = class_by_image(context.folder.images)
     used = {name for name in by_image.values() if name}
-    classes = class_list(used, given=class_names, folder=folder, log=log, grades=declaration.grades)
+    classes = class_list(context, used)
     wholes: dict[str, Whole] = {}
     for path, name in by_image.items():
         if name:
             wholes[path] = Whole(labels=(classes.label(name),))
         else:
-            log.add("format.folder.no_class", "lies in no folder that names a class", path)
+            context.log.add("format.folder.no_class", "lies in no folder that names a class", path)
     return assemble(
-        folder,
+        context,
         format="folder",
         class_names=classes.names,
         grades=classes.grades,
         annotate=dict.fromkeys(by_image, nothing_marked),
         wholes=wholes,
-        declared={},
-        limits=limits,
-        log=log,
-        look=look,
     )
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from truscore.datasets.formats.coco.classes import Classes
 from truscore.datasets.index.records import Annotation, ImageRecord
-from truscore.datasets.reading.problems import ProblemLog, as_text
-from truscore.datasets.reading.result import Declared, Limits
-from truscore.datasets.shapes.geometry import BadShape, box_around, box_from, box_of_rle, polygon_from
+from truscore.datasets.reading.context import ReaderContext
+from truscore.datasets.reading.problems import as_text
+from truscore.datasets.reading.result import Declared
+from truscore.datasets.shapes.parse import BadShape, box_around, box_from, box_of_rle, polygon_from
 from truscore.datasets.shapes.rle import rle_from
 
 
@@ -18,16 +19,15 @@ from truscore.datasets.shapes.rle import rle_from
 class Marks:
     """Reads the annotations of one image; faulty ones are reported and left out."""
 
+    context: ReaderContext
     file: str
     said: Declared
     classes: Classes
-    limits: Limits
-    log: ProblemLog
 
     def read(self, entries: Sequence[dict[str, Any]], record: ImageRecord) -> tuple[Annotation, ...]:
-        limit = self.limits.annotations_per_image
+        limit = self.context.limits.annotations_per_image
         if len(entries) > limit:
-            self.log.add("label.too_many", f"{len(entries)} annotations, at most {limit} are read", record.path)
+            self.context.log.add("label.too_many", f"{len(entries)} annotations, at most {limit} are read", record.path)
         found = (self._one(entry, record) for entry in entries[:limit])
         return tuple(annotation for annotation in found if annotation is not None)
 
@@ -37,12 +37,14 @@ class Marks:
         label = self.classes.labels.get((self.file, category)) if isinstance(category, int) else None
         if label is None:
             accepted = ", ".join(self.classes.names[:10]) or "none are declared"
-            self.log.add("label.unknown_category", f"category_id {category!r:.60} is not one of: {accepted}", where)
+            self.context.log.add(
+                "label.unknown_category", f"category_id {category!r:.60} is not one of: {accepted}", where
+            )
             return None
         try:
             return self._shaped(entry, record, label)
         except BadShape as bad:
-            self.log.add(bad.code, str(bad), where)
+            self.context.log.add(bad.code, str(bad), where)
             return None
 
     def _shaped(self, entry: dict[str, Any], record: ImageRecord, label: int) -> Annotation:
@@ -69,4 +71,4 @@ class Marks:
             raise BadShape("label.malformed", f"segmentation is a {type(shape).__name__}, expected polygons or an RLE")
         # Some tools write one polygon without the list around it.
         parts = [shape] if isinstance(shape[0], int | float) else shape
-        return tuple(polygon_from(part, points_limit=self.limits.points_per_polygon) for part in parts)
+        return tuple(polygon_from(part, points_limit=self.context.limits.points_per_polygon) for part in parts)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from truscore.datasets.reading.folder import Folder
+from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.problems import ProblemLog
-from truscore.datasets.reading.result import Limits
 
 Entry = dict[str, Any]
 _LISTS = ("images", "annotations")
@@ -26,8 +24,9 @@ class CocoFile:
     annotations: tuple[Entry, ...]
 
 
-def load_json(file: Path, path: str, limits: Limits, log: ProblemLog) -> Any:
+def load_json(context: ReaderContext, path: str) -> Any:
     """The file's JSON, or None after reporting why there is none."""
+    file, limits, log = context.folder.root / path, context.limits, context.log
     size_bytes = file.stat().st_size
     if size_bytes > limits.annotation_file_bytes:
         text = f"has {size_bytes} bytes, at most {limits.annotation_file_bytes} are read"
@@ -52,9 +51,9 @@ def has_coco_shape(content: Any) -> bool:
     return _is_coco(content) or bool(_wrapped(content))
 
 
-def read_coco_file(folder: Folder, path: str, limits: Limits, log: ProblemLog) -> CocoFile | None:
+def read_coco_file(context: ReaderContext, path: str) -> CocoFile | None:
     """The file's lists, or None where it is no COCO file."""
-    content = load_json(folder.root / path, path, limits, log)
+    content, log = load_json(context, path), context.log
     if wrapper := _wrapped(content):
         log.add("format.coco.wrapped", f"the COCO object lies under {wrapper!r}; expected it at the top", path)
         content = content[wrapper]

@@ -3,58 +3,47 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from truscore.datasets.formats.coco.annotations import Marks
 from truscore.datasets.formats.coco.classes import Classes
 from truscore.datasets.formats.coco.file import CocoFile, has_coco_shape, load_json, read_coco_file
-from truscore.datasets.reading.build_index import Annotate, assemble, report_faulty_images, report_unlisted
-from truscore.datasets.reading.folder import Folder
-from truscore.datasets.reading.problems import ProblemLog
+from truscore.datasets.reading.build_index import Annotate, assemble, nothing_to_read, report_unlisted
+from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.references import References
-from truscore.datasets.reading.result import Declared, Limits, Reading
-
-if TYPE_CHECKING:
-    from truscore.datasets.images.scan import Look
+from truscore.datasets.reading.result import Declared, Reading
 
 SNIFFED_FILES = 50
 
 
-def recognise_coco(folder: Folder, limits: Limits) -> bool:
+def recognise_coco(context: ReaderContext) -> bool:
     """Whether some JSON file looks like COCO; the smallest ones are tried first."""
-    log = ProblemLog(limit=0)
+    folder = context.folder
     paths = sorted(folder.with_suffix(".json"), key=lambda path: ((folder.root / path).stat().st_size, path))
-    return any(has_coco_shape(load_json(folder.root / path, path, limits, log)) for path in paths[:SNIFFED_FILES])
+    return any(has_coco_shape(load_json(context, path)) for path in paths[:SNIFFED_FILES])
 
 
-def read_coco(
-    folder: Folder, *, class_names: Sequence[str], limits: Limits, log: ProblemLog, look: Look | None = None
-) -> Reading:
+def read_coco(context: ReaderContext) -> Reading:
     """Read all COCO files of the folder. `class_names`, where given, are only held against those in the files."""
-    files = [file for path in folder.with_suffix(".json") if (file := read_coco_file(folder, path, limits, log))]
+    log, class_names = context.log, context.class_names
+    files = [file for path in context.folder.with_suffix(".json") if (file := read_coco_file(context, path))]
     if not files:
-        log.add("format.coco.missing", "no JSON file has the lists `images` and `annotations`")
-        report_faulty_images(folder, limits=limits, log=log)
-        return Reading(index=None, problems=log.all())
+        return nothing_to_read(context, "format.coco.missing", "no JSON file has the lists `images` and `annotations`")
     classes = Classes.of(files, log)
-    if class_names and tuple(class_names) != classes.names:
+    if class_names and class_names != classes.names:
         log.add("format.class_names_differ", f"given {list(class_names)}, the files declare {list(classes.names)}")
-    found = _Gathering(references=References(folder.files, log), classes=classes, limits=limits, log=log)
+    found = _Gathering(context=context, references=References(context.folder.files, log), classes=classes)
     for file in files:
         found.add(file)
-    report_unlisted(folder, found.annotate, log)
+    report_unlisted(context, found.annotate)
     return assemble(
-        folder,
+        context,
         format="coco",
         class_names=classes.names,
         annotate=found.annotate,
         declared=found.declared,
-        limits=limits,
-        log=log,
-        look=look,
     )
 
 
@@ -62,23 +51,22 @@ def read_coco(
 class _Gathering:
     """Images of all files, by path; what is marked on them is read once their real sizes are known."""
 
+    context: ReaderContext
     references: References
     classes: Classes
-    limits: Limits
-    log: ProblemLog
     annotate: dict[str, Annotate] = field(default_factory=dict)
     declared: dict[str, Declared] = field(default_factory=dict)
 
     def add(self, file: CocoFile) -> None:
         marks = self._by_image(file)
         for key, image in file.images.items():
-            path = _path_of(image, file, self.references, self.log, key)
+            path = self._path_of(image, file, key)
             if path in self.annotate:
                 text = f"described more than once; the first is used ({file.path}#{key})"
-                self.log.add("format.duplicate_image", text, path)
+                self.context.log.add("format.duplicate_image", text, path)
             elif path is not None:
                 said = self.declared[path] = _declaration(image, file, key)
-                reader = Marks(file=file.path, said=said, classes=self.classes, limits=self.limits, log=self.log)
+                reader = Marks(context=self.context, file=file.path, said=said, classes=self.classes)
                 self.annotate[path] = partial(reader.read, marks.get(key, []))
 
     def _by_image(self, file: CocoFile) -> dict[int | str, list[dict[str, Any]]]:
@@ -89,18 +77,15 @@ class _Gathering:
                 marks[owner].append(entry)
             else:
                 where = f"{file.path}#{entry.get('id')}"
-                self.log.add("label.unknown_image", f"image_id {owner!r:.60} is not among `images`", where)
+                self.context.log.add("label.unknown_image", f"image_id {owner!r:.60} is not among `images`", where)
         return marks
 
-
-def _path_of(
-    image: dict[str, Any], file: CocoFile, references: References, log: ProblemLog, key: int | str
-) -> str | None:
-    name, where = image.get("file_name"), f"{file.path}#{key}"
-    if isinstance(name, str) and name:
-        return references.resolve(name, near=file.path, location=where)
-    log.add("format.coco.structure", f"file_name is {name!r:.60}, expected a path", where)
-    return None
+    def _path_of(self, image: dict[str, Any], file: CocoFile, key: int | str) -> str | None:
+        name, where = image.get("file_name"), f"{file.path}#{key}"
+        if isinstance(name, str) and name:
+            return self.references.resolve(name, near=file.path, location=where)
+        self.context.log.add("format.coco.structure", f"file_name is {name!r:.60}, expected a path", where)
+        return None
 
 
 def _declaration(image: dict[str, Any], file: CocoFile, key: int | str) -> Declared:

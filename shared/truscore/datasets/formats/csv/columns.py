@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from types import MappingProxyType
 from urllib.parse import unquote
 
-from truscore.datasets.reading.folder import IMAGE_SUFFIXES
+from truscore.datasets.paths import IMAGE_SUFFIXES
 
 CLASS_PREFIX, SCORE_PREFIX = "class:", "score:"
 BOX_COLUMNS = ("xmin", "ymin", "xmax", "ymax")

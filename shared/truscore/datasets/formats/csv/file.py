@@ -8,9 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from truscore.datasets.formats.csv.columns import Columns, columns_of
-from truscore.datasets.reading.folder import Folder
-from truscore.datasets.reading.problems import ProblemLog
-from truscore.datasets.reading.result import Limits
+from truscore.datasets.reading.context import ReaderContext
 
 SNIFFED_ROWS = 2000
 _DELIMITERS = ",;\t|"
@@ -25,9 +23,9 @@ class Table:
     rows: tuple[tuple[int, tuple[str, ...]], ...]
 
 
-def read_table(folder: Folder, path: str, limits: Limits, log: ProblemLog) -> Table | None:
+def read_table(context: ReaderContext, path: str) -> Table | None:
     """The table, or None where it is none that names images."""
-    file = folder.root / path
+    file, limits, log = context.folder.root / path, context.limits, context.log
     if file.stat().st_size > limits.annotation_file_bytes:
         log.add("format.csv.unreadable", f"larger than {limits.annotation_file_bytes} bytes", path)
         return None

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
 
 from truscore.datasets.formats.class_lists import ClassList, class_list
 from truscore.datasets.formats.csv.columns import BOX_COLUMNS, Columns, is_number, named_file
@@ -17,18 +16,14 @@ from truscore.datasets.reading.build_index import (
     Whole,
     assemble,
     nothing_marked,
-    report_faulty_images,
+    nothing_to_read,
     report_unlisted,
 )
-from truscore.datasets.reading.declaration import Declaration
-from truscore.datasets.reading.folder import Folder
+from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.image_lookup import Pictures
 from truscore.datasets.reading.problems import ProblemLog, as_text
-from truscore.datasets.reading.result import Declared, Limits, Reading
-from truscore.datasets.shapes.geometry import BadShape, Box, box_from, numbers
-
-if TYPE_CHECKING:
-    from truscore.datasets.images.scan import Look
+from truscore.datasets.reading.result import Declared, Reading
+from truscore.datasets.shapes.parse import BadShape, Box, box_from, numbers
 
 SEPARATORS = ("|", ";", ",")
 NO_CLASS = frozenset({"none", "no damage", "no_damage"})
@@ -36,48 +31,39 @@ SNIFFED_FILES = 20
 _SNIFFED_BYTES = 16 * 1024 * 1024
 
 
-def recognise_tables(folder: Folder, limits: Limits) -> bool:
+def recognise_tables(context: ReaderContext) -> bool:
     """Whether a CSV file has a column of images and one that says something of them."""
+    folder = context.folder
     small = [path for path in folder.with_suffix(".csv") if (folder.root / path).stat().st_size <= _SNIFFED_BYTES]
-    return any(read_table(folder, path, limits, ProblemLog(limit=0)) for path in small[:SNIFFED_FILES])
+    return any(read_table(context, path) for path in small[:SNIFFED_FILES])
 
 
-def read_tables(
-    folder: Folder,
-    *,
-    class_names: Sequence[str],
-    limits: Limits,
-    log: ProblemLog,
-    look: Look | None = None,
-    declaration: Declaration,
-) -> Reading:
+def read_tables(context: ReaderContext) -> Reading:
     """Read all tables of the folder. Words that are grades become classes in rising order, with their grades."""
-    paths = folder.with_suffix(".csv")
-    tables = [table for path in paths if (table := read_table(folder, path, limits, log))]
+    paths = context.folder.with_suffix(".csv")
+    tables = [table for path in paths if (table := read_table(context, path))]
     if not tables:
-        log.add("format.csv.missing", "no CSV file has a column of images and one of labels or scores")
-        report_faulty_images(folder, limits=limits, log=log)
-        return Reading(index=None, problems=log.all())
+        return nothing_to_read(
+            context, "format.csv.missing", "no CSV file has a column of images and one of labels or scores"
+        )
     used = {name for table in tables for name in _names(table)}
-    classes = class_list(used, given=class_names, folder=folder, log=log, grades=declaration.grades)
-    found = _Gathering(pictures=Pictures(folder, annotations=(), log=log), classes=classes, log=log)
+    classes = class_list(context, used)
+    found = _Gathering(pictures=Pictures(context), classes=classes, log=context.log)
     for table in tables:
         if table.columns.unused:
-            log.add("format.csv.column_unused", f"not read: {', '.join(table.columns.unused)[:200]}", table.path)
+            unused = ", ".join(table.columns.unused)
+            context.log.add("format.csv.column_unused", f"not read: {unused[:200]}", table.path)
         for number, row in table.rows:
             found.add(table, number, row)
-    report_unlisted(folder, found.images, log)
+    report_unlisted(context, found.images)
     return assemble(
-        folder,
+        context,
         format="csv",
         class_names=classes.names,
         grades=classes.grades,
-        annotate=found.annotate(limits),
+        annotate=found.annotate(),
         wholes=found.wholes,
         declared=found.declared,
-        limits=limits,
-        log=log,
-        look=look,
     )
 
 
@@ -122,7 +108,7 @@ class _Gathering:
         else:
             self.wholes[path] = whole
 
-    def annotate(self, limits: Limits) -> dict[str, Annotate]:
+    def annotate(self) -> dict[str, Annotate]:
         found: dict[str, Annotate] = {
             path: partial(_given, self.marks[path]) for path in self.images & self.marks.keys()
         }

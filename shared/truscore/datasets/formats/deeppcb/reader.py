@@ -5,63 +5,46 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
 from truscore.datasets.formats.class_lists import ClassList
 from truscore.datasets.index.records import Annotation, ImageRecord
-from truscore.datasets.reading.build_index import Annotate, assemble, report_faulty_images
-from truscore.datasets.reading.declaration import Declaration
+from truscore.datasets.reading.build_index import Annotate, assemble, nothing_to_read
+from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.folder import Folder
 from truscore.datasets.reading.problems import ProblemLog
-from truscore.datasets.reading.result import Limits, Reading
-from truscore.datasets.shapes.geometry import BadShape, box_from, numbers
-
-if TYPE_CHECKING:
-    from truscore.datasets.images.scan import Look
+from truscore.datasets.reading.result import Reading
+from truscore.datasets.shapes.parse import BadShape, box_from, numbers
 
 # Numbered from 1; 0 is the background and not used (the dataset's own README).
 CLASSES = ("open", "short", "mousebite", "spur", "copper", "pin-hole")
 
 
-def recognise_deeppcb(folder: Folder, limits: Limits) -> bool:
+def recognise_deeppcb(context: ReaderContext) -> bool:
     """Whether some board with a template has a text file."""
-    labels = _labels(folder)
-    return any(name in labels for name in _boards(folder))
+    labels = _labels(context.folder)
+    return any(name in labels for name in _boards(context.folder))
 
 
-def read_deeppcb(
-    folder: Folder,
-    *,
-    class_names: Sequence[str],
-    limits: Limits,
-    log: ProblemLog,
-    look: Look | None = None,
-    declaration: Declaration,
-) -> Reading:
+def read_deeppcb(context: ReaderContext) -> Reading:
     """Read the boards; their templates show nothing but what is sound and are left out."""
-    boards, labels = _boards(folder), _labels(folder)
+    log = context.log
+    boards, labels = _boards(context.folder), _labels(context.folder)
     if not any(name in labels for name in boards):
-        log.add("format.deeppcb.missing", "no image NAME_test has both NAME_temp and NAME.txt")
-        report_faulty_images(folder, limits=limits, log=log)
-        return Reading(index=None, problems=log.all())
-    classes = ClassList(names=tuple(class_names) or CLASSES)
+        return nothing_to_read(context, "format.deeppcb.missing", "no image NAME_test has both NAME_temp and NAME.txt")
+    classes = ClassList(names=context.class_names or CLASSES)
     marks: dict[str, Annotate] = {}
     for name, path in boards.items():
         if name in labels:
-            marks[path] = partial(_annotations, _lines(folder, labels[name], limits, log), classes, log)
+            marks[path] = partial(_annotations, _lines(context, labels[name]), classes, log)
         else:
             log.add("format.image_unlisted", "the board has no text file", path)
     text = f"{len(boards)} template images (NAME_temp) were left out: they show boards without defects"
     log.add("format.deeppcb.templates", text)
     return assemble(
-        folder,
+        context,
         format="deeppcb",
         class_names=classes.names,
         annotate=marks,
-        declared={},
-        limits=limits,
-        log=log,
-        look=look,
     )
 
 
@@ -78,8 +61,8 @@ def _labels(folder: Folder) -> Mapping[str, str]:
     return {PurePosixPath(path).stem: path for path in folder.with_suffix(".txt")}
 
 
-def _lines(folder: Folder, path: str, limits: Limits, log: ProblemLog) -> tuple[tuple[str, list[str]], ...]:
-    file = folder.root / path
+def _lines(context: ReaderContext, path: str) -> tuple[tuple[str, list[str]], ...]:
+    file, limits, log = context.folder.root / path, context.limits, context.log
     if file.stat().st_size > limits.label_file_bytes:
         log.add("label.too_many", f"larger than {limits.label_file_bytes} bytes", path)
         return ()

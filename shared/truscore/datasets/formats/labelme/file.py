@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from truscore.datasets.reading.folder import Folder
-from truscore.datasets.reading.problems import ProblemLog, as_text
-from truscore.datasets.reading.result import Limits
+from truscore.datasets.reading.context import ReaderContext
+from truscore.datasets.reading.problems import as_text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,13 +30,9 @@ class LabelmeFile:
         return {label for label in written if isinstance(label, str)}
 
 
-def looks_like_labelme(folder: Folder, path: str, limits: Limits) -> bool:
-    return isinstance(read_labelme_file(folder, path, limits, ProblemLog(limit=0)), LabelmeFile)
-
-
-def read_labelme_file(folder: Folder, path: str, limits: Limits, log: ProblemLog) -> LabelmeFile | None:
+def read_labelme_file(context: ReaderContext, path: str) -> LabelmeFile | None:
     """The file's content; None where it is no LabelMe file, after reporting it where it is no JSON either."""
-    file = folder.root / path
+    file, limits, log = context.folder.root / path, context.limits, context.log
     if file.stat().st_size > limits.annotation_file_bytes:
         log.add("format.labelme.invalid_json", f"larger than {limits.annotation_file_bytes} bytes", path)
         return None

@@ -11,10 +11,10 @@ from typing import Any
 
 from truscore.datasets.images.decode import UnreadableImage, opened
 from truscore.datasets.index.records import RLE, Annotation, ImageRecord
-from truscore.datasets.reading.problems import ProblemLog
-from truscore.datasets.reading.result import Limits
-from truscore.datasets.shapes.geometry import BadShape, box_around, box_from, box_of_rle, numbers, polygon_from
+from truscore.datasets.limits import Limits
+from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.shapes.masks import mask_to_rle
+from truscore.datasets.shapes.parse import BadShape, box_around, box_from, box_of_rle, numbers, polygon_from
 
 IGNORED = "__ignore__"
 CIRCLE_CORNERS = 64
@@ -28,15 +28,14 @@ Shape = dict[str, Any]
 class Shapes:
     """Reads the shapes of one LabelMe file; faulty ones are reported and left out."""
 
+    context: ReaderContext
     file: str
     labels: Mapping[str, int]
-    limits: Limits
-    log: ProblemLog
 
     def read(self, shapes: Sequence[Any], record: ImageRecord) -> tuple[Annotation, ...]:
-        limit = self.limits.annotations_per_image
+        limit = self.context.limits.annotations_per_image
         if len(shapes) > limit:
-            self.log.add("label.too_many", f"{len(shapes)} shapes, at most {limit} are read", self.file)
+            self.context.log.add("label.too_many", f"{len(shapes)} shapes, at most {limit} are read", self.file)
         found: dict[Any, Annotation] = {}
         for number, shape in enumerate(shapes[:limit]):
             annotation = self._one(shape, str(number), record)
@@ -49,15 +48,15 @@ class Shapes:
     def _one(self, shape: Any, number: str, record: ImageRecord) -> Annotation | None:
         where = f"{self.file}#{number}"
         if not isinstance(shape, dict) or not isinstance(shape.get("label"), str):
-            self.log.add("label.malformed", f"a shape is {shape!r:.60}, expected an object with a label", where)
+            self.context.log.add("label.malformed", f"a shape is {shape!r:.60}, expected an object with a label", where)
             return None
         if shape["label"] == IGNORED:
-            self.log.add("label.ignored_region", "a region marked to be ignored was left out", where)
+            self.context.log.add("label.ignored_region", "a region marked to be ignored was left out", where)
             return None
         try:
-            return _shaped(shape, self.labels[shape["label"]], number, record, self.limits)
+            return _shaped(shape, self.labels[shape["label"]], number, record, self.context.limits)
         except BadShape as bad:
-            self.log.add(bad.code, str(bad), where)
+            self.context.log.add(bad.code, str(bad), where)
             return None
 
 

@@ -8,23 +8,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from truscore.datasets.formats.class_folders.reader import class_by_image
 from truscore.datasets.formats.class_lists import ClassList, class_list
-from truscore.datasets.formats.masks.pixels import load_mask, marked
 from truscore.datasets.index.records import Annotation, ImageRecord
-from truscore.datasets.reading.build_index import Annotate, Whole, assemble, report_faulty_images
-from truscore.datasets.reading.declaration import Declaration
-from truscore.datasets.reading.folder import Folder
+from truscore.datasets.reading.build_index import Annotate, Whole, assemble, nothing_to_read
+from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.image_lookup import IMAGE_FOLDERS
-from truscore.datasets.reading.problems import ProblemLog
-from truscore.datasets.reading.result import Limits, Reading
-from truscore.datasets.shapes.geometry import BadShape, box_of_rle
+from truscore.datasets.reading.mask_file import load_mask, marked
+from truscore.datasets.reading.result import Reading
 from truscore.datasets.shapes.masks import mask_to_rle
-
-if TYPE_CHECKING:
-    from truscore.datasets.images.scan import Look
+from truscore.datasets.shapes.parse import BadShape, box_of_rle
 
 MASK_FOLDERS = frozenset(
     {"masks", "mask", "ground_truth", "groundtruth", "gt", "annotations", "labels", "segmentationclass"}
@@ -39,49 +34,33 @@ GOOD_CLASSES = frozenset({"good", "ok", "free", "normal", "clean", "none", "soun
 ONLY_CLASS = "defect"
 
 
-def recognise_mask_pairs(folder: Folder, limits: Limits) -> bool:
+def recognise_mask_pairs(context: ReaderContext) -> bool:
     """Whether most images have a mask."""
-    pairs = mask_by_image(folder.images)
+    pairs = mask_by_image(context.folder.images)
     found = sum(bool(mask) for mask in pairs.values())
     return found > 0 and 2 * found >= len(pairs)
 
 
-def read_mask_pairs(
-    folder: Folder,
-    *,
-    class_names: Sequence[str],
-    limits: Limits,
-    log: ProblemLog,
-    look: Look | None = None,
-    declaration: Declaration,
-) -> Reading:
+def read_mask_pairs(context: ReaderContext) -> Reading:
     """Read images with what their masks mark; the class is that of the folder, or of the mask's values if declared."""
-    pairs = mask_by_image(folder.images)
+    pairs, declaration = mask_by_image(context.folder.images), context.declaration
     if not any(pairs.values()):
-        log.add("format.masks.missing", "no image has a mask")
-        report_faulty_images(folder, limits=limits, log=log)
-        return Reading(index=None, problems=log.all())
+        return nothing_to_read(context, "format.masks.missing", "no image has a mask")
     if declaration.mask_values:
         by_image = dict.fromkeys(pairs, "")
-        classes = ClassList(names=tuple(class_names))
+        classes = ClassList(names=context.class_names)
     else:
-        by_image = classes_of(tuple(pairs), class_names)
+        by_image = classes_of(tuple(pairs), context.class_names)
         used = {name for name in by_image.values() if not is_good(name)}
-        classes = class_list(used, given=class_names, folder=folder, log=log, grades={})
-    marks: dict[str, Annotate] = {}
-    for path, mask in pairs.items():
-        reader = _Masks(folder=folder, classes=classes, threshold=declaration.mask_threshold, limits=limits, log=log)
-        marks[path] = partial(reader.read, mask, by_image[path])
+        classes = class_list(context, used, graded=False)
+    reader = _Masks(context=context, classes=classes)
+    marks: dict[str, Annotate] = {path: partial(reader.read, mask, by_image[path]) for path, mask in pairs.items()}
     return assemble(
-        folder,
+        context,
         format="masks",
         class_names=classes.names,
         annotate=marks,
         wholes={path: _whole(name, classes) for path, name in by_image.items()} if not declaration.mask_values else {},
-        declared={},
-        limits=limits,
-        log=log,
-        look=look,
     )
 
 
@@ -158,24 +137,21 @@ def _whole(name: str, classes: ClassList) -> Whole:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Masks:
-    folder: Folder
+    context: ReaderContext
     classes: ClassList
-    threshold: int | None
-    limits: Limits
-    log: ProblemLog
 
     def read(self, mask: str, name: str, record: ImageRecord) -> tuple[Annotation, ...]:
         """`name` is the class of the folder; empty where the mask's values are the classes."""
         if not mask:
             if not is_good(name):
-                self.log.add("format.masks.image_without_mask", "there is no mask for this image", record.path)
+                self.context.log.add("format.masks.image_without_mask", "there is no mask for this image", record.path)
             return ()
         try:
-            values_HW = load_mask(self.folder.root / mask, self.limits)
+            values_HW = load_mask(self.context.folder.root / mask, self.context.limits)
             self._check_size(values_HW, record)
             return self._by_folder(values_HW, mask, name) if name else self._by_value(values_HW, mask)
         except BadShape as bad:
-            self.log.add(bad.code, str(bad), mask)
+            self.context.log.add(bad.code, str(bad), mask)
             return ()
 
     def _check_size(self, values_HW: Any, record: ImageRecord) -> None:
@@ -185,15 +161,17 @@ class _Masks:
             raise BadShape("label.mask_size", text)
 
     def _by_folder(self, values_HW: Any, mask: str, name: str) -> tuple[Annotation, ...]:
-        found = marked(values_HW, threshold=self.threshold)
+        found = marked(values_HW, threshold=self.context.declaration.mask_threshold)
         if found.doubt:
-            self.log.add("label.mask_not_binary", found.doubt, mask)
+            self.context.log.add("label.mask_not_binary", found.doubt, mask)
         if is_good(name):
             if found.mask_HW.any():
-                self.log.add("label.good_but_marked", f"something is marked on an image of class {name!r}", mask)
+                self.context.log.add(
+                    "label.good_but_marked", f"something is marked on an image of class {name!r}", mask
+                )
             return ()
         if not found.mask_HW.any():
-            self.log.add("label.empty_mask", f"nothing is marked on an image of class {name!r}", mask)
+            self.context.log.add("label.empty_mask", f"nothing is marked on an image of class {name!r}", mask)
             return ()
         return (self._annotation(found.mask_HW, self.classes.label(name), mask),)
 
@@ -204,7 +182,7 @@ class _Masks:
         found = [int(value) for value in np.unique(values_HW) if value]
         if beyond := [value for value in found if not 0 < value <= count]:
             text = f"the mask has values {beyond[:8]}, but the classes have numbers 1 to {count}"
-            self.log.add("label.unknown_category", text, mask)
+            self.context.log.add("label.unknown_category", text, mask)
         return tuple(self._annotation(values_HW == value, value, mask) for value in found if 0 < value <= count)
 
     def _annotation(self, mask_HW: Any, label: int, mask: str) -> Annotation:

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from truscore.datasets.index.class_order import natural_key
-from truscore.datasets.reading.folder import IMAGE_SUFFIXES, Folder, name_of, stem_of, suffix_of
+from truscore.datasets.paths import IMAGE_SUFFIXES, name_of, stem_of, suffix_of
+from truscore.datasets.reading.folder import Folder
 from truscore.datasets.splitting.name_groups import light_named_by, lights_by_card
 
 DIRECTIONS, INTENSITIES, SHARED, NAMES = "light_directions.txt", "light_intensities.txt", "lights.txt", "filenames.txt"

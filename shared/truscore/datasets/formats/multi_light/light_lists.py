@@ -6,9 +6,7 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from truscore.datasets.reading.folder import Folder
-from truscore.datasets.reading.problems import ProblemLog
-from truscore.datasets.reading.result import Limits
+from truscore.datasets.reading.context import ReaderContext
 
 Vector = tuple[float, float, float]
 
@@ -61,9 +59,10 @@ def images_in(text: str) -> tuple[tuple[int, str], ...]:
     return tuple((number, line.strip()) for number, line in lines)
 
 
-def read_light_text(folder: Folder, path: str, limits: Limits, log: ProblemLog) -> str | None:
+def read_light_text(context: ReaderContext, path: str) -> str | None:
     """The text of a list; None after reporting why it cannot be read."""
-    with (folder.root / path).open("rb") as opened:
+    limits, log = context.limits, context.log
+    with (context.folder.root / path).open("rb") as opened:
         content = opened.read(limits.label_file_bytes + 1)
     if len(content) > limits.label_file_bytes:
         log.add("format.multi_light.unreadable", f"larger than {limits.label_file_bytes} bytes", path)

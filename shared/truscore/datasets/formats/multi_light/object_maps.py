@@ -15,13 +15,13 @@ from pathlib import Path
 from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
 
-from truscore.datasets.formats.masks.pixels import load_mask, marked
 from truscore.datasets.images.decode import UnreadableImage, opened, read_bounded
 from truscore.datasets.index.records import MaskMap, NormalMap
-from truscore.datasets.reading.folder import suffix_of
-from truscore.datasets.reading.problems import ProblemLog
-from truscore.datasets.reading.result import Limits
-from truscore.datasets.shapes.geometry import BadShape
+from truscore.datasets.limits import Limits
+from truscore.datasets.paths import suffix_of
+from truscore.datasets.reading.context import ReaderContext
+from truscore.datasets.reading.mask_file import load_mask, marked
+from truscore.datasets.shapes.parse import BadShape
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,27 +38,27 @@ _NPY_VERSIONS = ((1, 0), (2, 0))
 _NO_HEADER = (ValueError, TypeError, SyntaxError, EOFError, KeyError, RecursionError, MemoryError, TokenError)
 
 
-def read_mask(
-    root: Path, path: str, threshold: int | None, limits: Limits, log: ProblemLog
-) -> tuple[MaskMap | None, Mask | None]:
+def read_mask(context: ReaderContext, path: str) -> tuple[MaskMap | None, Mask | None]:
     """The mask as the index has it, and its pixels [H, W]; None for both after reporting why it cannot be read."""
+    file, limits, log = context.folder.root / path, context.limits, context.log
     try:
-        found = marked(load_mask(root / path, limits), threshold=threshold)
+        found = marked(load_mask(file, limits), threshold=context.declaration.mask_threshold)
     except BadShape as bad:
         log.add(bad.code, str(bad), path)
         return None, None
     if found.doubt:
         log.add("label.mask_not_binary", found.doubt, path)
     height, width = found.mask_HW.shape
-    digest = _digest(root / path, limits)
+    digest = _digest(file, limits)
     mask = MaskMap(path=path, sha256=digest, width=width, height=height, marked_px=int(found.mask_HW.sum()))
     return mask, found.mask_HW
 
 
-def read_normals(root: Path, path: str, mask_HW: Mask | None, limits: Limits, log: ProblemLog) -> NormalMap | None:
+def read_normals(context: ReaderContext, path: str, mask_HW: Mask | None) -> NormalMap | None:
     """The normal map as the index has it; None after reporting why it cannot be read."""
+    limits, log = context.limits, context.log
     try:
-        content = read_bounded(root / path, limits=limits)
+        content = read_bounded(context.folder.root / path, limits=limits)
         read = _npy if suffix_of(path) == ".npy" else _picture
         with read(content, limits) as values:
             judged_px, unit_px = _counted(values, mask_HW)

@@ -16,19 +16,16 @@ from truscore.datasets.formats.multi_light.light_lists import (
     read_light_text,
 )
 from truscore.datasets.index.records import Light
-from truscore.datasets.reading.folder import IMAGE_SUFFIXES, Folder, name_of, suffix_of
-from truscore.datasets.reading.problems import ProblemLog
+from truscore.datasets.paths import IMAGE_SUFFIXES, name_of, suffix_of
+from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.references import is_escape
-from truscore.datasets.reading.result import Limits
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pairing:
     """Light by path of the view, gathered object by object; what does not add up is reported."""
 
-    folder: Folder
-    limits: Limits
-    log: ProblemLog
+    context: ReaderContext
     files: frozenset[str]
     lights: dict[str, Light] = field(default_factory=dict)
     # One list may hold for many objects: it is read, and its faults are said, once.
@@ -53,35 +50,35 @@ class Pairing:
         for name, count in sorted(Counter(views.named.values()).items()):
             if count > 1:
                 text = f"{count} images of {views.name!r} are named {name!r}; accepted is one for each light"
-                self.log.add("format.multi_light.count", text, views.images[0])
+                self.context.log.add("format.multi_light.count", text, views.images[0])
         for path, name in views.named.items():
             self._note(path, Light(object=views.name, name=name), "")
 
     def _note(self, path: str, light: Light, listing: str) -> None:
         if path in self.lights:
-            self.log.add("format.duplicate_image", f"{listing} names it again; the first light is used", path)
+            self.context.log.add("format.duplicate_image", f"{listing} names it again; the first light is used", path)
         elif path:
             self.lights[path] = light
 
     def _list(self, path: str, parse: Callable[[str], LightList]) -> LightList | None:
         if path not in self._read:
-            text = read_light_text(self.folder, path, self.limits, self.log)
+            text = read_light_text(self.context, path)
             self._read[path] = None if text is None else parse(text)
             self._report(path, self._read[path])
         return self._read[path]
 
     def _report(self, path: str, found: LightList | None) -> None:
         for fault in found.faults if found else ():
-            self.log.add(fault.code, f"line {fault.line}: {fault.text}", f"{path}#{fault.line}")
+            self.context.log.add(fault.code, f"line {fault.line}: {fault.text}", f"{path}#{fault.line}")
         if found and found.declared is not None and found.declared != len(found.vectors):
             text = f"its first line declares {found.declared} lights, {len(found.vectors)} follow"
-            self.log.add("format.multi_light.count", text, path)
+            self.context.log.add("format.multi_light.count", text, path)
 
     def _matching(self, found: LightList | None, path: str, views: Views, images: int) -> LightList | None:
         if found is None or len(found.vectors) == images:
             return found
         text = f"{len(found.vectors)} lights for {images} images of {views.name!r}; which is which is not known"
-        self.log.add("format.multi_light.count", text, path)
+        self.context.log.add("format.multi_light.count", text, path)
         return None
 
     def _in_order(self, views: Views) -> Sequence[str]:
@@ -89,9 +86,9 @@ class Pairing:
         if not views.listing:
             if not views.numbered:
                 text = f"no list of images: {len(views.images)} were taken in the order of their names"
-                self.log.add("format.multi_light.no_list", text, views.images[0])
+                self.context.log.add("format.multi_light.no_list", text, views.images[0])
             return views.images
-        content = read_light_text(self.folder, views.listing, self.limits, self.log)
+        content = read_light_text(self.context, views.listing)
         named = () if content is None else images_in(content)
         if not views.numbered and content is not None:
             return [self._listed(name, line, views) for line, name in named]
@@ -106,7 +103,7 @@ class Pairing:
         written = name.replace("\\", "/")
         if is_escape(written):
             text = f"{name!r} is absolute or climbs out of the dataset"
-            self.log.add("format.path_escape", text, f"{views.listing}#{line}")
+            self.context.log.add("format.path_escape", text, f"{views.listing}#{line}")
             return ""
         for place in (views.home, f"{views.home}images/"):
             path = posixpath.normpath(place + written)
@@ -116,4 +113,4 @@ class Pairing:
         return ""
 
     def _missing(self, name: str, line: int, views: Views) -> None:
-        self.log.add("format.image_missing", f"image {name!r} is not in the dataset", f"{views.listing}#{line}")
+        self.context.log.add("format.image_missing", f"image {name!r} is not in the dataset", f"{views.listing}#{line}")

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from truscore.datasets.reading.build_index import assemble, nothing_marked
-from truscore.datasets.reading.folder import Folder
-from truscore.datasets.reading.problems import ProblemLog
-from truscore.datasets.reading.result import Limits, Reading
-
-if TYPE_CHECKING:
-    from truscore.datasets.images.scan import Look
+from truscore.datasets.reading.context import ReaderContext
+from truscore.datasets.reading.result import Reading
 
 
-def read_plain_images(folder: Folder, *, limits: Limits, log: ProblemLog, look: Look | None = None) -> Reading:
+def read_plain_images(context: ReaderContext) -> Reading:
     """An index of the folder's images without classes; None where there are none."""
-    if not folder.images:
-        return Reading(index=None, problems=log.all())
+    images = context.folder.images
+    if not images:
+        return Reading(index=None, problems=context.log.all())
     return assemble(
-        folder,
+        context,
         format="images",
         class_names=(),
-        annotate=dict.fromkeys(folder.images, nothing_marked),
-        declared={},
-        limits=limits,
-        log=log,
-        look=look,
+        annotate=dict.fromkeys(images, nothing_marked),
     )

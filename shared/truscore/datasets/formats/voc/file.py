@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from truscore.datasets.limits import Limits
+from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.folder import Folder
-from truscore.datasets.reading.problems import ProblemLog, as_text
-from truscore.datasets.reading.result import Limits
-from truscore.datasets.shapes.geometry import BadShape, box_around, box_from, numbers, polygon_from
+from truscore.datasets.reading.problems import as_text
+from truscore.datasets.shapes.parse import BadShape, box_around, box_from, numbers, polygon_from
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -42,9 +43,9 @@ def looks_like_voc(folder: Folder, path: str) -> bool:
         return b"<annotation" in file.read(4096)
 
 
-def read_voc_file(folder: Folder, path: str, limits: Limits, log: ProblemLog) -> VocFile | None:
+def read_voc_file(context: ReaderContext, path: str) -> VocFile | None:
     """The file's content, or None after reporting why there is none."""
-    root = _parsed(folder, path, limits, log)
+    log, root = context.log, _parsed(context, path)
     if root is None:
         return None
     if root.tag != "annotation":
@@ -56,17 +57,17 @@ def read_voc_file(folder: Folder, path: str, limits: Limits, log: ProblemLog) ->
         filename=_text(root, "filename"),
         width=_pixels(size, "width"),
         height=_pixels(size, "height"),
-        objects=tuple(_objects(root, path, limits, log)),
+        objects=tuple(_objects(context, root, path)),
     )
 
 
-def _parsed(folder: Folder, path: str, limits: Limits, log: ProblemLog) -> Element | None:
+def _parsed(context: ReaderContext, path: str) -> Element | None:
     from xml.etree.ElementTree import ParseError
 
     from defusedxml import DefusedXmlException
     from defusedxml.ElementTree import fromstring
 
-    file = folder.root / path
+    file, limits, log = context.folder.root / path, context.limits, context.log
     if file.stat().st_size > limits.label_file_bytes:
         log.add("format.voc.invalid_xml", f"larger than {limits.label_file_bytes} bytes", path)
         return None
@@ -81,7 +82,8 @@ def _parsed(folder: Folder, path: str, limits: Limits, log: ProblemLog) -> Eleme
     return root
 
 
-def _objects(root: Element, path: str, limits: Limits, log: ProblemLog) -> list[VocObject]:
+def _objects(context: ReaderContext, root: Element, path: str) -> list[VocObject]:
+    limits, log = context.limits, context.log
     elements = root.findall("object")
     if len(elements) > limits.annotations_per_image:
         text = f"{len(elements)} objects, at most {limits.annotations_per_image} are read"

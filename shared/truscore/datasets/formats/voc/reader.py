@@ -8,62 +8,44 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from truscore.datasets.formats.class_lists import class_list
 from truscore.datasets.formats.voc.file import VocFile, VocObject, looks_like_voc, read_voc_file
 from truscore.datasets.index.records import Annotation, ImageRecord
-from truscore.datasets.reading.build_index import Annotate, assemble, report_faulty_images, report_unlisted
-from truscore.datasets.reading.declaration import Declaration
-from truscore.datasets.reading.folder import Folder
+from truscore.datasets.reading.build_index import Annotate, assemble, nothing_to_read, report_unlisted
+from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.image_lookup import Pictures
 from truscore.datasets.reading.problems import ProblemLog
-from truscore.datasets.reading.result import Declared, Limits, Reading
-
-if TYPE_CHECKING:
-    from truscore.datasets.images.scan import Look
+from truscore.datasets.reading.result import Declared, Reading
 
 SNIFFED_FILES = 20
 
 
-def recognise_voc(folder: Folder, limits: Limits) -> bool:
+def recognise_voc(context: ReaderContext) -> bool:
     """Whether one of the first XML files is a VOC annotation."""
-    return any(looks_like_voc(folder, path) for path in folder.with_suffix(".xml")[:SNIFFED_FILES])
+    return any(looks_like_voc(context.folder, path) for path in context.folder.with_suffix(".xml")[:SNIFFED_FILES])
 
 
-def read_voc(
-    folder: Folder,
-    *,
-    class_names: Sequence[str],
-    limits: Limits,
-    log: ProblemLog,
-    look: Look | None = None,
-    declaration: Declaration,
-) -> Reading:
+def read_voc(context: ReaderContext) -> Reading:
     """Read all VOC files of the folder; classes in the order given, listed in the folder, or natural."""
-    paths = folder.with_suffix(".xml")
-    files = [file for path in paths if (file := read_voc_file(folder, path, limits, log))]
+    paths = context.folder.with_suffix(".xml")
+    files = [file for path in paths if (file := read_voc_file(context, path))]
     if not files:
-        log.add("format.voc.missing", "no XML file is a VOC annotation")
-        report_faulty_images(folder, limits=limits, log=log)
-        return Reading(index=None, problems=log.all())
+        return nothing_to_read(context, "format.voc.missing", "no XML file is a VOC annotation")
     used = {item.name for file in files for item in file.objects}
-    classes = class_list(used, given=class_names, folder=folder, log=log, grades={})
-    by_image = _by_image(files, Pictures(folder, annotations=paths, log=log), log)
-    report_unlisted(folder, by_image, log)
+    classes = class_list(context, used, graded=False)
+    by_image = _by_image(files, Pictures(context, annotations=paths), context.log)
+    report_unlisted(context, by_image)
     marks: dict[str, Annotate] = {
         path: partial(_annotations, file.objects, classes.labels) for path, file in by_image.items()
     }
     declared = {path: Declared(file=file.path, width=file.width, height=file.height) for path, file in by_image.items()}
     return assemble(
-        folder,
+        context,
         format="voc",
         class_names=classes.names,
         annotate=marks,
         declared=declared,
-        limits=limits,
-        log=log,
-        look=look,
     )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.folder import Folder
 from truscore.datasets.reading.problems import ProblemLog, as_text
 from truscore.datasets.reading.references import is_escape
@@ -24,13 +24,14 @@ def is_list_file(path: str) -> bool:
     return name in _NOT_LABELS or name.startswith(("readme", "requirements"))
 
 
-def read_class_names(folder: Folder, *, given: Sequence[str], highest: int, log: ProblemLog) -> tuple[str, ...]:
+def read_class_names(context: ReaderContext, *, highest: int) -> tuple[str, ...]:
     """The names by class index; `highest` is the highest index that labels use."""
+    folder, log, given = context.folder, context.log, context.class_names
     found = _from_yaml(folder, log) or _from_list(folder)
     if given:
-        if found and tuple(given) != found:
+        if found and given != found:
             log.add("format.class_names_differ", f"given {list(given)}, the files declare {list(found)}")
-        return tuple(given)
+        return given
     if found:
         return found
     count = min(highest + 1, CLASSES_LIMIT)

@@ -6,45 +6,40 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
 from truscore.datasets.formats.yolo.names import is_list_file, read_class_names
 from truscore.datasets.index.records import Annotation, ImageRecord
+from truscore.datasets.limits import Limits
+from truscore.datasets.paths import stem_of
 from truscore.datasets.reading.build_index import Annotate, assemble
-from truscore.datasets.reading.folder import Folder, stem_of
+from truscore.datasets.reading.context import ReaderContext
+from truscore.datasets.reading.folder import Folder
 from truscore.datasets.reading.problems import ProblemLog
-from truscore.datasets.reading.result import Limits, Reading
-from truscore.datasets.shapes.geometry import BadShape, box_around, box_from, numbers
-
-if TYPE_CHECKING:
-    from truscore.datasets.images.scan import Look
+from truscore.datasets.reading.result import Reading
+from truscore.datasets.shapes.parse import BadShape, box_around, box_from, numbers
 
 # Rounded exports go a hair beyond the edge; pixels instead of fractions go far beyond it.
 OUTSIDE_TOLERANCE = 0.05
 
 
-def recognise_yolo(folder: Folder, limits: Limits) -> bool:
+def recognise_yolo(context: ReaderContext) -> bool:
     """Whether some image has a label file."""
-    labels = set(folder.with_suffix(".txt"))
-    return any(candidate in labels for image in folder.images for candidate in label_paths(image))
+    labels = set(context.folder.with_suffix(".txt"))
+    return any(candidate in labels for image in context.folder.images for candidate in label_paths(image))
 
 
-def read_yolo(
-    folder: Folder, *, class_names: Sequence[str], limits: Limits, log: ProblemLog, look: Look | None = None
-) -> Reading:
+def read_yolo(context: ReaderContext) -> Reading:
     """Read all label files of the folder; classes from `class_names`, else from the folder, else by number."""
-    pairs = _paired(folder, log)
-    rows = {path: _rows(folder, label, limits, log) for path, label in pairs.items()}
+    log, pairs = context.log, _paired(context.folder, context.log)
+    rows = {path: _rows(context, label) for path, label in pairs.items()}
     highest = max((row.class_index for file_rows in rows.values() for row in file_rows), default=-1)
-    names = read_class_names(folder, given=class_names, highest=highest, log=log)
+    names = read_class_names(context, highest=highest)
     marks: dict[str, Annotate] = {}
     for path, file_rows in rows.items():
         marks[path] = partial(_annotations, file_rows, names, log)
     if not any(pairs.values()):
         log.add("format.yolo.missing", "no image has a label file")
-    return assemble(
-        folder, format="yolo", class_names=names, annotate=marks, declared={}, limits=limits, log=log, look=look
-    )
+    return assemble(context, format="yolo", class_names=names, annotate=marks)
 
 
 def label_paths(image: str) -> tuple[str, ...]:
@@ -85,10 +80,10 @@ def _paired(folder: Folder, log: ProblemLog) -> dict[str, str]:
     return pairs
 
 
-def _rows(folder: Folder, label: str, limits: Limits, log: ProblemLog) -> tuple[_Row, ...]:
+def _rows(context: ReaderContext, label: str) -> tuple[_Row, ...]:
     if not label:
         return ()
-    file = folder.root / label
+    file, limits, log = context.folder.root / label, context.limits, context.log
     if file.stat().st_size > limits.label_file_bytes:
         log.add("format.yolo.label_unreadable", f"larger than {limits.label_file_bytes} bytes", label)
         return ()

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from truscore.datasets.images.decode import UnreadableImage, opened, read_bounded
-from truscore.datasets.reading.result import Limits
-from truscore.datasets.shapes.geometry import BadShape
+from truscore.datasets.limits import Limits
+from truscore.datasets.shapes.parse import BadShape
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,0 +1,30 @@
+"""The bounds that a stranger's dataset is read within."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """Bounds on what is read from a stranger's dataset."""
+
+    files: int = 1_000_000
+    folder_depth: int = 16
+    image_pixels: int = 120_000_000
+    image_bytes: int = 256 * 1024 * 1024
+    annotation_file_bytes: int = 512 * 1024 * 1024
+    label_file_bytes: int = 16 * 1024 * 1024
+    json_depth: int = 32
+    annotations_per_image: int = 100_000
+    points_per_polygon: int = 100_000
+    lights_per_object: int = 10_000
+    problems_per_code: int = 200
+    workers: int = field(default_factory=cores)  # images scanned at once
+    pixels_at_once: int = 240_000_000  # of all images that are decoded at the same time

@@ -1,0 +1,27 @@
+"""Parts of a path with "/", as text: a path object for each of a million files takes seconds."""
+
+from __future__ import annotations
+
+IMAGE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".tga", ".gif", ".jp2", ".ppm", ".pgm"}
+    | {".heic", ".heif", ".avif", ".mpo"}
+)
+
+
+def suffix_of(path: str) -> str:
+    """As pathlib has it, in lower case; a path object for each of a million files takes seconds."""
+    name = name_of(path)
+    dot = name.rfind(".")
+    return name[dot:].lower() if 0 < dot < len(name) - 1 else ""
+
+
+def name_of(path: str) -> str:
+    """The last part of a path with "/"."""
+    return path.rpartition("/")[2]
+
+
+def stem_of(path: str) -> str:
+    """As pathlib has it: the name without its last ending."""
+    name = name_of(path)
+    dot = name.rfind(".")
+    return name[:dot] if 0 < dot < len(name) - 1 else name

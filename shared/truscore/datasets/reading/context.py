@@ -1,0 +1,32 @@
+"""What every reader of a format is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from truscore.datasets.images.scan import Look
+from truscore.datasets.limits import Limits
+from truscore.datasets.reading.declaration import Declaration
+from truscore.datasets.reading.folder import Folder
+from truscore.datasets.reading.problems import ProblemLog
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReaderContext:
+    """One folder to read as a dataset.
+
+    `class_names` are those given with the dataset, for formats that carry none; `declaration` is what its maker
+    declares beside the annotations; `look` is what is wanted of each image beside its record. What is wrong goes to
+    `log`, and reading goes on where it can.
+    """
+
+    folder: Folder
+    log: ProblemLog
+    limits: Limits = field(default_factory=Limits)
+    class_names: tuple[str, ...] = ()
+    declaration: Declaration = field(default_factory=Declaration)
+    look: Look = field(default_factory=Look)
+
+    def without_log(self) -> ReaderContext:
+        """The same folder for a look at whether it has a format: what is wrong with it is nobody's concern yet."""
+        return replace(self, log=ProblemLog(limit=0))
