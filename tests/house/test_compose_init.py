@@ -114,3 +114,11 @@ def test_the_host_is_told_every_address_and_each_is_published(clone: Path) -> No
             for each in SERVICES[service]["ports"]
             if each.endswith(f":{port}")
         }, name
+
+
+def test_what_it_makes_is_no_part_of_the_repository() -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files", "secrets", ".env"], cwd=REPOSITORY, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert tracked.stdout == ""
+    assert {".env", "/secrets/"} <= set((REPOSITORY / ".gitignore").read_text().splitlines())
