@@ -8,14 +8,12 @@ import sys
 import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 from deploy.local.programs import REPOSITORY
 from tests.e2e.toolchains import FOLDER, ToolchainMissing, debian_file, debian_libraries, need
 
 BUILD_TIMEOUT_S = 300
-WELL_KNOWN = shlex.quote(str(resources.files("grpc_tools") / "_proto"))
 # What npm says where no registry is in reach.
 OFFLINE = ("EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ENETUNREACH", "ENOTFOUND", "ETIMEDOUT")
 
@@ -65,9 +63,8 @@ def _client(place: Path, argv: list[str], *, programs: tuple[Path, ...] = (), **
     tools.mkdir()
     _script(tools / "protoc", shlex.join([sys.executable, "-m", "grpc_tools.protoc"]))
     for program in programs:
-        command = f"LD_LIBRARY_PATH={shlex.quote(debian_libraries(program))} {shlex.quote(str(program))}"
-        # The well-known types are in another package than Debian's protoc.
-        _script(tools / program.name, f"{command} -I {WELL_KNOWN}" if program.name == "protoc" else command)
+        libraries = debian_libraries(program)
+        _script(tools / program.name, f"LD_LIBRARY_PATH={shlex.quote(libraries)} {shlex.quote(str(program))}")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("TRUSCORE_", "PYTHON"))}
     return Client(argv=argv, environment=inherited | {"PATH": f"{tools}:{os.environ['PATH']}"} | variables)
 

@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import aio_pika
 import pytest
@@ -23,13 +22,6 @@ from tests.e2e.toolchains import ToolchainMissing
 SERVICES = ("dataset-validator", "trainer", "exporter")
 RUN_TIMEOUT_S = 300
 EXPORTED = ["dataset.validated", "training.started", "epoch.completed", "training.completed", "model.exported", "onnx"]
-
-# What docs/clients.md tells an operator to grant: queues that the broker names, and the one exchange.
-PERMISSIONS = {
-    "configure": r"amq\.gen.*",
-    "write": r"amq\.gen.*|truscore\.events",
-    "read": r"amq\.gen.*|truscore\.events",
-}
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 languages = pytest.mark.parametrize("language", CLIENTS)
@@ -53,7 +45,7 @@ class Ended:
 class Stack:
     """A broker's virtual host, a bucket and the services that answer orders."""
 
-    amqp_url: str  # of a user that may do what a client needs, and no more
+    amqp_url: str
     bucket: str
     store: S3Store
     services: RunningServices
@@ -78,23 +70,11 @@ def virtual_host(_private_node: Callable[[], RabbitMQ]) -> Iterator[Callable[[],
         node.drop_vhost(name)
 
 
-def user_of(node: RabbitMQ, amqp_url: str) -> str:
-    """The virtual host's address for a new user with a client's permissions; the private node forgets it at its end."""
-    name, password, parts = f"client-{uuid.uuid4().hex[:12]}", uuid.uuid4().hex, urlsplit(amqp_url)
-    node.manage("PUT", f"/api/users/{name}", {"password": password, "tags": ""})
-    node.manage("PUT", f"/api/permissions{parts.path}/{name}", PERMISSIONS)
-    return f"amqp://{name}:{password}@{parts.hostname}:{parts.port}{parts.path}"
-
-
 @pytest.fixture(scope="module")
 def stack(
-    _private_node: Callable[[], RabbitMQ],
-    virtual_host: Callable[[], str],
-    s3: ObjectServer,
-    tmp_path_factory: pytest.TempPathFactory,
+    virtual_host: Callable[[], str], s3: ObjectServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
     amqp_url, bucket = virtual_host(), f"test-{uuid.uuid4().hex[:16]}"
-    client_url = user_of(_private_node(), amqp_url)
     s3.make_bucket(bucket)
     little_proof = {"TRUSCORE_EXPORTER_PARITY_IMAGES": "2", "TRUSCORE_EXPORTER_BENCHMARK_ROUNDS": "1"}
     folder = tmp_path_factory.mktemp("services")
@@ -102,7 +82,7 @@ def stack(
         SERVICES, amqp_url=amqp_url, s3=s3, bucket=bucket, folder=folder, environment=little_proof
     ) as services:
         store = S3Store(s3.endpoint, s3.access_key, s3.secret_key)
-        yield Stack(amqp_url=client_url, bucket=bucket, store=store, services=services)
+        yield Stack(amqp_url=amqp_url, bucket=bucket, store=store, services=services)
     s3.drop_bucket(bucket)
 
 

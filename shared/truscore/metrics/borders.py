@@ -24,14 +24,14 @@ from pycocotools import mask as coco_mask
 
 from truscore.datasets import Annotation, ImageRecord
 from truscore.datasets.shapes.masks import annotation_mask
-from truscore.datasets.shapes.quadrilateral import corners_of, in_frame
+from truscore.datasets.shapes.quadrilateral import corners_of
+from truscore.metrics.centring import centring_shares
 from truscore.metrics.detection import Instance, Judged, RunLengths
 from truscore.metrics.matching import match
 from truscore.metrics.quadrilaterals import SIDES, Mask, Points, aligned, box_corners, mask_corners
 
 OUTER, GRAPHICAL = 1, 2
 POINTS = 21
-LEAST_MARGINS = 1e-3  # of the card's width or height: what is less is no frame to be off centre in
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,24 +140,6 @@ def edge_distances(real_42: Points, found_42: Points) -> tuple[tuple[float, ...]
         points_S2 = found_42[at] + share_S * (found_42[(at + 1) % 4] - found_42[at])
         distances.append(_off_line(points_S2, real_42[at], real_42[(at + 1) % 4]))
     return tuple(tuple(map(float, side_S)) for side_S in distances)
-
-
-def centring_shares(outer_42: Points, graphical_42: Points) -> tuple[float, float] | None:
-    """Percent of the left and of the upper margin; None where two margins leave no frame."""
-    unit_42 = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], dtype=np.float64)
-    try:
-        inner_42 = aligned(in_frame(graphical_42, outer_42), unit_42)
-    except np.linalg.LinAlgError:  # three of the outer corners lie in one line
-        return None
-    left, right = _margins(inner_42[[0, 3], 0], inner_42[[1, 2], 0])
-    top, bottom = _margins(inner_42[[0, 1], 1], inner_42[[2, 3], 1])
-    if min(left + right, top + bottom) < LEAST_MARGINS:
-        return None
-    return 100 * left / (left + right), 100 * top / (top + bottom)
-
-
-def _margins(near_2: Points, far_2: Points) -> tuple[float, float]:
-    return max(0.0, float(near_2.mean())), max(0.0, 1 - float(far_2.mean()))
 
 
 def _off_line(points_S2: Points, start_2: Points, end_2: Points) -> NDArray[np.float64]:

@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import nn
-from truscore.catalog.networks import NETWORKS
 from truscore.catalog.table import ROWS, Row, row_of
 from truscore.recipes import resolve
 from truscore.zoo import build_model
@@ -18,16 +16,13 @@ from services.exporter.child.export_target import Picture
 from services.exporter.release import Artifact
 from services.exporter.signature import SIGNATURES
 from services.exporter.task import Task
+from tests.unit.exporter.small_networks import outspoken, smallest
 
 SIDE = 64
 # Portrait, landscape, square; smaller and larger than the network's side.
 SHAPES = ((96, 70), (45, 130), (40, 40))
 NAMES = ("first", "second", "third")
 AVAILABLE = [row for row in ROWS if row.available]
-
-
-def smallest(row: Row) -> str:
-    return min(row.bases, key=lambda base: NETWORKS[base].parameters)
 
 
 def rows() -> Iterator[Row]:
@@ -37,16 +32,6 @@ def rows() -> Iterator[Row]:
         if (row.task, smallest(row)) not in seen:
             seen.add((row.task, smallest(row)))
             yield row
-
-
-def outspoken(model: nn.Module) -> nn.Module:
-    """Dense detectors begin with the belief that nothing is there, all places alike: nothing to compare."""
-    with torch.no_grad():
-        for module in model.modules():
-            if isinstance(module, nn.Conv2d) and module.bias is not None and module.bias.max() < -4:
-                module.bias.zero_()
-                module.weight.normal_(std=0.1)
-    return model
 
 
 def pictures() -> list[Picture]:

@@ -1,0 +1,100 @@
+"""What a model says of one picture, as plain values.
+
+Places are in pixels of the upright picture, x to the right, y down, from its upper left corner; whole numbers are the
+lines between pixels.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+Point = tuple[float, float]
+Corners = tuple[Point, Point, Point, Point]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """Something that was found. `box` is x1, y1, x2, y2; `area_percent` is its share of the picture.
+
+    `corners` are those of a border, clockwise from the upper left, of which `corners_from` ("mask" or "box") says what
+    they were taken from: a box is upright, a mask shows how the card is turned. None for what is no border.
+    """
+
+    label: int
+    name: str
+    score: float
+    box: tuple[float, float, float, float]
+    area_px: float
+    area_percent: float
+    corners: Corners | None = None
+    corners_from: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Centring:
+    """How a card's print lies in it. `left_right` and `top_bottom` are written as graders do, the larger side first;
+    `left_percent` and `top_percent` are the left and the upper margin's share of both.
+
+    `measured_from` is "masks" or "boxes": both borders of a card are taken from the same. `outer` and `inner` are their
+    places among what was found, from 0.
+    """
+
+    left_right: str
+    top_bottom: str
+    left_percent: float
+    top_percent: float
+    measured_from: str
+    outer: int
+    inner: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Area:
+    """How much of the picture a class covers."""
+
+    name: str
+    area_px: float
+    area_percent: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grade:
+    """The grade and how probable each is, from 0 to 1. `mean` is the probabilities' mean where grades are numbers."""
+
+    name: str
+    index: int
+    probabilities: dict[str, float]
+    mean: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Label:
+    """A class and how probable it is that the picture shows it; `there` from the model's threshold on."""
+
+    name: str
+    probability: float
+    there: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prediction:
+    """Of one picture; None for what the model's task does not say."""
+
+    width: int
+    height: int
+    found: tuple[Found, ...] | None = None
+    centring: tuple[Centring, ...] | None = None
+    areas: tuple[Area, ...] | None = None
+    grade: Grade | None = None
+    scores: dict[str, float] | None = None
+    labels: tuple[Label, ...] | None = None
+
+    def document(self) -> dict[str, Any]:
+        """For JSON: without what the task does not say."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
+
+
+def as_graders_write(percent: float) -> str:
+    """A side's share of both margins, "55/45": whole percent, the larger side first, whichever it is."""
+    larger = math.floor(max(percent, 100 - percent) + 0.5)
+    return f"{larger}/{100 - larger}"
