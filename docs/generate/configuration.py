@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from truscore.catalog.networks import NETWORKS
 from truscore.catalog.table import ROWS
+from truscore.catalog.tasks import TASKS
 from truscore.recipes import resolve
 from truscore.recipes.accepted_values import RULES
-from truscore.recipes.combinations import WEIGHTS
 from truscore.recipes.key_descriptions import MEANINGS
 from truscore.recipes.phoenix import templates
 from truscore.recipes.resolve import ROW_KEYS
@@ -70,7 +70,7 @@ def _tasks() -> Iterator[str]:
     yield "`fully_sharded` is for tasks that judge a whole image or its pixels, without `optimization_mode` and"
     yield "`l2_weight`.\n"
     losses = {row.task: row.losses for row in ROWS if row.available}
-    rows = ((task, ", ".join(losses[task]), ", ".join(WEIGHTS[task])) for task in sorted(losses))
+    rows = ((task, ", ".join(losses[task]), ", ".join(TASKS[task].loss_parts)) for task in sorted(losses))
     yield from table(("task", "`primary_loss`, default first", "`loss_weights`"), rows)
 
 

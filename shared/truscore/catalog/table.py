@@ -1,10 +1,10 @@
 """What can be trained: every row of the product's tables, with what is there today. Data only, no torch."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from truscore.catalog.networks import BASES, NETWORKS, Network
+from truscore.catalog.networks import NETWORKS, Network
 from truscore.catalog.plugins import CATEGORY, Found, PlugIn, found_plugins
+from truscore.catalog.tasks import TASKS
 
 NOT_YET = "not yet available"
 EXPERIMENTAL = CATEGORY
@@ -12,8 +12,12 @@ EXPERIMENTAL = CATEGORY
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """One architecture of one option; ``bases`` are the networks it can be built on, ``losses`` what
-    loss_config.primary_loss accepts; both have their default first."""
+    """One architecture of one option.
+
+    ``bases`` are the networks it can be built on, ``losses`` what loss_config.primary_loss accepts, where it isn't what
+    its task has; both have their default first. ``template`` names its default recipes (``truscore.recipes``), and
+    ``reason`` says why it can't be trained.
+    """
 
     category: str
     option: str
@@ -21,80 +25,293 @@ class Row:
     task: str
     bases: tuple[str, ...] = ()
     losses: tuple[str, ...] = ()
+    template: str = ""
     reason: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.losses and self.task in TASKS:
+            object.__setattr__(self, "losses", TASKS[self.task].losses)
 
     @property
     def available(self) -> bool:
         return not self.reason
 
 
-_GRADERS = ("resnet", "vision_transformer", "efficientnet")
-_SEGMENTERS = ("u_net", "deeplabv3", "segment_anything")
-
-# category, option, task, architectures; the first architecture is the option's default.
-_TABLE: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
-    ("border_detection", "single_class", "instance_segmentation", ("mask_rcnn", "yolo", "retinanet")),
-    ("border_detection", "dual_class", "instance_segmentation", ("mask_rcnn", "detectron2")),
-    ("corner_analysis", "quality_classification", "ordinal_classification", _GRADERS),
-    ("corner_analysis", "damage_detection", "semantic_segmentation", _SEGMENTERS),
-    ("corner_analysis", "sharpness_rating", "regression", ("custom_cnn", "feature_pyramid")),
-    ("edge_analysis", "wear_detection", "semantic_segmentation", _SEGMENTERS),
-    ("edge_analysis", "quality_rating", "ordinal_classification", _GRADERS),
-    ("surface_analysis", "defect_detection", "instance_segmentation", ("fpn", "swin_transformer", "convnext")),
-    ("surface_analysis", "quality_rating", "ordinal_classification", ("efficientnet", "resnet", "densenet")),
-    (
-        "surface_analysis",
-        "damage_classification",
-        "multilabel_classification",
-        ("multi_head_cnn", "attention_network"),
-    ),
-    (
-        "photometric_stereo",
-        "surface_normal_estimation",
-        "normal_estimation",
-        ("ps_net", "neural_surface_reconstruction"),
-    ),
-    ("photometric_stereo", "reflectance_analysis", "reflectance_estimation", ("reflectance_net", "brdf_estimation")),
-    ("photometric_stereo", "depth_reconstruction", "depth_estimation", ("depth_net", "multi_view_stereo")),
+_MASK_RCNN = (
+    "mask_rcnn_mobilenet_v3_large_fpn",
+    "mask_rcnn_mobilenet_v3_small_fpn",
+    "mask_rcnn_shufflenet_v2_fpn",
+    "mask_rcnn_resnet50_fpn",
 )
+_RESNET = ("resnet10_slim", "resnet18", "resnet50")
+_VISION_TRANSFORMER = ("vit_compact", "vit_tiny_patch16", "vit_b_16")
+_EFFICIENTNET = ("efficientnet_v2_slim", "efficientnet_b0", "efficientnet_v2_s", "shufflenet_v2_x1_0")
+_U_NET = ("u_net_shufflenet_v2", "u_net_resnet34")
+_DEEPLABV3 = ("deeplabv3_mobilenet_v3_small", "deeplabv3_resnet50")
+_SEGMENT_ANYTHING = ("sam_vit_tiny", "sam_vit_base")
 
-# Rows whose task isn't their option's: these find boxes without masks.
-_TASKS = {
-    ("border_detection", "single_class", "yolo"): "detection",
-    ("border_detection", "single_class", "retinanet"): "detection",
-}
-
-# What loss_config.primary_loss accepts for each task, its default first.
-_LOSSES: dict[str, tuple[str, ...]] = {
-    "instance_segmentation": ("cross_entropy", "focal_loss"),
-    "detection": ("focal_loss", "cross_entropy"),
-    "semantic_segmentation": ("cross_entropy", "focal_loss", "dice_loss"),
-    "ordinal_classification": ("corn", "coral", "cross_entropy"),
-    "regression": ("smooth_l1", "mean_squared_error"),
-    "multilabel_classification": ("cross_entropy", "focal_loss"),
-}
-
-# Rows whose default isn't their task's: YOLOX chooses its places, and has no need to quieten the others.
-_OWN_LOSSES = {("border_detection", "single_class", "yolo"): ("cross_entropy", "focal_loss")}
-
-
-def _rows() -> Iterator[Row]:
-    for category, option, task, architectures in _TABLE:
-        for architecture in architectures:
-            bases = BASES.get((category, option, architecture), ())
-            own_task = _TASKS.get((category, option, architecture), task)
-            yield Row(
-                category=category,
-                option=option,
-                architecture=architecture,
-                task=own_task,
-                bases=bases,
-                losses=_OWN_LOSSES.get((category, option, architecture), _LOSSES.get(own_task, ())),
-                reason="" if bases else NOT_YET,
-            )
-
-
-ROWS: tuple[Row, ...] = tuple(_rows())  # of the product's tables; plug-ins are found when they are asked for
+# The first architecture of an option is its default.
+ROWS: tuple[Row, ...] = (
+    Row(
+        category="border_detection",
+        option="single_class",
+        architecture="mask_rcnn",
+        task="instance_segmentation",
+        bases=_MASK_RCNN,
+        template="border_mask_rcnn",
+    ),
+    Row(
+        category="border_detection",
+        option="single_class",
+        architecture="yolo",
+        task="detection",
+        bases=("yolox_shufflenet_v2_x0_5_pan", "yolox_shufflenet_v2_x1_0_pan", "yolox_resnet50_pan"),
+        losses=("cross_entropy", "focal_loss"),
+        template="border_yolo",
+    ),
+    Row(
+        category="border_detection",
+        option="single_class",
+        architecture="retinanet",
+        task="detection",
+        bases=("retinanet_mobilenet_v3_small_fpn", "retinanet_resnet50_fpn"),
+        template="border_retinanet",
+    ),
+    Row(
+        category="border_detection",
+        option="dual_class",
+        architecture="mask_rcnn",
+        task="instance_segmentation",
+        bases=_MASK_RCNN,
+        template="border_mask_rcnn",
+    ),
+    Row(
+        category="border_detection",
+        option="dual_class",
+        architecture="detectron2",
+        task="instance_segmentation",
+        bases=("detectron2_mask_rcnn_r18_fpn", "detectron2_mask_rcnn_r50_fpn"),
+        template="border_detectron2",
+    ),
+    Row(
+        category="corner_analysis",
+        option="quality_classification",
+        architecture="resnet",
+        task="ordinal_classification",
+        bases=_RESNET,
+        template="grades",
+    ),
+    Row(
+        category="corner_analysis",
+        option="quality_classification",
+        architecture="vision_transformer",
+        task="ordinal_classification",
+        bases=_VISION_TRANSFORMER,
+        template="grades",
+    ),
+    Row(
+        category="corner_analysis",
+        option="quality_classification",
+        architecture="efficientnet",
+        task="ordinal_classification",
+        bases=_EFFICIENTNET,
+        template="grades",
+    ),
+    Row(
+        category="corner_analysis",
+        option="damage_detection",
+        architecture="u_net",
+        task="semantic_segmentation",
+        bases=_U_NET,
+        template="damage_mask_u_net",
+    ),
+    Row(
+        category="corner_analysis",
+        option="damage_detection",
+        architecture="deeplabv3",
+        task="semantic_segmentation",
+        bases=_DEEPLABV3,
+        template="damage_mask_deeplabv3",
+    ),
+    Row(
+        category="corner_analysis",
+        option="damage_detection",
+        architecture="segment_anything",
+        task="semantic_segmentation",
+        bases=_SEGMENT_ANYTHING,
+        template="damage_mask_sam",
+    ),
+    Row(
+        category="corner_analysis",
+        option="sharpness_rating",
+        architecture="custom_cnn",
+        task="regression",
+        bases=("statistics_cnn", "statistics_cnn_wide"),
+        template="sharpness",
+    ),
+    Row(
+        category="corner_analysis",
+        option="sharpness_rating",
+        architecture="feature_pyramid",
+        task="regression",
+        bases=("pyramid_resnet10_slim", "pyramid_resnet50"),
+        template="sharpness",
+    ),
+    Row(
+        category="edge_analysis",
+        option="wear_detection",
+        architecture="u_net",
+        task="semantic_segmentation",
+        bases=_U_NET,
+        template="damage_mask_u_net",
+    ),
+    Row(
+        category="edge_analysis",
+        option="wear_detection",
+        architecture="deeplabv3",
+        task="semantic_segmentation",
+        bases=_DEEPLABV3,
+        template="damage_mask_deeplabv3",
+    ),
+    Row(
+        category="edge_analysis",
+        option="wear_detection",
+        architecture="segment_anything",
+        task="semantic_segmentation",
+        bases=_SEGMENT_ANYTHING,
+        template="damage_mask_sam",
+    ),
+    Row(
+        category="edge_analysis",
+        option="quality_rating",
+        architecture="resnet",
+        task="ordinal_classification",
+        bases=_RESNET,
+        template="grades",
+    ),
+    Row(
+        category="edge_analysis",
+        option="quality_rating",
+        architecture="vision_transformer",
+        task="ordinal_classification",
+        bases=_VISION_TRANSFORMER,
+        template="grades",
+    ),
+    Row(
+        category="edge_analysis",
+        option="quality_rating",
+        architecture="efficientnet",
+        task="ordinal_classification",
+        bases=_EFFICIENTNET,
+        template="grades",
+    ),
+    Row(
+        category="surface_analysis",
+        option="defect_detection",
+        architecture="fpn",
+        task="instance_segmentation",
+        bases=("mask_rcnn_resnet18_fpn", "mask_rcnn_shufflenet_v2_fine_fpn", "mask_rcnn_resnet50_fpn"),
+        template="defects",
+    ),
+    Row(
+        category="surface_analysis",
+        option="defect_detection",
+        architecture="swin_transformer",
+        task="instance_segmentation",
+        bases=("mask_rcnn_swin_mini_fpn", "mask_rcnn_swin_t_fpn"),
+        template="defects",
+    ),
+    Row(
+        category="surface_analysis",
+        option="defect_detection",
+        architecture="convnext",
+        task="instance_segmentation",
+        bases=("mask_rcnn_convnext_mini_fpn", "mask_rcnn_convnext_tiny_fpn"),
+        template="defects",
+    ),
+    Row(
+        category="surface_analysis",
+        option="quality_rating",
+        architecture="efficientnet",
+        task="ordinal_classification",
+        bases=_EFFICIENTNET,
+        template="grades",
+    ),
+    Row(
+        category="surface_analysis",
+        option="quality_rating",
+        architecture="resnet",
+        task="ordinal_classification",
+        bases=_RESNET,
+        template="grades",
+    ),
+    Row(
+        category="surface_analysis",
+        option="quality_rating",
+        architecture="densenet",
+        task="ordinal_classification",
+        bases=("densenet_slim", "densenet121"),
+        template="grades",
+    ),
+    Row(
+        category="surface_analysis",
+        option="damage_classification",
+        architecture="multi_head_cnn",
+        task="multilabel_classification",
+        bases=("multi_head_resnet10_slim", "multi_head_resnet18", "multi_head_resnet50"),
+        template="damage_classes",
+    ),
+    Row(
+        category="surface_analysis",
+        option="damage_classification",
+        architecture="attention_network",
+        task="multilabel_classification",
+        bases=("attention_resnet10_slim", "attention_resnet18", "attention_resnet50"),
+        template="damage_classes",
+    ),
+    Row(
+        category="photometric_stereo",
+        option="surface_normal_estimation",
+        architecture="ps_net",
+        task="normal_estimation",
+        reason=NOT_YET,
+    ),
+    Row(
+        category="photometric_stereo",
+        option="surface_normal_estimation",
+        architecture="neural_surface_reconstruction",
+        task="normal_estimation",
+        reason=NOT_YET,
+    ),
+    Row(
+        category="photometric_stereo",
+        option="reflectance_analysis",
+        architecture="reflectance_net",
+        task="reflectance_estimation",
+        reason=NOT_YET,
+    ),
+    Row(
+        category="photometric_stereo",
+        option="reflectance_analysis",
+        architecture="brdf_estimation",
+        task="reflectance_estimation",
+        reason=NOT_YET,
+    ),
+    Row(
+        category="photometric_stereo",
+        option="depth_reconstruction",
+        architecture="depth_net",
+        task="depth_estimation",
+        reason=NOT_YET,
+    ),
+    Row(
+        category="photometric_stereo",
+        option="depth_reconstruction",
+        architecture="multi_view_stereo",
+        task="depth_estimation",
+        reason=NOT_YET,
+    ),
+)
 
 
 def rows() -> tuple[Row, ...]:
@@ -150,7 +367,6 @@ def _plugged_in() -> tuple[Row, ...]:
             architecture=one.architecture,
             task=one.plug_in.task if one.plug_in else "",
             bases=tuple(network.name for network in one.plug_in.networks) if one.plug_in and not one.reason else (),
-            losses=_LOSSES.get(one.plug_in.task, ()) if one.plug_in else (),
             reason=one.reason,
         )
         for one in _found()
@@ -158,4 +374,4 @@ def _plugged_in() -> tuple[Row, ...]:
 
 
 def _found() -> tuple[Found, ...]:
-    return found_plugins(tuple(_LOSSES), tuple(NETWORKS))
+    return found_plugins(tuple(TASKS), tuple(NETWORKS))

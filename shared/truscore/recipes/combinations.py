@@ -1,11 +1,11 @@
 """Choices that are each fine and together aren't, and keys that a row of the catalog has nothing to do with."""
 
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 from typing import Any
 
+from truscore.catalog import Row, network_of
 from truscore.catalog.networks import NETWORKS
-from truscore.catalog.table import Row, network_of
+from truscore.catalog.tasks import TASKS
 from truscore.recipes.config import Recipe
 from truscore.recipes.errors import InvalidConfig
 
@@ -14,22 +14,8 @@ _PRETRAINED = "architecture_config.pretrained_weights"
 _STRATEGY = "hyperparameters.advanced_settings.multi_gpu_strategy"
 _WEIGHTS = "loss_config.loss_weights"
 
-# The parts of each task's loss that loss_config.loss_weights can weigh. A task with one part has its weight, too:
-# against regularization.l2_weight it counts.
-WEIGHTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "instance_segmentation": ("classification", "bbox_regression", "mask_loss"),
-        "detection": ("classification", "bbox_regression"),
-        "semantic_segmentation": ("mask_loss",),
-        "ordinal_classification": ("classification",),
-        "regression": ("classification",),
-        "multilabel_classification": ("classification",),
-    }
-)
 # Of the images; the rest is what there is to train on.
 MOST_HELD_OUT = 0.9
-# Tasks whose networks are called as a whole, which sharding by stages can follow.
-_WHOLE_CALLS = ("semantic_segmentation", "ordinal_classification", "regression", "multilabel_classification")
 
 
 def refuse_impossible(recipe: Recipe, row: Row, changed: Mapping[str, Any]) -> None:
@@ -50,7 +36,7 @@ def without_effect(row: Row, base: str) -> dict[str, str]:
         silent[f"{_CUSTOM}.feature_pyramid"] = f"standard: {base} has no feature pyramid"
     if not network.head:
         silent[f"{_CUSTOM}.head_customization"] = f"standard: {base} has one head only"
-    counted = WEIGHTS.get(row.task, ())
+    counted = TASKS[row.task].loss_parts if row.task in TASKS else ()
     for weight in ("classification", "bbox_regression", "mask_loss"):
         if weight not in counted:
             others = ", ".join(counted)
@@ -96,7 +82,7 @@ def _freezing_random_weights(recipe: Recipe) -> Iterator[tuple[str, Any, str]]:
 def _sharding_that_does_not_fit(recipe: Recipe, row: Row) -> Iterator[tuple[str, Any, str]]:
     if recipe.hyperparameters.advanced_settings.multi_gpu_strategy != "fully_sharded":
         return
-    if row.task not in _WHOLE_CALLS:
+    if not TASKS[row.task].shardable:
         reason = f"data_parallel; {row.architecture} calls its parts one by one, which can't be sharded yet"
         yield _STRATEGY, "fully_sharded", reason
     elif not recipe.architecture_config.multi_gpu_support:
@@ -116,6 +102,6 @@ def _parameters_of_no_focal_loss(recipe: Recipe, changed: Mapping[str, Any]) -> 
 
 
 def _a_loss_of_nothing(recipe: Recipe, row: Row) -> Iterator[tuple[str, Any, str]]:
-    counted = WEIGHTS.get(row.task, ())
+    counted = TASKS[row.task].loss_parts if row.task in TASKS else ()
     if counted and not any(getattr(recipe.loss_config.loss_weights, weight) for weight in counted):
         yield _WEIGHTS, "all zero", f"at least one of {', '.join(counted)} above 0"

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from truscore import catalog
-from truscore.catalog.table import Row
+from truscore.catalog import Row
 from truscore.recipes.accepted_values import RULES, Choice
 from truscore.recipes.combinations import refuse_impossible
 from truscore.recipes.config import Recipe
 from truscore.recipes.errors import InvalidConfig
-from truscore.recipes.templates import PROFILES, RECIPES
+from truscore.recipes.templates import PROFILES, TEMPLATES
 from truscore.recipes.text import as_tree, from_tree
 
 BASE_KEY = "architecture_config.base_architecture"
@@ -48,7 +48,7 @@ def _default(row: Row, profile: str) -> Recipe:
     named = (row.category, row.option, row.architecture)
     if row.category == catalog.EXPERIMENTAL:
         return catalog.plug_in_of(row.bases[0]).recipe(*named, profile)
-    return RECIPES[*named, profile](*named)
+    return TEMPLATES[row.template].of(profile)(*named)
 
 
 def _row(category: str, option: str, architecture: str) -> Row:

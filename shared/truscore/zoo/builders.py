@@ -1,4 +1,4 @@
-"""Who builds what: one builder per network of the catalog. A test counts the two against each other."""
+"""One builder for each kind of configuration in the catalog. A test counts the two against each other."""
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -6,20 +6,25 @@ from types import MappingProxyType
 
 from torch import nn
 
-from truscore.catalog.table import plug_in_of
+from truscore.catalog import network_of, plug_in_of
+from truscore.catalog.networks.configs import GraderConfig, MultiLabelConfig, NetworkConfig
 from truscore.recipes.config import Recipe
 from truscore.recipes.errors import InvalidConfig
-from truscore.zoo.classification import multilabel, ordinal, regression
+from truscore.zoo.classification import regression
+from truscore.zoo.classification.multilabel import build_multi_label
+from truscore.zoo.classification.network import build_grader
 from truscore.zoo.detection import builders as detection
 from truscore.zoo.segmentation import builders as segmentation
 
-BUILDERS: Mapping[str, Callable[[Recipe, int], nn.Module]] = MappingProxyType(
+Builder = Callable[[Recipe, int], nn.Module]
+
+BUILDERS: Mapping[type[NetworkConfig], Builder] = MappingProxyType(
     {
         **detection.BUILDERS,
         **segmentation.BUILDERS,
-        **ordinal.BUILDERS,
         **regression.BUILDERS,
-        **multilabel.BUILDERS,
+        GraderConfig: build_grader,
+        MultiLabelConfig: build_multi_label,
     }
 )
 
@@ -29,15 +34,16 @@ def build_model(recipe: Recipe, num_classes: int) -> nn.Module:
     background: grades of a scale, named scores of a measurement. Raises InvalidConfig for a plug-in that can't build.
     """
     base = recipe.architecture_config.base_architecture
-    builder = BUILDERS[base] if base in BUILDERS else _plugged_in(base)
+    config = network_of(base).config
+    builder = BUILDERS[type(config)] if config is not None else _plugged_in(base)
     return builder(recipe, num_classes)
 
 
-def _plugged_in(base: str) -> Callable[[Recipe, int], nn.Module]:
+def _plugged_in(base: str) -> Builder:
     plug_in = plug_in_of(base)
     module, _, function = plug_in.builder.partition(":")
     try:
-        builder: Callable[[Recipe, int], nn.Module] = getattr(import_module(module), function)
+        builder: Builder = getattr(import_module(module), function)
     except (ImportError, AttributeError) as error:
         accepted = f"a plug-in whose builder can be imported; {plug_in.builder}: {error}"
         raise InvalidConfig("architecture", plug_in.architecture, accepted) from error

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from truscore.catalog.networks import NETWORKS
 from truscore.catalog.table import Row, row_of
+from truscore.catalog.tasks import TASKS
 from truscore.recipes import InvalidConfig, config_of, recipe_from_json, recipe_to_json, resolve
-from truscore.recipes.combinations import WEIGHTS, without_effect
+from truscore.recipes.combinations import without_effect
 
 from tests.unit.recipes.rows import AVAILABLE, PROFILES, at, keys_and_values, merged, name_of, nested
 
@@ -76,8 +77,8 @@ def test_a_key_has_something_to_change_or_is_refused_with_the_reason(row: Row, k
 
 
 def test_every_task_that_can_be_trained_says_which_weights_count() -> None:
-    assert {row.task for row in AVAILABLE} <= set(WEIGHTS)
-    assert all(WEIGHTS.values())
+    assert {row.task for row in AVAILABLE} <= set(TASKS)
+    assert all(task.loss_parts for task in TASKS.values())
 
 
 @ROWS
@@ -111,7 +112,7 @@ def test_parameters_of_a_focal_loss_need_one(row: Row) -> None:
 
 @ROWS
 def test_a_loss_of_nothing_but_zeros_is_refused(row: Row) -> None:
-    nothing = dict.fromkeys(WEIGHTS[row.task], 0)
+    nothing = dict.fromkeys(TASKS[row.task].loss_parts, 0)
     error = refused(row, {"loss_config": {"loss_weights": nothing}})
     assert error.key == "loss_config.loss_weights"
     assert all(weight in error.accepted for weight in nothing)

@@ -14,7 +14,7 @@ from truscore.recipes import InvalidConfig, processes_for, resolve
 from truscore.recipes.accepted_values import RULES
 from truscore.recipes.placement import pretrained_key, published_name
 from truscore.recipes.resolve import ROW_KEYS
-from truscore.recipes.templates import RECIPES
+from truscore.recipes.templates import TEMPLATES
 from truscore.recipes.text import as_tree
 
 # The configuration of the mission, as it stands.
@@ -196,11 +196,14 @@ def test_a_row_that_is_not_there_or_not_ready_is_refused(row: tuple[str, str, st
     assert caught.value.key == key
 
 
+def test_no_template_is_without_a_row() -> None:
+    assert {row.template for row in catalog.ROWS if row.available} == set(TEMPLATES)
+
+
 def test_every_available_row_has_a_recipe_for_every_profile() -> None:
     for row in catalog.ROWS:
+        assert (row.template in TEMPLATES) == row.available, row
         for profile in ("small", "full"):
-            has_recipe = (row.category, row.option, row.architecture, profile) in RECIPES
-            assert has_recipe == row.available, row
             if row.available:
                 recipe = resolve(row.category, row.option, row.architecture, profile=profile)
                 assert recipe.architecture_config.base_architecture in row.bases

@@ -20,7 +20,7 @@ from truscore.storage import MemoryStore
 
 from services.trainer.inputs.downloads import NotFetched, download
 from services.trainer.inputs.pretrained_source import LIBRARY, LibrarySource, asking_library
-from services.trainer.inputs.published_weights import TORCHVISION, Published
+from services.trainer.inputs.published_weights import Published
 from services.trainer.settings import Settings
 from tests.unit.trainer_service.stand import BUCKET, Stand, some_dataset
 from tests.unit.trainer_service.weights_server import WeightsServer, serving
@@ -145,8 +145,14 @@ def test_each_published_name_of_the_catalog_has_an_address_with_a_digest() -> No
     from torchvision.models import get_weight
 
     named = {(network.name, name) for network in NETWORKS.values() for name in network.pretrained if name != "nanodet"}
-    assert named - UNPUBLISHED == set(TORCHVISION)
-    for (network, name), weights in TORCHVISION.items():
+    known = {
+        (network.name, weights.name): weights.torchvision
+        for network in NETWORKS.values()
+        for weights in network.weights
+        if weights.torchvision
+    }
+    assert named - UNPUBLISHED == set(known)
+    for (network, name), weights in known.items():
         file = get_weight(weights).url.rsplit("/", 1)[-1]
         assert len(file.removesuffix(".pth").rsplit("-", 1)[-1]) >= 8, (network, name)
 

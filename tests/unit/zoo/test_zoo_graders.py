@@ -11,10 +11,12 @@ import torchvision
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
-from truscore.catalog.networks import BASES
+from truscore.catalog import row_of
+from truscore.catalog.networks.configs import GraderConfig
+from truscore.catalog.networks.ordinal import NETWORKS
 from truscore.recipes import Recipe, resolve
 from truscore.zoo import build_model
-from truscore.zoo.classification.backbones import BODIES, make_backbone
+from truscore.zoo.classification.backbones import make_backbone
 from truscore.zoo.classification.network import Grader
 from truscore.zoo.compilation import save_memory, stages
 from truscore.zoo.losses.ordinal import (
@@ -31,6 +33,7 @@ from truscore.zoo.pretrained import UnusableWeights, load_pretrained
 
 SMALLEST = {"resnet": "resnet10_slim", "vision_transformer": "vit_compact", "efficientnet": "efficientnet_v2_slim"}
 # Built by the code of their smaller relatives.
+BACKBONES = {one.name: one.config.backbone for one in NETWORKS if isinstance(one.config, GraderConfig)}
 LARGE = {"vit_b_16", "resnet50", "efficientnet_v2_s", "densenet121"}
 
 
@@ -122,13 +125,14 @@ def test_a_grader_answers_with_a_probability_for_each_grade(architecture: str, l
     assert answers["grade_index"].shape == (2,)
 
 
-@pytest.mark.parametrize("body", sorted(set(BODIES) - LARGE))
-def test_a_body_gives_the_channels_it_says_at_sizes_that_are_no_multiple_of_its_stride(body: str) -> None:
-    backbone = make_backbone(body, image_size=50, pretrained=False, freezing="none", dropped=0.0).eval()
+@pytest.mark.parametrize("name", sorted(set(BACKBONES) - LARGE))
+def test_a_backbone_gives_the_channels_it_says_at_sizes_that_are_no_multiple_of_its_stride(name: str) -> None:
+    config = BACKBONES[name]
+    backbone = make_backbone(config, image_size=50, pretrained=False, freezing="none", dropped=0.0).eval()
     with torch.no_grad():
         map_BChw = backbone(torch.rand(1, 3, 50, 50))
-    assert map_BChw.shape[1] == BODIES[body].channels
-    assert {*BODIES[body].early} <= {name for name, _ in backbone.body.named_children()}
+    assert map_BChw.shape[1] == config.channels
+    assert {*config.early} <= {name for name, _ in backbone.body.named_children()}
 
 
 @pytest.mark.parametrize("architecture", ["resnet", "vision_transformer", "efficientnet", "densenet"])
@@ -249,4 +253,4 @@ def test_nanodets_weights_fill_the_body_and_its_first_filters_read_red_first(nam
 
 def test_the_default_network_of_a_grader_is_a_small_one() -> None:
     for architecture, base in SMALLEST.items():
-        assert BASES["corner_analysis", "quality_classification", architecture][0] == base
+        assert row_of("corner_analysis", "quality_classification", architecture).bases[0] == base

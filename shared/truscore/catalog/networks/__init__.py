@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from truscore.catalog.networks import detection, multilabel, ordinal, regression, segmentation
-from truscore.catalog.networks.network import Network, RowBases
+from truscore.catalog.networks.network import Network, PublishedWeights
 
-__all__ = ["BASES", "NETWORKS", "Network"]
-
-_FAMILIES = (detection, segmentation, ordinal, regression, multilabel)
+__all__ = ["NETWORKS", "Network", "PublishedWeights"]
 
 NETWORKS: Mapping[str, Network] = MappingProxyType(
-    {network.name: network for family in _FAMILIES for network in family.NETWORKS}
+    {
+        network.name: network
+        for family in (detection, segmentation, ordinal, regression, multilabel)
+        for network in family.NETWORKS
+    }
 )
-BASES: RowBases = MappingProxyType({row: bases for family in _FAMILIES for row, bases in family.BASES.items()})

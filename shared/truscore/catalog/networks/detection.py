@@ -1,13 +1,72 @@
 """Networks that find instances."""
 
-from truscore.catalog.networks.network import Network, RowBases
+from dataclasses import replace
 
-_MASK_RCNN = (
-    "mask_rcnn_mobilenet_v3_large_fpn",
-    "mask_rcnn_mobilenet_v3_small_fpn",
-    "mask_rcnn_shufflenet_v2_fpn",
-    "mask_rcnn_resnet50_fpn",
+from truscore.catalog.networks.configs import (
+    Detectron2Config,
+    HeadSizes,
+    MaskRCNNConfig,
+    RetinaNetConfig,
+    Stages,
+    YOLOXConfig,
 )
+from truscore.catalog.networks.network import Network, PublishedWeights, imagenet
+
+_SMALL_HEADS = HeadSizes(
+    box_width=128,
+    mask_channels=(32, 32),
+    proposals_train=200,
+    proposals_test=100,
+    rois_per_image=64,
+    detections_per_image=50,
+)
+_STOCK_HEADS = HeadSizes(
+    box_width=1024,
+    mask_channels=(256, 256, 256, 256),
+    proposals_train=2000,
+    proposals_test=1000,
+    rois_per_image=512,
+    detections_per_image=100,
+)
+# Strides 8, 16, 32 and a pooled 64: from a fruit at an eighth of the image to a card that fills it.
+_CARD_ANCHORS = ((0.06, 0.1, 0.15), (0.2, 0.28, 0.38), (0.5, 0.65, 0.8), (0.95, 1.1, 1.3))
+# Strides 4, 8, 16 and a pooled 32: from a dent of a few pixels to a crease across the image.
+_DEFECT_ANCHORS = ((0.04, 0.07), (0.11, 0.16), (0.24, 0.36), (0.54, 0.8))
+_STOCK_ANCHORS = ((32.0,), (64.0,), (128.0,), (256.0,), (512.0,))
+
+_RESNET18_STAGES = (("layer1", 64), ("layer2", 128), ("layer3", 256), ("layer4", 512))
+_RESNET50_STAGES = (("layer1", 256), ("layer2", 512), ("layer3", 1024), ("layer4", 2048))
+
+
+def _small(backbone: str, stages: Stages, early: tuple[str, ...], *, defects: bool = False) -> MaskRCNNConfig:
+    return MaskRCNNConfig(
+        backbone=backbone,
+        stages=stages,
+        early=early,
+        pyramid_channels=64,
+        anchors=_DEFECT_ANCHORS if defects else _CARD_ANCHORS,
+        anchors_scale=True,
+        heads=_SMALL_HEADS,
+    )
+
+
+def _full(backbone: str, stages: Stages, early: tuple[str, ...]) -> MaskRCNNConfig:
+    return MaskRCNNConfig(
+        backbone=backbone,
+        stages=stages,
+        early=early,
+        pyramid_channels=256,
+        anchors=_STOCK_ANCHORS,
+        anchors_scale=False,
+        heads=_STOCK_HEADS,
+    )
+
+
+# Three sizes an octave (Lin et al. 2017, section 4).
+_OCTAVES = tuple(tuple(float(int(side * 2 ** (third / 3))) for third in range(3)) for side in (32, 64, 128, 256, 512))
+# Of Detectron2, stem and res2: MODEL.BACKBONE.FREEZE_AT is 2.
+_RESNET_EARLY = ("conv1", "bn1", "layer1")
+_SHUFFLENET_EARLY = ("conv1", "stage2")
 
 NETWORKS: tuple[Network, ...] = (
     Network(
@@ -18,6 +77,8 @@ NETWORKS: tuple[Network, ...] = (
         image_size=160,
         pyramid=True,
         head=True,
+        activation_bytes_per_pixel=939,
+        config=_small("mobilenet_v3_large", (("6", 40), ("12", 112), ("15", 160)), ("0", "1", "2", "3", "4", "5", "6")),
     ),
     Network(
         name="mask_rcnn_mobilenet_v3_small_fpn",
@@ -27,6 +88,8 @@ NETWORKS: tuple[Network, ...] = (
         image_size=160,
         pyramid=True,
         head=True,
+        activation_bytes_per_pixel=377,
+        config=_small("mobilenet_v3_small", (("3", 24), ("8", 48), ("11", 96)), ("0", "1", "2", "3")),
     ),
     Network(
         name="mask_rcnn_resnet50_fpn",
@@ -34,9 +97,11 @@ NETWORKS: tuple[Network, ...] = (
         licence="BSD-3-Clause",
         parameters=43_980_897,
         image_size=800,
-        pretrained=("coco",),
+        weights=(PublishedWeights(name="coco", torchvision="MaskRCNN_ResNet50_FPN_Weights.COCO_V1"),),
         pyramid=True,
         head=True,
+        activation_bytes_per_pixel=2_018,
+        config=_full("resnet50", _RESNET50_STAGES, _RESNET_EARLY),
     ),
     Network(
         name="mask_rcnn_resnet18_fpn",
@@ -44,9 +109,11 @@ NETWORKS: tuple[Network, ...] = (
         licence="BSD-3-Clause",
         parameters=3_413_232,
         image_size=160,
-        pretrained=("imagenet",),
+        weights=(imagenet("ResNet18"),),
         pyramid=True,
         head=True,
+        activation_bytes_per_pixel=530,
+        config=_small("resnet18", _RESNET18_STAGES[:3], _RESNET_EARLY, defects=True),
     ),
     Network(
         name="mask_rcnn_shufflenet_v2_fpn",
@@ -54,9 +121,13 @@ NETWORKS: tuple[Network, ...] = (
         licence="BSD-3-Clause",
         parameters=1_431_139,
         image_size=320,
-        pretrained=("imagenet", "nanodet"),
+        weights=(
+            imagenet("ShuffleNet_V2_X1_0"),
+            PublishedWeights(name="nanodet"),
+        ),
         pyramid=True,
         head=True,
+        config=_small("shufflenet_v2_x1_0", (("stage2", 116), ("stage3", 232), ("stage4", 464)), _SHUFFLENET_EARLY),
     ),
     Network(
         name="mask_rcnn_shufflenet_v2_fine_fpn",
@@ -64,9 +135,15 @@ NETWORKS: tuple[Network, ...] = (
         licence="BSD-3-Clause",
         parameters=900_652,
         image_size=320,
-        pretrained=("imagenet", "nanodet"),
+        weights=(
+            imagenet("ShuffleNet_V2_X1_0"),
+            PublishedWeights(name="nanodet"),
+        ),
         pyramid=True,
         head=True,
+        config=_small(
+            "shufflenet_v2_x1_0", (("maxpool", 24), ("stage2", 116), ("stage3", 232)), _SHUFFLENET_EARLY, defects=True
+        ),
     ),
     Network(
         name="mask_rcnn_swin_mini_fpn",
@@ -76,6 +153,8 @@ NETWORKS: tuple[Network, ...] = (
         image_size=160,
         pyramid=True,
         head=True,
+        activation_bytes_per_pixel=827,
+        config=_small("swin_mini", (("1", 32), ("3", 64), ("5", 128)), ("0", "1"), defects=True),
     ),
     Network(
         name="mask_rcnn_swin_t_fpn",
@@ -83,9 +162,11 @@ NETWORKS: tuple[Network, ...] = (
         licence="BSD-3-Clause",
         parameters=47_379_163,
         image_size=800,
-        pretrained=("imagenet",),
+        weights=(imagenet("Swin_T"),),
         pyramid=True,
         head=True,
+        activation_bytes_per_pixel=2_614,
+        config=_full("swin_t", (("1", 96), ("3", 192), ("5", 384), ("7", 768)), ("0", "1")),
     ),
     Network(
         name="mask_rcnn_convnext_mini_fpn",
@@ -95,6 +176,8 @@ NETWORKS: tuple[Network, ...] = (
         image_size=160,
         pyramid=True,
         head=True,
+        activation_bytes_per_pixel=553,
+        config=_small("convnext_mini", (("1", 32), ("3", 64), ("5", 128)), ("0", "1"), defects=True),
     ),
     Network(
         name="mask_rcnn_convnext_tiny_fpn",
@@ -102,9 +185,11 @@ NETWORKS: tuple[Network, ...] = (
         licence="BSD-3-Clause",
         parameters=47_679_937,
         image_size=800,
-        pretrained=("imagenet",),
+        weights=(imagenet("ConvNeXt_Tiny"),),
         pyramid=True,
         head=True,
+        activation_bytes_per_pixel=2_530,
+        config=_full("convnext_tiny", (("1", 96), ("3", 192), ("5", 384), ("7", 768)), ("0", "1")),
     ),
     Network(
         name="retinanet_mobilenet_v3_small_fpn",
@@ -113,6 +198,16 @@ NETWORKS: tuple[Network, ...] = (
         parameters=1_319_382,
         image_size=160,
         pyramid=True,
+        activation_bytes_per_pixel=428,
+        config=RetinaNetConfig(
+            backbone="mobilenet_v3_small",
+            stages=(("3", 24), ("8", 48), ("11", 96)),
+            early=("0", "1", "2", "3"),
+            pyramid_channels=64,
+            anchors=_CARD_ANCHORS,
+            anchors_scale=True,
+            detections_per_image=50,
+        ),
     ),
     Network(
         name="retinanet_resnet50_fpn",
@@ -120,8 +215,19 @@ NETWORKS: tuple[Network, ...] = (
         licence="BSD-3-Clause",
         parameters=32_223_862,
         image_size=800,
-        pretrained=("coco",),
+        weights=(PublishedWeights(name="coco", torchvision="RetinaNet_ResNet50_FPN_Weights.COCO_V1"),),
         pyramid=True,
+        activation_bytes_per_pixel=2_110,
+        config=RetinaNetConfig(
+            backbone="resnet50",
+            stages=_RESNET50_STAGES[1:],
+            early=_RESNET_EARLY,
+            pyramid_channels=256,
+            top="p6p7",
+            anchors=_OCTAVES,
+            anchors_scale=False,
+            detections_per_image=300,
+        ),
     ),
     Network(
         name="yolox_shufflenet_v2_x0_5_pan",
@@ -129,8 +235,16 @@ NETWORKS: tuple[Network, ...] = (
         licence="BSD-3-Clause",
         parameters=881_269,
         image_size=160,
-        pretrained=("imagenet",),
+        weights=(imagenet("ShuffleNet_V2_X0_5"),),
         pyramid=True,
+        activation_bytes_per_pixel=305,
+        config=YOLOXConfig(
+            backbone="shufflenet_v2_x0_5",
+            stages=(("stage2", 48), ("stage3", 96), ("stage4", 192)),
+            early=_SHUFFLENET_EARLY,
+            pyramid_channels=64,
+            strides=(8, 16, 32),
+        ),
     ),
     Network(
         name="yolox_shufflenet_v2_x1_0_pan",
@@ -138,8 +252,19 @@ NETWORKS: tuple[Network, ...] = (
         licence="BSD-3-Clause",
         parameters=2_463_833,
         image_size=320,
-        pretrained=("imagenet", "nanodet"),
+        weights=(
+            imagenet("ShuffleNet_V2_X1_0"),
+            PublishedWeights(name="nanodet"),
+        ),
         pyramid=True,
+        activation_bytes_per_pixel=537,
+        config=YOLOXConfig(
+            backbone="shufflenet_v2_x1_0",
+            stages=(("stage2", 116), ("stage3", 232), ("stage4", 464)),
+            early=_SHUFFLENET_EARLY,
+            pyramid_channels=96,
+            strides=(8, 16, 32),
+        ),
     ),
     Network(
         name="yolox_resnet50_pan",
@@ -147,8 +272,16 @@ NETWORKS: tuple[Network, ...] = (
         licence="BSD-3-Clause",
         parameters=35_844_437,
         image_size=640,
-        pretrained=("imagenet",),
+        weights=(imagenet("ResNet50"),),
         pyramid=True,
+        activation_bytes_per_pixel=2_080,
+        config=YOLOXConfig(
+            backbone="resnet50",
+            stages=_RESNET50_STAGES[1:],
+            early=_RESNET_EARLY,
+            pyramid_channels=256,
+            strides=(8, 16, 32),
+        ),
     ),
     Network(
         name="detectron2_mask_rcnn_r18_fpn",
@@ -156,10 +289,20 @@ NETWORKS: tuple[Network, ...] = (
         licence="BSD-3-Clause",
         parameters=3_414_207,
         image_size=160,
-        pretrained=("imagenet",),
+        weights=(imagenet("ResNet18"),),
         pyramid=True,
         head=True,
         solver="sgd",
+        activation_bytes_per_pixel=530,
+        config=Detectron2Config(
+            backbone="resnet18",
+            stages=_RESNET18_STAGES[:3],
+            early=_RESNET_EARLY,
+            pyramid_channels=64,
+            anchors=_CARD_ANCHORS,
+            anchors_scale=True,
+            heads=_SMALL_HEADS,
+        ),
     ),
     Network(
         name="detectron2_mask_rcnn_r50_fpn",
@@ -167,34 +310,19 @@ NETWORKS: tuple[Network, ...] = (
         licence="BSD-3-Clause",
         parameters=43_980_897,
         image_size=1066,
-        pretrained=("coco",),
+        weights=(PublishedWeights(name="coco"),),
         pyramid=True,
         head=True,
         solver="sgd",
+        activation_bytes_per_pixel=1_990,
+        config=Detectron2Config(
+            backbone="resnet50_caffe",
+            stages=_RESNET50_STAGES,
+            early=_RESNET_EARLY,
+            pyramid_channels=256,
+            anchors=_STOCK_ANCHORS,
+            anchors_scale=False,
+            heads=replace(_STOCK_HEADS, proposals_train=1000, kept_before_suppression_train=2000),
+        ),
     ),
 )
-
-BASES: RowBases = {
-    ("border_detection", "dual_class", "detectron2"): (
-        "detectron2_mask_rcnn_r18_fpn",
-        "detectron2_mask_rcnn_r50_fpn",
-    ),
-    ("border_detection", "single_class", "yolo"): (
-        "yolox_shufflenet_v2_x0_5_pan",
-        "yolox_shufflenet_v2_x1_0_pan",
-        "yolox_resnet50_pan",
-    ),
-    ("border_detection", "single_class", "retinanet"): ("retinanet_mobilenet_v3_small_fpn", "retinanet_resnet50_fpn"),
-    ("border_detection", "single_class", "mask_rcnn"): _MASK_RCNN,
-    ("border_detection", "dual_class", "mask_rcnn"): _MASK_RCNN,
-    ("surface_analysis", "defect_detection", "fpn"): (
-        "mask_rcnn_resnet18_fpn",
-        "mask_rcnn_shufflenet_v2_fine_fpn",
-        "mask_rcnn_resnet50_fpn",
-    ),
-    ("surface_analysis", "defect_detection", "swin_transformer"): ("mask_rcnn_swin_mini_fpn", "mask_rcnn_swin_t_fpn"),
-    ("surface_analysis", "defect_detection", "convnext"): (
-        "mask_rcnn_convnext_mini_fpn",
-        "mask_rcnn_convnext_tiny_fpn",
-    ),
-}

@@ -1,9 +1,8 @@
 """Networks that name the damages on an image, several at once."""
 
-from truscore.catalog.networks.network import Network, RowBases
-
-_MULTI_HEAD = ("multi_head_resnet10_slim", "multi_head_resnet18", "multi_head_resnet50")
-_ATTENTION = ("attention_resnet10_slim", "attention_resnet18", "attention_resnet50")
+from truscore.catalog.networks.backbones import RESNET10_SLIM, RESNET18, RESNET50
+from truscore.catalog.networks.configs import MultiLabelConfig
+from truscore.catalog.networks.network import Network, imagenet
 
 NETWORKS: tuple[Network, ...] = (
     Network(
@@ -12,6 +11,8 @@ NETWORKS: tuple[Network, ...] = (
         licence="Apache-2.0",
         parameters=1_246_964,
         image_size=96,
+        activation_bytes_per_pixel=235,
+        config=MultiLabelConfig(head="multi_head", backbone=RESNET10_SLIM),
     ),
     Network(
         name="multi_head_resnet18",
@@ -19,7 +20,9 @@ NETWORKS: tuple[Network, ...] = (
         licence="BSD-3-Clause",
         parameters=11_199_748,
         image_size=224,
-        pretrained=("imagenet",),
+        weights=(imagenet("ResNet18"),),
+        activation_bytes_per_pixel=442,
+        config=MultiLabelConfig(head="multi_head", backbone=RESNET18),
     ),
     Network(
         name="multi_head_resnet50",
@@ -27,7 +30,9 @@ NETWORKS: tuple[Network, ...] = (
         licence="BSD-3-Clause",
         parameters=23_586_564,
         image_size=224,
-        pretrained=("imagenet",),
+        weights=(imagenet("ResNet50"),),
+        activation_bytes_per_pixel=1_712,
+        config=MultiLabelConfig(head="multi_head", backbone=RESNET50),
     ),
     Network(
         name="attention_resnet10_slim",
@@ -35,6 +40,8 @@ NETWORKS: tuple[Network, ...] = (
         licence="Apache-2.0",
         parameters=1_233_458,
         image_size=96,
+        activation_bytes_per_pixel=237,
+        config=MultiLabelConfig(head="attention", backbone=RESNET10_SLIM),
     ),
     Network(
         name="attention_resnet18",
@@ -42,7 +49,9 @@ NETWORKS: tuple[Network, ...] = (
         licence="BSD-3-Clause",
         parameters=11_177_538,
         image_size=224,
-        pretrained=("imagenet",),
+        weights=(imagenet("ResNet18"),),
+        activation_bytes_per_pixel=446,
+        config=MultiLabelConfig(head="attention", backbone=RESNET18),
     ),
     Network(
         name="attention_resnet50",
@@ -50,11 +59,8 @@ NETWORKS: tuple[Network, ...] = (
         licence="BSD-3-Clause",
         parameters=23_512_130,
         image_size=224,
-        pretrained=("imagenet",),
+        weights=(imagenet("ResNet50"),),
+        activation_bytes_per_pixel=1_728,
+        config=MultiLabelConfig(head="attention", backbone=RESNET50),
     ),
 )
-
-BASES: RowBases = {
-    ("surface_analysis", "damage_classification", "multi_head_cnn"): _MULTI_HEAD,
-    ("surface_analysis", "damage_classification", "attention_network"): _ATTENTION,
-}

@@ -1,11 +1,21 @@
 """Networks that grade on an ordered scale."""
 
-from truscore.catalog.networks.network import Network, RowBases
-
-_RESNETS = ("resnet10_slim", "resnet18", "resnet50")
-_TRANSFORMERS = ("vit_compact", "vit_tiny_patch16", "vit_b_16")
-_EFFICIENT = ("efficientnet_v2_slim", "efficientnet_b0", "efficientnet_v2_s", "shufflenet_v2_x1_0")
-_DENSE = ("densenet_slim", "densenet121")
+from truscore.catalog.networks.backbones import (
+    DENSENET121,
+    DENSENET_SLIM,
+    EFFICIENTNET_B0,
+    EFFICIENTNET_V2_S,
+    EFFICIENTNET_V2_SLIM,
+    RESNET10_SLIM,
+    RESNET18,
+    RESNET50,
+    SHUFFLENET_V2_X1_0,
+    VIT_B_16,
+    VIT_COMPACT,
+    VIT_TINY_PATCH16,
+)
+from truscore.catalog.networks.configs import GraderConfig
+from truscore.catalog.networks.network import Network, PublishedWeights, imagenet
 
 NETWORKS: tuple[Network, ...] = (
     Network(
@@ -15,6 +25,8 @@ NETWORKS: tuple[Network, ...] = (
         parameters=1_233_201,
         image_size=96,
         head=True,
+        activation_bytes_per_pixel=235,
+        config=GraderConfig(backbone=RESNET10_SLIM),
     ),
     Network(
         name="resnet18",
@@ -22,8 +34,10 @@ NETWORKS: tuple[Network, ...] = (
         licence="BSD-3-Clause",
         parameters=11_177_025,
         image_size=224,
-        pretrained=("imagenet",),
+        weights=(imagenet("ResNet18"),),
         head=True,
+        activation_bytes_per_pixel=442,
+        config=GraderConfig(backbone=RESNET18),
     ),
     Network(
         name="resnet50",
@@ -31,8 +45,10 @@ NETWORKS: tuple[Network, ...] = (
         licence="BSD-3-Clause",
         parameters=23_510_081,
         image_size=224,
-        pretrained=("imagenet",),
+        weights=(imagenet("ResNet50"),),
         head=True,
+        activation_bytes_per_pixel=1_712,
+        config=GraderConfig(backbone=RESNET50),
     ),
     Network(
         name="vit_compact",
@@ -41,6 +57,8 @@ NETWORKS: tuple[Network, ...] = (
         parameters=367_705,
         image_size=96,
         head=True,
+        activation_bytes_per_pixel=392,
+        config=GraderConfig(backbone=VIT_COMPACT),
     ),
     Network(
         name="vit_tiny_patch16",
@@ -48,8 +66,10 @@ NETWORKS: tuple[Network, ...] = (
         licence="BSD-3-Clause",
         parameters=5_524_609,
         image_size=224,
-        pretrained=("imagenet",),
+        weights=(PublishedWeights(name="imagenet"),),
         head=True,
+        activation_bytes_per_pixel=595,
+        config=GraderConfig(backbone=VIT_TINY_PATCH16),
     ),
     Network(
         name="vit_b_16",
@@ -57,8 +77,10 @@ NETWORKS: tuple[Network, ...] = (
         licence="BSD-3-Clause",
         parameters=85_799_425,
         image_size=224,
-        pretrained=("imagenet",),
+        weights=(imagenet("ViT_B_16"),),
         head=True,
+        activation_bytes_per_pixel=2_343,
+        config=GraderConfig(backbone=VIT_B_16),
     ),
     Network(
         name="efficientnet_v2_slim",
@@ -67,6 +89,8 @@ NETWORKS: tuple[Network, ...] = (
         parameters=205_179,
         image_size=96,
         head=True,
+        activation_bytes_per_pixel=319,
+        config=GraderConfig(backbone=EFFICIENTNET_V2_SLIM),
     ),
     Network(
         name="efficientnet_b0",
@@ -74,8 +98,10 @@ NETWORKS: tuple[Network, ...] = (
         licence="BSD-3-Clause",
         parameters=4_008_829,
         image_size=224,
-        pretrained=("imagenet",),
+        weights=(imagenet("EfficientNet_B0"),),
         head=True,
+        activation_bytes_per_pixel=1_758,
+        config=GraderConfig(backbone=EFFICIENTNET_B0),
     ),
     Network(
         name="efficientnet_v2_s",
@@ -83,8 +109,10 @@ NETWORKS: tuple[Network, ...] = (
         licence="BSD-3-Clause",
         parameters=20_178_769,
         image_size=384,
-        pretrained=("imagenet",),
+        weights=(imagenet("EfficientNet_V2_S"),),
         head=True,
+        activation_bytes_per_pixel=3_067,
+        config=GraderConfig(backbone=EFFICIENTNET_V2_S),
     ),
     Network(
         name="shufflenet_v2_x1_0",
@@ -92,8 +120,13 @@ NETWORKS: tuple[Network, ...] = (
         licence="BSD-3-Clause",
         parameters=776_885,
         image_size=224,
-        pretrained=("imagenet", "nanodet"),
+        weights=(
+            imagenet("ShuffleNet_V2_X1_0"),
+            PublishedWeights(name="nanodet"),
+        ),
         head=True,
+        activation_bytes_per_pixel=396,
+        config=GraderConfig(backbone=SHUFFLENET_V2_X1_0),
     ),
     Network(
         name="densenet_slim",
@@ -102,6 +135,8 @@ NETWORKS: tuple[Network, ...] = (
         parameters=252_569,
         image_size=96,
         head=True,
+        activation_bytes_per_pixel=352,
+        config=GraderConfig(backbone=DENSENET_SLIM),
     ),
     Network(
         name="densenet121",
@@ -109,19 +144,9 @@ NETWORKS: tuple[Network, ...] = (
         licence="BSD-3-Clause",
         parameters=6_954_881,
         image_size=224,
-        pretrained=("imagenet",),
+        weights=(imagenet("DenseNet121"),),
         head=True,
+        activation_bytes_per_pixel=2_598,
+        config=GraderConfig(backbone=DENSENET121),
     ),
 )
-
-BASES: RowBases = {
-    ("corner_analysis", "quality_classification", "resnet"): _RESNETS,
-    ("corner_analysis", "quality_classification", "vision_transformer"): _TRANSFORMERS,
-    ("corner_analysis", "quality_classification", "efficientnet"): _EFFICIENT,
-    ("edge_analysis", "quality_rating", "resnet"): _RESNETS,
-    ("edge_analysis", "quality_rating", "vision_transformer"): _TRANSFORMERS,
-    ("edge_analysis", "quality_rating", "efficientnet"): _EFFICIENT,
-    ("surface_analysis", "quality_rating", "efficientnet"): _EFFICIENT,
-    ("surface_analysis", "quality_rating", "resnet"): _RESNETS,
-    ("surface_analysis", "quality_rating", "densenet"): _DENSE,
-}

@@ -1,6 +1,8 @@
 """Networks that measure named scores of an image."""
 
-from truscore.catalog.networks.network import Network, RowBases
+from truscore.catalog.networks.backbones import RESNET10_SLIM, RESNET50
+from truscore.catalog.networks.configs import PyramidScorerConfig, StatisticsCNNConfig
+from truscore.catalog.networks.network import Network, imagenet
 
 NETWORKS: tuple[Network, ...] = (
     Network(
@@ -10,6 +12,8 @@ NETWORKS: tuple[Network, ...] = (
         parameters=64_322,
         image_size=96,
         head=True,
+        activation_bytes_per_pixel=449,
+        config=StatisticsCNNConfig(widths=(16, 24, 32, 48)),
     ),
     Network(
         name="statistics_cnn_wide",
@@ -18,6 +22,8 @@ NETWORKS: tuple[Network, ...] = (
         parameters=1_058_562,
         image_size=256,
         head=True,
+        activation_bytes_per_pixel=1_089,
+        config=StatisticsCNNConfig(widths=(32, 64, 96, 128, 192)),
     ),
     Network(
         name="pyramid_resnet10_slim",
@@ -27,6 +33,8 @@ NETWORKS: tuple[Network, ...] = (
         image_size=96,
         pyramid=True,
         head=True,
+        activation_bytes_per_pixel=267,
+        config=PyramidScorerConfig(backbone=RESNET10_SLIM, channels=32),
     ),
     Network(
         name="pyramid_resnet50",
@@ -34,13 +42,10 @@ NETWORKS: tuple[Network, ...] = (
         licence="BSD-3-Clause",
         parameters=24_596_546,
         image_size=256,
-        pretrained=("imagenet",),
+        weights=(imagenet("ResNet50"),),
         pyramid=True,
         head=True,
+        activation_bytes_per_pixel=1_840,
+        config=PyramidScorerConfig(backbone=RESNET50, channels=128),
     ),
 )
-
-BASES: RowBases = {
-    ("corner_analysis", "sharpness_rating", "custom_cnn"): ("statistics_cnn", "statistics_cnn_wide"),
-    ("corner_analysis", "sharpness_rating", "feature_pyramid"): ("pyramid_resnet10_slim", "pyramid_resnet50"),
-}

@@ -1,20 +1,17 @@
-"""The default recipes, for a small machine and for a GPU: functions that return data, a file per family of options."""
+"""The default recipes by the name of their template, which a row of the catalog has; a file per family of options."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
-from truscore.recipes.config import Recipe
 from truscore.recipes.templates import borders, damage_classes, damage_masks, defects, grades, sharpness
+from truscore.recipes.templates.template import PROFILES, Template
 
-__all__ = ["PROFILES", "RECIPES"]
+__all__ = ["PROFILES", "TEMPLATES", "Template"]
 
-PROFILES = ("small", "full")
-
-# By (category, option, architecture, profile).
-RECIPES: Mapping[tuple[str, str, str, str], Callable[[str, str, str], Recipe]] = MappingProxyType(
+TEMPLATES: Mapping[str, Template] = MappingProxyType(
     {
-        key: recipe
+        name: template
         for family in (borders, damage_masks, damage_classes, defects, grades, sharpness)
-        for key, recipe in family.RECIPES.items()
+        for name, template in family.TEMPLATES.items()
     }
 )

@@ -1,6 +1,6 @@
 """Recipes of border detection."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import replace
 
 from truscore.recipes.config import (
@@ -17,6 +17,7 @@ from truscore.recipes.config import (
     Regularization,
     TrainingProcess,
 )
+from truscore.recipes.templates.template import Template
 
 
 def border_mask_rcnn_small(category: str, option: str, architecture: str) -> Recipe:
@@ -173,16 +174,9 @@ def _with_rate(recipe: Recipe, learning_rate: float) -> Recipe:
     )
 
 
-_BY_ROW = {
-    ("single_class", "mask_rcnn"): (border_mask_rcnn_small, border_mask_rcnn_full),
-    ("dual_class", "mask_rcnn"): (border_mask_rcnn_small, border_mask_rcnn_full),
-    ("dual_class", "detectron2"): (border_detectron2_small, border_detectron2_full),
-    ("single_class", "yolo"): (border_yolo_small, border_yolo_full),
-    ("single_class", "retinanet"): (border_retinanet_small, border_retinanet_full),
-}
-
-RECIPES: dict[tuple[str, str, str, str], Callable[[str, str, str], Recipe]] = {
-    ("border_detection", option, architecture, profile): recipe
-    for (option, architecture), recipes in _BY_ROW.items()
-    for profile, recipe in zip(("small", "full"), recipes, strict=True)
+TEMPLATES: Mapping[str, Template] = {
+    "border_mask_rcnn": Template(small=border_mask_rcnn_small, full=border_mask_rcnn_full),
+    "border_detectron2": Template(small=border_detectron2_small, full=border_detectron2_full),
+    "border_yolo": Template(small=border_yolo_small, full=border_yolo_full),
+    "border_retinanet": Template(small=border_retinanet_small, full=border_retinanet_full),
 }

@@ -1,8 +1,9 @@
 """Recipes of the options that name the damages on a surface."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from truscore.recipes.config import Recipe
+from truscore.recipes.templates.template import Template
 from truscore.recipes.templates.whole_images import whole_image_recipe
 
 _NETWORKS = {"multi_head_cnn": "multi_head", "attention_network": "attention"}
@@ -38,8 +39,4 @@ def damage_classes_full(category: str, option: str, architecture: str) -> Recipe
     )
 
 
-RECIPES: Mapping[tuple[str, str, str, str], Callable[[str, str, str], Recipe]] = {
-    ("surface_analysis", "damage_classification", architecture, profile): recipe
-    for architecture in _NETWORKS
-    for profile, recipe in (("small", damage_classes_small), ("full", damage_classes_full))
-}
+TEMPLATES: Mapping[str, Template] = {"damage_classes": Template(small=damage_classes_small, full=damage_classes_full)}

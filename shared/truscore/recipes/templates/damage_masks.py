@@ -1,6 +1,6 @@
 """Recipes of the options that find damaged and worn pixels."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import replace
 
 from truscore.recipes.config import (
@@ -17,8 +17,7 @@ from truscore.recipes.config import (
     Regularization,
     TrainingProcess,
 )
-
-OPTIONS = (("corner_analysis", "damage_detection"), ("edge_analysis", "wear_detection"))
+from truscore.recipes.templates.template import Template
 
 
 def damage_mask_u_net_small(category: str, option: str, architecture: str) -> Recipe:
@@ -118,17 +117,8 @@ def _full(recipe: Recipe, *, learning_rate: float) -> Recipe:
     return replace(larger, hyperparameters=replace(hyper, training_process=process), image_size=512)
 
 
-_RECIPES: dict[tuple[str, str], Callable[[str, str, str], Recipe]] = {
-    ("u_net", "small"): damage_mask_u_net_small,
-    ("u_net", "full"): damage_mask_u_net_full,
-    ("deeplabv3", "small"): damage_mask_deeplabv3_small,
-    ("deeplabv3", "full"): damage_mask_deeplabv3_full,
-    ("segment_anything", "small"): damage_mask_sam_small,
-    ("segment_anything", "full"): damage_mask_sam_full,
-}
-
-RECIPES: dict[tuple[str, str, str, str], Callable[[str, str, str], Recipe]] = {
-    (category, option, architecture, profile): recipe
-    for category, option in OPTIONS
-    for (architecture, profile), recipe in _RECIPES.items()
+TEMPLATES: Mapping[str, Template] = {
+    "damage_mask_u_net": Template(small=damage_mask_u_net_small, full=damage_mask_u_net_full),
+    "damage_mask_deeplabv3": Template(small=damage_mask_deeplabv3_small, full=damage_mask_deeplabv3_full),
+    "damage_mask_sam": Template(small=damage_mask_sam_small, full=damage_mask_sam_full),
 }

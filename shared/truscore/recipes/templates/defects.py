@@ -1,10 +1,11 @@
 """Recipes of the options that find defects on a surface."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from truscore.recipes.config import EarlyStopping, Recipe
 from truscore.recipes.templates.borders import border_mask_rcnn_small
+from truscore.recipes.templates.template import Template
 
 _SMALL = {
     "fpn": "mask_rcnn_resnet18_fpn",
@@ -50,8 +51,4 @@ def defects_full(category: str, option: str, architecture: str) -> Recipe:
     )
 
 
-RECIPES: Mapping[tuple[str, str, str, str], Callable[[str, str, str], Recipe]] = {
-    ("surface_analysis", "defect_detection", architecture, profile): recipe
-    for architecture in ("fpn", "swin_transformer", "convnext")
-    for profile, recipe in (("small", defects_small), ("full", defects_full))
-}
+TEMPLATES: Mapping[str, Template] = {"defects": Template(small=defects_small, full=defects_full)}

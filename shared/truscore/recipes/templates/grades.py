@@ -1,10 +1,11 @@
 """Recipes of the options that grade corners, edges and surfaces."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from truscore.recipes.config import Recipe
+from truscore.recipes.templates.template import Template
 from truscore.recipes.templates.whole_images import whole_image_recipe
 
 
@@ -31,11 +32,6 @@ _FULL: Mapping[str, _Choice] = MappingProxyType(
         "efficientnet": _Choice(base="efficientnet_v2_s", learning_rate=1e-3),
         "densenet": _Choice(base="densenet121", learning_rate=1e-3),
     }
-)
-_ROWS = (
-    ("corner_analysis", "quality_classification", ("resnet", "vision_transformer", "efficientnet")),
-    ("edge_analysis", "quality_rating", ("resnet", "vision_transformer", "efficientnet")),
-    ("surface_analysis", "quality_rating", ("efficientnet", "resnet", "densenet")),
 )
 
 
@@ -72,9 +68,4 @@ def grades_full(category: str, option: str, architecture: str) -> Recipe:
     )
 
 
-RECIPES: Mapping[tuple[str, str, str, str], Callable[[str, str, str], Recipe]] = {
-    (category, option, architecture, profile): recipe
-    for category, option, architectures in _ROWS
-    for architecture in architectures
-    for profile, recipe in (("small", grades_small), ("full", grades_full))
-}
+TEMPLATES: Mapping[str, Template] = {"grades": Template(small=grades_small, full=grades_full)}

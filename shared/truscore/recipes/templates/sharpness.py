@@ -1,8 +1,9 @@
 """Recipes of the options that rate how sharp a corner is."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from truscore.recipes.config import Recipe
+from truscore.recipes.templates.template import Template
 from truscore.recipes.templates.whole_images import whole_image_recipe
 
 _SMALL = {"custom_cnn": "statistics_cnn", "feature_pyramid": "pyramid_resnet10_slim"}
@@ -41,8 +42,4 @@ def sharpness_full(category: str, option: str, architecture: str) -> Recipe:
     )
 
 
-RECIPES: Mapping[tuple[str, str, str, str], Callable[[str, str, str], Recipe]] = {
-    ("corner_analysis", "sharpness_rating", architecture, profile): recipe
-    for architecture in ("custom_cnn", "feature_pyramid")
-    for profile, recipe in (("small", sharpness_small), ("full", sharpness_full))
-}
+TEMPLATES: Mapping[str, Template] = {"sharpness": Template(small=sharpness_small, full=sharpness_full)}

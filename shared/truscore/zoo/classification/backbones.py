@@ -10,7 +10,6 @@ normalised over groups, with published weights by their frozen statistics: small
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 
@@ -20,20 +19,10 @@ from torch import Tensor, nn
 from torchvision.models.efficientnet import EfficientNet, FusedMBConvConfig, MBConvConfig
 from torchvision.ops import FrozenBatchNorm2d
 
-from truscore.zoo.classification.vision_transformer import TransformerShape, transformer_body
+from truscore.catalog.networks.configs import BackboneConfig
+from truscore.zoo.classification.vision_transformer import transformer_body
 
 GROUPS = 8
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Body:
-    """``make`` takes the image's side and the rate at which branches are dropped; ``channels`` are those of the map it
-    gives; ``early`` the stages that partial freezing keeps still; ``levels`` the stages that a pyramid can stand on."""
-
-    make: Callable[[int, float], nn.Sequential]
-    channels: int
-    early: tuple[str, ...]
-    levels: tuple[tuple[str, int], ...] = ()
 
 
 class Backbone(nn.Module):
@@ -48,11 +37,16 @@ class Backbone(nn.Module):
         return map_BChw
 
 
-def make_backbone(name: str, *, image_size: int, pretrained: bool, freezing: str, dropped: float) -> Backbone:
-    """The body of that name with random weights; ``freezing`` is the recipe's backbone_freezing."""
-    body = BODIES[name].make(image_size, dropped)
+def make_backbone(
+    config: BackboneConfig, *, image_size: int, pretrained: bool, freezing: str, dropped: float
+) -> Backbone:
+    """The backbone with random weights; ``freezing`` is the recipe's backbone_freezing."""
+    if config.transformer:
+        body = transformer_body(config.transformer, image_size, dropped)
+    else:
+        body = MAKERS[config.name](image_size, dropped)
     replace_norms(body, frozen=pretrained)
-    stages = {"none": (), "partial": BODIES[name].early, "full": tuple(dict(body.named_children()))}[freezing]
+    stages = {"none": (), "partial": config.early, "full": tuple(dict(body.named_children()))}[freezing]
     for stage in stages:
         body.get_submodule(stage).requires_grad_(requires_grad=False)
     return Backbone(body)
@@ -141,43 +135,17 @@ def _dense(network: nn.Module) -> nn.Sequential:
     return body
 
 
-_RESNET_EARLY = ("conv1", "bn1", "layer1")
-_DENSE_EARLY = ("conv0", "norm0", "denseblock1", "transition1")
-_FIRST_FOUR = ("0", "1", "2", "3")
-
-BODIES: Mapping[str, Body] = MappingProxyType(
+# By the name of the backbone; each takes the image's side and the rate at which branches are dropped.
+MAKERS: Mapping[str, Callable[[int, float], nn.Sequential]] = MappingProxyType(
     {
-        "resnet10_slim": Body(
-            make=_resnet10_slim,
-            channels=256,
-            early=_RESNET_EARLY,
-            levels=(("layer1", 32), ("layer2", 64), ("layer3", 128), ("layer4", 256)),
-        ),
-        "resnet18": Body(
-            make=partial(_resnet, "resnet18"),
-            channels=512,
-            early=_RESNET_EARLY,
-            levels=(("layer1", 64), ("layer2", 128), ("layer3", 256), ("layer4", 512)),
-        ),
-        "resnet50": Body(
-            make=partial(_resnet, "resnet50"),
-            channels=2048,
-            early=_RESNET_EARLY,
-            levels=(("layer1", 256), ("layer2", 512), ("layer3", 1024), ("layer4", 2048)),
-        ),
-        "efficientnet_v2_slim": Body(make=_efficientnet_v2_slim, channels=320, early=_FIRST_FOUR),
-        "efficientnet_b0": Body(make=partial(_efficientnet, "efficientnet_b0"), channels=1280, early=_FIRST_FOUR),
-        "efficientnet_v2_s": Body(make=partial(_efficientnet, "efficientnet_v2_s"), channels=1280, early=_FIRST_FOUR),
-        "shufflenet_v2_x1_0": Body(make=_shufflenet_v2, channels=464, early=("conv1", "stage2")),
-        "densenet_slim": Body(make=_densenet_slim, channels=136, early=_DENSE_EARLY),
-        "densenet121": Body(make=_densenet121, channels=1024, early=_DENSE_EARLY),
-        **{
-            name: Body(make=partial(transformer_body, shape), channels=shape.width, early=shape.early)
-            for name, shape in {
-                "vit_compact": TransformerShape(width=96, depth=4, heads=4, patch=8, grid=8, convolutions=3),
-                "vit_tiny_patch16": TransformerShape(width=192, depth=12, heads=3, patch=16, grid=14),
-                "vit_b_16": TransformerShape(width=768, depth=12, heads=12, patch=16, grid=14),
-            }.items()
-        },
+        "resnet10_slim": _resnet10_slim,
+        "resnet18": partial(_resnet, "resnet18"),
+        "resnet50": partial(_resnet, "resnet50"),
+        "efficientnet_v2_slim": _efficientnet_v2_slim,
+        "efficientnet_b0": partial(_efficientnet, "efficientnet_b0"),
+        "efficientnet_v2_s": partial(_efficientnet, "efficientnet_v2_s"),
+        "shufflenet_v2_x1_0": _shufflenet_v2,
+        "densenet_slim": _densenet_slim,
+        "densenet121": _densenet121,
     }
 )

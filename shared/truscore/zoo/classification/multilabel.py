@@ -3,17 +3,17 @@
 Legend: B images, C channels, h, w sides of the map, N = h w places, K classes, M temperatures, W width of a head.
 """
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from truscore.catalog.networks.configs import MultiLabelConfig
 from truscore.recipes.config import Recipe
-from truscore.zoo.classification.backbones import BODIES
 from truscore.zoo.classification.network import MultiLabel, backbone_of
+from truscore.zoo.configs import config_of
 
 HEAD_WIDTH = 16
 
@@ -66,22 +66,17 @@ class AttentionForEach(nn.Module):
         return cast(Tensor, logits_BKN.mean(dim=2) + self._share * attended_BK)
 
 
-def build_multi_label(
-    head: type[HeadForEach] | type[AttentionForEach], body: str, recipe: Recipe, num_classes: int
-) -> MultiLabel:
+HEADS: Mapping[str, type[HeadForEach] | type[AttentionForEach]] = MappingProxyType(
+    {"multi_head": HeadForEach, "attention": AttentionForEach}
+)
+
+
+def build_multi_label(recipe: Recipe, num_classes: int) -> MultiLabel:
     """``num_classes`` classes, each there or not."""
+    config = config_of(recipe, MultiLabelConfig)
     dropout = recipe.loss_config.regularization.dropout
     return MultiLabel(
-        backbone=backbone_of(recipe, body),
-        head=head(BODIES[body].channels, num_classes, dropout=dropout),
+        backbone=backbone_of(recipe, config.backbone),
+        head=HEADS[config.head](config.backbone.channels, num_classes, dropout=dropout),
         image_size=recipe.image_size,
     )
-
-
-BUILDERS: Mapping[str, Callable[[Recipe, int], nn.Module]] = MappingProxyType(
-    {
-        f"{name}_{body}": partial(build_multi_label, head, body)
-        for name, head in (("multi_head", HeadForEach), ("attention", AttentionForEach))
-        for body in ("resnet10_slim", "resnet18", "resnet50")
-    }
-)

@@ -9,8 +9,10 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from truscore.catalog.networks.configs import BackboneConfig, GraderConfig
 from truscore.recipes.config import Recipe
-from truscore.zoo.classification.backbones import BODIES, Backbone, make_backbone
+from truscore.zoo.classification.backbones import Backbone, make_backbone
+from truscore.zoo.configs import config_of
 from truscore.zoo.framing import Framed
 from truscore.zoo.losses.ordinal import OrderedThresholds, exceedance, grade_probabilities, median_grade
 from truscore.zoo.published_backbones import as_body
@@ -113,11 +115,11 @@ def head_of(recipe: Recipe, channels: int, outputs: int, *, bias: bool = True) -
     return kind(channels, outputs, dropout=recipe.loss_config.regularization.dropout, bias=bias)
 
 
-def backbone_of(recipe: Recipe, body: str) -> Backbone:
+def backbone_of(recipe: Recipe, config: BackboneConfig) -> Backbone:
     """The body as the recipe asks for it. EfficientNets drop whole branches at the rate that heads drop units."""
     architecture = recipe.architecture_config
     return make_backbone(
-        body,
+        config,
         image_size=recipe.image_size,
         pretrained=architecture.pretrained_weights != "none",
         freezing=architecture.custom_modifications.backbone_freezing,
@@ -126,9 +128,9 @@ def backbone_of(recipe: Recipe, body: str) -> Backbone:
 
 
 def build_grader(recipe: Recipe, num_classes: int) -> Grader:
-    """``num_classes`` grades, at least 2. Its base_architecture is the name of its body."""
-    body = recipe.architecture_config.base_architecture
-    loss, channels, thresholds = recipe.loss_config.primary_loss, BODIES[body].channels, num_classes - 1
+    """``num_classes`` grades, at least 2."""
+    backbone = config_of(recipe, GraderConfig).backbone
+    loss, channels, thresholds = recipe.loss_config.primary_loss, backbone.channels, num_classes - 1
     match loss:
         case "coral":
             score = head_of(recipe, channels, 1, bias=False)
@@ -137,4 +139,4 @@ def build_grader(recipe: Recipe, num_classes: int) -> Grader:
             head = head_of(recipe, channels, thresholds)
         case _:
             head = head_of(recipe, channels, num_classes)
-    return Grader(backbone=backbone_of(recipe, body), head=head, image_size=recipe.image_size, primary_loss=loss)
+    return Grader(backbone=backbone_of(recipe, backbone), head=head, image_size=recipe.image_size, primary_loss=loss)

@@ -1,23 +1,24 @@
 """Builders of the networks that measure named scores."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from types import MappingProxyType
 
 from torch import nn
 from torchvision.ops import FeaturePyramidNetwork
 
+from truscore.catalog.networks.configs import NetworkConfig, PyramidScorerConfig, StatisticsCNNConfig
 from truscore.recipes.config import Recipe
-from truscore.zoo.classification.backbones import BODIES
 from truscore.zoo.classification.network import HIDDEN, Scorer, backbone_of
 from truscore.zoo.classification.statistics_cnn import Levels, StatisticsHead, plain_body
+from truscore.zoo.configs import config_of
 from truscore.zoo.detection.pyramid import PathAggregationNetwork
 
 EARLY = 2  # stages that partial freezing keeps still
 
 
-def build_statistics_cnn(widths: tuple[int, ...], recipe: Recipe, num_classes: int) -> Scorer:
-    """``num_classes`` scores; stages of these widths."""
+def build_statistics_cnn(recipe: Recipe, num_classes: int) -> Scorer:
+    """``num_classes`` scores."""
+    widths = config_of(recipe, StatisticsCNNConfig).widths
     names = tuple(f"stage{number}" for number in range(1, len(widths) + 1))
     body = plain_body(widths)
     freezing = recipe.architecture_config.custom_modifications.backbone_freezing
@@ -27,14 +28,15 @@ def build_statistics_cnn(widths: tuple[int, ...], recipe: Recipe, num_classes: i
     return _scorer(recipe, backbone, widths, num_classes)
 
 
-def build_pyramid_scorer(body: str, channels: int, recipe: Recipe, num_classes: int) -> Scorer:
+def build_pyramid_scorer(recipe: Recipe, num_classes: int) -> Scorer:
     """A feature pyramid (Lin et al. 2017), which tells the fine levels what the coarse ones make of the image: the
     same gradient is sharp print, or a soft corner. ``enhanced`` also brings the fine levels to the coarse ones."""
-    levels = BODIES[body].levels
+    config = config_of(recipe, PyramidScorerConfig)
+    levels, channels = config.backbone.levels, config.channels
     inputs = [width for _, width in levels]
     enhanced = recipe.architecture_config.custom_modifications.feature_pyramid == "enhanced"
     fpn = PathAggregationNetwork(inputs, channels, None) if enhanced else FeaturePyramidNetwork(inputs, channels)
-    backbone = Levels(backbone_of(recipe, body).body, tuple(name for name, _ in levels), fpn)
+    backbone = Levels(backbone_of(recipe, config.backbone).body, tuple(name for name, _ in levels), fpn)
     return _scorer(recipe, backbone, (channels,) * len(levels), num_classes)
 
 
@@ -46,11 +48,6 @@ def _scorer(recipe: Recipe, backbone: nn.Module, channels: tuple[int, ...], scor
     return Scorer(backbone=backbone, head=head, image_size=recipe.image_size, scores=scores)
 
 
-BUILDERS: Mapping[str, Callable[[Recipe, int], nn.Module]] = MappingProxyType(
-    {
-        "statistics_cnn": partial(build_statistics_cnn, (16, 24, 32, 48)),
-        "statistics_cnn_wide": partial(build_statistics_cnn, (32, 64, 96, 128, 192)),
-        "pyramid_resnet10_slim": partial(build_pyramid_scorer, "resnet10_slim", 32),
-        "pyramid_resnet50": partial(build_pyramid_scorer, "resnet50", 128),
-    }
+BUILDERS: Mapping[type[NetworkConfig], Callable[[Recipe, int], nn.Module]] = MappingProxyType(
+    {StatisticsCNNConfig: build_statistics_cnn, PyramidScorerConfig: build_pyramid_scorer}
 )

@@ -5,36 +5,19 @@ Legend: B images, C colours, S side of the square, N tokens, D width of a token,
 
 import math
 from collections import OrderedDict
-from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torchvision.models.vision_transformer import EncoderBlock
 
+from truscore.catalog.networks.configs import VisionTransformerConfig
 from truscore.zoo.resize import resize_antialiased
 
 _EPS = 1e-6  # of the published weights' norms
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TransformerShape:
-    """``grid`` patches a side is what the positions are learned for. With ``convolutions``, patches are read by that
-    many small strided convolutions instead of one large one, and there is no class token."""
-
-    width: int
-    depth: int
-    heads: int
-    patch: int
-    grid: int
-    convolutions: int = 0
-
-    @property
-    def early(self) -> tuple[str, ...]:
-        return ("embedding", *(f"encoder_layer_{number}" for number in range(self.depth // 2)))
-
-
-def transformer_body(shape: TransformerShape, image_size: int, dropped: float) -> nn.Sequential:
+def transformer_body(shape: VisionTransformerConfig, image_size: int, dropped: float) -> nn.Sequential:
     """Stages: ``embedding``, the layers, the last norm, and the map. ``dropped`` is unused: heads drop units."""
     embedding = Embedding(shape, image_size)
     layers = {
@@ -55,7 +38,7 @@ def transformer_body(shape: TransformerShape, image_size: int, dropped: float) -
 class Embedding(nn.Module):
     """Patches and where they are. Positions are kept for the grid they were learned for, and resampled to another."""
 
-    def __init__(self, shape: TransformerShape, image_size: int) -> None:
+    def __init__(self, shape: VisionTransformerConfig, image_size: int) -> None:
         super().__init__()
         self.side = math.ceil(image_size / shape.patch)
         self._grid = shape.grid
@@ -101,7 +84,7 @@ class AsMap(nn.Module):
         return patches_BND.transpose(1, 2).reshape(batch, width, self._side, self._side)
 
 
-def _small_convolutions(shape: TransformerShape) -> nn.Sequential:
+def _small_convolutions(shape: VisionTransformerConfig) -> nn.Sequential:
     """Each halves the side (Xiao et al. 2021, "Early convolutions help transformers see better"; Hassani et al. 2021,
     compact transformers for small sets); the first ones are narrower."""
     widths = [3, *(shape.width >> (shape.convolutions - 1 - number) for number in range(shape.convolutions))]

@@ -18,9 +18,9 @@ from torchvision.models.detection.rpn import RegionProposalNetwork
 from torchvision.ops import MultiScaleRoIAlign, roi_align
 from torchvision.ops.poolers import _convert_to_roi_format, _onnx_merge_levels, _setup_scales
 
+from truscore.catalog.networks.configs import Detectron2Config, MaskRCNNConfig
 from truscore.recipes.config import Recipe
-from truscore.zoo.detection.configs import Base
-from truscore.zoo.detection.detectron2_configs import DETECTRON2_BASES
+from truscore.zoo.configs import config_of
 from truscore.zoo.detection.detectron2_weights import as_ours, is_theirs
 from truscore.zoo.detection.mask_rcnn import BorderMaskRCNN, assemble, backbone_for
 from truscore.zoo.framing import DEVIATION_RGB
@@ -125,7 +125,7 @@ class Detectron2MaskRCNN(BorderMaskRCNN):
 
 def build_detectron2(recipe: Recipe, num_classes: int) -> Detectron2MaskRCNN:
     """``num_classes`` counts the real classes; the background is added. Weights are random."""
-    base = DETECTRON2_BASES[recipe.architecture_config.base_architecture]
+    base = config_of(recipe, Detectron2Config)
     levels = [str(level) for level in range(len(base.stages))]
     model = assemble(
         Detectron2MaskRCNN,
@@ -141,7 +141,7 @@ def build_detectron2(recipe: Recipe, num_classes: int) -> Detectron2MaskRCNN:
     return model
 
 
-def _proposals(stock: RegionProposalNetwork, base: Base) -> L1ProposalNetwork:
+def _proposals(stock: RegionProposalNetwork, base: MaskRCNNConfig) -> L1ProposalNetwork:
     heads = base.heads
     return L1ProposalNetwork(
         stock.anchor_generator,
@@ -159,7 +159,7 @@ def _proposals(stock: RegionProposalNetwork, base: Base) -> L1ProposalNetwork:
     )
 
 
-def _anchors(base: Base, image_size: int) -> AnchorGenerator:
+def _anchors(base: MaskRCNNConfig, image_size: int) -> AnchorGenerator:
     scale = image_size if base.anchors_scale else 1
     sizes = tuple(tuple(side * scale for side in level) for level in base.anchors)
     return UnroundedAnchors(sizes, ((0.5, 1.0, 2.0),) * len(sizes))

@@ -15,9 +15,10 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.roi_heads import maskrcnn_loss
 from torchvision.ops import FrozenBatchNorm2d, MultiScaleRoIAlign
 
+from truscore.catalog.networks.configs import DetectorConfig, MaskRCNNConfig
 from truscore.recipes.config import LossConfig, Recipe
+from truscore.zoo.configs import config_of
 from truscore.zoo.detection.backbones import CHANNELS_LAST, group_norm
-from truscore.zoo.detection.configs import BASES, Base, Trunk
 from truscore.zoo.detection.heads import box_head, mask_head
 from truscore.zoo.detection.pyramid import PyramidBackbone, freeze
 from truscore.zoo.losses.detection import classification_loss
@@ -122,7 +123,7 @@ class BorderMaskRCNN(MaskRCNN):  # type: ignore[misc]
 
 def build_mask_rcnn(recipe: Recipe, num_classes: int) -> BorderMaskRCNN:
     """``num_classes`` counts the real classes; the background is added. Weights are random."""
-    base = BASES[recipe.architecture_config.base_architecture]
+    base = config_of(recipe, MaskRCNNConfig)
     levels = [str(level) for level in range(len(base.stages))]
     model = assemble(
         BorderMaskRCNN,
@@ -139,12 +140,12 @@ def build_mask_rcnn(recipe: Recipe, num_classes: int) -> BorderMaskRCNN:
         model.transform.image_mean,
         model.transform.image_std,
         # Swin's windows are laid and shifted by the size of its input, which no graph can follow: it gets squares.
-        size_divisible=-(-recipe.image_size // 32) * 32 if base.body in CHANNELS_LAST else 32,
+        size_divisible=-(-recipe.image_size // 32) * 32 if base.backbone in CHANNELS_LAST else 32,
     )
     return model
 
 
-def backbone_for(recipe: Recipe, base: Trunk) -> PyramidBackbone:
+def backbone_for(recipe: Recipe, base: DetectorConfig) -> PyramidBackbone:
     """Detectors have small batches, whose statistics say little: published norms are kept as they are, and from
     scratch there are none over the batch (Wu & He 2018, "Group Normalization", section 4.2)."""
     custom = recipe.architecture_config.custom_modifications
@@ -162,7 +163,7 @@ def starts_published(recipe: Recipe) -> bool:
 def assemble(
     kind: type[Network],
     recipe: Recipe,
-    base: Base,
+    base: MaskRCNNConfig,
     backbone: PyramidBackbone,
     num_classes: int,
     *,
@@ -199,7 +200,7 @@ def assemble(
     return model
 
 
-def _anchors(base: Base, image_size: int) -> AnchorGenerator:
+def _anchors(base: MaskRCNNConfig, image_size: int) -> AnchorGenerator:
     scale = image_size if base.anchors_scale else 1
     sizes = tuple(tuple(int(side * scale) for side in level) for level in base.anchors)
     return AnchorGenerator(sizes, ((0.5, 1.0, 2.0),) * len(sizes))

@@ -9,8 +9,8 @@ from torchvision.models.convnext import LayerNorm2d
 from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import ExtraFPNBlock, LastLevelMaxPool, LastLevelP6P7
 
+from truscore.catalog.networks.configs import DetectorConfig
 from truscore.zoo.detection.backbones import CHANNELS_LAST, LAYER_NORMED, Norm, body_of
-from truscore.zoo.detection.configs import Trunk
 
 
 class PathAggregationNetwork(FeaturePyramidNetwork):  # type: ignore[misc]
@@ -38,18 +38,18 @@ class PathAggregationNetwork(FeaturePyramidNetwork):  # type: ignore[misc]
 class PyramidBackbone(nn.Module):
     """Body and pyramid under the names ``body`` and ``fpn``, as torchvision's published weights have them."""
 
-    def __init__(self, base: Trunk, *, pyramid: str, norm: Norm) -> None:
+    def __init__(self, base: DetectorConfig, *, pyramid: str, norm: Norm) -> None:
         super().__init__()
         stages = {name: str(level) for level, (name, _) in enumerate(base.stages)}
         channels = [channels for _, channels in base.stages]
-        self.body = IntermediateLayerGetter(body_of(base.body, norm), return_layers=stages)
+        self.body = IntermediateLayerGetter(body_of(base.backbone, norm), return_layers=stages)
         # Layer-normed bodies add up residuals without norms: their levels are normed here (as Liu et al. 2021 do).
         self.norms = nn.ModuleDict(
             {str(level): LayerNorm2d(width, eps=1e-6) for level, width in enumerate(channels)}
-            if base.body in LAYER_NORMED
+            if base.backbone in LAYER_NORMED
             else {}
         )
-        self._channels_last = base.body in CHANNELS_LAST
+        self._channels_last = base.backbone in CHANNELS_LAST
         top = _top(base)
         self.fpn = (
             PathAggregationNetwork(channels, base.pyramid_channels, top)
@@ -74,7 +74,7 @@ def freeze(body: nn.ModuleDict, stages: tuple[str, ...]) -> None:
         body[name].requires_grad_(requires_grad=False)
 
 
-def _top(base: Trunk) -> ExtraFPNBlock | None:
+def _top(base: DetectorConfig) -> ExtraFPNBlock | None:
     if base.top == "p6p7":
         return LastLevelP6P7(base.pyramid_channels, base.pyramid_channels)
     return LastLevelMaxPool() if base.top == "pool" else None

@@ -18,10 +18,11 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.retinanet import RetinaNetHead
 from torchvision.ops import box_iou
 
+from truscore.catalog.networks.configs import RetinaNetConfig
 from truscore.recipes.config import Recipe
+from truscore.zoo.configs import config_of
 from truscore.zoo.detection.backbones import group_norm
 from truscore.zoo.detection.dense import DenseDetector, Detections, Target, transform_of
-from truscore.zoo.detection.dense_configs import RETINA_BASES, RetinaBase
 from truscore.zoo.detection.mask_rcnn import backbone_for, starts_published
 from truscore.zoo.losses.detection import binary_loss
 
@@ -101,7 +102,7 @@ class CardRetinaNet(DenseDetector, RetinaNet):  # type: ignore[misc]
 
 def build_retinanet(recipe: Recipe, num_classes: int) -> CardRetinaNet:
     """``num_classes`` counts the real classes. Weights are random."""
-    base = RETINA_BASES[recipe.architecture_config.base_architecture]
+    base = config_of(recipe, RetinaNetConfig)
     anchors = _anchors(base, recipe.image_size)
     head = RetinaNetHead(
         base.pyramid_channels,
@@ -128,7 +129,7 @@ def _new_tower(old: re.Match[str]) -> str:
     return f"{old[1]}.{int(old[2]) // 2}.0.{old[3]}"
 
 
-def _anchors(base: RetinaBase, image_size: int) -> AnchorGenerator:
+def _anchors(base: RetinaNetConfig, image_size: int) -> AnchorGenerator:
     scale = image_size if base.anchors_scale else 1
     sizes: Sequence[tuple[int, ...]] = tuple(tuple(int(side * scale) for side in level) for level in base.anchors)
     return AnchorGenerator(tuple(sizes), ((0.5, 1.0, 2.0),) * len(sizes))

@@ -16,10 +16,11 @@ from torchvision.models.detection._utils import _topk_min
 from torchvision.models.detection.image_list import ImageList
 from torchvision.ops import batched_nms, clip_boxes_to_image, generalized_box_iou_loss
 
+from truscore.catalog.networks.configs import YOLOXConfig
 from truscore.recipes.config import Recipe
+from truscore.zoo.configs import config_of
 from truscore.zoo.detection.backbones import group_norm
 from truscore.zoo.detection.dense import DenseDetector, Detections, Target, transform_of
-from truscore.zoo.detection.dense_configs import YOLOX_BASES
 from truscore.zoo.detection.mask_rcnn import backbone_for
 from truscore.zoo.detection.yolox_assignment import Places, assign
 from truscore.zoo.losses.detection import binary_loss
@@ -77,7 +78,7 @@ class CardYolox(DenseDetector):
 
     def __init__(self, recipe: Recipe, num_classes: int) -> None:
         super().__init__()
-        base = YOLOX_BASES[recipe.architecture_config.base_architecture]
+        base = config_of(recipe, YOLOXConfig)
         self.backbone = backbone_for(recipe, base)
         dropout = recipe.loss_config.regularization.dropout
         self.head = nn.ModuleList(

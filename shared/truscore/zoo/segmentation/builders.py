@@ -5,8 +5,8 @@ from types import MappingProxyType
 
 from torch import nn
 
+from truscore.catalog.networks.configs import DeepLabV3Config, NetworkConfig, SAMConfig, UNetConfig
 from truscore.recipes.config import Recipe
-from truscore.zoo.segmentation.configs import DEEPLABS, SAMS, U_NETS
 
 
 def build_u_net(recipe: Recipe, num_classes: int) -> nn.Module:
@@ -28,10 +28,10 @@ def build_segment_anything(recipe: Recipe, num_classes: int) -> nn.Module:
     return SegmentAnything(recipe, num_classes)
 
 
-BUILDERS: Mapping[str, Callable[[Recipe, int], nn.Module]] = MappingProxyType(
+BUILDERS: Mapping[type[NetworkConfig], Callable[[Recipe, int], nn.Module]] = MappingProxyType(
     {
-        **dict.fromkeys(U_NETS, build_u_net),
-        **dict.fromkeys(DEEPLABS, build_deeplabv3),
-        **dict.fromkeys(SAMS, build_segment_anything),
+        UNetConfig: build_u_net,
+        DeepLabV3Config: build_deeplabv3,
+        SAMConfig: build_segment_anything,
     }
 )

@@ -8,8 +8,9 @@ from segmentation_models_pytorch.base.initialization import initialize_decoder, 
 from segmentation_models_pytorch.decoders.deeplabv3.decoder import DeepLabV3Decoder
 from torch import Tensor
 
+from truscore.catalog.networks.configs import DeepLabV3Config
 from truscore.recipes.config import Recipe
-from truscore.zoo.segmentation.configs import DEEPLABS
+from truscore.zoo.configs import config_of
 from truscore.zoo.segmentation.segmenter import Segmenter, StagedBackbone, expect_nothing, suit
 
 
@@ -18,10 +19,10 @@ class DeepLabV3(Segmenter):
 
     def __init__(self, recipe: Recipe, num_classes: int) -> None:
         super().__init__(recipe.image_size)
-        base = DEEPLABS[recipe.architecture_config.base_architecture]
-        self.backbone = StagedBackbone(base.body)
+        base = config_of(recipe, DeepLabV3Config)
+        self.backbone = StagedBackbone(base.encoder)
         self.decoder = DeepLabV3Decoder(
-            in_channels=base.body.stages[-1][1],
+            in_channels=base.encoder.stages[-1][1],
             out_channels=base.width,
             atrous_rates=base.rates,
             aspp_separable=False,
@@ -31,7 +32,7 @@ class DeepLabV3(Segmenter):
         initialize_decoder(self.decoder)
         initialize_head(self.head)
         expect_nothing(self.head[0].bias)
-        suit(self, self.backbone.body, recipe, base.body.early)
+        suit(self, self.backbone.body, recipe, base.encoder.early)
 
     def logits(self, image_BCSS: Tensor) -> Tensor:
         logits_BKss: Tensor = self.head(self.decoder(self.backbone(image_BCSS)))

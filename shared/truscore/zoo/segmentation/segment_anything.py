@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from transformers.models.sam.configuration_sam import SamMaskDecoderConfig, SamVisionConfig
 from transformers.models.sam.modeling_sam import SamMaskDecoder, SamPositionalEmbedding, SamVisionEncoder
 
+from truscore.catalog.networks.configs import SAMConfig
 from truscore.recipes.config import Recipe
+from truscore.zoo.configs import config_of
 from truscore.zoo.resize import resize_antialiased
-from truscore.zoo.segmentation.configs import SAMS, SamBase
 from truscore.zoo.segmentation.sam_weights import as_ours
 from truscore.zoo.segmentation.segmenter import PRIOR, Segmenter, suit
 
@@ -29,7 +30,7 @@ class SegmentAnything(Segmenter):
 
     def __init__(self, recipe: Recipe, num_classes: int) -> None:
         super().__init__(recipe.image_size)
-        base = SAMS[recipe.architecture_config.base_architecture]
+        base = config_of(recipe, SAMConfig)
         patches = math.ceil(recipe.image_size / base.patch_px)
         self._padded_size = patches * base.patch_px
         vision = _vision_config(base, self._padded_size)
@@ -106,7 +107,7 @@ class ClassPrompts(nn.Module):
         return places_1Cgg, prompts_DTC[None], self.no_mask_embed.weight[:, :, None, None]
 
 
-def _vision_config(base: SamBase, image_size: int) -> SamVisionConfig:
+def _vision_config(base: SAMConfig, image_size: int) -> SamVisionConfig:
     config = SamVisionConfig(
         hidden_size=base.width,
         output_channels=base.decoder_width,
@@ -125,7 +126,7 @@ def _vision_config(base: SamBase, image_size: int) -> SamVisionConfig:
     return config
 
 
-def _decoder_config(base: SamBase) -> SamMaskDecoderConfig:
+def _decoder_config(base: SAMConfig) -> SamMaskDecoderConfig:
     config = SamMaskDecoderConfig(
         hidden_size=base.decoder_width,
         mlp_dim=base.decoder_hidden,

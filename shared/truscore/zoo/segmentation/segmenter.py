@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from torchvision.models._utils import IntermediateLayerGetter
 from torchvision.ops import FrozenBatchNorm2d
 
+from truscore.catalog.networks.configs import EncoderConfig
 from truscore.recipes.config import Recipe
 from truscore.zoo.framing import Framed
 from truscore.zoo.published_backbones import as_body
 from truscore.zoo.resize import resize_antialiased
-from truscore.zoo.segmentation.configs import Body
 
 _MOST_GROUPS = 8
 # Share of pixels that are taken for damaged before anything is learned.
@@ -60,13 +60,13 @@ class Segmenter(Framed):
 class StagedBackbone(nn.Module):
     """A torchvision network as ``body``, its children under their published names; gives one map for each stage."""
 
-    def __init__(self, body: Body) -> None:
+    def __init__(self, encoder: EncoderConfig) -> None:
         super().__init__()
-        network = getattr(torchvision.models, body.network)(weights=None, **body.options)
+        network = getattr(torchvision.models, encoder.network)(weights=None, **encoder.options)
         stem = getattr(network, "features", network)
-        for name, rate in body.dilated.items():
+        for name, rate in encoder.dilated.items():
             replace_strides_with_dilation(stem.get_submodule(name), rate)
-        named = {name: str(place) for place, (name, _) in enumerate(body.stages)}
+        named = {name: str(place) for place, (name, _) in enumerate(encoder.stages)}
         self.body = IntermediateLayerGetter(stem, return_layers=named)
 
     def forward(self, image_BCSS: Tensor) -> list[Tensor]:

@@ -8,8 +8,9 @@ from segmentation_models_pytorch.base.initialization import initialize_decoder, 
 from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder
 from torch import Tensor, nn
 
+from truscore.catalog.networks.configs import UNetConfig
 from truscore.recipes.config import Recipe
-from truscore.zoo.segmentation.configs import U_NETS
+from truscore.zoo.configs import config_of
 from truscore.zoo.segmentation.segmenter import Segmenter, StagedBackbone, expect_nothing, suit
 
 
@@ -20,11 +21,11 @@ class UNet(Segmenter):
 
     def __init__(self, recipe: Recipe, num_classes: int) -> None:
         super().__init__(recipe.image_size)
-        base = U_NETS[recipe.architecture_config.base_architecture]
+        base = config_of(recipe, UNetConfig)
         specialized = recipe.architecture_config.custom_modifications.head_customization == "phoenix_specialized"
-        self.backbone = StagedBackbone(base.body)
+        self.backbone = StagedBackbone(base.encoder)
         self.decoder = UnetDecoder(
-            encoder_channels=(3, *(channels for _, channels in base.body.stages)),
+            encoder_channels=(3, *(channels for _, channels in base.encoder.stages)),
             decoder_channels=base.decoder_channels,
             n_blocks=len(base.decoder_channels),
             attention_type="scse" if specialized else None,
@@ -36,7 +37,7 @@ class UNet(Segmenter):
         initialize_decoder(self.decoder)
         initialize_head(self.head)
         expect_nothing(self.head[0].bias)
-        suit(self, self.backbone.body, recipe, base.body.early)
+        suit(self, self.backbone.body, recipe, base.encoder.early)
 
     def logits(self, image_BCSS: Tensor) -> Tensor:
         maps = [image_BCSS, *self.backbone(image_BCSS)]

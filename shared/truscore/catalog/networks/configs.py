@@ -1,0 +1,177 @@
+"""What builders build: sizes and layers of each family of networks, as data. No torch.
+
+A backbone is a network that classifies, up to its last feature map. Its stages are its children, under the names that
+published weights have them under: ``early`` are those that partial freezing keeps still.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Stages = tuple[tuple[str, int], ...]  # names of children, with the channels they give
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NetworkConfig:
+    """Of one network; the type says which builder builds it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DetectorConfig(NetworkConfig):
+    """What any detector stands on. ``stages`` feed the pyramid; ``top`` is what the pyramid adds above them: "pool",
+    "p6p7" or "none"."""
+
+    backbone: str
+    stages: Stages
+    early: tuple[str, ...]
+    pyramid_channels: int
+    top: str = "pool"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HeadSizes:
+    """Sizes behind the pyramid. Torchvision's stock heads cost a CPU ten times what a small backbone costs."""
+
+    box_width: int
+    mask_channels: tuple[int, ...]
+    proposals_train: int
+    proposals_test: int
+    rois_per_image: int
+    detections_per_image: int
+    kept_before_suppression_train: int | None = None  # per level; as many as are kept after it, unless said
+    kept_before_suppression_test: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MaskRCNNConfig(DetectorConfig):
+    """``anchors`` are sides in pixels, or fractions of the image size where ``anchors_scale``."""
+
+    anchors: tuple[tuple[float, ...], ...]
+    anchors_scale: bool
+    heads: HeadSizes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Detectron2Config(MaskRCNNConfig):
+    """Mask R-CNN as Detectron2's model zoo trains it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RetinaNetConfig(DetectorConfig):
+    """``anchors`` are sides in pixels, or fractions of the image size where ``anchors_scale``."""
+
+    anchors: tuple[tuple[float, ...], ...]
+    anchors_scale: bool
+    detections_per_image: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class YOLOXConfig(DetectorConfig):
+    """``strides`` of the stages in pixels; ``tower`` counts the convolutions of each branch of the head."""
+
+    strides: tuple[int, ...]
+    tower: int = 2
+    detections_per_image: int = 100
+    top: str = "none"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EncoderConfig:
+    """A torchvision network under a segmenter. ``stages`` are the children whose outputs are used, fine to coarse;
+    ``options`` go to torchvision.
+
+    ``dilated`` are children whose strides become dilations of this rate: the map stays as fine as before them.
+    """
+
+    network: str
+    stages: Stages
+    early: tuple[str, ...]
+    options: Mapping[str, object] = field(default_factory=dict)
+    dilated: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UNetConfig(NetworkConfig):
+    """``decoder_channels`` coarse to fine, one for each stage of the encoder."""
+
+    encoder: EncoderConfig
+    decoder_channels: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeepLabV3Config(NetworkConfig):
+    """``rates`` are the dilations of the spatial pyramid, in pixels of the encoder's last map."""
+
+    encoder: EncoderConfig
+    width: int
+    rates: tuple[int, int, int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SAMConfig(NetworkConfig):
+    """Sizes of the image encoder (``vision_`` in SAM's own words) and of the mask decoder behind it."""
+
+    width: int
+    layers: int
+    heads: int
+    patch_px: int
+    window: int
+    global_layers: tuple[int, ...]
+    decoder_width: int
+    decoder_heads: int
+    decoder_hidden: int
+    early_layers: int  # that partial freezing keeps still, beside the patches' embedding
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VisionTransformerConfig:
+    """``grid`` patches a side is what the positions are learned for. With ``convolutions``, patches are read by that
+    many small strided convolutions instead of one large one, and there is no class token."""
+
+    width: int
+    depth: int
+    heads: int
+    patch: int
+    grid: int
+    convolutions: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BackboneConfig:
+    """A network that a whole image is judged by. ``channels`` are those of the map it gives; ``levels`` the stages that
+    a pyramid can stand on; ``transformer`` its sizes where it is one."""
+
+    name: str
+    channels: int
+    early: tuple[str, ...]
+    levels: Stages = ()
+    transformer: VisionTransformerConfig | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GraderConfig(NetworkConfig):
+    """A backbone and a head for grades on an ordered scale."""
+
+    backbone: BackboneConfig
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StatisticsCNNConfig(NetworkConfig):
+    """``widths`` are the channels of its stages, the first at full resolution."""
+
+    widths: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PyramidScorerConfig(NetworkConfig):
+    """A backbone under a feature pyramid of so many ``channels``, and a head for scores."""
+
+    backbone: BackboneConfig
+    channels: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MultiLabelConfig(NetworkConfig):
+    """``head`` is what each class has of its own: "multi_head", a convolution, or "attention"."""
+
+    head: str
+    backbone: BackboneConfig

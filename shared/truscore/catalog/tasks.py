@@ -1,0 +1,57 @@
+"""What networks can be asked to learn: one row per task. Data only, no torch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """``losses`` are what loss_config.primary_loss accepts, the default first; ``loss_parts`` what
+    loss_config.loss_weights can weigh. A task with one part has its weight, too: against regularization.l2_weight it
+    counts. ``shardable`` networks are called as a whole, which sharding by stages can follow."""
+
+    name: str
+    losses: tuple[str, ...]
+    loss_parts: tuple[str, ...]
+    shardable: bool = False
+
+
+_ALL = (
+    Task(
+        name="instance_segmentation",
+        losses=("cross_entropy", "focal_loss"),
+        loss_parts=("classification", "bbox_regression", "mask_loss"),
+    ),
+    Task(
+        name="detection",
+        losses=("focal_loss", "cross_entropy"),
+        loss_parts=("classification", "bbox_regression"),
+    ),
+    Task(
+        name="semantic_segmentation",
+        losses=("cross_entropy", "focal_loss", "dice_loss"),
+        loss_parts=("mask_loss",),
+        shardable=True,
+    ),
+    Task(
+        name="ordinal_classification",
+        losses=("corn", "coral", "cross_entropy"),
+        loss_parts=("classification",),
+        shardable=True,
+    ),
+    Task(
+        name="regression",
+        losses=("smooth_l1", "mean_squared_error"),
+        loss_parts=("classification",),
+        shardable=True,
+    ),
+    Task(
+        name="multilabel_classification",
+        losses=("cross_entropy", "focal_loss"),
+        loss_parts=("classification",),
+        shardable=True,
+    ),
+)
+
+TASKS: Mapping[str, Task] = MappingProxyType({task.name: task for task in _ALL})
