@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from truscore.catalog.networks import NETWORKS
 from truscore.catalog.table import ROWS
 from truscore.catalog.tasks import TASKS
+from truscore.configuration.text import flat_values
 from truscore.recipes import resolve
 from truscore.recipes.accepted_values import RULES
 from truscore.recipes.key_descriptions import MEANINGS
 from truscore.recipes.phoenix import templates
 from truscore.recipes.resolve import ROW_KEYS
-from truscore.recipes.text import flat_values
 
 from docs.generate.tables import table
 

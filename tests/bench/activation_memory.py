@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from truscore.catalog.networks import NETWORKS
 from truscore.catalog.table import ROWS
+from truscore.configuration.text import as_tree, from_tree
 from truscore.recipes import resolve
-from truscore.recipes.text import as_tree, from_tree
 from truscore.zoo import build_model
 from truscore.zoo.framing import Framed
 

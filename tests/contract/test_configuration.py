@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from google.protobuf import json_format
+from truscore.configuration.text import as_tree
 from truscore.events.v1.training_pb2 import TrainingConfig
 from truscore.recipes import resolve
 from truscore.recipes.accepted_values import RULES
 from truscore.recipes.resolve import ROW_KEYS
-from truscore.recipes.text import as_tree
 from truscore.validation import Order
 
 from services.cli.handlers.publish import ready_of

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 import torch
 from torch import nn
-from truscore.recipes.config import Optimization
+from truscore.configuration.recipe import Optimization
 
 WARM_UP_SHARE = 0.3
 POLYNOMIAL_POWER = 0.9

@@ -11,12 +11,10 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING
 
 from truscore.catalog.networks.network import Network
-
-if TYPE_CHECKING:
-    from truscore.recipes.config import Recipe
+from truscore.configuration.recipe import PROFILES, Recipe
+from truscore.configuration.text import recipe_from_json, recipe_to_json
 
 GROUP = "truscore.architectures"
 CATEGORY = "experimental"
@@ -102,10 +100,6 @@ def _faults(plug_in: PlugIn, tasks: Collection[str], taken: Collection[str]) -> 
 
 
 def _recipe_faults(plug_in: PlugIn) -> Iterator[str]:
-    from truscore.recipes.config import Recipe
-    from truscore.recipes.templates import PROFILES
-    from truscore.recipes.text import recipe_from_json, recipe_to_json
-
     row = (CATEGORY, plug_in.option, plug_in.architecture)
     for profile in PROFILES:
         try:

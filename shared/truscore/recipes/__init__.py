@@ -1,11 +1,11 @@
 """What to train, as frozen data. Knows keys, defaults and refusals; knows no torch, dataset or event."""
 
-from truscore.recipes.config import Recipe
-from truscore.recipes.errors import InvalidConfig
+from truscore.configuration.errors import InvalidConfig
+from truscore.configuration.recipe import Recipe
+from truscore.configuration.text import config_of, flat_parameters, recipe_from_json, recipe_to_json
 from truscore.recipes.identity import run_id_for
 from truscore.recipes.placement import pretrained_key, processes_for, published_name
 from truscore.recipes.resolve import resolve
-from truscore.recipes.text import config_of, flat_parameters, recipe_from_json, recipe_to_json
 
 __all__ = [
     "InvalidConfig",

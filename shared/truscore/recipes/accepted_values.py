@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from truscore.recipes.errors import InvalidConfig
+from truscore.configuration.errors import InvalidConfig
 
 
 class Rule(Protocol):

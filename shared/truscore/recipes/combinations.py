@@ -6,8 +6,8 @@ from typing import Any
 from truscore.catalog import Row, network_of
 from truscore.catalog.networks import NETWORKS
 from truscore.catalog.tasks import TASKS
-from truscore.recipes.config import Recipe
-from truscore.recipes.errors import InvalidConfig
+from truscore.configuration.errors import InvalidConfig
+from truscore.configuration.recipe import Recipe
 
 _CUSTOM = "architecture_config.custom_modifications"
 _PRETRAINED = "architecture_config.pretrained_weights"

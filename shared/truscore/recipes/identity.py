@@ -3,8 +3,8 @@
 import hashlib
 import json
 
-from truscore.recipes.config import Recipe
-from truscore.recipes.text import recipe_to_json
+from truscore.configuration.recipe import Recipe
+from truscore.configuration.text import recipe_to_json
 
 
 def run_id_for(dataset_digest: str, recipe: Recipe, request_id: str) -> str:

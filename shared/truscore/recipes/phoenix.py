@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from truscore.recipes.errors import InvalidConfig
+from truscore.configuration.errors import InvalidConfig
+from truscore.configuration.text import config_of, flat_values
 from truscore.recipes.resolve import resolve
 from truscore.recipes.suggestion import Choice, put
-from truscore.recipes.text import config_of, flat_values
 
 _ARCHITECTURE = "architecture_config"
 _CUSTOM = f"{_ARCHITECTURE}.custom_modifications"

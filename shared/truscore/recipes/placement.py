@@ -1,6 +1,6 @@
 """What a recipe asks of the place it runs at: how many processes, which weights file."""
 
-from truscore.recipes.config import Recipe
+from truscore.configuration.recipe import Recipe
 
 
 def processes_for(recipe: Recipe, gpus: int) -> int:

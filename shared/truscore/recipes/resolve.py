@@ -5,12 +5,12 @@ from typing import Any
 
 from truscore import catalog
 from truscore.catalog import Row
+from truscore.configuration.errors import InvalidConfig
+from truscore.configuration.recipe import PROFILES, Recipe
+from truscore.configuration.text import as_tree, from_tree
 from truscore.recipes.accepted_values import RULES, Choice
 from truscore.recipes.combinations import refuse_impossible
-from truscore.recipes.config import Recipe
-from truscore.recipes.errors import InvalidConfig
-from truscore.recipes.templates import PROFILES, TEMPLATES
-from truscore.recipes.text import as_tree, from_tree
+from truscore.recipes.templates import TEMPLATES
 
 BASE_KEY = "architecture_config.base_architecture"
 LOSS_KEY = "loss_config.primary_loss"

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 
 from truscore import catalog
 from truscore.catalog.table import Row
-from truscore.recipes.config import Recipe
+from truscore.configuration.errors import InvalidConfig
+from truscore.configuration.recipe import Recipe
+from truscore.configuration.text import flat_values
 from truscore.recipes.default_reasons import STANDING
-from truscore.recipes.errors import InvalidConfig
 from truscore.recipes.memory import CPU_SHARE, GPU_SHARE, batch_that_fits, image_bytes, weights_bytes
 from truscore.recipes.placement import published_key
 from truscore.recipes.resolve import resolve
 from truscore.recipes.schedule_length import LengthOfRun, length_of_run, steps_wanted
 from truscore.recipes.suggestion import Choice, Facts, Hardware, Suggestion
-from truscore.recipes.text import flat_values
 
 LEAST_OBJECT_PX = 16
 MOST_SIZE_PX = 1024

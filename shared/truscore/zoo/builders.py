@@ -8,8 +8,8 @@ from torch import nn
 
 from truscore.catalog import network_of, plug_in_of
 from truscore.catalog.networks.configs import GraderConfig, MultiLabelConfig, NetworkConfig
-from truscore.recipes.config import Recipe
-from truscore.recipes.errors import InvalidConfig
+from truscore.configuration.errors import InvalidConfig
+from truscore.configuration.recipe import Recipe
 from truscore.zoo.classification import regression
 from truscore.zoo.classification.multilabel import build_multi_label
 from truscore.zoo.classification.network import build_grader

@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from truscore.catalog.networks import NETWORKS
 from truscore.catalog.networks.configs import NetworkConfig
-from truscore.recipes.config import Recipe
+from truscore.configuration.recipe import Recipe
 
 Config = TypeVar("Config", bound=NetworkConfig)
 

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from truscore import catalog
+from truscore.configuration.text import as_tree
 from truscore.recipes import InvalidConfig, processes_for, resolve
 from truscore.recipes.accepted_values import RULES
 from truscore.recipes.placement import pretrained_key, published_name
 from truscore.recipes.resolve import ROW_KEYS
 from truscore.recipes.templates import TEMPLATES
-from truscore.recipes.text import as_tree
 
 # The configuration of the mission, as it stands.
 MISSION: dict[str, Any] = {

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from truscore.configuration.recipe import LossConfig
 from truscore.datasets import ImageRecord
 from truscore.recipes import resolve
-from truscore.recipes.config import LossConfig
 from truscore.zoo import build_model
 
 from services.trainer.worker.tasks import Key

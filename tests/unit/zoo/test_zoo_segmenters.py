@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from truscore.configuration.recipe import FocalLossParams, LossConfig, LossWeights, Regularization
 from truscore.recipes import Recipe, recipe_to_json, resolve
-from truscore.recipes.config import FocalLossParams, LossConfig, LossWeights, Regularization
 from truscore.zoo import build_model, load_checkpoint_model
 from truscore.zoo.compilation import compile_stages, save_memory, stages
 from truscore.zoo.losses.segmentation import pixel_losses

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from truscore.configuration.recipe import Recipe
 from truscore.recipes import recipe_to_json
-from truscore.recipes.config import Recipe
 
 from services.trainer.journal import EpochDone
 from services.trainer.worker.report import page

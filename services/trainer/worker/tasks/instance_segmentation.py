@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from truscore.augmentation import Sample, policy_for
+from truscore.configuration.recipe import LossWeights, Recipe
 from truscore.datasets import ImageRecord
 from truscore.metrics.detection import Instance, Judged, run_lengths
-from truscore.recipes.config import LossWeights, Recipe
 
 from services.trainer.worker.run_dir import Order
 from services.trainer.worker.tasks.instance_images import InstanceImages

@@ -6,9 +6,9 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 from torchvision.ops import sigmoid_focal_loss
+from truscore.configuration.recipe import LossConfig
 from truscore.datasets import ImageRecord
 from truscore.metrics.multilabel import Labelled, multilabel_evidence, multilabel_metrics
-from truscore.recipes.config import LossConfig
 
 from services.trainer.worker.run_dir import Order
 from services.trainer.worker.tasks.image_level import Kind, WholeImages, make_whole_images

@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from truscore.augmentation import Sample, augment, policy_for
+from truscore.configuration.recipe import Recipe
 from truscore.datasets import ImageRecord
 from truscore.metrics.pixel_thresholds import Swept, swept, threshold_diagrams
 from truscore.metrics.segmentation import (
@@ -27,7 +28,6 @@ from truscore.metrics.segmentation import (
     segmentation_metrics,
     segmented,
 )
-from truscore.recipes.config import Recipe
 from truscore.zoo.framing import Framed
 from truscore.zoo.losses.segmentation import pixel_losses
 from truscore.zoo.resize import network_size, resize_antialiased

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from truscore.recipes.templates import borders, damage_classes, damage_masks, defects, grades, sharpness
-from truscore.recipes.templates.template import PROFILES, Template
+from truscore.recipes.templates.template import Template
 
-__all__ = ["PROFILES", "TEMPLATES", "Template"]
+__all__ = ["TEMPLATES", "Template"]
 
 TEMPLATES: Mapping[str, Template] = MappingProxyType(
     {

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from truscore.recipes.config import Recipe
+from truscore.configuration.recipe import Recipe
 from truscore.recipes.templates.template import Template
 from truscore.recipes.templates.whole_images import whole_image_recipe
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from truscore.recipes.config import (
+from truscore.configuration.recipe import (
     AdvancedSettings,
     ArchitectureConfig,
     CustomModifications,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from truscore.recipes.config import EarlyStopping, Recipe
+from truscore.configuration.recipe import EarlyStopping, Recipe
 from truscore.recipes.templates.borders import border_mask_rcnn_small
 from truscore.recipes.templates.template import Template
 

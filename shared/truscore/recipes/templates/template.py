@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from truscore.recipes.config import Recipe
+from truscore.configuration.recipe import Recipe
 
-PROFILES = ("small", "full")
 MakeRecipe = Callable[[str, str, str], Recipe]  # of category, option and architecture
 
 

@@ -1,6 +1,6 @@
 """What the recipes of options that judge a whole image have in common."""
 
-from truscore.recipes.config import (
+from truscore.configuration.recipe import (
     AdvancedSettings,
     ArchitectureConfig,
     CustomModifications,

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from truscore.catalog.networks.configs import MultiLabelConfig
-from truscore.recipes.config import Recipe
+from truscore.configuration.recipe import Recipe
 from truscore.zoo.classification.network import MultiLabel, backbone_of
 from truscore.zoo.configs import config_of
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from truscore.catalog.networks.configs import BackboneConfig, GraderConfig
-from truscore.recipes.config import Recipe
+from truscore.configuration.recipe import Recipe
 from truscore.zoo.classification.backbones import Backbone, make_backbone
 from truscore.zoo.configs import config_of
 from truscore.zoo.framing import Framed

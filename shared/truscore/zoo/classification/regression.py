@@ -7,7 +7,7 @@ from torch import nn
 from torchvision.ops import FeaturePyramidNetwork
 
 from truscore.catalog.networks.configs import NetworkConfig, PyramidScorerConfig, StatisticsCNNConfig
-from truscore.recipes.config import Recipe
+from truscore.configuration.recipe import Recipe
 from truscore.zoo.classification.network import HIDDEN, Scorer, backbone_of
 from truscore.zoo.classification.statistics_cnn import Levels, StatisticsHead, plain_body
 from truscore.zoo.configs import config_of

@@ -11,7 +11,7 @@ from truscore.catalog.networks.configs import (
     RetinaNetConfig,
     YOLOXConfig,
 )
-from truscore.recipes.config import Recipe
+from truscore.configuration.recipe import Recipe
 from truscore.zoo.detection.detectron2 import build_detectron2
 from truscore.zoo.detection.mask_rcnn import build_mask_rcnn
 from truscore.zoo.detection.retinanet import build_retinanet

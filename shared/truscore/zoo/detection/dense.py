@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 from torchvision.models.detection.image_list import ImageList
 
-from truscore.recipes.config import LossConfig, Recipe
+from truscore.configuration.recipe import LossConfig, Recipe
 from truscore.zoo.detection.pyramid import PyramidBackbone
 from truscore.zoo.framing import DEVIATION_RGB, MEAN_RGB
 from truscore.zoo.resize import AntialiasedTransform

@@ -19,7 +19,7 @@ from torchvision.ops import MultiScaleRoIAlign, roi_align
 from torchvision.ops.poolers import _convert_to_roi_format, _onnx_merge_levels, _setup_scales
 
 from truscore.catalog.networks.configs import Detectron2Config, MaskRCNNConfig
-from truscore.recipes.config import Recipe
+from truscore.configuration.recipe import Recipe
 from truscore.zoo.configs import config_of
 from truscore.zoo.detection.detectron2_weights import as_ours, is_theirs
 from truscore.zoo.detection.mask_rcnn import BorderMaskRCNN, assemble, backbone_for

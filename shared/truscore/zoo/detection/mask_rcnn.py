@@ -16,7 +16,7 @@ from torchvision.models.detection.roi_heads import maskrcnn_loss
 from torchvision.ops import FrozenBatchNorm2d, MultiScaleRoIAlign
 
 from truscore.catalog.networks.configs import DetectorConfig, MaskRCNNConfig
-from truscore.recipes.config import LossConfig, Recipe
+from truscore.configuration.recipe import LossConfig, Recipe
 from truscore.zoo.configs import config_of
 from truscore.zoo.detection.backbones import CHANNELS_LAST, group_norm
 from truscore.zoo.detection.heads import box_head, mask_head

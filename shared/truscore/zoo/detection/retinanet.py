@@ -19,7 +19,7 @@ from torchvision.models.detection.retinanet import RetinaNetHead
 from torchvision.ops import box_iou
 
 from truscore.catalog.networks.configs import RetinaNetConfig
-from truscore.recipes.config import Recipe
+from truscore.configuration.recipe import Recipe
 from truscore.zoo.configs import config_of
 from truscore.zoo.detection.backbones import group_norm
 from truscore.zoo.detection.dense import DenseDetector, Detections, Target, transform_of

@@ -17,7 +17,7 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.ops import batched_nms, clip_boxes_to_image, generalized_box_iou_loss
 
 from truscore.catalog.networks.configs import YOLOXConfig
-from truscore.recipes.config import Recipe
+from truscore.configuration.recipe import Recipe
 from truscore.zoo.configs import config_of
 from truscore.zoo.detection.backbones import group_norm
 from truscore.zoo.detection.dense import DenseDetector, Detections, Target, transform_of

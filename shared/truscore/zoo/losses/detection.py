@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from truscore.recipes.config import LossConfig
+from truscore.configuration.recipe import LossConfig
 
 
 def classification_loss(logits_RK: Tensor, labels_R: Tensor, config: LossConfig) -> Tensor:

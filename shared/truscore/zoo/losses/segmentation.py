@@ -8,7 +8,7 @@ in no fixed order.
 import torch
 from torch import Tensor, nn
 
-from truscore.recipes.config import LossConfig
+from truscore.configuration.recipe import LossConfig
 from truscore.zoo.framing import IGNORED
 
 _LEAST_DOUBT = 1e-6

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from torch import nn
 
 from truscore.catalog.networks.configs import DeepLabV3Config, NetworkConfig, SAMConfig, UNetConfig
-from truscore.recipes.config import Recipe
+from truscore.configuration.recipe import Recipe
 
 
 def build_u_net(recipe: Recipe, num_classes: int) -> nn.Module:

@@ -9,7 +9,7 @@ from segmentation_models_pytorch.decoders.deeplabv3.decoder import DeepLabV3Deco
 from torch import Tensor
 
 from truscore.catalog.networks.configs import DeepLabV3Config
-from truscore.recipes.config import Recipe
+from truscore.configuration.recipe import Recipe
 from truscore.zoo.configs import config_of
 from truscore.zoo.segmentation.segmenter import Segmenter, StagedBackbone, expect_nothing, suit
 

@@ -17,7 +17,7 @@ from transformers.models.sam.configuration_sam import SamMaskDecoderConfig, SamV
 from transformers.models.sam.modeling_sam import SamMaskDecoder, SamPositionalEmbedding, SamVisionEncoder
 
 from truscore.catalog.networks.configs import SAMConfig
-from truscore.recipes.config import Recipe
+from truscore.configuration.recipe import Recipe
 from truscore.zoo.configs import config_of
 from truscore.zoo.resize import resize_antialiased
 from truscore.zoo.segmentation.sam_weights import as_ours

@@ -15,7 +15,7 @@ from torchvision.models._utils import IntermediateLayerGetter
 from torchvision.ops import FrozenBatchNorm2d
 
 from truscore.catalog.networks.configs import EncoderConfig
-from truscore.recipes.config import Recipe
+from truscore.configuration.recipe import Recipe
 from truscore.zoo.framing import Framed
 from truscore.zoo.published_backbones import as_body
 from truscore.zoo.resize import resize_antialiased

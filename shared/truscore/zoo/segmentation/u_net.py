@@ -9,7 +9,7 @@ from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder
 from torch import Tensor, nn
 
 from truscore.catalog.networks.configs import UNetConfig
-from truscore.recipes.config import Recipe
+from truscore.configuration.recipe import Recipe
 from truscore.zoo.configs import config_of
 from truscore.zoo.segmentation.segmenter import Segmenter, StagedBackbone, expect_nothing, suit
 

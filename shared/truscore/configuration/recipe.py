@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+# A recipe's defaults are for one of these: "small", two CPU cores; "full", a GPU.
+PROFILES = ("small", "full")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CustomModifications:

@@ -6,8 +6,8 @@ from dataclasses import MISSING, asdict, fields, is_dataclass
 from functools import cache
 from typing import Any, cast, get_type_hints
 
-from truscore.recipes.config import Recipe
-from truscore.recipes.errors import InvalidConfig
+from truscore.configuration.errors import InvalidConfig
+from truscore.configuration.recipe import Recipe
 
 DECIDED_BY_THE_ROW = ("category", "option", "architecture", "primary_metric")
 
