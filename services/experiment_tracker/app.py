@@ -10,8 +10,10 @@ from functools import partial
 from truscore.bus import canary, connect, replay_log, serve
 from truscore.telemetry import configure_logging, serve_grpc, serve_metrics, tracing
 
-from services.experiment_tracker.handlers import Listening, Reads
-from services.experiment_tracker.ledger import Ledger, MlflowLedger
+from services.experiment_tracker.alerting import Alerting, alert_publisher
+from services.experiment_tracker.availability import Availability
+from services.experiment_tracker.handlers import Listening, OnAlert, Reads
+from services.experiment_tracker.ledger import Ledger, MlflowLedger, WatchedLedger
 from services.experiment_tracker.log_position import end_of_log, read_on, turning_back
 from services.experiment_tracker.settings import Settings, tell_mlflow
 
@@ -21,17 +23,31 @@ SERVICE = "experiment-tracker"
 async def run(settings: Settings, ledger: Ledger, stop: asyncio.Event | None = None) -> int:
     """Serve until told to stop; returns the exit code. Where the log is another one, begins again at its beginning."""
     ending = stop or asyncio.Event()
-    if await _serve(settings, ledger, ending, from_place=True):
-        ending.clear()
-        await _serve(settings, ledger, ending, from_place=False)
+    availability = Availability(subject=settings.mlflow_address, after_s=settings.tracker_alert_after_s)
+    watched = WatchedLedger(ledger, availability, clock=time.time)
+    async with alert_publisher(settings.amqp_url.get_secret_value(), SERVICE) as publish:
+        alerting = Alerting(
+            availability=availability,
+            ledger=watched,
+            publish=publish,
+            clock=time.time,
+            every_s=settings.tracker_alert_interval_s,
+        )
+        async with alerting.going_on():
+            on_alert = availability.heard
+            if await _serve(settings, watched, ending, on_alert=on_alert, from_place=True):
+                ending.clear()
+                await _serve(settings, watched, ending, on_alert=on_alert, from_place=False)
     return 0
 
 
-async def _serve(settings: Settings, ledger: Ledger, ending: asyncio.Event, *, from_place: bool) -> bool:
+async def _serve(
+    settings: Settings, ledger: Ledger, ending: asyncio.Event, *, on_alert: OnAlert, from_place: bool
+) -> bool:
     """One turn; whether the log was another one than the ledger's place is in."""
     amqp_url = settings.amqp_url.get_secret_value()
     broker, find_end = connect(amqp_url, service=SERVICE), partial(end_of_log, amqp_url, SERVICE)
-    listening = Listening(ledger, clock=time.monotonic, keep_every_s=settings.tracker_place_every_s)
+    listening = Listening(ledger, clock=time.monotonic, keep_every_s=settings.tracker_place_every_s, on_alert=on_alert)
     reader = replay_log(broker, listening, service=SERVICE)
     alive, host = canary(broker, service=SERVICE).alive, settings.tracker_host
     await serve(

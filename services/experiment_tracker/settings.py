@@ -1,6 +1,7 @@
 """What the environment may set."""
 
 import os
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr
 from truscore.settings import ServiceSettings
@@ -22,6 +23,16 @@ class Settings(ServiceSettings):
     tracker_place_every_s: float = Field(
         5, gt=0, description="Seconds between two notes in MLflow of how far the event log is on record"
     )
+    tracker_alert_after_s: float = Field(
+        60, gt=0, description="Seconds for which MLflow has to fail before the alert mlflow.unavailable is raised"
+    )
+    tracker_alert_interval_s: float = Field(15, gt=0, description="Seconds between two looks at whether MLflow answers")
+
+    @property
+    def mlflow_address(self) -> str:
+        """What alerts call the server: host and port, without a login that the address may hold."""
+        parts = urlsplit(self.mlflow_url)
+        return f"MLflow at {parts.hostname}:{parts.port}" if parts.port else f"MLflow at {parts.hostname}"
 
 
 def tell_mlflow(timeout_s: int) -> None:

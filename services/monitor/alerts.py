@@ -9,7 +9,7 @@ from math import isfinite
 from uuid import UUID, uuid5
 
 from services.monitor.facts import Cleared, Raised, Sampled, Strayed
-from services.monitor.rules import Rule
+from services.monitor.rules import OTHERS_RULES, Rule
 from services.monitor.run import Run
 from services.monitor.stage import Stage, failed_at, message_of, stage_of
 
@@ -166,7 +166,9 @@ def _to_clear(
     holding: Mapping[str, tuple[Rule, Measured]], standing: Mapping[str, Standing], now: float
 ) -> Iterator[Cleared]:
     for alert_id, alert in standing.items():
-        if alert.stands and alert.raised is not None and alert_id not in holding:
+        if alert.raised is None or alert.raised.rule in OTHERS_RULES:
+            continue
+        if alert.stands and alert_id not in holding:
             yield Cleared(alert_id=alert_id, rule=alert.raised.rule, subject=alert.raised.subject, cleared_at=now)
 
 

@@ -21,6 +21,8 @@ MEASURES = {
     "sample_age_s": "seconds since a service on a host sampled its hardware",
 }
 SEVERITIES = ("warning", "critical")
+# Rules that other services look at: whoever raised such an alert clears it.
+OTHERS_RULES = frozenset({"mlflow.unavailable"})
 MAX_RULES = 100
 MAX_FILE_BYTES = 1_000_000
 
@@ -41,6 +43,8 @@ class Rule:
     for_s: float = 0
 
     def __post_init__(self) -> None:
+        if self.name in OTHERS_RULES:
+            raise InvalidRule(f"rule {self.name!r}: the name is taken by a rule of another service")
         if self.severity not in SEVERITIES:
             raise InvalidRule(
                 f"rule {self.name!r}: severity is {self.severity!r}, accepted are {', '.join(SEVERITIES)}"

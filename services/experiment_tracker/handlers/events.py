@@ -7,14 +7,15 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import Any
+from typing import Any, Protocol
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from truscore.bus import Envelope, Poison
-from truscore.events.v1 import model_pb2, training_pb2
+from truscore.bus import Envelope, Poison, Speaker
+from truscore.events.v1 import model_pb2, telemetry_pb2, training_pb2
 
 from services.experiment_tracker import facts
+from services.experiment_tracker.availability import RULE, SEVERITY, Alert
 from services.experiment_tracker.ledger import Ledger, LedgerError, LedgerUnavailable, Refused
 from services.experiment_tracker.metrics import FAILURES, OFFSET, RECORDED, REFUSED
 from services.experiment_tracker.record import Mark
@@ -72,11 +73,44 @@ def _value(value: Any) -> Any:
     return tuple(_value(part) for part in value[:MAX_PARTS])
 
 
+class OnAlert(Protocol):
+    """Hears of each alert in the log, ours and others'."""
+
+    def __call__(self, alert_id: str, *, raised: bool, at: float) -> None: ...
+
+
+def _ignore_alert(alert_id: str, *, raised: bool, at: float) -> None:
+    """For who has no alerts of their own."""
+
+
+def _pass_on(message: telemetry_pb2.AlertRaised | telemetry_pb2.AlertCleared, on_alert: OnAlert) -> None:
+    if isinstance(message, telemetry_pb2.AlertRaised):
+        on_alert(message.alert_id, raised=True, at=_value(message.raised_at))
+    else:
+        on_alert(message.alert_id, raised=False, at=_value(message.cleared_at))
+
+
+async def publish_alert(publisher: Speaker, alert: Alert) -> None:
+    """Raise or clear. The id is derived from the episode: a restarted tracker publishes the same event."""
+    stamp = Timestamp()
+    stamp.FromNanoseconds(round(alert.at * 1e9))
+    named = {"alert_id": alert.alert_id, "rule": RULE, "subject": alert.subject}
+    event = (
+        telemetry_pb2.AlertRaised(**named, severity=SEVERITY, message=alert.message, raised_at=stamp)
+        if alert.raised
+        else telemetry_pb2.AlertCleared(**named, cleared_at=stamp)
+    )
+    await publisher.say(event, subject=alert.subject, sequence=f"{alert.alert_id}/{alert.before:.3f}")
+
+
 class Listening:
     """Hears the log onto the record, and remembers there how far it got."""
 
-    def __init__(self, ledger: Ledger, *, clock: Callable[[], float], keep_every_s: float) -> None:
+    def __init__(
+        self, ledger: Ledger, *, clock: Callable[[], float], keep_every_s: float, on_alert: OnAlert = _ignore_alert
+    ) -> None:
         self._ledger = ledger
+        self._on_alert = on_alert
         self._recorder = Recorder(ledger)
         self._clock, self._keep_every_s = clock, keep_every_s
         self._expected: Mark | None = None
@@ -101,6 +135,8 @@ class Listening:
         self._expected = None
         if self.other_log.is_set():
             return
+        if isinstance(message, telemetry_pb2.AlertRaised | telemetry_pb2.AlertCleared):
+            _pass_on(message, self._on_alert)
         fact = fact_of(message)
         if fact is not None:
             await self._record(fact, envelope)

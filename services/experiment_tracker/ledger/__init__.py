@@ -4,5 +4,6 @@ from services.experiment_tracker.ledger.errors import LedgerError, LedgerUnavail
 from services.experiment_tracker.ledger.memory import MemoryLedger
 from services.experiment_tracker.ledger.mlflow_ledger import MlflowLedger
 from services.experiment_tracker.ledger.protocol import Ledger
+from services.experiment_tracker.ledger.watched import WatchedLedger
 
-__all__ = ["Ledger", "LedgerError", "LedgerUnavailable", "MemoryLedger", "MlflowLedger", "Refused"]
+__all__ = ["Ledger", "LedgerError", "LedgerUnavailable", "MemoryLedger", "MlflowLedger", "Refused", "WatchedLedger"]

@@ -90,8 +90,9 @@ TOPOLOGY: Final[tuple[Row, ...]] = (
     _row("run.cancel", control_pb2.RunCancel, PEOPLE, Listener(service=TRAINER)),
     _row("run.pause", control_pb2.RunPause, PEOPLE, Listener(service=TRAINER)),
     _row("run.resume", control_pb2.RunResume, PEOPLE, Listener(service=TRAINER)),
-    _row("alert.raised", telemetry_pb2.AlertRaised, (MONITOR,)),
-    _row("alert.cleared", telemetry_pb2.AlertCleared, (MONITOR,)),
+    # The tracker's is about MLflow, which nobody else talks to.
+    _row("alert.raised", telemetry_pb2.AlertRaised, (MONITOR, TRACKER)),
+    _row("alert.cleared", telemetry_pb2.AlertCleared, (MONITOR, TRACKER)),
 )
 
 _BY_TYPE: Final = {row.type_name: row for row in TOPOLOGY}

@@ -143,6 +143,24 @@ def test_a_restarted_monitor_knows_from_the_log_what_it_raised() -> None:
     assert again.look(1001) == []
 
 
+def test_an_alert_that_another_service_raised_is_left_for_it_to_clear() -> None:
+    watch = Watch(stories.started())
+    theirs = Raised(
+        alert_id="a", rule="mlflow.unavailable", severity="warning", subject="MLflow at h:5000", message="500",
+        raised_at=BEGIN_S,
+    )  # fmt: skip
+    watch.board.hear(theirs, BEGIN_S)
+    assert watch.look(1) == []
+    assert watch.board.alerts["a"].stands
+    watch.board.hear(Cleared(alert_id="a", rule=theirs.rule, subject=theirs.subject, cleared_at=BEGIN_S + 2), BEGIN_S)
+    assert not watch.board.alerts["a"].stands
+
+
+def test_a_rule_of_ours_can_not_take_the_name_of_another_services_rule() -> None:
+    with pytest.raises(InvalidRule, match=r"mlflow\.unavailable"):
+        Rule(name="mlflow.unavailable", severity="warning", measure="silence_s", at_least=1)
+
+
 def test_rules_are_read_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "rules.toml"
     path.write_text('[[rule]]\nname = "run.slow"\nseverity = "warning"\nmeasure = "silence_s"\nat_least = 60\n')

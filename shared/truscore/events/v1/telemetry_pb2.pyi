@@ -162,7 +162,7 @@ class AlertRaised(_message.Message):
     severity: _builtins.str
     """"warning" or "critical"."""
     subject: _builtins.str
-    """Run, host or routing key it is about."""
+    """Run, host, routing key or server it is about."""
     message: _builtins.str
     """What is the matter, with the value and the bound."""
     @_builtins.property
@@ -202,7 +202,7 @@ class AlertCleared(_message.Message):
     rule: _builtins.str
     """Rule that raised it."""
     subject: _builtins.str
-    """Run, host or routing key it is about."""
+    """Run, host, routing key or server it is about."""
     @_builtins.property
     def cleared_at(self) -> _timestamp_pb2.Timestamp:
         """When it ended."""
