@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from truscore.datasets import DatasetIndex, InvalidSplit, read_dataset
 from truscore.recipes import Recipe, resolve
+from truscore.zoo import build_model
 
 from services.trainer.journal import EpochDone
 from services.trainer.worker.cross_validation.__main__ import main
-from services.trainer.worker.cross_validation.folding import FoldDone, Repetition, Trial, repeat, spreads
+from services.trainer.worker.cross_validation.engine import FoldDone, spreads
+from services.trainer.worker.cross_validation.repetitions import Repetition, Trial, repeat
 from services.trainer.worker.devices import Place
 
 CPU = Place(device=torch.device("cpu"), name="cpu", cpus=1)
@@ -42,25 +44,28 @@ def index(folder: Path) -> DatasetIndex:
     return found
 
 
-def recipe(*, epochs: int = 2, batch_size: int = 4) -> Recipe:
+def recipe(*, epochs: int = 2, batch_size: int = 4, pretrained: str = "none") -> Recipe:
     process = {"epochs": epochs, "early_stopping": {"patience": 1}}
     hyperparameters = {"training_process": process, "optimization": {"batch_size": batch_size}}
-    return resolve(
-        "corner_analysis", "sharpness_rating", "custom_cnn", {"image_size": 32, "hyperparameters": hyperparameters}
-    )
+    overrides = {
+        "image_size": 32,
+        "hyperparameters": hyperparameters,
+        "architecture_config": {"pretrained_weights": pretrained},
+    }
+    return resolve("corner_analysis", "sharpness_rating", "custom_cnn", overrides)
 
 
-def repeated(trial: Trial, workroom: Path, *, seed: int = 0) -> tuple[Repetition, list[tuple[int, EpochDone]]]:
+def repeated(trial: Trial, scratch: Path, *, seed: int = 0) -> tuple[Repetition, list[tuple[int, EpochDone]]]:
     heard: list[tuple[int, EpochDone]] = []
     done: list[FoldDone] = []
     repetition = repeat(
         trial,
         seed=seed,
-        workroom=workroom,
+        scratch=scratch,
         place=CPU,
         clock=lambda: 0.0,
-        heard=lambda fold, epoch: heard.append((fold, epoch)),
-        done=done.append,
+        on_epoch=lambda fold, epoch: heard.append((fold, epoch)),
+        on_fold=done.append,
     )
     assert repetition.folds == tuple(done)
     return repetition, heard
@@ -103,6 +108,18 @@ def test_the_best_epoch_is_chosen_by_images_that_no_network_is_judged_on(
         assert not {*split["train"], *split["validation"]} & set(split["test"])
         epochs = [epoch for of_fold, epoch in heard if of_fold == number]
         assert fold.chosen_epoch == max(epoch.epoch for epoch in epochs if epoch.is_best)
+
+
+def test_a_fold_that_diverges_says_so_and_has_no_metrics(folder: Path, index: DatasetIndex, tmp_path: Path) -> None:
+    from_weights = recipe(epochs=1, pretrained="ours")
+    broken = tmp_path / "broken.pth"
+    weights = build_model(from_weights, 1).state_dict()
+    torch.save({name: value * math.nan for name, value in weights.items()}, broken)
+    repetition, _ = repeated(
+        Trial(index=index, images=folder, recipe=from_weights, folds=2, pretrained=broken), tmp_path
+    )
+    assert [("became" in fold.note, fold.metrics, fold.loss) for fold in repetition.folds] == [(True, {}, None)] * 2
+    assert repetition.pooled == {}
 
 
 def test_more_folds_than_images_are_refused(folder: Path, index: DatasetIndex, tmp_path: Path) -> None:

@@ -41,8 +41,8 @@ from services.trainer.journal import (
     records_of,
 )
 from services.trainer.worker.build_run import assemble
-from services.trainer.worker.cross_validation.fold_files import VERDICTS, FoldResult, read_fold, write_fold
-from services.trainer.worker.cross_validation.folding import FoldDone, places_of, told
+from services.trainer.worker.cross_validation.engine import FoldDone, FoldResult, images_of, places_of
+from services.trainer.worker.cross_validation.fold_files import VERDICTS, read_fold, write_fold
 from services.trainer.worker.cross_validation.folds import cross_validate, folds_of, results_of
 from services.trainer.worker.devices import Place, deterministic
 from services.trainer.worker.distributed import Ranks
@@ -203,7 +203,7 @@ def test_every_image_is_held_out_once_but_those_that_only_the_finished_run_is_ju
 
 def test_held_out_images_are_found_among_all_without_a_search(lay_out: LayOut, monkeypatch: pytest.MonkeyPatch) -> None:
     order = read_order(RunDir(path=lay_out().path))
-    pool = told(order)
+    pool = images_of(order)
 
     def searched(one: ImageRecord, other: object) -> bool:
         raise AssertionError(f"{one.path} was compared")

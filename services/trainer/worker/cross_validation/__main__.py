@@ -19,7 +19,8 @@ from truscore.datasets import DatasetIndex, InvalidSplit, index_digest, read_dat
 from truscore.recipes import InvalidConfig, recipe_to_json, resolve
 
 from services.trainer.journal import EpochDone
-from services.trainer.worker.cross_validation.folding import CHOICES, FoldDone, Repetition, Trial, repeat, spreads
+from services.trainer.worker.cross_validation.engine import FoldDone, spreads
+from services.trainer.worker.cross_validation.repetitions import CHOICES, Repetition, Trial, repeat
 from services.trainer.worker.devices import Place, choose_place
 from services.trainer.worker.distributed import Ranks
 from services.trainer.worker.errors import Unusable
@@ -131,19 +132,21 @@ def _results(trial: Trial, asked: argparse.Namespace, place: Place) -> dict[str,
 
     def keep(fold: FoldDone) -> None:
         folds.append(fold)
+        if fold.note:
+            sys.stderr.write(f"seed {fold.seed} fold {fold.fold}: no metrics: {fold.note}\n")
         if asked.output:
             asked.output.write_text(json.dumps(_plain(about, folds, repetitions), indent=2) + "\n")
 
-    with tempfile.TemporaryDirectory(prefix="truscore-folds-") as workroom:
+    with tempfile.TemporaryDirectory(prefix="truscore-folds-") as scratch:
         for seed in about["seeds"]:
             repetition = repeat(
                 trial,
                 seed=seed,
-                workroom=Path(workroom),
+                scratch=Path(scratch),
                 place=place,
                 clock=time.monotonic,
-                heard=partial(_tell, seed),
-                done=keep,
+                on_epoch=partial(_report_epoch, seed),
+                on_fold=keep,
             )
             repetitions.append(repetition)
     result = _plain(about, folds, repetitions)
@@ -174,7 +177,7 @@ def _plain(about: Mapping[str, Any], folds: Sequence[FoldDone], repetitions: Seq
     }
 
 
-def _tell(seed: int, fold: int, epoch: EpochDone) -> None:
+def _report_epoch(seed: int, fold: int, epoch: EpochDone) -> None:
     loss = f"train loss {epoch.train_loss:.4f}" + ("" if epoch.val_loss is None else f", val {epoch.val_loss:.4f}")
     sys.stderr.write(
         f"seed {seed} fold {fold} epoch {epoch.epoch}/{epoch.total_epochs}: {loss}, {epoch.duration_s:.1f} s\n"

@@ -1,7 +1,7 @@
 """A fold's result as a file that is whole or not there; read back with the verdicts of our tasks only, never code."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from truscore.metrics.segmentation import Patch, Segmented
 from truscore.recipes import recipe_to_json
 
 from services.trainer.worker.checkpoint import Written, write
-from services.trainer.worker.cross_validation.folding import FoldDone
+from services.trainer.worker.cross_validation.engine import FoldDone, FoldResult
 from services.trainer.worker.run_dir import Order
 from services.trainer.worker.tasks import semantic_segmentation
 
@@ -27,14 +27,6 @@ _NUMPY: tuple[Any, ...] = (
     np.ndarray, np.dtype, *(type(np.dtype(name)) for name in ("int32", "int64", "float32", "float64")),
     np.zeros(1).__reduce__()[0], np.float64(0).__reduce__()[0],
 )  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FoldResult:
-    """``verdicts`` are the task's, one for each held-out image, by its place among the images of all folds."""
-
-    done: FoldDone
-    verdicts: tuple[Any, ...]
 
 
 def write_fold(folder: Path, order: Order, result: FoldResult) -> Written:

@@ -1,37 +1,33 @@
-"""The folds of a run's own cross-validation: trained and judged one by one after it, each result on disk when done.
+"""The folds of a run's own cross-validation: trained one by one after it, each result on disk when done.
 
-Dealt out are the images that the run trains on and is validated by; those it is tested by are in no fold, since only
-the finished run is judged by them. Where a run stops in the middle, the folds that are done stay so.
+The folds share out the images that the run trains on and is validated by; those it is tested by are in no fold, since
+only the finished run is tested by them. Where a run stops in the middle, the folds that are done stay so.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from truscore.datasets import DatasetIndex, InvalidSplit, fold_dataset
 from truscore.recipes import InvalidConfig
 
 from services.trainer.journal import FoldJudged, FoldProgressed, Progressed
-from services.trainer.worker.build_run import assemble
-from services.trainer.worker.checkpoint import weights_sha256
-from services.trainer.worker.cross_validation.fold_files import FoldResult, read_fold, write_fold
-from services.trainer.worker.cross_validation.folding import (
+from services.trainer.worker.cross_validation.engine import (
+    Fold,
     FoldDone,
+    FoldResult,
     Spread,
     for_fold,
-    judging,
-    places_of,
+    images_of,
+    pooled_metrics,
     spreads,
-    told,
+    train_fold,
 )
+from services.trainer.worker.cross_validation.fold_files import read_fold, write_fold
 from services.trainer.worker.data import steps_per_epoch
 from services.trainer.worker.devices import Place
-from services.trainer.worker.errors import Diverged
-from services.trainer.worker.evaluate import validate
-from services.trainer.worker.loop import Interrupted, Run, train
+from services.trainer.worker.loop import Interrupted, Run
 from services.trainer.worker.run_dir import Order
-from services.trainer.worker.tasks.make import make_task
 
 KEY = "hyperparameters.training_process.cross_validation_folds"
 Word = FoldProgressed | FoldJudged | Interrupted
@@ -55,13 +51,13 @@ def folds_of(order: Order) -> tuple[Order, ...]:
     if not process.cross_validation_folds:
         return ()
     order = replace(order, test=())
-    images = {record.path: record for record in told(order)}
+    images = {record.path: record for record in images_of(order)}
     index = DatasetIndex(format="", class_names=order.class_names, images=tuple(images.values()), grades=order.grades)
     try:
         splits = fold_dataset(index, folds=process.cross_validation_folds, seed=order.recipe.seed)
     except InvalidSplit as refusal:
         raise InvalidConfig(KEY, process.cross_validation_folds, f"0 for none, or less: {refusal}") from refusal
-    order = replace(order, recipe=for_fold(order.recipe, "last"))
+    order = replace(order, recipe=for_fold(order.recipe, choose_best=False))
     return tuple(
         replace(
             order,
@@ -103,32 +99,26 @@ def cross_validate(
         steps_left=steps_of([order for _, order in left], world_size=ranks.world_size),
     )  # fmt: skip
     for number, order in left:
-        began = after.clock()
-        run = assemble(order, place=place, ranks=ranks, asked=asked).run
-        try:
-            for report in train(run):
-                if isinstance(report, Interrupted):
-                    yield report
+        fold = Fold(number=number, job=order)
+        for report in train_fold(fold, place=place, ranks=ranks, asked=asked, clock=after.clock):
+            match report:
+                case FoldResult():
+                    pace.steps_before += steps_of([order], world_size=ranks.world_size)
+                    if ranks.leads:
+                        yield _saved(report, order, folder, folds=len(orders))
+                case run, Progressed() as progressed:
+                    yield pace.word(number, run, progressed)
+                case _, Interrupted() as interrupted:
+                    yield interrupted
                     return
-                if isinstance(report, Progressed):
-                    yield pace.word(number, run, report)
-            result = _judged(run, order, number)
-        except Diverged as error:
-            # Of several processes, the others would go on with a step that this one has no part in.
-            if ranks.world_size > 1:
-                raise
-            result = FoldResult(done=_done(run, order, number, note=str(error)), verdicts=())
-        if wish := run.asked():
-            yield Interrupted(wish=wish)
-            return
-        pace.steps_before += steps_of([order], world_size=ranks.world_size)
-        if ranks.leads:
-            result = replace(result, done=replace(result.done, duration_s=after.clock() - began))
-            written = write_fold(folder, order, result)
-            yield FoldJudged(
-                fold=number, folds=len(orders), path=f"{folder.name}/{written.path.name}", sha256=written.sha256,
-                size_bytes=written.size_bytes,
-            )  # fmt: skip
+
+
+def _saved(result: FoldResult, order: Order, folder: Path, *, folds: int) -> FoldJudged:
+    written = write_fold(folder, order, result)
+    return FoldJudged(
+        fold=result.done.fold, folds=folds, path=f"{folder.name}/{written.path.name}", sha256=written.sha256,
+        size_bytes=written.size_bytes,
+    )  # fmt: skip
 
 
 def make_room(run: Run) -> None:
@@ -143,12 +133,10 @@ def results_of(orders: Sequence[Order], folder: Path) -> CrossValidated | None:
     results = [result for result in found if result is not None]
     if not results:
         return None
-    verdicts = [verdict for result in results for verdict in result.verdicts]
-    task = make_task(orders[0], judged=told(orders[0]))
     return CrossValidated(
         folds=tuple(result.done for result in results),
         spreads=spreads([result.done.metrics for result in results]),
-        pooled=task.metrics(verdicts) if verdicts else {},
+        pooled=pooled_metrics(orders[0], results),
     )
 
 
@@ -177,24 +165,3 @@ class _Pace:
             images_per_second=report.images_per_second,
             eta_s=(self.after.clock() - self.began) / steps * (self.steps_left - steps),
         )
-
-
-def _judged(run: Run, order: Order, number: int) -> FoldResult:
-    pool = told(order)
-    validated = validate(judging(run, order, pool), until=run.asked, places=places_of(order.validation, pool))
-    done = _done(run, order, number, loss=validated.loss, metrics=validated.metrics)
-    return FoldResult(done=done, verdicts=tuple(validated.verdicts))
-
-
-def _done(run: Run, order: Order, number: int, **found: Any) -> FoldDone:
-    epochs = len(run.progress.history)
-    return FoldDone(
-        seed=order.recipe.seed,
-        fold=number,
-        images={"training": len(order.training), "choosing": 0, "held_out": len(order.validation)},
-        epochs=epochs,
-        chosen_epoch=epochs,
-        duration_s=0.0,
-        weights_sha256=weights_sha256(run.network),
-        **({"loss": None, "metrics": {}} | found),
-    )

@@ -1,0 +1,101 @@
+"""A recipe cross-validated on a folder, with folds of its own for each seed."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from truscore.datasets import DatasetIndex, Split, fold_dataset, index_to_json, split_to_json
+from truscore.recipes import Recipe, recipe_to_json
+
+from services.trainer.journal import EpochDone
+from services.trainer.worker.cross_validation.engine import (
+    Fold,
+    FoldDone,
+    FoldResult,
+    for_fold,
+    pooled_metrics,
+    train_fold,
+)
+from services.trainer.worker.devices import Place, deterministic
+from services.trainer.worker.distributed import Ranks
+from services.trainer.worker.run_dir import Order, RunDir, read_order
+
+# How the weights that are evaluated are picked: those of the last epoch, or the best by images that are in no fold's
+# held-out part.
+CHOICES = ("last", "best")
+INNER_SHARE = 0.15
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trial:
+    """What is cross-validated: a recipe (its seed is the repetition's) on a dataset's folder."""
+
+    index: DatasetIndex
+    images: Path
+    recipe: Recipe
+    folds: int
+    choose: str = "last"
+    pretrained: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Repetition:
+    """All folds of one seed; ``pooled`` are the metrics over all their held-out images at once."""
+
+    seed: int
+    folds: tuple[FoldDone, ...]
+    pooled: dict[str, float]
+
+
+def repeat(
+    trial: Trial,
+    *,
+    seed: int,
+    scratch: Path,
+    place: Place,
+    clock: Callable[[], float],
+    on_epoch: Callable[[int, EpochDone], None],
+    on_fold: Callable[[FoldDone], None],
+) -> Repetition:
+    """Train and evaluate every fold of a seed. ``on_epoch`` gets each epoch with its fold's number, ``on_fold`` each
+    fold.
+
+    Raises InvalidSplit, InvalidConfig and what training raises.
+    """
+    choose_best = trial.choose == "best"
+    trial = replace(trial, recipe=for_fold(replace(trial.recipe, seed=seed), choose_best=choose_best))
+    splits = fold_dataset(trial.index, folds=trial.folds, seed=seed, inner=INNER_SHARE if choose_best else 0.0)
+    folds = [
+        Fold(number=number, job=_job(trial, split, scratch / f"seed-{seed}-fold-{number}"))
+        for number, split in enumerate(splits, start=1)
+    ]
+    results: list[FoldResult] = []
+    for fold in folds:
+        with deterministic():
+            for report in train_fold(fold, place=place, ranks=Ranks(), asked=str, clock=clock):
+                if isinstance(report, FoldResult):
+                    results.append(report)
+                    on_fold(report.done)
+                elif isinstance(report[1], EpochDone):
+                    on_epoch(fold.number, report[1])
+    pooled = pooled_metrics(folds[0].job, results)
+    return Repetition(seed=seed, folds=tuple(result.done for result in results), pooled=pooled)
+
+
+def _job(trial: Trial, split: Split, folder: Path) -> Order:
+    """Read from a folder as the training process reads it, so that a fold is a run like any other."""
+    folder.mkdir(parents=True, exist_ok=True)
+    plain = {
+        "run_id": f"run-{folder.name}",
+        "recipe": json.loads(recipe_to_json(trial.recipe)),
+        "class_names": list(trial.index.class_names),
+        "index": "index.json",
+        "split": "split.json",
+        "images": str(trial.images.resolve()),
+        "pretrained": str(trial.pretrained.resolve()) if trial.pretrained else "",
+    }
+    (folder / "index.json").write_text(index_to_json(trial.index))
+    (folder / "split.json").write_text(split_to_json(split))
+    (folder / "order.json").write_text(json.dumps(plain))
+    return read_order(RunDir(path=folder))
