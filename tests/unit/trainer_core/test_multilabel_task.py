@@ -1,18 +1,14 @@
-"""Labels as the loop sees them: several at once, none at all, and losses by hand."""
+"""Labels as the loop sees them: several at once, and none at all."""
 
-import math
 from pathlib import Path
 
 import pytest
 import torch
-from truscore.configuration.recipe import LossConfig
 from truscore.datasets import ImageRecord
-from truscore.recipes import resolve
 from truscore.zoo import build_model
 
 from services.trainer.worker.tasks import Key
 from services.trainer.worker.tasks.make import make_task
-from services.trainer.worker.tasks.multilabel import label_loss
 from tests.unit.trainer_core.judged_folders import DAMAGES, order_of, record
 
 NAMES = ("crease", "dent", "scratch")
@@ -24,28 +20,10 @@ def labelled(tmp_path: Path) -> list[ImageRecord]:
     return [record(tmp_path, f"{number}.png", labels=labels) for number, labels in enumerate(said)]
 
 
-def loss_config(**parts: object) -> LossConfig:
-    return resolve(*DAMAGES, {"loss_config": parts}).loss_config
-
-
 def test_a_target_has_a_place_for_each_class_and_may_be_empty(tmp_path: Path, labelled: list[ImageRecord]) -> None:
     task = make_task(order_of(tmp_path, DAMAGES, labelled, class_names=NAMES), judged=tuple(labelled))
     batch = task.collate([task.training[Key(epoch=0, index=index)] for index in range(3)])
     assert batch.target_B.tolist() == [[1, 0, 1], [0, 0, 0], [0, 1, 0]]
-
-
-def test_the_cross_entropy_is_that_of_each_class_on_its_own() -> None:
-    logits_BK, there_BK = torch.tensor([[2.0, -1.0]]), torch.tensor([[1.0, 0.0]])
-    by_hand = (math.log1p(math.exp(-2.0)) + math.log1p(math.exp(-1.0))) / 2
-    assert label_loss(logits_BK, there_BK, loss_config()).item() == pytest.approx(by_hand, rel=1e-6)
-
-
-def test_the_focal_loss_weighs_easy_answers_down() -> None:
-    config = loss_config(primary_loss="focal_loss", focal_loss_params={"alpha": 0.75, "gamma": 2.0})
-    logits_BK, there_BK = torch.tensor([[2.0, -1.0]]), torch.tensor([[1.0, 0.0]])
-    p_there, p_not = 1 / (1 + math.exp(-2.0)), 1 / (1 + math.exp(-1.0))
-    by_hand = -(0.75 * (1 - p_there) ** 2 * math.log(p_there) + 0.25 * (1 - p_not) ** 2 * math.log(p_not)) / 2
-    assert label_loss(logits_BK, there_BK, config).item() == pytest.approx(by_hand, rel=1e-5)
 
 
 def test_verdicts_have_a_probability_for_each_class(tmp_path: Path, labelled: list[ImageRecord]) -> None:

@@ -12,7 +12,6 @@ from truscore.zoo.classification.network import Scorer
 from services.trainer.worker.errors import Unusable
 from services.trainer.worker.tasks import Key
 from services.trainer.worker.tasks.make import make_task, prepare
-from services.trainer.worker.tasks.regression import score_loss
 from tests.unit.trainer_core.judged_folders import SCORES, order_of, record
 
 NAMES = ("centring", "sharpness")
@@ -43,23 +42,6 @@ def test_a_score_that_no_training_image_has_is_refused(tmp_path: Path, scored: l
     order = order_of(tmp_path, SCORES, scored, class_names=("gloss", *NAMES))
     with pytest.raises(Unusable, match="gloss"):
         prepare(build_model(order.recipe, 3), order)
-
-
-def test_losses_by_hand() -> None:
-    found_BK = torch.tensor([[0.5, 3.0], [1.0, 0.0]])
-    real_BK = torch.tensor([[0.0, 1.0], [1.0, math.nan]])
-    # Half the square up to 1, then the distance less a half; the second image has one known score, met exactly.
-    assert score_loss(found_BK, real_BK, "smooth_l1").item() == pytest.approx(((0.125 + 1.5) / 2 + 0.0) / 2)
-    assert score_loss(found_BK, real_BK, "mean_squared_error").item() == pytest.approx(((0.25 + 4.0) / 2 + 0.0) / 2)
-
-
-@pytest.mark.parametrize("loss", ["smooth_l1", "mean_squared_error"])
-def test_a_score_that_is_not_known_has_no_gradient(loss: str) -> None:
-    found_BK = torch.tensor([[0.5, 3.0]], requires_grad=True)
-    score_loss(found_BK, torch.tensor([[0.0, math.nan]]), loss).backward()
-    assert found_BK.grad is not None
-    assert found_BK.grad[0, 0] != 0
-    assert found_BK.grad[0, 1] == 0
 
 
 def test_verdicts_are_in_the_unit_of_the_dataset(tmp_path: Path, scored: list[ImageRecord]) -> None:

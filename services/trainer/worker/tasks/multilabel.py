@@ -5,10 +5,9 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torchvision.ops import sigmoid_focal_loss
-from truscore.configuration.recipe import LossConfig
 from truscore.datasets import ImageRecord
 from truscore.metrics.multilabel import Labelled, multilabel_evidence, multilabel_metrics
+from truscore.zoo.losses.multilabel import multilabel_loss
 
 from services.trainer.worker.run_dir import Order
 from services.trainer.worker.tasks.image_level import Kind, WholeImages, make_whole_images
@@ -21,7 +20,7 @@ def make(order: Order, judged: tuple[ImageRecord, ...], cache_limit_bytes: int) 
 
 def kind_of(order: Order) -> Kind[Labelled]:
     def loss(_: nn.Module, raw: Tensor, there_BK: Tensor) -> Tensor:
-        return label_loss(raw, there_BK, order.recipe.loss_config)
+        return multilabel_loss(raw, there_BK, order.recipe.loss_config)
 
     return Kind(
         target=partial(_there, classes=len(order.class_names)),
@@ -30,16 +29,6 @@ def kind_of(order: Order) -> Kind[Labelled]:
         metrics=multilabel_metrics,
         evidence=partial(multilabel_evidence, class_names=order.class_names),
     )
-
-
-def label_loss(logits_BK: Tensor, there_BK: Tensor, config: LossConfig) -> Tensor:
-    """Mean over images and classes, in nats: a yes or no for each class, or the same with easy answers weighed down
-    (Lin et al. 2017, equation 5; ``alpha`` weighs what is there, ``1 - alpha`` what isn't)."""
-    if config.primary_loss == "focal_loss":
-        focal = config.focal_loss_params
-        loss: Tensor = sigmoid_focal_loss(logits_BK, there_BK, alpha=focal.alpha, gamma=focal.gamma, reduction="mean")
-        return loss
-    return nn.functional.binary_cross_entropy_with_logits(logits_BK, there_BK)
 
 
 def _there(record: ImageRecord, classes: int) -> Tensor:

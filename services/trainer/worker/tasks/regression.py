@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from truscore.datasets import ImageRecord
 from truscore.metrics.regression import Scored, score_evidence, score_metrics
 from truscore.zoo.classification.network import Scorer
+from truscore.zoo.losses.regression import regression_loss
 
 from services.trainer.worker.errors import Unusable
 from services.trainer.worker.run_dir import Order
@@ -43,7 +44,7 @@ def kind_of(order: Order) -> Kind[Scored]:
     def loss(network: nn.Module, raw: Tensor, scores_BK: Tensor) -> Tensor:
         if not isinstance(network, Scorer):
             raise TypeError(f"{type(network).__name__} measures no scores")
-        return score_loss(raw, network.standardised(scores_BK), primary_loss)
+        return regression_loss(raw, network.standardised(scores_BK), primary_loss)
 
     return Kind(
         target=partial(_scores, names=names),
@@ -52,18 +53,6 @@ def kind_of(order: Order) -> Kind[Scored]:
         metrics=partial(score_metrics, score_names=names),
         evidence=partial(score_evidence, score_names=names),
     )
-
-
-def score_loss(found_BK: Tensor, real_BK: Tensor, primary_loss: str) -> Tensor:
-    """Mean over the images of the mean over an image's known scores; a real score that is not known is NaN.
-
-    ``smooth_l1`` is quadratic up to one deviation and linear beyond it (Huber 1964; Girshick 2015, equation 3).
-    """
-    known_BK = ~real_BK.isnan()
-    real_BK = torch.where(known_BK, real_BK, found_BK.detach())
-    each = nn.functional.mse_loss if primary_loss == "mean_squared_error" else nn.functional.smooth_l1_loss
-    each_BK = each(found_BK, real_BK, reduction="none")
-    return (each_BK.sum(dim=1) / known_BK.sum(dim=1)).mean()
 
 
 def _scores(record: ImageRecord, names: Sequence[str]) -> Tensor:

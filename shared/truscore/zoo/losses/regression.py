@@ -1,0 +1,18 @@
+"""Losses over scores, of which an image may lack some. Legend: B images, K scores."""
+
+import torch
+from torch import Tensor, nn
+
+
+def regression_loss(prediction_BK: Tensor, target_BK: Tensor, primary_loss: str) -> Tensor:
+    """Mean over the images of the mean over an image's known scores; a target that is not known is NaN.
+
+    Both are in the network's own unit, deviations of the training split. ``smooth_l1`` is quadratic up to one of them
+    and linear beyond it (Huber 1964; Girshick 2015, "Fast R-CNN", equation 3).
+    """
+    known_BK = ~target_BK.isnan()
+    # The prediction itself stands in for what is not known: its difference is 0, and no NaN reaches the gradient.
+    target_BK = torch.where(known_BK, target_BK, prediction_BK.detach())
+    each = nn.functional.mse_loss if primary_loss == "mean_squared_error" else nn.functional.smooth_l1_loss
+    each_BK = each(prediction_BK, target_BK, reduction="none")
+    return (each_BK.sum(dim=1) / known_BK.sum(dim=1)).mean()
