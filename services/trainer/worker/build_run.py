@@ -9,11 +9,11 @@ from truscore.catalog.networks import NETWORKS
 from truscore.datasets import ImageRecord
 from truscore.recipes import InvalidConfig, Recipe
 from truscore.zoo import build_model
-from truscore.zoo.compilation import compile_stages, save_memory
+from truscore.zoo.compilation import compile_stages, save_memory, why_not_compilable
 from truscore.zoo.pretrained import load_pretrained
 
 from services.trainer.worker.data import Batches, steps_per_epoch
-from services.trainer.worker.devices import Place, can_compile, choose_precision
+from services.trainer.worker.devices import Place, choose_precision
 from services.trainer.worker.distributed import Ranks
 from services.trainer.worker.loop import Run
 from services.trainer.worker.optim import make_optimizer
@@ -94,9 +94,9 @@ def refuse_impossible_here(recipe: Recipe, *, place: Place, ranks: Ranks) -> Non
     if ranks.world_size > 1 and not architecture.multi_gpu_support:
         accepted = f"true for a run of {ranks.world_size} processes"
         raise InvalidConfig("architecture_config.multi_gpu_support", False, accepted)
-    if architecture.optimization_mode != "none" and not can_compile(place.device):
+    if architecture.optimization_mode != "none" and (reason := why_not_compilable(place.device.type)):
         key = "architecture_config.optimization_mode"
-        raise InvalidConfig(key, architecture.optimization_mode, "none, as this machine has no C++ compiler")
+        raise InvalidConfig(key, architecture.optimization_mode, f"none, as torch.compile can't work here: {reason}")
 
 
 def _start_from(network: nn.Module, order: Order) -> str:

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,11 +56,6 @@ def choose_precision(*, wanted: bool, device: torch.device) -> Precision:
     if not torch.cuda.is_bf16_supported(including_emulation=False):
         return Precision(half=False, reason="float32: this GPU has no bfloat16 of its own")
     return Precision(half=True, reason="bfloat16 autocast")
-
-
-def can_compile(device: torch.device) -> bool:
-    """Whether torch.compile finds what it needs: Triton for a GPU, a C++ compiler for a CPU."""
-    return device.type == "cuda" or any(shutil.which(name) for name in ("c++", "g++", "clang++"))
 
 
 @contextmanager

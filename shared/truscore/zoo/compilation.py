@@ -1,12 +1,28 @@
 """How a network is run while it trains: compiled, or saving memory. Its weights and their names stay the same."""
 
-from collections.abc import Iterator
+import ctypes
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sysconfig
+import tempfile
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 
 import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
+
+# torch.compile builds each kernel as an extension of Python, so it takes a compiler and Python's headers.
+PROBE = """#include <Python.h>
+extern {c}int truscore_probe(void);
+int truscore_probe(void) {{ return PY_MAJOR_VERSION; }}
+"""
+PROBE_TIMEOUT_S = 60.0
 
 
 def stages(model: nn.Module) -> list[nn.Module]:
@@ -23,6 +39,68 @@ def compile_stages(model: nn.Module, mode: str) -> None:
     """
     for stage in stages(model):
         stage.forward = torch.compile(stage.forward, mode=mode.replace("_", "-"))
+
+
+@cache
+def why_not_compilable(device_type: str) -> str:
+    """Why torch.compile can't work on this machine for "cpu" or "cuda"; empty where it can.
+
+    Asked by building and loading one line the way inductor builds its kernels for a CPU, and Triton its launchers for
+    a GPU; once per process. A compiler alone proves nothing: without Python.h a run would die in its first step.
+    """
+    from torch._inductor.runtime.cache_dir_utils import cache_dir
+
+    try:
+        # In inductor's own cache: where that lies on a file system without the right to execute, nothing can be loaded.
+        with tempfile.TemporaryDirectory(prefix="probe-", dir=cache_dir()) as folder:
+            source = Path(folder, "probe.c" if device_type == "cuda" else "probe.cpp")
+            source.write_text(PROBE.format(c="" if device_type == "cuda" else '"C" '))
+            command, library = (_launcher_build if device_type == "cuda" else _kernel_build)(source)
+            _checked(command)
+            return "" if ctypes.CDLL(str(library)).truscore_probe() else "a compiled function returns the wrong value"
+    except _CannotCompile as error:
+        return str(error)
+    except OSError as error:
+        return f"what is compiled can't be loaded: {error}"
+
+
+class _CannotCompile(Exception):
+    """The message says what is missing."""
+
+
+def _kernel_build(source: Path) -> tuple[Sequence[str], Path]:
+    """Inductor's command for a C++ kernel, and the library it makes."""
+    from torch._inductor.cpp_builder import CppBuilder, CppTorchOptions
+    from torch._inductor.cpu_vec_isa import invalid_vec_isa
+    from torch._inductor.exc import InvalidCxxCompiler
+
+    try:
+        options = CppTorchOptions(vec_isa=invalid_vec_isa, warning_all=False)
+    except (InvalidCxxCompiler, OSError, subprocess.SubprocessError) as error:
+        raise _CannotCompile("there is no C++ compiler (g++, or what CXX names)") from error
+    builder = CppBuilder("probe", [str(source)], options, str(source.parent))
+    return shlex.split(builder.get_command_line()), Path(builder.get_target_file_path())
+
+
+def _launcher_build(source: Path) -> tuple[Sequence[str], Path]:
+    """Triton's command for a C launcher (triton/runtime/build.py), and the library it makes."""
+    compiler = os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")
+    if not compiler:
+        raise _CannotCompile("there is no C compiler (gcc, clang, or what CC names)")
+    library = source.with_suffix(".so")
+    include = sysconfig.get_path("include")
+    return [compiler, str(source), "-O3", "-shared", "-fPIC", f"-I{include}", "-o", str(library)], library
+
+
+def _checked(command: Sequence[str]) -> None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_TIMEOUT_S, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise _CannotCompile(f"{command[0]} can't be run: {error}") from error
+    if done.returncode:
+        found = re.search(r"(fatal )?error: .*", done.stderr)
+        said = found.group() if found else done.stderr[-200:].strip()
+        raise _CannotCompile(f"{command[0]} can't build an extension of Python: {said}")
 
 
 def save_memory(model: nn.Module) -> None:

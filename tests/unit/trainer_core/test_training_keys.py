@@ -13,6 +13,7 @@ from truscore.recipes import InvalidConfig, Recipe, processes_for, resolve
 from truscore.recipes.accepted_values import RULES
 from truscore.recipes.resolve import ROW_KEYS
 from truscore.zoo import build_model
+from truscore.zoo.compilation import why_not_compilable
 from truscore.zoo.losses.detection import classification_loss
 
 from services.trainer.inputs.workspace import divided
@@ -269,6 +270,10 @@ def test_turning_a_key_changes_what_it_names(bench: Bench, key: str) -> None:
     value, observe, beside = TURNED[key]
     before = observe(beside, bench)
     assert observe(beside, bench) == before
+    if observe is compiled_stages and why_not_compilable("cpu"):
+        with pytest.raises(InvalidConfig, match=key):
+            observe(merged(beside, nested(key, value)), bench)
+        return
     assert observe(merged(beside, nested(key, value)), bench) != before
 
 

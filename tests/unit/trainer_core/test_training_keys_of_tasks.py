@@ -19,7 +19,7 @@ from truscore.recipes import InvalidConfig, Recipe, config_of, processes_for, re
 from truscore.recipes.accepted_values import RULES
 from truscore.recipes.combinations import without_effect
 from truscore.zoo import build_model
-from truscore.zoo.compilation import stages
+from truscore.zoo.compilation import stages, why_not_compilable
 
 from services.trainer.worker.build_run import assemble
 from services.trainer.worker.devices import Place
@@ -229,6 +229,11 @@ def test_turning_a_key_changes_what_it_names_or_is_refused_by_name(bench: Bench,
     if at(config_of(bench.recipe({})), key) == value:
         value = "standard"
     turned = merged(beside, nested(key, value))
+    if observe is compiled_stages and (reason := why_not_compilable("cpu")):
+        with pytest.raises(InvalidConfig, match=key) as impossible:
+            bench.run(turned)
+        assert reason in str(impossible.value)
+        return
     if key in without_effect(bench.row, smallest(bench.row)):
         with pytest.raises(InvalidConfig) as refused:
             bench.recipe(turned)
