@@ -1,7 +1,6 @@
 """How a network is run while it trains: compiled, or saving memory. Its weights and their names stay the same."""
 
 import ctypes
-import os
 import re
 import shlex
 import shutil
@@ -83,10 +82,10 @@ def _kernel_build(source: Path) -> tuple[Sequence[str], Path]:
 
 
 def _launcher_build(source: Path) -> tuple[Sequence[str], Path]:
-    """Triton's command for a C launcher (triton/runtime/build.py), and the library it makes."""
-    compiler = os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")
+    """A command as Triton's for a C launcher (triton/runtime/build.py), and the library it makes."""
+    compiler = shutil.which("gcc") or shutil.which("clang")
     if not compiler:
-        raise _CannotCompile("there is no C compiler (gcc, clang, or what CC names)")
+        raise _CannotCompile("there is no C compiler (gcc or clang)")
     library = source.with_suffix(".so")
     include = sysconfig.get_path("include")
     return [compiler, str(source), "-O3", "-shared", "-fPIC", f"-I{include}", "-o", str(library)], library
