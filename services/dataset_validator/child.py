@@ -107,12 +107,12 @@ def _judge(job: Job, folder: Path) -> Outcome:
 
 
 def _memory(job: Job) -> "Memory | None":
-    from truscore.datasets import Files
+    from truscore.datasets import FileReuse
     from truscore.validation import Memory
 
     if not job.remembered:
         return None
-    return Memory(file=Path(job.remembered), limit_bytes=job.results_bytes, files=Files.PASSING)
+    return Memory(file=Path(job.remembered), limit_bytes=job.results_bytes, files=FileReuse.TRANSIENT)
 
 
 def _noting(seen: TextIO, sign: str) -> Callable[[str], None]:

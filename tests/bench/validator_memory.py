@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from truscore.datasets import Annotation, DatasetIndex, ImageRecord, Reading, index_to_json
+from truscore.datasets import Annotation, DatasetIndex, ImageRecord, ReadResult, index_to_json
 from truscore.validation import Policy, expectation_of, judge, report_page, report_to_json
 from truscore.validation.measures.pixels import Pixels
 
@@ -21,11 +21,11 @@ LIMIT_BYTES = 2**30
 NAMES = ("outer_border", "graphical_border")
 
 
-def synthesized(count: int) -> Reading:
+def synthesized(count: int) -> ReadResult:
     """A reading of this many images, no two alike."""
     images = tuple(_image(number) for number in range(count))
     index = DatasetIndex(format="coco", class_names=NAMES, images=images)
-    return Reading(index=index, problems=(), looks={image.path: _look(image) for image in images})
+    return ReadResult(index=index, problems=(), measurements={image.path: _look(image) for image in images})
 
 
 def _image(number: int) -> ImageRecord:
@@ -38,7 +38,7 @@ def _image(number: int) -> ImageRecord:
         width=640,
         height=896,
         perceptual_hash=digest[:16],
-        picture_print=digest,
+        orientation_hashes=digest,
         annotations=(_mark(1, 20.0 + inset, number), _mark(2, 60.0 + inset, number)),
     )
 

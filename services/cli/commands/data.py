@@ -116,10 +116,10 @@ def validate(
 
 
 def _memory(file: Path | None, reread: bool) -> "Memory | None":
-    from truscore.datasets import Files
+    from truscore.datasets import FileReuse
     from truscore.validation import Memory
 
-    return None if file is None else Memory(file=file, files=Files.REREAD if reread else Files.TRUSTED)
+    return None if file is None else Memory(file=file, files=FileReuse.REREAD if reread else FileReuse.TRUSTED)
 
 
 def _stderr() -> "Console":

@@ -2,10 +2,10 @@
 
 from truscore.datasets.formats.registry import FORMATS, Format, read_dataset, recognise_format
 from truscore.datasets.images.decode import UnreadableImage, load_image
-from truscore.datasets.images.file_states import Files
+from truscore.datasets.images.file_states import FileReuse
 from truscore.datasets.images.perceptual_hash import hamming, near_duplicates
-from truscore.datasets.images.results_cache import Results
-from truscore.datasets.images.scan import Look
+from truscore.datasets.images.scan import ScanOptions
+from truscore.datasets.images.scan_cache import ScanCache
 from truscore.datasets.index.class_map import ClassMap, InvalidClassMap, apply_class_map, class_map, class_map_from_json
 from truscore.datasets.index.json_codec import InvalidIndex, index_digest, index_from_json, index_to_json
 from truscore.datasets.index.records import (
@@ -21,9 +21,9 @@ from truscore.datasets.index.records import (
 from truscore.datasets.limits import Limits, cores
 from truscore.datasets.reading.declaration import DECLARATION_FILE, Declaration, declaration_to_json
 from truscore.datasets.reading.problems import CODES, Problem
-from truscore.datasets.reading.result import Declared, Reading
+from truscore.datasets.reading.result import DeclaredImage, ReadResult
 from truscore.datasets.shapes.masks import annotation_mask, mask_to_rle
-from truscore.datasets.splitting.folds import fold_dataset, sampled
+from truscore.datasets.splitting.folds import fold_dataset, sample_dataset
 from truscore.datasets.splitting.split import InvalidSplit, Split, split_dataset, split_from_json, split_to_json
 
 __all__ = [
@@ -35,8 +35,8 @@ __all__ = [
     "ClassMap",
     "DatasetIndex",
     "Declaration",
-    "Declared",
-    "Files",
+    "DeclaredImage",
+    "FileReuse",
     "Format",
     "ImageRecord",
     "InvalidClassMap",
@@ -45,12 +45,12 @@ __all__ = [
     "Light",
     "Limits",
     "LitObject",
-    "Look",
     "MaskMap",
     "NormalMap",
     "Problem",
-    "Reading",
-    "Results",
+    "ReadResult",
+    "ScanCache",
+    "ScanOptions",
     "Split",
     "UnreadableImage",
     "annotation_mask",
@@ -69,7 +69,7 @@ __all__ = [
     "near_duplicates",
     "read_dataset",
     "recognise_format",
-    "sampled",
+    "sample_dataset",
     "split_dataset",
     "split_from_json",
     "split_to_json",

@@ -1,4 +1,4 @@
-"""The bounds that a stranger's dataset is read within."""
+"""The bounds within which an untrusted dataset is read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def cores() -> int:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """Bounds on what is read from a stranger's dataset."""
+    """Bounds on what is read from an untrusted dataset."""
 
     files: int = 1_000_000
     folder_depth: int = 16

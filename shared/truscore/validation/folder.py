@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from truscore.datasets import Files, Limits, Look, Results, read_dataset
+from truscore.datasets import FileReuse, Limits, ScanCache, ScanOptions, read_dataset
 from truscore.validation.measures.pixels import Pixels, measure_image
 from truscore.validation.policy.expectations import expectation_of
 from truscore.validation.policy.policy import Policy
@@ -36,7 +36,7 @@ class Memory:
 
     file: Path
     limit_bytes: int = 512 * 2**20
-    files: Files = Files.TRUSTED  # whether an image is read again that looks unchanged on the disk
+    files: FileReuse = FileReuse.TRUSTED  # whether an image is read again that looks unchanged on the disk
     now_ns: Callable[[], int] = time.time_ns
 
 
@@ -64,12 +64,12 @@ def validate_folder(
             format=format,
             class_names=class_names,
             limits=limits,
-            look=Look(
+            scan_options=ScanOptions(
                 measure=partial(_measured, thumbnail_px=policy.thumbnail_px),
-                results=results,
-                starting=listening.starting,
-                ended=listening.ended,
-                progress=partial(listening.progress, "reading") if listening.progress else None,
+                cache=results,
+                on_start=listening.starting,
+                on_end=listening.ended,
+                on_progress=partial(listening.progress, "reading") if listening.progress else None,
             ),
         )
     if listening.progress is not None:
@@ -77,17 +77,17 @@ def validate_folder(
     return judge(reading, expectation=expectation_of(category, option), policy=policy)
 
 
-def _results(memory: Memory | None, policy: Policy, limits: Limits) -> AbstractContextManager[Results | None]:
+def _results(memory: Memory | None, policy: Policy, limits: Limits) -> AbstractContextManager[ScanCache | None]:
     if memory is None:
         return nullcontext()
     about = f"thumbnail {policy.thumbnail_px}"
-    return Results(
+    return ScanCache(
         memory.file,
-        about=about,
+        measured_with=about,
         limits=limits,
         limit_bytes=memory.limit_bytes,
-        plain=asdict,
-        whole=lambda plain: Pixels(**plain),
+        to_plain=asdict,
+        from_plain=lambda plain: Pixels(**plain),
         files=memory.files,
         now_ns=memory.now_ns,
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from truscore.datasets import DatasetIndex, Problem, Reading
+from truscore.datasets import DatasetIndex, Problem, ReadResult
 from truscore.validation.catalogue import BY_ID, CATALOGUE
 from truscore.validation.measures.pixels import Pixels
 from truscore.validation.policy.expectations import Expectation
@@ -34,19 +34,19 @@ class Verdict:
         return sum(found.count for found in self.findings if found.severity is severity)
 
 
-def judge(reading: Reading, *, expectation: Expectation, policy: Policy) -> Verdict:
+def judge(reading: ReadResult, *, expectation: Expectation, policy: Policy) -> Verdict:
     """The verdict on what was read; `reading.looks` holds the statistics of the images that could be decoded."""
     reading, assumed = _named(reading, expectation)
     found = [*_as_read(reading.problems), *assumed]
     if reading.index is not None:
-        subject = Subject(index=reading.index, expectation=expectation, pixels=reading.looks, policy=policy)
+        subject = Subject(index=reading.index, expectation=expectation, pixels=reading.measurements, policy=policy)
         said = {problem.code for problem in reading.problems}
         found.extend(_checked(subject, without=said))
     return Verdict(
         findings=folded(weighed(found, policy), per_rule=policy.findings_per_rule),
         index=reading.index,
         policy=policy,
-        pixels=reading.looks,
+        pixels=reading.measurements,
     )
 
 
@@ -74,7 +74,7 @@ def rule_counts(verdict: Verdict) -> dict[str, int]:
     return dict(counts)
 
 
-def _named(reading: Reading, expectation: Expectation) -> tuple[Reading, list[Finding]]:
+def _named(reading: ReadResult, expectation: Expectation) -> tuple[ReadResult, list[Finding]]:
     """Give nameless classes the option's names where their number fits; which id is which remains an assumption."""
     nameless = any(problem.code == NO_NAMES for problem in reading.problems)
     names, index = expectation.class_names, reading.index

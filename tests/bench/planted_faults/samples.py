@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from truscore.datasets import Annotation, DatasetIndex, ImageRecord, Limits, Look, read_dataset
+from truscore.datasets import Annotation, DatasetIndex, ImageRecord, Limits, ScanOptions, read_dataset
 from truscore.datasets.images.scan import scan_image
 from truscore.synthesis import render_dataset
 from truscore.validation import Policy, expectation_of
@@ -27,15 +27,15 @@ class Pool:
 
     folder: Path
     index: DatasetIndex
-    looks: dict[str, Pixels]
+    measurements: dict[str, Pixels]
 
     @staticmethod
     def rendered(folder: Path, *, count: int, seed: int) -> "Pool":
         render_dataset(folder, count=count, seed=seed, image_size=SIZE_PX)
-        reading = read_dataset(folder, look=_look())
+        reading = read_dataset(folder, scan_options=_look())
         if reading.index is None or reading.problems:
             raise ValueError(f"the rendered cards are not clean: {reading.problems[:3]}")
-        return Pool(folder=folder, index=reading.index, looks=dict(reading.looks))
+        return Pool(folder=folder, index=reading.index, measurements=dict(reading.measurements))
 
 
 @dataclass(kw_only=True, slots=True)
@@ -46,7 +46,7 @@ class Sample:
     random: np.random.Generator
     images: list[ImageRecord]
     names: tuple[str, ...] = ("outer_border", "graphical_border")
-    looks: dict[str, Pixels] = field(default_factory=dict)
+    measurements: dict[str, Pixels] = field(default_factory=dict)
     planted: set[str] = field(default_factory=set)
     policy: Policy = field(default_factory=Policy)
 
@@ -56,12 +56,15 @@ class Sample:
         chosen = sorted(random.choice(len(pool.index.images), size=min(count, len(pool.index.images)), replace=False))
         images = [pool.index.images[place] for place in chosen]
         return Sample(
-            pool=pool, random=random, images=images, looks={image.path: pool.looks[image.path] for image in images}
+            pool=pool,
+            random=random,
+            images=images,
+            measurements={image.path: pool.measurements[image.path] for image in images},
         )
 
     def subject(self) -> Subject:
         index = DatasetIndex(format="coco", class_names=self.names, images=tuple(self.images))
-        return Subject(index=index, expectation=EXPECTED, pixels=self.looks, policy=self.policy)
+        return Subject(index=index, expectation=EXPECTED, pixels=self.measurements, policy=self.policy)
 
     def anywhere(self) -> int:
         return int(self.random.integers(len(self.images)))
@@ -80,9 +83,9 @@ class Sample:
 
     def named(self, paths: Callable[[int], str]) -> None:
         """Give every image another path."""
-        seen = [self.looks.get(image.path) for image in self.images]
+        seen = [self.measurements.get(image.path) for image in self.images]
         self.images = [replace(image, path=paths(place)) for place, image in enumerate(self.images)]
-        self.looks = {image.path: pixels for image, pixels in zip(self.images, seen, strict=True) if pixels}
+        self.measurements = {image.path: pixels for image, pixels in zip(self.images, seen, strict=True) if pixels}
 
     def picture(self, place: int) -> Picture:
         """The pixels as rendered, [H, W, C]."""
@@ -104,12 +107,12 @@ class Sample:
         Image.fromarray(image_HWC).save(content, "JPEG", quality=quality)
         file = self.pool.folder / "scratch.jpg"
         file.write_bytes(content.getvalue())
-        scan = scan_image(self.pool.folder, file.name, limits=Limits(), look=_look())
+        scan = scan_image(self.pool.folder, file.name, limits=Limits(), scan_options=_look())
         if scan.record is None:
             raise ValueError(f"cannot be read again: {scan.fault}")
         kept = old.annotations if marks is None else marks
         record = replace(scan.record, path=path or old.path, annotations=kept)
-        self.looks[record.path] = scan.looked
+        self.measurements[record.path] = scan.measurement
         self.planted.add(record.path)
         if path:
             self.images.append(record)
@@ -118,8 +121,8 @@ class Sample:
         return record
 
 
-def _look() -> Look:
-    return Look(measure=lambda _path, image_HWC: measure_image(image_HWC, thumbnail_px=Policy().thumbnail_px))
+def _look() -> ScanOptions:
+    return ScanOptions(measure=lambda _path, image_HWC: measure_image(image_HWC, thumbnail_px=Policy().thumbnail_px))
 
 
 def mark(label: int, box: tuple[float, float, float, float], **changes: object) -> Annotation:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from truscore.datasets import Annotation, DatasetIndex, ImageRecord, Reading
+from truscore.datasets import Annotation, DatasetIndex, ImageRecord, ReadResult
 from truscore.validation import Verdict, expectation_of, judge
 from truscore.validation.measures.pixels import Pixels
 from truscore.validation.policy.policy import Policy
@@ -44,31 +44,31 @@ def record(number: int) -> ImageRecord:
     )
 
 
-def clean_reading(count: int = 60) -> Reading:
+def clean_reading(count: int = 60) -> ReadResult:
     images = tuple(record(number) for number in range(count))
     index = DatasetIndex(format="coco", class_names=NAMES, images=images)
-    return Reading(index=index, problems=(), looks={image.path: SHARP for image in images})
+    return ReadResult(index=index, problems=(), measurements={image.path: SHARP for image in images})
 
 
 def with_images(
-    reading: Reading, change: Callable[[ImageRecord], ImageRecord], *, places: range | None = None
-) -> Reading:
+    reading: ReadResult, change: Callable[[ImageRecord], ImageRecord], *, places: range | None = None
+) -> ReadResult:
     """The reading with some of its images changed, the first one where none are named."""
     index, places = reading.index, range(1) if places is None else places
     images = tuple(change(image) if place in places else image for place, image in enumerate(index.images))
     return replace(reading, index=replace(index, images=images))
 
 
-def with_marks(reading: Reading, *marks: Annotation, places: range | None = None) -> Reading:
+def with_marks(reading: ReadResult, *marks: Annotation, places: range | None = None) -> ReadResult:
     return with_images(reading, lambda image: replace(image, annotations=marks), places=places)
 
 
-def with_pixels(reading: Reading, **changes: float) -> Reading:
+def with_pixels(reading: ReadResult, **changes: float) -> ReadResult:
     first = reading.index.images[0].path
-    return replace(reading, looks={**reading.looks, first: replace(SHARP, **changes)})
+    return replace(reading, measurements={**reading.measurements, first: replace(SHARP, **changes)})
 
 
-def judged(reading: Reading, *, option: str = "dual_class") -> Verdict:
+def judged(reading: ReadResult, *, option: str = "dual_class") -> Verdict:
     return judge(reading, expectation=expectation_of("border_detection", option), policy=Policy())
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 from PIL import Image
-from truscore.datasets import Files
+from truscore.datasets import FileReuse
 from truscore.validation import (
     Memory,
     Verdict,
@@ -199,7 +199,7 @@ def test_the_report_on_lights_fits_the_published_schema_and_its_page_shows_them(
 
 def test_remembered_views_give_the_same_verdict(tmp_path: Path) -> None:
     folder = written(tmp_path / "set", lit.several)
-    memory = Memory(file=tmp_path / "memory.sqlite", files=Files.REREAD)
+    memory = Memory(file=tmp_path / "memory.sqlite", files=FileReuse.REREAD)
     first, again = judged(folder, memory=memory), judged(folder, memory=memory)
     assert first.index is not None
     assert again.index == first.index

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from planted import texture, write_coco
-from truscore.datasets import Files
+from truscore.datasets import FileReuse
 from truscore.validation import Listening, Memory, report_to_json, validate_folder
 
 COUNT = 8
@@ -107,13 +107,13 @@ def test_a_file_from_the_future_is_read_each_time(folder: Path, memory: Memory) 
 
 
 def test_all_is_read_where_that_is_wanted_and_noted_for_the_next_time(folder: Path, memory: Memory) -> None:
-    wary = replace(memory, files=Files.REREAD)
+    wary = replace(memory, files=FileReuse.REREAD)
     assert len(read(folder, wary)) == len(read(folder, wary)) == COUNT
     assert read(folder, memory) == []
 
 
 def test_files_of_a_folder_that_passes_are_not_noted(folder: Path, memory: Memory) -> None:
-    passing = replace(memory, files=Files.PASSING)
+    passing = replace(memory, files=FileReuse.TRANSIENT)
     assert len(read(folder, passing)) == len(read(folder, passing)) == COUNT
     assert len(read(folder, memory)) == COUNT
 

@@ -17,7 +17,7 @@ from planted import (
     with_marks,
     with_pixels,
 )
-from truscore.datasets import Annotation, Problem, Reading
+from truscore.datasets import Annotation, Problem, ReadResult
 from truscore.validation import CATALOGUE, Family, Severity, Verdict, rule_counts
 
 from tests.bench.planted_faults.lit_faults import LIT_FAULTS
@@ -35,17 +35,17 @@ def boxed(*box: float, label: int = 1) -> Annotation:
     return Annotation(label=label, box_xywh=box, source_id="planted")
 
 
-def named(reading: Reading, *names: str) -> Reading:
+def named(reading: ReadResult, *names: str) -> ReadResult:
     return replace(reading, index=replace(reading.index, class_names=names))
 
 
-def repeated(reading: Reading, **changes: object) -> Reading:
+def repeated(reading: ReadResult, **changes: object) -> ReadResult:
     """The second image made to be the first one again."""
     first = reading.index.images[0]
     return with_images(reading, lambda image: replace(first, path=image.path, **changes), places=range(1, 2))
 
 
-def nameless(reading: Reading) -> Reading:
+def nameless(reading: ReadResult) -> ReadResult:
     problem = Problem(code="format.yolo.no_names", message="none", location="")
     return replace(named(reading, "class_0", "class_1"), problems=(problem,))
 
@@ -54,7 +54,7 @@ clean = clean_reading()
 swapped = (mark(1, GRAPHICAL, "outer"), mark(2, OUTER, "inner"))
 third = (*GOOD, boxed(30, 30, 20, 20, label=3))
 
-PLANTED: dict[str, Reading] = {
+PLANTED: dict[str, ReadResult] = {
     "label.empty_box": with_marks(clean, *GOOD, boxed(5, 5, 0, 10)),
     "label.tiny_box": with_marks(clean, *GOOD, boxed(5, 5, 1.5, 10)),
     "label.box_outside": with_marks(clean, *GOOD, boxed(90, 5, 40, 10)),
@@ -188,7 +188,7 @@ def test_nameless_classes_get_the_names_of_the_option() -> None:
 
 
 def test_an_image_that_could_not_be_measured_is_not_judged_by_its_pixels() -> None:
-    reading = replace(clean, looks={})
+    reading = replace(clean, measurements={})
     assert judged(reading).findings == ()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from truscore.datasets import Reading
+from truscore.datasets import ReadResult
 
 
 def picture(path: Path, width: int = 40, height: int = 30, *, seed: int = 0, **save: Any) -> Path:
@@ -45,11 +45,11 @@ def write_label(path: Path, *lines: str) -> Path:
     return path
 
 
-def codes(reading: Reading) -> set[str]:
+def codes(reading: ReadResult) -> set[str]:
     return {problem.code for problem in reading.problems}
 
 
-def only(reading: Reading, code: str) -> str:
+def only(reading: ReadResult, code: str) -> str:
     """The message of the single problem with this code."""
     (problem,) = [problem for problem in reading.problems if problem.code == code]
     return f"{problem.location}: {problem.message}"

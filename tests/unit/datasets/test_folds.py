@@ -15,10 +15,10 @@ from truscore.datasets import (
     Split,
     fold_dataset,
     read_dataset,
-    sampled,
+    sample_dataset,
     split_dataset,
 )
-from truscore.datasets.splitting.split import kept_together
+from truscore.datasets.splitting.split import indivisible_groups
 from truscore.datasets.splitting.stratify import NOTHING, strata_of
 
 REAL = Path(__file__).parents[4] / "shared" / "data"
@@ -71,7 +71,7 @@ def test_every_image_is_validated_on_once_and_trained_on_in_all_other_folds(
     drawn: list[tuple[str, set[int]]], folds: int, seed: int
 ) -> None:
     images = mixed_images(drawn)
-    assume(len(kept_together(images)) >= folds)
+    assume(len(indivisible_groups(images)) >= folds)
     splits = fold_dataset(index_of(images), folds=folds, seed=seed)
     assert len(splits) == folds
     everything = sorted(one.path for one in images)
@@ -86,7 +86,7 @@ def test_every_image_is_validated_on_once_and_trained_on_in_all_other_folds(
 @given(mixed, st.integers(2, 6), st.integers(0, 5))
 def test_no_group_lies_in_two_folds(drawn: list[tuple[str, set[int]]], folds: int, seed: int) -> None:
     images = mixed_images(drawn)
-    groups = kept_together(images)
+    groups = indivisible_groups(images)
     assume(len(groups) >= folds)
     of_path = {images[place].path: number for number, group in enumerate(groups) for place in group}
     for split in fold_dataset(index_of(images), folds=folds, seed=seed):
@@ -120,7 +120,7 @@ def test_the_order_of_the_images_does_not_matter(
     drawn: list[tuple[str, set[int]]], seed: int, random: "st.DrawFn"
 ) -> None:
     images = mixed_images(drawn)
-    assume(len(kept_together(images)) >= 2)
+    assume(len(indivisible_groups(images)) >= 2)
     stirred = random.sample(images, len(images))
     assert fold_dataset(index_of(stirred), folds=2, seed=seed) == fold_dataset(index_of(images), folds=2, seed=seed)
     assert split_dataset(index_of(stirred), seed=seed) == split_dataset(index_of(images), seed=seed)
@@ -132,7 +132,7 @@ def test_a_split_is_a_partition_with_groups_whole(drawn: list[tuple[str, set[int
     images = mixed_images(drawn)
     split = split_dataset(index_of(images), seed=seed)
     assert sorted(path for part in parts_of(split) for path in part) == sorted(one.path for one in images)
-    groups = kept_together(images)
+    groups = indivisible_groups(images)
     if len(groups) > 1:
         for group in groups:
             paths = {images[place].path for place in group}
@@ -176,7 +176,7 @@ def test_a_sample_has_groups_whole_and_about_the_size_that_was_asked_for(
     drawn: list[tuple[int, int]], wanted: int, seed: int
 ) -> None:
     index = index_of(pure_images(drawn))
-    taken = sampled(index, images=wanted, seed=seed)
+    taken = sample_dataset(index, images=wanted, seed=seed)
     assert taken.images == tuple(one for one in index.images if one.path in {two.path for two in taken.images})
     sizes = Counter(one.group for one in index.images)
     assert all(sizes[group] == count for group, count in Counter(one.group for one in taken.images).items())

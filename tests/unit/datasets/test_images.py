@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from disk_datasets import codes, picture, write_label
 from PIL import Image, ImageOps
-from truscore.datasets import CODES, Limits, Look, UnreadableImage, load_image, read_dataset
+from truscore.datasets import CODES, Limits, ScanOptions, UnreadableImage, load_image, read_dataset
 from truscore.datasets.images.scan import scan_image
 from truscore.datasets.splitting.name_groups import source_of
 
@@ -147,8 +147,10 @@ def test_whoever_looks_gets_every_usable_image_upright_and_changes_nothing_else(
     (tmp_path / "c.png").write_bytes(b"no image")
     for name in "abc":
         write_label(tmp_path / f"{name}.txt", "0 0.5 0.5 0.5 0.5")
-    looking = read_dataset(tmp_path, class_names=["x"], look=Look(measure=lambda path, picture: (path, picture.size)))
-    assert dict(looking.looks) == {"a.jpg": ("a.jpg", (30, 40)), "b.png": ("b.png", (40, 30))}
+    looking = read_dataset(
+        tmp_path, class_names=["x"], scan_options=ScanOptions(measure=lambda path, picture: (path, picture.size))
+    )
+    assert dict(looking.measurements) == {"a.jpg": ("a.jpg", (30, 40)), "b.png": ("b.png", (40, 30))}
     assert looking.index == read_dataset(tmp_path, class_names=["x"]).index
 
 

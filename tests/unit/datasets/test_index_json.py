@@ -36,7 +36,7 @@ triples = st.none() | st.tuples(numbers, numbers, numbers)
 lights = st.builds(Light, object=text, direction=triples, intensity_rgb=triples, name=text)
 sizes = st.integers(0, 9999)
 masks = st.builds(MaskMap, path=text, sha256=text, width=sizes, height=sizes, marked_px=sizes)
-normal_maps = st.builds(NormalMap, path=text, sha256=text, width=sizes, height=sizes, judged_px=sizes, unit_px=sizes)
+normal_maps = st.builds(NormalMap, path=text, sha256=text, width=sizes, height=sizes, expected_px=sizes, unit_px=sizes)
 objects = st.builds(LitObject, name=text, mask=st.none() | masks, normals=st.none() | normal_maps)
 records = st.builds(
     ImageRecord,

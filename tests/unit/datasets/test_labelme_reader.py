@@ -12,7 +12,7 @@ from disk_datasets import codes, only, picture
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from truscore.datasets import Annotation, Limits, Reading, annotation_mask, read_dataset, recognise_format
+from truscore.datasets import Annotation, Limits, ReadResult, annotation_mask, read_dataset, recognise_format
 
 
 def shape(kind: str | None, *points: tuple[float, float], label: str = "scratch", **more: Any) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def labelme(path: Path, *shapes: Any, image: str = "a.png", width: int = 40, hei
     return path
 
 
-def read(root: Path, **how: Any) -> Reading:
+def read(root: Path, **how: Any) -> ReadResult:
     return read_dataset(root, format="labelme", **how)
 
 

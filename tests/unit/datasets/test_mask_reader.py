@@ -13,7 +13,7 @@ from PIL import Image
 from truscore.datasets import (
     Annotation,
     Declaration,
-    Reading,
+    ReadResult,
     annotation_mask,
     mask_to_rle,
     read_dataset,
@@ -40,7 +40,7 @@ def pair(
     return root
 
 
-def read(root: Path, **declared: Any) -> Reading:
+def read(root: Path, **declared: Any) -> ReadResult:
     return read_dataset(root, format="masks", declaration=Declaration(**declared) if declared else None)
 
 

@@ -18,7 +18,7 @@ from PIL import Image
 from truscore.datasets import (
     DatasetIndex,
     Limits,
-    Reading,
+    ReadResult,
     index_from_json,
     index_to_json,
     load_image,
@@ -26,7 +26,7 @@ from truscore.datasets import (
     recognise_format,
     split_dataset,
 )
-from truscore.datasets.formats.capacity import Lossy
+from truscore.datasets.formats.capacity import LossyConversion
 from truscore.datasets.formats.multi_light import layouts
 from truscore.datasets.formats.multi_light.layouts import objects_in
 from truscore.datasets.formats.multi_light.object_maps import read_normals
@@ -35,7 +35,7 @@ from truscore.datasets.paths import stem_of
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.folder import Folder
 from truscore.datasets.reading.problems import ProblemLog
-from truscore.datasets.splitting.folds import fold_dataset, sampled
+from truscore.datasets.splitting.folds import fold_dataset, sample_dataset
 from truscore.datasets.splitting.split import InvalidSplit
 
 from tests.bench.planted_faults import lit
@@ -51,7 +51,7 @@ def written(folder: Path, write: Callable[..., None] = lit.diligent, seed: int =
     return folder
 
 
-def index_of(reading: Reading) -> DatasetIndex:
+def index_of(reading: ReadResult) -> DatasetIndex:
     assert reading.index is not None
     return reading.index
 
@@ -222,7 +222,11 @@ def test_a_normal_map_as_picture_is_read_where_there_are_no_numbers(tmp_path: Pa
     assert reading.problems == ()
     assert picture is not None
     assert numbers is not None
-    assert (picture.path, picture.judged_px, picture.unit_px) == ("Normal_gt.png", numbers.judged_px, numbers.judged_px)
+    assert (picture.path, picture.expected_px, picture.unit_px) == (
+        "Normal_gt.png",
+        numbers.expected_px,
+        numbers.expected_px,
+    )
 
 
 def array_file(header: str) -> bytes:
@@ -292,7 +296,7 @@ def test_vectors_that_are_no_numbers_are_counted_as_none_of_length_one(value: fl
     np.save(folder / "normals.npy", normals_HWXYZ)
     (thing,) = index_of(read_dataset(folder)).objects
     assert thing.normals is not None
-    assert thing.normals.judged_px - thing.normals.unit_px == 16
+    assert thing.normals.expected_px - thing.normals.unit_px == 16
 
 
 def test_arrays_stored_by_columns_are_the_same_map(tmp_path: Path) -> None:
@@ -302,7 +306,7 @@ def test_arrays_stored_by_columns_are_the_same_map(tmp_path: Path) -> None:
     by_columns = index_of(read_dataset(folder)).objects[0].normals
     assert by_rows is not None
     assert by_columns is not None
-    assert (by_columns.judged_px, by_columns.unit_px) == (by_rows.judged_px, by_rows.unit_px)
+    assert (by_columns.expected_px, by_columns.unit_px) == (by_rows.expected_px, by_rows.unit_px)
 
 
 @pytest.mark.parametrize("limits", [Limits(lights_per_object=5), Limits(label_file_bytes=50)])
@@ -335,7 +339,7 @@ def test_normal_maps_are_measured_in_little_more_memory_than_their_file_takes(
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert found is not None, context.log.all()
-        assert found.unit_px == found.judged_px == height * width
+        assert found.unit_px == found.expected_px == height * width
         assert peak < 2.5 * up_HWXYZ.nbytes, name
 
 
@@ -389,7 +393,7 @@ def test_the_views_of_a_single_object_are_never_divided(tmp_path: Path) -> None:
 
 def test_a_sample_holds_whole_objects_and_no_others(tmp_path: Path) -> None:
     index = index_of(read_dataset(written(tmp_path / "set", lit.several)))
-    sample = sampled(index, images=lit.LIGHTS, seed=0)
+    sample = sample_dataset(index, images=lit.LIGHTS, seed=0)
     assert len(sample.images) == lit.LIGHTS
     assert [thing.name for thing in sample.objects] == sorted({image.light.object for image in sample.images})
 
@@ -405,7 +409,7 @@ def test_a_declared_group_joins_objects_and_leaves_their_lights(tmp_path: Path) 
 def test_no_annotation_format_takes_lights_without_saying_so(tmp_path: Path) -> None:
     folder = written(tmp_path / "set")
     index = index_of(read_dataset(folder))
-    with pytest.raises(Lossy, match="lights of views"):
+    with pytest.raises(LossyConversion, match="lights of views"):
         write_dataset(index, folder, tmp_path / "out", format="coco")
 
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 from index_strategies import GRADED, MARKS, NAMES, indexes, write_pictures
 from truscore.datasets import Annotation, DatasetIndex, ImageRecord, read_dataset, recognise_format
-from truscore.datasets.formats.capacity import Lossy, losses
+from truscore.datasets.formats.capacity import LossyConversion, losses
 from truscore.datasets.formats.writing import WRITERS, write_dataset
 
 one_label = st.integers(1, 3).map(lambda label: (label,))
@@ -56,7 +56,7 @@ def round_trip(index: DatasetIndex, root: Path, format: str, *, recognised: bool
         out = Path(folder) / "set"
         try:
             written = write_dataset(index, root, out, format=format)
-        except Lossy:
+        except LossyConversion:
             assert not out.exists()
             raise
         reading = read_dataset(out, format=format)
@@ -77,7 +77,7 @@ def test_what_a_format_can_hold_comes_back_as_it_was(
     assume(not losses(index, format=format))
     try:
         round_trip(index, root, format, recognised=True)
-    except Lossy:
+    except LossyConversion:
         assume(False)
 
 
@@ -94,7 +94,7 @@ def test_any_index_is_written_so_that_it_comes_back_or_refused_before_anything_i
     index = data.draw(indexes(records, kinds=kinds, labels=labels, scores=scores, names=names))
     try:
         round_trip(index, root, format, recognised=False)
-    except Lossy as refusal:
+    except LossyConversion as refusal:
         event(f"{format}: {refusal.losses[0].partition(' (')[0]}")
 
 
@@ -149,7 +149,7 @@ def test_what_a_format_cannot_hold_is_refused_by_name(
     root, records = pictures
     drawn = data.draw(indexes(records, **index))
     assume(any(image.annotations or image.labels or image.scores for image in drawn.images))
-    with TemporaryDirectory() as folder, pytest.raises(Lossy, match=lost):
+    with TemporaryDirectory() as folder, pytest.raises(LossyConversion, match=lost):
         write_dataset(drawn, root, Path(folder) / "set", format=format)
 
 

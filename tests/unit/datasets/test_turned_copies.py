@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from truscore.datasets import InvalidIndex, index_from_json, index_to_json, split_dataset
-from truscore.datasets.images.perceptual_hash import picture_print, turned_pairs
+from truscore.datasets.images.perceptual_hash import orientation_hashes, turned_pairs
 from truscore.datasets.images.scan import scan_image
 from truscore.datasets.index.records import DatasetIndex, ImageRecord
 from truscore.datasets.limits import Limits
@@ -36,12 +36,12 @@ def test_a_print_tells_those_of_the_other_positions(seed: int, levels: int, posi
     random = np.random.default_rng(seed)
     # Few levels leave many neighbours equal, as even grounds do.
     wide, tall = (random.integers(0, levels, size=size).astype(np.uint8) for size in ((8, 9), (9, 8)))
-    prints = [picture_print(wide, tall), picture_print(*POSITIONS[position](wide, tall))]
+    prints = [orientation_hashes(wide, tall), orientation_hashes(*POSITIONS[position](wide, tall))]
     assert turned_pairs(prints, bits=0) == [(0, 1), (1, 0)]
 
 
 def test_pictures_without_prints_and_plain_ones_are_nobodys_copies() -> None:
-    plain = picture_print(np.zeros((8, 9), dtype=np.uint8), np.zeros((9, 8), dtype=np.uint8))
+    plain = orientation_hashes(np.zeros((8, 9), dtype=np.uint8), np.zeros((9, 8), dtype=np.uint8))
     assert turned_pairs([], bits=6) == turned_pairs(["", "", plain, plain], bits=6) == []
 
 
@@ -92,13 +92,13 @@ def test_no_split_parts_a_turned_copy_from_its_original(seed: int, images: list[
 def test_prints_come_back_from_an_index_and_wrong_ones_do_not(images: list[ImageRecord]) -> None:
     index = DatasetIndex(format="coco", class_names=(), images=tuple(images))
     text = index_to_json(index)
-    assert [one.picture_print for one in index_from_json(text).images] == [
-        one.picture_print for one in sorted(images, key=lambda image: image.path)
+    assert [one.orientation_hashes for one in index_from_json(text).images] == [
+        one.orientation_hashes for one in sorted(images, key=lambda image: image.path)
     ]
     for wrong in ("abc", "g" * 64, "0" * 63):
         with pytest.raises(InvalidIndex, match="64 hexadecimal"):
-            index_from_json(text.replace(images[0].picture_print, wrong))
+            index_from_json(text.replace(images[0].orientation_hashes, wrong))
 
 
 def test_a_print_begins_with_the_hash_of_the_picture_as_it_is(images: list[ImageRecord]) -> None:
-    assert all(image.picture_print.startswith(image.perceptual_hash) and image.perceptual_hash for image in images)
+    assert all(image.orientation_hashes.startswith(image.perceptual_hash) and image.perceptual_hash for image in images)

@@ -6,7 +6,7 @@ import pytest
 from disk_datasets import codes, only, picture
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from truscore.datasets import Limits, Reading, read_dataset, recognise_format
+from truscore.datasets import Limits, ReadResult, read_dataset, recognise_format
 
 
 def box(name: str = "scratch", sides: str = "5 6 15 14") -> str:
@@ -22,7 +22,7 @@ def voc(path: Path, *objects: str, name: str = "a.jpg", width: object = 40, heig
     return path
 
 
-def read(root: Path, **how: object) -> Reading:
+def read(root: Path, **how: object) -> ReadResult:
     return read_dataset(root, format="voc", **how)
 
 

@@ -15,7 +15,7 @@ from truscore.datasets import (
     index_to_json,
     split_dataset,
 )
-from truscore.datasets.index.class_order import CONDITION_GRADES, grades_of, in_order, natural_key
+from truscore.datasets.index.class_order import CONDITION_GRADES, grades_of, natural_key, order_classes
 from truscore.datasets.splitting.name_groups import groups_by_name
 
 names = st.text(st.characters(codec="utf-8"), max_size=8)
@@ -101,13 +101,13 @@ def test_whole_image_classes_are_spread_over_the_parts_of_a_split() -> None:
 def test_classes_are_ordered_as_people_mean_them(
     names: list[str], ordered: tuple[str, ...], grades: tuple[float, ...]
 ) -> None:
-    assert in_order(names) == ordered
+    assert order_classes(names) == ordered
     assert grades_of(ordered) == grades
 
 
 def test_words_that_were_declared_to_be_grades_are_grades() -> None:
     declared = {"fine": 3.0, "poor": 1.0, "fair": 2.0}
-    assert in_order(["fine", "fair", "poor"], declared=declared) == ("poor", "fair", "fine")
+    assert order_classes(["fine", "fair", "poor"], declared=declared) == ("poor", "fair", "fine")
     assert grades_of(("poor", "fair", "fine"), declared=declared) == (1.0, 2.0, 3.0)
 
 

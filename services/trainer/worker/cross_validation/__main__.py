@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from truscore.datasets import DatasetIndex, InvalidSplit, index_digest, read_dataset, sampled
+from truscore.datasets import DatasetIndex, InvalidSplit, index_digest, read_dataset, sample_dataset
 from truscore.recipes import InvalidConfig, recipe_to_json, resolve
 
 from services.trainer.journal import EpochDone
@@ -77,7 +77,7 @@ def _trial(asked: argparse.Namespace) -> Trial:
     if asked.max_images is not None:
         if asked.max_images < 2:
             raise Refused(f"--max-images {asked.max_images}: expected at least 2")
-        index = sampled(index, images=asked.max_images, seed=0)
+        index = sample_dataset(index, images=asked.max_images, seed=0)
     return Trial(
         index=index,
         images=asked.path,

@@ -23,8 +23,8 @@ FEATURES: Mapping[str, str] = MappingProxyType(
         "outside": "coordinates outside the image",
         "label": "one class for a whole image",
         "labels": "several classes for a whole image",
-        "nothing": "images said to have nothing on them",
-        "unsaid": "images of which nothing is said",
+        "empty": "images labelled as having nothing on them",
+        "unlabelled": "images without any label",
         "scores": "scores",
         "light": "lights of views, with masks and normal maps of objects",
         "grades": "grades of classes",
@@ -34,23 +34,23 @@ FEATURES: Mapping[str, str] = MappingProxyType(
     }
 )
 _MARKS = frozenset({"box", "polygon", "parts", "rle", "crowd", "box_apart", "outside"})
-_WHOLE = frozenset({"label", "labels", "nothing", "unsaid"})
+_IMAGE_LABELS = frozenset({"label", "labels", "empty", "unlabelled"})
 
-HOLDS: Mapping[str, frozenset[str]] = MappingProxyType(
+SUPPORTED: Mapping[str, frozenset[str]] = MappingProxyType(
     {
-        "coco": _MARKS | {"unsaid", "plain_grades"},
-        "yolo": frozenset({"box", "polygon", "unsaid", "plain_grades"}),
-        "voc": frozenset({"box", "polygon", "parts", "box_apart", "outside", "unsaid", "plain_grades"}),
-        "labelme": _WHOLE | {"box", "polygon", "parts", "rle", "stroke", "outside", "grades"},
-        "folder": frozenset({"label", "unsaid", "grades"}),
-        "csv": _WHOLE | {"box", "outside", "scores", "grades"},
-        "masks": frozenset({"rle", "label", "nothing", "unsaid", "plain_grades"}),
+        "coco": _MARKS | {"unlabelled", "plain_grades"},
+        "yolo": frozenset({"box", "polygon", "unlabelled", "plain_grades"}),
+        "voc": frozenset({"box", "polygon", "parts", "box_apart", "outside", "unlabelled", "plain_grades"}),
+        "labelme": _IMAGE_LABELS | {"box", "polygon", "parts", "rle", "stroke", "outside", "grades"},
+        "folder": frozenset({"label", "unlabelled", "grades"}),
+        "csv": _IMAGE_LABELS | {"box", "outside", "scores", "grades"},
+        "masks": frozenset({"rle", "label", "empty", "unlabelled", "plain_grades"}),
     }
 )
 _TOLERANCE_PX = 1e-6
 
 
-class Lossy(ValueError):
+class LossyConversion(ValueError):
     """The format has no place for part of the index; `losses` names each such part with its first place."""
 
     def __init__(self, format: str, losses: Sequence[str]) -> None:
@@ -64,13 +64,13 @@ def losses(index: DatasetIndex, *, format: str) -> tuple[str, ...]:
     first: dict[str, str] = {}
     for feature, place in _features(index):
         first.setdefault(feature, place)
-    lost = (feature for feature in FEATURES if feature in first and feature not in HOLDS[format])
+    lost = (feature for feature in FEATURES if feature in first and feature not in SUPPORTED[format])
     return tuple(f"{FEATURES[feature]} ({first[feature]})" for feature in lost)
 
 
 def _features(index: DatasetIndex) -> Iterator[tuple[str, str]]:
     names = index.class_names
-    if len(set(names)) < len(names) or not all(map(_is_plain, names)):
+    if len(set(names)) < len(names) or not all(map(_is_plain_name, names)):
         yield "odd_name", f"classes {list(names)[:5]}"
     if index.grades:
         yield "grades", f"class {names[0]!r}" if names else "no class"
@@ -83,7 +83,7 @@ def _features(index: DatasetIndex) -> Iterator[tuple[str, str]]:
             yield from ((feature, place) for feature in _mark_features(annotation, image))
 
 
-def _is_plain(name: str) -> bool:
+def _is_plain_name(name: str) -> bool:
     return bool(name) and len(name) <= 200 and name == name.strip() and name.isprintable()
 
 
@@ -94,9 +94,9 @@ def _whole_features(image: ImageRecord) -> Iterator[str]:
         yield "scores"
     if image.labels is None:
         if not image.annotations and not image.scores:
-            yield "unsaid"
+            yield "unlabelled"
     else:
-        yield ("nothing", "label")[len(image.labels)] if len(image.labels) < 2 else "labels"
+        yield ("empty", "label")[len(image.labels)] if len(image.labels) < 2 else "labels"
 
 
 def _mark_features(annotation: Annotation, image: ImageRecord) -> Iterator[str]:
@@ -133,8 +133,8 @@ def _expected(annotation: Annotation) -> Annotation:
 
 
 def _agrees(annotation: Annotation, expected: Annotation) -> bool:
-    apart = (abs(one - other) for one, other in zip(annotation.box_xywh, expected.box_xywh, strict=True))
-    return max(apart) <= _TOLERANCE_PX and annotation.polygons == expected.polygons
+    distances = (abs(one - other) for one, other in zip(annotation.box_xywh, expected.box_xywh, strict=True))
+    return max(distances) <= _TOLERANCE_PX and annotation.polygons == expected.polygons
 
 
 def _reaches_out(annotation: Annotation, image: ImageRecord) -> bool:

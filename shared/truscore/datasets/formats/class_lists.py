@@ -7,10 +7,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from truscore.datasets.index.class_order import grades_of, in_order
+from truscore.datasets.index.class_order import grades_of, order_classes
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.folder import Folder
-from truscore.datasets.reading.problems import ProblemLog, as_text
+from truscore.datasets.reading.problems import ProblemLog, bounded_text
 
 LIST_NAMES = frozenset({"class_names.txt", "classes.txt", "labels.txt", "flags.txt", "labelmap.pbtxt"})
 LIST_LIMIT_BYTES = 1024 * 1024
@@ -42,7 +42,7 @@ def class_list(context: ReaderContext, used: Collection[str], *, graded: bool = 
     """
     log, grades = context.log, context.declaration.grades if graded else {}
     given = _covering(context.class_names, used, "given", log)
-    names = given or _listed(context.folder, used, log) or in_order(used, declared=grades)
+    names = given or _listed(context.folder, used, log) or order_classes(used, declared=grades)
     return ClassList(names=names, grades=grades_of(names, declared=grades))
 
 
@@ -76,4 +76,4 @@ def _read_list(folder: Folder, path: str) -> tuple[str, ...]:
         names = [name for _, name in sorted(items, key=lambda item: item[0])]
     else:
         names = [line.strip() for line in text.splitlines()]
-    return tuple(dict.fromkeys(as_text(name) for name in names if name and name not in NOT_CLASSES))
+    return tuple(dict.fromkeys(bounded_text(name) for name in names if name and name not in NOT_CLASSES))

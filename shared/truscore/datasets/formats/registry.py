@@ -9,23 +9,23 @@ from types import MappingProxyType
 
 from truscore.datasets.formats.class_folders.reader import read_class_folders, recognise_class_folders
 from truscore.datasets.formats.coco.reader import read_coco, recognise_coco
-from truscore.datasets.formats.csv.reader import read_tables, recognise_tables
+from truscore.datasets.formats.csv.reader import read_csv, recognise_csv
 from truscore.datasets.formats.deeppcb.reader import read_deeppcb, recognise_deeppcb
 from truscore.datasets.formats.labelme.reader import read_labelme, recognise_labelme
-from truscore.datasets.formats.masks.reader import read_mask_pairs, recognise_mask_pairs
+from truscore.datasets.formats.masks.reader import read_masks, recognise_masks
 from truscore.datasets.formats.multi_light.reader import read_multi_light, recognise_multi_light
 from truscore.datasets.formats.plain_images.reader import read_plain_images
 from truscore.datasets.formats.voc.reader import read_voc, recognise_voc
 from truscore.datasets.formats.yolo.reader import read_yolo, recognise_yolo
-from truscore.datasets.images.scan import Look
+from truscore.datasets.images.scan import ScanOptions
 from truscore.datasets.index.class_map import InvalidClassMap, apply_class_map, class_map
 from truscore.datasets.limits import Limits
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.declaration import DECLARATION_FILE, Declaration, read_declaration
 from truscore.datasets.reading.folder import Folder, list_folder
 from truscore.datasets.reading.problems import ProblemLog
-from truscore.datasets.reading.result import Reading
-from truscore.datasets.reading.unread_files import report_strays
+from truscore.datasets.reading.result import ReadResult
+from truscore.datasets.reading.unread_files import report_unread_files
 from truscore.datasets.splitting.declared_groups import with_declared_groups
 
 
@@ -40,7 +40,7 @@ class Format:
     name: str
     title: str
     recognise: Callable[[ReaderContext], bool]
-    read: Callable[[ReaderContext], Reading]
+    read: Callable[[ReaderContext], ReadResult]
     annotates: bool = True
 
 
@@ -54,7 +54,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             Format(name="voc", title="Pascal VOC boxes (XML)", recognise=recognise_voc, read=read_voc),
             Format(name="deeppcb", title="DeepPCB pairs", recognise=recognise_deeppcb, read=read_deeppcb),
             Format(name="yolo", title="YOLO boxes and polygons", recognise=recognise_yolo, read=read_yolo),
-            Format(name="csv", title="CSV labels, scores and boxes", recognise=recognise_tables, read=read_tables),
+            Format(name="csv", title="CSV labels, scores and boxes", recognise=recognise_csv, read=read_csv),
             Format(
                 name="multi_light",
                 title="Views under many lights, for photometric stereo",
@@ -65,8 +65,8 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             Format(
                 name="masks",
                 title="Images with masks",
-                recognise=recognise_mask_pairs,
-                read=read_mask_pairs,
+                recognise=recognise_masks,
+                read=read_masks,
                 annotates=False,
             ),
             Format(
@@ -95,34 +95,34 @@ def read_dataset(
     format: str = "",
     class_names: Sequence[str] = (),
     limits: Limits | None = None,
-    look: Look | None = None,
+    scan_options: ScanOptions | None = None,
     declaration: Declaration | None = None,
-) -> Reading:
+) -> ReadResult:
     """Read a dataset's folder into one index. Bad data never raises: it is among the problems.
 
     Without a `declaration` that of the folder's `truscore.json` holds.
 
-    `look` is called with each image's path and pixels (upright uint8 RGB [H, W, C]) in a worker thread, so that whoever
-    measures images need not decode them again; what it returns is in `looks`.
+    `scan_options.measure` is called with each image's path and picture (upright RGB) in a worker thread, so that
+    whoever measures images need not decode them again; what it returns is in the result's `measurements`.
     """
     limits = limits or Limits()
     log = ProblemLog(limit=limits.problems_per_code)
     if not root.is_dir():
         log.add("format.empty", f"{root.name!r} is not a folder")
-        return Reading(index=None, problems=log.all())
+        return ReadResult(index=None, problems=log.all())
     folder = list_folder(root, limits=limits, log=log)
     if not folder.files:
         log.add("format.empty", "the dataset holds no files")
-        return Reading(index=None, problems=log.all())
+        return ReadResult(index=None, problems=log.all())
     declaration = declaration or read_declaration(folder, log)
-    report_strays(folder, log)
+    report_unread_files(folder, log)
     context = ReaderContext(
         folder=folder,
         class_names=tuple(class_names) or declaration.classes,
         declaration=declaration,
         limits=limits,
         log=log,
-        look=look or Look(),
+        scan_options=scan_options or ScanOptions(),
     )
     recognised = _recognised(context)
     wanted = format or declaration.format
@@ -137,7 +137,7 @@ def read_dataset(
     return _grouped(_mapped(FORMATS[name].read(context), declaration, log), declaration, log)
 
 
-def _mapped(reading: Reading, declaration: Declaration, log: ProblemLog) -> Reading:
+def _mapped(reading: ReadResult, declaration: Declaration, log: ProblemLog) -> ReadResult:
     """With the classes that the declaration maps the dataset's to."""
     if not declaration.class_map or reading.index is None:
         return reading
@@ -149,7 +149,7 @@ def _mapped(reading: Reading, declaration: Declaration, log: ProblemLog) -> Read
     return replace(reading, index=index)
 
 
-def _grouped(reading: Reading, declaration: Declaration, log: ProblemLog) -> Reading:
+def _grouped(reading: ReadResult, declaration: Declaration, log: ProblemLog) -> ReadResult:
     """With the groups that the declaration names."""
     if not declaration.groups or reading.index is None:
         return reading

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
-from truscore.datasets.formats.capacity import Lossy, losses
+from truscore.datasets.formats.capacity import LossyConversion, losses
 from truscore.datasets.formats.class_folders import writer as class_folders
 from truscore.datasets.formats.coco import writer as coco
 from truscore.datasets.formats.csv import writer as csv
@@ -25,13 +25,13 @@ from truscore.datasets.splitting.name_groups import groups_by_name, source_of
 
 
 class Writer(Protocol):
-    """`places`: where each image goes, by its path in the index, and what the format cannot hold beyond its
+    """`image_paths`: where each image goes, by its path in the index, and what the format cannot hold beyond its
     capacity. `write`: the annotation files, of an index whose images are where they go. `declare`: whether class
     order and grades go into the folder's declaration."""
 
     declare: bool
 
-    def places(self, index: DatasetIndex) -> tuple[dict[str, str], list[str]]: ...
+    def image_paths(self, index: DatasetIndex) -> tuple[dict[str, str], list[str]]: ...
 
     def write(self, index: DatasetIndex, folder: Path) -> Declaration: ...
 
@@ -50,7 +50,7 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Written:
+class WrittenDataset:
     """`paths`: where each image of the index went. `losses`: what was left out, in words; empty unless allowed."""
 
     format: str
@@ -58,7 +58,9 @@ class Written:
     losses: tuple[str, ...]
 
 
-def write_dataset(index: DatasetIndex, images_root: Path, folder: Path, *, format: str, lossy: bool = False) -> Written:
+def write_dataset(
+    index: DatasetIndex, images_root: Path, folder: Path, *, format: str, lossy: bool = False
+) -> WrittenDataset:
     """Write the index to an empty or new folder. Raises Lossy before anything is written, unless losses are allowed.
 
     Read again, the folder gives the same images, annotations, labels, scores, classes and grades; ids are new.
@@ -69,26 +71,26 @@ def write_dataset(index: DatasetIndex, images_root: Path, folder: Path, *, forma
     if folder.exists() and any(folder.iterdir()):
         raise ValueError(f"{folder.name!r} is not empty: a dataset is written to a folder of its own")
     writer = WRITERS[format]
-    paths, misfits = writer.places(index)
-    lost = (*losses(index, format=format), *misfits, *_lost_groups(index, paths))
-    if lost and (misfits or not lossy):
+    paths, unsupported = writer.image_paths(index)
+    lost = (*losses(index, format=format), *unsupported, *_lost_groups(index, paths))
+    if lost and (unsupported or not lossy):
         # Misfits are images that would be read as something else: no permission makes that right.
-        raise Lossy(format, lost)
+        raise LossyConversion(format, lost)
     _copy(paths, images_root, folder)
     moved = replace(index, images=tuple(replace(image, path=paths[image.path]) for image in index.images))
-    said = writer.write(moved, folder)
+    declaration = writer.write(moved, folder)
     if writer.declare:
-        declared = replace(said, format=format, classes=index.class_names, grades=_grades(index))
+        declared = replace(declaration, format=format, classes=index.class_names, grades=_grades(index))
         (folder / DECLARATION_FILE).write_text(declaration_to_json(declared), encoding="utf-8")
-    return Written(format=format, paths=MappingProxyType(paths), losses=lost)
+    return WrittenDataset(format=format, paths=MappingProxyType(paths), losses=lost)
 
 
 def _copy(paths: Mapping[str, str], images_root: Path, folder: Path) -> None:
-    for path, place in paths.items():
-        if is_escape(path) or is_escape(place):
+    for path, target in paths.items():
+        if is_escape(path) or is_escape(target):
             raise ValueError(f"image path {path!r} climbs out of the dataset")
-        (folder / place).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(images_root / path, folder / place)
+        (folder / target).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(images_root / path, folder / target)
 
 
 def _grades(index: DatasetIndex) -> Mapping[str, float]:
@@ -98,10 +100,10 @@ def _grades(index: DatasetIndex) -> Mapping[str, float]:
 
 
 def _lost_groups(index: DatasetIndex, paths: Mapping[str, str]) -> tuple[str, ...]:
-    told = groups_by_name(paths.values())
+    by_name = groups_by_name(paths.values())
     lost = [
         image.path
         for image in index.images
-        if image.group != (source_of(paths[image.path]) or told.get(paths[image.path], ""))
+        if image.group != (source_of(paths[image.path]) or by_name.get(paths[image.path], ""))
     ]
-    return (f"groups that file names do not tell ({lost[0]})",) if lost else ()
+    return (f"groups that do not follow from file names ({lost[0]})",) if lost else ()

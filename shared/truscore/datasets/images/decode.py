@@ -1,4 +1,4 @@
-"""Pixels from files nobody vouches for: decoded within bounds, upright, once.
+"""Pixels from untrusted files: decoded within bounds, upright, once.
 
 Array legend: H height, W width, C colour (red, green, blue).
 """

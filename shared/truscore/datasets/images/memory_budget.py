@@ -1,4 +1,4 @@
-"""Room for what is in memory at once."""
+"""A bound on what is in memory at once."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Room:
-    """Space that several threads share: whoever wants more than is left waits until others leave."""
+class MemoryBudget:
+    """A counting semaphore over amounts: a thread that wants more than is free waits until others release it."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -16,8 +16,8 @@ class Room:
         self._changed = threading.Condition()
 
     @contextmanager
-    def taken(self, amount: int) -> Iterator[None]:
-        """While inside, `amount` is taken; all of it where more is asked for, so that nobody waits for ever."""
+    def reserved(self, amount: int) -> Iterator[None]:
+        """Holds `amount` while inside; the whole budget where more is requested, so that no thread waits forever."""
         amount = min(amount, self._size)
         with self._changed:
             self._changed.wait_for(lambda: self._free >= amount)

@@ -1,7 +1,7 @@
 """Images that show the same thing: pairs of perceptual hashes a few bits apart, found without comparing all pairs.
 
 Of one picture as it is, and of one picture in its eight orientations: as it is, mirrored, on its head, turned by 180
-degrees, and each of them with rows and columns exchanged; told from difference hashes, without the picture.
+degrees, and each of them with rows and columns exchanged; compared by difference hashes, without the picture.
 
 N: images; P: pairs; D: 8 rows and 8 columns of bits.
 """
@@ -26,11 +26,11 @@ HASH_BITS = 64
 # Rescans of one card differ by 2 to 6 bits, scans of different cards by 11 and more.
 NEAR_BITS = 6
 # A hash with hardly a bit set, or hardly one unset, is that of a plain picture: it says nothing.
-_TELLING_BITS = 5
+_INFORMATIVE_BITS = 5
 # Bounds the work where very many hashes agree in two bands; neighbours in order of value are still compared.
 COMPARED_AT_ONCE = 8192
 # In a crowd of more, each value joins once; in a smaller one all pairs are compared, however the bands are.
-_CROWD = 64
+_DENSE = 64
 
 
 def hamming(first: str, second: str) -> int:
@@ -46,8 +46,8 @@ def near_duplicates(hashes: Sequence[str], *, bits: int = NEAR_BITS) -> Iterator
     import numpy as np
 
     hashes_N = values_of(hashes)
-    telling_N = np.flatnonzero(is_telling(hashes_N))
-    order_N = telling_N[np.argsort(hashes_N[telling_N], kind="stable")]
+    informative_N = np.flatnonzero(is_informative(hashes_N))
+    order_N = informative_N[np.argsort(hashes_N[informative_N], kind="stable")]
     equal_N = hashes_N[order_N[1:]] == hashes_N[order_N[:-1]]
     yield from zip(order_N[:-1][equal_N].tolist(), order_N[1:][equal_N].tolist(), strict=True)
     firsts_N = order_N[np.concatenate(([True], ~equal_N))] if len(order_N) else order_N
@@ -56,19 +56,19 @@ def near_duplicates(hashes: Sequence[str], *, bits: int = NEAR_BITS) -> Iterator
 
 
 def values_of(hashes: Sequence[str]) -> Values:
-    """Hashes as numbers; 0, which tells nothing, for an empty one."""
+    """Hashes as numbers; 0, which is not informative, for an empty one."""
     import numpy as np
 
     plain = bytes.fromhex("".join(text.zfill(HASH_DIGITS) for text in hashes))
     return np.frombuffer(plain, dtype=">u8").astype(np.uint64)
 
 
-def is_telling(values_N: Values) -> NDArray[np.bool_]:
+def is_informative(values_N: Values) -> NDArray[np.bool_]:
     """Whether a hash is not that of a plain picture."""
     import numpy as np
 
     counts_N = np.bitwise_count(values_N)
-    return (counts_N >= _TELLING_BITS) & (counts_N <= HASH_BITS - _TELLING_BITS)
+    return (counts_N >= _INFORMATIVE_BITS) & (counts_N <= HASH_BITS - _INFORMATIVE_BITS)
 
 
 def near_pairs(values_N: Values, *, bits: int) -> tuple[Places, Places]:
@@ -78,7 +78,7 @@ def near_pairs(values_N: Values, *, bits: int) -> tuple[Places, Places]:
     """
     import numpy as np
 
-    if len(values_N) <= _CROWD:
+    if len(values_N) <= _DENSE:
         left_P, right_P = np.triu_indices(len(values_N), 1)
         near_P = np.bitwise_count(values_N[left_P] ^ values_N[right_P]) <= bits
         return left_P[near_P], right_P[near_P]
@@ -102,16 +102,16 @@ def _in_one_band(key_N: Values, values_N: Values, bits: int) -> Iterator[tuple[P
     edges_N = np.concatenate(([0], np.flatnonzero(key_N[1:] != key_N[:-1]) + 1, [len(key_N)]))
     sizes_N = np.diff(edges_N)
     last_N = np.repeat(edges_N[1:], sizes_N)  # where the crowd of each place ends
-    left_N = np.flatnonzero(np.repeat(sizes_N <= _CROWD, sizes_N))
-    for step in range(1, _CROWD):
+    left_N = np.flatnonzero(np.repeat(sizes_N <= _DENSE, sizes_N))
+    for step in range(1, _DENSE):
         left_N = left_N[left_N + step < last_N[left_N]]
         if not len(left_N):
             break
         near_N = np.bitwise_count(values_N[left_N] ^ values_N[left_N + step]) <= bits
         yield left_N[near_N], left_N[near_N] + step
-    for crowd in np.flatnonzero(sizes_N > _CROWD):
-        for start in range(edges_N[crowd], edges_N[crowd + 1], COMPARED_AT_ONCE):
-            end = min(start + COMPARED_AT_ONCE, edges_N[crowd + 1])
+    for dense in np.flatnonzero(sizes_N > _DENSE):
+        for start in range(edges_N[dense], edges_N[dense + 1], COMPARED_AT_ONCE):
+            end = min(start + COMPARED_AT_ONCE, edges_N[dense + 1])
             for left_N, right_N in _linked(values_N[start:end], bits):
                 yield left_N + start, right_N + start
 
@@ -120,13 +120,13 @@ def _linked(values_N: Values, bits: int) -> Iterator[tuple[Places, Places]]:
     """A spanning forest of the graph of near values: each value joins once, so a dense crowd costs little."""
     import numpy as np
 
-    alone_N = np.arange(len(values_N))
-    while len(alone_N) > 1:
-        reached, alone_N = [alone_N[0]], alone_N[1:]
-        while reached and len(alone_N):
+    rest_N = np.arange(len(values_N))
+    while len(rest_N) > 1:
+        reached, rest_N = [rest_N[0]], rest_N[1:]
+        while reached and len(rest_N):
             place = reached.pop()
-            near_N = np.bitwise_count(values_N[alone_N] ^ values_N[place]) <= bits
-            joined_N, alone_N = alone_N[near_N], alone_N[~near_N]
+            near_N = np.bitwise_count(values_N[rest_N] ^ values_N[place]) <= bits
+            joined_N, rest_N = rest_N[near_N], rest_N[~near_N]
             yield np.full(len(joined_N), place), joined_N
             reached.extend(joined_N)
 
@@ -138,11 +138,11 @@ def _bands(count: int) -> Iterator[int]:
         yield (1 << high) - (1 << low)
 
 
-def picture_print(wide_HW: NDArray[np.uint8], tall_HW: NDArray[np.uint8]) -> str:
+def orientation_hashes(wide_HW: NDArray[np.uint8], tall_HW: NDArray[np.uint8]) -> str:
     """Four difference hashes, hexadecimal, of a picture's thumbnails of 9 x 8 and 8 x 9 (width x height) pixels.
 
     Where the next cell of the row is lighter (imagehash's dhash), where darker, and both along the columns. Mirroring
-    exchanges lighter and darker, and even ground has neither: one alone would not tell the other positions.
+    exchanges lighter and darker, and even ground has neither: one alone would not give the other orientations.
     """
     import numpy as np
 
@@ -150,35 +150,35 @@ def picture_print(wide_HW: NDArray[np.uint8], tall_HW: NDArray[np.uint8]) -> str
     return np.packbits([(after > before, after < before) for after, before in pairs]).tobytes().hex()
 
 
-def turned_pairs(prints: Sequence[str], *, bits: int) -> list[tuple[int, int]]:
+def turned_pairs(hashes: Sequence[str], *, bits: int) -> list[tuple[int, int]]:
     """Pairs of places where the one picture is the other mirrored or turned: along rows and along columns at most
     `bits` of 64 bits differ. An empty print is no picture's."""
     import numpy as np
 
-    places_N = np.flatnonzero([bool(text) for text in prints])
-    plain = bytes.fromhex("".join(prints))
+    places_N = np.flatnonzero([bool(text) for text in hashes])
+    plain = bytes.fromhex("".join(hashes))
     hashes_N4DD = np.unpackbits(np.frombuffer(plain, dtype=np.uint8)).reshape(-1, 4, 8, 8).astype(np.bool_)
-    rows, columns = zip(*_positions(hashes_N4DD), strict=True)
-    first_P, second_P, position_P = pairs_in_positions(np.stack(rows), bits=bits)
-    apart_P = np.bitwise_count(columns[0][first_P] ^ np.stack(columns)[position_P, second_P])
-    near_P = apart_P <= bits
+    rows, columns = zip(*_orientations(hashes_N4DD), strict=True)
+    first_P, second_P, orientation_P = pairs_in_orientations(np.stack(rows), bits=bits)
+    distance_P = np.bitwise_count(columns[0][first_P] ^ np.stack(columns)[orientation_P, second_P])
+    near_P = distance_P <= bits
     return sorted(zip(places_N[first_P[near_P]].tolist(), places_N[second_P[near_P]].tolist(), strict=True))
 
 
-def pairs_in_positions(hashes_8N: Values, *, bits: int) -> tuple[Places, Places, Places]:
+def pairs_in_orientations(hashes_8N: Values, *, bits: int) -> tuple[Places, Places, Places]:
     """Pairs of a picture as it is and another one in one of seven other positions, and that position."""
     import numpy as np
 
     count = hashes_8N.shape[1]
     flat_N = hashes_8N.reshape(-1)
-    telling_N = np.flatnonzero(is_telling(flat_N))
-    left_P, right_P = near_pairs(flat_N[telling_N], bits=bits)
-    first_P, (position_P, second_P) = telling_N[left_P], np.divmod(telling_N[right_P], max(count, 1))
-    wanted_P = (first_P < count) & (position_P > 0) & (first_P != second_P)
-    return first_P[wanted_P], second_P[wanted_P], position_P[wanted_P]
+    informative_N = np.flatnonzero(is_informative(flat_N))
+    left_P, right_P = near_pairs(flat_N[informative_N], bits=bits)
+    first_P, (orientation_P, second_P) = informative_N[left_P], np.divmod(informative_N[right_P], max(count, 1))
+    wanted_P = (first_P < count) & (orientation_P > 0) & (first_P != second_P)
+    return first_P[wanted_P], second_P[wanted_P], orientation_P[wanted_P]
 
 
-def _positions(hashes_N4DD: Bits) -> list[tuple[Values, Values]]:
+def _orientations(hashes_N4DD: Bits) -> list[tuple[Values, Values]]:
     """Hashes along rows and along columns in the eight positions."""
     across, down = hashes_N4DD[:, :2], hashes_N4DD[:, 2:]
     found = []

@@ -10,11 +10,11 @@ from truscore.datasets.index.records import ImageRecord
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Scan:
+class ScannedImage:
     """One file: a record without annotations, or the reason why there is none."""
 
     path: str
     record: ImageRecord | None = None
     fault: UnreadableImage | None = None
-    pictures: int = 1
-    looked: Any = None
+    frames: int = 1
+    measurement: Any = None

@@ -1,4 +1,4 @@
-"""The class names of a dataset version, turned into those that are wanted; a name not spoken for is refused."""
+"""The class names of a dataset version, mapped to those that are wanted; a name that is not mapped is refused."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ClassMap:
 def class_map_from_json(text: str | bytes, *, classes: Sequence[str] = ()) -> ClassMap:
     """A map from `{"name here": "name wanted", "another": null}`. Raises InvalidClassMap.
 
-    Where no classes are asked for, the wanted ones are those of the map, in the order of their first mention.
+    Without `classes` the wanted ones are those of the map, in the order of their first mention.
     """
     try:
         plain = json.loads(text)
@@ -54,9 +54,9 @@ def apply_class_map(index: DatasetIndex, mapping: ClassMap) -> DatasetIndex:
     missing = [name for name in index.class_names if name not in mapping.names]
     if missing:
         raise InvalidClassMap(f"classes {missing} of the dataset are not mapped; mapped are {list(mapping.names)}")
-    strange = [name for name in mapping.names if name not in index.class_names]
-    if strange:
-        raise InvalidClassMap(f"the map names {strange}; the dataset's classes are {list(index.class_names)}")
+    unknown = [name for name in mapping.names if name not in index.class_names]
+    if unknown:
+        raise InvalidClassMap(f"the map names {unknown}; the dataset's classes are {list(index.class_names)}")
     labels = {
         label: mapping.classes.index(to) + 1
         for label, name in enumerate(index.class_names, start=1)
@@ -72,10 +72,12 @@ def _mapped(image: ImageRecord, labels: Mapping[int, int]) -> ImageRecord:
         for annotation in image.annotations
         if annotation.label in labels
     )
-    said = image.labels
+    labels_before = image.labels
     # An image all of whose classes are left out is not thereby one with nothing on it.
-    whole = None if said is None else tuple(sorted({labels[label] for label in said if label in labels}))
-    return replace(image, annotations=kept, labels=None if said and not whole else whole)
+    labels_after = (
+        None if labels_before is None else tuple(sorted({labels[label] for label in labels_before if label in labels}))
+    )
+    return replace(image, annotations=kept, labels=None if labels_before and not labels_after else labels_after)
 
 
 def _grades(index: DatasetIndex, mapping: ClassMap, labels: Mapping[int, int]) -> tuple[float, ...]:

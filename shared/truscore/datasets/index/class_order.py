@@ -38,7 +38,7 @@ def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
     return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part)
 
 
-def in_order(names: Collection[str], *, declared: Mapping[str, float] = MappingProxyType({})) -> tuple[str, ...]:
+def order_classes(names: Collection[str], *, declared: Mapping[str, float] = MappingProxyType({})) -> tuple[str, ...]:
     """Class names by grade where all are grades, else in natural order."""
     grades = _grade_by_name(names, declared)
     return tuple(sorted(set(names), key=lambda name: (grades.get(name, 0.0), natural_key(name), name)))

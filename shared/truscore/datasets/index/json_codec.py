@@ -6,11 +6,10 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from truscore.datasets.index.records import (
-    PRINT_DIGITS,
+    ORIENTATION_HASHES_DIGITS,
     RLE,
     Annotation,
     DatasetIndex,
@@ -22,9 +21,10 @@ from truscore.datasets.index.records import (
 )
 
 SCHEMA = 1
-_MASK_NUMBERS = ("width", "height", "marked_px")
-_NORMALS_NUMBERS = ("width", "height", "judged_px", "unit_px")
-_PRINT = re.compile(rf"[0-9a-f]{{{PRINT_DIGITS}}}")
+# Attribute by key of the JSON, whose keys never change.
+_MASK_NUMBERS = {"width": "width", "height": "height", "marked_px": "marked_px"}
+_NORMALS_NUMBERS = {"width": "width", "height": "height", "judged_px": "expected_px", "unit_px": "unit_px"}
+_HASHES = re.compile(rf"[0-9a-f]{{{ORIENTATION_HASHES_DIGITS}}}")
 
 
 class InvalidIndex(ValueError):
@@ -43,7 +43,7 @@ def index_to_json(index: DatasetIndex) -> str:
     if index.grades:
         plain["grades"] = list(map(float, index.grades))
     if index.objects:
-        plain["objects"] = [_object_to_plain(thing) for thing in sorted(index.objects, key=lambda thing: thing.name)]
+        plain["objects"] = [_object_to_plain(one) for one in sorted(index.objects, key=lambda one: one.name)]
     return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -86,8 +86,8 @@ def _image_to_plain(image: ImageRecord) -> dict[str, Any]:
     # Keys of later releases are written only where they say something: older digests stay what they were.
     if image.labels is not None:
         plain["labels"] = list(image.labels)
-    if image.picture_print:
-        plain["picture_print"] = image.picture_print
+    if image.orientation_hashes:
+        plain["picture_print"] = image.orientation_hashes
     if image.scores:
         plain["scores"] = [[name, float(value)] for name, value in image.scores]
     if image.light is not None:
@@ -125,7 +125,7 @@ def _image_from_plain(plain: dict[str, Any]) -> ImageRecord:
         mode=str(plain["mode"]),
         file_format=str(plain["file_format"]),
         perceptual_hash=str(plain["perceptual_hash"]),
-        picture_print=_print_from_plain(plain.get("picture_print", "")),
+        orientation_hashes=_hashes_from_plain(plain.get("picture_print", "")),
         group=str(plain["group"]),
         annotations=tuple(_annotation_from_plain(annotation) for annotation in plain["annotations"]),
         labels=None if plain.get("labels") is None else tuple(map(int, plain["labels"])),
@@ -134,9 +134,9 @@ def _image_from_plain(plain: dict[str, Any]) -> ImageRecord:
     )
 
 
-def _print_from_plain(text: Any) -> str:
-    if text and not (isinstance(text, str) and _PRINT.fullmatch(text)):
-        raise ValueError(f"picture_print is {text!r:.80}, expected {PRINT_DIGITS} hexadecimal digits")
+def _hashes_from_plain(text: Any) -> str:
+    if text and not (isinstance(text, str) and _HASHES.fullmatch(text)):
+        raise ValueError(f"picture_print is {text!r:.80}, expected {ORIENTATION_HASHES_DIGITS} hexadecimal digits")
     return str(text)
 
 
@@ -180,9 +180,13 @@ def _light_from_plain(plain: Mapping[str, Any]) -> Light:
     )
 
 
-def _object_to_plain(thing: LitObject) -> dict[str, Any]:
-    maps = {"mask": thing.mask, "normals": thing.normals}
-    return {"name": thing.name} | {key: asdict(found) for key, found in maps.items() if found is not None}
+def _object_to_plain(lit_object: LitObject) -> dict[str, Any]:
+    plain: dict[str, Any] = {"name": lit_object.name}
+    if lit_object.mask is not None:
+        plain["mask"] = _map_to_plain(lit_object.mask, _MASK_NUMBERS)
+    if lit_object.normals is not None:
+        plain["normals"] = _map_to_plain(lit_object.normals, _NORMALS_NUMBERS)
+    return plain
 
 
 def _object_from_plain(plain: Mapping[str, Any]) -> LitObject:
@@ -194,8 +198,15 @@ def _object_from_plain(plain: Mapping[str, Any]) -> LitObject:
     )
 
 
-def _map_from_plain(plain: Mapping[str, Any], numbers: tuple[str, ...]) -> dict[str, Any]:
-    return {key: str(plain[key]) for key in ("path", "sha256")} | {key: int(plain[key]) for key in numbers}
+def _map_to_plain(picture: MaskMap | NormalMap, numbers: Mapping[str, str]) -> dict[str, Any]:
+    named = {key: getattr(picture, name) for key, name in numbers.items()}
+    return {"path": picture.path, "sha256": picture.sha256} | named
+
+
+def _map_from_plain(plain: Mapping[str, Any], numbers: Mapping[str, str]) -> dict[str, Any]:
+    return {key: str(plain[key]) for key in ("path", "sha256")} | {
+        name: int(plain[key]) for key, name in numbers.items()
+    }
 
 
 def _triple(values: Any) -> tuple[float, float, float] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 HASH_DIGITS = 16  # of a 64-bit hash, hexadecimal
-PRINT_DIGITS = 4 * HASH_DIGITS
+ORIENTATION_HASHES_DIGITS = 4 * HASH_DIGITS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +38,7 @@ class Light:
     object: str  # the name of the object that is seen
     # From the object to the light, a unit vector as written: x to the right, y UP, z to the camera. None: not known.
     direction: tuple[float, float, float] | None = None
-    intensity_rgb: tuple[float, float, float] | None = None  # relative to the other lights; None: not said
+    intensity_rgb: tuple[float, float, float] | None = None  # relative to the other lights; None: unknown
     name: str = ""  # of a light that is only named: "up", "left", ...
 
 
@@ -61,7 +61,7 @@ class NormalMap:
     sha256: str
     width: int
     height: int
-    judged_px: int  # pixels that should have a normal: those of the mask or, without one, those with any direction
+    expected_px: int  # pixels that should have a normal: those of the mask or, without one, those with any direction
     unit_px: int  # of those, how many have one of length 1, give or take what eight bits cannot hold
 
 
@@ -87,10 +87,10 @@ class ImageRecord:
     mode: str = "RGB"  # as Pillow names it, before conversion
     file_format: str = "JPEG"  # as Pillow names it
     perceptual_hash: str = ""  # 64-bit difference hash (imagehash's dhash), hexadecimal
-    picture_print: str = ""  # four such hashes, from which those of the mirrored and turned picture can be told
+    orientation_hashes: str = ""  # four such hashes, from which those of the mirrored and turned picture follow
     group: str = ""  # images of one source (augmented copies) share it; empty: on its own
     annotations: tuple[Annotation, ...] = ()
-    labels: tuple[int, ...] | None = None  # of the image as a whole; (): said to have none, None: nothing is said
+    labels: tuple[int, ...] | None = None  # of the image as a whole; (): labelled as having none, None: unlabelled
     scores: tuple[tuple[str, float], ...] = ()  # named measurements of the whole image, by name
     light: Light | None = None  # of a view for photometric stereo
 
@@ -101,7 +101,7 @@ class ImageRecord:
 
     @property
     def is_annotated(self) -> bool:
-        """Whether anything at all is said of it, be it that there is nothing on it."""
+        """Whether it has any label, be it that there is nothing on it."""
         return bool(self.annotations or self.scores) or self.labels is not None
 
 
@@ -121,10 +121,10 @@ class DatasetIndex:
 
     @property
     def bare_images(self) -> tuple[ImageRecord, ...]:
-        """Images of which nothing is said, nor of the object they are a view of."""
-        told = {thing.name for thing in self.objects if thing.mask or thing.normals}
+        """Images without any label, and without maps of the object they are a view of."""
+        described = {lit_object.name for lit_object in self.objects if lit_object.mask or lit_object.normals}
         return tuple(
             image
             for image in self.images
-            if not image.is_annotated and not (image.light is not None and image.light.object in told)
+            if not image.is_annotated and not (image.light is not None and image.light.object in described)
         )

@@ -9,11 +9,11 @@ from types import MappingProxyType
 from typing import Any
 
 from truscore.datasets.images.scan import scan_images
-from truscore.datasets.images.scanned_image import Scan
+from truscore.datasets.images.scanned_image import ScannedImage
 from truscore.datasets.index.records import Annotation, DatasetIndex, ImageRecord
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.problems import ProblemLog
-from truscore.datasets.reading.result import Declared, Reading
+from truscore.datasets.reading.result import DeclaredImage, ReadResult
 from truscore.datasets.splitting.name_groups import groups_by_name, source_of
 
 # What a format's annotations become once the image's real size is known.
@@ -21,66 +21,70 @@ Annotate = Callable[[ImageRecord], tuple[Annotation, ...]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Whole:
-    """What is said of an image as a whole, as ImageRecord has it."""
+class ImageLabels:
+    """Labels and scores of a whole image, as in ImageRecord."""
 
     labels: tuple[int, ...] | None = None
     scores: tuple[tuple[str, float], ...] = ()
 
 
 FARTHEST_PX = 1e9
-NOTHING_SAID = Whole()
+NO_LABELS = ImageLabels()
 
 
-def nothing_marked(_record: ImageRecord) -> tuple[Annotation, ...]:
-    """For formats that speak of whole images only."""
+def no_annotations(_record: ImageRecord) -> tuple[Annotation, ...]:
+    """For formats whose labels are those of whole images."""
     return ()
 
 
-def assemble(
+def build_read_result(
     context: ReaderContext,
     *,
     format: str,
     class_names: Sequence[str],
     annotate: Mapping[str, Annotate],
-    declared: Mapping[str, Declared] = MappingProxyType({}),
-    wholes: Mapping[str, Whole] = MappingProxyType({}),
+    declared: Mapping[str, DeclaredImage] = MappingProxyType({}),
+    image_labels: Mapping[str, ImageLabels] = MappingProxyType({}),
     grades: Sequence[float] = (),
-) -> Reading:
+) -> ReadResult:
     """Scan the images named by `annotate` and build the reading; faulty images are reported and left out."""
     log, records = context.log, []
-    looks: dict[str, Any] = {}
+    measurements: dict[str, Any] = {}
     groups = groups_by_name(annotate)
-    for scan in scan_images(context.folder.root, sorted(annotate), limits=context.limits, look=context.look):
+    for scan in scan_images(
+        context.folder.root, sorted(annotate), limits=context.limits, scan_options=context.scan_options
+    ):
         record = _usable(scan, log)
         if record is None:
             continue
-        if said := declared.get(record.path):
-            check_size(record, said, log)
-        whole = wholes.get(record.path, NOTHING_SAID)
+        if declared_image := declared.get(record.path):
+            check_size(record, declared_image, log)
+        whole_image = image_labels.get(record.path, NO_LABELS)
         records.append(
             replace(
                 record,
                 group=source_of(record.path) or groups.get(record.path, ""),
-                annotations=_within_reach(annotate[record.path](record), record, log),
-                labels=whole.labels,
-                scores=whole.scores,
+                annotations=_with_plausible_coordinates(annotate[record.path](record), record, log),
+                labels=whole_image.labels,
+                scores=whole_image.scores,
             )
         )
-        looks[record.path] = scan.looked
+        measurements[record.path] = scan.measurement
     _report_unused(class_names, records, log)
     declared = MappingProxyType(dict(declared))
     if not records:
         log.add("format.empty", "there is no image that can be used")
-        return Reading(index=None, problems=log.all(), declared=declared)
+        return ReadResult(index=None, problems=log.all(), declared=declared)
     index = DatasetIndex(
         format=format, class_names=tuple(class_names), images=tuple(records), grades=tuple(map(float, grades))
     )
-    looks = looks if context.look.measure is not None else {}
-    return Reading(index=index, problems=log.all(), declared=declared, looks=MappingProxyType(looks))
+    measurements = measurements if context.scan_options.measure is not None else {}
+    return ReadResult(index=index, problems=log.all(), declared=declared, measurements=MappingProxyType(measurements))
 
 
-def _within_reach(annotations: tuple[Annotation, ...], record: ImageRecord, log: ProblemLog) -> tuple[Annotation, ...]:
+def _with_plausible_coordinates(
+    annotations: tuple[Annotation, ...], record: ImageRecord, log: ProblemLog
+) -> tuple[Annotation, ...]:
     """Without those whose numbers no image can have: their squares would be infinite."""
     kept = []
     for number, annotation in enumerate(annotations):
@@ -94,15 +98,16 @@ def _within_reach(annotations: tuple[Annotation, ...], record: ImageRecord, log:
     return tuple(kept)
 
 
-def check_size(record: ImageRecord, said: Declared, log: ProblemLog) -> None:
+def check_size(record: ImageRecord, declared_image: DeclaredImage, log: ProblemLog) -> None:
     """Report a declared size that is not the upright image's. Coordinates stay as written: nobody knows their frame."""
-    if said.width is None or said.height is None:
-        log.add("format.size_missing", f"{said.file} declares no size", record.path)
+    if declared_image.width is None or declared_image.height is None:
+        log.add("format.size_missing", f"{declared_image.file} declares no size", record.path)
         return
-    declared, upright = (said.width, said.height), (record.width, record.height)
+    declared, upright = (declared_image.width, declared_image.height), (record.width, record.height)
     if declared == upright:
         return
-    text = f"{said.file} declares {said.width} x {said.height}, the upright image has {record.width} x {record.height}"
+    size = f"{declared_image.width} x {declared_image.height}"
+    text = f"{declared_image.file} declares {size}, the upright image has {record.width} x {record.height}"
     if declared != upright[::-1]:
         log.add("format.size_mismatch", text, record.path)
     elif record.orientation >= 5:
@@ -111,12 +116,12 @@ def check_size(record: ImageRecord, said: Declared, log: ProblemLog) -> None:
         log.add("format.size_swapped", f"{text}; width and height are exchanged", record.path)
 
 
-def nothing_to_read(context: ReaderContext, code: str, message: str) -> Reading:
+def unreadable_dataset(context: ReaderContext, code: str, message: str) -> ReadResult:
     """Where no annotations can be read; the images may still say why: pointers instead of files, for example."""
     context.log.add(code, message)
     for scan in scan_images(context.folder.root, context.folder.images, limits=context.limits):
         _usable(scan, context.log)
-    return Reading(index=None, problems=context.log.all())
+    return ReadResult(index=None, problems=context.log.all())
 
 
 def report_unlisted(context: ReaderContext, listed: Iterable[str]) -> None:
@@ -126,12 +131,12 @@ def report_unlisted(context: ReaderContext, listed: Iterable[str]) -> None:
             context.log.add("format.image_unlisted", "the annotations do not name this image", path)
 
 
-def _usable(scan: Scan, log: ProblemLog) -> ImageRecord | None:
+def _usable(scan: ScannedImage, log: ProblemLog) -> ImageRecord | None:
     if scan.fault is not None:
         log.add(scan.fault.code, scan.fault.reason, scan.path)
         return None
-    if scan.pictures > 1:
-        log.add("image.several_pictures", f"holds {scan.pictures} pictures; the first is used", scan.path)
+    if scan.frames > 1:
+        log.add("image.several_pictures", f"holds {scan.frames} pictures; the first is used", scan.path)
     return scan.record
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from truscore.datasets.images.scan import Look
+from truscore.datasets.images.scan import ScanOptions
 from truscore.datasets.limits import Limits
 from truscore.datasets.reading.declaration import Declaration
 from truscore.datasets.reading.folder import Folder
@@ -16,8 +16,8 @@ class ReaderContext:
     """One folder to read as a dataset.
 
     `class_names` are those given with the dataset, for formats that carry none; `declaration` is what its maker
-    declares beside the annotations; `look` is what is wanted of each image beside its record. What is wrong goes to
-    `log`, and reading goes on where it can.
+    declares beside the annotations; `scan_options` say what is measured of each image beside its record. What is wrong
+    goes to `log`, and reading goes on where it can.
     """
 
     folder: Folder
@@ -25,8 +25,8 @@ class ReaderContext:
     limits: Limits = field(default_factory=Limits)
     class_names: tuple[str, ...] = ()
     declaration: Declaration = field(default_factory=Declaration)
-    look: Look = field(default_factory=Look)
+    scan_options: ScanOptions = field(default_factory=ScanOptions)
 
     def without_log(self) -> ReaderContext:
-        """The same folder for a look at whether it has a format: what is wrong with it is nobody's concern yet."""
+        """The same context for recognising a format, where problems are not reported yet."""
         return replace(self, log=ProblemLog(limit=0))

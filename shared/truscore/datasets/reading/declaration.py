@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from truscore.datasets.reading.folder import Folder
-from truscore.datasets.reading.problems import ProblemLog, as_text
+from truscore.datasets.reading.problems import ProblemLog, bounded_text
 
 DECLARATION_FILE = "truscore.json"
 _LIMIT_BYTES = 4 * 1024 * 1024
@@ -61,8 +61,8 @@ def declaration_to_json(declaration: Declaration) -> str:
         "mask_values": declaration.mask_values,
         "groups": {name: list(members) for name, members in declaration.groups.items()},
     }
-    said = {key: value for key, value in plain.items() if value not in ("", [], {}, None)}
-    return json.dumps(said, indent=2, ensure_ascii=False) + "\n"
+    given = {key: value for key, value in plain.items() if value not in ("", [], {}, None)}
+    return json.dumps(given, indent=2, ensure_ascii=False) + "\n"
 
 
 def _accepted(content: dict[str, Any], log: ProblemLog) -> dict[str, Any]:
@@ -79,20 +79,20 @@ def _accepted(content: dict[str, Any], log: ProblemLog) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str | None:
-    return as_text(value) if isinstance(value, str) and value else None
+    return bounded_text(value) if isinstance(value, str) and value else None
 
 
 def _names(value: Any) -> tuple[str, ...] | None:
     named = isinstance(value, list) and all(isinstance(name, str) and name for name in value)
     if not named or len(value) > _CLASSES_LIMIT or len(set(value)) < len(value):
         return None
-    return tuple(as_text(name) for name in value)
+    return tuple(bounded_text(name) for name in value)
 
 
 def _grades(value: Any) -> Mapping[str, float] | None:
     if not isinstance(value, dict) or not all(_is_number(grade) for grade in value.values()):
         return None
-    return MappingProxyType({as_text(name): float(grade) for name, grade in value.items()})
+    return MappingProxyType({bounded_text(name): float(grade) for name, grade in value.items()})
 
 
 def _class_map(value: Any) -> Mapping[str, str | None] | None:
@@ -100,7 +100,9 @@ def _class_map(value: Any) -> Mapping[str, str | None] | None:
         name is None or (isinstance(name, str) and name) for name in value.values()
     ):
         return None
-    return MappingProxyType({as_text(name): None if to is None else as_text(to) for name, to in value.items()})
+    return MappingProxyType(
+        {bounded_text(name): None if to is None else bounded_text(to) for name, to in value.items()}
+    )
 
 
 def _threshold(value: Any) -> int | None:
@@ -118,7 +120,7 @@ def _groups(value: Any) -> Mapping[str, tuple[str, ...]] | None:
     )
     if not named or not all(value):
         return None
-    return MappingProxyType({as_text(name): tuple(map(as_text, members)) for name, members in value.items()})
+    return MappingProxyType({bounded_text(name): tuple(map(bounded_text, members)) for name, members in value.items()})
 
 
 def _is_number(value: Any) -> bool:

@@ -21,14 +21,16 @@ class Folder:
     root: Path
     files: tuple[str, ...]
 
-    # What was asked for before: readers ask for the same files again and again.
-    _asked: dict[frozenset[str], tuple[str, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    # Files by suffixes: readers list the same ones again and again.
+    _by_suffixes: dict[frozenset[str], tuple[str, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def with_suffix(self, *suffixes: str) -> tuple[str, ...]:
         wanted = frozenset(suffixes)
-        if wanted not in self._asked:
-            self._asked[wanted] = tuple(path for path in self.files if suffix_of(path) in wanted)
-        return self._asked[wanted]
+        if wanted not in self._by_suffixes:
+            self._by_suffixes[wanted] = tuple(path for path in self.files if suffix_of(path) in wanted)
+        return self._by_suffixes[wanted]
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -37,10 +39,10 @@ class Folder:
 
 def list_folder(root: Path, *, limits: Limits, log: ProblemLog) -> Folder:
     """List the folder; what cannot be listed safely is reported and left out."""
-    home = root.resolve()
-    walk = _Walk(home=home, depth_limit=limits.folder_depth, log=log)
+    root_path = root.resolve()
+    walk = _Walk(root_path=root_path, depth_limit=limits.folder_depth, log=log)
     files: list[str] = []
-    for path in walk.files(root, "", frozenset({home})):
+    for path in walk.files(root, "", frozenset({root_path})):
         if len(files) == limits.files:
             log.add("format.too_many_files", f"more than {limits.files} files; the rest was not read", path)
             break
@@ -50,7 +52,7 @@ def list_folder(root: Path, *, limits: Limits, log: ProblemLog) -> Folder:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Walk:
-    home: Path
+    root_path: Path
     depth_limit: int
     log: ProblemLog
 
@@ -66,8 +68,8 @@ class _Walk:
                 continue
             if not entry.is_dir():
                 yield path
-            elif (real := Path(entry.path).resolve()) not in above:  # a link to a folder above would never end
-                yield from self.files(Path(entry.path), path + "/", above | {real})
+            elif (target := Path(entry.path).resolve()) not in above:  # a link to a folder above would never end
+                yield from self.files(Path(entry.path), path + "/", above | {target})
 
     def _is_text(self, path: str) -> bool:
         try:
@@ -82,7 +84,7 @@ class _Walk:
             return entry.is_file() or entry.is_dir()
         link = Path(entry.path)
         target = link.resolve()
-        if target.is_relative_to(self.home) and (target.is_file() or target.is_dir()):
+        if target.is_relative_to(self.root_path) and (target.is_file() or target.is_dir()):
             return True
         self.log.add("format.link_outside", f"links to {str(link.readlink())!r}, which is not in the dataset", path)
         return False

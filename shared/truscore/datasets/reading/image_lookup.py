@@ -21,7 +21,7 @@ _LENGTHS_APART = 3
 _COMPARISONS = 50_000
 
 
-class Pictures:
+class ImageLookup:
     """Finds images by the path written in an annotation file, whatever the case of its letters.
 
     Looked at in turn: the path itself from the annotation file on; the folder of images that belongs to the
@@ -30,7 +30,7 @@ class Pictures:
 
     def __init__(self, context: ReaderContext, *, annotations: Iterable[str] = ()) -> None:
         self._log = context.log
-        self._spoken_for = {PurePosixPath(path).stem.lower() for path in annotations}
+        self._annotated = {PurePosixPath(path).stem.lower() for path in annotations}
         self._comparisons = 0
         self._paths: dict[str, str] = {}
         self._names: dict[str, list[str]] = defaultdict(list)
@@ -46,7 +46,7 @@ class Pictures:
         """Names that no annotation file speaks for, of images and of the folders they lie in."""
         folders = {parent.name.lower() for path in self._paths for parent in PurePosixPath(path).parents}
         found: dict[str, list[str]] = defaultdict(list)
-        for name in sorted({*self._stems, *folders} - self._spoken_for):
+        for name in sorted({*self._stems, *folders} - self._annotated):
             found[_digits(name)].append(name)
         return found
 

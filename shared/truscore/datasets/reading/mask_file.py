@@ -20,11 +20,11 @@ _MIDDLE = 127
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Marked:
-    """`mask_HW` is what lies above the threshold; `doubt` says what the choice of it decides, where it decides much."""
+class BinaryMask:
+    """`mask_HW` is what lies above the threshold; `ambiguity` says what depends on it, where much does."""
 
     mask_HW: NDArray[np.bool_]
-    doubt: str = ""
+    ambiguity: str = ""
 
 
 def load_mask(path: Path, limits: Limits) -> NDArray[Any]:
@@ -44,15 +44,15 @@ def load_mask(path: Path, limits: Limits) -> NDArray[Any]:
     raise BadShape("label.mask_values", "the mask is coloured; expected one value for each pixel")
 
 
-def marked(values_HW: NDArray[Any], *, threshold: int | None) -> Marked:
+def binarise(values_HW: NDArray[Any], *, threshold: int | None) -> BinaryMask:
     """Pixels above the threshold; without one, those that are not 0 where there are two values. Raises BadShape."""
     import numpy as np
 
     if threshold is not None:
-        return Marked(mask_HW=values_HW > threshold)
+        return BinaryMask(mask_HW=values_HW > threshold)
     found = np.unique(values_HW)
     if len(found) <= 2 and (len(found) == 1 or found[0] == 0):
-        return Marked(mask_HW=values_HW > 0)
+        return BinaryMask(mask_HW=values_HW > 0)
     if found[-1] < _CLASS_VALUES:
         listed = ", ".join(map(str, found[:8]))
         raise BadShape(
@@ -61,5 +61,5 @@ def marked(values_HW: NDArray[Any], *, threshold: int | None) -> Marked:
     middle = _MIDDLE if values_HW.dtype == np.uint8 else int(found[-1]) // 2
     mask_HW = values_HW > middle
     area, wide = int(mask_HW.sum()), int((values_HW > 0).sum())
-    doubt = f"{len(found)} values from {found[0]} to {found[-1]}; above {middle} lie {area} pixels, above 0 {wide}"
-    return Marked(mask_HW=mask_HW, doubt=f"{doubt}: declare a mask_threshold ({middle} was taken)")
+    ambiguity = f"{len(found)} values from {found[0]} to {found[-1]}; above {middle} lie {area} pixels, above 0 {wide}"
+    return BinaryMask(mask_HW=mask_HW, ambiguity=f"{ambiguity}: declare a mask_threshold ({middle} was taken)")

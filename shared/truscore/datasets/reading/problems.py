@@ -111,8 +111,8 @@ CODES: Mapping[str, str] = MappingProxyType(
 TEXT_LIMIT = 300  # characters of a message, name or id that come from a dataset
 
 
-def as_text(words: str) -> str:
-    """Words out of a stranger's file, cut to a bearable length and valid as UTF-8."""
+def bounded_text(words: str) -> str:
+    """Text out of an untrusted file, at most TEXT_LIMIT characters and valid as UTF-8."""
     cut = words if len(words) <= TEXT_LIMIT else f"{words[: TEXT_LIMIT - 3]}..."
     return cut.encode("utf-8", "backslashreplace").decode()
 
@@ -140,7 +140,7 @@ class ProblemLog:
             raise KeyError(f"{code!r} is not in the catalogue of problems")
         self._seen[code] += 1
         if self._seen[code] <= self._limit:
-            self._kept.append(Problem(code=code, message=as_text(message), location=as_text(location)))
+            self._kept.append(Problem(code=code, message=bounded_text(message), location=bounded_text(location)))
 
     def all(self) -> tuple[Problem, ...]:
         folded = {code: seen - self._limit for code, seen in self._seen.items() if seen > self._limit}

@@ -12,7 +12,7 @@ from truscore.datasets.reading.problems import Problem
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Declared:
+class DeclaredImage:
     """What the annotations say of an image, whether or not it is so."""
 
     file: str  # the annotation file
@@ -22,10 +22,10 @@ class Declared:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Reading:
-    """`index` is None where nothing could be read; `declared` and `looks` are by image path."""
+class ReadResult:
+    """`index` is None where nothing could be read; `declared` and `measurements` are by image path."""
 
     index: DatasetIndex | None
     problems: tuple[Problem, ...]
-    declared: Mapping[str, Declared] = field(default_factory=lambda: MappingProxyType({}))
-    looks: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    declared: Mapping[str, DeclaredImage] = field(default_factory=lambda: MappingProxyType({}))
+    measurements: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))

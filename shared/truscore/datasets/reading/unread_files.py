@@ -16,7 +16,7 @@ _DOCUMENTS = frozenset({"license", "licence", "copying", "readme", "makefile", "
 _SMALL_BYTES = 1024
 
 
-def report_strays(folder: Folder, log: ProblemLog) -> None:
+def report_unread_files(folder: Folder, log: ProblemLog) -> None:
     """Report what no reader will look at, and paths that only worked on the machine they were written on."""
     images = {name_of(path) for path in folder.images}
     for path in folder.files:
@@ -28,7 +28,7 @@ def report_strays(folder: Folder, log: ProblemLog) -> None:
 
 
 def _check_list(folder: Folder, path: str, images: set[str], log: ProblemLog) -> None:
-    """Lists are not followed: the split is ours. They tell how the dataset was handled before."""
+    """Lists are not followed: the split is ours. They show how the dataset was split before."""
     file = folder.root / path
     if file.stat().st_size > _LIST_LIMIT_BYTES:
         return

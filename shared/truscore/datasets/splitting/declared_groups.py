@@ -14,7 +14,7 @@ def with_declared_groups(
 ) -> tuple[DatasetIndex, tuple[str, ...]]:
     """The index with these groups, and what of them cannot be used, in words.
 
-    A group names images, or folders with a "/" at the end. What is declared stands before what file names tell: an
+    A group names images, or folders with a "/" at the end. What is declared goes before what file names imply: an
     image takes the declared group; one that is not declared follows those that it shares a source with, where all of
     them are in one.
     """
@@ -27,8 +27,8 @@ def with_declared_groups(
     def group_of(image: ImageRecord) -> str:
         if image.path in declared:
             return f"declared {declared[image.path]}"
-        kin = followed.get(image.group, set())
-        return f"declared {next(iter(kin))}" if len(kin) == 1 else image.group
+        related = followed.get(image.group, set())
+        return f"declared {next(iter(related))}" if len(related) == 1 else image.group
 
     images = tuple(replace(image, group=group_of(image)) for image in index.images)
     return replace(index, images=images), tuple(problems)

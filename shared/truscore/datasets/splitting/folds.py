@@ -1,4 +1,4 @@
-"""Cross-validation: every image is judged once, by a network that has seen nothing of its kin."""
+"""Cross-validation: every image is held out once, together with all images of its group."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from truscore.datasets.index.records import DatasetIndex, ImageRecord
-from truscore.datasets.splitting.split import InvalidSplit, Split, in_order, shuffled_groups
-from truscore.datasets.splitting.stratify import Group, deal, fill, group_of, spread, strata_of
+from truscore.datasets.splitting.split import InvalidSplit, Split, shuffled_groups, sorted_by_path
+from truscore.datasets.splitting.stratify import Group, assign, fill_empty_parts, group_of, spread_strata, strata_of
 
 
 def fold_dataset(index: DatasetIndex, *, folds: int, seed: int, inner: float = 0.0) -> tuple[Split, ...]:
@@ -25,49 +25,51 @@ def fold_dataset(index: DatasetIndex, *, folds: int, seed: int, inner: float = 0
     what = f"the {len(images)} images are in {len(groups)} groups that stay together"
     if len(groups) < folds:
         raise InvalidSplit(f"folds {folds}: expected at most {len(groups)}, as {what}")
-    dealt = deal(counted, [1 / folds] * folds)
-    fill(dealt, counted, parts=range(folds))
-    spread(dealt, counted, dict.fromkeys(range(folds), folds))
+    assigned = assign(counted, [1 / folds] * folds)
+    fill_empty_parts(assigned, counted, parts=range(folds))
+    spread_strata(assigned, counted, dict.fromkeys(range(folds), folds))
 
     def paths(places: Iterable[int]) -> tuple[str, ...]:
         return tuple(sorted(images[place].path for at in places for place in groups[at]))
 
     def fold(number: int) -> Split:
-        others = sorted(at for other, part in enumerate(dealt) if other != number for at in part)
+        others = sorted(at for other, part in enumerate(assigned) if other != number for at in part)
         if not inner:
-            return Split(train=paths(others), validation=paths(dealt[number]), test=(), seed=seed)
+            return Split(train=paths(others), validation=paths(assigned[number]), test=(), seed=seed)
         if len(others) < 2:
             raise InvalidSplit(f"inner {inner}: nothing is left to train on beside what is chosen by, as {what}")
-        train, validation = _parted(others, counted, inner)
-        return Split(train=paths(train), validation=paths(validation), test=paths(dealt[number]), seed=seed)
+        train, validation = _divided(others, counted, inner)
+        return Split(train=paths(train), validation=paths(validation), test=paths(assigned[number]), seed=seed)
 
     return tuple(fold(number) for number in range(folds))
 
 
-def sampled(index: DatasetIndex, *, images: int, seed: int) -> DatasetIndex:
+def sample_dataset(index: DatasetIndex, *, images: int, seed: int) -> DatasetIndex:
     """About so many images, of every class their share and groups whole; all of them where there are no more."""
     if images >= len(index.images):
         return index
     ordered, groups, counted = _grouped(index, seed)
     share = images / len(ordered)
-    taken, _ = deal(counted, [share, 1 - share])
+    taken, _ = assign(counted, [share, 1 - share])
     kept = sorted(place for at in taken for place in groups[at])
     chosen = tuple(ordered[place] for place in kept)
     seen = {image.light.object for image in chosen if image.light is not None}
-    return replace(index, images=chosen, objects=tuple(thing for thing in index.objects if thing.name in seen))
+    return replace(
+        index, images=chosen, objects=tuple(lit_object for lit_object in index.objects if lit_object.name in seen)
+    )
 
 
 def _grouped(index: DatasetIndex, seed: int) -> tuple[list[ImageRecord], list[list[int]], list[Group]]:
-    images = in_order(index)
+    images = sorted_by_path(index)
     groups = shuffled_groups(images, seed)
     strata = strata_of(images)
     return images, groups, [group_of([strata[place] for place in group]) for group in groups]
 
 
-def _parted(others: Sequence[int], counted: Sequence[Group], inner: float) -> tuple[list[int], list[int]]:
+def _divided(others: Sequence[int], counted: Sequence[Group], inner: float) -> tuple[list[int], list[int]]:
     """Groups to train on, and those to choose by."""
     chosen = [counted[at] for at in others]
-    parts = deal(chosen, [1 - inner, inner])
-    fill(parts, chosen, parts=(0, 1))
-    spread(parts, chosen, {0: 1, 1: 2})
+    parts = assign(chosen, [1 - inner, inner])
+    fill_empty_parts(parts, chosen, parts=(0, 1))
+    spread_strata(parts, chosen, {0: 1, 1: 2})
     return [others[place] for place in parts[0]], [others[place] for place in parts[1]]

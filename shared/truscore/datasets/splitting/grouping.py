@@ -15,18 +15,18 @@ def groups_of(images: Sequence[ImageRecord], *, near: bool = True) -> list[list[
 
     Smallest position first.
     """
-    forest = _Forest(len(images))
-    forest.join_equal(image.group or None for image in images)
-    forest.join_equal(image.sha256 for image in images)
+    union = _UnionFind(len(images))
+    union.join_equal(image.group or None for image in images)
+    union.join_equal(image.sha256 for image in images)
     if near:
         for first, second in near_duplicates([image.perceptual_hash for image in images]):
-            forest.join(first, second)
-        for first, second in turned_pairs([image.picture_print for image in images], bits=NEAR_BITS):
-            forest.join(first, second)
-    return forest.groups()
+            union.join(first, second)
+        for first, second in turned_pairs([image.orientation_hashes for image in images], bits=NEAR_BITS):
+            union.join(first, second)
+    return union.groups()
 
 
-class _Forest:
+class _UnionFind:
     """Union-find with path halving; the smallest member leads."""
 
     def __init__(self, count: int) -> None:

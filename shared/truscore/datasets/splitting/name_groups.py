@@ -1,4 +1,4 @@
-"""Which images come from one thing, as far as their names tell: exposures, lights, augmented copies."""
+"""Which images show one object, by their names: exposures, lights, augmented copies."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PLAIN_FOLDERS = frozenset(
 
 
 def source_of(path: str) -> str:
-    """The source that augmented copies of an image share, where its name tells: Roboflow's `NAME.rf.HASH`."""
+    """The source that augmented copies of an image share, by its name: Roboflow's `NAME.rf.HASH`."""
     match = _ROBOFLOW_STEM.fullmatch(stem_of(path))
     return match["source"] if match else ""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from truscore.datasets.index.records import DatasetIndex, ImageRecord
 from truscore.datasets.splitting.grouping import groups_of
-from truscore.datasets.splitting.stratify import deal, fill, group_of, spread, strata_of
+from truscore.datasets.splitting.stratify import assign, fill_empty_parts, group_of, spread_strata, strata_of
 
 FRACTIONS = (0.7, 0.15, 0.15)
 # What has at least so many groups of images is in training, in validation and in test.
@@ -37,7 +37,7 @@ def split_dataset(index: DatasetIndex, *, seed: int, fractions: tuple[float, flo
     spread over the parts. Raises InvalidSplit."""
     if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6 or fractions[0] == 0:
         raise InvalidSplit(f"fractions {fractions}: expected three that add up to 1, the first above 0")
-    images = in_order(index)
+    images = sorted_by_path(index)
     parts = _by_folders(images, seed, fractions) or _by_groups(images, seed, fractions)
     train, validation, test = (tuple(sorted(images[place].path for place in part)) for part in parts)
     return Split(train=train, validation=validation, test=test, seed=seed)
@@ -83,12 +83,12 @@ def part_named_by(path: str) -> int | None:
     return next((_FOLDERS[name] for name in names if name in _FOLDERS), None)
 
 
-def in_order(index: DatasetIndex) -> list[ImageRecord]:
+def sorted_by_path(index: DatasetIndex) -> list[ImageRecord]:
     """Images by path: the order of an index must not matter."""
     return sorted(index.images, key=lambda image: image.path)
 
 
-def kept_together(images: Sequence[ImageRecord]) -> list[list[int]]:
+def indivisible_groups(images: Sequence[ImageRecord]) -> list[list[int]]:
     """Positions of images in the groups that no split divides: one source, equal bytes, look-alikes."""
     groups = groups_of(images)
     if len(groups) == 1:
@@ -100,7 +100,7 @@ def kept_together(images: Sequence[ImageRecord]) -> list[list[int]]:
 
 
 def shuffled_groups(images: Sequence[ImageRecord], seed: int) -> list[list[int]]:
-    groups = kept_together(images)
+    groups = indivisible_groups(images)
     random.Random(seed).shuffle(groups)  # noqa: S311 (no secret)
     return groups
 
@@ -109,9 +109,9 @@ def _by_groups(images: Sequence[ImageRecord], seed: int, fractions: tuple[float,
     groups = shuffled_groups(images, seed)
     strata = strata_of(images)
     counted = [group_of([strata[place] for place in group]) for group in groups]
-    dealt = deal(counted, fractions)
-    fill(dealt, counted, parts=(0, 1), givers=(2, 0, 1))
+    assigned = assign(counted, fractions)
+    fill_empty_parts(assigned, counted, parts=(0, 1), donors=(2, 0, 1))
     least = {part: least for part, least in LEAST_GROUPS.items() if fractions[part] > 0}
-    spread(dealt, counted, least, may_empty=(2,))
-    train, validation, test = ([place for at in part for place in groups[at]] for part in dealt)
+    spread_strata(assigned, counted, least, may_empty=(2,))
+    train, validation, test = ([place for at in part for place in groups[at]] for part in assigned)
     return train, validation, test

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from truscore.datasets.index.records import DatasetIndex, ImageRecord
-from truscore.datasets.splitting.split import in_order, kept_together
+from truscore.datasets.splitting.split import indivisible_groups, sorted_by_path
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,8 +44,8 @@ def part_of(index: DatasetIndex, paths: Sequence[str]) -> Part:
 
 def groups_in(index: DatasetIndex) -> Groups:
     """What stays together of a dataset with images."""
-    images: list[ImageRecord] = in_order(index)
-    groups = kept_together(images)
+    images: list[ImageRecord] = sorted_by_path(index)
+    groups = indivisible_groups(images)
     largest = max(groups, key=len)
     return Groups(
         count=len(groups),

@@ -1,4 +1,4 @@
-"""Groups of images dealt out to parts, so that each part gets its share of every stratum.
+"""Stratified assignment of groups of images to parts, so that each part gets its share of every stratum.
 
 Strata are what the parts are to have alike: classes, grades, ranges of scores.
 """
@@ -61,7 +61,7 @@ def group_of(members: Sequence[frozenset[Stratum]]) -> Group:
     return Group(size=len(members), strata=Counter(stratum for strata in members for stratum in strata))
 
 
-def deal(groups: Sequence[Group], shares: Sequence[float]) -> list[list[int]]:
+def assign(groups: Sequence[Group], shares: Sequence[float]) -> list[list[int]]:
     """Positions of groups by part; the parts have ``shares`` of the images, and of each stratum's.
 
     Groups with the rarest stratum go first, each to the part that lacks that stratum most (after Sechidis, Tsoumakas
@@ -73,103 +73,105 @@ def deal(groups: Sequence[Group], shares: Sequence[float]) -> list[list[int]]:
     rarest = [min(group.strata, key=lambda stratum: (totals[stratum], stratum)) for group in groups]
     wanted = [{stratum: total * share for stratum, total in totals.items()} for share in shares]
     room = [sum(group.size for group in groups) * share for share in shares]
-    dealt: list[list[int]] = [[] for _ in shares]
+    assigned: list[list[int]] = [[] for _ in shares]
     for at in sorted(range(len(groups)), key=lambda at: (totals[rarest[at]], rarest[at])):
         lacks = {part: (wanted[part][rarest[at]], room[part]) for part, share in enumerate(shares) if share > 0}
         part = max(lacks, key=lambda part: (lacks[part], -part))
-        dealt[part].append(at)
+        assigned[part].append(at)
         room[part] -= groups[at].size
         for stratum, count in groups[at].strata.items():
             wanted[part][stratum] -= count
-    return dealt
+    return assigned
 
 
-def fill(dealt: list[list[int]], groups: Sequence[Group], *, parts: Sequence[int], givers: Sequence[int] = ()) -> None:
-    """Where ``parts`` were left empty, a small group moves there: from the first of ``givers`` that has one, else from
+def fill_empty_parts(
+    assigned: list[list[int]], groups: Sequence[Group], *, parts: Sequence[int], donors: Sequence[int] = ()
+) -> None:
+    """Where ``parts`` were left empty, a small group moves there: from the first of ``donors`` that has one, else from
     the part that has most."""
     for short in parts:
-        if not dealt[short] and len(groups) > 1:
-            giver = next((dealt[part] for part in givers if dealt[part]), None) or max(dealt, key=len)
-            smallest = min(giver, key=lambda at: groups[at].size)
-            giver.remove(smallest)
-            dealt[short].append(smallest)
+        if not assigned[short] and len(groups) > 1:
+            donor = next((assigned[part] for part in donors if assigned[part]), None) or max(assigned, key=len)
+            smallest = min(donor, key=lambda at: groups[at].size)
+            donor.remove(smallest)
+            assigned[short].append(smallest)
 
 
-def spread(
-    dealt: list[list[int]], groups: Sequence[Group], least: Mapping[int, int], *, may_empty: Sequence[int] = ()
+def spread_strata(
+    assigned: list[list[int]], groups: Sequence[Group], least: Mapping[int, int], *, may_empty: Sequence[int] = ()
 ) -> None:
     """Give each part of ``least`` a group of every stratum that has at least so many groups, as far as that can be.
 
     Greedy: a group is moved or exchanged where that leaves fewer strata missing than before; the last group of a part
     is moved only where the part may be empty.
     """
-    table = _Table(dealt, groups, least, may_empty)
-    while (best := min(table.mends(), default=None)) is not None:
-        table.carry_out(best)
+    table = _Assignment(assigned, groups, least, may_empty)
+    while (best := min(table.moves(), default=None)) is not None:
+        table.apply(best)
 
 
 @dataclass(frozen=True, order=True, slots=True)
-class _Mend:
-    """``given`` goes from a part to another, and ``taken``, where it is a group, back; the best sorts first."""
+class _Move:
+    """``moved`` goes from a part to another, and ``returned``, where it is a group, back; the best sorts first."""
 
     missing: int  # strata missing more than before: below 0
     unevenness: int
     source: int
     target: int
-    given: int
-    taken: int
+    moved: int
+    returned: int
 
 
-class _Table:
+class _Assignment:
     def __init__(
-        self, dealt: list[list[int]], groups: Sequence[Group], least: Mapping[int, int], may_empty: Sequence[int]
+        self, assigned: list[list[int]], groups: Sequence[Group], least: Mapping[int, int], may_empty: Sequence[int]
     ) -> None:
-        self._dealt, self._groups, self._least, self._may_empty = dealt, groups, least, may_empty
+        self._dealt, self._groups, self._least, self._may_empty = assigned, groups, least, may_empty
         self._holders = Counter(stratum for group in groups for stratum in group.strata)
-        self._held = [Counter(stratum for at in part for stratum in groups[at].strata) for part in dealt]
+        self._held = [Counter(stratum for at in part for stratum in groups[at].strata) for part in assigned]
 
-    def mends(self) -> Iterator[_Mend]:
+    def moves(self) -> Iterator[_Move]:
         """For the first stratum that is missing and can be had."""
         for target in self._least:
             for stratum in sorted(self._holders):
                 if self._is_due(stratum, target) and not self._held[target][stratum]:
-                    found = [mend for mend in self._for(stratum, target) if mend.missing < 0]
+                    found = [move for move in self._moves_for(stratum, target) if move.missing < 0]
                     if found:
                         yield from found
                         return
 
-    def carry_out(self, mend: _Mend) -> None:
-        self._move(mend.given, mend.source, mend.target)
-        if mend.taken >= 0:
-            self._move(mend.taken, mend.target, mend.source)
+    def apply(self, move: _Move) -> None:
+        self._transfer(move.moved, move.source, move.target)
+        if move.returned >= 0:
+            self._transfer(move.returned, move.target, move.source)
 
     def _is_due(self, stratum: Stratum, part: int) -> bool:
         return part in self._least and self._holders[stratum] >= self._least[part]
 
-    def _for(self, stratum: Stratum, target: int) -> Iterator[_Mend]:
+    def _moves_for(self, stratum: Stratum, target: int) -> Iterator[_Move]:
         for source, part in enumerate(self._dealt):
             if source == target:
                 continue
             alone = (-1,) if len(part) > 1 or source in self._may_empty else ()
-            for given in part:
-                if stratum in self._groups[given].strata:
-                    for taken in (*alone, *self._dealt[target][:EXCHANGES]):
-                        yield self._weighed(source, target, given, taken)
+            for moved in part:
+                if stratum in self._groups[moved].strata:
+                    for returned in (*alone, *self._dealt[target][:EXCHANGES]):
+                        yield self._scored(source, target, moved, returned)
 
-    def _weighed(self, source: int, target: int, given: int, taken: int) -> _Mend:
-        back = self._groups[taken] if taken >= 0 else Group(size=0, strata={})
-        gift = self._groups[given]
-        touched = {*gift.strata, *back.strata}
+    def _scored(self, source: int, target: int, moved: int, returned: int) -> _Move:
+        returned_group = self._groups[returned] if returned >= 0 else Group(size=0, strata={})
+        moved_group = self._groups[moved]
+        touched = {*moved_group.strata, *returned_group.strata}
         missing = 0
         for stratum in touched:
-            step = (stratum in gift.strata) - (stratum in back.strata)
+            step = (stratum in moved_group.strata) - (stratum in returned_group.strata)
             for part, change in ((target, step), (source, -step)):
                 if self._is_due(stratum, part):
                     held = self._held[part][stratum]
                     missing += (held + change == 0) - (held == 0)
-        return _Mend(missing, abs(gift.size - back.size), source, target, given, taken)
+        return _Move(missing, abs(moved_group.size - returned_group.size), source, target, moved, returned)
 
-    def _move(self, at: int, source: int, target: int) -> None:
+    def _transfer(self, at: int, source: int, target: int) -> None:
         self._dealt[source].remove(at)
         self._dealt[target].append(at)
         self._held[source].subtract(dict.fromkeys(self._groups[at].strata, 1))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from truscore.datasets import near_duplicates
-from truscore.datasets.images.perceptual_hash import pairs_in_positions, values_of
+from truscore.datasets.images.perceptual_hash import pairs_in_orientations, values_of
 from truscore.validation.measures.thumbnails import PRINT_DIGITS
 
 
@@ -22,7 +22,7 @@ def turned_links(prints: Sequence[str], *, bits: int) -> list[tuple[int, int]]:
     upright = [text[:PRINT_DIGITS] for text in prints]
     alike = _leaders(count, near_duplicates(upright, bits=bits))
     hashes = [text[at : at + PRINT_DIGITS] for at in range(0, 8 * PRINT_DIGITS, PRINT_DIGITS) for text in prints]
-    ones_P, others_P, _ = pairs_in_positions(values_of(hashes).reshape(8, count), bits=bits)
+    ones_P, others_P, _ = pairs_in_orientations(values_of(hashes).reshape(8, count), bits=bits)
     found: dict[int, int] = {}
     for one, other in zip(ones_P.tolist(), others_P.tolist(), strict=True):
         low, high = sorted((one, other))

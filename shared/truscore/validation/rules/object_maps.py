@@ -63,8 +63,8 @@ def normals_without_unit_length(subject: Subject) -> Iterator[Sighting]:
     least = subject.policy.unit_normals_share
     for thing in subject.index.objects:
         normals = thing.normals
-        if normals is not None and normals.unit_px < least * max(normals.judged_px, 1):
-            message = f"{normals.unit_px} of {normals.judged_px} pixels of the object have a normal of length 1"
+        if normals is not None and normals.unit_px < least * max(normals.expected_px, 1):
+            message = f"{normals.unit_px} of {normals.expected_px} pixels of the object have a normal of length 1"
             yield Sighting(message=f"{message}, accepted from {least:.0%}", location=normals.path)
 
 

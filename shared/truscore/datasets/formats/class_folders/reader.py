@@ -7,11 +7,11 @@ from pathlib import PurePosixPath
 
 from truscore.datasets.formats.class_lists import class_list
 from truscore.datasets.formats.multi_light.layouts import light_lists
-from truscore.datasets.reading.build_index import Whole, assemble, nothing_marked
+from truscore.datasets.reading.build_index import ImageLabels, build_read_result, no_annotations
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.image_lookup import IMAGE_FOLDERS
-from truscore.datasets.reading.problems import as_text
-from truscore.datasets.reading.result import Reading
+from truscore.datasets.reading.problems import bounded_text
+from truscore.datasets.reading.result import ReadResult
 from truscore.datasets.splitting.name_groups import lights_by_card
 
 # Folders that hold images of every class.
@@ -32,24 +32,24 @@ def recognise_class_folders(context: ReaderContext) -> bool:
     return len({classes[path] for path in placed}) > 1 and 2 * len(placed) > len(folder.images)
 
 
-def read_class_folders(context: ReaderContext) -> Reading:
+def read_class_folders(context: ReaderContext) -> ReadResult:
     """Read the images with the class their folder names; classes by grade, else in natural order."""
     by_image = class_by_image(context.folder.images)
     used = {name for name in by_image.values() if name}
     classes = class_list(context, used)
-    wholes: dict[str, Whole] = {}
+    image_labels: dict[str, ImageLabels] = {}
     for path, name in by_image.items():
         if name:
-            wholes[path] = Whole(labels=(classes.label(name),))
+            image_labels[path] = ImageLabels(labels=(classes.label(name),))
         else:
             context.log.add("format.folder.no_class", "lies in no folder that names a class", path)
-    return assemble(
+    return build_read_result(
         context,
         format="folder",
         class_names=classes.names,
         grades=classes.grades,
-        annotate=dict.fromkeys(by_image, nothing_marked),
-        wholes=wholes,
+        annotate=dict.fromkeys(by_image, no_annotations),
+        image_labels=image_labels,
     )
 
 
@@ -58,10 +58,10 @@ def class_by_image(paths: Sequence[str]) -> dict[str, str]:
 
     That is the outermost folder which neither holds images of every class (`train`, `images`) nor holds all of them.
     """
-    inner = {path: telling_folders(path) for path in paths}
+    inner = {path: candidate_class_folders(path) for path in paths}
     while len({names[0] for names in inner.values() if names}) == 1 and all(len(names) > 1 for names in inner.values()):
         inner = {path: names[1:] for path, names in inner.items()}
-    return {path: as_text(names[0]) if names else "" for path, names in inner.items()}
+    return {path: bounded_text(names[0]) if names else "" for path, names in inner.items()}
 
 
 def is_class_folder(name: str) -> bool:
@@ -74,6 +74,6 @@ def is_class_folder(name: str) -> bool:
     )
 
 
-def telling_folders(path: str) -> tuple[str, ...]:
+def candidate_class_folders(path: str) -> tuple[str, ...]:
     """The folders an image lies in that can name its class, outermost first."""
     return tuple(name for name in PurePosixPath(path).parts[:-1] if name.lower() not in CONTAINERS)

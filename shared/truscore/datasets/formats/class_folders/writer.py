@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from truscore.datasets.formats.class_folders.reader import class_by_image, is_class_folder, telling_folders
+from truscore.datasets.formats.class_folders.reader import candidate_class_folders, class_by_image, is_class_folder
 from truscore.datasets.index.records import DatasetIndex, ImageRecord
 from truscore.datasets.reading.declaration import Declaration
 
@@ -12,7 +12,7 @@ from truscore.datasets.reading.declaration import Declaration
 class FolderWriter:
     declare = True
 
-    def places(self, index: DatasetIndex) -> tuple[dict[str, str], list[str]]:
+    def image_paths(self, index: DatasetIndex) -> tuple[dict[str, str], list[str]]:
         paths = {image.path: placed(image.path, _name(image, index.class_names)) for image in index.images}
         found = class_by_image(tuple(paths.values()))
         wrong = [image.path for image in index.images if found[paths[image.path]] != _name(image, index.class_names)]
@@ -28,7 +28,7 @@ class FolderWriter:
 
 def placed(path: str, name: str) -> str:
     """The path in the folder of its class; as it is where it lies there already."""
-    if not name or not is_class_folder(name) or telling_folders(path)[:1] == (name,):
+    if not name or not is_class_folder(name) or candidate_class_folders(path)[:1] == (name,):
         return path
     return f"{name}/{path}"
 

@@ -9,19 +9,19 @@ from typing import Any
 from truscore.datasets.formats.coco.classes import Classes
 from truscore.datasets.index.records import Annotation, ImageRecord
 from truscore.datasets.reading.context import ReaderContext
-from truscore.datasets.reading.problems import as_text
-from truscore.datasets.reading.result import Declared
+from truscore.datasets.reading.problems import bounded_text
+from truscore.datasets.reading.result import DeclaredImage
 from truscore.datasets.shapes.parse import BadShape, box_around, box_from, box_of_rle, polygon_from
 from truscore.datasets.shapes.rle import rle_from
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Marks:
+class AnnotationReader:
     """Reads the annotations of one image; faulty ones are reported and left out."""
 
     context: ReaderContext
     file: str
-    said: Declared
+    declared_image: DeclaredImage
     classes: Classes
 
     def read(self, entries: Sequence[dict[str, Any]], record: ImageRecord) -> tuple[Annotation, ...]:
@@ -52,7 +52,7 @@ class Marks:
         polygons: tuple[tuple[float, ...], ...] = ()
         rle = None
         if isinstance(shape, dict):
-            size = (self.said.width or record.width, self.said.height or record.height)
+            size = (self.declared_image.width or record.width, self.declared_image.height or record.height)
             rle = rle_from(shape, width=size[0], height=size[1])
         elif shape:
             polygons = self._polygons(shape)
@@ -63,7 +63,7 @@ class Marks:
             polygons=polygons,
             rle=rle,
             crowd=bool(entry.get("iscrowd")),
-            source_id=as_text(str(entry.get("id", ""))),
+            source_id=bounded_text(str(entry.get("id", ""))),
         )
 
     def _polygons(self, shape: Any) -> tuple[tuple[float, ...], ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from truscore.datasets.formats.coco.file import CocoFile
-from truscore.datasets.reading.problems import ProblemLog, as_text
+from truscore.datasets.reading.problems import ProblemLog, bounded_text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +56,7 @@ def _declared(files: Sequence[CocoFile], log: ProblemLog) -> dict[int, str]:
 
 def _names(file: CocoFile) -> dict[int, str]:
     return {
-        identity: as_text(str(entry.get("name") or f"category_{identity}"))
+        identity: bounded_text(str(entry.get("name") or f"category_{identity}"))
         for identity, entry in file.categories.items()
     }
 

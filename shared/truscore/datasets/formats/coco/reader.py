@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from truscore.datasets.formats.coco.annotations import Marks
+from truscore.datasets.formats.coco.annotations import AnnotationReader
 from truscore.datasets.formats.coco.classes import Classes
 from truscore.datasets.formats.coco.file import CocoFile, has_coco_shape, load_json, read_coco_file
-from truscore.datasets.reading.build_index import Annotate, assemble, nothing_to_read, report_unlisted
+from truscore.datasets.reading.build_index import Annotate, build_read_result, report_unlisted, unreadable_dataset
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.references import References
-from truscore.datasets.reading.result import Declared, Reading
+from truscore.datasets.reading.result import DeclaredImage, ReadResult
 
 SNIFFED_FILES = 50
 
@@ -25,20 +25,22 @@ def recognise_coco(context: ReaderContext) -> bool:
     return any(has_coco_shape(load_json(context, path)) for path in paths[:SNIFFED_FILES])
 
 
-def read_coco(context: ReaderContext) -> Reading:
+def read_coco(context: ReaderContext) -> ReadResult:
     """Read all COCO files of the folder. `class_names`, where given, are only held against those in the files."""
     log, class_names = context.log, context.class_names
     files = [file for path in context.folder.with_suffix(".json") if (file := read_coco_file(context, path))]
     if not files:
-        return nothing_to_read(context, "format.coco.missing", "no JSON file has the lists `images` and `annotations`")
+        return unreadable_dataset(
+            context, "format.coco.missing", "no JSON file has the lists `images` and `annotations`"
+        )
     classes = Classes.of(files, log)
     if class_names and class_names != classes.names:
         log.add("format.class_names_differ", f"given {list(class_names)}, the files declare {list(classes.names)}")
-    found = _Gathering(context=context, references=References(context.folder.files, log), classes=classes)
+    found = _Collector(context=context, references=References(context.folder.files, log), classes=classes)
     for file in files:
         found.add(file)
     report_unlisted(context, found.annotate)
-    return assemble(
+    return build_read_result(
         context,
         format="coco",
         class_names=classes.names,
@@ -48,14 +50,14 @@ def read_coco(context: ReaderContext) -> Reading:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Gathering:
+class _Collector:
     """Images of all files, by path; what is marked on them is read once their real sizes are known."""
 
     context: ReaderContext
     references: References
     classes: Classes
     annotate: dict[str, Annotate] = field(default_factory=dict)
-    declared: dict[str, Declared] = field(default_factory=dict)
+    declared: dict[str, DeclaredImage] = field(default_factory=dict)
 
     def add(self, file: CocoFile) -> None:
         marks = self._by_image(file)
@@ -65,8 +67,10 @@ class _Gathering:
                 text = f"described more than once; the first is used ({file.path}#{key})"
                 self.context.log.add("format.duplicate_image", text, path)
             elif path is not None:
-                said = self.declared[path] = _declaration(image, file, key)
-                reader = Marks(context=self.context, file=file.path, said=said, classes=self.classes)
+                declared_image = self.declared[path] = _declared_image(image, file, key)
+                reader = AnnotationReader(
+                    context=self.context, file=file.path, declared_image=declared_image, classes=self.classes
+                )
                 self.annotate[path] = partial(reader.read, marks.get(key, []))
 
     def _by_image(self, file: CocoFile) -> dict[int | str, list[dict[str, Any]]]:
@@ -88,8 +92,8 @@ class _Gathering:
         return None
 
 
-def _declaration(image: dict[str, Any], file: CocoFile, key: int | str) -> Declared:
-    return Declared(
+def _declared_image(image: dict[str, Any], file: CocoFile, key: int | str) -> DeclaredImage:
+    return DeclaredImage(
         file=file.path, image_id=str(key), width=_pixels(image.get("width")), height=_pixels(image.get("height"))
     )
 

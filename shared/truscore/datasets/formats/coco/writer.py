@@ -16,7 +16,7 @@ FILE = "annotations.json"
 class CocoWriter:
     declare = False
 
-    def places(self, index: DatasetIndex) -> tuple[dict[str, str], list[str]]:
+    def image_paths(self, index: DatasetIndex) -> tuple[dict[str, str], list[str]]:
         return unchanged(image.path for image in index.images), []
 
     def write(self, index: DatasetIndex, folder: Path) -> Declaration:

@@ -25,7 +25,7 @@ _LABELS = frozenset(
     | {"damage", "damages", "damage_classes", "defect", "defects", "tags", "quality", "quality_grade"}
 )
 _SCORES = frozenset({"score", "sharpness", "sharpness_score", "rating", "centering", "centring"})
-# Columns that tell about the table or the file, not about what is on the picture.
+# Columns that describe the table or the file, not about what is on the picture.
 _BOOKKEEPING = frozenset(
     {"id", "sku", "index", "idx", "row", "width", "height", "depth", "channels", "split", "set", "fold", "url", "price"}
     | {"date", "time", "timestamp", "size", "size_bytes", "sha256", "md5", "", "unnamed: 0", "group", "difficult"}
@@ -45,7 +45,7 @@ class Columns:
     unused: tuple[str, ...] = ()
 
     @property
-    def tell(self) -> bool:
+    def has_labels(self) -> bool:
         return self.label is not None or bool(self.classes or self.scores)
 
 

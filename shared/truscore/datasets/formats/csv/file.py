@@ -15,7 +15,7 @@ _DELIMITERS = ",;\t|"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Table:
+class CsvTable:
     """`rows` have as many fields as the header, with the number of their line."""
 
     path: str
@@ -23,7 +23,7 @@ class Table:
     rows: tuple[tuple[int, tuple[str, ...]], ...]
 
 
-def read_table(context: ReaderContext, path: str) -> Table | None:
+def read_csv_table(context: ReaderContext, path: str) -> CsvTable | None:
     """The table, or None where it is none that names images."""
     file, limits, log = context.folder.root / path, context.limits, context.log
     if file.stat().st_size > limits.annotation_file_bytes:
@@ -40,12 +40,12 @@ def read_table(context: ReaderContext, path: str) -> Table | None:
     header = lines[0][1]
     whole = [(number, row) for number, row in lines[1:] if len(row) == len(header)]
     columns = columns_of(header, [row for _, row in whole[:SNIFFED_ROWS]])
-    if columns is None or not (columns.tell or columns.box):
+    if columns is None or not (columns.has_labels or columns.box):
         return None
     for number, row in lines[1:]:
         if len(row) != len(header):
             log.add("format.csv.row", f"{len(row)} fields, the header has {len(header)}", f"{path}#{number}")
-    return Table(path=path, columns=columns, rows=tuple(whole))
+    return CsvTable(path=path, columns=columns, rows=tuple(whole))
 
 
 def _lines(text: str) -> Iterator[tuple[int, list[str]]]:

@@ -9,20 +9,20 @@ from functools import partial
 
 from truscore.datasets.formats.class_lists import ClassList, class_list
 from truscore.datasets.formats.csv.columns import BOX_COLUMNS, Columns, is_number, named_file
-from truscore.datasets.formats.csv.file import Table, read_table
+from truscore.datasets.formats.csv.file import CsvTable, read_csv_table
 from truscore.datasets.index.records import Annotation, ImageRecord
 from truscore.datasets.reading.build_index import (
     Annotate,
-    Whole,
-    assemble,
-    nothing_marked,
-    nothing_to_read,
+    ImageLabels,
+    build_read_result,
+    no_annotations,
     report_unlisted,
+    unreadable_dataset,
 )
 from truscore.datasets.reading.context import ReaderContext
-from truscore.datasets.reading.image_lookup import Pictures
-from truscore.datasets.reading.problems import ProblemLog, as_text
-from truscore.datasets.reading.result import Declared, Reading
+from truscore.datasets.reading.image_lookup import ImageLookup
+from truscore.datasets.reading.problems import ProblemLog, bounded_text
+from truscore.datasets.reading.result import DeclaredImage, ReadResult
 from truscore.datasets.shapes.parse import BadShape, Box, box_from, numbers
 
 SEPARATORS = ("|", ";", ",")
@@ -31,24 +31,24 @@ SNIFFED_FILES = 20
 _SNIFFED_BYTES = 16 * 1024 * 1024
 
 
-def recognise_tables(context: ReaderContext) -> bool:
+def recognise_csv(context: ReaderContext) -> bool:
     """Whether a CSV file has a column of images and one that says something of them."""
     folder = context.folder
     small = [path for path in folder.with_suffix(".csv") if (folder.root / path).stat().st_size <= _SNIFFED_BYTES]
-    return any(read_table(context, path) for path in small[:SNIFFED_FILES])
+    return any(read_csv_table(context, path) for path in small[:SNIFFED_FILES])
 
 
-def read_tables(context: ReaderContext) -> Reading:
+def read_csv(context: ReaderContext) -> ReadResult:
     """Read all tables of the folder. Words that are grades become classes in rising order, with their grades."""
     paths = context.folder.with_suffix(".csv")
-    tables = [table for path in paths if (table := read_table(context, path))]
+    tables = [table for path in paths if (table := read_csv_table(context, path))]
     if not tables:
-        return nothing_to_read(
+        return unreadable_dataset(
             context, "format.csv.missing", "no CSV file has a column of images and one of labels or scores"
         )
     used = {name for table in tables for name in _names(table)}
     classes = class_list(context, used)
-    found = _Gathering(pictures=Pictures(context), classes=classes, log=context.log)
+    found = _Collector(lookup=ImageLookup(context), classes=classes, log=context.log)
     for table in tables:
         if table.columns.unused:
             unused = ", ".join(table.columns.unused)
@@ -56,19 +56,19 @@ def read_tables(context: ReaderContext) -> Reading:
         for number, row in table.rows:
             found.add(table, number, row)
     report_unlisted(context, found.images)
-    return assemble(
+    return build_read_result(
         context,
         format="csv",
         class_names=classes.names,
         grades=classes.grades,
         annotate=found.annotate(),
-        wholes=found.wholes,
+        image_labels=found.image_labels,
         declared=found.declared,
     )
 
 
-def _names(table: Table) -> Iterator[str]:
-    yield from map(as_text, table.columns.classes)
+def _names(table: CsvTable) -> Iterator[str]:
+    yield from map(bounded_text, table.columns.classes)
     at = table.columns.label
     if at is not None:
         for _, row in table.rows:
@@ -80,22 +80,22 @@ def _words(field_text: str) -> list[str]:
     text = field_text.strip()
     separator = next((sign for sign in SEPARATORS if sign in text), None)
     words = text.split(separator) if separator else [text]
-    return [as_text(word) for word in map(str.strip, words) if word and word.lower() not in NO_CLASS]
+    return [bounded_text(word) for word in map(str.strip, words) if word and word.lower() not in NO_CLASS]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Gathering:
-    pictures: Pictures
+class _Collector:
+    lookup: ImageLookup
     classes: ClassList
     log: ProblemLog
     images: set[str] = field(default_factory=set)
-    wholes: dict[str, Whole] = field(default_factory=dict)
+    image_labels: dict[str, ImageLabels] = field(default_factory=dict)
     marks: dict[str, list[Annotation]] = field(default_factory=lambda: defaultdict(list))
-    declared: dict[str, Declared] = field(default_factory=dict)
+    declared: dict[str, DeclaredImage] = field(default_factory=dict)
 
-    def add(self, table: Table, number: int, row: Sequence[str]) -> None:
+    def add(self, table: CsvTable, number: int, row: Sequence[str]) -> None:
         where = f"{table.path}#{number}"
-        whole = Whole() if table.columns.box else self._whole(table.columns, row, where)
+        whole_image = ImageLabels() if table.columns.box else self._image_labels(table.columns, row, where)
         path = self._image(row[table.columns.image], table.path, where)
         if path is None:
             return
@@ -106,43 +106,43 @@ class _Gathering:
         elif repeated:
             self.log.add("format.duplicate_image", f"described again at {where}; the first is used", path)
         else:
-            self.wholes[path] = whole
+            self.image_labels[path] = whole_image
 
     def annotate(self) -> dict[str, Annotate]:
         found: dict[str, Annotate] = {
             path: partial(_given, self.marks[path]) for path in self.images & self.marks.keys()
         }
-        return dict.fromkeys(self.images, nothing_marked) | found
+        return dict.fromkeys(self.images, no_annotations) | found
 
     def _image(self, written: str, table: str, where: str) -> str | None:
         name = named_file(written)
         if not name:
             self.log.add("format.csv.value", "no image is named", where)
             return None
-        return self.pictures.find(name, annotation=table)
+        return self.lookup.find(name, annotation=table)
 
-    def _whole(self, columns: Columns, row: Sequence[str], where: str) -> Whole:
+    def _image_labels(self, columns: Columns, row: Sequence[str], where: str) -> ImageLabels:
         scores = {name: self._number(row[at], name, where) for name, at in columns.scores.items()}
-        return Whole(
+        return ImageLabels(
             labels=self._labels(columns, row, where),
-            scores=tuple(sorted((as_text(name), value) for name, value in scores.items() if value is not None)),
+            scores=tuple(sorted((bounded_text(name), value) for name, value in scores.items() if value is not None)),
         )
 
     def _labels(self, columns: Columns, row: Sequence[str], where: str) -> tuple[int, ...] | None:
         names: list[str] = []
-        said = False
+        has_label = False
         if columns.label is not None:
-            said = bool(row[columns.label].strip())
+            has_label = bool(row[columns.label].strip())
             names += _words(row[columns.label])
         for name, at in columns.classes.items():
             value = self._number(row[at], name, where)
-            said = said or value is not None
+            has_label = has_label or value is not None
             if value not in {None, 0.0, 1.0}:
                 self.log.add("format.csv.value", f"{name[:40]!r} is {value:g}, expected 0 or 1", where)
-            names += [as_text(name)] if value == 1.0 else []
-        if not said and (columns.label is not None or columns.classes):
+            names += [bounded_text(name)] if value == 1.0 else []
+        if not has_label and (columns.label is not None or columns.classes):
             self.log.add("format.csv.label_missing", "the row has no label", where)
-        return tuple(sorted({self.classes.label(name) for name in names})) if said else None
+        return tuple(sorted({self.classes.label(name) for name in names})) if has_label else None
 
     def _number(self, text: str, name: str, where: str) -> float | None:
         if not text.strip():
@@ -152,14 +152,14 @@ class _Gathering:
         self.log.add("format.csv.value", f"{name[:40]!r} is {text[:40]!r}, expected a number", where)
         return None
 
-    def _add_box(self, table: Table, path: str, row: Sequence[str], where: str) -> None:
+    def _add_box(self, table: CsvTable, path: str, row: Sequence[str], where: str) -> None:
         columns = table.columns
         if columns.size and path not in self.declared:
             self.declared[path] = _declared(table.path, columns.size, row)
         written = [row[columns.box[side]].strip() for side in BOX_COLUMNS]
         names = [] if columns.label is None else _words(row[columns.label])
         if not any(written) and not names:
-            self.wholes[path] = Whole(labels=())
+            self.image_labels[path] = ImageLabels(labels=())
             return
         try:
             label = self.classes.label(_single(names))
@@ -186,8 +186,8 @@ def _box(written: Sequence[str]) -> Box:
     return box_from([left, top, right - left, bottom - top])
 
 
-def _declared(path: str, size: Mapping[str, int], row: Sequence[str]) -> Declared:
+def _declared(path: str, size: Mapping[str, int], row: Sequence[str]) -> DeclaredImage:
     pixels = {
         name: int(row[at]) if row[at].strip().isdecimal() and len(row[at]) < 10 else None for name, at in size.items()
     }
-    return Declared(file=path, width=pixels.get("width"), height=pixels.get("height"))
+    return DeclaredImage(file=path, width=pixels.get("width"), height=pixels.get("height"))

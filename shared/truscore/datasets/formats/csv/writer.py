@@ -16,14 +16,14 @@ FILE = "labels.csv"
 Row = list[str]
 
 
-class TableWriter:
+class CsvWriter:
     declare = True
 
-    def places(self, index: DatasetIndex) -> tuple[dict[str, str], list[str]]:
+    def image_paths(self, index: DatasetIndex) -> tuple[dict[str, str], list[str]]:
         paths = unchanged(image.path for image in index.images)
         odd = [path for path in paths if path != path.strip() or "://" in path or not path.isprintable()]
         reasons = [f"image paths that a table cannot name ({odd[0]!r})"] if odd else []
-        return paths, [*clashes(paths), *reasons, *_misfits(index)]
+        return paths, [*clashes(paths), *reasons, *_unsupported(index)]
 
     def write(self, index: DatasetIndex, folder: Path) -> Declaration:
         rows = _box_rows(index) if _has_boxes(index) else _image_rows(index)
@@ -36,15 +36,15 @@ def _has_boxes(index: DatasetIndex) -> bool:
     return any(image.annotations for image in index.images)
 
 
-def _misfits(index: DatasetIndex) -> Iterator[str]:
+def _unsupported(index: DatasetIndex) -> Iterator[str]:
     if not _has_boxes(index):
         if not index.class_names and not any(image.scores for image in index.images):
-            yield "images of which nothing is said"
+            yield "images without any label"
         return
     mixed = [image.path for image in index.images if image.scores or bool(image.annotations) == (image.labels == ())]
     mixed += [image.path for image in index.images if image.labels]
     if mixed:
-        yield f"boxes together with what is said of whole images, or images without either ({mixed[0]})"
+        yield f"boxes together with labels of whole images, or images without either ({mixed[0]})"
     split = [name for name in index.class_names if any(sign in name for sign in SEPARATORS)]
     if split or "none" in map(str.lower, index.class_names):
         yield f"class names with a separator in them, or called none ({(split or ['none'])[0]!r})"
@@ -58,8 +58,8 @@ def _image_rows(index: DatasetIndex) -> Iterator[Row]:
 
 
 def _classes(image: ImageRecord, count: int) -> Row:
-    said = image.labels
-    return [""] * count if said is None else [str(int(label in said)) for label in range(1, count + 1)]
+    labels = image.labels
+    return [""] * count if labels is None else [str(int(label in labels)) for label in range(1, count + 1)]
 
 
 def _scores(image: ImageRecord, names: list[str]) -> Row:
@@ -78,4 +78,4 @@ def _box_rows(index: DatasetIndex) -> Iterator[Row]:
             yield [*head, index.class_names[mark.label - 1], *map(repr, map(float, (x, y, x + width, y + height)))]
 
 
-WRITER = TableWriter()
+WRITER = CsvWriter()

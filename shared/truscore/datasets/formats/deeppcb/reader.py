@@ -8,11 +8,11 @@ from pathlib import PurePosixPath
 
 from truscore.datasets.formats.class_lists import ClassList
 from truscore.datasets.index.records import Annotation, ImageRecord
-from truscore.datasets.reading.build_index import Annotate, assemble, nothing_to_read
+from truscore.datasets.reading.build_index import Annotate, build_read_result, unreadable_dataset
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.folder import Folder
 from truscore.datasets.reading.problems import ProblemLog
-from truscore.datasets.reading.result import Reading
+from truscore.datasets.reading.result import ReadResult
 from truscore.datasets.shapes.parse import BadShape, box_from, numbers
 
 # Numbered from 1; 0 is the background and not used (the dataset's own README).
@@ -25,12 +25,14 @@ def recognise_deeppcb(context: ReaderContext) -> bool:
     return any(name in labels for name in _boards(context.folder))
 
 
-def read_deeppcb(context: ReaderContext) -> Reading:
+def read_deeppcb(context: ReaderContext) -> ReadResult:
     """Read the boards; their templates show nothing but what is sound and are left out."""
     log = context.log
     boards, labels = _boards(context.folder), _labels(context.folder)
     if not any(name in labels for name in boards):
-        return nothing_to_read(context, "format.deeppcb.missing", "no image NAME_test has both NAME_temp and NAME.txt")
+        return unreadable_dataset(
+            context, "format.deeppcb.missing", "no image NAME_test has both NAME_temp and NAME.txt"
+        )
     classes = ClassList(names=context.class_names or CLASSES)
     marks: dict[str, Annotate] = {}
     for name, path in boards.items():
@@ -40,7 +42,7 @@ def read_deeppcb(context: ReaderContext) -> Reading:
             log.add("format.image_unlisted", "the board has no text file", path)
     text = f"{len(boards)} template images (NAME_temp) were left out: they show boards without defects"
     log.add("format.deeppcb.templates", text)
-    return assemble(
+    return build_read_result(
         context,
         format="deeppcb",
         class_names=classes.names,

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from truscore.datasets.reading.context import ReaderContext
-from truscore.datasets.reading.problems import as_text
+from truscore.datasets.reading.problems import bounded_text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LabelmeFile:
-    """`flags` are what is said of the whole image; `shapes` are as written."""
+    """`flags` are the labels of the whole image; `shapes` are as written."""
 
     path: str
     image_path: str
@@ -54,14 +54,14 @@ def read_labelme_file(context: ReaderContext, path: str) -> LabelmeFile | None:
         width=_pixels(content.get("imageWidth")),
         height=_pixels(content.get("imageHeight")),
         shapes=tuple(_checked_label(shape) for shape in content["shapes"]),
-        flags={as_text(name): on is True for name, on in flags.items()} if isinstance(flags, dict) else {},
+        flags={bounded_text(name): on is True for name, on in flags.items()} if isinstance(flags, dict) else {},
         has_picture=bool(content.get("imageData")),
     )
 
 
 def _checked_label(shape: Any) -> Any:
     if isinstance(shape, dict) and isinstance(shape.get("label"), str):
-        return shape | {"label": as_text(shape["label"])}
+        return shape | {"label": bounded_text(shape["label"])}
     return shape
 
 

@@ -25,7 +25,7 @@ Shape = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Shapes:
+class ShapeReader:
     """Reads the shapes of one LabelMe file; faulty ones are reported and left out."""
 
     context: ReaderContext

@@ -21,7 +21,7 @@ VERSION = "5.5.0"  # of the format: the first that other programs read masks fro
 class LabelmeWriter:
     declare = True
 
-    def places(self, index: DatasetIndex) -> tuple[dict[str, str], list[str]]:
+    def image_paths(self, index: DatasetIndex) -> tuple[dict[str, str], list[str]]:
         paths = unchanged(image.path for image in index.images)
         special = sorted(set(index.class_names) & NOT_CLASSES)
         reserved = [f"class {special[0]!r}, which means something else in LabelMe"] if special else []
@@ -36,10 +36,10 @@ class LabelmeWriter:
 
 
 def _image(image: ImageRecord, names: tuple[str, ...]) -> dict[str, Any]:
-    said = image.labels
+    labels = image.labels
     return {
         "version": VERSION,
-        "flags": {} if said is None else {name: label in said for label, name in enumerate(names, start=1)},
+        "flags": {} if labels is None else {name: label in labels for label, name in enumerate(names, start=1)},
         "shapes": [
             shape
             for number, mark in enumerate(image.annotations)

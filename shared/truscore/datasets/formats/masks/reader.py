@@ -13,18 +13,18 @@ from typing import Any
 from truscore.datasets.formats.class_folders.reader import class_by_image
 from truscore.datasets.formats.class_lists import ClassList, class_list
 from truscore.datasets.index.records import Annotation, ImageRecord
-from truscore.datasets.reading.build_index import Annotate, Whole, assemble, nothing_to_read
+from truscore.datasets.reading.build_index import Annotate, ImageLabels, build_read_result, unreadable_dataset
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.image_lookup import IMAGE_FOLDERS
-from truscore.datasets.reading.mask_file import load_mask, marked
-from truscore.datasets.reading.result import Reading
+from truscore.datasets.reading.mask_file import binarise, load_mask
+from truscore.datasets.reading.result import ReadResult
 from truscore.datasets.shapes.masks import mask_to_rle
 from truscore.datasets.shapes.parse import BadShape, box_of_rle
 
 MASK_FOLDERS = frozenset(
     {"masks", "mask", "ground_truth", "groundtruth", "gt", "annotations", "labels", "segmentationclass"}
 )
-_HOMES = MASK_FOLDERS | set(IMAGE_FOLDERS)
+_CONTAINERS = MASK_FOLDERS | set(IMAGE_FOLDERS)
 _PARTS = frozenset({"train", "training", "valid", "val", "validation", "test", "testing"})
 _MASK_STEM = re.compile(r"(?P<stem>.+?)[_\-.](?:mask|gt|seg|label|groundtruth)", re.IGNORECASE)
 _LOSSLESS = frozenset({".png", ".bmp", ".tif", ".tiff", ".gif"})
@@ -34,18 +34,18 @@ GOOD_CLASSES = frozenset({"good", "ok", "free", "normal", "clean", "none", "soun
 ONLY_CLASS = "defect"
 
 
-def recognise_mask_pairs(context: ReaderContext) -> bool:
+def recognise_masks(context: ReaderContext) -> bool:
     """Whether most images have a mask."""
     pairs = mask_by_image(context.folder.images)
     found = sum(bool(mask) for mask in pairs.values())
     return found > 0 and 2 * found >= len(pairs)
 
 
-def read_mask_pairs(context: ReaderContext) -> Reading:
+def read_masks(context: ReaderContext) -> ReadResult:
     """Read images with what their masks mark; the class is that of the folder, or of the mask's values if declared."""
     pairs, declaration = mask_by_image(context.folder.images), context.declaration
     if not any(pairs.values()):
-        return nothing_to_read(context, "format.masks.missing", "no image has a mask")
+        return unreadable_dataset(context, "format.masks.missing", "no image has a mask")
     if declaration.mask_values:
         by_image = dict.fromkeys(pairs, "")
         classes = ClassList(names=context.class_names)
@@ -53,14 +53,16 @@ def read_mask_pairs(context: ReaderContext) -> Reading:
         by_image = classes_of(tuple(pairs), context.class_names)
         used = {name for name in by_image.values() if not is_good(name)}
         classes = class_list(context, used, graded=False)
-    reader = _Masks(context=context, classes=classes)
+    reader = _MaskReader(context=context, classes=classes)
     marks: dict[str, Annotate] = {path: partial(reader.read, mask, by_image[path]) for path, mask in pairs.items()}
-    return assemble(
+    return build_read_result(
         context,
         format="masks",
         class_names=classes.names,
         annotate=marks,
-        wholes={path: _whole(name, classes) for path, name in by_image.items()} if not declaration.mask_values else {},
+        image_labels={path: _image_labels(name, classes) for path, name in by_image.items()}
+        if not declaration.mask_values
+        else {},
     )
 
 
@@ -78,9 +80,9 @@ def mask_by_image(paths: Sequence[str]) -> dict[str, str]:
     pairs = dict.fromkeys(images, "")
     free = set(masks)
     # Most sets repeat the images' folders under the masks' one; some leave out which part it is.
-    for apart in (frozenset[str](), _PARTS):
-        found = _by_key(sorted(free), apart)
-        for key, members in _by_key([path for path in images if not pairs[path]], apart).items():
+    for ignored in (frozenset[str](), _PARTS):
+        found = _by_key(sorted(free), ignored)
+        for key, members in _by_key([path for path in images if not pairs[path]], ignored).items():
             if len(members) == len(found.get(key, ())) == 1:
                 pairs[members[0]] = found[key][0]
                 free.discard(found[key][0])
@@ -99,14 +101,14 @@ def _pairs_beside(images: Sequence[str]) -> dict[str, str]:
     return pairs
 
 
-def _by_key(paths: Sequence[str], apart: frozenset[str]) -> dict[tuple[str, ...], list[str]]:
+def _by_key(paths: Sequence[str], ignored: frozenset[str]) -> dict[tuple[str, ...], list[str]]:
     found: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for path in paths:
-        found[_key(path, apart)].append(path)
+        found[_key(path, ignored)].append(path)
     return found
 
 
-def _key(path: str, apart: frozenset[str]) -> tuple[str, ...]:
+def _key(path: str, ignored: frozenset[str]) -> tuple[str, ...]:
     """What an image and its mask have in common."""
     name = PurePosixPath(path)
     match = _MASK_STEM.fullmatch(name.stem)
@@ -114,7 +116,7 @@ def _key(path: str, apart: frozenset[str]) -> tuple[str, ...]:
     # A mask may keep the image's whole name: 1.jpg, 1.jpg.png.
     stem = PurePosixPath(stem).stem if PurePosixPath(stem).suffix.lower() in _LOSSY | _LOSSLESS else stem
     folders = (part.lower() for part in name.parts[:-1])
-    return (*(part for part in folders if part not in apart | _HOMES), stem.lower())
+    return (*(part for part in folders if part not in ignored | _CONTAINERS), stem.lower())
 
 
 def _is_marked(path: str) -> bool:
@@ -124,19 +126,19 @@ def _is_marked(path: str) -> bool:
 
 
 def classes_of(paths: Sequence[str], class_names: Sequence[str]) -> dict[str, str]:
-    """The class of each image by its folder; one class for all where no folder tells."""
+    """The class of each image by its folder; one class for all where no folder is a class."""
     by_image = class_by_image(paths)
     if not any(by_image.values()):
         return dict.fromkeys(paths, class_names[0] if len(class_names) == 1 else ONLY_CLASS)
     return {path: name or ONLY_CLASS for path, name in by_image.items()}
 
 
-def _whole(name: str, classes: ClassList) -> Whole:
-    return Whole(labels=() if is_good(name) else (classes.label(name),))
+def _image_labels(name: str, classes: ClassList) -> ImageLabels:
+    return ImageLabels(labels=() if is_good(name) else (classes.label(name),))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Masks:
+class _MaskReader:
     context: ReaderContext
     classes: ClassList
 
@@ -161,9 +163,9 @@ class _Masks:
             raise BadShape("label.mask_size", text)
 
     def _by_folder(self, values_HW: Any, mask: str, name: str) -> tuple[Annotation, ...]:
-        found = marked(values_HW, threshold=self.context.declaration.mask_threshold)
-        if found.doubt:
-            self.context.log.add("label.mask_not_binary", found.doubt, mask)
+        found = binarise(values_HW, threshold=self.context.declaration.mask_threshold)
+        if found.ambiguity:
+            self.context.log.add("label.mask_not_binary", found.ambiguity, mask)
         if is_good(name):
             if found.mask_HW.any():
                 self.context.log.add(

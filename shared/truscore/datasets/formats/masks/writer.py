@@ -22,7 +22,7 @@ _MOST_CLASSES = 255
 class MaskWriter:
     declare = True
 
-    def places(self, index: DatasetIndex) -> tuple[dict[str, str], list[str]]:
+    def image_paths(self, index: DatasetIndex) -> tuple[dict[str, str], list[str]]:
         by_class = _by_class(index)
         paths = unchanged(image.path for image in index.images)
         if by_class:
@@ -31,7 +31,7 @@ class MaskWriter:
         found = mask_by_image((*paths.values(), *masks))
         if found != dict(zip(paths.values(), masks, strict=True)):
             return paths, ["images whose names look like masks, or like one another without their ending"]
-        return paths, [*_misfits(index), *(_class_misfits(index, paths) if by_class else [])]
+        return paths, [*_unsupported(index), *(_unsupported_classes(index, paths) if by_class else [])]
 
     def write(self, index: DatasetIndex, folder: Path) -> Declaration:
         by_class = _by_class(index)
@@ -57,7 +57,7 @@ def _mask_path(path: str) -> str:
     return f"masks/{path}.png"
 
 
-def _misfits(index: DatasetIndex) -> list[str]:
+def _unsupported(index: DatasetIndex) -> list[str]:
     if len(index.class_names) > _MOST_CLASSES:
         return [f"more than {_MOST_CLASSES} classes"]
     for image in index.images:
@@ -69,7 +69,7 @@ def _misfits(index: DatasetIndex) -> list[str]:
     return []
 
 
-def _class_misfits(index: DatasetIndex, paths: dict[str, str]) -> list[str]:
+def _unsupported_classes(index: DatasetIndex, paths: dict[str, str]) -> list[str]:
     good = [name for name in index.class_names if is_good(name) or not is_class_folder(name)]
     if good:
         return [f"class {good[0]!r}, which as a folder means something else"]

@@ -1,8 +1,8 @@
-"""Photometric stereo as folders have it: which images are views of one object, and which files tell of its lights.
+"""Photometric stereo as folders have it: which images are views of one object, and which files list its lights.
 
 Three layouts. DiLiGenT's: a folder for each object with light_directions.txt. Numbered: lights.txt above images
 NAME.0.tga, NAME.1.tga, ... of one or more objects. Named: four images NAME_Up, NAME_Down, NAME_Left, NAME_Right.
-Told from names only.
+Found by names only.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ class Views:
     """One object: its images, in the order of its lights where no list names them."""
 
     name: str
-    home: str  # the folder, with "/" at the end, "" for the root
+    folder_path: str  # the folder, with "/" at the end, "" for the root
     images: tuple[str, ...]
     directions: str = ""  # the list of lights; "" where lights are only named
     intensities: str = ""
     listing: str = ""  # the list of images; "" where there is none
-    numbered: bool = False  # whether the images' own numbers tell which light each belongs to
+    numbered: bool = False  # whether the images' own numbers say which light each belongs to
     named: Mapping[str, str] = field(default_factory=dict)  # light by image
     maps: MapFiles = field(default_factory=MapFiles)
 
@@ -66,38 +66,38 @@ class _Layouts:
         self._texts = {path.lower(): path for path in folder.with_suffix(".txt")}
         self._in: dict[str, list[str]] = defaultdict(list)
         for path in (*folder.images, *folder.with_suffix(".npy", ".mat")):
-            self._in[_home(path)].append(path)
+            self._in[_folder_of(path)].append(path)
         lists = [path for path in light_lists(folder) if name_of(path).lower() != INTENSITIES]
         self._lists = {
-            _home(path): path for path in sorted(lists, key=lambda path: name_of(path).lower() == DIRECTIONS)
+            _folder_of(path): path for path in sorted(lists, key=lambda path: name_of(path).lower() == DIRECTIONS)
         }
 
     def objects(self) -> Iterator[Views]:
         if not self._lists:
             yield from self._named()
             return
-        shared = {home for home, path in self._lists.items() if name_of(path).lower() == SHARED}
+        shared = {folder_path for folder_path, path in self._lists.items() if name_of(path).lower() == SHARED}
         below: dict[str, list[str]] = defaultdict(list)
         for path in self._folder.images:
-            if (home := self._list_above(path)) is not None:
-                below[home].append(path)
-        for home in self._lists:
-            numbered = list(self._numbered(home, below[home])) if home in shared else []
-            yield from numbered or [self._alone(home)]
+            if (folder_path := self._list_above(path)) is not None:
+                below[folder_path].append(path)
+        for folder_path in self._lists:
+            numbered = list(self._numbered(folder_path, below[folder_path])) if folder_path in shared else []
+            yield from numbered or [self._single_object(folder_path)]
 
     def _list_above(self, path: str) -> str | None:
-        home = _home(path)
-        while home not in self._lists:
-            if not home:
+        folder_path = _folder_of(path)
+        while folder_path not in self._lists:
+            if not folder_path:
                 return None
-            home = _home(home[:-1])
-        return home
+            folder_path = _folder_of(folder_path[:-1])
+        return folder_path
 
-    def _numbered(self, home: str, paths: list[str]) -> Iterator[Views]:
+    def _numbered(self, folder_path: str, paths: list[str]) -> Iterator[Views]:
         found: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
         for path in paths:
             if match := _NUMBERED.fullmatch(stem_of(path)):
-                found[_home(path), match["name"]].append((int(match["number"]), path))
+                found[_folder_of(path), match["name"]].append((int(match["number"]), path))
         beside: dict[tuple[str, str], list[str]] = defaultdict(list)
         for inner in {inner for inner, _ in found}:
             for path in self._in[inner]:
@@ -107,27 +107,27 @@ class _Layouts:
         for (inner, name), members in found.items():
             yield Views(
                 name=f"{inner}{name}",
-                home=inner,
+                folder_path=inner,
                 images=tuple(path for _, path in sorted(members)),
-                directions=self._lists[home],
-                listing=self._texts.get(f"{home}{name}.txt".lower(), ""),
+                directions=self._lists[folder_path],
+                listing=self._texts.get(f"{folder_path}{name}.txt".lower(), ""),
                 numbered=True,
                 maps=_maps(beside[inner, name.lower()]),
             )
 
-    def _alone(self, home: str) -> Views:
+    def _single_object(self, folder_path: str) -> Views:
         """The object of a list's own folder; its images lie there or in `images`."""
-        maps = _maps(_unprefixed(self._in[home]))
+        maps = _maps(_unprefixed(self._in[folder_path]))
         taken = {maps.mask, maps.normals, *maps.unread, *maps.beside}
-        own = [path for path in self._in[home] if path not in taken and suffix_of(path) in IMAGE_SUFFIXES]
-        inner = [path for path in self._in[f"{home}images/"] if suffix_of(path) in IMAGE_SUFFIXES]
-        listing = self._texts.get(f"{home}{NAMES}".lower(), "")
+        own = [path for path in self._in[folder_path] if path not in taken and suffix_of(path) in IMAGE_SUFFIXES]
+        inner = [path for path in self._in[f"{folder_path}images/"] if suffix_of(path) in IMAGE_SUFFIXES]
+        listing = self._texts.get(f"{folder_path}{NAMES}".lower(), "")
         return Views(
-            name=home.rstrip("/") or ROOT_OBJECT,
-            home=home,
+            name=folder_path.rstrip("/") or ROOT_OBJECT,
+            folder_path=folder_path,
             images=tuple(sorted((*own, *inner) if listing else own or inner, key=natural_key)),
-            directions=self._lists[home],
-            intensities=self._texts.get(f"{home}{INTENSITIES}".lower(), ""),
+            directions=self._lists[folder_path],
+            intensities=self._texts.get(f"{folder_path}{INTENSITIES}".lower(), ""),
             listing=listing,
             maps=maps,
         )
@@ -140,16 +140,16 @@ class _Layouts:
         }
         if 2 * sum(map(len, cards.values())) < len(self._folder.images):
             return
-        tenants: dict[str, set[str]] = defaultdict(set)
+        objects_by_folder: dict[str, set[str]] = defaultdict(set)
         for card, paths in cards.items():
             for path in paths:
-                tenants[_home(path)].add(card)
+                objects_by_folder[_folder_of(path)].add(card)
         for card, paths in cards.items():
-            home = _home(paths[0])
-            alone = tenants[home] == {card} and home
+            folder_path = _folder_of(paths[0])
+            single = objects_by_folder[folder_path] == {card} and folder_path
             named = {path: light_named_by(path) for path in paths}
-            maps = _maps(_unprefixed(self._in[home])) if alone else MapFiles()
-            yield Views(name=card, home=home, images=paths, named=named, maps=maps)
+            maps = _maps(_unprefixed(self._in[folder_path])) if single else MapFiles()
+            yield Views(name=card, folder_path=folder_path, images=paths, named=named, maps=maps)
 
 
 def _unprefixed(paths: list[str]) -> list[str]:
@@ -175,6 +175,6 @@ def _maps(paths: list[str]) -> MapFiles:
     )  # fmt: skip
 
 
-def _home(path: str) -> str:
+def _folder_of(path: str) -> str:
     head, slash, _ = path.rpartition("/")
     return head + slash

@@ -46,8 +46,8 @@ def intensities_in(text: str) -> LightList:
     for place, vector in enumerate(vectors):
         if vector is not None and min(vector) <= 0:
             vectors[place] = None
-            said = f"intensity {min(vector):g}; accepted are numbers above 0"
-            faults.append(LightFault(code="format.multi_light.value", line=numbers[place], text=said))
+            text_of_fault = f"intensity {min(vector):g}; accepted are numbers above 0"
+            faults.append(LightFault(code="format.multi_light.value", line=numbers[place], text=text_of_fault))
     return LightList(vectors=tuple(vectors), faults=tuple(faults))
 
 

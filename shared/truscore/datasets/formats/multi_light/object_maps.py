@@ -20,7 +20,7 @@ from truscore.datasets.index.records import MaskMap, NormalMap
 from truscore.datasets.limits import Limits
 from truscore.datasets.paths import suffix_of
 from truscore.datasets.reading.context import ReaderContext
-from truscore.datasets.reading.mask_file import load_mask, marked
+from truscore.datasets.reading.mask_file import binarise, load_mask
 from truscore.datasets.shapes.parse import BadShape
 
 if TYPE_CHECKING:
@@ -42,12 +42,12 @@ def read_mask(context: ReaderContext, path: str) -> tuple[MaskMap | None, Mask |
     """The mask as the index has it, and its pixels [H, W]; None for both after reporting why it cannot be read."""
     file, limits, log = context.folder.root / path, context.limits, context.log
     try:
-        found = marked(load_mask(file, limits), threshold=context.declaration.mask_threshold)
+        found = binarise(load_mask(file, limits), threshold=context.declaration.mask_threshold)
     except BadShape as bad:
         log.add(bad.code, str(bad), path)
         return None, None
-    if found.doubt:
-        log.add("label.mask_not_binary", found.doubt, path)
+    if found.ambiguity:
+        log.add("label.mask_not_binary", found.ambiguity, path)
     height, width = found.mask_HW.shape
     digest = _digest(file, limits)
     mask = MaskMap(path=path, sha256=digest, width=width, height=height, marked_px=int(found.mask_HW.sum()))
@@ -61,13 +61,13 @@ def read_normals(context: ReaderContext, path: str, mask_HW: Mask | None) -> Nor
         content = read_bounded(context.folder.root / path, limits=limits)
         read = _npy if suffix_of(path) == ".npy" else _picture
         with read(content, limits) as values:
-            judged_px, unit_px = _counted(values, mask_HW)
+            expected_px, unit_px = _counted(values, mask_HW)
     except UnreadableImage as error:
         log.add("label.normals_unreadable", error.reason, path)
         return None
     digest = hashlib.sha256(content).hexdigest()
     return NormalMap(
-        path=path, sha256=digest, width=values.width, height=values.height, judged_px=judged_px, unit_px=unit_px
+        path=path, sha256=digest, width=values.width, height=values.height, expected_px=expected_px, unit_px=unit_px
     )
 
 
@@ -86,16 +86,16 @@ def _counted(values: _Values, mask_HW: Mask | None) -> tuple[int, int]:
 
     if mask_HW is not None and mask_HW.shape != (values.height, values.width):
         mask_HW = None
-    judged_px = unit_px = 0
+    expected_px = unit_px = 0
     for left, top, right, bottom in _tiles(values.width, values.height):
-        normals_HWXYZ, told_HW = _directions(values.part(left, top, right, bottom))
-        judged_HW = told_HW if mask_HW is None else mask_HW[top:bottom, left:right]
-        x_N, y_N, z_N = (normals_HWXYZ[..., axis][judged_HW] for axis in range(3))
-        with np.errstate(over="ignore", invalid="ignore"):  # a stranger's numbers
+        normals_HWXYZ, defined_HW = _directions(values.part(left, top, right, bottom))
+        expected_HW = defined_HW if mask_HW is None else mask_HW[top:bottom, left:right]
+        x_N, y_N, z_N = (normals_HWXYZ[..., axis][expected_HW] for axis in range(3))
+        with np.errstate(over="ignore", invalid="ignore"):  # untrusted numbers
             square_N = x_N * x_N + y_N * y_N + z_N * z_N
         unit_N = (square_N >= (1 - UNIT_TOLERANCE) ** 2) & (square_N <= (1 + UNIT_TOLERANCE) ** 2)
-        judged_px, unit_px = judged_px + int(judged_HW.sum()), unit_px + int(unit_N.sum())
-    return judged_px, unit_px
+        expected_px, unit_px = expected_px + int(expected_HW.sum()), unit_px + int(unit_N.sum())
+    return expected_px, unit_px
 
 
 def _tiles(width: int, height: int) -> Iterator[tuple[int, int, int, int]]:
@@ -105,11 +105,11 @@ def _tiles(width: int, height: int) -> Iterator[tuple[int, int, int, int]]:
 
 
 def _directions(values_HWC: NDArray[Any]) -> tuple[NDArray[np.float64], Mask]:
-    """Vectors, and where any is told: a picture has -1 to 1 as 0 to 255, and is black or middle grey where none is."""
+    """Vectors, and where any is defined: a picture has -1 to 1 as 0 to 255, black or middle grey for none."""
     if values_HWC.dtype != "uint8":
         return values_HWC.astype("float64"), (values_HWC != 0).any(axis=2)
-    told_HW: Mask = (values_HWC != 0).any(axis=2) & (abs(values_HWC.astype("int16") - 127) > 1).any(axis=2)
-    return values_HWC / 127.5 - 1, told_HW
+    defined_HW: Mask = (values_HWC != 0).any(axis=2) & (abs(values_HWC.astype("int16") - 127) > 1).any(axis=2)
+    return values_HWC / 127.5 - 1, defined_HW
 
 
 @contextmanager
@@ -153,7 +153,7 @@ def _from_npy(content: bytes, limits: Limits) -> NDArray[Any]:
 
 
 def _check_array(shape: Any, kind: Any, left_bytes: int, limits: Limits) -> None:
-    """Before anything is made of it: the header of a stranger's file may promise any size."""
+    """Before anything is made of it: the header of an untrusted file may promise any size."""
     if len(shape) != 3 or shape[2] != 3 or min(shape) < 1 or kind.kind != "f" or kind.itemsize not in {2, 4, 8}:
         accepted = "accepted is height x width x 3 of 16, 32 or 64-bit floats"
         raise UnreadableImage("image.unsupported", f"an array of {kind} with shape {shape!s:.80}; {accepted}")

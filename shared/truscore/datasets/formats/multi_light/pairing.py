@@ -28,7 +28,7 @@ class Pairing:
     context: ReaderContext
     files: frozenset[str]
     lights: dict[str, Light] = field(default_factory=dict)
-    # One list may hold for many objects: it is read, and its faults are said, once.
+    # One list may hold for many objects: it is read, and its faults are reported, once.
     _read: dict[str, LightList | None] = field(default_factory=dict)
 
     def add(self, views: Views) -> None:
@@ -105,7 +105,7 @@ class Pairing:
             text = f"{name!r} is absolute or climbs out of the dataset"
             self.context.log.add("format.path_escape", text, f"{views.listing}#{line}")
             return ""
-        for place in (views.home, f"{views.home}images/"):
+        for place in (views.folder_path, f"{views.folder_path}images/"):
             path = posixpath.normpath(place + written)
             if path in self.files:
                 return path

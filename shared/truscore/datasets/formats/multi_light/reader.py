@@ -13,9 +13,9 @@ from truscore.datasets.formats.multi_light.layouts import MapFiles, Views, objec
 from truscore.datasets.formats.multi_light.object_maps import read_mask, read_normals
 from truscore.datasets.formats.multi_light.pairing import Pairing
 from truscore.datasets.index.records import ImageRecord, Light, LitObject
-from truscore.datasets.reading.build_index import assemble, nothing_marked, nothing_to_read, report_unlisted
+from truscore.datasets.reading.build_index import build_read_result, no_annotations, report_unlisted, unreadable_dataset
 from truscore.datasets.reading.context import ReaderContext
-from truscore.datasets.reading.result import Reading
+from truscore.datasets.reading.result import ReadResult
 
 NAME = "multi_light"
 
@@ -25,12 +25,12 @@ def recognise_multi_light(context: ReaderContext) -> bool:
     return any(views.images for views in objects_in(context.folder))
 
 
-def read_multi_light(context: ReaderContext) -> Reading:
+def read_multi_light(context: ReaderContext) -> ReadResult:
     """Read every view with its light, and the mask and normal map of every object. There are no classes."""
     folder, class_names = context.folder, context.class_names
     objects = [views for views in objects_in(folder) if views.images]
     if not objects:
-        return nothing_to_read(
+        return unreadable_dataset(
             context, "format.multi_light.missing", "no image has a light that a list or its own name tells"
         )
     if class_names:
@@ -40,18 +40,18 @@ def read_multi_light(context: ReaderContext) -> Reading:
     for views in objects:
         pairing.add(views)
     report_unlisted(context, {*pairing.lights, *(path for views in objects for path in _files(views.maps))})
-    reading = assemble(
+    reading = build_read_result(
         context,
         format=NAME,
         class_names=(),
-        annotate=dict.fromkeys(pairing.lights, nothing_marked),
+        annotate=dict.fromkeys(pairing.lights, no_annotations),
     )
     if reading.index is None:
         return reading
     images = tuple(_lit(reading.index.images, pairing.lights))
     seen = {image.light.object for image in images if image.light}
-    things = tuple(_object(context, views) for views in objects if views.name in seen)
-    index = replace(reading.index, images=images, objects=things)
+    lit_objects = tuple(_object(context, views) for views in objects if views.name in seen)
+    index = replace(reading.index, images=images, objects=lit_objects)
     return replace(reading, index=index, problems=context.log.all())
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from truscore.datasets.limits import Limits
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.folder import Folder
-from truscore.datasets.reading.problems import as_text
+from truscore.datasets.reading.problems import bounded_text
 from truscore.datasets.shapes.parse import BadShape, box_around, box_from, numbers, polygon_from
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _object(element: Element, number: str, limits: Limits) -> VocObject:
     if bounds is None and not polygons:
         raise BadShape("label.malformed", "an object has neither <bndbox> nor <polygon>")
     box = box_around(polygons) if bounds is None else _box(bounds)
-    return VocObject(name=as_text(name), box_xywh=box, polygons=polygons, source_id=number)
+    return VocObject(name=bounded_text(name), box_xywh=box, polygons=polygons, source_id=number)
 
 
 def _box(bounds: Element) -> tuple[float, float, float, float]:

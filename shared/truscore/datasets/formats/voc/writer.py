@@ -13,7 +13,7 @@ from truscore.datasets.reading.declaration import Declaration
 class VocWriter:
     declare = True
 
-    def places(self, index: DatasetIndex) -> tuple[dict[str, str], list[str]]:
+    def image_paths(self, index: DatasetIndex) -> tuple[dict[str, str], list[str]]:
         paths = unchanged(image.path for image in index.images)
         return paths, clashes(paths)
 

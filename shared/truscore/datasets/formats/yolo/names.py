@@ -7,7 +7,7 @@ from typing import Any
 
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.folder import Folder
-from truscore.datasets.reading.problems import ProblemLog, as_text
+from truscore.datasets.reading.problems import ProblemLog, bounded_text
 from truscore.datasets.reading.references import is_escape
 
 YAML_NAMES = frozenset({"data.yaml", "data.yml", "dataset.yaml", "dataset.yml"})
@@ -19,7 +19,7 @@ _NOT_LABELS = frozenset({"classes.txt", "train.txt", "val.txt", "valid.txt", "te
 
 
 def is_list_file(path: str) -> bool:
-    """Whether a .txt file lists names or images or tells about the dataset, rather than labelling an image."""
+    """Whether a .txt file lists names or images or describes the dataset, rather than labelling an image."""
     name = PurePosixPath(path).name.lower()
     return name in _NOT_LABELS or name.startswith(("readme", "requirements"))
 
@@ -81,9 +81,9 @@ def _load_yaml(folder: Folder, path: str, log: ProblemLog) -> Any:
 
 def _named(names: Any) -> tuple[str, ...]:
     if isinstance(names, list) and len(names) <= CLASSES_LIMIT:
-        return tuple(as_text(str(name)) for name in names)
+        return tuple(bounded_text(str(name)) for name in names)
     if isinstance(names, dict) and names and all(isinstance(key, int) and 0 <= key < CLASSES_LIMIT for key in names):
-        return tuple(as_text(str(names.get(index, f"class_{index}"))) for index in range(max(names) + 1))
+        return tuple(bounded_text(str(names.get(index, f"class_{index}"))) for index in range(max(names) + 1))
     return ()
 
 
@@ -106,7 +106,7 @@ def _from_list(folder: Folder) -> tuple[str, ...]:
     if not path or (folder.root / path).stat().st_size > YAML_LIMIT_BYTES:
         return ()
     text = (folder.root / path).read_text(encoding="utf-8-sig", errors="replace")
-    return tuple(as_text(line.strip()) for line in text.splitlines() if line.strip())[:CLASSES_LIMIT]
+    return tuple(bounded_text(line.strip()) for line in text.splitlines() if line.strip())[:CLASSES_LIMIT]
 
 
 def _shallowest(folder: Folder, names: frozenset[str]) -> str:

@@ -11,11 +11,11 @@ from truscore.datasets.formats.yolo.names import is_list_file, read_class_names
 from truscore.datasets.index.records import Annotation, ImageRecord
 from truscore.datasets.limits import Limits
 from truscore.datasets.paths import stem_of
-from truscore.datasets.reading.build_index import Annotate, assemble
+from truscore.datasets.reading.build_index import Annotate, build_read_result
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.folder import Folder
 from truscore.datasets.reading.problems import ProblemLog
-from truscore.datasets.reading.result import Reading
+from truscore.datasets.reading.result import ReadResult
 from truscore.datasets.shapes.parse import BadShape, box_around, box_from, numbers
 
 # Rounded exports go a hair beyond the edge; pixels instead of fractions go far beyond it.
@@ -28,7 +28,7 @@ def recognise_yolo(context: ReaderContext) -> bool:
     return any(candidate in labels for image in context.folder.images for candidate in label_paths(image))
 
 
-def read_yolo(context: ReaderContext) -> Reading:
+def read_yolo(context: ReaderContext) -> ReadResult:
     """Read all label files of the folder; classes from `class_names`, else from the folder, else by number."""
     log, pairs = context.log, _paired(context.folder, context.log)
     rows = {path: _rows(context, label) for path, label in pairs.items()}
@@ -39,7 +39,7 @@ def read_yolo(context: ReaderContext) -> Reading:
         marks[path] = partial(_annotations, file_rows, names, log)
     if not any(pairs.values()):
         log.add("format.yolo.missing", "no image has a label file")
-    return assemble(context, format="yolo", class_names=names, annotate=marks)
+    return build_read_result(context, format="yolo", class_names=names, annotate=marks)
 
 
 def label_paths(image: str) -> tuple[str, ...]:
