@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from truscore.recipes import primary_metric_of
 from truscore.storage import S3Store
 from truscore.synthesis import render_dataset
 
@@ -70,7 +71,7 @@ async def _order_and_watch(
                 continue
             run_id = run_id or event.fields.get("run_id", "")
             events.append(event)
-            if line := line_of(event):
+            if line := line_of(event, primary_metric=primary_metric_of(CATEGORY, OPTION, "")):
                 say(line)
     return events
 

@@ -31,19 +31,25 @@ def concerns(heard: Heard, *, dataset_id: str, version: str, run_id: str) -> boo
     return same_dataset or bool(run_id and said.get("run_id") == run_id)
 
 
-def line_of(heard: Heard) -> str | None:
-    """What a person who waits wants to know of an event; None for what would only scroll by."""
+def line_of(heard: Heard, *, primary_metric: str = "") -> str | None:
+    """What a person who waits wants to know of an event; None for what would only scroll by. ``primary_metric`` is
+    what the run's best epoch is chosen by."""
     tell = LINES.get(heard.name)
-    return tell(heard.fields) if tell is not None else None
+    by = f" by {primary_metric}" if primary_metric else ""
+    return tell({**heard.fields, "by": by}) if tell is not None else None
 
 
 def epoch_line(said: dict[str, Any]) -> str:
-    best = "  best so far" if said.get("is_best") else ""
+    best = f"  best so far{said['by']}" if said.get("is_best") else ""
     return (
         f"epoch {said['epoch']:>3}/{said['total_epochs']}  loss {said.get('train_loss', 0):.3f}  "
         f"{metrics_text(said.get('metrics', {}))}  {said.get('duration_s', 0):.0f} s, "
         f"about {said.get('eta_s', 0):.0f} s to go{best}"
     )
+
+
+def completed_line(said: dict[str, Any]) -> str:
+    return f"training done, best epoch {said.get('best_epoch')}{said['by']}: {metrics_text(said.get('metrics', {}))}"
 
 
 def rejected_line(said: dict[str, Any]) -> str:
@@ -88,7 +94,7 @@ LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "DatasetRejected": rejected_line,
     "TrainingStarted": lambda said: f"training {said['run_id']} on {said.get('device')}: {said['total_epochs']} epochs",
     "EpochCompleted": epoch_line,
-    "TrainingCompleted": lambda said: f"training done: {metrics_text(said.get('metrics', {}))}",
+    "TrainingCompleted": completed_line,
     "TrainingFailed": failed_line,
     "TrainingCancelled": lambda said: f"cancelled: {said.get('reason')}",
     "ModelExported": lambda said: f"model {said['model_id']} version {said['version']} is ready",

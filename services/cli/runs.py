@@ -54,7 +54,8 @@ class Found:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunView:
-    """A run, or the order it will come of. `state` is a RunState without its prefix."""
+    """A run, or the order it will come of. `state` is a RunState without its prefix; `primary_metric` is what the best
+    epoch is chosen by, empty where the architecture is not known here."""
 
     run_id: str
     state: str
@@ -73,6 +74,7 @@ class RunView:
     started_at: datetime | None
     updated_at: datetime | None
     best_epoch: int
+    primary_metric: str
     best_metrics: Mapping[str, float]
     message: str
     host: str

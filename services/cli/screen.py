@@ -34,7 +34,7 @@ def line(run: RunView) -> str:
         parts.append(f"epoch {run.epoch}/{run.total_epochs}")
     if run.epochs and (last := run.epochs[-1]).train_loss is not None:
         parts.append(f"loss {last.train_loss:.4f}")
-    parts += [f"best {name} {run.best_metrics[name]:.4f}" for name in leading(run)[:1]]
+    parts += [best_text(run)] if run.best_metrics else []
     if run.eta_s and run.end is None:
         parts.append(f"{duration_text(run.eta_s)} to go")
     if run.end is not None and run.message:
@@ -50,9 +50,18 @@ def state_text(run: RunView) -> str:
 
 
 def leading(run: RunView) -> list[str]:
-    """Names of the best metrics, those that tell most first."""
-    first = [name for name in LEADING_METRICS if name in run.best_metrics]
-    return first + sorted(set(run.best_metrics) - set(first))
+    """Names of the best epoch's metrics: the one it was chosen by first, then those that tell most."""
+    first = [name for name in (run.primary_metric, *LEADING_METRICS) if name in run.best_metrics]
+    return list(dict.fromkeys([*first, *sorted(run.best_metrics)]))
+
+
+def best_text(run: RunView, *, digits: int = 4) -> str:
+    """The best epoch and what it was chosen by: other metrics may be higher in other epochs."""
+    if run.primary_metric and run.primary_metric not in run.best_metrics:
+        # Where no image has anything to measure the metric by, the validation loss chooses.
+        return f"best val_loss in epoch {run.best_epoch}"
+    name = leading(run)[0]
+    return f"best {name} {run.best_metrics[name]:.{digits}f} in epoch {run.best_epoch}"
 
 
 def picture(run: RunView, *, width: int) -> RenderableType:
@@ -114,8 +123,8 @@ def _curves(run: RunView, width: int) -> Table:
 def _end(run: RunView) -> list[RenderableType]:
     parts: list[RenderableType] = []
     if run.best_metrics:
-        best = "  ".join(f"{name} {run.best_metrics[name]:.4f}" for name in leading(run)[:4])
-        parts.append(Text(f"best, epoch {run.best_epoch}: {best}", style="bold"))
+        others = "".join(f"  {name} {run.best_metrics[name]:.4f}" for name in leading(run)[1:4])
+        parts.append(Text(f"{best_text(run)}, with{others}" if others else best_text(run), style="bold"))
     if run.message:
         parts.append(Text(run.message, style=COLOURS.get(run.state, "")))
     parts += [Text(f"{found.severity}: {found.rule}: {found.message} {found.location}") for found in run.findings]
@@ -137,14 +146,13 @@ def table_of(runs: Sequence[RunView]) -> Table:
     for name in ("run", "state", "dataset", "model", "epoch", "best", "heard of"):
         table.add_column(name, overflow="fold")
     for run in runs:
-        names = leading(run)
         table.add_row(
             escape(run.run_id),
             state_text(run),
             escape(f"{run.dataset_id}/{run.dataset_version}"),
             escape(f"{run.option}/{run.architecture}".strip("/")),
             f"{run.epoch}/{run.total_epochs}" if run.total_epochs else "",
-            f"{names[0]} {run.best_metrics[names[0]]:.3f}" if names else "",
+            best_text(run, digits=3).removeprefix("best ") if run.best_metrics else "",
             moment_text(run.updated_at),
         )
     return table

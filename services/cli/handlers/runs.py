@@ -9,6 +9,7 @@ import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 from truscore.api.v1 import monitor_pb2, monitor_pb2_grpc
 from truscore.events.v1 import telemetry_pb2, training_pb2
+from truscore.recipes import primary_metric_of
 
 from services.cli.context import CliError, Code
 from services.cli.runs import Artifact, Epoch, Found, RunView, finite
@@ -98,6 +99,7 @@ def view_of(run: monitor_pb2.Run) -> RunView:
         started_at=_moment(run.started_at) if run.HasField("started_at") else None,
         updated_at=_moment(run.updated_at) if run.HasField("updated_at") else None,
         best_epoch=run.best_epoch,
+        primary_metric=primary_metric_of(run.category, run.option, run.architecture),
         best_metrics=dict(run.best_metrics),
         message=run.message,
         host=run.host,

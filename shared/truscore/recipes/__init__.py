@@ -5,7 +5,7 @@ from truscore.configuration.recipe import Recipe
 from truscore.configuration.text import config_of, flat_parameters, recipe_from_json, recipe_to_json
 from truscore.recipes.identity import run_id_for
 from truscore.recipes.placement import pretrained_key, processes_for, published_name
-from truscore.recipes.resolve import resolve
+from truscore.recipes.resolve import primary_metric_of, resolve
 
 __all__ = [
     "InvalidConfig",
@@ -13,6 +13,7 @@ __all__ = [
     "config_of",
     "flat_parameters",
     "pretrained_key",
+    "primary_metric_of",
     "processes_for",
     "published_name",
     "recipe_from_json",

@@ -44,6 +44,14 @@ def resolve(
     return resolved
 
 
+def primary_metric_of(category: str, option: str, architecture: str) -> str:
+    """The metric that the best epoch of a row's runs is chosen by; empty where the row is not known here."""
+    try:
+        return _default(_row(category, option, architecture), PROFILES[0]).primary_metric
+    except InvalidConfig:
+        return ""
+
+
 def _default(row: Row, profile: str) -> Recipe:
     named = (row.category, row.option, row.architecture)
     if row.category == catalog.EXPERIMENTAL:

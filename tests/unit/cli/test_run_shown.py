@@ -34,14 +34,18 @@ def training() -> RunView:
         total_steps=120,
         images_per_second=7.5,
         eta_s=125,
-        best_epoch=2,
-        best_metrics={"box_AP50": 0.91, "mask_AP50": 0.8},
+        best_epoch=1,
+        best_metrics={"box_AP50": 0.81, "box_AP": 0.62, "mask_AP50": 0.8},
         epochs=[
             training_pb2.EpochCompleted(
                 epoch=1, train_loss=2.0, val_loss=float("nan"), learning_rate=1e-3, metrics={"box_AP50": 0.5}
             ),
             training_pb2.EpochCompleted(
-                epoch=2, train_loss=1.0, val_loss=1.1, learning_rate=5e-4, metrics={"box_AP50": 0.91}, is_best=True
+                epoch=2,
+                train_loss=1.0,
+                val_loss=1.1,
+                learning_rate=5e-4,
+                metrics={"box_AP50": 0.91},
             ),
         ],
         curve=[monitor_pb2.CurvePoint(step=step, loss=3 - step / 10) for step in range(20)],
@@ -62,7 +66,16 @@ def shown(run: RunView) -> str:
 
 def test_a_run_that_trains_shows_progress_curves_metrics_machine_and_time_to_go(training: RunView) -> None:
     text = shown(training)
-    for said in ("cards/2", "2 of 12", "7.5 images/s", "2 min 05 s to go", "step 20 of 120", "box_AP50", "0.9100"):
+    for said in (
+        "cards/2",
+        "2 of 12",
+        "7.5 images/s",
+        "2 min 05 s to go",
+        "step 20 of 120",
+        "box_AP50",
+        "0.91",
+        "best box_AP 0.6200 in epoch 1, with  box_AP50 0.8100",
+    ):
         assert said in text
     assert "cpu 93 %" in text
     assert any(bar in text for bar in BARS)
@@ -96,8 +109,17 @@ def test_an_exported_model_shows_where_it_is_and_how_near(training: RunView) -> 
     assert "13.9 MB, equal to the checkpoint, 24 ms an image" in text
 
 
-def test_a_line_says_the_state_the_epoch_the_loss_and_the_best(training: RunView) -> None:
-    assert line(training) == "run-1  training  epoch 2/12  loss 1.0000  best box_AP50 0.9100  2 min 05 s to go"
+def test_a_line_says_the_state_the_epoch_the_loss_and_by_what_the_best_is_chosen(training: RunView) -> None:
+    best = "best box_AP 0.6200 in epoch 1"
+    assert line(training) == f"run-1  training  epoch 2/12  loss 1.0000  {best}  2 min 05 s to go"
+
+
+def test_the_best_epoch_of_a_run_without_its_primary_metric_is_said_to_be_chosen_by_the_loss(training: RunView) -> None:
+    assert "best val_loss in epoch 1" in line(replace(training, best_metrics={"box_AR100": 0.5}))
+
+
+def test_of_an_architecture_that_is_not_known_here_only_what_was_said_is_shown(training: RunView) -> None:
+    assert "best box_AP50 0.8100 in epoch 1" in line(replace(training, primary_metric=""))
 
 
 def test_runs_in_a_table_are_named_with_state_and_best_metric(training: RunView) -> None:
@@ -105,7 +127,7 @@ def test_runs_in_a_table_are_named_with_state_and_best_metric(training: RunView)
     with console.capture() as captured:
         console.print(table_of([training]))
     assert "run-1" in captured.get()
-    assert "box_AP50 0.910" in captured.get()
+    assert "box_AP 0.620 in epoch 1" in captured.get()
 
 
 def test_a_run_as_json_holds_no_number_that_json_has_not(training: RunView, capsys: pytest.CaptureFixture[str]) -> None:

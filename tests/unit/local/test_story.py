@@ -19,7 +19,7 @@ EVENTS = (
     heard("DatasetValidated", 4, dataset_id="cards", version="1", image_count=64, annotation_count=128, duration_s=3),
     heard("TrainingStarted", 9, run_id=RUN, total_epochs=2, started_at=(BEGAN + timedelta(seconds=5)).isoformat()),
     heard("EpochCompleted", 30, run_id=RUN, epoch=1, total_epochs=2, metrics={"box_AP50": 0.5}, is_best=True),
-    heard("TrainingCompleted", 65, run_id=RUN, metrics={"box_AP50": 0.95, "other": 1.0}, duration_s=60),
+    heard("TrainingCompleted", 65, run_id=RUN, best_epoch=2, metrics={"box_AP50": 0.95, "other": 1.0}, duration_s=60),
     heard("ModelExported", 75, run_id=RUN, model_id="m", version=RUN, duration_s=9.5),
 )
 
@@ -47,12 +47,13 @@ def test_an_order_is_known_by_its_dataset_and_then_by_its_run() -> None:
 
 
 def test_progress_is_told_with_its_figures() -> None:
-    told = [line_of(event) for event in EVENTS]
+    told = [line_of(event, primary_metric="box_AP") for event in EVENTS]
     assert told[0] is None
     assert told[1] == "dataset accepted: 64 images, 128 annotations"
     assert "epoch   1/2" in str(told[3])
     assert "box_AP50 0.500" in str(told[3])
-    assert "best so far" in str(told[3])
+    assert str(told[3]).endswith("best so far by box_AP")
+    assert "best epoch 2 by box_AP" in str(told[4])
     assert "other" not in str(told[4])
 
 

@@ -172,6 +172,24 @@ def test_folds_of_a_cross_validation_have_their_place(tmp_path: Path) -> None:
     assert "Folds of the cross-validation" in (tmp_path / "report.html").read_text()
 
 
+@pytest.mark.parametrize(
+    ("saving", "metrics", "said"),
+    [
+        ("best", {"box_AP": 0.5}, "best epoch, by box AP"),
+        ("best", {}, "best epoch, by validation loss"),
+        ("latest", {"box_AP": 0.5}, "the last epoch"),
+    ],
+)
+def test_the_page_says_by_what_the_epoch_was_chosen(
+    saving: str, metrics: Mapping[str, float], said: str, tmp_path: Path
+) -> None:
+    process = {"hyperparameters": {"training_process": {"checkpoint_saving": saving}}}
+    recipe = resolve("border_detection", "dual_class", "", process)
+    epochs = tuple(replace(done, metrics=metrics) for done in history())
+    write_report(tmp_path, summary(recipe=recipe, history=epochs), findings({}))
+    assert said in (tmp_path / "report.html").read_text()
+
+
 def test_a_run_without_an_epoch_has_a_report_too(tmp_path: Path) -> None:
     report = json.loads(write_report(tmp_path, summary(history=(), best_epoch=0), findings({})).read_text())
     assert report["convergence"]["verdict"] == "too_short"

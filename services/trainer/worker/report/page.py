@@ -25,6 +25,7 @@ def render(report: Mapping[str, Any], folder: Path) -> str:
     """The page of a report whose drawings and pictures lie in the folder."""
     return _template().render(
         report=report,
+        kept_epoch=_kept_epoch(report),
         recipe=_leaves(report["recipe"]),
         metrics=sorted({*report["validation"], *report["test"]}),
         phases=_phases(report["performance"]),
@@ -58,6 +59,14 @@ def figure_text(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+
+
+def _kept_epoch(report: Mapping[str, Any]) -> str:
+    """Which epoch the model is from, and by what it was chosen: other metrics may be higher in other epochs."""
+    if report["recipe"]["hyperparameters"]["training_process"]["checkpoint_saving"] == "latest":
+        return "the last epoch"
+    measured = any(report["primary_metric"] in epoch["metrics"] for epoch in report["epochs"])
+    return f"best epoch, by {report['primary_metric'].replace('_', ' ') if measured else 'validation loss'}"
 
 
 def _row_sets(report: Mapping[str, Any]) -> list[tuple[str, Sequence[Mapping[str, Any]]]]:
