@@ -3,9 +3,10 @@
 Knows how to install, start, watch and end them on loopback; knows nothing of what they say to each other.
 """
 
+from truscore.process.supervised import ProcessFailed, Started, start_process
+
 from deploy.local.objects import ObjectServer
 from deploy.local.ports import free_ports
-from deploy.local.processes import ProcessFailed, Started, start_process
 from deploy.local.rabbitmq import RabbitMQ, find_rabbitmq
 from deploy.local.seaweedfs import SeaweedFS, find_weed
 

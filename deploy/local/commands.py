@@ -8,6 +8,7 @@ from typing import Annotated
 
 import psutil
 import typer
+from truscore.process.supervised import ProcessFailed
 
 from deploy.local.complaints import complaints
 from deploy.local.debian import FetchFailed
@@ -17,7 +18,6 @@ from deploy.local.mlflow_server import ready_mlflow
 from deploy.local.pages import pages
 from deploy.local.places import AlreadyRunning, PlaceRefused, Places, places
 from deploy.local.plain_paths import NoPlainPath
-from deploy.local.processes import ProcessFailed
 from deploy.local.programs import REPOSITORY, programs_folder, ready_rabbitmq
 from deploy.local.rabbitmq import RabbitMissing
 from deploy.local.seaweedfs import WeedMissing, find_weed

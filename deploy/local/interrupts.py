@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 import psutil
-
-from deploy.local.reaper import kill_all
+from truscore.process.reaper import kill_all
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -7,8 +7,7 @@ import os
 from pathlib import Path
 
 import psutil
-
-from deploy.local.reaper import end_processes
+from truscore.process.reaper import end_processes
 
 MARK = "TRUSCORE_STACK_FOLDER"
 GRACE_S = 15.0

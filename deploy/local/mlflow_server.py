@@ -7,8 +7,9 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from truscore.process.supervised import ProcessFailed, Started, start_process, wait_until
+
 from deploy.local.ports import LOOPBACK, free_ports
-from deploy.local.processes import ProcessFailed, Started, start_process, wait_until
 from deploy.mlflow.ready import NotReady, check
 
 INSTALL_TIMEOUT_S = 600.0

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
+from truscore.process.supervised import Started, start_process, wait_until
+
 from deploy.local.objects import ObjectServer
 from deploy.local.ports import LOOPBACK, free_ports
-from deploy.local.processes import Started, start_process, wait_until
 
 START_TIMEOUT_S = 60.0
 STOP_GRACE_S = 15.0

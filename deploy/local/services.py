@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from honcho.environ import parse_procfile
+from truscore.process.supervised import Started, start_process, wait_until
 from truscore.telemetry.probe import SERVING, health_of
 
 from deploy.local.addresses import Door
-from deploy.local.processes import Started, start_process, wait_until
 
 PROCFILE = Path(__file__).with_name("Procfile")
 READY_TIMEOUT_S = 90.0

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 
+from truscore.process.supervised import Started
 from truscore.process_identity import process_identity
 
 from deploy.local.addresses import STACK_PROCESS, doors, to_env_file, variables
@@ -16,7 +17,6 @@ from deploy.local.objects import ObjectServer
 from deploy.local.places import Places, alone, places
 from deploy.local.plain_paths import NoPlainPath, drop_plain_path, plain_path
 from deploy.local.ports import free_ports
-from deploy.local.processes import Started
 from deploy.local.programs import REPOSITORY, programs_folder, ready_rabbitmq
 from deploy.local.rabbitmq import RabbitMQ
 from deploy.local.seaweedfs import SeaweedFS, find_weed

@@ -7,14 +7,14 @@ its standard input does: nobody waits for it any more.
 
 import faulthandler
 import json
-import os
 import resource
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
+
+from truscore.process.die_with_parent import end_with_stdin
 
 from services.dataset_validator.job import (
     INDEX,
@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
     faulthandler.enable()
     path = Path(arguments[0])
     job = job_from_json(path.read_text())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_stdin()
     _load_libraries()
     _confine(job.memory_bytes)
     try:
@@ -48,11 +48,6 @@ def main(arguments: list[str]) -> int:
         outcome = Outcome(out_of_memory=True)
     (path.parent / OUTCOME).write_text(outcome_to_json(outcome))
     return 0
-
-
-def _end_with_parent() -> None:
-    os.read(0, 1)  # not through sys.stdin: a thread that holds its lock aborts the interpreter at its end
-    os._exit(1)
 
 
 def _load_libraries() -> None:

@@ -1,23 +1,19 @@
 """Running the reading process: started, bounded in time, ended with us, and its end understood."""
 
-import asyncio
-import contextlib
 import json
-import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from truscore.process.bounded import Exit, clean_environment, run_bounded
 from truscore.validation import BY_ID, Finding, finding
 
 from services.dataset_validator.job import JOB, OUTCOME, SEEN, Job, Outcome, job_to_json, outcome_from_json
 from services.dataset_validator.progress import STAGES, Progress
 
 READER = (sys.executable, "-m", "services.dataset_validator.child")
-STDERR_LIMIT_CHARS = 4000
-LINE_LIMIT_BYTES = 65_536
 MOST_SUSPECTS = 8
 # Signals by which a process dies of its input; any other end is ours or the machine's.
 CRASHES = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGSYS})
@@ -30,15 +26,6 @@ class ReaderFault(RuntimeError):
 Tell = Callable[[Progress], None]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ended:
-    """How the process ended: a negative code is a signal's number."""
-
-    exit_code: int
-    stderr: str
-    timed_out: bool = False
-
-
 async def read_apart(
     job: Job, folder: Path, *, timeout_s: float, tell: Tell | None = None, command: Sequence[str] = READER
 ) -> Outcome | Finding:
@@ -48,44 +35,23 @@ async def read_apart(
     process is killed.
     """
     (folder / JOB).write_text(job_to_json(job))
-    ended = await _run([*command, str(folder / JOB)], folder / "stderr.txt", timeout_s, tell)
-    if ended.exit_code == 0 and not ended.timed_out:
+    ended = await run_bounded(
+        [*command, str(folder / JOB)],
+        environment=_environment(),
+        stderr=folder / "stderr.txt",
+        time_limit_s=timeout_s,
+        on_line=partial(_pass_on, tell),
+    )
+    if ended.code == 0 and not ended.timed_out:
         outcome = _outcome(folder / OUTCOME)
         return _beyond(f"more memory than {job.memory_bytes} bytes") if outcome.out_of_memory else outcome
     return _understood(ended, suspects=suspects(folder / SEEN), timeout_s=timeout_s)
 
 
-async def _run(command: Sequence[str], stderr: Path, timeout_s: float, tell: Tell | None) -> Ended:
-    with stderr.open("wb") as errors:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=errors,
-            env=_environment(),
-            start_new_session=True,
-        )
-    timed_out = False
-    try:
-        async with asyncio.timeout(timeout_s):
-            await asyncio.gather(_listen(process, tell), process.wait())
-    except TimeoutError:
-        timed_out = True
-    finally:
-        await _end(process)
-    return Ended(exit_code=process.returncode or 0, stderr=_tail(stderr), timed_out=timed_out)
-
-
-async def _listen(process: asyncio.subprocess.Process, tell: Tell | None) -> None:
+def _pass_on(tell: Tell | None, line: bytes) -> None:
     """Pass on what the reader tells; what a library prints there is read and forgotten."""
-    assert process.stdout is not None
-    rest = b""
-    while part := await process.stdout.read(LINE_LIMIT_BYTES):
-        *lines, rest = (rest + part).split(b"\n")
-        rest = rest[-LINE_LIMIT_BYTES:]
-        for line in lines:
-            if tell is not None and (told := _told(line)):
-                tell(told)
+    if tell is not None and (told := _told(line)):
+        tell(told)
 
 
 def _told(line: bytes) -> Progress | None:
@@ -96,27 +62,9 @@ def _told(line: bytes) -> Progress | None:
         return None
 
 
-def _tail(stderr: Path) -> str:
-    return stderr.read_text(errors="replace")[-STDERR_LIMIT_CHARS:]
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await asyncio.shield(process.wait())
-
-
 def _environment() -> dict[str, str]:
-    # Nothing of ours: the reader needs no keys, and native libraries need no threads of their own.
-    return {
-        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-        "PYTHONUTF8": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
-        "MALLOC_ARENA_MAX": "2",
-    }
+    # Native libraries need no threads of their own.
+    return clean_environment(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MALLOC_ARENA_MAX="2")
 
 
 def _outcome(path: Path) -> Outcome:
@@ -126,17 +74,17 @@ def _outcome(path: Path) -> Outcome:
         raise ReaderFault(f"the reader ended well, but without an outcome: {error}") from error
 
 
-def _understood(ended: Ended, *, suspects: Sequence[str], timeout_s: float) -> Finding:
+def _understood(ended: Exit, *, suspects: Sequence[str], timeout_s: float) -> Finding:
     if ended.timed_out:
         return _beyond(f"longer than {timeout_s:g} s")
-    if ended.exit_code < 0 and -ended.exit_code in CRASHES:
-        name = signal.Signals(-ended.exit_code).name
+    if ended.code < 0 and -ended.code in CRASHES:
+        name = signal.Signals(-ended.code).name
         while_at = (
             f"while it decoded {' or '.join(map(repr, suspects[:MOST_SUSPECTS]))}" if suspects else "between images"
         )
         first = suspects[0] if suspects else ""
         return finding(BY_ID["order.reader_crashed"], f"the reader died of {name} {while_at}", location=first)
-    raise ReaderFault(f"the reader ended with code {ended.exit_code}: {ended.stderr.strip() or 'nothing on stderr'}")
+    raise ReaderFault(f"the reader ended with code {ended.code}: {ended.stderr}")
 
 
 def _beyond(bound: str) -> Finding:

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from truscore.process.supervised import Started, start_process, wait_until
 from truscore.telemetry.probe import SERVING, health_of
 
 from deploy.local.addresses import Door, doors, variables
 from deploy.local.mlflow_server import MlflowServer
 from deploy.local.objects import ObjectServer
 from deploy.local.ports import free_ports
-from deploy.local.processes import Started, start_process, wait_until
 from deploy.local.programs import REPOSITORY
 from deploy.local.services import commands
 from deploy.local.stack import NEEDS_MLFLOW

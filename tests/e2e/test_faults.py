@@ -13,10 +13,10 @@ import pytest_asyncio
 from truscore.events.v1.dataset_pb2 import DatasetReady
 from truscore.events.v1.model_pb2 import ModelExported
 from truscore.events.v1.training_pb2 import EpochCompleted, TrainingCompleted, TrainingStarted
+from truscore.process.supervised import start_process
 from truscore.storage import S3Store
 
 from deploy.local.objects import ObjectServer
-from deploy.local.processes import start_process
 from services.trainer.journal import Progressed
 from tests.conftest import PrivateBroker
 from tests.connected.trainer.trainer_desk import (

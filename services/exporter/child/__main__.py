@@ -4,9 +4,9 @@ It ends when its standard input does: nobody waits for it any more.
 """
 
 import argparse
-import os
-import threading
 from pathlib import Path
+
+from truscore.process.die_with_parent import end_with_stdin
 
 from services.exporter.task import read_task, write_result
 
@@ -15,16 +15,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     folder: Path = parser.parse_args().folder
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_stdin()
     # Torch takes seconds to import: only once there is someone to end with.
     from services.exporter.child.convert import do
 
     write_result(folder, do(read_task(folder)))
-
-
-def _end_with_parent() -> None:
-    os.read(0, 1)  # not through sys.stdin: a thread that holds its lock stops the interpreter from ending
-    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
+from truscore.process.logged import LoggedProcess, start_logged
 from truscore.storage import StoreError
 
 from services.trainer.journal import (
@@ -30,7 +31,6 @@ from services.trainer.run_store.stop_requests import WORDS, Wishes, tell_child
 from services.trainer.run_store.uploads import Fenced, Uploads
 from services.trainer.runs.backoff import patiently, store_away
 from services.trainer.runs.journal_relay import Position
-from services.trainer.runs.launcher import Child, launch
 
 log = structlog.get_logger(__name__)
 POLL_S = 0.1
@@ -104,7 +104,7 @@ class Conduct:
 
     async def run(self, command: Sequence[str], *, environment: Mapping[str, str]) -> Outcome:
         """Train until the process ends, whatever the reason. Raises Fenced, JournalCorrupt and StoreError."""
-        child = await launch(command, run_dir=self.folder, environment=environment)
+        child = await start_logged(command, log_path=self.folder / "child.log", environment=environment)
         log.info("training process started", attempt=self.attempt.number, pid=child.pid)
         self._heard_at_s = asyncio.get_running_loop().time()
         exited = asyncio.create_task(child.wait())
@@ -116,12 +116,12 @@ class Conduct:
             self._images.set(0)
             await asyncio.shield(exited)
         return Outcome(
-            last_word=self._last_word, exit_status=exited.result(), printed=child.last_words(),
+            last_word=self._last_word, exit_status=exited.result(), printed=child.output_tail(),
             stopped=self.stop.word, stalled=self._stalled, epoch=self._epoch, advanced=self._advanced,
             step=self._step,
         )  # fmt: skip
 
-    async def _accompany(self, child: Child, exited: asyncio.Task[int]) -> None:
+    async def _accompany(self, child: LoggedProcess, exited: asyncio.Task[int]) -> None:
         beside = [asyncio.create_task(work) for work in (self._follow(exited), self._beat(exited))]
         heeding = asyncio.create_task(self._heed(child))
         try:
@@ -212,7 +212,7 @@ class Conduct:
             self._stalled = True
             self.stop.news.set()
 
-    async def _heed(self, child: Child) -> None:
+    async def _heed(self, child: LoggedProcess) -> None:
         """Pass on what was asked; end the process where it does not listen."""
         deadline_s: float | None = None
         while not self._stalled:

@@ -18,13 +18,13 @@ from truscore.bus import Bus, Envelope, connect, replay_log, speaker
 from truscore.datasets import index_digest, index_to_json, read_dataset, split_dataset, split_to_json
 from truscore.events.v1.dataset_pb2 import DatasetReady, DatasetValidated
 from truscore.events.v1.training_pb2 import ObjectRef, TrainingSpec
+from truscore.process.supervised import Started, start_process
 from truscore.recipes import recipe_to_json, resolve
 from truscore.storage import Store
 from truscore.synthesis import render_dataset
 from truscore.validation import Policy, Verdict, report_to_json
 
 from deploy.local.objects import ObjectServer
-from deploy.local.processes import Started, start_process
 from services.trainer.handlers.consume import overrides_of
 from services.trainer.journal import Completed, Progressed, Record, read_from
 from services.trainer.runs.launcher import torchrun_command

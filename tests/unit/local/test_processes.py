@@ -9,9 +9,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from truscore.process.supervised import ProcessFailed, Started, start_process, wait_until
 
 from deploy.local.ports import free_ports, is_listening
-from deploy.local.processes import ProcessFailed, Started, start_process, wait_until
 
 REPOSITORY = Path(__file__).parents[3]
 DEADLINE_S = 30.0
@@ -19,7 +19,7 @@ DEADLINE_S = 30.0
 PARENT = """
 import os, sys, time
 from pathlib import Path
-from deploy.local.processes import start_process
+from truscore.process.supervised import start_process
 careless = "sleep 600 & echo $!; wait"
 child = start_process("child", ["sh", "-c", careless], log_path=Path(sys.argv[1]), env=dict(os.environ))
 while not Path(sys.argv[1]).read_text().strip():

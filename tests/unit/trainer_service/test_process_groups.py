@@ -9,8 +9,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from truscore.process.logged import TAIL_BYTES, start_logged
 
-from services.trainer.runs.launcher import TAIL_BYTES, launch, torchrun_command
+from services.trainer.runs.launcher import torchrun_command
 from services.trainer.settings import training_environment
 from tests.unit.trainer_service.stand import until
 
@@ -18,18 +19,18 @@ DEADLINE_S = 30
 SLEEPER = "import os, sys, time; print(os.getpid(), flush=True); time.sleep(120)"
 PARENT = f"""
 import subprocess, sys, time
-leash = [sys.executable, "-m", "services.trainer.runs.die_with_parent", "0", sys.executable, "-c", {SLEEPER!r}]
+leash = [sys.executable, "-m", "truscore.process.die_with_parent", "0", sys.executable, "-c", {SLEEPER!r}]
 subprocess.Popen(leash, start_new_session=True)
 time.sleep(120)
 """
 SERVICE = """
 import asyncio, os, sys
 from pathlib import Path
-from services.trainer.runs.launcher import launch
+from truscore.process.logged import start_logged
 
 async def main():
     command = [sys.executable, "-c", sys.argv[1]]
-    child = await launch(command, run_dir=Path(sys.argv[2]), environment=dict(os.environ))
+    child = await start_logged(command, log_path=Path(sys.argv[2]) / "child.log", environment=dict(os.environ))
     await child.wait()
 
 asyncio.run(main())
@@ -37,11 +38,11 @@ asyncio.run(main())
 
 
 async def ran(tmp_path: Path, program: str, **limits: int) -> tuple[int, str, bytes]:
-    child = await launch(
-        [sys.executable, "-c", program], run_dir=tmp_path, environment=dict(os.environ), **limits
+    child = await start_logged(
+        [sys.executable, "-c", program], log_path=tmp_path / "child.log", environment=dict(os.environ), **limits
     )  # fmt: skip
     status = await asyncio.wait_for(child.wait(), DEADLINE_S)
-    return status, child.last_words(), (tmp_path / "child.log").read_bytes()
+    return status, child.output_tail(), (tmp_path / "child.log").read_bytes()
 
 
 async def test_what_a_process_prints_is_kept_with_its_status(tmp_path: Path) -> None:
@@ -64,7 +65,9 @@ async def test_a_process_that_prints_without_end_fills_neither_disk_nor_memory(t
 
 async def test_a_process_is_ended_with_all_of_its_group(tmp_path: Path) -> None:
     program = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {SLEEPER!r}])"
-    child = await launch([sys.executable, "-c", program], run_dir=tmp_path, environment=dict(os.environ))
+    child = await start_logged(
+        [sys.executable, "-c", program], log_path=tmp_path / "child.log", environment=dict(os.environ)
+    )
     log = tmp_path / "child.log"
     await until(lambda: log.exists() and log.read_text().endswith("\n"))
     grandchild = psutil.Process(int(log.read_text()))
@@ -97,7 +100,7 @@ def test_each_training_process_of_torchrun_is_on_a_leash_of_its_own() -> None:
     command = torchrun_command(Path("/runs/1"), processes=3)
     assert command[command.index("--nproc-per-node") + 1] == "3"
     assert command[-6:] == ["0", sys.executable, "-m", "services.trainer.worker.main", "--run-dir", "/runs/1"]
-    assert "services.trainer.runs.die_with_parent" in command
+    assert "truscore.process.die_with_parent" in command
 
 
 def test_torchrun_logs_into_the_folder_of_the_run() -> None:

@@ -1,4 +1,4 @@
-"""Processes with a log and a sure end. Knows how to start and end them; knows nothing of what they do."""
+"""Processes with a log that are started, awaited and ended without an event loop; a reaper ends them if we die."""
 
 import contextlib
 import functools
@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from deploy.local.reaper import family_of, kill_all
+from truscore.process.output import tail_of
+from truscore.process.reaper import family_of, kill_all
 
-TAIL_BYTES = 64 * 1024
 POLL_S = 0.05
 
 
@@ -82,13 +82,7 @@ class Started:
 
     def tail(self, lines: int = 40) -> str:
         """The last lines of the log."""
-        try:
-            with self.log_path.open("rb") as log:
-                log.seek(max(0, self.log_path.stat().st_size - TAIL_BYTES))
-                text = log.read().decode(errors="replace")
-        except FileNotFoundError:
-            return ""
-        return "\n".join(text.splitlines()[-lines:])
+        return "\n".join(tail_of(self.log_path).splitlines()[-lines:])
 
     def failure(self) -> ProcessFailed:
         """Says how it ended, with the end of its log."""

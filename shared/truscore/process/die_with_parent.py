@@ -1,8 +1,7 @@
-"""Runs a command that dies with its parent (Linux): `python -m services.trainer.runs.die_with_parent PID COMMAND...`.
+"""Processes that die with their parent (Linux): `python -m truscore.process.die_with_parent PID COMMAND...`.
 
-The kernel's parent-death signal survives exec, so a trainer that is killed outright leaves no training process behind
-that would go on writing, and torchrun's workers (sessions of their own) end with torchrun. PID 0 is whoever
-started us.
+The kernel's parent-death signal survives exec, so a process that is killed outright leaves nothing behind that would go
+on writing, and workers in sessions of their own end with whoever started them. PID 0 is whoever started us.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ import ctypes
 import os
 import signal
 import sys
+import threading
 
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 INIT = 1
@@ -25,6 +25,16 @@ def main(arguments: list[str]) -> None:
     if parent != named_parent if named_parent else parent == INIT:  # it died before the signal was set
         os.kill(os.getpid(), signal.SIGKILL)
     os.execvp(command[0], command)  # noqa: S606  no shell: the arguments are ours
+
+
+def end_with_stdin() -> None:
+    """End this process when its standard input closes: nobody waits for it any more. Returns at once."""
+    threading.Thread(target=_end_at_eof, daemon=True).start()
+
+
+def _end_at_eof() -> None:
+    os.read(0, 1)  # not through sys.stdin: a thread that holds its lock aborts the interpreter at its end
+    os._exit(1)
 
 
 if __name__ == "__main__":
