@@ -57,6 +57,11 @@ def test_trainer_and_exporter_store_torch_once() -> None:
     assert STAGES["trainer"].parent == STAGES["exporter"].parent
 
 
+def test_the_image_of_the_command_line_has_what_each_command_imports() -> None:
+    text = STAGES[STAGES["cli"].taken_from[0]].text
+    assert set(re.findall(r"--extra (\w+)", text)) == {"engine", "audit"}  # both bring "vision"
+
+
 def test_the_mlflow_server_has_the_driver_that_its_address_names() -> None:
     driver = re.match(r"postgresql\+(\w+)://", SERVICES["mlflow"]["environment"]["MLFLOW_BACKEND_STORE_URI"])
     assert driver
