@@ -9,11 +9,11 @@ from urllib.parse import quote
 
 import pytest
 from truscore.bus import connect
+from truscore.process.supervised import start_process, wait_until
 from truscore.telemetry.probe import SERVING, health_of
 from yarl import URL
 
 from deploy.local.ports import free_ports
-from deploy.local.processes import start_process, wait_until
 from deploy.local.programs import REPOSITORY
 from tests.conftest import PrivateBroker
 
