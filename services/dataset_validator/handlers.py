@@ -41,7 +41,8 @@ def on_dataset_ready(
 
     async def handle(ready: DatasetReady, envelope: Envelope) -> None:
         subject = f"{ready.dataset_id[:MOST_ECHOED]}/{ready.version[:MOST_ECHOED]}"
-        async with working(subject), telling(speaker, ready, Pace(every_s=progress_every_s, clock=clock)) as tell:
+        pace = Pace(every_s=progress_every_s, clock=clock)
+        async with working(subject), telling(speaker, ready, envelope.event_id, pace) as tell:
             judged = await finish_or_hand_back(draining, validator.judge(order_of(ready), tell))
         metrics.count(judged)
         log.info(
@@ -51,8 +52,9 @@ def on_dataset_ready(
             judged.error_count,
             judged.warning_count,
         )
-        sequence = sequence_of(judged, ready.SerializeToString(deterministic=True))
-        await speaker.say(answer(ready, judged), subject=subject, sequence=sequence, cause=envelope)
+        # Two orders of equal content get an answer each: whoever knows only its own event id waits for both.
+        sequence = sequence_of(judged, ready.SerializeToString(deterministic=True) + envelope.event_id.encode())
+        await speaker.say(answer(ready, judged, envelope.event_id), subject=subject, sequence=sequence, cause=envelope)
 
     return handle
 
@@ -85,12 +87,12 @@ def overrides_of(config: Message) -> dict[str, Any]:
     return plain | {f"#{field.field_number}": field.data for field in newer}
 
 
-def answer(ready: DatasetReady, judged: Judged) -> DatasetValidated | DatasetRejected:
-    """The event that answers the order."""
-    return _validated(ready, judged) if judged.accepted else _rejected(ready, judged)
+def answer(ready: DatasetReady, judged: Judged, event_id: str) -> DatasetValidated | DatasetRejected:
+    """The event that answers the order; `event_id` is the order's."""
+    return _validated(ready, judged, event_id) if judged.accepted else _rejected(ready, judged, event_id)
 
 
-def _validated(ready: DatasetReady, judged: Judged) -> DatasetValidated:
+def _validated(ready: DatasetReady, judged: Judged, event_id: str) -> DatasetValidated:
     return DatasetValidated(
         dataset_id=ready.dataset_id,
         version=ready.version,
@@ -112,10 +114,11 @@ def _validated(ready: DatasetReady, judged: Judged) -> DatasetValidated:
         class_names=judged.class_names,
         warning_count=judged.warning_count,
         duration_s=judged.duration_s,
+        order_event_id=event_id,
     )
 
 
-def _rejected(ready: DatasetReady, judged: Judged) -> DatasetRejected:
+def _rejected(ready: DatasetReady, judged: Judged, event_id: str) -> DatasetRejected:
     return DatasetRejected(
         dataset_id=ready.dataset_id[:MOST_ECHOED],
         version=ready.version[:MOST_ECHOED],
@@ -127,6 +130,7 @@ def _rejected(ready: DatasetReady, judged: Judged) -> DatasetRejected:
         request_id=ready.request_id[:MOST_ECHOED],
         error_count=judged.error_count,
         duration_s=judged.duration_s,
+        order_event_id=event_id,
     )
 
 
@@ -154,7 +158,9 @@ def _reference(stored: Stored | None) -> ObjectRef | None:
 
 
 @asynccontextmanager
-async def telling(speaker: Speaker, ready: DatasetReady, pace: Pace) -> AsyncIterator[Callable[[Progress], None]]:
+async def telling(
+    speaker: Speaker, ready: DatasetReady, event_id: str, pace: Pace
+) -> AsyncIterator[Callable[[Progress], None]]:
     """Gives what hears of progress; it is said in the background, where the broker is slow only the newest of a stage.
 
     Every stage is said before the block ends, unless it ends with an exception.
@@ -171,7 +177,7 @@ async def telling(speaker: Speaker, ready: DatasetReady, pace: Pace) -> AsyncIte
         while waiting or not over.is_set():
             await news.wait()
             while waiting:
-                await _say_progress(speaker, ready, waiting.pop(next(iter(waiting))))
+                await _say_progress(speaker, dataset_progress(ready, waiting.pop(next(iter(waiting))), event_id))
             news.clear()
 
     saying = asyncio.create_task(say_all())
@@ -185,17 +191,16 @@ async def telling(speaker: Speaker, ready: DatasetReady, pace: Pace) -> AsyncIte
         await asyncio.gather(saying, return_exceptions=True)
 
 
-async def _say_progress(speaker: Speaker, ready: DatasetReady, told: Told) -> None:
-    event = dataset_progress(ready, told)
+async def _say_progress(speaker: Speaker, event: DatasetProgress) -> None:
     subject = f"{event.dataset_id}/{event.version}"
-    sequence = f"{event.request_id} {event.stage} {event.images_done} {event.elapsed_s}"
+    sequence = f"{event.order_event_id} {event.request_id} {event.stage} {event.images_done} {event.elapsed_s}"
     try:
         await speaker.say(event, subject=subject, sequence=sequence)
     except BusUnavailable as error:
         log.warning("progress was not said: %s", error)
 
 
-def dataset_progress(ready: DatasetReady, told: Told) -> DatasetProgress:
+def dataset_progress(ready: DatasetReady, told: Told, event_id: str) -> DatasetProgress:
     """How far it is, as an event."""
     return DatasetProgress(
         dataset_id=ready.dataset_id[:MOST_ECHOED],
@@ -206,6 +211,7 @@ def dataset_progress(ready: DatasetReady, told: Told) -> DatasetProgress:
         images_total=told.progress.total,
         elapsed_s=told.elapsed_s,
         eta_s=told.eta_s,
+        order_event_id=event_id,
     )
 
 

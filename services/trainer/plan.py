@@ -33,6 +33,7 @@ class Order:
     ordered_at: datetime
     redelivered: bool  # whether another trainer, or this one, had it before
     wire: bytes  # the order as it came, to be said again when the run is resumed
+    event_id: str  # of the DatasetReady; empty where the validator passed none on
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

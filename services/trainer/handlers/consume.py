@@ -37,6 +37,7 @@ def on_dataset_validated(
         try:
             planned: Plan = plan(order, profile=profile)
         except InvalidConfig as refusal:
+            await voice(envelope).attached(order, "", "refused")
             await voice(envelope).refused(order, refusal)
             return
         try:
@@ -102,6 +103,7 @@ def order_of(validated: DatasetValidated, envelope: Envelope) -> Order:
         ordered_at=envelope.time,
         redelivered=envelope.delivery > 1,
         wire=validated.SerializeToString(deterministic=True),
+        event_id=validated.order_event_id,
     )
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Sequence
+from base64 import b64decode, b64encode
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -17,7 +18,10 @@ from hashlib import sha256
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from truscore.bus import BusUnavailable, Envelope, Speaker, Utterance, hardware_sampled
+from truscore.bus.topology import row_named, row_of
+from truscore.events.v1 import order_pb2
 from truscore.events.v1.dataset_pb2 import DatasetValidated
+from truscore.events.v1.order_pb2 import OrderAttached
 from truscore.events.v1.training_pb2 import (
     EpochCompleted,
     ObjectRef,
@@ -34,9 +38,19 @@ from truscore.telemetry import HardwareReading
 
 from services.trainer.journal import EpochDone, FoldProgressed, Progressed, Record, Started
 from services.trainer.plan import Order, Plan
-from services.trainer.runs.publisher import BrokerAway, Completion, Failure
+from services.trainer.run_store.outcome import FinalEvent
+from services.trainer.runs.publisher import BrokerAway, Completion, Failure, OrderState
 
 MESSAGE_CHARS = 8000
+ORDER_STATES: Mapping[OrderState, order_pb2.OrderState.ValueType] = {
+    "queued": order_pb2.ORDER_STATE_QUEUED,
+    "running": order_pb2.ORDER_STATE_RUNNING,
+    "paused": order_pb2.ORDER_STATE_PAUSED,
+    "completed": order_pb2.ORDER_STATE_COMPLETED,
+    "failed": order_pb2.ORDER_STATE_FAILED,
+    "cancelled": order_pb2.ORDER_STATE_CANCELLED,
+    "refused": order_pb2.ORDER_STATE_REFUSED,
+}
 # Where an epoch's time went is told in the run's report.
 REPORTED_ONLY = frozenset({"loading_s", "validating_s"})
 
@@ -54,26 +68,49 @@ class Announcer:
     def of(self, plan: Plan, *, config: Stored | None = None) -> RunAnnouncer:
         return RunAnnouncer(announcer=self, plan=plan, config=config)
 
+    async def attached(self, order: Order, run_id: str, state: OrderState) -> None:
+        event = OrderAttached(
+            order_event_id=order.event_id, dataset_id=order.dataset_id, version=order.version,
+            request_id=order.request_id, run_id=run_id, state=ORDER_STATES[state],
+        )  # fmt: skip
+        # An order that came without its event id is told from others by its content.
+        sequence = f"{order.event_id or sha256(order.wire).hexdigest()}/{state}"
+        await self.say(event, subject=run_id or f"{order.dataset_id}/{order.version}", sequence=sequence)
+
     async def refused(self, order: Order, error: Exception) -> None:
         """No run came of the order: the answer is about the dataset."""
         event = TrainingFailed(
             code="invalid_config", message=str(error)[:MESSAGE_CHARS], retryable=False,
-            dataset_id=order.dataset_id, dataset_version=order.version,
+            dataset_id=order.dataset_id, dataset_version=order.version, order_event_id=order.event_id,
+            request_id=order.request_id,
         )  # fmt: skip
         sequence = f"{order.request_id}/{sha256(order.wire).hexdigest()}"
         await self.say(event, subject=f"{order.dataset_id}/{order.version}", sequence=sequence)
 
-    async def cancelled(self, run_id: str, *, reason: str, step: int, attempt: int) -> None:
-        await self.say(TrainingCancelled(run_id=run_id, reason=reason, step=step, attempt=attempt), subject=run_id)
+    async def cancelled(self, run_id: str, *, reason: str, step: int, attempt: int) -> FinalEvent:
+        return await self.finish(
+            TrainingCancelled(run_id=run_id, reason=reason, step=step, attempt=attempt), run_id=run_id
+        )
+
+    async def republish(self, run_id: str, event: FinalEvent) -> None:
+        message = row_named(event.type).message.FromString(b64decode(event.body))
+        await self.say(message, subject=run_id, sequence=event.sequence, time=datetime.fromisoformat(event.time))
 
     async def ordered_again(self, wire: bytes, *, request_id: str) -> None:
         """The stored order once more, for whichever trainer is free."""
         order = DatasetValidated.FromString(wire)
         await self.say(order, subject=f"{order.dataset_id}/{order.version}", sequence=f"resume/{request_id}")
 
-    async def say(self, event: Message, *, subject: str, sequence: str | int = 0) -> None:
+    async def finish(self, event: Message, *, run_id: str, sequence: str | int = 0) -> FinalEvent:
+        """Publish the end of a run; returns what it takes to publish the same event again."""
+        time = self.now()
+        await self.say(event, subject=run_id, sequence=sequence, time=time)
+        body = b64encode(event.SerializeToString(deterministic=True)).decode()
+        return FinalEvent(type=row_of(event).type_name, sequence=str(sequence), time=time.isoformat(), body=body)
+
+    async def say(self, event: Message, *, subject: str, sequence: str | int = 0, time: datetime | None = None) -> None:
         async with _broker_may_be_away():
-            await self.speaker.say(event, subject=subject, sequence=sequence, cause=self.cause)
+            await self.speaker.say(event, subject=subject, sequence=sequence, cause=self.cause, time=time)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,9 +139,9 @@ class RunAnnouncer:
         async with _broker_may_be_away():
             await self.announcer.speaker.say_many(sayings)
 
-    async def completed(self, completion: Completion) -> None:
+    async def completed(self, completion: Completion) -> FinalEvent:
         order, recipe = self.plan.order, self.plan.recipe
-        await self._say(
+        return await self.announcer.finish(
             TrainingCompleted(
                 run_id=self.plan.run_id,
                 best_checkpoint=_ref(completion.best_checkpoint),
@@ -126,20 +163,22 @@ class RunAnnouncer:
                 dataset_index=_ref(order.index),
                 split=_ref(completion.split),
                 dataset_uri=order.uri,
-            )
+            ),
+            run_id=self.plan.run_id,
         )
 
-    async def failed(self, failure: Failure) -> None:
+    async def failed(self, failure: Failure) -> FinalEvent:
         event = TrainingFailed(
             run_id=self.plan.run_id, code=failure.code, message=failure.message[:MESSAGE_CHARS],
             retryable=failure.retryable, dataset_id=self.plan.order.dataset_id,
             dataset_version=self.plan.order.version, attempt=failure.attempt, epoch=failure.epoch,
         )  # fmt: skip
         # A run that failed before its next attempt can do so again when it is ordered again.
-        await self._say(event, sequence=f"{failure.attempt}/{self.plan.order.ordered_at.isoformat()}")
+        sequence = f"{failure.attempt}/{self.plan.order.ordered_at.isoformat()}"
+        return await self.announcer.finish(event, run_id=self.plan.run_id, sequence=sequence)
 
-    async def cancelled(self, *, reason: str, step: int, attempt: int) -> None:
-        await self.announcer.cancelled(self.plan.run_id, reason=reason, step=step, attempt=attempt)
+    async def cancelled(self, *, reason: str, step: int, attempt: int) -> FinalEvent:
+        return await self.announcer.cancelled(self.plan.run_id, reason=reason, step=step, attempt=attempt)
 
     async def paused(self, *, step: int, checkpoint: Stored | None, attempt: int) -> None:
         event = TrainingPaused(

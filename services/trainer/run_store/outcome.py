@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Literal
 
 from truscore.storage import Store
 
@@ -12,14 +13,25 @@ from services.trainer.run_store.keys import RunKeys
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FinalEvent:
+    """The event that a run ended with, whole, so that it can be published again as the same event."""
+
+    type: str  # full message name
+    sequence: str  # what its id was derived from, beside the run
+    time: str  # ISO 8601, when it was published first
+    body: str  # the message, base64
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Ending:
     """The last word on a run, written after it was said and confirmed."""
 
-    outcome: str  # "completed", "failed" or "cancelled"
+    outcome: Literal["completed", "failed", "cancelled"]
     ended_at: str  # ISO 8601
     attempt: int  # 0 where none was started
     retryable: bool = False
     code: str = ""
+    event: FinalEvent | None = None  # None in notes of releases that did not keep it
 
     def answers(self, ordered_at: datetime) -> bool:
         """Whether an order needs no further answer.
@@ -32,7 +44,10 @@ class Ending:
 
 def read_ending(store: Store, keys: RunKeys) -> Ending | None:
     note = read_note(store, keys.end)
-    return None if note is None else Ending(**note)
+    if note is None:
+        return None
+    event = note.get("event")
+    return Ending(**(note | {"event": FinalEvent(**event) if event else None}))
 
 
 def write_ending(store: Store, keys: RunKeys, ending: Ending) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import structlog
 from truscore.storage import Store
@@ -16,13 +17,14 @@ from services.trainer.inputs.workspace import Workspace
 from services.trainer.plan import Plan
 from services.trainer.run_store.attempts import Attempts
 from services.trainer.run_store.keys import RunKeys
-from services.trainer.run_store.outcome import Ending, write_ending
+from services.trainer.run_store.outcome import Ending, FinalEvent, write_ending
 from services.trainer.run_store.stop_requests import Wishes
 from services.trainer.runs.attempt import Limits, Stop
 from services.trainer.runs.backoff import patiently, store_away
-from services.trainer.runs.publisher import BrokerAway, Voice
+from services.trainer.runs.publisher import BrokerAway, OrderState, Voice
 
 SAY_PAUSE_S = 1.0
+ATTACH_FIRST_S = 2.0
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
@@ -59,17 +61,39 @@ class Case:
         self.keys = RunKeys(bucket=house.bucket, run_id=plan.run_id)
         self.attempts = Attempts(house.store, self.keys)
         self.wishes = Wishes(house.store, self.keys)
+        self.training = asyncio.Event()  # set while the run's next answer is still to be published
+        self._attaching: asyncio.Task[None] | None = None
         self.log = log.bind(run_id=plan.run_id)
 
-    async def insist(self, say: Callable[[], Awaitable[None]]) -> None:
+    async def attach(self, state: OrderState) -> None:
+        """Tell whoever ordered which run answers the order."""
+        await self.insist(lambda: self.voice.attached(self.plan.order, self.plan.run_id, state))
+
+    @asynccontextmanager
+    async def attaching(self, state: OrderState) -> AsyncIterator[None]:
+        """Train meanwhile: a broker that is away keeps no run from starting. The run's answer waits for this one."""
+        self._attaching = asyncio.create_task(self.attach(state))
+        await asyncio.wait([self._attaching], timeout=ATTACH_FIRST_S)
+        self.training.set()
+        try:
+            yield
+        finally:
+            self._attaching.cancel()
+            await asyncio.gather(self._attaching, return_exceptions=True)
+
+    async def conclude(self) -> None:
+        """Before an answer is published: an order that arrives from here on gets one of its own."""
+        self.training.clear()
+        if self._attaching is not None:
+            await self._attaching
+
+    async def insist(self, say: Callable[[], Awaitable[T]]) -> T:
         """Say it, however long the broker is away. HandedBack where this trainer is to stop meanwhile."""
         while True:
             try:
-                await say()
+                return await say()
             except BrokerAway as error:
                 self.log.warning("the broker is away; what has to be said waits", error=str(error))
-            else:
-                return
             if self.stop.word == "drain":
                 raise HandedBack
             await asyncio.sleep(SAY_PAUSE_S)
@@ -81,8 +105,23 @@ class Case:
             deadline_s=self.house.limits.store_patience_s,
         )  # fmt: skip
 
-    async def end(self, outcome: str, *, attempt: int, code: str = "", retryable: bool = False) -> None:
-        """Note the answer, after it was confirmed: a kill in between has it given again, as the same event."""
+    async def end(
+        self,
+        say: Callable[[], Awaitable[FinalEvent]],
+        outcome: Literal["completed", "failed", "cancelled"],
+        *,
+        attempt: int,
+        code: str = "",
+        retryable: bool = False,
+    ) -> None:
+        """Give the answer, and note it once it was confirmed: a kill in between has it given again, as the same event.
+
+        An order for the same run that arrives from here on is answered out of the note.
+        """
+        await self.conclude()
+        event = await self.insist(say)
         ended_at = self.house.now().isoformat()
-        ending = Ending(outcome=outcome, ended_at=ended_at, attempt=attempt, code=code, retryable=retryable)
+        ending = Ending(
+            outcome=outcome, ended_at=ended_at, attempt=attempt, code=code, retryable=retryable, event=event
+        )
         await self.stored(lambda: write_ending(self.house.store, self.keys, ending), "end")

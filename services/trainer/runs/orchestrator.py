@@ -168,6 +168,7 @@ class Training:
         pointer = await case.stored(lambda: read_pointer(case.house.store, case.keys, LATEST), "checkpoint")
         checkpoint, step = (pointer.stored, pointer.step) if pointer else (None, 0)
         number = attempt.number if attempt else 0
+        await case.conclude()
         await case.insist(lambda: self._voice.paused(step=step, checkpoint=checkpoint, attempt=number))
         # Closed first, then looked: a resume that comes in between finds either the mark or a closed attempt.
         await self._close(attempt, "paused")
@@ -176,14 +177,18 @@ class Training:
             case.stop.forget_pause()
         elif wish.word == "cancel":
             case.stop.ask("cancel", reason=wish.reason)
-        return wish is None or wish.word == "cancel"
+        goes_on = wish is None or wish.word == "cancel"
+        if goes_on:
+            case.training.set()
+        return goes_on
 
     async def _cancel(self, attempt: Attempt | None, *, step: int) -> None:
         case, number = self._case, attempt.number if attempt else 0
         wish = await case.stored(case.wishes.strongest, "marks")
         reason = wish.reason if wish and wish.word == "cancel" else case.stop.reason
-        await case.insist(lambda: self._voice.cancelled(reason=reason, step=step, attempt=number))
-        await case.end("cancelled", attempt=number)
+        await case.end(
+            lambda: self._voice.cancelled(reason=reason, step=step, attempt=number), "cancelled", attempt=number
+        )
         await self._close(attempt, "cancelled")
 
     async def _complete(self, last_word: Completed, attempt: Attempt, uploads: Uploads) -> None:
@@ -197,8 +202,7 @@ class Training:
             weights_sha256=last_word.weights_sha256, attempts=attempt.number,
             duration_s=(case.house.now() - began_at).total_seconds(),
         )  # fmt: skip
-        await case.insist(lambda: self._voice.completed(completion))
-        await case.end("completed", attempt=attempt.number)
+        await case.end(lambda: self._voice.completed(completion), "completed", attempt=attempt.number)
         await self._close(attempt, "completed")
         process = case.plan.recipe.hyperparameters.training_process
         if process.checkpoint_saving == "best":
@@ -212,8 +216,10 @@ class Training:
         failure = Failure(
             code=verdict.code, message=verdict.message, retryable=verdict.retryable, attempt=attempt.number, epoch=epoch
         )
-        await case.insist(lambda: self._voice.failed(failure))
-        await case.end("failed", attempt=attempt.number, code=verdict.code, retryable=verdict.retryable)
+        await case.end(
+            lambda: self._voice.failed(failure), "failed", attempt=attempt.number, code=verdict.code,
+            retryable=verdict.retryable,
+        )  # fmt: skip
         await self._close(attempt, "failed")
 
     async def _close(self, attempt: Attempt | None, ended: str) -> None:

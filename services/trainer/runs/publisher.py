@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from truscore.storage import Stored
 
 from services.trainer.journal import Record
 from services.trainer.plan import Order, Plan
+from services.trainer.run_store.outcome import FinalEvent
+
+# Where the run of an order stands when the order is taken.
+OrderState = Literal["queued", "running", "paused", "completed", "failed", "cancelled", "refused"]
 
 
 class BrokerAway(Exception):
@@ -52,11 +56,11 @@ class RunVoice(Protocol):
 
     async def say_many(self, sayings: Sequence[Any]) -> None: ...
 
-    async def completed(self, completion: Completion) -> None: ...
+    async def completed(self, completion: Completion) -> FinalEvent: ...
 
-    async def failed(self, failure: Failure) -> None: ...
+    async def failed(self, failure: Failure) -> FinalEvent: ...
 
-    async def cancelled(self, *, reason: str, step: int, attempt: int) -> None: ...
+    async def cancelled(self, *, reason: str, step: int, attempt: int) -> FinalEvent: ...
 
     async def paused(self, *, step: int, checkpoint: Stored | None, attempt: int) -> None: ...
 
@@ -70,8 +74,16 @@ class Voice(Protocol):
 
     def of(self, plan: Plan, *, config: Stored | None = None) -> RunVoice: ...
 
+    async def attached(self, order: Order, run_id: str, state: OrderState) -> None:
+        """The order has its run; an order that was refused has none, and an empty id."""
+        ...
+
     async def refused(self, order: Order, error: Exception) -> None: ...
 
-    async def cancelled(self, run_id: str, *, reason: str, step: int, attempt: int) -> None: ...
+    async def cancelled(self, run_id: str, *, reason: str, step: int, attempt: int) -> FinalEvent: ...
+
+    async def republish(self, run_id: str, event: FinalEvent) -> None:
+        """The same event once more: its id, its time, its bytes."""
+        ...
 
     async def ordered_again(self, wire: bytes, *, request_id: str) -> None: ...

@@ -22,7 +22,7 @@ class Running:
     """A run under way."""
 
     task: asyncio.Task[None]
-    stop: Stop
+    case: Case
 
 
 class Runs:
@@ -35,17 +35,34 @@ class Runs:
 
     async def take(self, plan: Plan, voice: Voice) -> None:
         """Return when the order is answered. A repeat, or a redelivery after a lost connection, waits for the run."""
-        if self._draining:
-            raise HandedBack
-        running = self._running.get(plan.run_id) or self._start(plan, voice)
-        # Shielded: a handler that is cancelled must not take the run of the others with it.
-        await asyncio.shield(running.task)
+        while True:
+            if self._draining:
+                raise HandedBack
+            running = self._running.get(plan.run_id)
+            if running is None or running.task.done():
+                # Shielded: a handler that is cancelled must not take the run of the others with it.
+                await asyncio.shield(self._start(plan, voice).task)
+                return
+            if await self._joined(running, Case(self._house, plan, voice, running.case.stop)):
+                return
+
+    async def _joined(self, running: Running, repeat: Case) -> bool:
+        """Whether the run's end, published after the order was attached, answered the repeat as well."""
+        while not running.task.done():
+            if await _in_training(running):
+                await repeat.attach("running")
+                # Otherwise the end may have been published before the client could know whose it is.
+                if running.case.training.is_set():
+                    await asyncio.shield(running.task)
+                    return True
+        running.task.result()
+        return False
 
     def ask(self, run_id: str, word: str, *, reason: str = "") -> bool:
         """Have a run stop within one optimizer step; whether it is in hand here."""
         running = self._running.get(run_id)
         if running is not None:
-            running.stop.ask(word, reason=reason)
+            running.case.stop.ask(word, reason=reason)
         return running is not None
 
     def has(self, run_id: str) -> bool:
@@ -56,7 +73,7 @@ class Runs:
         """Have every run write a checkpoint and go back to the broker; what takes longer is ended."""
         self._draining = True
         for running in self._running.values():
-            running.stop.ask("drain")
+            running.case.stop.ask("drain")
         tasks = [running.task for running in self._running.values()]
         if not tasks:
             return
@@ -67,16 +84,17 @@ class Runs:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _start(self, plan: Plan, voice: Voice) -> Running:
-        stop = Stop()
-        task = asyncio.create_task(self._perform(Case(self._house, plan, voice, stop)))
-        running = self._running[plan.run_id] = Running(task=task, stop=stop)
+        case = Case(self._house, plan, voice, Stop())
+        task = asyncio.create_task(self._perform(case))
+        running = self._running[plan.run_id] = Running(task=task, case=case)
         metrics.RUNS.inc()
-        task.add_done_callback(lambda _: self._done(plan.run_id))
+        task.add_done_callback(lambda _: self._done(plan.run_id, running))
         return running
 
-    def _done(self, run_id: str) -> None:
+    def _done(self, run_id: str, running: Running) -> None:
         metrics.RUNS.dec()
-        self._running.pop(run_id, None)
+        if self._running.get(run_id) is running:
+            del self._running[run_id]
 
     async def _perform(self, case: Case) -> None:
         try:
@@ -85,3 +103,13 @@ class Runs:
         except asyncio.CancelledError:
             # Only a drain that took too long cancels a run; its order goes back like the others.
             raise HandedBack from None
+
+
+async def _in_training(running: Running) -> bool:
+    """Wait until the run's next answer is still to come, or the run is no longer in hand; whether it is the former."""
+    training = asyncio.create_task(running.case.training.wait())
+    try:
+        await asyncio.wait([training, running.task], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        training.cancel()
+    return not running.task.done() and running.case.training.is_set()

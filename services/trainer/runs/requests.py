@@ -79,8 +79,8 @@ class Requests:
             return
         pointer = await asyncio.to_thread(read_pointer, self._house.store, keys, LATEST)
         step, attempt = pointer.step if pointer else 0, latest.number if latest else 0
-        await voice.cancelled(keys.run_id, reason=wish.reason, step=step, attempt=attempt)
-        ending = Ending(outcome="cancelled", ended_at=self._house.now().isoformat(), attempt=attempt)
+        event = await voice.cancelled(keys.run_id, reason=wish.reason, step=step, attempt=attempt)
+        ending = Ending(outcome="cancelled", ended_at=self._house.now().isoformat(), attempt=attempt, event=event)
         await asyncio.to_thread(write_ending, self._house.store, keys, ending)
 
     def _place(self, keys: RunKeys) -> tuple[Attempt | None, bool, bool]:

@@ -26,10 +26,11 @@ class MemorySpeaker:
         sequence: str | int = 0,
         correlation_id: str | None = None,
         cause: Envelope | None = None,
+        time: datetime | None = None,
     ) -> str:
         """Remember one event and return its id. UnknownMessage, ValueError (too large)."""
         utterance = Utterance(
-            event=event, subject=subject, sequence=sequence, correlation_id=correlation_id, cause=cause
+            event=event, subject=subject, sequence=sequence, correlation_id=correlation_id, cause=cause, time=time
         )
         envelope = address(utterance, source=self._source, now=self._clock())
         encode(event, envelope)  # refuses what the wire would refuse
@@ -47,4 +48,5 @@ class MemorySpeaker:
                 sequence=each.sequence,
                 correlation_id=each.correlation_id,
                 cause=each.cause,
+                time=each.time,
             )

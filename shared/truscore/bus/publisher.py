@@ -29,13 +29,17 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Utterance:
-    """An event that is to be said. `subject`: the run id, or "dataset/version". `sequence` tells repeats apart."""
+    """An event that is to be said. `subject`: the run id, or "dataset/version". `sequence` tells repeats apart.
+
+    `time` is when it happened, where that is not now: an event that is said again keeps the time of the first time.
+    """
 
     event: Message
     subject: str
     sequence: str | int = 0
     correlation_id: str | None = None
     cause: Envelope | None = None
+    time: datetime | None = None
 
 
 class Speaker(Protocol):
@@ -49,6 +53,7 @@ class Speaker(Protocol):
         sequence: str | int = 0,
         correlation_id: str | None = None,
         cause: Envelope | None = None,
+        time: datetime | None = None,
     ) -> str:
         """Say one event and return its id once the broker has it."""
         ...
@@ -68,7 +73,7 @@ def address(utterance: Utterance, *, source: str, now: datetime) -> Envelope:
         type=row.type_name,
         source=source,
         subject=utterance.subject,
-        time=now,
+        time=utterance.time or now,
         correlation_id=utterance.correlation_id or (cause.correlation_id if cause else "") or utterance.subject,
         traceparent=trace.next_traceparent(cause.traceparent if cause else None),
         delivery=1,
@@ -115,10 +120,13 @@ class BusSpeaker:
         sequence: str | int = 0,
         correlation_id: str | None = None,
         cause: Envelope | None = None,
+        time: datetime | None = None,
     ) -> str:
         """Say one event and return its id. BusUnavailable, Unroutable, UnknownMessage, ValueError (too large)."""
         key, message = self._compose(
-            Utterance(event=event, subject=subject, sequence=sequence, correlation_id=correlation_id, cause=cause)
+            Utterance(
+                event=event, subject=subject, sequence=sequence, correlation_id=correlation_id, cause=cause, time=time
+            )
         )
         await self._deliver([(key, message)])
         return str(message.message_id)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from truscore.events.v1.control_pb2 import RunCancel, RunPause, RunResume
+from truscore.events.v1.dataset_pb2 import DatasetValidated
+from truscore.events.v1.order_pb2 import ORDER_STATE_CANCELLED, ORDER_STATE_COMPLETED, OrderAttached
 from truscore.events.v1.telemetry_pb2 import HardwareSampled
 from truscore.events.v1.training_pb2 import (
     EpochCompleted,
@@ -21,6 +23,7 @@ from truscore.storage import S3Store
 from deploy.local.objects import ObjectServer
 from services.trainer.journal import Cancelled
 from tests.connected.trainer.trainer_desk import (
+    Ears,
     Trainer,
     ears,
     service_environment,
@@ -49,6 +52,7 @@ async def test_twenty_equal_orders_are_one_run_from_start_to_end(
     order = small_order(store, bucket, tmp_path / "cards")
     async with ears(amqp_url) as listener:
         for number in range(20):
+            order.order_event_id = f"order-{number}"
             await listener.order(order, sequence=str(number))
         [completed] = await listener.hears(TrainingCompleted)
         [started] = listener.of(TrainingStarted)
@@ -60,6 +64,9 @@ async def test_twenty_equal_orders_are_one_run_from_start_to_end(
         store.get_file(best.uri, tmp_path / "best.pt", sha256=best.sha256)
         assert json.loads(store.get(completed.config.uri, limit_bytes=100_000))["image_size"] == 64
         assert set(json.loads(store.get(completed.split.uri, limit_bytes=100_000))) >= {"train", "validation"}
+        await listener.until(lambda ears: len({event.order_event_id for event in ears.of(OrderAttached)}) == 20)
+        assert {event.run_id for event in listener.of(OrderAttached)} == {started.run_id}
+        await _the_same_images_under_another_name_are_answered_as_well(listener, order, completed)
         assert trainer.stop() == 0
         assert listener.of(TrainingStarted) == [started]
 
@@ -77,6 +84,24 @@ async def test_a_cancelled_run_stops_in_the_middle_of_an_epoch(
         assert isinstance(trainer.journal()[-1], Cancelled)
         assert cancelled.step == trainer.journal()[-1].step < 12
         assert listener.of(TrainingCompleted) == []
+        again = small_order(store, bucket, tmp_path / "cards-again")
+        again.order_event_id = "late"
+        await listener.order(again, sequence="late")
+        attached, end = await listener.answer_to("late", TrainingCancelled)
+        assert (attached.run_id, attached.state) == (started.run_id, ORDER_STATE_CANCELLED)
+        assert listener.of(TrainingCancelled) == [end]
+
+
+async def _the_same_images_under_another_name_are_answered_as_well(
+    listener: Ears, order: DatasetValidated, completed: TrainingCompleted
+) -> None:
+    other = DatasetValidated.FromString(order.SerializeToString())
+    other.order_event_id, other.dataset_id, other.version = "other system", "other-cards", "7"
+    await listener.order(other)
+    attached, end = await listener.answer_to("other system", TrainingCompleted)
+    assert listener.of(TrainingCompleted) == [end] == [completed]
+    assert (attached.run_id, attached.state) == (completed.run_id, ORDER_STATE_COMPLETED)
+    assert (attached.dataset_id, attached.version) == ("other-cards", "7")
 
 
 async def test_a_run_survives_a_pause_and_a_drain_and_ends_on_another_trainer(

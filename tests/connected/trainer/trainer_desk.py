@@ -17,6 +17,7 @@ from google.protobuf.message import Message
 from truscore.bus import Bus, Envelope, connect, replay_log, speaker
 from truscore.datasets import index_digest, index_to_json, read_dataset, split_dataset, split_to_json
 from truscore.events.v1.dataset_pb2 import DatasetReady, DatasetValidated
+from truscore.events.v1.order_pb2 import OrderAttached
 from truscore.events.v1.training_pb2 import ObjectRef, TrainingSpec
 from truscore.process.supervised import Started, start_process
 from truscore.recipes import recipe_to_json, resolve
@@ -199,6 +200,7 @@ class Ears:
     def __init__(self, bus: Bus) -> None:
         self.bus = bus
         self.heard: dict[str, tuple[Message, Envelope]] = {}
+        self.everything: list[Message] = []  # with repeats, in the order of the log
         self.deliveries = 0
         self._news = asyncio.Condition()
         self._voice = speaker(bus, service="upstream")
@@ -206,11 +208,29 @@ class Ears:
     async def note(self, event: Message, envelope: Envelope, _offset: int) -> None:
         async with self._news:
             self.deliveries += 1
+            self.everything.append(event)
             self.heard.setdefault(envelope.event_id, (event, envelope))
             self._news.notify_all()
 
     def of(self, kind: type[Message]) -> list[Any]:
         return [event for event, _ in self.heard.values() if isinstance(event, kind)]
+
+    async def answer_to(self, order_event_id: str, end: type[Message]) -> tuple[OrderAttached, Any]:
+        """What somebody hears who knows only the order: the run, and the end that is published after it."""
+
+        def found() -> tuple[OrderAttached, Any] | None:
+            attached = None
+            for event in self.everything:
+                if isinstance(event, OrderAttached) and event.order_event_id == order_event_id:
+                    attached = event
+                elif attached is not None and isinstance(event, end):
+                    return attached, event
+            return None
+
+        await self.until(lambda _: found())
+        answer = found()
+        assert answer is not None
+        return answer
 
     async def until(self, holds: Callable[["Ears"], object]) -> None:
         async with asyncio.timeout(WAIT_S), self._news:

@@ -82,7 +82,13 @@ class Room:
         plain = {"dataset_id": "one", "version": "v1", "uri": URI, "category": "border_detection"}
         return DatasetReady(**{**plain, "option": "dual_class", **changes})
 
-    async def hear(self, ready: DatasetReady, working: Callable[[str], AbstractAsyncContextManager] | None = None):  # type: ignore[no-untyped-def]
+    async def hear(  # type: ignore[no-untyped-def]
+        self,
+        ready: DatasetReady,
+        working: Callable[[str], AbstractAsyncContextManager] | None = None,
+        *,
+        event_id: str = ENVELOPE.event_id,
+    ):
         handler = on_dataset_ready(
             validator=self.validator,
             speaker=self.speaker,
@@ -90,7 +96,7 @@ class Room:
             draining=self.draining,
             clock=lambda: 0.0,
         )
-        await handler(ready, ENVELOPE)
+        await handler(ready, dataclasses.replace(ENVELOPE, event_id=event_id))
         return self.answers[-1]
 
     async def rejected(self, **changes: object) -> DatasetRejected:
@@ -210,7 +216,7 @@ class SlowSpeaker(MemorySpeaker):
 async def test_of_each_stage_only_the_newest_waits_for_a_slow_broker() -> None:
     slow = SlowSpeaker()
     pace = Pace(every_s=0.0, clock=lambda: 0.0)
-    async with telling(slow, DatasetReady(dataset_id="one"), pace) as tell:
+    async with telling(slow, DatasetReady(dataset_id="one"), "order", pace) as tell:
         tell(Progress(stage="listing"))
         await slow.asked.wait()
         for stage in ("fetching", "reading"):
@@ -228,7 +234,7 @@ async def test_an_order_that_fails_does_not_wait_for_its_progress() -> None:
     slow = SlowSpeaker()
 
     async def fails() -> None:
-        async with telling(slow, DatasetReady(dataset_id="one"), Pace(every_s=0.0, clock=lambda: 0.0)) as tell:
+        async with telling(slow, DatasetReady(dataset_id="one"), "order", Pace(every_s=0.0, clock=lambda: 0.0)) as tell:
             tell(Progress(stage="listing"))
             await slow.asked.wait()
             raise NoSpace("here", "none")
@@ -272,6 +278,26 @@ async def test_another_request_about_the_same_content_is_another_event_from_the_
     _, second = await room.hear(room.ready(request_id="b"))
     assert first.event_id != second.event_id
     assert room.store.fetched == 9
+
+
+@pytest.mark.parametrize("validation_only", [False, True], ids=["for a training", "validation only"])
+async def test_equal_orders_of_two_clients_are_answered_each_by_name_from_one_reading(
+    room: Room, tmp_path: Path, *, validation_only: bool
+) -> None:
+    upload(room, write_coco(tmp_path / "set"))
+    ready = room.ready(validation_only=validation_only)
+    answers = [await room.hear(ready, event_id=event_id) for event_id in ("mine", "yours", "yours")]
+    assert [event.order_event_id for event, _ in answers] == ["mine", "yours", "yours"]
+    assert len({envelope.event_id for _, envelope in answers}) == 2
+    assert {event.order_event_id for event in room.progress} == {"mine", "yours"}
+    assert room.store.fetched == 9
+
+
+async def test_a_rejected_order_is_answered_by_name(room: Room) -> None:
+    for event_id in ("mine", "yours"):
+        event, _ = await room.hear(room.ready(option="no such option"), event_id=event_id)
+        assert isinstance(event, DatasetRejected)
+        assert event.order_event_id == event_id
 
 
 async def test_changed_content_is_read_again(room: Room, tmp_path: Path) -> None:

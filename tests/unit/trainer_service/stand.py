@@ -41,8 +41,13 @@ class Outage(MemorySpeaker):
     """The memory speaker, with a broker that a test can take away."""
 
     away = False
+    holds_back: type[Message] | None = None  # events of this kind are not taken
+    held_back = 0
 
     async def say(self, event: Message, **details: Any) -> str:
+        if self.holds_back is not None and isinstance(event, self.holds_back):
+            self.held_back += 1
+            raise BusUnavailable("held back by the test")
         if self.away:
             raise BusUnavailable("taken away by the test")
         return await super().say(event, **details)

@@ -9,6 +9,7 @@ import pytest
 from truscore.bus import HandBack, Poison
 from truscore.events.v1.control_pb2 import RunCancel, RunPause, RunResume
 from truscore.events.v1.dataset_pb2 import DatasetValidated
+from truscore.events.v1.order_pb2 import ORDER_STATE_COMPLETED, OrderAttached
 from truscore.events.v1.training_pb2 import (
     EpochCompleted,
     TrainingCancelled,
@@ -63,13 +64,14 @@ async def test_the_run_says_its_end_last(stand: Stand) -> None:
     assert isinstance(stand.speaker.said[-1][0], TrainingCompleted)
 
 
-async def test_the_same_order_again_says_nothing_more(stand: Stand) -> None:
+async def test_the_same_order_again_says_nothing_new_but_that_its_run_is_complete(stand: Stand) -> None:
     order = some_dataset(stand.store)
     await stand.order(order)
-    said = len(stand.speaker.said)
+    before = {envelope.event_id for _, envelope in stand.speaker.said}
     await stand.order(order)
     await stand.order(order, delivery=3)
-    assert len(stand.speaker.said) == said
+    new = {envelope.event_id: event for event, envelope in stand.speaker.said if envelope.event_id not in before}
+    assert [(type(event), event.state) for event in new.values()] == [(OrderAttached, ORDER_STATE_COMPLETED)]
 
 
 async def test_twenty_equal_orders_at_once_are_one_run(stand: Stand) -> None:
@@ -155,7 +157,7 @@ async def test_a_failure_for_good_is_said_once_and_not_tried_again(stand: Stand)
     order = some_dataset(stand.store)
     await stand.order(order)
     await stand.order(order)
-    [failed] = stand.said(TrainingFailed)
+    [failed] = stand.heard(TrainingFailed)
     assert (failed.code, failed.message, failed.attempt) == ("diverged", "as told", 1)
     assert len(stand.said(TrainingStarted)) == 1
 
@@ -208,7 +210,7 @@ async def test_a_cancelled_run_stops_within_a_step(stand: Stand) -> None:
     assert (cancelled.step, cancelled.reason, cancelled.attempt) == (5, "wrong data", 1)
     await stand.order(some_dataset(stand.store))
     await stand.ask(RunCancel(run_id=run_id_of(stand), reason="again", request_id="2"))
-    assert len(stand.said(TrainingCancelled)) == 1
+    assert len(stand.heard(TrainingCancelled)) == 1
     assert stand.said(TrainingCompleted) == []
 
 
