@@ -21,7 +21,7 @@ def verifier_of(desk: Desk) -> "Verifier":
     from truscore.storage.signing import InvalidKey, Verifier
 
     try:
-        return Verifier(desk.addresses.trusted_keys)
+        return Verifier(desk.addresses.trusted_keys, what="release")
     except InvalidKey as error:
         raise CliError(Code.USAGE, f"TRUSCORE_MODEL_TRUSTED_KEYS: {error}") from error
 

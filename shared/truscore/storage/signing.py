@@ -32,11 +32,15 @@ class Signer:
 
 
 class Verifier:
-    """Holds the Ed25519 public keys that are trusted, 64 hexadecimal digits each. Raises InvalidKey."""
+    """Holds the Ed25519 public keys that are trusted, 64 hexadecimal digits each. Raises InvalidKey.
 
-    def __init__(self, public_hexes: Iterable[str] = ()) -> None:
+    `what` names the kind of message where a signature is refused.
+    """
+
+    def __init__(self, public_hexes: Iterable[str] = (), *, what: str = "content") -> None:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+        self._what = what
         self._keys = {
             key_id_of(text): Ed25519PublicKey.from_public_bytes(_key_bytes(text, "public")) for text in public_hexes
         }
@@ -54,11 +58,13 @@ class Verifier:
             return
         key = self._keys.get(key_id)
         if key is None:
-            raise BadSignature(f"signed by {key_id or 'nobody'}; trusted keys: {', '.join(self._keys)}")
+            raise BadSignature(
+                f"this {self._what} is signed by {key_id or 'nobody'}; trusted keys: {', '.join(self._keys)}"
+            )
         try:
             key.verify(bytes.fromhex(signature), message)
         except (InvalidSignature, ValueError) as error:
-            raise BadSignature(f"the signature of key {key_id} is not over this content") from error
+            raise BadSignature(f"the signature of key {key_id} is not over this {self._what}") from error
 
 
 def key_id_of(public_hex: str) -> str:

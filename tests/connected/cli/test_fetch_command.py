@@ -15,9 +15,10 @@ from truscore.storage import S3Store
 from truscore.storage.signing import key_id_of
 
 from deploy.local.objects import ObjectServer
-from services.exporter.handlers.publish import exported
+from services.exporter.handlers.publish import exported as announcement
 from services.exporter.release_store import Shelf
 from tests.connected.monitor.desk import monitor_process
+from tests.unit.inference.exports import Export
 from tests.unit.releases.kept import MODEL, MODEL_ID, OTHER_PUBLIC, PRIVATE, PUBLIC, RUN, keep
 
 pytestmark = pytest.mark.connected
@@ -38,9 +39,13 @@ def environment(s3: ObjectServer, bucket: str) -> Environment:
 
 
 def fetch(environment: Environment, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return truscore(environment, folder, "fetch", *arguments)
+
+
+def truscore(environment: Environment, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("TRUSCORE_")}
     return subprocess.run(
-        [sys.executable, "-m", "services.cli", "fetch", *arguments],
+        [sys.executable, "-m", "services.cli", *arguments],
         env=inherited | environment,
         cwd=folder,
         capture_output=True,
@@ -64,7 +69,7 @@ async def test_a_run_that_the_monitor_heard_of_is_fetched_by_its_announced_diges
     with monitor_process(amqp_url) as monitor:
         async with monitor.asked() as api:
             say = speaker(bus, service="exporter")
-            await say.say(exported(release, Shelf(store, bucket=bucket).address), subject=RUN)
+            await say.say(announcement(release, Shelf(store, bucket=bucket).address), subject=RUN)
             async for answer in api.WatchRun(monitor_pb2.WatchRunRequest(run_id=RUN), timeout=WAIT_S):
                 if answer.run.model.model_id:
                     break
@@ -137,3 +142,19 @@ def test_what_cannot_be_fetched_is_refused_by_name(
     keep(store, bucket, tmp_path / "more", version="run-2")
     refused = fetch(environment, tmp_path, *arguments)
     assert (refused.returncode, named in refused.stderr) == (code, True), refused.stderr
+
+
+def test_a_run_is_fetched_verified_and_run_on_pictures(
+    environment: Environment, store: S3Store, bucket: str, exported: Export, tmp_path: Path
+) -> None:
+    model = exported("scores")
+    keep(store, bucket, tmp_path / "made", model=model.path.read_bytes(), key=PRIVATE)
+    trusting = environment | {"TRUSCORE_MODEL_TRUSTED_KEYS": json.dumps([PUBLIC])}
+    arguments = (RUN, str(model.pictures[0]), "--to", "drawn", "--json")
+    done = truscore(trusting, tmp_path, "predict", *arguments)
+    assert said(done)["scores"] == pytest.approx(model.eager(model.pictures[0]).scores, abs=0.001)
+    assert f"size and digest verified, signed by {key_id_of(PUBLIC)}" in done.stderr
+    assert [path.suffix for path in (tmp_path / "drawn").iterdir()] == [".png"]
+    store.put(f"s3://{bucket}/models/{MODEL_ID}/{RUN}/model.onnx", b"something else")
+    refused = truscore(trusting, tmp_path, "predict", *arguments)
+    assert (refused.returncode, refused.stdout) == (NOT_VERIFIED, "")

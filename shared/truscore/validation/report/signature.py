@@ -1,16 +1,15 @@
-"""What vouches for a report: an Ed25519 signature over its digest. Knows keys and digests; nothing of what is in it."""
+"""What vouches for a report: an Ed25519 signature over its digest. Knows digests; nothing of what is in a report."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 
+from truscore.storage import signing
+from truscore.storage.signing import BadSignature, InvalidKey, key_id_of
+
 PREFIX = b"truscore report 1\n"
-KEY_DIGITS = 64
 
-
-class InvalidKey(ValueError):
-    """The text is no key; it says which kind was expected and never shows the text."""
+__all__ = ["BadSeal", "InvalidKey", "Signer", "Verifier", "key_id_of"]
 
 
 class BadSeal(ValueError):
@@ -18,56 +17,27 @@ class BadSeal(ValueError):
 
 
 class Signer:
-    """Holds the private key."""
+    """Holds the private key, 64 hexadecimal digits. Raises InvalidKey."""
 
     def __init__(self, private_hex: str) -> None:
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-        self._key = Ed25519PrivateKey.from_private_bytes(_key_bytes(private_hex, "private"))
-        self.public_hex = self._key.public_key().public_bytes_raw().hex()
-        self.key_id = key_id_of(self.public_hex)
+        self._key = signing.Signer(private_hex)
+        self.public_hex = self._key.public_hex
+        self.key_id = self._key.key_id
 
     def sign(self, report_sha256: str) -> str:
         """Signature over the report's digest, hexadecimal; always the same for the same report and key."""
-        return self._key.sign(PREFIX + report_sha256.encode()).hex()
+        return self._key.sign(PREFIX + report_sha256.encode())
 
 
 class Verifier:
-    """Holds the public keys that are trusted; without any, a report need not be signed."""
+    """Holds the public keys that are trusted; without any, a report need not be signed. Raises InvalidKey."""
 
     def __init__(self, public_hexes: Iterable[str] = ()) -> None:
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-        self._keys = {
-            key_id_of(text): Ed25519PublicKey.from_public_bytes(_key_bytes(text, "public")) for text in public_hexes
-        }
+        self._keys = signing.Verifier(public_hexes, what="report")
 
     def check(self, report_sha256: str, *, key_id: str, signature: str) -> None:
         """Raises BadSeal where keys are trusted and none of them signed this report."""
-        from cryptography.exceptions import InvalidSignature
-
-        if not self._keys:
-            return
-        trusted = ", ".join(self._keys)
-        key = self._keys.get(key_id)
-        if key is None:
-            raise BadSeal(f"the report is signed by {key_id or 'nobody'}; trusted are {trusted}")
         try:
-            key.verify(bytes.fromhex(signature), PREFIX + report_sha256.encode())
-        except (InvalidSignature, ValueError) as error:
-            raise BadSeal(f"the signature of key {key_id} is not over this report") from error
-
-
-def key_id_of(public_hex: str) -> str:
-    """Names a public key: the first 16 digits of its SHA-256."""
-    return hashlib.sha256(_key_bytes(public_hex, "public")).hexdigest()[:16]
-
-
-def _key_bytes(text: str, kind: str) -> bytes:
-    try:
-        key = bytes.fromhex(text.strip())
-    except ValueError:
-        key = b""
-    if len(key) * 2 != KEY_DIGITS:
-        raise InvalidKey(f"an Ed25519 {kind} key has {KEY_DIGITS} hexadecimal digits; this text has not")
-    return key
+            self._keys.check(PREFIX + report_sha256.encode(), key_id=key_id, signature=signature)
+        except BadSignature as error:
+            raise BadSeal(str(error)) from error

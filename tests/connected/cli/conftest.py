@@ -1,0 +1,5 @@
+"""Models for the tests of the command line."""
+
+from tests.unit.inference.exports import exported
+
+__all__ = ["exported"]

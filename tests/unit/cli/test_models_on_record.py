@@ -1,0 +1,60 @@
+"""Which model a run made, as the experiment tracker has it on record."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from truscore.releases import Place
+from truscore.telemetry import serve_grpc
+
+from services.cli.context import CliError, Code
+from services.cli.handlers.models import newest_of_tracker, of_tracker
+from services.experiment_tracker.handlers import Reads
+from services.experiment_tracker.ledger import MemoryLedger
+from tests.unit.experiment_tracker import chapters
+from tests.unit.experiment_tracker.chapters import BEGIN_S, RUN, Said, record_all
+
+OLDER = "run-older"
+
+
+def exported(run_id: str, at: float) -> Said:
+    """As the exporter names places: models/<model>/<version>/."""
+    message = chapters.exported(at, run_id=run_id).message
+    message.package_uri = f"s3://truscore/models/{chapters.MODEL}/{run_id}/package.tar"
+    return Said(message, BEGIN_S + at)
+
+
+@asynccontextmanager
+async def tracker() -> AsyncIterator[str]:
+    """Its address, with two runs of one model on record and one that has none yet."""
+    ledger = MemoryLedger()
+    story = [chapters.started(1, run_id=OLDER), exported(OLDER, 10), chapters.started(20), exported(RUN, 30)]
+    record_all(ledger, [*story, chapters.started(40, run_id="run-unfinished")])
+    async with serve_grpc("127.0.0.1", 0, servicers=[Reads(ledger).add_to]) as port:
+        yield f"127.0.0.1:{port}"
+
+
+def place(version: str) -> Place:
+    uri = f"s3://truscore/models/{chapters.MODEL}/{version}"
+    return Place(uri=uri, model_id=chapters.MODEL, version=version, announced={})
+
+
+async def test_a_release_lies_where_its_package_is_on_record() -> None:
+    async with tracker() as address:
+        assert await asyncio.to_thread(of_tracker, address, OLDER) == place(OLDER)
+        assert await asyncio.to_thread(of_tracker, address, "run-unfinished") is None
+        assert await asyncio.to_thread(of_tracker, address, "run-unheard") is None
+        assert await asyncio.to_thread(of_tracker, address, "cards/1") is None
+
+
+async def test_a_models_newest_version_is_that_of_its_newest_run() -> None:
+    async with tracker() as address:
+        assert await asyncio.to_thread(newest_of_tracker, address, chapters.MODEL) == place(RUN)
+        assert await asyncio.to_thread(newest_of_tracker, address, "a.b.c") is None
+
+
+def test_a_tracker_that_is_away_is_named() -> None:
+    with pytest.raises(CliError, match=r"the experiment tracker at 127\.0\.0\.1:1 does not answer") as refused:
+        of_tracker("127.0.0.1:1", RUN)
+    assert refused.value.code is Code.UNREACHABLE
