@@ -51,7 +51,12 @@ bench: setup ## Measure speed and memory
 	$(BIN)/python -m tests.bench.validator_speed
 	$(BIN)/python -m tests.bench.validator_memory
 
-check: .venv/.ready style types imports contract generated images ## Hold code, contract and images to their rules
+# Left to `make test`: what builds networks or decodes thousands of pictures.
+SLOW_UNITS := augmentation dataset_validator exporter trainer_core trainer_service zoo
+quick: .venv/.ready style types imports ## What a change needs in two minutes: rules, types, tests without torch and servers
+	$(BIN)/python -m pytest tests/house tests/contract tests/unit $(SLOW_UNITS:%=--ignore=tests/unit/%) -n 2 --durations 5 $(ARGS)
+
+check: .venv/.ready style types imports contract generated images docs ## Hold code, contract, images and documentation to their rules
 
 style:
 	$(BIN)/ruff check
