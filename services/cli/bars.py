@@ -8,15 +8,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
-    from truscore.validation import Listening
+    from truscore.validation import ValidationCallbacks
 
 WORDS = {"reading": "reading images", "judging": "judging"}
 
 
 @contextmanager
-def progress_bar(console: Console) -> Iterator["Listening"]:
+def progress_bar(console: Console) -> Iterator["ValidationCallbacks"]:
     """What the validation tells of its progress moves the bar."""
-    from truscore.validation import Listening
+    from truscore.validation import ValidationCallbacks
 
     columns = (
         TextColumn("{task.description}"),
@@ -31,4 +31,4 @@ def progress_bar(console: Console) -> Iterator["Listening"]:
         def tell(stage: str, done: int, total: int) -> None:
             bar.update(task, description=WORDS.get(stage, stage), completed=done, total=total or None)
 
-        yield Listening(progress=tell)
+        yield ValidationCallbacks(on_progress=tell)

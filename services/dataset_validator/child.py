@@ -29,7 +29,7 @@ from services.dataset_validator.job import (
 )
 
 if TYPE_CHECKING:
-    from truscore.validation import Memory
+    from truscore.validation import CacheOptions
 
 TOLD_EVERY_S = 0.5
 
@@ -66,8 +66,8 @@ def _confine(memory_bytes: int) -> None:
 
 def _judge(job: Job, folder: Path) -> Outcome:
     from truscore.datasets import Limits, index_digest, index_to_json
-    from truscore.validation import Listening, Severity, findings_for_event, validate_folder
-    from truscore.validation.report import Seal, report_page, report_to_json
+    from truscore.validation import Severity, ValidationCallbacks, findings_for_event, validate_folder
+    from truscore.validation.report import ReportSignature, report_page, report_to_json
 
     tell = _Teller().tell
     with (folder / SEEN).open("w") as seen:
@@ -79,11 +79,11 @@ def _judge(job: Job, folder: Path) -> Outcome:
             policy=job.policy,
             class_names=job.class_names,
             limits=Limits(workers=job.workers),
-            memory=_memory(job),
-            listening=Listening(progress=tell, starting=_noting(seen, "+"), ended=_noting(seen, "-")),
+            cache=_memory(job),
+            callbacks=ValidationCallbacks(on_progress=tell, on_start=_noting(seen, "+"), on_end=_noting(seen, "-")),
         )
         tell("reporting", 0, 0)
-        report = report_to_json(verdict, about=job.about, seal=Seal(key_id=job.key_id))
+        report = report_to_json(verdict, about=job.about, signature=ReportSignature(key_id=job.key_id))
         (folder / REPORT).write_text(report)
         (folder / PAGE).write_text(report_page(report, verdict, root=Path(job.folder)))
     index = verdict.index
@@ -101,13 +101,13 @@ def _judge(job: Job, folder: Path) -> Outcome:
     )
 
 
-def _memory(job: Job) -> "Memory | None":
+def _memory(job: Job) -> "CacheOptions | None":
     from truscore.datasets import FileReuse
-    from truscore.validation import Memory
+    from truscore.validation import CacheOptions
 
     if not job.remembered:
         return None
-    return Memory(file=Path(job.remembered), limit_bytes=job.results_bytes, files=FileReuse.TRANSIENT)
+    return CacheOptions(file=Path(job.remembered), limit_bytes=job.results_bytes, files=FileReuse.TRANSIENT)
 
 
 def _noting(seen: TextIO, sign: str) -> Callable[[str], None]:

@@ -13,8 +13,8 @@ import tempfile
 from pathlib import Path
 
 from truscore.datasets import Annotation, DatasetIndex, ImageRecord, ReadResult, index_to_json
-from truscore.validation import Policy, expectation_of, judge, report_page, report_to_json
-from truscore.validation.measures.pixels import Pixels
+from truscore.validation import Policy, expectation_of, report_page, report_to_json, validate_dataset
+from truscore.validation.measures.image_stats import ImageStats
 
 REPOSITORY = Path(__file__).parents[2]
 LIMIT_BYTES = 2**30
@@ -53,12 +53,13 @@ def _mark(label: int, margin: float, number: int) -> Annotation:
     )
 
 
-def _look(image: ImageRecord) -> Pixels:
-    prints = "".join(hashlib.sha256(f"{image.sha256}{turn}".encode()).hexdigest()[:16] for turn in range(8))
+def _look(image: ImageRecord) -> ImageStats:
+    dihedral_hashes = "".join(hashlib.sha256(f"{image.sha256}{turn}".encode()).hexdigest()[:16] for turn in range(8))
     shade = int(image.sha256[:2], 16) / 8
-    return Pixels(
+    return ImageStats(
         mean=100.0 + shade, spread=180.0, sharpness=2000.0 + shade, dark_share=0.0, bright_share=0.0, entropy=7.0,
-        colour=30.0 + shade / 8, warmth=3.0 + shade / 8, sketch=(image.sha256 * 5)[:320], prints=prints,
+        colour=30.0 + shade / 8, warmth=3.0 + shade / 8, thumbnail=(image.sha256 * 5)[:320],
+        dihedral_hashes=dihedral_hashes,
     )  # fmt: skip
 
 
@@ -67,7 +68,7 @@ def judged_peak_bytes(count: int) -> int:
     reading = synthesized(count)
     expectation = expectation_of("border_detection", "dual_class")
     with tempfile.TemporaryDirectory() as folder:
-        verdict = judge(reading, expectation=expectation, policy=Policy())
+        verdict = validate_dataset(reading, expectation=expectation, policy=Policy())
         report = report_to_json(verdict, about={})
         (Path(folder) / "report.json").write_text(report)
         (Path(folder) / "report.html").write_text(report_page(report, verdict, root=Path(folder)))

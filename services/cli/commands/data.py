@@ -11,7 +11,7 @@ from services.cli.context import CliError, Code, Desk, desk_of, say_json
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from truscore.validation import Memory, Policy, Verdict
+    from truscore.validation import CacheOptions, Policy, Verdict
 
 STYLES = {"error": "red", "warning": "yellow", "info": "dim"}
 
@@ -100,8 +100,8 @@ def validate(
             option=option,
             class_names=class_names,
             policy=_policy(policy, category),
-            memory=_memory(remember, reread),
-            listening=listening,
+            cache=_memory(remember, reread),
+            callbacks=listening,
         )
     report = report_to_json(verdict, about={"path": str(path), "category": category, "option": option})
     if html is not None:
@@ -115,11 +115,11 @@ def validate(
         raise typer.Exit(int(Code.FAILED))
 
 
-def _memory(file: Path | None, reread: bool) -> "Memory | None":
+def _memory(file: Path | None, reread: bool) -> "CacheOptions | None":
     from truscore.datasets import FileReuse
-    from truscore.validation import Memory
+    from truscore.validation import CacheOptions
 
-    return None if file is None else Memory(file=file, files=FileReuse.REREAD if reread else FileReuse.TRUSTED)
+    return None if file is None else CacheOptions(file=file, files=FileReuse.REREAD if reread else FileReuse.TRUSTED)
 
 
 def _stderr() -> "Console":

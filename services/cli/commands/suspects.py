@@ -16,7 +16,8 @@ def suspects(
         Path,
         typer.Argument(
             metavar="PREDICTIONS",
-            help='Out-of-fold predictions: {"classes": {PATH: [...]}, "boxes": {PATH: [[label, score, x, y, w, h]]}}.',
+            help='Out-of-fold predictions: {"classes": {PATH: [...]}, "boxes": {PATH: [[label, score, x, y, w, h]]}, '
+            '"masks": {PATH: [[label, score, RLE]]}}.',
         ),
     ],
     report: Annotated[Path, typer.Argument(metavar="REPORT", help="The dataset's report, as JSON.")],
@@ -27,14 +28,13 @@ def suspects(
 ) -> None:
     """Look for label errors in what a run predicted of images it was not trained on, and amend the dataset's report."""
     from truscore.datasets import InvalidIndex, index_from_json
-    from truscore.validation.report.amend import InvalidReport, amended_report
-    from truscore.validation.report.amend import suspects as suspected
-    from truscore.validation.rules.label_errors import UnfitPredictions
+    from truscore.validation.report.amend import InvalidReport, amended_report, findings_from_predictions
+    from truscore.validation.rules.label_errors import InvalidPredictions
 
     try:
-        found = suspected(index_from_json(_text(index)), _text(predictions))
+        found = findings_from_predictions(index_from_json(_text(index)), _text(predictions))
         amended = amended_report(_text(report), found, run_id=run_id)
-    except (InvalidIndex, InvalidReport, UnfitPredictions) as error:
+    except (InvalidIndex, InvalidReport, InvalidPredictions) as error:
         raise CliError(Code.USAGE, str(error)) from error
     except ModuleNotFoundError as error:
         raise CliError(Code.FAILED, f"{error.name} is not installed; accepted: truscore-training[audit]") from error

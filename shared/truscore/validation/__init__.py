@@ -1,43 +1,43 @@
 """Whether a dataset is fit to train on. Knows rules, thresholds and verdicts; knows nothing of stores or events."""
 
 from truscore.validation.catalogue import BY_ID, CATALOGUE, CATALOGUE_DIGEST
-from truscore.validation.folder import Listening, Memory, validate_folder
 from truscore.validation.order import Order, refusals
 from truscore.validation.policy.expectations import Expectation, expectation_of
 from truscore.validation.policy.policy import Policy
 from truscore.validation.policy_files import InvalidPolicy, check_policies, policy_for, policy_from_toml, read_policy
 from truscore.validation.report import findings_for_event, report_page, report_to_json
-from truscore.validation.rule import Family, Finding, Rule, Severity, Sighting, finding
-from truscore.validation.verdict import Verdict, judge, rejection, rule_counts
+from truscore.validation.rule import Family, Finding, Occurrence, Rule, Severity, finding
+from truscore.validation.validate_folder import CacheOptions, ValidationCallbacks, validate_folder
+from truscore.validation.verdict import Verdict, rejected, rule_counts, validate_dataset
 
 __all__ = [
     "BY_ID",
     "CATALOGUE",
     "CATALOGUE_DIGEST",
+    "CacheOptions",
     "Expectation",
     "Family",
     "Finding",
     "InvalidPolicy",
-    "Listening",
-    "Memory",
+    "Occurrence",
     "Order",
     "Policy",
     "Rule",
     "Severity",
-    "Sighting",
+    "ValidationCallbacks",
     "Verdict",
     "check_policies",
     "expectation_of",
     "finding",
     "findings_for_event",
-    "judge",
     "policy_for",
     "policy_from_toml",
     "read_policy",
     "refusals",
-    "rejection",
+    "rejected",
     "report_page",
     "report_to_json",
     "rule_counts",
+    "validate_dataset",
     "validate_folder",
 ]

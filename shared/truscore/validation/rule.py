@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
 
-from truscore.validation.subject import Subject
+from truscore.validation.rule_context import RuleContext
 
 TEXT_LIMIT = 500
-_ALREADY_FOLDED = re.compile(r" \(and \d+ more\)$")
+_ALREADY_TRUNCATED = re.compile(r" \(and \d+ more\)$")
 
 
 class Severity(StrEnum):
@@ -35,19 +35,19 @@ class Family(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sighting:
+class Occurrence:
     """One place where a rule found what it looks for."""
 
     message: str
     location: str = ""
 
 
-Check = Callable[[Subject], Iterable[Sighting]]
+Check = Callable[[RuleContext], Iterable[Occurrence]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:
-    """One row of the catalogue. Without a check, its sightings come from the reader or from the order."""
+    """One row of the catalogue. Without a check, its occurrences come from the reader or from the order."""
 
     id: str
     family: Family
@@ -60,7 +60,7 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """A sighting with the rule that saw it; `count` sightings where several were folded together."""
+    """An occurrence with the rule that found it; `count` occurrences where several were truncated into one."""
 
     rule: str
     severity: Severity
@@ -80,16 +80,16 @@ def _bounded(text: str) -> str:
     return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
 
 
-def ranked(findings: Iterable[Finding]) -> list[Finding]:
+def by_severity(findings: Iterable[Finding]) -> list[Finding]:
     """Errors first, then by rule and location."""
     weight = list(Severity)
     return sorted(findings, key=lambda found: (weight.index(found.severity), found.rule, found.location, found.message))
 
 
-def folded(findings: Sequence[Finding], *, per_rule: int, limit: int | None = None) -> tuple[Finding, ...]:
+def truncated(findings: Sequence[Finding], *, per_rule: int, limit: int | None = None) -> tuple[Finding, ...]:
     """At most `per_rule` findings of one rule and `limit` in all; the last of a cut row counts what it stands for."""
     rows: list[Finding] = []
-    for _, group in groupby(ranked(findings), key=lambda found: found.rule):
+    for _, group in groupby(by_severity(findings), key=lambda found: found.rule):
         rows.extend(_cut(list(group), per_rule))
     return tuple(rows if limit is None else _cut(rows, limit))
 
@@ -100,7 +100,7 @@ def _cut(rows: list[Finding], most: int) -> list[Finding]:
     kept, rest = rows[: most - 1], rows[most - 1 :]
     total = sum(found.count for found in rest)
     last = rest[0]
-    message = f"{_ALREADY_FOLDED.sub('', last.message)} (and {total - 1} more)"
+    message = f"{_ALREADY_TRUNCATED.sub('', last.message)} (and {total - 1} more)"
     return [
         *kept,
         Finding(rule=last.rule, severity=last.severity, message=message, location=last.location, count=total),

@@ -7,11 +7,11 @@ from types import MappingProxyType
 
 from truscore.datasets import DatasetIndex, Problem, ReadResult
 from truscore.validation.catalogue import BY_ID, CATALOGUE
-from truscore.validation.measures.pixels import Pixels
+from truscore.validation.measures.image_stats import ImageStats
 from truscore.validation.policy.expectations import Expectation
 from truscore.validation.policy.policy import OFF, Policy
-from truscore.validation.rule import Finding, Severity, finding, folded
-from truscore.validation.subject import Subject
+from truscore.validation.rule import Finding, Severity, finding, truncated
+from truscore.validation.rule_context import RuleContext
 
 NO_NAMES = "format.yolo.no_names"
 
@@ -23,40 +23,42 @@ class Verdict:
     findings: tuple[Finding, ...]
     index: DatasetIndex | None
     policy: Policy
-    pixels: Mapping[str, Pixels] = field(default_factory=lambda: MappingProxyType({}))
+    image_stats: Mapping[str, ImageStats] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def accepted(self) -> bool:
         return self.index is not None and not self.count(Severity.ERROR)
 
     def count(self, severity: Severity) -> int:
-        """Occurrences of this severity, folded ones counted singly."""
+        """Occurrences of this severity, truncated ones counted singly."""
         return sum(found.count for found in self.findings if found.severity is severity)
 
 
-def judge(reading: ReadResult, *, expectation: Expectation, policy: Policy) -> Verdict:
-    """The verdict on what was read; `reading.looks` holds the statistics of the images that could be decoded."""
-    reading, assumed = _named(reading, expectation)
-    found = [*_as_read(reading.problems), *assumed]
-    if reading.index is not None:
-        subject = Subject(index=reading.index, expectation=expectation, pixels=reading.measurements, policy=policy)
-        said = {problem.code for problem in reading.problems}
-        found.extend(_checked(subject, without=said))
+def validate_dataset(read_result: ReadResult, *, expectation: Expectation, policy: Policy) -> Verdict:
+    """The verdict on what was read; `read_result.looks` holds the statistics of the images that could be decoded."""
+    read_result, assumed = _with_expected_names(read_result, expectation)
+    found = [*_reader_findings(read_result.problems), *assumed]
+    if read_result.index is not None:
+        context = RuleContext(
+            index=read_result.index, expectation=expectation, image_stats=read_result.measurements, policy=policy
+        )
+        reported = {problem.code for problem in read_result.problems}
+        found.extend(_rule_findings(context, without=reported))
     return Verdict(
-        findings=folded(weighed(found, policy), per_rule=policy.findings_per_rule),
-        index=reading.index,
+        findings=truncated(with_policy_severities(found, policy), per_rule=policy.findings_per_rule),
+        index=read_result.index,
         policy=policy,
-        pixels=reading.measurements,
+        image_stats=read_result.measurements,
     )
 
 
-def rejection(findings: Iterable[Finding], *, policy: Policy) -> Verdict:
+def rejected(findings: Iterable[Finding], *, policy: Policy) -> Verdict:
     """The verdict on a dataset that was not read at all."""
-    kept = folded(weighed(findings, policy), per_rule=policy.findings_per_rule)
+    kept = truncated(with_policy_severities(findings, policy), per_rule=policy.findings_per_rule)
     return Verdict(findings=kept, index=None, policy=policy)
 
 
-def weighed(findings: Iterable[Finding], policy: Policy) -> list[Finding]:
+def with_policy_severities(findings: Iterable[Finding], policy: Policy) -> list[Finding]:
     """The findings with the severities that the policy gives them, without those it turns off."""
     weights = dict(policy.severities)
     return [
@@ -74,29 +76,29 @@ def rule_counts(verdict: Verdict) -> dict[str, int]:
     return dict(counts)
 
 
-def _named(reading: ReadResult, expectation: Expectation) -> tuple[ReadResult, list[Finding]]:
+def _with_expected_names(read_result: ReadResult, expectation: Expectation) -> tuple[ReadResult, list[Finding]]:
     """Give nameless classes the option's names where their number fits; which id is which remains an assumption."""
-    nameless = any(problem.code == NO_NAMES for problem in reading.problems)
-    names, index = expectation.class_names, reading.index
+    nameless = any(problem.code == NO_NAMES for problem in read_result.problems)
+    names, index = expectation.class_names, read_result.index
     if index is None or not nameless or len(names) != len(index.class_names):
-        return reading, []
-    problems = tuple(problem for problem in reading.problems if problem.code != NO_NAMES)
+        return read_result, []
+    problems = tuple(problem for problem in read_result.problems if problem.code != NO_NAMES)
     listed = ", ".join(f"{number} = {name}" for number, name in enumerate(names))
     message = f"no class names are given; as {expectation.category}/{expectation.option} has it, {listed} is assumed"
     return (
-        replace(reading, index=replace(index, class_names=names), problems=problems),
+        replace(read_result, index=replace(index, class_names=names), problems=problems),
         [finding(BY_ID["label.names_assumed"], message)],
     )
 
 
-def _as_read(problems: Iterable[Problem]) -> Iterator[Finding]:
+def _reader_findings(problems: Iterable[Problem]) -> Iterator[Finding]:
     for problem in problems:
         yield finding(BY_ID[problem.code], problem.message, location=problem.location, count=problem.count)
 
 
-def _checked(subject: Subject, *, without: set[str]) -> Iterator[Finding]:
-    # What the reader has said of a fault, it said with the file and line at hand: it is not said again.
+def _rule_findings(context: RuleContext, *, without: set[str]) -> Iterator[Finding]:
+    # The reader reports a fault with its file and line: a rule does not report it again.
     for rule in CATALOGUE:
         if rule.check is not None and rule.id not in without:
-            for sighting in rule.check(subject):
-                yield finding(rule, sighting.message, location=sighting.location)
+            for occurrence in rule.check(context):
+                yield finding(rule, occurrence.message, location=occurrence.location)

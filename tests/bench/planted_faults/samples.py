@@ -12,8 +12,8 @@ from truscore.datasets import Annotation, DatasetIndex, ImageRecord, Limits, Sca
 from truscore.datasets.images.scan import scan_image
 from truscore.synthesis import render_dataset
 from truscore.validation import Policy, expectation_of
-from truscore.validation.measures.pixels import Pixels, measure_image
-from truscore.validation.subject import Subject
+from truscore.validation.measures.image_stats import ImageStats, measure_image
+from truscore.validation.rule_context import RuleContext
 
 SIZE_PX = (256, 256)
 PER_SET = 50
@@ -27,7 +27,7 @@ class Pool:
 
     folder: Path
     index: DatasetIndex
-    measurements: dict[str, Pixels]
+    measurements: dict[str, ImageStats]
 
     @staticmethod
     def rendered(folder: Path, *, count: int, seed: int) -> "Pool":
@@ -46,7 +46,7 @@ class Sample:
     random: np.random.Generator
     images: list[ImageRecord]
     names: tuple[str, ...] = ("outer_border", "graphical_border")
-    measurements: dict[str, Pixels] = field(default_factory=dict)
+    measurements: dict[str, ImageStats] = field(default_factory=dict)
     planted: set[str] = field(default_factory=set)
     policy: Policy = field(default_factory=Policy)
 
@@ -62,9 +62,9 @@ class Sample:
             measurements={image.path: pool.measurements[image.path] for image in images},
         )
 
-    def subject(self) -> Subject:
+    def rule_context(self) -> RuleContext:
         index = DatasetIndex(format="coco", class_names=self.names, images=tuple(self.images))
-        return Subject(index=index, expectation=EXPECTED, pixels=self.measurements, policy=self.policy)
+        return RuleContext(index=index, expectation=EXPECTED, image_stats=self.measurements, policy=self.policy)
 
     def anywhere(self) -> int:
         return int(self.random.integers(len(self.images)))

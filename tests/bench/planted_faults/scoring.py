@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from truscore.validation import BY_ID, Sighting, validate_folder
-from truscore.validation.subject import Subject
+from truscore.validation import BY_ID, Occurrence, validate_folder
+from truscore.validation.rule_context import RuleContext
 
 from tests.bench.planted_faults import folder_faults
 from tests.bench.planted_faults.doubts import DOUBTS
@@ -54,12 +54,12 @@ class Suite:
     """Cards to plant faults in, and sets without a fault, each with the name of its kind."""
 
     pool: Pool
-    harmless: Sequence[tuple[str, Subject]]
+    harmless: Sequence[tuple[str, RuleContext]]
 
     @staticmethod
     def of(pool: Pool, *, clean_sets: int) -> "Suite":
         drawn = ((name, _harmless(pool, name, number)) for name in HARMLESS for number in range(clean_sets))
-        return Suite(pool=pool, harmless=[(name, sample.subject()) for name, sample in drawn])
+        return Suite(pool=pool, harmless=[(name, sample.rule_context()) for name, sample in drawn])
 
     def score(self, rule: str, *, trials: int) -> Score:
         """The row of a rule."""
@@ -75,35 +75,35 @@ def _harmless(pool: Pool, name: str, number: int) -> Sample:
     return sample
 
 
-def _score(rule: str, pool: Pool, trials: int, harmless: Sequence[tuple[str, Subject]]) -> Score:
+def _score(rule: str, pool: Pool, trials: int, harmless: Sequence[tuple[str, RuleContext]]) -> Score:
     found = alarms = looked_at = 0
     for trial in range(trials):
         sample = Sample.drawn(pool, (zlib.crc32(rule.encode()), trial))
         FAULTS[rule](sample)
-        sightings = _sightings(rule, sample.subject())
+        sightings = _occurrences(rule, sample.rule_context())
         flagged = {one.location.partition("#")[0] for one in sightings}
         of_set = not sample.planted or rule in OF_SETS
         found += bool(sightings) if of_set else bool(flagged & sample.planted)
         if not of_set:
             alarms += len(flagged - sample.planted)
             looked_at += len(sample.images) - len(sample.planted)
-    for name, subject in harmless:
+    for name, rule_context in harmless:
         # Images without marks are what `graded at random` is made of, for the rules of sets that have labels.
         if name == "graded at random" and not rule.startswith("shortcut."):
             continue
-        sightings = _sightings(rule, subject)
+        sightings = _occurrences(rule, rule_context)
         located = {one.location.partition("#")[0] for one in sightings if one.location} - {""}
         whole = rule in OF_SETS or rule in SETS
         alarms += bool(sightings) if whole else len(located) or bool(sightings)
-        looked_at += 1 if whole else len(subject.index.images)
+        looked_at += 1 if whole else len(rule_context.index.images)
     return Score(rule=rule, planted=trials, found=found, alarms=alarms, looked_at=looked_at)
 
 
-def _sightings(rule: str, subject: Subject) -> list[Sighting]:
+def _occurrences(rule: str, rule_context: RuleContext) -> list[Occurrence]:
     check = BY_ID[rule].check
     if check is None:
         raise ValueError(f"{rule} has no check: it is planted in files")
-    return list(check(subject))
+    return list(check(rule_context))
 
 
 def _score_files(rule: str, trials: int) -> Score:

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from truscore.datasets import Annotation, DatasetIndex, ImageRecord, ReadResult
-from truscore.validation import Verdict, expectation_of, judge
-from truscore.validation.measures.pixels import Pixels
+from truscore.validation import Verdict, expectation_of, validate_dataset
+from truscore.validation.measures.image_stats import ImageStats
 from truscore.validation.policy.policy import Policy
 
 from services.dataset_validator.job import Job
@@ -18,7 +18,7 @@ from services.dataset_validator.job import Job
 WIDTH, HEIGHT = 96, 72
 OUTER, GRAPHICAL = (10.0, 8.0, 70.0, 56.0), (18.0, 16.0, 54.0, 40.0)
 NAMES = ("outer_border", "graphical_border")
-SHARP = Pixels(mean=120.0, spread=180.0, sharpness=2000.0, dark_share=0.0, bright_share=0.0)
+SHARP = ImageStats(mean=120.0, spread=180.0, sharpness=2000.0, dark_share=0.0, bright_share=0.0)
 
 
 def rectangle(box: tuple[float, float, float, float]) -> tuple[float, ...]:
@@ -69,7 +69,7 @@ def with_pixels(reading: ReadResult, **changes: float) -> ReadResult:
 
 
 def judged(reading: ReadResult, *, option: str = "dual_class") -> Verdict:
-    return judge(reading, expectation=expectation_of("border_detection", option), policy=Policy())
+    return validate_dataset(reading, expectation=expectation_of("border_detection", option), policy=Policy())
 
 
 def texture(number: int) -> Image.Image:

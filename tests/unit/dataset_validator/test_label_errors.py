@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from planted import clean_reading, judged, mark
-from truscore.datasets import DatasetIndex, ImageRecord, index_to_json
+from truscore.datasets import DatasetIndex, ImageRecord, annotation_mask, index_to_json, mask_to_rle
 from truscore.validation import Finding, report_to_json
-from truscore.validation.report.amend import InvalidReport, amended_report, suspects
+from truscore.validation.report.amend import InvalidReport, amended_report, findings_from_predictions
 from truscore.validation.rules.label_errors import (
+    InvalidPredictions,
     PredictedBox,
-    UnfitPredictions,
     suspect_boxes,
     suspect_classes,
     suspect_masks,
@@ -108,24 +108,65 @@ def test_a_mask_on_the_wrong_side_is_suspected_and_one_that_is_a_pixel_off_is_no
     assert paths(suspect_masks(of(images, 2), believed)) == {"004.png"}
 
 
+def masked(box: tuple[float, float, float, float], label: int, score: float = 0.96) -> list:
+    """A prediction as the file has it: label, score and run lengths of a filled box on an image of 96 x 72."""
+    mask_HW = annotation_mask(mark(label, box, "one"), 72, 96)
+    rle = mask_to_rle(mask_HW)
+    return [label, score, {"size": [rle.height, rle.width], "counts": list(rle.counts)}]
+
+
+def test_a_wrong_mask_is_suspected_from_a_file_of_predictions_and_amends_the_report(tmp_path: Path) -> None:
+    images, _ = boxes_of(20)
+    seen = {image.path: [masked(BOX, image.annotations[0].label)] for image in images}
+    images[4] = replace(images[4], annotations=(mark(1, (55.0, 42.0, 35.0, 25.0), "one"),))
+    content = {
+        "index": index_to_json(of(images, 2)),
+        "predictions": json.dumps({"masks": seen}),
+        "report": report_to_json(judged(clean_reading()), about={"dataset_id": "cards"}),
+    }
+    for name, text in content.items():
+        (tmp_path / name).write_text(text)
+    files = [str(tmp_path / name) for name in content]
+    result = CliRunner().invoke(app, ["suspects", *files, "--run", "run-7", "--out", str(tmp_path / "amended.json")])
+    assert result.exit_code == 0, result.output
+    amended = json.loads((tmp_path / "amended.json").read_text())
+    assert [one["location"] for one in amended["findings"] if one["rule"] == "label.suspect_mask"] == ["004.png"]
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (masked(BOX, 3), "accepted are 1 to 2"),
+        (masked(BOX, 1, score=1.5), "score 1.5"),
+        ([1, 0.9, {"size": [8, 8], "counts": [64]}], "a run-length mask of 8 x 8 on an image of 96 x 72"),
+        ([1, 0.9, {"size": [72, 96], "counts": [5]}], "runs cover 5 pixels"),
+        ([1, 0.9], "not numbers by image path"),
+    ],
+)
+def test_masks_that_do_not_fit_are_refused(row: list, words: str) -> None:
+    images, _ = boxes_of(2)
+    with pytest.raises(InvalidPredictions, match=words):
+        findings_from_predictions(of(images, 2), json.dumps({"masks": {"000.png": [row]}}))
+
+
 def test_predictions_of_another_dataset_are_refused_by_name() -> None:
     images, _ = boxes_of(2)
-    with pytest.raises(UnfitPredictions, match=r"elsewhere\.png"):
+    with pytest.raises(InvalidPredictions, match=r"elsewhere\.png"):
         suspect_classes(of(images, 2), {"elsewhere.png": [0.5, 0.5]})
-    with pytest.raises(UnfitPredictions, match="3 probabilities; accepted are 2"):
+    with pytest.raises(InvalidPredictions, match="3 probabilities; accepted are 2"):
         suspect_classes(
             of([replace(images[0], labels=(1,)), replace(images[1], labels=(2,))], 2),
             {"000.png": [0.2, 0.3, 0.5], "001.png": [0.5, 0.5, 0.0]},
         )
-    with pytest.raises(UnfitPredictions, match="accepted is an object"):
-        suspects(of(images, 2), "[]")
+    with pytest.raises(InvalidPredictions, match="accepted is an object"):
+        findings_from_predictions(of(images, 2), "[]")
 
 
 def test_suspects_are_written_back_to_the_report_and_leave_the_verdict(graded: tuple) -> None:
     index, predictions, _ = graded
     verdict = judged(clean_reading())
     report = report_to_json(verdict, about={"dataset_id": "cards"})
-    found = suspects(index, json.dumps({"classes": predictions}))
+    found = findings_from_predictions(index, json.dumps({"classes": predictions}))
     amended = json.loads(amended_report(report, found, run_id="run-7"))
     assert amended["accepted"]
     assert amended["counts"]["warning"] == json.loads(report)["counts"]["warning"] + len(found)

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from PIL import Image
 from truscore.datasets import FileReuse
 from truscore.validation import (
-    Memory,
+    CacheOptions,
     Verdict,
     policy_for,
     policy_from_toml,
@@ -199,8 +199,8 @@ def test_the_report_on_lights_fits_the_published_schema_and_its_page_shows_them(
 
 def test_remembered_views_give_the_same_verdict(tmp_path: Path) -> None:
     folder = written(tmp_path / "set", lit.several)
-    memory = Memory(file=tmp_path / "memory.sqlite", files=FileReuse.REREAD)
-    first, again = judged(folder, memory=memory), judged(folder, memory=memory)
+    memory = CacheOptions(file=tmp_path / "memory.sqlite", files=FileReuse.REREAD)
+    first, again = judged(folder, cache=memory), judged(folder, cache=memory)
     assert first.index is not None
     assert again.index == first.index
     assert again.findings == first.findings

@@ -277,7 +277,7 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path: Path) ->
     assert not verdict.accepted
     (found,) = [found for found in verdict.findings if found.rule == "image.too_many_pixels"]
     assert found.location == "images/000.png"
-    assert verdict.pixels.keys() == {f"images/{number:03}.png" for number in range(1, 8)}
+    assert verdict.image_stats.keys() == {f"images/{number:03}.png" for number in range(1, 8)}
 
 
 def test_a_blurred_picture_is_found_among_sharp_ones(tmp_path: Path) -> None:

@@ -14,26 +14,26 @@ from truscore.validation import (
     Severity,
     check_policies,
     expectation_of,
-    judge,
+    policy_files,
     policy_for,
     policy_from_toml,
     read_policy,
     report_to_json,
     rule_counts,
+    validate_dataset,
 )
-from truscore.validation import policy_files as files
 
 CATEGORIES = sorted({*categories(), "experimental"})
 BLURRED = with_pixels(clean_reading(), sharpness=5.0)
 
 
 def judged_by(policy: Policy, reading: object = BLURRED) -> object:
-    return judge(reading, expectation=expectation_of("border_detection", "dual_class"), policy=policy)
+    return validate_dataset(reading, expectation=expectation_of("border_detection", "dual_class"), policy=policy)
 
 
 @pytest.mark.parametrize("category", CATEGORIES)
 def test_every_category_has_a_policy_that_is_valid(category: str) -> None:
-    shipped = Path(files.__file__).parent / f"{category}.toml"
+    shipped = Path(policy_files.__file__).parent / "policy" / f"{category}.toml"
     assert policy_for(category) == policy_from_toml(shipped.read_text())
 
 

@@ -10,8 +10,8 @@ from planted import texture, write_coco
 from truscore.datasets import Limits, ScanCache
 from truscore.datasets.images.decode import UnreadableImage
 from truscore.datasets.images.scan import ScanOptions, scan_images
-from truscore.validation import Listening, Memory, Policy, validate_folder
-from truscore.validation.measures.pixels import Pixels, measure_image
+from truscore.validation import CacheOptions, Policy, ValidationCallbacks, validate_folder
+from truscore.validation.measures.image_stats import ImageStats, measure_image
 
 from services.dataset_validator.progress import Pace, Progress
 
@@ -22,7 +22,7 @@ class Counting:
     def __init__(self) -> None:
         self.paths: list[str] = []
 
-    def __call__(self, path: str, picture: object) -> Pixels:
+    def __call__(self, path: str, picture: object) -> ImageStats:
         self.paths.append(path)
         return measure_image(picture, thumbnail_px=512)  # type: ignore[arg-type]
 
@@ -32,7 +32,7 @@ def results(
 ) -> ScanCache:
     return ScanCache(
         path, measured_with=measured_with, limits=limits or Limits(), to_plain=asdict,
-        from_plain=lambda plain: Pixels(**plain), limit_bytes=limit_bytes,
+        from_plain=lambda plain: ImageStats(**plain), limit_bytes=limit_bytes,
     )  # fmt: skip
 
 
@@ -82,11 +82,11 @@ def test_other_thresholds_or_bounds_are_another_look(how: dict, folder: Path, tm
 
 
 def test_verdicts_are_the_same_with_and_without_memory(folder: Path, tmp_path: Path) -> None:
-    memory = Memory(file=tmp_path / "r")
-    verdicts = [validate_folder(folder, memory=one) for one in (None, memory, memory)]
+    memory = CacheOptions(file=tmp_path / "r")
+    verdicts = [validate_folder(folder, cache=one) for one in (None, memory, memory)]
     assert verdicts[0] == verdicts[1] == verdicts[2]
-    other = validate_folder(folder, policy=replace(Policy(), thumbnail_px=64), memory=memory)
-    assert other.pixels == validate_folder(folder, policy=replace(Policy(), thumbnail_px=64)).pixels
+    other = validate_folder(folder, policy=replace(Policy(), thumbnail_px=64), cache=memory)
+    assert other.image_stats == validate_folder(folder, policy=replace(Policy(), thumbnail_px=64)).image_stats
 
 
 def test_the_file_stays_within_its_bound_and_what_was_used_last_stays(folder: Path, tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_damaged_file_of_results_is_begun_anew(content: bytes, folder: Path, t
 
 def test_progress_is_heard_for_every_image_and_then_of_judging(folder: Path) -> None:
     heard: list[tuple[str, int, int]] = []
-    validate_folder(folder, listening=Listening(progress=lambda *told: heard.append(told)))
+    validate_folder(folder, callbacks=ValidationCallbacks(on_progress=lambda *told: heard.append(told)))
     assert heard == [*(("reading", done, 8) for done in range(1, 9)), ("judging", 0, 0)]
 
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from truscore.datasets.shapes.quadrilateral import bend_of, corners_of, filled_share, in_frame, sides_of
-from truscore.validation.measures.change_point import likeliest_change
-from truscore.validation.measures.permutation_test import binned, guess
+from truscore.validation.measures.change_point import find_change_point
+from truscore.validation.measures.permutation_test import permutation_test, quantile_bins
 from truscore.validation.rules.card_geometry import LEAST_FILLED
 
 CARD = np.array([(0.0, 0.0), (250.0, 0.0), (250.0, 350.0), (0.0, 350.0)])
@@ -67,36 +67,36 @@ def test_a_bent_side_and_a_missing_quarter_are_told_from_a_card() -> None:
 def test_a_change_of_level_is_found_where_it_is(place: int, seed: int) -> None:
     random = np.random.default_rng(seed)
     values = [*random.poisson(2, size=place), *random.poisson(12, size=60 - place)]
-    change = likeliest_change(values)
+    change = find_change_point(values)
     assert abs(change.place - place) <= 10
-    assert change.chance < 0.01
+    assert change.p_value < 0.01
     assert change.before < change.after
 
 
 def test_numbers_of_one_level_change_by_accident_only() -> None:
     random = np.random.default_rng(0)
-    chances = [likeliest_change(random.poisson(4, size=60)).chance for _ in range(20)]
-    assert sum(chance <= 0.01 for chance in chances) <= 1
-    assert likeliest_change([3.0] * 40).chance == 1.0
+    chances = [find_change_point(random.poisson(4, size=60)).p_value for _ in range(20)]
+    assert sum(p_value <= 0.01 for p_value in chances) <= 1
+    assert find_change_point([3.0] * 40).p_value == 1.0
 
 
 def test_labels_that_follow_a_number_are_guessed_and_others_are_not() -> None:
     random = np.random.default_rng(1)
     labels_N = random.integers(3, size=150)
     groups = [f"{number}" for number in range(150)]
-    told = guess(binned(labels_N + random.normal(0, 0.2, size=150)), labels_N, groups)
-    blind = guess(binned(random.normal(size=150)), labels_N, groups)
+    told = permutation_test(quantile_bins(labels_N + random.normal(0, 0.2, size=150)), labels_N, groups)
+    blind = permutation_test(quantile_bins(random.normal(size=150)), labels_N, groups)
     assert told.skill > 0.8
-    assert told.chance <= 0.01
+    assert told.p_value <= 0.01
     assert blind.skill < 0.3
-    assert blind.chance > 0.01
+    assert blind.p_value > 0.01
 
 
 def test_copies_of_one_thing_do_not_help_to_guess_it() -> None:
     random = np.random.default_rng(2)
     things_NF = random.normal(size=(30, 40)).repeat(5, axis=0)
     labels_N = random.integers(2, size=30).repeat(5)
-    apart = guess(things_NF, labels_N, [f"{number}" for number in range(150)])
-    together = guess(things_NF, labels_N, [f"{number // 5}" for number in range(150)])
+    apart = permutation_test(things_NF, labels_N, [f"{number}" for number in range(150)])
+    together = permutation_test(things_NF, labels_N, [f"{number // 5}" for number in range(150)])
     assert apart.accuracy > 0.95
     assert together.accuracy < 0.8

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from planted import clean_reading, judged, with_pixels
 from truscore.datasets.shapes.geometry import crosses_itself, inside_share, iou, polygon_area
 from truscore.validation import BY_ID, Policy, finding, findings_for_event, report_to_json
+from truscore.validation.measures.image_stats import measure, measure_image
 from truscore.validation.measures.near_duplicates import near_links, turned_links
-from truscore.validation.measures.pixels import measure, measure_image
-from truscore.validation.measures.thumbnails import turned_likeness
-from truscore.validation.rule import Finding, Severity, folded
+from truscore.validation.measures.thumbnails import rotated_similarity
+from truscore.validation.rule import Finding, Severity, truncated
 
 SIDE = st.floats(0, 1000)
 BOX = st.tuples(SIDE, SIDE, SIDE, SIDE)
@@ -90,11 +90,11 @@ def picture(seed: int) -> np.ndarray:
 def test_a_picture_turned_or_mirrored_is_linked_with_its_original_only(turns: int, mirrored: bool) -> None:
     turned_HWC = np.rot90(picture(1)[:, ::-1] if mirrored else picture(1), turns)
     looks = [measure_image(image_HWC, thumbnail_px=512) for image_HWC in (picture(1), picture(2), turned_HWC)]
-    links = turned_links([pixels.prints for pixels in looks], bits=4)
+    links = turned_links([pixels.dihedral_hashes for pixels in looks], bits=4)
     assert links == ([(0, 2)] if turns or mirrored else [])
-    assert turned_likeness(looks[0].sketch, looks[1].sketch) < 0.9
+    assert rotated_similarity(looks[0].thumbnail, looks[1].thumbnail) < 0.9
     if links:
-        assert turned_likeness(looks[0].sketch, looks[2].sketch) > 0.99
+        assert rotated_similarity(looks[0].thumbnail, looks[2].thumbnail) > 0.99
 
 
 def found(rule: str, count: int) -> list[Finding]:
@@ -121,8 +121,8 @@ def test_an_event_never_carries_more_than_a_hundred_findings() -> None:
 
 
 def test_folding_what_was_folded_keeps_the_count() -> None:
-    once = folded(found("label.empty_box", 1000), per_rule=10)
-    twice = folded(once, per_rule=3)
+    once = truncated(found("label.empty_box", 1000), per_rule=10)
+    twice = truncated(once, per_rule=3)
     assert sum(one.count for one in twice) == 1000
     assert twice[-1].message == "number 2 (and 997 more)"
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from truscore.datasets import ImageRecord
-from truscore.validation.measures.pixels import measure
+from truscore.validation.measures.image_stats import measure
 
 MOST_IMAGES = 200
 SMALL_PX = 240

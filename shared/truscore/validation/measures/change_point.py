@@ -14,16 +14,16 @@ EDGE_SHARE = 0.1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Change:
+class ChangePoint:
     """The mean before and from `place` on, and how many of the shuffled rows change as much."""
 
     place: int
     before: float
     after: float
-    chance: float
+    p_value: float
 
 
-def likeliest_change(values: Sequence[float], *, seed: int = 0) -> Change:
+def find_change_point(values: Sequence[float], *, seed: int = 0) -> ChangePoint:
     """Where the ranks before and after differ most for their number, with the chance by permutation (Miller and
     Siegmund 1982, "Maximally selected chi square statistics"; the plain sum of Pettitt 1979 leans to the middle).
     At least two values; each side holds a tenth.
@@ -36,12 +36,12 @@ def likeliest_change(values: Sequence[float], *, seed: int = 0) -> Change:
     generator = np.random.default_rng(seed)
     place, strength = _farthest(rank_N)
     shuffled = [_farthest(generator.permutation(rank_N))[1] for _ in range(SHUFFLES)]
-    chance = (1 + sum(other >= strength for other in shuffled)) / (1 + SHUFFLES)
-    return Change(
+    p_value = (1 + sum(other >= strength for other in shuffled)) / (1 + SHUFFLES)
+    return ChangePoint(
         place=place * step,
         before=float(row_N[:place].mean()),
         after=float(row_N[place:].mean()),
-        chance=chance,
+        p_value=p_value,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from truscore.datasets import near_duplicates
 from truscore.datasets.images.perceptual_hash import pairs_in_orientations, values_of
-from truscore.validation.measures.thumbnails import PRINT_DIGITS
+from truscore.validation.measures.thumbnails import HASH_DIGITS
 
 
 def near_links(hashes: Sequence[str], *, bits: int) -> list[tuple[int, int]]:
@@ -13,15 +13,15 @@ def near_links(hashes: Sequence[str], *, bits: int) -> list[tuple[int, int]]:
     return [(leader, place) for place, leader in enumerate(leaders) if leader != place]
 
 
-def turned_links(prints: Sequence[str], *, bits: int) -> list[tuple[int, int]]:
+def turned_links(hashes_by_image: Sequence[str], *, bits: int) -> list[tuple[int, int]]:
     """Each position that looks like an earlier one mirrored or turned, and not like it as it is, with that one.
 
-    A print is eight hashes, the first of the picture as it is and the others of its other positions.
+    An image has eight hashes, the first of the picture as it is and the others of its other positions.
     """
-    count = len(prints)
-    upright = [text[:PRINT_DIGITS] for text in prints]
+    count = len(hashes_by_image)
+    upright = [text[:HASH_DIGITS] for text in hashes_by_image]
     alike = _leaders(count, near_duplicates(upright, bits=bits))
-    hashes = [text[at : at + PRINT_DIGITS] for at in range(0, 8 * PRINT_DIGITS, PRINT_DIGITS) for text in prints]
+    hashes = [text[at : at + HASH_DIGITS] for at in range(0, 8 * HASH_DIGITS, HASH_DIGITS) for text in hashes_by_image]
     ones_P, others_P, _ = pairs_in_orientations(values_of(hashes).reshape(8, count), bits=bits)
     found: dict[int, int] = {}
     for one, other in zip(ones_P.tolist(), others_P.tolist(), strict=True):

@@ -13,39 +13,43 @@ if TYPE_CHECKING:
 
     Bytes = NDArray[np.uint8]
 
-SKETCH_PX = 16
-PRINT_DIGITS = 16  # of a 64-bit hash, hexadecimal
+THUMBNAIL_SIDE_PX = 16
+HASH_DIGITS = 16  # of a 64-bit hash, hexadecimal
 LABEL_PX = (24, 16)  # width, height
 _LABEL_TOP_SHARE = 0.55
 _LABEL_WIDTH_SHARE = 0.3
 _LABEL_HEIGHT = 0.3  # of its width: a slab's label without the lower red line
 _GAP_PX = 3
-_LABEL_SCALE_PX = 200  # pictures are brought near this width, where print is still told from print
+_LABEL_SCALE_PX = 200  # pictures are brought near this width, where one print still differs from another
 
 
-def sketch_of(grey: "Image.Image") -> str:
+def thumbnail_of(grey: "Image.Image") -> str:
     """The picture as 16 x 16 grey values."""
-    return _text(_shrunk(grey, SKETCH_PX, SKETCH_PX))
+    return _text(_resized(grey, THUMBNAIL_SIDE_PX, THUMBNAIL_SIDE_PX))
 
 
 def values_of(text: str) -> "Bytes":
-    """The values that a sketch or label was made of, flat."""
+    """The values that a thumbnail or label was made of, flat."""
     import numpy as np
 
     return np.frombuffer(base64.b85decode(text), dtype=np.uint8)
 
 
-def likeness(one: str, other: str) -> float:
-    """Correlation of two sketches."""
-    still_HW, other_HW = (values_of(text).reshape(SKETCH_PX, SKETCH_PX).astype("float64") for text in (one, other))
+def similarity(one: str, other: str) -> float:
+    """Correlation of two thumbnails."""
+    still_HW, other_HW = (
+        values_of(text).reshape(THUMBNAIL_SIDE_PX, THUMBNAIL_SIDE_PX).astype("float64") for text in (one, other)
+    )
     return _correlation(still_HW, other_HW)
 
 
-def turned_likeness(one: str, other: str) -> float:
-    """The best correlation of one sketch with the other one mirrored or turned; 1 where the one is the other so."""
+def rotated_similarity(one: str, other: str) -> float:
+    """The best correlation of one thumbnail with the other one mirrored or turned; 1 where the one is the other so."""
     import numpy as np
 
-    still_HW, moved_HW = (values_of(text).reshape(SKETCH_PX, SKETCH_PX).astype(np.float64) for text in (one, other))
+    still_HW, moved_HW = (
+        values_of(text).reshape(THUMBNAIL_SIDE_PX, THUMBNAIL_SIDE_PX).astype(np.float64) for text in (one, other)
+    )
     turns = [np.rot90(side_HW, turn) for side_HW in (moved_HW, moved_HW[:, ::-1]) for turn in range(4)][1:]
     return max(_correlation(still_HW, turned_HW) for turned_HW in turns)
 
@@ -56,11 +60,11 @@ def _correlation(one_HW: "NDArray[np.float64]", other_HW: "NDArray[np.float64]")
     return float((one_HW * other_HW).sum()) / length if length > 0 else 0.0
 
 
-def dihedral_prints(grey: "Image.Image") -> str:
+def dihedral_hashes(grey: "Image.Image") -> str:
     """Difference hashes of the picture in its eight positions, one after another, first as it is."""
     import numpy as np
 
-    wide_HW, tall_HW = _shrunk(grey, 9, 8), _shrunk(grey, 8, 9)
+    wide_HW, tall_HW = _resized(grey, 9, 8), _resized(grey, 8, 9)
     positions = (
         wide_HW,
         wide_HW[:, ::-1],
@@ -123,7 +127,7 @@ def _longest_run(row_W: "NDArray[np.bool_]") -> tuple[int, int]:
     return int(longest[0]), int(longest[-1]) + 1
 
 
-def _shrunk(grey: "Image.Image", width: int, height: int) -> "Bytes":
+def _resized(grey: "Image.Image", width: int, height: int) -> "Bytes":
     import numpy as np
     from PIL import Image
 

@@ -98,7 +98,7 @@ class Policy:
     object_mask_share: float = 0.001
     unit_normals_share: float = 0.99
 
-    # A label can be told from what is not its subject: balanced accuracy above chance, of what is possible.
+    # A label can be predicted from what is not its subject: balanced accuracy above chance, of what is possible.
     shortcut_skill: float = 0.4
     shortcut_images: int = 40
     print_skill: float = 0.15

@@ -10,9 +10,18 @@ from dataclasses import asdict
 from typing import Any
 
 from truscore.datasets import DatasetIndex
+from truscore.datasets.shapes.rle import rle_from
 from truscore.validation.catalogue import BY_ID
-from truscore.validation.rule import Finding, folded
-from truscore.validation.rules.label_errors import PredictedBox, UnfitPredictions, suspect_boxes, suspect_classes
+from truscore.validation.rule import Finding, truncated
+from truscore.validation.rules.label_errors import (
+    InvalidPredictions,
+    PredictedBox,
+    PredictedMask,
+    mask_probabilities,
+    suspect_boxes,
+    suspect_classes,
+    suspect_masks,
+)
 
 PER_RULE = 200
 REPORT_KEYS = {"about", "counts", "families", "findings", "rules", "seal"}
@@ -29,7 +38,7 @@ def amended_report(report: str, found: Iterable[Finding], *, run_id: str) -> str
     Raises InvalidReport.
     """
     plain = _report(report)
-    rows = folded(list(found), per_rule=PER_RULE)
+    rows = truncated(list(found), per_rule=PER_RULE)
     plain["findings"] = [*plain["findings"], *(asdict(row) for row in rows)]
     for row in rows:
         plain["counts"][row.severity.value] += row.count
@@ -66,24 +75,30 @@ def _counted(rows: Iterable[Finding]) -> Counter[str]:
     return counts
 
 
-def suspects(index: DatasetIndex, predictions: str) -> list[Finding]:
+def findings_from_predictions(index: DatasetIndex, predictions: str) -> list[Finding]:
     """What out-of-fold predictions, as JSON, cast doubt on. Raises UnfitPredictions.
 
     {"classes": {PATH: [probability of each class]},
-     "boxes": {PATH: [[label from 1, score, x, y, width, height]]}}; either may be left out.
+     "boxes": {PATH: [[label from 1, score, x, y, width, height]]},
+     "masks": {PATH: [[label from 1, score, {"size": [height, width], "counts": run lengths as COCO has them}]]}};
+    each may be left out.
     """
     try:
         plain = json.loads(predictions)
     except ValueError as error:
-        raise UnfitPredictions(f"not JSON: {error}") from error
-    if not isinstance(plain, dict) or not {"classes", "boxes"} >= plain.keys():
-        raise UnfitPredictions("accepted is an object with `classes` and `boxes`, by image path")
+        raise InvalidPredictions(f"not JSON: {error}") from error
+    if not isinstance(plain, dict) or not {"classes", "boxes", "masks"} >= plain.keys():
+        raise InvalidPredictions("accepted is an object with `classes`, `boxes` and `masks`, by image path")
     try:
         classes = {path: [float(value) for value in row] for path, row in plain.get("classes", {}).items()}
         boxes = {path: [_box(row) for row in rows] for path, rows in plain.get("boxes", {}).items()}
-    except (TypeError, ValueError, AttributeError) as error:
-        raise UnfitPredictions(f"predictions are not numbers by image path: {error}") from error
-    return [*suspect_classes(index, classes), *suspect_boxes(index, boxes)]
+        masks = {path: [_mask(row) for row in rows] for path, rows in plain.get("masks", {}).items()}
+        probabilities = mask_probabilities(index, masks)
+    except InvalidPredictions:
+        raise
+    except (TypeError, ValueError, AttributeError, KeyError) as error:
+        raise InvalidPredictions(f"predictions are not numbers by image path: {error}") from error
+    return [*suspect_classes(index, classes), *suspect_boxes(index, boxes), *suspect_masks(index, probabilities)]
 
 
 def _box(row: list[Any]) -> PredictedBox:
@@ -91,3 +106,9 @@ def _box(row: list[Any]) -> PredictedBox:
     return PredictedBox(
         label=int(label), score=float(score), box_xywh=(float(x), float(y), float(width), float(height))
     )
+
+
+def _mask(row: list[Any]) -> PredictedMask:
+    label, score, rle = row
+    height, width = rle["size"]
+    return PredictedMask(label=int(label), score=float(score), rle=rle_from(rle, width=width, height=height))

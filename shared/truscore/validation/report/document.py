@@ -10,15 +10,15 @@ from typing import Any
 
 from truscore.validation.catalogue import BY_ID, CATALOGUE, CATALOGUE_DIGEST
 from truscore.validation.report.statistics import statistics_of
-from truscore.validation.rule import Family, Finding, Severity, folded
+from truscore.validation.rule import Family, Finding, Severity, truncated
 from truscore.validation.verdict import Verdict, rule_counts
 
 SCHEMA = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Seal:
-    """How the report is vouched for beside its digest: the key that signs it, "" for none."""
+class ReportSignature:
+    """How the report is signed: the key that signs its digest, "" for none."""
 
     key_id: str = ""
 
@@ -27,13 +27,13 @@ class Seal:
         return "ed25519" if self.key_id else "none"
 
 
-def report_to_json(verdict: Verdict, *, about: Mapping[str, Any], seal: Seal | None = None) -> str:
+def report_to_json(verdict: Verdict, *, about: Mapping[str, Any], signature: ReportSignature | None = None) -> str:
     """The report; `about` says which dataset and order it is about. Equal verdicts give equal text."""
-    plain = _plain(verdict, about, seal or Seal())
+    plain = _plain(verdict, about, signature or ReportSignature())
     return json.dumps(plain, sort_keys=True, ensure_ascii=False, indent=1, allow_nan=False)
 
 
-def _plain(verdict: Verdict, about: Mapping[str, Any], seal: Seal) -> dict[str, Any]:
+def _plain(verdict: Verdict, about: Mapping[str, Any], signature: ReportSignature) -> dict[str, Any]:
     counts = rule_counts(verdict)
     return {
         "schema": SCHEMA,
@@ -45,10 +45,10 @@ def _plain(verdict: Verdict, about: Mapping[str, Any], seal: Seal) -> dict[str, 
         "rules": {rule: _explained(rule, count) for rule, count in counts.items()},
         "rules_checked": len(CATALOGUE),
         "rules_digest": CATALOGUE_DIGEST,
-        "statistics": statistics_of(verdict.index, verdict.pixels) if verdict.index else None,
+        "statistics": statistics_of(verdict.index, verdict.image_stats) if verdict.index else None,
         "policy": asdict(verdict.policy),
         "policy_digest": verdict.policy.digest,
-        "seal": {"algorithm": seal.algorithm, "key_id": seal.key_id},
+        "seal": {"algorithm": signature.algorithm, "key_id": signature.key_id},
     }
 
 
@@ -66,4 +66,4 @@ def _explained(rule: str, count: int) -> dict[str, Any]:
 
 def findings_for_event(findings: Iterable[Finding], *, per_rule: int = 5, limit: int = 100) -> tuple[Finding, ...]:
     """What an event can carry: errors first, no rule crowding out another."""
-    return folded(list(findings), per_rule=per_rule, limit=limit)
+    return truncated(list(findings), per_rule=per_rule, limit=limit)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from truscore.datasets import DatasetIndex, ImageRecord
-from truscore.validation.report.pictures import Thumbnail, heat_address, thumbnail
+from truscore.validation.report.pictures import Thumbnail, heatmap_url, thumbnail
 from truscore.validation.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def report_page(report: str, verdict: Verdict, *, root: Path) -> str:
         statistics=statistics,
         rules=list(_rules(plain, verdict.index, root)),
         samples=list(_samples(verdict.index, root)),
-        heat=[{**row, "address": heat_address(row["thousandths"])} for row in statistics["heat"]] if statistics else [],
+        heat=[{**row, "data_url": heatmap_url(row["thousandths"])} for row in statistics["heat"]] if statistics else [],
         classes=_classes(statistics),
         histogram_names=HISTOGRAMS,
         title=_title(plain["about"]),
@@ -52,15 +52,15 @@ def report_page(report: str, verdict: Verdict, *, root: Path) -> str:
 def _template() -> "Template":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    house = Environment(
+    environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    house.filters["bytes"] = _bytes_text
-    return house.get_template(TEMPLATE)
+    environment.filters["bytes"] = _bytes_text
+    return environment.get_template(TEMPLATE)
 
 
 def _title(about: Mapping[str, Any]) -> str:
@@ -98,13 +98,13 @@ def _pictured(
 ) -> Iterator[Thumbnail]:
     shown: set[str] = set()
     for found in findings:
-        path, _, accused = _place(found["location"], records)
+        path, _, highlighted = _place(found["location"], records)
         if len(shown) >= most:
             return
         if index is None or path in shown or path not in records:
             continue
         picture = thumbnail(
-            root, records[path], class_names=index.class_names, accused=accused, caption=found["message"]
+            root, records[path], class_names=index.class_names, highlighted=highlighted, caption=found["message"]
         )
         if picture is not None:
             shown.add(path)

@@ -28,7 +28,7 @@ class Mark:
     points: str
     label: int
     title: str
-    accused: bool
+    highlighted: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +37,7 @@ class Thumbnail:
 
     path: str
     caption: str
-    address: str
+    data_url: str
     width: int
     height: int
     marks: tuple[Mark, ...]
@@ -45,9 +45,9 @@ class Thumbnail:
 
 
 def thumbnail(
-    root: Path, image: ImageRecord, *, class_names: Sequence[str], accused: str = "", caption: str = ""
+    root: Path, image: ImageRecord, *, class_names: Sequence[str], highlighted: str = "", caption: str = ""
 ) -> Thumbnail | None:
-    """The image with its annotations; `accused` is the id of the one that a finding is about. None if unreadable."""
+    """The image with its annotations; `highlighted` is the id of one that a finding is about. None if unreadable."""
     try:
         with opened(read_bounded(root / image.path, limits=Limits()), limits=Limits()) as picture:
             small_HWC = small_upright(picture, THUMBNAIL_PX)
@@ -55,26 +55,26 @@ def thumbnail(
         return None
     height, width = small_HWC.shape[:2]
     scale = (width / max(image.width, 1), height / max(image.height, 1))
-    ordered = sorted(enumerate(image.annotations), key=lambda one: not _is(one, accused))[:MARKS_DRAWN]
+    ordered = sorted(enumerate(image.annotations), key=lambda one: not _is(one, highlighted))[:MARKS_DRAWN]
     return Thumbnail(
         path=image.path,
         caption=caption or image.path,
-        address=_address(small_HWC),
+        data_url=_data_url(small_HWC),
         width=width,
         height=height,
         # The accused last, so that it lies on top.
-        marks=tuple(_mark(one, scale, class_names, accused) for one in reversed(ordered)),
+        marks=tuple(_mark(one, scale, class_names, highlighted) for one in reversed(ordered)),
         more_marks=len(image.annotations) - len(ordered),
     )
 
 
-def _is(numbered: tuple[int, Annotation], accused: str) -> bool:
+def _is(numbered: tuple[int, Annotation], highlighted: str) -> bool:
     number, annotation = numbered
-    return bool(accused) and accused == (annotation.source_id or str(number))
+    return bool(highlighted) and highlighted == (annotation.source_id or str(number))
 
 
 def _mark(
-    numbered: tuple[int, Annotation], scale: tuple[float, float], class_names: Sequence[str], accused: str
+    numbered: tuple[int, Annotation], scale: tuple[float, float], class_names: Sequence[str], highlighted: str
 ) -> Mark:
     _, annotation = numbered
     label = annotation.label
@@ -82,7 +82,7 @@ def _mark(
     outline = max(annotation.polygons, key=len, default=()) or _rectangle(annotation.box_xywh)
     return Mark(
         points=_points(outline, scale), label=label, title=f"{name} {annotation.source_id}".strip(),
-        accused=_is(numbered, accused),
+        highlighted=_is(numbered, highlighted),
     )  # fmt: skip
 
 
@@ -103,7 +103,7 @@ def _bounded(place: float) -> float:
     return round(min(1e5, max(-1e5, place)), 1)
 
 
-def _address(small_HWC: "NDArray[np.uint8]") -> str:
+def _data_url(small_HWC: "NDArray[np.uint8]") -> str:
     from PIL import Image
 
     file = io.BytesIO()
@@ -111,7 +111,7 @@ def _address(small_HWC: "NDArray[np.uint8]") -> str:
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
 
 
-def heat_address(thousandths: Sequence[Sequence[int]]) -> str:
+def heatmap_url(thousandths: Sequence[Sequence[int]]) -> str:
     """A grid as a tiny picture: from clear to the deepest of the page's accent."""
     import numpy as np
     from PIL import Image

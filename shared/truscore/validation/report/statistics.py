@@ -7,8 +7,8 @@ from statistics import median
 from typing import Any
 
 from truscore.datasets import DatasetIndex, ImageRecord, index_digest, split_dataset
-from truscore.validation.measures.pixels import Pixels
-from truscore.validation.report.heat import heat_maps
+from truscore.validation.measures.image_stats import ImageStats
+from truscore.validation.report.heatmap import heatmaps
 
 SIZES_LISTED = 20
 BINS = 16
@@ -17,7 +17,7 @@ SPLIT_SEED = 0
 PARTS = ("train", "validation", "test")
 
 
-def statistics_of(index: DatasetIndex, pixels: Mapping[str, Pixels]) -> dict[str, Any]:
+def statistics_of(index: DatasetIndex, image_stats: Mapping[str, ImageStats]) -> dict[str, Any]:
     """Plain values for JSON; equal for equal datasets."""
     sizes = Counter(f"{image.width}x{image.height}" for image in index.images)
     plain = {
@@ -32,9 +32,9 @@ def statistics_of(index: DatasetIndex, pixels: Mapping[str, Pixels]) -> dict[str
         "sizes": dict(sorted(sizes.items(), key=lambda size: (-size[1], size[0]))[:SIZES_LISTED]),
         "size_bytes": sum(image.size_bytes for image in index.images),
         "groups": len({image.group or image.path for image in index.images}),
-        "pixels": _spread(list(pixels.values())),
-        "histograms": _histograms(index, pixels),
-        "heat": heat_maps(index),
+        "pixels": _spread(list(image_stats.values())),
+        "histograms": _histograms(index, image_stats),
+        "heat": heatmaps(index),
         "split": _split(index),
     }
     return plain | {"objects": _objects(index)} if index.objects else plain
@@ -47,8 +47,8 @@ def _objects(index: DatasetIndex) -> dict[str, int]:
         "count": len(index.objects),
         "fewest_views": min(views.values(), default=0),
         "most_views": max(views.values(), default=0),
-        "masks": sum(thing.mask is not None for thing in index.objects),
-        "normal_maps": sum(thing.normals is not None for thing in index.objects),
+        "masks": sum(lit_object.mask is not None for lit_object in index.objects),
+        "normal_maps": sum(lit_object.normals is not None for lit_object in index.objects),
     }
 
 
@@ -61,7 +61,7 @@ def _classes(index: DatasetIndex) -> list[dict[str, Any]]:
     ]
 
 
-def _spread(measured: Sequence[Pixels]) -> dict[str, dict[str, float]]:
+def _spread(measured: Sequence[ImageStats]) -> dict[str, dict[str, float]]:
     return {
         name: {"least": min(values), "median": median(values), "most": max(values)}
         for name in _numbers(measured)
@@ -69,20 +69,22 @@ def _spread(measured: Sequence[Pixels]) -> dict[str, dict[str, float]]:
     }
 
 
-def _numbers(measured: Sequence[Pixels]) -> list[str]:
-    return [field.name for field in fields(Pixels) if measured and isinstance(getattr(measured[0], field.name), float)]
+def _numbers(measured: Sequence[ImageStats]) -> list[str]:
+    return [
+        field.name for field in fields(ImageStats) if measured and isinstance(getattr(measured[0], field.name), float)
+    ]
 
 
-def _histograms(index: DatasetIndex, pixels: Mapping[str, Pixels]) -> dict[str, Any]:
+def _histograms(index: DatasetIndex, image_stats: Mapping[str, ImageStats]) -> dict[str, Any]:
     """Equal steps from `least` to `most`; what lies outside counts in the outermost step."""
-    told: tuple[tuple[str, Iterable[float], float], ...] = (
-        ("brightness", (row.mean for row in pixels.values()), 255),
-        ("contrast", (row.spread for row in pixels.values()), 255),
+    histograms: tuple[tuple[str, Iterable[float], float], ...] = (
+        ("brightness", (row.mean for row in image_stats.values()), 255),
+        ("contrast", (row.spread for row in image_stats.values()), 255),
         ("megapixels", (image.width * image.height / 1e6 for image in index.images), _most(index, _megapixels)),
         ("annotations_per_image", (len(image.annotations) for image in index.images), _most(index, _marks)),
         ("box_side", _box_sides(index), 1),
     )
-    return {name: {"least": 0, "most": most, "counts": _binned(values, most)} for name, values, most in told}
+    return {name: {"least": 0, "most": most, "counts": _binned(values, most)} for name, values, most in histograms}
 
 
 def _megapixels(image: ImageRecord) -> float:
@@ -98,7 +100,7 @@ def _most(index: DatasetIndex, of: Callable[[ImageRecord], float]) -> float:
 
 
 def _box_sides(index: DatasetIndex) -> Iterable[float]:
-    """Side of the square that covers the same share of the image, so that small boxes can be told apart."""
+    """Side of the square that covers the same share of the image, so that small boxes differ visibly."""
     for image in index.images:
         size = image.width * image.height
         for annotation in image.annotations:

@@ -5,77 +5,77 @@ from collections.abc import Iterator
 from truscore.datasets import Annotation, ImageRecord
 from truscore.datasets.shapes.geometry import inside_share
 from truscore.validation.policy.expectations import DUAL_BORDERS
-from truscore.validation.rule import Family, Rule, Severity, Sighting
+from truscore.validation.rule import Family, Occurrence, Rule, Severity
+from truscore.validation.rule_context import RuleContext
 from truscore.validation.rules.boxes import box_text
-from truscore.validation.subject import Subject
 
 OUTER, GRAPHICAL = 1, 2
 
 
-def _is_dual(subject: Subject) -> bool:
-    return subject.expectation.class_names == DUAL_BORDERS and len(subject.index.class_names) == len(DUAL_BORDERS)
+def _is_dual(context: RuleContext) -> bool:
+    return context.expectation.class_names == DUAL_BORDERS and len(context.index.class_names) == len(DUAL_BORDERS)
 
 
 def _named(image: ImageRecord, label: int) -> list[Annotation]:
     return [annotation for annotation in image.annotations if annotation.label == label and not annotation.crowd]
 
 
-def _stray(subject: Subject, image: ImageRecord, *, inner: int, outer: int) -> list[Annotation]:
+def _stray(context: RuleContext, image: ImageRecord, *, inner: int, outer: int) -> list[Annotation]:
     """Borders of one label that lie in no border of the other."""
     frames = [annotation.box_xywh for annotation in _named(image, outer)]
     return [
         annotation
         for annotation in _named(image, inner)
-        if frames and max(inside_share(annotation.box_xywh, one) for one in frames) < subject.policy.nested_share
+        if frames and max(inside_share(annotation.box_xywh, one) for one in frames) < context.policy.nested_share
     ]
 
 
-def borders_swapped(subject: Subject) -> Iterator[Sighting]:
+def borders_swapped(context: RuleContext) -> Iterator[Occurrence]:
     """A set whose outer borders lie within the graphical ones: the class ids mean the reverse."""
-    if not _is_dual(subject):
+    if not _is_dual(context):
         return
-    both = [image for image in subject.index.images if _named(image, OUTER) and _named(image, GRAPHICAL)]
+    both = [image for image in context.index.images if _named(image, OUTER) and _named(image, GRAPHICAL)]
     swapped = [
         image
         for image in both
-        if _stray(subject, image, inner=GRAPHICAL, outer=OUTER)
-        and not _stray(subject, image, inner=OUTER, outer=GRAPHICAL)
+        if _stray(context, image, inner=GRAPHICAL, outer=OUTER)
+        and not _stray(context, image, inner=OUTER, outer=GRAPHICAL)
     ]
     if swapped and 2 * len(swapped) > len(both):
-        yield Sighting(
-            message=f"in {len(swapped)} of {len(both)} images {subject.class_name(OUTER)} lies within "
-            f"{subject.class_name(GRAPHICAL)}: the class ids are the reverse of 1 outer_border, 2 graphical_border",
+        yield Occurrence(
+            message=f"in {len(swapped)} of {len(both)} images {context.class_name(OUTER)} lies within "
+            f"{context.class_name(GRAPHICAL)}: the class ids are the reverse of 1 outer_border, 2 graphical_border",
             location=swapped[0].path,
         )
 
 
-def borders_not_nested(subject: Subject) -> Iterator[Sighting]:
+def borders_not_nested(context: RuleContext) -> Iterator[Occurrence]:
     """A graphical border that no outer border encloses."""
-    if not _is_dual(subject):
+    if not _is_dual(context):
         return
-    for image in subject.index.images:
-        for annotation in _stray(subject, image, inner=GRAPHICAL, outer=OUTER):
+    for image in context.index.images:
+        for annotation in _stray(context, image, inner=GRAPHICAL, outer=OUTER):
             message = f"graphical border {box_text(annotation.box_xywh)} lies in no outer border of its image"
-            yield Sighting(message=message, location=f"{image.path}#{annotation.source_id or 'graphical_border'}")
+            yield Occurrence(message=message, location=f"{image.path}#{annotation.source_id or 'graphical_border'}")
 
 
-def border_missing(subject: Subject) -> Iterator[Sighting]:
+def border_missing(context: RuleContext) -> Iterator[Occurrence]:
     """An image with one of the two borders only."""
-    if not _is_dual(subject):
+    if not _is_dual(context):
         return
-    for image in subject.index.images:
+    for image in context.index.images:
         outer, graphical = len(_named(image, OUTER)), len(_named(image, GRAPHICAL))
         if outer != graphical and (outer == 0 or graphical == 0):
             message = f"has {outer} outer and {graphical} graphical borders: centring needs both"
-            yield Sighting(message=message, location=image.path)
+            yield Occurrence(message=message, location=image.path)
 
 
-def unexpected_classes(subject: Subject) -> Iterator[Sighting]:
+def unexpected_classes(context: RuleContext) -> Iterator[Occurrence]:
     """Classes other than those the option is about."""
-    expected, found = subject.expectation.class_names, subject.index.class_names
+    expected, found = context.expectation.class_names, context.index.class_names
     if expected and found and found != expected:
-        option = f"{subject.expectation.category}/{subject.expectation.option}"
-        yield Sighting(message=f"classes are {', '.join(found[:20])}, {option} expects {', '.join(expected)}")
+        option = f"{context.expectation.category}/{context.expectation.option}"
+        yield Occurrence(message=f"classes are {', '.join(found[:20])}, {option} expects {', '.join(expected)}")
 
 
 RULES = (

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from truscore.datasets.shapes.geometry import Box, area, inside_share, overhang
-from truscore.validation.rule import Family, Rule, Severity, Sighting
-from truscore.validation.subject import Placed, Subject, frame
+from truscore.validation.rule import Family, Occurrence, Rule, Severity
+from truscore.validation.rule_context import PlacedAnnotation, RuleContext, frame
 
 
 def box_text(box: Box) -> str:
@@ -12,59 +12,59 @@ def box_text(box: Box) -> str:
     return "[" + ", ".join(f"{value:g}" for value in box) + "]"
 
 
-def degenerate_boxes(subject: Subject) -> Iterator[Sighting]:
+def degenerate_boxes(context: RuleContext) -> Iterator[Occurrence]:
     """Boxes without area."""
-    for placed in subject.annotations():
+    for placed in context.annotations():
         box = placed.annotation.box_xywh
         if area(box) <= 0:
-            yield Sighting(
+            yield Occurrence(
                 message=f"box {box_text(box)} has no area: width and height must be above 0", location=placed.location
             )
 
 
-def tiny_boxes(subject: Subject) -> Iterator[Sighting]:
+def tiny_boxes(context: RuleContext) -> Iterator[Occurrence]:
     """Boxes thinner than anything a network can see."""
-    least = subject.policy.tiny_side_px
-    for placed in subject.instances():
+    least = context.policy.tiny_side_px
+    for placed in context.instances():
         box = placed.annotation.box_xywh
         if not placed.annotation.shape and area(box) > 0 and min(box[2], box[3]) < least:
             message = f"box {box_text(box)} is thinner than {least:g} px"
-            yield Sighting(message=message, location=placed.location)
+            yield Occurrence(message=message, location=placed.location)
 
 
-def boxes_outside(subject: Subject) -> Iterator[Sighting]:
+def boxes_outside(context: RuleContext) -> Iterator[Occurrence]:
     """Boxes that lie mostly beside their image."""
-    for placed in subject.annotations():
+    for placed in context.annotations():
         box, image = placed.annotation.box_xywh, placed.image
-        if area(box) > 0 and inside_share(box, frame(image)) < subject.policy.least_inside_share:
+        if area(box) > 0 and inside_share(box, frame(image)) < context.policy.least_inside_share:
             message = f"box {box_text(box)} lies mostly outside the image of {image.width}x{image.height} px"
-            yield Sighting(message=message, location=placed.location)
+            yield Occurrence(message=message, location=placed.location)
 
 
-def boxes_leaving(subject: Subject) -> Iterator[Sighting]:
+def boxes_leaving(context: RuleContext) -> Iterator[Occurrence]:
     """Boxes that reach out of their image further than rounding explains."""
-    for placed in subject.annotations():
+    for placed in context.annotations():
         box, image = placed.annotation.box_xywh, placed.image
-        if inside_share(box, frame(image)) >= subject.policy.least_inside_share and _leaves(subject, placed):
+        if inside_share(box, frame(image)) >= context.policy.least_inside_share and _leaves(context, placed):
             reach = overhang(box, image.width, image.height)
             message = f"box {box_text(box)} reaches {reach:g} px out of the image of {image.width}x{image.height} px"
-            yield Sighting(message=message, location=placed.location)
+            yield Occurrence(message=message, location=placed.location)
 
 
-def _leaves(subject: Subject, placed: Placed) -> bool:
-    image, policy = placed.image, subject.policy
+def _leaves(context: RuleContext, placed: PlacedAnnotation) -> bool:
+    image, policy = placed.image, context.policy
     allowed = max(policy.box_tolerance_px, policy.box_tolerance_share * max(image.width, image.height))
     return overhang(placed.annotation.box_xywh, image.width, image.height) > allowed
 
 
-def frame_mismatch(subject: Subject) -> Iterator[Sighting]:
+def frame_mismatch(context: RuleContext) -> Iterator[Occurrence]:
     """So many boxes leave their image that they were drawn on another picture."""
-    leaving = [_leaves(subject, placed) for placed in subject.annotations()]
+    leaving = [_leaves(context, placed) for placed in context.annotations()]
     share = sum(leaving) / len(leaving) if leaving else 0.0
-    if share >= subject.policy.frame_mismatch_share and sum(leaving) > 1:
-        yield Sighting(
+    if share >= context.policy.frame_mismatch_share and sum(leaving) > 1:
+        yield Occurrence(
             message=f"{sum(leaving)} of {len(leaving)} boxes leave their image: they were drawn on images of another "
-            f"size, crop or rotation (accepted: fewer than {subject.policy.frame_mismatch_share:.0%})"
+            f"size, crop or rotation (accepted: fewer than {context.policy.frame_mismatch_share:.0%})"
         )
 
 

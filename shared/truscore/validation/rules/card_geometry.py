@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from truscore.datasets import Annotation, ImageRecord
 from truscore.datasets.shapes.quadrilateral import bend_of, corners_of, filled_share, in_frame, sides_of
-from truscore.validation.rule import Family, Rule, Severity, Sighting
-from truscore.validation.subject import Placed, Subject
+from truscore.validation.rule import Family, Occurrence, Rule, Severity
+from truscore.validation.rule_context import PlacedAnnotation, RuleContext
 
 if TYPE_CHECKING:
     from truscore.datasets.shapes.quadrilateral import Points
@@ -21,15 +21,15 @@ _CORNER = re.compile(r"(?:(top|upper|bottom|lower)[ _-]?(left|right)|(tl|tr|br|b
 _PLACES = {"tl": 0, "tr": 1, "br": 2, "bl": 3}
 
 
-def _labels(subject: Subject, pattern: re.Pattern[str]) -> frozenset[int]:
+def _labels(context: RuleContext, pattern: re.Pattern[str]) -> frozenset[int]:
     return frozenset(
-        label for label, name in enumerate(subject.index.class_names, start=1) if pattern.fullmatch(name.strip())
+        label for label, name in enumerate(context.index.class_names, start=1) if pattern.fullmatch(name.strip())
     )
 
 
-def _borders(subject: Subject) -> Iterator[Placed]:
-    labels = _labels(subject, _OUTER) | _labels(subject, _INNER)
-    return (placed for placed in subject.instances() if placed.annotation.label in labels)
+def _borders(context: RuleContext) -> Iterator[PlacedAnnotation]:
+    labels = _labels(context, _OUTER) | _labels(context, _INNER)
+    return (placed for placed in context.instances() if placed.annotation.label in labels)
 
 
 def _outline(annotation: Annotation) -> tuple[float, ...]:
@@ -48,33 +48,33 @@ def _is_parallelogram(outline: tuple[float, ...]) -> bool:
     return abs(x0 + x2 - x1 - x3) + abs(y0 + y2 - y1 - y3) < 1e-6
 
 
-def not_quadrilaterals(subject: Subject) -> Iterator[Sighting]:
+def not_quadrilaterals(context: RuleContext) -> Iterator[Occurrence]:
     """Borders that leave out or add a part of the card."""
-    for placed in _borders(subject):
+    for placed in _borders(context):
         outline = _outline(placed.annotation)
         if not placed.annotation.polygons or not outline or _is_parallelogram(outline):
             continue
         if (filled := filled_share(outline)) < LEAST_FILLED:
             message = f"border fills {filled:.0%} of a quadrilateral, a card fills at least {LEAST_FILLED:.0%}"
-            yield Sighting(message=message, location=placed.location)
+            yield Occurrence(message=message, location=placed.location)
 
 
-def bent_borders(subject: Subject) -> Iterator[Sighting]:
+def bent_borders(context: RuleContext) -> Iterator[Occurrence]:
     """Borders whose sides are not straight."""
-    accepted = subject.policy.quadrilateral_share
-    for placed in _borders(subject):
+    accepted = context.policy.quadrilateral_share
+    for placed in _borders(context):
         outline = _outline(placed.annotation)
         # Four corners are joined by straight lines.
         corners_42 = corners_of(outline) if placed.annotation.polygons and len(outline) > 8 else None
         if corners_42 is not None and (bend := bend_of(outline, corners_42)) > accepted:
             message = f"a side of the border leaves its line by {bend:.1%} of the shorter side, accepted {accepted:.1%}"
-            yield Sighting(message=message, location=placed.location)
+            yield Occurrence(message=message, location=placed.location)
 
 
-def odd_card_shapes(subject: Subject) -> Iterator[Sighting]:
+def odd_card_shapes(context: RuleContext) -> Iterator[Occurrence]:
     """Outer borders that no card of 2.5 x 3.5 inches has."""
-    policy, labels = subject.policy, _labels(subject, _OUTER)
-    for placed in subject.instances():
+    policy, labels = context.policy, _labels(context, _OUTER)
+    for placed in context.instances():
         outline = _outline(placed.annotation)
         corners_42 = corners_of(outline) if placed.annotation.label in labels and outline else None
         if corners_42 is None:
@@ -86,7 +86,7 @@ def odd_card_shapes(subject: Subject) -> Iterator[Sighting]:
                 f"outer border is {sides[0]:.0f} by {sides[1]:.0f} px, {aspect:.2f} to 1: a card of 2.5 x 3.5 inches "
                 f"is {policy.card_aspect:.2f}, accepted within {policy.card_aspect_tolerance:g}"
             )
-            yield Sighting(message=message, location=placed.location)
+            yield Occurrence(message=message, location=placed.location)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,12 +103,12 @@ class _Card:
         return f"{self.image.path}#{self.inner.source_id or self.number}"
 
 
-def _cards(subject: Subject) -> Iterator[_Card]:
-    inner_labels = _labels(subject, _INNER)
-    outer_labels = _labels(subject, _OUTER) - inner_labels
+def _cards(context: RuleContext) -> Iterator[_Card]:
+    inner_labels = _labels(context, _INNER)
+    outer_labels = _labels(context, _OUTER) - inner_labels
     if not (outer_labels and inner_labels):
         return
-    for image in subject.index.images:
+    for image in context.index.images:
         outers = [mark for mark in image.annotations if mark.label in outer_labels and not mark.crowd]
         frames = [found for mark in outers if (found := corners_of(_outline(mark))) is not None]
         for number, mark in enumerate(image.annotations):
@@ -120,49 +120,49 @@ def _cards(subject: Subject) -> Iterator[_Card]:
             yield _Card(image=image, inner=mark, number=number, inner_42=in_frame(found_42, frame_42))
 
 
-def borders_poking_out(subject: Subject) -> Iterator[Sighting]:
+def borders_poking_out(context: RuleContext) -> Iterator[Occurrence]:
     """Graphical borders that cross the outer border."""
-    accepted = subject.policy.nesting_tolerance_share
-    for card in _cards(subject):
+    accepted = context.policy.nesting_tolerance_share
+    for card in _cards(context):
         out = max(float(-card.inner_42.min()), float(card.inner_42.max()) - 1, 0.0)
         if out > accepted:
             message = f"graphical border leaves the outer border by {out:.1%} of the card, accepted {accepted:.1%}"
-            yield Sighting(message=message, location=card.location)
+            yield Occurrence(message=message, location=card.location)
 
 
-def implausible_centring(subject: Subject) -> Iterator[Sighting]:
+def implausible_centring(context: RuleContext) -> Iterator[Occurrence]:
     """Prints so far off the middle that no press makes them."""
-    accepted = subject.policy.centring_share
-    for card in _cards(subject):
+    accepted = context.policy.centring_share
+    for card in _cards(context):
         low_2, high_2 = card.inner_42.min(axis=0), card.inner_42.max(axis=0)
         for axis, names in enumerate((("left", "right"), ("top", "bottom"))):
             margins = max(float(low_2[axis]), 0.0), max(1 - float(high_2[axis]), 0.0)
             total = sum(margins)
-            if total > subject.policy.bleed_share and max(margins) / total > accepted:
+            if total > context.policy.bleed_share and max(margins) / total > accepted:
                 shares = [round(100 * margin / total) for margin in margins]
                 message = (
                     f"centring {names[0]} to {names[1]} is {shares[0]}:{shares[1]}, "
                     f"plausible is up to {round(100 * accepted)}:{round(100 * (1 - accepted))}"
                 )
-                yield Sighting(message=message, location=card.location)
+                yield Occurrence(message=message, location=card.location)
 
 
-def stray_corners(subject: Subject) -> Iterator[Sighting]:
+def stray_corners(context: RuleContext) -> Iterator[Occurrence]:
     """Corner marks that hold no corner of the card, or another one than they are named for."""
-    corner_labels = _labels(subject, _CORNER)
-    outer_labels = _labels(subject, _OUTER) - _labels(subject, _INNER)
-    for placed in subject.instances() if corner_labels and outer_labels else ():
+    corner_labels = _labels(context, _CORNER)
+    outer_labels = _labels(context, _OUTER) - _labels(context, _INNER)
+    for placed in context.instances() if corner_labels and outer_labels else ():
         mark = placed.annotation
         outers = [one for one in placed.image.annotations if one.label in outer_labels and not one.crowd]
         frames = [found for one in outers if (found := corners_of(_outline(one))) is not None]
         if mark.label not in corner_labels or not frames:
             continue
-        place = _place(subject.class_name(mark.label))
+        place = _place(context.class_name(mark.label))
         allowed = [corner for frame in frames for at, corner in enumerate(frame) if place in {None, at}]
-        reach = subject.policy.corner_reach_share * min(min(sides_of(frame)) for frame in frames)
+        reach = context.policy.corner_reach_share * min(min(sides_of(frame)) for frame in frames)
         if min(_distance(mark.box_xywh, corner) for corner in allowed) > reach:
-            message = f"{subject.class_name(mark.label)} {mark.box_xywh} holds no such corner of the outer border"
-            yield Sighting(message=message, location=placed.location)
+            message = f"{context.class_name(mark.label)} {mark.box_xywh} holds no such corner of the outer border"
+            yield Occurrence(message=message, location=placed.location)
 
 
 def _place(name: str) -> int | None:

@@ -3,76 +3,76 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from truscore.validation.rule import Family, Rule, Severity, Sighting
-from truscore.validation.subject import Subject
+from truscore.validation.rule import Family, Occurrence, Rule, Severity
+from truscore.validation.rule_context import RuleContext
 
 
-def class_counts(subject: Subject) -> dict[int, int]:
+def class_counts(context: RuleContext) -> dict[int, int]:
     """Examples by label from 1, classes without any included: instances, or images where the class is the image's."""
-    counts = Counter(placed.annotation.label for placed in subject.instances())
-    whole = Counter(label for image in subject.index.images for label in image.labels or ())
-    return {label: counts[label] or whole[label] for label in range(1, len(subject.index.class_names) + 1)}
+    counts = Counter(placed.annotation.label for placed in context.instances())
+    whole = Counter(label for image in context.index.images for label in image.labels or ())
+    return {label: counts[label] or whole[label] for label in range(1, len(context.index.class_names) + 1)}
 
 
-def too_few_images(subject: Subject) -> Iterator[Sighting]:
+def too_few_images(context: RuleContext) -> Iterator[Occurrence]:
     """Too few images to divide."""
-    count, least = len(subject.index.images), subject.policy.least_images
-    if count < least and not subject.is_lit:  # what counts there is how many lights an object has
-        yield Sighting(message=f"{count} images: at least {least} are needed to train and validate")
+    count, least = len(context.index.images), context.policy.least_images
+    if count < least and not context.is_photometric:  # what counts there is how many lights an object has
+        yield Occurrence(message=f"{count} images: at least {least} are needed to train and validate")
 
 
-def few_images(subject: Subject) -> Iterator[Sighting]:
+def few_images(context: RuleContext) -> Iterator[Occurrence]:
     """Few images to learn from."""
-    count, policy = len(subject.index.images), subject.policy
-    if policy.least_images <= count < policy.few_images and not subject.is_lit:
-        yield Sighting(message=f"{count} images: fewer than {policy.few_images} rarely generalise")
+    count, policy = len(context.index.images), context.policy
+    if policy.least_images <= count < policy.few_images and not context.is_photometric:
+        yield Occurrence(message=f"{count} images: fewer than {policy.few_images} rarely generalise")
 
 
-def unused_classes(subject: Subject) -> Iterator[Sighting]:
+def unused_classes(context: RuleContext) -> Iterator[Occurrence]:
     """Classes that were named and never drawn."""
-    for label, count in class_counts(subject).items():
+    for label, count in class_counts(context).items():
         if count == 0:
-            yield Sighting(message=f"class {subject.class_name(label)!r} (label {label}) has no instance")
+            yield Occurrence(message=f"class {context.class_name(label)!r} (label {label}) has no instance")
 
 
-def rare_classes(subject: Subject) -> Iterator[Sighting]:
+def rare_classes(context: RuleContext) -> Iterator[Occurrence]:
     """Classes with too few instances to learn."""
-    least = subject.policy.rare_class_instances
-    for label, count in class_counts(subject).items():
+    least = context.policy.rare_class_instances
+    for label, count in class_counts(context).items():
         if 0 < count < least:
-            message = f"class {subject.class_name(label)!r} has {count} instances: fewer than {least}"
-            yield Sighting(message=message)
+            message = f"class {context.class_name(label)!r} has {count} instances: fewer than {least}"
+            yield Occurrence(message=message)
 
 
-def imbalance(subject: Subject) -> Iterator[Sighting]:
+def imbalance(context: RuleContext) -> Iterator[Occurrence]:
     """One class drowns another."""
-    counts = {label: count for label, count in class_counts(subject).items() if count}
+    counts = {label: count for label, count in class_counts(context).items() if count}
     if len(counts) < 2:
         return
     most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
     ratio = counts[most] / counts[least]
-    if ratio > subject.policy.imbalance_ratio:
-        yield Sighting(
-            message=f"class {subject.class_name(most)!r} has {counts[most]} instances, {subject.class_name(least)!r} "
-            f"{counts[least]}: {ratio:.0f} to 1, balanced is up to {subject.policy.imbalance_ratio:g} to 1"
+    if ratio > context.policy.imbalance_ratio:
+        yield Occurrence(
+            message=f"class {context.class_name(most)!r} has {counts[most]} instances, {context.class_name(least)!r} "
+            f"{counts[least]}: {ratio:.0f} to 1, balanced is up to {context.policy.imbalance_ratio:g} to 1"
         )
 
 
-def class_in_one_group(subject: Subject) -> Iterator[Sighting]:
+def class_in_one_group(context: RuleContext) -> Iterator[Occurrence]:
     """Classes that one image, or one group of copies, holds alone."""
     homes: dict[int, set[str]] = {}
-    for placed in subject.instances():
+    for placed in context.instances():
         homes.setdefault(placed.annotation.label, set()).add(placed.image.group or placed.image.path)
-    for image in subject.index.images:
+    for image in context.index.images:
         for label in image.labels or ():
             homes.setdefault(label, set()).add(image.group or image.path)
-    if len(subject.index.images) < subject.policy.least_images:
+    if len(context.index.images) < context.policy.least_images:
         return
     for label, groups in sorted(homes.items()):
         if len(groups) == 1:
-            name = subject.class_name(label)
+            name = context.class_name(label)
             message = f"class {name!r} is seen in one image or group only: it cannot be both learnt and measured"
-            yield Sighting(message=message, location=next(iter(groups)))
+            yield Occurrence(message=message, location=next(iter(groups)))
 
 
 RULES = (

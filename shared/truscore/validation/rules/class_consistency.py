@@ -5,15 +5,15 @@ from collections.abc import Iterator
 
 from truscore.datasets import Annotation, ImageRecord
 from truscore.datasets.shapes.geometry import iou
-from truscore.validation.rule import Family, Rule, Severity, Sighting
-from truscore.validation.subject import Subject
+from truscore.validation.rule import Family, Occurrence, Rule, Severity
+from truscore.validation.rule_context import RuleContext
 
 
-def _close_pairs(subject: Subject, image: ImageRecord) -> Iterator[tuple[int, int, float]]:
+def _close_pairs(context: RuleContext, image: ImageRecord) -> Iterator[tuple[int, int, float]]:
     # Sorted by their left edge, only neighbours can coincide: a crowded image costs no square of its boxes.
     boxes = [annotation.box_xywh for annotation in image.annotations]
     order = sorted(range(len(boxes)), key=lambda number: boxes[number][0])
-    least = subject.policy.duplicate_iou
+    least = context.policy.duplicate_iou
     for place, one in enumerate(order):
         reach = boxes[one][0] + (1 - least) * max(boxes[one][2], 0.0)
         for other in order[place + 1 :]:
@@ -23,74 +23,74 @@ def _close_pairs(subject: Subject, image: ImageRecord) -> Iterator[tuple[int, in
                 yield min(one, other), max(one, other), found
 
 
-def duplicate_instances(subject: Subject) -> Iterator[Sighting]:
+def duplicate_instances(context: RuleContext) -> Iterator[Occurrence]:
     """The same object drawn twice."""
-    for image in subject.index.images:
-        for one, other, found in _close_pairs(subject, image):
+    for image in context.index.images:
+        for one, other, found in _close_pairs(context, image):
             first, second = image.annotations[one], image.annotations[other]
             if first.label == second.label:
-                message = f"{subject.class_name(first.label)} is drawn twice: the boxes overlap by {found:.2f} (IoU)"
-                yield Sighting(message=message, location=f"{image.path}#{second.source_id or other}")
+                message = f"{context.class_name(first.label)} is drawn twice: the boxes overlap by {found:.2f} (IoU)"
+                yield Occurrence(message=message, location=f"{image.path}#{second.source_id or other}")
 
 
-def conflicting_labels(subject: Subject) -> Iterator[Sighting]:
+def conflicting_labels(context: RuleContext) -> Iterator[Occurrence]:
     """One object under two names."""
-    for image in subject.index.images:
-        for one, other, found in _close_pairs(subject, image):
+    for image in context.index.images:
+        for one, other, found in _close_pairs(context, image):
             first, second = image.annotations[one], image.annotations[other]
             if first.label != second.label:
-                names = f"{subject.class_name(first.label)} and {subject.class_name(second.label)}"
+                names = f"{context.class_name(first.label)} and {context.class_name(second.label)}"
                 message = f"one place is labelled {names}: the boxes overlap by {found:.2f} (IoU)"
-                yield Sighting(message=message, location=f"{image.path}#{second.source_id or other}")
+                yield Occurrence(message=message, location=f"{image.path}#{second.source_id or other}")
 
 
-def unknown_classes(subject: Subject) -> Iterator[Sighting]:
+def unknown_classes(context: RuleContext) -> Iterator[Occurrence]:
     """Labels that no class has."""
-    count = len(subject.index.class_names)
-    for placed in subject.annotations():
+    count = len(context.index.class_names)
+    for placed in context.annotations():
         if not 1 <= placed.annotation.label <= count:
             message = f"label {placed.annotation.label} names no class: accepted are 1 to {count}"
-            yield Sighting(message=message, location=placed.location)
+            yield Occurrence(message=message, location=placed.location)
 
 
-def repeated_class_names(subject: Subject) -> Iterator[Sighting]:
+def repeated_class_names(context: RuleContext) -> Iterator[Occurrence]:
     """Two classes under one name, or a class without any."""
-    counts = Counter(name.strip() for name in subject.index.class_names)
+    counts = Counter(name.strip() for name in context.index.class_names)
     for name, count in counts.items():
         if not name:
-            yield Sighting(message=f"{count} of {len(subject.index.class_names)} classes have no name")
+            yield Occurrence(message=f"{count} of {len(context.index.class_names)} classes have no name")
         elif count > 1:
-            yield Sighting(message=f"{count} classes are called {name!r}")
+            yield Occurrence(message=f"{count} classes are called {name!r}")
 
 
-def similar_class_names(subject: Subject) -> Iterator[Sighting]:
+def similar_class_names(context: RuleContext) -> Iterator[Occurrence]:
     """Class names that differ only in case, spaces or punctuation."""
     spellings: dict[str, set[str]] = defaultdict(set)
-    for name in subject.index.class_names:
+    for name in context.index.class_names:
         plain = name.strip().casefold()
         grade = plain[-1:] if plain[-1:] in {"+", "-"} else ""  # LP, LP+ and LP- are three grades
         spellings["".join(filter(str.isalnum, plain)) + grade].add(name.strip())
     for names in spellings.values():
         if len(names) > 1:
-            yield Sighting(message=f"classes {', '.join(sorted(map(repr, names)))} differ only in spelling")
+            yield Occurrence(message=f"classes {', '.join(sorted(map(repr, names)))} differ only in spelling")
 
 
-def disagreeing_duplicates(subject: Subject) -> Iterator[Sighting]:
+def disagreeing_duplicates(context: RuleContext) -> Iterator[Occurrence]:
     """The same picture with different annotations."""
     by_digest: dict[str, list[ImageRecord]] = defaultdict(list)
-    for image in subject.index.images:
+    for image in context.index.images:
         by_digest[image.sha256].append(image)
     for images in by_digest.values():
         for other in images[1:]:
             if _drawn(other) != _drawn(images[0]):
-                said = [_said(subject, one) for one in (other, images[0])]
-                differ = f": {said[0]} here, {said[1]} there" if said[0] != said[1] else ""
+                label_names = [_label_names(context, one) for one in (other, images[0])]
+                differ = f": {label_names[0]} here, {label_names[1]} there" if label_names[0] != label_names[1] else ""
                 message = f"is byte for byte {images[0].path}, but is annotated differently{differ}"
-                yield Sighting(message=message, location=other.path)
+                yield Occurrence(message=message, location=other.path)
 
 
-def _said(subject: Subject, image: ImageRecord) -> str:
-    return ", ".join(subject.class_name(label) for label in image.labels or ()) or "no label"
+def _label_names(context: RuleContext, image: ImageRecord) -> str:
+    return ", ".join(context.class_name(label) for label in image.labels or ()) or "no label"
 
 
 def _drawn(image: ImageRecord) -> object:

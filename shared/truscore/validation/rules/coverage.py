@@ -3,54 +3,54 @@
 from collections.abc import Iterator
 
 from truscore.datasets.shapes.geometry import inside_share
-from truscore.validation.rule import Family, Rule, Severity, Sighting
-from truscore.validation.subject import Subject, frame
+from truscore.validation.rule import Family, Occurrence, Rule, Severity
+from truscore.validation.rule_context import RuleContext, frame
 
 
-def no_annotations(subject: Subject) -> Iterator[Sighting]:
+def no_annotations(context: RuleContext) -> Iterator[Occurrence]:
     """A set in which nothing is drawn."""
-    if subject.index.images and len(subject.unannotated()) == len(subject.index.images):
-        yield Sighting(message=f"none of {len(subject.index.images)} images has an annotation")
+    if context.index.images and len(context.unannotated()) == len(context.index.images):
+        yield Occurrence(message=f"none of {len(context.index.images)} images has an annotation")
 
 
-def unlabelled_images(subject: Subject) -> Iterator[Sighting]:
+def unlabelled_images(context: RuleContext) -> Iterator[Occurrence]:
     """Images without any annotation."""
-    for image in subject.unannotated():
-        yield Sighting(message="image has no annotation", location=image.path)
+    for image in context.unannotated():
+        yield Occurrence(message="image has no annotation", location=image.path)
 
 
-def mostly_unlabelled(subject: Subject) -> Iterator[Sighting]:
+def mostly_unlabelled(context: RuleContext) -> Iterator[Occurrence]:
     """A set whose annotation was left half done."""
-    bare, count = len(subject.unannotated()), len(subject.index.images)
-    if bare < count and bare > subject.policy.unlabelled_share * count:
-        accepted = f"accepted is up to {subject.policy.unlabelled_share:.0%}"
-        yield Sighting(message=f"{bare} of {count} images have no annotation: {accepted}")
+    bare, count = len(context.unannotated()), len(context.index.images)
+    if bare < count and bare > context.policy.unlabelled_share * count:
+        accepted = f"accepted is up to {context.policy.unlabelled_share:.0%}"
+        yield Occurrence(message=f"{bare} of {count} images have no annotation: {accepted}")
 
 
-def whole_image_boxes(subject: Subject) -> Iterator[Sighting]:
+def whole_image_boxes(context: RuleContext) -> Iterator[Occurrence]:
     """Boxes that say no more than the image's frame."""
-    for placed in subject.instances():
-        if inside_share(frame(placed.image), placed.annotation.box_xywh) >= subject.policy.whole_image_share:
-            yield Sighting(message="box fills the whole image", location=placed.location)
+    for placed in context.instances():
+        if inside_share(frame(placed.image), placed.annotation.box_xywh) >= context.policy.whole_image_share:
+            yield Occurrence(message="box fills the whole image", location=placed.location)
 
 
-def mixed_shapes(subject: Subject) -> Iterator[Sighting]:
+def mixed_shapes(context: RuleContext) -> Iterator[Occurrence]:
     """Outlines on some objects, bare boxes on others."""
-    outlined = sum(bool(one.annotation.polygons or one.annotation.rle) for one in subject.instances())
-    count = sum(1 for _ in subject.instances())
+    outlined = sum(bool(one.annotation.polygons or one.annotation.rle) for one in context.instances())
+    count = sum(1 for _ in context.instances())
     if 0 < outlined < count:
-        yield Sighting(
+        yield Occurrence(
             message=f"{outlined} of {count} instances have an outline, {count - outlined} only a box, "
             "whose mask is its rectangle"
         )
 
 
-def crowded_images(subject: Subject) -> Iterator[Sighting]:
+def crowded_images(context: RuleContext) -> Iterator[Occurrence]:
     """Images with more instances than detectors keep."""
-    for image in subject.index.images:
-        if len(image.annotations) > subject.policy.crowded_image:
-            message = f"{len(image.annotations)} annotations: more than {subject.policy.crowded_image} in one image"
-            yield Sighting(message=message, location=image.path)
+    for image in context.index.images:
+        if len(image.annotations) > context.policy.crowded_image:
+            message = f"{len(image.annotations)} annotations: more than {context.policy.crowded_image} in one image"
+            yield Occurrence(message=message, location=image.path)
 
 
 RULES = (

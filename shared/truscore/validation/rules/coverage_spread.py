@@ -3,20 +3,20 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 
-from truscore.validation.measures.change_point import likeliest_change
-from truscore.validation.rule import Family, Rule, Severity, Sighting
+from truscore.validation.measures.change_point import find_change_point
+from truscore.validation.rule import Family, Occurrence, Rule, Severity
+from truscore.validation.rule_context import RuleContext
 from truscore.validation.rules.leakage import PARTS, parts_of
-from truscore.validation.subject import Subject
 
 LARGE_SHARE = 0.2
 _GRID = 10  # the frame is divided into as many rows and columns
 
 
-def classes_in_one_region(subject: Subject) -> Iterator[Sighting]:
+def classes_in_one_region(context: RuleContext) -> Iterator[Occurrence]:
     """Classes that are always drawn in one small region of the frame."""
-    policy = subject.policy
+    policy = context.policy
     places: dict[int, Counter[tuple[int, int]]] = defaultdict(Counter)
-    for placed in subject.instances():
+    for placed in context.instances():
         x, y, width, height = placed.annotation.box_xywh
         if width * height > LARGE_SHARE * placed.image.width * placed.image.height:
             continue  # what fills the frame has its middle in the middle
@@ -26,8 +26,8 @@ def classes_in_one_region(subject: Subject) -> Iterator[Sighting]:
         count = cells.total()
         if count >= policy.region_instances and len(cells) <= policy.region_share * _GRID**2:
             (across, down), _ = cells.most_common(1)[0]
-            yield Sighting(
-                message=f"all {count} instances of {subject.class_name(label)!r} have their middle in {len(cells)} of "
+            yield Occurrence(
+                message=f"all {count} instances of {context.class_name(label)!r} have their middle in {len(cells)} of "
                 f"{_GRID**2} regions of the frame, around {10 * across + 5} % across and {10 * down + 5} % down"
             )
 
@@ -36,63 +36,63 @@ def _cell(share: float) -> int:
     return min(max(int(share * _GRID), 0), _GRID - 1)
 
 
-def usual_class_missing(subject: Subject) -> Iterator[Sighting]:
+def usual_class_missing(context: RuleContext) -> Iterator[Occurrence]:
     """Images without a class that nearly every other one has."""
-    images = [image for image in subject.index.images if image.annotations]
+    images = [image for image in context.index.images if image.annotations]
     seen = Counter(label for image in images for label in {mark.label for mark in image.annotations})
     for label, count in sorted(seen.items()):
-        if not subject.policy.usual_class_share * len(images) <= count < len(images):
+        if not context.policy.usual_class_share * len(images) <= count < len(images):
             continue
         for image in images:
             if all(mark.label != label for mark in image.annotations):
-                message = f"has no {subject.class_name(label)!r}, which {count} of {len(images)} annotated images have"
-                yield Sighting(message=message, location=image.path)
+                message = f"has no {context.class_name(label)!r}, which {count} of {len(images)} annotated images have"
+                yield Occurrence(message=message, location=image.path)
 
 
-def density_drift(subject: Subject) -> Iterator[Sighting]:
+def density_drift(context: RuleContext) -> Iterator[Occurrence]:
     """From some file on, far more or fewer annotations an image are drawn."""
-    policy = subject.policy
-    if any(image.labels is not None for image in subject.index.images):
+    policy = context.policy
+    if any(image.labels is not None for image in context.index.images):
         return  # folders of classes: the order of the files is that of the classes
-    images = sorted((image for image in subject.index.images if image.annotations), key=lambda image: image.path)
+    images = sorted((image for image in context.index.images if image.annotations), key=lambda image: image.path)
     parts = parts_of(images)
     if parts:
         images = [image for image in images if parts.get(image.path) == PARTS[0]]
     if len(images) < policy.density_images:
         return
-    change = likeliest_change([len(image.annotations) for image in images])
+    change = find_change_point([len(image.annotations) for image in images])
     low, high = sorted((change.before, change.after))
-    if change.chance <= policy.shortcut_chance and high >= policy.density_ratio * max(low, 1e-9):
-        yield Sighting(
+    if change.p_value <= policy.shortcut_chance and high >= policy.density_ratio * max(low, 1e-9):
+        yield Occurrence(
             message=f"{change.before:.1f} annotations an image before this file, {change.after:.1f} from it on: "
-            f"annotators differ, or one grew tired (chance of this by accident at most {change.chance:.3f})",
+            f"annotators differ, or one grew tired (chance of this by accident at most {change.p_value:.3f})",
             location=images[change.place].path,
         )
 
 
-def _counts_by_part(subject: Subject) -> Mapping[str, Counter[int]]:
-    parts = parts_of(subject.index.images)
+def _counts_by_part(context: RuleContext) -> Mapping[str, Counter[int]]:
+    parts = parts_of(context.index.images)
     counts: dict[str, Counter[int]] = {part: Counter() for part in PARTS if part in parts.values()}
-    for image in subject.index.images:
+    for image in context.index.images:
         if image.path in parts:
             counts[parts[image.path]].update(mark.label for mark in image.annotations if not mark.crowd)
             counts[parts[image.path]].update(image.labels or ())
     return counts
 
 
-def classes_missing_from_part(subject: Subject) -> Iterator[Sighting]:
+def classes_missing_from_part(context: RuleContext) -> Iterator[Occurrence]:
     """Classes that one of the dataset's own parts lacks."""
-    counts = _counts_by_part(subject)
+    counts = _counts_by_part(context)
     for label in sorted(set().union(*counts.values())):
         having = {part: count[label] for part, count in counts.items()}
         for part in (part for part, count in having.items() if count == 0):
             others = ", ".join(f"{count} in {name}" for name, count in having.items() if count)
-            yield Sighting(message=f"class {subject.class_name(label)!r} is missing from the {part} part ({others})")
+            yield Occurrence(message=f"class {context.class_name(label)!r} is missing from the {part} part ({others})")
 
 
-def drifting_parts(subject: Subject) -> Iterator[Sighting]:
+def drifting_parts(context: RuleContext) -> Iterator[Occurrence]:
     """Classes far more frequent in one of the dataset's own parts than in another."""
-    policy, counts = subject.policy, _counts_by_part(subject)
+    policy, counts = context.policy, _counts_by_part(context)
     totals = {part: count.total() for part, count in counts.items()}
     for label in sorted(set().union(*counts.values())):
         shares = {part: count[label] / totals[part] for part, count in counts.items() if count[label]}
@@ -100,8 +100,8 @@ def drifting_parts(subject: Subject) -> Iterator[Sighting]:
             continue
         low, high = min(shares, key=shares.__getitem__), max(shares, key=shares.__getitem__)
         if shares[high] > policy.part_drift_ratio * shares[low] and counts[low][label] >= 5:
-            yield Sighting(
-                message=f"class {subject.class_name(label)!r} is {shares[high]:.1%} of the {high} part and "
+            yield Occurrence(
+                message=f"class {context.class_name(label)!r} is {shares[high]:.1%} of the {high} part and "
                 f"{shares[low]:.1%} of the {low} part"
             )
 

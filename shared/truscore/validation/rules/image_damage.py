@@ -4,57 +4,57 @@ from collections.abc import Callable, Iterator
 from statistics import median
 
 from truscore.datasets import ImageRecord
-from truscore.validation.rule import Family, Rule, Severity, Sighting
-from truscore.validation.subject import Subject
+from truscore.validation.rule import Family, Occurrence, Rule, Severity
+from truscore.validation.rule_context import RuleContext
 
 LEAST_TONES = 3.0  # bits of grey levels in a photograph
 FEWEST = 10  # images, below which no image is odd
 
 
-def poor_images(subject: Subject) -> Iterator[Sighting]:
-    """Images whose grey levels tell next to nothing."""
-    policy = subject.policy
-    for path, pixels in subject.well_lit(lambda pixels: pixels.entropy):
-        if pixels.entropy < policy.least_entropy and pixels.spread > policy.blank_spread:
-            message = f"grey levels carry {pixels.entropy:.2f} bits a pixel, accepted from {policy.least_entropy:g}"
-            yield Sighting(message=message, location=path)
+def poor_images(context: RuleContext) -> Iterator[Occurrence]:
+    """Images whose grey levels carry next to no information."""
+    policy = context.policy
+    for path, stats in context.well_lit(lambda stats: stats.entropy):
+        if stats.entropy < policy.least_entropy and stats.spread > policy.blank_spread:
+            message = f"grey levels carry {stats.entropy:.2f} bits a pixel, accepted from {policy.least_entropy:g}"
+            yield Occurrence(message=message, location=path)
 
 
-def damaged_images(subject: Subject) -> Iterator[Sighting]:
+def damaged_images(context: RuleContext) -> Iterator[Occurrence]:
     """Images in which JPEG's blocks are seen."""
-    for path, pixels in subject.measured():
+    for path, stats in context.measured():
         # Pictures of two tones, such as scanned line work, have steps where their lines are, not where blocks end.
-        if pixels.blockiness > subject.policy.blockiness and pixels.entropy >= LEAST_TONES:
+        if stats.blockiness > context.policy.blockiness and stats.entropy >= LEAST_TONES:
             message = (
-                f"compression shows: steps between 8-pixel blocks are {pixels.blockiness:.2f} times those within, "
-                f"accepted up to {subject.policy.blockiness:g}"
+                f"compression shows: steps between 8-pixel blocks are {stats.blockiness:.2f} times those within, "
+                f"accepted up to {context.policy.blockiness:g}"
             )
-            yield Sighting(message=message, location=path)
+            yield Occurrence(message=message, location=path)
 
 
-def colourless_images(subject: Subject) -> Iterator[Sighting]:
+def colourless_images(context: RuleContext) -> Iterator[Occurrence]:
     """Grey pictures stored in colour among coloured ones."""
-    stored = {image.path for image in subject.index.images if image.mode not in {"L", "1", "LA", "I;16", "I", "F"}}
-    tinted = {path: pixels.colour for path, pixels in subject.measured() if path in stored}
-    if len(tinted) < FEWEST or median(tinted.values()) <= subject.policy.colour_least:
+    stored = {image.path for image in context.index.images if image.mode not in {"L", "1", "LA", "I;16", "I", "F"}}
+    tinted = {path: stats.colour for path, stats in context.measured() if path in stored}
+    if len(tinted) < FEWEST or median(tinted.values()) <= context.policy.colour_least:
         return
     for path, colour in tinted.items():
         if colour < 1.0:
-            yield Sighting(message="image is grey, stored in colour, among coloured ones", location=path)
+            yield Occurrence(message="image is grey, stored in colour, among coloured ones", location=path)
 
 
-def odd_sizes(subject: Subject) -> Iterator[Sighting]:
+def odd_sizes(context: RuleContext) -> Iterator[Occurrence]:
     """Images far larger or smaller than the others."""
-    for image, ratio in _odd(subject, lambda image: max(image.width, image.height), subject.policy.odd_size_ratio):
+    for image, ratio in _odd(context, lambda image: max(image.width, image.height), context.policy.odd_size_ratio):
         message = f"image is {image.width}x{image.height} px: {ratio:.1f} times off the set's median size"
-        yield Sighting(message=message, location=image.path)
+        yield Occurrence(message=message, location=image.path)
 
 
-def odd_aspects(subject: Subject) -> Iterator[Sighting]:
+def odd_aspects(context: RuleContext) -> Iterator[Occurrence]:
     """Images much longer or squarer than the others."""
-    for image, ratio in _odd(subject, _elongation, subject.policy.odd_aspect_ratio):
+    for image, ratio in _odd(context, _elongation, context.policy.odd_aspect_ratio):
         message = f"image is {image.width}x{image.height} px: its shape is {ratio:.1f} times off the set's median"
-        yield Sighting(message=message, location=image.path)
+        yield Occurrence(message=message, location=image.path)
 
 
 def _elongation(image: ImageRecord) -> float:
@@ -62,15 +62,15 @@ def _elongation(image: ImageRecord) -> float:
 
 
 def _odd(
-    subject: Subject, measure: Callable[[ImageRecord], float], limit: float
+    context: RuleContext, measure: Callable[[ImageRecord], float], limit: float
 ) -> Iterator[tuple[ImageRecord, float]]:
     """Images whose measure is off the median by more than the limit, where few are."""
-    sized = [(image, float(measure(image))) for image in subject.index.images if min(image.width, image.height) > 0]
+    sized = [(image, float(measure(image))) for image in context.index.images if min(image.width, image.height) > 0]
     if len(sized) < FEWEST:
         return
     middle = median(value for _, value in sized)
     odd = [(image, ratio) for image, value in sized if (ratio := max(value / middle, middle / value)) > limit]
-    if len(odd) <= subject.policy.odd_share * len(sized):
+    if len(odd) <= context.policy.odd_share * len(sized):
         yield from odd
 
 

@@ -5,85 +5,85 @@ from collections.abc import Iterator
 
 from truscore.datasets import ImageRecord
 from truscore.validation.measures.near_duplicates import near_links
-from truscore.validation.measures.thumbnails import likeness
-from truscore.validation.rule import Family, Rule, Severity, Sighting
-from truscore.validation.subject import Subject, same_object
+from truscore.validation.measures.thumbnails import similarity
+from truscore.validation.rule import Family, Occurrence, Rule, Severity
+from truscore.validation.rule_context import RuleContext, same_object
 
 
-def blank_images(subject: Subject) -> Iterator[Sighting]:
+def blank_images(context: RuleContext) -> Iterator[Occurrence]:
     """Images of one tone."""
-    for path, pixels in subject.measured():
-        if pixels.spread <= subject.policy.blank_spread:
-            yield Sighting(message=f"image is one even tone of about {pixels.mean:.0f}", location=path)
+    for path, stats in context.measured():
+        if stats.spread <= context.policy.blank_spread:
+            yield Occurrence(message=f"image is one even tone of about {stats.mean:.0f}", location=path)
 
 
-def blurred_images(subject: Subject) -> Iterator[Sighting]:
+def blurred_images(context: RuleContext) -> Iterator[Occurrence]:
     """Images without sharp edges."""
-    policy = subject.policy
-    for path, pixels in subject.well_lit(lambda pixels: pixels.sharpness / max(pixels.spread, 1.0) ** 2):
-        ratio = pixels.sharpness / max(pixels.spread, 1.0) ** 2
-        if pixels.spread > policy.least_spread and ratio < policy.blur_ratio:
+    policy = context.policy
+    for path, stats in context.well_lit(lambda stats: stats.sharpness / max(stats.spread, 1.0) ** 2):
+        ratio = stats.sharpness / max(stats.spread, 1.0) ** 2
+        if stats.spread > policy.least_spread and ratio < policy.blur_ratio:
             message = f"image is blurred: sharpness {ratio:.1e} of its contrast, sharp is from {policy.blur_ratio:.0e}"
-            yield Sighting(message=message, location=path)
+            yield Occurrence(message=message, location=path)
 
 
-def dark_images(subject: Subject) -> Iterator[Sighting]:
+def dark_images(context: RuleContext) -> Iterator[Occurrence]:
     """Underexposed images."""
-    for path, pixels in subject.unlit():
-        if pixels.mean < subject.policy.dark_mean and pixels.spread > subject.policy.blank_spread:
-            message = f"image is too dark: mean {pixels.mean:.0f}, accepted from {subject.policy.dark_mean:g} of 255"
-            yield Sighting(message=message, location=path)
+    for path, stats in context.unlit():
+        if stats.mean < context.policy.dark_mean and stats.spread > context.policy.blank_spread:
+            message = f"image is too dark: mean {stats.mean:.0f}, accepted from {context.policy.dark_mean:g} of 255"
+            yield Occurrence(message=message, location=path)
 
 
-def bright_images(subject: Subject) -> Iterator[Sighting]:
+def bright_images(context: RuleContext) -> Iterator[Occurrence]:
     """Overexposed images."""
-    for path, pixels in subject.measured():
-        if pixels.mean > subject.policy.bright_mean and pixels.spread > subject.policy.blank_spread:
+    for path, stats in context.measured():
+        if stats.mean > context.policy.bright_mean and stats.spread > context.policy.blank_spread:
             message = (
-                f"image is too bright: mean {pixels.mean:.0f}, accepted up to {subject.policy.bright_mean:g} of 255"
+                f"image is too bright: mean {stats.mean:.0f}, accepted up to {context.policy.bright_mean:g} of 255"
             )
-            yield Sighting(message=message, location=path)
+            yield Occurrence(message=message, location=path)
 
 
-def flat_images(subject: Subject) -> Iterator[Sighting]:
+def flat_images(context: RuleContext) -> Iterator[Occurrence]:
     """Images of low contrast."""
-    policy = subject.policy
-    for path, pixels in subject.well_lit(lambda pixels: pixels.spread):
-        if policy.blank_spread < pixels.spread <= policy.least_spread:
-            message = f"contrast is low: tones span {pixels.spread:.0f} of 255, accepted above {policy.least_spread:g}"
-            yield Sighting(message=message, location=path)
+    policy = context.policy
+    for path, stats in context.well_lit(lambda stats: stats.spread):
+        if policy.blank_spread < stats.spread <= policy.least_spread:
+            message = f"contrast is low: tones span {stats.spread:.0f} of 255, accepted above {policy.least_spread:g}"
+            yield Occurrence(message=message, location=path)
 
 
-def small_images(subject: Subject) -> Iterator[Sighting]:
+def small_images(context: RuleContext) -> Iterator[Occurrence]:
     """Images too small for a network."""
-    least = subject.policy.least_side_px
-    for image in subject.index.images:
+    least = context.policy.least_side_px
+    for image in context.index.images:
         if min(image.width, image.height) < least:
             message = f"image is {image.width}x{image.height} px: each side needs at least {least}"
-            yield Sighting(message=message, location=image.path)
+            yield Occurrence(message=message, location=image.path)
 
 
-def stretched_images(subject: Subject) -> Iterator[Sighting]:
+def stretched_images(context: RuleContext) -> Iterator[Occurrence]:
     """Images far longer than wide."""
-    for image in subject.index.images:
+    for image in context.index.images:
         sides = sorted((image.width, image.height))
-        if sides[0] > 0 and sides[1] / sides[0] > subject.policy.aspect_ratio:
+        if sides[0] > 0 and sides[1] / sides[0] > context.policy.aspect_ratio:
             message = (
-                f"image is {image.width}x{image.height} px: longer than {subject.policy.aspect_ratio:g} times its width"
+                f"image is {image.width}x{image.height} px: longer than {context.policy.aspect_ratio:g} times its width"
             )
-            yield Sighting(message=message, location=image.path)
+            yield Occurrence(message=message, location=image.path)
 
 
-def mixed_sizes(subject: Subject) -> Iterator[Sighting]:
+def mixed_sizes(context: RuleContext) -> Iterator[Occurrence]:
     """Images of very different size."""
-    images = [image for image in subject.index.images if image.width and image.height]
+    images = [image for image in context.index.images if image.width and image.height]
     if len(images) < 2:
         return
     small, large = min(images, key=_longer), max(images, key=_longer)
-    if _longer(large) > subject.policy.size_ratio * _longer(small):
-        yield Sighting(
+    if _longer(large) > context.policy.size_ratio * _longer(small):
+        yield Occurrence(
             message=f"sizes run from {small.width}x{small.height} to {large.width}x{large.height} px: more than "
-            f"{subject.policy.size_ratio:g} to 1",
+            f"{context.policy.size_ratio:g} to 1",
             location=small.path,
         )
 
@@ -92,55 +92,57 @@ def _longer(image: ImageRecord) -> int:
     return max(image.width, image.height)
 
 
-def mixed_modes(subject: Subject) -> Iterator[Sighting]:
+def mixed_modes(context: RuleContext) -> Iterator[Occurrence]:
     """Grey and colour images in one set."""
-    modes = Counter(image.mode for image in subject.index.images)
+    modes = Counter(image.mode for image in context.index.images)
     if len(modes) > 1:
         common, _ = modes.most_common(1)[0]
-        odd = next(image.path for image in subject.index.images if image.mode != common)
+        odd = next(image.path for image in context.index.images if image.mode != common)
         counts = ", ".join(f"{count} {mode}" for mode, count in modes.most_common())
-        yield Sighting(message=f"pixel modes are mixed: {counts}", location=odd)
+        yield Occurrence(message=f"pixel modes are mixed: {counts}", location=odd)
 
 
-def rotated_images(subject: Subject) -> Iterator[Sighting]:
+def rotated_images(context: RuleContext) -> Iterator[Occurrence]:
     """Images that only EXIF turns upright."""
-    for image in subject.index.images:
+    for image in context.index.images:
         if image.orientation not in {0, 1}:
             message = f"EXIF orientation {image.orientation}: read as the upright {image.width}x{image.height} px"
-            yield Sighting(message=message, location=image.path)
+            yield Occurrence(message=message, location=image.path)
 
 
-def multi_picture_images(subject: Subject) -> Iterator[Sighting]:
+def multi_picture_images(context: RuleContext) -> Iterator[Occurrence]:
     """Files that hold several pictures."""
-    for image in subject.index.images:
+    for image in context.index.images:
         if image.file_format.upper() == "MPO":
-            yield Sighting(message="file is a multi-picture JPEG (MPO): its first picture is read", location=image.path)
+            yield Occurrence(
+                message="file is a multi-picture JPEG (MPO): its first picture is read", location=image.path
+            )
 
 
-def exact_duplicates(subject: Subject) -> Iterator[Sighting]:
+def exact_duplicates(context: RuleContext) -> Iterator[Occurrence]:
     """The same file under two names."""
     first: dict[str, str] = {}
-    for image in subject.index.images:
+    for image in context.index.images:
         if (original := first.setdefault(image.sha256, image.path)) != image.path:
-            yield Sighting(message=f"is byte for byte {original}", location=image.path)
+            yield Occurrence(message=f"is byte for byte {original}", location=image.path)
 
 
-def alike(subject: Subject, one: str, other: str) -> bool:
-    """Whether the sketches of two images agree too, where there are any: hashes of even textures differ little."""
-    sketches = [subject.pixels[path].sketch for path in (one, other) if path in subject.pixels]
-    return len(sketches) < 2 or not all(sketches) or likeness(*sketches) >= subject.policy.near_likeness
+def looks_alike(context: RuleContext, one: str, other: str) -> bool:
+    """Whether the thumbnails of two images agree too, where there are any: hashes of even textures differ little."""
+    thumbnails = [context.image_stats[path].thumbnail for path in (one, other) if path in context.image_stats]
+    return len(thumbnails) < 2 or not all(thumbnails) or similarity(*thumbnails) >= context.policy.near_likeness
 
 
-def near_duplicates(subject: Subject) -> Iterator[Sighting]:
+def near_duplicates(context: RuleContext) -> Iterator[Occurrence]:
     """Almost the same picture twice."""
     by_digest: dict[str, ImageRecord] = {}
-    for image in subject.index.images:
+    for image in context.index.images:
         by_digest.setdefault(image.sha256, image)
     images = list(by_digest.values())
-    links = near_links([image.perceptual_hash for image in images], bits=subject.policy.near_duplicate_bits)
+    links = near_links([image.perceptual_hash for image in images], bits=context.policy.near_duplicate_bits)
     for one, other in links:
-        if not same_object(images[one], images[other]) and alike(subject, images[one].path, images[other].path):
-            yield Sighting(message=f"looks almost the same as {images[one].path}", location=images[other].path)
+        if not same_object(images[one], images[other]) and looks_alike(context, images[one].path, images[other].path):
+            yield Occurrence(message=f"looks almost the same as {images[one].path}", location=images[other].path)
 
 
 RULES = (

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from truscore.datasets import DatasetIndex, ImageRecord, annotation_mask
+from truscore.datasets import RLE, Annotation, DatasetIndex, ImageRecord, annotation_mask
 from truscore.datasets.shapes.geometry import iou
 from truscore.validation.rule import Family, Finding, Rule, Severity, finding
 
@@ -41,7 +41,16 @@ class PredictedBox:
     box_xywh: tuple[float, float, float, float]
 
 
-class UnfitPredictions(ValueError):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PredictedMask:
+    """A mask that a network found which had not been trained on the image, of the image's height and width."""
+
+    label: int  # from 1
+    score: float  # 0 to 1
+    rle: RLE
+
+
+class InvalidPredictions(ValueError):
     """Predictions that do not fit the dataset; names the image and what is expected."""
 
 
@@ -191,7 +200,7 @@ def _boxes_by_class(path: str, boxes: Sequence[PredictedBox], classes: int) -> N
     import numpy as np
 
     if bad := [box.label for box in boxes if not 1 <= box.label <= classes]:
-        raise UnfitPredictions(f"{path}: a predicted box has label {bad[0]}; accepted are 1 to {classes}")
+        raise InvalidPredictions(f"{path}: a predicted box has label {bad[0]}; accepted are 1 to {classes}")
     by_class = np.empty(classes, dtype=object)
     for label in range(1, classes + 1):
         rows = [(*_corners(box.box_xywh), box.score) for box in boxes if box.label == label]
@@ -201,6 +210,31 @@ def _boxes_by_class(path: str, boxes: Sequence[PredictedBox], classes: int) -> N
 
 def _corners(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
     return box[0], box[1], box[0] + box[2], box[1] + box[3]
+
+
+def mask_probabilities(index: DatasetIndex, masks: Mapping[str, Sequence[PredictedMask]]) -> dict[str, Floats]:
+    """Probabilities as `suspect_masks` takes them, [K + 1, MASK_PX, MASK_PX] by image path.
+
+    A pixel has of each class the score of the surest mask of it there, and of the background what that leaves.
+    Raises InvalidPredictions.
+    """
+    return {image.path: _probabilities(index, image, masks[image.path]) for image in _by_path(index, masks)}
+
+
+def _probabilities(index: DatasetIndex, image: ImageRecord, masks: Sequence[PredictedMask]) -> Floats:
+    import numpy as np
+
+    count = len(index.class_names)
+    probabilities_KHW = np.zeros((count + 1, MASK_PX, MASK_PX))
+    for mask in masks:
+        if not 1 <= mask.label <= count or not 0 <= mask.score <= 1:
+            given = f"label {mask.label} and score {mask.score:g}"
+            raise InvalidPredictions(f"{image.path}: a mask has {given}; accepted are 1 to {count} and 0 to 1")
+        drawn = Annotation(label=mask.label, box_xywh=(0.0, 0.0, 0.0, 0.0), rle=mask.rle)
+        mask_HW = _sampled(annotation_mask(drawn, image.height, image.width))
+        probabilities_KHW[mask.label] = np.maximum(probabilities_KHW[mask.label], mask.score * mask_HW)
+    probabilities_KHW[0] = 1 - probabilities_KHW[1:].max(axis=0, initial=0.0)
+    return probabilities_KHW
 
 
 def suspect_masks(index: DatasetIndex, probabilities: Mapping[str, Floats]) -> list[Finding]:
@@ -217,7 +251,7 @@ def suspect_masks(index: DatasetIndex, probabilities: Mapping[str, Floats]) -> l
         return []
     labels_NHW = np.stack([_mask_of(image) for image in images])
     believed_NKHW = np.stack(
-        [_shrunk(image.path, probabilities[image.path], len(index.class_names) + 1) for image in images]
+        [_resized(image.path, probabilities[image.path], len(index.class_names) + 1) for image in images]
     )
     issues_NHW = find_label_issues(labels_NHW, believed_NKHW, downsample=1, n_jobs=1, verbose=False)
     issues_NHW |= _contradicted(labels_NHW, believed_NKHW)
@@ -237,17 +271,24 @@ def _mask_of(image: ImageRecord) -> NDArray[np.int64]:
     label_HW = np.zeros((image.height, image.width), dtype=np.int64)
     for mark in image.annotations:
         label_HW[annotation_mask(mark, image.height, image.width)] = mark.label
-    rows = np.arange(MASK_PX) * image.height // MASK_PX
-    columns = np.arange(MASK_PX) * image.width // MASK_PX
-    return np.asarray(label_HW[np.ix_(rows, columns)])
+    return _sampled(label_HW)
 
 
-def _shrunk(path: str, probabilities_KHW: Floats, classes: int) -> Floats:
+def _sampled(values_HW: NDArray[Any]) -> NDArray[Any]:
+    """Every so manieth row and column, [MASK_PX, MASK_PX]."""
+    import numpy as np
+
+    height, width = values_HW.shape
+    rows, columns = np.arange(MASK_PX) * height // MASK_PX, np.arange(MASK_PX) * width // MASK_PX
+    return np.asarray(values_HW[np.ix_(rows, columns)])
+
+
+def _resized(path: str, probabilities_KHW: Floats, classes: int) -> Floats:
     import numpy as np
 
     if probabilities_KHW.ndim != 3 or probabilities_KHW.shape[0] != classes:
         shape = " x ".join(map(str, probabilities_KHW.shape))
-        raise UnfitPredictions(f"{path}: probabilities are {shape}; accepted are {classes} x height x width")
+        raise InvalidPredictions(f"{path}: probabilities are {shape}; accepted are {classes} x height x width")
     _, height, width = probabilities_KHW.shape
     rows, columns = np.arange(MASK_PX) * height // MASK_PX, np.arange(MASK_PX) * width // MASK_PX
     picked_KHW = probabilities_KHW[:, rows][:, :, columns].astype(np.float64)
@@ -258,11 +299,11 @@ def _by_path(index: DatasetIndex, predictions: Mapping[str, Any]) -> list[ImageR
     """The images that predictions are given for, in the dataset's order."""
     unknown = predictions.keys() - {image.path for image in index.images}
     if unknown:
-        raise UnfitPredictions(f"{min(unknown)}: the dataset has no such image")
+        raise InvalidPredictions(f"{min(unknown)}: the dataset has no such image")
     return [image for image in index.images if image.path in predictions]
 
 
 def _row(path: str, values: Sequence[float], classes: int) -> Sequence[float]:
     if len(values) != classes or min(values, default=0.0) < 0:
-        raise UnfitPredictions(f"{path}: {len(values)} probabilities; accepted are {classes}, none below 0")
+        raise InvalidPredictions(f"{path}: {len(values)} probabilities; accepted are {classes}, none below 0")
     return values

@@ -7,33 +7,33 @@ from pathlib import PurePosixPath
 
 from truscore.datasets import Annotation, ImageRecord
 from truscore.datasets.shapes.geometry import iou
-from truscore.validation.rule import Family, Rule, Severity, Sighting
-from truscore.validation.subject import Subject
+from truscore.validation.rule import Family, Occurrence, Rule, Severity
+from truscore.validation.rule_context import RuleContext
 
 _IMAGE_FOLDERS = {"images", "imgs", "img", "jpegimages"}
 
 
-def clashing_sets(subject: Subject) -> Iterator[Sighting]:
+def clashing_sets(context: RuleContext) -> Iterator[Occurrence]:
     """Label sets that give one and the same place different classes, image after image."""
     clashes: Counter[tuple[str, int, str, int]] = Counter()
     shared: Counter[tuple[str, str]] = Counter()
-    for one, other in _shared_images(subject):
+    for one, other in _shared_images(context):
         first, second = _set_of(one), _set_of(other)
         shared[first, second] += 1
-        clashes.update({(first, here, second, there) for here, there in _disagreeing(subject, one, other)})
+        clashes.update({(first, here, second, there) for here, there in _disagreeing(context, one, other)})
     for (first, here, second, there), count in sorted(clashes.items()):
         if count > 1 and 2 * count > shared[first, second]:
-            yield Sighting(
-                message=f"what {first} calls {subject.class_name(here)!r}, {second} calls "
-                f"{subject.class_name(there)!r}, in the same place on {count} of {shared[first, second]} shared images",
+            yield Occurrence(
+                message=f"what {first} calls {context.class_name(here)!r}, {second} calls "
+                f"{context.class_name(there)!r}, in the same place on {count} of {shared[first, second]} shared images",
                 location=second,
             )
 
 
-def _shared_images(subject: Subject) -> Iterator[tuple[ImageRecord, ImageRecord]]:
+def _shared_images(context: RuleContext) -> Iterator[tuple[ImageRecord, ImageRecord]]:
     """The same bytes in two label sets."""
     by_digest: dict[str, dict[str, ImageRecord]] = defaultdict(dict)
-    for image in subject.index.images:
+    for image in context.index.images:
         by_digest[image.sha256].setdefault(_set_of(image), image)
     for sets in by_digest.values():
         yield from combinations([sets[name] for name in sorted(sets)], 2)
@@ -44,10 +44,10 @@ def _set_of(image: ImageRecord) -> str:
     return "/".join(folder for folder in folders if folder.lower() not in _IMAGE_FOLDERS) or "."
 
 
-def _disagreeing(subject: Subject, one: ImageRecord, other: ImageRecord) -> Iterator[tuple[int, int]]:
+def _disagreeing(context: RuleContext, one: ImageRecord, other: ImageRecord) -> Iterator[tuple[int, int]]:
     for mark in one.annotations:
         twin = _in_place_of(mark, other)
-        if twin and iou(mark.box_xywh, twin.box_xywh) >= subject.policy.same_place_iou and twin.label != mark.label:
+        if twin and iou(mark.box_xywh, twin.box_xywh) >= context.policy.same_place_iou and twin.label != mark.label:
             yield mark.label, twin.label
 
 

@@ -6,10 +6,10 @@ from truscore.datasets import ImageRecord
 from truscore.datasets.splitting.grouping import groups_of
 from truscore.datasets.splitting.split import part_named_by
 from truscore.validation.measures.near_duplicates import near_links, turned_links
-from truscore.validation.measures.thumbnails import turned_likeness
-from truscore.validation.rule import Family, Rule, Severity, Sighting
-from truscore.validation.rules.image_quality import alike
-from truscore.validation.subject import Subject, same_object
+from truscore.validation.measures.thumbnails import rotated_similarity
+from truscore.validation.rule import Family, Occurrence, Rule, Severity
+from truscore.validation.rule_context import RuleContext, same_object
+from truscore.validation.rules.image_quality import looks_alike
 
 PARTS = ("training", "validation", "test")
 
@@ -20,65 +20,65 @@ def parts_of(images: Iterable[ImageRecord]) -> dict[str, str]:
     return found if len(set(found.values())) > 1 else {}
 
 
-def copies_across_parts(subject: Subject) -> Iterator[Sighting]:
+def copies_across_parts(context: RuleContext) -> Iterator[Occurrence]:
     """Byte-identical images in two parts."""
-    yield from _across(subject, lambda image: image.sha256, "the same file")
+    yield from _across(context, lambda image: image.sha256, "the same file")
 
 
-def groups_across_parts(subject: Subject) -> Iterator[Sighting]:
+def groups_across_parts(context: RuleContext) -> Iterator[Occurrence]:
     """Images of one card or source in two parts."""
-    yield from _across(subject, lambda image: image.group, "an image of the same source")
+    yield from _across(context, lambda image: image.group, "an image of the same source")
 
 
-def _across(subject: Subject, key: Callable[[ImageRecord], str], what: str) -> Iterator[Sighting]:
-    parts = parts_of(subject.index.images)
+def _across(context: RuleContext, key: Callable[[ImageRecord], str], what: str) -> Iterator[Occurrence]:
+    parts = parts_of(context.index.images)
     first: dict[str, str] = {}
-    for image in subject.index.images:
+    for image in context.index.images:
         if image.path not in parts or not key(image):
             continue
         other = first.setdefault(key(image), image.path)
         if parts[other] != parts[image.path]:
             message = f"{parts[image.path]} image: {what} as {other}, which is a {parts[other]} image"
-            yield Sighting(message=message, location=image.path)
+            yield Occurrence(message=message, location=image.path)
 
 
-def look_alikes_across_parts(subject: Subject) -> Iterator[Sighting]:
+def look_alikes_across_parts(context: RuleContext) -> Iterator[Occurrence]:
     """Near-duplicates in two parts."""
-    images, parts = subject.index.images, parts_of(subject.index.images)
+    images, parts = context.index.images, parts_of(context.index.images)
     if not parts:
         return
     hashes = [image.perceptual_hash if image.path in parts else "" for image in images]
-    for one, other in near_links(hashes, bits=subject.policy.near_duplicate_bits):
+    for one, other in near_links(hashes, bits=context.policy.near_duplicate_bits):
         first, second = images[one], images[other]
         if first.sha256 == second.sha256 or parts[first.path] == parts[second.path]:
             continue
-        if alike(subject, first.path, second.path):
+        if looks_alike(context, first.path, second.path):
             message = f"{parts[second.path]} image looks almost the same as {first.path}, a {parts[first.path]} image"
-            yield Sighting(message=message, location=second.path)
+            yield Occurrence(message=message, location=second.path)
 
 
-def turned_copies(subject: Subject) -> Iterator[Sighting]:
+def turned_copies(context: RuleContext) -> Iterator[Occurrence]:
     """Images that are others mirrored or turned."""
-    parts = parts_of(subject.index.images)
-    for one, other in _turned(subject):
+    parts = parts_of(context.index.images)
+    for one, other in _turned(context):
         if not parts or parts.get(one) == parts.get(other):
-            yield Sighting(message=f"is {one} mirrored or turned", location=other)
+            yield Occurrence(message=f"is {one} mirrored or turned", location=other)
 
 
-def turned_copies_across_parts(subject: Subject) -> Iterator[Sighting]:
+def turned_copies_across_parts(context: RuleContext) -> Iterator[Occurrence]:
     """Images that are others of another part, mirrored or turned."""
-    parts = parts_of(subject.index.images)
-    for one, other in _turned(subject) if parts else ():
+    parts = parts_of(context.index.images)
+    for one, other in _turned(context) if parts else ():
         if one in parts and other in parts and parts[one] != parts[other]:
             message = f"{parts[other]} image is {one}, a {parts[one]} image, mirrored or turned"
-            yield Sighting(message=message, location=other)
+            yield Occurrence(message=message, location=other)
 
 
-def _turned(subject: Subject) -> Sequence[tuple[str, str]]:
-    measured = {path: pixels for path, pixels in subject.measured() if pixels.prints}
-    paths, policy = list(measured), subject.policy
-    links = turned_links([pixels.prints for pixels in measured.values()], bits=policy.sibling_bits)
-    records = {image.path: image for image in subject.index.images}
+def _turned(context: RuleContext) -> Sequence[tuple[str, str]]:
+    measured = {path: stats for path, stats in context.measured() if stats.dihedral_hashes}
+    paths, policy = list(measured), context.policy
+    links = turned_links([stats.dihedral_hashes for stats in measured.values()], bits=policy.sibling_bits)
+    records = {image.path: image for image in context.index.images}
     named = [(paths[one], paths[other]) for one, other in links]
     # A ball lit from the left is the mirror image of one lit from the right.
     named = [(one, other) for one, other in named if not same_object(records[one], records[other])]
@@ -86,19 +86,19 @@ def _turned(subject: Subject) -> Sequence[tuple[str, str]]:
     return [
         (one, other)
         for one, other in named
-        if turned_likeness(measured[one].sketch, measured[other].sketch) >= policy.sibling_likeness
+        if rotated_similarity(measured[one].thumbnail, measured[other].thumbnail) >= policy.sibling_likeness
     ]
 
 
-def grouped_images(subject: Subject) -> Iterator[Sighting]:
+def grouped_images(context: RuleContext) -> Iterator[Occurrence]:
     """Images that come from one thing: a random split would part them."""
-    images = subject.index.images
+    images = context.index.images
     groups = [group for group in groups_of(images) if not _is_one(images, group)]
     if not groups:
         return
     count = sum(map(len, groups))
     example = [images[place].path for place in max(groups, key=len)[:3]]
-    yield Sighting(
+    yield Occurrence(
         message=f"{count} of {len(images)} images show the same thing as another, in {len(groups)} groups such as "
         f"{', '.join(example)}: a random split would leak; ours keeps groups together",
         location=example[0],
@@ -110,7 +110,9 @@ def _is_one(images: Sequence[ImageRecord], group: Sequence[int]) -> bool:
     return all(same_object(images[group[0]], images[place]) for place in group[1:])
 
 
-def _rule(name: str, severity: Severity, finds: str, check: Callable[[Subject], Iterable[Sighting]], mend: str) -> Rule:
+def _rule(
+    name: str, severity: Severity, finds: str, check: Callable[[RuleContext], Iterable[Occurrence]], mend: str
+) -> Rule:
     return Rule(
         id=f"leakage.{name}",
         family=Family.LEAKAGE,

@@ -4,68 +4,70 @@ from collections import Counter
 from collections.abc import Iterator
 
 from truscore.datasets import ImageRecord
-from truscore.validation.rule import Check, Family, Rule, Severity, Sighting
-from truscore.validation.subject import Subject
+from truscore.validation.rule import Check, Family, Occurrence, Rule, Severity
+from truscore.validation.rule_context import RuleContext
 
 
-def missing_masks(subject: Subject) -> Iterator[Sighting]:
+def missing_masks(context: RuleContext) -> Iterator[Occurrence]:
     """Objects without a mask."""
-    without = [(thing, views) for thing, views in subject.views() if thing.mask is None and views]
+    without = [(lit_object, views) for lit_object, views in context.views() if lit_object.mask is None and views]
     if without:
-        message = f"{len(without)} of {len(subject.index.objects)} objects have no mask that could be read"
-        yield Sighting(message=f"{message}, such as {without[0][0].name!r}", location=without[0][1][0].path)
+        message = f"{len(without)} of {len(context.index.objects)} objects have no mask that could be read"
+        yield Occurrence(message=f"{message}, such as {without[0][0].name!r}", location=without[0][1][0].path)
 
 
-def missing_normals(subject: Subject) -> Iterator[Sighting]:
+def missing_normals(context: RuleContext) -> Iterator[Occurrence]:
     """Objects whose normals are not known."""
-    without = [(thing, views) for thing, views in subject.views() if thing.normals is None and views]
+    without = [(lit_object, views) for lit_object, views in context.views() if lit_object.normals is None and views]
     if without:
-        message = f"{len(without)} of {len(subject.index.objects)} objects have no normal map that could be read"
-        yield Sighting(message=f"{message}, such as {without[0][0].name!r}", location=without[0][1][0].path)
+        message = f"{len(without)} of {len(context.index.objects)} objects have no normal map that could be read"
+        yield Occurrence(message=f"{message}, such as {without[0][0].name!r}", location=without[0][1][0].path)
 
 
-def empty_masks(subject: Subject) -> Iterator[Sighting]:
+def empty_masks(context: RuleContext) -> Iterator[Occurrence]:
     """Masks that mark next to nothing."""
-    least = subject.policy.object_mask_share
-    for thing in subject.index.objects:
-        mask = thing.mask
+    least = context.policy.object_mask_share
+    for lit_object in context.index.objects:
+        mask = lit_object.mask
         if mask is not None and mask.marked_px <= least * mask.width * mask.height:
             message = (
                 f"mask marks {mask.marked_px} of {mask.width * mask.height} pixels, accepted above {least:g} of them"
             )
-            yield Sighting(message=message, location=mask.path)
+            yield Occurrence(message=message, location=mask.path)
 
 
-def masks_of_other_size(subject: Subject) -> Iterator[Sighting]:
+def masks_of_other_size(context: RuleContext) -> Iterator[Occurrence]:
     """Masks of another size than the object's views."""
-    for thing, images in subject.views():
-        if thing.mask is not None and images:
-            yield from _other_size("mask", thing.mask.path, (thing.mask.width, thing.mask.height), images)
+    for lit_object, images in context.views():
+        if lit_object.mask is not None and images:
+            yield from _other_size(
+                "mask", lit_object.mask.path, (lit_object.mask.width, lit_object.mask.height), images
+            )
 
 
-def normals_of_other_size(subject: Subject) -> Iterator[Sighting]:
+def normals_of_other_size(context: RuleContext) -> Iterator[Occurrence]:
     """Normal maps of another size than the object's views."""
-    for thing, images in subject.views():
-        if thing.normals is not None and images:
-            size = thing.normals.width, thing.normals.height
-            yield from _other_size("normal map", thing.normals.path, size, images)
+    for lit_object, images in context.views():
+        if lit_object.normals is not None and images:
+            size = lit_object.normals.width, lit_object.normals.height
+            yield from _other_size("normal map", lit_object.normals.path, size, images)
 
 
-def _other_size(what: str, path: str, size: tuple[int, int], images: list[ImageRecord]) -> Iterator[Sighting]:
+def _other_size(what: str, path: str, size: tuple[int, int], images: list[ImageRecord]) -> Iterator[Occurrence]:
     common, _ = Counter((image.width, image.height) for image in images).most_common(1)[0]
     if size != common:
         message = f"{what} is {size[0]}x{size[1]} px, the views are {common[0]}x{common[1]}"
-        yield Sighting(message=message, location=path)
+        yield Occurrence(message=message, location=path)
 
 
-def normals_without_unit_length(subject: Subject) -> Iterator[Sighting]:
+def normals_without_unit_length(context: RuleContext) -> Iterator[Occurrence]:
     """Normal maps that hold no directions where the object is."""
-    least = subject.policy.unit_normals_share
-    for thing in subject.index.objects:
-        normals = thing.normals
+    least = context.policy.unit_normals_share
+    for lit_object in context.index.objects:
+        normals = lit_object.normals
         if normals is not None and normals.unit_px < least * max(normals.expected_px, 1):
             message = f"{normals.unit_px} of {normals.expected_px} pixels of the object have a normal of length 1"
-            yield Sighting(message=f"{message}, accepted from {least:.0%}", location=normals.path)
+            yield Occurrence(message=f"{message}, accepted from {least:.0%}", location=normals.path)
 
 
 ERROR, WARNING, INFO = Severity.ERROR, Severity.WARNING, Severity.INFO

@@ -9,67 +9,67 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from truscore.datasets import ImageRecord
-from truscore.validation.rule import Check, Family, Rule, Severity, Sighting
-from truscore.validation.subject import Subject
+from truscore.validation.rule import Check, Family, Occurrence, Rule, Severity
+from truscore.validation.rule_context import RuleContext
 
 Direction = tuple[float, float, float]
 
 
-def lights_without_unit_length(subject: Subject) -> Iterator[Sighting]:
+def lights_without_unit_length(context: RuleContext) -> Iterator[Occurrence]:
     """Directions that are no unit vectors."""
-    most = subject.policy.light_length_tolerance
-    for image in subject.index.images:
+    most = context.policy.light_length_tolerance
+    for image in context.index.images:
         direction = image.light.direction if image.light else None
         if direction is not None and abs(math.hypot(*direction) - 1) > most:
             message = (
                 f"light {_words(direction)} has length {math.hypot(*direction):.4g}, accepted is 1 within {most:g}"
             )
-            yield Sighting(message=message, location=image.path)
+            yield Occurrence(message=message, location=image.path)
 
 
-def lights_from_behind(subject: Subject) -> Iterator[Sighting]:
+def lights_from_behind(context: RuleContext) -> Iterator[Occurrence]:
     """Lights that shine on the object's back."""
-    for thing, images in subject.views():
+    for lit_object, images in context.views():
         behind = [(image, one) for image, one in _known(images) if one[2] <= 0 and any(one)]
         if behind:
             image, direction = behind[0]
-            message = f"{len(behind)} of {len(images)} lights of {thing.name!r} have no part towards the camera"
-            yield Sighting(message=f"{message}, such as {_words(direction)}", location=image.path)
+            message = f"{len(behind)} of {len(images)} lights of {lit_object.name!r} have no part towards the camera"
+            yield Occurrence(message=f"{message}, such as {_words(direction)}", location=image.path)
 
 
-def too_few_lights(subject: Subject) -> Iterator[Sighting]:
+def too_few_lights(context: RuleContext) -> Iterator[Occurrence]:
     """Objects that normals cannot be solved for."""
-    least = subject.policy.least_lights
-    for thing, images in subject.views():
+    least = context.policy.least_lights
+    for lit_object, images in context.views():
         if 0 < len(images) < least:
-            message = f"object {thing.name!r} has {len(images)} views: its normals need at least {least} lights"
-            yield Sighting(message=message, location=images[0].path)
+            message = f"object {lit_object.name!r} has {len(images)} views: its normals need at least {least} lights"
+            yield Occurrence(message=message, location=images[0].path)
 
 
-def few_lights(subject: Subject) -> Iterator[Sighting]:
+def few_lights(context: RuleContext) -> Iterator[Occurrence]:
     """Objects whose normals hang on every single view."""
-    policy = subject.policy
-    poor = [views for _, views in subject.views() if policy.least_lights <= len(views) < policy.few_lights]
+    policy = context.policy
+    poor = [views for _, views in context.views() if policy.least_lights <= len(views) < policy.few_lights]
     if poor:
         fewest = min(poor, key=len)
-        message = f"{len(poor)} of {len(subject.index.objects)} objects have fewer than {policy.few_lights} lights"
-        yield Sighting(message=f"{message}, the fewest {len(fewest)}", location=fewest[0].path)
+        message = f"{len(poor)} of {len(context.index.objects)} objects have fewer than {policy.few_lights} lights"
+        yield Occurrence(message=f"{message}, the fewest {len(fewest)}", location=fewest[0].path)
 
 
-def lights_in_one_plane(subject: Subject) -> Iterator[Sighting]:
+def lights_in_one_plane(context: RuleContext) -> Iterator[Occurrence]:
     """Objects whose lights leave one direction of the normal open."""
-    least = subject.policy.light_plane_ratio
-    for thing, images in subject.views():
+    least = context.policy.light_plane_ratio
+    for lit_object, images in context.views():
         known = [direction for _, direction in _known(images) if _is_near_unit(direction)]
-        if len(known) < subject.policy.least_lights or len(known) < len(images):
+        if len(known) < context.policy.least_lights or len(known) < len(images):
             continue
         ratio = _plane_ratio(known)
         if ratio < least:
             message = (
-                f"the {len(known)} lights of {thing.name!r} lie in one plane with it: least over greatest singular "
-                f"value {ratio:.2g}, accepted from {least:g}"
+                f"the {len(known)} lights of {lit_object.name!r} lie in one plane with it: least over greatest "
+                f"singular value {ratio:.2g}, accepted from {least:g}"
             )
-            yield Sighting(message=message, location=images[0].path)
+            yield Occurrence(message=message, location=images[0].path)
 
 
 def _plane_ratio(known: list[Direction]) -> float:
@@ -79,34 +79,34 @@ def _plane_ratio(known: list[Direction]) -> float:
     return float(values[2] / values[0])
 
 
-def lights_only_named(subject: Subject) -> Iterator[Sighting]:
+def lights_only_named(context: RuleContext) -> Iterator[Occurrence]:
     """Lights whose directions nobody measured."""
-    named = [views for _, views in subject.views() if any(_name(image) for image in views)]
+    named = [views for _, views in context.views() if any(_name(image) for image in views)]
     if named:
         names = Counter(_name(image) for views in named for image in views)
         listed = ", ".join(sorted(name for name in names if name))
-        message = f"{len(named)} of {len(subject.index.objects)} objects have lights that are only named: {listed}"
-        yield Sighting(message=message, location=named[0][0].path)
+        message = f"{len(named)} of {len(context.index.objects)} objects have lights that are only named: {listed}"
+        yield Occurrence(message=message, location=named[0][0].path)
 
 
-def lights_without_intensity(subject: Subject) -> Iterator[Sighting]:
+def lights_without_intensity(context: RuleContext) -> Iterator[Occurrence]:
     """Lights that are taken for equally bright."""
-    known = [image for image in subject.index.images if image.light and image.light.direction is not None]
+    known = [image for image in context.index.images if image.light and image.light.direction is not None]
     bare = [image for image in known if image.light and image.light.intensity_rgb is None]
     if bare:
         message = f"{len(bare)} of {len(known)} views have no intensity of their light: all count as equally bright"
-        yield Sighting(message=message, location=bare[0].path)
+        yield Occurrence(message=message, location=bare[0].path)
 
 
-def differing_sizes(subject: Subject) -> Iterator[Sighting]:
+def differing_sizes(context: RuleContext) -> Iterator[Occurrence]:
     """Objects whose views are of more than one size."""
-    for thing, images in subject.views():
+    for lit_object, images in context.views():
         sizes = Counter((image.width, image.height) for image in images)
         if len(sizes) > 1:
             common, _ = sizes.most_common(1)[0]
             odd = next(image for image in images if (image.width, image.height) != common)
-            message = f"view is {odd.width}x{odd.height} px, most of {thing.name!r} are {common[0]}x{common[1]}"
-            yield Sighting(message=message, location=odd.path)
+            message = f"view is {odd.width}x{odd.height} px, most of {lit_object.name!r} are {common[0]}x{common[1]}"
+            yield Occurrence(message=message, location=odd.path)
 
 
 def _known(images: Iterable[ImageRecord]) -> Iterator[tuple[ImageRecord, Direction]]:

@@ -11,48 +11,48 @@ from truscore.datasets.shapes.geometry import (
     iou,
     polygon_area,
 )
-from truscore.validation.rule import Family, Rule, Severity, Sighting
+from truscore.validation.rule import Family, Occurrence, Rule, Severity
+from truscore.validation.rule_context import PlacedAnnotation, RuleContext
 from truscore.validation.rules.boxes import box_text
-from truscore.validation.subject import Placed, Subject
 
 
-def short_polygons(subject: Subject) -> Iterator[Sighting]:
+def short_polygons(context: RuleContext) -> Iterator[Occurrence]:
     """Polygons that enclose nothing."""
-    for placed in subject.annotations():
+    for placed in context.annotations():
         for polygon in placed.annotation.polygons:
             corners = distinct_points(polygon)
             if corners < 3 or polygon_area(polygon) <= 0:
                 message = f"polygon with {corners} different corners encloses no area: at least 3 that are not in line"
-                yield Sighting(message=message, location=placed.location)
+                yield Occurrence(message=message, location=placed.location)
 
 
-def crossing_polygons(subject: Subject) -> Iterator[Sighting]:
+def crossing_polygons(context: RuleContext) -> Iterator[Occurrence]:
     """Polygons whose outline crosses itself."""
-    for placed in subject.annotations():
+    for placed in context.annotations():
         for polygon in placed.annotation.polygons:
             if len(polygon) >= 8 and crosses_itself(polygon):
                 message = f"polygon of {len(polygon) // 2} corners crosses itself"
-                yield Sighting(message=message, location=placed.location)
+                yield Occurrence(message=message, location=placed.location)
 
 
-def _outline(placed: Placed) -> Box | None:
+def _outline(placed: PlacedAnnotation) -> Box | None:
     return bounds(placed.annotation.polygons)
 
 
-def boxes_missing_polygons(subject: Subject) -> Iterator[Sighting]:
+def boxes_missing_polygons(context: RuleContext) -> Iterator[Occurrence]:
     """Boxes that are somewhere else than their polygons."""
-    for placed in subject.annotations():
+    for placed in context.annotations():
         outline = _outline(placed)
         box = placed.annotation.box_xywh
-        if outline and area(outline) > 0 and iou(box, outline) < subject.policy.box_polygon_iou:
+        if outline and area(outline) > 0 and iou(box, outline) < context.policy.box_polygon_iou:
             message = f"box {box_text(box)} is elsewhere than its polygons, which fill {box_text(outline)}"
-            yield Sighting(message=message, location=placed.location)
+            yield Occurrence(message=message, location=placed.location)
 
 
-def loose_boxes(subject: Subject) -> Iterator[Sighting]:
+def loose_boxes(context: RuleContext) -> Iterator[Occurrence]:
     """Boxes that do not enclose their polygons or leave room around them."""
-    policy = subject.policy
-    for placed in subject.annotations():
+    policy = context.policy
+    for placed in context.annotations():
         outline, box = _outline(placed), placed.annotation.box_xywh
         if not outline or iou(box, outline) < policy.box_polygon_iou:
             continue
@@ -61,7 +61,7 @@ def loose_boxes(subject: Subject) -> Iterator[Sighting]:
         if gap > allowed:
             filled = box_text(outline)
             message = f"box {box_text(box)} and its polygons, which fill {filled}, differ by {gap:g} px on one side"
-            yield Sighting(message=message, location=placed.location)
+            yield Occurrence(message=message, location=placed.location)
 
 
 def _largest_gap(box: Box, outline: Box) -> float:

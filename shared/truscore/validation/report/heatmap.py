@@ -13,7 +13,7 @@ CELLS = 24
 CLASSES_MAPPED = 12
 
 
-def heat_maps(index: DatasetIndex) -> list[dict[str, Any]]:
+def heatmaps(index: DatasetIndex) -> list[dict[str, Any]]:
     """For the commonest classes, rows from the top: share of the class's boxes that cover the cell, in thousandths."""
     cells = _cells_by_class(index)
     common = sorted(cells, key=lambda label: (-len(cells[label]), label))[:CLASSES_MAPPED]

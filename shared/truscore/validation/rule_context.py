@@ -1,17 +1,17 @@
-"""What the rules look at: one dataset, read and measured."""
+"""What a rule is given: one dataset, read and measured."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from truscore.datasets import Annotation, DatasetIndex, ImageRecord, LitObject
 from truscore.datasets.shapes.geometry import Box
-from truscore.validation.measures.pixels import Pixels
+from truscore.validation.measures.image_stats import ImageStats
 from truscore.validation.policy.expectations import Expectation
 from truscore.validation.policy.policy import Policy
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Placed:
+class PlacedAnnotation:
     """One annotation in its image."""
 
     image: ImageRecord
@@ -25,27 +25,27 @@ class Placed:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Subject:
+class RuleContext:
     """A dataset as the rules see it. Names, sizes and boxes are those of the upright images."""
 
     index: DatasetIndex
     expectation: Expectation
-    pixels: Mapping[str, Pixels] = field(default_factory=dict)
+    image_stats: Mapping[str, ImageStats] = field(default_factory=dict)
     policy: Policy = field(default_factory=Policy)
     # Thirty rules go through all annotations: each is placed once.
-    _placed: list[Placed] = field(default_factory=list, init=False, repr=False, compare=False)
+    _placed: list[PlacedAnnotation] = field(default_factory=list, init=False, repr=False, compare=False)
 
-    def annotations(self) -> Iterator[Placed]:
+    def annotations(self) -> Iterator[PlacedAnnotation]:
         """Every annotation, image by image."""
         if not self._placed:
             self._placed.extend(
-                Placed(image=image, annotation=annotation, number=number)
+                PlacedAnnotation(image=image, annotation=annotation, number=number)
                 for image in self.index.images
                 for number, annotation in enumerate(image.annotations)
             )
         return iter(self._placed)
 
-    def instances(self) -> Iterator[Placed]:
+    def instances(self) -> Iterator[PlacedAnnotation]:
         """Every annotation that stands for one object."""
         return (placed for placed in self.annotations() if not placed.annotation.crowd)
 
@@ -54,47 +54,49 @@ class Subject:
         names = self.index.class_names
         return names[label - 1] if 1 <= label <= len(names) else f"#{label}"
 
-    def measured(self) -> Iterator[tuple[str, Pixels]]:
+    def measured(self) -> Iterator[tuple[str, ImageStats]]:
         """Path and statistics of every image that could be decoded."""
-        return ((image.path, self.pixels[image.path]) for image in self.index.images if image.path in self.pixels)
+        return (
+            (image.path, self.image_stats[image.path]) for image in self.index.images if image.path in self.image_stats
+        )
 
-    def unlit(self) -> Iterator[tuple[str, Pixels]]:
-        """As measured(), without views under single lights: of an object on black ground the mean tells nothing."""
+    def unlit(self) -> Iterator[tuple[str, ImageStats]]:
+        """As measured(), without views under single lights: of an object on black ground the mean means nothing."""
         lit = {image.path for image in self.index.images if image.light is not None}
-        return ((path, pixels) for path, pixels in self.measured() if path not in lit)
+        return ((path, stats) for path, stats in self.measured() if path not in lit)
 
-    def well_lit(self, by: Callable[[Pixels], float]) -> Iterator[tuple[str, Pixels]]:
+    def well_lit(self, by: Callable[[ImageStats], float]) -> Iterator[tuple[str, ImageStats]]:
         """As measured(), but of each object under many lights only the view that is best by this measure.
 
         Lit from one side an object is dark by design: it is ill exposed only where every view of it is.
         """
         lights = {image.path: image.light for image in self.index.images if image.light is not None}
-        best: dict[str, tuple[str, Pixels]] = {}
-        for path, pixels in self.measured():
+        best: dict[str, tuple[str, ImageStats]] = {}
+        for path, stats in self.measured():
             light = lights.get(path)
             if light is None:
-                yield path, pixels
-            elif light.object not in best or by(pixels) > by(best[light.object][1]):
-                best[light.object] = path, pixels
+                yield path, stats
+            elif light.object not in best or by(stats) > by(best[light.object][1]):
+                best[light.object] = path, stats
         yield from best.values()
 
     def views(self) -> Iterator[tuple[LitObject, list[ImageRecord]]]:
         """Each object under many lights, with its images."""
-        found: dict[str, list[ImageRecord]] = {thing.name: [] for thing in self.index.objects}
+        found: dict[str, list[ImageRecord]] = {lit_object.name: [] for lit_object in self.index.objects}
         for image in self.index.images:
             if image.light is not None and image.light.object in found:
                 found[image.light.object].append(image)
-        return ((thing, found[thing.name]) for thing in self.index.objects)
+        return ((lit_object, found[lit_object.name]) for lit_object in self.index.objects)
 
     @property
-    def is_lit(self) -> bool:
+    def is_photometric(self) -> bool:
         """Whether it is a set of views under lights, for a category that learns from them."""
         return bool(self.index.objects) and self.expectation.learns_from_lights
 
     def unannotated(self) -> list[ImageRecord]:
         """Images without annotation. Views under lights are annotated by these, where that is what is learnt from."""
         images = (image for image in self.index.images if not image.is_annotated)
-        return [image for image in images if image.light is None or not self.is_lit]
+        return [image for image in images if image.light is None or not self.is_photometric]
 
 
 def same_object(one: ImageRecord, other: ImageRecord) -> bool:
