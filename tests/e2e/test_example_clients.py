@@ -21,7 +21,10 @@ from tests.e2e.toolchains import ToolchainMissing
 # Monitor and tracker hear everything and answer no client.
 SERVICES = ("dataset-validator", "trainer", "exporter")
 RUN_TIMEOUT_S = 300
-EXPORTED = ["dataset.validated", "training.started", "epoch.completed", "training.completed", "model.exported", "onnx"]
+EXPORTED = [
+    *("dataset.validated", "order.attached", "training.started", "epoch.completed"),
+    *("training.completed", "model.exported", "onnx"),
+]
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 languages = pytest.mark.parametrize("language", CLIENTS)
@@ -131,6 +134,10 @@ def ended(process: "subprocess.Popen[str]") -> Ended:
     return Ended(exit_code=process.returncode, output=output, errors=errors)
 
 
+def runs_in(left: Ended) -> set[str]:
+    return set(re.findall(r"run-[0-9a-f]{20}", left.output))
+
+
 @languages
 def test_it_follows_its_order_to_the_exported_model(
     language: str, client: Client, followed: dict[str, Ended], stack: Stack
@@ -142,8 +149,27 @@ def test_it_follows_its_order_to_the_exported_model(
     assert list(dict.fromkeys(left.heard[1:])) == EXPORTED
 
 
+@languages
+def test_who_comes_when_the_run_is_over_is_told_its_run_and_its_model(
+    language: str, client: Client, followed: dict[str, Ended], stack: Stack
+) -> None:
+    """The same images under another name are the same run."""
+    uri = f"s3://{stack.bucket}/incoming/cards/"
+    left = ended(client.start(stack.amqp_url, uri, f"same-as-cards-{language}", "1", "first"))
+    assert left.exit_code == 0, f"{left.errors}\n{left.output}\n{stack.services.tails()}"
+    assert left.heard == [
+        "ordered",
+        "dataset.validated",
+        "order.attached",
+        "training.completed",
+        "model.exported",
+        "onnx",
+    ]
+    assert runs_in(left) == runs_in(followed[language])
+
+
 def test_the_same_order_placed_by_several_systems_is_one_run(followed: dict[str, Ended]) -> None:
-    runs = {language: set(re.findall(r"run-[0-9a-f]{20}", left.output)) for language, left in followed.items()}
+    runs = {language: runs_in(left) for language, left in followed.items()}
     assert len(set.union(*runs.values())) == 1, runs
 
 

@@ -15,7 +15,6 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	eventsv1 "truscore/events/v1"
 )
@@ -29,6 +28,7 @@ const (
 var events = map[string]func() proto.Message{
 	"dataset.validated":  func() proto.Message { return &eventsv1.DatasetValidated{} },
 	"dataset.rejected":   func() proto.Message { return &eventsv1.DatasetRejected{} },
+	"order.attached":     func() proto.Message { return &eventsv1.OrderAttached{} },
 	"training.started":   func() proto.Message { return &eventsv1.TrainingStarted{} },
 	"epoch.completed":    func() proto.Message { return &eventsv1.EpochCompleted{} },
 	"training.completed": func() proto.Message { return &eventsv1.TrainingCompleted{} },
@@ -91,32 +91,19 @@ func place(channel *amqp.Channel, order *eventsv1.DatasetReady, eventID string) 
 
 // tracker tells the events of one order from all others.
 type tracker struct {
-	order *eventsv1.DatasetReady
-	runID string
+	eventID string
+	runID   string
 }
 
-// concerns goes by the run id once it is known; before that by dataset, version and request id.
+// concerns says whether an event names this order, or the run that OrderAttached gave it.
 func (t *tracker) concerns(event proto.Message) bool {
-	if t.runID != "" && text(event, "run_id") != "" {
-		return text(event, "run_id") == t.runID
+	names, namesOrder := event.(interface{ GetOrderEventId() string })
+	ours := namesOrder && names.GetOrderEventId() == t.eventID
+	if attached, ok := event.(*eventsv1.OrderAttached); ok && ours {
+		t.runID = attached.RunId
 	}
-	version := text(event, "version") + text(event, "dataset_version") // an event has one of them
-	requestID := text(event, "request_id")
-	ours := text(event, "dataset_id") == t.order.DatasetId && version == t.order.Version &&
-		(requestID == "" || requestID == t.order.RequestId)
-	if runID := text(event, "run_id"); ours && runID != "" {
-		t.runID = runID
-	}
-	return ours
-}
-
-func text(event proto.Message, name protoreflect.Name) string {
-	message := event.ProtoReflect()
-	field := message.Descriptor().Fields().ByName(name)
-	if field == nil {
-		return ""
-	}
-	return message.Get(field).String()
+	run, namesRun := event.(interface{ GetRunId() string })
+	return ours || (namesRun && t.runID != "" && run.GetRunId() == t.runID)
 }
 
 // follow prints each event of the order until one ends it, and returns the exit code.
@@ -150,7 +137,7 @@ func follow(deliveries <-chan amqp.Delivery, order *tracker) (int, error) {
 }
 
 func show(routingKey string, event proto.Message) {
-	fmt.Printf("%-18s %.100s\n", routingKey, fmt.Sprint(event))
+	fmt.Printf("%-18s %.160s\n", routingKey, fmt.Sprint(event))
 	switch event := event.(type) {
 	case *eventsv1.DatasetRejected:
 		for _, finding := range event.Findings {
@@ -195,7 +182,7 @@ func run(url, uri, datasetID, version, requestID string) (int, error) {
 		return 3, err
 	}
 	fmt.Printf("ordered            %s\n", eventID)
-	return follow(deliveries, &tracker{order: order})
+	return follow(deliveries, &tracker{eventID: eventID})
 }
 
 func main() {

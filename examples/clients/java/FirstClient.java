@@ -13,6 +13,7 @@ import com.truscore.events.v1.DatasetValidated;
 import com.truscore.events.v1.EpochCompleted;
 import com.truscore.events.v1.ExportFailed;
 import com.truscore.events.v1.ModelExported;
+import com.truscore.events.v1.OrderAttached;
 import com.truscore.events.v1.TrainingCancelled;
 import com.truscore.events.v1.TrainingCompleted;
 import com.truscore.events.v1.TrainingFailed;
@@ -45,6 +46,7 @@ public final class FirstClient {
             Map.of(
                     "dataset.validated", DatasetValidated.parser(),
                     "dataset.rejected", DatasetRejected.parser(),
+                    "order.attached", OrderAttached.parser(),
                     "training.started", TrainingStarted.parser(),
                     "epoch.completed", EpochCompleted.parser(),
                     "training.completed", TrainingCompleted.parser(),
@@ -96,21 +98,13 @@ public final class FirstClient {
         }
     }
 
-    /** Whether an event is about our order: by the run id once it is known, before that by dataset and request. */
+    /** Whether an event names our order, or the run that OrderAttached gave it. */
     private boolean concerns(Message event) {
-        if (!runId.isEmpty() && !text(event, "run_id").isEmpty()) {
-            return text(event, "run_id").equals(runId);
+        boolean ours = text(event, "order_event_id").equals(eventId);
+        if (ours && event instanceof OrderAttached attached) {
+            runId = attached.getRunId();
         }
-        String version = text(event, "version") + text(event, "dataset_version"); // an event has one of them
-        String requestId = text(event, "request_id");
-        boolean ours =
-                text(event, "dataset_id").equals(order.getDatasetId())
-                        && version.equals(order.getVersion())
-                        && (requestId.isEmpty() || requestId.equals(order.getRequestId()));
-        if (ours && !text(event, "run_id").isEmpty()) {
-            runId = text(event, "run_id");
-        }
-        return ours;
+        return ours || (!runId.isEmpty() && text(event, "run_id").equals(runId));
     }
 
     private static String text(Message event, String name) {
@@ -143,7 +137,7 @@ public final class FirstClient {
     }
 
     private static void show(String routingKey, Message event) {
-        System.out.printf("%-18s %.100s%n", routingKey, TextFormat.printer().shortDebugString(event));
+        System.out.printf("%-18s %.160s%n", routingKey, TextFormat.printer().shortDebugString(event));
         if (event instanceof DatasetRejected rejected) {
             rejected.getFindingsList().forEach(
                     each -> System.out.printf("%-18s %s %s%n", each.getRule(), each.getMessage(), each.getLocation()));

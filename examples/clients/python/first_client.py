@@ -14,7 +14,7 @@ from aio_pika.abc import AbstractExchange, AbstractQueue
 from aio_pika.exceptions import ChannelNotFoundEntity, DeliveryError
 from google.protobuf import text_format
 from google.protobuf.message import Message
-from truscore.events.v1 import dataset_pb2, model_pb2, training_pb2
+from truscore.events.v1 import dataset_pb2, model_pb2, order_pb2, training_pb2
 
 EXCHANGE = "truscore.events"
 DEADLINE_S = 3600
@@ -23,6 +23,7 @@ PREFETCH = 100
 EVENTS: dict[str, type[Message]] = {
     "dataset.validated": dataset_pb2.DatasetValidated,
     "dataset.rejected": dataset_pb2.DatasetRejected,
+    "order.attached": order_pb2.OrderAttached,
     "training.started": training_pb2.TrainingStarted,
     "epoch.completed": training_pb2.EpochCompleted,
     "training.completed": training_pb2.TrainingCompleted,
@@ -55,19 +56,11 @@ class Order:
         self.event_id = f"first-client/{dataset_id}/{version}/{request_id}"  # the same again when repeated
 
     def concerns(self, event: Message) -> bool:
-        """Whether an event is about it: by the run id once it is known, before that by dataset and request."""
-        run_id, version = text(event, "run_id"), text(event, "version") or text(event, "dataset_version")
-        if self.run_id and run_id:
-            return run_id == self.run_id
-        named = (text(event, "dataset_id"), version, text(event, "request_id") or self.ready.request_id)
-        ours = named == (self.ready.dataset_id, self.ready.version, self.ready.request_id)
-        if ours and run_id:
-            self.run_id = run_id
-        return ours
-
-
-def text(event: Message, field: str) -> str:
-    return str(getattr(event, field, ""))
+        """Whether an event names this order, or the run that OrderAttached gave it."""
+        named = getattr(event, "order_event_id", "")
+        if isinstance(event, order_pb2.OrderAttached) and named == self.event_id:
+            self.run_id = event.run_id
+        return named == self.event_id or (self.run_id != "" and getattr(event, "run_id", "") == self.run_id)
 
 
 async def place(exchange: AbstractExchange, order: Order) -> None:
@@ -102,7 +95,7 @@ async def follow(queue: AbstractQueue, order: Order) -> int:
 
 
 def show_event(routing_key: str, event: Message) -> None:
-    show(routing_key, text_format.MessageToString(event, as_one_line=True)[:100])
+    show(routing_key, text_format.MessageToString(event, as_one_line=True)[:160])
     if isinstance(event, dataset_pb2.DatasetRejected):
         for finding in event.findings:
             show(finding.rule, f"{finding.message} {finding.location}")

@@ -9,6 +9,7 @@ import { type ChannelModel, type ConfirmChannel, connect } from "amqplib";
 
 import * as dataset from "./generated/truscore/events/v1/dataset_pb.js";
 import * as model from "./generated/truscore/events/v1/model_pb.js";
+import * as order from "./generated/truscore/events/v1/order_pb.js";
 import * as training from "./generated/truscore/events/v1/training_pb.js";
 
 const EXCHANGE = "truscore.events";
@@ -18,6 +19,7 @@ const PREFETCH = 100;
 const EVENTS: Record<string, DescMessage> = {
   "dataset.validated": dataset.DatasetValidatedSchema,
   "dataset.rejected": dataset.DatasetRejectedSchema,
+  "order.attached": order.OrderAttachedSchema,
   "training.started": training.TrainingStartedSchema,
   "epoch.completed": training.EpochCompletedSchema,
   "training.completed": training.TrainingCompletedSchema,
@@ -34,13 +36,10 @@ const EXIT_CODES: Record<string, number> = {
   "export.failed": 1,
 };
 
-/** The fields by which an event names its order; each event has some of them. */
+/** The fields by which an event names its order; each event has one of them or both. */
 interface Names {
+  orderEventId?: string;
   runId?: string;
-  datasetId?: string;
-  version?: string;
-  datasetVersion?: string;
-  requestId?: string;
 }
 
 function orderFor(uri: string, datasetId: string, version: string, requestId: string): dataset.DatasetReady {
@@ -51,10 +50,10 @@ function orderFor(uri: string, datasetId: string, version: string, requestId: st
 }
 
 /** Publishes persistent and mandatory, and waits for the broker's confirmation. */
-async function place(channel: ConfirmChannel, order: dataset.DatasetReady, eventId: string): Promise<void> {
+async function place(channel: ConfirmChannel, ready: dataset.DatasetReady, eventId: string): Promise<void> {
   let returned = "";
   channel.on("return", (message) => (returned = JSON.stringify(message.fields)));
-  channel.publish(EXCHANGE, "dataset.ready", Buffer.from(toBinary(dataset.DatasetReadySchema, order)), {
+  channel.publish(EXCHANGE, "dataset.ready", Buffer.from(toBinary(dataset.DatasetReadySchema, ready)), {
     contentType: "application/protobuf",
     type: "truscore.events.v1.DatasetReady",
     messageId: eventId,
@@ -68,27 +67,22 @@ async function place(channel: ConfirmChannel, order: dataset.DatasetReady, event
   }
 }
 
-/** Tells the events of one order from all others: by the run id once it is known, before that by dataset and request. */
-function filterFor(order: dataset.DatasetReady): (event: Names) => boolean {
+/** Tells the events of one order from all others: they name it, or the run that OrderAttached gave it. */
+function filterFor(eventId: string): (event: Message) => boolean {
   let runId = "";
   return (event) => {
-    if (runId && event.runId) {
-      return event.runId === runId;
-    }
-    const ours =
-      event.datasetId === order.datasetId &&
-      (event.version || event.datasetVersion) === order.version &&
-      (event.requestId || order.requestId) === order.requestId;
-    if (ours && event.runId) {
+    const named = event as Names;
+    const ours = named.orderEventId === eventId;
+    if (ours && isMessage(event, order.OrderAttachedSchema)) {
       runId = event.runId;
     }
-    return ours;
+    return ours || (runId !== "" && named.runId === runId);
   };
 }
 
 /** Prints each event of the order until one ends it; the exit code. */
-function follow(connection: ChannelModel, channel: ConfirmChannel, queue: string, order: dataset.DatasetReady) {
-  const concerns = filterFor(order);
+function follow(connection: ChannelModel, channel: ConfirmChannel, queue: string, eventId: string) {
+  const concerns = filterFor(eventId);
   const seen = new Set<string>();
   return new Promise<number>((resolve, reject) => {
     connection.on("error", reject);
@@ -102,9 +96,9 @@ function follow(connection: ChannelModel, channel: ConfirmChannel, queue: string
       const event = fromBinary(schema, delivery.content);
       channel.ack(delivery);
       // An event that is said again keeps its id.
-      if (concerns(event as Names) && !seen.has(delivery.properties.messageId)) {
+      if (concerns(event) && !seen.has(delivery.properties.messageId)) {
         seen.add(delivery.properties.messageId);
-        show(routingKey, toJsonString(schema, event).slice(0, 100));
+        show(routingKey, toJsonString(schema, event).slice(0, 160));
         showDetails(event);
         const code = EXIT_CODES[routingKey];
         if (code !== undefined) {
@@ -149,11 +143,10 @@ async function main(url: string, uri: string, datasetId: string, version: string
   for (const routingKey of Object.keys(EVENTS)) {
     await channel.bindQueue(queue, EXCHANGE, routingKey);
   }
-  const order = orderFor(uri, datasetId, version, requestId);
   const eventId = `first-client/${datasetId}/${version}/${requestId}`; // the same again when the order is repeated
-  await place(channel, order, eventId);
+  await place(channel, orderFor(uri, datasetId, version, requestId), eventId);
   show("ordered", eventId);
-  return within(DEADLINE_MS, follow(connection, channel, queue, order));
+  return within(DEADLINE_MS, follow(connection, channel, queue, eventId));
 }
 
 if (process.argv.length !== 7) {
