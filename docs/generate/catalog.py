@@ -29,10 +29,11 @@ def _rows() -> Iterator[str]:
             row.task,
             ", ".join(f"`{name}`" for name in row.bases) or row.reason,
             ", ".join(f"`{name}`" for name in row.losses),
+            ", ".join(f"`{name}`" for name in row.export_formats if row.available),
         )
         for row in ROWS
     ]
-    yield from table(("category", "option", "architecture", "task", "networks", "losses"), rows)
+    yield from table(("category", "option", "architecture", "task", "networks", "losses", "exported as"), rows)
 
 
 def _networks() -> Iterator[str]:

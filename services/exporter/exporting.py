@@ -39,7 +39,7 @@ class Exporter:
     clock: Callable[[], float] = time.monotonic
 
     async def export(self, order: ExportOrder) -> Outcome:
-        accepted, refused = choose_formats(order.formats)
+        accepted, refused = choose_formats(order)
         if not accepted:
             return Outcome(release=None, refusals=refused)
         if release := await asyncio.to_thread(self.shelf.find, order):

@@ -1,20 +1,22 @@
-"""Which formats can be made, and which of an order's formats are refused."""
+"""Which formats of an order are made, and which are refused: as the catalog has it."""
 
-from collections.abc import Sequence
+from truscore.catalog import export_formats
 
+from services.exporter.order import ExportOrder
 from services.exporter.release import Refusal
 
-ACCEPTED_FORMATS = ("onnx",)
-DEFAULT_FORMATS = ("onnx",)
+
+def choose_formats(order: ExportOrder) -> tuple[tuple[str, ...], tuple[Refusal, ...]]:
+    """Accepted formats in the order they were asked for, and a refusal for every other one.
+
+    The validator refuses an order for a format that can't be made; one that comes past it is refused here.
+    """
+    made = export_formats(order.category, order.option, order.architecture)
+    wanted = tuple(dict.fromkeys(order.formats)) or made[:1]
+    accepted = tuple(name for name in wanted if name in made)
+    return accepted, tuple(_refuse(name, made) for name in wanted if name not in made)
 
 
-def choose_formats(ordered: Sequence[str]) -> tuple[tuple[str, ...], tuple[Refusal, ...]]:
-    """Accepted formats in the order they were asked for, and a refusal for every other one."""
-    wanted = tuple(dict.fromkeys(ordered)) or DEFAULT_FORMATS
-    accepted = tuple(name for name in wanted if name in ACCEPTED_FORMATS)
-    return accepted, tuple(_refuse(name) for name in wanted if name not in ACCEPTED_FORMATS)
-
-
-def _refuse(name: str) -> Refusal:
-    message = f"export format {name!r} cannot be made; accepted: {', '.join(ACCEPTED_FORMATS)}"
+def _refuse(name: str, made: tuple[str, ...]) -> Refusal:
+    message = f"export format {name!r} cannot be made; accepted: {', '.join(made)}"
     return Refusal(format=name, code="unsupported_format", message=message)

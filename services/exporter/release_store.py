@@ -41,7 +41,7 @@ class Shelf:
             release = release_from_json(self._store.get(uri, limit_bytes=MANIFEST_LIMIT_BYTES))
         except (ObjectMissing, UnreadableManifest):
             return None
-        accepted, refused = choose_formats(order.formats)
+        accepted, refused = choose_formats(order)
         answered = {each.format for each in release.artifacts} | {each.format for each in release.refusals}
         wanted = {*accepted, *(refusal.format for refusal in refused)}
         return release if release.checkpoint_sha256 == order.checkpoint.sha256 and wanted <= answered else None

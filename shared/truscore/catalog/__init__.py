@@ -2,11 +2,13 @@
 
 from truscore.catalog.table import (
     EXPERIMENTAL,
+    EXPORT_FORMATS,
     NOT_YET,
     ROWS,
     Row,
     architectures,
     categories,
+    export_formats,
     network_of,
     options,
     plug_in_of,
@@ -16,11 +18,13 @@ from truscore.catalog.table import (
 
 __all__ = [
     "EXPERIMENTAL",
+    "EXPORT_FORMATS",
     "NOT_YET",
     "ROWS",
     "Row",
     "architectures",
     "categories",
+    "export_formats",
     "network_of",
     "options",
     "plug_in_of",

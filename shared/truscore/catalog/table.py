@@ -8,6 +8,7 @@ from truscore.catalog.tasks import TASKS
 
 NOT_YET = "not yet available"
 EXPERIMENTAL = CATEGORY
+EXPORT_FORMATS = ("onnx",)  # what the exporter can make at all, the default first
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -16,7 +17,8 @@ class Row:
 
     ``bases`` are the networks it can be built on, ``losses`` what loss_config.primary_loss accepts, where it isn't what
     its task has; both have their default first. ``template`` names its default recipes (``truscore.recipes``), and
-    ``reason`` says why it can't be trained.
+    ``reason`` says why it can't be trained. ``export_formats`` are the files that the exporter can make of it, the
+    default first: orders for others are refused before anything is read.
     """
 
     category: str
@@ -27,6 +29,7 @@ class Row:
     losses: tuple[str, ...] = ()
     template: str = ""
     reason: str = ""
+    export_formats: tuple[str, ...] = EXPORT_FORMATS
 
     def __post_init__(self) -> None:
         if not self.losses and self.task in TASKS:
@@ -338,6 +341,13 @@ def row_of(category: str, option: str, architecture: str) -> Row:
         if row.architecture == architecture:
             return row
     raise KeyError(f"{category}/{option}/{architecture} is not in the catalog")
+
+
+def export_formats(category: str, option: str, architecture: str = "") -> tuple[str, ...]:
+    """What can be made of an architecture, "" for the option's default; of one that isn't known, what can be made at
+    all."""
+    named = [row for row in architectures(category, option) if architecture in ("", row.architecture)]
+    return named[0].export_formats if named else EXPORT_FORMATS
 
 
 def network_of(base: str) -> Network:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from truscore.catalog import export_formats
 from truscore.datasets import FORMATS
 from truscore.recipes import InvalidConfig, resolve
 from truscore.storage import InvalidUri, parse_uri
 from truscore.validation.catalogue import BY_ID
 from truscore.validation.rule import Finding, finding
 
-EXPORT_FORMATS = ("onnx", "tensorrt", "mobile", "quantized")
 MOST_CLASSES = 10_000
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 _NAME_ACCEPTED = 'accepted are 1 to 128 letters, digits, ".", "_" and "-", beginning with a letter or digit'
@@ -54,16 +54,19 @@ def _faults(order: Order, profile: str) -> Iterator[Fault]:
             "format",
             f"format {order.format!r} is not read: accepted are {', '.join(FORMATS)} or none",
         )
-    for name in order.export_formats:
-        if name not in EXPORT_FORMATS:
-            accepted = ", ".join(EXPORT_FORMATS)
-            yield (
-                "order.export_format",
-                "export_formats",
-                f"export format {name!r} is not made: accepted are {accepted}",
-            )
+    yield from _export_formats(order)
     yield from _classes(order.class_names)
     yield from _recipe(order, profile)
+
+
+def _export_formats(order: Order) -> Iterator[Fault]:
+    made = export_formats(order.category, order.option, order.architecture)
+    for name in dict.fromkeys(order.export_formats):
+        if name not in made:
+            architecture = repr(order.architecture[:64]) if order.architecture else "the default architecture"
+            accepted = f"accepted are {', '.join(made)}, or none for {made[0]}"
+            message = f"export format {name[:64]!r} is not made of {architecture}: {accepted}"
+            yield "order.export_format", "export_formats", message
 
 
 def _names(order: Order) -> Iterator[Fault]:

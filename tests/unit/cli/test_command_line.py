@@ -58,6 +58,15 @@ def test_synth_names_what_it_does_not_accept(arguments: tuple[str, ...], named: 
     assert named in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["tensorrt", "mobile", "quantized"])
+def test_a_format_that_is_not_made_is_refused_before_anything_is_uploaded(
+    name: str, cards: Path, capsys: Captured
+) -> None:
+    assert run("submit", str(cards), "-c", "border_detection", "-o", "dual_class", "--export", name) == 2
+    assert f"export format {name!r} is not made" in (said := capsys.readouterr().err)
+    assert "accepted are onnx" in said
+
+
 def test_validate_ends_with_one_and_names_the_defect_of_a_broken_dataset(tmp_path: Path, capsys: Captured) -> None:
     folder = render_dataset(tmp_path / "broken", count=4, seed=1)
     image = sorted((folder / "images").iterdir())[0]

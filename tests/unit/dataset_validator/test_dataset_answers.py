@@ -7,9 +7,6 @@ import json
 import os
 import sqlite3
 import sys
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,106 +16,25 @@ import psutil
 import pytest
 from PIL import Image
 from planted import texture, write_coco
-from truscore.bus import Envelope, HandBack, MemorySpeaker
+from truscore.bus import HandBack, MemorySpeaker
 from truscore.datasets import index_digest, index_from_json
-from truscore.events.v1.dataset_pb2 import DatasetProgress, DatasetReady, DatasetRejected, DatasetValidated
+from truscore.events.v1.dataset_pb2 import DatasetReady, DatasetRejected, DatasetValidated
 from truscore.storage import Entry, MemoryStore, NoSpace, StoreUnavailable
 from truscore.telemetry import HardwareSampler
 from truscore.validation import policy_for, validate_folder
 from truscore.validation.report.signature import Signer, Verifier
 
-from services.dataset_validator.handlers import on_dataset_ready, order_of, telling, working
+from services.dataset_validator.handlers import order_of, telling, working
 from services.dataset_validator.progress import STAGES, Pace, Progress
 from services.dataset_validator.reader_process import read_apart
-from services.dataset_validator.validator import Bounds, Validator
-from services.dataset_validator.verdict_store import Shelf
 from tests.bench.planted_faults import lit
-
-URI = "s3://cards/sets/one/"
-ENVELOPE = Envelope(
-    event_id="e",
-    type="truscore.events.v1.DatasetReady",
-    source="upstream",
-    subject="one/v1",
-    time=datetime(2026, 1, 1, tzinfo=UTC),
-    correlation_id="one/v1",
-    traceparent=None,
-    delivery=1,
-)
-
-
-class CountingStore(MemoryStore):
-    """Counts files that were fetched."""
-
-    fetched = 0
-
-    def get_file(self, uri: str, path: Path, **arguments: object):  # type: ignore[no-untyped-def]
-        self.fetched += 1
-        return super().get_file(uri, path, **arguments)
-
-
-class Room:
-    """A validator on a store in memory, with what it said."""
-
-    def __init__(self, workdir: Path, store: MemoryStore) -> None:
-        self.store, self.workdir = store, workdir
-        self.speaker = MemorySpeaker(service="dataset-validator")
-        self.draining = asyncio.Event()
-        bounds = Bounds(most_objects=1000, most_bytes=10**8, memory_bytes=3 * 2**30, timeout_s=120)
-        self.validator = Validator(
-            store=store, shelf=Shelf(store=store, bucket="truscore"), workdir=workdir, bounds=bounds
-        )
-
-    @property
-    def answers(self) -> list[tuple[Any, Envelope]]:
-        """What was said, but for how far it was."""
-        return [said for said in self.speaker.said if not isinstance(said[0], DatasetProgress)]
-
-    @property
-    def progress(self) -> list[DatasetProgress]:
-        return [event for event, _ in self.speaker.said if isinstance(event, DatasetProgress)]
-
-    def ready(self, **changes: object) -> DatasetReady:
-        plain = {"dataset_id": "one", "version": "v1", "uri": URI, "category": "border_detection"}
-        return DatasetReady(**{**plain, "option": "dual_class", **changes})
-
-    async def hear(  # type: ignore[no-untyped-def]
-        self,
-        ready: DatasetReady,
-        working: Callable[[str], AbstractAsyncContextManager] | None = None,
-        *,
-        event_id: str = ENVELOPE.event_id,
-    ):
-        handler = on_dataset_ready(
-            validator=self.validator,
-            speaker=self.speaker,
-            working=working or (lambda _subject: nullcontext()),
-            draining=self.draining,
-            clock=lambda: 0.0,
-        )
-        await handler(ready, dataclasses.replace(ENVELOPE, event_id=event_id))
-        return self.answers[-1]
-
-    async def rejected(self, **changes: object) -> DatasetRejected:
-        event, _ = await self.hear(self.ready(**changes))
-        assert isinstance(event, DatasetRejected)
-        return event
+from tests.unit.dataset_validator.validator_room import URI, CountingStore, Room, rules, upload
 
 
 @pytest.fixture
 def room(tmp_path: Path) -> Room:
     (tmp_path / "work").mkdir()
     return Room(tmp_path / "work", CountingStore())
-
-
-def upload(room: Room, folder: Path) -> None:
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            room.store.put(URI + path.relative_to(folder).as_posix(), path.read_bytes())
-
-
-def rules(event: DatasetRejected) -> list[str]:
-    return [found.rule for found in event.findings]
 
 
 async def test_a_good_dataset_is_validated_with_index_and_report(room: Room, tmp_path: Path) -> None:

@@ -1,8 +1,11 @@
 """An order that cannot be carried out is refused from its own words, naming the key and what is accepted."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from truscore.catalog import rows
 from truscore.validation import BY_ID, CATALOGUE, Order, refusals
 
 GOOD = {
@@ -50,6 +53,22 @@ def test_a_fault_in_an_order_is_refused_by_its_rule(rule: str) -> None:
     (found,) = refusals(order(**changes))
     assert (found.rule, found.location) == (rule, key)
     assert accepted in found.message
+
+
+@pytest.mark.parametrize("name", ["tensorrt", "mobile", "quantized", "ONNX", ""])
+@pytest.mark.parametrize("more", [{}, {"architecture": "mask_rcnn"}, {"validation_only": True}], ids=str)
+def test_a_format_that_no_exporter_makes_is_refused_before_anything_is_read(name: str, more: dict[str, Any]) -> None:
+    (found,) = refusals(order(export_formats=("onnx", name), **more))
+    assert (found.rule, found.location) == ("order.export_format", "export_formats")
+    assert repr(name) in found.message
+    assert "accepted are onnx" in found.message
+
+
+def test_every_format_of_an_architecture_is_accepted() -> None:
+    for row in rows():
+        if row.available and row.category != "experimental":
+            named = {"category": row.category, "option": row.option, "architecture": row.architecture}
+            assert refusals(order(**named, export_formats=row.export_formats)) == []
 
 
 def test_every_rule_about_orders_is_refused_here_or_later() -> None:

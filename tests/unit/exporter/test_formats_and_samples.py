@@ -1,18 +1,29 @@
 """Which formats are made, and on which images they are proved."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
+from truscore.catalog import EXPORT_FORMATS, rows
 
+from services.exporter.child.convert import MAKERS
 from services.exporter.formats import choose_formats
+from services.exporter.order import ExportOrder
 from services.exporter.sampling import spread
 
 
-def test_an_order_without_formats_means_onnx() -> None:
-    assert choose_formats(()) == (("onnx",), ())
+def test_an_order_without_formats_means_onnx(order: ExportOrder) -> None:
+    assert choose_formats(replace(order, formats=())) == (("onnx",), ())
 
 
-def test_an_unknown_format_is_refused_naming_it_and_the_accepted_ones_while_the_others_are_made() -> None:
-    accepted, (refusal,) = choose_formats(("stone", "onnx", "onnx"))
+def test_the_catalog_names_the_formats_that_are_made_and_no_other() -> None:
+    assert {name for row in rows() for name in row.export_formats} == set(EXPORT_FORMATS) == set(MAKERS)
+
+
+def test_an_unknown_format_is_refused_naming_it_and_the_accepted_ones_while_the_others_are_made(
+    order: ExportOrder,
+) -> None:
+    accepted, (refusal,) = choose_formats(replace(order, formats=("stone", "onnx", "onnx")))
     assert accepted == ("onnx",)
     assert (refusal.format, refusal.code) == ("stone", "unsupported_format")
     assert "'stone'" in refusal.message
