@@ -4,7 +4,7 @@ import asyncio
 import sys
 from functools import partial
 
-from truscore.bus import RetryPolicy, canary, connect, hear, serve, speaker
+from truscore.bus import RetryPolicy, canary, connect, hear, reporting_hardware, serve, speaker
 from truscore.datasets import cores
 from truscore.events.v1.dataset_pb2 import DatasetReady
 from truscore.storage import Cache, S3Store
@@ -14,7 +14,7 @@ from truscore.validation.report.signature import Signer
 
 from services.dataset_validator.digests import Digests
 from services.dataset_validator.fetching import AtHand
-from services.dataset_validator.handlers import on_dataset_ready, working
+from services.dataset_validator.handlers import on_dataset_ready
 from services.dataset_validator.scratch_dir import cleared
 from services.dataset_validator.settings import Settings
 from services.dataset_validator.validator import Bounds, Validator
@@ -68,7 +68,7 @@ async def run(settings: Settings) -> int:
     handler = on_dataset_ready(
         validator=validator,
         speaker=say,
-        working=partial(working, say, sampler.sample, every_s=settings.validator_sample_s),
+        working=partial(reporting_hardware, say, sampler.sample, every_s=settings.validator_sample_s, at_once=False),
         draining=draining,
         progress_every_s=settings.validator_progress_s,
     )

@@ -9,12 +9,11 @@ from typing import Any
 
 from google.protobuf.message import Message
 from google.protobuf.unknown_fields import UnknownFieldSet
-from truscore.bus import BusUnavailable, Envelope, Speaker, finish_or_hand_back, hardware_sampled
+from truscore.bus import BusUnavailable, Envelope, Speaker, finish_or_hand_back
 from truscore.events.v1.dataset_pb2 import DatasetProgress, DatasetReady, DatasetRejected, DatasetValidated, ReportSeal
 from truscore.events.v1.dataset_pb2 import Finding as FindingMessage
 from truscore.events.v1.training_pb2 import ObjectRef
 from truscore.storage import Stored
-from truscore.telemetry import HardwareReading
 from truscore.validation import Finding, Order, findings_for_event
 
 from services.dataset_validator import metrics
@@ -213,27 +212,3 @@ def dataset_progress(ready: DatasetReady, told: Told, event_id: str) -> DatasetP
         eta_s=told.eta_s,
         order_event_id=event_id,
     )
-
-
-@asynccontextmanager
-async def working(
-    speaker: Speaker, sample: Callable[[], HardwareReading], subject: str, *, every_s: float
-) -> AsyncIterator[None]:
-    """While inside, say every `every_s` seconds what the machine is doing, the first time after as long."""
-    beating = asyncio.create_task(_beat(speaker, sample, subject, every_s))
-    try:
-        yield
-    finally:
-        beating.cancel()
-        await asyncio.gather(beating, return_exceptions=True)
-
-
-async def _beat(speaker: Speaker, sample: Callable[[], HardwareReading], subject: str, every_s: float) -> None:
-    while True:
-        await asyncio.sleep(every_s)
-        reading = await asyncio.to_thread(sample)
-        sequence = f"{reading.host} {reading.sampled_at.isoformat()}"
-        try:
-            await speaker.say(hardware_sampled(reading), subject=subject, sequence=sequence)
-        except BusUnavailable as error:
-            log.warning("a hardware sample was not said: %s", error)

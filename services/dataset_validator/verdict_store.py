@@ -1,10 +1,10 @@
 """Where verdicts, reports and indexes are kept in the object store."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from truscore.storage import ObjectMissing, Store, Stored
+from truscore.storage.checksums import sha256_of
 from truscore.validation import Order
 from truscore.validation.report.signature import Signer
 
@@ -77,7 +77,5 @@ class Shelf:
         self.store.put(self._address(order, "verdict.json"), text, content_type="application/json")
 
     def _put(self, order: Order, kind: str, path: Path) -> Stored:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        uri = self._address(order, f"{kind}-{digest}.json")
+        uri = self._address(order, f"{kind}-{sha256_of(path)}.json")
         return self.store.put_file(uri, path, content_type="application/json")

@@ -5,13 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reference:
-    """An object in the store, with what proves it; both empty where there is none."""
-
-    uri: str = ""
-    sha256: str = ""
+from truscore.storage import ObjectRef
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,7 +17,7 @@ class Started:
     category: str
     option: str
     architecture: str
-    config: Reference
+    config: ObjectRef
     attempt: int
     total_epochs: int
     host: str
@@ -56,10 +50,10 @@ class Completed:
     category: str
     option: str
     architecture: str
-    best_checkpoint: Reference
-    config: Reference
-    dataset_index: Reference
-    split: Reference
+    best_checkpoint: ObjectRef
+    config: ObjectRef
+    dataset_index: ObjectRef
+    split: ObjectRef
     report_uri: str
     metrics: Mapping[str, float]
     epochs: int

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from math import isnan
 
+from truscore.storage import ObjectRef
+
 from services.experiment_tracker.facts import (
     Cancelled,
     Completed,
@@ -17,7 +19,6 @@ from services.experiment_tracker.facts import (
     Fact,
     Failed,
     Paused,
-    Reference,
     Started,
 )
 from services.experiment_tracker.record import (
@@ -152,7 +153,7 @@ def _completion(fact: Completed, known: Known, at: float) -> Writes:
             config=fact.config,
             dataset_index=fact.dataset_index,
             split=fact.split,
-            report=Reference(uri=fact.report_uri),
+            report=ObjectRef(uri=fact.report_uri),
         ),
         **({} if known.tags.get(STATE) == "exported" else {STATE: "completed"}),
     }
@@ -179,8 +180,8 @@ def _ending(attempt: int, status: Status | None, tags: Mapping[str, str], known:
 
 
 def _model(fact: Exported, known: Known) -> Writes:
-    artifacts = {each.format: Reference(uri=each.uri, sha256=each.sha256) for each in fact.artifacts}
-    package = Reference(uri=fact.package_uri, sha256=fact.package_sha256)
+    artifacts = {each.format: ObjectRef(uri=each.uri, sha256=each.sha256) for each in fact.artifacts}
+    package = ObjectRef(uri=fact.package_uri, sha256=fact.package_sha256)
     tags = {
         "truscore.dataset_id": fact.dataset_id,
         "truscore.dataset_version": fact.dataset_version,
@@ -210,7 +211,7 @@ def _attempt(known: Known) -> int:
     return int(known.tags.get(ATTEMPT, 0))
 
 
-def _references(**references: Reference) -> dict[str, str]:
+def _references(**references: ObjectRef) -> dict[str, str]:
     uris = {f"{ARTIFACT}{_name(name)}.uri": each.uri for name, each in references.items() if each.uri}
     digests = {f"{ARTIFACT}{_name(name)}.sha256": each.sha256 for name, each in references.items() if each.sha256}
     return uris | digests

@@ -4,7 +4,7 @@ import asyncio
 import sys
 from functools import partial
 
-from truscore.bus import RetryPolicy, canary, connect, hear, serve, speaker
+from truscore.bus import RetryPolicy, canary, connect, hear, reporting_hardware, serve, speaker
 from truscore.events.v1.training_pb2 import TrainingCompleted
 from truscore.storage import S3Store
 from truscore.storage.signing import Signer
@@ -12,7 +12,7 @@ from truscore.telemetry import HardwareSampler, configure_logging, serve_grpc, s
 
 from services.exporter.child_process import Bounds, run_child
 from services.exporter.exporting import Effort, Exporter
-from services.exporter.handlers import on_training_completed, working
+from services.exporter.handlers import on_training_completed
 from services.exporter.release_store import Shelf
 from services.exporter.scratch_dir import cleared
 from services.exporter.settings import Settings
@@ -49,7 +49,9 @@ async def run(settings: Settings) -> int:
         export=exporter.export,
         address=exporter.shelf.address,
         speaker=say,
-        working=partial(working, say, sampler.sample, every_s=settings.exporter_sample_s),
+        working=lambda run_id: reporting_hardware(
+            say, partial(sampler.sample, run_id), run_id, every_s=settings.exporter_sample_s
+        ),
         draining=draining,
     )
     policy = RetryPolicy(delays_s=settings.exporter_retry_delays_s)

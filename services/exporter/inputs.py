@@ -10,6 +10,7 @@ from truscore.storage import (
     DigestMismatch,
     InvalidUri,
     ObjectMissing,
+    ObjectRef,
     Store,
     StoreError,
     TooLarge,
@@ -17,7 +18,7 @@ from truscore.storage import (
     parse_uri,
 )
 
-from services.exporter.order import ExportOrder, StoredFile
+from services.exporter.order import ExportOrder
 from services.exporter.sampling import spread
 
 INDEX_LIMIT_BYTES = 1 << 30
@@ -77,7 +78,7 @@ def _validation_images(store: Store, order: ExportOrder, count: int) -> list[Ima
     return [known[path] for path in spread(split.validation, count)]
 
 
-def _read(store: Store, what: str, stored: StoredFile) -> bytes:
+def _read(store: Store, what: str, stored: ObjectRef) -> bytes:
     with _needed(what):
         return store.get(stored.uri, limit_bytes=INDEX_LIMIT_BYTES, sha256=stored.sha256)
 

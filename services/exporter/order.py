@@ -3,15 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from truscore.storage import ObjectRef
+
 from services.exporter.release import Refusal, Release
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StoredFile:
-    """An object and what proves it."""
-
-    uri: str
-    sha256: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,9 +13,9 @@ class ExportOrder:
     """A completed run whose best checkpoint becomes a model."""
 
     run_id: str
-    checkpoint: StoredFile
-    index: StoredFile
-    split: StoredFile
+    checkpoint: ObjectRef
+    index: ObjectRef
+    split: ObjectRef
     dataset_id: str
     dataset_version: str
     dataset_uri: str

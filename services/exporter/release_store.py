@@ -1,6 +1,5 @@
 """Where releases are kept: files first, each read back, the manifest last."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 from truscore.releases import CARD, MANIFEST, PACKAGE, release_statement
 from truscore.storage import ObjectMissing, Store
+from truscore.storage.checksums import sha256_of
 from truscore.storage.signing import Signer
 
 from services.exporter.formats import choose_formats
@@ -50,10 +50,10 @@ class Shelf:
         """Packs and stores the release, whose artefacts lie in `folder`; returns it with the package's digest."""
         files = {artifact.file_name: folder / artifact.file_name for artifact in release.artifacts}
         (folder / CARD).write_text(model_card(release), encoding="utf-8")
-        release = replace(release, card_sha256=digest(folder / CARD))
+        release = replace(release, card_sha256=sha256_of(folder / CARD))
         (folder / MANIFEST).write_bytes(manifest_json(self._signed(release)))
         write_package(folder / PACKAGE, {**files, CARD: folder / CARD, MANIFEST: folder / MANIFEST})
-        kept = self._signed(replace(release, package_sha256=digest(folder / PACKAGE)))
+        kept = self._signed(replace(release, package_sha256=sha256_of(folder / PACKAGE)))
         self._upload(kept, {**files, CARD: folder / CARD, PACKAGE: folder / PACKAGE})
         (folder / MANIFEST).write_bytes(manifest_json(kept))
         self._upload(kept, {MANIFEST: folder / MANIFEST})
@@ -77,14 +77,9 @@ class Shelf:
         for name, path in files.items():
             uri = self.address(release.model_id, release.version, name)
             self._store.put_file(uri, path, content_type=CONTENT_TYPES.get(path.suffix, "application/octet-stream"))
-            self._read_back(uri, digest(path), path.parent)
+            self._read_back(uri, sha256_of(path), path.parent)
 
     def _read_back(self, uri: str, sha256: str, folder: Path) -> None:
         # As an engine will fetch it; raises DigestMismatch where the store gives other bytes than it took.
         with TemporaryDirectory(dir=folder) as scratch:
             self._store.get_file(uri, Path(scratch) / "copy", sha256=sha256)
-
-
-def digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any, Protocol
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
+from truscore import storage
 from truscore.bus import Envelope, Poison, Speaker
+from truscore.configuration.run_id import RUN_ID_ACCEPTED, is_run_id
 from truscore.events.v1 import model_pb2, telemetry_pb2, training_pb2
 
 from services.experiment_tracker import facts
@@ -26,7 +27,6 @@ log = logging.getLogger(__name__)
 MAX_NAMES = 500
 MAX_PARTS = 50
 MAX_TIME_S = 253_402_300_799  # the end of the year 9999, the last moment that a Timestamp may name
-RUN_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 # A fact has the fields of its message that are put on record, under the same names.
 PLAIN: Mapping[type[Message], type[Any]] = {
@@ -40,7 +40,7 @@ PLAIN: Mapping[type[Message], type[Any]] = {
     model_pb2.ExportFailed: facts.ExportFailed,
 }
 PARTS: Mapping[type[Message], type[Any]] = {
-    training_pb2.ObjectRef: facts.Reference,
+    training_pb2.ObjectRef: storage.ObjectRef,
     model_pb2.Artifact: facts.Artifact,
 }
 
@@ -52,8 +52,8 @@ def fact_of(message: Message) -> facts.Fact | None:
     # An order refused before it became a run has no id, and nothing to keep.
     if kind is None or not run_id:
         return None
-    if not RUN_ID.fullmatch(run_id):
-        raise Poison(f"run_id {run_id[:200]!r} is not accepted: 1 to 128 letters, digits, '.', '_' and '-'")
+    if not is_run_id(run_id):
+        raise Poison(f"run_id {run_id[:200]!r}: {RUN_ID_ACCEPTED}")
     return _plain(message, kind)  # type: ignore[no-any-return]
 
 

@@ -11,9 +11,9 @@ import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 from truscore.api.v1 import experiments_pb2 as api
 from truscore.api.v1 import experiments_pb2_grpc
+from truscore.configuration.run_id import RUN_ID_ACCEPTED, is_run_id
 
 from services.experiment_tracker.compare import NotComparable, Row, check_run_ids, metric_rows, parameter_rows
-from services.experiment_tracker.handlers.events import RUN_ID
 from services.experiment_tracker.ledger import Ledger, LedgerUnavailable, Refused
 from services.experiment_tracker.record import MODEL, MODEL_VERSION, History, Recorded, Status
 
@@ -76,8 +76,8 @@ class Reads(experiments_pb2_grpc.ExperimentsServiceServicer):
         )
 
     async def _record(self, run_id: str) -> Recorded:
-        if not RUN_ID.fullmatch(run_id):
-            raise Refused(f"run_id {run_id[:200]!r} is not accepted: 1 to 128 letters, digits, '.', '_' and '-'")
+        if not is_run_id(run_id):
+            raise Refused(f"run_id {run_id[:200]!r}: {RUN_ID_ACCEPTED}")
         record = await self._ask(lambda: self._ledger.get(run_id))
         if record is None:
             raise NotOnRecord(f"run {run_id!r} is not on record")

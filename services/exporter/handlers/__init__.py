@@ -1,6 +1,5 @@
 """Messages in, messages out. Knows the contract; decides nothing."""
 
 from services.exporter.handlers.consume import on_training_completed
-from services.exporter.handlers.hardware import working
 
-__all__ = ["on_training_completed", "working"]
+__all__ = ["on_training_completed"]

@@ -6,10 +6,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 
 from truscore.bus import Envelope, Poison, Speaker, finish_or_hand_back
-from truscore.events.v1.training_pb2 import ObjectRef, TrainingCompleted
+from truscore.configuration.run_id import RUN_ID_ACCEPTED, is_run_id
+from truscore.events.v1 import training_pb2
+from truscore.events.v1.training_pb2 import TrainingCompleted
+from truscore.storage import ObjectRef
 
 from services.exporter.handlers.publish import Address, exported, failed
-from services.exporter.order import ExportOrder, Outcome, StoredFile
+from services.exporter.order import ExportOrder, Outcome
 
 Export = Callable[[ExportOrder], Awaitable[Outcome]]
 Working = Callable[[str], AbstractAsyncContextManager[None]]
@@ -45,7 +48,9 @@ def on_training_completed(
 
 def order_of(completed: TrainingCompleted) -> ExportOrder:
     """The order as plain values. Raises Poison naming the field that is missing or cannot be used."""
-    for name in ("run_id", "category", "option", "architecture"):
+    if not is_run_id(completed.run_id):
+        raise Poison(f"TrainingCompleted.run_id is {completed.run_id[:200]!r}; {RUN_ID_ACCEPTED}")
+    for name in ("category", "option", "architecture"):
         _demand(name, getattr(completed, name), PLAIN_NAME, 'letters, digits, "_" and "-", at most 128')
     _demand("dataset_uri", completed.dataset_uri, re.compile(r"s3://.+"), "s3://bucket/prefix/")
     return ExportOrder(
@@ -64,10 +69,10 @@ def order_of(completed: TrainingCompleted) -> ExportOrder:
     )
 
 
-def _stored(name: str, reference: ObjectRef) -> StoredFile:
+def _stored(name: str, reference: training_pb2.ObjectRef) -> ObjectRef:
     _demand(f"{name}.uri", reference.uri, re.compile(r"s3://.+"), "s3://bucket/key")
     _demand(f"{name}.sha256", reference.sha256, SHA256, "64 lower-case hexadecimal digits")
-    return StoredFile(uri=reference.uri, sha256=reference.sha256)
+    return ObjectRef(uri=reference.uri, sha256=reference.sha256)
 
 
 def _demand(name: str, value: str, pattern: re.Pattern[str], accepted: str) -> None:

@@ -7,13 +7,13 @@ from typing import Any
 
 from google.protobuf.message import Message
 from truscore.bus import Envelope, HandBack, Poison
+from truscore.configuration.run_id import RUN_ID_ACCEPTED, is_run_id
 from truscore.events.v1.control_pb2 import RunCancel, RunPause, RunResume
 from truscore.events.v1.dataset_pb2 import DatasetValidated
 from truscore.recipes import InvalidConfig
 from truscore.storage import Stored
 
 from services.trainer.plan import Order, Plan, plan
-from services.trainer.run_store.keys import RUN_ID
 from services.trainer.run_store.stop_requests import Wish
 from services.trainer.runs.context import HandedBack
 from services.trainer.runs.publisher import Voice
@@ -127,7 +127,7 @@ def wish_of(request: RunCancel | RunPause, envelope: Envelope) -> Wish:
 
 def run_id_of(request: Request) -> str:
     """The run that the request is about; Poison where there can be no such run."""
-    if not RUN_ID.fullmatch(request.run_id):
+    if not is_run_id(request.run_id):
         shown = request.run_id[:200]
-        raise Poison(f'run_id {shown!r} names no run: accepted are 1 to 128 letters, digits, "_" and "-"')
+        raise Poison(f"run_id {shown!r} names no run: {RUN_ID_ACCEPTED}")
     return str(request.run_id)

@@ -17,7 +17,7 @@ from hashlib import sha256
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from truscore.bus import BusUnavailable, Envelope, Speaker, Utterance, hardware_sampled
+from truscore.bus import BusUnavailable, Envelope, Speaker, Utterance, hardware_sampled, sample_sequence
 from truscore.bus.topology import row_named, row_of
 from truscore.events.v1 import order_pb2
 from truscore.events.v1.dataset_pb2 import DatasetValidated
@@ -188,7 +188,7 @@ class RunAnnouncer:
 
     async def sampled(self) -> None:
         reading = await asyncio.to_thread(self.announcer.sample, self.plan.run_id)
-        await self._say(hardware_sampled(reading), sequence=f"{reading.host} {reading.sampled_at.isoformat()}")
+        await self._say(hardware_sampled(reading), sequence=sample_sequence(reading))
 
     async def _say(self, event: Message, *, sequence: str | int = 0) -> None:
         await self.announcer.say(event, subject=self.plan.run_id, sequence=sequence)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
-from truscore.storage.atomic_write import landing
+from truscore.storage.atomic_write import atomic_write
 
 CHUNK_BYTES = 1 << 18
 SILENCE_S = 30.0  # longest wait for the next bytes
@@ -56,7 +56,7 @@ def download(
         if isinstance(error, urllib.error.HTTPError):
             error.close()
         raise NotFetched(f"{url}: {_reason(error)}") from error
-    with answer, landing(place, uri=url) as file:
+    with answer, atomic_write(place, uri=url) as file:
         for chunk in _chunks(answer, url, limit_bytes=limit_bytes):
             digest.update(chunk)
             file.write(chunk)

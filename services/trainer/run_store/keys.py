@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
+from truscore.configuration.run_id import RUN_ID_ACCEPTED, is_run_id
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -16,8 +15,8 @@ class RunKeys:
     run_id: str
 
     def __post_init__(self) -> None:
-        if not RUN_ID.fullmatch(self.run_id):
-            raise ValueError(f'run_id {self.run_id!r} is not 1 to 128 letters, digits, "_" and "-"')
+        if not is_run_id(self.run_id):
+            raise ValueError(f"run_id {self.run_id!r}: {RUN_ID_ACCEPTED}")
 
     def at(self, key: str) -> str:
         return f"s3://{self.bucket}/runs/{self.run_id}/{key}"

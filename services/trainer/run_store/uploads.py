@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from truscore.storage import DigestMismatch, Store, Stored
+from truscore.storage.checksums import sha256_of
 
 from services.trainer.journal import CheckpointWritten, Completed, FoldJudged
 from services.trainer.run_store.attempts import Attempt, Attempts
@@ -68,7 +68,7 @@ class Uploads:
         """
         self.check_fence()
         with _held_still(self._folder / written.path, self._folder / "upload.pt") as path:
-            if path is None or _sha256(path) != written.sha256:
+            if path is None or sha256_of(path) != written.sha256:
                 return False
             stored = self._put_once(self._keys.checkpoint(written.sha256), path, written.sha256, written.size_bytes)
         self.keep_journal()
@@ -165,8 +165,3 @@ def _held_still(path: Path, link: Path) -> Iterator[Path | None]:
         yield link if link.exists() else None
     finally:
         link.unlink(missing_ok=True)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

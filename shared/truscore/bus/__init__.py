@@ -4,7 +4,7 @@ from truscore.bus.broadcast import overhear
 from truscore.bus.broker import Bus, connect
 from truscore.bus.canary import Canary, canary
 from truscore.bus.consumer import hear
-from truscore.bus.drain import finish_or_hand_back, hardware_sampled
+from truscore.bus.drain import finish_or_hand_back
 from truscore.bus.envelope import Envelope, event_id
 from truscore.bus.errors import (
     BusError,
@@ -16,6 +16,7 @@ from truscore.bus.errors import (
     UnknownMessage,
     Unroutable,
 )
+from truscore.bus.hardware import hardware_sampled, reporting_hardware, sample_sequence
 from truscore.bus.log_reader import LogReader, Stray, replay_log
 from truscore.bus.memory import MemorySpeaker
 from truscore.bus.publisher import Speaker, Utterance, speaker
@@ -53,6 +54,8 @@ __all__ = [
     "inbox_name",
     "overhear",
     "replay_log",
+    "reporting_hardware",
+    "sample_sequence",
     "serve",
     "speaker",
 ]

@@ -1,28 +1,14 @@
-"""What services that work have in common: how their machine is told of, and how they let go of an order."""
+"""How a service lets go of an order when it is told to end."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TypeVar
 
 from truscore.bus.errors import HandBack
-from truscore.events.v1.telemetry_pb2 import GpuSample, HardwareSampled
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 Outcome = TypeVar("Outcome")
-
-
-def hardware_sampled(reading: DataclassInstance) -> HardwareSampled:
-    """The reading as an event: a dataclass with the event's very fields, such as telemetry's HardwareReading."""
-    plain: dict[str, Any] = asdict(reading)
-    moment, gpus = plain.pop("sampled_at"), plain.pop("gpus")
-    event = HardwareSampled(**plain, gpus=[GpuSample(**gpu) for gpu in gpus])
-    event.sampled_at.FromDatetime(moment)
-    return event
 
 
 async def finish_or_hand_back(draining: asyncio.Event, work: Awaitable[Outcome]) -> Outcome:

@@ -15,6 +15,7 @@ from truscore.inference.pictures import Picture
 from truscore.inference.predictions import Found
 from truscore.inference.reading import Read
 from truscore.inference.words import lines_of
+from truscore.storage.atomic_write import atomic_write
 
 LEAST_SIDE_PX = 640  # smaller pictures are drawn larger, so that what is written can be read
 COLOURS = ((255, 23, 68), (0, 176, 255), (255, 214, 0), (0, 200, 83), (213, 0, 249), (255, 109, 0))
@@ -66,12 +67,8 @@ def drawn(picture: Picture, read: Read, *, class_names: Sequence[str]) -> Image.
 
 def save(image: Image.Image, path: Path) -> None:
     """As a PNG that appears whole or not at all."""
-    partial = path.with_name(f".{path.name}.part")
-    try:
-        image.save(partial, format="PNG", compress_level=3)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with atomic_write(path) as file:
+        image.save(file, format="PNG", compress_level=3)
 
 
 def _colour(label: int) -> tuple[int, int, int]:

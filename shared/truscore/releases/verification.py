@@ -1,9 +1,9 @@
 """Whether files are those of a release: by size, by SHA-256, and by the signature over all digests."""
 
-import hashlib
 from pathlib import Path
 
 from truscore.releases.manifest import LIMIT_BYTES, MANIFEST, Manifest, ReleasedFile, read_manifest
+from truscore.storage.checksums import sha256_of
 from truscore.storage.signing import BadSignature, Verifier
 
 
@@ -29,8 +29,7 @@ def check_file(path: Path, file: ReleasedFile) -> None:
     size_bytes = path.stat().st_size
     if file.size_bytes is not None and size_bytes != file.size_bytes:
         raise NotVerified(f"{path} has {size_bytes} bytes, the release's {file.file_name} has {file.size_bytes}")
-    with path.open("rb") as content:
-        found = hashlib.file_digest(content, "sha256").hexdigest()
+    found = sha256_of(path)
     if found != file.sha256:
         raise NotVerified(f"{path} has SHA-256 {found}, the release's {file.file_name} has {file.sha256}")
 

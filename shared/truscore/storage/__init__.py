@@ -1,5 +1,7 @@
 """Where objects live. Knows addresses, bytes and digests; knows nothing of datasets, runs or events."""
 
+from typing import TYPE_CHECKING, Any
+
 from truscore.storage.address import Address, parse_uri
 from truscore.storage.cache import Cache
 from truscore.storage.download import Wanted, fetch_many
@@ -14,8 +16,10 @@ from truscore.storage.errors import (
     TooLarge,
 )
 from truscore.storage.memory import MemoryStore
-from truscore.storage.s3 import S3Store
-from truscore.storage.store import Entry, FileSource, Progress, Store, Stored
+from truscore.storage.store import Entry, FileSource, ObjectRef, Progress, Store, Stored
+
+if TYPE_CHECKING:
+    from truscore.storage.s3 import S3Store
 
 __all__ = [
     "AccessRefused",
@@ -28,6 +32,7 @@ __all__ = [
     "MemoryStore",
     "NoSpace",
     "ObjectMissing",
+    "ObjectRef",
     "Progress",
     "S3Store",
     "Store",
@@ -39,3 +44,12 @@ __all__ = [
     "fetch_many",
     "parse_uri",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # The client of S3 servers is imported by those who reach one.
+    if name == "S3Store":
+        from truscore.storage.s3 import S3Store
+
+        return S3Store
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -17,8 +17,11 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextmanager
-def landing(path: Path, *, uri: str) -> Iterator[BinaryIO]:
-    """A file to write; on a clean exit it is at `path`, on any other there is no trace of it. Raises NoSpace."""
+def atomic_write(path: Path, *, uri: str = "") -> Iterator[BinaryIO]:
+    """A file to write; on a clean exit it is at `path`, on any other there is no trace of it.
+
+    Raises NoSpace where the disk takes no more of the object `uri`, and OSError otherwise.
+    """
     partial: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -31,11 +34,21 @@ def landing(path: Path, *, uri: str) -> Iterator[BinaryIO]:
         partial.chmod(0o644)
         partial.replace(path)
         partial = None
+        _sync_folder(path.parent)
     except OSError as error:
-        if error.errno in _FULL:
+        if uri and error.errno in _FULL:
             raise NoSpace(uri, f"cannot be written to {path}: {error.strerror}") from error
         raise
     finally:
         if partial is not None:
             with suppress(FileNotFoundError):
                 partial.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the renaming itself durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import shutil
 import threading
@@ -12,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from truscore.storage.atomic_write import landing
+from truscore.storage.atomic_write import atomic_write
+from truscore.storage.checksums import sha256_of
 from truscore.storage.store import FileSource
 
 _SHA256_LENGTH = 64
@@ -105,9 +105,7 @@ class Cache:
 
     def _holds(self, place: Path, sha256: str) -> bool:
         try:
-            with place.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-            if found == sha256:
+            if sha256_of(place) == sha256:
                 os.utime(place)
                 return True
             place.unlink(missing_ok=True)
@@ -156,6 +154,6 @@ def _link_or_copy(source: Path, path: Path, uri: str) -> Path:
     except FileNotFoundError:
         raise
     except OSError:  # another file system, one without hard links, or as many links as a file may have
-        with source.open("rb") as file, landing(path, uri=uri) as copy:
+        with source.open("rb") as file, atomic_write(path, uri=uri) as copy:
             shutil.copyfileobj(file, copy)
     return path

@@ -14,11 +14,17 @@ LIST_LIMIT = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Stored:
+class ObjectRef:
+    """An object and what proves its content; both empty where there is none."""
+
+    uri: str = ""
+    sha256: str = ""  # hexadecimal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stored(ObjectRef):
     """An object whose bytes were verified: what was stored or fetched is what `sha256` names."""
 
-    uri: str
-    sha256: str
     size_bytes: int
 
 

@@ -16,7 +16,7 @@ import psutil
 import pytest
 from PIL import Image
 from planted import texture, write_coco
-from truscore.bus import HandBack, MemorySpeaker
+from truscore.bus import HandBack, MemorySpeaker, reporting_hardware
 from truscore.datasets import index_digest, index_from_json
 from truscore.events.v1.dataset_pb2 import DatasetReady, DatasetRejected, DatasetValidated
 from truscore.storage import Entry, MemoryStore, NoSpace, StoreUnavailable
@@ -24,7 +24,7 @@ from truscore.telemetry import HardwareSampler
 from truscore.validation import policy_for, validate_folder
 from truscore.validation.report.signature import Signer, Verifier
 
-from services.dataset_validator.handlers import order_of, telling, working
+from services.dataset_validator.handlers import order_of, telling
 from services.dataset_validator.progress import STAGES, Pace, Progress
 from services.dataset_validator.reader_process import read_apart
 from tests.bench.planted_faults import lit
@@ -418,7 +418,7 @@ async def test_hardware_is_told_of_while_working(room: Room, tmp_path: Path) -> 
     upload(room, write_coco(tmp_path / "set"))
     sampler = HardwareSampler("dataset-validator", tmp_path)
     beats = MemorySpeaker(service="dataset-validator")
-    await room.hear(room.ready(), working=partial(working, beats, sampler.sample, every_s=0.05))
+    await room.hear(room.ready(), working=partial(reporting_hardware, beats, sampler.sample, every_s=0.05))
     assert beats.said
     event, _ = beats.said[0]
     assert event.service == "dataset-validator"

@@ -5,8 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from truscore.storage import ObjectRef
 
-from services.exporter.order import ExportOrder, StoredFile
+from services.exporter.order import ExportOrder
 from services.exporter.release import Artifact, Benchmark, Parity, Refusal, Release
 from services.exporter.signature import instance_signature
 
@@ -15,9 +16,9 @@ from services.exporter.signature import instance_signature
 def order() -> ExportOrder:
     return ExportOrder(
         run_id="run-1",
-        checkpoint=StoredFile(uri="s3://runs/checkpoint.pt", sha256="c" * 64),
-        index=StoredFile(uri="s3://runs/index.json", sha256="d" * 64),
-        split=StoredFile(uri="s3://runs/split.json", sha256="e" * 64),
+        checkpoint=ObjectRef(uri="s3://runs/checkpoint.pt", sha256="c" * 64),
+        index=ObjectRef(uri="s3://runs/index.json", sha256="d" * 64),
+        split=ObjectRef(uri="s3://runs/split.json", sha256="e" * 64),
         dataset_id="cards",
         dataset_version="1",
         dataset_uri="s3://cards/v1/",

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from truscore.datasets import DatasetIndex, ImageRecord, Split, index_to_json, split_to_json
-from truscore.storage import DigestMismatch, MemoryStore, Stored, StoreUnavailable
+from truscore.storage import DigestMismatch, MemoryStore, ObjectRef, Stored, StoreUnavailable
 
 from services.exporter.child_process import ChildFault
 from services.exporter.exporting import Effort, Exporter
-from services.exporter.order import ExportOrder, StoredFile
+from services.exporter.order import ExportOrder
 from services.exporter.release import Artifact, Refusal
 from services.exporter.release_store import Shelf
 from services.exporter.task import Result, Task
@@ -88,7 +88,7 @@ def filled(store: MemoryStore, order: ExportOrder) -> ExportOrder:
     for path, data in pictures.items():
         store.put(order.dataset_uri + path, data)
     refer = {
-        name: StoredFile(uri=stored.uri, sha256=stored.sha256)
+        name: ObjectRef(uri=stored.uri, sha256=stored.sha256)
         for name, stored in {
             "checkpoint": store.put(order.checkpoint.uri, b"weights"),
             "index": store.put(order.index.uri, index_to_json(index).encode()),
@@ -153,7 +153,7 @@ async def test_another_checkpoint_or_a_manifest_that_is_broken_is_made_anew(
     exporter, named = exporter_on(store, bench, tmp_path), filled(store, order)
     await exporter.export(named)
     other = store.put("s3://runs/other.pt", b"other weights")
-    await exporter.export(replace(named, checkpoint=StoredFile(uri=other.uri, sha256=other.sha256)))
+    await exporter.export(replace(named, checkpoint=ObjectRef(uri=other.uri, sha256=other.sha256)))
     store.put(PLACE + "manifest.json", b"{")
     await exporter.export(named)
     assert len(bench.tasks) == 3
@@ -258,8 +258,8 @@ async def test_an_index_whose_paths_climb_out_of_the_dataset_is_refused(
     )
     climbing = replace(
         named,
-        index=StoredFile(uri=index.uri, sha256=index.sha256),
-        split=StoredFile(uri=split.uri, sha256=split.sha256),
+        index=ObjectRef(uri=index.uri, sha256=index.sha256),
+        split=ObjectRef(uri=split.uri, sha256=split.sha256),
     )
     outcome = await exporter_on(store, Bench(artifact), tmp_path).export(climbing)
     assert [refusal.code for refusal in outcome.refusals] == ["validation_image_address"]

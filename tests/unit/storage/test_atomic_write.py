@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from truscore.storage.atomic_write import landing
+from truscore.storage.atomic_write import atomic_write
 from truscore.storage.checksums import proof_of_bytes, proof_of_file
 
 
 def test_a_file_is_invisible_until_it_is_whole(tmp_path: Path) -> None:
     target = tmp_path / "deep" / "file.bin"
-    with landing(target, uri="s3://bucket/x") as file:
+    with atomic_write(target, uri="s3://bucket/x") as file:
         file.write(b"half")
         file.flush()
         assert not target.exists()
@@ -23,7 +23,7 @@ def test_an_interrupted_write_leaves_no_trace_and_the_old_file(tmp_path: Path) -
     target.write_bytes(b"old")
 
     def interrupted() -> None:
-        with landing(target, uri="s3://bucket/x") as file:
+        with atomic_write(target, uri="s3://bucket/x") as file:
             file.write(b"new")
             raise KeyboardInterrupt
 
