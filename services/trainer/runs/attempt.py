@@ -29,7 +29,7 @@ from services.trainer.metrics import IMAGES, Share
 from services.trainer.run_store.attempts import Attempt, Attempts
 from services.trainer.run_store.stop_requests import WORDS, Wishes, tell_child
 from services.trainer.run_store.uploads import Fenced, Uploads
-from services.trainer.runs.backoff import patiently, store_away
+from services.trainer.runs.backoff import retrying_store
 from services.trainer.runs.journal_relay import Position
 
 log = structlog.get_logger(__name__)
@@ -177,15 +177,15 @@ class Conduct:
 
     async def _keep(self, written: CheckpointWritten) -> None:
         """Training goes on meanwhile, also while the store is away."""
-        await patiently(
+        await retrying_store(
             lambda: asyncio.to_thread(self.uploads.keep, written, said=self.said(), prune=self.prune),
-            away=store_away, doing="checkpoint", deadline_s=self.limits.store_patience_s,
+            doing="checkpoint", deadline_s=self.limits.store_patience_s,
         )  # fmt: skip
 
     async def _keep_fold(self, judged: FoldJudged) -> None:
-        await patiently(
+        await retrying_store(
             lambda: asyncio.to_thread(self.uploads.keep_fold, judged),
-            away=store_away, doing="fold", deadline_s=self.limits.store_patience_s,
+            doing="fold", deadline_s=self.limits.store_patience_s,
         )  # fmt: skip
 
     async def _beat(self, exited: asyncio.Task[int]) -> None:

@@ -20,7 +20,7 @@ from services.trainer.run_store.keys import RunKeys
 from services.trainer.run_store.outcome import Ending, FinalEvent, write_ending
 from services.trainer.run_store.stop_requests import Wishes
 from services.trainer.runs.attempt import Limits, Stop
-from services.trainer.runs.backoff import patiently, store_away
+from services.trainer.runs.backoff import retrying_store
 from services.trainer.runs.publisher import BrokerAway, OrderState, Voice
 
 SAY_PAUSE_S = 1.0
@@ -100,10 +100,9 @@ class Case:
 
     async def stored(self, action: Callable[[], T], doing: str) -> T:
         """Do something with the store, however long, within reason, it is away."""
-        return await patiently(
-            lambda: asyncio.to_thread(action), away=store_away, doing=doing,
-            deadline_s=self.house.limits.store_patience_s,
-        )  # fmt: skip
+        return await retrying_store(
+            lambda: asyncio.to_thread(action), doing=doing, deadline_s=self.house.limits.store_patience_s
+        )
 
     async def end(
         self,

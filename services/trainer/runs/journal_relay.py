@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 import structlog
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from services.trainer import metrics
 from services.trainer.journal import EpochDone, JournalCorrupt, Record, read_from
+from services.trainer.runs.backoff import WAITS
 
 POLL_S = 0.1
-PAUSES_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 MEMORY = "relay.json"
 Saying = TypeVar("Saying")
 log = structlog.get_logger(__name__)
@@ -132,14 +133,15 @@ class Relay(Generic[Saying]):
         metrics.RELAYED.inc(len(sayings))
 
     async def _insist(self, sayings: Sequence[Saying]) -> None:
-        for turn in range(1_000_000_000):
-            try:
-                await self._say_many(sayings)
-            except self._broker_away as error:
-                log.warning("the broker is away; the journal waits", records=len(sayings), error=str(error))
-                await asyncio.sleep(PAUSES_S[min(turn, len(PAUSES_S) - 1)])
-            else:
-                return
+        def warn(state: RetryCallState) -> None:
+            error = state.outcome.exception() if state.outcome else None
+            log.warning("the broker is away; the journal waits", records=len(sayings), error=str(error))
+
+        async def attempt() -> None:
+            await self._say_many(sayings)
+
+        retry = retry_if_exception_type(self._broker_away)
+        await AsyncRetrying(retry=retry, wait=WAITS, before_sleep=warn)(attempt)
 
     async def _advance(self, position: Position) -> None:
         self.position = position

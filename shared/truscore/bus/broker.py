@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import socket
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any, Final, cast
 
@@ -14,6 +13,7 @@ from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ProbableAuthenticationErr
 from faststream.middlewares import AckPolicy
 from faststream.rabbit import RabbitBroker
 from faststream.rabbit.subscriber.usecase import RabbitSubscriber
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_before_delay, wait_fixed
 from yarl import URL
 
 from truscore.bus import declarations
@@ -182,17 +182,22 @@ class Bus(RabbitBroker):
             return self._publishing
 
     async def _connect(self) -> RobustConnection:
-        deadline = time.monotonic() + self.patience_s
-        while True:
-            try:
-                return await self._connect_once()
-            except AWAY as error:
-                wrong_key = isinstance(error, ProbableAuthenticationError)
-                if time.monotonic() + RECONNECT_S > deadline:
-                    what = "refused us" if wrong_key else "did not answer"
-                    raise BusUnavailable(f"{self.safe_url} {what} for {self.patience_s:g} s: {error!r}") from error
-                log.warning("%s is away: %r; trying again in %g s", self.safe_url, error, RECONNECT_S)
-            await asyncio.sleep(RECONNECT_S)
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(AWAY),
+            wait=wait_fixed(RECONNECT_S),
+            stop=stop_before_delay(self.patience_s),
+            before_sleep=self._warn_of_retry,
+            reraise=True,
+        )
+        try:
+            return await retrying(self._connect_once)
+        except AWAY as error:
+            what = "refused us" if isinstance(error, ProbableAuthenticationError) else "did not answer"
+            raise BusUnavailable(f"{self.safe_url} {what} for {self.patience_s:g} s: {error!r}") from error
+
+    def _warn_of_retry(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        log.warning("%s is away: %r; trying again in %g s", self.safe_url, error, RECONNECT_S)
 
     async def _connect_once(self) -> RobustConnection:
         # aio-pika's connecting task takes a cancellation for a failed attempt and goes on for ever where nobody

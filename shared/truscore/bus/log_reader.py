@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from itertools import chain, repeat
 from typing import Any, Final, Literal
 from uuid import uuid4
 
@@ -15,6 +14,7 @@ from aio_pika.abc import AbstractIncomingMessage
 from aio_pika.exceptions import MessageProcessError
 from faststream.rabbit import RabbitBroker
 from google.protobuf.message import Message
+from tenacity import AsyncRetrying, RetryCallState, retry_if_not_exception_type, wait_chain, wait_fixed
 
 from truscore.bus.broker import AWAY, Bus, the_bus
 from truscore.bus.codec import decode
@@ -140,13 +140,19 @@ class LogReader:
             await self._insist(partial(self.handler, event, envelope, offset), offset)
 
     async def _insist(self, work: Callable[[], Awaitable[None]], offset: int) -> None:
-        for delay_s in chain(RETRY_DELAYS_S, repeat(RETRY_DELAYS_S[-1])):
-            try:
-                await work()
-                return
-            except Poison as poison:
-                log.warning("log offset %d passed over by %s: %s", offset, self.service, poison.reason)
-                return
-            except Exception:
-                log.exception("log offset %d failed in %s, again in %g s", offset, self.service, delay_s)
-            await asyncio.sleep(delay_s)
+        def warn(state: RetryCallState) -> None:
+            error = state.outcome.exception() if state.outcome else None
+            log.error(
+                "log offset %d failed in %s, again in %g s", offset, self.service, state.upcoming_sleep, exc_info=error
+            )
+
+        # Not left to tenacity, which takes a partial of a callable object for a plain function.
+        async def attempt() -> None:
+            await work()
+
+        waits = wait_chain(*(wait_fixed(delay_s) for delay_s in RETRY_DELAYS_S))
+        try:
+            retrying = AsyncRetrying(retry=retry_if_not_exception_type(Poison), wait=waits, before_sleep=warn)
+            await retrying(attempt)
+        except Poison as poison:
+            log.warning("log offset %d passed over by %s: %s", offset, self.service, poison.reason)
