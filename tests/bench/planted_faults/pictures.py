@@ -89,7 +89,7 @@ def exact_copy(sample: Sample) -> None:
     one, other = sample.random.choice(len(sample.images), size=2, replace=False)
     old, kept = sample.images[int(one)], sample.images[int(other)]
     sample.change(int(other), sha256=old.sha256, perceptual_hash=old.perceptual_hash, annotations=old.annotations)
-    sample.looks[kept.path] = sample.looks[old.path]
+    sample.measurements[kept.path] = sample.measurements[old.path]
     sample.planted.add(old.path)
 
 

@@ -136,7 +136,7 @@ def same_file(sample: Sample) -> None:
     place = sample.anywhere()
     old = sample.images[place]
     sample.images.append(replace(old, path="images/again.jpg"))
-    sample.looks["images/again.jpg"] = sample.looks[old.path]
+    sample.measurements["images/again.jpg"] = sample.measurements[old.path]
     sample.planted.update({old.path, "images/again.jpg"})
 
 
