@@ -14,7 +14,7 @@ from truscore.storage import S3Store
 
 from deploy.local.objects import ObjectServer
 from tests.connected.validator.validator_desk import WAIT_S, desk, upload, validator_process
-from tests.unit.dataset_validator.planted import write_coco
+from tests.unit.validation.small_datasets import write_coco
 
 pytestmark = pytest.mark.connected
 

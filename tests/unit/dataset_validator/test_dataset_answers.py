@@ -15,7 +15,6 @@ import numpy as np
 import psutil
 import pytest
 from PIL import Image
-from planted import texture, write_coco
 from truscore.bus import HandBack, MemorySpeaker, reporting_hardware
 from truscore.datasets import index_digest, index_from_json
 from truscore.events.v1.dataset_pb2 import DatasetReady, DatasetRejected, DatasetValidated
@@ -27,8 +26,9 @@ from truscore.validation.report.signature import Signer, Verifier
 from services.dataset_validator.handlers import order_of, telling
 from services.dataset_validator.progress import STAGES, Pace, Progress
 from services.dataset_validator.reader_process import read_apart
-from tests.bench.planted_faults import lit
+from tests.planted_faults import lit
 from tests.unit.dataset_validator.validator_room import URI, CountingStore, Room, rules, upload
+from tests.unit.validation.small_datasets import texture, write_coco
 
 
 @pytest.fixture

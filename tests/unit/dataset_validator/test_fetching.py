@@ -9,25 +9,27 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from pantry import CHANGED, IMAGES, CountingMemory, Pantry, glance
 from pydantic import SecretStr
 from truscore.storage import NoSpace
 
 from services.dataset_validator.app import create_validator
 from services.dataset_validator.job import Job
 from services.dataset_validator.settings import Settings
+from tests.unit.dataset_validator.validator_harness import CHANGED, IMAGES, CountingMemory, ValidatorHarness, glance
 
 
 @pytest.fixture
-def pantry(tmp_path: Path) -> Pantry:
-    return Pantry(store=CountingMemory(), bucket="in-memory", home=tmp_path)
+def harness(tmp_path: Path) -> ValidatorHarness:
+    return ValidatorHarness(store=CountingMemory(), bucket="in-memory", home=tmp_path)
 
 
-def size_bytes(pantry: Pantry, *names: str) -> int:
-    return sum((pantry.folder / name).stat().st_size for name in names or pantry.names)
+def size_bytes(harness: ValidatorHarness, *names: str) -> int:
+    return sum((harness.folder / name).stat().st_size for name in names or harness.names)
 
 
-async def test_the_reader_gets_read_only_links_and_what_they_point_to_stays_when_they_go(pantry: Pantry) -> None:
+async def test_the_reader_gets_read_only_links_and_what_they_point_to_stays_when_they_go(
+    harness: ValidatorHarness,
+) -> None:
     linked: list[tuple[int, int]] = []
 
     def look(folder: Path) -> None:
@@ -39,12 +41,12 @@ async def test_the_reader_gets_read_only_links_and_what_they_point_to_stays_when
         return await glance(job, folder, **how)
 
     for version in ("v1", "v2"):
-        await pantry.judged(pantry.validator(pantry.at_hand(), read=looking), version)
-        assert list(pantry.work.iterdir()) == []
+        await harness.judged(harness.validator(harness.at_hand(), read=looking), version)
+        assert list(harness.work.iterdir()) == []
     assert linked == [(2, 0o444)] * 2 * (IMAGES + 1)
-    assert {path.stat().st_nlink for path in pantry.cached()} == {1}
-    assert sorted(path.read_bytes() for path in pantry.cached()) == sorted(
-        (pantry.folder / name).read_bytes() for name in pantry.names
+    assert {path.stat().st_nlink for path in harness.cached()} == {1}
+    assert sorted(path.read_bytes() for path in harness.cached()) == sorted(
+        (harness.folder / name).read_bytes() for name in harness.names
     )
 
 
@@ -55,42 +57,42 @@ def is_a_file(folder: Path) -> None:
 
 @pytest.mark.parametrize("spoil", [shutil.rmtree, is_a_file])
 async def test_a_cache_that_cannot_be_used_costs_downloads_and_no_order(
-    spoil: Callable[[Path], None], pantry: Pantry
+    spoil: Callable[[Path], None], harness: ValidatorHarness
 ) -> None:
-    validator = pantry.validator(pantry.at_hand())
-    await pantry.fetched(validator, "v1")
-    spoil(pantry.home / "cache")
-    assert set(await pantry.fetched(validator, "v2")) == set(pantry.names)
+    validator = harness.validator(harness.at_hand())
+    await harness.fetched(validator, "v1")
+    spoil(harness.home / "cache")
+    assert set(await harness.fetched(validator, "v2")) == set(harness.names)
 
 
 async def test_files_of_a_cache_that_belong_to_somebody_else_cost_downloads_and_no_order(
-    pantry: Pantry, monkeypatch: pytest.MonkeyPatch
+    harness: ValidatorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(path: Path) -> None:
         raise PermissionError(errno.EPERM, "Operation not permitted", str(path))
 
-    validator = pantry.validator(pantry.at_hand())
-    await pantry.fetched(validator, "v1")
+    validator = harness.validator(harness.at_hand())
+    await harness.fetched(validator, "v1")
     monkeypatch.setattr(os, "utime", refuse)
-    assert set(await pantry.fetched(validator, "v2")) == set(pantry.names)
+    assert set(await harness.fetched(validator, "v2")) == set(harness.names)
 
 
-async def test_a_damaged_memory_costs_downloads_and_no_order(pantry: Pantry) -> None:
-    validator = pantry.validator(pantry.at_hand())
-    await pantry.fetched(validator, "v1")
-    for path in pantry.home.glob("digests.sqlite*"):
+async def test_a_damaged_memory_costs_downloads_and_no_order(harness: ValidatorHarness) -> None:
+    validator = harness.validator(harness.at_hand())
+    await harness.fetched(validator, "v1")
+    for path in harness.home.glob("digests.sqlite*"):
         path.write_bytes(b"no database any more" * 1000)
-    assert await pantry.fetched(validator, "v2") == pantry.names
-    assert await pantry.fetched(validator, "v3") == []
+    assert await harness.fetched(validator, "v2") == harness.names
+    assert await harness.fetched(validator, "v3") == []
 
 
 @pytest.fixture
-def disk(pantry: Pantry, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+def disk(harness: ValidatorHarness, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """A disk of `size_bytes`, of which our files take what they take, each once however often it is linked."""
     given = SimpleNamespace(size_bytes=0)
 
     def usage(_folder: Path) -> SimpleNamespace:
-        places = (path for name in ("cache", "work") for path in (pantry.home / name).rglob("*"))
+        places = (path for name in ("cache", "work") for path in (harness.home / name).rglob("*"))
         states = {state.st_ino: state for state in (path.stat() for path in places if path.is_file())}
         return SimpleNamespace(free=given.size_bytes - sum(state.st_size for state in states.values()))
 
@@ -98,39 +100,41 @@ def disk(pantry: Pantry, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     return given
 
 
-async def test_only_what_has_to_be_downloaded_must_find_room(pantry: Pantry, disk: SimpleNamespace) -> None:
-    validator = pantry.validator(pantry.at_hand())
-    disk.size_bytes = size_bytes(pantry)
-    assert await pantry.fetched(validator, "v1") == pantry.names
-    pantry.change()
-    disk.size_bytes += size_bytes(pantry, CHANGED)
-    assert await pantry.fetched(validator, "v2") == [CHANGED]
+async def test_only_what_has_to_be_downloaded_must_find_room(harness: ValidatorHarness, disk: SimpleNamespace) -> None:
+    validator = harness.validator(harness.at_hand())
+    disk.size_bytes = size_bytes(harness)
+    assert await harness.fetched(validator, "v1") == harness.names
+    harness.change()
+    disk.size_bytes += size_bytes(harness, CHANGED)
+    assert await harness.fetched(validator, "v2") == [CHANGED]
 
 
-async def test_the_cache_gives_way_to_a_dataset_that_needs_the_room(pantry: Pantry, disk: SimpleNamespace) -> None:
-    validator = pantry.validator(pantry.at_hand())
-    disk.size_bytes = size_bytes(pantry)
-    await pantry.fetched(validator, "v1")
-    images = [name for name in pantry.names if name.startswith("images/")]
+async def test_the_cache_gives_way_to_a_dataset_that_needs_the_room(
+    harness: ValidatorHarness, disk: SimpleNamespace
+) -> None:
+    validator = harness.validator(harness.at_hand())
+    disk.size_bytes = size_bytes(harness)
+    await harness.fetched(validator, "v1")
+    images = [name for name in harness.names if name.startswith("images/")]
     for seed, name in enumerate(images, start=100):
-        pantry.change(name, seed)
-    disk.size_bytes = max(disk.size_bytes, size_bytes(pantry))
-    assert set(await pantry.fetched(validator, "v2")) >= set(images)
+        harness.change(name, seed)
+    disk.size_bytes = max(disk.size_bytes, size_bytes(harness))
+    assert set(await harness.fetched(validator, "v2")) >= set(images)
 
 
 async def test_a_dataset_that_can_never_fit_is_a_fault_before_the_first_byte_and_empties_no_cache(
-    pantry: Pantry, disk: SimpleNamespace
+    harness: ValidatorHarness, disk: SimpleNamespace
 ) -> None:
-    validator = pantry.validator(pantry.at_hand())
-    disk.size_bytes = size_bytes(pantry)
-    await pantry.fetched(validator, "v1")
-    (pantry.folder / "large.bin").write_bytes(bytes(10**6))
-    pantry.upload("large.bin")
-    pantry.store.fetched.clear()
-    with pytest.raises(NoSpace, match=f"the dataset has {size_bytes(pantry)}"):
-        await pantry.judged(validator, "v2")
-    assert pantry.store.fetched == []
-    assert len(pantry.cached()) == IMAGES + 1
+    validator = harness.validator(harness.at_hand())
+    disk.size_bytes = size_bytes(harness)
+    await harness.fetched(validator, "v1")
+    (harness.folder / "large.bin").write_bytes(bytes(10**6))
+    harness.upload("large.bin")
+    harness.store.fetched.clear()
+    with pytest.raises(NoSpace, match=f"the dataset has {size_bytes(harness)}"):
+        await harness.judged(validator, "v2")
+    assert harness.store.fetched == []
+    assert len(harness.cached()) == IMAGES + 1
 
 
 def settings(workdir: Path, **given: Any) -> Settings:

@@ -13,12 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from planted import a_job, coco_content, rectangle, texture, write_coco, write_images, write_yolo
 from truscore.datasets import Limits, read_dataset
 from truscore.validation import BY_ID, Finding, validate_folder
 
 from services.dataset_validator.job import Outcome
 from services.dataset_validator.reader_process import read_apart
+from tests.unit.dataset_validator.validator_harness import a_job
+from tests.unit.validation.small_datasets import coco_content, rectangle, texture, write_coco, write_images, write_yolo
 
 FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -38,7 +38,7 @@ from truscore.datasets.reading.problems import ProblemLog
 from truscore.datasets.splitting.folds import fold_dataset, sample_dataset
 from truscore.datasets.splitting.split import InvalidSplit
 
-from tests.bench.planted_faults import lit
+from tests.planted_faults import lit
 
 LAYOUTS = {"diligent": lit.diligent, "several": lit.several, "numbered": lit.numbered, "named": lit.named}
 OBJECTS = {"diligent": ["."], "several": ["ballPNG", "bearPNG"], "numbered": ["gray/gray", "owl/owl"],

@@ -13,8 +13,6 @@ from truscore.validation import Verdict, expectation_of, validate_dataset
 from truscore.validation.measures.image_stats import ImageStats
 from truscore.validation.policy.policy import Policy
 
-from services.dataset_validator.job import Job
-
 WIDTH, HEIGHT = 96, 72
 OUTER, GRAPHICAL = (10.0, 8.0, 70.0, 56.0), (18.0, 16.0, 54.0, 40.0)
 NAMES = ("outer_border", "graphical_border")
@@ -135,18 +133,3 @@ def yolo_row(label: int, box: tuple[float, float, float, float]) -> str:
     x, y, width, height = box
     values = ((x + width / 2) / WIDTH, (y + height / 2) / HEIGHT, width / WIDTH, height / HEIGHT)
     return " ".join([str(label), *(f"{value:.6f}" for value in values)])
-
-
-def a_job(folder: Path, *, memory_bytes: int = 3 * 2**30) -> Job:
-    """What the reading process is asked about a folder."""
-    return Job(
-        folder=str(folder),
-        format="",
-        category="border_detection",
-        option="dual_class",
-        class_names=(),
-        policy=Policy(),
-        memory_bytes=memory_bytes,
-        workers=1,
-        about={"dataset_id": "one"},
-    )

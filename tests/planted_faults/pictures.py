@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 import cv2
 import numpy as np
 
-from tests.bench.planted_faults.marks import Fault
-from tests.bench.planted_faults.samples import Picture, Sample
+from tests.planted_faults.marks import Fault
+from tests.planted_faults.samples import Picture, Sample
 
 TURNS: tuple[Callable[[Picture], Picture], ...] = (
     lambda image_HWC: image_HWC[:, ::-1],

@@ -10,13 +10,22 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 from PIL import Image
-from planted import clean_reading, judged, mark, with_marks, write_coco, write_images, write_yolo
 from truscore.datasets import Annotation
 from truscore.validation import BY_ID, Policy, Verdict, finding, rejected, report_page, report_to_json, validate_folder
 from truscore.validation.report import ReportSignature
 from truscore.validation.report.pictures import CORNERS_DRAWN, thumbnail
 
-SCHEMA = Path(__file__).parents[3] / "docs" / "dataset-report.schema.json"
+from tests.unit.validation.small_datasets import (
+    clean_reading,
+    judged,
+    mark,
+    with_marks,
+    write_coco,
+    write_images,
+    write_yolo,
+)
+
+SCHEMA = Path(__file__).parents[4] / "docs" / "dataset-report.schema.json"
 ABOUT = {"dataset_id": "cards", "version": "1", "uri": "s3://cards/1/", "category": "", "option": ""}
 HOSTILE = "<script>alert('x')</script>\"&"
 

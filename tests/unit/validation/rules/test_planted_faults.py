@@ -3,8 +3,8 @@
 import pytest
 from truscore.validation import CATALOGUE
 
-from tests.bench.planted_faults.samples import Pool
-from tests.bench.planted_faults.scoring import ALL, DOUBTS, Suite
+from tests.planted_faults.samples import Pool
+from tests.planted_faults.scoring import ALL, DOUBTS, Suite
 
 TRIALS, CLEAN_SETS, RENDERED = 2, 1, 56
 

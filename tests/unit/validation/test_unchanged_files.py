@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from planted import texture, write_coco
 from truscore.datasets import FileReuse
 from truscore.validation import CacheOptions, ValidationCallbacks, report_to_json, validate_folder
+
+from tests.unit.validation.small_datasets import texture, write_coco
 
 COUNT = 8
 NAME = "images/003.png"

@@ -7,12 +7,12 @@ from pathlib import Path
 import psutil
 import pytest
 from PIL import Image
-from planted import write_coco
 from truscore.validation import Finding, Policy
 
 from services.dataset_validator.job import SEEN, Job, Outcome, job_from_json, job_to_json
 from services.dataset_validator.reader_process import READER, ReaderFault, read_apart
 from services.dataset_validator.scratch_dir import cleared
+from tests.unit.validation.small_datasets import write_coco
 
 
 def job(folder: Path, *, memory_bytes: int = 3 * 2**30) -> Job:

@@ -20,10 +20,10 @@ from truscore.validation import (
     validate_folder,
 )
 
-from tests.bench.planted_faults import lit
-from tests.bench.planted_faults.lit_faults import LIT_FAULTS, NORMALS
+from tests.planted_faults import lit
+from tests.planted_faults.lit_faults import LIT_FAULTS, NORMALS
 
-SCHEMA = Path(__file__).parents[3] / "docs" / "dataset-report.schema.json"
+SCHEMA = Path(__file__).parents[4] / "docs" / "dataset-report.schema.json"
 Write = Callable[[Path, np.random.Generator], None]
 # What else is true of a folder with this fault.
 FOLLOWS: dict[str, set[str]] = {

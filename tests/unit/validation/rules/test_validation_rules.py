@@ -3,7 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from planted import (
+from truscore.datasets import Annotation, Problem, ReadResult
+from truscore.validation import CATALOGUE, Family, Severity, Verdict, rule_counts
+
+from tests.planted_faults.lit_faults import LIT_FAULTS
+from tests.planted_faults.scoring import FAULTS
+from tests.unit.validation.small_datasets import (
     GRAPHICAL,
     HEIGHT,
     OUTER,
@@ -17,11 +22,6 @@ from planted import (
     with_marks,
     with_pixels,
 )
-from truscore.datasets import Annotation, Problem, ReadResult
-from truscore.validation import CATALOGUE, Family, Severity, Verdict, rule_counts
-
-from tests.bench.planted_faults.lit_faults import LIT_FAULTS
-from tests.bench.planted_faults.scoring import FAULTS
 
 GOOD = (mark(1, OUTER, "outer"), mark(2, GRAPHICAL, "inner"))
 BOW_TIE = (10.0, 8.0, 80.0, 64.0, 80.0, 8.0, 10.0, 64.0)
@@ -102,7 +102,7 @@ PLANTED: dict[str, ReadResult] = {
     "quality.near_duplicate": repeated(clean, sha256="0" * 64),
 }
 
-# Read from files only: planted in test_planted_files.py. Planted in rendered cards: tests/bench/planted_faults.
+# Read from files only: planted in test_planted_files.py. Planted in rendered cards: tests/planted_faults.
 CHECKED = sorted(rule.id for rule in CATALOGUE if rule.check is not None)
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from planted import HEIGHT, OUTER, WIDTH, texture
 from truscore.datasets import Limits
 
-from tests.bench.planted_faults import lit
-from tests.bench.planted_faults.lit_faults import LIT_FAULTS
+from tests.planted_faults import lit
+from tests.planted_faults.lit_faults import LIT_FAULTS
+from tests.unit.validation.small_datasets import HEIGHT, OUTER, WIDTH, texture
 
 X, Y, W, H = OUTER
 SHAPE = {"label": "defect", "points": [[X, Y], [X + W, Y], [X, Y + H]], "shape_type": "polygon"}

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from planted import clean_reading, judged, with_images, with_pixels
 from truscore.catalog.table import categories
 from truscore.validation import (
     InvalidPolicy,
@@ -22,6 +21,8 @@ from truscore.validation import (
     rule_counts,
     validate_dataset,
 )
+
+from tests.unit.validation.small_datasets import clean_reading, judged, with_images, with_pixels
 
 CATEGORIES = sorted({*categories(), "experimental"})
 BLURRED = with_pixels(clean_reading(), sharpness=5.0)

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 from truscore.datasets import Annotation, ImageRecord
 
-from tests.bench.planted_faults.marks import Fault
-from tests.bench.planted_faults.pictures import look_alike, turned_copy
-from tests.bench.planted_faults.samples import Sample, mark
+from tests.planted_faults.marks import Fault
+from tests.planted_faults.pictures import look_alike, turned_copy
+from tests.planted_faults.samples import Sample, mark
 
 GRADES = 3
 

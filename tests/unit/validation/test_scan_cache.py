@@ -6,14 +6,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from planted import texture, write_coco
 from truscore.datasets import Limits, ScanCache
 from truscore.datasets.images.decode import UnreadableImage
 from truscore.datasets.images.scan import ScanOptions, scan_images
 from truscore.validation import CacheOptions, Policy, ValidationCallbacks, validate_folder
 from truscore.validation.measures.image_stats import ImageStats, measure_image
 
-from services.dataset_validator.progress import Pace, Progress
+from tests.unit.validation.small_datasets import texture, write_coco
 
 
 class Counting:
@@ -109,15 +108,3 @@ def test_progress_is_heard_for_every_image_and_then_of_judging(folder: Path) -> 
     heard: list[tuple[str, int, int]] = []
     validate_folder(folder, callbacks=ValidationCallbacks(on_progress=lambda *told: heard.append(told)))
     assert heard == [*(("reading", done, 8) for done in range(1, 9)), ("judging", 0, 0)]
-
-
-def test_progress_is_told_at_a_bearable_pace_with_the_time_that_is_left() -> None:
-    moments = iter([0.0, 0.0, 1.0, 2.0, 2.5, 4.0, 5.0])
-    pace = Pace(every_s=2.0, clock=lambda: next(moments))
-    told = [pace.told(Progress(stage="reading", done=done, total=10)) for done in (1, 2, 4, 5, 10)]
-    assert [one and one.progress.done for one in told] == [1, None, 4, None, 10]
-    assert told[2] is not None
-    assert (told[2].elapsed_s, told[2].eta_s) == (2.0, 3.0)
-    final = pace.told(Progress(stage="judging"))
-    assert final is not None
-    assert final.eta_s == 0.0

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from truscore.datasets import RLE, Annotation
 
-from tests.bench.planted_faults.samples import SIZE_PX, Sample, around, mark
+from tests.planted_faults.samples import SIZE_PX, Sample, around, mark
 
 WIDTH, HEIGHT = SIZE_PX
 Fault = Callable[[Sample], None]

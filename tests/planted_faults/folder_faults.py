@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 from truscore.datasets import Limits
 
-from tests.bench.planted_faults import folders as sound
-from tests.bench.planted_faults.folders import HEIGHT, WIDTH, FolderFault, Random, Write, any_of
+from tests.planted_faults import folders as sound
+from tests.planted_faults.folders import HEIGHT, WIDTH, FolderFault, Random, Write, any_of
 
 BORDERS = {"category": "border_detection", "option": "dual_class"}
 

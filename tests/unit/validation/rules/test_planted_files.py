@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from planted import GRAPHICAL, OUTER, texture, write_coco, write_yolo, yolo_row
-from planted_formats import BOUNDED, FURTHER
 from truscore.datasets import CODES, Limits
 from truscore.validation import BY_ID, CATALOGUE, Severity, Verdict, rule_counts, validate_folder
+
+from tests.unit.validation.rules.planted_formats import BOUNDED, FURTHER
+from tests.unit.validation.small_datasets import GRAPHICAL, OUTER, texture, write_coco, write_yolo, yolo_row
 
 Plant = Callable[[Path, dict], None]
 

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from tests.bench.planted_faults.samples import Pool
-from tests.bench.planted_faults.scoring import ALL, Score, Suite
+from tests.planted_faults.samples import Pool
+from tests.planted_faults.scoring import ALL, Score, Suite
 
 RECALL, FALSE_ALARMS = 0.98, 0.01
 

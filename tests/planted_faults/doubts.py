@@ -12,7 +12,7 @@ from truscore.datasets import Annotation, DatasetIndex, ImageRecord
 from truscore.validation import Finding
 from truscore.validation.rules.label_errors import PredictedBox, suspect_boxes, suspect_classes, suspect_masks
 
-from tests.bench.planted_faults.samples import mark
+from tests.planted_faults.samples import mark
 
 CLASSES, IMAGES, MASKED = 3, 60, 24
 WIDTH, HEIGHT = 96, 72

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tests.bench.planted_faults import lit
-from tests.bench.planted_faults.folder_faults import cut, file, gone, instead, one_of, rewritten, then
-from tests.bench.planted_faults.folders import FolderFault, Random, Write, any_of
+from tests.planted_faults import lit
+from tests.planted_faults.folder_faults import cut, file, gone, instead, one_of, rewritten, then
+from tests.planted_faults.folders import FolderFault, Random, Write, any_of
 
 NORMALS = {"category": "photometric_stereo", "option": "surface_normal_estimation"}
 DIRECTIONS, INTENSITIES = "**/light_directions.txt", "**/light_intensities.txt"

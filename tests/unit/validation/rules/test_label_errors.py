@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from planted import clean_reading, judged, mark
 from truscore.datasets import DatasetIndex, ImageRecord, annotation_mask, index_to_json, mask_to_rle
 from truscore.validation import Finding, report_to_json
 from truscore.validation.report.amend import InvalidReport, amended_report, findings_from_predictions
@@ -21,6 +20,7 @@ from truscore.validation.rules.label_errors import (
 from typer.testing import CliRunner
 
 from services.cli.app import app
+from tests.unit.validation.small_datasets import clean_reading, judged, mark
 
 pytest.importorskip("cleanlab", reason="label errors need the `audit` extra")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from truscore.storage import Cache, Entry, MemoryStore, S3Store, Stored
-from truscore.validation import BY_ID, Finding, Order, finding
+from truscore.validation import BY_ID, Finding, Order, Policy, finding
 
 from services.dataset_validator.digests import Digests
 from services.dataset_validator.fetching import AtHand
@@ -16,7 +16,7 @@ from services.dataset_validator.reader_process import Tell
 from services.dataset_validator.validator import Bounds, Validator
 from services.dataset_validator.verdict_record import Judged
 from services.dataset_validator.verdict_store import Shelf
-from tests.unit.dataset_validator.planted import texture, write_coco
+from tests.unit.validation.small_datasets import texture, write_coco
 
 IMAGES = 8
 OBJECTS = IMAGES + 1  # and the annotations
@@ -64,7 +64,7 @@ async def glance(job: Job, _folder: Path, *, timeout_s: float, tell: Tell | None
 
 
 @dataclass(kw_only=True)
-class Pantry:
+class ValidatorHarness:
     """A dataset in a folder and in the store, and the folder that validators work in."""
 
     store: Any
@@ -125,3 +125,18 @@ class Pantry:
 
     def cached(self) -> list[Path]:
         return [path for path in (self.home / "cache").glob("??/*") if len(path.name) == 64]
+
+
+def a_job(folder: Path, *, memory_bytes: int = 3 * 2**30) -> Job:
+    """The job of the reading process for a folder."""
+    return Job(
+        folder=str(folder),
+        format="",
+        category="border_detection",
+        option="dual_class",
+        class_names=(),
+        policy=Policy(),
+        memory_bytes=memory_bytes,
+        workers=1,
+        about={"dataset_id": "one"},
+    )

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planted import clean_reading, judged, with_pixels
 from truscore.datasets.shapes.geometry import crosses_itself, inside_share, iou, polygon_area
 from truscore.validation import BY_ID, Policy, finding, findings_for_event, report_to_json
 from truscore.validation.measures.image_stats import measure, measure_image
 from truscore.validation.measures.near_duplicates import near_links, turned_links
 from truscore.validation.measures.thumbnails import rotated_similarity
 from truscore.validation.rule import Finding, Severity, truncated
+
+from tests.unit.validation.small_datasets import clean_reading, judged, with_pixels
 
 SIDE = st.floats(0, 1000)
 BOX = st.tuples(SIDE, SIDE, SIDE, SIDE)

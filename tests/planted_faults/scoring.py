@@ -12,15 +12,15 @@ import numpy as np
 from truscore.validation import BY_ID, Occurrence, validate_folder
 from truscore.validation.rule_context import RuleContext
 
-from tests.bench.planted_faults import folder_faults
-from tests.bench.planted_faults.doubts import DOUBTS
-from tests.bench.planted_faults.files import FILES, write_coco
-from tests.bench.planted_faults.lit_faults import LIT_FAULTS
-from tests.bench.planted_faults.marks import MARKS
-from tests.bench.planted_faults.orders import ORDERS
-from tests.bench.planted_faults.pictures import PICTURES
-from tests.bench.planted_faults.samples import Pool, Sample
-from tests.bench.planted_faults.sets import HARMLESS, SETS
+from tests.planted_faults import folder_faults
+from tests.planted_faults.doubts import DOUBTS
+from tests.planted_faults.files import FILES, write_coco
+from tests.planted_faults.lit_faults import LIT_FAULTS
+from tests.planted_faults.marks import MARKS
+from tests.planted_faults.orders import ORDERS
+from tests.planted_faults.pictures import PICTURES
+from tests.planted_faults.samples import Pool, Sample
+from tests.planted_faults.sets import HARMLESS, SETS
 
 FAULTS = {**MARKS, **PICTURES, **SETS}
 FOLDERS = {**folder_faults.FOLDERS, **LIT_FAULTS}
