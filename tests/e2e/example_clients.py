@@ -8,12 +8,14 @@ import sys
 import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 from deploy.local.programs import REPOSITORY
 from tests.e2e.toolchains import FOLDER, ToolchainMissing, debian_file, debian_libraries, need
 
 BUILD_TIMEOUT_S = 300
+WELL_KNOWN = shlex.quote(str(resources.files("grpc_tools") / "_proto"))
 # What npm says where no registry is in reach.
 OFFLINE = ("EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ENETUNREACH", "ENOTFOUND", "ETIMEDOUT")
 
@@ -63,8 +65,9 @@ def _client(place: Path, argv: list[str], *, programs: tuple[Path, ...] = (), **
     tools.mkdir()
     _script(tools / "protoc", shlex.join([sys.executable, "-m", "grpc_tools.protoc"]))
     for program in programs:
-        libraries = debian_libraries(program)
-        _script(tools / program.name, f"LD_LIBRARY_PATH={shlex.quote(libraries)} {shlex.quote(str(program))}")
+        command = f"LD_LIBRARY_PATH={shlex.quote(debian_libraries(program))} {shlex.quote(str(program))}"
+        # The well-known types are in another package than Debian's protoc.
+        _script(tools / program.name, f"{command} -I {WELL_KNOWN}" if program.name == "protoc" else command)
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("TRUSCORE_", "PYTHON"))}
     return Client(argv=argv, environment=inherited | {"PATH": f"{tools}:{os.environ['PATH']}"} | variables)
 
@@ -100,7 +103,8 @@ def _go(place: Path) -> Client:
 
 
 def _java(place: Path) -> Client:
-    need("javac", "default-jdk-headless librabbitmq-client-java libprotobuf-java protobuf-compiler")
+    packages = "default-jdk-headless librabbitmq-client-java libprotobuf-java protobuf-compiler"
+    need("javac", packages, at_least=17)
     jars = [
         debian_file("libprotobuf-java", "usr/share/java/protobuf.jar"),
         debian_file("librabbitmq-client-java", "usr/share/java/amqp-client.jar"),
@@ -114,7 +118,7 @@ def _java(place: Path) -> Client:
 
 
 def _typescript(place: Path) -> Client:
-    need("node", "nodejs npm")
+    need("node", "nodejs npm", at_least=20)
     need("npm", "nodejs npm")
     argv = ["node", str(place / "build" / "first_client.js")]
     return _client(place, argv, npm_config_cache=str(FOLDER / "npm-cache"), npm_config_prefer_offline="true")

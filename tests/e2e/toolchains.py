@@ -2,7 +2,9 @@
 
 import fcntl
 import functools
+import re
 import shutil
+import subprocess
 from pathlib import Path
 
 from deploy.local.debian import FetchFailed, can_fetch, fetch_packages
@@ -12,16 +14,27 @@ from deploy.local.programs import REPOSITORY
 FOLDER = REPOSITORY / ".local" / "client-libraries"
 
 
+VERSION_TIMEOUT_S = 30
+
+
 class ToolchainMissing(Exception):
     """What this machine lacks to compile a client, with the packages that would bring it."""
 
 
-def need(program: str, packages: str) -> Path:
-    """A program on PATH."""
-    found = shutil.which(program)
-    if found is None:
+def need(program: str, packages: str, *, at_least: int = 0) -> None:
+    """A program on PATH, of the major version or a newer one."""
+    if shutil.which(program) is None:
         raise ToolchainMissing(f"no {program} here; Debian, Ubuntu: sudo apt-get install {packages}")
-    return Path(found)
+    if at_least and (found := _major_version(program)) < at_least:
+        raise ToolchainMissing(f"{program} is of version {found}; the client needs {at_least} or newer")
+
+
+def _major_version(program: str) -> int:
+    """The first number of `--version`; 0 where there is none."""
+    argv = [program, "--version"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=VERSION_TIMEOUT_S, check=False)
+    number = re.search(r"\d+", done.stdout + done.stderr)
+    return int(number[0]) if number else 0
 
 
 @functools.cache

@@ -11,7 +11,7 @@ import sys
 
 import aio_pika
 from aio_pika.abc import AbstractExchange, AbstractQueue
-from aio_pika.exceptions import ChannelNotFoundEntity, DeliveryError
+from aio_pika.exceptions import AMQPError, ChannelNotFoundEntity, DeliveryError
 from google.protobuf import text_format
 from google.protobuf.message import Message
 from truscore.events.v1 import dataset_pb2, model_pb2, order_pb2, training_pb2
@@ -132,7 +132,7 @@ if __name__ == "__main__":
         sys.exit(2)
     try:
         code = asyncio.run(main(sys.argv[1], Order(*sys.argv[2:])))
-    except (NotPlaced, TimeoutError, OSError) as error:
+    except (NotPlaced, AMQPError, TimeoutError, OSError) as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         code = 3
     sys.exit(code)
