@@ -12,24 +12,25 @@ from truscore.telemetry import HardwareSampler, configure_logging, serve_grpc, s
 from truscore.validation import check_policies
 from truscore.validation.report.signature import Signer
 
-from services.dataset_validator.digests import Digests
-from services.dataset_validator.fetching import AtHand
+from services.dataset_validator.digests import ObjectDigests
+from services.dataset_validator.fetching import FetchCache
 from services.dataset_validator.handlers import on_dataset_ready
-from services.dataset_validator.scratch_dir import cleared
+from services.dataset_validator.scratch_dir import claim_scratch_dir
 from services.dataset_validator.settings import Settings
 from services.dataset_validator.validator import Bounds, Validator
-from services.dataset_validator.verdict_store import Shelf
+from services.dataset_validator.verdict_store import VerdictStore
 
 SERVICE = "dataset-validator"
 
 
-def at_hand(settings: Settings) -> AtHand | None:
+def fetch_cache(settings: Settings) -> FetchCache | None:
     """Files of earlier orders, beside those of the present ones: there they can be linked."""
     if not settings.validator_cache_bytes:
         return None
     workdir = settings.validator_workdir
-    return AtHand(
-        cache=Cache(workdir / "cache", settings.validator_cache_bytes), digests=Digests(workdir / "digests.sqlite")
+    return FetchCache(
+        cache=Cache(workdir / "cache", settings.validator_cache_bytes),
+        digests=ObjectDigests(workdir / "digests.sqlite"),
     )
 
 
@@ -43,10 +44,12 @@ def create_validator(settings: Settings) -> Validator:
         check_policies(settings.validator_policies)
     return Validator(
         store=store,
-        shelf=Shelf(store=store, bucket=settings.bucket, signer=Signer(key.get_secret_value()) if key else None),
-        remembered=settings.validator_workdir / "results.sqlite" if settings.validator_results_bytes else None,
-        at_hand=at_hand(settings),
-        workdir=cleared(settings.validator_workdir),
+        verdict_store=VerdictStore(
+            store=store, bucket=settings.bucket, signer=Signer(key.get_secret_value()) if key else None
+        ),
+        cache_file=settings.validator_workdir / "results.sqlite" if settings.validator_results_bytes else None,
+        fetch_cache=fetch_cache(settings),
+        workdir=claim_scratch_dir(settings.validator_workdir),
         policies=settings.validator_policies,
         bounds=Bounds(
             most_objects=settings.validator_max_objects,
@@ -54,7 +57,7 @@ def create_validator(settings: Settings) -> Validator:
             memory_bytes=settings.validator_memory_bytes,
             timeout_s=settings.validator_timeout_s,
             readers=settings.validator_readers or cores(),
-            results_bytes=settings.validator_results_bytes,
+            scan_cache_bytes=settings.validator_results_bytes,
         ),
     )
 

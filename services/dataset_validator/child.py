@@ -1,8 +1,8 @@
 """Reads one dataset in a process of its own, so that a crashing or greedy image library takes nothing down with it.
 
 `python -m services.dataset_validator.child JOB` reads the job file and writes `outcome.json`, and where the dataset was
-read `report.json`, `report.html` and `index.json`, beside it. How far it is it tells on standard output. It ends when
-its standard input does: nobody waits for it any more.
+read `report.json`, `report.html` and `index.json`, beside it. Progress goes to standard output. It ends when
+its standard input does: nothing waits for it any more.
 """
 
 import faulthandler
@@ -31,11 +31,11 @@ from services.dataset_validator.job import (
 if TYPE_CHECKING:
     from truscore.validation import CacheOptions
 
-TOLD_EVERY_S = 0.5
+PROGRESS_EVERY_S = 0.5
 
 
 def main(arguments: list[str]) -> int:
-    """Read and judge; the exit code is 0 whatever the verdict."""
+    """Read and validate; the exit code is 0 whatever the verdict."""
     faulthandler.enable()
     path = Path(arguments[0])
     job = job_from_json(path.read_text())
@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
     _load_libraries()
     _confine(job.memory_bytes)
     try:
-        outcome = _judge(job, path.parent)
+        outcome = _validate(job, path.parent)
     except MemoryError:
         outcome = Outcome(out_of_memory=True)
     (path.parent / OUTCOME).write_text(outcome_to_json(outcome))
@@ -64,12 +64,12 @@ def _confine(memory_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _judge(job: Job, folder: Path) -> Outcome:
+def _validate(job: Job, folder: Path) -> Outcome:
     from truscore.datasets import Limits, index_digest, index_to_json
     from truscore.validation import Severity, ValidationCallbacks, findings_for_event, validate_folder
     from truscore.validation.report import ReportSignature, report_page, report_to_json
 
-    tell = _Teller().tell
+    report_progress = _ProgressWriter().write
     with (folder / SEEN).open("w") as seen:
         verdict = validate_folder(
             Path(job.folder),
@@ -79,10 +79,12 @@ def _judge(job: Job, folder: Path) -> Outcome:
             policy=job.policy,
             class_names=job.class_names,
             limits=Limits(workers=job.workers),
-            cache=_memory(job),
-            callbacks=ValidationCallbacks(on_progress=tell, on_start=_noting(seen, "+"), on_end=_noting(seen, "-")),
+            cache=_cache_options(job),
+            callbacks=ValidationCallbacks(
+                on_progress=report_progress, on_start=_line_writer(seen, "+"), on_end=_line_writer(seen, "-")
+            ),
         )
-        tell("reporting", 0, 0)
+        report_progress("reporting", 0, 0)
         report = report_to_json(verdict, about=job.about, signature=ReportSignature(key_id=job.key_id))
         (folder / REPORT).write_text(report)
         (folder / PAGE).write_text(report_page(report, verdict, root=Path(job.folder)))
@@ -101,35 +103,35 @@ def _judge(job: Job, folder: Path) -> Outcome:
     )
 
 
-def _memory(job: Job) -> "CacheOptions | None":
+def _cache_options(job: Job) -> "CacheOptions | None":
     from truscore.datasets import FileReuse
     from truscore.validation import CacheOptions
 
-    if not job.remembered:
+    if not job.cache_file:
         return None
-    return CacheOptions(file=Path(job.remembered), limit_bytes=job.results_bytes, files=FileReuse.TRANSIENT)
+    return CacheOptions(file=Path(job.cache_file), limit_bytes=job.scan_cache_bytes, files=FileReuse.TRANSIENT)
 
 
-def _noting(seen: TextIO, sign: str) -> Callable[[str], None]:
-    def note(path: str) -> None:
-        # One write of a line: several threads note at once.
+def _line_writer(seen: TextIO, sign: str) -> Callable[[str], None]:
+    def write_line(path: str) -> None:
+        # One write of a line: several threads write at once.
         seen.write(f"{sign}{path}\n")
         seen.flush()
 
-    return note
+    return write_line
 
 
-class _Teller:
-    """Tells on standard output how far it is, a line of JSON each time, and no more often than somebody would look."""
+class _ProgressWriter:
+    """Writes progress to standard output, a line of JSON each time, at most every PROGRESS_EVERY_S within a stage."""
 
     def __init__(self) -> None:
-        self._stage, self._told_at = "", 0.0
+        self._stage, self._written_at = "", 0.0
 
-    def tell(self, stage: str, done: int, total: int) -> None:
+    def write(self, stage: str, done: int, total: int) -> None:
         now = time.monotonic()
-        if stage == self._stage and done < total and now - self._told_at < TOLD_EVERY_S:
+        if stage == self._stage and done < total and now - self._written_at < PROGRESS_EVERY_S:
             return
-        self._stage, self._told_at = stage, now
+        self._stage, self._written_at = stage, now
         sys.stdout.write(json.dumps([stage, done, total]) + "\n")
         sys.stdout.flush()
 

@@ -1,4 +1,4 @@
-"""Which content an object had, for the next time. Knows listed objects and digests; nothing of what is in them."""
+"""A cache of the digests of objects. Knows listed objects and digests; nothing of what is in them."""
 
 import hashlib
 import logging
@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from services.dataset_validator.listing import Listed
+from services.dataset_validator.listing import ListedObject
 
 log = logging.getLogger(__name__)
 
 LIMIT_BYTES = 128 * 2**20
-_ASKED_AT_ONCE = 500
+_BATCH = 500
 _DIGEST_BYTES = 32
 _LOCK_TIMEOUT_S = 30.0
 _PAGES = ("page_count", "freelist_count", "page_size")
@@ -21,59 +21,59 @@ _TABLE = (
     "create table if not exists digests "
     "(object blob primary key, sha256 blob not null, used real not null) without rowid"
 )
-_FORGET = (
+_EVICT = (
     "delete from digests where object in (select object from digests order by used limit "
     "(select max(1, count(*) / 4) from digests))"
 )
 
 
-class Digests:
+class ObjectDigests:
     """SHA-256 of objects by address, size and ETag in one file, the least recently used forgotten first.
 
     Many threads and processes may share it. A file that is no longer a database is begun anew, and one that cannot be
-    used is as if there were none. Objects without an ETag are not remembered: nothing tells when they change.
+    used is as if there were none. Objects without an ETag are not cached: nothing shows when they change.
     """
 
     def __init__(self, path: Path, *, limit_bytes: int = LIMIT_BYTES, now_s: Callable[[], float] = time.time) -> None:
         self._path, self._limit_bytes, self._now_s = path, limit_bytes, now_s
 
-    def of(self, files: Sequence[Listed]) -> dict[str, str]:
+    def get(self, files: Sequence[ListedObject]) -> dict[str, str]:
         """SHA-256 in hexadecimal by address, of those objects that are known."""
-        asked = {_key(listed): listed.uri for listed in files if listed.etag}
+        wanted = {_key(listed): listed.uri for listed in files if listed.etag}
         found: dict[str, str] = {}
-        with self._forgiven(), closing(_database(self._path)) as file:
-            for key, digest in _rows(file, list(asked)):
+        with self._errors_ignored(), closing(_database(self._path)) as file:
+            for key, digest in _rows(file, list(wanted)):
                 if isinstance(digest, bytes) and len(digest) == _DIGEST_BYTES:
-                    found[asked[key]] = digest.hex()
+                    found[wanted[key]] = digest.hex()
         return found
 
-    def note(self, files: Iterable[Listed], digests: Mapping[str, str]) -> None:
-        """Remember these digests by address, in place of what was remembered of the same objects."""
+    def put(self, files: Iterable[ListedObject], digests: Mapping[str, str]) -> None:
+        """Store these digests by address, in place of older ones of the same objects."""
         now_s = self._now_s()
         known = [listed for listed in files if listed.etag and listed.uri in digests]
         rows = [(_key(listed), bytes.fromhex(digests[listed.uri]), now_s) for listed in known]
-        with self._forgiven(), closing(_database(self._path)) as file, file:
+        with self._errors_ignored(), closing(_database(self._path)) as file, file:
             file.executemany("insert or replace into digests values (?, ?, ?)", rows)
-            while _size_bytes(file) > self._limit_bytes and file.execute(_FORGET).rowcount:
+            while _size_bytes(file) > self._limit_bytes and file.execute(_EVICT).rowcount:
                 pass
 
     @contextmanager
-    def _forgiven(self) -> Iterator[None]:
+    def _errors_ignored(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            log.warning("%s: %s; what it remembers is fetched again", self._path, error)
+            log.warning("%s: %s; what it holds is fetched again", self._path, error)
             if not isinstance(error, sqlite3.OperationalError):
                 _remove(self._path)
 
 
-def _key(listed: Listed) -> bytes:
+def _key(listed: ListedObject) -> bytes:
     return hashlib.sha256(f"{listed.uri}\0{listed.size_bytes}\0{listed.etag}".encode()).digest()
 
 
 def _rows(file: sqlite3.Connection, keys: Sequence[bytes]) -> Iterator[tuple[bytes, object]]:
-    for start in range(0, len(keys), _ASKED_AT_ONCE):
-        some = keys[start : start + _ASKED_AT_ONCE]
+    for start in range(0, len(keys), _BATCH):
+        some = keys[start : start + _BATCH]
         marks = ", ".join("?" * len(some))
         yield from file.execute(f"select object, sha256 from digests where object in ({marks})", some)  # noqa: S608
 

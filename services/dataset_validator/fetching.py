@@ -1,4 +1,4 @@
-"""Bringing a dataset's files here: linked where they are at hand, else downloaded. Knows nothing of what is in them."""
+"""Fetching a dataset's files: linked from the cache, else downloaded. Knows nothing of what is in them."""
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -9,28 +9,28 @@ from pathlib import Path
 
 from truscore.storage import Cache, DigestMismatch, FileSource, NoSpace, Progress, Store, Stored, Wanted, fetch_many
 
-from services.dataset_validator.digests import Digests
-from services.dataset_validator.listing import Listed, Listing
+from services.dataset_validator.digests import ObjectDigests
+from services.dataset_validator.listing import ListedObject, Listing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class AtHand:
-    """What earlier orders left here: files by content, and which content an object had."""
+class FetchCache:
+    """Files of earlier orders by content, and the digests of objects."""
 
     cache: Cache
-    digests: Digests
+    digests: ObjectDigests
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Supply:
-    """A source that takes from the cache what lies there, and puts into it what does not.
+class CachedSource:
+    """A source that reads through the cache.
 
-    `here` holds digests of what lies there, by address; they may be wrong. `found` receives what was fetched.
+    `cached` holds digests of what lies in the cache, by address; they may be wrong. `found` receives what was fetched.
     """
 
     store: FileSource
     cache: Cache
-    here: Mapping[str, str]
+    cached: Mapping[str, str]
     found: dict[str, Stored] = field(default_factory=dict)
 
     def get_file(
@@ -42,8 +42,8 @@ class Supply:
         limit_bytes: int | None = None,
         progress: Progress | None = None,
     ) -> Stored:
-        """As of any source. Where cache or memory fail, the store is asked, as who wants certain bytes always does."""
-        stored = self._taken(uri, path) if sha256 is None and limit_bytes is None else None
+        """As of any source. Where the cache fails the store is read, as it is where a digest is given."""
+        stored = self._from_cache(uri, path) if sha256 is None and limit_bytes is None else None
         if stored is None:
             stored = self.store.get_file(uri, path, sha256=sha256, limit_bytes=limit_bytes, progress=progress)
             with suppress(NoSpace, OSError):
@@ -51,8 +51,8 @@ class Supply:
         self.found[uri] = stored
         return stored
 
-    def _taken(self, uri: str, path: Path) -> Stored | None:
-        sha256 = self.here.get(uri)
+    def _from_cache(self, uri: str, path: Path) -> Stored | None:
+        sha256 = self.cached.get(uri)
         if sha256 is None:
             return None
         try:
@@ -69,68 +69,68 @@ def fetch(
     folder: Path,
     *,
     workers: int,
-    abandoned: "Abandoned",
-    fetched: Callable[[int, int], None],
-    at_hand: AtHand | None = None,
+    cancel_token: "CancelToken",
+    on_progress: Callable[[int, int], None],
+    fetch_cache: FetchCache | None = None,
 ) -> dict[str, str]:
     """Bring the dataset into the folder. NoSpace before the first byte where it will not fit.
 
-    Returns SHA-256 by address of what came, for `at_hand` to remember once it is known that nothing changed meanwhile;
-    empty without it. The files may be one with those at hand: nobody may write to them.
+    Returns SHA-256 by address of what came, for `fetch_cache` to store once it is known that nothing changed meanwhile;
+    empty without it. The files may be hard links into the cache: nobody may write to them.
     """
     folder.mkdir(parents=True, exist_ok=True)
 
     def note(done: int, _total: int, *, before: int = 0) -> None:
-        abandoned.check()
-        fetched(before + done, len(listing.files))
+        cancel_token.check()
+        on_progress(before + done, len(listing.files))
 
-    if at_hand is None:
+    if fetch_cache is None:
         if _free_bytes(folder) < listing.size_bytes:
             raise _no_space(listing, folder)
         fetch_many(store, _wanted(listing.files, folder), workers=workers, progress=note)
         return {}
-    here = _here_with_room(at_hand.cache, listing, at_hand.digests.of(listing.files), folder)
-    supply = Supply(store=store, cache=at_hand.cache, here=here)
-    # What lies here first: downloads may push it out of the cache, but not out of the folder.
-    linked = [listed for listed in listing.files if listed.uri in here]
-    others = [listed for listed in listing.files if listed.uri not in here]
-    fetch_many(supply, _wanted(linked, folder), workers=workers, progress=note)
-    fetch_many(supply, _wanted(others, folder), workers=workers, progress=partial(note, before=len(linked)))
-    found = ((listed, supply.found[listed.uri]) for listed in listing.files)
+    cached = _cached_within_space(fetch_cache.cache, listing, fetch_cache.digests.get(listing.files), folder)
+    source = CachedSource(store=store, cache=fetch_cache.cache, cached=cached)
+    # Cached files first: downloads may push it out of the cache, but not out of the folder.
+    linked = [listed for listed in listing.files if listed.uri in cached]
+    others = [listed for listed in listing.files if listed.uri not in cached]
+    fetch_many(source, _wanted(linked, folder), workers=workers, progress=note)
+    fetch_many(source, _wanted(others, folder), workers=workers, progress=partial(note, before=len(linked)))
+    found = ((listed, source.found[listed.uri]) for listed in listing.files)
     return {listed.uri: stored.sha256 for listed, stored in found if stored.size_bytes == listed.size_bytes}
 
 
-def _here_with_room(cache: Cache, listing: Listing, digests: Mapping[str, str], folder: Path) -> dict[str, str]:
+def _cached_within_space(cache: Cache, listing: Listing, digests: Mapping[str, str], folder: Path) -> dict[str, str]:
     """Those of the digests whose content lies in the cache, which gives way where the disk has no room for the others.
 
     Raises NoSpace.
     """
     linkable = _device(cache.folder) == _device(folder)
     while True:
-        here = _here(cache, listing.files, digests)
-        missing_bytes = sum(one.size_bytes for one in listing.files if not (linkable and one.uri in here))
+        cached = _cached(cache, listing.files, digests)
+        missing_bytes = sum(one.size_bytes for one in listing.files if not (linkable and one.uri in cached))
         free_bytes = _free_bytes(folder)
         if missing_bytes <= free_bytes:
-            return here
+            return cached
         # An order that cannot fit takes nothing from those that can.
         fits = listing.size_bytes <= free_bytes + cache.size_bytes()
-        if not fits or not _gives_way(cache, missing_bytes - free_bytes):
+        if not fits or not _evict(cache, missing_bytes - free_bytes):
             raise _no_space(listing, folder)
 
 
-def _here(cache: Cache, files: Sequence[Listed], digests: Mapping[str, str]) -> dict[str, str]:
+def _cached(cache: Cache, files: Sequence[ListedObject], digests: Mapping[str, str]) -> dict[str, str]:
     known = ((listed, digests[listed.uri]) for listed in files if listed.uri in digests)
     return {listed.uri: sha256 for listed, sha256 in known if cache.size_of(sha256) == listed.size_bytes}
 
 
-def _gives_way(cache: Cache, size_bytes: int) -> bool:
+def _evict(cache: Cache, size_bytes: int) -> bool:
     try:
         return cache.drop(size_bytes) > 0
     except OSError:
         return False
 
 
-def _wanted(files: Sequence[Listed], folder: Path) -> list[Wanted]:
+def _wanted(files: Sequence[ListedObject], folder: Path) -> list[Wanted]:
     wanted: list[Wanted] = [(listed.uri, None, folder / listed.path) for listed in files]
     for parent in {path.parent for _, _, path in wanted}:
         parent.mkdir(parents=True, exist_ok=True)
@@ -152,16 +152,16 @@ def _device(folder: Path) -> int | None:
         return None
 
 
-class Abandoned:
-    """Tells a download in another thread that nobody waits for it any more."""
+class CancelToken:
+    """Cancels a download in another thread."""
 
     def __init__(self) -> None:
-        self._abandoned = False
+        self._cancelled = False
 
-    def abandon(self) -> None:
-        self._abandoned = True
+    def cancel(self) -> None:
+        self._cancelled = True
 
     def check(self) -> None:
         """Raises InterruptedError where the download is to end."""
-        if self._abandoned:
-            raise InterruptedError("the download was abandoned")
+        if self._cancelled:
+            raise InterruptedError("the download was cancelled")

@@ -17,9 +17,9 @@ from truscore.storage import Stored
 from truscore.validation import Finding, Order, findings_for_event
 
 from services.dataset_validator import metrics
-from services.dataset_validator.progress import Pace, Progress, Told
+from services.dataset_validator.progress import Progress, ProgressThrottle, TimedProgress
 from services.dataset_validator.validator import Validator, sequence_of
-from services.dataset_validator.verdict_record import Judged
+from services.dataset_validator.verdict_record import VerdictRecord
 
 log = logging.getLogger(__name__)
 
@@ -40,20 +40,20 @@ def on_dataset_ready(
 
     async def handle(ready: DatasetReady, envelope: Envelope) -> None:
         subject = f"{ready.dataset_id[:MOST_ECHOED]}/{ready.version[:MOST_ECHOED]}"
-        pace = Pace(every_s=progress_every_s, clock=clock)
-        async with working(subject), telling(speaker, ready, envelope.event_id, pace) as tell:
-            judged = await finish_or_hand_back(draining, validator.judge(order_of(ready), tell))
-        metrics.count(judged)
+        throttle = ProgressThrottle(every_s=progress_every_s, clock=clock)
+        async with working(subject), publishing_progress(speaker, ready, envelope.event_id, throttle) as on_progress:
+            record = await finish_or_hand_back(draining, validator.validate(order_of(ready), on_progress))
+        metrics.count(record)
         log.info(
             "%s is %s: %d errors, %d warnings",
             subject,
-            "accepted" if judged.accepted else "rejected",
-            judged.error_count,
-            judged.warning_count,
+            "accepted" if record.accepted else "rejected",
+            record.error_count,
+            record.warning_count,
         )
         # Two orders of equal content get an answer each: whoever knows only its own event id waits for both.
-        sequence = sequence_of(judged, ready.SerializeToString(deterministic=True) + envelope.event_id.encode())
-        await speaker.say(answer(ready, judged, envelope.event_id), subject=subject, sequence=sequence, cause=envelope)
+        sequence = sequence_of(record, ready.SerializeToString(deterministic=True) + envelope.event_id.encode())
+        await speaker.say(answer(ready, record, envelope.event_id), subject=subject, sequence=sequence, cause=envelope)
 
     return handle
 
@@ -86,49 +86,49 @@ def overrides_of(config: Message) -> dict[str, Any]:
     return plain | {f"#{field.field_number}": field.data for field in newer}
 
 
-def answer(ready: DatasetReady, judged: Judged, event_id: str) -> DatasetValidated | DatasetRejected:
+def answer(ready: DatasetReady, record: VerdictRecord, event_id: str) -> DatasetValidated | DatasetRejected:
     """The event that answers the order; `event_id` is the order's."""
-    return _validated(ready, judged, event_id) if judged.accepted else _rejected(ready, judged, event_id)
+    return _validated(ready, record, event_id) if record.accepted else _rejected(ready, record, event_id)
 
 
-def _validated(ready: DatasetReady, judged: Judged, event_id: str) -> DatasetValidated:
+def _validated(ready: DatasetReady, record: VerdictRecord, event_id: str) -> DatasetValidated:
     return DatasetValidated(
         dataset_id=ready.dataset_id,
         version=ready.version,
         uri=ready.uri,
-        format=judged.format,
+        format=record.format,
         category=ready.category,
         option=ready.option,
         training=ready.training if ready.HasField("training") else None,
         export_formats=ready.export_formats,
         request_id=ready.request_id,
         validation_only=ready.validation_only,
-        dataset_digest=judged.dataset_digest,
-        index=_reference(judged.index),
-        report=_reference(judged.report),
-        report_page=_reference(judged.page),
-        report_seal=_seal(judged),
-        image_count=judged.image_count,
-        annotation_count=judged.annotation_count,
-        class_names=judged.class_names,
-        warning_count=judged.warning_count,
-        duration_s=judged.duration_s,
+        dataset_digest=record.dataset_digest,
+        index=_reference(record.index),
+        report=_reference(record.report),
+        report_page=_reference(record.page),
+        report_seal=_seal(record),
+        image_count=record.image_count,
+        annotation_count=record.annotation_count,
+        class_names=record.class_names,
+        warning_count=record.warning_count,
+        duration_s=record.duration_s,
         order_event_id=event_id,
     )
 
 
-def _rejected(ready: DatasetReady, judged: Judged, event_id: str) -> DatasetRejected:
+def _rejected(ready: DatasetReady, record: VerdictRecord, event_id: str) -> DatasetRejected:
     return DatasetRejected(
         dataset_id=ready.dataset_id[:MOST_ECHOED],
         version=ready.version[:MOST_ECHOED],
-        findings=[_message(found) for found in findings_for_event(judged.findings)],
-        report=_reference(judged.report),
-        report_page=_reference(judged.page),
-        report_seal=_seal(judged),
+        findings=[_message(found) for found in findings_for_event(record.findings)],
+        report=_reference(record.report),
+        report_page=_reference(record.page),
+        report_seal=_seal(record),
         uri=ready.uri[:2048],
         request_id=ready.request_id[:MOST_ECHOED],
-        error_count=judged.error_count,
-        duration_s=judged.duration_s,
+        error_count=record.error_count,
+        duration_s=record.duration_s,
         order_event_id=event_id,
     )
 
@@ -143,11 +143,11 @@ def _message(found: Finding) -> FindingMessage:
     )
 
 
-def _seal(judged: Judged) -> ReportSeal | None:
-    if judged.report is None:
+def _seal(record: VerdictRecord) -> ReportSeal | None:
+    if record.report is None:
         return None
-    algorithm = "ed25519" if judged.key_id else "none"
-    return ReportSeal(algorithm=algorithm, key_id=judged.key_id, signature=judged.signature)
+    algorithm = "ed25519" if record.key_id else "none"
+    return ReportSeal(algorithm=algorithm, key_id=record.key_id, signature=record.signature)
 
 
 def _reference(stored: Stored | None) -> ObjectRef | None:
@@ -157,58 +157,58 @@ def _reference(stored: Stored | None) -> ObjectRef | None:
 
 
 @asynccontextmanager
-async def telling(
-    speaker: Speaker, ready: DatasetReady, event_id: str, pace: Pace
+async def publishing_progress(
+    speaker: Speaker, ready: DatasetReady, event_id: str, throttle: ProgressThrottle
 ) -> AsyncIterator[Callable[[Progress], None]]:
-    """Gives what hears of progress; it is said in the background, where the broker is slow only the newest of a stage.
+    """Yields a callback that publishes progress in the background; of a stage only the newest where the broker is slow.
 
-    Every stage is said before the block ends, unless it ends with an exception.
+    Every stage is published before the block ends, unless it ends with an exception.
     """
-    waiting: dict[str, Told] = {}
+    waiting: dict[str, TimedProgress] = {}
     news, over = asyncio.Event(), asyncio.Event()
 
-    def tell(progress: Progress) -> None:
-        if (told := pace.told(progress)) is not None:
-            waiting[progress.stage] = told
+    def on_progress(progress: Progress) -> None:
+        if (timed := throttle.admit(progress)) is not None:
+            waiting[progress.stage] = timed
             news.set()
 
-    async def say_all() -> None:
+    async def publish_all() -> None:
         while waiting or not over.is_set():
             await news.wait()
             while waiting:
-                await _say_progress(speaker, dataset_progress(ready, waiting.pop(next(iter(waiting))), event_id))
+                await _publish_progress(speaker, dataset_progress(ready, waiting.pop(next(iter(waiting))), event_id))
             news.clear()
 
-    saying = asyncio.create_task(say_all())
+    publishing = asyncio.create_task(publish_all())
     try:
-        yield tell
+        yield on_progress
         over.set()
         news.set()
-        await saying
+        await publishing
     finally:
-        saying.cancel()
-        await asyncio.gather(saying, return_exceptions=True)
+        publishing.cancel()
+        await asyncio.gather(publishing, return_exceptions=True)
 
 
-async def _say_progress(speaker: Speaker, event: DatasetProgress) -> None:
+async def _publish_progress(speaker: Speaker, event: DatasetProgress) -> None:
     subject = f"{event.dataset_id}/{event.version}"
     sequence = f"{event.order_event_id} {event.request_id} {event.stage} {event.images_done} {event.elapsed_s}"
     try:
         await speaker.say(event, subject=subject, sequence=sequence)
     except BusUnavailable as error:
-        log.warning("progress was not said: %s", error)
+        log.warning("progress was not published: %s", error)
 
 
-def dataset_progress(ready: DatasetReady, told: Told, event_id: str) -> DatasetProgress:
+def dataset_progress(ready: DatasetReady, timed: TimedProgress, event_id: str) -> DatasetProgress:
     """How far it is, as an event."""
     return DatasetProgress(
         dataset_id=ready.dataset_id[:MOST_ECHOED],
         version=ready.version[:MOST_ECHOED],
         request_id=ready.request_id[:MOST_ECHOED],
-        stage=told.progress.stage,
-        images_done=told.progress.done,
-        images_total=told.progress.total,
-        elapsed_s=told.elapsed_s,
-        eta_s=told.eta_s,
+        stage=timed.progress.stage,
+        images_done=timed.progress.done,
+        images_total=timed.progress.total,
+        elapsed_s=timed.elapsed_s,
+        eta_s=timed.eta_s,
         order_event_id=event_id,
     )

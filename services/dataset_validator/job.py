@@ -1,12 +1,11 @@
-"""What the reading process is asked and what it answers."""
+"""What the reading process is given and what it returns, each as one JSON file."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Any
 
-from truscore.validation import Finding, Policy, Severity
+from pydantic import TypeAdapter
+from truscore.validation import Finding, Policy
 
 JOB, OUTCOME, REPORT, PAGE, INDEX = "job.json", "outcome.json", "report.json", "report.html", "index.json"
 # A line for each image as its decoding begins, "+path", and ends, "-path".
@@ -25,15 +24,15 @@ class Job:
     policy: Policy
     memory_bytes: int
     workers: int
-    remembered: str = ""  # file that remembers what images measured; empty for none
-    results_bytes: int = 512 * 2**20
-    key_id: str = ""  # of the key that will seal the report; empty for none
-    about: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    cache_file: str = ""  # file of cached image statistics; empty for none
+    scan_cache_bytes: int = 512 * 2**20
+    key_id: str = ""  # of the key that will sign the report; empty for none
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """What came of it; the report and the index lie beside it as files."""
+    """The result; the report and the index lie beside it as files."""
 
     findings: tuple[Finding, ...] = ()
     error_count: int = 0
@@ -46,28 +45,22 @@ class Outcome:
     out_of_memory: bool = False
 
 
+_JOB, _OUTCOME = TypeAdapter(Job), TypeAdapter(Outcome)
+
+
 def job_to_json(job: Job) -> str:
-    return json.dumps({**_fields(job), "about": dict(job.about)})
+    return _JOB.dump_json(job).decode()
 
 
 def job_from_json(text: str) -> Job:
-    plain = json.loads(text)
-    return Job(**{**plain, "policy": _policy(plain["policy"]), "class_names": tuple(plain["class_names"])})
-
-
-def _policy(plain: dict[str, Any]) -> Policy:
-    return Policy(**{**plain, "severities": tuple((rule, weight) for rule, weight in plain["severities"])})
+    """Raises ValueError where the text is no job."""
+    return _JOB.validate_json(text)
 
 
 def outcome_to_json(outcome: Outcome) -> str:
-    return json.dumps(asdict(outcome))
+    return _OUTCOME.dump_json(outcome).decode()
 
 
 def outcome_from_json(text: str) -> Outcome:
-    plain = json.loads(text)
-    findings = tuple(Finding(**{**row, "severity": Severity(row["severity"])}) for row in plain["findings"])
-    return Outcome(**{**plain, "findings": findings, "class_names": tuple(plain["class_names"])})
-
-
-def _fields(job: Job) -> dict[str, Any]:
-    return {name: asdict(job.policy) if name == "policy" else getattr(job, name) for name in Job.__slots__}
+    """Raises ValueError where the text is no outcome."""
+    return _OUTCOME.validate_json(text)

@@ -13,7 +13,7 @@ SEGMENT_LIMIT_BYTES = 255
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Listed:
+class ListedObject:
     """One object of the dataset, with its path relative to the dataset's folder."""
 
     path: str
@@ -26,8 +26,8 @@ class Listed:
 class Listing:
     """The dataset's objects by path, or the reasons why they cannot be read."""
 
-    files: tuple[Listed, ...] = ()
-    refusals: tuple[Finding, ...] = ()
+    files: tuple[ListedObject, ...] = ()
+    problems: tuple[Finding, ...] = ()
 
     @property
     def size_bytes(self) -> int:
@@ -46,42 +46,44 @@ def list_dataset(store: Store, uri: str, *, most_objects: int, most_bytes: int) 
     try:
         entries = list(store.list(prefix, limit=most_objects))
     except ObjectMissing as error:
-        return _refused("order.nothing_there", str(error))
+        return _rejected("order.nothing_there", str(error))
     except TooLarge as error:
-        return _refused("order.too_large", f"{error}: accepted are up to {most_objects}")
-    return arrange(entries, prefix=prefix, most_bytes=most_bytes)
+        return _rejected("order.too_large", f"{error}: accepted are up to {most_objects}")
+    return build_listing(entries, prefix=prefix, most_bytes=most_bytes)
 
 
-def arrange(entries: Iterable[Entry], *, prefix: str, most_bytes: int) -> Listing:
+def build_listing(entries: Iterable[Entry], *, prefix: str, most_bytes: int) -> Listing:
     """The listing of these entries under the prefix."""
     found = [_listed(entry, prefix) for entry in entries]
     files = sorted((listed for listed in found if listed.path.split("/")[0] != RESERVED), key=lambda one: one.path)
     if not files:
-        return _refused("order.nothing_there", f"no object lies under {prefix}")
+        return _rejected("order.nothing_there", f"no object lies under {prefix}")
     if unsafe := list(_unsafe(files)):
-        return Listing(refusals=tuple(unsafe))
+        return Listing(problems=tuple(unsafe))
     total = sum(listed.size_bytes for listed in files)
     if total > most_bytes:
         message = f"{len(files)} objects under {prefix} have {total} bytes: accepted are up to {most_bytes}"
-        return _refused("order.too_large", message)
+        return _rejected("order.too_large", message)
     return Listing(files=tuple(files))
 
 
-def _listed(entry: Entry, prefix: str) -> Listed:
-    return Listed(path=entry.uri.removeprefix(prefix), uri=entry.uri, size_bytes=entry.size_bytes, etag=entry.etag)
+def _listed(entry: Entry, prefix: str) -> ListedObject:
+    return ListedObject(
+        path=entry.uri.removeprefix(prefix), uri=entry.uri, size_bytes=entry.size_bytes, etag=entry.etag
+    )
 
 
-def _unsafe(files: list[Listed]) -> Iterator[Finding]:
+def _unsafe(files: list[ListedObject]) -> Iterator[Finding]:
     folders = {str(parent) for listed in files for parent in PurePosixPath(listed.path).parents}
     for listed in files:
-        fault = _fault_in(listed.path)
-        if not fault and listed.path in folders:
-            fault = "is both an object and a folder of others"
-        if fault:
-            yield finding(BY_ID["order.unsafe_key"], f"key {listed.path[:200]!r} {fault}", location=listed.path[:200])
+        problem = _key_problem(listed.path)
+        if not problem and listed.path in folders:
+            problem = "is both an object and a folder of others"
+        if problem:
+            yield finding(BY_ID["order.unsafe_key"], f"key {listed.path[:200]!r} {problem}", location=listed.path[:200])
 
 
-def _fault_in(path: str) -> str:
+def _key_problem(path: str) -> str:
     segments = path.split("/")
     if any(segment in {"", ".", ".."} for segment in segments):
         return "climbs or has an empty part: accepted are plain relative paths"
@@ -92,5 +94,5 @@ def _fault_in(path: str) -> str:
     return ""
 
 
-def _refused(rule: str, message: str) -> Listing:
-    return Listing(refusals=(finding(BY_ID[rule], message, location="uri"),))
+def _rejected(rule: str, message: str) -> Listing:
+    return Listing(problems=(finding(BY_ID[rule], message, location="uri"),))

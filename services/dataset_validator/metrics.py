@@ -1,15 +1,15 @@
-"""What Prometheus is told of verdicts."""
+"""Prometheus metrics of verdicts."""
 
 from prometheus_client import Counter
 
-from services.dataset_validator.verdict_record import Judged
+from services.dataset_validator.verdict_record import VerdictRecord
 
 VERDICTS = Counter("truscore_validator_verdicts", "Orders answered, by answer.", ["answer"])
 FINDINGS = Counter("truscore_validator_findings", "Findings in answers, by rule and severity.", ["rule", "severity"])
 
 
-def count(judged: Judged) -> None:
+def count(record: VerdictRecord) -> None:
     """Count one answer with its findings."""
-    VERDICTS.labels("validated" if judged.accepted else "rejected").inc()
-    for found in judged.findings:
+    VERDICTS.labels("validated" if record.accepted else "rejected").inc()
+    for found in record.findings:
         FINDINGS.labels(found.rule, found.severity.value).inc(found.count)

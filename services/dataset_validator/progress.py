@@ -1,4 +1,4 @@
-"""How far the work on one order is. Pure, but for the clock that it is given."""
+"""Progress of the work on one order. Pure, but for the clock that it is given."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Progress:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Told:
+class TimedProgress:
     """Progress with its times, in seconds; `eta_s` is 0 where it is not known."""
 
     progress: Progress
@@ -24,23 +24,23 @@ class Told:
     eta_s: float
 
 
-class Pace:
-    """Times progress, and lets through what is worth telling: a new stage, its end, and in between now and then."""
+class ProgressThrottle:
+    """Times progress and throttles it: each stage's start and end pass, and in between one report per interval."""
 
     def __init__(self, *, every_s: float, clock: Callable[[], float]) -> None:
         self._every_s, self._clock = every_s, clock
-        self._began = self._stage_began = self._told_at = clock()
+        self._began = self._stage_began = self._admitted_at = clock()
         self._stage = ""
 
-    def told(self, progress: Progress) -> Told | None:
-        """What to tell of it now; None where it may wait for the next."""
+    def admit(self, progress: Progress) -> TimedProgress | None:
+        """The progress with its times; None where it is throttled."""
         now = self._clock()
         if progress.stage != self._stage:
             self._stage, self._stage_began = progress.stage, now
-        elif now - self._told_at < self._every_s and not 0 < progress.total <= progress.done:
+        elif now - self._admitted_at < self._every_s and not 0 < progress.total <= progress.done:
             return None
-        self._told_at = now
-        return Told(progress=progress, elapsed_s=now - self._began, eta_s=self._eta_s(progress, now))
+        self._admitted_at = now
+        return TimedProgress(progress=progress, elapsed_s=now - self._began, eta_s=self._eta_s(progress, now))
 
     def _eta_s(self, progress: Progress, now: float) -> float:
         if not 0 < progress.done <= progress.total:

@@ -1,4 +1,4 @@
-"""Running the reading process: started, bounded in time, ended with us, and its end understood."""
+"""The reading process: started, bounded in time, ended with this one, its exit mapped to a finding or an error."""
 
 import json
 import signal
@@ -14,7 +14,7 @@ from services.dataset_validator.job import JOB, OUTCOME, SEEN, Job, Outcome, job
 from services.dataset_validator.progress import STAGES, Progress
 
 READER = (sys.executable, "-m", "services.dataset_validator.child")
-MOST_SUSPECTS = 8
+MAX_NAMED = 8
 # Signals by which a process dies of its input; any other end is ours or the machine's.
 CRASHES = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGSYS})
 
@@ -23,38 +23,38 @@ class ReaderFault(RuntimeError):
     """The reading process ended in a way that is no property of the dataset."""
 
 
-Tell = Callable[[Progress], None]
+OnProgress = Callable[[Progress], None]
 
 
-async def read_apart(
-    job: Job, folder: Path, *, timeout_s: float, tell: Tell | None = None, command: Sequence[str] = READER
+async def read_in_child(
+    job: Job, folder: Path, *, timeout_s: float, on_progress: OnProgress | None = None, command: Sequence[str] = READER
 ) -> Outcome | Finding:
-    """Have the job done in a process of its own; a finding where the dataset made it crash or go beyond its bounds.
+    """Run the job in a process of its own; a finding where the dataset made it crash or go beyond its bounds.
 
-    `tell` hears how far it is. Raises ReaderFault where the process failed for another reason. When cancelled, the
-    process is killed.
+    `on_progress` is called with each progress report. Raises ReaderFault where the process failed for another reason.
+    When cancelled, the process is killed.
     """
     (folder / JOB).write_text(job_to_json(job))
-    ended = await run_bounded(
+    exit_status = await run_bounded(
         [*command, str(folder / JOB)],
         environment=_environment(),
         stderr=folder / "stderr.txt",
         time_limit_s=timeout_s,
-        on_line=partial(_pass_on, tell),
+        on_line=partial(_pass_on, on_progress),
     )
-    if ended.code == 0 and not ended.timed_out:
+    if exit_status.code == 0 and not exit_status.timed_out:
         outcome = _outcome(folder / OUTCOME)
-        return _beyond(f"more memory than {job.memory_bytes} bytes") if outcome.out_of_memory else outcome
-    return _understood(ended, suspects=suspects(folder / SEEN), timeout_s=timeout_s)
+        return _limit_exceeded(f"more memory than {job.memory_bytes} bytes") if outcome.out_of_memory else outcome
+    return _finding_for(exit_status, unfinished_images=unfinished_images(folder / SEEN), timeout_s=timeout_s)
 
 
-def _pass_on(tell: Tell | None, line: bytes) -> None:
-    """Pass on what the reader tells; what a library prints there is read and forgotten."""
-    if tell is not None and (told := _told(line)):
-        tell(told)
+def _pass_on(on_progress: OnProgress | None, line: bytes) -> None:
+    """Pass on the reader's progress; what a library prints there is read and dropped."""
+    if on_progress is not None and (progress := _parse_progress(line)):
+        on_progress(progress)
 
 
-def _told(line: bytes) -> Progress | None:
+def _parse_progress(line: bytes) -> Progress | None:
     try:
         stage, done, total = json.loads(line)
         return Progress(stage=STAGES[STAGES.index(stage)], done=int(done), total=int(total))
@@ -74,32 +74,34 @@ def _outcome(path: Path) -> Outcome:
         raise ReaderFault(f"the reader ended well, but without an outcome: {error}") from error
 
 
-def _understood(ended: Exit, *, suspects: Sequence[str], timeout_s: float) -> Finding:
-    if ended.timed_out:
-        return _beyond(f"longer than {timeout_s:g} s")
-    if ended.code < 0 and -ended.code in CRASHES:
-        name = signal.Signals(-ended.code).name
+def _finding_for(exit_status: Exit, *, unfinished_images: Sequence[str], timeout_s: float) -> Finding:
+    if exit_status.timed_out:
+        return _limit_exceeded(f"longer than {timeout_s:g} s")
+    if exit_status.code < 0 and -exit_status.code in CRASHES:
+        name = signal.Signals(-exit_status.code).name
         while_at = (
-            f"while it decoded {' or '.join(map(repr, suspects[:MOST_SUSPECTS]))}" if suspects else "between images"
+            f"while it decoded {' or '.join(map(repr, unfinished_images[:MAX_NAMED]))}"
+            if unfinished_images
+            else "between images"
         )
-        first = suspects[0] if suspects else ""
+        first = unfinished_images[0] if unfinished_images else ""
         return finding(BY_ID["order.reader_crashed"], f"the reader died of {name} {while_at}", location=first)
-    raise ReaderFault(f"the reader ended with code {ended.code}: {ended.stderr}")
+    raise ReaderFault(f"the reader ended with code {exit_status.code}: {exit_status.stderr}")
 
 
-def _beyond(bound: str) -> Finding:
+def _limit_exceeded(bound: str) -> Finding:
     return finding(BY_ID["order.reader_limits"], f"reading the dataset takes {bound}, which is all it may take")
 
 
-def suspects(seen: Path) -> tuple[str, ...]:
+def unfinished_images(seen: Path) -> tuple[str, ...]:
     """Images whose decoding had begun and not ended when the reader died, the oldest first."""
     if not seen.exists():
         return ()
-    under_way: dict[str, None] = {}
+    unfinished: dict[str, None] = {}
     for line in seen.read_text(errors="replace").splitlines():
         sign, path = line[:1], line[1:]
         if sign == "+":
-            under_way[path] = None
+            unfinished[path] = None
         else:
-            under_way.pop(path, None)
-    return tuple(under_way)
+            unfinished.pop(path, None)
+    return tuple(unfinished)

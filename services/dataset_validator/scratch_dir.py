@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 
 
-def cleared(folder: Path) -> Path:
+def claim_scratch_dir(folder: Path) -> Path:
     """A folder of our own within `folder`; what validators that are gone have left there is removed."""
     folder.mkdir(parents=True, exist_ok=True)
     host = socket.gethostname()

@@ -23,14 +23,14 @@ class Settings(ServiceSettings):
     validator_metrics_port: int = Field(0, description="Port of the validator's Prometheus page; 0 for any free one")
     validator_workdir: Path = Field(
         Path(".local/validator"),
-        description="Folder that datasets are read in; what is remembered lies there too",
+        description="Folder that datasets are read in; caches lie there too",
     )
     validator_slots: int = Field(1, ge=1, le=64, description="Datasets read at the same time")
     validator_readers: int | None = Field(
         None, ge=1, le=256, description="Images decoded at the same time for one dataset; without it one for each core"
     )
     validator_results_bytes: int = Field(
-        512 * 2**20, ge=0, description="Most bytes of what images measured that are remembered; 0 for none"
+        512 * 2**20, ge=0, description="Most bytes of cached image statistics; 0 for none"
     )
     validator_cache_bytes: int = Field(
         20 * 2**30,

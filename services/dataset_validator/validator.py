@@ -1,4 +1,4 @@
-"""From an order to its verdict: refuse, list, look up, fetch, read apart, keep."""
+"""From an order to its verdict: check, list, look up, fetch, read in a child process, store."""
 
 import asyncio
 import hashlib
@@ -14,22 +14,22 @@ from typing import Protocol
 from truscore.storage import DigestMismatch, ObjectMissing, Store
 from truscore.validation import BY_ID, Finding, Order, Policy, finding, policy_for, refusals
 
-from services.dataset_validator.fetching import Abandoned, AtHand, fetch
+from services.dataset_validator.fetching import CancelToken, FetchCache, fetch
 from services.dataset_validator.job import Job, Outcome
 from services.dataset_validator.listing import Listing, list_dataset
 from services.dataset_validator.progress import Progress
-from services.dataset_validator.reader_process import Tell, read_apart
-from services.dataset_validator.verdict_record import Judged, refused, verdict_key
-from services.dataset_validator.verdict_store import Shelf
+from services.dataset_validator.reader_process import OnProgress, read_in_child
+from services.dataset_validator.verdict_record import VerdictRecord, refused_record, verdict_key
+from services.dataset_validator.verdict_store import VerdictStore
 
 UNREAD = "unread"
 
 
-class Read(Protocol):
+class Reader(Protocol):
     """Reads one dataset within bounds; a finding where it goes beyond them or makes the reader crash."""
 
     async def __call__(
-        self, job: Job, folder: Path, *, timeout_s: float, tell: Tell | None = None
+        self, job: Job, folder: Path, *, timeout_s: float, on_progress: OnProgress | None = None
     ) -> Outcome | Finding: ...
 
 
@@ -42,72 +42,72 @@ class Bounds:
     memory_bytes: int
     timeout_s: float
     readers: int = 2
-    results_bytes: int = 512 * 2**20
+    scan_cache_bytes: int = 512 * 2**20
     fetchers: int = 8
 
     @property
-    def that_matter(self) -> str:
-        """Those that a verdict depends on, as text: how many work at it is not among them."""
+    def fingerprint(self) -> str:
+        """The bounds that a verdict depends on, as text; the numbers of workers are not among them."""
         return f"{self.most_objects} {self.most_bytes} {self.memory_bytes} {self.timeout_s}"
 
 
-class OneAtATime:
-    """A lock for each name, forgotten when nobody holds or awaits it."""
+class KeyedLocks:
+    """A lock for each key, dropped when nobody holds or awaits it."""
 
     def __init__(self) -> None:
         self._locks: dict[str, asyncio.Lock] = {}
-        self._wanted: Counter[str] = Counter()
+        self._waiters: Counter[str] = Counter()
 
     @asynccontextmanager
-    async def holding(self, name: str) -> AsyncIterator[None]:
+    async def hold(self, name: str) -> AsyncIterator[None]:
         lock = self._locks.setdefault(name, asyncio.Lock())
-        self._wanted[name] += 1
+        self._waiters[name] += 1
         try:
             async with lock:
                 yield
         finally:
-            self._wanted[name] -= 1
-            if not self._wanted[name]:
-                del self._wanted[name], self._locks[name]
+            self._waiters[name] -= 1
+            if not self._waiters[name]:
+                del self._waiters[name], self._locks[name]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Validator:
-    """Judges orders. What is wrong with order or dataset is in the verdict; what fails raises."""
+    """Validates orders. What is wrong with order or dataset is in the verdict; what fails raises."""
 
     store: Store
-    shelf: Shelf
+    verdict_store: VerdictStore
     workdir: Path
     bounds: Bounds
     policies: Path | None = None  # files that change the categories' own policies
-    read: Read = read_apart
-    turns: OneAtATime = field(default_factory=OneAtATime)
-    remembered: Path | None = None  # file that remembers what images measured
-    at_hand: AtHand | None = None
+    read: Reader = read_in_child
+    locks: KeyedLocks = field(default_factory=KeyedLocks)
+    cache_file: Path | None = None  # file of cached image statistics
+    fetch_cache: FetchCache | None = None
     clock: Callable[[], float] = time.monotonic
 
-    async def judge(self, order: Order, tell: Tell = lambda _progress: None) -> Judged:
+    async def validate(self, order: Order, on_progress: OnProgress = lambda _progress: None) -> VerdictRecord:
         """The verdict; the same for the same content, whether it was reached now or before.
 
-        `tell` hears how far it is.
+        `on_progress` is called with each progress report.
         """
         if found := refusals(order):
-            return refused(found, key=UNREAD)
-        async with self.turns.holding(f"{order.dataset_id}/{order.version}"):
-            tell(Progress(stage="listing"))
+            return refused_record(found, key=UNREAD)
+        async with self.locks.hold(f"{order.dataset_id}/{order.version}"):
+            on_progress(Progress(stage="listing"))
             listing = await self._list(order)
-            if listing.refusals:
-                return refused(listing.refusals, key=UNREAD)
+            if listing.problems:
+                return refused_record(listing.problems, key=UNREAD)
             policy = policy_for(order.category, folder=self.policies, dataset_id=order.dataset_id)
             key = verdict_key(
                 order,
                 listing_digest=listing.digest,
                 policy=policy,
-                bounds=self.bounds.that_matter,
-                key_id=self.shelf.key_id,
+                bounds=self.bounds.fingerprint,
+                key_id=self.verdict_store.key_id,
             )
-            known = await asyncio.to_thread(self.shelf.find, order, key)
-            return known or await self._judge_anew(order, listing, key, policy, tell)
+            stored = await asyncio.to_thread(self.verdict_store.get, order, key)
+            return stored or await self._validate_content(order, listing, key, policy, on_progress)
 
     async def _list(self, order: Order) -> Listing:
         return await asyncio.to_thread(
@@ -118,33 +118,37 @@ class Validator:
             most_bytes=self.bounds.most_bytes,
         )
 
-    async def _judge_anew(self, order: Order, listing: Listing, key: str, policy: Policy, tell: Tell) -> Judged:
+    async def _validate_content(
+        self, order: Order, listing: Listing, key: str, policy: Policy, on_progress: OnProgress
+    ) -> VerdictRecord:
         with tempfile.TemporaryDirectory(prefix="dataset-", dir=self.workdir, ignore_cleanup_errors=True) as name:
-            work, began_s = Path(name), self.clock()
+            work, started_s = Path(name), self.clock()
             try:
-                digests = await self._fetch(listing, work / "dataset", tell)
+                digests = await self._fetch(listing, work / "dataset", on_progress)
             except (ObjectMissing, DigestMismatch) as error:
-                return refused([_changed(str(error))], key=UNREAD)
+                return refused_record([_changed_meanwhile(str(error))], key=UNREAD)
             if (await self._list(order)).digest != listing.digest:
-                return refused([_changed("objects were added, removed or replaced while they were read")], key=UNREAD)
-            if self.at_hand is not None:
+                return refused_record(
+                    [_changed_meanwhile("objects were added, removed or replaced while they were read")], key=UNREAD
+                )
+            if self.fetch_cache is not None:
                 # Not before the second listing: the content of a replaced object would pass for that of the old one.
-                await asyncio.to_thread(self.at_hand.digests.note, listing.files, digests)
+                await asyncio.to_thread(self.fetch_cache.digests.put, listing.files, digests)
             job = self._job(order, work / "dataset", policy)
-            outcome = await self.read(job, work, timeout_s=self.bounds.timeout_s, tell=tell)
+            outcome = await self.read(job, work, timeout_s=self.bounds.timeout_s, on_progress=on_progress)
             if isinstance(outcome, Finding):
-                judged = refused([outcome], key=key)
-                await asyncio.to_thread(self.shelf.remember, order, judged)
-                return judged
-            took_s = self.clock() - began_s
-            tell(Progress(stage="storing"))
-            return await asyncio.to_thread(self.shelf.keep, order, key, outcome, work, duration_s=took_s)
+                record = refused_record([outcome], key=key)
+                await asyncio.to_thread(self.verdict_store.put_record, order, record)
+                return record
+            duration_s = self.clock() - started_s
+            on_progress(Progress(stage="storing"))
+            return await asyncio.to_thread(self.verdict_store.put, order, key, outcome, work, duration_s=duration_s)
 
-    async def _fetch(self, listing: Listing, folder: Path, tell: Tell) -> dict[str, str]:
-        abandoned, loop = Abandoned(), asyncio.get_running_loop()
+    async def _fetch(self, listing: Listing, folder: Path, on_progress: OnProgress) -> dict[str, str]:
+        cancel_token, loop = CancelToken(), asyncio.get_running_loop()
 
-        def fetched(done: int, total: int) -> None:
-            loop.call_soon_threadsafe(tell, Progress(stage="fetching", done=done, total=total))
+        def report(done: int, total: int) -> None:
+            loop.call_soon_threadsafe(on_progress, Progress(stage="fetching", done=done, total=total))
 
         try:
             return await asyncio.to_thread(
@@ -153,12 +157,12 @@ class Validator:
                 listing,
                 folder,
                 workers=self.bounds.fetchers,
-                abandoned=abandoned,
-                fetched=fetched,
-                at_hand=self.at_hand,
+                cancel_token=cancel_token,
+                on_progress=report,
+                fetch_cache=self.fetch_cache,
             )
         except asyncio.CancelledError:
-            abandoned.abandon()
+            cancel_token.cancel()
             raise
 
     def _job(self, order: Order, folder: Path, policy: Policy) -> Job:
@@ -171,9 +175,9 @@ class Validator:
             policy=policy,
             memory_bytes=self.bounds.memory_bytes,
             workers=self.bounds.readers,
-            remembered=str(self.remembered.resolve()) if self.remembered else "",
-            results_bytes=self.bounds.results_bytes,
-            key_id=self.shelf.key_id,
+            cache_file=str(self.cache_file.resolve()) if self.cache_file else "",
+            scan_cache_bytes=self.bounds.scan_cache_bytes,
+            key_id=self.verdict_store.key_id,
             about={
                 "dataset_id": order.dataset_id,
                 "version": order.version,
@@ -184,11 +188,11 @@ class Validator:
         )
 
 
-def _changed(message: str) -> Finding:
+def _changed_meanwhile(message: str) -> Finding:
     return finding(BY_ID["order.changed_meanwhile"], message, location="uri")
 
 
-def sequence_of(judged: Judged, order_bytes: bytes) -> str:
-    """What tells this answer from others about the dataset: the same order and content give the same."""
-    findings = "" if judged.key != UNREAD else repr([(found.rule, found.message) for found in judged.findings])
-    return hashlib.sha256(b"\0".join((judged.key.encode(), findings.encode(), order_bytes))).hexdigest()
+def sequence_of(record: VerdictRecord, order_bytes: bytes) -> str:
+    """The answer's sequence: the same for the same order and content."""
+    findings = "" if record.key != UNREAD else repr([(found.rule, found.message) for found in record.findings])
+    return hashlib.sha256(b"\0".join((record.key.encode(), findings.encode(), order_bytes))).hexdigest()

@@ -1,4 +1,4 @@
-"""A verdict as it is kept and said: what was found, and where index and report lie."""
+"""A verdict as it is stored and published: what was found, and where index and report lie."""
 
 import hashlib
 import json
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from pydantic import TypeAdapter
 from truscore.storage import Stored
 from truscore.validation import CATALOGUE_DIGEST, Finding, Order, Policy, Severity
 
@@ -13,7 +14,7 @@ SCHEMA = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Judged:
+class VerdictRecord:
     """The answer to an order about one unchanging content."""
 
     key: str
@@ -37,8 +38,11 @@ class Judged:
         return self.index is not None and self.error_count == 0
 
 
+_RECORD = TypeAdapter(VerdictRecord)
+
+
 def verdict_key(order: Order, *, listing_digest: str, policy: Policy, bounds: str = "", key_id: str = "") -> str:
-    """Equal for equal content judged by equal rules within equal bounds; hexadecimal."""
+    """Equal for equal content validated by equal rules within equal bounds; hexadecimal."""
     parts = {
         "listing": listing_digest,
         "uri": order.uri,
@@ -55,32 +59,24 @@ def verdict_key(order: Order, *, listing_digest: str, policy: Policy, bounds: st
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def refused(findings: Sequence[Finding], *, key: str) -> Judged:
+def refused_record(findings: Sequence[Finding], *, key: str) -> VerdictRecord:
     """The answer to an order of which nothing was read."""
     errors = sum(found.count for found in findings if found.severity is Severity.ERROR)
     warnings = sum(found.count for found in findings if found.severity is Severity.WARNING)
-    return Judged(key=key, findings=tuple(findings), error_count=errors, warning_count=warnings)
+    return VerdictRecord(key=key, findings=tuple(findings), error_count=errors, warning_count=warnings)
 
 
-def judged_to_json(judged: Judged) -> str:
-    """As it is kept in the store."""
-    return json.dumps({"schema": SCHEMA, **asdict(judged)}, sort_keys=True, ensure_ascii=False, indent=1)
+def record_to_json(record: VerdictRecord) -> str:
+    """As it is stored."""
+    return json.dumps({"schema": SCHEMA, **asdict(record)}, sort_keys=True, ensure_ascii=False, indent=1)
 
 
-def judged_from_json(text: str | bytes) -> Judged | None:
-    """What was kept; None where it is of another time or shape, so that it is judged anew."""
+def record_from_json(text: str | bytes) -> VerdictRecord | None:
+    """The stored record; None where it is of another schema, so that the content is validated again."""
     try:
         plain: dict[str, Any] = json.loads(text)
         if plain.pop("schema") != SCHEMA:
             return None
-        for name in ("report", "index", "page"):
-            plain[name] = Stored(**plain[name]) if plain[name] else None
-        plain["findings"] = tuple(_finding(row) for row in plain["findings"])
-        plain["class_names"] = tuple(plain["class_names"])
-        return Judged(**plain)
+        return _RECORD.validate_python(plain)
     except (ValueError, KeyError, TypeError):
         return None
-
-
-def _finding(row: dict[str, Any]) -> Finding:
-    return Finding(**{**row, "severity": Severity(row["severity"])})

@@ -1,4 +1,4 @@
-"""Where verdicts, reports and indexes are kept in the object store."""
+"""Verdicts, reports and indexes in the object store."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +9,14 @@ from truscore.validation import Order
 from truscore.validation.report.signature import Signer
 
 from services.dataset_validator.job import INDEX, PAGE, REPORT, Outcome
-from services.dataset_validator.verdict_record import Judged, judged_from_json, judged_to_json
+from services.dataset_validator.verdict_record import VerdictRecord, record_from_json, record_to_json
 
 VERDICT_LIMIT_BYTES = 4 * 2**20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Shelf:
-    """Synchronous; each method may take as long as the store does."""
+class VerdictStore:
+    """Blocking: each method may take as long as the store does."""
 
     store: Store
     bucket: str
@@ -30,28 +30,28 @@ class Shelf:
     def _address(self, order: Order, name: str) -> str:
         return f"s3://{self.bucket}/datasets/{order.dataset_id}/{order.version}/_truscore/{name}"
 
-    def find(self, order: Order, key: str) -> Judged | None:
-        """The verdict that was reached on this very content before, if all it names is still there."""
+    def get(self, order: Order, key: str) -> VerdictRecord | None:
+        """The stored verdict on this very content, if all objects that it names are still there."""
         try:
             text = self.store.get(self._address(order, "verdict.json"), limit_bytes=VERDICT_LIMIT_BYTES)
         except ObjectMissing:
             return None
-        judged = judged_from_json(text)
-        if judged is None or judged.key != key:
+        record = record_from_json(text)
+        if record is None or record.key != key:
             return None
-        named = [stored for stored in (judged.report, judged.index, judged.page) if stored is not None]
-        return judged if all(self._is_there(stored) for stored in named) else None
+        stored_objects = [stored for stored in (record.report, record.index, record.page) if stored is not None]
+        return record if all(self._exists(stored) for stored in stored_objects) else None
 
-    def _is_there(self, stored: Stored) -> bool:
+    def _exists(self, stored: Stored) -> bool:
         entry = self.store.stat(stored.uri)
         return entry is not None and entry.size_bytes == stored.size_bytes
 
-    def keep(self, order: Order, key: str, outcome: Outcome, folder: Path, *, duration_s: float = 0.0) -> Judged:
+    def put(self, order: Order, key: str, outcome: Outcome, folder: Path, *, duration_s: float = 0.0) -> VerdictRecord:
         """Store report and index, each under its digest, and after them the verdict that names them."""
         report = self._put(order, "report", folder / REPORT)
         # Beside the report, under the report's digest: whoever has the one finds the other.
         page_uri = self._address(order, f"report-{report.sha256}.html")
-        judged = Judged(
+        record = VerdictRecord(
             key=key,
             findings=outcome.findings,
             error_count=outcome.error_count,
@@ -68,12 +68,12 @@ class Shelf:
             class_names=outcome.class_names,
             duration_s=duration_s,
         )
-        self.remember(order, judged)
-        return judged
+        self.put_record(order, record)
+        return record
 
-    def remember(self, order: Order, judged: Judged) -> None:
-        """Keep a verdict for the next equal order."""
-        text = judged_to_json(judged).encode()
+    def put_record(self, order: Order, record: VerdictRecord) -> None:
+        """Store a verdict for the next equal order."""
+        text = record_to_json(record).encode()
         self.store.put(self._address(order, "verdict.json"), text, content_type="application/json")
 
     def _put(self, order: Order, kind: str, path: Path) -> Stored:

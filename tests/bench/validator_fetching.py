@@ -19,10 +19,10 @@ from truscore.datasets import cores
 from truscore.storage import Cache, MemoryStore, Stored
 from truscore.validation import Order
 
-from services.dataset_validator.digests import Digests
-from services.dataset_validator.fetching import AtHand
+from services.dataset_validator.digests import ObjectDigests
+from services.dataset_validator.fetching import FetchCache
 from services.dataset_validator.validator import Bounds, Validator
-from services.dataset_validator.verdict_store import Shelf
+from services.dataset_validator.verdict_store import VerdictStore
 from tests.bench.validator_pictures import as_dataset, changed, real_images, rendered_images
 
 REPOSITORY = Path(__file__).parents[2]
@@ -69,7 +69,7 @@ def served(validator: Validator, store: Counting, version: str) -> Served:
     store.fetched.clear()
     order = Order(dataset_id="one", version=version, uri=PREFIX, category="border_detection", option="single_class")
     began_s = time.perf_counter()
-    asyncio.run(validator.judge(order))
+    asyncio.run(validator.validate(order))
     wall_s = time.perf_counter() - began_s
     return Served(objects=len(store.fetched), size_bytes=sum(store.fetched), wall_s=round(wall_s, 2))
 
@@ -80,11 +80,13 @@ def service_rerun(folder: Path, home: Path) -> dict[str, object]:
     home.mkdir()
     validator = Validator(
         store=store,
-        shelf=Shelf(store=store, bucket="truscore"),
+        verdict_store=VerdictStore(store=store, bucket="truscore"),
         workdir=home,
         bounds=BOUNDS,
-        remembered=home / "results.sqlite",
-        at_hand=AtHand(cache=Cache(home / "cache", CACHE_BYTES), digests=Digests(home / "digests.sqlite")),
+        cache_file=home / "results.sqlite",
+        fetch_cache=FetchCache(
+            cache=Cache(home / "cache", CACHE_BYTES), digests=ObjectDigests(home / "digests.sqlite")
+        ),
     )
     uploaded(store, folder)
     first = served(validator, store, "v1")

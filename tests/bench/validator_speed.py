@@ -28,9 +28,9 @@ RERUN_TARGET = 0.05
 CHANGED_SHARE = 0.01
 OURS = """
 from pathlib import Path
-from truscore.validation import Memory, validate_folder
+from truscore.validation import CacheOptions, validate_folder
 validate_folder(Path(FOLDER).parent / "warm")
-def work(): return validate_folder(Path(FOLDER), memory=Memory(file=Path(REMEMBERED)) if REMEMBERED else None)
+def work(): return validate_folder(Path(FOLDER), cache=CacheOptions(file=Path(REMEMBERED)) if REMEMBERED else None)
 """
 THEIRS = """
 import logging, warnings

@@ -14,10 +14,10 @@ from truscore.validation import Finding, Order, Policy, finding, refusals
 from truscore.validation.catalogue import BY_ID
 
 from services.dataset_validator.job import OUTCOME, Job, Outcome, outcome_to_json
-from services.dataset_validator.listing import arrange, list_dataset
-from services.dataset_validator.reader_process import read_apart
+from services.dataset_validator.listing import build_listing, list_dataset
+from services.dataset_validator.reader_process import read_in_child
 from services.dataset_validator.validator import Bounds, Validator
-from services.dataset_validator.verdict_store import Shelf
+from services.dataset_validator.verdict_store import VerdictStore
 
 Random = np.random.Generator
 Rules = set[str]
@@ -71,13 +71,13 @@ def _filled(random: Random) -> MemoryStore:
 
 def nothing_there(random: Random, faulty: bool) -> Rules:
     store = MemoryStore(buckets=one_of(random, [], ["cards"])) if faulty else _filled(random)
-    return {one.rule for one in list_dataset(store, PREFIX, most_objects=99, most_bytes=10**6).refusals}
+    return {one.rule for one in list_dataset(store, PREFIX, most_objects=99, most_bytes=10**6).problems}
 
 
 def too_large(random: Random, faulty: bool) -> Rules:
     most_objects, most_bytes = one_of(random, (2, 10**6), (99, 100)) if faulty else (99, 10**6)
     store = _filled(random)
-    return {one.rule for one in list_dataset(store, PREFIX, most_objects=most_objects, most_bytes=most_bytes).refusals}
+    return {one.rule for one in list_dataset(store, PREFIX, most_objects=most_objects, most_bytes=most_bytes).problems}
 
 
 def unsafe_key(random: Random, faulty: bool) -> Rules:
@@ -87,7 +87,7 @@ def unsafe_key(random: Random, faulty: bool) -> Rules:
     )
     keys = [f"images/{number}.png", f"labels/{number}.txt", *([odd] if faulty else [])]
     entries = [Entry(uri=PREFIX + key, size_bytes=9, etag="e") for key in keys]
-    return {one.rule for one in arrange(entries, prefix=PREFIX, most_bytes=10**6).refusals}
+    return {one.rule for one in build_listing(entries, prefix=PREFIX, most_bytes=10**6).problems}
 
 
 class _Moving(MemoryStore):
@@ -117,13 +117,17 @@ def changed_meanwhile(random: Random, faulty: bool) -> Rules:
     bounds = Bounds(most_objects=99, most_bytes=10**6, memory_bytes=2**30, timeout_s=9)
     with tempfile.TemporaryDirectory() as folder:
         validator = Validator(
-            store=store, shelf=Shelf(store=store, bucket="out"), workdir=Path(folder), bounds=bounds, read=_answered
+            store=store,
+            verdict_store=VerdictStore(store=store, bucket="out"),
+            workdir=Path(folder),
+            bounds=bounds,
+            read=_answered,
         )
-        judged = asyncio.run(validator.judge(Order(**SOUND, dataset_id="one", version="v1")))
+        judged = asyncio.run(validator.validate(Order(**SOUND, dataset_id="one", version="v1")))
     return {one.rule for one in judged.findings}
 
 
-async def _answered(_job: Job, _folder: Path, *, timeout_s: float, tell: Any = None) -> Outcome | Finding:
+async def _answered(_job: Job, _folder: Path, *, timeout_s: float, on_progress: Any = None) -> Outcome | Finding:
     return finding(BY_ID["format.empty"], f"read within {timeout_s:g} s")
 
 
@@ -139,7 +143,7 @@ def ended(*programs: str, timeout_s: float = 30.0) -> OrderFault:
                 memory_bytes=2**31, workers=1,
             )  # fmt: skip
             command = (sys.executable, "-I", "-S", "-c", one_of(random, *programs) if faulty else "")
-            found = asyncio.run(read_apart(job, folder, timeout_s=timeout_s if faulty else 60.0, command=command))
+            found = asyncio.run(read_in_child(job, folder, timeout_s=timeout_s if faulty else 60.0, command=command))
         return {found.rule} if isinstance(found, Finding) else set()
 
     return OrderFault(rules=rules)

@@ -9,7 +9,7 @@ import pytest
 from deploy.local.objects import ObjectServer
 from services.dataset_validator.listing import Listing, list_dataset
 from services.dataset_validator.progress import Progress
-from services.dataset_validator.reader_process import read_apart
+from services.dataset_validator.reader_process import read_in_child
 from tests.unit.dataset_validator.validator_harness import (
     CHANGED,
     OBJECTS,
@@ -33,15 +33,15 @@ def listing_of(harness: ValidatorHarness) -> Listing:
 
 
 async def test_a_rerun_downloads_what_changed_and_nothing_else(harness: ValidatorHarness) -> None:
-    validator = harness.validator(harness.at_hand())
+    validator = harness.validator(harness.fetch_cache())
     assert await harness.fetched(validator, "v1") == harness.names
     harness.change()
     assert await harness.fetched(validator, "v2") == [CHANGED]
-    assert await harness.fetched(harness.validator(harness.at_hand()), "v3") == []
+    assert await harness.fetched(harness.validator(harness.fetch_cache()), "v3") == []
 
 
 async def test_a_copy_under_another_name_is_downloaded_and_kept_once(harness: ValidatorHarness) -> None:
-    validator = harness.validator(harness.at_hand())
+    validator = harness.validator(harness.fetch_cache())
     await harness.fetched(validator, "v1")
     harness.store.put(harness.prefix + "images/copy.png", (harness.folder / CHANGED).read_bytes())
     (harness.folder / "images/copy.png").write_bytes((harness.folder / CHANGED).read_bytes())
@@ -63,39 +63,39 @@ async def test_an_object_replaced_while_it_is_read_is_refused_and_nothing_is_rem
         if uri.endswith(CHANGED):
             harness.change(seed=7)
 
-    at_hand, before = harness.at_hand(), listing_of(harness)
+    fetch_cache, before = harness.fetch_cache(), listing_of(harness)
     harness.store.meanwhile = replace
-    judged = await harness.judged(harness.validator(at_hand), "v1")
+    judged = await harness.judged(harness.validator(fetch_cache), "v1")
     harness.store.meanwhile = lambda _uri: None
     assert [found.rule for found in judged.findings] == ["order.changed_meanwhile"]
-    assert at_hand.digests.of(before.files) == at_hand.digests.of(listing_of(harness).files) == {}
-    assert await harness.fetched(harness.validator(at_hand), "v1") == harness.names
+    assert fetch_cache.digests.get(before.files) == fetch_cache.digests.get(listing_of(harness).files) == {}
+    assert await harness.fetched(harness.validator(fetch_cache), "v1") == harness.names
 
 
 async def test_a_wrong_digest_in_memory_heals_itself(harness: ValidatorHarness) -> None:
-    at_hand, listing = harness.at_hand(), listing_of(harness)
+    fetch_cache, listing = harness.fetch_cache(), listing_of(harness)
     wrong = {listed.uri: hashlib.sha256(listed.uri.encode()).hexdigest() for listed in listing.files}
     # A file of that name and of the object's size, which is neither what its name says nor the object.
     for listed in listing.files[:4]:
         place = harness.home / "cache" / wrong[listed.uri][:2] / wrong[listed.uri]
         place.parent.mkdir(exist_ok=True)
         place.write_bytes(bytes(listed.size_bytes))
-    at_hand.digests.note(listing.files, wrong)
-    assert set(await harness.fetched(harness.validator(at_hand), "v1")) == set(harness.names)
-    assert await harness.fetched(harness.validator(at_hand), "v2") == []
+    fetch_cache.digests.put(listing.files, wrong)
+    assert set(await harness.fetched(harness.validator(fetch_cache), "v1")) == set(harness.names)
+    assert await harness.fetched(harness.validator(fetch_cache), "v2") == []
 
 
 async def test_a_digest_of_a_file_of_another_size_is_not_believed(harness: ValidatorHarness) -> None:
-    at_hand, listing = harness.at_hand(), listing_of(harness)
-    await harness.fetched(harness.validator(at_hand), "v1")
+    fetch_cache, listing = harness.fetch_cache(), listing_of(harness)
+    await harness.fetched(harness.validator(fetch_cache), "v1")
     one, other = (listed for listed in listing.files if listed.path in {"annotations.json", CHANGED})
     assert one.size_bytes != other.size_bytes
-    at_hand.digests.note([one], {one.uri: at_hand.digests.of([other])[other.uri]})
-    assert await harness.fetched(harness.validator(at_hand), "v2") == [one.path]
+    fetch_cache.digests.put([one], {one.uri: fetch_cache.digests.get([other])[other.uri]})
+    assert await harness.fetched(harness.validator(fetch_cache), "v2") == [one.path]
 
 
 async def test_a_damaged_file_of_the_cache_is_downloaded_again(harness: ValidatorHarness) -> None:
-    validator = harness.validator(harness.at_hand())
+    validator = harness.validator(harness.fetch_cache())
     await harness.fetched(validator, "v1")
     damaged = next(path for path in harness.cached() if path.read_bytes() == (harness.folder / CHANGED).read_bytes())
     damaged.chmod(0o644)
@@ -106,7 +106,7 @@ async def test_a_damaged_file_of_the_cache_is_downloaded_again(harness: Validato
 async def test_the_cache_stays_within_its_bound_and_the_order_is_read_all_the_same(harness: ValidatorHarness) -> None:
     sizes = [(harness.folder / name).stat().st_size for name in harness.names]
     limit_bytes = sum(sizes) // 2
-    validator = harness.validator(harness.at_hand(limit_bytes=limit_bytes))
+    validator = harness.validator(harness.fetch_cache(limit_bytes=limit_bytes))
     assert await harness.fetched(validator, "v1") == harness.names
     assert 0 < sum(path.stat().st_size for path in harness.cached()) <= limit_bytes
     held = {path.read_bytes() for path in harness.cached()}
@@ -116,15 +116,15 @@ async def test_the_cache_stays_within_its_bound_and_the_order_is_read_all_the_sa
 
 async def test_objects_without_an_etag_are_downloaded_each_time(harness: ValidatorHarness) -> None:
     harness.store.etags = False
-    validator = harness.validator(harness.at_hand())
+    validator = harness.validator(harness.fetch_cache())
     for version in ("v1", "v2"):
         assert await harness.fetched(validator, version) == harness.names
 
 
 async def test_verdict_and_report_are_the_same_with_and_without_a_cache(harness: ValidatorHarness) -> None:
     kept = []
-    for at_hand in (None, harness.at_hand(), harness.at_hand()):
-        judged = await harness.judged(harness.validator(at_hand, read=read_apart), "v1")
+    for fetch_cache in (None, harness.fetch_cache(), harness.fetch_cache()):
+        judged = await harness.judged(harness.validator(fetch_cache, read=read_in_child), "v1")
         assert judged.report is not None
         kept.append(
             (dataclasses.replace(judged, duration_s=0.0), harness.store.get(judged.report.uri, limit_bytes=10**7))
@@ -135,10 +135,10 @@ async def test_verdict_and_report_are_the_same_with_and_without_a_cache(harness:
 
 
 async def test_progress_counts_every_file_whether_it_was_at_hand_or_not(harness: ValidatorHarness) -> None:
-    validator = harness.validator(harness.at_hand())
+    validator = harness.validator(harness.fetch_cache())
     await harness.judged(validator, "v1")
     harness.change()
     heard: list[Progress] = []
-    await harness.judged(validator, "v2", tell=heard.append)
+    await harness.judged(validator, "v2", on_progress=heard.append)
     counted = [(told.done, told.total) for told in heard if told.stage == "fetching"]
     assert counted == [(done, OBJECTS) for done in range(1, OBJECTS + 1)]

@@ -23,21 +23,21 @@ from truscore.telemetry import HardwareSampler
 from truscore.validation import policy_for, validate_folder
 from truscore.validation.report.signature import Signer, Verifier
 
-from services.dataset_validator.handlers import order_of, telling
-from services.dataset_validator.progress import STAGES, Pace, Progress
-from services.dataset_validator.reader_process import read_apart
+from services.dataset_validator.handlers import order_of, publishing_progress
+from services.dataset_validator.progress import STAGES, Progress, ProgressThrottle
+from services.dataset_validator.reader_process import read_in_child
 from tests.planted_faults import lit
-from tests.unit.dataset_validator.validator_room import URI, CountingStore, Room, rules, upload
+from tests.unit.dataset_validator.service_harness import URI, CountingStore, ServiceHarness, rules, upload
 from tests.unit.validation.small_datasets import texture, write_coco
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Room:
+def room(tmp_path: Path) -> ServiceHarness:
     (tmp_path / "work").mkdir()
-    return Room(tmp_path / "work", CountingStore())
+    return ServiceHarness(tmp_path / "work", CountingStore())
 
 
-async def test_a_good_dataset_is_validated_with_index_and_report(room: Room, tmp_path: Path) -> None:
+async def test_a_good_dataset_is_validated_with_index_and_report(room: ServiceHarness, tmp_path: Path) -> None:
     upload(room, write_coco(tmp_path / "set"))
     event, envelope = await room.hear(room.ready(request_id="r1", export_formats=["onnx"]))
     assert isinstance(event, DatasetValidated)
@@ -54,7 +54,9 @@ async def test_a_good_dataset_is_validated_with_index_and_report(room: Room, tmp
     assert event.warning_count == report["counts"]["warning"] == 3
 
 
-async def test_views_under_lights_are_validated_where_nothing_is_to_be_trained(room: Room, tmp_path: Path) -> None:
+async def test_views_under_lights_are_validated_where_nothing_is_to_be_trained(
+    room: ServiceHarness, tmp_path: Path
+) -> None:
     (tmp_path / "set").mkdir()
     lit.numbered(tmp_path / "set", np.random.default_rng(0))
     upload(room, tmp_path / "set")
@@ -67,7 +69,9 @@ async def test_views_under_lights_are_validated_where_nothing_is_to_be_trained(r
     assert rules(await room.rejected(**stereo)) == ["order.architecture"]
 
 
-async def test_the_report_has_a_page_beside_it_and_says_that_nobody_signed(room: Room, tmp_path: Path) -> None:
+async def test_the_report_has_a_page_beside_it_and_says_that_nobody_signed(
+    room: ServiceHarness, tmp_path: Path
+) -> None:
     upload(room, write_coco(tmp_path / "set"))
     event, _ = await room.hear(room.ready())
     assert event.report_page.uri == event.report.uri.removesuffix(".json") + ".html"
@@ -78,10 +82,12 @@ async def test_the_report_has_a_page_beside_it_and_says_that_nobody_signed(room:
     assert report["seal"] == {"algorithm": "none", "key_id": ""}
 
 
-async def test_a_validator_with_a_key_signs_what_it_accepts_and_what_it_rejects(room: Room, tmp_path: Path) -> None:
+async def test_a_validator_with_a_key_signs_what_it_accepts_and_what_it_rejects(
+    room: ServiceHarness, tmp_path: Path
+) -> None:
     signer = Signer("11" * 32)
-    shelf = dataclasses.replace(room.validator.shelf, signer=signer)
-    room.validator = dataclasses.replace(room.validator, shelf=shelf)
+    verdict_store = dataclasses.replace(room.validator.verdict_store, signer=signer)
+    room.validator = dataclasses.replace(room.validator, verdict_store=verdict_store)
     upload(room, write_coco(tmp_path / "set"))
     accepted, _ = await room.hear(room.ready())
     room.store.put(URI + "images/000.png", b"no image")
@@ -94,16 +100,16 @@ async def test_a_validator_with_a_key_signs_what_it_accepts_and_what_it_rejects(
         assert json.loads(room.store.get(report.uri, limit_bytes=10**7))["seal"]["key_id"] == signer.key_id
 
 
-async def test_an_unsigned_verdict_is_reached_anew_once_there_is_a_key(room: Room, tmp_path: Path) -> None:
+async def test_an_unsigned_verdict_is_reached_anew_once_there_is_a_key(room: ServiceHarness, tmp_path: Path) -> None:
     upload(room, write_coco(tmp_path / "set"))
     await room.hear(room.ready())
-    shelf = dataclasses.replace(room.validator.shelf, signer=Signer("11" * 32))
-    room.validator = dataclasses.replace(room.validator, shelf=shelf)
+    verdict_store = dataclasses.replace(room.validator.verdict_store, signer=Signer("11" * 32))
+    room.validator = dataclasses.replace(room.validator, verdict_store=verdict_store)
     event, _ = await room.hear(room.ready())
     assert event.report_seal.signature
 
 
-async def test_progress_is_told_stage_by_stage(room: Room, tmp_path: Path) -> None:
+async def test_progress_is_told_stage_by_stage(room: ServiceHarness, tmp_path: Path) -> None:
     upload(room, write_coco(tmp_path / "set"))
     await room.hear(room.ready(request_id="r1"))
     assert list(dict.fromkeys(event.stage for event in room.progress)) == list(STAGES)
@@ -131,8 +137,8 @@ class SlowSpeaker(MemorySpeaker):
 
 async def test_of_each_stage_only_the_newest_waits_for_a_slow_broker() -> None:
     slow = SlowSpeaker()
-    pace = Pace(every_s=0.0, clock=lambda: 0.0)
-    async with telling(slow, DatasetReady(dataset_id="one"), "order", pace) as tell:
+    pace = ProgressThrottle(every_s=0.0, clock=lambda: 0.0)
+    async with publishing_progress(slow, DatasetReady(dataset_id="one"), "order", pace) as tell:
         tell(Progress(stage="listing"))
         await slow.asked.wait()
         for stage in ("fetching", "reading"):
@@ -150,7 +156,9 @@ async def test_an_order_that_fails_does_not_wait_for_its_progress() -> None:
     slow = SlowSpeaker()
 
     async def fails() -> None:
-        async with telling(slow, DatasetReady(dataset_id="one"), "order", Pace(every_s=0.0, clock=lambda: 0.0)) as tell:
+        async with publishing_progress(
+            slow, DatasetReady(dataset_id="one"), "order", ProgressThrottle(every_s=0.0, clock=lambda: 0.0)
+        ) as tell:
             tell(Progress(stage="listing"))
             await slow.asked.wait()
             raise NoSpace("here", "none")
@@ -160,9 +168,9 @@ async def test_an_order_that_fails_does_not_wait_for_its_progress() -> None:
     assert slow.said == []
 
 
-async def test_a_dataset_of_which_little_changed_costs_little_again(room: Room, tmp_path: Path) -> None:
-    remembered = tmp_path / "results.sqlite"
-    room.validator = dataclasses.replace(room.validator, remembered=remembered)
+async def test_a_dataset_of_which_little_changed_costs_little_again(room: ServiceHarness, tmp_path: Path) -> None:
+    cache_file = tmp_path / "results.sqlite"
+    room.validator = dataclasses.replace(room.validator, cache_file=cache_file)
     folder = write_coco(tmp_path / "set")
     upload(room, folder)
     first, _ = await room.hear(room.ready())
@@ -172,12 +180,12 @@ async def test_a_dataset_of_which_little_changed_costs_little_again(room: Room, 
     plain = write_coco(tmp_path / "plain")
     texture(99).save(plain / "images/000.png")
     assert again.dataset_digest == index_digest(validate_folder(plain).index) != first.dataset_digest
-    with sqlite3.connect(remembered) as file:
+    with sqlite3.connect(cache_file) as file:
         assert file.execute("select count(*) from results").fetchone() == (9,)
     file.close()
 
 
-async def test_equal_orders_cost_one_reading_and_are_one_event(room: Room, tmp_path: Path) -> None:
+async def test_equal_orders_cost_one_reading_and_are_one_event(room: ServiceHarness, tmp_path: Path) -> None:
     upload(room, write_coco(tmp_path / "set"))
     await asyncio.gather(*(room.hear(room.ready()) for _ in range(20)))
     assert room.store.fetched == 9
@@ -187,7 +195,7 @@ async def test_equal_orders_cost_one_reading_and_are_one_event(room: Room, tmp_p
 
 
 async def test_another_request_about_the_same_content_is_another_event_from_the_same_reading(
-    room: Room, tmp_path: Path
+    room: ServiceHarness, tmp_path: Path
 ) -> None:
     upload(room, write_coco(tmp_path / "set"))
     _, first = await room.hear(room.ready(request_id="a"))
@@ -198,7 +206,7 @@ async def test_another_request_about_the_same_content_is_another_event_from_the_
 
 @pytest.mark.parametrize("validation_only", [False, True], ids=["for a training", "validation only"])
 async def test_equal_orders_of_two_clients_are_answered_each_by_name_from_one_reading(
-    room: Room, tmp_path: Path, *, validation_only: bool
+    room: ServiceHarness, tmp_path: Path, *, validation_only: bool
 ) -> None:
     upload(room, write_coco(tmp_path / "set"))
     ready = room.ready(validation_only=validation_only)
@@ -209,14 +217,14 @@ async def test_equal_orders_of_two_clients_are_answered_each_by_name_from_one_re
     assert room.store.fetched == 9
 
 
-async def test_a_rejected_order_is_answered_by_name(room: Room) -> None:
+async def test_a_rejected_order_is_answered_by_name(room: ServiceHarness) -> None:
     for event_id in ("mine", "yours"):
         event, _ = await room.hear(room.ready(option="no such option"), event_id=event_id)
         assert isinstance(event, DatasetRejected)
         assert event.order_event_id == event_id
 
 
-async def test_changed_content_is_read_again(room: Room, tmp_path: Path) -> None:
+async def test_changed_content_is_read_again(room: ServiceHarness, tmp_path: Path) -> None:
     folder = write_coco(tmp_path / "set")
     upload(room, folder)
     _, before = await room.hear(room.ready())
@@ -228,7 +236,7 @@ async def test_changed_content_is_read_again(room: Room, tmp_path: Path) -> None
     assert before.event_id != after.event_id
 
 
-async def test_a_verdict_whose_report_is_gone_is_reached_again(room: Room, tmp_path: Path) -> None:
+async def test_a_verdict_whose_report_is_gone_is_reached_again(room: ServiceHarness, tmp_path: Path) -> None:
     upload(room, write_coco(tmp_path / "set"))
     event, _ = await room.hear(room.ready())
     room.store.delete(event.report.uri)
@@ -237,14 +245,14 @@ async def test_a_verdict_whose_report_is_gone_is_reached_again(room: Room, tmp_p
     assert room.store.fetched == 18
 
 
-async def test_a_verdict_file_of_another_shape_is_not_believed(room: Room, tmp_path: Path) -> None:
+async def test_a_verdict_file_of_another_shape_is_not_believed(room: ServiceHarness, tmp_path: Path) -> None:
     upload(room, write_coco(tmp_path / "set"))
     room.store.put("s3://truscore/datasets/one/v1/_truscore/verdict.json", b'{"schema": 1, "key": 7}')
     event, _ = await room.hear(room.ready())
     assert isinstance(event, DatasetValidated)
 
 
-async def test_a_truncated_image_rejects_the_dataset_and_is_named(room: Room, tmp_path: Path) -> None:
+async def test_a_truncated_image_rejects_the_dataset_and_is_named(room: ServiceHarness, tmp_path: Path) -> None:
     folder = write_coco(tmp_path / "set")
     path = folder / "images/003.png"
     path.write_bytes(path.read_bytes()[:-300])
@@ -259,7 +267,7 @@ async def test_a_truncated_image_rejects_the_dataset_and_is_named(room: Room, tm
     assert "image.truncated" in report["rules"]
 
 
-async def test_a_rejection_said_again_is_the_same_event(room: Room, tmp_path: Path) -> None:
+async def test_a_rejection_said_again_is_the_same_event(room: ServiceHarness, tmp_path: Path) -> None:
     upload(room, write_coco(tmp_path / "set", 2))
     _, first = await room.hear(room.ready())
     _, second = await room.hear(room.ready())
@@ -267,7 +275,7 @@ async def test_a_rejection_said_again_is_the_same_event(room: Room, tmp_path: Pa
     assert room.store.fetched == 3
 
 
-async def test_a_decompression_bomb_rejects_the_dataset(room: Room, tmp_path: Path) -> None:
+async def test_a_decompression_bomb_rejects_the_dataset(room: ServiceHarness, tmp_path: Path) -> None:
     folder = write_coco(tmp_path / "set")
     bomb = io.BytesIO()
     Image.new("1", (12_000, 12_000)).save(bomb, "PNG")
@@ -277,7 +285,7 @@ async def test_a_decompression_bomb_rejects_the_dataset(room: Room, tmp_path: Pa
     assert "image.too_many_pixels" in rules(event)
 
 
-async def test_annotations_that_are_no_json_reject_the_dataset(room: Room, tmp_path: Path) -> None:
+async def test_annotations_that_are_no_json_reject_the_dataset(room: ServiceHarness, tmp_path: Path) -> None:
     folder = write_coco(tmp_path / "set")
     (folder / "annotations.json").write_bytes(b'{"images": [\xff')
     upload(room, folder)
@@ -290,7 +298,7 @@ async def test_a_path_that_climbs_out_rejects_the_dataset_and_nothing_is_written
         def list(self, prefix_uri: str, **_arguments: object):  # type: ignore[no-untyped-def]
             return iter([Entry(uri=prefix_uri + "../../escaped.json", size_bytes=2, etag="e")])
 
-    room = Room(tmp_path, Climbing())
+    room = ServiceHarness(tmp_path, Climbing())
     event = await room.rejected()
     assert rules(event) == ["order.unsafe_key"]
     assert "../../escaped.json" in event.findings[0].message
@@ -307,21 +315,21 @@ async def test_a_path_that_climbs_out_rejects_the_dataset_and_nothing_is_written
     ],
 )
 async def test_an_address_with_nothing_behind_it_is_rejected(tmp_path: Path, uri: str, rule: str) -> None:
-    room = Room(tmp_path, MemoryStore(buckets=["cards", "truscore"]))
+    room = ServiceHarness(tmp_path, MemoryStore(buckets=["cards", "truscore"]))
     event = await room.rejected(uri=uri)
     assert rules(event) == [rule]
     assert event.uri == uri
     assert not event.HasField("report")
 
 
-async def test_an_unknown_architecture_is_rejected_before_anything_is_read(room: Room) -> None:
+async def test_an_unknown_architecture_is_rejected_before_anything_is_read(room: ServiceHarness) -> None:
     event = await room.rejected(training={"architecture": "perceptron"})
     assert rules(event) == ["order.architecture"]
     assert "mask_rcnn" in event.findings[0].message
     assert room.store.fetched == 0
 
 
-async def test_a_configuration_value_that_is_not_accepted_is_rejected_with_its_key(room: Room) -> None:
+async def test_a_configuration_value_that_is_not_accepted_is_rejected_with_its_key(room: ServiceHarness) -> None:
     config = {"hyperparameters": {"optimization": {"lr_scheduler": "zigzag"}}}
     event = await room.rejected(training={"config": config})
     assert rules(event) == ["order.config"]
@@ -329,7 +337,7 @@ async def test_a_configuration_value_that_is_not_accepted_is_rejected_with_its_k
     assert "cosine_annealing" in event.findings[0].message
 
 
-async def test_a_configuration_field_of_a_newer_contract_is_rejected_and_not_overlooked(room: Room) -> None:
+async def test_a_configuration_field_of_a_newer_contract_is_rejected_and_not_overlooked(room: ServiceHarness) -> None:
     ready = room.ready(training={"config": {"seed": 7}})
     ready.training.config.MergeFromString(b"\xb8\x06\x05")  # field 103 = 5
     event, _ = await room.hear(ready)
@@ -337,7 +345,7 @@ async def test_a_configuration_field_of_a_newer_contract_is_rejected_and_not_ove
     assert event.findings[0].location == "#103"
 
 
-async def test_an_order_without_any_field_but_one_names_what_is_missing(room: Room) -> None:
+async def test_an_order_without_any_field_but_one_names_what_is_missing(room: ServiceHarness) -> None:
     event, _ = await room.hear(DatasetReady(request_id="r"))
     assert {found.location for found in event.findings} == {"dataset_id", "version", "uri", "category"}
 
@@ -349,23 +357,23 @@ def test_configuration_zero_and_false_are_set_and_not_left_out() -> None:
     assert order_of(ready).overrides == config
 
 
-async def test_a_store_that_is_away_is_a_fault_and_no_answer(room: Room, tmp_path: Path) -> None:
+async def test_a_store_that_is_away_is_a_fault_and_no_answer(room: ServiceHarness, tmp_path: Path) -> None:
     class Away(MemoryStore):
         def list(self, prefix_uri: str, **_arguments: object):  # type: ignore[no-untyped-def]
             raise StoreUnavailable(prefix_uri, "did not answer for 30 s")
 
-    away = Room(room.workdir, Away())
+    away = ServiceHarness(room.workdir, Away())
     with pytest.raises(StoreUnavailable):
         await away.hear(away.ready())
     assert away.answers == []
 
 
-async def test_a_disk_without_room_is_a_fault_and_no_answer(room: Room, tmp_path: Path) -> None:
+async def test_a_disk_without_room_is_a_fault_and_no_answer(room: ServiceHarness, tmp_path: Path) -> None:
     class Vast(MemoryStore):
         def list(self, prefix_uri: str, **_arguments: object):  # type: ignore[no-untyped-def]
             return iter([Entry(uri=prefix_uri + "a.json", size_bytes=2**60, etag="e")])
 
-    vast = Room(room.workdir, Vast())
+    vast = ServiceHarness(room.workdir, Vast())
     vast.validator = dataclasses.replace(
         vast.validator, bounds=dataclasses.replace(vast.validator.bounds, most_bytes=2**61)
     )
@@ -381,20 +389,20 @@ async def test_a_dataset_that_changes_while_it_is_read_is_rejected_and_not_remem
             return super().get_file(uri, path, **arguments)
 
     (tmp_path / "work").mkdir()
-    room = Room(tmp_path / "work", Moving())
+    room = ServiceHarness(tmp_path / "work", Moving())
     upload(room, write_coco(tmp_path / "set"))
     assert rules(await room.rejected()) == ["order.changed_meanwhile"]
     assert room.store.stat("s3://truscore/datasets/one/v1/_truscore/verdict.json") is None
 
 
-async def test_draining_hands_the_order_back_and_ends_the_reader(room: Room, tmp_path: Path) -> None:
+async def test_draining_hands_the_order_back_and_ends_the_reader(room: ServiceHarness, tmp_path: Path) -> None:
     upload(room, write_coco(tmp_path / "set"))
     waiting = (sys.executable, "-c", "import sys; sys.stdin.read()")
     reading = asyncio.Event()
 
     async def read(*arguments: object, **keywords: object):  # type: ignore[no-untyped-def]
         reading.set()
-        return await partial(read_apart, command=waiting)(*arguments, **keywords)
+        return await partial(read_in_child, command=waiting)(*arguments, **keywords)
 
     room.validator = dataclasses.replace(room.validator, read=read)
     before = psutil.Process().children()
@@ -408,13 +416,13 @@ async def test_draining_hands_the_order_back_and_ends_the_reader(room: Room, tmp
     assert list(room.workdir.iterdir()) == []
 
 
-async def test_the_work_folder_is_empty_after_each_answer(room: Room, tmp_path: Path) -> None:
+async def test_the_work_folder_is_empty_after_each_answer(room: ServiceHarness, tmp_path: Path) -> None:
     upload(room, write_coco(tmp_path / "set"))
     await room.hear(room.ready())
     assert list(room.workdir.iterdir()) == []
 
 
-async def test_hardware_is_told_of_while_working(room: Room, tmp_path: Path) -> None:
+async def test_hardware_is_told_of_while_working(room: ServiceHarness, tmp_path: Path) -> None:
     upload(room, write_coco(tmp_path / "set"))
     sampler = HardwareSampler("dataset-validator", tmp_path)
     beats = MemorySpeaker(service="dataset-validator")

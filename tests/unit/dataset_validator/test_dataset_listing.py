@@ -6,18 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from truscore.storage import Entry, MemoryStore
 
-from services.dataset_validator.listing import Listing, arrange, list_dataset
+from services.dataset_validator.listing import Listing, build_listing, list_dataset
 
 PREFIX = "s3://cards/sets/one/"
 
 
 def listing(*keys: str, most_bytes: int = 10**9, etag: str = "e") -> Listing:
     entries = [Entry(uri=PREFIX + key, size_bytes=10, etag=etag) for key in keys]
-    return arrange(entries, prefix=PREFIX, most_bytes=most_bytes)
+    return build_listing(entries, prefix=PREFIX, most_bytes=most_bytes)
 
 
 def rules(found: Listing) -> list[str]:
-    return [one.rule for one in found.refusals]
+    return [one.rule for one in found.problems]
 
 
 def test_our_own_files_are_not_part_of_the_dataset() -> None:
@@ -34,7 +34,7 @@ def test_the_digest_changes_with_content_and_not_with_order() -> None:
 def test_a_key_that_climbs_out_of_the_folder_is_refused_and_named() -> None:
     found = listing("a.json", "images/../../../etc/cron.d/x")
     assert rules(found) == ["order.unsafe_key"]
-    assert "images/../../../etc/cron.d/x" in found.refusals[0].message
+    assert "images/../../../etc/cron.d/x" in found.problems[0].message
     assert found.files == ()
 
 
@@ -45,8 +45,8 @@ def test_a_key_that_is_a_file_and_a_folder_is_refused() -> None:
 def test_more_bytes_than_accepted_are_refused_with_both_numbers() -> None:
     found = listing("a", "b", most_bytes=19)
     assert rules(found) == ["order.too_large"]
-    assert "20 bytes" in found.refusals[0].message
-    assert "19" in found.refusals[0].message
+    assert "20 bytes" in found.problems[0].message
+    assert "19" in found.problems[0].message
 
 
 def test_a_folder_with_nothing_in_it_is_refused() -> None:
@@ -83,4 +83,4 @@ def test_no_accepted_key_leaves_the_folder(keys: list[str]) -> None:
         assert ".." not in target.parts
         assert target.is_relative_to(home)
         assert target != home
-    assert not (found.files and found.refusals)
+    assert not (found.files and found.problems)

@@ -41,7 +41,7 @@ async def test_the_reader_gets_read_only_links_and_what_they_point_to_stays_when
         return await glance(job, folder, **how)
 
     for version in ("v1", "v2"):
-        await harness.judged(harness.validator(harness.at_hand(), read=looking), version)
+        await harness.judged(harness.validator(harness.fetch_cache(), read=looking), version)
         assert list(harness.work.iterdir()) == []
     assert linked == [(2, 0o444)] * 2 * (IMAGES + 1)
     assert {path.stat().st_nlink for path in harness.cached()} == {1}
@@ -59,7 +59,7 @@ def is_a_file(folder: Path) -> None:
 async def test_a_cache_that_cannot_be_used_costs_downloads_and_no_order(
     spoil: Callable[[Path], None], harness: ValidatorHarness
 ) -> None:
-    validator = harness.validator(harness.at_hand())
+    validator = harness.validator(harness.fetch_cache())
     await harness.fetched(validator, "v1")
     spoil(harness.home / "cache")
     assert set(await harness.fetched(validator, "v2")) == set(harness.names)
@@ -71,14 +71,14 @@ async def test_files_of_a_cache_that_belong_to_somebody_else_cost_downloads_and_
     def refuse(path: Path) -> None:
         raise PermissionError(errno.EPERM, "Operation not permitted", str(path))
 
-    validator = harness.validator(harness.at_hand())
+    validator = harness.validator(harness.fetch_cache())
     await harness.fetched(validator, "v1")
     monkeypatch.setattr(os, "utime", refuse)
     assert set(await harness.fetched(validator, "v2")) == set(harness.names)
 
 
 async def test_a_damaged_memory_costs_downloads_and_no_order(harness: ValidatorHarness) -> None:
-    validator = harness.validator(harness.at_hand())
+    validator = harness.validator(harness.fetch_cache())
     await harness.fetched(validator, "v1")
     for path in harness.home.glob("digests.sqlite*"):
         path.write_bytes(b"no database any more" * 1000)
@@ -101,7 +101,7 @@ def disk(harness: ValidatorHarness, monkeypatch: pytest.MonkeyPatch) -> SimpleNa
 
 
 async def test_only_what_has_to_be_downloaded_must_find_room(harness: ValidatorHarness, disk: SimpleNamespace) -> None:
-    validator = harness.validator(harness.at_hand())
+    validator = harness.validator(harness.fetch_cache())
     disk.size_bytes = size_bytes(harness)
     assert await harness.fetched(validator, "v1") == harness.names
     harness.change()
@@ -112,7 +112,7 @@ async def test_only_what_has_to_be_downloaded_must_find_room(harness: ValidatorH
 async def test_the_cache_gives_way_to_a_dataset_that_needs_the_room(
     harness: ValidatorHarness, disk: SimpleNamespace
 ) -> None:
-    validator = harness.validator(harness.at_hand())
+    validator = harness.validator(harness.fetch_cache())
     disk.size_bytes = size_bytes(harness)
     await harness.fetched(validator, "v1")
     images = [name for name in harness.names if name.startswith("images/")]
@@ -125,7 +125,7 @@ async def test_the_cache_gives_way_to_a_dataset_that_needs_the_room(
 async def test_a_dataset_that_can_never_fit_is_a_fault_before_the_first_byte_and_empties_no_cache(
     harness: ValidatorHarness, disk: SimpleNamespace
 ) -> None:
-    validator = harness.validator(harness.at_hand())
+    validator = harness.validator(harness.fetch_cache())
     disk.size_bytes = size_bytes(harness)
     await harness.fetched(validator, "v1")
     (harness.folder / "large.bin").write_bytes(bytes(10**6))
@@ -149,8 +149,8 @@ def settings(workdir: Path, **given: Any) -> Settings:
 
 
 def test_the_service_keeps_files_in_its_work_folder_unless_it_is_told_to_keep_none(tmp_path: Path) -> None:
-    keeping = create_validator(settings(tmp_path / "keeping")).at_hand
+    keeping = create_validator(settings(tmp_path / "keeping")).fetch_cache
     assert keeping is not None
     assert keeping.cache.folder == tmp_path / "keeping" / "cache"
-    assert create_validator(settings(tmp_path / "plain", validator_cache_bytes=0)).at_hand is None
+    assert create_validator(settings(tmp_path / "plain", validator_cache_bytes=0)).fetch_cache is None
     assert not (tmp_path / "plain" / "cache").exists()

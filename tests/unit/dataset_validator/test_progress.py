@@ -1,15 +1,15 @@
 """Progress of the work on one order."""
 
-from services.dataset_validator.progress import Pace, Progress
+from services.dataset_validator.progress import Progress, ProgressThrottle
 
 
 def test_progress_is_told_at_a_bearable_pace_with_the_time_that_is_left() -> None:
     moments = iter([0.0, 0.0, 1.0, 2.0, 2.5, 4.0, 5.0])
-    pace = Pace(every_s=2.0, clock=lambda: next(moments))
-    told = [pace.told(Progress(stage="reading", done=done, total=10)) for done in (1, 2, 4, 5, 10)]
+    pace = ProgressThrottle(every_s=2.0, clock=lambda: next(moments))
+    told = [pace.admit(Progress(stage="reading", done=done, total=10)) for done in (1, 2, 4, 5, 10)]
     assert [one and one.progress.done for one in told] == [1, None, 4, None, 10]
     assert told[2] is not None
     assert (told[2].elapsed_s, told[2].eta_s) == (2.0, 3.0)
-    final = pace.told(Progress(stage="judging"))
+    final = pace.admit(Progress(stage="judging"))
     assert final is not None
     assert final.eta_s == 0.0

@@ -10,8 +10,8 @@ from PIL import Image
 from truscore.validation import Finding, Policy
 
 from services.dataset_validator.job import SEEN, Job, Outcome, job_from_json, job_to_json
-from services.dataset_validator.reader_process import READER, ReaderFault, read_apart
-from services.dataset_validator.scratch_dir import cleared
+from services.dataset_validator.reader_process import READER, ReaderFault, read_in_child
+from services.dataset_validator.scratch_dir import claim_scratch_dir
 from tests.unit.validation.small_datasets import write_coco
 
 
@@ -30,7 +30,7 @@ def job(folder: Path, *, memory_bytes: int = 3 * 2**30) -> Job:
 
 
 async def end_of(program: str, work: Path, *, timeout_s: float = 30) -> Outcome | Finding:
-    return await read_apart(job(work), work, timeout_s=timeout_s, command=(sys.executable, "-c", program))
+    return await read_in_child(job(work), work, timeout_s=timeout_s, command=(sys.executable, "-c", program))
 
 
 @pytest.mark.parametrize("signal_name", ["SIGSEGV", "SIGABRT", "SIGBUS"])
@@ -68,7 +68,7 @@ async def test_a_dataset_beyond_the_memory_bound_is_a_finding_that_names_the_bou
 
     folder = write_coco(tmp_path / "set", plant=large)
     bound = 400 * 2**20
-    found = await read_apart(job(folder, memory_bytes=bound), tmp_path, timeout_s=120)
+    found = await read_in_child(job(folder, memory_bytes=bound), tmp_path, timeout_s=120)
     assert isinstance(found, Finding)
     assert found.rule == "order.reader_limits"
     assert str(bound) in found.message
@@ -86,7 +86,7 @@ async def test_a_reader_that_ends_well_but_says_nothing_is_a_fault(tmp_path: Pat
 
 
 async def test_the_real_reader_reads_a_dataset(tmp_path: Path) -> None:
-    outcome = await read_apart(job(write_coco(tmp_path / "set")), tmp_path, timeout_s=120, command=READER)
+    outcome = await read_in_child(job(write_coco(tmp_path / "set")), tmp_path, timeout_s=120, command=READER)
     assert isinstance(outcome, Outcome)
     assert (outcome.image_count, outcome.annotation_count, outcome.error_count) == (8, 16, 0)
 
@@ -97,12 +97,12 @@ def test_a_job_survives_being_written(tmp_path: Path) -> None:
 
 
 def test_what_dead_validators_left_is_removed_and_what_living_ones_use_is_kept(tmp_path: Path) -> None:
-    own = cleared(tmp_path)
+    own = claim_scratch_dir(tmp_path)
     (own / "left").write_text("x")
     host = own.name.rpartition(".")[0]
     dead, living = tmp_path / f"{host}.999999999", tmp_path / f"{host}.{os.getppid()}"
     dead.mkdir()
     living.mkdir()
-    assert list(cleared(tmp_path).iterdir()) == []
+    assert list(claim_scratch_dir(tmp_path).iterdir()) == []
     assert living.exists()
     assert not dead.exists()

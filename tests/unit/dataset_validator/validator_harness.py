@@ -9,13 +9,13 @@ from typing import Any
 from truscore.storage import Cache, Entry, MemoryStore, S3Store, Stored
 from truscore.validation import BY_ID, Finding, Order, Policy, finding
 
-from services.dataset_validator.digests import Digests
-from services.dataset_validator.fetching import AtHand
+from services.dataset_validator.digests import ObjectDigests
+from services.dataset_validator.fetching import FetchCache
 from services.dataset_validator.job import Job, Outcome
-from services.dataset_validator.reader_process import Tell
+from services.dataset_validator.reader_process import OnProgress
 from services.dataset_validator.validator import Bounds, Validator
-from services.dataset_validator.verdict_record import Judged
-from services.dataset_validator.verdict_store import Shelf
+from services.dataset_validator.verdict_record import VerdictRecord
+from services.dataset_validator.verdict_store import VerdictStore
 from tests.unit.validation.small_datasets import texture, write_coco
 
 IMAGES = 8
@@ -58,7 +58,9 @@ def content_of(folder: Path) -> str:
     return digest.hexdigest()
 
 
-async def glance(job: Job, _folder: Path, *, timeout_s: float, tell: Tell | None = None) -> Outcome | Finding:
+async def glance(
+    job: Job, _folder: Path, *, timeout_s: float, on_progress: OnProgress | None = None
+) -> Outcome | Finding:
     """A reader that finds nothing but what bytes lie there."""
     return finding(BY_ID["format.empty"], content_of(Path(job.folder)))
 
@@ -97,24 +99,28 @@ class ValidatorHarness:
         texture(seed).save(self.folder / name)
         self.upload(name)
 
-    def at_hand(self, *, limit_bytes: int = 10**8) -> AtHand:
-        return AtHand(cache=Cache(self.home / "cache", limit_bytes), digests=Digests(self.home / "digests.sqlite"))
+    def fetch_cache(self, *, limit_bytes: int = 10**8) -> FetchCache:
+        return FetchCache(
+            cache=Cache(self.home / "cache", limit_bytes), digests=ObjectDigests(self.home / "digests.sqlite")
+        )
 
-    def validator(self, at_hand: AtHand | None, **how: Any) -> Validator:
+    def validator(self, fetch_cache: FetchCache | None, **how: Any) -> Validator:
         return Validator(
             store=self.store,
-            shelf=Shelf(store=self.store, bucket=self.bucket),
+            verdict_store=VerdictStore(store=self.store, bucket=self.bucket),
             workdir=self.work,
             bounds=Bounds(most_objects=1000, most_bytes=10**8, memory_bytes=3 * 2**30, timeout_s=120),
-            at_hand=at_hand,
+            fetch_cache=fetch_cache,
             **{"read": glance, **how},
         )
 
-    async def judged(self, validator: Validator, version: str, *, tell: Tell = lambda _progress: None) -> Judged:
+    async def judged(
+        self, validator: Validator, version: str, *, on_progress: OnProgress = lambda _progress: None
+    ) -> VerdictRecord:
         order = Order(
             dataset_id="one", version=version, uri=self.prefix, category="border_detection", option="dual_class"
         )
-        return await validator.judge(order, tell)
+        return await validator.validate(order, on_progress)
 
     async def fetched(self, validator: Validator, version: str) -> list[str]:
         """What had to be downloaded for it, as names; it is asserted that the reader got what is in the store."""

@@ -14,7 +14,7 @@ from truscore.storage import MemoryStore
 
 from services.dataset_validator.handlers import on_dataset_ready
 from services.dataset_validator.validator import Bounds, Validator
-from services.dataset_validator.verdict_store import Shelf
+from services.dataset_validator.verdict_store import VerdictStore
 
 URI = "s3://cards/sets/one/"
 ENVELOPE = Envelope(
@@ -39,7 +39,7 @@ class CountingStore(MemoryStore):
         return super().get_file(uri, path, **arguments)
 
 
-class Room:
+class ServiceHarness:
     """A validator on a store in memory, with what it said."""
 
     def __init__(self, workdir: Path, store: MemoryStore) -> None:
@@ -48,7 +48,7 @@ class Room:
         self.draining = asyncio.Event()
         bounds = Bounds(most_objects=1000, most_bytes=10**8, memory_bytes=3 * 2**30, timeout_s=120)
         self.validator = Validator(
-            store=store, shelf=Shelf(store=store, bucket="truscore"), workdir=workdir, bounds=bounds
+            store=store, verdict_store=VerdictStore(store=store, bucket="truscore"), workdir=workdir, bounds=bounds
         )
 
     @property
@@ -87,7 +87,7 @@ class Room:
         return event
 
 
-def upload(room: Room, folder: Path) -> None:
+def upload(room: ServiceHarness, folder: Path) -> None:
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             room.store.put(URI + path.relative_to(folder).as_posix(), path.read_bytes())
