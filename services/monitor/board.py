@@ -10,6 +10,7 @@ from typing import TypeVar
 from services.monitor.alerts import Standing, with_alert
 from services.monitor.facts import (
     Announced,
+    Attached,
     Cleared,
     Fact,
     Failed,
@@ -29,6 +30,7 @@ from services.monitor.orders import (
     order_id,
     stage_of_order,
     stray_order,
+    with_attachment,
     with_order_fact,
     with_progress,
     with_refusal,
@@ -75,6 +77,8 @@ class Board:
                 self._answer(fact, lambda waiting: with_progress(waiting, fact, at, trace))
             case Rejected():
                 self._answer(fact, lambda waiting: with_rejection(waiting, fact, at, trace))
+            case Attached():
+                self._attach(fact, at, trace)
             case Raised() | Cleared():
                 self._alert(fact)
             case Failed() if not fact.run_id:
@@ -88,22 +92,30 @@ class Board:
 
     def entries(self) -> list[Entry]:
         """Runs, and the orders that are not runs yet."""
-        runs, orders = list(self.runs.values()), list(self.orders.values())
-        became = matched(orders, runs)
-        known = [run for run in runs if stage_of(run) is not Stage.UNKNOWN]
-        return [*known, *(waiting for waiting in orders if waiting.order_id not in became)]
+        became = self._became()
+        return [*self._known(), *(each for each in self.orders.values() if each.order_id not in became)]
 
     def find(self, reference: str) -> Entry | None:
-        """A run by its id, an order (or what became of it) by its id, or the newest of a "dataset/version"."""
+        """A run by its id, an order (or what became of it) by its id or its event's, or the newest of a
+        "dataset/version"."""
         if (run := self.runs.get(reference)) and stage_of(run) is not Stage.UNKNOWN:
             return run
-        if waiting := self.orders.get(reference):
-            became = matched(self.orders.values(), self.runs.values()).get(reference)
+        if waiting := self.orders.get(reference) or next(iter(self._named(reference)), None):
+            became = self._became().get(waiting.order_id)
             return self.runs[became] if became else waiting
         if "/" in reference:
             same = [entry for entry in self.entries() if "/".join(dataset_of_entry(entry)) == reference]
             return max(same, key=lambda entry: (entry.first_heard_at, id_of(entry)), default=None)
         return None
+
+    def _known(self) -> list[Run]:
+        return [run for run in self.runs.values() if stage_of(run) is not Stage.UNKNOWN]
+
+    def _became(self) -> dict[str, str]:
+        return matched(self.orders.values(), self._known())
+
+    def _named(self, event_id: str) -> list[Waiting]:
+        return [waiting for waiting in self.orders.values() if event_id in waiting.event_ids]
 
     def _run(self, run_id: str, change: Callable[[Run], Run]) -> None:
         if run_id in self._forgotten or not run_id:
@@ -126,14 +138,33 @@ class Board:
         return waiting
 
     def _answer(self, fact: Rejected | Validating, change: Callable[[Waiting], Waiting]) -> None:
-        """The validator says which dataset and request it is about, so it is said of every order with these."""
-        orders = self._orders_of(fact.dataset_id, fact.version)
-        asked = [order for order in orders if order.request_id == fact.request_id]
-        for order in asked or [stray_order(fact.dataset_id, fact.version, fact.request_id)]:
+        """Of the order that it names; without a name, of every order of that dataset and request."""
+        for order in self._addressed(fact):
             self._order(order, change)
 
+    def _attach(self, fact: Attached, at: float, trace: str) -> None:
+        # What is told again of a run that was forgotten is worth hearing: somebody asked.
+        self._forgotten.pop(fact.run_id, None)
+        for order in self._addressed(fact):
+            if not order.validation_only:
+                self._order(order, lambda waiting: with_attachment(waiting, fact, at, trace))
+        self._run(fact.run_id, lambda run: heard(run, fact, at, trace))
+
+    def _addressed(self, fact: Rejected | Validating | Attached) -> list[Order]:
+        stray = stray_order(fact.dataset_id, fact.version, fact.request_id, fact.order_event_id)
+        if fact.order_event_id:
+            return [waiting.order for waiting in self._named(fact.order_event_id)] or [stray]
+        orders = self._orders_of(fact.dataset_id, fact.version)
+        return [order for order in orders if order.request_id == fact.request_id] or [stray]
+
     def _refuse(self, fact: Failed, at: float, trace: str) -> None:
-        became = matched(self.orders.values(), self.runs.values())
+        if fact.order_event_id:
+            named = [waiting.order for waiting in self._named(fact.order_event_id)]
+            unheard = stray_order(fact.dataset_id, fact.dataset_version, fact.request_id, fact.order_event_id)
+            for order in named or [unheard]:
+                self._order(order, lambda waiting: with_refusal(waiting, fact, at, trace))
+            return
+        became = self._became()
         open_ = [
             waiting
             for order in self._orders_of(fact.dataset_id, fact.dataset_version)

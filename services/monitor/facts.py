@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Order:
-    """One request to validate a dataset and train on it; the digest tells apart what is otherwise equal."""
+    """One request to validate a dataset and train on it; the digest tells apart what is otherwise equal.
+
+    `event_id` is given only where nothing but an answer to it was heard.
+    """
 
     dataset_id: str
     version: str
@@ -18,17 +21,32 @@ class Order:
     architecture: str
     validation_only: bool
     digest: str
+    event_id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Announced:
     order: Order
+    order_event_id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Validated:
     order: Order
     dataset_digest: str
+    order_event_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attached:
+    """An order has its run. `state` is the contract's OrderState without its prefix; no run id where it was refused."""
+
+    order_event_id: str
+    dataset_id: str
+    version: str
+    request_id: str
+    run_id: str
+    state: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +61,7 @@ class Validating:
     images_total: int
     elapsed_s: float
     eta_s: float
+    order_event_id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +80,7 @@ class Rejected:
     request_id: str
     findings: tuple[Finding, ...]
     error_count: int
+    order_event_id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -132,6 +152,8 @@ class Failed:
     dataset_version: str
     attempt: int
     epoch: int
+    order_event_id: str = ""  # of an order that was refused, as is the request id
+    request_id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -235,4 +257,4 @@ class Strayed:
 RunFact = (
     Started | Progressed | EpochDone | Completed | Failed | Cancelled | Paused | ResumeAsked | Exported | ExportFailed
 )
-Fact = Announced | Validating | Validated | Rejected | RunFact | Sampled | Strayed | Raised | Cleared
+Fact = Announced | Validating | Validated | Rejected | Attached | RunFact | Sampled | Strayed | Raised | Cleared

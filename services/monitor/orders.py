@@ -1,7 +1,7 @@
 """Orders: datasets that were announced, until a run comes of them. Says which run is whose.
 
-A run names no order, so the two are matched: by the trace that the events of one order share, else by dataset,
-category, option and architecture, oldest to oldest.
+A trainer says which run an order is attached to. Where that was not heard, the two are matched by the trace that the
+events of one order share, else by dataset, category, option and architecture, oldest to oldest.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from math import inf
+from typing import TypeVar
 
-from services.monitor.facts import Announced, Failed, Order, Rejected, Validated, Validating
+from services.monitor.facts import Announced, Attached, Failed, Order, Rejected, Validated, Validating
 from services.monitor.run import MAX_TRACES, Run, Timed
 from services.monitor.stage import Stage, dataset_of, failure_text, origin_of
 
 CLOCK_SKEW_S = 60.0
+MAX_EVENT_IDS = 64
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,7 +32,9 @@ class Waiting:
     validated_at: float = 0
     rejected: Timed[Rejected] | None = None
     refused: Timed[Failed] | None = None
+    attached: Timed[Attached] | None = None
     traces: frozenset[str] = frozenset()
+    event_ids: frozenset[str] = frozenset()  # of equal orders, whoever they are of
 
     @property
     def order_id(self) -> str:
@@ -37,43 +42,55 @@ class Waiting:
 
 
 def order_id(order: Order) -> str:
-    parts = (order.dataset_id, order.version, order.request_id, order.digest)
+    parts = [order.dataset_id, order.version, order.request_id, order.digest]
+    parts += [order.event_id] if order.event_id else []
     return "order-" + sha256("\0".join(parts).encode()).hexdigest()[:20]
 
 
 def with_order_fact(waiting: Waiting, fact: Announced | Validated, at: float, trace: str) -> Waiting:
     validated_at = max(waiting.validated_at, at) if isinstance(fact, Validated) else waiting.validated_at
-    return replace(_heard(waiting, at, trace), validated_at=validated_at)
+    return replace(_heard(waiting, at, trace, fact.order_event_id), validated_at=validated_at)
+
+
+def with_attachment(waiting: Waiting, fact: Attached, at: float, trace: str) -> Waiting:
+    attached = _newer(waiting.attached, Timed(said=fact, at=at))
+    return replace(_heard(waiting, at, trace, fact.order_event_id), attached=attached)
 
 
 def with_progress(waiting: Waiting, fact: Validating, at: float, trace: str) -> Waiting:
-    newer = waiting.validating is None or at > waiting.validating.at
-    validating = Timed(said=fact, at=at) if newer else waiting.validating
-    return replace(_heard(waiting, at, trace), validating=validating)
+    validating = _newer(waiting.validating, Timed(said=fact, at=at))
+    return replace(_heard(waiting, at, trace, fact.order_event_id), validating=validating)
 
 
 def with_rejection(waiting: Waiting, fact: Rejected, at: float, trace: str) -> Waiting:
-    newer = waiting.rejected is None or at > waiting.rejected.at
-    rejected = Timed(said=fact, at=at) if newer else waiting.rejected
-    return replace(_heard(waiting, at, trace), rejected=rejected)
+    rejected = _newer(waiting.rejected, Timed(said=fact, at=at))
+    return replace(_heard(waiting, at, trace, fact.order_event_id), rejected=rejected)
 
 
 def with_refusal(waiting: Waiting, fact: Failed, at: float, trace: str) -> Waiting:
-    newer = waiting.refused is None or at > waiting.refused.at
-    return replace(_heard(waiting, at, trace), refused=Timed(said=fact, at=at) if newer else waiting.refused)
+    refused = _newer(waiting.refused, Timed(said=fact, at=at))
+    return replace(_heard(waiting, at, trace, fact.order_event_id), refused=refused)
 
 
-def _heard(waiting: Waiting, at: float, trace: str) -> Waiting:
+def _newer(held: Timed[T] | None, other: Timed[T] | None) -> Timed[T] | None:
+    if held is None or other is None:
+        return held or other
+    return other if other.at > held.at else held
+
+
+def _heard(waiting: Waiting, at: float, trace: str, event_id: str) -> Waiting:
+    event_ids = waiting.event_ids | {event_id} if event_id else waiting.event_ids
     traces = waiting.traces | {trace} if trace else waiting.traces
     return replace(
         waiting,
         first_heard_at=min(waiting.first_heard_at, at),
         last_heard_at=max(waiting.last_heard_at, at),
         traces=frozenset(sorted(traces)[:MAX_TRACES]),
+        event_ids=frozenset(sorted(event_ids)[:MAX_EVENT_IDS]),
     )
 
 
-def stray_order(dataset_id: str, version: str, request_id: str) -> Order:
+def stray_order(dataset_id: str, version: str, request_id: str, event_id: str = "") -> Order:
     """Stands in for the order that an answer is about while only the answer was heard."""
     return Order(
         dataset_id=dataset_id,
@@ -84,6 +101,7 @@ def stray_order(dataset_id: str, version: str, request_id: str) -> Order:
         architecture="",
         validation_only=False,
         digest="",
+        event_id=event_id,
     )
 
 
@@ -94,6 +112,8 @@ def is_stray(waiting: Waiting) -> bool:
 def answers(stray: Waiting, waiting: Waiting) -> bool:
     """Whether the stray answer is about this order."""
     ours, theirs = stray.order, waiting.order
+    if ours.event_id:
+        return not is_stray(waiting) and ours.event_id in waiting.event_ids
     if is_stray(waiting) or (ours.dataset_id, ours.version) != (theirs.dataset_id, theirs.version):
         return False
     of_the_dataset = stray.rejected is not None or stray.validating is not None
@@ -105,10 +125,12 @@ def with_stray(waiting: Waiting, stray: Waiting) -> Waiting:
         waiting,
         first_heard_at=min(waiting.first_heard_at, stray.first_heard_at),
         last_heard_at=max(waiting.last_heard_at, stray.last_heard_at),
-        validating=waiting.validating or stray.validating,
-        rejected=waiting.rejected or stray.rejected,
-        refused=waiting.refused or stray.refused,
+        validating=_newer(waiting.validating, stray.validating),
+        rejected=_newer(waiting.rejected, stray.rejected),
+        refused=_newer(waiting.refused, stray.refused),
+        attached=_newer(waiting.attached, stray.attached),
         traces=frozenset(sorted(waiting.traces | stray.traces)[:MAX_TRACES]),
+        event_ids=frozenset(sorted(waiting.event_ids | stray.event_ids)[:MAX_EVENT_IDS]),
     )
 
 
@@ -116,7 +138,7 @@ def stage_of_order(waiting: Waiting) -> Stage:
     """Dataset and version name one unchanging content, so a verdict holds, and a good one holds over a bad one."""
     if waiting.refused:
         return Stage.FAILED
-    if waiting.validated_at:
+    if waiting.validated_at or waiting.attached:
         return Stage.VALIDATED if waiting.order.validation_only else Stage.QUEUED
     return Stage.REJECTED if waiting.rejected else Stage.VALIDATING
 
@@ -126,8 +148,15 @@ def matched(orders: Iterable[Waiting], runs: Iterable[Run]) -> dict[str, str]:
     runs = sorted(runs, key=lambda run: (run.first_heard_at, run.run_id))
     orders = sorted(orders, key=lambda waiting: (waiting.first_heard_at, waiting.order_id))
     by_trace = {trace: run.run_id for run in reversed(runs) for trace in run.traces}
-    found: dict[str, str] = {}
+    known = {run.run_id for run in runs}
+    found = {
+        waiting.order_id: waiting.attached.said.run_id
+        for waiting in orders
+        if waiting.attached and waiting.attached.said.run_id in known
+    }
     for waiting in orders:
+        if waiting.order_id in found:
+            continue
         if traced := sorted(waiting.traces & by_trace.keys()):
             found[waiting.order_id] = by_trace[traced[0]]
     taken = set(found.values())

@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from services.monitor.curve import Curve, Point, with_point
 from services.monitor.facts import (
+    Attached,
     Cancelled,
     Completed,
     EpochDone,
@@ -61,13 +62,14 @@ class Run:
     cancelled: Timed[Cancelled] | None = None
     paused: Timed[Paused] | None = None
     resume_asked_at: float = 0
+    queued_at: float = 0  # when a trainer last took an order to start or go on with it
     exported: Timed[Exported] | None = None
     export_failures: Mapping[str, Timed[ExportFailed]] = field(default_factory=dict)
     hardware: Sampled | None = None
     traces: frozenset[str] = frozenset()
 
 
-def heard(run: Run, fact: RunFact | Sampled, at: float, trace: str = "") -> Run:
+def heard(run: Run, fact: RunFact | Sampled | Attached, at: float, trace: str = "") -> Run:
     """The run with one more thing said about it."""
     changed = _with_fact(run, fact, at)
     traces = run.traces | {trace} if trace and isinstance(fact, Started | Failed | Cancelled) else run.traces
@@ -79,8 +81,10 @@ def heard(run: Run, fact: RunFact | Sampled, at: float, trace: str = "") -> Run:
     )
 
 
-def _with_fact(run: Run, fact: RunFact | Sampled, at: float) -> Run:  # noqa: PLR0911
+def _with_fact(run: Run, fact: RunFact | Sampled | Attached, at: float) -> Run:  # noqa: PLR0911
     match fact:
+        case Attached():
+            return replace(run, queued_at=max(run.queued_at, at)) if fact.state == "QUEUED" else run
         case Started():
             return _with_start(run, fact, at)
         case Progressed():
@@ -143,6 +147,8 @@ def _with_epoch(run: Run, fact: EpochDone, at: float) -> Run:
 
 
 def _with_export_failure(run: Run, fact: ExportFailed, at: float) -> Run:
-    timed = _greatest(run.export_failures.get(fact.format), fact, at, lambda _: 0)
+    held = run.export_failures.get(fact.format)
+    # A failure that is said again is the same one: it must not pass for a new one, which would be alerted of.
+    timed = held if held is not None and held.at <= at else Timed(said=fact, at=at)
     failures: dict[str, Any] = {**run.export_failures, fact.format: timed}
     return replace(run, export_failures=dict(sorted(failures.items())[:MAX_EXPORT_FAILURES]))

@@ -36,7 +36,8 @@ def stage_of(run: Run) -> Stage:
     if run.cancelled and _stands(run, run.cancelled.said.attempt, run.cancelled.at):
         return Stage.CANCELLED
     if run.failed and _stands(run, run.failed.said.attempt, run.failed.at):
-        return Stage.FAILED
+        # Ordered again after a failure that may pass.
+        return Stage.QUEUED if run.queued_at > run.failed.at else Stage.FAILED
     if run.paused and _stands(run, run.paused.said.attempt, run.paused.at):
         return Stage.QUEUED if run.resume_asked_at > run.paused.at else Stage.PAUSED
     return Stage.TRAINING if run.started or run.latest or run.epochs else Stage.UNKNOWN

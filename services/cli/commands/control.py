@@ -7,30 +7,86 @@ from typing import Annotated
 import typer
 
 from services.cli.commands.parameters import AsJson
-from services.cli.context import desk_of, say_json
+from services.cli.context import CliError, Code, Desk, desk_of, say_json
 
 Run = Annotated[str, typer.Argument(metavar="RUN", help="The run, run-….")]
 Reason = Annotated[str, typer.Option(help="Why; it is kept with the run.")]
 RequestId = Annotated[str, typer.Option(help="Tells requests apart; one is made when not given.")]
+Unchecked = Annotated[
+    bool,
+    typer.Option(
+        "--unchecked", help="Ask without the monitor: a request about a run that no trainer knows yet waits for it."
+    ),
+]
+# What the monitor says of a run that a request can do nothing to any more. A failure may pass, so a resume tries again.
+OVER = {
+    "cancel": ("EXPORTING", "EXPORTED", "FAILED"),
+    "pause": ("EXPORTING", "EXPORTED", "FAILED", "CANCELLED"),
+    "resume": ("EXPORTING", "EXPORTED", "CANCELLED"),
+}
 
 
 def cancel(
-    context: typer.Context, run_id: Run, reason: Reason = "", request_id: RequestId = "", as_json: AsJson = False
+    context: typer.Context,
+    run_id: Run,
+    *,
+    reason: Reason = "",
+    request_id: RequestId = "",
+    unchecked: Unchecked = False,
+    as_json: AsJson = False,
 ) -> None:
     """End a run; it takes effect within one optimiser step."""
+    run_id = run_id if unchecked else _known(desk_of(context), "cancel", run_id)
     _ask(context, "cancel", run_id, reason=reason, request_id=request_id, as_json=as_json)
 
 
 def pause(
-    context: typer.Context, run_id: Run, reason: Reason = "", request_id: RequestId = "", as_json: AsJson = False
+    context: typer.Context,
+    run_id: Run,
+    *,
+    reason: Reason = "",
+    request_id: RequestId = "",
+    unchecked: Unchecked = False,
+    as_json: AsJson = False,
 ) -> None:
     """Halt a run with a checkpoint to go on from."""
+    run_id = run_id if unchecked else _known(desk_of(context), "pause", run_id)
     _ask(context, "pause", run_id, reason=reason, request_id=request_id, as_json=as_json)
 
 
-def resume(context: typer.Context, run_id: Run, request_id: RequestId = "", as_json: AsJson = False) -> None:
+def resume(
+    context: typer.Context,
+    run_id: Run,
+    *,
+    request_id: RequestId = "",
+    unchecked: Unchecked = False,
+    as_json: AsJson = False,
+) -> None:
     """Go on with a paused run."""
+    run_id = run_id if unchecked else _known(desk_of(context), "resume", run_id)
     _ask(context, "resume", run_id, reason="", request_id=request_id, as_json=as_json)
+
+
+def _known(desk: Desk, verb: str, reference: str) -> str:
+    """The run's id. CliError where the monitor knows no such run, or one that the request can do nothing to."""
+    from services.cli.handlers.runs import Monitor
+
+    monitor = Monitor(desk.need("monitor"))
+    try:
+        view = monitor.get(reference)
+    except CliError as error:
+        accepted = "`truscore runs` lists those that are known; --unchecked asks all the same"
+        raise CliError(error.code, f"nothing was asked: {error}; {accepted}") from error
+    finally:
+        monitor.close()
+    state = view.state.lower()
+    if not view.run_id.startswith("run-"):
+        raise CliError(
+            Code.NOT_FOUND, f"{reference} has no run yet, it is {state}; accepted: a run, when a trainer has taken it"
+        )
+    if view.state in OVER[verb]:
+        raise CliError(Code.FAILED, f"{view.run_id} is {state}: there is nothing left to {verb}")
+    return view.run_id
 
 
 def _ask(context: typer.Context, verb: str, run_id: str, *, reason: str, request_id: str, as_json: bool) -> None:

@@ -87,7 +87,7 @@ def submit(
     else:
         desk.screen.print(f"ordered [bold]{reference}[/bold] at {order.uri}", highlight=False, soft_wrap=True)
     if watch:
-        follow(desk, reference, as_json=as_json, stop=Stop(since=asked_at))
+        follow(desk, reference, as_json=as_json, stop=Stop(since=asked_at), order_event_id=event_id)
     elif not as_json:
         desk.side.print(f"watch it with: truscore watch {reference}", highlight=False)
 

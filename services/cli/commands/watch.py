@@ -42,13 +42,16 @@ def watch(
     follow(desk_of(context), reference, as_json=as_json, stop=Stop(timeout_s=timeout_s))
 
 
-def follow(desk: Desk, reference: str, *, as_json: bool, stop: Stop) -> None:
-    """Shows every change and ends the command by how the run ended."""
+def follow(desk: Desk, reference: str, *, as_json: bool, stop: Stop, order_event_id: str = "") -> None:
+    """Shows every change and ends the command by how the run ended.
+
+    With `order_event_id`, the run is the one that this order is attached to, which may have another dataset's name.
+    """
     from services.cli.handlers.runs import Monitor
 
     monitor = Monitor(desk.need("monitor"))
     try:
-        views = _views(monitor, _resolved(monitor, reference), stop)
+        views = _views(monitor, order_event_id or _resolved(monitor, reference), reference, stop)
         last = _say_each(views) if as_json else _show_each(desk, views)
     except KeyboardInterrupt:
         # The run goes on; only the watching ends.
@@ -70,15 +73,15 @@ def _resolved(monitor: "Monitor", reference: str) -> str:
     return runs[0].run_id
 
 
-def _views(monitor: "Monitor", reference: str, stop: Stop) -> Iterator["RunView"]:
-    """Each change once; a monitor that goes away is waited for."""
+def _views(monitor: "Monitor", watched: str, reference: str, stop: Stop) -> Iterator["RunView"]:
+    """Each change of what is watched once, under its name for people; a monitor that goes away is waited for."""
     began = heard = time.monotonic()
     while True:
         left_s = None if stop.timeout_s is None else began + stop.timeout_s - time.monotonic()
         if left_s is not None and left_s <= 0:
             raise CliError(Code.TIMED_OUT, f"{reference} has not ended within {stop.timeout_s:g} s")
         try:
-            for view in monitor.watch(reference, timeout_s=left_s):
+            for view in monitor.watch(watched, timeout_s=left_s):
                 heard = time.monotonic()
                 if _is_old_news(view, stop, waited_s=heard - began):
                     break

@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from truscore.bus import Envelope, Speaker, Stray
-from truscore.events.v1 import control_pb2, dataset_pb2, model_pb2, telemetry_pb2, training_pb2
+from truscore.events.v1 import control_pb2, dataset_pb2, model_pb2, order_pb2, telemetry_pb2, training_pb2
 
 from services.monitor import facts
 from services.monitor.board import Board
 
+KNOWN_STATES = frozenset(order_pb2.OrderState.values())
 MAX_NAMES = 64
 MAX_PARTS = 100
 MAX_CHARS = 1000
@@ -49,13 +50,17 @@ PARTS: Mapping[type[Message], type[Any]] = {
 }
 
 
-def fact_of(message: Message) -> facts.Fact | None:
+def fact_of(message: Message, event_id: str = "") -> facts.Fact | None:
     """What the message tells the monitor; None for requests, which tell it nothing until they are answered."""
     match message:
         case dataset_pb2.DatasetReady():
-            return facts.Announced(order=_order(message))
+            return facts.Announced(order=_order(message), order_event_id=event_id[:MAX_CHARS])
         case dataset_pb2.DatasetValidated():
-            return facts.Validated(order=_order(message), dataset_digest=message.dataset_digest)
+            return _plain(message, facts.Validated, order=_order(message))
+        case order_pb2.OrderAttached():
+            # A state of a newer contract is none that the monitor acts on.
+            state = order_pb2.OrderState.Name(message.state) if message.state in KNOWN_STATES else ""
+            return _plain(message, facts.Attached, state=state.removeprefix("ORDER_STATE_"))
         case model_pb2.ModelExported():
             announcement = message.SerializeToString(deterministic=True)
             return _plain(message, facts.Exported, announcement=announcement)
@@ -112,7 +117,7 @@ class Listening:
 
     async def __call__(self, message: Message, envelope: Envelope, offset: int) -> None:
         self._count(envelope.type)
-        fact = fact_of(message)
+        fact = fact_of(message, envelope.event_id)
         if fact is not None:
             self._board.hear(fact, envelope.time.timestamp(), trace_id(envelope.traceparent))
             self._changed()

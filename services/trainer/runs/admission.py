@@ -24,7 +24,7 @@ async def perform(case: Case) -> None:
         await _stop_before_start(case, wish.word, wish.reason)
         return
     await asyncio.to_thread(case.house.store.put, case.keys.order, case.plan.order.wire)
-    async with case.attaching("queued" if await asyncio.to_thread(case.attempts.latest) is None else "running"):
+    async with case.attaching("queued"):
         await _train(case)
 
 

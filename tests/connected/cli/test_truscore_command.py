@@ -84,7 +84,8 @@ async def test_a_run_is_asked_to_end_with_reason_and_name(environment: Environme
     overhear(bus, (RunCancel,), ear, service="upstream", instance="ear")
     await bus.start()
     try:
-        said(truscore(environment, "cancel", "run-1", "--reason", "enough", "--request-id", "r1", "--json"))
+        asked = ("cancel", "run-1", "--reason", "enough", "--request-id", "r1")
+        said(truscore(environment, *asked, "--unchecked", "--json"))
         ((cancel, _),) = await ear.first(1)
     finally:
         await bus.stop()

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from google.protobuf.message import Message
-from truscore.events.v1 import control_pb2, dataset_pb2, model_pb2, telemetry_pb2, training_pb2
+from truscore.events.v1 import control_pb2, dataset_pb2, model_pb2, order_pb2, telemetry_pb2, training_pb2
 
 from services.monitor.board import Board
 from services.monitor.handlers import fact_of
@@ -22,6 +22,7 @@ class Said(NamedTuple):
     message: Message
     at: float
     trace: str = TRACE
+    event_id: str = ""
 
 
 def ready(
@@ -38,6 +39,16 @@ def validated(
     spec = training_pb2.TrainingSpec(architecture=architecture)
     asked = {"dataset_id": "cards", "version": "1", "category": "border_detection", "option": "dual_class"} | more
     message = dataset_pb2.DatasetValidated(**asked, training=spec, request_id=request_id, dataset_digest="d" * 64)
+    return Said(message, BEGIN_S + at, trace)
+
+
+def attached(
+    event_id: str, at: float = 1.5, *, state: str = "QUEUED", run_id: str = RUN, trace: str = TRACE, **more: Any
+) -> Said:
+    named = {"dataset_id": "cards", "version": "1", "request_id": "r1"} | more
+    message = order_pb2.OrderAttached(
+        **named, order_event_id=event_id, run_id=run_id, state=order_pb2.OrderState.Value(f"ORDER_STATE_{state}")
+    )
     return Said(message, BEGIN_S + at, trace)
 
 
@@ -173,7 +184,7 @@ def whole_run() -> list[Said]:
 def board_after(story: Iterable[Said], board: Board | None = None) -> Board:
     board = board or Board()
     for said in story:
-        fact = fact_of(said.message)
+        fact = fact_of(said.message, said.event_id)
         assert fact is not None
         board.hear(fact, said.at, said.trace)
     return board

@@ -182,7 +182,7 @@ async def test_an_order_after_a_failure_that_may_pass_is_a_new_attempt(stand: St
     stand.child_options = ()
     again, since = once_more(stand, order, kind), len(stand.speaker.said)
     await stand.order(again)
-    assert answers(stand, again, since=since) == [(run_of(stand), again.dataset_id, again.version, "RUNNING")]
+    assert answers(stand, again, since=since) == [(run_of(stand), again.dataset_id, again.version, "QUEUED")]
     assert len(stand.said(TrainingCompleted)) == 1
 
 

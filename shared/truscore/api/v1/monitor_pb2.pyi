@@ -350,7 +350,9 @@ class GetRunRequest(_message.Message):
 
     RUN_ID_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
-    """The run; also an order, or "dataset/version" for the newest of that dataset."""
+    """The run; also an order, by its id here or by the event id of its DatasetReady, or "dataset/version" for the newest
+    of that dataset.
+    """
     def __init__(
         self,
         *,
@@ -396,7 +398,9 @@ class WatchRunRequest(_message.Message):
 
     RUN_ID_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
-    """The run, an order, or "dataset/version" for the newest of that dataset; may be one that is not known yet."""
+    """The run, an order (by its id here or by the event id of its DatasetReady), or "dataset/version" for the newest of
+    that dataset; may be one that is not known yet.
+    """
     def __init__(
         self,
         *,

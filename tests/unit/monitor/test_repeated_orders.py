@@ -1,0 +1,142 @@
+"""Orders that come while their run is under way or over: which run they are shown as, and that nothing is reopened."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.monitor.alerts import Watchdog
+from services.monitor.board import Board, Bounds, id_of, stage_of_entry
+from services.monitor.facts import Raised
+from services.monitor.rules import RULES
+from services.monitor.run import Run
+from services.monitor.stage import Stage
+from tests.unit.monitor import stories
+from tests.unit.monitor.stories import BEGIN_S, RUN, Said, board_after
+
+LATE_S = 10_000.0
+LATE_TRACE = "c" * 32
+
+
+def first_order() -> list[Said]:
+    return [stories.ready()._replace(event_id="first"), stories.attached("first"), *stories.whole_run()[1:]]
+
+
+def late_order(*, state: str = "COMPLETED", at: float = LATE_S) -> list[Said]:
+    """Somebody else's, for the same images under another name."""
+    named = {"dataset_id": "other", "version": "7", "trace": LATE_TRACE}
+    return [
+        stories.ready(at, **named)._replace(event_id="late"),
+        stories.validated(at + 1, **named),
+        stories.attached("late", at + 2, state=state, **named),
+    ]
+
+
+def told_again(*said: Said) -> list[Said]:
+    """As services do: the same event with the time it had, in the trace of the later order."""
+    return [each._replace(trace=LATE_TRACE) for each in said]
+
+
+def alerts_of(board: Board, *, at: float) -> list[str]:
+    said = Watchdog(RULES).look(board.runs.values(), (), board.alerts, BEGIN_S + at)
+    return [each.rule for each in said if isinstance(each, Raised)]
+
+
+def test_a_late_order_under_another_name_is_shown_as_the_run_that_answers_it() -> None:
+    board = board_after([*first_order(), *late_order(), *told_again(stories.completed(), stories.exported())])
+    for reference in ("late", "first", "cards/1"):
+        entry = board.find(reference)
+        assert isinstance(entry, Run)
+        assert (entry.run_id, stage_of_entry(entry)) == (RUN, Stage.EXPORTED)
+    assert [id_of(entry) for entry in board.entries()] == [RUN]
+
+
+def test_an_order_is_found_by_its_event_id_before_it_has_a_run() -> None:
+    board = board_after(late_order()[:2])
+    entry = board.find("late")
+    assert entry is not None
+    assert id_of(entry).startswith("order-")
+    assert stage_of_entry(entry) is Stage.QUEUED
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_orders_and_repeated_ends_in_any_order_and_any_number_give_the_same_state(data: st.DataObject) -> None:
+    story = [*first_order(), *late_order(), *told_again(stories.completed(), stories.exported())]
+    again = data.draw(st.lists(st.sampled_from(story), max_size=len(story)))
+    told, straight = board_after(data.draw(st.permutations(story + again))), board_after(story)
+    assert told.runs == straight.runs
+    assert told.orders == straight.orders
+
+
+@pytest.mark.parametrize("event", ["rejected", "refused", "attached"])
+def test_an_answer_heard_before_its_order_is_about_the_order_that_it_names(event: str) -> None:
+    mine, other = stories.ready()._replace(event_id="mine"), stories.ready(architecture="detectron2")
+    answer = {
+        "rejected": stories.rejected(trace=""),
+        "refused": stories.failed(run_id="", trace=""),
+        "attached": stories.attached("mine", trace="", run_id="run-of-mine"),
+    }[event]
+    answer.message.order_event_id = "mine"  # type: ignore[attr-defined]
+    boards = [board_after(story) for story in permutations([mine, other._replace(event_id="other"), answer])]
+    assert all(board.orders == boards[0].orders for board in boards)
+    assert {stage_of_entry(entry) for entry in boards[0].entries()} >= {Stage.VALIDATING}
+    found = boards[0].find("mine")
+    assert found is not None
+    assert stage_of_entry(found) is not Stage.VALIDATING
+
+
+@pytest.mark.parametrize(
+    ("end", "state", "stage"),
+    [
+        (stories.failed(), "FAILED", Stage.FAILED),
+        (stories.cancelled(), "CANCELLED", Stage.CANCELLED),
+        (stories.completed(50), "COMPLETED", Stage.EXPORTING),
+    ],
+    ids=["failed", "cancelled", "completed"],
+)
+def test_an_end_that_is_told_again_reopens_nothing_and_alerts_of_nothing(end: Said, state: str, stage: Stage) -> None:
+    before = board_after([stories.ready()._replace(event_id="first"), stories.started(), end])
+    late = 2 * 86_400.0
+    board = board_after([*late_order(state=state, at=late), *told_again(end)], before)
+    entry = board.find("late")
+    assert isinstance(entry, Run)
+    assert stage_of_entry(entry) is stage
+    assert alerts_of(board, at=late + 10) == []
+
+
+def test_an_export_that_fails_again_is_no_new_failure() -> None:
+    failure, late = stories.export_failed(), 2 * 86_400.0
+    again = failure._replace(at=BEGIN_S + late)
+    for story in ([failure, again], [again, failure]):
+        board = board_after([stories.started(), stories.completed(), *story])
+        assert stage_of_entry(board.runs[RUN]) is Stage.FAILED
+        assert alerts_of(board, at=late + 10) == []
+
+
+def test_a_run_that_is_ordered_again_after_a_failure_that_may_pass_is_queued_until_it_starts() -> None:
+    board = board_after([*first_order()[:2], stories.started(), stories.failed(50)])
+    assert stage_of_entry(board.runs[RUN]) is Stage.FAILED
+    board_after([stories.attached("first", 100)], board)
+    assert stage_of_entry(board.runs[RUN]) is Stage.QUEUED
+    board_after([stories.started(110, attempt=2)], board)
+    assert stage_of_entry(board.runs[RUN]) is Stage.TRAINING
+
+
+def test_a_run_that_was_forgotten_is_known_again_once_an_order_is_attached_to_it() -> None:
+    board = Board(Bounds(runs=1))
+    board_after([stories.started(), stories.completed(), stories.started(600, run_id="run-other")], board)
+    assert board.find(RUN) is None
+    board_after([*late_order(), *told_again(stories.completed(), stories.exported())], board)
+    entry = board.find("late")
+    assert isinstance(entry, Run)
+    assert stage_of_entry(entry) is Stage.EXPORTED
+
+
+def test_a_run_is_news_again_when_an_order_is_attached_to_it() -> None:
+    """Whoever watches a repeated order waits for an end that is not older than the order."""
+    board = board_after([*first_order(), *late_order()])
+    assert board.runs[RUN].last_heard_at == BEGIN_S + LATE_S + 2
