@@ -13,7 +13,7 @@ from tests.house.compose_file import COMPOSE, REPOSITORY, SERVICES
 PAGE = (REPOSITORY / "docs/operations.md").read_text(encoding="utf-8")
 PROMETHEUS = yaml.safe_load((REPOSITORY / "deploy/prometheus/alerts.yml").read_text(encoding="utf-8"))
 RULES_OF_PROMETHEUS = [rule for group in PROMETHEUS["groups"] for rule in group["rules"]]
-# AlertStands is as bad as the alert that it shows.
+# MonitorAlertActive is as severe as the alert that it shows.
 SEVERITIES = {rule["alert"]: rule["labels"]["severity"] for rule in RULES_OF_PROMETHEUS if "labels" in rule}
 SEVERITIES |= {rule.name: rule.severity for rule in RULES} | {availability.RULE: availability.SEVERITY}
 ALERTS = set(SEVERITIES) | {rule["alert"] for rule in RULES_OF_PROMETHEUS}
