@@ -23,7 +23,7 @@ from services.cli.commands import (
     templates,
     watch,
 )
-from services.cli.context import Addresses, CliError, Code, Desk
+from services.cli.context import Addresses, CliError, Code, CommandContext
 from services.cli.settings import read_settings
 
 HELP = """Train, watch and export TruScore's grading models.
@@ -65,7 +65,7 @@ app.add_typer(dead.commands, name="dead")
 
 @app.callback()
 def surroundings(context: typer.Context) -> None:
-    context.obj = Desk(partial(addresses, Path.cwd()))
+    context.obj = CommandContext(partial(addresses, Path.cwd()))
 
 
 def addresses(start: Path) -> Addresses:

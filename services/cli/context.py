@@ -1,4 +1,4 @@
-"""What every command works at: addresses, and the two voices, one for results and one for people."""
+"""What every command works with: addresses, the store, standard output for results and standard error for remarks."""
 
 import json
 import sys
@@ -73,7 +73,7 @@ VARIABLES = {
 }
 
 
-class Desk:
+class CommandContext:
     """Addresses are read when they are first needed, so that what needs none works anywhere."""
 
     def __init__(self, read: Callable[[], Addresses]) -> None:
@@ -113,7 +113,7 @@ class Desk:
         return Console(stderr=True)
 
 
-def say_json(value: Any) -> None:
+def print_json(value: Any) -> None:
     """One line of JSON on stdout."""
     typer.echo(json.dumps(value, default=_plain, ensure_ascii=False, allow_nan=False))
 
@@ -126,6 +126,6 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-def desk_of(context: typer.Context) -> Desk:
-    desk: Desk = context.find_object(Desk) or context.obj
-    return desk
+def context_of(context: typer.Context) -> CommandContext:
+    ctx: CommandContext = context.find_object(CommandContext) or context.obj
+    return ctx

@@ -3,7 +3,7 @@
 import os
 from typing import TYPE_CHECKING
 
-from services.cli.context import Desk
+from services.cli.context import CommandContext
 
 if TYPE_CHECKING:
     from truscore.recipes.suggestion import Hardware
@@ -24,15 +24,15 @@ def hardware_here() -> "Hardware":
     )
 
 
-def weights_at_hand(desk: Desk) -> frozenset[str] | None:
+def weights_at_hand(ctx: CommandContext) -> frozenset[str] | None:
     """Keys under pretrained/ in the store; None where no store is known or it doesn't answer."""
     from truscore.storage import StoreError, parse_uri
 
-    if not desk.addresses.s3_endpoint:
+    if not ctx.addresses.s3_endpoint:
         return None
     try:
-        found = desk.store().list(f"s3://{desk.addresses.bucket}/pretrained/")
+        found = ctx.store().list(f"s3://{ctx.addresses.bucket}/pretrained/")
         return frozenset(parse_uri(entry.uri).key for entry in found)
     except StoreError as error:
-        desk.side.print(f"the store doesn't say which weights it has: {error}", highlight=False, soft_wrap=True)
+        ctx.side.print(f"the store doesn't say which weights it has: {error}", highlight=False, soft_wrap=True)
         return None

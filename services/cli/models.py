@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from services.cli.commands.fetch import fetched_release
-from services.cli.context import CliError, Code, Desk
+from services.cli.context import CliError, Code, CommandContext
 from services.cli.releases import release_explained, verifier_of
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ class ModelFile:
 
 
 @contextmanager
-def model_file(desk: Desk, given: str) -> Iterator[ModelFile]:
+def model_file(ctx: CommandContext, given: str) -> Iterator[ModelFile]:
     """The ONNX file, verified by the manifest beside it; there until the end of the block. Raises CliError."""
-    path, verifier = Path(given), verifier_of(desk)
+    path, verifier = Path(given), verifier_of(ctx)
     with TemporaryDirectory(prefix="truscore-model-") as scratch:
         with release_explained():
             if path.is_dir():
@@ -43,7 +43,7 @@ def model_file(desk: Desk, given: str) -> Iterator[ModelFile]:
             elif path.suffix in {".tar", ENDING}:
                 raise CliError(Code.NOT_FOUND, f"{given!r} is not there; {ACCEPTED}")
             else:
-                fetched = fetched_release(desk, given, formats=[FORMAT], to=Path(scratch) / "model")
+                fetched = fetched_release(ctx, given, formats=[FORMAT], to=Path(scratch) / "model")
                 found = _of_manifest(fetched.manifest, fetched.folder, verifier)
         yield found
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from services.cli.context import CliError, Code, Desk
+from services.cli.context import CliError, Code, CommandContext
 from services.cli.storing import store_explained
 
 if TYPE_CHECKING:
@@ -16,12 +16,12 @@ ACCEPTED = "accepted: a run, an order, DATASET/VERSION, a model, or MODEL@VERSIO
 MOST_VERSIONS = 100_000
 
 
-def verifier_of(desk: Desk) -> "Verifier":
+def verifier_of(ctx: CommandContext) -> "Verifier":
     """What checks signatures with the trusted keys. CliError where a key is none."""
     from truscore.storage.signing import InvalidKey, Verifier
 
     try:
-        return Verifier(desk.addresses.trusted_keys, what="release")
+        return Verifier(ctx.addresses.trusted_keys, what="release")
     except InvalidKey as error:
         raise CliError(Code.USAGE, f"TRUSCORE_MODEL_TRUSTED_KEYS: {error}") from error
 
@@ -42,7 +42,7 @@ def release_explained() -> Iterator[None]:
         raise CliError(Code.FAILED, str(error)) from error
 
 
-def place_of(desk: Desk, store: "Store", reference: str) -> "Place":
+def place_of(ctx: CommandContext, store: "Store", reference: str) -> "Place":
     """Where the release lies: asked of the monitor, the experiment tracker and the store, in this order.
 
     Whichever of the two services is away or not configured is left out. CliError: NOT_FOUND, or UNREACHABLE where a
@@ -50,17 +50,17 @@ def place_of(desk: Desk, store: "Store", reference: str) -> "Place":
     """
     model_id, at, version = reference.partition("@")
     if at:
-        return _kept(desk.addresses.bucket, model_id, version)
+        return _kept(ctx.addresses.bucket, model_id, version)
     away: list[CliError] = []
     for look in (_in_monitor, _in_tracker):
         try:
-            if place := look(desk, reference):
+            if place := look(ctx, reference):
                 return place
         except CliError as error:
             if error.code is not Code.UNREACHABLE:
                 raise
             away.append(error)
-    if place := _in_store(desk, store, reference):
+    if place := _in_store(ctx, store, reference):
         return place
     if away:
         raise CliError(Code.UNREACHABLE, f"{reference!r} is not in the store, and {away[0]}")
@@ -81,25 +81,25 @@ def _is_model(reference: str) -> bool:
     return reference.count(".") == 2 and "/" not in reference
 
 
-def _in_monitor(desk: Desk, reference: str) -> "Place | None":
+def _in_monitor(ctx: CommandContext, reference: str) -> "Place | None":
     from services.cli.handlers.models import newest_of_monitor, of_monitor
 
-    if not (address := desk.addresses.monitor):
+    if not (address := ctx.addresses.monitor):
         return None
     return newest_of_monitor(address, reference) if _is_model(reference) else of_monitor(address, reference)
 
 
-def _in_tracker(desk: Desk, reference: str) -> "Place | None":
+def _in_tracker(ctx: CommandContext, reference: str) -> "Place | None":
     from services.cli.handlers.models import newest_of_tracker, of_tracker
 
-    if not (address := desk.addresses.tracker):
+    if not (address := ctx.addresses.tracker):
         return None
     return newest_of_tracker(address, reference) if _is_model(reference) else of_tracker(address, reference)
 
 
-def _in_store(desk: Desk, store: "Store", reference: str) -> "Place | None":
+def _in_store(ctx: CommandContext, store: "Store", reference: str) -> "Place | None":
     """By the names of the objects alone: models/<model>/<version>/manifest.json, where the version is the run."""
-    bucket = desk.addresses.bucket
+    bucket = ctx.addresses.bucket
     prefix = f"s3://{bucket}/models/"
     with store_explained():
         keys = [entry.uri.removeprefix(prefix).split("/") for entry in store.list(prefix, limit=MOST_VERSIONS)]

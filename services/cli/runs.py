@@ -43,7 +43,7 @@ class Artifact:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
+class FindingView:
     """One thing that was found in a dataset that was rejected."""
 
     rule: str
@@ -84,7 +84,7 @@ class RunView:
     memory_used_bytes: int
     losses: tuple[float, ...]
     epochs: tuple[Epoch, ...]
-    findings: tuple[Found, ...]
+    findings: tuple[FindingView, ...]
     alerts: tuple[str, ...]
     model_id: str
     package_uri: str

@@ -11,9 +11,9 @@ from truscore.storage.signing import Signer
 from truscore.telemetry import HardwareSampler, configure_logging, serve_grpc, serve_metrics, tracing
 
 from services.exporter.child_process import Bounds, run_child
-from services.exporter.exporting import Effort, Exporter
+from services.exporter.exporting import Exporter, ProofSettings
 from services.exporter.handlers import on_training_completed
-from services.exporter.release_store import Shelf
+from services.exporter.release_store import ReleaseStore
 from services.exporter.scratch_dir import cleared
 from services.exporter.settings import Settings
 
@@ -30,10 +30,10 @@ def create_exporter(settings: Settings) -> Exporter:
     bounds = Bounds(time_limit_s=settings.exporter_timeout_s, memory_limit_bytes=settings.exporter_memory_bytes)
     return Exporter(
         store=store,
-        shelf=Shelf(store, bucket=settings.bucket, signer=Signer(key.get_secret_value()) if key else None),
+        releases=ReleaseStore(store, bucket=settings.bucket, signer=Signer(key.get_secret_value()) if key else None),
         run_child=partial(run_child, bounds=bounds),
         workdir=workdir,
-        effort=Effort(
+        proof=ProofSettings(
             parity_pictures=settings.exporter_parity_images, benchmark_rounds=settings.exporter_benchmark_rounds
         ),
     )
@@ -47,7 +47,7 @@ async def run(settings: Settings) -> int:
     sampler = HardwareSampler(SERVICE, exporter.workdir)
     handler = on_training_completed(
         export=exporter.export,
-        address=exporter.shelf.address,
+        address=exporter.releases.address,
         speaker=say,
         working=lambda run_id: reporting_hardware(
             say, partial(sampler.sample, run_id), run_id, every_s=settings.exporter_sample_s

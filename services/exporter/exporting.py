@@ -13,14 +13,14 @@ from services.exporter.formats import choose_formats
 from services.exporter.inputs import Inputs, Unexportable, fetch_inputs
 from services.exporter.order import ExportOrder, Outcome
 from services.exporter.release import Refusal, Release
-from services.exporter.release_store import Shelf
+from services.exporter.release_store import ReleaseStore
 from services.exporter.task import Result, Task
 
 RunChild = Callable[[Task, Path], Awaitable[Result]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Effort:
+class ProofSettings:
     """How much proof an artefact gets."""
 
     parity_pictures: int
@@ -32,17 +32,17 @@ class Exporter:
     """Makes each release once: what was kept before is answered again from its manifest."""
 
     store: Store
-    shelf: Shelf
+    releases: ReleaseStore
     run_child: RunChild
     workdir: Path
-    effort: Effort
+    proof: ProofSettings
     clock: Callable[[], float] = time.monotonic
 
     async def export(self, order: ExportOrder) -> Outcome:
         accepted, refused = choose_formats(order)
         if not accepted:
             return Outcome(release=None, refusals=refused)
-        if release := await asyncio.to_thread(self.shelf.find, order):
+        if release := await asyncio.to_thread(self.releases.find, order):
             return Outcome(release=release, refusals=release.refusals)
         with TemporaryDirectory(prefix=f"{order.run_id}-", dir=self.workdir, ignore_cleanup_errors=True) as scratch:
             try:
@@ -55,16 +55,16 @@ class Exporter:
         self, order: ExportOrder, accepted: tuple[str, ...], refused: tuple[Refusal, ...], folder: Path
     ) -> Outcome:
         began_s = self.clock()
-        inputs = await asyncio.to_thread(fetch_inputs, self.store, order, folder, pictures=self.effort.parity_pictures)
+        inputs = await asyncio.to_thread(fetch_inputs, self.store, order, folder, pictures=self.proof.parity_pictures)
         result = await self.run_child(self._task(order, accepted, inputs, folder), folder)
         refusals = refused + result.refusals
         if not result.artifacts:
             return Outcome(release=None, refusals=refusals)
         # Another exporter may have been given the same message meanwhile: what it announced stays as announced.
-        release = await asyncio.to_thread(self.shelf.find, order)
+        release = await asyncio.to_thread(self.releases.find, order)
         if release is None:
             made = _release(order, result, refusals, duration_s=self.clock() - began_s)
-            release = await asyncio.to_thread(self.shelf.keep, made, folder)
+            release = await asyncio.to_thread(self.releases.keep, made, folder)
         return Outcome(release=release, refusals=release.refusals)
 
     def _task(self, order: ExportOrder, formats: tuple[str, ...], inputs: Inputs, folder: Path) -> Task:
@@ -72,7 +72,7 @@ class Exporter:
             checkpoint=str(inputs.checkpoint),
             formats=formats,
             pictures=tuple(map(str, inputs.pictures)),
-            benchmark_rounds=self.effort.benchmark_rounds,
+            benchmark_rounds=self.proof.benchmark_rounds,
             output_folder=str(folder),
             provenance={
                 "model_id": order.model_id,

@@ -21,7 +21,7 @@ MANIFEST_LIMIT_BYTES = 16 << 20
 CONTENT_TYPES = {".json": "application/json", ".md": "text/markdown", ".tar": "application/x-tar"}
 
 
-class Shelf:
+class ReleaseStore:
     """Releases under `s3://<bucket>/models/<model>/<version>/`. Synchronous; may take as long as the store does.
 
     With a `signer`, each manifest is signed."""

@@ -19,7 +19,7 @@ from truscore.storage import S3Store
 from deploy.local.objects import ObjectServer
 from services.trainer.journal import Progressed
 from tests.conftest import PrivateBroker
-from tests.connected.trainer.trainer_desk import (
+from tests.connected.trainer.trainer_harness import (
     REPOSITORY,
     Ears,
     Trainer,

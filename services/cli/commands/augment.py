@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.cli.commands.parameters import AsJson, Category, ClassNames, Format, Option
-from services.cli.context import CliError, Code, desk_of, say_json
+from services.cli.context import CliError, Code, context_of, print_json
 from services.cli.reading import index_of
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def augment(
     title = f"{path.name} for {category}/{option}, seed {seed}"
     contact_sheet(shown, class_names=index.class_names, policy=policy, title=title).save(output)
     if as_json:
-        say_json(
+        print_json(
             {
                 "output": str(output),
                 "category": category,
@@ -82,8 +82,8 @@ def augment(
             }
         )
     else:
-        _show(desk_of(context).screen, policy)
-        desk_of(context).side.print(f"the sheet is in {output}", highlight=False, soft_wrap=True)
+        _show(context_of(context).screen, policy)
+        context_of(context).side.print(f"the sheet is in {output}", highlight=False, soft_wrap=True)
 
 
 def _size_of(category: str, option: str) -> int:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 import typer
 
 from services.cli.commands.parameters import AsJson
-from services.cli.context import desk_of, say_json
+from services.cli.context import context_of, print_json
 
 
 def catalog(context: typer.Context, as_json: AsJson = False) -> None:
@@ -15,7 +15,7 @@ def catalog(context: typer.Context, as_json: AsJson = False) -> None:
     listed = rows()
     if as_json:
         networks_of = {row: [asdict(network_of(base)) for base in row.bases] for row in listed}
-        say_json([{**asdict(row), "available": row.available, "networks": networks_of[row]} for row in listed])
+        print_json([{**asdict(row), "available": row.available, "networks": networks_of[row]} for row in listed])
         return
     from rich.table import Table
 
@@ -26,4 +26,4 @@ def catalog(context: typer.Context, as_json: AsJson = False) -> None:
         style = None if row.available else "dim"
         networks = ", ".join(row.bases) or row.reason
         table.add_row(row.category, row.option, row.architecture, row.task, networks, style=style)
-    desk_of(context).screen.print(table)
+    context_of(context).screen.print(table)

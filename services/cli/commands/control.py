@@ -7,7 +7,11 @@ from typing import Annotated
 import typer
 
 from services.cli.commands.parameters import AsJson
+<<<<<<< HEAD
 from services.cli.context import CliError, Code, Desk, desk_of, say_json
+=======
+from services.cli.context import context_of, print_json
+>>>>>>> dcecb98 (Exporter and command line in the field's words: release store, export target, parity, command context)
 
 Run = Annotated[str, typer.Argument(metavar="RUN", help="The run, run-….")]
 Reason = Annotated[str, typer.Option(help="Why; it is kept with the run.")]
@@ -92,12 +96,12 @@ def _known(desk: Desk, verb: str, reference: str) -> str:
 def _ask(context: typer.Context, verb: str, run_id: str, *, reason: str, request_id: str, as_json: bool) -> None:
     from services.cli.handlers.publish import request
 
-    desk, request_id = desk_of(context), request_id or uuid.uuid4().hex
-    event_id = request(desk.need("amqp_url"), verb, run_id, reason=reason, requested_by=_who(), request_id=request_id)
+    ctx, request_id = context_of(context), request_id or uuid.uuid4().hex
+    event_id = request(ctx.need("amqp_url"), verb, run_id, reason=reason, requested_by=_who(), request_id=request_id)
     if as_json:
-        say_json({"event_id": event_id, "run_id": run_id, "asked": verb, "request_id": request_id})
+        print_json({"event_id": event_id, "run_id": run_id, "asked": verb, "request_id": request_id})
     else:
-        desk.screen.print(f"asked {run_id} to {verb}", highlight=False)
+        ctx.screen.print(f"asked {run_id} to {verb}", highlight=False)
 
 
 def _who() -> str:

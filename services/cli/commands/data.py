@@ -7,7 +7,7 @@ import typer
 
 from services.cli.bars import progress_bar
 from services.cli.commands.parameters import AsJson, ClassNames, Format
-from services.cli.context import CliError, Code, Desk, desk_of, say_json
+from services.cli.context import CliError, Code, CommandContext, context_of, print_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,9 +45,9 @@ def synth(
     except ValueError as error:
         raise CliError(Code.USAGE, str(error)) from error
     if as_json:
-        say_json({"folder": str(folder), "count": count, "format": format, "option": option, "seed": seed})
+        print_json({"folder": str(folder), "count": count, "format": format, "option": option, "seed": seed})
     else:
-        desk_of(context).screen.print(f"{count} cards in {folder}", highlight=False, soft_wrap=True)
+        context_of(context).screen.print(f"{count} cards in {folder}", highlight=False, soft_wrap=True)
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -110,7 +110,7 @@ def validate(
     if as_json:
         typer.echo(report)
     else:
-        _show(desk_of(context), verdict)
+        _show(context_of(context), verdict)
     if not verdict.accepted:
         raise typer.Exit(int(Code.FAILED))
 
@@ -138,7 +138,7 @@ def _policy(path: Path | None, category: str) -> "Policy":
         raise CliError(Code.USAGE, str(error)) from error
 
 
-def _show(desk: Desk, verdict: "Verdict") -> None:
+def _show(ctx: CommandContext, verdict: "Verdict") -> None:
     from rich.markup import escape
     from truscore.validation import BY_ID
 
@@ -146,14 +146,14 @@ def _show(desk: Desk, verdict: "Verdict") -> None:
         times = f" ({found.count} times)" if found.count > 1 else ""
         style = STYLES[found.severity.value]
         where = f"  {found.location}" if found.location else ""
-        desk.screen.print(
+        ctx.screen.print(
             f"[{style}]{found.severity.value:<7}[/{style}] {found.rule}{times}: {escape(found.message + where)}",
             highlight=False,
             soft_wrap=True,
         )
         if found.severity.value == "error":
-            desk.screen.print(f"        {escape(BY_ID[found.rule].mend)}", style="dim", highlight=False, soft_wrap=True)
-    desk.screen.print(_summary(verdict), highlight=False)
+            ctx.screen.print(f"        {escape(BY_ID[found.rule].mend)}", style="dim", highlight=False, soft_wrap=True)
+    ctx.screen.print(_summary(verdict), highlight=False)
 
 
 def _summary(verdict: "Verdict") -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from services.cli.commands.parameters import AsJson
-from services.cli.context import CliError, Code, desk_of, say_json
+from services.cli.context import CliError, Code, context_of, print_json
 
 if TYPE_CHECKING:
     from truscore.bus.dead_letters import DeadLetter
@@ -30,18 +30,18 @@ def list_(
     """List dead letters, oldest first."""
     from truscore.bus.dead_letters import list_dead, services
 
-    desk = desk_of(context)
-    amqp_url = desk.need("amqp_url")
+    ctx = context_of(context)
+    amqp_url = ctx.need("amqp_url")
     letters = [
         letter
         for name in ([service] if service else services())
         for letter in _answer(list_dead(amqp_url, name, limit=limit))
     ]
     if as_json:
-        say_json([asdict(letter) for letter in letters])
+        print_json([asdict(letter) for letter in letters])
         return
     if not letters:
-        desk.screen.print("no dead letters")
+        ctx.screen.print("no dead letters")
         return
     from rich.markup import escape
     from rich.table import Table
@@ -52,7 +52,7 @@ def list_(
     for letter in letters:
         row = (letter.letter_id, letter.service, letter.routing_key, letter.correlation_id, letter.kind)
         table.add_row(*map(escape, row), escape(letter.reason), letter.at)
-    desk.screen.print(table)
+    ctx.screen.print(table)
 
 
 @commands.command()
@@ -65,14 +65,14 @@ def show(
     """Show a dead letter whole: reason, exception, trace and content."""
     from truscore.bus.dead_letters import show_dead
 
-    desk = desk_of(context)
-    found = _answer(show_dead(desk.need("amqp_url"), service, letter))
+    ctx = context_of(context)
+    found = _answer(show_dead(ctx.need("amqp_url"), service, letter))
     if as_json:
-        say_json(asdict(found))
+        print_json(asdict(found))
         return
     for name, value in asdict(found).items():
-        desk.screen.print(f"[bold]{name}[/bold]", end="\n" if "\n" in str(value) else "  ")
-        desk.screen.print(str(value), markup=False, highlight=False, soft_wrap=True)
+        ctx.screen.print(f"[bold]{name}[/bold]", end="\n" if "\n" in str(value) else "  ")
+        ctx.screen.print(str(value), markup=False, highlight=False, soft_wrap=True)
 
 
 @commands.command()
@@ -88,14 +88,14 @@ def replay(
 
     if bool(letters) is everything:
         raise CliError(Code.USAGE, "name the letters to replay, or give --all; accepted is one of both")
-    desk = desk_of(context)
-    replayed: list[DeadLetter] = _answer(replay_dead(desk.need("amqp_url"), service, letters))
+    ctx = context_of(context)
+    replayed: list[DeadLetter] = _answer(replay_dead(ctx.need("amqp_url"), service, letters))
     if as_json:
-        say_json([asdict(letter) for letter in replayed])
+        print_json([asdict(letter) for letter in replayed])
         return
     for letter in replayed:
-        desk.screen.print(f"{letter.letter_id} is back in {letter.inbox}", highlight=False)
-    desk.side.print(f"{len(replayed)} replayed", highlight=False)
+        ctx.screen.print(f"{letter.letter_id} is back in {letter.inbox}", highlight=False)
+    ctx.side.print(f"{len(replayed)} replayed", highlight=False)
 
 
 def _answer(question: Coroutine[Any, Any, T]) -> T:

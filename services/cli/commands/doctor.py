@@ -6,7 +6,7 @@ from pathlib import Path
 import typer
 
 from services.cli.commands.parameters import AsJson
-from services.cli.context import Code, desk_of, say_json
+from services.cli.context import Code, context_of, print_json
 
 
 def doctor(context: typer.Context, as_json: AsJson = False) -> None:
@@ -15,15 +15,15 @@ def doctor(context: typer.Context, as_json: AsJson = False) -> None:
 
     from services.cli.doctor import examine
 
-    desk, healthy = desk_of(context), True
-    for check in examine(desk.addresses, Path.cwd()):
+    ctx, healthy = context_of(context), True
+    for check in examine(ctx.addresses, Path.cwd()):
         healthy = healthy and (check.ok or not check.grave)
         if as_json:
-            say_json(asdict(check))
+            print_json(asdict(check))
             continue
         mark = "[green]ok[/green]  " if check.ok else "[red]fail[/red]" if check.grave else "[yellow]note[/yellow]"
-        desk.screen.print(f"{mark} {check.name:<10} {escape(check.found)}", highlight=False, soft_wrap=True)
+        ctx.screen.print(f"{mark} {check.name:<10} {escape(check.found)}", highlight=False, soft_wrap=True)
         if not check.ok:
-            desk.screen.print(f"     {escape(check.todo)}", style="dim", highlight=False, soft_wrap=True)
+            ctx.screen.print(f"     {escape(check.todo)}", style="dim", highlight=False, soft_wrap=True)
     if not healthy:
         raise typer.Exit(int(Code.FAILED))

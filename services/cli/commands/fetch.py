@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.cli.commands.parameters import AsJson
-from services.cli.context import Desk, desk_of, say_json
+from services.cli.context import CommandContext, context_of, print_json
 from services.cli.releases import place_of, release_explained, verifier_of
 
 if TYPE_CHECKING:
@@ -40,39 +40,39 @@ def fetch(
     as_json: AsJson = False,
 ) -> None:
     """Download an exported model. Size, SHA-256 and signature are verified before anything is in its place."""
-    desk = desk_of(context)
-    fetched = fetched_release(desk, reference, formats=formats, to=to)
+    ctx = context_of(context)
+    fetched = fetched_release(ctx, reference, formats=formats, to=to)
     if as_json:
-        say_json(_document(fetched))
+        print_json(_document(fetched))
         return
     for file in fetched.files:
         path = fetched.folder / file.file_name
-        desk.screen.print(
+        ctx.screen.print(
             f"{path}  {path.stat().st_size:,} bytes  SHA-256 {file.sha256}", highlight=False, soft_wrap=True
         )
     signed = f"signed by {fetched.signed_by}" if fetched.signed_by else UNCHECKED
-    desk.side.print(f"sizes and digests are those of the release; {signed}", highlight=False, soft_wrap=True)
+    ctx.side.print(f"sizes and digests are those of the release; {signed}", highlight=False, soft_wrap=True)
 
 
-def fetched_release(desk: Desk, reference: str, *, formats: list[str], to: Path | None) -> "Fetched":
+def fetched_release(ctx: CommandContext, reference: str, *, formats: list[str], to: Path | None) -> "Fetched":
     """The release of a run or model on this disk. Raises CliError."""
     from truscore.releases import fetch_release
 
-    verifier, store = verifier_of(desk), desk.store()
+    verifier, store = verifier_of(ctx), ctx.store()
     with release_explained():
-        place = place_of(desk, store, reference)
+        place = place_of(ctx, store, reference)
         folder = to if to is not None else Path(place.model_id) / place.version
-        with _progress(desk) as progress:
+        with _progress(ctx) as progress:
             return fetch_release(store, place, folder, verifier=verifier, formats=formats, progress=progress)
 
 
 @contextmanager
-def _progress(desk: Desk) -> Iterator["Progress"]:
+def _progress(ctx: CommandContext) -> Iterator["Progress"]:
     """A bar for each file, on a terminal only."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=desk.side, transient=True, disable=not desk.side.is_terminal) as bars:
+    with Progress(*columns, console=ctx.side, transient=True, disable=not ctx.side.is_terminal) as bars:
         tasks: dict[str, TaskID] = {}
 
         def tell(name: str, done: int, total: int) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.cli.commands.parameters import AsJson
-from services.cli.context import CliError, Code, Desk, desk_of, say_json
+from services.cli.context import CliError, Code, CommandContext, context_of, print_json
 from services.cli.models import model_file
 from services.cli.predicted import Csv, JsonLines, Screen, Sink
 
@@ -41,21 +41,21 @@ def predict(
     1. With --json each picture is a line."""
     if as_json and as_csv:
         raise CliError(Code.USAGE, "--json and --csv; accepted: one of them")
-    desk = desk_of(context)
+    ctx = context_of(context)
     if to is not None and to.exists() and not to.is_dir():
         raise CliError(Code.USAGE, f"--to {str(to)!r} is there and no folder")
-    with model_file(desk, model) as file:
+    with model_file(ctx, model) as file:
         engine = _engine(file.path)
-        desk.side.print(file.verified, highlight=False, soft_wrap=True)
+        ctx.side.print(file.verified, highlight=False, soft_wrap=True)
         paths = _pictures(images)
         sink: Sink
         if as_json:
-            sink = JsonLines(say_json, engine.description)
+            sink = JsonLines(print_json, engine.description)
         elif as_csv:
             sink = Csv(csv.writer(sys.stdout, lineterminator="\n"), engine.description)
         else:
-            sink = Screen(desk.screen, engine.description)
-        failed = _each(desk, engine, paths, sink, to)
+            sink = Screen(ctx.screen, engine.description)
+        failed = _each(ctx, engine, paths, sink, to)
     sink.end()
     if failed:
         raise CliError(Code.FAILED, f"{failed} of {len(paths)} pictures could not be used")
@@ -84,12 +84,12 @@ def _pictures(images: Sequence[Path]) -> list[Path]:
         raise CliError(Code.NOT_FOUND, str(error)) from error
 
 
-def _each(desk: Desk, engine: "Engine", paths: Sequence[Path], sink: Sink, to: Path | None) -> int:
+def _each(ctx: CommandContext, engine: "Engine", paths: Sequence[Path], sink: Sink, to: Path | None) -> int:
     """One picture after the other; returns how many could not be used."""
     from truscore.inference.engine import InferenceFailed, UnreadableImage
 
     failed, drawings = 0, _Drawings(to)
-    with _progress(desk, paths) as pictures:
+    with _progress(ctx, paths) as pictures:
         for path in pictures:
             try:
                 prediction = engine.predict(path, drawing=drawings.place_of(path))
@@ -102,10 +102,10 @@ def _each(desk: Desk, engine: "Engine", paths: Sequence[Path], sink: Sink, to: P
 
 
 @contextmanager
-def _progress(desk: Desk, paths: Sequence[Path]) -> Iterator[Iterator[Path]]:
+def _progress(ctx: CommandContext, paths: Sequence[Path]) -> Iterator[Iterator[Path]]:
     from rich.progress import Progress
 
-    with Progress(console=desk.side, transient=True, disable=not desk.side.is_terminal) as bar:
+    with Progress(console=ctx.side, transient=True, disable=not ctx.side.is_terminal) as bar:
         yield iter(bar.track(paths, description="predicting"))
 
 

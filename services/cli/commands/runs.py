@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from services.cli.commands.parameters import AsJson, RunId
-from services.cli.context import desk_of, say_json
+from services.cli.context import context_of, print_json
 
 
 def runs(
@@ -19,33 +19,33 @@ def runs(
     """List runs, newest first."""
     from services.cli.handlers.runs import Monitor
 
-    desk = desk_of(context)
-    monitor = Monitor(desk.need("monitor"))
+    ctx = context_of(context)
+    monitor = Monitor(ctx.need("monitor"))
     try:
         found = monitor.list(dataset_id=dataset_id, state=state, limit=limit)
     finally:
         monitor.close()
     if as_json:
-        say_json([asdict(run) for run in found])
+        print_json([asdict(run) for run in found])
         return
     from services.cli.screen import table_of
 
-    desk.screen.print(table_of(found) if found else "no runs")
+    ctx.screen.print(table_of(found) if found else "no runs")
 
 
 def show(context: typer.Context, reference: RunId, as_json: AsJson = False) -> None:
     """Show one run whole: epochs, curves, findings, artefacts."""
     from services.cli.handlers.runs import Monitor
 
-    desk = desk_of(context)
-    monitor = Monitor(desk.need("monitor"))
+    ctx = context_of(context)
+    monitor = Monitor(ctx.need("monitor"))
     try:
         run = monitor.get(reference)
     finally:
         monitor.close()
     if as_json:
-        say_json(asdict(run))
+        print_json(asdict(run))
         return
     from services.cli.screen import picture
 
-    desk.screen.print(picture(run, width=desk.screen.width))
+    ctx.screen.print(picture(run, width=ctx.screen.width))

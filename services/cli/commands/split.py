@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from services.cli.commands.parameters import AsJson, ClassNames, Format
-from services.cli.context import CliError, Code, desk_of, say_json
+from services.cli.context import CliError, Code, context_of, print_json
 from services.cli.reading import index_of
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ def split(
     parts = {name: part_of(index, paths) for name, paths in named.items()}
     groups = groups_in(index)
     if as_json:
-        say_json(_plain(index, parts, groups, named, seed))
+        print_json(_plain(index, parts, groups, named, seed))
     else:
-        _show(desk_of(context).screen, index, parts, groups)
+        _show(context_of(context).screen, index, parts, groups)
 
 
 def _parts(made: "Split") -> dict[str, tuple[str, ...]]:

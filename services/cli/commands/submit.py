@@ -12,7 +12,7 @@ import typer
 
 from services.cli.commands.parameters import AsJson, Category, ClassNames, Format, Option
 from services.cli.commands.watch import Stop, follow
-from services.cli.context import CliError, Code, Desk, desk_of, say_json
+from services.cli.context import CliError, Code, CommandContext, context_of, print_json
 from services.cli.order_builder import (
     dataset_name,
     merged,
@@ -55,14 +55,14 @@ def submit(
     """Upload a dataset (where a folder is given) and order its validation, training and export."""
     from truscore.validation import Order
 
-    desk = desk_of(context)
+    ctx = context_of(context)
     typed = merged(read_config(config), read_settings_typed(settings))
     row = wanted(template, category=category, option=option, architecture=architecture, overrides=typed)
     named, numbered = dataset_id or dataset_name(source), version or version_now(datetime.now(UTC))
     order = Order(
         dataset_id=named,
         version=numbered,
-        uri=_address(desk, source, named, numbered),
+        uri=_address(ctx, source, named, numbered),
         format=format,
         category=row.category,
         option=row.option,
@@ -74,42 +74,46 @@ def submit(
         class_names=class_names,
     )
     refuse(order)
-    amqp_url = desk.need("amqp_url")
+    amqp_url = ctx.need("amqp_url")
     if not source.startswith(S3):
-        _upload(desk, Path(source), order.uri)
+        _upload(ctx, Path(source), order.uri)
     from services.cli.handlers.publish import announce
 
     asked_at = datetime.now(UTC)
     event_id = announce(amqp_url, order)
     reference = f"{named}/{numbered}"
     if as_json:
-        say_json({"event_id": event_id, "reference": reference, **asdict(order)})
+        print_json({"event_id": event_id, "reference": reference, **asdict(order)})
     else:
-        desk.screen.print(f"ordered [bold]{reference}[/bold] at {order.uri}", highlight=False, soft_wrap=True)
+        ctx.screen.print(f"ordered [bold]{reference}[/bold] at {order.uri}", highlight=False, soft_wrap=True)
     if watch:
+<<<<<<< HEAD
         follow(desk, reference, as_json=as_json, stop=Stop(since=asked_at), order_event_id=event_id)
+=======
+        follow(ctx, reference, as_json=as_json, stop=Stop(since=asked_at))
+>>>>>>> dcecb98 (Exporter and command line in the field's words: release store, export target, parity, command context)
     elif not as_json:
-        desk.side.print(f"watch it with: truscore watch {reference}", highlight=False)
+        ctx.side.print(f"watch it with: truscore watch {reference}", highlight=False)
 
 
-def _address(desk: Desk, source: str, dataset_id: str, version: str) -> str:
+def _address(ctx: CommandContext, source: str, dataset_id: str, version: str) -> str:
     if source.startswith(S3):
         return source if source.endswith("/") else source + "/"
     if not Path(source).is_dir():
         raise CliError(Code.USAGE, f"{source!r} is no folder; accepted: a folder, or an address s3://bucket/prefix/")
-    return f"s3://{desk.addresses.bucket}/datasets/{dataset_id}/{version}/"
+    return f"s3://{ctx.addresses.bucket}/datasets/{dataset_id}/{version}/"
 
 
-def _upload(desk: Desk, folder: Path, uri: str) -> None:
+def _upload(ctx: CommandContext, folder: Path, uri: str) -> None:
     from services.cli.storing import store_explained
     from services.cli.upload import upload
 
-    with store_explained(), _progress(desk) as progress:
-        upload(desk.store(), folder, uri, progress=progress)
+    with store_explained(), _progress(ctx) as progress:
+        upload(ctx.store(), folder, uri, progress=progress)
 
 
 @contextmanager
-def _progress(desk: Desk) -> Iterator[Callable[[int, int], None]]:
+def _progress(ctx: CommandContext) -> Iterator[Callable[[int, int], None]]:
     """A bar where a person sees it, silence where a machine reads."""
     if not sys.stderr.isatty():
         yield lambda _done, _total: None
@@ -117,6 +121,6 @@ def _progress(desk: Desk) -> Iterator[Callable[[int, int], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = TextColumn("uploading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=desk.side, transient=True) as bar:
+    with Progress(*columns, console=ctx.side, transient=True) as bar:
         task = bar.add_task("upload")
         yield lambda done, total: bar.update(task, completed=done, total=total)

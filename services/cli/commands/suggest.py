@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.cli.commands.parameters import AsJson, Category, ClassNames, Format, Option
-from services.cli.context import CliError, Code, Desk, desk_of, say_json
+from services.cli.context import CliError, Code, CommandContext, context_of, print_json
 from services.cli.machine import hardware_here, weights_at_hand
 from services.cli.reading import index_of
 
@@ -42,14 +42,14 @@ def suggest(
         resolve(category, option, architecture)
         facts = statistics_of(index_of(path, format=format, class_names=class_names))
         hardware = hardware_here()
-        weights = weights_at_hand(desk_of(context))
+        weights = weights_at_hand(context_of(context))
         suggestion = suggested(category, option, facts, hardware, architecture=architecture, weights=weights)
     except InvalidConfig as refusal:
         raise CliError(Code.USAGE, str(refusal)) from refusal
     if output is not None:
         output.write_text(json.dumps(suggestion.config, indent=2) + "\n")
     if as_json:
-        say_json(
+        print_json(
             {
                 "category": category,
                 "option": option,
@@ -61,10 +61,10 @@ def suggest(
             }
         )
     else:
-        _show(desk_of(context), suggestion, path, output)
+        _show(context_of(context), suggestion, path, output)
 
 
-def _show(desk: Desk, suggestion: "Suggestion", path: Path, output: Path | None) -> None:
+def _show(ctx: CommandContext, suggestion: "Suggestion", path: Path, output: Path | None) -> None:
     from rich.table import Table
 
     table = Table(box=None, header_style="bold")
@@ -72,7 +72,7 @@ def _show(desk: Desk, suggestion: "Suggestion", path: Path, output: Path | None)
         table.add_column(name, overflow="fold")
     for choice in suggestion.choices:
         table.add_row(choice.key, json.dumps(choice.value), choice.reason)
-    desk.screen.print(table)
+    ctx.screen.print(table)
     config = str(output) if output is not None else "FILE (write it with --output FILE)"
     row = f"-c {suggestion.category} -o {suggestion.option} -a {suggestion.architecture}"
-    desk.side.print(f"order it with: truscore submit {path} {row} --config {config}", highlight=False, soft_wrap=True)
+    ctx.side.print(f"order it with: truscore submit {path} {row} --config {config}", highlight=False, soft_wrap=True)

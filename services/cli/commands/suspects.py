@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from services.cli.commands.parameters import AsJson
-from services.cli.context import CliError, Code, desk_of
+from services.cli.context import CliError, Code, context_of
 
 
 def suspects(
@@ -42,7 +42,7 @@ def suspects(
     if as_json:
         typer.echo(amended)
         return
-    screen = desk_of(context).screen
+    screen = context_of(context).screen
     for one in found:
         screen.print(f"{one.rule} {one.location}: {one.message}", highlight=False, markup=False, soft_wrap=True)
     screen.print(f"{len(found)} labels to look at; the report is in {out}", highlight=False, soft_wrap=True)

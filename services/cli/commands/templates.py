@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from services.cli.commands.parameters import AsJson
-from services.cli.context import CliError, Code, desk_of, say_json
+from services.cli.context import CliError, Code, context_of, print_json
 
 
 def templates(
@@ -26,7 +26,7 @@ def templates(
     except InvalidConfig as refusal:
         raise CliError(Code.USAGE, str(refusal)) from refusal
     if as_json:
-        say_json([{**asdict(template), "config": template.config} for template in found])
+        print_json([{**asdict(template), "config": template.config} for template in found])
         return
     from rich.table import Table
 
@@ -40,4 +40,4 @@ def templates(
         else:
             base = template.config["architecture_config"]["base_architecture"]
             table.add_row(template.name, template.architecture, base, template.choices[0].reason)
-    desk_of(context).screen.print(table)
+    context_of(context).screen.print(table)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.cli.commands.parameters import AsJson
-from services.cli.context import CliError, Code, Desk, desk_of, say_json
+from services.cli.context import CliError, Code, CommandContext, context_of, print_json
 
 if TYPE_CHECKING:
     from services.cli.handlers.runs import Monitor
@@ -39,20 +39,30 @@ def watch(
     as_json: AsJson = False,
 ) -> None:
     """Show a run's progress, curves and time to go until it ended. Ends with the run's own exit code."""
-    follow(desk_of(context), reference, as_json=as_json, stop=Stop(timeout_s=timeout_s))
+    follow(context_of(context), reference, as_json=as_json, stop=Stop(timeout_s=timeout_s))
 
 
+<<<<<<< HEAD
 def follow(desk: Desk, reference: str, *, as_json: bool, stop: Stop, order_event_id: str = "") -> None:
     """Shows every change and ends the command by how the run ended.
 
     With `order_event_id`, the run is the one that this order is attached to, which may have another dataset's name.
     """
+=======
+def follow(ctx: CommandContext, reference: str, *, as_json: bool, stop: Stop) -> None:
+    """Shows every change and ends the command by how the run ended."""
+>>>>>>> dcecb98 (Exporter and command line in the field's words: release store, export target, parity, command context)
     from services.cli.handlers.runs import Monitor
 
-    monitor = Monitor(desk.need("monitor"))
+    monitor = Monitor(ctx.need("monitor"))
     try:
+<<<<<<< HEAD
         views = _views(monitor, order_event_id or _resolved(monitor, reference), reference, stop)
         last = _say_each(views) if as_json else _show_each(desk, views)
+=======
+        views = _views(monitor, _resolved(monitor, reference), stop)
+        last = _say_each(views) if as_json else _show_each(ctx, views)
+>>>>>>> dcecb98 (Exporter and command line in the field's words: release store, export target, parity, command context)
     except KeyboardInterrupt:
         # The run goes on; only the watching ends.
         raise typer.Exit(int(Code.INTERRUPTED)) from None
@@ -105,11 +115,11 @@ def _is_old_news(view: "RunView", stop: Stop, *, waited_s: float) -> bool:
 def _say_each(views: Iterator["RunView"]) -> "RunView | None":
     last = None
     for last in views:
-        say_json(asdict(last))
+        print_json(asdict(last))
     return last
 
 
-def _show_each(desk: Desk, views: Iterator["RunView"]) -> "RunView | None":
+def _show_each(ctx: CommandContext, views: Iterator["RunView"]) -> "RunView | None":
     """A picture that changes at a terminal, a line for each step of the run elsewhere."""
     from services.cli.screen import line, picture
 
@@ -119,12 +129,12 @@ def _show_each(desk: Desk, views: Iterator["RunView"]) -> "RunView | None":
         for last in views:
             # The time to go changes with every step: a new line is for what happened.
             if (happened := line(replace(last, eta_s=0))) != said:
-                desk.screen.print(line(last), highlight=False, soft_wrap=True)
+                ctx.screen.print(line(last), highlight=False, soft_wrap=True)
                 said = happened
         return last
     from rich.live import Live
 
-    with Live(console=desk.screen, refresh_per_second=4) as live:
+    with Live(console=ctx.screen, refresh_per_second=4) as live:
         for last in views:
-            live.update(picture(last, width=desk.screen.width))
+            live.update(picture(last, width=ctx.screen.width))
     return last

@@ -12,7 +12,7 @@ from truscore.events.v1 import telemetry_pb2, training_pb2
 from truscore.recipes import primary_metric_of
 
 from services.cli.context import CliError, Code
-from services.cli.runs import Artifact, Epoch, Found, RunView, finite
+from services.cli.runs import Artifact, Epoch, FindingView, RunView, finite
 
 TIMEOUT_S = 15.0
 STATE_PREFIX = "RUN_STATE_"
@@ -110,7 +110,7 @@ def view_of(run: monitor_pb2.Run) -> RunView:
         losses=tuple(point.loss for point in run.curve),
         epochs=tuple(_epoch(epoch) for epoch in run.epochs),
         findings=tuple(
-            Found(rule=each.rule, severity=each.severity, message=each.message, location=each.location)
+            FindingView(rule=each.rule, severity=each.severity, message=each.message, location=each.location)
             for each in run.findings
         ),
         alerts=tuple(alert.message for alert in run.alerts),

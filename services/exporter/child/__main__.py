@@ -17,9 +17,9 @@ def main() -> None:
     folder: Path = parser.parse_args().folder
     end_with_stdin()
     # Torch takes seconds to import: only once there is someone to end with.
-    from services.exporter.child.convert import do
+    from services.exporter.child.convert import convert
 
-    write_result(folder, do(read_task(folder)))
+    write_result(folder, convert(read_task(folder)))
 
 
 if __name__ == "__main__":

@@ -6,10 +6,10 @@ from types import MappingProxyType
 from torch import nn
 
 from services.exporter.child import framed, instances
-from services.exporter.child.export_target import Subject
+from services.exporter.child.export_target import ExportTarget
 
-# From the network and its class names. Raises WrongKind.
-KINDS: Mapping[str, Callable[[nn.Module, Sequence[str]], Subject]] = MappingProxyType(
+# From the network and its class names. Raises UnsupportedNetwork.
+KINDS: Mapping[str, Callable[[nn.Module, Sequence[str]], ExportTarget]] = MappingProxyType(
     {
         "instance_segmentation": instances.with_masks,
         "detection": instances.with_boxes,

@@ -16,7 +16,7 @@ from truscore.zoo.preprocess import preprocess
 
 from services.exporter.child import benchmark, onnx_file, parity
 from services.exporter.child.adapters import KINDS
-from services.exporter.child.export_target import Picture, Subject, WrongKind
+from services.exporter.child.export_target import ExportTarget, Picture, UnsupportedNetwork
 from services.exporter.release import Artifact, Parity, Refusal
 from services.exporter.signature import description
 from services.exporter.task import Result, Task
@@ -41,14 +41,14 @@ class Refused(Exception):
 
 
 @torch.no_grad()
-def do(task: Task) -> Result:
+def convert(task: Task) -> Result:
     try:
         model, recipe, class_names = load_checkpoint_model(Path(task.checkpoint))
     except (RuntimeError, ValueError, KeyError, OSError) as error:
         return _nothing(task, "checkpoint_unreadable", f"the checkpoint cannot be loaded: {error}")
     try:
         kind = row_of(recipe.category, recipe.option, recipe.architecture).task
-        subject = subject_of(model, class_names, kind=kind)
+        target = export_target_of(model, class_names, kind=kind)
     except (Refused, KeyError) as refused:
         return _nothing(task, "unsupported_architecture", str(refused))
     pictures = [preprocess(load_image(Path(path))).numpy() for path in task.pictures]
@@ -58,7 +58,7 @@ def do(task: Task) -> Result:
     refusals: list[Refusal] = []
     for name in task.formats:
         try:
-            artifacts.append(MAKERS[name](subject, pictures, described))
+            artifacts.append(MAKERS[name](target, pictures, described))
         except Refused as refused:
             refusals.append(Refusal(format=name, code=refused.code, message=refused.message))
     return Result(artifacts=tuple(artifacts), refusals=tuple(refusals))
@@ -70,23 +70,23 @@ def _nothing(task: Task, code: str, message: str) -> Result:
     )
 
 
-def subject_of(model: nn.Module, class_names: Sequence[str], *, kind: str) -> Subject:
+def export_target_of(model: nn.Module, class_names: Sequence[str], *, kind: str) -> ExportTarget:
     """`kind` is a task of the catalog. Raises Refused."""
     if kind not in KINDS:
         raise Refused("unsupported_architecture", f"no export for the task {kind!r}; accepted: {', '.join(KINDS)}")
     try:
         return KINDS[kind](model, class_names)
-    except WrongKind as error:
+    except UnsupportedNetwork as error:
         raise Refused("unsupported_architecture", str(error)) from error
 
 
-def make_onnx(subject: Subject, pictures: Sequence[Picture], task: Task) -> Artifact:
+def make_onnx(target: ExportTarget, pictures: Sequence[Picture], task: Task) -> Artifact:
     path = Path(task.output_folder) / "model.onnx"
     try:
-        onnx_file.write(subject, path, pictures[0])
-        onnx_file.finish(path, {**task.provenance, **description(subject.signature)})
-        run = onnx_file.session(path, subject.signature)
-        verdict = subject.judge((subject.eagerly(each), run(each)) for each in pictures)
+        onnx_file.write(target, path, pictures[0])
+        onnx_file.finish(path, {**task.provenance, **description(target.signature)})
+        run = onnx_file.session(path, target.signature)
+        verdict = target.check_parity((target.run_eager(each), run(each)) for each in pictures)
     except (*UNCONVERTIBLE, *UNRUNNABLE) as error:
         raise Refused(
             "conversion", f"the network cannot be written as ONNX: {type(error).__name__}: {error}"
@@ -98,8 +98,8 @@ def make_onnx(subject: Subject, pictures: Sequence[Picture], task: Task) -> Arti
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         size_bytes=path.stat().st_size,
         parity=verdict,
-        benchmark=benchmark.measure(run, subject.eagerly, pictures, rounds=task.benchmark_rounds),
-        signature=subject.signature,
+        benchmark=benchmark.measure(run, target.run_eager, pictures, rounds=task.benchmark_rounds),
+        signature=target.signature,
     )
 
 
@@ -121,4 +121,4 @@ def _demand(verdict: Parity) -> None:
     )
 
 
-MAKERS: dict[str, Callable[[Subject, Sequence[Picture], Task], Artifact]] = {"onnx": make_onnx}
+MAKERS: dict[str, Callable[[ExportTarget, Sequence[Picture], Task], Artifact]] = {"onnx": make_onnx}

@@ -15,16 +15,16 @@ Picture = NDArray[np.float32]
 Answers = Mapping[str, NDArray[np.generic]]
 
 
-class WrongKind(TypeError):
+class UnsupportedNetwork(TypeError):
     """A network that is not what its task makes of it; the message names its class and what is accepted."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Subject:
+class ExportTarget:
     """`graph` takes one picture and gives the signature's outputs in their order, in operators that can be written;
-    `eagerly` is what the checkpoint itself says; `judge` takes pairs of answers, the checkpoint's first."""
+    `run_eager` is what the checkpoint itself says; `check_parity` takes pairs of answers, the checkpoint's first."""
 
     signature: Signature
     graph: nn.Module
-    eagerly: Callable[[Picture], Answers]
-    judge: Callable[[Iterable[tuple[Answers, Answers]]], Parity]
+    run_eager: Callable[[Picture], Answers]
+    check_parity: Callable[[Iterable[tuple[Answers, Answers]]], Parity]

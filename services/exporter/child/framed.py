@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from truscore.zoo.framing import Framed, frame, unframe
 
-from services.exporter.child.export_target import Answers, Picture, Subject, WrongKind
-from services.exporter.child.output_parity import judge
+from services.exporter.child.export_target import Answers, ExportTarget, Picture, UnsupportedNetwork
+from services.exporter.child.output_parity import check_parity
 from services.exporter.release import Signature
 from services.exporter.signature import SIGNATURES
 
@@ -36,19 +36,21 @@ class FramedPicture(nn.Module):
         )
 
 
-def subject(model: nn.Module, class_names: Sequence[str], *, task: str) -> Subject:
+def export_target(model: nn.Module, class_names: Sequence[str], *, task: str) -> ExportTarget:
     if not isinstance(model, Framed):
-        raise WrongKind(f"{type(model).__name__} is no network for {task}; accepted: what takes squares (Framed)")
+        raise UnsupportedNetwork(
+            f"{type(model).__name__} is no network for {task}; accepted: what takes squares (Framed)"
+        )
     signature = SIGNATURES[task](class_names)
     graph = FramedPicture(model, signature).eval()
 
-    def eagerly(image_CHW: Picture) -> Answers:
+    def run_eager(image_CHW: Picture) -> Answers:
         with torch.no_grad():
             outputs: tuple[Tensor, ...] = graph(torch.from_numpy(image_CHW))
         return {name: output.numpy() for name, output in zip(graph.names, outputs, strict=True)}
 
-    return Subject(signature=signature, graph=graph, eagerly=eagerly, judge=judge)
+    return ExportTarget(signature=signature, graph=graph, run_eager=run_eager, check_parity=check_parity)
 
 
-def of_task(task: str) -> Callable[[nn.Module, Sequence[str]], Subject]:
-    return partial(subject, task=task)
+def of_task(task: str) -> Callable[[nn.Module, Sequence[str]], ExportTarget]:
+    return partial(export_target, task=task)

@@ -12,8 +12,8 @@ from torchvision.models.detection.transform import resize_boxes
 from truscore.zoo.framing import Framed
 
 from services.exporter.child.detections import detections_from
-from services.exporter.child.export_target import Answers, Picture, Subject, WrongKind
-from services.exporter.child.parity import compare, judge
+from services.exporter.child.export_target import Answers, ExportTarget, Picture, UnsupportedNetwork
+from services.exporter.child.parity import check_parity, compare
 from services.exporter.child.paste import paste
 from services.exporter.release import Parity, Signature
 from services.exporter.signature import box_signature, instance_signature
@@ -49,32 +49,36 @@ class PictureBoxes(nn.Module):
         return found["boxes"], found["labels"], found["scores"]
 
 
-def with_masks(model: nn.Module, class_names: Sequence[str]) -> Subject:
+def with_masks(model: nn.Module, class_names: Sequence[str]) -> ExportTarget:
     if not isinstance(model, GeneralizedRCNN):
-        raise WrongKind(f"{type(model).__name__} finds no instances with masks; accepted: Mask R-CNN of torchvision")
+        raise UnsupportedNetwork(
+            f"{type(model).__name__} finds no instances with masks; accepted: Mask R-CNN of torchvision"
+        )
     return _subject(model, PictureMasks(model), instance_signature(class_names))
 
 
-def with_boxes(model: nn.Module, class_names: Sequence[str]) -> Subject:
+def with_boxes(model: nn.Module, class_names: Sequence[str]) -> ExportTarget:
     if isinstance(model, Framed):
-        raise WrongKind(
+        raise UnsupportedNetwork(
             f"{type(model).__name__} finds no boxes; accepted: what takes a list of images (RetinaNet, YOLO)"
         )
     return _subject(model, PictureBoxes(model), box_signature(class_names))
 
 
-def _subject(detector: nn.Module, graph: nn.Module, signature: Signature) -> Subject:
+def _subject(detector: nn.Module, graph: nn.Module, signature: Signature) -> ExportTarget:
     names = [tensor.name for tensor in signature.outputs]
 
-    def eagerly(image_CHW: Picture) -> Answers:
+    def run_eager(image_CHW: Picture) -> Answers:
         """Through the model's own forward, which the graph is not always made of."""
         with torch.no_grad():
             found: Mapping[str, Tensor] = detector([torch.from_numpy(image_CHW)])[0]
         return {name: found[name].numpy() for name in names}
 
-    return Subject(signature=signature, graph=graph.eval(), eagerly=eagerly, judge=judge_found)
+    return ExportTarget(signature=signature, graph=graph.eval(), run_eager=run_eager, check_parity=check_detections)
 
 
-def judge_found(pairs: Iterable[tuple[Answers, Answers]]) -> Parity:
+def check_detections(pairs: Iterable[tuple[Answers, Answers]]) -> Parity:
     """The verdict over pairs of answers, the checkpoint's first."""
-    return judge(compare(detections_from(reference), detections_from(candidate)) for reference, candidate in pairs)
+    return check_parity(
+        compare(detections_from(reference), detections_from(candidate)) for reference, candidate in pairs
+    )

@@ -11,22 +11,22 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
-from services.exporter.child.export_target import Answers, Picture, Subject
+from services.exporter.child.export_target import Answers, ExportTarget, Picture
 from services.exporter.release import Signature
 
 OPSET = 17
 
 
-def write(subject: Subject, target: Path, example_CHW: Picture) -> None:
+def write(target: ExportTarget, path: Path, example_CHW: Picture) -> None:
     """Writes the graph with the names and the free dimensions of its signature."""
-    signature = subject.signature
+    signature = target.signature
     with warnings.catch_warnings(), torch.no_grad(), _attention_in_parts():
         # Tracing warns of every Python branch it freezes; what it froze wrongly, the parity check finds.
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            subject.graph,
+            target.graph,
             (torch.from_numpy(example_CHW),),
-            str(target),
+            str(path),
             # Traced: the newer exporter refuses the shapes that detectors draw from the data, and what takes a
             # picture of any size computes with its size.
             dynamo=False,

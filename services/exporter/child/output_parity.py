@@ -22,7 +22,7 @@ TOLERANCE = {
 }
 
 
-def judge(pairs: Iterable[tuple[Answers, Answers]]) -> Parity:
+def check_parity(pairs: Iterable[tuple[Answers, Answers]]) -> Parity:
     """The verdict over pairs of answers, the checkpoint's first. An answer that is no number fails."""
     worst: dict[str, float] = {}
     images = 0

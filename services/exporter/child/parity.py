@@ -45,7 +45,7 @@ def compare(reference: Detections, candidate: Detections) -> Comparison:
     )
 
 
-def judge(comparisons: Iterable[Comparison]) -> Parity:
+def check_parity(comparisons: Iterable[Comparison]) -> Parity:
     """The verdict over all pictures; nothing found on either side is agreement."""
     compared = tuple(comparisons)
     expected = sum(each.expected for each in compared)

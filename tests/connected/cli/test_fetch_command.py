@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.connected.monitor.harness import monitor_process
 from truscore.api.v1 import monitor_pb2
 from truscore.bus import connect, speaker
 from truscore.storage import S3Store
@@ -16,8 +17,7 @@ from truscore.storage.signing import key_id_of
 
 from deploy.local.objects import ObjectServer
 from services.exporter.handlers.publish import exported as announcement
-from services.exporter.release_store import Shelf
-from tests.connected.monitor.desk import monitor_process
+from services.exporter.release_store import ReleaseStore
 from tests.unit.inference.exports import Export
 from tests.unit.releases.kept import MODEL, MODEL_ID, OTHER_PUBLIC, PRIVATE, PUBLIC, RUN, keep
 
@@ -69,7 +69,7 @@ async def test_a_run_that_the_monitor_heard_of_is_fetched_by_its_announced_diges
     with monitor_process(amqp_url) as monitor:
         async with monitor.asked() as api:
             say = speaker(bus, service="exporter")
-            await say.say(announcement(release, Shelf(store, bucket=bucket).address), subject=RUN)
+            await say.say(announcement(release, ReleaseStore(store, bucket=bucket).address), subject=RUN)
             async for answer in api.WatchRun(monitor_pb2.WatchRunRequest(run_id=RUN), timeout=WAIT_S):
                 if answer.run.model.model_id:
                     break

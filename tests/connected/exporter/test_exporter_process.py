@@ -11,11 +11,11 @@ from truscore.events.v1.training_pb2 import TrainingCompleted
 from truscore.storage import S3Store
 
 from deploy.local.objects import ObjectServer
-from tests.connected.exporter.exporter_desk import (
+from tests.connected.exporter.exporter_harness import (
     WAIT_S,
     completed_run,
-    desk,
     exporter_process,
+    harness,
     unmade_run,
 )
 
@@ -28,7 +28,7 @@ async def test_a_run_is_exported_once_though_it_is_told_thrice_and_its_first_exp
     amqp_url: str, s3: ObjectServer, store: S3Store, bucket: str, tmp_path: Path
 ) -> None:
     completed = await asyncio.to_thread(completed_run, store, bucket, tmp_path)
-    async with desk(amqp_url) as one:
+    async with harness(amqp_url) as one:
         with exporter_process(amqp_url, s3, bucket, tmp_path / "first"):
             await one.complete(completed, times=3)
             await one.working()
@@ -60,7 +60,7 @@ async def test_what_cannot_be_exported_is_answered_and_what_can_never_be_read_is
     unknown = unmade_run(bucket)
     unknown.run_id = "run-3"
     unknown.export_formats.append("stone")
-    async with desk(amqp_url) as one:
+    async with harness(amqp_url) as one:
         with exporter_process(amqp_url, s3, bucket, tmp_path / "work") as process:
             await one.complete(unmade_run(bucket))
             await one.complete(unknown)
@@ -80,7 +80,7 @@ async def test_what_cannot_be_exported_is_answered_and_what_can_never_be_read_is
 async def test_a_wrong_key_of_the_store_is_a_dead_letter_that_is_answered_after_a_replay(
     amqp_url: str, s3: ObjectServer, bucket: str, tmp_path: Path
 ) -> None:
-    async with desk(amqp_url) as one:
+    async with harness(amqp_url) as one:
         with exporter_process(amqp_url, s3, bucket, tmp_path / "work", TRUSCORE_S3_SECRET_KEY="wrong"):
             await one.complete(unmade_run(bucket))
             (letter,) = await dead_letters(amqp_url, 1)

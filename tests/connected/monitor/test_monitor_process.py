@@ -12,13 +12,13 @@ from typing import Any
 import psutil
 import pytest
 from google.protobuf.message import Message
+from tests.connected.monitor.harness import monitor_process, say
 from truscore.api.v1 import monitor_pb2
 from truscore.bus import connect, overhear
 from truscore.bus.envelope import Envelope
 from truscore.events.v1.telemetry_pb2 import AlertCleared, AlertRaised
 
 from tests.connected.bus.listening import publish_plainly
-from tests.connected.monitor.desk import monitor_process, say
 from tests.unit.monitor import stories
 from tests.unit.monitor.stories import RUN
 

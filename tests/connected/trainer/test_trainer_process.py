@@ -22,7 +22,7 @@ from truscore.storage import S3Store
 
 from deploy.local.objects import ObjectServer
 from services.trainer.journal import Cancelled
-from tests.connected.trainer.trainer_desk import (
+from tests.connected.trainer.trainer_harness import (
     Ears,
     Trainer,
     ears,

@@ -13,7 +13,7 @@ from truscore.events.v1.dataset_pb2 import DatasetReady, DatasetRejected, Datase
 from truscore.storage import S3Store
 
 from deploy.local.objects import ObjectServer
-from tests.connected.validator.validator_desk import WAIT_S, desk, upload, validator_process
+from tests.connected.validator.validator_harness import WAIT_S, harness, upload, validator_process
 from tests.unit.validation.small_datasets import write_coco
 
 pytestmark = pytest.mark.connected
@@ -36,7 +36,7 @@ async def test_a_hundred_equal_orders_are_one_verdict_and_one_event(
     amqp_url: str, s3: ObjectServer, store: S3Store, bucket: str, tmp_path: Path
 ) -> None:
     upload(store, write_coco(tmp_path / "set"), f"s3://{bucket}/upstream/cards/")
-    async with desk(amqp_url) as one:
+    async with harness(amqp_url) as one:
         with validator_process(amqp_url, s3, bucket, tmp_path / "work", TRUSCORE_VALIDATOR_SLOTS="4"):
             await one.order(ready(bucket), times=100)
             answers = await one.answered(100)
@@ -75,7 +75,7 @@ async def test_bad_orders_and_bad_datasets_are_answered_each_with_its_finding(
         ready(bucket, dataset_id="unknown", training={"architecture": "perceptron"}),
         ready(bucket, dataset_id="cut", uri=f"s3://{bucket}/upstream/cut/"),
     ]
-    async with desk(amqp_url) as one:
+    async with harness(amqp_url) as one:
         with validator_process(amqp_url, s3, bucket, tmp_path / "work") as process:
             for order in orders:
                 await one.order(order)
@@ -93,7 +93,7 @@ async def test_a_wrong_key_is_a_dead_letter_that_names_it_and_replayed_it_is_ans
     amqp_url: str, s3: ObjectServer, store: S3Store, bucket: str, tmp_path: Path
 ) -> None:
     upload(store, write_coco(tmp_path / "set"), f"s3://{bucket}/upstream/cards/")
-    async with desk(amqp_url) as one:
+    async with harness(amqp_url) as one:
         with validator_process(amqp_url, s3, bucket, tmp_path / "work", TRUSCORE_S3_SECRET_KEY="wrong-key"):
             await one.order(ready(bucket))
             letter = await dead_letter(amqp_url)
@@ -120,7 +120,7 @@ async def test_a_killed_validator_leaves_no_reader_behind_and_another_answers(
     amqp_url: str, s3: ObjectServer, store: S3Store, bucket: str, tmp_path: Path
 ) -> None:
     upload(store, write_coco(tmp_path / "set", 60), f"s3://{bucket}/upstream/cards/")
-    async with desk(amqp_url) as one:
+    async with harness(amqp_url) as one:
         with validator_process(amqp_url, s3, bucket, tmp_path / "work", killed=True) as first:
             await one.order(ready(bucket))
             await one.heard_working()

@@ -10,7 +10,7 @@ from rich.console import Console
 from truscore.api.v1 import monitor_pb2
 from truscore.events.v1 import dataset_pb2, model_pb2, telemetry_pb2, training_pb2
 
-from services.cli.context import Code, say_json
+from services.cli.context import Code, print_json
 from services.cli.curves import BARS, sparkline
 from services.cli.handlers.runs import states, view_of
 from services.cli.runs import ENDS, RunView, duration_text
@@ -131,7 +131,7 @@ def test_runs_in_a_table_are_named_with_state_and_best_metric(training: RunView)
 
 
 def test_a_run_as_json_holds_no_number_that_json_has_not(training: RunView, capsys: pytest.CaptureFixture[str]) -> None:
-    say_json(asdict(training))
+    print_json(asdict(training))
     said = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
     assert said["epochs"][0]["val_loss"] is None
     assert said["epochs"][1]["metrics"] == {"box_AP50": 0.91}

@@ -56,7 +56,7 @@ async def no_sampling(_run_id: str) -> AsyncIterator[None]:
     yield
 
 
-class Desk:
+class Harness:
     """The handler with an exporter that answers as it is told to."""
 
     def __init__(self, outcome: Outcome | None) -> None:
@@ -80,9 +80,9 @@ class Desk:
 
 
 async def test_a_release_is_announced_with_addresses_digests_and_proofs(release_with: MakeRelease) -> None:
-    desk = Desk(Outcome(release=release_with(package_sha256="f" * 64), refusals=()))
-    await desk.handle(completed(), envelope())
-    ((event, said),) = desk.speaker.said
+    harness = Harness(Outcome(release=release_with(package_sha256="f" * 64), refusals=()))
+    await harness.handle(completed(), envelope())
+    ((event, said),) = harness.speaker.said
     assert isinstance(event, ModelExported)
     (artifact,) = event.artifacts
     assert artifact.uri == "s3://truscore/models/border_detection.dual_class.mask_rcnn/run-1/model.onnx"
@@ -100,9 +100,9 @@ async def test_a_release_is_announced_with_addresses_digests_and_proofs(release_
 
 async def test_what_could_be_made_is_announced_before_what_could_not(release_with: MakeRelease) -> None:
     release = release_with()
-    desk = Desk(Outcome(release=release, refusals=release.refusals))
-    await desk.handle(completed(), envelope())
-    exported, failed = (event for event, _ in desk.speaker.said)
+    harness = Harness(Outcome(release=release, refusals=release.refusals))
+    await harness.handle(completed(), envelope())
+    exported, failed = (event for event, _ in harness.speaker.said)
     assert isinstance(exported, ModelExported)
     assert isinstance(failed, ExportFailed)
     assert (failed.format, failed.code, failed.model_id) == ("stone", "unsupported_format", release.model_id)
@@ -110,22 +110,24 @@ async def test_what_could_be_made_is_announced_before_what_could_not(release_wit
 
 async def test_the_same_order_twice_is_answered_with_the_same_event_ids(release_with: MakeRelease) -> None:
     release = release_with()
-    desk = Desk(Outcome(release=release, refusals=(*release.refusals, Refusal(format="x", code="c", message="m"))))
-    await desk.handle(completed(), envelope())
-    await desk.handle(completed(), envelope())
-    ids = [said.event_id for _, said in desk.speaker.said]
+    harness = Harness(
+        Outcome(release=release, refusals=(*release.refusals, Refusal(format="x", code="c", message="m")))
+    )
+    await harness.handle(completed(), envelope())
+    await harness.handle(completed(), envelope())
+    ids = [said.event_id for _, said in harness.speaker.said]
     assert ids[:3] == ids[3:]
     assert len(set(ids)) == 3
 
 
 async def test_an_order_in_hand_goes_back_when_the_service_drains() -> None:
-    desk = Desk(None)
-    handling = asyncio.ensure_future(desk.handle(completed(), envelope()))
-    await desk.taken_up.wait()
-    desk.draining.set()
+    harness = Harness(None)
+    handling = asyncio.ensure_future(harness.handle(completed(), envelope()))
+    await harness.taken_up.wait()
+    harness.draining.set()
     with pytest.raises(HandBack):
         await handling
-    assert not desk.speaker.said
+    assert not harness.speaker.said
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from truscore.catalog.table import ROWS, Row, row_of
 from truscore.recipes import resolve
 from truscore.zoo import build_model
 
-from services.exporter.child.convert import make_onnx, subject_of
+from services.exporter.child.convert import export_target_of, make_onnx
 from services.exporter.child.export_target import Picture
 from services.exporter.release import Artifact
 from services.exporter.signature import SIGNATURES
@@ -51,11 +51,11 @@ def exported(row: Row, folder: Path, changes: Mapping[str, Any]) -> Artifact:
     recipe = resolve(row.category, row.option, row.architecture, overrides)
     torch.manual_seed(2)
     model = outspoken(build_model(recipe, len(NAMES)).eval())
-    subject = subject_of(model, NAMES, kind=row.task)
+    target = export_target_of(model, NAMES, kind=row.task)
     task = Task(
         checkpoint="", formats=("onnx",), pictures=(), benchmark_rounds=1, output_folder=str(folder), provenance={}
     )
-    return make_onnx(subject, pictures(), task)
+    return make_onnx(target, pictures(), task)
 
 
 @pytest.mark.parametrize("row", tuple(rows()), ids=lambda row: f"{row.architecture}-{smallest(row)}")

@@ -23,7 +23,7 @@ from truscore.zoo import build_model, load_checkpoint_model
 from truscore.zoo.detection.mask_rcnn import BorderMaskRCNN, Target
 from truscore.zoo.preprocess import preprocess
 
-from services.exporter.child.convert import Refused, do, make_onnx, subject_of
+from services.exporter.child.convert import Refused, convert, export_target_of, make_onnx
 from services.exporter.child.onnx_file import session
 from services.exporter.child_process import Bounds, ChildFault, run_child
 from services.exporter.task import Task, write_task
@@ -91,17 +91,17 @@ def _says_where_it_is_from(path: Path) -> None:
 def _agrees_on_a_size_never_seen(path: Path, task: Task) -> None:
     model, _, _ = load_checkpoint_model(Path(task.checkpoint))
     image_CHW = preprocess(load_image(Path(task.pictures[0])))[:, 11:188, 5:].numpy()
-    subject = subject_of(model, NAMES, kind="instance_segmentation")
-    of_file = session(path, subject.signature)(np.ascontiguousarray(image_CHW))
-    of_model = subject.eagerly(image_CHW)
-    assert subject.judge([(of_model, of_file)]).passed
+    target = export_target_of(model, NAMES, kind="instance_segmentation")
+    of_file = session(path, target.signature)(np.ascontiguousarray(image_CHW))
+    of_model = target.run_eager(image_CHW)
+    assert target.check_parity([(of_model, of_file)]).passed
     assert len(of_model["boxes"]) > 0
 
 
 def test_a_file_that_is_no_checkpoint_is_an_answer(task: Task, tmp_path: Path) -> None:
     broken = tmp_path / "broken.pt"
     broken.write_bytes(b"PK\x03\x04 not weights")
-    (refusal,) = do(replace(task, checkpoint=str(broken))).refusals
+    (refusal,) = convert(replace(task, checkpoint=str(broken))).refusals
     assert (refusal.format, refusal.code) == ("onnx", "checkpoint_unreadable")
 
 
@@ -118,7 +118,7 @@ def test_an_artefact_that_disagrees_with_its_checkpoint_is_refused_with_the_diff
     model.__class__ = Shifted
     with pytest.raises(Refused, match=r"boxes differ by 1 \(accepted 0.25\)") as refused:
         make_onnx(
-            subject_of(model, NAMES, kind="instance_segmentation"),
+            export_target_of(model, NAMES, kind="instance_segmentation"),
             [preprocess(load_image(Path(path))).numpy() for path in task.pictures],
             task,
         )
@@ -128,7 +128,7 @@ def test_an_artefact_that_disagrees_with_its_checkpoint_is_refused_with_the_diff
 def test_a_network_of_another_kind_than_its_task_is_refused_by_name() -> None:
     for kind in ("instance_segmentation", "semantic_segmentation"):
         with pytest.raises(Refused, match=r"Identity .*accepted: ") as refused:
-            subject_of(torch.nn.Identity(), NAMES, kind=kind)
+            export_target_of(torch.nn.Identity(), NAMES, kind=kind)
         assert refused.value.code == "unsupported_architecture"
 
 

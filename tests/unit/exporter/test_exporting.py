@@ -13,10 +13,10 @@ from truscore.datasets import DatasetIndex, ImageRecord, Split, index_to_json, s
 from truscore.storage import DigestMismatch, MemoryStore, ObjectRef, Stored, StoreUnavailable
 
 from services.exporter.child_process import ChildFault
-from services.exporter.exporting import Effort, Exporter
+from services.exporter.exporting import Exporter, ProofSettings
 from services.exporter.order import ExportOrder
 from services.exporter.release import Artifact, Refusal
-from services.exporter.release_store import Shelf
+from services.exporter.release_store import ReleaseStore
 from services.exporter.task import Result, Task
 
 MODEL = b"the model"
@@ -101,10 +101,10 @@ def filled(store: MemoryStore, order: ExportOrder) -> ExportOrder:
 def exporter_on(store: MemoryStore, bench: Bench, workdir: Path) -> Exporter:
     return Exporter(
         store=store,
-        shelf=Shelf(store, bucket="truscore"),
+        releases=ReleaseStore(store, bucket="truscore"),
         run_child=bench,
         workdir=workdir,
-        effort=Effort(parity_pictures=3, benchmark_rounds=1),
+        proof=ProofSettings(parity_pictures=3, benchmark_rounds=1),
     )
 
 

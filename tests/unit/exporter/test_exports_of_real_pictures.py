@@ -12,7 +12,7 @@ from truscore.recipes import recipe_to_json, resolve
 from truscore.synthesis import render_dataset
 from truscore.zoo import build_model
 
-from services.exporter.child.convert import do
+from services.exporter.child.convert import convert
 from services.exporter.release import Artifact
 from services.exporter.signature import SIGNATURES
 from services.exporter.task import Task
@@ -46,7 +46,7 @@ def task_on(pictures: Sequence[Path], folder: Path, row: tuple[str, str, str], n
 
 
 def made(task: Task) -> Artifact:
-    result = do(task)
+    result = convert(task)
     assert result.refusals == ()
     (artifact,) = result.artifacts
     assert artifact.parity.passed

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from truscore.zoo.framing import Framed, frame, unframe
 
 from services.exporter.child.adapters import KINDS
-from services.exporter.child.convert import Refused, make_onnx, subject_of
-from services.exporter.child.export_target import Subject
+from services.exporter.child.convert import Refused, export_target_of, make_onnx
+from services.exporter.child.export_target import ExportTarget
 from services.exporter.release import Artifact
 from services.exporter.signature import SIGNATURES
 from services.exporter.task import Task
@@ -47,16 +47,16 @@ class Tiny(Framed):
         return {"probabilities": probabilities, "grade_index": probabilities.argmax(dim=1)}
 
 
-def tiny(task: str) -> Subject:
+def tiny(task: str) -> ExportTarget:
     torch.manual_seed(5)
-    return subject_of(Tiny(task).eval(), NAMES, kind=task)
+    return export_target_of(Tiny(task).eval(), NAMES, kind=task)
 
 
 def picture(height: int, width: int) -> np.ndarray:
     return torch.rand(3, height, width, generator=torch.Generator().manual_seed(height)).numpy()
 
 
-def written(subject: Subject, folder: Path) -> Artifact:
+def written(target: ExportTarget, folder: Path) -> Artifact:
     task = Task(
         checkpoint="",
         formats=("onnx",),
@@ -65,13 +65,13 @@ def written(subject: Subject, folder: Path) -> Artifact:
         output_folder=str(folder),
         provenance={"run_id": "run-1"},
     )
-    return make_onnx(subject, [picture(*shape) for shape in SHAPES], task)
+    return make_onnx(target, [picture(*shape) for shape in SHAPES], task)
 
 
 @pytest.mark.parametrize("task", FRAMED_TASKS)
 def test_the_file_says_what_the_network_says_on_pictures_of_every_shape(task: str, tmp_path: Path) -> None:
-    subject = tiny(task)
-    artifact = written(subject, tmp_path)
+    target = tiny(task)
+    artifact = written(target, tmp_path)
     assert artifact.parity.passed
     assert artifact.parity.images == len(SHAPES)
     assert set(artifact.parity.max_abs_difference) == {tensor.name for tensor in artifact.signature.outputs}
@@ -91,7 +91,7 @@ def test_a_map_lies_over_the_picture_it_is_of(tmp_path: Path) -> None:
         network.convolution.weight.zero_()
         network.convolution.bias.zero_()
         network.convolution.weight[1, 0, 2, 2] = 1
-    artifact = written(subject_of(network, NAMES, kind="semantic_segmentation"), tmp_path)
+    artifact = written(export_target_of(network, NAMES, kind="semantic_segmentation"), tmp_path)
     image_CHW = np.zeros((3, 90, 200), np.float32)
     image_CHW[0, 20:50, 120:180] = 1
     session = onnxruntime.InferenceSession(tmp_path / artifact.file_name)
@@ -123,9 +123,9 @@ class Frozen(Tiny):
 
 
 def test_what_tracing_froze_is_found_and_refused_with_the_differences(tmp_path: Path) -> None:
-    subject = subject_of(Frozen("regression").eval(), NAMES, kind="regression")
+    target = export_target_of(Frozen("regression").eval(), NAMES, kind="regression")
     with pytest.raises(Refused, match=r"on 7 validation images: scores differ by .* \(accepted 0.001\)") as refused:
-        written(subject, tmp_path)
+        written(target, tmp_path)
     assert refused.value.code == "parity"
 
 

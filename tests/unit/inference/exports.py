@@ -20,7 +20,7 @@ from truscore.recipes import recipe_to_json, resolve
 from truscore.zoo import build_model, load_checkpoint_model
 from truscore.zoo.preprocess import preprocess
 
-from services.exporter.child.convert import do, subject_of
+from services.exporter.child.convert import convert, export_target_of
 from services.exporter.signature import SIGNATURES, description
 from services.exporter.task import Task
 from tests.unit.exporter.small_networks import certain, smallest
@@ -52,7 +52,7 @@ class Exported:
         """What the checkpoint says of the picture, read as an engine reads it."""
         model, recipe, class_names = load_checkpoint_model(self.checkpoint)
         task = row_of(recipe.category, recipe.option, recipe.architecture).task
-        outputs = subject_of(model, class_names, kind=task).eagerly(preprocess(load_image(picture)).numpy())
+        outputs = export_target_of(model, class_names, kind=task).run_eager(preprocess(load_image(picture)).numpy())
         return read_outputs(outputs, load_picture(picture), self.description).prediction
 
     @property
@@ -94,7 +94,7 @@ def _export(kind: str, folder: Path, pictures: tuple[Path, ...]) -> Exported:
     folder.mkdir()
     content = {"model": model.state_dict(), "recipe": recipe_to_json(recipe), "class_names": list(class_names)}
     torch.save(content, folder / "best.pt")
-    result = do(
+    result = convert(
         Task(
             checkpoint=str(folder / "best.pt"),
             formats=("onnx",),

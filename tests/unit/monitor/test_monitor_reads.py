@@ -24,7 +24,7 @@ from tests.unit.monitor.stories import RUN, board_after
 WAIT_S = 30
 
 
-class Desk:
+class Harness:
     """A board that is asked over a real connection."""
 
     def __init__(self, *, most_watchers: int = 2, caught_up: bool = True, unknown_s: float = 5) -> None:
@@ -50,7 +50,7 @@ async def refusal(call: Any) -> tuple[grpc.StatusCode, str]:
 
 
 async def test_a_run_nobody_heard_of_is_not_found() -> None:
-    async with Desk().asked() as api:
+    async with Harness().asked() as api:
         code, text = await refusal(api.GetRun(monitor_pb2.GetRunRequest(run_id="run-x"), timeout=WAIT_S))
     assert code is grpc.StatusCode.NOT_FOUND
     assert "'run-x'" in text
@@ -58,23 +58,23 @@ async def test_a_run_nobody_heard_of_is_not_found() -> None:
 
 @pytest.mark.parametrize("run_id", ["", "x" * 301])
 async def test_a_run_id_that_none_can_have_is_refused(run_id: str) -> None:
-    async with Desk().asked() as api:
+    async with Harness().asked() as api:
         code, text = await refusal(api.GetRun(monitor_pb2.GetRunRequest(run_id=run_id), timeout=WAIT_S))
     assert code is grpc.StatusCode.INVALID_ARGUMENT
     assert "1 to 300" in text
 
 
 async def test_a_page_token_of_somebody_else_is_refused() -> None:
-    async with Desk().asked() as api:
+    async with Harness().asked() as api:
         code, text = await refusal(api.ListRuns(monitor_pb2.ListRunsRequest(page_token="nonsense"), timeout=WAIT_S))
     assert code is grpc.StatusCode.INVALID_ARGUMENT
     assert "nonsense" in text
 
 
 async def test_runs_are_listed_by_state_and_by_dataset() -> None:
-    desk = Desk()
-    board_after([*stories.whole_run(), stories.ready(9000, dataset_id="other", trace="")], desk.board)
-    async with desk.asked() as api:
+    harness = Harness()
+    board_after([*stories.whole_run(), stories.ready(9000, dataset_id="other", trace="")], harness.board)
+    async with harness.asked() as api:
         asked = [
             monitor_pb2.ListRunsRequest(),
             monitor_pb2.ListRunsRequest(state=monitor_pb2.RUN_STATE_EXPORTED),
@@ -85,23 +85,23 @@ async def test_runs_are_listed_by_state_and_by_dataset() -> None:
 
 
 async def test_no_more_watchers_than_allowed_and_one_that_left_makes_room() -> None:
-    desk = Desk(most_watchers=1)
-    board_after([stories.started()], desk.board)
+    harness = Harness(most_watchers=1)
+    board_after([stories.started()], harness.board)
     request = monitor_pb2.WatchRunRequest(run_id=RUN)
-    async with desk.asked() as api:
+    async with harness.asked() as api:
         first = api.WatchRun(request, timeout=WAIT_S)
         await first.read()
         code, _ = await refusal(api.WatchRun(request, timeout=WAIT_S).read())
         first.cancel()
         async with asyncio.timeout(WAIT_S):
-            while desk.bulletin.watchers:  # noqa: ASYNC110  the server notices when it notices
+            while harness.bulletin.watchers:  # noqa: ASYNC110  the server notices when it notices
                 await asyncio.sleep(0.01)
         assert (await api.WatchRun(request, timeout=WAIT_S).read()).run.run_id == RUN
     assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
 async def test_a_run_that_never_comes_ends_the_watch_as_not_found() -> None:
-    async with Desk(unknown_s=0.01).asked() as api:
+    async with Harness(unknown_s=0.01).asked() as api:
         call = api.WatchRun(monitor_pb2.WatchRunRequest(run_id=RUN), timeout=WAIT_S)
         first = await call.read()
         code, _ = await refusal(call.read())
@@ -111,12 +111,12 @@ async def test_a_run_that_never_comes_ends_the_watch_as_not_found() -> None:
 
 async def test_half_a_log_is_not_answered_from(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reads_module, "CATCH_UP_S", 0.01)
-    desk = Desk(caught_up=False)
-    async with desk.asked() as api:
+    harness = Harness(caught_up=False)
+    async with harness.asked() as api:
         code, _ = await refusal(api.ListRuns(monitor_pb2.ListRunsRequest(), timeout=WAIT_S))
-        desk.caught_up.set()
+        harness.caught_up.set()
         assert not (await api.ListRuns(monitor_pb2.ListRunsRequest(), timeout=WAIT_S)).runs
-        health = await desk.health.Check(
+        health = await harness.health.Check(
             health_pb2.HealthCheckRequest(service="truscore.api.v1.MonitorService"), timeout=WAIT_S
         )
     assert code is grpc.StatusCode.UNAVAILABLE

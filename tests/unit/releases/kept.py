@@ -9,7 +9,7 @@ from truscore.storage import Store
 from truscore.storage.signing import Signer
 
 from services.exporter.release import Artifact, Benchmark, Parity, Release
-from services.exporter.release_store import Shelf
+from services.exporter.release_store import ReleaseStore
 from services.exporter.signature import instance_signature
 
 MODEL = b"not really a network, but bytes that have a digest" * 40
@@ -48,7 +48,7 @@ def keep(store: Store, bucket: str, folder: Path, *, model: bytes = MODEL, key: 
         "refusals": (),
     }
     release = Release(**(values | changes))
-    return Shelf(store, bucket=bucket, signer=Signer(key) if key else None).keep(release, folder)
+    return ReleaseStore(store, bucket=bucket, signer=Signer(key) if key else None).keep(release, folder)
 
 
 def place(bucket: str, release: Release, **announced: str) -> Place:

@@ -54,7 +54,7 @@ def validator_process(
         process.wait(STOP_S)
 
 
-class Desk:
+class Harness:
     """Says orders and keeps what the validator answers."""
 
     def __init__(self, bus: Bus) -> None:
@@ -88,10 +88,10 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(amqp_url: str) -> AsyncIterator[Desk]:
-    bus = connect(amqp_url, service="upstream", instance="desk")
-    one = Desk(bus)
-    overhear(bus, HEARD, one.note, service="upstream", instance="desk")
+async def harness(amqp_url: str) -> AsyncIterator[Harness]:
+    bus = connect(amqp_url, service="upstream", instance="harness")
+    one = Harness(bus)
+    overhear(bus, HEARD, one.note, service="upstream", instance="harness")
     await bus.start()
     try:
         yield one
