@@ -7,11 +7,7 @@ from typing import Annotated
 import typer
 
 from services.cli.commands.parameters import AsJson
-<<<<<<< HEAD
-from services.cli.context import CliError, Code, Desk, desk_of, say_json
-=======
-from services.cli.context import context_of, print_json
->>>>>>> dcecb98 (Exporter and command line in the field's words: release store, export target, parity, command context)
+from services.cli.context import CliError, Code, CommandContext, context_of, print_json
 
 Run = Annotated[str, typer.Argument(metavar="RUN", help="The run, run-….")]
 Reason = Annotated[str, typer.Option(help="Why; it is kept with the run.")]
@@ -40,7 +36,7 @@ def cancel(
     as_json: AsJson = False,
 ) -> None:
     """End a run; it takes effect within one optimiser step."""
-    run_id = run_id if unchecked else _known(desk_of(context), "cancel", run_id)
+    run_id = run_id if unchecked else _known(context_of(context), "cancel", run_id)
     _ask(context, "cancel", run_id, reason=reason, request_id=request_id, as_json=as_json)
 
 
@@ -54,7 +50,7 @@ def pause(
     as_json: AsJson = False,
 ) -> None:
     """Halt a run with a checkpoint to go on from."""
-    run_id = run_id if unchecked else _known(desk_of(context), "pause", run_id)
+    run_id = run_id if unchecked else _known(context_of(context), "pause", run_id)
     _ask(context, "pause", run_id, reason=reason, request_id=request_id, as_json=as_json)
 
 
@@ -67,15 +63,15 @@ def resume(
     as_json: AsJson = False,
 ) -> None:
     """Go on with a paused run."""
-    run_id = run_id if unchecked else _known(desk_of(context), "resume", run_id)
+    run_id = run_id if unchecked else _known(context_of(context), "resume", run_id)
     _ask(context, "resume", run_id, reason="", request_id=request_id, as_json=as_json)
 
 
-def _known(desk: Desk, verb: str, reference: str) -> str:
+def _known(ctx: CommandContext, verb: str, reference: str) -> str:
     """The run's id. CliError where the monitor knows no such run, or one that the request can do nothing to."""
     from services.cli.handlers.runs import Monitor
 
-    monitor = Monitor(desk.need("monitor"))
+    monitor = Monitor(ctx.need("monitor"))
     try:
         view = monitor.get(reference)
     except CliError as error:

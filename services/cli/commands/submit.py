@@ -87,11 +87,7 @@ def submit(
     else:
         ctx.screen.print(f"ordered [bold]{reference}[/bold] at {order.uri}", highlight=False, soft_wrap=True)
     if watch:
-<<<<<<< HEAD
-        follow(desk, reference, as_json=as_json, stop=Stop(since=asked_at), order_event_id=event_id)
-=======
-        follow(ctx, reference, as_json=as_json, stop=Stop(since=asked_at))
->>>>>>> dcecb98 (Exporter and command line in the field's words: release store, export target, parity, command context)
+        follow(ctx, reference, as_json=as_json, stop=Stop(since=asked_at), order_event_id=event_id)
     elif not as_json:
         ctx.side.print(f"watch it with: truscore watch {reference}", highlight=False)
 

@@ -42,27 +42,17 @@ def watch(
     follow(context_of(context), reference, as_json=as_json, stop=Stop(timeout_s=timeout_s))
 
 
-<<<<<<< HEAD
-def follow(desk: Desk, reference: str, *, as_json: bool, stop: Stop, order_event_id: str = "") -> None:
+def follow(ctx: CommandContext, reference: str, *, as_json: bool, stop: Stop, order_event_id: str = "") -> None:
     """Shows every change and ends the command by how the run ended.
 
     With `order_event_id`, the run is the one that this order is attached to, which may have another dataset's name.
     """
-=======
-def follow(ctx: CommandContext, reference: str, *, as_json: bool, stop: Stop) -> None:
-    """Shows every change and ends the command by how the run ended."""
->>>>>>> dcecb98 (Exporter and command line in the field's words: release store, export target, parity, command context)
     from services.cli.handlers.runs import Monitor
 
     monitor = Monitor(ctx.need("monitor"))
     try:
-<<<<<<< HEAD
         views = _views(monitor, order_event_id or _resolved(monitor, reference), reference, stop)
-        last = _say_each(views) if as_json else _show_each(desk, views)
-=======
-        views = _views(monitor, _resolved(monitor, reference), stop)
         last = _say_each(views) if as_json else _show_each(ctx, views)
->>>>>>> dcecb98 (Exporter and command line in the field's words: release store, export target, parity, command context)
     except KeyboardInterrupt:
         # The run goes on; only the watching ends.
         raise typer.Exit(int(Code.INTERRUPTED)) from None

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import pytest
 from google.protobuf.message import Message
+from tests.connected.monitor.ctx import monitor_process, say
 from truscore.bus import Envelope, connect, overhear, speaker
 from truscore.events.v1.control_pb2 import RunCancel
 from truscore.events.v1.dataset_pb2 import DatasetReady, DatasetValidated
@@ -13,7 +14,6 @@ from truscore.events.v1.order_pb2 import ORDER_STATE_CANCELLED, ORDER_STATE_COMP
 
 from tests.connected.bus.listening import Ear
 from tests.connected.cli.test_truscore_command import truscore
-from tests.connected.monitor.desk import monitor_process, say
 from tests.unit.monitor import stories
 from tests.unit.monitor.stories import RUN
 
