@@ -6,4 +6,5 @@ cd "$(dirname "$0")"
 proto=${PROTO:-../../../proto}
 mkdir -p build/src
 protoc -I "$proto" --go_out=build/src "$proto"/truscore/events/v1/*.proto
-GO111MODULE=off GOPATH="$PWD/build:${GOPATH:-/usr/share/gocode}" go build -o build/first-client .
+printf 'module truscore\n\ngo 1.19\n' > build/src/truscore/go.mod # which go.mod replaces by this folder
+GO111MODULE=off GOPATH="$PWD/build:${GOPATH:+$GOPATH:}/usr/share/gocode" go build -o build/first-client .
