@@ -1,7 +1,14 @@
 """Losses over scores, of which an image may lack some. Legend: B images, K scores."""
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
 import torch
 from torch import Tensor, nn
+
+LOSSES: Mapping[str, Callable[..., Tensor]] = MappingProxyType(
+    {"smooth_l1": nn.functional.smooth_l1_loss, "mean_squared_error": nn.functional.mse_loss}
+)
 
 
 def regression_loss(prediction_BK: Tensor, target_BK: Tensor, primary_loss: str) -> Tensor:
@@ -13,6 +20,5 @@ def regression_loss(prediction_BK: Tensor, target_BK: Tensor, primary_loss: str)
     known_BK = ~target_BK.isnan()
     # The prediction itself stands in for what is not known: its difference is 0, and no NaN reaches the gradient.
     target_BK = torch.where(known_BK, target_BK, prediction_BK.detach())
-    each = nn.functional.mse_loss if primary_loss == "mean_squared_error" else nn.functional.smooth_l1_loss
-    each_BK = each(prediction_BK, target_BK, reduction="none")
+    each_BK = LOSSES[primary_loss](prediction_BK, target_BK, reduction="none")
     return (each_BK.sum(dim=1) / known_BK.sum(dim=1)).mean()
