@@ -286,7 +286,7 @@ class Optimization(_message.Message):
     learning_rate: _builtins.float
     """Peak learning rate, per optimiser step."""
     lr_scheduler: _builtins.str
-    """Learning-rate schedule, for example "cosine_annealing" or "one_cycle"."""
+    """Learning-rate schedule: "one_cycle", "cosine_annealing", "step", "linear", "polynomial" or "constant"."""
     batch_size: _builtins.int
     """Images per optimiser step and process, before accumulation."""
     gradient_clipping: _builtins.float
@@ -484,7 +484,9 @@ class LossConfig(_message.Message):
     FOCAL_LOSS_PARAMS_FIELD_NUMBER: _builtins.int
     REGULARIZATION_FIELD_NUMBER: _builtins.int
     primary_loss: _builtins.str
-    """Loss of the classification head: "cross_entropy" or "focal_loss"."""
+    """What the network's answers are trained by. Which of these an architecture takes depends on its task, as the catalog
+    lists it: "cross_entropy", "focal_loss", "dice_loss", "corn", "coral", "smooth_l1" or "mean_squared_error".
+    """
     @_builtins.property
     def loss_weights(self) -> Global___LossWeights:
         """Factors of the parts of the loss."""
