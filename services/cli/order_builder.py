@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from services.cli.context import CliError, Code
 
 if TYPE_CHECKING:
-    from truscore.validation import Order
+    from truscore.validation import DatasetOrder
 
 CONFIG_LIMIT_BYTES = 1 << 20
 PROFILES = ("small", "full")
@@ -124,11 +124,11 @@ def _content(path: Path) -> str:
         raise CliError(Code.USAGE, f"--config {path}: {error}; accepted: a JSON file or JSON as such") from error
 
 
-def refuse(order: "Order") -> None:
+def refuse(order: "DatasetOrder") -> None:
     """CliError with every reason that no trainer could carry the order out, before anything is uploaded or said."""
-    from truscore.validation import refusals
+    from truscore.validation import check_order
 
-    by_profile: Sequence[Sequence[Any]] = [refusals(order, profile=profile) for profile in PROFILES]
+    by_profile: Sequence[Sequence[Any]] = [check_order(order, profile=profile) for profile in PROFILES]
     # Some trainer of the fleet may be able to: only what all profiles refuse is refused here.
     if all(by_profile):
         raise CliError(Code.USAGE, "; ".join(found.message for found in by_profile[0]))

@@ -1,6 +1,6 @@
 """Reads one dataset in a process of its own, so that a crashing or greedy image library takes nothing down with it.
 
-`python -m services.dataset_validator.child JOB` reads the job file and writes `outcome.json`, and where the dataset was
+`python -m services.dataset_validator.child JOB` reads the job file and writes `result.json`, and where the dataset was
 read `report.json`, `report.html` and `index.json`, beside it. Progress goes to standard output. It ends when
 its standard input does: nothing waits for it any more.
 """
@@ -23,9 +23,9 @@ from services.dataset_validator.job import (
     REPORT,
     SEEN,
     Job,
-    Outcome,
+    ReaderResult,
     job_from_json,
-    outcome_to_json,
+    result_to_json,
 )
 
 if TYPE_CHECKING:
@@ -43,10 +43,10 @@ def main(arguments: list[str]) -> int:
     _load_libraries()
     _confine(job.memory_bytes)
     try:
-        outcome = _validate(job, path.parent)
+        result = _validate(job, path.parent)
     except MemoryError:
-        outcome = Outcome(out_of_memory=True)
-    (path.parent / OUTCOME).write_text(outcome_to_json(outcome))
+        result = ReaderResult(out_of_memory=True)
+    (path.parent / OUTCOME).write_text(result_to_json(result))
     return 0
 
 
@@ -64,7 +64,7 @@ def _confine(memory_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _validate(job: Job, folder: Path) -> Outcome:
+def _validate(job: Job, folder: Path) -> ReaderResult:
     from truscore.datasets import Limits, index_digest, index_to_json
     from truscore.validation import Severity, ValidationCallbacks, findings_for_event, validate_folder
     from truscore.validation.report import ReportSignature, report_page, report_to_json
@@ -91,7 +91,7 @@ def _validate(job: Job, folder: Path) -> Outcome:
     index = verdict.index
     if index is not None:
         (folder / INDEX).write_text(index_to_json(index))
-    return Outcome(
+    return ReaderResult(
         findings=findings_for_event(verdict.findings),
         error_count=verdict.count(Severity.ERROR),
         warning_count=verdict.count(Severity.WARNING),

@@ -14,7 +14,7 @@ from truscore.events.v1.dataset_pb2 import DatasetProgress, DatasetReady, Datase
 from truscore.events.v1.dataset_pb2 import Finding as FindingMessage
 from truscore.events.v1.training_pb2 import ObjectRef
 from truscore.storage import Stored
-from truscore.validation import Finding, Order, findings_for_event
+from truscore.validation import DatasetOrder, Finding, findings_for_event
 
 from services.dataset_validator import metrics
 from services.dataset_validator.progress import Progress, ProgressThrottle, TimedProgress
@@ -58,9 +58,9 @@ def on_dataset_ready(
     return handle
 
 
-def order_of(ready: DatasetReady) -> Order:
+def order_of(ready: DatasetReady) -> DatasetOrder:
     """The order as plain values."""
-    return Order(
+    return DatasetOrder(
         dataset_id=ready.dataset_id,
         version=ready.version,
         uri=ready.uri,
@@ -78,12 +78,12 @@ def order_of(ready: DatasetReady) -> Order:
 
 def overrides_of(config: Message) -> dict[str, Any]:
     """What the configuration sets, as nested plain values; fields of a newer contract keep their number as name."""
-    plain: dict[str, Any] = {
+    data: dict[str, Any] = {
         field.name: overrides_of(value) if field.message_type else value for field, value in config.ListFields()
     }
     unknown = UnknownFieldSet(config)
     newer = [unknown[place] for place in range(len(unknown))]
-    return plain | {f"#{field.field_number}": field.data for field in newer}
+    return data | {f"#{field.field_number}": field.data for field in newer}
 
 
 def answer(ready: DatasetReady, record: VerdictRecord, event_id: str) -> DatasetValidated | DatasetRejected:

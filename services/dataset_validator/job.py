@@ -31,7 +31,7 @@ class Job:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
+class ReaderResult:
     """The result; the report and the index lie beside it as files."""
 
     findings: tuple[Finding, ...] = ()
@@ -45,7 +45,7 @@ class Outcome:
     out_of_memory: bool = False
 
 
-_JOB, _OUTCOME = TypeAdapter(Job), TypeAdapter(Outcome)
+_JOB, _RESULT = TypeAdapter(Job), TypeAdapter(ReaderResult)
 
 
 def job_to_json(job: Job) -> str:
@@ -57,10 +57,10 @@ def job_from_json(text: str) -> Job:
     return _JOB.validate_json(text)
 
 
-def outcome_to_json(outcome: Outcome) -> str:
-    return _OUTCOME.dump_json(outcome).decode()
+def result_to_json(result: ReaderResult) -> str:
+    return _RESULT.dump_json(result).decode()
 
 
-def outcome_from_json(text: str) -> Outcome:
+def result_from_json(text: str) -> ReaderResult:
     """Raises ValueError where the text is no outcome."""
-    return _OUTCOME.validate_json(text)
+    return _RESULT.validate_json(text)

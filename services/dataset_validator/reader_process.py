@@ -10,7 +10,7 @@ from pathlib import Path
 from truscore.process.bounded import Exit, clean_environment, run_bounded
 from truscore.validation import BY_ID, Finding, finding
 
-from services.dataset_validator.job import JOB, OUTCOME, SEEN, Job, Outcome, job_to_json, outcome_from_json
+from services.dataset_validator.job import JOB, OUTCOME, SEEN, Job, ReaderResult, job_to_json, result_from_json
 from services.dataset_validator.progress import STAGES, Progress
 
 READER = (sys.executable, "-m", "services.dataset_validator.child")
@@ -28,7 +28,7 @@ OnProgress = Callable[[Progress], None]
 
 async def read_in_child(
     job: Job, folder: Path, *, timeout_s: float, on_progress: OnProgress | None = None, command: Sequence[str] = READER
-) -> Outcome | Finding:
+) -> ReaderResult | Finding:
     """Run the job in a process of its own; a finding where the dataset made it crash or go beyond its bounds.
 
     `on_progress` is called with each progress report. Raises ReaderFault where the process failed for another reason.
@@ -43,8 +43,8 @@ async def read_in_child(
         on_line=partial(_pass_on, on_progress),
     )
     if exit_status.code == 0 and not exit_status.timed_out:
-        outcome = _outcome(folder / OUTCOME)
-        return _limit_exceeded(f"more memory than {job.memory_bytes} bytes") if outcome.out_of_memory else outcome
+        result = _read_result(folder / OUTCOME)
+        return _limit_exceeded(f"more memory than {job.memory_bytes} bytes") if result.out_of_memory else result
     return _finding_for(exit_status, unfinished_images=unfinished_images(folder / SEEN), timeout_s=timeout_s)
 
 
@@ -67,9 +67,9 @@ def _environment() -> dict[str, str]:
     return clean_environment(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MALLOC_ARENA_MAX="2")
 
 
-def _outcome(path: Path) -> Outcome:
+def _read_result(path: Path) -> ReaderResult:
     try:
-        return outcome_from_json(path.read_text())
+        return result_from_json(path.read_text())
     except (OSError, ValueError, KeyError) as error:
         raise ReaderFault(f"the reader ended well, but without an outcome: {error}") from error
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Protocol
 
 from truscore.storage import DigestMismatch, ObjectMissing, Store
-from truscore.validation import BY_ID, Finding, Order, Policy, finding, policy_for, refusals
+from truscore.validation import BY_ID, DatasetOrder, Finding, Policy, check_order, finding, policy_for
 
 from services.dataset_validator.fetching import CancelToken, FetchCache, fetch
-from services.dataset_validator.job import Job, Outcome
+from services.dataset_validator.job import Job, ReaderResult
 from services.dataset_validator.listing import Listing, list_dataset
 from services.dataset_validator.progress import Progress
 from services.dataset_validator.reader_process import OnProgress, read_in_child
@@ -30,7 +30,7 @@ class Reader(Protocol):
 
     async def __call__(
         self, job: Job, folder: Path, *, timeout_s: float, on_progress: OnProgress | None = None
-    ) -> Outcome | Finding: ...
+    ) -> ReaderResult | Finding: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,12 +86,12 @@ class Validator:
     fetch_cache: FetchCache | None = None
     clock: Callable[[], float] = time.monotonic
 
-    async def validate(self, order: Order, on_progress: OnProgress = lambda _progress: None) -> VerdictRecord:
+    async def validate(self, order: DatasetOrder, on_progress: OnProgress = lambda _progress: None) -> VerdictRecord:
         """The verdict; the same for the same content, whether it was reached now or before.
 
         `on_progress` is called with each progress report.
         """
-        if found := refusals(order):
+        if found := check_order(order):
             return refused_record(found, key=UNREAD)
         async with self.locks.hold(f"{order.dataset_id}/{order.version}"):
             on_progress(Progress(stage="listing"))
@@ -109,7 +109,7 @@ class Validator:
             stored = await asyncio.to_thread(self.verdict_store.get, order, key)
             return stored or await self._validate_content(order, listing, key, policy, on_progress)
 
-    async def _list(self, order: Order) -> Listing:
+    async def _list(self, order: DatasetOrder) -> Listing:
         return await asyncio.to_thread(
             list_dataset,
             self.store,
@@ -119,7 +119,7 @@ class Validator:
         )
 
     async def _validate_content(
-        self, order: Order, listing: Listing, key: str, policy: Policy, on_progress: OnProgress
+        self, order: DatasetOrder, listing: Listing, key: str, policy: Policy, on_progress: OnProgress
     ) -> VerdictRecord:
         with tempfile.TemporaryDirectory(prefix="dataset-", dir=self.workdir, ignore_cleanup_errors=True) as name:
             work, started_s = Path(name), self.clock()
@@ -135,14 +135,14 @@ class Validator:
                 # Not before the second listing: the content of a replaced object would pass for that of the old one.
                 await asyncio.to_thread(self.fetch_cache.digests.put, listing.files, digests)
             job = self._job(order, work / "dataset", policy)
-            outcome = await self.read(job, work, timeout_s=self.bounds.timeout_s, on_progress=on_progress)
-            if isinstance(outcome, Finding):
-                record = refused_record([outcome], key=key)
+            result = await self.read(job, work, timeout_s=self.bounds.timeout_s, on_progress=on_progress)
+            if isinstance(result, Finding):
+                record = refused_record([result], key=key)
                 await asyncio.to_thread(self.verdict_store.put_record, order, record)
                 return record
             duration_s = self.clock() - started_s
             on_progress(Progress(stage="storing"))
-            return await asyncio.to_thread(self.verdict_store.put, order, key, outcome, work, duration_s=duration_s)
+            return await asyncio.to_thread(self.verdict_store.put, order, key, result, work, duration_s=duration_s)
 
     async def _fetch(self, listing: Listing, folder: Path, on_progress: OnProgress) -> dict[str, str]:
         cancel_token, loop = CancelToken(), asyncio.get_running_loop()
@@ -165,7 +165,7 @@ class Validator:
             cancel_token.cancel()
             raise
 
-    def _job(self, order: Order, folder: Path, policy: Policy) -> Job:
+    def _job(self, order: DatasetOrder, folder: Path, policy: Policy) -> Job:
         return Job(
             folder=str(folder),
             format=order.format,

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 from truscore.storage import Stored
-from truscore.validation import CATALOGUE_DIGEST, Finding, Order, Policy, Severity
+from truscore.validation import CATALOGUE_DIGEST, DatasetOrder, Finding, Policy, Severity
 
 SCHEMA = 3
 
@@ -41,7 +41,7 @@ class VerdictRecord:
 _RECORD = TypeAdapter(VerdictRecord)
 
 
-def verdict_key(order: Order, *, listing_digest: str, policy: Policy, bounds: str = "", key_id: str = "") -> str:
+def verdict_key(order: DatasetOrder, *, listing_digest: str, policy: Policy, bounds: str = "", key_id: str = "") -> str:
     """Equal for equal content validated by equal rules within equal bounds; hexadecimal."""
     parts = {
         "listing": listing_digest,
@@ -74,9 +74,9 @@ def record_to_json(record: VerdictRecord) -> str:
 def record_from_json(text: str | bytes) -> VerdictRecord | None:
     """The stored record; None where it is of another schema, so that the content is validated again."""
     try:
-        plain: dict[str, Any] = json.loads(text)
-        if plain.pop("schema") != SCHEMA:
+        data: dict[str, Any] = json.loads(text)
+        if data.pop("schema") != SCHEMA:
             return None
-        return _RECORD.validate_python(plain)
+        return _RECORD.validate_python(data)
     except (ValueError, KeyError, TypeError):
         return None

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from truscore.storage import ObjectMissing, Store, Stored
 from truscore.storage.checksums import sha256_of
-from truscore.validation import Order
+from truscore.validation import DatasetOrder
 from truscore.validation.report.signature import Signer
 
-from services.dataset_validator.job import INDEX, PAGE, REPORT, Outcome
+from services.dataset_validator.job import INDEX, PAGE, REPORT, ReaderResult
 from services.dataset_validator.verdict_record import VerdictRecord, record_from_json, record_to_json
 
 VERDICT_LIMIT_BYTES = 4 * 2**20
@@ -27,10 +27,10 @@ class VerdictStore:
         """Of the key that signs reports, "" for none."""
         return self.signer.key_id if self.signer else ""
 
-    def _address(self, order: Order, name: str) -> str:
+    def _address(self, order: DatasetOrder, name: str) -> str:
         return f"s3://{self.bucket}/datasets/{order.dataset_id}/{order.version}/_truscore/{name}"
 
-    def get(self, order: Order, key: str) -> VerdictRecord | None:
+    def get(self, order: DatasetOrder, key: str) -> VerdictRecord | None:
         """The stored verdict on this very content, if all objects that it names are still there."""
         try:
             text = self.store.get(self._address(order, "verdict.json"), limit_bytes=VERDICT_LIMIT_BYTES)
@@ -46,36 +46,38 @@ class VerdictStore:
         entry = self.store.stat(stored.uri)
         return entry is not None and entry.size_bytes == stored.size_bytes
 
-    def put(self, order: Order, key: str, outcome: Outcome, folder: Path, *, duration_s: float = 0.0) -> VerdictRecord:
+    def put(
+        self, order: DatasetOrder, key: str, result: ReaderResult, folder: Path, *, duration_s: float = 0.0
+    ) -> VerdictRecord:
         """Store report and index, each under its digest, and after them the verdict that names them."""
         report = self._put(order, "report", folder / REPORT)
         # Beside the report, under the report's digest: whoever has the one finds the other.
         page_uri = self._address(order, f"report-{report.sha256}.html")
         record = VerdictRecord(
             key=key,
-            findings=outcome.findings,
-            error_count=outcome.error_count,
-            warning_count=outcome.warning_count,
+            findings=result.findings,
+            error_count=result.error_count,
+            warning_count=result.warning_count,
             report=report,
             page=self.store.put_file(page_uri, folder / PAGE, content_type="text/html; charset=utf-8"),
             key_id=self.key_id,
             signature=self.signer.sign(report.sha256) if self.signer else "",
-            index=self._put(order, "index", folder / INDEX) if outcome.dataset_digest else None,
-            dataset_digest=outcome.dataset_digest,
-            format=outcome.format,
-            image_count=outcome.image_count,
-            annotation_count=outcome.annotation_count,
-            class_names=outcome.class_names,
+            index=self._put(order, "index", folder / INDEX) if result.dataset_digest else None,
+            dataset_digest=result.dataset_digest,
+            format=result.format,
+            image_count=result.image_count,
+            annotation_count=result.annotation_count,
+            class_names=result.class_names,
             duration_s=duration_s,
         )
         self.put_record(order, record)
         return record
 
-    def put_record(self, order: Order, record: VerdictRecord) -> None:
+    def put_record(self, order: DatasetOrder, record: VerdictRecord) -> None:
         """Store a verdict for the next equal order."""
         text = record_to_json(record).encode()
         self.store.put(self._address(order, "verdict.json"), text, content_type="application/json")
 
-    def _put(self, order: Order, kind: str, path: Path) -> Stored:
+    def _put(self, order: DatasetOrder, kind: str, path: Path) -> Stored:
         uri = self._address(order, f"{kind}-{sha256_of(path)}.json")
         return self.store.put_file(uri, path, content_type="application/json")

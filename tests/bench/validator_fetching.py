@@ -17,7 +17,7 @@ from typing import Any
 
 from truscore.datasets import cores
 from truscore.storage import Cache, MemoryStore, Stored
-from truscore.validation import Order
+from truscore.validation import DatasetOrder
 
 from services.dataset_validator.digests import ObjectDigests
 from services.dataset_validator.fetching import FetchCache
@@ -67,7 +67,9 @@ def uploaded(store: MemoryStore, folder: Path) -> int:
 def served(validator: Validator, store: Counting, version: str) -> Served:
     """Have the order judged."""
     store.fetched.clear()
-    order = Order(dataset_id="one", version=version, uri=PREFIX, category="border_detection", option="single_class")
+    order = DatasetOrder(
+        dataset_id="one", version=version, uri=PREFIX, category="border_detection", option="single_class"
+    )
     began_s = time.perf_counter()
     asyncio.run(validator.validate(order))
     wall_s = time.perf_counter() - began_s

@@ -11,7 +11,7 @@ from truscore.events.v1.training_pb2 import TrainingConfig
 from truscore.recipes import resolve
 from truscore.recipes.accepted_values import RULES
 from truscore.recipes.resolve import ROW_KEYS
-from truscore.validation import Order
+from truscore.validation import DatasetOrder
 
 from services.cli.handlers.publish import ready_of
 from services.cli.order_builder import read_config, read_settings_typed, refuse
@@ -58,7 +58,7 @@ def test_the_command_line_takes_it_typed_from_a_file_and_key_by_key(tmp_path: Pa
     file.write_text(json.dumps(MISSION, indent=2))
     one_by_one = [f"{key}={json.dumps(value)}" for key, value in leaves(MISSION).items()]
     for overrides in (read_config(str(file)), read_config(json.dumps(MISSION)), read_settings_typed(one_by_one)):
-        order = Order(
+        order = DatasetOrder(
             dataset_id="cards", version="1", uri="s3://truscore/datasets/cards/1/", category="border_detection",
             option="dual_class", architecture="mask_rcnn", overrides=overrides,
         )  # fmt: skip

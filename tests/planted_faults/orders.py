@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 from truscore.storage import Entry, MemoryStore
-from truscore.validation import Finding, Order, Policy, finding, refusals
+from truscore.validation import DatasetOrder, Finding, Policy, check_order, finding
 from truscore.validation.catalogue import BY_ID
 
-from services.dataset_validator.job import OUTCOME, Job, Outcome, outcome_to_json
+from services.dataset_validator.job import OUTCOME, Job, ReaderResult, result_to_json
 from services.dataset_validator.listing import build_listing, list_dataset
 from services.dataset_validator.reader_process import read_in_child
 from services.dataset_validator.validator import Bounds, Validator
@@ -46,7 +46,7 @@ def words(change: Callable[[Random], dict[str, Any]]) -> OrderFault:
             "request_id": f"r {random.integers(999)}",
             "class_names": ("a", f"b{random.integers(9)}"),
         }
-        return {one.rule for one in refusals(Order(**{**plain, **(change(random) if faulty else {})}))}
+        return {one.rule for one in check_order(DatasetOrder(**{**plain, **(change(random) if faulty else {})}))}
 
     return OrderFault(rules=rules)
 
@@ -123,11 +123,11 @@ def changed_meanwhile(random: Random, faulty: bool) -> Rules:
             bounds=bounds,
             read=_answered,
         )
-        judged = asyncio.run(validator.validate(Order(**SOUND, dataset_id="one", version="v1")))
+        judged = asyncio.run(validator.validate(DatasetOrder(**SOUND, dataset_id="one", version="v1")))
     return {one.rule for one in judged.findings}
 
 
-async def _answered(_job: Job, _folder: Path, *, timeout_s: float, on_progress: Any = None) -> Outcome | Finding:
+async def _answered(_job: Job, _folder: Path, *, timeout_s: float, on_progress: Any = None) -> ReaderResult | Finding:
     return finding(BY_ID["format.empty"], f"read within {timeout_s:g} s")
 
 
@@ -137,7 +137,7 @@ def ended(*programs: str, timeout_s: float = 30.0) -> OrderFault:
     def rules(random: Random, faulty: bool) -> Rules:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            (folder / OUTCOME).write_text(outcome_to_json(Outcome(image_count=1)))
+            (folder / OUTCOME).write_text(result_to_json(ReaderResult(image_count=1)))
             job = Job(
                 folder=name, format="", category="", option="", class_names=(), policy=Policy(),
                 memory_bytes=2**31, workers=1,

@@ -53,13 +53,13 @@ def submit(
     as_json: AsJson = False,
 ) -> None:
     """Upload a dataset (where a folder is given) and order its validation, training and export."""
-    from truscore.validation import Order
+    from truscore.validation import DatasetOrder
 
     ctx = context_of(context)
     typed = merged(read_config(config), read_settings_typed(settings))
     row = wanted(template, category=category, option=option, architecture=architecture, overrides=typed)
     named, numbered = dataset_id or dataset_name(source), version or version_now(datetime.now(UTC))
-    order = Order(
+    order = DatasetOrder(
         dataset_id=named,
         version=numbered,
         uri=_address(ctx, source, named, numbered),

@@ -9,7 +9,7 @@ from truscore.bus import BusUnavailable, Unroutable, connect, speaker
 from truscore.events.v1.control_pb2 import RunCancel, RunPause, RunResume
 from truscore.events.v1.dataset_pb2 import DatasetReady
 from truscore.events.v1.training_pb2 import TrainingSpec
-from truscore.validation import Order
+from truscore.validation import DatasetOrder
 
 from services.cli.context import CliError, Code
 
@@ -17,7 +17,7 @@ SERVICE = "cli"
 REQUESTS = {"cancel": RunCancel, "pause": RunPause, "resume": RunResume}
 
 
-def announce(amqp_url: str, order: Order) -> str:
+def announce(amqp_url: str, order: DatasetOrder) -> str:
     """Says DatasetReady and returns the event's id once the broker has it."""
     ready = ready_of(order)
     # The same order said twice is one event; another order for the same dataset is another.
@@ -33,7 +33,7 @@ def request(amqp_url: str, verb: str, run_id: str, *, reason: str, requested_by:
     return _say(amqp_url, event, subject=run_id, sequence=request_id)
 
 
-def ready_of(order: Order) -> DatasetReady:
+def ready_of(order: DatasetOrder) -> DatasetReady:
     """The order as its message. CliError where the configuration has a key that the contract has not."""
     ready = DatasetReady(
         dataset_id=order.dataset_id,

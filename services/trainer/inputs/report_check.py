@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from truscore.validation.report.signature import BadSeal, Verifier
+from truscore.validation.report.signature import BadSignature, Verifier
 
 from services.trainer.plan import Order
 
@@ -18,7 +18,7 @@ def check_report(order: Order, report: bytes, *, verifier: Verifier) -> None:
     """Raises NotVouched unless this report, whose digest is the order's, accepts this very dataset."""
     try:
         verifier.check(order.report.sha256, key_id=order.key_id, signature=order.signature)
-    except BadSeal as error:
+    except BadSignature as error:
         raise NotVouched(str(error)) from error
     said = _said(report)
     ordered: dict[str, Any] = {

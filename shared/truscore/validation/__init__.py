@@ -1,7 +1,7 @@
 """Whether a dataset is fit to train on. Knows rules, thresholds and verdicts; knows nothing of stores or events."""
 
 from truscore.validation.catalogue import BY_ID, CATALOGUE, CATALOGUE_DIGEST
-from truscore.validation.order import Order, refusals
+from truscore.validation.order import DatasetOrder, check_order
 from truscore.validation.policy.expectations import Expectation, expectation_of
 from truscore.validation.policy.policy import Policy
 from truscore.validation.policy_files import InvalidPolicy, check_policies, policy_for, policy_from_toml, read_policy
@@ -15,17 +15,18 @@ __all__ = [
     "CATALOGUE",
     "CATALOGUE_DIGEST",
     "CacheOptions",
+    "DatasetOrder",
     "Expectation",
     "Family",
     "Finding",
     "InvalidPolicy",
     "Occurrence",
-    "Order",
     "Policy",
     "Rule",
     "Severity",
     "ValidationCallbacks",
     "Verdict",
+    "check_order",
     "check_policies",
     "expectation_of",
     "finding",
@@ -33,7 +34,6 @@ __all__ = [
     "policy_for",
     "policy_from_toml",
     "read_policy",
-    "refusals",
     "rejected",
     "report_page",
     "report_to_json",

@@ -20,7 +20,7 @@ _CATALOG_KEYS = {"category": "order.category", "option": "order.option", "archit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Order:
+class DatasetOrder:
     """What is to be validated, and trained afterwards unless `validation_only`."""
 
     dataset_id: str
@@ -37,7 +37,7 @@ class Order:
     class_names: Sequence[str] = ()
 
 
-def refusals(order: Order, *, profile: str = "small") -> list[Finding]:
+def check_order(order: DatasetOrder, *, profile: str = "small") -> list[Finding]:
     """Why the order cannot be carried out; empty where it can."""
     return [finding(BY_ID[rule], message, location=key) for rule, key, message in _faults(order, profile)]
 
@@ -45,7 +45,7 @@ def refusals(order: Order, *, profile: str = "small") -> list[Finding]:
 Fault = tuple[str, str, str]
 
 
-def _faults(order: Order, profile: str) -> Iterator[Fault]:
+def _faults(order: DatasetOrder, profile: str) -> Iterator[Fault]:
     yield from _names(order)
     yield from _address(order.uri)
     if order.format and order.format not in FORMATS:
@@ -59,7 +59,7 @@ def _faults(order: Order, profile: str) -> Iterator[Fault]:
     yield from _recipe(order, profile)
 
 
-def _export_formats(order: Order) -> Iterator[Fault]:
+def _export_formats(order: DatasetOrder) -> Iterator[Fault]:
     made = export_formats(order.category, order.option, order.architecture)
     for name in dict.fromkeys(order.export_formats):
         if name not in made:
@@ -69,7 +69,7 @@ def _export_formats(order: Order) -> Iterator[Fault]:
             yield "order.export_format", "export_formats", message
 
 
-def _names(order: Order) -> Iterator[Fault]:
+def _names(order: DatasetOrder) -> Iterator[Fault]:
     for key, value in (("dataset_id", order.dataset_id), ("version", order.version)):
         if not NAME.fullmatch(value):
             yield "order.dataset_id", key, f"{key} {value[:150]!r} is no safe name: {_NAME_ACCEPTED}"
@@ -99,7 +99,7 @@ def _classes(names: Sequence[str]) -> Iterator[Fault]:
         yield "order.class_names", "class_names", f"class names {', '.join(twice[:20])} are given more than once"
 
 
-def _recipe(order: Order, profile: str) -> Iterator[Fault]:
+def _recipe(order: DatasetOrder, profile: str) -> Iterator[Fault]:
     try:
         resolve(order.category, order.option, order.architecture, order.overrides, profile=profile)
     except InvalidConfig as refusal:

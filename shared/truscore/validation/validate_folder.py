@@ -86,8 +86,8 @@ def _scan_cache(cache: CacheOptions | None, policy: Policy, limits: Limits) -> A
         measured_with=measured_with,
         limits=limits,
         limit_bytes=cache.limit_bytes,
-        to_plain=asdict,
-        from_plain=lambda plain: ImageStats(**plain),
+        to_dict=asdict,
+        from_dict=lambda data: ImageStats(**data),
         files=cache.files,
         now_ns=cache.now_ns,
     )

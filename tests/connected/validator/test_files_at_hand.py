@@ -65,9 +65,9 @@ async def test_an_object_replaced_while_it_is_read_is_refused_and_nothing_is_rem
 
     fetch_cache, before = harness.fetch_cache(), listing_of(harness)
     harness.store.meanwhile = replace
-    judged = await harness.judged(harness.validator(fetch_cache), "v1")
+    validated = await harness.validated(harness.validator(fetch_cache), "v1")
     harness.store.meanwhile = lambda _uri: None
-    assert [found.rule for found in judged.findings] == ["order.changed_meanwhile"]
+    assert [found.rule for found in validated.findings] == ["order.changed_meanwhile"]
     assert fetch_cache.digests.get(before.files) == fetch_cache.digests.get(listing_of(harness).files) == {}
     assert await harness.fetched(harness.validator(fetch_cache), "v1") == harness.names
 
@@ -124,10 +124,10 @@ async def test_objects_without_an_etag_are_downloaded_each_time(harness: Validat
 async def test_verdict_and_report_are_the_same_with_and_without_a_cache(harness: ValidatorHarness) -> None:
     kept = []
     for fetch_cache in (None, harness.fetch_cache(), harness.fetch_cache()):
-        judged = await harness.judged(harness.validator(fetch_cache, read=read_in_child), "v1")
-        assert judged.report is not None
+        validated = await harness.validated(harness.validator(fetch_cache, read=read_in_child), "v1")
+        assert validated.report is not None
         kept.append(
-            (dataclasses.replace(judged, duration_s=0.0), harness.store.get(judged.report.uri, limit_bytes=10**7))
+            (dataclasses.replace(validated, duration_s=0.0), harness.store.get(validated.report.uri, limit_bytes=10**7))
         )
         harness.store.delete(f"s3://{harness.bucket}/datasets/one/v1/_truscore/verdict.json")
     assert kept[0] == kept[1] == kept[2]
@@ -136,9 +136,9 @@ async def test_verdict_and_report_are_the_same_with_and_without_a_cache(harness:
 
 async def test_progress_counts_every_file_whether_it_was_at_hand_or_not(harness: ValidatorHarness) -> None:
     validator = harness.validator(harness.fetch_cache())
-    await harness.judged(validator, "v1")
+    await harness.validated(validator, "v1")
     harness.change()
     heard: list[Progress] = []
-    await harness.judged(validator, "v2", on_progress=heard.append)
+    await harness.validated(validator, "v2", on_progress=heard.append)
     counted = [(told.done, told.total) for told in heard if told.stage == "fetching"]
     assert counted == [(done, OBJECTS) for done in range(1, OBJECTS + 1)]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from truscore.recipes import config_of, resolve
 from truscore.recipes.phoenix import template_named, templates
 from truscore.synthesis import render_dataset
-from truscore.validation import Order
+from truscore.validation import DatasetOrder
 
 from services.cli.app import main
 from services.cli.context import CliError
@@ -41,9 +41,11 @@ def run(*arguments: str) -> int:
     return int(ended.value.code or 0)
 
 
-def an_order(overrides: Any, **changes: Any) -> Order:
+def an_order(overrides: Any, **changes: Any) -> DatasetOrder:
     row = {"category": "border_detection", "option": "dual_class", "architecture": "mask_rcnn", **changes}
-    return Order(dataset_id="cards", version="1", uri="s3://truscore/datasets/cards/1/", overrides=overrides, **row)
+    return DatasetOrder(
+        dataset_id="cards", version="1", uri="s3://truscore/datasets/cards/1/", overrides=overrides, **row
+    )
 
 
 def test_keys_are_set_one_by_one_with_values_as_json_or_words() -> None:

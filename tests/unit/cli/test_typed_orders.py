@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from truscore.validation import Order
+from truscore.validation import DatasetOrder
 
 from services.cli.context import CliError, Code
 from services.cli.handlers.publish import ready_of
 from services.cli.order_builder import dataset_name, read_config, refuse, version_now
 
 
-def an_order(**changes: object) -> Order:
+def an_order(**changes: object) -> DatasetOrder:
     given = {
         "dataset_id": "cards",
         "version": "1",
@@ -22,7 +22,7 @@ def an_order(**changes: object) -> Order:
         "category": "border_detection",
         "option": "dual_class",
     }
-    return Order(**{**given, **changes})  # type: ignore[arg-type]
+    return DatasetOrder(**{**given, **changes})  # type: ignore[arg-type]
 
 
 @given(st.text(max_size=200), st.text(max_size=200))

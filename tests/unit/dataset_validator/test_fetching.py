@@ -41,7 +41,7 @@ async def test_the_reader_gets_read_only_links_and_what_they_point_to_stays_when
         return await glance(job, folder, **how)
 
     for version in ("v1", "v2"):
-        await harness.judged(harness.validator(harness.fetch_cache(), read=looking), version)
+        await harness.validated(harness.validator(harness.fetch_cache(), read=looking), version)
         assert list(harness.work.iterdir()) == []
     assert linked == [(2, 0o444)] * 2 * (IMAGES + 1)
     assert {path.stat().st_nlink for path in harness.cached()} == {1}
@@ -132,7 +132,7 @@ async def test_a_dataset_that_can_never_fit_is_a_fault_before_the_first_byte_and
     harness.upload("large.bin")
     harness.store.fetched.clear()
     with pytest.raises(NoSpace, match=f"the dataset has {size_bytes(harness)}"):
-        await harness.judged(validator, "v2")
+        await harness.validated(validator, "v2")
     assert harness.store.fetched == []
     assert len(harness.cached()) == IMAGES + 1
 

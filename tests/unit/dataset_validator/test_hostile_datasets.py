@@ -16,7 +16,7 @@ from PIL import Image
 from truscore.datasets import Limits, read_dataset
 from truscore.validation import BY_ID, Finding, validate_folder
 
-from services.dataset_validator.job import Outcome
+from services.dataset_validator.job import ReaderResult
 from services.dataset_validator.reader_process import read_in_child
 from tests.unit.dataset_validator.validator_harness import a_job
 from tests.unit.validation.small_datasets import coco_content, rectangle, texture, write_coco, write_images, write_yolo
@@ -228,11 +228,11 @@ def test_a_dataset_of_nothing_but_harm_never_ends_the_service(tmp_path: Path) ->
         names.append(f"images/h{number}.png")
     (folder / "annotations.json").write_text(json.dumps(coco_content(names)))
 
-    async def read() -> Outcome | Finding:
+    async def read() -> ReaderResult | Finding:
         return await read_in_child(a_job(folder), tmp_path, timeout_s=90)
 
     outcome = asyncio.run(read())
-    assert isinstance(outcome, Outcome)
+    assert isinstance(outcome, ReaderResult)
     assert outcome.error_count >= len(HOSTILE)
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from truscore.validation import Finding, Policy
 
-from services.dataset_validator.job import SEEN, Job, Outcome, job_from_json, job_to_json
+from services.dataset_validator.job import SEEN, Job, ReaderResult, job_from_json, job_to_json
 from services.dataset_validator.reader_process import READER, ReaderFault, read_in_child
 from services.dataset_validator.scratch_dir import claim_scratch_dir
 from tests.unit.validation.small_datasets import write_coco
@@ -29,7 +29,7 @@ def job(folder: Path, *, memory_bytes: int = 3 * 2**30) -> Job:
     )
 
 
-async def end_of(program: str, work: Path, *, timeout_s: float = 30) -> Outcome | Finding:
+async def end_of(program: str, work: Path, *, timeout_s: float = 30) -> ReaderResult | Finding:
     return await read_in_child(job(work), work, timeout_s=timeout_s, command=(sys.executable, "-c", program))
 
 
@@ -87,7 +87,7 @@ async def test_a_reader_that_ends_well_but_says_nothing_is_a_fault(tmp_path: Pat
 
 async def test_the_real_reader_reads_a_dataset(tmp_path: Path) -> None:
     outcome = await read_in_child(job(write_coco(tmp_path / "set")), tmp_path, timeout_s=120, command=READER)
-    assert isinstance(outcome, Outcome)
+    assert isinstance(outcome, ReaderResult)
     assert (outcome.image_count, outcome.annotation_count, outcome.error_count) == (8, 16, 0)
 
 

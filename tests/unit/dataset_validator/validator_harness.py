@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from truscore.storage import Cache, Entry, MemoryStore, S3Store, Stored
-from truscore.validation import BY_ID, Finding, Order, Policy, finding
+from truscore.validation import BY_ID, DatasetOrder, Finding, Policy, finding
 
 from services.dataset_validator.digests import ObjectDigests
 from services.dataset_validator.fetching import FetchCache
-from services.dataset_validator.job import Job, Outcome
+from services.dataset_validator.job import Job, ReaderResult
 from services.dataset_validator.reader_process import OnProgress
 from services.dataset_validator.validator import Bounds, Validator
 from services.dataset_validator.verdict_record import VerdictRecord
@@ -60,7 +60,7 @@ def content_of(folder: Path) -> str:
 
 async def glance(
     job: Job, _folder: Path, *, timeout_s: float, on_progress: OnProgress | None = None
-) -> Outcome | Finding:
+) -> ReaderResult | Finding:
     """A reader that finds nothing but what bytes lie there."""
     return finding(BY_ID["format.empty"], content_of(Path(job.folder)))
 
@@ -114,10 +114,10 @@ class ValidatorHarness:
             **{"read": glance, **how},
         )
 
-    async def judged(
+    async def validated(
         self, validator: Validator, version: str, *, on_progress: OnProgress = lambda _progress: None
     ) -> VerdictRecord:
-        order = Order(
+        order = DatasetOrder(
             dataset_id="one", version=version, uri=self.prefix, category="border_detection", option="dual_class"
         )
         return await validator.validate(order, on_progress)
@@ -125,8 +125,8 @@ class ValidatorHarness:
     async def fetched(self, validator: Validator, version: str) -> list[str]:
         """What had to be downloaded for it, as names; it is asserted that the reader got what is in the store."""
         self.store.fetched.clear()
-        judged = await self.judged(validator, version)
-        assert [found.message for found in judged.findings] == [content_of(self.folder)]
+        validated = await self.validated(validator, version)
+        assert [found.message for found in validated.findings] == [content_of(self.folder)]
         return sorted(uri.removeprefix(self.prefix) for uri in self.store.fetched)
 
     def cached(self) -> list[Path]:

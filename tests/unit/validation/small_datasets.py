@@ -42,7 +42,7 @@ def record(number: int) -> ImageRecord:
     )
 
 
-def clean_reading(count: int = 60) -> ReadResult:
+def sound_read_result(count: int = 60) -> ReadResult:
     images = tuple(record(number) for number in range(count))
     index = DatasetIndex(format="coco", class_names=NAMES, images=images)
     return ReadResult(index=index, problems=(), measurements={image.path: SHARP for image in images})
@@ -57,16 +57,16 @@ def with_images(
     return replace(reading, index=replace(index, images=images))
 
 
-def with_marks(reading: ReadResult, *marks: Annotation, places: range | None = None) -> ReadResult:
+def with_annotations(reading: ReadResult, *marks: Annotation, places: range | None = None) -> ReadResult:
     return with_images(reading, lambda image: replace(image, annotations=marks), places=places)
 
 
-def with_pixels(reading: ReadResult, **changes: float) -> ReadResult:
+def with_image_stats(reading: ReadResult, **changes: float) -> ReadResult:
     first = reading.index.images[0].path
     return replace(reading, measurements={**reading.measurements, first: replace(SHARP, **changes)})
 
 
-def judged(reading: ReadResult, *, option: str = "dual_class") -> Verdict:
+def validated(reading: ReadResult, *, option: str = "dual_class") -> Verdict:
     return validate_dataset(reading, expectation=expectation_of("border_detection", option), policy=Policy())
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from truscore.catalog import rows
-from truscore.validation import BY_ID, CATALOGUE, Order, refusals
+from truscore.validation import BY_ID, CATALOGUE, DatasetOrder, check_order
 
 GOOD = {
     "dataset_id": "cards-2026.01",
@@ -17,8 +17,8 @@ GOOD = {
 }
 
 
-def order(**changes: object) -> Order:
-    return Order(**{**GOOD, **changes})
+def order(**changes: object) -> DatasetOrder:
+    return DatasetOrder(**{**GOOD, **changes})
 
 
 REFUSED = {
@@ -50,7 +50,7 @@ FOUND_LATER = {
 @pytest.mark.parametrize("rule", sorted(REFUSED))
 def test_a_fault_in_an_order_is_refused_by_its_rule(rule: str) -> None:
     changes, key, accepted = REFUSED[rule]
-    (found,) = refusals(order(**changes))
+    (found,) = check_order(order(**changes))
     assert (found.rule, found.location) == (rule, key)
     assert accepted in found.message
 
@@ -58,7 +58,7 @@ def test_a_fault_in_an_order_is_refused_by_its_rule(rule: str) -> None:
 @pytest.mark.parametrize("name", ["tensorrt", "mobile", "quantized", "ONNX", ""])
 @pytest.mark.parametrize("more", [{}, {"architecture": "mask_rcnn"}, {"validation_only": True}], ids=str)
 def test_a_format_that_no_exporter_makes_is_refused_before_anything_is_read(name: str, more: dict[str, Any]) -> None:
-    (found,) = refusals(order(export_formats=("onnx", name), **more))
+    (found,) = check_order(order(export_formats=("onnx", name), **more))
     assert (found.rule, found.location) == ("order.export_format", "export_formats")
     assert repr(name) in found.message
     assert "accepted are onnx" in found.message
@@ -68,7 +68,7 @@ def test_every_format_of_an_architecture_is_accepted() -> None:
     for row in rows():
         if row.available and row.category != "experimental":
             named = {"category": row.category, "option": row.option, "architecture": row.architecture}
-            assert refusals(order(**named, export_formats=row.export_formats)) == []
+            assert check_order(order(**named, export_formats=row.export_formats)) == []
 
 
 def test_every_rule_about_orders_is_refused_here_or_later() -> None:
@@ -76,23 +76,23 @@ def test_every_rule_about_orders_is_refused_here_or_later() -> None:
 
 
 def test_a_good_order_is_not_refused() -> None:
-    assert refusals(order()) == []
+    assert check_order(order()) == []
 
 
 def test_an_order_of_validation_only_needs_no_architecture_to_be_ready() -> None:
     check = {"category": "photometric_stereo", "option": "depth_reconstruction", "validation_only": True}
-    assert refusals(order(**check)) == []
-    assert [found.rule for found in refusals(order(**{**check, "validation_only": False}))] == ["order.architecture"]
+    assert check_order(order(**check)) == []
+    assert [found.rule for found in check_order(order(**{**check, "validation_only": False}))] == ["order.architecture"]
 
 
 def test_all_faults_of_an_order_are_said_at_once() -> None:
-    found = refusals(order(dataset_id="", version="a b", uri="file:///etc", category="x"))
+    found = check_order(order(dataset_id="", version="a b", uri="file:///etc", category="x"))
     assert [one.rule for one in found] == ["order.dataset_id", "order.dataset_id", "order.uri", "order.category"]
 
 
 @pytest.mark.parametrize("uri", ["", "s3://", "s3://bucket", "s3://bucket/", "s3://bucket/../x/", "s3://BUCKET/a/"])
 def test_an_address_that_names_no_folder_is_refused(uri: str) -> None:
-    assert [found.rule for found in refusals(order(uri=uri))] == ["order.uri"]
+    assert [found.rule for found in check_order(order(uri=uri))] == ["order.uri"]
 
 
 @settings(max_examples=50, deadline=None)
@@ -101,6 +101,6 @@ def test_no_order_makes_the_check_fail(texts: list[str], number: object) -> None
     keys = ("dataset_id", "version", "uri", "format", "category", "option", "architecture", "request_id")
     plain = dict(zip(keys, texts, strict=False))
     overrides = {texts[8]: number, "hyperparameters": {"optimization": {"batch_size": number}}}
-    for one in refusals(Order(**plain, overrides=overrides, class_names=texts, export_formats=texts)):
+    for one in check_order(DatasetOrder(**plain, overrides=overrides, class_names=texts, export_formats=texts)):
         assert one.rule in BY_ID
         assert len(one.message) <= 500

@@ -30,8 +30,8 @@ def results(
     path: Path, *, measured_with: str = "", limits: Limits | None = None, limit_bytes: int = 2**30
 ) -> ScanCache:
     return ScanCache(
-        path, measured_with=measured_with, limits=limits or Limits(), to_plain=asdict,
-        from_plain=lambda plain: ImageStats(**plain), limit_bytes=limit_bytes,
+        path, measured_with=measured_with, limits=limits or Limits(), to_dict=asdict,
+        from_dict=lambda plain: ImageStats(**plain), limit_bytes=limit_bytes,
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from truscore.validation.measures.near_duplicates import near_links, turned_link
 from truscore.validation.measures.thumbnails import rotated_similarity
 from truscore.validation.rule import Finding, Severity, truncated
 
-from tests.unit.validation.small_datasets import clean_reading, judged, with_pixels
+from tests.unit.validation.small_datasets import sound_read_result, validated, with_image_stats
 
 SIDE = st.floats(0, 1000)
 BOX = st.tuples(SIDE, SIDE, SIDE, SIDE)
@@ -133,7 +133,7 @@ def test_long_messages_are_cut() -> None:
 
 
 def test_a_report_holds_findings_rules_families_statistics_and_policy() -> None:
-    verdict = judged(with_pixels(clean_reading(), sharpness=1.0))
+    verdict = validated(with_image_stats(sound_read_result(), sharpness=1.0))
     report = json.loads(report_to_json(verdict, about={"dataset_id": "one"}))
     assert report["about"] == {"dataset_id": "one"}
     assert report["accepted"] is True
@@ -147,7 +147,9 @@ def test_a_report_holds_findings_rules_families_statistics_and_policy() -> None:
 
 
 def test_equal_verdicts_make_equal_reports() -> None:
-    assert report_to_json(judged(clean_reading()), about={}) == report_to_json(judged(clean_reading()), about={})
+    assert report_to_json(validated(sound_read_result()), about={}) == report_to_json(
+        validated(sound_read_result()), about={}
+    )
 
 
 def test_a_threshold_changes_the_digest_of_the_policy() -> None:

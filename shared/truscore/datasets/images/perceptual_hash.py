@@ -59,8 +59,8 @@ def values_of(hashes: Sequence[str]) -> Values:
     """Hashes as numbers; 0, which is not informative, for an empty one."""
     import numpy as np
 
-    plain = bytes.fromhex("".join(text.zfill(HASH_DIGITS) for text in hashes))
-    return np.frombuffer(plain, dtype=">u8").astype(np.uint64)
+    raw_bytes = bytes.fromhex("".join(text.zfill(HASH_DIGITS) for text in hashes))
+    return np.frombuffer(raw_bytes, dtype=">u8").astype(np.uint64)
 
 
 def is_informative(values_N: Values) -> NDArray[np.bool_]:
@@ -156,8 +156,8 @@ def turned_pairs(hashes: Sequence[str], *, bits: int) -> list[tuple[int, int]]:
     import numpy as np
 
     places_N = np.flatnonzero([bool(text) for text in hashes])
-    plain = bytes.fromhex("".join(hashes))
-    hashes_N4DD = np.unpackbits(np.frombuffer(plain, dtype=np.uint8)).reshape(-1, 4, 8, 8).astype(np.bool_)
+    raw_bytes = bytes.fromhex("".join(hashes))
+    hashes_N4DD = np.unpackbits(np.frombuffer(raw_bytes, dtype=np.uint8)).reshape(-1, 4, 8, 8).astype(np.bool_)
     rows, columns = zip(*_orientations(hashes_N4DD), strict=True)
     first_P, second_P, orientation_P = pairs_in_orientations(np.stack(rows), bits=bits)
     distance_P = np.bitwise_count(columns[0][first_P] ^ np.stack(columns)[orientation_P, second_P])

@@ -56,7 +56,7 @@ def checks_digest() -> str:
 class ScanCache:
     """Scanned images in one SQLite file, the least recently used evicted first. Threads and processes may share it.
 
-    `to_plain` and `from_plain` turn a measurement into JSON values and back; `measured_with` names all that it depends
+    `to_dict` and `from_dict` turn a measurement into JSON values and back; `measured_with` names all that it depends
     on beside the image. A file that is no longer a database is replaced.
     """
 
@@ -66,15 +66,15 @@ class ScanCache:
         *,
         measured_with: str,
         limits: Limits,
-        to_plain: Callable[[Any], Any],
-        from_plain: Callable[[Any], Any],
+        to_dict: Callable[[Any], Any],
+        from_dict: Callable[[Any], Any],
         limit_bytes: int = DEFAULT_LIMIT_BYTES,
         files: FileReuse = FileReuse.TRUSTED,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         bounds = f"{limits.image_pixels} {limits.image_bytes}"
         self._key_prefix = hashlib.sha256("\0".join((checks_digest(), measured_with, bounds)).encode()).hexdigest()[:16]
-        self._to_plain, self._from_plain, self._limit_bytes = to_plain, from_plain, limit_bytes
+        self._to_dict, self._from_dict, self._limit_bytes = to_dict, from_dict, limit_bytes
         self._now_ns = now_ns
         self._lock = threading.Lock()
         self._pending: dict[str, str] = {}
@@ -125,7 +125,7 @@ class ScanCache:
             "fault": [fault.code, fault.reason] if fault else None,
             "record": asdict(record) if record else None,
             "frames": scan.frames,
-            "measurement": self._to_plain(scan.measurement) if record else None,
+            "measurement": self._to_dict(scan.measurement) if record else None,
         }
         with self._lock:
             self._pending[self._key_prefix + digest] = json.dumps(row, separators=(",", ":"))
@@ -165,7 +165,7 @@ class ScanCache:
             return ScannedImage(path=path, fault=UnreadableImage(*row["fault"]), frames=row["frames"])
         record = ImageRecord(**{**row["record"], **_NOT_IN_FILE, "path": path, "sha256": digest})
         return ScannedImage(
-            path=path, record=record, frames=row["frames"], measurement=self._from_plain(row["measurement"])
+            path=path, record=record, frames=row["frames"], measurement=self._from_dict(row["measurement"])
         )
 
 

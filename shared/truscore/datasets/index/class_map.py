@@ -30,12 +30,12 @@ def class_map_from_json(text: str | bytes, *, classes: Sequence[str] = ()) -> Cl
     Without `classes` the wanted ones are those of the map, in the order of their first mention.
     """
     try:
-        plain = json.loads(text)
+        data = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InvalidClassMap(f"not JSON: {error}") from error
-    if not isinstance(plain, dict) or not all(isinstance(to, str) or to is None for to in plain.values()):
+    if not isinstance(data, dict) or not all(isinstance(to, str) or to is None for to in data.values()):
         raise InvalidClassMap("expected an object from class name to class name or null")
-    return class_map(plain, classes=classes)
+    return class_map(data, classes=classes)
 
 
 def class_map(names: Mapping[str, str | None], *, classes: Sequence[str] = ()) -> ClassMap:

@@ -52,7 +52,7 @@ def read_declaration(folder: Folder, log: ProblemLog) -> Declaration:
 
 def declaration_to_json(declaration: Declaration) -> str:
     """What read_declaration reads; only what is declared is written."""
-    plain = {
+    data = {
         "format": declaration.format,
         "classes": list(declaration.classes),
         "grades": dict(declaration.grades),
@@ -61,7 +61,7 @@ def declaration_to_json(declaration: Declaration) -> str:
         "mask_values": declaration.mask_values,
         "groups": {name: list(members) for name, members in declaration.groups.items()},
     }
-    given = {key: value for key, value in plain.items() if value not in ("", [], {}, None)}
+    given = {key: value for key, value in data.items() if value not in ("", [], {}, None)}
     return json.dumps(given, indent=2, ensure_ascii=False) + "\n"
 
 

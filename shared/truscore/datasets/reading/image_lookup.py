@@ -61,11 +61,11 @@ class ImageLookup:
         return self._located(written, PurePosixPath(annotation))[0] is not None
 
     def _located(self, written: str, annotation: PurePosixPath) -> tuple[str | None, str, str]:
-        plain = written.replace("\\", "/")
-        from_root = posixpath.normpath(str(annotation.parent / plain))
-        if is_escape(from_root) or plain.startswith("/"):
+        posix_path = written.replace("\\", "/")
+        from_root = posixpath.normpath(str(annotation.parent / posix_path))
+        if is_escape(from_root) or posix_path.startswith("/"):
             return None, "format.path_escape", f"{written!r} is absolute or climbs out of the dataset"
-        name, stem = PurePosixPath(plain).name.lower(), PurePosixPath(plain).stem.lower()
+        name, stem = PurePosixPath(posix_path).name.lower(), PurePosixPath(posix_path).stem.lower()
         places = [from_root.lower(), *(f"{place}/{name}" for place in _image_folders(annotation.parent))]
         for place in places:
             if found := self._paths.get(posixpath.normpath(place)):

@@ -46,9 +46,12 @@ def _check_list(folder: Folder, path: str, images: set[str], log: ProblemLog) ->
 
 def _first_word(line: str) -> str:
     """The path on a line; what may follow it is the path of a label file."""
-    plain = line.strip().replace("\\", "/")
-    at = next((place for place, sign in enumerate(plain) if sign == " " and _ends_image(plain[:place])), len(plain))
-    return plain[:at]
+    posix_path = line.strip().replace("\\", "/")
+    at = next(
+        (place for place, sign in enumerate(posix_path) if sign == " " and _ends_image(posix_path[:place])),
+        len(posix_path),
+    )
+    return posix_path[:at]
 
 
 def _ends_image(text: str) -> bool:

@@ -8,12 +8,12 @@ from truscore.datasets.index.records import RLE
 from truscore.datasets.shapes.parse import BadShape
 
 
-def rle_from(plain: Any, *, width: int, height: int) -> RLE:
+def rle_from(data: Any, *, width: int, height: int) -> RLE:
     """The mask in {"size": [h, w], "counts": [...] or "..."}, which must be of the image's size. Raises BadShape."""
-    if not isinstance(plain, dict) or plain.get("size") != [height, width]:
-        size = plain.get("size") if isinstance(plain, dict) else plain
+    if not isinstance(data, dict) or data.get("size") != [height, width]:
+        size = data.get("size") if isinstance(data, dict) else data
         raise BadShape("label.invalid_rle", f"size is {size!r}, expected [{height}, {width}] (height, width)")
-    counts = plain.get("counts")
+    counts = data.get("counts")
     runs = unpacked(counts) if isinstance(counts, str) else _listed(counts)
     if any(run < 0 for run in runs) or sum(runs) != height * width:
         raise BadShape("label.invalid_rle", f"runs cover {sum(runs)} pixels, expected {height * width}")

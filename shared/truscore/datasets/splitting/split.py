@@ -44,16 +44,16 @@ def split_dataset(index: DatasetIndex, *, seed: int, fractions: tuple[float, flo
 
 
 def split_to_json(split: Split) -> str:
-    plain = {"train": split.train, "validation": split.validation, "test": split.test, "seed": split.seed}
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    data = {"train": split.train, "validation": split.validation, "test": split.test, "seed": split.seed}
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def split_from_json(text: str | bytes) -> Split:
     """The split that split_to_json wrote. Raises InvalidSplit."""
     try:
-        plain = json.loads(text)
-        train, validation, test = (tuple(map(str, plain[part])) for part in ("train", "validation", "test"))
-        return Split(train=train, validation=validation, test=test, seed=int(plain["seed"]))
+        data = json.loads(text)
+        train, validation, test = (tuple(map(str, data[part])) for part in ("train", "validation", "test"))
+        return Split(train=train, validation=validation, test=test, seed=int(data["seed"]))
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidSplit(f"not a split: {type(error).__name__}: {error}") from error
 

@@ -37,35 +37,35 @@ def amended_report(report: str, found: Iterable[Finding], *, run_id: str) -> str
     The amended report is unsigned, and the verdict stands: what a run doubts is for people to look at.
     Raises InvalidReport.
     """
-    plain = _report(report)
+    data = _report(report)
     rows = truncated(list(found), per_rule=PER_RULE)
-    plain["findings"] = [*plain["findings"], *(asdict(row) for row in rows)]
+    data["findings"] = [*data["findings"], *(asdict(row) for row in rows)]
     for row in rows:
-        plain["counts"][row.severity.value] += row.count
-        plain["families"][BY_ID[row.rule].family.value][row.severity.value] += row.count
+        data["counts"][row.severity.value] += row.count
+        data["families"][BY_ID[row.rule].family.value][row.severity.value] += row.count
     for rule, count in _counted(rows).items():
         known = BY_ID[rule]
-        earlier = plain["rules"].get(rule, {}).get("count", 0)
-        plain["rules"][rule] = {
+        earlier = data["rules"].get(rule, {}).get("count", 0)
+        data["rules"][rule] = {
             "count": earlier + count,
             "family": known.family.value,
             "finds": known.finds,
             "why": known.why,
             "mend": known.mend,
         }
-    plain["about"] |= {"run_id": run_id, "amends_report": hashlib.sha256(report.encode()).hexdigest()}
-    plain["seal"] = {"algorithm": "none", "key_id": ""}
-    return json.dumps(plain, sort_keys=True, ensure_ascii=False, indent=1, allow_nan=False)
+    data["about"] |= {"run_id": run_id, "amends_report": hashlib.sha256(report.encode()).hexdigest()}
+    data["seal"] = {"algorithm": "none", "key_id": ""}
+    return json.dumps(data, sort_keys=True, ensure_ascii=False, indent=1, allow_nan=False)
 
 
 def _report(text: str) -> dict[str, Any]:
     try:
-        plain = json.loads(text)
+        data = json.loads(text)
     except ValueError as error:
         raise InvalidReport(f"the report is not JSON: {error}") from error
-    if not isinstance(plain, dict) or not plain.keys() >= REPORT_KEYS:
+    if not isinstance(data, dict) or not data.keys() >= REPORT_KEYS:
         raise InvalidReport(f"not a report: it lacks some of {', '.join(sorted(REPORT_KEYS))}")
-    return plain
+    return data
 
 
 def _counted(rows: Iterable[Finding]) -> Counter[str]:
@@ -84,15 +84,15 @@ def findings_from_predictions(index: DatasetIndex, predictions: str) -> list[Fin
     each may be left out.
     """
     try:
-        plain = json.loads(predictions)
+        data = json.loads(predictions)
     except ValueError as error:
         raise InvalidPredictions(f"not JSON: {error}") from error
-    if not isinstance(plain, dict) or not {"classes", "boxes", "masks"} >= plain.keys():
+    if not isinstance(data, dict) or not {"classes", "boxes", "masks"} >= data.keys():
         raise InvalidPredictions("accepted is an object with `classes`, `boxes` and `masks`, by image path")
     try:
-        classes = {path: [float(value) for value in row] for path, row in plain.get("classes", {}).items()}
-        boxes = {path: [_box(row) for row in rows] for path, rows in plain.get("boxes", {}).items()}
-        masks = {path: [_mask(row) for row in rows] for path, rows in plain.get("masks", {}).items()}
+        classes = {path: [float(value) for value in row] for path, row in data.get("classes", {}).items()}
+        boxes = {path: [_box(row) for row in rows] for path, rows in data.get("boxes", {}).items()}
+        masks = {path: [_mask(row) for row in rows] for path, rows in data.get("masks", {}).items()}
         probabilities = mask_probabilities(index, masks)
     except InvalidPredictions:
         raise

@@ -29,11 +29,11 @@ class ReportSignature:
 
 def report_to_json(verdict: Verdict, *, about: Mapping[str, Any], signature: ReportSignature | None = None) -> str:
     """The report; `about` says which dataset and order it is about. Equal verdicts give equal text."""
-    plain = _plain(verdict, about, signature or ReportSignature())
-    return json.dumps(plain, sort_keys=True, ensure_ascii=False, indent=1, allow_nan=False)
+    data = _to_dict(verdict, about, signature or ReportSignature())
+    return json.dumps(data, sort_keys=True, ensure_ascii=False, indent=1, allow_nan=False)
 
 
-def _plain(verdict: Verdict, about: Mapping[str, Any], signature: ReportSignature) -> dict[str, Any]:
+def _to_dict(verdict: Verdict, about: Mapping[str, Any], signature: ReportSignature) -> dict[str, Any]:
     counts = rule_counts(verdict)
     return {
         "schema": SCHEMA,

@@ -32,19 +32,19 @@ WEIGHT = {"error": 0, "warning": 1, "info": 2}
 
 def report_page(report: str, verdict: Verdict, *, root: Path) -> str:
     """The page of this report (as report_to_json gave it); thumbnails are made from the images below `root`."""
-    plain = json.loads(report)
-    statistics = plain["statistics"]
+    data = json.loads(report)
+    statistics = data["statistics"]
     return _template().render(
-        report=plain,
+        report=data,
         digest=hashlib.sha256(report.encode()).hexdigest(),
         statistics=statistics,
-        rules=list(_rules(plain, verdict.index, root)),
+        rules=list(_rules(data, verdict.index, root)),
         samples=list(_samples(verdict.index, root)),
         heat=[{**row, "data_url": heatmap_url(row["thousandths"])} for row in statistics["heat"]] if statistics else [],
         classes=_classes(statistics),
         histogram_names=HISTOGRAMS,
-        title=_title(plain["about"]),
-        about={key: str(plain["about"].get(key, "")) for key in ("category", "option", "uri", "path")},
+        title=_title(data["about"]),
+        about={key: str(data["about"].get(key, "")) for key in ("category", "option", "uri", "path")},
     )
 
 
@@ -68,10 +68,10 @@ def _title(about: Mapping[str, Any]) -> str:
     return named or Path(str(about.get("path", ""))).name or "dataset"
 
 
-def _rules(plain: Mapping[str, Any], index: DatasetIndex | None, root: Path) -> Iterator[dict[str, Any]]:
+def _rules(data: Mapping[str, Any], index: DatasetIndex | None, root: Path) -> Iterator[dict[str, Any]]:
     """What was found, by rule, errors first; pictures until the page has enough."""
     by_rule: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for found in plain["findings"]:
+    for found in data["findings"]:
         by_rule[found["rule"]].append(found)
     records = {image.path: image for image in index.images} if index else {}
     left = PICTURES
@@ -81,7 +81,7 @@ def _rules(plain: Mapping[str, Any], index: DatasetIndex | None, root: Path) -> 
         yield {
             "id": rule,
             "severity": findings[0]["severity"],
-            **plain["rules"][rule],
+            **data["rules"][rule],
             "findings": findings[:FINDINGS_LISTED],
             "more": max(0, len(findings) - FINDINGS_LISTED),
             "pictures": pictures,

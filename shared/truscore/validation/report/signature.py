@@ -1,4 +1,4 @@
-"""What vouches for a report: an Ed25519 signature over its digest. Knows digests; nothing of what is in a report."""
+"""The signature of a report: Ed25519 over its digest. Knows digests; nothing of what is in a report."""
 
 from __future__ import annotations
 
@@ -9,11 +9,7 @@ from truscore.storage.signing import BadSignature, InvalidKey, key_id_of
 
 PREFIX = b"truscore report 1\n"
 
-__all__ = ["BadSeal", "InvalidKey", "Signer", "Verifier", "key_id_of"]
-
-
-class BadSeal(ValueError):
-    """The seal does not vouch for the report."""
+__all__ = ["BadSignature", "InvalidKey", "Signer", "Verifier", "key_id_of"]
 
 
 class Signer:
@@ -36,8 +32,5 @@ class Verifier:
         self._keys = signing.Verifier(public_hexes, what="report")
 
     def check(self, report_sha256: str, *, key_id: str, signature: str) -> None:
-        """Raises BadSeal where keys are trusted and none of them signed this report."""
-        try:
-            self._keys.check(PREFIX + report_sha256.encode(), key_id=key_id, signature=signature)
-        except BadSignature as error:
-            raise BadSeal(str(error)) from error
+        """Raises BadSignature where keys are trusted and none of them signed this report."""
+        self._keys.check(PREFIX + report_sha256.encode(), key_id=key_id, signature=signature)

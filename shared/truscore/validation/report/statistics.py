@@ -20,7 +20,7 @@ PARTS = ("train", "validation", "test")
 def statistics_of(index: DatasetIndex, image_stats: Mapping[str, ImageStats]) -> dict[str, Any]:
     """Plain values for JSON; equal for equal datasets."""
     sizes = Counter(f"{image.width}x{image.height}" for image in index.images)
-    plain = {
+    data = {
         "digest": index_digest(index),
         "format": index.format,
         "images": len(index.images),
@@ -37,7 +37,7 @@ def statistics_of(index: DatasetIndex, image_stats: Mapping[str, ImageStats]) ->
         "heat": heatmaps(index),
         "split": _split(index),
     }
-    return plain | {"objects": _objects(index)} if index.objects else plain
+    return data | {"objects": _objects(index)} if index.objects else data
 
 
 def _objects(index: DatasetIndex) -> dict[str, int]:

@@ -67,9 +67,9 @@ def similar_class_names(context: RuleContext) -> Iterator[Occurrence]:
     """Class names that differ only in case, spaces or punctuation."""
     spellings: dict[str, set[str]] = defaultdict(set)
     for name in context.index.class_names:
-        plain = name.strip().casefold()
-        grade = plain[-1:] if plain[-1:] in {"+", "-"} else ""  # LP, LP+ and LP- are three grades
-        spellings["".join(filter(str.isalnum, plain)) + grade].add(name.strip())
+        folded_name = name.strip().casefold()
+        grade = folded_name[-1:] if folded_name[-1:] in {"+", "-"} else ""  # LP, LP+ and LP- are three grades
+        spellings["".join(filter(str.isalnum, folded_name)) + grade].add(name.strip())
     for names in spellings.values():
         if len(names) > 1:
             yield Occurrence(message=f"classes {', '.join(sorted(map(repr, names)))} differ only in spelling")

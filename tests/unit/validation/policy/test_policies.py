@@ -22,13 +22,13 @@ from truscore.validation import (
     validate_dataset,
 )
 
-from tests.unit.validation.small_datasets import clean_reading, judged, with_images, with_pixels
+from tests.unit.validation.small_datasets import sound_read_result, validated, with_image_stats, with_images
 
 CATEGORIES = sorted({*categories(), "experimental"})
-BLURRED = with_pixels(clean_reading(), sharpness=5.0)
+BLURRED = with_image_stats(sound_read_result(), sharpness=5.0)
 
 
-def judged_by(policy: Policy, reading: object = BLURRED) -> object:
+def validated_with(policy: Policy, reading: object = BLURRED) -> object:
     return validate_dataset(reading, expectation=expectation_of("border_detection", "dual_class"), policy=policy)
 
 
@@ -40,14 +40,14 @@ def test_every_category_has_a_policy_that_is_valid(category: str) -> None:
 
 def test_a_threshold_in_a_file_moves_the_line() -> None:
     lenient = policy_from_toml("[thresholds]\nblur_ratio = 1e-5\n")
-    assert "quality.blurred_image" in rule_counts(judged_by(Policy()))
-    assert "quality.blurred_image" not in rule_counts(judged_by(lenient))
+    assert "quality.blurred_image" in rule_counts(validated_with(Policy()))
+    assert "quality.blurred_image" not in rule_counts(validated_with(lenient))
     assert lenient.digest != Policy().digest
 
 
 def test_a_severity_in_a_file_turns_a_warning_into_a_rejection() -> None:
     strict = policy_from_toml('[severities]\n"quality.blurred_image" = "error"\n')
-    verdict = judged_by(strict)
+    verdict = validated_with(strict)
     assert not verdict.accepted
     assert verdict.count(Severity.ERROR) == 1
     document = json.loads(report_to_json(verdict, about={}))
@@ -58,7 +58,7 @@ def test_a_severity_in_a_file_turns_a_warning_into_a_rejection() -> None:
 
 
 def test_a_rule_that_is_off_says_nothing() -> None:
-    assert judged_by(policy_from_toml('[severities]\n"quality.blurred_image" = "off"\n')).findings == ()
+    assert validated_with(policy_from_toml('[severities]\n"quality.blurred_image" = "off"\n')).findings == ()
 
 
 def test_a_file_of_the_dataset_goes_over_the_file_of_the_category(tmp_path: Path) -> None:
@@ -102,12 +102,12 @@ def test_a_faulty_policy_is_refused_by_name(text: str, words: str, tmp_path: Pat
 
 def test_a_policy_survives_the_way_through_json() -> None:
     policy = policy_from_toml('[severities]\n"quality.blurred_image" = "error"\n')
-    report = json.loads(report_to_json(judged_by(policy), about={}))
+    report = json.loads(report_to_json(validated_with(policy), about={}))
     back = Policy(**report["policy"])
     assert back.digest == policy.digest
-    assert not judged_by(back).accepted
+    assert not validated_with(back).accepted
 
 
 def test_thresholds_of_the_bleeding_edge_hold_on_both_sides() -> None:
-    thirty_two = with_images(clean_reading(), lambda image: replace(image, width=32))
-    assert "quality.small_image" not in rule_counts(judged(thirty_two))
+    thirty_two = with_images(sound_read_result(), lambda image: replace(image, width=32))
+    assert "quality.small_image" not in rule_counts(validated(thirty_two))

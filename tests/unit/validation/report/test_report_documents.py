@@ -16,10 +16,10 @@ from truscore.validation.report import ReportSignature
 from truscore.validation.report.pictures import CORNERS_DRAWN, thumbnail
 
 from tests.unit.validation.small_datasets import (
-    clean_reading,
-    judged,
     mark,
-    with_marks,
+    sound_read_result,
+    validated,
+    with_annotations,
     write_coco,
     write_images,
     write_yolo,
@@ -101,7 +101,7 @@ def test_reports_of_real_data_fit_the_schema(name: str, accepted: bool, shared_d
 
 
 def test_the_report_names_the_key_that_signs_it_or_says_that_none_does() -> None:
-    verdict = judged(clean_reading())
+    verdict = validated(sound_read_result())
     assert json.loads(report_to_json(verdict, about={}))["seal"] == {"algorithm": "none", "key_id": ""}
     assert fits(verdict)["seal"] == {"algorithm": "ed25519", "key_id": "0123456789abcdef"}
 
@@ -157,7 +157,7 @@ def test_an_outline_of_a_hundred_thousand_corners_is_drawn_with_few(tmp_path: Pa
     turn_N = np.linspace(0, 2 * np.pi, 100_000)
     outline = tuple(np.stack((48 + 30 * np.cos(turn_N), 36 + 30 * np.sin(turn_N)), axis=1).ravel().tolist())
     image = replace(
-        clean_reading(1).index.images[0],
+        sound_read_result(1).index.images[0],
         path="a.png",
         annotations=(Annotation(label=1, box_xywh=(18, 6, 60, 60), polygons=(outline,)),),
     )
@@ -167,20 +167,20 @@ def test_an_outline_of_a_hundred_thousand_corners_is_drawn_with_few(tmp_path: Pa
 
 
 def test_an_image_that_is_gone_by_now_is_left_out_of_the_page(tmp_path: Path) -> None:
-    assert thumbnail(tmp_path, clean_reading(1).index.images[0], class_names=()) is None
-    assert "data:image/jpeg" not in page_of(judged(clean_reading()), tmp_path)
+    assert thumbnail(tmp_path, sound_read_result(1).index.images[0], class_names=()) is None
+    assert "data:image/jpeg" not in page_of(validated(sound_read_result()), tmp_path)
 
 
 def test_heat_is_where_the_boxes_are_however_far_out_they_reach(tmp_path: Path) -> None:
     far = [mark(1, box, "m") for box in ((-1e8, -5, 2e8, 41), (48, 36, 1e9, 1e9))]
-    verdict = judged(with_marks(clean_reading(1), *far))
+    verdict = validated(with_annotations(sound_read_result(1), *far))
     grid = np.array(fits(verdict)["statistics"]["heat"][0]["thousandths"])
     assert (grid[0, 0], grid[-1, 0], grid[0, -1], grid[-1, -1]) == (500, 0, 500, 500)
     assert grid[12, 12] == 500
 
 
 def test_the_split_table_counts_every_image_and_instance_once() -> None:
-    statistics = fits(judged(clean_reading(40)))["statistics"]
+    statistics = fits(validated(sound_read_result(40)))["statistics"]
     parts = statistics["split"]["parts"].values()
     assert sum(part["images"] for part in parts) == 40
     assert [sum(column) for column in zip(*(part["by_class"] for part in parts), strict=True)] == [40, 40]

@@ -20,7 +20,7 @@ from truscore.validation.rules.label_errors import (
 from typer.testing import CliRunner
 
 from services.cli.app import app
-from tests.unit.validation.small_datasets import clean_reading, judged, mark
+from tests.unit.validation.small_datasets import mark, sound_read_result, validated
 
 pytest.importorskip("cleanlab", reason="label errors need the `audit` extra")
 
@@ -122,7 +122,7 @@ def test_a_wrong_mask_is_suspected_from_a_file_of_predictions_and_amends_the_rep
     content = {
         "index": index_to_json(of(images, 2)),
         "predictions": json.dumps({"masks": seen}),
-        "report": report_to_json(judged(clean_reading()), about={"dataset_id": "cards"}),
+        "report": report_to_json(validated(sound_read_result()), about={"dataset_id": "cards"}),
     }
     for name, text in content.items():
         (tmp_path / name).write_text(text)
@@ -164,7 +164,7 @@ def test_predictions_of_another_dataset_are_refused_by_name() -> None:
 
 def test_suspects_are_written_back_to_the_report_and_leave_the_verdict(graded: tuple) -> None:
     index, predictions, _ = graded
-    verdict = judged(clean_reading())
+    verdict = validated(sound_read_result())
     report = report_to_json(verdict, about={"dataset_id": "cards"})
     found = findings_from_predictions(index, json.dumps({"classes": predictions}))
     amended = json.loads(amended_report(report, found, run_id="run-7"))
@@ -183,7 +183,7 @@ def test_a_text_that_is_no_report_is_refused() -> None:
 
 def test_the_command_names_the_suspects_and_writes_the_amended_report(graded: tuple, tmp_path: Path) -> None:
     index, predictions, wrong = graded
-    report = report_to_json(judged(clean_reading()), about={"dataset_id": "cards"})
+    report = report_to_json(validated(sound_read_result()), about={"dataset_id": "cards"})
     content = {"index": index_to_json(index), "predictions": json.dumps({"classes": predictions}), "report": report}
     for name, text in content.items():
         (tmp_path / name).write_text(text)

@@ -44,7 +44,7 @@ def written(folder: Path, write: Write = lit.diligent, seed: int = 0) -> Path:
     return folder
 
 
-def judged(folder: Path, **how: object) -> Verdict:
+def validated(folder: Path, **how: object) -> Verdict:
     return validate_folder(folder, **{**NORMALS, **how})
 
 
@@ -57,20 +57,20 @@ def located(verdict: Verdict, rule: str) -> list[str]:
 def test_sound_objects_with_all_that_belongs_to_them_have_no_finding(
     write: Write, category: str, tmp_path: Path
 ) -> None:
-    verdict = judged(written(tmp_path / "set", write), category=category)
+    verdict = validated(written(tmp_path / "set", write), category=category)
     assert verdict.accepted
     assert verdict.findings == ()
 
 
 def test_one_object_under_twelve_lights_is_enough(tmp_path: Path) -> None:
     folder = written(tmp_path / "set", lambda home, random: lit.diligent(home, random, count=12))
-    assert rule_counts(judged(folder)) == {}
+    assert rule_counts(validated(folder)) == {}
 
 
 @pytest.mark.parametrize(("count", "accepted"), [(2, False), (3, True), (5, True), (6, True)])
 def test_three_lights_can_be_solved_for_and_two_cannot(count: int, accepted: bool, tmp_path: Path) -> None:
     folder = written(tmp_path / "set", lambda home, random: lit.diligent(home, random, count=count))
-    verdict = judged(folder)
+    verdict = validated(folder)
     assert verdict.accepted == accepted
     assert ("balance.few_lights" in rule_counts(verdict)) == (3 <= count < 6)
 
@@ -86,19 +86,19 @@ def test_a_view_that_its_light_hardly_grazes_is_dark_by_design(tmp_path: Path) -
     folder = written(tmp_path / "set")
     darkened(folder, "002.png", "005.png")
     for category in ("photometric_stereo", ""):
-        assert rule_counts(judged(folder, category=category)) == {}
+        assert rule_counts(validated(folder, category=category)) == {}
 
 
 def test_an_object_that_is_dark_under_every_light_is_named_once(tmp_path: Path) -> None:
     folder = written(tmp_path / "set")
     darkened(folder, *(f"{number:03}.png" for number in range(1, lit.LIGHTS + 1)))
-    assert rule_counts(judged(folder, category="")) == {"quality.low_contrast": 1}
+    assert rule_counts(validated(folder, category="")) == {"quality.low_contrast": 1}
 
 
 def test_a_view_that_shows_nothing_at_all_is_still_a_fault(tmp_path: Path) -> None:
     folder = written(tmp_path / "set")
     Image.new("RGB", (lit.SIDE, lit.SIDE)).save(folder / "004.png")
-    assert located(judged(folder), "quality.blank_image") == ["004.png"]
+    assert located(validated(folder), "quality.blank_image") == ["004.png"]
 
 
 def test_views_of_one_object_that_look_the_same_are_no_duplicates(tmp_path: Path) -> None:
@@ -111,14 +111,14 @@ def test_views_of_one_object_that_look_the_same_are_no_duplicates(tmp_path: Path
         Image.fromarray(np.clip(first_HWC.astype(int) + 1, 0, 255).astype(np.uint8)).save(folder / "002.png")
         Image.fromarray(first_HWC[:, ::-1]).save(folder / "003.png")
 
-    verdict = judged(written(tmp_path / "set", close), category="")
+    verdict = validated(written(tmp_path / "set", close), category="")
     assert rule_counts(verdict) == {}
 
 
 def test_the_same_file_under_two_lights_is_a_fault(tmp_path: Path) -> None:
     folder = written(tmp_path / "set")
     (folder / "002.png").write_bytes((folder / "001.png").read_bytes())
-    assert located(judged(folder), "quality.exact_duplicate") == ["002.png"]
+    assert located(validated(folder), "quality.exact_duplicate") == ["002.png"]
 
 
 def test_one_object_under_two_names_is_named(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_one_object_under_two_names_is_named(tmp_path: Path) -> None:
         for name in ("bear", "bear_again"):
             lit.diligent(folder, np.random.default_rng(5), inner=name)
 
-    verdict = judged(written(tmp_path / "set", twice), category="")
+    verdict = validated(written(tmp_path / "set", twice), category="")
     assert rule_counts(verdict) == {"quality.exact_duplicate": lit.LIGHTS, "leakage.grouped_images": 1}
 
 
@@ -135,7 +135,7 @@ def test_an_object_in_two_parts_leaks(tmp_path: Path) -> None:
     for part in ("train", "test"):
         (folder / part).mkdir(parents=True)
         lit.numbered(folder / part, np.random.default_rng(5))
-    assert rule_counts(judged(folder))["leakage.copy_across_parts"] == 2 * lit.LIGHTS
+    assert rule_counts(validated(folder))["leakage.copy_across_parts"] == 2 * lit.LIGHTS
 
 
 @pytest.mark.parametrize("category", ["surface_analysis", "border_detection", "corner_analysis"])
@@ -145,7 +145,7 @@ def test_lights_are_no_annotation_for_what_learns_classes(category: str, tmp_pat
 
 
 def test_classes_given_with_lights_are_reported_and_not_invented(tmp_path: Path) -> None:
-    verdict = judged(written(tmp_path / "set"), class_names=("scratch",))
+    verdict = validated(written(tmp_path / "set"), class_names=("scratch",))
     assert rule_counts(verdict) == {"format.class_names_differ": 1}
     assert verdict.index is not None
     assert verdict.index.class_names == ()
@@ -155,7 +155,7 @@ def test_the_message_about_a_light_says_its_length_and_what_is_accepted(tmp_path
     folder = written(tmp_path / "set")
     rows = (folder / "light_directions.txt").read_text().splitlines()
     (folder / "light_directions.txt").write_text("\n".join(["0 0 0", "0 0 2", *rows[2:]]))
-    said = [found.message for found in judged(folder).findings if found.rule == "label.light_not_unit"]
+    said = [found.message for found in validated(folder).findings if found.rule == "label.light_not_unit"]
     assert said == [
         "light (0, 0, 0) has length 0, accepted is 1 within 0.01",
         "light (0, 0, 2) has length 2, accepted is 1 within 0.01",
@@ -167,28 +167,28 @@ def test_lights_on_a_circle_are_not_in_one_plane_with_the_object(tmp_path: Path)
     turn_L = np.arange(lit.LIGHTS) * 2 * np.pi / lit.LIGHTS
     ring_LXYZ = np.stack([0.3 * np.cos(turn_L), 0.3 * np.sin(turn_L), np.full(lit.LIGHTS, 0.91**0.5)], axis=1)
     lit.write_rows(folder / "light_directions.txt", ring_LXYZ)
-    assert rule_counts(judged(folder)) == {}
+    assert rule_counts(validated(folder)) == {}
     ring_LXYZ[:, 1] = 0.3
     lit.write_rows(folder / "light_directions.txt", ring_LXYZ / np.linalg.norm(ring_LXYZ, axis=1, keepdims=True))
-    assert rule_counts(judged(folder)) == {"label.lights_in_one_plane": 1}
+    assert rule_counts(validated(folder)) == {"label.lights_in_one_plane": 1}
 
 
 def test_where_lights_and_images_do_not_match_nothing_else_is_held_against_the_lights(tmp_path: Path) -> None:
     folder = written(tmp_path / "set")
     rows = (folder / "light_directions.txt").read_text().splitlines()
     (folder / "light_directions.txt").write_text("\n".join(rows[:2]))
-    assert rule_counts(judged(folder)) == {"format.multi_light.count": 1}
+    assert rule_counts(validated(folder)) == {"format.multi_light.count": 1}
 
 
 def test_thresholds_of_lights_are_the_policys(tmp_path: Path) -> None:
     folder = written(tmp_path / "set")
     strict = policy_from_toml("[thresholds]\nleast_lights = 9\n", base=policy_for("photometric_stereo"))
-    assert rule_counts(judged(folder, policy=strict)) == {"label.too_few_lights": 1}
+    assert rule_counts(validated(folder, policy=strict)) == {"label.too_few_lights": 1}
 
 
 def test_the_report_on_lights_fits_the_published_schema_and_its_page_shows_them(tmp_path: Path) -> None:
     folder = written(tmp_path / "set", lit.numbered)
-    verdict = judged(folder)
+    verdict = validated(folder)
     report = report_to_json(verdict, about={"category": "photometric_stereo", "option": "surface_normal_estimation"})
     Draft202012Validator(json.loads(SCHEMA.read_text())).validate(plain := json.loads(report))
     views = {"count": 2, "fewest_views": lit.LIGHTS, "most_views": lit.LIGHTS, "masks": 2, "normal_maps": 0}
@@ -200,7 +200,7 @@ def test_the_report_on_lights_fits_the_published_schema_and_its_page_shows_them(
 def test_remembered_views_give_the_same_verdict(tmp_path: Path) -> None:
     folder = written(tmp_path / "set", lit.several)
     memory = CacheOptions(file=tmp_path / "memory.sqlite", files=FileReuse.REREAD)
-    first, again = judged(folder, cache=memory), judged(folder, cache=memory)
+    first, again = validated(folder, cache=memory), validated(folder, cache=memory)
     assert first.index is not None
     assert again.index == first.index
     assert again.findings == first.findings

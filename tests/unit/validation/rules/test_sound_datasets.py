@@ -146,14 +146,14 @@ def named(verdict: Verdict, rule: str) -> list[str]:
 
 
 @cache
-def judged(shared_data: Path, name: str) -> Verdict:
+def validated(shared_data: Path, name: str) -> Verdict:
     good = GOOD[name]
     return validate_folder(shared_data / name, category=good.category, option=good.option)
 
 
 @pytest.mark.parametrize("name", sorted(GOOD))
 def test_a_good_dataset_is_accepted_and_its_oddities_are_named(name: str, shared_data: Path) -> None:
-    good, verdict = GOOD[name], judged(shared_data, name)
+    good, verdict = GOOD[name], validated(shared_data, name)
     assert errors(verdict) == set()
     assert verdict.accepted
     assert (len(verdict.index.images), verdict.index.annotation_count) == (good.images, good.annotations)
@@ -181,33 +181,33 @@ def test_every_folder_of_real_data_is_in_a_table(shared_data: Path) -> None:
 
 
 def test_the_three_scans_of_one_card_are_named_and_kept_together(shared_data: Path) -> None:
-    verdict = judged(shared_data, "truscore_card_borders_yolo/combined_dual_class")
+    verdict = validated(shared_data, "truscore_card_borders_yolo/combined_dual_class")
     assert named(verdict, "quality.near_duplicate") == ["images/Test005.jpg", "images/Test006.jpg"]
     (group,) = [found.message for found in verdict.findings if found.rule == "leakage.grouped_images"]
     assert group.startswith("3 of 33 images show the same thing as another, in 1 groups")
 
 
 def test_the_category_that_stands_for_all_others_is_named(shared_data: Path) -> None:
-    verdict = judged(shared_data, "car_damage_coco")
+    verdict = validated(shared_data, "car_damage_coco")
     (unused,) = [found.message for found in verdict.findings if found.rule == "label.unused_category"]
     assert "'car'" in unused
     assert "car" not in verdict.index.class_names
 
 
 def test_grades_are_in_their_order_and_the_printed_one_is_seen(shared_data: Path) -> None:
-    verdict = judged(shared_data, "psa_grades_150x200")
+    verdict = validated(shared_data, "psa_grades_150x200")
     assert verdict.index.class_names == tuple(f"psa{grade}" for grade in range(1, 11))
     assert verdict.index.grades == tuple(map(float, range(1, 11)))
 
 
 def test_every_shot_of_a_tile_is_in_its_tiles_group(shared_data: Path) -> None:
-    verdict = judged(shared_data, "magnetic_tile_masks")
+    verdict = validated(shared_data, "magnetic_tile_masks")
     (group,) = [found.message for found in verdict.findings if found.rule == "leakage.grouped_images"]
     assert group.startswith("165 of 166 images")
 
 
 def test_each_of_the_four_augmented_sources_is_one_group(shared_data: Path) -> None:
-    verdict = judged(shared_data, "jenga_yolo_seg")
+    verdict = validated(shared_data, "jenga_yolo_seg")
     (group,) = [found.message for found in verdict.findings if found.rule == "leakage.grouped_images"]
     assert group.startswith("12 of 16 images show the same thing as another, in 4 groups")
     assert all(path.startswith("train/") for path in named(verdict, "leakage.augmented_sibling"))
@@ -215,7 +215,7 @@ def test_each_of_the_four_augmented_sources_is_one_group(shared_data: Path) -> N
 
 @pytest.mark.parametrize("name", UNDER_LIGHTS)
 def test_views_under_lights_have_no_finding_but_their_oddities(name: str, shared_data: Path) -> None:
-    assert rule_counts(judged(shared_data, name)) == GOOD[name].oddities
+    assert rule_counts(validated(shared_data, name)) == GOOD[name].oddities
 
 
 @pytest.mark.parametrize("name", UNDER_LIGHTS)

@@ -69,7 +69,7 @@ def _shapes(mark: Annotation, name: str, number: int, image: ImageRecord) -> Ite
 
 def _shape(name: str, kind: str, points: tuple[float, ...], **more: Any) -> dict[str, Any]:
     pairs = [list(pair) for pair in zip(points[0::2], points[1::2], strict=True)]
-    plain: dict[str, Any] = {
+    data: dict[str, Any] = {
         "label": name,
         "points": pairs,
         "group_id": None,
@@ -77,7 +77,7 @@ def _shape(name: str, kind: str, points: tuple[float, ...], **more: Any) -> dict
         "flags": {},
         "mask": None,
     }
-    return plain | more
+    return data | more
 
 
 def _mask(mark: Annotation, name: str, image: ImageRecord) -> dict[str, Any]:
