@@ -93,7 +93,7 @@ class InstanceSegmentation:
         parts, found = model.losses_and_detections(_floats(batch), list(batch.targets))
         return Judgement(
             losses={name: self._factors[name] * part.item() for name, part in parts.items()},
-            verdicts=[self.validated(key.index, of_image) for key, of_image in zip(keys, found, strict=True)],
+            verdicts=[self.judged(key.index, of_image) for key, of_image in zip(keys, found, strict=True)],
         )
 
     def metrics(self, verdicts: Sequence[Judged]) -> dict[str, float]:
@@ -105,7 +105,7 @@ class InstanceSegmentation:
         pictures = write_pictures(model, self.validation, self._class_names, folder, shown=shown)
         return {"pictures": pictures, **self._measures.details(verdicts, evidence)}
 
-    def validated(self, index: int, found: Mapping[str, Tensor]) -> Judged:
+    def judged(self, index: int, found: Mapping[str, Tensor]) -> Judged:
         """An image of the validation split beside what was found on it."""
         loaded = self.validation.loaded(index)
         sample = loaded.sample
@@ -121,16 +121,16 @@ class InstanceSegmentation:
         )
 
 
-def make(order: Order, validated: tuple[ImageRecord, ...], cache_limit_bytes: int) -> InstanceSegmentation:
+def make(order: Order, judged: tuple[ImageRecord, ...], cache_limit_bytes: int) -> InstanceSegmentation:
     """The task of an order, judged by a part of its images; ``cache_limit_bytes`` may be kept in memory."""
-    training, validation = splits(order, validated, cache_limit_bytes)
+    training, validation = splits(order, judged, cache_limit_bytes)
     return InstanceSegmentation(
         recipe=order.recipe, class_names=order.class_names, training=training, validation=validation
     )
 
 
 def splits(
-    order: Order, validated: tuple[ImageRecord, ...], cache_limit_bytes: int
+    order: Order, judged: tuple[ImageRecord, ...], cache_limit_bytes: int
 ) -> tuple[InstanceImages, InstanceImages]:
     """The images to train on and those to judge by."""
     training, validation = (
@@ -142,7 +142,7 @@ def splits(
             policy=policy_for(order.recipe.category, order.recipe.option, order.class_names),
             cache_limit_bytes=cache_limit_bytes // 2,
         )
-        for part in (order.training, validated)
+        for part in (order.training, judged)
     )
     return training, validation
 
