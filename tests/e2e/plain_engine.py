@@ -1,8 +1,10 @@
 """A grading engine without torch: `python plain_engine.py MODEL PICTURE…` says what the model finds, as JSON."""
 
 import json
+import os
 import sys
 
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read while onnxruntime is imported
 for name in ("torch", "torchvision", "truscore", "services"):
     sys.modules[name] = None  # type: ignore[assignment]  # importing any of them fails from here on
 

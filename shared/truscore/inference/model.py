@@ -7,16 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
-from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
 
 from truscore.inference.description import INPUT, OUTPUTS, Description, UnusableModel, description_of
+from truscore.inference.runtime import onnxruntime, runtime_errors
 
 Outputs = Mapping[str, NDArray[np.generic]]
-
-# On Linux nothing is sent either way; on Windows builds this is what keeps it so.
-onnxruntime.disable_telemetry_events()
 
 _FAULTS = (
     runtime_errors.Fail,

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -168,7 +169,9 @@ def test_a_graph_whose_outputs_are_not_those_of_its_task_is_refused(exported: Ex
         Model(tmp_path / "other.onnx")
 
 
-def test_an_engine_runs_without_torch_and_onnx(exported: Export) -> None:
+def test_an_engine_runs_without_torch_and_onnx_and_writes_nothing_into_the_home_of_its_user(
+    exported: Export, tmp_path: Path
+) -> None:
     model = exported("borders")
     script = (
         "import sys\n"
@@ -181,7 +184,9 @@ def test_an_engine_runs_without_torch_and_onnx(exported: Export) -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", script, str(model.path), str(model.pictures[0])],
+        env={"HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 0
+    assert list(tmp_path.rglob("*")) == []
