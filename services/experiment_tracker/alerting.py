@@ -42,7 +42,7 @@ class Alerting:
         except BusError as error:
             log.warning("alert about %s not published: %s", alert.subject, error)
             return
-        self.availability.heard(alert.alert_id, raised=alert.raised, at=alert.at)
+        self.availability.note_alert(alert.alert_id, raised=alert.raised, at=alert.at)
 
     @asynccontextmanager
     async def going_on(self) -> AsyncIterator[None]:

@@ -12,10 +12,10 @@ from truscore.telemetry import configure_logging, serve_grpc, serve_metrics, tra
 
 from services.experiment_tracker.alerting import Alerting, alert_publisher
 from services.experiment_tracker.availability import Availability
-from services.experiment_tracker.handlers import Listening, OnAlert, Reads
+from services.experiment_tracker.handlers import EventConsumer, OnAlert, Reads
 from services.experiment_tracker.ledger import Ledger, MlflowLedger, WatchedLedger
-from services.experiment_tracker.log_position import end_of_log, read_on, turning_back
-from services.experiment_tracker.settings import Settings, tell_mlflow
+from services.experiment_tracker.log_position import end_of_log, restarting_on_new_log, start_offset
+from services.experiment_tracker.settings import Settings, configure_mlflow
 
 SERVICE = "experiment-tracker"
 
@@ -34,7 +34,7 @@ async def run(settings: Settings, ledger: Ledger, stop: asyncio.Event | None = N
             every_s=settings.tracker_alert_interval_s,
         )
         async with alerting.going_on():
-            on_alert = availability.heard
+            on_alert = availability.note_alert
             if await _serve(settings, watched, ending, on_alert=on_alert, from_place=True):
                 ending.clear()
                 await _serve(settings, watched, ending, on_alert=on_alert, from_place=False)
@@ -47,8 +47,10 @@ async def _serve(
     """One turn; whether the log was another one than the ledger's place is in."""
     amqp_url = settings.amqp_url.get_secret_value()
     broker, find_end = connect(amqp_url, service=SERVICE), partial(end_of_log, amqp_url, SERVICE)
-    listening = Listening(ledger, clock=time.monotonic, keep_every_s=settings.tracker_place_every_s, on_alert=on_alert)
-    reader = replay_log(broker, listening, service=SERVICE)
+    consumer = EventConsumer(
+        ledger, clock=time.monotonic, keep_every_s=settings.tracker_place_every_s, on_alert=on_alert
+    )
+    reader = replay_log(broker, consumer, service=SERVICE)
     alive, host = canary(broker, service=SERVICE).alive, settings.tracker_host
     await serve(
         broker,
@@ -56,18 +58,18 @@ async def _serve(
             tracing(SERVICE, settings.otlp_endpoint),
             serve_grpc(host, settings.tracker_grpc_port, servicers=[Reads(ledger).add_to], alive=alive),
             serve_metrics(host, settings.tracker_metrics_port),
-            *([read_on(ledger, reader, listening, find_end=find_end, ending=ending)] if from_place else []),
+            *([start_offset(ledger, reader, consumer, find_end=find_end, ending=ending)] if from_place else []),
         ],
-        on_start=[turning_back(reader, listening, ending)],
-        drain=listening.keep_place,
+        on_start=[restarting_on_new_log(reader, consumer, ending)],
+        drain=consumer.keep_place,
         stop=ending,
     )
-    return listening.other_log.is_set()
+    return consumer.other_log.is_set()
 
 
 def main() -> None:
     """Entry point of the process."""
     settings = Settings()
     configure_logging(SERVICE, level=settings.log_level, json=settings.log_json)
-    tell_mlflow(settings.tracker_mlflow_timeout_s)
+    configure_mlflow(settings.tracker_mlflow_timeout_s)
     sys.exit(asyncio.run(run(settings, MlflowLedger(settings.mlflow_url))))

@@ -54,7 +54,7 @@ class Availability:
         self._failing.pop(kind, None)
         self._answered = True
 
-    def heard(self, alert_id: str, *, raised: bool, at: float) -> None:
+    def note_alert(self, alert_id: str, *, raised: bool, at: float) -> None:
         """An alert was published, now or in an earlier life of this service; alerts of others are no concern."""
         if alert_id == self.alert_id and at >= self._changed_at:
             self._stands, self._changed_at = raised, at

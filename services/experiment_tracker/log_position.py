@@ -13,7 +13,7 @@ from uuid import uuid4
 from google.protobuf.message import Message
 from truscore.bus import BusError, BusUnavailable, Envelope, LogReader, connect, replay_log
 
-from services.experiment_tracker.handlers import Listening
+from services.experiment_tracker.handlers import EventConsumer
 from services.experiment_tracker.ledger import Ledger, LedgerError
 
 log = logging.getLogger(__name__)
@@ -25,22 +25,22 @@ T = TypeVar("T")
 
 
 @asynccontextmanager
-async def read_on(
+async def start_offset(
     ledger: Ledger,
     reader: LogReader,
-    listening: Listening,
+    consumer: EventConsumer,
     *,
     find_end: Callable[[], Awaitable[int]],
     ending: asyncio.Event,
 ) -> AsyncIterator[None]:
     """Let the reader go on from the ledger's place. Waits for ledger and broker, unless the end comes first."""
-    place = await _insist(lambda: asyncio.to_thread(ledger.place), ending)
-    end = await _insist(find_end, ending) if place is not None else None
+    place = await _until_answered(lambda: asyncio.to_thread(ledger.place), ending)
+    end = await _until_answered(find_end, ending) if place is not None else None
     if place is not None and end is not None:
         # A reader that is sent past the end is told nothing until the log has grown to there.
         if place.offset < end:
             reader.begin_at(place.offset)
-            listening.expect(place)
+            consumer.expect(place)
         else:
             log.warning("the event log ends at offset %d, before %s: it was made again", end, place)
     yield
@@ -65,7 +65,7 @@ async def _ignore(_message: Message, _envelope: Envelope, _offset: int) -> None:
     """Whoever looks for the end doesn't read."""
 
 
-async def _insist(question: Callable[[], Awaitable[T]], ending: asyncio.Event) -> T | None:
+async def _until_answered(question: Callable[[], Awaitable[T]], ending: asyncio.Event) -> T | None:
     """The answer, however long it takes; None where the end came first."""
     for delay_s in chain(RETRY_DELAYS_S, repeat(RETRY_DELAYS_S[-1])):
         try:
@@ -82,15 +82,17 @@ async def _insist(question: Callable[[], Awaitable[T]], ending: asyncio.Event) -
 
 
 @asynccontextmanager
-async def turning_back(reader: LogReader, listening: Listening, ending: asyncio.Event) -> AsyncIterator[None]:
+async def restarting_on_new_log(
+    reader: LogReader, consumer: EventConsumer, ending: asyncio.Event
+) -> AsyncIterator[None]:
     """End the service's turn when the log turns out to be another one, at its end at the latest."""
 
     async def look_at_the_end() -> None:
         await reader.caught_up.wait()
-        listening.miss_expected()
+        consumer.miss_expected()
 
     async def end() -> None:
-        await listening.other_log.wait()
+        await consumer.other_log.wait()
         ending.set()
 
     watching = [asyncio.create_task(work, name="turning back") for work in (look_at_the_end(), end())]

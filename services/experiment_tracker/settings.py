@@ -35,7 +35,7 @@ class Settings(ServiceSettings):
         return f"MLflow at {parts.hostname}:{parts.port}" if parts.port else f"MLflow at {parts.hostname}"
 
 
-def tell_mlflow(timeout_s: int) -> None:
+def configure_mlflow(timeout_s: int) -> None:
     """What mlflow reads from the environment, to be said before it is imported; what is set already stays.
 
     It would otherwise retry for minutes, print to standard output, and report its use to its makers.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from truscore.bus import BusError
 
-from services.monitor.alerts import Standing, Watchdog
+from services.monitor.alerts import AlertState, Watchdog
 from services.monitor.board import Board
 from services.monitor.facts import Cleared, Raised
 
@@ -33,7 +33,7 @@ class Alerting:
         """One look. What can't be said now is said at the next look, if it still holds."""
         runs, hosts, alerts = self.board.runs.values(), self.board.hosts.values(), self.board.alerts
         for alert in self.watchdog.look(runs, hosts, alerts, self.clock(), strays=self.board.strays.values()):
-            before = alerts.get(alert.alert_id, Standing()).since
+            before = alerts.get(alert.alert_id, AlertState()).since
             try:
                 await self.say(alert, before)
             except BusError as error:

@@ -19,7 +19,7 @@ _FEW = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
+class AlertState:
     """An alert by its rule and subject, as last raised and last cleared."""
 
     raised: Raised | None = None
@@ -34,8 +34,8 @@ class Standing:
         return max(self.raised.raised_at if self.raised else 0, self.cleared_at)
 
 
-def with_alert(standing: Standing | None, fact: Raised | Cleared) -> Standing:
-    standing = standing or Standing()
+def with_alert(standing: AlertState | None, fact: Raised | Cleared) -> AlertState:
+    standing = standing or AlertState()
     if isinstance(fact, Cleared):
         return replace(standing, cleared_at=max(standing.cleared_at, fact.cleared_at))
     newer = standing.raised is None or fact.raised_at > standing.raised.raised_at
@@ -124,7 +124,7 @@ class Watchdog:
         self,
         runs: Iterable[Run],
         hosts: Iterable[Sampled],
-        standing: Mapping[str, Standing],
+        standing: Mapping[str, AlertState],
         now: float,
         *,
         strays: Iterable[Strayed] = (),
@@ -147,7 +147,7 @@ class Watchdog:
                     yield alert_id_of(rule.name, found.subject), (rule, found)
 
     def _to_raise(
-        self, holding: Mapping[str, tuple[Rule, Measured]], standing: Mapping[str, Standing], now: float
+        self, holding: Mapping[str, tuple[Rule, Measured]], standing: Mapping[str, AlertState], now: float
     ) -> Iterator[Raised]:
         for alert_id, (rule, found) in holding.items():
             stands = alert_id in standing and standing[alert_id].stands
@@ -163,7 +163,7 @@ class Watchdog:
 
 
 def _to_clear(
-    holding: Mapping[str, tuple[Rule, Measured]], standing: Mapping[str, Standing], now: float
+    holding: Mapping[str, tuple[Rule, Measured]], standing: Mapping[str, AlertState], now: float
 ) -> Iterator[Cleared]:
     for alert_id, alert in standing.items():
         if alert.raised is None or alert.raised.rule in OTHERS_RULES:
@@ -172,6 +172,6 @@ def _to_clear(
             yield Cleared(alert_id=alert_id, rule=alert.raised.rule, subject=alert.raised.subject, cleared_at=now)
 
 
-def standing_about(alerts: Mapping[str, Standing], subject: str) -> list[Raised]:
+def alerts_about(alerts: Mapping[str, AlertState], subject: str) -> list[Raised]:
     """The alerts about one subject that stand."""
     return [each.raised for each in alerts.values() if each.raised and each.stands and each.raised.subject == subject]

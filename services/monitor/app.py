@@ -16,10 +16,10 @@ from services.monitor.alerting import Alerting
 from services.monitor.alerts import Watchdog
 from services.monitor.board import Board, Bounds
 from services.monitor.gauges import Gauges
-from services.monitor.handlers import Listening, Reads, say_alert
+from services.monitor.handlers import EventConsumer, Reads, say_alert
 from services.monitor.rules import load_rules
 from services.monitor.settings import Settings
-from services.monitor.subscriptions import Bulletin
+from services.monitor.subscriptions import BoardChanges
 
 SERVICE = "monitor"
 
@@ -28,12 +28,12 @@ async def run(settings: Settings) -> int:
     """Serve until told to stop; returns the exit code."""
     configure_logging(SERVICE, level=settings.log_level, json=settings.log_json)
     board = Board(Bounds(runs=settings.monitor_max_runs, orders=settings.monitor_max_runs))
-    bulletin = Bulletin(settings.monitor_max_watchers)
-    gauges = Gauges(board, watchers=lambda: bulletin.watchers)
+    board_changes = BoardChanges(settings.monitor_max_watchers)
+    gauges = Gauges(board, watchers=lambda: board_changes.watchers)
     broker = connect(settings.amqp_url.get_secret_value(), service=SERVICE)
     since = datetime.now(UTC) - timedelta(days=settings.monitor_history_days)
-    listening = Listening(board, bulletin.changed, gauges.count)
-    caught_up = replay_log(broker, listening, service=SERVICE, offset=since, on_stray=listening.stray).caught_up
+    consumer = EventConsumer(board, board_changes.changed, gauges.count)
+    caught_up = replay_log(broker, consumer, service=SERVICE, offset=since, on_stray=consumer.stray).caught_up
     gauges.register(REGISTRY, caught_up.is_set)
     alerting = Alerting(
         board=board,
@@ -42,7 +42,7 @@ async def run(settings: Settings) -> int:
         clock=time.time,
         every_s=settings.monitor_alert_interval_s,
     )
-    reads, alive = Reads(board, bulletin, caught_up), canary(broker, service=SERVICE).alive
+    reads, alive = Reads(board, board_changes, caught_up), canary(broker, service=SERVICE).alive
     host = settings.monitor_host
     return await serve(
         broker,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from services.monitor.alerts import Standing, with_alert
+from services.monitor.alerts import AlertState, with_alert
 from services.monitor.facts import (
     Announced,
     Attached,
@@ -37,7 +37,7 @@ from services.monitor.orders import (
     with_rejection,
     with_stray,
 )
-from services.monitor.run import Run, heard
+from services.monitor.run import Run, with_fact
 from services.monitor.stage import ENDED, Stage, dataset_of, stage_of
 
 Entry = Run | Waiting
@@ -66,7 +66,7 @@ class Board:
         self.orders: dict[str, Waiting] = {}
         self.hosts: dict[tuple[str, str], Sampled] = {}
         self.strays: dict[str, Strayed] = {}
-        self.alerts: dict[str, Standing] = {}
+        self.alerts: dict[str, AlertState] = {}
         self._forgotten: dict[str, None] = {}
 
     def hear(self, fact: Fact, at: float, trace: str = "") -> None:
@@ -88,7 +88,7 @@ class Board:
             case Strayed():
                 self._stray(fact)
             case _:
-                self._run(fact.run_id, lambda run: heard(run, fact, at, trace))
+                self._run(fact.run_id, lambda run: with_fact(run, fact, at, trace))
 
     def entries(self) -> list[Entry]:
         """Runs, and the orders that are not runs yet."""
@@ -105,7 +105,7 @@ class Board:
             return self.runs[became] if became else waiting
         if "/" in reference:
             same = [entry for entry in self.entries() if "/".join(dataset_of_entry(entry)) == reference]
-            return max(same, key=lambda entry: (entry.first_heard_at, id_of(entry)), default=None)
+            return max(same, key=lambda entry: (entry.first_event_at, id_of(entry)), default=None)
         return None
 
     def _known(self) -> list[Run]:
@@ -148,7 +148,7 @@ class Board:
         for order in self._addressed(fact):
             if not order.validation_only:
                 self._order(order, lambda waiting: with_attachment(waiting, fact, at, trace))
-        self._run(fact.run_id, lambda run: heard(run, fact, at, trace))
+        self._run(fact.run_id, lambda run: with_fact(run, fact, at, trace))
 
     def _addressed(self, fact: Rejected | Validating | Attached) -> list[Order]:
         stray = stray_order(fact.dataset_id, fact.version, fact.request_id, fact.order_event_id)
@@ -171,7 +171,7 @@ class Board:
             if (waiting := self.orders[order_id(order)]).order_id not in became and not waiting.order.validation_only
         ]
         same = [waiting for waiting in open_ if trace in waiting.traces]
-        oldest = min(same or open_, key=lambda waiting: (waiting.first_heard_at, waiting.order_id), default=None)
+        oldest = min(same or open_, key=lambda waiting: (waiting.first_event_at, waiting.order_id), default=None)
         order = oldest.order if oldest else stray_order(fact.dataset_id, fact.dataset_version, "")
         self._order(order, lambda waiting: with_refusal(waiting, fact, at, trace))
 
@@ -189,7 +189,7 @@ class Board:
             self.hosts[key] = fact
         if len(self.hosts) > self.bounds.hosts:
             del self.hosts[min(self.hosts, key=lambda each: self.hosts[each].sampled_at)]
-        self._run(fact.run_id, lambda run: heard(run, fact, at))
+        self._run(fact.run_id, lambda run: with_fact(run, fact, at))
 
     def _stray(self, fact: Strayed) -> None:
         """The newest of each routing key."""
@@ -207,7 +207,7 @@ class Board:
     def _forget(self, held: dict[str, V], bound: int, *, keep: str, ended: Callable[[V], bool]) -> None:
         if len(held) <= bound:
             return
-        others = ((not ended(value), value.last_heard_at, key) for key, value in held.items() if key != keep)
+        others = ((not ended(value), value.last_event_at, key) for key, value in held.items() if key != keep)
         oldest = min(others)[2]
         del held[oldest]
         self._forgotten[oldest] = None

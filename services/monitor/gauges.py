@@ -69,7 +69,7 @@ class Gauges(Collector):
         yield from self._of_hosts()
 
     def _events(self) -> Metric:
-        events = CounterMetricFamily(f"{PREFIX}_events", "Events heard, with repeats", labels=["type"])
+        events = CounterMetricFamily(f"{PREFIX}_events", "Events consumed, with repeats", labels=["type"])
         for event_type, count in list(self._heard.items()):
             events.add_metric([event_type], count)
         return events
@@ -91,7 +91,7 @@ class Gauges(Collector):
 
     def _of_runs(self) -> Iterator[Metric]:
         training = [run for run in list(self._board.runs.values()) if stage_of(run) is Stage.TRAINING]
-        newest = sorted(training, key=lambda run: run.last_heard_at, reverse=True)[:MAX_RUNS]
+        newest = sorted(training, key=lambda run: run.last_event_at, reverse=True)[:MAX_RUNS]
         for name, meaning, read in RUN_GAUGES:
             family = GaugeMetricFamily(f"{PREFIX}_{name}", meaning, labels=["run_id"])
             for run in newest:

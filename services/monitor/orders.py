@@ -26,8 +26,8 @@ class Waiting:
     """An order as far as it got by itself."""
 
     order: Order
-    first_heard_at: float = inf
-    last_heard_at: float = 0
+    first_event_at: float = inf
+    last_event_at: float = 0
     validating: Timed[Validating] | None = None
     validated_at: float = 0
     rejected: Timed[Rejected] | None = None
@@ -83,8 +83,8 @@ def _heard(waiting: Waiting, at: float, trace: str, event_id: str) -> Waiting:
     traces = waiting.traces | {trace} if trace else waiting.traces
     return replace(
         waiting,
-        first_heard_at=min(waiting.first_heard_at, at),
-        last_heard_at=max(waiting.last_heard_at, at),
+        first_event_at=min(waiting.first_event_at, at),
+        last_event_at=max(waiting.last_event_at, at),
         traces=frozenset(sorted(traces)[:MAX_TRACES]),
         event_ids=frozenset(sorted(event_ids)[:MAX_EVENT_IDS]),
     )
@@ -123,8 +123,8 @@ def answers(stray: Waiting, waiting: Waiting) -> bool:
 def with_stray(waiting: Waiting, stray: Waiting) -> Waiting:
     return replace(
         waiting,
-        first_heard_at=min(waiting.first_heard_at, stray.first_heard_at),
-        last_heard_at=max(waiting.last_heard_at, stray.last_heard_at),
+        first_event_at=min(waiting.first_event_at, stray.first_event_at),
+        last_event_at=max(waiting.last_event_at, stray.last_event_at),
         validating=_newer(waiting.validating, stray.validating),
         rejected=_newer(waiting.rejected, stray.rejected),
         refused=_newer(waiting.refused, stray.refused),
@@ -145,8 +145,8 @@ def stage_of_order(waiting: Waiting) -> Stage:
 
 def matched(orders: Iterable[Waiting], runs: Iterable[Run]) -> dict[str, str]:
     """Run id by order id, for the orders that became runs. Several orders may have become one run."""
-    runs = sorted(runs, key=lambda run: (run.first_heard_at, run.run_id))
-    orders = sorted(orders, key=lambda waiting: (waiting.first_heard_at, waiting.order_id))
+    runs = sorted(runs, key=lambda run: (run.first_event_at, run.run_id))
+    orders = sorted(orders, key=lambda waiting: (waiting.first_event_at, waiting.order_id))
     by_trace = {trace: run.run_id for run in reversed(runs) for trace in run.traces}
     known = {run.run_id for run in runs}
     found = {
@@ -172,7 +172,7 @@ def _suits(waiting: Waiting, run: Run) -> bool:
     order = waiting.order
     if order.validation_only or dataset_of(run) != (order.dataset_id, order.version):
         return False
-    if run.first_heard_at < waiting.first_heard_at - CLOCK_SKEW_S:
+    if run.first_event_at < waiting.first_event_at - CLOCK_SKEW_S:
         return False
     origin = origin_of(run)
     if origin is None:

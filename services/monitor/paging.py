@@ -32,7 +32,7 @@ def page(entries: Iterable[Entry], *, size: int, token: str) -> tuple[list[Entry
 
 
 def _place_of(entry: Entry) -> Place:
-    return entry.first_heard_at, id_of(entry)
+    return entry.first_event_at, id_of(entry)
 
 
 def _token(place: Place) -> str:

@@ -46,8 +46,8 @@ class Timed(Generic[T]):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
     run_id: str
-    first_heard_at: float = inf
-    last_heard_at: float = 0
+    first_event_at: float = inf
+    last_event_at: float = 0
     last_progress_at: float = 0
     started: Timed[Started] | None = None
     first_started_at: float = inf
@@ -69,14 +69,14 @@ class Run:
     traces: frozenset[str] = frozenset()
 
 
-def heard(run: Run, fact: RunFact | Sampled | Attached, at: float, trace: str = "") -> Run:
+def with_fact(run: Run, fact: RunFact | Sampled | Attached, at: float, trace: str = "") -> Run:
     """The run with one more thing said about it."""
     changed = _with_fact(run, fact, at)
     traces = run.traces | {trace} if trace and isinstance(fact, Started | Failed | Cancelled) else run.traces
     return replace(
         changed,
-        first_heard_at=min(run.first_heard_at, at),
-        last_heard_at=max(run.last_heard_at, at),
+        first_event_at=min(run.first_event_at, at),
+        last_event_at=max(run.last_event_at, at),
         traces=frozenset(sorted(traces)[:MAX_TRACES]),
     )
 

@@ -14,7 +14,7 @@ class TooManyWatchers(RuntimeError):
     """As many watch as are allowed to."""
 
 
-class Bulletin:
+class BoardChanges:
     """Says that something changed. Knows how many are waiting and lets no more than `most` in."""
 
     def __init__(self, most: int) -> None:
@@ -45,24 +45,24 @@ class Bulletin:
 
 
 async def changes(
-    find: Callable[[], Entry | None], bulletin: Bulletin, *, interval_s: float, unknown_s: float
+    find: Callable[[], Entry | None], board_changes: BoardChanges, *, interval_s: float, unknown_s: float
 ) -> AsyncIterator[Entry | None]:
     """The entry now, then at each change, at most one per interval; the last when it ended.
 
     TimeoutError where it stays unknown for `unknown_s`.
     """
-    seen, last = bulletin.version, find()
+    seen, last = board_changes.version, find()
     yield last
     if last is None:
         async with asyncio.timeout(unknown_s):
             while last is None:
-                await bulletin.after(seen)
-                seen, last = bulletin.version, find()
+                await board_changes.after(seen)
+                seen, last = board_changes.version, find()
         yield last
     while last is not None and stage_of_entry(last) not in ENDED:
-        await bulletin.after(seen)
+        await board_changes.after(seen)
         await asyncio.sleep(interval_s)
-        seen, now = bulletin.version, find()
+        seen, now = board_changes.version, find()
         if now is not last:
             yield now
         last = now

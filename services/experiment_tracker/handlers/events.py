@@ -103,7 +103,7 @@ async def publish_alert(publisher: Speaker, alert: Alert) -> None:
     await publisher.say(event, subject=alert.subject, sequence=f"{alert.alert_id}/{alert.before:.3f}")
 
 
-class Listening:
+class EventConsumer:
     """Hears the log onto the record, and remembers there how far it got."""
 
     def __init__(

@@ -107,7 +107,7 @@ def _value(value: Any) -> Any:
     return tuple(_plain(part, PARTS[type(part)]) for part in value[:MAX_PARTS])
 
 
-class Listening:
+class EventConsumer:
     """Hears the log into the board and says so to whoever watches."""
 
     def __init__(self, board: Board, changed: Callable[[], None], count: Callable[[str], None]) -> None:

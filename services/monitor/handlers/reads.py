@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import grpc
 from truscore.api.v1 import monitor_pb2, monitor_pb2_grpc
 
-from services.monitor.alerts import standing_about
+from services.monitor.alerts import alerts_about
 from services.monitor.board import Board, Entry, dataset_of_entry, id_of, stage_of_entry
 from services.monitor.handlers.answers import answer
 from services.monitor.paging import InvalidToken, page
-from services.monitor.subscriptions import Bulletin, TooManyWatchers, changes
+from services.monitor.subscriptions import BoardChanges, TooManyWatchers, changes
 
 MAX_REFERENCE_CHARS = 300
 CATCH_UP_S = 10.0
@@ -28,10 +28,10 @@ class Reads(monitor_pb2_grpc.MonitorServiceServicer):
     """Answers from the board, once the log has been read to its end."""
 
     def __init__(
-        self, board: Board, bulletin: Bulletin, caught_up: asyncio.Event, *, unknown_s: float = WATCH_UNKNOWN_S
+        self, board: Board, board_changes: BoardChanges, caught_up: asyncio.Event, *, unknown_s: float = WATCH_UNKNOWN_S
     ) -> None:
         self._board = board
-        self._bulletin = bulletin
+        self._bulletin = board_changes
         self._caught_up = caught_up
         self._unknown_s = unknown_s
 
@@ -85,7 +85,7 @@ class Reads(monitor_pb2_grpc.MonitorServiceServicer):
         )
 
     def _answer(self, entry: Entry, *, full: bool) -> monitor_pb2.Run:
-        return answer(entry, alerts=standing_about(self._board.alerts, id_of(entry)), full=full)
+        return answer(entry, alerts=alerts_about(self._board.alerts, id_of(entry)), full=full)
 
     async def _ready(self, context: Context) -> None:
         """Half a log would be half the truth."""

@@ -15,7 +15,7 @@ from truscore.events.v1.order_pb2 import ORDER_STATE_CANCELLED, ORDER_STATE_COMP
 from tests.connected.bus.listening import Ear
 from tests.connected.cli.test_truscore_command import truscore
 from tests.unit.monitor import stories
-from tests.unit.monitor.stories import RUN
+from tests.unit.monitor.event_sequences import RUN
 
 pytestmark = pytest.mark.connected
 

@@ -17,7 +17,7 @@ from truscore.api.v1.monitor_pb2_grpc import MonitorServiceStub
 from truscore.bus import connect, speaker
 
 from deploy.local.ports import free_ports
-from tests.unit.monitor.stories import Said
+from tests.unit.monitor.event_sequences import Said
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 START_S = 60

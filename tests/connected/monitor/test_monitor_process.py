@@ -12,15 +12,15 @@ from typing import Any
 import psutil
 import pytest
 from google.protobuf.message import Message
+from tests.connected.bus.consumer import publish_plainly
 from tests.connected.monitor.harness import monitor_process, say
 from truscore.api.v1 import monitor_pb2
 from truscore.bus import connect, overhear
 from truscore.bus.envelope import Envelope
 from truscore.events.v1.telemetry_pb2 import AlertCleared, AlertRaised
 
-from tests.connected.bus.listening import publish_plainly
 from tests.unit.monitor import stories
-from tests.unit.monitor.stories import RUN
+from tests.unit.monitor.event_sequences import RUN
 
 pytestmark = pytest.mark.connected
 

@@ -9,10 +9,10 @@ import pytest
 
 from deploy.local.mlflow_server import MlflowServer, ready_mlflow
 from deploy.local.settings import LocalSettings
-from services.experiment_tracker.settings import tell_mlflow
+from services.experiment_tracker.settings import configure_mlflow
 
 # Before anything imports mlflow.
-tell_mlflow(timeout_s=20)
+configure_mlflow(timeout_s=20)
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 

@@ -11,9 +11,9 @@ from mlflow.entities import ViewType
 
 from services.experiment_tracker.ledger import LedgerUnavailable, MlflowLedger
 from services.experiment_tracker.record import Opening, Value, Writes
-from tests.unit.experiment_tracker import chapters
-from tests.unit.experiment_tracker.chapters import record_all
+from tests.unit.experiment_tracker import run_events
 from tests.unit.experiment_tracker.ledger_claims import LedgerClaims
+from tests.unit.experiment_tracker.run_events import record_all
 
 pytestmark = [pytest.mark.connected, pytest.mark.timeout(300)]
 
@@ -46,10 +46,10 @@ def test_a_model_is_registered_once_with_its_run_and_package(
     ledger: MlflowLedger, page: mlflow.MlflowClient, run_id: str
 ) -> None:
     for _ in range(2):
-        record_all(ledger, chapters.whole_run(run_id))
+        record_all(ledger, run_events.whole_run(run_id))
     record = ledger.get(run_id)
     assert record is not None
-    (version,) = page.search_model_versions(f"name = '{chapters.MODEL}' and run_id = '{record.mlflow_run_id}'")
+    (version,) = page.search_model_versions(f"name = '{run_events.MODEL}' and run_id = '{record.mlflow_run_id}'")
     assert version.source == "s3://truscore/models/m/package.tar"
     assert version.tags["truscore.run_id"] == run_id
     assert version.tags["truscore.package_sha256"] == "a" * 64
@@ -59,7 +59,7 @@ def test_a_model_is_registered_once_with_its_run_and_package(
 def test_the_run_shows_its_dataset_and_carries_its_lineage_as_a_file(
     ledger: MlflowLedger, page: mlflow.MlflowClient, run_id: str
 ) -> None:
-    record_all(ledger, chapters.whole_run(run_id))
+    record_all(ledger, run_events.whole_run(run_id))
     record = ledger.get(run_id)
     assert record is not None
     run = page.get_run(record.mlflow_run_id)
@@ -74,7 +74,7 @@ def test_every_epoch_has_each_metric_once_in_mlflow_itself(
     ledger: MlflowLedger, page: mlflow.MlflowClient, run_id: str
 ) -> None:
     for _ in range(3):
-        record_all(ledger, chapters.whole_run(run_id))
+        record_all(ledger, run_events.whole_run(run_id))
     record = ledger.get(run_id)
     assert record is not None
     for name in record.metrics:
@@ -114,11 +114,11 @@ def test_a_loss_that_is_no_number_is_recorded_as_such(ledger: MlflowLedger, run_
 def test_a_run_that_a_person_deleted_stays_deleted(
     ledger: MlflowLedger, page: mlflow.MlflowClient, run_id: str
 ) -> None:
-    record_all(ledger, chapters.whole_run(run_id)[:3])
+    record_all(ledger, run_events.whole_run(run_id)[:3])
     record = ledger.get(run_id)
     assert record is not None
     page.delete_run(record.mlflow_run_id)
-    record_all(ledger, chapters.whole_run(run_id))
+    record_all(ledger, run_events.whole_run(run_id))
     assert ledger.get(run_id) is None
     experiment = page.get_experiment_by_name("border_detection/dual_class")
     assert experiment is not None

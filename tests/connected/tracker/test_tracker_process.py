@@ -26,8 +26,8 @@ from services.experiment_tracker.app import run
 from services.experiment_tracker.ledger import MemoryLedger
 from services.experiment_tracker.record import Mark
 from services.experiment_tracker.settings import Settings
-from tests.unit.experiment_tracker import chapters
-from tests.unit.experiment_tracker.chapters import Said
+from tests.unit.experiment_tracker import run_events
+from tests.unit.experiment_tracker.run_events import Said
 
 pytestmark = [pytest.mark.connected, pytest.mark.timeout(300)]
 
@@ -100,7 +100,7 @@ async def test_a_run_is_on_record_once_however_often_it_is_said_and_the_tracker_
     amqp_url: str, mlflow_url: str, run_id: str
 ) -> None:
     (port,) = free_ports(1)
-    story = chapters.whole_run(run_id)
+    story = run_events.whole_run(run_id)
     await say(amqp_url, story[:3])
     with tracker_process(amqp_url, mlflow_url, port):
         await say(amqp_url, story)
@@ -109,7 +109,7 @@ async def test_a_run_is_on_record_once_however_often_it_is_said_and_the_tracker_
     await say(amqp_url, story)
     with tracker_process(amqp_url, mlflow_url, port):
         other = f"{run_id}-b"
-        await say(amqp_url, chapters.whole_run(other))
+        await say(amqp_url, run_events.whole_run(other))
         async with asked(port) as stub:
             await finished(stub, other)
             again = await finished(stub, run_id)
@@ -119,7 +119,7 @@ async def test_a_run_is_on_record_once_however_often_it_is_said_and_the_tracker_
             )
     assert first == again
     assert list(first.history["box_AP50"].epochs) == [1, 2, 3]
-    assert (first.experiment.status, first.experiment.model_name) == ("finished", chapters.MODEL)
+    assert (first.experiment.status, first.experiment.model_name) == ("finished", run_events.MODEL)
     assert [each.run_id for each in page.experiments].count(run_id) == 1
     assert not any(row.differs for row in [*compared.parameters, *compared.metrics])
     assert [each.run_id for each in compared.experiments] == [run_id, other]
@@ -159,7 +159,7 @@ async def test_what_is_said_while_mlflow_is_away_is_on_record_when_it_is_back(
     port, way = free_ports(2)
     with tracker_process(amqp_url, f"http://127.0.0.1:{way}", port):
         async with asked(port) as stub:
-            await say(amqp_url, chapters.whole_run(run_id))
+            await say(amqp_url, run_events.whole_run(run_id))
             with pytest.raises(grpc.aio.AioRpcError) as away:
                 await stub.GetExperiment(api.GetExperimentRequest(run_id=run_id), timeout=WAIT_S)
             assert away.value.code() is grpc.StatusCode.UNAVAILABLE
@@ -171,7 +171,7 @@ async def test_what_is_said_while_mlflow_is_away_is_on_record_when_it_is_back(
 async def test_an_idle_tracker_takes_at_most_170_mb(amqp_url: str, mlflow_url: str, run_id: str) -> None:
     (port,) = free_ports(1)
     with tracker_process(amqp_url, mlflow_url, port) as process:
-        await say(amqp_url, chapters.whole_run(run_id))
+        await say(amqp_url, run_events.whole_run(run_id))
         async with asked(port) as stub:
             await finished(stub, run_id)
         memory = psutil.Process(process.pid).memory_info().rss
@@ -215,12 +215,12 @@ async def tracker_here(amqp_url: str, ledger: MemoryLedger) -> AsyncIterator[Non
 async def test_a_log_that_was_made_again_is_read_from_its_beginning(private_broker: Any, before: int) -> None:
     ledger = Watched()
     async with tracker_here(private_broker.amqp_url, ledger):
-        await say(private_broker.amqp_url, chapters.whole_run("run-old"))
+        await say(private_broker.amqp_url, run_events.whole_run("run-old"))
         await ledger.next_model()
     place = ledger.place()
     assert place is not None
     private_broker.manage("DELETE", f"/api/queues/{private_broker.vhost}/truscore.log")
-    story = chapters.whole_run("run-new")
+    story = run_events.whole_run("run-new")
     await say(private_broker.amqp_url, story[:before])
     async with tracker_here(private_broker.amqp_url, ledger):
         await say(private_broker.amqp_url, story[before:], first=before)

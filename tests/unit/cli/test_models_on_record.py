@@ -13,7 +13,7 @@ from services.cli.handlers.models import newest_of_tracker, of_tracker
 from services.experiment_tracker.handlers import Reads
 from services.experiment_tracker.ledger import MemoryLedger
 from tests.unit.experiment_tracker import chapters
-from tests.unit.experiment_tracker.chapters import BEGIN_S, RUN, Said, record_all
+from tests.unit.experiment_tracker.run_events import BEGIN_S, RUN, Said, record_all
 
 OLDER = "run-older"
 

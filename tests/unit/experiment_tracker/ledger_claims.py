@@ -10,8 +10,8 @@ from services.experiment_tracker.handlers import fact_of
 from services.experiment_tracker.ledger import Ledger, Refused
 from services.experiment_tracker.record import MODEL, MODEL_VERSION, Mark, Recorded, Status
 from services.experiment_tracker.recorder import Recorder
-from tests.unit.experiment_tracker import chapters
-from tests.unit.experiment_tracker.chapters import record_all
+from tests.unit.experiment_tracker import run_events
+from tests.unit.experiment_tracker.run_events import record_all
 
 
 class LedgerClaims:
@@ -27,7 +27,7 @@ class LedgerClaims:
         assert ledger.find(run_id) is None
 
     def test_a_finished_run_is_on_record_with_all_of_its_story(self, ledger: Ledger, run_id: str) -> None:
-        record_all(ledger, chapters.whole_run(run_id))
+        record_all(ledger, run_events.whole_run(run_id))
         record = self.got(ledger, run_id)
         assert record.experiment_name == "border_detection/dual_class"
         assert record.status is Status.FINISHED
@@ -39,13 +39,13 @@ class LedgerClaims:
         assert record.tags["truscore.seed"] == "7"
         assert record.artifacts["onnx"] == "s3://truscore/models/m/model.onnx"
         assert record.tags["truscore.artifact.best_checkpoint.sha256"] == "b" * 64
-        assert (record.tags[MODEL], record.tags[MODEL_VERSION]) == (chapters.MODEL, record.tags[MODEL_VERSION])
-        assert (record.started_at, record.ended_at) == (chapters.BEGIN_S + 2, chapters.BEGIN_S + 400)
+        assert (record.tags[MODEL], record.tags[MODEL_VERSION]) == (run_events.MODEL, record.tags[MODEL_VERSION])
+        assert (record.started_at, record.ended_at) == (run_events.BEGIN_S + 2, run_events.BEGIN_S + 400)
 
     def test_a_story_told_twice_is_recorded_once(self, ledger: Ledger, run_id: str) -> None:
-        record_all(ledger, chapters.whole_run(run_id))
+        record_all(ledger, run_events.whole_run(run_id))
         first, history = self.got(ledger, run_id), ledger.history(self.got(ledger, run_id))
-        record_all(ledger, chapters.whole_run(run_id))
+        record_all(ledger, run_events.whole_run(run_id))
         assert self.got(ledger, run_id) == first
         assert ledger.history(first) == history
         assert history["train_loss"] == ((1, 0.5), (2, 0.5), (3, 0.5))
@@ -53,33 +53,33 @@ class LedgerClaims:
         assert [record.run_id for record in page].count(run_id) == 1
 
     def test_an_epoch_that_was_not_validated_has_no_validation_loss(self, ledger: Ledger, run_id: str) -> None:
-        record_all(ledger, [chapters.started(run_id=run_id), chapters.epoch_done(1, run_id=run_id, val_loss=nan)])
+        record_all(ledger, [run_events.started(run_id=run_id), run_events.epoch_done(1, run_id=run_id, val_loss=nan)])
         assert "val_loss" not in self.got(ledger, run_id).metrics
 
     def test_an_event_whose_start_was_lost_still_begins_a_record(self, ledger: Ledger, run_id: str) -> None:
-        record_all(ledger, [chapters.epoch_done(2, run_id=run_id)])
+        record_all(ledger, [run_events.epoch_done(2, run_id=run_id)])
         assert self.got(ledger, run_id).experiment_name == "unknown"
         assert ledger.history(self.got(ledger, run_id))["train_loss"] == ((2, 0.5),)
 
     def test_an_attempt_that_is_started_again_is_under_way_again(self, ledger: Ledger, run_id: str) -> None:
-        story = [chapters.started(run_id=run_id), chapters.failed(run_id=run_id)]
+        story = [run_events.started(run_id=run_id), run_events.failed(run_id=run_id)]
         record_all(ledger, story)
         assert self.got(ledger, run_id).status is Status.FAILED
         assert self.got(ledger, run_id).tags["truscore.message"] == "diverged: loss is nan"
-        record_all(ledger, [chapters.started(60, attempt=2, run_id=run_id)])
+        record_all(ledger, [run_events.started(60, attempt=2, run_id=run_id)])
         assert self.got(ledger, run_id).status is Status.RUNNING
         assert self.got(ledger, run_id).ended_at is None
 
     def test_a_parameter_that_changed_between_attempts_is_left_as_it_was(self, ledger: Ledger, run_id: str) -> None:
-        record_all(ledger, [chapters.started(run_id=run_id)])
-        record_all(ledger, [chapters.started(60, attempt=2, run_id=run_id, lr="0.1")])
+        record_all(ledger, [run_events.started(run_id=run_id)])
+        record_all(ledger, [run_events.started(60, attempt=2, run_id=run_id, lr="0.1")])
         assert self.got(ledger, run_id).parameters["hyperparameters.optimization.learning_rate"] == "0.001"
 
     def test_pages_are_newest_first_and_hold_every_record_once(self, ledger: Ledger, run_id: str) -> None:
         names = [f"{run_id}-{number}" for number in range(5)]
         recorder = Recorder(ledger)
         for number, name in enumerate(names):
-            fact = fact_of(chapters.started(1000 + number, run_id=name).message)
+            fact = fact_of(run_events.started(1000 + number, run_id=name).message)
             assert fact is not None
             recorder.record(fact, 0)
         seen: list[str] = []
@@ -93,7 +93,7 @@ class LedgerClaims:
         assert ledger.page(experiment_name="no/such", size=2, token="") == ([], "")
 
     def test_a_page_token_of_somebody_else_is_refused(self, ledger: Ledger, run_id: str) -> None:
-        record_all(ledger, [chapters.started(run_id=run_id)])
+        record_all(ledger, [run_events.started(run_id=run_id)])
         with pytest.raises(Refused):
             ledger.page(experiment_name="", size=1, token="nonsense")
 

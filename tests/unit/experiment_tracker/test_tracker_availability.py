@@ -20,7 +20,7 @@ def published(watched: Availability, now: float) -> Alert | None:
     """What is due, heard back as it comes from the log."""
     alert = watched.due(now)
     if alert is not None:
-        watched.heard(alert.alert_id, raised=alert.raised, at=alert.at)
+        watched.note_alert(alert.alert_id, raised=alert.raised, at=alert.at)
     return alert
 
 
@@ -62,7 +62,7 @@ def test_the_alert_is_cleared_once_everything_is_answered_again() -> None:
 
 def test_a_restarted_tracker_clears_what_it_finds_raised_in_the_log_but_not_before_mlflow_has_answered() -> None:
     watched = availability()
-    watched.heard(watched.alert_id, raised=True, at=10)
+    watched.note_alert(watched.alert_id, raised=True, at=10)
     assert watched.due(20) is None
     watched.answered("place")
     assert (alert := watched.due(20)) is not None
@@ -71,7 +71,7 @@ def test_a_restarted_tracker_clears_what_it_finds_raised_in_the_log_but_not_befo
 
 def test_alerts_of_others_change_nothing() -> None:
     watched = availability()
-    watched.heard("another", raised=True, at=10)
+    watched.note_alert("another", raised=True, at=10)
     watched.answered("place")
     assert watched.due(20) is None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.experiment_tracker.ledger import MemoryLedger
-from tests.unit.experiment_tracker import chapters
+from tests.unit.experiment_tracker import run_events
 from tests.unit.experiment_tracker.ledger_claims import LedgerClaims
 
 
@@ -16,4 +16,4 @@ class TestMemoryLedger(LedgerClaims):
 
     @pytest.fixture
     def run_id(self) -> str:
-        return chapters.RUN
+        return run_events.RUN

@@ -15,8 +15,8 @@ from truscore.telemetry import serve_grpc
 from services.experiment_tracker.handlers import Reads
 from services.experiment_tracker.ledger import Ledger, LedgerUnavailable, MemoryLedger
 from services.experiment_tracker.record import Recorded
-from tests.unit.experiment_tracker import chapters
-from tests.unit.experiment_tracker.chapters import RUN, record_all
+from tests.unit.experiment_tracker import run_events
+from tests.unit.experiment_tracker.run_events import RUN, record_all
 
 WAIT_S = 30
 
@@ -62,21 +62,21 @@ async def test_a_ledger_that_is_away_is_said_to_be_unavailable() -> None:
 
 async def test_a_record_is_answered_with_its_parameters_metrics_model_and_history() -> None:
     ledger = MemoryLedger()
-    record_all(ledger, chapters.whole_run())
+    record_all(ledger, run_events.whole_run())
     async with asked(ledger) as stub:
         answer = await stub.GetExperiment(api.GetExperimentRequest(run_id=RUN), timeout=WAIT_S)
     record = answer.experiment
     assert (record.status, record.experiment_name) == ("finished", "border_detection/dual_class")
-    assert (record.model_name, record.model_version) == (chapters.MODEL, "1")
+    assert (record.model_name, record.model_version) == (run_events.MODEL, "1")
     assert record.parameters["image_size"] == "160"
     assert record.artifacts["package"] == "s3://truscore/models/m/package.tar"
-    assert record.ended_at.seconds == chapters.BEGIN_S + 400
+    assert record.ended_at.seconds == run_events.BEGIN_S + 400
     assert list(answer.history["train_loss"].epochs) == [1, 2, 3]
 
 
 async def test_experiments_are_listed_in_pages_and_compared_in_the_order_asked_for() -> None:
     ledger = MemoryLedger()
-    record_all(ledger, [chapters.started(n, run_id=f"run-{n}", lr=str(n)) for n in range(3)])
+    record_all(ledger, [run_events.started(n, run_id=f"run-{n}", lr=str(n)) for n in range(3)])
     async with asked(ledger) as stub:
         first = await stub.ListExperiments(api.ListExperimentsRequest(page_size=2), timeout=WAIT_S)
         rest = await stub.ListExperiments(

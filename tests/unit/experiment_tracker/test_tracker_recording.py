@@ -15,13 +15,13 @@ from truscore.bus.publisher import Utterance, address
 from truscore.events.v1 import training_pb2
 
 from services.experiment_tracker.compare import NotComparable, check_run_ids, metric_rows, parameter_rows
-from services.experiment_tracker.handlers import Listening, fact_of
+from services.experiment_tracker.handlers import EventConsumer, fact_of
 from services.experiment_tracker.handlers.events import PARTS, PLAIN
 from services.experiment_tracker.ledger import LedgerUnavailable, MemoryLedger, Refused
 from services.experiment_tracker.record import STATE, Known, Mark, Opening, Status, Writes
 from services.experiment_tracker.recorder import Recorder
-from tests.unit.experiment_tracker import chapters
-from tests.unit.experiment_tracker.chapters import RUN, Said, record_all
+from tests.unit.experiment_tracker import run_events
+from tests.unit.experiment_tracker.run_events import RUN, Said, record_all
 
 
 def ledger_after(*story: Said) -> MemoryLedger:
@@ -40,7 +40,7 @@ def outcome(ledger: MemoryLedger) -> tuple[Status, str]:
 def retellings(draw: st.DrawFn) -> list[Said]:
     """The story in its order, and after each event any of those told so far again."""
     told: list[Said] = []
-    for number, said in enumerate(story := chapters.whole_run()):
+    for number, said in enumerate(story := run_events.whole_run()):
         told += [said, *draw(st.lists(st.sampled_from(story[: number + 1]), max_size=3))]
     return told
 
@@ -51,7 +51,7 @@ def test_repeats_and_restarts_anywhere_leave_the_same_record(story: list[Said], 
     ledger = MemoryLedger()
     record_all(ledger, story[:cut])
     record_all(ledger, story[cut:])
-    straight = ledger_after(*chapters.whole_run())
+    straight = ledger_after(*run_events.whole_run())
     assert ledger.get(RUN) == straight.get(RUN)
     assert sorted(ledger.pages[0].values, key=str) == sorted(straight.pages[0].values, key=str)
     assert ledger.models == straight.models
@@ -61,18 +61,18 @@ def test_repeats_and_restarts_anywhere_leave_the_same_record(story: list[Said], 
 @pytest.mark.parametrize(
     ("story", "expected"),
     [
-        ([chapters.started()], (Status.RUNNING, "training")),
-        ([chapters.started(), chapters.failed()], (Status.FAILED, "failed")),
-        ([chapters.started(), chapters.cancelled()], (Status.KILLED, "cancelled")),
-        ([chapters.started(), chapters.cancelled(90, attempt=0)], (Status.KILLED, "cancelled")),
-        ([chapters.cancelled(attempt=0)], (Status.KILLED, "cancelled")),
-        ([chapters.started(), chapters.paused()], (Status.RUNNING, "paused")),
-        ([chapters.started(), chapters.paused(), chapters.started(70, attempt=2)], (Status.RUNNING, "training")),
-        ([chapters.started(), chapters.failed(), chapters.paused()], (Status.FAILED, "failed")),
-        ([chapters.started(), chapters.completed()], (Status.FINISHED, "completed")),
-        ([chapters.started(), chapters.completed(), chapters.failed(500)], (Status.FINISHED, "completed")),
-        ([chapters.started(), chapters.exported(), chapters.completed()], (Status.FINISHED, "exported")),
-        ([chapters.started(), chapters.completed(), chapters.export_failed()], (Status.FINISHED, "completed")),
+        ([run_events.started()], (Status.RUNNING, "training")),
+        ([run_events.started(), run_events.failed()], (Status.FAILED, "failed")),
+        ([run_events.started(), run_events.cancelled()], (Status.KILLED, "cancelled")),
+        ([run_events.started(), run_events.cancelled(90, attempt=0)], (Status.KILLED, "cancelled")),
+        ([run_events.cancelled(attempt=0)], (Status.KILLED, "cancelled")),
+        ([run_events.started(), run_events.paused()], (Status.RUNNING, "paused")),
+        ([run_events.started(), run_events.paused(), run_events.started(70, attempt=2)], (Status.RUNNING, "training")),
+        ([run_events.started(), run_events.failed(), run_events.paused()], (Status.FAILED, "failed")),
+        ([run_events.started(), run_events.completed()], (Status.FINISHED, "completed")),
+        ([run_events.started(), run_events.completed(), run_events.failed(500)], (Status.FINISHED, "completed")),
+        ([run_events.started(), run_events.exported(), run_events.completed()], (Status.FINISHED, "exported")),
+        ([run_events.started(), run_events.completed(), run_events.export_failed()], (Status.FINISHED, "completed")),
     ],
 )
 def test_a_record_has_the_status_of_its_last_event(story: list[Said], expected: tuple[Status, str]) -> None:
@@ -80,7 +80,7 @@ def test_a_record_has_the_status_of_its_last_event(story: list[Said], expected: 
 
 
 def test_a_failed_export_is_named_in_a_tag() -> None:
-    known = ledger_after(chapters.started(), chapters.export_failed()).find(RUN)
+    known = ledger_after(run_events.started(), run_events.export_failed()).find(RUN)
     assert known is not None
     assert known.tags["truscore.export.onnx"] == "parity: 0.3 apart"
 
@@ -91,7 +91,7 @@ def test_a_record_that_a_person_withdrew_is_left_alone() -> None:
             return Known(mlflow_run_id="x", withdrawn=True)
 
     ledger = Withdrawn()
-    record_all(ledger, chapters.whole_run())
+    record_all(ledger, run_events.whole_run())
     assert ledger.pages == []
 
 
@@ -137,7 +137,7 @@ class Flaky(MemoryLedger):
 def test_what_was_half_written_when_the_ledger_went_away_is_completed_and_not_doubled(failures: int) -> None:
     ledger = Flaky(failures)
     recorder = Recorder(ledger)
-    for said in chapters.whole_run():
+    for said in run_events.whole_run():
         fact = fact_of(said.message)
         assert fact is not None
         while True:
@@ -146,7 +146,7 @@ def test_what_was_half_written_when_the_ledger_went_away_is_completed_and_not_do
             except LedgerUnavailable:
                 continue
             break
-    straight = ledger_after(*chapters.whole_run())
+    straight = ledger_after(*run_events.whole_run())
     assert ledger.get(RUN) == straight.get(RUN)
     assert ledger.pages[0].values == straight.pages[0].values
     assert len(ledger.pages) == 1
@@ -154,48 +154,48 @@ def test_what_was_half_written_when_the_ledger_went_away_is_completed_and_not_do
 
 def envelope_of(message: Message, number: int) -> Envelope:
     utterance = Utterance(event=message, subject=RUN, sequence=number)
-    return address(utterance, source="truscore/trainer", now=datetime.fromtimestamp(chapters.BEGIN_S, tz=UTC))
+    return address(utterance, source="truscore/trainer", now=datetime.fromtimestamp(run_events.BEGIN_S, tz=UTC))
 
 
-async def tell(listening: Listening, story: list[Said], *, first: int = 0) -> None:
+async def tell(consumer: EventConsumer, story: list[Said], *, first: int = 0) -> None:
     for number, said in enumerate(story):
-        await listening(said.message, envelope_of(said.message, number), first + number)
+        await consumer(said.message, envelope_of(said.message, number), first + number)
 
 
-def listening_to(ledger: MemoryLedger) -> Listening:
-    return Listening(ledger, clock=lambda: 0.0, keep_every_s=0)
+def listening_to(ledger: MemoryLedger) -> EventConsumer:
+    return EventConsumer(ledger, clock=lambda: 0.0, keep_every_s=0)
 
 
 async def test_the_place_moves_with_what_is_recorded_and_not_past_what_failed() -> None:
     ledger = Flaky(0)
-    listening = listening_to(ledger)
-    await tell(listening, [chapters.started(), chapters.epoch_done(1)])
+    consumer = listening_to(ledger)
+    await tell(consumer, [run_events.started(), run_events.epoch_done(1)])
     kept = ledger.place()
     assert kept is not None
     assert kept.offset == 1
     ledger.failures = 1
     with pytest.raises(LedgerUnavailable):
-        await tell(listening, [chapters.epoch_done(2)], first=2)
+        await tell(consumer, [run_events.epoch_done(2)], first=2)
     assert ledger.place() == kept
 
 
 async def test_a_log_that_goes_on_from_the_place_is_read_on() -> None:
     ledger = MemoryLedger()
-    await tell(listening_to(ledger), chapters.whole_run()[:3])
+    await tell(listening_to(ledger), run_events.whole_run()[:3])
     place = ledger.place()
     assert place is not None
     again = listening_to(ledger)
     again.expect(place)
-    await again(chapters.whole_run()[2].message, envelope_of(chapters.whole_run()[2].message, 2), 2)
+    await again(run_events.whole_run()[2].message, envelope_of(run_events.whole_run()[2].message, 2), 2)
     assert not again.other_log.is_set()
 
 
 async def test_another_log_than_the_one_of_the_place_is_noticed_and_nothing_of_it_is_skipped() -> None:
     ledger = MemoryLedger()
-    listening = listening_to(ledger)
-    listening.expect(Mark(offset=1, event_id="of the old log"))
-    await tell(listening, chapters.whole_run()[1:], first=1)
-    assert listening.other_log.is_set()
+    consumer = listening_to(ledger)
+    consumer.expect(Mark(offset=1, event_id="of the old log"))
+    await tell(consumer, run_events.whole_run()[1:], first=1)
+    assert consumer.other_log.is_set()
     assert ledger.pages == []
     assert ledger.place() is None
 
@@ -206,14 +206,18 @@ async def test_what_the_ledger_refuses_for_good_is_passed_over_by_name() -> None
             raise Refused("MLflow: INVALID_PARAMETER_VALUE: too long")
 
     with pytest.raises(Poison, match="too long"):
-        await tell(listening_to(Strict()), [chapters.started()])
+        await tell(listening_to(Strict()), [run_events.started()])
 
 
 def test_compared_rows_say_which_differ_and_are_empty_where_a_run_has_none() -> None:
     ledger = MemoryLedger()
     record_all(
         ledger,
-        [chapters.started(run_id="a"), chapters.started(run_id="b", lr="0.1"), chapters.epoch_done(1, run_id="b")],
+        [
+            run_events.started(run_id="a"),
+            run_events.started(run_id="b", lr="0.1"),
+            run_events.epoch_done(1, run_id="b"),
+        ],
     )
     records = [record for run_id in ("a", "b") if (record := ledger.get(run_id))]
     rows = {row.name: row for row in parameter_rows(records)}

@@ -14,24 +14,28 @@ from services.monitor.facts import Raised
 from services.monitor.rules import RULES
 from services.monitor.run import Run
 from services.monitor.stage import Stage
-from tests.unit.monitor import stories
-from tests.unit.monitor.stories import BEGIN_S, RUN, Said, board_after
+from tests.unit.monitor import event_sequences
+from tests.unit.monitor.event_sequences import BEGIN_S, RUN, Said, board_after
 
 LATE_S = 10_000.0
 LATE_TRACE = "c" * 32
 
 
 def first_order() -> list[Said]:
-    return [stories.ready()._replace(event_id="first"), stories.attached("first"), *stories.whole_run()[1:]]
+    return [
+        event_sequences.ready()._replace(event_id="first"),
+        event_sequences.attached("first"),
+        *event_sequences.whole_run()[1:],
+    ]
 
 
 def late_order(*, state: str = "COMPLETED", at: float = LATE_S) -> list[Said]:
     """Somebody else's, for the same images under another name."""
     named = {"dataset_id": "other", "version": "7", "trace": LATE_TRACE}
     return [
-        stories.ready(at, **named)._replace(event_id="late"),
-        stories.validated(at + 1, **named),
-        stories.attached("late", at + 2, state=state, **named),
+        event_sequences.ready(at, **named)._replace(event_id="late"),
+        event_sequences.validated(at + 1, **named),
+        event_sequences.attached("late", at + 2, state=state, **named),
     ]
 
 
@@ -46,7 +50,9 @@ def alerts_of(board: Board, *, at: float) -> list[str]:
 
 
 def test_a_late_order_under_another_name_is_shown_as_the_run_that_answers_it() -> None:
-    board = board_after([*first_order(), *late_order(), *told_again(stories.completed(), stories.exported())])
+    board = board_after(
+        [*first_order(), *late_order(), *told_again(event_sequences.completed(), event_sequences.exported())]
+    )
     for reference in ("late", "first", "cards/1"):
         entry = board.find(reference)
         assert isinstance(entry, Run)
@@ -65,7 +71,7 @@ def test_an_order_is_found_by_its_event_id_before_it_has_a_run() -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_orders_and_repeated_ends_in_any_order_and_any_number_give_the_same_state(data: st.DataObject) -> None:
-    story = [*first_order(), *late_order(), *told_again(stories.completed(), stories.exported())]
+    story = [*first_order(), *late_order(), *told_again(event_sequences.completed(), event_sequences.exported())]
     again = data.draw(st.lists(st.sampled_from(story), max_size=len(story)))
     told, straight = board_after(data.draw(st.permutations(story + again))), board_after(story)
     assert told.runs == straight.runs
@@ -74,11 +80,11 @@ def test_orders_and_repeated_ends_in_any_order_and_any_number_give_the_same_stat
 
 @pytest.mark.parametrize("event", ["rejected", "refused", "attached"])
 def test_an_answer_heard_before_its_order_is_about_the_order_that_it_names(event: str) -> None:
-    mine, other = stories.ready()._replace(event_id="mine"), stories.ready(architecture="detectron2")
+    mine, other = event_sequences.ready()._replace(event_id="mine"), event_sequences.ready(architecture="detectron2")
     answer = {
-        "rejected": stories.rejected(trace=""),
-        "refused": stories.failed(run_id="", trace=""),
-        "attached": stories.attached("mine", trace="", run_id="run-of-mine"),
+        "rejected": event_sequences.rejected(trace=""),
+        "refused": event_sequences.failed(run_id="", trace=""),
+        "attached": event_sequences.attached("mine", trace="", run_id="run-of-mine"),
     }[event]
     answer.message.order_event_id = "mine"  # type: ignore[attr-defined]
     boards = [board_after(story) for story in permutations([mine, other._replace(event_id="other"), answer])]
@@ -92,14 +98,14 @@ def test_an_answer_heard_before_its_order_is_about_the_order_that_it_names(event
 @pytest.mark.parametrize(
     ("end", "state", "stage"),
     [
-        (stories.failed(), "FAILED", Stage.FAILED),
-        (stories.cancelled(), "CANCELLED", Stage.CANCELLED),
-        (stories.completed(50), "COMPLETED", Stage.EXPORTING),
+        (event_sequences.failed(), "FAILED", Stage.FAILED),
+        (event_sequences.cancelled(), "CANCELLED", Stage.CANCELLED),
+        (event_sequences.completed(50), "COMPLETED", Stage.EXPORTING),
     ],
     ids=["failed", "cancelled", "completed"],
 )
 def test_an_end_that_is_told_again_reopens_nothing_and_alerts_of_nothing(end: Said, state: str, stage: Stage) -> None:
-    before = board_after([stories.ready()._replace(event_id="first"), stories.started(), end])
+    before = board_after([event_sequences.ready()._replace(event_id="first"), event_sequences.started(), end])
     late = 2 * 86_400.0
     board = board_after([*late_order(state=state, at=late), *told_again(end)], before)
     entry = board.find("late")
@@ -109,28 +115,31 @@ def test_an_end_that_is_told_again_reopens_nothing_and_alerts_of_nothing(end: Sa
 
 
 def test_an_export_that_fails_again_is_no_new_failure() -> None:
-    failure, late = stories.export_failed(), 2 * 86_400.0
+    failure, late = event_sequences.export_failed(), 2 * 86_400.0
     again = failure._replace(at=BEGIN_S + late)
     for story in ([failure, again], [again, failure]):
-        board = board_after([stories.started(), stories.completed(), *story])
+        board = board_after([event_sequences.started(), event_sequences.completed(), *story])
         assert stage_of_entry(board.runs[RUN]) is Stage.FAILED
         assert alerts_of(board, at=late + 10) == []
 
 
 def test_a_run_that_is_ordered_again_after_a_failure_that_may_pass_is_queued_until_it_starts() -> None:
-    board = board_after([*first_order()[:2], stories.started(), stories.failed(50)])
+    board = board_after([*first_order()[:2], event_sequences.started(), event_sequences.failed(50)])
     assert stage_of_entry(board.runs[RUN]) is Stage.FAILED
-    board_after([stories.attached("first", 100)], board)
+    board_after([event_sequences.attached("first", 100)], board)
     assert stage_of_entry(board.runs[RUN]) is Stage.QUEUED
-    board_after([stories.started(110, attempt=2)], board)
+    board_after([event_sequences.started(110, attempt=2)], board)
     assert stage_of_entry(board.runs[RUN]) is Stage.TRAINING
 
 
 def test_a_run_that_was_forgotten_is_known_again_once_an_order_is_attached_to_it() -> None:
     board = Board(Bounds(runs=1))
-    board_after([stories.started(), stories.completed(), stories.started(600, run_id="run-other")], board)
+    board_after(
+        [event_sequences.started(), event_sequences.completed(), event_sequences.started(600, run_id="run-other")],
+        board,
+    )
     assert board.find(RUN) is None
-    board_after([*late_order(), *told_again(stories.completed(), stories.exported())], board)
+    board_after([*late_order(), *told_again(event_sequences.completed(), event_sequences.exported())], board)
     entry = board.find("late")
     assert isinstance(entry, Run)
     assert stage_of_entry(entry) is Stage.EXPORTED
@@ -139,4 +148,4 @@ def test_a_run_that_was_forgotten_is_known_again_once_an_order_is_attached_to_it
 def test_a_run_is_news_again_when_an_order_is_attached_to_it() -> None:
     """Whoever watches a repeated order waits for an end that is not older than the order."""
     board = board_after([*first_order(), *late_order()])
-    assert board.runs[RUN].last_heard_at == BEGIN_S + LATE_S + 2
+    assert board.runs[RUN].last_event_at == BEGIN_S + LATE_S + 2

@@ -11,8 +11,8 @@ from services.monitor.alerts import Watchdog, alert_id_of
 from services.monitor.board import Board, Bounds
 from services.monitor.facts import Cleared, Raised, Strayed
 from services.monitor.rules import RULES, InvalidRule, Rule, load_rules
-from tests.unit.monitor import stories
-from tests.unit.monitor.stories import BEGIN_S, RUN, Said, board_after
+from tests.unit.monitor import event_sequences
+from tests.unit.monitor.event_sequences import BEGIN_S, RUN, Said, board_after
 
 
 class Watch:
@@ -37,11 +37,11 @@ class Watch:
 
 
 def test_a_run_that_progresses_raises_nothing() -> None:
-    assert Watch(stories.started(), stories.progressed(10)).look(60) == []
+    assert Watch(event_sequences.started(), event_sequences.progressed(10)).look(60) == []
 
 
 def test_a_run_without_progress_for_fifteen_minutes_is_stalled_and_is_said_so_once() -> None:
-    watch = Watch(stories.started(), stories.progressed(10))
+    watch = Watch(event_sequences.started(), event_sequences.progressed(10))
     (alert,) = watch.look(1000)
     assert isinstance(alert, Raised)
     assert (alert.rule, alert.subject, alert.severity) == ("run.stalled", RUN, "critical")
@@ -51,9 +51,9 @@ def test_a_run_without_progress_for_fifteen_minutes_is_stalled_and_is_said_so_on
 
 
 def test_progress_clears_the_alert_and_a_second_stall_raises_it_again_under_the_same_id() -> None:
-    watch = Watch(stories.started())
+    watch = Watch(event_sequences.started())
     watch.look(1000)
-    board_after([stories.progressed(20, 1005)], watch.board)
+    board_after([event_sequences.progressed(20, 1005)], watch.board)
     (cleared,) = watch.look(1010)
     assert isinstance(cleared, Cleared)
     assert cleared.alert_id == alert_id_of("run.stalled", RUN)
@@ -61,46 +61,48 @@ def test_progress_clears_the_alert_and_a_second_stall_raises_it_again_under_the_
 
 
 def test_a_paused_run_is_not_stalled() -> None:
-    assert Watch(stories.started(), stories.paused()).look(5000) == []
+    assert Watch(event_sequences.started(), event_sequences.paused()).look(5000) == []
 
 
 def test_a_loss_that_is_not_a_number_is_an_alert() -> None:
-    assert Watch(stories.started(), stories.progressed(10, loss=nan)).rules_raised(20) == ["run.loss_not_finite"]
+    assert Watch(event_sequences.started(), event_sequences.progressed(10, loss=nan)).rules_raised(20) == [
+        "run.loss_not_finite"
+    ]
 
 
 def test_one_spike_of_the_loss_is_no_divergence_but_three_are() -> None:
-    calm = [stories.started(), *(stories.progressed(step, loss=0.1) for step in (1, 2, 3))]
-    spikes = [stories.progressed(step, loss=5.0) for step in (4, 5, 6)]
+    calm = [event_sequences.started(), *(event_sequences.progressed(step, loss=0.1) for step in (1, 2, 3))]
+    spikes = [event_sequences.progressed(step, loss=5.0) for step in (4, 5, 6)]
     assert Watch(*calm, spikes[0]).look(20) == []
     assert Watch(*calm, *spikes).rules_raised(20) == ["run.diverging"]
 
 
 def test_a_failed_run_is_an_alert_for_a_day() -> None:
-    watch = Watch(stories.started(), stories.failed(50))
+    watch = Watch(event_sequences.started(), event_sequences.failed(50))
     assert watch.rules_raised(60) == ["run.failed"]
     assert watch.look(80_000) == []
     assert [type(alert) for alert in watch.look(90_000)] == [Cleared]
 
 
 def test_a_failure_of_last_week_that_is_read_from_the_log_raises_nothing() -> None:
-    assert Watch(stories.started(), stories.failed(50)).look(7 * 86_400) == []
+    assert Watch(event_sequences.started(), event_sequences.failed(50)).look(7 * 86_400) == []
 
 
 def test_nearly_full_memory_has_to_last_a_minute() -> None:
-    watch = Watch(stories.sampled(0, memory_used_bytes=99, memory_total_bytes=100))
+    watch = Watch(event_sequences.sampled(0, memory_used_bytes=99, memory_total_bytes=100))
     assert watch.look(1) == []
     assert watch.rules_raised(62) == ["host.memory_full"]
 
 
 def test_a_disk_with_less_than_two_gib_is_an_alert_about_its_host() -> None:
-    (alert,) = Watch(stories.sampled(0, disk_free_bytes=2**30)).look(1)
+    (alert,) = Watch(event_sequences.sampled(0, disk_free_bytes=2**30)).look(1)
     assert isinstance(alert, Raised)
     assert (alert.rule, alert.subject) == ("host.disk_full", "gpu-1/trainer")
     assert "1.0 GiB" in alert.message
 
 
 def test_a_host_that_went_silent_holds_no_alert_about_its_memory() -> None:
-    watch = Watch(stories.sampled(0, disk_free_bytes=0))
+    watch = Watch(event_sequences.sampled(0, disk_free_bytes=0))
     watch.look(1)
     assert [type(alert) for alert in watch.look(1000)] == [Cleared]
 
@@ -136,15 +138,15 @@ def test_of_many_strays_the_newest_are_kept() -> None:
 
 
 def test_a_restarted_monitor_knows_from_the_log_what_it_raised() -> None:
-    watch = Watch(stories.started())
+    watch = Watch(event_sequences.started())
     (raised,) = watch.look(1000)
-    again = Watch(stories.started())
+    again = Watch(event_sequences.started())
     again.board.hear(raised, BEGIN_S + 1000)
     assert again.look(1001) == []
 
 
 def test_an_alert_that_another_service_raised_is_left_for_it_to_clear() -> None:
-    watch = Watch(stories.started())
+    watch = Watch(event_sequences.started())
     theirs = Raised(
         alert_id="a", rule="mlflow.unavailable", severity="warning", subject="MLflow at h:5000", message="500",
         raised_at=BEGIN_S,

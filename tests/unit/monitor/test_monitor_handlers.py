@@ -21,8 +21,8 @@ from services.monitor.handlers.answers import answer
 from services.monitor.handlers.events import PARTS, PLAIN
 from services.monitor.paging import InvalidToken, page
 from services.monitor.stage import Stage
-from tests.unit.monitor import stories
-from tests.unit.monitor.stories import BEGIN_S, RUN, board_after
+from tests.unit.monitor import event_sequences
+from tests.unit.monitor.event_sequences import BEGIN_S, RUN, board_after
 
 
 def shown(board: Board, reference: str = RUN, *, full: bool = True) -> monitor_pb2.Run:
@@ -46,7 +46,7 @@ def test_every_stage_is_a_state_of_the_contract_and_the_other_way_round() -> Non
 
 
 def test_the_answer_about_a_finished_run_has_all_of_its_story() -> None:
-    run = shown(board_after(stories.whole_run()))
+    run = shown(board_after(event_sequences.whole_run()))
     assert run.state == monitor_pb2.RUN_STATE_EXPORTED
     assert (run.dataset_id, run.dataset_version, run.architecture) == ("cards", "1", "mask_rcnn")
     assert (run.attempt, run.epoch, run.total_epochs, run.step, run.total_steps) == (3, 3, 3, 40, 300)
@@ -61,44 +61,53 @@ def test_the_answer_about_a_finished_run_has_all_of_its_story() -> None:
 
 
 def test_a_list_carries_neither_epochs_nor_curve_nor_findings() -> None:
-    assert not shown(board_after(stories.whole_run()), full=False).epochs
-    assert not shown(board_after(stories.whole_run()), full=False).curve
-    assert not shown(board_after([stories.rejected()]), "cards/1", full=False).findings
+    assert not shown(board_after(event_sequences.whole_run()), full=False).epochs
+    assert not shown(board_after(event_sequences.whole_run()), full=False).curve
+    assert not shown(board_after([event_sequences.rejected()]), "cards/1", full=False).findings
 
 
 def test_pace_and_eta_are_those_said_last() -> None:
-    board = board_after([stories.started(), stories.epoch_done(1), stories.progressed(150, 150, epoch=2)])
+    board = board_after(
+        [event_sequences.started(), event_sequences.epoch_done(1), event_sequences.progressed(150, 150, epoch=2)]
+    )
     assert (shown(board).images_per_second, shown(board).eta_s) == (158, 150)
-    board_after([stories.epoch_done(2)], board)
+    board_after([event_sequences.epoch_done(2)], board)
     assert (shown(board).images_per_second, shown(board).eta_s) == (9, 100)
 
 
 def test_a_validation_shows_how_far_it_is_until_there_is_a_verdict() -> None:
-    board = board_after([stories.ready(), stories.validating(40, 0.7), stories.validating(20, 0.5)])
+    board = board_after(
+        [event_sequences.ready(), event_sequences.validating(40, 0.7), event_sequences.validating(20, 0.5)]
+    )
     run = shown(board, "cards/1")
     assert (run.validation.images_done, run.validation.images_total, run.eta_s) == (40, 100, 9)
-    board_after([stories.validated()], board)
+    board_after([event_sequences.validated()], board)
     assert not shown(board, "cards/1").HasField("validation")
     assert shown(board, "cards/1").eta_s == 0
 
 
 def test_a_rejection_says_what_was_found() -> None:
-    run = shown(board_after([stories.ready(), stories.rejected()]), "cards/1")
+    run = shown(board_after([event_sequences.ready(), event_sequences.rejected()]), "cards/1")
     assert run.state == monitor_pb2.RUN_STATE_REJECTED
     assert run.message == "classes.few: 19 images, 20 wanted (a.json); 2 more errors"
     assert [finding.rule for finding in run.findings] == ["classes.few"]
 
 
 def test_a_failure_says_its_code_and_message() -> None:
-    assert shown(board_after([stories.started(), stories.failed()])).message == "out_of_memory: 8 GiB asked for"
+    assert (
+        shown(board_after([event_sequences.started(), event_sequences.failed()])).message
+        == "out_of_memory: 8 GiB asked for"
+    )
 
 
 def test_a_cancellation_says_why() -> None:
-    assert shown(board_after([stories.started(), stories.cancelled()])).message == "wrong data"
+    assert shown(board_after([event_sequences.started(), event_sequences.cancelled()])).message == "wrong data"
 
 
 def test_a_run_of_a_hundred_thousand_reports_is_answered_with_two_thousand_points() -> None:
-    board = board_after([stories.started(), *(stories.progressed(step, 3) for step in range(0, 100_000, 5))])
+    board = board_after(
+        [event_sequences.started(), *(event_sequences.progressed(step, 3) for step in range(0, 100_000, 5))]
+    )
     run = shown(board)
     assert len(run.curve) <= MAX_POINTS
     assert run.step == 99_995
@@ -122,7 +131,7 @@ async def test_an_alert_is_said_under_the_same_id_by_two_monitors_and_another_on
 @settings(max_examples=30, deadline=None)
 @given(count=st.integers(0, 30), size=st.integers(1, 12))
 def test_pages_hold_every_run_once_newest_first(count: int, size: int) -> None:
-    board = board_after([stories.started(n // 2, run_id=f"run-{n:02}", trace="") for n in range(count)])
+    board = board_after([event_sequences.started(n // 2, run_id=f"run-{n:02}", trace="") for n in range(count)])
     seen: list[str] = []
     token = ""
     while True:
@@ -142,13 +151,13 @@ def test_a_page_token_of_somebody_else_is_refused(token: str) -> None:
 
 @pytest.mark.parametrize("seconds", [-(2**62), -1, 2**62])
 def test_a_moment_outside_of_the_calendar_does_not_keep_the_run_from_being_answered(seconds: int) -> None:
-    said = stories.started()
+    said = event_sequences.started()
     said.message.started_at.seconds = seconds  # type: ignore[attr-defined]
     assert shown(board_after([said])).state == monitor_pb2.RUN_STATE_TRAINING
 
 
 def test_a_name_of_a_hundred_thousand_characters_is_kept_short() -> None:
-    board = board_after([stories.ready(dataset_id="x" * 100_000)])
+    board = board_after([event_sequences.ready(dataset_id="x" * 100_000)])
     (entry,) = board.entries()
     assert len(answer(entry, full=True).dataset_id) == 1000
 

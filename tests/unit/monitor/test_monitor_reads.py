@@ -17,9 +17,9 @@ from truscore.telemetry import serve_grpc
 from services.monitor.board import Board
 from services.monitor.handlers import Reads
 from services.monitor.handlers import reads as reads_module
-from services.monitor.subscriptions import Bulletin
-from tests.unit.monitor import stories
-from tests.unit.monitor.stories import RUN, board_after
+from services.monitor.subscriptions import BoardChanges
+from tests.unit.monitor import event_sequences
+from tests.unit.monitor.event_sequences import RUN, board_after
 
 WAIT_S = 30
 
@@ -29,11 +29,11 @@ class Harness:
 
     def __init__(self, *, most_watchers: int = 2, caught_up: bool = True, unknown_s: float = 5) -> None:
         self.board = Board()
-        self.bulletin = Bulletin(most_watchers)
+        self.board_changes = BoardChanges(most_watchers)
         self.caught_up = asyncio.Event()
         if caught_up:
             self.caught_up.set()
-        self._reads = Reads(self.board, self.bulletin, self.caught_up, unknown_s=unknown_s)
+        self._reads = Reads(self.board, self.board_changes, self.caught_up, unknown_s=unknown_s)
 
     @asynccontextmanager
     async def asked(self) -> AsyncIterator[Any]:
@@ -73,7 +73,9 @@ async def test_a_page_token_of_somebody_else_is_refused() -> None:
 
 async def test_runs_are_listed_by_state_and_by_dataset() -> None:
     harness = Harness()
-    board_after([*stories.whole_run(), stories.ready(9000, dataset_id="other", trace="")], harness.board)
+    board_after(
+        [*event_sequences.whole_run(), event_sequences.ready(9000, dataset_id="other", trace="")], harness.board
+    )
     async with harness.asked() as api:
         asked = [
             monitor_pb2.ListRunsRequest(),
@@ -86,7 +88,7 @@ async def test_runs_are_listed_by_state_and_by_dataset() -> None:
 
 async def test_no_more_watchers_than_allowed_and_one_that_left_makes_room() -> None:
     harness = Harness(most_watchers=1)
-    board_after([stories.started()], harness.board)
+    board_after([event_sequences.started()], harness.board)
     request = monitor_pb2.WatchRunRequest(run_id=RUN)
     async with harness.asked() as api:
         first = api.WatchRun(request, timeout=WAIT_S)
@@ -94,7 +96,7 @@ async def test_no_more_watchers_than_allowed_and_one_that_left_makes_room() -> N
         code, _ = await refusal(api.WatchRun(request, timeout=WAIT_S).read())
         first.cancel()
         async with asyncio.timeout(WAIT_S):
-            while harness.bulletin.watchers:  # noqa: ASYNC110  the server notices when it notices
+            while harness.board_changes.watchers:  # noqa: ASYNC110  the server notices when it notices
                 await asyncio.sleep(0.01)
         assert (await api.WatchRun(request, timeout=WAIT_S).read()).run.run_id == RUN
     assert code is grpc.StatusCode.RESOURCE_EXHAUSTED

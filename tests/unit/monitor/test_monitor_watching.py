@@ -8,23 +8,23 @@ import pytest
 
 from services.monitor.board import Board, Entry, stage_of_entry
 from services.monitor.stage import Stage
-from services.monitor.subscriptions import Bulletin, TooManyWatchers, changes
-from tests.unit.monitor import stories
-from tests.unit.monitor.stories import RUN, Said, board_after
+from services.monitor.subscriptions import BoardChanges, TooManyWatchers, changes
+from tests.unit.monitor import event_sequences
+from tests.unit.monitor.event_sequences import RUN, Said, board_after
 
 
 class Newsroom:
     def __init__(self) -> None:
         self.board = Board()
-        self.bulletin = Bulletin(most=2)
+        self.board_changes = BoardChanges(most=2)
 
     def tell(self, *story: Said) -> None:
         board_after(story, self.board)
-        self.bulletin.changed()
+        self.board_changes.changed()
 
     async def watch(self, reference: str, *, interval_s: float = 0, unknown_s: float = 5) -> list[Stage | None]:
         find = lambda: self.board.find(reference)  # noqa: E731
-        seen = changes(find, self.bulletin, interval_s=interval_s, unknown_s=unknown_s)
+        seen = changes(find, self.board_changes, interval_s=interval_s, unknown_s=unknown_s)
         return [self.stage(entry) async for entry in seen]
 
     @staticmethod
@@ -34,10 +34,10 @@ class Newsroom:
 
 async def test_the_first_answer_comes_at_once_and_the_last_when_the_run_has_ended() -> None:
     news = Newsroom()
-    news.tell(stories.started())
+    news.tell(event_sequences.started())
     watching = asyncio.create_task(news.watch(RUN))
     await asyncio.sleep(0)
-    for event in (stories.completed(), stories.exported()):
+    for event in (event_sequences.completed(), event_sequences.exported()):
         news.tell(event)
         for _ in range(5):
             await asyncio.sleep(0)
@@ -46,7 +46,7 @@ async def test_the_first_answer_comes_at_once_and_the_last_when_the_run_has_ende
 
 async def test_a_run_that_has_ended_is_answered_once() -> None:
     news = Newsroom()
-    news.tell(*stories.whole_run())
+    news.tell(*event_sequences.whole_run())
     assert await news.watch(RUN) == [Stage.EXPORTED]
 
 
@@ -54,7 +54,7 @@ async def test_a_run_that_is_not_known_yet_is_waited_for() -> None:
     news = Newsroom()
     watching = asyncio.create_task(news.watch(RUN))
     await asyncio.sleep(0)
-    news.tell(*stories.whole_run())
+    news.tell(*event_sequences.whole_run())
     assert await watching == [None, Stage.EXPORTED]
 
 
@@ -65,44 +65,44 @@ async def test_a_run_that_never_comes_is_given_up() -> None:
 
 async def test_changes_within_one_interval_are_told_as_one() -> None:
     news = Newsroom()
-    news.tell(stories.started())
+    news.tell(event_sequences.started())
     watching = asyncio.create_task(news.watch(RUN, interval_s=0.05))
     await asyncio.sleep(0)
     for step in range(200):
-        news.tell(stories.progressed(step))
-    news.tell(stories.completed(), stories.exported())
+        news.tell(event_sequences.progressed(step))
+    news.tell(event_sequences.completed(), event_sequences.exported())
     assert await watching == [Stage.TRAINING, Stage.EXPORTED]
 
 
 async def test_an_order_is_watched_on_into_the_run_it_becomes() -> None:
     news = Newsroom()
-    news.tell(stories.ready())
+    news.tell(event_sequences.ready())
     (order,) = news.board.orders
     watching = asyncio.create_task(news.watch(order))
     await asyncio.sleep(0)
-    news.tell(stories.validated(), stories.started())
+    news.tell(event_sequences.validated(), event_sequences.started())
     for _ in range(5):
         await asyncio.sleep(0)
-    news.tell(stories.completed(), stories.exported())
+    news.tell(event_sequences.completed(), event_sequences.exported())
     assert await watching == [Stage.VALIDATING, Stage.TRAINING, Stage.EXPORTED]
 
 
 async def test_news_of_another_run_is_no_news() -> None:
     news = Newsroom()
-    news.tell(stories.started())
+    news.tell(event_sequences.started())
     watching = asyncio.create_task(news.watch(RUN))
     await asyncio.sleep(0)
     for step in range(5):
-        news.tell(stories.started(step, run_id="run-other", trace="c" * 32))
+        news.tell(event_sequences.started(step, run_id="run-other", trace="c" * 32))
         await asyncio.sleep(0)
-    news.tell(stories.failed())
+    news.tell(event_sequences.failed())
     assert await watching == [Stage.TRAINING, Stage.FAILED]
 
 
 def test_no_more_than_so_many_may_watch_and_a_seat_is_free_again_after() -> None:
-    bulletin = Bulletin(most=1)
-    with bulletin.seat(), pytest.raises(TooManyWatchers, match="at most 1"), bulletin.seat():
+    board_changes = BoardChanges(most=1)
+    with board_changes.seat(), pytest.raises(TooManyWatchers, match="at most 1"), board_changes.seat():
         pass
-    with bulletin.seat():
-        assert bulletin.watchers == 1
-    assert bulletin.watchers == 0
+    with board_changes.seat():
+        assert board_changes.watchers == 1
+    assert board_changes.watchers == 0
