@@ -99,7 +99,7 @@ class Finding(_message.Message):
     LOCATION_FIELD_NUMBER: _builtins.int
     COUNT_FIELD_NUMBER: _builtins.int
     rule: _builtins.str
-    """Rule that found it, for example "format.coco.swapped_size"."""
+    """Rule that found it, for example "format.size_swapped"."""
     severity: _builtins.str
     """"error" (the dataset is rejected), "warning" or "info"."""
     message: _builtins.str
