@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Annotated
 
 import psutil
@@ -68,6 +68,9 @@ def demo(
         bool | None, typer.Option(help="Keep the stack until Ctrl-C afterwards; by default at a terminal.")
     ] = None,
     asked_at: Annotated[float, typer.Option(hidden=True, help="When the set-up before this began (Unix time).")] = 0,
+    short: Annotated[
+        bool, typer.Option(help="Few cards and one epoch: shows every step in a minute, but no usable model.")
+    ] = False,
 ) -> None:
     """Train on rendered cards on a stack of its own, or on the one that runs, and show what was made."""
     settings = LocalSettings()
@@ -77,15 +80,16 @@ def demo(
         where = places(settings)
         if known := where.known():
             say(f"using the stack that runs (process {where.owner()})")
-            _demonstrate(known, where)
+            _demonstrate(known, where, short=short)
             return
         with running_stack(settings, say=say) as stack:
             say("the stack is up")
-            _demonstrate(stack.variables, where)
+            _demonstrate(stack.variables, where, short=short)
             _show_pages(stack.variables, where)
             if keep or (keep is None and sys.stdin.isatty() and sys.stdout.isatty()):
                 say("the stack runs on for you to look at; Ctrl-C ends it")
-                _watch(stack)
+                with suppress(KeyboardInterrupt):
+                    _watch(stack)
 
 
 @commands.command()
@@ -120,14 +124,14 @@ def _clear(where: Places) -> None:
         typer.echo("no stack runs here")
 
 
-def _demonstrate(known: Mapping[str, str], where: Places) -> None:
+def _demonstrate(known: Mapping[str, str], where: Places, *, short: bool) -> None:
     # Imported late: the other commands need no image library.
-    from deploy.local.demo import DemoFailed, check_quality, run_demo
+    from deploy.local.demo import SHORT, DemoFailed, Extent, box_ap50, check_quality, run_demo
     from deploy.local.story import longest_delivery_s, phases
 
     try:
-        shown = run_demo(known, scratch=where.scratch, say=say)
-        reached = check_quality(shown)
+        shown = run_demo(known, scratch=where.scratch, say=say, extent=SHORT if short else Extent())
+        reached = box_ap50(shown) if short else check_quality(shown)
     except DemoFailed as failure:
         typer.echo("\n".join([str(failure), *complaints(where.logs)]), err=True)
         raise typer.Exit(1) from None

@@ -39,7 +39,7 @@ class SeaweedFS:
         self._weed = weed
         #: What the server inherits; without it, what this process has.
         self._inherited = environment
-        self._ports = free_ports(9)
+        self._ports = free_ports(11)
         self._process: Started | None = None
         #: How to reach it; the keys are new for each instance.
         self.reach = ObjectServer(
@@ -77,10 +77,17 @@ class SeaweedFS:
     def stop(self) -> None:
         if self._process is not None:
             self._process.terminate(STOP_GRACE_S)
+            self._admin_socket.unlink(missing_ok=True)
 
     def kill(self) -> None:
         if self._process is not None:
             self._process.kill()
+            self._admin_socket.unlink(missing_ok=True)
+
+    @property
+    def _admin_socket(self) -> Path:
+        """The one socket whose place can't be chosen; a server that is killed leaves it."""
+        return Path(f"/tmp/seaweedfs-admin-grpc-{self._ports[-1]}.sock")  # noqa: S108
 
     def _answers(self) -> bool:
         """A server that lists nothing to strangers has its keys and its filer behind it."""
@@ -94,7 +101,9 @@ class SeaweedFS:
             connection.close()
 
     def _arguments(self) -> list[str]:
-        s3, s3_grpc, master, master_grpc, volume, volume_grpc, filer, filer_grpc, debug = map(str, self._ports)
+        s3, s3_grpc, master, master_grpc, volume, volume_grpc, filer, filer_grpc, debug, admin, admin_grpc = map(
+            str, self._ports
+        )
         return [
             "-logtostderr",
             "mini",
@@ -118,4 +127,6 @@ class SeaweedFS:
             f"-debug.port={debug}",
             "-webdav=false",
             "-admin.ui=false",
+            f"-admin.port={admin}",
+            f"-admin.port.grpc={admin_grpc}",
         ]

@@ -44,7 +44,6 @@ async def run_child(task: Task, folder: Path, *, bounds: Bounds) -> Result:
 
 def _environment() -> dict[str, str]:
     return clean_environment(
-        ORT_DISABLE_TELEMETRY="1",  # otherwise importing onnxruntime writes a device id under ~/.cache, to be sent
         OMP_WAIT_POLICY="PASSIVE",  # threads that spin while they wait take the cores from everybody else
         CUDA_VISIBLE_DEVICES="",  # artefacts are proved where the runtime that is shipped with us runs: on the CPU
     )

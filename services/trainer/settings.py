@@ -86,6 +86,8 @@ class Settings(ServiceSettings):
 # Threads that wait by spinning take the cores they wait for: on a busy machine training was ten times slower.
 # The second makes matrix products on NVIDIA GPUs give the same bits every time.
 MATHS = {"OMP_WAIT_POLICY": "PASSIVE", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+# What libraries would report of us to their makers.
+QUIET = {"DO_NOT_TRACK": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "ORT_DISABLE_TELEMETRY": "1"}
 
 
 def training_environment(home: Path) -> dict[str, str]:
@@ -93,4 +95,4 @@ def training_environment(home: Path) -> dict[str, str]:
     for, and with caches in a folder that can be written."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith((PREFIX, "AWS_"))}
     folders = {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"), "MPLCONFIGDIR": str(home / "matplotlib")}
-    return MATHS | kept | folders
+    return MATHS | QUIET | kept | folders

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import onnx
 import torch
-from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
 from torch import nn
 from truscore.catalog.table import row_of
 from truscore.datasets import load_image
+from truscore.inference.runtime import runtime_errors
 from truscore.zoo import load_checkpoint_model
 from truscore.zoo.preprocess import preprocess
 

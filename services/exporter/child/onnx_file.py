@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from numpy.typing import NDArray
+from truscore.inference.runtime import onnxruntime
 
 from services.exporter.child.export_target import Answers, ExportTarget, Picture
 from services.exporter.release import Signature

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 from torch import Tensor, nn
+from truscore.inference.runtime import onnxruntime
 from truscore.zoo.framing import Framed, frame, unframe
 
 from services.exporter.child.adapters import KINDS

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 from torchvision.models.detection.roi_heads import paste_masks_in_image
+from truscore.inference.runtime import onnxruntime
 from truscore.zoo.resize import AntialiasedTransform
 
 from services.exporter.child.paste import paste

@@ -3,9 +3,9 @@
 import io
 from collections.abc import Callable
 
-import onnxruntime
 import pytest
 import torch
+from truscore.inference.runtime import onnxruntime
 from truscore.recipes import Recipe
 from truscore.zoo import build_model
 

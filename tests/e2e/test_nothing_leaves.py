@@ -1,0 +1,114 @@
+"""A whole demonstration reaches no other machine and writes nowhere but into the folder of the stack."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from deploy.local.programs import REPOSITORY
+from tests.e2e import lonely_network
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+PROBE_S = 30
+WAIT_S = 560
+# Python's own cache beside the sources, and what tools of developers keep there while tests run side by side.
+CACHES = {"__pycache__", ".git", ".hypothesis", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".venv", ".local"}
+# Torch asks for the name of 127.0.0.1 when the processes of a run find each other: by the C library, which asks the
+# machine's own name server where it was given the address in its IPv6 form.
+OWN_NAME = "192.0.2.53:53 1.0.0.127.in-addr.arpa"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Watched:
+    """How a command ended, what it printed, whom it wanted to reach and what it left in temporary folders."""
+
+    code: int
+    printed: str
+    wanted: list[str]
+    left: list[str]
+
+
+@pytest.fixture(scope="module")
+def alone() -> list[str]:
+    """The command that gives another one a network and mounts of its own."""
+    if shutil.which("unshare") is None or shutil.which("mount") is None:
+        pytest.skip("no unshare and mount (util-linux) on this machine")
+    tried = []
+    for options in (["--net", "--mount"], ["--map-root-user", "--net", "--mount"]):
+        probe = ["unshare", *options, "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
+        done = subprocess.run(probe, capture_output=True, text=True, timeout=PROBE_S, check=False)
+        if done.returncode == 0:
+            return ["unshare", *options]
+        tried.append(done.stderr.strip())
+    pytest.skip(f"this machine allows no network of one's own: {'; '.join(tried)}")
+
+
+def watched(alone: list[str], folder: Path, command: list[str], environment: Mapping[str, str]) -> Watched:
+    report = folder / "report.json"
+    # What lies below the temporary folders and is needed nevertheless.
+    kept = [path for path in (folder, REPOSITORY, Path(sys.prefix)) if is_temporary(path)]
+    argv = [*alone, sys.executable, lonely_network.__file__, str(report), *map(str, kept), "--", *command]
+    done = subprocess.run(
+        argv, cwd=REPOSITORY, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        timeout=WAIT_S, check=False,
+    )  # fmt: skip
+    assert report.exists(), done.stdout
+    return Watched(printed=done.stdout, **json.loads(report.read_text()))
+
+
+def is_temporary(path: Path) -> bool:
+    return any(Path(folder) in path.parents for folder in lonely_network.TEMPORARY)
+
+
+def files_of_the_clone() -> set[Path]:
+    found = set()
+    for folder, names, files in os.walk(REPOSITORY):
+        names[:] = [name for name in names if name not in CACHES]
+        found |= {Path(folder) / name for name in files}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("address", "seen"),
+    [
+        ("socket.create_connection(('192.0.2.1', 443), timeout=5)", "192.0.2.1:443"),
+        ("socket.create_connection(('2001:db8::1', 443), timeout=5)", "2001:db8::1:443"),
+        ("socket.getaddrinfo('example.invalid', 80)", "192.0.2.53:53 example.invalid"),
+    ],
+    ids=["an address", "an IPv6 address", "a name"],
+)
+def test_whoever_wants_to_reach_another_machine_is_seen(
+    alone: list[str], tmp_path: Path, address: str, seen: str
+) -> None:
+    code = f"import socket, tempfile; tempfile.mkstemp(prefix='left-'); {address}"
+    found = watched(alone, tmp_path, [sys.executable, "-c", code], os.environ)
+    if "::" in seen and not Path("/proc/net/if_inet6").exists():
+        pytest.skip("this machine has no IPv6")
+    assert found.code != 0
+    assert seen in found.wanted
+    assert any("left-" in path for path in found.left)
+
+
+def test_a_demonstration_reaches_nobody_and_writes_into_its_folder_only(
+    alone: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("d")
+    (home := folder / "home").mkdir()
+    named = ("TRUSCORE_", "MLFLOW_", "XDG_", "TMPDIR", "HOME")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(named)}
+    environment |= {"HOME": str(home), "TRUSCORE_LOCAL_DIR": str(folder / "local")}
+    before = files_of_the_clone()
+    command = [sys.executable, "-m", "deploy.local", "demo", "--short", "--no-keep"]
+    found = watched(alone, folder, command, environment)
+    assert found.code == 0, found.printed
+    assert "onnx: s3://" in found.printed
+    assert set(found.wanted) <= {OWN_NAME}
+    assert found.left == []
+    assert list(home.rglob("*")) == []
+    assert files_of_the_clone() - before == set()
