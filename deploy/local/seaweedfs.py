@@ -39,11 +39,11 @@ class SeaweedFS:
         self._weed = weed
         #: What the server inherits; without it, what this process has.
         self._inherited = environment
-        self._ports = free_ports(11)
+        self.ports = free_ports(11)
         self._process: Started | None = None
         #: How to reach it; the keys are new for each instance.
         self.reach = ObjectServer(
-            endpoint=f"http://{LOOPBACK}:{self._ports[0]}",
+            endpoint=f"http://{LOOPBACK}:{self.ports[0]}",
             access_key="truscore" + secrets.token_hex(6),
             secret_key=secrets.token_hex(20),
         )
@@ -77,21 +77,22 @@ class SeaweedFS:
     def stop(self) -> None:
         if self._process is not None:
             self._process.terminate(STOP_GRACE_S)
-            self._admin_socket.unlink(missing_ok=True)
+            self._remove_sockets()
 
     def kill(self) -> None:
         if self._process is not None:
             self._process.kill()
-            self._admin_socket.unlink(missing_ok=True)
+            self._remove_sockets()
 
-    @property
-    def _admin_socket(self) -> Path:
-        """The one socket whose place can't be chosen; a server that is killed leaves it."""
-        return Path(f"/tmp/seaweedfs-admin-grpc-{self._ports[-1]}.sock")  # noqa: S108
+    def _remove_sockets(self) -> None:
+        """Of those whose place can't be chosen: a server that is killed leaves them."""
+        for port in self.ports:
+            for path in Path("/tmp").glob(f"seaweedfs-*-grpc-{port}.sock"):  # noqa: S108
+                path.unlink(missing_ok=True)
 
     def _answers(self) -> bool:
         """A server that lists nothing to strangers has its keys and its filer behind it."""
-        connection = HTTPConnection(LOOPBACK, self._ports[0], timeout=5)
+        connection = HTTPConnection(LOOPBACK, self.ports[0], timeout=5)
         try:
             connection.request("GET", "/")
             return connection.getresponse().status in (200, 403)
@@ -102,7 +103,7 @@ class SeaweedFS:
 
     def _arguments(self) -> list[str]:
         s3, s3_grpc, master, master_grpc, volume, volume_grpc, filer, filer_grpc, debug, admin, admin_grpc = map(
-            str, self._ports
+            str, self.ports
         )
         return [
             "-logtostderr",
