@@ -2,7 +2,7 @@
 
 `unshare --net --mount python lonely_network.py REPORT KEPT… -- COMMAND…`. Every address leads to the loopback device,
 where nobody listens: whoever tries to reach another machine is refused, and seen. Temporary folders are empty ones of
-the command's own; KEPT folders that lie in them stay visible.
+the command's own; KEPT folders that lie in them stay visible. The clone can only be read.
 """
 
 import ctypes
@@ -16,6 +16,7 @@ import sys
 import threading
 from pathlib import Path
 
+CLONE = Path(__file__).resolve().parents[2]
 TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")
 ASIDE = Path("/mnt")
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
@@ -99,6 +100,8 @@ def give_own_folders(kept: list[Path]) -> None:
     for number, folder in enumerate(kept):
         folder.mkdir(parents=True, exist_ok=True)
         mount("--bind", ASIDE / str(number), folder)
+    mount("--bind", CLONE, CLONE)
+    mount("-o", "remount,bind,ro", CLONE)
     (resolver := Path(TEMPORARY[0]) / "resolv.conf").write_text("nameserver 192.0.2.53\n")
     mount("--bind", resolver, Path("/etc/resolv.conf").resolve())
     resolver.unlink()
