@@ -104,9 +104,23 @@ class Board:
             became = self._became().get(waiting.order_id)
             return self.runs[became] if became else waiting
         if "/" in reference:
-            same = [entry for entry in self.entries() if "/".join(dataset_of_entry(entry)) == reference]
-            return max(same, key=lambda entry: (entry.first_event_at, id_of(entry)), default=None)
+            return self._newest_of(reference)
         return None
+
+    def _newest_of(self, reference: str) -> Entry | None:
+        """By the dataset's name, or by that of an order of the same images: its run may have another name."""
+        entries = {id_of(entry): entry for entry in self.entries()}
+        ordered_at = {
+            key: entry.first_event_at
+            for key, entry in entries.items()
+            if "/".join(dataset_of_entry(entry)) == reference
+        }
+        for key, run_id in self._became().items():
+            waiting = self.orders[key]
+            if f"{waiting.order.dataset_id}/{waiting.order.version}" == reference:
+                ordered_at[run_id] = max(ordered_at.get(run_id, 0), waiting.first_event_at)
+        newest = max(ordered_at, key=lambda key: (ordered_at[key], key), default=None)
+        return entries[newest] if newest else None
 
     def _known(self) -> list[Run]:
         return [run for run in self.runs.values() if stage_of(run) is not Stage.UNKNOWN]

@@ -53,7 +53,7 @@ def test_a_late_order_under_another_name_is_shown_as_the_run_that_answers_it() -
     board = board_after(
         [*first_order(), *late_order(), *told_again(event_sequences.completed(), event_sequences.exported())]
     )
-    for reference in ("late", "first", "cards/1"):
+    for reference in ("late", "first", "cards/1", "other/7"):
         entry = board.find(reference)
         assert isinstance(entry, Run)
         assert (entry.run_id, stage_of_entry(entry)) == (RUN, Stage.EXPORTED)
