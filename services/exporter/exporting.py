@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -37,6 +38,7 @@ class Exporter:
     workdir: Path
     proof: ProofSettings
     clock: Callable[[], float] = time.monotonic
+    now: Callable[[], datetime] = lambda: datetime.now(tz=UTC)
 
     async def export(self, order: ExportOrder) -> Outcome:
         accepted, refused = choose_formats(order)
@@ -63,7 +65,9 @@ class Exporter:
         # Another exporter may have been given the same message meanwhile: what it announced stays as announced.
         release = await asyncio.to_thread(self.releases.find, order)
         if release is None:
-            made = _release(order, result, refusals, duration_s=self.clock() - began_s)
+            made = _release(
+                order, result, refusals, duration_s=self.clock() - began_s, exported_at=self.now().isoformat()
+            )
             release = await asyncio.to_thread(self.releases.keep, made, folder)
         return Outcome(release=release, refusals=release.refusals)
 
@@ -85,7 +89,9 @@ class Exporter:
         )
 
 
-def _release(order: ExportOrder, result: Result, refusals: tuple[Refusal, ...], *, duration_s: float) -> Release:
+def _release(
+    order: ExportOrder, result: Result, refusals: tuple[Refusal, ...], *, duration_s: float, exported_at: str
+) -> Release:
     return Release(
         model_id=order.model_id,
         version=order.version,
@@ -100,4 +106,5 @@ def _release(order: ExportOrder, result: Result, refusals: tuple[Refusal, ...], 
         artifacts=result.artifacts,
         refusals=refusals,
         duration_s=duration_s,
+        exported_at=exported_at,
     )

@@ -91,6 +91,7 @@ class Release:
     artifacts: tuple[Artifact, ...]
     refusals: tuple[Refusal, ...]
     duration_s: float = 0.0  # that making it took
+    exported_at: str = ""  # ISO 8601, the time of its announcement; "" in manifests of earlier releases
     card_sha256: str = ""
     # Empty inside the package itself, which cannot hold its own digest.
     package_sha256: str = ""

@@ -16,6 +16,7 @@ from urllib.parse import urlparse
 PACKAGE = "truscore.events.v1"
 ANSWERS = {
     "dataset.rejected": "dataset_pb2.DatasetRejected",
+    "order.attached": "order_pb2.OrderAttached",
     "training.completed": "training_pb2.TrainingCompleted",
     "training.failed": "training_pb2.TrainingFailed",
     "model.exported": "model_pb2.ModelExported",
@@ -72,8 +73,13 @@ def download(said: Said, uri: str, target: Path) -> str:
 
 
 async def order(said: Said, uri: str, types: dict[str, Any]) -> dict[str, Any]:
-    """Publishes DatasetReady, a hundred times over, and returns the answers by routing key, the last being the end."""
+    """Publishes DatasetReady, a hundred times over, and returns the answers by routing key, the last being the end.
+
+    The order's event id is its AMQP message id: OrderAttached names it, and the run whose events are ours.
+    """
     import aio_pika
+
+    event_id = f"order of {said['dataset_id']}"
 
     connection = await aio_pika.connect(said["amqp_url"])
     async with connection:
@@ -83,7 +89,7 @@ async def order(said: Said, uri: str, types: dict[str, Any]) -> dict[str, Any]:
         for key in ANSWERS:
             await queue.bind(exchange, key)
         ready = types["dataset.ready"](
-            dataset_id="cards", version="1", uri=uri, category="border_detection", option="dual_class"
+            dataset_id=said["dataset_id"], version="1", uri=uri, category="border_detection", option="dual_class"
         )
         config = ready.training.config
         config.image_size = 96
@@ -91,17 +97,29 @@ async def order(said: Said, uri: str, types: dict[str, Any]) -> dict[str, Any]:
         config.hyperparameters.optimization.batch_size = 4
         config.architecture_config.base_architecture = "mask_rcnn_mobilenet_v3_small_fpn"
         for _ in range(REPEATS):
-            body = aio_pika.Message(ready.SerializeToString(), delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
+            body = aio_pika.Message(
+                ready.SerializeToString(), message_id=event_id, delivery_mode=aio_pika.DeliveryMode.PERSISTENT
+            )
             await exchange.publish(body, "dataset.ready", mandatory=True)
         heard: dict[str, Any] = {}
         async with asyncio.timeout(WAIT_S), queue.iterator() as deliveries:
             async for delivery in deliveries:
                 async with delivery.process():
                     event = types[delivery.routing_key or ""].FromString(delivery.body)
+                    if not is_ours(event, event_id, heard):
+                        continue
                     heard[delivery.routing_key or ""] = event
-                    if delivery.routing_key != "training.completed":
+                    if delivery.routing_key not in {"order.attached", "training.completed"}:
                         return heard
     return heard
+
+
+def is_ours(event: Any, event_id: str, heard: dict[str, Any]) -> bool:
+    """Whether the event answers our order: by its id, or by the run that the order was attached to."""
+    attached = heard.get("order.attached")
+    if named := getattr(event, "order_event_id", ""):
+        return bool(named == event_id)
+    return attached is not None and bool(event.run_id == attached.run_id)
 
 
 def main() -> None:

@@ -73,27 +73,27 @@ async def test_a_client_with_only_the_proto_files_gets_one_model_that_runs_witho
     bucket: str,
     tmp_path: Path,
 ) -> None:
-    """It orders a hundred times over: one run, one model."""
+    """It orders a hundred times over: one run, one model. A second system with the same images gets that model too."""
     cards = render_dataset(tmp_path / "cards", count=24, seed=11, image_size=(200, 240))
-    said = tmp_path / "arguments.json"
-    said.write_text(
-        json.dumps(
-            {
-                "amqp_url": running_services.variables["TRUSCORE_AMQP_URL"],
-                "s3_endpoint": s3.endpoint,
-                "s3_access_key": s3.access_key,
-                "s3_secret_key": s3.secret_key,
-                "bucket": bucket,
-                "dataset": str(cards),
-                "out": str(tmp_path),
-            }
-        )
-    )
+    told = {
+        "amqp_url": running_services.variables["TRUSCORE_AMQP_URL"],
+        "s3_endpoint": s3.endpoint,
+        "s3_access_key": s3.access_key,
+        "s3_secret_key": s3.secret_key,
+        "bucket": bucket,
+        "dataset": str(cards),
+        "out": str(tmp_path),
+    }
+    said, of_second_system = tmp_path / "arguments.json", tmp_path / "second.json"
+    said.write_text(json.dumps(told | {"dataset_id": "cards"}))
+    of_second_system.write_text(json.dumps(told | {"dataset_id": "cards-of-the-second-system"}))
     connection = await aio_pika.connect(running_services.variables["TRUSCORE_AMQP_URL"])
     async with connection:
         counting = await counter(await connection.channel())
         client = [str(HERE / "plain_client.py"), str(generated), str(said)]
         answer = await asyncio.to_thread(speak, running_services, client, cwd=tmp_path)
+        second = [str(HERE / "plain_client.py"), str(generated), str(of_second_system)]
+        assert await asyncio.to_thread(speak, running_services, second, cwd=tmp_path) == answer
         await all_settled(private_broker)
         assert await counts(counting) == dict.fromkeys(COUNTED, 1)
     assert answer["model_id"] == "border_detection.dual_class.mask_rcnn"
@@ -135,10 +135,11 @@ def held(broker: Broker, inbox: str) -> int:
 
 
 async def counts(queue: AbstractQueue) -> dict[str, int]:
-    found = dict.fromkeys(COUNTED, 0)
+    """How many events there were of each kind, as a consumer counts that drops what it knows by its id."""
+    found: dict[str, set[str]] = {key: set() for key in COUNTED}
     while (message := await queue.get(no_ack=True, fail=False)) is not None:
-        found[message.routing_key or ""] += 1
-    return found
+        found[message.routing_key or ""].add(message.message_id or "")
+    return {key: len(ids) for key, ids in found.items()}
 
 
 def speak(services: Services, arguments: list[str], *, cwd: Path) -> Any:

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 
 from truscore.bus import Envelope, Poison, Speaker, finish_or_hand_back
 from truscore.configuration.run_id import RUN_ID_ACCEPTED, is_run_id
@@ -31,9 +32,12 @@ def on_training_completed(
         order = order_of(completed)
         async with working(order.run_id):
             outcome = await finish_or_hand_back(draining, export(order))
+        # A release that was announced before is announced as the same event, with the time that it had.
+        at = outcome.release.exported_at if outcome.release else ""
+        time = datetime.fromisoformat(at) if at else None
         if outcome.release:
             event = exported(outcome.release, address)
-            await speaker.say(event, subject=order.run_id, correlation_id=order.run_id, cause=envelope)
+            await speaker.say(event, subject=order.run_id, correlation_id=order.run_id, cause=envelope, time=time)
         for refusal in outcome.refusals:
             await speaker.say(
                 failed(order, refusal),
@@ -41,6 +45,7 @@ def on_training_completed(
                 sequence=refusal.format,
                 correlation_id=order.run_id,
                 cause=envelope,
+                time=time,
             )
 
     return handle

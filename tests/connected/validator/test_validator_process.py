@@ -38,9 +38,10 @@ async def test_a_hundred_equal_orders_are_one_verdict_and_one_event(
     upload(store, write_coco(tmp_path / "set"), f"s3://{bucket}/upstream/cards/")
     async with harness(amqp_url) as one:
         with validator_process(amqp_url, s3, bucket, tmp_path / "work", TRUSCORE_VALIDATOR_SLOTS="4"):
-            await one.order(ready(bucket), times=100)
+            event_id = await one.order(ready(bucket), times=100)
             answers = await one.answered(100)
     assert len({envelope.event_id for _, envelope in answers}) == 1
+    assert {event.order_event_id for event, _ in answers} == {event_id}
     event, envelope = answers[0]
     assert isinstance(event, DatasetValidated)
     assert (event.image_count, event.annotation_count) == (8, 16)
@@ -77,12 +78,12 @@ async def test_bad_orders_and_bad_datasets_are_answered_each_with_its_finding(
     ]
     async with harness(amqp_url) as one:
         with validator_process(amqp_url, s3, bucket, tmp_path / "work") as process:
-            for order in orders:
-                await one.order(order)
+            event_ids = {order.dataset_id: await one.order(order) for order in orders}
             answers = await one.answered(len(orders))
             used_bytes = psutil.Process(process.pid).memory_info().rss
     assert all(isinstance(event, DatasetRejected) for event, _ in answers)
     assert {event.dataset_id: event.findings[0].rule for event, _ in answers} == expected
+    assert {event.dataset_id: event.order_event_id for event, _ in answers} == event_ids
     report = next(event.report for event, _ in answers if event.dataset_id == "cut")
     assert json.loads(store.get(report.uri, limit_bytes=10**7, sha256=report.sha256))["accepted"] is False
     assert {sample.service for sample in one.samples} == {"dataset-validator"}

@@ -71,9 +71,11 @@ class Harness:
                 self.answers.append((event, envelope))
             self._news.notify_all()
 
-    async def order(self, ready: DatasetReady, *, times: int = 1) -> None:
-        for _ in range(times):
-            await self._voice.say(ready, subject=f"{ready.dataset_id}/{ready.version}", sequence=ready.request_id)
+    async def order(self, ready: DatasetReady, *, times: int = 1) -> str:
+        """Publish an order; its event id."""
+        subject = f"{ready.dataset_id}/{ready.version}"
+        ids = [await self._voice.say(ready, subject=subject, sequence=ready.request_id) for _ in range(times)]
+        return ids[-1]
 
     async def heard_working(self) -> None:
         """Returns once the validator has told of its hardware, which it does while it works."""

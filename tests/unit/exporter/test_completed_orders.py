@@ -108,16 +108,17 @@ async def test_what_could_be_made_is_announced_before_what_could_not(release_wit
     assert (failed.format, failed.code, failed.model_id) == ("stone", "unsupported_format", release.model_id)
 
 
-async def test_the_same_order_twice_is_answered_with_the_same_event_ids(release_with: MakeRelease) -> None:
-    release = release_with()
+async def test_the_same_order_twice_is_answered_with_the_same_events(release_with: MakeRelease) -> None:
+    release = release_with(exported_at="2026-02-03T04:05:06.789000+00:00")
     harness = Harness(
         Outcome(release=release, refusals=(*release.refusals, Refusal(format="x", code="c", message="m")))
     )
     await harness.handle(completed(), envelope())
     await harness.handle(completed(), envelope())
-    ids = [said.event_id for _, said in harness.speaker.said]
-    assert ids[:3] == ids[3:]
-    assert len(set(ids)) == 3
+    told = [(said.event_id, said.time, event) for event, said in harness.speaker.said]
+    assert told[:3] == told[3:]
+    assert len({event_id for event_id, _, _ in told}) == 3
+    assert {time for _, time, _ in told} == {datetime(2026, 2, 3, 4, 5, 6, 789_000, tzinfo=UTC)}
 
 
 async def test_an_order_in_hand_goes_back_when_the_service_drains() -> None:
