@@ -16,7 +16,7 @@ from truscore.events.v1 import telemetry_pb2
 
 from services.monitor.facts import Raised
 from services.monitor.gauges import Gauges
-from tests.unit.monitor import stories
+from tests.unit.monitor import event_sequences
 
 REPOSITORY = Path(__file__).parents[2]
 DASHBOARD = json.loads((REPOSITORY / "deploy/grafana/dashboards/truscore.json").read_text())
@@ -50,7 +50,9 @@ def pages() -> dict[str, set[str]]:
     """What the services' pages can show: label names by metric name, as Prometheus stores them."""
     alert = Raised(alert_id="a", rule="run.stalled", severity="critical", subject="r", message="m", raised_at=1)
     gpu = telemetry_pb2.GpuSample(name="H100", memory_total_bytes=2**36)
-    board = stories.board_after([stories.started(), stories.progressed(1), stories.sampled(gpus=[gpu])])
+    board = event_sequences.board_after(
+        [event_sequences.started(), event_sequences.progressed(1), event_sequences.sampled(gpus=[gpu])]
+    )
     board.hear(alert, 1)
     gauges = Gauges(board, watchers=lambda: 0)
     gauges.count("truscore.events.v1.TrainingStarted")

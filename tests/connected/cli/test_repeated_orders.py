@@ -14,7 +14,7 @@ from truscore.events.v1.order_pb2 import ORDER_STATE_CANCELLED, ORDER_STATE_COMP
 
 from tests.connected.bus.listening import Ear
 from tests.connected.cli.test_truscore_command import truscore
-from tests.unit.monitor import stories
+from tests.unit.monitor import event_sequences
 from tests.unit.monitor.event_sequences import RUN
 
 pytestmark = pytest.mark.connected
@@ -43,15 +43,24 @@ class Services:
 @pytest.mark.parametrize(
     ("ends", "state", "shown", "code"),
     [
-        ([stories.completed().message, stories.exported().message], ORDER_STATE_COMPLETED, "EXPORTED", 0),
-        ([stories.cancelled().message], ORDER_STATE_CANCELLED, "CANCELLED", 6),
+        (
+            [event_sequences.completed().message, event_sequences.exported().message],
+            ORDER_STATE_COMPLETED,
+            "EXPORTED",
+            0,
+        ),
+        ([event_sequences.cancelled().message], ORDER_STATE_CANCELLED, "CANCELLED", 6),
     ],
     ids=["exported", "cancelled"],
 )
 async def test_submit_watch_of_a_repeated_order_shows_the_run_and_ends_with_its_end(
     amqp_url: str, ends: list[Message], state: int, shown: str, code: int
 ) -> None:
-    story = stories.whole_run() if code == 0 else [stories.ready(), stories.started(), stories.cancelled()]
+    story = (
+        event_sequences.whole_run()
+        if code == 0
+        else [event_sequences.ready(), event_sequences.started(), event_sequences.cancelled()]
+    )
     await say(amqp_url, story)
     services = Services(amqp_url, ends, state)
     await services.bus.start()
@@ -77,7 +86,7 @@ async def test_a_cancel_of_an_unknown_run_is_refused_and_reaches_nobody(amqp_url
     overhear(bus, (RunCancel,), ear, service="trainer", instance="ear")
     await bus.start()
     try:
-        await say(amqp_url, [stories.ready(), stories.started()])
+        await say(amqp_url, [event_sequences.ready(), event_sequences.started()])
         with monitor_process(amqp_url) as monitor:
             async with monitor.asked():
                 environment = {

@@ -12,7 +12,7 @@ from services.cli.context import CliError, Code
 from services.cli.handlers.models import newest_of_tracker, of_tracker
 from services.experiment_tracker.handlers import Reads
 from services.experiment_tracker.ledger import MemoryLedger
-from tests.unit.experiment_tracker import chapters
+from tests.unit.experiment_tracker import run_events
 from tests.unit.experiment_tracker.run_events import BEGIN_S, RUN, Said, record_all
 
 OLDER = "run-older"
@@ -20,8 +20,8 @@ OLDER = "run-older"
 
 def exported(run_id: str, at: float) -> Said:
     """As the exporter names places: models/<model>/<version>/."""
-    message = chapters.exported(at, run_id=run_id).message
-    message.package_uri = f"s3://truscore/models/{chapters.MODEL}/{run_id}/package.tar"
+    message = run_events.exported(at, run_id=run_id).message
+    message.package_uri = f"s3://truscore/models/{run_events.MODEL}/{run_id}/package.tar"
     return Said(message, BEGIN_S + at)
 
 
@@ -29,15 +29,15 @@ def exported(run_id: str, at: float) -> Said:
 async def tracker() -> AsyncIterator[str]:
     """Its address, with two runs of one model on record and one that has none yet."""
     ledger = MemoryLedger()
-    story = [chapters.started(1, run_id=OLDER), exported(OLDER, 10), chapters.started(20), exported(RUN, 30)]
-    record_all(ledger, [*story, chapters.started(40, run_id="run-unfinished")])
+    story = [run_events.started(1, run_id=OLDER), exported(OLDER, 10), run_events.started(20), exported(RUN, 30)]
+    record_all(ledger, [*story, run_events.started(40, run_id="run-unfinished")])
     async with serve_grpc("127.0.0.1", 0, servicers=[Reads(ledger).add_to]) as port:
         yield f"127.0.0.1:{port}"
 
 
 def place(version: str) -> Place:
-    uri = f"s3://truscore/models/{chapters.MODEL}/{version}"
-    return Place(uri=uri, model_id=chapters.MODEL, version=version, announced={})
+    uri = f"s3://truscore/models/{run_events.MODEL}/{version}"
+    return Place(uri=uri, model_id=run_events.MODEL, version=version, announced={})
 
 
 async def test_a_release_lies_where_its_package_is_on_record() -> None:
@@ -50,7 +50,7 @@ async def test_a_release_lies_where_its_package_is_on_record() -> None:
 
 async def test_a_models_newest_version_is_that_of_its_newest_run() -> None:
     async with tracker() as address:
-        assert await asyncio.to_thread(newest_of_tracker, address, chapters.MODEL) == place(RUN)
+        assert await asyncio.to_thread(newest_of_tracker, address, run_events.MODEL) == place(RUN)
         assert await asyncio.to_thread(newest_of_tracker, address, "a.b.c") is None
 
 
