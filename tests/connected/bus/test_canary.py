@@ -5,7 +5,7 @@ import pytest
 from truscore.bus import Bus, canary, hear, speaker
 from truscore.events.v1.dataset_pb2 import DatasetReady
 
-from tests.connected.bus.listening import Ear, until
+from tests.connected.bus.event_recorder import Ear, until
 
 pytestmark = pytest.mark.connected
 MakeBus = Callable[..., Bus]

@@ -16,7 +16,7 @@ from truscore.bus.dead_letters import DeadLetter, NoSuchLetter, list_dead, repla
 from truscore.events.v1.control_pb2 import RunCancel
 from truscore.events.v1.dataset_pb2 import DatasetReady
 
-from tests.connected.bus.listening import Ear, publish_plainly, until
+from tests.connected.bus.event_recorder import Ear, publish_plainly, until
 
 pytestmark = pytest.mark.connected
 MakeBus = Callable[..., Bus]

@@ -20,7 +20,7 @@ from truscore.bus.dead_letters import list_dead
 from truscore.events.v1.control_pb2 import RunCancel
 from truscore.events.v1.dataset_pb2 import DatasetReady, DatasetValidated
 
-from tests.connected.bus.listening import Ear, publish_plainly, until
+from tests.connected.bus.event_recorder import Ear, publish_plainly, until
 
 pytestmark = pytest.mark.connected
 MakeBus = Callable[..., Bus]

@@ -8,7 +8,7 @@ from truscore.bus import Bus, BusUnavailable, Envelope, RetryPolicy, Utterance, 
 from truscore.events.v1.control_pb2 import RunCancel
 from truscore.events.v1.training_pb2 import TrainingProgressed
 
-from tests.connected.bus.listening import Ear, until
+from tests.connected.bus.event_recorder import Ear, until
 from tests.connected.bus.service_process import line, service_process
 
 pytestmark = pytest.mark.connected

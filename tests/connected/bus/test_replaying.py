@@ -9,7 +9,7 @@ from truscore.bus import Bus, Envelope, Poison, Stray, Utterance, replay_log, sp
 from truscore.events.v1.control_pb2 import RunCancel
 from truscore.events.v1.training_pb2 import EpochCompleted
 
-from tests.connected.bus.listening import Ear, publish_plainly
+from tests.connected.bus.event_recorder import Ear, publish_plainly
 
 pytestmark = pytest.mark.connected
 MakeBus = Callable[..., Bus]

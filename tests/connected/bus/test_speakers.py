@@ -25,7 +25,7 @@ from truscore.events.v1.dataset_pb2 import DatasetReady, Finding
 from truscore.events.v1.training_pb2 import TrainingProgressed
 from yarl import URL
 
-from tests.connected.bus.listening import Ear
+from tests.connected.bus.event_recorder import Ear
 
 pytestmark = pytest.mark.connected
 MakeBus = Callable[..., Bus]

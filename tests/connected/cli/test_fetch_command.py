@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.connected.monitor.harness import monitor_process
 from truscore.api.v1 import monitor_pb2
 from truscore.bus import connect, speaker
 from truscore.storage import S3Store
@@ -18,6 +17,7 @@ from truscore.storage.signing import key_id_of
 from deploy.local.objects import ObjectServer
 from services.exporter.handlers.publish import exported as announcement
 from services.exporter.release_store import ReleaseStore
+from tests.connected.monitor.monitor_harness import monitor_process
 from tests.unit.inference.exports import Export
 from tests.unit.releases.kept import MODEL, MODEL_ID, OTHER_PUBLIC, PRIVATE, PUBLIC, RUN, keep
 

@@ -6,14 +6,14 @@ from datetime import datetime
 
 import pytest
 from google.protobuf.message import Message
-from tests.connected.monitor.ctx import monitor_process, say
 from truscore.bus import Envelope, connect, overhear, speaker
 from truscore.events.v1.control_pb2 import RunCancel
 from truscore.events.v1.dataset_pb2 import DatasetReady, DatasetValidated
 from truscore.events.v1.order_pb2 import ORDER_STATE_CANCELLED, ORDER_STATE_COMPLETED, OrderAttached
 
-from tests.connected.bus.listening import Ear
+from tests.connected.bus.event_recorder import Ear
 from tests.connected.cli.test_truscore_command import truscore
+from tests.connected.monitor.monitor_harness import monitor_process, say
 from tests.unit.monitor import event_sequences
 from tests.unit.monitor.event_sequences import RUN
 

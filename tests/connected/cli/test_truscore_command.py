@@ -16,7 +16,7 @@ from truscore.storage import S3Store
 from truscore.synthesis import render_dataset
 
 from deploy.local.objects import ObjectServer
-from tests.connected.bus.listening import Ear
+from tests.connected.bus.event_recorder import Ear
 
 pytestmark = pytest.mark.connected
 

@@ -12,13 +12,13 @@ from typing import Any
 import psutil
 import pytest
 from google.protobuf.message import Message
-from tests.connected.bus.consumer import publish_plainly
-from tests.connected.monitor.harness import monitor_process, say
 from truscore.api.v1 import monitor_pb2
 from truscore.bus import connect, overhear
 from truscore.bus.envelope import Envelope
 from truscore.events.v1.telemetry_pb2 import AlertCleared, AlertRaised
 
+from tests.connected.bus.event_recorder import publish_plainly
+from tests.connected.monitor.monitor_harness import monitor_process, say
 from tests.unit.monitor import event_sequences
 from tests.unit.monitor.event_sequences import RUN
 
