@@ -109,7 +109,7 @@ async def test_an_unsigned_verdict_is_reached_anew_once_there_is_a_key(room: Ser
     assert event.report_seal.signature
 
 
-async def test_progress_is_told_stage_by_stage(room: ServiceHarness, tmp_path: Path) -> None:
+async def test_progress_is_published_stage_by_stage(room: ServiceHarness, tmp_path: Path) -> None:
     upload(room, write_coco(tmp_path / "set"))
     await room.hear(room.ready(request_id="r1"))
     assert list(dict.fromkeys(event.stage for event in room.progress)) == list(STAGES)
@@ -267,7 +267,7 @@ async def test_a_truncated_image_rejects_the_dataset_and_is_named(room: ServiceH
     assert "image.truncated" in report["rules"]
 
 
-async def test_a_rejection_said_again_is_the_same_event(room: ServiceHarness, tmp_path: Path) -> None:
+async def test_a_rejection_published_again_is_the_same_event(room: ServiceHarness, tmp_path: Path) -> None:
     upload(room, write_coco(tmp_path / "set", 2))
     _, first = await room.hear(room.ready())
     _, second = await room.hear(room.ready())
@@ -382,7 +382,7 @@ async def test_a_disk_without_room_is_a_fault_and_no_answer(room: ServiceHarness
     assert vast.answers == []
 
 
-async def test_a_dataset_that_changes_while_it_is_read_is_rejected_and_not_remembered(tmp_path: Path) -> None:
+async def test_a_dataset_that_changes_while_it_is_read_is_rejected_and_not_cached(tmp_path: Path) -> None:
     class Moving(MemoryStore):
         def get_file(self, uri: str, path: Path, **arguments: object):  # type: ignore[no-untyped-def]
             self.put(URI + "images/late.png", b"late")
@@ -422,7 +422,7 @@ async def test_the_work_folder_is_empty_after_each_answer(room: ServiceHarness, 
     assert list(room.workdir.iterdir()) == []
 
 
-async def test_hardware_is_told_of_while_working(room: ServiceHarness, tmp_path: Path) -> None:
+async def test_hardware_is_published_while_working(room: ServiceHarness, tmp_path: Path) -> None:
     upload(room, write_coco(tmp_path / "set"))
     sampler = HardwareSampler("dataset-validator", tmp_path)
     beats = MemorySpeaker(service="dataset-validator")

@@ -103,7 +103,7 @@ for number in range(first, first + 50):
 """
 
 
-def test_several_processes_note_at_once_and_nothing_is_lost(file: Path) -> None:
+def test_several_processes_write_at_once_and_nothing_is_lost(file: Path) -> None:
     workers = [subprocess.Popen([sys.executable, "-c", NOTING, str(file), str(50 * one)]) for one in range(3)]
     assert [worker.wait(60) for worker in workers] == [0, 0, 0]
     known = ObjectDigests(file).get([listed(number) for number in range(150)])

@@ -3,7 +3,7 @@
 from services.dataset_validator.progress import Progress, ProgressThrottle
 
 
-def test_progress_is_told_at_a_bearable_pace_with_the_time_that_is_left() -> None:
+def test_progress_is_published_at_a_bounded_rate_with_the_time_that_is_left() -> None:
     moments = iter([0.0, 0.0, 1.0, 2.0, 2.5, 4.0, 5.0])
     pace = ProgressThrottle(every_s=2.0, clock=lambda: next(moments))
     told = [pace.admit(Progress(stage="reading", done=done, total=10)) for done in (1, 2, 4, 5, 10)]

@@ -52,7 +52,7 @@ async def test_a_reader_that_takes_too_long_is_ended_and_that_is_a_finding(tmp_p
     assert set(psutil.Process().children()) <= set(before)
 
 
-async def test_an_error_of_our_own_is_a_fault_with_what_the_reader_said(tmp_path: Path) -> None:
+async def test_an_error_of_our_own_is_a_fault_with_what_the_reader_printed(tmp_path: Path) -> None:
     with pytest.raises(ReaderFault, match="ZeroDivisionError"):
         await end_of("1 / 0", tmp_path)
 

@@ -161,7 +161,7 @@ def test_a_path_that_leaves_the_folder_is_refused(tmp_path: Path, name: str) -> 
     assert [image.path for image in reading.index.images] == ["b.png"]
 
 
-def test_missing_unlisted_ambiguous_and_repeated_images_are_told_apart(tmp_path: Path) -> None:
+def test_missing_unlisted_ambiguous_and_repeated_images_are_distinguished(tmp_path: Path) -> None:
     for number, name in enumerate(("one.png", "x/twin.png", "y/twin.png", "extra.png")):
         picture(tmp_path / name, seed=number)
     images = [entry(1, "one.png"), entry(2, "./one.png"), entry(3, "z/twin.png"), entry(4, "gone.png")]

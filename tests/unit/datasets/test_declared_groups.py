@@ -36,7 +36,7 @@ def test_images_and_whole_folders_can_be_declared() -> None:
     assert problems == ()
 
 
-def test_what_is_declared_stands_before_what_names_tell() -> None:
+def test_what_is_declared_goes_before_what_names_imply() -> None:
     images = [image("a.jpg", "tile 3"), image("b.jpg", "tile 3"), image("c.jpg", "tile 3")]
     assert groups_of(images, one=["a.jpg"], other=["b.jpg"])[0] == ["declared one", "declared other", "tile 3"]
 

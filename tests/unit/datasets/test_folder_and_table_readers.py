@@ -47,7 +47,7 @@ def said(index: DatasetIndex) -> dict[str, list[str] | None]:
         (["only/a.jpg", "only/b.jpg"], ["only", "only"]),
     ],
 )
-def test_the_class_is_the_outermost_folder_that_tells_images_apart(paths: list[str], classes: list[str]) -> None:
+def test_the_class_is_the_outermost_folder_that_distinguishes_images(paths: list[str], classes: list[str]) -> None:
     assert list(class_by_image(paths).values()) == classes
 
 

@@ -168,7 +168,7 @@ def lights(root: Path, card: str) -> None:
         picture(root / "raw" / card / f"{card}_{light}.jpg", seed=number)
 
 
-def test_lights_of_an_annotated_card_are_left_out_and_told_once(tmp_path: Path) -> None:
+def test_lights_of_an_annotated_card_are_left_out_and_reported_once(tmp_path: Path) -> None:
     lights(tmp_path, "card_1")
     picture(tmp_path / "processed/card_1.jpg", seed=9)
     labelme(tmp_path / "processed/card_1.json", TRIANGLE, image="card_1.jpg")

@@ -26,7 +26,7 @@ def test_what_was_written_is_read_however_it_is_parted(
 
 @settings(max_examples=150, deadline=None)
 @given(st.text(max_size=200))
-def test_no_text_makes_a_list_raise_and_every_line_is_told_of(text: str) -> None:
+def test_no_text_makes_a_list_raise_and_every_line_is_reported(text: str) -> None:
     filled = [line for line in text.split("\n") if line.strip()]
     for found in (directions_in(text), intensities_in(text)):
         assert len(found.vectors) + (found.declared is not None) == len(filled)

@@ -153,7 +153,7 @@ def test_what_a_format_cannot_hold_is_refused_by_name(
         write_dataset(drawn, root, Path(folder) / "set", format=format)
 
 
-def test_a_loss_that_is_allowed_is_told_and_the_rest_comes_back(
+def test_a_loss_that_is_allowed_is_reported_and_the_rest_comes_back(
     tmp_path: Path, pictures: tuple[Path, Mapping[str, ImageRecord]]
 ) -> None:
     root, records = pictures

@@ -32,7 +32,7 @@ TURNS = tuple(Image.Transpose)
 
 @settings(deadline=None)
 @given(st.integers(0, 2**32), st.integers(4, 255), st.sampled_from(sorted(POSITIONS)))
-def test_a_print_tells_those_of_the_other_positions(seed: int, levels: int, position: str) -> None:
+def test_the_hashes_of_a_picture_give_those_of_its_other_orientations(seed: int, levels: int, position: str) -> None:
     random = np.random.default_rng(seed)
     # Few levels leave many neighbours equal, as even grounds do.
     wide, tall = (random.integers(0, levels, size=size).astype(np.uint8) for size in ((8, 9), (9, 8)))

@@ -99,7 +99,7 @@ def test_an_empty_label_file_is_an_image_with_nothing_on_it(tmp_path: Path) -> N
     assert reading.problems == ()
 
 
-def test_images_without_labels_and_labels_without_images_are_told_apart(tmp_path: Path) -> None:
+def test_images_without_labels_and_labels_without_images_are_distinguished(tmp_path: Path) -> None:
     picture(tmp_path / "images" / "alone.png")
     picture(tmp_path / "images" / "pair.png", seed=1)
     write_label(tmp_path / "labels" / "pair.txt", BOX)

@@ -85,7 +85,7 @@ def test_an_order_of_validation_only_needs_no_architecture_to_be_ready() -> None
     assert [found.rule for found in check_order(order(**{**check, "validation_only": False}))] == ["order.architecture"]
 
 
-def test_all_faults_of_an_order_are_said_at_once() -> None:
+def test_all_faults_of_an_order_are_reported_at_once() -> None:
     found = check_order(order(dataset_id="", version="a b", uri="file:///etc", category="x"))
     assert [one.rule for one in found] == ["order.dataset_id", "order.dataset_id", "order.uri", "order.category"]
 

@@ -67,7 +67,7 @@ def test_the_same_bytes_under_another_name_are_known(folder: Path, tmp_path: Pat
     assert any(scan.record.path == "images/card.rf.0123456789abcdef01.png" for scan in scans)
 
 
-def test_a_file_that_was_unreadable_is_so_again_with_the_same_words(folder: Path, tmp_path: Path) -> None:
+def test_a_file_that_was_unreadable_is_so_again_with_the_same_reason(folder: Path, tmp_path: Path) -> None:
     (folder / "images/000.png").write_bytes(b"no image at all, though long enough")
     faults = [scanned(folder, tmp_path / "r", names=["images/000.png"])[0][0].fault for _ in range(2)]
     assert all(isinstance(fault, UnreadableImage) for fault in faults)
@@ -104,7 +104,7 @@ def test_a_damaged_file_of_results_is_begun_anew(content: bytes, folder: Path, t
     assert scanned(folder, tmp_path / "r")[1] == []
 
 
-def test_progress_is_heard_for_every_image_and_then_of_judging(folder: Path) -> None:
+def test_progress_is_reported_for_every_image_and_then_for_judging(folder: Path) -> None:
     heard: list[tuple[str, int, int]] = []
     validate_folder(folder, callbacks=ValidationCallbacks(on_progress=lambda *told: heard.append(told)))
     assert heard == [*(("reading", done, 8) for done in range(1, 9)), ("judging", 0, 0)]

@@ -54,7 +54,7 @@ def test_what_has_no_four_corners_is_no_quadrilateral(outline: tuple[float, ...]
     assert filled_share(outline) == 0.0
 
 
-def test_a_bent_side_and_a_missing_quarter_are_told_from_a_card() -> None:
+def test_a_bent_side_and_a_missing_quarter_are_distinguished_from_a_card() -> None:
     bent = [0, 0, 125, 25, 250, 0, 250, 350, 0, 350]
     corners_42 = corners_of(bent)
     assert corners_42 is not None
@@ -80,7 +80,7 @@ def test_numbers_of_one_level_change_by_accident_only() -> None:
     assert find_change_point([3.0] * 40).p_value == 1.0
 
 
-def test_labels_that_follow_a_number_are_guessed_and_others_are_not() -> None:
+def test_labels_that_follow_a_number_are_predicted_and_others_are_not() -> None:
     random = np.random.default_rng(1)
     labels_N = random.integers(3, size=150)
     groups = [f"{number}" for number in range(150)]
@@ -92,7 +92,7 @@ def test_labels_that_follow_a_number_are_guessed_and_others_are_not() -> None:
     assert blind.p_value > 0.01
 
 
-def test_copies_of_one_thing_do_not_help_to_guess_it() -> None:
+def test_copies_of_one_thing_do_not_help_to_predict_it() -> None:
     random = np.random.default_rng(2)
     things_NF = random.normal(size=(30, 40)).repeat(5, axis=0)
     labels_N = random.integers(2, size=30).repeat(5)

@@ -197,7 +197,7 @@ def test_the_report_on_lights_fits_the_published_schema_and_its_page_shows_them(
     assert "2 under 8 to 8 lights; 2 with a mask, 0 with a normal map" in report_page(report, verdict, root=folder)
 
 
-def test_remembered_views_give_the_same_verdict(tmp_path: Path) -> None:
+def test_cached_views_give_the_same_verdict(tmp_path: Path) -> None:
     folder = written(tmp_path / "set", lit.several)
     memory = CacheOptions(file=tmp_path / "memory.sqlite", files=FileReuse.REREAD)
     first, again = validated(folder, cache=memory), validated(folder, cache=memory)

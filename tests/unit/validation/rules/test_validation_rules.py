@@ -168,7 +168,7 @@ def test_three_images_are_rejected_and_four_are_not() -> None:
     assert validated(sound_read_result(4)).accepted
 
 
-def test_swapped_class_ids_are_said_once_for_the_set() -> None:
+def test_swapped_class_ids_are_reported_once_for_the_set() -> None:
     found = first(validated(PLANTED["label.borders_swapped"]), "label.borders_swapped")
     assert found.count == 1
     assert "40 of 60 images" in found.message
@@ -191,7 +191,7 @@ def test_nameless_classes_get_the_names_of_the_option() -> None:
     assert validated(PLANTED["label.names_assumed"]).index.class_names == ("outer_border", "graphical_border")
 
 
-def test_an_image_that_could_not_be_measured_is_not_judged_by_its_pixels() -> None:
+def test_an_image_that_could_not_be_measured_is_not_validated_by_its_pixels() -> None:
     reading = replace(clean, measurements={})
     assert validated(reading).findings == ()
 
