@@ -80,22 +80,22 @@ def fetch(
     """
     folder.mkdir(parents=True, exist_ok=True)
 
-    def note(done: int, _total: int, *, before: int = 0) -> None:
+    def report(done: int, _total: int, *, before: int = 0) -> None:
         cancel_token.check()
         on_progress(before + done, len(listing.files))
 
     if fetch_cache is None:
         if _free_bytes(folder) < listing.size_bytes:
             raise _no_space(listing, folder)
-        fetch_many(store, _wanted(listing.files, folder), workers=workers, progress=note)
+        fetch_many(store, _wanted(listing.files, folder), workers=workers, progress=report)
         return {}
     cached = _cached_within_space(fetch_cache.cache, listing, fetch_cache.digests.get(listing.files), folder)
     source = CachedSource(store=store, cache=fetch_cache.cache, cached=cached)
     # Cached files first: downloads may push it out of the cache, but not out of the folder.
     linked = [listed for listed in listing.files if listed.uri in cached]
     others = [listed for listed in listing.files if listed.uri not in cached]
-    fetch_many(source, _wanted(linked, folder), workers=workers, progress=note)
-    fetch_many(source, _wanted(others, folder), workers=workers, progress=partial(note, before=len(linked)))
+    fetch_many(source, _wanted(linked, folder), workers=workers, progress=report)
+    fetch_many(source, _wanted(others, folder), workers=workers, progress=partial(report, before=len(linked)))
     found = ((listed, source.found[listed.uri]) for listed in listing.files)
     return {listed.uri: stored.sha256 for listed, stored in found if stored.size_bytes == listed.size_bytes}
 

@@ -107,7 +107,7 @@ def _validated(ready: DatasetReady, record: VerdictRecord, event_id: str) -> Dat
         index=_reference(record.index),
         report=_reference(record.report),
         report_page=_reference(record.page),
-        report_seal=_seal(record),
+        report_seal=_signature_message(record),
         image_count=record.image_count,
         annotation_count=record.annotation_count,
         class_names=record.class_names,
@@ -124,7 +124,7 @@ def _rejected(ready: DatasetReady, record: VerdictRecord, event_id: str) -> Data
         findings=[_message(found) for found in findings_for_event(record.findings)],
         report=_reference(record.report),
         report_page=_reference(record.page),
-        report_seal=_seal(record),
+        report_seal=_signature_message(record),
         uri=ready.uri[:2048],
         request_id=ready.request_id[:MOST_ECHOED],
         error_count=record.error_count,
@@ -143,7 +143,7 @@ def _message(found: Finding) -> FindingMessage:
     )
 
 
-def _seal(record: VerdictRecord) -> ReportSeal | None:
+def _signature_message(record: VerdictRecord) -> ReportSeal | None:
     if record.report is None:
         return None
     algorithm = "ed25519" if record.key_id else "none"

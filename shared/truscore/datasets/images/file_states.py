@@ -36,6 +36,7 @@ class FileStates:
         self._file, self._files, self._now_ns = file, files, now_ns
         self._pending: list[tuple[str, str, str, str]] = []
         self._folder_keys: dict[Path, str] = {}
+        file.execute("drop table if exists files")  # of earlier releases, with other columns
         file.execute(_TABLE)
 
     def unchanged(self, root: Path, paths: Sequence[str]) -> dict[str, str]:

@@ -47,7 +47,7 @@ def build_read_result(
     image_labels: Mapping[str, ImageLabels] = MappingProxyType({}),
     grades: Sequence[float] = (),
 ) -> ReadResult:
-    """Scan the images named by `annotate` and build the reading; faulty images are reported and left out."""
+    """Scan the images named by `annotate` and build the result; faulty images are reported and left out."""
     log, records = context.log, []
     measurements: dict[str, Any] = {}
     groups = groups_by_name(annotate)

@@ -72,13 +72,13 @@ def assign(groups: Sequence[Group], shares: Sequence[float]) -> list[list[int]]:
         totals.update(group.strata)
     rarest = [min(group.strata, key=lambda stratum: (totals[stratum], stratum)) for group in groups]
     wanted = [{stratum: total * share for stratum, total in totals.items()} for share in shares]
-    room = [sum(group.size for group in groups) * share for share in shares]
+    remaining = [sum(group.size for group in groups) * share for share in shares]
     assigned: list[list[int]] = [[] for _ in shares]
     for at in sorted(range(len(groups)), key=lambda at: (totals[rarest[at]], rarest[at])):
-        lacks = {part: (wanted[part][rarest[at]], room[part]) for part, share in enumerate(shares) if share > 0}
+        lacks = {part: (wanted[part][rarest[at]], remaining[part]) for part, share in enumerate(shares) if share > 0}
         part = max(lacks, key=lambda part: (lacks[part], -part))
         assigned[part].append(at)
-        room[part] -= groups[at].size
+        remaining[part] -= groups[at].size
         for stratum, count in groups[at].strata.items():
             wanted[part][stratum] -= count
     return assigned
@@ -105,9 +105,9 @@ def spread_strata(
     Greedy: a group is moved or exchanged where that leaves fewer strata missing than before; the last group of a part
     is moved only where the part may be empty.
     """
-    table = _Assignment(assigned, groups, least, may_empty)
-    while (best := min(table.moves(), default=None)) is not None:
-        table.apply(best)
+    assignment = _Assignment(assigned, groups, least, may_empty)
+    while (best := min(assignment.moves(), default=None)) is not None:
+        assignment.apply(best)
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -126,7 +126,7 @@ class _Assignment:
     def __init__(
         self, assigned: list[list[int]], groups: Sequence[Group], least: Mapping[int, int], may_empty: Sequence[int]
     ) -> None:
-        self._dealt, self._groups, self._least, self._may_empty = assigned, groups, least, may_empty
+        self._assigned, self._groups, self._least, self._may_empty = assigned, groups, least, may_empty
         self._holders = Counter(stratum for group in groups for stratum in group.strata)
         self._held = [Counter(stratum for at in part for stratum in groups[at].strata) for part in assigned]
 
@@ -149,13 +149,13 @@ class _Assignment:
         return part in self._least and self._holders[stratum] >= self._least[part]
 
     def _moves_for(self, stratum: Stratum, target: int) -> Iterator[_Move]:
-        for source, part in enumerate(self._dealt):
+        for source, part in enumerate(self._assigned):
             if source == target:
                 continue
             alone = (-1,) if len(part) > 1 or source in self._may_empty else ()
             for moved in part:
                 if stratum in self._groups[moved].strata:
-                    for returned in (*alone, *self._dealt[target][:EXCHANGES]):
+                    for returned in (*alone, *self._assigned[target][:EXCHANGES]):
                         yield self._scored(source, target, moved, returned)
 
     def _scored(self, source: int, target: int, moved: int, returned: int) -> _Move:
@@ -172,7 +172,7 @@ class _Assignment:
         return _Move(missing, abs(moved_group.size - returned_group.size), source, target, moved, returned)
 
     def _transfer(self, at: int, source: int, target: int) -> None:
-        self._dealt[source].remove(at)
-        self._dealt[target].append(at)
+        self._assigned[source].remove(at)
+        self._assigned[target].append(at)
         self._held[source].subtract(dict.fromkeys(self._groups[at].strata, 1))
         self._held[target].update(dict.fromkeys(self._groups[at].strata, 1))
