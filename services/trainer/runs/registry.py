@@ -34,7 +34,10 @@ class Runs:
         self._draining = False
 
     async def take(self, plan: Plan, voice: Voice) -> None:
-        """Return when the order is answered. A repeat, or a redelivery after a lost connection, waits for the run."""
+        """Return when the order is answered: at the end of the run, or, for a repeat, once it is attached to the run.
+
+        A redelivery after a lost connection waits for the run.
+        """
         while True:
             if self._draining:
                 raise HandedBack
@@ -47,13 +50,15 @@ class Runs:
                 return
 
     async def _joined(self, running: Running, repeat: Case) -> bool:
-        """Whether the run's end, published after the order was attached, answered the repeat as well."""
+        """Whether the run's end is published after the repeat was attached, and so answers it as well."""
         while not running.task.done():
             if await _in_training(running):
                 await repeat.attach("running")
                 # Otherwise the end may have been published before the client could know whose it is.
                 if running.case.training.is_set():
-                    await asyncio.shield(running.task)
+                    # A fresh order is no lease on the run and would cost a slot; a redelivery may be the lease.
+                    if repeat.plan.order.redelivered:
+                        await asyncio.shield(running.task)
                     return True
         running.task.result()
         return False

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from truscore.events.v1.training_pb2 import (
     TrainingStarted,
 )
 
-from tests.unit.trainer_service.stand import Stand, some_dataset, until
+from tests.unit.trainer_service.stand import Stand, an_envelope, some_dataset, until
 
 Make = Callable[[DatasetValidated], None]
 
@@ -135,10 +136,11 @@ async def test_an_order_for_a_run_that_is_under_way_here_is_attached_before_the_
     await stand.at_gate(6)
     since = len(stand.speaker.said)
     repeat = asyncio.create_task(stand.order(again))
-    await until(lambda: answers(stand, again, since=since))
-    stand.open(6)
-    await asyncio.gather(running, repeat)
+    await repeat  # a slot is free again while the run goes on
+    assert not running.done()
     assert answers(stand, again, since=since) == [(run_of(stand), again.dataset_id, again.version, "RUNNING")]
+    stand.open(6)
+    await running
     assert len(stand.said(TrainingStarted)) == len(stand.said(TrainingCompleted)) == 1
 
 
@@ -184,6 +186,34 @@ async def test_an_order_after_a_failure_that_may_pass_is_a_new_attempt(stand: St
     await stand.order(again)
     assert answers(stand, again, since=since) == [(run_of(stand), again.dataset_id, again.version, "QUEUED")]
     assert len(stand.said(TrainingCompleted)) == 1
+
+
+async def test_a_redelivery_of_a_run_under_way_is_attached_and_holds_the_run_to_its_end(stand: Stand) -> None:
+    """After a lost connection it is the only delivery that the run has."""
+    order = first_order(stand)
+    stand.gate(6)
+    running = asyncio.create_task(stand.order(order))
+    await stand.at_gate(6)
+    since = len(stand.speaker.said)
+    redelivered = asyncio.create_task(stand.order(order, delivery=2))
+    await until(lambda: answers(stand, order, since=since))
+    assert not redelivered.done()
+    stand.open(6)
+    await asyncio.gather(running, redelivered)
+    assert len(stand.said(TrainingStarted)) == len(stand.said(TrainingCompleted)) == 1
+
+
+async def test_an_order_from_before_a_failure_that_may_pass_hears_of_the_failure(stand: Stand) -> None:
+    order = first_order(stand)
+    before = datetime.now(tz=UTC)
+    stand.child_options = ("--fail", "out_of_memory:retryable")
+    await stand.order(order)
+    since = len(stand.speaker.said)
+    again = once_more(stand, order, "an equal order of somebody else")
+    await stand.on_order(again, an_envelope(time=before))
+    assert answers(stand, again, since=since) == [(run_of(stand), "cards", "1", "FAILED")]
+    assert len(stand.heard(TrainingFailed)) == 1
+    assert stand.speaker.said[-1][0] == stand.said(TrainingFailed)[0]
 
 
 async def test_a_first_order_is_attached_before_its_run_starts(stand: Stand) -> None:
