@@ -85,7 +85,8 @@ def _views(monitor: "Monitor", watched: str, reference: str, stop: Stop) -> Iter
                 heard = time.monotonic()
                 if _is_old_news(view, stop, waited_s=heard - began):
                     break
-                yield view
+                # What isn't known yet is called what it was asked for by: an event id says nothing to people.
+                yield view if view.known else replace(view, run_id=reference)
                 if view.end is not None:
                     return
         except CliError as error:

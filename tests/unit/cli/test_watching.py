@@ -9,11 +9,14 @@ from typing import Any
 
 import grpc
 import pytest
+import typer
 from truscore.api.v1 import monitor_pb2, monitor_pb2_grpc
 
 from services.cli.app import main
-from services.cli.commands.watch import Stop, _is_old_news
+from services.cli.commands.watch import Stop, _is_old_news, follow
+from services.cli.context import CommandContext
 from services.cli.handlers.runs import view_of
+from services.cli.settings import read_settings
 
 Captured = pytest.CaptureFixture[str]
 TRAINING = monitor_pb2.RUN_STATE_TRAINING
@@ -117,6 +120,22 @@ def test_watch_of_a_dataset_watches_its_newest_run_and_of_a_version_that_version
         assert run("watch", "nothing", "--json") == 4
     assert monitor.asked == ["cards", "run-1", "cards/7", "nothing"]
     assert "'nothing'" in capsys.readouterr().err
+
+
+def test_an_order_is_watched_by_its_event_id_and_called_by_its_name_until_it_is_known(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    unknown = a_run(monitor_pb2.RUN_STATE_UNSPECIFIED, run_id="event-1")
+    monitor = ScriptedMonitor([unknown, a_run(TRAINING), a_run(monitor_pb2.RUN_STATE_EXPORTED)])
+    with scripted(monitor, monkeypatch), pytest.raises(typer.Exit) as ended:
+        follow(CommandContext(read_settings), "cards/7", as_json=True, stop=Stop(), order_event_id="event-1")
+    assert ended.value.exit_code == 0
+    assert monitor.asked == ["event-1"]
+    assert [json.loads(line)["run_id"] for line in capsys.readouterr().out.splitlines()] == [
+        "cards/7",
+        "run-1",
+        "run-1",
+    ]
 
 
 def test_watch_goes_on_where_the_monitor_was_away_for_a_moment(
