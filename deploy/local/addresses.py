@@ -9,7 +9,7 @@ from pathlib import Path
 from deploy.local.objects import ObjectServer
 from deploy.local.ports import LOOPBACK
 
-# Which process runs the stack, as `truscore.process_identity` has it: readers can see whether the file is left over.
+# Which process runs the stack, as `truscore.process.identity` has it: readers can see whether the file is left over.
 STACK_PROCESS = "TRUSCORE_STACK_PROCESS"
 # Name in the Procfile, and the name that its settings begin with after TRUSCORE_.
 PREFIXES: Mapping[str, str] = {

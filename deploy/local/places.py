@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from truscore.process_identity import pid_of, process_identity, still_runs
+from truscore.process.identity import pid_of, process_identity, still_runs
 
 from deploy.local.addresses import from_env_file
 from deploy.local.programs import REPOSITORY

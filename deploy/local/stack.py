@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 
+from truscore.process.identity import process_identity
 from truscore.process.supervised import Started
-from truscore.process_identity import process_identity
 
 from deploy.local.addresses import STACK_PROCESS, doors, to_env_file, variables
 from deploy.local.leftovers import MARK, end_leftovers

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import Field, SecretStr
-from truscore.process_identity import still_runs
+from truscore.process.identity import still_runs
 from truscore.settings import ServiceSettings
 
 STACK_FILE = Path(".local/stack.env")

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from truscore.process_identity import process_identity
+from truscore.process.identity import process_identity
 from truscore.storage import MemoryStore
 from truscore.synthesis import render_dataset
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from truscore.process_identity import pid_of, process_identity, still_runs
+from truscore.process.identity import pid_of, process_identity, still_runs
 
 
 def test_this_process_still_runs() -> None:

@@ -1,6 +1,6 @@
 """Run a command where every address is this machine's, and say whom it wanted to reach and what it left behind.
 
-`unshare --net --mount python lonely_network.py REPORT KEPT… -- COMMAND…`. Every address leads to the loopback device,
+`unshare --net --mount python isolated_network.py REPORT KEPT… -- COMMAND…`. Every address leads to the loopback device,
 where nobody listens: whoever tries to reach another machine is refused, and seen. Temporary folders are empty ones of
 the command's own; KEPT folders that lie in them stay visible. The clone can only be read.
 """

@@ -17,7 +17,7 @@ import pytest
 from deploy.local.mlflow_server import ready_mlflow
 from deploy.local.programs import REPOSITORY, ready_rabbitmq
 from deploy.local.settings import LocalSettings
-from tests.e2e import lonely_network
+from tests.e2e import isolated_network
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 PROBE_S = 30
@@ -57,7 +57,7 @@ def watched(alone: list[str], folder: Path, command: list[str], environment: Map
     report = folder / "report.json"
     # What lies below the temporary folders and is needed nevertheless.
     kept = [path for path in (folder, REPOSITORY, Path(sys.prefix)) if is_temporary(path)]
-    argv = [*alone, sys.executable, lonely_network.__file__, str(report), *map(str, kept), "--", *command]
+    argv = [*alone, sys.executable, isolated_network.__file__, str(report), *map(str, kept), "--", *command]
     done = subprocess.run(
         argv, cwd=REPOSITORY, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         timeout=WAIT_S, check=False,
@@ -67,7 +67,7 @@ def watched(alone: list[str], folder: Path, command: list[str], environment: Map
 
 
 def is_temporary(path: Path) -> bool:
-    return any(Path(folder) in path.parents for folder in lonely_network.TEMPORARY)
+    return any(Path(folder) in path.parents for folder in isolated_network.TEMPORARY)
 
 
 @pytest.mark.parametrize(
@@ -79,9 +79,7 @@ def is_temporary(path: Path) -> bool:
     ],
     ids=["an address", "an IPv6 address", "a name"],
 )
-def test_whoever_wants_to_reach_another_machine_is_seen(
-    alone: list[str], tmp_path: Path, address: str, seen: str
-) -> None:
+def test_a_connection_to_another_machine_is_recorded(alone: list[str], tmp_path: Path, address: str, seen: str) -> None:
     code = f"import socket, tempfile; tempfile.mkstemp(prefix='left-'); {address}"
     found = watched(alone, tmp_path, [sys.executable, "-c", code], os.environ)
     if "::" in seen and not Path("/proc/net/if_inet6").exists():
@@ -91,7 +89,7 @@ def test_whoever_wants_to_reach_another_machine_is_seen(
     assert any("left-" in path for path in found.left)
 
 
-def test_a_demonstration_reaches_nobody_and_writes_into_its_folder_only(
+def test_a_demo_connects_to_no_other_machine_and_writes_only_into_its_folder(
     alone: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     # Fetched before, where they are missing: that is the set-up's part.
