@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from services.trainer.worker.run_dir import RunDir, read_order
+from services.trainer.worker.run_dir import RunDir, read_job
 from tests.learning.run_folder import guessed_metrics, lay_out
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(1500)]
@@ -41,11 +41,11 @@ def test_real_pictures_are_learned(shared_data: Path, tmp_path: Path, name: str)
     case = CASES[name]
     run = lay_out(tmp_path / "run", shared_data / case.folder, overrides=case.overrides)
     assert run.finish() == 0
-    order, completed = read_order(RunDir(path=run.path)), run.completed
-    report(name, f"{len(order.training)} training, {len(order.validation)} validation images", completed.metrics)
+    job, completed = read_job(RunDir(path=run.path)), run.completed
+    report(name, f"{len(job.training)} training, {len(job.validation)} validation images", completed.metrics)
     test = json.loads((run.path / completed.report).read_text())["test"]
-    report(name, f"{len(order.test)} test images, never looked at before", test)
-    report(name, "a guess at the average place", guessed_metrics(order))
+    report(name, f"{len(job.test)} test images, never looked at before", test)
+    report(name, "a guess at the average place", guessed_metrics(job))
     report(name, f"{completed.epochs} epochs in {completed.duration_s:.0f} s", {})
     assert completed.metrics["box_AP"] >= case.least_box_ap
     assert completed.metrics["box_AP50"] >= case.least_box_ap50

@@ -17,10 +17,10 @@ from truscore.recipes import recipe_to_json, resolve
 
 from services.trainer.journal import Completed, EpochDone, Record, records_of
 from services.trainer.worker.devices import deterministic
-from services.trainer.worker.distributed import Ranks
+from services.trainer.worker.distributed import WorkerGroup
 from services.trainer.worker.main import main, perform
-from services.trainer.worker.run_dir import Order, RunDir
-from services.trainer.worker.stop_signal import Asked
+from services.trainer.worker.run_dir import RunDir, TrainingJob
+from services.trainer.worker.stop_signal import StopSignal
 
 TIMEOUT_S = 170.0
 TINY = {
@@ -57,15 +57,15 @@ class RunFolder:
         """Run it to its end in this process, which saves the imports; the exit status it would have."""
         return main(["--run-dir", str(self.path)])
 
-    def finish_asked(self, wish: str, *, look: int) -> None:
+    def finish_asked(self, stop: str, *, look: int) -> None:
         """The same, but the wish is in the control file when the process looks for that time, from 1."""
-        asked = AskedAt(self, wish, look)
+        stop_requested = AskedAt(self, stop, look)
         with deterministic():
-            perform(RunDir(path=self.path), ranks=Ranks(), asked=asked)
+            perform(RunDir(path=self.path), group=WorkerGroup(), stop_signal=stop_requested)
 
-    def ask(self, wish: str) -> None:
+    def ask(self, stop: str) -> None:
         partial = self.path / ".control.part"
-        partial.write_text(wish)
+        partial.write_text(stop)
         partial.rename(self.path / "control")
 
     @property
@@ -87,12 +87,12 @@ class RunFolder:
         return self.completed.weights_sha256
 
 
-class AskedAt(Asked):
+class AskedAt(StopSignal):
     """Writes the wish itself, just before one of its looks: no race between two processes."""
 
-    def __init__(self, run: RunFolder, wish: str, look: int) -> None:
+    def __init__(self, run: RunFolder, stop: str, look: int) -> None:
         super().__init__(run.path / "control")
-        self._run, self._wish, self._looks_left = run, wish, look
+        self._run, self._wish, self._looks_left = run, stop, look
 
     def __call__(self) -> str:
         self._looks_left -= 1
@@ -121,7 +121,7 @@ def lay_out(
     index = read_dataset(dataset).index
     assert index is not None
     recipe = resolve(category, option, architecture, overrides)
-    order = {
+    job = {
         "run_id": "run-0123456789abcdef0123",
         "attempt": 1,
         "recipe": json.loads(recipe_to_json(recipe)),
@@ -136,19 +136,19 @@ def lay_out(
     (folder / "checkpoints").mkdir()
     (folder / "index.json").write_text(index_to_json(index))
     (folder / "split.json").write_text(split_to_json(split_dataset(index, seed=recipe.seed)))
-    (folder / "order.json").write_text(json.dumps(order))
+    (folder / "order.json").write_text(json.dumps(job))
     return RunFolder(path=folder)
 
 
-def guessed_metrics(order: Order) -> dict[str, float]:
+def guessed_metrics(job: TrainingJob) -> dict[str, float]:
     """What a network is worth that has only seen where cards lie: each class once, at its average place."""
-    return coco_metrics([_guessed(order, record, n) for n, record in enumerate(order.validation)], order.class_names)
+    return coco_metrics([_guessed(job, record, n) for n, record in enumerate(job.validation)], job.class_names)
 
 
-def _guessed(order: Order, record: ImageRecord, number: int) -> Judged:
+def _guessed(job: TrainingJob, record: ImageRecord, number: int) -> Judged:
     boxes = {
-        label: np.mean([_shares(a, r) for r in order.training for a in r.annotations if a.label == label], axis=0)
-        for label in range(1, len(order.class_names) + 1)
+        label: np.mean([_shares(a, r) for r in job.training for a in r.annotations if a.label == label], axis=0)
+        for label in range(1, len(job.class_names) + 1)
     }
     size_4 = np.array([record.width, record.height] * 2)
     nothing = run_lengths(np.zeros((record.height, record.width), dtype=np.bool_))

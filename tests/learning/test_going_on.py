@@ -70,13 +70,13 @@ def test_terminated_in_an_epoch_it_saves_and_goes_on_to_the_same_weights(
 # Looks 1 to 4 come before the steps of the first epoch, 5 in its validation, 6 after it; then the second epoch.
 @pytest.mark.parametrize(("wish", "look", "epoch"), [("drain", 3, 1), ("drain", 5, 1), ("pause", 9, 2)])
 def test_asked_to_stop_anywhere_it_goes_on_from_there_to_the_same_weights(
-    left_alone: RunFolder, make_run: MakeRun, wish: str, look: int, epoch: int
+    left_alone: RunFolder, make_run: MakeRun, stop: str, look: int, epoch: int
 ) -> None:
     run = make_run()
-    run.finish_asked(wish, look=look)
+    run.finish_asked(stop, look=look)
     paused = run.records[-1]
     assert isinstance(paused, Paused)
-    assert (paused.reason, paused.epoch) == (wish, epoch)
+    assert (paused.reason, paused.epoch) == (stop, epoch)
     assert not (run.path / "control").exists()
     assert run.finish() == 0
     assert run.weights_sha256 == left_alone.weights_sha256

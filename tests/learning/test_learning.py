@@ -10,7 +10,7 @@ from truscore.synthesis import render_dataset
 from truscore.zoo import load_checkpoint_model
 
 from services.trainer.journal import EpochDone, Started
-from services.trainer.worker.run_dir import RunDir, read_order
+from services.trainer.worker.run_dir import RunDir, read_job
 from tests.learning.run_folder import RunFolder, guessed_metrics, lay_out
 
 pytestmark = pytest.mark.learning
@@ -38,7 +38,7 @@ def test_the_loss_falls_to_less_than_half(learned: RunFolder) -> None:
 
 
 def test_it_finds_cards_better_than_a_guess_that_knows_where_cards_lie(learned: RunFolder) -> None:
-    guessed = guessed_metrics(read_order(RunDir(path=learned.path)))
+    guessed = guessed_metrics(read_job(RunDir(path=learned.path)))
     reached = learned.completed.metrics
     # At an overlap of 0.50 the guess is hard to beat: cards fill their pictures. Above it, it has to look.
     assert reached["box_AP50"] >= 0.9

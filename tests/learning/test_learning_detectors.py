@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from truscore.synthesis.defects import render_defects
 
-from services.trainer.worker.run_dir import RunDir, read_order
+from services.trainer.worker.run_dir import RunDir, read_job
 from tests.learning.run_folder import RunFolder, guessed_metrics, lay_out
 from tests.learning.scattered_cards import write_scattered_cards
 
@@ -76,7 +76,7 @@ def learned(
 def test_it_finds_instances_better_than_a_guess_that_knows_where_they_lie(learned: RunFolder) -> None:
     losses = [done.train_loss for done in learned.epochs]
     assert losses[-1] < 0.8 * losses[0]
-    guessed = guessed_metrics(read_order(RunDir(path=learned.path)))
+    guessed = guessed_metrics(read_job(RunDir(path=learned.path)))
     reached = learned.completed.metrics
     # The guess has boxes only. Of defects what counts is the mask, which is harder to guess than its box.
     assert reached.get("mask_AP50", reached["box_AP50"]) > guessed["box_AP50"] + MARGIN

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from truscore.metrics.segmentation import Segmented, segmentation_metrics, segmented
 
-from services.trainer.worker.run_dir import Order, RunDir, read_order
+from services.trainer.worker.run_dir import RunDir, TrainingJob, read_job
 from services.trainer.worker.tasks.pixel_labels import label_map
 from tests.learning.run_folder import RunFolder, lay_out
 from tests.learning.worn_corners import write_worn_corners
@@ -56,7 +56,7 @@ def learned(
 def test_it_finds_wear_better_than_any_guess_that_looks_at_no_image(learned: RunFolder) -> None:
     losses = [done.train_loss for done in learned.epochs]
     assert losses[-1] < 0.6 * losses[0]
-    guessed = best_guess(read_order(RunDir(path=learned.path)))
+    guessed = best_guess(read_job(RunDir(path=learned.path)))
     assert 0.05 < guessed < 0.5
     assert learned.completed.metrics["mask_mean_IoU"] > guessed + MARGIN
 
@@ -97,15 +97,15 @@ def test_run_again_and_stopped_halfway_it_comes_to_the_same_weights(
     assert [done.metrics for done in stopped.epochs] == [done.metrics for done in alone.epochs]
 
 
-def best_guess(order: Order) -> float:
+def best_guess(job: TrainingJob) -> float:
     """The overlap of the best of: all damaged, nothing damaged, and damaged where it often is in training."""
-    often_HW = np.mean([label_map(record, SIZE, SIZE) == 1 for record in order.training], axis=0)
+    often_HW = np.mean([label_map(record, SIZE, SIZE) == 1 for record in job.training], axis=0)
     guesses = [often_HW >= share for share in (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 1.1)]
-    return max(segmentation_metrics(_judged(order, guess_HW))["mask_mean_IoU"] for guess_HW in guesses)
+    return max(segmentation_metrics(_judged(job, guess_HW))["mask_mean_IoU"] for guess_HW in guesses)
 
 
-def _judged(order: Order, guess_HW: np.ndarray) -> list[Segmented]:
+def _judged(job: TrainingJob, guess_HW: np.ndarray) -> list[Segmented]:
     return [
         segmented(number, label_map(record, SIZE, SIZE), guess_HW.astype(np.uint8), classes=2)
-        for number, record in enumerate(order.validation)
+        for number, record in enumerate(job.validation)
     ]

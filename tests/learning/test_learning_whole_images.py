@@ -19,7 +19,7 @@ from truscore.metrics.regression import Scored, score_metrics
 from truscore.synthesis.labelled import render_graded, render_labelled, render_scored
 from truscore.zoo import load_checkpoint_model
 
-from services.trainer.worker.run_dir import Order, RunDir, read_order
+from services.trainer.worker.run_dir import RunDir, TrainingJob, read_job
 from services.trainer.worker.tasks import Key
 from services.trainer.worker.tasks.make import make_task
 from tests.learning.run_folder import RunFolder, lay_out
@@ -116,28 +116,28 @@ def learned(
 
 
 def test_the_loss_falls_and_it_beats_the_best_guess_that_looks_at_no_image(learned: RunFolder) -> None:
-    order = read_order(RunDir(path=learned.path))
-    task = catalog.row_of(order.recipe.category, order.recipe.option, order.recipe.architecture).task
+    job = read_job(RunDir(path=learned.path))
+    task = catalog.row_of(job.recipe.category, job.recipe.option, job.recipe.architecture).task
     lesson = LESSONS[task]
     losses = [done.train_loss for done in learned.epochs]
     assert min(losses[-3:]) < 0.9 * losses[0]
     reached = learned.completed.metrics[lesson.metric]
-    assert reached > guessed_metrics(order, task)[lesson.metric] + lesson.margin
+    assert reached > guessed_metrics(job, task)[lesson.metric] + lesson.margin
 
 
 def test_the_checkpoint_answers_as_the_run_said_it_would(learned: RunFolder) -> None:
     network, recipe, class_names = load_checkpoint_model(learned.path / learned.completed.path)
-    order = read_order(RunDir(path=learned.path))
-    assert (recipe, class_names) == (order.recipe, order.class_names)
-    task = make_task(order, judged=order.validation)
-    metrics = task.metrics(judged_by(task, network))
+    job = read_job(RunDir(path=learned.path))
+    assert (recipe, class_names) == (job.recipe, job.class_names)
+    task = make_task(job, judged=job.validation)
+    metrics = task.metrics(evaluated_on(task, network))
     assert metrics == pytest.approx(dict(learned.completed.metrics), abs=0.02)
 
 
 def test_the_report_shows_what_went_worst_and_why(learned: RunFolder) -> None:
     report = json.loads((learned.path / learned.completed.report).read_text())
     assert report["validation"] == dict(learned.completed.metrics)
-    assert len(report["image_errors"]) == len(read_order(RunDir(path=learned.path)).validation)
+    assert len(report["image_errors"]) == len(read_job(RunDir(path=learned.path)).validation)
     assert report["by_class"]
     assert report["pictures"]
     for picture in report["pictures"]:
@@ -169,29 +169,29 @@ def test_the_same_networks_train_for_the_other_options(
     assert once.weights_sha256 == again.weights_sha256
 
 
-def judged_by(task: Any, network: Any) -> list[Any]:
+def evaluated_on(task: Any, network: Any) -> list[Any]:
     keys = [Key(epoch=0, index=index) for index in range(len(task.validation))]
     with torch.no_grad():
         batch = task.collate([task.validation[key] for key in keys])
         return list(task.judge(network, batch, keys).verdicts)
 
 
-def guessed_metrics(order: Order, task: str) -> dict[str, float]:
+def guessed_metrics(job: TrainingJob, task: str) -> dict[str, float]:
     """What it is worth to say of every image what the training images say on the whole: the most frequent grade, the
     mean score, how often each class is there."""
-    classes = len(order.class_names)
+    classes = len(job.class_names)
     if task == "regression":
-        mean = float(np.mean([dict(record.scores)["sharpness"] for record in order.training]))
+        mean = float(np.mean([dict(record.scores)["sharpness"] for record in job.training]))
         scored = [
             Scored(image=number, real=(dict(record.scores)["sharpness"],), found=(mean,))
-            for number, record in enumerate(order.validation)
+            for number, record in enumerate(job.validation)
         ]
-        return score_metrics(scored, order.class_names)
-    shares_K = np.array([_there(record, classes) for record in order.training]).mean(axis=0)
+        return score_metrics(scored, job.class_names)
+    shares_K = np.array([_there(record, classes) for record in job.training]).mean(axis=0)
     if task == "multilabel_classification":
         labelled = [
             Labelled(image=number, real=_there(record, classes), probabilities=tuple(shares_K.tolist()))
-            for number, record in enumerate(order.validation)
+            for number, record in enumerate(job.validation)
         ]
         return multilabel_metrics(labelled)
     graded = [
@@ -201,9 +201,9 @@ def guessed_metrics(order: Order, task: str) -> dict[str, float]:
             found=int(shares_K.argmax()),
             probabilities=tuple(shares_K.tolist()),
         )
-        for number, record in enumerate(order.validation)
+        for number, record in enumerate(job.validation)
     ]
-    return grade_metrics(graded, order.grades)
+    return grade_metrics(graded, job.grades)
 
 
 def _there(record: ImageRecord, classes: int) -> tuple[bool, ...]:

@@ -14,11 +14,11 @@ from truscore.zoo.pretrained import load_pretrained
 
 from services.trainer.worker.data import Batches, steps_per_epoch
 from services.trainer.worker.devices import Place, choose_precision
-from services.trainer.worker.distributed import Ranks
+from services.trainer.worker.distributed import WorkerGroup
 from services.trainer.worker.loop import Run
 from services.trainer.worker.optim import make_optimizer
 from services.trainer.worker.rng_state import seed_all
-from services.trainer.worker.run_dir import Order
+from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks.make import make_task, prepare
 from services.trainer.worker.train_state import Progress
 
@@ -26,87 +26,85 @@ CACHE_LIMIT_BYTES = 4 << 30
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Assembled:
+class BuiltRun:
     """``notes`` says what this machine made of the recipe."""
 
     run: Run
     notes: dict[str, str]
 
 
-def assemble(order: Order, *, place: Place, ranks: Ranks, asked: Callable[[], str]) -> Assembled:
+def build_run(job: TrainingJob, *, place: Place, group: WorkerGroup, stop_requested: Callable[[], str]) -> BuiltRun:
     """The run at its beginning. Raises InvalidConfig where the recipe asks for what this machine hasn't."""
-    recipe = order.recipe
-    refuse_impossible_here(recipe, place=place, ranks=ranks)
+    recipe = job.recipe
+    check_supported(recipe, place=place, group=group)
     seed_all(recipe.seed)
-    network = build_model(recipe, len(order.class_names))
-    notes = {"pretrained_weights": _start_from(network, order)} | (
-        {"left_out": order.left_out} if order.left_out else {}
-    )
-    prepare(network, order)
+    network = build_model(recipe, len(job.class_names))
+    notes = {"pretrained_weights": _start_from(network, job)} | ({"left_out": job.left_out} if job.left_out else {})
+    prepare(network, job)
     network.to(place.device)
-    seed_all(recipe.seed, ranks.rank)
+    seed_all(recipe.seed, group.rank)
     advanced = recipe.hyperparameters.advanced_settings
     precision = choose_precision(wanted=advanced.mixed_precision, device=place.device)
     notes |= {"mixed_precision": precision.reason, "optimization_mode": _tune(network, recipe)}
-    task = make_task(order, judged=order.validation, cache_limit_bytes=CACHE_LIMIT_BYTES // ranks.local_world_size)
+    task = make_task(job, judged=job.validation, cache_limit_bytes=CACHE_LIMIT_BYTES // group.local_world_size)
     if place.loader_workers:
         # Before there are worker processes: they share what is loaded by then.
         task.training.warm(threads=place.cpus)
-    model = ranks.spread(network, place.device, advanced.multi_gpu_strategy)
+    model = group.wrap(network, place.device, advanced.multi_gpu_strategy)
     run = Run(
         recipe=recipe,
         task=task,
         batches=Batches(task, workers=place.loader_workers),
         model=model,
         network=network,
-        optimizer=make_optimizer(model, recipe.hyperparameters.optimization, solver_of(recipe)),
+        optimizer=make_optimizer(model, recipe.hyperparameters.optimization, optimizer_of(recipe)),
         device=place.device,
         half=precision.half,
-        ranks=ranks,
+        group=group,
         steps_per_epoch=steps_per_epoch(
-            len(order.training),
+            len(job.training),
             batch_size=recipe.hyperparameters.optimization.batch_size,
             accumulate=advanced.gradient_accumulation_steps,
-            world_size=ranks.world_size,
+            world_size=group.world_size,
         ),
         progress=Progress(),
-        asked=lambda: ranks.agree(asked()),
+        stop_requested=lambda: group.broadcast(stop_requested()),
         clock=time.monotonic,
     )
-    return Assembled(run=run, notes=notes)
+    return BuiltRun(run=run, notes=notes)
 
 
-def solver_of(recipe: Recipe) -> str:
+def optimizer_of(recipe: Recipe) -> str:
     """What the recipe's network is trained by; a plug-in's by AdamW."""
     network = NETWORKS.get(recipe.architecture_config.base_architecture)
     return network.solver if network else "adamw"
 
 
-def judged_by(run: Run, order: Order, part: tuple[ImageRecord, ...]) -> Run:
+def evaluated_on(run: Run, job: TrainingJob, part: tuple[ImageRecord, ...]) -> Run:
     """The same run, validated on other images."""
-    task = make_task(order, judged=part)
+    task = make_task(job, judged=part)
     return replace(run, task=task, batches=Batches(task, workers=0))
 
 
-def refuse_impossible_here(recipe: Recipe, *, place: Place, ranks: Ranks) -> None:
+def check_supported(recipe: Recipe, *, place: Place, group: WorkerGroup) -> None:
     """Raise InvalidConfig for what no default could stand in for without the user's noticing."""
     architecture = recipe.architecture_config
-    if ranks.world_size > 1 and not architecture.multi_gpu_support:
-        accepted = f"true for a run of {ranks.world_size} processes"
+    if group.world_size > 1 and not architecture.multi_gpu_support:
+        accepted = f"true for a run of {group.world_size} processes"
         raise InvalidConfig("architecture_config.multi_gpu_support", False, accepted)
     if architecture.optimization_mode != "none" and (reason := why_not_compilable(place.device.type)):
         key = "architecture_config.optimization_mode"
         raise InvalidConfig(key, architecture.optimization_mode, f"none, as torch.compile can't work here: {reason}")
 
 
-def _start_from(network: nn.Module, order: Order) -> str:
-    name = order.recipe.architecture_config.pretrained_weights
+def _start_from(network: nn.Module, job: TrainingJob) -> str:
+    name = job.recipe.architecture_config.pretrained_weights
     if name == "none":
         return "from scratch"
-    if order.pretrained is None:
+    if job.pretrained is None:
         key = "architecture_config.pretrained_weights"
         raise InvalidConfig(key, name, "none, or a name whose file is given to the run: it has none")
-    loaded = load_pretrained(network, order.pretrained)
+    loaded = load_pretrained(network, job.pretrained)
     return f"{name}: {loaded.matched} of {loaded.total} tensors"
 
 

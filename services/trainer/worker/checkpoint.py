@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from truscore.recipes import recipe_to_json
 from truscore.zoo.checkpoint import read_checkpoint
 
-from services.trainer.worker.errors import Unusable
-from services.trainer.worker.fsdp import bring_home, hand_out, optimizer_state, restore_optimizer
+from services.trainer.worker.errors import InvalidJob
+from services.trainer.worker.fsdp import gather_weights, optimizer_state, restore_optimizer, scatter_weights
 from services.trainer.worker.loop import Run
-from services.trainer.worker.rng_state import captured, put_back
+from services.trainer.worker.rng_state import capture_rng_state, restore_rng_state
 from services.trainer.worker.train_state import Progress
 
 FORMAT = 1
@@ -26,7 +26,7 @@ LATEST, BEST = "latest.pt", "best.pt"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Written:
+class WrittenFile:
     path: Path
     sha256: str
     size_bytes: int
@@ -34,7 +34,7 @@ class Written:
 
 def contents(run: Run, class_names: tuple[str, ...]) -> dict[str, Any]:
     """What is saved. Every process has to ask: each adds the state of its generators."""
-    bring_home(run.model, run.network)
+    gather_weights(run.model, run.network)
     return {
         "format": FORMAT,
         "recipe": recipe_to_json(run.recipe),
@@ -42,7 +42,7 @@ def contents(run: Run, class_names: tuple[str, ...]) -> dict[str, Any]:
         "model": run.network.state_dict(),
         "optimizer": optimizer_state(run.model, run.optimizer),
         "scheduler": {"name": run.recipe.hyperparameters.optimization.lr_scheduler, "step": run.progress.step},
-        "generators": run.ranks.gather([captured(run.device)]),
+        "generators": run.group.all_gather([capture_rng_state(run.device)]),
         "progress": run.progress.to_plain(),
         "threads": torch.get_num_threads(),
     }
@@ -51,9 +51,9 @@ def contents(run: Run, class_names: tuple[str, ...]) -> dict[str, Any]:
 def restore(run: Run, content: Mapping[str, Any], class_names: tuple[str, ...]) -> None:
     """Put the run where it was saved. Raises Unusable for the checkpoint of another run."""
     if content["recipe"] != recipe_to_json(run.recipe) or tuple(content["class_names"]) != class_names:
-        raise Unusable("checkpoints/latest.pt was written by a run with another recipe or other classes")
+        raise InvalidJob("checkpoints/latest.pt was written by a run with another recipe or other classes")
     run.network.load_state_dict(content["model"])
-    hand_out(run.network, run.model)
+    scatter_weights(run.network, run.model)
     restore_optimizer(run.model, run.optimizer, content["optimizer"])
     run.progress = Progress.from_plain(content["progress"], run.device)
     if run.device.type == "cpu":
@@ -61,11 +61,11 @@ def restore(run: Run, content: Mapping[str, Any], class_names: tuple[str, ...]) 
         torch.set_num_threads(content["threads"])
     states = content["generators"]
     # A process that was not there when the state was saved keeps the seed of its own.
-    if run.ranks.rank < len(states):
-        put_back(states[run.ranks.rank], run.device)
+    if run.group.rank < len(states):
+        restore_rng_state(states[run.group.rank], run.device)
 
 
-def write(content: Mapping[str, Any], path: Path) -> Written:
+def write(content: Mapping[str, Any], path: Path) -> WrittenFile:
     """Write the file whole. A failure, such as a full disk, leaves nothing behind and what was there as it was."""
     partial = path.with_name(f".{path.name}.part")
     try:
@@ -81,10 +81,10 @@ def write(content: Mapping[str, Any], path: Path) -> Written:
         partial.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
-    return Written(path=path, sha256=digest, size_bytes=size_bytes)
+    return WrittenFile(path=path, sha256=digest, size_bytes=size_bytes)
 
 
-def also_as(written: Written, name: str) -> Written:
+def link_as(written: WrittenFile, name: str) -> WrittenFile:
     """The same file under a second name beside the first, at once."""
     place = written.path.with_name(name)
     partial = place.with_name(f".{name}.part")
@@ -92,22 +92,22 @@ def also_as(written: Written, name: str) -> Written:
     partial.hardlink_to(written.path)
     partial.replace(place)
     sync_folder(place.parent)
-    return Written(path=place, sha256=written.sha256, size_bytes=written.size_bytes)
+    return WrittenFile(path=place, sha256=written.sha256, size_bytes=written.size_bytes)
 
 
 def read(path: Path) -> dict[str, Any]:
     """Raises UnusableCheckpoint, or Unusable where a newer trainer wrote it."""
     content = dict(read_checkpoint(path))
     if content.get("format") != FORMAT:
-        raise Unusable(f"{path.name} has format {content.get('format')!r}, accepted is {FORMAT}")
+        raise InvalidJob(f"{path.name} has format {content.get('format')!r}, accepted is {FORMAT}")
     return content
 
 
-def digest_of(path: Path) -> Written:
+def digest_of(path: Path) -> WrittenFile:
     """What ``write`` said of a file that is there."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Written(path=path, sha256=digest, size_bytes=path.stat().st_size)
+    return WrittenFile(path=path, sha256=digest, size_bytes=path.stat().st_size)
 
 
 def sync_folder(folder: Path) -> None:

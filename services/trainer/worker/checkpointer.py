@@ -4,20 +4,20 @@ from services.trainer.journal import CheckpointWritten, EpochDone, Paused, Write
 from services.trainer.worker.checkpoint import (
     BEST,
     LATEST,
-    Written,
-    also_as,
+    WrittenFile,
     contents,
     digest_of,
+    link_as,
     read,
     restore,
     write,
 )
-from services.trainer.worker.errors import Unusable
+from services.trainer.worker.errors import InvalidJob
 from services.trainer.worker.loop import Run
 from services.trainer.worker.run_dir import RunDir
 
 
-class Keeper:
+class Checkpointer:
     """The order of its writes is what a kill at any point can't hurt: checkpoint first, then the journal's word.
 
     An epoch whose word went missing in between is told when the run goes on.
@@ -30,31 +30,31 @@ class Keeper:
         self._journal = journal
         self._saving = run.recipe.hyperparameters.training_process.checkpoint_saving
 
-    def go_on(self) -> bool:
+    def resume(self) -> bool:
         """Put the run where its latest checkpoint has it; whether there is one."""
-        latest, ranks = self._run_dir.checkpoints / LATEST, self._run.ranks
-        content = ranks.agree(read(latest) if ranks.leads and latest.exists() else None)
+        latest, group = self._run_dir.checkpoints / LATEST, self._run.group
+        content = group.broadcast(read(latest) if group.is_main and latest.exists() else None)
         if content is None:
             return False
         restore(self._run, content, self._class_names)
         return True
 
-    def catch_up(self) -> None:
+    def journal_missing_epoch(self) -> None:
         """Do what the process before was killed in the middle of."""
         progress = self._run.progress
-        if self._run.ranks.leads and progress.history and progress.step_in_epoch == 0:
+        if self._run.group.is_main and progress.history and progress.step_in_epoch == 0:
             done, journal = progress.history[-1], self._run_dir.journal
             if not any(isinstance(record, EpochDone) and record.epoch == done.epoch for record in records_of(journal)):
                 self._tell(digest_of(self._run_dir.checkpoints / LATEST), done)
 
-    def keep_epoch(self, done: EpochDone) -> None:
+    def save_epoch(self, done: EpochDone) -> None:
         """Save after an epoch and say so."""
         written = self._save()
         if written is None:
             return
         self._tell(written, done)
 
-    def keep_pause(self, reason: str) -> None:
+    def save_pause(self, reason: str) -> None:
         """Save in the middle of an epoch and say so."""
         written = self._save()
         if written is None:
@@ -62,12 +62,12 @@ class Keeper:
         self._journal.append(self._word_on(written, epoch=len(self._run.progress.history), best=False))
         self._tell_pause(reason, written)
 
-    def keep_pause_after(self, reason: str) -> None:
+    def record_pause(self, reason: str) -> None:
         """Say so where the run is over and only what follows it was stopped: its end is saved as it is."""
-        if self._run.ranks.leads:
+        if self._run.group.is_main:
             self._tell_pause(reason, digest_of(self._run_dir.checkpoints / LATEST))
 
-    def _tell_pause(self, reason: str, written: Written) -> None:
+    def _tell_pause(self, reason: str, written: WrittenFile) -> None:
         progress = self._run.progress
         paused = Paused(
             reason=reason,
@@ -79,35 +79,35 @@ class Keeper:
         )
         self._journal.append(paused, durable=True)
 
-    def handed_over(self) -> Written:
+    def final_checkpoint(self) -> WrittenFile:
         """The checkpoint the run gives away, once it is over. Raises Unusable where it went missing."""
         place = self._run_dir.checkpoints / (LATEST if self._saving == "latest" else BEST)
         if not place.exists():
-            raise Unusable(f"checkpoints/{place.name} is missing, the best of the run's epochs")
+            raise InvalidJob(f"checkpoints/{place.name} is missing, the best of the run's epochs")
         return digest_of(place)
 
-    def tidy(self) -> None:
+    def remove_superseded(self) -> None:
         """Remove what the recipe doesn't keep. Only when the end is told: until then it may be needed to go on."""
-        if self._saving == "best" and self._run.ranks.leads:
+        if self._saving == "best" and self._run.group.is_main:
             (self._run_dir.checkpoints / LATEST).unlink(missing_ok=True)
 
-    def _save(self) -> Written | None:
+    def _save(self) -> WrittenFile | None:
         """On the leading process; every process has a part in the contents."""
         content = contents(self._run, self._class_names)
-        if not self._run.ranks.leads:
+        if not self._run.group.is_main:
             return None
         return write(content, self._run_dir.checkpoints / LATEST)
 
-    def _tell(self, written: Written, done: EpochDone) -> None:
+    def _tell(self, written: WrittenFile, done: EpochDone) -> None:
         if done.is_best and self._saving != "latest":
-            written = also_as(written, BEST)
+            written = link_as(written, BEST)
         if self._saving == "all":
-            written = also_as(written, f"epoch-{done.epoch:05d}.pt")
+            written = link_as(written, f"epoch-{done.epoch:05d}.pt")
         best = done.is_best or self._saving == "latest"
         self._journal.append(self._word_on(written, epoch=done.epoch, best=best))
         self._journal.append(done, durable=True)
 
-    def _word_on(self, written: Written, *, epoch: int, best: bool) -> CheckpointWritten:
+    def _word_on(self, written: WrittenFile, *, epoch: int, best: bool) -> CheckpointWritten:
         return CheckpointWritten(
             path=self._name(written),
             sha256=written.sha256,
@@ -117,5 +117,5 @@ class Keeper:
             best=best,
         )
 
-    def _name(self, written: Written) -> str:
+    def _name(self, written: WrittenFile) -> str:
         return written.path.relative_to(self._run_dir.path).as_posix()

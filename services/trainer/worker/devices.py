@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from services.trainer.worker.distributed import Ranks
+from services.trainer.worker.distributed import WorkerGroup
 
 MOST_WORKERS = 8
 
@@ -36,11 +36,11 @@ class Place:
         return min(MOST_WORKERS, max(1, self.cpus - 1)) if self.device.type == "cuda" else 0
 
 
-def choose_place(ranks: Ranks) -> Place:
+def choose_place(group: WorkerGroup) -> Place:
     """A GPU of its own where there are any, else the CPU shared among the processes."""
-    cpus = max(1, len(os.sched_getaffinity(0)) // ranks.local_world_size)
+    cpus = max(1, len(os.sched_getaffinity(0)) // group.local_world_size)
     if torch.cuda.is_available():
-        device = torch.device("cuda", ranks.local_rank % torch.cuda.device_count())
+        device = torch.device("cuda", group.local_rank % torch.cuda.device_count())
         torch.cuda.set_device(device)
         return Place(device=device, name=torch.cuda.get_device_name(device), cpus=cpus)
     torch.set_num_threads(cpus)

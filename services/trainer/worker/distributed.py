@@ -12,14 +12,14 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from services.trainer.worker.fsdp import exchange_gradients, sharded
+from services.trainer.worker.fsdp import set_gradient_sync, shard_network
 
 AGREE_TIMEOUT_S = 1800.0
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ranks:
+class WorkerGroup:
     """This process among those of its run. One alone needs no process group, and every method is then local."""
 
     rank: int = 0
@@ -28,10 +28,10 @@ class Ranks:
     local_world_size: int = 1
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         return self.rank == 0
 
-    def agree(self, value: T) -> T:
+    def broadcast(self, value: T) -> T:
         """The value that the leading process has."""
         if self.world_size == 1:
             return value
@@ -40,7 +40,7 @@ class Ranks:
         agreed: T = said[0]
         return agreed
 
-    def gather(self, values: Sequence[T]) -> list[T]:
+    def all_gather(self, values: Sequence[T]) -> list[T]:
         """Everybody's values, in the order of the ranks, on every process."""
         if self.world_size == 1:
             return list(values)
@@ -48,30 +48,32 @@ class Ranks:
         dist.all_gather_object(parts, list(values))
         return [value for part in parts for value in part]
 
-    def accumulating(self, model: nn.Module, *, last: bool) -> AbstractContextManager[None]:
+    def gradient_sync(self, model: nn.Module, *, last: bool) -> AbstractContextManager[None]:
         """Gradients are exchanged with the last batch of a step only."""
-        exchange_gradients(model, last)
+        set_gradient_sync(model, last)
         if isinstance(model, DistributedDataParallel) and not last:
             held: AbstractContextManager[None] = model.no_sync()
             return held
         return nullcontext()
 
-    def spread(self, model: nn.Module, device: torch.device, strategy: str = "data_parallel") -> nn.Module:
+    def wrap(self, model: nn.Module, device: torch.device, strategy: str = "data_parallel") -> nn.Module:
         """The network as it is trained: over several processes DistributedDataParallel, or shards of a copy where the
         strategy is "fully_sharded"; itself in one."""
         if self.world_size == 1:
             return model
         if strategy == "fully_sharded":
-            return sharded(model, device, world_size=self.world_size)
-        spread: nn.Module = DistributedDataParallel(model, device_ids=[device.index] if device.type == "cuda" else None)
-        return spread
+            return shard_network(model, device, world_size=self.world_size)
+        wrapped: nn.Module = DistributedDataParallel(
+            model, device_ids=[device.index] if device.type == "cuda" else None
+        )
+        return wrapped
 
 
 @contextmanager
-def joined() -> Iterator[Ranks]:
+def init_worker_group() -> Iterator[WorkerGroup]:
     """Join the group that torchrun has started us in; a process started on its own is a group of one."""
     if not dist.is_torchelastic_launched():
-        yield Ranks()
+        yield WorkerGroup()
         return
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     dist.init_process_group(backend, timeout=timedelta(seconds=AGREE_TIMEOUT_S))
@@ -79,7 +81,7 @@ def joined() -> Iterator[Ranks]:
         rank, world_size = dist.get_rank(), dist.get_world_size()
         hosts: list[Any] = [None] * world_size
         dist.all_gather_object(hosts, platform.node())
-        yield Ranks(
+        yield WorkerGroup(
             rank=rank,
             world_size=world_size,
             local_rank=hosts[:rank].count(hosts[rank]),

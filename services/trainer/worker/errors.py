@@ -19,12 +19,12 @@ class Diverged(ArithmeticError):
     """The loss is no longer a number; the message names the step and the part."""
 
 
-class Unusable(ValueError):
+class InvalidJob(ValueError):
     """The run's folder lacks something or holds something else than it should; the message names it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Fault:
+class Failure:
     """``retryable``: the same order may succeed later without a change."""
 
     code: str
@@ -32,11 +32,11 @@ class Fault:
     retryable: bool
 
 
-def fault_of(error: BaseException) -> Fault:
+def failure_of(error: BaseException) -> Failure:
     """The code of an error."""
     code, retryable = _code_of(error)
     message = str(error) if code != "internal" else f"{type(error).__name__}: {error}"
-    return Fault(code=code, message=message[:MESSAGE_LIMIT] or type(error).__name__, retryable=retryable)
+    return Failure(code=code, message=message[:MESSAGE_LIMIT] or type(error).__name__, retryable=retryable)
 
 
 def _code_of(error: BaseException) -> tuple[str, bool]:
@@ -48,7 +48,7 @@ def _code_of(error: BaseException) -> tuple[str, bool]:
         return "disk_full", True
     if isinstance(error, InvalidConfig | UnusableWeights):
         return "invalid_config", False
-    if isinstance(error, (*_UNREADABLE, Unusable)):
+    if isinstance(error, (*_UNREADABLE, InvalidJob)):
         return "data_unreadable", False
     return "internal", True
 

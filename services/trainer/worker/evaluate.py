@@ -10,12 +10,12 @@ from torch import nn
 from truscore.recipes import Recipe
 
 from services.trainer.worker.data import Batches, Share, validation_batches
-from services.trainer.worker.distributed import Ranks
+from services.trainer.worker.distributed import WorkerGroup
 from services.trainer.worker.tasks import Task
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Validated:
+class Evaluation:
     """Mean ``loss`` over the images, None where the epoch was not validated; ``verdicts`` are the task's."""
 
     loss: float | None = None
@@ -27,7 +27,7 @@ class Validated:
         return self.metrics.get(primary_metric, -(self.loss or 0.0))
 
 
-class Validating(Protocol):
+class Evaluable(Protocol):
     """The part of a run that validation needs."""
 
     recipe: Recipe
@@ -35,12 +35,12 @@ class Validating(Protocol):
     batches: Batches[Any, Any]
     network: nn.Module
     device: torch.device
-    ranks: Ranks
+    group: WorkerGroup
 
     def precision(self) -> AbstractContextManager[Any]: ...
 
 
-def validate(run: Validating, *, until: Callable[[], str] = str, places: Sequence[int] | None = None) -> Validated:
+def evaluate(run: Evaluable, *, until: Callable[[], str] = str, places: Sequence[int] | None = None) -> Evaluation:
     """Judge the whole validation split, or its images at these places; given up, with nothing said, as soon as
     ``until`` says something.
 
@@ -52,20 +52,20 @@ def validate(run: Validating, *, until: Callable[[], str] = str, places: Sequenc
     plan = validation_batches(
         judged,
         batch_size=run.recipe.hyperparameters.optimization.batch_size,
-        share=Share(rank=run.ranks.rank, world_size=run.ranks.world_size),
+        share=Share(rank=run.group.rank, world_size=run.group.world_size),
     )
     run.network.eval()
     with torch.no_grad(), _own_randomness(run), run.precision():
         for keys, batch in run.batches.validation(plan):
             # Several processes would have to agree here, and they may have different numbers of batches.
-            if run.ranks.world_size == 1 and until():
-                return Validated()
+            if run.group.world_size == 1 and until():
+                return Evaluation()
             judgement = run.task.judge(run.network, run.task.to_device(batch, run.device), keys)
             losses.append((sum(judgement.losses.values()), len(keys)))
             verdicts += judgement.verdicts
-    losses, verdicts = run.ranks.gather(losses), run.ranks.gather(verdicts)
+    losses, verdicts = run.group.all_gather(losses), run.group.all_gather(verdicts)
     images = sum(count for _, count in losses)
-    return Validated(
+    return Evaluation(
         loss=sum(loss * count for loss, count in losses) / images,
         metrics=run.task.metrics(verdicts),
         verdicts=verdicts,
@@ -73,7 +73,7 @@ def validate(run: Validating, *, until: Callable[[], str] = str, places: Sequenc
 
 
 @contextmanager
-def _own_randomness(run: Validating) -> Iterator[None]:
+def _own_randomness(run: Evaluable) -> Iterator[None]:
     """The loss samples regions: the same ones each time, and not at the cost of the training's generators."""
     with torch.random.fork_rng([run.device] if run.device.type == "cuda" else []):
         torch.manual_seed(run.recipe.seed)

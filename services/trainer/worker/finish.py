@@ -4,67 +4,67 @@ from dataclasses import asdict
 from typing import Any
 
 from services.trainer.journal import Completed, Writer
-from services.trainer.worker.build_run import Assembled, judged_by
+from services.trainer.worker.build_run import BuiltRun, evaluated_on
 from services.trainer.worker.checkpoint import read, weights_sha256
-from services.trainer.worker.checkpointer import Keeper
+from services.trainer.worker.checkpointer import Checkpointer
 from services.trainer.worker.cross_validation.folds import CrossValidated
-from services.trainer.worker.evaluate import Validated, validate
+from services.trainer.worker.evaluate import Evaluation, evaluate
 from services.trainer.worker.loop import Run
 from services.trainer.worker.report.properties import Originals, image_properties
-from services.trainer.worker.report.resources import Machine
+from services.trainer.worker.report.resources import ResourceUsage
 from services.trainer.worker.report.writer import Findings, Summary, write_report
-from services.trainer.worker.run_dir import Order, RunDir
+from services.trainer.worker.run_dir import RunDir, TrainingJob
 from services.trainer.worker.tasks import Samples
 
 
-def conclude(
-    assembled: Assembled,
-    order: Order,
+def finish_run(
+    built: BuiltRun,
+    job: TrainingJob,
     *,
-    machine: Machine,
+    usage: ResourceUsage,
     folds: CrossValidated | None,
-    keeper: Keeper,
+    checkpointer: Checkpointer,
     run_dir: RunDir,
     journal: Writer,
 ) -> None:
     """Every process takes part in the judging; the leading one writes."""
-    run = assembled.run
+    run = built.run
     final_sha256 = weights_sha256(run.network)
     # Said to the others rather than read by them: they may run where the leading process's disk can't be seen.
-    handed_over = keeper.handed_over() if run.ranks.leads else None
-    weights = run.ranks.agree({} if handed_over is None else read(handed_over.path)["model"])
+    final_checkpoint = checkpointer.final_checkpoint() if run.group.is_main else None
+    weights = run.group.broadcast({} if final_checkpoint is None else read(final_checkpoint.path)["model"])
     run.network.load_state_dict(weights)
-    validated = validate(run)
-    tested = validate(judged_by(run, order, order.test)) if order.test else Validated()
-    if handed_over is not None:
+    evaluation = evaluate(run)
+    tested = evaluate(evaluated_on(run, job, job.test)) if job.test else Evaluation()
+    if final_checkpoint is not None:
         run_dir.report.mkdir(exist_ok=True)
         findings = Findings(
-            validation=validated.metrics,
-            validation_loss=validated.loss,
+            validation=evaluation.metrics,
+            validation_loss=evaluation.loss,
             test=tested.metrics,
-            details=run.task.report(run.network, validated.verdicts, run_dir.report),
-            **_judged_images(run.task.validation, order),
+            details=run.task.report(run.network, evaluation.verdicts, run_dir.report),
+            **_judged_images(run.task.validation, job),
         )
-        path = write_report(run_dir.report, _summary(assembled, order, final_sha256, machine, folds), findings)
+        path = write_report(run_dir.report, _summary(built, job, final_sha256, usage, folds), findings)
         completed = Completed(
             epochs=len(run.progress.history),
             best_epoch=_best_epoch(run),
-            metrics=validated.metrics,
-            path=handed_over.path.relative_to(run_dir.path).as_posix(),
-            sha256=handed_over.sha256,
-            size_bytes=handed_over.size_bytes,
+            metrics=evaluation.metrics,
+            path=final_checkpoint.path.relative_to(run_dir.path).as_posix(),
+            sha256=final_checkpoint.sha256,
+            size_bytes=final_checkpoint.size_bytes,
             weights_sha256=final_sha256,
             duration_s=sum(done.duration_s for done in run.progress.history),
             report=path.relative_to(run_dir.path).as_posix(),
         )
         journal.append(completed, durable=True)
-    keeper.tidy()
+    checkpointer.remove_superseded()
 
 
-def _judged_images(judged: Samples, order: Order) -> dict[str, Any]:
+def _judged_images(judged: Samples, job: TrainingJob) -> dict[str, Any]:
     """Paths by index and what the images are like; a task may leave out images that nothing is said of."""
     if not isinstance(judged, Originals):
-        return {"judged": [record.path for record in order.validation], "properties": {}}
+        return {"judged": [record.path for record in job.validation], "properties": {}}
     return {"judged": [record.path for record in judged.records], "properties": image_properties(judged)}
 
 
@@ -75,21 +75,21 @@ def _best_epoch(run: Run) -> int:
 
 
 def _summary(
-    assembled: Assembled, order: Order, final_sha256: str, machine: Machine, folds: CrossValidated | None
+    built: BuiltRun, job: TrainingJob, final_sha256: str, usage: ResourceUsage, folds: CrossValidated | None
 ) -> Summary:
-    run = assembled.run
-    parts = {"training": order.training, "validation": order.validation, "test": order.test}
+    run = built.run
+    parts = {"training": job.training, "validation": job.validation, "test": job.test}
     return Summary(
-        run_id=order.run_id,
-        recipe=order.recipe,
-        class_names=order.class_names,
-        dataset_digest=order.dataset_digest,
+        run_id=job.run_id,
+        recipe=job.recipe,
+        class_names=job.class_names,
+        dataset_digest=job.dataset_digest,
         images={name: len(records) for name, records in parts.items()},
         best_epoch=_best_epoch(run),
         weights_sha256=final_sha256,
-        notes=assembled.notes,
+        notes=built.notes,
         history=tuple(run.progress.history),
-        machine=machine,
+        usage=usage,
         saving_s=run.progress.saving_s,
         **_folded(folds),
     )

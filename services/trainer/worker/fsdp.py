@@ -23,7 +23,7 @@ from truscore.zoo.compilation import stages
 _WHOLE = StateDictOptions(full_state_dict=True)
 
 
-def sharded(network: nn.Module, device: torch.device, *, world_size: int) -> nn.Module:
+def shard_network(network: nn.Module, device: torch.device, *, world_size: int) -> nn.Module:
     """A copy of the network in shards: stage by stage of its backbone, and the rest together. All processes ask."""
     mesh = init_device_mesh(device.type, (world_size,))
     copy = deepcopy(network)
@@ -33,19 +33,19 @@ def sharded(network: nn.Module, device: torch.device, *, world_size: int) -> nn.
     return copy
 
 
-def exchange_gradients(model: nn.Module, wanted: bool) -> None:
+def set_gradient_sync(model: nn.Module, wanted: bool) -> None:
     """Whether the next pass backward exchanges gradients; nothing happens where there are no shards."""
     if isinstance(model, FSDPModule):
         model.set_requires_gradient_sync(wanted)
 
 
-def bring_home(model: nn.Module, network: nn.Module) -> None:
+def gather_weights(model: nn.Module, network: nn.Module) -> None:
     """Make the whole network what its shards have become. All processes ask; nothing happens where there are none."""
     if isinstance(model, FSDPModule):
         network.load_state_dict(get_model_state_dict(model, options=_WHOLE))
 
 
-def hand_out(network: nn.Module, model: nn.Module) -> None:
+def scatter_weights(network: nn.Module, model: nn.Module) -> None:
     """Make the shards what the whole network is. All processes ask; nothing happens where there are none."""
     if isinstance(model, FSDPModule):
         set_model_state_dict(model, network.state_dict(), options=_WHOLE)

@@ -7,7 +7,7 @@ from truscore.datasets import ImageRecord
 NAMED = 3
 
 
-def is_told(record: ImageRecord, task: str) -> bool:
+def is_labelled(record: ImageRecord, task: str) -> bool:
     """Whether the record says what the task learns of an image as a whole; tasks that learn from marks on an image
     take every image, for nothing marked is an answer, too."""
     match task:

@@ -15,9 +15,9 @@ from truscore.recipes import Recipe
 
 from services.trainer.journal import EpochDone, Progressed
 from services.trainer.worker.data import Batches, Share, training_steps
-from services.trainer.worker.distributed import Ranks
-from services.trainer.worker.evaluate import Validated, validate
-from services.trainer.worker.fsdp import bring_home
+from services.trainer.worker.distributed import WorkerGroup
+from services.trainer.worker.evaluate import Evaluation, evaluate
+from services.trainer.worker.fsdp import gather_weights
 from services.trainer.worker.optim import learning_rate, set_learning_rate
 from services.trainer.worker.tasks import Task
 from services.trainer.worker.train_state import Progress, Sums
@@ -29,14 +29,15 @@ REPORTS_PER_EPOCH = 10
 class Interrupted:
     """Somebody asked the run to stop: "cancel", "pause" or "drain"."""
 
-    wish: str
+    stop: str
 
 
 @dataclass(kw_only=True, slots=True)
 class Run:
     """Everything a run is made of. ``model`` is what is trained, ``network`` what is saved: the same but for wrapping.
 
-    ``asked`` gives what was asked of the run, empty where nothing was, the same on all processes; ``clock`` seconds.
+    ``stop_requested`` gives "cancel", "pause" or "drain" where the run is to stop, else "", the same on all processes;
+    ``clock`` gives seconds.
     ``steps_after`` are taken by others once this run is over, and count for when all is done.
     """
 
@@ -48,10 +49,10 @@ class Run:
     optimizer: torch.optim.Optimizer
     device: torch.device
     half: bool
-    ranks: Ranks
+    group: WorkerGroup
     steps_per_epoch: int
     progress: Progress
-    asked: Callable[[], str]
+    stop_requested: Callable[[], str]
     clock: Callable[[], float]
     steps_after: int = 0
 
@@ -67,7 +68,7 @@ class Run:
     def over(self) -> bool:
         """Whether all epochs are done or patience is at its end."""
         patience = self.recipe.hyperparameters.training_process.early_stopping.patience
-        return self.progress.epoch > self.epochs or self.progress.fruitless >= patience
+        return self.progress.epoch > self.epochs or self.progress.evaluations_without_improvement >= patience
 
     def precision(self) -> AbstractContextManager[Any]:
         return torch.autocast(self.device.type, dtype=torch.bfloat16) if self.half else nullcontext()
@@ -81,19 +82,19 @@ def train(run: Run) -> Iterator[Progressed | EpochDone | Interrupted]:
     while not run.over:
         began = run.clock() - run.progress.epoch_s
         for batches in _awaited(run, run.batches.training(steps_left(run))):
-            if wish := run.asked():
-                yield _interrupt(run, wish, began)
+            if stop := run.stop_requested():
+                yield _interrupt(run, stop, began)
                 return
             take_step(run, batches)
             if run.progress.step_in_epoch % max(1, run.steps_per_epoch // REPORTS_PER_EPOCH) == 0:
                 yield _report(run, run.clock() - began)
         trained_s = run.clock() - began
-        bring_home(run.model, run.network)
-        validated = validate(run, until=run.asked) if _validation_is_due(run) else Validated()
-        if wish := run.asked():
-            yield _interrupt(run, wish, began)
+        gather_weights(run.model, run.network)
+        evaluation = evaluate(run, until=run.stop_requested) if _validation_is_due(run) else Evaluation()
+        if stop := run.stop_requested():
+            yield _interrupt(run, stop, began)
             return
-        done = _close_epoch(run, validated, trained_s=trained_s, duration_s=run.clock() - began)
+        done = _close_epoch(run, evaluation, trained_s=trained_s, duration_s=run.clock() - began)
         closed = run.clock()
         yield done
         # What is done with an epoch meanwhile is to save it.
@@ -120,7 +121,7 @@ def steps_left(run: Run) -> list[Any]:
         accumulate=hyper.advanced_settings.gradient_accumulation_steps,
         seed=run.recipe.seed,
         epoch=run.progress.epoch,
-        share=Share(rank=run.ranks.rank, world_size=run.ranks.world_size),
+        share=Share(rank=run.group.rank, world_size=run.group.world_size),
     )
     return steps[run.progress.step_in_epoch :]
 
@@ -132,7 +133,7 @@ def take_step(run: Run, batches: Sequence[Any]) -> None:
     run.optimizer.zero_grad(set_to_none=True)
     counts = [run.task.image_count(batch) for batch in batches]
     for number, (batch, count) in enumerate(zip(batches, counts, strict=True), start=1):
-        with run.ranks.accumulating(run.model, last=number == len(batches)):
+        with run.group.gradient_sync(run.model, last=number == len(batches)):
             with run.precision():
                 parts = run.task.losses(run.model, run.task.to_device(batch, run.device))
                 loss = torch.stack(list(parts.values())).sum()
@@ -154,7 +155,7 @@ def _report(run: Run, trained_s: float) -> Progressed:
         epoch=progress.epoch,
         loss=sum(parts.values()),
         learning_rate=run.optimizer.param_groups[0]["lr"],
-        images_per_second=progress.sums.images * run.ranks.world_size / trained_s,
+        images_per_second=progress.sums.images * run.group.world_size / trained_s,
         eta_s=trained_s / progress.step_in_epoch * (run.total_steps - progress.step + run.steps_after),
         loss_parts=parts,
     )
@@ -169,10 +170,10 @@ def _settle(run: Run) -> dict[str, float]:
     return means
 
 
-def _interrupt(run: Run, wish: str, began: float) -> Interrupted:
+def _interrupt(run: Run, stop: str, began: float) -> Interrupted:
     run.progress.recent.means()  # Raises Diverged: what is no number must not be saved.
     run.progress.epoch_s = run.clock() - began
-    return Interrupted(wish=wish)
+    return Interrupted(stop=stop)
 
 
 def _validation_is_due(run: Run) -> bool:
@@ -180,24 +181,24 @@ def _validation_is_due(run: Run) -> bool:
     return run.progress.epoch % frequency == 0 or run.progress.epoch == run.epochs
 
 
-def _close_epoch(run: Run, validated: Validated, *, trained_s: float, duration_s: float) -> EpochDone:
+def _close_epoch(run: Run, evaluation: Evaluation, *, trained_s: float, duration_s: float) -> EpochDone:
     _settle(run)
     progress, stopping = run.progress, run.recipe.hyperparameters.training_process.early_stopping
-    is_best = validated.loss is not None and progress.judge(
-        validated.score(run.recipe.primary_metric), validated.metrics, min_delta=stopping.min_delta
+    is_best = evaluation.loss is not None and progress.judge(
+        evaluation.score(run.recipe.primary_metric), evaluation.metrics, min_delta=stopping.min_delta
     )
-    losses = run.ranks.gather([sum(progress.sums.means().values())])
+    losses = run.group.all_gather([sum(progress.sums.means().values())])
     durations_s = [*(done.duration_s for done in progress.history), duration_s]
     epochs_left = run.epochs - progress.epoch + run.steps_after / run.steps_per_epoch
     done = EpochDone(
         epoch=progress.epoch,
         total_epochs=run.epochs,
         train_loss=sum(losses) / len(losses),
-        val_loss=validated.loss,
+        val_loss=evaluation.loss,
         learning_rate=run.optimizer.param_groups[0]["lr"],
-        metrics=validated.metrics,
+        metrics=evaluation.metrics,
         duration_s=duration_s,
-        images_per_second=progress.sums.images * run.ranks.world_size / trained_s,
+        images_per_second=progress.sums.images * run.group.world_size / trained_s,
         eta_s=sum(durations_s) / len(durations_s) * epochs_left,
         is_best=is_best,
         loading_s=progress.loading_s,

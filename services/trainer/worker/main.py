@@ -24,24 +24,24 @@ from services.trainer.journal import (
     Writer,
     records_of,
 )
-from services.trainer.worker.build_run import Assembled, assemble
-from services.trainer.worker.checkpointer import Keeper
+from services.trainer.worker.build_run import BuiltRun, build_run
+from services.trainer.worker.checkpointer import Checkpointer
 from services.trainer.worker.cross_validation.folds import (
-    Word,
+    FoldReport,
+    collect_results,
     cross_validate,
     folds_of,
-    make_room,
-    results_of,
+    free_memory,
     steps_of,
 )
 from services.trainer.worker.devices import Place, choose_place, deterministic
-from services.trainer.worker.distributed import Ranks, joined
-from services.trainer.worker.errors import fault_of
-from services.trainer.worker.finish import conclude
+from services.trainer.worker.distributed import WorkerGroup, init_worker_group
+from services.trainer.worker.errors import failure_of
+from services.trainer.worker.finish import finish_run
 from services.trainer.worker.loop import Interrupted, Run, train
-from services.trainer.worker.resource_usage import machine_of
-from services.trainer.worker.run_dir import RunDir, read_order
-from services.trainer.worker.stop_signal import Asked
+from services.trainer.worker.resource_usage import measure_usage
+from services.trainer.worker.run_dir import RunDir, read_job
+from services.trainer.worker.stop_signal import StopSignal
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,101 +50,105 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--run-dir", type=Path, required=True, help="the run's folder")
     run_dir = RunDir(path=parser.parse_args(arguments).run_dir.resolve())
     run_dir.checkpoints.mkdir(parents=True, exist_ok=True)
-    asked = Asked(run_dir.control)
+    stop_signal = StopSignal(run_dir.control)
     try:
-        with asked.heeding_sigterm(), joined() as ranks, deterministic():
-            perform(run_dir, ranks=ranks, asked=asked)
+        with stop_signal.handling_sigterm(), init_worker_group() as group, deterministic():
+            perform(run_dir, group=group, stop_signal=stop_signal)
     except Exception as error:  # noqa: BLE001  whatever it was, the journal has to say so
         traceback.print_exc()
-        _tell_failure(run_dir, error)
+        _journal_failure(run_dir, error)
         return 1
     return 0
 
 
-def perform(run_dir: RunDir, *, ranks: Ranks, asked: Asked) -> None:
-    """Train the order in the folder until it is done or stopped. Raises what ``faults`` has codes for."""
-    place = choose_place(ranks)
-    order = read_order(run_dir)
-    folds = folds_of(order)
-    assembled = assemble(order, place=place, ranks=ranks, asked=asked)
-    assembled.run.steps_after = steps_of(folds, world_size=ranks.world_size)
-    with Journal(run_dir.journal) if ranks.leads else nullcontext(Silence()) as journal:
-        keeper = Keeper(run_dir=run_dir, run=assembled.run, class_names=order.class_names, journal=journal)
-        resumed = keeper.go_on()
-        journal.append(_started(assembled, place), durable=True)
+def perform(run_dir: RunDir, *, group: WorkerGroup, stop_signal: StopSignal) -> None:
+    """Train the order in the folder until it is done or stopped. Raises what ``errors`` has codes for."""
+    place = choose_place(group)
+    job = read_job(run_dir)
+    folds = folds_of(job)
+    built = build_run(job, place=place, group=group, stop_requested=stop_signal)
+    built.run.steps_after = steps_of(folds, world_size=group.world_size)
+    with Journal(run_dir.journal) if group.is_main else nullcontext(Silence()) as journal:
+        checkpointer = Checkpointer(run_dir=run_dir, run=built.run, class_names=job.class_names, journal=journal)
+        resumed = checkpointer.resume()
+        journal.append(_started(built, place), durable=True)
         if resumed:
-            keeper.catch_up()
-        stopped = _train(assembled.run, keeper, journal)
-        machine = machine_of(assembled.run)
+            checkpointer.journal_missing_epoch()
+        stopped = _train(built.run, checkpointer, journal)
+        usage = measure_usage(built.run)
         if folds and not stopped:
-            make_room(assembled.run)
-            words = cross_validate(folds, after=assembled.run, folder=run_dir.folds, place=place, asked=asked)
-            stopped = _follow(words, assembled.run, keeper, journal)
+            free_memory(built.run)
+            reports = cross_validate(
+                folds, after=built.run, folder=run_dir.folds, place=place, stop_requested=stop_signal
+            )
+            stopped = _follow(reports, built.run, checkpointer, journal)
         if stopped:
-            asked.answered(stopped)
+            stop_signal.acknowledge(stopped)
             return
-        conclude(
-            assembled,
-            order,
-            machine=machine,
-            folds=results_of(folds, run_dir.folds) if ranks.leads else None,
-            keeper=keeper,
+        finish_run(
+            built,
+            job,
+            usage=usage,
+            folds=collect_results(folds, run_dir.folds) if group.is_main else None,
+            checkpointer=checkpointer,
             run_dir=run_dir,
             journal=journal,
         )
 
 
-def _train(run: Run, keeper: Keeper, journal: Writer) -> str:
+def _train(run: Run, checkpointer: Checkpointer, journal: Writer) -> str:
     """What stopped it; empty where it came to its end."""
     for report in train(run):
         match report:
             case Progressed():
                 journal.append(report)
             case EpochDone():
-                keeper.keep_epoch(report)
-            case Interrupted(wish="cancel"):
+                checkpointer.save_epoch(report)
+            case Interrupted(stop="cancel"):
                 journal.append(Cancelled(step=run.progress.step, epoch=run.progress.epoch), durable=True)
-                return report.wish
+                return report.stop
             case Interrupted():
-                keeper.keep_pause(report.wish)
-                return report.wish
+                checkpointer.save_pause(report.stop)
+                return report.stop
     return ""
 
 
-def _follow(words: Iterator[Word], run: Run, keeper: Keeper, journal: Writer) -> str:
+def _follow(reports: Iterator[FoldReport], run: Run, checkpointer: Checkpointer, journal: Writer) -> str:
     """What stopped the folds; empty where all are done."""
-    for word in words:
-        match word:
+    for report in reports:
+        match report:
             case FoldProgressed() | FoldJudged():
-                journal.append(word, durable=isinstance(word, FoldJudged))
-            case Interrupted(wish="cancel"):
+                journal.append(report, durable=isinstance(report, FoldJudged))
+            case Interrupted(stop="cancel"):
                 journal.append(Cancelled(step=run.progress.step, epoch=run.progress.epoch), durable=True)
-                return word.wish
+                return report.stop
             case Interrupted():
-                keeper.keep_pause_after(word.wish)
-                return word.wish
+                checkpointer.record_pause(report.stop)
+                return report.stop
     return ""
 
 
-def _started(assembled: Assembled, place: Place) -> Started:
-    run = assembled.run
+def _started(built: BuiltRun, place: Place) -> Started:
+    run = built.run
     return Started(
         first_epoch=run.progress.epoch,
         total_epochs=run.epochs,
         steps_per_epoch=run.steps_per_epoch,
         total_steps=run.total_steps,
         resumed_step=run.progress.step,
-        world_size=run.ranks.world_size,
+        world_size=run.group.world_size,
         device=place.name,
         host=platform.node(),
-        notes=assembled.notes,
+        notes=built.notes,
     )
 
 
-def _tell_failure(run_dir: RunDir, error: Exception) -> None:
-    fault = fault_of(error)
+def _journal_failure(run_dir: RunDir, error: Exception) -> None:
+    failure = failure_of(error)
     epochs = [record.epoch for record in records_of(run_dir.journal) if isinstance(record, EpochDone)]
-    failed = Failed(code=fault.code, message=fault.message, retryable=fault.retryable, epoch=max(epochs, default=0))
+    failed = Failed(
+        code=failure.code, message=failure.message, retryable=failure.retryable, epoch=max(epochs, default=0)
+    )
     with Journal(run_dir.journal) as journal:
         journal.append(failed, durable=True)
 

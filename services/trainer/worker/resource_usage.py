@@ -8,14 +8,14 @@ import psutil
 import torch
 
 from services.trainer.worker.loop import Run
-from services.trainer.worker.report.resources import Machine
+from services.trainer.worker.report.resources import ResourceUsage
 
 
-def machine_of(run: Run) -> Machine:
+def measure_usage(run: Run) -> ResourceUsage:
     """Of this process: on several GPUs each process has one, and the leading one speaks for all."""
     gpu = run.device.type == "cuda"
     cores = len(os.sched_getaffinity(0))
-    return Machine(
+    return ResourceUsage(
         device=torch.cuda.get_device_name(run.device) if gpu else f"cpu ({platform.machine()}, {cores} cores)",
         gpu=gpu,
         cores=cores,

@@ -16,7 +16,7 @@ def seed_all(*numbers: int) -> None:
     torch.manual_seed(seed)
 
 
-def captured(device: torch.device) -> dict[str, Any]:
+def capture_rng_state(device: torch.device) -> dict[str, Any]:
     """Their states as tensors and plain values."""
     version, numbers, gauss = random.getstate()
     name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
@@ -28,7 +28,7 @@ def captured(device: torch.device) -> dict[str, Any]:
     }
 
 
-def put_back(states: dict[str, Any], device: torch.device) -> None:
+def restore_rng_state(states: dict[str, Any], device: torch.device) -> None:
     version, numbers, gauss = states["python"]
     random.setstate((version, tuple(numbers), gauss))
     name, keys, position, has_gauss, cached = states["numpy"]

@@ -10,8 +10,8 @@ from truscore.catalog.table import row_of
 from truscore.datasets import DatasetIndex, ImageRecord, Split, index_digest, index_from_json, split_from_json
 from truscore.recipes import Recipe, recipe_from_json
 
-from services.trainer.worker.errors import Unusable
-from services.trainer.worker.labelled import is_told, left_out_note
+from services.trainer.worker.errors import InvalidJob
+from services.trainer.worker.labelled import is_labelled, left_out_note
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,7 +42,7 @@ class RunDir:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Order:
+class TrainingJob:
     """What to train, on which images; ``pretrained`` is the file of weights to start from, where there is one.
 
     ``class_names`` are what the network tells apart: classes, grades in ascending order, or the names of scores.
@@ -63,7 +63,7 @@ class Order:
     left_out: str = ""
 
 
-def read_order(run_dir: RunDir) -> Order:
+def read_job(run_dir: RunDir) -> TrainingJob:
     """Raises Unusable, InvalidConfig, InvalidIndex, InvalidSplit or FileNotFoundError."""
     plain = _parsed(run_dir.path / "order.json")
     try:
@@ -71,20 +71,20 @@ def read_order(run_dir: RunDir) -> Order:
         split = split_from_json((run_dir.path / plain["split"]).read_bytes())
         recipe = recipe_from_json(plain["recipe"])
         task = row_of(recipe.category, recipe.option, recipe.architecture).task
-        untold = tuple(record.path for record in index.images if not is_told(record, task))
-        return Order(
+        unlabelled = tuple(record.path for record in index.images if not is_labelled(record, task))
+        return TrainingJob(
             run_id=str(plain["run_id"]),
             recipe=recipe,
             class_names=_outputs(task, recipe, index) or tuple(plain["class_names"]),
             images=run_dir.path / plain["images"],
             pretrained=run_dir.path / plain["pretrained"] if plain.get("pretrained") else None,
-            **_parts(index, split, left_out=frozenset(untold)),
+            **_parts(index, split, left_out=frozenset(unlabelled)),
             dataset_digest=index_digest(index),
             grades=index.grades,
-            left_out=left_out_note(untold, task),
+            left_out=left_out_note(unlabelled, task),
         )
     except (KeyError, TypeError) as error:
-        raise Unusable(f"order.json: lacks or misuses {error}") from error
+        raise InvalidJob(f"order.json: lacks or misuses {error}") from error
 
 
 def _outputs(task: str, recipe: Recipe, index: DatasetIndex) -> tuple[str, ...]:
@@ -93,7 +93,7 @@ def _outputs(task: str, recipe: Recipe, index: DatasetIndex) -> tuple[str, ...]:
         return ()
     named = tuple(sorted({name for record in index.images for name, _ in record.scores}))
     if not named:
-        raise Unusable(f"the dataset has no scores; {recipe.option} learns from numbers, one or more for each image")
+        raise InvalidJob(f"the dataset has no scores; {recipe.option} learns from numbers, one or more for each image")
     return named
 
 
@@ -101,9 +101,9 @@ def _parsed(path: Path) -> dict[str, Any]:
     try:
         plain = json.loads(path.read_bytes())
     except ValueError as error:
-        raise Unusable(f"{path.name}: not JSON: {error}") from error
+        raise InvalidJob(f"{path.name}: not JSON: {error}") from error
     if not isinstance(plain, dict):
-        raise Unusable(f"{path.name}: expected an object, found {type(plain).__name__}")
+        raise InvalidJob(f"{path.name}: expected an object, found {type(plain).__name__}")
     return plain
 
 
@@ -113,12 +113,12 @@ def _parts(index: DatasetIndex, split: Split, *, left_out: frozenset[str]) -> di
     def part(name: str, paths: Sequence[str], *, least: int) -> tuple[ImageRecord, ...]:
         unknown = [path for path in paths if path not in by_path]
         if unknown:
-            raise Unusable(f"split.json: {name} names {unknown[0]!r}, which is not in the index")
-        told = [path for path in paths if path not in left_out]
-        if len(told) < least:
+            raise InvalidJob(f"split.json: {name} names {unknown[0]!r}, which is not in the index")
+        labelled = [path for path in paths if path not in left_out]
+        if len(labelled) < least:
             reason = f"; its {len(paths)} images have no label, grade or score to learn" if paths else ""
-            raise Unusable(f"split.json: {name} has no images; training needs at least one{reason}")
-        return tuple(by_path[path] for path in told)
+            raise InvalidJob(f"split.json: {name} has no images; training needs at least one{reason}")
+        return tuple(by_path[path] for path in labelled)
 
     return {
         "training": part("train", split.train, least=1),

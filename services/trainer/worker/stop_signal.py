@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-WISHES = ("cancel", "pause", "drain")
+STOP_REQUESTS = ("cancel", "pause", "drain")
 
 
-class Asked:
+class StopSignal:
     """Looks at the control file; one that isn't there costs a system call. SIGTERM counts as "drain"."""
 
     def __init__(self, control: Path) -> None:
@@ -17,11 +17,11 @@ class Asked:
         self._terminated = False
 
     def __call__(self) -> str:
-        wish = self._written()
-        return wish or ("drain" if self._terminated else "")
+        stop = self._written()
+        return stop or ("drain" if self._terminated else "")
 
     @contextmanager
-    def heeding_sigterm(self) -> Iterator[None]:
+    def handling_sigterm(self) -> Iterator[None]:
         """Within it, SIGTERM stops nothing but is noted."""
 
         def note(number: int, frame: FrameType | None) -> None:
@@ -33,14 +33,14 @@ class Asked:
         finally:
             signal.signal(signal.SIGTERM, before)
 
-    def answered(self, wish: str) -> None:
+    def acknowledge(self, stop: str) -> None:
         """A pause and a drain are over with the process; a cancelled run must stay cancelled."""
-        if wish != "cancel":
+        if stop != "cancel":
             self._control.unlink(missing_ok=True)
 
     def _written(self) -> str:
         try:
-            wish = self._control.read_text(encoding="utf-8").strip()
+            stop = self._control.read_text(encoding="utf-8").strip()
         except FileNotFoundError:
             return ""
-        return wish if wish in WISHES else ""
+        return stop if stop in STOP_REQUESTS else ""

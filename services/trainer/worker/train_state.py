@@ -63,8 +63,8 @@ class Progress:
     """``epoch`` (from 1) is the one under way, of which ``step_in_epoch`` steps are done and ``epoch_s`` spent, of that
     ``loading_s`` waiting for images. ``saving_s`` was spent on saving all epochs before.
 
-    ``sums`` are over the epoch and ``recent`` since the last report. ``fruitless`` validations in a row have not
-    beaten ``reference`` by the recipe's min_delta.
+    ``sums`` are over the epoch and ``recent`` since the last report. ``evaluations_without_improvement`` counts those
+    in a row that have not beaten ``reference`` by the recipe's min_delta.
     """
 
     epoch: int = 1
@@ -77,15 +77,15 @@ class Progress:
     recent: Sums = field(default_factory=Sums)
     best: Best | None = None
     reference: float | None = None
-    fruitless: int = 0
+    evaluations_without_improvement: int = 0
     history: list[EpochDone] = field(default_factory=list)
 
     def judge(self, score: float, metrics: Mapping[str, float], *, min_delta: float) -> bool:
         """Take a validation into account; whether it is the best so far."""
         if self.reference is None or score > self.reference + min_delta:
-            self.reference, self.fruitless = score, 0
+            self.reference, self.evaluations_without_improvement = score, 0
         else:
-            self.fruitless += 1
+            self.evaluations_without_improvement += 1
         is_best = self.best is None or score > self.best.score
         if is_best:
             self.best = Best(epoch=self.epoch, score=score, metrics=dict(metrics))
@@ -109,7 +109,7 @@ class Progress:
             "recent": self.recent.to_plain(),
             "best": None if self.best is None else asdict(self.best),
             "reference": self.reference,
-            "fruitless": self.fruitless,
+            "fruitless": self.evaluations_without_improvement,
             "history": [asdict(done) for done in self.history],
         }
 
@@ -126,6 +126,6 @@ class Progress:
             recent=Sums.from_plain(plain["recent"], device),
             best=None if plain["best"] is None else Best(**plain["best"]),
             reference=plain["reference"],
-            fruitless=plain["fruitless"],
+            evaluations_without_improvement=plain["fruitless"],
             history=[EpochDone(**done) for done in plain["history"]],
         )

@@ -15,7 +15,7 @@ from truscore.recipes import resolve
 from truscore.synthesis import render_dataset
 
 from services.cli.app import main
-from services.trainer.worker.run_dir import Order
+from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks import Key
 from services.trainer.worker.tasks.instance_images import InstanceImages
 from services.trainer.worker.tasks.make import make_task
@@ -60,7 +60,7 @@ def test_a_preview_shows_the_very_samples_that_are_trained_on(cards: Path, index
 def test_a_preview_of_squares_shows_what_tasks_on_squares_train_on(cards: Path, index: DatasetIndex) -> None:
     policy = policy_for("corner_analysis", "damage_detection")
     recipe = resolve("corner_analysis", "damage_detection", "", {"image_size": 64, "seed": 7})
-    order = Order(
+    order = TrainingJob(
         run_id="run",
         recipe=recipe,
         class_names=index.class_names,

@@ -7,9 +7,9 @@ import torch
 from truscore.recipes import InvalidConfig, resolve
 from truscore.zoo.compilation import why_not_compilable
 
-from services.trainer.worker.build_run import refuse_impossible_here
+from services.trainer.worker.build_run import check_supported
 from services.trainer.worker.devices import Place
-from services.trainer.worker.distributed import Ranks
+from services.trainer.worker.distributed import WorkerGroup
 
 CPU = Place(device=torch.device("cpu"), name="cpu", cpus=1)
 
@@ -17,7 +17,7 @@ CPU = Place(device=torch.device("cpu"), name="cpu", cpus=1)
 def refusal() -> str:
     overrides = {"architecture_config": {"optimization_mode": "default"}}
     try:
-        refuse_impossible_here(resolve("border_detection", "dual_class", "", overrides), place=CPU, ranks=Ranks())
+        check_supported(resolve("border_detection", "dual_class", "", overrides), place=CPU, group=WorkerGroup())
     except InvalidConfig as error:
         return str(error)
     return ""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from truscore.recipes import Recipe, resolve
 
 from services.trainer.worker.data import Batches, steps_per_epoch
-from services.trainer.worker.distributed import Ranks
+from services.trainer.worker.distributed import WorkerGroup
 from services.trainer.worker.loop import Run
 from services.trainer.worker.optim import make_optimizer
 from services.trainer.worker.rng_state import seed_all
@@ -100,7 +100,7 @@ def make_line_run() -> Callable[..., Run]:
             optimizer=make_optimizer(network, hyper.optimization),
             device=torch.device("cpu"),
             half=False,
-            ranks=Ranks(),
+            group=WorkerGroup(),
             steps_per_epoch=steps_per_epoch(
                 images,
                 batch_size=hyper.optimization.batch_size,
@@ -108,7 +108,7 @@ def make_line_run() -> Callable[..., Run]:
                 world_size=1,
             ),
             progress=Progress(),
-            asked=str,
+            stop_requested=str,
             clock=_ticking(),
         )
         return replace(run, **parts)

@@ -9,7 +9,7 @@ from PIL import Image
 from truscore.datasets import ImageRecord
 from truscore.recipes import resolve
 
-from services.trainer.worker.run_dir import Order
+from services.trainer.worker.run_dir import TrainingJob
 
 GRADES = ("corner_analysis", "quality_classification", "efficientnet")
 SCORES = ("corner_analysis", "sharpness_rating", "custom_cnn")
@@ -23,7 +23,7 @@ def record(folder: Path, name: str, **said: Any) -> ImageRecord:
     return ImageRecord(path=name, sha256="0" * 64, size_bytes=1, width=40, height=30, **said)
 
 
-def order_of(
+def job_of(
     folder: Path,
     row: tuple[str, str, str],
     records: list[ImageRecord],
@@ -31,9 +31,9 @@ def order_of(
     class_names: tuple[str, ...],
     grades: tuple[float, ...] = (),
     **sections: Any,
-) -> Order:
+) -> TrainingJob:
     """All images are trained on and validated by."""
-    order = Order(
+    job = TrainingJob(
         run_id="run",
         recipe=resolve(*row, {"image_size": 32, **sections}),
         class_names=class_names,
@@ -44,4 +44,4 @@ def order_of(
         test=(),
         dataset_digest="",
     )
-    return replace(order, grades=grades)
+    return replace(job, grades=grades)

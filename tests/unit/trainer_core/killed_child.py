@@ -7,13 +7,13 @@ from pathlib import Path
 
 from services.trainer.journal import FoldProgressed, records_of
 from services.trainer.worker.devices import deterministic
-from services.trainer.worker.distributed import Ranks
+from services.trainer.worker.distributed import WorkerGroup
 from services.trainer.worker.main import perform
 from services.trainer.worker.run_dir import RunDir
-from services.trainer.worker.stop_signal import Asked
+from services.trainer.worker.stop_signal import StopSignal
 
 
-class Killed(Asked):
+class Killed(StopSignal):
     """Looks before every step; what kills doesn't run beside what it kills, and can't come too late."""
 
     def __init__(self, run_dir: RunDir) -> None:
@@ -29,4 +29,4 @@ class Killed(Asked):
 if __name__ == "__main__":
     folder = RunDir(path=Path(sys.argv[1]))
     with deterministic():
-        perform(folder, ranks=Ranks(), asked=Killed(folder))
+        perform(folder, group=WorkerGroup(), stop_signal=Killed(folder))

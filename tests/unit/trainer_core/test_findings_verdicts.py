@@ -15,7 +15,7 @@ from services.trainer.worker.report.convergence import ADVICE, Convergence, judg
 from services.trainer.worker.report.error_analysis import analyse_errors, confused_pairs
 from services.trainer.worker.report.performance import measure_performance
 from services.trainer.worker.report.properties import Properties
-from services.trainer.worker.report.resources import Machine, judge_resources
+from services.trainer.worker.report.resources import ResourceUsage, judge_resources
 
 FALLING = [math.exp(-epoch / 4) for epoch in range(20)]
 RISING = [1 - loss for loss in FALLING]
@@ -121,17 +121,17 @@ def test_where_the_best_score_is_not_above_nought_there_is_no_95_percent_of_it()
     assert measure_performance([], primary_metric="AP", best_epoch=0, saving_s=0).images_per_second == 0
 
 
-MACHINE = Machine(
+MACHINE = ResourceUsage(
     device="cpu (x86_64, 2 threads)", gpu=False, cores=2, busy_cores=1.9, loader_processes=0,
     memory_peak_bytes=2 << 30, memory_total_bytes=16 << 30, half_precision=False,
 )  # fmt: skip
 GPU = replace(MACHINE, device="H100", gpu=True, loader_processes=4)
 
 
-def resources(machine: Machine = MACHINE, *, best_epoch: int = 9, saving_s: float = 0.0, **phases: float):  # type: ignore[no-untyped-def]
+def resources(usage: ResourceUsage = MACHINE, *, best_epoch: int = 9, saving_s: float = 0.0, **phases: float):  # type: ignore[no-untyped-def]
     history = epochs(FALLING[:10], FALLING[:10], RISING[:10], **phases)
     performance = measure_performance(history, primary_metric="AP", best_epoch=best_epoch, saving_s=saving_s)
-    return judge_resources(performance, machine, resolve("border_detection", "dual_class", "", {}))
+    return judge_resources(performance, usage, resolve("border_detection", "dual_class", "", {}))
 
 
 @pytest.mark.parametrize(

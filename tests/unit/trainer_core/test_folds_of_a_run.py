@@ -40,16 +40,16 @@ from services.trainer.journal import (
     Started,
     records_of,
 )
-from services.trainer.worker.build_run import assemble
+from services.trainer.worker.build_run import build_run
 from services.trainer.worker.cross_validation.engine import FoldDone, FoldResult, images_of, places_of
 from services.trainer.worker.cross_validation.fold_files import VERDICTS, read_fold, write_fold
-from services.trainer.worker.cross_validation.folds import cross_validate, folds_of, results_of
+from services.trainer.worker.cross_validation.folds import collect_results, cross_validate, folds_of
 from services.trainer.worker.devices import Place, deterministic
-from services.trainer.worker.distributed import Ranks
+from services.trainer.worker.distributed import WorkerGroup
 from services.trainer.worker.loop import train
 from services.trainer.worker.main import main, perform
-from services.trainer.worker.run_dir import RunDir, read_order
-from services.trainer.worker.stop_signal import Asked
+from services.trainer.worker.run_dir import RunDir, read_job
+from services.trainer.worker.stop_signal import StopSignal
 from services.trainer.worker.tasks import semantic_segmentation
 from tests.unit.trainer_core import killed_child
 
@@ -69,10 +69,10 @@ class Folded:
     def finish(self) -> int:
         return main(["--run-dir", str(self.path)])
 
-    def finish_asked(self, wish: str, *, when: Callable[[list[Record]], bool]) -> None:
+    def finish_asked(self, stop: str, *, when: Callable[[list[Record]], bool]) -> None:
         """With the wish in the control file as soon as the journal is so."""
         with deterministic():
-            perform(RunDir(path=self.path), ranks=Ranks(), asked=AskedWhen(self, wish, when))
+            perform(RunDir(path=self.path), group=WorkerGroup(), stop_signal=StopWhen(self, stop, when))
 
     @contextmanager
     def started(self, *command: str) -> "Iterator[subprocess.Popen[bytes]]":
@@ -109,12 +109,12 @@ class Folded:
         return [{name: value for name, value in fold.items() if name != "duration_s"} for fold in self.report["folds"]]
 
 
-class AskedWhen(Asked):
+class StopWhen(StopSignal):
     """Writes the wish itself, at the first of its looks at which the journal is so: no race between two processes."""
 
-    def __init__(self, run: Folded, wish: str, when: Callable[[list[Record]], bool]) -> None:
+    def __init__(self, run: Folded, stop: str, when: Callable[[list[Record]], bool]) -> None:
         super().__init__(run.path / "control")
-        self._run, self._wish, self._when = run, wish, when
+        self._run, self._wish, self._when = run, stop, when
 
     def __call__(self) -> str:
         if not (self._run.path / "control").exists() and self._when(self._run.records):
@@ -159,7 +159,7 @@ def lay_out(images: Path, tmp_path_factory: pytest.TempPathFactory) -> LayOut:
             "hyperparameters": {"training_process": process, "optimization": {"batch_size": 4}},
         }  # fmt: skip
         recipe = resolve("corner_analysis", "sharpness_rating", "custom_cnn", overrides)
-        order = {
+        job = {
             "run_id": "run-0", "recipe": json.loads(recipe_to_json(recipe)), "class_names": [], "index": "index.json",
             "split": "split.json", "images": str(images),
         }  # fmt: skip
@@ -167,7 +167,7 @@ def lay_out(images: Path, tmp_path_factory: pytest.TempPathFactory) -> LayOut:
         (folder / "checkpoints").mkdir()
         (folder / "index.json").write_text(index_to_json(index))
         (folder / "split.json").write_text(split_to_json(split))
-        (folder / "order.json").write_text(json.dumps(order))
+        (folder / "order.json").write_text(json.dumps(job))
         return Folded(path=folder)
 
     return make
@@ -192,25 +192,25 @@ def test_folds_change_neither_weights_nor_figures_of_the_run(left_alone: Folded,
 
 
 def test_every_image_is_held_out_once_but_those_that_only_the_finished_run_is_judged_by(lay_out: LayOut) -> None:
-    order = read_order(RunDir(path=lay_out().path))
-    folds = folds_of(order)
+    job = read_job(RunDir(path=lay_out().path))
+    folds = folds_of(job)
     held_out = [record.path for fold in folds for record in fold.validation]
-    assert sorted(held_out) == sorted(record.path for record in (*order.training, *order.validation))
+    assert sorted(held_out) == sorted(record.path for record in (*job.training, *job.validation))
     for fold in folds:
         assert not {record.path for record in fold.training} & {record.path for record in fold.validation}
         assert fold.test == ()
 
 
 def test_held_out_images_are_found_among_all_without_a_search(lay_out: LayOut, monkeypatch: pytest.MonkeyPatch) -> None:
-    order = read_order(RunDir(path=lay_out().path))
-    pool = images_of(order)
+    job = read_job(RunDir(path=lay_out().path))
+    pool = images_of(job)
 
     def searched(one: ImageRecord, other: object) -> bool:
         raise AssertionError(f"{one.path} was compared")
 
     monkeypatch.setattr(ImageRecord, "__eq__", searched)
-    places = places_of(order.validation, pool)
-    assert [pool[place].path for place in places] == [record.path for record in order.validation]
+    places = places_of(job.validation, pool)
+    assert [pool[place].path for place in places] == [record.path for record in job.validation]
 
 
 def test_the_report_has_each_fold_the_spread_and_the_metrics_over_all_images(left_alone: Folded) -> None:
@@ -247,13 +247,13 @@ def test_folds_are_told_between_the_last_epoch_and_the_end(left_alone: Folded) -
 
 @pytest.mark.parametrize("wish", ["pause", "drain"])
 def test_stopped_in_a_fold_it_goes_on_with_that_fold_to_the_same_results(
-    left_alone: Folded, lay_out: LayOut, wish: str
+    left_alone: Folded, lay_out: LayOut, stop: str
 ) -> None:
     run = lay_out()
-    run.finish_asked(wish, when=in_second_fold)
+    run.finish_asked(stop, when=in_second_fold)
     stopped = run.records
     assert isinstance(stopped[-1], Paused)
-    assert (stopped[-1].reason, stopped[-1].step, folds_done(stopped)) == (wish, 4, [1])
+    assert (stopped[-1].reason, stopped[-1].step, folds_done(stopped)) == (stop, 4, [1])
     assert run.finish() == 0
     assert folds_done(run.records) == [1, 2, 3]
     went_on = run.records[len(stopped) :]
@@ -310,16 +310,16 @@ def test_more_folds_than_images_are_refused_by_name_before_any_work(lay_out: Lay
 
 def test_a_fold_that_diverges_is_a_finding_and_not_the_end_of_the_run(lay_out: LayOut) -> None:
     run = lay_out(folds=2, pretrained="ours")
-    order, kept = read_order(RunDir(path=run.path)), run.path / "folds"
+    job, kept = read_job(RunDir(path=run.path)), run.path / "folds"
     sound, broken = run.path / "sound.pth", run.path / "broken.pth"
-    weights = build_model(order.recipe, 1).state_dict()
+    weights = build_model(job.recipe, 1).state_dict()
     torch.save(weights, sound)
     torch.save({name: value * math.nan for name, value in weights.items()}, broken)
-    after = assemble(replace(order, pretrained=sound), place=CPU, ranks=Ranks(), asked=str).run
+    after = build_run(replace(job, pretrained=sound), place=CPU, group=WorkerGroup(), stop_requested=str).run
     list(train(after))
-    folds = folds_of(replace(order, pretrained=broken))
-    words = list(cross_validate(folds, after=after, folder=kept, place=CPU, asked=str))
-    result = results_of(folds, kept)
+    folds = folds_of(replace(job, pretrained=broken))
+    words = list(cross_validate(folds, after=after, folder=kept, place=CPU, stop_requested=str))
+    result = collect_results(folds, kept)
     assert result is not None
     assert [fold.metrics == {} and "became" in fold.note for fold in result.folds] == [True, True]
     assert (result.spreads, result.pooled) == ({}, {})
@@ -353,9 +353,9 @@ def a_result(*verdicts: Any) -> FoldResult:
 
 
 def test_verdicts_of_every_task_come_back_as_they_were(lay_out: LayOut, tmp_path: Path) -> None:
-    order, verdicts = read_order(RunDir(path=lay_out().path)), some_verdicts()
-    write_fold(tmp_path / "folds", order, a_result(*verdicts))
-    read = read_fold(tmp_path / "folds", order, 1)
+    job, verdicts = read_job(RunDir(path=lay_out().path)), some_verdicts()
+    write_fold(tmp_path / "folds", job, a_result(*verdicts))
+    read = read_fold(tmp_path / "folds", job, 1)
     assert read is not None
     assert read.done == a_result().done
     assert repr(read.verdicts) == repr(tuple(verdicts))
@@ -364,28 +364,28 @@ def test_verdicts_of_every_task_come_back_as_they_were(lay_out: LayOut, tmp_path
 
 
 def test_a_result_that_is_damaged_or_of_another_order_is_no_result(lay_out: LayOut, tmp_path: Path) -> None:
-    order = read_order(RunDir(path=lay_out().path))
-    written = write_fold(tmp_path, order, a_result())
-    assert read_fold(tmp_path, order, 1) is not None
-    assert read_fold(tmp_path, order, 2) is None
-    assert read_fold(tmp_path, replace(order, validation=order.validation[1:]), 1) is None
-    assert read_fold(tmp_path, replace(order, dataset_digest="other"), 1) is None
+    job = read_job(RunDir(path=lay_out().path))
+    written = write_fold(tmp_path, job, a_result())
+    assert read_fold(tmp_path, job, 1) is not None
+    assert read_fold(tmp_path, job, 2) is None
+    assert read_fold(tmp_path, replace(job, validation=job.validation[1:]), 1) is None
+    assert read_fold(tmp_path, replace(job, dataset_digest="other"), 1) is None
     content = written.path.read_bytes()
     for damaged in (content[: len(content) // 2], b"", b"{}", content.replace(b"held_out", b"held_in!")):
         written.path.write_bytes(damaged)
-        assert read_fold(tmp_path, order, 1) is None
+        assert read_fold(tmp_path, job, 1) is None
 
 
 def test_no_damage_to_a_result_is_more_than_that_there_is_none(lay_out: LayOut, tmp_path: Path) -> None:
-    order, chance = read_order(RunDir(path=lay_out().path)), random.Random(0)
-    written = write_fold(tmp_path, order, a_result(*some_verdicts()))
+    job, chance = read_job(RunDir(path=lay_out().path)), random.Random(0)
+    written = write_fold(tmp_path, job, a_result(*some_verdicts()))
     sound = written.path.read_bytes()
     start = sound.index(b"data.pkl")
     for _ in range(300):
         damaged = bytearray(sound)
         damaged[chance.randrange(start, start + 2000)] = chance.randrange(256)
         written.path.write_bytes(damaged)
-        found = read_fold(tmp_path, order, 1)
+        found = read_fold(tmp_path, job, 1)
         assert found is None or isinstance(found.done, FoldDone)
 
 
@@ -395,7 +395,7 @@ def test_code_in_a_result_is_not_run(lay_out: LayOut, tmp_path: Path) -> None:
             return os.mkdir, (str(tmp_path / "ran"),)
 
     torch.save({"format": 1, "done": Bad()}, tmp_path / "fold-01.pt", pickle_module=pickle)
-    assert read_fold(tmp_path, read_order(RunDir(path=lay_out().path)), 1) is None
+    assert read_fold(tmp_path, read_job(RunDir(path=lay_out().path)), 1) is None
     assert not (tmp_path / "ran").exists()
 
 

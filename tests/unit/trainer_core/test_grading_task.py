@@ -9,12 +9,12 @@ from truscore.datasets import DatasetIndex, ImageRecord, Split, index_to_json, s
 from truscore.recipes import recipe_to_json, resolve
 from truscore.zoo import build_model
 
-from services.trainer.worker.errors import Unusable
-from services.trainer.worker.labelled import is_told, left_out_note
-from services.trainer.worker.run_dir import RunDir, read_order
+from services.trainer.worker.errors import InvalidJob
+from services.trainer.worker.labelled import is_labelled, left_out_note
+from services.trainer.worker.run_dir import RunDir, read_job
 from services.trainer.worker.tasks import Key
 from services.trainer.worker.tasks.make import make_task
-from tests.unit.trainer_core.judged_folders import DAMAGES, GRADES, SCORES, order_of, record
+from tests.unit.trainer_core.judged_folders import DAMAGES, GRADES, SCORES, job_of, record
 
 NAMES = ("1", "5", "10")
 VALUES = (1.0, 5.0, 10.0)
@@ -26,7 +26,7 @@ def graded(tmp_path: Path) -> list[ImageRecord]:
 
 
 def test_a_grades_target_is_its_place_on_the_scale(tmp_path: Path, graded: list[ImageRecord]) -> None:
-    task = make_task(order_of(tmp_path, GRADES, graded, class_names=NAMES, grades=VALUES), judged=tuple(graded))
+    task = make_task(job_of(tmp_path, GRADES, graded, class_names=NAMES, grades=VALUES), judged=tuple(graded))
     batch = task.collate([task.training[Key(epoch=0, index=index)] for index in range(6)])
     assert batch.target_B.tolist() == [0, 1, 2, 0, 1, 2]
     assert batch.image_BCSS.shape == (6, 3, 32, 32)
@@ -34,7 +34,7 @@ def test_a_grades_target_is_its_place_on_the_scale(tmp_path: Path, graded: list[
 
 
 def test_an_epoch_sees_images_augmented_and_validation_as_they_are(tmp_path: Path, graded: list[ImageRecord]) -> None:
-    task = make_task(order_of(tmp_path, GRADES, graded, class_names=NAMES, grades=VALUES), judged=tuple(graded))
+    task = make_task(job_of(tmp_path, GRADES, graded, class_names=NAMES, grades=VALUES), judged=tuple(graded))
     plain, again = (task.training[Key(epoch=0, index=1)].image_CSS for _ in range(2))
     seen = [task.training[Key(epoch=epoch, index=1)].image_CSS for epoch in (1, 1, 2)]
     assert torch.equal(plain, again)
@@ -43,9 +43,9 @@ def test_an_epoch_sees_images_augmented_and_validation_as_they_are(tmp_path: Pat
 
 
 def test_verdicts_carry_the_truth_and_metrics_come_of_them(tmp_path: Path, graded: list[ImageRecord]) -> None:
-    order = order_of(tmp_path, GRADES, graded, class_names=NAMES, grades=VALUES)
-    task = make_task(order, judged=order.validation)
-    network = build_model(order.recipe, 3).eval()
+    job = job_of(tmp_path, GRADES, graded, class_names=NAMES, grades=VALUES)
+    task = make_task(job, judged=job.validation)
+    network = build_model(job.recipe, 3).eval()
     keys = [Key(epoch=0, index=index) for index in (4, 2)]
     with torch.no_grad():
         judgement = task.judge(network, task.collate([task.validation[key] for key in keys]), keys)
@@ -59,10 +59,10 @@ def test_verdicts_carry_the_truth_and_metrics_come_of_them(tmp_path: Path, grade
 def test_every_loss_trains_a_grader_and_is_weighed(tmp_path: Path, graded: list[ImageRecord], loss: str) -> None:
     def classification(weight: float) -> float:
         config = {"primary_loss": loss, "loss_weights": {"classification": weight}, "regularization": {"dropout": 0.0}}
-        order = order_of(tmp_path, GRADES, graded, class_names=NAMES, grades=VALUES, loss_config=config)
+        job = job_of(tmp_path, GRADES, graded, class_names=NAMES, grades=VALUES, loss_config=config)
         torch.manual_seed(0)
-        network = build_model(order.recipe, 3)
-        task = make_task(order, judged=order.validation)
+        network = build_model(job.recipe, 3)
+        task = make_task(job, judged=job.validation)
         parts = task.losses(network, task.collate([task.training[Key(epoch=0, index=0)]]))
         parts["classification"].backward()
         assert all(weight.grad is not None for weight in network.parameters())
@@ -73,18 +73,18 @@ def test_every_loss_trains_a_grader_and_is_weighed(tmp_path: Path, graded: list[
 
 def test_the_penalty_on_weights_is_a_part_of_its_own(tmp_path: Path, graded: list[ImageRecord]) -> None:
     config = {"regularization": {"l2_weight": 0.01}}
-    order = order_of(tmp_path, GRADES, graded, class_names=NAMES, grades=VALUES, loss_config=config)
-    task = make_task(order, judged=order.validation)
-    network = build_model(order.recipe, 3)
+    job = job_of(tmp_path, GRADES, graded, class_names=NAMES, grades=VALUES, loss_config=config)
+    task = make_task(job, judged=job.validation)
+    network = build_model(job.recipe, 3)
     parts = task.losses(network, task.collate([task.training[Key(epoch=0, index=0)]]))
     squares = sum(weight.square().sum().item() for weight in network.parameters() if weight.dim() > 1)
     assert parts["l2"].item() == pytest.approx(0.01 * squares, rel=1e-4)
 
 
 def test_the_report_shows_the_images_that_went_worst(tmp_path: Path, graded: list[ImageRecord]) -> None:
-    order = order_of(tmp_path, GRADES, graded, class_names=NAMES, grades=VALUES)
-    task = make_task(order, judged=order.validation)
-    network = build_model(order.recipe, 3).eval()
+    job = job_of(tmp_path, GRADES, graded, class_names=NAMES, grades=VALUES)
+    task = make_task(job, judged=job.validation)
+    network = build_model(job.recipe, 3).eval()
     keys = [Key(epoch=0, index=index) for index in range(6)]
     with torch.no_grad():
         verdicts = task.judge(network, task.collate([task.validation[key] for key in keys]), keys).verdicts
@@ -97,9 +97,9 @@ def test_the_report_shows_the_images_that_went_worst(tmp_path: Path, graded: lis
 
 
 def test_classes_that_are_no_grades_are_refused(tmp_path: Path, graded: list[ImageRecord]) -> None:
-    order = order_of(tmp_path, GRADES, graded, class_names=("good", "bad", "ugly"))
-    with pytest.raises(Unusable, match="good, bad, ugly"):
-        make_task(order, judged=order.validation)
+    job = job_of(tmp_path, GRADES, graded, class_names=("good", "bad", "ugly"))
+    with pytest.raises(InvalidJob, match="good, bad, ugly"):
+        make_task(job, judged=job.validation)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_classes_that_are_no_grades_are_refused(tmp_path: Path, graded: list[Ima
 )
 def test_an_image_teaches_a_task_what_is_said_of_it(task: str, said: dict[str, object], told: bool) -> None:
     one = ImageRecord(path="a.png", sha256="", size_bytes=0, width=1, height=1, **said)  # type: ignore[arg-type]
-    assert is_told(one, task) == told
+    assert is_labelled(one, task) == told
 
 
 def test_images_that_are_left_out_are_counted_and_some_are_named() -> None:
@@ -130,7 +130,7 @@ def test_images_that_are_left_out_are_counted_and_some_are_named() -> None:
 
 def lay_down(folder: Path, records: list[ImageRecord], split: Split, row: tuple[str, str, str]) -> RunDir:
     index = DatasetIndex(format="folder", class_names=NAMES, images=tuple(records), grades=VALUES)
-    order = {
+    job = {
         "run_id": "run",
         "recipe": json.loads(recipe_to_json(resolve(*row))),
         "class_names": list(NAMES),
@@ -140,7 +140,7 @@ def lay_down(folder: Path, records: list[ImageRecord], split: Split, row: tuple[
     }
     (folder / "index.json").write_text(index_to_json(index))
     (folder / "split.json").write_text(split_to_json(split))
-    (folder / "order.json").write_text(json.dumps(order))
+    (folder / "order.json").write_text(json.dumps(job))
     return RunDir(path=folder)
 
 
@@ -149,15 +149,15 @@ def test_an_order_leaves_out_what_is_not_graded_and_says_so(tmp_path: Path) -> N
     records = [record(tmp_path, f"{number}.png", labels=labels) for number, labels in enumerate(said)]
     paths = tuple(one.path for one in records)
     split = Split(train=paths[:3], validation=paths[3:], test=(), seed=0)
-    order = read_order(lay_down(tmp_path, records, split, GRADES))
-    assert [one.path for one in order.training] == ["0.png", "1.png"]
-    assert [one.path for one in order.validation] == ["3.png"]
-    assert order.left_out == "2 images without one grade are left out: 2.png, 4.png"
+    job = read_job(lay_down(tmp_path, records, split, GRADES))
+    assert [one.path for one in job.training] == ["0.png", "1.png"]
+    assert [one.path for one in job.validation] == ["3.png"]
+    assert job.left_out == "2 images without one grade are left out: 2.png, 4.png"
 
 
 @pytest.mark.parametrize("row", [GRADES, SCORES, DAMAGES])
 def test_a_split_of_images_nothing_is_said_of_is_refused(tmp_path: Path, row: tuple[str, str, str]) -> None:
     records = [record(tmp_path, f"{number}.png") for number in range(2)]
     split = Split(train=("0.png",), validation=("1.png",), test=(), seed=0)
-    with pytest.raises(Unusable, match=r"no (images|scores)"):
-        read_order(lay_down(tmp_path, records, split, row))
+    with pytest.raises(InvalidJob, match=r"no (images|scores)"):
+        read_job(lay_down(tmp_path, records, split, row))

@@ -8,7 +8,7 @@ from truscore.metrics.confusion_matrix import confusion_counts
 from truscore.metrics.curves import average_precision, ranked, reliability, roc_area
 from truscore.metrics.multilabel import Labelled, multilabel_evidence, multilabel_metrics
 from truscore.metrics.ordinal import Graded, grade_evidence, grade_metrics
-from truscore.metrics.rank_correlation import ranks, spearman
+from truscore.metrics.rank_correlation import group, spearman
 from truscore.metrics.regression import Scored, score_evidence, score_metrics
 
 # The library checks its input thoroughly: a few milliseconds each time, far more on a busy machine.
@@ -112,7 +112,7 @@ def test_scores_equal_scikit_learn_and_scipy(pairs: list[tuple[float, float]]) -
     assert metrics["score_RMSE"] == pytest.approx(sklearn.root_mean_squared_error(real, found))
     if len(pairs) > 1 and np.ptp(real) > 0:
         assert metrics["R2"] == pytest.approx(sklearn.r2_score(real, found), rel=1e-9, abs=1e-9)
-    assert ranks(found).tolist() == scipy.rankdata(found).tolist()
+    assert group(found).tolist() == scipy.rankdata(found).tolist()
     if (correlation := spearman(real, found)) is not None:
         assert correlation == pytest.approx(scipy.spearmanr(real, found).statistic, abs=1e-9)
 

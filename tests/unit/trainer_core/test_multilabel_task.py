@@ -9,7 +9,7 @@ from truscore.zoo import build_model
 
 from services.trainer.worker.tasks import Key
 from services.trainer.worker.tasks.make import make_task
-from tests.unit.trainer_core.judged_folders import DAMAGES, order_of, record
+from tests.unit.trainer_core.judged_folders import DAMAGES, job_of, record
 
 NAMES = ("crease", "dent", "scratch")
 
@@ -21,17 +21,17 @@ def labelled(tmp_path: Path) -> list[ImageRecord]:
 
 
 def test_a_target_has_a_place_for_each_class_and_may_be_empty(tmp_path: Path, labelled: list[ImageRecord]) -> None:
-    task = make_task(order_of(tmp_path, DAMAGES, labelled, class_names=NAMES), judged=tuple(labelled))
+    task = make_task(job_of(tmp_path, DAMAGES, labelled, class_names=NAMES), judged=tuple(labelled))
     batch = task.collate([task.training[Key(epoch=0, index=index)] for index in range(3)])
     assert batch.target_B.tolist() == [[1, 0, 1], [0, 0, 0], [0, 1, 0]]
 
 
 def test_verdicts_have_a_probability_for_each_class(tmp_path: Path, labelled: list[ImageRecord]) -> None:
-    order = order_of(tmp_path, DAMAGES, labelled, class_names=NAMES)
-    task = make_task(order, judged=order.validation)
+    job = job_of(tmp_path, DAMAGES, labelled, class_names=NAMES)
+    task = make_task(job, judged=job.validation)
     keys = [Key(epoch=0, index=index) for index in range(3)]
     with torch.no_grad():
-        network = build_model(order.recipe, 3).eval()
+        network = build_model(job.recipe, 3).eval()
         judgement = task.judge(network, task.collate([task.validation[key] for key in keys]), keys)
     assert [verdict.real for verdict in judgement.verdicts] == [
         (True, False, True),
@@ -48,9 +48,9 @@ def test_every_loss_trains_every_network(
     tmp_path: Path, labelled: list[ImageRecord], architecture: str, loss: str
 ) -> None:
     row = (*DAMAGES[:2], architecture)
-    order = order_of(tmp_path, row, labelled, class_names=NAMES, loss_config={"primary_loss": loss})
-    network = build_model(order.recipe, 3)
-    task = make_task(order, judged=order.validation)
+    job = job_of(tmp_path, row, labelled, class_names=NAMES, loss_config={"primary_loss": loss})
+    network = build_model(job.recipe, 3)
+    task = make_task(job, judged=job.validation)
     keys = [Key(epoch=1, index=index) for index in range(3)]
     parts = task.losses(network, task.collate([task.training[key] for key in keys]))
     parts["classification"].backward()

@@ -9,10 +9,10 @@ from truscore.datasets import ImageRecord
 from truscore.zoo import build_model
 from truscore.zoo.classification.network import Scorer
 
-from services.trainer.worker.errors import Unusable
+from services.trainer.worker.errors import InvalidJob
 from services.trainer.worker.tasks import Key
 from services.trainer.worker.tasks.make import make_task, prepare
-from tests.unit.trainer_core.judged_folders import SCORES, order_of, record
+from tests.unit.trainer_core.judged_folders import SCORES, job_of, record
 
 NAMES = ("centring", "sharpness")
 
@@ -30,25 +30,25 @@ def scored(tmp_path: Path) -> list[ImageRecord]:
 def test_a_network_is_given_the_mean_and_deviation_of_the_training_split(
     tmp_path: Path, scored: list[ImageRecord]
 ) -> None:
-    order = order_of(tmp_path, SCORES, scored, class_names=NAMES)
-    network = build_model(order.recipe, 2)
+    job = job_of(tmp_path, SCORES, scored, class_names=NAMES)
+    network = build_model(job.recipe, 2)
     assert isinstance(network, Scorer)
-    prepare(network, order)
+    prepare(network, job)
     assert network.score_mean_K.tolist() == [50.0, 3.0]
     assert network.score_deviation_K.tolist() == pytest.approx([10.0, math.sqrt(5.0)])
 
 
 def test_a_score_that_no_training_image_has_is_refused(tmp_path: Path, scored: list[ImageRecord]) -> None:
-    order = order_of(tmp_path, SCORES, scored, class_names=("gloss", *NAMES))
-    with pytest.raises(Unusable, match="gloss"):
-        prepare(build_model(order.recipe, 3), order)
+    job = job_of(tmp_path, SCORES, scored, class_names=("gloss", *NAMES))
+    with pytest.raises(InvalidJob, match="gloss"):
+        prepare(build_model(job.recipe, 3), job)
 
 
 def test_verdicts_are_in_the_unit_of_the_dataset(tmp_path: Path, scored: list[ImageRecord]) -> None:
-    order = order_of(tmp_path, SCORES, scored, class_names=NAMES)
-    network = build_model(order.recipe, 2).eval()
-    prepare(network, order)
-    task = make_task(order, judged=order.validation)
+    job = job_of(tmp_path, SCORES, scored, class_names=NAMES)
+    network = build_model(job.recipe, 2).eval()
+    prepare(network, job)
+    task = make_task(job, judged=job.validation)
     keys = [Key(epoch=0, index=index) for index in range(4)]
     with torch.no_grad():
         # A network that says nothing says the mean.
@@ -64,10 +64,10 @@ def test_verdicts_are_in_the_unit_of_the_dataset(tmp_path: Path, scored: list[Im
 
 @pytest.mark.parametrize("loss", ["smooth_l1", "mean_squared_error"])
 def test_every_loss_trains_a_scorer(tmp_path: Path, scored: list[ImageRecord], loss: str) -> None:
-    order = order_of(tmp_path, SCORES, scored, class_names=NAMES, loss_config={"primary_loss": loss})
-    network = build_model(order.recipe, 2)
-    prepare(network, order)
-    task = make_task(order, judged=order.validation)
+    job = job_of(tmp_path, SCORES, scored, class_names=NAMES, loss_config={"primary_loss": loss})
+    network = build_model(job.recipe, 2)
+    prepare(network, job)
+    task = make_task(job, judged=job.validation)
     keys = [Key(epoch=1, index=index) for index in range(4)]
     parts = task.losses(network, task.collate([task.training[key] for key in keys]))
     parts["classification"].backward()

@@ -15,7 +15,7 @@ from truscore.metrics.pixel_thresholds import BINS, swept, threshold_diagrams
 from truscore.recipes import InvalidConfig, Recipe, resolve
 from truscore.zoo.framing import Framed
 
-from services.trainer.worker.run_dir import Order
+from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks import Key
 from services.trainer.worker.tasks.make import make_task
 from services.trainer.worker.tasks.pixel_labels import framed_labels, label_map
@@ -50,11 +50,11 @@ def task_of(folder: Path, *records: ImageRecord, recipe: Recipe | None = None) -
     generator = np.random.default_rng(0)
     for one in records:
         Image.fromarray(generator.integers(0, 255, (one.height, one.width, 3), dtype=np.uint8)).save(folder / one.path)
-    order = Order(
+    job = TrainingJob(
         run_id="run-1", recipe=recipe or recipe_of(), class_names=("wear", "scratch"), images=folder, pretrained=None,
         training=records, validation=records, test=(), dataset_digest="",
     )  # fmt: skip
-    task = make_task(order, judged=records, cache_limit_bytes=1 << 20)
+    task = make_task(job, judged=records, cache_limit_bytes=1 << 20)
     assert isinstance(task, SemanticSegmentation)
     return task
 

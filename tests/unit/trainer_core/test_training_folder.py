@@ -22,12 +22,12 @@ from truscore.recipes import InvalidConfig, recipe_to_json, resolve
 from truscore.zoo.checkpoint import UnusableCheckpoint
 
 from services.trainer.journal import Failed, records_of
-from services.trainer.worker.checkpoint import also_as, digest_of, read, write
+from services.trainer.worker.checkpoint import digest_of, link_as, read, write
 from services.trainer.worker.devices import choose_precision, deterministic
-from services.trainer.worker.errors import Diverged, Unusable, fault_of
+from services.trainer.worker.errors import Diverged, InvalidJob, failure_of
 from services.trainer.worker.main import main
-from services.trainer.worker.run_dir import RunDir, read_order
-from services.trainer.worker.stop_signal import Asked
+from services.trainer.worker.run_dir import RunDir, read_job
+from services.trainer.worker.stop_signal import StopSignal
 
 CONTENT = {"format": 1, "model": {"w": torch.ones(3)}, "recipe": "{}", "class_names": ["a"]}
 
@@ -42,12 +42,12 @@ def run_dir(tmp_path: Path) -> RunDir:
     split = Split(train=("one.png",), validation=("two.png",), test=(), seed=0)
     (tmp_path / "index.json").write_text(index_to_json(index))
     (tmp_path / "split.json").write_text(split_to_json(split))
-    order: dict[str, Any] = {
+    job: dict[str, Any] = {
         "run_id": "run-1", "attempt": 1, "class_names": ["outer"], "index": "index.json", "split": "split.json",
         "images": "images", "pretrained": "", "git_commit": "",
         "recipe": json.loads(recipe_to_json(resolve("border_detection", "single_class"))),
     }  # fmt: skip
-    (tmp_path / "order.json").write_text(json.dumps(order))
+    (tmp_path / "order.json").write_text(json.dumps(job))
     return RunDir(path=tmp_path)
 
 
@@ -63,11 +63,11 @@ def last_failure(run_dir: RunDir) -> Failed:
 
 
 def test_an_order_is_read_with_its_images_in_their_parts(run_dir: RunDir) -> None:
-    order = read_order(run_dir)
-    assert [record.path for record in order.training] == ["one.png"]
-    assert [record.path for record in order.validation] == ["two.png"]
-    assert (order.test, order.pretrained, order.images) == ((), None, run_dir.path / "images")
-    assert len(order.dataset_digest) == 64
+    job = read_job(run_dir)
+    assert [record.path for record in job.training] == ["one.png"]
+    assert [record.path for record in job.validation] == ["two.png"]
+    assert (job.test, job.pretrained, job.images) == ((), None, run_dir.path / "images")
+    assert len(job.dataset_digest) == 64
 
 
 @pytest.mark.parametrize(
@@ -118,20 +118,20 @@ def test_a_recipe_that_asks_for_weights_that_were_not_given_fails_by_name(run_di
         (OSError(errno.EDQUOT, "Disk quota exceeded"), "disk_full", True),
         (FileNotFoundError(errno.ENOENT, "No such file", "x.png"), "data_unreadable", False),
         (UnreadableImage("image.corrupt", "x.png: torn"), "data_unreadable", False),
-        (Unusable("split.json: no"), "data_unreadable", False),
+        (InvalidJob("split.json: no"), "data_unreadable", False),
         (UnusableCheckpoint("latest.pt: no"), "data_unreadable", False),
         (InvalidConfig("seed", "x", "a whole number"), "invalid_config", False),
         (ZeroDivisionError("division by zero"), "internal", True),
     ],
 )
 def test_every_failure_has_a_code(error: Exception, code: str, retryable: bool) -> None:
-    fault = fault_of(error)
-    assert (fault.code, fault.retryable) == (code, retryable)
-    assert fault.message
+    failure = failure_of(error)
+    assert (failure.code, failure.retryable) == (code, retryable)
+    assert failure.message
 
 
 def test_a_message_stays_short() -> None:
-    assert len(fault_of(Diverged("x" * 100_000)).message) <= 2000
+    assert len(failure_of(Diverged("x" * 100_000)).message) <= 2000
 
 
 def test_a_checkpoint_is_there_whole_under_its_hash(tmp_path: Path) -> None:
@@ -143,10 +143,10 @@ def test_a_checkpoint_is_there_whole_under_its_hash(tmp_path: Path) -> None:
 
 def test_the_best_keeps_its_content_when_the_latest_is_replaced(tmp_path: Path) -> None:
     first = write(CONTENT, tmp_path / "latest.pt")
-    best = also_as(first, "best.pt")
+    best = link_as(first, "best.pt")
     write({**CONTENT, "class_names": ["b"]}, tmp_path / "latest.pt")
     assert digest_of(tmp_path / "best.pt").sha256 == best.sha256 == first.sha256
-    again = also_as(digest_of(tmp_path / "latest.pt"), "best.pt")
+    again = link_as(digest_of(tmp_path / "latest.pt"), "best.pt")
     assert read(again.path)["class_names"] == ["b"]
 
 
@@ -157,13 +157,13 @@ import errno, resource, signal, sys
 from pathlib import Path
 import torch
 from services.trainer.worker.checkpoint import write
-from services.trainer.worker.errors import fault_of
+from services.trainer.worker.errors import failure_of
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
 try:
     write({"format": 1, "model": {"w": torch.ones(100_000)}}, Path(sys.argv[1]))
 except Exception as error:
-    print(fault_of(error).code)
+    print(failure_of(error).code)
 """
     command = [sys.executable, "-c", code, str(tmp_path / "latest.pt")]
     said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
@@ -175,35 +175,35 @@ except Exception as error:
 
 def test_a_checkpoint_of_a_newer_format_is_refused(tmp_path: Path) -> None:
     write({**CONTENT, "format": 2}, tmp_path / "latest.pt")
-    with pytest.raises(Unusable, match="format 2, accepted is 1"):
+    with pytest.raises(InvalidJob, match="format 2, accepted is 1"):
         read(tmp_path / "latest.pt")
 
 
 @pytest.mark.parametrize("wish", ["cancel", "pause", "drain"])
-def test_a_wish_is_heard_and_only_a_cancellation_stays(tmp_path: Path, wish: str) -> None:
-    asked = Asked(tmp_path / "control")
-    assert asked() == ""
-    (tmp_path / "control").write_text(f"{wish}\n")
-    assert asked() == wish
-    asked.answered(wish)
-    assert (tmp_path / "control").exists() == (wish == "cancel")
+def test_a_wish_is_heard_and_only_a_cancellation_stays(tmp_path: Path, stop: str) -> None:
+    stop_requested = StopSignal(tmp_path / "control")
+    assert stop_requested() == ""
+    (tmp_path / "control").write_text(f"{stop}\n")
+    assert stop_requested() == stop
+    stop_requested.acknowledge(stop)
+    assert (tmp_path / "control").exists() == (stop == "cancel")
 
 
 def test_a_word_that_is_no_wish_is_not_heeded(tmp_path: Path) -> None:
     (tmp_path / "control").write_text("explode")
-    assert Asked(tmp_path / "control")() == ""
+    assert StopSignal(tmp_path / "control")() == ""
 
 
 def test_sigterm_asks_for_a_drain_and_a_cancellation_goes_before_it(tmp_path: Path) -> None:
     import signal
 
-    asked = Asked(tmp_path / "control")
+    stop_requested = StopSignal(tmp_path / "control")
     before = signal.getsignal(signal.SIGTERM)
-    with asked.heeding_sigterm():
+    with stop_requested.handling_sigterm():
         signal.raise_signal(signal.SIGTERM)
-        assert asked() == "drain"
+        assert stop_requested() == "drain"
         (tmp_path / "control").write_text("cancel")
-        assert asked() == "cancel"
+        assert stop_requested() == "cancel"
     assert signal.getsignal(signal.SIGTERM) is before
 
 

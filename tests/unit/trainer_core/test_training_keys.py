@@ -18,14 +18,14 @@ from truscore.zoo.losses.detection import classification_loss
 
 from services.trainer.inputs.workspace import divided
 from services.trainer.journal import EpochDone, Journal
-from services.trainer.worker.build_run import assemble
-from services.trainer.worker.checkpointer import Keeper
+from services.trainer.worker.build_run import build_run
+from services.trainer.worker.checkpointer import Checkpointer
 from services.trainer.worker.cross_validation.folds import folds_of
 from services.trainer.worker.devices import Place, choose_precision
-from services.trainer.worker.distributed import Ranks
+from services.trainer.worker.distributed import WorkerGroup
 from services.trainer.worker.loop import Run, steps_left, take_step, train
 from services.trainer.worker.optim import learning_rate
-from services.trainer.worker.run_dir import Order, RunDir
+from services.trainer.worker.run_dir import RunDir, TrainingJob
 from services.trainer.worker.tasks.instance_segmentation import InstanceSegmentation
 
 MakeRun = Callable[..., Run]
@@ -65,20 +65,20 @@ def recipe_of(sections: Mapping[str, Any]) -> Recipe:
     return resolve("border_detection", "dual_class", "", merged(small, sections))
 
 
-def assembled(sections: Mapping[str, Any], bench: Bench) -> Run:
+def built(sections: Mapping[str, Any], bench: Bench) -> Run:
     recipe = recipe_of(sections)
     weights = bench.folder / "weights.pth"
     if not weights.exists():
         torch.save(build_model(recipe_of(WEIGHTS), 2).state_dict(), weights)
-    order = Order(
+    job = TrainingJob(
         run_id="run", recipe=recipe, class_names=("outer", "inner"), images=bench.folder, pretrained=weights,
         training=(), validation=(), test=(), dataset_digest="",
     )  # fmt: skip
-    return assemble(order, place=CPU, ranks=Ranks(), asked=str).run
+    return build_run(job, place=CPU, group=WorkerGroup(), stop_requested=str).run
 
 
 def network(sections: Mapping[str, Any], bench: Bench) -> nn.Module:
-    return assembled(sections, bench).network
+    return built(sections, bench).network
 
 
 def line(sections: Mapping[str, Any], bench: Bench) -> Run:
@@ -138,22 +138,22 @@ def files_kept(sections: Mapping[str, Any], bench: Bench) -> set[str]:
     run_dir.checkpoints.mkdir(parents=True)
     run = line(merged({"hyperparameters": {"training_process": {"epochs": 2}}}, sections), bench)
     with Journal(run_dir.journal) as journal:
-        keeper = Keeper(run_dir=run_dir, run=run, class_names=("a",), journal=journal)
+        checkpointer = Checkpointer(run_dir=run_dir, run=run, class_names=("a",), journal=journal)
         for report in train(run):
             if isinstance(report, EpochDone):
-                keeper.keep_epoch(report)
-        assert keeper.handed_over().path.exists()
-        keeper.tidy()
+                checkpointer.save_epoch(report)
+        assert checkpointer.final_checkpoint().path.exists()
+        checkpointer.remove_superseded()
     return {path.name for path in run_dir.checkpoints.iterdir()}
 
 
 def folds_dealt(sections: Mapping[str, Any], bench: Bench) -> int:
     images = [ImageRecord(path=f"{n:02d}", sha256=f"{n}", size_bytes=1, width=4, height=3) for n in range(20)]
-    order = Order(
+    job = TrainingJob(
         run_id="run", recipe=recipe_of(sections), class_names=("outer",), images=bench.folder, pretrained=None,
         training=tuple(images[:15]), validation=tuple(images[15:]), test=(), dataset_digest="",
     )  # fmt: skip
-    return len(folds_of(order))
+    return len(folds_of(job))
 
 
 def precision_reason(sections: Mapping[str, Any], bench: Bench) -> str:
@@ -190,7 +190,7 @@ def weighted_losses(sections: Mapping[str, Any], bench: Bench) -> dict[str, floa
         def forward(self, images: Any, targets: Any) -> dict[str, torch.Tensor]:
             return {name: torch.ones(()) for name in ("classification", "objectness", "box", "proposal_box", "mask")}
 
-    run = assembled(sections, bench)
+    run = built(sections, bench)
     task = run.task
     assert isinstance(task, InstanceSegmentation)
     return {name: part.item() for name, part in task.losses(Ones(), task.collate([])).items()}
@@ -299,18 +299,18 @@ def test_each_weight_counts_for_its_own_parts(bench: Bench) -> None:
 
 
 def test_weights_that_were_not_given_are_refused_by_name(bench: Bench) -> None:
-    order = Order(
+    job = TrainingJob(
         run_id="run", recipe=recipe_of(WEIGHTS), class_names=("outer",), images=bench.folder, pretrained=None,
         training=(), validation=(), test=(), dataset_digest="",
     )  # fmt: skip
     with pytest.raises(InvalidConfig, match="pretrained_weights"):
-        assemble(order, place=CPU, ranks=Ranks(), asked=str)
+        build_run(job, place=CPU, group=WorkerGroup(), stop_requested=str)
 
 
 def test_several_processes_for_a_run_that_may_have_one_are_refused(bench: Bench) -> None:
-    order = Order(
+    job = TrainingJob(
         run_id="run", recipe=recipe_of(nested(f"{A}.multi_gpu_support", False)), class_names=("outer",),
         images=bench.folder, pretrained=None, training=(), validation=(), test=(), dataset_digest="",
     )  # fmt: skip
     with pytest.raises(InvalidConfig, match="2 processes"):
-        assemble(order, place=CPU, ranks=Ranks(world_size=2), asked=str)
+        build_run(job, place=CPU, group=WorkerGroup(world_size=2), stop_requested=str)

@@ -21,12 +21,12 @@ from truscore.recipes.combinations import without_effect
 from truscore.zoo import build_model
 from truscore.zoo.compilation import stages, why_not_compilable
 
-from services.trainer.worker.build_run import assemble
+from services.trainer.worker.build_run import build_run
 from services.trainer.worker.devices import Place
-from services.trainer.worker.distributed import Ranks
+from services.trainer.worker.distributed import WorkerGroup
 from services.trainer.worker.loop import Run
 from services.trainer.worker.optim import learning_rate
-from services.trainer.worker.run_dir import Order
+from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks import Key
 
 CPU = Place(device=torch.device("cpu"), name="cpu", cpus=1)
@@ -60,23 +60,23 @@ class Bench:
         small = {"image_size": SIZE_PX, "architecture_config": {"base_architecture": smallest(self.row)}}
         return resolve(self.row.category, self.row.option, self.row.architecture, merged(small, sections))
 
-    def order(self, recipe: Recipe) -> Order:
+    def job(self, recipe: Recipe) -> TrainingJob:
         records = (_record("a.png", 1, 0.5), _record("b.png", 2, 2.0))
         named = ("sharpness",) if self.row.task == "regression" else ("one", "two")
         grades = (1.0, 2.0) if self.row.task == "ordinal_classification" else ()
-        return Order(
+        return TrainingJob(
             run_id="run", recipe=recipe, class_names=named, images=self.folder, pretrained=self.folder / "ours.pth",
             training=records * 10, validation=records, test=(), dataset_digest="", grades=grades,
         )  # fmt: skip
 
     def run(self, sections: Mapping[str, Any]) -> Run:
         recipe = self.recipe(sections)
-        order = self.order(recipe)
-        if order.pretrained is not None and not order.pretrained.exists():
+        job = self.job(recipe)
+        if job.pretrained is not None and not job.pretrained.exists():
             torch.manual_seed(99)
             published = self.recipe({"architecture_config": {"pretrained_weights": "ours"}})
-            torch.save(build_model(published, len(order.class_names)).state_dict(), order.pretrained)
-        return assemble(order, place=CPU, ranks=Ranks(), asked=str).run
+            torch.save(build_model(published, len(job.class_names)).state_dict(), job.pretrained)
+        return build_run(job, place=CPU, group=WorkerGroup(), stop_requested=str).run
 
 
 def _record(path: str, label: int, score: float) -> ImageRecord:

@@ -11,10 +11,10 @@ import torch
 from services.trainer.journal import EpochDone, Progressed
 from services.trainer.worker.checkpoint import contents, read, restore, weights_sha256, write
 from services.trainer.worker.errors import Diverged
-from services.trainer.worker.evaluate import validate
+from services.trainer.worker.evaluate import evaluate
 from services.trainer.worker.loop import Interrupted, Run, steps_left, take_step, train
 from services.trainer.worker.optim import SCHEDULES, learning_rate
-from services.trainer.worker.rng_state import captured, put_back, seed_all
+from services.trainer.worker.rng_state import capture_rng_state, restore_rng_state, seed_all
 from services.trainer.worker.train_state import Progress
 
 MakeRun = Callable[..., Run]
@@ -48,9 +48,9 @@ def test_interrupted_before_any_step_it_goes_on_to_the_same_bits(
     straight = epochs(alone)
 
     looks = iter(range(1, 1000))
-    stopped = make_line_run(**sections, asked=lambda: "drain" if next(looks) >= stop_at else "")
+    stopped = make_line_run(**sections, stop_requested=lambda: "drain" if next(looks) >= stop_at else "")
     reports = list(train(stopped))
-    assert reports[-1] == Interrupted(wish="drain")
+    assert reports[-1] == Interrupted(stop="drain")
     write(contents(stopped, NAMES), tmp_path / "latest.pt")
 
     resumed = make_line_run(**sections)
@@ -65,8 +65,8 @@ def test_interrupted_before_any_step_it_goes_on_to_the_same_bits(
 
 def test_a_wish_takes_effect_before_the_next_step(make_line_run: MakeRun) -> None:
     run = make_line_run()
-    run.asked = lambda: "cancel" if run.progress.step == 2 else ""
-    assert list(train(run))[-1] == Interrupted(wish="cancel")
+    run.stop_requested = lambda: "cancel" if run.progress.step == 2 else ""
+    assert list(train(run))[-1] == Interrupted(stop="cancel")
     assert run.progress.step == 2
 
 
@@ -100,7 +100,7 @@ def test_an_improvement_above_min_delta_renews_patience(make_line_run: MakeRun) 
     patience = []
     for score in scores:
         run.progress.judge(score, {}, min_delta=0.1)
-        patience.append(run.progress.fruitless)
+        patience.append(run.progress.evaluations_without_improvement)
     assert patience == [0, 1, 0, 1, 2, 0]
 
 
@@ -124,7 +124,7 @@ def test_whether_an_epoch_is_validated_changes_no_weight(make_line_run: MakeRun)
 def test_validation_leaves_the_random_generators_as_they_were(make_line_run: MakeRun) -> None:
     run = make_line_run()
     before = torch.get_rng_state()
-    validate(run)
+    evaluate(run)
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -145,7 +145,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_nothing_is_saved(make_line_ru
 
 def test_a_wish_does_not_save_what_is_no_number(make_line_run: MakeRun) -> None:
     run = make_line_run(broken=True, images=400)
-    run.asked = lambda: "pause" if run.progress.step == 2 else ""
+    run.stop_requested = lambda: "pause" if run.progress.step == 2 else ""
     with pytest.raises(Diverged):
         list(train(run))
 
@@ -175,10 +175,10 @@ def test_generators_come_back_as_they_were() -> None:
 
     device = torch.device("cpu")
     seed_all(3)
-    states = captured(device)
+    states = capture_rng_state(device)
     drawn = (random.random(), float(np.random.rand()), torch.rand(1).item())
     seed_all(4)
-    put_back(states, device)
+    restore_rng_state(states, device)
     assert (random.random(), float(np.random.rand()), torch.rand(1).item()) == drawn
 
 
@@ -217,7 +217,7 @@ def test_an_epoch_says_how_long_it_waited_for_images_and_how_long_it_validated(m
 
 def test_waiting_before_a_pause_counts_for_the_epoch_it_was_in(make_line_run: MakeRun) -> None:
     run = make_line_run(images=24, hyperparameters={"optimization": {"batch_size": 6}, **process(epochs=1)})
-    run.asked = lambda: "pause" if run.progress.step == 2 else ""
+    run.stop_requested = lambda: "pause" if run.progress.step == 2 else ""
     list(train(run))
     again = make_line_run(images=24, hyperparameters={"optimization": {"batch_size": 6}, **process(epochs=1)})
     again.progress = Progress.from_plain(run.progress.to_plain(), again.device)

@@ -20,11 +20,11 @@ from truscore.recipes import resolve
 
 from services.trainer.journal import EpochDone
 from services.trainer.worker.report.properties import Originals, image_properties
-from services.trainer.worker.report.resources import Machine
+from services.trainer.worker.report.resources import ResourceUsage
 from services.trainer.worker.report.writer import Findings, Summary, write_report
 from services.trainer.worker.tasks.instance_metrics import InstanceMeasures
 
-MACHINE = Machine(
+MACHINE = ResourceUsage(
     device="cpu (x86_64, 2 cores)", gpu=False, cores=2, busy_cores=1.6, loader_processes=0,
     memory_peak_bytes=2 << 30, memory_total_bytes=16 << 30, half_precision=False,
 )  # fmt: skip
@@ -64,7 +64,7 @@ def summary(**more: Any) -> Summary:
     whole = Summary(
         run_id="run-1", recipe=resolve("border_detection", "dual_class", "", {}), class_names=("<b>outer", "inner"),
         dataset_digest="d" * 64, images={"training": 30, "validation": 12, "test": 0}, best_epoch=8,
-        weights_sha256="w" * 64, notes={"mixed_precision": "float32"}, history=history(), machine=MACHINE, saving_s=1.5,
+        weights_sha256="w" * 64, notes={"mixed_precision": "float32"}, history=history(), usage=MACHINE, saving_s=1.5,
     )  # fmt: skip
     return replace(whole, **more)
 

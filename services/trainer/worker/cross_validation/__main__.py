@@ -22,8 +22,8 @@ from services.trainer.journal import EpochDone
 from services.trainer.worker.cross_validation.engine import FoldDone, spreads
 from services.trainer.worker.cross_validation.repetitions import CHOICES, Repetition, Trial, repeat
 from services.trainer.worker.devices import Place, choose_place
-from services.trainer.worker.distributed import Ranks
-from services.trainer.worker.errors import Unusable
+from services.trainer.worker.distributed import WorkerGroup
+from services.trainer.worker.errors import InvalidJob
 
 
 class Refused(ValueError):
@@ -32,11 +32,11 @@ class Refused(ValueError):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 where all folds were trained, 2 where they can't be as asked."""
-    asked = _parser().parse_args(arguments)
+    options = _parser().parse_args(arguments)
     try:
-        trial = _trial(asked)
-        result = _results(trial, asked, choose_place(Ranks()))
-    except (InvalidConfig, InvalidSplit, Refused, Unusable) as refusal:
+        trial = _trial(options)
+        result = _results(trial, options, choose_place(WorkerGroup()))
+    except (InvalidConfig, InvalidSplit, Refused, InvalidJob) as refusal:
         sys.stderr.write(f"crossvalidate: {refusal}\n")
         return 2
     sys.stdout.write(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
@@ -65,26 +65,26 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _trial(asked: argparse.Namespace) -> Trial:
+def _trial(options: argparse.Namespace) -> Trial:
     recipe = resolve(
-        asked.category,
-        asked.option,
-        asked.architecture,
-        _overrides(asked.settings, asked.epochs),
-        profile=asked.profile,
+        options.category,
+        options.option,
+        options.architecture,
+        _overrides(options.settings, options.epochs),
+        profile=options.profile,
     )
-    index = _index(asked.path, format=asked.format, class_names=asked.class_names)
-    if asked.max_images is not None:
-        if asked.max_images < 2:
-            raise Refused(f"--max-images {asked.max_images}: expected at least 2")
-        index = sample_dataset(index, images=asked.max_images, seed=0)
+    index = _index(options.path, format=options.format, class_names=options.class_names)
+    if options.max_images is not None:
+        if options.max_images < 2:
+            raise Refused(f"--max-images {options.max_images}: expected at least 2")
+        index = sample_dataset(index, images=options.max_images, seed=0)
     return Trial(
         index=index,
-        images=asked.path,
+        images=options.path,
         recipe=recipe,
-        folds=asked.folds,
-        choose=asked.choose,
-        pretrained=asked.pretrained,
+        folds=options.folds,
+        choose=options.choose,
+        pretrained=options.pretrained,
     )
 
 
@@ -125,8 +125,8 @@ def _seeds(text: str) -> list[int]:
     return [int(part) for part in parts]
 
 
-def _results(trial: Trial, asked: argparse.Namespace, place: Place) -> dict[str, Any]:
-    about = _about(trial, asked, place)
+def _results(trial: Trial, options: argparse.Namespace, place: Place) -> dict[str, Any]:
+    about = _about(trial, options, place)
     folds: list[FoldDone] = []
     repetitions: list[Repetition] = []
 
@@ -134,8 +134,8 @@ def _results(trial: Trial, asked: argparse.Namespace, place: Place) -> dict[str,
         folds.append(fold)
         if fold.note:
             sys.stderr.write(f"seed {fold.seed} fold {fold.fold}: no metrics: {fold.note}\n")
-        if asked.output:
-            asked.output.write_text(json.dumps(_plain(about, folds, repetitions), indent=2) + "\n")
+        if options.output:
+            options.output.write_text(json.dumps(_plain(about, folds, repetitions), indent=2) + "\n")
 
     with tempfile.TemporaryDirectory(prefix="truscore-folds-") as scratch:
         for seed in about["seeds"]:
@@ -150,18 +150,18 @@ def _results(trial: Trial, asked: argparse.Namespace, place: Place) -> dict[str,
             )
             repetitions.append(repetition)
     result = _plain(about, folds, repetitions)
-    if asked.output:
-        asked.output.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+    if options.output:
+        options.output.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
     return result
 
 
-def _about(trial: Trial, asked: argparse.Namespace, place: Place) -> dict[str, Any]:
+def _about(trial: Trial, options: argparse.Namespace, place: Place) -> dict[str, Any]:
     return {
-        "dataset": asked.path.name,
+        "dataset": options.path.name,
         "dataset_digest": index_digest(trial.index),
         "images": len(trial.index.images),
         "folds": trial.folds,
-        "seeds": _seeds(asked.seeds),
+        "seeds": _seeds(options.seeds),
         "choose": trial.choose,
         "device": place.name,
         "recipe": json.loads(recipe_to_json(replace(trial.recipe, seed=0))),

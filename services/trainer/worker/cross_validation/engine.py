@@ -13,15 +13,15 @@ from truscore.datasets import ImageRecord
 from truscore.recipes import Recipe
 
 from services.trainer.journal import EpochDone, Progressed
-from services.trainer.worker.build_run import assemble
+from services.trainer.worker.build_run import build_run
 from services.trainer.worker.checkpoint import weights_sha256
 from services.trainer.worker.data import Batches
 from services.trainer.worker.devices import Place
-from services.trainer.worker.distributed import Ranks
+from services.trainer.worker.distributed import WorkerGroup
 from services.trainer.worker.errors import Diverged
-from services.trainer.worker.evaluate import validate
+from services.trainer.worker.evaluate import evaluate
 from services.trainer.worker.loop import Interrupted, Run, train
-from services.trainer.worker.run_dir import Order
+from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks.make import make_task
 
 
@@ -34,7 +34,7 @@ class Fold:
     """
 
     number: int
-    job: Order
+    job: TrainingJob
 
     @property
     def chooses_best(self) -> bool:
@@ -88,7 +88,7 @@ class _Best:
 
 
 def train_fold(
-    fold: Fold, *, place: Place, ranks: Ranks, asked: Callable[[], str], clock: Callable[[], float]
+    fold: Fold, *, place: Place, group: WorkerGroup, stop_requested: Callable[[], str], clock: Callable[[], float]
 ) -> Iterator[tuple[Run, Progressed | EpochDone | Interrupted] | FoldResult]:
     """Train and evaluate a fold. Yields what its training yields, beside its run, and last its FoldResult.
 
@@ -96,7 +96,7 @@ def train_fold(
     the recipe. Raises what training raises.
     """
     began = clock()
-    run = assemble(fold.job, place=place, ranks=ranks, asked=asked).run
+    run = build_run(fold.job, place=place, group=group, stop_requested=stop_requested).run
     best = _Best()
     try:
         for report in train(run):
@@ -110,11 +110,11 @@ def train_fold(
         result = _evaluated(run, fold, chosen_epoch=best.epoch)
     except Diverged as error:
         # Of several processes, the others would go on with a step that this one has no part in.
-        if ranks.world_size > 1:
+        if group.world_size > 1:
             raise
         result = FoldResult(done=_done(run, fold, note=str(error)))
-    if wish := run.asked():
-        yield run, Interrupted(wish=wish)
+    if stop := run.stop_requested():
+        yield run, Interrupted(stop=stop)
         return
     yield replace(result, done=replace(result.done, duration_s=clock() - began))
 
@@ -129,7 +129,7 @@ def for_fold(recipe: Recipe, *, choose_best: bool) -> Recipe:
     return replace(recipe, hyperparameters=replace(recipe.hyperparameters, training_process=process))
 
 
-def images_of(job: Order) -> tuple[ImageRecord, ...]:
+def images_of(job: TrainingJob) -> tuple[ImageRecord, ...]:
     """All images of the job, the same for every fold: verdicts of different folds have different places."""
     return tuple(sorted((*job.training, *job.validation, *job.test), key=lambda record: record.path))
 
@@ -140,7 +140,7 @@ def places_of(records: Iterable[ImageRecord], pool: Sequence[ImageRecord]) -> li
     return [places[record.path] for record in records]
 
 
-def pooled_metrics(job: Order, results: Iterable[FoldResult]) -> dict[str, float]:
+def pooled_metrics(job: TrainingJob, results: Iterable[FoldResult]) -> dict[str, float]:
     """Over the images of all folds at once, each evaluated by the network that had not seen it: small folds are too
     small for some metrics. ``job`` is any of the folds'."""
     verdicts = [verdict for result in results for verdict in result.verdicts]
@@ -167,9 +167,9 @@ def _evaluated(run: Run, fold: Fold, *, chosen_epoch: int) -> FoldResult:
     pool = images_of(fold.job)
     task = make_task(fold.job, judged=pool)
     evaluated = replace(run, task=task, batches=Batches(task, workers=0))
-    validated = validate(evaluated, until=run.asked, places=places_of(fold.held_out, pool))
-    done = _done(run, fold, chosen_epoch=chosen_epoch, loss=validated.loss, metrics=validated.metrics)
-    return FoldResult(done=done, verdicts=tuple(validated.verdicts))
+    evaluation = evaluate(evaluated, until=run.stop_requested, places=places_of(fold.held_out, pool))
+    done = _done(run, fold, chosen_epoch=chosen_epoch, loss=evaluation.loss, metrics=evaluation.metrics)
+    return FoldResult(done=done, verdicts=tuple(evaluation.verdicts))
 
 
 def _done(

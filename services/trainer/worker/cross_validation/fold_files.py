@@ -15,9 +15,9 @@ from truscore.metrics.regression import Scored
 from truscore.metrics.segmentation import Patch, Segmented
 from truscore.recipes import recipe_to_json
 
-from services.trainer.worker.checkpoint import Written, write
+from services.trainer.worker.checkpoint import WrittenFile, write
 from services.trainer.worker.cross_validation.engine import FoldDone, FoldResult
-from services.trainer.worker.run_dir import Order
+from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks import semantic_segmentation
 
 FORMAT = 1
@@ -29,31 +29,31 @@ _NUMPY: tuple[Any, ...] = (
 )  # fmt: skip
 
 
-def write_fold(folder: Path, order: Order, result: FoldResult) -> Written:
+def write_fold(folder: Path, job: TrainingJob, result: FoldResult) -> WrittenFile:
     """Raises OSError."""
     folder.mkdir(exist_ok=True)
-    content = {**_names(order), "done": asdict(result.done), "verdicts": list(result.verdicts)}
+    content = {**_names(job), "done": asdict(result.done), "verdicts": list(result.verdicts)}
     return write(content, _place(folder, result.done.fold))
 
 
-def read_fold(folder: Path, order: Order, number: int) -> FoldResult | None:
+def read_fold(folder: Path, job: TrainingJob, number: int) -> FoldResult | None:
     """None where there is none, or none of this order that can be read: training the fold again gives the same."""
     try:
         with torch.serialization.safe_globals([*VERDICTS, *_NUMPY]):
             content = torch.load(_place(folder, number), map_location="cpu", weights_only=True)
-        if any(content[name] != value for name, value in _names(order).items()):
+        if any(content[name] != value for name, value in _names(job).items()):
             return None
         return FoldResult(done=FoldDone(**content["done"]), verdicts=tuple(content["verdicts"]))
     except Exception:  # noqa: BLE001  damaged bytes have the unpickler raise whatever its parts do
         return None
 
 
-def _names(order: Order) -> Mapping[str, Any]:
+def _names(job: TrainingJob) -> Mapping[str, Any]:
     return {
         "format": FORMAT,
-        "recipe": recipe_to_json(order.recipe),
-        "dataset_digest": order.dataset_digest,
-        "held_out": [record.path for record in order.validation],
+        "recipe": recipe_to_json(job.recipe),
+        "dataset_digest": job.dataset_digest,
+        "held_out": [record.path for record in job.validation],
     }
 
 

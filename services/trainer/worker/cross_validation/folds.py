@@ -27,10 +27,10 @@ from services.trainer.worker.cross_validation.fold_files import read_fold, write
 from services.trainer.worker.data import steps_per_epoch
 from services.trainer.worker.devices import Place
 from services.trainer.worker.loop import Interrupted, Run
-from services.trainer.worker.run_dir import Order
+from services.trainer.worker.run_dir import TrainingJob
 
 KEY = "hyperparameters.training_process.cross_validation_folds"
-Word = FoldProgressed | FoldJudged | Interrupted
+FoldReport = FoldProgressed | FoldJudged | Interrupted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,25 +42,25 @@ class CrossValidated:
     pooled: dict[str, float]
 
 
-def folds_of(order: Order) -> tuple[Order, ...]:
+def folds_of(job: TrainingJob) -> tuple[TrainingJob, ...]:
     """An order for each fold, judged by its held-out images; none where the recipe asks for none.
 
     Raises InvalidConfig where there are fewer groups of images than folds.
     """
-    process = order.recipe.hyperparameters.training_process
+    process = job.recipe.hyperparameters.training_process
     if not process.cross_validation_folds:
         return ()
-    order = replace(order, test=())
-    images = {record.path: record for record in images_of(order)}
-    index = DatasetIndex(format="", class_names=order.class_names, images=tuple(images.values()), grades=order.grades)
+    job = replace(job, test=())
+    images = {record.path: record for record in images_of(job)}
+    index = DatasetIndex(format="", class_names=job.class_names, images=tuple(images.values()), grades=job.grades)
     try:
-        splits = fold_dataset(index, folds=process.cross_validation_folds, seed=order.recipe.seed)
+        splits = fold_dataset(index, folds=process.cross_validation_folds, seed=job.recipe.seed)
     except InvalidSplit as refusal:
         raise InvalidConfig(KEY, process.cross_validation_folds, f"0 for none, or less: {refusal}") from refusal
-    order = replace(order, recipe=for_fold(order.recipe, choose_best=False))
+    job = replace(job, recipe=for_fold(job.recipe, choose_best=False))
     return tuple(
         replace(
-            order,
+            job,
             training=tuple(images[path] for path in split.train),
             validation=tuple(images[path] for path in split.validation),
         )
@@ -68,44 +68,44 @@ def folds_of(order: Order) -> tuple[Order, ...]:
     )
 
 
-def steps_of(orders: Sequence[Order], *, world_size: int) -> int:
+def steps_of(jobs: Sequence[TrainingJob], *, world_size: int) -> int:
     """Optimizer steps that training these takes."""
-    hyper = [order.recipe.hyperparameters for order in orders]
+    hyper = [job.recipe.hyperparameters for job in jobs]
     return sum(
         one.training_process.epochs
         * steps_per_epoch(
-            len(order.training),
+            len(job.training),
             batch_size=one.optimization.batch_size,
             accumulate=one.advanced_settings.gradient_accumulation_steps,
             world_size=world_size,
         )
-        for one, order in zip(hyper, orders, strict=True)
+        for one, job in zip(hyper, jobs, strict=True)
     )
 
 
 def cross_validate(
-    orders: Sequence[Order], *, after: Run, folder: Path, place: Place, asked: Callable[[], str]
-) -> Iterator[Word]:
+    jobs: Sequence[TrainingJob], *, after: Run, folder: Path, place: Place, stop_requested: Callable[[], str]
+) -> Iterator[FoldReport]:
     """Train and judge every fold whose result is not in the folder; after Interrupted nothing more is done.
 
     ``after`` is the run they belong to, over by now. A fold that diverges is a finding about the recipe, not the run's
     end. Raises what training raises.
     """
-    ranks = after.ranks
-    done = ranks.agree([read_fold(folder, order, number) is not None for number, order in enumerate(orders, start=1)])
-    left = [(number, order) for number, order in enumerate(orders, start=1) if not done[number - 1]]
+    group = after.group
+    done = group.broadcast([read_fold(folder, job, number) is not None for number, job in enumerate(jobs, start=1)])
+    left = [(number, job) for number, job in enumerate(jobs, start=1) if not done[number - 1]]
     pace = _Pace(
-        after=after, folds=len(orders), began=after.clock(),
-        steps_left=steps_of([order for _, order in left], world_size=ranks.world_size),
+        after=after, folds=len(jobs), began=after.clock(),
+        steps_left=steps_of([job for _, job in left], world_size=group.world_size),
     )  # fmt: skip
-    for number, order in left:
-        fold = Fold(number=number, job=order)
-        for report in train_fold(fold, place=place, ranks=ranks, asked=asked, clock=after.clock):
+    for number, job in left:
+        fold = Fold(number=number, job=job)
+        for report in train_fold(fold, place=place, group=group, stop_requested=stop_requested, clock=after.clock):
             match report:
                 case FoldResult():
-                    pace.steps_before += steps_of([order], world_size=ranks.world_size)
-                    if ranks.leads:
-                        yield _saved(report, order, folder, folds=len(orders))
+                    pace.steps_before += steps_of([job], world_size=group.world_size)
+                    if group.is_main:
+                        yield _saved(report, job, folder, folds=len(jobs))
                 case run, Progressed() as progressed:
                     yield pace.word(number, run, progressed)
                 case _, Interrupted() as interrupted:
@@ -113,30 +113,30 @@ def cross_validate(
                     return
 
 
-def _saved(result: FoldResult, order: Order, folder: Path, *, folds: int) -> FoldJudged:
-    written = write_fold(folder, order, result)
+def _saved(result: FoldResult, job: TrainingJob, folder: Path, *, folds: int) -> FoldJudged:
+    written = write_fold(folder, job, result)
     return FoldJudged(
         fold=result.done.fold, folds=folds, path=f"{folder.name}/{written.path.name}", sha256=written.sha256,
         size_bytes=written.size_bytes,
     )  # fmt: skip
 
 
-def make_room(run: Run) -> None:
+def free_memory(run: Run) -> None:
     """Let go of what a run that is over and saved needs no more: beside the folds' own it might not fit a GPU."""
     run.optimizer.zero_grad(set_to_none=True)
     run.optimizer.state.clear()
 
 
-def results_of(orders: Sequence[Order], folder: Path) -> CrossValidated | None:
+def collect_results(jobs: Sequence[TrainingJob], folder: Path) -> CrossValidated | None:
     """What the folds came to, once all are done; None where there are none."""
-    found = [read_fold(folder, order, number) for number, order in enumerate(orders, start=1)]
+    found = [read_fold(folder, job, number) for number, job in enumerate(jobs, start=1)]
     results = [result for result in found if result is not None]
     if not results:
         return None
     return CrossValidated(
         folds=tuple(result.done for result in results),
         spreads=spreads([result.done.metrics for result in results]),
-        pooled=pooled_metrics(orders[0], results),
+        pooled=pooled_metrics(jobs[0], results),
     )
 
 

@@ -18,8 +18,8 @@ from services.trainer.worker.cross_validation.engine import (
     train_fold,
 )
 from services.trainer.worker.devices import Place, deterministic
-from services.trainer.worker.distributed import Ranks
-from services.trainer.worker.run_dir import Order, RunDir, read_order
+from services.trainer.worker.distributed import WorkerGroup
+from services.trainer.worker.run_dir import RunDir, TrainingJob, read_job
 
 # How the weights that are evaluated are picked: those of the last epoch, or the best by images that are in no fold's
 # held-out part.
@@ -73,7 +73,7 @@ def repeat(
     results: list[FoldResult] = []
     for fold in folds:
         with deterministic():
-            for report in train_fold(fold, place=place, ranks=Ranks(), asked=str, clock=clock):
+            for report in train_fold(fold, place=place, group=WorkerGroup(), stop_requested=str, clock=clock):
                 if isinstance(report, FoldResult):
                     results.append(report)
                     on_fold(report.done)
@@ -83,7 +83,7 @@ def repeat(
     return Repetition(seed=seed, folds=tuple(result.done for result in results), pooled=pooled)
 
 
-def _job(trial: Trial, split: Split, folder: Path) -> Order:
+def _job(trial: Trial, split: Split, folder: Path) -> TrainingJob:
     """Read from a folder as the training process reads it, so that a fold is a run like any other."""
     folder.mkdir(parents=True, exist_ok=True)
     plain = {
@@ -98,4 +98,4 @@ def _job(trial: Trial, split: Split, folder: Path) -> Order:
     (folder / "index.json").write_text(index_to_json(trial.index))
     (folder / "split.json").write_text(split_to_json(split))
     (folder / "order.json").write_text(json.dumps(plain))
-    return read_order(RunDir(path=folder))
+    return read_job(RunDir(path=folder))

@@ -14,7 +14,7 @@ BUSY_CORES, IDLE_EPOCHS_SHARE = 0.8, 0.3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Machine:
+class ResourceUsage:
     """Where the run was: bytes are of the GPU where there is one, else of this machine; cores are those it may use."""
 
     device: str
@@ -46,10 +46,10 @@ class Resources:
     bound_by: str
     because: str
     advice: tuple[Advice, ...]
-    machine: Machine
+    machine: ResourceUsage
 
 
-def judge_resources(performance: Performance, machine: Machine, recipe: Recipe) -> Resources:
+def judge_resources(performance: Performance, machine: ResourceUsage, recipe: Recipe) -> Resources:
     """Memory is looked at first, then the phases of the run, and what is left is compute."""
     bound_by, because = _bound(performance, machine)
     advice = (
@@ -63,7 +63,7 @@ def judge_resources(performance: Performance, machine: Machine, recipe: Recipe) 
     return Resources(bound_by=bound_by, because=because, advice=advice, machine=machine)
 
 
-def _bound(performance: Performance, machine: Machine) -> tuple[str, str]:
+def _bound(performance: Performance, machine: ResourceUsage) -> tuple[str, str]:
     shares = {phase: performance.share(phase) for phase in performance.seconds}
     if machine.memory_share >= MEMORY_FULL:
         held = f"{_gigabytes(machine.memory_peak_bytes)} of {_gigabytes(machine.memory_total_bytes)}"
@@ -77,7 +77,7 @@ def _bound(performance: Performance, machine: Machine) -> tuple[str, str]:
     return "compute", f"{shares['computing']:.0%} of the time was spent on computing on {machine.device}"
 
 
-def _on_loading(performance: Performance, machine: Machine) -> Iterator[Advice]:
+def _on_loading(performance: Performance, machine: ResourceUsage) -> Iterator[Advice]:
     waited, share = performance.seconds["loading"], performance.share("loading")
     if share >= LOADING_SHARE:
         processes = machine.loader_processes
@@ -110,7 +110,7 @@ def _on_saving(performance: Performance) -> Iterator[Advice]:
         )
 
 
-def _on_memory(machine: Machine, recipe: Recipe) -> Iterator[Advice]:
+def _on_memory(machine: ResourceUsage, recipe: Recipe) -> Iterator[Advice]:
     batch = recipe.hyperparameters.optimization.batch_size
     figures = {"memory_peak_bytes": machine.memory_peak_bytes, "memory_share": machine.memory_share}
     if machine.memory_share >= MEMORY_FULL:
@@ -127,7 +127,7 @@ def _on_memory(machine: Machine, recipe: Recipe) -> Iterator[Advice]:
         )
 
 
-def _on_compute(performance: Performance, machine: Machine, recipe: Recipe) -> Iterator[Advice]:
+def _on_compute(performance: Performance, machine: ResourceUsage, recipe: Recipe) -> Iterator[Advice]:
     computing, share = performance.seconds["computing"], performance.share("computing")
     figures = {"computing_s": computing, "computing_share": share}
     if _bound(performance, machine)[0] != "compute":

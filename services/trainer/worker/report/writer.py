@@ -16,7 +16,7 @@ from services.trainer.worker.report.drawing import Drawing, draw
 from services.trainer.worker.report.error_analysis import analyse_errors
 from services.trainer.worker.report.performance import measure_performance
 from services.trainer.worker.report.properties import Properties
-from services.trainer.worker.report.resources import Machine, judge_resources
+from services.trainer.worker.report.resources import ResourceUsage, judge_resources
 
 FILE = "report.json"
 Draw = Callable[[Mapping[str, Any], Path], Sequence[Drawing]]
@@ -52,7 +52,7 @@ class Summary:
     weights_sha256: str
     notes: Mapping[str, str]
     history: tuple[EpochDone, ...]
-    machine: Machine
+    usage: ResourceUsage
     saving_s: float = 0.0
     folds: tuple[Mapping[str, Any], ...] = ()
     spreads: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -97,7 +97,7 @@ def _plain(summary: Summary, findings: Findings) -> dict[str, Any]:
         "epochs": [asdict(done) for done in history],
         "convergence": asdict(convergence),
         "performance": asdict(performance),
-        "resources": asdict(judge_resources(performance, summary.machine, recipe)),
+        "resources": asdict(judge_resources(performance, summary.usage, recipe)),
         "errors": analyse_errors(findings.details, findings.judged, findings.properties),
         "folds": [dict(fold) for fold in summary.folds],
         "cross_validation": {"spreads": dict(summary.spreads), "pooled": dict(summary.pooled)},

@@ -7,7 +7,7 @@ from truscore.augmentation import Sample
 from truscore.datasets import ImageRecord
 from truscore.metrics.detection import Judged
 
-from services.trainer.worker.run_dir import Order
+from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks.instance_segmentation import InstanceSegmentation, instances, splits
 
 
@@ -30,7 +30,7 @@ class Detection(InstanceSegmentation):
         )
 
 
-def make(order: Order, judged: tuple[ImageRecord, ...], cache_limit_bytes: int) -> Detection:
+def make(job: TrainingJob, judged: tuple[ImageRecord, ...], cache_limit_bytes: int) -> Detection:
     """The task of an order, judged by a part of its images; ``cache_limit_bytes`` may be kept in memory."""
-    training, validation = splits(order, judged, cache_limit_bytes)
-    return Detection(recipe=order.recipe, class_names=order.class_names, training=training, validation=validation)
+    training, validation = splits(job, judged, cache_limit_bytes)
+    return Detection(recipe=job.recipe, class_names=job.class_names, training=training, validation=validation)

@@ -16,7 +16,7 @@ from truscore.metrics.evidence import Evidence
 from truscore.recipes import Recipe
 from truscore.zoo.framing import Framed
 
-from services.trainer.worker.run_dir import Order
+from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks.framed_images import Augment, FramedImages, FramedSample
 from services.trainer.worker.tasks.image_captions import write_pictures
 from services.trainer.worker.tasks.instance_segmentation import squared_norm
@@ -106,28 +106,28 @@ class WholeImages(Generic[Verdict]):
 
 
 def make_whole_images(
-    kind: Kind[Verdict], order: Order, judged: tuple[ImageRecord, ...], cache_limit_bytes: int
+    kind: Kind[Verdict], job: TrainingJob, judged: tuple[ImageRecord, ...], cache_limit_bytes: int
 ) -> WholeImages[Verdict]:
     """The task of an order, judged by a part of its images; ``cache_limit_bytes`` may be kept in memory."""
-    recipe = order.recipe
+    recipe = job.recipe
     training, validation = (
         FramedImages(
             part,
-            folder=order.images,
+            folder=job.images,
             image_size=recipe.image_size,
-            augment=augmenting(order),
+            augment=augmenting(job),
             cache_limit_bytes=cache_limit_bytes // 2,
             target=kind.target,
         )
-        for part in (order.training, judged)
+        for part in (job.training, judged)
     )
     return WholeImages(kind, recipe=recipe, training=training, validation=validation)
 
 
-def augmenting(order: Order) -> Augment:
+def augmenting(job: TrainingJob) -> Augment:
     """The option's policy on framed samples."""
-    recipe = order.recipe
-    policy = policy_for(recipe.category, recipe.option, order.class_names)
+    recipe = job.recipe
+    policy = policy_for(recipe.category, recipe.option, job.class_names)
 
     def augmented(framed: FramedSample, epoch: int, index: int) -> FramedSample:
         sample = Sample(image_CHW=framed.image_CSS)

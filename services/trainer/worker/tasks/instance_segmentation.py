@@ -16,7 +16,7 @@ from truscore.configuration.recipe import LossWeights, Recipe
 from truscore.datasets import ImageRecord
 from truscore.metrics.detection import Instance, Judged, run_lengths
 
-from services.trainer.worker.run_dir import Order
+from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks.instance_images import InstanceImages
 from services.trainer.worker.tasks.instance_metrics import InstanceMeasures
 from services.trainer.worker.tasks.instance_overlays import write_pictures
@@ -121,28 +121,28 @@ class InstanceSegmentation:
         )
 
 
-def make(order: Order, judged: tuple[ImageRecord, ...], cache_limit_bytes: int) -> InstanceSegmentation:
+def make(job: TrainingJob, judged: tuple[ImageRecord, ...], cache_limit_bytes: int) -> InstanceSegmentation:
     """The task of an order, judged by a part of its images; ``cache_limit_bytes`` may be kept in memory."""
-    training, validation = splits(order, judged, cache_limit_bytes)
+    training, validation = splits(job, judged, cache_limit_bytes)
     return InstanceSegmentation(
-        recipe=order.recipe, class_names=order.class_names, training=training, validation=validation
+        recipe=job.recipe, class_names=job.class_names, training=training, validation=validation
     )
 
 
 def splits(
-    order: Order, judged: tuple[ImageRecord, ...], cache_limit_bytes: int
+    job: TrainingJob, judged: tuple[ImageRecord, ...], cache_limit_bytes: int
 ) -> tuple[InstanceImages, InstanceImages]:
     """The images to train on and those to judge by."""
     training, validation = (
         InstanceImages(
             part,
-            folder=order.images,
-            image_size=order.recipe.image_size,
-            seed=order.recipe.seed,
-            policy=policy_for(order.recipe.category, order.recipe.option, order.class_names),
+            folder=job.images,
+            image_size=job.recipe.image_size,
+            seed=job.recipe.seed,
+            policy=policy_for(job.recipe.category, job.recipe.option, job.class_names),
             cache_limit_bytes=cache_limit_bytes // 2,
         )
-        for part in (order.training, judged)
+        for part in (job.training, judged)
     )
     return training, validation
 

@@ -7,7 +7,7 @@ from torch import nn
 from truscore.catalog.table import row_of
 from truscore.datasets import ImageRecord
 
-from services.trainer.worker.run_dir import Order
+from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks import (
     detection,
     instance_segmentation,
@@ -18,7 +18,7 @@ from services.trainer.worker.tasks import (
 )
 from services.trainer.worker.tasks.protocol import Task
 
-Maker = Callable[[Order, tuple[ImageRecord, ...], int], Task[Any, Any]]
+Maker = Callable[[TrainingJob, tuple[ImageRecord, ...], int], Task[Any, Any]]
 
 # By the task of the catalog's row. A maker takes the order, the images to judge by, and the bytes it may keep loaded.
 MAKERS: Mapping[str, Maker] = {
@@ -30,20 +30,20 @@ MAKERS: Mapping[str, Maker] = {
     "semantic_segmentation": semantic_segmentation.make,
 }
 # What a network has to know of the training split before it trains, where it has to know anything.
-PREPARATIONS: Mapping[str, Callable[[nn.Module, Order], None]] = {"regression": regression.prepare}
+PREPARATIONS: Mapping[str, Callable[[nn.Module, TrainingJob], None]] = {"regression": regression.prepare}
 
 
-def make_task(order: Order, *, judged: tuple[ImageRecord, ...], cache_limit_bytes: int = 0) -> Task[Any, Any]:
+def make_task(job: TrainingJob, *, judged: tuple[ImageRecord, ...], cache_limit_bytes: int = 0) -> Task[Any, Any]:
     """The order's task, judged by a part of its images."""
-    return MAKERS[_task_of(order)](order, judged, cache_limit_bytes)
+    return MAKERS[_task_of(job)](job, judged, cache_limit_bytes)
 
 
-def prepare(network: nn.Module, order: Order) -> None:
+def prepare(network: nn.Module, job: TrainingJob) -> None:
     """Give a new network what it has to know of the training split. Raises Unusable."""
-    if preparation := PREPARATIONS.get(_task_of(order)):
-        preparation(network, order)
+    if preparation := PREPARATIONS.get(_task_of(job)):
+        preparation(network, job)
 
 
-def _task_of(order: Order) -> str:
-    recipe = order.recipe
+def _task_of(job: TrainingJob) -> str:
+    recipe = job.recipe
     return row_of(recipe.category, recipe.option, recipe.architecture).task

@@ -9,25 +9,25 @@ from truscore.datasets import ImageRecord
 from truscore.metrics.multilabel import Labelled, multilabel_evidence, multilabel_metrics
 from truscore.zoo.losses.multilabel import multilabel_loss
 
-from services.trainer.worker.run_dir import Order
+from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks.image_level import Kind, WholeImages, make_whole_images
 
 
-def make(order: Order, judged: tuple[ImageRecord, ...], cache_limit_bytes: int) -> WholeImages[Labelled]:
+def make(job: TrainingJob, judged: tuple[ImageRecord, ...], cache_limit_bytes: int) -> WholeImages[Labelled]:
     """The task of an order."""
-    return make_whole_images(kind_of(order), order, judged, cache_limit_bytes)
+    return make_whole_images(kind_of(job), job, judged, cache_limit_bytes)
 
 
-def kind_of(order: Order) -> Kind[Labelled]:
+def kind_of(job: TrainingJob) -> Kind[Labelled]:
     def loss(_: nn.Module, raw: Tensor, there_BK: Tensor) -> Tensor:
-        return multilabel_loss(raw, there_BK, order.recipe.loss_config)
+        return multilabel_loss(raw, there_BK, job.recipe.loss_config)
 
     return Kind(
-        target=partial(_there, classes=len(order.class_names)),
+        target=partial(_there, classes=len(job.class_names)),
         loss=loss,
         verdict=_labelled,
         metrics=multilabel_metrics,
-        evidence=partial(multilabel_evidence, class_names=order.class_names),
+        evidence=partial(multilabel_evidence, class_names=job.class_names),
     )
 
 

@@ -32,7 +32,7 @@ from truscore.zoo.framing import Framed
 from truscore.zoo.losses.segmentation import pixel_losses
 from truscore.zoo.resize import network_size, resize_antialiased
 
-from services.trainer.worker.run_dir import Order
+from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks.framed_images import Augment, FramedImages, FramedSample
 from services.trainer.worker.tasks.instance_segmentation import squared_norm
 from services.trainer.worker.tasks.mask_overlays import write_overlay
@@ -142,27 +142,27 @@ class SemanticSegmentation:
         return {"file": path.name, "image": record.path}
 
 
-def make(order: Order, judged: tuple[ImageRecord, ...], cache_limit_bytes: int) -> SemanticSegmentation:
+def make(job: TrainingJob, judged: tuple[ImageRecord, ...], cache_limit_bytes: int) -> SemanticSegmentation:
     """The task of an order, judged by a part of its images; ``cache_limit_bytes`` may be kept in memory."""
     training, validation = (
         FramedImages(
             part,
-            folder=order.images,
-            image_size=order.recipe.image_size,
-            augment=_augmented(order),
+            folder=job.images,
+            image_size=job.recipe.image_size,
+            augment=_augmented(job),
             cache_limit_bytes=cache_limit_bytes // 2,
             pixel_labels=framed_labels,
         )
-        for part in (order.training, judged)
+        for part in (job.training, judged)
     )
     return SemanticSegmentation(
-        recipe=order.recipe, class_names=order.class_names, training=training, validation=validation
+        recipe=job.recipe, class_names=job.class_names, training=training, validation=validation
     )
 
 
-def _augmented(order: Order) -> Augment:
-    recipe = order.recipe
-    policy = policy_for(recipe.category, recipe.option, order.class_names)
+def _augmented(job: TrainingJob) -> Augment:
+    recipe = job.recipe
+    policy = policy_for(recipe.category, recipe.option, job.class_names)
 
     def changed(framed: FramedSample, epoch: int, index: int) -> FramedSample:
         sample = Sample(image_CHW=framed.image_CSS, labels_HW=framed.labels_SS)
