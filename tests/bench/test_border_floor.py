@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from truscore.datasets import Annotation, ImageRecord, read_dataset
 from truscore.datasets.shapes.masks import annotation_mask
-from truscore.metrics.borders import border_metrics, bordered
-from truscore.metrics.detection import Instance, Judged, run_lengths
+from truscore.metrics.borders import border_metrics, measure_borders
+from truscore.metrics.detection import ImageDetections, Instance, run_lengths
 from truscore.zoo.resize import network_size
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(600)]
@@ -21,18 +21,18 @@ pytestmark = [pytest.mark.bench, pytest.mark.timeout(600)]
 def test_perfect_masks_are_measured_to_half_a_pixel_of_the_network(shared_data: Path, image_size: int) -> None:
     index = read_dataset(shared_data / "truscore_card_borders_yolo" / "combined_dual_class").index
     assert index is not None
-    metrics = border_metrics([bordered(perfect(image, image_size), image) for image in index.images])
+    metrics = border_metrics([measure_borders(perfect(image, image_size), image) for image in index.images])
     figures = "  ".join(f"{name} {value:.2f}" for name, value in metrics.items())
     print(f"\n{len(index.images)} scans at {image_size} px: {figures}", end="", flush=True)  # noqa: T201
     network_px = sum(max(image.width, image.height) for image in index.images) / len(index.images) / image_size
     assert metrics["edge_error_px"] < 0.5 * network_px
 
 
-def perfect(image: ImageRecord, image_size: int) -> Judged:
+def perfect(image: ImageRecord, image_size: int) -> ImageDetections:
     height, width = network_size(image.height, image.width, image_size=image_size)
     scale = (width / image.width, height / image.height)
     found = tuple(found_as_it_is(one, scale, height, width) for one in image.annotations)
-    return Judged(image=0, height=height, width=width, real=(), found=found)
+    return ImageDetections(image=0, height=height, width=width, target=(), prediction=found)
 
 
 def found_as_it_is(real: Annotation, scale: tuple[float, float], height: int, width: int) -> Instance:

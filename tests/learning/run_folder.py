@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from truscore.datasets import Annotation, ImageRecord, index_to_json, read_dataset, split_dataset, split_to_json
-from truscore.metrics.detection import Instance, Judged, coco_metrics, run_lengths
+from truscore.metrics.detection import ImageDetections, Instance, coco_metrics, run_lengths
 from truscore.recipes import recipe_to_json, resolve
 
 from services.trainer.journal import Completed, EpochDone, Record, records_of
@@ -145,7 +145,7 @@ def guessed_metrics(job: TrainingJob) -> dict[str, float]:
     return coco_metrics([_guessed(job, record, n) for n, record in enumerate(job.validation)], job.class_names)
 
 
-def _guessed(job: TrainingJob, record: ImageRecord, number: int) -> Judged:
+def _guessed(job: TrainingJob, record: ImageRecord, number: int) -> ImageDetections:
     boxes = {
         label: np.mean([_shares(a, r) for r in job.training for a in r.annotations if a.label == label], axis=0)
         for label in range(1, len(job.class_names) + 1)
@@ -154,7 +154,9 @@ def _guessed(job: TrainingJob, record: ImageRecord, number: int) -> Judged:
     nothing = run_lengths(np.zeros((record.height, record.width), dtype=np.bool_))
     real = [Instance(label=a.label, box_xywh=a.box_xywh, mask=nothing) for a in record.annotations]
     found = [Instance(label=label, box_xywh=tuple(box * size_4), mask=nothing) for label, box in boxes.items()]
-    return Judged(image=number, height=record.height, width=record.width, real=tuple(real), found=tuple(found))
+    return ImageDetections(
+        image=number, height=record.height, width=record.width, target=tuple(real), prediction=tuple(found)
+    )
 
 
 def _shares(annotation: Annotation, record: ImageRecord) -> NDArray[np.float64]:

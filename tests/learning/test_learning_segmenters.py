@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from truscore.metrics.segmentation import Segmented, segmentation_metrics, segmented
+from truscore.metrics.segmentation import PixelConfusion, count_pixels, segmentation_metrics
 
 from services.trainer.worker.run_dir import RunDir, TrainingJob, read_job
 from services.trainer.worker.tasks.pixel_labels import label_map
@@ -101,11 +101,11 @@ def best_guess(job: TrainingJob) -> float:
     """The overlap of the best of: all damaged, nothing damaged, and damaged where it often is in training."""
     often_HW = np.mean([label_map(record, SIZE, SIZE) == 1 for record in job.training], axis=0)
     guesses = [often_HW >= share for share in (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 1.1)]
-    return max(segmentation_metrics(_judged(job, guess_HW))["mask_mean_IoU"] for guess_HW in guesses)
+    return max(segmentation_metrics(_image_result(job, guess_HW))["mask_mean_IoU"] for guess_HW in guesses)
 
 
-def _judged(job: TrainingJob, guess_HW: np.ndarray) -> list[Segmented]:
+def _image_result(job: TrainingJob, guess_HW: np.ndarray) -> list[PixelConfusion]:
     return [
-        segmented(number, label_map(record, SIZE, SIZE), guess_HW.astype(np.uint8), classes=2)
+        count_pixels(number, label_map(record, SIZE, SIZE), guess_HW.astype(np.uint8), classes=2)
         for number, record in enumerate(job.validation)
     ]

@@ -13,9 +13,9 @@ import torch
 from PIL import Image
 from truscore import catalog
 from truscore.datasets import ImageRecord
-from truscore.metrics.multilabel import Labelled, multilabel_metrics
-from truscore.metrics.ordinal import Graded, grade_metrics
-from truscore.metrics.regression import Scored, score_metrics
+from truscore.metrics.multilabel import MultilabelPrediction, multilabel_metrics
+from truscore.metrics.ordinal import OrdinalPrediction, ordinal_metrics
+from truscore.metrics.regression import RegressionPrediction, regression_metrics
 from truscore.synthesis.labelled import render_graded, render_labelled, render_scored
 from truscore.zoo import load_checkpoint_model
 
@@ -129,7 +129,7 @@ def test_the_checkpoint_answers_as_the_run_said_it_would(learned: RunFolder) -> 
     network, recipe, class_names = load_checkpoint_model(learned.path / learned.completed.path)
     job = read_job(RunDir(path=learned.path))
     assert (recipe, class_names) == (job.recipe, job.class_names)
-    task = make_task(job, judged=job.validation)
+    task = make_task(job, evaluated=job.validation)
     metrics = task.metrics(evaluated_on(task, network))
     assert metrics == pytest.approx(dict(learned.completed.metrics), abs=0.02)
 
@@ -173,7 +173,7 @@ def evaluated_on(task: Any, network: Any) -> list[Any]:
     keys = [Key(epoch=0, index=index) for index in range(len(task.validation))]
     with torch.no_grad():
         batch = task.collate([task.validation[key] for key in keys])
-        return list(task.judge(network, batch, keys).verdicts)
+        return list(task.evaluate(network, batch, keys).image_results)
 
 
 def guessed_metrics(job: TrainingJob, task: str) -> dict[str, float]:
@@ -183,27 +183,27 @@ def guessed_metrics(job: TrainingJob, task: str) -> dict[str, float]:
     if task == "regression":
         mean = float(np.mean([dict(record.scores)["sharpness"] for record in job.training]))
         scored = [
-            Scored(image=number, real=(dict(record.scores)["sharpness"],), found=(mean,))
+            RegressionPrediction(image=number, target=(dict(record.scores)["sharpness"],), prediction=(mean,))
             for number, record in enumerate(job.validation)
         ]
-        return score_metrics(scored, job.class_names)
+        return regression_metrics(scored, job.class_names)
     shares_K = np.array([_there(record, classes) for record in job.training]).mean(axis=0)
     if task == "multilabel_classification":
         labelled = [
-            Labelled(image=number, real=_there(record, classes), probabilities=tuple(shares_K.tolist()))
+            MultilabelPrediction(image=number, target=_there(record, classes), probabilities=tuple(shares_K.tolist()))
             for number, record in enumerate(job.validation)
         ]
         return multilabel_metrics(labelled)
     graded = [
-        Graded(
+        OrdinalPrediction(
             image=number,
-            real=_there(record, classes).index(True),
-            found=int(shares_K.argmax()),
+            target=_there(record, classes).index(True),
+            prediction=int(shares_K.argmax()),
             probabilities=tuple(shares_K.tolist()),
         )
         for number, record in enumerate(job.validation)
     ]
-    return grade_metrics(graded, job.grades)
+    return ordinal_metrics(graded, job.grades)
 
 
 def _there(record: ImageRecord, classes: int) -> tuple[bool, ...]:

@@ -46,7 +46,7 @@ def build_run(job: TrainingJob, *, place: Place, group: WorkerGroup, stop_reques
     advanced = recipe.hyperparameters.advanced_settings
     precision = choose_precision(wanted=advanced.mixed_precision, device=place.device)
     notes |= {"mixed_precision": precision.reason, "optimization_mode": _tune(network, recipe)}
-    task = make_task(job, judged=job.validation, cache_limit_bytes=CACHE_LIMIT_BYTES // group.local_world_size)
+    task = make_task(job, evaluated=job.validation, cache_limit_bytes=CACHE_LIMIT_BYTES // group.local_world_size)
     if place.loader_workers:
         # Before there are worker processes: they share what is loaded by then.
         task.training.warm(threads=place.cpus)
@@ -82,7 +82,7 @@ def optimizer_of(recipe: Recipe) -> str:
 
 def evaluated_on(run: Run, job: TrainingJob, part: tuple[ImageRecord, ...]) -> Run:
     """The same run, validated on other images."""
-    task = make_task(job, judged=part)
+    task = make_task(job, evaluated=part)
     return replace(run, task=task, batches=Batches(task, workers=0))
 
 

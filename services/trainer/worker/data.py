@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, Sampler
 from truscore.augmentation.seeds import mixed
 
 from services.trainer.worker.tasks import Key, Task
-from services.trainer.worker.tasks.protocol import Batch, Samples, Verdict
+from services.trainer.worker.tasks.protocol import Batch, ImageResult, Samples
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,10 +51,10 @@ def validation_batches(places: Sequence[int], *, batch_size: int, share: Share) 
     return _chunks([Key(epoch=0, index=index) for index in places[share.rank :: share.world_size]], batch_size)
 
 
-class Batches(Generic[Batch, Verdict]):
+class Batches(Generic[Batch, ImageResult]):
     """Loads what the plan names. Keeps its worker processes, where it has some, from epoch to epoch."""
 
-    def __init__(self, task: Task[Batch, Verdict], *, workers: int) -> None:
+    def __init__(self, task: Task[Batch, ImageResult], *, workers: int) -> None:
         self.workers = workers
         self._training = _Planned()
         self._training_loader = _loader(task.training, self._training, task, workers)

@@ -16,11 +16,11 @@ from services.trainer.worker.tasks import Task
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evaluation:
-    """Mean ``loss`` over the images, None where the epoch was not validated; ``verdicts`` are the task's."""
+    """Mean ``loss`` over the images, None where the epoch was not validated; ``image_results`` are the task's."""
 
     loss: float | None = None
     metrics: dict[str, float] = field(default_factory=dict)
-    verdicts: Sequence[Any] = ()
+    image_results: Sequence[Any] = ()
 
     def score(self, primary_metric: str) -> float:
         """Larger is better: the metric, or the loss turned round where nothing to find makes the metric undefined."""
@@ -47,10 +47,10 @@ def evaluate(run: Evaluable, *, until: Callable[[], str] = str, places: Sequence
     Leaves the random generators as they were: whether an epoch is validated must not change the next.
     """
     losses: list[tuple[float, int]] = []
-    verdicts: list[Any] = []
-    judged = range(len(run.task.validation)) if places is None else places
+    image_results: list[Any] = []
+    evaluated = range(len(run.task.validation)) if places is None else places
     plan = validation_batches(
-        judged,
+        evaluated,
         batch_size=run.recipe.hyperparameters.optimization.batch_size,
         share=Share(rank=run.group.rank, world_size=run.group.world_size),
     )
@@ -60,15 +60,15 @@ def evaluate(run: Evaluable, *, until: Callable[[], str] = str, places: Sequence
             # Several processes would have to agree here, and they may have different numbers of batches.
             if run.group.world_size == 1 and until():
                 return Evaluation()
-            judgement = run.task.judge(run.network, run.task.to_device(batch, run.device), keys)
-            losses.append((sum(judgement.losses.values()), len(keys)))
-            verdicts += judgement.verdicts
-    losses, verdicts = run.group.all_gather(losses), run.group.all_gather(verdicts)
+            batch_evaluation = run.task.evaluate(run.network, run.task.to_device(batch, run.device), keys)
+            losses.append((sum(batch_evaluation.losses.values()), len(keys)))
+            image_results += batch_evaluation.image_results
+    losses, image_results = run.group.all_gather(losses), run.group.all_gather(image_results)
     images = sum(count for _, count in losses)
     return Evaluation(
         loss=sum(loss * count for loss, count in losses) / images,
-        metrics=run.task.metrics(verdicts),
-        verdicts=verdicts,
+        metrics=run.task.metrics(image_results),
+        image_results=image_results,
     )
 
 

@@ -12,7 +12,7 @@ from services.trainer.worker.evaluate import Evaluation, evaluate
 from services.trainer.worker.loop import Run
 from services.trainer.worker.report.properties import Originals, image_properties
 from services.trainer.worker.report.resources import ResourceUsage
-from services.trainer.worker.report.writer import Findings, Summary, write_report
+from services.trainer.worker.report.writer import RunResults, Summary, write_report
 from services.trainer.worker.run_dir import RunDir, TrainingJob
 from services.trainer.worker.tasks import Samples
 
@@ -38,14 +38,14 @@ def finish_run(
     tested = evaluate(evaluated_on(run, job, job.test)) if job.test else Evaluation()
     if final_checkpoint is not None:
         run_dir.report.mkdir(exist_ok=True)
-        findings = Findings(
+        run_results = RunResults(
             validation=evaluation.metrics,
             validation_loss=evaluation.loss,
             test=tested.metrics,
-            details=run.task.report(run.network, evaluation.verdicts, run_dir.report),
-            **_judged_images(run.task.validation, job),
+            details=run.task.report(run.network, evaluation.image_results, run_dir.report),
+            **_evaluated_images(run.task.validation, job),
         )
-        path = write_report(run_dir.report, _summary(built, job, final_sha256, usage, folds), findings)
+        path = write_report(run_dir.report, _summary(built, job, final_sha256, usage, folds), run_results)
         completed = Completed(
             epochs=len(run.progress.history),
             best_epoch=_best_epoch(run),
@@ -61,11 +61,11 @@ def finish_run(
     checkpointer.remove_superseded()
 
 
-def _judged_images(judged: Samples, job: TrainingJob) -> dict[str, Any]:
+def _evaluated_images(evaluated: Samples, job: TrainingJob) -> dict[str, Any]:
     """Paths by index and what the images are like; a task may leave out images that nothing is said of."""
-    if not isinstance(judged, Originals):
-        return {"judged": [record.path for record in job.validation], "properties": {}}
-    return {"judged": [record.path for record in judged.records], "properties": image_properties(judged)}
+    if not isinstance(evaluated, Originals):
+        return {"evaluated": [record.path for record in job.validation], "properties": {}}
+    return {"evaluated": [record.path for record in evaluated.records], "properties": image_properties(evaluated)}
 
 
 def _best_epoch(run: Run) -> int:

@@ -184,7 +184,7 @@ def _validation_is_due(run: Run) -> bool:
 def _close_epoch(run: Run, evaluation: Evaluation, *, trained_s: float, duration_s: float) -> EpochDone:
     _settle(run)
     progress, stopping = run.progress, run.recipe.hyperparameters.training_process.early_stopping
-    is_best = evaluation.loss is not None and progress.judge(
+    is_best = evaluation.loss is not None and progress.record_score(
         evaluation.score(run.recipe.primary_metric), evaluation.metrics, min_delta=stopping.min_delta
     )
     losses = run.group.all_gather([sum(progress.sums.means().values())])

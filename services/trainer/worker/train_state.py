@@ -80,7 +80,7 @@ class Progress:
     evaluations_without_improvement: int = 0
     history: list[EpochDone] = field(default_factory=list)
 
-    def judge(self, score: float, metrics: Mapping[str, float], *, min_delta: float) -> bool:
+    def record_score(self, score: float, metrics: Mapping[str, float], *, min_delta: float) -> bool:
         """Take a validation into account; whether it is the best so far."""
         if self.reference is None or score > self.reference + min_delta:
             self.reference, self.evaluations_without_improvement = score, 0

@@ -26,7 +26,7 @@ from truscore.datasets import Annotation, ImageRecord
 from truscore.datasets.shapes.masks import annotation_mask
 from truscore.datasets.shapes.quadrilateral import corners_of
 from truscore.metrics.centring import centring_shares
-from truscore.metrics.detection import Instance, Judged, RunLengths
+from truscore.metrics.detection import ImageDetections, Instance, RunLengths
 from truscore.metrics.matching import match
 from truscore.metrics.quadrilaterals import SIDES, Mask, Points, aligned, box_corners, mask_corners
 
@@ -44,21 +44,21 @@ class Edges:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Centring:
-    """Shares of the left and of the upper margin in percent; ``found`` is None where a border was not found."""
+    """Shares of the left and of the upper margin in percent; ``prediction`` is None where a border was not found."""
 
-    real: tuple[float, float]
-    found: tuple[float, float] | None
+    target: tuple[float, float]
+    prediction: tuple[float, float] | None
 
     @property
     def errors_pp(self) -> tuple[float, float] | None:
         """Left and right, top and bottom."""
-        if self.found is None:
+        if self.prediction is None:
             return None
-        return abs(self.found[0] - self.real[0]), abs(self.found[1] - self.real[1])
+        return abs(self.prediction[0] - self.target[0]), abs(self.prediction[1] - self.target[1])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Bordered:
+class BorderErrors:
     """The borders of an image."""
 
     image: int
@@ -66,31 +66,33 @@ class Bordered:
     centrings: tuple[Centring, ...]
 
 
-def bordered(judged: Judged, record: ImageRecord) -> Bordered:
+def measure_borders(detections: ImageDetections, record: ImageRecord) -> BorderErrors:
     """Measure what was found on an image at the network's size against what its record says, in the record's pixels.
 
     A border is found where the surest find of its class overlaps its box by half, at a score of 0.5.
     """
-    scale_2 = np.array([record.width / judged.width, record.height / judged.height])
-    real = [one for one in record.annotations if not one.crowd]
-    corners = [(one.label, _real_corners(one, record), _found_corners(one, judged, scale_2)) for one in real]
-    known = [(label, real_42, found_42) for label, real_42, found_42 in corners if real_42 is not None]
-    outer = [(real_42, found_42) for label, real_42, found_42 in known if label == OUTER]
-    return Bordered(
-        image=judged.image,
+    scale_2 = np.array([record.width / detections.width, record.height / detections.height])
+    target = [one for one in record.annotations if not one.crowd]
+    corners = [
+        (one.label, _target_corners(one, record), _prediction_corners(one, detections, scale_2)) for one in target
+    ]
+    known = [(label, target_42, prediction_42) for label, target_42, prediction_42 in corners if target_42 is not None]
+    outer = [(target_42, prediction_42) for label, target_42, prediction_42 in known if label == OUTER]
+    return BorderErrors(
+        image=detections.image,
         edges=tuple(
-            Edges(label=label, distances_4S=None if found_42 is None else edge_distances(real_42, found_42))
-            for label, real_42, found_42 in known
+            Edges(label=label, distances_4S=None if prediction_42 is None else edge_distances(target_42, prediction_42))
+            for label, target_42, prediction_42 in known
         ),
         centrings=tuple(
             centring
-            for label, real_42, found_42 in known
-            if label == GRAPHICAL and outer and (centring := _centring(real_42, found_42, outer)) is not None
+            for label, target_42, prediction_42 in known
+            if label == GRAPHICAL and outer and (centring := _centring(target_42, prediction_42, outer)) is not None
         ),
     )
 
 
-def border_metrics(borders: Sequence[Bordered]) -> dict[str, float]:
+def border_metrics(borders: Sequence[BorderErrors]) -> dict[str, float]:
     """``edge_error_px`` and ``edge_error_p95_px``, ``centring_error_pp`` and ``centring_error_p95_pp``, each where any
     was found; ``border_found_share`` and ``centring_measured_share`` where there is any to be found. Smaller errors are
     better, and mean little beside a small share.
@@ -105,13 +107,13 @@ def border_metrics(borders: Sequence[Bordered]) -> dict[str, float]:
     if distances:
         metrics |= _mean_and_p95("edge_error{}_px", distances)
     if centrings:
-        metrics["centring_measured_share"] = sum(one.found is not None for one in centrings) / len(centrings)
+        metrics["centring_measured_share"] = sum(one.prediction is not None for one in centrings) / len(centrings)
     if errors:
         metrics |= _mean_and_p95("centring_error{}_pp", errors)
     return metrics
 
 
-def border_details(borders: Sequence[Bordered], class_names: Sequence[str], paths: Sequence[str]) -> dict[str, Any]:
+def border_details(borders: Sequence[BorderErrors], class_names: Sequence[str], paths: Sequence[str]) -> dict[str, Any]:
     """For the report: errors by border and side, and each card's centring, real and found; paths by images' indices."""
     return {
         "edges_by_side": [
@@ -122,8 +124,8 @@ def border_details(borders: Sequence[Bordered], class_names: Sequence[str], path
         "centring": [
             {
                 "image": paths[image.image],
-                "real": list(one.real),
-                "found": None if one.found is None else list(one.found),
+                "real": list(one.target),
+                "found": None if one.prediction is None else list(one.prediction),
             }
             for image in borders
             for one in image.centrings
@@ -131,14 +133,14 @@ def border_details(borders: Sequence[Bordered], class_names: Sequence[str], path
     }
 
 
-def edge_distances(real_42: Points, found_42: Points) -> tuple[tuple[float, ...], ...]:
+def edge_distances(target_42: Points, prediction_42: Points) -> tuple[tuple[float, ...], ...]:
     """[4, S]: points of each found side from the line of the real one; sides as SIDES has them."""
-    found_42 = aligned(found_42, real_42)
+    prediction_42 = aligned(prediction_42, target_42)
     share_S = np.linspace(0.0, 1.0, POINTS)[:, None]
     distances = []
     for at in range(4):
-        points_S2 = found_42[at] + share_S * (found_42[(at + 1) % 4] - found_42[at])
-        distances.append(_off_line(points_S2, real_42[at], real_42[(at + 1) % 4]))
+        points_S2 = prediction_42[at] + share_S * (prediction_42[(at + 1) % 4] - prediction_42[at])
+        distances.append(_off_line(points_S2, target_42[at], target_42[(at + 1) % 4]))
     return tuple(tuple(map(float, side_S)) for side_S in distances)
 
 
@@ -149,19 +151,21 @@ def _off_line(points_S2: Points, start_2: Points, end_2: Points) -> NDArray[np.f
 
 
 def _centring(
-    real_42: Points, found_42: Points | None, outer: Sequence[tuple[Points, Points | None]]
+    target_42: Points, prediction_42: Points | None, outer: Sequence[tuple[Points, Points | None]]
 ) -> Centring | None:
     """Of the graphical border in the outer one whose middle is nearest; None where the real ones have no centring."""
-    card_42, found_card_42 = min(outer, key=lambda one: float(np.hypot(*(one[0].mean(axis=0) - real_42.mean(axis=0)))))
-    real = centring_shares(card_42, real_42)
-    if real is None:
+    card_42, predicted_card_42 = min(
+        outer, key=lambda one: float(np.hypot(*(one[0].mean(axis=0) - target_42.mean(axis=0))))
+    )
+    target = centring_shares(card_42, target_42)
+    if target is None:
         return None
-    if found_42 is None or found_card_42 is None:
-        return Centring(real=real, found=None)
-    return Centring(real=real, found=centring_shares(aligned(found_card_42, card_42), found_42))
+    if prediction_42 is None or predicted_card_42 is None:
+        return Centring(target=target, prediction=None)
+    return Centring(target=target, prediction=centring_shares(aligned(predicted_card_42, card_42), prediction_42))
 
 
-def _real_corners(annotation: Annotation, record: ImageRecord) -> Points | None:
+def _target_corners(annotation: Annotation, record: ImageRecord) -> Points | None:
     """Outlines say where a side is to a fraction of a pixel: only run lengths have to be fitted."""
     if annotation.rle is not None:
         return mask_corners(annotation_mask(annotation, record.height, record.width))
@@ -170,21 +174,21 @@ def _real_corners(annotation: Annotation, record: ImageRecord) -> Points | None:
     return box_corners(annotation.box_xywh)
 
 
-def _found_corners(real: Annotation, judged: Judged, scale_2: Points) -> Points | None:
-    x, y, width, height = (np.array(real.box_xywh) / np.tile(scale_2, 2)).tolist()
+def _prediction_corners(target: Annotation, detections: ImageDetections, scale_2: Points) -> Points | None:
+    x, y, width, height = (np.array(target.box_xywh) / np.tile(scale_2, 2)).tolist()
     alone = replace(
-        judged,
-        real=(Instance(label=real.label, box_xywh=(x, y, width, height)),),
-        found=tuple(one for one in judged.found if one.label == real.label),
+        detections,
+        target=(Instance(label=target.label, box_xywh=(x, y, width, height)),),
+        prediction=tuple(one for one in detections.prediction if one.label == target.label),
     )
     pairs = match(alone, "box").pairs
-    return _corners(pairs[0].found) * scale_2 if pairs else None
+    return _corners(pairs[0].prediction) * scale_2 if pairs else None
 
 
-def _corners(found: Instance) -> Points:
+def _corners(prediction: Instance) -> Points:
     """Of the mask, or of the box where there is no mask to take them from."""
-    fitted_42 = None if found.mask is None else mask_corners(_decoded(found.mask))
-    return box_corners(found.box_xywh) if fitted_42 is None else fitted_42
+    fitted_42 = None if prediction.mask is None else mask_corners(_decoded(prediction.mask))
+    return box_corners(prediction.box_xywh) if fitted_42 is None else fitted_42
 
 
 def _decoded(mask: RunLengths) -> Mask:
@@ -198,9 +202,9 @@ def _mean_and_p95(name: str, values: Sequence[float]) -> dict[str, float]:
     }
 
 
-def _side_row(borders: Sequence[Bordered], label: int, side: int) -> dict[str, Any]:
+def _side_row(borders: Sequence[BorderErrors], label: int, side: int) -> dict[str, Any]:
     own = [edge for image in borders for edge in image.edges if edge.label == label]
     distances = [value for edge in own if edge.distances_4S is not None for value in edge.distances_4S[side]]
-    found = sum(edge.distances_4S is not None for edge in own)
+    measured = sum(edge.distances_4S is not None for edge in own)
     errors = _mean_and_p95("edge_error{}_px", distances) if distances else {}
-    return {"side": SIDES[side], "borders": len(own), "found": found, **errors}
+    return {"side": SIDES[side], "borders": len(own), "found": measured, **errors}

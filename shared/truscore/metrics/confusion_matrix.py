@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from truscore.metrics.evidence import Matrix
+from truscore.metrics.diagnostics import Matrix
 
 Counts = NDArray[np.int64]
 
 
-def confusion_counts(real_N: Sequence[int], found_N: Sequence[int], classes: int) -> Counts:
+def confusion_counts(target_N: Sequence[int], prediction_N: Sequence[int], classes: int) -> Counts:
     """[K, K]: rows are real classes, columns found ones, both from 0."""
-    places_N = np.asarray(real_N, dtype=np.int64) * classes + np.asarray(found_N, dtype=np.int64)
+    places_N = np.asarray(target_N, dtype=np.int64) * classes + np.asarray(prediction_N, dtype=np.int64)
     return np.bincount(places_N, minlength=classes * classes).reshape(classes, classes)
 
 
@@ -36,11 +36,13 @@ def macro_f1(counts_KK: Counts) -> float:
 
 def recall_by_class(counts_KK: Counts) -> list[float | None]:
     """None for a class that is nowhere real."""
-    real_K = counts_KK.sum(axis=1)
-    return [float(true / real) if real else None for true, real in zip(np.diagonal(counts_KK), real_K, strict=True)]
+    target_K = counts_KK.sum(axis=1)
+    return [
+        float(true / target) if target else None for true, target in zip(np.diagonal(counts_KK), target_K, strict=True)
+    ]
 
 
 def as_matrix(counts_KK: Counts, names: Sequence[str], *, title: str) -> Matrix:
     """The counts with the classes' names on both sides."""
     counts = tuple(tuple(int(count) for count in row) for row in counts_KK)
-    return Matrix(title=title, real=tuple(names), found=tuple(names), counts=counts)
+    return Matrix(title=title, target=tuple(names), prediction=tuple(names), counts=counts)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from truscore.metrics.evidence import Diagram, Series, thinned
+from truscore.metrics.diagnostics import Diagram, Series, thinned
 
 Numbers = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -14,68 +14,68 @@ BINS = 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ranked:
+class ThresholdSweep:
     """What is caught and what is wrongly caught as the threshold falls; only thresholds that a score is equal to."""
 
     threshold_T: Numbers
     true_T: Numbers
     false_T: Numbers
-    real: int
-    others: int
+    positives: int
+    negatives: int
 
 
-def ranked(real_N: Flags, score_N: Numbers) -> Ranked:
+def sweep_thresholds(target_N: Flags, score_N: Numbers) -> ThresholdSweep:
     """Thresholds from the highest score down; equal scores are one threshold, for no order among them is right."""
     order_N = np.argsort(-score_N, kind="stable")
-    sorted_N, real_sorted_N = score_N[order_N], real_N[order_N]
+    sorted_N, target_sorted_N = score_N[order_N], target_N[order_N]
     last_T = np.flatnonzero(np.append(np.diff(sorted_N) != 0, True)) if len(score_N) else np.zeros(0, dtype=np.int64)
-    true_T = np.cumsum(real_sorted_N)[last_T].astype(np.float64)
-    return Ranked(
+    true_T = np.cumsum(target_sorted_N)[last_T].astype(np.float64)
+    return ThresholdSweep(
         threshold_T=sorted_N[last_T],
         true_T=true_T,
         false_T=last_T + 1 - true_T,
-        real=int(real_N.sum()),
-        others=int(len(real_N) - real_N.sum()),
+        positives=int(target_N.sum()),
+        negatives=int(len(target_N) - target_N.sum()),
     )
 
 
-def average_precision(real_N: Flags, score_N: Numbers) -> float | None:
+def average_precision(target_N: Flags, score_N: Numbers) -> float | None:
     """Sum of precision times the step in recall, without interpolation (Zhu 2004, as scikit-learn has it).
 
     None where nothing is real: recall has no meaning.
     """
-    steps = ranked(real_N, score_N)
-    if not steps.real:
+    steps = sweep_thresholds(target_N, score_N)
+    if not steps.positives:
         return None
     precision_T = steps.true_T / (steps.true_T + steps.false_T)
-    return float((np.diff(steps.true_T / steps.real, prepend=0.0) * precision_T).sum())
+    return float((np.diff(steps.true_T / steps.positives, prepend=0.0) * precision_T).sum())
 
 
-def roc_area(real_N: Flags, score_N: Numbers) -> float | None:
+def roc_area(target_N: Flags, score_N: Numbers) -> float | None:
     """Chance that a real one scores higher than another, ties half (Hanley and McNeil 1982); None without both."""
-    steps = ranked(real_N, score_N)
-    if not steps.real or not steps.others:
+    steps = sweep_thresholds(target_N, score_N)
+    if not steps.positives or not steps.negatives:
         return None
-    x_T, y_T = np.append(0.0, steps.false_T / steps.others), np.append(0.0, steps.true_T / steps.real)
+    x_T, y_T = np.append(0.0, steps.false_T / steps.negatives), np.append(0.0, steps.true_T / steps.positives)
     return float(np.trapezoid(y_T, x_T))
 
 
-def precision_recall_series(name: str, real_N: Flags, score_N: Numbers) -> Series:
+def precision_recall_series(name: str, target_N: Flags, score_N: Numbers) -> Series:
     """Recall along, precision up, drawn from the edge to the highest threshold; empty where nothing is real."""
-    steps = ranked(real_N, score_N)
-    if not steps.real:
+    steps = sweep_thresholds(target_N, score_N)
+    if not steps.positives:
         return Series(name=name, x=(), y=())
     precision_T = steps.true_T / (steps.true_T + steps.false_T)
-    x, y = thinned(np.append(0.0, steps.true_T / steps.real), np.append(precision_T[0], precision_T))
+    x, y = thinned(np.append(0.0, steps.true_T / steps.positives), np.append(precision_T[0], precision_T))
     return Series(name=name, x=x, y=y)
 
 
-def roc_series(name: str, real_N: Flags, score_N: Numbers) -> Series:
+def roc_series(name: str, target_N: Flags, score_N: Numbers) -> Series:
     """False positive rate along, true positive rate up; empty where one of the two kinds is missing."""
-    steps = ranked(real_N, score_N)
-    if not steps.real or not steps.others:
+    steps = sweep_thresholds(target_N, score_N)
+    if not steps.positives or not steps.negatives:
         return Series(name=name, x=(), y=())
-    x, y = thinned(np.append(0.0, steps.false_T / steps.others), np.append(0.0, steps.true_T / steps.real))
+    x, y = thinned(np.append(0.0, steps.false_T / steps.negatives), np.append(0.0, steps.true_T / steps.positives))
     return Series(name=name, x=x, y=y)
 
 

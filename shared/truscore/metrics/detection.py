@@ -14,7 +14,7 @@ from faster_coco_eval import COCO, COCOeval_faster
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from truscore.metrics.evidence import Row
+from truscore.metrics.diagnostics import Row
 from truscore.metrics.object_sizes import SIZES, size_limits_px
 
 RunLengths = Mapping[str, Any]
@@ -38,14 +38,14 @@ class Instance:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Judged:
+class ImageDetections:
     """What is on an image and what was found there; ``image`` is its index in the split."""
 
     image: int
     height: int
     width: int
-    real: tuple[Instance, ...]
-    found: tuple[Instance, ...]
+    target: tuple[Instance, ...]
+    prediction: tuple[Instance, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,32 +63,32 @@ def run_lengths(mask_HW: NDArray[np.bool_]) -> RunLengths:
     return encoded
 
 
-def kinds(judged: Sequence[Judged]) -> tuple[str, ...]:
+def kinds(images: Sequence[ImageDetections]) -> tuple[str, ...]:
     """What can be judged: "box", and "mask" unless an instance has none."""
-    masked = all(one.mask is not None for image in judged for one in (*image.real, *image.found))
+    masked = all(one.mask is not None for image in images for one in (*image.target, *image.prediction))
     return ("box", "mask") if masked else ("box",)
 
 
-def without_masks(judged: Judged) -> Judged:
+def without_masks(image: ImageDetections) -> ImageDetections:
     """The same by its boxes alone."""
-    real, found = (tuple(replace(one, mask=None) for one in side) for side in (judged.real, judged.found))
-    return replace(judged, real=real, found=found)
+    target, prediction = (tuple(replace(one, mask=None) for one in side) for side in (image.target, image.prediction))
+    return replace(image, target=target, prediction=prediction)
 
 
-def coco_metrics(judged: Sequence[Judged], class_names: Sequence[str]) -> dict[str, float]:
+def coco_metrics(images: Sequence[ImageDetections], class_names: Sequence[str]) -> dict[str, float]:
     """``box_AP``, ``box_AP50``, ``box_AP75`` and the same of masks, 0 to 1; empty where nothing real is there."""
     metrics: dict[str, float] = {}
-    for kind in kinds(judged):
-        precision_TRK = _precision(judged, class_names, kind)[..., _ALL]
+    for kind in kinds(images):
+        precision_TRK = _precision(images, class_names, kind)[..., _ALL]
         for name, thresholds in _SUMMARY.items():
             if (mean := _mean_of_known(precision_TRK[thresholds])) is not None:
                 metrics[f"{kind}_{name}"] = mean
     return metrics
 
 
-def precision_curves(judged: Sequence[Judged], class_names: Sequence[str], kind: str) -> tuple[Curve, ...]:
+def precision_curves(images: Sequence[ImageDetections], class_names: Sequence[str], kind: str) -> tuple[Curve, ...]:
     """One curve for each class that is really there; ``kind`` is "box" or "mask"."""
-    precision_TRK = _precision(judged, class_names, kind)[..., _ALL]
+    precision_TRK = _precision(images, class_names, kind)[..., _ALL]
     curves = []
     for index, name in enumerate(class_names):
         of_class_TR = precision_TRK[:, :, index]
@@ -103,23 +103,23 @@ def precision_curves(judged: Sequence[Judged], class_names: Sequence[str], kind:
     return tuple(curves)
 
 
-def ap_by_class(judged: Sequence[Judged], class_names: Sequence[str], kind: str) -> tuple[Row, ...]:
+def ap_by_class(images: Sequence[ImageDetections], class_names: Sequence[str], kind: str) -> tuple[Row, ...]:
     """AP, AP50 and AP75 of each class; None where it is nowhere real."""
-    precision_TRK = _precision(judged, class_names, kind)[..., _ALL]
-    real = [one.label for image in judged for one in image.real if not one.crowd]
+    precision_TRK = _precision(images, class_names, kind)[..., _ALL]
+    target = [one.label for image in images for one in image.target if not one.crowd]
     rows: list[Row] = []
     for index, name in enumerate(class_names):
-        figures = {figure: _mean_of_known(precision_TRK[part, :, index]) for figure, part in _SUMMARY.items()}
-        rows.append({"class": name, "instances": real.count(index + 1), **figures})
+        values = {figure: _mean_of_known(precision_TRK[part, :, index]) for figure, part in _SUMMARY.items()}
+        rows.append({"class": name, "instances": target.count(index + 1), **values})
     return tuple(rows)
 
 
-def ap_by_size(judged: Sequence[Judged], class_names: Sequence[str], kind: str) -> tuple[Row, ...]:
+def ap_by_size(images: Sequence[ImageDetections], class_names: Sequence[str], kind: str) -> tuple[Row, ...]:
     """AP of small, medium and large instances, with the area each begins at, in pixels that the network saw."""
-    precision_TRKA = _precision(judged, class_names, kind)
+    precision_TRKA = _precision(images, class_names, kind)
     rows: list[Row] = []
-    for place, (name, (least, most)) in enumerate(_area_ranges(judged).items()):
-        areas = [_area(one, kind) for image in judged for one in image.real if not one.crowd]
+    for place, (name, (least, most)) in enumerate(_area_ranges(images).items()):
+        areas = [_area(one, kind) for image in images for one in image.target if not one.crowd]
         held = sum(least <= area <= most for area in areas)
         precision_TRK = precision_TRKA[..., place]
         ap, ap50 = (_mean_of_known(precision_TRK[part]) for part in (slice(None), slice(0, 1)))
@@ -133,8 +133,8 @@ def _mean_of_known(precision: NDArray[np.float64]) -> float | None:
     return float(known.mean()) if known.size else None
 
 
-def _area_ranges(judged: Sequence[Judged]) -> dict[str, tuple[float, float]]:
-    small, medium = size_limits_px([float(image.height * image.width) for image in judged])
+def _area_ranges(images: Sequence[ImageDetections]) -> dict[str, tuple[float, float]]:
+    small, medium = size_limits_px([float(image.height * image.width) for image in images])
     ranges = ((0.0, _NO_LIMIT_PX), (0.0, small), (small, medium), (medium, _NO_LIMIT_PX))
     return dict(zip(("all", *SIZES), ranges, strict=True))
 
@@ -143,15 +143,15 @@ def _area(one: Instance, kind: str) -> float:
     return float(coco_mask.area(one.mask)) if kind == "mask" else one.box_xywh[2] * one.box_xywh[3]
 
 
-def _precision(judged: Sequence[Judged], class_names: Sequence[str], kind: str) -> NDArray[np.float64]:
+def _precision(images: Sequence[ImageDetections], class_names: Sequence[str], kind: str) -> NDArray[np.float64]:
     """[T, R, K, A] with at most 100 detections an image; -1 where a class of that size is not there."""
-    truth = COCO(_as_coco(judged, class_names, kind))
-    found = _found(judged, kind)
-    ranges = _area_ranges(judged)
-    if not truth.anns or not found:
+    truth = COCO(_as_coco(images, class_names, kind))
+    prediction = _predictions(images, kind)
+    ranges = _area_ranges(images)
+    if not truth.anns or not prediction:
         # The library can't index an empty result; by COCO's own rule precision is 0 where something was to be found.
-        return _nothing_found(judged, len(class_names), kind)
-    evaluation = COCOeval_faster(truth, truth.loadRes(found), iouType=_COCO_NAMES[kind])
+        return _no_predictions(images, len(class_names), kind)
+    evaluation = COCOeval_faster(truth, truth.loadRes(prediction), iouType=_COCO_NAMES[kind])
     evaluation.params.areaRng = [list(limits) for limits in ranges.values()]
     evaluation.params.areaRngLbl = list(ranges)
     evaluation.evaluate()
@@ -160,41 +160,41 @@ def _precision(judged: Sequence[Judged], class_names: Sequence[str], kind: str) 
     return precision_TRKAM[..., -1]
 
 
-def _nothing_found(judged: Sequence[Judged], classes: int, kind: str) -> NDArray[np.float64]:
-    real = [(one.label, _area(one, kind)) for image in judged for one in image.real if not one.crowd]
+def _no_predictions(images: Sequence[ImageDetections], classes: int, kind: str) -> NDArray[np.float64]:
+    target = [(one.label, _area(one, kind)) for image in images for one in image.target if not one.crowd]
     rows_KA = np.full((classes, 1 + len(SIZES)), -1.0)
-    for place, (least, most) in enumerate(_area_ranges(judged).values()):
-        for label, area in real:
+    for place, (least, most) in enumerate(_area_ranges(images).values()):
+        for label, area in target:
             if least <= area <= most:
                 rows_KA[label - 1, place] = 0.0
     return np.broadcast_to(rows_KA, (10, 101, *rows_KA.shape))
 
 
-def _as_coco(judged: Sequence[Judged], class_names: Sequence[str], kind: str) -> dict[str, Any]:
+def _as_coco(images: Sequence[ImageDetections], class_names: Sequence[str], kind: str) -> dict[str, Any]:
     annotations = [
         {
             "image_id": image.image,
-            "category_id": real.label,
-            "bbox": list(real.box_xywh),
-            "area": _area(real, kind),
-            "iscrowd": int(real.crowd),
+            "category_id": target.label,
+            "bbox": list(target.box_xywh),
+            "area": _area(target, kind),
+            "iscrowd": int(target.crowd),
         }
-        | ({"segmentation": dict(real.mask)} if real.mask is not None else {})
-        for image in judged
-        for real in image.real
+        | ({"segmentation": dict(target.mask)} if target.mask is not None else {})
+        for image in images
+        for target in image.target
     ]
     return {
-        "images": [{"id": image.image, "height": image.height, "width": image.width} for image in judged],
+        "images": [{"id": image.image, "height": image.height, "width": image.width} for image in images],
         "categories": [{"id": label, "name": name} for label, name in enumerate(class_names, start=1)],
         "annotations": [{"id": number, **annotation} for number, annotation in enumerate(annotations, start=1)],
     }
 
 
-def _found(judged: Sequence[Judged], kind: str) -> list[dict[str, Any]]:
+def _predictions(images: Sequence[ImageDetections], kind: str) -> list[dict[str, Any]]:
     """Of masks without the box: the library would take the box's area for the mask's."""
     return [
-        {"image_id": image.image, "category_id": found.label, "score": found.score}
-        | ({"bbox": list(found.box_xywh)} if kind == "box" else {"segmentation": dict(found.mask or {})})
-        for image in judged
-        for found in image.found
+        {"image_id": image.image, "category_id": prediction.label, "score": prediction.score}
+        | ({"bbox": list(prediction.box_xywh)} if kind == "box" else {"segmentation": dict(prediction.mask or {})})
+        for image in images
+        for prediction in image.prediction
     ]

@@ -28,7 +28,7 @@ from truscore.metrics.curves import (
     roc_diagram,
     roc_series,
 )
-from truscore.metrics.evidence import Evidence, ImageError, Series
+from truscore.metrics.diagnostics import Diagnostics, ImageError, Series
 
 WITHIN = 1.0
 
@@ -36,30 +36,30 @@ Draw = Callable[[str, Flags, Numbers], Series]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Graded:
+class OrdinalPrediction:
     """An image's real and found grade as places on the scale, from 0, and the probability of each of its K grades."""
 
     image: int
-    real: int
-    found: int
+    target: int
+    prediction: int
     probabilities: tuple[float, ...]
 
 
-def grade_metrics(graded: Sequence[Graded], grades: Sequence[float]) -> dict[str, float]:
+def ordinal_metrics(predictions: Sequence[OrdinalPrediction], grades: Sequence[float]) -> dict[str, float]:
     """``grade_MAE`` in grades, ``quadratic_weighted_kappa``, ``within_1_accuracy``, ``grade_agreement``, ``macro_F1``
     and ``calibration_error``; ``grades`` are the numbers of the scale, ascending. Empty of no images, else all finite.
     """
-    if not graded:
+    if not predictions:
         return {}
-    off_N = np.abs(_values(graded, grades, "found") - _values(graded, grades, "real"))
-    counts_KK = _counts(graded, len(grades))
+    off_N = np.abs(_values(predictions, grades, "prediction") - _values(predictions, grades, "target"))
+    counts_KK = _counts(predictions, len(grades))
     return {
         "grade_MAE": float(off_N.mean()),
         "quadratic_weighted_kappa": quadratic_weighted_kappa(counts_KK, grades),
         "within_1_accuracy": float((off_N <= WITHIN).mean()),
         "grade_agreement": accuracy(counts_KK),
         "macro_F1": macro_f1(counts_KK),
-        "calibration_error": _reliability(graded).error,
+        "calibration_error": _reliability(predictions).error,
     }
 
 
@@ -76,18 +76,23 @@ def quadratic_weighted_kappa(counts_KK: Counts, grades: Sequence[float]) -> floa
     return 1.0 if by_chance == 0 else 1.0 - seen / by_chance
 
 
-def grade_evidence(graded: Sequence[Graded], grades: Sequence[float], names: Sequence[str]) -> Evidence:
+def ordinal_diagnostics(
+    predictions: Sequence[OrdinalPrediction], grades: Sequence[float], names: Sequence[str]
+) -> Diagnostics:
     """The confusion matrix, each grade's figures, how far confidence holds, and by how much each image was missed."""
-    counts_KK = _counts(graded, len(grades))
+    counts_KK = _counts(predictions, len(grades))
     f1_K, recall_K = f1_by_class(counts_KK), recall_by_class(counts_KK)
-    return Evidence(
+    return Diagnostics(
         error_name="grades off",
         diagrams=(
-            _reliability(graded).diagram("confidence in the grade"),
+            _reliability(predictions).diagram("confidence in the grade"),
             precision_recall_diagram(
-                "precision and recall, each grade against the others", _series(graded, names, precision_recall_series)
+                "precision and recall, each grade against the others",
+                _series(predictions, names, precision_recall_series),
             ),
-            roc_diagram("true and false positives, each grade against the others", _series(graded, names, roc_series)),
+            roc_diagram(
+                "true and false positives, each grade against the others", _series(predictions, names, roc_series)
+            ),
         ),
         matrices=(as_matrix(counts_KK, names, title="grades"),),
         by_class=tuple(
@@ -97,32 +102,32 @@ def grade_evidence(graded: Sequence[Graded], grades: Sequence[float], names: Seq
         image_errors=tuple(
             ImageError(
                 image=one.image,
-                error=abs(float(grades[one.found]) - float(grades[one.real])),
-                text=f"{names[one.real]}, found {names[one.found]}",
+                error=abs(float(grades[one.prediction]) - float(grades[one.target])),
+                text=f"{names[one.target]}, found {names[one.prediction]}",
             )
-            for one in graded
+            for one in predictions
         ),
     )
 
 
-def _series(graded: Sequence[Graded], names: Sequence[str], draw: Draw) -> tuple[Series, ...]:
+def _series(predictions: Sequence[OrdinalPrediction], names: Sequence[str], draw: Draw) -> tuple[Series, ...]:
     """Each grade against all others by its probability; none for a grade that no image or every image has."""
     series = []
     for place, name in enumerate(names):
-        real_N = np.array([one.real == place for one in graded], dtype=np.bool_)
-        score_N = np.array([one.probabilities[place] for one in graded], dtype=np.float64)
-        series.append(draw(name, real_N, score_N))
+        target_N = np.array([one.target == place for one in predictions], dtype=np.bool_)
+        score_N = np.array([one.probabilities[place] for one in predictions], dtype=np.float64)
+        series.append(draw(name, target_N, score_N))
     return tuple(one for one in series if one.x)
 
 
-def _values(graded: Sequence[Graded], grades: Sequence[float], which: str) -> NDArray[np.float64]:
-    return np.asarray(grades, dtype=np.float64)[[getattr(one, which) for one in graded]]
+def _values(predictions: Sequence[OrdinalPrediction], grades: Sequence[float], which: str) -> NDArray[np.float64]:
+    return np.asarray(grades, dtype=np.float64)[[getattr(one, which) for one in predictions]]
 
 
-def _counts(graded: Sequence[Graded], classes: int) -> Counts:
-    return confusion_counts([one.real for one in graded], [one.found for one in graded], classes)
+def _counts(predictions: Sequence[OrdinalPrediction], classes: int) -> Counts:
+    return confusion_counts([one.target for one in predictions], [one.prediction for one in predictions], classes)
 
 
-def _reliability(graded: Sequence[Graded]) -> Reliability:
-    confidence_N = np.array([one.probabilities[one.found] for one in graded], dtype=np.float64)
-    return reliability(confidence_N, np.array([one.found == one.real for one in graded], dtype=np.bool_))
+def _reliability(predictions: Sequence[OrdinalPrediction]) -> Reliability:
+    confidence_N = np.array([one.probabilities[one.prediction] for one in predictions], dtype=np.float64)
+    return reliability(confidence_N, np.array([one.prediction == one.target for one in predictions], dtype=np.bool_))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from truscore.metrics.confusion_matrix import Counts, accuracy, as_matrix
-from truscore.metrics.evidence import Evidence, ImageError, Row
+from truscore.metrics.diagnostics import Diagnostics, ImageError, Row
 from truscore.metrics.object_sizes import SIZES, size_name
 
 if TYPE_CHECKING:
@@ -22,40 +22,42 @@ Classes = NDArray[np.integer]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Patch:
+class DamageRegion:
     """A connected piece of real damage: its share of the image's area, and how much of it was found as what it is."""
 
     label: int
     share: float
-    found: float
+    covered: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Segmented:
+class PixelConfusion:
     """An image's counts of pixels, K rows of real and K columns of found classes, and its pieces of damage."""
 
     image: int
     counts: tuple[tuple[int, ...], ...]
-    patches: tuple[Patch, ...]
+    regions: tuple[DamageRegion, ...]
 
 
-def segmented(image: int, real_HW: Classes, found_HW: Classes, *, classes: int) -> Segmented:
+def count_pixels(image: int, target_HW: Classes, prediction_HW: Classes, *, classes: int) -> PixelConfusion:
     """Count an image. ``classes`` is K, the background included; where the real class is none of them (as 255), the
     pixel counts nowhere. Raises ValueError for a found class that is none of them.
     """
-    if found_HW.size and not 0 <= int(found_HW.min()) <= int(found_HW.max()) < classes:
-        raise ValueError(f"found classes {found_HW.min()} to {found_HW.max()}, accepted are 0 to {classes - 1}")
-    known_HW = (real_HW >= 0) & (real_HW < classes)
-    places_N = real_HW[known_HW].astype(np.int64) * classes + found_HW[known_HW].astype(np.int64)
+    if prediction_HW.size and not 0 <= int(prediction_HW.min()) <= int(prediction_HW.max()) < classes:
+        raise ValueError(
+            f"found classes {prediction_HW.min()} to {prediction_HW.max()}, accepted are 0 to {classes - 1}"
+        )
+    known_HW = (target_HW >= 0) & (target_HW < classes)
+    places_N = target_HW[known_HW].astype(np.int64) * classes + prediction_HW[known_HW].astype(np.int64)
     counts_KK = np.bincount(places_N, minlength=classes * classes).reshape(classes, classes)
-    return Segmented(
+    return PixelConfusion(
         image=image,
         counts=tuple(tuple(int(count) for count in row) for row in counts_KK),
-        patches=tuple(_patches(real_HW, found_HW, classes)),
+        regions=tuple(_regions(target_HW, prediction_HW, classes)),
     )
 
 
-def segmentation_metrics(images: Sequence[Segmented]) -> dict[str, float]:
+def segmentation_metrics(images: Sequence[PixelConfusion]) -> dict[str, float]:
     """``mask_mean_IoU``, ``dice`` (means over the classes of damage), ``pixel_accuracy``, and ``false_alarm_rate``, the
     share of images without damage on which some is found; left out where all have some. Empty of no images.
 
@@ -69,9 +71,9 @@ def segmentation_metrics(images: Sequence[Segmented]) -> dict[str, float]:
         "dice": _mean(dice_by_class(counts_KK)[1:]),
         "pixel_accuracy": accuracy(counts_KK),
     }
-    clean = [image for image in images if not _real_damage(image)]
+    clean = [image for image in images if not _target_damage(image)]
     if clean:
-        metrics["false_alarm_rate"] = sum(_found_damage(image) > 0 for image in clean) / len(clean)
+        metrics["false_alarm_rate"] = sum(_predicted_damage(image) > 0 for image in clean) / len(clean)
     return metrics
 
 
@@ -89,11 +91,11 @@ def dice_by_class(counts_KK: Counts) -> list[float | None]:
     return [float(2 * true / both) if both else None for true, both in zip(true_K, both_K, strict=True)]
 
 
-def segmentation_evidence(images: Sequence[Segmented], class_names: Sequence[str]) -> Evidence:
+def segmentation_diagnostics(images: Sequence[PixelConfusion], class_names: Sequence[str]) -> Diagnostics:
     """``class_names`` are those of damage, without the background: K - 1 of them."""
     counts_KK, names = _summed(images), ("nothing", *class_names)
     iou_K, dice_K = iou_by_class(counts_KK), dice_by_class(counts_KK)
-    return Evidence(
+    return Diagnostics(
         error_name="1 less the Dice coefficient of all damage",
         matrices=(as_matrix(counts_KK, names, title="pixels"),),
         by_class=tuple(
@@ -111,7 +113,7 @@ def segmentation_evidence(images: Sequence[Segmented], class_names: Sequence[str
     )
 
 
-def _summed(images: Sequence[Segmented]) -> Counts:
+def _summed(images: Sequence[PixelConfusion]) -> Counts:
     summed: Counts = np.array([image.counts for image in images], dtype=np.int64).sum(axis=0)
     return summed
 
@@ -121,47 +123,47 @@ def _mean(values: Sequence[float | None]) -> float:
     return float(np.mean(there)) if there else 1.0
 
 
-def _patches(real_HW: Classes, found_HW: Classes, classes: int) -> "Iterator[Patch]":
+def _regions(target_HW: Classes, prediction_HW: Classes, classes: int) -> "Iterator[DamageRegion]":
     import cv2
 
     for label in range(1, classes):
-        own_HW = real_HW == label
+        own_HW = target_HW == label
         if not own_HW.any():
             continue
         count, piece_HW = cv2.connectedComponents(own_HW.astype(np.uint8), connectivity=8)
         area_P = np.bincount(piece_HW.ravel(), minlength=count)
-        found_P = np.bincount(piece_HW[found_HW == label], minlength=count)
+        predicted_P = np.bincount(piece_HW[prediction_HW == label], minlength=count)
         for piece in range(1, count):
             area = int(area_P[piece])
-            yield Patch(label=label, share=area / real_HW.size, found=float(found_P[piece] / area))
+            yield DamageRegion(label=label, share=area / target_HW.size, covered=float(predicted_P[piece] / area))
 
 
-def _by_size(images: Sequence[Segmented]) -> "Iterator[Row]":
+def _by_size(images: Sequence[PixelConfusion]) -> "Iterator[Row]":
     """Pieces of damage by their size: how many, how many were touched at all, and how much of them was found."""
-    patches = [patch for image in images for patch in image.patches]
+    regions = [region for image in images for region in image.regions]
     for size in SIZES:
-        own = [patch for patch in patches if size_name(patch.share) == size]
+        own = [region for region in regions if size_name(region.share) == size]
         yield {
             "size": size,
             "pieces": len(own),
-            "touched": float(np.mean([patch.found > 0 for patch in own])) if own else None,
-            "covered": float(np.mean([patch.found for patch in own])) if own else None,
+            "touched": float(np.mean([region.covered > 0 for region in own])) if own else None,
+            "covered": float(np.mean([region.covered for region in own])) if own else None,
         }
 
 
-def _real_damage(image: Segmented) -> int:
+def _target_damage(image: PixelConfusion) -> int:
     return sum(sum(row) for row in image.counts[1:])
 
 
-def _found_damage(image: Segmented) -> int:
+def _predicted_damage(image: PixelConfusion) -> int:
     return sum(sum(row[1:]) for row in image.counts)
 
 
-def _image_error(image: Segmented) -> ImageError:
-    real, found = _real_damage(image), _found_damage(image)
+def _image_error(image: PixelConfusion) -> ImageError:
+    target, prediction = _target_damage(image), _predicted_damage(image)
     right = sum(row[place] for place, row in enumerate(image.counts) if place)
     pixels = max(1, sum(map(sum, image.counts)))
-    error = 1 - 2 * right / (real + found) if real + found else 0.0
+    error = 1 - 2 * right / (target + prediction) if target + prediction else 0.0
     return ImageError(
-        image=image.image, error=error, text=f"{real / pixels:.2%} of it damage, {found / pixels:.2%} found"
+        image=image.image, error=error, text=f"{target / pixels:.2%} of it damage, {prediction / pixels:.2%} found"
     )

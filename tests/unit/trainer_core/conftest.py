@@ -15,7 +15,7 @@ from services.trainer.worker.distributed import WorkerGroup
 from services.trainer.worker.loop import Run
 from services.trainer.worker.optim import make_optimizer
 from services.trainer.worker.rng_state import seed_all
-from services.trainer.worker.tasks import Judgement, Key
+from services.trainer.worker.tasks import BatchEvaluation, Key
 from services.trainer.worker.train_state import Progress
 
 torch.set_num_threads(1)
@@ -65,14 +65,16 @@ class LineFitting:
         loss = (model(batch[0]) - batch[1]).square().mean()
         return {"square": loss * float("nan") if self.broken_at is not None else loss}
 
-    def judge(self, model: nn.Module, batch: tuple[Tensor, Tensor], keys: Sequence[Key]) -> Judgement[float]:
+    def evaluate(self, model: nn.Module, batch: tuple[Tensor, Tensor], keys: Sequence[Key]) -> BatchEvaluation[float]:
         distance = (model(batch[0]) - batch[1])[:, 0]
-        return Judgement(losses={"square": distance.square().mean().item()}, verdicts=distance.abs().tolist())
+        return BatchEvaluation(
+            losses={"square": distance.square().mean().item()}, image_results=distance.abs().tolist()
+        )
 
-    def metrics(self, verdicts: Sequence[float]) -> dict[str, float]:
-        return {"box_AP": sum(distance < self.near for distance in verdicts) / len(verdicts)}
+    def metrics(self, image_results: Sequence[float]) -> dict[str, float]:
+        return {"box_AP": sum(distance < self.near for distance in image_results) / len(image_results)}
 
-    def report(self, model: nn.Module, verdicts: Sequence[float], folder: Path) -> Mapping[str, Any]:
+    def report(self, model: nn.Module, image_results: Sequence[float], folder: Path) -> Mapping[str, Any]:
         return {}
 
 

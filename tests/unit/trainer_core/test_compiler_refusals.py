@@ -57,9 +57,9 @@ def answer(child: "subprocess.Popen[str]") -> dict[str, Any]:
 
 @pytest.mark.parametrize("machine", ["own", "bare", "no headers"])
 def test_a_compiled_run_is_refused_exactly_where_torch_compile_fails(
-    machines: dict[str, dict[str, Any]], usage: str
+    machines: dict[str, dict[str, Any]], machine: str
 ) -> None:
-    assert machines[usage]["compiles"] is (machines[usage]["refusal"] == "")
+    assert machines[machine]["compiles"] is (machines[machine]["refusal"] == "")
 
 
 def test_without_a_compiler_the_refusal_names_the_key_and_what_is_missing(machines: dict[str, dict[str, Any]]) -> None:

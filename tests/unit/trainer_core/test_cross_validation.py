@@ -147,9 +147,9 @@ def test_the_command_prints_and_writes_figures_with_the_recipe_they_are_of(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "figures.json"
-    stop_requested = ["--category", "corner_analysis", "--option", "sharpness_rating", "--epochs", "1", "--folds", "2"]
+    options = ["--category", "corner_analysis", "--option", "sharpness_rating", "--epochs", "1", "--folds", "2"]
     small = ["--set", "image_size=32", "--set", "hyperparameters.optimization.batch_size=5", "--max-images", "8"]
-    assert main([str(folder), *stop_requested, *small, "--seeds", "0,1", "--output", str(output)]) == 0
+    assert main([str(folder), *options, *small, "--seeds", "0,1", "--output", str(output)]) == 0
     captured = capsys.readouterr()
     said = json.loads(captured.out)
     assert json.loads(output.read_text()) == said

@@ -128,10 +128,10 @@ MACHINE = ResourceUsage(
 GPU = replace(MACHINE, device="H100", gpu=True, loader_processes=4)
 
 
-def resources(usage: ResourceUsage = MACHINE, *, best_epoch: int = 9, saving_s: float = 0.0, **phases: float):  # type: ignore[no-untyped-def]
+def resources(machine: ResourceUsage = MACHINE, *, best_epoch: int = 9, saving_s: float = 0.0, **phases: float):  # type: ignore[no-untyped-def]
     history = epochs(FALLING[:10], FALLING[:10], RISING[:10], **phases)
     performance = measure_performance(history, primary_metric="AP", best_epoch=best_epoch, saving_s=saving_s)
-    return judge_resources(performance, usage, resolve("border_detection", "dual_class", "", {}))
+    return judge_resources(performance, machine, resolve("border_detection", "dual_class", "", {}))
 
 
 @pytest.mark.parametrize(

@@ -19,12 +19,12 @@ import pytest
 import torch
 from PIL import Image
 from truscore.datasets import ImageRecord, Split, index_to_json, read_dataset, split_to_json
-from truscore.metrics.detection import Instance, Judged, run_lengths
-from truscore.metrics.multilabel import Labelled
-from truscore.metrics.ordinal import Graded
-from truscore.metrics.pixel_thresholds import swept
-from truscore.metrics.regression import Scored
-from truscore.metrics.segmentation import segmented
+from truscore.metrics.detection import ImageDetections, Instance, run_lengths
+from truscore.metrics.multilabel import MultilabelPrediction
+from truscore.metrics.ordinal import OrdinalPrediction
+from truscore.metrics.pixel_thresholds import count_thresholds
+from truscore.metrics.regression import RegressionPrediction
+from truscore.metrics.segmentation import count_pixels
 from truscore.recipes import recipe_to_json, resolve
 from truscore.zoo import build_model
 
@@ -42,7 +42,7 @@ from services.trainer.journal import (
 )
 from services.trainer.worker.build_run import build_run
 from services.trainer.worker.cross_validation.engine import FoldDone, FoldResult, images_of, places_of
-from services.trainer.worker.cross_validation.fold_files import VERDICTS, read_fold, write_fold
+from services.trainer.worker.cross_validation.fold_files import RESULT_TYPES, read_fold, write_fold
 from services.trainer.worker.cross_validation.folds import collect_results, cross_validate, folds_of
 from services.trainer.worker.devices import Place, deterministic
 from services.trainer.worker.distributed import WorkerGroup
@@ -245,7 +245,7 @@ def test_folds_are_told_between_the_last_epoch_and_the_end(left_alone: Folded) -
     assert done.eta_s > 0
 
 
-@pytest.mark.parametrize("wish", ["pause", "drain"])
+@pytest.mark.parametrize("stop", ["pause", "drain"])
 def test_stopped_in_a_fold_it_goes_on_with_that_fold_to_the_same_results(
     left_alone: Folded, lay_out: LayOut, stop: str
 ) -> None:
@@ -331,36 +331,38 @@ def some_verdicts() -> list[Any]:
     mask_HW[1:3, 2:4] = True
     found = Instance(label=1, box_xywh=(2.0, 1.0, 2.0, 2.0), mask=run_lengths(mask_HW), score=0.5)
     real_HW, found_HW = mask_HW.astype(np.uint8), np.roll(mask_HW, 1).astype(np.uint8)
-    masked = semantic_segmentation.Judged(
-        segmented=segmented(0, real_HW, found_HW, classes=2),
-        swept=swept(found_HW[None].astype(np.float32), real_HW),
+    masked = semantic_segmentation.PixelResult(
+        count_pixels=count_pixels(0, real_HW, found_HW, classes=2),
+        count_thresholds=count_thresholds(found_HW[None].astype(np.float32), real_HW),
     )
     return [
-        Judged(image=0, height=4, width=5, real=(replace(found, score=1.0, mask=None, crowd=True),), found=(found,)),
-        Graded(image=1, real=2, found=3, probabilities=(0.25, 0.75)),
-        Labelled(image=2, real=(True, False), probabilities=(0.5, 0.125)),
-        Scored(image=3, real=(None, 2.0), found=(1.0, 3.0)),
+        ImageDetections(
+            image=0, height=4, width=5, target=(replace(found, score=1.0, mask=None, crowd=True),), prediction=(found,)
+        ),
+        OrdinalPrediction(image=1, target=2, prediction=3, probabilities=(0.25, 0.75)),
+        MultilabelPrediction(image=2, target=(True, False), probabilities=(0.5, 0.125)),
+        RegressionPrediction(image=3, target=(None, 2.0), prediction=(1.0, 3.0)),
         masked,
     ]
 
 
-def a_result(*verdicts: Any) -> FoldResult:
+def a_result(*image_results: Any) -> FoldResult:
     done = FoldDone(
         seed=0, fold=1, images={"training": 2}, epochs=1, chosen_epoch=1, loss=None, metrics={"a": 0.1}, duration_s=1.0,
         weights_sha256="00",
     )  # fmt: skip
-    return FoldResult(done=done, verdicts=verdicts)
+    return FoldResult(done=done, image_results=image_results)
 
 
 def test_verdicts_of_every_task_come_back_as_they_were(lay_out: LayOut, tmp_path: Path) -> None:
-    job, verdicts = read_job(RunDir(path=lay_out().path)), some_verdicts()
-    write_fold(tmp_path / "folds", job, a_result(*verdicts))
+    job, image_results = read_job(RunDir(path=lay_out().path)), some_verdicts()
+    write_fold(tmp_path / "folds", job, a_result(*image_results))
     read = read_fold(tmp_path / "folds", job, 1)
     assert read is not None
     assert read.done == a_result().done
-    assert repr(read.verdicts) == repr(tuple(verdicts))
-    parts = {part for part in VERDICTS if part.__name__ in repr(verdicts)}
-    assert parts == set(VERDICTS)
+    assert repr(read.image_results) == repr(tuple(image_results))
+    parts = {part for part in RESULT_TYPES if part.__name__ in repr(image_results)}
+    assert parts == set(RESULT_TYPES)
 
 
 def test_a_result_that_is_damaged_or_of_another_order_is_no_result(lay_out: LayOut, tmp_path: Path) -> None:

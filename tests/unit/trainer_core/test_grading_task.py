@@ -26,7 +26,7 @@ def graded(tmp_path: Path) -> list[ImageRecord]:
 
 
 def test_a_grades_target_is_its_place_on_the_scale(tmp_path: Path, graded: list[ImageRecord]) -> None:
-    task = make_task(job_of(tmp_path, GRADES, graded, class_names=NAMES, grades=VALUES), judged=tuple(graded))
+    task = make_task(job_of(tmp_path, GRADES, graded, class_names=NAMES, grades=VALUES), evaluated=tuple(graded))
     batch = task.collate([task.training[Key(epoch=0, index=index)] for index in range(6)])
     assert batch.target_B.tolist() == [0, 1, 2, 0, 1, 2]
     assert batch.image_BCSS.shape == (6, 3, 32, 32)
@@ -34,7 +34,7 @@ def test_a_grades_target_is_its_place_on_the_scale(tmp_path: Path, graded: list[
 
 
 def test_an_epoch_sees_images_augmented_and_validation_as_they_are(tmp_path: Path, graded: list[ImageRecord]) -> None:
-    task = make_task(job_of(tmp_path, GRADES, graded, class_names=NAMES, grades=VALUES), judged=tuple(graded))
+    task = make_task(job_of(tmp_path, GRADES, graded, class_names=NAMES, grades=VALUES), evaluated=tuple(graded))
     plain, again = (task.training[Key(epoch=0, index=1)].image_CSS for _ in range(2))
     seen = [task.training[Key(epoch=epoch, index=1)].image_CSS for epoch in (1, 1, 2)]
     assert torch.equal(plain, again)
@@ -44,15 +44,20 @@ def test_an_epoch_sees_images_augmented_and_validation_as_they_are(tmp_path: Pat
 
 def test_verdicts_carry_the_truth_and_metrics_come_of_them(tmp_path: Path, graded: list[ImageRecord]) -> None:
     job = job_of(tmp_path, GRADES, graded, class_names=NAMES, grades=VALUES)
-    task = make_task(job, judged=job.validation)
+    task = make_task(job, evaluated=job.validation)
     network = build_model(job.recipe, 3).eval()
     keys = [Key(epoch=0, index=index) for index in (4, 2)]
     with torch.no_grad():
-        judgement = task.judge(network, task.collate([task.validation[key] for key in keys]), keys)
-    assert [(verdict.image, verdict.real) for verdict in judgement.verdicts] == [(4, 1), (2, 2)]
-    assert sum(judgement.verdicts[0].probabilities) == pytest.approx(1.0, abs=1e-5)
-    assert {"quadratic_weighted_kappa", "grade_MAE", "within_1_accuracy"} <= task.metrics(judgement.verdicts).keys()
-    assert judgement.losses["classification"] > 0
+        batch_evaluation = task.evaluate(network, task.collate([task.validation[key] for key in keys]), keys)
+    assert [(image_result.image, image_result.target) for image_result in batch_evaluation.image_results] == [
+        (4, 1),
+        (2, 2),
+    ]
+    assert sum(batch_evaluation.image_results[0].probabilities) == pytest.approx(1.0, abs=1e-5)
+    assert {"quadratic_weighted_kappa", "grade_MAE", "within_1_accuracy"} <= task.metrics(
+        batch_evaluation.image_results
+    ).keys()
+    assert batch_evaluation.losses["classification"] > 0
 
 
 @pytest.mark.parametrize("loss", ["corn", "coral", "cross_entropy"])
@@ -62,7 +67,7 @@ def test_every_loss_trains_a_grader_and_is_weighed(tmp_path: Path, graded: list[
         job = job_of(tmp_path, GRADES, graded, class_names=NAMES, grades=VALUES, loss_config=config)
         torch.manual_seed(0)
         network = build_model(job.recipe, 3)
-        task = make_task(job, judged=job.validation)
+        task = make_task(job, evaluated=job.validation)
         parts = task.losses(network, task.collate([task.training[Key(epoch=0, index=0)]]))
         parts["classification"].backward()
         assert all(weight.grad is not None for weight in network.parameters())
@@ -74,7 +79,7 @@ def test_every_loss_trains_a_grader_and_is_weighed(tmp_path: Path, graded: list[
 def test_the_penalty_on_weights_is_a_part_of_its_own(tmp_path: Path, graded: list[ImageRecord]) -> None:
     config = {"regularization": {"l2_weight": 0.01}}
     job = job_of(tmp_path, GRADES, graded, class_names=NAMES, grades=VALUES, loss_config=config)
-    task = make_task(job, judged=job.validation)
+    task = make_task(job, evaluated=job.validation)
     network = build_model(job.recipe, 3)
     parts = task.losses(network, task.collate([task.training[Key(epoch=0, index=0)]]))
     squares = sum(weight.square().sum().item() for weight in network.parameters() if weight.dim() > 1)
@@ -83,12 +88,12 @@ def test_the_penalty_on_weights_is_a_part_of_its_own(tmp_path: Path, graded: lis
 
 def test_the_report_shows_the_images_that_went_worst(tmp_path: Path, graded: list[ImageRecord]) -> None:
     job = job_of(tmp_path, GRADES, graded, class_names=NAMES, grades=VALUES)
-    task = make_task(job, judged=job.validation)
+    task = make_task(job, evaluated=job.validation)
     network = build_model(job.recipe, 3).eval()
     keys = [Key(epoch=0, index=index) for index in range(6)]
     with torch.no_grad():
-        verdicts = task.judge(network, task.collate([task.validation[key] for key in keys]), keys).verdicts
-    report = task.report(network, verdicts, tmp_path)
+        image_results = task.evaluate(network, task.collate([task.validation[key] for key in keys]), keys).image_results
+    report = task.report(network, image_results, tmp_path)
     errors = [picture["error"] for picture in report["pictures"]]
     assert errors == sorted(errors, reverse=True)
     assert all((tmp_path / picture["file"]).stat().st_size > 0 for picture in report["pictures"])
@@ -99,7 +104,7 @@ def test_the_report_shows_the_images_that_went_worst(tmp_path: Path, graded: lis
 def test_classes_that_are_no_grades_are_refused(tmp_path: Path, graded: list[ImageRecord]) -> None:
     job = job_of(tmp_path, GRADES, graded, class_names=("good", "bad", "ugly"))
     with pytest.raises(InvalidJob, match="good, bad, ugly"):
-        make_task(job, judged=job.validation)
+        make_task(job, evaluated=job.validation)
 
 
 @pytest.mark.parametrize(

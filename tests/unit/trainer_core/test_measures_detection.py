@@ -13,8 +13,8 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from truscore.metrics.detection import (
+    ImageDetections,
     Instance,
-    Judged,
     ap_by_class,
     ap_by_size,
     coco_metrics,
@@ -22,7 +22,7 @@ from truscore.metrics.detection import (
     run_lengths,
     without_masks,
 )
-from truscore.metrics.matching import detection_evidence, match
+from truscore.metrics.matching import detection_diagnostics, match
 from truscore.metrics.object_sizes import size_limits_px
 
 CLASS_NAMES = ("outer", "inner", "never")
@@ -35,7 +35,7 @@ def box_instance(label: int, box: tuple[float, float, float, float], score: floa
     return Instance(label=label, box_xywh=box, mask=run_lengths(mask_HW), score=score, **more)
 
 
-def random_judged(seed: int) -> list[Judged]:
+def random_judged(seed: int) -> list[ImageDetections]:
     """Ten images; most real instances are found, shifted a little, between false ones."""
     rng = np.random.default_rng(seed)
 
@@ -53,11 +53,13 @@ def random_judged(seed: int) -> list[Judged]:
         real = [box_instance(int(rng.integers(1, 3)), box(), crowd=bool(rng.random() < 0.1)) for _ in range(4)]
         found = [shifted(one) for one in real if rng.random() < 0.8]
         found += [box_instance(int(rng.integers(1, 3)), box(), score=float(rng.uniform())) for _ in range(3)]
-        judged.append(Judged(image=image, height=60, width=80, real=tuple(real), found=tuple(found)))
+        judged.append(ImageDetections(image=image, height=60, width=80, target=tuple(real), prediction=tuple(found)))
     return judged
 
 
-def pycocotools_precision(judged: list[Judged], kind: str, limits_px: tuple[float, float]) -> NDArray[np.float64]:
+def pycocotools_precision(
+    judged: list[ImageDetections], kind: str, limits_px: tuple[float, float]
+) -> NDArray[np.float64]:
     """[T, R, K, A] of all, small, medium and large instances, whose areas end and begin at the limits."""
     annotations = [
         {
@@ -65,13 +67,13 @@ def pycocotools_precision(judged: list[Judged], kind: str, limits_px: tuple[floa
             "segmentation": dict(real.mask or {}), "iscrowd": int(real.crowd),
             "area": real.box_xywh[2] * real.box_xywh[3] if kind == "box" else float(coco_mask.area(real.mask)),
         }
-        for number, (image, real) in enumerate(((i, r) for i in judged for r in i.real), start=1)
+        for number, (image, real) in enumerate(((i, r) for i in judged for r in i.target), start=1)
     ]  # fmt: skip
     found = [
         {"image_id": image.image, "category_id": one.label, "score": one.score}
         | ({"bbox": list(one.box_xywh)} if kind == "box" else {"segmentation": dict(one.mask or {})})
         for image in judged
-        for one in image.found
+        for one in image.prediction
     ]
     with contextlib.redirect_stdout(io.StringIO()):
         truth = COCO()
@@ -111,7 +113,7 @@ def test_it_equals_pycocotools_on_random_detections(seed: int) -> None:
 
 def test_everything_found_exactly_is_one() -> None:
     real = (box_instance(1, (5, 5, 40, 30)), box_instance(2, (10, 8, 20, 20)))
-    judged = [Judged(image=0, height=60, width=80, real=real, found=real)]
+    judged = [ImageDetections(image=0, height=60, width=80, target=real, prediction=real)]
     assert list(coco_metrics(judged, CLASS_NAMES).values()) == pytest.approx([1.0] * 6)
     curves = precision_curves(judged, CLASS_NAMES, "mask")
     assert [(curve.class_name, curve.average_precision) for curve in curves] == [("outer", 1.0), ("inner", 1.0)]
@@ -119,31 +121,36 @@ def test_everything_found_exactly_is_one() -> None:
 
 
 def test_nothing_found_is_nought() -> None:
-    judged = [Judged(image=0, height=60, width=80, real=(box_instance(1, (5, 5, 40, 30)),), found=())]
+    judged = [ImageDetections(image=0, height=60, width=80, target=(box_instance(1, (5, 5, 40, 30)),), prediction=())]
     assert set(coco_metrics(judged, CLASS_NAMES).values()) == {0.0}
     assert [curve.class_name for curve in precision_curves(judged, CLASS_NAMES, "box")] == ["outer"]
 
 
 def test_where_nothing_is_there_there_is_nothing_to_measure() -> None:
     found = (box_instance(1, (5, 5, 40, 30), score=0.9),)
-    assert coco_metrics([Judged(image=0, height=60, width=80, real=(), found=found)], CLASS_NAMES) == {}
+    assert coco_metrics([ImageDetections(image=0, height=60, width=80, target=(), prediction=found)], CLASS_NAMES) == {}
 
 
 def test_finding_the_right_box_with_the_wrong_class_counts_nothing() -> None:
     real, found = (box_instance(1, (5, 5, 40, 30)),), (box_instance(2, (5, 5, 40, 30)),)
-    assert coco_metrics([Judged(image=0, height=60, width=80, real=real, found=found)], CLASS_NAMES)["box_AP"] == 0
+    assert (
+        coco_metrics([ImageDetections(image=0, height=60, width=80, target=real, prediction=found)], CLASS_NAMES)[
+            "box_AP"
+        ]
+        == 0
+    )
 
 
 def test_boxes_without_masks_are_judged_as_boxes() -> None:
     judged = random_judged(3)
     metrics = coco_metrics([without_masks(image) for image in judged], CLASS_NAMES)
     assert metrics == {name: value for name, value in coco_metrics(judged, CLASS_NAMES).items() if "box" in name}
-    evidence = detection_evidence([without_masks(image) for image in judged], CLASS_NAMES)
-    assert evidence.error_name == "1 less the panoptic quality of boxes"
+    diagnostics = detection_diagnostics([without_masks(image) for image in judged], CLASS_NAMES)
+    assert diagnostics.error_name == "1 less the panoptic quality of boxes"
 
 
 def test_nothing_found_is_nought_of_every_size_that_is_there() -> None:
-    judged = [Judged(image=0, height=60, width=80, real=(box_instance(1, (5, 5, 40, 30)),), found=())]
+    judged = [ImageDetections(image=0, height=60, width=80, target=(box_instance(1, (5, 5, 40, 30)),), prediction=())]
     assert [row["AP"] for row in ap_by_size(judged, CLASS_NAMES, "box")] == [None, None, 0.0]
     assert [row["AP"] for row in ap_by_class(judged, CLASS_NAMES, "box")] == [0.0, None, None]
 
@@ -155,16 +162,18 @@ def test_an_outer_border_taken_for_the_inner_one_stands_in_the_matrix_as_that() 
         box_instance(1, (0, 50, 8, 8), 0.8),
         box_instance(2, (6, 6, 9, 9), 0.4),
     )
-    judged = [Judged(image=0, height=60, width=80, real=real, found=found)]
-    evidence = detection_evidence(judged, CLASS_NAMES)
-    assert evidence.matrices[0].counts == ((0, 1, 0, 0), (0, 0, 0, 1), (0, 0, 0, 0), (1, 0, 0, 0))
-    assert evidence.image_errors[0].error == 1.0
-    assert evidence.image_errors[0].text == "0 of 2 found, 1 taken for another class, 1 where nothing is"
+    judged = [ImageDetections(image=0, height=60, width=80, target=real, prediction=found)]
+    diagnostics = detection_diagnostics(judged, CLASS_NAMES)
+    assert diagnostics.matrices[0].counts == ((0, 1, 0, 0), (0, 0, 0, 1), (0, 0, 0, 0), (1, 0, 0, 0))
+    assert diagnostics.image_errors[0].error == 1.0
+    assert diagnostics.image_errors[0].text == "0 of 2 found, 1 taken for another class, 1 where nothing is"
 
 
 def test_what_is_found_on_a_crowd_is_neither_right_nor_wrong() -> None:
     crowd = box_instance(1, (0, 0, 40, 40), crowd=True)
-    judged = Judged(image=0, height=60, width=80, real=(crowd,), found=(box_instance(1, (5, 5, 9, 9), 0.9),))
+    judged = ImageDetections(
+        image=0, height=60, width=80, target=(crowd,), prediction=(box_instance(1, (5, 5, 9, 9), 0.9),)
+    )
     matched = match(judged, "box")
     assert (matched.pairs, matched.missed, matched.false, matched.quality) == ((), (), (), 1.0)
 
@@ -172,13 +181,13 @@ def test_what_is_found_on_a_crowd_is_neither_right_nor_wrong() -> None:
 def test_the_surest_find_has_the_first_choice() -> None:
     real = (box_instance(1, (0, 0, 20, 20)),)
     found = (box_instance(1, (0, 0, 20, 20), 0.6), box_instance(1, (0, 0, 20, 19), 0.9))
-    matched = match(Judged(image=0, height=60, width=80, real=real, found=found), "box")
-    assert [pair.found.score for pair in matched.pairs] == [0.9]
+    matched = match(ImageDetections(image=0, height=60, width=80, target=real, prediction=found), "box")
+    assert [pair.prediction.score for pair in matched.pairs] == [0.9]
     assert [one.score for one in matched.false] == [0.6]
 
 
 def test_nested_borders_are_matched_within_their_class_before_any_other() -> None:
     real = (box_instance(1, (0, 0, 40, 50)), box_instance(2, (3, 3, 34, 44)))
     outer_too_small = (box_instance(1, (3, 3, 35, 45), 0.9), box_instance(2, (4, 4, 32, 42), 0.8))
-    matched = match(Judged(image=0, height=60, width=80, real=real, found=outer_too_small), "box")
-    assert [(pair.real.label, pair.found.label) for pair in matched.pairs] == [(1, 1), (2, 2)]
+    matched = match(ImageDetections(image=0, height=60, width=80, target=real, prediction=outer_too_small), "box")
+    assert [(pair.target.label, pair.prediction.label) for pair in matched.pairs] == [(1, 1), (2, 2)]

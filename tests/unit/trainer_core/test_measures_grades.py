@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from truscore.metrics.confusion_matrix import confusion_counts
-from truscore.metrics.curves import average_precision, ranked, reliability, roc_area
-from truscore.metrics.multilabel import Labelled, multilabel_evidence, multilabel_metrics
-from truscore.metrics.ordinal import Graded, grade_evidence, grade_metrics
-from truscore.metrics.rank_correlation import group, spearman
-from truscore.metrics.regression import Scored, score_evidence, score_metrics
+from truscore.metrics.curves import average_precision, reliability, roc_area, sweep_thresholds
+from truscore.metrics.multilabel import MultilabelPrediction, multilabel_diagnostics, multilabel_metrics
+from truscore.metrics.ordinal import OrdinalPrediction, ordinal_diagnostics, ordinal_metrics
+from truscore.metrics.rank_correlation import ranks, spearman
+from truscore.metrics.regression import RegressionPrediction, regression_diagnostics, regression_metrics
 
 # The library checks its input thoroughly: a few milliseconds each time, far more on a busy machine.
 AGAINST_THE_LIBRARY = settings(deadline=None, max_examples=25)
@@ -21,13 +21,13 @@ SHARES = st.integers(0, 20).map(lambda value: value / 20)
 LABELS_AND_SHARES = st.tuples(st.lists(st.booleans(), min_size=3, max_size=3), st.lists(SHARES, min_size=3, max_size=3))
 
 
-def graded(pairs: list[tuple[int, int]], confidence: float = 1.0) -> list[Graded]:
+def graded(pairs: list[tuple[int, int]], confidence: float = 1.0) -> list[OrdinalPrediction]:
     """Real and found places on the scale of ten, each found one as sure as said."""
     return [
-        Graded(
+        OrdinalPrediction(
             image=image,
-            real=real,
-            found=found,
+            target=real,
+            prediction=found,
             probabilities=tuple(confidence if place == found else (1 - confidence) / 9 for place in range(10)),
         )
         for image, (real, found) in enumerate(pairs)
@@ -35,7 +35,7 @@ def graded(pairs: list[tuple[int, int]], confidence: float = 1.0) -> list[Graded
 
 
 def test_grades_met_throughout_are_perfect() -> None:
-    metrics = grade_metrics(graded([(0, 0), (9, 9), (4, 4)]), PSA)
+    metrics = ordinal_metrics(graded([(0, 0), (9, 9), (4, 4)]), PSA)
     assert metrics == {
         "grade_MAE": 0.0, "quadratic_weighted_kappa": 1.0, "within_1_accuracy": 1.0, "grade_agreement": 1.0,
         "macro_F1": 1.0, "calibration_error": 0.0,
@@ -43,30 +43,30 @@ def test_grades_met_throughout_are_perfect() -> None:
 
 
 def test_one_grade_off_is_within_one_and_no_agreement() -> None:
-    metrics = grade_metrics(graded([(8, 9), (7, 6), (3, 3), (2, 7)]), PSA)
+    metrics = ordinal_metrics(graded([(8, 9), (7, 6), (3, 3), (2, 7)]), PSA)
     assert metrics["grade_MAE"] == pytest.approx(7 / 4)
     assert metrics["within_1_accuracy"] == 0.75
     assert metrics["grade_agreement"] == 0.25
 
 
 def test_a_network_that_says_one_grade_for_all_agrees_no_better_than_chance() -> None:
-    assert grade_metrics(graded([(0, 5), (5, 5), (9, 5)]), PSA)["quadratic_weighted_kappa"] == pytest.approx(0.0)
+    assert ordinal_metrics(graded([(0, 5), (5, 5), (9, 5)]), PSA)["quadratic_weighted_kappa"] == pytest.approx(0.0)
 
 
 def test_one_single_grade_that_is_always_met_is_full_agreement() -> None:
-    assert grade_metrics(graded([(5, 5), (5, 5)]), PSA)["quadratic_weighted_kappa"] == 1.0
+    assert ordinal_metrics(graded([(5, 5), (5, 5)]), PSA)["quadratic_weighted_kappa"] == 1.0
 
 
 def test_no_grades_have_no_figures() -> None:
-    assert grade_metrics([], PSA) == {}
+    assert ordinal_metrics([], PSA) == {}
 
 
 def test_half_grades_are_half_as_far_apart() -> None:
-    assert grade_metrics(graded([(0, 1)]), tuple(value / 2 for value in PSA))["grade_MAE"] == 0.5
+    assert ordinal_metrics(graded([(0, 1)]), tuple(value / 2 for value in PSA))["grade_MAE"] == 0.5
 
 
 def test_confidence_that_is_right_half_as_often_as_it_says_is_off_by_that_much() -> None:
-    metrics = grade_metrics(graded([(1, 1), (2, 3), (4, 4), (5, 6)], confidence=0.95), PSA)
+    metrics = ordinal_metrics(graded([(1, 1), (2, 3), (4, 4), (5, 6)], confidence=0.95), PSA)
     assert metrics["calibration_error"] == pytest.approx(0.45)
 
 
@@ -75,7 +75,7 @@ def test_confidence_that_is_right_half_as_often_as_it_says_is_off_by_that_much()
 def test_grades_equal_scikit_learn(pairs: list[tuple[int, int]]) -> None:
     sklearn = pytest.importorskip("sklearn.metrics")
     real, found = zip(*pairs, strict=True)
-    metrics = grade_metrics(graded(pairs), PSA)
+    metrics = ordinal_metrics(graded(pairs), PSA)
     assert all(np.isfinite(value) for value in metrics.values())
     if len({*real, *found}) > 1:
         kappa = sklearn.cohen_kappa_score(real, found, weights="quadratic", labels=range(10))
@@ -87,15 +87,15 @@ def test_grades_equal_scikit_learn(pairs: list[tuple[int, int]]) -> None:
 
 
 def test_the_worst_grades_come_first_and_right_ones_not_at_all() -> None:
-    evidence = grade_evidence(graded([(8, 9), (3, 3), (2, 7)]), PSA, NAMES)
-    assert evidence.worst(5) == (2, 0)
-    assert evidence.image_errors[2].text == "PSA 3, found PSA 8"
-    assert evidence.matrices[0].counts[2][7] == 1
+    diagnostics = ordinal_diagnostics(graded([(8, 9), (3, 3), (2, 7)]), PSA, NAMES)
+    assert diagnostics.worst(5) == (2, 0)
+    assert diagnostics.image_errors[2].text == "PSA 3, found PSA 8"
+    assert diagnostics.matrices[0].counts[2][7] == 1
 
 
 def test_each_grade_has_curves_against_the_others_where_some_image_has_it() -> None:
-    evidence = grade_evidence(graded([(8, 8), (3, 3), (2, 7)], confidence=0.9), PSA, NAMES)
-    by_kind = {diagram.kind: diagram for diagram in evidence.diagrams}
+    diagnostics = ordinal_diagnostics(graded([(8, 8), (3, 3), (2, 7)], confidence=0.9), PSA, NAMES)
+    by_kind = {diagram.kind: diagram for diagram in diagnostics.diagrams}
     assert [series.name for series in by_kind["precision_recall"].series] == ["PSA 3", "PSA 4", "PSA 9"]
     roc = {series.name: series for series in by_kind["roc"].series}
     assert (roc["PSA 9"].x, roc["PSA 9"].y) == ((0.0, 0.0, 1.0), (0.0, 1.0, 1.0))
@@ -106,40 +106,40 @@ def test_each_grade_has_curves_against_the_others_where_some_image_has_it() -> N
 def test_scores_equal_scikit_learn_and_scipy(pairs: list[tuple[float, float]]) -> None:
     sklearn, scipy = pytest.importorskip("sklearn.metrics"), pytest.importorskip("scipy.stats")
     real, found = (np.array(side) for side in zip(*pairs, strict=True))
-    scored = [Scored(image=n, real=(r,), found=(f,)) for n, (r, f) in enumerate(pairs)]
-    metrics = score_metrics(scored, ("sharpness",))
+    scored = [RegressionPrediction(image=n, target=(r,), prediction=(f,)) for n, (r, f) in enumerate(pairs)]
+    metrics = regression_metrics(scored, ("sharpness",))
     assert metrics["score_MAE"] == pytest.approx(sklearn.mean_absolute_error(real, found))
     assert metrics["score_RMSE"] == pytest.approx(sklearn.root_mean_squared_error(real, found))
     if len(pairs) > 1 and np.ptp(real) > 0:
         assert metrics["R2"] == pytest.approx(sklearn.r2_score(real, found), rel=1e-9, abs=1e-9)
-    assert group(found).tolist() == scipy.rankdata(found).tolist()
+    assert ranks(found).tolist() == scipy.rankdata(found).tolist()
     if (correlation := spearman(real, found)) is not None:
         assert correlation == pytest.approx(scipy.spearmanr(real, found).statistic, abs=1e-9)
 
 
 def test_a_score_that_never_varies_is_met_or_not() -> None:
-    met = [Scored(image=n, real=(0.5,), found=(0.5,)) for n in range(3)]
-    missed = [Scored(image=n, real=(0.5,), found=(0.6,)) for n in range(3)]
-    assert score_metrics(met, ("sharpness",))["R2"] == 1.0
-    assert score_metrics(missed, ("sharpness",))["R2"] == 0.0
+    met = [RegressionPrediction(image=n, target=(0.5,), prediction=(0.5,)) for n in range(3)]
+    missed = [RegressionPrediction(image=n, target=(0.5,), prediction=(0.6,)) for n in range(3)]
+    assert regression_metrics(met, ("sharpness",))["R2"] == 1.0
+    assert regression_metrics(missed, ("sharpness",))["R2"] == 0.0
 
 
 def test_a_score_that_is_not_known_of_an_image_counts_for_nothing() -> None:
     scored = [
-        Scored(image=0, real=(1.0, None), found=(1.0, 99.0)),
-        Scored(image=1, real=(2.0, 0.0), found=(2.0, 0.5)),
+        RegressionPrediction(image=0, target=(1.0, None), prediction=(1.0, 99.0)),
+        RegressionPrediction(image=1, target=(2.0, 0.0), prediction=(2.0, 0.5)),
     ]
-    metrics = score_metrics(scored, ("sharpness", "gloss"))
+    metrics = regression_metrics(scored, ("sharpness", "gloss"))
     assert metrics["score_MAE_sharpness"] == 0.0
     assert metrics["score_MAE_gloss"] == 0.5
     assert metrics["score_MAE"] == 0.25
-    assert score_metrics([Scored(image=0, real=(None,), found=(3.0,))], ("sharpness",)) == {}
-    assert score_evidence(scored, ("sharpness", "gloss")).worst(9) == (1,)
+    assert regression_metrics([RegressionPrediction(image=0, target=(None,), prediction=(3.0,))], ("sharpness",)) == {}
+    assert regression_diagnostics(scored, ("sharpness", "gloss")).worst(9) == (1,)
 
 
-def labelled(real: list[list[bool]], probabilities: list[list[float]]) -> list[Labelled]:
+def labelled(real: list[list[bool]], probabilities: list[list[float]]) -> list[MultilabelPrediction]:
     return [
-        Labelled(image=image, real=tuple(there), probabilities=tuple(shares))
+        MultilabelPrediction(image=image, target=tuple(there), probabilities=tuple(shares))
         for image, (there, shares) in enumerate(zip(real, probabilities, strict=True))
     ]
 
@@ -157,7 +157,7 @@ def test_average_precision_and_roc_area_equal_scikit_learn(pairs: list[tuple[boo
         assert roc_area(real, score) == pytest.approx(sklearn.roc_auc_score(real, score), abs=1e-12)
     else:
         assert roc_area(real, score) is None
-    assert ranked(real, score).threshold_T.tolist() == sorted(set(score.tolist()), reverse=True)
+    assert sweep_thresholds(real, score).threshold_T.tolist() == sorted(set(score.tolist()), reverse=True)
 
 
 @AGAINST_THE_LIBRARY
@@ -186,13 +186,13 @@ def test_images_without_any_label_and_nothing_found_are_right() -> None:
 
 
 def test_a_dent_taken_for_a_scratch_stands_in_the_matrix_as_that() -> None:
-    evidence = multilabel_evidence(
+    diagnostics = multilabel_diagnostics(
         labelled([[True, False], [False, True], [False, True]], [[0.9, 0.1], [0.8, 0.2], [0.1, 0.3]]),
         ("scratch", "dent"),
     )
-    assert evidence.matrices[0].counts == ((1, 0, 0), (1, 0, 1), (0, 0, 0))
-    assert evidence.matrices[0].real == ("scratch", "dent", "nothing")
-    assert [diagram.kind for diagram in evidence.diagrams] == ["precision_recall", "roc", "reliability"]
+    assert diagnostics.matrices[0].counts == ((1, 0, 0), (1, 0, 1), (0, 0, 0))
+    assert diagnostics.matrices[0].target == ("scratch", "dent", "nothing")
+    assert [diagram.kind for diagram in diagnostics.diagrams] == ["precision_recall", "roc", "reliability"]
 
 
 def test_confidence_is_put_in_bins_that_hold_their_upper_end() -> None:

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from truscore.metrics.object_sizes import size_limits_px, size_name
 from truscore.metrics.segmentation import (
+    count_pixels,
     iou_by_class,
-    segmentation_evidence,
+    segmentation_diagnostics,
     segmentation_metrics,
-    segmented,
 )
 
 # The library checks its input thoroughly: a few milliseconds each time, far more on a busy machine.
@@ -26,13 +26,13 @@ def with_block(value: int, rows: slice, columns: slice) -> np.ndarray:
 
 def test_a_mask_found_exactly_is_perfect() -> None:
     scratch = with_block(1, slice(2, 6), slice(3, 20))
-    metrics = segmentation_metrics([segmented(0, scratch, scratch, classes=2)])
+    metrics = segmentation_metrics([count_pixels(0, scratch, scratch, classes=2)])
     assert metrics == {"mask_mean_IoU": 1.0, "dice": 1.0, "pixel_accuracy": 1.0}
 
 
 def test_half_of_a_mask_is_half_the_overlap_and_two_thirds_of_dice() -> None:
     real, found = with_block(1, slice(0, 10), slice(0, 10)), with_block(1, slice(0, 10), slice(0, 5))
-    metrics = segmentation_metrics([segmented(0, real, found, classes=2)])
+    metrics = segmentation_metrics([count_pixels(0, real, found, classes=2)])
     assert metrics["mask_mean_IoU"] == pytest.approx(0.5)
     assert metrics["dice"] == pytest.approx(2 / 3)
 
@@ -40,8 +40,8 @@ def test_half_of_a_mask_is_half_the_overlap_and_two_thirds_of_dice() -> None:
 def test_a_clean_image_is_judged_by_what_is_wrongly_found_on_it() -> None:
     clean = np.zeros((20, 30), dtype=np.uint8)
     alarm = with_block(1, slice(0, 1), slice(0, 1))
-    quiet = segmented(0, clean, clean, classes=2)
-    loud = segmented(1, clean, alarm, classes=2)
+    quiet = count_pixels(0, clean, clean, classes=2)
+    loud = count_pixels(1, clean, alarm, classes=2)
     assert segmentation_metrics([quiet]) == {
         "mask_mean_IoU": 1.0, "dice": 1.0, "pixel_accuracy": 1.0, "false_alarm_rate": 0.0,
     }  # fmt: skip
@@ -52,23 +52,23 @@ def test_a_clean_image_is_judged_by_what_is_wrongly_found_on_it() -> None:
 def test_images_add_up_by_their_pixels() -> None:
     large, nothing = with_block(1, slice(0, 20), slice(0, 10)), np.zeros((20, 30), dtype=np.uint8)
     small = with_block(1, slice(0, 1), slice(0, 2))
-    images = [segmented(0, large, large, classes=2), segmented(1, small, nothing, classes=2)]
+    images = [count_pixels(0, large, large, classes=2), count_pixels(1, small, nothing, classes=2)]
     assert segmentation_metrics(images)["mask_mean_IoU"] == pytest.approx(200 / 202)
 
 
 def test_a_class_that_is_nowhere_does_not_count() -> None:
     dent = with_block(2, slice(0, 4), slice(0, 4))
-    assert segmentation_metrics([segmented(0, dent, dent, classes=4)])["mask_mean_IoU"] == 1.0
+    assert segmentation_metrics([count_pixels(0, dent, dent, classes=4)])["mask_mean_IoU"] == 1.0
 
 
 def test_pixels_of_unknown_class_count_nowhere() -> None:
     real, found = with_block(255, slice(0, 20), slice(0, 15)), with_block(1, slice(0, 20), slice(0, 15))
-    assert sum(map(sum, segmented(0, real, found, classes=2).counts)) == 300
+    assert sum(map(sum, count_pixels(0, real, found, classes=2).counts)) == 300
 
 
 def test_a_found_class_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ValueError, match="accepted are 0 to 1"):
-        segmented(0, with_block(0, slice(0), slice(0)), with_block(2, slice(0, 1), slice(0, 1)), classes=2)
+        count_pixels(0, with_block(0, slice(0), slice(0)), with_block(2, slice(0, 1), slice(0, 1)), classes=2)
 
 
 def test_no_images_have_no_figures() -> None:
@@ -79,7 +79,7 @@ def test_no_images_have_no_figures() -> None:
 @given(st.lists(st.tuples(MASKS, MASKS), min_size=1, max_size=4))
 def test_overlap_equals_scikit_learn(pairs: list[tuple[np.ndarray, np.ndarray]]) -> None:
     sklearn = pytest.importorskip("sklearn.metrics")
-    images = [segmented(n, real, found, classes=3) for n, (real, found) in enumerate(pairs)]
+    images = [count_pixels(n, real, found, classes=3) for n, (real, found) in enumerate(pairs)]
     counts = np.array([image.counts for image in images]).sum(axis=0)
     real, found = (np.concatenate([pair[side].ravel() for pair in pairs]) for side in (0, 1))
     for label, iou in enumerate(iou_by_class(counts)):
@@ -94,7 +94,10 @@ def test_pieces_of_damage_are_told_apart_and_counted_by_size() -> None:
     real[100:140, 100:140] = 1  # 1600 px, medium
     found = np.zeros_like(real)
     found[100:140, 100:120] = 1
-    rows = {row["size"]: row for row in segmentation_evidence([segmented(0, real, found, classes=2)], ["dent"]).by_size}
+    rows = {
+        row["size"]: row
+        for row in segmentation_diagnostics([count_pixels(0, real, found, classes=2)], ["dent"]).by_size
+    }
     assert (rows["small"]["pieces"], rows["small"]["touched"]) == (1, 0.0)
     assert (rows["medium"]["pieces"], rows["medium"]["touched"], rows["medium"]["covered"]) == (1, 1.0, 0.5)
     assert (rows["large"]["pieces"], rows["large"]["covered"]) == (0, None)
@@ -110,5 +113,5 @@ def test_sizes_are_those_of_coco_on_images_of_its_size_and_shrink_with_smaller_o
 def test_the_worst_images_are_those_with_the_least_overlap() -> None:
     real, half = with_block(1, slice(0, 10), slice(0, 10)), with_block(1, slice(0, 10), slice(0, 5))
     nothing = np.zeros_like(real)
-    images = [segmented(n, real, found, classes=2) for n, found in enumerate((real, half, nothing))]
-    assert segmentation_evidence(images, ["scratch"]).worst(3) == (2, 1)
+    images = [count_pixels(n, real, found, classes=2) for n, found in enumerate((real, half, nothing))]
+    assert segmentation_diagnostics(images, ["scratch"]).worst(3) == (2, 1)

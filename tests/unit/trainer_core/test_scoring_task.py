@@ -48,16 +48,16 @@ def test_verdicts_are_in_the_unit_of_the_dataset(tmp_path: Path, scored: list[Im
     job = job_of(tmp_path, SCORES, scored, class_names=NAMES)
     network = build_model(job.recipe, 2).eval()
     prepare(network, job)
-    task = make_task(job, judged=job.validation)
+    task = make_task(job, evaluated=job.validation)
     keys = [Key(epoch=0, index=index) for index in range(4)]
     with torch.no_grad():
         # A network that says nothing says the mean.
         for weight in network.get_submodule("head").parameters():
             weight.zero_()
-        judgement = task.judge(network, task.collate([task.validation[key] for key in keys]), keys)
-    assert judgement.verdicts[1].real == (None, 2.0)
-    assert judgement.verdicts[0].found == pytest.approx((50.0, 3.0), abs=1e-3)
-    metrics = task.metrics(judgement.verdicts)
+        batch_evaluation = task.evaluate(network, task.collate([task.validation[key] for key in keys]), keys)
+    assert batch_evaluation.image_results[1].target == (None, 2.0)
+    assert batch_evaluation.image_results[0].prediction == pytest.approx((50.0, 3.0), abs=1e-3)
+    metrics = task.metrics(batch_evaluation.image_results)
     assert metrics["R2_sharpness"] == pytest.approx(0.0, abs=1e-3)
     assert metrics["score_MAE_sharpness"] == pytest.approx(2.0, abs=1e-3)
 
@@ -67,7 +67,7 @@ def test_every_loss_trains_a_scorer(tmp_path: Path, scored: list[ImageRecord], l
     job = job_of(tmp_path, SCORES, scored, class_names=NAMES, loss_config={"primary_loss": loss})
     network = build_model(job.recipe, 2)
     prepare(network, job)
-    task = make_task(job, judged=job.validation)
+    task = make_task(job, evaluated=job.validation)
     keys = [Key(epoch=1, index=index) for index in range(4)]
     parts = task.losses(network, task.collate([task.training[key] for key in keys]))
     parts["classification"].backward()

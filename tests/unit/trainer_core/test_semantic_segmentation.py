@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 from truscore.datasets import Annotation, ImageRecord, mask_to_rle
-from truscore.metrics.pixel_thresholds import BINS, swept, threshold_diagrams
+from truscore.metrics.pixel_thresholds import BINS, count_thresholds, threshold_diagrams
 from truscore.recipes import InvalidConfig, Recipe, resolve
 from truscore.zoo.framing import Framed
 
@@ -54,7 +54,7 @@ def task_of(folder: Path, *records: ImageRecord, recipe: Recipe | None = None) -
         run_id="run-1", recipe=recipe or recipe_of(), class_names=("wear", "scratch"), images=folder, pretrained=None,
         training=records, validation=records, test=(), dataset_digest="",
     )  # fmt: skip
-    task = make_task(job, judged=records, cache_limit_bytes=1 << 20)
+    task = make_task(job, evaluated=records, cache_limit_bytes=1 << 20)
     assert isinstance(task, SemanticSegmentation)
     return task
 
@@ -119,8 +119,8 @@ def judged(task: SemanticSegmentation, model: Framed) -> tuple[Mapping[str, floa
     keys = [Key(epoch=0, index=index) for index in range(len(task.validation))]
     batch = task.collate([task.validation[key] for key in keys])
     with torch.no_grad():
-        judgement = task.judge(model.eval(), batch, keys)
-    return judgement.losses, list(judgement.verdicts)
+        batch_evaluation = task.evaluate(model.eval(), batch, keys)
+    return batch_evaluation.losses, list(batch_evaluation.image_results)
 
 
 def test_what_is_found_exactly_is_judged_perfect_at_the_images_own_size(tmp_path: Path) -> None:
@@ -128,15 +128,15 @@ def test_what_is_found_exactly_is_judged_perfect_at_the_images_own_size(tmp_path
     wear = Annotation(label=1, box_xywh=(4.0, 4.0, 16.0, 16.0))
     task = task_of(tmp_path, record(wear, scratch, width=64, height=32))
     model = Fixed(logits_of(framed_labels(task.validation.records[0], 32)))
-    _, verdicts = judged(task, model)
-    assert task.metrics(verdicts)["mask_mean_IoU"] == 1.0
-    assert np.sum(verdicts[0].segmented.counts) == 64 * 32
+    _, image_results = judged(task, model)
+    assert task.metrics(image_results)["mask_mean_IoU"] == 1.0
+    assert np.sum(image_results[0].count_pixels.counts) == 64 * 32
 
 
 def test_large_images_are_judged_at_1024_pixels(tmp_path: Path) -> None:
     task = task_of(tmp_path, record(BOX, width=2048, height=512))
-    _, verdicts = judged(task, Fixed(torch.zeros(3, 32, 32)))
-    assert np.sum(verdicts[0].segmented.counts) == 1024 * 256
+    _, image_results = judged(task, Fixed(torch.zeros(3, 32, 32)))
+    assert np.sum(image_results[0].count_pixels.counts) == 1024 * 256
 
 
 def test_the_weight_of_the_mask_loss_scales_every_part(tmp_path: Path) -> None:
@@ -164,10 +164,10 @@ def test_the_report_begins_with_the_worst_image(tmp_path: Path) -> None:
     wrong = record(Annotation(label=1, box_xywh=(20.0, 20.0, 8.0, 8.0)), width=32, height=32, path="wrong.png")
     task = task_of(tmp_path, right, wrong)
     model = Fixed(logits_of(framed_labels(right, 32)))
-    _, verdicts = judged(task, model)
+    _, image_results = judged(task, model)
     out = tmp_path / "report"
     out.mkdir()
-    report = task.report(model, verdicts, out)
+    report = task.report(model, image_results, out)
     assert [picture["image"] for picture in report["pictures"]] == ["wrong.png", "right.png"]
     assert all((out / picture["file"]).exists() for picture in report["pictures"])
     assert {diagram["kind"] for diagram in report["diagrams"]} == {"precision_recall", "threshold"}
@@ -176,7 +176,7 @@ def test_the_report_begins_with_the_worst_image(tmp_path: Path) -> None:
 def test_curves_over_thresholds_count_what_would_be_found() -> None:
     probability_1HW = np.array([[[0.95, 0.55, 0.05, 0.65]]], dtype=np.float32)
     real_HW = np.array([[1, 1, 0, 255]], dtype=np.uint8)
-    precision_recall, overlap = threshold_diagrams([swept(probability_1HW, real_HW)], ("wear",))
+    precision_recall, overlap = threshold_diagrams([count_thresholds(probability_1HW, real_HW)], ("wear",))
     at = dict(zip(overlap.series[0].x, overlap.series[0].y, strict=True))
     assert at[0.0] == pytest.approx(2 / 3)
     assert at[0.5] == pytest.approx(1.0)
@@ -186,7 +186,7 @@ def test_curves_over_thresholds_count_what_would_be_found() -> None:
 
 
 def test_a_damage_that_is_nowhere_real_has_no_curve() -> None:
-    nothing = swept(np.zeros((2, 4, 4), dtype=np.float32), np.zeros((4, 4), dtype=np.uint8))
+    nothing = count_thresholds(np.zeros((2, 4, 4), dtype=np.float32), np.zeros((4, 4), dtype=np.uint8))
     assert [diagram.series for diagram in threshold_diagrams([nothing], ("wear", "scratch"))] == [(), ()]
 
 

@@ -179,7 +179,7 @@ def test_a_checkpoint_of_a_newer_format_is_refused(tmp_path: Path) -> None:
         read(tmp_path / "latest.pt")
 
 
-@pytest.mark.parametrize("wish", ["cancel", "pause", "drain"])
+@pytest.mark.parametrize("stop", ["cancel", "pause", "drain"])
 def test_a_wish_is_heard_and_only_a_cancellation_stays(tmp_path: Path, stop: str) -> None:
     stop_requested = StopSignal(tmp_path / "control")
     assert stop_requested() == ""

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from truscore.datasets import Annotation, ImageRecord
-from truscore.metrics.detection import Instance, Judged, run_lengths, without_masks
+from truscore.metrics.detection import ImageDetections, Instance, run_lengths, without_masks
 
-from services.trainer.worker.tasks.instance_metrics import InstanceMeasures
+from services.trainer.worker.tasks.instance_metrics import InstanceMetrics
 
 OUTER, INNER = (10.0, 10.0, 60.0, 80.0), (20.0, 20.0, 40.0, 60.0)
 CARD = ImageRecord(
@@ -21,12 +21,14 @@ def instance(label: int, box: tuple[float, float, float, float], score: float = 
     return Instance(label=label, box_xywh=box, mask=run_lengths(mask_HW), score=score)
 
 
-def judged(*found: Instance) -> Judged:
-    return Judged(image=0, height=100, width=80, real=(instance(1, OUTER), instance(2, INNER)), found=found)
+def judged(*found: Instance) -> ImageDetections:
+    return ImageDetections(
+        image=0, height=100, width=80, target=(instance(1, OUTER), instance(2, INNER)), prediction=found
+    )
 
 
-def measures(*, of_borders: bool) -> InstanceMeasures:
-    return InstanceMeasures(class_names=("outer", "inner"), records=(CARD,), of_borders=of_borders)
+def measures(*, of_borders: bool) -> InstanceMetrics:
+    return InstanceMetrics(class_names=("outer", "inner"), records=(CARD,), of_borders=of_borders)
 
 
 def test_borders_are_measured_by_masks_and_by_boxes_in_pixels_of_the_scan() -> None:
@@ -45,7 +47,7 @@ def test_boxes_alone_are_measured_under_the_plain_names() -> None:
     metrics = measures(of_borders=True).metrics([found])
     assert metrics["edge_error_px"] == pytest.approx(0.2)
     assert not any(name.startswith(("box_edge", "mask")) for name in metrics)
-    details = measures(of_borders=True).details([found], measures(of_borders=True).evidence([found]))
+    details = measures(of_borders=True).details([found], measures(of_borders=True).diagnostics([found]))
     assert details["borders"]["centring"][0]["image"] == "card.png"
     assert list(details["precision_at_overlap_50"]) == ["box"]
 
@@ -54,4 +56,4 @@ def test_defects_are_no_borders() -> None:
     found = judged(instance(1, OUTER, 0.9))
     metrics = measures(of_borders=False).metrics([found])
     assert not any("edge" in name or "centring" in name or "border" in name for name in metrics)
-    assert "borders" not in measures(of_borders=False).details([found], measures(of_borders=False).evidence([found]))
+    assert "borders" not in measures(of_borders=False).details([found], measures(of_borders=False).diagnostics([found]))

@@ -99,7 +99,7 @@ def test_an_improvement_above_min_delta_renews_patience(make_line_run: MakeRun) 
     scores = [0.1, 0.15, 0.3, 0.35, 0.39, 0.9]
     patience = []
     for score in scores:
-        run.progress.judge(score, {}, min_delta=0.1)
+        run.progress.record_score(score, {}, min_delta=0.1)
         patience.append(run.progress.evaluations_without_improvement)
     assert patience == [0, 1, 0, 1, 2, 0]
 

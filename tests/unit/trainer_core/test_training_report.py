@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 from PIL import Image
 from truscore.datasets import ImageRecord
-from truscore.metrics.detection import Instance, Judged
-from truscore.metrics.multilabel import Labelled, multilabel_evidence
-from truscore.metrics.ordinal import Graded, grade_evidence
-from truscore.metrics.segmentation import segmentation_evidence, segmented
+from truscore.metrics.detection import ImageDetections, Instance
+from truscore.metrics.multilabel import MultilabelPrediction, multilabel_diagnostics
+from truscore.metrics.ordinal import OrdinalPrediction, ordinal_diagnostics
+from truscore.metrics.segmentation import count_pixels, segmentation_diagnostics
 from truscore.recipes import resolve
 
 from services.trainer.journal import EpochDone
 from services.trainer.worker.report.properties import Originals, image_properties
 from services.trainer.worker.report.resources import ResourceUsage
-from services.trainer.worker.report.writer import Findings, Summary, write_report
-from services.trainer.worker.tasks.instance_metrics import InstanceMeasures
+from services.trainer.worker.report.writer import RunResults, Summary, write_report
+from services.trainer.worker.tasks.instance_metrics import InstanceMetrics
 
 MACHINE = ResourceUsage(
     device="cpu (x86_64, 2 cores)", gpu=False, cores=2, busy_cores=1.6, loader_processes=0,
@@ -69,46 +69,49 @@ def summary(**more: Any) -> Summary:
     return replace(whole, **more)
 
 
-def findings(details: Mapping[str, Any]) -> Findings:
+def findings(details: Mapping[str, Any]) -> RunResults:
     images = Pictures()
-    return Findings(
+    return RunResults(
         validation={"box_AP": 0.875, "edge_error_px": 2.5},
         validation_loss=0.15,
         test={"box_AP": 0.8},
         details=details,
-        judged=[record.path for record in images.records],
+        evaluated=[record.path for record in images.records],
         properties=image_properties(images),
     )
 
 
 def grade_details() -> dict[str, Any]:
-    graded = [Graded(image=n, real=n % 3, found=min(2, n % 4), probabilities=(0.2, 0.3, 0.5)) for n in range(12)]
-    return grade_evidence(graded, (8.0, 9.0, 10.0), ("PSA 8", "PSA 9", "PSA $10")).to_plain()
+    graded = [
+        OrdinalPrediction(image=n, target=n % 3, prediction=min(2, n % 4), probabilities=(0.2, 0.3, 0.5))
+        for n in range(12)
+    ]
+    return ordinal_diagnostics(graded, (8.0, 9.0, 10.0), ("PSA 8", "PSA 9", "PSA $10")).to_plain()
 
 
 def border_details() -> dict[str, Any]:
-    measures = InstanceMeasures(class_names=("<b>outer", "inner"), records=Pictures().records, of_borders=True)
-    verdicts = [
-        Judged(
+    measures = InstanceMetrics(class_names=("<b>outer", "inner"), records=Pictures().records, of_borders=True)
+    image_results = [
+        ImageDetections(
             image=n, height=30, width=40,
-            real=(Instance(label=1, box_xywh=(2, 2, 30, 20)),),
-            found=(Instance(label=1 + n % 2, box_xywh=(3, 2, 30, 20), score=0.9),),
+            target=(Instance(label=1, box_xywh=(2, 2, 30, 20)),),
+            prediction=(Instance(label=1 + n % 2, box_xywh=(3, 2, 30, 20), score=0.9),),
         )
         for n in range(12)
     ]  # fmt: skip
-    return dict(measures.details(verdicts, measures.evidence(verdicts)))
+    return dict(measures.details(image_results, measures.diagnostics(image_results)))
 
 
 def label_details() -> dict[str, Any]:
-    rows = [Labelled(image=n, real=(n % 2 == 0, n > 6), probabilities=(n / 12, 0.4)) for n in range(12)]
-    return multilabel_evidence(rows, ("scratch", "dent")).to_plain()
+    rows = [MultilabelPrediction(image=n, target=(n % 2 == 0, n > 6), probabilities=(n / 12, 0.4)) for n in range(12)]
+    return multilabel_diagnostics(rows, ("scratch", "dent")).to_plain()
 
 
 def mask_details() -> dict[str, Any]:
     real_HW = np.zeros((20, 20), dtype=np.uint8)
     real_HW[2:5, 2:9] = 1
-    images = [segmented(n, real_HW, np.roll(real_HW, n, axis=1), classes=2) for n in range(12)]
-    return segmentation_evidence(images, ("wear",)).to_plain()
+    images = [count_pixels(n, real_HW, np.roll(real_HW, n, axis=1), classes=2) for n in range(12)]
+    return segmentation_diagnostics(images, ("wear",)).to_plain()
 
 
 @pytest.mark.parametrize("details", [grade_details, border_details, label_details, mask_details, dict])

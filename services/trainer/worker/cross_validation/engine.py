@@ -64,10 +64,10 @@ class FoldDone:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FoldResult:
-    """``verdicts`` are the task's, one for each held-out image, by its place among the images of all folds."""
+    """``image_results`` are the task's, one for each held-out image, by its place among the images of all folds."""
 
     done: FoldDone
-    verdicts: tuple[Any, ...] = ()
+    image_results: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,8 +143,8 @@ def places_of(records: Iterable[ImageRecord], pool: Sequence[ImageRecord]) -> li
 def pooled_metrics(job: TrainingJob, results: Iterable[FoldResult]) -> dict[str, float]:
     """Over the images of all folds at once, each evaluated by the network that had not seen it: small folds are too
     small for some metrics. ``job`` is any of the folds'."""
-    verdicts = [verdict for result in results for verdict in result.verdicts]
-    return make_task(job, judged=images_of(job)).metrics(verdicts) if verdicts else {}
+    image_results = [image_result for result in results for image_result in result.image_results]
+    return make_task(job, evaluated=images_of(job)).metrics(image_results) if image_results else {}
 
 
 def spreads(values: Sequence[Mapping[str, float]]) -> dict[str, Spread]:
@@ -165,11 +165,11 @@ def _copied(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _evaluated(run: Run, fold: Fold, *, chosen_epoch: int) -> FoldResult:
     pool = images_of(fold.job)
-    task = make_task(fold.job, judged=pool)
+    task = make_task(fold.job, evaluated=pool)
     evaluated = replace(run, task=task, batches=Batches(task, workers=0))
     evaluation = evaluate(evaluated, until=run.stop_requested, places=places_of(fold.held_out, pool))
     done = _done(run, fold, chosen_epoch=chosen_epoch, loss=evaluation.loss, metrics=evaluation.metrics)
-    return FoldResult(done=done, verdicts=tuple(evaluation.verdicts))
+    return FoldResult(done=done, image_results=tuple(evaluation.image_results))
 
 
 def _done(

@@ -23,18 +23,18 @@ Draw = Callable[[Mapping[str, Any], Path], Sequence[Drawing]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Findings:
+class RunResults:
     """What the best checkpoint is worth: on validation, on the test split where there is one, and in pictures.
 
-    ``details`` is what the task says of its verdicts; ``judged`` are the paths of the validation images by their index
-    and ``properties`` what those are like that were looked at.
+    ``details`` is what the task reports of its image results; ``evaluated`` are the paths of the validation images by
+    their index and ``properties`` what those are like that were looked at.
     """
 
     validation: Mapping[str, float]
     validation_loss: float | None
     test: Mapping[str, float]
     details: Mapping[str, Any]
-    judged: Sequence[str] = ()
+    evaluated: Sequence[str] = ()
     properties: Mapping[int, Properties] = field(default_factory=dict)
 
 
@@ -59,9 +59,9 @@ class Summary:
     pooled: Mapping[str, float] = field(default_factory=dict)
 
 
-def write_report(folder: Path, summary: Summary, findings: Findings, *, draw: Draw = draw) -> Path:
+def write_report(folder: Path, summary: Summary, run_results: RunResults, *, draw: Draw = draw) -> Path:
     """``folder`` holds the task's pictures already."""
-    plain = _plain(summary, findings)
+    plain = _plain(summary, run_results)
     try:
         plain["drawings"] = [asdict(drawing) for drawing in draw(plain, folder)]
         (folder / page.FILE).write_text(page.render(plain, folder), encoding="utf-8")
@@ -72,7 +72,7 @@ def write_report(folder: Path, summary: Summary, findings: Findings, *, draw: Dr
     return path
 
 
-def _plain(summary: Summary, findings: Findings) -> dict[str, Any]:
+def _plain(summary: Summary, run_results: RunResults) -> dict[str, Any]:
     recipe, history = summary.recipe, summary.history
     process = recipe.hyperparameters.training_process
     convergence = judge_convergence(
@@ -82,7 +82,7 @@ def _plain(summary: Summary, findings: Findings) -> dict[str, Any]:
         history, primary_metric=recipe.primary_metric, best_epoch=summary.best_epoch, saving_s=summary.saving_s
     )
     plain = {
-        **findings.details,
+        **run_results.details,
         "run_id": summary.run_id,
         "recipe": json.loads(recipe_to_json(recipe)),
         "class_names": list(summary.class_names),
@@ -91,14 +91,14 @@ def _plain(summary: Summary, findings: Findings) -> dict[str, Any]:
         "best_epoch": summary.best_epoch,
         "weights_sha256": summary.weights_sha256,
         "notes": dict(summary.notes),
-        "validation": dict(findings.validation),
-        "validation_loss": findings.validation_loss,
-        "test": dict(findings.test),
+        "validation": dict(run_results.validation),
+        "validation_loss": run_results.validation_loss,
+        "test": dict(run_results.test),
         "epochs": [asdict(done) for done in history],
         "convergence": asdict(convergence),
         "performance": asdict(performance),
         "resources": asdict(judge_resources(performance, summary.usage, recipe)),
-        "errors": analyse_errors(findings.details, findings.judged, findings.properties),
+        "errors": analyse_errors(run_results.details, run_results.evaluated, run_results.properties),
         "folds": [dict(fold) for fold in summary.folds],
         "cross_validation": {"spreads": dict(summary.spreads), "pooled": dict(summary.pooled)},
         "drawings": [],

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from truscore.metrics.evidence import Evidence
+from truscore.metrics.diagnostics import Diagnostics
 from truscore.zoo.resize import network_size, resize_antialiased
 
 from services.trainer.worker.tasks.framed_images import FramedImages
@@ -19,10 +19,10 @@ LONGER_SIDE_PX = 480
 STRIP_PX = 18
 
 
-def write_pictures(images: FramedImages, evidence: Evidence, folder: Path, *, most: int) -> list[dict[str, Any]]:
+def write_pictures(images: FramedImages, diagnostics: Diagnostics, folder: Path, *, most: int) -> list[dict[str, Any]]:
     """The images that went worst, one PNG each; where fewer went wrong, the first ones of the split after them."""
-    by_image = {error.image: error for error in evidence.image_errors}
-    shown = list(dict.fromkeys([*evidence.worst(most), *sorted(by_image)]))[:most]
+    by_image = {error.image: error for error in diagnostics.image_errors}
+    shown = list(dict.fromkeys([*diagnostics.worst(most), *sorted(by_image)]))[:most]
     pictures = []
     for number, index in enumerate(shown, start=1):
         error, name = by_image[index], f"validation-{number:02d}.png"

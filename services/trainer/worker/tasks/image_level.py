@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from truscore.augmentation import Sample, augment, policy_for
 from truscore.datasets import ImageRecord
-from truscore.metrics.evidence import Evidence
+from truscore.metrics.diagnostics import Diagnostics
 from truscore.recipes import Recipe
 from truscore.zoo.framing import Framed
 
@@ -20,10 +20,10 @@ from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks.framed_images import Augment, FramedImages, FramedSample
 from services.trainer.worker.tasks.image_captions import write_pictures
 from services.trainer.worker.tasks.instance_segmentation import squared_norm
-from services.trainer.worker.tasks.protocol import Judgement, Key
+from services.trainer.worker.tasks.protocol import BatchEvaluation, Key
 
 PICTURES = 6
-Verdict = TypeVar("Verdict")
+ImageResult = TypeVar("ImageResult")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,29 +33,29 @@ class Batch:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Kind(Generic[Verdict]):
+class ImageLevelSpec(Generic[ImageResult]):
     """What one kind of whole-image task brings.
 
     ``target`` reads a record; ``loss`` takes the network, its raw outputs and targets, and is a mean over the images;
-    ``verdict`` takes an image's index, its target and its row of the network's answers.
+    ``image_result`` takes an image's index, its target and its row of the network's answers.
     """
 
     target: Callable[[ImageRecord], Tensor]
     loss: Callable[[nn.Module, Tensor, Tensor], Tensor]
-    verdict: Callable[[int, Tensor, Mapping[str, Tensor]], Verdict]
-    metrics: Callable[[Sequence[Verdict]], dict[str, float]]
-    evidence: Callable[[Sequence[Verdict]], Evidence]
+    image_result: Callable[[int, Tensor, Mapping[str, Tensor]], ImageResult]
+    metrics: Callable[[Sequence[ImageResult]], dict[str, float]]
+    diagnostics: Callable[[Sequence[ImageResult]], Diagnostics]
 
 
-class WholeImages(Generic[Verdict]):
+class ImageLevelTask(Generic[ImageResult]):
     """A task that judges images as a whole. It satisfies ``Task``."""
 
     def __init__(
-        self, kind: Kind[Verdict], *, recipe: Recipe, training: FramedImages, validation: FramedImages
+        self, kind: ImageLevelSpec[ImageResult], *, recipe: Recipe, training: FramedImages, validation: FramedImages
     ) -> None:
         self.training = training
         self.validation = validation
-        self._kind = kind
+        self._spec = kind
         self._weight = recipe.loss_config.loss_weights.classification
         self._l2_weight = recipe.loss_config.regularization.l2_weight
 
@@ -77,37 +77,40 @@ class WholeImages(Generic[Verdict]):
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         network = getattr(model, "module", model)  # without what spreads it over processes
         raw = model(_floats(batch)).float()
-        parts = {"classification": self._weight * self._kind.loss(network, raw, batch.target_B)}
+        parts = {"classification": self._weight * self._spec.loss(network, raw, batch.target_B)}
         if self._l2_weight:
             parts["l2"] = self._l2_weight * squared_norm(model)
         return parts
 
-    def judge(self, model: nn.Module, batch: Batch, keys: Sequence[Key]) -> Judgement[Verdict]:
+    def evaluate(self, model: nn.Module, batch: Batch, keys: Sequence[Key]) -> BatchEvaluation[ImageResult]:
         if not isinstance(model, Framed):
             raise TypeError(f"{type(model).__name__} can't be judged: it is no network for framed images")
         raw = model(_floats(batch)).float()
-        loss = self._weight * self._kind.loss(model, raw, batch.target_B)
+        loss = self._weight * self._spec.loss(model, raw, batch.target_B)
         answers = {name: value.cpu() for name, value in model.answers(raw).items()}
         targets = batch.target_B.cpu()
-        return Judgement(
+        return BatchEvaluation(
             losses={"classification": loss.item()},
-            verdicts=[
-                self._kind.verdict(key.index, targets[row], {name: value[row] for name, value in answers.items()})
+            image_results=[
+                self._spec.image_result(key.index, targets[row], {name: value[row] for name, value in answers.items()})
                 for row, key in enumerate(keys)
             ],
         )
 
-    def metrics(self, verdicts: Sequence[Verdict]) -> dict[str, float]:
-        return self._kind.metrics(verdicts)
+    def metrics(self, image_results: Sequence[ImageResult]) -> dict[str, float]:
+        return self._spec.metrics(image_results)
 
-    def report(self, model: nn.Module, verdicts: Sequence[Verdict], folder: Path) -> Mapping[str, Any]:
-        evidence = self._kind.evidence(verdicts)
-        return {**evidence.to_plain(), "pictures": write_pictures(self.validation, evidence, folder, most=PICTURES)}
+    def report(self, model: nn.Module, image_results: Sequence[ImageResult], folder: Path) -> Mapping[str, Any]:
+        diagnostics = self._spec.diagnostics(image_results)
+        return {
+            **diagnostics.to_plain(),
+            "pictures": write_pictures(self.validation, diagnostics, folder, most=PICTURES),
+        }
 
 
-def make_whole_images(
-    kind: Kind[Verdict], job: TrainingJob, judged: tuple[ImageRecord, ...], cache_limit_bytes: int
-) -> WholeImages[Verdict]:
+def make_image_level_task(
+    kind: ImageLevelSpec[ImageResult], job: TrainingJob, evaluated: tuple[ImageRecord, ...], cache_limit_bytes: int
+) -> ImageLevelTask[ImageResult]:
     """The task of an order, judged by a part of its images; ``cache_limit_bytes`` may be kept in memory."""
     recipe = job.recipe
     training, validation = (
@@ -119,9 +122,9 @@ def make_whole_images(
             cache_limit_bytes=cache_limit_bytes // 2,
             target=kind.target,
         )
-        for part in (job.training, judged)
+        for part in (job.training, evaluated)
     )
-    return WholeImages(kind, recipe=recipe, training=training, validation=validation)
+    return ImageLevelTask(kind, recipe=recipe, training=training, validation=validation)
 
 
 def augmenting(job: TrainingJob) -> Augment:

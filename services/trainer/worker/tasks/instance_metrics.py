@@ -5,47 +5,51 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from truscore.datasets import ImageRecord
-from truscore.metrics.borders import Bordered, border_details, border_metrics, bordered
-from truscore.metrics.detection import Judged, coco_metrics, kinds, precision_curves, without_masks
-from truscore.metrics.evidence import Evidence
-from truscore.metrics.matching import detection_evidence
+from truscore.metrics.borders import BorderErrors, border_details, border_metrics, measure_borders
+from truscore.metrics.detection import ImageDetections, coco_metrics, kinds, precision_curves, without_masks
+from truscore.metrics.diagnostics import Diagnostics
+from truscore.metrics.matching import detection_diagnostics
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class InstanceMeasures:
+class InstanceMetrics:
     """``records`` are those of the split that is judged; ``of_borders``: whether the instances are borders of cards."""
 
     class_names: tuple[str, ...]
     records: tuple[ImageRecord, ...]
     of_borders: bool
 
-    def metrics(self, verdicts: Sequence[Judged]) -> dict[str, float]:
+    def metrics(self, image_results: Sequence[ImageDetections]) -> dict[str, float]:
         """COCO's average precision; of borders also the errors of edges and centring.
 
         Those are taken from masks where there are any, and then from boxes too, as ``box_edge_error_px``: of an upright
         card a box knows the sides to a fraction of a pixel, of a turned one only a mask does.
         """
-        metrics = coco_metrics(verdicts, self.class_names) | border_metrics(self._borders(verdicts))
-        if not self.of_borders or "mask" not in kinds(verdicts):
+        metrics = coco_metrics(image_results, self.class_names) | border_metrics(self._borders(image_results))
+        if not self.of_borders or "mask" not in kinds(image_results):
             return metrics
-        of_boxes = border_metrics(self._borders([without_masks(verdict) for verdict in verdicts]))
+        of_boxes = border_metrics(self._borders([without_masks(image_result) for image_result in image_results]))
         return metrics | {f"box_{name}": value for name, value in of_boxes.items() if "error" in name}
 
-    def evidence(self, verdicts: Sequence[Judged]) -> Evidence:
+    def diagnostics(self, image_results: Sequence[ImageDetections]) -> Diagnostics:
         """What was taken for what, and on which images."""
-        return detection_evidence(verdicts, self.class_names)
+        return detection_diagnostics(image_results, self.class_names)
 
-    def details(self, verdicts: Sequence[Judged], evidence: Evidence) -> Mapping[str, Any]:
+    def details(self, image_results: Sequence[ImageDetections], diagnostics: Diagnostics) -> Mapping[str, Any]:
         """Plain values for the report."""
         curves = {
-            kind: [asdict(curve) for curve in precision_curves(verdicts, self.class_names, kind)]
-            for kind in kinds(verdicts)
+            kind: [asdict(curve) for curve in precision_curves(image_results, self.class_names, kind)]
+            for kind in kinds(image_results)
         }
-        plain = {"precision_at_overlap_50": curves, **evidence.to_plain()}
+        plain = {"precision_at_overlap_50": curves, **diagnostics.to_plain()}
         if not self.of_borders:
             return plain
         paths = [record.path for record in self.records]
-        return {**plain, "borders": border_details(self._borders(verdicts), self.class_names, paths)}
+        return {**plain, "borders": border_details(self._borders(image_results), self.class_names, paths)}
 
-    def _borders(self, verdicts: Sequence[Judged]) -> list[Bordered]:
-        return [bordered(verdict, self.records[verdict.image]) for verdict in verdicts] if self.of_borders else []
+    def _borders(self, image_results: Sequence[ImageDetections]) -> list[BorderErrors]:
+        return (
+            [measure_borders(image_result, self.records[image_result.image]) for image_result in image_results]
+            if self.of_borders
+            else []
+        )

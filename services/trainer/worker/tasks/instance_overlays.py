@@ -14,14 +14,14 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import nn
 from truscore.datasets import ImageRecord
 from truscore.datasets.shapes.masks import annotation_mask
-from truscore.metrics.evidence import ImageError
+from truscore.metrics.diagnostics import ImageError
 from truscore.zoo.preprocess import preprocess
 from truscore.zoo.resize import network_size, resize_antialiased
 
 LONGER_SIDE_PX = 640
 LEAST_SCORE = 0.5
-REAL_COLOURS = ((0, 200, 83), (0, 176, 255), (255, 214, 0), (178, 255, 89))
-FOUND_COLOURS = ((255, 23, 68), (255, 109, 0), (213, 0, 249), (255, 145, 0))
+TARGET_COLOURS = ((0, 200, 83), (0, 176, 255), (255, 214, 0), (178, 255, 89))
+PREDICTION_COLOURS = ((255, 23, 68), (255, 109, 0), (213, 0, 249), (255, 145, 0))
 TEXT_PX = 15
 
 
@@ -48,19 +48,19 @@ def _painted(
     model: nn.Module, images: Originals, error: ImageError, class_names: Sequence[str]
 ) -> tuple[Image.Image, dict[str, int]]:
     image_HWC = _shown(images.original(error.image))
-    found = _found(model, image_HWC)
+    prediction = _predictions(model, image_HWC)
     painted_HWC = image_HWC.copy()
     height, width = image_HWC.shape[:2]
     record = images.records[error.image]
     for annotation in record.annotations:
-        real = annotation_mask(annotation, record.height, record.width)
-        shown_HW = np.asarray(Image.fromarray(real).resize((width, height), Image.Resampling.NEAREST))
-        painted_HWC[_edge(shown_HW)] = _colour(REAL_COLOURS, annotation.label)
-    for instance in found:
-        painted_HWC[_edge(instance["mask_HW"])] = _colour(FOUND_COLOURS, instance["label"])
+        target = annotation_mask(annotation, record.height, record.width)
+        shown_HW = np.asarray(Image.fromarray(target).resize((width, height), Image.Resampling.NEAREST))
+        painted_HWC[_edge(shown_HW)] = _colour(TARGET_COLOURS, annotation.label)
+    for instance in prediction:
+        painted_HWC[_edge(instance["mask_HW"])] = _colour(PREDICTION_COLOURS, instance["label"])
     picture = Image.fromarray(painted_HWC)
-    _name_instances(picture, found, class_names)
-    return picture, {"real": len(record.annotations), "found": len(found)}
+    _name_instances(picture, prediction, class_names)
+    return picture, {"real": len(record.annotations), "found": len(prediction)}
 
 
 def _saved(picture: Image.Image, images: Originals, error: ImageError, number: int, folder: Path) -> dict[str, Any]:
@@ -81,19 +81,19 @@ def _shown(image_HWC: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return shown
 
 
-def _found(model: nn.Module, image_HWC: NDArray[np.uint8]) -> list[dict[str, Any]]:
+def _predictions(model: nn.Module, image_HWC: NDArray[np.uint8]) -> list[dict[str, Any]]:
     device = next(model.parameters()).device
     with torch.no_grad():
-        (found,) = model([preprocess(image_HWC).to(device)])
-    boxes = found["boxes"].tolist()
+        (prediction,) = model([preprocess(image_HWC).to(device)])
+    boxes = prediction["boxes"].tolist()
     masks = (
-        [(mask_1HW[0] >= 0.5).cpu().numpy() for mask_1HW in found["masks"]]
-        if "masks" in found
+        [(mask_1HW[0] >= 0.5).cpu().numpy() for mask_1HW in prediction["masks"]]
+        if "masks" in prediction
         else [_box_mask(box, *image_HWC.shape[:2]) for box in boxes]
     )
     return [
         {"label": int(label), "score": float(score), "box": box, "mask_HW": mask_HW}
-        for label, score, box, mask_HW in zip(found["labels"], found["scores"], boxes, masks, strict=True)
+        for label, score, box, mask_HW in zip(prediction["labels"], prediction["scores"], boxes, masks, strict=True)
         if float(score) >= LEAST_SCORE
     ]
 
@@ -118,9 +118,9 @@ def _colour(colours: tuple[tuple[int, int, int], ...], label: int) -> tuple[int,
     return colours[(label - 1) % len(colours)]
 
 
-def _name_instances(picture: Image.Image, found: list[dict[str, Any]], class_names: Sequence[str]) -> None:
+def _name_instances(picture: Image.Image, prediction: list[dict[str, Any]], class_names: Sequence[str]) -> None:
     pen = ImageDraw.Draw(picture)
-    for instance in found:
+    for instance in prediction:
         x, y = instance["box"][:2]
         text = f"{class_names[instance['label'] - 1]} {instance['score']:.2f}"
-        pen.text((x + 4, y + 4), text, fill=_colour(FOUND_COLOURS, instance["label"]))
+        pen.text((x + 4, y + 4), text, fill=_colour(PREDICTION_COLOURS, instance["label"]))

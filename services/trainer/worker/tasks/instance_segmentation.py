@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from truscore.augmentation import Sample, policy_for
 from truscore.configuration.recipe import LossWeights, Recipe
 from truscore.datasets import ImageRecord
-from truscore.metrics.detection import Instance, Judged, run_lengths
+from truscore.metrics.detection import ImageDetections, Instance, run_lengths
 
 from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks.instance_images import InstanceImages
-from services.trainer.worker.tasks.instance_metrics import InstanceMeasures
+from services.trainer.worker.tasks.instance_metrics import InstanceMetrics
 from services.trainer.worker.tasks.instance_overlays import write_pictures
-from services.trainer.worker.tasks.protocol import Judgement, Key
+from services.trainer.worker.tasks.protocol import BatchEvaluation, Key
 
 PICTURES = 6
 
@@ -50,7 +50,7 @@ class InstanceSegmentation:
         self.validation = validation
         self._class_names = tuple(class_names)
         self._factors = loss_factors(recipe.loss_config.loss_weights)
-        self._measures = InstanceMeasures(
+        self._metrics = InstanceMetrics(
             class_names=self._class_names,
             records=validation.records,
             of_borders=recipe.category == "border_detection",
@@ -87,50 +87,50 @@ class InstanceSegmentation:
             weighted["l2"] = self._l2_weight * squared_norm(model)
         return weighted
 
-    def judge(self, model: nn.Module, batch: Batch, keys: Sequence[Key]) -> Judgement[Judged]:
+    def evaluate(self, model: nn.Module, batch: Batch, keys: Sequence[Key]) -> BatchEvaluation[ImageDetections]:
         if not isinstance(model, Detector):
             raise TypeError(f"{type(model).__name__} can't be judged: it gives no losses beside its detections")
-        parts, found = model.losses_and_detections(_floats(batch), list(batch.targets))
-        return Judgement(
+        parts, prediction = model.losses_and_detections(_floats(batch), list(batch.targets))
+        return BatchEvaluation(
             losses={name: self._factors[name] * part.item() for name, part in parts.items()},
-            verdicts=[self.judged(key.index, of_image) for key, of_image in zip(keys, found, strict=True)],
+            image_results=[self.evaluated(key.index, of_image) for key, of_image in zip(keys, prediction, strict=True)],
         )
 
-    def metrics(self, verdicts: Sequence[Judged]) -> dict[str, float]:
-        return self._measures.metrics(verdicts)
+    def metrics(self, image_results: Sequence[ImageDetections]) -> dict[str, float]:
+        return self._metrics.metrics(image_results)
 
-    def report(self, model: nn.Module, verdicts: Sequence[Judged], folder: Path) -> Mapping[str, Any]:
-        evidence = self._measures.evidence(verdicts)
-        shown = evidence.shown(PICTURES)
+    def report(self, model: nn.Module, image_results: Sequence[ImageDetections], folder: Path) -> Mapping[str, Any]:
+        diagnostics = self._metrics.diagnostics(image_results)
+        shown = diagnostics.shown(PICTURES)
         pictures = write_pictures(model, self.validation, self._class_names, folder, shown=shown)
-        return {"pictures": pictures, **self._measures.details(verdicts, evidence)}
+        return {"pictures": pictures, **self._metrics.details(image_results, diagnostics)}
 
-    def judged(self, index: int, found: Mapping[str, Tensor]) -> Judged:
+    def evaluated(self, index: int, prediction: Mapping[str, Tensor]) -> ImageDetections:
         """An image of the validation split beside what was found on it."""
         loaded = self.validation.loaded(index)
         sample = loaded.sample
         height, width = sample.image_CHW.shape[-2:]
-        real = instances(sample.boxes_N4, sample.labels_N, sample.masks > 0, crowd_N=loaded.crowd_N)
-        masks_NHW = found["masks"][:, 0] >= 0.5
-        return Judged(
+        target = instances(sample.boxes_N4, sample.labels_N, sample.masks > 0, crowd_N=loaded.crowd_N)
+        masks_NHW = prediction["masks"][:, 0] >= 0.5
+        return ImageDetections(
             image=index,
             height=height,
             width=width,
-            real=real,
-            found=instances(found["boxes"], found["labels"], masks_NHW, scores_N=found["scores"]),
+            target=target,
+            prediction=instances(prediction["boxes"], prediction["labels"], masks_NHW, scores_N=prediction["scores"]),
         )
 
 
-def make(job: TrainingJob, judged: tuple[ImageRecord, ...], cache_limit_bytes: int) -> InstanceSegmentation:
+def make(job: TrainingJob, evaluated: tuple[ImageRecord, ...], cache_limit_bytes: int) -> InstanceSegmentation:
     """The task of an order, judged by a part of its images; ``cache_limit_bytes`` may be kept in memory."""
-    training, validation = splits(job, judged, cache_limit_bytes)
+    training, validation = splits(job, evaluated, cache_limit_bytes)
     return InstanceSegmentation(
         recipe=job.recipe, class_names=job.class_names, training=training, validation=validation
     )
 
 
 def splits(
-    job: TrainingJob, judged: tuple[ImageRecord, ...], cache_limit_bytes: int
+    job: TrainingJob, evaluated: tuple[ImageRecord, ...], cache_limit_bytes: int
 ) -> tuple[InstanceImages, InstanceImages]:
     """The images to train on and those to judge by."""
     training, validation = (
@@ -142,7 +142,7 @@ def splits(
             policy=policy_for(job.recipe.category, job.recipe.option, job.class_names),
             cache_limit_bytes=cache_limit_bytes // 2,
         )
-        for part in (job.training, judged)
+        for part in (job.training, evaluated)
     )
     return training, validation
 

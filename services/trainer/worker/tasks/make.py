@@ -33,9 +33,9 @@ MAKERS: Mapping[str, Maker] = {
 PREPARATIONS: Mapping[str, Callable[[nn.Module, TrainingJob], None]] = {"regression": regression.prepare}
 
 
-def make_task(job: TrainingJob, *, judged: tuple[ImageRecord, ...], cache_limit_bytes: int = 0) -> Task[Any, Any]:
+def make_task(job: TrainingJob, *, evaluated: tuple[ImageRecord, ...], cache_limit_bytes: int = 0) -> Task[Any, Any]:
     """The order's task, judged by a part of its images."""
-    return MAKERS[_task_of(job)](job, judged, cache_limit_bytes)
+    return MAKERS[_task_of(job)](job, evaluated, cache_limit_bytes)
 
 
 def prepare(network: nn.Module, job: TrainingJob) -> None:

@@ -14,25 +14,25 @@ from truscore.zoo.framing import IGNORED
 from truscore.zoo.resize import network_size
 
 LONGER_SIDE_PX = 640
-REAL_COLOURS = ((0, 200, 83), (0, 176, 255), (255, 214, 0), (178, 255, 89))
-FOUND_COLOURS = ((255, 23, 68), (255, 109, 0), (213, 0, 249), (255, 145, 0))
+TARGET_COLOURS = ((0, 200, 83), (0, 176, 255), (255, 214, 0), (178, 255, 89))
+PREDICTION_COLOURS = ((255, 23, 68), (255, 109, 0), (213, 0, 249), (255, 145, 0))
 _VEIL = 0.35
 
 
 def write_overlay(
-    image_HWC: NDArray[np.uint8], *, real_HW: NDArray[np.uint8], found_HW: NDArray[np.uint8], path: Path
+    image_HWC: NDArray[np.uint8], *, target_HW: NDArray[np.uint8], prediction_HW: NDArray[np.uint8], path: Path
 ) -> None:
     """Found damage as a red or orange veil, the outlines of real damage in green or blue over it."""
     height, width = network_size(*image_HWC.shape[:2], image_size=LONGER_SIDE_PX)
     painted_HWC = np.asarray(cv2.resize(image_HWC, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    found_HW, real_HW = _enlarged(found_HW, width, height), _enlarged(real_HW, width, height)
-    for label in _labels(found_HW):
-        own_HW = found_HW == label
-        veil_C = np.array(_colour(FOUND_COLOURS, label), dtype=np.float32)
+    prediction_HW, target_HW = _enlarged(prediction_HW, width, height), _enlarged(target_HW, width, height)
+    for label in _labels(prediction_HW):
+        own_HW = prediction_HW == label
+        veil_C = np.array(_colour(PREDICTION_COLOURS, label), dtype=np.float32)
         painted_HWC[own_HW] = (painted_HWC[own_HW] * (1 - _VEIL) + veil_C * _VEIL).astype(np.uint8)
-    for label in _labels(real_HW):
-        outlines, _ = cv2.findContours((real_HW == label).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(painted_HWC, outlines, -1, _colour(REAL_COLOURS, label), thickness=2)
+    for label in _labels(target_HW):
+        outlines, _ = cv2.findContours((target_HW == label).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(painted_HWC, outlines, -1, _colour(TARGET_COLOURS, label), thickness=2)
     Image.fromarray(painted_HWC).save(path)
 
 

@@ -6,15 +6,17 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 from truscore.datasets import ImageRecord
-from truscore.metrics.ordinal import Graded, grade_evidence, grade_metrics
+from truscore.metrics.ordinal import OrdinalPrediction, ordinal_diagnostics, ordinal_metrics
 from truscore.zoo.losses.ordinal import ordinal_loss
 
 from services.trainer.worker.errors import InvalidJob
 from services.trainer.worker.run_dir import TrainingJob
-from services.trainer.worker.tasks.image_level import Kind, WholeImages, make_whole_images
+from services.trainer.worker.tasks.image_level import ImageLevelSpec, ImageLevelTask, make_image_level_task
 
 
-def make(job: TrainingJob, judged: tuple[ImageRecord, ...], cache_limit_bytes: int) -> WholeImages[Graded]:
+def make(
+    job: TrainingJob, evaluated: tuple[ImageRecord, ...], cache_limit_bytes: int
+) -> ImageLevelTask[OrdinalPrediction]:
     """The task of an order. Raises Unusable where the classes are not grades."""
     if len(job.grades) != len(job.class_names) or len(job.grades) < 2:
         named = ", ".join(job.class_names[:8])
@@ -22,21 +24,21 @@ def make(job: TrainingJob, judged: tuple[ImageRecord, ...], cache_limit_bytes: i
             f"{job.recipe.option} learns grades, and the classes ({named}) are none: "
             "name them by numbers or condition words, or declare the number each stands for"
         )
-    return make_whole_images(kind_of(job), job, judged, cache_limit_bytes)
+    return make_image_level_task(spec_of(job), job, evaluated, cache_limit_bytes)
 
 
-def kind_of(job: TrainingJob) -> Kind[Graded]:
+def spec_of(job: TrainingJob) -> ImageLevelSpec[OrdinalPrediction]:
     primary_loss = job.recipe.loss_config.primary_loss
 
     def loss(_: nn.Module, raw: Tensor, grade_B: Tensor) -> Tensor:
         return ordinal_loss(raw, grade_B, primary_loss)
 
-    return Kind(
+    return ImageLevelSpec(
         target=_place,
         loss=loss,
-        verdict=_graded,
-        metrics=partial(grade_metrics, grades=job.grades),
-        evidence=partial(grade_evidence, grades=job.grades, names=job.class_names),
+        image_result=_prediction,
+        metrics=partial(ordinal_metrics, grades=job.grades),
+        diagnostics=partial(ordinal_diagnostics, grades=job.grades, names=job.class_names),
     )
 
 
@@ -46,10 +48,10 @@ def _place(record: ImageRecord) -> Tensor:
     return torch.tensor(label - 1)
 
 
-def _graded(image: int, place: Tensor, answers: Mapping[str, Tensor]) -> Graded:
-    return Graded(
+def _prediction(image: int, place: Tensor, answers: Mapping[str, Tensor]) -> OrdinalPrediction:
+    return OrdinalPrediction(
         image=image,
-        real=int(place),
-        found=int(answers["grade_index"]),
+        target=int(place),
+        prediction=int(answers["grade_index"]),
         probabilities=tuple(answers["probabilities"].tolist()),
     )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 Batch = TypeVar("Batch")
-Verdict = TypeVar("Verdict")
+ImageResult = TypeVar("ImageResult")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,11 +21,11 @@ class Key:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Judgement(Generic[Verdict]):
+class BatchEvaluation(Generic[ImageResult]):
     """A validation batch: the parts of its loss (means over its images) and a verdict for each image."""
 
     losses: Mapping[str, float]
-    verdicts: Sequence[Verdict]
+    image_results: Sequence[ImageResult]
 
 
 class Samples(Protocol):
@@ -39,7 +39,7 @@ class Samples(Protocol):
         ...
 
 
-class Task(Protocol[Batch, Verdict]):
+class Task(Protocol[Batch, ImageResult]):
     """Verdicts are what is gathered over all processes to compute the metrics: they have to pickle."""
 
     @property
@@ -55,14 +55,14 @@ class Task(Protocol[Batch, Verdict]):
         """Weighted parts of the loss by name; what is trained on is their sum, a mean over the batch's images."""
         ...
 
-    def judge(self, model: nn.Module, batch: Batch, keys: Sequence[Key]) -> Judgement[Verdict]:
+    def evaluate(self, model: nn.Module, batch: Batch, keys: Sequence[Key]) -> BatchEvaluation[ImageResult]:
         """``model`` is in eval mode, and stays so."""
         ...
 
-    def metrics(self, verdicts: Sequence[Verdict]) -> dict[str, float]:
+    def metrics(self, image_results: Sequence[ImageResult]) -> dict[str, float]:
         """Finite numbers by name."""
         ...
 
-    def report(self, model: nn.Module, verdicts: Sequence[Verdict], folder: Path) -> Mapping[str, Any]:
+    def report(self, model: nn.Module, image_results: Sequence[ImageResult], folder: Path) -> Mapping[str, Any]:
         """Write pictures of the validation split into the folder; plain values for the report."""
         ...

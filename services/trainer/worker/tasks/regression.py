@@ -7,18 +7,20 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 from truscore.datasets import ImageRecord
-from truscore.metrics.regression import Scored, score_evidence, score_metrics
+from truscore.metrics.regression import RegressionPrediction, regression_diagnostics, regression_metrics
 from truscore.zoo.classification.network import Scorer
 from truscore.zoo.losses.regression import regression_loss
 
 from services.trainer.worker.errors import InvalidJob
 from services.trainer.worker.run_dir import TrainingJob
-from services.trainer.worker.tasks.image_level import Kind, WholeImages, make_whole_images
+from services.trainer.worker.tasks.image_level import ImageLevelSpec, ImageLevelTask, make_image_level_task
 
 
-def make(job: TrainingJob, judged: tuple[ImageRecord, ...], cache_limit_bytes: int) -> WholeImages[Scored]:
+def make(
+    job: TrainingJob, evaluated: tuple[ImageRecord, ...], cache_limit_bytes: int
+) -> ImageLevelTask[RegressionPrediction]:
     """The task of an order."""
-    return make_whole_images(kind_of(job), job, judged, cache_limit_bytes)
+    return make_image_level_task(spec_of(job), job, evaluated, cache_limit_bytes)
 
 
 def prepare(network: nn.Module, job: TrainingJob) -> None:
@@ -38,7 +40,7 @@ def prepare(network: nn.Module, job: TrainingJob) -> None:
     network.standardise_by(mean_K.float(), (squares_NK.sum(dim=0) / counts_K).sqrt().float())
 
 
-def kind_of(job: TrainingJob) -> Kind[Scored]:
+def spec_of(job: TrainingJob) -> ImageLevelSpec[RegressionPrediction]:
     names, primary_loss = job.class_names, job.recipe.loss_config.primary_loss
 
     def loss(network: nn.Module, raw: Tensor, scores_BK: Tensor) -> Tensor:
@@ -46,12 +48,12 @@ def kind_of(job: TrainingJob) -> Kind[Scored]:
             raise TypeError(f"{type(network).__name__} measures no scores")
         return regression_loss(raw, network.standardised(scores_BK), primary_loss)
 
-    return Kind(
+    return ImageLevelSpec(
         target=partial(_scores, names=names),
         loss=loss,
-        verdict=_scored,
-        metrics=partial(score_metrics, score_names=names),
-        evidence=partial(score_evidence, score_names=names),
+        image_result=_prediction,
+        metrics=partial(regression_metrics, score_names=names),
+        diagnostics=partial(regression_diagnostics, score_names=names),
     )
 
 
@@ -61,9 +63,9 @@ def _scores(record: ImageRecord, names: Sequence[str]) -> Tensor:
     return torch.tensor([known.get(name, float("nan")) for name in names])
 
 
-def _scored(image: int, real_K: Tensor, answers: Mapping[str, Tensor]) -> Scored:
-    return Scored(
+def _prediction(image: int, target_K: Tensor, answers: Mapping[str, Tensor]) -> RegressionPrediction:
+    return RegressionPrediction(
         image=image,
-        real=tuple(None if math.isnan(value) else value for value in real_K.tolist()),
-        found=tuple(answers["scores"].tolist()),
+        target=tuple(None if math.isnan(value) else value for value in target_K.tolist()),
+        prediction=tuple(answers["scores"].tolist()),
     )

@@ -21,12 +21,12 @@ from torch import Tensor, nn
 from truscore.augmentation import Sample, augment, policy_for
 from truscore.configuration.recipe import Recipe
 from truscore.datasets import ImageRecord
-from truscore.metrics.pixel_thresholds import Swept, swept, threshold_diagrams
+from truscore.metrics.pixel_thresholds import ThresholdCounts, count_thresholds, threshold_diagrams
 from truscore.metrics.segmentation import (
-    Segmented,
-    segmentation_evidence,
+    PixelConfusion,
+    count_pixels,
+    segmentation_diagnostics,
     segmentation_metrics,
-    segmented,
 )
 from truscore.zoo.framing import Framed
 from truscore.zoo.losses.segmentation import pixel_losses
@@ -37,10 +37,10 @@ from services.trainer.worker.tasks.framed_images import Augment, FramedImages, F
 from services.trainer.worker.tasks.instance_segmentation import squared_norm
 from services.trainer.worker.tasks.mask_overlays import write_overlay
 from services.trainer.worker.tasks.pixel_labels import framed_labels, label_map
-from services.trainer.worker.tasks.protocol import Judgement, Key
+from services.trainer.worker.tasks.protocol import BatchEvaluation, Key
 
 PICTURES = 6
-JUDGED_SIDE_PX = 1024
+EVALUATED_SIDE_PX = 1024
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,11 +50,11 @@ class Batch:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Judged:
+class PixelResult:
     """An image's counts of pixels: at the most probable class, and over thresholds."""
 
-    segmented: Segmented
-    swept: Swept
+    count_pixels: PixelConfusion
+    count_thresholds: ThresholdCounts
 
 
 class SemanticSegmentation:
@@ -87,46 +87,49 @@ class SemanticSegmentation:
             parts["l2"] = l2_weight * squared_norm(model)
         return parts
 
-    def judge(self, model: nn.Module, batch: Batch, keys: Sequence[Key]) -> Judgement[Judged]:
+    def evaluate(self, model: nn.Module, batch: Batch, keys: Sequence[Key]) -> BatchEvaluation[PixelResult]:
         raw_BKSS = model(_floats(batch.image_BCSS))
         probability_BKSS = _answered(model, raw_BKSS)
-        return Judgement(
+        return BatchEvaluation(
             losses={name: part.item() for name, part in self._weighted(raw_BKSS, batch).items()},
-            verdicts=[
-                self._judged(key.index, probability_KSS)
+            image_results=[
+                self._image_result(key.index, probability_KSS)
                 for key, probability_KSS in zip(keys, probability_BKSS, strict=True)
             ],
         )
 
-    def metrics(self, verdicts: Sequence[Judged]) -> dict[str, float]:
-        return segmentation_metrics([verdict.segmented for verdict in verdicts])
+    def metrics(self, image_results: Sequence[PixelResult]) -> dict[str, float]:
+        return segmentation_metrics([image_result.count_pixels for image_result in image_results])
 
-    def report(self, model: nn.Module, verdicts: Sequence[Judged], folder: Path) -> Mapping[str, Any]:
-        ordered = sorted(verdicts, key=lambda verdict: verdict.segmented.image)
-        evidence = segmentation_evidence([verdict.segmented for verdict in ordered], self._class_names)
-        curves = threshold_diagrams([verdict.swept for verdict in ordered], self._class_names)
+    def report(self, model: nn.Module, image_results: Sequence[PixelResult], folder: Path) -> Mapping[str, Any]:
+        ordered = sorted(image_results, key=lambda image_result: image_result.count_pixels.image)
+        diagnostics = segmentation_diagnostics(
+            [image_result.count_pixels for image_result in ordered], self._class_names
+        )
+        curves = threshold_diagrams([image_result.count_thresholds for image_result in ordered], self._class_names)
         # The worst first; where fewer than PICTURES went wrong, the first of the others.
-        shown = dict.fromkeys((*evidence.worst(PICTURES), *range(len(self.validation))))
-        said = {error.image: error.text for error in evidence.image_errors}
+        shown = dict.fromkeys((*diagnostics.worst(PICTURES), *range(len(self.validation))))
+        said = {error.image: error.text for error in diagnostics.image_errors}
         pictures = [
             {**self._picture(model, index, folder / f"validation-{place:02d}.png"), "text": said.get(index, "")}
             for place, index in enumerate(list(shown)[:PICTURES], start=1)
         ]
-        return {"pictures": pictures, **replace(evidence, diagrams=(*evidence.diagrams, *curves)).to_plain()}
+        return {"pictures": pictures, **replace(diagnostics, diagrams=(*diagnostics.diagrams, *curves)).to_plain()}
 
     def _weighted(self, raw_BKSS: Tensor, batch: Batch) -> dict[str, Tensor]:
         weight = self._config.loss_weights.mask_loss
         parts = pixel_losses(raw_BKSS, batch.labels_BSS, self._config)
         return {name: weight * part for name, part in parts.items()}
 
-    def _judged(self, index: int, probability_KSS: Tensor) -> Judged:
+    def _image_result(self, index: int, probability_KSS: Tensor) -> PixelResult:
         record = self.validation.records[index]
-        probability_KHW = _at_judged_size(probability_KSS, record)
-        real_HW = label_map(record, *probability_KHW.shape[1:])
-        found_HW = probability_KHW.argmax(axis=0)
+        probability_KHW = _at_evaluated_size(probability_KSS, record)
+        target_HW = label_map(record, *probability_KHW.shape[1:])
+        prediction_HW = probability_KHW.argmax(axis=0)
         classes = len(self._class_names) + 1
-        return Judged(
-            segmented=segmented(index, real_HW, found_HW, classes=classes), swept=swept(probability_KHW[1:], real_HW)
+        return PixelResult(
+            count_pixels=count_pixels(index, target_HW, prediction_HW, classes=classes),
+            count_thresholds=count_thresholds(probability_KHW[1:], target_HW),
         )
 
     def _picture(self, model: nn.Module, index: int, path: Path) -> dict[str, Any]:
@@ -134,15 +137,15 @@ class SemanticSegmentation:
         image_1CSS = _floats(self.validation.loaded(index).image_CSS[None])
         with torch.no_grad():
             answer_BKSS = _answered(model, model(image_1CSS.to(next(model.parameters()).device)))
-        found_HW = _at_judged_size(answer_BKSS[0], record).argmax(axis=0).astype(np.uint8)
-        height, width = found_HW.shape
+        prediction_HW = _at_evaluated_size(answer_BKSS[0], record).argmax(axis=0).astype(np.uint8)
+        height, width = prediction_HW.shape
         sized_HWC = cv2.resize(self.validation.original(index), (width, height), interpolation=cv2.INTER_AREA)
         image_HWC = np.asarray(sized_HWC, dtype=np.uint8)
-        write_overlay(image_HWC, real_HW=label_map(record, height, width), found_HW=found_HW, path=path)
+        write_overlay(image_HWC, target_HW=label_map(record, height, width), prediction_HW=prediction_HW, path=path)
         return {"file": path.name, "image": record.path}
 
 
-def make(job: TrainingJob, judged: tuple[ImageRecord, ...], cache_limit_bytes: int) -> SemanticSegmentation:
+def make(job: TrainingJob, evaluated: tuple[ImageRecord, ...], cache_limit_bytes: int) -> SemanticSegmentation:
     """The task of an order, judged by a part of its images; ``cache_limit_bytes`` may be kept in memory."""
     training, validation = (
         FramedImages(
@@ -153,7 +156,7 @@ def make(job: TrainingJob, judged: tuple[ImageRecord, ...], cache_limit_bytes: i
             cache_limit_bytes=cache_limit_bytes // 2,
             pixel_labels=framed_labels,
         )
-        for part in (job.training, judged)
+        for part in (job.training, evaluated)
     )
     return SemanticSegmentation(
         recipe=job.recipe, class_names=job.class_names, training=training, validation=validation
@@ -182,10 +185,10 @@ def _answered(model: nn.Module, raw_BKSS: Tensor) -> Tensor:
     return model.answers(raw_BKSS)["probabilities"]
 
 
-def _at_judged_size(map_KSS: Tensor, record: ImageRecord) -> NDArray[np.float32]:
+def _at_evaluated_size(map_KSS: Tensor, record: ImageRecord) -> NDArray[np.float32]:
     """[K, H, W]: the part of the square that shows the image, at the size that is judged at."""
-    judged_side = min(JUDGED_SIDE_PX, max(record.height, record.width))
-    height, width = network_size(record.height, record.width, image_size=judged_side)
+    evaluated_side = min(EVALUATED_SIDE_PX, max(record.height, record.width))
+    height, width = network_size(record.height, record.width, image_size=evaluated_side)
     inner_h, inner_w = network_size(record.height, record.width, image_size=map_KSS.shape[-1])
     # In whole precision even where the network computes in half of it.
     with torch.autocast(map_KSS.device.type, enabled=False):

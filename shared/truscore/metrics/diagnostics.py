@@ -1,4 +1,4 @@
-"""What a measure leaves for the report beside its figures, as plain data: diagrams, matrices, rows, images' errors.
+"""What metrics leave for the report beside their values, as plain data: diagrams, matrices, rows, images' errors.
 
 A task merges ``Evidence.to_plain()`` into what its ``report`` returns; the page and the error analysis read these keys.
 """
@@ -37,11 +37,11 @@ class Diagram:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Matrix:
-    """``counts`` has a row for each real and a column for each found class."""
+    """``counts`` has a row for each target and a column for each predicted class."""
 
     title: str
-    real: tuple[str, ...]
-    found: tuple[str, ...]
+    target: tuple[str, ...]
+    prediction: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
 
 
@@ -55,7 +55,7 @@ class ImageError:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Evidence:
+class Diagnostics:
     """``error_name`` says what the images' errors measure."""
 
     error_name: str
@@ -68,6 +68,10 @@ class Evidence:
     def to_plain(self) -> dict[str, Any]:
         """JSON's own types; not one key less than there are fields."""
         plain = asdict(self)
+        plain["matrices"] = [
+            {"title": one.title, "real": one.target, "found": one.prediction, "counts": one.counts}
+            for one in self.matrices
+        ]
         plain["by_class"], plain["by_size"] = list(map(dict, self.by_class)), list(map(dict, self.by_size))
         return plain
 
@@ -78,8 +82,8 @@ class Evidence:
 
     def shown(self, most: int) -> tuple[ImageError, ...]:
         """Images to make pictures of: the worst, worst first, and then the others in their order."""
-        ranked = sorted(self.image_errors, key=lambda one: (-one.error, one.image))
-        return tuple(ranked[:most])
+        sweep_thresholds = sorted(self.image_errors, key=lambda one: (-one.error, one.image))
+        return tuple(sweep_thresholds[:most])
 
 
 def thinned(x_N: NDArray[np.float64], y_N: NDArray[np.float64]) -> tuple[tuple[float, ...], tuple[float, ...]]:
