@@ -71,6 +71,7 @@ def write(content: Mapping[str, Any], path: Path) -> WrittenFile:
     try:
         with partial.open("wb") as file:
             torch.save(dict(content), file)
+            # On disk before the name is: after a power cut the name would otherwise point at an empty file.
             file.flush()
             os.fsync(file.fileno())
         with partial.open("rb") as file:
@@ -80,7 +81,7 @@ def write(content: Mapping[str, Any], path: Path) -> WrittenFile:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    sync_folder(path.parent)  # the rename itself is on disk only after this
     return WrittenFile(path=path, sha256=digest, size_bytes=size_bytes)
 
 
@@ -89,6 +90,7 @@ def link_as(written: WrittenFile, name: str) -> WrittenFile:
     place = written.path.with_name(name)
     partial = place.with_name(f".{name}.part")
     partial.unlink(missing_ok=True)
+    # A link, not a copy: a checkpoint is several times the size of its weights.
     partial.hardlink_to(written.path)
     partial.replace(place)
     sync_folder(place.parent)

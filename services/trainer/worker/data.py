@@ -23,6 +23,7 @@ class Share:
 
 def epoch_order(count: int, *, seed: int, epoch: int) -> list[int]:
     """The images of an epoch, shuffled."""
+    # A generator of its own: the order must not depend on what else has drawn numbers by then.
     generator = torch.Generator().manual_seed(mixed(seed, epoch))
     return torch.randperm(count, generator=generator).tolist()
 
@@ -35,6 +36,8 @@ def training_steps(
     Every process gets as many steps and images as every other; where they don't divide, some images come twice.
     """
     order = epoch_order(count, seed=seed, epoch=epoch)
+    # As torch's DistributedSampler: padded from the start, then every world_size-th image. Processes with different
+    # numbers of steps would wait for one another's gradients for ever.
     wanted = math.ceil(count / share.world_size) * share.world_size
     mine = [order[place % count] for place in range(wanted)][share.rank :: share.world_size]
     batches = _chunks([Key(epoch=epoch, index=index) for index in mine], batch_size)
@@ -48,6 +51,7 @@ def steps_per_epoch(count: int, *, batch_size: int, accumulate: int, world_size:
 
 def validation_batches(places: Sequence[int], *, batch_size: int, share: Share) -> list[list[Key]]:
     """Of one process; no image comes twice, so that metrics count each once."""
+    # Not padded: an image that counted twice would change the metrics with the number of processes.
     return _chunks([Key(epoch=0, index=index) for index in places[share.rank :: share.world_size]], batch_size)
 
 
@@ -89,7 +93,7 @@ def _loader(samples: Samples, plan: _Planned, task: Task[Any, Any], workers: int
         samples,  # type: ignore[arg-type]
         batch_sampler=plan,
         num_workers=workers,
-        persistent_workers=workers > 0,
+        persistent_workers=workers > 0,  # they hold the images that were loaded before the fork
         collate_fn=task.collate,
         # A generator of its own: the loader draws a number per pass, and the run's generators must not notice.
         generator=torch.Generator(),

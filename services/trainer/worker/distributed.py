@@ -14,6 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from services.trainer.worker.fsdp import set_gradient_sync, shard_network
 
+# The others wait this long for the main process, which writes the checkpoints, to a slow disk perhaps.
 AGREE_TIMEOUT_S = 1800.0
 T = TypeVar("T")
 
@@ -51,6 +52,7 @@ class WorkerGroup:
     def gradient_sync(self, model: nn.Module, *, last: bool) -> AbstractContextManager[None]:
         """Gradients are exchanged with the last batch of a step only."""
         set_gradient_sync(model, last)
+        # Summing locally first makes one exchange a step (torch's no_sync), and the sum is the same.
         if isinstance(model, DistributedDataParallel) and not last:
             held: AbstractContextManager[None] = model.no_sync()
             return held
@@ -75,6 +77,7 @@ def init_worker_group() -> Iterator[WorkerGroup]:
     if not dist.is_torchelastic_launched():
         yield WorkerGroup()
         return
+    # NCCL moves tensors between GPUs; objects (metrics, stop requests, states of generators) go over the CPU by Gloo.
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     dist.init_process_group(backend, timeout=timedelta(seconds=AGREE_TIMEOUT_S))
     try:

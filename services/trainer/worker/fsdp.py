@@ -1,7 +1,9 @@
 """A network whose weights, gradients and moments lie in shards over the processes of its run (FSDP2).
 
 Beside the shards each process keeps the weights whole, as they were last brought home: they are what is validated,
-saved and given away. Gradients and moments, three quarters of what training takes, are kept in shards only.
+saved and given away. Gradients and moments, three quarters of what training takes, are kept in shards only: in float32
+a weight takes 4 bytes, its gradient 4 and Adam's two moments 8 (Rajbhandari et al. 2020, "ZeRO"; Zhao et
+al. 2023, "PyTorch FSDP").
 """
 
 from copy import deepcopy
@@ -27,6 +29,8 @@ def shard_network(network: nn.Module, device: torch.device, *, world_size: int) 
     """A copy of the network in shards: stage by stage of its backbone, and the rest together. All processes ask."""
     mesh = init_device_mesh(device.type, (world_size,))
     copy = deepcopy(network)
+    # Inner modules first, as fully_shard asks: a stage's weights are gathered when it runs and freed after it, so that
+    # at no time more than one stage is whole beside the shards.
     for stage in stages(copy):
         fully_shard(stage, mesh=mesh)
     fully_shard(copy, mesh=mesh)

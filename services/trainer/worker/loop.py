@@ -81,6 +81,7 @@ def train(run: Run) -> Iterator[Progressed | EpochDone | Interrupted]:
     """
     while not run.over:
         began = run.clock() - run.progress.epoch_s
+        # A resumed epoch goes on behind its last saved step: the images' order is a function of seed and epoch.
         for batches in _awaited(run, run.batches.training(steps_left(run))):
             if stop := run.stop_requested():
                 yield _interrupt(run, stop, began)
@@ -89,6 +90,7 @@ def train(run: Run) -> Iterator[Progressed | EpochDone | Interrupted]:
             if run.progress.step_in_epoch % max(1, run.steps_per_epoch // REPORTS_PER_EPOCH) == 0:
                 yield _report(run, run.clock() - began)
         trained_s = run.clock() - began
+        # Sharded weights have to be whole for evaluation and checkpoint; all processes take part.
         gather_weights(run.model, run.network)
         evaluation = evaluate(run, until=run.stop_requested) if _validation_is_due(run) else Evaluation()
         if stop := run.stop_requested():
@@ -129,17 +131,22 @@ def steps_left(run: Run) -> list[Any]:
 def take_step(run: Run, batches: Sequence[Any]) -> None:
     """One optimizer step over all the batches. Each counts by its images: many small ones equal a large one."""
     settings, progress = run.recipe.hyperparameters.optimization, run.progress
-    run.model.train()
+    run.model.train()  # each step: an evaluation leaves the network, which shares its modules, in eval mode
     run.optimizer.zero_grad(set_to_none=True)
     counts = [run.task.image_count(batch) for batch in batches]
     for number, (batch, count) in enumerate(zip(batches, counts, strict=True), start=1):
         with run.group.gradient_sync(run.model, last=number == len(batches)):
             with run.precision():
                 parts = run.task.losses(run.model, run.task.to_device(batch, run.device))
-                loss = torch.stack(list(parts.values())).sum()
+                loss = torch.stack(list(parts.values())).sum()  # scalar, a mean over the batch's images
+            # Outside of autocast, as PyTorch asks for: each gradient is computed in the type of its forward operation.
+            # The last batch of an epoch may be smaller: weighing by images makes the step's gradient that of one batch.
             torch.autograd.backward(loss * (count / sum(counts)))
         progress.recent.add(parts, images=count)
+    # Over all weights at once (Pascanu et al. 2013, "On the difficulty of training recurrent neural networks",
+    # algorithm 1), and once a step: clipping each batch would make the result depend on how the step is cut up.
     nn.utils.clip_grad_norm_(run.model.parameters(), settings.gradient_clipping)
+    # The rate follows from the step alone, so a resumed run needs no scheduler's state.
     set_learning_rate(run.optimizer, learning_rate(settings, step=progress.step, total_steps=run.total_steps))
     run.optimizer.step()
     progress.step += 1
@@ -164,6 +171,7 @@ def _report(run: Run, trained_s: float) -> Progressed:
 def _settle(run: Run) -> dict[str, float]:
     """Means since the last settlement, moved into the epoch's sums. Raises Diverged: nothing is saved after it."""
     recent = run.progress.recent
+    # The only place where the host waits for the device (.item()); every step would stall the GPU's queue.
     means = recent.means()
     run.progress.sums.include(recent)
     run.progress.recent = Sums()
@@ -187,6 +195,7 @@ def _close_epoch(run: Run, evaluation: Evaluation, *, trained_s: float, duration
     is_best = evaluation.loss is not None and progress.record_score(
         evaluation.score(run.recipe.primary_metric), evaluation.metrics, min_delta=stopping.min_delta
     )
+    # Every process has the loss of its own share; all shares have as many images, so the mean of means is the mean.
     losses = run.group.all_gather([sum(progress.sums.means().values())])
     durations_s = [*(done.duration_s for done in progress.history), duration_s]
     epochs_left = run.epochs - progress.epoch + run.steps_after / run.steps_per_epoch

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from truscore.configuration.recipe import Optimization
 
-WARM_UP_SHARE = 0.3
-POLYNOMIAL_POWER = 0.9
+WARM_UP_SHARE = 0.3  # torch's OneCycleLR has the same default
+POLYNOMIAL_POWER = 0.9  # Chen et al. 2017, "DeepLab"
 
 
 def _one_cycle(done: float) -> float:
@@ -34,6 +34,7 @@ def _step(done: float) -> float:
 SCHEDULES: Mapping[str, Callable[[float], float]] = MappingProxyType(
     {
         "one_cycle": _one_cycle,
+        # Loshchilov & Hutter 2017, "SGDR", equation 5, without restarts.
         "cosine_annealing": lambda done: 1.0 - _rise(done),
         "step": _step,
         "linear": lambda done: 1.0 - done,
@@ -50,13 +51,17 @@ def learning_rate(settings: Optimization, *, step: int, total_steps: int) -> flo
 
 def make_optimizer(model: nn.Module, settings: Optimization, solver: str = "adamw") -> torch.optim.Optimizer:
     """AdamW (Loshchilov & Hutter 2019), or "sgd" with momentum, over what is trained; norms and biases don't decay."""
+    # Frozen weights are left out: decay would shrink them although no gradient moves them.
     trained = [weight for weight in model.parameters() if weight.requires_grad]
+    # Norms' scales and biases are vectors; decaying them costs accuracy (He et al. 2019, "Bag of tricks for image
+    # classification", section 3.1).
     groups = [
         {"params": [weight for weight in trained if weight.dim() > 1], "weight_decay": settings.weight_decay},
         {"params": [weight for weight in trained if weight.dim() <= 1], "weight_decay": 0.0},
     ]
     if solver == "sgd":
         return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=settings.momentum)
+    # The recipe's momentum is Adam's beta 1; beta 2 is the paper's (Kingma & Ba 2015, algorithm 1).
     return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(settings.momentum, 0.999))
 
 
