@@ -51,7 +51,7 @@ from services.trainer.worker.main import main, perform
 from services.trainer.worker.run_dir import RunDir, read_job
 from services.trainer.worker.stop_signal import StopSignal
 from services.trainer.worker.tasks import semantic_segmentation
-from tests.unit.trainer_core import killed_child
+from tests.unit.trainer.worker import killed_child
 
 CPU = Place(device=torch.device("cpu"), name="cpu", cpus=1)
 TRAINING, VALIDATION, TEST = 8, 4, 2

@@ -14,7 +14,7 @@ from services.trainer.worker.labelled import is_labelled, left_out_note
 from services.trainer.worker.run_dir import RunDir, read_job
 from services.trainer.worker.tasks import Key
 from services.trainer.worker.tasks.make import make_task
-from tests.unit.trainer_core.judged_folders import DAMAGES, GRADES, SCORES, job_of, record
+from tests.unit.trainer.worker.labelled_folders import DAMAGES, GRADES, SCORES, job_of, record
 
 NAMES = ("1", "5", "10")
 VALUES = (1.0, 5.0, 10.0)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.trainer_core import compiling_child
+from tests.unit.trainer.worker import compiling_child
 
 KEY = "architecture_config.optimization_mode: 'default' is not accepted"
 DEADLINE_S = 240.0

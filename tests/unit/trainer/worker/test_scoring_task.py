@@ -12,7 +12,7 @@ from truscore.zoo.classification.network import Scorer
 from services.trainer.worker.errors import InvalidJob
 from services.trainer.worker.tasks import Key
 from services.trainer.worker.tasks.make import make_task, prepare
-from tests.unit.trainer_core.judged_folders import SCORES, job_of, record
+from tests.unit.trainer.worker.labelled_folders import SCORES, job_of, record
 
 NAMES = ("centring", "sharpness")
 

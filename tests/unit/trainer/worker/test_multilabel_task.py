@@ -9,7 +9,7 @@ from truscore.zoo import build_model
 
 from services.trainer.worker.tasks import Key
 from services.trainer.worker.tasks.make import make_task
-from tests.unit.trainer_core.judged_folders import DAMAGES, job_of, record
+from tests.unit.trainer.worker.labelled_folders import DAMAGES, job_of, record
 
 NAMES = ("crease", "dent", "scratch")
 
