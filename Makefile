@@ -52,7 +52,7 @@ bench: setup ## Measure speed and memory
 	$(BIN)/python -m tests.bench.validator_memory
 
 # Left to `make test`: what builds networks or decodes thousands of pictures.
-SLOW_UNITS := augmentation dataset_validator exporter inference trainer trainer_service validation zoo
+SLOW_UNITS := augmentation dataset_validator exporter inference trainer validation zoo
 quick: .venv/.ready style types imports ## What a change needs in two minutes: rules, types, tests without torch and servers
 	$(BIN)/python -m pytest tests/house tests/contract tests/unit $(SLOW_UNITS:%=--ignore=tests/unit/%) -n 2 --durations 5 $(ARGS)
 

@@ -18,12 +18,12 @@ from truscore.telemetry import HardwareSampler, configure_logging, serve_grpc, s
 from truscore.validation.report.signature import Verifier
 
 from services.trainer.git_commit import current_commit
-from services.trainer.handlers import Announcer, on_dataset_validated, on_request, on_request_overheard
+from services.trainer.handlers import BrokerEventPublisher, on_dataset_validated, on_request, on_request_overheard
 from services.trainer.inputs.pretrained_source import LibrarySource, asking_library
 from services.trainer.inputs.workspace import Workspace
 from services.trainer.plan import Plan
 from services.trainer.runs.attempt import Limits
-from services.trainer.runs.context import House
+from services.trainer.runs.context import TrainerDeps
 from services.trainer.runs.launcher import torchrun_command
 from services.trainer.runs.registry import Runs
 from services.trainer.runs.requests import Requests
@@ -32,7 +32,7 @@ from services.trainer.settings import Settings, training_environment
 SERVICE = "trainer"
 
 
-def create_house(settings: Settings, *, gpus: int, git_commit: str) -> House:
+def create_deps(settings: Settings, *, gpus: int, git_commit: str) -> TrainerDeps:
     """What the settings give a trainer to train with."""
     store = S3Store(
         settings.s3_endpoint, settings.s3_access_key.get_secret_value(), settings.s3_secret_key.get_secret_value()
@@ -65,7 +65,7 @@ def create_house(settings: Settings, *, gpus: int, git_commit: str) -> House:
     def command(plan: Plan, folder: Path) -> list[str]:
         return torchrun_command(folder, processes=processes_for(plan.recipe, gpus))
 
-    return House(
+    return TrainerDeps(
         store=store,
         bucket=settings.bucket,
         workspace=workspace,
@@ -86,17 +86,17 @@ async def run(settings: Settings) -> int:
     sampler = HardwareSampler(SERVICE, settings.trainer_workdir.absolute())
     gpus = len(sampler.sample().gpus)
     git_commit = settings.trainer_git_commit or current_commit(Path(__file__).parent)
-    house = create_house(settings, gpus=gpus, git_commit=git_commit)
+    deps = create_deps(settings, gpus=gpus, git_commit=git_commit)
     broker = connect(settings.amqp_url.get_secret_value(), service=SERVICE)
-    announcer = Announcer(
+    event_publisher = BrokerEventPublisher(
         speaker=speaker(broker, service=SERVICE), sample=sampler.sample, now=now, git_commit=git_commit
     )
-    voice: Callable[[Envelope], Announcer] = lambda envelope: replace(announcer, cause=envelope)  # noqa: E731
-    runs = Runs(house)
-    requests = Requests(house, runs)
-    requested = on_request(requests, voice=voice)
+    publisher: Callable[[Envelope], BrokerEventPublisher] = lambda envelope: replace(event_publisher, cause=envelope)  # noqa: E731
+    runs = Runs(deps)
+    requests = Requests(deps, runs)
+    requested = on_request(requests, publisher=publisher)
     profile = settings.trainer_profile if settings.trainer_profile != "auto" else ("full" if gpus else "small")
-    orders = on_dataset_validated(runs=runs, voice=voice, profile=profile)
+    orders = on_dataset_validated(runs=runs, publisher=publisher, profile=profile)
     policy = RetryPolicy(delays_s=settings.trainer_retry_delays_s)
     for _ in range(settings.trainer_slots):
         hear(broker, DatasetValidated, orders, service=SERVICE, lease=True, policy=policy)

@@ -14,9 +14,9 @@ from truscore.recipes import InvalidConfig
 from truscore.storage import Stored
 
 from services.trainer.plan import Order, Plan, plan
-from services.trainer.run_store.stop_requests import Wish
+from services.trainer.run_store.stop_requests import StopRequest
 from services.trainer.runs.context import HandedBack
-from services.trainer.runs.publisher import Voice
+from services.trainer.runs.publisher import EventPublisher
 from services.trainer.runs.registry import Runs
 from services.trainer.runs.requests import Requests
 
@@ -26,7 +26,7 @@ Request = RunCancel | RunPause | RunResume
 
 
 def on_dataset_validated(
-    *, runs: Runs, voice: Callable[[Envelope], Voice], profile: str
+    *, runs: Runs, publisher: Callable[[Envelope], EventPublisher], profile: str
 ) -> Callable[[DatasetValidated, Envelope], Awaitable[None]]:
     """The handler of orders; it returns when the order is answered, which may take days."""
 
@@ -37,11 +37,11 @@ def on_dataset_validated(
         try:
             planned: Plan = plan(order, profile=profile)
         except InvalidConfig as refusal:
-            await voice(envelope).attached(order, "", "refused")
-            await voice(envelope).refused(order, refusal)
+            await publisher(envelope).attached(order, "", "refused")
+            await publisher(envelope).refused(order, refusal)
             return
         try:
-            await runs.take(planned, voice(envelope))
+            await runs.take(planned, publisher(envelope))
         except HandedBack:
             raise HandBack from None
 
@@ -49,7 +49,7 @@ def on_dataset_validated(
 
 
 def on_request(
-    requests: Requests, *, voice: Callable[[Envelope], Voice]
+    requests: Requests, *, publisher: Callable[[Envelope], EventPublisher]
 ) -> Callable[[Request, Envelope], Awaitable[None]]:
     """The handler of requests on the durable inboxes."""
 
@@ -57,9 +57,9 @@ def on_request(
         run_id = run_id_of(request)
         if isinstance(request, RunResume):
             request_id = request.request_id or envelope.event_id
-            await requests.resume(run_id, asked_at=envelope.time, request_id=request_id, voice=voice(envelope))
+            await requests.resume(run_id, asked_at=envelope.time, request_id=request_id, publisher=publisher(envelope))
         else:
-            await requests.stop(run_id, wish_of(request, envelope), voice=voice(envelope))
+            await requests.stop(run_id, stop_request_of(request, envelope), publisher=publisher(envelope))
 
     return handle
 
@@ -68,7 +68,7 @@ def on_request_overheard(requests: Requests) -> Callable[[RunCancel | RunPause, 
     """The handler of requests that every trainer hears at once; the inboxes make them last."""
 
     async def handle(request: RunCancel | RunPause, envelope: Envelope) -> None:
-        await requests.stop_here(run_id_of(request), wish_of(request, envelope))
+        await requests.stop_here(run_id_of(request), stop_request_of(request, envelope))
 
     return handle
 
@@ -114,9 +114,9 @@ def overrides_of(config: Message) -> dict[str, Any]:
     }
 
 
-def wish_of(request: RunCancel | RunPause, envelope: Envelope) -> Wish:
+def stop_request_of(request: RunCancel | RunPause, envelope: Envelope) -> StopRequest:
     """The request as plain values."""
-    return Wish(
+    return StopRequest(
         asked_at=envelope.time,
         word=WORDS[type(request)],
         reason=request.reason[:REASON_CHARS],

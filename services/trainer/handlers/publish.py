@@ -39,7 +39,7 @@ from truscore.telemetry import HardwareReading
 from services.trainer.journal import EpochDone, FoldProgressed, Progressed, Record, Started
 from services.trainer.plan import Order, Plan
 from services.trainer.run_store.outcome import FinalEvent
-from services.trainer.runs.publisher import BrokerAway, Completion, Failure, OrderState
+from services.trainer.runs.publisher import BrokerUnavailable, Completion, Failure, OrderState
 
 MESSAGE_CHARS = 8000
 ORDER_STATES: Mapping[OrderState, order_pb2.OrderState.ValueType] = {
@@ -56,7 +56,7 @@ REPORTED_ONLY = frozenset({"loading_s", "validating_s"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Announcer:
+class BrokerEventPublisher:
     """Speaks of orders; `cause` is the event that what is said follows from."""
 
     speaker: Speaker
@@ -65,8 +65,8 @@ class Announcer:
     git_commit: str
     cause: Envelope | None = None
 
-    def of(self, plan: Plan, *, config: Stored | None = None) -> RunAnnouncer:
-        return RunAnnouncer(announcer=self, plan=plan, config=config)
+    def for_run(self, plan: Plan, *, config: Stored | None = None) -> BrokerRunEventPublisher:
+        return BrokerRunEventPublisher(event_publisher=self, plan=plan, config=config)
 
     async def attached(self, order: Order, run_id: str, state: OrderState) -> None:
         event = OrderAttached(
@@ -75,7 +75,7 @@ class Announcer:
         )  # fmt: skip
         # An order that came without its event id is told from others by its content.
         sequence = f"{order.event_id or sha256(order.wire).hexdigest()}/{state}"
-        await self.say(event, subject=run_id or f"{order.dataset_id}/{order.version}", sequence=sequence)
+        await self.publish(event, subject=run_id or f"{order.dataset_id}/{order.version}", sequence=sequence)
 
     async def refused(self, order: Order, error: Exception) -> None:
         """No run came of the order: the answer is about the dataset."""
@@ -85,7 +85,7 @@ class Announcer:
             request_id=order.request_id,
         )  # fmt: skip
         sequence = f"{order.request_id}/{sha256(order.wire).hexdigest()}"
-        await self.say(event, subject=f"{order.dataset_id}/{order.version}", sequence=sequence)
+        await self.publish(event, subject=f"{order.dataset_id}/{order.version}", sequence=sequence)
 
     async def cancelled(self, run_id: str, *, reason: str, step: int, attempt: int) -> FinalEvent:
         return await self.finish(
@@ -94,30 +94,32 @@ class Announcer:
 
     async def republish(self, run_id: str, event: FinalEvent) -> None:
         message = row_named(event.type).message.FromString(b64decode(event.body))
-        await self.say(message, subject=run_id, sequence=event.sequence, time=datetime.fromisoformat(event.time))
+        await self.publish(message, subject=run_id, sequence=event.sequence, time=datetime.fromisoformat(event.time))
 
     async def ordered_again(self, wire: bytes, *, request_id: str) -> None:
         """The stored order once more, for whichever trainer is free."""
         order = DatasetValidated.FromString(wire)
-        await self.say(order, subject=f"{order.dataset_id}/{order.version}", sequence=f"resume/{request_id}")
+        await self.publish(order, subject=f"{order.dataset_id}/{order.version}", sequence=f"resume/{request_id}")
 
     async def finish(self, event: Message, *, run_id: str, sequence: str | int = 0) -> FinalEvent:
         """Publish the end of a run; returns what it takes to publish the same event again."""
         time = self.now()
-        await self.say(event, subject=run_id, sequence=sequence, time=time)
+        await self.publish(event, subject=run_id, sequence=sequence, time=time)
         body = b64encode(event.SerializeToString(deterministic=True)).decode()
         return FinalEvent(type=row_of(event).type_name, sequence=str(sequence), time=time.isoformat(), body=body)
 
-    async def say(self, event: Message, *, subject: str, sequence: str | int = 0, time: datetime | None = None) -> None:
+    async def publish(
+        self, event: Message, *, subject: str, sequence: str | int = 0, time: datetime | None = None
+    ) -> None:
         async with _broker_may_be_away():
             await self.speaker.say(event, subject=subject, sequence=sequence, cause=self.cause, time=time)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RunAnnouncer:
+class BrokerRunEventPublisher:
     """Speaks of one run."""
 
-    announcer: Announcer
+    event_publisher: BrokerEventPublisher
     plan: Plan
     config: Stored | None
 
@@ -135,13 +137,13 @@ class RunAnnouncer:
             case _:
                 return None
 
-    async def say_many(self, sayings: Sequence[Utterance]) -> None:
+    async def publish_many(self, messages: Sequence[Utterance]) -> None:
         async with _broker_may_be_away():
-            await self.announcer.speaker.say_many(sayings)
+            await self.event_publisher.speaker.say_many(messages)
 
     async def completed(self, completion: Completion) -> FinalEvent:
         order, recipe = self.plan.order, self.plan.recipe
-        return await self.announcer.finish(
+        return await self.event_publisher.finish(
             TrainingCompleted(
                 run_id=self.plan.run_id,
                 best_checkpoint=_ref(completion.best_checkpoint),
@@ -175,10 +177,10 @@ class RunAnnouncer:
         )  # fmt: skip
         # A run that failed before its next attempt can do so again when it is ordered again.
         sequence = f"{failure.attempt}/{self.plan.order.ordered_at.isoformat()}"
-        return await self.announcer.finish(event, run_id=self.plan.run_id, sequence=sequence)
+        return await self.event_publisher.finish(event, run_id=self.plan.run_id, sequence=sequence)
 
     async def cancelled(self, *, reason: str, step: int, attempt: int) -> FinalEvent:
-        return await self.announcer.cancelled(self.plan.run_id, reason=reason, step=step, attempt=attempt)
+        return await self.event_publisher.cancelled(self.plan.run_id, reason=reason, step=step, attempt=attempt)
 
     async def paused(self, *, step: int, checkpoint: Stored | None, attempt: int) -> None:
         event = TrainingPaused(
@@ -187,14 +189,14 @@ class RunAnnouncer:
         await self._say(event, sequence=attempt)
 
     async def sampled(self) -> None:
-        reading = await asyncio.to_thread(self.announcer.sample, self.plan.run_id)
+        reading = await asyncio.to_thread(self.event_publisher.sample, self.plan.run_id)
         await self._say(hardware_sampled(reading), sequence=sample_sequence(reading))
 
     async def _say(self, event: Message, *, sequence: str | int = 0) -> None:
-        await self.announcer.say(event, subject=self.plan.run_id, sequence=sequence)
+        await self.event_publisher.publish(event, subject=self.plan.run_id, sequence=sequence)
 
     def _utterance(self, event: Message, *, sequence: str | int) -> Utterance:
-        return Utterance(event=event, subject=self.plan.run_id, sequence=sequence, cause=self.announcer.cause)
+        return Utterance(event=event, subject=self.plan.run_id, sequence=sequence, cause=self.event_publisher.cause)
 
     def _started(self, attempt: int, record: Started) -> TrainingStarted:
         order, recipe = self.plan.order, self.plan.recipe
@@ -213,8 +215,8 @@ class RunAnnouncer:
             host=record.host,
             device=record.device,
             world_size=record.world_size,
-            git_commit=self.announcer.git_commit,
-            started_at=_timestamp(self.announcer.now()),
+            git_commit=self.event_publisher.git_commit,
+            started_at=_timestamp(self.event_publisher.now()),
             export_formats=order.export_formats,
             parameters=flat_parameters(recipe),
             steps_per_epoch=record.steps_per_epoch,
@@ -253,4 +255,4 @@ async def _broker_may_be_away() -> AsyncIterator[None]:
     try:
         yield
     except BusUnavailable as error:
-        raise BrokerAway(str(error)) from error
+        raise BrokerUnavailable(str(error)) from error

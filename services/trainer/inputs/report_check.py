@@ -10,8 +10,8 @@ from truscore.validation.report.signature import BadSignature, Verifier
 from services.trainer.plan import Order
 
 
-class NotVouched(Exception):
-    """The report does not vouch for the dataset that is to be trained on; the message says where they differ."""
+class ReportMismatch(Exception):
+    """The report is not of the dataset that is to be trained on; the message says where they differ."""
 
 
 def check_report(order: Order, report: bytes, *, verifier: Verifier) -> None:
@@ -19,7 +19,7 @@ def check_report(order: Order, report: bytes, *, verifier: Verifier) -> None:
     try:
         verifier.check(order.report.sha256, key_id=order.key_id, signature=order.signature)
     except BadSignature as error:
-        raise NotVouched(str(error)) from error
+        raise ReportMismatch(str(error)) from error
     said = _said(report)
     ordered: dict[str, Any] = {
         "accepted": True,
@@ -33,9 +33,9 @@ def check_report(order: Order, report: bytes, *, verifier: Verifier) -> None:
     }
     for name, value in ordered.items():
         if said[name] != value:
-            raise NotVouched(f"{name} is {value!r:.200} in the order and {said[name]!r:.200} in its report")
+            raise ReportMismatch(f"{name} is {value!r:.200} in the order and {said[name]!r:.200} in its report")
     if order.index.sha256 != order.dataset_digest:
-        raise NotVouched(f"the index has digest {order.index.sha256}, the dataset {order.dataset_digest}")
+        raise ReportMismatch(f"the index has digest {order.index.sha256}, the dataset {order.dataset_digest}")
 
 
 def _said(report: bytes) -> dict[str, Any]:
@@ -49,4 +49,4 @@ def _said(report: bytes) -> dict[str, Any]:
             "class names": [row["name"] for row in statistics["classes"]],
         }
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise NotVouched(f"what lies there is no report: {type(error).__name__}: {error}") from error
+        raise ReportMismatch(f"what lies there is no report: {type(error).__name__}: {error}") from error

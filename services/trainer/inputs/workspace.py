@@ -35,12 +35,12 @@ from truscore.validation.report.signature import Verifier
 
 from services.trainer.inputs.downloads import NotFetched
 from services.trainer.inputs.pretrained_source import LibrarySource
-from services.trainer.inputs.report_check import NotVouched, check_report
+from services.trainer.inputs.report_check import ReportMismatch, check_report
 from services.trainer.plan import Plan
 from services.trainer.run_store.attempts import Attempt
 from services.trainer.run_store.keys import RunKeys
 from services.trainer.run_store.uploads import BEST, FOLDS_LIMIT, LATEST, Pointer, read_pointer
-from services.trainer.runs.journal_relay import Position, attempt_folder, furthest, journal_path, recall
+from services.trainer.runs.journal_relay import Position, attempt_folder, furthest, journal_path, load_position
 
 log = structlog.get_logger(__name__)
 INDEX_LIMIT_BYTES = 1 << 30
@@ -66,7 +66,7 @@ def divided(index: DatasetIndex, recipe: Recipe) -> Split:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Bench:
+class PreparedRun:
     """A run's folder, ready for its attempts."""
 
     run_folder: Path
@@ -91,15 +91,15 @@ class Workspace:
     def run_folder(self, run_id: str) -> Path:
         return self.workdir / "runs" / run_id
 
-    def lay_out(self, plan: Plan) -> Bench:
+    def lay_out(self, plan: Plan) -> PreparedRun:
         """Bring the dataset here and store what decides the run. Raises CannotPrepare and StoreError."""
         with self._room():
             return self._lay_out(plan)
 
-    def set_up(self, plan: Plan, bench: Bench, attempt: Attempt) -> tuple[Path, Position]:
+    def set_up(self, plan: Plan, prepared: PreparedRun, attempt: Attempt) -> tuple[Path, Position]:
         """The attempt's folder, and how far the run was told of. Raises CannotPrepare and StoreError."""
         with self._room():
-            return self._set_up(plan, bench, attempt)
+            return self._set_up(plan, prepared, attempt)
 
     @contextmanager
     def _room(self) -> Iterator[None]:
@@ -110,7 +110,7 @@ class Workspace:
                 raise
             raise CannotPrepare("disk_full", f"{self.workdir}: {error}", retryable=True) from error
 
-    def _lay_out(self, plan: Plan) -> Bench:
+    def _lay_out(self, plan: Plan) -> PreparedRun:
         keys = RunKeys(bucket=self.bucket, run_id=plan.run_id)
         folder = self.run_folder(plan.run_id)
         folder.mkdir(parents=True, exist_ok=True)
@@ -123,26 +123,26 @@ class Workspace:
         except (ObjectMissing, DigestMismatch, InvalidIndex, InvalidUri, TooLarge) as error:
             # It was validated, so it was there: somebody changed it since.
             raise CannotPrepare("dataset_changed", str(error), retryable=False) from error
-        except NotVouched as error:
+        except ReportMismatch as error:
             raise CannotPrepare("dataset_not_vouched", str(error), retryable=False) from error
         config = self.store.put(keys.config, recipe_to_json(plan.recipe).encode(), content_type="application/json")
-        return Bench(run_folder=folder, config=config, split=split)
+        return PreparedRun(run_folder=folder, config=config, split=split)
 
-    def _set_up(self, plan: Plan, bench: Bench, attempt: Attempt) -> tuple[Path, Position]:
+    def _set_up(self, plan: Plan, prepared: PreparedRun, attempt: Attempt) -> tuple[Path, Position]:
         keys = RunKeys(bucket=self.bucket, run_id=plan.run_id)
-        folder = attempt_folder(bench.run_folder, attempt.number)
+        folder = attempt_folder(prepared.run_folder, attempt.number)
         shutil.rmtree(folder, ignore_errors=True)  # of a start that lost the race for this number
         for number in range(1, attempt.number):
-            shutil.rmtree(attempt_folder(bench.run_folder, number) / "checkpoints", ignore_errors=True)
+            shutil.rmtree(attempt_folder(prepared.run_folder, number) / "checkpoints", ignore_errors=True)
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
         pointer = self._fetch_checkpoints(keys, folder)
         self._fetch_folds(keys, folder)
-        position = furthest([recall(bench.run_folder), *([pointer.said] if pointer else [])])
+        position = furthest([load_position(prepared.run_folder), *([pointer.said] if pointer else [])])
         for number in range(position.attempt, attempt.number):
-            self._fetch_journal(keys, bench.run_folder, number)
+            self._fetch_journal(keys, prepared.run_folder, number)
         for name in ("index.json", "split.json"):
-            _link(bench.run_folder / name, folder / name)
-        (folder / "order.json").write_text(json.dumps(self._order(plan, bench, attempt), indent=1))
+            _link(prepared.run_folder / name, folder / name)
+        (folder / "order.json").write_text(json.dumps(self._order(plan, prepared, attempt), indent=1))
         return folder, position
 
     def prune(self, *, active: Collection[str]) -> None:
@@ -260,8 +260,8 @@ class Workspace:
         except ObjectMissing:
             return  # that attempt never came to a checkpoint: the next one trained, and told, it all again
 
-    def _order(self, plan: Plan, bench: Bench, attempt: Attempt) -> dict[str, object]:
-        pretrained = bench.run_folder / "pretrained.pth"
+    def _order(self, plan: Plan, prepared: PreparedRun, attempt: Attempt) -> dict[str, object]:
+        pretrained = prepared.run_folder / "pretrained.pth"
         return {
             "run_id": plan.run_id,
             "attempt": attempt.number,
@@ -269,7 +269,7 @@ class Workspace:
             "class_names": list(plan.order.class_names),
             "index": "index.json",
             "split": "split.json",
-            "images": str(bench.run_folder / "images"),
+            "images": str(prepared.run_folder / "images"),
             "pretrained": str(pretrained) if pretrained.exists() else "",
             "git_commit": self.git_commit,
         }

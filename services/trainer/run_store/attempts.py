@@ -7,7 +7,7 @@ from datetime import datetime
 
 from truscore.storage import Store
 
-from services.trainer.run_store.json_objects import read_note, write_note
+from services.trainer.run_store.json_objects import read_json, write_json
 from services.trainer.run_store.keys import RunKeys
 
 
@@ -38,10 +38,10 @@ class Attempts:
 
     def latest(self) -> Attempt | None:
         """The attempt that the marker names."""
-        marker = read_note(self._store, self._keys.latest_attempt)
+        marker = read_json(self._store, self._keys.latest_attempt)
         if marker is None:
             return None
-        note = read_note(self._store, self._keys.attempt(marker["attempt"]))
+        note = read_json(self._store, self._keys.attempt(marker["attempt"]))
         if note is None or note["owner"] != marker["owner"]:
             # Its owner died between the two writes, or lost a race for the number: the marker counts.
             note = {"number": marker["attempt"], "owner": marker["owner"], "host": "", "started_at": ""}
@@ -61,12 +61,12 @@ class Attempts:
         )
         self._write(attempt)
         marker = {"attempt": attempt.number, "owner": owner, "run_began_at": attempt.run_began_at}
-        write_note(self._store, self._keys.latest_attempt, marker)
+        write_json(self._store, self._keys.latest_attempt, marker)
         return attempt
 
     def holds(self, attempt: Attempt) -> bool:
         """Whether this attempt is still the one that may go on."""
-        marker = read_note(self._store, self._keys.latest_attempt)
+        marker = read_json(self._store, self._keys.latest_attempt)
         return marker is not None and marker["owner"] == attempt.owner
 
     def beat(self, attempt: Attempt) -> Attempt:
@@ -80,4 +80,4 @@ class Attempts:
         self._write(replace(attempt, ended=ended))
 
     def _write(self, attempt: Attempt) -> None:
-        write_note(self._store, self._keys.attempt(attempt.number), asdict(attempt))
+        write_json(self._store, self._keys.attempt(attempt.number), asdict(attempt))

@@ -10,12 +10,12 @@ from truscore.storage import ObjectMissing, Store, Stored
 NOTE_LIMIT_BYTES = 1 << 20
 
 
-def write_note(store: Store, uri: str, note: dict[str, Any]) -> Stored:
+def write_json(store: Store, uri: str, note: dict[str, Any]) -> Stored:
     """Store the note; the same note gives the same bytes."""
     return store.put(uri, json.dumps(note, sort_keys=True, indent=1).encode(), content_type="application/json")
 
 
-def read_note(store: Store, uri: str) -> dict[str, Any] | None:
+def read_json(store: Store, uri: str) -> dict[str, Any] | None:
     """The note, or None where there is none."""
     try:
         note = json.loads(store.get(uri, limit_bytes=NOTE_LIMIT_BYTES))

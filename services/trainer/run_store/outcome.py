@@ -8,7 +8,7 @@ from typing import Literal
 
 from truscore.storage import Store
 
-from services.trainer.run_store.json_objects import read_note, write_note
+from services.trainer.run_store.json_objects import read_json, write_json
 from services.trainer.run_store.keys import RunKeys
 
 
@@ -23,7 +23,7 @@ class FinalEvent:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ending:
+class RunOutcome:
     """The last word on a run, written after it was said and confirmed."""
 
     outcome: Literal["completed", "failed", "cancelled"]
@@ -42,13 +42,13 @@ class Ending:
         return not self.retryable or ordered_at <= datetime.fromisoformat(self.ended_at)
 
 
-def read_ending(store: Store, keys: RunKeys) -> Ending | None:
-    note = read_note(store, keys.end)
+def read_outcome(store: Store, keys: RunKeys) -> RunOutcome | None:
+    note = read_json(store, keys.end)
     if note is None:
         return None
     event = note.get("event")
-    return Ending(**(note | {"event": FinalEvent(**event) if event else None}))
+    return RunOutcome(**(note | {"event": FinalEvent(**event) if event else None}))
 
 
-def write_ending(store: Store, keys: RunKeys, ending: Ending) -> None:
-    write_note(store, keys.end, asdict(ending))
+def write_outcome(store: Store, keys: RunKeys, run_outcome: RunOutcome) -> None:
+    write_json(store, keys.end, asdict(run_outcome))

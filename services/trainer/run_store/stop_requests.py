@@ -9,15 +9,15 @@ from pathlib import Path
 
 from truscore.storage import Store
 
-from services.trainer.run_store.json_objects import read_note, write_note
+from services.trainer.run_store.json_objects import read_json, write_json
 from services.trainer.run_store.keys import RunKeys
 
-# The strongest first: a weaker wish never replaces a stronger one.
+# The strongest first: a weaker request never replaces a stronger one.
 WORDS = ("cancel", "pause", "drain")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Wish:
+class StopRequest:
     """A mark that somebody left on a run."""
 
     word: str  # "cancel" or "pause"
@@ -27,7 +27,7 @@ class Wish:
     request_id: str = ""
 
 
-class Wishes:
+class StopRequests:
     """The marks on one run, in the store: they outlive every trainer and wait for a run that has not started.
 
     Pause and resume travel through different queues: the later one as they were asked for counts, in whatever order,
@@ -38,40 +38,46 @@ class Wishes:
         self._store = store
         self._keys = keys
 
-    def leave(self, wish: Wish) -> None:
+    def leave(self, stop_request: StopRequest) -> None:
         """The first cancel stays, and the last pause: a repeat changes nothing."""
-        before = self._read(wish.word)
-        if before is None or (wish.word == "pause" and wish.asked_at > before.asked_at):
-            note = {name: value for name, value in asdict(wish).items() if name != "word"}
-            write_note(self._store, self._keys.control(wish.word), note | {"asked_at": wish.asked_at.isoformat()})
+        before = self._read(stop_request.word)
+        if before is None or (stop_request.word == "pause" and stop_request.asked_at > before.asked_at):
+            note = {name: value for name, value in asdict(stop_request).items() if name != "word"}
+            write_json(
+                self._store,
+                self._keys.control(stop_request.word),
+                note | {"asked_at": stop_request.asked_at.isoformat()},
+            )
 
     def resume(self, asked_at: datetime) -> None:
         """Withdraw every pause that was asked for until then."""
         before = self._resumed_at()
         if before is None or asked_at > before:
-            write_note(self._store, self._keys.control("resume"), {"asked_at": asked_at.isoformat()})
+            write_json(self._store, self._keys.control("resume"), {"asked_at": asked_at.isoformat()})
 
-    def strongest(self) -> Wish | None:
+    def strongest(self) -> StopRequest | None:
         """What holds now."""
         return self._read("cancel") or self.pause()
 
-    def pause(self) -> Wish | None:
+    def pause(self) -> StopRequest | None:
         """The pause, where none was resumed from since."""
         pause, resumed_at = self._read("pause"), self._resumed_at()
         return None if pause is None or (resumed_at is not None and pause.asked_at <= resumed_at) else pause
 
     def _resumed_at(self) -> datetime | None:
-        note = read_note(self._store, self._keys.control("resume"))
+        note = read_json(self._store, self._keys.control("resume"))
         return None if note is None else datetime.fromisoformat(note["asked_at"])
 
-    def _read(self, word: str) -> Wish | None:
-        note = read_note(self._store, self._keys.control(word))
+    def _read(self, word: str) -> StopRequest | None:
+        note = read_json(self._store, self._keys.control(word))
         return (
-            None if note is None else Wish(word=word, **(note | {"asked_at": datetime.fromisoformat(note["asked_at"])}))
+            None
+            if note is None
+            else StopRequest(word=word, **(note | {"asked_at": datetime.fromisoformat(note["asked_at"])}))
         )
 
 
-def tell_child(run_dir: Path, word: str) -> None:
+def request_stop(run_dir: Path, word: str) -> None:
     """Ask the training process to stop; it looks before every optimizer step."""
     control = run_dir / "control"
     already = control.read_text() if control.exists() else ""

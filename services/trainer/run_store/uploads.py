@@ -13,7 +13,7 @@ from truscore.storage.checksums import sha256_of
 
 from services.trainer.journal import CheckpointWritten, Completed, FoldJudged
 from services.trainer.run_store.attempts import Attempt, Attempts
-from services.trainer.run_store.json_objects import read_note, write_note
+from services.trainer.run_store.json_objects import read_json, write_json
 from services.trainer.run_store.keys import RunKeys
 from services.trainer.runs.journal_relay import Position
 
@@ -43,7 +43,7 @@ class Pointer:
 
 
 def read_pointer(store: Store, keys: RunKeys, name: str) -> Pointer | None:
-    note = read_note(store, keys.pointer(name))
+    note = read_json(store, keys.pointer(name))
     return None if note is None else Pointer(**(note | {"said": Position(**note["said"])}))
 
 
@@ -77,23 +77,23 @@ class Uploads:
             **asdict(stored), epoch=written.epoch, step=written.step, attempt=self._attempt.number, said=said
         )
         for name in (BEST, LATEST) if written.best else (LATEST,):
-            write_note(self._store, self._keys.pointer(name), asdict(pointer))
+            write_json(self._store, self._keys.pointer(name), asdict(pointer))
         if prune:
             self._prune()
         return True
 
-    def note_said(self, said: Position) -> None:
+    def record_position(self, said: Position) -> None:
         """Have the next attempt, wherever it is, know how far the run was told of."""
         self.check_fence()
         pointer = read_pointer(self._store, self._keys, LATEST)
         if pointer is not None and pointer.said != said:
-            write_note(self._store, self._keys.pointer(LATEST), asdict(replace(pointer, said=said)))
+            write_json(self._store, self._keys.pointer(LATEST), asdict(replace(pointer, said=said)))
 
-    def keep_fold(self, judged: FoldJudged) -> None:
+    def keep_fold(self, fold: FoldJudged) -> None:
         """Take a fold's result into the store, for an attempt elsewhere to go on after it."""
         self.check_fence()
-        path = self._folder / judged.path
-        self._put_once(self._keys.fold(path.name), path, judged.sha256, judged.size_bytes)
+        path = self._folder / fold.path
+        self._put_once(self._keys.fold(path.name), path, fold.sha256, fold.size_bytes)
 
     def drop_folds(self) -> None:
         """Once the report has what they came to."""

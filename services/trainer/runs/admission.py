@@ -6,76 +6,76 @@ import asyncio
 
 from services.trainer.inputs.workspace import CannotPrepare
 from services.trainer.run_store.attempts import Attempt, is_open
-from services.trainer.run_store.outcome import read_ending
+from services.trainer.run_store.outcome import read_outcome
 from services.trainer.run_store.uploads import LATEST, Pointer, read_pointer
-from services.trainer.runs.context import Case
-from services.trainer.runs.orchestrator import Training
+from services.trainer.runs.context import RunContext
+from services.trainer.runs.orchestrator import Orchestrator
 from services.trainer.runs.publisher import Failure
 
 BEATS_TO_WATCH = 3
 
 
-async def perform(case: Case) -> None:
+async def perform(context: RunContext) -> None:
     """Return once the order is answered. Raises HandedBack, and whatever a fault raises."""
-    if await _is_answered(case) or await _is_led_elsewhere(case):
+    if await _is_answered(context) or await _is_led_elsewhere(context):
         return
-    if wish := await asyncio.to_thread(case.wishes.strongest):
-        await asyncio.to_thread(_keep_first_order, case)
-        await _stop_before_start(case, wish.word, wish.reason)
+    if stop_request := await asyncio.to_thread(context.stop_requests.strongest):
+        await asyncio.to_thread(_keep_first_order, context)
+        await _stop_before_start(context, stop_request.word, stop_request.reason)
         return
-    await asyncio.to_thread(case.house.store.put, case.keys.order, case.plan.order.wire)
-    async with case.attaching("queued"):
-        await _train(case)
+    await asyncio.to_thread(context.deps.store.put, context.keys.order, context.plan.order.wire)
+    async with context.attaching("queued"):
+        await _train(context)
 
 
-async def _train(case: Case) -> None:
+async def _train(context: RunContext) -> None:
     try:
-        bench = await asyncio.to_thread(case.house.workspace.lay_out, case.plan)
+        prepared = await asyncio.to_thread(context.deps.workspace.lay_out, context.plan)
     except CannotPrepare as reason:
-        await _fail_before_start(case, reason)
+        await _fail_before_start(context, reason)
         return
-    await Training(case, bench).perform()
+    await Orchestrator(context, prepared).perform()
 
 
-async def _is_answered(case: Case) -> bool:
+async def _is_answered(context: RunContext) -> bool:
     """Whether the run is over. Then its end is published once more: this order may be of somebody who missed it."""
-    ending = await asyncio.to_thread(read_ending, case.house.store, case.keys)
-    if ending is None or not ending.answers(case.plan.order.ordered_at):
+    run_outcome = await asyncio.to_thread(read_outcome, context.deps.store, context.keys)
+    if run_outcome is None or not run_outcome.answers(context.plan.order.ordered_at):
         return False
-    case.log.info("the order was answered before", outcome=ending.outcome)
-    await case.attach(ending.outcome)
-    if event := ending.event:
-        await case.insist(lambda: case.voice.republish(case.plan.run_id, event))
+    context.log.info("the order was answered before", outcome=run_outcome.outcome)
+    await context.attach(run_outcome.outcome)
+    if event := run_outcome.event:
+        await context.publish(lambda: context.publisher.republish(context.plan.run_id, event))
     return True
 
 
-async def _is_led_elsewhere(case: Case) -> bool:
+async def _is_led_elsewhere(context: RunContext) -> bool:
     """Whether another trainer answers the order, as it has the run in hand.
 
     The delivery it was started for is unacknowledged until the run ends, so nothing is lost by acknowledging this
     one. A redelivery is no repeat: the broker takes its holder for gone, and the marker fences it off if it isn't.
     """
-    if case.plan.order.redelivered:
+    if context.plan.order.redelivered:
         return False
     attached = False
-    while await _is_alive_elsewhere(case):
+    while await _is_alive_elsewhere(context):
         if attached:
             # Alive after the order was attached: whatever the run comes to is published later than that.
             return True
-        case.log.info("another trainer has the run in hand")
-        await case.attach("running")
+        context.log.info("another trainer has the run in hand")
+        await context.attach("running")
         attached = True
-    return await _is_answered(case)
+    return await _is_answered(context)
 
 
-async def _is_alive_elsewhere(case: Case) -> bool:
+async def _is_alive_elsewhere(context: RunContext) -> bool:
     """Watch the latest attempt for a sign of life from now on."""
-    before = await asyncio.to_thread(case.attempts.latest)
+    before = await asyncio.to_thread(context.attempts.latest)
     if not is_open(before):
         return False
     for _ in range(2 * BEATS_TO_WATCH):
-        await asyncio.sleep(case.house.limits.beat_s / 2)
-        after = await asyncio.to_thread(case.attempts.latest)
+        await asyncio.sleep(context.deps.limits.beat_s / 2)
+        after = await asyncio.to_thread(context.attempts.latest)
         if not is_open(after):
             return False
         if after != before:
@@ -83,36 +83,38 @@ async def _is_alive_elsewhere(case: Case) -> bool:
     return False
 
 
-def _keep_first_order(case: Case) -> None:
+def _keep_first_order(context: RunContext) -> None:
     """What a resume orders again. A paused run goes on with the dataset that it began with."""
-    if case.house.store.stat(case.keys.order) is None:
-        case.house.store.put(case.keys.order, case.plan.order.wire)
+    if context.deps.store.stat(context.keys.order) is None:
+        context.deps.store.put(context.keys.order, context.plan.order.wire)
 
 
-async def _stop_before_start(case: Case, word: str, reason: str) -> None:
-    latest, pointer = await asyncio.to_thread(_past, case)
+async def _stop_before_start(context: RunContext, word: str, reason: str) -> None:
+    latest, pointer = await asyncio.to_thread(_past, context)
     attempt, step = latest.number if latest else 0, pointer.step if pointer else 0
-    voice = case.voice.of(case.plan)
-    await case.attach("paused" if word == "pause" else "cancelled")
+    publisher = context.publisher.for_run(context.plan)
+    await context.attach("paused" if word == "pause" else "cancelled")
     if word == "pause":
         checkpoint = pointer.stored if pointer else None
-        await case.insist(lambda: voice.paused(step=step, checkpoint=checkpoint, attempt=attempt))
+        await context.publish(lambda: publisher.paused(step=step, checkpoint=checkpoint, attempt=attempt))
         return
-    await case.end(lambda: voice.cancelled(reason=reason, step=step, attempt=attempt), "cancelled", attempt=attempt)
+    await context.end(
+        lambda: publisher.cancelled(reason=reason, step=step, attempt=attempt), "cancelled", attempt=attempt
+    )
 
 
-async def _fail_before_start(case: Case, reason: CannotPrepare) -> None:
-    case.log.warning("the run cannot be started", code=reason.code, message=str(reason))
-    latest, pointer = await asyncio.to_thread(_past, case)
+async def _fail_before_start(context: RunContext, reason: CannotPrepare) -> None:
+    context.log.warning("the run cannot be started", code=reason.code, message=str(reason))
+    latest, pointer = await asyncio.to_thread(_past, context)
     failure = Failure(
         code=reason.code, message=str(reason), retryable=reason.retryable,
         attempt=latest.number if latest else 0, epoch=pointer.epoch if pointer else 0,
     )  # fmt: skip
-    await case.end(
-        lambda: case.voice.of(case.plan).failed(failure), "failed", attempt=failure.attempt, code=failure.code,
-        retryable=failure.retryable,
+    await context.end(
+        lambda: context.publisher.for_run(context.plan).failed(failure), "failed", attempt=failure.attempt,
+        code=failure.code, retryable=failure.retryable,
     )  # fmt: skip
 
 
-def _past(case: Case) -> tuple[Attempt | None, Pointer | None]:
-    return case.attempts.latest(), read_pointer(case.house.store, case.keys, LATEST)
+def _past(context: RunContext) -> tuple[Attempt | None, Pointer | None]:
+    return context.attempts.latest(), read_pointer(context.deps.store, context.keys, LATEST)

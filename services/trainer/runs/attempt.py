@@ -27,7 +27,7 @@ from services.trainer.journal import (
 )
 from services.trainer.metrics import IMAGES, Share
 from services.trainer.run_store.attempts import Attempt, Attempts
-from services.trainer.run_store.stop_requests import WORDS, Wishes, tell_child
+from services.trainer.run_store.stop_requests import WORDS, StopRequests, request_stop
 from services.trainer.run_store.uploads import Fenced, Uploads
 from services.trainer.runs.backoff import retrying_store
 from services.trainer.runs.journal_relay import Position
@@ -48,7 +48,7 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
+class AttemptOutcome:
     """How an attempt ended. `last_word` is the journal's; without one the process died in the middle."""
 
     last_word: LastWord | None
@@ -67,12 +67,12 @@ class Stop:
 
     word: str = ""
     reason: str = ""
-    news: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def ask(self, word: str, *, reason: str = "") -> None:
         if not self.word or WORDS.index(word) < WORDS.index(self.word):
             self.word, self.reason = word, reason
-            self.news.set()
+            self.changed.set()
 
     def forget_pause(self) -> None:
         if self.word == "pause":
@@ -80,12 +80,12 @@ class Stop:
 
 
 @dataclass(kw_only=True, slots=True)
-class Conduct:
+class AttemptSupervisor:
     """Runs one attempt."""
 
     attempt: Attempt
     attempts: Attempts
-    wishes: Wishes
+    stop_requests: StopRequests
     uploads: Uploads
     folder: Path
     limits: Limits
@@ -102,28 +102,28 @@ class Conduct:
     _stalled: bool = False
     _images: Share = field(default_factory=lambda: Share(IMAGES))
 
-    async def run(self, command: Sequence[str], *, environment: Mapping[str, str]) -> Outcome:
+    async def run(self, command: Sequence[str], *, environment: Mapping[str, str]) -> AttemptOutcome:
         """Train until the process ends, whatever the reason. Raises Fenced, JournalCorrupt and StoreError."""
         child = await start_logged(command, log_path=self.folder / "child.log", environment=environment)
         log.info("training process started", attempt=self.attempt.number, pid=child.pid)
         self._heard_at_s = asyncio.get_running_loop().time()
         exited = asyncio.create_task(child.wait())
         try:
-            await self._accompany(child, exited)
+            await self._supervise(child, exited)
         finally:
             # Also when something beside it failed: no training process outlives its attempt.
             child.kill()
             self._images.set(0)
             await asyncio.shield(exited)
-        return Outcome(
+        return AttemptOutcome(
             last_word=self._last_word, exit_status=exited.result(), printed=child.output_tail(),
             stopped=self.stop.word, stalled=self._stalled, epoch=self._epoch, advanced=self._advanced,
             step=self._step,
         )  # fmt: skip
 
-    async def _accompany(self, child: LoggedProcess, exited: asyncio.Task[int]) -> None:
-        beside = [asyncio.create_task(work) for work in (self._follow(exited), self._beat(exited))]
-        heeding = asyncio.create_task(self._heed(child))
+    async def _supervise(self, child: LoggedProcess, exited: asyncio.Task[int]) -> None:
+        beside = [asyncio.create_task(work) for work in (self._upload_written(exited), self._send_heartbeats(exited))]
+        heeding = asyncio.create_task(self._forward_stop(child))
         try:
             # The first failure ends the attempt; otherwise both return once the process has ended.
             done, _ = await asyncio.wait(beside, return_when=asyncio.FIRST_EXCEPTION)
@@ -134,17 +134,17 @@ class Conduct:
                 task.cancel()
             await asyncio.gather(*beside, heeding, return_exceptions=True)
 
-    async def _follow(self, exited: asyncio.Task[int]) -> None:
+    async def _upload_written(self, exited: asyncio.Task[int]) -> None:
         """Take what the journal names into the store, to its end."""
         while True:
             complete = exited.done()
             records = await self._read()
             checkpoints = [record for record in records if isinstance(record, CheckpointWritten)]
             for written in _worth_keeping(checkpoints):
-                await self._keep(written)
-            for judged in records:
-                if isinstance(judged, FoldJudged):
-                    await self._keep_fold(judged)
+                await self._upload(written)
+            for fold in records:
+                if isinstance(fold, FoldJudged):
+                    await self._upload_fold(fold)
             if complete and not records:
                 return
             if not records:
@@ -175,60 +175,60 @@ class Conduct:
                     pass
         return records
 
-    async def _keep(self, written: CheckpointWritten) -> None:
+    async def _upload(self, written: CheckpointWritten) -> None:
         """Training goes on meanwhile, also while the store is away."""
         await retrying_store(
             lambda: asyncio.to_thread(self.uploads.keep, written, said=self.said(), prune=self.prune),
             doing="checkpoint", deadline_s=self.limits.store_patience_s,
         )  # fmt: skip
 
-    async def _keep_fold(self, judged: FoldJudged) -> None:
+    async def _upload_fold(self, fold: FoldJudged) -> None:
         await retrying_store(
-            lambda: asyncio.to_thread(self.uploads.keep_fold, judged),
+            lambda: asyncio.to_thread(self.uploads.keep_fold, fold),
             doing="fold", deadline_s=self.limits.store_patience_s,
         )  # fmt: skip
 
-    async def _beat(self, exited: asyncio.Task[int]) -> None:
+    async def _send_heartbeats(self, exited: asyncio.Task[int]) -> None:
         """Show life, and look whether the run is still ours and still wanted."""
         while not exited.done():
             try:
-                await asyncio.to_thread(self._look)
+                await asyncio.to_thread(self._check_store)
             except StoreError as error:
                 log.warning("could not look into the store", error=str(error))
             self._check_stall()
             await asyncio.wait([exited], timeout=self.limits.beat_s)
 
-    def _look(self) -> None:
+    def _check_store(self) -> None:
         if not self.attempts.holds(self.attempt):
             raise Fenced(f"attempt {self.attempt.number} was overtaken")
         self.attempt = self.attempts.beat(self.attempt)
-        if wish := self.wishes.strongest():
-            self.stop.ask(wish.word, reason=wish.reason)
+        if stop_request := self.stop_requests.strongest():
+            self.stop.ask(stop_request.word, reason=stop_request.reason)
 
     def _check_stall(self) -> None:
         silent_s = asyncio.get_running_loop().time() - self._heard_at_s
         if silent_s > self.limits.stall_timeout_s:
             log.error("the training process is silent", silent_s=silent_s, limit_s=self.limits.stall_timeout_s)
             self._stalled = True
-            self.stop.news.set()
+            self.stop.changed.set()
 
-    async def _heed(self, child: LoggedProcess) -> None:
+    async def _forward_stop(self, child: LoggedProcess) -> None:
         """Pass on what was asked; end the process where it does not listen."""
         deadline_s: float | None = None
         while not self._stalled:
             if self.stop.word:
-                tell_child(self.folder, self.stop.word)
+                request_stop(self.folder, self.stop.word)
                 deadline_s = deadline_s or self.limits.stop_timeout_s
-            self.stop.news.clear()
-            if not await _heard(self.stop.news, deadline_s):
+            self.stop.changed.clear()
+            if not await _wait_for(self.stop.changed, deadline_s):
                 log.error("the training process did not heed", asked=self.stop.word, waited_s=deadline_s)
                 break
         child.kill()
 
 
-async def _heard(news: asyncio.Event, timeout_s: float | None) -> bool:
+async def _wait_for(changed: asyncio.Event, timeout_s: float | None) -> bool:
     try:
-        await asyncio.wait_for(news.wait(), timeout_s)
+        await asyncio.wait_for(changed.wait(), timeout_s)
     except TimeoutError:
         return False
     return True

@@ -1,4 +1,4 @@
-"""A run in hand, and what a trainer has to conduct it with."""
+"""What one run needs: its plan, its place in the store, its publisher, and the trainer's dependencies."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from services.trainer.inputs.workspace import Workspace
 from services.trainer.plan import Plan
 from services.trainer.run_store.attempts import Attempts
 from services.trainer.run_store.keys import RunKeys
-from services.trainer.run_store.outcome import Ending, FinalEvent, write_ending
-from services.trainer.run_store.stop_requests import Wishes
+from services.trainer.run_store.outcome import FinalEvent, RunOutcome, write_outcome
+from services.trainer.run_store.stop_requests import StopRequests
 from services.trainer.runs.attempt import Limits, Stop
 from services.trainer.runs.backoff import retrying_store
-from services.trainer.runs.publisher import BrokerAway, OrderState, Voice
+from services.trainer.runs.publisher import BrokerUnavailable, EventPublisher, OrderState
 
-SAY_PAUSE_S = 1.0
+PUBLISH_PAUSE_S = 1.0
 ATTACH_FIRST_S = 2.0
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -34,7 +34,7 @@ class HandedBack(Exception):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class House:
+class TrainerDeps:
     """What a trainer has."""
 
     store: Store
@@ -50,24 +50,24 @@ class House:
     environment: Mapping[str, str]  # of the training process
 
 
-class Case:
+class RunContext:
     """One run with its marks and markers."""
 
-    def __init__(self, house: House, plan: Plan, voice: Voice, stop: Stop) -> None:
-        self.house = house
+    def __init__(self, deps: TrainerDeps, plan: Plan, publisher: EventPublisher, stop: Stop) -> None:
+        self.deps = deps
         self.plan = plan
-        self.voice = voice
+        self.publisher = publisher
         self.stop = stop
-        self.keys = RunKeys(bucket=house.bucket, run_id=plan.run_id)
-        self.attempts = Attempts(house.store, self.keys)
-        self.wishes = Wishes(house.store, self.keys)
+        self.keys = RunKeys(bucket=deps.bucket, run_id=plan.run_id)
+        self.attempts = Attempts(deps.store, self.keys)
+        self.stop_requests = StopRequests(deps.store, self.keys)
         self.training = asyncio.Event()  # set while the run's next answer is still to be published
         self._attaching: asyncio.Task[None] | None = None
         self.log = log.bind(run_id=plan.run_id)
 
     async def attach(self, state: OrderState) -> None:
         """Tell whoever ordered which run answers the order."""
-        await self.insist(lambda: self.voice.attached(self.plan.order, self.plan.run_id, state))
+        await self.publish(lambda: self.publisher.attached(self.plan.order, self.plan.run_id, state))
 
     @asynccontextmanager
     async def attaching(self, state: OrderState) -> AsyncIterator[None]:
@@ -87,26 +87,26 @@ class Case:
         if self._attaching is not None:
             await self._attaching
 
-    async def insist(self, say: Callable[[], Awaitable[T]]) -> T:
+    async def publish(self, send: Callable[[], Awaitable[T]]) -> T:
         """Say it, however long the broker is away. HandedBack where this trainer is to stop meanwhile."""
         while True:
             try:
-                return await say()
-            except BrokerAway as error:
+                return await send()
+            except BrokerUnavailable as error:
                 self.log.warning("the broker is away; what has to be said waits", error=str(error))
             if self.stop.word == "drain":
                 raise HandedBack
-            await asyncio.sleep(SAY_PAUSE_S)
+            await asyncio.sleep(PUBLISH_PAUSE_S)
 
     async def stored(self, action: Callable[[], T], doing: str) -> T:
         """Do something with the store, however long, within reason, it is away."""
         return await retrying_store(
-            lambda: asyncio.to_thread(action), doing=doing, deadline_s=self.house.limits.store_patience_s
+            lambda: asyncio.to_thread(action), doing=doing, deadline_s=self.deps.limits.store_patience_s
         )
 
     async def end(
         self,
-        say: Callable[[], Awaitable[FinalEvent]],
+        send: Callable[[], Awaitable[FinalEvent]],
         outcome: Literal["completed", "failed", "cancelled"],
         *,
         attempt: int,
@@ -118,9 +118,9 @@ class Case:
         An order for the same run that arrives from here on is answered out of the note.
         """
         await self.conclude()
-        event = await self.insist(say)
-        ended_at = self.house.now().isoformat()
-        ending = Ending(
+        event = await self.publish(send)
+        ended_at = self.deps.now().isoformat()
+        run_outcome = RunOutcome(
             outcome=outcome, ended_at=ended_at, attempt=attempt, code=code, retryable=retryable, event=event
         )
-        await self.stored(lambda: write_ending(self.house.store, self.keys, ending), "end")
+        await self.stored(lambda: write_outcome(self.deps.store, self.keys, run_outcome), "end")

@@ -1,8 +1,12 @@
-"""Tells the world what the journals record, in order, and remembers how far it got.
+"""Publishes what the journals record, in order, and remembers how far it got.
 
 The training process only ever writes its journal, so a broker that is away costs it nothing: the relay falls behind and
 catches up. It may say a record twice (killed between the confirm and its own note); event ids are derived from the
 record, so that is the same event again.
+
+The attempt reads the same journal with an offset of its own (`runs.attempt`), for uploads and to notice a stall. One
+reader would have to hold what the slower side has not taken yet, without a bound while broker or store are away; the
+file already is that queue, on disk. This reader also outlives attempts and goes on where another host's relay stopped.
 """
 
 from __future__ import annotations
@@ -23,8 +27,8 @@ from services.trainer.journal import EpochDone, JournalCorrupt, Record, read_fro
 from services.trainer.runs.backoff import WAITS
 
 POLL_S = 0.1
-MEMORY = "relay.json"
-Saying = TypeVar("Saying")
+POSITION_FILE = "relay.json"
+Message = TypeVar("Message")
 log = structlog.get_logger(__name__)
 
 
@@ -51,30 +55,30 @@ def furthest(positions: Iterable[Position]) -> Position:
     return replace(max(known, default=Position()), epoch=max((at.epoch for at in known), default=0))
 
 
-def recall(run_folder: Path) -> Position:
+def load_position(run_folder: Path) -> Position:
     """The position noted on this disk; the beginning where there is none."""
     try:
-        return Position(**json.loads((run_folder / MEMORY).read_bytes()))
+        return Position(**json.loads((run_folder / POSITION_FILE).read_bytes()))
     except FileNotFoundError:
         return Position()
 
 
-def remember(run_folder: Path, position: Position) -> None:
+def save_position(run_folder: Path, position: Position) -> None:
     """Note the position so that it outlives this process and the machine's power."""
-    partial = run_folder / f".{MEMORY}.part"
+    partial = run_folder / f".{POSITION_FILE}.part"
     with partial.open("w") as file:
         json.dump(asdict(position), file)
         file.flush()
         os.fsync(file.fileno())
-    partial.replace(run_folder / MEMORY)
+    partial.replace(run_folder / POSITION_FILE)
 
 
-def unsaid(records: Sequence[Record], *, epoch: int) -> list[Record]:
+def unpublished(records: Sequence[Record], *, epoch: int) -> list[Record]:
     """Without the epochs that were said before: an attempt trains the epoch again that its predecessor died in."""
     return [record for record in records if not (isinstance(record, EpochDone) and record.epoch <= epoch)]
 
 
-class Relay(Generic[Saying]):
+class Relay(Generic[Message]):
     """Follows the journals of a run, attempt after attempt."""
 
     def __init__(
@@ -82,32 +86,32 @@ class Relay(Generic[Saying]):
         *,
         run_folder: Path,
         position: Position,
-        translate: Callable[[int, Record], Saying | None],
-        say_many: Callable[[Sequence[Saying]], Awaitable[None]],
-        broker_away: type[Exception],
+        translate: Callable[[int, Record], Message | None],
+        publish_many: Callable[[Sequence[Message]], Awaitable[None]],
+        broker_unavailable: type[Exception],
     ) -> None:
         self._run_folder = run_folder
         self._translate = translate
-        self._say_many = say_many
-        self._broker_away = broker_away
+        self._publish_many = publish_many
+        self._broker_unavailable = broker_unavailable
         self._newest = position.attempt
         self._finished = False
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
         self.position = position
 
     def begin(self, attempt: int) -> None:
         """A new attempt writes from now on; the older journals are complete."""
         self._newest = max(self._newest, attempt)
-        self._news.set()
+        self._changed.set()
 
     def finish(self) -> None:
         """All journals are complete: `run` returns when they are said."""
         self._finished = True
-        self._news.set()
+        self._changed.set()
 
     async def run(self) -> None:
         while not await self._step():
-            self._news.clear()
+            self._changed.clear()
 
     async def _step(self) -> bool:
         """Say what is there; whether all is said that ever will be."""
@@ -115,38 +119,38 @@ class Relay(Generic[Saying]):
         path = journal_path(self._run_folder, self.position.attempt)
         records, offset = await asyncio.to_thread(_read, path, self.position.offset)
         if records:
-            await self._say(records)
+            await self._publish(records)
             await self._advance(replace(self.position, offset=offset, epoch=_last_epoch(records, self.position.epoch)))
         elif complete and self.position.attempt >= self._newest:
             return True
         elif complete:
             await self._advance(replace(self.position, attempt=self.position.attempt + 1, offset=0))
         else:
-            await _first_of(self._news, POLL_S)
+            await _first_of(self._changed, POLL_S)
         return False
 
-    async def _say(self, records: Sequence[Record]) -> None:
-        fresh = unsaid(records, epoch=self.position.epoch)
-        sayings = [said for record in fresh if (said := self._translate(self.position.attempt, record)) is not None]
+    async def _publish(self, records: Sequence[Record]) -> None:
+        fresh = unpublished(records, epoch=self.position.epoch)
+        messages = [said for record in fresh if (said := self._translate(self.position.attempt, record)) is not None]
         with metrics.RELAY_WAITS.waiting():
-            await self._insist(sayings)
-        metrics.RELAYED.inc(len(sayings))
+            await self._publish_all(messages)
+        metrics.RELAYED.inc(len(messages))
 
-    async def _insist(self, sayings: Sequence[Saying]) -> None:
+    async def _publish_all(self, messages: Sequence[Message]) -> None:
         def warn(state: RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
-            log.warning("the broker is away; the journal waits", records=len(sayings), error=str(error))
+            log.warning("the broker is away; the journal waits", records=len(messages), error=str(error))
 
         async def attempt() -> None:
-            await self._say_many(sayings)
+            await self._publish_many(messages)
 
-        retry = retry_if_exception_type(self._broker_away)
+        retry = retry_if_exception_type(self._broker_unavailable)
         await AsyncRetrying(retry=retry, wait=WAITS, before_sleep=warn)(attempt)
 
     async def _advance(self, position: Position) -> None:
         self.position = position
         try:
-            await asyncio.to_thread(remember, self._run_folder, position)
+            await asyncio.to_thread(save_position, self._run_folder, position)
         except OSError as error:  # a full disk: what was said since the last note would be said again, no more
             log.warning("could not note how far the journal was said", error=str(error))
 
@@ -167,8 +171,8 @@ def _last_epoch(records: Iterable[Record], epoch: int) -> int:
     return max([epoch, *(record.epoch for record in records if isinstance(record, EpochDone))])
 
 
-async def _first_of(news: asyncio.Event, timeout_s: float) -> None:
+async def _first_of(changed: asyncio.Event, timeout_s: float) -> None:
     try:
-        await asyncio.wait_for(news.wait(), timeout_s)
+        await asyncio.wait_for(changed.wait(), timeout_s)
     except TimeoutError:
         return

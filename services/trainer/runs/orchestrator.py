@@ -11,32 +11,32 @@ from uuid import uuid4
 from truscore.storage import StoreError
 
 from services.trainer import metrics
-from services.trainer.inputs.workspace import Bench, CannotPrepare
+from services.trainer.inputs.workspace import CannotPrepare, PreparedRun
 from services.trainer.journal import Cancelled, Completed
 from services.trainer.run_store.attempts import Attempt
 from services.trainer.run_store.uploads import LATEST, Fenced, Uploads, read_pointer
-from services.trainer.runs.attempt import Conduct, Outcome
-from services.trainer.runs.context import Case, HandedBack
+from services.trainer.runs.attempt import AttemptOutcome, AttemptSupervisor
+from services.trainer.runs.context import HandedBack, RunContext
 from services.trainer.runs.journal_relay import Position, Relay
-from services.trainer.runs.publisher import BrokerAway, Completion, Failure
-from services.trainer.runs.restart_policy import Verdict, judge
+from services.trainer.runs.publisher import BrokerUnavailable, Completion, Failure
+from services.trainer.runs.restart_policy import Decision, decide
 
 GRACE_S = 5.0
 LONGEST_PAUSE_S = 300.0
 
 
-class Training:
+class Orchestrator:
     """The attempts that this trainer makes at one run."""
 
-    def __init__(self, case: Case, bench: Bench) -> None:
-        self._case = case
-        self._bench = bench
-        self._voice = case.voice.of(case.plan, config=bench.config)
+    def __init__(self, context: RunContext, prepared: PreparedRun) -> None:
+        self._context = context
+        self._prepared = prepared
+        self._publisher = context.publisher.for_run(context.plan, config=prepared.config)
         self._relay: Relay[Any] | None = None
         self._relaying: asyncio.Task[None] | None = None
         self._sampling: asyncio.Task[None] | None = None
         self._last: Attempt | None = None
-        self._fruitless = 0  # restarts since an epoch was completed
+        self._restarts_without_progress = 0  # restarts since an epoch was completed
 
     async def perform(self) -> None:
         """Return once the run is answered, or was taken over elsewhere. Raises HandedBack, and what a fault raises."""
@@ -45,7 +45,7 @@ class Training:
             while await self._attempt():
                 pass
         except Fenced as overtaken:
-            self._case.log.warning("dropping out", reason=str(overtaken))
+            self._context.log.warning("dropping out", reason=str(overtaken))
         finally:
             beside = [task for task in (self._relaying, self._sampling) if task]
             for task in beside:
@@ -54,88 +54,92 @@ class Training:
 
     async def _attempt(self) -> bool:
         """Make one attempt; whether another is due."""
-        case = self._case
-        if case.stop.word:
+        context = self._context
+        if context.stop.word:
             return await self._stop_between()
-        attempt = self._last = await case.stored(self._take, "take the run")
+        attempt = self._last = await context.stored(self._take, "take the run")
         try:
-            conduct, uploads = await self._prepare(attempt)
-            command = case.house.command(case.plan, conduct.folder)
-            outcome = await conduct.run(command, environment=case.house.environment)
+            supervisor, uploads = await self._prepare(attempt)
+            command = context.deps.command(context.plan, supervisor.folder)
+            outcome = await supervisor.run(command, environment=context.deps.environment)
         except CannotPrepare as reason:
-            verdict = Verdict(kind="failed", code=reason.code, message=str(reason), retryable=reason.retryable)
-            await self._fail(verdict, attempt, epoch=0)
+            decision = Decision(kind="failed", code=reason.code, message=str(reason), retryable=reason.retryable)
+            await self._fail(decision, attempt, epoch=0)
             return False
         except Exception:
             with suppress(StoreError):
-                await asyncio.to_thread(case.attempts.close, attempt, ended="broken")
+                await asyncio.to_thread(context.attempts.close, attempt, ended="broken")
             raise
-        return await self._conclude(outcome, conduct.attempt, uploads)
+        return await self._conclude(outcome, supervisor.attempt, uploads)
 
     def _take(self) -> Attempt:
-        if self._last is not None and not self._case.attempts.holds(self._last):
+        if self._last is not None and not self._context.attempts.holds(self._last):
             raise Fenced(f"attempt {self._last.number} was overtaken")
-        return self._case.attempts.take(owner=uuid4().hex, host=self._case.house.host, now=self._case.house.now())
-
-    async def _prepare(self, attempt: Attempt) -> tuple[Conduct, Uploads]:
-        case, workspace = self._case, self._case.house.workspace
-        folder, position = await case.stored(
-            lambda: workspace.set_up(case.plan, self._bench, attempt), "set up the attempt"
+        return self._context.attempts.take(
+            owner=uuid4().hex, host=self._context.deps.host, now=self._context.deps.now()
         )
-        relay = self._follow(attempt, position)
+
+    async def _prepare(self, attempt: Attempt) -> tuple[AttemptSupervisor, Uploads]:
+        context, workspace = self._context, self._context.deps.workspace
+        folder, position = await context.stored(
+            lambda: workspace.set_up(context.plan, self._prepared, attempt), "set up the attempt"
+        )
+        relay = self._upload_written(attempt, position)
         uploads = Uploads(
-            store=case.house.store, keys=case.keys, attempts=case.attempts, attempt=attempt, folder=folder
+            store=context.deps.store, keys=context.keys, attempts=context.attempts, attempt=attempt, folder=folder
         )
-        prune = case.plan.recipe.hyperparameters.training_process.checkpoint_saving != "all"
-        conduct = Conduct(
-            attempt=attempt, attempts=case.attempts, wishes=case.wishes, uploads=uploads, folder=folder,
-            limits=case.house.limits, stop=case.stop, said=lambda: relay.position, prune=prune,
+        prune = context.plan.recipe.hyperparameters.training_process.checkpoint_saving != "all"
+        supervisor = AttemptSupervisor(
+            attempt=attempt, attempts=context.attempts, stop_requests=context.stop_requests, uploads=uploads,
+            folder=folder, limits=context.deps.limits, stop=context.stop, said=lambda: relay.position, prune=prune,
         )  # fmt: skip
-        return conduct, uploads
+        return supervisor, uploads
 
-    def _follow(self, attempt: Attempt, position: Position) -> Relay[Any]:
+    def _upload_written(self, attempt: Attempt, position: Position) -> Relay[Any]:
         """One relay for all attempts: a new start doesn't wait for the broker to hear of the last one."""
         if self._relay is None:
             self._relay = Relay(
-                run_folder=self._bench.run_folder, position=position, translate=self._voice.translate,
-                say_many=self._voice.say_many, broker_away=BrokerAway,
+                run_folder=self._prepared.run_folder, position=position, translate=self._publisher.translate,
+                publish_many=self._publisher.publish_many, broker_unavailable=BrokerUnavailable,
             )  # fmt: skip
             self._relaying = asyncio.create_task(self._relay.run())
         self._relay.begin(attempt.number)
         return self._relay
 
-    async def _conclude(self, outcome: Outcome, attempt: Attempt, uploads: Uploads) -> bool:
+    async def _conclude(self, outcome: AttemptOutcome, attempt: Attempt, uploads: Uploads) -> bool:
         """Do what follows from the end of the training process; whether another attempt is due."""
-        case = self._case
-        self._fruitless = 0 if outcome.advanced else self._fruitless + 1
-        verdict = judge(outcome, may_restart=self._fruitless <= case.house.restart_limit)
-        case.log.info("training process ended", attempt=attempt.number, verdict=verdict.kind, code=verdict.code)
-        metrics.ATTEMPTS.labels(verdict.kind).inc()
-        await case.stored(uploads.keep_journal, "journal")
-        if verdict.kind == "restart":
-            return await self._restart(verdict)
-        if verdict.kind == "handed_back":
+        context = self._context
+        self._restarts_without_progress = 0 if outcome.advanced else self._restarts_without_progress + 1
+        decision = decide(outcome, may_restart=self._restarts_without_progress <= context.deps.restart_limit)
+        context.log.info("training process ended", attempt=attempt.number, decision=decision.kind, code=decision.code)
+        metrics.ATTEMPTS.labels(decision.kind).inc()
+        await context.stored(uploads.keep_journal, "journal")
+        if decision.kind == "restart":
+            return await self._restart(decision)
+        if decision.kind == "handed_back":
             await self._hand_back(attempt, uploads)
-        if verdict.kind == "paused":
+        if decision.kind == "paused":
             return await self._pause(attempt, uploads)
-        await self._tell_the_rest()
-        await case.stored(uploads.check_fence, "fence")
+        await self._publish_rest()
+        await context.stored(uploads.check_fence, "fence")
         if isinstance(outcome.last_word, Completed):
             await self._complete(outcome.last_word, attempt, uploads)
-        elif verdict.kind == "cancelled":
+        elif decision.kind == "cancelled":
             said = outcome.last_word
             await self._cancel(attempt, step=said.step if isinstance(said, Cancelled) else outcome.step)
         else:
-            await self._fail(verdict, attempt, epoch=outcome.epoch)
+            await self._fail(decision, attempt, epoch=outcome.epoch)
         return False
 
-    async def _restart(self, verdict: Verdict) -> bool:
+    async def _restart(self, decision: Decision) -> bool:
         metrics.RESTARTS.inc()
-        pause_s = min(self._case.house.restart_pause_s * 2 ** max(0, self._fruitless - 1), LONGEST_PAUSE_S)
-        self._case.log.warning("starting again", code=verdict.code, message=verdict.message, pause_s=pause_s)
+        pause_s = min(
+            self._context.deps.restart_pause_s * 2 ** max(0, self._restarts_without_progress - 1), LONGEST_PAUSE_S
+        )
+        self._context.log.warning("starting again", code=decision.code, message=decision.message, pause_s=pause_s)
         with suppress(TimeoutError):
             # Nobody else listens between two attempts.
-            await asyncio.wait_for(self._case.stop.news.wait(), pause_s)
+            await asyncio.wait_for(self._context.stop.changed.wait(), pause_s)
         return True
 
     async def _hand_back(self, attempt: Attempt, uploads: Uploads) -> None:
@@ -144,96 +148,100 @@ class Training:
             # What is not said by then, the next attempt says: the pointer tells it how far this one came.
             await asyncio.wait([self._relaying], timeout=GRACE_S)
             position = self._relay.position
-            await self._case.stored(lambda: uploads.note_said(position), "how far the run was told of")
+            await self._context.stored(lambda: uploads.record_position(position), "how far the run was told of")
         await self._close(attempt, "handed_back")
         raise HandedBack
 
     async def _stop_between(self) -> bool:
-        """Heed what was asked while no training process was there to heed it; whether to go on all the same."""
-        case = self._case
-        last = self._last or await case.stored(case.attempts.latest, "attempts")
-        if case.stop.word == "drain":
+        """Obey a stop request that came between two training processes; whether to go on all the same."""
+        context = self._context
+        last = self._last or await context.stored(context.attempts.latest, "attempts")
+        if context.stop.word == "drain":
             raise HandedBack
-        if case.stop.word == "pause":
+        if context.stop.word == "pause":
             return await self._pause(last, None)
-        await self._tell_the_rest()
+        await self._publish_rest()
         await self._cancel(last, step=0)
         return False
 
     async def _pause(self, attempt: Attempt | None, uploads: Uploads | None) -> bool:
         """Whether to go on at once, as the pause was withdrawn meanwhile."""
-        case = self._case
-        if (position := await self._tell_the_rest()) and uploads:
-            await case.stored(lambda: uploads.note_said(position), "how far the run was told of")
-        pointer = await case.stored(lambda: read_pointer(case.house.store, case.keys, LATEST), "checkpoint")
+        context = self._context
+        if (position := await self._publish_rest()) and uploads:
+            await context.stored(lambda: uploads.record_position(position), "how far the run was told of")
+        pointer = await context.stored(lambda: read_pointer(context.deps.store, context.keys, LATEST), "checkpoint")
         checkpoint, step = (pointer.stored, pointer.step) if pointer else (None, 0)
         number = attempt.number if attempt else 0
-        await case.conclude()
-        await case.insist(lambda: self._voice.paused(step=step, checkpoint=checkpoint, attempt=number))
+        await context.conclude()
+        await context.publish(lambda: self._publisher.paused(step=step, checkpoint=checkpoint, attempt=number))
         # Closed first, then looked: a resume that comes in between finds either the mark or a closed attempt.
         await self._close(attempt, "paused")
-        wish = await case.stored(case.wishes.strongest, "marks")
-        if wish is None:
-            case.stop.forget_pause()
-        elif wish.word == "cancel":
-            case.stop.ask("cancel", reason=wish.reason)
-        goes_on = wish is None or wish.word == "cancel"
+        stop_request = await context.stored(context.stop_requests.strongest, "marks")
+        if stop_request is None:
+            context.stop.forget_pause()
+        elif stop_request.word == "cancel":
+            context.stop.ask("cancel", reason=stop_request.reason)
+        goes_on = stop_request is None or stop_request.word == "cancel"
         if goes_on:
-            case.training.set()
+            context.training.set()
         return goes_on
 
     async def _cancel(self, attempt: Attempt | None, *, step: int) -> None:
-        case, number = self._case, attempt.number if attempt else 0
-        wish = await case.stored(case.wishes.strongest, "marks")
-        reason = wish.reason if wish and wish.word == "cancel" else case.stop.reason
-        await case.end(
-            lambda: self._voice.cancelled(reason=reason, step=step, attempt=number), "cancelled", attempt=number
+        context, number = self._context, attempt.number if attempt else 0
+        stop_request = await context.stored(context.stop_requests.strongest, "marks")
+        reason = stop_request.reason if stop_request and stop_request.word == "cancel" else context.stop.reason
+        await context.end(
+            lambda: self._publisher.cancelled(reason=reason, step=step, attempt=number), "cancelled", attempt=number
         )
         await self._close(attempt, "cancelled")
 
     async def _complete(self, last_word: Completed, attempt: Attempt, uploads: Uploads) -> None:
-        case = self._case
-        best = await case.stored(lambda: uploads.keep_best(last_word), "best checkpoint")
-        report_uri = await case.stored(uploads.keep_report, "report")
+        context = self._context
+        best = await context.stored(lambda: uploads.keep_best(last_word), "best checkpoint")
+        report_uri = await context.stored(uploads.keep_report, "report")
         began_at = datetime.fromisoformat(attempt.run_began_at)
         completion = Completion(
-            best_checkpoint=best, metrics=last_word.metrics, report_uri=report_uri, config=self._bench.config,
-            split=self._bench.split, epochs=last_word.epochs, best_epoch=last_word.best_epoch,
+            best_checkpoint=best, metrics=last_word.metrics, report_uri=report_uri, config=self._prepared.config,
+            split=self._prepared.split, epochs=last_word.epochs, best_epoch=last_word.best_epoch,
             weights_sha256=last_word.weights_sha256, attempts=attempt.number,
-            duration_s=(case.house.now() - began_at).total_seconds(),
+            duration_s=(context.deps.now() - began_at).total_seconds(),
         )  # fmt: skip
-        await case.end(lambda: self._voice.completed(completion), "completed", attempt=attempt.number)
+        await context.end(lambda: self._publisher.completed(completion), "completed", attempt=attempt.number)
         await self._close(attempt, "completed")
-        process = case.plan.recipe.hyperparameters.training_process
+        process = context.plan.recipe.hyperparameters.training_process
         if process.checkpoint_saving == "best":
-            await case.stored(uploads.drop_latest, "latest checkpoint")
+            await context.stored(uploads.drop_latest, "latest checkpoint")
         if process.cross_validation_folds:
-            await case.stored(uploads.drop_folds, "folds")
+            await context.stored(uploads.drop_folds, "folds")
 
-    async def _fail(self, verdict: Verdict, attempt: Attempt, *, epoch: int) -> None:
-        case = self._case
-        case.log.error("the run failed", code=verdict.code, message=verdict.message)
+    async def _fail(self, decision: Decision, attempt: Attempt, *, epoch: int) -> None:
+        context = self._context
+        context.log.error("the run failed", code=decision.code, message=decision.message)
         failure = Failure(
-            code=verdict.code, message=verdict.message, retryable=verdict.retryable, attempt=attempt.number, epoch=epoch
+            code=decision.code,
+            message=decision.message,
+            retryable=decision.retryable,
+            attempt=attempt.number,
+            epoch=epoch,
         )
-        await case.end(
-            lambda: self._voice.failed(failure), "failed", attempt=attempt.number, code=verdict.code,
-            retryable=verdict.retryable,
+        await context.end(
+            lambda: self._publisher.failed(failure), "failed", attempt=attempt.number, code=decision.code,
+            retryable=decision.retryable,
         )  # fmt: skip
         await self._close(attempt, "failed")
 
     async def _close(self, attempt: Attempt | None, ended: str) -> None:
         if attempt is not None:
-            await self._case.stored(lambda: self._case.attempts.close(attempt, ended=ended), "close the attempt")
+            await self._context.stored(lambda: self._context.attempts.close(attempt, ended=ended), "close the attempt")
 
-    async def _tell_the_rest(self) -> Position | None:
+    async def _publish_rest(self) -> Position | None:
         """Wait until the journals are said to their end, however long the broker is away."""
         if self._relay is None or self._relaying is None:
             return None
         self._relay.finish()
         grace_s = GRACE_S
         while not self._relaying.done():
-            if self._case.stop.word == "drain" and (grace_s := grace_s - 1) < 0:
+            if self._context.stop.word == "drain" and (grace_s := grace_s - 1) < 0:
                 raise HandedBack
             await asyncio.wait([self._relaying], timeout=1)
         self._relaying.result()
@@ -243,6 +251,6 @@ class Training:
     async def _sample(self) -> None:
         """Say how the machine is doing while it works; a sample that nobody heard is not worth a second try."""
         while True:
-            with suppress(BrokerAway):
-                await self._voice.sampled()
-            await asyncio.sleep(self._case.house.sample_s)
+            with suppress(BrokerUnavailable):
+                await self._publisher.sampled()
+            await asyncio.sleep(self._context.deps.sample_s)

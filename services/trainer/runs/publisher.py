@@ -16,7 +16,7 @@ from services.trainer.run_store.outcome import FinalEvent
 OrderState = Literal["queued", "running", "paused", "completed", "failed", "cancelled", "refused"]
 
 
-class BrokerAway(Exception):
+class BrokerUnavailable(Exception):
     """What was to be said is not confirmed; it may be said again later."""
 
 
@@ -47,14 +47,14 @@ class Failure:
     epoch: int
 
 
-class RunVoice(Protocol):
-    """Speaks of one run. Each method returns once the broker has it and raises BrokerAway otherwise."""
+class RunEventPublisher(Protocol):
+    """Publishes events of one run. Each method returns once the broker has it and raises BrokerAway otherwise."""
 
     def translate(self, attempt: int, record: Record) -> Any | None:
-        """The record as `say_many` takes it; None where it is not for the world."""
+        """The record as `publish_many` takes it; None where it is not for the world."""
         ...
 
-    async def say_many(self, sayings: Sequence[Any]) -> None: ...
+    async def publish_many(self, messages: Sequence[Any]) -> None: ...
 
     async def completed(self, completion: Completion) -> FinalEvent: ...
 
@@ -69,10 +69,10 @@ class RunVoice(Protocol):
         ...
 
 
-class Voice(Protocol):
-    """Speaks of orders, and lends a voice to runs."""
+class EventPublisher(Protocol):
+    """Publishes events about orders, and gives each run a publisher of its own."""
 
-    def of(self, plan: Plan, *, config: Stored | None = None) -> RunVoice: ...
+    def for_run(self, plan: Plan, *, config: Stored | None = None) -> RunEventPublisher: ...
 
     async def attached(self, order: Order, run_id: str, state: OrderState) -> None:
         """The order has its run; an order that was refused has none, and an empty id."""

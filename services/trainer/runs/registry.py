@@ -11,8 +11,8 @@ from services.trainer import metrics
 from services.trainer.plan import Plan
 from services.trainer.runs.admission import perform
 from services.trainer.runs.attempt import Stop
-from services.trainer.runs.context import Case, HandedBack, House
-from services.trainer.runs.publisher import Voice
+from services.trainer.runs.context import HandedBack, RunContext, TrainerDeps
+from services.trainer.runs.publisher import EventPublisher
 
 log = structlog.get_logger(__name__)
 
@@ -22,18 +22,18 @@ class Running:
     """A run under way."""
 
     task: asyncio.Task[None]
-    case: Case
+    context: RunContext
 
 
 class Runs:
     """Takes orders, passes on requests, drains."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    def __init__(self, deps: TrainerDeps) -> None:
+        self._deps = deps
         self._running: dict[str, Running] = {}
         self._draining = False
 
-    async def take(self, plan: Plan, voice: Voice) -> None:
+    async def take(self, plan: Plan, publisher: EventPublisher) -> None:
         """Return when the order is answered: at the end of the run, or, for a repeat, once it is attached to the run.
 
         A redelivery after a lost connection waits for the run.
@@ -44,18 +44,18 @@ class Runs:
             running = self._running.get(plan.run_id)
             if running is None or running.task.done():
                 # Shielded: a handler that is cancelled must not take the run of the others with it.
-                await asyncio.shield(self._start(plan, voice).task)
+                await asyncio.shield(self._start(plan, publisher).task)
                 return
-            if await self._joined(running, Case(self._house, plan, voice, running.case.stop)):
+            if await self._joined(running, RunContext(self._deps, plan, publisher, running.context.stop)):
                 return
 
-    async def _joined(self, running: Running, repeat: Case) -> bool:
+    async def _joined(self, running: Running, repeat: RunContext) -> bool:
         """Whether the run's end is published after the repeat was attached, and so answers it as well."""
         while not running.task.done():
             if await _in_training(running):
                 await repeat.attach("running")
                 # Otherwise the end may have been published before the client could know whose it is.
-                if running.case.training.is_set():
+                if running.context.training.is_set():
                     # A fresh order is no lease on the run and would cost a slot; a redelivery may be the lease.
                     if repeat.plan.order.redelivered:
                         await asyncio.shield(running.task)
@@ -67,7 +67,7 @@ class Runs:
         """Have a run stop within one optimizer step; whether it is in hand here."""
         running = self._running.get(run_id)
         if running is not None:
-            running.case.stop.ask(word, reason=reason)
+            running.context.stop.ask(word, reason=reason)
         return running is not None
 
     def has(self, run_id: str) -> bool:
@@ -78,7 +78,7 @@ class Runs:
         """Have every run write a checkpoint and go back to the broker; what takes longer is ended."""
         self._draining = True
         for running in self._running.values():
-            running.case.stop.ask("drain")
+            running.context.stop.ask("drain")
         tasks = [running.task for running in self._running.values()]
         if not tasks:
             return
@@ -88,10 +88,10 @@ class Runs:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _start(self, plan: Plan, voice: Voice) -> Running:
-        case = Case(self._house, plan, voice, Stop())
-        task = asyncio.create_task(self._perform(case))
-        running = self._running[plan.run_id] = Running(task=task, case=case)
+    def _start(self, plan: Plan, publisher: EventPublisher) -> Running:
+        context = RunContext(self._deps, plan, publisher, Stop())
+        task = asyncio.create_task(self._perform(context))
+        running = self._running[plan.run_id] = Running(task=task, context=context)
         metrics.RUNS.inc()
         task.add_done_callback(lambda _: self._done(plan.run_id, running))
         return running
@@ -101,10 +101,10 @@ class Runs:
         if self._running.get(run_id) is running:
             del self._running[run_id]
 
-    async def _perform(self, case: Case) -> None:
+    async def _perform(self, context: RunContext) -> None:
         try:
-            await asyncio.to_thread(self._house.workspace.prune, active=set(self._running))
-            await perform(case)
+            await asyncio.to_thread(self._deps.workspace.prune, active=set(self._running))
+            await perform(context)
         except asyncio.CancelledError:
             # Only a drain that took too long cancels a run; its order goes back like the others.
             raise HandedBack from None
@@ -112,9 +112,9 @@ class Runs:
 
 async def _in_training(running: Running) -> bool:
     """Wait until the run's next answer is still to come, or the run is no longer in hand; whether it is the former."""
-    training = asyncio.create_task(running.case.training.wait())
+    training = asyncio.create_task(running.context.training.wait())
     try:
         await asyncio.wait([training, running.task], return_when=asyncio.FIRST_COMPLETED)
     finally:
         training.cancel()
-    return not running.task.done() and running.case.training.is_set()
+    return not running.task.done() and running.context.training.is_set()

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from services.trainer.journal import Cancelled, Completed, Failed, Paused
-from services.trainer.runs.attempt import LastWord, Outcome
+from services.trainer.runs.attempt import AttemptOutcome, LastWord
 
 Kind = Literal["completed", "failed", "cancelled", "paused", "handed_back", "restart"]
 ASKED: dict[str, Kind] = {"cancel": "cancelled", "pause": "paused", "drain": "handed_back"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
+class Decision:
     """What to do now; `code`, `message` and `retryable` say what failed where something did."""
 
     kind: Kind
@@ -22,14 +22,14 @@ class Verdict:
     retryable: bool = False
 
 
-def judge(outcome: Outcome, *, may_restart: bool) -> Verdict:
+def decide(outcome: AttemptOutcome, *, may_restart: bool) -> Decision:
     """What the training process said last counts; where it died in the middle, what was asked of it; else a restart."""
     said = outcome.last_word
     if isinstance(said, Failed):
         return _failure(said.code, said.message, retryable=said.retryable, may_restart=may_restart)
     if kind := _kind(said) or ASKED.get(outcome.stopped):
-        return Verdict(kind=kind)
-    code, message = _obituary(outcome)
+        return Decision(kind=kind)
+    code, message = _death_message(outcome)
     return _failure(code, message, retryable=True, may_restart=may_restart)
 
 
@@ -45,12 +45,12 @@ def _kind(said: LastWord | None) -> Kind | None:
             return None
 
 
-def _failure(code: str, message: str, *, retryable: bool, may_restart: bool) -> Verdict:
+def _failure(code: str, message: str, *, retryable: bool, may_restart: bool) -> Decision:
     kind: Kind = "restart" if retryable and may_restart else "failed"
-    return Verdict(kind=kind, code=code, message=message, retryable=retryable)
+    return Decision(kind=kind, code=code, message=message, retryable=retryable)
 
 
-def _obituary(outcome: Outcome) -> tuple[str, str]:
+def _death_message(outcome: AttemptOutcome) -> tuple[str, str]:
     printed = f"; it printed last: {outcome.printed}" if outcome.printed else "; it printed nothing"
     if outcome.stalled:
         return "stalled", "the training process recorded nothing for too long and was ended" + printed

@@ -41,7 +41,7 @@ class Evaluable(Protocol):
 
 
 def evaluate(run: Evaluable, *, until: Callable[[], str] = str, places: Sequence[int] | None = None) -> Evaluation:
-    """Judge the whole validation split, or its images at these places; given up, with nothing said, as soon as
+    """Evaluate on the whole validation split, or its images at these places; given up, with nothing said, as soon as
     ``until`` says something.
 
     Leaves the random generators as they were: whether an epoch is validated must not change the next.

@@ -16,7 +16,7 @@ from services.trainer.worker.labelled import is_labelled, left_out_note
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunDir:
-    """The folder and its layout. ``control`` is written by whoever conducts the run, the rest by the process."""
+    """The folder and its layout. ``control`` is written by the service, the rest by the process."""
 
     path: Path
 

@@ -1,7 +1,7 @@
 """Cross-validation of a recipe on a folder: ``python -m services.trainer.worker.cross_validation PATH --category …``.
 
-Every image is judged once for each seed, by a network that has seen neither it nor its kin. Prints JSON: each metric's
-mean and spread over folds and seeds, and its value over all images of a seed at once.
+For each seed every image is evaluated once, by a network that has seen neither it nor its kin. Prints JSON: each
+metric's mean and spread over folds and seeds, and its value over all images of a seed at once.
 """
 
 import argparse
@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--seeds", default="0", help="comma between them: a repetition each, with folds of its own")
     parser.add_argument(
-        "--choose", choices=CHOICES, default="last", help="weights to judge: of the last epoch, or best"
+        "--choose", choices=CHOICES, default="last", help="weights to evaluate: of the last epoch, or best"
     )
     parser.add_argument("--max-images", type=int, help="a sample of about so many, of every class its share")
     parser.add_argument("--format", default="", help="annotation format; recognised when not given")

@@ -43,7 +43,7 @@ class CrossValidated:
 
 
 def folds_of(job: TrainingJob) -> tuple[TrainingJob, ...]:
-    """An order for each fold, judged by its held-out images; none where the recipe asks for none.
+    """A job for each fold, evaluated on its held-out images; none where the recipe asks for none.
 
     Raises InvalidConfig where there are fewer groups of images than folds.
     """
@@ -86,7 +86,7 @@ def steps_of(jobs: Sequence[TrainingJob], *, world_size: int) -> int:
 def cross_validate(
     jobs: Sequence[TrainingJob], *, after: Run, folder: Path, place: Place, stop_requested: Callable[[], str]
 ) -> Iterator[FoldReport]:
-    """Train and judge every fold whose result is not in the folder; after Interrupted nothing more is done.
+    """Train and evaluate every fold whose result is not in the folder; after Interrupted nothing more is done.
 
     ``after`` is the run they belong to, over by now. A fold that diverges is a finding about the recipe, not the run's
     end. Raises what training raises.

@@ -44,7 +44,7 @@ def analyse_errors(
 ) -> dict[str, Any]:
     """From what a task's report holds: ``image_errors``, ``matrices`` and ``pictures``, each where it is there.
 
-    ``paths`` are those of the judged images by index, ``properties`` of those that were looked at.
+    ``paths`` are those of the evaluated images by index, ``properties`` of those that were looked at.
     """
     errors = list(details.get("image_errors", ()))
     pictures = {picture["image"]: picture["file"] for picture in details.get("pictures", ()) if "image" in picture}

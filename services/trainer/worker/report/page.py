@@ -41,15 +41,15 @@ def render(report: Mapping[str, Any], folder: Path) -> str:
 def _template() -> "Template":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    house = Environment(
+    environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    house.filters["figure"] = figure_text
-    return house.get_template(TEMPLATE)
+    environment.filters["figure"] = figure_text
+    return environment.get_template(TEMPLATE)
 
 
 def figure_text(value: Any) -> str:
@@ -90,8 +90,8 @@ def _centring(one: Mapping[str, Any]) -> dict[str, Any]:
 
 def _fold(place: int, fold: Mapping[str, Any]) -> dict[str, Any]:
     images = {"images judged": fold["images"]["held_out"]} if "images" in fold else {}
-    told = {name: fold[name] for name in ("loss", "note") if fold.get(name)}
-    return {"fold": fold.get("fold", place), **images, **fold["metrics"], **told}
+    extra = {name: fold[name] for name in ("loss", "note") if fold.get(name)}
+    return {"fold": fold.get("fold", place), **images, **fold["metrics"], **extra}
 
 
 def _spreads(validated: Mapping[str, Any]) -> list[dict[str, Any]]:

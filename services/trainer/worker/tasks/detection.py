@@ -1,4 +1,4 @@
-"""Instances with boxes alone: what RetinaNet and YOLO are trained on and judged by."""
+"""Instances with boxes alone: what RetinaNet and YOLO are trained and evaluated on."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ from services.trainer.worker.tasks.instance_segmentation import InstanceSegmenta
 
 
 class Detection(InstanceSegmentation):
-    """The same as with masks, but that none are shown to the network, nor judged."""
+    """The same as with masks, but that none are shown to the network, nor evaluated."""
 
     def target(self, sample: Sample) -> dict[str, Tensor]:
         return {"boxes": sample.boxes_N4, "labels": sample.labels_N}
@@ -31,6 +31,6 @@ class Detection(InstanceSegmentation):
 
 
 def make(job: TrainingJob, evaluated: tuple[ImageRecord, ...], cache_limit_bytes: int) -> Detection:
-    """The task of an order, judged by a part of its images; ``cache_limit_bytes`` may be kept in memory."""
+    """The task of a job, evaluated on a part of its images; ``cache_limit_bytes`` may be kept in memory."""
     training, validation = splits(job, evaluated, cache_limit_bytes)
     return Detection(recipe=job.recipe, class_names=job.class_names, training=training, validation=validation)

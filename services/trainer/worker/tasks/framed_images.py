@@ -1,4 +1,4 @@
-"""A split of images as squares, for tasks that judge a whole image or each of its pixels.
+"""A split of images as squares, for tasks on a whole image or each of its pixels.
 
 Legend: C channels, H, W sides of the image, S side of the square.
 """
@@ -66,7 +66,7 @@ class FramedImages:
         return len(self.records)
 
     def __getitem__(self, key: Key) -> FramedSample:
-        """What the network trains on (epoch from 1: augmented) or is judged by (epoch 0)."""
+        """What the network trains on (epoch from 1: augmented) or is evaluated on (epoch 0)."""
         sample = self.loaded(key.index)
         return self._augment(sample, key.epoch, key.index) if key.epoch else sample
 

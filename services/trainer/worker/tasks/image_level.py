@@ -1,4 +1,4 @@
-"""What tasks have in common that judge an image as a whole: batches, the loss's parts, verdicts, evidence, pictures.
+"""What tasks on an image as a whole have in common: batches, the loss's parts, results, diagnostics, pictures.
 
 Legend: B images, C channels, S side of the square.
 """
@@ -48,7 +48,7 @@ class ImageLevelSpec(Generic[ImageResult]):
 
 
 class ImageLevelTask(Generic[ImageResult]):
-    """A task that judges images as a whole. It satisfies ``Task``."""
+    """A task on images as a whole. It satisfies ``Task``."""
 
     def __init__(
         self, kind: ImageLevelSpec[ImageResult], *, recipe: Recipe, training: FramedImages, validation: FramedImages
@@ -84,7 +84,7 @@ class ImageLevelTask(Generic[ImageResult]):
 
     def evaluate(self, model: nn.Module, batch: Batch, keys: Sequence[Key]) -> BatchEvaluation[ImageResult]:
         if not isinstance(model, Framed):
-            raise TypeError(f"{type(model).__name__} can't be judged: it is no network for framed images")
+            raise TypeError(f"{type(model).__name__} can't be evaluated: it is no network for framed images")
         raw = model(_floats(batch)).float()
         loss = self._weight * self._spec.loss(model, raw, batch.target_B)
         answers = {name: value.cpu() for name, value in model.answers(raw).items()}
@@ -111,7 +111,7 @@ class ImageLevelTask(Generic[ImageResult]):
 def make_image_level_task(
     kind: ImageLevelSpec[ImageResult], job: TrainingJob, evaluated: tuple[ImageRecord, ...], cache_limit_bytes: int
 ) -> ImageLevelTask[ImageResult]:
-    """The task of an order, judged by a part of its images; ``cache_limit_bytes`` may be kept in memory."""
+    """The task of a job, evaluated on a part of its images; ``cache_limit_bytes`` may be kept in memory."""
     recipe = job.recipe
     training, validation = (
         FramedImages(

@@ -21,7 +21,7 @@ from services.trainer.worker.tasks.protocol import Key
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Loaded:
-    """An image as the network sees it; ``crowd_N`` marks areas that are judged leniently and never trained on."""
+    """An image as the network sees it; ``crowd_N`` marks areas that are evaluated leniently and never trained on."""
 
     sample: Sample
     crowd_N: Tensor
@@ -57,7 +57,7 @@ class InstanceImages:
         return len(self.records)
 
     def __getitem__(self, key: Key) -> Sample:
-        """What the network trains on (epoch from 1: augmented) or is judged by (epoch 0)."""
+        """What the network trains on (epoch from 1: augmented) or is evaluated on (epoch 0)."""
         loaded = self.loaded(key.index)
         sample = loaded.sample.only(~loaded.crowd_N)
         if key.epoch:

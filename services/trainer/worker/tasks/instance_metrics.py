@@ -1,4 +1,4 @@
-"""How instances are judged and reported on, with masks or with boxes alone; borders of cards also in pixels."""
+"""How instances are evaluated and reported on, with masks or with boxes alone; borders of cards also in pixels."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,7 +13,7 @@ from truscore.metrics.matching import detection_diagnostics
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InstanceMetrics:
-    """``records`` are those of the split that is judged; ``of_borders``: whether the instances are borders of cards."""
+    """``records`` are those of the evaluated split; ``of_borders``: whether the instances are borders of cards."""
 
     class_names: tuple[str, ...]
     records: tuple[ImageRecord, ...]

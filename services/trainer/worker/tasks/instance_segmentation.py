@@ -1,4 +1,4 @@
-"""Instances with boxes and masks: what Mask R-CNN and its kin are trained on and judged by.
+"""Instances with boxes and masks: what Mask R-CNN and its kin are trained and evaluated on.
 
 Legend: C channels, H, W sides, N instances.
 """
@@ -89,7 +89,7 @@ class InstanceSegmentation:
 
     def evaluate(self, model: nn.Module, batch: Batch, keys: Sequence[Key]) -> BatchEvaluation[ImageDetections]:
         if not isinstance(model, Detector):
-            raise TypeError(f"{type(model).__name__} can't be judged: it gives no losses beside its detections")
+            raise TypeError(f"{type(model).__name__} can't be evaluated: it gives no losses beside its detections")
         parts, prediction = model.losses_and_detections(_floats(batch), list(batch.targets))
         return BatchEvaluation(
             losses={name: self._factors[name] * part.item() for name, part in parts.items()},
@@ -122,7 +122,7 @@ class InstanceSegmentation:
 
 
 def make(job: TrainingJob, evaluated: tuple[ImageRecord, ...], cache_limit_bytes: int) -> InstanceSegmentation:
-    """The task of an order, judged by a part of its images; ``cache_limit_bytes`` may be kept in memory."""
+    """The task of a job, evaluated on a part of its images; ``cache_limit_bytes`` may be kept in memory."""
     training, validation = splits(job, evaluated, cache_limit_bytes)
     return InstanceSegmentation(
         recipe=job.recipe, class_names=job.class_names, training=training, validation=validation
@@ -132,7 +132,7 @@ def make(job: TrainingJob, evaluated: tuple[ImageRecord, ...], cache_limit_bytes
 def splits(
     job: TrainingJob, evaluated: tuple[ImageRecord, ...], cache_limit_bytes: int
 ) -> tuple[InstanceImages, InstanceImages]:
-    """The images to train on and those to judge by."""
+    """The images to train on and those to evaluate on."""
     training, validation = (
         InstanceImages(
             part,
@@ -176,7 +176,7 @@ def instances(
     scores_N: Tensor | None = None,
     crowd_N: Tensor | None = None,
 ) -> tuple[Instance, ...]:
-    """Boxes xyxy, labels and masks as instances to judge; real ones where there are no scores."""
+    """Boxes xyxy, labels and masks as instances to evaluate; targets where there are no scores."""
     count = len(labels_N)
     scores = [1.0] * count if scores_N is None else scores_N.tolist()
     crowds = [False] * count if crowd_N is None else crowd_N.tolist()

@@ -20,7 +20,7 @@ from services.trainer.worker.tasks.protocol import Task
 
 Maker = Callable[[TrainingJob, tuple[ImageRecord, ...], int], Task[Any, Any]]
 
-# By the task of the catalog's row. A maker takes the order, the images to judge by, and the bytes it may keep loaded.
+# By the task of the catalog's row. A maker takes the job, the images to evaluate on, and the bytes it may keep loaded.
 MAKERS: Mapping[str, Maker] = {
     "detection": detection.make,
     "instance_segmentation": instance_segmentation.make,
@@ -34,7 +34,7 @@ PREPARATIONS: Mapping[str, Callable[[nn.Module, TrainingJob], None]] = {"regress
 
 
 def make_task(job: TrainingJob, *, evaluated: tuple[ImageRecord, ...], cache_limit_bytes: int = 0) -> Task[Any, Any]:
-    """The order's task, judged by a part of its images."""
+    """The job's task, evaluated on a part of its images."""
     return MAKERS[_task_of(job)](job, evaluated, cache_limit_bytes)
 
 

@@ -22,7 +22,7 @@ class Key:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BatchEvaluation(Generic[ImageResult]):
-    """A validation batch: the parts of its loss (means over its images) and a verdict for each image."""
+    """A validation batch: the parts of its loss (means over its images) and a result for each image."""
 
     losses: Mapping[str, float]
     image_results: Sequence[ImageResult]

@@ -1,11 +1,11 @@
 """A class for each pixel: what finds damaged corners and worn edges.
 
-Images are trained on as squares, and judged as engines get their answers: at the image's own size, so that figures of
-networks with different squares can be compared. Images of more than 1024 pixels a side are judged at 1024: above it
-nothing changes but the time it takes.
+Images are trained on as squares, and evaluated as engines get their answers: at the image's own size, so that metrics
+of networks with different squares can be compared. Images of more than 1024 pixels a side are evaluated at 1024: above
+it nothing changes but the time it takes.
 
 Legend: B images, C channels, D damages, K = D + 1 classes with "nothing" as class 0, S side of the square, H, W of the
-size that is judged at.
+size that is evaluated at.
 """
 
 from collections.abc import Mapping, Sequence
@@ -146,7 +146,7 @@ class SemanticSegmentation:
 
 
 def make(job: TrainingJob, evaluated: tuple[ImageRecord, ...], cache_limit_bytes: int) -> SemanticSegmentation:
-    """The task of an order, judged by a part of its images; ``cache_limit_bytes`` may be kept in memory."""
+    """The task of a job, evaluated on a part of its images; ``cache_limit_bytes`` may be kept in memory."""
     training, validation = (
         FramedImages(
             part,
@@ -181,12 +181,12 @@ def _floats(image_BCSS: Tensor) -> Tensor:
 
 def _answered(model: nn.Module, raw_BKSS: Tensor) -> Tensor:
     if not isinstance(model, Framed):
-        raise TypeError(f"{type(model).__name__} can't be judged: it has no answers to its raw outputs")
+        raise TypeError(f"{type(model).__name__} can't be evaluated: it has no answers to its raw outputs")
     return model.answers(raw_BKSS)["probabilities"]
 
 
 def _at_evaluated_size(map_KSS: Tensor, record: ImageRecord) -> NDArray[np.float32]:
-    """[K, H, W]: the part of the square that shows the image, at the size that is judged at."""
+    """[K, H, W]: the part of the square that shows the image, at the size that is evaluated at."""
     evaluated_side = min(EVALUATED_SIDE_PX, max(record.height, record.width))
     height, width = network_size(record.height, record.width, image_size=evaluated_side)
     inner_h, inner_w = network_size(record.height, record.width, image_size=map_KSS.shape[-1])

@@ -87,7 +87,7 @@ def make_line_run() -> Callable[..., Run]:
     """A run that fits a line; keyword arguments are sections of the configuration, or parts of the run."""
 
     def make(*, images: int = 24, near: float = 0.2, broken: bool = False, **sections: Any) -> Run:
-        parts = {name: sections.pop(name) for name in ("asked", "clock") if name in sections}
+        parts = {name: sections.pop(name) for name in ("stop_requested", "clock") if name in sections}
         recipe = recipe_with(sections)
         hyper = recipe.hyperparameters
         task = LineFitting(training=Points(images), validation=Points(8), near=near, broken_at=0 if broken else None)

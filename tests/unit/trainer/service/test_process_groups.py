@@ -13,7 +13,7 @@ from truscore.process.logged import TAIL_BYTES, start_logged
 
 from services.trainer.runs.launcher import torchrun_command
 from services.trainer.settings import training_environment
-from tests.unit.trainer_service.stand import until
+from tests.unit.trainer.service.stand import until
 
 DEADLINE_S = 30
 SLEEPER = "import os, sys, time; print(os.getpid(), flush=True); time.sleep(120)"

@@ -7,8 +7,8 @@ import pytest
 from prometheus_client import REGISTRY, CollectorRegistry, Gauge
 
 from services.trainer.metrics import Share, Waits
-from tests.unit.trainer_service.stand import Stand, some_dataset, until
-from tests.unit.trainer_service.test_relay_alone import World, epoch_done, progressed, relayed, write
+from tests.unit.trainer.service.stand import Stand, some_dataset, until
+from tests.unit.trainer.service.test_relay_alone import World, epoch_done, progressed, relayed, write
 
 
 def figure(name: str, **labels: str) -> float:

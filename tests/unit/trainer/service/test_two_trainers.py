@@ -8,7 +8,7 @@ from truscore.events.v1.training_pb2 import EpochCompleted, TrainingCompleted, T
 
 from services.trainer.run_store.attempts import Attempts
 from services.trainer.run_store.keys import RunKeys
-from tests.unit.trainer_service.stand import BUCKET, Outage, Stand, some_dataset, until
+from tests.unit.trainer.service.stand import BUCKET, Outage, Stand, some_dataset, until
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ async def test_an_overtaken_attempt_leaves_no_checkpoint_behind(here: Stand) -> 
     await here.at_gate(7)
     await until(lambda: b'"epoch": 1' in _latest(here) and here.said(TrainingStarted))
     attempts = attempts_of(here)
-    attempts.take(owner="somebody else", host="there", now=here.house.now())
+    attempts.take(owner="somebody else", host="there", now=here.deps.now())
     here.open(7)
     await first
     assert attempts.latest().owner == "somebody else"  # type: ignore[union-attr]
@@ -101,7 +101,7 @@ async def test_an_attempt_without_signs_of_life_is_taken_over_by_a_mere_repeat(h
     scout = Stand(folder=here.folder.with_name("scout"), gates=here.gates)
     await scout.order(some_dataset(scout.store))
     keys = RunKeys(bucket=BUCKET, run_id=scout.said(TrainingStarted)[0].run_id)
-    Attempts(here.store, keys).take(owner="dead", host="there", now=here.house.now())
+    Attempts(here.store, keys).take(owner="dead", host="there", now=here.deps.now())
     await here.order(order)
     [completed] = here.said(TrainingCompleted)
     assert completed.attempts == 2

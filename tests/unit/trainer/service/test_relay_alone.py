@@ -9,8 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.trainer.journal import CheckpointWritten, EpochDone, Journal, Progressed, Record, encode
-from services.trainer.runs.journal_relay import Position, Relay, attempt_folder, furthest, journal_path, recall, unsaid
-from services.trainer.runs.publisher import BrokerAway
+from services.trainer.runs.journal_relay import (
+    Position,
+    Relay,
+    attempt_folder,
+    furthest,
+    journal_path,
+    load_position,
+    unpublished,
+)
+from services.trainer.runs.publisher import BrokerUnavailable
 
 DEADLINE_S = 20
 
@@ -39,11 +47,11 @@ class World:
         self.said: list[tuple[int, Record]] = []
         self.refusals = refusals
 
-    async def say_many(self, sayings: Sequence[tuple[int, Record]]) -> None:
+    async def publish_many(self, messages: Sequence[tuple[int, Record]]) -> None:
         if self.refusals:
             self.refusals -= 1
-            raise BrokerAway("taken away by the test")
-        self.said += sayings
+            raise BrokerUnavailable("taken away by the test")
+        self.said += messages
 
 
 def relay_to(world: World, folder: Path, position: Position | None = None) -> Relay[tuple[int, Record]]:
@@ -51,8 +59,8 @@ def relay_to(world: World, folder: Path, position: Position | None = None) -> Re
         return None if isinstance(record, CheckpointWritten) else (attempt, record)
 
     return Relay(
-        run_folder=folder, position=position or recall(folder), translate=translate, say_many=world.say_many,
-        broker_away=BrokerAway,
+        run_folder=folder, position=position or load_position(folder), translate=translate,
+        publish_many=world.publish_many, broker_unavailable=BrokerUnavailable,
     )  # fmt: skip
 
 
@@ -135,7 +143,7 @@ async def test_nothing_is_lost_or_forgotten_while_the_broker_is_away(tmp_path: P
     relay.finish()
     await asyncio.wait_for(running, DEADLINE_S)
     assert world.said == [(1, progressed(1)), (1, epoch_done(1))]
-    assert recall(tmp_path) == relay.position
+    assert load_position(tmp_path) == relay.position
 
 
 async def test_a_relay_that_dies_before_it_noted_its_place_says_the_same_again(tmp_path: Path) -> None:
@@ -172,4 +180,6 @@ def test_the_furthest_place_forgets_no_epoch_and_no_attempt(known: list[Position
 @given(st.lists(st.integers(1, 9)), st.integers(0, 9))
 def test_only_epochs_that_were_said_are_left_out(epochs: list[int], said: int) -> None:
     records = [epoch_done(epoch) for epoch in epochs] + [progressed(1)]
-    assert unsaid(records, epoch=said) == [record for record in records[:-1] if record.epoch > said] + [progressed(1)]
+    assert unpublished(records, epoch=said) == [record for record in records[:-1] if record.epoch > said] + [
+        progressed(1)
+    ]

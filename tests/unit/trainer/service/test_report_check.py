@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from stand import an_envelope, some_dataset
 from truscore.storage import MemoryStore
 from truscore.validation.report.signature import InvalidKey, Signer, Verifier, key_id_of
 
 from services.trainer.handlers.consume import order_of
-from services.trainer.inputs.report_check import NotVouched, check_report
+from services.trainer.inputs.report_check import ReportMismatch, check_report
 from services.trainer.plan import Order
+from tests.unit.trainer.service.stand import an_envelope, some_dataset
 
 PRIVATE = "11" * 32
 
@@ -43,13 +43,13 @@ def test_an_order_that_differs_from_its_report_is_refused_by_name(
     changed: dict[str, Any], named: str, ordered: tuple[Order, bytes]
 ) -> None:
     order, report = ordered
-    with pytest.raises(NotVouched, match=named):
+    with pytest.raises(ReportMismatch, match=named):
         check_report(replace(order, **changed), report, verifier=Verifier())
 
 
 def test_another_index_than_the_one_that_was_judged_is_refused(ordered: tuple[Order, bytes]) -> None:
     order, report = ordered
-    with pytest.raises(NotVouched, match="the index has digest"):
+    with pytest.raises(ReportMismatch, match="the index has digest"):
         check_report(replace(order, index=replace(order.index, sha256="e" * 64)), report, verifier=Verifier())
 
 
@@ -68,13 +68,13 @@ def test_a_report_that_rejects_is_no_leave_to_train(
     order, report = ordered
     plain = json.loads(report)
     change(plain)
-    with pytest.raises(NotVouched, match=named):
+    with pytest.raises(ReportMismatch, match=named):
         check_report(order, json.dumps(plain).encode(), verifier=Verifier())
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"null", b"{}", b'{"about": 1}', b"[" * 100_000])
 def test_what_is_no_report_is_refused(text: bytes, ordered: tuple[Order, bytes]) -> None:
-    with pytest.raises(NotVouched, match="no report"):
+    with pytest.raises(ReportMismatch, match="no report"):
         check_report(ordered[0], text, verifier=Verifier())
 
 
@@ -91,7 +91,7 @@ def test_a_trusted_signature_is_accepted_and_every_other_refused(ordered: tuple[
         (replace(signed, signature=signer.sign("f" * 64)), "not over this report"),
         (replace(signed, signature="no hexadecimal"), "not over this report"),
     ):
-        with pytest.raises(NotVouched, match=why):
+        with pytest.raises(ReportMismatch, match=why):
             check_report(forged, report, verifier=verifier)
 
 

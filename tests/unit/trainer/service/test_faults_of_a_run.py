@@ -22,7 +22,7 @@ from truscore.events.v1.training_pb2 import (
 from truscore.storage import MemoryStore, Stored, StoreUnavailable
 
 from services.trainer.runs.attempt import Limits
-from tests.unit.trainer_service.stand import Stand, an_envelope, some_dataset, until
+from tests.unit.trainer.service.stand import Stand, an_envelope, some_dataset, until
 
 LIMITS = Limits(beat_s=0.1, stop_timeout_s=20, stall_timeout_s=60, store_patience_s=20)
 

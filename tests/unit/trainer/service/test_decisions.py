@@ -15,16 +15,18 @@ from services.trainer.handlers.consume import overrides_of
 from services.trainer.journal import Cancelled, Failed, Paused
 from services.trainer.run_store.attempts import Attempts, is_open
 from services.trainer.run_store.keys import RunKeys
-from services.trainer.run_store.outcome import Ending
-from services.trainer.run_store.stop_requests import Wish, Wishes, tell_child
-from services.trainer.runs.attempt import LastWord, Outcome, Stop
-from services.trainer.runs.restart_policy import judge
+from services.trainer.run_store.outcome import RunOutcome
+from services.trainer.run_store.stop_requests import StopRequest, StopRequests, request_stop
+from services.trainer.runs.attempt import AttemptOutcome, LastWord, Stop
+from services.trainer.runs.restart_policy import decide
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
-def outcome(last_word: LastWord | None = None, *, stopped: str = "", status: int = 1, stalled: bool = False) -> Outcome:
-    return Outcome(
+def outcome(
+    last_word: LastWord | None = None, *, stopped: str = "", status: int = 1, stalled: bool = False
+) -> AttemptOutcome:
+    return AttemptOutcome(
         last_word=last_word, exit_status=status, printed="boom", stopped=stopped, stalled=stalled, epoch=1,
         advanced=True, step=4,
     )  # fmt: skip
@@ -58,25 +60,25 @@ def failed(*, retryable: bool) -> Failed:
     ],
 )
 def test_the_end_of_a_training_process_has_one_consequence(
-    ended: Outcome, may_restart: bool, kind: str, code: str
+    ended: AttemptOutcome, may_restart: bool, kind: str, code: str
 ) -> None:
-    verdict = judge(ended, may_restart=may_restart)
-    assert (verdict.kind, verdict.code) == (kind, code)
+    decision = decide(ended, may_restart=may_restart)
+    assert (decision.kind, decision.code) == (kind, code)
 
 
 def test_a_process_that_died_is_given_up_with_what_it_printed_last() -> None:
-    assert "boom" in judge(outcome(), may_restart=False).message
+    assert "boom" in decide(outcome(), may_restart=False).message
 
 
 def test_a_failure_that_may_pass_answers_the_orders_before_it_and_none_after() -> None:
-    ending = Ending(outcome="failed", ended_at=NOON.isoformat(), attempt=4, retryable=True)
-    assert ending.answers(NOON - timedelta(seconds=1))
-    assert not ending.answers(NOON + timedelta(seconds=1))
+    run_outcome = RunOutcome(outcome="failed", ended_at=NOON.isoformat(), attempt=4, retryable=True)
+    assert run_outcome.answers(NOON - timedelta(seconds=1))
+    assert not run_outcome.answers(NOON + timedelta(seconds=1))
 
 
 def test_an_end_for_good_answers_every_order() -> None:
-    ending = Ending(outcome="completed", ended_at=NOON.isoformat(), attempt=1)
-    assert ending.answers(NOON + timedelta(days=300))
+    run_outcome = RunOutcome(outcome="completed", ended_at=NOON.isoformat(), attempt=1)
+    assert run_outcome.answers(NOON + timedelta(days=300))
 
 
 @pytest.fixture
@@ -126,34 +128,34 @@ def test_a_cancel_outweighs_a_pause_and_a_pause_a_drain(tmp_path: Path) -> None:
     stop = Stop()
     for asked, holds in (("drain", "drain"), ("pause", "pause"), ("cancel", "cancel"), ("pause", "cancel")):
         stop.ask(asked)
-        tell_child(tmp_path, asked)
+        request_stop(tmp_path, asked)
         assert stop.word == (tmp_path / "control").read_text() == holds
 
 
 def test_the_first_reason_to_cancel_stays() -> None:
-    wishes = Wishes(MemoryStore(), RunKeys(bucket="truscore", run_id="run-1"))
-    assert wishes.strongest() is None
-    wishes.leave(Wish(word="pause", asked_at=NOON))
-    wishes.leave(Wish(word="cancel", asked_at=NOON, reason="first"))
-    wishes.leave(Wish(word="cancel", asked_at=NOON, reason="second"))
-    assert wishes.strongest() == Wish(word="cancel", asked_at=NOON, reason="first")
+    stop_requests = StopRequests(MemoryStore(), RunKeys(bucket="truscore", run_id="run-1"))
+    assert stop_requests.strongest() is None
+    stop_requests.leave(StopRequest(word="pause", asked_at=NOON))
+    stop_requests.leave(StopRequest(word="cancel", asked_at=NOON, reason="first"))
+    stop_requests.leave(StopRequest(word="cancel", asked_at=NOON, reason="second"))
+    assert stop_requests.strongest() == StopRequest(word="cancel", asked_at=NOON, reason="first")
 
 
 @given(st.lists(st.tuples(st.sampled_from(["pause", "resume"]), st.integers(0, 9)), min_size=1), st.randoms())
 def test_the_later_of_pause_and_resume_counts_in_whatever_order_they_arrive(
     asked: list[tuple[str, int]], random: Random
 ) -> None:
-    wishes = Wishes(MemoryStore(), RunKeys(bucket="truscore", run_id="run-1"))
+    stop_requests = StopRequests(MemoryStore(), RunKeys(bucket="truscore", run_id="run-1"))
     arriving = asked * 2
     random.shuffle(arriving)
     for word, minute in arriving:
         moment = NOON + timedelta(minutes=minute)
         if word == "pause":
-            wishes.leave(Wish(word="pause", asked_at=moment))
+            stop_requests.leave(StopRequest(word="pause", asked_at=moment))
         else:
-            wishes.resume(moment)
+            stop_requests.resume(moment)
     last = max(minute for _, minute in asked)
-    assert (wishes.strongest() is not None) == (("resume", last) not in asked)
+    assert (stop_requests.strongest() is not None) == (("resume", last) not in asked)
 
 
 @pytest.mark.parametrize("run_id", ["", "..", "a/b", "-a", "a b", "x" * 129])

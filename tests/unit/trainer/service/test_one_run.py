@@ -20,7 +20,7 @@ from truscore.events.v1.training_pb2 import (
     TrainingStarted,
 )
 
-from tests.unit.trainer_service.stand import BUCKET, Stand, some_dataset, until
+from tests.unit.trainer.service.stand import BUCKET, Stand, some_dataset, until
 
 
 @pytest.fixture

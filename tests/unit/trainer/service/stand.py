@@ -22,13 +22,13 @@ from truscore.storage import Cache, MemoryStore, Store
 from truscore.telemetry import HardwareReading
 from truscore.validation import Policy, Verdict, report_to_json
 
-from services.trainer.handlers import Announcer, on_dataset_validated, on_request, on_request_overheard
+from services.trainer.handlers import BrokerEventPublisher, on_dataset_validated, on_request, on_request_overheard
 from services.trainer.inputs.pretrained_source import LibrarySource
 from services.trainer.inputs.published_weights import published
 from services.trainer.inputs.workspace import Workspace
 from services.trainer.plan import Plan
 from services.trainer.runs.attempt import Limits
-from services.trainer.runs.context import House
+from services.trainer.runs.context import TrainerDeps
 from services.trainer.runs.registry import Runs
 from services.trainer.runs.requests import Requests
 
@@ -119,19 +119,19 @@ class Stand:
 
     def __post_init__(self) -> None:
         self.gates.mkdir(exist_ok=True)
-        self.house = House(
+        self.deps = TrainerDeps(
             store=self.store, bucket=BUCKET, workspace=self.workspace(), limits=self.limits, restart_limit=2,
             restart_pause_s=0.01, sample_s=60, host="here", now=lambda: datetime.now(tz=UTC), command=self.command,
             environment=dict(os.environ),
         )  # fmt: skip
-        self.runs = Runs(self.house)
-        announcer = Announcer(
+        self.runs = Runs(self.deps)
+        event_publisher = BrokerEventPublisher(
             speaker=self.speaker, sample=a_reading, now=lambda: datetime.now(tz=UTC), git_commit="abc"
         )
-        voice = lambda envelope: replace(announcer, cause=envelope)  # noqa: E731
-        self.on_order = on_dataset_validated(runs=self.runs, voice=voice, profile="small")
-        self.on_request = on_request(Requests(self.house, self.runs), voice=voice)
-        self.on_overheard = on_request_overheard(Requests(self.house, self.runs))
+        publisher = lambda envelope: replace(event_publisher, cause=envelope)  # noqa: E731
+        self.on_order = on_dataset_validated(runs=self.runs, publisher=publisher, profile="small")
+        self.on_request = on_request(Requests(self.deps, self.runs), publisher=publisher)
+        self.on_overheard = on_request_overheard(Requests(self.deps, self.runs))
 
     def workspace(self) -> Workspace:
         self.folder.mkdir(exist_ok=True)

@@ -22,8 +22,8 @@ from services.trainer.inputs.downloads import NotFetched, download
 from services.trainer.inputs.pretrained_source import LIBRARY, LibrarySource, asking_library
 from services.trainer.inputs.published_weights import Published
 from services.trainer.settings import Settings
-from tests.unit.trainer_service.stand import BUCKET, Stand, some_dataset
-from tests.unit.trainer_service.weights_server import WeightsServer, serving
+from tests.unit.trainer.service.stand import BUCKET, Stand, some_dataset
+from tests.unit.trainer.service.weights_server import WeightsServer, serving
 
 NETWORK = "mask_rcnn_resnet50_fpn"
 MIRRORED = f"s3://{BUCKET}/pretrained/{NETWORK}/coco.pth"

@@ -21,7 +21,7 @@ from truscore.storage.store import LIST_LIMIT
 
 from services.trainer.run_store.attempts import Attempts
 from services.trainer.run_store.keys import RunKeys
-from tests.unit.trainer_service.stand import BUCKET, Stand, some_dataset, until
+from tests.unit.trainer.service.stand import BUCKET, Stand, some_dataset, until
 
 FOLDS = 3
 STEPS = 12
@@ -141,7 +141,7 @@ async def test_an_overtaken_attempt_leaves_no_fold_behind(stand: Stand) -> None:
     (stand.gates / "fold-2").touch()
     running = asyncio.create_task(stand.order(folded(stand)))
     await in_fold(stand, 2)
-    Attempts(stand.store, keys_of(stand)).take(owner="somebody else", host="there", now=stand.house.now())
+    Attempts(stand.store, keys_of(stand)).take(owner="somebody else", host="there", now=stand.deps.now())
     (stand.gates / "fold-2").unlink()
     await running
     assert folds_kept(stand) == ["fold-01.pt"]
