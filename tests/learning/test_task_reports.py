@@ -1,4 +1,4 @@
-"""Every kind of task leaves a whole report: evidence, error analysis, drawings and the page."""
+"""Every kind of task leaves a whole report: diagnostics, error analysis, drawings and the page."""
 
 import json
 from collections.abc import Callable

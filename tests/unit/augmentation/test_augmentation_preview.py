@@ -71,7 +71,7 @@ def test_a_preview_of_squares_shows_what_tasks_on_squares_train_on(cards: Path, 
         test=(),
         dataset_digest="",
     )
-    training = make_task(order, judged=order.validation).training
+    training = make_task(order, evaluated=order.validation).training
     asked = Run(policy=policy, image_size=64, square=True, seed=7)
     for one in previews(index.images, folder=cards, run=asked, images=1, variants=3):
         for variant in one.variants:

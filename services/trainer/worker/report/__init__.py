@@ -1,3 +1,3 @@
-"""What a finished run teaches: did it converge, what held it up, where is it wrong. Knows epochs and evidence as plain
-values; knows no network, and nothing of stores or brokers.
+"""What a finished run teaches: did it converge, what held it up, where is it wrong. Knows epochs and diagnostics as
+plain values; knows no network, and nothing of stores or brokers.
 """

@@ -1,4 +1,4 @@
-"""Grades as the loop sees them: targets, losses, verdicts, evidence; and what can't be learned from."""
+"""Grades as the loop sees them: targets, losses, results, diagnostics; and what can't be learned from."""
 
 import json
 from pathlib import Path
