@@ -15,7 +15,7 @@ class ReportMismatch(Exception):
 
 
 def check_report(order: Order, report: bytes, *, verifier: Verifier) -> None:
-    """Raises NotVouched unless this report, whose digest is the order's, accepts this very dataset."""
+    """Raises ReportMismatch unless this report, whose digest is the order's, accepts this very dataset."""
     try:
         verifier.check(order.report.sha256, key_id=order.key_id, signature=order.signature)
     except BadSignature as error:

@@ -166,7 +166,7 @@ except Exception as error:
     print(failure_of(error).code)
 """
     command = [sys.executable, "-c", code, str(tmp_path / "latest.pt")]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    said = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True)
     assert said.stdout.strip() == "disk_full", said.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["latest.pt"]
     assert read(tmp_path / "latest.pt")["class_names"] == ["a"]
