@@ -48,7 +48,7 @@ class Failure:
 
 
 class RunEventPublisher(Protocol):
-    """Publishes events of one run. Each method returns once the broker has it and raises BrokerUnavailable otherwise."""
+    """Publishes events of one run. Each method returns once the broker has it; else it raises BrokerUnavailable."""
 
     def translate(self, attempt: int, record: Record) -> Any | None:
         """The record as `publish_many` takes it; None where it is not for the world."""
