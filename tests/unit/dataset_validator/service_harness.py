@@ -64,7 +64,7 @@ class ServiceHarness:
         plain = {"dataset_id": "one", "version": "v1", "uri": URI, "category": "border_detection"}
         return DatasetReady(**{**plain, "option": "dual_class", **changes})
 
-    async def hear(  # type: ignore[no-untyped-def]
+    async def handle(  # type: ignore[no-untyped-def]
         self,
         ready: DatasetReady,
         working: Callable[[str], AbstractAsyncContextManager] | None = None,
@@ -82,15 +82,15 @@ class ServiceHarness:
         return self.answers[-1]
 
     async def rejected(self, **changes: object) -> DatasetRejected:
-        event, _ = await self.hear(self.ready(**changes))
+        event, _ = await self.handle(self.ready(**changes))
         assert isinstance(event, DatasetRejected)
         return event
 
 
-def upload(room: ServiceHarness, folder: Path) -> None:
+def upload(harness: ServiceHarness, folder: Path) -> None:
     for path in sorted(folder.rglob("*")):
         if path.is_file():
-            room.store.put(URI + path.relative_to(folder).as_posix(), path.read_bytes())
+            harness.store.put(URI + path.relative_to(folder).as_posix(), path.read_bytes())
 
 
 def rules(event: DatasetRejected) -> list[str]:

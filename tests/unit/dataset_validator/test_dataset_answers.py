@@ -32,22 +32,22 @@ from tests.unit.validation.small_datasets import texture, write_coco
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> ServiceHarness:
+def harness(tmp_path: Path) -> ServiceHarness:
     (tmp_path / "work").mkdir()
     return ServiceHarness(tmp_path / "work", CountingStore())
 
 
-async def test_a_good_dataset_is_validated_with_index_and_report(room: ServiceHarness, tmp_path: Path) -> None:
-    upload(room, write_coco(tmp_path / "set"))
-    event, envelope = await room.hear(room.ready(request_id="r1", export_formats=["onnx"]))
+async def test_a_good_dataset_is_validated_with_index_and_report(harness: ServiceHarness, tmp_path: Path) -> None:
+    upload(harness, write_coco(tmp_path / "set"))
+    event, envelope = await harness.handle(harness.ready(request_id="r1", export_formats=["onnx"]))
     assert isinstance(event, DatasetValidated)
     assert (event.image_count, event.annotation_count, event.format) == (8, 16, "coco")
     assert list(event.class_names) == ["outer_border", "graphical_border"]
     assert (event.request_id, list(event.export_formats)) == ("r1", ["onnx"])
     assert envelope.subject == "one/v1"
-    index = room.store.get(event.index.uri, limit_bytes=10**7, sha256=event.index.sha256)
+    index = harness.store.get(event.index.uri, limit_bytes=10**7, sha256=event.index.sha256)
     assert index_digest(index_from_json(index)) == event.dataset_digest
-    report = json.loads(room.store.get(event.report.uri, limit_bytes=10**7, sha256=event.report.sha256))
+    report = json.loads(harness.store.get(event.report.uri, limit_bytes=10**7, sha256=event.report.sha256))
     assert report["accepted"] is True
     assert report["about"]["dataset_id"] == "one"
     assert report["policy_digest"] == policy_for("border_detection").digest
@@ -55,71 +55,71 @@ async def test_a_good_dataset_is_validated_with_index_and_report(room: ServiceHa
 
 
 async def test_views_under_lights_are_validated_where_nothing_is_to_be_trained(
-    room: ServiceHarness, tmp_path: Path
+    harness: ServiceHarness, tmp_path: Path
 ) -> None:
     (tmp_path / "set").mkdir()
     lit.numbered(tmp_path / "set", np.random.default_rng(0))
-    upload(room, tmp_path / "set")
+    upload(harness, tmp_path / "set")
     stereo = {"category": "photometric_stereo", "option": "surface_normal_estimation"}
-    event, _ = await room.hear(room.ready(validation_only=True, **stereo))
+    event, _ = await harness.handle(harness.ready(validation_only=True, **stereo))
     assert isinstance(event, DatasetValidated)
     assert (event.image_count, event.format, list(event.class_names)) == (2 * lit.LIGHTS, "multi_light", [])
-    index = index_from_json(room.store.get(event.index.uri, limit_bytes=10**7, sha256=event.index.sha256))
+    index = index_from_json(harness.store.get(event.index.uri, limit_bytes=10**7, sha256=event.index.sha256))
     assert [thing.name for thing in index.objects] == ["gray/gray", "owl/owl"]
-    assert rules(await room.rejected(**stereo)) == ["order.architecture"]
+    assert rules(await harness.rejected(**stereo)) == ["order.architecture"]
 
 
 async def test_the_report_has_a_page_beside_it_and_says_that_nobody_signed(
-    room: ServiceHarness, tmp_path: Path
+    harness: ServiceHarness, tmp_path: Path
 ) -> None:
-    upload(room, write_coco(tmp_path / "set"))
-    event, _ = await room.hear(room.ready())
+    upload(harness, write_coco(tmp_path / "set"))
+    event, _ = await harness.handle(harness.ready())
     assert event.report_page.uri == event.report.uri.removesuffix(".json") + ".html"
-    page = room.store.get(event.report_page.uri, limit_bytes=10**7, sha256=event.report_page.sha256)
+    page = harness.store.get(event.report_page.uri, limit_bytes=10**7, sha256=event.report_page.sha256)
     assert event.report.sha256.encode() in page
     assert (event.report_seal.algorithm, event.report_seal.key_id, event.report_seal.signature) == ("none", "", "")
-    report = json.loads(room.store.get(event.report.uri, limit_bytes=10**7))
+    report = json.loads(harness.store.get(event.report.uri, limit_bytes=10**7))
     assert report["seal"] == {"algorithm": "none", "key_id": ""}
 
 
 async def test_a_validator_with_a_key_signs_what_it_accepts_and_what_it_rejects(
-    room: ServiceHarness, tmp_path: Path
+    harness: ServiceHarness, tmp_path: Path
 ) -> None:
     signer = Signer("11" * 32)
-    verdict_store = dataclasses.replace(room.validator.verdict_store, signer=signer)
-    room.validator = dataclasses.replace(room.validator, verdict_store=verdict_store)
-    upload(room, write_coco(tmp_path / "set"))
-    accepted, _ = await room.hear(room.ready())
-    room.store.put(URI + "images/000.png", b"no image")
-    rejected, _ = await room.hear(room.ready(version="v2"))
+    verdict_store = dataclasses.replace(harness.validator.verdict_store, signer=signer)
+    harness.validator = dataclasses.replace(harness.validator, verdict_store=verdict_store)
+    upload(harness, write_coco(tmp_path / "set"))
+    accepted, _ = await harness.handle(harness.ready())
+    harness.store.put(URI + "images/000.png", b"no image")
+    rejected, _ = await harness.handle(harness.ready(version="v2"))
     assert (type(accepted), type(rejected)) == (DatasetValidated, DatasetRejected)
     for event in (accepted, rejected):
         seal, report = event.report_seal, event.report
         assert (seal.algorithm, seal.key_id) == ("ed25519", signer.key_id)
         Verifier([signer.public_hex]).check(report.sha256, key_id=seal.key_id, signature=seal.signature)
-        assert json.loads(room.store.get(report.uri, limit_bytes=10**7))["seal"]["key_id"] == signer.key_id
+        assert json.loads(harness.store.get(report.uri, limit_bytes=10**7))["seal"]["key_id"] == signer.key_id
 
 
-async def test_an_unsigned_verdict_is_reached_anew_once_there_is_a_key(room: ServiceHarness, tmp_path: Path) -> None:
-    upload(room, write_coco(tmp_path / "set"))
-    await room.hear(room.ready())
-    verdict_store = dataclasses.replace(room.validator.verdict_store, signer=Signer("11" * 32))
-    room.validator = dataclasses.replace(room.validator, verdict_store=verdict_store)
-    event, _ = await room.hear(room.ready())
+async def test_an_unsigned_verdict_is_reached_anew_once_there_is_a_key(harness: ServiceHarness, tmp_path: Path) -> None:
+    upload(harness, write_coco(tmp_path / "set"))
+    await harness.handle(harness.ready())
+    verdict_store = dataclasses.replace(harness.validator.verdict_store, signer=Signer("11" * 32))
+    harness.validator = dataclasses.replace(harness.validator, verdict_store=verdict_store)
+    event, _ = await harness.handle(harness.ready())
     assert event.report_seal.signature
 
 
-async def test_progress_is_published_stage_by_stage(room: ServiceHarness, tmp_path: Path) -> None:
-    upload(room, write_coco(tmp_path / "set"))
-    await room.hear(room.ready(request_id="r1"))
-    assert list(dict.fromkeys(event.stage for event in room.progress)) == list(STAGES)
-    assert [event.stage for event in room.progress] == sorted((e.stage for e in room.progress), key=STAGES.index)
+async def test_progress_is_published_stage_by_stage(harness: ServiceHarness, tmp_path: Path) -> None:
+    upload(harness, write_coco(tmp_path / "set"))
+    await harness.handle(harness.ready(request_id="r1"))
+    assert list(dict.fromkeys(event.stage for event in harness.progress)) == list(STAGES)
+    assert [event.stage for event in harness.progress] == sorted((e.stage for e in harness.progress), key=STAGES.index)
     # A clock that stands still lets through how a stage begins and how it ends.
-    last = {event.stage: (event.images_done, event.images_total) for event in room.progress}
+    last = {event.stage: (event.images_done, event.images_total) for event in harness.progress}
     uncounted = dict.fromkeys(set(STAGES) - {"fetching", "reading"}, (0, 0))
     assert last == {"fetching": (9, 9), "reading": (8, 8), **uncounted}
-    assert {(event.elapsed_s, event.eta_s) for event in room.progress} == {(0.0, 0.0)}
-    assert {(event.dataset_id, event.version, event.request_id) for event in room.progress} == {("one", "v1", "r1")}
+    assert {(event.elapsed_s, event.eta_s) for event in harness.progress} == {(0.0, 0.0)}
+    assert {(event.dataset_id, event.version, event.request_id) for event in harness.progress} == {("one", "v1", "r1")}
 
 
 class SlowSpeaker(MemorySpeaker):
@@ -168,15 +168,15 @@ async def test_an_order_that_fails_does_not_wait_for_its_progress() -> None:
     assert slow.said == []
 
 
-async def test_a_dataset_of_which_little_changed_costs_little_again(room: ServiceHarness, tmp_path: Path) -> None:
+async def test_a_dataset_of_which_little_changed_costs_little_again(harness: ServiceHarness, tmp_path: Path) -> None:
     cache_file = tmp_path / "results.sqlite"
-    room.validator = dataclasses.replace(room.validator, cache_file=cache_file)
+    harness.validator = dataclasses.replace(harness.validator, cache_file=cache_file)
     folder = write_coco(tmp_path / "set")
-    upload(room, folder)
-    first, _ = await room.hear(room.ready())
+    upload(harness, folder)
+    first, _ = await harness.handle(harness.ready())
     texture(99).save(folder / "images/000.png")
-    upload(room, folder)
-    again, _ = await room.hear(room.ready(version="v2"))
+    upload(harness, folder)
+    again, _ = await harness.handle(harness.ready(version="v2"))
     plain = write_coco(tmp_path / "plain")
     texture(99).save(plain / "images/000.png")
     assert again.dataset_digest == index_digest(validate_folder(plain).index) != first.dataset_digest
@@ -185,111 +185,111 @@ async def test_a_dataset_of_which_little_changed_costs_little_again(room: Servic
     file.close()
 
 
-async def test_equal_orders_cost_one_reading_and_are_one_event(room: ServiceHarness, tmp_path: Path) -> None:
-    upload(room, write_coco(tmp_path / "set"))
-    await asyncio.gather(*(room.hear(room.ready()) for _ in range(20)))
-    assert room.store.fetched == 9
-    assert len({envelope.event_id for _, envelope in room.answers}) == 1
-    assert len({event.SerializeToString(deterministic=True) for event, _ in room.answers}) == 1
-    assert len(room.answers) == 20
+async def test_equal_orders_cost_one_reading_and_are_one_event(harness: ServiceHarness, tmp_path: Path) -> None:
+    upload(harness, write_coco(tmp_path / "set"))
+    await asyncio.gather(*(harness.handle(harness.ready()) for _ in range(20)))
+    assert harness.store.fetched == 9
+    assert len({envelope.event_id for _, envelope in harness.answers}) == 1
+    assert len({event.SerializeToString(deterministic=True) for event, _ in harness.answers}) == 1
+    assert len(harness.answers) == 20
 
 
 async def test_another_request_about_the_same_content_is_another_event_from_the_same_reading(
-    room: ServiceHarness, tmp_path: Path
+    harness: ServiceHarness, tmp_path: Path
 ) -> None:
-    upload(room, write_coco(tmp_path / "set"))
-    _, first = await room.hear(room.ready(request_id="a"))
-    _, second = await room.hear(room.ready(request_id="b"))
+    upload(harness, write_coco(tmp_path / "set"))
+    _, first = await harness.handle(harness.ready(request_id="a"))
+    _, second = await harness.handle(harness.ready(request_id="b"))
     assert first.event_id != second.event_id
-    assert room.store.fetched == 9
+    assert harness.store.fetched == 9
 
 
 @pytest.mark.parametrize("validation_only", [False, True], ids=["for a training", "validation only"])
 async def test_equal_orders_of_two_clients_are_answered_each_by_name_from_one_reading(
-    room: ServiceHarness, tmp_path: Path, *, validation_only: bool
+    harness: ServiceHarness, tmp_path: Path, *, validation_only: bool
 ) -> None:
-    upload(room, write_coco(tmp_path / "set"))
-    ready = room.ready(validation_only=validation_only)
-    answers = [await room.hear(ready, event_id=event_id) for event_id in ("mine", "yours", "yours")]
+    upload(harness, write_coco(tmp_path / "set"))
+    ready = harness.ready(validation_only=validation_only)
+    answers = [await harness.handle(ready, event_id=event_id) for event_id in ("mine", "yours", "yours")]
     assert [event.order_event_id for event, _ in answers] == ["mine", "yours", "yours"]
     assert len({envelope.event_id for _, envelope in answers}) == 2
-    assert {event.order_event_id for event in room.progress} == {"mine", "yours"}
-    assert room.store.fetched == 9
+    assert {event.order_event_id for event in harness.progress} == {"mine", "yours"}
+    assert harness.store.fetched == 9
 
 
-async def test_a_rejected_order_is_answered_by_name(room: ServiceHarness) -> None:
+async def test_a_rejected_order_is_answered_by_name(harness: ServiceHarness) -> None:
     for event_id in ("mine", "yours"):
-        event, _ = await room.hear(room.ready(option="no such option"), event_id=event_id)
+        event, _ = await harness.handle(harness.ready(option="no such option"), event_id=event_id)
         assert isinstance(event, DatasetRejected)
         assert event.order_event_id == event_id
 
 
-async def test_changed_content_is_read_again(room: ServiceHarness, tmp_path: Path) -> None:
+async def test_changed_content_is_read_again(harness: ServiceHarness, tmp_path: Path) -> None:
     folder = write_coco(tmp_path / "set")
-    upload(room, folder)
-    _, before = await room.hear(room.ready())
+    upload(harness, folder)
+    _, before = await harness.handle(harness.ready())
     content = json.loads((folder / "annotations.json").read_text())
     content["annotations"].pop()
-    room.store.put(URI + "annotations.json", json.dumps(content).encode())
-    event, after = await room.hear(room.ready())
+    harness.store.put(URI + "annotations.json", json.dumps(content).encode())
+    event, after = await harness.handle(harness.ready())
     assert event.annotation_count == 15
     assert before.event_id != after.event_id
 
 
-async def test_a_verdict_whose_report_is_gone_is_reached_again(room: ServiceHarness, tmp_path: Path) -> None:
-    upload(room, write_coco(tmp_path / "set"))
-    event, _ = await room.hear(room.ready())
-    room.store.delete(event.report.uri)
-    again, _ = await room.hear(room.ready())
-    assert room.store.stat(again.report.uri) is not None
-    assert room.store.fetched == 18
+async def test_a_verdict_whose_report_is_gone_is_reached_again(harness: ServiceHarness, tmp_path: Path) -> None:
+    upload(harness, write_coco(tmp_path / "set"))
+    event, _ = await harness.handle(harness.ready())
+    harness.store.delete(event.report.uri)
+    again, _ = await harness.handle(harness.ready())
+    assert harness.store.stat(again.report.uri) is not None
+    assert harness.store.fetched == 18
 
 
-async def test_a_verdict_file_of_another_shape_is_not_believed(room: ServiceHarness, tmp_path: Path) -> None:
-    upload(room, write_coco(tmp_path / "set"))
-    room.store.put("s3://truscore/datasets/one/v1/_truscore/verdict.json", b'{"schema": 1, "key": 7}')
-    event, _ = await room.hear(room.ready())
+async def test_a_verdict_file_of_another_shape_is_not_believed(harness: ServiceHarness, tmp_path: Path) -> None:
+    upload(harness, write_coco(tmp_path / "set"))
+    harness.store.put("s3://truscore/datasets/one/v1/_truscore/verdict.json", b'{"schema": 1, "key": 7}')
+    event, _ = await harness.handle(harness.ready())
     assert isinstance(event, DatasetValidated)
 
 
-async def test_a_truncated_image_rejects_the_dataset_and_is_named(room: ServiceHarness, tmp_path: Path) -> None:
+async def test_a_truncated_image_rejects_the_dataset_and_is_named(harness: ServiceHarness, tmp_path: Path) -> None:
     folder = write_coco(tmp_path / "set")
     path = folder / "images/003.png"
     path.write_bytes(path.read_bytes()[:-300])
-    upload(room, folder)
-    event = await room.rejected()
+    upload(harness, folder)
+    event = await harness.rejected()
     assert [(found.rule, found.location) for found in event.findings if found.severity == "error"] == [
         ("image.truncated", "images/003.png")
     ]
     assert event.error_count == 1
-    report = json.loads(room.store.get(event.report.uri, limit_bytes=10**7, sha256=event.report.sha256))
+    report = json.loads(harness.store.get(event.report.uri, limit_bytes=10**7, sha256=event.report.sha256))
     assert report["accepted"] is False
     assert "image.truncated" in report["rules"]
 
 
-async def test_a_rejection_published_again_is_the_same_event(room: ServiceHarness, tmp_path: Path) -> None:
-    upload(room, write_coco(tmp_path / "set", 2))
-    _, first = await room.hear(room.ready())
-    _, second = await room.hear(room.ready())
+async def test_a_rejection_published_again_is_the_same_event(harness: ServiceHarness, tmp_path: Path) -> None:
+    upload(harness, write_coco(tmp_path / "set", 2))
+    _, first = await harness.handle(harness.ready())
+    _, second = await harness.handle(harness.ready())
     assert first.event_id == second.event_id
-    assert room.store.fetched == 3
+    assert harness.store.fetched == 3
 
 
-async def test_a_decompression_bomb_rejects_the_dataset(room: ServiceHarness, tmp_path: Path) -> None:
+async def test_a_decompression_bomb_rejects_the_dataset(harness: ServiceHarness, tmp_path: Path) -> None:
     folder = write_coco(tmp_path / "set")
     bomb = io.BytesIO()
     Image.new("1", (12_000, 12_000)).save(bomb, "PNG")
     (folder / "images/000.png").write_bytes(bomb.getvalue())
-    upload(room, folder)
-    event = await room.rejected()
+    upload(harness, folder)
+    event = await harness.rejected()
     assert "image.too_many_pixels" in rules(event)
 
 
-async def test_annotations_that_are_no_json_reject_the_dataset(room: ServiceHarness, tmp_path: Path) -> None:
+async def test_annotations_that_are_no_json_reject_the_dataset(harness: ServiceHarness, tmp_path: Path) -> None:
     folder = write_coco(tmp_path / "set")
     (folder / "annotations.json").write_bytes(b'{"images": [\xff')
-    upload(room, folder)
-    event = await room.rejected(format="coco")
+    upload(harness, folder)
+    event = await harness.rejected(format="coco")
     assert "format.coco.invalid_json" in rules(event)
 
 
@@ -298,8 +298,8 @@ async def test_a_path_that_climbs_out_rejects_the_dataset_and_nothing_is_written
         def list(self, prefix_uri: str, **_arguments: object):  # type: ignore[no-untyped-def]
             return iter([Entry(uri=prefix_uri + "../../escaped.json", size_bytes=2, etag="e")])
 
-    room = ServiceHarness(tmp_path, Climbing())
-    event = await room.rejected()
+    harness = ServiceHarness(tmp_path, Climbing())
+    event = await harness.rejected()
     assert rules(event) == ["order.unsafe_key"]
     assert "../../escaped.json" in event.findings[0].message
     assert os.listdir(tmp_path) == []  # noqa: PTH208
@@ -315,38 +315,40 @@ async def test_a_path_that_climbs_out_rejects_the_dataset_and_nothing_is_written
     ],
 )
 async def test_an_address_with_nothing_behind_it_is_rejected(tmp_path: Path, uri: str, rule: str) -> None:
-    room = ServiceHarness(tmp_path, MemoryStore(buckets=["cards", "truscore"]))
-    event = await room.rejected(uri=uri)
+    harness = ServiceHarness(tmp_path, MemoryStore(buckets=["cards", "truscore"]))
+    event = await harness.rejected(uri=uri)
     assert rules(event) == [rule]
     assert event.uri == uri
     assert not event.HasField("report")
 
 
-async def test_an_unknown_architecture_is_rejected_before_anything_is_read(room: ServiceHarness) -> None:
-    event = await room.rejected(training={"architecture": "perceptron"})
+async def test_an_unknown_architecture_is_rejected_before_anything_is_read(harness: ServiceHarness) -> None:
+    event = await harness.rejected(training={"architecture": "perceptron"})
     assert rules(event) == ["order.architecture"]
     assert "mask_rcnn" in event.findings[0].message
-    assert room.store.fetched == 0
+    assert harness.store.fetched == 0
 
 
-async def test_a_configuration_value_that_is_not_accepted_is_rejected_with_its_key(room: ServiceHarness) -> None:
+async def test_a_configuration_value_that_is_not_accepted_is_rejected_with_its_key(harness: ServiceHarness) -> None:
     config = {"hyperparameters": {"optimization": {"lr_scheduler": "zigzag"}}}
-    event = await room.rejected(training={"config": config})
+    event = await harness.rejected(training={"config": config})
     assert rules(event) == ["order.config"]
     assert event.findings[0].location == "hyperparameters.optimization.lr_scheduler"
     assert "cosine_annealing" in event.findings[0].message
 
 
-async def test_a_configuration_field_of_a_newer_contract_is_rejected_and_not_overlooked(room: ServiceHarness) -> None:
-    ready = room.ready(training={"config": {"seed": 7}})
+async def test_a_configuration_field_of_a_newer_contract_is_rejected_and_not_overlooked(
+    harness: ServiceHarness,
+) -> None:
+    ready = harness.ready(training={"config": {"seed": 7}})
     ready.training.config.MergeFromString(b"\xb8\x06\x05")  # field 103 = 5
-    event, _ = await room.hear(ready)
+    event, _ = await harness.handle(ready)
     assert rules(event) == ["order.config"]
     assert event.findings[0].location == "#103"
 
 
-async def test_an_order_without_any_field_but_one_names_what_is_missing(room: ServiceHarness) -> None:
-    event, _ = await room.hear(DatasetReady(request_id="r"))
+async def test_an_order_without_any_field_but_one_names_what_is_missing(harness: ServiceHarness) -> None:
+    event, _ = await harness.handle(DatasetReady(request_id="r"))
     assert {found.location for found in event.findings} == {"dataset_id", "version", "uri", "category"}
 
 
@@ -357,28 +359,28 @@ def test_configuration_zero_and_false_are_set_and_not_left_out() -> None:
     assert order_of(ready).overrides == config
 
 
-async def test_a_store_that_is_away_is_a_fault_and_no_answer(room: ServiceHarness, tmp_path: Path) -> None:
+async def test_a_store_that_is_away_is_a_fault_and_no_answer(harness: ServiceHarness, tmp_path: Path) -> None:
     class Away(MemoryStore):
         def list(self, prefix_uri: str, **_arguments: object):  # type: ignore[no-untyped-def]
             raise StoreUnavailable(prefix_uri, "did not answer for 30 s")
 
-    away = ServiceHarness(room.workdir, Away())
+    away = ServiceHarness(harness.workdir, Away())
     with pytest.raises(StoreUnavailable):
-        await away.hear(away.ready())
+        await away.handle(away.ready())
     assert away.answers == []
 
 
-async def test_a_disk_without_room_is_a_fault_and_no_answer(room: ServiceHarness, tmp_path: Path) -> None:
+async def test_a_disk_without_room_is_a_fault_and_no_answer(harness: ServiceHarness, tmp_path: Path) -> None:
     class Vast(MemoryStore):
         def list(self, prefix_uri: str, **_arguments: object):  # type: ignore[no-untyped-def]
             return iter([Entry(uri=prefix_uri + "a.json", size_bytes=2**60, etag="e")])
 
-    vast = ServiceHarness(room.workdir, Vast())
+    vast = ServiceHarness(harness.workdir, Vast())
     vast.validator = dataclasses.replace(
         vast.validator, bounds=dataclasses.replace(vast.validator.bounds, most_bytes=2**61)
     )
     with pytest.raises(NoSpace, match=str(2**60)):
-        await vast.hear(vast.ready())
+        await vast.handle(vast.ready())
     assert vast.answers == []
 
 
@@ -389,14 +391,14 @@ async def test_a_dataset_that_changes_while_it_is_read_is_rejected_and_not_cache
             return super().get_file(uri, path, **arguments)
 
     (tmp_path / "work").mkdir()
-    room = ServiceHarness(tmp_path / "work", Moving())
-    upload(room, write_coco(tmp_path / "set"))
-    assert rules(await room.rejected()) == ["order.changed_meanwhile"]
-    assert room.store.stat("s3://truscore/datasets/one/v1/_truscore/verdict.json") is None
+    harness = ServiceHarness(tmp_path / "work", Moving())
+    upload(harness, write_coco(tmp_path / "set"))
+    assert rules(await harness.rejected()) == ["order.changed_meanwhile"]
+    assert harness.store.stat("s3://truscore/datasets/one/v1/_truscore/verdict.json") is None
 
 
-async def test_draining_hands_the_order_back_and_ends_the_reader(room: ServiceHarness, tmp_path: Path) -> None:
-    upload(room, write_coco(tmp_path / "set"))
+async def test_draining_hands_the_order_back_and_ends_the_reader(harness: ServiceHarness, tmp_path: Path) -> None:
+    upload(harness, write_coco(tmp_path / "set"))
     waiting = (sys.executable, "-c", "import sys; sys.stdin.read()")
     reading = asyncio.Event()
 
@@ -404,29 +406,29 @@ async def test_draining_hands_the_order_back_and_ends_the_reader(room: ServiceHa
         reading.set()
         return await partial(read_in_child, command=waiting)(*arguments, **keywords)
 
-    room.validator = dataclasses.replace(room.validator, read=read)
+    harness.validator = dataclasses.replace(harness.validator, read=read)
     before = psutil.Process().children()
-    task = asyncio.create_task(room.hear(room.ready()))
+    task = asyncio.create_task(harness.handle(harness.ready()))
     await reading.wait()
-    room.draining.set()
+    harness.draining.set()
     with pytest.raises(HandBack):
         await task
-    assert room.answers == []
+    assert harness.answers == []
     assert set(psutil.Process().children()) <= set(before)
-    assert list(room.workdir.iterdir()) == []
+    assert list(harness.workdir.iterdir()) == []
 
 
-async def test_the_work_folder_is_empty_after_each_answer(room: ServiceHarness, tmp_path: Path) -> None:
-    upload(room, write_coco(tmp_path / "set"))
-    await room.hear(room.ready())
-    assert list(room.workdir.iterdir()) == []
+async def test_the_work_folder_is_empty_after_each_answer(harness: ServiceHarness, tmp_path: Path) -> None:
+    upload(harness, write_coco(tmp_path / "set"))
+    await harness.handle(harness.ready())
+    assert list(harness.workdir.iterdir()) == []
 
 
-async def test_hardware_is_published_while_working(room: ServiceHarness, tmp_path: Path) -> None:
-    upload(room, write_coco(tmp_path / "set"))
+async def test_hardware_is_published_while_working(harness: ServiceHarness, tmp_path: Path) -> None:
+    upload(harness, write_coco(tmp_path / "set"))
     sampler = HardwareSampler("dataset-validator", tmp_path)
     beats = MemorySpeaker(service="dataset-validator")
-    await room.hear(room.ready(), working=partial(reporting_hardware, beats, sampler.sample, every_s=0.05))
+    await harness.handle(harness.ready(), working=partial(reporting_hardware, beats, sampler.sample, every_s=0.05))
     assert beats.said
     event, _ = beats.said[0]
     assert event.service == "dataset-validator"

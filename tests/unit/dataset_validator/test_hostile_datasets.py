@@ -138,8 +138,8 @@ def test_forty_damaged_files_of_each_kind_are_read_or_refused(ending: str, tmp_p
     (folder / "annotations.json").write_text(json.dumps(coco_content(names)))
     reading = read_dataset(folder)
     assert reading.index is not None
-    said = {image.path for image in reading.index.images} | {problem.location for problem in reading.problems}
-    assert set(names) <= said
+    reported = {image.path for image in reading.index.images} | {problem.location for problem in reading.problems}
+    assert set(names) <= reported
 
 
 @FEW

@@ -58,7 +58,7 @@ def content_of(folder: Path) -> str:
     return digest.hexdigest()
 
 
-async def glance(
+async def read_nothing(
     job: Job, _folder: Path, *, timeout_s: float, on_progress: OnProgress | None = None
 ) -> ReaderResult | Finding:
     """A reader that finds nothing but what bytes lie there."""
@@ -111,7 +111,7 @@ class ValidatorHarness:
             workdir=self.work,
             bounds=Bounds(most_objects=1000, most_bytes=10**8, memory_bytes=3 * 2**30, timeout_s=120),
             fetch_cache=fetch_cache,
-            **{"read": glance, **how},
+            **{"read": read_nothing, **how},
         )
 
     async def validated(

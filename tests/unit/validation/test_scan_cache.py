@@ -105,6 +105,6 @@ def test_a_damaged_file_of_results_is_begun_anew(content: bytes, folder: Path, t
 
 
 def test_progress_is_reported_for_every_image_and_then_for_judging(folder: Path) -> None:
-    heard: list[tuple[str, int, int]] = []
-    validate_folder(folder, callbacks=ValidationCallbacks(on_progress=lambda *told: heard.append(told)))
-    assert heard == [*(("reading", done, 8) for done in range(1, 9)), ("judging", 0, 0)]
+    events: list[tuple[str, int, int]] = []
+    validate_folder(folder, callbacks=ValidationCallbacks(on_progress=lambda *event: events.append(event)))
+    assert events == [*(("reading", done, 8) for done in range(1, 9)), ("judging", 0, 0)]

@@ -110,14 +110,14 @@ def test_a_file_from_the_future_is_read_each_time(folder: Path, cache: CacheOpti
 
 
 def test_all_is_read_where_that_is_wanted_and_noted_for_the_next_time(folder: Path, cache: CacheOptions) -> None:
-    wary = replace(cache, files=FileReuse.REREAD)
-    assert len(read(folder, wary)) == len(read(folder, wary)) == COUNT
+    rereading = replace(cache, files=FileReuse.REREAD)
+    assert len(read(folder, rereading)) == len(read(folder, rereading)) == COUNT
     assert read(folder, cache) == []
 
 
 def test_files_of_a_folder_that_passes_are_not_noted(folder: Path, cache: CacheOptions) -> None:
-    passing = replace(cache, files=FileReuse.TRANSIENT)
-    assert len(read(folder, passing)) == len(read(folder, passing)) == COUNT
+    transient = replace(cache, files=FileReuse.TRANSIENT)
+    assert len(read(folder, transient)) == len(read(folder, transient)) == COUNT
     assert len(read(folder, cache)) == COUNT
 
 

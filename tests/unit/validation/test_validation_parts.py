@@ -104,21 +104,21 @@ def found(rule: str, count: int) -> list[Finding]:
 
 def test_folding_keeps_the_count_and_lets_no_rule_crowd_out_another() -> None:
     many = [*found("label.empty_box", 5000), *found("image.truncated", 1), *found("quality.blurred_image", 300)]
-    said = findings_for_event(many)
-    assert {one.rule for one in said} == {"label.empty_box", "image.truncated", "quality.blurred_image"}
-    assert sum(one.count for one in said) == 5301
-    assert len(said) == 11
-    assert said[0].severity is Severity.ERROR
-    assert "4996 more" not in said[0].message
-    assert any("and 4995 more" in one.message for one in said)
+    reported = findings_for_event(many)
+    assert {one.rule for one in reported} == {"label.empty_box", "image.truncated", "quality.blurred_image"}
+    assert sum(one.count for one in reported) == 5301
+    assert len(reported) == 11
+    assert reported[0].severity is Severity.ERROR
+    assert "4996 more" not in reported[0].message
+    assert any("and 4995 more" in one.message for one in reported)
 
 
 def test_an_event_never_carries_more_than_a_hundred_findings() -> None:
     many = [one for rule in BY_ID for one in found(rule, 7)]
-    said = findings_for_event(many)
-    assert len(said) == 100
-    assert sum(one.count for one in said) == len(many)
-    assert [one.severity for one in said[:50]] == [Severity.ERROR] * 50
+    reported = findings_for_event(many)
+    assert len(reported) == 100
+    assert sum(one.count for one in reported) == len(many)
+    assert [one.severity for one in reported[:50]] == [Severity.ERROR] * 50
 
 
 def test_folding_what_was_folded_keeps_the_count() -> None:

@@ -84,19 +84,19 @@ def test_labels_that_follow_a_number_are_predicted_and_others_are_not() -> None:
     random = np.random.default_rng(1)
     labels_N = random.integers(3, size=150)
     groups = [f"{number}" for number in range(150)]
-    told = permutation_test(quantile_bins(labels_N + random.normal(0, 0.2, size=150)), labels_N, groups)
-    blind = permutation_test(quantile_bins(random.normal(size=150)), labels_N, groups)
-    assert told.skill > 0.8
-    assert told.p_value <= 0.01
-    assert blind.skill < 0.3
-    assert blind.p_value > 0.01
+    related = permutation_test(quantile_bins(labels_N + random.normal(0, 0.2, size=150)), labels_N, groups)
+    unrelated = permutation_test(quantile_bins(random.normal(size=150)), labels_N, groups)
+    assert related.skill > 0.8
+    assert related.p_value <= 0.01
+    assert unrelated.skill < 0.3
+    assert unrelated.p_value > 0.01
 
 
 def test_copies_of_one_thing_do_not_help_to_predict_it() -> None:
     random = np.random.default_rng(2)
     things_NF = random.normal(size=(30, 40)).repeat(5, axis=0)
     labels_N = random.integers(2, size=30).repeat(5)
-    apart = permutation_test(things_NF, labels_N, [f"{number}" for number in range(150)])
-    together = permutation_test(things_NF, labels_N, [f"{number // 5}" for number in range(150)])
-    assert apart.accuracy > 0.95
-    assert together.accuracy < 0.8
+    ungrouped = permutation_test(things_NF, labels_N, [f"{number}" for number in range(150)])
+    grouped = permutation_test(things_NF, labels_N, [f"{number // 5}" for number in range(150)])
+    assert ungrouped.accuracy > 0.95
+    assert grouped.accuracy < 0.8

@@ -155,8 +155,8 @@ def test_the_message_about_a_light_says_its_length_and_what_is_accepted(tmp_path
     folder = written(tmp_path / "set")
     rows = (folder / "light_directions.txt").read_text().splitlines()
     (folder / "light_directions.txt").write_text("\n".join(["0 0 0", "0 0 2", *rows[2:]]))
-    said = [found.message for found in validated(folder).findings if found.rule == "label.light_not_unit"]
-    assert said == [
+    messages = [found.message for found in validated(folder).findings if found.rule == "label.light_not_unit"]
+    assert messages == [
         "light (0, 0, 0) has length 0, accepted is 1 within 0.01",
         "light (0, 0, 2) has length 2, accepted is 1 within 0.01",
     ]

@@ -175,9 +175,9 @@ def test_what_cannot_be_accepted_is_rejected_for_its_own_reason_only(name: str, 
 
 
 def test_every_folder_of_real_data_is_in_a_table(shared_data: Path) -> None:
-    told = {name.partition("/")[0] for name in (*GOOD, *FEW, *REJECTED)}
+    listed = {name.partition("/")[0] for name in (*GOOD, *FEW, *REJECTED)}
     folders = {path.name for path in shared_data.iterdir() if path.is_dir()}
-    assert folders == told | {"broken", "weights"}
+    assert folders == listed | {"broken", "weights"}
 
 
 def test_the_three_scans_of_one_card_are_named_and_kept_together(shared_data: Path) -> None:

@@ -138,7 +138,7 @@ async def test_progress_counts_every_file_whether_it_was_at_hand_or_not(harness:
     validator = harness.validator(harness.fetch_cache())
     await harness.validated(validator, "v1")
     harness.change()
-    heard: list[Progress] = []
-    await harness.validated(validator, "v2", on_progress=heard.append)
-    counted = [(told.done, told.total) for told in heard if told.stage == "fetching"]
+    events: list[Progress] = []
+    await harness.validated(validator, "v2", on_progress=events.append)
+    counted = [(event.done, event.total) for event in events if event.stage == "fetching"]
     assert counted == [(done, OBJECTS) for done in range(1, OBJECTS + 1)]
