@@ -52,9 +52,9 @@ def place_of(ctx: CommandContext, store: "Store", reference: str) -> "Place":
     if at:
         return _kept(ctx.addresses.bucket, model_id, version)
     away: list[CliError] = []
-    for look in (_in_monitor, _in_tracker):
+    for find in (_in_monitor, _in_tracker):
         try:
-            if place := look(ctx, reference):
+            if place := find(ctx, reference):
                 return place
         except CliError as error:
             if error.code is not Code.UNREACHABLE:

@@ -75,12 +75,12 @@ def _progress(ctx: CommandContext) -> Iterator["Progress"]:
     with Progress(*columns, console=ctx.side, transient=True, disable=not ctx.side.is_terminal) as bars:
         tasks: dict[str, TaskID] = {}
 
-        def tell(name: str, done: int, total: int) -> None:
+        def report(name: str, done: int, total: int) -> None:
             if name not in tasks:
                 tasks[name] = bars.add_task(name, total=total)
             bars.update(tasks[name], completed=done)
 
-        yield tell
+        yield report
 
 
 def _document(fetched: "Fetched") -> dict[str, object]:

@@ -12,7 +12,7 @@ import typer
 from services.cli.commands.parameters import AsJson
 from services.cli.context import CliError, Code, CommandContext, context_of, print_json
 from services.cli.models import model_file
-from services.cli.predicted import Csv, JsonLines, Screen, Sink
+from services.cli.prediction_output import Csv, JsonLines, Screen, Sink
 
 if TYPE_CHECKING:
     from truscore.inference.engine import Engine
@@ -56,7 +56,7 @@ def predict(
         else:
             sink = Screen(ctx.screen, engine.description)
         failed = _each(ctx, engine, paths, sink, to)
-    sink.end()
+    sink.finish()
     if failed:
         raise CliError(Code.FAILED, f"{failed} of {len(paths)} pictures could not be used")
 
@@ -95,9 +95,9 @@ def _each(ctx: CommandContext, engine: "Engine", paths: Sequence[Path], sink: Si
                 prediction = engine.predict(path, drawing=drawings.place_of(path))
             except (UnreadableImage, InferenceFailed, OSError) as error:
                 failed += 1
-                sink.fault(str(path), str(error))
+                sink.add_error(str(path), str(error))
             else:
-                sink.said(str(path), prediction)
+                sink.add(str(path), prediction)
     return failed
 
 

@@ -3,8 +3,8 @@ or services."""
 
 from truscore.inference.description import Description, UnusableModel, description_of
 from truscore.inference.predictions import Prediction, as_graders_write
+from truscore.inference.summary import lines_of
 from truscore.inference.tables import columns_of, error_row, rows_of
-from truscore.inference.words import lines_of
 
 __all__ = [
     "Description",

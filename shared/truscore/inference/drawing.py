@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from truscore.inference.pictures import Picture
 from truscore.inference.predictions import Found
 from truscore.inference.reading import Read
-from truscore.inference.words import lines_of
+from truscore.inference.summary import lines_of
 from truscore.storage.atomic_write import atomic_write
 
 LEAST_SIDE_PX = 640  # smaller pictures are drawn larger, so that what is written can be read

@@ -26,7 +26,7 @@ _FAULTS = (
 
 
 class InferenceFailed(RuntimeError):
-    """The model cannot take this picture; the message says what the runtime said."""
+    """The model cannot take this picture; the message says what the runtime reported."""
 
 
 class Model:

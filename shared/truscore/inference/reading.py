@@ -96,7 +96,7 @@ def _corners(
 def _areas_of_found(
     found: tuple[Found, ...], masks: tuple[NDArray[np.bool_], ...], picture: Picture, description: Description
 ) -> tuple[Area, ...] | None:
-    """By class, what is covered twice counted once; None where there are no masks to tell."""
+    """By class, what is covered twice counted once; None without masks."""
     if found and not masks:
         return None
     areas = []

@@ -131,12 +131,14 @@ def _download(store: Store, place: Place, file: ReleasedFile, staging: Path, pro
     uri = f"{place.uri}/{file.file_name}"
     limit_bytes = MOST_BYTES if file.size_bytes is None else file.size_bytes
 
-    def tell(done: int, total: int) -> None:
+    def report(done: int, total: int) -> None:
         if progress is not None:
             progress(file.file_name, done, total)
 
     try:
-        got = store.get_file(uri, staging / file.file_name, sha256=file.sha256, limit_bytes=limit_bytes, progress=tell)
+        got = store.get_file(
+            uri, staging / file.file_name, sha256=file.sha256, limit_bytes=limit_bytes, progress=report
+        )
     except (DigestMismatch, TooLarge) as error:
         raise NotVerified(str(error)) from error
     if file.size_bytes is not None and got.size_bytes != file.size_bytes:

@@ -54,8 +54,8 @@ def outputs_of(record: ImageRecord, **changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def predicted(folder: Path, record: ImageRecord, outputs: Mapping[str, Any], told: Description) -> Prediction:
-    return read_outputs(outputs, load_picture(folder / record.path), told).prediction
+def predicted(folder: Path, record: ImageRecord, outputs: Mapping[str, Any], described: Description) -> Prediction:
+    return read_outputs(outputs, load_picture(folder / record.path), described).prediction
 
 
 def real_shares(record: ImageRecord) -> tuple[float, float]:
@@ -67,9 +67,9 @@ def real_shares(record: ImageRecord) -> tuple[float, float]:
 
 
 def test_centring_of_exact_masks_is_that_of_the_rendered_card(folder: Path, cards: DatasetIndex) -> None:
-    told = a_description("instance_segmentation", *NAMES)
+    described = a_description("instance_segmentation", *NAMES)
     for record in cards.images:
-        prediction = predicted(folder, record, outputs_of(record), told)
+        prediction = predicted(folder, record, outputs_of(record), described)
         (centring,) = prediction.centring or ()
         left, top = real_shares(record)
         assert (centring.left_percent, centring.top_percent) == pytest.approx((left, top), abs=POINTS)
@@ -81,10 +81,10 @@ def test_centring_of_exact_masks_is_that_of_the_rendered_card(folder: Path, card
 
 
 def test_a_model_of_boxes_measures_centring_from_boxes_and_says_so(folder: Path, cards: DatasetIndex) -> None:
-    told, record = a_description("detection", *NAMES), cards.images[0]
+    described, record = a_description("detection", *NAMES), cards.images[0]
     outputs = outputs_of(record)
     del outputs["masks"]
-    prediction = predicted(folder, record, outputs, told)
+    prediction = predicted(folder, record, outputs, described)
     (centring,) = prediction.centring or ()
     assert centring.measured_from == "boxes"
     assert [one.corners_from for one in prediction.found or ()] == ["box", "box"]
@@ -93,10 +93,10 @@ def test_a_model_of_boxes_measures_centring_from_boxes_and_says_so(folder: Path,
 def test_a_mask_without_four_sides_has_both_borders_of_its_card_taken_from_boxes(
     folder: Path, cards: DatasetIndex
 ) -> None:
-    told, record = a_description("instance_segmentation", *NAMES), cards.images[0]
+    described, record = a_description("instance_segmentation", *NAMES), cards.images[0]
     outputs = outputs_of(record)
     outputs["masks"][1] = 0
-    by_mask = predicted(folder, record, outputs, told)
+    by_mask = predicted(folder, record, outputs, described)
     del outputs["masks"]
     by_box = predicted(folder, record, outputs, a_description("detection", *NAMES))
     assert [one.corners_from for one in by_mask.found or ()] == ["mask", "box"]
@@ -105,13 +105,13 @@ def test_a_mask_without_four_sides_has_both_borders_of_its_card_taken_from_boxes
 
 
 def test_what_is_below_the_threshold_was_not_found(folder: Path, cards: DatasetIndex) -> None:
-    told, record = a_description("instance_segmentation", *NAMES), cards.images[0]
+    described, record = a_description("instance_segmentation", *NAMES), cards.images[0]
     scores = np.array([0.5, 0.4999], np.float32)
-    prediction = predicted(folder, record, outputs_of(record, scores=scores), told)
+    prediction = predicted(folder, record, outputs_of(record, scores=scores), described)
     assert [one.name for one in prediction.found or ()] == ["outer_border"]
     assert prediction.centring == ()
-    assert predicted(folder, record, outputs_of(record, scores=scores * 0), told).found == ()
-    (row,) = rows_of("card.png", predicted(folder, record, outputs_of(record, scores=scores * 0), told))
+    assert predicted(folder, record, outputs_of(record, scores=scores * 0), described).found == ()
+    (row,) = rows_of("card.png", predicted(folder, record, outputs_of(record, scores=scores * 0), described))
     assert row == {"image": "card.png", "width": record.width, "height": record.height}
 
 
@@ -135,7 +135,7 @@ def test_a_model_of_one_border_measures_no_centring(folder: Path, cards: Dataset
 
 
 def test_defects_have_areas_and_what_lies_over_one_another_counts_once(folder: Path, cards: DatasetIndex) -> None:
-    told = a_description("instance_segmentation", "scratch", "stain", category="surface_analysis")
+    described = a_description("instance_segmentation", "scratch", "stain", category="surface_analysis")
     masks = np.zeros((3, 1, 360, 300), np.float32)
     masks[0, 0, :36], masks[1, 0, 18:54], masks[2, 0, :, :30] = 1, 1, 1
     outputs = {
@@ -144,7 +144,7 @@ def test_defects_have_areas_and_what_lies_over_one_another_counts_once(folder: P
         "scores": np.array([0.9, 0.8, 0.7]),
         "masks": masks,
     }
-    prediction = predicted(folder, cards.images[0], outputs, told)
+    prediction = predicted(folder, cards.images[0], outputs, described)
     assert prediction.centring is None
     assert [one.area_percent for one in prediction.found or ()] == pytest.approx([10, 10, 10])
     assert {one.name: one.area_percent for one in prediction.areas or ()} == pytest.approx({"scratch": 15, "stain": 10})
@@ -152,22 +152,22 @@ def test_defects_have_areas_and_what_lies_over_one_another_counts_once(folder: P
 
 
 def test_pixels_are_counted_for_the_most_probable_class(folder: Path, cards: DatasetIndex) -> None:
-    told = a_description("semantic_segmentation", "wear", "crease", category="corner_analysis")
+    described = a_description("semantic_segmentation", "wear", "crease", category="corner_analysis")
     probabilities = np.zeros((3, 360, 300), np.float32)
     probabilities[0], probabilities[1, :90], probabilities[2, :36] = 0.4, 0.45, 0.5
     picture = load_picture(folder / cards.images[0].path)
-    read = read_outputs({"probabilities": probabilities}, picture, told)
+    read = read_outputs({"probabilities": probabilities}, picture, described)
     areas = {one.name: one.area_percent for one in read.prediction.areas or ()}
     assert areas == pytest.approx({"wear": 15, "crease": 10})
-    shown_HWC = np.asarray(drawn(picture, read, class_names=told.class_names).reduce(2))
+    shown_HWC = np.asarray(drawn(picture, read, class_names=described.class_names).reduce(2))
     changed_HW = (np.abs(shown_HWC[:360].astype(int) - picture.image_HWC) > 40).any(axis=2)
     assert changed_HW[:80].mean() > 0.5
 
 
 def test_borders_are_drawn_where_they_are(folder: Path, cards: DatasetIndex) -> None:
-    told, record = a_description("instance_segmentation", *NAMES), cards.images[0]
+    described, record = a_description("instance_segmentation", *NAMES), cards.images[0]
     picture = load_picture(folder / record.path)
-    read = read_outputs(outputs_of(record), picture, told)
+    read = read_outputs(outputs_of(record), picture, described)
     shown_HWC = np.asarray(drawn(picture, read, class_names=NAMES))
     times = shown_HWC.shape[1] // record.width
     for one, colour in zip(read.prediction.found or (), ((255, 23, 68), (0, 176, 255)), strict=True):

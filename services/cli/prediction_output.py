@@ -15,9 +15,9 @@ _HIDDEN = ("width", "height", "number", "area_px", "corner", "y1", "x2", "y2", "
 class Sink(Protocol):
     """Takes pictures in their order."""
 
-    def said(self, image: str, prediction: "Prediction") -> None: ...
-    def fault(self, image: str, message: str) -> None: ...
-    def end(self) -> None: ...
+    def add(self, image: str, prediction: "Prediction") -> None: ...
+    def add_error(self, image: str, message: str) -> None: ...
+    def finish(self) -> None: ...
 
 
 class Writer(Protocol):
@@ -29,18 +29,18 @@ class Writer(Protocol):
 class JsonLines:
     """A line for each picture, at once."""
 
-    def __init__(self, say: Callable[[Any], None], description: "Description") -> None:
-        self._say = say
+    def __init__(self, write: Callable[[Any], None], description: "Description") -> None:
+        self._write = write
         self._model = {"model_id": description.model_id, "version": description.version, "task": description.task}
 
-    def said(self, image: str, prediction: "Prediction") -> None:
-        self._say({"image": image, **self._model, **prediction.document()})
+    def add(self, image: str, prediction: "Prediction") -> None:
+        self._write({"image": image, **self._model, **prediction.document()})
 
-    def fault(self, image: str, message: str) -> None:
-        self._say({"image": image, **self._model, "error": message})
+    def add_error(self, image: str, message: str) -> None:
+        self._write({"image": image, **self._model, "error": message})
 
-    def end(self) -> None:
-        """Everything has been said."""
+    def finish(self) -> None:
+        """Everything has been written."""
 
 
 class Csv:
@@ -52,18 +52,18 @@ class Csv:
         self._writer, self._columns = writer, columns_of(description)
         writer.writerow(list(self._columns))
 
-    def said(self, image: str, prediction: "Prediction") -> None:
+    def add(self, image: str, prediction: "Prediction") -> None:
         from truscore.inference import rows_of
 
         for row in rows_of(image, prediction):
             self._write(row)
 
-    def fault(self, image: str, message: str) -> None:
+    def add_error(self, image: str, message: str) -> None:
         from truscore.inference import error_row
 
         self._write(error_row(image, message))
 
-    def end(self) -> None:
+    def finish(self) -> None:
         """Everything has been written."""
 
     def _write(self, row: "Row") -> None:
@@ -83,19 +83,19 @@ class Screen:
         for name in self._columns:
             self._table.add_column({"x1": "box"}.get(name, name.replace("_", " ")), overflow="fold")
 
-    def said(self, image: str, prediction: "Prediction") -> None:
+    def add(self, image: str, prediction: "Prediction") -> None:
         from truscore.inference import rows_of
 
         for number, row in enumerate(rows_of(image, prediction)):
             cells = [_shown(name, row) for name in self._columns]
             self._table.add_row("" if number else image, *cells[1:])
 
-    def fault(self, image: str, message: str) -> None:
+    def add_error(self, image: str, message: str) -> None:
         from rich.markup import escape
 
         self._table.add_row(image, f"[red]{escape(message)}[/red]")
 
-    def end(self) -> None:
+    def finish(self) -> None:
         self._screen.print(self._table, highlight=False)
 
 
