@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -12,11 +14,10 @@ import pytest
 import typer
 from truscore.api.v1 import monitor_pb2, monitor_pb2_grpc
 
-from services.cli.app import main
+from services.cli.app import addresses, main
 from services.cli.commands.watch import Stop, _is_old_news, follow
 from services.cli.context import CommandContext
 from services.cli.handlers.runs import view_of
-from services.cli.settings import read_settings
 
 Captured = pytest.CaptureFixture[str]
 TRAINING = monitor_pb2.RUN_STATE_TRAINING
@@ -128,7 +129,13 @@ def test_an_order_is_watched_by_its_event_id_and_called_by_its_name_until_it_is_
     unknown = a_run(monitor_pb2.RUN_STATE_UNSPECIFIED, run_id="event-1")
     monitor = ScriptedMonitor([unknown, a_run(TRAINING), a_run(monitor_pb2.RUN_STATE_EXPORTED)])
     with scripted(monitor, monkeypatch), pytest.raises(typer.Exit) as ended:
-        follow(CommandContext(read_settings), "cards/7", as_json=True, stop=Stop(), order_event_id="event-1")
+        follow(
+            CommandContext(partial(addresses, Path.cwd())),
+            "cards/7",
+            as_json=True,
+            stop=Stop(),
+            order_event_id="event-1",
+        )
     assert ended.value.exit_code == 0
     assert monitor.asked == ["event-1"]
     assert [json.loads(line)["run_id"] for line in capsys.readouterr().out.splitlines()] == [
