@@ -10,10 +10,10 @@ import psutil
 import typer
 from truscore.process.supervised import ProcessFailed
 
-from deploy.local.complaints import complaints
 from deploy.local.debian import FetchFailed
 from deploy.local.interrupts import interruptible
 from deploy.local.leftovers import end_leftovers
+from deploy.local.log_errors import errors_in_logs
 from deploy.local.mlflow_server import ready_mlflow
 from deploy.local.pages import pages
 from deploy.local.places import AlreadyRunning, PlaceRefused, Places, places
@@ -127,13 +127,13 @@ def _clear(where: Places) -> None:
 def _demonstrate(known: Mapping[str, str], where: Places, *, short: bool) -> None:
     # Imported late: the other commands need no image library.
     from deploy.local.demo import SHORT, DemoFailed, Extent, box_ap50, check_quality, run_demo
-    from deploy.local.story import longest_delivery_s, phases
+    from deploy.local.timeline import longest_delivery_s, phases
 
     try:
         shown = run_demo(known, scratch=where.scratch, say=say, extent=SHORT if short else Extent())
         reached = box_ap50(shown) if short else check_quality(shown)
     except DemoFailed as failure:
-        typer.echo("\n".join([str(failure), *complaints(where.logs)]), err=True)
+        typer.echo("\n".join([str(failure), *errors_in_logs(where.logs)]), err=True)
         raise typer.Exit(1) from None
     for line in shown.artefacts:
         say(line)

@@ -15,9 +15,9 @@ from truscore.recipes import primary_metric_of
 from truscore.storage import S3Store
 from truscore.synthesis import render_dataset
 
+from deploy.local.event_tap import NoEvent, TappedEvent, next_event, tap_events
 from deploy.local.programs import REPOSITORY
-from deploy.local.story import ENDS, concerns, line_of
-from deploy.local.witness import Heard, Silence, next_heard, witness
+from deploy.local.timeline import ENDS, concerns, line_of
 
 CARDS = 64
 SEED = 7
@@ -47,9 +47,9 @@ class DemoFailed(RuntimeError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shown:
-    """All that was heard of the order, the last event last."""
+    """All that was tapped of the order, the last event last."""
 
-    events: tuple[Heard, ...]
+    events: tuple[TappedEvent, ...]
     artefacts: tuple[str, ...]
 
 
@@ -67,7 +67,7 @@ def run_demo(
         rendered = render_dataset(Path(folder) / "cards", count=extent.cards, option=OPTION, seed=SEED)
         try:
             events = asyncio.run(_order_and_watch(known, order_of(rendered, version, extent), version, say))
-        except (Silence, TimeoutError) as failure:
+        except (NoEvent, TimeoutError) as failure:
             raise DemoFailed(str(failure) or f"no model within {LONGEST_S:g} s") from None
     if events[-1].name != "ModelExported":
         raise DemoFailed(line_of(events[-1]) or events[-1].name)
@@ -77,13 +77,13 @@ def run_demo(
 
 async def _order_and_watch(
     known: Mapping[str, str], order: Sequence[str], version: str, say: Callable[[str], None]
-) -> list[Heard]:
-    async with asyncio.timeout(LONGEST_S), witness(known["TRUSCORE_AMQP_URL"]) as heard:
+) -> list[TappedEvent]:
+    async with asyncio.timeout(LONGEST_S), tap_events(known["TRUSCORE_AMQP_URL"]) as tapped:
         await _submit(known, order, say)
-        events: list[Heard] = []
+        events: list[TappedEvent] = []
         run_id = ""
         while not events or events[-1].name not in ENDS:
-            event = await next_heard(heard, timeout_s=SILENCE_S)
+            event = await next_event(tapped, timeout_s=SILENCE_S)
             if not concerns(event, dataset_id=DATASET, version=version, run_id=run_id):
                 continue
             run_id = run_id or event.fields.get("run_id", "")
@@ -117,7 +117,7 @@ async def _submit(known: Mapping[str, str], order: Sequence[str], say: Callable[
         raise DemoFailed(f"truscore submit ended with {process.returncode}: {output.decode(errors='replace')}")
 
 
-def _verified(store: S3Store, exported: Heard) -> list[str]:
+def _verified(store: S3Store, exported: TappedEvent) -> list[str]:
     """One line for each artefact, after it was downloaded again and compared with what the event says."""
     lines = []
     for artefact in exported.fields["artifacts"]:

@@ -8,13 +8,13 @@ MOST_CHARACTERS = 600
 LEVELS = ("warning", "error", "critical")
 
 
-def complaints(logs: Path) -> list[str]:
+def errors_in_logs(logs: Path) -> list[str]:
     """The last warning or error of each log in the folder, one line each."""
-    found = ((path.stem, last_complaint(tail(path))) for path in sorted(logs.glob("*.log")))
+    found = ((path.stem, last_error(tail(path))) for path in sorted(logs.glob("*.log")))
     return [f"{service}: {text}" for service, text in found if text]
 
 
-def last_complaint(text: str) -> str:
+def last_error(text: str) -> str:
     """The last entry of level warning or above; empty when there is none."""
     for line in reversed(text.splitlines()):
         try:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from deploy.local.witness import Heard
+from deploy.local.event_tap import TappedEvent
 
 # Who says how long it took, and what to call it.
 PARTS = {
@@ -24,19 +24,19 @@ class Phase:
     seconds: float
 
 
-def concerns(heard: Heard, *, dataset_id: str, version: str, run_id: str) -> bool:
+def concerns(tapped: TappedEvent, *, dataset_id: str, version: str, run_id: str) -> bool:
     """Whether an event is about this order: by its dataset, or by the run that became of it."""
-    said = heard.fields
+    said = tapped.fields
     same_dataset = (said.get("dataset_id"), said.get("dataset_version", said.get("version"))) == (dataset_id, version)
     return same_dataset or bool(run_id and said.get("run_id") == run_id)
 
 
-def line_of(heard: Heard, *, primary_metric: str = "") -> str | None:
+def line_of(tapped: TappedEvent, *, primary_metric: str = "") -> str | None:
     """What a person who waits wants to know of an event; None for what would only scroll by. ``primary_metric`` is
     what the run's best epoch is chosen by."""
-    tell = LINES.get(heard.name)
+    tell = LINES.get(tapped.name)
     by = f" by {primary_metric}" if primary_metric else ""
-    return tell({**heard.fields, "by": by}) if tell is not None else None
+    return tell({**tapped.fields, "by": by}) if tell is not None else None
 
 
 def epoch_line(said: dict[str, Any]) -> str:
@@ -66,7 +66,7 @@ def metrics_text(metrics: dict[str, float]) -> str:
     return "  ".join(f"{name} {metrics[name]:.3f}" for name in wanted)
 
 
-def phases(events: Sequence[Heard]) -> list[Phase]:
+def phases(events: Sequence[TappedEvent]) -> list[Phase]:
     """How long each part took, as those who did it say; what is left of the whole is the handing over."""
     took_s = {event.name: float(event.fields.get("duration_s", 0)) for event in events}
     parts = [Phase(name=name, seconds=took_s[said]) for said, name in PARTS.items() if said in took_s]
@@ -78,13 +78,13 @@ def phases(events: Sequence[Heard]) -> list[Phase]:
     return [*parts, rest, Phase(name="from order to model", seconds=whole_s)]
 
 
-def longest_delivery_s(events: Sequence[Heard]) -> float:
-    """The longest that an event took from being said to being heard."""
-    return max(((event.heard_at - event.said_at).total_seconds() for event in events), default=0.0)
+def longest_delivery_s(events: Sequence[TappedEvent]) -> float:
+    """The longest that an event took from being said to being tapped."""
+    return max(((event.received_at - event.published_at).total_seconds() for event in events), default=0.0)
 
 
-def _said(events: Sequence[Heard], name: str) -> datetime | None:
-    return next((event.said_at for event in events if event.name == name), None)
+def _said(events: Sequence[TappedEvent], name: str) -> datetime | None:
+    return next((event.published_at for event in events if event.name == name), None)
 
 
 LINES: dict[str, Callable[[dict[str, Any]], str]] = {

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from deploy.local.complaints import complaints, last_complaint
+from deploy.local.log_errors import errors_in_logs, last_error
 
 QUIET = '{"level": "info", "event": "serving"}\n'
 
@@ -12,9 +12,9 @@ def test_the_last_warning_or_error_of_each_service_is_shown(tmp_path: Path) -> N
     (tmp_path / "exporter.log").write_text(
         QUIET + '{"level": "warning", "event": "old"}\n{"level": "error", "event": "no space left"}\n' + QUIET
     )
-    assert complaints(tmp_path) == ["exporter: error: no space left"]
+    assert errors_in_logs(tmp_path) == ["exporter: error: no space left"]
 
 
 def test_lines_that_are_no_entries_are_passed_over() -> None:
-    assert last_complaint('Traceback\n[1]\n"warning"\n{"level": "warning", "event": "x"}\nnot json {') == "warning: x"
-    assert last_complaint("") == ""
+    assert last_error('Traceback\n[1]\n"warning"\n{"level": "warning", "event": "x"}\nnot json {') == "warning: x"
+    assert last_error("") == ""

@@ -14,33 +14,33 @@ from truscore.bus import Envelope, connect, replay_log
 KEPT_EVENTS = 100_000
 
 
-class Silence(RuntimeError):
+class NoEvent(RuntimeError):
     """Nothing was said for too long."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Heard:
+class TappedEvent:
     """One event as plain values; `fields` is its protobuf JSON with the proto's own names."""
 
     name: str
     subject: str
-    said_at: datetime
-    heard_at: datetime
+    published_at: datetime
+    received_at: datetime
     fields: dict[str, Any] = field(repr=False)
 
 
 @asynccontextmanager
-async def witness(amqp_url: str) -> AsyncIterator["asyncio.Queue[Heard]"]:
+async def tap_events(amqp_url: str) -> AsyncIterator["asyncio.Queue[TappedEvent]"]:
     """The events said from now on, in order."""
-    heard: asyncio.Queue[Heard] = asyncio.Queue(KEPT_EVENTS)
+    tapped: asyncio.Queue[TappedEvent] = asyncio.Queue(KEPT_EVENTS)
 
     async def keep(event: Message, envelope: Envelope, _offset: int) -> None:
-        await heard.put(
-            Heard(
+        await tapped.put(
+            TappedEvent(
                 name=event.DESCRIPTOR.name,
                 subject=envelope.subject,
-                said_at=envelope.time,
-                heard_at=datetime.now(UTC),
+                published_at=envelope.time,
+                received_at=datetime.now(UTC),
                 fields=MessageToDict(event, preserving_proto_field_name=True),
             )
         )
@@ -49,14 +49,14 @@ async def witness(amqp_url: str) -> AsyncIterator["asyncio.Queue[Heard]"]:
     replay_log(broker, keep, service="demo", offset="next")
     await broker.start()
     try:
-        yield heard
+        yield tapped
     finally:
         await broker.stop()
 
 
-async def next_heard(heard: "asyncio.Queue[Heard]", *, timeout_s: float) -> Heard:
-    """The next event; `Silence` when none comes in time."""
+async def next_event(tapped: "asyncio.Queue[TappedEvent]", *, timeout_s: float) -> TappedEvent:
+    """The next event; `NoEvent` when none comes in time."""
     try:
-        return await asyncio.wait_for(heard.get(), timeout_s)
+        return await asyncio.wait_for(tapped.get(), timeout_s)
     except TimeoutError:
-        raise Silence(f"no event for {timeout_s:g} s") from None
+        raise NoEvent(f"no event for {timeout_s:g} s") from None

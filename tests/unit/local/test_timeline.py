@@ -2,25 +2,31 @@
 
 from datetime import UTC, datetime, timedelta
 
-from deploy.local.story import concerns, line_of, longest_delivery_s, phases
-from deploy.local.witness import Heard
+from deploy.local.event_tap import TappedEvent
+from deploy.local.timeline import concerns, line_of, longest_delivery_s, phases
 
 BEGAN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 RUN = "run-0123456789abcdef0123"
 
 
-def heard(name: str, at_s: float, **fields: object) -> Heard:
-    said_at = BEGAN + timedelta(seconds=at_s)
-    return Heard(name=name, subject="", said_at=said_at, heard_at=said_at + timedelta(seconds=0.02), fields=fields)
+def tapped(name: str, at_s: float, **fields: object) -> TappedEvent:
+    published_at = BEGAN + timedelta(seconds=at_s)
+    return TappedEvent(
+        name=name,
+        subject="",
+        published_at=published_at,
+        received_at=published_at + timedelta(seconds=0.02),
+        fields=fields,
+    )
 
 
 EVENTS = (
-    heard("DatasetReady", 0, dataset_id="cards", version="1"),
-    heard("DatasetValidated", 4, dataset_id="cards", version="1", image_count=64, annotation_count=128, duration_s=3),
-    heard("TrainingStarted", 9, run_id=RUN, total_epochs=2, started_at=(BEGAN + timedelta(seconds=5)).isoformat()),
-    heard("EpochCompleted", 30, run_id=RUN, epoch=1, total_epochs=2, metrics={"box_AP50": 0.5}, is_best=True),
-    heard("TrainingCompleted", 65, run_id=RUN, best_epoch=2, metrics={"box_AP50": 0.95, "other": 1.0}, duration_s=60),
-    heard("ModelExported", 75, run_id=RUN, model_id="m", version=RUN, duration_s=9.5),
+    tapped("DatasetReady", 0, dataset_id="cards", version="1"),
+    tapped("DatasetValidated", 4, dataset_id="cards", version="1", image_count=64, annotation_count=128, duration_s=3),
+    tapped("TrainingStarted", 9, run_id=RUN, total_epochs=2, started_at=(BEGAN + timedelta(seconds=5)).isoformat()),
+    tapped("EpochCompleted", 30, run_id=RUN, epoch=1, total_epochs=2, metrics={"box_AP50": 0.5}, is_best=True),
+    tapped("TrainingCompleted", 65, run_id=RUN, best_epoch=2, metrics={"box_AP50": 0.95, "other": 1.0}, duration_s=60),
+    tapped("ModelExported", 75, run_id=RUN, model_id="m", version=RUN, duration_s=9.5),
 )
 
 
@@ -40,7 +46,7 @@ def test_a_way_that_ended_early_has_only_the_parts_that_were_gone() -> None:
 
 
 def test_an_order_is_known_by_its_dataset_and_then_by_its_run() -> None:
-    other = heard("EpochCompleted", 1, run_id="run-another")
+    other = tapped("EpochCompleted", 1, run_id="run-another")
     assert all(concerns(event, dataset_id="cards", version="1", run_id=RUN) for event in EVENTS)
     assert not concerns(other, dataset_id="cards", version="1", run_id=RUN)
     assert not concerns(EVENTS[2], dataset_id="cards", version="2", run_id="")
@@ -58,8 +64,8 @@ def test_progress_is_told_with_its_figures() -> None:
 
 
 def test_what_went_wrong_is_told_in_its_own_words() -> None:
-    rejected = heard("DatasetRejected", 1, findings=[{"message": "no image: 0 found"}])
-    failed = heard("TrainingFailed", 1, code="diverged", message="loss is NaN at step 12")
+    rejected = tapped("DatasetRejected", 1, findings=[{"message": "no image: 0 found"}])
+    failed = tapped("TrainingFailed", 1, code="diverged", message="loss is NaN at step 12")
     assert "no image: 0 found" in str(line_of(rejected))
     assert "diverged: loss is NaN at step 12" in str(line_of(failed))
 
