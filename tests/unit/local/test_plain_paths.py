@@ -1,5 +1,6 @@
 """A folder with blanks in its path has another name, for programs that split at them."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,9 @@ def test_a_plain_folder_keeps_its_name() -> None:
 def test_a_directory_of_links_that_others_may_write_to_is_not_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("deploy.local.plain_paths.directories", lambda: [tmp_path / "links"])
-    (tmp_path / "links").mkdir(mode=0o777)
-    (tmp_path / "links").chmod(0o777)
-    with pytest.raises(NoPlainPath, match="can be written by others"):
-        plain_path(tmp_path / "two words")
+    # Not below tmp_path: where tests run side by side, that is too long to be a plain path.
+    with tempfile.TemporaryDirectory(dir="/tmp") as links:
+        Path(links).chmod(0o777)
+        monkeypatch.setattr("deploy.local.plain_paths.directories", lambda: [Path(links)])
+        with pytest.raises(NoPlainPath, match="can be written by others"):
+            plain_path(tmp_path / "two words")

@@ -16,6 +16,13 @@ TIMEOUT_S = 60
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="no make on this machine")
 
 
+@pytest.fixture(autouse=True)
+def _typed_at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under `make test` a further make would take itself for a part of it, and print so."""
+    for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES"):
+        monkeypatch.delenv(name, raising=False)
+
+
 def clone(folder: Path) -> Path:
     """What `make setup` reads before it installs anything."""
     folder.mkdir()
