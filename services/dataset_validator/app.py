@@ -4,7 +4,7 @@ import asyncio
 import sys
 from functools import partial
 
-from truscore.bus import RetryPolicy, canary, connect, hear, reporting_hardware, serve, speaker
+from truscore.bus import RetryPolicy, canary, connect, consume, publisher, reporting_hardware, serve
 from truscore.datasets import cores
 from truscore.events.v1.dataset_pb2 import DatasetReady
 from truscore.storage import Cache, S3Store
@@ -66,17 +66,17 @@ async def run(settings: Settings) -> int:
     """Serve until told to stop; returns the exit code."""
     configure_logging(SERVICE, level=settings.log_level, json=settings.log_json)
     broker = connect(settings.amqp_url.get_secret_value(), service=SERVICE)
-    say, validator, draining = speaker(broker, service=SERVICE), create_validator(settings), asyncio.Event()
+    events, validator, draining = publisher(broker, service=SERVICE), create_validator(settings), asyncio.Event()
     sampler = HardwareSampler(SERVICE, validator.workdir)
     handler = on_dataset_ready(
         validator=validator,
-        speaker=say,
-        working=partial(reporting_hardware, say, sampler.sample, every_s=settings.validator_sample_s, at_once=False),
+        publisher=events,
+        working=partial(reporting_hardware, events, sampler.sample, every_s=settings.validator_sample_s, at_once=False),
         draining=draining,
         progress_every_s=settings.validator_progress_s,
     )
     policy = RetryPolicy(delays_s=settings.validator_retry_delays_s)
-    hear(broker, DatasetReady, handler, service=SERVICE, prefetch=settings.validator_slots, policy=policy)
+    consume(broker, DatasetReady, handler, service=SERVICE, prefetch=settings.validator_slots, policy=policy)
     alive = canary(broker, service=SERVICE).alive
     return await serve(
         broker,

@@ -9,7 +9,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 from google.protobuf.unknown_fields import UnknownFieldSet
-from truscore.bus import BusUnavailable, Envelope, Speaker, finish_or_hand_back
+from truscore.bus import BusUnavailable, Envelope, Publisher, finish_or_hand_back
 from truscore.events.v1.dataset_pb2 import DatasetProgress, DatasetReady, DatasetRejected, DatasetValidated, ReportSeal
 from truscore.events.v1.dataset_pb2 import Finding as FindingMessage
 from truscore.events.v1.training_pb2 import ObjectRef
@@ -30,7 +30,7 @@ MOST_ECHOED = 200
 def on_dataset_ready(
     *,
     validator: Validator,
-    speaker: Speaker,
+    publisher: Publisher,
     working: Working,
     draining: asyncio.Event,
     progress_every_s: float = 2.0,
@@ -41,7 +41,7 @@ def on_dataset_ready(
     async def handle(ready: DatasetReady, envelope: Envelope) -> None:
         subject = f"{ready.dataset_id[:MOST_ECHOED]}/{ready.version[:MOST_ECHOED]}"
         throttle = ProgressThrottle(every_s=progress_every_s, clock=clock)
-        async with working(subject), publishing_progress(speaker, ready, envelope.event_id, throttle) as on_progress:
+        async with working(subject), publishing_progress(publisher, ready, envelope.event_id, throttle) as on_progress:
             record = await finish_or_hand_back(draining, validator.validate(order_of(ready), on_progress))
         metrics.count(record)
         log.info(
@@ -53,7 +53,9 @@ def on_dataset_ready(
         )
         # Two orders of equal content get an answer each: whoever knows only its own event id waits for both.
         sequence = sequence_of(record, ready.SerializeToString(deterministic=True) + envelope.event_id.encode())
-        await speaker.say(answer(ready, record, envelope.event_id), subject=subject, sequence=sequence, cause=envelope)
+        await publisher.publish(
+            answer(ready, record, envelope.event_id), subject=subject, sequence=sequence, cause=envelope
+        )
 
     return handle
 
@@ -158,7 +160,7 @@ def _reference(stored: Stored | None) -> ObjectRef | None:
 
 @asynccontextmanager
 async def publishing_progress(
-    speaker: Speaker, ready: DatasetReady, event_id: str, throttle: ProgressThrottle
+    publisher: Publisher, ready: DatasetReady, event_id: str, throttle: ProgressThrottle
 ) -> AsyncIterator[Callable[[Progress], None]]:
     """Yields a callback that publishes progress in the background; of a stage only the newest where the broker is slow.
 
@@ -176,7 +178,7 @@ async def publishing_progress(
         while waiting or not over.is_set():
             await news.wait()
             while waiting:
-                await _publish_progress(speaker, dataset_progress(ready, waiting.pop(next(iter(waiting))), event_id))
+                await _publish_progress(publisher, dataset_progress(ready, waiting.pop(next(iter(waiting))), event_id))
             news.clear()
 
     publishing = asyncio.create_task(publish_all())
@@ -190,11 +192,11 @@ async def publishing_progress(
         await asyncio.gather(publishing, return_exceptions=True)
 
 
-async def _publish_progress(speaker: Speaker, event: DatasetProgress) -> None:
+async def _publish_progress(publisher: Publisher, event: DatasetProgress) -> None:
     subject = f"{event.dataset_id}/{event.version}"
     sequence = f"{event.order_event_id} {event.request_id} {event.stage} {event.images_done} {event.elapsed_s}"
     try:
-        await speaker.say(event, subject=subject, sequence=sequence)
+        await publisher.publish(event, subject=subject, sequence=sequence)
     except BusUnavailable as error:
         log.warning("progress was not published: %s", error)
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from uuid import uuid4
 
-from truscore.bus import BusError, connect, speaker
+from truscore.bus import BusError, connect, publisher
 
 from services.experiment_tracker.availability import Alert, Availability
 from services.experiment_tracker.handlers import publish_alert
@@ -77,7 +77,7 @@ async def alert_publisher(amqp_url: str, service: str) -> AsyncIterator[Publish]
         if not started:
             await bus.start()
             started = True
-        await publish_alert(speaker(bus, service=service), alert)
+        await publish_alert(publisher(bus, service=service), alert)
 
     try:
         yield publish

@@ -4,7 +4,7 @@ import asyncio
 import sys
 from functools import partial
 
-from truscore.bus import RetryPolicy, canary, connect, hear, reporting_hardware, serve, speaker
+from truscore.bus import RetryPolicy, canary, connect, consume, publisher, reporting_hardware, serve
 from truscore.events.v1.training_pb2 import TrainingCompleted
 from truscore.storage import S3Store
 from truscore.storage.signing import Signer
@@ -43,19 +43,19 @@ async def run(settings: Settings) -> int:
     """Serve until told to stop; returns the exit code."""
     configure_logging(SERVICE, level=settings.log_level, json=settings.log_json)
     broker = connect(settings.amqp_url.get_secret_value(), service=SERVICE)
-    say, exporter, draining = speaker(broker, service=SERVICE), create_exporter(settings), asyncio.Event()
+    events, exporter, draining = publisher(broker, service=SERVICE), create_exporter(settings), asyncio.Event()
     sampler = HardwareSampler(SERVICE, exporter.workdir)
     handler = on_training_completed(
         export=exporter.export,
         address=exporter.releases.address,
-        speaker=say,
+        publisher=events,
         working=lambda run_id: reporting_hardware(
-            say, partial(sampler.sample, run_id), run_id, every_s=settings.exporter_sample_s
+            events, partial(sampler.sample, run_id), run_id, every_s=settings.exporter_sample_s
         ),
         draining=draining,
     )
     policy = RetryPolicy(delays_s=settings.exporter_retry_delays_s)
-    hear(broker, TrainingCompleted, handler, service=SERVICE, prefetch=1, policy=policy)
+    consume(broker, TrainingCompleted, handler, service=SERVICE, prefetch=1, policy=policy)
     alive = canary(broker, service=SERVICE).alive
     return await serve(
         broker,

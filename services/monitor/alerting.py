@@ -16,7 +16,7 @@ from services.monitor.facts import Cleared, Raised
 
 log = logging.getLogger(__name__)
 
-Say = Callable[[Raised | Cleared, float], Awaitable[None]]
+PublishAlert = Callable[[Raised | Cleared, float], Awaitable[None]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,7 +25,7 @@ class Alerting:
 
     board: Board
     watchdog: Watchdog
-    say: Say
+    publish_alert: PublishAlert
     clock: Callable[[], float]
     every_s: float
 
@@ -35,12 +35,12 @@ class Alerting:
         for alert in self.watchdog.look(runs, hosts, alerts, self.clock(), strays=self.board.strays.values()):
             before = alerts.get(alert.alert_id, AlertState()).since
             try:
-                await self.say(alert, before)
+                await self.publish_alert(alert, before)
             except BusError as error:
                 log.warning("alert %s about %s not said: %s", alert.rule, alert.subject, error)
                 return
             # Not waiting for the log to bring it back: the next look may come first.
-            self.board.hear(alert, self.clock())
+            self.board.apply(alert, self.clock())
 
     @asynccontextmanager
     async def going_on(self, caught_up: asyncio.Event) -> AsyncIterator[None]:

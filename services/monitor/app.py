@@ -9,14 +9,14 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from prometheus_client import REGISTRY
-from truscore.bus import canary, connect, replay_log, serve, speaker
+from truscore.bus import canary, connect, publisher, replay_log, serve
 from truscore.telemetry import configure_logging, serve_grpc, serve_metrics, tracing
 
 from services.monitor.alerting import Alerting
 from services.monitor.alerts import Watchdog
 from services.monitor.board import Board, Bounds
 from services.monitor.gauges import Gauges
-from services.monitor.handlers import EventConsumer, Reads, say_alert
+from services.monitor.handlers import EventConsumer, Reads, publish_alert
 from services.monitor.rules import load_rules
 from services.monitor.settings import Settings
 from services.monitor.subscriptions import BoardChanges
@@ -38,7 +38,7 @@ async def run(settings: Settings) -> int:
     alerting = Alerting(
         board=board,
         watchdog=Watchdog(load_rules(settings.monitor_rules)),
-        say=partial(say_alert, speaker(broker, service=SERVICE)),
+        publish_alert=partial(publish_alert, publisher(broker, service=SERVICE)),
         clock=time.time,
         every_s=settings.monitor_alert_interval_s,
     )

@@ -69,7 +69,7 @@ class Board:
         self.alerts: dict[str, AlertState] = {}
         self._forgotten: dict[str, None] = {}
 
-    def hear(self, fact: Fact, at: float, trace: str = "") -> None:
+    def apply(self, fact: Fact, at: float, trace: str = "") -> None:
         match fact:
             case Announced() | Validated():
                 self._order(fact.order, lambda waiting: with_order_fact(waiting, fact, at, trace))

@@ -24,7 +24,7 @@ RUN_GAUGES: tuple[tuple[str, str, Callable[[Run], float]], ...] = (
     ("run_train_loss", "Training loss as said last", lambda run: run.latest.loss if run.latest else float("nan")),
     ("run_images_per_second", "Images trained per second", lambda run: pace_of(run)[0]),
     ("run_eta_seconds", "Seconds until the run ends", lambda run: pace_of(run)[1]),
-    ("run_attempt", "Attempt under way", lambda run: run.started.said.attempt if run.started else 0),
+    ("run_attempt", "Attempt under way", lambda run: run.started.event.attempt if run.started else 0),
 )
 HOST_GAUGES: tuple[tuple[str, str, Callable[[Sampled], float]], ...] = (
     ("host_cpu_percent", "Processor load over all cores", lambda host: host.cpu_percent),

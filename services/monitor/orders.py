@@ -53,22 +53,22 @@ def with_order_fact(waiting: Waiting, fact: Announced | Validated, at: float, tr
 
 
 def with_attachment(waiting: Waiting, fact: Attached, at: float, trace: str) -> Waiting:
-    attached = _newer(waiting.attached, Timed(said=fact, at=at))
+    attached = _newer(waiting.attached, Timed(event=fact, at=at))
     return replace(_heard(waiting, at, trace, fact.order_event_id), attached=attached)
 
 
 def with_progress(waiting: Waiting, fact: Validating, at: float, trace: str) -> Waiting:
-    validating = _newer(waiting.validating, Timed(said=fact, at=at))
+    validating = _newer(waiting.validating, Timed(event=fact, at=at))
     return replace(_heard(waiting, at, trace, fact.order_event_id), validating=validating)
 
 
 def with_rejection(waiting: Waiting, fact: Rejected, at: float, trace: str) -> Waiting:
-    rejected = _newer(waiting.rejected, Timed(said=fact, at=at))
+    rejected = _newer(waiting.rejected, Timed(event=fact, at=at))
     return replace(_heard(waiting, at, trace, fact.order_event_id), rejected=rejected)
 
 
 def with_refusal(waiting: Waiting, fact: Failed, at: float, trace: str) -> Waiting:
-    refused = _newer(waiting.refused, Timed(said=fact, at=at))
+    refused = _newer(waiting.refused, Timed(event=fact, at=at))
     return replace(_heard(waiting, at, trace, fact.order_event_id), refused=refused)
 
 
@@ -150,9 +150,9 @@ def matched(orders: Iterable[Waiting], runs: Iterable[Run]) -> dict[str, str]:
     by_trace = {trace: run.run_id for run in reversed(runs) for trace in run.traces}
     known = {run.run_id for run in runs}
     found = {
-        waiting.order_id: waiting.attached.said.run_id
+        waiting.order_id: waiting.attached.event.run_id
         for waiting in orders
-        if waiting.attached and waiting.attached.said.run_id in known
+        if waiting.attached and waiting.attached.event.run_id in known
     }
     for waiting in orders:
         if waiting.order_id in found:
@@ -187,7 +187,7 @@ def message_of_order(waiting: Waiting) -> str:
         case Stage.FAILED if waiting.refused:
             return failure_text(waiting.refused)
         case Stage.REJECTED if waiting.rejected:
-            return rejection_text(waiting.rejected.said)
+            return rejection_text(waiting.rejected.event)
         case _:
             return ""
 

@@ -1,4 +1,4 @@
-"""One run, folded out of what was said about it. The fold gives the same in any order and with any repeats.
+"""One run, folded out of what was event about it. The fold gives the same in any order and with any repeats.
 
 Every field keeps the greatest of what was heard under an order of its own (attempt, step, time), so nothing has to be
 remembered about which events were seen already.
@@ -37,9 +37,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Timed(Generic[T]):
-    """What was said, and when, in seconds since 1970."""
+    """What was event, and when, in seconds since 1970."""
 
-    said: T
+    event: T
     at: float
 
 
@@ -54,7 +54,7 @@ class Run:
     epochs: Mapping[int, EpochDone] = field(default_factory=dict)
     curve: Curve = field(default_factory=Curve)
     latest: Progressed | None = None
-    # While folds are trained after the run it is said again with the same step: only times tell which word is newer.
+    # While folds are trained after the run it is event again with the same step: only times tell which word is newer.
     latest_at: float = 0
     epoch_at: float = 0
     completed: Timed[Completed] | None = None
@@ -70,7 +70,7 @@ class Run:
 
 
 def with_fact(run: Run, fact: RunFact | Sampled | Attached, at: float, trace: str = "") -> Run:
-    """The run with one more thing said about it."""
+    """The run with one more thing event about it."""
     changed = _with_fact(run, fact, at)
     traces = run.traces | {trace} if trace and isinstance(fact, Started | Failed | Cancelled) else run.traces
     return replace(
@@ -92,13 +92,13 @@ def _with_fact(run: Run, fact: RunFact | Sampled | Attached, at: float) -> Run: 
         case EpochDone():
             return _with_epoch(run, fact, at)
         case Completed():
-            return replace(run, completed=_greatest(run.completed, fact, at, lambda said: said.attempts))
+            return replace(run, completed=_greatest(run.completed, fact, at, lambda event: event.attempts))
         case Failed():
-            return replace(run, failed=_greatest(run.failed, fact, at, lambda said: said.attempt))
+            return replace(run, failed=_greatest(run.failed, fact, at, lambda event: event.attempt))
         case Cancelled():
-            return replace(run, cancelled=_greatest(run.cancelled, fact, at, lambda said: said.attempt))
+            return replace(run, cancelled=_greatest(run.cancelled, fact, at, lambda event: event.attempt))
         case Paused():
-            return replace(run, paused=_greatest(run.paused, fact, at, lambda said: said.attempt))
+            return replace(run, paused=_greatest(run.paused, fact, at, lambda event: event.attempt))
         case ResumeAsked():
             return replace(run, resume_asked_at=max(run.resume_asked_at, at))
         case Exported():
@@ -110,16 +110,16 @@ def _with_fact(run: Run, fact: RunFact | Sampled | Attached, at: float) -> Run: 
             return replace(run, hardware=fact if newer else run.hardware)
 
 
-def _greatest(held: Timed[T] | None, said: T, at: float, attempt_of: Callable[[T], int]) -> Timed[T]:
-    if held is not None and (attempt_of(held.said), held.at) >= (attempt_of(said), at):
+def _greatest(held: Timed[T] | None, event: T, at: float, attempt_of: Callable[[T], int]) -> Timed[T]:
+    if held is not None and (attempt_of(held.event), held.at) >= (attempt_of(event), at):
         return held
-    return Timed(said=said, at=at)
+    return Timed(event=event, at=at)
 
 
 def _with_start(run: Run, fact: Started, at: float) -> Run:
     return replace(
         run,
-        started=_greatest(run.started, fact, at, lambda said: said.attempt),
+        started=_greatest(run.started, fact, at, lambda event: event.attempt),
         first_started_at=min(run.first_started_at, fact.started_at or at),
         last_progress_at=max(run.last_progress_at, at),
     )
@@ -148,7 +148,7 @@ def _with_epoch(run: Run, fact: EpochDone, at: float) -> Run:
 
 def _with_export_failure(run: Run, fact: ExportFailed, at: float) -> Run:
     held = run.export_failures.get(fact.format)
-    # A failure that is said again is the same one: it must not pass for a new one, which would be alerted of.
-    timed = held if held is not None and held.at <= at else Timed(said=fact, at=at)
+    # A failure that is event again is the same one: it must not pass for a new one, which would be alerted of.
+    timed = held if held is not None and held.at <= at else Timed(event=fact, at=at)
     failures: dict[str, Any] = {**run.export_failures, fact.format: timed}
     return replace(run, export_failures=dict(sorted(failures.items())[:MAX_EXPORT_FAILURES]))

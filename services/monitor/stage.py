@@ -33,12 +33,12 @@ def stage_of(run: Run) -> Stage:
         return Stage.EXPORTED
     if run.completed:
         return Stage.FAILED if run.export_failures else Stage.EXPORTING
-    if run.cancelled and _stands(run, run.cancelled.said.attempt, run.cancelled.at):
+    if run.cancelled and _stands(run, run.cancelled.event.attempt, run.cancelled.at):
         return Stage.CANCELLED
-    if run.failed and _stands(run, run.failed.said.attempt, run.failed.at):
+    if run.failed and _stands(run, run.failed.event.attempt, run.failed.at):
         # Ordered again after a failure that may pass.
         return Stage.QUEUED if run.queued_at > run.failed.at else Stage.FAILED
-    if run.paused and _stands(run, run.paused.said.attempt, run.paused.at):
+    if run.paused and _stands(run, run.paused.event.attempt, run.paused.at):
         return Stage.QUEUED if run.resume_asked_at > run.paused.at else Stage.PAUSED
     return Stage.TRAINING if run.started or run.latest or run.epochs else Stage.UNKNOWN
 
@@ -47,7 +47,7 @@ def _stands(run: Run, attempt: int, at: float) -> bool:
     """Whether an ending holds: no later attempt was started. An ending between attempts carries attempt 0."""
     if run.started is None:
         return True
-    return attempt >= run.started.said.attempt or (attempt == 0 and at > run.started.at)
+    return attempt >= run.started.event.attempt or (attempt == 0 and at > run.started.at)
 
 
 def failed_at(run: Run) -> float | None:
@@ -62,7 +62,7 @@ def origin_of(run: Run) -> Started | Completed | Exported | None:
     """Whatever names the run's dataset and model; None where nothing heard so far does."""
     for timed in (run.started, run.completed, run.exported):
         if timed is not None:
-            return timed.said
+            return timed.event
     return None
 
 
@@ -70,12 +70,12 @@ def dataset_of(run: Run) -> tuple[str, str]:
     """Dataset id and version; empty where not known."""
     origin = origin_of(run)
     if origin is None and run.failed is not None:
-        return run.failed.said.dataset_id, run.failed.said.dataset_version
+        return run.failed.event.dataset_id, run.failed.event.dataset_version
     return (origin.dataset_id, origin.dataset_version) if origin else ("", "")
 
 
 def attempt_of(run: Run) -> int:
-    heard = [run.started.said.attempt] if run.started else []
+    heard = [run.started.event.attempt] if run.started else []
     heard += [run.latest.attempt] if run.latest else []
     return max([*heard, *(epoch.attempt for epoch in run.epochs.values())], default=0)
 
@@ -86,7 +86,7 @@ def epoch_of(run: Run) -> int:
 
 def total_epochs_of(run: Run) -> int:
     if run.started:
-        return run.started.said.total_epochs
+        return run.started.event.total_epochs
     return max((epoch.total_epochs for epoch in run.epochs.values()), default=0)
 
 
@@ -104,7 +104,7 @@ def pace_of(run: Run) -> tuple[float, float]:
 def best_of(run: Run) -> tuple[int, Mapping[str, float]]:
     """Best epoch and its metrics; 0 and none before there is one."""
     if run.completed:
-        return run.completed.said.best_epoch, run.completed.said.metrics
+        return run.completed.event.best_epoch, run.completed.event.metrics
     best = max((epoch.epoch for epoch in run.epochs.values() if epoch.is_best), default=0)
     return best, run.epochs[best].metrics if best else {}
 
@@ -113,15 +113,15 @@ def message_of(run: Run) -> str:
     """What went wrong, where something did."""
     match stage_of(run):
         case Stage.CANCELLED if run.cancelled:
-            return run.cancelled.said.reason
+            return run.cancelled.event.reason
         case Stage.FAILED if run.failed and not run.completed:
             return failure_text(run.failed)
         case _:
             return "; ".join(
-                f"{failure.said.format}: {failure.said.code}: {failure.said.message}"
+                f"{failure.event.format}: {failure.event.code}: {failure.event.message}"
                 for failure in run.export_failures.values()
             )
 
 
 def failure_text(failed: Timed[Failed]) -> str:
-    return f"{failed.said.code}: {failed.said.message}"
+    return f"{failed.event.code}: {failed.event.message}"

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from truscore.bus import Envelope, RetryPolicy, canary, connect, hear, overhear, serve, speaker
+from truscore.bus import Envelope, RetryPolicy, canary, connect, consume, consume_broadcast, publisher, serve
 from truscore.events.v1.control_pb2 import RunCancel, RunPause, RunResume
 from truscore.events.v1.dataset_pb2 import DatasetValidated
 from truscore.recipes import processes_for
@@ -18,7 +18,7 @@ from truscore.telemetry import HardwareSampler, configure_logging, serve_grpc, s
 from truscore.validation.report.signature import Verifier
 
 from services.trainer.git_commit import current_commit
-from services.trainer.handlers import BrokerEventPublisher, on_dataset_validated, on_request, on_request_overheard
+from services.trainer.handlers import BrokerEventPublisher, on_broadcast_request, on_dataset_validated, on_request
 from services.trainer.inputs.pretrained_source import LibrarySource, asking_library
 from services.trainer.inputs.workspace import Workspace
 from services.trainer.plan import Plan
@@ -89,21 +89,23 @@ async def run(settings: Settings) -> int:
     deps = create_deps(settings, gpus=gpus, git_commit=git_commit)
     broker = connect(settings.amqp_url.get_secret_value(), service=SERVICE)
     event_publisher = BrokerEventPublisher(
-        speaker=speaker(broker, service=SERVICE), sample=sampler.sample, now=now, git_commit=git_commit
+        publisher=publisher(broker, service=SERVICE), sample=sampler.sample, now=now, git_commit=git_commit
     )
-    publisher: Callable[[Envelope], BrokerEventPublisher] = lambda envelope: replace(event_publisher, cause=envelope)  # noqa: E731
+    of_envelope: Callable[[Envelope], BrokerEventPublisher] = lambda envelope: replace(event_publisher, cause=envelope)  # noqa: E731
     runs = Runs(deps)
     requests = Requests(deps, runs)
-    requested = on_request(requests, publisher=publisher)
+    requested = on_request(requests, publisher=of_envelope)
     profile = settings.trainer_profile if settings.trainer_profile != "auto" else ("full" if gpus else "small")
-    orders = on_dataset_validated(runs=runs, publisher=publisher, profile=profile)
+    orders = on_dataset_validated(runs=runs, publisher=of_envelope, profile=profile)
     policy = RetryPolicy(delays_s=settings.trainer_retry_delays_s)
     for _ in range(settings.trainer_slots):
-        hear(broker, DatasetValidated, orders, service=SERVICE, lease=True, policy=policy)
-    hear(broker, RunCancel, requested, service=SERVICE, policy=policy)
-    hear(broker, RunPause, requested, service=SERVICE, policy=policy)
-    hear(broker, RunResume, requested, service=SERVICE, policy=policy)
-    overhear(broker, [RunCancel, RunPause], on_request_overheard(requests), service=SERVICE, instance=broker.instance)
+        consume(broker, DatasetValidated, orders, service=SERVICE, lease=True, policy=policy)
+    consume(broker, RunCancel, requested, service=SERVICE, policy=policy)
+    consume(broker, RunPause, requested, service=SERVICE, policy=policy)
+    consume(broker, RunResume, requested, service=SERVICE, policy=policy)
+    consume_broadcast(
+        broker, [RunCancel, RunPause], on_broadcast_request(requests), service=SERVICE, instance=broker.instance
+    )
     alive = canary(broker, service=SERVICE, instance=broker.instance).alive
     return await serve(
         broker,

@@ -1,4 +1,4 @@
-"""Confirmed events per second through `Speaker.say_many`, beside raw aio-pika, on a private broker.
+"""Confirmed events per second through `Publisher.publish_many`, beside raw aio-pika, on a private broker.
 
 `python -m tests.bench.relay [--events N] [--json]`. Each event is persistent and confirmed, and goes into a quorum
 queue and the log's stream; raw aio-pika publishes the same bytes along the same way with the same number in flight.
@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import aio_pika
-from truscore.bus import EXCHANGE, Bus, Utterance, connect, speaker
+from truscore.bus import EXCHANGE, Bus, OutgoingEvent, connect, publisher
 from truscore.bus.codec import encode
 from truscore.bus.publisher import IN_FLIGHT, address, amqp_message
 from truscore.events.v1.training_pb2 import TrainingProgressed
@@ -44,18 +44,18 @@ class Measured:
     body_bytes: int
 
 
-def utterance(step: int) -> Utterance:
+def outgoing(step: int) -> OutgoingEvent:
     """A report of the size that training makes."""
     event = TrainingProgressed(
         run_id="run-0123456789abcdef0123", attempt=1, step=step, total_steps=100_000, epoch=1, loss=0.5 / (step + 1)
     )
     event.loss_parts.update({"loss_classifier": 0.1, "loss_box_reg": 0.2, "loss_mask": 0.3})
-    return Utterance(event=event, subject=event.run_id, sequence=step)
+    return OutgoingEvent(event=event, subject=event.run_id, sequence=step)
 
 
 async def say_all(bus: Bus, events: int) -> None:
     """Ours."""
-    await speaker(bus, service="trainer").say_many(utterance(step) for step in range(events))
+    await publisher(bus, service="trainer").publish_many(outgoing(step) for step in range(events))
 
 
 async def publish_all(amqp_url: str, events: int) -> None:
@@ -69,7 +69,7 @@ async def publish_all(amqp_url: str, events: int) -> None:
 
 
 def raw_message(step: int) -> aio_pika.Message:
-    said = utterance(step)
+    said = outgoing(step)
     return amqp_message(encode(said.event, address(said, source="truscore/trainer", now=datetime.now(tz=UTC))))
 
 
@@ -100,7 +100,7 @@ async def measure(amqp_url: str, events: int) -> Measured:
     return Measured(
         speaker_per_s=statistics.median(ours),
         raw_per_s=statistics.median(raw),
-        body_bytes=utterance(0).event.ByteSize(),
+        body_bytes=outgoing(0).event.ByteSize(),
     )
 
 

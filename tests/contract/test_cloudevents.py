@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from cloudevents.core.bindings.amqp import AMQPMessage, from_binary
 from cloudevents.core.v1.event import CloudEvent
-from truscore.bus import TOPOLOGY, Utterance
+from truscore.bus import TOPOLOGY, OutgoingEvent
 from truscore.bus.codec import encode
 from truscore.bus.publisher import address
 from truscore.bus.topology import Row
@@ -25,7 +25,7 @@ class Protobuf:
 @pytest.mark.parametrize("row", TOPOLOGY, ids=lambda row: row.routing_key)
 def test_the_cloudevents_package_reads_what_we_say(row: Row) -> None:
     message = specimen(row.message)
-    envelope = address(Utterance(event=message, subject="run-1", sequence=7), source="truscore/trainer", now=NOW)
+    envelope = address(OutgoingEvent(event=message, subject="run-1", sequence=7), source="truscore/trainer", now=NOW)
     wire = encode(message, envelope)
     event = from_binary(
         AMQPMessage(

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from google.protobuf.descriptor_pool import Default
 from truscore.bus import TOPOLOGY, UnknownMessage, dead_name, inbox_name
-from truscore.bus.declarations import house
+from truscore.bus.declarations import all_queues
 from truscore.bus.topology import Row, inbox_arguments, inboxes, log_arguments, row_named, row_of, row_routed
 from truscore.events.v1.dataset_pb2 import DatasetReady, Finding
 
@@ -19,7 +19,7 @@ each_row = pytest.mark.parametrize("row", TOPOLOGY, ids=lambda row: row.routing_
 
 @each_row
 def test_every_message_has_a_speaker_and_a_listener(row: Row) -> None:
-    assert row.speakers
+    assert row.publishers
     assert row.listeners
 
 
@@ -57,7 +57,7 @@ def test_a_lease_may_be_held_for_days() -> None:
 
 
 def test_every_inbox_has_a_limit_and_a_grave_where_nothing_is_dropped_on_the_way() -> None:
-    queues = {queue.name: queue for queue in house()}
+    queues = {queue.name: queue for queue in all_queues()}
     for row, listener in inboxes():
         inbox = queues[inbox_name(listener.service, row.message)]
         assert inbox.arguments["x-queue-type"] == "quorum"
@@ -68,7 +68,7 @@ def test_every_inbox_has_a_limit_and_a_grave_where_nothing_is_dropped_on_the_way
 
 
 def test_the_log_hears_everything_and_is_bounded_by_size_and_age() -> None:
-    log = next(queue for queue in house() if queue.name == "truscore.log")
+    log = next(queue for queue in all_queues() if queue.name == "truscore.log")
     assert (log.exchange, log.routing_key) == ("truscore.events", "#")
     assert {"x-max-length-bytes", "x-max-age"} <= log_arguments().keys()
 

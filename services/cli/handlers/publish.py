@@ -5,7 +5,7 @@ import hashlib
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
-from truscore.bus import BusUnavailable, Unroutable, connect, speaker
+from truscore.bus import BusUnavailable, Unroutable, connect, publisher
 from truscore.events.v1.control_pb2 import RunCancel, RunPause, RunResume
 from truscore.events.v1.dataset_pb2 import DatasetReady
 from truscore.events.v1.training_pb2 import TrainingSpec
@@ -68,6 +68,6 @@ async def _said(amqp_url: str, event: Message, subject: str, sequence: str | int
     broker = connect(amqp_url, service=SERVICE)
     try:
         await broker.start()
-        return await speaker(broker, service=SERVICE).say(event, subject=subject, sequence=sequence)
+        return await publisher(broker, service=SERVICE).publish(event, subject=subject, sequence=sequence)
     finally:
         await broker.stop()

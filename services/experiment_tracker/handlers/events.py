@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from truscore import storage
-from truscore.bus import Envelope, Poison, Speaker
+from truscore.bus import Envelope, Poison, Publisher
 from truscore.configuration.run_id import RUN_ID_ACCEPTED, is_run_id
 from truscore.events.v1 import model_pb2, telemetry_pb2, training_pb2
 
@@ -90,7 +90,7 @@ def _pass_on(message: telemetry_pb2.AlertRaised | telemetry_pb2.AlertCleared, on
         on_alert(message.alert_id, raised=False, at=_value(message.cleared_at))
 
 
-async def publish_alert(publisher: Speaker, alert: Alert) -> None:
+async def publish_alert(publisher: Publisher, alert: Alert) -> None:
     """Raise or clear. The id is derived from the episode: a restarted tracker publishes the same event."""
     stamp = Timestamp()
     stamp.FromNanoseconds(round(alert.at * 1e9))
@@ -100,7 +100,7 @@ async def publish_alert(publisher: Speaker, alert: Alert) -> None:
         if alert.raised
         else telemetry_pb2.AlertCleared(**named, cleared_at=stamp)
     )
-    await publisher.say(event, subject=alert.subject, sequence=f"{alert.alert_id}/{alert.before:.3f}")
+    await publisher.publish(event, subject=alert.subject, sequence=f"{alert.alert_id}/{alert.before:.3f}")
 
 
 class EventConsumer:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
-from truscore.bus import Envelope, Poison, Speaker, finish_or_hand_back
+from truscore.bus import Envelope, Poison, Publisher, finish_or_hand_back
 from truscore.configuration.run_id import RUN_ID_ACCEPTED, is_run_id
 from truscore.events.v1 import training_pb2
 from truscore.events.v1.training_pb2 import TrainingCompleted
@@ -24,7 +24,7 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def on_training_completed(
-    *, export: Export, address: Address, speaker: Speaker, working: Working, draining: asyncio.Event
+    *, export: Export, address: Address, publisher: Publisher, working: Working, draining: asyncio.Event
 ) -> Callable[[TrainingCompleted, Envelope], Awaitable[None]]:
     """The handler. While it works, `working` is entered; when the service drains, the order is handed back."""
 
@@ -37,9 +37,9 @@ def on_training_completed(
         time = datetime.fromisoformat(at) if at else None
         if outcome.release:
             event = exported(outcome.release, address)
-            await speaker.say(event, subject=order.run_id, correlation_id=order.run_id, cause=envelope, time=time)
+            await publisher.publish(event, subject=order.run_id, correlation_id=order.run_id, cause=envelope, time=time)
         for refusal in outcome.refusals:
-            await speaker.say(
+            await publisher.publish(
                 failed(order, refusal),
                 subject=order.run_id,
                 sequence=refusal.format,

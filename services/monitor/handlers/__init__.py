@@ -1,6 +1,6 @@
 """Messages in, messages out: the only place of the monitor that names a message class."""
 
-from services.monitor.handlers.events import EventConsumer, fact_of, say_alert
+from services.monitor.handlers.events import EventConsumer, fact_of, publish_alert
 from services.monitor.handlers.reads import Reads
 
-__all__ = ["EventConsumer", "Reads", "fact_of", "say_alert"]
+__all__ = ["EventConsumer", "Reads", "fact_of", "publish_alert"]

@@ -36,7 +36,7 @@ def answer(entry: Entry, *, alerts: Iterable[facts.Raised] = (), full: bool) -> 
 
 
 def _run_answer(run: Run, *, full: bool) -> monitor_pb2.Run:
-    origin, start = origin_of(run), run.started.said if run.started else None
+    origin, start = origin_of(run), run.started.event if run.started else None
     dataset_id, dataset_version = dataset_of(run)
     images_per_second, eta_s = pace_of(run)
     best_epoch, best_metrics = best_of(run)
@@ -65,7 +65,7 @@ def _run_answer(run: Run, *, full: bool) -> monitor_pb2.Run:
     if start:
         shown.started_at.CopyFrom(timestamp(run.first_started_at))
     if run.exported:
-        shown.model.ParseFromString(run.exported.said.announcement)
+        shown.model.ParseFromString(run.exported.event.announcement)
     if run.hardware:
         shown.hardware.CopyFrom(_sample(run.hardware))
     if full:
@@ -78,9 +78,9 @@ def _run_answer(run: Run, *, full: bool) -> monitor_pb2.Run:
 
 
 def _order_answer(waiting: Waiting, *, full: bool) -> monitor_pb2.Run:
-    found = waiting.rejected.said.findings if full and waiting.rejected else ()
+    found = waiting.rejected.event.findings if full and waiting.rejected else ()
     rejected = stage_of_entry(waiting) is Stage.REJECTED
-    under_way = waiting.validating.said if stage_of_entry(waiting) is Stage.VALIDATING and waiting.validating else None
+    under_way = waiting.validating.event if stage_of_entry(waiting) is Stage.VALIDATING and waiting.validating else None
     return monitor_pb2.Run(
         run_id=waiting.order_id,
         state=_state(waiting),

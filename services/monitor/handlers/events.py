@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from truscore.bus import Envelope, Speaker, Stray
+from truscore.bus import Envelope, Publisher, Stray
 from truscore.events.v1 import control_pb2, dataset_pb2, model_pb2, order_pb2, telemetry_pb2, training_pb2
 
 from services.monitor import facts
@@ -119,7 +119,7 @@ class EventConsumer:
         self._count(envelope.type)
         fact = fact_of(message, envelope.event_id)
         if fact is not None:
-            self._board.hear(fact, envelope.time.timestamp(), trace_id(envelope.traceparent))
+            self._board.apply(fact, envelope.time.timestamp(), trace_id(envelope.traceparent))
             self._changed()
 
     async def stray(self, stray: Stray) -> None:
@@ -129,7 +129,7 @@ class EventConsumer:
         fact = facts.Strayed(
             routing_key=stray.routing_key[:MAX_CHARS], reason=stray.reason[:MAX_CHARS], at=stray.at.timestamp()
         )
-        self._board.hear(fact, fact.at)
+        self._board.apply(fact, fact.at)
         self._changed()
 
 
@@ -137,7 +137,7 @@ def trace_id(traceparent: str | None) -> str:
     return traceparent.split("-")[1] if traceparent else ""
 
 
-async def say_alert(say: Speaker, alert: facts.Raised | facts.Cleared, before: float) -> None:
+async def publish_alert(publisher: Publisher, alert: facts.Raised | facts.Cleared, before: float) -> None:
     """Raise or clear. `before`, when it last changed, tells episodes apart: two monitors say the same event."""
     times = {"raised_at", "cleared_at"}
     plain = {name: value for name, value in asdict(alert).items() if name not in times}
@@ -146,7 +146,7 @@ async def say_alert(say: Speaker, alert: facts.Raised | facts.Cleared, before: f
         if isinstance(alert, facts.Raised)
         else telemetry_pb2.AlertCleared(**plain, cleared_at=timestamp(alert.cleared_at))
     )
-    await say.say(event, subject=alert.subject, sequence=f"{alert.alert_id}/{before:.3f}")
+    await publisher.publish(event, subject=alert.subject, sequence=f"{alert.alert_id}/{before:.3f}")
 
 
 def timestamp(at: float) -> Timestamp:

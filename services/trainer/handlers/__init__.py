@@ -1,6 +1,6 @@
 """Messages in and out. Knows the contract and our plain values; decides nothing."""
 
-from services.trainer.handlers.consume import on_dataset_validated, on_request, on_request_overheard
+from services.trainer.handlers.consume import on_broadcast_request, on_dataset_validated, on_request
 from services.trainer.handlers.publish import BrokerEventPublisher
 
-__all__ = ["BrokerEventPublisher", "on_dataset_validated", "on_request", "on_request_overheard"]
+__all__ = ["BrokerEventPublisher", "on_broadcast_request", "on_dataset_validated", "on_request"]

@@ -64,7 +64,7 @@ def on_request(
     return handle
 
 
-def on_request_overheard(requests: Requests) -> Callable[[RunCancel | RunPause, Envelope], Awaitable[None]]:
+def on_broadcast_request(requests: Requests) -> Callable[[RunCancel | RunPause, Envelope], Awaitable[None]]:
     """The handler of requests that every trainer hears at once; the inboxes make them last."""
 
     async def handle(request: RunCancel | RunPause, envelope: Envelope) -> None:

@@ -17,7 +17,7 @@ from hashlib import sha256
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from truscore.bus import BusUnavailable, Envelope, Speaker, Utterance, hardware_sampled, sample_sequence
+from truscore.bus import BusUnavailable, Envelope, OutgoingEvent, Publisher, hardware_sampled, sample_sequence
 from truscore.bus.topology import row_named, row_of
 from truscore.events.v1 import order_pb2
 from truscore.events.v1.dataset_pb2 import DatasetValidated
@@ -59,7 +59,7 @@ REPORTED_ONLY = frozenset({"loading_s", "validating_s"})
 class BrokerEventPublisher:
     """Speaks of orders; `cause` is the event that what is said follows from."""
 
-    speaker: Speaker
+    publisher: Publisher
     sample: Callable[[str], HardwareReading]
     now: Callable[[], datetime]
     git_commit: str
@@ -112,7 +112,7 @@ class BrokerEventPublisher:
         self, event: Message, *, subject: str, sequence: str | int = 0, time: datetime | None = None
     ) -> None:
         async with _broker_may_be_away():
-            await self.speaker.say(event, subject=subject, sequence=sequence, cause=self.cause, time=time)
+            await self.publisher.publish(event, subject=subject, sequence=sequence, cause=self.cause, time=time)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,23 +123,23 @@ class BrokerRunEventPublisher:
     plan: Plan
     config: Stored | None
 
-    def translate(self, attempt: int, record: Record) -> Utterance | None:
+    def translate(self, attempt: int, record: Record) -> OutgoingEvent | None:
         """The record as an event; checkpoints and last words are not told as they stand."""
         match record:
             case Started():
-                return self._utterance(self._started(attempt, record), sequence=attempt)
+                return self._outgoing(self._started(attempt, record), sequence=attempt)
             case Progressed():
-                return self._utterance(self._progressed(attempt, record), sequence=record.step)
+                return self._outgoing(self._progressed(attempt, record), sequence=record.step)
             case FoldProgressed():
-                return self._utterance(self._folding(attempt, record), sequence=_place_of(record))
+                return self._outgoing(self._folding(attempt, record), sequence=_place_of(record))
             case EpochDone():
-                return self._utterance(self._epoch(attempt, record), sequence=record.epoch)
+                return self._outgoing(self._epoch(attempt, record), sequence=record.epoch)
             case _:
                 return None
 
-    async def publish_many(self, messages: Sequence[Utterance]) -> None:
+    async def publish_many(self, messages: Sequence[OutgoingEvent]) -> None:
         async with _broker_may_be_away():
-            await self.event_publisher.speaker.say_many(messages)
+            await self.event_publisher.publisher.publish_many(messages)
 
     async def completed(self, completion: Completion) -> FinalEvent:
         order, recipe = self.plan.order, self.plan.recipe
@@ -195,8 +195,8 @@ class BrokerRunEventPublisher:
     async def _say(self, event: Message, *, sequence: str | int = 0) -> None:
         await self.event_publisher.publish(event, subject=self.plan.run_id, sequence=sequence)
 
-    def _utterance(self, event: Message, *, sequence: str | int) -> Utterance:
-        return Utterance(event=event, subject=self.plan.run_id, sequence=sequence, cause=self.event_publisher.cause)
+    def _outgoing(self, event: Message, *, sequence: str | int) -> OutgoingEvent:
+        return OutgoingEvent(event=event, subject=self.plan.run_id, sequence=sequence, cause=self.event_publisher.cause)
 
     def _started(self, attempt: int, record: Started) -> TrainingStarted:
         order, recipe = self.plan.order, self.plan.recipe

@@ -1,9 +1,9 @@
 """Who says what to whom and how it gets there. Knows messages, queues and retries; knows no dataset, run or model."""
 
-from truscore.bus.broadcast import overhear
+from truscore.bus.broadcast import consume_broadcast
 from truscore.bus.broker import Bus, connect
 from truscore.bus.canary import Canary, canary
-from truscore.bus.consumer import hear
+from truscore.bus.consumer import consume
 from truscore.bus.drain import finish_or_hand_back
 from truscore.bus.envelope import Envelope, event_id
 from truscore.bus.errors import (
@@ -18,8 +18,8 @@ from truscore.bus.errors import (
 )
 from truscore.bus.hardware import hardware_sampled, reporting_hardware, sample_sequence
 from truscore.bus.log_reader import LogReader, Stray, replay_log
-from truscore.bus.memory import MemorySpeaker
-from truscore.bus.publisher import Speaker, Utterance, speaker
+from truscore.bus.memory import MemoryPublisher
+from truscore.bus.publisher import OutgoingEvent, Publisher, publisher
 from truscore.bus.retry import RetryPolicy
 from truscore.bus.service import serve
 from truscore.bus.topology import EXCHANGE, TOPOLOGY, dead_name, inbox_name
@@ -34,28 +34,28 @@ __all__ = [
     "Envelope",
     "HandBack",
     "LogReader",
-    "MemorySpeaker",
+    "MemoryPublisher",
+    "OutgoingEvent",
     "Poison",
+    "Publisher",
     "RetryPolicy",
-    "Speaker",
     "Stray",
     "TopologyMismatch",
     "Undecodable",
     "UnknownMessage",
     "Unroutable",
-    "Utterance",
     "canary",
     "connect",
+    "consume",
+    "consume_broadcast",
     "dead_name",
     "event_id",
     "finish_or_hand_back",
     "hardware_sampled",
-    "hear",
     "inbox_name",
-    "overhear",
+    "publisher",
     "replay_log",
     "reporting_hardware",
     "sample_sequence",
     "serve",
-    "speaker",
 ]

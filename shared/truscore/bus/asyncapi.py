@@ -79,10 +79,10 @@ def _message(row: Row, comments: Mapping[str, str]) -> Json:
 def _operations(row: Row) -> Iterator[tuple[str, Json]]:
     channel = {"$ref": f"#/channels/{row.routing_key}"}
     messages = [{"$ref": f"#/channels/{row.routing_key}/messages/{row.descriptor.name}"}]
-    for speaker in row.speakers:
+    for publisher in row.publishers:
         publishing = {"amqp": {"deliveryMode": 2, "mandatory": True, "bindingVersion": "0.3.0"}}
         yield (
-            f"{speaker}.says.{row.routing_key}",
+            f"{publisher}.says.{row.routing_key}",
             {"action": "send", "channel": channel, "messages": messages, "bindings": publishing},
         )
     for listener in row.listeners:

@@ -25,7 +25,7 @@ log = logging.getLogger("truscore.bus")
 PREFETCH: Final = 32
 
 
-def overhear(
+def consume_broadcast(
     broker: RabbitBroker,
     message_types: Sequence[type[Message]],
     handler: Callable[[Any, Envelope], Awaitable[None]],
@@ -42,11 +42,11 @@ def overhear(
             exchange=EXCHANGE,
             routing_key=row.routing_key,
         )
-        subscribe(bus, queue, Ear(row=row, handler=handler).receive, prefetch=PREFETCH)
+        subscribe(bus, queue, BroadcastConsumer(row=row, handler=handler).receive, prefetch=PREFETCH)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ear:
+class BroadcastConsumer:
     """One message type that is overheard."""
 
     row: Row

@@ -1,4 +1,4 @@
-"""The connection: a FastStream broker that declares the house, confirms what it publishes and waits for its broker."""
+"""The connection: a FastStream broker that declares all queues, confirms what it publishes and waits for its broker."""
 
 import asyncio
 import logging
@@ -59,7 +59,7 @@ def the_bus(broker: RabbitBroker) -> "Bus":
 
 
 class Bus(RabbitBroker):
-    """FastStream's broker with the house's manners: nothing is acknowledged, sent or declared by accident."""
+    """FastStream's broker as this library uses it: nothing is acknowledged, sent or declared by accident."""
 
     def __init__(
         self, amqp_url: str, *, service: str, instance: str, graceful_timeout_s: float, patience_s: float
@@ -80,7 +80,7 @@ class Bus(RabbitBroker):
         self.patience_s = patience_s
         self.graceful_timeout_s = graceful_timeout_s
         self.safe_url = str(URL(amqp_url).with_password(None))
-        self._needed = {queue.name: queue for queue in declarations.house()}
+        self._needed = {queue.name: queue for queue in declarations.all_queues()}
         self._on_started: list[Callable[[], Awaitable[None]]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._in_hand: set[asyncio.Task[None]] = set()
@@ -113,7 +113,7 @@ class Bus(RabbitBroker):
         await asyncio.shield(task)
 
     async def start(self) -> None:
-        """Connect, declare the house, consume. BusUnavailable after the patience; TopologyMismatch at once."""
+        """Connect, declare all queues, consume. BusUnavailable after the patience; TopologyMismatch at once."""
         try:
             await self._start()
         except AWAY as error:

@@ -24,7 +24,7 @@ from truscore.bus.errors import BusError, HandBack, Poison, Undecodable
 from truscore.bus.metrics import HEARD
 from truscore.bus.publisher import publish
 from truscore.bus.retry import RetryPolicy
-from truscore.bus.topology import DEAD_EXCHANGE, RETRY_EXCHANGE, RETRY_QUEUE_HEADER, Listener, Row, row_of
+from truscore.bus.topology import DEAD_EXCHANGE, RETRY_EXCHANGE, RETRY_QUEUE_HEADER, Consumer, Row, row_of
 
 log = logging.getLogger("truscore.bus")
 
@@ -40,7 +40,7 @@ Handler = Callable[[M, Envelope], Awaitable[None]]
 TRUSCORE_EXCHANGE: Final = RabbitExchange(topology.EXCHANGE, type=ExchangeType.TOPIC, durable=True)
 
 
-def hear(
+def consume(
     broker: RabbitBroker,
     message_type: type[M],
     handler: Handler[M],
@@ -59,7 +59,7 @@ def hear(
     bus, row, policy = the_bus(broker), row_of(message_type), policy or RetryPolicy()
     _check_listener(row, service, lease=lease)
     queue = declarations.inbox(service, row.routing_key, lease=lease)
-    bus.need(queue, *declarations.back_rooms(service, policy))
+    bus.need(queue, *declarations.retry_and_dead_queues(service, policy))
     inbox = Inbox(bus=bus, row=row, service=service, policy=policy, handler=handler)
     subscribe(bus, queue, inbox.receive, prefetch=1 if lease else prefetch)
 
@@ -163,7 +163,7 @@ class Inbox:
 
     async def _bury(self, message: AbstractIncomingMessage, error: Exception) -> None:
         log.error("%s: dead letter %s: %r", self.name, message.message_id, error, exc_info=error)
-        grave = epitaph(error, inbox=self.name, row=self.row, at=self.clock(), headers=message.headers)
+        grave = dead_letter_reason(error, inbox=self.name, row=self.row, at=self.clock(), headers=message.headers)
         await self._send_on(message, DEAD_EXCHANGE, self.service, carried(message.headers) | grave)
         self._count("dead")
 
@@ -185,7 +185,7 @@ class Inbox:
             log.debug("%s: its channel is gone, the broker has it back already: %r", self.name, error)
 
 
-def epitaph(error: Exception, *, inbox: str, row: Row, at: datetime, headers: Any) -> dict[str, Any]:
+def dead_letter_reason(error: Exception, *, inbox: str, row: Row, at: datetime, headers: Any) -> dict[str, Any]:
     """Headers of a dead letter: why, by what exception, where and when."""
     match error:
         case Poison():
@@ -208,6 +208,6 @@ def epitaph(error: Exception, *, inbox: str, row: Row, at: datetime, headers: An
 
 
 def _check_listener(row: Row, service: str, *, lease: bool) -> None:
-    listed = Listener(service=service, lease=not lease)
+    listed = Consumer(service=service, lease=not lease)
     if listed in row.listeners:
         raise ValueError(f"lease={lease}: the topology lists {service} for {row.routing_key} with lease={not lease}")

@@ -48,7 +48,7 @@ def inbox(service: str, routing_key: str, *, lease: bool) -> Queue:
     )
 
 
-def back_rooms(service: str, policy: RetryPolicy) -> list[Queue]:
+def retry_and_dead_queues(service: str, policy: RetryPolicy) -> list[Queue]:
     """Where a service's failed messages wait, and where they end."""
     waiting = [
         Queue(
@@ -69,11 +69,11 @@ def back_rooms(service: str, policy: RetryPolicy) -> list[Queue]:
     return [*waiting, dead]
 
 
-def house() -> list[Queue]:
+def all_queues() -> list[Queue]:
     """The log, and every inbox of our services with its dead letters. Retry queues come with their listener."""
     inboxes = [inbox(listener.service, row.routing_key, lease=listener.lease) for row, listener in topology.inboxes()]
     services = dict.fromkeys(listener.service for _, listener in topology.inboxes())
-    graves = [back_rooms(service, RetryPolicy(delays_s=()))[-1] for service in services]
+    graves = [retry_and_dead_queues(service, RetryPolicy(delays_s=()))[-1] for service in services]
     return [LOG_QUEUE, *inboxes, *graves]
 
 

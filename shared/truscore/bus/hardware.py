@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from truscore.bus.errors import BusUnavailable
-from truscore.bus.publisher import Speaker
+from truscore.bus.publisher import Publisher
 from truscore.events.v1.telemetry_pb2 import GpuSample, HardwareSampled
 
 if TYPE_CHECKING:
@@ -41,13 +41,13 @@ def hardware_sampled(reading: DataclassInstance) -> HardwareSampled:
 
 @asynccontextmanager
 async def reporting_hardware(
-    speaker: Speaker, sample: Callable[[], Any], subject: str, *, every_s: float, at_once: bool = True
+    publisher: Publisher, sample: Callable[[], Any], subject: str, *, every_s: float, at_once: bool = True
 ) -> AsyncIterator[None]:
     """While inside, publish a sample every so many seconds, the first one at once or after as long.
 
     ``sample`` gives a reading, and may block. A sample that the broker did not take is not published again.
     """
-    reporting = asyncio.create_task(_report(speaker, sample, subject, every_s, at_once=at_once))
+    reporting = asyncio.create_task(_report(publisher, sample, subject, every_s, at_once=at_once))
     try:
         yield
     finally:
@@ -55,13 +55,15 @@ async def reporting_hardware(
         await asyncio.gather(reporting, return_exceptions=True)
 
 
-async def _report(speaker: Speaker, sample: Callable[[], Any], subject: str, every_s: float, *, at_once: bool) -> None:
+async def _report(
+    publisher: Publisher, sample: Callable[[], Any], subject: str, every_s: float, *, at_once: bool
+) -> None:
     if not at_once:
         await asyncio.sleep(every_s)
     while True:
         reading = await asyncio.to_thread(sample)
         try:
-            await speaker.say(hardware_sampled(reading), subject=subject, sequence=sample_sequence(reading))
+            await publisher.publish(hardware_sampled(reading), subject=subject, sequence=sample_sequence(reading))
         except BusUnavailable as error:
             log.warning("a hardware sample was not published: %s", error)
         await asyncio.sleep(every_s)

@@ -1,4 +1,4 @@
-"""A speaker without a broker: it keeps what was said. For tests of handlers; held to the real one's tests."""
+"""A publisher without a broker: it keeps what was said. For tests of handlers; held to the real one's tests."""
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -7,18 +7,18 @@ from google.protobuf.message import Message
 
 from truscore.bus.codec import encode
 from truscore.bus.envelope import Envelope
-from truscore.bus.publisher import Utterance, address
+from truscore.bus.publisher import OutgoingEvent, address
 
 
-class MemorySpeaker:
-    """Speaker that remembers, in order, each event with its envelope; a repeat is remembered again."""
+class MemoryPublisher:
+    """Publisher that remembers, in order, each event with its envelope; a repeat is remembered again."""
 
     def __init__(self, *, service: str, clock: Callable[[], datetime] = lambda: datetime.now(tz=UTC)) -> None:
         self.said: list[tuple[Message, Envelope]] = []
         self._source = f"truscore/{service}"
         self._clock = clock
 
-    async def say(
+    async def publish(
         self,
         event: Message,
         *,
@@ -29,20 +29,20 @@ class MemorySpeaker:
         time: datetime | None = None,
     ) -> str:
         """Remember one event and return its id. UnknownMessage, ValueError (too large)."""
-        utterance = Utterance(
+        outgoing = OutgoingEvent(
             event=event, subject=subject, sequence=sequence, correlation_id=correlation_id, cause=cause, time=time
         )
-        envelope = address(utterance, source=self._source, now=self._clock())
+        envelope = address(outgoing, source=self._source, now=self._clock())
         encode(event, envelope)  # refuses what the wire would refuse
         kept = type(event)()
         kept.CopyFrom(event)
         self.said.append((kept, envelope))
         return envelope.event_id
 
-    async def say_many(self, events: Iterable[Utterance]) -> None:
+    async def publish_many(self, events: Iterable[OutgoingEvent]) -> None:
         """Remember many, in order."""
         for each in events:
-            await self.say(
+            await self.publish(
                 each.event,
                 subject=each.subject,
                 sequence=each.sequence,

@@ -28,7 +28,7 @@ Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Utterance:
+class OutgoingEvent:
     """An event that is to be said. `subject`: the run id, or "dataset/version". `sequence` tells repeats apart.
 
     `time` is when it happened, where that is not now: an event that is said again keeps the time of the first time.
@@ -42,10 +42,10 @@ class Utterance:
     time: datetime | None = None
 
 
-class Speaker(Protocol):
+class Publisher(Protocol):
     """Says events in the name of one service."""
 
-    async def say(
+    async def publish(
         self,
         event: Message,
         *,
@@ -58,23 +58,21 @@ class Speaker(Protocol):
         """Say one event and return its id once the broker has it."""
         ...
 
-    async def say_many(self, events: Iterable[Utterance]) -> None:
+    async def publish_many(self, events: Iterable[OutgoingEvent]) -> None:
         """Say many in order, many in flight; on return the broker has them all."""
         ...
 
 
-def address(utterance: Utterance, *, source: str, now: datetime) -> Envelope:
-    """The envelope of an utterance. UnknownMessage where the topology has no such message."""
-    row, cause = row_of(utterance.event), utterance.cause
+def address(outgoing: OutgoingEvent, *, source: str, now: datetime) -> Envelope:
+    """The envelope of an outgoing. UnknownMessage where the topology has no such message."""
+    row, cause = row_of(outgoing.event), outgoing.cause
     return Envelope(
-        event_id=event_id(
-            source=source, subject=utterance.subject, type_name=row.type_name, sequence=utterance.sequence
-        ),
+        event_id=event_id(source=source, subject=outgoing.subject, type_name=row.type_name, sequence=outgoing.sequence),
         type=row.type_name,
         source=source,
-        subject=utterance.subject,
-        time=utterance.time or now,
-        correlation_id=utterance.correlation_id or (cause.correlation_id if cause else "") or utterance.subject,
+        subject=outgoing.subject,
+        time=outgoing.time or now,
+        correlation_id=outgoing.correlation_id or (cause.correlation_id if cause else "") or outgoing.subject,
         traceparent=trace.next_traceparent(cause.traceparent if cause else None),
         delivery=1,
     )
@@ -96,13 +94,13 @@ def amqp_message(wire: Wire) -> aio_pika.Message:
     )
 
 
-def speaker(broker: RabbitBroker, *, service: str, deadline_s: float = 30) -> Speaker:
-    """Speaker on the bus. Each call raises BusUnavailable where the broker has not confirmed after `deadline_s`."""
-    return BusSpeaker(the_bus(broker), source=f"truscore/{service}", deadline_s=deadline_s)
+def publisher(broker: RabbitBroker, *, service: str, deadline_s: float = 30) -> Publisher:
+    """Publisher on the bus. Each call raises BusUnavailable where the broker has not confirmed after `deadline_s`."""
+    return BusPublisher(the_bus(broker), source=f"truscore/{service}", deadline_s=deadline_s)
 
 
-class BusSpeaker:
-    """Speaker over the broker's confirming channel; resends what a lost connection left unconfirmed."""
+class BusPublisher:
+    """Publisher over the broker's confirming channel; resends what a lost connection left unconfirmed."""
 
     def __init__(
         self, bus: Bus, *, source: str, deadline_s: float, clock: Clock = lambda: datetime.now(tz=UTC)
@@ -112,7 +110,7 @@ class BusSpeaker:
         self._deadline_s = deadline_s
         self._clock = clock
 
-    async def say(
+    async def publish(
         self,
         event: Message,
         *,
@@ -124,22 +122,22 @@ class BusSpeaker:
     ) -> str:
         """Say one event and return its id. BusUnavailable, Unroutable, UnknownMessage, ValueError (too large)."""
         key, message = self._compose(
-            Utterance(
+            OutgoingEvent(
                 event=event, subject=subject, sequence=sequence, correlation_id=correlation_id, cause=cause, time=time
             )
         )
         await self._deliver([(key, message)])
         return str(message.message_id)
 
-    async def say_many(self, events: Iterable[Utterance]) -> None:
+    async def publish_many(self, events: Iterable[OutgoingEvent]) -> None:
         """Say many in order, up to IN_FLIGHT unconfirmed; the deadline holds for each of these windows."""
-        utterances = iter(events)
-        while window := [self._compose(utterance) for utterance in islice(utterances, IN_FLIGHT)]:
+        outgoing_events = iter(events)
+        while window := [self._compose(outgoing) for outgoing in islice(outgoing_events, IN_FLIGHT)]:
             await self._deliver(window)
 
-    def _compose(self, utterance: Utterance) -> tuple[str, aio_pika.Message]:
-        envelope = address(utterance, source=self._source, now=self._clock())
-        return row_of(utterance.event).routing_key, amqp_message(encode(utterance.event, envelope))
+    def _compose(self, outgoing: OutgoingEvent) -> tuple[str, aio_pika.Message]:
+        envelope = address(outgoing, source=self._source, now=self._clock())
+        return row_of(outgoing.event).routing_key, amqp_message(encode(outgoing.event, envelope))
 
     async def _deliver(self, outbox: Sequence[tuple[str, aio_pika.Message]]) -> None:
         deadline = time.monotonic() + self._deadline_s

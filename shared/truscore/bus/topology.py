@@ -29,7 +29,7 @@ Arguments = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Listener:
+class Consumer:
     """A service that hears a message: from an inbox of its own, or by replaying the log."""
 
     service: str
@@ -43,8 +43,8 @@ class Row:
 
     routing_key: str
     message: type[Message]
-    speakers: tuple[str, ...]
-    listeners: tuple[Listener, ...]
+    publishers: tuple[str, ...]
+    listeners: tuple[Consumer, ...]
 
     @property
     def descriptor(self) -> Descriptor:
@@ -60,36 +60,36 @@ class Row:
 VALIDATOR, TRAINER, EXPORTER = "dataset-validator", "trainer", "exporter"
 MONITOR, TRACKER, ENGINE = "monitor", "experiment-tracker", "grading-engine"
 PEOPLE = ("studio", "cli", "upstream")
-LOG_READERS = (Listener(service=MONITOR, inbox=False), Listener(service=TRACKER, inbox=False))
+LOG_READERS = (Consumer(service=MONITOR, inbox=False), Consumer(service=TRACKER, inbox=False))
 
 
-def _row(routing_key: str, message: type[Message], speakers: tuple[str, ...], *inboxes: Listener) -> Row:
-    return Row(routing_key=routing_key, message=message, speakers=speakers, listeners=(*inboxes, *LOG_READERS))
+def _row(routing_key: str, message: type[Message], publishers: tuple[str, ...], *inboxes: Consumer) -> Row:
+    return Row(routing_key=routing_key, message=message, publishers=publishers, listeners=(*inboxes, *LOG_READERS))
 
 
 TOPOLOGY: Final[tuple[Row, ...]] = (
-    _row("dataset.ready", dataset_pb2.DatasetReady, PEOPLE, Listener(service=VALIDATOR)),
+    _row("dataset.ready", dataset_pb2.DatasetReady, PEOPLE, Consumer(service=VALIDATOR)),
     _row("dataset.progress", dataset_pb2.DatasetProgress, (VALIDATOR,)),
     # The trainer says it again when a run is resumed.
     _row(
-        "dataset.validated", dataset_pb2.DatasetValidated, (VALIDATOR, TRAINER), Listener(service=TRAINER, lease=True)
+        "dataset.validated", dataset_pb2.DatasetValidated, (VALIDATOR, TRAINER), Consumer(service=TRAINER, lease=True)
     ),
     _row("dataset.rejected", dataset_pb2.DatasetRejected, (VALIDATOR,)),
     _row("order.attached", order_pb2.OrderAttached, (TRAINER,)),
     _row("training.started", training_pb2.TrainingStarted, (TRAINER,)),
     _row("training.progressed", training_pb2.TrainingProgressed, (TRAINER,)),
-    _row("training.completed", training_pb2.TrainingCompleted, (TRAINER,), Listener(service=EXPORTER)),
+    _row("training.completed", training_pb2.TrainingCompleted, (TRAINER,), Consumer(service=EXPORTER)),
     _row("training.failed", training_pb2.TrainingFailed, (TRAINER,)),
     _row("training.cancelled", training_pb2.TrainingCancelled, (TRAINER,)),
     _row("training.paused", training_pb2.TrainingPaused, (TRAINER,)),
     _row("epoch.completed", training_pb2.EpochCompleted, (TRAINER,)),
     # Grading engines are no service of ours: they bind queues of their own.
-    _row("model.exported", model_pb2.ModelExported, (EXPORTER,), Listener(service=ENGINE, inbox=False)),
+    _row("model.exported", model_pb2.ModelExported, (EXPORTER,), Consumer(service=ENGINE, inbox=False)),
     _row("export.failed", model_pb2.ExportFailed, (EXPORTER,)),
     _row("hardware.sampled", telemetry_pb2.HardwareSampled, (VALIDATOR, TRAINER, EXPORTER)),
-    _row("run.cancel", control_pb2.RunCancel, PEOPLE, Listener(service=TRAINER)),
-    _row("run.pause", control_pb2.RunPause, PEOPLE, Listener(service=TRAINER)),
-    _row("run.resume", control_pb2.RunResume, PEOPLE, Listener(service=TRAINER)),
+    _row("run.cancel", control_pb2.RunCancel, PEOPLE, Consumer(service=TRAINER)),
+    _row("run.pause", control_pb2.RunPause, PEOPLE, Consumer(service=TRAINER)),
+    _row("run.resume", control_pb2.RunResume, PEOPLE, Consumer(service=TRAINER)),
     # The tracker's is about MLflow, which nobody else talks to.
     _row("alert.raised", telemetry_pb2.AlertRaised, (MONITOR, TRACKER)),
     _row("alert.cleared", telemetry_pb2.AlertCleared, (MONITOR, TRACKER)),
@@ -136,7 +136,7 @@ def retry_name(service: str, delay_s: float) -> str:
     return f"{service}.retry.{round(delay_s * 1000)}ms"
 
 
-def inboxes() -> Iterator[tuple[Row, Listener]]:
+def inboxes() -> Iterator[tuple[Row, Consumer]]:
     """Every inbox of our own services."""
     return ((row, listener) for row in TOPOLOGY for listener in row.listeners if listener.inbox)
 

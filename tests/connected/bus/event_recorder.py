@@ -11,7 +11,7 @@ from truscore.bus import EXCHANGE, Envelope
 DEADLINE_S = 30.0
 
 
-class Ear:
+class EventRecorder:
     """A handler that remembers, and first does what it is told."""
 
     def __init__(self, then: Callable[[Any, Envelope], Awaitable[None]] | None = None) -> None:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from truscore.bus import Envelope, connect, hear, serve
+from truscore.bus import Envelope, connect, consume, serve
 from truscore.events.v1.control_pb2 import RunCancel
 
 
@@ -33,7 +33,7 @@ async def drain() -> None:
 
 async def main() -> int:
     bus = connect(sys.argv[1], service="trainer", patience_s=1)
-    hear(bus, RunCancel, handle, service="trainer")
+    consume(bus, RunCancel, handle, service="trainer")
     return await serve(bus, before=[context("health")], on_start=[context("work")], drain=drain)
 
 

@@ -2,10 +2,10 @@ from collections.abc import Callable
 
 import aio_pika
 import pytest
-from truscore.bus import Bus, canary, hear, speaker
+from truscore.bus import Bus, canary, consume, publisher
 from truscore.events.v1.dataset_pb2 import DatasetReady
 
-from tests.connected.bus.event_recorder import Ear, until
+from tests.connected.bus.event_recorder import EventRecorder, until
 
 pytestmark = pytest.mark.connected
 MakeBus = Callable[..., Bus]
@@ -39,8 +39,8 @@ async def test_a_beat_that_came_back_is_life_for_as_long_as_it_is_fresh(make_bus
 
 
 async def test_an_inbox_that_was_deleted_is_made_again_and_consumed(make_bus: MakeBus, url: str) -> None:
-    bus, ear = make_bus("dataset-validator"), Ear()
-    hear(bus, DatasetReady, ear, service="dataset-validator")
+    bus, recorder = make_bus("dataset-validator"), EventRecorder()
+    consume(bus, DatasetReady, recorder, service="dataset-validator")
     await bus.start()
     async with await aio_pika.connect(url) as connection:
         await (await connection.channel()).queue_delete(INBOX)
@@ -50,18 +50,18 @@ async def test_an_inbox_that_was_deleted_is_made_again_and_consumed(make_bus: Ma
 
     await until(consuming)
     # The deletion may not have been told to us before `consuming` held: say until it is heard.
-    say = speaker(bus, service="cli")
+    say = publisher(bus, service="cli")
 
     async def heard() -> bool:
-        await say.say(DatasetReady(dataset_id="d"), subject="d/1")
-        return bool(ear.heard)
+        await say.publish(DatasetReady(dataset_id="d"), subject="d/1")
+        return bool(recorder.heard)
 
     await until(heard)
 
 
 async def test_a_service_that_cannot_consume_its_inbox_is_not_alive(make_bus: MakeBus, url: str) -> None:
     bus, clock = make_bus("dataset-validator"), Clock()
-    hear(bus, DatasetReady, Ear(), service="dataset-validator")
+    consume(bus, DatasetReady, EventRecorder(), service="dataset-validator")
     bird = canary(bus, service="dataset-validator", every_s=3600, clock=clock)
     await bus.start()
     async with await aio_pika.connect(url) as connection:

@@ -9,14 +9,14 @@ from truscore.bus import (
     RetryPolicy,
     UnknownMessage,
     Unroutable,
-    hear,
-    speaker,
+    consume,
+    publisher,
 )
 from truscore.bus.dead_letters import DeadLetter, NoSuchLetter, list_dead, replay_dead, show_dead
 from truscore.events.v1.control_pb2 import RunCancel
 from truscore.events.v1.dataset_pb2 import DatasetReady
 
-from tests.connected.bus.event_recorder import Ear, publish_plainly, until
+from tests.connected.bus.event_recorder import EventRecorder, publish_plainly, until
 
 pytestmark = pytest.mark.connected
 MakeBus = Callable[..., Bus]
@@ -45,33 +45,33 @@ async def letters(url: str, count: int) -> list[DeadLetter]:
 
 async def start_with(make_bus: MakeBus, handler: Any, policy: RetryPolicy | None = None) -> Bus:
     bus = make_bus(SERVICE)
-    hear(bus, DatasetReady, handler, service=SERVICE, policy=policy)
+    consume(bus, DatasetReady, handler, service=SERVICE, policy=policy)
     await bus.start()
     return bus
 
 
 async def test_a_message_that_failed_every_time_says_why_what_and_where(make_bus: MakeBus, url: str) -> None:
-    ear = Ear(fail)
-    bus = await start_with(make_bus, ear, RetryPolicy(delays_s=(0.05, 0.1)))
-    said = await speaker(bus, service="cli").say(READY, subject="cards/1")
+    recorder = EventRecorder(fail)
+    bus = await start_with(make_bus, recorder, RetryPolicy(delays_s=(0.05, 0.1)))
+    said = await publisher(bus, service="cli").publish(READY, subject="cards/1")
     [letter] = await letters(url, 1)
-    assert len(ear.heard) == 3
+    assert len(recorder.heard) == 3
     assert (letter.kind, letter.reason) == ("failed", "ConnectionError: the store said 503")
     assert letter.exception == "builtins.ConnectionError"
     assert "in fail\n    raise ConnectionError" in letter.traceback
     assert (letter.deliveries, letter.inbox) == (3, "dataset-validator.dataset.ready")
     assert (letter.event_id, letter.type) == (said, "truscore.events.v1.DatasetReady")
-    assert letter.traceparent == ear.heard[0][1].traceparent
+    assert letter.traceparent == recorder.heard[0][1].traceparent
     assert '"dataset_id": "cards"' in letter.content
 
 
 async def test_poison_is_not_tried_again(make_bus: MakeBus, url: str) -> None:
-    ear = Ear(poison)
-    bus = await start_with(make_bus, ear)
-    await speaker(bus, service="cli").say(READY, subject="cards/1")
+    recorder = EventRecorder(poison)
+    bus = await start_with(make_bus, recorder)
+    await publisher(bus, service="cli").publish(READY, subject="cards/1")
     [letter] = await letters(url, 1)
     assert (letter.kind, letter.reason) == ("poison", "the version is taken by other content")
-    assert len(ear.heard) == 1
+    assert len(recorder.heard) == 1
 
 
 @pytest.mark.parametrize(
@@ -88,20 +88,20 @@ async def test_poison_is_not_tried_again(make_bus: MakeBus, url: str) -> None:
 async def test_what_is_no_event_is_dead_lettered_at_once_with_the_reason(
     make_bus: MakeBus, url: str, body: Any, properties: dict[str, Any], reason: str
 ) -> None:
-    ear = Ear()
-    await start_with(make_bus, ear)
+    recorder = EventRecorder()
+    await start_with(make_bus, recorder)
     await publish_plainly(url, "dataset.ready", body, **properties)
     [letter] = await letters(url, 1)
     assert letter.kind == "undecodable"
     assert reason in letter.reason
-    assert ear.heard == []
+    assert recorder.heard == []
 
 
 async def test_looking_at_letters_leaves_them_where_they_are(make_bus: MakeBus, url: str) -> None:
     bus = await start_with(make_bus, poison)
-    say = speaker(bus, service="cli")
+    say = publisher(bus, service="cli")
     for number in range(3):
-        await say.say(READY, subject="cards/1", sequence=number)
+        await say.publish(READY, subject="cards/1", sequence=number)
     looked = [{letter.letter_id for letter in await letters(url, 3)} for _ in range(25)]
     assert all(found == looked[0] for found in looked)
     assert len(looked[0]) == 3
@@ -111,10 +111,10 @@ async def test_looking_at_letters_leaves_them_where_they_are(make_bus: MakeBus, 
 
 async def test_replayed_letters_come_home_with_all_their_retries_before_them(make_bus: MakeBus, url: str) -> None:
     bus = await start_with(make_bus, fail, RetryPolicy(delays_s=(0.05,)))
-    said = await speaker(bus, service="cli").say(READY, subject="cards/1")
+    said = await publisher(bus, service="cli").publish(READY, subject="cards/1")
     await letters(url, 1)
     await bus.stop()
-    mended = Ear()
+    mended = EventRecorder()
     await start_with(make_bus, mended)
     replayed = await replay_dead(url, SERVICE)
     [(event, envelope)] = await mended.first(1)
@@ -125,12 +125,12 @@ async def test_replayed_letters_come_home_with_all_their_retries_before_them(mak
 
 async def test_only_the_letters_that_are_named_are_replayed(make_bus: MakeBus, url: str) -> None:
     bus = await start_with(make_bus, poison)
-    say = speaker(bus, service="cli")
+    say = publisher(bus, service="cli")
     for number in range(3):
-        await say.say(READY, subject="cards/1", sequence=number)
+        await say.publish(READY, subject="cards/1", sequence=number)
     chosen, *others = await letters(url, 3)
     await bus.stop()
-    mended = Ear()
+    mended = EventRecorder()
     await start_with(make_bus, mended)
     await replay_dead(url, SERVICE, [chosen.letter_id])
     assert (await mended.first(1))[0][1].event_id == chosen.event_id
@@ -150,7 +150,7 @@ async def test_a_letter_or_service_that_is_not_there_is_named(make_bus: MakeBus,
 
 async def test_a_letter_stays_when_its_inbox_is_gone(make_bus: MakeBus, url: str) -> None:
     bus = await start_with(make_bus, poison)
-    await speaker(bus, service="cli").say(READY, subject="cards/1")
+    await publisher(bus, service="cli").publish(READY, subject="cards/1")
     await letters(url, 1)
     await bus.stop()
     connection = await make_bus("cli").connect()

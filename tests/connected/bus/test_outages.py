@@ -4,11 +4,21 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from truscore.bus import Bus, BusUnavailable, Envelope, RetryPolicy, Utterance, canary, hear, replay_log, speaker
+from truscore.bus import (
+    Bus,
+    BusUnavailable,
+    Envelope,
+    OutgoingEvent,
+    RetryPolicy,
+    canary,
+    consume,
+    publisher,
+    replay_log,
+)
 from truscore.events.v1.control_pb2 import RunCancel
 from truscore.events.v1.training_pb2 import TrainingProgressed
 
-from tests.connected.bus.event_recorder import Ear, until
+from tests.connected.bus.event_recorder import EventRecorder, until
 from tests.connected.bus.service_process import line, service_process
 
 pytestmark = pytest.mark.connected
@@ -25,22 +35,27 @@ async def test_nothing_is_lost_when_the_broker_is_killed_with_messages_in_flight
         if envelope.delivery == 1:
             raise ConnectionError("at first")
 
-    trainer, monitor, ear, log = make_bus("trainer"), make_bus("monitor"), Ear(fail_at_first), Ear()
-    hear(trainer, RunCancel, ear, service="trainer", policy=RetryPolicy(delays_s=(0.5,)))
+    trainer, monitor, recorder, log = (
+        make_bus("trainer"),
+        make_bus("monitor"),
+        EventRecorder(fail_at_first),
+        EventRecorder(),
+    )
+    consume(trainer, RunCancel, recorder, service="trainer", policy=RetryPolicy(delays_s=(0.5,)))
     reader = replay_log(monitor, log, service="monitor")
     bird = canary(trainer, service="trainer", every_s=0.5)
     for bus in (trainer, monitor):
         await bus.start()
     await asyncio.to_thread(private_broker.settle)
-    say = speaker(trainer, service="trainer", deadline_s=120)
+    say = publisher(trainer, service="trainer", deadline_s=120)
     events = [
-        Utterance(event=RunCancel(run_id=f"r{n}"), subject=f"r{n}")
+        OutgoingEvent(event=RunCancel(run_id=f"r{n}"), subject=f"r{n}")
         if n % 3 == 0
-        else Utterance(event=TrainingProgressed(run_id="r", step=n), subject="r", sequence=n)
+        else OutgoingEvent(event=TrainingProgressed(run_id="r", step=n), subject="r", sequence=n)
         for n in range(EVENTS)
     ]
-    saying = asyncio.create_task(say.say_many(events))
-    await ear.first(20)
+    saying = asyncio.create_task(say.publish_many(events))
+    await recorder.first(20)
     await asyncio.to_thread(private_broker.kill)
     assert not saying.done()
     await asyncio.to_thread(private_broker.start)
@@ -48,7 +63,7 @@ async def test_nothing_is_lost_when_the_broker_is_killed_with_messages_in_flight
         await saying
 
     async def all_heard() -> bool:
-        done = {event.run_id for event, envelope in ear.heard if envelope.delivery > 1}
+        done = {event.run_id for event, envelope in recorder.heard if envelope.delivery > 1}
         return done == {f"r{n}" for n in range(0, EVENTS, 3)}
 
     await until(all_heard, 60)
@@ -67,10 +82,12 @@ async def test_while_the_broker_is_away_services_wait_and_speakers_wait_as_long_
     bus = make_bus("cli")
     await bus.start()
     await asyncio.to_thread(private_broker.stop)
-    hasty = speaker(bus, service="cli", deadline_s=0.5)
+    hasty = publisher(bus, service="cli", deadline_s=0.5)
     with pytest.raises(BusUnavailable, match=r"has not confirmed run\.cancel .* within 0\.5 s"):
-        await hasty.say(RunCancel(run_id="r1"), subject="r1")
-    patient = asyncio.create_task(speaker(bus, service="cli", deadline_s=120).say(RunCancel(run_id="r2"), subject="r2"))
+        await hasty.publish(RunCancel(run_id="r1"), subject="r1")
+    patient = asyncio.create_task(
+        publisher(bus, service="cli", deadline_s=120).publish(RunCancel(run_id="r2"), subject="r2")
+    )
     async with service_process(url) as process:
         assert await line(process) == "enter health"
         await asyncio.to_thread(private_broker.start)

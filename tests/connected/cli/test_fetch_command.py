@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from truscore.api.v1 import monitor_pb2
-from truscore.bus import connect, speaker
+from truscore.bus import connect, publisher
 from truscore.storage import S3Store
 from truscore.storage.signing import key_id_of
 
@@ -68,8 +68,8 @@ async def test_a_run_that_the_monitor_heard_of_is_fetched_by_its_announced_diges
     await bus.start()
     with monitor_process(amqp_url) as monitor:
         async with monitor.asked() as api:
-            say = speaker(bus, service="exporter")
-            await say.say(announcement(release, ReleaseStore(store, bucket=bucket).address), subject=RUN)
+            say = publisher(bus, service="exporter")
+            await say.publish(announcement(release, ReleaseStore(store, bucket=bucket).address), subject=RUN)
             async for answer in api.WatchRun(monitor_pb2.WatchRunRequest(run_id=RUN), timeout=WAIT_S):
                 if answer.run.model.model_id:
                     break

@@ -6,14 +6,14 @@ from datetime import datetime
 
 import pytest
 from google.protobuf.message import Message
-from truscore.bus import Envelope, connect, overhear, speaker
+from truscore.bus import Envelope, connect, consume_broadcast, publisher
 from truscore.events.v1.control_pb2 import RunCancel
 from truscore.events.v1.dataset_pb2 import DatasetReady, DatasetValidated
 from truscore.events.v1.order_pb2 import ORDER_STATE_CANCELLED, ORDER_STATE_COMPLETED, OrderAttached
 
-from tests.connected.bus.event_recorder import Ear
+from tests.connected.bus.event_recorder import EventRecorder
 from tests.connected.cli.test_truscore_command import truscore
-from tests.connected.monitor.monitor_harness import monitor_process, say
+from tests.connected.monitor.monitor_harness import monitor_process, publish
 from tests.unit.monitor import event_sequences
 from tests.unit.monitor.event_sequences import RUN
 
@@ -25,19 +25,19 @@ class Services:
 
     def __init__(self, amqp_url: str, ends: list[Message], state: int) -> None:
         self.bus = connect(amqp_url, service="trainer", instance="script")
-        self._say = speaker(self.bus, service="trainer")
+        self._say = publisher(self.bus, service="trainer")
         self._ends, self._state = ends, state
-        overhear(self.bus, (DatasetReady,), self._answer, service="trainer", instance="script")
+        consume_broadcast(self.bus, (DatasetReady,), self._answer, service="trainer", instance="script")
 
     async def _answer(self, ready: DatasetReady, envelope: Envelope) -> None:
         named = {"dataset_id": ready.dataset_id, "version": ready.version, "order_event_id": envelope.event_id}
         subject = f"{ready.dataset_id}/{ready.version}"
         validated = DatasetValidated(**named, category=ready.category, option=ready.option, dataset_digest="d" * 64)
-        await self._say.say(validated, subject=subject, sequence=envelope.event_id)
+        await self._say.publish(validated, subject=subject, sequence=envelope.event_id)
         attached = OrderAttached(**named, run_id=RUN, state=self._state)
-        await self._say.say(attached, subject=RUN, sequence=envelope.event_id)
+        await self._say.publish(attached, subject=RUN, sequence=envelope.event_id)
         for end in self._ends:
-            await self._say.say(end, subject=RUN, time=datetime.fromisoformat("2027-01-15T08:06:40+00:00"))
+            await self._say.publish(end, subject=RUN, time=datetime.fromisoformat("2027-01-15T08:06:40+00:00"))
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ async def test_submit_watch_of_a_repeated_order_shows_the_run_and_ends_with_its_
         if code == 0
         else [event_sequences.ready(), event_sequences.started(), event_sequences.cancelled()]
     )
-    await say(amqp_url, story)
+    await publish(amqp_url, story)
     services = Services(amqp_url, ends, state)
     await services.bus.start()
     try:
@@ -82,11 +82,11 @@ async def test_submit_watch_of_a_repeated_order_shows_the_run_and_ends_with_its_
 
 
 async def test_a_cancel_of_an_unknown_run_is_refused_and_reaches_nobody(amqp_url: str) -> None:
-    ear, bus = Ear(), connect(amqp_url, service="trainer", instance="ear")
-    overhear(bus, (RunCancel,), ear, service="trainer", instance="ear")
+    ear, bus = EventRecorder(), connect(amqp_url, service="trainer", instance="ear")
+    consume_broadcast(bus, (RunCancel,), ear, service="trainer", instance="ear")
     await bus.start()
     try:
-        await say(amqp_url, [event_sequences.ready(), event_sequences.started()])
+        await publish(amqp_url, [event_sequences.ready(), event_sequences.started()])
         with monitor_process(amqp_url) as monitor:
             async with monitor.asked():
                 environment = {

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from truscore.bus import Envelope, Poison, connect, hear, overhear
+from truscore.bus import Envelope, Poison, connect, consume, consume_broadcast
 from truscore.events.v1.control_pb2 import RunCancel
 from truscore.events.v1.dataset_pb2 import DatasetReady
 from truscore.storage import S3Store
 from truscore.synthesis import render_dataset
 
 from deploy.local.objects import ObjectServer
-from tests.connected.bus.event_recorder import Ear
+from tests.connected.bus.event_recorder import EventRecorder
 
 pytestmark = pytest.mark.connected
 
@@ -57,8 +57,8 @@ async def test_submit_uploads_the_folder_and_says_one_order_however_often(
     environment: Environment, amqp_url: str, store: S3Store, bucket: str, tmp_path: Path
 ) -> None:
     folder = render_dataset(tmp_path / "cards", count=5, seed=2, image_size=(64, 64))
-    ear, bus = Ear(), connect(amqp_url, service="upstream", instance="ear")
-    overhear(bus, (DatasetReady,), ear, service="upstream", instance="ear")
+    ear, bus = EventRecorder(), connect(amqp_url, service="upstream", instance="ear")
+    consume_broadcast(bus, (DatasetReady,), ear, service="upstream", instance="ear")
     await bus.start()
     order = ("submit", str(folder), "-c", "border_detection", "-o", "dual_class", "--version", "7", "--json")
     config = ("--config", '{"hyperparameters": {"training_process": {"epochs": 3}}}')
@@ -80,8 +80,8 @@ async def test_submit_uploads_the_folder_and_says_one_order_however_often(
 
 
 async def test_a_run_is_asked_to_end_with_reason_and_name(environment: Environment, amqp_url: str) -> None:
-    ear, bus = Ear(), connect(amqp_url, service="upstream", instance="ear")
-    overhear(bus, (RunCancel,), ear, service="upstream", instance="ear")
+    ear, bus = EventRecorder(), connect(amqp_url, service="upstream", instance="ear")
+    consume_broadcast(bus, (RunCancel,), ear, service="upstream", instance="ear")
     await bus.start()
     try:
         asked = ("cancel", "run-1", "--reason", "enough", "--request-id", "r1")
@@ -97,8 +97,8 @@ async def test_dead_letters_are_listed_shown_and_sent_home(environment: Environm
     async def refuse(event: DatasetReady, _envelope: Envelope) -> None:
         raise Poison(f"{event.dataset_id} is unheard of")
 
-    bus, ear = connect(amqp_url, service="dataset-validator"), Ear(refuse)
-    hear(bus, DatasetReady, ear, service="dataset-validator")
+    bus, ear = connect(amqp_url, service="dataset-validator"), EventRecorder(refuse)
+    consume(bus, DatasetReady, ear, service="dataset-validator")
     await bus.start()
     try:
         said(truscore(environment, "submit", "s3://bucket/x/", "-c", "border_detection", "-o", "dual_class", "--json"))

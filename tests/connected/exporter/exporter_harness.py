@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from truscore.bus import Bus, Envelope, connect, overhear, speaker
+from truscore.bus import Bus, Envelope, connect, consume_broadcast, publisher
 from truscore.datasets import index_to_json, read_dataset, split_dataset, split_to_json
 from truscore.events.v1.model_pb2 import ExportFailed, ModelExported
 from truscore.events.v1.telemetry_pb2 import HardwareSampled
@@ -66,7 +66,7 @@ class Harness:
         self.answers: list[tuple[Any, Envelope]] = []
         self.samples: list[HardwareSampled] = []
         self._news = asyncio.Condition()
-        self._voice = speaker(bus, service="trainer")
+        self._publisher = publisher(bus, service="trainer")
 
     async def note(self, event: Any, envelope: Envelope) -> None:
         async with self._news:
@@ -78,7 +78,7 @@ class Harness:
 
     async def complete(self, completed: TrainingCompleted, *, times: int = 1) -> None:
         for _ in range(times):
-            await self._voice.say(completed, subject=completed.run_id)
+            await self._publisher.publish(completed, subject=completed.run_id)
 
     async def working(self) -> None:
         """Returns once the exporter has told of its hardware, which it does while it works."""
@@ -96,7 +96,7 @@ class Harness:
 async def harness(amqp_url: str) -> AsyncIterator[Harness]:
     bus = connect(amqp_url, service="upstream", instance="harness")
     one = Harness(bus)
-    overhear(bus, HEARD, one.note, service="upstream", instance="harness")
+    consume_broadcast(bus, HEARD, one.note, service="upstream", instance="harness")
     await bus.start()
     try:
         yield one

@@ -14,7 +14,7 @@ from typing import Any
 
 import grpc
 from truscore.api.v1.monitor_pb2_grpc import MonitorServiceStub
-from truscore.bus import connect, speaker
+from truscore.bus import connect, publisher
 
 from deploy.local.ports import free_ports
 from tests.unit.monitor.event_sequences import Said
@@ -60,14 +60,14 @@ def monitor_process(amqp_url: str, **more: str) -> Iterator[MonitorProcess]:
         process.wait(STOP_S)
 
 
-async def say(amqp_url: str, story: Iterable[Said]) -> None:
+async def publish(amqp_url: str, story: Iterable[Said]) -> None:
     """Say a story on the broker, in order."""
     bus = connect(amqp_url, service="cli", instance="teller")
     await bus.start()
     try:
-        voice = speaker(bus, service="cli")
+        events = publisher(bus, service="cli")
         for number, said in enumerate(story):
             subject = getattr(said.message, "run_id", "") or "cards/1"
-            await voice.say(said.message, subject=subject, sequence=number)
+            await events.publish(said.message, subject=subject, sequence=number)
     finally:
         await bus.stop()

@@ -13,12 +13,12 @@ import psutil
 import pytest
 from google.protobuf.message import Message
 from truscore.api.v1 import monitor_pb2
-from truscore.bus import connect, overhear
+from truscore.bus import connect, consume_broadcast
 from truscore.bus.envelope import Envelope
 from truscore.events.v1.telemetry_pb2 import AlertCleared, AlertRaised
 
 from tests.connected.bus.event_recorder import publish_plainly
-from tests.connected.monitor.monitor_harness import monitor_process, say
+from tests.connected.monitor.monitor_harness import monitor_process, publish
 from tests.unit.monitor import event_sequences
 from tests.unit.monitor.event_sequences import RUN
 
@@ -34,7 +34,7 @@ async def run_of(api: Any, reference: str = RUN) -> monitor_pb2.Run:
 
 
 async def test_a_restarted_monitor_shows_the_same_run(amqp_url: str) -> None:
-    await say(amqp_url, event_sequences.whole_run())
+    await publish(amqp_url, event_sequences.whole_run())
     with monitor_process(amqp_url) as monitor:
         async with monitor.asked() as api:
             before = await run_of(api)
@@ -51,16 +51,16 @@ async def test_a_run_is_watched_from_its_announcement_to_its_model(amqp_url: str
         async with monitor.asked() as api:
             states = aiter(api.WatchRun(monitor_pb2.WatchRunRequest(run_id="cards/1"), timeout=WAIT_S))
             assert (await anext(states)).run.state == monitor_pb2.RUN_STATE_UNSPECIFIED
-            await say(amqp_url, [event_sequences.ready()])
+            await publish(amqp_url, [event_sequences.ready()])
             assert (await anext(states)).run.state == monitor_pb2.RUN_STATE_VALIDATING
-            await say(amqp_url, event_sequences.whole_run())
+            await publish(amqp_url, event_sequences.whole_run())
             assert [response.run.state async for response in states][-1] == monitor_pb2.RUN_STATE_EXPORTED
             page = await api.ListRuns(monitor_pb2.ListRunsRequest(dataset_id="cards"), timeout=WAIT_S)
             assert [run.run_id for run in page.runs] == [RUN]
 
 
 async def test_a_rejected_dataset_ends_the_watch_with_its_findings(amqp_url: str) -> None:
-    await say(amqp_url, [event_sequences.ready(), event_sequences.rejected()])
+    await publish(amqp_url, [event_sequences.ready(), event_sequences.rejected()])
     with monitor_process(amqp_url) as monitor:
         async with monitor.asked() as api:
             call = api.WatchRun(monitor_pb2.WatchRunRequest(run_id="cards/1"), timeout=WAIT_S)
@@ -79,7 +79,7 @@ async def alerts_of(amqp_url: str) -> AsyncIterator[asyncio.Queue[Message]]:
         heard.put_nowait(message)
 
     bus = connect(amqp_url, service="studio", instance="listener")
-    overhear(bus, [AlertRaised, AlertCleared], note, service="studio", instance="listener")
+    consume_broadcast(bus, [AlertRaised, AlertCleared], note, service="studio", instance="listener")
     await bus.start()
     try:
         yield heard
@@ -91,13 +91,13 @@ async def test_an_alert_outlives_a_restart_and_is_raised_and_cleared_once(amqp_u
     rules = tmp_path / "rules.toml"
     rules.write_text('[[rule]]\nname = "run.quiet"\nseverity = "warning"\nmeasure = "silence_s"\nat_least = 0.1\n')
     async with alerts_of(amqp_url) as heard:
-        await say(amqp_url, [event_sequences.started()])
+        await publish(amqp_url, [event_sequences.started()])
         with monitor_process(amqp_url, TRUSCORE_MONITOR_RULES=str(rules)):
             raised = await asyncio.wait_for(heard.get(), WAIT_S)
         with monitor_process(amqp_url, TRUSCORE_MONITOR_RULES=str(rules)) as monitor:
             async with monitor.asked() as api:
                 assert list((await run_of(api)).alerts) == [raised]
-            await say(amqp_url, [event_sequences.completed()])
+            await publish(amqp_url, [event_sequences.completed()])
             cleared = await asyncio.wait_for(heard.get(), WAIT_S)
     assert isinstance(raised, AlertRaised)
     assert isinstance(cleared, AlertCleared)
@@ -122,7 +122,7 @@ async def test_a_message_with_a_typo_in_its_routing_key_is_an_alert_and_is_raise
 
 
 async def test_the_metrics_page_shows_the_run_its_host_and_what_was_heard(amqp_url: str) -> None:
-    await say(amqp_url, [event_sequences.started(), event_sequences.progressed(10), event_sequences.sampled()])
+    await publish(amqp_url, [event_sequences.started(), event_sequences.progressed(10), event_sequences.sampled()])
     with monitor_process(amqp_url) as monitor:
         async with monitor.asked() as api:
             await run_of(api)
@@ -144,19 +144,19 @@ async def page_of(port: int) -> str:
 
 async def test_a_watch_goes_on_when_the_broker_was_killed_and_came_back(private_broker: Any) -> None:
     url = private_broker.amqp_url
-    await say(url, [event_sequences.started()])
+    await publish(url, [event_sequences.started()])
     with monitor_process(url) as monitor:
         async with monitor.asked() as api:
             states = aiter(api.WatchRun(monitor_pb2.WatchRunRequest(run_id=RUN), timeout=2 * WAIT_S))
             assert (await anext(states)).run.state == monitor_pb2.RUN_STATE_TRAINING
             await asyncio.to_thread(private_broker.kill)
             await asyncio.to_thread(private_broker.start)
-            await say(url, [event_sequences.started(), event_sequences.completed(), event_sequences.exported()])
+            await publish(url, [event_sequences.started(), event_sequences.completed(), event_sequences.exported()])
             assert [response.run.state async for response in states][-1] == monitor_pb2.RUN_STATE_EXPORTED
 
 
 async def test_an_idle_monitor_takes_at_most_120_mb(amqp_url: str) -> None:
-    await say(amqp_url, event_sequences.whole_run())
+    await publish(amqp_url, event_sequences.whole_run())
     with monitor_process(amqp_url) as monitor:
         async with monitor.asked() as api:
             await run_of(api)

@@ -19,7 +19,7 @@ import psutil
 import pytest
 from truscore.api.v1 import experiments_pb2 as api
 from truscore.api.v1.experiments_pb2_grpc import ExperimentsServiceStub
-from truscore.bus import connect, speaker
+from truscore.bus import connect, publisher
 
 from deploy.local.ports import free_ports
 from services.experiment_tracker.app import run
@@ -84,14 +84,14 @@ async def finished(stub: Any, run_id: str, *, model: bool = True) -> api.GetExpe
             await asyncio.sleep(0.1)
 
 
-async def say(amqp_url: str, story: Iterable[Said], *, first: int = 0) -> None:
+async def publish(amqp_url: str, story: Iterable[Said], *, first: int = 0) -> None:
     bus = connect(amqp_url, service="trainer", instance="teller")
     await bus.start()
     try:
-        voice = speaker(bus, service="trainer")
+        events = publisher(bus, service="trainer")
         for number, said in enumerate(story, first):
             run_id = getattr(said.message, "run_id", "")
-            await voice.say(said.message, subject=run_id, sequence=number)
+            await events.publish(said.message, subject=run_id, sequence=number)
     finally:
         await bus.stop()
 
@@ -101,15 +101,15 @@ async def test_a_run_is_on_record_once_however_often_it_is_said_and_the_tracker_
 ) -> None:
     (port,) = free_ports(1)
     story = run_events.whole_run(run_id)
-    await say(amqp_url, story[:3])
+    await publish(amqp_url, story[:3])
     with tracker_process(amqp_url, mlflow_url, port):
-        await say(amqp_url, story)
+        await publish(amqp_url, story)
         async with asked(port) as stub:
             first = await finished(stub, run_id)
-    await say(amqp_url, story)
+    await publish(amqp_url, story)
     with tracker_process(amqp_url, mlflow_url, port):
         other = f"{run_id}-b"
-        await say(amqp_url, run_events.whole_run(other))
+        await publish(amqp_url, run_events.whole_run(other))
         async with asked(port) as stub:
             await finished(stub, other)
             again = await finished(stub, run_id)
@@ -159,7 +159,7 @@ async def test_what_is_said_while_mlflow_is_away_is_on_record_when_it_is_back(
     port, way = free_ports(2)
     with tracker_process(amqp_url, f"http://127.0.0.1:{way}", port):
         async with asked(port) as stub:
-            await say(amqp_url, run_events.whole_run(run_id))
+            await publish(amqp_url, run_events.whole_run(run_id))
             with pytest.raises(grpc.aio.AioRpcError) as away:
                 await stub.GetExperiment(api.GetExperimentRequest(run_id=run_id), timeout=WAIT_S)
             assert away.value.code() is grpc.StatusCode.UNAVAILABLE
@@ -171,7 +171,7 @@ async def test_what_is_said_while_mlflow_is_away_is_on_record_when_it_is_back(
 async def test_an_idle_tracker_takes_at_most_170_mb(amqp_url: str, mlflow_url: str, run_id: str) -> None:
     (port,) = free_ports(1)
     with tracker_process(amqp_url, mlflow_url, port) as process:
-        await say(amqp_url, run_events.whole_run(run_id))
+        await publish(amqp_url, run_events.whole_run(run_id))
         async with asked(port) as stub:
             await finished(stub, run_id)
         memory = psutil.Process(process.pid).memory_info().rss
@@ -215,15 +215,15 @@ async def tracker_here(amqp_url: str, ledger: MemoryLedger) -> AsyncIterator[Non
 async def test_a_log_that_was_made_again_is_read_from_its_beginning(private_broker: Any, before: int) -> None:
     ledger = Watched()
     async with tracker_here(private_broker.amqp_url, ledger):
-        await say(private_broker.amqp_url, run_events.whole_run("run-old"))
+        await publish(private_broker.amqp_url, run_events.whole_run("run-old"))
         await ledger.next_model()
     place = ledger.place()
     assert place is not None
     private_broker.manage("DELETE", f"/api/queues/{private_broker.vhost}/truscore.log")
     story = run_events.whole_run("run-new")
-    await say(private_broker.amqp_url, story[:before])
+    await publish(private_broker.amqp_url, story[:before])
     async with tracker_here(private_broker.amqp_url, ledger):
-        await say(private_broker.amqp_url, story[before:], first=before)
+        await publish(private_broker.amqp_url, story[before:], first=before)
         await ledger.next_model()
     record = ledger.get("run-new")
     assert record is not None

@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 from google.protobuf.message import Message
-from truscore.bus import Bus, Envelope, connect, replay_log, speaker
+from truscore.bus import Bus, Envelope, connect, publisher, replay_log
 from truscore.datasets import index_digest, index_to_json, read_dataset, split_dataset, split_to_json
 from truscore.events.v1.dataset_pb2 import DatasetReady, DatasetValidated
 from truscore.events.v1.order_pb2 import OrderAttached
@@ -203,7 +203,7 @@ class Ears:
         self.everything: list[Message] = []  # with repeats, in the order of the log
         self.deliveries = 0
         self._news = asyncio.Condition()
-        self._voice = speaker(bus, service="upstream")
+        self._publisher = publisher(bus, service="upstream")
 
     async def note(self, event: Message, envelope: Envelope, _offset: int) -> None:
         async with self._news:
@@ -241,10 +241,10 @@ class Ears:
         return self.of(kind)
 
     async def order(self, order: DatasetValidated | DatasetReady, *, sequence: str = "0") -> None:
-        await self._voice.say(order, subject=f"{order.dataset_id}/{order.version}", sequence=sequence)
+        await self._publisher.publish(order, subject=f"{order.dataset_id}/{order.version}", sequence=sequence)
 
     async def ask(self, request: Any) -> None:
-        await self._voice.say(request, subject=request.run_id, sequence=request.request_id)
+        await self._publisher.publish(request, subject=request.run_id, sequence=request.request_id)
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from truscore.bus import Bus, Envelope, Speaker, connect, overhear, speaker
+from truscore.bus import Bus, Envelope, Publisher, connect, consume_broadcast, publisher
 from truscore.events.v1.dataset_pb2 import DatasetReady, DatasetRejected, DatasetValidated
 from truscore.events.v1.telemetry_pb2 import HardwareSampled
 from truscore.storage import Store
@@ -61,7 +61,7 @@ class Harness:
         self.answers: list[tuple[Any, Envelope]] = []
         self.samples: list[HardwareSampled] = []
         self._bus, self._news = bus, asyncio.Condition()
-        self._voice: Speaker = speaker(bus, service="upstream")
+        self._publisher: Publisher = publisher(bus, service="upstream")
 
     async def note(self, event: Any, envelope: Envelope) -> None:
         async with self._news:
@@ -74,7 +74,7 @@ class Harness:
     async def order(self, ready: DatasetReady, *, times: int = 1) -> str:
         """Publish an order; its event id."""
         subject = f"{ready.dataset_id}/{ready.version}"
-        ids = [await self._voice.say(ready, subject=subject, sequence=ready.request_id) for _ in range(times)]
+        ids = [await self._publisher.publish(ready, subject=subject, sequence=ready.request_id) for _ in range(times)]
         return ids[-1]
 
     async def heard_working(self) -> None:
@@ -93,7 +93,7 @@ class Harness:
 async def harness(amqp_url: str) -> AsyncIterator[Harness]:
     bus = connect(amqp_url, service="upstream", instance="harness")
     one = Harness(bus)
-    overhear(bus, HEARD, one.note, service="upstream", instance="harness")
+    consume_broadcast(bus, HEARD, one.note, service="upstream", instance="harness")
     await bus.start()
     try:
         yield one

@@ -1,6 +1,6 @@
 import pytest
 from truscore.bus import Poison, RetryPolicy
-from truscore.bus.declarations import back_rooms
+from truscore.bus.declarations import retry_and_dead_queues
 from truscore.bus.topology import retry_name
 
 
@@ -20,7 +20,7 @@ def test_a_delay_of_nothing_is_refused() -> None:
 
 
 def test_each_delay_has_one_queue_that_sends_home_by_the_routing_key() -> None:
-    *waiting, dead = back_rooms("trainer", RetryPolicy(delays_s=(1, 1, 2.5)))
+    *waiting, dead = retry_and_dead_queues("trainer", RetryPolicy(delays_s=(1, 1, 2.5)))
     assert [queue.name for queue in waiting] == ["trainer.retry.1000ms", retry_name("trainer", 2.5)]
     assert [queue.arguments["x-message-ttl"] for queue in waiting] == [1000, 2500]
     assert all(queue.arguments["x-dead-letter-exchange"] == "" for queue in waiting)

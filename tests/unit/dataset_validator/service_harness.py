@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from truscore.bus import Envelope, MemorySpeaker
+from truscore.bus import Envelope, MemoryPublisher
 from truscore.events.v1.dataset_pb2 import DatasetProgress, DatasetReady, DatasetRejected
 from truscore.storage import MemoryStore
 
@@ -44,7 +44,7 @@ class ServiceHarness:
 
     def __init__(self, workdir: Path, store: MemoryStore) -> None:
         self.store, self.workdir = store, workdir
-        self.speaker = MemorySpeaker(service="dataset-validator")
+        self.publisher = MemoryPublisher(service="dataset-validator")
         self.draining = asyncio.Event()
         bounds = Bounds(most_objects=1000, most_bytes=10**8, memory_bytes=3 * 2**30, timeout_s=120)
         self.validator = Validator(
@@ -54,11 +54,11 @@ class ServiceHarness:
     @property
     def answers(self) -> list[tuple[Any, Envelope]]:
         """What was said, but for how far it was."""
-        return [said for said in self.speaker.said if not isinstance(said[0], DatasetProgress)]
+        return [said for said in self.publisher.said if not isinstance(said[0], DatasetProgress)]
 
     @property
     def progress(self) -> list[DatasetProgress]:
-        return [event for event, _ in self.speaker.said if isinstance(event, DatasetProgress)]
+        return [event for event, _ in self.publisher.said if isinstance(event, DatasetProgress)]
 
     def ready(self, **changes: object) -> DatasetReady:
         plain = {"dataset_id": "one", "version": "v1", "uri": URI, "category": "border_detection"}
@@ -73,7 +73,7 @@ class ServiceHarness:
     ):
         handler = on_dataset_ready(
             validator=self.validator,
-            speaker=self.speaker,
+            publisher=self.publisher,
             working=working or (lambda _subject: nullcontext()),
             draining=self.draining,
             clock=lambda: 0.0,

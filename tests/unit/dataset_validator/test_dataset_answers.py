@@ -15,7 +15,7 @@ import numpy as np
 import psutil
 import pytest
 from PIL import Image
-from truscore.bus import HandBack, MemorySpeaker, reporting_hardware
+from truscore.bus import HandBack, MemoryPublisher, reporting_hardware
 from truscore.datasets import index_digest, index_from_json
 from truscore.events.v1.dataset_pb2 import DatasetReady, DatasetRejected, DatasetValidated
 from truscore.storage import Entry, MemoryStore, NoSpace, StoreUnavailable
@@ -122,21 +122,21 @@ async def test_progress_is_published_stage_by_stage(harness: ServiceHarness, tmp
     assert {(event.dataset_id, event.version, event.request_id) for event in harness.progress} == {("one", "v1", "r1")}
 
 
-class SlowSpeaker(MemorySpeaker):
+class SlowPublisher(MemoryPublisher):
     """A broker that confirms nothing until it is let."""
 
     def __init__(self) -> None:
         super().__init__(service="dataset-validator")
         self.asked, self.let = asyncio.Event(), asyncio.Event()
 
-    async def say(self, *said: Any, **how: Any) -> Any:
+    async def publish(self, *said: Any, **how: Any) -> Any:
         self.asked.set()
         await self.let.wait()
-        return await super().say(*said, **how)
+        return await super().publish(*said, **how)
 
 
 async def test_of_each_stage_only_the_newest_waits_for_a_slow_broker() -> None:
-    slow = SlowSpeaker()
+    slow = SlowPublisher()
     pace = ProgressThrottle(every_s=0.0, clock=lambda: 0.0)
     async with publishing_progress(slow, DatasetReady(dataset_id="one"), "order", pace) as tell:
         tell(Progress(stage="listing"))
@@ -153,7 +153,7 @@ async def test_of_each_stage_only_the_newest_waits_for_a_slow_broker() -> None:
 
 
 async def test_an_order_that_fails_does_not_wait_for_its_progress() -> None:
-    slow = SlowSpeaker()
+    slow = SlowPublisher()
 
     async def fails() -> None:
         async with publishing_progress(
@@ -427,7 +427,7 @@ async def test_the_work_folder_is_empty_after_each_answer(harness: ServiceHarnes
 async def test_hardware_is_published_while_working(harness: ServiceHarness, tmp_path: Path) -> None:
     upload(harness, write_coco(tmp_path / "set"))
     sampler = HardwareSampler("dataset-validator", tmp_path)
-    beats = MemorySpeaker(service="dataset-validator")
+    beats = MemoryPublisher(service="dataset-validator")
     await harness.handle(harness.ready(), working=partial(reporting_hardware, beats, sampler.sample, every_s=0.05))
     assert beats.said
     event, _ = beats.said[0]

@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from truscore.bus import Envelope, Poison
-from truscore.bus.publisher import Utterance, address
+from truscore.bus.publisher import OutgoingEvent, address
 from truscore.events.v1 import training_pb2
 
 from services.experiment_tracker.compare import NotComparable, check_run_ids, metric_rows, parameter_rows
@@ -153,8 +153,8 @@ def test_what_was_half_written_when_the_ledger_went_away_is_completed_and_not_do
 
 
 def envelope_of(message: Message, number: int) -> Envelope:
-    utterance = Utterance(event=message, subject=RUN, sequence=number)
-    return address(utterance, source="truscore/trainer", now=datetime.fromtimestamp(run_events.BEGIN_S, tz=UTC))
+    outgoing = OutgoingEvent(event=message, subject=RUN, sequence=number)
+    return address(outgoing, source="truscore/trainer", now=datetime.fromtimestamp(run_events.BEGIN_S, tz=UTC))
 
 
 async def tell(consumer: EventConsumer, story: list[Said], *, first: int = 0) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from truscore.bus import Envelope, HandBack, MemorySpeaker, Poison
+from truscore.bus import Envelope, HandBack, MemoryPublisher, Poison
 from truscore.events.v1.model_pb2 import ExportFailed, ModelExported
 from truscore.events.v1.training_pb2 import ObjectRef, TrainingCompleted
 
@@ -60,14 +60,14 @@ class Harness:
     """The handler with an exporter that answers as it is told to."""
 
     def __init__(self, outcome: Outcome | None) -> None:
-        self.speaker = MemorySpeaker(service="exporter")
+        self.publisher = MemoryPublisher(service="exporter")
         self.draining = asyncio.Event()
         self.taken_up = asyncio.Event()
         self._outcome = outcome
         self.handle = on_training_completed(
             export=self._export,
             address=lambda model, version, name: f"s3://truscore/models/{model}/{version}/{name}",
-            speaker=self.speaker,
+            publisher=self.publisher,
             working=no_sampling,
             draining=self.draining,
         )
@@ -82,7 +82,7 @@ class Harness:
 async def test_a_release_is_announced_with_addresses_digests_and_proofs(release_with: MakeRelease) -> None:
     harness = Harness(Outcome(release=release_with(package_sha256="f" * 64), refusals=()))
     await harness.handle(completed(), envelope())
-    ((event, said),) = harness.speaker.said
+    ((event, said),) = harness.publisher.said
     assert isinstance(event, ModelExported)
     (artifact,) = event.artifacts
     assert artifact.uri == "s3://truscore/models/border_detection.dual_class.mask_rcnn/run-1/model.onnx"
@@ -102,7 +102,7 @@ async def test_what_could_be_made_is_announced_before_what_could_not(release_wit
     release = release_with()
     harness = Harness(Outcome(release=release, refusals=release.refusals))
     await harness.handle(completed(), envelope())
-    exported, failed = (event for event, _ in harness.speaker.said)
+    exported, failed = (event for event, _ in harness.publisher.said)
     assert isinstance(exported, ModelExported)
     assert isinstance(failed, ExportFailed)
     assert (failed.format, failed.code, failed.model_id) == ("stone", "unsupported_format", release.model_id)
@@ -115,7 +115,7 @@ async def test_the_same_order_twice_is_answered_with_the_same_events(release_wit
     )
     await harness.handle(completed(), envelope())
     await harness.handle(completed(), envelope())
-    told = [(said.event_id, said.time, event) for event, said in harness.speaker.said]
+    told = [(said.event_id, said.time, event) for event, said in harness.publisher.said]
     assert told[:3] == told[3:]
     assert len({event_id for event_id, _, _ in told}) == 3
     assert {time for _, time, _ in told} == {datetime(2026, 2, 3, 4, 5, 6, 789_000, tzinfo=UTC)}
@@ -128,7 +128,7 @@ async def test_an_order_in_hand_goes_back_when_the_service_drains() -> None:
     harness.draining.set()
     with pytest.raises(HandBack):
         await handling
-    assert not harness.speaker.said
+    assert not harness.publisher.said
 
 
 @pytest.mark.parametrize(

@@ -186,5 +186,5 @@ def board_after(story: Iterable[Said], board: Board | None = None) -> Board:
     for said in story:
         fact = fact_of(said.message, said.event_id)
         assert fact is not None
-        board.hear(fact, said.at, said.trace)
+        board.apply(fact, said.at, said.trace)
     return board

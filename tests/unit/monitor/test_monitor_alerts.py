@@ -29,7 +29,7 @@ class Watch:
             board.runs.values(), board.hosts.values(), board.alerts, now, strays=board.strays.values()
         )
         for alert in said:
-            self.board.hear(alert, now)
+            self.board.apply(alert, now)
         return said
 
     def rules_raised(self, at: float) -> list[str]:
@@ -113,7 +113,7 @@ def stray(at: float, routing_key: str = "dataset.redy") -> Strayed:
 
 def test_what_is_no_event_is_an_alert_about_its_routing_key_for_a_day() -> None:
     watch = Watch()
-    watch.board.hear(stray(0), BEGIN_S)
+    watch.board.apply(stray(0), BEGIN_S)
     (alert,) = watch.look(1)
     assert isinstance(alert, Raised)
     assert (alert.rule, alert.subject) == ("message.stray", "dataset.redy")
@@ -124,16 +124,16 @@ def test_what_is_no_event_is_an_alert_about_its_routing_key_for_a_day() -> None:
 
 def test_what_strayed_last_week_raises_nothing_and_what_strays_again_does() -> None:
     watch = Watch()
-    watch.board.hear(stray(0), BEGIN_S)
+    watch.board.apply(stray(0), BEGIN_S)
     assert watch.look(7 * 86_400) == []
-    watch.board.hear(stray(7 * 86_400), BEGIN_S)
+    watch.board.apply(stray(7 * 86_400), BEGIN_S)
     assert watch.rules_raised(7 * 86_400 + 1) == ["message.stray"]
 
 
 def test_of_many_strays_the_newest_are_kept() -> None:
     board = Board(Bounds(strays=3))
     for at in range(10):
-        board.hear(stray(at, f"key.{at}"), BEGIN_S)
+        board.apply(stray(at, f"key.{at}"), BEGIN_S)
     assert sorted(board.strays) == ["key.7", "key.8", "key.9"]
 
 
@@ -141,7 +141,7 @@ def test_a_restarted_monitor_knows_from_the_log_what_it_raised() -> None:
     watch = Watch(event_sequences.started())
     (raised,) = watch.look(1000)
     again = Watch(event_sequences.started())
-    again.board.hear(raised, BEGIN_S + 1000)
+    again.board.apply(raised, BEGIN_S + 1000)
     assert again.look(1001) == []
 
 
@@ -151,10 +151,10 @@ def test_an_alert_that_another_service_raised_is_left_for_it_to_clear() -> None:
         alert_id="a", rule="mlflow.unavailable", severity="warning", subject="MLflow at h:5000", message="500",
         raised_at=BEGIN_S,
     )  # fmt: skip
-    watch.board.hear(theirs, BEGIN_S)
+    watch.board.apply(theirs, BEGIN_S)
     assert watch.look(1) == []
     assert watch.board.alerts["a"].stands
-    watch.board.hear(Cleared(alert_id="a", rule=theirs.rule, subject=theirs.subject, cleared_at=BEGIN_S + 2), BEGIN_S)
+    watch.board.apply(Cleared(alert_id="a", rule=theirs.rule, subject=theirs.subject, cleared_at=BEGIN_S + 2), BEGIN_S)
     assert not watch.board.alerts["a"].stands
 
 

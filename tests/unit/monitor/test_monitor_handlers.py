@@ -10,13 +10,13 @@ from google.protobuf.message import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from truscore.api.v1 import monitor_pb2
-from truscore.bus import TOPOLOGY, MemorySpeaker
+from truscore.bus import TOPOLOGY, MemoryPublisher
 from truscore.events.v1 import telemetry_pb2
 
 from services.monitor import facts
 from services.monitor.board import Board
 from services.monitor.curve import MAX_POINTS
-from services.monitor.handlers import fact_of, say_alert
+from services.monitor.handlers import fact_of, publish_alert
 from services.monitor.handlers.answers import answer
 from services.monitor.handlers.events import PARTS, PLAIN
 from services.monitor.paging import InvalidToken, page
@@ -114,15 +114,15 @@ def test_a_run_of_a_hundred_thousand_reports_is_answered_with_two_thousand_point
 
 
 async def test_an_alert_is_said_under_the_same_id_by_two_monitors_and_another_one_in_its_next_episode() -> None:
-    speaker = MemorySpeaker(service="monitor")
+    publisher = MemoryPublisher(service="monitor")
     alert = facts.Raised(
         alert_id="id", rule="run.stalled", severity="critical", subject=RUN, message="no progress", raised_at=BEGIN_S
     )
     for before in (0.0, 0.0, 5.0):
-        await say_alert(speaker, alert, before)
-    first, again, later = (envelope.event_id for _, envelope in speaker.said)
+        await publish_alert(publisher, alert, before)
+    first, again, later = (envelope.event_id for _, envelope in publisher.said)
     assert first == again != later
-    message = speaker.said[0][0]
+    message = publisher.said[0][0]
     assert isinstance(message, telemetry_pb2.AlertRaised)
     assert (message.rule, message.raised_at.seconds) == ("run.stalled", BEGIN_S)
     assert fact_of(message) == alert
@@ -173,5 +173,5 @@ def test_whatever_a_message_says_is_heard_and_answered(row: Any, body: bytes) ->
     fact = fact_of(message)
     board = Board()
     if fact is not None:
-        board.hear(fact, BEGIN_S)
+        board.apply(fact, BEGIN_S)
     assert all(answer(entry, full=True).SerializeToString() for entry in board.entries())

@@ -1,4 +1,4 @@
-"""A trainer on a memory store and a memory speaker, with a real training process that trains a number."""
+"""A trainer on a memory store and a memory publisher, with a real training process that trains a number."""
 
 import asyncio
 import hashlib
@@ -13,7 +13,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 from truscore.bus import BusUnavailable, Envelope
-from truscore.bus.memory import MemorySpeaker
+from truscore.bus.memory import MemoryPublisher
 from truscore.datasets import DatasetIndex, ImageRecord, index_digest, index_to_json
 from truscore.events.v1.control_pb2 import RunCancel, RunPause, RunResume
 from truscore.events.v1.dataset_pb2 import DatasetValidated
@@ -22,7 +22,7 @@ from truscore.storage import Cache, MemoryStore, Store
 from truscore.telemetry import HardwareReading
 from truscore.validation import Policy, Verdict, report_to_json
 
-from services.trainer.handlers import BrokerEventPublisher, on_dataset_validated, on_request, on_request_overheard
+from services.trainer.handlers import BrokerEventPublisher, on_broadcast_request, on_dataset_validated, on_request
 from services.trainer.inputs.pretrained_source import LibrarySource
 from services.trainer.inputs.published_weights import published
 from services.trainer.inputs.workspace import Workspace
@@ -37,20 +37,20 @@ BUCKET = "truscore"
 DEADLINE_S = 30
 
 
-class Outage(MemorySpeaker):
-    """The memory speaker, with a broker that a test can take away."""
+class Outage(MemoryPublisher):
+    """The memory publisher, with a broker that a test can take away."""
 
     away = False
     holds_back: type[Message] | None = None  # events of this kind are not taken
     held_back = 0
 
-    async def say(self, event: Message, **details: Any) -> str:
+    async def publish(self, event: Message, **details: Any) -> str:
         if self.holds_back is not None and isinstance(event, self.holds_back):
             self.held_back += 1
             raise BusUnavailable("held back by the test")
         if self.away:
             raise BusUnavailable("taken away by the test")
-        return await super().say(event, **details)
+        return await super().publish(event, **details)
 
 
 def some_dataset(store: Store) -> DatasetValidated:
@@ -104,12 +104,12 @@ def a_reading(run_id: str) -> HardwareReading:
 
 @dataclass(kw_only=True)
 class Stand:
-    """One trainer. Several on the same store and speaker are several hosts."""
+    """One trainer. Several on the same store and publisher are several hosts."""
 
     folder: Path
     gates: Path
     store: MemoryStore = field(default_factory=MemoryStore)
-    speaker: Outage = field(default_factory=lambda: Outage(service="trainer"))
+    publisher: Outage = field(default_factory=lambda: Outage(service="trainer"))
     child_options: tuple[str, ...] = ()
     min_free_bytes: int = 0
     source: LibrarySource = field(default_factory=lambda: LibrarySource(ask=published))
@@ -126,12 +126,12 @@ class Stand:
         )  # fmt: skip
         self.runs = Runs(self.deps)
         event_publisher = BrokerEventPublisher(
-            speaker=self.speaker, sample=a_reading, now=lambda: datetime.now(tz=UTC), git_commit="abc"
+            publisher=self.publisher, sample=a_reading, now=lambda: datetime.now(tz=UTC), git_commit="abc"
         )
         publisher = lambda envelope: replace(event_publisher, cause=envelope)  # noqa: E731
         self.on_order = on_dataset_validated(runs=self.runs, publisher=publisher, profile="small")
         self.on_request = on_request(Requests(self.deps, self.runs), publisher=publisher)
-        self.on_overheard = on_request_overheard(Requests(self.deps, self.runs))
+        self.on_overheard = on_broadcast_request(Requests(self.deps, self.runs))
 
     def workspace(self) -> Workspace:
         self.folder.mkdir(exist_ok=True)
@@ -168,18 +168,18 @@ class Stand:
         os.kill(int((self.gates / "pid").read_text()), signal.SIGKILL)
 
     def said(self, kind: type[Message]) -> list[Any]:
-        return [event for event, _ in self.speaker.said if isinstance(event, kind)]
+        return [event for event, _ in self.publisher.said if isinstance(event, kind)]
 
     def heard(self, kind: type[Message]) -> list[Any]:
         """As a consumer takes them: an id that it knows is the same event."""
         by_id: dict[str, Any] = {}
-        for event, envelope in self.speaker.said:
+        for event, envelope in self.publisher.said:
             if isinstance(event, kind):
                 by_id.setdefault(envelope.event_id, event)
         return list(by_id.values())
 
     def ids(self, kind: type[Message]) -> list[str]:
-        return [envelope.event_id for event, envelope in self.speaker.said if isinstance(event, kind)]
+        return [envelope.event_id for event, envelope in self.publisher.said if isinstance(event, kind)]
 
 
 async def until(holds: Callable[[], object]) -> None:

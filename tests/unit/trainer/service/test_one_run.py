@@ -61,16 +61,16 @@ async def test_an_order_becomes_a_run_that_is_told_from_start_to_end(stand: Stan
 
 async def test_the_run_says_its_end_last(stand: Stand) -> None:
     await stand.order(some_dataset(stand.store))
-    assert isinstance(stand.speaker.said[-1][0], TrainingCompleted)
+    assert isinstance(stand.publisher.said[-1][0], TrainingCompleted)
 
 
 async def test_the_same_order_again_says_nothing_new_but_that_its_run_is_complete(stand: Stand) -> None:
     order = some_dataset(stand.store)
     await stand.order(order)
-    before = {envelope.event_id for _, envelope in stand.speaker.said}
+    before = {envelope.event_id for _, envelope in stand.publisher.said}
     await stand.order(order)
     await stand.order(order, delivery=3)
-    new = {envelope.event_id: event for event, envelope in stand.speaker.said if envelope.event_id not in before}
+    new = {envelope.event_id: event for event, envelope in stand.publisher.said if envelope.event_id not in before}
     assert [(type(event), event.state) for event in new.values()] == [(OrderAttached, ORDER_STATE_COMPLETED)]
 
 
@@ -94,7 +94,7 @@ async def test_an_order_for_validation_only_is_not_trained(stand: Stand) -> None
     order = some_dataset(stand.store)
     order.validation_only = True
     await stand.order(order)
-    assert stand.speaker.said == []
+    assert stand.publisher.said == []
 
 
 async def test_an_unknown_architecture_is_answered_by_name(stand: Stand) -> None:
@@ -138,7 +138,7 @@ async def test_a_disk_without_room_fails_the_run_for_now(tmp_path: Path) -> None
     [failed] = full.said(TrainingFailed)
     assert (failed.code, failed.retryable) == ("disk_full", True)
     assert str(1 << 60) in failed.message
-    roomy = Stand(folder=tmp_path / "roomy", gates=tmp_path / "gates", store=full.store, speaker=full.speaker)
+    roomy = Stand(folder=tmp_path / "roomy", gates=tmp_path / "gates", store=full.store, publisher=full.publisher)
     await roomy.order(order)
     assert len(roomy.said(TrainingCompleted)) == 1
 
@@ -189,10 +189,10 @@ async def test_a_killed_training_process_goes_on_where_it_was(stand: Stand, tmp_
 async def test_a_run_goes_on_while_the_broker_is_away_and_nothing_is_lost(stand: Stand) -> None:
     stand.gate(12)
     running = asyncio.create_task(stand.order(some_dataset(stand.store)))
-    stand.speaker.away = True
+    stand.publisher.away = True
     await stand.at_gate(12)
-    assert stand.speaker.said == []
-    stand.speaker.away = False
+    assert stand.publisher.said == []
+    stand.publisher.away = False
     stand.open(12)
     await running
     assert [event.step for event in stand.said(TrainingProgressed)] == list(range(1, 13))
@@ -219,7 +219,7 @@ async def test_a_run_that_is_cancelled_before_its_order_comes_is_never_started(s
     other = Stand(folder=tmp_path / "scout", gates=tmp_path / "gates")
     await other.order(some_dataset(other.store))
     await stand.ask(RunCancel(run_id=run_id_of(other), reason="a mistake"))
-    assert stand.speaker.said == []
+    assert stand.publisher.said == []
     await stand.order(order)
     [cancelled] = stand.said(TrainingCancelled)
     assert (cancelled.attempt, cancelled.reason) == (0, "a mistake")
@@ -275,11 +275,11 @@ async def test_a_pause_that_is_withdrawn_at_once_costs_an_attempt_and_no_more(st
     running = asyncio.create_task(stand.order(order))
     await stand.at_gate(6)
     await until(lambda: stand.said(TrainingStarted))
-    stand.speaker.away = True  # holds the trainer between the end of the training process and its look at the marks
+    stand.publisher.away = True  # holds the trainer between the end of the training process and its look at the marks
     await stand.ask(RunPause(run_id=run_id_of(stand), request_id="1"))
     stand.open(6)
     await until(lambda: not stand.runs.ask("nobody", "pause") and _has_paused(stand))
-    stand.speaker.away = False
+    stand.publisher.away = False
     await stand.ask(RunResume(run_id=run_id_of(stand), request_id="2"))
     await running
     assert len(stand.said(TrainingCompleted)) == 1

@@ -104,7 +104,7 @@ def answers(stand: Stand, order: DatasetValidated, *, since: int = 0) -> list[tu
     """The states that were said of an order since a place in what was said, with run, dataset and version."""
     return [
         (event.run_id, event.dataset_id, event.version, order_pb2.OrderState.Name(event.state)[len("ORDER_STATE_") :])
-        for event, _ in stand.speaker.said[since:]
+        for event, _ in stand.publisher.said[since:]
         if isinstance(event, OrderAttached) and event.order_event_id == order.order_event_id
     ]
 
@@ -117,11 +117,11 @@ async def test_an_order_for_a_run_that_is_over_is_attached_and_hears_the_end_aga
     reach, name, end = ENDED[state]
     order = first_order(stand)
     await reach(stand, order)
-    first_end = next((event, envelope) for event, envelope in stand.speaker.said if isinstance(event, end))
-    again, since = once_more(stand, order, kind), len(stand.speaker.said)
+    first_end = next((event, envelope) for event, envelope in stand.publisher.said if isinstance(event, end))
+    again, since = once_more(stand, order, kind), len(stand.publisher.said)
     await stand.order(again)
     assert answers(stand, again, since=since) == [(run_of(stand), again.dataset_id, again.version, name)]
-    attached, (event, envelope) = stand.speaker.said[since:]
+    attached, (event, envelope) = stand.publisher.said[since:]
     assert isinstance(attached[0], OrderAttached)
     assert event == first_end[0]
     assert (envelope.event_id, envelope.time) == (first_end[1].event_id, first_end[1].time)
@@ -134,7 +134,7 @@ async def test_an_order_for_a_run_that_is_under_way_here_is_attached_before_the_
     stand.gate(6)
     running = asyncio.create_task(stand.order(order))
     await stand.at_gate(6)
-    since = len(stand.speaker.said)
+    since = len(stand.publisher.said)
     repeat = asyncio.create_task(stand.order(again))
     await repeat  # a slot is free again while the run goes on
     assert not running.done()
@@ -151,7 +151,7 @@ async def test_an_order_for_a_run_that_another_trainer_leads_is_attached(stand: 
     stand.gate(6)
     running = asyncio.create_task(stand.order(order))
     await stand.at_gate(6)
-    since = len(stand.speaker.said)
+    since = len(stand.publisher.said)
     await stand.another("there").order(again)
     assert answers(stand, again, since=since) == [(run_of(stand), again.dataset_id, again.version, "RUNNING")]
     stand.open(6)
@@ -168,11 +168,11 @@ async def test_an_order_for_a_paused_run_is_attached_and_hears_of_the_pause_agai
     await until(lambda: stand.said(TrainingStarted))
     await stand.ask(RunPause(run_id=run_of(stand), request_id="1"))
     await running
-    again, since = once_more(stand, order, kind), len(stand.speaker.said)
+    again, since = once_more(stand, order, kind), len(stand.publisher.said)
     await stand.order(again)
     assert answers(stand, again, since=since) == [(run_of(stand), again.dataset_id, again.version, "PAUSED")]
     assert len(stand.heard(TrainingPaused)) == 1
-    assert isinstance(stand.speaker.said[-1][0], TrainingPaused)
+    assert isinstance(stand.publisher.said[-1][0], TrainingPaused)
 
 
 @each_kind
@@ -182,7 +182,7 @@ async def test_an_order_after_a_failure_that_may_pass_is_a_new_attempt(stand: St
     await stand.order(order)
     assert stand.said(TrainingFailed)[0].retryable
     stand.child_options = ()
-    again, since = once_more(stand, order, kind), len(stand.speaker.said)
+    again, since = once_more(stand, order, kind), len(stand.publisher.said)
     await stand.order(again)
     assert answers(stand, again, since=since) == [(run_of(stand), again.dataset_id, again.version, "QUEUED")]
     assert len(stand.said(TrainingCompleted)) == 1
@@ -194,7 +194,7 @@ async def test_a_redelivery_of_a_run_under_way_is_attached_and_holds_the_run_to_
     stand.gate(6)
     running = asyncio.create_task(stand.order(order))
     await stand.at_gate(6)
-    since = len(stand.speaker.said)
+    since = len(stand.publisher.said)
     redelivered = asyncio.create_task(stand.order(order, delivery=2))
     await until(lambda: answers(stand, order, since=since))
     assert not redelivered.done()
@@ -208,19 +208,19 @@ async def test_an_order_from_before_a_failure_that_may_pass_hears_of_the_failure
     before = datetime.now(tz=UTC)
     stand.child_options = ("--fail", "out_of_memory:retryable")
     await stand.order(order)
-    since = len(stand.speaker.said)
+    since = len(stand.publisher.said)
     again = once_more(stand, order, "an equal order of somebody else")
     await stand.on_order(again, an_envelope(time=before))
     assert answers(stand, again, since=since) == [(run_of(stand), "cards", "1", "FAILED")]
     assert len(stand.heard(TrainingFailed)) == 1
-    assert stand.speaker.said[-1][0] == stand.said(TrainingFailed)[0]
+    assert stand.publisher.said[-1][0] == stand.said(TrainingFailed)[0]
 
 
 async def test_a_first_order_is_attached_before_its_run_starts(stand: Stand) -> None:
     order = first_order(stand)
     await stand.order(order)
     assert answers(stand, order) == [(stand.said(TrainingStarted)[0].run_id, "cards", "1", "QUEUED")]
-    assert isinstance(stand.speaker.said[0][0], OrderAttached)
+    assert isinstance(stand.publisher.said[0][0], OrderAttached)
 
 
 async def test_an_order_for_a_run_that_was_cancelled_before_it_is_attached_and_told_so(stand: Stand) -> None:
@@ -239,10 +239,10 @@ async def test_an_order_that_no_trainer_can_carry_out_is_refused_by_name_each_ti
     order = first_order(stand)
     order.training.architecture = "perceptron"
     await stand.order(order)
-    again, since = once_more(stand, order, kind), len(stand.speaker.said)
+    again, since = once_more(stand, order, kind), len(stand.publisher.said)
     await stand.order(again)
     assert answers(stand, again, since=since) == [("", again.dataset_id, again.version, "REFUSED")]
-    failed = stand.speaker.said[-1][0]
+    failed = stand.publisher.said[-1][0]
     assert isinstance(failed, TrainingFailed)
     assert (failed.order_event_id, failed.request_id) == (again.order_event_id, again.request_id)
     assert "perceptron" in failed.message
@@ -269,14 +269,14 @@ async def test_an_order_that_comes_while_the_end_is_published_hears_the_end_afte
     running = asyncio.create_task(stand.order(order))
     await stand.at_gate(12)
     await until(lambda: stand.said(TrainingStarted))
-    stand.speaker.holds_back = TrainingCompleted
+    stand.publisher.holds_back = TrainingCompleted
     stand.open(12)
-    await until(lambda: stand.speaker.held_back)
+    await until(lambda: stand.publisher.held_back)
     repeat = asyncio.create_task(stand.order(again))
     await asyncio.sleep(0)
-    stand.speaker.holds_back = None
+    stand.publisher.holds_back = None
     await asyncio.gather(running, repeat)
-    kinds = [type(event) for event, _ in stand.speaker.said[-2:]]
+    kinds = [type(event) for event, _ in stand.publisher.said[-2:]]
     assert kinds == [OrderAttached, TrainingCompleted]
     assert answers(stand, again) == [(run_of(stand), "cards", "1", "COMPLETED")]
 
@@ -287,6 +287,6 @@ async def test_a_run_that_ended_before_ends_were_kept_still_attaches_its_orders(
     await stand.order(order)
     uri = f"s3://truscore/runs/{run_of(stand)}/end.json"
     stand.store.put(uri, b'{"outcome": "completed", "ended_at": "2025-01-01T00:00:00+00:00", "attempt": 1}')
-    since = len(stand.speaker.said)
+    since = len(stand.publisher.said)
     await stand.order(order)
     assert answers(stand, order, since=since) == [(run_of(stand), "cards", "1", "COMPLETED")]

@@ -70,21 +70,21 @@ async def test_an_overtaken_attempt_leaves_no_checkpoint_behind(here: Stand) -> 
 
 async def test_what_a_dead_trainer_could_not_say_is_said_by_the_next(here: Stand) -> None:
     order = some_dataset(here.store)
-    here.speaker.away = True
+    here.publisher.away = True
     here.gate(10)
     first = asyncio.create_task(here.order(order))
     await here.at_gate(10)
     await until(lambda: b'"epoch": 2' in _latest(here))
-    assert here.speaker.said == []
+    assert here.publisher.said == []
     there = Stand(
-        folder=here.folder.with_name("there"), gates=here.gates, store=here.store, speaker=Outage(service="trainer")
+        folder=here.folder.with_name("there"), gates=here.gates, store=here.store, publisher=Outage(service="trainer")
     )
     second = asyncio.create_task(there.order(order, delivery=2))
     await here.at_gate(10, attempt=2)
     await first
     here.open(10)
     await second
-    assert here.speaker.said == []
+    assert here.publisher.said == []
     assert [event.step for event in there.heard(TrainingProgressed)] == list(range(1, 13))
     assert [event.epoch for event in there.said(EpochCompleted)] == [1, 2, 3]
     assert [event.attempt for event in there.said(EpochCompleted)] == [1, 1, 2]

@@ -1,4 +1,4 @@
-"""One behaviour of both speakers, the one in memory and the one on the broker."""
+"""One behaviour of both publishers, the one in memory and the one on the broker."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,21 +11,21 @@ from truscore.bus import (
     Bus,
     BusUnavailable,
     Envelope,
-    MemorySpeaker,
-    Speaker,
+    MemoryPublisher,
+    OutgoingEvent,
+    Publisher,
     UnknownMessage,
     Unroutable,
-    Utterance,
     connect,
+    publisher,
     replay_log,
-    speaker,
 )
 from truscore.events.v1.control_pb2 import RunCancel
 from truscore.events.v1.dataset_pb2 import DatasetReady, Finding
 from truscore.events.v1.training_pb2 import TrainingProgressed
 from yarl import URL
 
-from tests.connected.bus.event_recorder import Ear
+from tests.connected.bus.event_recorder import EventRecorder
 
 pytestmark = pytest.mark.connected
 MakeBus = Callable[..., Bus]
@@ -33,20 +33,20 @@ MakeBus = Callable[..., Bus]
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A speaker, and what has been said by it in order, once there are `count`."""
+    """A publisher, and what has been said by it in order, once there are `count`."""
 
-    speaker: Speaker
+    publisher: Publisher
     said: Callable[[int], Awaitable[list[tuple[Message, Envelope]]]]
 
 
 class Speaking:
-    """What every speaker does."""
+    """What every publisher does."""
 
     async def test_an_event_is_said_with_an_id_derived_from_what_it_is(self, stage: Stage) -> None:
         event = RunCancel(run_id="run-1", reason="enough")
-        one = await stage.speaker.say(event, subject="run-1", sequence="a")
-        two = await stage.speaker.say(event, subject="run-1", sequence="b")
-        again = await stage.speaker.say(event, subject="run-1", sequence="a")
+        one = await stage.publisher.publish(event, subject="run-1", sequence="a")
+        two = await stage.publisher.publish(event, subject="run-1", sequence="b")
+        again = await stage.publisher.publish(event, subject="run-1", sequence="a")
         assert one == again != two
         said = await stage.said(3)
         assert [event for event, _ in said] == [event] * 3
@@ -55,33 +55,33 @@ class Speaking:
 
     async def test_a_later_change_of_the_message_changes_nothing_that_was_said(self, stage: Stage) -> None:
         event = RunCancel(run_id="run-1")
-        await stage.speaker.say(event, subject="run-1")
+        await stage.publisher.publish(event, subject="run-1")
         event.run_id = "run-2"
         assert (await stage.said(1))[0][0] == RunCancel(run_id="run-1")
 
     async def test_many_are_said_in_their_order(self, stage: Stage) -> None:
-        await stage.speaker.say_many(
-            Utterance(event=TrainingProgressed(run_id="r", step=step), subject="r", sequence=step)
+        await stage.publisher.publish_many(
+            OutgoingEvent(event=TrainingProgressed(run_id="r", step=step), subject="r", sequence=step)
             for step in range(1, 601)
         )
         steps = [event.step for event, _ in await stage.said(600) if isinstance(event, TrainingProgressed)]
         assert steps == list(range(1, 601))
 
     async def test_saying_none_is_fine(self, stage: Stage) -> None:
-        await stage.speaker.say_many([])
+        await stage.publisher.publish_many([])
 
     async def test_what_is_no_event_of_the_contract_cannot_be_said(self, stage: Stage) -> None:
         with pytest.raises(UnknownMessage, match="Finding"):
-            await stage.speaker.say(Finding(rule="r"), subject="x")
+            await stage.publisher.publish(Finding(rule="r"), subject="x")
 
     async def test_what_is_too_large_cannot_be_said(self, stage: Stage) -> None:
         with pytest.raises(ValueError, match="at most 1048576 are accepted"):
-            await stage.speaker.say(RunCancel(reason="x" * 2**20), subject="x")
+            await stage.publisher.publish(RunCancel(reason="x" * 2**20), subject="x")
 
     async def test_cause_and_correlation_go_with_the_event(self, stage: Stage) -> None:
-        await stage.speaker.say(RunCancel(run_id="r"), subject="r", correlation_id="order-1")
+        await stage.publisher.publish(RunCancel(run_id="r"), subject="r", correlation_id="order-1")
         [(_, cause)] = await stage.said(1)
-        await stage.speaker.say(RunCancel(run_id="r"), subject="r", sequence=1, cause=cause)
+        await stage.publisher.publish(RunCancel(run_id="r"), subject="r", sequence=1, cause=cause)
         _, (_, effect) = await stage.said(2)
         assert effect.correlation_id == "order-1"
         assert str(effect.traceparent).split("-")[1] == str(cause.traceparent).split("-")[1]
@@ -90,21 +90,21 @@ class Speaking:
 class TestInMemory(Speaking):
     @pytest.fixture
     async def stage(self) -> Stage:
-        memory = MemorySpeaker(service="trainer")
+        memory = MemoryPublisher(service="trainer")
 
         async def remembered(count: int) -> list[tuple[Message, Envelope]]:
             return memory.said[:count]
 
-        return Stage(speaker=memory, said=remembered)
+        return Stage(publisher=memory, said=remembered)
 
 
 class TestOnTheBroker(Speaking):
     @pytest.fixture
     async def stage(self, make_bus: MakeBus) -> Stage:
-        bus, ear = make_bus("trainer"), Ear()
-        replay_log(bus, ear, service="monitor")
+        bus, recorder = make_bus("trainer"), EventRecorder()
+        replay_log(bus, recorder, service="monitor")
         await bus.start()
-        return Stage(speaker=speaker(bus, service="trainer"), said=ear.first)
+        return Stage(publisher=publisher(bus, service="trainer"), said=recorder.first)
 
 
 async def test_a_message_that_no_queue_takes_raises(make_bus: MakeBus) -> None:
@@ -115,13 +115,13 @@ async def test_a_message_that_no_queue_takes_raises(make_bus: MakeBus) -> None:
     for queue in ("truscore.log", "dataset-validator.dataset.ready"):
         await channel.queue_delete(queue)
     with pytest.raises(Unroutable, match=r"no queue takes 'dataset\.ready' from exchange 'truscore\.events'"):
-        await speaker(bus, service="cli").say(DatasetReady(dataset_id="d"), subject="d/1")
+        await publisher(bus, service="cli").publish(DatasetReady(dataset_id="d"), subject="d/1")
 
 
 async def test_saying_on_a_bus_that_was_never_started_is_unavailable() -> None:
     bus = connect("amqp://someone:secret@localhost:1/", service="cli")
     with pytest.raises(BusUnavailable, match="amqp://someone@localhost:1/") as refusal:
-        await speaker(bus, service="cli", deadline_s=0.1).say(RunCancel(run_id="r"), subject="r")
+        await publisher(bus, service="cli", deadline_s=0.1).publish(RunCancel(run_id="r"), subject="r")
     assert "secret" not in str(refusal.value)
 
 
@@ -139,9 +139,11 @@ async def test_a_wrong_password_is_told_from_silence(url: str) -> None:
 
 
 async def test_concurrent_speakers_share_one_channel(make_bus: MakeBus) -> None:
-    bus, ear = make_bus("trainer"), Ear()
-    replay_log(bus, ear, service="monitor")
+    bus, recorder = make_bus("trainer"), EventRecorder()
+    replay_log(bus, recorder, service="monitor")
     await bus.start()
-    say = speaker(bus, service="trainer")
-    said: list[Any] = await asyncio.gather(*(say.say(RunCancel(run_id=f"r{n}"), subject=f"r{n}") for n in range(50)))
-    assert await ear.ids(50) == set(said)
+    say = publisher(bus, service="trainer")
+    said: list[Any] = await asyncio.gather(
+        *(say.publish(RunCancel(run_id=f"r{n}"), subject=f"r{n}") for n in range(50))
+    )
+    assert await recorder.ids(50) == set(said)

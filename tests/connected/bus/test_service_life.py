@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
-from truscore.bus import Bus, connect, serve, speaker
+from tests.connected.bus.test_hearing import messages_in
+from truscore.bus import Bus, connect, publisher, serve
 from truscore.events.v1.control_pb2 import RunCancel
 
 from tests.connected.bus.service_process import line, service_process
-from tests.connected.bus.test_hearing import messages_in
 
 pytestmark = pytest.mark.connected
 MakeBus = Callable[..., Bus]
@@ -22,7 +22,7 @@ async def test_a_signal_lets_the_handler_in_hand_finish_and_ends_with_zero(
     await bus.start()
     async with service_process(url) as process:
         assert [await line(process) for _ in range(2)] == ["enter health", "enter work"]
-        await speaker(bus, service="cli").say(RunCancel(run_id="r"), subject="r")
+        await publisher(bus, service="cli").publish(RunCancel(run_id="r"), subject="r")
         assert await line(process) == "took r"
         process.send_signal(number)
         said = [await line(process) for _ in range(4)]

@@ -11,16 +11,16 @@ from truscore.bus import (
     RetryPolicy,
     TopologyMismatch,
     connect,
-    hear,
+    consume,
+    consume_broadcast,
     inbox_name,
-    overhear,
-    speaker,
+    publisher,
 )
 from truscore.bus.dead_letters import list_dead
 from truscore.events.v1.control_pb2 import RunCancel
 from truscore.events.v1.dataset_pb2 import DatasetReady, DatasetValidated
 
-from tests.connected.bus.event_recorder import Ear, publish_plainly, until
+from tests.connected.bus.event_recorder import EventRecorder, publish_plainly, until
 
 pytestmark = pytest.mark.connected
 MakeBus = Callable[..., Bus]
@@ -36,11 +36,11 @@ async def messages_in(url: str, queue: str) -> int:
 
 
 async def test_what_is_said_is_heard_with_its_envelope(make_bus: MakeBus) -> None:
-    bus, ear = make_bus("dataset-validator"), Ear()
-    hear(bus, DatasetReady, ear, service="dataset-validator")
+    bus, recorder = make_bus("dataset-validator"), EventRecorder()
+    consume(bus, DatasetReady, recorder, service="dataset-validator")
     await bus.start()
-    said = await speaker(bus, service="studio").say(READY, subject="cards/1", sequence="r-1")
-    [(event, envelope)] = await ear.first(1)
+    said = await publisher(bus, service="studio").publish(READY, subject="cards/1", sequence="r-1")
+    [(event, envelope)] = await recorder.first(1)
     assert event == READY
     assert (envelope.event_id, envelope.source, envelope.subject) == (said, "truscore/studio", "cards/1")
     assert (envelope.correlation_id, envelope.delivery) == ("cards/1", 1)
@@ -48,16 +48,16 @@ async def test_what_is_said_is_heard_with_its_envelope(make_bus: MakeBus) -> Non
 
 async def test_an_event_continues_trace_and_correlation_of_its_cause(make_bus: MakeBus) -> None:
     bus = make_bus("trainer")
-    say = speaker(bus, service="trainer")
+    say = publisher(bus, service="trainer")
 
     async def answer(_: DatasetReady, envelope: Envelope) -> None:
-        await say.say(RunCancel(run_id="r"), subject="r", cause=envelope)
+        await say.publish(RunCancel(run_id="r"), subject="r", cause=envelope)
 
-    first, second = Ear(answer), Ear()
-    hear(bus, DatasetReady, first, service="dataset-validator")
-    hear(bus, RunCancel, second, service="trainer")
+    first, second = EventRecorder(answer), EventRecorder()
+    consume(bus, DatasetReady, first, service="dataset-validator")
+    consume(bus, RunCancel, second, service="trainer")
     await bus.start()
-    await say.say(READY, subject="cards/1", correlation_id="order-9")
+    await say.publish(READY, subject="cards/1", correlation_id="order-9")
     [(_, cause)], [(_, effect)] = await first.first(1), await second.first(1)
     assert cause.traceparent is not None
     assert effect.traceparent is not None
@@ -68,32 +68,34 @@ async def test_an_event_continues_trace_and_correlation_of_its_cause(make_bus: M
 async def test_an_order_said_before_its_listener_ever_ran_waits_for_it(make_bus: MakeBus) -> None:
     upstream = make_bus("cli")
     await upstream.start()
-    await speaker(upstream, service="cli").say(READY, subject="cards/1")
+    await publisher(upstream, service="cli").publish(READY, subject="cards/1")
     await upstream.stop()
-    late, ear = make_bus("dataset-validator"), Ear()
-    hear(late, DatasetReady, ear, service="dataset-validator")
+    late, recorder = make_bus("dataset-validator"), EventRecorder()
+    consume(late, DatasetReady, recorder, service="dataset-validator")
     await late.start()
-    assert (await ear.first(1))[0][0] == READY
+    assert (await recorder.first(1))[0][0] == READY
 
 
 async def test_a_client_that_gives_only_a_routing_key_and_a_body_is_heard(make_bus: MakeBus, url: str) -> None:
-    bus, ear = make_bus("dataset-validator"), Ear()
-    hear(bus, DatasetReady, ear, service="dataset-validator")
+    bus, recorder = make_bus("dataset-validator"), EventRecorder()
+    consume(bus, DatasetReady, recorder, service="dataset-validator")
     await bus.start()
     await publish_plainly(url, "dataset.ready", READY)
     await publish_plainly(url, "dataset.ready", READY, type="truscore.events.v1.DatasetReady", message_id="m-2")
-    (one, _), (two, _) = await ear.first(2)
+    (one, _), (two, _) = await recorder.first(2)
     assert one == two == READY
-    assert "m-2" in {said.event_id for _, said in ear.heard}
+    assert "m-2" in {said.event_id for _, said in recorder.heard}
 
 
 async def test_the_same_event_said_twice_has_one_id(make_bus: MakeBus) -> None:
-    bus, ear = make_bus("dataset-validator"), Ear()
-    hear(bus, DatasetReady, ear, service="dataset-validator")
+    bus, recorder = make_bus("dataset-validator"), EventRecorder()
+    consume(bus, DatasetReady, recorder, service="dataset-validator")
     await bus.start()
-    say = speaker(bus, service="cli")
-    assert await say.say(READY, subject="cards/1", sequence=4) == await say.say(READY, subject="cards/1", sequence=4)
-    (_, one), (_, two) = await ear.first(2)
+    say = publisher(bus, service="cli")
+    assert await say.publish(READY, subject="cards/1", sequence=4) == await say.publish(
+        READY, subject="cards/1", sequence=4
+    )
+    (_, one), (_, two) = await recorder.first(2)
     assert one.event_id == two.event_id
 
 
@@ -107,11 +109,11 @@ async def test_a_failing_message_is_tried_again_after_growing_delays(make_bus: M
         if envelope.delivery < 3:
             raise ConnectionError("store is away")
 
-    ear = Ear(fail_twice)
-    hear(bus, DatasetReady, ear, service="dataset-validator", policy=RetryPolicy(delays_s=(0.1, 0.6)))
+    recorder = EventRecorder(fail_twice)
+    consume(bus, DatasetReady, recorder, service="dataset-validator", policy=RetryPolicy(delays_s=(0.1, 0.6)))
     await bus.start()
-    said = await speaker(bus, service="cli").say(READY, subject="cards/1")
-    tries = await ear.first(3)
+    said = await publisher(bus, service="cli").publish(READY, subject="cards/1")
+    tries = await recorder.first(3)
     assert [envelope.delivery for _, envelope in tries] == [1, 2, 3]
     assert {envelope.event_id for _, envelope in tries} == {said}
     # The broker holds a message at least as long as its time to live: lower bounds, which no slow machine breaks.
@@ -126,14 +128,14 @@ async def test_a_message_is_not_lost_when_its_retry_queue_is_gone(make_bus: Make
         if envelope.delivery == 1:
             raise RuntimeError("once")
 
-    ear = Ear(fail_once)
-    hear(bus, DatasetReady, ear, service="dataset-validator", policy=RetryPolicy(delays_s=(0.05,)))
+    recorder = EventRecorder(fail_once)
+    consume(bus, DatasetReady, recorder, service="dataset-validator", policy=RetryPolicy(delays_s=(0.05,)))
     await bus.start()
     async with await aio_pika.connect(url) as connection:
         channel = await connection.channel()
         await channel.queue_delete("dataset-validator.retry.50ms")
-    await speaker(bus, service="cli").say(READY, subject="cards/1")
-    assert [envelope.delivery for _, envelope in await ear.first(2)] == [1, 2]
+    await publisher(bus, service="cli").publish(READY, subject="cards/1")
+    assert [envelope.delivery for _, envelope in await recorder.first(2)] == [1, 2]
 
 
 async def test_a_message_handed_back_while_draining_goes_to_another_consumer(make_bus: MakeBus) -> None:
@@ -145,17 +147,17 @@ async def test_a_message_handed_back_while_draining_goes_to_another_consumer(mak
         await draining.wait()
         raise HandBack
 
-    ear = Ear()
-    hear(leaving, DatasetValidated, hand_back, service="trainer", lease=True)
-    hear(staying, DatasetValidated, ear, service="trainer", lease=True)
+    recorder = EventRecorder()
+    consume(leaving, DatasetValidated, hand_back, service="trainer", lease=True)
+    consume(staying, DatasetValidated, recorder, service="trainer", lease=True)
     await leaving.start()
-    await speaker(leaving, service="dataset-validator").say(DatasetValidated(dataset_id="d"), subject="d/1")
+    await publisher(leaving, service="dataset-validator").publish(DatasetValidated(dataset_id="d"), subject="d/1")
     async with asyncio.timeout(20):
         await taken.wait()
     await staying.start()
     await leaving.hush()
     draining.set()
-    [(_, envelope)] = await ear.first(1)
+    [(_, envelope)] = await recorder.first(1)
     assert envelope.delivery == 2
 
 
@@ -165,9 +167,9 @@ async def test_a_message_handed_back_for_ever_ends_among_the_dead_letters(make_b
     async def never(_: DatasetReady, __: Envelope) -> None:
         raise HandBack
 
-    hear(bus, DatasetReady, never, service="dataset-validator")
+    consume(bus, DatasetReady, never, service="dataset-validator")
     await bus.start()
-    await speaker(bus, service="cli").say(READY, subject="cards/1")
+    await publisher(bus, service="cli").publish(READY, subject="cards/1")
 
     async def is_dead() -> bool:
         return await messages_in(url, "dataset-validator.dead") == 1
@@ -183,17 +185,17 @@ async def test_a_lease_is_one_message_at_a_time(make_bus: MakeBus, url: str) -> 
     async def work(_: DatasetValidated, __: Envelope) -> None:
         await release.wait()
 
-    ear = Ear(work)
-    hear(bus, DatasetValidated, ear, service="trainer", lease=True)
+    recorder = EventRecorder(work)
+    consume(bus, DatasetValidated, recorder, service="trainer", lease=True)
     await bus.start()
-    say = speaker(bus, service="dataset-validator")
+    say = publisher(bus, service="dataset-validator")
     for number in range(2):
-        await say.say(DatasetValidated(dataset_id="d"), subject="d/1", sequence=number)
-    await ear.first(1)
+        await say.publish(DatasetValidated(dataset_id="d"), subject="d/1", sequence=number)
+    await recorder.first(1)
     assert await messages_in(url, "trainer.dataset.validated") == 1
-    assert len(ear.heard) == 1
+    assert len(recorder.heard) == 1
     release.set()
-    assert len(await ear.first(2)) == 2
+    assert len(await recorder.first(2)) == 2
 
 
 async def test_stopping_waits_for_the_handlers_in_hand(make_bus: MakeBus, url: str) -> None:
@@ -205,9 +207,9 @@ async def test_stopping_waits_for_the_handlers_in_hand(make_bus: MakeBus, url: s
         await asyncio.sleep(0.2)
         done.append(event.dataset_id)
 
-    hear(bus, DatasetReady, work, service="dataset-validator")
+    consume(bus, DatasetReady, work, service="dataset-validator")
     await bus.start()
-    await speaker(bus, service="cli").say(READY, subject="cards/1")
+    await publisher(bus, service="cli").publish(READY, subject="cards/1")
     async with asyncio.timeout(20):
         await taken.wait()
     await bus.stop()
@@ -227,13 +229,13 @@ async def test_a_handler_in_hand_outlives_its_connection_and_the_message_comes_a
             raise
         ended.append(f"done {envelope.delivery}")
 
-    ear = Ear(work)
-    hear(bus, DatasetValidated, ear, service="trainer", lease=True)
+    recorder = EventRecorder(work)
+    consume(bus, DatasetValidated, recorder, service="trainer", lease=True)
     await bus.start()
-    await speaker(bus, service="dataset-validator").say(DatasetValidated(dataset_id="d"), subject="d/1")
-    await ear.first(1)
+    await publisher(bus, service="dataset-validator").publish(DatasetValidated(dataset_id="d"), subject="d/1")
+    await recorder.first(1)
     await (await bus.connect()).reconnect()
-    await ear.first(2)
+    await recorder.first(2)
     assert ended == []
     release.set()
     await bus.stop()
@@ -252,24 +254,24 @@ async def test_a_handler_that_outlasts_the_graceful_timeout_is_cancelled_and_its
         finally:
             ended.append("cancelled")
 
-    ear = Ear(work)
-    hear(bus, DatasetReady, ear, service="dataset-validator")
+    recorder = EventRecorder(work)
+    consume(bus, DatasetReady, recorder, service="dataset-validator")
     await bus.start()
-    await speaker(bus, service="cli").say(READY, subject="cards/1")
-    await ear.first(1)
+    await publisher(bus, service="cli").publish(READY, subject="cards/1")
+    await recorder.first(1)
     await bus.stop()
     assert ended == ["cancelled"]
     assert await messages_in(url, "dataset-validator.dataset.ready") == 1
 
 
 async def test_every_instance_overhears_what_its_inbox_hears_once(make_bus: MakeBus) -> None:
-    one, two, inbox = Ear(), Ear(), Ear()
-    for ear in (one, two):
+    one, two, inbox = EventRecorder(), EventRecorder(), EventRecorder()
+    for recorder in (one, two):
         bus = make_bus("trainer")
-        hear(bus, RunCancel, inbox, service="trainer")
-        overhear(bus, [RunCancel], ear, service="trainer")
+        consume(bus, RunCancel, inbox, service="trainer")
+        consume_broadcast(bus, [RunCancel], recorder, service="trainer")
         await bus.start()
-    await speaker(bus, service="cli").say(RunCancel(run_id="run-1"), subject="run-1")
+    await publisher(bus, service="cli").publish(RunCancel(run_id="run-1"), subject="run-1")
     assert (await one.first(1))[0][0] == (await two.first(1))[0][0] == (await inbox.first(1))[0][0]
     assert len(inbox.heard) == 1
 
@@ -281,19 +283,19 @@ async def test_what_an_overhearing_handler_fails_on_is_not_tried_again(make_bus:
         if event.run_id == "bad":
             raise Poison("bad")
 
-    ear = Ear(fail)
-    overhear(bus, [RunCancel], ear, service="trainer")
+    recorder = EventRecorder(fail)
+    consume_broadcast(bus, [RunCancel], recorder, service="trainer")
     await bus.start()
-    say = speaker(bus, service="cli")
-    await say.say(RunCancel(run_id="bad"), subject="bad")
-    await say.say(RunCancel(run_id="good"), subject="good")
-    assert [event.run_id for event, _ in await ear.first(2)] == ["bad", "good"]
+    say = publisher(bus, service="cli")
+    await say.publish(RunCancel(run_id="bad"), subject="bad")
+    await say.publish(RunCancel(run_id="good"), subject="good")
+    assert [event.run_id for event, _ in await recorder.first(2)] == ["bad", "good"]
 
 
 def test_a_lease_that_the_topology_does_not_list_is_refused() -> None:
     bus = connect("amqp://localhost", service="trainer")
     with pytest.raises(ValueError, match=r"lists trainer for dataset\.validated with lease=True"):
-        hear(bus, DatasetValidated, Ear(), service="trainer")
+        consume(bus, DatasetValidated, EventRecorder(), service="trainer")
 
 
 async def test_a_queue_with_other_arguments_is_named(make_bus: MakeBus, url: str) -> None:

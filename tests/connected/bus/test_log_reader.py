@@ -5,19 +5,19 @@ from typing import Any
 
 import pytest
 from google.protobuf.message import Message
-from truscore.bus import Bus, Envelope, Poison, Stray, Utterance, replay_log, speaker
+from truscore.bus import Bus, Envelope, OutgoingEvent, Poison, Stray, publisher, replay_log
 from truscore.events.v1.control_pb2 import RunCancel
 from truscore.events.v1.training_pb2 import EpochCompleted
 
-from tests.connected.bus.event_recorder import Ear, publish_plainly
+from tests.connected.bus.event_recorder import EventRecorder, publish_plainly
 
 pytestmark = pytest.mark.connected
 MakeBus = Callable[..., Bus]
 
 
 async def say_epochs(bus: Bus, epochs: range) -> None:
-    await speaker(bus, service="trainer").say_many(
-        Utterance(event=EpochCompleted(run_id="r", epoch=epoch), subject="r", sequence=epoch) for epoch in epochs
+    await publisher(bus, service="trainer").publish_many(
+        OutgoingEvent(event=EpochCompleted(run_id="r", epoch=epoch), subject="r", sequence=epoch) for epoch in epochs
     )
 
 
@@ -29,14 +29,14 @@ async def test_a_reader_that_comes_late_reads_everything_from_the_beginning(make
     early = make_bus("trainer")
     await early.start()
     await say_epochs(early, range(1, 301))
-    late, ear = make_bus("monitor"), Ear()
-    reader = replay_log(late, ear, service="monitor")
+    late, recorder = make_bus("monitor"), EventRecorder()
+    reader = replay_log(late, recorder, service="monitor")
     await late.start()
     async with asyncio.timeout(30):
         await reader.caught_up.wait()
-    assert epochs_of(ear.heard) == list(range(1, 301))
+    assert epochs_of(recorder.heard) == list(range(1, 301))
     await say_epochs(early, range(301, 311))
-    assert epochs_of(await ear.first(310))[300:] == list(range(301, 311))
+    assert epochs_of(await recorder.first(310))[300:] == list(range(301, 311))
 
 
 async def test_a_reader_that_remembers_its_offset_goes_on_from_there(make_bus: MakeBus) -> None:
@@ -50,23 +50,23 @@ async def test_a_reader_that_remembers_its_offset_goes_on_from_there(make_bus: M
     await say_epochs(bus, range(1, 21))
     async with asyncio.timeout(30):
         await reader.caught_up.wait()
-    again, ear = make_bus("monitor"), Ear()
-    second = replay_log(again, ear, service="monitor", offset=10)
+    again, recorder = make_bus("monitor"), EventRecorder()
+    second = replay_log(again, recorder, service="monitor", offset=10)
     await again.start()
     async with asyncio.timeout(30):
         await second.caught_up.wait()
-    heard = epochs_of(ear.heard)
+    heard = epochs_of(recorder.heard)
     assert heard == list(range(heard[0], 21))
     assert 1 < heard[0] <= 11
     assert offsets == sorted(set(offsets))
 
 
 async def test_a_reader_may_start_at_a_moment(make_bus: MakeBus) -> None:
-    bus, ear = make_bus("monitor"), Ear()
-    reader = replay_log(bus, ear, service="monitor", offset=datetime.now(tz=UTC) - timedelta(hours=1))
+    bus, recorder = make_bus("monitor"), EventRecorder()
+    reader = replay_log(bus, recorder, service="monitor", offset=datetime.now(tz=UTC) - timedelta(hours=1))
     await bus.start()
     await say_epochs(bus, range(1, 6))
-    assert epochs_of(await ear.first(5)) == [1, 2, 3, 4, 5]
+    assert epochs_of(await recorder.first(5)) == [1, 2, 3, 4, 5]
     assert reader.last_offset is not None
 
 
@@ -77,11 +77,11 @@ async def test_an_event_that_fails_is_tried_until_it_succeeds_and_keeps_its_plac
         if event.epoch == 2 and failures:
             raise failures.pop()
 
-    ear = Ear(fail_at_first)
-    replay_log(bus, ear, service="monitor")
+    recorder = EventRecorder(fail_at_first)
+    replay_log(bus, recorder, service="monitor")
     await bus.start()
     await say_epochs(bus, range(1, 5))
-    assert epochs_of(await ear.first(6)) == [1, 2, 2, 2, 3, 4]
+    assert epochs_of(await recorder.first(6)) == [1, 2, 2, 2, 3, 4]
 
 
 async def test_poison_is_passed_over(make_bus: MakeBus) -> None:
@@ -91,25 +91,25 @@ async def test_poison_is_passed_over(make_bus: MakeBus) -> None:
         if event.epoch == 2:
             raise Poison("no such run")
 
-    ear = Ear(refuse_the_second)
-    replay_log(bus, ear, service="monitor")
+    recorder = EventRecorder(refuse_the_second)
+    replay_log(bus, recorder, service="monitor")
     await bus.start()
     await say_epochs(bus, range(1, 4))
-    assert epochs_of(await ear.first(3)) == [1, 2, 3]
+    assert epochs_of(await recorder.first(3)) == [1, 2, 3]
 
 
 async def test_what_is_no_event_in_the_log_is_reported_and_stops_nobody(make_bus: MakeBus, url: str) -> None:
-    bus, ear, strays = make_bus("monitor"), Ear(), []
+    bus, recorder, strays = make_bus("monitor"), EventRecorder(), []
 
     async def note(stray: Stray) -> None:
         strays.append(stray)
 
-    replay_log(bus, ear, service="monitor", on_stray=note)
+    replay_log(bus, recorder, service="monitor", on_stray=note)
     await bus.start()
     await publish_plainly(url, "dataset.redy", RunCancel(run_id="r"))
     await publish_plainly(url, "run.cancel", b"\xff\xff")
     await publish_plainly(url, "run.cancel", RunCancel(run_id="r"))
-    await ear.first(1)
+    await recorder.first(1)
     assert [stray.routing_key for stray in strays] == ["dataset.redy", "run.cancel"]
     assert "unknown routing key 'dataset.redy'" in strays[0].reason
     assert "are no truscore.events.v1.RunCancel" in strays[1].reason
@@ -121,13 +121,13 @@ async def test_a_stray_of_the_past_is_as_old_as_the_event_before_it(make_bus: Ma
     await say_epochs(said, range(1, 2))
     await publish_plainly(url, "dataset.redy", RunCancel(run_id="r"))
     await say_epochs(said, range(2, 3))
-    late, ear = make_bus("monitor"), Ear()
+    late, recorder = make_bus("monitor"), EventRecorder()
 
     async def note(stray: Stray) -> None:
         strays.append(stray)
 
-    replay_log(late, ear, service="monitor", on_stray=note)
+    replay_log(late, recorder, service="monitor", on_stray=note)
     await late.start()
-    await ear.first(2)
+    await recorder.first(2)
     (stray,) = strays
-    assert stray.at == ear.heard[0][1].time
+    assert stray.at == recorder.heard[0][1].time
