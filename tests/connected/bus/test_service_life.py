@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
-from tests.connected.bus.test_hearing import messages_in
 from truscore.bus import Bus, connect, publisher, serve
 from truscore.events.v1.control_pb2 import RunCancel
 
 from tests.connected.bus.service_process import line, service_process
+from tests.connected.bus.test_consumers import messages_in
 
 pytestmark = pytest.mark.connected
 MakeBus = Callable[..., Bus]
