@@ -84,7 +84,7 @@ class Orchestrator:
         folder, position = await context.stored(
             lambda: workspace.set_up(context.plan, self._prepared, attempt), "set up the attempt"
         )
-        relay = self._upload_written(attempt, position)
+        relay = self._start_relay(attempt, position)
         uploads = Uploads(
             store=context.deps.store, keys=context.keys, attempts=context.attempts, attempt=attempt, folder=folder
         )
@@ -95,7 +95,7 @@ class Orchestrator:
         )  # fmt: skip
         return supervisor, uploads
 
-    def _upload_written(self, attempt: Attempt, position: Position) -> Relay[Any]:
+    def _start_relay(self, attempt: Attempt, position: Position) -> Relay[Any]:
         """One relay for all attempts: a new start doesn't wait for the broker to hear of the last one."""
         if self._relay is None:
             self._relay = Relay(
