@@ -110,7 +110,7 @@ class FoldProgressed:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FoldJudged:
+class FoldEvaluated:
     """A fold is done; ``path``, relative to the run's folder, holds its result."""
 
     kind: ClassVar[str] = "fold"
@@ -174,7 +174,7 @@ Record = (
     | EpochDone
     | CheckpointWritten
     | FoldProgressed
-    | FoldJudged
+    | FoldEvaluated
     | Completed
     | Failed
     | Paused

@@ -11,7 +11,7 @@ from pathlib import Path
 from truscore.storage import DigestMismatch, Store, Stored
 from truscore.storage.checksums import sha256_of
 
-from services.trainer.journal import CheckpointWritten, Completed, FoldJudged
+from services.trainer.journal import CheckpointWritten, Completed, FoldEvaluated
 from services.trainer.run_store.attempts import Attempt, Attempts
 from services.trainer.run_store.json_objects import read_json, write_json
 from services.trainer.run_store.keys import RunKeys
@@ -89,7 +89,7 @@ class Uploads:
         if pointer is not None and pointer.said != said:
             write_json(self._store, self._keys.pointer(LATEST), asdict(replace(pointer, said=said)))
 
-    def keep_fold(self, fold: FoldJudged) -> None:
+    def keep_fold(self, fold: FoldEvaluated) -> None:
         """Take a fold's result into the store, for an attempt elsewhere to go on after it."""
         self.check_fence()
         path = self._folder / fold.path

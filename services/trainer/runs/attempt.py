@@ -17,7 +17,7 @@ from services.trainer.journal import (
     Completed,
     EpochDone,
     Failed,
-    FoldJudged,
+    FoldEvaluated,
     FoldProgressed,
     Paused,
     Progressed,
@@ -143,7 +143,7 @@ class AttemptSupervisor:
             for written in _worth_keeping(checkpoints):
                 await self._upload(written)
             for fold in records:
-                if isinstance(fold, FoldJudged):
+                if isinstance(fold, FoldEvaluated):
                     await self._upload_fold(fold)
             if complete and not records:
                 return
@@ -167,7 +167,7 @@ class AttemptSupervisor:
                 case Progressed() | FoldProgressed():
                     self._step = record.step
                     self._images.set(record.images_per_second)
-                case FoldJudged():
+                case FoldEvaluated():
                     self._advanced = True
                 case Completed() | Failed() | Paused() | Cancelled():
                     self._last_word = record
@@ -182,7 +182,7 @@ class AttemptSupervisor:
             doing="checkpoint", deadline_s=self.limits.store_patience_s,
         )  # fmt: skip
 
-    async def _upload_fold(self, fold: FoldJudged) -> None:
+    async def _upload_fold(self, fold: FoldEvaluated) -> None:
         await retrying_store(
             lambda: asyncio.to_thread(self.uploads.keep_fold, fold),
             doing="fold", deadline_s=self.limits.store_patience_s,

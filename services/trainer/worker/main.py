@@ -15,7 +15,7 @@ from services.trainer.journal import (
     Cancelled,
     EpochDone,
     Failed,
-    FoldJudged,
+    FoldEvaluated,
     FoldProgressed,
     Journal,
     Progressed,
@@ -117,8 +117,8 @@ def _follow(reports: Iterator[FoldReport], run: Run, checkpointer: Checkpointer,
     """What stopped the folds; empty where all are done."""
     for report in reports:
         match report:
-            case FoldProgressed() | FoldJudged():
-                journal.append(report, durable=isinstance(report, FoldJudged))
+            case FoldProgressed() | FoldEvaluated():
+                journal.append(report, durable=isinstance(report, FoldEvaluated))
             case Interrupted(stop="cancel"):
                 journal.append(Cancelled(step=run.progress.step, epoch=run.progress.epoch), durable=True)
                 return report.stop

@@ -11,7 +11,7 @@ from pathlib import Path
 from truscore.datasets import DatasetIndex, InvalidSplit, fold_dataset
 from truscore.recipes import InvalidConfig
 
-from services.trainer.journal import FoldJudged, FoldProgressed, Progressed
+from services.trainer.journal import FoldEvaluated, FoldProgressed, Progressed
 from services.trainer.worker.cross_validation.engine import (
     Fold,
     FoldDone,
@@ -30,7 +30,7 @@ from services.trainer.worker.loop import Interrupted, Run
 from services.trainer.worker.run_dir import TrainingJob
 
 KEY = "hyperparameters.training_process.cross_validation_folds"
-FoldReport = FoldProgressed | FoldJudged | Interrupted
+FoldReport = FoldProgressed | FoldEvaluated | Interrupted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,9 +113,9 @@ def cross_validate(
                     return
 
 
-def _saved(result: FoldResult, job: TrainingJob, folder: Path, *, folds: int) -> FoldJudged:
+def _saved(result: FoldResult, job: TrainingJob, folder: Path, *, folds: int) -> FoldEvaluated:
     written = write_fold(folder, job, result)
-    return FoldJudged(
+    return FoldEvaluated(
         fold=result.done.fold, folds=folds, path=f"{folder.name}/{written.path.name}", sha256=written.sha256,
         size_bytes=written.size_bytes,
     )  # fmt: skip

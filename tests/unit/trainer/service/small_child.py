@@ -19,7 +19,7 @@ from services.trainer.journal import (
     Completed,
     EpochDone,
     Failed,
-    FoldJudged,
+    FoldEvaluated,
     FoldProgressed,
     Journal,
     Paused,
@@ -124,7 +124,7 @@ class Training:
         content = f"fold {fold} by attempt {self.attempt}".encode()
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
-        judged = FoldJudged(
+        judged = FoldEvaluated(
             fold=fold, folds=self.folds, path=f"folds/{path.name}", sha256=hashlib.sha256(content).hexdigest(),
             size_bytes=len(content),
         )  # fmt: skip

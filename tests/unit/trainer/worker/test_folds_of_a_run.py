@@ -33,7 +33,7 @@ from services.trainer.journal import (
     Completed,
     EpochDone,
     Failed,
-    FoldJudged,
+    FoldEvaluated,
     FoldProgressed,
     Paused,
     Record,
@@ -123,7 +123,7 @@ class StopWhen(StopSignal):
 
 
 def folds_done(records: list[Record]) -> list[int]:
-    return [record.fold for record in records if isinstance(record, FoldJudged)]
+    return [record.fold for record in records if isinstance(record, FoldEvaluated)]
 
 
 def in_second_fold(records: list[Record]) -> bool:
@@ -234,7 +234,7 @@ def test_folds_are_told_between_the_last_epoch_and_the_end(left_alone: Folded) -
     records = left_alone.records
     last_epoch = max(place for place, record in enumerate(records) if isinstance(record, EpochDone))
     words = [record for record in records if isinstance(record, FoldProgressed)]
-    assert all(isinstance(record, FoldProgressed | FoldJudged) for record in records[last_epoch + 1 : -1])
+    assert all(isinstance(record, FoldProgressed | FoldEvaluated) for record in records[last_epoch + 1 : -1])
     assert folds_done(records) == [1, 2, 3]
     assert {(word.step, word.total_steps, word.epoch) for word in words} == {(4, 4, EPOCHS)}
     assert [word.fold_step for word in words] == [1, 2, 3, 4] * FOLDS
@@ -323,7 +323,7 @@ def test_a_fold_that_diverges_is_a_finding_and_not_the_end_of_the_run(lay_out: L
     assert result is not None
     assert [fold.metrics == {} and "became" in fold.note for fold in result.folds] == [True, True]
     assert (result.spreads, result.pooled) == ({}, {})
-    assert sum(isinstance(word, FoldJudged) for word in words) == 2
+    assert sum(isinstance(word, FoldEvaluated) for word in words) == 2
 
 
 def some_verdicts() -> list[Any]:
