@@ -106,7 +106,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def digest_of(path: Path) -> WrittenFile:
-    """What ``write`` said of a file that is there."""
+    """Path, digest and size of a file that ``write`` wrote before."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return WrittenFile(path=path, sha256=digest, size_bytes=path.stat().st_size)

@@ -1,4 +1,4 @@
-"""Keeps a run: its checkpoints in their places, and the journal's word on each."""
+"""Writes the checkpoints of a run, and the journal's record of each."""
 
 from services.trainer.journal import CheckpointWritten, EpochDone, Paused, Writer, records_of
 from services.trainer.worker.checkpoint import (
@@ -18,9 +18,9 @@ from services.trainer.worker.run_dir import RunDir
 
 
 class Checkpointer:
-    """The order of its writes is what a kill at any point can't hurt: checkpoint first, then the journal's word.
+    """The order of its writes is what a kill at any point can't hurt: checkpoint first, then the journal's record.
 
-    An epoch whose word went missing in between is told when the run goes on.
+    An epoch whose record went missing in between is journalled when the run is resumed.
     """
 
     def __init__(self, *, run_dir: RunDir, run: Run, class_names: tuple[str, ...], journal: Writer) -> None:
@@ -45,29 +45,29 @@ class Checkpointer:
         if self._run.group.is_main and progress.history and progress.step_in_epoch == 0:
             done, journal = progress.history[-1], self._run_dir.journal
             if not any(isinstance(record, EpochDone) and record.epoch == done.epoch for record in records_of(journal)):
-                self._tell(digest_of(self._run_dir.checkpoints / LATEST), done)
+                self._journal_epoch(digest_of(self._run_dir.checkpoints / LATEST), done)
 
     def save_epoch(self, done: EpochDone) -> None:
-        """Save after an epoch and say so."""
+        """Save after an epoch and journal it."""
         written = self._save()
         if written is None:
             return
-        self._tell(written, done)
+        self._journal_epoch(written, done)
 
     def save_pause(self, reason: str) -> None:
-        """Save in the middle of an epoch and say so."""
+        """Save in the middle of an epoch and journal the pause."""
         written = self._save()
         if written is None:
             return
-        self._journal.append(self._word_on(written, epoch=len(self._run.progress.history), best=False))
-        self._tell_pause(reason, written)
+        self._journal.append(self._record_of(written, epoch=len(self._run.progress.history), best=False))
+        self._journal_pause(reason, written)
 
     def record_pause(self, reason: str) -> None:
         """Say so where the run is over and only what follows it was stopped: its end is saved as it is."""
         if self._run.group.is_main:
-            self._tell_pause(reason, digest_of(self._run_dir.checkpoints / LATEST))
+            self._journal_pause(reason, digest_of(self._run_dir.checkpoints / LATEST))
 
-    def _tell_pause(self, reason: str, written: WrittenFile) -> None:
+    def _journal_pause(self, reason: str, written: WrittenFile) -> None:
         progress = self._run.progress
         paused = Paused(
             reason=reason,
@@ -87,7 +87,7 @@ class Checkpointer:
         return digest_of(place)
 
     def remove_superseded(self) -> None:
-        """Remove what the recipe doesn't keep. Only when the end is told: until then it may be needed to go on."""
+        """Remove what the recipe doesn't keep; only once the end is in the journal, as until then a resume needs it."""
         if self._saving == "best" and self._run.group.is_main:
             (self._run_dir.checkpoints / LATEST).unlink(missing_ok=True)
 
@@ -98,16 +98,16 @@ class Checkpointer:
             return None
         return write(content, self._run_dir.checkpoints / LATEST)
 
-    def _tell(self, written: WrittenFile, done: EpochDone) -> None:
+    def _journal_epoch(self, written: WrittenFile, done: EpochDone) -> None:
         if done.is_best and self._saving != "latest":
             written = link_as(written, BEST)
         if self._saving == "all":
             written = link_as(written, f"epoch-{done.epoch:05d}.pt")
         best = done.is_best or self._saving == "latest"
-        self._journal.append(self._word_on(written, epoch=done.epoch, best=best))
+        self._journal.append(self._record_of(written, epoch=done.epoch, best=best))
         self._journal.append(done, durable=True)
 
-    def _word_on(self, written: WrittenFile, *, epoch: int, best: bool) -> CheckpointWritten:
+    def _record_of(self, written: WrittenFile, *, epoch: int, best: bool) -> CheckpointWritten:
         return CheckpointWritten(
             path=self._name(written),
             sha256=written.sha256,

@@ -36,10 +36,10 @@ class WorkerGroup:
         """The value that the leading process has."""
         if self.world_size == 1:
             return value
-        said: list[Any] = [value]
-        dist.broadcast_object_list(said, src=0)
-        agreed: T = said[0]
-        return agreed
+        values: list[Any] = [value]
+        dist.broadcast_object_list(values, src=0)
+        shared: T = values[0]
+        return shared
 
     def all_gather(self, values: Sequence[T]) -> list[T]:
         """Everybody's values, in the order of the ranks, on every process."""

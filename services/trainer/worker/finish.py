@@ -1,4 +1,4 @@
-"""The end of a run: the best checkpoint evaluated once more, the report, and the journal's last word."""
+"""The end of a run: the best checkpoint evaluated once more, the report, and the journal's last record."""
 
 from dataclasses import asdict
 from typing import Any

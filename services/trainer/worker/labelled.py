@@ -1,4 +1,4 @@
-"""Which images a task can be taught by: those of which is said what it learns. Pure."""
+"""Which images a task can learn from: those that are labelled with what it learns. Pure."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What somebody asked of the running process: by the control file, or by SIGTERM."""
+"""Requests to stop the running process: by the control file, or by SIGTERM."""
 
 import signal
 from collections.abc import Iterator

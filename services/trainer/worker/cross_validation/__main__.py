@@ -26,7 +26,7 @@ from services.trainer.worker.distributed import WorkerGroup
 from services.trainer.worker.errors import InvalidJob
 
 
-class Refused(ValueError):
+class UsageError(ValueError):
     """The command line asks for what there is not."""
 
 
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         trial = _trial(options)
         result = _results(trial, options, choose_place(WorkerGroup()))
-    except (InvalidConfig, InvalidSplit, Refused, InvalidJob) as refusal:
+    except (InvalidConfig, InvalidSplit, UsageError, InvalidJob) as refusal:
         sys.stderr.write(f"crossvalidate: {refusal}\n")
         return 2
     sys.stdout.write(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
@@ -76,7 +76,7 @@ def _trial(options: argparse.Namespace) -> Trial:
     index = _index(options.path, format=options.format, class_names=options.class_names)
     if options.max_images is not None:
         if options.max_images < 2:
-            raise Refused(f"--max-images {options.max_images}: expected at least 2")
+            raise UsageError(f"--max-images {options.max_images}: expected at least 2")
         index = sample_dataset(index, images=options.max_images, seed=0)
     return Trial(
         index=index,
@@ -91,7 +91,7 @@ def _trial(options: argparse.Namespace) -> Trial:
 def _index(path: Path, *, format: str, class_names: Sequence[str]) -> DatasetIndex:
     index = read_dataset(path, format=format, class_names=class_names).index
     if index is None:
-        raise Refused(f"{str(path)!r} can't be read as a dataset: see `truscore validate`")
+        raise UsageError(f"{str(path)!r} can't be read as a dataset: see `truscore validate`")
     return index
 
 
@@ -102,7 +102,7 @@ def _overrides(settings: Sequence[str], epochs: int | None) -> dict[str, Any]:
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not (key and equals):
-            raise Refused(f"--set {setting!r}: expected KEY=VALUE, such as image_size=128")
+            raise UsageError(f"--set {setting!r}: expected KEY=VALUE, such as image_size=128")
         try:
             value = json.loads(text)
         except ValueError:
@@ -121,7 +121,7 @@ def _put(tree: dict[str, Any], key: str, value: Any) -> None:
 def _seeds(text: str) -> list[int]:
     parts = text.split(",")
     if not all(part.strip().isdecimal() for part in parts):
-        raise Refused(f"--seeds {text!r}: expected whole numbers with a comma between them, such as 0,1,2")
+        raise UsageError(f"--seeds {text!r}: expected whole numbers with a comma between them, such as 0,1,2")
     return [int(part) for part in parts]
 
 

@@ -107,7 +107,7 @@ def cross_validate(
                     if group.is_main:
                         yield _saved(report, job, folder, folds=len(jobs))
                 case run, Progressed() as progressed:
-                    yield pace.word(number, run, progressed)
+                    yield pace.record(number, run, progressed)
                 case _, Interrupted() as interrupted:
                     yield interrupted
                     return
@@ -150,7 +150,7 @@ class _Pace:
     steps_left: int
     steps_before: int = 0
 
-    def word(self, number: int, run: Run, report: Progressed) -> FoldProgressed:
+    def record(self, number: int, run: Run, report: Progressed) -> FoldProgressed:
         ended, steps = self.after.progress, self.steps_before + report.step
         return FoldProgressed(
             fold=number,

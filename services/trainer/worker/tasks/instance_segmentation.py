@@ -64,7 +64,7 @@ class InstanceSegmentation:
         )
 
     def target(self, sample: Sample) -> dict[str, Tensor]:
-        """What the network is told of an image."""
+        """The targets that the network is trained on: boxes [N, 4] xyxy, labels [N], masks [N, H, W]."""
         return {"boxes": sample.boxes_N4, "labels": sample.labels_N, "masks": sample.masks}
 
     def to_device(self, batch: Batch, device: torch.device) -> Batch:

@@ -109,9 +109,9 @@ class SemanticSegmentation:
         curves = threshold_diagrams([image_result.count_thresholds for image_result in ordered], self._class_names)
         # The worst first; where fewer than PICTURES went wrong, the first of the others.
         shown = dict.fromkeys((*diagnostics.worst(PICTURES), *range(len(self.validation))))
-        said = {error.image: error.text for error in diagnostics.image_errors}
+        texts = {error.image: error.text for error in diagnostics.image_errors}
         pictures = [
-            {**self._picture(model, index, folder / f"validation-{place:02d}.png"), "text": said.get(index, "")}
+            {**self._picture(model, index, folder / f"validation-{place:02d}.png"), "text": texts.get(index, "")}
             for place, index in enumerate(list(shown)[:PICTURES], start=1)
         ]
         return {"pictures": pictures, **replace(diagnostics, diagrams=(*diagnostics.diagrams, *curves)).to_plain()}
