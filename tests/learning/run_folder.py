@@ -58,7 +58,7 @@ class RunFolder:
         return main(["--run-dir", str(self.path)])
 
     def finish_asked(self, stop: str, *, look: int) -> None:
-        """The same, but the wish is in the control file when the process looks for that time, from 1."""
+        """The same, but the stop request is in the control file when the process looks for that time, from 1."""
         stop_requested = AskedAt(self, stop, look)
         with deterministic():
             perform(RunDir(path=self.path), group=WorkerGroup(), stop_signal=stop_requested)
@@ -88,16 +88,16 @@ class RunFolder:
 
 
 class AskedAt(StopSignal):
-    """Writes the wish itself, just before one of its looks: no race between two processes."""
+    """Writes the stop request itself, just before one of its looks: no race between two processes."""
 
     def __init__(self, run: RunFolder, stop: str, look: int) -> None:
         super().__init__(run.path / "control")
-        self._run, self._wish, self._looks_left = run, stop, look
+        self._run, self._stop, self._looks_left = run, stop, look
 
     def __call__(self) -> str:
         self._looks_left -= 1
         if self._looks_left == 0:
-            self._run.ask(self._wish)
+            self._run.ask(self._stop)
         return super().__call__()
 
 

@@ -68,7 +68,7 @@ def test_terminated_in_an_epoch_it_saves_and_goes_on_to_the_same_weights(
 
 
 # Looks 1 to 4 come before the steps of the first epoch, 5 in its validation, 6 after it; then the second epoch.
-@pytest.mark.parametrize(("wish", "look", "epoch"), [("drain", 3, 1), ("drain", 5, 1), ("pause", 9, 2)])
+@pytest.mark.parametrize(("stop", "look", "epoch"), [("drain", 3, 1), ("drain", 5, 1), ("pause", 9, 2)])
 def test_asked_to_stop_anywhere_it_goes_on_from_there_to_the_same_weights(
     left_alone: RunFolder, make_run: MakeRun, stop: str, look: int, epoch: int
 ) -> None:
