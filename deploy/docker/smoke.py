@@ -106,12 +106,12 @@ def main() -> int:
     parser.add_argument("--timeout", type=float, default=300, metavar="S", help="seconds to wait for the verdict (300)")
     parser.add_argument("--prometheus", metavar="URL", help="look at this Prometheus as well")
     parser.add_argument("--grafana", metavar="URL", help="look at this Grafana as well")
-    asked = parser.parse_args()
-    checks: dict[str, Callable[[], str]] = {"order": lambda: order(asked.timeout)}
-    if asked.grafana:
-        checks = {"grafana": lambda: grafana(asked.grafana)} | checks
-    if asked.prometheus:
-        checks = {"prometheus": lambda: prometheus(asked.prometheus)} | checks
+    options = parser.parse_args()
+    checks: dict[str, Callable[[], str]] = {"order": lambda: order(options.timeout)}
+    if options.grafana:
+        checks = {"grafana": lambda: grafana(options.grafana)} | checks
+    if options.prometheus:
+        checks = {"prometheus": lambda: prometheus(options.prometheus)} | checks
     broken = _doctor() + sum(_look(name, check) for name, check in checks.items())
     sys.stdout.write("everything works\n" if not broken else f"{broken} of these do not work\n")
     return int(broken > 0)

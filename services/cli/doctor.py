@@ -145,10 +145,10 @@ def _mlflow(url: str) -> Check:
         return Check(name="mlflow", ok=False, found=url, todo="TRUSCORE_MLFLOW_URL: accepted is http://… or https://…")
     try:
         with closing(urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=TIMEOUT_S)) as answer:  # noqa: S310
-            said = str(answer.status)
+            status_text = str(answer.status)
     except (urllib.error.URLError, OSError) as error:
         return Check(name="mlflow", ok=False, found=f"{url}: {error}", todo="see that it runs: runs go unrecorded")
-    return Check(name="mlflow", ok=said == "200", found=url, todo=f"it answered {said}")
+    return Check(name="mlflow", ok=status_text == "200", found=url, todo=f"it answered {status_text}")
 
 
 def _unset(name: str, variable: str) -> Check:

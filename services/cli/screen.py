@@ -44,7 +44,7 @@ def line(run: RunView) -> str:
 
 
 def state_text(run: RunView) -> str:
-    word = run.state.lower() if run.known else "not heard of yet"
+    word = run.state.lower() if run.known else "unknown yet"
     colour = COLOURS.get(run.state)
     return f"[{colour}]{word}[/{colour}]" if colour else word
 
@@ -143,7 +143,7 @@ def _end(run: RunView) -> list[RenderableType]:
 def table_of(runs: Sequence[RunView]) -> Table:
     """Runs as rows, newest first."""
     table = Table(box=None, header_style="bold")
-    for name in ("run", "state", "dataset", "model", "epoch", "best", "heard of"):
+    for name in ("run", "state", "dataset", "model", "epoch", "best", "last event"):
         table.add_column(name, overflow="fold")
     for run in runs:
         table.add_row(

@@ -63,8 +63,8 @@ class Availability:
         """What is to be published now, if anything."""
         first = min(list(self._failing.values()), key=lambda failing: failing.since, default=None)
         if first is not None and not self._stands and now - first.since >= self._after_s:
-            said = f"{self.subject} has not recorded anything for {now - first.since:.0f} s: {first.reason}"
-            return self._alert(raised=True, message=said, at=now)
+            message = f"{self.subject} has not recorded anything for {now - first.since:.0f} s: {first.reason}"
+            return self._alert(raised=True, message=message, at=now)
         if first is None and self._answered and self._stands:
             return self._alert(raised=False, message="", at=now)
         return None

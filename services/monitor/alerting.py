@@ -37,7 +37,7 @@ class Alerting:
             try:
                 await self.publish_alert(alert, before)
             except BusError as error:
-                log.warning("alert %s about %s not said: %s", alert.rule, alert.subject, error)
+                log.warning("alert %s about %s not published: %s", alert.rule, alert.subject, error)
                 return
             # Not waiting for the log to bring it back: the next look may come first.
             self.board.apply(alert, self.clock())

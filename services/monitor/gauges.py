@@ -21,7 +21,7 @@ PREFIX = "truscore_monitor"
 RUN_GAUGES: tuple[tuple[str, str, Callable[[Run], float]], ...] = (
     ("run_epoch", "Last completed epoch", epoch_of),
     ("run_step", "Optimiser steps done", lambda run: run.latest.step if run.latest else 0),
-    ("run_train_loss", "Training loss as said last", lambda run: run.latest.loss if run.latest else float("nan")),
+    ("run_train_loss", "Training loss as last reported", lambda run: run.latest.loss if run.latest else float("nan")),
     ("run_images_per_second", "Images trained per second", lambda run: pace_of(run)[0]),
     ("run_eta_seconds", "Seconds until the run ends", lambda run: pace_of(run)[1]),
     ("run_attempt", "Attempt under way", lambda run: run.started.event.attempt if run.started else 0),

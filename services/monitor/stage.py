@@ -59,7 +59,7 @@ def failed_at(run: Run) -> float | None:
 
 
 def origin_of(run: Run) -> Started | Completed | Exported | None:
-    """Whatever names the run's dataset and model; None where nothing heard so far does."""
+    """Whatever names the run's dataset and model; None where nothing attempts so far does."""
     for timed in (run.started, run.completed, run.exported):
         if timed is not None:
             return timed.event
@@ -75,9 +75,9 @@ def dataset_of(run: Run) -> tuple[str, str]:
 
 
 def attempt_of(run: Run) -> int:
-    heard = [run.started.event.attempt] if run.started else []
-    heard += [run.latest.attempt] if run.latest else []
-    return max([*heard, *(epoch.attempt for epoch in run.epochs.values())], default=0)
+    attempts = [run.started.event.attempt] if run.started else []
+    attempts += [run.latest.attempt] if run.latest else []
+    return max([*attempts, *(epoch.attempt for epoch in run.epochs.values())], default=0)
 
 
 def epoch_of(run: Run) -> int:

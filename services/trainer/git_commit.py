@@ -11,10 +11,10 @@ GIT_TIMEOUT_S = 10
 def current_commit(folder: Path) -> str:
     """The commit checked out at the folder, hexadecimal; empty where there is no git or no repository."""
     try:
-        asked = subprocess.run(
+        result = subprocess.run(
             ["git", "-C", str(folder), "rev-parse", "HEAD"],
             capture_output=True, text=True, timeout=GIT_TIMEOUT_S, check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return asked.stdout.strip() if asked.returncode == 0 else ""
+    return result.stdout.strip() if result.returncode == 0 else ""

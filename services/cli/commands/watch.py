@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 RECONNECT_S = 2.0
 PATIENCE_S = 60.0
-# How long an end that was before the order may be shown by a monitor that has not heard the order yet.
+# How long an end that was before the order may be shown by a monitor that has not last_answer_at the order yet.
 NEWS_S = 20.0
 
 
@@ -75,15 +75,15 @@ def _resolved(monitor: "Monitor", reference: str) -> str:
 
 def _views(monitor: "Monitor", watched: str, reference: str, stop: Stop) -> Iterator["RunView"]:
     """Each change of what is watched once, under its name for people; a monitor that goes away is waited for."""
-    began = heard = time.monotonic()
+    began = last_answer_at = time.monotonic()
     while True:
         left_s = None if stop.timeout_s is None else began + stop.timeout_s - time.monotonic()
         if left_s is not None and left_s <= 0:
             raise CliError(Code.TIMED_OUT, f"{reference} has not ended within {stop.timeout_s:g} s")
         try:
             for view in monitor.watch(watched, timeout_s=left_s):
-                heard = time.monotonic()
-                if _is_old_news(view, stop, waited_s=heard - began):
+                last_answer_at = time.monotonic()
+                if _is_old_news(view, stop, waited_s=last_answer_at - began):
                     break
                 # What isn't known yet is called what it was asked for by: an event id says nothing to people.
                 yield view if view.known else replace(view, run_id=reference)
@@ -92,7 +92,7 @@ def _views(monitor: "Monitor", watched: str, reference: str, stop: Stop) -> Iter
         except CliError as error:
             if error.code is Code.TIMED_OUT and stop.timeout_s is not None:
                 raise CliError(Code.TIMED_OUT, f"{reference} has not ended within {stop.timeout_s:g} s") from error
-            if error.code is not Code.UNREACHABLE or time.monotonic() - heard > PATIENCE_S:
+            if error.code is not Code.UNREACHABLE or time.monotonic() - last_answer_at > PATIENCE_S:
                 raise
         time.sleep(RECONNECT_S)
 
@@ -116,12 +116,12 @@ def _show_each(ctx: CommandContext, views: Iterator["RunView"]) -> "RunView | No
 
     last = None
     if not sys.stdout.isatty():
-        said = ""
+        last_line = ""
         for last in views:
             # The time to go changes with every step: a new line is for what happened.
-            if (happened := line(replace(last, eta_s=0))) != said:
+            if (happened := line(replace(last, eta_s=0))) != last_line:
                 ctx.screen.print(line(last), highlight=False, soft_wrap=True)
-                said = happened
+                last_line = happened
         return last
     from rich.live import Live
 

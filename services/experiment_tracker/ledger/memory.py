@@ -74,10 +74,10 @@ class MemoryLedger:
         if token and not token.isdigit():
             raise Refused(f"page token {token!r} was not handed out here")
         newest_first = sorted(self.pages, key=lambda page: page.opening.started_at, reverse=True)
-        asked = [page for page in newest_first if experiment_name in ("", page.opening.experiment_name)]
+        matching = [page for page in newest_first if experiment_name in ("", page.opening.experiment_name)]
         first = int(token or 0)
-        shown = [_recorded(page) for page in asked[first : first + size]]
-        return shown, str(first + size) if len(asked) > first + size else ""
+        shown = [_recorded(page) for page in matching[first : first + size]]
+        return shown, str(first + size) if len(matching) > first + size else ""
 
     def get(self, run_id: str) -> Recorded | None:
         page = self._page(run_id)

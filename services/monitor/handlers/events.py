@@ -71,7 +71,7 @@ def fact_of(message: Message, event_id: str = "") -> facts.Fact | None:
 
 def _order(message: dataset_pb2.DatasetReady | dataset_pb2.DatasetValidated) -> facts.Order:
     # What the validator passes on unchanged, so that order and verdict have the same digest.
-    told = dataset_pb2.DatasetReady(
+    order = dataset_pb2.DatasetReady(
         category=message.category,
         option=message.option,
         training=message.training,
@@ -86,7 +86,7 @@ def _order(message: dataset_pb2.DatasetReady | dataset_pb2.DatasetValidated) -> 
         option=message.option[:MAX_CHARS],
         architecture=message.training.architecture[:MAX_CHARS],
         validation_only=message.validation_only,
-        digest=sha256(told.SerializeToString(deterministic=True)).hexdigest(),
+        digest=sha256(order.SerializeToString(deterministic=True)).hexdigest(),
     )
 
 

@@ -42,9 +42,9 @@ class Reads(monitor_pb2_grpc.MonitorServiceServicer):
         self, request: monitor_pb2.ListRunsRequest, context: Context
     ) -> monitor_pb2.ListRunsResponse:
         await self._ready(context)
-        asked = [entry for entry in self._board.entries() if _asked_for(entry, request)]
+        matching = [entry for entry in self._board.entries() if _matches(entry, request)]
         try:
-            entries, next_token = page(asked, size=request.page_size, token=request.page_token)
+            entries, next_token = page(matching, size=request.page_size, token=request.page_token)
         except InvalidToken as error:
             await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, str(error))
         runs = [self._answer(entry, full=False) for entry in entries]
@@ -101,7 +101,7 @@ class Reads(monitor_pb2_grpc.MonitorServiceServicer):
             await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, what)
 
 
-def _asked_for(entry: Entry, request: monitor_pb2.ListRunsRequest) -> bool:
+def _matches(entry: Entry, request: monitor_pb2.ListRunsRequest) -> bool:
     if request.state and request.state != monitor_pb2.RunState.Value(f"RUN_STATE_{stage_of_entry(entry)}"):
         return False
     return not request.dataset_id or request.dataset_id == dataset_of_entry(entry)[0]

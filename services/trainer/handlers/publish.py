@@ -227,13 +227,13 @@ class BrokerRunEventPublisher:
         return TrainingProgressed(run_id=self.plan.run_id, attempt=attempt, **asdict(record))
 
     def _folding(self, attempt: int, record: FoldProgressed) -> TrainingProgressed:
-        told = {name: value for name, value in asdict(record).items() if not name.startswith("fold")}
-        return TrainingProgressed(run_id=self.plan.run_id, attempt=attempt, **told)
+        fields = {name: value for name, value in asdict(record).items() if not name.startswith("fold")}
+        return TrainingProgressed(run_id=self.plan.run_id, attempt=attempt, **fields)
 
     def _epoch(self, attempt: int, record: EpochDone) -> EpochCompleted:
         plain = asdict(record) | {"val_loss": math.nan if record.val_loss is None else record.val_loss}
-        told = {name: value for name, value in plain.items() if name not in REPORTED_ONLY}
-        return EpochCompleted(run_id=self.plan.run_id, attempt=attempt, **told)
+        fields = {name: value for name, value in plain.items() if name not in REPORTED_ONLY}
+        return EpochCompleted(run_id=self.plan.run_id, attempt=attempt, **fields)
 
 
 def _place_of(record: FoldProgressed) -> str:

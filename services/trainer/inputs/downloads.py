@@ -65,8 +65,8 @@ def download(
 
 
 def _chunks(answer: HTTPResponse, url: str, *, limit_bytes: int) -> Iterator[bytes]:
-    said = answer.headers.get("Content-Length", "")
-    announced = int(said) if said.isascii() and said.isdecimal() else 0
+    length_text = answer.headers.get("Content-Length", "")
+    announced = int(length_text) if length_text.isascii() and length_text.isdecimal() else 0
     received = 0
     while True:
         if max(received, announced) > limit_bytes:
@@ -103,8 +103,8 @@ class _Timed(io.RawIOBase):
 
 
 class _Answer(HTTPResponse):
-    def __init__(self, connection: socket.socket, *, wait_s: Callable[[], float], **told: Any) -> None:
-        super().__init__(connection, **told)
+    def __init__(self, connection: socket.socket, *, wait_s: Callable[[], float], **options: Any) -> None:
+        super().__init__(connection, **options)
         self.fp = io.BufferedReader(_Timed(self.fp.detach(), connection, wait_s))
 
 
@@ -126,8 +126,8 @@ class _Https(urllib.request.HTTPSHandler):
         return self.do_open(partial(_connection, HTTPSConnection, self._wait_s), req)
 
 
-def _connection(kind: type[HTTPConnection], wait_s: Callable[[], float], host: str, **told: Any) -> HTTPConnection:
-    connection = kind(host, **told)
+def _connection(kind: type[HTTPConnection], wait_s: Callable[[], float], host: str, **options: Any) -> HTTPConnection:
+    connection = kind(host, **options)
     connection.response_class = partial(_Answer, wait_s=wait_s)  # type: ignore[assignment]  # called, no more
     return connection
 

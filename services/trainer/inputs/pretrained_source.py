@@ -52,9 +52,9 @@ def asking_library(environment: Mapping[str, str]) -> Ask:
             answer = subprocess.run(
                 command, env=dict(environment), capture_output=True, timeout=ASKING_TIMEOUT_S, check=True
             )
-            said = json.loads(answer.stdout)
+            address = json.loads(answer.stdout)
         except (OSError, subprocess.SubprocessError, ValueError) as error:
             raise NotFetched(f"the library could not be asked for {name} of {network}: {error}") from error
-        return Published(**said) if said else None
+        return Published(**address) if address else None
 
     return ask

@@ -41,8 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="services.trainer.inputs.published_weights", description=__doc__)
     parser.add_argument("network", help="base_architecture of a recipe")
     parser.add_argument("name", help="its pretrained_weights")
-    asked = parser.parse_args(arguments)
-    found = published(asked.network, asked.name)
+    options = parser.parse_args(arguments)
+    found = published(options.network, options.name)
     sys.stdout.write(json.dumps(asdict(found) if found else None) + "\n")
     return 0
 

@@ -20,7 +20,7 @@ def check_report(order: Order, report: bytes, *, verifier: Verifier) -> None:
         verifier.check(order.report.sha256, key_id=order.key_id, signature=order.signature)
     except BadSignature as error:
         raise ReportMismatch(str(error)) from error
-    said = _said(report)
+    reported = _reported(report)
     ordered: dict[str, Any] = {
         "accepted": True,
         "dataset_id": order.dataset_id,
@@ -32,13 +32,13 @@ def check_report(order: Order, report: bytes, *, verifier: Verifier) -> None:
         "class names": list(order.class_names),
     }
     for name, value in ordered.items():
-        if said[name] != value:
-            raise ReportMismatch(f"{name} is {value!r:.200} in the order and {said[name]!r:.200} in its report")
+        if reported[name] != value:
+            raise ReportMismatch(f"{name} is {value!r:.200} in the order and {reported[name]!r:.200} in its report")
     if order.index.sha256 != order.dataset_digest:
         raise ReportMismatch(f"the index has digest {order.index.sha256}, the dataset {order.dataset_digest}")
 
 
-def _said(report: bytes) -> dict[str, Any]:
+def _reported(report: bytes) -> dict[str, Any]:
     try:
         plain = json.loads(report)
         about, statistics = plain["about"], plain["statistics"] or {"digest": "", "classes": []}

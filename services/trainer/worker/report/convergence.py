@@ -50,7 +50,7 @@ class Convergence:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Story:
+class _Series:
     """The validated epochs; the window is the last ``window`` of them."""
 
     train_losses: tuple[float, ...]
@@ -65,16 +65,16 @@ class _Story:
 
 def judge_convergence(history: Sequence[EpochDone], *, primary_metric: str, min_delta: float) -> Convergence:
     """The verdict on a run's epochs."""
-    story = _story(history, primary_metric)
-    if len(story.scores) < LEAST_EPOCHS:
-        because = f"{len(story.scores)} validated epochs; at least {LEAST_EPOCHS} are needed"
-        return _verdict("too_short", because, {"validated_epochs": len(story.scores)})
+    series = _series(history, primary_metric)
+    if len(series.scores) < LEAST_EPOCHS:
+        because = f"{len(series.scores)} validated epochs; at least {LEAST_EPOCHS} are needed"
+        return _verdict("too_short", because, {"validated_epochs": len(series.scores)})
     return (
-        _diverging(story)
-        or _over_fitting(story)
-        or _still_improving(story, min_delta)
-        or _stable(story)
-        or _plateaued(story)
+        _diverging(series)
+        or _over_fitting(series)
+        or _still_improving(series, min_delta)
+        or _stable(series)
+        or _plateaued(series)
     )
 
 
@@ -85,7 +85,7 @@ def score_of(done: EpochDone, primary_metric: str) -> float | None:
     return done.metrics.get(primary_metric, -done.val_loss)
 
 
-def _story(history: Sequence[EpochDone], primary_metric: str) -> _Story:
+def _series(history: Sequence[EpochDone], primary_metric: str) -> _Series:
     rows = [
         (done.train_loss, done.val_loss, score)
         for done in history
@@ -93,35 +93,35 @@ def _story(history: Sequence[EpochDone], primary_metric: str) -> _Story:
     ]
     train_losses, val_losses, scores = zip(*rows, strict=True) if rows else ((), (), ())
     window = min(max(LEAST_WINDOW, round(WINDOW_SHARE * len(rows))), max(1, len(rows) - 1))
-    return _Story(train_losses=train_losses, val_losses=val_losses, scores=scores, window=window)
+    return _Series(train_losses=train_losses, val_losses=val_losses, scores=scores, window=window)
 
 
-def _diverging(story: _Story) -> Convergence | None:
-    losses = story.train_losses
-    lowest, last = min(losses), _mean(losses[-story.window :])
+def _diverging(series: _Series) -> Convergence | None:
+    losses = series.train_losses
+    lowest, last = min(losses), _mean(losses[-series.window :])
     fall = losses[0] - lowest
     limit = lowest + (fall / 2 if fall > 0 else abs(lowest) / 10)
     if last <= limit:
         return None
     because = (
         f"the training loss came down from {losses[0]:.4g} to {lowest:.4g} and is {last:.4g} on average over the last "
-        f"{story.window} epochs, above {limit:.4g}"
+        f"{series.window} epochs, above {limit:.4g}"
     )
     return _verdict("diverging", because, {"lowest_train_loss": lowest, "last_train_loss": last, "limit": limit})
 
 
-def _over_fitting(story: _Story) -> Convergence | None:
-    losses = story.val_losses
+def _over_fitting(series: _Series) -> Convergence | None:
+    losses = series.val_losses
     lowest_at = losses.index(min(losses))
-    lowest, last = losses[lowest_at], _mean(losses[-story.window :])
-    train_then, train_last = story.train_losses[lowest_at], _mean(story.train_losses[-story.window :])
+    lowest, last = losses[lowest_at], _mean(losses[-series.window :])
+    train_then, train_last = series.train_losses[lowest_at], _mean(series.train_losses[-series.window :])
     limit = lowest + max((losses[0] - lowest) / 10, abs(lowest) / 50)
-    if lowest_at >= len(losses) - story.window or last <= limit or train_last >= train_then:
+    if lowest_at >= len(losses) - series.window or last <= limit or train_last >= train_then:
         return None
     because = (
         f"the validation loss was lowest, {lowest:.4g}, at validation {lowest_at + 1} of {len(losses)} and is "
-        f"{last:.4g} on average over the last {story.window}, while the training loss fell on from {train_then:.4g} to "
-        f"{train_last:.4g}"
+        f"{last:.4g} on average over the last {series.window}, while the training loss fell on from "
+        f"{train_then:.4g} to {train_last:.4g}"
     )
     figures = {
         "lowest_val_loss": lowest, "last_val_loss": last, "train_loss_then": train_then, "last_train_loss": train_last
@@ -129,39 +129,39 @@ def _over_fitting(story: _Story) -> Convergence | None:
     return _verdict("over_fitting", because, figures)
 
 
-def _still_improving(story: _Story, min_delta: float) -> Convergence | None:
-    before, last = max(story.scores[: -story.window]), max(story.scores[-story.window :])
-    least = max(story.gain / 50, min_delta)
+def _still_improving(series: _Series, min_delta: float) -> Convergence | None:
+    before, last = max(series.scores[: -series.window]), max(series.scores[-series.window :])
+    least = max(series.gain / 50, min_delta)
     if last - before <= least:
         return None
     because = (
-        f"the best score of the last {story.window} validations, {last:.4g}, is above the best before, {before:.4g}, "
+        f"the best score of the last {series.window} validations, {last:.4g}, is above the best before, {before:.4g}, "
         f"by more than {least:.2g}"
     )
     return _verdict("still_improving", because, {"best_before": before, "best_of_last": last, "least_gain": least})
 
 
-def _stable(story: _Story) -> Convergence | None:
-    last, best = story.scores[-story.window :], max(story.scores)
+def _stable(series: _Series) -> Convergence | None:
+    last, best = series.scores[-series.window :], max(series.scores)
     below, spread = best - _mean(last), max(last) - min(last)
-    if story.gain <= 0 or below > story.gain / 20 or spread > story.gain / 10:
+    if series.gain <= 0 or below > series.gain / 20 or spread > series.gain / 10:
         return None
     because = (
-        f"the last {story.window} scores are {below:.2g} below the best, {best:.4g}, on average and within "
-        f"{spread:.2g} of each other, of {story.gain:.4g} gained"
+        f"the last {series.window} scores are {below:.2g} below the best, {best:.4g}, on average and within "
+        f"{spread:.2g} of each other, of {series.gain:.4g} gained"
     )
-    return _verdict("stable", because, {"best": best, "below_best": below, "spread": spread, "gain": story.gain})
+    return _verdict("stable", because, {"best": best, "below_best": below, "spread": spread, "gain": series.gain})
 
 
-def _plateaued(story: _Story) -> Convergence:
-    last, best = story.scores[-story.window :], max(story.scores)
-    best_at = story.scores.index(best) + 1
+def _plateaued(series: _Series) -> Convergence:
+    last, best = series.scores[-series.window :], max(series.scores)
+    best_at = series.scores.index(best) + 1
     because = (
-        f"the best score, {best:.4g}, came at validation {best_at} of {len(story.scores)}; the last "
-        f"{story.window} are {best - _mean(last):.2g} below it on average and {max(last) - min(last):.2g} apart, of "
-        f"{story.gain:.2g} gained"
+        f"the best score, {best:.4g}, came at validation {best_at} of {len(series.scores)}; the last "
+        f"{series.window} are {best - _mean(last):.2g} below it on average and {max(last) - min(last):.2g} apart, of "
+        f"{series.gain:.2g} gained"
     )
-    figures = {"best": best, "below_best": best - _mean(last), "spread": max(last) - min(last), "gain": story.gain}
+    figures = {"best": best, "below_best": best - _mean(last), "spread": max(last) - min(last), "gain": series.gain}
     return _verdict("plateaued", because, figures)
 
 
