@@ -9,6 +9,9 @@ LOOPBACK = "127.0.0.1"
 LOWEST_PORT = 20_000
 HIGHEST_PORT = 32_000
 TRIES_PER_PORT = 200
+# A server may bind its port long after it was chosen: until this process ends, no other stack or test may choose it.
+# A name in Linux's abstract namespace leaves no file, and goes with the process that holds it.
+_RESERVATIONS: list[socket.socket] = []
 
 
 class NoFreePort(RuntimeError):
@@ -16,7 +19,7 @@ class NoFreePort(RuntimeError):
 
 
 def free_ports(count: int) -> list[int]:
-    """`count` different TCP ports that nobody listens on now; held together while they are chosen."""
+    """`count` different TCP ports that nobody listens on, and that no other process is given while this one runs."""
     with ExitStack() as held:
         return [_bind_any(held) for _ in range(count)]
 
@@ -29,8 +32,20 @@ def _bind_any(held: ExitStack) -> int:
             listener.bind((LOOPBACK, port))
         except OSError:
             continue
-        return port
+        if _reserved(port):
+            return port
     raise NoFreePort(f"no free port on {LOOPBACK} in {LOWEST_PORT}..{HIGHEST_PORT} after {TRIES_PER_PORT} tries")
+
+
+def _reserved(port: int) -> bool:
+    reservation = socket.socket(socket.AF_UNIX)
+    try:
+        reservation.bind(f"\0truscore-port-{port}")
+    except OSError:
+        reservation.close()
+        return False
+    _RESERVATIONS.append(reservation)
+    return True
 
 
 def is_listening(port: int, *, timeout_s: float = 0.5) -> bool:

@@ -53,7 +53,7 @@ def pages() -> dict[str, set[str]]:
     board = event_sequences.board_after(
         [event_sequences.started(), event_sequences.progressed(1), event_sequences.sampled(gpus=[gpu])]
     )
-    board.hear(alert, 1)
+    board.apply(alert, 1)
     gauges = Gauges(board, watchers=lambda: 0)
     gauges.count("truscore.events.v1.TrainingStarted")
     shown = {sample.name: set(sample.labels) for metric in gauges.collect() for sample in metric.samples}

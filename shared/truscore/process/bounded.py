@@ -73,8 +73,13 @@ async def run_bounded(
 
 
 def clean_environment(**more: str) -> dict[str, str]:
-    """An environment for a Python child that is given nothing of ours: it needs no keys to read what strangers sent."""
+    """An environment for a Python child that is given nothing of ours: it needs no keys to read what strangers sent.
+
+    It is only told which folder is for temporary files, where this process was told so.
+    """
+    scratch = {name: value for name, value in os.environ.items() if name == "TMPDIR"}
     return {
+        **scratch,
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         "PYTHONUTF8": "1",
         "TMPDIR": tempfile.gettempdir(),

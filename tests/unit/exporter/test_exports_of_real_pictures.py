@@ -81,4 +81,13 @@ def test_a_file_says_its_task_its_classes_and_how_it_is_to_be_read(
     assert artifact.signature == SIGNATURES[kind](names)
     assert artifact.parity.tolerance.keys() == artifact.parity.max_abs_difference.keys()
     said = {entry.key: entry.value for entry in onnx.load(tmp_path / artifact.file_name).metadata_props}
-    assert said == {"truscore.run_id": "run-1", "truscore.task": kind, "truscore.class_names": json.dumps(list(names))}
+    expected = {
+        "truscore.run_id": "run-1",
+        "truscore.task": kind,
+        "truscore.class_names": json.dumps(list(names)),
+        "truscore.category": category,
+        "truscore.option": option,
+        "truscore.architecture": architecture,
+    }
+    assert said.items() >= expected.items()
+    assert {"truscore.inputs", "truscore.outputs", "truscore.thresholds"} == said.keys() - expected.keys()
