@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from honcho.environ import parse_procfile
 from truscore.process.supervised import Started, start_process, wait_until
 from truscore.telemetry.probe import SERVING, health_of
 
@@ -22,8 +21,8 @@ DRAIN_S = 160.0
 
 def commands(procfile: Path = PROCFILE) -> dict[str, list[str]]:
     """What the Procfile starts, by name; `python` is the one that runs us."""
-    listed = parse_procfile(procfile.read_text()).processes
-    split = {name: shlex.split(command) for name, command in listed.items()}
+    listed = (line.partition(":") for line in procfile.read_text().splitlines() if line and not line.startswith("#"))
+    split = {name.strip(): shlex.split(command) for name, _, command in listed}
     return {name: [sys.executable, *argv[1:]] if argv[0] == "python" else argv for name, argv in split.items()}
 
 
@@ -67,10 +66,6 @@ class Services:
     def _serves(self, door: Door) -> bool:
         self.hold()
         return health_of(door.address, timeout_s=2) == SERVING
-
-    def pid_of(self, service: str) -> int:
-        """The process id of a started service."""
-        return next(process.pid for process, door in self._running if door.service == service)
 
     def stop(self, ended: Callable[[str], None] = lambda _name: None) -> None:
         """Drain them all at the same time; `ended` is called with the name of each that has ended."""

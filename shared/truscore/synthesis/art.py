@@ -51,7 +51,6 @@ def _oval(canvas: Picture, middle: tuple[float, float], radii: tuple[float, floa
     cv2.ellipse(canvas, centre, axes, 0, 0, 360, colour, -1, cv2.LINE_AA, shift=4)
 
 
-_SHOULDERS = ((-0.38, 1), (-0.3, 0.66), (-0.1, 0.55), (0.1, 0.55), (0.3, 0.66), (0.38, 1))
 _NECK = ((-0.08, 0.45), (0.08, 0.45), (0.09, 0.6), (-0.09, 0.6))
 _VISOR = ((-0.02, 0.28), (0.25, 0.3), (0.22, 0.33), (-0.02, 0.31))
 

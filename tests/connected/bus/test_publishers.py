@@ -69,6 +69,9 @@ class Speaking:
 
     async def test_saying_none_is_fine(self, stage: Stage) -> None:
         await stage.publisher.publish_many([])
+        await stage.publisher.publish(RunCancel(run_id="first"), subject="first")
+        [(event, _)] = await stage.said(1)
+        assert event == RunCancel(run_id="first")
 
     async def test_what_is_no_event_of_the_contract_cannot_be_said(self, stage: Stage) -> None:
         with pytest.raises(UnknownMessage, match="Finding"):

@@ -72,6 +72,10 @@ def test_a_bucket_is_empty_and_refuses_a_wrong_key(s3, bucket: str) -> None:
 
 
 def test_a_hundred_buckets_fit(s3) -> None:
+    from minio.error import S3Error
+
     names = [s3.make_bucket(f"many-{number}") for number in range(100)]
     for name in names:
         s3.drop_bucket(name)
+    with pytest.raises(S3Error, match="NoSuchBucket"):
+        s3.drop_bucket(names[0])

@@ -175,3 +175,5 @@ class TestEveryStore:
 
     def test_a_ready_store_says_so(self, place: Place) -> None:
         place.store.ready()
+        place.store.put(place.uri("at-once"), b"taken")
+        assert place.store.get(place.uri("at-once"), limit_bytes=10) == b"taken"

@@ -206,7 +206,7 @@ class Run(_message.Message):
 
     @_builtins.property
     def updated_at(self) -> _timestamp_pb2.Timestamp:
-        """When it was last heard of."""
+        """When its last event came."""
 
     @_builtins.property
     def best_metrics(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:

@@ -127,7 +127,7 @@ Global___Finding: _TypeAlias = Finding  # noqa: Y015
 
 @_typing.final
 class DatasetProgress(_message.Message):
-    """How far the validation of a dataset is. Said at most every few seconds, best effort: a verdict may come without any."""
+    """How far the validation of a dataset is. Published at most every few seconds, best effort: a verdict may come without any."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -189,7 +189,7 @@ class ReportSeal(_message.Message):
     KEY_ID_FIELD_NUMBER: _builtins.int
     SIGNATURE_FIELD_NUMBER: _builtins.int
     algorithm: _builtins.str
-    """"ed25519", or "none" where the validator has no signing key: then only the digests vouch for the report."""
+    """"ed25519", or "none" where the validator has no signing key: then only the digests prove the report."""
     key_id: _builtins.str
     """Which key signed: the first 16 hexadecimal digits of the public key's SHA-256; empty where none did."""
     signature: _builtins.str
@@ -261,7 +261,7 @@ class DatasetValidated(_message.Message):
     warning_count: _builtins.int
     """Warnings found; the report holds all findings."""
     duration_s: _builtins.float
-    """Seconds that reaching the verdict took: fetching, reading and judging; of the first time where it was reached before."""
+    """Seconds that reaching the verdict took: fetching, reading and checking; of the first time where it was reached before."""
     order_event_id: _builtins.str
     """Event id of the DatasetReady that is answered."""
     @_builtins.property
@@ -290,7 +290,7 @@ class DatasetValidated(_message.Message):
 
     @_builtins.property
     def report_seal(self) -> Global___ReportSeal:
-        """What vouches for the report."""
+        """Signature of the report."""
 
     def __init__(
         self,
@@ -370,7 +370,7 @@ class DatasetRejected(_message.Message):
 
     @_builtins.property
     def report_seal(self) -> Global___ReportSeal:
-        """What vouches for the report; absent where there is none."""
+        """Signature of the report; absent where there is none."""
 
     def __init__(
         self,

@@ -24,7 +24,7 @@ class _OrderState:
 class _OrderStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OrderState.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     ORDER_STATE_UNSPECIFIED: _OrderState.ValueType  # 0
-    """Not said."""
+    """Not stated."""
     ORDER_STATE_QUEUED: _OrderState.ValueType  # 1
     """A trainer has the order and starts the run, or goes on with it."""
     ORDER_STATE_RUNNING: _OrderState.ValueType  # 2
@@ -44,7 +44,7 @@ class OrderState(_OrderState, metaclass=_OrderStateEnumTypeWrapper):
     """Where the run of an order stood when a trainer took the order."""
 
 ORDER_STATE_UNSPECIFIED: OrderState.ValueType  # 0
-"""Not said."""
+"""Not stated."""
 ORDER_STATE_QUEUED: OrderState.ValueType  # 1
 """A trainer has the order and starts the run, or goes on with it."""
 ORDER_STATE_RUNNING: OrderState.ValueType  # 2
@@ -63,9 +63,9 @@ Global___OrderState: _TypeAlias = OrderState  # noqa: Y015
 
 @_typing.final
 class OrderAttached(_message.Message):
-    """An order for a training has its run. Said for every order that passed validation and asks for a training, whether it
+    """An order for a training has its run. Published for every order that passed validation and asks for a training, whether it
     is the first for its run or the hundredth, so that each client learns which run is its own. Equal orders are one run.
-    What the run had said last is said again after it, under the same event id, for those who came late.
+    The run's last event is published again after it, under the same event id, for those who came late.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

@@ -354,7 +354,7 @@ class TrainingProcess(_message.Message):
     checkpoint_saving: _builtins.str
     """Which checkpoints are kept: "best_and_latest", "best", "latest" or "all"."""
     cross_validation_folds: _builtins.int
-    """Folds that are trained and judged after the run, for its report alone: 0 for none, or 2 to 20."""
+    """Folds that are trained and evaluated after the run, for its report alone: 0 for none, or 2 to 20."""
     @_builtins.property
     def early_stopping(self) -> Global___EarlyStopping:
         """When to stop before the last epoch."""
@@ -782,7 +782,7 @@ Global___TrainingStarted: _TypeAlias = TrainingStarted  # noqa: Y015
 
 @_typing.final
 class TrainingProgressed(_message.Message):
-    """A few optimiser steps went by. While the folds of a cross-validation are trained after the run, it is said again with
+    """A few optimiser steps went by. While the folds of a cross-validation are trained after the run, it is published again with
     step, epoch, loss and learning rate as the run's own training ended, and the pace and the time left of the folds.
     """
 
@@ -1151,7 +1151,7 @@ class TrainingCancelled(_message.Message):
     run_id: _builtins.str
     """The run."""
     reason: _builtins.str
-    """Why, as the request said it."""
+    """Why, in the words of the request."""
     step: _builtins.int
     """Optimiser steps done."""
     attempt: _builtins.int

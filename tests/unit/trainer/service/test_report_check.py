@@ -25,7 +25,9 @@ def ordered() -> tuple[Order, bytes]:
 
 
 def test_a_dataset_is_trained_on_where_its_report_says_the_same(ordered: tuple[Order, bytes]) -> None:
-    check_report(*ordered, verifier=Verifier())
+    order, report = ordered
+    assert json.loads(report)["about"]["dataset_id"] == order.dataset_id
+    check_report(order, report, verifier=Verifier())
 
 
 @pytest.mark.parametrize(
