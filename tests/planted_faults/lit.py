@@ -91,5 +91,15 @@ def named(folder: Path, random: Random) -> None:
             Image.fromarray(view_HWC).save(folder / f"{card}/{card}_{name}.jpg", quality=95)
 
 
+def ordinary(folder: Path, random: Random) -> None:
+    """Pictures of different things under one light, in the folders of their grades."""
+    for grade in ("psa8", "psa9"):
+        (folder / grade).mkdir(parents=True)
+        for number in range(12):
+            _, normals_HWXYZ = relief(random)
+            (view_HWC,) = views(random, normals_HWXYZ, lights(random, 1), np.ones(1))
+            Image.fromarray(view_HWC).save(folder / f"{grade}/{grade}card{random.integers(10**6)}x{number}.png")
+
+
 def write_rows(path: Path, rows: np.ndarray, *, first: str = "") -> None:
     path.write_text(first + "".join(" ".join(f"{value:.6f}" for value in row) + "\n" for row in rows))

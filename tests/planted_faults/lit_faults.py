@@ -137,6 +137,7 @@ LIT_FAULTS: Mapping[str, FolderFault] = {
     "label.too_few_lights": _sound(lit.diligent, fewer(1, 2)),
     "balance.few_lights": _sound(lit.diligent, fewer(3, 4, 5)),
     "label.lights_in_one_plane": _sound(lit.several, _lines(_in_plane)),
+    "coverage.no_lit_objects": _sound(lit.several, instead(lit.ordinary)),
     "coverage.lights_only_named": _sound(lit.numbered, instead(lit.named)),
     "coverage.no_intensities": _sound(lit.several, gone(INTENSITIES)),
     "coverage.no_mask": _sound(lit.several, gone("**/mask.png")),

@@ -1,6 +1,7 @@
 """`truscore augment`: what training makes of a dataset's images."""
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,9 +45,12 @@ def augment(
         raise CliError(Code.USAGE, str(error)) from error
     if not output.absolute().parent.is_dir():
         raise CliError(Code.USAGE, f"--output {str(output)!r}: {str(output.absolute().parent)!r} is no folder")
+    say = partial(context_of(context).side.print, highlight=False, soft_wrap=True)
+    say(f"reading {path}")
     index = index_of(path, format=format, class_names=class_names)
     policy = policy_for(category, option, index.class_names)
     # Torch comes with these: only a preview loads it.
+    say("loading what training changes images with, which takes some seconds")
     try:
         from truscore.augmentation.contact_sheet import Run, contact_sheet, previews
     except ModuleNotFoundError as error:
@@ -61,6 +65,7 @@ def augment(
         seed=seed,
     )
     records = [record for record in sorted(index.images, key=lambda record: record.path) if record.path in training]
+    say(f"changing up to {images} images, as {variants} epochs would")
     shown = previews(records, folder=path, run=run, images=images, variants=variants)
     title = f"{path.name} for {category}/{option}, seed {seed}"
     contact_sheet(shown, class_names=index.class_names, policy=policy, title=title).save(output)
@@ -83,7 +88,7 @@ def augment(
         )
     else:
         _show(context_of(context).screen, policy)
-        context_of(context).side.print(f"the sheet is in {output}", highlight=False, soft_wrap=True)
+        say(f"the sheet is in {output}")
 
 
 def _size_of(category: str, option: str) -> int:

@@ -131,7 +131,11 @@ def test_the_command_writes_a_sheet_and_says_what_was_done(
     with Image.open(sheet) as picture:
         assert picture.width >= 1000
     assert run(*order, "--output", str(sheet)) == 0
-    assert "cards lie a few degrees off" in capsys.readouterr().out
+    shown = capsys.readouterr()
+    assert "cards lie a few degrees off" in shown.out
+    # It takes a minute on a slow machine: what it is at is on the other stream, before it is done.
+    steps = [shown.err.index(step) for step in (f"reading {cards}", "loading what training", "changing up to 2 images")]
+    assert steps == sorted(steps)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,13 @@ from truscore.validation.rule_context import RuleContext
 Direction = tuple[float, float, float]
 
 
+def no_lit_objects(context: RuleContext) -> Iterator[Occurrence]:
+    """Sets for photometric stereo without any view under a single light."""
+    index = context.index
+    if context.expectation.category == "photometric_stereo" and index.images and not index.objects:
+        yield Occurrence(message=f"none of {len(index.images)} images is a view of an object under a light of its own")
+
+
 def lights_without_unit_length(context: RuleContext) -> Iterator[Occurrence]:
     """Directions that are no unit vectors."""
     most = context.policy.light_length_tolerance
@@ -131,6 +138,14 @@ def _words(direction: Direction) -> str:
 ERROR, WARNING, INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
 
 _ROWS: tuple[tuple[str, Severity, Check, str, str, str], ...] = (
+    (
+        "coverage.no_lit_objects",
+        ERROR,
+        no_lit_objects,
+        "sets for photometric stereo that hold ordinary pictures",
+        "the shape of a surface is solved for from several pictures of it under different lights",
+        "export the views of each object with their lights, as DiLiGenT has them, or order another category",
+    ),
     (
         "label.light_not_unit",
         ERROR,

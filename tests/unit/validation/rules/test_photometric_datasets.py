@@ -27,6 +27,7 @@ SCHEMA = Path(__file__).parents[4] / "docs" / "dataset-report.schema.json"
 Write = Callable[[Path, np.random.Generator], None]
 # What else is true of a folder with this fault.
 FOLLOWS: dict[str, set[str]] = {
+    "coverage.no_lit_objects": {"balance.few_images"},
     "label.normals_unreadable": {"coverage.no_normals"},
     "coverage.lights_only_named": {"coverage.no_mask", "balance.few_lights"},
     "format.multi_light.unreadable": {"coverage.no_intensities"},
