@@ -23,6 +23,8 @@ BINDIR=$(echo "$ROOTDIR"/erts-*/bin)
 ERLANG_SCRIPTS = {
     "erl": f'{_ERLANG_ROOT}export ROOTDIR BINDIR EMU=beam PROGNAME=erl\nexec "$BINDIR/erlexec" "$@"\n',
     "epmd": f'{_ERLANG_ROOT}exec "$BINDIR/epmd" "$@"\n',
+    # RabbitMQ's control programs are scripts of it from version 4 on.
+    "escript": f'{_ERLANG_ROOT}ESCRIPT_EMULATOR=$(dirname "$0")/erl exec "$BINDIR/escript" "$@"\n',
 }
 
 
@@ -52,13 +54,13 @@ def _fetch(prefix: Path) -> Installation:
         fetch_packages("rabbitmq-server", prefix, families=("erlang-",))
     except FetchFailed as failure:
         raise RabbitMissing(f"rabbitmq-server is not installed, and {failure}\n{ADVICE}") from None
-    _write_erl(prefix)
     return _unpacked(prefix)
 
 
 def _unpacked(prefix: Path) -> Installation:
     if not prefix.is_dir():
         raise RabbitMissing(f"no {prefix}")
+    _write_erl(prefix)
     # The scripts split their own path at blanks, and look for the rest beside the file that a link leads to.
     prefix = plain_path(prefix)
     libraries = ":".join(str(folder) for folder in sorted((prefix / "usr" / "lib").glob("*-linux-*")))
