@@ -62,8 +62,8 @@ def validate(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="Folder of the dataset.")],
     *,
     format: Format = "",
-    category: Annotated[str, typer.Option("--category", "-c", help="Category to judge it for.")] = "",
-    option: Annotated[str, typer.Option("--option", "-o", help="Option to judge it for.")] = "",
+    category: Annotated[str, typer.Option("--category", "-c", help="Category to validate it for.")] = "",
+    option: Annotated[str, typer.Option("--option", "-o", help="Option to validate it for.")] = "",
     class_names: ClassNames = [],  # noqa: B006
     policy: Annotated[
         Path | None, typer.Option("--policy", metavar="FILE", help="Thresholds and severities that differ, as TOML.")
@@ -82,7 +82,7 @@ def validate(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Judge a dataset by the rules the validator judges it by. Ends with 1 where it would be rejected."""
+    """Validate a dataset by the rules of the dataset-validator. Ends with 1 where it would be rejected."""
     from truscore.datasets import FORMATS
     from truscore.validation import report_page, report_to_json, validate_folder
 

@@ -78,7 +78,7 @@ def _loaded(point: EntryPoint, tasks: Collection[str], taken: Collection[str]) -
     try:
         plug_in = point.load()
     except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a stranger's code does, the rest goes on
-        return replace(found, reason=f"{found.package} can't be imported: {_told(error)}")
+        return replace(found, reason=f"{found.package} can't be imported: {_error_text(error)}")
     if not isinstance(plug_in, PlugIn):
         return replace(found, reason=f"{found.package}: {point.value} is {type(plug_in).__name__}, not a PlugIn")
     faults = [*_faults(plug_in, tasks, taken)] or [*_recipe_faults(plug_in)]
@@ -106,7 +106,7 @@ def _recipe_faults(plug_in: PlugIn) -> Iterator[str]:
             recipe = plug_in.recipe(*row, profile)
             whole = isinstance(recipe, Recipe) and recipe_from_json(recipe_to_json(recipe)) == recipe
         except (Exception, SystemExit) as error:  # noqa: BLE001  as above
-            yield f"its {profile} recipe can't be made: {_told(error)}"
+            yield f"its {profile} recipe can't be made: {_error_text(error)}"
             continue
         if not whole:
             yield f"its {profile} recipe is no Recipe of plain values"
@@ -147,5 +147,5 @@ def _package(point: EntryPoint) -> str:
     return f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown package"
 
 
-def _told(error: BaseException) -> str:
+def _error_text(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"[:300]

@@ -30,7 +30,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         f"{_PROCESS}.early_stopping.min_delta": "smallest change of the metric that counts as improvement",
         f"{_PROCESS}.validation_frequency": "epochs from one validation to the next; the last is always validated",
         f"{_PROCESS}.checkpoint_saving": "checkpoints that are kept once the run is over",
-        f"{_PROCESS}.cross_validation_folds": "folds that are trained and judged after the run, for its report "
+        f"{_PROCESS}.cross_validation_folds": "folds that are trained and evaluated after the run, for its report "
         "alone; in none are its test images",
         f"{_ADVANCED}.mixed_precision": "bfloat16 where the device gains from it, which the trainer asks it",
         f"{_ADVANCED}.gradient_accumulation_steps": "batches that make one step; equal to one batch of their size",
@@ -46,7 +46,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         f"{_LOSS}.regularization.dropout": "share of units that the head drops while it trains",
         "seed": "of every random generator of the run",
         "image_size": "longer side in pixels of the images that the network sees",
-        "split.validation_fraction": "share of the images that epochs are judged by",
-        "split.test_fraction": "share of the images that only the finished run is judged by",
+        "split.validation_fraction": "share of the images that epochs are evaluated by",
+        "split.test_fraction": "share of the images that only the finished run is evaluated by",
     }
 )

@@ -63,7 +63,7 @@ class _Series:
         return max(self.scores) - self.scores[0]
 
 
-def judge_convergence(history: Sequence[EpochDone], *, primary_metric: str, min_delta: float) -> Convergence:
+def assess_convergence(history: Sequence[EpochDone], *, primary_metric: str, min_delta: float) -> Convergence:
     """The verdict on a run's epochs."""
     series = _series(history, primary_metric)
     if len(series.scores) < LEAST_EPOCHS:

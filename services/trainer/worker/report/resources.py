@@ -49,7 +49,7 @@ class Resources:
     machine: ResourceUsage
 
 
-def judge_resources(performance: Performance, machine: ResourceUsage, recipe: Recipe) -> Resources:
+def assess_resources(performance: Performance, machine: ResourceUsage, recipe: Recipe) -> Resources:
     """Memory is looked at first, then the phases of the run, and what is left is compute."""
     bound_by, because = _bound(performance, machine)
     advice = (

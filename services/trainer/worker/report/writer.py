@@ -11,12 +11,12 @@ from truscore.recipes import recipe_to_json
 
 from services.trainer.journal import EpochDone
 from services.trainer.worker.report import page
-from services.trainer.worker.report.convergence import judge_convergence
+from services.trainer.worker.report.convergence import assess_convergence
 from services.trainer.worker.report.drawing import Drawing, draw
 from services.trainer.worker.report.error_analysis import analyse_errors
 from services.trainer.worker.report.performance import measure_performance
 from services.trainer.worker.report.properties import Properties
-from services.trainer.worker.report.resources import ResourceUsage, judge_resources
+from services.trainer.worker.report.resources import ResourceUsage, assess_resources
 
 FILE = "report.json"
 Draw = Callable[[Mapping[str, Any], Path], Sequence[Drawing]]
@@ -75,7 +75,7 @@ def write_report(folder: Path, summary: Summary, run_results: RunResults, *, dra
 def _plain(summary: Summary, run_results: RunResults) -> dict[str, Any]:
     recipe, history = summary.recipe, summary.history
     process = recipe.hyperparameters.training_process
-    convergence = judge_convergence(
+    convergence = assess_convergence(
         history, primary_metric=recipe.primary_metric, min_delta=process.early_stopping.min_delta
     )
     performance = measure_performance(
@@ -97,7 +97,7 @@ def _plain(summary: Summary, run_results: RunResults) -> dict[str, Any]:
         "epochs": [asdict(done) for done in history],
         "convergence": asdict(convergence),
         "performance": asdict(performance),
-        "resources": asdict(judge_resources(performance, summary.usage, recipe)),
+        "resources": asdict(assess_resources(performance, summary.usage, recipe)),
         "errors": analyse_errors(run_results.details, run_results.evaluated, run_results.properties),
         "folds": [dict(fold) for fold in summary.folds],
         "cross_validation": {"spreads": dict(summary.spreads), "pooled": dict(summary.pooled)},

@@ -1,4 +1,4 @@
-"""Backbones of networks that judge a whole image, as data. No torch."""
+"""Backbones of networks that see an image as a whole, as data. No torch."""
 
 from truscore.catalog.networks.configs import BackboneConfig, VisionTransformerConfig
 

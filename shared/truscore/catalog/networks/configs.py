@@ -137,7 +137,7 @@ class VisionTransformerConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BackboneConfig:
-    """A network that a whole image is judged by. ``channels`` are those of the map it gives; ``levels`` the stages that
+    """A network that sees an image as a whole. ``channels`` are those of the map it gives; ``levels`` the stages that
     a pyramid can stand on; ``transformer`` its sizes where it is one."""
 
     name: str

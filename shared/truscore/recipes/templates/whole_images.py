@@ -1,4 +1,4 @@
-"""What the recipes of options that judge a whole image have in common."""
+"""What the recipes of options about an image as a whole have in common."""
 
 from truscore.configuration.recipe import (
     AdvancedSettings,

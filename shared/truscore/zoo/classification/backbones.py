@@ -1,4 +1,4 @@
-"""Bodies of networks that judge a whole image: from a square to a map of features, stage by stage.
+"""Bodies of networks that see an image as a whole: from a square to a map of features, stage by stage.
 
 Legend: B images, C channels, S side of the square, h, w sides of the map.
 

@@ -37,7 +37,7 @@ class DenseDetector(nn.Module):
         seen = self.look(batch, self.backbone(batch.tensors))
         if self.training:
             return self.losses(seen, targets or [])
-        return self._told(seen, batch, images)
+        return self._detections(seen, batch, images)
 
     def losses_and_detections(
         self, images: list[Tensor], targets: list[Target]
@@ -45,9 +45,9 @@ class DenseDetector(nn.Module):
         """Both for validation at the price of one pass. The model has to be in eval mode."""
         batch, targets = self.transform(images, targets)
         seen = self.look(batch, self.backbone(batch.tensors))
-        return self.losses(seen, targets), self._told(seen, batch, images)
+        return self.losses(seen, targets), self._detections(seen, batch, images)
 
-    def _told(self, seen: Any, batch: ImageList, images: list[Tensor]) -> list[Detections]:
+    def _detections(self, seen: Any, batch: ImageList, images: list[Tensor]) -> list[Detections]:
         sizes = [(image.shape[-2], image.shape[-1]) for image in images]
         found: list[Detections] = self.transform.postprocess(
             self.detections(seen, batch.image_sizes), batch.image_sizes, sizes

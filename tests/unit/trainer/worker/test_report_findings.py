@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from truscore.recipes import resolve
 
 from services.trainer.journal import EpochDone
-from services.trainer.worker.report.convergence import ADVICE, Convergence, judge_convergence
+from services.trainer.worker.report.convergence import ADVICE, Convergence, assess_convergence
 from services.trainer.worker.report.error_analysis import analyse_errors, confused_pairs
 from services.trainer.worker.report.performance import measure_performance
 from services.trainer.worker.report.properties import Properties
-from services.trainer.worker.report.resources import ResourceUsage, judge_resources
+from services.trainer.worker.report.resources import ResourceUsage, assess_resources
 
 FALLING = [math.exp(-epoch / 4) for epoch in range(20)]
 RISING = [1 - loss for loss in FALLING]
@@ -35,7 +35,7 @@ def epochs(
 
 
 def verdict(train: Sequence[float], val: Sequence[float | None], scores: Sequence[float] | None = None) -> Convergence:
-    return judge_convergence(epochs(train, val, scores), primary_metric="AP", min_delta=0.001)
+    return assess_convergence(epochs(train, val, scores), primary_metric="AP", min_delta=0.001)
 
 
 def test_a_run_that_settles_at_its_best_is_stable() -> None:
@@ -131,7 +131,7 @@ GPU = replace(MACHINE, device="H100", gpu=True, loader_processes=4)
 def resources(machine: ResourceUsage = MACHINE, *, best_epoch: int = 9, saving_s: float = 0.0, **phases: float):  # type: ignore[no-untyped-def]
     history = epochs(FALLING[:10], FALLING[:10], RISING[:10], **phases)
     performance = measure_performance(history, primary_metric="AP", best_epoch=best_epoch, saving_s=saving_s)
-    return judge_resources(performance, machine, resolve("border_detection", "dual_class", "", {}))
+    return assess_resources(performance, machine, resolve("border_detection", "dual_class", "", {}))
 
 
 @pytest.mark.parametrize(
