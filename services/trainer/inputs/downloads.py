@@ -51,7 +51,7 @@ def download(
     opener = urllib.request.build_opener(_NoLessSafe(), _Http(wait_s), _Https(wait_s))
     try:
         answer = opener.open(url, timeout=min(timeout_s, SILENCE_S))
-    # The port that a redirection names may be any number: OverflowError.
+    # An address may name a port that there is none of: OverflowError.
     except (OSError, HTTPException, ValueError, OverflowError) as error:
         if isinstance(error, urllib.error.HTTPError):
             error.close()
@@ -146,6 +146,10 @@ class _NoLessSafe(urllib.request.HTTPRedirectHandler):
             parts = urlsplit(newurl)  # its query may be a signature that opens the object to whoever reads the log
             whither = f"{parts.scheme}://{parts.hostname}"
             raise urllib.error.URLError(f"redirected to {whither}, accepted from {req.type} is https")
+        try:
+            _ = urlsplit(newurl).port
+        except ValueError as error:
+            raise urllib.error.URLError(f"redirected to a port that there is none of: {error}") from error
         fp.close()  # the library would read the page that stands with it to its end, however long
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
