@@ -18,9 +18,13 @@ from truscore.storage import S3Store
 
 from deploy.local.objects import ObjectServer
 from services.trainer.journal import Progressed
+from services.trainer.run_store.keys import RunKeys
+from services.trainer.run_store.uploads import LATEST
 from tests.conftest import PrivateBroker
 from tests.connected.trainer.trainer_harness import (
+    POLL_S,
     REPOSITORY,
+    WAIT_S,
     Ears,
     Trainer,
     ears,
@@ -80,8 +84,19 @@ async def ordered(
     )  # fmt: skip
     async with ears(private_broker.amqp_url) as listener:
         await listener.order(ready)
+        [started] = await listener.hears(TrainingStarted)
+        # What a successor goes on from is in the store; uploading takes as long as it takes, beside the training.
+        await until_stored(store, RunKeys(bucket=bucket, run_id=started.run_id).pointer(LATEST))
         await system.in_epoch(3)
         yield Ordered(trainer=system, listener=listener)
+
+
+async def until_stored(store: S3Store, uri: str) -> None:
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            if await asyncio.to_thread(store.stat, uri):
+                return
+            await asyncio.sleep(POLL_S)
 
 
 async def finished(ordered: Ordered, left_alone: str) -> TrainingCompleted:

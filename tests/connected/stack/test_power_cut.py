@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -97,7 +98,8 @@ def cut_power(process: "subprocess.Popen[str]") -> None:
     """SIGKILL for the command and everything it started."""
     family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
     for member in family:
-        member.kill()
+        with suppress(psutil.NoSuchProcess):  # it ended with one that was killed before
+            member.kill()
     process.wait(WAIT_S)
     psutil.wait_procs(family, timeout=WAIT_S)
 
