@@ -1,80 +1,169 @@
 """A file from an HTTP server: within a size and a time, checked by its digest, there whole or not at all."""
 
 import hashlib
-import io
 import socket
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
-from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPResponse, HTTPSConnection
 from pathlib import Path
-from typing import IO, Any
-from urllib.parse import urlsplit
+from threading import Event, Thread
+from types import TracebackType
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
+import urllib3
 from truscore.storage.atomic_write import atomic_write
+from urllib3 import exceptions
 
 CHUNK_BYTES = 1 << 18
 SILENCE_S = 30.0  # longest wait for the next bytes
+MOST_REDIRECTIONS = 10
 
 
 class NotFetched(Exception):
     """The message names the address and why nothing came of it."""
 
 
-class _Overdue(TimeoutError):
-    """No time is left for all of it."""
-
-
-def download(
-    url: str,
-    place: Path,
-    *,
-    sha256_prefix: str,
-    limit_bytes: int,
-    timeout_s: float,
-    clock: Callable[[], float] = time.monotonic,
-) -> None:
+def download(url: str, place: Path, *, sha256_prefix: str, limit_bytes: int, timeout_s: float) -> None:
     """Put the file at its place. Raises NotFetched, and NoSpace or OSError where the disk won't have it.
 
     ``timeout_s`` is for all of it; the system's proxy is used, and no redirection leads from https to http.
     """
-    deadline = clock() + timeout_s
-
-    def wait_s() -> float:
-        if (left_s := deadline - clock()) <= 0:
-            raise _Overdue(f"not there whole within {timeout_s:g} s")
-        return min(left_s, SILENCE_S)
-
     digest = hashlib.sha256()
-    opener = urllib.request.build_opener(_NoLessSafe(), _Http(wait_s), _Https(wait_s))
+    with _Deadline(timeout_s) as deadline:
+        try:
+            response = _open(url, deadline)
+        except _FAILURES as error:
+            raise NotFetched(f"{url}: {deadline.reason(error)}") from error
+        with response, atomic_write(place, uri=url) as file:
+            for chunk in _chunks(response, url, deadline, limit_bytes=limit_bytes):
+                digest.update(chunk)
+                file.write(chunk)
+            if not digest.hexdigest().startswith(sha256_prefix):
+                raise NotFetched(
+                    f"{url}: has SHA-256 {digest.hexdigest()}, expected one that begins with {sha256_prefix}"
+                )
+
+
+class _Refused(ValueError):
+    """An answer that is not followed or read."""
+
+
+# OverflowError: an address may name a port that there is none of. OSError: what sockets raise below urllib3.
+_FAILURES = (exceptions.HTTPError, OSError, ValueError, OverflowError)
+
+
+class _Deadline:
+    """Ends the open connection once the time is over. urllib3's own timeouts are for one wait each: headers, trailers
+    and bodies that come on and on would hold us for ever."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self.timeout_s = timeout_s
+        self._ends_at = time.monotonic() + timeout_s
+        self._over, self._done = Event(), Event()
+        self._connection: Any = None  # the last one opened
+        self._thread = Thread(target=self._end, name="download deadline", daemon=True)
+
+    def __enter__(self) -> "_Deadline":
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def wait_s(self) -> float:
+        """The longest wait from now for one answer of a server."""
+        return max(min(self._ends_at - time.monotonic(), SILENCE_S), 0.001)
+
+    def connect(self, kind: type[Any], **options: Any) -> Any:
+        """A connection of urllib3 that the deadline ends."""
+        self._connection = kind(**options)
+        return self._connection
+
+    def check(self) -> None:
+        if self._over.is_set():
+            raise _Refused
+
+    def reason(self, error: Exception) -> str:
+        """Why nothing came of it, in words for whoever reads the refusal."""
+        return f"not there whole within {self.timeout_s:g} s" if self._over.is_set() else _reason(error)
+
+    def _end(self) -> None:
+        if self._done.wait(self.timeout_s):
+            return
+        self._over.set()
+        while True:  # a connection may be on its way just now, or a redirection open the next
+            if sock := getattr(self._connection, "sock", None):
+                with suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
+            if self._done.wait(0.05):
+                return
+
+
+def _open(url: str, deadline: _Deadline) -> urllib3.BaseHTTPResponse:
+    for _ in range(MOST_REDIRECTIONS + 1):
+        manager = _manager(url)
+        pool = manager.connection_from_url(url)
+        pool.ConnectionCls = partial(deadline.connect, pool.ConnectionCls)  # type: ignore[assignment]  # called, no more
+        # Redirections are followed here: urllib3 would read the page that stands with one to its end, however long.
+        response = manager.request(
+            "GET", url, redirect=False, retries=False, preload_content=False, decode_content=False,
+            enforce_content_length=False, timeout=urllib3.Timeout(deadline.wait_s()),
+        )  # fmt: skip
+        if response.status == 200:
+            return response
+        response.close()
+        location = response.get_redirect_location()
+        if not location:
+            raise _Refused(f"HTTP {response.status} {response.reason}")
+        url = _redirected(url, location)
+    raise _Refused(f"redirected more than {MOST_REDIRECTIONS} times")
+
+
+def _manager(url: str) -> urllib3.PoolManager:
+    """Through the system's proxy (http_proxy, https_proxy, all_proxy), where it has one and no_proxy excludes nothing
+    of the address."""
+    parts = urlsplit(url)
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy or proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return urllib3.PoolManager()
+    login = urlsplit(proxy)
+    headers = (
+        urllib3.make_headers(proxy_basic_auth=f"{login.username}:{login.password or ''}") if login.username else None
+    )
+    return urllib3.ProxyManager(proxy, proxy_headers=headers)
+
+
+def _redirected(url: str, location: str) -> str:
+    """Raises _Refused where the way leads from https to less, or nowhere."""
+    target, scheme = urljoin(url, location), urlsplit(url).scheme
+    parts = urlsplit(target)
+    if parts.scheme not in {"https", scheme}:
+        # Without its query: that may be a signature that opens the object to whoever reads the log.
+        raise _Refused(f"redirected to {parts.scheme}://{parts.hostname}, accepted from {scheme} is https")
     try:
-        answer = opener.open(url, timeout=min(timeout_s, SILENCE_S))
-    # An address may name a port that there is none of: OverflowError.
-    except (OSError, HTTPException, ValueError, OverflowError) as error:
-        if isinstance(error, urllib.error.HTTPError):
-            error.close()
-        raise NotFetched(f"{url}: {_reason(error)}") from error
-    with answer, atomic_write(place, uri=url) as file:
-        for chunk in _chunks(answer, url, limit_bytes=limit_bytes):
-            digest.update(chunk)
-            file.write(chunk)
-        if not digest.hexdigest().startswith(sha256_prefix):
-            raise NotFetched(f"{url}: has SHA-256 {digest.hexdigest()}, expected one that begins with {sha256_prefix}")
+        _ = parts.port
+    except ValueError as error:
+        raise _Refused(f"redirected to a port that there is none of: {error}") from error
+    return target
 
 
-def _chunks(answer: HTTPResponse, url: str, *, limit_bytes: int) -> Iterator[bytes]:
-    length_text = answer.headers.get("Content-Length", "")
+def _chunks(response: urllib3.BaseHTTPResponse, url: str, deadline: _Deadline, *, limit_bytes: int) -> Iterator[bytes]:
+    length_text = response.headers.get("Content-Length", "")
     announced = int(length_text) if length_text.isascii() and length_text.isdecimal() else 0
     received = 0
     while True:
         if max(received, announced) > limit_bytes:
             raise NotFetched(f"{url}: {max(received, announced)} bytes, accepted are at most {limit_bytes}")
         try:
-            chunk = answer.read1(CHUNK_BYTES)
-        except (OSError, HTTPException) as error:
-            raise NotFetched(f"{url}: {_reason(error)}, after {received} bytes") from error
+            chunk = response.read1(CHUNK_BYTES)
+            deadline.check()  # a connection that was ended reads as the end of the file
+        except _FAILURES as error:
+            raise NotFetched(f"{url}: {deadline.reason(error)}, after {received} bytes") from error
         if not chunk:
             break
         received += len(chunk)
@@ -83,81 +172,11 @@ def _chunks(answer: HTTPResponse, url: str, *, limit_bytes: int) -> Iterator[byt
         raise NotFetched(f"{url}: ended after {received} of {announced} bytes")
 
 
-class _Timed(io.RawIOBase):
-    """What a server sends. Each read waits as long as is left by then: of headers, trailers and bodies that come on and
-    on no part holds us beyond the deadline."""
-
-    def __init__(self, sent: io.RawIOBase, connection: socket.socket, wait_s: Callable[[], float]) -> None:
-        self._sent, self._connection, self._wait_s = sent, connection, wait_s
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        self._connection.settimeout(self._wait_s())
-        return self._sent.readinto(buffer)
-
-    def close(self) -> None:
-        self._sent.close()
-        super().close()
-
-
-class _Answer(HTTPResponse):
-    def __init__(self, connection: socket.socket, *, wait_s: Callable[[], float], **options: Any) -> None:
-        super().__init__(connection, **options)
-        self.fp = io.BufferedReader(_Timed(self.fp.detach(), connection, wait_s))
-
-
-class _Http(urllib.request.HTTPHandler):
-    def __init__(self, wait_s: Callable[[], float]) -> None:
-        super().__init__()
-        self._wait_s = wait_s
-
-    def http_open(self, req: urllib.request.Request) -> HTTPResponse:
-        return self.do_open(partial(_connection, HTTPConnection, self._wait_s), req)
-
-
-class _Https(urllib.request.HTTPSHandler):
-    def __init__(self, wait_s: Callable[[], float]) -> None:
-        super().__init__()
-        self._wait_s = wait_s
-
-    def https_open(self, req: urllib.request.Request) -> HTTPResponse:
-        return self.do_open(partial(_connection, HTTPSConnection, self._wait_s), req)
-
-
-def _connection(kind: type[HTTPConnection], wait_s: Callable[[], float], host: str, **options: Any) -> HTTPConnection:
-    connection = kind(host, **options)
-    connection.response_class = partial(_Answer, wait_s=wait_s)  # type: ignore[assignment]  # called, no more
-    return connection
-
-
-class _NoLessSafe(urllib.request.HTTPRedirectHandler):
-    def redirect_request(  # noqa: PLR0917  as the library calls it
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: HTTPMessage,
-        newurl: str,
-    ) -> urllib.request.Request | None:
-        if not newurl.startswith(("https://", f"{req.type}://")):
-            parts = urlsplit(newurl)  # its query may be a signature that opens the object to whoever reads the log
-            whither = f"{parts.scheme}://{parts.hostname}"
-            raise urllib.error.URLError(f"redirected to {whither}, accepted from {req.type} is https")
-        try:
-            _ = urlsplit(newurl).port
-        except ValueError as error:
-            raise urllib.error.URLError(f"redirected to a port that there is none of: {error}") from error
-        fp.close()  # the library would read the page that stands with it to its end, however long
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, urllib.error.HTTPError):
-        return f"HTTP {error.code} {error.reason}"
-    reason = getattr(error, "reason", None) or error
-    if isinstance(reason, TimeoutError) and not isinstance(reason, _Overdue):
+def _reason(error: BaseException) -> str:
+    if isinstance(error, exceptions.ProxyError):
+        return f"the proxy: {_reason(error.original_error)}"
+    if isinstance(error, exceptions.NewConnectionError | exceptions.ProtocolError) and error.__cause__:
+        return _reason(error.__cause__)
+    if isinstance(error, TimeoutError | exceptions.TimeoutError):
         return "no answer in time"
-    return str(reason) or type(error).__name__
+    return str(error) or type(error).__name__

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 
 @dataclass(kw_only=True, slots=True)
@@ -20,15 +21,16 @@ class WeightsServer:
 def serving(files: Mapping[str, bytes]) -> Iterator[WeightsServer]:
     """Paths under /stalling/ stop after half of the file, under /cut/ they end there; under /unsaid/ the length is not
     told; /moved/ leads to the same path without it, /leading/ too on a page without an end, /astray/ to another
-    protocol and /beyond/ to a port there is none of; before /beginning/ and after /trailing/ headers have no end."""
+    protocol, /beyond/ to a port there is none of and /circle/ to itself; before /beginning/ and after /trailing/
+    headers have no end."""
     over = threading.Event()
     whither = {
-        "moved": "/", "leading": "/", "astray": "ftp://127.0.0.1/signed?key=", "beyond": "http://127.0.0.1:99999999999999999999/",
+        "moved": "/", "leading": "/", "circle": "/circle/", "astray": "ftp://127.0.0.1/signed?key=", "beyond": "http://127.0.0.1:99999999999999999999/",
     }  # fmt: skip
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            kind, _, name = self.path.lstrip("/").rpartition("/")
+            kind, _, name = urlsplit(self.path).path.lstrip("/").rpartition("/")
             served.asked.append(self.path)
             if kind in whither:
                 self._redirect(whither[kind] + name)
