@@ -3,14 +3,15 @@
 import json
 from pathlib import Path
 
-TAIL_BYTES = 64 * 1024
+from truscore.process.output import tail_of
+
 MOST_CHARACTERS = 600
 LEVELS = ("warning", "error", "critical")
 
 
 def errors_in_logs(logs: Path) -> list[str]:
     """The last warning or error of each log in the folder, one line each."""
-    found = ((path.stem, last_error(tail(path))) for path in sorted(logs.glob("*.log")))
+    found = ((path.stem, last_error(tail_of(path))) for path in sorted(logs.glob("*.log")))
     return [f"{service}: {text}" for service, text in found if text]
 
 
@@ -24,9 +25,3 @@ def last_error(text: str) -> str:
         if isinstance(entry, dict) and entry.get("level") in LEVELS:
             return f"{entry['level']}: {entry.get('event', '')}"[:MOST_CHARACTERS]
     return ""
-
-
-def tail(path: Path) -> str:
-    with path.open("rb") as log:
-        log.seek(max(0, path.stat().st_size - TAIL_BYTES))
-        return log.read().decode(errors="replace")

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from truscore.files import sha256_of
 from truscore.storage import ObjectMissing, Store, Stored
-from truscore.storage.checksums import sha256_of
 from truscore.validation import DatasetOrder
 from truscore.validation.report.signature import Signer
 

@@ -5,19 +5,19 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from truscore.releases import CARD, MANIFEST, PACKAGE, release_statement
+from truscore.files import sha256_of
+from truscore.releases import CARD, MANIFEST, PACKAGE, InvalidManifest, read_manifest
+from truscore.releases.manifest import LIMIT_BYTES
 from truscore.storage import ObjectMissing, Store
-from truscore.storage.checksums import sha256_of
 from truscore.storage.signing import Signer
 
 from services.exporter.formats import choose_formats
-from services.exporter.manifest import UnreadableManifest, manifest_json, release_from_json
+from services.exporter.manifest import release_from_json, release_to_json
 from services.exporter.model_card import model_card
 from services.exporter.order import ExportOrder
 from services.exporter.package import write_package
 from services.exporter.release import Release
 
-MANIFEST_LIMIT_BYTES = 16 << 20
 CONTENT_TYPES = {".json": "application/json", ".md": "text/markdown", ".tar": "application/x-tar"}
 
 
@@ -38,8 +38,8 @@ class ReleaseStore:
         """The release that was made of this very checkpoint in these formats before; None where there is none."""
         try:
             uri = self.address(order.model_id, order.version, MANIFEST)
-            release = release_from_json(self._store.get(uri, limit_bytes=MANIFEST_LIMIT_BYTES))
-        except (ObjectMissing, UnreadableManifest):
+            release = release_from_json(self._store.get(uri, limit_bytes=LIMIT_BYTES))
+        except (ObjectMissing, InvalidManifest):
             return None
         accepted, refused = choose_formats(order)
         answered = {each.format for each in release.artifacts} | {each.format for each in release.refusals}
@@ -51,26 +51,19 @@ class ReleaseStore:
         files = {artifact.file_name: folder / artifact.file_name for artifact in release.artifacts}
         (folder / CARD).write_text(model_card(release), encoding="utf-8")
         release = replace(release, card_sha256=sha256_of(folder / CARD))
-        (folder / MANIFEST).write_bytes(manifest_json(self._signed(release)))
+        (folder / MANIFEST).write_bytes(release_to_json(self._signed(release)))
         write_package(folder / PACKAGE, {**files, CARD: folder / CARD, MANIFEST: folder / MANIFEST})
         kept = self._signed(replace(release, package_sha256=sha256_of(folder / PACKAGE)))
         self._upload(kept, {**files, CARD: folder / CARD, PACKAGE: folder / PACKAGE})
-        (folder / MANIFEST).write_bytes(manifest_json(kept))
+        (folder / MANIFEST).write_bytes(release_to_json(kept))
         self._upload(kept, {MANIFEST: folder / MANIFEST})
         return kept
 
     def _signed(self, release: Release) -> Release:
         if self._signer is None:
             return release
-        files = {artifact.file_name: artifact.sha256 for artifact in release.artifacts}
-        others = {CARD: release.card_sha256, PACKAGE: release.package_sha256}
-        statement = release_statement(
-            model_id=release.model_id,
-            version=release.version,
-            run_id=release.run_id,
-            checkpoint_sha256=release.checkpoint_sha256,
-            files=files | {name: sha256 for name, sha256 in others.items() if sha256},
-        )
+        # As an engine will read it.
+        statement = read_manifest(release_to_json(release)).statement
         return replace(release, signing_key_id=self._signer.key_id, ed25519_signature=self._signer.sign(statement))
 
     def _upload(self, release: Release, files: Mapping[str, Path]) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from services.exporter.manifest import artifact_from
+from pydantic import TypeAdapter
+
 from services.exporter.release import Artifact, Refusal
 
 TASK_FILE = "task.json"
@@ -33,6 +34,9 @@ class Result:
     refusals: tuple[Refusal, ...]
 
 
+_RESULT = TypeAdapter(Result)
+
+
 class UnreadableResult(ValueError):
     """A result that is not whole."""
 
@@ -54,10 +58,6 @@ def write_result(folder: Path, result: Result) -> None:
 
 def read_result(folder: Path) -> Result:
     try:
-        document = json.loads((folder / RESULT_FILE).read_text(encoding="utf-8"))
-        return Result(
-            artifacts=tuple(artifact_from(item) for item in document["artifacts"]),
-            refusals=tuple(Refusal(**item) for item in document["refusals"]),
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return _RESULT.validate_json((folder / RESULT_FILE).read_bytes())
+    except (OSError, ValueError) as error:
         raise UnreadableResult(f"{folder / RESULT_FILE}: {error!r}") from error

@@ -6,18 +6,18 @@ however often: the epoch, the step, the attempt. So whatever is said twice is th
 
 from __future__ import annotations
 
-import asyncio
 import math
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from truscore.bus import BusUnavailable, Envelope, OutgoingEvent, Publisher, hardware_sampled, sample_sequence
+from truscore.bus import BusUnavailable, Envelope, OutgoingEvent, Publisher, reporting_hardware
 from truscore.bus.topology import row_named, row_of
 from truscore.events.v1 import order_pb2
 from truscore.events.v1.dataset_pb2 import DatasetValidated
@@ -188,9 +188,11 @@ class BrokerRunEventPublisher:
         )
         await self._say(event, sequence=attempt)
 
-    async def sampled(self) -> None:
-        reading = await asyncio.to_thread(self.event_publisher.sample, self.plan.run_id)
-        await self._say(hardware_sampled(reading), sequence=sample_sequence(reading))
+    def reporting_hardware(self, *, every_s: float) -> AbstractAsyncContextManager[None]:
+        run_id, events = self.plan.run_id, self.event_publisher
+        return reporting_hardware(
+            events.publisher, partial(events.sample, run_id), run_id, every_s=every_s, cause=events.cause
+        )
 
     async def _say(self, event: Message, *, sequence: str | int = 0) -> None:
         await self.event_publisher.publish(event, subject=self.plan.run_id, sequence=sequence)

@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
-from truscore.storage.atomic_write import atomic_write
+from truscore.storage.object_file import object_file
 from urllib3 import exceptions
 
 CHUNK_BYTES = 1 << 18
@@ -37,7 +37,7 @@ def download(url: str, place: Path, *, sha256_prefix: str, limit_bytes: int, tim
             response = _open(url, deadline)
         except _FAILURES as error:
             raise NotFetched(f"{url}: {deadline.reason(error)}") from error
-        with response, atomic_write(place, uri=url) as file:
+        with response, object_file(place, uri=url) as file:
             for chunk in _chunks(response, url, deadline, limit_bytes=limit_bytes):
                 digest.update(chunk)
                 file.write(chunk)

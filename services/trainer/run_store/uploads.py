@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from truscore.files import sha256_of
 from truscore.storage import DigestMismatch, Store, Stored
-from truscore.storage.checksums import sha256_of
 
 from services.trainer.journal import CheckpointWritten, Completed, FoldEvaluated
 from services.trainer.run_store.attempts import Attempt, Attempts

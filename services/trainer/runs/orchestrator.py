@@ -34,23 +34,21 @@ class Orchestrator:
         self._publisher = context.publisher.for_run(context.plan, config=prepared.config)
         self._relay: Relay[Any] | None = None
         self._relaying: asyncio.Task[None] | None = None
-        self._sampling: asyncio.Task[None] | None = None
         self._last: Attempt | None = None
         self._restarts_without_progress = 0  # restarts since an epoch was completed
 
     async def perform(self) -> None:
         """Return once the run is answered, or was taken over elsewhere. Raises HandedBack, and what a fault raises."""
-        self._sampling = asyncio.create_task(self._sample())
         try:
-            while await self._attempt():
-                pass
+            async with self._publisher.reporting_hardware(every_s=self._context.deps.sample_s):
+                while await self._attempt():
+                    pass
         except Fenced as overtaken:
             self._context.log.warning("dropping out", reason=str(overtaken))
         finally:
-            beside = [task for task in (self._relaying, self._sampling) if task]
-            for task in beside:
-                task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
+            if self._relaying:
+                self._relaying.cancel()
+                await asyncio.gather(self._relaying, return_exceptions=True)
 
     async def _attempt(self) -> bool:
         """Make one attempt; whether another is due."""
@@ -247,10 +245,3 @@ class Orchestrator:
         self._relaying.result()
         position, self._relay = self._relay.position, None
         return position
-
-    async def _sample(self) -> None:
-        """Say how the machine is doing while it works; a sample that nobody heard is not worth a second try."""
-        while True:
-            with suppress(BrokerUnavailable):
-                await self._publisher.sampled()
-            await asyncio.sleep(self._context.deps.sample_s)

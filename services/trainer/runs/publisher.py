@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -64,8 +65,9 @@ class RunEventPublisher(Protocol):
 
     async def paused(self, *, step: int, checkpoint: Stored | None, attempt: int) -> None: ...
 
-    async def sampled(self) -> None:
-        """How the machine is doing."""
+    def reporting_hardware(self, *, every_s: float) -> AbstractAsyncContextManager[None]:
+        """While inside, publish how the machine is doing every so many seconds; a sample that the broker does not take
+        is not published again."""
         ...
 
 

@@ -4,7 +4,6 @@ Written beside its place, synced, hashed, renamed. Read back with tensors and pl
 """
 
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from truscore.files import atomic_write, sha256_of, sync_folder
 from truscore.recipes import recipe_to_json
 from truscore.zoo.checkpoint import read_checkpoint
 
@@ -67,21 +67,11 @@ def restore(run: Run, content: Mapping[str, Any], class_names: tuple[str, ...]) 
 
 def write(content: Mapping[str, Any], path: Path) -> WrittenFile:
     """Write the file whole. A failure, such as a full disk, leaves nothing behind and what was there as it was."""
-    partial = path.with_name(f".{path.name}.part")
-    try:
-        with partial.open("wb") as file:
-            torch.save(dict(content), file)
-            # On disk before the name is: after a power cut the name would otherwise point at an empty file.
-            file.flush()
-            os.fsync(file.fileno())
-        with partial.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        size_bytes = partial.stat().st_size
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)  # the rename itself is on disk only after this
+    with atomic_write(path, one_writer=True) as file:
+        torch.save(dict(content), file)
+        size_bytes = file.tell()
+        file.seek(0)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
     return WrittenFile(path=path, sha256=digest, size_bytes=size_bytes)
 
 
@@ -107,17 +97,7 @@ def read(path: Path) -> dict[str, Any]:
 
 def digest_of(path: Path) -> WrittenFile:
     """Path, digest and size of a file that ``write`` wrote before."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return WrittenFile(path=path, sha256=digest, size_bytes=path.stat().st_size)
-
-
-def sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    return WrittenFile(path=path, sha256=sha256_of(path), size_bytes=path.stat().st_size)
 
 
 def weights_sha256(network: nn.Module) -> str:

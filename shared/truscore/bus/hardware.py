@@ -10,6 +10,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from truscore.bus.envelope import Envelope
 from truscore.bus.errors import BusUnavailable
 from truscore.bus.publisher import Publisher
 from truscore.events.v1.telemetry_pb2 import GpuSample, HardwareSampled
@@ -41,13 +42,20 @@ def hardware_sampled(reading: DataclassInstance) -> HardwareSampled:
 
 @asynccontextmanager
 async def reporting_hardware(
-    publisher: Publisher, sample: Callable[[], Any], subject: str, *, every_s: float, at_once: bool = True
+    publisher: Publisher,
+    sample: Callable[[], Any],
+    subject: str,
+    *,
+    every_s: float,
+    at_once: bool = True,
+    cause: Envelope | None = None,
 ) -> AsyncIterator[None]:
     """While inside, publish a sample every so many seconds, the first one at once or after as long.
 
-    ``sample`` gives a reading, and may block. A sample that the broker did not take is not published again.
+    ``sample`` gives a reading, and may block; ``cause`` is the event that the work follows from. A sample that the
+    broker did not take is not published again.
     """
-    reporting = asyncio.create_task(_report(publisher, sample, subject, every_s, at_once=at_once))
+    reporting = asyncio.create_task(_report(publisher, sample, subject, every_s, at_once=at_once, cause=cause))
     try:
         yield
     finally:
@@ -56,14 +64,22 @@ async def reporting_hardware(
 
 
 async def _report(
-    publisher: Publisher, sample: Callable[[], Any], subject: str, every_s: float, *, at_once: bool
+    publisher: Publisher,
+    sample: Callable[[], Any],
+    subject: str,
+    every_s: float,
+    *,
+    at_once: bool,
+    cause: Envelope | None,
 ) -> None:
     if not at_once:
         await asyncio.sleep(every_s)
     while True:
         reading = await asyncio.to_thread(sample)
         try:
-            await publisher.publish(hardware_sampled(reading), subject=subject, sequence=sample_sequence(reading))
+            await publisher.publish(
+                hardware_sampled(reading), subject=subject, sequence=sample_sequence(reading), cause=cause
+            )
         except BusUnavailable as error:
             log.warning("a hardware sample was not published: %s", error)
         await asyncio.sleep(every_s)

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from truscore.files import atomic_write
 from truscore.inference.pictures import Picture
 from truscore.inference.predictions import Found
 from truscore.inference.reading import Read
 from truscore.inference.summary import lines_of
-from truscore.storage.atomic_write import atomic_write
 
 LEAST_SIDE_PX = 640  # smaller pictures are drawn larger, so that what is written can be read
 COLOURS = ((255, 23, 68), (0, 176, 255), (255, 214, 0), (0, 200, 83), (213, 0, 249), (255, 109, 0))

@@ -84,8 +84,14 @@ def release_statement(
     return "".join(f"{line}\n" for line in (*head, *(f"{files[name]}  {name}" for name in sorted(files)))).encode()
 
 
-def read_manifest(data: bytes) -> Manifest:
-    """Raises InvalidManifest."""
+def manifest_to_json(document: Mapping[str, Any]) -> bytes:
+    """The content of a manifest as it is stored; its schema is added."""
+    content = {"schema": SCHEMA, **document}
+    return (json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def manifest_from_json(data: bytes) -> dict[str, Any]:
+    """The content of a manifest without its schema, otherwise unchecked. Raises InvalidManifest."""
     try:
         document = json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -93,6 +99,12 @@ def read_manifest(data: bytes) -> Manifest:
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         found = document.get("schema") if isinstance(document, dict) else type(document).__name__
         raise InvalidManifest(f"manifest schema {found!r}; accepted: {SCHEMA!r}")
+    return {key: value for key, value in document.items() if key != "schema"}
+
+
+def read_manifest(data: bytes) -> Manifest:
+    """Raises InvalidManifest."""
+    document = manifest_from_json(data)
     artifacts = document.get("artifacts")
     if not isinstance(artifacts, list) or not all(isinstance(item, dict) for item in artifacts):
         raise InvalidManifest("the manifest's 'artifacts' is no list of objects")

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from truscore.files import sha256_of
 from truscore.releases.manifest import LIMIT_BYTES, MANIFEST, Manifest, ReleasedFile, read_manifest
-from truscore.storage.checksums import sha256_of
 from truscore.storage.signing import BadSignature, Verifier
 
 

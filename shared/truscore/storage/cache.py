@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from truscore.storage.atomic_write import atomic_write
-from truscore.storage.checksums import sha256_of
+from truscore.files import sha256_of
+from truscore.storage.object_file import object_file
 from truscore.storage.store import FileSource
 
 _SHA256_LENGTH = 64
@@ -154,6 +154,6 @@ def _link_or_copy(source: Path, path: Path, uri: str) -> Path:
     except FileNotFoundError:
         raise
     except OSError:  # another file system, one without hard links, or as many links as a file may have
-        with source.open("rb") as file, atomic_write(path, uri=uri) as copy:
+        with source.open("rb") as file, object_file(path, uri=uri) as copy:
             shutil.copyfileobj(file, copy)
     return path

@@ -21,12 +21,6 @@ class Proof:
     part_bytes: int
 
 
-def sha256_of(path: Path) -> str:
-    """Of a file's content, hexadecimal. Raises OSError."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def part_bytes_for(size_bytes: int) -> int:
     """The part size that keeps an upload within S3's limit on the number of parts."""
     part = PART_BYTES

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from truscore.storage.address import Address, parse_object_uri, parse_uri
-from truscore.storage.atomic_write import atomic_write
 from truscore.storage.errors import DigestMismatch, ObjectMissing, TooLarge
+from truscore.storage.object_file import object_file
 from truscore.storage.store import LIST_LIMIT, Entry, Progress, Stored
 
 
@@ -59,7 +59,7 @@ class MemoryStore:
         progress: Progress | None = None,
     ) -> Stored:
         data = self.get(uri, limit_bytes=len(self._find(uri)) if limit_bytes is None else limit_bytes, sha256=sha256)
-        with atomic_write(path, uri=uri) as file:
+        with object_file(path, uri=uri) as file:
             file.write(data)
         if progress:
             progress(len(data), len(data))

@@ -17,10 +17,10 @@ from urllib3.exceptions import HTTPError, ProtocolError
 from urllib3.response import BaseHTTPResponse
 
 from truscore.storage.address import Address, parse_object_uri, parse_uri
-from truscore.storage.atomic_write import atomic_write
 from truscore.storage.backoff import UntilDeadline
 from truscore.storage.checksums import Proof, proof_of_bytes, proof_of_file
 from truscore.storage.errors import DigestMismatch, StoreUnavailable, TooLarge
+from truscore.storage.object_file import object_file
 from truscore.storage.s3_errors import translated
 from truscore.storage.store import LIST_LIMIT, Entry, Progress, Stored
 
@@ -85,7 +85,7 @@ class S3Store:
         progress: Progress | None = None,
     ) -> Stored:
         address = parse_object_uri(uri)
-        with atomic_write(path, uri=uri) as file:
+        with object_file(path, uri=uri) as file:
             return self._pull(address, file.write, sha256=sha256, limit_bytes=limit_bytes, progress=progress)
 
     def stat(self, uri: str) -> Entry | None:

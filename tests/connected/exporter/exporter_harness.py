@@ -1,29 +1,22 @@
-"""The exporter as a process, a completed run for it, and somebody who hears its answers, for tests."""
+"""The exporter as a process, a completed run for it, and its answers, for tests."""
 
-import asyncio
-import os
 import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
-from typing import Any
 
-from truscore.bus import Bus, Envelope, connect, consume_broadcast, publisher
+from truscore.bus import publisher
 from truscore.datasets import index_to_json, read_dataset, split_dataset, split_to_json
 from truscore.events.v1.model_pb2 import ExportFailed, ModelExported
-from truscore.events.v1.telemetry_pb2 import HardwareSampled
 from truscore.events.v1.training_pb2 import ObjectRef, TrainingCompleted
 from truscore.storage import S3Store, Stored
 from truscore.synthesis import CLASS_NAMES, render_dataset
 
 from deploy.local.objects import ObjectServer
 from deploy.local.ports import free_ports
+from tests.connected.answers import AnswerRecorder, broker_and_store, recording, service_process
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 WAIT_S = 240
-STOP_S = 30
-HEARD = (ModelExported, ExportFailed, HardwareSampled)
 OPTION = "dual_class"
 
 
@@ -33,12 +26,7 @@ def exporter_process(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """`python -m services.exporter` until the block ends; it ends with code 0."""
     grpc_port, metrics_port = free_ports(2)
-    given = {
-        "TRUSCORE_AMQP_URL": amqp_url,
-        "TRUSCORE_S3_ENDPOINT": s3.endpoint,
-        "TRUSCORE_S3_ACCESS_KEY": s3.access_key,
-        "TRUSCORE_S3_SECRET_KEY": s3.secret_key,
-        "TRUSCORE_BUCKET": bucket,
+    environment = broker_and_store(amqp_url, s3, bucket) | {
         "TRUSCORE_EXPORTER_WORKDIR": str(workdir),
         "TRUSCORE_EXPORTER_GRPC_PORT": str(grpc_port),
         "TRUSCORE_EXPORTER_METRICS_PORT": str(metrics_port),
@@ -47,61 +35,21 @@ def exporter_process(
         "TRUSCORE_EXPORTER_PARITY_IMAGES": "2",
         "TRUSCORE_EXPORTER_BENCHMARK_ROUNDS": "1",
     }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "services.exporter"], cwd=REPOSITORY, env={**os.environ, **given, **more}
-    )
-    try:
+    with service_process("services.exporter", environment | more) as process:
         yield process
-        process.terminate()
-        assert process.wait(STOP_S) == 0
-    finally:
-        process.kill()
-        process.wait(STOP_S)
 
 
-class Harness:
-    """Says that runs are completed and keeps what the exporter answers."""
-
-    def __init__(self, bus: Bus) -> None:
-        self.answers: list[tuple[Any, Envelope]] = []
-        self.samples: list[HardwareSampled] = []
-        self._news = asyncio.Condition()
-        self._publisher = publisher(bus, service="trainer")
-
-    async def note(self, event: Any, envelope: Envelope) -> None:
-        async with self._news:
-            if isinstance(event, HardwareSampled):
-                self.samples.append(event)
-            else:
-                self.answers.append((event, envelope))
-            self._news.notify_all()
+class Harness(AnswerRecorder):
+    """Publishes that runs are completed and keeps what the exporter answers."""
 
     async def complete(self, completed: TrainingCompleted, *, times: int = 1) -> None:
+        trainer = publisher(self._bus, service="trainer")
         for _ in range(times):
-            await self._publisher.publish(completed, subject=completed.run_id)
-
-    async def working(self) -> None:
-        """Returns once the exporter has told of its hardware, which it does while it works."""
-        async with asyncio.timeout(WAIT_S), self._news:
-            await self._news.wait_for(lambda: bool(self.samples))
-
-    async def answered(self, count: int) -> list[tuple[Any, Envelope]]:
-        """The answers, once there are `count`."""
-        async with asyncio.timeout(WAIT_S), self._news:
-            await self._news.wait_for(lambda: len(self.answers) >= count)
-        return self.answers
+            await trainer.publish(completed, subject=completed.run_id)
 
 
-@asynccontextmanager
-async def harness(amqp_url: str) -> AsyncIterator[Harness]:
-    bus = connect(amqp_url, service="upstream", instance="harness")
-    one = Harness(bus)
-    consume_broadcast(bus, HEARD, one.note, service="upstream", instance="harness")
-    await bus.start()
-    try:
-        yield one
-    finally:
-        await bus.stop()
+def harness(amqp_url: str) -> AbstractAsyncContextManager[Harness]:
+    return recording(Harness, amqp_url, (ModelExported, ExportFailed), wait_s=WAIT_S)
 
 
 def completed_run(store: S3Store, bucket: str, folder: Path) -> TrainingCompleted:

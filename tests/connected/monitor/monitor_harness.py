@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -17,11 +14,10 @@ from truscore.api.v1.monitor_pb2_grpc import MonitorServiceStub
 from truscore.bus import connect, publisher
 
 from deploy.local.ports import free_ports
+from tests.connected.answers import service_process
 from tests.unit.monitor.event_sequences import Said
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 START_S = 60
-STOP_S = 30
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,16 +44,8 @@ def monitor_process(amqp_url: str, **more: str) -> Iterator[MonitorProcess]:
         "TRUSCORE_MONITOR_METRICS_PORT": str(metrics_port),
         "TRUSCORE_MONITOR_ALERT_INTERVAL_S": "0.2",
     }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "services.monitor"], cwd=REPOSITORY, env={**os.environ, **given, **more}
-    )
-    try:
+    with service_process("services.monitor", given | more) as process:
         yield MonitorProcess(process=process, grpc_port=grpc_port, metrics_port=metrics_port)
-        process.terminate()
-        assert process.wait(STOP_S) == 0
-    finally:
-        process.kill()
-        process.wait(STOP_S)
 
 
 async def publish(amqp_url: str, story: Iterable[Said]) -> None:

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
-import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 from google.protobuf.message import Message
 from truscore.bus import Envelope, connect, replay_log
 from truscore.events.v1.telemetry_pb2 import AlertCleared, AlertRaised
 
+from tests.connected.answers import service_process
+
 pytestmark = [pytest.mark.connected, pytest.mark.timeout(300)]
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 WAIT_S = 90
-STOP_S = 40
 BROKEN = b'{"error_code": "INTERNAL_ERROR", "message": "InvalidRequestError"}'
 
 
@@ -67,16 +64,8 @@ def tracker(amqp_url: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
         "TRUSCORE_TRACKER_ALERT_INTERVAL_S": "0.2",
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "services.experiment_tracker"], cwd=REPOSITORY, env={**os.environ, **given}
-    )
-    try:
+    with service_process("services.experiment_tracker", given) as process:
         yield process
-        process.terminate()
-        assert process.wait(STOP_S) == 0
-    finally:
-        process.kill()
-        process.wait(STOP_S)
 
 
 @asynccontextmanager

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
-import sys
 import threading
 import uuid
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,14 +23,13 @@ from services.experiment_tracker.app import run
 from services.experiment_tracker.ledger import MemoryLedger
 from services.experiment_tracker.record import Mark
 from services.experiment_tracker.settings import Settings
+from tests.connected.answers import service_process
 from tests.unit.experiment_tracker import run_events
 from tests.unit.experiment_tracker.run_events import Said
 
 pytestmark = [pytest.mark.connected, pytest.mark.timeout(300)]
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 WAIT_S = 90
-STOP_S = 40
 MAX_IDLE_BYTES = 170 * 2**20
 
 
@@ -51,16 +47,8 @@ def tracker_process(amqp_url: str, mlflow_url: str, port: int) -> Iterator[subpr
         "TRUSCORE_TRACKER_GRPC_PORT": str(port),
         "TRUSCORE_TRACKER_PLACE_EVERY_S": "1e-9",
     }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "services.experiment_tracker"], cwd=REPOSITORY, env={**os.environ, **given}
-    )
-    try:
+    with service_process("services.experiment_tracker", given) as process:
         yield process
-        process.terminate()
-        assert process.wait(STOP_S) == 0
-    finally:
-        process.kill()
-        process.wait(STOP_S)
 
 
 @asynccontextmanager

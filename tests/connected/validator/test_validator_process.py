@@ -124,7 +124,7 @@ async def test_a_killed_validator_leaves_no_reader_behind_and_another_answers(
     async with harness(amqp_url) as one:
         with validator_process(amqp_url, s3, bucket, tmp_path / "work", killed=True) as first:
             await one.order(ready(bucket))
-            await one.heard_working()
+            await one.working()
             readers = psutil.Process(first.pid).children(recursive=True)
             first.kill()
         assert psutil.wait_procs(readers, timeout=WAIT_S)[1] == []

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from truscore.releases import InvalidManifest
 
-from services.exporter.manifest import UnreadableManifest, manifest_json, release_from_json
+from services.exporter.manifest import release_from_json, release_to_json
 from services.exporter.model_card import model_card
 from services.exporter.package import UnsafeName, check_name, write_package
 from services.exporter.release import Release
@@ -21,19 +22,19 @@ MakeRelease = Callable[..., Release]
 
 def test_a_manifest_gives_back_the_release_it_was_written_from(release_with: MakeRelease) -> None:
     release = release_with(package_sha256="f" * 64)
-    assert release_from_json(manifest_json(release)) == release
+    assert release_from_json(release_to_json(release)) == release
 
 
 @given(st.binary(max_size=200) | st.recursive(st.none() | st.text(), st.lists).map(repr).map(str.encode))
 @settings(max_examples=50)
 def test_bytes_that_are_no_manifest_are_named_as_such(data: bytes) -> None:
-    with pytest.raises(UnreadableManifest):
+    with pytest.raises(InvalidManifest):
         release_from_json(data)
 
 
 def test_a_manifest_of_another_schema_is_refused_by_its_name(release_with: MakeRelease) -> None:
-    other = manifest_json(release_with()).replace(b"truscore.release/1", b"truscore.release/9")
-    with pytest.raises(UnreadableManifest, match="release/9"):
+    other = release_to_json(release_with()).replace(b"truscore.release/1", b"truscore.release/9")
+    with pytest.raises(InvalidManifest, match="release/9"):
         release_from_json(other)
 
 

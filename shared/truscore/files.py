@@ -1,0 +1,58 @@
+"""Files of this disk: whole or not there, and known by their digest. Knows paths and bytes; knows no object store."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import BufferedRandom
+from pathlib import Path
+
+
+@contextmanager
+def atomic_write(path: Path, *, one_writer: bool = False) -> Iterator[BufferedRandom]:
+    """A file to write, and to read back; on a clean exit it is at `path`, on any other there is no trace of it.
+
+    Written beside its place, synced, then renamed. A process that is killed meanwhile leaves the part that it wrote:
+    with `one_writer` that part has one name, and the next writer takes its place. Raises OSError.
+    """
+    partial: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if one_writer:
+            partial = path.with_name(f".{path.name}.part")
+            file = partial.open("w+b")
+        else:
+            handle, name = tempfile.mkstemp(prefix=f".{path.name[:80]}.", suffix=".part", dir=path.parent)
+            partial = Path(name)
+            file = os.fdopen(handle, "w+b")
+        with file:
+            yield file
+            # On disk before the name is: after a power cut the name would otherwise point at an empty file.
+            file.flush()
+            os.fsync(file.fileno())
+        partial.chmod(0o644)
+        partial.replace(path)
+        partial = None
+        sync_folder(path.parent)
+    finally:
+        if partial is not None:
+            with suppress(FileNotFoundError):
+                partial.unlink()
+
+
+def sync_folder(folder: Path) -> None:
+    """Make what was renamed in it durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file's content, hexadecimal. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

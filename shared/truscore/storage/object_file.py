@@ -1,0 +1,27 @@
+"""The file that an object is fetched into."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedRandom
+from pathlib import Path
+
+from truscore.files import atomic_write
+from truscore.storage.errors import NoSpace
+
+# EFBIG: the file would pass a limit on file sizes; to the caller that is a disk that takes no more.
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@contextmanager
+def object_file(path: Path, *, uri: str) -> Iterator[BufferedRandom]:
+    """As `atomic_write`. Raises NoSpace where the disk takes no more of the object `uri`, and OSError otherwise."""
+    try:
+        with atomic_write(path) as file:
+            yield file
+    except OSError as error:
+        if error.errno in _FULL:
+            raise NoSpace(uri, f"cannot be written to {path}: {error.strerror}") from error
+        raise
