@@ -5,11 +5,12 @@ It reads its folder, trains, and writes journal, checkpoints and report there. I
 
 import argparse
 import platform
-import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
+
+from truscore.process.exit import exit_without_finalizing
 
 from services.trainer.journal import (
     Cancelled,
@@ -154,4 +155,4 @@ def _journal_failure(run_dir: RunDir, error: Exception) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_without_finalizing(main())  # what the run leaves is on disk by now
