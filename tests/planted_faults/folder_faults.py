@@ -67,6 +67,14 @@ def rewritten(pattern: str, change: Callable[[Random, str], str]) -> Write:
     return plant
 
 
+def in_utf16(pattern: str) -> Write:
+    def plant(folder: Path, random: Random) -> None:
+        path = any_of(random, folder, pattern)
+        path.write_text(path.read_text(), encoding="utf-16")
+
+    return plant
+
+
 def content(pattern: str, change: Callable[[Random, dict[str, Any]], object]) -> Write:
     """The content of a JSON file changed."""
 
@@ -191,6 +199,10 @@ FOLDERS: Mapping[str, FolderFault] = {
     "format.name_mismatch": FolderFault(write=sound.labelme, plant=misspelt),
     "format.filename_bare": FolderFault(write=sound.voc, plant=lambda *at: misnamed(*at, name="{}")),
     "format.filename_other": FolderFault(write=sound.voc, plant=lambda *at: misnamed(*at, name="gone_{}.bmp")),
+    "format.image_elsewhere": FolderFault(write=sound.voc, plant=lambda *at: misnamed(*at, name="C:\\cards\\{}.png")),
+    "format.name_case": FolderFault(write=sound.voc, plant=lambda *at: misnamed(*at, name="{}.PNG")),
+    "format.name_encoded": FolderFault(write=sound.voc, plant=lambda *at: misnamed(*at, name="{}%2Epng")),
+    "format.encoding": FolderFault(write=sound.labelme, plant=in_utf16("*.json")),
     "format.several_formats": FolderFault(
         write=sound.voc, plant=file("000.txt", lambda random: sound.yolo_row(random, 0))
     ),
@@ -266,7 +278,7 @@ FOLDERS: Mapping[str, FolderFault] = {
         plant=rewritten("data.yaml", lambda random, text: text.replace("nc: 2", f"nc: {random.integers(3, 90)}")),
     ),
     "format.yolo.label_unreadable": FolderFault(
-        write=sound.yolo, plant=file("labels/002.txt", b"\xff\xfe\x00\x01" * 9)
+        write=sound.yolo, plant=file("labels/002.txt", b"\x89PNG\r\n\x1a\n\0\0\0\r")
     ),
     "format.yolo.image_without_label": FolderFault(write=sound.yolo, plant=gone("labels/*.txt")),
     "format.yolo.label_without_image": FolderFault(write=sound.yolo, plant=gone("images/*.png")),

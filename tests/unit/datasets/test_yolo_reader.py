@@ -180,7 +180,7 @@ def test_a_data_yaml_whose_paths_lead_into_the_dataset_is_not_complained_about(t
 
 def test_a_label_file_that_is_large_or_no_text_is_refused(tmp_path: Path) -> None:
     picture(tmp_path / "a.png")
-    (tmp_path / "a.txt").write_bytes(b"\xff\xfe\x00\x9d")
+    (tmp_path / "a.txt").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\r")
     picture(tmp_path / "b.png", seed=1)
     write_label(tmp_path / "b.txt", *[BOX] * 20)
     reading = read_dataset(tmp_path, format="yolo", limits=Limits(label_file_bytes=100))

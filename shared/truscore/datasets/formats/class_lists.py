@@ -11,6 +11,7 @@ from truscore.datasets.index.class_order import grades_of, order_classes
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.folder import Folder
 from truscore.datasets.reading.problems import ProblemLog, bounded_text
+from truscore.datasets.reading.text_file import decoded_or_replaced
 
 LIST_NAMES = frozenset({"class_names.txt", "classes.txt", "labels.txt", "flags.txt", "labelmap.pbtxt"})
 LIST_LIMIT_BYTES = 1024 * 1024
@@ -42,7 +43,7 @@ def class_list(context: ReaderContext, used: Collection[str], *, graded: bool = 
     """
     log, grades = context.log, context.declaration.grades if graded else {}
     given = _covering(context.class_names, used, "given", log)
-    names = given or _listed(context.folder, used, log) or order_classes(used, declared=grades)
+    names = given or _listed(context, used) or order_classes(used, declared=grades)
     return ClassList(names=names, grades=grades_of(names, declared=grades))
 
 
@@ -54,10 +55,14 @@ def _covering(names: Sequence[str], used: Collection[str], where: str, log: Prob
     return () if lacking else tuple(names)
 
 
-def _listed(folder: Folder, used: Collection[str], log: ProblemLog) -> tuple[str, ...]:
+def _listed(context: ReaderContext, used: Collection[str]) -> tuple[str, ...]:
     """The shallowest list that names all classes in use."""
+    folder, log = context.folder, context.log
     paths = [path for path in folder.files if PurePosixPath(path).name.lower() in LIST_NAMES]
-    lists = [(path, _read_list(folder, path)) for path in sorted(paths, key=lambda path: (path.count("/"), path))]
+    lists = [
+        (path, _read_list(folder, path, context.declaration.encoding))
+        for path in sorted(paths, key=lambda path: (path.count("/"), path))
+    ]
     for _, names in lists:
         if names and set(used) <= set(names):
             return names
@@ -66,11 +71,11 @@ def _listed(folder: Folder, used: Collection[str], log: ProblemLog) -> tuple[str
     return ()
 
 
-def _read_list(folder: Folder, path: str) -> tuple[str, ...]:
+def _read_list(folder: Folder, path: str, encoding: str) -> tuple[str, ...]:
     file = folder.root / path
     if file.stat().st_size > LIST_LIMIT_BYTES:
         return ()
-    text = file.read_text(encoding="utf-8-sig", errors="replace")
+    text = decoded_or_replaced(file.read_bytes(), declared=encoding)
     if path.lower().endswith(".pbtxt"):
         items = [(int(number or 0), name or bare) for number, name, bare in _PBTXT_ITEM.findall(text)]
         names = [name for _, name in sorted(items, key=lambda item: item[0])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +21,8 @@ _CLASSES_LIMIT = 10_000
 class Declaration:
     """All of it optional. `mask_threshold`: pixels above it are marked. `mask_values` "classes": a mask's values are
     labels. `grades`: the number each class stands for. `class_map`: this dataset's class names to those wanted.
-    `groups`: images (or folders, with "/" at the end) of one thing, by its name; no split divides them."""
+    `groups`: images (or folders, with "/" at the end) of one thing, by its name; no split divides them. `encoding`: of
+    text files that are not UTF-8. `crowd` "things": marks said to be crowds are single things."""
 
     format: str = ""
     classes: tuple[str, ...] = ()
@@ -29,6 +31,8 @@ class Declaration:
     mask_threshold: int | None = None
     mask_values: str = ""
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    encoding: str = ""
+    crowd: str = ""
 
 
 def read_declaration(folder: Folder, log: ProblemLog) -> Declaration:
@@ -60,6 +64,8 @@ def declaration_to_json(declaration: Declaration) -> str:
         "mask_threshold": declaration.mask_threshold,
         "mask_values": declaration.mask_values,
         "groups": {name: list(members) for name, members in declaration.groups.items()},
+        "encoding": declaration.encoding,
+        "crowd": declaration.crowd,
     }
     given = {key: value for key, value in data.items() if value not in ("", [], {}, None)}
     return json.dumps(given, indent=2, ensure_ascii=False) + "\n"
@@ -113,6 +119,18 @@ def _mask_values(value: Any) -> str | None:
     return value if value == "classes" else None
 
 
+def _encoding(value: Any) -> str | None:
+    try:
+        # base64 and zip are codecs too, and no text.
+        return "".encode(value).decode(value) or codecs.lookup(value).name
+    except (LookupError, TypeError, ValueError):
+        return None
+
+
+def _crowd(value: Any) -> str | None:
+    return value if value == "things" else None
+
+
 def _groups(value: Any) -> Mapping[str, tuple[str, ...]] | None:
     named = isinstance(value, dict) and all(
         isinstance(members, list) and all(isinstance(member, str) and member for member in members)
@@ -136,5 +154,10 @@ _KEYS: Mapping[str, tuple[str, Callable[[Any], Any]]] = MappingProxyType(
         "mask_threshold": ("expected a whole number from 0: pixels above it are marked", _threshold),
         "mask_values": ('expected "classes", where the values of a mask are class numbers', _mask_values),
         "groups": ("expected an object from a group's name to a list of its images and folders", _groups),
+        "encoding": (
+            "expected the name of an encoding of text, such as cp1252 or gb18030",
+            _encoding,
+        ),
+        "crowd": ('expected "things", where marks said to be crowds are single things', _crowd),
     }
 )

@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import PurePosixPath
 
 from truscore.datasets.reading.context import ReaderContext
+from truscore.datasets.reading.name_index import NameIndex
 from truscore.datasets.reading.references import is_escape
 
 IMAGE_FOLDERS = ("images", "jpegimages", "imgs", "img", "image", "photos")
@@ -25,7 +26,8 @@ class ImageLookup:
     """Finds images by the path written in an annotation file, whatever the case of its letters.
 
     Looked at in turn: the path itself from the annotation file on; the folder of images that belongs to the
-    annotation file's folder; a file of that name anywhere, if there is one only; a file of that stem.
+    annotation file's folder; a file of that name anywhere, if there is one only; a file of that stem. `report` says,
+    once all are found, which were found otherwise than by their names as written.
     """
 
     def __init__(self, context: ReaderContext, *, annotations: Iterable[str] = ()) -> None:
@@ -33,12 +35,12 @@ class ImageLookup:
         self._annotated = {PurePosixPath(path).stem.lower() for path in annotations}
         self._comparisons = 0
         self._paths: dict[str, str] = {}
-        self._names: dict[str, list[str]] = defaultdict(list)
+        self._names = NameIndex(context.folder.images, context.log)
+        self.report = self._names.report
         self._stems: dict[str, list[str]] = defaultdict(list)
         for path in context.folder.images:
             name = PurePosixPath(path)
             self._paths.setdefault(path.lower(), path)
-            self._names[name.name.lower()].append(path)
             self._stems[name.stem.lower()].append(path)
 
     @cached_property
@@ -55,6 +57,8 @@ class ImageLookup:
         found, code, text = self._located(written, PurePosixPath(annotation))
         if code:
             self._log.add(code, text, annotation)
+        elif found is not None:
+            self._names.note_difference(written, found, annotation, escape=_leaves(written, annotation))
         return found
 
     def exists(self, written: str, *, annotation: str) -> bool:
@@ -62,16 +66,19 @@ class ImageLookup:
 
     def _located(self, written: str, annotation: PurePosixPath) -> tuple[str | None, str, str]:
         posix_path = written.replace("\\", "/")
-        from_root = posixpath.normpath(str(annotation.parent / posix_path))
-        if is_escape(from_root) or posix_path.startswith("/"):
-            return None, "format.path_escape", f"{written!r} is absolute or climbs out of the dataset"
         name, stem = PurePosixPath(posix_path).name.lower(), PurePosixPath(posix_path).stem.lower()
-        places = [from_root.lower(), *(f"{place}/{name}" for place in _image_folders(annotation.parent))]
-        for place in places:
+        if escape := _leaves(written, str(annotation)):
+            places = [f"{place}/{name}" for place in _image_folders(annotation.parent)]
+        else:
+            from_root = posixpath.normpath(str(annotation.parent / posix_path))
+            places = [from_root.lower(), *(f"{place}/{name}" for place in _image_folders(annotation.parent))]
+        for place in places if name else ():
             if found := self._paths.get(posixpath.normpath(place)):
                 return found, "", ""
-        if by_name := self._names.get(name):
+        if "\0" not in written and (by_name := self._names.named(written, near=str(annotation))):
             return self._only(by_name, written)
+        if escape:
+            return None, "format.path_escape", f"{written!r} is absolute or climbs out, and no image is called so"
         return self._by_stem(written, stem, annotation)
 
     def _only(self, found: list[str], written: str) -> tuple[str | None, str, str]:
@@ -111,6 +118,14 @@ def _image_folders(home: PurePosixPath) -> tuple[str, ...]:
     places = chain((home,), (home.parent / name for name in swapped), (home / name for name in IMAGE_FOLDERS))
     near = (posixpath.normpath(str(place).lower()) for place in places)
     return tuple(dict.fromkeys((*near, *(posixpath.normpath(f"{above}/{name}") for name in IMAGE_FOLDERS), above)))
+
+
+def _leaves(written: str, annotation: str) -> bool:
+    """Whether a path leaves the dataset, or the machine it was written on."""
+    posix_path = written.replace("\\", "/")
+    return is_escape(posixpath.normpath(str(PurePosixPath(annotation).parent / posix_path))) or is_escape(
+        posix_path.lstrip("./")
+    )
 
 
 def _spelt_alike(one: str, other: str) -> bool:

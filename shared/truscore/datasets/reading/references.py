@@ -3,44 +3,48 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from truscore.datasets.paths import name_of
+from truscore.datasets.reading.name_index import NameIndex
 from truscore.datasets.reading.problems import ProblemLog
 
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
 class References:
-    """Resolves names against the files of a dataset: beside the annotation file, in `images`, or by unique name."""
+    """Resolves names against the files of a dataset: beside the annotation file, in `images`, or by unique name.
+
+    `report` says, once all are resolved, which were found otherwise than by their names as written.
+    """
 
     def __init__(self, files: Iterable[str], log: ProblemLog) -> None:
         self._log = log
         self._files = frozenset(files)
-        self._by_name: dict[str, list[str]] = defaultdict(list)
-        for path in sorted(self._files):
-            self._by_name[name_of(path)].append(path)
+        self._names = NameIndex(self._files, log)
+        self.report = self._names.report
 
     def resolve(self, name: str, *, near: str, location: str) -> str | None:
         """The path meant by `name` in the annotation file `near`; None after reporting why there is none."""
         written = name.replace("\\", "/")
-        if is_escape(written):
-            self._log.add("format.path_escape", f"{name!r} is absolute or climbs out of the dataset", location)
-            return None
-        parts = _parts(written)
-        for candidate in _candidates(parts, near.rpartition("/")[0]):
-            if candidate in self._files:
-                return candidate
-        return self._by_unique_name(name, parts[-1] if parts else "", location)
+        escape = is_escape(written)
+        if not escape:
+            parts = _parts(written)
+            for candidate in _candidates(parts, near.rpartition("/")[0]):
+                if candidate in self._files:
+                    return candidate
+        return self._by_unique_name(name, near, location, escape=escape)
 
-    def _by_unique_name(self, name: str, last: str, location: str) -> str | None:
-        found = self._by_name.get(last, [])
+    def _by_unique_name(self, name: str, near: str, location: str, *, escape: bool) -> str | None:
+        found = [] if "\0" in name else self._names.named(name, near=near)
         if len(found) == 1:
+            self._names.note_difference(name, found[0], location, escape=escape)
             return found[0]
         if found:
             listed = ", ".join(found[:4])
             self._log.add("format.image_ambiguous", f"{name!r} could be any of: {listed}", location)
+        elif escape:
+            text = f"{name!r} is absolute or climbs out of the dataset, and no image is called so"
+            self._log.add("format.path_escape", text, location)
         else:
             self._log.add("format.image_missing", f"image {name!r} is not in the dataset", location)
         return None

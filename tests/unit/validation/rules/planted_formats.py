@@ -77,6 +77,14 @@ def with_file(plant: Callable[[Path], None], name: str, text: str) -> Callable[[
     return planted
 
 
+def in_utf16(plant: Callable[[Path], None], name: str) -> Callable[[Path], None]:
+    def planted(folder: Path) -> None:
+        plant(folder)
+        (folder / name).write_text((folder / name).read_text(), encoding="utf-16")
+
+    return planted
+
+
 def without(plant: Callable[[Path], None], name: str) -> Callable[[Path], None]:
     def planted(folder: Path) -> None:
         plant(folder)
@@ -141,6 +149,10 @@ FURTHER: dict[str, Further] = {
     "format.name_mismatch": (misspelt, {}),
     "format.filename_bare": (with_file(voc, "000.xml", NAMED.replace("000.png", "000")), {}),
     "format.filename_other": (with_file(voc, "000.xml", NAMED.replace("000.png", "gone.bmp")), {}),
+    "format.image_elsewhere": (with_file(voc, "000.xml", NAMED.replace("000.png", "C:\\cards\\000.png")), {}),
+    "format.name_case": (with_file(voc, "000.xml", NAMED.replace("000.png", "000.PNG")), {}),
+    "format.name_encoded": (with_file(voc, "000.xml", NAMED.replace("000.png", "%30%30%30.png")), {}),
+    "format.encoding": (in_utf16(labelme, "000.json"), {}),
     "format.several_formats": (with_file(voc, "000.txt", "0 0.5 0.5 0.2 0.2"), {}),
     "format.declaration": (with_file(folders, "truscore.json", '{"mask_threshold": "half"}'), {}),
     "format.class_map": (with_file(folders, "truscore.json", '{"class_map": {"psa1": "one"}}'), {}),

@@ -206,7 +206,7 @@ YOLO: dict[str, tuple[Callable[[Path], None], dict]] = {
     "format.yolo.paths_unresolved": (yaml_is("names: [outer_border, graphical_border]\ntrain: ../elsewhere\n"), {}),
     "format.yolo.no_names": (lambda folder: (folder / "data.yaml").unlink(), {"option": "single_class"}),
     "format.yolo.count_mismatch": (yaml_is("names: [outer_border, graphical_border]\nnc: 7\n"), {}),
-    "format.yolo.label_unreadable": (label_is(b"\xff\xfe\x00\x01" * 9), {}),
+    "format.yolo.label_unreadable": (label_is(b"\x89PNG\r\n\x1a\n\0\0\0\r"), {}),
     "format.yolo.image_without_label": (one_label_gone, {}),
     "format.yolo.label_without_image": (one_image_gone, {}),
     "label.not_normalised": (label_is(b"0 48.0 36.0 20.0 20.0"), {}),

@@ -62,7 +62,7 @@ class AnnotationReader:
             box_xywh=box_from(box) if box else box_of_rle(rle) if rle else box_around(polygons),
             polygons=polygons,
             rle=rle,
-            crowd=bool(entry.get("iscrowd")),
+            crowd=bool(entry.get("iscrowd")) and self.context.declaration.crowd != "things",
             source_id=bounded_text(str(entry.get("id", ""))),
         )
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.problems import ProblemLog
+from truscore.datasets.reading.text_file import read_json
 
 Entry = dict[str, Any]
 _LISTS = ("images", "annotations")
@@ -32,18 +32,7 @@ def load_json(context: ReaderContext, path: str) -> Any:
         text = f"has {size_bytes} bytes, at most {limits.annotation_file_bytes} are read"
         log.add("format.coco.too_large", text, path)
         return None
-    try:
-        content = json.loads(file.read_bytes())
-    except RecursionError:
-        log.add("format.coco.invalid_json", "nested too deeply", path)
-        return None
-    except ValueError as error:
-        log.add("format.coco.invalid_json", f"not JSON: {error}", path)
-        return None
-    if _is_deeper_than(content, limits.json_depth):
-        log.add("format.coco.invalid_json", f"nested deeper than {limits.json_depth} levels", path)
-        return None
-    return content
+    return read_json(context, path, code="format.coco.invalid_json", limit_bytes=limits.annotation_file_bytes)
 
 
 def has_coco_shape(content: Any) -> bool:
@@ -113,17 +102,3 @@ def _report_duplicate_annotations(annotations: tuple[Entry, ...], path: str, log
                     "format.coco.duplicate_id", f"`annotations` has id {key!r} twice; both are used", f"{path}#{key}"
                 )
             seen.add(key)
-
-
-def _is_deeper_than(content: Any, limit: int) -> bool:
-    level = [content]
-    for _ in range(limit):
-        level = [child for value in level for child in _children(value)]
-        if not level:
-            return False
-    return True
-
-
-def _children(value: Any) -> list[Any]:
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return [child for child in inner if isinstance(child, dict | list)]

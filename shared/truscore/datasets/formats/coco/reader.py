@@ -39,6 +39,7 @@ def read_coco(context: ReaderContext) -> ReadResult:
     found = _Collector(context=context, references=References(context.folder.files, log), classes=classes)
     for file in files:
         found.add(file)
+    found.references.report()
     report_unlisted(context, found.annotate)
     return build_read_result(
         context,

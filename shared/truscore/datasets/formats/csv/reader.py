@@ -55,6 +55,7 @@ def read_csv(context: ReaderContext) -> ReadResult:
             context.log.add("format.csv.column_unused", f"not read: {unused[:200]}", table.path)
         for number, row in table.rows:
             found.add(table, number, row)
+    found.lookup.report()
     report_unlisted(context, found.images)
     return build_read_result(
         context,

@@ -9,6 +9,7 @@ from typing import Any
 
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.problems import bounded_text
+from truscore.datasets.reading.text_file import read_text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,15 +33,12 @@ class LabelmeFile:
 
 def read_labelme_file(context: ReaderContext, path: str) -> LabelmeFile | None:
     """The file's content; None where it is no LabelMe file, after reporting it where it is no JSON either."""
-    file, limits, log = context.folder.root / path, context.limits, context.log
-    if file.stat().st_size > limits.annotation_file_bytes:
-        log.add("format.labelme.invalid_json", f"larger than {limits.annotation_file_bytes} bytes", path)
-        return None
-    written_bytes = file.read_bytes()
-    if b'"shapes"' not in written_bytes:
+    limits, log = context.limits, context.log
+    text = read_text(context, path, code="format.labelme.invalid_json", limit_bytes=limits.annotation_file_bytes)
+    if text is None or '"shapes"' not in text:
         return None  # some other JSON, which may be large: not worth parsing
     try:
-        content = json.loads(written_bytes)
+        content = json.loads(text)
     except (ValueError, RecursionError) as error:
         log.add("format.labelme.invalid_json", f"not JSON: {error or 'nested too deeply'}", path)
         return None

@@ -106,6 +106,7 @@ class _Collector:
         return tuple(sorted(self.classes.label(name) for name, on in flags.items() if on))
 
     def report_rest(self) -> None:
+        self.lookup.report()
         rest = self.used_lights - self.annotate.keys()
         if rest:
             text = f"{len(rest)} images show annotated cards under single lights; the annotated image stands for them"

@@ -60,6 +60,7 @@ def _by_image(files: Sequence[VocFile], lookup: ImageLookup, log: ProblemLog) ->
             log.add("format.duplicate_image", text, path)
         elif path is not None:
             found[path] = file
+    lookup.report()
     return found
 
 

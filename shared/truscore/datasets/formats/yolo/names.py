@@ -9,6 +9,7 @@ from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.folder import Folder
 from truscore.datasets.reading.problems import ProblemLog, bounded_text
 from truscore.datasets.reading.references import is_escape
+from truscore.datasets.reading.text_file import decode_text, decoded_or_replaced
 
 YAML_NAMES = frozenset({"data.yaml", "data.yml", "dataset.yaml", "dataset.yml"})
 LIST_NAMES = frozenset({"classes.txt", "obj.names", "_darknet.labels", "classes.names"})
@@ -65,7 +66,7 @@ def _load_yaml(folder: Folder, path: str, log: ProblemLog) -> Any:
         log.add("format.yolo.invalid_yaml", f"larger than {YAML_LIMIT_BYTES} bytes", path)
         return None
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        text = decode_text(file.read_bytes()).text
         # An alias may stand for something large many times over; such files need none.
         if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
             log.add("format.yolo.invalid_yaml", "YAML aliases are not accepted", path)
@@ -105,7 +106,7 @@ def _from_list(folder: Folder) -> tuple[str, ...]:
     path = _shallowest(folder, LIST_NAMES)
     if not path or (folder.root / path).stat().st_size > YAML_LIMIT_BYTES:
         return ()
-    text = (folder.root / path).read_text(encoding="utf-8-sig", errors="replace")
+    text = decoded_or_replaced((folder.root / path).read_bytes())
     return tuple(bounded_text(line.strip()) for line in text.splitlines() if line.strip())[:CLASSES_LIMIT]
 
 

@@ -16,6 +16,7 @@ from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.folder import Folder
 from truscore.datasets.reading.problems import ProblemLog
 from truscore.datasets.reading.result import ReadResult
+from truscore.datasets.reading.text_file import read_text
 from truscore.datasets.shapes.parse import BadShape, box_around, box_from, numbers
 
 # Rounded exports go a hair beyond the edge; pixels instead of fractions go far beyond it.
@@ -83,15 +84,11 @@ def _paired(folder: Folder, log: ProblemLog) -> dict[str, str]:
 def _rows(context: ReaderContext, label: str) -> tuple[_Row, ...]:
     if not label:
         return ()
-    file, limits, log = context.folder.root / label, context.limits, context.log
-    if file.stat().st_size > limits.label_file_bytes:
-        log.add("format.yolo.label_unreadable", f"larger than {limits.label_file_bytes} bytes", label)
+    limits, log = context.limits, context.log
+    text = read_text(context, label, code="format.yolo.label_unreadable", limit_bytes=limits.label_file_bytes)
+    if text is None:
         return ()
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        log.add("format.yolo.label_unreadable", f"not text: {error}", label)
-        return ()
+    lines = text.splitlines()
     if len(lines) > limits.annotations_per_image:
         log.add("label.too_many", f"{len(lines)} lines, at most {limits.annotations_per_image} are read", label)
     found = (
