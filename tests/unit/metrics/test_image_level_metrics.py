@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from truscore.metrics.confusion_matrix import confusion_counts
-from truscore.metrics.curves import average_precision, reliability, roc_area, sweep_thresholds
+from truscore.metrics.curves import (
+    average_precision,
+    precision_recall_series,
+    reliability,
+    roc_area,
+    roc_series,
+    sweep_thresholds,
+)
 from truscore.metrics.multilabel import MultilabelPrediction, multilabel_diagnostics, multilabel_metrics
 from truscore.metrics.ordinal import OrdinalPrediction, ordinal_diagnostics, ordinal_metrics
 from truscore.metrics.rank_correlation import ranks, spearman
@@ -79,8 +86,10 @@ def test_grades_equal_scikit_learn(pairs: list[tuple[int, int]]) -> None:
     assert all(np.isfinite(value) for value in metrics.values())
     if len({*real, *found}) > 1:
         kappa = sklearn.cohen_kappa_score(real, found, weights="quadratic", labels=range(10))
-        assert metrics["quadratic_weighted_kappa"] == pytest.approx(kappa, abs=1e-9)
-    assert metrics["macro_F1"] == pytest.approx(sklearn.f1_score(real, found, average="macro", zero_division=0.0))
+        assert metrics["quadratic_weighted_kappa"] == pytest.approx(kappa, abs=1e-12)
+    assert metrics["macro_F1"] == pytest.approx(
+        sklearn.f1_score(real, found, average="macro", zero_division=0.0), abs=1e-12
+    )
     assert (
         confusion_counts(real, found, 10).tolist() == sklearn.confusion_matrix(real, found, labels=range(10)).tolist()
     )
@@ -114,7 +123,7 @@ def test_scores_equal_scikit_learn_and_scipy(pairs: list[tuple[float, float]]) -
         assert metrics["R2"] == pytest.approx(sklearn.r2_score(real, found), rel=1e-9, abs=1e-9)
     assert ranks(found).tolist() == scipy.rankdata(found).tolist()
     if (correlation := spearman(real, found)) is not None:
-        assert correlation == pytest.approx(scipy.spearmanr(real, found).statistic, abs=1e-9)
+        assert correlation == pytest.approx(scipy.spearmanr(real, found).statistic, abs=1e-12)
 
 
 def test_a_score_that_never_varies_is_met_or_not() -> None:
@@ -158,6 +167,28 @@ def test_average_precision_and_roc_area_equal_scikit_learn(pairs: list[tuple[boo
     else:
         assert roc_area(real, score) is None
     assert sweep_thresholds(real, score).threshold_T.tolist() == sorted(set(score.tolist()), reverse=True)
+
+
+@AGAINST_THE_LIBRARY
+@given(st.lists(st.tuples(st.booleans(), SHARES), min_size=1, max_size=40))
+def test_curves_equal_scikit_learn(pairs: list[tuple[bool, float]]) -> None:
+    sklearn = pytest.importorskip("sklearn.metrics")
+    real, score = (np.array(side) for side in zip(*pairs, strict=True))
+    drawn = precision_recall_series("dent", real, score)
+    if real.any():
+        precision, recall, _ = sklearn.precision_recall_curve(real, score)
+        assert drawn.x[1:] == pytest.approx(recall[-2::-1], abs=1e-12)
+        assert drawn.y[1:] == pytest.approx(precision[-2::-1], abs=1e-12)
+        assert (drawn.x[0], drawn.y[0]) == (0.0, drawn.y[1])  # from the edge; scikit-learn goes on to precision 1
+    else:
+        assert drawn.x == ()
+    drawn = roc_series("dent", real, score)
+    if len(set(real.tolist())) == 2:
+        false_rate, true_rate, _ = sklearn.roc_curve(real, score, drop_intermediate=False)
+        assert drawn.x == pytest.approx(false_rate, abs=1e-12)
+        assert drawn.y == pytest.approx(true_rate, abs=1e-12)
+    else:
+        assert drawn.x == ()
 
 
 @AGAINST_THE_LIBRARY
