@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from truscore.catalog.networks import NETWORKS
+from truscore.catalog.networks.configs import DetectorConfig
+from truscore.catalog.networks.network import Network
 from truscore.recipes import Recipe, recipe_to_json, resolve
 from truscore.zoo import build_model
 from truscore.zoo.checkpoint import load_checkpoint_model
 from truscore.zoo.compilation import save_memory, stages
 from truscore.zoo.detection.detectron2 import AlignedRoIAlign, CaffeTransform, UnroundedAnchors
-from truscore.zoo.detection.pyramid import PathAggregationNetwork
+from truscore.zoo.detection.pyramid import PathAggregationNetwork, PyramidBackbone
 from truscore.zoo.losses.detection import binary_loss
 from truscore.zoo.pretrained import load_pretrained
 
@@ -221,11 +224,32 @@ def test_detectron2_pools_half_a_pixel_aside_and_in_the_order_of_the_regions() -
     across_HW = torch.arange(16.0).expand(16, 16)
     levels = {"0": across_HW[None, None], "1": across_HW[None, None, ::2, ::2] * 1.0}
     boxes = [torch.tensor([[0.0, 0.0, 60.0, 60.0], [16.0, 16.0, 32.0, 32.0], [4.0, 4.0, 60.0, 60.0]])]
-    pooler = AlignedRoIAlign(["0", "1"], 2)
+    pooler = AlignedRoIAlign((4, 8), 2)
     pooled_RC22 = pooler(levels, boxes, [(64, 64)])
     # A feature's value is its column, whose centre lies half a pixel further: 16 to 32 px are columns 4 to 8.
     assert pooled_RC22[1, 0, 0].tolist() == pytest.approx([4.5, 6.5])
     assert pooled_RC22[0, 0, 0, 0] < pooled_RC22[2, 0, 0, 0]
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_what_is_found_in_an_image_does_not_depend_on_the_image_before(name: str) -> None:
+    first, second = built(recipe_of(name)).eval(), built(recipe_of(name)).eval()
+    low_CHW, square_CHW = torch.rand(3, 40, 160), torch.rand(3, 64, 64)
+    with torch.no_grad():
+        found_low, found_square = first([low_CHW])[0], first([square_CHW])[0]
+        again_square, again_low = second([square_CHW])[0], second([low_CHW])[0]
+    for found, again in ((found_low, again_low), (found_square, again_square)):
+        assert len(found["boxes"])
+        assert all(torch.equal(found[key], again[key]) for key in found)
+
+
+@pytest.mark.parametrize("network", [each for each in NETWORKS.values() if isinstance(each.config, DetectorConfig)])
+def test_the_strides_of_a_network_are_those_of_its_maps(network: Network) -> None:
+    with torch.device("meta"):
+        backbone = PyramidBackbone(network.config, pyramid="standard", norm=nn.BatchNorm2d).eval()
+        maps = list(backbone(torch.zeros(1, 3, 256, 128)).values())
+    sides = [tuple(level_BCHW.shape[-2:]) for level_BCHW in maps[: len(network.config.stages)]]
+    assert sides == [(256 // stride, 128 // stride) for stride in network.config.strides]
 
 
 def test_detectron2s_strides_are_in_the_first_convolution_of_a_stage(small_recipe: Callable[..., Recipe]) -> None:

@@ -17,14 +17,20 @@ class NetworkConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DetectorConfig(NetworkConfig):
-    """What any detector stands on. ``stages`` feed the pyramid; ``top`` is what the pyramid adds above them: "pool",
-    "p6p7" or "none"."""
+    """What any detector stands on. ``stages`` feed the pyramid, each with half as many places a side as the one before;
+    ``top`` is what the pyramid adds above them: "pool", "p6p7" or "none"."""
 
     backbone: str
     stages: Stages
     early: tuple[str, ...]
     pyramid_channels: int
     top: str = "pool"
+    finest_stride: int = 8  # pixels of the image to one place of the first stage
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Of the stages, in pixels of the image."""
+        return tuple(self.finest_stride << level for level in range(len(self.stages)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,9 +72,8 @@ class RetinaNetConfig(DetectorConfig):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class YOLOXConfig(DetectorConfig):
-    """``strides`` of the stages in pixels; ``tower`` counts the convolutions of each branch of the head."""
+    """``tower`` counts the convolutions of each branch of the head."""
 
-    strides: tuple[int, ...]
     tower: int = 2
     detections_per_image: int = 100
     top: str = "none"

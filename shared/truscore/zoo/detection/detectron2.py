@@ -8,21 +8,27 @@ Legend: B images, C channels, H, W sides, R regions, K classes with the backgrou
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 import torchvision
 from torch import Tensor, nn
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.rpn import RegionProposalNetwork
-from torchvision.ops import MultiScaleRoIAlign, roi_align
-from torchvision.ops.poolers import _convert_to_roi_format, _onnx_merge_levels, _setup_scales
+from torchvision.ops import roi_align
+from torchvision.ops.poolers import _convert_to_roi_format, _onnx_merge_levels
 
 from truscore.catalog.networks.configs import Detectron2Config, MaskRCNNConfig
 from truscore.configuration.recipe import Recipe
 from truscore.zoo.configs import config_of
 from truscore.zoo.detection.detectron2_weights import as_ours, is_theirs
-from truscore.zoo.detection.mask_rcnn import BorderMaskRCNN, assemble, backbone_for
+from truscore.zoo.detection.mask_rcnn import (
+    BOX_SIDE,
+    MASK_SIDE,
+    BorderMaskRCNN,
+    StridedRoIAlign,
+    assemble,
+    backbone_for,
+)
 from truscore.zoo.framing import DEVIATION_RGB
 from truscore.zoo.resize import AntialiasedTransform
 
@@ -76,21 +82,14 @@ class L1ProposalNetwork(RegionProposalNetwork):  # type: ignore[misc]
         return nn.functional.binary_cross_entropy_with_logits(objectness.flatten()[sampled], wanted), distance
 
 
-class AlignedRoIAlign(MultiScaleRoIAlign):  # type: ignore[misc]
+class AlignedRoIAlign(StridedRoIAlign):
     """Regions half a pixel aside, so that they lie where the features do; as many samples as a region has pixels."""
 
-    scales: list[float] | None
-    map_levels: Any
-
-    def __init__(self, levels: list[str], output_size: int) -> None:
-        super().__init__(levels, output_size, sampling_ratio=0)
+    def __init__(self, strides: tuple[int, ...], side: int) -> None:
+        super().__init__(strides, side, sampling_ratio=0)
 
     def forward(self, x: dict[str, Tensor], boxes: list[Tensor], image_shapes: list[tuple[int, int]]) -> Tensor:
         features = [x[name] for name in self.featmap_names]
-        if self.scales is None or self.map_levels is None:
-            self.scales, self.map_levels = _setup_scales(
-                features, image_shapes, self.canonical_scale, self.canonical_level
-            )
         regions_R5 = _convert_to_roi_format(boxes)
         level_R = self.map_levels(boxes)
         places = [torch.where(level_R == level)[0] for level in range(len(features))]
@@ -126,7 +125,6 @@ class Detectron2MaskRCNN(BorderMaskRCNN):
 def build_detectron2(recipe: Recipe, num_classes: int) -> Detectron2MaskRCNN:
     """``num_classes`` counts the real classes; the background is added. Weights are random."""
     base = config_of(recipe, Detectron2Config)
-    levels = [str(level) for level in range(len(base.stages))]
     model = assemble(
         Detectron2MaskRCNN,
         recipe,
@@ -134,7 +132,7 @@ def build_detectron2(recipe: Recipe, num_classes: int) -> Detectron2MaskRCNN:
         backbone_for(recipe, base),
         num_classes + 1,
         anchors=_anchors(base, recipe.image_size),
-        poolers=(AlignedRoIAlign(levels, 7), AlignedRoIAlign(levels, 14)),
+        poolers=(AlignedRoIAlign(base.strides, BOX_SIDE), AlignedRoIAlign(base.strides, MASK_SIDE)),
     )
     model.rpn = _proposals(model.rpn, base)
     model.transform = CaffeTransform(recipe.image_size)

@@ -3,6 +3,7 @@
 Legend: B images, C channels, H, W sides, R regions, K classes with the background as class 0.
 """
 
+import math
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -14,6 +15,7 @@ from torchvision.models.detection.faster_rcnn import FastRCNNPredictor
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.roi_heads import maskrcnn_loss
 from torchvision.ops import FrozenBatchNorm2d, MultiScaleRoIAlign
+from torchvision.ops.poolers import initLevelMapper
 
 from truscore.catalog.networks.configs import DetectorConfig, MaskRCNNConfig
 from truscore.configuration.recipe import LossConfig, Recipe
@@ -31,6 +33,21 @@ Detections = dict[str, Tensor]
 BOX_SIDE = 7
 MASK_SIDE = 14
 Network = TypeVar("Network", bound="BorderMaskRCNN")
+
+
+class StridedRoIAlign(MultiScaleRoIAlign):  # type: ignore[misc]
+    """RoI align over the levels of a pyramid with these strides, each region from the level of its size (Lin et al.
+    2017, equation 1)."""
+
+    def __init__(self, strides: tuple[int, ...], side: int, sampling_ratio: int) -> None:
+        super().__init__([str(level) for level in range(len(strides))], side, sampling_ratio)
+        # Torchvision takes the scales from the first batch it sees and keeps them: map's height by image's, rounded to
+        # a power of two. Maps are padded to whole strides of 32, images are not: where the first image is less than
+        # some 45 pixels high it is off by a factor of two, for all images that follow and in the file that is exported.
+        self.scales = [1 / stride for stride in strides]
+        self.map_levels = initLevelMapper(
+            int(math.log2(strides[0])), int(math.log2(strides[-1])), self.canonical_scale, self.canonical_level
+        )
 
 
 class BorderMaskRCNN(MaskRCNN):  # type: ignore[misc]
@@ -124,7 +141,6 @@ class BorderMaskRCNN(MaskRCNN):  # type: ignore[misc]
 def build_mask_rcnn(recipe: Recipe, num_classes: int) -> BorderMaskRCNN:
     """``num_classes`` counts the real classes; the background is added. Weights are random."""
     base = config_of(recipe, MaskRCNNConfig)
-    levels = [str(level) for level in range(len(base.stages))]
     model = assemble(
         BorderMaskRCNN,
         recipe,
@@ -132,7 +148,7 @@ def build_mask_rcnn(recipe: Recipe, num_classes: int) -> BorderMaskRCNN:
         backbone_for(recipe, base),
         num_classes + 1,
         anchors=_anchors(base, recipe.image_size),
-        poolers=(MultiScaleRoIAlign(levels, BOX_SIDE, 2), MultiScaleRoIAlign(levels, MASK_SIDE, 2)),
+        poolers=(StridedRoIAlign(base.strides, BOX_SIDE, 2), StridedRoIAlign(base.strides, MASK_SIDE, 2)),
     )
     model.transform = AntialiasedTransform(
         recipe.image_size,
@@ -168,7 +184,7 @@ def assemble(
     num_classes: int,
     *,
     anchors: AnchorGenerator,
-    poolers: tuple[MultiScaleRoIAlign, MultiScaleRoIAlign],
+    poolers: tuple[StridedRoIAlign, StridedRoIAlign],
 ) -> Network:
     """``num_classes`` with the background; ``poolers`` of the box head and of the mask head."""
     channels, sizes = base.pyramid_channels, base.heads
