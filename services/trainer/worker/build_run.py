@@ -37,11 +37,14 @@ def build_run(job: TrainingJob, *, place: Place, group: WorkerGroup, stop_reques
     """The run at its beginning. Raises InvalidConfig where the recipe asks for what this machine hasn't."""
     recipe = job.recipe
     check_supported(recipe, place=place, group=group)
+    # One seed on all processes first: each builds the same random weights, and nothing has to be sent around.
     seed_all(recipe.seed)
     network = build_model(recipe, len(job.class_names))
     notes = {"pretrained_weights": _start_from(network, job)} | ({"left_out": job.left_out} if job.left_out else {})
     prepare(network, job)
+    # Before the optimizer: its moments are made beside the weights.
     network.to(place.device)
+    # From here each process draws its own: dropout alike on every process would be one mask for a larger batch.
     seed_all(recipe.seed, group.rank)
     advanced = recipe.hyperparameters.advanced_settings
     precision = choose_precision(wanted=advanced.mixed_precision, device=place.device)
@@ -50,6 +53,7 @@ def build_run(job: TrainingJob, *, place: Place, group: WorkerGroup, stop_reques
     if place.loader_workers:
         # Before there are worker processes: they share what is loaded by then.
         task.training.warm(threads=place.cpus)
+    # After compilation: DDP and FSDP wrap what runs.
     model = group.wrap(network, place.device, advanced.multi_gpu_strategy)
     run = Run(
         recipe=recipe,

@@ -40,8 +40,10 @@ def contents(run: Run, class_names: tuple[str, ...]) -> dict[str, Any]:
         "recipe": recipe_to_json(run.recipe),
         "class_names": list(class_names),
         "model": run.network.state_dict(),
+        # Whole as well, wherever the shards are: a run may go on with another number of processes.
         "optimizer": optimizer_state(run.model, run.optimizer),
         "scheduler": {"name": run.recipe.hyperparameters.optimization.lr_scheduler, "step": run.progress.step},
+        # One state for each process, in the order of the ranks.
         "generators": run.group.all_gather([capture_rng_state(run.device)]),
         "progress": run.progress.to_plain(),
         "threads": torch.get_num_threads(),
@@ -104,6 +106,7 @@ def weights_sha256(network: nn.Module) -> str:
     """SHA-256 over names, types, shapes and bytes of the weights, by name: equal for equal weights."""
     digest = hashlib.sha256()
     for name, value in sorted(network.state_dict().items()):
+        # With type and shape: the same bytes as another shape are another network.
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
         digest.update(_bytes(value))
     return digest.hexdigest()

@@ -46,6 +46,7 @@ def training_steps(
 
 def steps_per_epoch(count: int, *, batch_size: int, accumulate: int, world_size: int) -> int:
     images = math.ceil(count / world_size)
+    # The last step of an epoch may have fewer batches, and its last batch fewer images: none is left out.
     return math.ceil(math.ceil(images / batch_size) / accumulate)
 
 

@@ -37,6 +37,7 @@ class WorkerGroup:
         if self.world_size == 1:
             return value
         values: list[Any] = [value]
+        # Pickled, and so for small things only: stop requests and records. Weights and gradients go by DDP or FSDP.
         dist.broadcast_object_list(values, src=0)
         shared: T = values[0]
         return shared
@@ -63,8 +64,11 @@ class WorkerGroup:
         strategy is "fully_sharded"; itself in one."""
         if self.world_size == 1:
             return model
+        # A deep copy in shards; the network itself stays whole, for evaluation and checkpoints.
         if strategy == "fully_sharded":
             return shard_network(model, device, world_size=self.world_size)
+        # Buckets of gradients are averaged while the pass backward goes on (Li et al. 2020, "PyTorch Distributed",
+        # section 3.2.3). Each process has as many images in a step, so the mean of means is the gradient of all.
         wrapped: nn.Module = DistributedDataParallel(
             model, device_ids=[device.index] if device.type == "cuda" else None
         )
@@ -82,6 +86,7 @@ def init_worker_group() -> Iterator[WorkerGroup]:
     dist.init_process_group(backend, timeout=timedelta(seconds=AGREE_TIMEOUT_S))
     try:
         rank, world_size = dist.get_rank(), dist.get_world_size()
+        # By host name, not from LOCAL_RANK: two torchruns on one host would both count from 0 and share a GPU.
         hosts: list[Any] = [None] * world_size
         dist.all_gather_object(hosts, platform.node())
         yield WorkerGroup(

@@ -54,15 +54,21 @@ def evaluate(run: Evaluable, *, until: Callable[[], str] = str, places: Sequence
         batch_size=run.recipe.hyperparameters.optimization.batch_size,
         share=Share(rank=run.group.rank, world_size=run.group.world_size),
     )
+    # The network itself, not what it is wrapped in: nothing here is exchanged between processes, which may have
+    # different numbers of batches.
     run.network.eval()
+    # The same precision as in training: what is compared across epochs has to be computed alike.
     with torch.no_grad(), _own_randomness(run), run.precision():
         for keys, batch in run.batches.validation(plan):
             # Several processes would have to agree here, and they may have different numbers of batches.
             if run.group.world_size == 1 and until():
                 return Evaluation()
             batch_evaluation = run.task.evaluate(run.network, run.task.to_device(batch, run.device), keys)
+            # Weighed by images below: the last batch may be smaller, and processes may have different shares.
             losses.append((sum(batch_evaluation.losses.values()), len(keys)))
             image_results += batch_evaluation.image_results
+    # In the order of the ranks, on every process: all compute the same metrics and so take the same decisions on best
+    # weights and early stopping.
     losses, image_results = run.group.all_gather(losses), run.group.all_gather(image_results)
     images = sum(count for _, count in losses)
     return Evaluation(

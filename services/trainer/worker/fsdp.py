@@ -27,6 +27,7 @@ _WHOLE = StateDictOptions(full_state_dict=True)
 
 def shard_network(network: nn.Module, device: torch.device, *, world_size: int) -> nn.Module:
     """A copy of the network in shards: stage by stage of its backbone, and the rest together. All processes ask."""
+    # One dimension: every process holds 1 / world_size of each weight, along its first dimension.
     mesh = init_device_mesh(device.type, (world_size,))
     copy = deepcopy(network)
     # Inner modules first, as fully_shard asks: a stage's weights are gathered when it runs and freed after it, so that
@@ -46,6 +47,7 @@ def set_gradient_sync(model: nn.Module, wanted: bool) -> None:
 def gather_weights(model: nn.Module, network: nn.Module) -> None:
     """Make the whole network what its shards have become. All processes ask; nothing happens where there are none."""
     if isinstance(model, FSDPModule):
+        # A gather of each shard (all_gather), into the whole network that every process keeps.
         network.load_state_dict(get_model_state_dict(model, options=_WHOLE))
 
 
@@ -72,8 +74,10 @@ def restore_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, state:
 
 def _by_name(model: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> dict[str, Any]:
     """The state under the names of the weights. Without shards it is saved by their place."""
+    # By identity: fully_shard puts a shard in the place of each weight, under the name that the weight had.
     names = {id(weight): name for name, weight in model.named_parameters()}
     ordered = [names[id(weight)] for group in optimizer.param_groups for weight in group["params"]]
+    # torch numbers parameters over all groups in the order of the groups: 0, 1, 2 ... ; the same order as above.
     saved = [place for group in state["param_groups"] for place in group["params"]]
     name_of = dict(zip(saved, ordered, strict=True))
     groups = [{**group, "params": [name_of[place] for place in group["params"]]} for group in state["param_groups"]]

@@ -22,6 +22,8 @@ class Sums:
     def add(self, parts: Mapping[str, Tensor], *, images: int) -> None:
         self.images += images
         for name, part in parts.items():
+            # [] in float64: ten thousands of float32 addends would lose the digits that are reported. Parts are means
+            # over a batch's images; by images they add up to sums.
             value = part.detach().double() * images
             self.parts[name] = self.parts[name] + value if name in self.parts else value
 
@@ -32,6 +34,7 @@ class Sums:
 
     def means(self) -> dict[str, float]:
         """Mean of each part over the images. Raises Diverged naming a part that is no finite number."""
+        # The host waits here until the device has computed all that was queued: only as often as something is reported.
         means = {name: part.item() / max(1, self.images) for name, part in self.parts.items()}
         for name, mean in means.items():
             if not math.isfinite(mean):
@@ -82,6 +85,8 @@ class Progress:
 
     def record_score(self, score: float, metrics: Mapping[str, float], *, min_delta: float) -> bool:
         """Take a validation into account; whether it is the best so far."""
+        # Two questions of one score: is it better by enough to be patient for (reference), and is it the best to be
+        # kept (best). A slow climb below min_delta a time still ends in the best weights, and in early stopping.
         if self.reference is None or score > self.reference + min_delta:
             self.reference, self.evaluations_without_improvement = score, 0
         else:
@@ -92,6 +97,7 @@ class Progress:
         return is_best
 
     def close_epoch(self, done: EpochDone) -> None:
+        # After the record of the epoch is made: it reads the sums that are reset here.
         self.history.append(done)
         self.epoch += 1
         self.step_in_epoch, self.epoch_s, self.loading_s = 0, 0.0, 0.0
@@ -105,10 +111,12 @@ class Progress:
             "epoch_s": self.epoch_s,
             "loading_s": self.loading_s,
             "saving_s": self.saving_s,
+            # Within an epoch too: a run that goes on in the middle reports the means that it would have reported.
             "sums": self.sums.to_plain(),
             "recent": self.recent.to_plain(),
             "best": None if self.best is None else asdict(self.best),
             "reference": self.reference,
+            # The key is that of files that were written before the field was renamed.
             "fruitless": self.evaluations_without_improvement,
             "history": [asdict(done) for done in self.history],
         }
@@ -120,6 +128,7 @@ class Progress:
             step=plain["step"],
             step_in_epoch=plain["step_in_epoch"],
             epoch_s=plain["epoch_s"],
+            # Checkpoints of earlier versions have neither.
             loading_s=plain.get("loading_s", 0.0),
             saving_s=plain.get("saving_s", 0.0),
             sums=Sums.from_plain(plain["sums"], device),

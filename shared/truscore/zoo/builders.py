@@ -34,6 +34,7 @@ def build_model(recipe: Recipe, num_classes: int) -> nn.Module:
     background: grades of a scale, named scores of a measurement. Raises InvalidConfig for a plug-in that can't build.
     """
     base = recipe.architecture_config.base_architecture
+    # By the type of its configuration, not by name: a new network of a known family is data alone.
     config = network_of(base).config
     builder = BUILDERS[type(config)] if config is not None else _plugged_in(base)
     return builder(recipe, num_classes)

@@ -21,6 +21,7 @@ def load_checkpoint_model(path: Path) -> tuple[nn.Module, Recipe, tuple[str, ...
     content = read_checkpoint(path)
     recipe = recipe_from_json(content["recipe"])
     class_names = tuple(content["class_names"])
+    # Random weights, all of which are replaced: load_state_dict is strict.
     model = build_model(recipe, len(class_names))
     model.load_state_dict(content["model"])
     return model.eval(), recipe, class_names
@@ -29,6 +30,7 @@ def load_checkpoint_model(path: Path) -> tuple[nn.Module, Recipe, tuple[str, ...
 def read_checkpoint(path: Path) -> Mapping[str, Any]:
     """The file's content; loads tensors and plain values only. Raises UnusableCheckpoint."""
     try:
+        # weights_only: no code of the file is run, whoever wrote it.
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (UnpicklingError, RuntimeError, EOFError, KeyError) as error:
         raise UnusableCheckpoint(f"{path}: not a readable checkpoint: {error}") from error

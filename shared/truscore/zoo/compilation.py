@@ -26,6 +26,7 @@ PROBE_TIMEOUT_S = 60.0
 
 def stages(model: nn.Module) -> list[nn.Module]:
     """The parts of the backbone's body that have weights, first to last; of a list its members."""
+    # The one name that all families share, see ``Framed`` and ``PyramidBackbone``.
     body = model.get_submodule("backbone.body")
     parts = [part for child in body.children() for part in (child if isinstance(child, nn.ModuleList) else [child])]
     return [part for part in parts if any(True for _ in part.parameters())]
@@ -37,6 +38,7 @@ def compile_stages(model: nn.Module, mode: str) -> None:
     Stage by stage: around them detectors choose their regions by the data, which compilers can't follow.
     """
     for stage in stages(model):
+        # The method, not the module: a wrapped module would rename its weights ("_orig_mod."), and checkpoints with it.
         stage.forward = torch.compile(stage.forward, mode=mode.replace("_", "-"))
 
 
@@ -109,6 +111,7 @@ def save_memory(model: nn.Module) -> None:
     """
     for stage in stages(model):
         recompute = partial(_contexts, stage)
+        # Not reentrant: the reentrant form needs an input with a gradient, and an image has none.
         stage.forward = partial(checkpoint, stage.forward, use_reentrant=False, context_fn=recompute)
 
 
@@ -122,6 +125,7 @@ def _norms_at_rest(stage: nn.Module) -> Iterator[None]:
     norms = [module for module in stage.modules() if isinstance(module, nn.BatchNorm2d) and module.training]
     before = [(norm, norm.momentum, norm.num_batches_tracked) for norm in norms]
     for norm in norms:
+        # Running statistics become (1 - 0) old + 0 new; the batch's own are used all the same.
         norm.momentum = 0.0
         norm.num_batches_tracked = None if norm.num_batches_tracked is None else norm.num_batches_tracked.clone()
     try:

@@ -33,6 +33,7 @@ class Framed(nn.Module, ABC):
     def __init__(self, image_size: int) -> None:
         super().__init__()
         self.image_size = image_size
+        # Constants, so not saved with the weights; exported files have them all the same.
         self.register_buffer("mean_C11", torch.tensor(MEAN_RGB)[:, None, None], persistent=False)
         self.register_buffer("deviation_C11", torch.tensor(DEVIATION_RGB)[:, None, None], persistent=False)
 
@@ -47,6 +48,7 @@ class Framed(nn.Module, ABC):
 
 def frame(image_CHW: Tensor, image_size: int) -> Tensor:
     """[C, S, S]: the longer side scaled to ``image_size``, the rest grey. ``image_CHW`` is a float from 0 to 1."""
+    # Under tracing sizes are tensors: Python's arithmetic would be frozen to those of the example.
     traced = torchvision._is_tracing()
     height, width = (
         traced_size(image_CHW, image_size) if traced else network_size(*image_CHW.shape[-2:], image_size=image_size)

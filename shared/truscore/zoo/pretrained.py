@@ -57,7 +57,9 @@ def load_pretrained(model: nn.Module, path: Path) -> Loaded:
         found = model.published(found)
     if not any(name.startswith("backbone.") for name in found):
         found = {f"backbone.body.{name.removeprefix('features.')}": value for name, value in found.items()}
+    # Name and shape: a head for other classes has the name but not the shape.
     fitting = {name: value for name, value in found.items() if name in own and own[name].shape == value.shape}
+    # num_batches_tracked is a counter that GroupNorm and frozen norms lack.
     body = [name for name in own if name.startswith("backbone.body.") and not name.endswith("num_batches_tracked")]
     fits = sum(name in fitting for name in body)
     if fits < _LEAST_OF_BODY * len(body):
@@ -74,6 +76,7 @@ def _state_dict(path: Path) -> Mapping[str, Any]:
         content = _content(path)
     except (OSError, UnpicklingError, RuntimeError, EOFError, KeyError, SafetensorError) as error:
         raise UnusableWeights(f"{path.name}: can't be read as weights: {error}") from error
+    # Lightning and mmdetection have the former, Detectron2 and DETR the latter.
     for key in ("state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
@@ -91,6 +94,7 @@ def _content(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except (UnpicklingError, RuntimeError):
+        # The opcode PROTO, with which pickles begin.
         if start[:1] != b"\x80":
             raise
         return read_arrays(path)

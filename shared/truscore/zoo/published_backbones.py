@@ -60,6 +60,7 @@ def _is_nanodet(found: Mapping[str, Tensor]) -> bool:
 
 
 def _named(found: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+    # Of a detector's file the body alone; of a classifier's all.
     inside = any(name.startswith("backbone.") for name in found)
     for name, value in found.items():
         if inside and not name.startswith("backbone."):

@@ -21,6 +21,7 @@ def resize_antialiased(image_CHW: Tensor, height: int, width: int) -> Tensor:
     Two matrix products instead of that call: ONNX has no symbol for it. Without antialiasing a 2300 px scan brought
     to 160 px keeps one pixel of fourteen, and a border of a few pixels goes missing.
     """
+    # Separable: [h, H] @ [C, H, W] @ [W, w], which takes h H W + h W w products a channel.
     rows_hH = _triangle(image_CHW.shape[-2], height, image_CHW)
     columns_wW = _triangle(image_CHW.shape[-1], width, image_CHW)
     return rows_hH @ image_CHW @ columns_wW.transpose(0, 1)
@@ -28,8 +29,10 @@ def resize_antialiased(image_CHW: Tensor, height: int, width: int) -> Tensor:
 
 def _triangle(size_in: int, size_out: int, like: Tensor) -> Tensor:
     scale = torch.as_tensor(size_in, dtype=like.dtype, device=like.device) / size_out
+    # Pixel centres at half places, in pixels of the input (align_corners=False).
     centres_out = (torch.arange(size_out, dtype=like.dtype, device=like.device) + 0.5) * scale
     centres_in = torch.arange(size_in, dtype=like.dtype, device=like.device) + 0.5
+    # In widths of the triangle: one input pixel when enlarging, ``scale`` of them when reducing.
     distance = (centres_in[None, :] - centres_out[:, None]).abs() / scale.clamp(min=1.0)
     weights = (1.0 - distance).clamp(min=0.0)
     return weights / weights.sum(dim=1, keepdim=True)
@@ -64,6 +67,7 @@ def traced_size(image_CHW: Tensor, image_size: int) -> tuple[int, int]:
 def _resize_target(target: dict[str, Tensor], old: tuple[int, int], new: tuple[int, int]) -> dict[str, Tensor]:
     resized = dict(target, boxes=resize_boxes(target["boxes"], old, new))
     if "masks" in target:
+        # Nearest: masks stay 0 and 1. Targets are not traced, so the plain call will do.
         masks_NHW = nn.functional.interpolate(target["masks"][:, None].float(), size=new, mode="nearest")[:, 0]
         resized["masks"] = masks_NHW.to(target["masks"].dtype)
     return resized

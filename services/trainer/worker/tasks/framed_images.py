@@ -67,6 +67,7 @@ class FramedImages:
 
     def __getitem__(self, key: Key) -> FramedSample:
         """What the network trains on (epoch from 1: augmented) or is evaluated on (epoch 0)."""
+        # Cached before augmentation, which differs from epoch to epoch.
         sample = self.loaded(key.index)
         return self._augment(sample, key.epoch, key.index) if key.epoch else sample
 
@@ -93,6 +94,7 @@ class FramedImages:
 
     def _load(self, index: int) -> FramedSample:
         image_CHW = torch.from_numpy(self.original(index).copy()).permute(2, 0, 1).float() / 255
+        # Rounded back to uint8, as it is kept: a cache of float32 would hold a quarter of the images.
         image_CSS = (frame(image_CHW, self._image_size) * 255).round().clamp(0, 255).to(torch.uint8)
         record = self.records[index]
         drawn = None if self._pixel_labels is None else self._pixel_labels(record, self._image_size)

@@ -76,6 +76,7 @@ class ImageLevelTask(Generic[ImageResult]):
 
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         network = getattr(model, "module", model)  # without what spreads it over processes
+        # [B, outputs] in float32 whatever the network computes in: bfloat16 keeps eight bits of a logit.
         raw = model(_floats(batch)).float()
         parts = {"classification": self._weight * self._spec.loss(network, raw, batch.target_B)}
         if self._l2_weight:
@@ -87,6 +88,7 @@ class ImageLevelTask(Generic[ImageResult]):
             raise TypeError(f"{type(model).__name__} can't be evaluated: it is no network for framed images")
         raw = model(_floats(batch)).float()
         loss = self._weight * self._spec.loss(model, raw, batch.target_B)
+        # The answers an engine gets, not the raw outputs: what is measured is what is delivered.
         answers = {name: value.cpu() for name, value in model.answers(raw).items()}
         targets = batch.target_B.cpu()
         return BatchEvaluation(
@@ -135,7 +137,9 @@ def augmenting(job: TrainingJob) -> Augment:
     def augmented(framed: FramedSample, epoch: int, index: int) -> FramedSample:
         sample = Sample(image_CHW=framed.image_CSS)
         return replace(
-            framed, image_CSS=augment(sample, policy=policy, seed=recipe.seed, epoch=epoch, index=index).image_CHW
+            # Draws follow from seed, epoch and index alone: workers and processes need no generators of their own.
+            framed,
+            image_CSS=augment(sample, policy=policy, seed=recipe.seed, epoch=epoch, index=index).image_CHW,
         )
 
     return augmented

@@ -59,6 +59,7 @@ class InstanceImages:
     def __getitem__(self, key: Key) -> Sample:
         """What the network trains on (epoch from 1: augmented) or is evaluated on (epoch 0)."""
         loaded = self.loaded(key.index)
+        # COCO's crowds are areas, not instances: trained on, they would be boxes over many things.
         sample = loaded.sample.only(~loaded.crowd_N)
         if key.epoch:
             return augment(sample, policy=self._policy, seed=self._seed, epoch=key.epoch, index=key.index)
@@ -79,6 +80,7 @@ class InstanceImages:
     def warm(self, *, threads: int) -> None:
         """Fill the cache before worker processes are forked: they share its pages."""
         with ThreadPoolExecutor(threads) as pool:
+            # Threads: decoding and resizing release the interpreter's lock.
             for index, loaded in enumerate(pool.map(self._load, self.records)):
                 if not self._keep(index, loaded):
                     pool.shutdown(cancel_futures=True)

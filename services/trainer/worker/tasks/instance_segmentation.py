@@ -81,6 +81,8 @@ class InstanceSegmentation:
         return len(batch.images)
 
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        # Unweighted parts, each a mean over the batch's images: the recipe's loss_weights are applied here and nowhere
+        # else.
         parts = model(_floats(batch), list(batch.targets))
         weighted = {name: self._factors[name] * part for name, part in parts.items()}
         if self._l2_weight:
@@ -90,6 +92,7 @@ class InstanceSegmentation:
     def evaluate(self, model: nn.Module, batch: Batch, keys: Sequence[Key]) -> BatchEvaluation[ImageDetections]:
         if not isinstance(model, Detector):
             raise TypeError(f"{type(model).__name__} can't be evaluated: it gives no losses beside its detections")
+        # One pass through the backbone for both: the validation loss costs the heads alone.
         parts, prediction = model.losses_and_detections(_floats(batch), list(batch.targets))
         return BatchEvaluation(
             losses={name: self._factors[name] * part.item() for name, part in parts.items()},
@@ -111,6 +114,7 @@ class InstanceSegmentation:
         sample = loaded.sample
         height, width = sample.image_CHW.shape[-2:]
         target = instances(sample.boxes_N4, sample.labels_N, sample.masks > 0, crowd_N=loaded.crowd_N)
+        # [N, 1, H, W] probabilities, pasted at the image's size; COCO's evaluation takes masks of 0 and 1.
         masks_NHW = prediction["masks"][:, 0] >= 0.5
         return ImageDetections(
             image=index,
@@ -160,6 +164,7 @@ def loss_factors(weights: LossWeights) -> dict[str, float]:
 
 def squared_norm(model: nn.Module) -> Tensor:
     """Squared L2 norm of the trained weights, norms and biases left out."""
+    # As in the optimizer: what has one dimension is a bias or the scale of a norm, and is not regularised.
     squares = [weight.square().sum() for weight in model.parameters() if weight.requires_grad and weight.dim() > 1]
     return torch.stack(squares).sum()
 

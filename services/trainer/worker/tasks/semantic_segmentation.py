@@ -69,11 +69,13 @@ class SemanticSegmentation:
         self._config = recipe.loss_config
 
     def collate(self, samples: Sequence[FramedSample]) -> Batch:
+        # [B, S, S]: squares are of one size, so they stack; no padding, no list.
         labels = [sample.labels_SS for sample in samples if sample.labels_SS is not None]
         return Batch(image_BCSS=torch.stack([sample.image_CSS for sample in samples]), labels_BSS=torch.stack(labels))
 
     def to_device(self, batch: Batch, device: torch.device) -> Batch:
         return Batch(
+            # As uint8 over the bus: a quarter of the bytes of float32. It is divided by 255 on the device.
             image_BCSS=batch.image_BCSS.to(device, non_blocking=True),
             labels_BSS=batch.labels_BSS.to(device, non_blocking=True),
         )
@@ -123,12 +125,14 @@ class SemanticSegmentation:
 
     def _image_result(self, index: int, probability_KSS: Tensor) -> PixelResult:
         record = self.validation.records[index]
+        # Probabilities are scaled, not classes: between two places the more probable one wins, as in an engine.
         probability_KHW = _at_evaluated_size(probability_KSS, record)
         target_HW = label_map(record, *probability_KHW.shape[1:])
         prediction_HW = probability_KHW.argmax(axis=0)
         classes = len(self._class_names) + 1
         return PixelResult(
             count_pixels=count_pixels(index, target_HW, prediction_HW, classes=classes),
+            # Class 0 is "nothing": a threshold is for each damage against it.
             count_thresholds=count_thresholds(probability_KHW[1:], target_HW),
         )
 

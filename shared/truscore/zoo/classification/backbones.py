@@ -46,6 +46,7 @@ def make_backbone(
     else:
         body = MAKERS[config.name](image_size, dropped)
     replace_norms(body, frozen=pretrained)
+    # By name, as the catalog has them: what counts as early differs from family to family.
     stages = {"none": (), "partial": config.early, "full": tuple(dict(body.named_children()))}[freezing]
     for stage in stages:
         body.get_submodule(stage).requires_grad_(requires_grad=False)
@@ -64,8 +65,10 @@ def replace_norms(module: nn.Module, *, frozen: bool) -> None:
 def _norm(norm: nn.BatchNorm2d, *, frozen: bool) -> nn.Module:
     channels = norm.num_features
     if frozen:
+        # The published eps: that of EfficientNetV2 is 1e-3, and its statistics were taken with it.
         kept: nn.Module = FrozenBatchNorm2d(channels, eps=norm.eps)
         return kept
+    # As many groups of up to 8 as divide the channels (24 channels: 8 groups of 3).
     return nn.GroupNorm(math.gcd(GROUPS, channels), channels)
 
 
@@ -96,6 +99,7 @@ def _resnet(name: str, image_size: int, dropped: float) -> nn.Sequential:
 def _efficientnet_v2_slim(image_size: int, dropped: float) -> nn.Sequential:
     """EfficientNetV2's order of blocks, fused ones first (Tan & Le 2021, section 3.3), with one or two in a stage."""
     blocks = [
+        # expansion, kernel, stride, channels in and out, layers: strides 2 x 2 x 2 and the stem's 2 make 16 in all.
         FusedMBConvConfig(1, 3, 1, 16, 16, 1),
         FusedMBConvConfig(4, 3, 2, 16, 24, 1),
         FusedMBConvConfig(4, 3, 2, 24, 40, 1),
@@ -120,6 +124,7 @@ def _shufflenet_v2(image_size: int, dropped: float) -> nn.Sequential:
 
 
 def _densenet_slim(image_size: int, dropped: float) -> nn.Sequential:
+    # Growth 16 and four blocks: half of DenseNet-121's growth and under a third of its layers.
     network = torchvision.models.DenseNet(growth_rate=16, block_config=(2, 4, 6, 4), num_init_features=32)
     return _dense(network)
 

@@ -39,8 +39,10 @@ class HeadForEach(nn.Module):
 
     def forward(self, map_BChw: Tensor) -> Tensor:
         seen = self.look(self.narrow(map_BChw)).unflatten(1, (self._classes, HEAD_WIDTH))
+        # Mean and maximum of each head's own W channels: a stain covers much, a crease is a line.
         own_BK2W = torch.cat([seen.mean(dim=(3, 4)), seen.amax(dim=(3, 4))], dim=2)
         shared_B2C = torch.cat([map_BChw.mean(dim=(2, 3)), map_BChw.amax(dim=(2, 3))], dim=1)
+        # A 1 x 1 convolution in K groups is K linear layers at once: [B, K 2W, 1] to [B, K, 1].
         own_BK = self.out(self.dropout(own_BK2W.flatten(1))[:, :, None])[:, :, 0]
         return cast(Tensor, own_BK + self.straight(self.dropout(shared_B2C)))
 
@@ -60,7 +62,9 @@ class AttentionForEach(nn.Module):
         self.register_buffer("temperatures_M", torch.tensor([1.0, 2.0, 4.0, 16.0]), persistent=False)
 
     def forward(self, map_BChw: Tensor) -> Tensor:
+        # A linear classifier at each of the N places, without a pooled vector in between.
         logits_BKN = self.out(self.dropout(map_BChw)).flatten(2)
+        # [B, K, M, N]: a softmax over the places for each temperature; the larger it is, the nearer to the maximum.
         attention_BKMN = (logits_BKN[:, :, None] * self.temperatures_M[:, None]).softmax(dim=3)
         attended_BK = (attention_BKMN * logits_BKN[:, :, None]).sum(dim=3).mean(dim=2)
         return cast(Tensor, logits_BKN.mean(dim=2) + self._share * attended_BK)

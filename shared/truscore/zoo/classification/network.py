@@ -44,6 +44,7 @@ class Grader(WholeImage):
         self._primary_loss = primary_loss
 
     def answers(self, raw: Tensor) -> dict[str, Tensor]:
+        # [B, T]: thresholds of the scale, T = K - 1. One form for the three losses, so that all answer alike.
         beyond_BT = exceedance(raw.float(), self._primary_loss)
         return {"probabilities": grade_probabilities(beyond_BT), "grade_index": median_grade(beyond_BT)}
 
@@ -57,6 +58,7 @@ class Scorer(WholeImage):
 
     def __init__(self, *, backbone: nn.Module, head: nn.Module, image_size: int, scores: int) -> None:
         super().__init__(backbone=backbone, head=head, image_size=image_size)
+        # Buffers: they are saved with the weights and go into exported files, and no optimizer moves them.
         self.register_buffer("score_mean_K", torch.zeros(scores))
         self.register_buffer("score_deviation_K", torch.ones(scores))
 
@@ -104,6 +106,7 @@ class WorstSpotHead(nn.Module):
         self.out = nn.Linear(HIDDEN, outputs, bias=bias)
 
     def forward(self, map_BChw: Tensor) -> Tensor:
+        # [B, 2C]
         pooled_BC = torch.cat([map_BChw.mean(dim=(2, 3)), map_BChw.amax(dim=(2, 3))], dim=1)
         return cast(Tensor, self.out(self.hidden(pooled_BC)))
 
@@ -133,6 +136,7 @@ def build_grader(recipe: Recipe, num_classes: int) -> Grader:
     loss, channels, thresholds = recipe.loss_config.primary_loss, backbone.channels, num_classes - 1
     match loss:
         case "coral":
+            # One score for all thresholds, without a bias of its own: the thresholds have it (CORAL, equation 2).
             score = head_of(recipe, channels, 1, bias=False)
             head: nn.Module = nn.Sequential(score, OrderedThresholds(thresholds))
         case "corn":

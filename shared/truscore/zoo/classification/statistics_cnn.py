@@ -45,6 +45,7 @@ class StatisticsHead(nn.Module):
 
     def __init__(self, channels: tuple[int, ...], outputs: int, *, hidden: int, dropout: float) -> None:
         super().__init__()
+        # Three numbers a channel, of all levels one after another.
         features = 3 * sum(channels)
         self.norm = nn.LayerNorm(features)
         self.hidden = (
@@ -72,6 +73,7 @@ class Residual(nn.Module):
         self.shortcut = nn.Conv2d(channels_in, channels, 1, stride=stride, bias=False)
 
     def forward(self, map_BCHW: Tensor) -> Tensor:
+        # The branch is normalised twice and the sum never: how strong a response is can be read after it.
         inner = nn.functional.silu(self.norm1(self.conv1(map_BCHW)))
         return cast(Tensor, self.norm2(self.conv2(inner)) + self.shortcut(map_BCHW))
 
@@ -80,6 +82,7 @@ def plain_body(widths: tuple[int, ...]) -> nn.Sequential:
     """A stage for each width: the first at full resolution, each other at half of the one before. Norms are within the
     blocks, so that how strong a response is, beside the others, still says something after them."""
     stages: OrderedDict[str, nn.Module] = OrderedDict(
+        # Full resolution: whether an edge is sharp is in its single pixels, which a stem of stride 4 averages away.
         stage1=nn.Sequential(nn.Conv2d(3, widths[0], 3, padding=1), nn.SiLU())
     )
     for number, (channels_in, channels) in enumerate(pairwise(widths), start=2):

@@ -42,6 +42,7 @@ class Embedding(nn.Module):
         super().__init__()
         self.side = math.ceil(image_size / shape.patch)
         self._grid = shape.grid
+        # Whole patches: the square is padded below and to the right, where framing puts its grey, too.
         self._missing = self.side * shape.patch - image_size
         self.conv_proj = (
             _small_convolutions(shape)
@@ -50,12 +51,15 @@ class Embedding(nn.Module):
         )
         extra = 0 if shape.convolutions else 1
         self.class_token = nn.Parameter(torch.zeros(1, 1, shape.width)) if extra else None
+        # Deviation 0.02, as torchvision draws them.
         self.pos_embedding = nn.Parameter(0.02 * torch.randn(1, shape.grid**2 + extra, shape.width))
 
     def forward(self, image_BCSS: Tensor) -> Tensor:
         if self._missing:
             image_BCSS = nn.functional.pad(image_BCSS, (0, self._missing, 0, self._missing))
+        # [B, D, g, g] to [B, g g, D]: row by row.
         tokens_BND: Tensor = self.conv_proj(image_BCSS).flatten(2).transpose(1, 2)
+        # First, as published positions have it.
         if self.class_token is not None:
             tokens_BND = torch.cat([self.class_token.expand(len(tokens_BND), -1, -1), tokens_BND], dim=1)
         return tokens_BND + self._positions()
@@ -79,6 +83,7 @@ class AsMap(nn.Module):
         self._side = side
 
     def forward(self, tokens_BND: Tensor) -> Tensor:
+        # The class token, where there is one, is in front.
         patches_BND = tokens_BND[:, -(self._side**2) :]
         batch, _, width = patches_BND.shape
         return patches_BND.transpose(1, 2).reshape(batch, width, self._side, self._side)

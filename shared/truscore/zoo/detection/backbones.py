@@ -42,6 +42,7 @@ def _caffe_resnet50(norm: Norm) -> nn.Module:
     network = _resnet("resnet50", norm)
     for block in network.modules():
         if isinstance(block, Bottleneck):
+            # Torchvision has the stride in the 3 x 3 convolution (ResNet v1.5); the shortcut has it in both.
             block.conv1.stride, block.conv2.stride = block.conv2.stride, (1, 1)
     return network
 
@@ -69,6 +70,7 @@ def _layer_normed(name: str, norm: Norm) -> nn.Module:
 def _swin_mini(norm: Norm) -> nn.Module:
     """Swin (Liu et al. 2021) at a third of Swin-T's width, with three stages of two, two and four blocks."""
     network = SwinTransformer(
+        # Strides 4, 8, 16; heads of 32 channels each, as in Swin-T.
         patch_size=[4, 4], embed_dim=32, depths=[2, 2, 4], num_heads=[1, 2, 4], window_size=[7, 7],
         stochastic_depth_prob=0.0,
     )  # fmt: skip
@@ -78,6 +80,7 @@ def _swin_mini(norm: Norm) -> nn.Module:
 
 def _convnext_mini(norm: Norm) -> nn.Module:
     """ConvNeXt (Liu et al. 2022) at a third of ConvNeXt-T's width, with three stages of two, two and four blocks."""
+    # Channels in, channels out (halving the side), blocks.
     widths = ((32, 64, 2), (64, 128, 2), (128, None, 4))
     features: nn.Module = ConvNeXt([CNBlockConfig(*width) for width in widths], layer_scale=0.1).features
     return features
@@ -89,6 +92,7 @@ _BODIES: Mapping[str, Callable[[Norm], nn.Module]] = MappingProxyType(
         "mobilenet_v3_large": partial(_features, "mobilenet_v3_large"),
         "resnet18": partial(_resnet, "resnet18"),
         "resnet50": partial(_resnet, "resnet50"),
+        # As Detectron2's weights were trained.
         "resnet50_caffe": _caffe_resnet50,
         "shufflenet_v2_x0_5": partial(_shufflenet, "shufflenet_v2_x0_5"),
         "shufflenet_v2_x1_0": partial(_shufflenet, "shufflenet_v2_x1_0"),

@@ -35,6 +35,7 @@ class DenseDetector(nn.Module):
         """
         batch, targets = self.transform(images, targets)
         seen = self.look(batch, self.backbone(batch.tensors))
+        # One pass for either: what was seen is raw, and losses and detections are read from it.
         if self.training:
             return self.losses(seen, targets or [])
         return self._detections(seen, batch, images)
@@ -49,6 +50,7 @@ class DenseDetector(nn.Module):
 
     def _detections(self, seen: Any, batch: ImageList, images: list[Tensor]) -> list[Detections]:
         sizes = [(image.shape[-2], image.shape[-1]) for image in images]
+        # From the network's pixels back to those of each image given.
         found: list[Detections] = self.transform.postprocess(
             self.detections(seen, batch.image_sizes), batch.image_sizes, sizes
         )

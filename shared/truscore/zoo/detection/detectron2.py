@@ -73,6 +73,7 @@ class L1ProposalNetwork(RegionProposalNetwork):  # type: ignore[misc]
     def compute_loss(
         self, objectness: Tensor, pred_bbox_deltas: Tensor, labels: list[Tensor], regression_targets: list[Tensor]
     ) -> tuple[Tensor, Tensor]:
+        # Sampled anchors: half real at most, 256 an image (MODEL.RPN.BATCH_SIZE_PER_IMAGE).
         real, background = (torch.where(torch.cat(chosen))[0] for chosen in self.fg_bg_sampler(labels))
         sampled = torch.cat([real, background])
         distance = nn.functional.l1_loss(
@@ -90,6 +91,7 @@ class AlignedRoIAlign(StridedRoIAlign):
 
     def forward(self, x: dict[str, Tensor], boxes: list[Tensor], image_shapes: list[tuple[int, int]]) -> Tensor:
         features = [x[name] for name in self.featmap_names]
+        # Image's index and xyxy.
         regions_R5 = _convert_to_roi_format(boxes)
         level_R = self.map_levels(boxes)
         places = [torch.where(level_R == level)[0] for level in range(len(features))]
@@ -146,6 +148,7 @@ def _proposals(stock: RegionProposalNetwork, base: MaskRCNNConfig) -> L1Proposal
         stock.head,
         fg_iou_thresh=0.7,
         bg_iou_thresh=0.3,
+        # Of Detectron2's defaults (config/defaults.py), as are the thresholds above.
         batch_size_per_image=256,
         positive_fraction=0.5,
         pre_nms_top_n={

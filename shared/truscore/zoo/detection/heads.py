@@ -21,6 +21,7 @@ class BoxHead(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, regions_RCSS: Tensor) -> Tensor:
+        # [R, C S S] to [R, width]: where something is, is known by the order of the features.
         hidden = self.dropout(self.fc6(regions_RCSS.flatten(start_dim=1)).relu())
         out: Tensor = self.dropout(self.fc7(hidden).relu())
         return out
@@ -32,6 +33,7 @@ class ConvBoxHead(nn.Module):
     def __init__(self, channels: int, side: int, width: int, dropout: float) -> None:
         super().__init__()
         self.convs = nn.Sequential(*(layer for _ in range(2) for layer in _conv_norm_relu(channels)))
+        # One layer after the convolutions, where the plain head has two: most of a head's weights are in the first.
         self.fc = nn.Linear(channels * side * side, width)
         self.dropout = nn.Dropout(dropout)
 
@@ -66,6 +68,7 @@ def box_head(kind: str, *, channels: int, side: int, width: int, dropout: float)
 
 def mask_head(kind: str, *, channels: int, layers: tuple[int, ...], num_classes: int) -> tuple[nn.Module, nn.Module]:
     """Head and predictor."""
+    # 3 x 3 convolutions at 14 pixels a side, dilation 1; the predictor doubles them, to 28 or 56.
     head = MaskRCNNHeads(channels, layers, 1)
     if kind == "phoenix_specialized":
         return head, FineMaskPredictor(layers[-1], num_classes)
@@ -74,6 +77,7 @@ def mask_head(kind: str, *, channels: int, layers: tuple[int, ...], num_classes:
 
 def _conv_norm_relu(channels: int) -> tuple[nn.Module, ...]:
     return (
+        # No bias: the norm behind it takes the mean off.
         nn.Conv2d(channels, channels, 3, padding=1, bias=False),
         nn.GroupNorm(GROUPS, channels),
         nn.ReLU(inplace=True),

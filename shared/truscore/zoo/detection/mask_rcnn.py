@@ -92,11 +92,16 @@ class BorderMaskRCNN(MaskRCNN):  # type: ignore[misc]
         return losses, self.transform.postprocess(detections, batch.image_sizes, sizes)
 
     def _losses(self, batch: ImageList, levels: dict[str, Tensor], targets: list[Target]) -> dict[str, Tensor]:
+        # First stage: P anchors to the proposals that look most like anything, with objectness and box losses.
         proposals, proposal_losses = self.rpn(batch, levels, targets)
         roi = self.roi_heads
+        # A fixed number for each image, at most a quarter of them real: the background would drown the rest (Girshick
+        # 2015, section 2.3).
         proposals, matches, labels, regression = roi.select_training_samples(proposals, targets)
         regions = roi.box_head(roi.box_roi_pool(levels, proposals, batch.image_sizes))
+        # [R, K] and [R, 4 K]: a box for each class; that of the target's class is trained.
         logits_RK, boxes_R4K = roi.box_predictor(regions)
+        # Masks are learned on regions that show something alone (He et al. 2017, section 3).
         real = [labels_R > 0 for labels_R in labels]
         mask_loss = self._mask_loss(
             batch,
@@ -212,11 +217,13 @@ def assemble(
         mask_head=mask,
         mask_predictor=mask_predictor,
     )
+    # An attribute, not an argument: torchvision's constructor refuses what it does not know.
     model.loss_config = recipe.loss_config
     return model
 
 
 def _anchors(base: MaskRCNNConfig, image_size: int) -> AnchorGenerator:
+    # Fractions of the image, for networks that see every card at one size; pixels for published weights.
     scale = image_size if base.anchors_scale else 1
     sizes = tuple(tuple(int(side * scale) for side in level) for level in base.anchors)
     return AnchorGenerator(sizes, ((0.5, 1.0, 2.0),) * len(sizes))

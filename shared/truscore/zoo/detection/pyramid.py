@@ -26,10 +26,13 @@ class PathAggregationNetwork(FeaturePyramidNetwork):  # type: ignore[misc]
     def forward(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         levels: dict[str, Tensor] = super().forward(features)
         names, fine = list(levels), list(levels.values())
+        # The finest level is as it is; each coarser one takes what lies under it (PANet, figure 1 b).
         paths = [fine[0]]
         for down, merge, level in zip(self.down, self.merge, fine[1:], strict=True):
+            # Strided convolutions round up at odd sides: cut to the level's own size.
             lifted = down(paths[-1]).relu()[..., : level.shape[-2], : level.shape[-1]]
             paths.append(merge(level + lifted).relu())
+        # Above the path, so that the coarsest maps have the fine edges, too.
         if self.top is not None:
             paths, names = self.top(paths, fine, names)
         return OrderedDict(zip(names, paths, strict=True))
@@ -59,6 +62,7 @@ class PyramidBackbone(nn.Module):
         self.out_channels = base.pyramid_channels
 
     def forward(self, image_BCHW: Tensor) -> dict[str, Tensor]:
+        # By level, "0" the finest; sides H / stride, rounded up to whole places.
         stages: dict[str, Tensor] = self.body(image_BCHW)
         if self._channels_last:
             stages = {name: stage_BHWC.permute(0, 3, 1, 2) for name, stage_BHWC in stages.items()}
@@ -75,6 +79,8 @@ def freeze(body: nn.ModuleDict, stages: tuple[str, ...]) -> None:
 
 
 def _top(base: DetectorConfig) -> ExtraFPNBlock | None:
+    # Two levels from the coarsest by strided convolutions (Lin et al. 2017, "Focal loss for dense object detection",
+    # section 4), or one by picking every second place (as FPN does for its proposals), or none.
     if base.top == "p6p7":
         return LastLevelP6P7(base.pyramid_channels, base.pyramid_channels)
     return LastLevelMaxPool() if base.top == "pool" else None

@@ -52,6 +52,7 @@ class CardRetinaNet(DenseDetector, RetinaNet):  # type: ignore[misc]
         return {_OLD_TOWER.sub(_new_tower, name): value for name, value in found.items()}
 
     def look(self, batch: ImageList, levels: "OrderedDict[str, Tensor]") -> Seen:
+        # Finest first; anchors, logits and deltas are all in this order.
         features = list(levels.values())
         outputs = self.head(features)
         per_place = self.anchor_generator.num_anchors_per_location()[0]
@@ -74,11 +75,14 @@ class CardRetinaNet(DenseDetector, RetinaNet):  # type: ignore[misc]
         matched_P = self._matched(anchors_P4, target["boxes"])
         real_P = matched_P >= 0
         matched_R = matched_P[real_P]
+        # Anchors that show nothing want 0 of every class: here there is no background class to be right about.
         wanted_PK = torch.zeros_like(logits_PK)
         wanted_PK[real_P, target["labels"][matched_R] - 1] = 1.0
+        # Overlaps of 0.4 to 0.5 are neither: they teach nothing (section 4).
         known_P = matched_P != Matcher.BETWEEN_THRESHOLDS
         count = max(1, len(matched_R))
         classification = binary_loss(logits_PK[known_P], wanted_PK[known_P], self.loss_config).sum() / count
+        # Shift of the centre by the anchor's sides, and the logarithm of the ratio of sides.
         wanted_R4 = self.box_coder.encode_single(target["boxes"][matched_R], anchors_P4[real_P])
         return classification, nn.functional.l1_loss(deltas_P4[real_P], wanted_R4, reduction="sum") / count
 
@@ -126,6 +130,7 @@ def build_retinanet(recipe: Recipe, num_classes: int) -> CardRetinaNet:
 
 
 def _new_tower(old: re.Match[str]) -> str:
+    # conv.0, .2, .4, .6 (with a ReLU between) became conv.0.0, .1.0, .2.0, .3.0.
     return f"{old[1]}.{int(old[2]) // 2}.0.{old[3]}"
 
 

@@ -50,6 +50,8 @@ class Branches(nn.Module):
 
     def forward(self, level_BCHW: Tensor) -> Tensor:
         """[B, 5 + K, H, W]: box, objectness, classes."""
+        # One 1 x 1 convolution for both towers; what and where then go apart (Song et al. 2020, "Revisiting the sibling
+        # head", on why they disagree).
         stem = self.stem(level_BCHW)
         where = self.where(stem)
         return torch.cat([self.box(where), self.objectness(where), self.classes(self.what(stem))], dim=1)
@@ -114,10 +116,12 @@ class CardYolox(DenseDetector):
 
     def _losses_of(self, places: Places, target: Target) -> dict[str, Tensor]:
         """Each summed over the places and divided by how many of them show something."""
+        # No gradient flows through who answers for what.
         assigned = assign(places, target["boxes"], target["labels"])
         chosen_F, matched_F = assigned.chosen_F, assigned.matched_F
         count = max(1, len(chosen_F))
         overlap_loss_F = generalized_box_iou_loss(places.boxes_P4[chosen_F], target["boxes"][matched_F])
+        # Every place learns whether it shows something; class and box are learned where it does.
         shown_P = torch.zeros_like(places.objectness_P).index_fill(0, chosen_F, 1.0)
         classes = nn.functional.one_hot(target["labels"][matched_F] - 1, places.logits_PK.shape[1])
         # How sure of a class a place should be is how well its box fits.
@@ -129,6 +133,7 @@ class CardYolox(DenseDetector):
         }
 
     def detections(self, seen: Seen, image_sizes: list[tuple[int, int]]) -> list[Detections]:
+        # A product of probabilities: that something is there, and of what kind.
         scores_BPK = seen.objectness_BP[..., None].sigmoid() * seen.logits_BPK.sigmoid()
         return [
             self._kept(boxes_P4, scores_PK, size)
@@ -136,12 +141,14 @@ class CardYolox(DenseDetector):
         ]
 
     def _kept(self, boxes_P4: Tensor, scores_PK: Tensor, size: tuple[int, int]) -> Detections:
+        # Places and classes together: one place may be a candidate for two classes.
         flat = scores_PK.flatten()
         scores, index = flat.topk(_topk_min(flat, MOST_SUPPRESSED, 0))  # a minimum that stays in a graph
         sure = scores > LEAST_SCORE
         scores, index = scores[sure], index[sure]
         labels = index % scores_PK.shape[1]
         boxes = clip_boxes_to_image(boxes_P4[index // scores_PK.shape[1]], size)
+        # By class: an inner border does not suppress the outer one around it.
         keep = batched_nms(boxes, scores, labels, OVERLAP_SUPPRESSED)[: self.detections_per_image]
         return {"boxes": boxes[keep], "labels": labels[keep] + 1, "scores": scores[keep]}
 

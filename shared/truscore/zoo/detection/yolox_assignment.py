@@ -73,6 +73,7 @@ def _class_cost(places: Places, candidates_C: Tensor, labels_N: Tensor) -> Tenso
 
 
 def _how_many(overlap_NC: Tensor) -> Tensor:
+    # The sum of the ten best overlaps, at least 1 (OTA, "dynamic k estimation").
     best = overlap_NC.topk(min(MOST_OVERLAPS, overlap_NC.shape[1]), dim=1).values
     return best.sum(dim=1).int().clamp(min=1)
 

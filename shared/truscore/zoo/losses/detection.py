@@ -19,6 +19,7 @@ def softmax_focal_loss(logits_RK: Tensor, labels_R: Tensor, *, alpha: float, gam
 
     ``alpha`` weighs every real class and ``1 - alpha`` the background.
     """
+    # [R]: of the class that is right.
     log_p_R = nn.functional.log_softmax(logits_RK, dim=1).gather(1, labels_R[:, None])[:, 0]
     alpha_R = torch.where(labels_R > 0, alpha, 1.0 - alpha)
     return (-alpha_R * (1.0 - log_p_R.exp()).pow(gamma) * log_p_R).mean()
@@ -34,6 +35,7 @@ def binary_loss(logits: Tensor, wanted: Tensor, config: LossConfig) -> Tensor:
     if config.primary_loss != "focal_loss":
         return entropy
     alpha, gamma = config.focal_loss_params.alpha, config.focal_loss_params.gamma
+    # alpha_t: alpha at 1, 1 - alpha at 0, and in between for soft targets.
     weight = alpha * wanted + (1.0 - alpha) * (1.0 - wanted)
     # Kept off 0, where a power below 1 has no slope.
     distance = (wanted - logits.sigmoid()).abs().clamp(min=1e-6)

@@ -37,6 +37,7 @@ def corn_loss(logits_BT: Tensor, grade_B: Tensor) -> Tensor:
     the same whatever is beside it, and many small batches equal a large one.
     """
     beyond_BT = _beyond(grade_B, logits_BT)
+    # 1 where the condition of threshold t holds: always for the first, then where the grade is beyond the one before.
     asked_BT = torch.cat([torch.ones_like(beyond_BT[:, :1]), beyond_BT[:, :-1]], dim=1)
     each_BT = nn.functional.binary_cross_entropy_with_logits(logits_BT, beyond_BT, reduction="none")
     return (asked_BT * each_BT).sum(dim=1).mean()
@@ -50,6 +51,7 @@ def exceedance(raw: Tensor, primary_loss: str) -> Tensor:
         return nn.functional.logsigmoid(raw).cumsum(dim=1).exp()
     if primary_loss == "coral":
         return raw.sigmoid()  # in order, as the thresholds are
+    # P(grade > t) is the sum of the probabilities from t + 1 up; rounding may carry it beyond 1.
     tail_BT = raw.softmax(dim=1)[:, 1:].flip(1).cumsum(dim=1).flip(1)
     return tail_BT.clamp(max=1.0)
 

@@ -52,10 +52,12 @@ def focal_loss(log_p_BKSS: Tensor, real_BKSS: Tensor, known_BSS: Tensor, *, alph
 def dice_loss(log_p_BKSS: Tensor, real_BKSS: Tensor, known_BSS: Tensor) -> Tensor:
     """1 less the soft Dice coefficient (Milletari et al. 2016, section 3, with the sums of nnU-Net), a mean over the
     damages that are real on the image; 0 where none is, for there is nothing to overlap with."""
+    # Damages only: "nothing" fills most of an image, and its overlap says little.
     p_BDSS = log_p_BKSS[:, 1:].exp() * known_BSS[:, None]
     real_BDSS = real_BKSS[:, 1:]
     both_BD = (p_BDSS * real_BDSS).sum(dim=(2, 3))
     area_BD = real_BDSS.sum(dim=(2, 3))
+    # Sums are over pixels of one image, not of the batch: a batch in parts gives the same.
     there_BD = (area_BD > 0).float()
     missed_BD = 1.0 - 2.0 * both_BD / (p_BDSS.sum(dim=(2, 3)) + area_BD).clamp(min=1.0)
     return ((missed_BD * there_BD).sum(dim=1) / there_BD.sum(dim=1).clamp(min=1.0)).mean()

@@ -21,6 +21,7 @@ class DeepLabV3(Segmenter):
         super().__init__(recipe.image_size)
         base = config_of(recipe, DeepLabV3Config)
         self.backbone = StagedBackbone(base.encoder)
+        # A 1 x 1 convolution, three dilated ones and the mean over the image, side by side (figure 5).
         self.decoder = DeepLabV3Decoder(
             in_channels=base.encoder.stages[-1][1],
             out_channels=base.width,
@@ -28,6 +29,7 @@ class DeepLabV3(Segmenter):
             aspp_separable=False,
             aspp_dropout=recipe.loss_config.regularization.dropout,
         )
+        # At stride 8; the maps are brought to the square's size by matrix products afterwards.
         self.head = SegmentationHead(base.width, num_classes + 1, kernel_size=1)
         initialize_decoder(self.decoder)
         initialize_head(self.head)

@@ -73,10 +73,12 @@ def _stretched(name: str, value: Tensor, own: Tensor) -> Tensor:
     if value.shape == own.shape:
         return value
     if name.endswith(".pos_embed"):
+        # [1, g, g, C] as SAM keeps them.
         grid_1Cgg = value.permute(0, 3, 1, 2).float()
         stretched = nn.functional.interpolate(grid_1Cgg, own.shape[1:3], mode="bilinear", antialias=True)
         return stretched.permute(0, 2, 3, 1)
     if ".rel_pos_" in name and value.shape[-1] == own.shape[-1]:
+        # [R, C], R = 2 g - 1 distances between two patches of a side.
         along_1CR = value.T[None].float()
         return nn.functional.interpolate(along_1CR, own.shape[0], mode="linear")[0].T
     return value

@@ -50,6 +50,7 @@ class SegmentAnything(Segmenter):
         seen_BCgg = self.dropout(self.backbone(image_BCPP))
         places_1Cgg, prompts_1DTC, no_mask_1C11 = self.prompts()
         batch = len(image_BCSS)
+        # Each prompt by itself against one image embedding; the decoder draws m = 4 g places a side.
         masks_BD1mm, _ = self.decoder(
             image_embeddings=seen_BCgg,
             image_positional_embeddings=places_1Cgg.expand(batch, -1, -1, -1),
@@ -97,9 +98,11 @@ class ClassPrompts(nn.Module):
 
     def forward(self) -> tuple[Tensor, Tensor, Tensor]:
         """Embedded places [1, C, g, g], prompts [1, D, 3, C] and the word for "no mask was given" [1, C, 1, 1]."""
+        # Middles of the patches, from 0 to 1 (Tancik et al. 2020, "Fourier features": sine and cosine of random waves).
         at_g = (torch.arange(self._patches, device=self.class_embed.weight.device) + 0.5) / self._patches
         places_gg2 = torch.stack(torch.meshgrid(at_g, at_g, indexing="xy"), dim=-1)
         places_1Cgg = self.shared_embedding(places_gg2).permute(2, 0, 1)[None]
+        # The box that is the image: its upper left and lower right corner.
         corners_22 = torch.tensor([[0.0, 0.0], [1.0, 1.0]], device=at_g.device)
         box_2C = self.shared_embedding(corners_22) + self.corner_embed.weight
         class_D1C = self.class_embed.weight[:, None]

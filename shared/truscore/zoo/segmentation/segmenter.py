@@ -64,6 +64,7 @@ class StagedBackbone(nn.Module):
         super().__init__()
         network = getattr(torchvision.models, encoder.network)(weights=None, **encoder.options)
         stem = getattr(network, "features", network)
+        # Stride 1 with dilation: the filters see as far as before, on a map that stays fine.
         for name, rate in encoder.dilated.items():
             replace_strides_with_dilation(stem.get_submodule(name), rate)
         named = {name: str(place) for place, (name, _) in enumerate(encoder.stages)}
@@ -85,6 +86,7 @@ def suit(network: nn.Module, body: nn.Module, recipe: Recipe, early: Sequence[st
     _replace_norms(network, lambda norm: nn.GroupNorm(groups_of(norm.num_features), norm.num_features))
     freezing = recipe.architecture_config.custom_modifications.backbone_freezing
     for name, weight in body.named_parameters():
+        # With the dot: "layer1" is not early because of "layer10".
         is_early = any(f"{name}.".startswith(f"{stage}.") for stage in early)
         if freezing == "full" or (freezing == "partial" and is_early):
             weight.requires_grad_(False)
@@ -94,6 +96,7 @@ def expect_nothing(bias_K: Tensor) -> None:
     """Set the last layer's bias so that training begins with damage being rare (Lin et al. 2017, section 4.1)."""
     with torch.no_grad():
         bias_K.zero_()
+        # softmax of (b, 0, ..., 0) gives each of the D damages PRIOR / D: b = log((1 - PRIOR) / PRIOR * D).
         bias_K[0] = math.log((1 - PRIOR) / PRIOR * (len(bias_K) - 1))
 
 

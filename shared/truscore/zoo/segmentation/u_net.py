@@ -40,6 +40,7 @@ class UNet(Segmenter):
         suit(self, self.backbone.body, recipe, base.encoder.early)
 
     def logits(self, image_BCSS: Tensor) -> Tensor:
+        # Finest first, the image itself as level 0: the decoder takes no features from it, and counts it.
         maps = [image_BCSS, *self.backbone(image_BCSS)]
         logits_BKSS: Tensor = self.head(self.dropout(self.decoder(maps)))
         return logits_BKSS
