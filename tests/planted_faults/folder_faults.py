@@ -75,6 +75,17 @@ def in_utf16(pattern: str) -> Write:
     return plant
 
 
+def table_of(fields: Callable[[int], str], heading: str = "") -> str:
+    """A row for each picture of a sound folder."""
+    lines = [f"{number:03}.png,{fields(number)}" for number in range(sound.COUNT)]
+    return "\n".join([*([heading] if heading else []), *lines]) + "\n"
+
+
+def any_word(random: Random) -> str:
+    """A word that means that there is no grade."""
+    return str(random.choice(("NA", "N/A", "-", "ungraded", "unknown")))
+
+
 def content(pattern: str, change: Callable[[Random, dict[str, Any]], object]) -> Write:
     """The content of a JSON file changed."""
 
@@ -180,6 +191,7 @@ def instead(write: Write) -> Write:
 
 SECOND = json.dumps({"images": [], "annotations": [], "categories": [{"id": 1, "name": "something_else"}]})
 ROWS = "labels.csv"
+BOXES = "filename,class,xmin,ymin,xmax,ymax"
 UNUSABLE = ('{"mask_threshold": "half"}', '{"classes": "a, b"}', '{"grades": [1]}', '{"odd": 1}', "[1, 2]", "{")
 ELSEWHERE = ("C:\\cards\\000.png\n", "/home/anna/cards/000.png\n", "../../000.png\n")
 CUT_NAMES = ("names: [a, b", "names: {0: [", "\tnames: a: b: c")
@@ -250,6 +262,30 @@ FOLDERS: Mapping[str, FolderFault] = {
     "format.csv.column_unused": FolderFault(
         write=sound.table,
         plant=rewritten(ROWS, lambda _, text: "\n".join(f"{line},{n or 'id'}" for n, line in enumerate(text.split()))),
+    ),
+    "format.csv.columns_by_values": FolderFault(
+        write=sound.table, plant=file(ROWS, lambda random: table_of(lambda n: f"{random.integers(8, 10)}"))
+    ),
+    "format.csv.boxes_by_values": FolderFault(
+        write=sound.table,
+        plant=file(ROWS, lambda random: table_of(lambda n: f"dent,0.1,0.{random.integers(1, 5)},0.7,0.8", BOXES)),
+    ),
+    "format.csv.boxes_undecided": FolderFault(
+        write=sound.table,
+        plant=file(ROWS, lambda random: table_of(lambda n: f"4,4,{20 + random.integers(2)},30,dent")),
+    ),
+    "format.csv.rows_repeated": FolderFault(
+        write=sound.table, plant=lambda folder, _: shutil.copyfile(folder / ROWS, folder / "train.csv") and None
+    ),
+    "format.grade_missing": FolderFault(
+        write=sound.table,
+        plant=file(
+            ROWS, lambda random: table_of(lambda n: str(n % 2 + 8) if n else any_word(random), "filename,grade")
+        ),
+    ),
+    "format.grades_merged": FolderFault(
+        write=sound.table,
+        plant=file(ROWS, lambda _: table_of(lambda n: f"PSA {n % 2 + 8}" if n else "8", "filename,grade")),
     ),
     "format.masks.missing": FolderFault(
         write=sound.masks, plant=gone("scratched/*.png", all_of_them=True), how={"format": "masks"}

@@ -21,7 +21,7 @@ from truscore.datasets.index.class_order import grades_of
 from truscore.datasets.index.records import DatasetIndex
 from truscore.datasets.reading.declaration import DECLARATION_FILE, Declaration, declaration_to_json
 from truscore.datasets.reading.references import is_escape
-from truscore.datasets.splitting.name_groups import groups_by_name, source_of
+from truscore.datasets.splitting.name_groups import groups_by_name
 
 
 class Writer(Protocol):
@@ -101,9 +101,5 @@ def _grades(index: DatasetIndex) -> Mapping[str, float]:
 
 def _lost_groups(index: DatasetIndex, paths: Mapping[str, str]) -> tuple[str, ...]:
     by_name = groups_by_name(paths.values())
-    lost = [
-        image.path
-        for image in index.images
-        if image.group != (source_of(paths[image.path]) or by_name.get(paths[image.path], ""))
-    ]
+    lost = [image.path for image in index.images if image.group != by_name.get(paths[image.path], "")]
     return (f"groups that do not follow from file names ({lost[0]})",) if lost else ()

@@ -122,6 +122,11 @@ def orientation_of(image: Image.Image) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height of the upright image; no pixel is decoded."""
+    return (image.height, image.width) if orientation_of(image) >= 5 else (image.width, image.height)
+
+
 def turned(stored_HWC: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     """Stored pixels to upright ones (EXIF 2.32, table 6: where row 0 and column 0 lie)."""
     import numpy as np

@@ -7,8 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from types import MappingProxyType
 
+from truscore.datasets.index.grade_names import parse_grade
+
 _DIGITS = re.compile(r"(\d+)")
-_GRADE = re.compile(r"(?:(?:psa|bgs|sgc|cgc|grade|quality|score|rating|level)[ _-]?)?(?P<number>\d{1,3}(?:\.\d)?)")
 
 # Condition words of the trading-card market, worst first; a plus or minus is a step of its own.
 _CONDITIONS: tuple[tuple[str, ...], ...] = (
@@ -40,23 +41,27 @@ def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
 
 def order_classes(names: Collection[str], *, declared: Mapping[str, float] = MappingProxyType({})) -> tuple[str, ...]:
     """Class names by grade where all are grades, else in natural order."""
-    grades = _grade_by_name(names, declared)
+    grades = grades_by_name(names, declared=declared)
     return tuple(sorted(set(names), key=lambda name: (grades.get(name, 0.0), natural_key(name), name)))
 
 
 def grades_of(names: Sequence[str], *, declared: Mapping[str, float] = MappingProxyType({})) -> tuple[float, ...]:
     """The number each class stands for; empty unless every name is a grade, in rising order.
 
-    A grade is what `declared` says it is, a number (`7`, `psa7`, `grade_9.5`), or a condition word (`LP+`).
+    A grade is what `declared` says it is, a number (`7`, `psa7`, `PSA 8 NM-MT`), a condition word (`LP+`), or the words
+    of a grader (`GEM MT`).
     """
-    grades = _grade_by_name(names, declared)
+    grades = grades_by_name(names, declared=declared)
     values = tuple(grades[name] for name in names) if grades else ()
     rising = all(low < high for low, high in pairwise(values))
     return values if rising and len(values) > 1 else ()
 
 
-def _grade_by_name(names: Collection[str], declared: Mapping[str, float]) -> dict[str, float]:
-    for read in (declared.get, _number, _condition):
+def grades_by_name(
+    names: Collection[str], *, declared: Mapping[str, float] = MappingProxyType({})
+) -> Mapping[str, float]:
+    """The number each name stands for, several names perhaps for one; empty where one of them is no grade."""
+    for read in (declared.get, _number, _condition, _grade):
         found = {name: grade for name in names if (grade := read(name)) is not None}
         if len(found) == len(set(names)):
             return found
@@ -64,9 +69,13 @@ def _grade_by_name(names: Collection[str], declared: Mapping[str, float]) -> dic
 
 
 def _number(name: str) -> float | None:
-    match = _GRADE.fullmatch(name.strip().casefold())
-    return float(match["number"]) if match else None
+    return _grade(name) if any(map(str.isdecimal, name)) else None
 
 
 def _condition(name: str) -> float | None:
     return CONDITION_GRADES.get(" ".join(name.casefold().split()))
+
+
+def _grade(name: str) -> float | None:
+    grade = parse_grade(name)
+    return None if grade is None else grade.value

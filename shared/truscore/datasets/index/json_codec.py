@@ -92,6 +92,8 @@ def _image_to_dict(image: ImageRecord) -> dict[str, Any]:
         data["scores"] = [[name, float(value)] for name, value in image.scores]
     if image.light is not None:
         data["light"] = _light_to_dict(image.light)
+    if image.written_grade:
+        data["written_grade"] = image.written_grade
     return data
 
 
@@ -131,6 +133,7 @@ def _image_from_dict(data: dict[str, Any]) -> ImageRecord:
         labels=None if data.get("labels") is None else tuple(map(int, data["labels"])),
         scores=tuple((str(name), float(value)) for name, value in data.get("scores", ())),
         light=None if data.get("light") is None else _light_from_dict(data["light"]),
+        written_grade=str(data.get("written_grade", "")),
     )
 
 

@@ -93,6 +93,7 @@ class ImageRecord:
     labels: tuple[int, ...] | None = None  # of the image as a whole; (): labelled as having none, None: unlabelled
     scores: tuple[tuple[str, float], ...] = ()  # named measurements of the whole image, by name
     light: Light | None = None  # of a view for photometric stereo
+    written_grade: str = ""  # as its grader wrote it, where the class does not show that: "PSA 8 (OC)" of class "8"
 
     @property
     def classes(self) -> frozenset[int]:

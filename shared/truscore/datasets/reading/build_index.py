@@ -14,7 +14,7 @@ from truscore.datasets.index.records import Annotation, DatasetIndex, ImageRecor
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.problems import ProblemLog
 from truscore.datasets.reading.result import DeclaredImage, ReadResult
-from truscore.datasets.splitting.name_groups import groups_by_name, source_of
+from truscore.datasets.splitting.name_groups import groups_by_name
 
 # What a format's annotations become once the image's real size is known.
 Annotate = Callable[[ImageRecord], tuple[Annotation, ...]]
@@ -22,10 +22,11 @@ Annotate = Callable[[ImageRecord], tuple[Annotation, ...]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImageLabels:
-    """Labels and scores of a whole image, as in ImageRecord."""
+    """Labels, scores and grade of a whole image, as in ImageRecord."""
 
     labels: tuple[int, ...] | None = None
     scores: tuple[tuple[str, float], ...] = ()
+    written_grade: str = ""
 
 
 FARTHEST_PX = 1e9
@@ -46,11 +47,15 @@ def build_read_result(
     declared: Mapping[str, DeclaredImage] = MappingProxyType({}),
     image_labels: Mapping[str, ImageLabels] = MappingProxyType({}),
     grades: Sequence[float] = (),
+    groups: Mapping[str, str] = MappingProxyType({}),
 ) -> ReadResult:
-    """Scan the images named by `annotate` and build the result; faulty images are reported and left out."""
+    """Scan the images named by `annotate` and build the result; faulty images are reported and left out.
+
+    `groups` are those that the annotations state; they go before what file names imply.
+    """
     log, records = context.log, []
     measurements: dict[str, Any] = {}
-    groups = groups_by_name(annotate)
+    by_name = {**groups_by_name(annotate), **groups}
     for scan in scan_images(
         context.folder.root, sorted(annotate), limits=context.limits, scan_options=context.scan_options
     ):
@@ -63,10 +68,11 @@ def build_read_result(
         records.append(
             replace(
                 record,
-                group=source_of(record.path) or groups.get(record.path, ""),
+                group=by_name.get(record.path, ""),
                 annotations=_with_plausible_coordinates(annotate[record.path](record), record, log),
                 labels=whole_image.labels,
                 scores=whole_image.scores,
+                written_grade=whole_image.written_grade,
             )
         )
         measurements[record.path] = scan.measurement

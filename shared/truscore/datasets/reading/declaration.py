@@ -15,14 +15,16 @@ from truscore.datasets.reading.problems import ProblemLog, bounded_text
 DECLARATION_FILE = "truscore.json"
 _LIMIT_BYTES = 4 * 1024 * 1024
 _CLASSES_LIMIT = 10_000
+_BOXES = ("xyxy", "xywh", "cxcywh")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Declaration:
     """All of it optional. `mask_threshold`: pixels above it are marked. `mask_values` "classes": a mask's values are
-    labels. `grades`: the number each class stands for. `class_map`: this dataset's class names to those wanted.
-    `groups`: images (or folders, with "/" at the end) of one thing, by its name; no split divides them. `encoding`: of
-    text files that are not UTF-8. `crowd` "things": marks said to be crowds are single things."""
+    labels. `scores`: columns of tables that are scores. `boxes`: what the four numbers of a box are. `grades`: the
+    number each class stands for. `class_map`: this dataset's class names to those wanted. `groups`: images (or folders,
+    with "/" at the end) of one thing, by its name; no split divides them. `encoding`: of text files that are not UTF-8.
+    `crowd` "things": marks said to be crowds are single things."""
 
     format: str = ""
     classes: tuple[str, ...] = ()
@@ -30,6 +32,8 @@ class Declaration:
     class_map: Mapping[str, str | None] = field(default_factory=lambda: MappingProxyType({}))
     mask_threshold: int | None = None
     mask_values: str = ""
+    scores: tuple[str, ...] = ()
+    boxes: str = ""
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     encoding: str = ""
     crowd: str = ""
@@ -63,6 +67,8 @@ def declaration_to_json(declaration: Declaration) -> str:
         "class_map": dict(declaration.class_map),
         "mask_threshold": declaration.mask_threshold,
         "mask_values": declaration.mask_values,
+        "scores": list(declaration.scores),
+        "boxes": declaration.boxes,
         "groups": {name: list(members) for name, members in declaration.groups.items()},
         "encoding": declaration.encoding,
         "crowd": declaration.crowd,
@@ -131,6 +137,10 @@ def _crowd(value: Any) -> str | None:
     return value if value == "things" else None
 
 
+def _boxes(value: Any) -> str | None:
+    return value if value in _BOXES else None
+
+
 def _groups(value: Any) -> Mapping[str, tuple[str, ...]] | None:
     named = isinstance(value, dict) and all(
         isinstance(members, list) and all(isinstance(member, str) and member for member in members)
@@ -153,6 +163,8 @@ _KEYS: Mapping[str, tuple[str, Callable[[Any], Any]]] = MappingProxyType(
         "class_map": ("expected an object from class name to the class wanted, or null to leave it out", _class_map),
         "mask_threshold": ("expected a whole number from 0: pixels above it are marked", _threshold),
         "mask_values": ('expected "classes", where the values of a mask are class numbers', _mask_values),
+        "scores": ("expected a list of different names of columns", _names),
+        "boxes": (f"expected one of {', '.join(_BOXES)}: corners; corner and size; centre and size", _boxes),
         "groups": ("expected an object from a group's name to a list of its images and folders", _groups),
         "encoding": (
             "expected the name of an encoding of text, such as cp1252 or gb18030",

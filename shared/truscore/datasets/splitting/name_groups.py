@@ -1,13 +1,14 @@
-"""Which images show one object, by their names: exposures, lights, augmented copies."""
+"""Which images show one object, by their names: views of a card, exposures, lights, augmented copies."""
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
 from truscore.datasets.paths import stem_of
+from truscore.datasets.splitting.card_views import ends_with_corner, groups_by_view
 
 LIGHTS = ("up", "down", "left", "right", "top", "bottom")
 _LIGHT = re.compile(rf"(?P<card>.+)[_\- ](?P<light>{'|'.join(LIGHTS)})", re.IGNORECASE)
@@ -32,13 +33,20 @@ def source_of(path: str) -> str:
 
 
 def groups_by_name(paths: Iterable[str]) -> dict[str, str]:
-    """The group of each image that shares its source with another one; images on their own are left out."""
+    """The group of each image that shares its source with another one; images on their own are left out, but for
+    those that an exporter of augmented copies has named."""
     listed = list(paths)
-    groups = dict(_named(listed))
-    members: dict[str, int] = defaultdict(int)
-    for name in groups.values():
-        members[name] += 1
-    return {path: name for path, name in groups.items() if members[name] > 1}
+    groups, views = dict(_named(listed)), groups_by_view(listed)
+    sizes, cards = Counter(groups.values()), Counter(views.values())
+    exported = {path: source for path in listed if (source := source_of(path))}
+    copies = Counter(exported.values())
+    found = {path: name for path, name in groups.items() if sizes[name] > 1} | exported
+    for path, card in views.items():
+        known = found.get(path, "")
+        # All views of a card, where what else is known of the name joins but some of them.
+        if cards[card] > (copies[known] if path in exported else sizes[known]):
+            found[path] = card
+    return found
 
 
 def lights_by_card(paths: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
@@ -48,7 +56,7 @@ def lights_by_card(paths: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
     """
     by_folder: dict[PurePosixPath, dict[str, str]] = defaultdict(dict)
     for path in paths:
-        if match := _LIGHT.fullmatch(stem_of(path)):
+        if (match := _LIGHT.fullmatch(stem_of(path))) and not ends_with_corner(path):
             by_folder[PurePosixPath(path).parent][path] = match["card"].lower()
     found: dict[str, list[str]] = defaultdict(list)
     for folder, cards in by_folder.items():
@@ -60,7 +68,7 @@ def lights_by_card(paths: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
 
 def light_named_by(path: str) -> str:
     """The light that an image's name ends with, in lower case; "" for none."""
-    match = _LIGHT.fullmatch(stem_of(path))
+    match = None if ends_with_corner(path) else _LIGHT.fullmatch(stem_of(path))
     return match["light"].lower() if match else ""
 
 

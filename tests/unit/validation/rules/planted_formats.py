@@ -1,6 +1,7 @@
 """Faults of the formats that are neither COCO nor YOLO, planted one at a time in a folder that is otherwise sound."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tests.planted_faults.lit_faults import LIT_FAULTS
 from tests.unit.validation.small_datasets import HEIGHT, OUTER, WIDTH, texture
 
 X, Y, W, H = OUTER
+BOXES = "filename,class,xmin,ymin,xmax,ymax"
 SHAPE = {"label": "defect", "points": [[X, Y], [X + W, Y], [X, Y + H]], "shape_type": "polygon"}
 VOC = (
     "<annotation><filename>{name}.png</filename><size><width>96</width><height>72</height></size><object>"
@@ -47,6 +49,21 @@ def table(folder: Path, *rows: str, header: str = "filename,label,sharpness") ->
     pictures(folder)
     sound = [f"{number:03}.png,{'good' if number % 2 else 'bad'},0.{number + 1}" for number in range(1, 6)]
     (folder / "labels.csv").write_text("\n".join([header, *sound, *rows]) + "\n")
+
+
+def rows(*lines: str) -> Callable[[Path], None]:
+    """A table with exactly these lines beside six pictures."""
+
+    def plant(folder: Path) -> None:
+        pictures(folder)
+        (folder / "labels.csv").write_text("\n".join(lines) + "\n")
+
+    return plant
+
+
+def twice(folder: Path) -> None:
+    table(folder)
+    shutil.copyfile(folder / "labels.csv", folder / "train_labels.csv")
 
 
 def folders(folder: Path) -> None:
@@ -174,6 +191,15 @@ FURTHER: dict[str, Further] = {
     "format.csv.value": (lambda folder: table(folder, "000.png,bad,sharp", header="filename,label,score:a"), {}),
     "format.csv.label_missing": (lambda folder: table(folder, "000.png,,0.5"), {}),
     "format.csv.column_unused": (lambda folder: table(folder, "000.png,bad,", header="filename,label,id"), {}),
+    "format.csv.columns_by_values": (rows(*(f"{n:03}.png,{n % 2 + 8}" for n in range(6))), {}),
+    "format.csv.boxes_by_values": (rows(BOXES, *(f"{n:03}.png,dent,0.1,0.1,0.5,0.5" for n in range(6))), {}),
+    "format.csv.boxes_undecided": (rows(*(f"{n:03}.png,10,10,20,20,dent" for n in range(6))), {}),
+    "format.csv.rows_repeated": (twice, {}),
+    "format.grade_missing": (rows("filename,grade", *(f"{n:03}.png,{n % 2 + 8 if n else 'NA'}" for n in range(6))), {}),
+    "format.grades_merged": (
+        rows("filename,grade", *(f"{n:03}.png,{n % 2 + 8 if n else 'PSA 8'}" for n in range(6))),
+        {},
+    ),
     "format.masks.missing": (pictures, {"format": "masks"}),
     "format.masks.image_without_mask": (without(masks, "scratched/0.png"), {}),
     "format.deeppcb.missing": (pictures, {"format": "deeppcb"}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from truscore.datasets.formats.class_lists import class_list
+from truscore.datasets.formats.class_lists import graded_class_list
 from truscore.datasets.formats.multi_light.layouts import light_lists
 from truscore.datasets.reading.build_index import ImageLabels, build_read_result, no_annotations
 from truscore.datasets.reading.context import ReaderContext
@@ -36,11 +36,12 @@ def read_class_folders(context: ReaderContext) -> ReadResult:
     """Read the images with the class their folder names; classes by grade, else in natural order."""
     by_image = class_by_image(context.folder.images)
     used = {name for name in by_image.values() if name}
-    classes = class_list(context, used)
+    classes = graded_class_list(context, used)
     image_labels: dict[str, ImageLabels] = {}
     for path, name in by_image.items():
         if name:
-            image_labels[path] = ImageLabels(labels=(classes.label(name),))
+            labels = None if classes.is_missing(name) else (classes.label(name),)
+            image_labels[path] = ImageLabels(labels=labels, written_grade=classes.written_grade(name))
         else:
             context.log.add("format.folder.no_class", "lies in no folder that names a class", path)
     return build_read_result(

@@ -3,54 +3,76 @@
 from __future__ import annotations
 
 import csv
-import io
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 from truscore.datasets.formats.csv.columns import Columns, columns_of
+from truscore.datasets.formats.csv.headings import PLURALS, is_header, is_known, plain
+from truscore.datasets.formats.csv.image_names import ImageNames
+from truscore.datasets.formats.csv.text import rows_of
 from truscore.datasets.reading.context import ReaderContext
+from truscore.datasets.reading.text_file import read_text
 
 SNIFFED_ROWS = 2000
-_DELIMITERS = ",;\t|"
+_LETTER = re.compile("[0-9A-Za-z]")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CsvTable:
-    """`rows` have as many fields as the header, with the number of their line."""
+    """`rows` have as many fields as the table has columns, with the number of their line."""
 
     path: str
     columns: Columns
     rows: tuple[tuple[int, tuple[str, ...]], ...]
+    header: bool = True  # whether the first line holds headings
 
 
-def read_csv_table(context: ReaderContext, path: str) -> CsvTable | None:
+def read_csv_table(context: ReaderContext, images: ImageNames, path: str) -> CsvTable | None:
     """The table, or None where it is none that names images."""
-    file, limits, log = context.folder.root / path, context.limits, context.log
-    if file.stat().st_size > limits.annotation_file_bytes:
-        log.add("format.csv.unreadable", f"larger than {limits.annotation_file_bytes} bytes", path)
+    log, limit_bytes = context.log, context.limits.annotation_file_bytes
+    text = read_text(context, path, code="format.csv.unreadable", limit_bytes=limit_bytes)
+    if text is None:
         return None
     try:
-        text = file.read_text(encoding="utf-8-sig")
-        lines = [(number, tuple(row)) for number, row in _lines(text) if row]
-    except (UnicodeDecodeError, csv.Error) as error:
+        lines = list(rows_of(text))
+    except csv.Error as error:
         log.add("format.csv.unreadable", f"not a table: {error}", path)
         return None
-    if len(lines) < 2:
+    if text and not _LETTER.search(text):
+        # Nearly any bytes are UTF-16.
+        log.add("format.csv.unreadable", "not a table: there are no letters or digits in it", path)
+    table = _table(context, images, path, lines)
+    if table is None:
         return None
-    header = lines[0][1]
-    whole = [(number, row) for number, row in lines[1:] if len(row) == len(header)]
-    columns = columns_of(header, [row for _, row in whole[:SNIFFED_ROWS]])
-    if columns is None or not (columns.has_labels or columns.box):
-        return None
-    for number, row in lines[1:]:
-        if len(row) != len(header):
-            log.add("format.csv.row", f"{len(row)} fields, the header has {len(header)}", f"{path}#{number}")
-    return CsvTable(path=path, columns=columns, rows=tuple(whole))
+    fields = len(lines[0][1])
+    for number, row in lines:
+        if len(row) != fields:
+            log.add("format.csv.row", f"{len(row)} fields, the header has {fields}", f"{path}#{number}")
+    return table
 
 
-def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
-    first = text.split("\n", 1)[0]
-    delimiter = max(_DELIMITERS, key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    for row in reader:
-        yield reader.line_num, row
+def _table(
+    context: ReaderContext, images: ImageNames, path: str, lines: list[tuple[int, tuple[str, ...]]]
+) -> CsvTable | None:
+    if not lines:
+        return None
+    first = lines[0][1]
+    whole = [(number, row) for number, row in lines if len(row) == len(first)]
+    below = [row for _, row in whole[1 : SNIFFED_ROWS + 1]]
+
+    def names_image(field: str) -> bool:
+        return images.names_image(field) and not is_known(field)
+
+    header = is_header(first, below, names_image)
+    rows = whole[1:] if header else whole
+    columns = columns_of(
+        first if header else [""] * len(first),
+        below if header else [first, *below],
+        images.names_image,
+        scores=context.declaration.scores,
+    )
+    if not rows or columns is None or not (columns.has_labels or columns.box):
+        return None
+    if columns.label is not None and header:
+        columns = replace(columns, several=plain(first[columns.label]) in PLURALS)
+    return CsvTable(path=path, columns=columns, rows=tuple(rows), header=header)

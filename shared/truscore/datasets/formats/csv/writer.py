@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from truscore.datasets.formats.annotation_names import clashes, unchanged
-from truscore.datasets.formats.csv.columns import BOX_COLUMNS, CLASS_PREFIX, SCORE_PREFIX
-from truscore.datasets.formats.csv.reader import SEPARATORS
+from truscore.datasets.formats.csv.box_columns import BOX_COLUMNS
+from truscore.datasets.formats.csv.headings import CLASS_PREFIX, SCORE_PREFIX
+from truscore.datasets.formats.csv.label_words import SEPARATORS
 from truscore.datasets.index.records import DatasetIndex, ImageRecord
 from truscore.datasets.reading.declaration import Declaration
 
