@@ -4,14 +4,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from exported_folders import exported
 from truscore.datasets import DatasetIndex, read_dataset
 
 
 def read(shared_data: Path, name: str) -> DatasetIndex:
-    folder = shared_data.parent / "as_exported" / name
-    if not folder.is_dir():
-        pytest.skip(f"{folder} is not there")
-    index = read_dataset(folder, format="csv").index
+    index = read_dataset(exported(shared_data, name), format="csv").index
     assert index is not None
     return index
 
@@ -88,8 +86,5 @@ def test_a_class_may_hold_a_comma(shared_data: Path) -> None:
 
 @pytest.mark.parametrize("name", ["csv_via", "csv_severstal"])
 def test_outlines_and_the_sizes_of_files_are_never_scores(shared_data: Path, name: str) -> None:
-    folder = shared_data.parent / "as_exported" / name
-    if not folder.is_dir():
-        pytest.skip(f"{folder} is not there")
-    index = read_dataset(folder).index
+    index = read_dataset(exported(shared_data, name)).index
     assert index is None or not any(image.scores or image.labels for image in index.images)

@@ -125,15 +125,14 @@ class _Table:
             if at in places or at in {label, grader}:
                 continue
             self._sort(at, box is not None, classes, scores, unused)
-        size = {name: self.names.index(name) for name in ("width", "height") if name in self.names}
-        size = {} if places & set(size.values()) else size
+        size: dict[str, int] = {name: self.names.index(name) for name in ("width", "height") if name in self.names}
         return Columns(
             images=images,
             label=label,
             classes=classes,
             scores=scores,
             box=box,
-            size=size,
+            size={} if places & set(size.values()) else size,
             grader=grader,
             unused=tuple(name for name in unused if name),
             guessed=tuple(guessed),
