@@ -133,7 +133,7 @@ def test_work_grows_with_the_number_of_objects_in_a_folder_and_not_with_its_squa
 
     monkeypatch.setattr(layouts, "stem_of", counted)
     files = [f"thing{number}{part}" for number in range(100) for part in (".0.png", ".mask.png", ".Normals.npy")]
-    objects = objects_in(Folder(root=Path("nowhere"), files=("lights.txt", *files)))
+    objects = objects_in(Folder(root=Path("nowhere"), files=("lights.txt", *files)), limits=Limits())
     assert len(objects) == 100
     assert all(views.maps.mask == f"{views.name}.mask.png" for views in objects)
     assert all(views.maps.normals == f"{views.name}.Normals.npy" for views in objects)

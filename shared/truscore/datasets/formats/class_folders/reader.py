@@ -7,12 +7,12 @@ from pathlib import PurePosixPath
 
 from truscore.datasets.formats.class_lists import graded_class_list
 from truscore.datasets.formats.multi_light.layouts import light_lists
+from truscore.datasets.formats.multi_light.scenes import lit_cards
 from truscore.datasets.reading.build_index import ImageLabels, build_read_result, no_annotations
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.image_lookup import IMAGE_FOLDERS
 from truscore.datasets.reading.problems import bounded_text
 from truscore.datasets.reading.result import ReadResult
-from truscore.datasets.splitting.name_groups import lights_by_card
 
 # Folders that hold images of every class.
 CONTAINERS = frozenset(
@@ -27,7 +27,7 @@ def recognise_class_folders(context: ReaderContext) -> bool:
     if light_lists(folder):
         return False
     classes = class_by_image(folder.images)
-    lights = {path for paths in lights_by_card(folder.images).values() for path in paths}
+    lights = {path for paths in lit_cards(folder, limits=context.limits).values() for path in paths}
     placed = [path for path, name in classes.items() if name and path not in lights]
     return len({classes[path] for path in placed}) > 1 and 2 * len(placed) > len(folder.images)
 

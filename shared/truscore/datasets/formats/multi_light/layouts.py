@@ -2,7 +2,7 @@
 
 Three layouts. DiLiGenT's: a folder for each object with light_directions.txt. Numbered: lights.txt above images
 NAME.0.tga, NAME.1.tga, ... of one or more objects. Named: four images NAME_Up, NAME_Down, NAME_Left, NAME_Right.
-Found by names only.
+Found by names; where the names of lights could be those of crops, by a look at some pictures.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from truscore.datasets.formats.multi_light.scenes import lit_cards
 from truscore.datasets.index.class_order import natural_key
+from truscore.datasets.limits import Limits
 from truscore.datasets.paths import IMAGE_SUFFIXES, name_of, stem_of, suffix_of
 from truscore.datasets.reading.folder import Folder
-from truscore.datasets.splitting.name_groups import light_named_by, lights_by_card
+from truscore.datasets.splitting.name_groups import light_named_by
 
 DIRECTIONS, INTENSITIES, SHARED, NAMES = "light_directions.txt", "light_intensities.txt", "lights.txt", "filenames.txt"
 ROOT_OBJECT = "."  # the dataset's own folder: what that is called differs from disk to disk
@@ -55,14 +57,15 @@ def light_lists(folder: Folder) -> list[str]:
     return [path for path in folder.with_suffix(".txt") if name_of(path).lower() in {DIRECTIONS, INTENSITIES, SHARED}]
 
 
-def objects_in(folder: Folder) -> list[Views]:
+def objects_in(folder: Folder, *, limits: Limits) -> list[Views]:
     """Every object that has lights, by name."""
-    return sorted(_Layouts(folder).objects(), key=lambda views: views.name)
+    return sorted(_Layouts(folder, limits).objects(), key=lambda views: views.name)
 
 
 class _Layouts:
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: Folder, limits: Limits) -> None:
         self._folder = folder
+        self._limits = limits
         self._texts = {path.lower(): path for path in folder.with_suffix(".txt")}
         self._in: dict[str, list[str]] = defaultdict(list)
         for path in (*folder.images, *folder.with_suffix(".npy", ".mat")):
@@ -135,7 +138,7 @@ class _Layouts:
     def _named(self) -> Iterator[Views]:
         cards = {
             card: paths
-            for card, paths in lights_by_card(self._folder.images).items()
+            for card, paths in lit_cards(self._folder, limits=self._limits).items()
             if len({light_named_by(path) for path in paths}) >= _LEAST_NAMED
         }
         if 2 * sum(map(len, cards.values())) < len(self._folder.images):

@@ -22,13 +22,13 @@ NAME = "multi_light"
 
 def recognise_multi_light(context: ReaderContext) -> bool:
     """Whether some object has images, and lights that are listed or named."""
-    return any(views.images for views in objects_in(context.folder))
+    return any(views.images for views in objects_in(context.folder, limits=context.limits))
 
 
 def read_multi_light(context: ReaderContext) -> ReadResult:
     """Read every view with its light, and the mask and normal map of every object. There are no classes."""
     folder, class_names = context.folder, context.class_names
-    objects = [views for views in objects_in(folder) if views.images]
+    objects = [views for views in objects_in(folder, limits=context.limits) if views.images]
     if not objects:
         return unreadable_dataset(
             context, "format.multi_light.missing", "no image has a light that a list or its own name tells"
