@@ -10,11 +10,14 @@ from types import MappingProxyType
 from truscore.datasets.formats.class_folders.reader import read_class_folders, recognise_class_folders
 from truscore.datasets.formats.coco.reader import read_coco, recognise_coco
 from truscore.datasets.formats.csv.reader import read_csv, recognise_csv
+from truscore.datasets.formats.cvat.reader import read_cvat, recognise_cvat
 from truscore.datasets.formats.deeppcb.reader import read_deeppcb, recognise_deeppcb
+from truscore.datasets.formats.label_studio.reader import read_label_studio, recognise_label_studio
 from truscore.datasets.formats.labelme.reader import read_labelme, recognise_labelme
 from truscore.datasets.formats.masks.reader import read_masks, recognise_masks
 from truscore.datasets.formats.multi_light.reader import read_multi_light, recognise_multi_light
 from truscore.datasets.formats.plain_images.reader import read_plain_images
+from truscore.datasets.formats.via.reader import read_via, recognise_via
 from truscore.datasets.formats.voc.reader import read_voc, recognise_voc
 from truscore.datasets.formats.yolo.reader import read_yolo, recognise_yolo
 from truscore.datasets.images.scan import ScanOptions
@@ -50,6 +53,14 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         for row in (
             # What a person drew stands before what may have been exported from it.
             Format(name="labelme", title="LabelMe shapes and flags", recognise=recognise_labelme, read=read_labelme),
+            Format(name="cvat", title="CVAT for images and video (XML)", recognise=recognise_cvat, read=read_cvat),
+            Format(
+                name="label_studio",
+                title="Label Studio tasks (JSON, JSON-MIN)",
+                recognise=recognise_label_studio,
+                read=read_label_studio,
+            ),
+            Format(name="via", title="VGG Image Annotator (JSON, CSV)", recognise=recognise_via, read=read_via),
             Format(name="coco", title="COCO instances (JSON)", recognise=recognise_coco, read=read_coco),
             Format(name="voc", title="Pascal VOC boxes (XML)", recognise=recognise_voc, read=read_voc),
             Format(name="deeppcb", title="DeepPCB pairs", recognise=recognise_deeppcb, read=read_deeppcb),

@@ -10,6 +10,7 @@ from truscore.datasets.formats.csv.columns import Columns, columns_of
 from truscore.datasets.formats.csv.headings import PLURALS, is_header, is_known, plain
 from truscore.datasets.formats.csv.image_names import ImageNames
 from truscore.datasets.formats.csv.text import rows_of
+from truscore.datasets.formats.via.file import is_via_header
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.text_file import read_text
 
@@ -41,6 +42,8 @@ def read_csv_table(context: ReaderContext, images: ImageNames, path: str) -> Csv
     if text and not _LETTER.search(text):
         # Nearly any bytes are UTF-16.
         log.add("format.csv.unreadable", "not a table: there are no letters or digits in it", path)
+    if lines and is_via_header(list(lines[0][1])):
+        return None
     table = _table(context, images, path, lines)
     if table is None:
         return None

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from truscore.datasets.limits import Limits
 from truscore.datasets.reading.context import ReaderContext
-from truscore.datasets.reading.folder import Folder
 from truscore.datasets.reading.problems import bounded_text
+from truscore.datasets.reading.xml_file import read_xml
 from truscore.datasets.shapes.parse import BadShape, box_around, box_from, numbers, polygon_from
 
 if TYPE_CHECKING:
@@ -38,14 +38,10 @@ class VocFile:
     objects: tuple[VocObject, ...]
 
 
-def looks_like_voc(folder: Folder, path: str) -> bool:
-    with (folder.root / path).open("rb") as file:
-        return b"<annotation" in file.read(4096)
-
-
 def read_voc_file(context: ReaderContext, path: str) -> VocFile | None:
     """The file's content, or None after reporting why there is none."""
-    log, root = context.log, _parsed(context, path)
+    log, limit_bytes = context.log, context.limits.label_file_bytes
+    root = read_xml(context, path, code="format.voc.invalid_xml", limit_bytes=limit_bytes)
     if root is None:
         return None
     if root.tag != "annotation":
@@ -59,27 +55,6 @@ def read_voc_file(context: ReaderContext, path: str) -> VocFile | None:
         height=_pixels(size, "height"),
         objects=tuple(_objects(context, root, path)),
     )
-
-
-def _parsed(context: ReaderContext, path: str) -> Element | None:
-    from xml.etree.ElementTree import ParseError
-
-    from defusedxml import DefusedXmlException
-    from defusedxml.ElementTree import fromstring
-
-    file, limits, log = context.folder.root / path, context.limits, context.log
-    if file.stat().st_size > limits.label_file_bytes:
-        log.add("format.voc.invalid_xml", f"larger than {limits.label_file_bytes} bytes", path)
-        return None
-    try:
-        root: Element = fromstring(file.read_bytes(), forbid_dtd=True)
-    except DefusedXmlException as error:
-        log.add("format.voc.invalid_xml", f"declares a document type or entities: {error}", path)
-        return None
-    except (ParseError, ValueError, LookupError, RecursionError) as error:
-        log.add("format.voc.invalid_xml", f"not XML: {error}", path)
-        return None
-    return root
 
 
 def _objects(context: ReaderContext, root: Element, path: str) -> list[VocObject]:

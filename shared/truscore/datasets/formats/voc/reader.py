@@ -10,20 +10,21 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from truscore.datasets.formats.class_lists import class_list
-from truscore.datasets.formats.voc.file import VocFile, VocObject, looks_like_voc, read_voc_file
+from truscore.datasets.formats.voc.file import VocFile, VocObject, read_voc_file
 from truscore.datasets.index.records import Annotation, ImageRecord
 from truscore.datasets.reading.build_index import Annotate, build_read_result, report_unlisted, unreadable_dataset
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.image_lookup import ImageLookup
 from truscore.datasets.reading.problems import ProblemLog
 from truscore.datasets.reading.result import DeclaredImage, ReadResult
+from truscore.datasets.reading.xml_file import begins_with
 
 SNIFFED_FILES = 20
 
 
 def recognise_voc(context: ReaderContext) -> bool:
     """Whether one of the first XML files is a VOC annotation."""
-    return any(looks_like_voc(context.folder, path) for path in context.folder.with_suffix(".xml")[:SNIFFED_FILES])
+    return any(begins_with(context, path, "annotation") for path in context.folder.with_suffix(".xml")[:SNIFFED_FILES])
 
 
 def read_voc(context: ReaderContext) -> ReadResult:
