@@ -21,9 +21,10 @@ from tests.planted_faults.orders import ORDERS
 from tests.planted_faults.pictures import PICTURES
 from tests.planted_faults.samples import Pool, Sample
 from tests.planted_faults.sets import HARMLESS, SETS
+from tests.planted_faults.tool_faults import TOOL_FAULTS
 
 FAULTS = {**MARKS, **PICTURES, **SETS}
-FOLDERS = {**folder_faults.FOLDERS, **LIT_FAULTS}
+FOLDERS = {**folder_faults.FOLDERS, **LIT_FAULTS, **TOOL_FAULTS}
 # Label errors after a run need the `audit` extra.
 ALL = [*FAULTS, *FILES, *FOLDERS, *ORDERS, *(DOUBTS if find_spec("cleanlab") else ())]
 # These speak of a set, whichever image they name for an example.

@@ -11,6 +11,7 @@ from truscore.datasets import Limits
 
 from tests.planted_faults import lit
 from tests.planted_faults.lit_faults import LIT_FAULTS
+from tests.planted_faults.tool_faults import TOOL_FAULTS
 from tests.unit.validation.small_datasets import HEIGHT, OUTER, WIDTH, texture
 
 X, Y, W, H = OUTER
@@ -144,11 +145,12 @@ def some(value: int, *, height: int = HEIGHT) -> np.ndarray:
     return np.full((height, WIDTH), value, dtype=np.uint8)
 
 
-def lit_fault(rule: str) -> Callable[[Path], None]:
+def folder_fault(rule: str) -> Callable[[Path], None]:
     def planted(folder: Path) -> None:
         random = np.random.default_rng(0)
-        LIT_FAULTS[rule].write(folder, random)
-        LIT_FAULTS[rule].plant(folder, random)
+        fault = {**LIT_FAULTS, **TOOL_FAULTS}[rule]
+        fault.write(folder, random)
+        fault.plant(folder, random)
 
     return planted
 
@@ -162,7 +164,7 @@ BILLION = '<!DOCTYPE a [<!ENTITY b "c">]><annotation>&b;</annotation>'
 Further = tuple[Callable[[Path], None], dict[str, object]]
 
 FURTHER: dict[str, Further] = {
-    **{rule: (lit_fault(rule), dict(fault.how)) for rule, fault in LIT_FAULTS.items()},
+    **{rule: (folder_fault(rule), dict(fault.how)) for rule, fault in {**LIT_FAULTS, **TOOL_FAULTS}.items()},
     "format.name_mismatch": (misspelt, {}),
     "format.filename_bare": (with_file(voc, "000.xml", NAMED.replace("000.png", "000")), {}),
     "format.filename_other": (with_file(voc, "000.xml", NAMED.replace("000.png", "gone.bmp")), {}),
