@@ -37,12 +37,12 @@ def truscore(*arguments: str, timeout_s: float = COMMAND_TIMEOUT_S) -> list[dict
         )
     except subprocess.TimeoutExpired:
         raise Failed(f"`truscore {' '.join(arguments)}` has not ended within {timeout_s:g} s") from None
-    said = [json.loads(line) for line in done.stdout.splitlines()]
+    records = [json.loads(line) for line in done.stdout.splitlines()]
     if done.returncode != 0 and arguments[0] != "doctor":
         raise Failed(done.stderr.strip() or f"`truscore {arguments[0]}` ended with {done.returncode}")
-    if not said:
+    if not records:
         raise Failed(done.stderr.strip() or f"`truscore {arguments[0]}` said nothing")
-    return said
+    return records
 
 
 def page(address: str, path: str) -> Any:

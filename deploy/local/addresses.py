@@ -64,7 +64,7 @@ def variables(
     workdir: Path,
 ) -> dict[str, str]:
     """Everything that services and clients of the stack need to know."""
-    said = {
+    environment = {
         "TRUSCORE_AMQP_URL": amqp_url,
         "TRUSCORE_S3_ENDPOINT": objects.endpoint,
         "TRUSCORE_S3_ACCESS_KEY": objects.access_key,
@@ -74,14 +74,14 @@ def variables(
         "TRUSCORE_RABBITMQ_PAGE": management_url,
     }
     for door in service_doors:
-        said |= {
+        environment |= {
             f"{door.prefix}_ADDRESS": door.address,
             f"{door.prefix}_GRPC_PORT": str(door.grpc_port),
             f"{door.prefix}_METRICS_PORT": str(door.metrics_port),
             f"{door.prefix}_METRICS_URL": door.metrics_url,
             f"{door.prefix}_WORKDIR": str(workdir / door.service),
         }
-    return {name: value for name, value in said.items() if value}
+    return {name: value for name, value in environment.items() if value}
 
 
 def to_env_file(values: Mapping[str, str]) -> str:

@@ -12,7 +12,7 @@ NEEDED_PROGRAMS = ("apt-get", "apt-cache", "dpkg-deb")
 
 
 class FetchFailed(RuntimeError):
-    """Packages could not be fetched or unpacked; carries what the tool said."""
+    """Packages could not be fetched or unpacked; carries what the tool printed."""
 
 
 def can_fetch() -> bool:

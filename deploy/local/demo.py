@@ -42,7 +42,7 @@ SHORT = Extent(cards=24, epochs=1)
 
 
 class DemoFailed(RuntimeError):
-    """The model was not made, or is not what was said of it."""
+    """The model was not made, or is not what was announced."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

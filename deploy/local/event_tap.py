@@ -1,4 +1,4 @@
-"""Hears everything that is said about one order. Knows the event log; knows nothing of what it will be read for."""
+"""Receives every event of one order. Knows the event log; knows nothing of what it will be read for."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,7 +15,7 @@ KEPT_EVENTS = 100_000
 
 
 class NoEvent(RuntimeError):
-    """Nothing was said for too long."""
+    """No event came for too long."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,7 +31,7 @@ class TappedEvent:
 
 @asynccontextmanager
 async def tap_events(amqp_url: str) -> AsyncIterator["asyncio.Queue[TappedEvent]"]:
-    """The events said from now on, in order."""
+    """The events from now on, in order."""
     tapped: asyncio.Queue[TappedEvent] = asyncio.Queue(KEPT_EVENTS)
 
     async def keep(event: Message, envelope: Envelope, _offset: int) -> None:

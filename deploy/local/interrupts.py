@@ -15,14 +15,14 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def interruptible(on_first: Callable[[], None]) -> Iterator[None]:
     """The first signal calls `on_first` at once and raises KeyboardInterrupt; the next one kills every child process,
     so that whatever waits for them goes on."""
-    asked = False
+    interrupted = False
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
+        nonlocal interrupted
+        if interrupted:
             kill_all(psutil.Process().children(recursive=True))
             return
-        asked = True
+        interrupted = True
         on_first()
         raise KeyboardInterrupt
 

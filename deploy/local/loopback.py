@@ -1,4 +1,4 @@
-"""One JSON request to a server on this machine. Knows HTTP; knows nothing of what is asked."""
+"""One JSON request to a server on this machine. Knows HTTP; knows nothing of what it is for."""
 
 import base64
 import http.client

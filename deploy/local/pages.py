@@ -10,7 +10,7 @@ TITLE_WIDTH = 30
 
 
 def pages(known: Mapping[str, str], *, password_in: Path) -> Iterator[str]:
-    """Each page with what it shows; the broker's with its login, whose password is only said where to be found."""
+    """Each page with what it shows; the broker's with its login, whose password is named by the place where it is."""
     if url := known.get("TRUSCORE_MLFLOW_URL"):
         yield _line("experiments (MLflow)", url)
     if url := known.get("TRUSCORE_RABBITMQ_PAGE"):

@@ -15,7 +15,7 @@ from deploy.local.addresses import Door
 
 PROCFILE = Path(__file__).with_name("Procfile")
 READY_TIMEOUT_S = 90.0
-# A trainer that is told to stop writes a checkpoint and hands its run back; its own limit is 150 s.
+# A trainer that is stopped writes a checkpoint and hands its run back; its own limit is 150 s.
 DRAIN_S = 160.0
 
 

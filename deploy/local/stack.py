@@ -40,7 +40,7 @@ def running_stack(settings: LocalSettings, *, say: Say) -> Iterator["Stack"]:
         ending.enter_context(_scratch(where))
         stack = Stack(settings, where, say=say, ending=ending)
         ending.callback(say, "stopped")
-        # A server that was interrupted while it came up may have started a process after it was told to end.
+        # A server that was interrupted while it came up may have started a process after it was ended.
         ending.callback(end_leftovers, where.folder)
         stack.start()
         yield stack

@@ -1,4 +1,4 @@
-"""What became of one order, told from its events. Pure."""
+"""What became of one order, derived from its events. Pure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,9 +26,12 @@ class Phase:
 
 def concerns(tapped: TappedEvent, *, dataset_id: str, version: str, run_id: str) -> bool:
     """Whether an event is about this order: by its dataset, or by the run that became of it."""
-    said = tapped.fields
-    same_dataset = (said.get("dataset_id"), said.get("dataset_version", said.get("version"))) == (dataset_id, version)
-    return same_dataset or bool(run_id and said.get("run_id") == run_id)
+    fields = tapped.fields
+    same_dataset = (fields.get("dataset_id"), fields.get("dataset_version", fields.get("version"))) == (
+        dataset_id,
+        version,
+    )
+    return same_dataset or bool(run_id and fields.get("run_id") == run_id)
 
 
 def line_of(tapped: TappedEvent, *, primary_metric: str = "") -> str | None:
@@ -39,25 +42,27 @@ def line_of(tapped: TappedEvent, *, primary_metric: str = "") -> str | None:
     return tell({**tapped.fields, "by": by}) if tell is not None else None
 
 
-def epoch_line(said: dict[str, Any]) -> str:
-    best = f"  best so far{said['by']}" if said.get("is_best") else ""
+def epoch_line(fields: dict[str, Any]) -> str:
+    best = f"  best so far{fields['by']}" if fields.get("is_best") else ""
     return (
-        f"epoch {said['epoch']:>3}/{said['total_epochs']}  loss {said.get('train_loss', 0):.3f}  "
-        f"{metrics_text(said.get('metrics', {}))}  {said.get('duration_s', 0):.0f} s, "
-        f"about {said.get('eta_s', 0):.0f} s to go{best}"
+        f"epoch {fields['epoch']:>3}/{fields['total_epochs']}  loss {fields.get('train_loss', 0):.3f}  "
+        f"{metrics_text(fields.get('metrics', {}))}  {fields.get('duration_s', 0):.0f} s, "
+        f"about {fields.get('eta_s', 0):.0f} s to go{best}"
     )
 
 
-def completed_line(said: dict[str, Any]) -> str:
-    return f"training done, best epoch {said.get('best_epoch')}{said['by']}: {metrics_text(said.get('metrics', {}))}"
+def completed_line(fields: dict[str, Any]) -> str:
+    return (
+        f"training done, best epoch {fields.get('best_epoch')}{fields['by']}: {metrics_text(fields.get('metrics', {}))}"
+    )
 
 
-def rejected_line(said: dict[str, Any]) -> str:
-    return "dataset rejected: " + "; ".join(finding["message"] for finding in said.get("findings", [])[:3])
+def rejected_line(fields: dict[str, Any]) -> str:
+    return "dataset rejected: " + "; ".join(finding["message"] for finding in fields.get("findings", [])[:3])
 
 
-def failed_line(said: dict[str, Any]) -> str:
-    return f"failed, {said.get('code')}: {said.get('message')}"
+def failed_line(fields: dict[str, Any]) -> str:
+    return f"failed, {fields.get('code')}: {fields.get('message')}"
 
 
 def metrics_text(metrics: dict[str, float]) -> str:
@@ -69,8 +74,8 @@ def metrics_text(metrics: dict[str, float]) -> str:
 def phases(events: Sequence[TappedEvent]) -> list[Phase]:
     """How long each part took, as those who did it say; what is left of the whole is the handing over."""
     took_s = {event.name: float(event.fields.get("duration_s", 0)) for event in events}
-    parts = [Phase(name=name, seconds=took_s[said]) for said, name in PARTS.items() if said in took_s]
-    ordered, exported = _said(events, "DatasetReady"), _said(events, "ModelExported")
+    parts = [Phase(name=name, seconds=took_s[phase]) for phase, name in PARTS.items() if phase in took_s]
+    ordered, exported = _published_at(events, "DatasetReady"), _published_at(events, "ModelExported")
     if ordered is None or exported is None:
         return parts
     whole_s = (exported - ordered).total_seconds()
@@ -79,24 +84,26 @@ def phases(events: Sequence[TappedEvent]) -> list[Phase]:
 
 
 def longest_delivery_s(events: Sequence[TappedEvent]) -> float:
-    """The longest that an event took from being said to being tapped."""
+    """The longest that an event took from being published to being tapped."""
     return max(((event.received_at - event.published_at).total_seconds() for event in events), default=0.0)
 
 
-def _said(events: Sequence[TappedEvent], name: str) -> datetime | None:
+def _published_at(events: Sequence[TappedEvent], name: str) -> datetime | None:
     return next((event.published_at for event in events if event.name == name), None)
 
 
 LINES: dict[str, Callable[[dict[str, Any]], str]] = {
-    "DatasetValidated": lambda said: (
-        f"dataset accepted: {said.get('image_count')} images, {said.get('annotation_count')} annotations"
+    "DatasetValidated": lambda fields: (
+        f"dataset accepted: {fields.get('image_count')} images, {fields.get('annotation_count')} annotations"
     ),
     "DatasetRejected": rejected_line,
-    "TrainingStarted": lambda said: f"training {said['run_id']} on {said.get('device')}: {said['total_epochs']} epochs",
+    "TrainingStarted": lambda fields: (
+        f"training {fields['run_id']} on {fields.get('device')}: {fields['total_epochs']} epochs"
+    ),
     "EpochCompleted": epoch_line,
     "TrainingCompleted": completed_line,
     "TrainingFailed": failed_line,
-    "TrainingCancelled": lambda said: f"cancelled: {said.get('reason')}",
-    "ModelExported": lambda said: f"model {said['model_id']} version {said['version']} is ready",
+    "TrainingCancelled": lambda fields: f"cancelled: {fields.get('reason')}",
+    "ModelExported": lambda fields: f"model {fields['model_id']} version {fields['version']} is ready",
     "ExportFailed": failed_line,
 }

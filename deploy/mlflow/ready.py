@@ -64,10 +64,10 @@ def _call(kind: str, method: str, url: str, body: object, timeout_s: float) -> N
 
 def _code(text: str) -> str:
     try:
-        said: Any = json.loads(text)
+        answer: Any = json.loads(text)
     except ValueError:
         return ""
-    return str(said.get("error_code", "")) if isinstance(said, dict) else ""
+    return str(answer.get("error_code", "")) if isinstance(answer, dict) else ""
 
 
 def main(arguments: list[str]) -> int:

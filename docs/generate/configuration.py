@@ -44,7 +44,7 @@ have to be in the store. Where none are found, the run is refused.
 
 `cross_validation_folds` has the run's report say how the recipe does on other images of the same kind: after the run,
 its training and validation images are dealt into folds, and for each a network of its own is trained on the others, for
-all epochs, and judged once. Weights and figures of the run stay as they are without. Each fold that is done stays done
+all epochs, and tested once. Weights and figures of the run stay as they are without. Each fold that is done stays done
 where the run is stopped, moved or killed. Until all are, the run is in training, at its last epoch.
 """
 PROFILES = ("small", "full")
@@ -103,7 +103,7 @@ def _defaults() -> Iterator[str]:
     varying = [key for key in first if any(other[key] != first[key] for other in others)]
     yield "\n## Defaults\n"
     yield "The same for every row:\n"
-    yield from table(("key", "default"), ((f"`{key}`", _said(first[key])) for key in first if key not in varying))
+    yield from table(("key", "default"), ((f"`{key}`", _value_text(first[key])) for key in first if key not in varying))
     yield "\nBy row, for a small machine / for a GPU (one value where both agree):\n"
     rows = (
         (f"{name[0]} / {name[1]} / **{name[2]}**", *(_both(values, name, key) for key in varying))
@@ -113,11 +113,11 @@ def _defaults() -> Iterator[str]:
 
 
 def _both(values: dict[tuple[str, str, str, str], dict[str, object]], row: tuple[str, str, str], key: str) -> str:
-    small, full = (_said(values[(*row, profile)][key]) for profile in PROFILES)
+    small, full = (_value_text(values[(*row, profile)][key]) for profile in PROFILES)
     return small if small == full else f"{small} / {full}"
 
 
-def _said(value: object) -> str:
+def _value_text(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)

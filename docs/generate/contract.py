@@ -65,37 +65,37 @@ def _files(prefix: str) -> Iterator[str]:
 
 
 def _file(file: FileDescriptorProto) -> Iterator[str]:
-    said = comments(file)
+    texts = comments(file)
     for service in file.service:
-        yield from (f"### {service.name}\n", said.get(service.name, "") + "\n")
+        yield from (f"### {service.name}\n", texts.get(service.name, "") + "\n")
         rows = [
             (
                 f"`{method.name}`",
                 f"`{_short(method.input_type)}`",
                 ("stream of " if method.server_streaming else "") + f"`{_short(method.output_type)}`",
-                said.get(f"{service.name}.{method.name}", ""),
+                texts.get(f"{service.name}.{method.name}", ""),
             )
             for method in service.method
         ]
         yield from (*table(("method", "request", "answer", "meaning"), rows), "")
     for message in file.message_type:
-        yield from _message(message, said)
+        yield from _message(message, texts)
     for enum in file.enum_type:
-        yield from (f"### {enum.name}\n", said.get(enum.name, "") + "\n")
+        yield from (f"### {enum.name}\n", texts.get(enum.name, "") + "\n")
         values = [
-            (f"`{value.name}`", str(value.number), said.get(f"{enum.name}.{value.name}", "")) for value in enum.value
+            (f"`{value.name}`", str(value.number), texts.get(f"{enum.name}.{value.name}", "")) for value in enum.value
         ]
         yield from (*table(("value", "number", "meaning"), values), "")
 
 
-def _message(message: DescriptorProto, said: Mapping[str, str]) -> Iterator[str]:
-    yield from (f"### {message.name}\n", said.get(message.name, "") + "\n")
+def _message(message: DescriptorProto, texts: Mapping[str, str]) -> Iterator[str]:
+    yield from (f"### {message.name}\n", texts.get(message.name, "") + "\n")
     rows = [
         (
             f"`{field.name}`",
             f"`{type_of(field, message)}`",
             str(field.number),
-            said.get(f"{message.name}.{field.name}", ""),
+            texts.get(f"{message.name}.{field.name}", ""),
         )
         for field in message.field
     ]

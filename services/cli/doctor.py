@@ -134,7 +134,7 @@ def _service(name: str, address: str) -> Check:
     from truscore.telemetry.probe import SERVING, health_of
 
     health = health_of(address, timeout_s=TIMEOUT_S)
-    todo = f"look at its log (.local/logs in a local stack): it is asked at {address}"
+    todo = f"look at its log (.local/logs in a local stack): its address is {address}"
     return Check(name=name, ok=health == SERVING, found=f"{health} at {address}", todo=todo)
 
 

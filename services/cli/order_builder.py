@@ -125,7 +125,7 @@ def _content(path: Path) -> str:
 
 
 def refuse(order: "DatasetOrder") -> None:
-    """CliError with every reason that no trainer could carry the order out, before anything is uploaded or said."""
+    """CliError with every reason that no trainer could carry the order out, before any upload."""
     from truscore.validation import check_order
 
     by_profile: Sequence[Sequence[Any]] = [check_order(order, profile=profile) for profile in PROFILES]

@@ -43,7 +43,7 @@ def release_explained() -> Iterator[None]:
 
 
 def place_of(ctx: CommandContext, store: "Store", reference: str) -> "Place":
-    """Where the release lies: asked of the monitor, the experiment tracker and the store, in this order.
+    """Where the release lies: looked up with the monitor, the experiment tracker and the store, in this order.
 
     Whichever of the two services is away or not configured is left out. CliError: NOT_FOUND, or UNREACHABLE where a
     service was away that may have known.

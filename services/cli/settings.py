@@ -13,7 +13,7 @@ STACK_PROCESS = "TRUSCORE_STACK_PROCESS"
 
 
 class Settings(ServiceSettings):
-    """Where the system answers, each from TRUSCORE_<NAME>; what is not set is asked for only by what needs it."""
+    """Where the system answers, each from TRUSCORE_<NAME>; what is not set is demanded only by what needs it."""
 
     amqp_url: SecretStr = Field(
         SecretStr(""), description="Address of the broker, amqp://user:password@host:port/vhost"

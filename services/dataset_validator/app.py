@@ -63,7 +63,7 @@ def create_validator(settings: Settings) -> Validator:
 
 
 async def run(settings: Settings) -> int:
-    """Serve until told to stop; returns the exit code."""
+    """Serve until stopped; returns the exit code."""
     configure_logging(SERVICE, level=settings.log_level, json=settings.log_json)
     broker = connect(settings.amqp_url.get_secret_value(), service=SERVICE)
     events, validator, draining = publisher(broker, service=SERVICE), create_validator(settings), asyncio.Event()

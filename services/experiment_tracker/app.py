@@ -21,7 +21,7 @@ SERVICE = "experiment-tracker"
 
 
 async def run(settings: Settings, ledger: Ledger, stop: asyncio.Event | None = None) -> int:
-    """Serve until told to stop; returns the exit code. Where the log is another one, begins again at its beginning."""
+    """Serve until stopped; returns the exit code. Where the log is another one, begins again at its beginning."""
     ending = stop or asyncio.Event()
     availability = Availability(subject=settings.mlflow_address, after_s=settings.tracker_alert_after_s)
     watched = WatchedLedger(ledger, availability, clock=time.time)

@@ -11,7 +11,7 @@ LEAST, MOST = 2, 20
 
 
 class NotComparable(ValueError):
-    """What was asked for can't be compared; the text says what is accepted."""
+    """What was requested can't be compared; the text says what is accepted."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

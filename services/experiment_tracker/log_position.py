@@ -37,7 +37,7 @@ async def start_offset(
     place = await _until_answered(lambda: asyncio.to_thread(ledger.place), ending)
     end = await _until_answered(find_end, ending) if place is not None else None
     if place is not None and end is not None:
-        # A reader that is sent past the end is told nothing until the log has grown to there.
+        # A reader that is sent past the end gets nothing until the log has grown to there.
         if place.offset < end:
             reader.begin_at(place.offset)
             consumer.expect(place)

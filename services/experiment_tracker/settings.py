@@ -36,7 +36,7 @@ class Settings(ServiceSettings):
 
 
 def configure_mlflow(timeout_s: int) -> None:
-    """What mlflow reads from the environment, to be said before it is imported; what is set already stays.
+    """What mlflow reads from the environment, to be set before it is imported; what is set already stays.
 
     It would otherwise retry for minutes, print to standard output, and report its use to its makers.
     """

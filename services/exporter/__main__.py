@@ -1,4 +1,4 @@
-"""`python -m services.exporter` runs the service until it is told to stop."""
+"""`python -m services.exporter` runs the service until it is stopped."""
 
 from services.exporter.app import main
 

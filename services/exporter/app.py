@@ -40,7 +40,7 @@ def create_exporter(settings: Settings) -> Exporter:
 
 
 async def run(settings: Settings) -> int:
-    """Serve until told to stop; returns the exit code."""
+    """Serve until stopped; returns the exit code."""
     configure_logging(SERVICE, level=settings.log_level, json=settings.log_json)
     broker = connect(settings.amqp_url.get_secret_value(), service=SERVICE)
     events, exporter, draining = publisher(broker, service=SERVICE), create_exporter(settings), asyncio.Event()

@@ -7,7 +7,7 @@ from services.exporter.release import Refusal
 
 
 def choose_formats(order: ExportOrder) -> tuple[tuple[str, ...], tuple[Refusal, ...]]:
-    """Accepted formats in the order they were asked for, and a refusal for every other one.
+    """Accepted formats in the order of the request, and a refusal for every other one.
 
     The validator refuses an order for a format that can't be made; one that comes past it is refused here.
     """

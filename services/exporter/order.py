@@ -1,4 +1,4 @@
-"""What is asked of the exporter, and how it answers."""
+"""Orders to the exporter, and how it answers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

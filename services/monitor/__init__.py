@@ -1,3 +1,3 @@
-"""What is going on: runs, curves, hosts and alerts, from what is said on the broker. Knows no store and no training."""
+"""What is going on: runs, curves, hosts and alerts, from events on the broker. Knows no store and no training."""
 
 __all__: list[str] = []

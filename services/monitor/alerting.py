@@ -30,7 +30,7 @@ class Alerting:
     every_s: float
 
     async def look(self) -> None:
-        """One look. What can't be said now is said at the next look, if it still holds."""
+        """One look. What can't be published now is published at the next look, if it still holds."""
         runs, hosts, alerts = self.board.runs.values(), self.board.hosts.values(), self.board.alerts
         for alert in self.watchdog.look(runs, hosts, alerts, self.clock(), strays=self.board.strays.values()):
             before = alerts.get(alert.alert_id, AlertState()).since

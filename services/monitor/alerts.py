@@ -105,7 +105,7 @@ def measured_of_host(sample: Sampled, now: float) -> Mapping[str, Measured]:
 
 
 def measured_of_stray(stray: Strayed, now: float) -> Mapping[str, Measured]:
-    """Measures of what was said under a routing key and is no event."""
+    """Measures of what was published under a routing key and is no event."""
     return {"stray_s": Measured(subject=stray.routing_key, value=now - stray.at, text=stray.reason)}
 
 

@@ -25,7 +25,7 @@ SERVICE = "monitor"
 
 
 async def run(settings: Settings) -> int:
-    """Serve until told to stop; returns the exit code."""
+    """Serve until stopped; returns the exit code."""
     configure_logging(SERVICE, level=settings.log_level, json=settings.log_json)
     board = Board(Bounds(runs=settings.monitor_max_runs, orders=settings.monitor_max_runs))
     board_changes = BoardChanges(settings.monitor_max_watchers)

@@ -157,7 +157,7 @@ class Board:
             self._order(order, change)
 
     def _attach(self, fact: Attached, at: float, trace: str) -> None:
-        # What is told again of a run that was forgotten is worth hearing: somebody asked.
+        # An event of a run that was forgotten is taken: somebody asked for it.
         self._forgotten.pop(fact.run_id, None)
         for order in self._addressed(fact):
             if not order.validation_only:
@@ -174,8 +174,8 @@ class Board:
     def _refuse(self, fact: Failed, at: float, trace: str) -> None:
         if fact.order_event_id:
             named = [waiting.order for waiting in self._named(fact.order_event_id)]
-            unheard = stray_order(fact.dataset_id, fact.dataset_version, fact.request_id, fact.order_event_id)
-            for order in named or [unheard]:
+            unanswered = stray_order(fact.dataset_id, fact.dataset_version, fact.request_id, fact.order_event_id)
+            for order in named or [unanswered]:
                 self._order(order, lambda waiting: with_refusal(waiting, fact, at, trace))
             return
         became = self._became()

@@ -44,16 +44,16 @@ GPU_GAUGES: tuple[tuple[str, str, Callable[[GpuLoad], float]], ...] = (
 
 
 class Gauges(Collector):
-    """Counts what is heard and shows the board to Prometheus. It is asked from another thread: copy, then look."""
+    """Counts what is consumed and shows the board to Prometheus. It is called from another thread: copy, then look."""
 
     def __init__(self, board: Board, *, watchers: Callable[[], int]) -> None:
         self._board = board
         self._watchers = watchers
         self._caught_up: Callable[[], bool] = lambda: False
-        self._heard: Counter[str] = Counter()
+        self._consumed: Counter[str] = Counter()
 
     def count(self, event_type: str) -> None:
-        self._heard[event_type] += 1
+        self._consumed[event_type] += 1
 
     def register(self, registry: CollectorRegistry, caught_up: Callable[[], bool]) -> None:
         self._caught_up = caught_up
@@ -70,7 +70,7 @@ class Gauges(Collector):
 
     def _events(self) -> Metric:
         events = CounterMetricFamily(f"{PREFIX}_events", "Events consumed, with repeats", labels=["type"])
-        for event_type, count in list(self._heard.items()):
+        for event_type, count in list(self._consumed.items()):
             events.add_metric([event_type], count)
         return events
 

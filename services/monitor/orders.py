@@ -49,27 +49,27 @@ def order_id(order: Order) -> str:
 
 def with_order_fact(waiting: Waiting, fact: Announced | Validated, at: float, trace: str) -> Waiting:
     validated_at = max(waiting.validated_at, at) if isinstance(fact, Validated) else waiting.validated_at
-    return replace(_heard(waiting, at, trace, fact.order_event_id), validated_at=validated_at)
+    return replace(_received(waiting, at, trace, fact.order_event_id), validated_at=validated_at)
 
 
 def with_attachment(waiting: Waiting, fact: Attached, at: float, trace: str) -> Waiting:
     attached = _newer(waiting.attached, Timed(event=fact, at=at))
-    return replace(_heard(waiting, at, trace, fact.order_event_id), attached=attached)
+    return replace(_received(waiting, at, trace, fact.order_event_id), attached=attached)
 
 
 def with_progress(waiting: Waiting, fact: Validating, at: float, trace: str) -> Waiting:
     validating = _newer(waiting.validating, Timed(event=fact, at=at))
-    return replace(_heard(waiting, at, trace, fact.order_event_id), validating=validating)
+    return replace(_received(waiting, at, trace, fact.order_event_id), validating=validating)
 
 
 def with_rejection(waiting: Waiting, fact: Rejected, at: float, trace: str) -> Waiting:
     rejected = _newer(waiting.rejected, Timed(event=fact, at=at))
-    return replace(_heard(waiting, at, trace, fact.order_event_id), rejected=rejected)
+    return replace(_received(waiting, at, trace, fact.order_event_id), rejected=rejected)
 
 
 def with_refusal(waiting: Waiting, fact: Failed, at: float, trace: str) -> Waiting:
     refused = _newer(waiting.refused, Timed(event=fact, at=at))
-    return replace(_heard(waiting, at, trace, fact.order_event_id), refused=refused)
+    return replace(_received(waiting, at, trace, fact.order_event_id), refused=refused)
 
 
 def _newer(held: Timed[T] | None, other: Timed[T] | None) -> Timed[T] | None:
@@ -78,7 +78,7 @@ def _newer(held: Timed[T] | None, other: Timed[T] | None) -> Timed[T] | None:
     return other if other.at > held.at else held
 
 
-def _heard(waiting: Waiting, at: float, trace: str, event_id: str) -> Waiting:
+def _received(waiting: Waiting, at: float, trace: str, event_id: str) -> Waiting:
     event_ids = waiting.event_ids | {event_id} if event_id else waiting.event_ids
     traces = waiting.traces | {trace} if trace else waiting.traces
     return replace(

@@ -17,7 +17,7 @@ MEASURES = {
     "gpu_memory_percent": "memory in use on the fullest GPU of a host",
     "gpu_celsius": "temperature of the hottest GPU of a host",
     "disk_free_gib": "free disk where a service works",
-    "stray_s": "seconds since something was said under a routing key that is no event of the contract",
+    "stray_s": "seconds since something was published under a routing key that is no event of the contract",
     "sample_age_s": "seconds since a service on a host sampled its hardware",
 }
 SEVERITIES = ("warning", "critical")
@@ -74,7 +74,7 @@ RULES = (
     Rule(name="host.memory_full", severity="warning", measure="memory_percent", at_least=95, for_s=60),
     Rule(name="host.gpu_memory_full", severity="warning", measure="gpu_memory_percent", at_least=98, for_s=60),
     Rule(name="host.gpu_hot", severity="warning", measure="gpu_celsius", at_least=90, for_s=60),
-    # A typo in a routing key: nobody hears it, and whoever said it waits for an answer. Clears after a day.
+    # A typo in a routing key: nobody consumes it, and whoever published it waits for an answer. Clears after a day.
     Rule(name="message.stray", severity="warning", measure="stray_s", at_most=86_400),
     Rule(name="host.disk_full", severity="critical", measure="disk_free_gib", at_most=2),
 )

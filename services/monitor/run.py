@@ -61,7 +61,7 @@ class Run:
     failed: Timed[Failed] | None = None
     cancelled: Timed[Cancelled] | None = None
     paused: Timed[Paused] | None = None
-    resume_asked_at: float = 0
+    resume_requested_at: float = 0
     queued_at: float = 0  # when a trainer last took an order to start or go on with it
     exported: Timed[Exported] | None = None
     export_failures: Mapping[str, Timed[ExportFailed]] = field(default_factory=dict)
@@ -100,7 +100,7 @@ def _with_fact(run: Run, fact: RunFact | Sampled | Attached, at: float) -> Run: 
         case Paused():
             return replace(run, paused=_greatest(run.paused, fact, at, lambda event: event.attempt))
         case ResumeAsked():
-            return replace(run, resume_asked_at=max(run.resume_asked_at, at))
+            return replace(run, resume_requested_at=max(run.resume_requested_at, at))
         case Exported():
             return replace(run, exported=_greatest(run.exported, fact, at, lambda _: 0))
         case ExportFailed():

@@ -1,4 +1,4 @@
-"""Where a run stands and how far it is: read off what was said about it, never stored."""
+"""Where a run stands and how far it is: derived from its events, never stored."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def stage_of(run: Run) -> Stage:
         # Ordered again after a failure that may pass.
         return Stage.QUEUED if run.queued_at > run.failed.at else Stage.FAILED
     if run.paused and _stands(run, run.paused.event.attempt, run.paused.at):
-        return Stage.QUEUED if run.resume_asked_at > run.paused.at else Stage.PAUSED
+        return Stage.QUEUED if run.resume_requested_at > run.paused.at else Stage.PAUSED
     return Stage.TRAINING if run.started or run.latest or run.epochs else Stage.UNKNOWN
 
 
@@ -91,7 +91,7 @@ def total_epochs_of(run: Run) -> int:
 
 
 def pace_of(run: Run) -> tuple[float, float]:
-    """Images per second and seconds to the end, as said last; nothing is left of a run that ended."""
+    """Images per second and seconds to the end, as reported last; nothing is left of a run that ended."""
     last = run.epochs[max(run.epochs)] if run.epochs else None
     latest = run.latest
     if latest and last and (last.attempt, last.epoch, run.epoch_at) >= (latest.attempt, latest.epoch, run.latest_at):

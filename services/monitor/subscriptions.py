@@ -1,4 +1,4 @@
-"""Waiting for changes of the board: many may watch, none is told more often than it wants, each sees the newest."""
+"""Waiting for changes of the board: many may watch, none is woken more often than it wants, each sees the newest."""
 
 from __future__ import annotations
 

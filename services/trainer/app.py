@@ -19,7 +19,7 @@ from truscore.validation.report.signature import Verifier
 
 from services.trainer.git_commit import current_commit
 from services.trainer.handlers import BrokerEventPublisher, on_broadcast_request, on_dataset_validated, on_request
-from services.trainer.inputs.pretrained_source import LibrarySource, asking_library
+from services.trainer.inputs.pretrained_source import LibrarySource, library_lookup
 from services.trainer.inputs.workspace import Workspace
 from services.trainer.plan import Plan
 from services.trainer.runs.attempt import Limits
@@ -48,7 +48,7 @@ def create_deps(settings: Settings, *, gpus: int, git_commit: str) -> TrainerDep
         kept_runs=settings.trainer_kept_runs,
         git_commit=git_commit,
         source=LibrarySource(
-            ask=asking_library(training_environment(home)),
+            lookup=library_lookup(training_environment(home)),
             address=settings.trainer_weights_source,
             limit_bytes=settings.trainer_weights_limit_bytes,
             timeout_s=settings.trainer_weights_timeout_s,
@@ -81,7 +81,7 @@ def create_deps(settings: Settings, *, gpus: int, git_commit: str) -> TrainerDep
 
 
 async def run(settings: Settings) -> int:
-    """Serve until told to stop; returns the exit code."""
+    """Serve until stopped; returns the exit code."""
     configure_logging(SERVICE, level=settings.log_level, json=settings.log_json)
     sampler = HardwareSampler(SERVICE, settings.trainer_workdir.absolute())
     gpus = len(sampler.sample().gpus)

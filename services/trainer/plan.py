@@ -32,7 +32,7 @@ class Order:
     class_names: tuple[str, ...]
     ordered_at: datetime
     redelivered: bool  # whether another trainer, or this one, had it before
-    wire: bytes  # the order as it came, to be said again when the run is resumed
+    wire: bytes  # the order as it came, to be published again when the run is resumed
     event_id: str  # of the DatasetReady; empty where the validator passed none on
 
 

@@ -69,8 +69,10 @@ async def publish_all(amqp_url: str, events: int) -> None:
 
 
 def raw_message(step: int) -> aio_pika.Message:
-    said = outgoing(step)
-    return amqp_message(encode(said.event, address(said, source="truscore/trainer", now=datetime.now(tz=UTC))))
+    published = outgoing(step)
+    return amqp_message(
+        encode(published.event, address(published, source="truscore/trainer", now=datetime.now(tz=UTC)))
+    )
 
 
 async def per_second(work: Callable[[], Awaitable[None]], events: int) -> float:

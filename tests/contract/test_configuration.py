@@ -35,11 +35,11 @@ def resolved(overrides: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("service", READERS)
-def test_the_json_crosses_the_wire_and_is_heard_as_it_was_said(service: str) -> None:
+def test_the_json_crosses_the_wire_and_is_consumed_as_it_was_published(service: str) -> None:
     body = json_format.Parse(json.dumps(MISSION), TrainingConfig()).SerializeToString()
-    heard = READERS[service](TrainingConfig.FromString(body))
-    assert heard == MISSION
-    assert resolved(heard) == MISSION
+    received = READERS[service](TrainingConfig.FromString(body))
+    assert received == MISSION
+    assert resolved(received) == MISSION
 
 
 def test_the_contract_has_every_key_of_the_recipes_and_no_other() -> None:

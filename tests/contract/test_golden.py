@@ -11,7 +11,7 @@ each_row = pytest.mark.parametrize("row", TOPOLOGY, ids=lambda row: row.routing_
 
 
 @each_row
-def test_bytes_of_old_say_what_they_always_said(row: Row) -> None:
+def test_bytes_of_old_say_what_they_always_meant(row: Row) -> None:
     message = row.message.FromString((FOLDER / f"{row.descriptor.name}.bin").read_bytes())
     assert as_json(message) == (FOLDER / f"{row.descriptor.name}.json").read_text()
 

@@ -18,7 +18,7 @@ each_row = pytest.mark.parametrize("row", TOPOLOGY, ids=lambda row: row.routing_
 
 
 @each_row
-def test_every_message_has_a_speaker_and_a_listener(row: Row) -> None:
+def test_every_message_has_a_publisher_and_a_consumer(row: Row) -> None:
     assert row.publishers
     assert row.listeners
 
@@ -67,7 +67,7 @@ def test_every_inbox_has_a_limit_and_a_grave_where_nothing_is_dropped_on_the_way
         assert queues[dead_name(listener.service)].routing_key == inbox.arguments["x-dead-letter-routing-key"]
 
 
-def test_the_log_hears_everything_and_is_bounded_by_size_and_age() -> None:
+def test_the_log_holds_everything_and_is_bounded_by_size_and_age() -> None:
     log = next(queue for queue in all_queues() if queue.name == "truscore.log")
     assert (log.exchange, log.routing_key) == ("truscore.events", "#")
     assert {"x-max-length-bytes", "x-max-age"} <= log_arguments().keys()

@@ -129,8 +129,8 @@ def main() -> None:
 
     def listen() -> None:
         while True:
-            if asked := destination(listener.recv(65536)):
-                wanted.add(asked)
+            if requested := destination(listener.recv(65536)):
+                wanted.add(requested)
 
     threading.Thread(target=listen, daemon=True).start()
     code = subprocess.run(command, check=False, env=dict(os.environ)).returncode

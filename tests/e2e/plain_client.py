@@ -25,7 +25,7 @@ ANSWERS = {
 WAIT_S = 420
 REPEATS = 100  # of the same order, as a client that is not sure of anything would send it
 
-Said = dict[str, Any]
+PublishedEvent = dict[str, Any]
 
 
 def only_generated(folder: str) -> None:
@@ -52,36 +52,36 @@ def messages() -> dict[str, Any]:
     return found
 
 
-def store(said: Said) -> Any:
+def store(output: PublishedEvent) -> Any:
     from minio import Minio
 
-    parts = urlparse(said["s3_endpoint"])
-    return Minio(parts.netloc, access_key=said["s3_access_key"], secret_key=said["s3_secret_key"], secure=False)
+    parts = urlparse(output["s3_endpoint"])
+    return Minio(parts.netloc, access_key=output["s3_access_key"], secret_key=output["s3_secret_key"], secure=False)
 
 
-def upload(said: Said) -> str:
-    client, folder = store(said), Path(said["dataset"])
+def upload(output: PublishedEvent) -> str:
+    client, folder = store(output), Path(output["dataset"])
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        client.fput_object(said["bucket"], f"incoming/cards/{path.relative_to(folder).as_posix()}", str(path))
-    return f"s3://{said['bucket']}/incoming/cards/"
+        client.fput_object(output["bucket"], f"incoming/cards/{path.relative_to(folder).as_posix()}", str(path))
+    return f"s3://{output['bucket']}/incoming/cards/"
 
 
-def download(said: Said, uri: str, target: Path) -> str:
+def download(output: PublishedEvent, uri: str, target: Path) -> str:
     parts = urlparse(uri)
-    store(said).fget_object(parts.netloc, parts.path.lstrip("/"), str(target))
+    store(output).fget_object(parts.netloc, parts.path.lstrip("/"), str(target))
     return hashlib.sha256(target.read_bytes()).hexdigest()
 
 
-async def order(said: Said, uri: str, types: dict[str, Any]) -> dict[str, Any]:
+async def order(output: PublishedEvent, uri: str, types: dict[str, Any]) -> dict[str, Any]:
     """Publishes DatasetReady, a hundred times over, and returns the answers by routing key, the last being the end.
 
     The order's event id is its AMQP message id: OrderAttached names it, and the run whose events are ours.
     """
     import aio_pika
 
-    event_id = f"order of {said['dataset_id']}"
+    event_id = f"order of {output['dataset_id']}"
 
-    connection = await aio_pika.connect(said["amqp_url"])
+    connection = await aio_pika.connect(output["amqp_url"])
     async with connection:
         channel = await connection.channel(publisher_confirms=True)
         exchange = await channel.get_exchange("truscore.events")
@@ -89,7 +89,7 @@ async def order(said: Said, uri: str, types: dict[str, Any]) -> dict[str, Any]:
         for key in ANSWERS:
             await queue.bind(exchange, key)
         ready = types["dataset.ready"](
-            dataset_id=said["dataset_id"], version="1", uri=uri, category="border_detection", option="dual_class"
+            dataset_id=output["dataset_id"], version="1", uri=uri, category="border_detection", option="dual_class"
         )
         config = ready.training.config
         config.image_size = 96
@@ -101,22 +101,22 @@ async def order(said: Said, uri: str, types: dict[str, Any]) -> dict[str, Any]:
                 ready.SerializeToString(), message_id=event_id, delivery_mode=aio_pika.DeliveryMode.PERSISTENT
             )
             await exchange.publish(body, "dataset.ready", mandatory=True)
-        heard: dict[str, Any] = {}
+        received: dict[str, Any] = {}
         async with asyncio.timeout(WAIT_S), queue.iterator() as deliveries:
             async for delivery in deliveries:
                 async with delivery.process():
                     event = types[delivery.routing_key or ""].FromString(delivery.body)
-                    if not is_ours(event, event_id, heard):
+                    if not is_ours(event, event_id, received):
                         continue
-                    heard[delivery.routing_key or ""] = event
+                    received[delivery.routing_key or ""] = event
                     if delivery.routing_key not in {"order.attached", "training.completed"}:
-                        return heard
-    return heard
+                        return received
+    return received
 
 
-def is_ours(event: Any, event_id: str, heard: dict[str, Any]) -> bool:
+def is_ours(event: Any, event_id: str, received: dict[str, Any]) -> bool:
     """Whether the event answers our order: by its id, or by the run that the order was attached to."""
-    attached = heard.get("order.attached")
+    attached = received.get("order.attached")
     if named := getattr(event, "order_event_id", ""):
         return bool(named == event_id)
     return attached is not None and bool(event.run_id == attached.run_id)
@@ -124,18 +124,18 @@ def is_ours(event: Any, event_id: str, heard: dict[str, Any]) -> bool:
 
 def main() -> None:
     only_generated(sys.argv[1])
-    said = json.loads(Path(sys.argv[2]).read_text())
-    heard = asyncio.run(order(said, upload(said), messages()))
-    exported = heard.get("model.exported")
+    output = json.loads(Path(sys.argv[2]).read_text())
+    received = asyncio.run(order(output, upload(output), messages()))
+    exported = received.get("model.exported")
     if exported is None:
-        raise SystemExit(f"no model: {heard}")
+        raise SystemExit(f"no model: {received}")
     (artifact,) = exported.artifacts
-    model, checkpoint = Path(said["out"]) / "model.onnx", Path(said["out"]) / "best.pt"
-    digest = download(said, artifact.uri, model)
-    best = heard["training.completed"].best_checkpoint
+    model, checkpoint = Path(output["out"]) / "model.onnx", Path(output["out"]) / "best.pt"
+    digest = download(output, artifact.uri, model)
+    best = received["training.completed"].best_checkpoint
     if digest != artifact.sha256 or model.stat().st_size != artifact.size_bytes:
         raise SystemExit(f"{artifact.uri} has sha256 {digest}, said was {artifact.sha256}")
-    if download(said, best.uri, checkpoint) != best.sha256:
+    if download(output, best.uri, checkpoint) != best.sha256:
         raise SystemExit(f"{best.uri} is not what was said of it")
     answer = {
         "run_id": exported.run_id,

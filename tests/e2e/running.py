@@ -75,7 +75,7 @@ def services_of(
 ) -> Iterator[RunningServices]:
     """Those services, each saying SERVING; drained at the end."""
     service_doors = doors(list(names), free_ports(2 * len(names)))
-    said = variables(
+    output = variables(
         amqp_url=amqp_url,
         management_url="",
         objects=s3,
@@ -85,7 +85,7 @@ def services_of(
         workdir=folder / "work",
     )
     services = RunningServices(
-        variables=said | {"TRUSCORE_TRAINER_PROFILE": "small"} | dict(environment or {}),
+        variables=output | {"TRUSCORE_TRAINER_PROFILE": "small"} | dict(environment or {}),
         doors={door.service: door for door in service_doors},
         logs=folder / "logs",
     )

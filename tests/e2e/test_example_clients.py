@@ -47,7 +47,7 @@ class Ended:
     errors: str
 
     @property
-    def heard(self) -> list[str]:
+    def received(self) -> list[str]:
         """Routing keys of the events it printed, in order."""
         return [line.split()[0] for line in self.output.splitlines()]
 
@@ -165,13 +165,13 @@ def test_it_follows_its_order_to_the_exported_model(
     left = followed[language]
     print(f"{language}:\n{left.output}")  # noqa: T201  shown with -s, and where the test fails
     assert left.exit_code == 0, f"{left.errors}\n{left.output}\n{stack.services.tails()}"
-    assert left.heard[0] == "ordered"
-    assert list(dict.fromkeys(left.heard[1:])) == EXPORTED
+    assert left.received[0] == "ordered"
+    assert list(dict.fromkeys(left.received[1:])) == EXPORTED
 
 
 @languages
 @pytest.mark.parametrize("dataset_id", ["cards", "the-same-cards"])
-def test_who_comes_when_the_run_is_over_is_told_its_run_and_its_model(
+def test_who_comes_when_the_run_is_over_is_given_its_run_and_its_model(
     language: str, dataset_id: str, client: Client, followed: dict[str, Ended], stack: Stack
 ) -> None:
     """The same order once more, and one for the same images under another name: both are the same run."""
@@ -179,7 +179,10 @@ def test_who_comes_when_the_run_is_over_is_told_its_run_and_its_model(
     left = ended(client.start(stack.amqp_url, uri, dataset_id, "1", "first"))
     print(left.output)  # noqa: T201
     assert left.exit_code == 0, f"{left.errors}\n{left.output}\n{stack.services.tails()}"
-    assert left.heard == ["ordered", *(key for key in EXPORTED if key not in {"training.started", "epoch.completed"})]
+    assert left.received == [
+        "ordered",
+        *(key for key in EXPORTED if key not in {"training.started", "epoch.completed"}),
+    ]
     assert runs_in(left) == runs_in(followed[language])
 
 
@@ -194,7 +197,7 @@ def test_a_rejected_dataset_ends_it_with_what_was_found(client: Client, stack: S
     left = ended(client.start(stack.amqp_url, uri, "nothing", "1", "first"))
     print(left.output)  # noqa: T201
     assert left.exit_code == 1, left.errors
-    assert left.heard == ["ordered", "dataset.rejected", "order.nothing_there"]
+    assert left.received == ["ordered", "dataset.rejected", "order.nothing_there"]
 
 
 @languages

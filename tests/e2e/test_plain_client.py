@@ -75,7 +75,7 @@ async def test_a_client_with_only_the_proto_files_gets_one_model_that_runs_witho
 ) -> None:
     """It orders a hundred times over: one run, one model. A second system with the same images gets that model too."""
     cards = render_dataset(tmp_path / "cards", count=24, seed=11, image_size=(200, 240))
-    told = {
+    reported = {
         "amqp_url": running_services.variables["TRUSCORE_AMQP_URL"],
         "s3_endpoint": s3.endpoint,
         "s3_access_key": s3.access_key,
@@ -84,13 +84,13 @@ async def test_a_client_with_only_the_proto_files_gets_one_model_that_runs_witho
         "dataset": str(cards),
         "out": str(tmp_path),
     }
-    said, of_second_system = tmp_path / "arguments.json", tmp_path / "second.json"
-    said.write_text(json.dumps(told | {"dataset_id": "cards"}))
-    of_second_system.write_text(json.dumps(told | {"dataset_id": "cards-of-the-second-system"}))
+    output, of_second_system = tmp_path / "arguments.json", tmp_path / "second.json"
+    output.write_text(json.dumps(reported | {"dataset_id": "cards"}))
+    of_second_system.write_text(json.dumps(reported | {"dataset_id": "cards-of-the-second-system"}))
     connection = await aio_pika.connect(running_services.variables["TRUSCORE_AMQP_URL"])
     async with connection:
         counting = await counter(await connection.channel())
-        client = [str(HERE / "plain_client.py"), str(generated), str(said)]
+        client = [str(HERE / "plain_client.py"), str(generated), str(output)]
         answer = await asyncio.to_thread(speak, running_services, client, cwd=tmp_path)
         second = [str(HERE / "plain_client.py"), str(generated), str(of_second_system)]
         assert await asyncio.to_thread(speak, running_services, second, cwd=tmp_path) == answer

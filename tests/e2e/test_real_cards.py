@@ -64,8 +64,8 @@ def order(services: Services, folder: Path, option: str, *, epochs: int) -> str:
 
 def ended(services: Services, dataset: str) -> dict[str, Any]:
     """The run once its model is exported."""
-    said = truscore(services, ["watch", dataset, "--json"], timeout_s=WAIT_S)
-    last: dict[str, Any] = json.loads(said.splitlines()[-1])
+    output = truscore(services, ["watch", dataset, "--json"], timeout_s=WAIT_S)
+    last: dict[str, Any] = json.loads(output.splitlines()[-1])
     return json.loads(truscore(services, ["show", last["run_id"], "--json"], timeout_s=60))  # type: ignore[no-any-return]
 
 

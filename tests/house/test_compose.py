@@ -103,7 +103,7 @@ def test_every_setting_of_a_service_is_fixed_in_the_compose_file_or_can_be_set_i
     assert settings_of(name) <= given, f"{name} can't be given {sorted(settings_of(name) - given)}"
 
 
-def test_the_command_line_is_told_every_address() -> None:
+def test_the_command_line_is_given_every_address() -> None:
     cli = SERVICES["cli"]
     given = set(cli["environment"]) | {secret.upper() for secret in cli["secrets"]}
     assert {variable.name for variable in variables("services.cli")} <= given
@@ -223,7 +223,7 @@ def test_every_setting_is_documented_in_the_settings_table() -> None:
 
 def test_the_smoke_check_asks_pages_of_the_compose_file_in_a_container_of_it() -> None:
     text = (REPOSITORY / "deploy/docker/smoke.sh").read_text()
-    asked = dict(re.findall(r"--\w+ http://([a-z]+):(\d+)", text))
-    assert set(asked) == {"prometheus", "grafana"}
-    assert all(f"127.0.0.1:{port}:{port}" in SERVICES[name]["ports"] for name, port in asked.items())
+    requested = dict(re.findall(r"--\w+ http://([a-z]+):(\d+)", text))
+    assert set(requested) == {"prometheus", "grafana"}
+    assert all(f"127.0.0.1:{port}:{port}" in SERVICES[name]["ports"] for name, port in requested.items())
     assert "--entrypoint python cli -" in text

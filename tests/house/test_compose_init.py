@@ -95,7 +95,7 @@ def test_a_password_that_some_server_would_not_take_is_refused_by_name(
     assert named in done.stderr
 
 
-def test_the_host_is_told_every_address_and_each_is_published(clone: Path) -> None:
+def test_the_host_is_given_every_address_and_each_is_published(clone: Path) -> None:
     init(clone)
     outside, cli = host_variables(clone), SERVICES["cli"]
     inside = {

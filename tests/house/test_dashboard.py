@@ -70,9 +70,9 @@ PAGES = pages()
 
 @pytest.mark.parametrize(("query", "_legend"), queries(), ids=str)
 def test_every_query_asks_for_metrics_that_a_service_exports(query: str, _legend: str) -> None:
-    asked = set(METRIC.findall(query))
-    assert asked
-    assert asked <= set(PAGES)
+    requested = set(METRIC.findall(query))
+    assert requested
+    assert requested <= set(PAGES)
 
 
 @pytest.mark.parametrize(("query", "legend"), queries(), ids=str)

@@ -46,6 +46,6 @@ def test_every_diagram_can_be_drawn(tmp_path: Path) -> None:
          f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=20000", "--dump-dom", page.as_uri()],
         capture_output=True, text=True, check=True, timeout=120,
     )  # fmt: skip
-    said = re.search(r'<pre id="said">(.*?)</pre>', drawn.stdout, re.DOTALL)
-    assert said, drawn.stdout[:500]
-    assert dict(zip(known, html.unescape(said[1]).splitlines(), strict=True)) == dict.fromkeys(known, "drawn")
+    stated = re.search(r'<pre id="said">(.*?)</pre>', drawn.stdout, re.DOTALL)
+    assert stated, drawn.stdout[:500]
+    assert dict(zip(known, html.unescape(stated[1]).splitlines(), strict=True)) == dict.fromkeys(known, "drawn")

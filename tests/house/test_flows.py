@@ -46,7 +46,7 @@ def names_in(node: ast.AST) -> set[str]:
     return names | {each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)}
 
 
-def test_the_four_flows_are_told_in_at_most_eight_steps() -> None:
+def test_the_four_flows_are_described_in_at_most_eight_steps() -> None:
     assert len(flows()) == 4
     for name, steps in flows().items():
         assert [step.number for step in steps] == list(range(1, len(steps) + 1)), name

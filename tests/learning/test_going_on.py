@@ -69,7 +69,7 @@ def test_terminated_in_an_epoch_it_saves_and_goes_on_to_the_same_weights(
 
 # Looks 1 to 4 come before the steps of the first epoch, 5 in its validation, 6 after it; then the second epoch.
 @pytest.mark.parametrize(("stop", "look", "epoch"), [("drain", 3, 1), ("drain", 5, 1), ("pause", 9, 2)])
-def test_asked_to_stop_anywhere_it_goes_on_from_there_to_the_same_weights(
+def test_requested_to_stop_anywhere_it_goes_on_from_there_to_the_same_weights(
     left_alone: RunFolder, make_run: MakeRun, stop: str, look: int, epoch: int
 ) -> None:
     run = make_run()
@@ -81,19 +81,19 @@ def test_asked_to_stop_anywhere_it_goes_on_from_there_to_the_same_weights(
     assert run.finish() == 0
     assert run.weights_sha256 == left_alone.weights_sha256
     for done, expected in zip(run.epochs, left_alone.epochs, strict=True):
-        told = (done.epoch, done.train_loss, done.val_loss, done.metrics)
-        assert told == (expected.epoch, expected.train_loss, expected.val_loss, expected.metrics)
+        reported = (done.epoch, done.train_loss, done.val_loss, done.metrics)
+        assert reported == (expected.epoch, expected.train_loss, expected.val_loss, expected.metrics)
 
 
-def test_an_epoch_that_was_saved_but_not_told_is_told_when_the_run_goes_on(
+def test_an_epoch_that_was_saved_but_not_reported_is_reported_when_the_run_goes_on(
     left_alone: RunFolder, make_run: MakeRun
 ) -> None:
     run = make_run()
     assert run.finish() == 0
     journal = run.path / "journal.jsonl"
     # As if it had been killed between the last epoch's checkpoint and its word.
-    told = [line for line in journal.read_bytes().splitlines(keepends=True) if b'"epoch":2' not in line]
-    journal.write_bytes(b"".join(told))
+    reported = [line for line in journal.read_bytes().splitlines(keepends=True) if b'"epoch":2' not in line]
+    journal.write_bytes(b"".join(reported))
     assert [done.epoch for done in run.epochs] == [1]
     assert run.finish() == 0
     assert [done.epoch for done in run.epochs] == [1, 2]

@@ -125,7 +125,7 @@ def test_the_loss_falls_and_it_beats_the_best_guess_that_looks_at_no_image(learn
     assert reached > guessed_metrics(job, task)[lesson.metric] + lesson.margin
 
 
-def test_the_checkpoint_answers_as_the_run_said_it_would(learned: RunFolder) -> None:
+def test_the_checkpoint_answers_as_the_run_reported(learned: RunFolder) -> None:
     network, recipe, class_names = load_checkpoint_model(learned.path / learned.completed.path)
     job = read_job(RunDir(path=learned.path))
     assert (recipe, class_names) == (job.recipe, job.class_names)
@@ -146,7 +146,7 @@ def test_the_report_shows_what_went_worst_and_why(learned: RunFolder) -> None:
 
 
 @pytest.mark.parametrize("row", TAUGHT, ids=lambda row: row[2])
-def test_stopped_on_the_way_and_asked_again_it_comes_to_the_same_weights(
+def test_stopped_on_the_way_and_ordered_again_it_comes_to_the_same_weights(
     row: tuple[str, str, str], few_pictures: Mapping[str, Path], tmp_path: Path
 ) -> None:
     alone, stopped = (

@@ -37,7 +37,7 @@ def cancel(
 ) -> None:
     """End a run; it takes effect within one optimiser step."""
     run_id = run_id if unchecked else _known(context_of(context), "cancel", run_id)
-    _ask(context, "cancel", run_id, reason=reason, request_id=request_id, as_json=as_json)
+    _request(context, "cancel", run_id, reason=reason, request_id=request_id, as_json=as_json)
 
 
 def pause(
@@ -51,7 +51,7 @@ def pause(
 ) -> None:
     """Halt a run with a checkpoint to go on from."""
     run_id = run_id if unchecked else _known(context_of(context), "pause", run_id)
-    _ask(context, "pause", run_id, reason=reason, request_id=request_id, as_json=as_json)
+    _request(context, "pause", run_id, reason=reason, request_id=request_id, as_json=as_json)
 
 
 def resume(
@@ -64,7 +64,7 @@ def resume(
 ) -> None:
     """Go on with a paused run."""
     run_id = run_id if unchecked else _known(context_of(context), "resume", run_id)
-    _ask(context, "resume", run_id, reason="", request_id=request_id, as_json=as_json)
+    _request(context, "resume", run_id, reason="", request_id=request_id, as_json=as_json)
 
 
 def _known(ctx: CommandContext, verb: str, reference: str) -> str:
@@ -89,7 +89,7 @@ def _known(ctx: CommandContext, verb: str, reference: str) -> str:
     return view.run_id
 
 
-def _ask(context: typer.Context, verb: str, run_id: str, *, reason: str, request_id: str, as_json: bool) -> None:
+def _request(context: typer.Context, verb: str, run_id: str, *, reason: str, request_id: str, as_json: bool) -> None:
     from services.cli.handlers.publish import request
 
     ctx, request_id = context_of(context), request_id or uuid.uuid4().hex

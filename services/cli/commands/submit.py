@@ -79,7 +79,7 @@ def submit(
         _upload(ctx, Path(source), order.uri)
     from services.cli.handlers.publish import announce
 
-    asked_at = datetime.now(UTC)
+    requested_at = datetime.now(UTC)
     event_id = announce(amqp_url, order)
     reference = f"{named}/{numbered}"
     if as_json:
@@ -87,7 +87,7 @@ def submit(
     else:
         ctx.screen.print(f"ordered [bold]{reference}[/bold] at {order.uri}", highlight=False, soft_wrap=True)
     if watch:
-        follow(ctx, reference, as_json=as_json, stop=Stop(since=asked_at), order_event_id=event_id)
+        follow(ctx, reference, as_json=as_json, stop=Stop(since=requested_at), order_event_id=event_id)
     elif not as_json:
         ctx.side.print(f"watch it with: truscore watch {reference}", highlight=False)
 

@@ -52,7 +52,7 @@ def follow(ctx: CommandContext, reference: str, *, as_json: bool, stop: Stop, or
     monitor = Monitor(ctx.need("monitor"))
     try:
         views = _views(monitor, order_event_id or _resolved(monitor, reference), reference, stop)
-        last = _say_each(views) if as_json else _show_each(ctx, views)
+        last = _print_each(views) if as_json else _show_each(ctx, views)
     except KeyboardInterrupt:
         # The run goes on; only the watching ends.
         raise typer.Exit(int(Code.INTERRUPTED)) from None
@@ -85,7 +85,7 @@ def _views(monitor: "Monitor", watched: str, reference: str, stop: Stop) -> Iter
                 last_answer_at = time.monotonic()
                 if _is_old_news(view, stop, waited_s=last_answer_at - began):
                     break
-                # What isn't known yet is called what it was asked for by: an event id says nothing to people.
+                # What isn't known yet is called by what was asked for: an event id says nothing to people.
                 yield view if view.known else replace(view, run_id=reference)
                 if view.end is not None:
                     return
@@ -103,7 +103,7 @@ def _is_old_news(view: "RunView", stop: Stop, *, waited_s: float) -> bool:
     return (view.updated_at or datetime.min.replace(tzinfo=UTC)) < stop.since
 
 
-def _say_each(views: Iterator["RunView"]) -> "RunView | None":
+def _print_each(views: Iterator["RunView"]) -> "RunView | None":
     last = None
     for last in views:
         print_json(asdict(last))

@@ -1,4 +1,4 @@
-"""What people ask of the system, said on the bus."""
+"""Requests of people, published on the bus."""
 
 import asyncio
 import hashlib
@@ -20,9 +20,9 @@ REQUESTS = {"cancel": RunCancel, "pause": RunPause, "resume": RunResume}
 def announce(amqp_url: str, order: DatasetOrder) -> str:
     """Says DatasetReady and returns the event's id once the broker has it."""
     ready = ready_of(order)
-    # The same order said twice is one event; another order for the same dataset is another.
+    # The same order published twice is one event; another order for the same dataset is another.
     sequence = hashlib.sha256(ready.SerializeToString(deterministic=True)).hexdigest()
-    return _say(amqp_url, ready, subject=f"{order.dataset_id}/{order.version}", sequence=sequence)
+    return _publish(amqp_url, ready, subject=f"{order.dataset_id}/{order.version}", sequence=sequence)
 
 
 def request(amqp_url: str, verb: str, run_id: str, *, reason: str, requested_by: str, request_id: str) -> str:
@@ -30,7 +30,7 @@ def request(amqp_url: str, verb: str, run_id: str, *, reason: str, requested_by:
     event = REQUESTS[verb](run_id=run_id, requested_by=requested_by, request_id=request_id)
     if not isinstance(event, RunResume):
         event.reason = reason
-    return _say(amqp_url, event, subject=run_id, sequence=request_id)
+    return _publish(amqp_url, event, subject=run_id, sequence=request_id)
 
 
 def ready_of(order: DatasetOrder) -> DatasetReady:
@@ -57,14 +57,14 @@ def ready_of(order: DatasetOrder) -> DatasetReady:
     return ready
 
 
-def _say(amqp_url: str, event: Message, *, subject: str, sequence: str | int) -> str:
+def _publish(amqp_url: str, event: Message, *, subject: str, sequence: str | int) -> str:
     try:
-        return asyncio.run(_said(amqp_url, event, subject, sequence))
+        return asyncio.run(_published(amqp_url, event, subject, sequence))
     except (BusUnavailable, Unroutable) as error:
         raise CliError(Code.UNREACHABLE, f"the broker did not take it: {error}") from error
 
 
-async def _said(amqp_url: str, event: Message, subject: str, sequence: str | int) -> str:
+async def _published(amqp_url: str, event: Message, subject: str, sequence: str | int) -> str:
     broker = connect(amqp_url, service=SERVICE)
     try:
         await broker.start()

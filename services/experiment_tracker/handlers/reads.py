@@ -50,7 +50,7 @@ class Reads(experiments_pb2_grpc.ExperimentsServiceServicer):
             await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, "experiment_name or page_token is too long")
         size = min(request.page_size or DEFAULT_SIZE, MAX_SIZE)
         async with self._answering(context):
-            records, token = await self._ask(
+            records, token = await self._query(
                 lambda: self._ledger.page(experiment_name=request.experiment_name, size=size, token=request.page_token)
             )
         return api.ListExperimentsResponse(experiments=map(_experiment, records), next_page_token=token)
@@ -60,7 +60,7 @@ class Reads(experiments_pb2_grpc.ExperimentsServiceServicer):
     ) -> api.GetExperimentResponse:
         async with self._answering(context):
             record = await self._record(request.run_id)
-            history = await self._ask(lambda: self._ledger.history(record))
+            history = await self._query(lambda: self._ledger.history(record))
         return api.GetExperimentResponse(experiment=_experiment(record), history=_histories(history))
 
     async def CompareExperiments(  # noqa: N802
@@ -78,14 +78,14 @@ class Reads(experiments_pb2_grpc.ExperimentsServiceServicer):
     async def _record(self, run_id: str) -> Recorded:
         if not is_run_id(run_id):
             raise Refused(f"run_id {run_id[:200]!r}: {RUN_ID_ACCEPTED}")
-        record = await self._ask(lambda: self._ledger.get(run_id))
+        record = await self._query(lambda: self._ledger.get(run_id))
         if record is None:
             raise NotOnRecord(f"run {run_id!r} is not on record")
         return record
 
-    async def _ask(self, question: Callable[[], T]) -> T:
+    async def _query(self, query: Callable[[], T]) -> T:
         async with self._turns:
-            return await asyncio.to_thread(question)
+            return await asyncio.to_thread(query)
 
     @asynccontextmanager
     async def _answering(self, context: Context) -> AsyncIterator[None]:

@@ -35,7 +35,7 @@ class Page:
 
 
 class MemoryLedger:
-    """Keeps everything in a dictionary; logs a metric as often as it is told to, like MLflow."""
+    """Keeps everything in a dictionary; logs a metric as often as it is called, like MLflow."""
 
     def __init__(self) -> None:
         self.pages: list[Page] = []

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Observer(Protocol):
-    """What is told of each call; from several threads."""
+    """What is called with the result of each call; from several threads."""
 
     def failed(self, kind: str, reason: str, at: float) -> None: ...
 

@@ -72,7 +72,7 @@ def match(reference: Detections, candidate: Detections) -> tuple[tuple[int, int]
     apart_NM = np.abs(reference.boxes_N4[:, None] - candidate.boxes_N4[None]).max(axis=2)
     overlap_NM[apart_NM <= TOLERANCE["boxes"]] = 1
     overlap_NM[reference.labels_N[:, None] != candidate.labels_N[None]] = 0
-    # Boxes that coincide are told apart by score.
+    # Boxes that coincide are distinguished by score.
     score_gap_NM = np.abs(reference.scores_N[:, None] - candidate.scores_N[None])
     free_N, free_M = np.ones(len(reference), bool), np.ones(len(candidate), bool)
     pairs = []

@@ -1,7 +1,7 @@
-"""What runs say, as messages of the contract.
+"""Events of runs as messages of the contract.
 
-The sequence of each event is what tells it apart from the others of its type about the same run, whoever says it and
-however often: the epoch, the step, the attempt. So whatever is said twice is the same event.
+The sequence of each event is what tells it apart from the others of its type about the same run, whoever publishes it
+and however often: the epoch, the step, the attempt. So whatever is published twice is the same event.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ ORDER_STATES: Mapping[OrderState, order_pb2.OrderState.ValueType] = {
     "cancelled": order_pb2.ORDER_STATE_CANCELLED,
     "refused": order_pb2.ORDER_STATE_REFUSED,
 }
-# Where an epoch's time went is told in the run's report.
+# Where an epoch's time went is in the run's report.
 REPORTED_ONLY = frozenset({"loading_s", "validating_s"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BrokerEventPublisher:
-    """Speaks of orders; `cause` is the event that what is said follows from."""
+    """Publishes about orders; `cause` is the event that led to it."""
 
     publisher: Publisher
     sample: Callable[[str], HardwareReading]
@@ -117,14 +117,14 @@ class BrokerEventPublisher:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BrokerRunEventPublisher:
-    """Speaks of one run."""
+    """Publishes events of one run."""
 
     event_publisher: BrokerEventPublisher
     plan: Plan
     config: Stored | None
 
     def translate(self, attempt: int, record: Record) -> OutgoingEvent | None:
-        """The record as an event; checkpoints and last words are not told as they stand."""
+        """The record as an event; checkpoints and last words are not published as they stand."""
         match record:
             case Started():
                 return self._outgoing(self._started(attempt, record), sequence=attempt)
@@ -186,7 +186,7 @@ class BrokerRunEventPublisher:
         event = TrainingPaused(
             run_id=self.plan.run_id, step=step, checkpoint=_ref(checkpoint) if checkpoint else None, attempt=attempt
         )
-        await self._say(event, sequence=attempt)
+        await self._publish(event, sequence=attempt)
 
     def reporting_hardware(self, *, every_s: float) -> AbstractAsyncContextManager[None]:
         run_id, events = self.plan.run_id, self.event_publisher
@@ -194,7 +194,7 @@ class BrokerRunEventPublisher:
             events.publisher, partial(events.sample, run_id), run_id, every_s=every_s, cause=events.cause
         )
 
-    async def _say(self, event: Message, *, sequence: str | int = 0) -> None:
+    async def _publish(self, event: Message, *, sequence: str | int = 0) -> None:
         await self.event_publisher.publish(event, subject=self.plan.run_id, sequence=sequence)
 
     def _outgoing(self, event: Message, *, sequence: str | int) -> OutgoingEvent:

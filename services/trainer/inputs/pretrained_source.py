@@ -11,8 +11,8 @@ from services.trainer.inputs.downloads import NotFetched, download
 from services.trainer.inputs.published_weights import Published
 
 LIBRARY = "library"
-ASKING_TIMEOUT_S = 120.0
-Ask = Callable[[str, str], Published | None]
+LOOKUP_TIMEOUT_S = 120.0
+Lookup = Callable[[str, str], Published | None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,7 +21,7 @@ class LibrarySource:
     their names, or empty: then nothing is fetched. ``ask`` gives what is published under a network's name of weights.
     """
 
-    ask: Ask
+    lookup: Lookup
     address: str = ""
     limit_bytes: int = 1 << 30
     timeout_s: float = 300.0
@@ -30,7 +30,7 @@ class LibrarySource:
         """Put the weights at their place. Raises NotFetched, and NoSpace or OSError where the disk won't have them."""
         if not self.address:
             raise NotFetched("TRUSCORE_TRAINER_WEIGHTS_SOURCE is empty, so that no other place was looked at")
-        found = self.ask(network, name)
+        found = self.lookup(network, name)
         if found is None:
             raise NotFetched(f"no library publishes {name} for {network} with a digest")
         url = found.url if self.address == LIBRARY else f"{self.address.rstrip('/')}/{found.url.rsplit('/', 1)[-1]}"
@@ -43,18 +43,18 @@ class LibrarySource:
         )
 
 
-def asking_library(environment: Mapping[str, str]) -> Ask:
+def library_lookup(environment: Mapping[str, str]) -> Lookup:
     """Asks in a process with this environment: the service itself doesn't import torch."""
 
-    def ask(network: str, name: str) -> Published | None:
+    def lookup(network: str, name: str) -> Published | None:
         command = [sys.executable, "-m", "services.trainer.inputs.published_weights", network, name]
         try:
             answer = subprocess.run(
-                command, env=dict(environment), capture_output=True, timeout=ASKING_TIMEOUT_S, check=True
+                command, env=dict(environment), capture_output=True, timeout=LOOKUP_TIMEOUT_S, check=True
             )
             address = json.loads(answer.stdout)
         except (OSError, subprocess.SubprocessError, ValueError) as error:
             raise NotFetched(f"the library could not be asked for {name} of {network}: {error}") from error
         return Published(**address) if address else None
 
-    return ask
+    return lookup

@@ -1,6 +1,6 @@
 """Published weights: ``python -m services.trainer.inputs.published_weights NETWORK NAME`` prints an address as JSON.
 
-Asked in a process of its own: to know an address the library has to be imported, and torch with it. Only weights whose
+Run in a process of its own: to know an address the library has to be imported, and torch with it. Only weights whose
 file name holds the digest are here; of the others nothing would say that they came whole and unchanged.
 """
 

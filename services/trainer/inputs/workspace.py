@@ -2,7 +2,7 @@
 
 <workdir>/cache/                    objects by digest, bounded
 <workdir>/runs/<run_id>/images/     the dataset's images at their paths, shared by the attempts
-                        relay.json  how far the journals were said
+                        relay.json  how far the journals were relayed
                         attempt-<n> the folder the training process is given
 """
 
@@ -97,7 +97,7 @@ class Workspace:
             return self._lay_out(plan)
 
     def set_up(self, plan: Plan, prepared: PreparedRun, attempt: Attempt) -> tuple[Path, Position]:
-        """The attempt's folder, and how far the run was told of. Raises CannotPrepare and StoreError."""
+        """The attempt's folder, and how far its journals were relayed. Raises CannotPrepare and StoreError."""
         with self._room():
             return self._set_up(plan, prepared, attempt)
 
@@ -137,7 +137,7 @@ class Workspace:
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
         pointer = self._fetch_checkpoints(keys, folder)
         self._fetch_folds(keys, folder)
-        position = furthest([load_position(prepared.run_folder), *([pointer.said] if pointer else [])])
+        position = furthest([load_position(prepared.run_folder), *([pointer.relayed] if pointer else [])])
         for number in range(position.attempt, attempt.number):
             self._fetch_journal(keys, prepared.run_folder, number)
         for name in ("index.json", "split.json"):
@@ -258,7 +258,7 @@ class Workspace:
         try:
             self.store.get_file(keys.journal(attempt), path)
         except ObjectMissing:
-            return  # that attempt never came to a checkpoint: the next one trained, and told, it all again
+            return  # that attempt never came to a checkpoint: the next one trained, and reported, it all again
 
     def _order(self, plan: Plan, prepared: PreparedRun, attempt: Attempt) -> dict[str, object]:
         pretrained = prepared.run_folder / "pretrained.pth"

@@ -24,7 +24,7 @@ class FinalEvent:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunOutcome:
-    """The last word on a run, written after it was said and confirmed."""
+    """The final event of a run, written after it was published and confirmed."""
 
     outcome: Literal["completed", "failed", "cancelled"]
     ended_at: str  # ISO 8601
@@ -37,7 +37,7 @@ class RunOutcome:
         """Whether an order needs no further answer.
 
         A failure that may pass answers the orders up to it: a repeat of the same request is not a new try, but the
-        same request said after the failure is.
+        same request after the failure is.
         """
         return not self.retryable or ordered_at <= datetime.fromisoformat(self.ended_at)
 

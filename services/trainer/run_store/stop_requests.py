@@ -1,4 +1,4 @@
-"""What people asked of a run: durable marks in the store, and the control file that the training process looks at."""
+"""Requests to stop a run: durable marks in the store, and the control file that the training process looks at."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class StopRequest:
 class StopRequests:
     """The marks on one run, in the store: they outlive every trainer and wait for a run that has not started.
 
-    Pause and resume travel through different queues: the later one as they were asked for counts, in whatever order,
-    and however often, they arrive.
+    Pause and resume travel through different queues: the later request counts, in whatever order and
+    however often they arrive.
     """
 
     def __init__(self, store: Store, keys: RunKeys) -> None:
@@ -50,7 +50,7 @@ class StopRequests:
             )
 
     def resume(self, asked_at: datetime) -> None:
-        """Withdraw every pause that was asked for until then."""
+        """Withdraw every pause that was requested until then."""
         before = self._resumed_at()
         if before is None or asked_at > before:
             write_json(self._store, self._keys.control("resume"), {"asked_at": asked_at.isoformat()})

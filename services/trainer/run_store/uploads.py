@@ -35,7 +35,7 @@ class Pointer:
     epoch: int
     step: int
     attempt: int
-    said: Position  # how far the run was told of when the pointer was set
+    relayed: Position  # how far the journals were relayed when the pointer was set; "said" in the store
 
     @property
     def stored(self) -> Stored:
@@ -44,7 +44,15 @@ class Pointer:
 
 def read_pointer(store: Store, keys: RunKeys, name: str) -> Pointer | None:
     note = read_json(store, keys.pointer(name))
-    return None if note is None else Pointer(**(note | {"said": Position(**note["said"])}))
+    if note is None:
+        return None
+    return Pointer(**{key: value for key, value in note.items() if key != "said"}, relayed=Position(**note["said"]))
+
+
+def _write_pointer(store: Store, uri: str, pointer: Pointer) -> None:
+    note = asdict(pointer)
+    position = note.pop("relayed")
+    write_json(store, uri, note | {"said": position})
 
 
 class Uploads:
@@ -57,12 +65,12 @@ class Uploads:
         self._attempt = attempt
         self._folder = folder
 
-    def keep(self, written: CheckpointWritten, *, said: Position, prune: bool) -> bool:
+    def keep(self, written: CheckpointWritten, *, relayed: Position, prune: bool) -> bool:
         """Take a checkpoint into the store; False where the training process has replaced it by a newer one already.
 
         The order is what a kill at any point can't hurt: the object, then the journal, then the pointers. The next
-        attempt goes on from what `latest.json` names and says whatever of the journals was not said by then, so the
-        journal has to be there first: it holds the epoch's record. `best.json` comes before `latest.json`, since a
+        attempt goes on from what `latest.json` names and relays whatever of the journals was not, so the journal has
+        to be there first: it holds the epoch's record. `best.json` comes before `latest.json`, since a
         pointer to a best checkpoint that is younger than the latest is set again by the epochs trained again, but one
         that is older than the latest's idea of the best score would never be.
         """
@@ -74,20 +82,20 @@ class Uploads:
         self.keep_journal()
         self.check_fence()
         pointer = Pointer(
-            **asdict(stored), epoch=written.epoch, step=written.step, attempt=self._attempt.number, said=said
+            **asdict(stored), epoch=written.epoch, step=written.step, attempt=self._attempt.number, relayed=relayed
         )
         for name in (BEST, LATEST) if written.best else (LATEST,):
-            write_json(self._store, self._keys.pointer(name), asdict(pointer))
+            _write_pointer(self._store, self._keys.pointer(name), pointer)
         if prune:
             self._prune()
         return True
 
-    def record_position(self, said: Position) -> None:
-        """Have the next attempt, wherever it is, know how far the run was told of."""
+    def record_position(self, relayed: Position) -> None:
+        """Have the next attempt, wherever it is, know how far the journals were relayed."""
         self.check_fence()
         pointer = read_pointer(self._store, self._keys, LATEST)
-        if pointer is not None and pointer.said != said:
-            write_json(self._store, self._keys.pointer(LATEST), asdict(replace(pointer, said=said)))
+        if pointer is not None and pointer.relayed != relayed:
+            _write_pointer(self._store, self._keys.pointer(LATEST), replace(pointer, relayed=relayed))
 
     def keep_fold(self, fold: FoldEvaluated) -> None:
         """Take a fold's result into the store, for an attempt elsewhere to go on after it."""

@@ -1,4 +1,4 @@
-"""An order in hand: which run it is attached to, and what is said of that run. The training itself is next door."""
+"""An order in hand: which run it is attached to, and what is published of it. The training itself is next door."""
 
 from __future__ import annotations
 

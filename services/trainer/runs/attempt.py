@@ -54,7 +54,7 @@ class AttemptOutcome:
     last_word: LastWord | None
     exit_status: int
     printed: str  # the end of what the process printed
-    stopped: str  # what had been asked of it: "", "cancel", "pause" or "drain"
+    stopped: str  # the request it ended under: "", "cancel", "pause" or "drain"
     stalled: bool
     epoch: int  # last epoch that was completed; 0 where none is known
     advanced: bool  # whether this attempt completed an epoch, or a fold, itself
@@ -63,13 +63,13 @@ class AttemptOutcome:
 
 @dataclass(kw_only=True, slots=True)
 class Stop:
-    """What was asked of a run, by whomever; the strongest wins."""
+    """The request to stop that a run is under, whoever made it; the strongest wins."""
 
     word: str = ""
     reason: str = ""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def ask(self, word: str, *, reason: str = "") -> None:
+    def request(self, word: str, *, reason: str = "") -> None:
         if not self.word or WORDS.index(word) < WORDS.index(self.word):
             self.word, self.reason = word, reason
             self.changed.set()
@@ -90,7 +90,7 @@ class AttemptSupervisor:
     folder: Path
     limits: Limits
     stop: Stop
-    said: Callable[[], Position]
+    relayed: Callable[[], Position]
     prune: bool
     _offset: int = 0
     _epoch: int = 0
@@ -98,7 +98,7 @@ class AttemptSupervisor:
     _advanced: bool = False
     _step: int = 0
     _last_word: LastWord | None = None
-    _heard_at_s: float = 0.0
+    _last_record_s: float = 0.0
     _stalled: bool = False
     _images: Share = field(default_factory=lambda: Share(IMAGES))
 
@@ -106,7 +106,7 @@ class AttemptSupervisor:
         """Train until the process ends, whatever the reason. Raises Fenced, JournalCorrupt and StoreError."""
         child = await start_logged(command, log_path=self.folder / "child.log", environment=environment)
         log.info("training process started", attempt=self.attempt.number, pid=child.pid)
-        self._heard_at_s = asyncio.get_running_loop().time()
+        self._last_record_s = asyncio.get_running_loop().time()
         exited = asyncio.create_task(child.wait())
         try:
             await self._supervise(child, exited)
@@ -156,7 +156,7 @@ class AttemptSupervisor:
             return ()
         records, self._offset = await asyncio.to_thread(read_from, path, self._offset)
         for record in records:
-            self._heard_at_s = asyncio.get_running_loop().time()
+            self._last_record_s = asyncio.get_running_loop().time()
             match record:
                 case Started():
                     self._first_epoch = record.first_epoch
@@ -178,7 +178,7 @@ class AttemptSupervisor:
     async def _upload(self, written: CheckpointWritten) -> None:
         """Training goes on meanwhile, also while the store is away."""
         await retrying_store(
-            lambda: asyncio.to_thread(self.uploads.keep, written, said=self.said(), prune=self.prune),
+            lambda: asyncio.to_thread(self.uploads.keep, written, relayed=self.relayed(), prune=self.prune),
             doing="checkpoint", deadline_s=self.limits.store_patience_s,
         )  # fmt: skip
 
@@ -203,17 +203,17 @@ class AttemptSupervisor:
             raise Fenced(f"attempt {self.attempt.number} was overtaken")
         self.attempt = self.attempts.beat(self.attempt)
         if stop_request := self.stop_requests.strongest():
-            self.stop.ask(stop_request.word, reason=stop_request.reason)
+            self.stop.request(stop_request.word, reason=stop_request.reason)
 
     def _check_stall(self) -> None:
-        silent_s = asyncio.get_running_loop().time() - self._heard_at_s
+        silent_s = asyncio.get_running_loop().time() - self._last_record_s
         if silent_s > self.limits.stall_timeout_s:
             log.error("the training process is silent", silent_s=silent_s, limit_s=self.limits.stall_timeout_s)
             self._stalled = True
             self.stop.changed.set()
 
     async def _forward_stop(self, child: LoggedProcess) -> None:
-        """Pass on what was asked; end the process where it does not listen."""
+        """Pass on the request; end the process where it does not listen."""
         deadline_s: float | None = None
         while not self._stalled:
             if self.stop.word:

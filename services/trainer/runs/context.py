@@ -88,12 +88,12 @@ class RunContext:
             await self._attaching
 
     async def publish(self, send: Callable[[], Awaitable[T]]) -> T:
-        """Say it, however long the broker is away. HandedBack where this trainer is to stop meanwhile."""
+        """Publish it, however long the broker is away. HandedBack where this trainer is to stop meanwhile."""
         while True:
             try:
                 return await send()
             except BrokerUnavailable as error:
-                self.log.warning("the broker is away; what has to be said waits", error=str(error))
+                self.log.warning("the broker is away; what has to be published waits", error=str(error))
             if self.stop.word == "drain":
                 raise HandedBack
             await asyncio.sleep(PUBLISH_PAUSE_S)

@@ -34,11 +34,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True, order=True)
 class Position:
-    """How far the journals of a run were said and confirmed."""
+    """How far the journals of a run were published and confirmed."""
 
     attempt: int = 1
     offset: int = 0  # bytes into that attempt's journal
-    epoch: int = 0  # last epoch said, over all attempts
+    epoch: int = 0  # last epoch published, over all attempts
 
 
 def attempt_folder(run_folder: Path, attempt: int) -> Path:
@@ -50,7 +50,7 @@ def journal_path(run_folder: Path, attempt: int) -> Path:
 
 
 def furthest(positions: Iterable[Position]) -> Position:
-    """What all that is known of a run's past adds up to: where to go on, and the last epoch that was said."""
+    """What all that is known of a run's past adds up to: where to go on, and the last epoch that was published."""
     known = list(positions)
     return replace(max(known, default=Position()), epoch=max((at.epoch for at in known), default=0))
 
@@ -74,7 +74,7 @@ def save_position(run_folder: Path, position: Position) -> None:
 
 
 def unpublished(records: Sequence[Record], *, epoch: int) -> list[Record]:
-    """Without the epochs that were said before: an attempt trains the epoch again that its predecessor died in."""
+    """Without the epochs that were published before: an attempt trains the epoch again that its predecessor died in."""
     return [record for record in records if not (isinstance(record, EpochDone) and record.epoch <= epoch)]
 
 
@@ -105,7 +105,7 @@ class Relay(Generic[Message]):
         self._changed.set()
 
     def finish(self) -> None:
-        """All journals are complete: `run` returns when they are said."""
+        """All journals are complete: `run` returns when they are published."""
         self._finished = True
         self._changed.set()
 
@@ -114,7 +114,7 @@ class Relay(Generic[Message]):
             self._changed.clear()
 
     async def _step(self) -> bool:
-        """Say what is there; whether all is said that ever will be."""
+        """Publish what is there; whether all is published that ever will be."""
         complete = self._finished or self.position.attempt < self._newest
         path = journal_path(self._run_folder, self.position.attempt)
         records, offset = await asyncio.to_thread(_read, path, self.position.offset)
@@ -131,7 +131,9 @@ class Relay(Generic[Message]):
 
     async def _publish(self, records: Sequence[Record]) -> None:
         fresh = unpublished(records, epoch=self.position.epoch)
-        messages = [said for record in fresh if (said := self._translate(self.position.attempt, record)) is not None]
+        messages = [
+            message for record in fresh if (message := self._translate(self.position.attempt, record)) is not None
+        ]
         with metrics.RELAY_WAITS.waiting():
             await self._publish_all(messages)
         metrics.RELAYED.inc(len(messages))
@@ -151,8 +153,10 @@ class Relay(Generic[Message]):
         self.position = position
         try:
             await asyncio.to_thread(save_position, self._run_folder, position)
-        except OSError as error:  # a full disk: what was said since the last note would be said again, no more
-            log.warning("could not note how far the journal was said", error=str(error))
+        except (
+            OSError
+        ) as error:  # a full disk: what was published since the last note would be published again, no more
+            log.warning("could not note how far the journal was relayed", error=str(error))
 
 
 def _read(path: Path, offset: int) -> tuple[Sequence[Record], int]:
@@ -162,7 +166,7 @@ def _read(path: Path, offset: int) -> tuple[Sequence[Record], int]:
         return read_from(path, offset)
     except JournalCorrupt as error:
         # Its attempt ends by the same error. What follows the damage is younger than any checkpoint that was taken
-        # from this journal, so the next attempt trains it, and has it told, again.
+        # from this journal, so the next attempt trains it, and has it published, again.
         log.exception("the rest of a journal can't be read", error=str(error))
         return (), offset
 

@@ -89,7 +89,7 @@ class Orchestrator:
         prune = context.plan.recipe.hyperparameters.training_process.checkpoint_saving != "all"
         supervisor = AttemptSupervisor(
             attempt=attempt, attempts=context.attempts, stop_requests=context.stop_requests, uploads=uploads,
-            folder=folder, limits=context.deps.limits, stop=context.stop, said=lambda: relay.position, prune=prune,
+            folder=folder, limits=context.deps.limits, stop=context.stop, relayed=lambda: relay.position, prune=prune,
         )  # fmt: skip
         return supervisor, uploads
 
@@ -123,8 +123,8 @@ class Orchestrator:
         if isinstance(outcome.last_word, Completed):
             await self._complete(outcome.last_word, attempt, uploads)
         elif decision.kind == "cancelled":
-            said = outcome.last_word
-            await self._cancel(attempt, step=said.step if isinstance(said, Cancelled) else outcome.step)
+            last_word = outcome.last_word
+            await self._cancel(attempt, step=last_word.step if isinstance(last_word, Cancelled) else outcome.step)
         else:
             await self._fail(decision, attempt, epoch=outcome.epoch)
         return False
@@ -143,10 +143,10 @@ class Orchestrator:
     async def _hand_back(self, attempt: Attempt, uploads: Uploads) -> None:
         if self._relay and self._relaying:
             self._relay.finish()
-            # What is not said by then, the next attempt says: the pointer tells it how far this one came.
+            # What is not relayed by then, the next attempt relays: the pointer has how far this one came.
             await asyncio.wait([self._relaying], timeout=GRACE_S)
             position = self._relay.position
-            await self._context.stored(lambda: uploads.record_position(position), "how far the run was told of")
+            await self._context.stored(lambda: uploads.record_position(position), "how far the journals were relayed")
         await self._close(attempt, "handed_back")
         raise HandedBack
 
@@ -166,7 +166,7 @@ class Orchestrator:
         """Whether to go on at once, as the pause was withdrawn meanwhile."""
         context = self._context
         if (position := await self._publish_rest()) and uploads:
-            await context.stored(lambda: uploads.record_position(position), "how far the run was told of")
+            await context.stored(lambda: uploads.record_position(position), "how far the journals were relayed")
         pointer = await context.stored(lambda: read_pointer(context.deps.store, context.keys, LATEST), "checkpoint")
         checkpoint, step = (pointer.stored, pointer.step) if pointer else (None, 0)
         number = attempt.number if attempt else 0
@@ -178,7 +178,7 @@ class Orchestrator:
         if stop_request is None:
             context.stop.forget_pause()
         elif stop_request.word == "cancel":
-            context.stop.ask("cancel", reason=stop_request.reason)
+            context.stop.request("cancel", reason=stop_request.reason)
         goes_on = stop_request is None or stop_request.word == "cancel"
         if goes_on:
             context.training.set()
@@ -233,7 +233,7 @@ class Orchestrator:
             await self._context.stored(lambda: self._context.attempts.close(attempt, ended=ended), "close the attempt")
 
     async def _publish_rest(self) -> Position | None:
-        """Wait until the journals are said to their end, however long the broker is away."""
+        """Wait until the journals are published to their end, however long the broker is away."""
         if self._relay is None or self._relaying is None:
             return None
         self._relay.finish()

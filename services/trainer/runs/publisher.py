@@ -1,4 +1,4 @@
-"""What a run says, in plain values; the handlers put it into messages."""
+"""Events of a run, in plain values; the handlers put it into messages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OrderState = Literal["queued", "running", "paused", "completed", "failed", "canc
 
 
 class BrokerUnavailable(Exception):
-    """What was to be said is not confirmed; it may be said again later."""
+    """What was published is not confirmed; it may be published again later."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

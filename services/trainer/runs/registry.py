@@ -63,11 +63,11 @@ class Runs:
         running.task.result()
         return False
 
-    def ask(self, run_id: str, word: str, *, reason: str = "") -> bool:
+    def request_stop(self, run_id: str, word: str, *, reason: str = "") -> bool:
         """Have a run stop within one optimizer step; whether it is in hand here."""
         running = self._running.get(run_id)
         if running is not None:
-            running.context.stop.ask(word, reason=reason)
+            running.context.stop.request(word, reason=reason)
         return running is not None
 
     def has(self, run_id: str) -> bool:
@@ -78,7 +78,7 @@ class Runs:
         """Have every run write a checkpoint and go back to the broker; what takes longer is ended."""
         self._draining = True
         for running in self._running.values():
-            running.context.stop.ask("drain")
+            running.context.stop.request("drain")
         tasks = [running.task for running in self._running.values()]
         if not tasks:
             return

@@ -43,13 +43,13 @@ class Requests:
         # The mark is left before the looks that follow: a trainer that begins an attempt later sees the mark.
         if not await self._mark(keys, stop_request):
             log.info("the pause was resumed from before it came", run_id=run_id)
-        elif not self._runs.ask(run_id, stop_request.word, reason=stop_request.reason):
+        elif not self._runs.request_stop(run_id, stop_request.word, reason=stop_request.reason):
             await self._answer_for_nobody(keys, stop_request, publisher)
 
     async def stop_here(self, run_id: str, stop_request: StopRequest) -> None:
         """Stop a run at once where this process has it in hand; `stop` does the rest in its own time."""
         if self._runs.has(run_id) and await self._mark(RunKeys(bucket=self._deps.bucket, run_id=run_id), stop_request):
-            self._runs.ask(run_id, stop_request.word, reason=stop_request.reason)
+            self._runs.request_stop(run_id, stop_request.word, reason=stop_request.reason)
 
     async def resume(self, run_id: str, *, asked_at: datetime, request_id: str, publisher: EventPublisher) -> None:
         """Withdraw a pause and order the run again; harmless where it is under way."""

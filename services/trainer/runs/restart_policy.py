@@ -9,7 +9,7 @@ from services.trainer.journal import Cancelled, Completed, Failed, Paused
 from services.trainer.runs.attempt import AttemptOutcome, LastWord
 
 Kind = Literal["completed", "failed", "cancelled", "paused", "handed_back", "restart"]
-ASKED: dict[str, Kind] = {"cancel": "cancelled", "pause": "paused", "drain": "handed_back"}
+STOPPED: dict[str, Kind] = {"cancel": "cancelled", "pause": "paused", "drain": "handed_back"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,24 +23,24 @@ class Decision:
 
 
 def decide(outcome: AttemptOutcome, *, may_restart: bool) -> Decision:
-    """What the training process said last counts; where it died in the middle, what was asked of it; else a restart."""
-    said = outcome.last_word
-    if isinstance(said, Failed):
-        return _failure(said.code, said.message, retryable=said.retryable, may_restart=may_restart)
-    if kind := _kind(said) or ASKED.get(outcome.stopped):
+    """The last word of the training process counts; where it died without, the request to stop; else a restart."""
+    last_word = outcome.last_word
+    if isinstance(last_word, Failed):
+        return _failure(last_word.code, last_word.message, retryable=last_word.retryable, may_restart=may_restart)
+    if kind := _kind(last_word) or STOPPED.get(outcome.stopped):
         return Decision(kind=kind)
     code, message = _death_message(outcome)
     return _failure(code, message, retryable=True, may_restart=may_restart)
 
 
-def _kind(said: LastWord | None) -> Kind | None:
-    match said:
+def _kind(last_word: LastWord | None) -> Kind | None:
+    match last_word:
         case Completed():
             return "completed"
         case Cancelled():
             return "cancelled"
         case Paused():
-            return "handed_back" if said.reason == "drain" else "paused"
+            return "handed_back" if last_word.reason == "drain" else "paused"
         case _:
             return None
 

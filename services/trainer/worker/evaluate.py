@@ -41,8 +41,8 @@ class Evaluable(Protocol):
 
 
 def evaluate(run: Evaluable, *, until: Callable[[], str] = str, places: Sequence[int] | None = None) -> Evaluation:
-    """Evaluate on the whole validation split, or its images at these places; given up, with nothing said, as soon as
-    ``until`` says something.
+    """Evaluate on the whole validation split, or its images at these places; given up, with no result, as soon as
+    ``until`` returns a request to stop.
 
     Leaves the random generators as they were: whether an epoch is validated must not change the next.
     """

@@ -30,7 +30,7 @@ def finish_run(
     """Every process takes part in the judging; the leading one writes."""
     run = built.run
     final_sha256 = weights_sha256(run.network)
-    # Said to the others rather than read by them: they may run where the leading process's disk can't be seen.
+    # Broadcast to the others rather than read by them: they may run where the leading process's disk can't be seen.
     final_checkpoint = checkpointer.final_checkpoint() if run.group.is_main else None
     weights = run.group.broadcast({} if final_checkpoint is None else read(final_checkpoint.path)["model"])
     run.network.load_state_dict(weights)
@@ -62,7 +62,7 @@ def finish_run(
 
 
 def _evaluated_images(evaluated: Samples, job: TrainingJob) -> dict[str, Any]:
-    """Paths by index and what the images are like; a task may leave out images that nothing is said of."""
+    """Paths by index and what the images are like; a task may leave out images without a label."""
     if not isinstance(evaluated, Originals):
         return {"evaluated": [record.path for record in job.validation], "properties": {}}
     return {"evaluated": [record.path for record in evaluated.records], "properties": image_properties(evaluated)}

@@ -27,7 +27,7 @@ REPORTS_PER_EPOCH = 10
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Interrupted:
-    """Somebody asked the run to stop: "cancel", "pause" or "drain"."""
+    """The run was requested to stop: "cancel", "pause" or "drain"."""
 
     stop: str
 

@@ -46,7 +46,7 @@ from services.trainer.worker.stop_signal import StopSignal
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 0 where the run completed or stopped as it was asked to, 1 where the journal ends in a failure."""
+    """Exit status: 0 where the run completed or stopped as requested, 1 where the journal ends in a failure."""
     parser = argparse.ArgumentParser(prog="services.trainer.worker.main", description=__doc__)
     parser.add_argument("--run-dir", type=Path, required=True, help="the run's folder")
     run_dir = RunDir(path=parser.parse_args(arguments).run_dir.resolve())

@@ -47,7 +47,7 @@ class TrainingJob:
 
     ``class_names`` are what the network tells apart: classes, grades in ascending order, or the names of scores.
     ``grades`` are the numbers that the classes stand for, where they are grades. ``left_out`` says which images are in
-    no part because nothing is said of them that the task could learn; it is empty where there are none.
+    no part because they have no label that the task could learn; it is empty where there are none.
     """
 
     run_id: str

@@ -10,13 +10,13 @@ from functools import partial
 import torch
 from torch import Tensor
 
-IGNORED = 255  # in a dense label map: pixels that are neither trained on nor judged
+IGNORED = 255  # in a dense label map: pixels that are neither trained on nor evaluated
 LEAST_SIDE_PX = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sample:
-    """An image (uint8 CHW) and what is said of it; all but the image may be left out.
+    """An image (uint8 CHW) and its labels; all but the image may be left out.
 
     ``outline_P2`` are the points that bound each instance, ``owner_P`` says whose they are: a turned box is found from
     them exactly, where turning the box itself would make it too large. ``targets`` are of the image as a whole.

@@ -1,4 +1,4 @@
-"""Overhearing: every instance of a service hears the same events at once, best effort, while it runs."""
+"""Broadcast: every instance of a service receives the same events at once, best effort, while it runs."""
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
@@ -47,7 +47,7 @@ def consume_broadcast(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BroadcastConsumer:
-    """One message type that is overheard."""
+    """One message type that is broadcast."""
 
     row: Row
     handler: Callable[[Any, Envelope], Awaitable[None]]

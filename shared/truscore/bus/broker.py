@@ -174,7 +174,7 @@ class Bus(RabbitBroker):
             raise BusUnavailable(f"the bus of {self.service} is not connected to {self.safe_url}")
         if self._declaring is not None:
             # After a reconnect the channels come back one by one, and after a broker's restart the log comes back
-            # later than the broker: what is said before that would reach the inboxes and not the log.
+            # later than the broker: what is published before that would reach the inboxes and not the log.
             await self._declaring.ready()
         async with self._publishing_lock:
             if self._publishing is None:

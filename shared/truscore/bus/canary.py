@@ -52,11 +52,11 @@ class Canary:
     queue: str
     every_s: float
     clock: Callable[[], float]
-    heard_at: float | None = None
+    consumed_at: float | None = None
 
     def alive(self, within_s: float = 30) -> bool:
         """Whether a beat came back within the last `within_s` seconds while every queue was being consumed."""
-        return self.heard_at is not None and self.clock() - self.heard_at <= within_s
+        return self.consumed_at is not None and self.clock() - self.consumed_at <= within_s
 
     async def begin(self) -> None:
         """Beat until the bus stops."""
@@ -64,7 +64,7 @@ class Canary:
 
     async def receive(self, message: AbstractIncomingMessage) -> None:
         """A beat came back."""
-        self.heard_at = self.clock()
+        self.consumed_at = self.clock()
         try:
             await message.ack()
         except (*AWAY, MessageProcessError) as error:

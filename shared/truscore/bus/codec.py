@@ -114,9 +114,9 @@ def _attributes(headers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_type(wire: Wire, attributes: Mapping[str, Any], row: Row) -> None:
-    for where, said in (("type", wire.type), (f"{PREFIX}type", _text(attributes.get("type")))):
-        if said and said != row.type_name:
-            raise Undecodable(f"wrong type: {where} is {said!r}, {row.routing_key!r} carries {row.type_name!r}")
+    for where, stated in (("type", wire.type), (f"{PREFIX}type", _text(attributes.get("type")))):
+        if stated and stated != row.type_name:
+            raise Undecodable(f"wrong type: {where} is {stated!r}, {row.routing_key!r} carries {row.type_name!r}")
 
 
 def _check_content(wire: Wire) -> None:

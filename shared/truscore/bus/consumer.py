@@ -1,4 +1,4 @@
-"""Hearing events: decode, hand over, and settle each delivery by what the handler said."""
+"""Consuming events: decode, hand over, and settle each delivery by the handler's result."""
 
 import asyncio
 import logging
@@ -138,7 +138,7 @@ class Inbox:
                 await self._retry(message, outcome)
 
     async def _outcome(self, message: AbstractIncomingMessage) -> Exception | None:
-        """What the handler said; None where it returned."""
+        """The handler's result; None where it returned."""
         try:
             event, envelope = decode(wire_of(message), self.row, received=self.clock())
             with trace.handling(f"hear {self.row.routing_key}", envelope.traceparent):

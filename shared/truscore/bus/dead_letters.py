@@ -44,7 +44,7 @@ class DeadLetter:
     exception: str
     traceback: str
     deliveries: int
-    at: str  # ISO 8601; empty where the broker gave up and said no time
+    at: str  # ISO 8601; empty where the broker gave up, which gives no time
     traceparent: str
     size_bytes: int
     content: str  # JSON where it could be decoded, else the first bytes in hexadecimal
@@ -115,7 +115,7 @@ async def _each(queue: AbstractQueue, limit: int) -> AsyncIterator[AbstractIncom
 
 def _letter(message: AbstractIncomingMessage, service: str) -> DeadLetter:
     headers = message.headers
-    inbox, kind = _said(headers, "inbox"), _said(headers, "kind")
+    inbox, kind = _header_text(headers, "inbox"), _header_text(headers, "kind")
     if not inbox:
         inbox, kind = _text(headers.get("x-first-death-queue")), _text(headers.get("x-first-death-reason"))
     routing_key = inbox.removeprefix(f"{service}.")
@@ -128,11 +128,11 @@ def _letter(message: AbstractIncomingMessage, service: str) -> DeadLetter:
         event_id=message.message_id or "",
         correlation_id=message.correlation_id or "",
         kind=kind,
-        reason=_said(headers, "reason") or f"RabbitMQ gave up: {kind}",
-        exception=_said(headers, "exception"),
-        traceback=_said(headers, "traceback"),
-        deliveries=int(_said(headers, "deliveries") or topology.DELIVERY_LIMIT),
-        at=_said(headers, "at"),
+        reason=_header_text(headers, "reason") or f"RabbitMQ gave up: {kind}",
+        exception=_header_text(headers, "exception"),
+        traceback=_header_text(headers, "traceback"),
+        deliveries=int(_header_text(headers, "deliveries") or topology.DELIVERY_LIMIT),
+        at=_header_text(headers, "at"),
         traceparent=_text(headers.get("traceparent")),
         size_bytes=len(message.body),
         content=_content(message, routing_key),
@@ -156,7 +156,7 @@ def _cleared(headers: Any) -> dict[str, Any]:
     }
 
 
-def _said(headers: Any, name: str) -> str:
+def _header_text(headers: Any, name: str) -> str:
     return _text(headers.get(f"{DEAD_HEADER}{name}"))
 
 

@@ -1,4 +1,4 @@
-"""How a service lets go of an order when it is told to end."""
+"""How a service lets go of an order when it is stopped."""
 
 from __future__ import annotations
 

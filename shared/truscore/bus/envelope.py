@@ -11,7 +11,7 @@ NAMESPACE: Final = UUID("6f3c1f0e-6a53-5d0b-9d5a-1d8a3c7b2e41")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Envelope:
-    """What a handler is told about a message beside its content."""
+    """What a handler is given of a message beside its content."""
 
     event_id: str
     type: str
@@ -24,7 +24,7 @@ class Envelope:
 
 
 def event_id(*, source: str, subject: str, type_name: str, sequence: str | int) -> str:
-    """Id of an event: said twice, it is the same event."""
+    """Id of an event: published twice, it is the same event."""
     # Length prefixes keep ("a/b", "c") and ("a", "b/c") apart.
     name = "".join(f"{len(part)}:{part}" for part in (source, subject, type_name, str(sequence)))
     return str(uuid5(NAMESPACE, name))

@@ -1,4 +1,4 @@
-"""Replaying the event log: every event that was ever said, in order, from any offset on, and then as they come."""
+"""Replaying the event log: every event that was ever published, in order, from any offset on, and then as they come."""
 
 import asyncio
 import logging
@@ -39,7 +39,7 @@ LogHandler = Callable[[Message, Envelope, int], Awaitable[None]]
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stray:
     """Something in the log that is no event of the contract. It says of itself what it likes: `at` is when the event
-    before it was said, and now once the log has been read to its end."""
+    before it was published, and now once the log has been read to its end."""
 
     offset: int
     routing_key: str
@@ -85,7 +85,7 @@ class LogReader:
     _marker: str = field(default_factory=lambda: uuid4().hex)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _channel: object = None
-    _said_last: datetime | None = None
+    _last_time: datetime | None = None
 
     def begin_at(self, offset: int) -> None:
         """Read from there on instead; for who learns of the place only after listening was arranged."""
@@ -132,11 +132,11 @@ class LogReader:
         try:
             event, envelope = decode(wire_of(message), row_routed(key), received=now)
         except (Undecodable, UnknownMessage) as error:
-            at = now if self.caught_up.is_set() else min(self._said_last or now, now)
+            at = now if self.caught_up.is_set() else min(self._last_time or now, now)
             stray = Stray(offset=offset, routing_key=key, reason=str(error), at=at)
             await self._insist(partial(self.on_stray, stray), offset)
         else:
-            self._said_last = envelope.time
+            self._last_time = envelope.time
             await self._insist(partial(self.handler, event, envelope, offset), offset)
 
     async def _insist(self, work: Callable[[], Awaitable[None]], offset: int) -> None:

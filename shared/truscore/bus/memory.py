@@ -1,4 +1,4 @@
-"""A publisher without a broker: it keeps what was said. For tests of handlers; held to the real one's tests."""
+"""A publisher without a broker: it keeps what was published. For tests of handlers; held to the real one's tests."""
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ class MemoryPublisher:
     """Publisher that remembers, in order, each event with its envelope; a repeat is remembered again."""
 
     def __init__(self, *, service: str, clock: Callable[[], datetime] = lambda: datetime.now(tz=UTC)) -> None:
-        self.said: list[tuple[Message, Envelope]] = []
+        self.published: list[tuple[Message, Envelope]] = []
         self._source = f"truscore/{service}"
         self._clock = clock
 
@@ -36,7 +36,7 @@ class MemoryPublisher:
         encode(event, envelope)  # refuses what the wire would refuse
         kept = type(event)()
         kept.CopyFrom(event)
-        self.said.append((kept, envelope))
+        self.published.append((kept, envelope))
         return envelope.event_id
 
     async def publish_many(self, events: Iterable[OutgoingEvent]) -> None:

@@ -9,4 +9,4 @@ HEARD: Final = Counter(
     "Deliveries by what became of them: done, retried, dead, handed_back or unsettled.",
     ["service", "routing_key", "outcome"],
 )
-SAID: Final = Counter("truscore_bus_said", "Events that the broker confirmed.", ["routing_key"])
+PUBLISHED: Final = Counter("truscore_bus_said", "Events that the broker confirmed.", ["routing_key"])

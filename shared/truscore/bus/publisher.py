@@ -18,7 +18,7 @@ from truscore.bus.broker import AWAY, Bus, the_bus
 from truscore.bus.codec import Wire, encode
 from truscore.bus.envelope import Envelope, event_id
 from truscore.bus.errors import BusUnavailable, Unroutable
-from truscore.bus.metrics import SAID
+from truscore.bus.metrics import PUBLISHED
 from truscore.bus.topology import EXCHANGE, row_of
 
 IN_FLIGHT: Final = 256
@@ -29,9 +29,9 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OutgoingEvent:
-    """An event that is to be said. `subject`: the run id, or "dataset/version". `sequence` tells repeats apart.
+    """An event to publish. `subject`: the run id, or "dataset/version". `sequence` tells repeats apart.
 
-    `time` is when it happened, where that is not now: an event that is said again keeps the time of the first time.
+    `time` is when it happened, where that is not now: an event published again keeps the time of the first time.
     """
 
     event: Message
@@ -148,7 +148,7 @@ class BusPublisher:
             )
             failure = next(_failures(results), None)
             for key, _ in outbox[: failure[0] if failure else None]:
-                SAID.labels(routing_key=key).inc()
+                PUBLISHED.labels(routing_key=key).inc()
             if failure is None:
                 return
             # From the first failure on, so that the order holds; ids make the repeats harmless.
@@ -181,4 +181,4 @@ async def publish(bus: Bus, exchange: str, routing_key: str, message: aio_pika.M
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise
             # Nobody cancelled us: it is how aiormq tells those who wait that their channel closed.
-            raise ConnectionError(f"the channel closed while {routing_key!r} was being said") from error
+            raise ConnectionError(f"the channel closed while {routing_key!r} was being published") from error

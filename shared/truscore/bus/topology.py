@@ -172,7 +172,7 @@ def dead_arguments() -> Arguments:
         "x-queue-type": "quorum",
         "x-max-length": DEAD_LETTERS_MAX,
         "x-overflow": "reject-publish",
-        # Looking at a letter counts as a delivery, and RabbitMQ 4 drops after 20 where nothing is said.
+        # Looking at a letter counts as a delivery, and RabbitMQ 4 drops after 20 where no limit is set.
         "x-delivery-limit": 1_000_000,
     }
 

@@ -36,7 +36,7 @@ def next_traceparent(cause: str | None) -> str:
 
 @contextmanager
 def handling(name: str, traceparent: str | None) -> Iterator[None]:
-    """A span around the handling of an event, child of the span that said it."""
+    """A span around the handling of an event, child of the span that published it."""
     parent = TraceContextTextMapPropagator().extract({"traceparent": traceparent} if traceparent else {})
     tracer = trace.get_tracer("truscore.bus")
     with tracer.start_as_current_span(name, context=parent, kind=trace.SpanKind.CONSUMER):

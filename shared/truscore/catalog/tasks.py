@@ -1,4 +1,4 @@
-"""What networks can be asked to learn: one row per task. Data only, no torch."""
+"""What networks can learn: one row per task. Data only, no torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

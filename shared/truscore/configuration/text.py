@@ -47,7 +47,7 @@ def _leaves(tree: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
 
 
 def as_tree(recipe: Recipe) -> dict[str, Any]:
-    """Without folds where none are asked for: recipes of before there were any keep their bytes, runs their names."""
+    """Without folds where none are requested: recipes of before there were any keep their bytes, runs their names."""
     tree = asdict(recipe)
     process = tree["hyperparameters"]["training_process"]
     if not process["cross_validation_folds"]:

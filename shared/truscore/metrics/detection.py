@@ -64,7 +64,7 @@ def run_lengths(mask_HW: NDArray[np.bool_]) -> RunLengths:
 
 
 def kinds(images: Sequence[ImageDetections]) -> tuple[str, ...]:
-    """What can be judged: "box", and "mask" unless an instance has none."""
+    """What can be evaluated: "box", and "mask" unless an instance has none."""
     masked = all(one.mask is not None for image in images for one in (*image.target, *image.prediction))
     return ("box", "mask") if masked else ("box",)
 

@@ -1,4 +1,4 @@
-"""A Python program as a child: bounded in time and memory, ended with us, and the way it ended told."""
+"""A Python program as a child: bounded in time and memory, ended with us, and how it ended reported."""
 
 import asyncio
 import os
@@ -75,7 +75,7 @@ async def run_bounded(
 def clean_environment(**more: str) -> dict[str, str]:
     """An environment for a Python child that is given nothing of ours: it needs no keys to read what strangers sent.
 
-    It is only told which folder is for temporary files, where this process was told so.
+    Only the folder for temporary files is passed on, where this process has one set.
     """
     scratch = {name: value for name, value in os.environ.items() if name == "TMPDIR"}
     return {
@@ -100,7 +100,7 @@ async def _ended(
     try:
         await asyncio.wait((reading, watching), return_when=asyncio.FIRST_COMPLETED)
         if reading.done():
-            await reading  # what went wrong in it is told
+            await reading  # what went wrong in it is raised here
             return None
         return watching.result()
     finally:

@@ -43,9 +43,9 @@ def end_processes(processes: Iterable["Process"], *, grace_s: float) -> None:
     """SIGTERM to each, and SIGKILL after at most `grace_s` to those that are left."""
     import psutil
 
-    asked = list(processes)
-    _signal(asked, signal.SIGTERM)
-    _, left = psutil.wait_procs(asked, timeout=grace_s)
+    terminated = list(processes)
+    _signal(terminated, signal.SIGTERM)
+    _, left = psutil.wait_procs(terminated, timeout=grace_s)
     kill_all(left)
     psutil.wait_procs(left, timeout=grace_s)
 

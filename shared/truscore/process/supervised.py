@@ -151,7 +151,7 @@ class _Reaper:
         pipe = self._popen.stdin
         if pipe is None:
             raise ProcessFailed("the reaper was started without a pipe")
-        # Who is told to end at once may end the reaper too: what it was to watch is then ended by whoever did that.
+        # Who is ended at once may end the reaper too: what it was to watch is then ended by whoever did that.
         with contextlib.suppress(BrokenPipeError):
             pipe.write(line.encode())
             pipe.flush()

@@ -11,7 +11,7 @@ from urllib3.exceptions import MaxRetryError, ResponseError
 from urllib3.response import BaseHTTPResponse
 from urllib3.util.retry import Retry
 
-# What a server says when it is busy or restarting, not when we asked for something wrong.
+# What a server says when it is busy or restarting, not for a wrong request.
 BUSY_STATUSES = frozenset({500, 502, 503, 504})
 
 

@@ -34,14 +34,14 @@ def translated(uri: str) -> Iterator[None]:
 
 
 def _from_s3(uri: str, error: S3Error) -> StoreError:
-    code, said = error.code, f"{error.code}: {error.message}"
+    code, answer = error.code, f"{error.code}: {error.message}"
     status = getattr(error.response, "status", 0)
     if code in _MISSING:
-        return ObjectMissing(uri, f"there is no such object or bucket ({said})")
+        return ObjectMissing(uri, f"there is no such object or bucket ({answer})")
     if code in _REFUSED or status in {401, 403}:
-        return AccessRefused(uri, f"the store refuses our key ({said})")
+        return AccessRefused(uri, f"the store refuses our key ({answer})")
     if code == "PreconditionFailed":
         return StoreUnavailable(uri, "the object changed while it was being fetched")
     if code in _BUSY or status >= 500:
-        return StoreUnavailable(uri, f"the store cannot serve us now ({said})")
-    return StoreError(uri, f"the store refuses the request ({said})")
+        return StoreUnavailable(uri, f"the store cannot serve us now ({answer})")
+    return StoreError(uri, f"the store refuses the request ({answer})")

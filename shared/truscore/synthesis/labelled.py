@@ -1,4 +1,4 @@
-"""Small pictures of which something is said as a whole: a grade, a score, or the damages on them.
+"""Small pictures with a label for the whole: a grade, a score, or the damages on them.
 
 Array legend: H height, W width, C colour (0 to 255), S side.
 """

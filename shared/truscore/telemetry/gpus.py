@@ -46,21 +46,21 @@ def _open() -> list[Any]:
 
 
 def _read(index: int, handle: Any) -> GpuReading:
-    memory = _ask(pynvml.nvmlDeviceGetMemoryInfo, handle)
-    load = _ask(pynvml.nvmlDeviceGetUtilizationRates, handle)
+    memory = _query(pynvml.nvmlDeviceGetMemoryInfo, handle)
+    load = _query(pynvml.nvmlDeviceGetUtilizationRates, handle)
     return GpuReading(
         index=index,
-        name=str(_ask(pynvml.nvmlDeviceGetName, handle) or ""),
+        name=str(_query(pynvml.nvmlDeviceGetName, handle) or ""),
         utilization_percent=float(load.gpu) if load else 0.0,
         memory_used_bytes=int(memory.used) if memory else 0,
         memory_total_bytes=int(memory.total) if memory else 0,
-        temperature_celsius=float(_ask(pynvml.nvmlDeviceGetTemperature, handle, pynvml.NVML_TEMPERATURE_GPU) or 0),
-        power_watts=float(_ask(pynvml.nvmlDeviceGetPowerUsage, handle) or 0) / 1000,  # NVML says milliwatts.
+        temperature_celsius=float(_query(pynvml.nvmlDeviceGetTemperature, handle, pynvml.NVML_TEMPERATURE_GPU) or 0),
+        power_watts=float(_query(pynvml.nvmlDeviceGetPowerUsage, handle) or 0) / 1000,  # NVML says milliwatts.
     )
 
 
-def _ask(question: Callable[..., Any], *arguments: Any) -> Any:
+def _query(query: Callable[..., Any], *arguments: Any) -> Any:
     """The answer, or None: not every GPU (nor every slice of one) reports everything."""
     with contextlib.suppress(pynvml.NVMLError):
-        return question(*arguments)
+        return query(*arguments)
     return None

@@ -58,7 +58,7 @@ def _bind(server: grpc.aio.Server, host: str, port: int) -> int:
 
 
 def _add(server: grpc.aio.Server, servicers: Sequence[AddToServer]) -> tuple[str, ...]:
-    """Add the servicers; returns the full names of their services, which reflection has to be told."""
+    """Add the servicers; returns the full names of their services, which reflection needs."""
     noting = _Noting(server)
     for add in servicers:
         add(noting)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ SERVING: Final = "SERVING"
 
 
 def health_of(address: str, *, service: str = "", timeout_s: float = TIMEOUT_S) -> str:
-    """The health that the server states, such as "SERVING", or why it could not be asked, such as "UNAVAILABLE"."""
+    """The health that the server states, such as "SERVING", or why it did not answer, such as "UNAVAILABLE"."""
     with grpc.insecure_channel(address) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         try:
@@ -22,7 +22,7 @@ def health_of(address: str, *, service: str = "", timeout_s: float = TIMEOUT_S) 
 
 
 def main() -> None:
-    """Entry point: says the health and exits with 0, 1 (not serving) or 2 (not asked)."""
+    """Entry point: prints the health and exits with 0, 1 (not serving) or 2 (no answer)."""
     if not 2 <= len(sys.argv) <= 3:
         sys.stderr.write(f"{__doc__}\n")
         sys.exit(2)

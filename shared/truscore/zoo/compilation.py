@@ -46,7 +46,7 @@ def compile_stages(model: nn.Module, mode: str) -> None:
 def why_not_compilable(device_type: str) -> str:
     """Why torch.compile can't work on this machine for "cpu" or "cuda"; empty where it can.
 
-    Asked by building and loading one line the way inductor builds its kernels for a CPU, and Triton its launchers for
+    Found by building and loading one line the way inductor builds its kernels for a CPU, and Triton its launchers for
     a GPU; once per process. A compiler alone proves nothing: without Python.h a run would die in its first step.
     """
     from torch._inductor.runtime.cache_dir_utils import cache_dir
@@ -100,8 +100,8 @@ def _checked(command: Sequence[str]) -> None:
         raise _CannotCompile(f"{command[0]} can't be run: {error}") from error
     if done.returncode:
         found = re.search(r"(fatal )?error: .*", done.stderr)
-        said = found.group() if found else done.stderr[-200:].strip()
-        raise _CannotCompile(f"{command[0]} can't build an extension of Python: {said}")
+        message = found.group() if found else done.stderr[-200:].strip()
+        raise _CannotCompile(f"{command[0]} can't build an extension of Python: {message}")
 
 
 def save_memory(model: nn.Module) -> None:

@@ -22,14 +22,14 @@ def main() -> int:
     parser.add_argument("what", choices=("run", "page"))
     parser.add_argument("names", nargs="*", metavar="NAME", help="of " + ", ".join(CASES))
     parser.add_argument("--seeds", default="0")
-    asked = parser.parse_args()
-    if asked.what == "page":
+    requested = parser.parse_args()
+    if requested.what == "page":
         sys.stdout.write(page(MEASURED))
         return 0
-    unknown = sorted(set(asked.names) - set(CASES))
+    unknown = sorted(set(requested.names) - set(CASES))
     if unknown:
         parser.error(f"{unknown[0]!r} is no measurement; accepted: {', '.join(CASES)}")
-    return max(measure(name, seeds=asked.seeds) for name in asked.names or CASES)
+    return max(measure(name, seeds=requested.seeds) for name in requested.names or CASES)
 
 
 def measure(name: str, *, seeds: str) -> int:

@@ -15,13 +15,13 @@ class EventRecorder:
     """A handler that remembers, and first does what it is told."""
 
     def __init__(self, then: Callable[[Any, Envelope], Awaitable[None]] | None = None) -> None:
-        self.heard: list[tuple[Any, Envelope]] = []
+        self.received: list[tuple[Any, Envelope]] = []
         self._news = asyncio.Condition()
         self._then = then
 
     async def __call__(self, event: Any, envelope: Envelope, _offset: int = 0) -> None:
         async with self._news:
-            self.heard.append((event, envelope))
+            self.received.append((event, envelope))
             self._news.notify_all()
         if self._then is not None:
             await self._then(event, envelope)
@@ -29,14 +29,14 @@ class EventRecorder:
     async def first(self, count: int) -> list[tuple[Any, Envelope]]:
         """The first `count` heard, once there are as many."""
         async with asyncio.timeout(DEADLINE_S), self._news:
-            await self._news.wait_for(lambda: len(self.heard) >= count)
-        return self.heard[:count]
+            await self._news.wait_for(lambda: len(self.received) >= count)
+        return self.received[:count]
 
     async def ids(self, count: int) -> set[str]:
         """Ids heard, once there are `count` different ones."""
         async with asyncio.timeout(2 * DEADLINE_S), self._news:
-            await self._news.wait_for(lambda: len({said.event_id for _, said in self.heard}) >= count)
-        return {said.event_id for _, said in self.heard}
+            await self._news.wait_for(lambda: len({published.event_id for _, published in self.received}) >= count)
+        return {published.event_id for _, published in self.received}
 
 
 async def until(check: Callable[[], Awaitable[bool]], deadline_s: float = DEADLINE_S) -> None:

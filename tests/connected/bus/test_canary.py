@@ -52,11 +52,11 @@ async def test_an_inbox_that_was_deleted_is_made_again_and_consumed(make_bus: Ma
     # The deletion may not have been told to us before `consuming` held: say until it is heard.
     say = publisher(bus, service="cli")
 
-    async def heard() -> bool:
+    async def received() -> bool:
         await say.publish(DatasetReady(dataset_id="d"), subject="d/1")
-        return bool(recorder.heard)
+        return bool(recorder.received)
 
-    await until(heard)
+    await until(received)
 
 
 async def test_a_service_that_cannot_consume_its_inbox_is_not_alive(make_bus: MakeBus, url: str) -> None:

@@ -35,14 +35,14 @@ async def messages_in(url: str, queue: str) -> int:
         return declared.declaration_result.message_count or 0
 
 
-async def test_what_is_said_is_heard_with_its_envelope(make_bus: MakeBus) -> None:
+async def test_what_is_published_is_consumed_with_its_envelope(make_bus: MakeBus) -> None:
     bus, recorder = make_bus("dataset-validator"), EventRecorder()
     consume(bus, DatasetReady, recorder, service="dataset-validator")
     await bus.start()
-    said = await publisher(bus, service="studio").publish(READY, subject="cards/1", sequence="r-1")
+    published = await publisher(bus, service="studio").publish(READY, subject="cards/1", sequence="r-1")
     [(event, envelope)] = await recorder.first(1)
     assert event == READY
-    assert (envelope.event_id, envelope.source, envelope.subject) == (said, "truscore/studio", "cards/1")
+    assert (envelope.event_id, envelope.source, envelope.subject) == (published, "truscore/studio", "cards/1")
     assert (envelope.correlation_id, envelope.delivery) == ("cards/1", 1)
 
 
@@ -65,7 +65,7 @@ async def test_an_event_continues_trace_and_correlation_of_its_cause(make_bus: M
     assert effect.correlation_id == "order-9"
 
 
-async def test_an_order_said_before_its_listener_ever_ran_waits_for_it(make_bus: MakeBus) -> None:
+async def test_an_order_published_before_its_consumer_ever_ran_waits_for_it(make_bus: MakeBus) -> None:
     upstream = make_bus("cli")
     await upstream.start()
     await publisher(upstream, service="cli").publish(READY, subject="cards/1")
@@ -76,7 +76,7 @@ async def test_an_order_said_before_its_listener_ever_ran_waits_for_it(make_bus:
     assert (await recorder.first(1))[0][0] == READY
 
 
-async def test_a_client_that_gives_only_a_routing_key_and_a_body_is_heard(make_bus: MakeBus, url: str) -> None:
+async def test_a_client_that_gives_only_a_routing_key_and_a_body_is_consumed(make_bus: MakeBus, url: str) -> None:
     bus, recorder = make_bus("dataset-validator"), EventRecorder()
     consume(bus, DatasetReady, recorder, service="dataset-validator")
     await bus.start()
@@ -84,10 +84,10 @@ async def test_a_client_that_gives_only_a_routing_key_and_a_body_is_heard(make_b
     await publish_plainly(url, "dataset.ready", READY, type="truscore.events.v1.DatasetReady", message_id="m-2")
     (one, _), (two, _) = await recorder.first(2)
     assert one == two == READY
-    assert "m-2" in {said.event_id for _, said in recorder.heard}
+    assert "m-2" in {published.event_id for _, published in recorder.received}
 
 
-async def test_the_same_event_said_twice_has_one_id(make_bus: MakeBus) -> None:
+async def test_the_same_event_published_twice_has_one_id(make_bus: MakeBus) -> None:
     bus, recorder = make_bus("dataset-validator"), EventRecorder()
     consume(bus, DatasetReady, recorder, service="dataset-validator")
     await bus.start()
@@ -112,10 +112,10 @@ async def test_a_failing_message_is_tried_again_after_growing_delays(make_bus: M
     recorder = EventRecorder(fail_twice)
     consume(bus, DatasetReady, recorder, service="dataset-validator", policy=RetryPolicy(delays_s=(0.1, 0.6)))
     await bus.start()
-    said = await publisher(bus, service="cli").publish(READY, subject="cards/1")
+    published = await publisher(bus, service="cli").publish(READY, subject="cards/1")
     tries = await recorder.first(3)
     assert [envelope.delivery for _, envelope in tries] == [1, 2, 3]
-    assert {envelope.event_id for _, envelope in tries} == {said}
+    assert {envelope.event_id for _, envelope in tries} == {published}
     # The broker holds a message at least as long as its time to live: lower bounds, which no slow machine breaks.
     assert tried_at[1] - tried_at[0] >= 0.1
     assert tried_at[2] - tried_at[1] >= 0.6
@@ -193,7 +193,7 @@ async def test_a_lease_is_one_message_at_a_time(make_bus: MakeBus, url: str) -> 
         await say.publish(DatasetValidated(dataset_id="d"), subject="d/1", sequence=number)
     await recorder.first(1)
     assert await messages_in(url, "trainer.dataset.validated") == 1
-    assert len(recorder.heard) == 1
+    assert len(recorder.received) == 1
     release.set()
     assert len(await recorder.first(2)) == 2
 
@@ -264,7 +264,7 @@ async def test_a_handler_that_outlasts_the_graceful_timeout_is_cancelled_and_its
     assert await messages_in(url, "dataset-validator.dataset.ready") == 1
 
 
-async def test_every_instance_overhears_what_its_inbox_hears_once(make_bus: MakeBus) -> None:
+async def test_every_instance_receives_as_a_broadcast_what_its_inbox_takes_once(make_bus: MakeBus) -> None:
     one, two, inbox = EventRecorder(), EventRecorder(), EventRecorder()
     for recorder in (one, two):
         bus = make_bus("trainer")
@@ -273,7 +273,7 @@ async def test_every_instance_overhears_what_its_inbox_hears_once(make_bus: Make
         await bus.start()
     await publisher(bus, service="cli").publish(RunCancel(run_id="run-1"), subject="run-1")
     assert (await one.first(1))[0][0] == (await two.first(1))[0][0] == (await inbox.first(1))[0][0]
-    assert len(inbox.heard) == 1
+    assert len(inbox.received) == 1
 
 
 async def test_what_an_overhearing_handler_fails_on_is_not_tried_again(make_bus: MakeBus) -> None:

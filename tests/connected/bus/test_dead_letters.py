@@ -53,15 +53,15 @@ async def start_with(make_bus: MakeBus, handler: Any, policy: RetryPolicy | None
 async def test_a_message_that_failed_every_time_says_why_what_and_where(make_bus: MakeBus, url: str) -> None:
     recorder = EventRecorder(fail)
     bus = await start_with(make_bus, recorder, RetryPolicy(delays_s=(0.05, 0.1)))
-    said = await publisher(bus, service="cli").publish(READY, subject="cards/1")
+    published = await publisher(bus, service="cli").publish(READY, subject="cards/1")
     [letter] = await letters(url, 1)
-    assert len(recorder.heard) == 3
+    assert len(recorder.received) == 3
     assert (letter.kind, letter.reason) == ("failed", "ConnectionError: the store said 503")
     assert letter.exception == "builtins.ConnectionError"
     assert "in fail\n    raise ConnectionError" in letter.traceback
     assert (letter.deliveries, letter.inbox) == (3, "dataset-validator.dataset.ready")
-    assert (letter.event_id, letter.type) == (said, "truscore.events.v1.DatasetReady")
-    assert letter.traceparent == recorder.heard[0][1].traceparent
+    assert (letter.event_id, letter.type) == (published, "truscore.events.v1.DatasetReady")
+    assert letter.traceparent == recorder.received[0][1].traceparent
     assert '"dataset_id": "cards"' in letter.content
 
 
@@ -71,7 +71,7 @@ async def test_poison_is_not_tried_again(make_bus: MakeBus, url: str) -> None:
     await publisher(bus, service="cli").publish(READY, subject="cards/1")
     [letter] = await letters(url, 1)
     assert (letter.kind, letter.reason) == ("poison", "the version is taken by other content")
-    assert len(recorder.heard) == 1
+    assert len(recorder.received) == 1
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ async def test_what_is_no_event_is_dead_lettered_at_once_with_the_reason(
     [letter] = await letters(url, 1)
     assert letter.kind == "undecodable"
     assert reason in letter.reason
-    assert recorder.heard == []
+    assert recorder.received == []
 
 
 async def test_looking_at_letters_leaves_them_where_they_are(make_bus: MakeBus, url: str) -> None:
@@ -111,15 +111,15 @@ async def test_looking_at_letters_leaves_them_where_they_are(make_bus: MakeBus, 
 
 async def test_replayed_letters_come_home_with_all_their_retries_before_them(make_bus: MakeBus, url: str) -> None:
     bus = await start_with(make_bus, fail, RetryPolicy(delays_s=(0.05,)))
-    said = await publisher(bus, service="cli").publish(READY, subject="cards/1")
+    published = await publisher(bus, service="cli").publish(READY, subject="cards/1")
     await letters(url, 1)
     await bus.stop()
     mended = EventRecorder()
     await start_with(make_bus, mended)
     replayed = await replay_dead(url, SERVICE)
     [(event, envelope)] = await mended.first(1)
-    assert [letter.event_id for letter in replayed] == [said]
-    assert (event, envelope.event_id, envelope.delivery) == (READY, said, 1)
+    assert [letter.event_id for letter in replayed] == [published]
+    assert (event, envelope.event_id, envelope.delivery) == (READY, published, 1)
     assert await list_dead(url, SERVICE) == []
 
 

@@ -21,8 +21,8 @@ async def say_epochs(bus: Bus, epochs: range) -> None:
     )
 
 
-def epochs_of(heard: list[tuple[Any, Envelope]]) -> list[int]:
-    return [event.epoch for event, _ in heard]
+def epochs_of(received: list[tuple[Any, Envelope]]) -> list[int]:
+    return [event.epoch for event, _ in received]
 
 
 async def test_a_reader_that_comes_late_reads_everything_from_the_beginning(make_bus: MakeBus) -> None:
@@ -34,7 +34,7 @@ async def test_a_reader_that_comes_late_reads_everything_from_the_beginning(make
     await late.start()
     async with asyncio.timeout(30):
         await reader.caught_up.wait()
-    assert epochs_of(recorder.heard) == list(range(1, 301))
+    assert epochs_of(recorder.received) == list(range(1, 301))
     await say_epochs(early, range(301, 311))
     assert epochs_of(await recorder.first(310))[300:] == list(range(301, 311))
 
@@ -55,9 +55,9 @@ async def test_a_reader_that_remembers_its_offset_goes_on_from_there(make_bus: M
     await again.start()
     async with asyncio.timeout(30):
         await second.caught_up.wait()
-    heard = epochs_of(recorder.heard)
-    assert heard == list(range(heard[0], 21))
-    assert 1 < heard[0] <= 11
+    received = epochs_of(recorder.received)
+    assert received == list(range(received[0], 21))
+    assert 1 < received[0] <= 11
     assert offsets == sorted(set(offsets))
 
 
@@ -116,11 +116,11 @@ async def test_what_is_no_event_in_the_log_is_reported_and_stops_nobody(make_bus
 
 
 async def test_a_stray_of_the_past_is_as_old_as_the_event_before_it(make_bus: MakeBus, url: str) -> None:
-    said, strays = make_bus("trainer"), []
-    await said.start()
-    await say_epochs(said, range(1, 2))
+    published, strays = make_bus("trainer"), []
+    await published.start()
+    await say_epochs(published, range(1, 2))
     await publish_plainly(url, "dataset.redy", RunCancel(run_id="r"))
-    await say_epochs(said, range(2, 3))
+    await say_epochs(published, range(2, 3))
     late, recorder = make_bus("monitor"), EventRecorder()
 
     async def note(stray: Stray) -> None:
@@ -130,4 +130,4 @@ async def test_a_stray_of_the_past_is_as_old_as_the_event_before_it(make_bus: Ma
     await late.start()
     await recorder.first(2)
     (stray,) = strays
-    assert stray.at == recorder.heard[0][1].time
+    assert stray.at == recorder.received[0][1].time

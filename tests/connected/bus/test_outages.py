@@ -63,7 +63,7 @@ async def test_nothing_is_lost_when_the_broker_is_killed_with_messages_in_flight
         await saying
 
     async def all_heard() -> bool:
-        done = {event.run_id for event, envelope in recorder.heard if envelope.delivery > 1}
+        done = {event.run_id for event, envelope in recorder.received if envelope.delivery > 1}
         return done == {f"r{n}" for n in range(0, EVENTS, 3)}
 
     await until(all_heard, 60)
@@ -76,7 +76,7 @@ async def test_nothing_is_lost_when_the_broker_is_killed_with_messages_in_flight
     await until(alive)
 
 
-async def test_while_the_broker_is_away_services_wait_and_speakers_wait_as_long_as_they_may(
+async def test_while_the_broker_is_away_services_wait_and_publishers_wait_as_long_as_they_may(
     make_bus: MakeBus, private_broker: Any, url: str
 ) -> None:
     bus = make_bus("cli")
@@ -93,8 +93,8 @@ async def test_while_the_broker_is_away_services_wait_and_speakers_wait_as_long_
         await asyncio.to_thread(private_broker.start)
         async with asyncio.timeout(60):
             await patient
-        said = [await line(process) for _ in range(3)]
-        assert sorted(said) == ["done r2", "enter work", "took r2"]
+        published = [await line(process) for _ in range(3)]
+        assert sorted(published) == ["done r2", "enter work", "took r2"]
         process.send_signal(signal.SIGTERM)
         assert [await line(process) for _ in range(3)] == ["drain", "leave work", "leave health"]
         assert await process.wait() == 0

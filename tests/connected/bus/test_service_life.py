@@ -25,8 +25,8 @@ async def test_a_signal_lets_the_handler_in_hand_finish_and_ends_with_zero(
         await publisher(bus, service="cli").publish(RunCancel(run_id="r"), subject="r")
         assert await line(process) == "took r"
         process.send_signal(number)
-        said = [await line(process) for _ in range(4)]
-        assert said == ["drain", "leave work", "done r", "leave health"]
+        published = [await line(process) for _ in range(4)]
+        assert published == ["drain", "leave work", "done r", "leave health"]
         assert await process.wait() == 0
     assert await messages_in(url, "trainer.run.cancel") == 0
 

@@ -55,19 +55,19 @@ def truscore(environment: Environment, folder: Path, *arguments: str) -> subproc
     )
 
 
-def said(done: subprocess.CompletedProcess[str]) -> Any:
+def output(done: subprocess.CompletedProcess[str]) -> Any:
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
-async def test_a_run_that_the_monitor_heard_of_is_fetched_by_its_announced_digests(
+async def test_a_run_that_the_monitor_knows_is_fetched_by_its_announced_digests(
     environment: Environment, store: S3Store, bucket: str, amqp_url: str, tmp_path: Path
 ) -> None:
     release = await asyncio.to_thread(keep, store, bucket, tmp_path / "made")
     bus = connect(amqp_url, service="exporter", instance="here")
     await bus.start()
     with monitor_process(amqp_url) as monitor:
-        async with monitor.asked() as api:
+        async with monitor.client() as api:
             say = publisher(bus, service="exporter")
             await say.publish(announcement(release, ReleaseStore(store, bucket=bucket).address), subject=RUN)
             async for answer in api.WatchRun(monitor_pb2.WatchRunRequest(run_id=RUN), timeout=WAIT_S):
@@ -82,13 +82,13 @@ async def test_a_run_that_the_monitor_heard_of_is_fetched_by_its_announced_diges
         await asyncio.to_thread(keep, store, bucket, tmp_path / "other", model=b"another network")
         changed = await asyncio.to_thread(fetch, environment, tmp_path, RUN, "--to", "changed")
     await bus.stop()
-    answer = said(of_run)
+    answer = output(of_run)
     assert (answer["model_id"], answer["version"], answer["signed_by"]) == (MODEL_ID, RUN, "")
     assert {file["path"] for file in answer["files"]} == {
         f"{MODEL_ID}/{RUN}/model.onnx", f"{MODEL_ID}/{RUN}/model-card.md"
     }  # fmt: skip
     assert (tmp_path / MODEL_ID / RUN / "model.onnx").read_bytes() == MODEL
-    assert said(of_model)["folder"] == "newest"
+    assert output(of_model)["folder"] == "newest"
     assert (unknown.returncode, "'run-unheard'" in unknown.stderr) == (4, True)
     assert changed.returncode == NOT_VERIFIED
     assert "model.onnx: announced with SHA-256" in changed.stderr
@@ -101,7 +101,7 @@ def test_the_store_alone_is_enough_and_a_signature_is_demanded_where_a_key_is_tr
     keep(store, bucket, tmp_path / "made", key=PRIVATE)
     trusting = environment | {"TRUSCORE_MODEL_TRUSTED_KEYS": json.dumps([PUBLIC])}
     for reference in (RUN, MODEL_ID, f"{MODEL_ID}@{RUN}"):
-        answer = said(fetch(trusting, tmp_path, reference, "--to", f"to-{len(reference)}", "--json"))
+        answer = output(fetch(trusting, tmp_path, reference, "--to", f"to-{len(reference)}", "--json"))
         assert answer["signed_by"] == key_id_of(PUBLIC)
     package = fetch(trusting, tmp_path, RUN, "--format", "package", "--to", "packed")
     assert "packed/package.tar" in package.stdout
@@ -152,7 +152,7 @@ def test_a_run_is_fetched_verified_and_run_on_pictures(
     trusting = environment | {"TRUSCORE_MODEL_TRUSTED_KEYS": json.dumps([PUBLIC])}
     arguments = (RUN, str(model.pictures[0]), "--to", "drawn", "--json")
     done = truscore(trusting, tmp_path, "predict", *arguments)
-    assert said(done)["scores"] == pytest.approx(model.eager(model.pictures[0]).scores, abs=0.001)
+    assert output(done)["scores"] == pytest.approx(model.eager(model.pictures[0]).scores, abs=0.001)
     assert f"size and digest verified, signed by {key_id_of(PUBLIC)}" in done.stderr
     assert [path.suffix for path in (tmp_path / "drawn").iterdir()] == [".png"]
     store.put(f"s3://{bucket}/models/{MODEL_ID}/{RUN}/model.onnx", b"something else")

@@ -66,7 +66,7 @@ async def test_submit_watch_of_a_repeated_order_shows_the_run_and_ends_with_its_
     await services.bus.start()
     try:
         with monitor_process(amqp_url) as monitor:
-            async with monitor.asked():
+            async with monitor.client():
                 environment = {
                     "TRUSCORE_AMQP_URL": amqp_url,
                     "TRUSCORE_MONITOR_ADDRESS": f"127.0.0.1:{monitor.grpc_port}",
@@ -88,7 +88,7 @@ async def test_a_cancel_of_an_unknown_run_is_refused_and_reaches_nobody(amqp_url
     try:
         await publish(amqp_url, [event_sequences.ready(), event_sequences.started()])
         with monitor_process(amqp_url) as monitor:
-            async with monitor.asked():
+            async with monitor.client():
                 environment = {
                     "TRUSCORE_AMQP_URL": amqp_url,
                     "TRUSCORE_MONITOR_ADDRESS": f"127.0.0.1:{monitor.grpc_port}",

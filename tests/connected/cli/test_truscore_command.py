@@ -48,7 +48,7 @@ def truscore(environment: Environment, *arguments: str) -> subprocess.CompletedP
     )
 
 
-def said(done: subprocess.CompletedProcess[str]) -> Any:
+def output(done: subprocess.CompletedProcess[str]) -> Any:
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -63,14 +63,14 @@ async def test_submit_uploads_the_folder_and_says_one_order_however_often(
     order = ("submit", str(folder), "-c", "border_detection", "-o", "dual_class", "--version", "7", "--json")
     config = ("--config", '{"hyperparameters": {"training_process": {"epochs": 3}}}')
     try:
-        first, again = said(truscore(environment, *order)), said(truscore(environment, *order))
-        other = said(truscore(environment, *order, *config))
-        heard = await ear.first(3)
+        first, again = output(truscore(environment, *order)), output(truscore(environment, *order))
+        other = output(truscore(environment, *order, *config))
+        received = await ear.first(3)
     finally:
         await bus.stop()
     assert first["event_id"] == again["event_id"] != other["event_id"]
     assert first["reference"] == "cards/7"
-    ready, envelope = heard[2]
+    ready, envelope = received[2]
     assert (ready.dataset_id, ready.version, envelope.source) == ("cards", "7", "truscore/cli")
     assert ready.uri == f"s3://{bucket}/datasets/cards/7/"
     assert ready.training.config.hyperparameters.training_process.epochs == 3
@@ -79,13 +79,13 @@ async def test_submit_uploads_the_folder_and_says_one_order_however_often(
     }
 
 
-async def test_a_run_is_asked_to_end_with_reason_and_name(environment: Environment, amqp_url: str) -> None:
+async def test_a_run_is_cancelled_with_reason_and_name(environment: Environment, amqp_url: str) -> None:
     ear, bus = EventRecorder(), connect(amqp_url, service="upstream", instance="ear")
     consume_broadcast(bus, (RunCancel,), ear, service="upstream", instance="ear")
     await bus.start()
     try:
-        asked = ("cancel", "run-1", "--reason", "enough", "--request-id", "r1")
-        said(truscore(environment, *asked, "--unchecked", "--json"))
+        requested = ("cancel", "run-1", "--reason", "enough", "--request-id", "r1")
+        output(truscore(environment, *requested, "--unchecked", "--json"))
         ((cancel, _),) = await ear.first(1)
     finally:
         await bus.stop()
@@ -101,19 +101,21 @@ async def test_dead_letters_are_listed_shown_and_sent_home(environment: Environm
     consume(bus, DatasetReady, ear, service="dataset-validator")
     await bus.start()
     try:
-        said(truscore(environment, "submit", "s3://bucket/x/", "-c", "border_detection", "-o", "dual_class", "--json"))
+        output(
+            truscore(environment, "submit", "s3://bucket/x/", "-c", "border_detection", "-o", "dual_class", "--json")
+        )
         await ear.first(1)
     finally:
         await bus.stop()
-    (letter,) = said(truscore(environment, "dead", "list", "--json"))
+    (letter,) = output(truscore(environment, "dead", "list", "--json"))
     assert (letter["service"], letter["reason"]) == ("dataset-validator", "x is unheard of")
     shown = truscore(environment, "dead", "show", "dataset-validator", letter["letter_id"])
     assert "x is unheard of" in shown.stdout
     assert truscore(environment, "dead", "show", "dataset-validator", "nothing").returncode == 4
     assert truscore(environment, "dead", "list", "nobody").returncode == 4
-    (replayed,) = said(truscore(environment, "dead", "replay", "dataset-validator", letter["letter_id"], "--json"))
+    (replayed,) = output(truscore(environment, "dead", "replay", "dataset-validator", letter["letter_id"], "--json"))
     assert replayed["letter_id"] == letter["letter_id"]
-    assert said(truscore(environment, "dead", "list", "--json")) == []
+    assert output(truscore(environment, "dead", "list", "--json")) == []
 
 
 def test_a_wrong_key_of_the_store_ends_with_three_and_says_nothing_on_the_bus(

@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.connected, pytest.mark.timeout(600)]
 MAX_IDLE_BYTES = 120 * 2**20
 
 
-async def test_a_run_is_exported_once_though_it_is_told_thrice_and_its_first_exporter_is_drained(
+async def test_a_run_is_exported_once_though_it_is_announced_thrice_and_its_first_exporter_is_drained(
     amqp_url: str, s3: ObjectServer, store: S3Store, bucket: str, tmp_path: Path
 ) -> None:
     completed = await asyncio.to_thread(completed_run, store, bucket, tmp_path)

@@ -15,7 +15,7 @@ from truscore.bus import connect, publisher
 
 from deploy.local.ports import free_ports
 from tests.connected.answers import service_process
-from tests.unit.monitor.event_sequences import Said
+from tests.unit.monitor.event_sequences import PublishedEvent
 
 START_S = 60
 
@@ -27,7 +27,7 @@ class MonitorProcess:
     metrics_port: int
 
     @asynccontextmanager
-    async def asked(self) -> AsyncIterator[Any]:
+    async def client(self) -> AsyncIterator[Any]:
         """The API, once the process answers."""
         async with grpc.aio.insecure_channel(f"127.0.0.1:{self.grpc_port}") as channel:
             await asyncio.wait_for(channel.channel_ready(), START_S)
@@ -48,14 +48,14 @@ def monitor_process(amqp_url: str, **more: str) -> Iterator[MonitorProcess]:
         yield MonitorProcess(process=process, grpc_port=grpc_port, metrics_port=metrics_port)
 
 
-async def publish(amqp_url: str, story: Iterable[Said]) -> None:
+async def publish(amqp_url: str, story: Iterable[PublishedEvent]) -> None:
     """Say a story on the broker, in order."""
     bus = connect(amqp_url, service="cli", instance="teller")
     await bus.start()
     try:
         events = publisher(bus, service="cli")
-        for number, said in enumerate(story):
-            subject = getattr(said.message, "run_id", "") or "cards/1"
-            await events.publish(said.message, subject=subject, sequence=number)
+        for number, published in enumerate(story):
+            subject = getattr(published.message, "run_id", "") or "cards/1"
+            await events.publish(published.message, subject=subject, sequence=number)
     finally:
         await bus.stop()

@@ -36,10 +36,10 @@ async def run_of(api: Any, reference: str = RUN) -> monitor_pb2.Run:
 async def test_a_restarted_monitor_shows_the_same_run(amqp_url: str) -> None:
     await publish(amqp_url, event_sequences.whole_run())
     with monitor_process(amqp_url) as monitor:
-        async with monitor.asked() as api:
+        async with monitor.client() as api:
             before = await run_of(api)
     with monitor_process(amqp_url) as monitor:
-        async with monitor.asked() as api:
+        async with monitor.client() as api:
             after = await run_of(api)
     assert before == after
     assert before.state == monitor_pb2.RUN_STATE_EXPORTED
@@ -48,7 +48,7 @@ async def test_a_restarted_monitor_shows_the_same_run(amqp_url: str) -> None:
 
 async def test_a_run_is_watched_from_its_announcement_to_its_model(amqp_url: str) -> None:
     with monitor_process(amqp_url) as monitor:
-        async with monitor.asked() as api:
+        async with monitor.client() as api:
             states = aiter(api.WatchRun(monitor_pb2.WatchRunRequest(run_id="cards/1"), timeout=WAIT_S))
             assert (await anext(states)).run.state == monitor_pb2.RUN_STATE_UNSPECIFIED
             await publish(amqp_url, [event_sequences.ready()])
@@ -62,7 +62,7 @@ async def test_a_run_is_watched_from_its_announcement_to_its_model(amqp_url: str
 async def test_a_rejected_dataset_ends_the_watch_with_its_findings(amqp_url: str) -> None:
     await publish(amqp_url, [event_sequences.ready(), event_sequences.rejected()])
     with monitor_process(amqp_url) as monitor:
-        async with monitor.asked() as api:
+        async with monitor.client() as api:
             call = api.WatchRun(monitor_pb2.WatchRunRequest(run_id="cards/1"), timeout=WAIT_S)
             (last,) = [response.run async for response in call]
             assert last.state == monitor_pb2.RUN_STATE_REJECTED
@@ -73,16 +73,16 @@ async def test_a_rejected_dataset_ends_the_watch_with_its_findings(amqp_url: str
 @asynccontextmanager
 async def alerts_of(amqp_url: str) -> AsyncIterator[asyncio.Queue[Message]]:
     """What is said of alerts, as anybody hears it."""
-    heard: asyncio.Queue[Message] = asyncio.Queue()
+    received: asyncio.Queue[Message] = asyncio.Queue()
 
     async def note(message: Message, _envelope: Envelope) -> None:
-        heard.put_nowait(message)
+        received.put_nowait(message)
 
     bus = connect(amqp_url, service="studio", instance="listener")
     consume_broadcast(bus, [AlertRaised, AlertCleared], note, service="studio", instance="listener")
     await bus.start()
     try:
-        yield heard
+        yield received
     finally:
         await bus.stop()
 
@@ -90,15 +90,15 @@ async def alerts_of(amqp_url: str) -> AsyncIterator[asyncio.Queue[Message]]:
 async def test_an_alert_outlives_a_restart_and_is_raised_and_cleared_once(amqp_url: str, tmp_path: Path) -> None:
     rules = tmp_path / "rules.toml"
     rules.write_text('[[rule]]\nname = "run.quiet"\nseverity = "warning"\nmeasure = "silence_s"\nat_least = 0.1\n')
-    async with alerts_of(amqp_url) as heard:
+    async with alerts_of(amqp_url) as received:
         await publish(amqp_url, [event_sequences.started()])
         with monitor_process(amqp_url, TRUSCORE_MONITOR_RULES=str(rules)):
-            raised = await asyncio.wait_for(heard.get(), WAIT_S)
+            raised = await asyncio.wait_for(received.get(), WAIT_S)
         with monitor_process(amqp_url, TRUSCORE_MONITOR_RULES=str(rules)) as monitor:
-            async with monitor.asked() as api:
+            async with monitor.client() as api:
                 assert list((await run_of(api)).alerts) == [raised]
             await publish(amqp_url, [event_sequences.completed()])
-            cleared = await asyncio.wait_for(heard.get(), WAIT_S)
+            cleared = await asyncio.wait_for(received.get(), WAIT_S)
     assert isinstance(raised, AlertRaised)
     assert isinstance(cleared, AlertCleared)
     assert (raised.rule, raised.subject) == ("run.quiet", RUN)
@@ -106,25 +106,25 @@ async def test_an_alert_outlives_a_restart_and_is_raised_and_cleared_once(amqp_u
 
 
 async def test_a_message_with_a_typo_in_its_routing_key_is_an_alert_and_is_raised_once(amqp_url: str) -> None:
-    async with alerts_of(amqp_url) as heard:
+    async with alerts_of(amqp_url) as received:
         with monitor_process(amqp_url):
             await publish_plainly(amqp_url, "dataset.redy", event_sequences.ready().message)
-            raised = await asyncio.wait_for(heard.get(), WAIT_S)
+            raised = await asyncio.wait_for(received.get(), WAIT_S)
         with monitor_process(amqp_url) as monitor:
-            async with monitor.asked() as api:
+            async with monitor.client() as api:
                 await api.ListRuns(monitor_pb2.ListRunsRequest(), timeout=WAIT_S)
             page = await page_of(monitor.metrics_port)
     assert isinstance(raised, AlertRaised)
     assert (raised.rule, raised.subject, raised.severity) == ("message.stray", "dataset.redy", "warning")
     assert "unknown routing key 'dataset.redy'" in raised.message
     assert 'truscore_monitor_events_total{type="stray"} 1.0' in page
-    assert heard.empty()
+    assert received.empty()
 
 
-async def test_the_metrics_page_shows_the_run_its_host_and_what_was_heard(amqp_url: str) -> None:
+async def test_the_metrics_page_shows_the_run_its_host_and_what_was_consumed(amqp_url: str) -> None:
     await publish(amqp_url, [event_sequences.started(), event_sequences.progressed(10), event_sequences.sampled()])
     with monitor_process(amqp_url) as monitor:
-        async with monitor.asked() as api:
+        async with monitor.client() as api:
             await run_of(api)
         page = await page_of(monitor.metrics_port)
     assert f'truscore_monitor_run_step{{run_id="{RUN}"}} 10.0' in page
@@ -146,7 +146,7 @@ async def test_a_watch_goes_on_when_the_broker_was_killed_and_came_back(private_
     url = private_broker.amqp_url
     await publish(url, [event_sequences.started()])
     with monitor_process(url) as monitor:
-        async with monitor.asked() as api:
+        async with monitor.client() as api:
             states = aiter(api.WatchRun(monitor_pb2.WatchRunRequest(run_id=RUN), timeout=2 * WAIT_S))
             assert (await anext(states)).run.state == monitor_pb2.RUN_STATE_TRAINING
             await asyncio.to_thread(private_broker.kill)
@@ -158,7 +158,7 @@ async def test_a_watch_goes_on_when_the_broker_was_killed_and_came_back(private_
 async def test_an_idle_monitor_takes_at_most_120_mb(amqp_url: str) -> None:
     await publish(amqp_url, event_sequences.whole_run())
     with monitor_process(amqp_url) as monitor:
-        async with monitor.asked() as api:
+        async with monitor.client() as api:
             await run_of(api)
         await page_of(monitor.metrics_port)
         memory = psutil.Process(monitor.process.pid).memory_info().rss

@@ -73,18 +73,18 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 
 def wait_for_line(command: "subprocess.Popen[str]", part: str) -> None:
     """Read what the command says until it says this; a thread goes on reading, so that it never blocks."""
-    said: queue.Queue[str | None] = queue.Queue()
+    output: queue.Queue[str | None] = queue.Queue()
 
     def read() -> None:
         for line in command.stdout or ():
-            said.put(line)
-        said.put(None)
+            output.put(line)
+        output.put(None)
 
     threading.Thread(target=read, daemon=True).start()
     lines: list[str] = []
     deadline = time.monotonic() + START_S
     while not lines or part not in lines[-1]:
-        line = said.get(timeout=max(0.1, deadline - time.monotonic()))
+        line = output.get(timeout=max(0.1, deadline - time.monotonic()))
         assert line is not None, "".join(lines)
         lines.append(line)
 

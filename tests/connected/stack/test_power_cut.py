@@ -117,8 +117,8 @@ def test_a_stack_starts_anew_over_what_a_power_cut_left_and_down_clears_it_away(
     lines_until(second, "running; addresses in")
     assert where.owner() == second.pid
     cut_power(second)
-    said, _ = command("down").communicate(timeout=WAIT_S)
-    assert "no stack runs here; cleared away what a killed one left: stack.env, stack.pid" in said
+    output, _ = command("down").communicate(timeout=WAIT_S)
+    assert "no stack runs here; cleared away what a killed one left: stack.env, stack.pid" in output
     assert (where.env_file.exists(), where.pid_file.exists()) == (False, False)
 
 
@@ -138,8 +138,8 @@ def test_processes_that_outlived_their_stack_are_ended_before_the_next_one_start
     assert leftovers(where.folder)[:1] not in ([orphan] for orphan in orphans)
     # While it starts, Ctrl-C is answered at once, and nothing is left of it.
     second.send_signal(signal.SIGINT)
-    said, _ = second.communicate(timeout=WAIT_S)
-    assert (second.returncode, "Traceback" in said) == (0, False), said
-    assert "stopping" in said.splitlines()[1 if "SeaweedFS" in said.splitlines()[0] else 0]
+    output, _ = second.communicate(timeout=WAIT_S)
+    assert (second.returncode, "Traceback" in output) == (0, False), output
+    assert "stopping" in output.splitlines()[1 if "SeaweedFS" in output.splitlines()[0] else 0]
     assert leftovers(where.folder) == []
     assert (where.env_file.exists(), where.pid_file.exists(), where.scratch.exists()) == (False, False, False)

@@ -88,7 +88,7 @@ def test_a_server_that_comes_back_before_the_deadline_is_served_from(
     assert got == [b"patience"]
 
 
-def test_a_busy_server_is_asked_again_until_the_deadline(line: FaultyLine, over_line: S3Store, bucket: str) -> None:
+def test_a_busy_server_is_tried_again_until_the_deadline(line: FaultyLine, over_line: S3Store, bucket: str) -> None:
     line.answer_instead = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 3600\r\n\r\n"
     impatient = S3Store(line.endpoint, "key", "secret", timeout_s=1)
     with pytest.raises(StoreUnavailable):
@@ -177,8 +177,8 @@ def test_a_disk_that_takes_no_more_is_no_space_and_leaves_nothing(
 ) -> None:
     stored = store.put(f"s3://{bucket}/x", CONTENT)
     command = [sys.executable, "-c", FULL_DISK, s3.endpoint, s3.access_key, s3.secret_key, stored.uri, str(tmp_path)]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert said.stdout.split() == ["NoSpace", stored.uri], said.stderr
+    output = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert output.stdout.split() == ["NoSpace", stored.uri], output.stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -70,17 +70,17 @@ def tracker(amqp_url: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
 
 @asynccontextmanager
 async def alerts_of(amqp_url: str) -> AsyncIterator[asyncio.Queue[Message]]:
-    heard: asyncio.Queue[Message] = asyncio.Queue(100)
+    received: asyncio.Queue[Message] = asyncio.Queue(100)
 
     async def keep(event: Message, _envelope: Envelope, _offset: int) -> None:
         if isinstance(event, AlertRaised | AlertCleared):
-            await heard.put(event)
+            await received.put(event)
 
     bus = connect(amqp_url, service="monitor", instance="witness")
     replay_log(bus, keep, service="monitor")
     await bus.start()
     try:
-        yield heard
+        yield received
     finally:
         await bus.stop()
 
@@ -88,30 +88,30 @@ async def alerts_of(amqp_url: str) -> AsyncIterator[asyncio.Queue[Message]]:
 async def test_an_mlflow_that_answers_500_to_everything_is_an_alert_until_it_answers_again(
     amqp_url: str, mlflow: ThreadingHTTPServer
 ) -> None:
-    async with alerts_of(amqp_url) as heard:
+    async with alerts_of(amqp_url) as received:
         with tracker(amqp_url, mlflow.server_port):
-            raised = await asyncio.wait_for(heard.get(), WAIT_S)
+            raised = await asyncio.wait_for(received.get(), WAIT_S)
             assert isinstance(raised, AlertRaised)
             assert raised.rule == "mlflow.unavailable"
             assert raised.subject == f"MLflow at 127.0.0.1:{mlflow.server_port}"
             assert "500" in raised.message
             mlflow.broken = False  # type: ignore[attr-defined]
-            cleared = await asyncio.wait_for(heard.get(), WAIT_S)
+            cleared = await asyncio.wait_for(received.get(), WAIT_S)
         assert isinstance(cleared, AlertCleared)
         assert cleared.alert_id == raised.alert_id
-        assert heard.empty()
+        assert received.empty()
 
 
 async def test_an_alert_of_an_earlier_life_is_cleared_after_a_restart(
     amqp_url: str, mlflow: ThreadingHTTPServer
 ) -> None:
-    async with alerts_of(amqp_url) as heard:
+    async with alerts_of(amqp_url) as received:
         with tracker(amqp_url, mlflow.server_port):
-            raised = await asyncio.wait_for(heard.get(), WAIT_S)
+            raised = await asyncio.wait_for(received.get(), WAIT_S)
         mlflow.broken = False  # type: ignore[attr-defined]
         with tracker(amqp_url, mlflow.server_port):
-            cleared = await asyncio.wait_for(heard.get(), WAIT_S)
+            cleared = await asyncio.wait_for(received.get(), WAIT_S)
         assert isinstance(raised, AlertRaised)
         assert isinstance(cleared, AlertCleared)
         assert cleared.alert_id == raised.alert_id
-        assert heard.empty()
+        assert received.empty()

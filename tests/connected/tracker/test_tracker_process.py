@@ -25,7 +25,7 @@ from services.experiment_tracker.record import Mark
 from services.experiment_tracker.settings import Settings
 from tests.connected.answers import service_process
 from tests.unit.experiment_tracker import run_events
-from tests.unit.experiment_tracker.run_events import Said
+from tests.unit.experiment_tracker.run_events import PublishedEvent
 
 pytestmark = [pytest.mark.connected, pytest.mark.timeout(300)]
 
@@ -52,7 +52,7 @@ def tracker_process(amqp_url: str, mlflow_url: str, port: int) -> Iterator[subpr
 
 
 @asynccontextmanager
-async def asked(port: int) -> AsyncIterator[Any]:
+async def client(port: int) -> AsyncIterator[Any]:
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         await asyncio.wait_for(channel.channel_ready(), WAIT_S)
         yield ExperimentsServiceStub(channel)
@@ -72,19 +72,19 @@ async def finished(stub: Any, run_id: str, *, model: bool = True) -> api.GetExpe
             await asyncio.sleep(0.1)
 
 
-async def publish(amqp_url: str, story: Iterable[Said], *, first: int = 0) -> None:
+async def publish(amqp_url: str, story: Iterable[PublishedEvent], *, first: int = 0) -> None:
     bus = connect(amqp_url, service="trainer", instance="teller")
     await bus.start()
     try:
         events = publisher(bus, service="trainer")
-        for number, said in enumerate(story, first):
-            run_id = getattr(said.message, "run_id", "")
-            await events.publish(said.message, subject=run_id, sequence=number)
+        for number, published in enumerate(story, first):
+            run_id = getattr(published.message, "run_id", "")
+            await events.publish(published.message, subject=run_id, sequence=number)
     finally:
         await bus.stop()
 
 
-async def test_a_run_is_on_record_once_however_often_it_is_said_and_the_tracker_restarts(
+async def test_a_run_is_on_record_once_however_often_it_is_published_and_the_tracker_restarts(
     amqp_url: str, mlflow_url: str, run_id: str
 ) -> None:
     (port,) = free_ports(1)
@@ -92,13 +92,13 @@ async def test_a_run_is_on_record_once_however_often_it_is_said_and_the_tracker_
     await publish(amqp_url, story[:3])
     with tracker_process(amqp_url, mlflow_url, port):
         await publish(amqp_url, story)
-        async with asked(port) as stub:
+        async with client(port) as stub:
             first = await finished(stub, run_id)
     await publish(amqp_url, story)
     with tracker_process(amqp_url, mlflow_url, port):
         other = f"{run_id}-b"
         await publish(amqp_url, run_events.whole_run(other))
-        async with asked(port) as stub:
+        async with client(port) as stub:
             await finished(stub, other)
             again = await finished(stub, run_id)
             page = await stub.ListExperiments(api.ListExperimentsRequest(page_size=1000), timeout=WAIT_S)
@@ -141,12 +141,12 @@ async def way_to(url: str, port: int) -> AsyncIterator[None]:
         await asyncio.gather(*pipes, return_exceptions=True)
 
 
-async def test_what_is_said_while_mlflow_is_away_is_on_record_when_it_is_back(
+async def test_what_is_published_while_mlflow_is_away_is_on_record_when_it_is_back(
     amqp_url: str, mlflow_url: str, run_id: str
 ) -> None:
     port, way = free_ports(2)
     with tracker_process(amqp_url, f"http://127.0.0.1:{way}", port):
-        async with asked(port) as stub:
+        async with client(port) as stub:
             await publish(amqp_url, run_events.whole_run(run_id))
             with pytest.raises(grpc.aio.AioRpcError) as away:
                 await stub.GetExperiment(api.GetExperimentRequest(run_id=run_id), timeout=WAIT_S)
@@ -160,7 +160,7 @@ async def test_an_idle_tracker_takes_at_most_170_mb(amqp_url: str, mlflow_url: s
     (port,) = free_ports(1)
     with tracker_process(amqp_url, mlflow_url, port) as process:
         await publish(amqp_url, run_events.whole_run(run_id))
-        async with asked(port) as stub:
+        async with client(port) as stub:
             await finished(stub, run_id)
         memory = psutil.Process(process.pid).memory_info().rss
         assert memory <= MAX_IDLE_BYTES, f"{memory / 2**20:.0f} MiB"

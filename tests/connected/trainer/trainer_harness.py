@@ -199,7 +199,7 @@ class Ears:
 
     def __init__(self, bus: Bus) -> None:
         self.bus = bus
-        self.heard: dict[str, tuple[Message, Envelope]] = {}
+        self.received: dict[str, tuple[Message, Envelope]] = {}
         self.everything: list[Message] = []  # with repeats, in the order of the log
         self.deliveries = 0
         self._news = asyncio.Condition()
@@ -209,11 +209,11 @@ class Ears:
         async with self._news:
             self.deliveries += 1
             self.everything.append(event)
-            self.heard.setdefault(envelope.event_id, (event, envelope))
+            self.received.setdefault(envelope.event_id, (event, envelope))
             self._news.notify_all()
 
     def of(self, kind: type[Message]) -> list[Any]:
-        return [event for event, _ in self.heard.values() if isinstance(event, kind)]
+        return [event for event, _ in self.received.values() if isinstance(event, kind)]
 
     async def answer_to(self, order_event_id: str, end: type[Message]) -> tuple[OrderAttached, Any]:
         """What somebody hears who knows only the order: the run, and the end that is published after it."""

@@ -71,7 +71,7 @@ def test_grades_are_changed_mildly_and_nothing_of_them_is_cut_off(category: str,
     assert (policy.blur, policy.noise, policy.jpeg) == (0, 0, 0)
 
 
-def test_what_is_said_of_the_whole_image_stays_in_it() -> None:
+def test_the_label_of_the_whole_image_stays_in_it() -> None:
     policy = policy_for("surface_analysis", "damage_classification")
     assert max(policy.scale, policy.shift) <= 0.05
 
@@ -86,7 +86,7 @@ def test_images_under_known_lights_are_left_as_they_are(category: str, option: s
     )
 
 
-def test_a_plug_in_is_not_augmented_and_is_told_why() -> None:
+def test_a_plug_in_is_not_augmented_and_has_the_reason() -> None:
     policy = policy_for("experimental", "whatever_it_registers")
     assert set(policy.values.values()) == {0}
     assert "plug-in" in policy.why["hue"]

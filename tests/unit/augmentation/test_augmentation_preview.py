@@ -45,8 +45,8 @@ def test_a_preview_shows_the_very_samples_that_are_trained_on(cards: Path, index
     training = InstanceImages(
         index.images, folder=cards, image_size=64, seed=7, policy=BORDERS, cache_limit_bytes=1 << 24
     )
-    asked = Run(policy=BORDERS, image_size=64, square=False, seed=7)
-    shown = previews(index.images, folder=cards, run=asked, images=3, variants=2)
+    requested = Run(policy=BORDERS, image_size=64, square=False, seed=7)
+    shown = previews(index.images, folder=cards, run=requested, images=3, variants=2)
     assert [one.record.path for one in shown] == [index.images[place].path for place in (0, 1, 3)]
     for place, one in zip((0, 1, 3), shown, strict=True):
         assert torch.equal(one.original.image_CHW, training[Key(epoch=0, index=place)].image_CHW)
@@ -72,15 +72,15 @@ def test_a_preview_of_squares_shows_what_tasks_on_squares_train_on(cards: Path, 
         dataset_digest="",
     )
     training = make_task(order, evaluated=order.validation).training
-    asked = Run(policy=policy, image_size=64, square=True, seed=7)
-    for one in previews(index.images, folder=cards, run=asked, images=1, variants=3):
+    requested = Run(policy=policy, image_size=64, square=True, seed=7)
+    for one in previews(index.images, folder=cards, run=requested, images=1, variants=3):
         for variant in one.variants:
             assert torch.equal(variant.sample.image_CHW, training[Key(epoch=variant.epoch, index=0)].image_CSS)
 
 
 def test_more_images_than_there_are_shows_all(cards: Path, index: DatasetIndex) -> None:
-    asked = Run(policy=BORDERS, image_size=32, square=True, seed=0)
-    shown = previews(index.images, folder=cards, run=asked, images=50, variants=1)
+    requested = Run(policy=BORDERS, image_size=32, square=True, seed=0)
+    shown = previews(index.images, folder=cards, run=requested, images=50, variants=1)
     assert len(shown) == len(index.images)
     assert {tuple(one.original.image_CHW.shape) for one in shown} == {(3, 32, 32)}
 
@@ -96,8 +96,8 @@ def test_a_squared_sample_is_grey_beside_the_image(cards: Path, index: DatasetIn
 
 
 def test_a_sheet_has_a_row_for_each_image_and_a_line_for_each_choice(cards: Path, index: DatasetIndex) -> None:
-    asked = Run(policy=BORDERS, image_size=32, square=False, seed=0)
-    shown = previews(index.images, folder=cards, run=asked, images=2, variants=3)
+    requested = Run(policy=BORDERS, image_size=32, square=False, seed=0)
+    shown = previews(index.images, folder=cards, run=requested, images=2, variants=3)
     sheets = [
         contact_sheet(shown[:rows], class_names=index.class_names, policy=BORDERS, title="cards") for rows in (1, 2)
     ]
@@ -106,10 +106,10 @@ def test_a_sheet_has_a_row_for_each_image_and_a_line_for_each_choice(cards: Path
     assert len(set(sheets[1].resize((60, 60)).convert("L").tobytes())) > 20
 
 
-def test_changes_and_policies_are_said_in_words() -> None:
+def test_changes_and_policies_are_described_in_words() -> None:
     assert change_in_words(Change()) == "unchanged"
-    told = change_in_words(Change(flip_vertical=True, quarter_turns=3, angle_deg=-2.5, scale=0.9, jpeg_quality=70))
-    assert told == "flip v, 270°, -2.5°, x0.90, jpeg 70"
+    reported = change_in_words(Change(flip_vertical=True, quarter_turns=3, angle_deg=-2.5, scale=0.9, jpeg_quality=70))
+    assert reported == "flip v, 270°, -2.5°, x0.90, jpeg 70"
     words = in_words(BORDERS)
     assert tuple(words) == KNOBS
     assert (words["flip_horizontal"], words["angle_deg"], words["blur"]) == (
@@ -125,9 +125,9 @@ def test_the_command_writes_a_sheet_and_says_what_was_done(
     sheet = tmp_path / "sheet.png"
     order = ("augment", str(cards), "-c", "border_detection", "-o", "dual_class", "-n", "2", "-m", "2", "--size", "64")
     assert run(*order, "--output", str(sheet), "--json") == 0
-    said = json.loads(capsys.readouterr().out)
-    assert [len(image["variants"]) for image in said["images"]] == [2, 2]
-    assert set(said["policy"]["why"]) == set(KNOBS)
+    stated = json.loads(capsys.readouterr().out)
+    assert [len(image["variants"]) for image in stated["images"]] == [2, 2]
+    assert set(stated["policy"]["why"]) == set(KNOBS)
     with Image.open(sheet) as picture:
         assert picture.width >= 1000
     assert run(*order, "--output", str(sheet)) == 0

@@ -47,13 +47,13 @@ def test_any_order_survives_the_wire(dataset_id: str, uri: str, noise: bytes) ->
 @given(st.binary(max_size=200))
 @settings(max_examples=150)
 def test_any_bytes_make_an_event_or_are_refused_with_a_reason(body: bytes) -> None:
-    said = ""
+    stated = ""
     try:
         event, _ = decode(bare(body), ROW, received=NOW)
-        said = str(event)
+        stated = str(event)
     except Undecodable as refusal:
-        said = str(refusal)
-    assert said
+        stated = str(refusal)
+    assert stated
 
 
 def test_a_body_and_nothing_else_is_an_event_of_its_queue() -> None:
@@ -99,7 +99,7 @@ def test_the_usual_names_of_protobuf_are_accepted(content_type: str) -> None:
         ({"headers": {"cloudEvents_subject": "s" * 1025}}, r"cloudEvents_subject is longer than 1024"),
     ],
 )
-def test_what_is_said_wrong_is_refused_with_the_reason(changes: dict[str, Any], reason: str) -> None:
+def test_what_is_written_wrong_is_refused_with_the_reason(changes: dict[str, Any], reason: str) -> None:
     with pytest.raises(Undecodable, match=reason):
         decode(replace(bare(), **changes), ROW, received=NOW)
 
@@ -146,5 +146,5 @@ def test_event_ids_are_equal_exactly_when_their_parts_are(one: tuple[str, ...], 
 
 
 def test_event_ids_are_for_ever() -> None:
-    said = event_id(source="truscore/trainer", subject="run-1", type_name="truscore.events.v1.RunCancel", sequence=3)
-    assert said == "82306c71-d8a7-523f-a4c4-12bdf4dd11e9"
+    stated = event_id(source="truscore/trainer", subject="run-1", type_name="truscore.events.v1.RunCancel", sequence=3)
+    assert stated == "82306c71-d8a7-523f-a4c4-12bdf4dd11e9"

@@ -7,10 +7,10 @@ CAUSE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
 
 
 def test_an_event_continues_the_trace_of_its_cause_as_a_span_of_its_own() -> None:
-    said = next_traceparent(CAUSE)
-    assert said.split("-")[1] == CAUSE.split("-")[1]
-    assert said.split("-")[2] != CAUSE.split("-")[2]
-    assert said.split("-")[3] == "00"
+    stated = next_traceparent(CAUSE)
+    assert stated.split("-")[1] == CAUSE.split("-")[1]
+    assert stated.split("-")[2] != CAUSE.split("-")[2]
+    assert stated.split("-")[3] == "00"
 
 
 def test_an_event_without_cause_begins_a_trace() -> None:
@@ -19,7 +19,7 @@ def test_an_event_without_cause_begins_a_trace() -> None:
     assert one.split("-")[1] != two.split("-")[1]
 
 
-def test_what_a_handler_says_belongs_to_the_trace_of_what_it_heard() -> None:
+def test_what_a_handler_publishes_belongs_to_the_trace_of_what_it_consumed() -> None:
     with handling("hear run.cancel", CAUSE):
         assert next_traceparent(None).split("-")[1] == CAUSE.split("-")[1]
 

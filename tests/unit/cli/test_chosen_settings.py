@@ -81,13 +81,13 @@ def test_a_template_crosses_the_wire_unchanged(template: Any) -> None:
     order = an_order(
         template.config, category=template.category, option=template.option, architecture=template.architecture
     )
-    heard = overrides_of(ready_of(order).training.config)
-    recipe = resolve(template.category, template.option, template.architecture, heard)
+    received = overrides_of(ready_of(order).training.config)
+    recipe = resolve(template.category, template.option, template.architecture, received)
     assert config_of(recipe) == template.config
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "output"),
     [
         (("--template", "phoenix"), "phoenix_border_detection_single_class"),
         (("--template", DUAL, "-o", "single_class"), "'dual_class'"),
@@ -97,12 +97,12 @@ def test_a_template_crosses_the_wire_unchanged(template: Any) -> None:
         (("--template", DUAL, "--set", "loss_config.focal_loss_params.gamma=3"), "not focal_loss"),
     ],
 )
-def test_what_does_not_fit_is_refused_before_an_address_is_asked_for(
-    cards: Path, arguments: tuple[str, ...], said: str, capsys: Captured
+def test_what_does_not_fit_is_refused_before_an_address_is_requested(
+    cards: Path, arguments: tuple[str, ...], output: str, capsys: Captured
 ) -> None:
     assert run("submit", str(cards), *arguments) == 2
     error = capsys.readouterr().err
-    assert said in error
+    assert output in error
     assert "TRUSCORE" not in error
 
 
@@ -125,15 +125,15 @@ def test_templates_are_listed_and_shown(capsys: Captured) -> None:
 def test_a_suggestion_is_written_as_a_configuration_that_an_order_takes(cards: Path, capsys: Captured) -> None:
     arguments = ("suggest", str(cards), "-c", "border_detection", "-o", "dual_class")
     assert run(*arguments, "--output", "config.json", "--json") == 0
-    said = json.loads(capsys.readouterr().out)
-    assert said["statistics"]["images"] == 6
-    assert said["hardware"]["cpu_cores"] >= 1
-    assert all(choice["reason"] for choice in said["choices"])
+    output = json.loads(capsys.readouterr().out)
+    assert output["statistics"]["images"] == 6
+    assert output["hardware"]["cpu_cores"] >= 1
+    assert all(choice["reason"] for choice in output["choices"])
     config = read_config("config.json")
-    assert config == said["config"]
-    assert config_of(resolve("border_detection", "dual_class", said["architecture"], config)) == config
-    heard = overrides_of(ready_of(an_order(config)).training.config)
-    assert config_of(resolve("border_detection", "dual_class", "mask_rcnn", heard)) == config
+    assert config == output["config"]
+    assert config_of(resolve("border_detection", "dual_class", output["architecture"], config)) == config
+    received = overrides_of(ready_of(an_order(config)).training.config)
+    assert config_of(resolve("border_detection", "dual_class", "mask_rcnn", received)) == config
     assert run("submit", str(cards), "-c", "border_detection", "-o", "dual_class", "--config", "config.json") == 2
     assert "TRUSCORE_AMQP_URL is not set" in capsys.readouterr().err
 
@@ -146,7 +146,7 @@ def test_a_suggestion_tells_people_its_reasons_and_how_to_order(cards: Path, cap
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "output"),
     [
         (("nowhere", "-c", "border_detection", "-o", "dual_class"), "is no folder"),
         (("SET", "-c", "border_detection", "-o", "triple"), "triple"),
@@ -155,7 +155,7 @@ def test_a_suggestion_tells_people_its_reasons_and_how_to_order(cards: Path, cap
     ],
 )
 def test_a_suggestion_that_cannot_be_made_says_why(
-    cards: Path, arguments: tuple[str, ...], said: str, capsys: Captured
+    cards: Path, arguments: tuple[str, ...], output: str, capsys: Captured
 ) -> None:
     assert run("suggest", *(str(cards) if argument == "SET" else argument for argument in arguments)) == 2
-    assert said in capsys.readouterr().err
+    assert output in capsys.readouterr().err

@@ -63,8 +63,8 @@ def test_a_format_that_is_not_made_is_refused_before_anything_is_uploaded(
     name: str, cards: Path, capsys: Captured
 ) -> None:
     assert run("submit", str(cards), "-c", "border_detection", "-o", "dual_class", "--export", name) == 2
-    assert f"export format {name!r} is not made" in (said := capsys.readouterr().err)
-    assert "accepted are onnx" in said
+    assert f"export format {name!r} is not made" in (output := capsys.readouterr().err)
+    assert "accepted are onnx" in output
 
 
 def test_validate_ends_with_one_and_names_the_defect_of_a_broken_dataset(tmp_path: Path, capsys: Captured) -> None:
@@ -72,9 +72,9 @@ def test_validate_ends_with_one_and_names_the_defect_of_a_broken_dataset(tmp_pat
     image = sorted((folder / "images").iterdir())[0]
     image.write_bytes(image.read_bytes()[:200])
     assert run("validate", str(folder), "-c", "border_detection", "-o", "dual_class") == 1
-    said = capsys.readouterr().out
-    assert image.name in said
-    assert "rejected" in said
+    output = capsys.readouterr().out
+    assert image.name in output
+    assert "rejected" in output
 
 
 def test_validate_says_what_formats_there_are(cards: Path, capsys: Captured) -> None:
@@ -85,21 +85,21 @@ def test_validate_says_what_formats_there_are(cards: Path, capsys: Captured) -> 
 
 def test_an_address_that_is_missing_is_named_with_what_to_do(cards: Path, capsys: Captured) -> None:
     assert run("submit", str(cards), "-c", "border_detection", "-o", "dual_class") == 2
-    said = capsys.readouterr().err
-    assert "TRUSCORE_AMQP_URL is not set" in said
-    assert "make up" in said
+    output = capsys.readouterr().err
+    assert "TRUSCORE_AMQP_URL is not set" in output
+    assert "make up" in output
     assert run("runs") == 2
     assert "TRUSCORE_MONITOR_ADDRESS is not set" in capsys.readouterr().err
 
 
-def test_an_order_that_cannot_be_carried_out_is_refused_before_an_address_is_asked_for(
+def test_an_order_that_cannot_be_carried_out_is_refused_before_an_address_is_requested(
     cards: Path, capsys: Captured
 ) -> None:
     assert run("submit", str(cards), "-c", "border_detection", "-o", "dual_class", "-a", "alexnet") == 2
-    said = capsys.readouterr().err
-    assert "alexnet" in said
-    assert "mask_rcnn" in said
-    assert "TRUSCORE" not in said
+    output = capsys.readouterr().err
+    assert "alexnet" in output
+    assert "mask_rcnn" in output
+    assert "TRUSCORE" not in output
 
 
 def test_dead_letters_are_replayed_by_name_or_all_but_not_by_accident(capsys: Captured) -> None:
@@ -123,8 +123,8 @@ def test_the_catalog_as_json_says_what_is_available(capsys: Captured) -> None:
 
 def test_help_says_the_exit_codes(capsys: Captured) -> None:
     assert run("--help") == 0
-    said = " ".join(capsys.readouterr().out.split())
-    assert "0 done · 1 failed · 2 usage · 3 unreachable · 4 not found · 5 rejected" in said
+    output = " ".join(capsys.readouterr().out.split())
+    assert "0 done · 1 failed · 2 usage · 3 unreachable · 4 not found · 5 rejected" in output
 
 
 def test_addresses_of_a_stack_above_are_found_and_the_environment_goes_before_them(
@@ -143,7 +143,7 @@ def test_addresses_of_a_stack_above_are_found_and_the_environment_goes_before_th
     assert str(tmp_path / ".local" / "stack.env") in where
 
 
-def test_addresses_that_a_killed_stack_left_are_passed_over_and_said_to_be_left(
+def test_addresses_that_a_killed_stack_left_are_passed_over_and_reported_to_be_left(
     tmp_path: Path,
 ) -> None:
     here, above = tmp_path / "a" / ".local" / "stack.env", tmp_path / ".local" / "stack.env"

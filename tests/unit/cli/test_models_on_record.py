@@ -13,16 +13,16 @@ from services.cli.handlers.models import newest_of_tracker, of_tracker
 from services.experiment_tracker.handlers import Reads
 from services.experiment_tracker.ledger import MemoryLedger
 from tests.unit.experiment_tracker import run_events
-from tests.unit.experiment_tracker.run_events import BEGIN_S, RUN, Said, record_all
+from tests.unit.experiment_tracker.run_events import BEGIN_S, RUN, PublishedEvent, record_all
 
 OLDER = "run-older"
 
 
-def exported(run_id: str, at: float) -> Said:
+def exported(run_id: str, at: float) -> PublishedEvent:
     """As the exporter names places: models/<model>/<version>/."""
     message = run_events.exported(at, run_id=run_id).message
     message.package_uri = f"s3://truscore/models/{run_events.MODEL}/{run_id}/package.tar"
-    return Said(message, BEGIN_S + at)
+    return PublishedEvent(message, BEGIN_S + at)
 
 
 @asynccontextmanager

@@ -77,10 +77,10 @@ def test_csv_has_a_header_and_a_row_for_each_finding(exported: Export, capsys: C
 
 def test_people_see_a_table_and_what_was_verified(folder: Path, scores: Exported, capsys: Captured) -> None:
     assert run(folder, scores.pictures[0]) == 0
-    said = capsys.readouterr()
-    assert "sharpness" in said.out
-    assert scores.pictures[0].name in said.out.replace("\n", "")
-    assert "size and digest verified, no signature was asked for" in said.err
+    output = capsys.readouterr()
+    assert "sharpness" in output.out
+    assert scores.pictures[0].name in output.out.replace("\n", "")
+    assert "size and digest verified, no signature was asked for" in output.err
 
 
 def test_pictures_of_a_folder_are_drawn_each_under_a_name_of_its_own(
@@ -105,11 +105,11 @@ def test_a_picture_that_cannot_be_read_is_named_and_the_others_are_done(
 ) -> None:
     (tmp_path / "broken.png").write_bytes(scores.pictures[0].read_bytes()[:300])
     assert run(scores.path, "broken.png", scores.pictures[0], "--to", "drawn", "--json") == 1
-    said = capsys.readouterr()
-    broken, whole = (json.loads(line) for line in said.out.splitlines())
+    output = capsys.readouterr()
+    broken, whole = (json.loads(line) for line in output.out.splitlines())
     assert "broken.png" in broken["error"]
     assert whole["scores"]
-    assert "1 of 2 pictures could not be used" in said.err
+    assert "1 of 2 pictures could not be used" in output.err
     assert run(scores.path, "broken.png", "--csv") == 1
     assert next(csv.DictReader(io.StringIO(capsys.readouterr().out)))["error"]
 
@@ -124,10 +124,10 @@ def test_a_changed_file_is_refused_by_name_before_it_is_run(
     content[len(content) // 2] ^= 1
     (folder / name).write_bytes(content)
     assert run(folder if what == "folder" else folder / name, scores.pictures[0], "--json") == NOT_VERIFIED
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert "refused: " in said.err
-    assert "model.onnx has SHA-256" in said.err
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "refused: " in output.err
+    assert "model.onnx has SHA-256" in output.err
 
 
 def test_only_what_a_trusted_key_signed_is_run_where_keys_are_trusted(

@@ -23,9 +23,9 @@ def test_a_request_about_an_unknown_run_is_refused_by_name(
 ) -> None:
     with scripted(ScriptedMonitor([a_run("TRAINING")]), monkeypatch):
         assert run(verb, "run-2") == 4
-    said = capsys.readouterr().err
-    assert "run 'run-2' is not known" in said
-    assert "`truscore runs` lists those" in said
+    output = capsys.readouterr().err
+    assert "run 'run-2' is not known" in output
+    assert "`truscore runs` lists those" in output
 
 
 @pytest.mark.parametrize(
@@ -53,9 +53,11 @@ def test_an_order_that_no_trainer_has_taken_has_no_run_to_steer(
     assert "order-1 has no run yet, it is queued" in capsys.readouterr().err
 
 
-def test_without_a_monitor_nothing_is_asked_unless_unchecked(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+def test_without_a_monitor_nothing_is_requested_unless_unchecked(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
     monkeypatch.setenv("TRUSCORE_MONITOR_ADDRESS", "127.0.0.1:1")
     assert run("cancel", "run-1") == 3
-    said = capsys.readouterr().err
-    assert "nothing was asked: the monitor at 127.0.0.1:1 does not answer" in said
-    assert "--unchecked" in said
+    output = capsys.readouterr().err
+    assert "nothing was asked: the monitor at 127.0.0.1:1 does not answer" in output
+    assert "--unchecked" in output

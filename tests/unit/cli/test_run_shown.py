@@ -66,7 +66,7 @@ def shown(run: RunView) -> str:
 
 def test_a_run_that_trains_shows_progress_curves_metrics_machine_and_time_to_go(training: RunView) -> None:
     text = shown(training)
-    for said in (
+    for output in (
         "cards/2",
         "2 of 12",
         "7.5 images/s",
@@ -76,7 +76,7 @@ def test_a_run_that_trains_shows_progress_curves_metrics_machine_and_time_to_go(
         "0.91",
         "best box_AP 0.6200 in epoch 1, with  box_AP50 0.8100",
     ):
-        assert said in text
+        assert output in text
     assert "cpu 93 %" in text
     assert any(bar in text for bar in BARS)
 
@@ -114,11 +114,13 @@ def test_a_line_says_the_state_the_epoch_the_loss_and_by_what_the_best_is_chosen
     assert line(training) == f"run-1  training  epoch 2/12  loss 1.0000  {best}  2 min 05 s to go"
 
 
-def test_the_best_epoch_of_a_run_without_its_primary_metric_is_said_to_be_chosen_by_the_loss(training: RunView) -> None:
+def test_the_best_epoch_of_a_run_without_its_primary_metric_is_reported_to_be_chosen_by_the_loss(
+    training: RunView,
+) -> None:
     assert "best val_loss in epoch 1" in line(replace(training, best_metrics={"box_AR100": 0.5}))
 
 
-def test_of_an_architecture_that_is_not_known_here_only_what_was_said_is_shown(training: RunView) -> None:
+def test_of_an_architecture_that_is_not_known_here_only_what_was_published_is_shown(training: RunView) -> None:
     assert "best box_AP50 0.8100 in epoch 1" in line(replace(training, primary_metric=""))
 
 
@@ -132,10 +134,10 @@ def test_runs_in_a_table_are_named_with_state_and_best_metric(training: RunView)
 
 def test_a_run_as_json_holds_no_number_that_json_has_not(training: RunView, capsys: pytest.CaptureFixture[str]) -> None:
     print_json(asdict(training))
-    said = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
-    assert said["epochs"][0]["val_loss"] is None
-    assert said["epochs"][1]["metrics"] == {"box_AP50": 0.91}
-    assert said["updated_at"].startswith("2023-11-14T")
+    output = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert output["epochs"][0]["val_loss"] is None
+    assert output["epochs"][1]["metrics"] == {"box_AP50": 0.91}
+    assert output["updated_at"].startswith("2023-11-14T")
 
 
 def test_every_state_that_is_an_end_has_an_exit_code_and_only_success_is_zero() -> None:

@@ -28,36 +28,36 @@ def run(*arguments: str) -> int:
 
 def test_the_parts_are_those_of_a_run(cards: Path, capsys: Captured) -> None:
     assert run("split", str(cards), "--seed", "3", "--json") == 0
-    said = json.loads(capsys.readouterr().out)
+    output = json.loads(capsys.readouterr().out)
     index = read_dataset(cards).index
     assert index is not None
     made = split_dataset(index, seed=3)
-    assert {name: tuple(part["paths"]) for name, part in said["parts"].items()} == {
+    assert {name: tuple(part["paths"]) for name, part in output["parts"].items()} == {
         "train": made.train,
         "validation": made.validation,
         "test": made.test,
     }
-    assert said["parts"]["train"]["by_class"] == [len(made.train)] * 2
-    assert said["groups"]["largest"] >= 4
-    assert said["groups"]["count"] <= 17
+    assert output["parts"]["train"]["by_class"] == [len(made.train)] * 2
+    assert output["groups"]["largest"] >= 4
+    assert output["groups"]["count"] <= 17
 
 
 def test_a_person_sees_classes_by_part_and_what_was_kept_together(cards: Path, capsys: Captured) -> None:
     assert run("split", str(cards)) == 0
-    said = capsys.readouterr().out
-    assert "outer_border" in said
-    assert "validation" in said
-    assert "20 images in 17 groups that stay together, 1 of them of several images; the largest holds 4" in said
+    output = capsys.readouterr().out
+    assert "outer_border" in output
+    assert "validation" in output
+    assert "20 images in 17 groups that stay together, 1 of them of several images; the largest holds 4" in output
 
 
 def test_folds_validate_on_every_image_once(cards: Path, capsys: Captured) -> None:
     assert run("split", str(cards), "--folds", "4", "--json") == 0
-    said = json.loads(capsys.readouterr().out)
-    assert list(said["parts"]) == ["fold 1", "fold 2", "fold 3", "fold 4"]
-    assert sum(part["images"] for part in said["parts"].values()) == 20
+    output = json.loads(capsys.readouterr().out)
+    assert list(output["parts"]) == ["fold 1", "fold 2", "fold 3", "fold 4"]
+    assert sum(part["images"] for part in output["parts"].values()) == 20
 
 
-def test_shares_are_what_was_asked_for(cards: Path, capsys: Captured) -> None:
+def test_shares_are_what_was_requested(cards: Path, capsys: Captured) -> None:
     assert run("split", str(cards), "--validation", "0.5", "--test", "0", "--json") == 0
     parts = json.loads(capsys.readouterr().out)["parts"]
     assert [parts[name]["images"] for name in ("train", "validation", "test")] == [10, 10, 0]

@@ -51,18 +51,18 @@ def test_configuration_is_read_as_typed_and_from_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"),
+    ("typed", "output"),
     [
         ("{nonsense", "not JSON"),
         ("/no/such/file.json", "No such file"),
         ("LIST", "holds list; accepted: a JSON object"),
     ],
 )
-def test_a_configuration_that_cannot_be_used_says_why(typed: str, said: str, tmp_path: Path) -> None:
+def test_a_configuration_that_cannot_be_used_says_why(typed: str, output: str, tmp_path: Path) -> None:
     if typed == "LIST":
         (tmp_path / "list.json").write_text("[1]")
         typed = str(tmp_path / "list.json")
-    with pytest.raises(CliError, match=said) as refused:
+    with pytest.raises(CliError, match=output) as refused:
         read_config(typed)
     assert refused.value.code is Code.USAGE
 

@@ -28,11 +28,11 @@ class ScriptedMonitor(monitor_pb2_grpc.MonitorServiceServicer):
 
     def __init__(self, runs: Sequence[monitor_pb2.Run], *, cuts: int = 0) -> None:
         self.runs = list(runs)
-        self.asked: list[str] = []
+        self.requested: list[str] = []
         self.cuts = cuts
 
     def ListRuns(self, request: Any, _context: Any) -> monitor_pb2.ListRunsResponse:
-        self.asked.append(request.dataset_id)
+        self.requested.append(request.dataset_id)
         return monitor_pb2.ListRunsResponse(runs=[run for run in self.runs if run.dataset_id == request.dataset_id])
 
     def GetRun(self, request: Any, context: Any) -> monitor_pb2.GetRunResponse:
@@ -42,7 +42,7 @@ class ScriptedMonitor(monitor_pb2_grpc.MonitorServiceServicer):
         return monitor_pb2.GetRunResponse(run=found[-1])
 
     def WatchRun(self, request: Any, context: Any) -> Iterator[monitor_pb2.WatchRunResponse]:
-        self.asked.append(request.run_id)
+        self.requested.append(request.run_id)
         if self.cuts:
             self.cuts -= 1
             context.abort(grpc.StatusCode.UNAVAILABLE, "gone for a moment")
@@ -93,9 +93,9 @@ def test_watch_says_each_change_as_a_line_of_json_and_ends_as_the_run_did(
     monitor = ScriptedMonitor([a_run(TRAINING, epoch=1), a_run(TRAINING, epoch=2), a_run(end, message="why")])
     with scripted(monitor, monkeypatch):
         assert run("watch", "run-1", "--json") == code
-    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [each["epoch"] for each in said] == [1, 2, 0]
-    assert said[-1]["message"] == "why"
+    output = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [each["epoch"] for each in output] == [1, 2, 0]
+    assert output[-1]["message"] == "why"
 
 
 def test_watch_says_a_line_only_when_something_changed_that_the_line_shows(
@@ -119,7 +119,7 @@ def test_watch_of_a_dataset_watches_its_newest_run_and_of_a_version_that_version
         assert run("watch", "cards", "--json") == 0
         assert run("watch", "cards/7", "--json") == 0
         assert run("watch", "nothing", "--json") == 4
-    assert monitor.asked == ["cards", "run-1", "cards/7", "nothing"]
+    assert monitor.requested == ["cards", "run-1", "cards/7", "nothing"]
     assert "'nothing'" in capsys.readouterr().err
 
 
@@ -137,7 +137,7 @@ def test_an_order_is_watched_by_its_event_id_and_called_by_its_name_until_it_is_
             order_event_id="event-1",
         )
     assert ended.value.exit_code == 0
-    assert monitor.asked == ["event-1"]
+    assert monitor.requested == ["event-1"]
     assert [json.loads(line)["run_id"] for line in capsys.readouterr().out.splitlines()] == [
         "cards/7",
         "run-1",
@@ -152,7 +152,7 @@ def test_watch_goes_on_where_the_monitor_was_away_for_a_moment(
     monkeypatch.setattr("services.cli.commands.watch.RECONNECT_S", 0.01)
     with scripted(monitor, monkeypatch):
         assert run("watch", "run-1", "--json") == 0
-    assert len(monitor.asked) == 2
+    assert len(monitor.requested) == 2
 
 
 def test_watch_gives_up_after_the_time_it_was_given(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:

@@ -54,11 +54,11 @@ class ServiceHarness:
     @property
     def answers(self) -> list[tuple[Any, Envelope]]:
         """What was said, but for how far it was."""
-        return [said for said in self.publisher.said if not isinstance(said[0], DatasetProgress)]
+        return [published for published in self.publisher.published if not isinstance(published[0], DatasetProgress)]
 
     @property
     def progress(self) -> list[DatasetProgress]:
-        return [event for event, _ in self.publisher.said if isinstance(event, DatasetProgress)]
+        return [event for event, _ in self.publisher.published if isinstance(event, DatasetProgress)]
 
     def ready(self, **changes: object) -> DatasetReady:
         plain = {"dataset_id": "one", "version": "v1", "uri": URI, "category": "border_detection"}

@@ -127,12 +127,12 @@ class SlowPublisher(MemoryPublisher):
 
     def __init__(self) -> None:
         super().__init__(service="dataset-validator")
-        self.asked, self.let = asyncio.Event(), asyncio.Event()
+        self.requested, self.let = asyncio.Event(), asyncio.Event()
 
-    async def publish(self, *said: Any, **how: Any) -> Any:
-        self.asked.set()
+    async def publish(self, *published: Any, **how: Any) -> Any:
+        self.requested.set()
         await self.let.wait()
-        return await super().publish(*said, **how)
+        return await super().publish(*published, **how)
 
 
 async def test_of_each_stage_only_the_newest_waits_for_a_slow_broker() -> None:
@@ -140,12 +140,12 @@ async def test_of_each_stage_only_the_newest_waits_for_a_slow_broker() -> None:
     pace = ProgressThrottle(every_s=0.0, clock=lambda: 0.0)
     async with publishing_progress(slow, DatasetReady(dataset_id="one"), "order", pace) as tell:
         tell(Progress(stage="listing"))
-        await slow.asked.wait()
+        await slow.requested.wait()
         for stage in ("fetching", "reading"):
             for done in range(1, 9):
                 tell(Progress(stage=stage, done=done, total=8))
         slow.let.set()
-    assert [(event.stage, event.images_done) for event, _ in slow.said] == [
+    assert [(event.stage, event.images_done) for event, _ in slow.published] == [
         ("listing", 0),
         ("fetching", 8),
         ("reading", 8),
@@ -160,12 +160,12 @@ async def test_an_order_that_fails_does_not_wait_for_its_progress() -> None:
             slow, DatasetReady(dataset_id="one"), "order", ProgressThrottle(every_s=0.0, clock=lambda: 0.0)
         ) as tell:
             tell(Progress(stage="listing"))
-            await slow.asked.wait()
+            await slow.requested.wait()
             raise NoSpace("here", "none")
 
     with pytest.raises(NoSpace):
         await fails()
-    assert slow.said == []
+    assert slow.published == []
 
 
 async def test_a_dataset_of_which_little_changed_costs_little_again(harness: ServiceHarness, tmp_path: Path) -> None:
@@ -429,8 +429,8 @@ async def test_hardware_is_published_while_working(harness: ServiceHarness, tmp_
     sampler = HardwareSampler("dataset-validator", tmp_path)
     beats = MemoryPublisher(service="dataset-validator")
     await harness.handle(harness.ready(), working=partial(reporting_hardware, beats, sampler.sample, every_s=0.05))
-    assert beats.said
-    event, _ = beats.said[0]
+    assert beats.published
+    event, _ = beats.published[0]
     assert event.service == "dataset-validator"
     assert event.memory_total_bytes > 0
-    assert len({envelope.event_id for _, envelope in beats.said}) == len(beats.said)
+    assert len({envelope.event_id for _, envelope in beats.published}) == len(beats.published)

@@ -154,7 +154,7 @@ def settings(workdir: Path, **given: Any) -> Settings:
     )
 
 
-def test_the_service_keeps_files_in_its_work_folder_unless_it_is_told_to_keep_none(tmp_path: Path) -> None:
+def test_the_service_keeps_files_in_its_work_folder_unless_it_is_set_to_keep_none(tmp_path: Path) -> None:
     keeping = create_validator(settings(tmp_path / "keeping")).fetch_cache
     assert keeping is not None
     assert keeping.cache.folder == tmp_path / "keeping" / "cache"

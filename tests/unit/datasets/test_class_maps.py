@@ -51,19 +51,19 @@ def test_without_wanted_classes_they_are_those_of_the_map_in_order_of_mention() 
 
 
 @pytest.mark.parametrize(
-    ("names", "said"),
+    ("names", "stated"),
     [
         ({"cizik": "scratch", "gocuk": "dent"}, r"\['far_hasar'\] of the dataset are not mapped"),
         (DAMAGE | {"airbag": None}, r"the map names \['airbag'\]"),
     ],
 )
-def test_a_name_that_only_one_side_knows_is_refused(names: dict, said: str) -> None:
-    with pytest.raises(InvalidClassMap, match=said):
+def test_a_name_that_only_one_side_knows_is_refused(names: dict, stated: str) -> None:
+    with pytest.raises(InvalidClassMap, match=stated):
         apply_class_map(index(), class_map(names))
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "stated"),
     [
         ("{", "not JSON"),
         ("[" * 100_000, "not JSON"),
@@ -72,8 +72,8 @@ def test_a_name_that_only_one_side_knows_is_refused(names: dict, said: str) -> N
         ('{"a": "shine"}', r"\['shine'\] are not wanted; accepted are \['scratch'\]"),
     ],
 )
-def test_a_map_that_is_none_is_refused(text: str, said: str) -> None:
-    with pytest.raises(InvalidClassMap, match=said):
+def test_a_map_that_is_none_is_refused(text: str, stated: str) -> None:
+    with pytest.raises(InvalidClassMap, match=stated):
         class_map_from_json(text, classes=("scratch",))
     with pytest.raises(InvalidClassMap, match="every class is left out"):
         class_map({"a": None})

@@ -212,8 +212,8 @@ def test_a_declared_size_is_held_against_the_upright_image(
     coco(tmp_path / "x.json", images=[entry(1, "a.jpg", *declared)], annotations=[mark()])
     reading = read_dataset(tmp_path)
     assert codes(reading) == ({code} if code else set())
-    said = reading.declared["a.jpg"]
-    assert (said.file, said.image_id, said.height) == ("x.json", "1", declared[1])
+    stated = reading.declared["a.jpg"]
+    assert (stated.file, stated.image_id, stated.height) == ("x.json", "1", declared[1])
     assert reading.index is not None
     image = reading.index.images[0]
     assert (image.width, image.height) == ((30, 40) if orientation == 6 else (40, 30))

@@ -60,8 +60,8 @@ def test_whatever_is_read_has_statistics_and_a_suggestion(index: DatasetIndex) -
     assert 0 <= found.marked_share <= 1
     assert found.class_imbalance >= 1
     for hardware in (TWO_CORES, ONE_GPU):
-        said = suggest("border_detection", "dual_class", found, hardware)
-        assert config_of(resolve(said.category, said.option, said.architecture, said.config)) == said.config
+        stated = suggest("border_detection", "dual_class", found, hardware)
+        assert config_of(resolve(stated.category, stated.option, stated.architecture, stated.config)) == stated.config
 
 
 @pytest.mark.parametrize(
@@ -79,6 +79,6 @@ def test_a_real_dataset_gets_a_suggestion_with_reasons(
     assert index is not None
     found = statistics_of(index)
     for hardware in (TWO_CORES, ONE_GPU):
-        said = suggest(category, option, found, hardware)
-        assert config_of(resolve(category, option, said.architecture, said.config)) == said.config
-        assert all(choice.reason for choice in said.choices)
+        stated = suggest(category, option, found, hardware)
+        assert config_of(resolve(category, option, stated.architecture, stated.config)) == stated.config
+        assert all(choice.reason for choice in stated.choices)

@@ -29,7 +29,7 @@ def index_of(root: Path, **how: Any) -> DatasetIndex:
     return index
 
 
-def said(index: DatasetIndex) -> dict[str, list[str] | None]:
+def stated(index: DatasetIndex) -> dict[str, list[str] | None]:
     return {
         image.path: None if image.labels is None else [index.class_names[label - 1] for label in image.labels]
         for image in index.images
@@ -63,7 +63,7 @@ def test_an_image_beside_the_class_folders_is_reported_and_stays_unlabelled(tmp_
     reading = read_dataset(pictures(tmp_path, "a/1.png", "b/2.png", "b/3.png", "loose.png"))
     assert only(reading, "format.folder.no_class").startswith("loose.png: ")
     assert reading.index is not None
-    assert said(reading.index)["loose.png"] is None
+    assert stated(reading.index)["loose.png"] is None
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_table_of_labels_and_scores_is_read(tmp_path: Path) -> None:
     assert recognise_format(root) == "csv"
     index = index_of(root)
     assert (index.class_names, index.grades) == (("HP", "LP", "NM"), (3.0, 9.0, 12.0))
-    assert said(index) == {"a.png": ["LP"], "b.png": ["NM"], "c.png": ["HP"]}
+    assert stated(index) == {"a.png": ["LP"], "b.png": ["NM"], "c.png": ["HP"]}
     assert [image.scores for image in index.images] == [(("sharpness", 0.5),), (("sharpness", 0.25),), ()]
 
 
@@ -98,12 +98,12 @@ def test_several_labels_in_one_field_are_several(tmp_path: Path, separator: str)
     index = index_of(
         table(tmp_path, "image;damage".replace(";", ","), f'a.png,"dent{separator} scratch"', "b.png,none")
     )
-    assert said(index) == {"a.png": ["dent", "scratch"], "b.png": []}
+    assert stated(index) == {"a.png": ["dent", "scratch"], "b.png": []}
 
 
 def test_a_column_of_zeros_and_ones_for_each_class_is_several_labels(tmp_path: Path) -> None:
     index = index_of(table(tmp_path, "path,scratch,dent", "a.png,1,1", "b.png,0,0", "c.png,,"))
-    assert said(index) == {"a.png": ["dent", "scratch"], "b.png": [], "c.png": None}
+    assert stated(index) == {"a.png": ["dent", "scratch"], "b.png": [], "c.png": None}
 
 
 def test_declared_words_are_ordinals(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_faulty_box_of_a_table_is_reported_by_its_line(tmp_path: Path, line: s
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_the_delimiter_is_found(tmp_path: Path, delimiter: str) -> None:
     root = table(tmp_path, delimiter.join(("image", "label")), delimiter.join(("a.png", "dent")))
-    assert said(index_of(root))["a.png"] == ["dent"]
+    assert stated(index_of(root))["a.png"] == ["dent"]
 
 
 def test_images_are_named_by_address_or_in_other_letters(tmp_path: Path) -> None:

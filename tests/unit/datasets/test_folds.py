@@ -172,7 +172,7 @@ def test_images_to_choose_by_come_out_of_training_with_their_groups(
 
 @GENTLE
 @given(pure, st.integers(1, 40), st.integers(0, 5))
-def test_a_sample_has_groups_whole_and_about_the_size_that_was_asked_for(
+def test_a_sample_has_groups_whole_and_about_the_size_that_was_requested(
     drawn: list[tuple[int, int]], wanted: int, seed: int
 ) -> None:
     index = index_of(pure_images(drawn))

@@ -128,8 +128,8 @@ def test_a_shape_that_cannot_be_used_is_reported_and_the_rest_is_read(tmp_path: 
 
 
 def test_flags_are_labels_of_the_whole_image(tmp_path: Path) -> None:
-    said = {"a": {"cat": True, "dog": False}, "b": {"cat": False, "dog": False}, "c": {}, "d": {"__ignore__": True}}
-    for number, (name, flags) in enumerate(said.items()):
+    stated = {"a": {"cat": True, "dog": False}, "b": {"cat": False, "dog": False}, "c": {}, "d": {"__ignore__": True}}
+    for number, (name, flags) in enumerate(stated.items()):
         picture(tmp_path / f"{name}.png", seed=number)
         labelme(tmp_path / f"{name}.json", image=f"{name}.png", flags=flags)
     index = read(tmp_path).index

@@ -129,9 +129,9 @@ def test_a_grey_mask_wants_a_threshold_and_is_cut_at_it(tmp_path: Path, threshol
     (mark,) = reading.index.images[0].annotations
     assert annotation_mask(mark, 30, 40).sum() == area
     if threshold is None:
-        said = only(reading, "label.mask_not_binary")
-        assert "above 127 lie 200 pixels, above 0 336" in said
-        assert "declare a mask_threshold" in said
+        stated = only(reading, "label.mask_not_binary")
+        assert "above 127 lie 200 pixels, above 0 336" in stated
+        assert "declare a mask_threshold" in stated
     else:
         assert reading.problems == ()
 

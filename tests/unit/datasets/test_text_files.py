@@ -25,7 +25,7 @@ from truscore.datasets.reading.text_file import UnknownEncoding, decode_text
         ("euc_kr", "긁힘;찍힘 모서리가 긁힘 찍힘"),
     ],
 )
-def test_text_in_the_encodings_that_tools_save_in_is_told(encoding: str, text: str) -> None:
+def test_text_in_the_encodings_that_tools_save_in_is_recognised(encoding: str, text: str) -> None:
     assert decode_text(text.encode(encoding)).text == text
 
 

@@ -49,8 +49,8 @@ indexes = st.builds(
 )
 
 
-def image(path: str, **said: object) -> ImageRecord:
-    return ImageRecord(path=path, sha256=path, size_bytes=1, width=4, height=3, **said)
+def image(path: str, **stated: object) -> ImageRecord:
+    return ImageRecord(path=path, sha256=path, size_bytes=1, width=4, height=3, **stated)
 
 
 @settings(max_examples=50, deadline=None)
@@ -70,9 +70,9 @@ def test_an_index_that_says_nothing_of_whole_images_has_the_keys_of_older_releas
     assert plain["images"][0]["annotations"][0].keys() == {"label", "box", "source_id"}
 
 
-def test_nothing_said_and_said_to_have_nothing_are_different_datasets() -> None:
+def test_nothing_labelled_and_labelled_to_have_nothing_are_different_datasets() -> None:
     silent, empty = (
-        DatasetIndex(format="", class_names=("a",), images=(image("a", labels=said),)) for said in (None, ())
+        DatasetIndex(format="", class_names=("a",), images=(image("a", labels=stated),)) for stated in (None, ())
     )
     assert index_digest(silent) != index_digest(empty)
     assert not silent.images[0].is_annotated

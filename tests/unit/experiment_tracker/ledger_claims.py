@@ -22,7 +22,7 @@ class LedgerClaims:
         assert record is not None
         return record
 
-    def test_a_run_that_was_never_heard_of_is_not_on_record(self, ledger: Ledger, run_id: str) -> None:
+    def test_a_run_without_events_is_not_on_record(self, ledger: Ledger, run_id: str) -> None:
         assert ledger.get(run_id) is None
         assert ledger.find(run_id) is None
 
@@ -42,7 +42,7 @@ class LedgerClaims:
         assert (record.tags[MODEL], record.tags[MODEL_VERSION]) == (run_events.MODEL, record.tags[MODEL_VERSION])
         assert (record.started_at, record.ended_at) == (run_events.BEGIN_S + 2, run_events.BEGIN_S + 400)
 
-    def test_a_story_told_twice_is_recorded_once(self, ledger: Ledger, run_id: str) -> None:
+    def test_a_sequence_published_twice_is_recorded_once(self, ledger: Ledger, run_id: str) -> None:
         record_all(ledger, run_events.whole_run(run_id))
         first, history = self.got(ledger, run_id), ledger.history(self.got(ledger, run_id))
         record_all(ledger, run_events.whole_run(run_id))

@@ -16,7 +16,7 @@ BEGIN_S = 1_800_000_000.0
 MODEL = "border_detection.dual_class.mask_rcnn"
 
 
-class Said(NamedTuple):
+class PublishedEvent(NamedTuple):
     message: Message
     at: float
 
@@ -27,7 +27,7 @@ def _object(name: str) -> training_pb2.ObjectRef:
 
 def started(
     at: float = 2, *, attempt: int = 1, run_id: str = RUN, git_commit: str = "c0ffee", lr: str = "0.001"
-) -> Said:
+) -> PublishedEvent:
     message = training_pb2.TrainingStarted(
         run_id=run_id, dataset_id="cards", dataset_version="1", dataset_digest="d" * 64, category="border_detection",
         option="dual_class", architecture="mask_rcnn", config=_object("config.json"), attempt=attempt, total_epochs=3,
@@ -35,20 +35,20 @@ def started(
         parameters={"hyperparameters.optimization.learning_rate": lr, "image_size": "160"},
     )  # fmt: skip
     message.started_at.FromNanoseconds(round((BEGIN_S + at) * 1e9))
-    return Said(message, BEGIN_S + at)
+    return PublishedEvent(message, BEGIN_S + at)
 
 
 def epoch_done(
     epoch: int, at: float | None = None, *, run_id: str = RUN, loss: float = 0.5, val_loss: float = 0.6
-) -> Said:
+) -> PublishedEvent:
     message = training_pb2.EpochCompleted(
         run_id=run_id, attempt=1, epoch=epoch, total_epochs=3, train_loss=0.5, val_loss=val_loss, learning_rate=1e-3,
         metrics={"box_AP50": 0.5 + epoch / 10}, duration_s=100, images_per_second=9, is_best=True,
     )  # fmt: skip
-    return Said(message, BEGIN_S + (100 * epoch if at is None else at))
+    return PublishedEvent(message, BEGIN_S + (100 * epoch if at is None else at))
 
 
-def completed(at: float = 400, *, run_id: str = RUN) -> Said:
+def completed(at: float = 400, *, run_id: str = RUN) -> PublishedEvent:
     message = training_pb2.TrainingCompleted(
         run_id=run_id, best_checkpoint=_object("best.pt"), metrics={"box_AP50": 0.8},
         report_uri="s3://truscore/runs/r/report/", dataset_id="cards", dataset_version="1", dataset_digest="d" * 64,
@@ -56,37 +56,41 @@ def completed(at: float = 400, *, run_id: str = RUN) -> Said:
         epochs=3, best_epoch=3, weights_sha256="e" * 64,
         attempts=2, duration_s=398, dataset_index=_object("index.json"), split=_object("split.json"),
     )  # fmt: skip
-    return Said(message, BEGIN_S + at)
+    return PublishedEvent(message, BEGIN_S + at)
 
 
-def exported(at: float = 420, *, run_id: str = RUN) -> Said:
+def exported(at: float = 420, *, run_id: str = RUN) -> PublishedEvent:
     message = model_pb2.ModelExported(
         model_id=MODEL, version=run_id, run_id=run_id, dataset_id="cards", dataset_version="1",
         artifacts=[model_pb2.Artifact(format="onnx", uri="s3://truscore/models/m/model.onnx", sha256="f" * 64)],
         package_uri="s3://truscore/models/m/package.tar", package_sha256="a" * 64, category="border_detection",
         option="dual_class", architecture="mask_rcnn",
     )  # fmt: skip
-    return Said(message, BEGIN_S + at)
+    return PublishedEvent(message, BEGIN_S + at)
 
 
-def export_failed(at: float = 420) -> Said:
-    return Said(model_pb2.ExportFailed(run_id=RUN, format="onnx", code="parity", message="0.3 apart"), BEGIN_S + at)
+def export_failed(at: float = 420) -> PublishedEvent:
+    return PublishedEvent(
+        model_pb2.ExportFailed(run_id=RUN, format="onnx", code="parity", message="0.3 apart"), BEGIN_S + at
+    )
 
 
-def failed(at: float = 50, *, attempt: int = 1, run_id: str = RUN) -> Said:
+def failed(at: float = 50, *, attempt: int = 1, run_id: str = RUN) -> PublishedEvent:
     message = training_pb2.TrainingFailed(run_id=run_id, code="diverged", message="loss is nan", attempt=attempt)
-    return Said(message, BEGIN_S + at)
+    return PublishedEvent(message, BEGIN_S + at)
 
 
-def cancelled(at: float = 50, *, attempt: int = 1) -> Said:
-    return Said(training_pb2.TrainingCancelled(run_id=RUN, reason="wrong data", attempt=attempt), BEGIN_S + at)
+def cancelled(at: float = 50, *, attempt: int = 1) -> PublishedEvent:
+    return PublishedEvent(
+        training_pb2.TrainingCancelled(run_id=RUN, reason="wrong data", attempt=attempt), BEGIN_S + at
+    )
 
 
-def paused(at: float = 50, *, attempt: int = 1) -> Said:
-    return Said(training_pb2.TrainingPaused(run_id=RUN, attempt=attempt), BEGIN_S + at)
+def paused(at: float = 50, *, attempt: int = 1) -> PublishedEvent:
+    return PublishedEvent(training_pb2.TrainingPaused(run_id=RUN, attempt=attempt), BEGIN_S + at)
 
 
-def whole_run(run_id: str = RUN) -> list[Said]:
+def whole_run(run_id: str = RUN) -> list[PublishedEvent]:
     """From the start to the model, with a failed attempt on the way."""
     return [
         started(run_id=run_id), epoch_done(1, run_id=run_id), failed(150, run_id=run_id),
@@ -95,10 +99,10 @@ def whole_run(run_id: str = RUN) -> list[Said]:
     ]  # fmt: skip
 
 
-def record_all(ledger: Ledger, story: list[Said]) -> None:
+def record_all(ledger: Ledger, story: list[PublishedEvent]) -> None:
     """With a recorder of its own: it remembers nothing of the last one."""
     recorder = Recorder(ledger)
-    for said in story:
-        fact = fact_of(said.message)
+    for published in story:
+        fact = fact_of(published.message)
         assert fact is not None
-        recorder.record(fact, said.at)
+        recorder.record(fact, published.at)

@@ -22,7 +22,7 @@ WAIT_S = 30
 
 
 @asynccontextmanager
-async def asked(ledger: Ledger) -> AsyncIterator[Any]:
+async def client(ledger: Ledger) -> AsyncIterator[Any]:
     async with serve_grpc("127.0.0.1", 0, servicers=[Reads(ledger).add_to]) as port:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
             yield ExperimentsServiceStub(channel)
@@ -39,22 +39,22 @@ async def asked(ledger: Ledger) -> AsyncIterator[Any]:
         ("ListExperiments", api.ListExperimentsRequest(page_token="x"), grpc.StatusCode.INVALID_ARGUMENT, "'x'"),
     ],
 )
-async def test_what_cannot_be_asked_is_refused_by_name(
+async def test_what_cannot_be_requested_is_refused_by_name(
     method: str, request_: Any, code: grpc.StatusCode, named: str
 ) -> None:
-    async with asked(MemoryLedger()) as stub:
+    async with client(MemoryLedger()) as stub:
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await getattr(stub, method)(request_, timeout=WAIT_S)
     assert refused.value.code() is code
     assert named in (refused.value.details() or "")
 
 
-async def test_a_ledger_that_is_away_is_said_to_be_unavailable() -> None:
+async def test_a_ledger_that_is_away_is_reported_to_be_unavailable() -> None:
     class Away(MemoryLedger):
         def get(self, run_id: str) -> Recorded | None:
             raise LedgerUnavailable("MLflow: away")
 
-    async with asked(Away()) as stub:
+    async with client(Away()) as stub:
         with pytest.raises(grpc.aio.AioRpcError, match="MLflow: away") as refused:
             await stub.GetExperiment(api.GetExperimentRequest(run_id=RUN), timeout=WAIT_S)
     assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
@@ -63,7 +63,7 @@ async def test_a_ledger_that_is_away_is_said_to_be_unavailable() -> None:
 async def test_a_record_is_answered_with_its_parameters_metrics_model_and_history() -> None:
     ledger = MemoryLedger()
     record_all(ledger, run_events.whole_run())
-    async with asked(ledger) as stub:
+    async with client(ledger) as stub:
         answer = await stub.GetExperiment(api.GetExperimentRequest(run_id=RUN), timeout=WAIT_S)
     record = answer.experiment
     assert (record.status, record.experiment_name) == ("finished", "border_detection/dual_class")
@@ -74,10 +74,10 @@ async def test_a_record_is_answered_with_its_parameters_metrics_model_and_histor
     assert list(answer.history["train_loss"].epochs) == [1, 2, 3]
 
 
-async def test_experiments_are_listed_in_pages_and_compared_in_the_order_asked_for() -> None:
+async def test_experiments_are_listed_in_pages_and_compared_in_the_order_requested() -> None:
     ledger = MemoryLedger()
     record_all(ledger, [run_events.started(n, run_id=f"run-{n}", lr=str(n)) for n in range(3)])
-    async with asked(ledger) as stub:
+    async with client(ledger) as stub:
         first = await stub.ListExperiments(api.ListExperimentsRequest(page_size=2), timeout=WAIT_S)
         rest = await stub.ListExperiments(
             api.ListExperimentsRequest(page_size=2, page_token=first.next_page_token), timeout=WAIT_S

@@ -21,10 +21,10 @@ from services.experiment_tracker.ledger import LedgerUnavailable, MemoryLedger, 
 from services.experiment_tracker.record import STATE, Known, Mark, Opening, Status, Writes
 from services.experiment_tracker.recorder import Recorder
 from tests.unit.experiment_tracker import run_events
-from tests.unit.experiment_tracker.run_events import RUN, Said, record_all
+from tests.unit.experiment_tracker.run_events import RUN, PublishedEvent, record_all
 
 
-def ledger_after(*story: Said) -> MemoryLedger:
+def ledger_after(*story: PublishedEvent) -> MemoryLedger:
     ledger = MemoryLedger()
     record_all(ledger, list(story))
     return ledger
@@ -37,17 +37,17 @@ def outcome(ledger: MemoryLedger) -> tuple[Status, str]:
 
 
 @st.composite
-def retellings(draw: st.DrawFn) -> list[Said]:
+def retellings(draw: st.DrawFn) -> list[PublishedEvent]:
     """The story in its order, and after each event any of those told so far again."""
-    told: list[Said] = []
-    for number, said in enumerate(story := run_events.whole_run()):
-        told += [said, *draw(st.lists(st.sampled_from(story[: number + 1]), max_size=3))]
-    return told
+    reported: list[PublishedEvent] = []
+    for number, published in enumerate(story := run_events.whole_run()):
+        reported += [published, *draw(st.lists(st.sampled_from(story[: number + 1]), max_size=3))]
+    return reported
 
 
 @settings(max_examples=60, deadline=None)
 @given(retellings(), st.integers(0, 8))
-def test_repeats_and_restarts_anywhere_leave_the_same_record(story: list[Said], cut: int) -> None:
+def test_repeats_and_restarts_anywhere_leave_the_same_record(story: list[PublishedEvent], cut: int) -> None:
     ledger = MemoryLedger()
     record_all(ledger, story[:cut])
     record_all(ledger, story[cut:])
@@ -75,7 +75,7 @@ def test_repeats_and_restarts_anywhere_leave_the_same_record(story: list[Said], 
         ([run_events.started(), run_events.completed(), run_events.export_failed()], (Status.FINISHED, "completed")),
     ],
 )
-def test_a_record_has_the_status_of_its_last_event(story: list[Said], expected: tuple[Status, str]) -> None:
+def test_a_record_has_the_status_of_its_last_event(story: list[PublishedEvent], expected: tuple[Status, str]) -> None:
     assert outcome(ledger_after(*story)) == expected
 
 
@@ -105,7 +105,7 @@ def test_an_order_that_was_refused_before_it_became_a_run_is_not_recorded() -> N
 
 
 @pytest.mark.parametrize("run_id", ["a' or '1'='1", "run/1", "x" * 129])
-def test_a_run_id_that_could_not_be_asked_for_is_poison(run_id: str) -> None:
+def test_a_run_id_that_could_not_be_requested_is_poison(run_id: str) -> None:
     with pytest.raises(Poison, match="run_id"):
         fact_of(training_pb2.EpochCompleted(run_id=run_id))
 
@@ -137,12 +137,12 @@ class Flaky(MemoryLedger):
 def test_what_was_half_written_when_the_ledger_went_away_is_completed_and_not_doubled(failures: int) -> None:
     ledger = Flaky(failures)
     recorder = Recorder(ledger)
-    for said in run_events.whole_run():
-        fact = fact_of(said.message)
+    for published in run_events.whole_run():
+        fact = fact_of(published.message)
         assert fact is not None
         while True:
             try:
-                recorder.record(fact, said.at)
+                recorder.record(fact, published.at)
             except LedgerUnavailable:
                 continue
             break
@@ -157,9 +157,9 @@ def envelope_of(message: Message, number: int) -> Envelope:
     return address(outgoing, source="truscore/trainer", now=datetime.fromtimestamp(run_events.BEGIN_S, tz=UTC))
 
 
-async def tell(consumer: EventConsumer, story: list[Said], *, first: int = 0) -> None:
-    for number, said in enumerate(story):
-        await consumer(said.message, envelope_of(said.message, number), first + number)
+async def tell(consumer: EventConsumer, story: list[PublishedEvent], *, first: int = 0) -> None:
+    for number, published in enumerate(story):
+        await consumer(published.message, envelope_of(published.message, number), first + number)
 
 
 def listening_to(ledger: MemoryLedger) -> EventConsumer:

@@ -82,7 +82,7 @@ class Harness:
 async def test_a_release_is_announced_with_addresses_digests_and_proofs(release_with: MakeRelease) -> None:
     harness = Harness(Outcome(release=release_with(package_sha256="f" * 64), refusals=()))
     await harness.handle(completed(), envelope())
-    ((event, said),) = harness.publisher.said
+    ((event, published),) = harness.publisher.published
     assert isinstance(event, ModelExported)
     (artifact,) = event.artifacts
     assert artifact.uri == "s3://truscore/models/border_detection.dual_class.mask_rcnn/run-1/model.onnx"
@@ -93,16 +93,16 @@ async def test_a_release_is_announced_with_addresses_digests_and_proofs(release_
     assert list(artifact.signature.class_names) == ["outer_border", "graphical_border"]
     assert event.package_uri.endswith("/package.tar")
     assert event.package_sha256 == "f" * 64
-    assert said.correlation_id == "run-1"
-    assert said.traceparent is not None
-    assert said.traceparent.split("-")[1] == "0af7651916cd43dd8448eb211c80319c"
+    assert published.correlation_id == "run-1"
+    assert published.traceparent is not None
+    assert published.traceparent.split("-")[1] == "0af7651916cd43dd8448eb211c80319c"
 
 
 async def test_what_could_be_made_is_announced_before_what_could_not(release_with: MakeRelease) -> None:
     release = release_with()
     harness = Harness(Outcome(release=release, refusals=release.refusals))
     await harness.handle(completed(), envelope())
-    exported, failed = (event for event, _ in harness.publisher.said)
+    exported, failed = (event for event, _ in harness.publisher.published)
     assert isinstance(exported, ModelExported)
     assert isinstance(failed, ExportFailed)
     assert (failed.format, failed.code, failed.model_id) == ("stone", "unsupported_format", release.model_id)
@@ -115,10 +115,10 @@ async def test_the_same_order_twice_is_answered_with_the_same_events(release_wit
     )
     await harness.handle(completed(), envelope())
     await harness.handle(completed(), envelope())
-    told = [(said.event_id, said.time, event) for event, said in harness.publisher.said]
-    assert told[:3] == told[3:]
-    assert len({event_id for event_id, _, _ in told}) == 3
-    assert {time for _, time, _ in told} == {datetime(2026, 2, 3, 4, 5, 6, 789_000, tzinfo=UTC)}
+    reported = [(published.event_id, published.time, event) for event, published in harness.publisher.published]
+    assert reported[:3] == reported[3:]
+    assert len({event_id for event_id, _, _ in reported}) == 3
+    assert {time for _, time, _ in reported} == {datetime(2026, 2, 3, 4, 5, 6, 789_000, tzinfo=UTC)}
 
 
 async def test_an_order_in_hand_goes_back_when_the_service_drains() -> None:
@@ -128,7 +128,7 @@ async def test_an_order_in_hand_goes_back_when_the_service_drains() -> None:
     harness.draining.set()
     with pytest.raises(HandBack):
         await handling
-    assert not harness.publisher.said
+    assert not harness.publisher.published
 
 
 @pytest.mark.parametrize(

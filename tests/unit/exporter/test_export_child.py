@@ -82,10 +82,10 @@ async def test_a_checkpoint_becomes_an_onnx_file_that_finds_the_same_on_pictures
 
 
 def _says_where_it_is_from(path: Path) -> None:
-    said = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
-    assert said["truscore.run_id"] == "run-1"
-    assert said["truscore.checkpoint_sha256"] == "c" * 64
-    assert json.loads(said["truscore.class_names"]) == list(NAMES)
+    stated = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
+    assert stated["truscore.run_id"] == "run-1"
+    assert stated["truscore.checkpoint_sha256"] == "c" * 64
+    assert json.loads(stated["truscore.class_names"]) == list(NAMES)
 
 
 def _agrees_on_a_size_never_seen(path: Path, task: Task) -> None:
@@ -132,13 +132,13 @@ def test_a_network_of_another_kind_than_its_task_is_refused_by_name() -> None:
         assert refused.value.code == "unsupported_architecture"
 
 
-async def test_a_child_that_takes_too_long_is_ended_and_said_so(task: Task, tmp_path: Path) -> None:
+async def test_a_child_that_takes_too_long_is_ended_and_reported_so(task: Task, tmp_path: Path) -> None:
     with pytest.raises(ChildFault, match=r"longer than 0.2 s"):
         await run_child(task, tmp_path, bounds=replace(ROOMY, time_limit_s=0.2))
     assert _children() == []
 
 
-async def test_a_child_that_takes_too_much_memory_is_ended_and_said_so(task: Task, tmp_path: Path) -> None:
+async def test_a_child_that_takes_too_much_memory_is_ended_and_reported_so(task: Task, tmp_path: Path) -> None:
     with pytest.raises(ChildFault, match="bytes of memory; at most 50000000"):
         await run_child(task, tmp_path, bounds=replace(ROOMY, memory_limit_bytes=50_000_000))
     assert _children() == []

@@ -80,7 +80,7 @@ def test_a_file_says_its_task_its_classes_and_how_it_is_to_be_read(
     kind = row_of(*row).task
     assert artifact.signature == SIGNATURES[kind](names)
     assert artifact.parity.tolerance.keys() == artifact.parity.max_abs_difference.keys()
-    said = {entry.key: entry.value for entry in onnx.load(tmp_path / artifact.file_name).metadata_props}
+    stated = {entry.key: entry.value for entry in onnx.load(tmp_path / artifact.file_name).metadata_props}
     expected = {
         "truscore.run_id": "run-1",
         "truscore.task": kind,
@@ -89,5 +89,5 @@ def test_a_file_says_its_task_its_classes_and_how_it_is_to_be_read(
         "truscore.option": option,
         "truscore.architecture": architecture,
     }
-    assert said.items() >= expected.items()
-    assert {"truscore.inputs", "truscore.outputs", "truscore.thresholds"} == said.keys() - expected.keys()
+    assert stated.items() >= expected.items()
+    assert {"truscore.inputs", "truscore.outputs", "truscore.thresholds"} == stated.keys() - expected.keys()

@@ -111,8 +111,8 @@ def test_a_file_says_its_free_dimensions_by_the_names_of_the_signature(tmp_path:
     for tensor, value in zip(
         artifact.signature.inputs + artifact.signature.outputs, (*graph.input, *graph.output), strict=True
     ):
-        said = [place.dim_param or str(place.dim_value) for place in value.type.tensor_type.shape.dim]
-        assert (value.name, tuple(said)) == (tensor.name, tensor.shape)
+        stated = [place.dim_param or str(place.dim_value) for place in value.type.tensor_type.shape.dim]
+        assert (value.name, tuple(stated)) == (tensor.name, tensor.shape)
 
 
 class Frozen(Tiny):

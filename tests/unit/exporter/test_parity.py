@@ -78,7 +78,7 @@ def test_a_mask_that_is_half_gone_fails_though_its_box_is_right() -> None:
     assert verdict.max_abs_difference["masks"] > 0.4
 
 
-def test_twins_on_one_place_are_told_apart_by_score() -> None:
+def test_twins_on_one_place_are_distinguished_by_score() -> None:
     twins = found((5, 5, 20, 20, 1, 0.9), (5, 5, 20, 20, 1, 0.4))
     swapped = found((5, 5, 20, 20, 1, 0.4), (5, 5, 20, 20, 1, 0.9))
     assert check_parity([compare(twins, swapped)]).passed

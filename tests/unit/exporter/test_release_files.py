@@ -40,8 +40,16 @@ def test_a_manifest_of_another_schema_is_refused_by_its_name(release_with: MakeR
 
 def test_a_model_card_says_where_the_model_is_from_how_good_and_how_near_it_is(release_with: MakeRelease) -> None:
     card = model_card(release_with())
-    for said in ("cards, version 1", "run-1", "0.9700", "outer_border, graphical_border", "100.0%", "20.0 ms", "stone"):
-        assert said in card
+    for stated in (
+        "cards, version 1",
+        "run-1",
+        "0.9700",
+        "outer_border, graphical_border",
+        "100.0%",
+        "20.0 ms",
+        "stone",
+    ):
+        assert stated in card
 
 
 def test_a_model_card_keeps_its_tables_whole_whatever_a_message_holds(release_with: MakeRelease) -> None:

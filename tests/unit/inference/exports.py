@@ -61,8 +61,8 @@ class Exported:
         _, recipe, class_names = load_checkpoint_model(self.checkpoint)
         task = row_of(recipe.category, recipe.option, recipe.architecture).task
         row = {"category": recipe.category, "option": recipe.option, "architecture": recipe.architecture}
-        said = row | description(SIGNATURES[task](class_names))
-        return description_of({f"truscore.{key}": value for key, value in said.items()}, file="checkpoint")
+        stated = row | description(SIGNATURES[task](class_names))
+        return description_of({f"truscore.{key}": value for key, value in stated.items()}, file="checkpoint")
 
 
 Export = Callable[[str], Exported]

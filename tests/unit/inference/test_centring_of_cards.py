@@ -26,8 +26,8 @@ POINTS = 1.5  # percentage points of centring, which masks of whole pixels give 
 
 
 def a_description(task: str, *names: str, category: str = "border_detection") -> Description:
-    said = {"category": category, **description(SIGNATURES[task](names))}
-    return description_of({f"truscore.{key}": value for key, value in said.items()}, file="model.onnx")
+    stated = {"category": category, **description(SIGNATURES[task](names))}
+    return description_of({f"truscore.{key}": value for key, value in stated.items()}, file="model.onnx")
 
 
 @pytest.fixture(scope="module")

@@ -42,8 +42,8 @@ def assert_same(file: Prediction, checkpoint: Prediction) -> None:
         assert file.grade.mean == pytest.approx(checkpoint.grade.mean, abs=SHARE)
     assert (file.scores or {}) == pytest.approx(checkpoint.scores or {}, abs=SHARE)
     assert [one.name for one in file.labels or ()] == [one.name for one in checkpoint.labels or ()]
-    for label, said in zip(file.labels or (), checkpoint.labels or (), strict=True):
-        assert close(label.probability, said.probability, SHARE)
+    for label, stated in zip(file.labels or (), checkpoint.labels or (), strict=True):
+        assert close(label.probability, stated.probability, SHARE)
         assert label.there == (label.probability >= 0.5)
 
 
@@ -85,14 +85,14 @@ def test_every_task_that_is_exported_can_be_read_and_is_among_those_above(export
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_file_says_by_itself_what_its_numbers_mean(kind: str, exported: Export) -> None:
     category, option, architecture, class_names = KINDS[kind]
-    said = Model(exported(kind).path).description
-    assert (said.category, said.option, said.architecture, said.class_names) == (
+    stated = Model(exported(kind).path).description
+    assert (stated.category, stated.option, stated.architecture, stated.class_names) == (
         category, option, architecture, class_names
     )  # fmt: skip
-    assert (said.model_id, said.version) == (f"{category}.{option}.{architecture}", "run-1")
+    assert (stated.model_id, stated.version) == (f"{category}.{option}.{architecture}", "run-1")
     metadata = {entry.key: entry.value for entry in onnx.load(exported(kind).path).metadata_props}
     outputs = json.loads(metadata["truscore.outputs"])
-    assert [output["name"] for output in outputs] == list(OUTPUTS[said.task])
+    assert [output["name"] for output in outputs] == list(OUTPUTS[stated.task])
     assert all(output["meaning"] for output in outputs)
 
 

@@ -16,9 +16,9 @@ from deploy.local.programs import REPOSITORY
 TIMEOUT_S = 60
 
 
-def signals(first: int, *, then: Callable[[], None], said: list[str]) -> None:
+def signals(first: int, *, then: Callable[[], None], output: list[str]) -> None:
     """The first signal within the block, and `then` on the way out of it."""
-    with interruptible(lambda: said.append("stopping")):
+    with interruptible(lambda: output.append("stopping")):
         try:
             signal.raise_signal(first)
         finally:
@@ -26,23 +26,23 @@ def signals(first: int, *, then: Callable[[], None], said: list[str]) -> None:
 
 
 def test_the_first_signal_is_answered_before_anything_is_ended() -> None:
-    said: list[str] = []
+    output: list[str] = []
     with pytest.raises(KeyboardInterrupt):
-        signals(signal.SIGINT, then=lambda: said.append("ending"), said=said)
-    assert said == ["stopping", "ending"]
+        signals(signal.SIGINT, then=lambda: output.append("ending"), output=output)
+    assert output == ["stopping", "ending"]
 
 
 def test_a_second_signal_ends_what_is_waited_for_and_lets_the_ending_go_on() -> None:
-    said: list[str] = []
+    output: list[str] = []
     child = subprocess.Popen(["sleep", "600"])
 
     def wait_for_child() -> None:
         signal.raise_signal(signal.SIGINT)
-        said.append(f"the child ended with {child.wait(TIMEOUT_S)}")
+        output.append(f"the child ended with {child.wait(TIMEOUT_S)}")
 
     with pytest.raises(KeyboardInterrupt):
-        signals(signal.SIGTERM, then=wait_for_child, said=said)
-    assert said == ["stopping", f"the child ended with {-signal.SIGKILL}"]
+        signals(signal.SIGTERM, then=wait_for_child, output=output)
+    assert output == ["stopping", f"the child ended with {-signal.SIGKILL}"]
 
 
 def test_an_interrupted_set_up_says_so_without_a_traceback(tmp_path: Path) -> None:

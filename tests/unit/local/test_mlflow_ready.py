@@ -76,7 +76,7 @@ def path_of(kind: str) -> str:
     return CALLS[kind][1].partition("?")[0]
 
 
-def test_each_kind_is_asked_for_once_and_never_two_at_a_time(serve: Serve) -> None:
+def test_each_kind_is_requested_once_and_never_two_at_a_time(serve: Serve) -> None:
     server = serve({})
     check(server.url)
     assert server.calls == [path_of(kind) for kind in CALLS]

@@ -18,7 +18,7 @@ def test_a_missing_broker_is_named_with_the_ways_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not can_fetch(), reason="no apt-get, apt-cache and dpkg-deb on this machine")
-def test_without_a_network_it_is_said_that_the_package_lists_could_not_be_fetched(
+def test_without_a_network_the_message_is_that_the_package_lists_could_not_be_fetched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (free,) = free_ports(1)
@@ -35,8 +35,8 @@ def test_without_a_network_it_is_said_that_the_package_lists_could_not_be_fetche
     settings = LocalSettings(rabbitmq_places="/nowhere", programs_dir=tmp_path / "programs")
     with pytest.raises(RabbitMissing) as refusal:
         ready_rabbitmq(settings)
-    said = str(refusal.value)
-    assert "the package lists could not be fetched" in said
-    assert f"127.0.0.1:{free}" in said
-    assert "TRUSCORE_AMQP_URL" in said
-    assert "Unable to locate" not in said
+    output = str(refusal.value)
+    assert "the package lists could not be fetched" in output
+    assert f"127.0.0.1:{free}" in output
+    assert "TRUSCORE_AMQP_URL" in output
+    assert "Unable to locate" not in output

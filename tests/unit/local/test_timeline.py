@@ -52,18 +52,18 @@ def test_an_order_is_known_by_its_dataset_and_then_by_its_run() -> None:
     assert not concerns(EVENTS[2], dataset_id="cards", version="2", run_id="")
 
 
-def test_progress_is_told_with_its_figures() -> None:
-    told = [line_of(event, primary_metric="box_AP") for event in EVENTS]
-    assert told[0] is None
-    assert told[1] == "dataset accepted: 64 images, 128 annotations"
-    assert "epoch   1/2" in str(told[3])
-    assert "box_AP50 0.500" in str(told[3])
-    assert str(told[3]).endswith("best so far by box_AP")
-    assert "best epoch 2 by box_AP" in str(told[4])
-    assert "other" not in str(told[4])
+def test_progress_is_reported_with_its_figures() -> None:
+    reported = [line_of(event, primary_metric="box_AP") for event in EVENTS]
+    assert reported[0] is None
+    assert reported[1] == "dataset accepted: 64 images, 128 annotations"
+    assert "epoch   1/2" in str(reported[3])
+    assert "box_AP50 0.500" in str(reported[3])
+    assert str(reported[3]).endswith("best so far by box_AP")
+    assert "best epoch 2 by box_AP" in str(reported[4])
+    assert "other" not in str(reported[4])
 
 
-def test_what_went_wrong_is_told_in_its_own_words() -> None:
+def test_what_went_wrong_is_reported_in_its_own_words() -> None:
     rejected = tapped("DatasetRejected", 1, findings=[{"message": "no image: 0 found"}])
     failed = tapped("TrainingFailed", 1, code="diverged", message="loss is NaN at step 12")
     assert "no image: 0 found" in str(line_of(rejected))

@@ -141,7 +141,7 @@ def test_finding_the_right_box_with_the_wrong_class_counts_nothing() -> None:
     )
 
 
-def test_boxes_without_masks_are_judged_as_boxes() -> None:
+def test_boxes_without_masks_are_evaluated_as_boxes() -> None:
     judged = random_judged(3)
     metrics = coco_metrics([without_masks(image) for image in judged], CLASS_NAMES)
     assert metrics == {name: value for name, value in coco_metrics(judged, CLASS_NAMES).items() if "box" in name}

@@ -37,7 +37,7 @@ def test_half_of_a_mask_is_half_the_overlap_and_two_thirds_of_dice() -> None:
     assert metrics["dice"] == pytest.approx(2 / 3)
 
 
-def test_a_clean_image_is_judged_by_what_is_wrongly_found_on_it() -> None:
+def test_a_clean_image_is_evaluated_by_what_is_wrongly_found_on_it() -> None:
     clean = np.zeros((20, 30), dtype=np.uint8)
     alarm = with_block(1, slice(0, 1), slice(0, 1))
     quiet = count_pixels(0, clean, clean, classes=2)
@@ -88,7 +88,7 @@ def test_overlap_equals_scikit_learn(pairs: list[tuple[np.ndarray, np.ndarray]])
     assert all(np.isfinite(value) for value in segmentation_metrics(images).values())
 
 
-def test_pieces_of_damage_are_told_apart_and_counted_by_size() -> None:
+def test_pieces_of_damage_are_distinguished_and_counted_by_size() -> None:
     real = np.zeros((300, 300), dtype=np.uint8)
     real[10:12, 10:20] = 1  # 20 px, small
     real[100:140, 100:140] = 1  # 1600 px, medium

@@ -16,7 +16,7 @@ BEGIN_S = 1_800_000_000.0
 TRACE = "a" * 32
 
 
-class Said(NamedTuple):
+class PublishedEvent(NamedTuple):
     """A message, when it was said, and the trace it belongs to."""
 
     message: Message
@@ -27,32 +27,34 @@ class Said(NamedTuple):
 
 def ready(
     at: float = 0, *, request_id: str = "r1", architecture: str = "mask_rcnn", trace: str = TRACE, **more: Any
-) -> Said:
+) -> PublishedEvent:
     spec = training_pb2.TrainingSpec(architecture=architecture)
-    asked = {"dataset_id": "cards", "version": "1", "category": "border_detection", "option": "dual_class"} | more
-    return Said(dataset_pb2.DatasetReady(**asked, training=spec, request_id=request_id), BEGIN_S + at, trace)
+    requested = {"dataset_id": "cards", "version": "1", "category": "border_detection", "option": "dual_class"} | more
+    return PublishedEvent(
+        dataset_pb2.DatasetReady(**requested, training=spec, request_id=request_id), BEGIN_S + at, trace
+    )
 
 
 def validated(
     at: float = 1, *, request_id: str = "r1", architecture: str = "mask_rcnn", trace: str = TRACE, **more: Any
-) -> Said:
+) -> PublishedEvent:
     spec = training_pb2.TrainingSpec(architecture=architecture)
-    asked = {"dataset_id": "cards", "version": "1", "category": "border_detection", "option": "dual_class"} | more
-    message = dataset_pb2.DatasetValidated(**asked, training=spec, request_id=request_id, dataset_digest="d" * 64)
-    return Said(message, BEGIN_S + at, trace)
+    requested = {"dataset_id": "cards", "version": "1", "category": "border_detection", "option": "dual_class"} | more
+    message = dataset_pb2.DatasetValidated(**requested, training=spec, request_id=request_id, dataset_digest="d" * 64)
+    return PublishedEvent(message, BEGIN_S + at, trace)
 
 
 def attached(
     event_id: str, at: float = 1.5, *, state: str = "QUEUED", run_id: str = RUN, trace: str = TRACE, **more: Any
-) -> Said:
+) -> PublishedEvent:
     named = {"dataset_id": "cards", "version": "1", "request_id": "r1"} | more
     message = order_pb2.OrderAttached(
         **named, order_event_id=event_id, run_id=run_id, state=order_pb2.OrderState.Value(f"ORDER_STATE_{state}")
     )
-    return Said(message, BEGIN_S + at, trace)
+    return PublishedEvent(message, BEGIN_S + at, trace)
 
 
-def validating(done: int, at: float = 0.5, *, request_id: str = "r1") -> Said:
+def validating(done: int, at: float = 0.5, *, request_id: str = "r1") -> PublishedEvent:
     message = dataset_pb2.DatasetProgress(
         dataset_id="cards",
         version="1",
@@ -62,21 +64,21 @@ def validating(done: int, at: float = 0.5, *, request_id: str = "r1") -> Said:
         images_total=100,
         eta_s=9,
     )
-    return Said(message, BEGIN_S + at)
+    return PublishedEvent(message, BEGIN_S + at)
 
 
-def rejected(at: float = 1, *, request_id: str = "r1", trace: str = TRACE) -> Said:
+def rejected(at: float = 1, *, request_id: str = "r1", trace: str = TRACE) -> PublishedEvent:
     finding = dataset_pb2.Finding(
         rule="classes.few", severity="error", message="19 images, 20 wanted", location="a.json"
     )
     message = dataset_pb2.DatasetRejected(
         dataset_id="cards", version="1", request_id=request_id, findings=[finding], error_count=3
     )
-    return Said(message, BEGIN_S + at, trace)
+    return PublishedEvent(message, BEGIN_S + at, trace)
 
 
-def started(at: float = 2, *, attempt: int = 1, run_id: str = RUN, trace: str = TRACE, **more: Any) -> Said:
-    told = {"category": "border_detection", "option": "dual_class", "architecture": "mask_rcnn"} | more
+def started(at: float = 2, *, attempt: int = 1, run_id: str = RUN, trace: str = TRACE, **more: Any) -> PublishedEvent:
+    reported = {"category": "border_detection", "option": "dual_class", "architecture": "mask_rcnn"} | more
     message = training_pb2.TrainingStarted(
         run_id=run_id,
         dataset_id="cards",
@@ -85,56 +87,58 @@ def started(at: float = 2, *, attempt: int = 1, run_id: str = RUN, trace: str = 
         total_epochs=3,
         host="gpu-1",
         device="cpu",
-        **told,
+        **reported,
     )
     message.started_at.FromNanoseconds(round((BEGIN_S + at) * 1e9))
-    return Said(message, BEGIN_S + at, trace)
+    return PublishedEvent(message, BEGIN_S + at, trace)
 
 
 def progressed(
     step: int, at: float | None = None, *, attempt: int = 1, loss: float = 1.0, epoch: int = 1, run_id: str = RUN
-) -> Said:
+) -> PublishedEvent:
     message = training_pb2.TrainingProgressed(
         run_id=run_id, attempt=attempt, step=step, total_steps=300, epoch=epoch, loss=loss, learning_rate=1e-3,
         images_per_second=8 + step, eta_s=300 - step,
     )  # fmt: skip
-    return Said(message, BEGIN_S + (3 + step if at is None else at))
+    return PublishedEvent(message, BEGIN_S + (3 + step if at is None else at))
 
 
 def epoch_done(
     epoch: int, at: float | None = None, *, attempt: int = 1, is_best: bool = True, loss: float = 0.5
-) -> Said:
+) -> PublishedEvent:
     message = training_pb2.EpochCompleted(
         run_id=RUN, attempt=attempt, epoch=epoch, total_epochs=3, train_loss=loss, val_loss=0.6, learning_rate=1e-3,
         metrics={"box_AP50": 0.5 + epoch / 10}, duration_s=100, images_per_second=9,
         eta_s=100 * (3 - epoch), is_best=is_best,
     )  # fmt: skip
-    return Said(message, BEGIN_S + (3.5 + 100 * epoch if at is None else at))
+    return PublishedEvent(message, BEGIN_S + (3.5 + 100 * epoch if at is None else at))
 
 
-def completed(at: float = 400) -> Said:
+def completed(at: float = 400) -> PublishedEvent:
     message = training_pb2.TrainingCompleted(
         run_id=RUN, metrics={"box_AP50": 0.8}, dataset_id="cards", dataset_version="1", category="border_detection",
         option="dual_class", architecture="mask_rcnn", epochs=3, best_epoch=3, attempts=1,
     )  # fmt: skip
-    return Said(message, BEGIN_S + at)
+    return PublishedEvent(message, BEGIN_S + at)
 
 
-def exported(at: float = 420) -> Said:
+def exported(at: float = 420) -> PublishedEvent:
     message = model_pb2.ModelExported(
         model_id="border_detection.dual_class.mask_rcnn", version=RUN, run_id=RUN, dataset_id="cards",
         dataset_version="1",
         package_uri="s3://truscore/models/m/package.tar", category="border_detection", option="dual_class",
         architecture="mask_rcnn",
     )  # fmt: skip
-    return Said(message, BEGIN_S + at)
+    return PublishedEvent(message, BEGIN_S + at)
 
 
-def export_failed(at: float = 420) -> Said:
-    return Said(model_pb2.ExportFailed(run_id=RUN, format="onnx", code="parity", message="0.3 apart"), BEGIN_S + at)
+def export_failed(at: float = 420) -> PublishedEvent:
+    return PublishedEvent(
+        model_pb2.ExportFailed(run_id=RUN, format="onnx", code="parity", message="0.3 apart"), BEGIN_S + at
+    )
 
 
-def failed(at: float = 50, *, attempt: int = 1, run_id: str = RUN, trace: str = TRACE) -> Said:
+def failed(at: float = 50, *, attempt: int = 1, run_id: str = RUN, trace: str = TRACE) -> PublishedEvent:
     message = training_pb2.TrainingFailed(
         run_id=run_id,
         code="out_of_memory",
@@ -143,34 +147,36 @@ def failed(at: float = 50, *, attempt: int = 1, run_id: str = RUN, trace: str = 
         dataset_id="cards",
         dataset_version="1",
     )
-    return Said(message, BEGIN_S + at, trace)
+    return PublishedEvent(message, BEGIN_S + at, trace)
 
 
-def cancelled(at: float = 50, *, attempt: int = 1) -> Said:
-    return Said(training_pb2.TrainingCancelled(run_id=RUN, reason="wrong data", step=9, attempt=attempt), BEGIN_S + at)
+def cancelled(at: float = 50, *, attempt: int = 1) -> PublishedEvent:
+    return PublishedEvent(
+        training_pb2.TrainingCancelled(run_id=RUN, reason="wrong data", step=9, attempt=attempt), BEGIN_S + at
+    )
 
 
-def paused(at: float = 50, *, attempt: int = 1) -> Said:
-    return Said(training_pb2.TrainingPaused(run_id=RUN, step=9, attempt=attempt), BEGIN_S + at)
+def paused(at: float = 50, *, attempt: int = 1) -> PublishedEvent:
+    return PublishedEvent(training_pb2.TrainingPaused(run_id=RUN, step=9, attempt=attempt), BEGIN_S + at)
 
 
-def resume_asked(at: float = 60) -> Said:
-    return Said(control_pb2.RunResume(run_id=RUN), BEGIN_S + at)
+def resume_asked(at: float = 60) -> PublishedEvent:
+    return PublishedEvent(control_pb2.RunResume(run_id=RUN), BEGIN_S + at)
 
 
-def sampled(at: float = 10, *, run_id: str = RUN, host: str = "gpu-1", **more: Any) -> Said:
-    told = {
+def sampled(at: float = 10, *, run_id: str = RUN, host: str = "gpu-1", **more: Any) -> PublishedEvent:
+    reported = {
         "memory_used_bytes": 2**30,
         "memory_total_bytes": 2**34,
         "disk_free_bytes": 2**37,
         "cpu_percent": 50.0,
     } | more
-    message = telemetry_pb2.HardwareSampled(service="trainer", host=host, run_id=run_id, **told)
+    message = telemetry_pb2.HardwareSampled(service="trainer", host=host, run_id=run_id, **reported)
     message.sampled_at.FromNanoseconds(round((BEGIN_S + at) * 1e9))
-    return Said(message, BEGIN_S + at)
+    return PublishedEvent(message, BEGIN_S + at)
 
 
-def whole_run() -> list[Said]:
+def whole_run() -> list[PublishedEvent]:
     """From the order to the model, with a lost trainer and a pause on the way."""
     return [
         ready(), validating(20, 0.4), validating(40), validated(), started(), sampled(),
@@ -181,10 +187,10 @@ def whole_run() -> list[Said]:
     ]  # fmt: skip
 
 
-def board_after(story: Iterable[Said], board: Board | None = None) -> Board:
+def board_after(story: Iterable[PublishedEvent], board: Board | None = None) -> Board:
     board = board or Board()
-    for said in story:
-        fact = fact_of(said.message, said.event_id)
+    for published in story:
+        fact = fact_of(published.message, published.event_id)
         assert fact is not None
-        board.apply(fact, said.at, said.trace)
+        board.apply(fact, published.at, published.trace)
     return board

@@ -15,13 +15,13 @@ from services.monitor.rules import RULES
 from services.monitor.run import Run
 from services.monitor.stage import Stage
 from tests.unit.monitor import event_sequences
-from tests.unit.monitor.event_sequences import BEGIN_S, RUN, Said, board_after
+from tests.unit.monitor.event_sequences import BEGIN_S, RUN, PublishedEvent, board_after
 
 LATE_S = 10_000.0
 LATE_TRACE = "c" * 32
 
 
-def first_order() -> list[Said]:
+def first_order() -> list[PublishedEvent]:
     return [
         event_sequences.ready()._replace(event_id="first"),
         event_sequences.attached("first"),
@@ -29,7 +29,7 @@ def first_order() -> list[Said]:
     ]
 
 
-def late_order(*, state: str = "COMPLETED", at: float = LATE_S) -> list[Said]:
+def late_order(*, state: str = "COMPLETED", at: float = LATE_S) -> list[PublishedEvent]:
     """Somebody else's, for the same images under another name."""
     named = {"dataset_id": "other", "version": "7", "trace": LATE_TRACE}
     return [
@@ -39,14 +39,14 @@ def late_order(*, state: str = "COMPLETED", at: float = LATE_S) -> list[Said]:
     ]
 
 
-def told_again(*said: Said) -> list[Said]:
+def told_again(*published: PublishedEvent) -> list[PublishedEvent]:
     """As services do: the same event with the time it had, in the trace of the later order."""
-    return [each._replace(trace=LATE_TRACE) for each in said]
+    return [each._replace(trace=LATE_TRACE) for each in published]
 
 
 def alerts_of(board: Board, *, at: float) -> list[str]:
-    said = Watchdog(RULES).look(board.runs.values(), (), board.alerts, BEGIN_S + at)
-    return [each.rule for each in said if isinstance(each, Raised)]
+    published = Watchdog(RULES).look(board.runs.values(), (), board.alerts, BEGIN_S + at)
+    return [each.rule for each in published if isinstance(each, Raised)]
 
 
 def test_a_late_order_under_another_name_is_shown_as_the_run_that_answers_it() -> None:
@@ -73,13 +73,13 @@ def test_an_order_is_found_by_its_event_id_before_it_has_a_run() -> None:
 def test_orders_and_repeated_ends_in_any_order_and_any_number_give_the_same_state(data: st.DataObject) -> None:
     story = [*first_order(), *late_order(), *told_again(event_sequences.completed(), event_sequences.exported())]
     again = data.draw(st.lists(st.sampled_from(story), max_size=len(story)))
-    told, straight = board_after(data.draw(st.permutations(story + again))), board_after(story)
-    assert told.runs == straight.runs
-    assert told.orders == straight.orders
+    reported, straight = board_after(data.draw(st.permutations(story + again))), board_after(story)
+    assert reported.runs == straight.runs
+    assert reported.orders == straight.orders
 
 
 @pytest.mark.parametrize("event", ["rejected", "refused", "attached"])
-def test_an_answer_heard_before_its_order_is_about_the_order_that_it_names(event: str) -> None:
+def test_an_answer_consumed_before_its_order_is_about_the_order_that_it_names(event: str) -> None:
     mine, other = event_sequences.ready()._replace(event_id="mine"), event_sequences.ready(architecture="detectron2")
     answer = {
         "rejected": event_sequences.rejected(trace=""),
@@ -104,7 +104,9 @@ def test_an_answer_heard_before_its_order_is_about_the_order_that_it_names(event
     ],
     ids=["failed", "cancelled", "completed"],
 )
-def test_an_end_that_is_told_again_reopens_nothing_and_alerts_of_nothing(end: Said, state: str, stage: Stage) -> None:
+def test_an_end_that_comes_again_reopens_nothing_and_alerts_of_nothing(
+    end: PublishedEvent, state: str, stage: Stage
+) -> None:
     before = board_after([event_sequences.ready()._replace(event_id="first"), event_sequences.started(), end])
     late = 2 * 86_400.0
     board = board_after([*late_order(state=state, at=late), *told_again(end)], before)

@@ -12,25 +12,25 @@ from services.monitor.board import Board, Bounds
 from services.monitor.facts import Cleared, Raised, Strayed
 from services.monitor.rules import RULES, InvalidRule, Rule, load_rules
 from tests.unit.monitor import event_sequences
-from tests.unit.monitor.event_sequences import BEGIN_S, RUN, Said, board_after
+from tests.unit.monitor.event_sequences import BEGIN_S, RUN, PublishedEvent, board_after
 
 
 class Watch:
     """A board under the built-in rules; what is said is heard, as it is from the log."""
 
-    def __init__(self, *story: Said) -> None:
+    def __init__(self, *story: PublishedEvent) -> None:
         self.board: Board = board_after(story)
         self.watchdog = Watchdog(RULES)
 
     def look(self, at: float) -> list[Raised | Cleared]:
         now = BEGIN_S + at
         board = self.board
-        said = self.watchdog.look(
+        published = self.watchdog.look(
             board.runs.values(), board.hosts.values(), board.alerts, now, strays=board.strays.values()
         )
-        for alert in said:
+        for alert in published:
             self.board.apply(alert, now)
-        return said
+        return published
 
     def rules_raised(self, at: float) -> list[str]:
         return [alert.rule for alert in self.look(at) if isinstance(alert, Raised)]
@@ -40,7 +40,7 @@ def test_a_run_that_progresses_raises_nothing() -> None:
     assert Watch(event_sequences.started(), event_sequences.progressed(10)).look(60) == []
 
 
-def test_a_run_without_progress_for_fifteen_minutes_is_stalled_and_is_said_so_once() -> None:
+def test_a_run_without_progress_for_fifteen_minutes_is_stalled_and_is_reported_so_once() -> None:
     watch = Watch(event_sequences.started(), event_sequences.progressed(10))
     (alert,) = watch.look(1000)
     assert isinstance(alert, Raised)

@@ -12,19 +12,19 @@ from services.monitor.board import Board, Bounds, id_of, stage_of_entry
 from services.monitor.run import Run
 from services.monitor.stage import Stage, pace_of
 from tests.unit.monitor import event_sequences
-from tests.unit.monitor.event_sequences import RUN, Said, board_after
+from tests.unit.monitor.event_sequences import RUN, PublishedEvent, board_after
 
 OTHER_TRACE = "b" * 32
 
 
-def stage_after(*story: Said) -> Stage:
+def stage_after(*story: PublishedEvent) -> Stage:
     run = board_after(story).find(RUN)
     assert run is not None
     return stage_of_entry(run)
 
 
 @st.composite
-def retellings(draw: st.DrawFn) -> list[Said]:
+def retellings(draw: st.DrawFn) -> list[PublishedEvent]:
     """The whole story in any order, each event said up to three times."""
     story = event_sequences.whole_run()
     again = draw(st.lists(st.sampled_from(story), max_size=2 * len(story)))
@@ -33,12 +33,12 @@ def retellings(draw: st.DrawFn) -> list[Said]:
 
 @settings(max_examples=60, deadline=None)
 @given(retellings())
-def test_any_order_and_any_repeats_of_a_story_give_the_same_state(story: list[Said]) -> None:
-    told, straight = board_after(story), board_after(event_sequences.whole_run())
-    assert told.runs == straight.runs
-    assert told.orders == straight.orders
-    assert told.hosts == straight.hosts
-    assert [id_of(entry) for entry in told.entries()] == [RUN]
+def test_any_order_and_any_repeats_of_a_story_give_the_same_state(story: list[PublishedEvent]) -> None:
+    reported, straight = board_after(story), board_after(event_sequences.whole_run())
+    assert reported.runs == straight.runs
+    assert reported.orders == straight.orders
+    assert reported.hosts == straight.hosts
+    assert [id_of(entry) for entry in reported.entries()] == [RUN]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_any_order_and_any_repeats_of_a_story_give_the_same_state(story: list[Sa
         ([event_sequences.epoch_done(1)], Stage.TRAINING),
     ],
 )
-def test_a_run_stands_where_the_last_of_its_events_says(story: list[Said], stage: Stage) -> None:
+def test_a_run_stands_where_the_last_of_its_events_says(story: list[PublishedEvent], stage: Stage) -> None:
     assert stage_after(*story) is stage
 
 
@@ -95,12 +95,12 @@ def test_a_rejected_dataset_stays_in_the_list_with_its_findings() -> None:
     assert stage_of_entry(entry) is Stage.REJECTED
 
 
-def test_a_rejection_is_shown_even_where_its_order_was_never_heard() -> None:
+def test_a_rejection_is_shown_even_where_its_order_was_never_consumed() -> None:
     (entry,) = board_after([event_sequences.rejected()]).entries()
     assert stage_of_entry(entry) is Stage.REJECTED
 
 
-def test_a_rejection_heard_before_its_order_is_about_that_order() -> None:
+def test_a_rejection_consumed_before_its_order_is_about_that_order() -> None:
     early, late = (
         board_after([event_sequences.rejected(), event_sequences.ready()]),
         board_after([event_sequences.ready(), event_sequences.rejected()]),
@@ -154,12 +154,12 @@ def test_a_new_order_for_a_dataset_is_not_taken_for_a_run_of_long_ago() -> None:
     assert stage_of_entry(newest) is Stage.QUEUED
 
 
-def test_the_same_order_said_a_hundred_times_is_one_entry() -> None:
+def test_the_same_order_published_a_hundred_times_is_one_entry() -> None:
     story = [event_sequences.ready(float(n), trace=f"{n:032x}") for n in range(100)]
     assert len(board_after(story).entries()) == 1
 
 
-def test_a_request_about_a_run_nobody_heard_of_shows_no_run() -> None:
+def test_a_request_about_a_run_without_events_shows_no_run() -> None:
     board = board_after([event_sequences.resume_asked()])
     assert board.entries() == []
     assert board.find(RUN) is None

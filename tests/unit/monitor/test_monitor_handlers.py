@@ -66,7 +66,7 @@ def test_a_list_carries_neither_epochs_nor_curve_nor_findings() -> None:
     assert not shown(board_after([event_sequences.rejected()]), "cards/1", full=False).findings
 
 
-def test_pace_and_eta_are_those_said_last() -> None:
+def test_pace_and_eta_are_those_reported_last() -> None:
     board = board_after(
         [event_sequences.started(), event_sequences.epoch_done(1), event_sequences.progressed(150, 150, epoch=2)]
     )
@@ -113,16 +113,16 @@ def test_a_run_of_a_hundred_thousand_reports_is_answered_with_two_thousand_point
     assert run.step == 99_995
 
 
-async def test_an_alert_is_said_under_the_same_id_by_two_monitors_and_another_one_in_its_next_episode() -> None:
+async def test_an_alert_is_published_under_the_same_id_by_two_monitors_and_another_one_in_its_next_episode() -> None:
     publisher = MemoryPublisher(service="monitor")
     alert = facts.Raised(
         alert_id="id", rule="run.stalled", severity="critical", subject=RUN, message="no progress", raised_at=BEGIN_S
     )
     for before in (0.0, 0.0, 5.0):
         await publish_alert(publisher, alert, before)
-    first, again, later = (envelope.event_id for _, envelope in publisher.said)
+    first, again, later = (envelope.event_id for _, envelope in publisher.published)
     assert first == again != later
-    message = publisher.said[0][0]
+    message = publisher.published[0][0]
     assert isinstance(message, telemetry_pb2.AlertRaised)
     assert (message.rule, message.raised_at.seconds) == ("run.stalled", BEGIN_S)
     assert fact_of(message) == alert
@@ -151,9 +151,9 @@ def test_a_page_token_of_somebody_else_is_refused(token: str) -> None:
 
 @pytest.mark.parametrize("seconds", [-(2**62), -1, 2**62])
 def test_a_moment_outside_of_the_calendar_does_not_keep_the_run_from_being_answered(seconds: int) -> None:
-    said = event_sequences.started()
-    said.message.started_at.seconds = seconds  # type: ignore[attr-defined]
-    assert shown(board_after([said])).state == monitor_pb2.RUN_STATE_TRAINING
+    published = event_sequences.started()
+    published.message.started_at.seconds = seconds  # type: ignore[attr-defined]
+    assert shown(board_after([published])).state == monitor_pb2.RUN_STATE_TRAINING
 
 
 def test_a_name_of_a_hundred_thousand_characters_is_kept_short() -> None:
@@ -164,7 +164,7 @@ def test_a_name_of_a_hundred_thousand_characters_is_kept_short() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(TOPOLOGY), st.binary(max_size=200))
-def test_whatever_a_message_says_is_heard_and_answered(row: Any, body: bytes) -> None:
+def test_whatever_a_message_says_is_consumed_and_answered(row: Any, body: bytes) -> None:
     message = row.message()
     try:
         message.ParseFromString(body)

@@ -36,7 +36,7 @@ class Harness:
         self._reads = Reads(self.board, self.board_changes, self.caught_up, unknown_s=unknown_s)
 
     @asynccontextmanager
-    async def asked(self) -> AsyncIterator[Any]:
+    async def client(self) -> AsyncIterator[Any]:
         async with serve_grpc("127.0.0.1", 0, servicers=[self._reads.add_to]) as port:
             async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
                 self.health = health_pb2_grpc.HealthStub(channel)
@@ -49,8 +49,8 @@ async def refusal(call: Any) -> tuple[grpc.StatusCode, str]:
     return refused.value.code(), refused.value.details() or ""
 
 
-async def test_a_run_nobody_heard_of_is_not_found() -> None:
-    async with Harness().asked() as api:
+async def test_a_run_without_events_is_not_found() -> None:
+    async with Harness().client() as api:
         code, text = await refusal(api.GetRun(monitor_pb2.GetRunRequest(run_id="run-x"), timeout=WAIT_S))
     assert code is grpc.StatusCode.NOT_FOUND
     assert "'run-x'" in text
@@ -58,14 +58,14 @@ async def test_a_run_nobody_heard_of_is_not_found() -> None:
 
 @pytest.mark.parametrize("run_id", ["", "x" * 301])
 async def test_a_run_id_that_none_can_have_is_refused(run_id: str) -> None:
-    async with Harness().asked() as api:
+    async with Harness().client() as api:
         code, text = await refusal(api.GetRun(monitor_pb2.GetRunRequest(run_id=run_id), timeout=WAIT_S))
     assert code is grpc.StatusCode.INVALID_ARGUMENT
     assert "1 to 300" in text
 
 
 async def test_a_page_token_of_somebody_else_is_refused() -> None:
-    async with Harness().asked() as api:
+    async with Harness().client() as api:
         code, text = await refusal(api.ListRuns(monitor_pb2.ListRunsRequest(page_token="nonsense"), timeout=WAIT_S))
     assert code is grpc.StatusCode.INVALID_ARGUMENT
     assert "nonsense" in text
@@ -76,13 +76,13 @@ async def test_runs_are_listed_by_state_and_by_dataset() -> None:
     board_after(
         [*event_sequences.whole_run(), event_sequences.ready(9000, dataset_id="other", trace="")], harness.board
     )
-    async with harness.asked() as api:
-        asked = [
+    async with harness.client() as api:
+        client = [
             monitor_pb2.ListRunsRequest(),
             monitor_pb2.ListRunsRequest(state=monitor_pb2.RUN_STATE_EXPORTED),
             monitor_pb2.ListRunsRequest(dataset_id="other"),
         ]
-        listed = [[run.dataset_id for run in (await api.ListRuns(each, timeout=WAIT_S)).runs] for each in asked]
+        listed = [[run.dataset_id for run in (await api.ListRuns(each, timeout=WAIT_S)).runs] for each in client]
     assert listed == [["other", "cards"], ["cards"], ["other"]]
 
 
@@ -90,7 +90,7 @@ async def test_no_more_watchers_than_allowed_and_one_that_left_makes_room() -> N
     harness = Harness(most_watchers=1)
     board_after([event_sequences.started()], harness.board)
     request = monitor_pb2.WatchRunRequest(run_id=RUN)
-    async with harness.asked() as api:
+    async with harness.client() as api:
         first = api.WatchRun(request, timeout=WAIT_S)
         await first.read()
         code, _ = await refusal(api.WatchRun(request, timeout=WAIT_S).read())
@@ -103,7 +103,7 @@ async def test_no_more_watchers_than_allowed_and_one_that_left_makes_room() -> N
 
 
 async def test_a_run_that_never_comes_ends_the_watch_as_not_found() -> None:
-    async with Harness(unknown_s=0.01).asked() as api:
+    async with Harness(unknown_s=0.01).client() as api:
         call = api.WatchRun(monitor_pb2.WatchRunRequest(run_id=RUN), timeout=WAIT_S)
         first = await call.read()
         code, _ = await refusal(call.read())
@@ -114,7 +114,7 @@ async def test_a_run_that_never_comes_ends_the_watch_as_not_found() -> None:
 async def test_half_a_log_is_not_answered_from(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reads_module, "CATCH_UP_S", 0.01)
     harness = Harness(caught_up=False)
-    async with harness.asked() as api:
+    async with harness.client() as api:
         code, _ = await refusal(api.ListRuns(monitor_pb2.ListRunsRequest(), timeout=WAIT_S))
         harness.caught_up.set()
         assert not (await api.ListRuns(monitor_pb2.ListRunsRequest(), timeout=WAIT_S)).runs

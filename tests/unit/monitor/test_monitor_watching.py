@@ -10,7 +10,7 @@ from services.monitor.board import Board, Entry, stage_of_entry
 from services.monitor.stage import Stage
 from services.monitor.subscriptions import BoardChanges, TooManyWatchers, changes
 from tests.unit.monitor import event_sequences
-from tests.unit.monitor.event_sequences import RUN, Said, board_after
+from tests.unit.monitor.event_sequences import RUN, PublishedEvent, board_after
 
 
 class Newsroom:
@@ -18,7 +18,7 @@ class Newsroom:
         self.board = Board()
         self.board_changes = BoardChanges(most=2)
 
-    def tell(self, *story: Said) -> None:
+    def tell(self, *story: PublishedEvent) -> None:
         board_after(story, self.board)
         self.board_changes.changed()
 
@@ -63,7 +63,7 @@ async def test_a_run_that_never_comes_is_given_up() -> None:
         await Newsroom().watch(RUN, unknown_s=0.01)
 
 
-async def test_changes_within_one_interval_are_told_as_one() -> None:
+async def test_changes_within_one_interval_are_reported_as_one() -> None:
     news = Newsroom()
     news.tell(event_sequences.started())
     watching = asyncio.create_task(news.watch(RUN, interval_s=0.05))

@@ -259,5 +259,5 @@ def test_weights_have_a_key_in_the_store_and_a_bare_name_may_be_published(
 
 def test_recipes_and_catalog_import_without_torch_or_numpy() -> None:
     code = "import sys, truscore.recipes, truscore.catalog; print([m for m in ('torch', 'numpy') if m in sys.modules])"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert said.stdout.strip() == "[]"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert output.stdout.strip() == "[]"

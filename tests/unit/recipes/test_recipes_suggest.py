@@ -84,14 +84,14 @@ def for_row(row: Row, facts: Statistics, hardware: Hardware, **more: Any) -> Sug
 def test_any_dataset_on_any_machine_gets_a_complete_configuration_that_resolves_to_itself(
     row: Row, named: bool, facts: Statistics, hardware: Hardware
 ) -> None:
-    said = suggest(row.category, row.option, facts, hardware, architecture=row.architecture if named else "")
-    assert {choice.key for choice in said.choices} == {"architecture", *RULES, *ROW_KEYS}
-    assert len(said.choices) == len(RULES) + len(ROW_KEYS) + 1
-    assert all(choice.reason for choice in said.choices)
+    proposal = suggest(row.category, row.option, facts, hardware, architecture=row.architecture if named else "")
+    assert {choice.key for choice in proposal.choices} == {"architecture", *RULES, *ROW_KEYS}
+    assert len(proposal.choices) == len(RULES) + len(ROW_KEYS) + 1
+    assert all(choice.reason for choice in proposal.choices)
     for profile in ("small", "full"):
-        recipe = resolve(said.category, said.option, said.architecture, said.config, profile=profile)
-        assert config_of(recipe) == said.config
-    process = said.config["hyperparameters"]["training_process"]
+        recipe = resolve(proposal.category, proposal.option, proposal.architecture, proposal.config, profile=profile)
+        assert config_of(recipe) == proposal.config
+    process = proposal.config["hyperparameters"]["training_process"]
     assert process["early_stopping"]["patience"] * process["validation_frequency"] < process["epochs"]
 
 
@@ -120,8 +120,8 @@ def test_an_epoch_has_at_least_eight_steps_wherever_there_are_images_for_them(
     row: Row, facts: Statistics, hardware: Hardware
 ) -> None:
     assume(facts.images >= 60 * max(1, len(hardware.gpus)))
-    said = chosen(for_row(row, facts, hardware))
-    step = said[BATCH] * said["hyperparameters.advanced_settings.gradient_accumulation_steps"]
+    proposal = chosen(for_row(row, facts, hardware))
+    step = proposal[BATCH] * proposal["hyperparameters.advanced_settings.gradient_accumulation_steps"]
     # Rounded up to whole batches per process.
     assert step * max(1, len(hardware.gpus)) < 2 * 0.7 * facts.images / 8 + 2
 
@@ -133,28 +133,28 @@ def test_classes_further_apart_than_the_line_get_a_focal_loss_where_there_is_one
 ) -> None:
     counts = {"rare": common, "common": round(common * times), "never": 0}
     facts = replace(facts, class_counts=counts)
-    said = chosen(for_row(row, facts, TWO_CORES))
+    proposal = chosen(for_row(row, facts, TWO_CORES))
     usual = resolve(row.category, row.option, row.architecture).loss_config.primary_loss
     moves = "focal_loss" in row.losses and usual not in EVEN_HANDED
-    assert said[LOSS] == ("focal_loss" if moves and facts.class_imbalance >= FOCAL_IMBALANCE else usual)
+    assert proposal[LOSS] == ("focal_loss" if moves and facts.class_imbalance >= FOCAL_IMBALANCE else usual)
 
 
 @pytest.mark.parametrize("row", AVAILABLE, ids=name_of)
 def test_a_large_gpu_gets_the_rows_recipe_for_gpus(row: Row) -> None:
     full = resolve(row.category, row.option, row.architecture, profile="full")
-    said = chosen(for_row(row, PLENTY, ONE_GPU))
+    proposal = chosen(for_row(row, PLENTY, ONE_GPU))
     base = full.architecture_config.base_architecture
-    assert said["architecture_config.base_architecture"] == base
-    assert said["hyperparameters.advanced_settings.mixed_precision"] is True
-    assert not said[RECOMPUTE]
+    assert proposal["architecture_config.base_architecture"] == base
+    assert proposal["hyperparameters.advanced_settings.mixed_precision"] is True
+    assert not proposal[RECOMPUTE]
     room = int(0.8 * ONE_GPU.gpus[0].free_bytes)
-    assert weights_bytes(base) + said[BATCH] * image_bytes(base, said["image_size"]) <= room
+    assert weights_bytes(base) + proposal[BATCH] * image_bytes(base, proposal["image_size"]) <= room
 
 
 def test_a_gpu_that_is_too_small_gets_the_small_recipe_and_says_so() -> None:
     tiny = Hardware(cpu_cores=2, free_bytes=GIB, gpus=(Gpu(name="Tiny", free_bytes=1 * GIB),))
-    said = suggest("border_detection", "dual_class", PLENTY, tiny)
-    base = next(choice for choice in said.choices if choice.key.endswith("base_architecture"))
+    proposal = suggest("border_detection", "dual_class", PLENTY, tiny)
+    base = next(choice for choice in proposal.choices if choice.key.endswith("base_architecture"))
     assert base.value == resolve("border_detection", "dual_class").architecture_config.base_architecture
     assert "doesn't fit Tiny" in base.reason
 
@@ -164,9 +164,9 @@ def test_a_batch_is_made_of_parts_and_stages_recomputed_where_memory_is_short() 
     base, size = recipe.architecture_config.base_architecture, recipe.image_size
     room = weights_bytes(base) + image_bytes(base, size)
     short = Hardware(cpu_cores=2, free_bytes=2 * room)
-    said = chosen(suggest("border_detection", "dual_class", PLENTY, short))
-    assert said[RECOMPUTE]
-    assert batch_that_fits(base, size, room, recomputed=True) >= said[BATCH]
+    proposal = chosen(suggest("border_detection", "dual_class", PLENTY, short))
+    assert proposal[RECOMPUTE]
+    assert batch_that_fits(base, size, room, recomputed=True) >= proposal[BATCH]
     nothing = chosen(suggest("border_detection", "dual_class", PLENTY, Hardware(cpu_cores=2, free_bytes=0)))
     assert nothing[BATCH] == 1
     assert nothing["hyperparameters.advanced_settings.gradient_accumulation_steps"] == 2
@@ -187,8 +187,8 @@ def test_small_objects_make_images_larger_and_small_images_keep_their_size() -> 
 
 def test_weights_are_taken_where_the_store_has_them_and_nobody_guesses_otherwise() -> None:
     def weights(known: frozenset[str] | None) -> Mapping[str, Any]:
-        said = suggest("border_detection", "dual_class", PLENTY, ONE_GPU, weights=known)
-        return {choice.key.rsplit(".", 1)[-1]: (choice.value, choice.reason) for choice in said.choices}
+        proposal = suggest("border_detection", "dual_class", PLENTY, ONE_GPU, weights=known)
+        return {choice.key.rsplit(".", 1)[-1]: (choice.value, choice.reason) for choice in proposal.choices}
 
     base = resolve("border_detection", "dual_class", profile="full").architecture_config.base_architecture
     assert "coco" in NETWORKS[base].pretrained
@@ -204,8 +204,10 @@ def test_weights_are_taken_where_the_store_has_them_and_nobody_guesses_otherwise
 
 def test_a_small_recipe_goes_a_fifth_as_fast_from_published_weights() -> None:
     def rate(known: frozenset[str]) -> tuple[float, str]:
-        said = suggest("corner_analysis", "damage_detection", PLENTY, TWO_CORES, weights=known)
-        return next((choice.value, choice.reason) for choice in said.choices if choice.key.endswith("learning_rate"))
+        proposal = suggest("corner_analysis", "damage_detection", PLENTY, TWO_CORES, weights=known)
+        return next(
+            (choice.value, choice.reason) for choice in proposal.choices if choice.key.endswith("learning_rate")
+        )
 
     base = resolve("corner_analysis", "damage_detection").architecture_config.base_architecture
     scratch, gentle = rate(frozenset()), rate(frozenset({f"pretrained/{base}/nanodet.pth"}))
@@ -216,9 +218,9 @@ def test_a_small_recipe_goes_a_fifth_as_fast_from_published_weights() -> None:
 
 def test_boxes_without_outlines_get_a_network_that_needs_none_where_the_option_has_one() -> None:
     boxes = replace(PLENTY, outlined=0)
-    said = suggest("border_detection", "single_class", boxes, TWO_CORES)
+    proposal = suggest("border_detection", "single_class", boxes, TWO_CORES)
     finders = [row for row in AVAILABLE if (row.option, row.task) == ("single_class", "detection")]
-    row = row_of("border_detection", "single_class", said.architecture)
+    row = row_of("border_detection", "single_class", proposal.architecture)
     assert row.task == ("detection" if finders else "instance_segmentation")
     assert suggest("border_detection", "dual_class", boxes, TWO_CORES).architecture == "mask_rcnn"
 

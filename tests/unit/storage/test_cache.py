@@ -172,5 +172,5 @@ def test_processes_that_evict_from_each_other_all_get_their_files(tmp_path: Path
         command = [sys.executable, "-c", FETCHING, str(tmp_path / "cache"), str(tmp_path / f"out{number}")]
         workers.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
     for worker in workers:
-        _, said = worker.communicate(timeout=60)
-        assert worker.returncode == 0, said
+        _, output = worker.communicate(timeout=60)
+        assert worker.returncode == 0, output

@@ -162,8 +162,8 @@ def test_dropout_is_in_the_head_of_a_dense_detector_while_it_trains(name: str, b
     one, other = losses(model, batch, seed=1), losses(model, batch, seed=2)
     assert one["classification"] != other["classification"]
     with torch.no_grad():
-        told = [model.eval().losses_and_detections(batch[0], list(batch[1]))[0]["classification"] for _ in range(2)]
-    assert told[0] == told[1]
+        reported = [model.eval().losses_and_detections(batch[0], list(batch[1]))[0]["classification"] for _ in range(2)]
+    assert reported[0] == reported[1]
 
 
 @pytest.mark.parametrize("name", DENSE)
@@ -184,11 +184,13 @@ def test_boxes_of_a_dense_detector_are_in_pixels_of_the_image_given(name: str) -
 
 @pytest.mark.parametrize("name", DENSE)
 def test_primary_loss_and_focus_change_what_a_dense_detector_is_taught(name: str, batch: Batch) -> None:
-    told = {}
+    reported = {}
     for kind, params in (("cross_entropy", {}), ("focal_loss", {}), ("focal_loss", {"gamma": 4.0})):
         loss_config = {"primary_loss": kind, **({"focal_loss_params": params} if params else {})}
-        told[kind, *params] = losses(built(recipe_of(name, loss_config=loss_config)), batch)["classification"].item()
-    assert told["focal_loss", "gamma"] < told["focal_loss",] < told["cross_entropy",]
+        reported[kind, *params] = losses(built(recipe_of(name, loss_config=loss_config)), batch)[
+            "classification"
+        ].item()
+    assert reported["focal_loss", "gamma"] < reported["focal_loss",] < reported["cross_entropy",]
 
 
 def test_a_binary_focal_loss_without_focus_is_half_the_entropy() -> None:

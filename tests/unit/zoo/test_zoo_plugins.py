@@ -106,8 +106,8 @@ def test_listing_it_loads_no_torch(example: Path) -> None:
         "assert catalog.rows()[-1].available\n"
         "print('torch' in sys.modules)"
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert said.stdout.strip() == "False"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert output.stdout.strip() == "False"
 
 
 BROKEN = {

@@ -42,7 +42,7 @@ def test_head_and_pyramid_change_the_network_where_the_catalog_says_so_and_nowhe
 
 
 @pytest.mark.parametrize("base", SMALL)
-def test_every_network_drops_the_share_it_is_told(base: str) -> None:
+def test_every_network_drops_the_share_that_is_configured(base: str) -> None:
     shares = {
         module.p for module in built(base, dropout=0.37).modules() if isinstance(module, nn.modules.dropout._DropoutNd)
     }

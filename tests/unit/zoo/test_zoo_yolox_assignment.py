@@ -43,10 +43,10 @@ def test_every_instance_has_a_place_and_no_place_has_two() -> None:
 
 def test_an_instance_that_is_seen_well_has_as_many_places_as_its_overlaps_add_up_to() -> None:
     target = torch.tensor([[8.0, 8.0, 40.0, 40.0]])
-    told = target.expand(64, 4).clone()
-    many = assign(grid(told), target, torch.tensor([1]))
+    reported = target.expand(64, 4).clone()
+    many = assign(grid(reported), target, torch.tensor([1]))
     assert len(many.chosen_F) == 10
-    few = assign(grid(told * 0 + torch.tensor([0.0, 0.0, 1.0, 1.0])), target, torch.tensor([1]))
+    few = assign(grid(reported * 0 + torch.tensor([0.0, 0.0, 1.0, 1.0])), target, torch.tensor([1]))
     assert len(few.chosen_F) == 1
 
 

@@ -31,7 +31,7 @@ class UsageError(ValueError):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 0 where all folds were trained, 2 where they can't be as asked."""
+    """Exit status: 0 where all folds were trained, 2 where they can't be as requested."""
     options = _parser().parse_args(arguments)
     try:
         trial = _trial(options)

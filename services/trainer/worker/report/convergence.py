@@ -1,4 +1,4 @@
-"""Did the training converge? Rules over the epochs' losses and scores, each with the figures it was judged by.
+"""Did the training converge? Rules over the epochs' losses and scores, each with the figures it rests on.
 
 ``score`` is the metric that picks the best checkpoint, larger being better; where an epoch has none, its validation
 loss turned round. ``gain`` is what the best score is above the first. The window is the last fifth of the validated

@@ -40,7 +40,7 @@ class RunResults:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Summary:
-    """``folds`` are of a cross-validation, where one was asked for: each a mapping with ``fold`` and ``metrics``;
+    """``folds`` are of a cross-validation, where one was requested: each a mapping with ``fold`` and ``metrics``;
     ``spreads`` of each metric over them, and ``pooled`` metrics over the images of all folds at once."""
 
     run_id: str

@@ -20,7 +20,7 @@ from services.trainer.worker.tasks.protocol import Key
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FramedSample:
-    """``image_CSS`` is uint8; ``labels_SS`` the class of each pixel (0 none, 255 ignored) and ``target`` what is said
+    """``image_CSS`` is uint8; ``labels_SS`` the class of each pixel (0 none, 255 ignored) and ``target`` the label
     of the image as a whole, where the task has one."""
 
     index: int
@@ -52,7 +52,7 @@ class FramedImages:
         target: Callable[[ImageRecord], Tensor] | None = None,
     ) -> None:
         """``augment`` takes sample, epoch and index; ``pixel_labels`` draws [S, S] labels of a record, ``target`` reads
-        what is said of it as a whole."""
+        its label as a whole."""
         self.records = tuple(records)
         self._folder = folder
         self._image_size = image_size

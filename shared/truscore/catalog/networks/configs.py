@@ -43,7 +43,7 @@ class HeadSizes:
     proposals_test: int
     rois_per_image: int
     detections_per_image: int
-    kept_before_suppression_train: int | None = None  # per level; as many as are kept after it, unless said
+    kept_before_suppression_train: int | None = None  # per level; as many as are kept after it, unless set
     kept_before_suppression_test: int | None = None
 
 

@@ -122,8 +122,8 @@ class BorderMaskRCNN(MaskRCNN):  # type: ignore[misc]
         """Of the regions that show something, over all regions (Girshick 2015, "Fast R-CNN", equation 2)."""
         labels_R, wanted_R4 = torch.cat(labels), torch.cat(regression)
         real_F = torch.where(labels_R > 0)[0]
-        told_F4 = boxes_R4K.reshape(len(labels_R), -1, 4)[real_F, labels_R[real_F]]
-        distance = nn.functional.smooth_l1_loss(told_F4, wanted_R4[real_F], beta=self.box_beta, reduction="sum")
+        predicted_F4 = boxes_R4K.reshape(len(labels_R), -1, 4)[real_F, labels_R[real_F]]
+        distance = nn.functional.smooth_l1_loss(predicted_F4, wanted_R4[real_F], beta=self.box_beta, reduction="sum")
         return distance / len(labels_R)
 
     def _mask_loss(

@@ -35,7 +35,7 @@ MOST_LOG_SIDE = 8.0  # e to the 8th strides: larger than any image
 
 
 class Branches(nn.Module):
-    """The head of one level: what is there, and where, told by separate towers (section 2.1)."""
+    """The head of one level: what is there, and where, by separate towers (section 2.1)."""
 
     def __init__(self, channels: int, num_classes: int, *, tower: int, dropout: float) -> None:
         super().__init__()
@@ -45,8 +45,8 @@ class Branches(nn.Module):
         self.classes = nn.Conv2d(channels, num_classes, 1)
         self.box = nn.Conv2d(channels, 4, 1)
         self.objectness = nn.Conv2d(channels, 1, 1)
-        for told in (self.classes, self.objectness):
-            nn.init.constant_(told.get_parameter("bias"), -math.log((1 - PRIOR) / PRIOR))
+        for raw in (self.classes, self.objectness):
+            nn.init.constant_(raw.get_parameter("bias"), -math.log((1 - PRIOR) / PRIOR))
 
     def forward(self, level_BCHW: Tensor) -> Tensor:
         """[B, 5 + K, H, W]: box, objectness, classes."""
@@ -96,18 +96,18 @@ class CardYolox(DenseDetector):
         return body_of_nanodet(found)
 
     def look(self, batch: ImageList, levels: "OrderedDict[str, Tensor]") -> Seen:
-        told = [head(level) for head, level in zip(self.head, levels.values(), strict=True)]
-        grids = [_grid(level, stride) for level, stride in zip(told, self.strides, strict=True)]
+        raw = [head(level) for head, level in zip(self.head, levels.values(), strict=True)]
+        grids = [_grid(level, stride) for level, stride in zip(raw, self.strides, strict=True)]
         centres_P2 = torch.cat([centres for centres, _ in grids])
         strides_P = torch.cat([strides for _, strides in grids])
         # Half precision is too coarse for scores near 0 and for boxes of a thousand pixels.
-        told_BPX = torch.cat([level.flatten(2).transpose(1, 2) for level in told], dim=1).float()
+        raw_BPX = torch.cat([level.flatten(2).transpose(1, 2) for level in raw], dim=1).float()
         return Seen(
             centres_P2=centres_P2,
             strides_P=strides_P,
-            boxes_BP4=_boxes(told_BPX[..., :4], centres_P2, strides_P),
-            objectness_BP=told_BPX[..., 4],
-            logits_BPK=told_BPX[..., 5:],
+            boxes_BP4=_boxes(raw_BPX[..., :4], centres_P2, strides_P),
+            objectness_BP=raw_BPX[..., 4],
+            logits_BPK=raw_BPX[..., 5:],
         )
 
     def losses(self, seen: Seen, targets: list[Target]) -> dict[str, Tensor]:
@@ -174,9 +174,9 @@ def _grid(level_BXHW: Tensor, stride: int) -> tuple[Tensor, Tensor]:
     return centres_P2, torch.full_like(centres_P2[:, 0], stride)
 
 
-def _boxes(told_BP4: Tensor, centres_P2: Tensor, strides_P: Tensor) -> Tensor:
+def _boxes(raw_BP4: Tensor, centres_P2: Tensor, strides_P: Tensor) -> Tensor:
     """xyxy from the shift of the centre and the logarithm of the sides, both in strides."""
     strides_P1 = strides_P[:, None]
-    middles = centres_P2 + told_BP4[..., :2] * strides_P1
-    halves = told_BP4[..., 2:].clamp(max=MOST_LOG_SIDE).exp() * strides_P1 / 2
+    middles = centres_P2 + raw_BP4[..., :2] * strides_P1
+    halves = raw_BP4[..., 2:].clamp(max=MOST_LOG_SIDE).exp() * strides_P1 / 2
     return torch.cat([middles - halves, middles + halves], dim=-1)

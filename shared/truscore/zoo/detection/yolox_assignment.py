@@ -65,11 +65,11 @@ def _central(places: Places, boxes_N4: Tensor) -> Tensor:
 
 
 def _class_cost(places: Places, candidates_C: Tensor, labels_N: Tensor) -> Tensor:
-    """[N, C]: cross-entropy of the class, as told together with the objectness."""
-    told_CK = places.logits_PK[candidates_C].sigmoid() * places.objectness_P[candidates_C, None].sigmoid()
-    told_CK = told_CK.sqrt().clamp(1e-6, 1 - 1e-6)
-    wanted_NK = nn.functional.one_hot(labels_N - 1, told_CK.shape[1]).to(told_CK.dtype)
-    return -(wanted_NK @ told_CK.log().T + (1 - wanted_NK) @ (1 - told_CK).log().T)
+    """[N, C]: cross-entropy of the class, of class and objectness together."""
+    probability_CK = places.logits_PK[candidates_C].sigmoid() * places.objectness_P[candidates_C, None].sigmoid()
+    probability_CK = probability_CK.sqrt().clamp(1e-6, 1 - 1e-6)
+    wanted_NK = nn.functional.one_hot(labels_N - 1, probability_CK.shape[1]).to(probability_CK.dtype)
+    return -(wanted_NK @ probability_CK.log().T + (1 - wanted_NK) @ (1 - probability_CK).log().T)
 
 
 def _how_many(overlap_NC: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Grades as what they are: places on an ordered scale. Losses, and what the outputs say of each grade.
 
-Legend: B images, K grades, T = K - 1 thresholds between them; grades are places, from 0. A threshold's question is
+Legend: B images, K grades, T = K - 1 thresholds between them; grades are places, from 0. What a threshold decides is
 whether the grade is beyond it.
 """
 
@@ -31,16 +31,16 @@ def coral_loss(logits_BT: Tensor, grade_B: Tensor) -> Tensor:
 
 def corn_loss(logits_BT: Tensor, grade_B: Tensor) -> Tensor:
     """Shi, Cao & Raschka 2021, "Deep neural networks for rank-consistent ordinal regression based on conditional
-    probabilities", equation 6: threshold t is asked only of images that are beyond threshold t - 1.
+    probabilities", equation 6: threshold t counts only for images that are beyond threshold t - 1.
 
-    The paper divides by the number of questions asked in the batch, here it is by the images: each image then counts
+    The paper divides by the number of conditions in the batch, here it is by the images: each image then counts
     the same whatever is beside it, and many small batches equal a large one.
     """
     beyond_BT = _beyond(grade_B, logits_BT)
     # 1 where the condition of threshold t holds: always for the first, then where the grade is beyond the one before.
-    asked_BT = torch.cat([torch.ones_like(beyond_BT[:, :1]), beyond_BT[:, :-1]], dim=1)
+    counted_BT = torch.cat([torch.ones_like(beyond_BT[:, :1]), beyond_BT[:, :-1]], dim=1)
     each_BT = nn.functional.binary_cross_entropy_with_logits(logits_BT, beyond_BT, reduction="none")
-    return (asked_BT * each_BT).sum(dim=1).mean()
+    return (counted_BT * each_BT).sum(dim=1).mean()
 
 
 def exceedance(raw: Tensor, primary_loss: str) -> Tensor:

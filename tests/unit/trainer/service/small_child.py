@@ -75,8 +75,8 @@ class Training:
                 self.take_step()
             for fold in range(1, self.folds + 1):
                 self.take_fold(fold)
-        except Asked as asked:
-            self.stop(str(asked))
+        except Asked as requested:
+            self.stop(str(requested))
         else:
             self.complete()
 
@@ -159,15 +159,15 @@ class Training:
         self.journal.append(written, durable=True)
         return written
 
-    def stop(self, asked: str) -> None:
+    def stop(self, requested: str) -> None:
         epoch = self.state["step"] // STEPS_PER_EPOCH
-        if asked == "cancel":
+        if requested == "cancel":
             self.journal.append(Cancelled(step=self.state["step"], epoch=epoch), durable=True)
             return
         written = self.checkpoint(best=False)
         self.journal.append(
             Paused(
-                reason=asked, step=self.state["step"], epoch=epoch, path=written.path, sha256=written.sha256,
+                reason=requested, step=self.state["step"], epoch=epoch, path=written.path, sha256=written.sha256,
                 size_bytes=written.size_bytes,
             ),
             durable=True,

@@ -112,7 +112,7 @@ class Stand:
     publisher: Outage = field(default_factory=lambda: Outage(service="trainer"))
     child_options: tuple[str, ...] = ()
     min_free_bytes: int = 0
-    source: LibrarySource = field(default_factory=lambda: LibrarySource(ask=published))
+    source: LibrarySource = field(default_factory=lambda: LibrarySource(lookup=published))
     limits: Limits = field(
         default_factory=lambda: Limits(beat_s=0.1, stop_timeout_s=20, stall_timeout_s=60, store_patience_s=10)
     )
@@ -167,19 +167,19 @@ class Stand:
     def kill_child(self) -> None:
         os.kill(int((self.gates / "pid").read_text()), signal.SIGKILL)
 
-    def said(self, kind: type[Message]) -> list[Any]:
-        return [event for event, _ in self.publisher.said if isinstance(event, kind)]
+    def published(self, kind: type[Message]) -> list[Any]:
+        return [event for event, _ in self.publisher.published if isinstance(event, kind)]
 
-    def heard(self, kind: type[Message]) -> list[Any]:
+    def received(self, kind: type[Message]) -> list[Any]:
         """As a consumer takes them: an id that it knows is the same event."""
         by_id: dict[str, Any] = {}
-        for event, envelope in self.publisher.said:
+        for event, envelope in self.publisher.published:
             if isinstance(event, kind):
                 by_id.setdefault(envelope.event_id, event)
         return list(by_id.values())
 
     def ids(self, kind: type[Message]) -> list[str]:
-        return [envelope.event_id for event, envelope in self.publisher.said if isinstance(event, kind)]
+        return [envelope.event_id for event, envelope in self.publisher.published if isinstance(event, kind)]
 
 
 async def until(holds: Callable[[], object]) -> None:

@@ -126,9 +126,9 @@ def test_an_attempt_is_open_until_it_is_closed(attempts: Attempts) -> None:
 
 def test_a_cancel_outweighs_a_pause_and_a_pause_a_drain(tmp_path: Path) -> None:
     stop = Stop()
-    for asked, holds in (("drain", "drain"), ("pause", "pause"), ("cancel", "cancel"), ("pause", "cancel")):
-        stop.ask(asked)
-        request_stop(tmp_path, asked)
+    for requested, holds in (("drain", "drain"), ("pause", "pause"), ("cancel", "cancel"), ("pause", "cancel")):
+        stop.request(requested)
+        request_stop(tmp_path, requested)
         assert stop.word == (tmp_path / "control").read_text() == holds
 
 
@@ -143,10 +143,10 @@ def test_the_first_reason_to_cancel_stays() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from(["pause", "resume"]), st.integers(0, 9)), min_size=1), st.randoms())
 def test_the_later_of_pause_and_resume_counts_in_whatever_order_they_arrive(
-    asked: list[tuple[str, int]], random: Random
+    requested: list[tuple[str, int]], random: Random
 ) -> None:
     stop_requests = StopRequests(MemoryStore(), RunKeys(bucket="truscore", run_id="run-1"))
-    arriving = asked * 2
+    arriving = requested * 2
     random.shuffle(arriving)
     for word, minute in arriving:
         moment = NOON + timedelta(minutes=minute)
@@ -154,8 +154,8 @@ def test_the_later_of_pause_and_resume_counts_in_whatever_order_they_arrive(
             stop_requests.leave(StopRequest(word="pause", asked_at=moment))
         else:
             stop_requests.resume(moment)
-    last = max(minute for _, minute in asked)
-    assert (stop_requests.strongest() is not None) == (("resume", last) not in asked)
+    last = max(minute for _, minute in requested)
+    assert (stop_requests.strongest() is not None) == (("resume", last) not in requested)
 
 
 @pytest.mark.parametrize("run_id", ["", "..", "a/b", "-a", "a b", "x" * 129])

@@ -60,9 +60,9 @@ async def test_a_store_that_is_away_for_a_while_costs_nothing(tmp_path: Path) ->
     store.away = False
     stand.open(12)
     await running
-    [completed] = stand.said(TrainingCompleted)
+    [completed] = stand.published(TrainingCompleted)
     assert completed.attempts == 1
-    assert [event.epoch for event in stand.said(EpochCompleted)] == [1, 2, 3]
+    assert [event.epoch for event in stand.published(EpochCompleted)] == [1, 2, 3]
 
 
 async def test_a_store_that_stays_away_is_a_fault_and_the_run_goes_on_when_tried_again(tmp_path: Path) -> None:
@@ -78,8 +78,8 @@ async def test_a_store_that_stays_away_is_a_fault_and_the_run_goes_on_when_tried
         await running
     store.away = False
     await stand.order(order, delivery=2)
-    assert len(stand.said(TrainingCompleted)) == 1
-    assert [event.epoch for event in stand.heard(EpochCompleted)] == [1, 2, 3]
+    assert len(stand.published(TrainingCompleted)) == 1
+    assert [event.epoch for event in stand.received(EpochCompleted)] == [1, 2, 3]
 
 
 async def test_a_silent_training_process_is_ended_and_started_again(tmp_path: Path) -> None:
@@ -89,14 +89,14 @@ async def test_a_silent_training_process_is_ended_and_started_again(tmp_path: Pa
     await until(lambda: list(stand.gates.glob("step-6.reached-[2-9]")))
     stand.open(6)
     await running
-    assert len(stand.said(TrainingCompleted)) == 1
+    assert len(stand.published(TrainingCompleted)) == 1
 
 
 async def test_a_training_process_that_never_says_a_word_is_given_up(tmp_path: Path) -> None:
     stand = a_stand(tmp_path, limits=replace(LIMITS, stall_timeout_s=0.3))
     stand.gate(1)
     await stand.order(some_dataset(stand.store))
-    [failed] = stand.said(TrainingFailed)
+    [failed] = stand.published(TrainingFailed)
     assert (failed.code, failed.retryable, failed.attempt) == ("stalled", True, 3)
 
 
@@ -105,27 +105,27 @@ async def test_a_training_process_that_is_deaf_is_ended(tmp_path: Path) -> None:
     stand.gate(6)
     running = asyncio.create_task(stand.order(some_dataset(stand.store)))
     await stand.at_gate(6)
-    await until(lambda: stand.said(TrainingStarted))
+    await until(lambda: stand.published(TrainingStarted))
     os.kill(int((stand.gates / "pid").read_text()), signal.SIGSTOP)
-    await stand.ask(RunCancel(run_id=stand.said(TrainingStarted)[0].run_id, reason="stop"))
+    await stand.ask(RunCancel(run_id=stand.published(TrainingStarted)[0].run_id, reason="stop"))
     await running
-    [cancelled] = stand.said(TrainingCancelled)
+    [cancelled] = stand.published(TrainingCancelled)
     assert (cancelled.reason, cancelled.attempt) == ("stop", 1)
 
 
-async def test_a_pause_is_heard_at_once_and_lasts_before_the_inbox_has_it(tmp_path: Path) -> None:
+async def test_a_pause_is_consumed_at_once_and_lasts_before_the_inbox_has_it(tmp_path: Path) -> None:
     stand = a_stand(tmp_path, limits=replace(LIMITS, beat_s=60))
     stand.gate(6)
     running = asyncio.create_task(stand.order(some_dataset(stand.store)))
     await stand.at_gate(6)
-    await until(lambda: stand.said(TrainingStarted))
-    request = RunPause(run_id=stand.said(TrainingStarted)[0].run_id)
-    asked = an_envelope()
-    await stand.on_overheard(request, asked)
+    await until(lambda: stand.published(TrainingStarted))
+    request = RunPause(run_id=stand.published(TrainingStarted)[0].run_id)
+    requested = an_envelope()
+    await stand.on_overheard(request, requested)
     await running
-    assert len(stand.said(TrainingPaused)) == 1
-    await stand.on_request(request, asked)
-    assert len(stand.said(TrainingStarted)) == 1
+    assert len(stand.published(TrainingPaused)) == 1
+    await stand.on_request(request, requested)
+    assert len(stand.published(TrainingStarted)) == 1
 
 
 async def test_a_pause_that_comes_again_after_the_resume_pauses_nothing(tmp_path: Path) -> None:
@@ -133,16 +133,16 @@ async def test_a_pause_that_comes_again_after_the_resume_pauses_nothing(tmp_path
     stand.gate(6)
     running = asyncio.create_task(stand.order(some_dataset(stand.store)))
     await stand.at_gate(6)
-    await until(lambda: stand.said(TrainingStarted))
-    run_id = stand.said(TrainingStarted)[0].run_id
-    asked = an_envelope()
-    await stand.on_request(RunPause(run_id=run_id), asked)
+    await until(lambda: stand.published(TrainingStarted))
+    run_id = stand.published(TrainingStarted)[0].run_id
+    requested = an_envelope()
+    await stand.on_request(RunPause(run_id=run_id), requested)
     await running
     stand.open(6)
     await stand.ask(RunResume(run_id=run_id, request_id="1"))
-    await stand.on_request(RunPause(run_id=run_id), asked)
-    await stand.order(stand.said(DatasetValidated)[0])
-    assert len(stand.said(TrainingCompleted)) == 1
+    await stand.on_request(RunPause(run_id=run_id), requested)
+    await stand.order(stand.published(DatasetValidated)[0])
+    assert len(stand.published(TrainingCompleted)) == 1
 
 
 async def test_a_damaged_checkpoint_costs_time_but_not_the_run(tmp_path: Path) -> None:
@@ -160,10 +160,10 @@ async def test_a_damaged_checkpoint_costs_time_but_not_the_run(tmp_path: Path) -
     stand.open(6)
     elsewhere = stand.another("elsewhere")
     await elsewhere.order(order, delivery=2)
-    assert [event.first_epoch for event in stand.said(TrainingStarted)] == [1, 1]
-    assert [event.epoch for event in stand.heard(EpochCompleted)] == [1, 2, 3]
-    assert len({event.step for event in stand.heard(TrainingProgressed)}) == 12
-    assert len(stand.said(TrainingCompleted)) == 1
+    assert [event.first_epoch for event in stand.published(TrainingStarted)] == [1, 1]
+    assert [event.epoch for event in stand.received(EpochCompleted)] == [1, 2, 3]
+    assert len({event.step for event in stand.received(TrainingProgressed)}) == 12
+    assert len(stand.published(TrainingCompleted)) == 1
 
 
 async def test_folders_of_ended_runs_do_not_pile_up(tmp_path: Path) -> None:

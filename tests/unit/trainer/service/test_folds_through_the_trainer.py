@@ -39,7 +39,7 @@ def folded(stand: Stand) -> DatasetValidated:
 
 
 def keys_of(stand: Stand) -> RunKeys:
-    return RunKeys(bucket=BUCKET, run_id=stand.said(TrainingStarted)[0].run_id)
+    return RunKeys(bucket=BUCKET, run_id=stand.published(TrainingStarted)[0].run_id)
 
 
 def folds_kept(stand: Stand) -> list[str]:
@@ -48,24 +48,24 @@ def folds_kept(stand: Stand) -> list[str]:
 
 async def in_fold(stand: Stand, fold: int, *, attempt: int = 1) -> None:
     await until((stand.gates / f"fold-{fold}.reached-{attempt}").exists)
-    await until(lambda: stand.said(TrainingStarted) and len(folds_kept(stand)) == fold - 1)
+    await until(lambda: stand.published(TrainingStarted) and len(folds_kept(stand)) == fold - 1)
 
 
 def reported(stand: Stand) -> list[str]:
-    [completed] = stand.said(TrainingCompleted)
+    [completed] = stand.published(TrainingCompleted)
     folds: list[str] = json.loads(stand.store.get(completed.report_uri, limit_bytes=1000))["folds"]
     return folds
 
 
 async def test_while_folds_are_trained_the_run_goes_neither_back_nor_beyond_its_end(stand: Stand) -> None:
     await stand.order(folded(stand))
-    progressed = stand.said(TrainingProgressed)
+    progressed = stand.published(TrainingProgressed)
     assert [event.step for event in progressed] == [*range(1, STEPS + 1), *[STEPS] * FOLDS]
     assert {event.epoch for event in progressed[-FOLDS:]} == {3}
     assert [event.eta_s for event in progressed[-FOLDS:]] == [2, 1, 0]
     # Each is an event of its own: a consumer that knows the ids of those it heard hears of every fold.
-    assert len(stand.heard(TrainingProgressed)) == STEPS + FOLDS
-    assert [event.epoch for event in stand.said(EpochCompleted)] == [1, 2, 3]
+    assert len(stand.received(TrainingProgressed)) == STEPS + FOLDS
+    assert [event.epoch for event in stand.published(EpochCompleted)] == [1, 2, 3]
 
 
 async def test_results_of_folds_are_let_go_of_once_the_report_has_them(stand: Stand) -> None:
@@ -93,12 +93,12 @@ async def test_paused_in_a_fold_it_goes_on_with_that_fold_on_another_host(stand:
     run_id = keys_of(stand).run_id
     await stand.ask(RunPause(run_id=run_id))
     await running
-    [paused] = stand.said(TrainingPaused)
+    [paused] = stand.published(TrainingPaused)
     assert paused.step == STEPS
     (stand.gates / "fold-3").unlink()
     there = stand.another("there")
     await there.ask(RunResume(run_id=run_id, request_id="again"))
-    await there.order(there.said(DatasetValidated)[-1])
+    await there.order(there.published(DatasetValidated)[-1])
     assert reported(stand) == ["fold 1 by attempt 1", "fold 2 by attempt 1", "fold 3 by attempt 2"]
 
 
@@ -133,8 +133,8 @@ async def test_cancelled_in_a_fold_the_run_is_cancelled(stand: Stand) -> None:
     await in_fold(stand, 1)
     await stand.ask(RunCancel(run_id=keys_of(stand).run_id, reason="enough"))
     await running
-    [cancelled] = stand.said(TrainingCancelled)
-    assert (cancelled.reason, stand.said(TrainingCompleted)) == ("enough", [])
+    [cancelled] = stand.published(TrainingCancelled)
+    assert (cancelled.reason, stand.published(TrainingCompleted)) == ("enough", [])
 
 
 async def test_an_overtaken_attempt_leaves_no_fold_behind(stand: Stand) -> None:
@@ -145,4 +145,4 @@ async def test_an_overtaken_attempt_leaves_no_fold_behind(stand: Stand) -> None:
     (stand.gates / "fold-2").unlink()
     await running
     assert folds_kept(stand) == ["fold-01.pt"]
-    assert stand.said(TrainingCompleted) == []
+    assert stand.published(TrainingCompleted) == []

@@ -29,27 +29,27 @@ def stand(tmp_path: Path) -> Stand:
 
 
 def run_id_of(stand: Stand) -> str:
-    return str(stand.said(TrainingStarted)[0].run_id)
+    return str(stand.published(TrainingStarted)[0].run_id)
 
 
 def epochs(stand: Stand) -> list[int]:
-    return [event.epoch for event in stand.said(EpochCompleted)]
+    return [event.epoch for event in stand.published(EpochCompleted)]
 
 
 def weights_left_alone(tmp_path: Path) -> str:
     """Weights of the same run that nobody disturbed."""
     alone = Stand(folder=tmp_path / "alone", gates=tmp_path / "no-gates")
     asyncio.run(alone.order(some_dataset(alone.store)))
-    return str(alone.said(TrainingCompleted)[0].weights_sha256)
+    return str(alone.published(TrainingCompleted)[0].weights_sha256)
 
 
-async def test_an_order_becomes_a_run_that_is_told_from_start_to_end(stand: Stand) -> None:
+async def test_an_order_becomes_a_run_that_is_reported_from_start_to_end(stand: Stand) -> None:
     await stand.order(some_dataset(stand.store))
-    assert [event.first_epoch for event in stand.said(TrainingStarted)] == [1]
-    assert [event.step for event in stand.said(TrainingProgressed)] == list(range(1, 13))
+    assert [event.first_epoch for event in stand.published(TrainingStarted)] == [1]
+    assert [event.step for event in stand.published(TrainingProgressed)] == list(range(1, 13))
     assert epochs(stand) == [1, 2, 3]
-    assert math.isnan(stand.said(EpochCompleted)[0].val_loss)
-    [completed] = stand.said(TrainingCompleted)
+    assert math.isnan(stand.published(EpochCompleted)[0].val_loss)
+    [completed] = stand.published(TrainingCompleted)
     best = completed.best_checkpoint
     assert stand.store.get(best.uri, limit_bytes=1000, sha256=best.sha256)
     assert completed.report_uri.endswith("/report.json")
@@ -61,23 +61,23 @@ async def test_an_order_becomes_a_run_that_is_told_from_start_to_end(stand: Stan
 
 async def test_the_run_says_its_end_last(stand: Stand) -> None:
     await stand.order(some_dataset(stand.store))
-    assert isinstance(stand.publisher.said[-1][0], TrainingCompleted)
+    assert isinstance(stand.publisher.published[-1][0], TrainingCompleted)
 
 
 async def test_the_same_order_again_says_nothing_new_but_that_its_run_is_complete(stand: Stand) -> None:
     order = some_dataset(stand.store)
     await stand.order(order)
-    before = {envelope.event_id for _, envelope in stand.publisher.said}
+    before = {envelope.event_id for _, envelope in stand.publisher.published}
     await stand.order(order)
     await stand.order(order, delivery=3)
-    new = {envelope.event_id: event for event, envelope in stand.publisher.said if envelope.event_id not in before}
+    new = {envelope.event_id: event for event, envelope in stand.publisher.published if envelope.event_id not in before}
     assert [(type(event), event.state) for event in new.values()] == [(OrderAttached, ORDER_STATE_COMPLETED)]
 
 
 async def test_twenty_equal_orders_at_once_are_one_run(stand: Stand) -> None:
     order = some_dataset(stand.store)
     await asyncio.gather(*(stand.order(order, delivery=1 + number % 3) for number in range(20)))
-    assert len(stand.said(TrainingStarted)) == len(stand.said(TrainingCompleted)) == 1
+    assert len(stand.published(TrainingStarted)) == len(stand.published(TrainingCompleted)) == 1
     assert epochs(stand) == [1, 2, 3]
 
 
@@ -87,21 +87,21 @@ async def test_orders_with_other_request_ids_are_other_runs(stand: Stand) -> Non
     other.request_id = "second"
     await stand.order(order)
     await stand.order(other)
-    assert len({event.run_id for event in stand.said(TrainingCompleted)}) == 2
+    assert len({event.run_id for event in stand.published(TrainingCompleted)}) == 2
 
 
 async def test_an_order_for_validation_only_is_not_trained(stand: Stand) -> None:
     order = some_dataset(stand.store)
     order.validation_only = True
     await stand.order(order)
-    assert stand.publisher.said == []
+    assert stand.publisher.published == []
 
 
 async def test_an_unknown_architecture_is_answered_by_name(stand: Stand) -> None:
     order = some_dataset(stand.store)
     order.training.architecture = "perceptron"
     await stand.order(order)
-    [failed] = stand.said(TrainingFailed)
+    [failed] = stand.published(TrainingFailed)
     assert (failed.code, failed.run_id, failed.retryable) == ("invalid_config", "", False)
     assert "perceptron" in failed.message
     assert "mask_rcnn" in failed.message
@@ -111,7 +111,7 @@ async def test_an_impossible_value_is_answered_with_key_and_value(stand: Stand) 
     order = some_dataset(stand.store)
     order.training.config.hyperparameters.training_process.epochs = 0
     await stand.order(order)
-    [failed] = stand.said(TrainingFailed)
+    [failed] = stand.published(TrainingFailed)
     assert "epochs: 0" in failed.message
 
 
@@ -126,7 +126,7 @@ async def test_an_image_that_changed_since_validation_fails_the_run(stand: Stand
     order = some_dataset(stand.store)
     stand.store.put("s3://upstream/cards/1/images/3.png", b"retouched")
     await stand.order(order)
-    [failed] = stand.said(TrainingFailed)
+    [failed] = stand.published(TrainingFailed)
     assert (failed.code, failed.retryable, failed.attempt) == ("dataset_changed", False, 0)
     assert "images/3.png" in failed.message
 
@@ -135,37 +135,37 @@ async def test_a_disk_without_room_fails_the_run_for_now(tmp_path: Path) -> None
     full = Stand(folder=tmp_path / "full", gates=tmp_path / "gates", min_free_bytes=1 << 60)
     order = some_dataset(full.store)
     await full.order(order)
-    [failed] = full.said(TrainingFailed)
+    [failed] = full.published(TrainingFailed)
     assert (failed.code, failed.retryable) == ("disk_full", True)
     assert str(1 << 60) in failed.message
     roomy = Stand(folder=tmp_path / "roomy", gates=tmp_path / "gates", store=full.store, publisher=full.publisher)
     await roomy.order(order)
-    assert len(roomy.said(TrainingCompleted)) == 1
+    assert len(roomy.published(TrainingCompleted)) == 1
 
 
 async def test_weights_that_are_not_in_the_store_fail_the_run_by_name(stand: Stand) -> None:
     order = some_dataset(stand.store)
     order.training.config.architecture_config.pretrained_weights = "mine.pth"
     await stand.order(order)
-    [failed] = stand.said(TrainingFailed)
+    [failed] = stand.published(TrainingFailed)
     assert failed.code == "pretrained_missing"
     assert f"s3://{BUCKET}/pretrained/mine.pth" in failed.message
 
 
-async def test_a_failure_for_good_is_said_once_and_not_tried_again(stand: Stand) -> None:
+async def test_a_failure_for_good_is_published_once_and_not_tried_again(stand: Stand) -> None:
     stand.child_options = ("--fail", "diverged:")
     order = some_dataset(stand.store)
     await stand.order(order)
     await stand.order(order)
-    [failed] = stand.heard(TrainingFailed)
+    [failed] = stand.received(TrainingFailed)
     assert (failed.code, failed.message, failed.attempt) == ("diverged", "as told", 1)
-    assert len(stand.said(TrainingStarted)) == 1
+    assert len(stand.published(TrainingStarted)) == 1
 
 
 async def test_a_process_that_keeps_crashing_is_given_up_with_its_last_words(stand: Stand) -> None:
     stand.child_options = ("--fail", "print:")
     await stand.order(some_dataset(stand.store))
-    [failed] = stand.said(TrainingFailed)
+    [failed] = stand.published(TrainingFailed)
     assert (failed.code, failed.retryable, failed.attempt) == ("process_crashed", True, 3)
     assert "the network caught fire" in failed.message
 
@@ -178,10 +178,10 @@ async def test_a_killed_training_process_goes_on_where_it_was(stand: Stand, tmp_
     await stand.at_gate(7, attempt=2)
     stand.open(7)
     await running
-    assert [event.first_epoch for event in stand.said(TrainingStarted)] == [1, 2]
+    assert [event.first_epoch for event in stand.published(TrainingStarted)] == [1, 2]
     assert epochs(stand) == [1, 2, 3]
     assert len(set(stand.ids(TrainingProgressed))) == 12
-    [completed] = stand.said(TrainingCompleted)
+    [completed] = stand.published(TrainingCompleted)
     assert completed.attempts == 2
     assert completed.weights_sha256 == await asyncio.to_thread(weights_left_alone, tmp_path)
 
@@ -191,11 +191,11 @@ async def test_a_run_goes_on_while_the_broker_is_away_and_nothing_is_lost(stand:
     running = asyncio.create_task(stand.order(some_dataset(stand.store)))
     stand.publisher.away = True
     await stand.at_gate(12)
-    assert stand.publisher.said == []
+    assert stand.publisher.published == []
     stand.publisher.away = False
     stand.open(12)
     await running
-    assert [event.step for event in stand.said(TrainingProgressed)] == list(range(1, 13))
+    assert [event.step for event in stand.published(TrainingProgressed)] == list(range(1, 13))
     assert epochs(stand) == [1, 2, 3]
 
 
@@ -203,15 +203,15 @@ async def test_a_cancelled_run_stops_within_a_step(stand: Stand) -> None:
     stand.gate(6)
     running = asyncio.create_task(stand.order(some_dataset(stand.store)))
     await stand.at_gate(6)
-    await until(lambda: stand.said(TrainingStarted))
+    await until(lambda: stand.published(TrainingStarted))
     await stand.ask(RunCancel(run_id=run_id_of(stand), reason="wrong data", request_id="1"))
     await running
-    [cancelled] = stand.said(TrainingCancelled)
+    [cancelled] = stand.published(TrainingCancelled)
     assert (cancelled.step, cancelled.reason, cancelled.attempt) == (5, "wrong data", 1)
     await stand.order(some_dataset(stand.store))
     await stand.ask(RunCancel(run_id=run_id_of(stand), reason="again", request_id="2"))
-    assert len(stand.heard(TrainingCancelled)) == 1
-    assert stand.said(TrainingCompleted) == []
+    assert len(stand.received(TrainingCancelled)) == 1
+    assert stand.published(TrainingCompleted) == []
 
 
 async def test_a_run_that_is_cancelled_before_its_order_comes_is_never_started(stand: Stand, tmp_path: Path) -> None:
@@ -219,11 +219,11 @@ async def test_a_run_that_is_cancelled_before_its_order_comes_is_never_started(s
     other = Stand(folder=tmp_path / "scout", gates=tmp_path / "gates")
     await other.order(some_dataset(other.store))
     await stand.ask(RunCancel(run_id=run_id_of(other), reason="a mistake"))
-    assert stand.publisher.said == []
+    assert stand.publisher.published == []
     await stand.order(order)
-    [cancelled] = stand.said(TrainingCancelled)
+    [cancelled] = stand.published(TrainingCancelled)
     assert (cancelled.attempt, cancelled.reason) == (0, "a mistake")
-    assert stand.said(TrainingStarted) == []
+    assert stand.published(TrainingStarted) == []
 
 
 @pytest.mark.parametrize("run_id", ["", "../other", "a/b", "run-" + "0" * 200])
@@ -236,22 +236,22 @@ async def test_a_paused_run_goes_on_when_resumed(stand: Stand, tmp_path: Path) -
     stand.gate(6)
     running = asyncio.create_task(stand.order(some_dataset(stand.store)))
     await stand.at_gate(6)
-    await until(lambda: stand.said(TrainingStarted))
+    await until(lambda: stand.published(TrainingStarted))
     run_id = run_id_of(stand)
     await stand.ask(RunPause(run_id=run_id, request_id="1"))
     await running
-    [paused] = stand.said(TrainingPaused)
+    [paused] = stand.published(TrainingPaused)
     assert (paused.step, paused.attempt) == (5, 1)
     assert json.loads(stand.store.get(paused.checkpoint.uri, limit_bytes=1000))["step"] == 5
     await stand.order(some_dataset(stand.store))
-    assert len(stand.said(TrainingStarted)) == 1, "a repeated order must not end a pause"
+    assert len(stand.published(TrainingStarted)) == 1, "a repeated order must not end a pause"
     stand.open(6)
     await stand.ask(RunResume(run_id=run_id, request_id="2"))
     await stand.ask(RunResume(run_id=run_id, request_id="2"))
     assert len(set(stand.ids(DatasetValidated))) == 1
-    await stand.order(stand.said(DatasetValidated)[0])
+    await stand.order(stand.published(DatasetValidated)[0])
     assert epochs(stand) == [1, 2, 3]
-    [completed] = stand.said(TrainingCompleted)
+    [completed] = stand.published(TrainingCompleted)
     assert completed.weights_sha256 == await asyncio.to_thread(weights_left_alone, tmp_path)
 
 
@@ -259,14 +259,14 @@ async def test_a_paused_run_can_be_cancelled_though_nobody_has_it(stand: Stand) 
     stand.gate(6)
     running = asyncio.create_task(stand.order(some_dataset(stand.store)))
     await stand.at_gate(6)
-    await until(lambda: stand.said(TrainingStarted))
+    await until(lambda: stand.published(TrainingStarted))
     await stand.ask(RunPause(run_id=run_id_of(stand)))
     await running
     await stand.ask(RunCancel(run_id=run_id_of(stand), reason="never mind"))
-    [cancelled] = stand.said(TrainingCancelled)
+    [cancelled] = stand.published(TrainingCancelled)
     assert (cancelled.step, cancelled.reason) == (5, "never mind")
     await stand.ask(RunResume(run_id=run_id_of(stand)))
-    assert stand.said(DatasetValidated) == []
+    assert stand.published(DatasetValidated) == []
 
 
 async def test_a_pause_that_is_withdrawn_at_once_costs_an_attempt_and_no_more(stand: Stand) -> None:
@@ -274,15 +274,15 @@ async def test_a_pause_that_is_withdrawn_at_once_costs_an_attempt_and_no_more(st
     stand.gate(6)
     running = asyncio.create_task(stand.order(order))
     await stand.at_gate(6)
-    await until(lambda: stand.said(TrainingStarted))
+    await until(lambda: stand.published(TrainingStarted))
     stand.publisher.away = True  # holds the trainer between the end of the training process and its look at the marks
     await stand.ask(RunPause(run_id=run_id_of(stand), request_id="1"))
     stand.open(6)
-    await until(lambda: not stand.runs.ask("nobody", "pause") and _has_paused(stand))
+    await until(lambda: not stand.runs.request_stop("nobody", "pause") and _has_paused(stand))
     stand.publisher.away = False
     await stand.ask(RunResume(run_id=run_id_of(stand), request_id="2"))
     await running
-    assert len(stand.said(TrainingCompleted)) == 1
+    assert len(stand.published(TrainingCompleted)) == 1
     assert epochs(stand) == [1, 2, 3]
 
 
@@ -303,7 +303,7 @@ async def test_a_drained_run_goes_back_to_the_broker_and_on_elsewhere(stand: Sta
     stand.open(7)
     elsewhere = stand.another("elsewhere")
     await elsewhere.order(order, delivery=2)
-    assert [event.step for event in stand.said(TrainingProgressed)] == list(range(1, 13)), "a drain loses no step"
+    assert [event.step for event in stand.published(TrainingProgressed)] == list(range(1, 13)), "a drain loses no step"
     assert epochs(stand) == [1, 2, 3]
-    [completed] = stand.said(TrainingCompleted)
+    [completed] = stand.published(TrainingCompleted)
     assert completed.weights_sha256 == await asyncio.to_thread(weights_left_alone, tmp_path)

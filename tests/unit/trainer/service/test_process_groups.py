@@ -96,7 +96,7 @@ def gone(process: psutil.Process) -> bool:
         return True
 
 
-def test_each_training_process_of_torchrun_is_on_a_leash_of_its_own() -> None:
+def test_each_training_process_of_torchrun_is_ended_with_its_parent() -> None:
     command = torchrun_command(Path("/runs/1"), processes=3)
     assert command[command.index("--nproc-per-node") + 1] == "3"
     assert command[-6:] == ["0", sys.executable, "-m", "services.trainer.worker.main", "--run-dir", "/runs/1"]
@@ -109,7 +109,7 @@ def test_torchrun_logs_into_the_folder_of_the_run() -> None:
     assert command[command.index("--log-dir") + 1] == "/runs/1/torchrun"
 
 
-def test_training_processes_are_not_told_our_secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_training_processes_are_not_given_our_secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TRUSCORE_S3_SECRET_KEY", "hush")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")

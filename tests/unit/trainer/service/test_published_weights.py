@@ -18,7 +18,7 @@ from truscore.events.v1.training_pb2 import TrainingCompleted, TrainingFailed, T
 from truscore.storage import MemoryStore
 
 from services.trainer.inputs.downloads import NotFetched, download
-from services.trainer.inputs.pretrained_source import LIBRARY, LibrarySource, asking_library
+from services.trainer.inputs.pretrained_source import LIBRARY, LibrarySource, library_lookup
 from services.trainer.inputs.published_weights import Published
 from services.trainer.settings import Settings
 from tests.unit.trainer.service.stand import BUCKET, Stand, some_dataset
@@ -118,9 +118,9 @@ def test_the_systems_proxy_is_used_but_for_hosts_that_no_proxy_names(
 ) -> None:
     monkeypatch.setenv("http_proxy", server.address)
     assert fetched(f"http://weights.test/{FILE}", tmp_path) == WEIGHTS
-    assert server.asked == [f"http://weights.test/{FILE}"]
+    assert server.requested == [f"http://weights.test/{FILE}"]
     fetched(f"{server.address}/{FILE}", tmp_path)
-    assert server.asked[1:] == [f"/{FILE}"]
+    assert server.requested[1:] == [f"/{FILE}"]
 
 
 def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -132,19 +132,19 @@ def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:
             fetched(url, tmp_path)
 
 
-def test_the_library_is_asked_for_its_address_and_digest_in_a_process_of_its_own() -> None:
-    ask = asking_library(os.environ)
-    found = ask("resnet18", "imagenet")
+def test_the_library_is_looked_up_for_its_address_and_digest_in_a_process_of_its_own() -> None:
+    lookup = library_lookup(os.environ)
+    found = lookup("resnet18", "imagenet")
     assert found is not None
     assert found.url.startswith("https://")
     assert found.url.endswith(f"-{found.sha256_prefix}.pth")
     assert len(found.sha256_prefix) >= 8
 
 
-def test_a_library_that_can_not_be_asked_is_a_refusal() -> None:
-    ask = asking_library({"PYTHONHOME": "/nowhere"})
+def test_a_library_that_does_not_answer_is_a_refusal() -> None:
+    lookup = library_lookup({"PYTHONHOME": "/nowhere"})
     with pytest.raises(NotFetched, match="could not be asked for imagenet of resnet18"):
-        ask("resnet18", "imagenet")
+        lookup("resnet18", "imagenet")
 
 
 def test_each_published_name_of_the_catalog_has_an_address_with_a_digest() -> None:
@@ -176,7 +176,7 @@ def published_here(network: str, name: str) -> Published | None:
 def stand_on(tmp_path: Path, address: str = "", *, store: MemoryStore | None = None) -> Stand:
     return Stand(
         folder=tmp_path / "here", gates=tmp_path / "gates", store=store or MemoryStore(),
-        source=LibrarySource(ask=published_here, address=address, limit_bytes=len(WEIGHTS), timeout_s=LONG_S),
+        source=LibrarySource(lookup=published_here, address=address, limit_bytes=len(WEIGHTS), timeout_s=LONG_S),
     )  # fmt: skip
 
 
@@ -188,7 +188,7 @@ def order_with(stand: Stand, name: str = "coco") -> DatasetValidated:
 
 
 def run_folder(stand: Stand) -> Path:
-    return stand.folder / "runs" / stand.said(TrainingStarted)[0].run_id
+    return stand.folder / "runs" / stand.published(TrainingStarted)[0].run_id
 
 
 async def test_weights_in_the_store_are_taken_without_asking_anybody(server: WeightsServer, tmp_path: Path) -> None:
@@ -196,9 +196,9 @@ async def test_weights_in_the_store_are_taken_without_asking_anybody(server: Wei
     order = order_with(stand)
     stand.store.put(MIRRORED, b"mirrored")
     await stand.order(order)
-    assert len(stand.said(TrainingCompleted)) == 1
+    assert len(stand.published(TrainingCompleted)) == 1
     assert (run_folder(stand) / "pretrained.pth").read_bytes() == b"mirrored"
-    assert server.asked == []
+    assert server.requested == []
 
 
 async def test_weights_that_the_store_lacks_come_from_the_source_and_are_in_the_store_then(
@@ -210,10 +210,10 @@ async def test_weights_that_the_store_lacks_come_from_the_source_and_are_in_the_
     again = DatasetValidated.FromString(order.SerializeToString())
     again.request_id = "second"
     await stand.order(again)
-    assert len(stand.said(TrainingCompleted)) == 2
+    assert len(stand.published(TrainingCompleted)) == 2
     assert (run_folder(stand) / "pretrained.pth").read_bytes() == WEIGHTS
     assert stand.store.get(MIRRORED, limit_bytes=len(WEIGHTS)) == WEIGHTS
-    assert server.asked == [f"/{FILE}"]
+    assert server.requested == [f"/{FILE}"]
 
 
 async def test_weights_that_are_nowhere_fail_the_run_with_key_name_and_both_places(
@@ -222,10 +222,15 @@ async def test_weights_that_are_nowhere_fail_the_run_with_key_name_and_both_plac
     server.files.clear()
     stand = stand_on(tmp_path, server.address)
     await stand.order(order_with(stand))
-    [failed] = stand.said(TrainingFailed)
+    [failed] = stand.published(TrainingFailed)
     assert (failed.code, failed.retryable) == ("pretrained_missing", True)
-    for told in ("architecture_config.pretrained_weights", "'coco'", MIRRORED, f"{server.address}/{FILE}: HTTP 404"):
-        assert told in failed.message
+    for reported in (
+        "architecture_config.pretrained_weights",
+        "'coco'",
+        MIRRORED,
+        f"{server.address}/{FILE}: HTTP 404",
+    ):
+        assert reported in failed.message
     assert stand.store.stat(MIRRORED) is None
 
 
@@ -233,17 +238,17 @@ async def test_damaged_weights_start_no_run_and_stay_out_of_the_store(server: We
     server.files[FILE] = WEIGHTS[:-1] + b"x"
     stand = stand_on(tmp_path, server.address)
     await stand.order(order_with(stand))
-    [failed] = stand.said(TrainingFailed)
+    [failed] = stand.published(TrainingFailed)
     assert failed.code == "pretrained_missing"
     assert f"begins with {SHA256[:8]}" in failed.message
     assert stand.store.stat(MIRRORED) is None
-    assert stand.said(TrainingStarted) == []
+    assert stand.published(TrainingStarted) == []
 
 
 async def test_without_a_source_nothing_is_fetched_and_the_setting_is_named(tmp_path: Path) -> None:
     stand = stand_on(tmp_path)
     await stand.order(order_with(stand))
-    [failed] = stand.said(TrainingFailed)
+    [failed] = stand.published(TrainingFailed)
     assert MIRRORED in failed.message
     assert "TRUSCORE_TRAINER_WEIGHTS_SOURCE is empty" in failed.message
 
@@ -251,26 +256,26 @@ async def test_without_a_source_nothing_is_fetched_and_the_setting_is_named(tmp_
 async def test_a_file_of_ones_own_is_looked_for_in_the_store_alone(server: WeightsServer, tmp_path: Path) -> None:
     stand = stand_on(tmp_path, server.address)
     await stand.order(order_with(stand, "ours/coco.pth"))
-    [failed] = stand.said(TrainingFailed)
+    [failed] = stand.published(TrainingFailed)
     assert f"s3://{BUCKET}/pretrained/ours/coco.pth" in failed.message
     assert "which no library publishes" in failed.message
-    assert server.asked == []
+    assert server.requested == []
 
 
 async def test_who_asks_for_none_needs_neither_store_nor_source(tmp_path: Path) -> None:
     stand = stand_on(tmp_path)
     await stand.order(order_with(stand, "none"))
-    assert len(stand.said(TrainingCompleted)) == 1
+    assert len(stand.published(TrainingCompleted)) == 1
     assert not (run_folder(stand) / "pretrained.pth").exists()
 
 
-def test_the_librarys_own_address_is_taken_where_that_is_asked_for(server: WeightsServer, tmp_path: Path) -> None:
+def test_the_librarys_own_address_is_taken_where_that_is_requested(server: WeightsServer, tmp_path: Path) -> None:
     here = Published(url=f"{server.address}/{FILE}", sha256_prefix=SHA256[:8])
-    source = LibrarySource(ask=lambda network, name: here, address=LIBRARY)
+    source = LibrarySource(lookup=lambda network, name: here, address=LIBRARY)
     source.fetch(NETWORK, "coco", tmp_path / "pretrained.pth")
     assert (tmp_path / "pretrained.pth").read_bytes() == WEIGHTS
     with pytest.raises(NotFetched, match="no library publishes coco for resnet18 with a digest"):
-        replace(source, ask=published_here).fetch("resnet18", "coco", tmp_path / "other.pth")
+        replace(source, lookup=published_here).fetch("resnet18", "coco", tmp_path / "other.pth")
 
 
 REQUIRED = {

@@ -44,14 +44,14 @@ class World:
     """What was said; each batch is refused as often as the test wants before it is confirmed."""
 
     def __init__(self, *, refusals: int = 0) -> None:
-        self.said: list[tuple[int, Record]] = []
+        self.published: list[tuple[int, Record]] = []
         self.refusals = refusals
 
     async def publish_many(self, messages: Sequence[tuple[int, Record]]) -> None:
         if self.refusals:
             self.refusals -= 1
             raise BrokerUnavailable("taken away by the test")
-        self.said += messages
+        self.published += messages
 
 
 def relay_to(world: World, folder: Path, position: Position | None = None) -> Relay[tuple[int, Record]]:
@@ -79,31 +79,31 @@ async def relayed(world: World, folder: Path, *, newest: int, position: Position
     return relay  # type: ignore[return-value]
 
 
-async def test_journals_are_said_in_order_and_once(tmp_path: Path) -> None:
+async def test_journals_are_published_in_order_and_once(tmp_path: Path) -> None:
     write(tmp_path, 1, progressed(1), checkpoint(), epoch_done(1))
     write(tmp_path, 2, progressed(2), epoch_done(2))
     world = World()
     await relayed(world, tmp_path, newest=2)
-    assert world.said == [(1, progressed(1)), (1, epoch_done(1)), (2, progressed(2)), (2, epoch_done(2))]
+    assert world.published == [(1, progressed(1)), (1, epoch_done(1)), (2, progressed(2)), (2, epoch_done(2))]
     await relayed(world, tmp_path, newest=2)
-    assert len(world.said) == 4
+    assert len(world.published) == 4
 
 
-async def test_what_is_written_later_is_said_later(tmp_path: Path) -> None:
+async def test_what_is_written_later_is_published_later(tmp_path: Path) -> None:
     write(tmp_path, 1, progressed(1))
     world = World()
     await relayed(world, tmp_path, newest=1)
     write(tmp_path, 1, progressed(2))
     await relayed(world, tmp_path, newest=1)
-    assert [record for _, record in world.said] == [progressed(1), progressed(2)]
+    assert [record for _, record in world.published] == [progressed(1), progressed(2)]
 
 
-async def test_an_epoch_that_was_said_is_not_said_by_the_attempt_that_trains_it_again(tmp_path: Path) -> None:
+async def test_an_epoch_that_was_published_is_not_published_by_the_attempt_that_trains_it_again(tmp_path: Path) -> None:
     write(tmp_path, 1, epoch_done(1), epoch_done(2))
     write(tmp_path, 2, epoch_done(2), epoch_done(3))
     world = World()
     relay = await relayed(world, tmp_path, newest=2)
-    assert world.said == [(1, epoch_done(1)), (1, epoch_done(2)), (2, epoch_done(3))]
+    assert world.published == [(1, epoch_done(1)), (1, epoch_done(2)), (2, epoch_done(3))]
     assert relay.position.epoch == 3
 
 
@@ -114,7 +114,7 @@ async def test_a_torn_last_line_of_a_dead_attempt_is_passed_over(tmp_path: Path)
     write(tmp_path, 2, progressed(2))
     world = World()
     await relayed(world, tmp_path, newest=2)
-    assert world.said == [(1, progressed(1)), (2, progressed(2))]
+    assert world.published == [(1, progressed(1)), (2, progressed(2))]
 
 
 async def test_a_damaged_journal_does_not_hold_up_the_attempts_after_it(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ async def test_a_damaged_journal_does_not_hold_up_the_attempts_after_it(tmp_path
     write(tmp_path, 2, progressed(2))
     world = World()
     relay = await relayed(world, tmp_path, newest=2)
-    assert world.said[-1] == (2, progressed(2))
+    assert world.published[-1] == (2, progressed(2))
     assert relay.position.attempt == 2
 
 
@@ -132,7 +132,7 @@ async def test_an_attempt_without_a_journal_is_passed_over(tmp_path: Path) -> No
     write(tmp_path, 3, progressed(1))
     world = World()
     await relayed(world, tmp_path, newest=3)
-    assert world.said == [(3, progressed(1))]
+    assert world.published == [(3, progressed(1))]
 
 
 async def test_nothing_is_lost_or_forgotten_while_the_broker_is_away(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ async def test_nothing_is_lost_or_forgotten_while_the_broker_is_away(tmp_path: P
     running = asyncio.create_task(relay.run())
     relay.finish()
     await asyncio.wait_for(running, DEADLINE_S)
-    assert world.said == [(1, progressed(1)), (1, epoch_done(1))]
+    assert world.published == [(1, progressed(1)), (1, epoch_done(1))]
     assert load_position(tmp_path) == relay.position
 
 
@@ -152,7 +152,7 @@ async def test_a_relay_that_dies_before_it_noted_its_place_says_the_same_again(t
     await relayed(world, tmp_path, newest=1)
     (tmp_path / "relay.json").unlink()
     await relayed(world, tmp_path, newest=1)
-    assert world.said[:2] == world.said[2:]
+    assert world.published[:2] == world.published[2:]
 
 
 @pytest.mark.parametrize("offset", [10**9, 0])
@@ -160,7 +160,7 @@ async def test_a_place_beyond_a_journal_is_its_end(tmp_path: Path, offset: int) 
     write(tmp_path, 2, progressed(1))
     world = World()
     await relayed(world, tmp_path, newest=2, position=Position(attempt=1, offset=offset))
-    assert world.said == [(2, progressed(1))]
+    assert world.published == [(2, progressed(1))]
 
 
 positions = st.builds(
@@ -178,8 +178,8 @@ def test_the_furthest_place_forgets_no_epoch_and_no_attempt(known: list[Position
 
 @settings(max_examples=50)
 @given(st.lists(st.integers(1, 9)), st.integers(0, 9))
-def test_only_epochs_that_were_said_are_left_out(epochs: list[int], said: int) -> None:
+def test_only_epochs_that_were_published_are_left_out(epochs: list[int], published: int) -> None:
     records = [epoch_done(epoch) for epoch in epochs] + [progressed(1)]
-    assert unpublished(records, epoch=said) == [record for record in records[:-1] if record.epoch > said] + [
+    assert unpublished(records, epoch=published) == [record for record in records[:-1] if record.epoch > published] + [
         progressed(1)
     ]

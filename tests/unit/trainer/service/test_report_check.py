@@ -49,7 +49,7 @@ def test_an_order_that_differs_from_its_report_is_refused_by_name(
         check_report(replace(order, **changed), report, verifier=Verifier())
 
 
-def test_another_index_than_the_one_that_was_judged_is_refused(ordered: tuple[Order, bytes]) -> None:
+def test_another_index_than_the_one_that_was_validated_is_refused(ordered: tuple[Order, bytes]) -> None:
     order, report = ordered
     with pytest.raises(ReportMismatch, match="the index has digest"):
         check_report(replace(order, index=replace(order.index, sha256="e" * 64)), report, verifier=Verifier())

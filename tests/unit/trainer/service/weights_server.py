@@ -14,7 +14,7 @@ class WeightsServer:
 
     address: str
     files: dict[str, bytes]
-    asked: list[str] = field(default_factory=list)
+    requested: list[str] = field(default_factory=list)
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def serving(files: Mapping[str, bytes]) -> Iterator[WeightsServer]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             kind, _, name = urlsplit(self.path).path.lstrip("/").rpartition("/")
-            served.asked.append(self.path)
+            served.requested.append(self.path)
             if kind in whither:
                 self._redirect(whither[kind] + name)
                 if kind == "leading":

@@ -35,5 +35,5 @@ def compiles() -> bool:
 
 
 if __name__ == "__main__":
-    said = {"refusal": refusal(), "for_a_gpu": why_not_compilable("cuda"), "compiles": compiles()}
-    sys.stdout.write(json.dumps(said))
+    output = {"refusal": refusal(), "for_a_gpu": why_not_compilable("cuda"), "compiles": compiles()}
+    sys.stdout.write(json.dumps(output))

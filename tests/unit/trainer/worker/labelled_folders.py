@@ -16,11 +16,11 @@ SCORES = ("corner_analysis", "sharpness_rating", "custom_cnn")
 DAMAGES = ("surface_analysis", "damage_classification", "multi_head_cnn")
 
 
-def record(folder: Path, name: str, **said: Any) -> ImageRecord:
+def record(folder: Path, name: str, **output: Any) -> ImageRecord:
     """An image of its own, and what is said of it."""
     pixels_HWC = np.random.default_rng(sum(map(ord, name))).integers(0, 255, (30, 40, 3), dtype=np.uint8)
     Image.fromarray(pixels_HWC).save(folder / name)
-    return ImageRecord(path=name, sha256="0" * 64, size_bytes=1, width=40, height=30, **said)
+    return ImageRecord(path=name, sha256="0" * 64, size_bytes=1, width=40, height=30, **output)
 
 
 def job_of(

@@ -51,8 +51,8 @@ def started(path: str, cache: Path) -> "subprocess.Popen[str]":
 
 def answer(child: "subprocess.Popen[str]") -> dict[str, Any]:
     out, _ = child.communicate(timeout=DEADLINE_S)
-    said: dict[str, Any] = json.loads(out)
-    return said
+    output: dict[str, Any] = json.loads(out)
+    return output
 
 
 @pytest.mark.parametrize("machine", ["own", "bare", "no headers"])

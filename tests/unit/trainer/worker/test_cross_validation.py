@@ -56,7 +56,7 @@ def recipe(*, epochs: int = 2, batch_size: int = 4, pretrained: str = "none") ->
 
 
 def repeated(trial: Trial, scratch: Path, *, seed: int = 0) -> tuple[Repetition, list[tuple[int, EpochDone]]]:
-    heard: list[tuple[int, EpochDone]] = []
+    received: list[tuple[int, EpochDone]] = []
     done: list[FoldDone] = []
     repetition = repeat(
         trial,
@@ -64,23 +64,23 @@ def repeated(trial: Trial, scratch: Path, *, seed: int = 0) -> tuple[Repetition,
         scratch=scratch,
         place=CPU,
         clock=lambda: 0.0,
-        on_epoch=lambda fold, epoch: heard.append((fold, epoch)),
+        on_epoch=lambda fold, epoch: received.append((fold, epoch)),
         on_fold=done.append,
     )
     assert repetition.folds == tuple(done)
-    return repetition, heard
+    return repetition, received
 
 
-def test_every_image_is_held_out_once_and_judged_with_the_others_too(
+def test_every_image_is_held_out_once_and_evaluated_with_the_others_too(
     folder: Path, index: DatasetIndex, tmp_path: Path
 ) -> None:
     trial = Trial(index=index, images=folder, recipe=recipe(), folds=2)
-    repetition, heard = repeated(trial, tmp_path)
+    repetition, received = repeated(trial, tmp_path)
     assert [fold.images for fold in repetition.folds] == [{"training": 5, "choosing": 0, "held_out": 5}] * 2
     assert set(repetition.pooled) >= set(repetition.folds[0].metrics) != set()
     # Patience of one epoch would have stopped it: where nothing is chosen, the held-out images stop nothing.
-    assert [(fold, epoch.epoch) for fold, epoch in heard] == [(1, 1), (1, 2), (2, 1), (2, 2)]
-    assert [epoch.val_loss is None for _, epoch in heard] == [True, False, True, False]
+    assert [(fold, epoch.epoch) for fold, epoch in received] == [(1, 1), (1, 2), (2, 1), (2, 2)]
+    assert [epoch.val_loss is None for _, epoch in received] == [True, False, True, False]
     assert [fold.chosen_epoch for fold in repetition.folds] == [2, 2]
 
 
@@ -96,17 +96,17 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
     assert not set(runs[0]) & set(runs[2])
 
 
-def test_the_best_epoch_is_chosen_by_images_that_no_network_is_judged_on(
+def test_the_best_epoch_is_chosen_by_images_that_no_network_is_evaluated_on(
     folder: Path, index: DatasetIndex, tmp_path: Path
 ) -> None:
     trial = Trial(index=index, images=folder, recipe=recipe(), folds=2, choose="best")
-    repetition, heard = repeated(trial, tmp_path)
+    repetition, received = repeated(trial, tmp_path)
     for number, fold in enumerate(repetition.folds, start=1):
         assert fold.images["choosing"] >= 1
         assert sum(fold.images.values()) == IMAGES
         split = json.loads((tmp_path / f"seed-0-fold-{number}" / "split.json").read_text())
         assert not {*split["train"], *split["validation"]} & set(split["test"])
-        epochs = [epoch for of_fold, epoch in heard if of_fold == number]
+        epochs = [epoch for of_fold, epoch in received if of_fold == number]
         assert fold.chosen_epoch == max(epoch.epoch for epoch in epochs if epoch.is_best)
 
 
@@ -151,15 +151,15 @@ def test_the_command_prints_and_writes_figures_with_the_recipe_they_are_of(
     small = ["--set", "image_size=32", "--set", "hyperparameters.optimization.batch_size=5", "--max-images", "8"]
     assert main([str(folder), *options, *small, "--seeds", "0,1", "--output", str(output)]) == 0
     captured = capsys.readouterr()
-    said = json.loads(captured.out)
-    assert json.loads(output.read_text()) == said
-    assert said["recipe"]["image_size"] == 32
-    assert said["recipe"]["hyperparameters"]["optimization"]["batch_size"] == 5
-    assert [(run["seed"], run["fold"]) for run in said["runs"]] == [(0, 1), (0, 2), (1, 1), (1, 2)]
-    assert {spread["count"] for spread in said["metrics"].values()} == {4}
-    assert {spread["count"] for spread in said["pooled"].values()} == {2}
-    assert all(math.isfinite(spread["mean"]) for spread in said["metrics"].values())
-    assert said["images"] == 8
+    result = json.loads(captured.out)
+    assert json.loads(output.read_text()) == result
+    assert result["recipe"]["image_size"] == 32
+    assert result["recipe"]["hyperparameters"]["optimization"]["batch_size"] == 5
+    assert [(run["seed"], run["fold"]) for run in result["runs"]] == [(0, 1), (0, 2), (1, 1), (1, 2)]
+    assert {spread["count"] for spread in result["metrics"].values()} == {4}
+    assert {spread["count"] for spread in result["pooled"].values()} == {2}
+    assert all(math.isfinite(spread["mean"]) for spread in result["metrics"].values())
+    assert result["images"] == 8
     assert "seed 1 fold 2 epoch 1/1: train loss" in captured.err
 
 

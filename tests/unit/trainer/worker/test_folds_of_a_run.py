@@ -183,15 +183,15 @@ def left_alone(lay_out: LayOut) -> Folded:
 def test_folds_change_neither_weights_nor_figures_of_the_run(left_alone: Folded, lay_out: LayOut) -> None:
     without = lay_out(folds=0)
     assert without.finish() == 0
-    for said in ("weights_sha256", "metrics", "best_epoch", "epochs", "sha256"):
+    for key in ("weights_sha256", "metrics", "best_epoch", "epochs", "sha256"):
         # The recipe is in the checkpoint, so that its file differs where its weights do not.
-        assert (getattr(left_alone.completed, said) == getattr(without.completed, said)) is (said != "sha256"), said
+        assert (getattr(left_alone.completed, key) == getattr(without.completed, key)) is (key != "sha256"), key
     for part in ("validation", "validation_loss", "test", "pictures"):
         assert left_alone.report[part] == without.report[part], part
     assert (without.report["folds"], without.report["cross_validation"]) == ([], {"spreads": {}, "pooled": {}})
 
 
-def test_every_image_is_held_out_once_but_those_that_only_the_finished_run_is_judged_by(lay_out: LayOut) -> None:
+def test_every_image_is_held_out_once_but_those_that_only_the_finished_run_is_evaluated_by(lay_out: LayOut) -> None:
     job = read_job(RunDir(path=lay_out().path))
     folds = folds_of(job)
     held_out = [record.path for fold in folds for record in fold.validation]
@@ -230,7 +230,7 @@ def test_the_report_has_each_fold_the_spread_and_the_metrics_over_all_images(lef
     assert "<th>deviation</th>" in page
 
 
-def test_folds_are_told_between_the_last_epoch_and_the_end(left_alone: Folded) -> None:
+def test_folds_are_reported_between_the_last_epoch_and_the_end(left_alone: Folded) -> None:
     records = left_alone.records
     last_epoch = max(place for place, record in enumerate(records) if isinstance(record, EpochDone))
     words = [record for record in records if isinstance(record, FoldProgressed)]

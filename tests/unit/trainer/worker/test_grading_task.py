@@ -108,7 +108,7 @@ def test_classes_that_are_no_grades_are_refused(tmp_path: Path, graded: list[Ima
 
 
 @pytest.mark.parametrize(
-    ("task", "said", "told"),
+    ("task", "output", "reported"),
     [
         ("ordinal_classification", {"labels": (2,)}, True),
         ("ordinal_classification", {"labels": (1, 2)}, False),
@@ -122,9 +122,9 @@ def test_classes_that_are_no_grades_are_refused(tmp_path: Path, graded: list[Ima
         ("instance_segmentation", {}, True),
     ],
 )
-def test_an_image_teaches_a_task_what_is_said_of_it(task: str, said: dict[str, object], told: bool) -> None:
-    one = ImageRecord(path="a.png", sha256="", size_bytes=0, width=1, height=1, **said)  # type: ignore[arg-type]
-    assert is_labelled(one, task) == told
+def test_an_image_teaches_a_task_its_label(task: str, output: dict[str, object], reported: bool) -> None:
+    one = ImageRecord(path="a.png", sha256="", size_bytes=0, width=1, height=1, **output)  # type: ignore[arg-type]
+    assert is_labelled(one, task) == reported
 
 
 def test_images_that_are_left_out_are_counted_and_some_are_named() -> None:
@@ -150,8 +150,8 @@ def lay_down(folder: Path, records: list[ImageRecord], split: Split, row: tuple[
 
 
 def test_an_order_leaves_out_what_is_not_graded_and_says_so(tmp_path: Path) -> None:
-    said = [(1,), (2,), None, (3,), (1, 2)]
-    records = [record(tmp_path, f"{number}.png", labels=labels) for number, labels in enumerate(said)]
+    output = [(1,), (2,), None, (3,), (1, 2)]
+    records = [record(tmp_path, f"{number}.png", labels=labels) for number, labels in enumerate(output)]
     paths = tuple(one.path for one in records)
     split = Split(train=paths[:3], validation=paths[3:], test=(), seed=0)
     job = read_job(lay_down(tmp_path, records, split, GRADES))
@@ -161,7 +161,7 @@ def test_an_order_leaves_out_what_is_not_graded_and_says_so(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("row", [GRADES, SCORES, DAMAGES])
-def test_a_split_of_images_nothing_is_said_of_is_refused(tmp_path: Path, row: tuple[str, str, str]) -> None:
+def test_a_split_of_images_without_a_label_is_refused(tmp_path: Path, row: tuple[str, str, str]) -> None:
     records = [record(tmp_path, f"{number}.png") for number in range(2)]
     split = Split(train=("0.png",), validation=("1.png",), test=(), seed=0)
     with pytest.raises(InvalidJob, match=r"no (images|scores)"):

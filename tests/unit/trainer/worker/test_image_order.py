@@ -39,7 +39,7 @@ def test_every_process_does_as_much_and_every_image_comes(
 
 @settings(max_examples=50, deadline=None)
 @given(count=COUNTS, batch_size=SIZES, world=WORLDS)
-def test_every_image_is_judged_once_and_as_it_is(count: int, batch_size: int, world: int) -> None:
+def test_every_image_is_evaluated_once_and_as_it_is(count: int, batch_size: int, world: int) -> None:
     keys = [
         key
         for rank in range(world)

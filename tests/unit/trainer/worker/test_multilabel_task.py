@@ -16,8 +16,8 @@ NAMES = ("crease", "dent", "scratch")
 
 @pytest.fixture
 def labelled(tmp_path: Path) -> list[ImageRecord]:
-    said = [(1, 3), (), (2,)]
-    return [record(tmp_path, f"{number}.png", labels=labels) for number, labels in enumerate(said)]
+    output = [(1, 3), (), (2,)]
+    return [record(tmp_path, f"{number}.png", labels=labels) for number, labels in enumerate(output)]
 
 
 def test_a_target_has_a_place_for_each_class_and_may_be_empty(tmp_path: Path, labelled: list[ImageRecord]) -> None:

@@ -39,15 +39,15 @@ def verdict(train: Sequence[float], val: Sequence[float | None], scores: Sequenc
 
 
 def test_a_run_that_settles_at_its_best_is_stable() -> None:
-    said = verdict(FALLING, FALLING, [1 - math.exp(-epoch) for epoch in range(20)])
-    assert said.verdict == "stable"
-    assert said.figures["best"] == pytest.approx(1.0)
+    finding = verdict(FALLING, FALLING, [1 - math.exp(-epoch) for epoch in range(20)])
+    assert finding.verdict == "stable"
+    assert finding.figures["best"] == pytest.approx(1.0)
 
 
 def test_a_run_whose_score_still_climbs_at_the_end_is_still_improving() -> None:
-    said = verdict(FALLING, FALLING, [epoch / 20 for epoch in range(20)])
-    assert said.verdict == "still_improving"
-    assert "more epochs" in said.advice
+    finding = verdict(FALLING, FALLING, [epoch / 20 for epoch in range(20)])
+    assert finding.verdict == "still_improving"
+    assert "more epochs" in finding.advice
 
 
 def test_a_run_whose_training_loss_climbs_back_is_diverging() -> None:
@@ -61,10 +61,10 @@ def test_a_training_loss_that_only_ever_rises_is_diverging() -> None:
 
 def test_a_validation_loss_that_turns_while_training_goes_on_is_over_fitting() -> None:
     val = [*FALLING[:8], *(FALLING[7] + 0.05 * step for step in range(12))]
-    said = verdict(FALLING, val, [*RISING[:8], *[RISING[7] - 0.01] * 12])
-    assert said.verdict == "over_fitting"
-    assert said.figures["lowest_val_loss"] == pytest.approx(FALLING[7])
-    assert "validation 8 of 20" in said.because
+    finding = verdict(FALLING, val, [*RISING[:8], *[RISING[7] - 0.01] * 12])
+    assert finding.verdict == "over_fitting"
+    assert finding.figures["lowest_val_loss"] == pytest.approx(FALLING[7])
+    assert "validation 8 of 20" in finding.because
 
 
 def test_a_validation_loss_that_jitters_is_not_over_fitting() -> None:
@@ -92,20 +92,20 @@ def test_epochs_that_were_not_validated_are_left_out() -> None:
 
 
 def test_without_the_metric_the_validation_loss_is_the_score() -> None:
-    said = verdict(FALLING, [math.exp(-epoch) for epoch in range(20)])
-    assert said.verdict == "stable"
-    assert said.figures["best"] == pytest.approx(0.0, abs=1e-6)
+    finding = verdict(FALLING, [math.exp(-epoch) for epoch in range(20)])
+    assert finding.verdict == "stable"
+    assert finding.figures["best"] == pytest.approx(0.0, abs=1e-6)
 
 
 @given(st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)), max_size=30))
 def test_whatever_the_curves_there_is_one_verdict_with_finite_figures(rows: list[tuple[float, float, float]]) -> None:
     train, val, scores = ([row[place] for row in rows] for place in range(3))
-    said = verdict(train, val, scores)
-    assert said.verdict in ADVICE
-    assert all(math.isfinite(value) for value in said.figures.values())
+    finding = verdict(train, val, scores)
+    assert finding.verdict in ADVICE
+    assert all(math.isfinite(value) for value in finding.figures.values())
 
 
-def test_time_is_told_by_phase_and_adds_up() -> None:
+def test_time_is_reported_by_phase_and_adds_up() -> None:
     history = epochs(FALLING[:4], FALLING[:4], [0.5, 0.96, 1.0, 0.9], loading_s=2.0, validating_s=3.0)
     performance = measure_performance(history, primary_metric="AP", best_epoch=3, saving_s=4.0)
     assert performance.seconds == {"computing": 20.0, "loading": 8.0, "validating": 12.0, "saving": 4.0}
@@ -152,18 +152,18 @@ def test_what_took_most_bound_the_run(found, bound_by: str) -> None:  # type: ig
         assert any(character.isdigit() for character in advice.text)
 
 
-def test_waiting_for_images_is_told_with_the_seconds_it_cost() -> None:
+def test_waiting_for_images_is_reported_with_the_seconds_it_cost() -> None:
     text = resources(loading_s=4.0).advice[0].text
     assert "40.0 s, 40% of the run" in text
     assert "no loader processes" in text
 
 
-def test_epochs_after_the_best_one_are_told_with_the_seconds_they_cost() -> None:
+def test_epochs_after_the_best_one_are_reported_with_the_seconds_they_cost() -> None:
     assert any("the 6 epochs after the best one, 4 of 10" in one.text for one in resources(best_epoch=4).advice)
     assert not any("after the best one" in one.text for one in resources(best_epoch=9).advice)
 
 
-def test_an_idle_gpu_is_told_to_take_a_larger_batch_and_half_precision() -> None:
+def test_an_idle_gpu_is_advised_to_take_a_larger_batch_and_half_precision() -> None:
     texts = " ".join(advice.text for advice in resources(GPU).advice)
     assert "has room, and keeps the GPU busier: 12% of its memory was in use" in texts
     assert "mixed_precision" in texts

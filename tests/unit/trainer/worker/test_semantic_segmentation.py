@@ -123,7 +123,7 @@ def judged(task: SemanticSegmentation, model: Framed) -> tuple[Mapping[str, floa
     return batch_evaluation.losses, list(batch_evaluation.image_results)
 
 
-def test_what_is_found_exactly_is_judged_perfect_at_the_images_own_size(tmp_path: Path) -> None:
+def test_what_is_found_exactly_is_evaluated_perfect_at_the_images_own_size(tmp_path: Path) -> None:
     scratch = Annotation(label=2, box_xywh=(32.0, 4.0, 8.0, 24.0))
     wear = Annotation(label=1, box_xywh=(4.0, 4.0, 16.0, 16.0))
     task = task_of(tmp_path, record(wear, scratch, width=64, height=32))
@@ -133,7 +133,7 @@ def test_what_is_found_exactly_is_judged_perfect_at_the_images_own_size(tmp_path
     assert np.sum(image_results[0].count_pixels.counts) == 64 * 32
 
 
-def test_large_images_are_judged_at_1024_pixels(tmp_path: Path) -> None:
+def test_large_images_are_evaluated_at_1024_pixels(tmp_path: Path) -> None:
     task = task_of(tmp_path, record(BOX, width=2048, height=512))
     _, image_results = judged(task, Fixed(torch.zeros(3, 32, 32)))
     assert np.sum(image_results[0].count_pixels.counts) == 1024 * 256

@@ -71,7 +71,7 @@ def test_an_order_is_read_with_its_images_in_their_parts(run_dir: RunDir) -> Non
 
 
 @pytest.mark.parametrize(
-    ("file", "content", "said"),
+    ("file", "content", "output"),
     [
         ("order.json", "no json", "order.json: not JSON"),
         ("order.json", "[1]", "order.json: expected an object"),
@@ -82,13 +82,13 @@ def test_an_order_is_read_with_its_images_in_their_parts(run_dir: RunDir) -> Non
     ],
 )
 def test_a_folder_that_cannot_be_used_ends_in_a_failure_that_names_why(
-    run_dir: RunDir, file: str, content: str, said: str
+    run_dir: RunDir, file: str, content: str, output: str
 ) -> None:
     (run_dir.path / file).write_text(content)
     assert main(["--run-dir", str(run_dir.path)]) == 1
     failed = last_failure(run_dir)
     assert (failed.code, failed.retryable, failed.epoch) == ("data_unreadable", False, 0)
-    assert said in failed.message
+    assert output in failed.message
 
 
 def test_an_image_that_went_missing_ends_in_a_failure_that_names_it(run_dir: RunDir) -> None:
@@ -166,8 +166,8 @@ except Exception as error:
     print(failure_of(error).code)
 """
     command = [sys.executable, "-c", code, str(tmp_path / "latest.pt")]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True)
-    assert said.stdout.strip() == "disk_full", said.stderr
+    output = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True)
+    assert output.stdout.strip() == "disk_full", output.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["latest.pt"]
     assert read(tmp_path / "latest.pt")["class_names"] == ["a"]
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
@@ -180,7 +180,7 @@ def test_a_checkpoint_of_a_newer_format_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("stop", ["cancel", "pause", "drain"])
-def test_a_wish_is_heard_and_only_a_cancellation_stays(tmp_path: Path, stop: str) -> None:
+def test_a_request_is_consumed_and_only_a_cancellation_stays(tmp_path: Path, stop: str) -> None:
     stop_requested = StopSignal(tmp_path / "control")
     assert stop_requested() == ""
     (tmp_path / "control").write_text(f"{stop}\n")

@@ -94,7 +94,7 @@ def test_a_line_is_scaled_with_its_image(folder: Path) -> None:
     assert (int(columns.min()), int(columns.max())) == (15, 45)
 
 
-def test_crowds_are_judged_but_not_trained_on(folder: Path) -> None:
+def test_crowds_are_evaluated_but_not_trained_on(folder: Path) -> None:
     crowd = replace(square(1, 0, 0, 120, 90), crowd=True)
     split = images(folder, record("card.png", crowd, square(2, 30, 20, 90, 70)))
     for epoch in (0, 1):

@@ -286,7 +286,7 @@ def test_turning_a_key_changes_what_it_names(bench: Bench, key: str) -> None:
         ("all", {"best.pt", "latest.pt", "epoch-00001.pt", "epoch-00002.pt"}),
     ],
 )
-def test_the_checkpoints_asked_for_are_kept(bench: Bench, saving: str, kept: set[str]) -> None:
+def test_the_checkpoints_requested_are_kept(bench: Bench, saving: str, kept: set[str]) -> None:
     assert files_kept(nested(f"{P}.checkpoint_saving", saving), bench) == kept
 
 

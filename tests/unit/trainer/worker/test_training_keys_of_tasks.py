@@ -248,9 +248,9 @@ def test_turning_a_key_changes_what_it_names_or_is_refused_by_name(bench: Bench,
 def test_every_loss_that_a_row_accepts_gives_other_gradients(bench: Bench) -> None:
     found = []
     for loss in bench.row.losses:
-        said = losses(bench.run({"loss_config": {"primary_loss": loss}}))
-        assert all(np.isfinite(part) for part in said.values())
-        found.append(tuple(sorted(said.items())))
+        output = losses(bench.run({"loss_config": {"primary_loss": loss}}))
+        assert all(np.isfinite(part) for part in output.values())
+        found.append(tuple(sorted(output.items())))
     assert len(set(found)) == len(bench.row.losses)
 
 

@@ -104,7 +104,7 @@ def test_an_improvement_above_min_delta_renews_patience(make_line_run: MakeRun) 
     assert patience == [0, 1, 0, 1, 2, 0]
 
 
-def test_epochs_are_validated_as_often_as_asked_and_at_the_end(make_line_run: MakeRun) -> None:
+def test_epochs_are_validated_as_often_as_requested_and_at_the_end(make_line_run: MakeRun) -> None:
     done = epochs(make_line_run(hyperparameters=process(epochs=5, validation_frequency=2)))
     assert [epoch.val_loss is not None for epoch in done] == [False, True, False, True, True]
     assert [bool(epoch.metrics) for epoch in done] == [False, True, False, True, True]
@@ -128,7 +128,7 @@ def test_validation_leaves_the_random_generators_as_they_were(make_line_run: Mak
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_gradients_are_clipped_to_the_norm_asked_for(make_line_run: MakeRun) -> None:
+def test_gradients_are_clipped_to_the_norm_requested(make_line_run: MakeRun) -> None:
     run = make_line_run(hyperparameters={"optimization": {"gradient_clipping": 1e-3}})
     batch = run.task.collate([run.task.training[key] for key in steps_left(run)[0][0]])
     take_step(run, [batch])
@@ -150,13 +150,13 @@ def test_a_wish_does_not_save_what_is_no_number(make_line_run: MakeRun) -> None:
         list(train(run))
 
 
-def test_progress_is_told_some_ten_times_an_epoch(make_line_run: MakeRun) -> None:
+def test_progress_is_reported_some_ten_times_an_epoch(make_line_run: MakeRun) -> None:
     run = make_line_run(images=400, hyperparameters=process(epochs=1))
-    told = [report for report in train(run) if isinstance(report, Progressed)]
+    reported = [report for report in train(run) if isinstance(report, Progressed)]
     every = run.steps_per_epoch // 10
-    assert [report.step for report in told] == list(range(every, 10 * every + 1, every))
-    assert all(math.isfinite(report.loss) and report.eta_s >= 0 for report in told)
-    assert told[-1].step == told[-1].total_steps
+    assert [report.step for report in reported] == list(range(every, 10 * every + 1, every))
+    assert all(math.isfinite(report.loss) and report.eta_s >= 0 for report in reported)
+    assert reported[-1].step == reported[-1].total_steps
 
 
 def test_weights_have_one_hash_whatever_their_order(make_line_run: MakeRun) -> None:
@@ -183,7 +183,7 @@ def test_generators_come_back_as_they_were() -> None:
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_every_schedule_stays_between_nothing_and_the_rate_asked_for(make_line_run: MakeRun, name: str) -> None:
+def test_every_schedule_stays_between_nothing_and_the_rate_requested(make_line_run: MakeRun, name: str) -> None:
     settings = make_line_run(
         hyperparameters={"optimization": {"lr_scheduler": name}}
     ).recipe.hyperparameters.optimization

@@ -176,7 +176,7 @@ def test_folds_of_a_cross_validation_have_their_place(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("saving", "metrics", "said"),
+    ("saving", "metrics", "output"),
     [
         ("best", {"box_AP": 0.5}, "best epoch, by box AP"),
         ("best", {}, "best epoch, by validation loss"),
@@ -184,13 +184,13 @@ def test_folds_of_a_cross_validation_have_their_place(tmp_path: Path) -> None:
     ],
 )
 def test_the_page_says_by_what_the_epoch_was_chosen(
-    saving: str, metrics: Mapping[str, float], said: str, tmp_path: Path
+    saving: str, metrics: Mapping[str, float], output: str, tmp_path: Path
 ) -> None:
     process = {"hyperparameters": {"training_process": {"checkpoint_saving": saving}}}
     recipe = resolve("border_detection", "dual_class", "", process)
     epochs = tuple(replace(done, metrics=metrics) for done in history())
     write_report(tmp_path, summary(recipe=recipe, history=epochs), findings({}))
-    assert said in (tmp_path / "report.html").read_text()
+    assert output in (tmp_path / "report.html").read_text()
 
 
 def test_a_run_without_an_epoch_has_a_report_too(tmp_path: Path) -> None:
