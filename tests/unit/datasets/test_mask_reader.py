@@ -117,7 +117,7 @@ def soft() -> np.ndarray:
     """A block of 200 pixels above the middle in a rim of 136 more above zero."""
     values_HW = np.zeros((30, 40), dtype=np.uint8)
     values_HW[3:17, 8:32] = 90
-    values_HW[5:15, 10:30] = 255
+    values_HW[5:15, 10:30] = 236 + np.arange(20)
     return values_HW
 
 

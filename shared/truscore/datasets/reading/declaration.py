@@ -20,11 +20,11 @@ _BOXES = ("xyxy", "xywh", "cxcywh")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Declaration:
-    """All of it optional. `mask_threshold`: pixels above it are marked. `mask_values` "classes": a mask's values are
-    labels. `scores`: columns of tables that are scores. `boxes`: what the four numbers of a box are. `grades`: the
-    number each class stands for. `class_map`: this dataset's class names to those wanted. `groups`: images (or folders,
-    with "/" at the end) of one thing, by its name; no split divides them. `encoding`: of text files that are not UTF-8.
-    `crowd` "things": marks said to be crowds are single things."""
+    """All of it optional. `mask_threshold`: pixels above it are marked. `mask_values`: a mask's values are labels
+    ("classes"), or class x 1000 + instance ("instances"). `scores`: columns of tables that are scores. `boxes`: what
+    the four numbers of a box are. `grades`: the number each class stands for. `class_map`: this dataset's class names
+    to those wanted. `groups`: images (or folders, with "/" at the end) of one thing, by its name; no split divides
+    them. `encoding`: of text files that are not UTF-8. `crowd` "things": marks said to be crowds are single things."""
 
     format: str = ""
     classes: tuple[str, ...] = ()
@@ -122,7 +122,7 @@ def _threshold(value: Any) -> int | None:
 
 
 def _mask_values(value: Any) -> str | None:
-    return value if value == "classes" else None
+    return value if value in {"classes", "instances"} else None
 
 
 def _encoding(value: Any) -> str | None:
@@ -162,7 +162,10 @@ _KEYS: Mapping[str, tuple[str, Callable[[Any], Any]]] = MappingProxyType(
         "grades": ("expected an object from class name to number", _grades),
         "class_map": ("expected an object from class name to the class wanted, or null to leave it out", _class_map),
         "mask_threshold": ("expected a whole number from 0: pixels above it are marked", _threshold),
-        "mask_values": ('expected "classes", where the values of a mask are class numbers', _mask_values),
+        "mask_values": (
+            'expected "classes" or "instances": a mask\'s values are class numbers, or class x 1000 + instance',
+            _mask_values,
+        ),
         "scores": ("expected a list of different names of columns", _names),
         "boxes": (f"expected one of {', '.join(_BOXES)}: corners; corner and size; centre and size", _boxes),
         "groups": ("expected an object from a group's name to a list of its images and folders", _groups),

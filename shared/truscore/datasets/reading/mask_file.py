@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 # A mask with few values, all of them small, numbers its classes; grey edges go up to white.
 _CLASS_VALUES = 64
-_MIDDLE = 127
+_FEW_VALUES = 8
+_BESIDE = 16  # how far a value may be from black or white and still be that
+_MIDDLE = JPEG_THRESHOLD = 127
+# How far JPEG moves black and white, and how much of a mask may lie between: the edges.
+_JPEG_NOISE = 64
+_MOST_BETWEEN, _LEAST_SHARE = 0.5, 0.001
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,8 +49,9 @@ def load_mask(path: Path, limits: Limits) -> NDArray[Any]:
     raise BadShape("label.mask_values", "the mask is coloured; expected one value for each pixel")
 
 
-def binarise(values_HW: NDArray[Any], *, threshold: int | None) -> BinaryMask:
-    """Pixels above the threshold; without one, those that are not 0 where there are two values. Raises BadShape."""
+def binarise(values_HW: NDArray[Any], *, threshold: int | None, few_are_numbers: bool = False) -> BinaryMask:
+    """Pixels above the threshold; without one, those that are not 0 where there are two values. Raises BadShape, with
+    `few_are_numbers` for a mask of few values too, however large: soft edges have many."""
     import numpy as np
 
     if threshold is not None:
@@ -53,7 +59,8 @@ def binarise(values_HW: NDArray[Any], *, threshold: int | None) -> BinaryMask:
     found = np.unique(values_HW)
     if len(found) <= 2 and (len(found) == 1 or found[0] == 0):
         return BinaryMask(mask_HW=values_HW > 0)
-    if found[-1] < _CLASS_VALUES:
+    between = [value for value in found.tolist() if _BESIDE < value < int(found[-1]) - _BESIDE]
+    if found[-1] < _CLASS_VALUES or (few_are_numbers and between and len(found) <= _FEW_VALUES):
         listed = ", ".join(map(str, found[:8]))
         raise BadShape(
             "label.mask_values", f"values {listed} look like class numbers; declare mask_values or a mask_threshold"
@@ -63,3 +70,14 @@ def binarise(values_HW: NDArray[Any], *, threshold: int | None) -> BinaryMask:
     area, wide = int(mask_HW.sum()), int((values_HW > 0).sum())
     ambiguity = f"{len(found)} values from {found[0]} to {found[-1]}; above {middle} lie {area} pixels, above 0 {wide}"
     return BinaryMask(mask_HW=mask_HW, ambiguity=f"{ambiguity}: declare a mask_threshold ({middle} was taken)")
+
+
+def binarise_lossy(values_HW: NDArray[Any]) -> BinaryMask:
+    """Pixels above the middle of a mask that was saved as JPEG. Raises BadShape where it was not black and white."""
+    between = (values_HW > _JPEG_NOISE) & (values_HW < 255 - _JPEG_NOISE)
+    marked = values_HW > JPEG_THRESHOLD
+    if between.sum() > _MOST_BETWEEN * max(int((values_HW > _JPEG_NOISE).sum()), 1) and between.mean() > _LEAST_SHARE:
+        share = 100 * float(between.mean())
+        text = f"{share:.1f} % of the pixels are neither black nor white, and JPEG keeps no numbers"
+        raise BadShape("label.mask_values", f"{text}; declare a mask_threshold, or save the mask as PNG")
+    return BinaryMask(mask_HW=marked)

@@ -12,11 +12,22 @@ from typing import Any
 
 from truscore.datasets.formats.class_folders.reader import class_by_image
 from truscore.datasets.formats.class_lists import ClassList, class_list
+from truscore.datasets.formats.masks.manner import (
+    BINARY,
+    CLASSES,
+    COLOURS,
+    INSTANCE_BASE,
+    INSTANCES,
+    Manner,
+    as_colours,
+    load_values,
+    manner_of,
+)
 from truscore.datasets.index.records import Annotation, ImageRecord
 from truscore.datasets.reading.build_index import Annotate, ImageLabels, build_read_result, unreadable_dataset
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.image_lookup import IMAGE_FOLDERS
-from truscore.datasets.reading.mask_file import binarise, load_mask
+from truscore.datasets.reading.mask_file import JPEG_THRESHOLD, binarise, binarise_lossy
 from truscore.datasets.reading.result import ReadResult
 from truscore.datasets.shapes.masks import mask_to_rle
 from truscore.datasets.shapes.parse import BadShape, box_of_rle
@@ -46,23 +57,25 @@ def read_masks(context: ReaderContext) -> ReadResult:
     pairs, declaration = mask_by_image(context.folder.images), context.declaration
     if not any(pairs.values()):
         return unreadable_dataset(context, "format.masks.missing", "no image has a mask")
-    if declaration.mask_values:
+    manner = manner_of(context, tuple(filter(None, pairs.values())))
+    if manner.lossy and not manner.refusal:
+        text = f"masks are JPEG: pixels above {JPEG_THRESHOLD} were taken as marked; declare a mask_threshold"
+        context.log.add("label.mask_not_binary", text)
+    if manner.has_classes or declaration.mask_values == CLASSES:
         by_image = dict.fromkeys(pairs, "")
-        classes = ClassList(names=context.class_names)
+        classes = ClassList(names=manner.names.names or context.class_names)
     else:
         by_image = classes_of(tuple(pairs), context.class_names)
         used = {name for name in by_image.values() if not is_good(name)}
         classes = class_list(context, used, graded=False)
-    reader = _MaskReader(context=context, classes=classes)
+    reader = _MaskReader(context=context, classes=classes, manner=manner)
     marks: dict[str, Annotate] = {path: partial(reader.read, mask, by_image[path]) for path, mask in pairs.items()}
     return build_read_result(
         context,
         format="masks",
         class_names=classes.names,
         annotate=marks,
-        image_labels={path: _image_labels(name, classes) for path, name in by_image.items()}
-        if not declaration.mask_values
-        else {},
+        image_labels={path: _image_labels(name, classes) for path, name in by_image.items() if name},
     )
 
 
@@ -141,6 +154,7 @@ def _image_labels(name: str, classes: ClassList) -> ImageLabels:
 class _MaskReader:
     context: ReaderContext
     classes: ClassList
+    manner: Manner
 
     def read(self, mask: str, name: str, record: ImageRecord) -> tuple[Annotation, ...]:
         """`name` is the class of the folder; empty where the mask's values are the classes."""
@@ -149,9 +163,18 @@ class _MaskReader:
                 self.context.log.add("format.masks.image_without_mask", "there is no mask for this image", record.path)
             return ()
         try:
-            values_HW = load_mask(self.context.folder.root / mask, self.context.limits)
+            file, limits = self.context.folder.root / mask, self.context.limits
+            if self.manner.kind == COLOURS:
+                values_HW = as_colours(file, limits)
+            else:
+                loaded = load_values(file, limits)
+                if loaded.coloured and self.manner.kind != BINARY:
+                    raise BadShape("label.mask_values", "the mask is coloured; expected one value for each pixel")
+                values_HW = loaded.values_HW
             self._check_size(values_HW, record)
-            return self._by_folder(values_HW, mask, name) if name else self._by_value(values_HW, mask)
+            if name and self.manner.kind != INSTANCES:
+                return self._by_folder(values_HW, mask, name)
+            return self._by_value(values_HW, mask, name)
         except BadShape as bad:
             self.context.log.add(bad.code, str(bad), mask)
             return ()
@@ -163,7 +186,13 @@ class _MaskReader:
             raise BadShape("label.mask_size", text)
 
     def _by_folder(self, values_HW: Any, mask: str, name: str) -> tuple[Annotation, ...]:
-        found = binarise(values_HW, threshold=self.context.declaration.mask_threshold)
+        if self.manner.refusal and values_HW.any():
+            raise BadShape("label.mask_values", self.manner.refusal)
+        threshold = self.context.declaration.mask_threshold
+        if self.manner.lossy:
+            found = binarise_lossy(values_HW)
+        else:
+            found = binarise(self._without_ignored(values_HW, mask), threshold=threshold, few_are_numbers=True)
         if found.ambiguity:
             self.context.log.add("label.mask_not_binary", found.ambiguity, mask)
         if is_good(name):
@@ -177,15 +206,37 @@ class _MaskReader:
             return ()
         return (self._annotation(found.mask_HW, self.classes.label(name), mask),)
 
-    def _by_value(self, values_HW: Any, mask: str) -> tuple[Annotation, ...]:
+    def _by_value(self, values_HW: Any, mask: str, name: str) -> tuple[Annotation, ...]:
+        """An annotation for each value; `name` is the class of all of them, "" where the values name classes."""
         import numpy as np
 
-        count = len(self.classes.names)
-        found = [int(value) for value in np.unique(values_HW) if value]
-        if beyond := [value for value in found if not 0 < value <= count]:
-            text = f"the mask has values {beyond[:8]}, but the classes have numbers 1 to {count}"
+        values_HW = self._without_ignored(values_HW, mask)
+        labels = {int(value): self._label(int(value), name) for value in np.unique(values_HW)}
+        if unknown := [value for value, label in labels.items() if label is None]:
+            shown = [f"#{value:06x}" for value in unknown] if self.manner.kind == COLOURS else unknown
+            text = f"the mask has values {shown[:8]}, but the classes have numbers 1 to {len(self.classes.names)}"
+            if self.manner.kind == COLOURS:
+                text = f"the mask has colours {', '.join(map(str, shown[:8]))}, which the label map does not name"
             self.context.log.add("label.unknown_category", text, mask)
-        return tuple(self._annotation(values_HW == value, value, mask) for value in found if 0 < value <= count)
+        return tuple(self._annotation(values_HW == value, label, mask) for value, label in labels.items() if label)
+
+    def _label(self, value: int, name: str) -> int | None:
+        """The label of a value, 0 for background, None for one that stands for nothing."""
+        if not value or not self.manner.has_classes:
+            return 0 if not value or is_good(name) else self.classes.label(name)
+        base = INSTANCE_BASE if self.manner.kind == INSTANCES and value >= INSTANCE_BASE else 1
+        return self.manner.names.label_of.get(value // base)
+
+    def _without_ignored(self, values_HW: Any, mask: str) -> Any:
+        """What nobody decided on is background in training, and reported."""
+        import numpy as np
+
+        ignored_HW = np.isin(values_HW, list(self.manner.ignored))
+        if not ignored_HW.any():
+            return values_HW
+        text = f"{int(ignored_HW.sum())} pixels of value {min(self.manner.ignored)} are not judged; they were left out"
+        self.context.log.add("label.ignored_region", text, mask)
+        return np.where(ignored_HW, 0, values_HW)
 
     def _annotation(self, mask_HW: Any, label: int, mask: str) -> Annotation:
         rle = mask_to_rle(mask_HW)
