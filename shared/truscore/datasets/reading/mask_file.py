@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # A mask with few values, all of them small, numbers its classes; grey edges go up to white.
 _CLASS_VALUES = 64
 _FEW_VALUES = 8
+_LEAST_PIXELS = 16
 _BESIDE = 16  # how far a value may be from black or white and still be that
 _MIDDLE = JPEG_THRESHOLD = 127
 # How far JPEG moves black and white, and how much of a mask may lie between: the edges.
@@ -56,10 +57,12 @@ def binarise(values_HW: NDArray[Any], *, threshold: int | None, few_are_numbers:
 
     if threshold is not None:
         return BinaryMask(mask_HW=values_HW > threshold)
-    found = np.unique(values_HW)
+    found, counts = np.unique(values_HW, return_counts=True)
     if len(found) <= 2 and (len(found) == 1 or found[0] == 0):
         return BinaryMask(mask_HW=values_HW > 0)
-    between = [value for value in found.tolist() if _BESIDE < value < int(found[-1]) - _BESIDE]
+    # A soft edge has each of its values once or twice.
+    large = found[counts >= _LEAST_PIXELS].tolist()
+    between = [value for value in large if _BESIDE < value < int(found[-1]) - _BESIDE]
     if found[-1] < _CLASS_VALUES or (few_are_numbers and between and len(found) <= _FEW_VALUES):
         listed = ", ".join(map(str, found[:8]))
         raise BadShape(
