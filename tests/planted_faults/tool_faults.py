@@ -5,6 +5,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
+from tests.planted_faults import folders as sound
 from tests.planted_faults.folders import COUNT, HEIGHT, WIDTH, FolderFault, Random, Write, box, pictures
 
 EXPORT = "export.json"
@@ -68,6 +71,62 @@ def _again(_random: Random, task: Any) -> None:
     task["annotations"].append({**task["annotations"][0], "completed_by": 2})
 
 
+def coco(folder: Path, random: Random) -> None:
+    sound.coco(folder, random)
+    (folder / "annotations.json").rename(folder / EXPORT)
+
+
+def in_coco(change: Callable[[Any], object]) -> Write:
+    def plant(folder: Path, _random: Random) -> None:
+        content = json.loads((folder / EXPORT).read_text())
+        change(content)
+        (folder / EXPORT).write_text(json.dumps(content))
+
+    return plant
+
+
+def _crowds(content: Any) -> None:
+    for mark in content["annotations"]:
+        mark["iscrowd"] = 1
+
+
+def _short_part(content: Any) -> None:
+    mark = content["annotations"][0]
+    left, top, width, height = mark["bbox"]
+    outline = [left, top, left + width, top, left + width, top + height, left, top + height]
+    mark["segmentation"] = [outline, [left, top]]
+
+
+def _text_ids(content: Any) -> None:
+    for mark in content["annotations"]:
+        mark["image_id"] = str(mark["image_id"])
+
+
+def upright_marks(folder: Path, _random: Random) -> None:
+    """A photo that is turned, its size that of the stored pixels, its mark where only the upright picture has room."""
+    content = json.loads((folder / EXPORT).read_text())
+    image, mark = content["images"][0], content["annotations"][0]
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = folder / image["file_name"]
+    with Image.open(path) as picture:
+        picture.convert("RGB").save(path.with_suffix(".jpg"), exif=exif, quality=95)
+    path.unlink()
+    image["file_name"] = image["file_name"].replace(".png", ".jpg")
+    mark |= {"bbox": [8, HEIGHT - 2, 40, WIDTH - HEIGHT - 4], "area": 40 * (WIDTH - HEIGHT - 4)}
+    (folder / EXPORT).write_text(json.dumps(content))
+
+
+def rows(change: Callable[[str], str]) -> Write:
+    """Every row of every label file changed."""
+
+    def plant(folder: Path, _random: Random) -> None:
+        for path in sorted(folder.glob("labels/*.txt")):
+            path.write_text("\n".join(map(change, path.read_text().splitlines())))
+
+    return plant
+
+
 TOOL_FAULTS: Mapping[str, FolderFault] = {
     "format.annotations.missing": FolderFault(write=via, plant=gone, how={"format": "via"}),
     "format.annotations.unreadable": FolderFault(write=via, plant=cut, how={"format": "via"}),
@@ -77,6 +136,12 @@ TOOL_FAULTS: Mapping[str, FolderFault] = {
     "format.annotations.left_out": FolderFault(
         write=via, plant=changed(lambda _, image: image["file_attributes"].update(caption="a card"))
     ),
+    "format.values_as_text": FolderFault(write=coco, plant=in_coco(_text_ids)),
+    "format.exif_upright": FolderFault(write=coco, plant=upright_marks),
+    "label.part_left_out": FolderFault(write=coco, plant=in_coco(_short_part)),
+    "label.all_crowd": FolderFault(write=coco, plant=in_coco(_crowds)),
+    "label.confidence": FolderFault(write=sound.yolo, plant=rows(lambda row: f"{row} 0.9")),
+    "label.key_points": FolderFault(write=sound.yolo, plant=rows(lambda row: f"{row} 0.5 0.5 2 0.4 0.4 1")),
     "label.kind_unread": FolderFault(write=via, plant=changed(_star)),
     "label.several_annotators": FolderFault(write=label_studio, plant=changed(_again)),
 }

@@ -61,6 +61,11 @@ def test_a_rectangle_is_a_box_whatever_corner_it_was_drawn_from(tmp_path: Path) 
     assert first.polygons == ()
 
 
+def test_a_turned_rectangle_is_the_polygon_of_its_corners(tmp_path: Path) -> None:
+    (drawn,) = marks(tmp_path, shape("rotation", (10, 5), (15, 10), (10, 15), (5, 10)))
+    assert drawn.polygons == ((10.0, 5.0, 15.0, 10.0, 10.0, 15.0, 5.0, 10.0),)
+
+
 def test_a_circle_covers_its_area(tmp_path: Path) -> None:
     (mark,) = marks(tmp_path, shape("circle", (20, 15), (30, 15)))
     assert (mark.shape, mark.points, mark.box_xywh) == ("circle", (20, 15, 30, 15), (10, 5, 20, 20))

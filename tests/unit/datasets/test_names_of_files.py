@@ -22,5 +22,7 @@ def test_name_stem_and_ending_are_pathlibs(path: str) -> None:
 @given(paths)
 def test_labels_lie_beside_the_image_or_in_a_folder_of_labels(path: str) -> None:
     beside = PurePosixPath(path).with_suffix(".txt")
-    assert label_paths(path) == (str(beside), str(beside.parent / "labels" / beside.name))
-    assert label_paths(f"images/{path}") == (f"labels/{beside}", f"images/{beside}")
+    inner = beside.parent / "labels" / beside.name
+    above = [str(beside.parent.parent / "labels" / beside.name)] if "/" in path else []
+    assert label_paths(path) == (str(beside), str(inner), *above)
+    assert label_paths(f"images/{path}") == (f"labels/{beside}", f"images/{beside}", f"images/{inner}")

@@ -160,6 +160,43 @@ def test_hostile_or_broken_xml_is_reported_and_its_image_kept_out(tmp_path: Path
     assert [image.path for image in reading.index.images] == ["b.jpg"]
 
 
+def test_an_object_with_two_boxes_is_two(tmp_path: Path) -> None:
+    picture(tmp_path / "a.jpg")
+    voc(tmp_path / "a.xml", box().replace("</object>", "") + box(sides="20 6 30 14").partition("</name>")[2])
+    index = read(tmp_path).index
+    assert index is not None
+    assert [mark.box_xywh for mark in index.images[0].annotations] == [(5, 6, 10, 8), (20, 6, 10, 8)]
+
+
+LABELME_3 = (
+    "<object><name>scratch</name><deleted>{deleted}</deleted><type>{kind}</type><polygon><pt><x>5</x><y>6</y></pt>"
+    "<pt><x>15</x><y>6</y></pt><pt><x>15</x><y>14</y></pt><pt><x>5</x><y>14</y></pt></polygon></object>"
+)
+
+
+def test_points_of_labelme_3_are_polygons_or_boxes_and_deleted_objects_are_said(tmp_path: Path) -> None:
+    picture(tmp_path / "a.jpg")
+    kinds = [("0", "polygon"), ("0", "bounding_box"), ("1", "polygon")]
+    marked = "".join(LABELME_3.format(deleted=deleted, kind=kind) for deleted, kind in kinds)
+    size = "<imagesize><nrows>30</nrows><ncols>40</ncols></imagesize>"
+    (tmp_path / "a.xml").write_text(f"<annotation><filename>a.jpg</filename>{size}{marked}</annotation>")
+    reading = read(tmp_path)
+    assert codes(reading) == {"format.annotations.left_out"}
+    assert reading.index is not None
+    polygon, box_mark = reading.index.images[0].annotations
+    assert polygon.polygons == ((5.0, 6.0, 15.0, 6.0, 15.0, 14.0, 5.0, 14.0),)
+    assert (box_mark.polygons, box_mark.box_xywh) == ((), (5.0, 6.0, 10.0, 8.0))
+
+
+def test_a_turned_box_of_rolabelimg_is_a_polygon(tmp_path: Path) -> None:
+    picture(tmp_path / "a.jpg")
+    sides = "<cx>15</cx><cy>12</cy><w>10</w><h>4</h><angle>1.5707963</angle>"
+    voc(tmp_path / "a.xml", f"<object><name>a</name><robndbox>{sides}</robndbox></object>")
+    index = read(tmp_path).index
+    assert index is not None
+    assert index.images[0].annotations[0].box_xywh == pytest.approx((13, 7, 4, 10), abs=1e-4)
+
+
 def test_objects_and_points_are_bounded(tmp_path: Path) -> None:
     picture(tmp_path / "a.jpg")
     voc(tmp_path / "a.xml", *[box()] * 9)

@@ -12,7 +12,7 @@ from functools import partial
 from truscore.datasets.formats.class_lists import ClassList, class_list
 from truscore.datasets.formats.labelme.shapes import drawn_shape
 from truscore.datasets.index.class_order import grades_of
-from truscore.datasets.index.records import RLE, Annotation, ImageRecord
+from truscore.datasets.index.records import KEY_POINTS, RLE, Annotation, ImageRecord
 from truscore.datasets.reading.build_index import (
     Annotate,
     ImageLabels,
@@ -28,7 +28,6 @@ from truscore.datasets.shapes.masks import annotation_mask, mask_to_rle
 from truscore.datasets.shapes.parse import BadShape, Box, box_around, box_from, box_of_rle
 
 Polygon = tuple[float, ...]
-KEY_POINTS = "key_points"  # of a thing that has a box: they are no outline
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 HASH_DIGITS = 16  # of a 64-bit hash, hexadecimal
 ORIENTATION_HASHES_DIGITS = 4 * HASH_DIGITS
+KEY_POINTS = "key_points"  # the shape of a box that has points within it: they are no outline
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,7 +28,8 @@ class Annotation:
     rle: RLE | None = None
     crowd: bool = False
     source_id: str = ""  # what its file calls it: an id, or a line number
-    shape: str = ""  # "point", "line", "linestrip" or "circle" where it was drawn as one; empty: an area
+    # "point", "line", "linestrip" or "circle" where it was drawn as one; empty: an area; KEY_POINTS: a box with points.
+    shape: str = ""
     points: tuple[float, ...] = ()  # of such a shape, as drawn: x0, y0, x1, y1, ... (a circle: centre, rim)
 
 

@@ -12,6 +12,7 @@ from truscore.datasets.images.scan import scan_images
 from truscore.datasets.images.scanned_image import ScannedImage
 from truscore.datasets.index.records import Annotation, DatasetIndex, ImageRecord
 from truscore.datasets.reading.context import ReaderContext
+from truscore.datasets.reading.declared_frames import DeclaredFrames
 from truscore.datasets.reading.problems import ProblemLog
 from truscore.datasets.reading.result import DeclaredImage, ReadResult
 from truscore.datasets.splitting.name_groups import groups_by_name
@@ -56,26 +57,29 @@ def build_read_result(
     log, records = context.log, []
     measurements: dict[str, Any] = {}
     by_name = {**groups_by_name(annotate), **groups}
+    frames = DeclaredFrames(log)
     for scan in scan_images(
         context.folder.root, sorted(annotate), limits=context.limits, scan_options=context.scan_options
     ):
         record = _usable(scan, log)
         if record is None:
             continue
+        annotations = _with_plausible_coordinates(annotate[record.path](record), record, log)
         if declared_image := declared.get(record.path):
-            check_size(record, declared_image, log)
+            frames.check(record, declared_image, annotations)
         whole_image = image_labels.get(record.path, NO_LABELS)
         records.append(
             replace(
                 record,
                 group=by_name.get(record.path, ""),
-                annotations=_with_plausible_coordinates(annotate[record.path](record), record, log),
+                annotations=annotations,
                 labels=whole_image.labels,
                 scores=whole_image.scores,
                 written_grade=whole_image.written_grade,
             )
         )
         measurements[record.path] = scan.measurement
+    frames.report()
     _report_unused(class_names, records, log)
     declared = MappingProxyType(dict(declared))
     if not records:
@@ -102,24 +106,6 @@ def _with_plausible_coordinates(
             text = f"coordinate {farthest:g}; accepted are those up to {FARTHEST_PX:g} px"
             log.add("label.not_finite", text, f"{record.path}#{annotation.source_id or number}")
     return tuple(kept)
-
-
-def check_size(record: ImageRecord, declared_image: DeclaredImage, log: ProblemLog) -> None:
-    """Report a declared size that is not the upright image's. Coordinates stay as written: nobody knows their frame."""
-    if declared_image.width is None or declared_image.height is None:
-        log.add("format.size_missing", f"{declared_image.file} declares no size", record.path)
-        return
-    declared, upright = (declared_image.width, declared_image.height), (record.width, record.height)
-    if declared == upright:
-        return
-    size = f"{declared_image.width} x {declared_image.height}"
-    text = f"{declared_image.file} declares {size}, the upright image has {record.width} x {record.height}"
-    if declared != upright[::-1]:
-        log.add("format.size_mismatch", text, record.path)
-    elif record.orientation >= 5:
-        log.add("format.exif_ignored", f"{text}; EXIF orientation {record.orientation} was ignored", record.path)
-    else:
-        log.add("format.size_swapped", f"{text}; width and height are exchanged", record.path)
 
 
 def unreadable_dataset(context: ReaderContext, code: str, message: str) -> ReadResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 from collections.abc import Iterator
@@ -83,6 +84,8 @@ def _content(context: ReaderContext, path: str, *, code: str, limit_bytes: int) 
     if declared and declared[1].decode().lower() in _PARSED_AS_THEY_ARE:
         return content
     try:
+        if declared:
+            codecs.lookup(declared[1].decode())
         decoded = decode_text(content, declared=declared[1].decode() if declared else context.declaration.encoding)
     except (UnknownEncoding, LookupError) as error:
         context.log.add(code, f"not XML: {error}", path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from truscore.datasets.index.records import RLE, Annotation
+from truscore.datasets.index.records import KEY_POINTS, RLE, Annotation
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,7 +17,7 @@ def annotation_mask(annotation: Annotation, height: int, width: int) -> NDArray[
         return _of_rle(annotation.rle, height, width)
     if annotation.polygons:
         return _of_polygons(annotation.polygons, height, width)
-    if annotation.points:
+    if annotation.points and annotation.shape != KEY_POINTS:
         return _of_stroke(annotation.points, height, width)
     return _of_box(annotation.box_xywh, height, width)
 

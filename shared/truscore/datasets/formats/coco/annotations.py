@@ -34,7 +34,7 @@ class AnnotationReader:
     def _one(self, entry: dict[str, Any], record: ImageRecord) -> Annotation | None:
         where = f"{self.file}#{entry.get('id')}"
         category = entry.get("category_id")
-        label = self.classes.labels.get((self.file, category)) if isinstance(category, int) else None
+        label = self.classes.labels.get((self.file, category)) if isinstance(category, int | str) else None
         if label is None:
             accepted = ", ".join(self.classes.names[:10]) or "none are declared"
             self.context.log.add(
@@ -55,7 +55,7 @@ class AnnotationReader:
             size = (self.declared_image.width or record.width, self.declared_image.height or record.height)
             rle = rle_from(shape, width=size[0], height=size[1])
         elif shape:
-            polygons = self._polygons(shape)
+            polygons = self._polygons(shape, entry)
         box = entry.get("bbox")
         return Annotation(
             label=label,
@@ -66,9 +66,23 @@ class AnnotationReader:
             source_id=bounded_text(str(entry.get("id", ""))),
         )
 
-    def _polygons(self, shape: Any) -> tuple[tuple[float, ...], ...]:
+    def _polygons(self, shape: Any, entry: dict[str, Any]) -> tuple[tuple[float, ...], ...]:
         if not isinstance(shape, list):
             raise BadShape("label.malformed", f"segmentation is a {type(shape).__name__}, expected polygons or an RLE")
         # Some tools write one polygon without the list around it.
         parts = [shape] if isinstance(shape[0], int | float) else shape
-        return tuple(polygon_from(part, points_limit=self.context.limits.points_per_polygon) for part in parts)
+        kept: list[tuple[float, ...]] = []
+        short: list[str] = []
+        for part in parts if parts != [[]] else ():
+            try:
+                kept.append(polygon_from(part, points_limit=self.context.limits.points_per_polygon))
+            except BadShape as bad:
+                if bad.code != "label.short_polygon":
+                    raise
+                short.append(str(bad))
+        if short and not kept:
+            raise BadShape("label.short_polygon", short[0])
+        if short:
+            text = f"{len(short)} of {len(parts)} parts were left out: {short[0]}"
+            self.context.log.add("label.part_left_out", text, f"{self.file}#{entry.get('id')}")
+        return tuple(kept)

@@ -9,18 +9,22 @@ from types import MappingProxyType
 from truscore.datasets.formats.coco.file import CocoFile
 from truscore.datasets.reading.problems import ProblemLog, bounded_text
 
+Identity = int | str
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Classes:
     """`names` in order of id; `labels` says which label (from 1) a category id of a file has."""
 
     names: tuple[str, ...]
-    labels: Mapping[tuple[str, int], int]
+    labels: Mapping[tuple[str, Identity], int]
 
     @staticmethod
     def of(files: Sequence[CocoFile], log: ProblemLog) -> Classes:
-        names: dict[str, int] = {}
-        for identity, name in sorted(_declared(files, log).items()):
+        names: dict[str, Identity] = {}
+        for identity, name in sorted(
+            _declared(files, log).items(), key=lambda item: (isinstance(item[0], str), item[0])
+        ):
             names.setdefault(name, identity)
         parents = _unused_parents(files)
         for parent in sorted(parents & names.keys()):
@@ -36,9 +40,9 @@ class Classes:
         return Classes(names=ordered, labels=MappingProxyType(labels))
 
 
-def _declared(files: Sequence[CocoFile], log: ProblemLog) -> dict[int, str]:
+def _declared(files: Sequence[CocoFile], log: ProblemLog) -> dict[Identity, str]:
     """Names by id; an id that means another name in a later file is renumbered behind the others."""
-    merged: dict[int, str] = {}
+    merged: dict[Identity, str] = {}
     late: list[str] = []
     for file in files:
         seen: set[str] = set()
@@ -50,11 +54,11 @@ def _declared(files: Sequence[CocoFile], log: ProblemLog) -> dict[int, str]:
                 text = f"category {identity} is {name!r} here and {merged[identity]!r} elsewhere; names decide"
                 log.add("format.coco.categories_differ", text, file.path)
                 late.append(name)
-    behind = max(merged, default=0) + 1
+    behind = max((identity for identity in merged if isinstance(identity, int)), default=0) + 1
     return merged | {behind + number: name for number, name in enumerate(late)}
 
 
-def _names(file: CocoFile) -> dict[int, str]:
+def _names(file: CocoFile) -> dict[Identity, str]:
     return {
         identity: bounded_text(str(entry.get("name") or f"category_{identity}"))
         for identity, entry in file.categories.items()
@@ -80,4 +84,4 @@ def _parents(file: CocoFile) -> set[str]:
 def _used(file: CocoFile) -> set[str]:
     names = _names(file)
     marked = (entry.get("category_id") for entry in file.annotations)
-    return {names[identity] for identity in marked if isinstance(identity, int) and identity in names}
+    return {names[identity] for identity in marked if isinstance(identity, int | str) and identity in names}

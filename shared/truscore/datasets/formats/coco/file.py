@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from truscore.datasets.formats.coco.loose_values import tightened
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.problems import ProblemLog
 from truscore.datasets.reading.text_file import read_json
@@ -19,7 +20,7 @@ class CocoFile:
     """`categories`, `images` and `annotations` by id, in file order; annotations keep whatever id they have."""
 
     path: str
-    categories: dict[int, Entry]
+    categories: dict[int | str, Entry]
     images: dict[int | str, Entry]
     annotations: tuple[Entry, ...]
 
@@ -48,14 +49,43 @@ def read_coco_file(context: ReaderContext, path: str) -> CocoFile | None:
         content = content[wrapper]
     if not _is_coco(content):
         return None
-    images = _by_id(content["images"], "images", path, log)
-    annotations = tuple(_entries(content["annotations"], "annotations", path, log))
-    categories = _by_id(content.get("categories", []), "categories", path, log)
+    loose = _Loose(path=path)
+    images = _by_id(loose.entries(content["images"]), "images", path, log)
+    annotations = tuple(_entries(loose.entries(content["annotations"]), "annotations", path, log))
+    categories = _by_id(loose.entries(content.get("categories", [])), "categories", path, log)
+    loose.report(log)
     _report_duplicate_annotations(annotations, path, log)
-    if annotations and not categories:
-        log.add("format.coco.no_categories", "there are annotations but no `categories`", path)
-    whole = {key: entry for key, entry in categories.items() if isinstance(key, int)}
-    return CocoFile(path=path, categories=whole, images=images, annotations=annotations)
+    return CocoFile(path=path, categories=categories, images=images, annotations=annotations)
+
+
+@dataclass(kw_only=True, slots=True)
+class _Loose:
+    """Entries with numbers written as text or floats, counted to be reported once."""
+
+    path: str
+    count: int = 0
+    example: str = ""
+
+    def entries(self, values: Any) -> Any:
+        return list(map(self._entry, values)) if isinstance(values, list) else values
+
+    def _entry(self, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        entry, changed = tightened(value)
+        if changed:
+            self.example = self.example or ", ".join(
+                f"{key} {value[key]!r:.40}" for key in entry if entry[key] is not value[key]
+            )
+            self.count += 1
+        return entry
+
+    def report(self, log: ProblemLog) -> None:
+        if self.count:
+            text = (
+                f"{self.count} entries have ids or numbers as text or floats, such as {self.example}; read as numbers"
+            )
+            log.add("format.values_as_text", text, self.path)
 
 
 def _is_coco(content: Any) -> bool:

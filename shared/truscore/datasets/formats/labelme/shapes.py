@@ -19,7 +19,7 @@ from truscore.datasets.shapes.parse import BadShape, box_around, box_from, box_o
 IGNORED = "__ignore__"
 CIRCLE_CORNERS = 64
 _STROKES = {"point": (1, 1), "line": (2, 2), "linestrip": (2, None), "points": (1, None)}
-_AREAS = ("polygon", "rectangle", "oriented_rectangle", "circle", "mask")
+_AREAS = ("polygon", "rectangle", "oriented_rectangle", "rotation", "circle", "mask")
 
 Shape = dict[str, Any]
 

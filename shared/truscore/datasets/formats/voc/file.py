@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from truscore.datasets.formats.outlines import turned_box
 from truscore.datasets.limits import Limits
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.problems import bounded_text
@@ -47,12 +49,13 @@ def read_voc_file(context: ReaderContext, path: str) -> VocFile | None:
     if root.tag != "annotation":
         log.add("format.voc.structure", f"the outermost element is <{root.tag}>, expected <annotation>"[:200], path)
         return None
-    size = root.find("size")
+    # LabelMe 3 of the MIT writes the same element with rows and columns.
+    size, imagesize = root.find("size"), root.find("imagesize")
     return VocFile(
         path=path,
         filename=_text(root, "filename"),
-        width=_pixels(size, "width"),
-        height=_pixels(size, "height"),
+        width=_pixels(size, "width") or _pixels(imagesize, "ncols"),
+        height=_pixels(size, "height") or _pixels(imagesize, "nrows"),
         objects=tuple(_objects(context, root, path)),
     )
 
@@ -66,22 +69,48 @@ def _objects(context: ReaderContext, root: Element, path: str) -> list[VocObject
     found: list[VocObject] = []
     for number, element in enumerate(elements[: limits.annotations_per_image], 1):
         try:
-            found.append(_object(element, str(number), limits))
+            if _text(element, "deleted") == "1":
+                log.add("format.annotations.left_out", "an object that was deleted in the tool", f"{path}#{number}")
+                continue
+            found += _same_object(element, str(number), limits)
+            if parts := len(element.findall("part")):
+                text = f"{parts} parts of an object are not read; the object is"
+                log.add("format.annotations.left_out", text, f"{path}#{number}")
         except BadShape as bad:
             log.add(bad.code, str(bad), f"{path}#{number}")
     return found
 
 
-def _object(element: Element, number: str, limits: Limits) -> VocObject:
-    name = _text(element, "name")
+def _same_object(element: Element, number: str, limits: Limits) -> list[VocObject]:
+    """The object; several where it has several boxes, as people write it who mean one object each. Raises BadShape."""
+    name = bounded_text(_text(element, "name"))
     if not name:
         raise BadShape("label.malformed", "an object has no <name>")
     polygons = tuple(_polygon(polygon, limits) for polygon in element.findall("polygon"))
-    bounds = element.find("bndbox")
-    if bounds is None and not polygons:
+    boxes = [_box(bounds) for bounds in element.findall("bndbox")]
+    if element.find("segm") is not None and not polygons:
+        raise BadShape("label.kind_unread", f"{name!r} is drawn as a mask in a file of its own; export polygons")
+    if (turned := element.find("robndbox")) is not None and not polygons:
+        polygons = (_turned_box(turned),)
+    if not boxes and not polygons:
         raise BadShape("label.malformed", "an object has neither <bndbox> nor <polygon>")
-    box = box_around(polygons) if bounds is None else _box(bounds)
-    return VocObject(name=bounded_text(name), box_xywh=box, polygons=polygons, source_id=number)
+    if not boxes and _text(element, "type") == "bounding_box":
+        boxes, polygons = [box_around(polygons)], ()
+    if len(boxes) > 1 and not polygons:
+        return [
+            VocObject(name=name, box_xywh=box, polygons=(), source_id=f"{number}/{at}")
+            for at, box in enumerate(boxes, 1)
+        ]
+    if len(boxes) > 1:
+        raise BadShape("label.malformed", f"an object has {len(boxes)} boxes and a polygon; expected one box")
+    box = boxes[0] if boxes else box_around(polygons)
+    return [VocObject(name=name, box_xywh=box, polygons=polygons, source_id=number)]
+
+
+def _turned_box(bounds: Element) -> tuple[float, ...]:
+    """<cx>, <cy>, <w>, <h> and <angle> in radians, as roLabelImg writes them."""
+    x, y, width, height, angle = (_number(bounds, tag) for tag in ("cx", "cy", "w", "h", "angle"))
+    return turned_box((x, y), (width, height), math.degrees(angle))
 
 
 def _box(bounds: Element) -> tuple[float, float, float, float]:
@@ -90,8 +119,10 @@ def _box(bounds: Element) -> tuple[float, float, float, float]:
 
 
 def _polygon(polygon: Element, limits: Limits) -> tuple[float, ...]:
-    """<x1>, <y1>, <x2>, ... as CVAT's and Roboflow's exports have them."""
+    """<x1>, <y1>, <x2>, ... as CVAT's and Roboflow's exports have them, or <pt> with <x> and <y> as LabelMe 3."""
     values: list[float] = []
+    for point in polygon.findall("pt")[: limits.points_per_polygon + 1]:
+        values += [_number(point, "x"), _number(point, "y")]
     while polygon.find(f"x{len(values) // 2 + 1}") is not None and len(values) <= 2 * limits.points_per_polygon:
         number = len(values) // 2 + 1
         values += [_number(polygon, f"x{number}"), _number(polygon, f"y{number}")]

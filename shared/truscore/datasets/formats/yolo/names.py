@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -15,6 +16,7 @@ YAML_NAMES = frozenset({"data.yaml", "data.yml", "dataset.yaml", "dataset.yml"})
 LIST_NAMES = frozenset({"classes.txt", "obj.names", "_darknet.labels", "classes.names"})
 YAML_LIMIT_BYTES = 1024 * 1024
 CLASSES_LIMIT = 10_000
+_YAML_FILES = 20
 # Text files of a YOLO dataset that are not labels.
 _NOT_LABELS = frozenset({"classes.txt", "train.txt", "val.txt", "valid.txt", "test.txt", "trainval.txt", "license.txt"})
 
@@ -25,10 +27,24 @@ def is_list_file(path: str) -> bool:
     return name in _NOT_LABELS or name.startswith(("readme", "requirements"))
 
 
-def read_class_names(context: ReaderContext, *, highest: int) -> tuple[str, ...]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Described:
+    """`names` by class index. `key_points`: how many each box has, and of how many numbers each, where declared."""
+
+    names: tuple[str, ...]
+    key_points: tuple[int, int] | None = None
+
+
+def read_class_names(context: ReaderContext, *, highest: int) -> Described:
     """The names by class index; `highest` is the highest index that labels use."""
-    folder, log, given = context.folder, context.log, context.class_names
-    found = _from_yaml(folder, log) or _from_list(folder)
+    folder, log = context.folder, context.log
+    content, path = _content(folder, log)
+    found = (_from_yaml(content, path, folder, log) if content else ()) or _from_list(folder)
+    return Described(names=_names(context, found, highest), key_points=_key_points(content))
+
+
+def _names(context: ReaderContext, found: tuple[str, ...], highest: int) -> tuple[str, ...]:
+    log, given = context.log, context.class_names
     if given:
         if found and given != found:
             log.add("format.class_names_differ", f"given {list(given)}, the files declare {list(found)}")
@@ -41,11 +57,32 @@ def read_class_names(context: ReaderContext, *, highest: int) -> tuple[str, ...]
     return names
 
 
-def _from_yaml(folder: Folder, log: ProblemLog) -> tuple[str, ...]:
-    path = _shallowest(folder, YAML_NAMES)
-    content = _load_yaml(folder, path, log) if path else None
-    if not isinstance(content, dict):
-        return ()
+def _content(folder: Folder, log: ProblemLog) -> tuple[dict[str, Any], str]:
+    """The content of data.yaml, else of the only YAML file of another name that has `names`."""
+    if path := _shallowest(folder, YAML_NAMES):
+        content = _load_yaml(folder, path, log)
+        return (content, path) if isinstance(content, dict) else ({}, path)
+    found = []
+    for path in folder.with_suffix(".yaml", ".yml")[:_YAML_FILES]:
+        content = _load_yaml(folder, path, ProblemLog(limit=0))
+        if isinstance(content, dict) and _named(content.get("names")):
+            found.append((content, path))
+    if len(found) > 1 and len({_named(content["names"]) for content, _ in found}) > 1:
+        text = f"class names differ in {', '.join(path for _, path in found)[:200]}; call the one to use data.yaml"
+        log.add("format.yolo.invalid_yaml", text, found[1][1])
+        return {}, ""
+    return found[0] if found else ({}, "")
+
+
+def _key_points(content: dict[str, Any]) -> tuple[int, int] | None:
+    shape = content.get("kpt_shape")
+    if isinstance(shape, list) and len(shape) == 2 and all(isinstance(side, int) for side in shape):
+        count, dims = shape
+        return (count, dims) if 0 < count <= 1000 and dims in {2, 3} else None
+    return None
+
+
+def _from_yaml(content: dict[str, Any], path: str, folder: Folder, log: ProblemLog) -> tuple[str, ...]:
     _check_paths(content, path, folder, log)
     names = _named(content.get("names"))
     if not names:
@@ -81,6 +118,11 @@ def _load_yaml(folder: Folder, path: str, log: ProblemLog) -> Any:
 
 
 def _named(names: Any) -> tuple[str, ...]:
+    if isinstance(names, dict):
+        # JSON turned to YAML has its numbers as text.
+        keys = [int(key) if isinstance(key, str) and key.isdecimal() and len(key) < 6 else key for key in names]
+        if len(set(keys)) == len(keys):
+            names = dict(zip(keys, names.values(), strict=True))
     if isinstance(names, list) and len(names) <= CLASSES_LIMIT:
         return tuple(bounded_text(str(name)) for name in names)
     if isinstance(names, dict) and names and all(isinstance(key, int) and 0 <= key < CLASSES_LIMIT for key in names):

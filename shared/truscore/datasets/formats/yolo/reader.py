@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
 
+from truscore.datasets.formats.yolo.columns import Columns, Row, annotation_of, columns_of, report_columns
 from truscore.datasets.formats.yolo.names import is_list_file, read_class_names
 from truscore.datasets.index.records import Annotation, ImageRecord
 from truscore.datasets.limits import Limits
@@ -17,16 +17,13 @@ from truscore.datasets.reading.folder import Folder
 from truscore.datasets.reading.problems import ProblemLog
 from truscore.datasets.reading.result import ReadResult
 from truscore.datasets.reading.text_file import read_text
-from truscore.datasets.shapes.parse import BadShape, box_around, box_from, numbers
-
-# Rounded exports go a hair beyond the edge; pixels instead of fractions go far beyond it.
-OUTSIDE_TOLERANCE = 0.05
+from truscore.datasets.shapes.parse import BadShape, numbers
 
 
 def recognise_yolo(context: ReaderContext) -> bool:
     """Whether some image has a label file."""
-    labels = set(context.folder.with_suffix(".txt"))
-    return any(candidate in labels for image in context.folder.images for candidate in label_paths(image))
+    labels = {path.lower() for path in context.folder.with_suffix(".txt")}
+    return any(candidate.lower() in labels for image in context.folder.images for candidate in label_paths(image))
 
 
 def read_yolo(context: ReaderContext) -> ReadResult:
@@ -34,41 +31,39 @@ def read_yolo(context: ReaderContext) -> ReadResult:
     log, pairs = context.log, _paired(context.folder, context.log)
     rows = {path: _rows(context, label) for path, label in pairs.items()}
     highest = max((row.class_index for file_rows in rows.values() for row in file_rows), default=-1)
-    names = read_class_names(context, highest=highest)
+    described = read_class_names(context, highest=highest)
+    names = described.names
+    columns = columns_of([row for file_rows in rows.values() for row in file_rows], described.key_points)
+    report_columns(columns, next((row.location for file_rows in rows.values() for row in file_rows), ""), log)
     marks: dict[str, Annotate] = {}
     for path, file_rows in rows.items():
-        marks[path] = partial(_annotations, file_rows, names, log)
+        marks[path] = partial(_annotations, file_rows, names, columns, log)
     if not any(pairs.values()):
         log.add("format.yolo.missing", "no image has a label file")
     return build_read_result(context, format="yolo", class_names=names, annotate=marks)
 
 
 def label_paths(image: str) -> tuple[str, ...]:
-    """Where the labels of an image may lie: `labels` for the last `images` of its path, or beside it."""
+    """Where the labels of an image may lie: `labels` for the last `images` of its path, beside it, or in `labels` of
+    its folder or of the one above."""
     *folders, name = image.split("/")
     name = f"{stem_of(name)}.txt"
-    beside = "/".join((*folders, name))
+    beside, inner = "/".join((*folders, name)), "/".join((*folders, "labels", name))
+    above = ("/".join((*folders[:-1], "labels", name)),) if folders else ()
     for at in range(len(folders) - 1, -1, -1):
         if folders[at].lower() == "images":
-            return "/".join((*folders[:at], "labels", *folders[at + 1 :], name)), beside
-    return beside, "/".join((*folders, "labels", name))
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Row:
-    """One line that could be read: a class index from 0 and fractions of the image's width and height."""
-
-    class_index: int
-    values: tuple[float, ...]
-    location: str
+            return "/".join((*folders[:at], "labels", *folders[at + 1 :], name)), beside, inner
+    return beside, inner, *above
 
 
 def _paired(folder: Folder, log: ProblemLog) -> dict[str, str]:
     """The label file of each image; empty where there is none."""
     unused = set(folder.with_suffix(".txt"))
+    by_lower = {path.lower(): path for path in sorted(unused, reverse=True)}
     pairs: dict[str, str] = {}
     for image in folder.images:
-        label = next((path for path in label_paths(image) if path in unused), "")
+        candidates = (path if path in unused else by_lower.get(path.lower(), "") for path in label_paths(image))
+        label = next((path for path in candidates if path in unused), "")
         unused.discard(label)
         pairs[image] = label
         if not label:
@@ -76,12 +71,12 @@ def _paired(folder: Folder, log: ProblemLog) -> dict[str, str]:
     label_folders = {str(PurePosixPath(label).parent) for label in pairs.values() if label}
     for label in sorted(unused):
         home = PurePosixPath(label).parent
-        if (str(home) in label_folders or "labels" in home.parts) and not is_list_file(label):
+        if (str(home) in label_folders or "labels" in map(str.lower, home.parts)) and not is_list_file(label):
             log.add("format.yolo.label_without_image", "there is no image of this name", label)
     return pairs
 
 
-def _rows(context: ReaderContext, label: str) -> tuple[_Row, ...]:
+def _rows(context: ReaderContext, label: str) -> tuple[Row, ...]:
     if not label:
         return ()
     limits, log = context.limits, context.log
@@ -98,12 +93,12 @@ def _rows(context: ReaderContext, label: str) -> tuple[_Row, ...]:
     return tuple(row for row in found if row is not None)
 
 
-def _row(line: str, location: str, limits: Limits, log: ProblemLog) -> _Row | None:
+def _row(line: str, location: str, limits: Limits, log: ProblemLog) -> Row | None:
     words = line.split()
     if not words:
         return None
     try:
-        return _Row(class_index=_class_index(words[0]), values=_fractions(words[1:], limits), location=location)
+        return Row(class_index=_class_index(words[0]), values=_values(words[1:], limits), location=location)
     except BadShape as bad:
         log.add(bad.code, str(bad), location)
         return None
@@ -119,26 +114,22 @@ def _class_index(word: str) -> int:
     return int(value)
 
 
-def _fractions(words: Sequence[str], limits: Limits) -> tuple[float, ...]:
+def _values(words: Sequence[str], limits: Limits) -> tuple[float, ...]:
     count = len(words)
-    if count != 4 and (count < 6 or count % 2):
+    if count < 4:
         raise BadShape("label.malformed", f"{count} coordinates, expected 4 (a box) or 6, 8, ... (a polygon)")
     if count // 2 > limits.points_per_polygon:
         raise BadShape("label.too_many", f"{count // 2} points, at most {limits.points_per_polygon} are read")
     try:
-        values = numbers([float(word) for word in words], what="the line")
+        return numbers([float(word) for word in words], what="the line")
     except ValueError as error:
         if isinstance(error, BadShape):
             raise
         raise BadShape("label.malformed", f"not a number: {error}") from error
-    outside = next((value for value in values if not -OUTSIDE_TOLERANCE <= value <= 1 + OUTSIDE_TOLERANCE), None)
-    if outside is not None:
-        raise BadShape("label.not_normalised", f"coordinate {outside:g}, expected a fraction from 0 to 1")
-    return values
 
 
 def _annotations(
-    rows: Sequence[_Row], names: Sequence[str], log: ProblemLog, record: ImageRecord
+    rows: Sequence[Row], names: Sequence[str], columns: Columns, log: ProblemLog, record: ImageRecord
 ) -> tuple[Annotation, ...]:
     found: list[Annotation] = []
     for row in rows:
@@ -147,18 +138,7 @@ def _annotations(
             log.add("label.unknown_category", text, row.location)
             continue
         try:
-            found.append(_annotation(row, record))
+            found.append(annotation_of(row, columns, record))
         except BadShape as bad:
             log.add(bad.code, str(bad), row.location)
     return tuple(found)
-
-
-def _annotation(row: _Row, record: ImageRecord) -> Annotation:
-    label, source_id = row.class_index + 1, row.location.rpartition("#")[2]
-    scales = (record.width, record.height)
-    pixels = tuple(value * scales[at % 2] for at, value in enumerate(row.values))
-    if len(pixels) == 4:
-        x, y, width, height = pixels
-        box = box_from([x - width / 2, y - height / 2, width, height])
-        return Annotation(label=label, box_xywh=box, source_id=source_id)
-    return Annotation(label=label, box_xywh=box_around([pixels]), polygons=(pixels,), source_id=source_id)
