@@ -85,9 +85,13 @@ async def ordered(
     async with ears(private_broker.amqp_url) as listener:
         await listener.order(ready)
         [started] = await listener.hears(TrainingStarted)
-        # What a successor goes on from is in the store; uploading takes as long as it takes, beside the training.
-        await until_stored(store, RunKeys(bucket=bucket, run_id=started.run_id).pointer(LATEST))
         await system.in_epoch(3)
+        # What a successor goes on from has to be in the store, and uploading takes as long as it takes. The training
+        # waits for it: beside a slow upload it would be over before a fault is planted.
+        held = system.hold()
+        await until_stored(store, RunKeys(bucket=bucket, run_id=started.run_id).pointer(LATEST))
+        for process in held:
+            process.resume()
         yield Ordered(trainer=system, listener=listener)
 
 

@@ -139,6 +139,14 @@ class Trainer:
         paths = list(self.workdir.glob(f"runs/*/attempt-{attempt}/journal.jsonl"))
         return list(read_from(paths[0], 0)[0]) if paths else []
 
+    def hold(self) -> list[psutil.Process]:
+        """Stop the training processes where they are, so that what is waited for beside them can't come too late. They
+        go on with ``resume``."""
+        held = self.children()
+        for process in held:
+            process.suspend()
+        return held
+
     async def in_epoch(self, epoch: int, *, attempt: int = 1) -> None:
         """Return in the middle of an epoch: its first step is done and three are to come."""
         async with asyncio.timeout(WAIT_S):
