@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING
 from services.cli.context import CliError, Code
 
 if TYPE_CHECKING:
-    from truscore.datasets import DatasetIndex
+    from truscore.datasets import DatasetIndex, ReadResult
 
 
 def index_of(path: Path, *, format: str = "", class_names: Sequence[str] = ()) -> "DatasetIndex":
     """The index of a folder that has images. Raises CliError."""
+    index = reading_of(path, format=format, class_names=class_names).index
+    assert index is not None
+    return index
+
+
+def reading_of(path: Path, *, format: str = "", class_names: Sequence[str] = ()) -> "ReadResult":
+    """An index of a folder that has images, with the problems found. Raises CliError."""
     from truscore.datasets import FORMATS, read_dataset
 
     if not path.is_dir():
@@ -22,4 +29,4 @@ def index_of(path: Path, *, format: str = "", class_names: Sequence[str] = ()) -
     if reading.index is None or not reading.index.images:
         reasons = "; ".join(problem.message for problem in reading.problems[:3]) or "there are no images"
         raise CliError(Code.FAILED, f"{str(path)!r} can't be read as a dataset: {reasons}; see `truscore validate`")
-    return reading.index
+    return reading

@@ -287,6 +287,14 @@ FOLDERS: Mapping[str, FolderFault] = {
         write=sound.table,
         plant=file(ROWS, lambda _: table_of(lambda n: f"PSA {n % 2 + 8}" if n else "8", "filename,grade")),
     ),
+    "format.truscore.missing": FolderFault(
+        write=sound.indexed, plant=gone("dataset-index.json"), how={"format": "truscore"}
+    ),
+    "format.truscore.invalid": FolderFault(write=sound.indexed, plant=cut("dataset-index.json")),
+    "format.truscore.image_changed": FolderFault(
+        write=sound.indexed,
+        plant=lambda folder, random: sound.picture(random).save(any_of(random, folder, "*.png")),
+    ),
     "format.masks.missing": FolderFault(
         write=sound.masks, plant=gone("scratched/*.png", all_of_them=True), how={"format": "masks"}
     ),

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from truscore.datasets import index_to_json, read_dataset
 
 WIDTH, HEIGHT, COUNT = 96, 72, 6
 Random = np.random.Generator
@@ -113,6 +114,16 @@ def table(folder: Path, random: Random) -> None:
     pictures(folder, random)
     rows = [f"{number:03}.png,{LABELS[number % 2]},{random.uniform(0, 1):.3f}" for number in range(COUNT)]
     (folder / "labels.csv").write_text("\n".join(["filename,label,score:sharpness", *rows]) + "\n")
+
+
+def indexed(folder: Path, random: Random) -> None:
+    """The system's own format."""
+    voc(folder, random)
+    index = read_dataset(folder).index
+    assert index is not None
+    (folder / "dataset-index.json").write_text(index_to_json(index))
+    for path in folder.glob("*.xml"):
+        path.unlink()
 
 
 def folders(folder: Path, random: Random) -> None:

@@ -26,6 +26,7 @@ FITTING = {
     "folder": {"labels": one_label, "names": GRADED},
     "csv": {"labels": some_labels, "scores": {"sharpness", "centring"}},
     "masks": {"kinds": {"rle"}, "one_of_each": True},
+    "truscore": {"kinds": set(MARKS), "labels": some_labels, "scores": {"sharpness"}},
 }
 
 

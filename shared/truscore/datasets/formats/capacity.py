@@ -28,6 +28,7 @@ FEATURES: Mapping[str, str] = MappingProxyType(
         "scores": "scores",
         "light": "lights of views, with masks and normal maps of objects",
         "grades": "grades of classes",
+        "written_grade": "grades as their graders wrote them, beside the class",
         "plain_grades": "classes that are no grades but are called like grades",
         "odd_name": "class names that are empty, repeated, or not printable",
         "unusable": "annotations without area, of another size than their image, or outlined twice",
@@ -45,6 +46,7 @@ SUPPORTED: Mapping[str, frozenset[str]] = MappingProxyType(
         "folder": frozenset({"label", "unlabelled", "grades"}),
         "csv": _IMAGE_LABELS | {"box", "outside", "scores", "grades"},
         "masks": frozenset({"rle", "label", "empty", "unlabelled", "plain_grades"}),
+        "truscore": frozenset(FEATURES),
     }
 )
 _TOLERANCE_PX = 1e-6
@@ -92,6 +94,8 @@ def _whole_features(image: ImageRecord) -> Iterator[str]:
         yield "light"
     if image.scores:
         yield "scores"
+    if image.written_grade:
+        yield "written_grade"
     if image.labels is None:
         if not image.annotations and not image.scores:
             yield "unlabelled"

@@ -17,6 +17,7 @@ from truscore.datasets.formats.labelme.reader import read_labelme, recognise_lab
 from truscore.datasets.formats.masks.reader import read_masks, recognise_masks
 from truscore.datasets.formats.multi_light.reader import read_multi_light, recognise_multi_light
 from truscore.datasets.formats.plain_images.reader import read_plain_images
+from truscore.datasets.formats.truscore.reader import read_truscore, recognise_truscore
 from truscore.datasets.formats.via.reader import read_via, recognise_via
 from truscore.datasets.formats.voc.reader import read_voc, recognise_voc
 from truscore.datasets.formats.yolo.reader import read_yolo, recognise_yolo
@@ -51,6 +52,12 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
     {
         row.name: row
         for row in (
+            Format(
+                name="truscore",
+                title="The system's own index",
+                recognise=recognise_truscore,
+                read=read_truscore,
+            ),
             # What a person drew stands before what may have been exported from it.
             Format(name="labelme", title="LabelMe shapes and flags", recognise=recognise_labelme, read=read_labelme),
             Format(name="cvat", title="CVAT for images and video (XML)", recognise=recognise_cvat, read=read_cvat),

@@ -15,6 +15,8 @@ from truscore.datasets.formats.coco import writer as coco
 from truscore.datasets.formats.csv import writer as csv
 from truscore.datasets.formats.labelme import writer as labelme
 from truscore.datasets.formats.masks import writer as masks
+from truscore.datasets.formats.truscore import writer as truscore
+from truscore.datasets.formats.truscore.reader import NAME as LOSSLESS
 from truscore.datasets.formats.voc import writer as voc
 from truscore.datasets.formats.yolo import writer as yolo
 from truscore.datasets.index.class_order import grades_of
@@ -45,6 +47,7 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
         "folder": class_folders.WRITER,
         "csv": csv.WRITER,
         "masks": masks.WRITER,
+        LOSSLESS: truscore.WRITER,
     }
 )
 
@@ -72,11 +75,12 @@ def write_dataset(
         raise ValueError(f"{folder.name!r} is not empty: a dataset is written to a folder of its own")
     writer = WRITERS[format]
     paths, unsupported = writer.image_paths(index)
-    lost = (*losses(index, format=format), *unsupported, *_lost_groups(index, paths))
+    lost = _losses(index, format, paths, unsupported)
     if lost and (unsupported or not lossy):
         # Misfits are images that would be read as something else: no permission makes that right.
         raise LossyConversion(format, lost)
-    _copy(paths, images_root, folder)
+    maps = _maps_of(index) if format == LOSSLESS else ()
+    _copy({**paths, **{path: path for path in maps}}, images_root, folder)
     moved = replace(index, images=tuple(replace(image, path=paths[image.path]) for image in index.images))
     declaration = writer.write(moved, folder)
     if writer.declare:
@@ -91,6 +95,22 @@ def _copy(paths: Mapping[str, str], images_root: Path, folder: Path) -> None:
             raise ValueError(f"image path {path!r} climbs out of the dataset")
         (folder / target).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(images_root / path, folder / target)
+
+
+def conversion_losses(index: DatasetIndex, *, format: str) -> tuple[str, ...]:
+    """What of the index the format cannot hold, in words: write_dataset refuses it unless losses are allowed."""
+    paths, unsupported = WRITERS[format].image_paths(index)
+    return _losses(index, format, paths, unsupported)
+
+
+def _losses(index: DatasetIndex, format: str, paths: Mapping[str, str], unsupported: list[str]) -> tuple[str, ...]:
+    groups = () if format == LOSSLESS else _lost_groups(index, paths)
+    return (*losses(index, format=format), *unsupported, *groups)
+
+
+def _maps_of(index: DatasetIndex) -> tuple[str, ...]:
+    """Pictures of masks and normals that belong to objects, not to images."""
+    return tuple(found.path for one in index.objects for found in (one.mask, one.normals) if found is not None)
 
 
 def _grades(index: DatasetIndex) -> Mapping[str, float]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from truscore.datasets import Limits
+from truscore.datasets import Limits, index_to_json, read_dataset
 
 from tests.planted_faults import lit
 from tests.planted_faults.lit_faults import LIT_FAULTS
@@ -65,6 +65,20 @@ def rows(*lines: str) -> Callable[[Path], None]:
 def twice(folder: Path) -> None:
     table(folder)
     shutil.copyfile(folder / "labels.csv", folder / "train_labels.csv")
+
+
+def indexed(change: Callable[[str], str]) -> Callable[[Path], None]:
+    """A folder in the system's own format, its index changed."""
+
+    def plant(folder: Path) -> None:
+        voc(folder)
+        index = read_dataset(folder).index
+        assert index is not None
+        (folder / "dataset-index.json").write_text(change(index_to_json(index)))
+        for path in folder.glob("*.xml"):
+            path.unlink()
+
+    return plant
 
 
 def folders(folder: Path) -> None:
@@ -206,6 +220,9 @@ FURTHER: dict[str, Further] = {
     "format.masks.image_without_mask": (without(masks, "scratched/0.png"), {}),
     "format.deeppcb.missing": (pictures, {"format": "deeppcb"}),
     "format.deeppcb.templates": (deeppcb, {}),
+    "format.truscore.missing": (pictures, {"format": "truscore"}),
+    "format.truscore.invalid": (indexed(lambda text: text[:-9]), {"format": "truscore"}),
+    "format.truscore.image_changed": (indexed(lambda text: text.replace('"sha256":"', '"sha256":"0')), {}),
     "label.ignored_region": (lambda folder: labelme(folder, shapes=[SHAPE, SHAPE | {"label": "__ignore__"}]), {}),
     "label.mask_unreadable": (lambda folder: labelme(folder, shapes=[mask_shape("no picture")]), {}),
     "label.mask_size": (lambda folder: masks(folder, some(0, height=HEIGHT // 2)), {}),
