@@ -13,7 +13,7 @@ from services.cli.reading import index_of, reading_of
 
 if TYPE_CHECKING:
     from truscore.datasets import ReadResult
-    from truscore.datasets.comparison import DatasetDifference, ImageChange
+    from truscore.datasets.index.comparison import DatasetDifference, ImageChange
 
 MOST_SHOWN = 20
 _Folder = Annotated[Path, typer.Argument(metavar="PATH", help="Folder of the dataset.")]
@@ -83,7 +83,7 @@ def diff(
     as_json: AsJson = False,
 ) -> None:
     """Show how dataset B differs from A: images, classes, marks, labels and scores. Ends with 1 where it does."""
-    from truscore.datasets.comparison import compare
+    from truscore.datasets.index.comparison import compare
 
     one, other = (index_of(path, format=format, class_names=class_names) for path in (before, after))
     found = compare(one, other)
