@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from deploy.local.objects import ObjectServer
-from deploy.local.programs import ready_rabbitmq
-from deploy.local.rabbitmq import RabbitMQ
-from deploy.local.seaweedfs import SeaweedFS, find_weed
+from deploy.local.servers.objects import ObjectServer
+from deploy.local.servers.programs import ready_rabbitmq
+from deploy.local.servers.rabbitmq import RabbitMQ
+from deploy.local.servers.seaweedfs import SeaweedFS, find_weed
 from deploy.local.settings import LocalSettings, SharedData
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ Knows how to install, start, watch and end them on loopback; knows nothing of wh
 
 from truscore.process.supervised import ProcessFailed, Started, start_process
 
-from deploy.local.objects import ObjectServer
-from deploy.local.ports import free_ports
-from deploy.local.rabbitmq import RabbitMQ, find_rabbitmq
-from deploy.local.seaweedfs import SeaweedFS, find_weed
+from deploy.local.servers.objects import ObjectServer
+from deploy.local.servers.ports import free_ports
+from deploy.local.servers.rabbitmq import RabbitMQ, find_rabbitmq
+from deploy.local.servers.seaweedfs import SeaweedFS, find_weed
 
 __all__ = [
     "ObjectServer",

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.local.objects import ObjectServer
-from deploy.local.ports import LOOPBACK
+from deploy.local.servers.objects import ObjectServer
+from deploy.local.servers.ports import LOOPBACK
 
 # Which process runs the stack, as `truscore.process.identity` has it: readers can see whether the file is left over.
 STACK_PROCESS = "TRUSCORE_STACK_PROCESS"

@@ -10,17 +10,17 @@ import psutil
 import typer
 from truscore.process.supervised import ProcessFailed
 
-from deploy.local.debian import FetchFailed
 from deploy.local.interrupts import interruptible
 from deploy.local.leftovers import end_leftovers
-from deploy.local.log_errors import errors_in_logs
-from deploy.local.mlflow_server import ready_mlflow
-from deploy.local.pages import pages
 from deploy.local.places import AlreadyRunning, PlaceRefused, Places, places
 from deploy.local.plain_paths import NoPlainPath
-from deploy.local.programs import REPOSITORY, programs_folder, ready_rabbitmq
-from deploy.local.rabbitmq import RabbitMissing
-from deploy.local.seaweedfs import WeedMissing, find_weed
+from deploy.local.progress.log_errors import errors_in_logs
+from deploy.local.progress.pages import pages
+from deploy.local.servers.debian import FetchFailed
+from deploy.local.servers.mlflow_server import ready_mlflow
+from deploy.local.servers.programs import REPOSITORY, programs_folder, ready_rabbitmq
+from deploy.local.servers.rabbitmq import RabbitMissing
+from deploy.local.servers.seaweedfs import WeedMissing, find_weed
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import Stack, running_stack
 
@@ -127,7 +127,7 @@ def _clear(where: Places) -> None:
 def _demonstrate(known: Mapping[str, str], where: Places, *, short: bool) -> None:
     # Imported late: the other commands need no image library.
     from deploy.local.demo import SHORT, DemoFailed, Extent, box_ap50, check_quality, run_demo
-    from deploy.local.timeline import longest_delivery_s, phases
+    from deploy.local.progress.timeline import longest_delivery_s, phases
 
     try:
         shown = run_demo(known, scratch=where.scratch, say=say, extent=SHORT if short else Extent())

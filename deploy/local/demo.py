@@ -15,9 +15,9 @@ from truscore.recipes import primary_metric_of
 from truscore.storage import S3Store
 from truscore.synthesis import render_dataset
 
-from deploy.local.event_tap import NoEvent, TappedEvent, next_event, tap_events
-from deploy.local.programs import REPOSITORY
-from deploy.local.timeline import ENDS, concerns, line_of
+from deploy.local.progress.event_tap import NoEvent, TappedEvent, next_event, tap_events
+from deploy.local.progress.timeline import ENDS, concerns, line_of
+from deploy.local.servers.programs import REPOSITORY
 
 CARDS = 64
 SEED = 7

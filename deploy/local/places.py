@@ -10,7 +10,7 @@ from pathlib import Path
 from truscore.process.identity import pid_of, process_identity, still_runs
 
 from deploy.local.addresses import from_env_file
-from deploy.local.programs import REPOSITORY
+from deploy.local.servers.programs import REPOSITORY
 from deploy.local.settings import LocalSettings
 
 

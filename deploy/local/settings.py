@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from deploy.local.objects import ObjectServer
+from deploy.local.servers.objects import ObjectServer
 
 
 class LocalSettings(BaseSettings):

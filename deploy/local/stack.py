@@ -12,14 +12,14 @@ from truscore.process.supervised import Started
 
 from deploy.local.addresses import STACK_PROCESS, doors, to_env_file, variables
 from deploy.local.leftovers import MARK, end_leftovers
-from deploy.local.mlflow_server import MlflowServer, ready_mlflow
-from deploy.local.objects import ObjectServer
 from deploy.local.places import Places, alone, places
 from deploy.local.plain_paths import NoPlainPath, drop_plain_path, plain_path
-from deploy.local.ports import free_ports
-from deploy.local.programs import REPOSITORY, programs_folder, ready_rabbitmq
-from deploy.local.rabbitmq import RabbitMQ
-from deploy.local.seaweedfs import SeaweedFS, find_weed
+from deploy.local.servers.mlflow_server import MlflowServer, ready_mlflow
+from deploy.local.servers.objects import ObjectServer
+from deploy.local.servers.ports import free_ports
+from deploy.local.servers.programs import REPOSITORY, programs_folder, ready_rabbitmq
+from deploy.local.servers.rabbitmq import RabbitMQ
+from deploy.local.servers.seaweedfs import SeaweedFS, find_weed
 from deploy.local.services import DRAIN_S, Services, commands
 from deploy.local.settings import LocalSettings
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto
-from truscore.bus.asyncapi import document
+from truscore.bus.asyncapi.document import document
 
 from docs.generate.protos import comments, files, type_of
 from docs.generate.tables import table

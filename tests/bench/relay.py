@@ -24,8 +24,8 @@ from truscore.bus.codec import encode
 from truscore.bus.publisher import IN_FLIGHT, address, amqp_message
 from truscore.events.v1.training_pb2 import TrainingProgressed
 
-from deploy.local.programs import ready_rabbitmq
-from deploy.local.rabbitmq import RabbitMQ
+from deploy.local.servers.programs import ready_rabbitmq
+from deploy.local.servers.rabbitmq import RabbitMQ
 from deploy.local.settings import LocalSettings
 
 TARGET_PER_S = 1500

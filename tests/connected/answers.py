@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from truscore.bus import Bus, Envelope, connect, consume_broadcast
 from truscore.events.v1.telemetry_pb2 import HardwareSampled
 
-from deploy.local.objects import ObjectServer
+from deploy.local.servers.objects import ObjectServer
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STOP_S = 40

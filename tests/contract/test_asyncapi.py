@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 from truscore.bus import TOPOLOGY
-from truscore.bus.asyncapi import document, read_comments
+from truscore.bus.asyncapi.document import document, read_comments
 from truscore.bus.topology import Row
 
 from tests.contract.golden import FOLDER

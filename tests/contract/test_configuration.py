@@ -14,7 +14,7 @@ from truscore.recipes.resolve import ROW_KEYS
 from truscore.validation import DatasetOrder
 
 from services.cli.handlers.publish import ready_of
-from services.cli.order_builder import read_config, read_settings_typed, refuse
+from services.cli.inputs.order_builder import read_config, read_settings_typed, refuse
 from services.dataset_validator import handlers as validator
 from services.trainer.handlers import consume as trainer
 from tests.unit.recipes.test_recipes_resolve import MISSION

@@ -6,9 +6,9 @@ from typing import Protocol
 
 import pytest
 
-from deploy.local.mlflow_server import MlflowServer, ready_mlflow
-from deploy.local.objects import ObjectServer
-from deploy.local.programs import REPOSITORY
+from deploy.local.servers.mlflow_server import MlflowServer, ready_mlflow
+from deploy.local.servers.objects import ObjectServer
+from deploy.local.servers.programs import REPOSITORY
 from deploy.local.services import commands
 from tests.e2e.running import RunningServices, services_of
 

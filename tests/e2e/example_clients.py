@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from deploy.local.programs import REPOSITORY
+from deploy.local.servers.programs import REPOSITORY
 from tests.e2e.toolchains import FOLDER, ToolchainMissing, debian_file, debian_libraries, need
 
 BUILD_TIMEOUT_S = 300

@@ -12,10 +12,10 @@ from truscore.process.supervised import Started, start_process, wait_until
 from truscore.telemetry.probe import SERVING, health_of
 
 from deploy.local.addresses import Door, doors, variables
-from deploy.local.mlflow_server import MlflowServer
-from deploy.local.objects import ObjectServer
-from deploy.local.ports import free_ports
-from deploy.local.programs import REPOSITORY
+from deploy.local.servers.mlflow_server import MlflowServer
+from deploy.local.servers.objects import ObjectServer
+from deploy.local.servers.ports import free_ports
+from deploy.local.servers.programs import REPOSITORY
 from deploy.local.services import commands
 from deploy.local.stack import NEEDS_MLFLOW
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from deploy.local.addresses import to_env_file
-from deploy.local.mlflow_server import MlflowServer
-from deploy.local.objects import ObjectServer
-from deploy.local.programs import REPOSITORY
-from deploy.local.rabbitmq import RabbitMQ
+from deploy.local.servers.mlflow_server import MlflowServer
+from deploy.local.servers.objects import ObjectServer
+from deploy.local.servers.programs import REPOSITORY
+from deploy.local.servers.rabbitmq import RabbitMQ
 from deploy.local.services import commands
 from tests.e2e.running import services_of
 from tests.house.documents import Block, blocks, pages

@@ -13,8 +13,8 @@ import pytest
 from truscore.storage import S3Store
 from truscore.synthesis import render_dataset
 
-from deploy.local.objects import ObjectServer
-from deploy.local.rabbitmq import RabbitMQ
+from deploy.local.servers.objects import ObjectServer
+from deploy.local.servers.rabbitmq import RabbitMQ
 from tests.e2e.example_clients import CLIENTS, Client, build
 from tests.e2e.running import RunningServices, services_of
 from tests.e2e.toolchains import ToolchainMissing

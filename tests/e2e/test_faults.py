@@ -16,7 +16,7 @@ from truscore.events.v1.training_pb2 import EpochCompleted, TrainingCompleted, T
 from truscore.process.supervised import start_process
 from truscore.storage import S3Store
 
-from deploy.local.objects import ObjectServer
+from deploy.local.servers.objects import ObjectServer
 from services.trainer.journal import Progressed
 from services.trainer.run_store.keys import RunKeys
 from services.trainer.run_store.uploads import LATEST

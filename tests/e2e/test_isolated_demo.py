@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.mlflow_server import ready_mlflow
-from deploy.local.programs import REPOSITORY, ready_rabbitmq
+from deploy.local.servers.mlflow_server import ready_mlflow
+from deploy.local.servers.programs import REPOSITORY, ready_rabbitmq
 from deploy.local.settings import LocalSettings
 from tests.e2e import isolated_network
 

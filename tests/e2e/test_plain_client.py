@@ -22,8 +22,8 @@ from truscore.synthesis import CLASS_NAMES, render_dataset
 from truscore.zoo import load_checkpoint_model
 from truscore.zoo.preprocess import preprocess
 
-from deploy.local.objects import ObjectServer
-from deploy.local.programs import REPOSITORY
+from deploy.local.servers.objects import ObjectServer
+from deploy.local.servers.programs import REPOSITORY
 
 HERE = Path(__file__).parent
 PIXELS = 0.25

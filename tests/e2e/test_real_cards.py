@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from deploy.local.programs import REPOSITORY
+from deploy.local.servers.programs import REPOSITORY
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 WAIT_S = 840

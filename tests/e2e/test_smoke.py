@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from deploy.local.programs import REPOSITORY
+from deploy.local.servers.programs import REPOSITORY
 from tests.e2e.conftest import RunningServices
 
 pytestmark = [pytest.mark.connected, pytest.mark.e2e]

@@ -7,8 +7,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from deploy.local.debian import FetchFailed, can_fetch, fetch_packages
-from deploy.local.programs import REPOSITORY
+from deploy.local.servers.debian import FetchFailed, can_fetch, fetch_packages
+from deploy.local.servers.programs import REPOSITORY
 
 # Libraries that the system lacks, unpacked beside the rest of what is local.
 FOLDER = REPOSITORY / ".local" / "client-libraries"

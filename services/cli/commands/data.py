@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.cli.bars import progress_bar
 from services.cli.commands.parameters import AsJson, ClassNames, Format
 from services.cli.context import CliError, Code, CommandContext, context_of, print_json
+from services.cli.output.bars import progress_bar
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -11,7 +11,7 @@ from services.cli.commands.parameters import AsJson
 from services.cli.context import CliError, Code, context_of, print_json
 
 if TYPE_CHECKING:
-    from truscore.bus.dead_letters import DeadLetter
+    from truscore.bus.consuming.dead_letters import DeadLetter
 
 T = TypeVar("T")
 Service = Annotated[str, typer.Argument(help='Service that gave up, for example "trainer".')]
@@ -28,7 +28,7 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List dead letters, oldest first."""
-    from truscore.bus.dead_letters import list_dead, services
+    from truscore.bus.consuming.dead_letters import list_dead, services
 
     ctx = context_of(context)
     amqp_url = ctx.need("amqp_url")
@@ -63,7 +63,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show a dead letter whole: reason, exception, trace and content."""
-    from truscore.bus.dead_letters import show_dead
+    from truscore.bus.consuming.dead_letters import show_dead
 
     ctx = context_of(context)
     found = _answer(show_dead(ctx.need("amqp_url"), service, letter))
@@ -84,7 +84,7 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Put dead letters back into their inboxes, with all their tries before them."""
-    from truscore.bus.dead_letters import replay_dead
+    from truscore.bus.consuming.dead_letters import replay_dead
 
     if bool(letters) is everything:
         raise CliError(Code.USAGE, "name the letters to replay, or give --all; accepted is one of both")
@@ -100,7 +100,7 @@ def replay(
 
 def _answer(question: Coroutine[Any, Any, T]) -> T:
     from truscore.bus import BusUnavailable, UnknownMessage
-    from truscore.bus.dead_letters import NoSuchLetter
+    from truscore.bus.consuming.dead_letters import NoSuchLetter
 
     try:
         return asyncio.run(question)

@@ -9,7 +9,7 @@ import typer
 
 from services.cli.commands.parameters import AsJson
 from services.cli.context import CommandContext, context_of, print_json
-from services.cli.releases import place_of, release_explained, verifier_of
+from services.cli.inputs.releases import place_of, release_explained, verifier_of
 
 if TYPE_CHECKING:
     from truscore.releases import Fetched

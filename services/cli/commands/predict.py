@@ -11,8 +11,8 @@ import typer
 
 from services.cli.commands.parameters import AsJson
 from services.cli.context import CliError, Code, CommandContext, context_of, print_json
-from services.cli.models import model_file
-from services.cli.prediction_output import Csv, JsonLines, Screen, Sink
+from services.cli.inputs.models import model_file
+from services.cli.output.prediction_output import Csv, JsonLines, Screen, Sink
 
 if TYPE_CHECKING:
     from truscore.inference.engine import Engine

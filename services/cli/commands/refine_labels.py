@@ -11,7 +11,7 @@ import typer
 
 from services.cli.commands.parameters import AsJson, ClassNames, Format
 from services.cli.context import CliError, Code, context_of, print_json
-from services.cli.reading import index_of
+from services.cli.inputs.reading import index_of
 
 if TYPE_CHECKING:
     from truscore.border_lines.labels import RefinedImage, RefinedLabel

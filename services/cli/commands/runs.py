@@ -28,7 +28,7 @@ def runs(
     if as_json:
         print_json([asdict(run) for run in found])
         return
-    from services.cli.screen import table_of
+    from services.cli.output.screen import table_of
 
     ctx.screen.print(table_of(found) if found else "no runs")
 
@@ -46,6 +46,6 @@ def show(context: typer.Context, reference: RunId, as_json: AsJson = False) -> N
     if as_json:
         print_json(asdict(run))
         return
-    from services.cli.screen import picture
+    from services.cli.output.screen import picture
 
     ctx.screen.print(picture(run, width=ctx.screen.width))

@@ -9,8 +9,8 @@ import typer
 
 from services.cli.commands.parameters import AsJson, Category, ClassNames, Format, Option
 from services.cli.context import CliError, Code, CommandContext, context_of, print_json
+from services.cli.inputs.reading import index_of
 from services.cli.machine import hardware_here, weights_at_hand
-from services.cli.reading import index_of
 
 if TYPE_CHECKING:
     from truscore.recipes.suggestion import Suggestion

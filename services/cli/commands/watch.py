@@ -14,7 +14,7 @@ from services.cli.context import CliError, Code, CommandContext, context_of, pri
 
 if TYPE_CHECKING:
     from services.cli.handlers.runs import Monitor
-    from services.cli.runs import RunView
+    from services.cli.output.runs import RunView
 
 RECONNECT_S = 2.0
 PATIENCE_S = 60.0
@@ -112,7 +112,7 @@ def _print_each(views: Iterator["RunView"]) -> "RunView | None":
 
 def _show_each(ctx: CommandContext, views: Iterator["RunView"]) -> "RunView | None":
     """A picture that changes at a terminal, a line for each step of the run elsewhere."""
-    from services.cli.screen import line, picture
+    from services.cli.output.screen import line, picture
 
     last = None
     if not sys.stdout.isatty():

@@ -12,7 +12,7 @@ from truscore.events.v1 import telemetry_pb2, training_pb2
 from truscore.recipes import primary_metric_of
 
 from services.cli.context import CliError, Code
-from services.cli.runs import Artifact, Epoch, FindingView, RunView, finite
+from services.cli.output.runs import Artifact, Epoch, FindingView, RunView, finite
 
 TIMEOUT_S = 15.0
 STATE_PREFIX = "RUN_STATE_"

@@ -11,8 +11,8 @@ from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import ChannelPreconditionFailed
 
 from truscore.bus import topology
+from truscore.bus.consuming.retry import RetryPolicy
 from truscore.bus.errors import TopologyMismatch
-from truscore.bus.retry import RetryPolicy
 
 TIMEOUT_S: Final = 30
 

@@ -16,7 +16,7 @@ from truscore.bus import (
     inbox_name,
     publisher,
 )
-from truscore.bus.dead_letters import list_dead
+from truscore.bus.consuming.dead_letters import list_dead
 from truscore.events.v1.control_pb2 import RunCancel
 from truscore.events.v1.dataset_pb2 import DatasetReady, DatasetValidated
 

@@ -12,7 +12,7 @@ from truscore.bus import (
     consume,
     publisher,
 )
-from truscore.bus.dead_letters import DeadLetter, NoSuchLetter, list_dead, replay_dead, show_dead
+from truscore.bus.consuming.dead_letters import DeadLetter, NoSuchLetter, list_dead, replay_dead, show_dead
 from truscore.events.v1.control_pb2 import RunCancel
 from truscore.events.v1.dataset_pb2 import DatasetReady
 

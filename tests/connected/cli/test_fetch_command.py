@@ -14,7 +14,7 @@ from truscore.bus import connect, publisher
 from truscore.storage import S3Store
 from truscore.storage.signing import key_id_of
 
-from deploy.local.objects import ObjectServer
+from deploy.local.servers.objects import ObjectServer
 from services.exporter.handlers.publish import exported as announcement
 from services.exporter.release_store import ReleaseStore
 from tests.connected.monitor.monitor_harness import monitor_process

@@ -15,7 +15,7 @@ from truscore.events.v1.dataset_pb2 import DatasetReady
 from truscore.storage import S3Store
 from truscore.synthesis import render_dataset
 
-from deploy.local.objects import ObjectServer
+from deploy.local.servers.objects import ObjectServer
 from tests.connected.bus.event_recorder import EventRecorder
 
 pytestmark = pytest.mark.connected

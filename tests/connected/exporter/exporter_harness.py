@@ -12,8 +12,8 @@ from truscore.events.v1.training_pb2 import ObjectRef, TrainingCompleted
 from truscore.storage import S3Store, Stored
 from truscore.synthesis import CLASS_NAMES, render_dataset
 
-from deploy.local.objects import ObjectServer
-from deploy.local.ports import free_ports
+from deploy.local.servers.objects import ObjectServer
+from deploy.local.servers.ports import free_ports
 from tests.connected.answers import AnswerRecorder, broker_and_store, recording, service_process
 
 WAIT_S = 240

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from truscore.bus.dead_letters import DeadLetter, list_dead, replay_dead
+from truscore.bus.consuming.dead_letters import DeadLetter, list_dead, replay_dead
 from truscore.events.v1.model_pb2 import ExportFailed, ModelExported
 from truscore.events.v1.training_pb2 import TrainingCompleted
 from truscore.storage import S3Store
 
-from deploy.local.objects import ObjectServer
+from deploy.local.servers.objects import ObjectServer
 from tests.connected.exporter.exporter_harness import (
     WAIT_S,
     completed_run,

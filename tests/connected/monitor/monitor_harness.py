@@ -13,7 +13,7 @@ import grpc
 from truscore.api.v1.monitor_pb2_grpc import MonitorServiceStub
 from truscore.bus import connect, publisher
 
-from deploy.local.ports import free_ports
+from deploy.local.servers.ports import free_ports
 from tests.connected.answers import service_process
 from tests.unit.monitor.event_sequences import PublishedEvent
 

@@ -13,8 +13,8 @@ from truscore.process.supervised import start_process, wait_until
 from truscore.telemetry.probe import SERVING, health_of
 from yarl import URL
 
-from deploy.local.ports import free_ports
-from deploy.local.programs import REPOSITORY
+from deploy.local.servers.ports import free_ports
+from deploy.local.servers.programs import REPOSITORY
 from tests.conftest import PrivateBroker
 
 pytestmark = pytest.mark.connected

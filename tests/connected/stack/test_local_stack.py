@@ -17,7 +17,7 @@ import pytest
 from truscore.telemetry.probe import SERVING, health_of
 
 from deploy.local.addresses import PREFIXES, from_env_file
-from deploy.local.programs import REPOSITORY
+from deploy.local.servers.programs import REPOSITORY
 from deploy.mlflow.ready import check
 from services.cli.settings import read_settings
 

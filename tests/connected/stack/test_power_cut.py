@@ -15,7 +15,7 @@ import pytest
 
 from deploy.local.leftovers import leftovers
 from deploy.local.places import Places
-from deploy.local.programs import REPOSITORY
+from deploy.local.servers.programs import REPOSITORY
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 WAIT_S = 240.0

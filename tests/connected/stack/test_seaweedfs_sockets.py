@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.seaweedfs import SeaweedFS, find_weed
+from deploy.local.servers.seaweedfs import SeaweedFS, find_weed
 
 pytestmark = pytest.mark.connected
 

@@ -17,7 +17,7 @@ from faulty_line import FaultyLine, faulty_line
 from truscore.storage import AccessRefused, DigestMismatch, S3Store, StoreError, StoreUnavailable
 
 if TYPE_CHECKING:
-    from deploy.local.objects import ObjectServer
+    from deploy.local.servers.objects import ObjectServer
 
 pytestmark = pytest.mark.connected
 

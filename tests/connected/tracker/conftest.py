@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.mlflow_server import MlflowServer, ready_mlflow
+from deploy.local.servers.mlflow_server import MlflowServer, ready_mlflow
 from deploy.local.settings import LocalSettings
 from services.experiment_tracker.settings import configure_mlflow
 

@@ -18,7 +18,7 @@ from truscore.api.v1 import experiments_pb2 as api
 from truscore.api.v1.experiments_pb2_grpc import ExperimentsServiceStub
 from truscore.bus import connect, publisher
 
-from deploy.local.ports import free_ports
+from deploy.local.servers.ports import free_ports
 from services.experiment_tracker.app import run
 from services.experiment_tracker.ledger import MemoryLedger
 from services.experiment_tracker.record import Mark

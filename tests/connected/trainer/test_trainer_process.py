@@ -20,7 +20,7 @@ from truscore.events.v1.training_pb2 import (
 )
 from truscore.storage import S3Store
 
-from deploy.local.objects import ObjectServer
+from deploy.local.servers.objects import ObjectServer
 from services.trainer.journal import Cancelled
 from tests.connected.trainer.trainer_harness import (
     Ears,

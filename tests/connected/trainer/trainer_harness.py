@@ -25,7 +25,7 @@ from truscore.storage import Store
 from truscore.synthesis import render_dataset
 from truscore.validation import Policy, Verdict, report_to_json
 
-from deploy.local.objects import ObjectServer
+from deploy.local.servers.objects import ObjectServer
 from services.trainer.handlers.consume import overrides_of
 from services.trainer.journal import Completed, Progressed, Record, read_from
 from services.trainer.runs.launcher import torchrun_command

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.objects import ObjectServer
+from deploy.local.servers.objects import ObjectServer
 from services.dataset_validator.listing import Listing, list_dataset
 from services.dataset_validator.progress import Progress
 from services.dataset_validator.reader_process import read_in_child

@@ -7,12 +7,12 @@ from typing import Any
 
 import psutil
 import pytest
-from truscore.bus.dead_letters import list_dead, replay_dead
+from truscore.bus.consuming.dead_letters import list_dead, replay_dead
 from truscore.datasets import index_digest, index_from_json
 from truscore.events.v1.dataset_pb2 import DatasetReady, DatasetRejected, DatasetValidated
 from truscore.storage import S3Store
 
-from deploy.local.objects import ObjectServer
+from deploy.local.servers.objects import ObjectServer
 from tests.connected.validator.validator_harness import WAIT_S, harness, upload, validator_process
 from tests.unit.validation.small_datasets import write_coco
 

@@ -10,8 +10,8 @@ from truscore.bus import publisher
 from truscore.events.v1.dataset_pb2 import DatasetReady, DatasetRejected, DatasetValidated
 from truscore.storage import Store
 
-from deploy.local.objects import ObjectServer
-from deploy.local.ports import free_ports
+from deploy.local.servers.objects import ObjectServer
+from deploy.local.servers.ports import free_ports
 from tests.connected.answers import AnswerRecorder, broker_and_store, recording, service_process
 
 WAIT_S = 90

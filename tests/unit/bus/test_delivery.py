@@ -1,6 +1,6 @@
 from datetime import UTC, datetime
 
-from truscore.bus.delivery import MAX_HEADERS, carried
+from truscore.bus.consuming.delivery import MAX_HEADERS, carried
 
 
 def test_a_copy_keeps_the_events_own_headers_and_drops_the_brokers() -> None:

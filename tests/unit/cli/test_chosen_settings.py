@@ -15,7 +15,7 @@ from truscore.validation import DatasetOrder
 from services.cli.app import main
 from services.cli.context import CliError
 from services.cli.handlers.publish import ready_of
-from services.cli.order_builder import merged, read_config, read_settings_typed, wanted
+from services.cli.inputs.order_builder import merged, read_config, read_settings_typed, wanted
 from services.trainer.handlers.consume import overrides_of
 
 Captured = pytest.CaptureFixture[str]

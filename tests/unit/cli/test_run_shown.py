@@ -11,10 +11,10 @@ from truscore.api.v1 import monitor_pb2
 from truscore.events.v1 import dataset_pb2, model_pb2, telemetry_pb2, training_pb2
 
 from services.cli.context import Code, print_json
-from services.cli.curves import BARS, sparkline
 from services.cli.handlers.runs import states, view_of
-from services.cli.runs import ENDS, RunView, duration_text
-from services.cli.screen import line, picture, table_of
+from services.cli.output.curves import BARS, sparkline
+from services.cli.output.runs import ENDS, RunView, duration_text
+from services.cli.output.screen import line, picture, table_of
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from truscore.validation import DatasetOrder
 
 from services.cli.context import CliError, Code
 from services.cli.handlers.publish import ready_of
-from services.cli.order_builder import dataset_name, read_config, refuse, version_now
+from services.cli.inputs.order_builder import dataset_name, read_config, refuse, version_now
 
 
 def an_order(**changes: object) -> DatasetOrder:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.interrupts import interruptible
-from deploy.local.programs import REPOSITORY
+from deploy.local.servers.programs import REPOSITORY
 
 TIMEOUT_S = 60
 

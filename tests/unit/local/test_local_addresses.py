@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.local.addresses import PREFIXES, UNMISTAKABLE, doors, from_env_file, to_env_file, variables
-from deploy.local.objects import ObjectServer
+from deploy.local.servers.objects import ObjectServer
 from deploy.local.services import PROCFILE, commands
 
 KNOWN = variables(

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from deploy.local.log_errors import errors_in_logs, last_error
+from deploy.local.progress.log_errors import errors_in_logs, last_error
 
 QUIET = '{"level": "info", "event": "serving"}\n'
 

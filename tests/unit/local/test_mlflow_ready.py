@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from deploy.local.mlflow_server import PRELOAD
-from deploy.local.programs import REPOSITORY
+from deploy.local.servers.mlflow_server import PRELOAD
+from deploy.local.servers.programs import REPOSITORY
 from deploy.mlflow.ready import CALLS, NotReady, check
 
 TIMEOUT_S = 60

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from deploy.local.addresses import PREFIXES, doors, variables
-from deploy.local.objects import ObjectServer
-from deploy.local.pages import pages
+from deploy.local.progress.pages import pages
+from deploy.local.servers.objects import ObjectServer
 
 KNOWN = variables(
     amqp_url="amqp://truscore:0a1b@127.0.0.1:20001/%2F",

@@ -3,13 +3,13 @@
 import subprocess
 import sys
 
-from deploy.local import ports
+from deploy.local.servers import ports
 
 
 def test_a_port_that_was_chosen_is_given_to_no_other_process_before_its_server_has_bound_it() -> None:
     (chosen,) = ports.free_ports(1)
     program = (
-        "from deploy.local import ports\n"
+        "from deploy.local.servers import ports\n"
         f"ports.LOWEST_PORT = ports.HIGHEST_PORT = {chosen}\n"
         "try:\n    print(ports.free_ports(1))\nexcept ports.NoFreePort:\n    print('none')\n"
     )

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from truscore.process.supervised import ProcessFailed, Started, start_process, wait_until
 
-from deploy.local.ports import free_ports, is_listening
+from deploy.local.servers.ports import free_ports, is_listening
 
 REPOSITORY = Path(__file__).parents[3]
 DEADLINE_S = 30.0

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.debian import can_fetch
-from deploy.local.ports import free_ports
-from deploy.local.programs import ready_rabbitmq
-from deploy.local.rabbitmq import RabbitMissing
+from deploy.local.servers.debian import can_fetch
+from deploy.local.servers.ports import free_ports
+from deploy.local.servers.programs import ready_rabbitmq
+from deploy.local.servers.rabbitmq import RabbitMissing
 from deploy.local.settings import LocalSettings
 
 

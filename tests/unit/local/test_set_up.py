@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.programs import REPOSITORY
+from deploy.local.servers.programs import REPOSITORY
 
 TIMEOUT_S = 60
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="no make on this machine")

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from deploy.local.event_tap import TappedEvent
-from deploy.local.timeline import concerns, line_of, longest_delivery_s, phases
+from deploy.local.progress.event_tap import TappedEvent
+from deploy.local.progress.timeline import concerns, line_of, longest_delivery_s, phases
 
 BEGAN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 RUN = "run-0123456789abcdef0123"

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from deploy.local.debian import FetchFailed, can_fetch, fetch_packages
 from deploy.local.plain_paths import plain_path
-from deploy.local.rabbitmq import ERLANG_PLACES, SERVER_PLACES, Installation, RabbitMissing, find_rabbitmq
+from deploy.local.servers.debian import FetchFailed, can_fetch, fetch_packages
+from deploy.local.servers.rabbitmq import ERLANG_PLACES, SERVER_PLACES, Installation, RabbitMissing, find_rabbitmq
 from deploy.local.settings import LocalSettings
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 ADVICE = (
     "Install RabbitMQ 3.10 or newer (Debian, Ubuntu: sudo apt-get install rabbitmq-server), or name one that runs: "
     "TRUSCORE_AMQP_URL=amqp://user:password@host:5672/"

@@ -18,12 +18,12 @@ from google.protobuf.message import Message
 from truscore.bus import declarations, topology, trace
 from truscore.bus.broker import AWAY, Bus, the_bus
 from truscore.bus.codec import RETRIES_HEADER, count, decode
-from truscore.bus.delivery import carried, copy_of, wire_of
+from truscore.bus.consuming.delivery import carried, copy_of, wire_of
+from truscore.bus.consuming.retry import RetryPolicy
 from truscore.bus.envelope import Envelope
 from truscore.bus.errors import BusError, HandBack, Poison, Undecodable
 from truscore.bus.metrics import HEARD
 from truscore.bus.publisher import publish
-from truscore.bus.retry import RetryPolicy
 from truscore.bus.topology import DEAD_EXCHANGE, RETRY_EXCHANGE, RETRY_QUEUE_HEADER, Consumer, Row, row_of
 
 log = logging.getLogger("truscore.bus")

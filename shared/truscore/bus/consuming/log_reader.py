@@ -18,9 +18,9 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_not_exception_type,
 
 from truscore.bus.broker import AWAY, Bus, the_bus
 from truscore.bus.codec import decode
-from truscore.bus.consumer import subscribe
+from truscore.bus.consuming.consumer import subscribe
+from truscore.bus.consuming.delivery import wire_of
 from truscore.bus.declarations import LOG_QUEUE
-from truscore.bus.delivery import wire_of
 from truscore.bus.envelope import Envelope
 from truscore.bus.errors import Poison, Undecodable, UnknownMessage
 from truscore.bus.publisher import publish

@@ -14,8 +14,8 @@ from google.protobuf import json_format
 from truscore.bus import topology
 from truscore.bus.broker import AWAY, Bus, connect
 from truscore.bus.codec import RETRIES_HEADER, decode
-from truscore.bus.consumer import DEAD_HEADER
-from truscore.bus.delivery import carried, copy_of, wire_of
+from truscore.bus.consuming.consumer import DEAD_HEADER
+from truscore.bus.consuming.delivery import carried, copy_of, wire_of
 from truscore.bus.errors import BusError, BusUnavailable, Undecodable, UnknownMessage
 from truscore.bus.publisher import publish
 from truscore.bus.topology import RETRY_QUEUE_HEADER

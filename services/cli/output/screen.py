@@ -11,8 +11,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from services.cli.curves import sparkline
-from services.cli.runs import RunView, duration_text
+from services.cli.output.curves import sparkline
+from services.cli.output.runs import RunView, duration_text
 
 COLOURS = {
     "EXPORTED": "green",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from services.cli.commands.fetch import fetched_release
 from services.cli.context import CliError, Code, CommandContext
-from services.cli.releases import release_explained, verifier_of
+from services.cli.inputs.releases import release_explained, verifier_of
 
 if TYPE_CHECKING:
     from truscore.releases import Manifest

@@ -15,7 +15,7 @@ from faststream.rabbit import RabbitBroker
 
 from truscore.bus import topology
 from truscore.bus.broker import AWAY, Bus, the_bus
-from truscore.bus.consumer import subscribe
+from truscore.bus.consuming.consumer import subscribe
 from truscore.bus.declarations import Queue
 from truscore.bus.errors import BusError
 from truscore.bus.publisher import publish

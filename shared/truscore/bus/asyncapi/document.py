@@ -11,12 +11,12 @@ from typing import Any, Final
 from google.protobuf import descriptor_pb2
 
 from truscore.bus import topology
+from truscore.bus.asyncapi.schemas import schemas_of
 from truscore.bus.codec import CONTENT_TYPE, MAX_BODY_BYTES, PREFIX
-from truscore.bus.schemas import schemas_of
 from truscore.bus.topology import EXCHANGE, TOPOLOGY, Row
 from truscore.events import CONTRACT_VERSION
 
-PROTO_DIR: Final = Path(__file__).parents[3] / "proto"
+PROTO_DIR: Final = Path(__file__).parents[4] / "proto"
 PROTOC_TIMEOUT_S: Final = 60
 # Numbers of the lists within the descriptors' own descriptor; a comment's path is made of them.
 _MESSAGES_IN_FILE: Final = 4
@@ -131,7 +131,3 @@ def _comments(file: descriptor_pb2.FileDescriptorProto) -> Iterator[tuple[str, s
 def main() -> None:
     """Write the document to the standard output."""
     sys.stdout.write(json.dumps(document(read_comments()), indent=2, ensure_ascii=False) + "\n")
-
-
-if __name__ == "__main__":
-    main()

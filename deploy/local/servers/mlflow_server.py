@@ -9,7 +9,7 @@ from pathlib import Path
 
 from truscore.process.supervised import ProcessFailed, Started, start_process, wait_until
 
-from deploy.local.ports import LOOPBACK, free_ports
+from deploy.local.servers.ports import LOOPBACK, free_ports
 from deploy.mlflow.ready import NotReady, check
 
 INSTALL_TIMEOUT_S = 600.0
@@ -18,7 +18,7 @@ START_TIMEOUT_S = 180.0
 STOP_GRACE_S = 15.0
 # Nothing of ours uses the server's job queue, whose eight workers take 250 MB each.
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-PRELOAD = Path(__file__).resolve().parents[1] / "mlflow" / "preload"
+PRELOAD = Path(__file__).resolve().parents[2] / "mlflow" / "preload"
 
 
 def ready_mlflow(venv: Path, *, lock: Path) -> Path:

@@ -14,9 +14,9 @@ from google.protobuf.message import Message
 from truscore.bus import topology
 from truscore.bus.broker import AWAY, the_bus
 from truscore.bus.codec import decode
-from truscore.bus.consumer import subscribe
+from truscore.bus.consuming.consumer import subscribe
+from truscore.bus.consuming.delivery import wire_of
 from truscore.bus.declarations import Queue
-from truscore.bus.delivery import wire_of
 from truscore.bus.envelope import Envelope
 from truscore.bus.topology import EXCHANGE, Row, row_of
 

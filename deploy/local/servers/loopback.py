@@ -5,7 +5,7 @@ import http.client
 import json
 from typing import Any
 
-from deploy.local.ports import LOOPBACK
+from deploy.local.servers.ports import LOOPBACK
 
 
 class Refused(RuntimeError):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from truscore.process.supervised import Started, start_process, wait_until
 
-from deploy.local.objects import ObjectServer
-from deploy.local.ports import LOOPBACK, free_ports
+from deploy.local.servers.objects import ObjectServer
+from deploy.local.servers.ports import LOOPBACK, free_ports
 
 START_TIMEOUT_S = 60.0
 STOP_GRACE_S = 15.0

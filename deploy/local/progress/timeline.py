@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from deploy.local.event_tap import TappedEvent
+from deploy.local.progress.event_tap import TappedEvent
 
 # Who says how long it took, and what to call it.
 PARTS = {

@@ -13,9 +13,9 @@ from urllib.parse import quote
 
 from truscore.process.supervised import ProcessFailed, Started, start_process, wait_until
 
-from deploy.local.loopback import Refused, request_json
 from deploy.local.plain_paths import drop_plain_path, plain_path
-from deploy.local.ports import LOOPBACK, free_ports, is_listening
+from deploy.local.servers.loopback import Refused, request_json
+from deploy.local.servers.ports import LOOPBACK, free_ports, is_listening
 
 START_TIMEOUT_S = 120.0
 EPMD_TIMEOUT_S = 20.0

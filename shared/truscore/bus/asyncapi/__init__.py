@@ -1,0 +1,1 @@
+"""The contract as an AsyncAPI document with JSON Schemas. Knows the table of messages; touches no broker."""

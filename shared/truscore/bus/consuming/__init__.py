@@ -1,0 +1,1 @@
+"""From a queue to a handler: deliveries, retries, dead letters, the event log. Knows no publisher's reasons."""
