@@ -3,7 +3,7 @@
 import functools
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 
@@ -59,6 +59,19 @@ def _scratch(where: Places) -> Iterator[None]:
             drop_plain_path(where.scratch)
 
 
+def end_together(stops: Sequence[Callable[[], None]]) -> None:
+    """Call all at the same time and return when all have returned; raises what the first that failed raised.
+
+    For servers none of which uses another: each takes seconds, up to its grace, to end.
+    """
+    if not stops:
+        return
+    with ThreadPoolExecutor(len(stops)) as pool:
+        ending = [pool.submit(stop) for stop in stops]
+    for each in ending:
+        each.result()
+
+
 class Stack:
     """What was started, and how to reach it."""
 
@@ -70,6 +83,7 @@ class Stack:
         self._inherited = dict(os.environ) | {MARK: str(where.folder), "TMPDIR": str(plain_path(where.scratch))}
         self._services = Services(where.logs, environment=self._inherited)
         self._servers: list[Callable[[], Started | None]] = []
+        self._server_stops: list[Callable[[], None]] = []
         self.variables: dict[str, str] = {}
 
     def start(self) -> None:
@@ -77,6 +91,7 @@ class Stack:
 
         The tracker comes last: a server of MLflow that is asked several things while it imports may break for good.
         """
+        self._ending.callback(lambda: end_together(self._server_stops))
         mlflow_url, wait_for_mlflow = self._begin_mlflow()
         (amqp_url, management_url), store = self._start_servers()
         store.make_bucket(self._settings.bucket)
@@ -116,7 +131,7 @@ class Stack:
             return self._settings.mlflow_url, self._services.hold
         python = ready_mlflow(programs_folder(self._settings) / "mlflow-venv", lock=REPOSITORY / "requirements.lock")
         server = MlflowServer(self._where.folder / "mlflow", python, environment=self._inherited)
-        self._ending.callback(server.stop)
+        self._server_stops.append(server.stop)
         self._say("starting MLflow, which takes longest")
         server.begin()
         self._servers.append(lambda: server.process)
@@ -139,7 +154,7 @@ class Stack:
             return self._settings.amqp_url.get_secret_value(), ""
         folder = self._where.folder / "rabbitmq"
         node = RabbitMQ(folder, ready_rabbitmq(self._settings), environment=self._inherited)
-        self._ending.callback(node.close)
+        self._server_stops.append(node.close)
         self._servers.append(lambda: node.process)
         self._say("starting RabbitMQ")
         node.start()
@@ -150,7 +165,7 @@ class Stack:
         if named is not None:
             return named
         store = SeaweedFS(self._where.folder / "seaweedfs", find_weed(), environment=self._inherited)
-        self._ending.callback(store.stop)
+        self._server_stops.append(store.stop)
         self._servers.append(lambda: store.process)
         self._say("starting SeaweedFS")
         store.start()

@@ -84,9 +84,16 @@ def _growth(run: Run, losses: list[float]) -> tuple[float, str]:
 
 
 def measured_of_host(sample: Sampled, now: float) -> Mapping[str, Measured]:
-    """Measures of a host by name; none where its last sample is too old to say anything."""
-    if now - sample.sampled_at > STALE_S:
-        return {}
+    """Measures of a host by name; only the age of its last sample where that is too old for what it measured."""
+    age_s = now - sample.sampled_at
+    found = {"sample_age_s": (age_s, f"the last hardware sample is {age_s:.0f} s old")}
+    if age_s <= STALE_S:
+        found |= _load_of(sample)
+    subject = f"{sample.host}/{sample.service}"
+    return {name: Measured(subject=subject, value=value, text=text) for name, (value, text) in found.items()}
+
+
+def _load_of(sample: Sampled) -> dict[str, tuple[float, str]]:
     gib = 2**30
     found = {
         "disk_free_gib": (sample.disk_free_bytes / gib, f"{sample.disk_free_bytes / gib:.1f} GiB of disk are free"),
@@ -100,8 +107,7 @@ def measured_of_host(sample: Sampled, now: float) -> Mapping[str, Measured]:
             found["gpu_memory_percent"] = (share, f"{share:.0f} % of the memory of GPU {gpu.index} is in use")
         if gpu.temperature_celsius >= found.get("gpu_celsius", (0.0, ""))[0]:
             found["gpu_celsius"] = (gpu.temperature_celsius, f"GPU {gpu.index} is at {gpu.temperature_celsius:.0f} °C")
-    subject = f"{sample.host}/{sample.service}"
-    return {name: Measured(subject=subject, value=value, text=text) for name, (value, text) in found.items()}
+    return found
 
 
 def measured_of_stray(stray: Strayed, now: float) -> Mapping[str, Measured]:

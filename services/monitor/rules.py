@@ -18,7 +18,7 @@ MEASURES = {
     "gpu_celsius": "temperature of the hottest GPU of a host",
     "disk_free_gib": "free disk where a service works",
     "stray_s": "seconds since something was published under a routing key that is no event of the contract",
-    "sample_age_s": "seconds since a service on a host sampled its hardware",
+    "sample_age_s": "seconds since a service on a host sampled its hardware, which it does while it works",
 }
 SEVERITIES = ("warning", "critical")
 # Rules that other services look at: whoever raised such an alert clears it.

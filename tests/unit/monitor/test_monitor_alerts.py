@@ -36,6 +36,20 @@ class Watch:
         return [alert.rule for alert in self.look(at) if isinstance(alert, Raised)]
 
 
+def test_a_host_whose_last_sample_is_older_than_a_rule_allows_raises_until_it_samples_again() -> None:
+    watch = Watch(event_sequences.sampled(10))
+    watch.watchdog = Watchdog([Rule(name="host.silent", severity="warning", measure="sample_age_s", at_least=120)])
+    assert watch.look(129) == []
+    (alert,) = watch.look(131)
+    assert isinstance(alert, Raised)
+    assert (alert.rule, alert.subject.partition("/")[0]) == ("host.silent", "gpu-1")
+    assert "the last hardware sample is 121 s old" in alert.message
+    assert watch.look(1000) == []  # it stands, however old the sample is by now
+    board_after([event_sequences.sampled(1005)], watch.board)
+    (cleared,) = watch.look(1010)
+    assert isinstance(cleared, Cleared)
+
+
 def test_a_run_that_progresses_raises_nothing() -> None:
     assert Watch(event_sequences.started(), event_sequences.progressed(10)).look(60) == []
 

@@ -127,7 +127,9 @@ Global___Finding: _TypeAlias = Finding  # noqa: Y015
 
 @_typing.final
 class DatasetProgress(_message.Message):
-    """How far the validation of a dataset is. Published at most every few seconds, best effort: a verdict may come without any."""
+    """How far the validation of a dataset is. Published at most every few seconds, best effort: a verdict may come without
+    any.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -261,7 +263,9 @@ class DatasetValidated(_message.Message):
     warning_count: _builtins.int
     """Warnings found; the report holds all findings."""
     duration_s: _builtins.float
-    """Seconds that reaching the verdict took: fetching, reading and checking; of the first time where it was reached before."""
+    """Seconds that reaching the verdict took: fetching, reading and checking; of the first time where it was reached
+    before.
+    """
     order_event_id: _builtins.str
     """Event id of the DatasetReady that is answered."""
     @_builtins.property

@@ -63,9 +63,9 @@ Global___OrderState: _TypeAlias = OrderState  # noqa: Y015
 
 @_typing.final
 class OrderAttached(_message.Message):
-    """An order for a training has its run. Published for every order that passed validation and asks for a training, whether it
-    is the first for its run or the hundredth, so that each client learns which run is its own. Equal orders are one run.
-    The run's last event is published again after it, under the same event id, for those who came late.
+    """An order for a training has its run. Published for every order that passed validation and asks for a training,
+    whether it is the first for its run or the hundredth, so that each client learns which run is its own. Equal orders
+    are one run. The run's last event is published again after it, under the same event id, for those who came late.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

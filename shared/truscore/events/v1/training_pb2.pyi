@@ -782,8 +782,9 @@ Global___TrainingStarted: _TypeAlias = TrainingStarted  # noqa: Y015
 
 @_typing.final
 class TrainingProgressed(_message.Message):
-    """A few optimiser steps went by. While the folds of a cross-validation are trained after the run, it is published again with
-    step, epoch, loss and learning rate as the run's own training ended, and the pace and the time left of the folds.
+    """A few optimiser steps went by. While the folds of a cross-validation are trained after the run, it is published again
+    with step, epoch, loss and learning rate as the run's own training ended, and the pace and the time left of the
+    folds.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
