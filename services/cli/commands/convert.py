@@ -9,7 +9,7 @@ import typer
 
 from services.cli.commands.parameters import AsJson, ClassNames, Format
 from services.cli.context import CliError, Code, context_of, print_json
-from services.cli.reading import index_of, reading_of
+from services.cli.inputs.reading import index_of, reading_of
 
 if TYPE_CHECKING:
     from truscore.datasets import ReadResult
