@@ -130,6 +130,21 @@ def misnamed(folder: Path, random: Random, *, name: str) -> None:
     sound.voc_file(folder, random, stem, filename=name.format(stem))
 
 
+def other_labels(folder: Path, random: Random) -> None:
+    """Label files of another format for the same images, with one mark more on one of them."""
+    for path in sorted(folder.glob("*.png")):
+        path.with_suffix(".txt").write_text(sound.yolo_row(random, 0) + "\n")
+    with any_of(random, folder, "*.txt").open("a") as rows:
+        rows.write(sound.yolo_row(random, 0) + "\n")
+
+
+def previews(folder: Path, random: Random) -> None:
+    path = any_of(random, folder, "*.png")
+    made = folder / str(random.choice(["masks", "overlays", "."])) / f"{path.stem}_mask.png"
+    made.parent.mkdir(exist_ok=True)
+    shutil.copy(path, made)
+
+
 def lights(folder: Path, random: Random) -> None:
     stem = any_of(random, folder, "*.json").stem
     sound.pictures(folder, random, *(f"lights/{stem}_{light}.png" for light in ("Up", "Down", "Left", "Right")))
@@ -218,6 +233,8 @@ FOLDERS: Mapping[str, FolderFault] = {
     "format.several_formats": FolderFault(
         write=sound.voc, plant=file("000.txt", lambda random: sound.yolo_row(random, 0))
     ),
+    "format.ambiguous": FolderFault(write=sound.voc, plant=other_labels),
+    "format.derived_pictures": FolderFault(write=sound.voc, plant=previews),
     "format.declaration": FolderFault(
         write=sound.folders, plant=file("truscore.json", lambda random: str(random.choice(UNUSABLE)))
     ),

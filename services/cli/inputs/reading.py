@@ -26,7 +26,8 @@ def reading_of(path: Path, *, format: str = "", class_names: Sequence[str] = ())
     if format and format not in FORMATS:
         raise CliError(Code.USAGE, f"--format {format!r}; accepted: {', '.join(FORMATS)}")
     reading = read_dataset(path, format=format, class_names=class_names)
-    if reading.index is None or not reading.index.images:
+    ambiguous = any(problem.code == "format.ambiguous" for problem in reading.problems)
+    if reading.index is None or not reading.index.images or ambiguous:
         reasons = "; ".join(problem.message for problem in reading.problems[:3]) or "there are no images"
         raise CliError(Code.FAILED, f"{str(path)!r} can't be read as a dataset: {reasons}; see `truscore validate`")
     return reading

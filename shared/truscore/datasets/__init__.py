@@ -1,6 +1,7 @@
 """Datasets as one index. Knows files, images and annotation formats; knows nothing of stores, events or training."""
 
-from truscore.datasets.formats.registry import FORMATS, Format, read_dataset, recognise_format
+from truscore.datasets.formats.format import Format
+from truscore.datasets.formats.registry import FORMATS, read_dataset, recognise_format
 from truscore.datasets.images.decode import UnreadableImage, load_image
 from truscore.datasets.images.file_states import FileReuse
 from truscore.datasets.images.perceptual_hash import hamming, near_duplicates

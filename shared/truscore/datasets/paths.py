@@ -6,6 +6,7 @@ IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".tga", ".gif", ".jp2", ".ppm", ".pgm"}
     | {".heic", ".heif", ".avif", ".mpo"}
 )
+LOSSY_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".webp", ".heic", ".heif", ".avif", ".mpo"})
 
 
 def suffix_of(path: str) -> str:

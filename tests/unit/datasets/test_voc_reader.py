@@ -87,7 +87,7 @@ def test_the_image_is_found_where_such_datasets_have_it(
 
 
 def test_an_image_of_that_name_in_the_sister_folder_is_meant_where_several_have_it(tmp_path: Path) -> None:
-    for folder in ("JPEGImages", "Visualization"):
+    for folder in ("JPEGImages", "Sent"):
         picture(tmp_path / folder / "a.jpg")
     voc(tmp_path / "Annotations/a.xml", box())
     reading = read(tmp_path)

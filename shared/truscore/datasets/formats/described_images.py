@@ -73,6 +73,7 @@ def read_described(
     described = list(images)
     if not described:
         return unreadable_dataset(context, "format.annotations.missing", f"no file has annotations of {format}")
+    context.files_read.update(image.file for image in described)
     collector = _Collector(context=context, classes=_classes(context, described, classes))
     lookup = ImageLookup(context, annotations={image.file for image in described})
     for image in described:

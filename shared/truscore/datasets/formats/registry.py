@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
+from truscore.datasets.formats.choice import choose_format
 from truscore.datasets.formats.class_folders.reader import read_class_folders, recognise_class_folders
 from truscore.datasets.formats.coco.reader import read_coco, recognise_coco
 from truscore.datasets.formats.csv.reader import read_csv, recognise_csv
 from truscore.datasets.formats.cvat.reader import read_cvat, recognise_cvat
 from truscore.datasets.formats.deeppcb.reader import read_deeppcb, recognise_deeppcb
+from truscore.datasets.formats.format import Format
 from truscore.datasets.formats.label_studio.reader import read_label_studio, recognise_label_studio
 from truscore.datasets.formats.labelme.reader import read_labelme, recognise_labelme
 from truscore.datasets.formats.masks.reader import read_masks, recognise_masks
@@ -29,24 +31,8 @@ from truscore.datasets.reading.declaration import DECLARATION_FILE, Declaration,
 from truscore.datasets.reading.folder import Folder, list_folder
 from truscore.datasets.reading.problems import ProblemLog
 from truscore.datasets.reading.result import ReadResult
-from truscore.datasets.reading.unread_files import report_unread_files
+from truscore.datasets.reading.unread_files import report_derived_pictures, report_unread_files
 from truscore.datasets.splitting.declared_groups import with_declared_groups
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Format:
-    """`recognise` looks at names and small files only; the first format of the table that says yes is taken. `read`
-    reports what is wrong to the context's log and goes on where it can.
-
-    `annotates`: there are files of this format for nothing else than to annotate.
-    """
-
-    name: str
-    title: str
-    recognise: Callable[[ReaderContext], bool]
-    read: Callable[[ReaderContext], ReadResult]
-    annotates: bool = True
-
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {
@@ -100,11 +86,12 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
 
 
 def recognise_format(root: Path, *, limits: Limits | None = None) -> str:
-    """The name of the dataset's format, or "" where no known one is recognised."""
+    """The name of the dataset's format, or "" where no known one is recognised, or where several fit alike."""
     limits, log = limits or Limits(), ProblemLog(limit=0)
     folder = list_folder(root, limits=limits, log=log)
     context = ReaderContext(folder=folder, limits=limits, log=log)
-    return read_declaration(folder, log).format or next(iter(_recognised(context)), "")
+    choice = choose_format(context, tuple(FORMATS.values()))
+    return read_declaration(folder, log).format or ("" if choice.question else choice.name)
 
 
 def read_dataset(
@@ -142,17 +129,21 @@ def read_dataset(
         log=log,
         scan_options=scan_options or ScanOptions(),
     )
-    recognised = _recognised(context)
+    choice = choose_format(context, tuple(FORMATS.values()))
     wanted = format or declaration.format
-    name = wanted or next(iter(recognised), "")
+    name = wanted or choice.name
     if name not in FORMATS:
         what = f"format {wanted!r} is not known" if wanted else f"no format recognised in {_contents(folder)}"
         log.add("format.unrecognised", f"{what}; accepted are: {', '.join(FORMATS)}")
         return read_plain_images(context)
-    others = [other for other in recognised if other != name and FORMATS[other].annotates]
-    if others:
+    if choice.question and not wanted:
+        log.add("format.ambiguous", choice.question)
+    others = [other for other in (choice.name, *choice.others) if other not in {name, ""} and FORMATS[other].annotates]
+    if others and (wanted or not choice.question):
         log.add("format.several_formats", f"read as {name}; annotations of {', '.join(others)} lie there too")
-    return _grouped(_mapped(FORMATS[name].read(context), declaration, log), declaration, log)
+    reading = FORMATS[name].read(context)
+    report_derived_pictures(context)
+    return _grouped(_mapped(replace(reading, problems=log.all()), declaration, log), declaration, log)
 
 
 def _mapped(reading: ReadResult, declaration: Declaration, log: ProblemLog) -> ReadResult:
@@ -175,15 +166,6 @@ def _grouped(reading: ReadResult, declaration: Declaration, log: ProblemLog) -> 
     for problem in problems:
         log.add("format.declaration", problem, DECLARATION_FILE)
     return replace(reading, index=index, problems=log.all())
-
-
-def _recognised(context: ReaderContext) -> tuple[str, ...]:
-    found: list[str] = []
-    for row in FORMATS.values():
-        # Formats without files of their own are last resorts.
-        if (row.annotates or not found) and row.recognise(context.without_log()):
-            found.append(row.name)
-    return tuple(found)
 
 
 def _contents(folder: Folder) -> str:

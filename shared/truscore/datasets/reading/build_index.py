@@ -15,6 +15,7 @@ from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.declared_frames import DeclaredFrames
 from truscore.datasets.reading.problems import ProblemLog
 from truscore.datasets.reading.result import DeclaredImage, ReadResult
+from truscore.datasets.reading.summary import ReadingSummary
 from truscore.datasets.splitting.name_groups import groups_by_name
 
 # What a format's annotations become once the image's real size is known.
@@ -54,6 +55,9 @@ def build_read_result(
 
     `groups` are those that the annotations state; they go before what file names imply.
     """
+    if context.dry_run:
+        summary = _summary(context, class_names, annotate, declared)
+        return ReadResult(index=None, problems=context.log.all(), summary=summary)
     log, records = context.log, []
     measurements: dict[str, Any] = {}
     by_name = {**groups_by_name(annotate), **groups}
@@ -92,6 +96,31 @@ def build_read_result(
     return ReadResult(index=index, problems=log.all(), declared=declared, measurements=MappingProxyType(measurements))
 
 
+# Reported for each image of which nothing is said.
+_BARE = ("format.yolo.image_without_label", "format.masks.image_without_mask", "format.folder.no_class")
+_ANY_SIZE = DeclaredImage(file="", width=1000, height=1000)
+
+
+def _summary(
+    context: ReaderContext,
+    class_names: Sequence[str],
+    annotate: Mapping[str, Annotate],
+    declared: Mapping[str, DeclaredImage],
+) -> ReadingSummary:
+    marks = 0
+    for path, read in annotate.items():
+        size = declared.get(path, _ANY_SIZE)
+        width, height = size.width or _ANY_SIZE.width or 1, size.height or _ANY_SIZE.height or 1
+        marks += len(read(ImageRecord(path=path, sha256="", size_bytes=0, width=width, height=height)))
+    return ReadingSummary(
+        images=frozenset(annotate),
+        files=frozenset(context.files_read),
+        bare=context.log.count(*_BARE),
+        marks=marks,
+        classes=tuple(class_names),
+    )
+
+
 def _with_plausible_coordinates(
     annotations: tuple[Annotation, ...], record: ImageRecord, log: ProblemLog
 ) -> tuple[Annotation, ...]:
@@ -111,6 +140,8 @@ def _with_plausible_coordinates(
 def unreadable_dataset(context: ReaderContext, code: str, message: str) -> ReadResult:
     """Where no annotations can be read; the images may still say why: pointers instead of files, for example."""
     context.log.add(code, message)
+    if context.dry_run:
+        return ReadResult(index=None, problems=context.log.all())
     for scan in scan_images(context.folder.root, context.folder.images, limits=context.limits):
         _usable(scan, context.log)
     return ReadResult(index=None, problems=context.log.all())

@@ -18,6 +18,9 @@ class ReaderContext:
     `class_names` are those given with the dataset, for formats that carry none; `declaration` is what its maker
     declares beside the annotations; `scan_options` say what is measured of each image beside its record. What is wrong
     goes to `log`, and reading goes on where it can.
+
+    A reader adds each annotation file, list and mask that it takes something from to `files_read`. In a `dry_run` it
+    decodes no picture: only the summary of its reading is wanted.
     """
 
     folder: Folder
@@ -26,7 +29,13 @@ class ReaderContext:
     class_names: tuple[str, ...] = ()
     declaration: Declaration = field(default_factory=Declaration)
     scan_options: ScanOptions = field(default_factory=ScanOptions)
+    files_read: set[str] = field(default_factory=set)
+    dry_run: bool = False
 
     def without_log(self) -> ReaderContext:
         """The same context for recognising a format, where problems are not reported yet."""
-        return replace(self, log=ProblemLog(limit=0))
+        return replace(self, log=ProblemLog(limit=0), files_read=set())
+
+    def for_dry_run(self, *, problems: int = 0) -> ReaderContext:
+        """The same context for summing up what a format would read; up to so many problems of a code are kept."""
+        return replace(self, log=ProblemLog(limit=problems), files_read=set(), dry_run=True)

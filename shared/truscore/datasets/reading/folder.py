@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from truscore.datasets.limits import Limits
 from truscore.datasets.paths import IMAGE_SUFFIXES, suffix_of
+from truscore.datasets.reading.derived_pictures import derived_pictures
 from truscore.datasets.reading.problems import ProblemLog
 
 RESERVED = "_truscore"  # ours: indexes, reports and verdicts lie there
@@ -25,6 +26,8 @@ class Folder:
     _by_suffixes: dict[frozenset[str], tuple[str, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+    _derived: list[dict[str, str]] = field(default_factory=list, init=False, repr=False, compare=False)
+    _images: list[tuple[str, ...]] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def with_suffix(self, *suffixes: str) -> tuple[str, ...]:
         wanted = frozenset(suffixes)
@@ -33,8 +36,23 @@ class Folder:
         return self._by_suffixes[wanted]
 
     @property
-    def images(self) -> tuple[str, ...]:
+    def pictures(self) -> tuple[str, ...]:
+        """Every file that is named as an image: images, masks, previews, maps."""
         return self.with_suffix(*IMAGE_SUFFIXES)
+
+    @property
+    def derived(self) -> Mapping[str, str]:
+        """Pictures that were made of others, and are no images to train on, with what they are."""
+        if not self._derived:
+            self._derived.append(derived_pictures(self.pictures))
+        return self._derived[0]
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The pictures that may be trained on."""
+        if not self._images:
+            self._images.append(tuple(path for path in self.pictures if path not in self.derived))
+        return self._images[0]
 
 
 def list_folder(root: Path, *, limits: Limits, log: ProblemLog) -> Folder:

@@ -11,10 +11,10 @@ from itertools import chain
 from pathlib import PurePosixPath
 
 from truscore.datasets.reading.context import ReaderContext
+from truscore.datasets.reading.folder_words import IMAGE_FOLDERS
 from truscore.datasets.reading.name_index import NameIndex
 from truscore.datasets.reading.references import is_escape
 
-IMAGE_FOLDERS = ("images", "jpegimages", "imgs", "img", "image", "photos")
 _ANNOTATION_FOLDERS = ("annotations", "annotation", "xmls", "xml", "labels", "json", "jsons")
 _ALIKE = 0.85
 _LENGTHS_APART = 3
@@ -38,9 +38,11 @@ class ImageLookup:
         self._names = NameIndex(context.folder.images, context.log)
         self.report = self._names.report
         self._stems: dict[str, list[str]] = defaultdict(list)
+        # A file that the annotations name with its path is an image, whatever it is called.
+        for path in context.folder.pictures:
+            self._paths.setdefault(path.lower(), path)
         for path in context.folder.images:
             name = PurePosixPath(path)
-            self._paths.setdefault(path.lower(), path)
             self._stems[name.stem.lower()].append(path)
 
     @cached_property

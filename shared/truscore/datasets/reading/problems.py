@@ -40,6 +40,8 @@ CODES: Mapping[str, str] = MappingProxyType(
         "format.exif_upright": "Declared sizes are those of stored pixels, but marks are drawn on the upright photos.",
         "format.encoding": "A text file is not UTF-8.",
         "format.several_formats": "Annotations of more than one format lie in the dataset; one of them was read.",
+        "format.ambiguous": "The dataset can be read in more than one way, and nothing tells which is meant.",
+        "format.derived_pictures": "Masks, previews or heat maps were left out: they are no images to train on.",
         "format.declaration": "The file truscore.json declares something that cannot be used.",
         "format.class_map": "The class map does not fit the dataset's classes.",
         "format.list_absolute": "A list of images has the paths of another machine.",
@@ -166,6 +168,10 @@ class ProblemLog:
         self._seen[code] += 1
         if self._seen[code] <= self._limit:
             self._kept.append(Problem(code=code, message=bounded_text(message), location=bounded_text(location)))
+
+    def count(self, *codes: str) -> int:
+        """How often these were reported."""
+        return sum(self._seen[code] for code in codes)
 
     def all(self) -> tuple[Problem, ...]:
         folded = {code: seen - self._limit for code, seen in self._seen.items() if seen > self._limit}

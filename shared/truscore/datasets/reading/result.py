@@ -9,6 +9,7 @@ from typing import Any
 
 from truscore.datasets.index.records import DatasetIndex
 from truscore.datasets.reading.problems import Problem
+from truscore.datasets.reading.summary import ReadingSummary
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,9 +24,13 @@ class DeclaredImage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReadResult:
-    """`index` is None where nothing could be read; `declared` and `measurements` are by image path."""
+    """`index` is None where nothing could be read; `declared` and `measurements` are by image path.
+
+    A dry run gives a `summary` in place of the index.
+    """
 
     index: DatasetIndex | None
     problems: tuple[Problem, ...]
     declared: Mapping[str, DeclaredImage] = field(default_factory=lambda: MappingProxyType({}))
     measurements: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    summary: ReadingSummary | None = None

@@ -6,6 +6,8 @@ import re
 from pathlib import PurePosixPath
 
 from truscore.datasets.paths import IMAGE_SUFFIXES, name_of, suffix_of
+from truscore.datasets.reading.context import ReaderContext
+from truscore.datasets.reading.derived_pictures import kinds_in_words
 from truscore.datasets.reading.folder import Folder
 from truscore.datasets.reading.problems import ProblemLog
 from truscore.datasets.reading.references import is_escape
@@ -25,6 +27,16 @@ def report_unread_files(folder: Folder, log: ProblemLog) -> None:
             _check_list(folder, path, images, log)
         elif not suffix_of(name) and name.lower() not in _DOCUMENTS:
             _check_nameless(folder, path, log)
+
+
+def report_derived_pictures(context: ReaderContext) -> None:
+    """Report the masks, previews and maps that were found and that the reader took nothing from."""
+    derived = {path: kind for path, kind in context.folder.derived.items() if path not in context.files_read}
+    if derived:
+        text = (
+            f"{kinds_in_words(derived.values())} were left out, such as {min(derived)}: they are no images to train on"
+        )
+        context.log.add("format.derived_pictures", text)
 
 
 def _check_list(folder: Folder, path: str, images: set[str], log: ProblemLog) -> None:

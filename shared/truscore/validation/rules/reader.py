@@ -87,6 +87,13 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
     ("label.key_points", INFO, "no network here learns them", "nothing needs mending"),
     ("format.encoding", INFO, "other programs read its words as something else", "save the file as UTF-8"),
     ("format.several_formats", WARNING, "they may not say the same", "name the format, or keep one of them"),
+    (
+        "format.ambiguous",
+        ERROR,
+        "the wrong reading would be trained on",
+        "name the format in the order or in truscore.json",
+    ),
+    ("format.derived_pictures", INFO, "trained on, they would teach what no camera sees", "nothing needs mending"),
     ("format.declaration", ERROR, "what was declared does not hold", "correct truscore.json"),
     ("format.class_map", ERROR, "what its labels mean is not known", "map every class of the dataset, and no other"),
     ("format.list_absolute", WARNING, "another program will not find the images", "use paths within the dataset"),

@@ -173,6 +173,18 @@ def lit_set(folder: Path) -> None:
     lit.diligent(folder, np.random.default_rng(0))
 
 
+def twice_annotated(folder: Path) -> None:
+    """Boxes of two formats on the same images, with one box more in one of them."""
+    voc(folder)
+    for path in sorted(folder.glob("*.png")):
+        path.with_suffix(".txt").write_text("0 0.5 0.5 0.2 0.2\n" * (2 if path.stem == "000" else 1))
+
+
+def masks_beside_boxes(folder: Path) -> None:
+    voc(folder)
+    pictures(folder, "masks/000.png", "masks/001_mask.png")
+
+
 NAMED = VOC.format(name="000")
 BILLION = '<!DOCTYPE a [<!ENTITY b "c">]><annotation>&b;</annotation>'
 Further = tuple[Callable[[Path], None], dict[str, object]]
@@ -187,6 +199,8 @@ FURTHER: dict[str, Further] = {
     "format.name_encoded": (with_file(voc, "000.xml", NAMED.replace("000.png", "%30%30%30.png")), {}),
     "format.encoding": (in_utf16(labelme, "000.json"), {}),
     "format.several_formats": (with_file(voc, "000.txt", "0 0.5 0.5 0.2 0.2"), {}),
+    "format.ambiguous": (twice_annotated, {}),
+    "format.derived_pictures": (masks_beside_boxes, {}),
     "format.declaration": (with_file(folders, "truscore.json", '{"mask_threshold": "half"}'), {}),
     "format.class_map": (with_file(folders, "truscore.json", '{"class_map": {"psa1": "one"}}'), {}),
     "format.list_absolute": (with_file(voc, "train.txt", "C:\\cards\\000.png\n"), {}),

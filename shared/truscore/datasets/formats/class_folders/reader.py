@@ -10,7 +10,7 @@ from truscore.datasets.formats.multi_light.layouts import light_lists
 from truscore.datasets.formats.multi_light.scenes import lit_cards
 from truscore.datasets.reading.build_index import ImageLabels, build_read_result, no_annotations
 from truscore.datasets.reading.context import ReaderContext
-from truscore.datasets.reading.image_lookup import IMAGE_FOLDERS
+from truscore.datasets.reading.folder_words import IMAGE_FOLDERS
 from truscore.datasets.reading.problems import bounded_text
 from truscore.datasets.reading.result import ReadResult
 

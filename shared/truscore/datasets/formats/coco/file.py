@@ -49,6 +49,7 @@ def read_coco_file(context: ReaderContext, path: str) -> CocoFile | None:
         content = content[wrapper]
     if not _is_coco(content):
         return None
+    context.files_read.add(path)
     loose = _Loose(path=path)
     images = _by_id(loose.entries(content["images"]), "images", path, log)
     annotations = tuple(_entries(loose.entries(content["annotations"]), "annotations", path, log))

@@ -47,6 +47,7 @@ def read_csv_table(context: ReaderContext, images: ImageNames, path: str) -> Csv
     table = _table(context, images, path, lines)
     if table is None:
         return None
+    context.files_read.add(path)
     fields = len(lines[0][1])
     for number, row in lines:
         if len(row) != fields:

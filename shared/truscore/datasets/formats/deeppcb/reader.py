@@ -68,6 +68,7 @@ def _lines(context: ReaderContext, path: str) -> tuple[tuple[str, list[str]], ..
     if file.stat().st_size > limits.label_file_bytes:
         log.add("label.too_many", f"larger than {limits.label_file_bytes} bytes", path)
         return ()
+    context.files_read.add(path)
     text = file.read_text(encoding="utf-8-sig", errors="replace")
     lines = [(number, line.replace(",", " ").split()) for number, line in enumerate(text.splitlines(), 1)]
     return tuple((f"{path}#{number}", words) for number, words in lines if words)

@@ -46,6 +46,7 @@ def read_labelme_file(context: ReaderContext, path: str) -> LabelmeFile | None:
         return None
     written = content["imagePath"]
     flags = content.get("flags")
+    context.files_read.add(path)
     return LabelmeFile(
         path=path,
         image_path=written if isinstance(written, str) and written else path.rpartition("/")[2],

@@ -110,7 +110,7 @@ class _Survey:
 def manner_of(context: ReaderContext, masks: Sequence[str]) -> Manner:
     """What the masks' values are; black and white where each mask has two."""
     declared = context.declaration.mask_values
-    if context.declaration.mask_threshold is not None:
+    if context.dry_run or context.declaration.mask_threshold is not None:
         return Manner()
     survey = _survey(context, masks)
     if declared == CLASSES:

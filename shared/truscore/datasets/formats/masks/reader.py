@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
@@ -24,9 +24,11 @@ from truscore.datasets.formats.masks.manner import (
     manner_of,
 )
 from truscore.datasets.index.records import Annotation, ImageRecord
+from truscore.datasets.paths import stem_of
 from truscore.datasets.reading.build_index import Annotate, ImageLabels, build_read_result, unreadable_dataset
 from truscore.datasets.reading.context import ReaderContext
-from truscore.datasets.reading.image_lookup import IMAGE_FOLDERS
+from truscore.datasets.reading.derived_pictures import MASK, derived_pictures, names_derived, original_stem
+from truscore.datasets.reading.folder_words import IMAGE_FOLDERS
 from truscore.datasets.reading.mask_file import JPEG_THRESHOLD, binarise, binarise_lossy
 from truscore.datasets.reading.result import ReadResult
 from truscore.datasets.shapes.masks import mask_to_rle
@@ -46,17 +48,19 @@ ONLY_CLASS = "defect"
 
 
 def recognise_masks(context: ReaderContext) -> bool:
-    """Whether most images have a mask."""
-    pairs = mask_by_image(context.folder.images)
-    found = sum(bool(mask) for mask in pairs.values())
-    return found > 0 and 2 * found >= len(pairs)
+    """Whether most images have a mask, or some have one whose name or folder says that it is a mask."""
+    derived = context.folder.derived
+    pairs = mask_by_image(context.folder.pictures, derived)
+    found = [mask for mask in pairs.values() if mask]
+    return bool(found) and (2 * len(found) >= len(pairs) or any(mask in derived for mask in found))
 
 
 def read_masks(context: ReaderContext) -> ReadResult:
     """Read images with what their masks mark; the class is that of the folder, or of the mask's values if declared."""
-    pairs, declaration = mask_by_image(context.folder.images), context.declaration
+    pairs, declaration = mask_by_image(context.folder.pictures, context.folder.derived), context.declaration
     if not any(pairs.values()):
         return unreadable_dataset(context, "format.masks.missing", "no image has a mask")
+    context.files_read.update(filter(None, pairs.values()))
     manner = manner_of(context, tuple(filter(None, pairs.values())))
     if manner.lossy and not manner.refusal:
         text = f"masks are JPEG: pixels above {JPEG_THRESHOLD} were taken as marked; declare a mask_threshold"
@@ -84,10 +88,11 @@ def is_good(name: str) -> bool:
     return name.lower() in GOOD_CLASSES or name.lower().rpartition("_")[2] in GOOD_CLASSES
 
 
-def mask_by_image(paths: Sequence[str]) -> dict[str, str]:
+def mask_by_image(paths: Sequence[str], derived: Mapping[str, str] | None = None) -> dict[str, str]:
     """The mask of each image, "" where there is none; masks are not among the images."""
-    masks = [path for path in paths if _is_marked(path)]
-    images = sorted(set(paths) - set(masks))
+    derived = derived_pictures(paths) if derived is None else derived
+    masks = [path for path in paths if derived.get(path) == MASK or (_is_marked(path) and path not in derived)]
+    images = sorted(set(paths) - set(masks) - derived.keys())
     if not masks:
         return _pairs_beside(images)
     pairs = dict.fromkeys(images, "")
@@ -99,7 +104,21 @@ def mask_by_image(paths: Sequence[str]) -> dict[str, str]:
             if len(members) == len(found.get(key, ())) == 1:
                 pairs[members[0]] = found[key][0]
                 free.discard(found[key][0])
+    _pair_by_stem(pairs, free)
     return pairs
+
+
+def _pair_by_stem(pairs: dict[str, str], free: Collection[str]) -> None:
+    """For masks whose folders have names of their own: an image and a mask that share their stem with no other."""
+    masks: dict[str, list[str]] = defaultdict(list)
+    images: dict[str, list[str]] = defaultdict(list)
+    for mask in sorted(free):
+        masks[original_stem(mask)].append(mask)
+    for image in pairs:
+        images[stem_of(image).lower()].append(image)
+    for stem, members in images.items():
+        if len(members) == len(masks.get(stem, ())) == 1 and not pairs[members[0]]:
+            pairs[members[0]] = masks[stem][0]
 
 
 def _pairs_beside(images: Sequence[str]) -> dict[str, str]:
@@ -128,7 +147,7 @@ def _key(path: str, ignored: frozenset[str]) -> tuple[str, ...]:
     stem = match["stem"] if match else name.stem
     # A mask may keep the image's whole name: 1.jpg, 1.jpg.png.
     stem = PurePosixPath(stem).stem if PurePosixPath(stem).suffix.lower() in _LOSSY | _LOSSLESS else stem
-    folders = (part.lower() for part in name.parts[:-1])
+    folders = (part.lower() for part in name.parts[:-1] if not names_derived(part))
     return (*(part for part in folders if part not in ignored | _CONTAINERS), stem.lower())
 
 
@@ -161,6 +180,8 @@ class _MaskReader:
         if not mask:
             if not is_good(name):
                 self.context.log.add("format.masks.image_without_mask", "there is no mask for this image", record.path)
+            return ()
+        if self.context.dry_run:
             return ()
         try:
             file, limits = self.context.folder.root / mask, self.context.limits

@@ -68,7 +68,7 @@ class _Layouts:
         self._limits = limits
         self._texts = {path.lower(): path for path in folder.with_suffix(".txt")}
         self._in: dict[str, list[str]] = defaultdict(list)
-        for path in (*folder.images, *folder.with_suffix(".npy", ".mat")):
+        for path in (*folder.pictures, *folder.with_suffix(".npy", ".mat")):
             self._in[_folder_of(path)].append(path)
         lists = [path for path in light_lists(folder) if name_of(path).lower() != INTENSITIES]
         self._lists = {

@@ -72,6 +72,7 @@ def read_light_text(context: ReaderContext, path: str) -> str | None:
     except UnicodeDecodeError as error:
         log.add("format.multi_light.unreadable", f"not UTF-8 text: {error.reason} at byte {error.start}", path)
         return None
+    context.files_read.add(path)
     lines = text.count("\n") + 1
     if lines > limits.lights_per_object:
         log.add("format.multi_light.unreadable", f"{lines} lines; at most {limits.lights_per_object} are read", path)

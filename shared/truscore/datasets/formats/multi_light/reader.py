@@ -36,7 +36,8 @@ def read_multi_light(context: ReaderContext) -> ReadResult:
     if class_names:
         text = f"classes {', '.join(class_names)} are given; views under lights have none"
         context.log.add("format.class_names_differ", text)
-    pairing = Pairing(context=context, files=frozenset(folder.images))
+    context.files_read.update(path for views in objects for path in _files(views.maps) if path)
+    pairing = Pairing(context=context, files=frozenset(folder.pictures))
     for views in objects:
         pairing.add(views)
     report_unlisted(context, {*pairing.lights, *(path for views in objects for path in _files(views.maps))})

@@ -49,6 +49,7 @@ def read_voc_file(context: ReaderContext, path: str) -> VocFile | None:
     if root.tag != "annotation":
         log.add("format.voc.structure", f"the outermost element is <{root.tag}>, expected <annotation>"[:200], path)
         return None
+    context.files_read.add(path)
     # LabelMe 3 of the MIT writes the same element with rows and columns.
     size, imagesize = root.find("size"), root.find("imagesize")
     return VocFile(

@@ -86,6 +86,7 @@ def _rows(context: ReaderContext, label: str) -> tuple[Row, ...]:
     lines = text.splitlines()
     if len(lines) > limits.annotations_per_image:
         log.add("label.too_many", f"{len(lines)} lines, at most {limits.annotations_per_image} are read", label)
+    context.files_read.add(label)
     found = (
         _row(line, f"{label}#{number}", limits, log)
         for number, line in enumerate(lines[: limits.annotations_per_image], 1)

@@ -1,0 +1,34 @@
+"""What people call the folders that hold images of every class: parts of a split, and places for images."""
+
+from __future__ import annotations
+
+import re
+
+from truscore.datasets.paths import name_of
+
+IMAGE_FOLDERS = ("images", "jpegimages", "imgs", "img", "image", "photos")
+_PARTS = {
+    "train": ("train", "training", "trainset", "train_set", "training_set", "train_data", "training_data", "trn"),
+    "validation": (
+        *("valid", "val", "validation", "validate", "dev", "devel", "development", "valset", "val_set"),
+        *("valid_set", "validation_set", "dev_set", "val_data", "valid_data", "validation_data"),
+    ),
+    "test": (
+        *("test", "testing", "eval", "evaluation", "holdout", "hold_out", "testset", "test_set", "testing_set"),
+        *("eval_set", "evaluation_set", "test_data", "testing_data"),
+    ),
+}
+_PART_OF = {word: part for part, words in _PARTS.items() for word in words}
+_NUMBERED_PART = re.compile(r"(?P<word>train|val|test)[_\- ]?(?:\d{4}|images?|imgs)")
+BOTH_PARTS = frozenset({"trainval", "train_val"})
+PART_FOLDERS = frozenset(_PART_OF) | BOTH_PARTS
+# `raw` and `data` are classes where their siblings are: they hold images of every class only above other folders.
+CONTAINER_FOLDERS = PART_FOLDERS | {"data", "dataset", "raw"} | set(IMAGE_FOLDERS)
+
+
+def part_named_by(folder: str) -> str:
+    """The part of a split that a folder's name means, "" for none: `training_set`, `Train`, `train2017` are train."""
+    word = re.sub(r"[\s\-]+", "_", name_of(folder).strip().lower())
+    if match := _NUMBERED_PART.fullmatch(word):
+        word = match["word"]
+    return _PART_OF.get(word, "")
