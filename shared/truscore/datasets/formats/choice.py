@@ -90,11 +90,14 @@ def _contradict(one: _Reading, other: _Reading) -> bool:
         return False
     if abs(one.explained - other.explained) > _NEAR:
         return False
-    return here.marks != there.marks or (_named(here) != _named(there) and bool(_named(here) and _named(there)))
+    return here.marks != there.marks or not (_named(here) <= _named(there) or _named(there) <= _named(here))
 
 
 def _named(summary: ReadingSummary) -> set[str]:
-    """Classes that have names of their own: label files without a list of names only number them."""
+    """Classes that have names of their own: label files without a list of names only number them.
+
+    One format may declare classes that are in no use, which another then leaves out.
+    """
     return {name for name in summary.classes if not _NUMBERED_CLASS.fullmatch(name)}
 
 
