@@ -62,6 +62,7 @@ def _index(context: ReaderContext) -> DatasetIndex | None:
     if file.stat().st_size > limit_bytes:
         context.log.add("format.truscore.invalid", f"larger than {limit_bytes} bytes", INDEX_FILE)
         return None
+    context.files_read.add(INDEX_FILE)
     try:
         return index_from_json(file.read_bytes())
     except InvalidIndex as error:
