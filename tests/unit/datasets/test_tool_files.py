@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from tool_files import SOUND
 from truscore.datasets import Limits, read_dataset, recognise_format
 
-QUIET = {"format.image_elsewhere"}
+# Open Images has no row for an image without boxes.
+QUIET = {"format.image_elsewhere", "format.image_unlisted"}
 
 
 @pytest.mark.parametrize("name", sorted(SOUND))
@@ -19,17 +20,20 @@ def test_a_sound_set_is_recognised_and_read(name: str, tmp_path: Path) -> None:
     reading = read_dataset(tmp_path)
     assert codes(reading) <= QUIET | {"label.unused_category"}
     assert reading.index is not None
-    first, second = reading.index.images
+    first, *others = reading.index.images
     (mark,) = first.annotations
     assert reading.index.class_names[mark.label - 1] == "dent"
     assert mark.box_xywh == pytest.approx((5, 6, 10, 8), abs=0.01)
-    assert second.annotations == ()
+    assert all(image.annotations == () for image in others)
 
 
 @pytest.mark.parametrize("name", sorted(SOUND))
 def test_a_folder_without_such_a_file_says_so(name: str, tmp_path: Path) -> None:
     SOUND[name](tmp_path).unlink()
-    assert "format.annotations.missing" in codes(read_dataset(tmp_path, format=name))
+    reading = read_dataset(tmp_path, format=name)
+    # Supervisely has a file for each image: that of the other is still there.
+    assert codes(reading) & {"format.annotations.missing", "format.image_unlisted"}
+    assert reading.index is None or reading.index.annotation_count == 0
 
 
 @pytest.mark.parametrize("name", sorted(SOUND))

@@ -13,6 +13,7 @@ from truscore.datasets.formats.class_lists import ClassList, class_list
 from truscore.datasets.formats.labelme.shapes import drawn_shape
 from truscore.datasets.index.class_order import grades_of
 from truscore.datasets.index.records import KEY_POINTS, RLE, Annotation, ImageRecord
+from truscore.datasets.paths import stem_of
 from truscore.datasets.reading.build_index import (
     Annotate,
     ImageLabels,
@@ -21,6 +22,7 @@ from truscore.datasets.reading.build_index import (
     unreadable_dataset,
 )
 from truscore.datasets.reading.context import ReaderContext
+from truscore.datasets.reading.folder import Folder
 from truscore.datasets.reading.image_lookup import ImageLookup
 from truscore.datasets.reading.problems import bounded_text
 from truscore.datasets.reading.result import DeclaredImage, ReadResult
@@ -64,16 +66,22 @@ class DescribedImage:
 
 
 def read_described(
-    context: ReaderContext, images: Iterable[DescribedImage], *, format: str, classes: Sequence[str] = ()
+    context: ReaderContext,
+    images: Iterable[DescribedImage],
+    *,
+    format: str,
+    classes: Sequence[str] = (),
+    besides: Iterable[str] = (),
 ) -> ReadResult:
-    """The index of described images. `classes` are those that the files declare, in their order.
+    """The index of described images. `classes` are those that the files declare, in their order; `besides` are
+    pictures that are no images.
 
     Where none is described the result has no index, and says so.
     """
     described = list(images)
     if not described:
         return unreadable_dataset(context, "format.annotations.missing", f"no file has annotations of {format}")
-    context.files_read.update(image.file for image in described)
+    context.files_read.update((*(image.file for image in described), *besides))
     collector = _Collector(context=context, classes=_classes(context, described, classes))
     lookup = ImageLookup(context, annotations={image.file for image in described})
     for image in described:
@@ -81,7 +89,7 @@ def read_described(
         if path is not None:
             collector.add(path, image)
     lookup.report()
-    report_unlisted(context, collector.annotate)
+    report_unlisted(context, {*collector.annotate, *besides})
     return build_read_result(
         context,
         format=format,
@@ -91,6 +99,31 @@ def read_described(
         image_labels=collector.image_labels,
         declared=collector.declared,
     )
+
+
+class ImagesByStem:
+    """Images for label files that name none: those of the same stem, the nearest of several."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._by_stem: dict[str, list[str]] = {}
+        for image in folder.images:
+            self._by_stem.setdefault(stem_of(image).lower(), []).append(image)
+
+    def called_like(self, path: str) -> str:
+        """The image as written from the folder of the file `path`; "" for none, and where several are as near."""
+        home = path.split("/")[:-1]
+        found = self._by_stem.get(stem_of(path).lower(), [])
+        near = {image: _common(image.split("/")[:-1], home) for image in found}
+        best = [image for image in found if near[image] == max(near.values())]
+        return "../" * len(home) + best[0] if len(best) == 1 else ""
+
+
+def _common(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many of the first parts are the same."""
+    count = 0
+    while count < min(len(one), len(other)) and one[count] == other[count]:
+        count += 1
+    return count
 
 
 def _classes(context: ReaderContext, images: Sequence[DescribedImage], declared: Sequence[str]) -> ClassList:

@@ -10,15 +10,22 @@ from types import MappingProxyType
 from truscore.datasets.formats.choice import choose_format
 from truscore.datasets.formats.class_folders.reader import read_class_folders, recognise_class_folders
 from truscore.datasets.formats.coco.reader import read_coco, recognise_coco
+from truscore.datasets.formats.coco_panoptic.reader import read_coco_panoptic, recognise_coco_panoptic
+from truscore.datasets.formats.create_ml.reader import read_create_ml, recognise_create_ml
 from truscore.datasets.formats.csv.reader import read_csv, recognise_csv
 from truscore.datasets.formats.cvat.reader import read_cvat, recognise_cvat
+from truscore.datasets.formats.datumaro.reader import read_datumaro, recognise_datumaro
 from truscore.datasets.formats.deeppcb.reader import read_deeppcb, recognise_deeppcb
+from truscore.datasets.formats.dota.reader import read_dota, recognise_dota
 from truscore.datasets.formats.format import Format
 from truscore.datasets.formats.label_studio.reader import read_label_studio, recognise_label_studio
 from truscore.datasets.formats.labelme.reader import read_labelme, recognise_labelme
 from truscore.datasets.formats.masks.reader import read_masks, recognise_masks
 from truscore.datasets.formats.multi_light.reader import read_multi_light, recognise_multi_light
+from truscore.datasets.formats.open_images.reader import read_open_images, recognise_open_images
 from truscore.datasets.formats.plain_images.reader import read_plain_images
+from truscore.datasets.formats.run_lengths.reader import read_run_lengths, recognise_run_lengths
+from truscore.datasets.formats.supervisely.reader import read_supervisely, recognise_supervisely
 from truscore.datasets.formats.truscore.reader import read_truscore, recognise_truscore
 from truscore.datasets.formats.via.reader import read_via, recognise_via
 from truscore.datasets.formats.voc.reader import read_voc, recognise_voc
@@ -55,6 +62,35 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             ),
             Format(name="coco", title="COCO instances (JSON)", recognise=recognise_coco, read=read_coco),
             Format(name="voc", title="Pascal VOC boxes (XML)", recognise=recognise_voc, read=read_voc),
+            Format(
+                name="coco_panoptic",
+                title="COCO panoptic segmentation (JSON with pictures)",
+                recognise=recognise_coco_panoptic,
+                read=read_coco_panoptic,
+            ),
+            Format(
+                name="supervisely",
+                title="Supervisely projects (JSON)",
+                recognise=recognise_supervisely,
+                read=read_supervisely,
+            ),
+            Format(name="datumaro", title="Datumaro (JSON)", recognise=recognise_datumaro, read=read_datumaro),
+            Format(
+                name="create_ml", title="Create ML boxes (JSON)", recognise=recognise_create_ml, read=read_create_ml
+            ),
+            Format(name="dota", title="DOTA turned boxes (text)", recognise=recognise_dota, read=read_dota),
+            Format(
+                name="open_images",
+                title="Open Images boxes (CSV)",
+                recognise=recognise_open_images,
+                read=read_open_images,
+            ),
+            Format(
+                name="run_lengths",
+                title="Masks as run lengths (CSV)",
+                recognise=recognise_run_lengths,
+                read=read_run_lengths,
+            ),
             Format(name="via", title="VGG Image Annotator (JSON, CSV)", recognise=recognise_via, read=read_via),
             Format(name="deeppcb", title="DeepPCB pairs", recognise=recognise_deeppcb, read=read_deeppcb),
             Format(name="yolo", title="YOLO boxes and polygons", recognise=recognise_yolo, read=read_yolo),

@@ -28,6 +28,14 @@ def test_label_studio_has_percent_of_the_image(shared_data: Path) -> None:
     assert polygon.polygons[0] == near(160, 224, 192, 232.96, 176, 291.2)
 
 
+def test_run_lengths_go_down_the_columns_from_1(shared_data: Path) -> None:
+    index = index_of(exported(shared_data, "csv_severstal"))
+    assert (index.format, len(index.images), index.annotation_count) == ("run_lengths", 12, 12)
+    mark = index.images[0].annotations[0]
+    # The first run begins at pixel 4511 of columns of 224: column 20, row 30; the last is 40 columns on.
+    assert mark.box_xywh == (20, 30, 40, 40)
+
+
 def test_via_has_polygons_and_its_table_boxes(shared_data: Path) -> None:
     index = index_of(exported(shared_data, "via_polygons"))
     assert marks_by_class(index) == {"scratch": 3}

@@ -90,7 +90,10 @@ class _Loose:
 
 
 def _is_coco(content: Any) -> bool:
-    return isinstance(content, dict) and all(isinstance(content.get(key), list) for key in _LISTS)
+    if not isinstance(content, dict) or not all(isinstance(content.get(key), list) for key in _LISTS):
+        return False
+    first = next(iter(content["annotations"]), None)
+    return not (isinstance(first, dict) and "segments_info" in first)  # panoptic: marks lie in pictures
 
 
 def _wrapped(content: Any) -> str:

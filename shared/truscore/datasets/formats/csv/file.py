@@ -10,6 +10,8 @@ from truscore.datasets.formats.csv.columns import Columns, columns_of
 from truscore.datasets.formats.csv.headings import PLURALS, is_header, is_known, plain
 from truscore.datasets.formats.csv.image_names import ImageNames
 from truscore.datasets.formats.csv.text import rows_of
+from truscore.datasets.formats.open_images.reader import COLUMNS as BOXES
+from truscore.datasets.formats.run_lengths.reader import RUNS
 from truscore.datasets.formats.via.file import is_via_header
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.text_file import read_text
@@ -42,7 +44,7 @@ def read_csv_table(context: ReaderContext, images: ImageNames, path: str) -> Csv
     if text and not _LETTER.search(text):
         # Nearly any bytes are UTF-16.
         log.add("format.csv.unreadable", "not a table: there are no letters or digits in it", path)
-    if lines and is_via_header(list(lines[0][1])):
+    if lines and _has_reader_of_its_own(list(lines[0][1])):
         return None
     table = _table(context, images, path, lines)
     if table is None:
@@ -53,6 +55,11 @@ def read_csv_table(context: ReaderContext, images: ImageNames, path: str) -> Csv
         if len(row) != fields:
             log.add("format.csv.row", f"{len(row)} fields, the header has {fields}", f"{path}#{number}")
     return table
+
+
+def _has_reader_of_its_own(header: list[str]) -> bool:
+    columns = {column.strip().lower() for column in header}
+    return is_via_header(header) or RUNS in columns or {*BOXES} <= columns
 
 
 def _table(

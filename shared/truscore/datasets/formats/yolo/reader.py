@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import PurePosixPath
 
+from truscore.datasets.formats.dota.reader import recognise_dota
 from truscore.datasets.formats.yolo.columns import Columns, Row, annotation_of, columns_of, report_columns
 from truscore.datasets.formats.yolo.names import is_list_file, read_class_names
 from truscore.datasets.index.records import Annotation, ImageRecord
@@ -22,6 +23,8 @@ from truscore.datasets.shapes.parse import BadShape, numbers
 
 def recognise_yolo(context: ReaderContext) -> bool:
     """Whether some image has a label file."""
+    if recognise_dota(context):
+        return False
     labels = {path.lower() for path in context.folder.with_suffix(".txt")}
     return any(candidate.lower() in labels for image in context.folder.images for candidate in label_paths(image))
 
