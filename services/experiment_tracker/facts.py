@@ -42,6 +42,26 @@ class EpochDone:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TrivialPredictor:
+    name: str
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MetricInterval:
+    metric: str
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrivialComparison:
+    purpose_metrics: tuple[str, ...] = ()
+    predictors: tuple[TrivialPredictor, ...] = ()
+    intervals: tuple[MetricInterval, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Completed:
     run_id: str
     dataset_id: str
@@ -61,6 +81,9 @@ class Completed:
     weights_sha256: str
     attempts: int
     duration_s: float
+    fit_for_use: bool | None = None  # None where the trainer made no comparison
+    fit_for_use_reason: str = ""
+    trivial_comparison: TrivialComparison = TrivialComparison()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,6 +129,8 @@ class Exported:
     artifacts: tuple[Artifact, ...]
     package_uri: str
     package_sha256: str
+    fit_for_use: bool | None = None
+    fit_for_use_reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

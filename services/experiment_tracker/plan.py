@@ -25,6 +25,8 @@ from services.experiment_tracker.record import (
     ARTIFACT,
     ATTEMPT,
     ATTEMPT_STARTED,
+    FIT_FOR_USE,
+    FIT_REASON,
     GIT_COMMIT,
     MESSAGE,
     MODEL,
@@ -156,7 +158,19 @@ def _completion(fact: Completed, known: Known, at: float) -> Writes:
             report=ObjectRef(uri=fact.report_uri),
         ),
         **({} if known.tags.get(STATE) == "exported" else {STATE: "completed"}),
+        **_fitness_tags(fact),
     }
+    comparison = fact.trivial_comparison
+    best |= {
+        f"trivial.{predictor.name}.{_name(name)}": value
+        for predictor in comparison.predictors
+        for name, value in sorted(predictor.metrics.items())
+    }
+    for interval in comparison.intervals:
+        best |= {
+            f"interval.{_name(interval.metric)}.lower": interval.lower,
+            f"interval.{_name(interval.metric)}.upper": interval.upper,
+        }
     values = (Value(name=name, step=fact.best_epoch, value=value, at=at) for name, value in best.items())
     finished = known.status is Status.FINISHED
     return Writes(
@@ -165,6 +179,12 @@ def _completion(fact: Completed, known: Known, at: float) -> Writes:
         status=None if finished else Status.FINISHED,
         ended_at=at,
     )
+
+
+def _fitness_tags(fact: Completed | Exported) -> dict[str, str]:
+    if fact.fit_for_use is None:
+        return {}
+    return {FIT_FOR_USE: str(fact.fit_for_use).lower(), FIT_REASON: fact.fit_for_use_reason}
 
 
 def _ending(attempt: int, status: Status | None, tags: Mapping[str, str], known: Known, at: float) -> Writes:
@@ -189,18 +209,21 @@ def _model(fact: Exported, known: Known) -> Writes:
         "truscore.option": fact.option,
         "truscore.architecture": fact.architecture,
         STATE: "exported",
+        **_fitness_tags(fact),
         **_references(package=package, **artifacts),
     }
     model = Model(
         name=fact.model_id,
         source=fact.package_uri,
         run_id=fact.run_id,
+        promoted=fact.fit_for_use is True,
         tags={
             RUN_ID: fact.run_id,
             "truscore.version": fact.version,
             "truscore.dataset_id": fact.dataset_id,
             "truscore.dataset_version": fact.dataset_version,
             "truscore.package_sha256": fact.package_sha256,
+            **_fitness_tags(fact),
             **{f"truscore.{name}_sha256": each.sha256 for name, each in artifacts.items()},
         },
     )

@@ -15,6 +15,8 @@ MODEL = "truscore.model"
 MODEL_VERSION = "truscore.model_version"
 GIT_COMMIT = "mlflow.source.git.commit"
 ARTIFACT = "truscore.artifact."
+FIT_FOR_USE = "truscore.fit_for_use"
+FIT_REASON = "truscore.fit_for_use_reason"
 
 
 class Status(StrEnum):
@@ -48,12 +50,13 @@ class Value:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Model:
-    """A model to register."""
+    """A model to register; ``promoted``: whether its version takes the model's alias, which unfit ones never get."""
 
     name: str
     source: str
     run_id: str
     tags: Mapping[str, str]
+    promoted: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

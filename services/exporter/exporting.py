@@ -107,4 +107,5 @@ def _release(
         refusals=refusals,
         duration_s=duration_s,
         exported_at=exported_at,
+        comparison=order.comparison,
     )

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
+from truscore.metrics.comparison import Comparison
+
 from services.exporter.release import Artifact, Release, Tensor
 
 
@@ -9,8 +11,9 @@ def model_card(release: Release) -> str:
     parts = [
         f"# {release.model_id}, version {release.version}\n",
         _provenance(release),
+        _fitness(release.comparison),
         "## Quality on the validation split\n",
-        _metrics(release.metrics),
+        _metrics(release.metrics, release.comparison),
         *(_artifact(artifact) for artifact in release.artifacts),
         _refusals(release),
     ]
@@ -29,10 +32,35 @@ def _provenance(release: Release) -> str:
     return _table(("", ""), rows.items())
 
 
-def _metrics(metrics: Mapping[str, float]) -> str:
+def _fitness(comparison: Comparison | None) -> str:
+    if comparison is None:
+        return ""
+    verdict = "Fit for use" if comparison.fit_for_use else "**Not fit for use**"
+    return (
+        f"{verdict}: {comparison.reason}.\n\n"
+        f"What the model is for: {', '.join(comparison.purpose_metrics)}. Trivial predictors look at no picture; "
+        f"intervals hold 95 % of {comparison.resamples} resamples of {comparison.groups} groups of images.\n"
+    )
+
+
+def _metrics(metrics: Mapping[str, float], comparison: Comparison | None) -> str:
     if not metrics:
         return "No metric was reported with this run.\n"
-    return _table(("metric", "value"), ((name, f"{metrics[name]:.4f}") for name in sorted(metrics)))
+    if comparison is None:
+        return _table(("metric", "value"), ((name, f"{metrics[name]:.4f}") for name in sorted(metrics)))
+    trivial = comparison.trivial_metrics
+    rows = (
+        (
+            name,
+            f"{metrics[name]:.4f}",
+            f"{comparison.intervals[name].lower:.4f} to {comparison.intervals[name].upper:.4f}"
+            if name in comparison.intervals
+            else "not measured",
+            *(f"{each[name]:.4f}" if name in each else "" for each in trivial.values()),
+        )
+        for name in sorted(metrics)
+    )
+    return _table(("metric", "value", "95 % interval", *(name.replace("_", " ") for name in trivial)), rows)
 
 
 def _artifact(artifact: Artifact) -> str:

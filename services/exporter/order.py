@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from truscore.metrics.comparison import Comparison
 from truscore.storage import ObjectRef
 
 from services.exporter.release import Refusal, Release
@@ -24,6 +25,7 @@ class ExportOrder:
     architecture: str
     metrics: Mapping[str, float]
     formats: tuple[str, ...]
+    comparison: Comparison | None = None  # with trivial predictors, where the run made one
 
     @property
     def model_id(self) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from truscore.metrics.comparison import Comparison
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tensor:
@@ -92,6 +94,7 @@ class Release:
     refusals: tuple[Refusal, ...]
     duration_s: float = 0.0  # that making it took
     exported_at: str = ""  # ISO 8601, the time of its announcement; "" in manifests of earlier releases
+    comparison: Comparison | None = None  # with trivial predictors; None where the run made none
     card_sha256: str = ""
     # Empty inside the package itself, which cannot hold its own digest.
     package_sha256: str = ""

@@ -140,6 +140,9 @@ class Completed:
     epochs: int
     best_epoch: int
     attempts: int
+    fit_for_use: bool | None = None
+    fit_for_use_reason: str = ""
+    comparison: bytes = b""  # with trivial predictors: the event's own bytes, passed on as they are
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,6 +14,8 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, ClassVar, Protocol, get_args
 
+from truscore.metrics.comparison import Comparison, comparison_from_plain
+
 READ_LIMIT_BYTES = 4 << 20
 LINE_LIMIT_BYTES = 1 << 20
 
@@ -123,7 +125,8 @@ class FoldEvaluated:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Completed:
-    """``path``, ``sha256``, ``size_bytes`` and ``metrics`` are those of the checkpoint the run hands over."""
+    """``path``, ``sha256``, ``size_bytes`` and ``metrics`` are those of the checkpoint the run hands over;
+    ``comparison`` is None in journals of earlier versions."""
 
     kind: ClassVar[str] = "completed"
     epochs: int
@@ -135,6 +138,7 @@ class Completed:
     weights_sha256: str
     duration_s: float
     report: str
+    comparison: Comparison | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -261,6 +265,8 @@ def _parse(line: bytes, *, where: str) -> Record:
         if zlib.crc32(_dumps(body)) != crc:
             raise JournalCorrupt(f"{where}: the check sum doesn't match")
         known = {part.name for part in fields(kind)}
+        if body.get("comparison"):
+            body["comparison"] = comparison_from_plain(body["comparison"])
         return kind(**{name: value for name, value in body.items() if name in known})
     except JournalCorrupt:
         raise

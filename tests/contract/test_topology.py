@@ -11,8 +11,9 @@ PROTO = Path(__file__).parents[2] / "proto"
 # Parts of events, and what is only ever inside of one.
 PARTS = {
     "AdvancedSettings ArchitectureConfig Artifact Benchmark CustomModifications EarlyStopping Finding FocalLossParams "
-    "GpuSample Hyperparameters LossConfig LossWeights ModelSignature ObjectRef Optimization Parity Regularization "
-    "ReportSeal SplitConfig TensorSpec TrainingConfig TrainingProcess TrainingSpec"
+    "GpuSample Hyperparameters LossConfig LossWeights MetricInterval ModelSignature ObjectRef Optimization Parity "
+    "Regularization ReportSeal SplitConfig TensorSpec TrainingConfig TrainingProcess TrainingSpec TrivialComparison "
+    "TrivialPredictor"
 }
 each_row = pytest.mark.parametrize("row", TOPOLOGY, ids=lambda row: row.routing_key)
 

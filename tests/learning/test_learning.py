@@ -47,7 +47,7 @@ def test_it_finds_cards_better_than_a_guess_that_knows_where_cards_lie(learned: 
 
 def test_the_best_checkpoint_is_the_one_handed_over(learned: RunFolder) -> None:
     completed = learned.completed
-    best = max(learned.epochs, key=lambda done: (done.metrics["box_AP"], -done.epoch))
+    best = min(learned.epochs, key=lambda done: (done.metrics["edge_error_all_px"], done.epoch))
     assert completed.best_epoch == best.epoch
     assert dict(completed.metrics) == dict(best.metrics)
     assert [done.epoch for done in learned.epochs if done.is_best][-1] == best.epoch
@@ -61,6 +61,14 @@ def test_the_report_holds_the_figures_and_its_pictures_are_there(learned: RunFol
     assert set(report["test"]) == set(report["validation"])
     assert [epoch["epoch"] for epoch in report["epochs"]] == list(range(1, 13))
     assert len(report["precision_at_overlap_50"]["box"]) == 2
+    assert report["primary_metric"] == "edge_error_all_px"
+    comparison = report["comparison"]
+    assert comparison["fit_for_use"], comparison["reason"]
+    assert learned.completed.comparison is not None
+    assert learned.completed.comparison.reason == comparison["reason"]
+    trivial, interval = comparison["trivial_metrics"]["average_border"], comparison["intervals"]["edge_error_all_px"]
+    assert interval["lower"] <= report["validation"]["edge_error_all_px"] <= interval["upper"]
+    assert trivial["edge_error_all_px"] > interval["upper"]
     assert report["convergence"]["verdict"] in {"still_improving", "stable", "plateaued", "over_fitting"}
     assert report["resources"]["machine"]["memory_peak_bytes"] > 0
     assert "page" not in report["notes"], report["notes"]

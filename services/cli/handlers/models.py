@@ -12,6 +12,7 @@ from services.cli.context import CliError, Code
 TIMEOUT_S = 15.0
 PAGE = 1000  # the most that either gives at once
 MOST_PAGES = 100
+FIT_FOR_USE = "truscore.fit_for_use"  # the tag that the tracker writes
 
 
 def of_monitor(address: str, reference: str) -> Place | None:
@@ -34,19 +35,22 @@ def of_monitor(address: str, reference: str) -> Place | None:
 
 
 def newest_of_monitor(address: str, model_id: str) -> Place | None:
-    """The newest version of a model that the monitor knows."""
+    """The newest version of a model that the monitor knows; one that is not fit for use where there is no other."""
     with closing(grpc.insecure_channel(address)) as channel, _explained("monitor", address):
         stub = monitor_pb2_grpc.MonitorServiceStub(channel)
         request = monitor_pb2.ListRunsRequest(page_size=PAGE)
+        unfit: Place | None = None
         for _ in range(MOST_PAGES):
             response = stub.ListRuns(request, timeout=TIMEOUT_S)
             for run in response.runs:
                 if run.model.model_id == model_id:
-                    return _announced(run)
+                    if not run.model.HasField("fit_for_use") or run.model.fit_for_use:
+                        return _announced(run)
+                    unfit = unfit or _announced(run)
             if not response.next_page_token:
                 break
             request.page_token = response.next_page_token
-    return None
+    return unfit
 
 
 def of_tracker(address: str, run_id: str) -> Place | None:
@@ -63,19 +67,22 @@ def of_tracker(address: str, run_id: str) -> Place | None:
 
 
 def newest_of_tracker(address: str, model_id: str) -> Place | None:
-    """The newest version of a model that the tracker has on record."""
+    """The newest version of a model on record; one that is not fit for use where there is no other."""
     with closing(grpc.insecure_channel(address)) as channel, _explained("experiment tracker", address):
         stub = experiments_pb2_grpc.ExperimentsServiceStub(channel)
         request = experiments_pb2.ListExperimentsRequest(page_size=PAGE)
+        unfit: Place | None = None
         for _ in range(MOST_PAGES):
             response = stub.ListExperiments(request, timeout=TIMEOUT_S)
             for experiment in response.experiments:
                 if experiment.model_name == model_id and (place := _recorded(experiment)):
-                    return place
+                    if experiment.tags.get(FIT_FOR_USE) != "false":
+                        return place
+                    unfit = unfit or place
             if not response.next_page_token:
                 break
             request.page_token = response.next_page_token
-    return None
+    return unfit
 
 
 def _recorded(experiment: experiments_pb2.Experiment) -> Place | None:

@@ -12,7 +12,7 @@ from truscore.events.v1 import telemetry_pb2, training_pb2
 from truscore.recipes import primary_metric_of
 
 from services.cli.context import CliError, Code
-from services.cli.output.runs import Artifact, Epoch, FindingView, RunView, finite
+from services.cli.output.runs import Artifact, Epoch, FindingView, Fitness, RunView, finite
 
 TIMEOUT_S = 15.0
 STATE_PREFIX = "RUN_STATE_"
@@ -117,6 +117,20 @@ def view_of(run: monitor_pb2.Run) -> RunView:
         model_id=run.model.model_id,
         package_uri=run.model.package_uri,
         artifacts=_artifacts(run),
+        fitness=_fitness(run),
+    )
+
+
+def _fitness(run: monitor_pb2.Run) -> Fitness | None:
+    if not run.HasField("fit_for_use"):
+        return None
+    wire = run.trivial_comparison
+    return Fitness(
+        fit_for_use=run.fit_for_use,
+        reason=run.fit_for_use_reason,
+        purpose_metrics=tuple(wire.purpose_metrics),
+        trivial_metrics={each.name: dict(each.metrics) for each in wire.predictors},
+        intervals={each.metric: (each.lower, each.upper) for each in wire.intervals},
     )
 
 

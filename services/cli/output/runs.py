@@ -53,6 +53,17 @@ class FindingView:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Fitness:
+    """The model beside trivial predictors: metrics by predictor, and where its own lie by chance, lower and upper."""
+
+    fit_for_use: bool
+    reason: str
+    purpose_metrics: tuple[str, ...]
+    trivial_metrics: Mapping[str, Mapping[str, float]]
+    intervals: Mapping[str, tuple[float, float]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RunView:
     """A run, or the order it will come of. `state` is a RunState without its prefix; `primary_metric` is what the best
     epoch is chosen by, empty where the architecture is not known here."""
@@ -89,6 +100,7 @@ class RunView:
     model_id: str
     package_uri: str
     artifacts: tuple[Artifact, ...]
+    fitness: Fitness | None = None  # None before the training is over, and where the trainer said nothing of it
 
     @property
     def end(self) -> Code | None:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from services.cli.output.curves import sparkline
-from services.cli.output.runs import RunView, duration_text
+from services.cli.output.runs import Fitness, RunView, duration_text
 
 COLOURS = {
     "EXPORTED": "green",
@@ -35,6 +35,7 @@ def line(run: RunView) -> str:
     if run.epochs and (last := run.epochs[-1]).train_loss is not None:
         parts.append(f"loss {last.train_loss:.4f}")
     parts += [best_text(run)] if run.best_metrics else []
+    parts += [fitness_text(run.fitness)] if run.fitness else []
     if run.eta_s and run.end is None:
         parts.append(f"{duration_text(run.eta_s)} to go")
     if run.end is not None and run.message:
@@ -62,6 +63,10 @@ def best_text(run: RunView, *, digits: int = 4) -> str:
         return f"best val_loss in epoch {run.best_epoch}"
     name = leading(run)[0]
     return f"best {name} {run.best_metrics[name]:.{digits}f} in epoch {run.best_epoch}"
+
+
+def fitness_text(fitness: Fitness) -> str:
+    return "fit for use" if fitness.fit_for_use else "[red]not fit for use[/red]"
 
 
 def picture(run: RunView, *, width: int) -> RenderableType:
@@ -125,6 +130,10 @@ def _end(run: RunView) -> list[RenderableType]:
     if run.best_metrics:
         others = "".join(f"  {name} {run.best_metrics[name]:.4f}" for name in leading(run)[1:4])
         parts.append(Text(f"{best_text(run)}, with{others}" if others else best_text(run), style="bold"))
+    if run.fitness:
+        colour = "green" if run.fitness.fit_for_use else "red"
+        words = "fit for use" if run.fitness.fit_for_use else "not fit for use"
+        parts += [Text(f"{words}: {run.fitness.reason}", style=colour), _beside_trivial(run, run.fitness)]
     if run.message:
         parts.append(Text(run.message, style=COLOURS.get(run.state, "")))
     parts += [Text(f"{found.severity}: {found.rule}: {found.message} {found.location}") for found in run.findings]
@@ -138,6 +147,24 @@ def _end(run: RunView) -> list[RenderableType]:
             )
         )
     return parts
+
+
+def _beside_trivial(run: RunView, fitness: Fitness) -> Table:
+    """What the model is for, and its other leading metrics, beside the trivial predictors."""
+    names = list(dict.fromkeys([*fitness.purpose_metrics, *leading(run)[:4]]))
+    table = Table(box=None, header_style="bold")
+    for heading in ("metric", "model", "95 % interval", *(name.replace("_", " ") for name in fitness.trivial_metrics)):
+        table.add_column(heading)
+    for name in names:
+        if name in run.best_metrics:
+            lower, upper = fitness.intervals.get(name, (None, None))
+            table.add_row(
+                name,
+                f"{run.best_metrics[name]:.4g}",
+                "not measured" if lower is None else f"{lower:.4g} to {upper:.4g}",
+                *(f"{each[name]:.4g}" if name in each else "" for each in fitness.trivial_metrics.values()),
+            )
+    return table
 
 
 def table_of(runs: Sequence[RunView]) -> Table:

@@ -42,6 +42,9 @@ PLAIN: Mapping[type[Message], type[Any]] = {
 PARTS: Mapping[type[Message], type[Any]] = {
     training_pb2.ObjectRef: storage.ObjectRef,
     model_pb2.Artifact: facts.Artifact,
+    training_pb2.TrivialComparison: facts.TrivialComparison,
+    training_pb2.TrivialPredictor: facts.TrivialPredictor,
+    training_pb2.MetricInterval: facts.MetricInterval,
 }
 
 
@@ -58,7 +61,14 @@ def fact_of(message: Message) -> facts.Fact | None:
 
 
 def _plain(message: Message, kind: type[Any]) -> Any:
-    return kind(**{field.name: _value(getattr(message, field.name)) for field in fields(kind)})
+    return kind(**{field.name: _field_value(message, field.name) for field in fields(kind)})
+
+
+def _field_value(message: Message, name: str) -> Any:
+    field, value = message.DESCRIPTOR.fields_by_name[name], getattr(message, name)
+    # What a field that knows its presence leaves out is not its zero.
+    absent = field.message_type is None and field.has_presence and not message.HasField(name)
+    return None if absent else _value(value)
 
 
 def _value(value: Any) -> Any:

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 OURS = "truscore.experiment"
 PLACE_EXPERIMENT = "truscore"
 PLACE = "truscore.place"
+PROMOTED = "promoted"  # the alias of a model's newest version that is fit for use
 LINEAGE_FILE = "truscore/lineage.json"
 MAX_EXPERIMENTS = 1000
 MAX_METRIC_NAMES = 500
@@ -177,6 +178,8 @@ class MlflowLedger:
         made = there[0] if there else self._client.create_model_version(
             model.name, model.source, run_id=known.mlflow_run_id, tags=dict(model.tags), await_creation_for=0
         )  # fmt: skip
+        if model.promoted:
+            self._client.set_registered_model_alias(model.name, PROMOTED, str(made.version))
         named = Writes(tags={MODEL: model.name, MODEL_VERSION: str(made.version)})
         self._log(known.mlflow_run_id, named)
         return absorbed(known, named)

@@ -10,6 +10,7 @@ from truscore.bus import Envelope, Poison, Publisher, finish_or_hand_back
 from truscore.configuration.run_id import RUN_ID_ACCEPTED, is_run_id
 from truscore.events.v1 import training_pb2
 from truscore.events.v1.training_pb2 import TrainingCompleted
+from truscore.metrics.comparison import Comparison, Interval
 from truscore.storage import ObjectRef
 
 from services.exporter.handlers.publish import Address, exported, failed
@@ -71,6 +72,23 @@ def order_of(completed: TrainingCompleted) -> ExportOrder:
         architecture=completed.architecture,
         metrics=dict(completed.metrics),
         formats=tuple(completed.export_formats),
+        comparison=comparison_of(completed),
+    )
+
+
+def comparison_of(completed: TrainingCompleted) -> Comparison | None:
+    """None where the trainer made none."""
+    if not completed.HasField("fit_for_use"):
+        return None
+    wire = completed.trivial_comparison
+    return Comparison(
+        fit_for_use=completed.fit_for_use,
+        reason=completed.fit_for_use_reason,
+        purpose_metrics=tuple(wire.purpose_metrics),
+        trivial_metrics={each.name: dict(each.metrics) for each in wire.predictors},
+        intervals={each.metric: Interval(lower=each.lower, upper=each.upper) for each in wire.intervals},
+        groups=wire.groups,
+        resamples=wire.resamples,
     )
 
 

@@ -1,8 +1,10 @@
 """Outcomes as events."""
 
 from collections.abc import Callable
+from typing import Any
 
-from truscore.events.v1 import model_pb2
+from truscore.events.v1 import model_pb2, training_pb2
+from truscore.metrics.comparison import Comparison
 
 from services.exporter.order import ExportOrder
 from services.exporter.release import Artifact, Benchmark, Parity, Refusal, Release, Signature, Tensor
@@ -29,6 +31,7 @@ def exported(release: Release, address: Address) -> model_pb2.ModelExported:
         metrics=release.metrics,
         package_sha256=release.package_sha256,
         duration_s=release.duration_s,
+        **_comparison(release.comparison),
     )
 
 
@@ -40,6 +43,25 @@ def failed(order: ExportOrder, refusal: Refusal) -> model_pb2.ExportFailed:
         message=refusal.message,
         model_id=order.model_id,
     )
+
+
+def _comparison(comparison: Comparison | None) -> dict[str, Any]:
+    if comparison is None:
+        return {}
+    wire = training_pb2.TrivialComparison(
+        purpose_metrics=comparison.purpose_metrics,
+        groups=comparison.groups,
+        resamples=comparison.resamples,
+    )
+    for name, metrics in comparison.trivial_metrics.items():
+        wire.predictors.add(name=name, metrics=metrics)
+    for name, interval in comparison.intervals.items():
+        wire.intervals.add(metric=name, lower=interval.lower, upper=interval.upper)
+    return {
+        "fit_for_use": comparison.fit_for_use,
+        "fit_for_use_reason": comparison.reason,
+        "trivial_comparison": wire,
+    }
 
 
 def _artifact(artifact: Artifact, uri: str) -> model_pb2.Artifact:

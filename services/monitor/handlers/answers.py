@@ -64,6 +64,10 @@ def _run_answer(run: Run, *, full: bool) -> monitor_pb2.Run:
     )
     if start:
         shown.started_at.CopyFrom(timestamp(run.first_started_at))
+    if run.completed and run.completed.event.fit_for_use is not None:
+        completed = run.completed.event
+        shown.fit_for_use, shown.fit_for_use_reason = bool(completed.fit_for_use), completed.fit_for_use_reason
+        shown.trivial_comparison.ParseFromString(completed.comparison)
     if run.exported:
         shown.model.ParseFromString(run.exported.event.announcement)
     if run.hardware:

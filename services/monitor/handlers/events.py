@@ -34,7 +34,6 @@ PLAIN: Mapping[type[Message], type[Any]] = {
     training_pb2.TrainingStarted: facts.Started,
     training_pb2.TrainingProgressed: facts.Progressed,
     training_pb2.EpochCompleted: facts.EpochDone,
-    training_pb2.TrainingCompleted: facts.Completed,
     training_pb2.TrainingFailed: facts.Failed,
     training_pb2.TrainingCancelled: facts.Cancelled,
     training_pb2.TrainingPaused: facts.Paused,
@@ -61,6 +60,13 @@ def fact_of(message: Message, event_id: str = "") -> facts.Fact | None:
             # A state of a newer contract is none that the monitor acts on.
             state = order_pb2.OrderState.Name(message.state) if message.state in KNOWN_STATES else ""
             return _plain(message, facts.Attached, state=state.removeprefix("ORDER_STATE_"))
+        case training_pb2.TrainingCompleted():
+            return _plain(
+                message,
+                facts.Completed,
+                fit_for_use=message.fit_for_use if message.HasField("fit_for_use") else None,
+                comparison=message.trivial_comparison.SerializeToString(deterministic=True),
+            )
         case model_pb2.ModelExported():
             announcement = message.SerializeToString(deterministic=True)
             return _plain(message, facts.Exported, announcement=announcement)

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
+from typing import Any
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -24,6 +25,7 @@ from truscore.events.v1.dataset_pb2 import DatasetValidated
 from truscore.events.v1.order_pb2 import OrderAttached
 from truscore.events.v1.training_pb2 import (
     EpochCompleted,
+    MetricInterval,
     ObjectRef,
     TrainingCancelled,
     TrainingCompleted,
@@ -31,7 +33,10 @@ from truscore.events.v1.training_pb2 import (
     TrainingPaused,
     TrainingProgressed,
     TrainingStarted,
+    TrivialComparison,
+    TrivialPredictor,
 )
+from truscore.metrics.comparison import Comparison
 from truscore.recipes import flat_parameters
 from truscore.storage import Stored
 from truscore.telemetry import HardwareReading
@@ -165,6 +170,7 @@ class BrokerRunEventPublisher:
                 dataset_index=_ref(order.index),
                 split=_ref(completion.split),
                 dataset_uri=order.uri,
+                **comparison_fields(completion.comparison),
             ),
             run_id=self.plan.run_id,
         )
@@ -236,6 +242,28 @@ class BrokerRunEventPublisher:
         plain = asdict(record) | {"val_loss": math.nan if record.val_loss is None else record.val_loss}
         fields = {name: value for name, value in plain.items() if name not in REPORTED_ONLY}
         return EpochCompleted(run_id=self.plan.run_id, attempt=attempt, **fields)
+
+
+def comparison_fields(comparison: Comparison | None) -> dict[str, Any]:
+    """Fields of the event; none where no comparison was made."""
+    if comparison is None:
+        return {}
+    return {
+        "fit_for_use": comparison.fit_for_use,
+        "fit_for_use_reason": comparison.reason[:MESSAGE_CHARS],
+        "trivial_comparison": TrivialComparison(
+            purpose_metrics=comparison.purpose_metrics,
+            predictors=[
+                TrivialPredictor(name=name, metrics=metrics) for name, metrics in comparison.trivial_metrics.items()
+            ],
+            intervals=[
+                MetricInterval(metric=name, lower=interval.lower, upper=interval.upper)
+                for name, interval in comparison.intervals.items()
+            ],
+            groups=comparison.groups,
+            resamples=comparison.resamples,
+        ),
+    }
 
 
 def _place_of(record: FoldProgressed) -> str:

@@ -202,7 +202,7 @@ class Orchestrator:
             best_checkpoint=best, metrics=last_word.metrics, report_uri=report_uri, config=self._prepared.config,
             split=self._prepared.split, epochs=last_word.epochs, best_epoch=last_word.best_epoch,
             weights_sha256=last_word.weights_sha256, attempts=attempt.number,
-            duration_s=(context.deps.now() - began_at).total_seconds(),
+            duration_s=(context.deps.now() - began_at).total_seconds(), comparison=last_word.comparison,
         )  # fmt: skip
         await context.end(lambda: self._publisher.completed(completion), "completed", attempt=attempt.number)
         await self._close(attempt, "completed")

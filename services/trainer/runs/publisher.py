@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from truscore.metrics.comparison import Comparison
 from truscore.storage import Stored
 
 from services.trainer.journal import Record
@@ -35,6 +36,7 @@ class Completion:
     weights_sha256: str
     attempts: int
     duration_s: float
+    comparison: Comparison | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import nn
+from truscore.catalog.purpose import score_of
 from truscore.recipes import Recipe
 
 from services.trainer.worker.data import Batches, Share, validation_batches
@@ -23,8 +24,10 @@ class Evaluation:
     image_results: Sequence[Any] = ()
 
     def score(self, primary_metric: str) -> float:
-        """Larger is better: the metric, or the loss turned round where nothing to find makes the metric undefined."""
-        return self.metrics.get(primary_metric, -(self.loss or 0.0))
+        """Larger is better: the metric, turned round where smaller is, or the loss turned round where nothing to find
+        makes the metric undefined."""
+        value = self.metrics.get(primary_metric)
+        return -(self.loss or 0.0) if value is None else score_of(primary_metric, value)
 
 
 class Evaluable(Protocol):

@@ -7,6 +7,7 @@ from services.trainer.journal import Completed, Writer
 from services.trainer.worker.build_run import BuiltRun, evaluated_on
 from services.trainer.worker.checkpoint import read, weights_sha256
 from services.trainer.worker.checkpointer import Checkpointer
+from services.trainer.worker.comparison import compare_with_trivial
 from services.trainer.worker.cross_validation.folds import CrossValidated
 from services.trainer.worker.evaluate import Evaluation, evaluate
 from services.trainer.worker.loop import Run
@@ -38,7 +39,9 @@ def finish_run(
     tested = evaluate(evaluated_on(run, job, job.test)) if job.test else Evaluation()
     if final_checkpoint is not None:
         run_dir.report.mkdir(exist_ok=True)
+        comparison = compare_with_trivial(run.task, evaluation, job.validation, run.recipe)
         run_results = RunResults(
+            comparison=comparison,
             validation=evaluation.metrics,
             validation_loss=evaluation.loss,
             test=tested.metrics,
@@ -56,6 +59,7 @@ def finish_run(
             weights_sha256=final_sha256,
             duration_s=sum(done.duration_s for done in run.progress.history),
             report=path.relative_to(run_dir.path).as_posix(),
+            comparison=comparison,
         )
         journal.append(completed, durable=True)
     checkpointer.remove_superseded()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from truscore.catalog.networks import NETWORKS, Network
 from truscore.catalog.plugins import CATEGORY, Found, PlugIn, found_plugins
+from truscore.catalog.purpose import EDGES, EDGES_AND_CENTRING
 from truscore.catalog.tasks import TASKS
 
 NOT_YET = "not yet available"
@@ -16,7 +17,8 @@ class Row:
     """One architecture of one option.
 
     ``bases`` are the networks it can be built on, ``losses`` what loss_config.primary_loss accepts, where it isn't what
-    its task has; both have their default first. ``template`` names its default recipes (``truscore.recipes``), and
+    its task has; both have their default first. ``purpose_metrics`` are what its models are for, its task's where it
+    says nothing: the first chooses the best epoch. ``template`` names its default recipes (``truscore.recipes``), and
     ``reason`` says why it can't be trained. ``export_formats`` are the files that the exporter can make of it, the
     default first: orders for others are refused before anything is read.
     """
@@ -27,6 +29,7 @@ class Row:
     task: str
     bases: tuple[str, ...] = ()
     losses: tuple[str, ...] = ()
+    purpose_metrics: tuple[str, ...] = ()
     template: str = ""
     reason: str = ""
     export_formats: tuple[str, ...] = EXPORT_FORMATS
@@ -34,6 +37,8 @@ class Row:
     def __post_init__(self) -> None:
         if not self.losses and self.task in TASKS:
             object.__setattr__(self, "losses", TASKS[self.task].losses)
+        if not self.purpose_metrics and self.task in TASKS:
+            object.__setattr__(self, "purpose_metrics", TASKS[self.task].purpose_metrics)
 
     @property
     def available(self) -> bool:
@@ -61,6 +66,7 @@ ROWS: tuple[Row, ...] = (
         architecture="mask_rcnn",
         task="instance_segmentation",
         bases=_MASK_RCNN,
+        purpose_metrics=EDGES,
         template="border_mask_rcnn",
     ),
     Row(
@@ -70,6 +76,7 @@ ROWS: tuple[Row, ...] = (
         task="detection",
         bases=("yolox_shufflenet_v2_x0_5_pan", "yolox_shufflenet_v2_x1_0_pan", "yolox_resnet50_pan"),
         losses=("cross_entropy", "focal_loss"),
+        purpose_metrics=EDGES,
         template="border_yolo",
     ),
     Row(
@@ -78,6 +85,7 @@ ROWS: tuple[Row, ...] = (
         architecture="retinanet",
         task="detection",
         bases=("retinanet_mobilenet_v3_small_fpn", "retinanet_resnet50_fpn"),
+        purpose_metrics=EDGES,
         template="border_retinanet",
     ),
     Row(
@@ -86,6 +94,7 @@ ROWS: tuple[Row, ...] = (
         architecture="mask_rcnn",
         task="instance_segmentation",
         bases=_MASK_RCNN,
+        purpose_metrics=EDGES_AND_CENTRING,
         template="border_mask_rcnn",
     ),
     Row(
@@ -94,6 +103,7 @@ ROWS: tuple[Row, ...] = (
         architecture="detectron2",
         task="instance_segmentation",
         bases=("detectron2_mask_rcnn_r18_fpn", "detectron2_mask_rcnn_r50_fpn"),
+        purpose_metrics=EDGES_AND_CENTRING,
         template="border_detectron2",
     ),
     Row(

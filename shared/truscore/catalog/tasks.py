@@ -9,11 +9,13 @@ from types import MappingProxyType
 class Task:
     """``losses`` are what loss_config.primary_loss accepts, the default first; ``loss_parts`` what
     loss_config.loss_weights can weigh. A task with one part has its weight, too: against regularization.l2_weight it
-    counts. ``shardable`` networks are called as a whole, which sharding by stages can follow."""
+    counts. ``purpose_metrics`` are what options of the task are for, where their rows don't differ: see
+    ``catalog.purpose``. ``shardable`` networks are called as a whole, which sharding by stages can follow."""
 
     name: str
     losses: tuple[str, ...]
     loss_parts: tuple[str, ...]
+    purpose_metrics: tuple[str, ...]
     shardable: bool = False
 
 
@@ -22,34 +24,40 @@ _ALL = (
         name="instance_segmentation",
         losses=("cross_entropy", "focal_loss"),
         loss_parts=("classification", "bbox_regression", "mask_loss"),
+        purpose_metrics=("mask_AP",),
     ),
     Task(
         name="detection",
         losses=("focal_loss", "cross_entropy"),
         loss_parts=("classification", "bbox_regression"),
+        purpose_metrics=("box_AP",),
     ),
     Task(
         name="semantic_segmentation",
         losses=("cross_entropy", "focal_loss", "dice_loss"),
         loss_parts=("mask_loss",),
+        purpose_metrics=("binary_dice", "binary_IoU"),
         shardable=True,
     ),
     Task(
         name="ordinal_classification",
         losses=("corn", "coral", "cross_entropy"),
         loss_parts=("classification",),
+        purpose_metrics=("quadratic_weighted_kappa",),
         shardable=True,
     ),
     Task(
         name="regression",
         losses=("smooth_l1", "mean_squared_error"),
         loss_parts=("classification",),
+        purpose_metrics=("score_MAE",),
         shardable=True,
     ),
     Task(
         name="multilabel_classification",
         losses=("cross_entropy", "focal_loss"),
         loss_parts=("classification",),
+        purpose_metrics=("macro_F1",),
         shardable=True,
     ),
 )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from truscore.metrics.comparison.bootstrap import Measure as Resampled
 from truscore.metrics.curves import (
     Flags,
     Numbers,
@@ -55,6 +56,23 @@ def multilabel_metrics(predictions: Sequence[MultilabelPrediction]) -> dict[str,
         "subset_accuracy": float((target_NK == prediction_NK).all(axis=1).mean()),
         "calibration_error": _reliability(target_NK, probability_NK).error,
     } | ({"ROC_AUC": float(np.mean(areas))} if areas else {})
+
+
+def multilabel_measure(predictions: Sequence[MultilabelPrediction]) -> Resampled:
+    """``macro_F1``, ``micro_F1`` and ``subset_accuracy`` of any places of the predictions, for resampling."""
+    target_NK, probability_NK = _arrays(predictions)
+    prediction_NK = probability_NK >= DECIDED_AT
+
+    def measure(places: Sequence[int]) -> dict[str, float]:
+        real_NK, found_NK = target_NK[list(places)], prediction_NK[list(places)]
+        f1_K = [value for value in _f1(real_NK, found_NK) if value is not None]
+        return {
+            "macro_F1": float(np.mean(f1_K)) if f1_K else 1.0,
+            "micro_F1": _f1_of(real_NK.ravel(), found_NK.ravel(), none=1.0),
+            "subset_accuracy": float((real_NK == found_NK).all(axis=1).mean()),
+        }
+
+    return measure
 
 
 def multilabel_diagnostics(predictions: Sequence[MultilabelPrediction], class_names: Sequence[str]) -> Diagnostics:

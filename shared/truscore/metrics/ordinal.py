@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from truscore.metrics.comparison.bootstrap import Measure
 from truscore.metrics.confusion_matrix import (
     Counts,
     accuracy,
@@ -61,6 +62,26 @@ def ordinal_metrics(predictions: Sequence[OrdinalPrediction], grades: Sequence[f
         "macro_F1": macro_f1(counts_KK),
         "calibration_error": _reliability(predictions).error,
     }
+
+
+def ordinal_measure(predictions: Sequence[OrdinalPrediction], grades: Sequence[float]) -> Measure:
+    """The same of any places of the predictions, for resampling, but for the calibration error."""
+    classes = len(grades)
+    place_N = np.array([one.target * classes + one.prediction for one in predictions], dtype=np.int64)
+    scale_K = np.asarray(grades, dtype=np.float64)
+    off_KK = np.abs(np.subtract.outer(scale_K, scale_K))
+
+    def measure(places: Sequence[int]) -> dict[str, float]:
+        counts_KK = np.bincount(place_N[list(places)], minlength=classes**2).reshape(classes, classes)
+        return {
+            "grade_MAE": float((off_KK * counts_KK).sum() / max(1, counts_KK.sum())),
+            "quadratic_weighted_kappa": quadratic_weighted_kappa(counts_KK, grades),
+            "within_1_accuracy": float(counts_KK[off_KK <= WITHIN].sum() / max(1, counts_KK.sum())),
+            "grade_agreement": accuracy(counts_KK),
+            "macro_F1": macro_f1(counts_KK),
+        }
+
+    return measure
 
 
 def quadratic_weighted_kappa(counts_KK: Counts, grades: Sequence[float]) -> float:

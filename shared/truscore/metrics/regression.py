@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from truscore.metrics.comparison.bootstrap import Measure
 from truscore.metrics.diagnostics import Diagnostics, ImageError
 from truscore.metrics.rank_correlation import spearman
 
@@ -32,6 +33,29 @@ def regression_metrics(predictions: Sequence[RegressionPrediction], score_names:
     means = {key: float(np.mean([values[key] for values in by_name.values()])) for key in keys}
     several = {f"{key}_{name}": values[key] for name, values in by_name.items() for key in keys}
     return means | several if len(score_names) > 1 else means
+
+
+def regression_measure(predictions: Sequence[RegressionPrediction], score_names: Sequence[str]) -> Measure:
+    """``score_MAE``, ``score_RMSE`` and ``R2`` of any places of the predictions, for resampling."""
+    target_NS = np.array([[np.nan if value is None else value for value in one.target] for one in predictions])
+    off_NS = np.array([one.prediction for one in predictions], dtype=np.float64) - target_NS
+
+    def measure(places: Sequence[int]) -> dict[str, float]:
+        rows = [
+            (target_N[known_N], off_N[known_N])
+            for target_N, off_N in zip(target_NS[list(places)].T, off_NS[list(places)].T, strict=True)
+            for known_N in [~np.isnan(target_N)]
+            if known_N.any()
+        ]
+        if not rows:
+            return {}
+        return {
+            "score_MAE": float(np.mean([np.abs(off_N).mean() for _, off_N in rows])),
+            "score_RMSE": float(np.mean([(off_N**2).mean() ** 0.5 for _, off_N in rows])),
+            "R2": float(np.mean([r_squared(target_N, target_N + off_N) for target_N, off_N in rows])),
+        }
+
+    return measure
 
 
 def regression_diagnostics(predictions: Sequence[RegressionPrediction], score_names: Sequence[str]) -> Diagnostics:

@@ -5,12 +5,13 @@ a scratch, and an image without any counts by what is wrongly found on it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from truscore.metrics.comparison.bootstrap import Measure
 from truscore.metrics.confusion_matrix import Counts, accuracy, as_matrix
 from truscore.metrics.diagnostics import Diagnostics, ImageError, Row
 from truscore.metrics.object_sizes import SIZES, size_name
@@ -58,23 +59,54 @@ def count_pixels(image: int, target_HW: Classes, prediction_HW: Classes, *, clas
 
 
 def segmentation_metrics(images: Sequence[PixelConfusion]) -> dict[str, float]:
-    """``mask_mean_IoU``, ``dice`` (means over the classes of damage), ``pixel_accuracy``, and ``false_alarm_rate``, the
-    share of images without damage on which some is found; left out where all have some. Empty of no images.
+    """``mask_mean_IoU``, ``dice`` (means over the classes of damage), ``binary_IoU``, ``binary_dice`` (of damage of
+    whatever class), ``pixel_accuracy``, and ``false_alarm_rate``, the share of images without damage on which some is
+    found; left out where all have some. Empty of no images.
 
     A class counts where it is real or found on any image. Where none is, nothing was there and nothing was found: 1.
     """
-    if not images:
-        return {}
-    counts_KK = _summed(images)
-    metrics = {
-        "mask_mean_IoU": _mean(iou_by_class(counts_KK)[1:]),
-        "dice": _mean(dice_by_class(counts_KK)[1:]),
-        "pixel_accuracy": accuracy(counts_KK),
-    }
-    clean = [image for image in images if not _target_damage(image)]
-    if clean:
-        metrics["false_alarm_rate"] = sum(_predicted_damage(image) > 0 for image in clean) / len(clean)
-    return metrics
+    return dict(segmentation_measure(images)(range(len(images)))) if images else {}
+
+
+def segmentation_measure(images: Sequence[PixelConfusion]) -> Measure:
+    """``segmentation_metrics`` of any places of the images, for resampling."""
+    counts_NKK = np.array([image.counts for image in images], dtype=np.int64)
+    clean_N = np.array([not _target_damage(image) for image in images], dtype=np.bool_)
+    alarm_N = np.array([_predicted_damage(image) > 0 for image in images], dtype=np.bool_)
+
+    def measure(places: Sequence[int]) -> dict[str, float]:
+        at_N = np.asarray(places, dtype=np.int64)
+        counts_KK: Counts = counts_NKK[at_N].sum(axis=0)
+        binary_22 = _binary(counts_KK)
+        metrics = {
+            "mask_mean_IoU": _mean(iou_by_class(counts_KK)[1:]),
+            "dice": _mean(dice_by_class(counts_KK)[1:]),
+            "binary_IoU": _mean(iou_by_class(binary_22)[1:]),
+            "binary_dice": _mean(dice_by_class(binary_22)[1:]),
+            "pixel_accuracy": accuracy(counts_KK),
+        }
+        if clean_N[at_N].any():
+            metrics["false_alarm_rate"] = float(alarm_N[at_N][clean_N[at_N]].mean())
+        return metrics
+
+    return measure
+
+
+def without_damage(image: PixelConfusion) -> PixelConfusion:
+    """The image's counts had nothing been found on it."""
+    width = len(image.counts)
+    return PixelConfusion(
+        image=image.image,
+        counts=tuple((sum(row), *(0,) * (width - 1)) for row in image.counts),
+        regions=tuple(replace(region, covered=0.0) for region in image.regions),
+    )
+
+
+def _binary(counts_KK: Counts) -> Counts:
+    """[2, 2] of nothing and any damage."""
+    edges = [0, 1]
+    binary_22: Counts = np.add.reduceat(np.add.reduceat(counts_KK, edges, axis=0), edges, axis=1)
+    return binary_22
 
 
 def iou_by_class(counts_KK: Counts) -> list[float | None]:

@@ -52,6 +52,16 @@ class LedgerClaims:
         page, _ = ledger.page(experiment_name="", size=1000, token="")
         assert [record.run_id for record in page].count(run_id) == 1
 
+    @pytest.mark.parametrize("fit", [True, False])
+    def test_a_model_beside_trivial_predictors_is_on_record(self, ledger: Ledger, run_id: str, fit: bool) -> None:
+        story = run_events.whole_run(run_id)
+        record_all(ledger, [*story[:-2], *(run_events.compared(said, fit=fit) for said in story[-2:])])
+        record = self.got(ledger, run_id)
+        assert record.tags["truscore.fit_for_use"] == str(fit).lower()
+        assert record.tags["truscore.fit_for_use_reason"].endswith("better")
+        assert record.metrics["trivial.average_instance.box_AP50"] == 0.4
+        assert (record.metrics["interval.box_AP50.lower"], record.metrics["interval.box_AP50.upper"]) == (0.7, 0.9)
+
     def test_an_epoch_that_was_not_validated_has_no_validation_loss(self, ledger: Ledger, run_id: str) -> None:
         record_all(ledger, [run_events.started(run_id=run_id), run_events.epoch_done(1, run_id=run_id, val_loss=nan)])
         assert "val_loss" not in self.got(ledger, run_id).metrics

@@ -48,6 +48,15 @@ def epoch_done(
     return PublishedEvent(message, BEGIN_S + (100 * epoch if at is None else at))
 
 
+def compared(event: PublishedEvent, *, fit: bool) -> PublishedEvent:
+    """The event with the model beside a trivial predictor."""
+    message = type(event.message).FromString(event.message.SerializeToString())
+    message.fit_for_use, message.fit_for_use_reason = fit, f"box_AP50 is {'' if fit else 'not '}better"
+    message.trivial_comparison.predictors.add(name="average_instance", metrics={"box_AP50": 0.4})
+    message.trivial_comparison.intervals.add(metric="box_AP50", lower=0.7, upper=0.9)
+    return PublishedEvent(message, event.at)
+
+
 def completed(at: float = 400, *, run_id: str = RUN) -> PublishedEvent:
     message = training_pb2.TrainingCompleted(
         run_id=run_id, best_checkpoint=_object("best.pt"), metrics={"box_AP50": 0.8},

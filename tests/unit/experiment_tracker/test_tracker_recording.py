@@ -36,6 +36,16 @@ def outcome(ledger: MemoryLedger) -> tuple[Status, str]:
     return known.status, known.tags[STATE]
 
 
+def test_a_model_that_is_fit_for_use_is_promoted_and_no_other_is() -> None:
+    for fit in (True, False):
+        ledger = ledger_after(run_events.completed(), run_events.compared(run_events.exported(), fit=fit))
+        (model,) = ledger.models
+        assert (model.promoted, model.tags["truscore.fit_for_use"]) == (fit, str(fit).lower())
+    (model,) = ledger_after(run_events.completed(), run_events.exported()).models
+    assert not model.promoted
+    assert "truscore.fit_for_use" not in model.tags
+
+
 @st.composite
 def retellings(draw: st.DrawFn) -> list[PublishedEvent]:
     """The story in its order, and after each event any of those told so far again."""

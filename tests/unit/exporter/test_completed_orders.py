@@ -13,6 +13,8 @@ from truscore.events.v1.training_pb2 import ObjectRef, TrainingCompleted
 
 from services.exporter.handlers import on_training_completed
 from services.exporter.handlers.consume import order_of
+from services.exporter.manifest import release_from_json, release_to_json
+from services.exporter.model_card import model_card
 from services.exporter.order import ExportOrder, Outcome
 from services.exporter.release import Refusal, Release
 
@@ -96,6 +98,40 @@ async def test_a_release_is_announced_with_addresses_digests_and_proofs(release_
     assert published.correlation_id == "run-1"
     assert published.traceparent is not None
     assert published.traceparent.split("-")[1] == "0af7651916cd43dd8448eb211c80319c"
+
+
+async def test_what_a_run_says_of_its_model_beside_trivial_predictors_is_announced_with_it(
+    release_with: MakeRelease,
+) -> None:
+    message = completed()
+    message.fit_for_use, message.fit_for_use_reason = False, "edge_error_all_px is 27, not better"
+    message.trivial_comparison.purpose_metrics.append("edge_error_all_px")
+    message.trivial_comparison.predictors.add(name="average_border", metrics={"edge_error_all_px": 14.6})
+    message.trivial_comparison.intervals.add(metric="edge_error_all_px", lower=22, upper=33)
+    message.trivial_comparison.groups, message.trivial_comparison.resamples = 29, 500
+    # By way of the manifest, which is what a release is announced from the second time.
+    made = release_with(comparison=order_of(message).comparison, metrics={"edge_error_all_px": 27.0})
+    release = release_from_json(release_to_json(made))
+    harness = Harness(Outcome(release=release, refusals=()))
+    await harness.handle(message, envelope())
+    ((event, _),) = harness.publisher.said
+    assert isinstance(event, ModelExported)
+    assert (event.HasField("fit_for_use"), event.fit_for_use) == (True, False)
+    assert event.fit_for_use_reason == message.fit_for_use_reason
+    assert event.trivial_comparison == message.trivial_comparison
+    card = model_card(release)
+    assert "**Not fit for use**: edge_error_all_px is 27, not better." in card
+    assert "| edge_error_all_px | 27.0000 | 22.0000 to 33.0000 | 14.6000 |" in card
+
+
+async def test_a_model_of_which_nothing_was_said_is_neither_fit_nor_unfit(release_with: MakeRelease) -> None:
+    assert order_of(completed()).comparison is None
+    harness = Harness(Outcome(release=release_with(), refusals=()))
+    await harness.handle(completed(), envelope())
+    ((event, _),) = harness.publisher.said
+    assert isinstance(event, ModelExported)
+    assert not event.HasField("fit_for_use")
+    assert "it for use" not in model_card(release_with())
 
 
 async def test_what_could_be_made_is_announced_before_what_could_not(release_with: MakeRelease) -> None:

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from truscore.datasets import Annotation, ImageRecord
 from truscore.datasets.shapes.masks import annotation_mask, mask_to_rle
 from truscore.metrics.borders import (
+    average_borders,
     border_details,
+    border_measure,
     border_metrics,
     centring_shares,
     edge_distances,
@@ -164,21 +166,50 @@ def test_what_was_not_found_counts_in_the_share_and_in_no_error() -> None:
     assert metrics["border_found_share"] == 0.5
     assert metrics["centring_measured_share"] == 0.0
     assert "centring_error_pp" not in metrics
-    assert border_metrics([measure_borders(judged(), card)]) == {
-        "border_found_share": 0.0,
-        "centring_measured_share": 0.0,
-    }
+    assert border_metrics([measure_borders(judged(), card)]).keys() == {
+        "border_found_share", "centring_measured_share", "edge_error_all_px", "centring_error_all_pp",
+    }  # fmt: skip
     details = border_details([only_outer], ("outer_border", "graphical_border"), ["card.png"])
     assert details["centring"] == [{"image": "card.png", "real": pytest.approx([50.0, 50.0]), "found": None}]
     assert [row["side"] for row in details["edges_by_side"]] == ["top", "right", "bottom", "left"] * 2
     assert [row["found"] for row in details["edges_by_side"]] == [1] * 4 + [0] * 4
 
 
+def test_a_border_that_was_not_found_counts_as_the_average_border_of_the_training_labels() -> None:
+    # Training: graphical borders from 50 to 130 and from 54 to 134 of 200 px, 52 to 132 on average.
+    graphical = [(50.0, 40.0, 80.0, 120.0), (54.0, 40.0, 80.0, 120.0)]
+    fallbacks = average_borders(
+        [record(annotation(1, box_corners(CARD)), annotation(2, box_corners(box))) for box in graphical]
+    )
+    card = record(annotation(1, box_corners(CARD)), annotation(2, box_corners(graphical[0])))
+    only_outer = measure_borders(judged(found_mask(1, box_corners(CARD))), card, fallbacks)
+    metrics = border_metrics([only_outer])
+    assert metrics["edge_error_px"] == pytest.approx(0.0, abs=1e-6)
+    # Left and right of the graphical border are 2 px off, its top and bottom and all of the outer border right.
+    assert metrics["edge_error_all_px"] == pytest.approx((2 + 2) / 8, abs=1e-6)
+    # Margins of 12 and 8 px in place of 10 and 10: 60 % in place of 50 %, and nothing off above and below.
+    assert metrics["centring_error_all_pp"] == pytest.approx((10 + 0) / 2, abs=1e-6)
+
+
+def test_figures_of_all_images_are_those_of_one_draw_of_each() -> None:
+    card = record(annotation(1, box_corners(CARD)), annotation(2, box_corners((50.0, 40.0, 80.0, 120.0))))
+    shifted = box_corners((43.0, 30.0, 100.0, 140.0))
+    borders = [
+        measure_borders(judged(found_mask(1, shifted)), card),
+        measure_borders(judged(found_mask(1, shifted), found_mask(2, box_corners((51.0, 41.0, 80.0, 120.0)))), card),
+        measure_borders(judged(), card),
+    ]
+    drawn_once = border_measure(borders)([0, 1, 2])
+    metrics = border_metrics(borders)
+    assert drawn_once == pytest.approx({name: metrics[name] for name in metrics if "p95" not in name})
+    assert border_measure(borders)([0, 0])["border_found_share"] == 0.5
+
+
 def test_one_class_of_border_has_edges_and_no_centring() -> None:
     metrics = border_metrics(
         [measure_borders(judged(found_mask(1, box_corners(CARD))), record(annotation(1, box_corners(CARD))))]
     )
-    assert metrics.keys() == {"border_found_share", "edge_error_px", "edge_error_p95_px"}
+    assert metrics.keys() == {"border_found_share", "edge_error_px", "edge_error_p95_px", "edge_error_all_px"}
 
 
 def test_an_image_without_borders_has_nothing_to_measure() -> None:

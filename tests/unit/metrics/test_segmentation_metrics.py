@@ -27,7 +27,9 @@ def with_block(value: int, rows: slice, columns: slice) -> np.ndarray:
 def test_a_mask_found_exactly_is_perfect() -> None:
     scratch = with_block(1, slice(2, 6), slice(3, 20))
     metrics = segmentation_metrics([count_pixels(0, scratch, scratch, classes=2)])
-    assert metrics == {"mask_mean_IoU": 1.0, "dice": 1.0, "pixel_accuracy": 1.0}
+    assert metrics == {
+        "mask_mean_IoU": 1.0, "dice": 1.0, "binary_IoU": 1.0, "binary_dice": 1.0, "pixel_accuracy": 1.0,
+    }  # fmt: skip
 
 
 def test_half_of_a_mask_is_half_the_overlap_and_two_thirds_of_dice() -> None:
@@ -43,7 +45,8 @@ def test_a_clean_image_is_evaluated_by_what_is_wrongly_found_on_it() -> None:
     quiet = count_pixels(0, clean, clean, classes=2)
     loud = count_pixels(1, clean, alarm, classes=2)
     assert segmentation_metrics([quiet]) == {
-        "mask_mean_IoU": 1.0, "dice": 1.0, "pixel_accuracy": 1.0, "false_alarm_rate": 0.0,
+        "mask_mean_IoU": 1.0, "dice": 1.0, "binary_IoU": 1.0, "binary_dice": 1.0, "pixel_accuracy": 1.0,
+        "false_alarm_rate": 0.0,
     }  # fmt: skip
     assert segmentation_metrics([quiet, loud])["false_alarm_rate"] == 0.5
     assert segmentation_metrics([quiet, loud])["mask_mean_IoU"] == 0.0

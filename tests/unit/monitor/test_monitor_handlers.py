@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from truscore.api.v1 import monitor_pb2
 from truscore.bus import TOPOLOGY, MemoryPublisher
-from truscore.events.v1 import telemetry_pb2
+from truscore.events.v1 import telemetry_pb2, training_pb2
 
 from services.monitor import facts
 from services.monitor.board import Board
@@ -58,6 +58,24 @@ def test_the_answer_about_a_finished_run_has_all_of_its_story() -> None:
     assert run.started_at.seconds == BEGIN_S + 2
     assert run.updated_at.seconds == BEGIN_S + 420
     assert run.eta_s == 0
+
+
+def test_a_model_beside_trivial_predictors_is_answered_as_it_was_announced() -> None:
+    assert not shown(board_after(event_sequences.whole_run())).HasField("fit_for_use")
+    story = [event._replace(message=compared(event.message)) for event in event_sequences.whole_run()]
+    run = shown(board_after(story))
+    assert (run.HasField("fit_for_use"), run.fit_for_use, run.fit_for_use_reason) == (True, False, "no better")
+    assert [(one.name, dict(one.metrics)) for one in run.trivial_comparison.predictors] == [("empty", {"AP": 0.0})]
+
+
+def compared(message: Message) -> Message:
+    """TrainingCompleted with a comparison; anything else as it is."""
+    if not isinstance(message, training_pb2.TrainingCompleted):
+        return message
+    made = training_pb2.TrainingCompleted.FromString(message.SerializeToString())
+    made.fit_for_use, made.fit_for_use_reason = False, "no better"
+    made.trivial_comparison.predictors.add(name="empty", metrics={"AP": 0.0})
+    return made
 
 
 def test_a_list_carries_neither_epochs_nor_curve_nor_findings() -> None:

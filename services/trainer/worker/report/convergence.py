@@ -1,8 +1,8 @@
 """Did the training converge? Rules over the epochs' losses and scores, each with the figures it rests on.
 
-``score`` is the metric that picks the best checkpoint, larger being better; where an epoch has none, its validation
-loss turned round. ``gain`` is what the best score is above the first. The window is the last fifth of the validated
-epochs, at least three. The first rule that applies is the verdict:
+``score`` is the metric that picks the best checkpoint, turned round where smaller is better; where an epoch has none,
+its validation loss turned round. ``gain`` is what the best score is above the first. The window is the last fifth of
+the validated epochs, at least three. The first rule that applies is the verdict:
 
 1. too_short: fewer than four validated epochs.
 2. diverging: the mean training loss over the window lies above the run's lowest by more than half of what the run had
@@ -20,6 +20,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from truscore.catalog import purpose
+from truscore.metrics.comparison import Comparison
+
 from services.trainer.journal import EpochDone
 
 LEAST_EPOCHS = 4
@@ -36,6 +39,10 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "stable": "nothing: it has settled; fewer epochs would have done where the best came early",
         "plateaued": "another lr_scheduler or a lower learning_rate where scores jump; else more or better images",
     }
+)
+UNFIT_ADVICE = (
+    "look at the worst images below for wrong labels, then try published weights to start from, a larger image_size, "
+    "more epochs or more images"
 )
 
 
@@ -78,11 +85,21 @@ def assess_convergence(history: Sequence[EpochDone], *, primary_metric: str, min
     )
 
 
+def advice_for(convergence: Convergence, comparison: Comparison) -> str:
+    """What would help: that the network is worth no more than a trivial predictor comes first, however its training
+    went. It has then not learned what it is for, and having settled is no reason to leave it at that."""
+    if comparison.fit_for_use:
+        return convergence.advice
+    rest = "" if convergence.verdict == "stable" else f"; {convergence.advice}"
+    return f"it is not fit for use ({comparison.reason}): {UNFIT_ADVICE}{rest}"
+
+
 def score_of(done: EpochDone, primary_metric: str) -> float | None:
     """Larger is better; None for an epoch that was not validated."""
     if done.val_loss is None:
         return None
-    return done.metrics.get(primary_metric, -done.val_loss)
+    value = done.metrics.get(primary_metric)
+    return -done.val_loss if value is None else purpose.score_of(primary_metric, value)
 
 
 def _series(history: Sequence[EpochDone], primary_metric: str) -> _Series:

@@ -28,6 +28,7 @@ def render(report: Mapping[str, Any], folder: Path) -> str:
         kept_epoch=_kept_epoch(report),
         recipe=_leaves(report["recipe"]),
         metrics=sorted({*report["validation"], *report["test"]}),
+        trivial=list(report["comparison"]["trivial_metrics"]),
         phases=_phases(report["performance"]),
         drawings=[{**one, "address": _svg(folder / one["file"])} for one in report["drawings"]],
         pictures=[{**one, "address": _jpeg(folder / one["file"])} for one in report.get("pictures", ())],

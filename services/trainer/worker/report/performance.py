@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from truscore.catalog.purpose import larger_is_better
+
 from services.trainer.journal import EpochDone
 from services.trainer.worker.report.convergence import score_of
 
@@ -16,7 +18,8 @@ class Performance:
 
     On a GPU loading counts only what the device's queue could not hide from the host, so far as the host noticed.
     ``images_per_second`` is the median over epochs of training alone. ``epochs_to_95_percent`` is the first epoch whose
-    score reached 95 % of the best; None where the best is not above 0, as a negative R2 is.
+    score reached 95 % of the best, or of the way to it where smaller is better; None where the best is not above 0, as
+    a negative R2 is.
     """
 
     images_per_second: float
@@ -59,5 +62,11 @@ def measure_performance(
 
 def _nearly_there(history: Sequence[EpochDone], primary_metric: str) -> int | None:
     scores = {done.epoch: score for done in history if (score := score_of(done, primary_metric)) is not None}
-    best = max(scores.values(), default=0.0)
-    return min(epoch for epoch, score in scores.items() if score >= NEARLY * best) if best > 0 else None
+    if not scores:
+        return None
+    # What counts up from nothing is there at 95 % of its best; what counts down, at 95 % of the way to it.
+    best, first = max(scores.values()), scores[min(scores)]
+    if best <= 0 and larger_is_better(primary_metric):
+        return None
+    least = NEARLY * best if best > 0 else first + NEARLY * (best - first)
+    return min(epoch for epoch, score in scores.items() if score >= least)

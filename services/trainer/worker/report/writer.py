@@ -2,16 +2,17 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from truscore.configuration.recipe import Recipe
+from truscore.metrics.comparison import Comparison
 from truscore.recipes import recipe_to_json
 
 from services.trainer.journal import EpochDone
 from services.trainer.worker.report import page
-from services.trainer.worker.report.convergence import assess_convergence
+from services.trainer.worker.report.convergence import advice_for, assess_convergence
 from services.trainer.worker.report.drawing import Drawing, draw
 from services.trainer.worker.report.error_analysis import analyse_errors
 from services.trainer.worker.report.performance import measure_performance
@@ -27,13 +28,15 @@ class RunResults:
     """What the best checkpoint is worth: on validation, on the test split where there is one, and in pictures.
 
     ``details`` is what the task reports of its image results; ``evaluated`` are the paths of the validation images by
-    their index and ``properties`` what those are like that were looked at.
+    their index and ``properties`` what those are like that were looked at. ``comparison`` is with trivial predictors,
+    on the validation images.
     """
 
     validation: Mapping[str, float]
     validation_loss: float | None
     test: Mapping[str, float]
     details: Mapping[str, Any]
+    comparison: Comparison
     evaluated: Sequence[str] = ()
     properties: Mapping[int, Properties] = field(default_factory=dict)
 
@@ -95,7 +98,8 @@ def _plain(summary: Summary, run_results: RunResults) -> dict[str, Any]:
         "validation_loss": run_results.validation_loss,
         "test": dict(run_results.test),
         "epochs": [asdict(done) for done in history],
-        "convergence": asdict(convergence),
+        "comparison": asdict(run_results.comparison),
+        "convergence": asdict(replace(convergence, advice=advice_for(convergence, run_results.comparison))),
         "performance": asdict(performance),
         "resources": asdict(assess_resources(performance, summary.usage, recipe)),
         "errors": analyse_errors(run_results.details, run_results.evaluated, run_results.properties),

@@ -6,12 +6,13 @@ Legend: B images, C channels, S side of the square.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 from truscore.augmentation import Sample, augment, policy_for
 from truscore.datasets import ImageRecord
+from truscore.metrics.comparison.bootstrap import Measure
 from truscore.metrics.diagnostics import Diagnostics
 from truscore.recipes import Recipe
 from truscore.zoo.framing import Framed
@@ -23,7 +24,16 @@ from services.trainer.worker.tasks.instance_segmentation import squared_norm
 from services.trainer.worker.tasks.protocol import BatchEvaluation, Key
 
 PICTURES = 6
-ImageResult = TypeVar("ImageResult")
+
+
+class OfImage(Protocol):
+    """A result: ``image`` is its image's index in the split."""
+
+    @property
+    def image(self) -> int: ...
+
+
+ImageResult = TypeVar("ImageResult", bound=OfImage)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +47,8 @@ class ImageLevelSpec(Generic[ImageResult]):
     """What one kind of whole-image task brings.
 
     ``target`` reads a record; ``loss`` takes the network, its raw outputs and targets, and is a mean over the images;
-    ``image_result`` takes an image's index, its target and its row of the network's answers.
+    ``image_result`` takes an image's index, its target and its row of the network's answers; ``measure`` and
+    ``trivial`` are those of ``Task``, the latter with the records that are trained on.
     """
 
     target: Callable[[ImageRecord], Tensor]
@@ -45,6 +56,8 @@ class ImageLevelSpec(Generic[ImageResult]):
     image_result: Callable[[int, Tensor, Mapping[str, Tensor]], ImageResult]
     metrics: Callable[[Sequence[ImageResult]], dict[str, float]]
     diagnostics: Callable[[Sequence[ImageResult]], Diagnostics]
+    measure: Callable[[Sequence[ImageResult]], Measure]
+    trivial: Callable[[Sequence[ImageResult], Sequence[ImageRecord]], Mapping[str, Sequence[ImageResult]]]
 
 
 class ImageLevelTask(Generic[ImageResult]):
@@ -101,6 +114,15 @@ class ImageLevelTask(Generic[ImageResult]):
 
     def metrics(self, image_results: Sequence[ImageResult]) -> dict[str, float]:
         return self._spec.metrics(image_results)
+
+    def measure(self, image_results: Sequence[ImageResult]) -> Measure:
+        return self._spec.measure(image_results)
+
+    def trivial(self, image_results: Sequence[ImageResult]) -> Mapping[str, Sequence[ImageResult]]:
+        return self._spec.trivial(image_results, self.training.records)
+
+    def image_of(self, image_result: ImageResult) -> int:
+        return image_result.image
 
     def report(self, model: nn.Module, image_results: Sequence[ImageResult], folder: Path) -> Mapping[str, Any]:
         diagnostics = self._spec.diagnostics(image_results)

@@ -1,23 +1,40 @@
 """How instances are evaluated and reported on, with masks or with boxes alone; borders of cards also in pixels."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from truscore.datasets import ImageRecord
-from truscore.metrics.borders import BorderErrors, border_details, border_metrics, measure_borders
+from truscore.metrics.average_precision import average_precision_measure
+from truscore.metrics.borders import (
+    BorderErrors,
+    Fallbacks,
+    average_borders,
+    border_details,
+    border_measure,
+    border_metrics,
+    measure_borders,
+)
+from truscore.metrics.comparison.bootstrap import Measure
 from truscore.metrics.detection import ImageDetections, coco_metrics, kinds, precision_curves, without_masks
 from truscore.metrics.diagnostics import Diagnostics
 from truscore.metrics.matching import detection_diagnostics
+from truscore.metrics.trivial import average_border, average_instance
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InstanceMetrics:
-    """``records`` are those of the evaluated split; ``of_borders``: whether the instances are borders of cards."""
+    """``records`` are those of the evaluated split, ``training`` those that are trained on; ``of_borders``: whether the
+    instances are borders of cards."""
 
     class_names: tuple[str, ...]
     records: tuple[ImageRecord, ...]
     of_borders: bool
+    training: tuple[ImageRecord, ...] = ()
+    _fallbacks: Fallbacks = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_fallbacks", average_borders(self.training) if self.of_borders else {})
 
     def metrics(self, image_results: Sequence[ImageDetections]) -> dict[str, float]:
         """COCO's average precision; of borders also the errors of edges and centring.
@@ -30,6 +47,18 @@ class InstanceMetrics:
             return metrics
         of_boxes = border_metrics(self._borders([without_masks(image_result) for image_result in image_results]))
         return metrics | {f"box_{name}": value for name, value in of_boxes.items() if "error" in name}
+
+    def measure(self, image_results: Sequence[ImageDetections]) -> Measure:
+        """Of borders their errors, of other instances the average precision: summing it again takes longer."""
+        if self.of_borders:
+            return border_measure(self._borders(image_results))
+        return average_precision_measure(image_results, self.class_names)
+
+    def trivial(self, image_results: Sequence[ImageDetections]) -> dict[str, list[ImageDetections]]:
+        """The same answer for every image: the average border, or an instance of each class at its average place."""
+        if self.of_borders:
+            return {"average_border": average_border(image_results, self.training)}
+        return {"average_instance": average_instance(image_results, self.training)}
 
     def diagnostics(self, image_results: Sequence[ImageDetections]) -> Diagnostics:
         """What was taken for what, and on which images."""
@@ -49,7 +78,10 @@ class InstanceMetrics:
 
     def _borders(self, image_results: Sequence[ImageDetections]) -> list[BorderErrors]:
         return (
-            [measure_borders(image_result, self.records[image_result.image]) for image_result in image_results]
+            [
+                measure_borders(image_result, self.records[image_result.image], self._fallbacks)
+                for image_result in image_results
+            ]
             if self.of_borders
             else []
         )

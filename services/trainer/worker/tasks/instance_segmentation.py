@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from truscore.augmentation import Sample, policy_for
 from truscore.configuration.recipe import LossWeights, Recipe
 from truscore.datasets import ImageRecord
+from truscore.metrics.comparison.bootstrap import Measure
 from truscore.metrics.detection import ImageDetections, Instance, run_lengths
 
 from services.trainer.worker.run_dir import TrainingJob
@@ -54,6 +55,7 @@ class InstanceSegmentation:
             class_names=self._class_names,
             records=validation.records,
             of_borders=recipe.category == "border_detection",
+            training=training.records,
         )
         self._l2_weight = recipe.loss_config.regularization.l2_weight
 
@@ -101,6 +103,15 @@ class InstanceSegmentation:
 
     def metrics(self, image_results: Sequence[ImageDetections]) -> dict[str, float]:
         return self._metrics.metrics(image_results)
+
+    def measure(self, image_results: Sequence[ImageDetections]) -> Measure:
+        return self._metrics.measure(image_results)
+
+    def trivial(self, image_results: Sequence[ImageDetections]) -> Mapping[str, Sequence[ImageDetections]]:
+        return self._metrics.trivial(image_results)
+
+    def image_of(self, image_result: ImageDetections) -> int:
+        return image_result.image
 
     def report(self, model: nn.Module, image_results: Sequence[ImageDetections], folder: Path) -> Mapping[str, Any]:
         diagnostics = self._metrics.diagnostics(image_results)

@@ -1,12 +1,18 @@
 """Labels: what is on an image, several at once or nothing at all. Legend: B images, K classes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 from truscore.datasets import ImageRecord
-from truscore.metrics.multilabel import MultilabelPrediction, multilabel_diagnostics, multilabel_metrics
+from truscore.metrics.multilabel import (
+    MultilabelPrediction,
+    multilabel_diagnostics,
+    multilabel_measure,
+    multilabel_metrics,
+)
+from truscore.metrics.trivial import constant_labels
 from truscore.zoo.losses.multilabel import multilabel_loss
 
 from services.trainer.worker.run_dir import TrainingJob
@@ -30,6 +36,8 @@ def spec_of(job: TrainingJob) -> ImageLevelSpec[MultilabelPrediction]:
         image_result=_prediction,
         metrics=multilabel_metrics,
         diagnostics=partial(multilabel_diagnostics, class_names=job.class_names),
+        measure=multilabel_measure,
+        trivial=partial(_trivial, classes=len(job.class_names)),
     )
 
 
@@ -38,6 +46,12 @@ def _target(record: ImageRecord, classes: int) -> Tensor:
     target_K = torch.zeros(classes)
     target_K[[label - 1 for label in record.labels or ()]] = 1.0
     return target_K
+
+
+def _trivial(
+    results: Sequence[MultilabelPrediction], training: Sequence[ImageRecord], classes: int
+) -> dict[str, list[MultilabelPrediction]]:
+    return constant_labels(results, [record.labels or () for record in training], classes)
 
 
 def _prediction(image: int, target_K: Tensor, answers: Mapping[str, Tensor]) -> MultilabelPrediction:

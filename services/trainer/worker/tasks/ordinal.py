@@ -1,12 +1,13 @@
 """Grades: places on an ordered scale, one for each image. Legend: B images, K grades."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 from truscore.datasets import ImageRecord
-from truscore.metrics.ordinal import OrdinalPrediction, ordinal_diagnostics, ordinal_metrics
+from truscore.metrics.ordinal import OrdinalPrediction, ordinal_diagnostics, ordinal_measure, ordinal_metrics
+from truscore.metrics.trivial import constant_grades
 from truscore.zoo.losses.ordinal import ordinal_loss
 
 from services.trainer.worker.errors import InvalidJob
@@ -39,6 +40,8 @@ def spec_of(job: TrainingJob) -> ImageLevelSpec[OrdinalPrediction]:
         image_result=_prediction,
         metrics=partial(ordinal_metrics, grades=job.grades),
         diagnostics=partial(ordinal_diagnostics, grades=job.grades, names=job.class_names),
+        measure=partial(ordinal_measure, grades=job.grades),
+        trivial=partial(_trivial, classes=len(job.class_names)),
     )
 
 
@@ -46,6 +49,12 @@ def _place(record: ImageRecord) -> Tensor:
     """The grade's place on the scale, from 0."""
     (label,) = record.labels or ()
     return torch.tensor(label - 1)
+
+
+def _trivial(
+    results: Sequence[OrdinalPrediction], training: Sequence[ImageRecord], classes: int
+) -> dict[str, list[OrdinalPrediction]]:
+    return constant_grades(results, [int(_place(record)) for record in training], classes)
 
 
 def _prediction(image: int, place: Tensor, answers: Mapping[str, Tensor]) -> OrdinalPrediction:

@@ -7,6 +7,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
+from truscore.metrics.comparison.bootstrap import Measure
 
 Batch = TypeVar("Batch")
 ImageResult = TypeVar("ImageResult")
@@ -61,6 +62,19 @@ class Task(Protocol[Batch, ImageResult]):
 
     def metrics(self, image_results: Sequence[ImageResult]) -> dict[str, float]:
         """Finite numbers by name."""
+        ...
+
+    def measure(self, image_results: Sequence[ImageResult]) -> Measure:
+        """Metrics of any places of the results, those that are cheap enough to be resampled."""
+        ...
+
+    def trivial(self, image_results: Sequence[ImageResult]) -> Mapping[str, Sequence[ImageResult]]:
+        """What predictors that look at no picture, learnt from the training split, answer on the same images: by name,
+        as results that ``metrics`` and ``measure`` take, in the order of these."""
+        ...
+
+    def image_of(self, image_result: ImageResult) -> int:
+        """The index of its image in the validation split."""
         ...
 
     def report(self, model: nn.Module, image_results: Sequence[ImageResult], folder: Path) -> Mapping[str, Any]:

@@ -7,7 +7,13 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 from truscore.datasets import ImageRecord
-from truscore.metrics.regression import RegressionPrediction, regression_diagnostics, regression_metrics
+from truscore.metrics.regression import (
+    RegressionPrediction,
+    regression_diagnostics,
+    regression_measure,
+    regression_metrics,
+)
+from truscore.metrics.trivial import constant_scores
 from truscore.zoo.classification.network import Scorer
 from truscore.zoo.losses.regression import regression_loss
 
@@ -54,6 +60,8 @@ def spec_of(job: TrainingJob) -> ImageLevelSpec[RegressionPrediction]:
         image_result=_prediction,
         metrics=partial(regression_metrics, score_names=names),
         diagnostics=partial(regression_diagnostics, score_names=names),
+        measure=partial(regression_measure, score_names=names),
+        trivial=partial(_trivial, names=names),
     )
 
 
@@ -61,6 +69,13 @@ def _scores(record: ImageRecord, names: Sequence[str]) -> Tensor:
     """[K], NaN where the record doesn't say."""
     known = dict(record.scores)
     return torch.tensor([known.get(name, float("nan")) for name in names])
+
+
+def _trivial(
+    results: Sequence[RegressionPrediction], training: Sequence[ImageRecord], names: Sequence[str]
+) -> dict[str, list[RegressionPrediction]]:
+    known = [[dict(record.scores)[name] for record in training if name in dict(record.scores)] for name in names]
+    return constant_scores(results, known)
 
 
 def _prediction(image: int, target_K: Tensor, answers: Mapping[str, Tensor]) -> RegressionPrediction:

@@ -21,13 +21,17 @@ from torch import Tensor, nn
 from truscore.augmentation import Sample, augment, policy_for
 from truscore.configuration.recipe import Recipe
 from truscore.datasets import ImageRecord
+from truscore.metrics.comparison.bootstrap import Measure
 from truscore.metrics.pixel_thresholds import ThresholdCounts, count_thresholds, threshold_diagrams
 from truscore.metrics.segmentation import (
     PixelConfusion,
     count_pixels,
     segmentation_diagnostics,
+    segmentation_measure,
     segmentation_metrics,
+    without_damage,
 )
+from truscore.metrics.trivial import prior_mask
 from truscore.zoo.framing import Framed
 from truscore.zoo.losses.segmentation import pixel_losses
 from truscore.zoo.resize import network_size, resize_antialiased
@@ -41,6 +45,7 @@ from services.trainer.worker.tasks.protocol import BatchEvaluation, Key
 
 PICTURES = 6
 EVALUATED_SIDE_PX = 1024
+PRIOR_SIDE, PRIOR_IMAGES = 64, 500
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,10 +56,11 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PixelResult:
-    """An image's counts of pixels: at the most probable class, and over thresholds."""
+    """An image's counts of pixels: at the most probable class, and over thresholds; None where there are no
+    probabilities."""
 
     count_pixels: PixelConfusion
-    count_thresholds: ThresholdCounts
+    count_thresholds: ThresholdCounts | None = None
 
 
 class SemanticSegmentation:
@@ -103,12 +109,26 @@ class SemanticSegmentation:
     def metrics(self, image_results: Sequence[PixelResult]) -> dict[str, float]:
         return segmentation_metrics([image_result.count_pixels for image_result in image_results])
 
+    def measure(self, image_results: Sequence[PixelResult]) -> Measure:
+        return segmentation_measure([image_result.count_pixels for image_result in image_results])
+
+    def trivial(self, image_results: Sequence[PixelResult]) -> Mapping[str, Sequence[PixelResult]]:
+        prior_gg = self._prior_mask()
+        return {
+            "empty_mask": [PixelResult(count_pixels=without_damage(one.count_pixels)) for one in image_results],
+            "prior_mask": [self._prior_result(self.image_of(one), prior_gg) for one in image_results],
+        }
+
+    def image_of(self, image_result: PixelResult) -> int:
+        return image_result.count_pixels.image
+
     def report(self, model: nn.Module, image_results: Sequence[PixelResult], folder: Path) -> Mapping[str, Any]:
         ordered = sorted(image_results, key=lambda image_result: image_result.count_pixels.image)
         diagnostics = segmentation_diagnostics(
             [image_result.count_pixels for image_result in ordered], self._class_names
         )
-        curves = threshold_diagrams([image_result.count_thresholds for image_result in ordered], self._class_names)
+        counted = [image_result.count_thresholds for image_result in ordered if image_result.count_thresholds]
+        curves = threshold_diagrams(counted, self._class_names)
         # The worst first; where fewer than PICTURES went wrong, the first of the others.
         shown = dict.fromkeys((*diagnostics.worst(PICTURES), *range(len(self.validation))))
         texts = {error.image: error.text for error in diagnostics.image_errors}
@@ -134,6 +154,22 @@ class SemanticSegmentation:
             count_pixels=count_pixels(index, target_HW, prediction_HW, classes=classes),
             # Class 0 is "nothing": a threshold is for each damage against it.
             count_thresholds=count_thresholds(probability_KHW[1:], target_HW),
+        )
+
+    def _prior_mask(self) -> NDArray[np.uint8]:
+        records = self.training.records
+        # Spread over the split: masks of very many images take long to draw, and change an average little.
+        chosen = sorted({round(place) for place in np.linspace(0, len(records) - 1, min(PRIOR_IMAGES, len(records)))})
+        maps = [label_map(records[place], PRIOR_SIDE, PRIOR_SIDE) for place in chosen]
+        return prior_mask(maps, classes=len(self._class_names))
+
+    def _prior_result(self, index: int, prior_gg: NDArray[np.uint8]) -> PixelResult:
+        record = self.validation.records[index]
+        height, width = _evaluated_size(record)
+        prediction_HW = cv2.resize(prior_gg, (width, height), interpolation=cv2.INTER_NEAREST).astype(np.int64)
+        target_HW = label_map(record, height, width)
+        return PixelResult(
+            count_pixels=count_pixels(index, target_HW, prediction_HW, classes=len(self._class_names) + 1)
         )
 
     def _picture(self, model: nn.Module, index: int, path: Path) -> dict[str, Any]:
@@ -191,11 +227,16 @@ def _answered(model: nn.Module, raw_BKSS: Tensor) -> Tensor:
 
 def _at_evaluated_size(map_KSS: Tensor, record: ImageRecord) -> NDArray[np.float32]:
     """[K, H, W]: the part of the square that shows the image, at the size that is evaluated at."""
-    evaluated_side = min(EVALUATED_SIDE_PX, max(record.height, record.width))
-    height, width = network_size(record.height, record.width, image_size=evaluated_side)
+    height, width = _evaluated_size(record)
     inner_h, inner_w = network_size(record.height, record.width, image_size=map_KSS.shape[-1])
     # In whole precision even where the network computes in half of it.
     with torch.autocast(map_KSS.device.type, enabled=False):
         sized_KHW = resize_antialiased(map_KSS[:, :inner_h, :inner_w].float(), height, width)
     answer: NDArray[np.float32] = sized_KHW.cpu().numpy()
     return answer
+
+
+def _evaluated_size(record: ImageRecord) -> tuple[int, int]:
+    """Height and width."""
+    evaluated_side = min(EVALUATED_SIDE_PX, max(record.height, record.width))
+    return network_size(record.height, record.width, image_size=evaluated_side)

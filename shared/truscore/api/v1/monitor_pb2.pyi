@@ -164,6 +164,9 @@ class Run(_message.Message):
     HOST_FIELD_NUMBER: _builtins.int
     DEVICE_FIELD_NUMBER: _builtins.int
     VALIDATION_FIELD_NUMBER: _builtins.int
+    FIT_FOR_USE_FIELD_NUMBER: _builtins.int
+    FIT_FOR_USE_REASON_FIELD_NUMBER: _builtins.int
+    TRIVIAL_COMPARISON_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run, "run-..."; while it is an order only, "order-..."."""
     state: Global___RunState.ValueType
@@ -200,6 +203,10 @@ class Run(_message.Message):
     """Host that trains."""
     device: _builtins.str
     """Device that trains, for example "cpu" or "NVIDIA H100"."""
+    fit_for_use: _builtins.bool
+    """Whether the model is better than trivial predictors, as TrainingCompleted says; absent before and where it doesn't."""
+    fit_for_use_reason: _builtins.str
+    """Why, with figures."""
     @_builtins.property
     def started_at(self) -> _timestamp_pb2.Timestamp:
         """When it was first started."""
@@ -240,6 +247,10 @@ class Run(_message.Message):
     def validation(self) -> _dataset_pb2.DatasetProgress:
         """How far the validation of the dataset is; absent before it began and once there is a verdict."""
 
+    @_builtins.property
+    def trivial_comparison(self) -> _training_pb2.TrivialComparison:
+        """The model beside trivial predictors; absent where fit_for_use is."""
+
     def __init__(
         self,
         *,
@@ -271,12 +282,17 @@ class Run(_message.Message):
         host: _builtins.str = ...,
         device: _builtins.str = ...,
         validation: _dataset_pb2.DatasetProgress | None = ...,
+        fit_for_use: _builtins.bool | None = ...,
+        fit_for_use_reason: _builtins.str = ...,
+        trivial_comparison: _training_pb2.TrivialComparison | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["hardware", b"hardware", "model", b"model", "started_at", b"started_at", "updated_at", b"updated_at", "validation", b"validation"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_fit_for_use", b"_fit_for_use", "fit_for_use", b"fit_for_use", "hardware", b"hardware", "model", b"model", "started_at", b"started_at", "trivial_comparison", b"trivial_comparison", "updated_at", b"updated_at", "validation", b"validation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alerts", b"alerts", "architecture", b"architecture", "attempt", b"attempt", "best_epoch", b"best_epoch", "best_metrics", b"best_metrics", "category", b"category", "curve", b"curve", "dataset_id", b"dataset_id", "dataset_version", b"dataset_version", "device", b"device", "epoch", b"epoch", "epochs", b"epochs", "eta_s", b"eta_s", "findings", b"findings", "hardware", b"hardware", "host", b"host", "images_per_second", b"images_per_second", "message", b"message", "model", b"model", "option", b"option", "run_id", b"run_id", "started_at", b"started_at", "state", b"state", "step", b"step", "total_epochs", b"total_epochs", "total_steps", b"total_steps", "updated_at", b"updated_at", "validation", b"validation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_fit_for_use", b"_fit_for_use", "alerts", b"alerts", "architecture", b"architecture", "attempt", b"attempt", "best_epoch", b"best_epoch", "best_metrics", b"best_metrics", "category", b"category", "curve", b"curve", "dataset_id", b"dataset_id", "dataset_version", b"dataset_version", "device", b"device", "epoch", b"epoch", "epochs", b"epochs", "eta_s", b"eta_s", "findings", b"findings", "fit_for_use", b"fit_for_use", "fit_for_use_reason", b"fit_for_use_reason", "hardware", b"hardware", "host", b"host", "images_per_second", b"images_per_second", "message", b"message", "model", b"model", "option", b"option", "run_id", b"run_id", "started_at", b"started_at", "state", b"state", "step", b"step", "total_epochs", b"total_epochs", "total_steps", b"total_steps", "trivial_comparison", b"trivial_comparison", "updated_at", b"updated_at", "validation", b"validation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__fit_for_use: _TypeAlias = _typing.Literal["fit_for_use"]  # noqa: Y015
+    _WhichOneofArgType__fit_for_use: _TypeAlias = _typing.Literal["_fit_for_use", b"_fit_for_use"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__fit_for_use) -> _WhichOneofReturnType__fit_for_use | None: ...
 
 Global___Run: _TypeAlias = Run  # noqa: Y015
 

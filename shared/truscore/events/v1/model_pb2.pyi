@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from truscore.events.v1 import training_pb2 as _training_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -301,6 +302,9 @@ class ModelExported(_message.Message):
     METRICS_FIELD_NUMBER: _builtins.int
     PACKAGE_SHA256_FIELD_NUMBER: _builtins.int
     DURATION_S_FIELD_NUMBER: _builtins.int
+    FIT_FOR_USE_FIELD_NUMBER: _builtins.int
+    FIT_FOR_USE_REASON_FIELD_NUMBER: _builtins.int
+    TRIVIAL_COMPARISON_FIELD_NUMBER: _builtins.int
     model_id: _builtins.str
     """Name of the model."""
     version: _builtins.str
@@ -323,6 +327,12 @@ class ModelExported(_message.Message):
     """SHA-256 of the package, hexadecimal."""
     duration_s: _builtins.float
     """Seconds that making the release took: fetching, converting, proving."""
+    fit_for_use: _builtins.bool
+    """Whether the model is better than each trivial predictor in each purpose metric, by more than chance; absent where its
+    run said nothing of it. Models that are not are exported where they were ordered, and never promoted.
+    """
+    fit_for_use_reason: _builtins.str
+    """Why, with figures; empty where fit_for_use is absent."""
     @_builtins.property
     def artifacts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Artifact]:
         """The files."""
@@ -330,6 +340,10 @@ class ModelExported(_message.Message):
     @_builtins.property
     def metrics(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
         """Validation metrics of the checkpoint by name."""
+
+    @_builtins.property
+    def trivial_comparison(self) -> _training_pb2.TrivialComparison:
+        """The model beside trivial predictors on the validation images; absent where fit_for_use is."""
 
     def __init__(
         self,
@@ -347,12 +361,17 @@ class ModelExported(_message.Message):
         metrics: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
         package_sha256: _builtins.str = ...,
         duration_s: _builtins.float = ...,
+        fit_for_use: _builtins.bool | None = ...,
+        fit_for_use_reason: _builtins.str = ...,
+        trivial_comparison: _training_pb2.TrivialComparison | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_fit_for_use", b"_fit_for_use", "fit_for_use", b"fit_for_use", "trivial_comparison", b"trivial_comparison"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["architecture", b"architecture", "artifacts", b"artifacts", "category", b"category", "dataset_id", b"dataset_id", "dataset_version", b"dataset_version", "duration_s", b"duration_s", "metrics", b"metrics", "model_id", b"model_id", "option", b"option", "package_sha256", b"package_sha256", "package_uri", b"package_uri", "run_id", b"run_id", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_fit_for_use", b"_fit_for_use", "architecture", b"architecture", "artifacts", b"artifacts", "category", b"category", "dataset_id", b"dataset_id", "dataset_version", b"dataset_version", "duration_s", b"duration_s", "fit_for_use", b"fit_for_use", "fit_for_use_reason", b"fit_for_use_reason", "metrics", b"metrics", "model_id", b"model_id", "option", b"option", "package_sha256", b"package_sha256", "package_uri", b"package_uri", "run_id", b"run_id", "trivial_comparison", b"trivial_comparison", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__fit_for_use: _TypeAlias = _typing.Literal["fit_for_use"]  # noqa: Y015
+    _WhichOneofArgType__fit_for_use: _TypeAlias = _typing.Literal["_fit_for_use", b"_fit_for_use"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__fit_for_use) -> _WhichOneofReturnType__fit_for_use | None: ...
 
 Global___ModelExported: _TypeAlias = ModelExported  # noqa: Y015
 

@@ -997,6 +997,9 @@ class TrainingCompleted(_message.Message):
     DATASET_INDEX_FIELD_NUMBER: _builtins.int
     SPLIT_FIELD_NUMBER: _builtins.int
     DATASET_URI_FIELD_NUMBER: _builtins.int
+    FIT_FOR_USE_FIELD_NUMBER: _builtins.int
+    FIT_FOR_USE_REASON_FIELD_NUMBER: _builtins.int
+    TRIVIAL_COMPARISON_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run."""
     report_uri: _builtins.str
@@ -1025,6 +1028,12 @@ class TrainingCompleted(_message.Message):
     """SHA-256 of the dataset's index, hexadecimal."""
     dataset_uri: _builtins.str
     """Where the dataset lies ("s3://bucket/prefix/"); the paths of the index are relative to it."""
+    fit_for_use: _builtins.bool
+    """Whether the model is better than each trivial predictor in each purpose metric, by more than chance. Absent where no
+    comparison was made, as by trainers of contract 1.1.
+    """
+    fit_for_use_reason: _builtins.str
+    """Why, with figures; empty where fit_for_use is absent."""
     @_builtins.property
     def best_checkpoint(self) -> Global___ObjectRef:
         """Checkpoint with the best primary metric."""
@@ -1049,6 +1058,10 @@ class TrainingCompleted(_message.Message):
     def split(self) -> Global___ObjectRef:
         """The train, validation and test split that was used."""
 
+    @_builtins.property
+    def trivial_comparison(self) -> Global___TrivialComparison:
+        """The model beside trivial predictors on the validation images; absent where fit_for_use is."""
+
     def __init__(
         self,
         *,
@@ -1072,14 +1085,141 @@ class TrainingCompleted(_message.Message):
         dataset_index: Global___ObjectRef | None = ...,
         split: Global___ObjectRef | None = ...,
         dataset_uri: _builtins.str = ...,
+        fit_for_use: _builtins.bool | None = ...,
+        fit_for_use_reason: _builtins.str = ...,
+        trivial_comparison: Global___TrivialComparison | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["best_checkpoint", b"best_checkpoint", "config", b"config", "dataset_index", b"dataset_index", "split", b"split"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_fit_for_use", b"_fit_for_use", "best_checkpoint", b"best_checkpoint", "config", b"config", "dataset_index", b"dataset_index", "fit_for_use", b"fit_for_use", "split", b"split", "trivial_comparison", b"trivial_comparison"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["architecture", b"architecture", "attempts", b"attempts", "best_checkpoint", b"best_checkpoint", "best_epoch", b"best_epoch", "category", b"category", "config", b"config", "dataset_digest", b"dataset_digest", "dataset_id", b"dataset_id", "dataset_index", b"dataset_index", "dataset_uri", b"dataset_uri", "dataset_version", b"dataset_version", "duration_s", b"duration_s", "epochs", b"epochs", "export_formats", b"export_formats", "metrics", b"metrics", "option", b"option", "report_uri", b"report_uri", "run_id", b"run_id", "split", b"split", "weights_sha256", b"weights_sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_fit_for_use", b"_fit_for_use", "architecture", b"architecture", "attempts", b"attempts", "best_checkpoint", b"best_checkpoint", "best_epoch", b"best_epoch", "category", b"category", "config", b"config", "dataset_digest", b"dataset_digest", "dataset_id", b"dataset_id", "dataset_index", b"dataset_index", "dataset_uri", b"dataset_uri", "dataset_version", b"dataset_version", "duration_s", b"duration_s", "epochs", b"epochs", "export_formats", b"export_formats", "fit_for_use", b"fit_for_use", "fit_for_use_reason", b"fit_for_use_reason", "metrics", b"metrics", "option", b"option", "report_uri", b"report_uri", "run_id", b"run_id", "split", b"split", "trivial_comparison", b"trivial_comparison", "weights_sha256", b"weights_sha256"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__fit_for_use: _TypeAlias = _typing.Literal["fit_for_use"]  # noqa: Y015
+    _WhichOneofArgType__fit_for_use: _TypeAlias = _typing.Literal["_fit_for_use", b"_fit_for_use"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__fit_for_use) -> _WhichOneofReturnType__fit_for_use | None: ...
+
+Global___TrainingCompleted: _TypeAlias = TrainingCompleted  # noqa: Y015
+
+@_typing.final
+class TrivialComparison(_message.Message):
+    """A model beside predictors that look at no picture: what they answer is learnt from the training labels alone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PURPOSE_METRICS_FIELD_NUMBER: _builtins.int
+    PREDICTORS_FIELD_NUMBER: _builtins.int
+    INTERVALS_FIELD_NUMBER: _builtins.int
+    GROUPS_FIELD_NUMBER: _builtins.int
+    RESAMPLES_FIELD_NUMBER: _builtins.int
+    groups: _builtins.int
+    """Groups of images that were resampled; images of one source are one group."""
+    resamples: _builtins.int
+    """Resamples that were drawn; 0 where there are too few groups."""
+    @_builtins.property
+    def purpose_metrics(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What models of the option are for, as names of metrics. The first chose the best epoch."""
+
+    @_builtins.property
+    def predictors(self) -> _containers.RepeatedCompositeFieldContainer[Global___TrivialPredictor]:
+        """The trivial predictors, measured as the model is, on the same images."""
+
+    @_builtins.property
+    def intervals(self) -> _containers.RepeatedCompositeFieldContainer[Global___MetricInterval]:
+        """Where the model's metrics lie by chance; metrics that were not resampled are not here."""
+
+    def __init__(
+        self,
+        *,
+        purpose_metrics: _abc.Iterable[_builtins.str] | None = ...,
+        predictors: _abc.Iterable[Global___TrivialPredictor] | None = ...,
+        intervals: _abc.Iterable[Global___MetricInterval] | None = ...,
+        groups: _builtins.int = ...,
+        resamples: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["groups", b"groups", "intervals", b"intervals", "predictors", b"predictors", "purpose_metrics", b"purpose_metrics", "resamples", b"resamples"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___TrainingCompleted: _TypeAlias = TrainingCompleted  # noqa: Y015
+Global___TrivialComparison: _TypeAlias = TrivialComparison  # noqa: Y015
+
+@_typing.final
+class TrivialPredictor(_message.Message):
+    """A predictor that gives the same answer for every picture."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class MetricsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    NAME_FIELD_NUMBER: _builtins.int
+    METRICS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """What it answers, for example "average_border", "middle_grade" or "empty_mask"."""
+    @_builtins.property
+    def metrics(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
+        """Its metrics by name, each in the unit of the model's."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        metrics: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metrics", b"metrics", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TrivialPredictor: _TypeAlias = TrivialPredictor  # noqa: Y015
+
+@_typing.final
+class MetricInterval(_message.Message):
+    """Where a metric lies in 95 of 100 resamples of the groups of images."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METRIC_FIELD_NUMBER: _builtins.int
+    LOWER_FIELD_NUMBER: _builtins.int
+    UPPER_FIELD_NUMBER: _builtins.int
+    metric: _builtins.str
+    """Name of the metric."""
+    lower: _builtins.float
+    """Lower end, in the metric's own unit."""
+    upper: _builtins.float
+    """Upper end, in the metric's own unit."""
+    def __init__(
+        self,
+        *,
+        metric: _builtins.str = ...,
+        lower: _builtins.float = ...,
+        upper: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lower", b"lower", "metric", b"metric", "upper", b"upper"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MetricInterval: _TypeAlias = MetricInterval  # noqa: Y015
 
 @_typing.final
 class TrainingFailed(_message.Message):

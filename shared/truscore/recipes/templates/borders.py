@@ -17,7 +17,7 @@ from truscore.configuration.recipe import (
     Regularization,
     TrainingProcess,
 )
-from truscore.recipes.templates.template import Template
+from truscore.recipes.templates.template import Template, primary_metric_of
 
 
 def border_mask_rcnn_small(category: str, option: str, architecture: str) -> Recipe:
@@ -65,7 +65,7 @@ def border_mask_rcnn_small(category: str, option: str, architecture: str) -> Rec
         ),
         seed=0,
         image_size=160,
-        primary_metric="box_AP",
+        primary_metric=primary_metric_of(category, option, architecture),
     )
 
 

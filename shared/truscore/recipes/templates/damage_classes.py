@@ -20,7 +20,6 @@ def damage_classes_small(category: str, option: str, architecture: str) -> Recip
         batch_size=8,
         epochs=30,
         primary_loss="cross_entropy",
-        primary_metric="mAP",
     )
 
 
@@ -35,7 +34,6 @@ def damage_classes_full(category: str, option: str, architecture: str) -> Recipe
         batch_size=16,
         epochs=25,
         primary_loss="cross_entropy",
-        primary_metric="mAP",
     )
 
 

@@ -20,14 +20,13 @@ _FULL = {
 
 
 def defects_small(category: str, option: str, architecture: str) -> Recipe:
-    """From scratch on two cores in minutes. Masks pick the best: a scratch's box is mostly not scratch."""
+    """From scratch on two cores in minutes."""
     borders = border_mask_rcnn_small(category, option, architecture)
     hyper = borders.hyperparameters
     return replace(
         borders,
         architecture_config=replace(borders.architecture_config, base_architecture=_SMALL[architecture]),
         hyperparameters=replace(hyper, optimization=replace(hyper.optimization, learning_rate=1e-3)),
-        primary_metric="mask_AP",
     )
 
 

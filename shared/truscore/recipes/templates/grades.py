@@ -47,7 +47,6 @@ def grades_small(category: str, option: str, architecture: str) -> Recipe:
         batch_size=8,
         epochs=30,
         primary_loss="corn",
-        primary_metric="quadratic_weighted_kappa",
     )
 
 
@@ -63,7 +62,6 @@ def grades_full(category: str, option: str, architecture: str) -> Recipe:
         batch_size=32,
         epochs=25,
         primary_loss="corn",
-        primary_metric="quadratic_weighted_kappa",
         dropout=0.2,
     )
 

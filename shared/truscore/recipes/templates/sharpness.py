@@ -21,7 +21,6 @@ def sharpness_small(category: str, option: str, architecture: str) -> Recipe:
         batch_size=8,
         epochs=30,
         primary_loss="smooth_l1",
-        primary_metric="R2",
         dropout=0.0,
     )
 
@@ -37,7 +36,6 @@ def sharpness_full(category: str, option: str, architecture: str) -> Recipe:
         batch_size=32,
         epochs=25,
         primary_loss="smooth_l1",
-        primary_metric="R2",
         dropout=0.1,
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from truscore.catalog import row_of
 from truscore.configuration.recipe import Recipe
 
 MakeRecipe = Callable[[str, str, str], Recipe]  # of category, option and architecture
@@ -18,3 +19,8 @@ class Template:
     def of(self, profile: str) -> MakeRecipe:
         """``profile`` is one of PROFILES."""
         return self.full if profile == "full" else self.small
+
+
+def primary_metric_of(category: str, option: str, architecture: str) -> str:
+    """What the best epoch is chosen by: the first thing that the option's models are for."""
+    return row_of(category, option, architecture).purpose_metrics[0]

@@ -14,6 +14,7 @@ from truscore.configuration.recipe import (
     Regularization,
     TrainingProcess,
 )
+from truscore.recipes.templates.template import primary_metric_of
 
 
 def whole_image_recipe(
@@ -26,7 +27,6 @@ def whole_image_recipe(
     batch_size: int,
     epochs: int,
     primary_loss: str,
-    primary_metric: str,
     dropout: float = 0.1,
 ) -> Recipe:
     """From scratch, with a third of the epochs as patience. ``row`` is category, option, architecture."""
@@ -74,5 +74,5 @@ def whole_image_recipe(
         ),
         seed=0,
         image_size=image_size,
-        primary_metric=primary_metric,
+        primary_metric=primary_metric_of(category, option, architecture),
     )

@@ -62,6 +62,12 @@ async def test_a_store_that_is_away_for_a_while_costs_nothing(tmp_path: Path) ->
     await running
     [completed] = stand.published(TrainingCompleted)
     assert completed.attempts == 1
+    assert (completed.HasField("fit_for_use"), completed.fit_for_use) == (True, False)
+    assert completed.fit_for_use_reason == "score is 1, not better than trivial"
+    beside = completed.trivial_comparison
+    assert (list(beside.purpose_metrics), beside.groups, beside.resamples) == (["score"], 4, 500)
+    assert [(one.name, dict(one.metrics)) for one in beside.predictors] == [("constant", {"score": 1.0})]
+    assert [(one.metric, one.lower, one.upper) for one in beside.intervals] == [("score", 0.5, 1.5)]
     assert [event.epoch for event in stand.published(EpochCompleted)] == [1, 2, 3]
 
 

@@ -209,4 +209,4 @@ def test_corners_and_edges_are_trained_by_the_same_recipes(architecture: str, pr
     corner = resolve("corner_analysis", "damage_detection", architecture, profile=profile)
     edge = resolve("edge_analysis", "wear_detection", architecture, profile=profile)
     assert replace(edge, category=corner.category, option=corner.option) == corner
-    assert corner.primary_metric == "mask_mean_IoU"
+    assert corner.primary_metric == "binary_dice"

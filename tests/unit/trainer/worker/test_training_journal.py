@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from truscore.metrics.comparison import Comparison, Interval
 
 from services.trainer.journal import (
     Cancelled,
@@ -28,6 +29,12 @@ NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 NAMED = st.dictionaries(st.text(max_size=8), NUMBERS, max_size=3)
 COUNTS = st.integers(0, 2**53)
 TEXT = st.text(max_size=20)
+COMPARISONS = st.builds(
+    Comparison, fit_for_use=st.booleans(), reason=TEXT, purpose_metrics=st.tuples(TEXT),
+    trivial_metrics=st.dictionaries(TEXT, NAMED, max_size=2),
+    intervals=st.dictionaries(TEXT, st.builds(Interval, lower=NUMBERS, upper=NUMBERS), max_size=2), groups=COUNTS,
+    resamples=COUNTS,
+)  # fmt: skip
 RECORDS: st.SearchStrategy[Record] = st.one_of(
     st.builds(
         Started, first_epoch=COUNTS, total_epochs=COUNTS, steps_per_epoch=COUNTS, total_steps=COUNTS,
@@ -47,7 +54,7 @@ RECORDS: st.SearchStrategy[Record] = st.one_of(
     ),
     st.builds(
         Completed, epochs=COUNTS, best_epoch=COUNTS, metrics=NAMED, path=TEXT, sha256=TEXT, size_bytes=COUNTS,
-        weights_sha256=TEXT, duration_s=NUMBERS, report=TEXT,
+        weights_sha256=TEXT, duration_s=NUMBERS, report=TEXT, comparison=st.none() | COMPARISONS,
     ),
     st.builds(Failed, code=TEXT, message=TEXT, retryable=st.booleans(), epoch=COUNTS),
     st.builds(Paused, reason=TEXT, step=COUNTS, epoch=COUNTS, path=TEXT, sha256=TEXT, size_bytes=COUNTS),

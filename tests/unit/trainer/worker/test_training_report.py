@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 from truscore.datasets import ImageRecord
+from truscore.metrics.comparison import Comparison, Interval
 from truscore.metrics.detection import ImageDetections, Instance
 from truscore.metrics.multilabel import MultilabelPrediction, multilabel_diagnostics
 from truscore.metrics.ordinal import OrdinalPrediction, ordinal_diagnostics
 from truscore.metrics.segmentation import count_pixels, segmentation_diagnostics
-from truscore.recipes import resolve
+from truscore.recipes import Recipe, resolve
 
 from services.trainer.journal import EpochDone
 from services.trainer.worker.report.properties import Originals, image_properties
@@ -33,7 +34,14 @@ OLD_KEYS = {
     "run_id", "recipe", "class_names", "dataset", "primary_metric", "best_epoch", "weights_sha256", "notes",
     "validation", "validation_loss", "test", "epochs",
 }  # fmt: skip
-NEW_KEYS = {"convergence", "performance", "resources", "errors", "folds", "drawings"}
+NEW_KEYS = {"convergence", "performance", "resources", "errors", "folds", "drawings", "comparison"}
+
+
+COMPARISON = Comparison(
+    fit_for_use=False, reason="edge_error_px is 2.5, not better than <b>trivial", purpose_metrics=("edge_error_px",),
+    trivial_metrics={"average_border": {"edge_error_px": 2.25}},
+    intervals={"edge_error_px": Interval(lower=2.0, upper=3.125)}, groups=12, resamples=500,
+)  # fmt: skip
 
 
 class Pictures:
@@ -60,9 +68,13 @@ def history(count: int = 8) -> tuple[EpochDone, ...]:
     )  # fmt: skip
 
 
+def chosen_by_ap(overrides: Mapping[str, Any]) -> Recipe:
+    return replace(resolve("border_detection", "dual_class", "", overrides), primary_metric="box_AP")
+
+
 def summary(**more: Any) -> Summary:
     whole = Summary(
-        run_id="run-1", recipe=resolve("border_detection", "dual_class", "", {}), class_names=("<b>outer", "inner"),
+        run_id="run-1", recipe=chosen_by_ap({}), class_names=("<b>outer", "inner"),
         dataset_digest="d" * 64, images={"training": 30, "validation": 12, "test": 0}, best_epoch=8,
         weights_sha256="w" * 64, notes={"mixed_precision": "float32"}, history=history(), usage=MACHINE, saving_s=1.5,
     )  # fmt: skip
@@ -76,6 +88,7 @@ def findings(details: Mapping[str, Any]) -> RunResults:
         validation_loss=0.15,
         test={"box_AP": 0.8},
         details=details,
+        comparison=COMPARISON,
         evaluated=[record.path for record in images.records],
         properties=image_properties(images),
     )
@@ -187,7 +200,7 @@ def test_the_page_says_by_what_the_epoch_was_chosen(
     saving: str, metrics: Mapping[str, float], output: str, tmp_path: Path
 ) -> None:
     process = {"hyperparameters": {"training_process": {"checkpoint_saving": saving}}}
-    recipe = resolve("border_detection", "dual_class", "", process)
+    recipe = chosen_by_ap(process)
     epochs = tuple(replace(done, metrics=metrics) for done in history())
     write_report(tmp_path, summary(recipe=recipe, history=epochs), findings({}))
     assert output in (tmp_path / "report.html").read_text()
@@ -207,3 +220,14 @@ def test_what_images_are_like_is_measured_on_the_images() -> None:
     assert brightness == sorted(brightness, reverse=True)
     assert sorted(image_properties(images, most=3)) == [0, 6, 11]
     assert image_properties(Pictures(0)) == {}
+
+
+def test_a_model_that_is_not_fit_for_use_says_so_before_what_would_help_its_training(tmp_path: Path) -> None:
+    path = write_report(tmp_path, summary(), findings({}))
+    report = json.loads(path.read_text())
+    assert report["comparison"]["trivial_metrics"] == {"average_border": {"edge_error_px": 2.25}}
+    assert report["convergence"]["advice"].startswith(f"it is not fit for use ({COMPARISON.reason}): ")
+    page = (tmp_path / "report.html").read_text()
+    assert "not better than &lt;b&gt;trivial" in page
+    assert "2 to 3.125" in page
+    assert "<td>2.25</td>" in page
