@@ -55,7 +55,7 @@ class LedgerClaims:
     @pytest.mark.parametrize("fit", [True, False])
     def test_a_model_beside_trivial_predictors_is_on_record(self, ledger: Ledger, run_id: str, fit: bool) -> None:
         story = run_events.whole_run(run_id)
-        record_all(ledger, [*story[:-2], *(run_events.compared(said, fit=fit) for said in story[-2:])])
+        record_all(ledger, [*story[:-2], *(run_events.compared(event, fit=fit) for event in story[-2:])])
         record = self.got(ledger, run_id)
         assert record.tags["truscore.fit_for_use"] == str(fit).lower()
         assert record.tags["truscore.fit_for_use_reason"].endswith("better")

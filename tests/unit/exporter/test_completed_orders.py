@@ -100,7 +100,7 @@ async def test_a_release_is_announced_with_addresses_digests_and_proofs(release_
     assert published.traceparent.split("-")[1] == "0af7651916cd43dd8448eb211c80319c"
 
 
-async def test_what_a_run_says_of_its_model_beside_trivial_predictors_is_announced_with_it(
+async def test_what_a_run_reports_of_its_model_beside_trivial_predictors_is_announced_with_it(
     release_with: MakeRelease,
 ) -> None:
     message = completed()
@@ -114,7 +114,7 @@ async def test_what_a_run_says_of_its_model_beside_trivial_predictors_is_announc
     release = release_from_json(release_to_json(made))
     harness = Harness(Outcome(release=release, refusals=()))
     await harness.handle(message, envelope())
-    ((event, _),) = harness.publisher.said
+    ((event, _),) = harness.publisher.published
     assert isinstance(event, ModelExported)
     assert (event.HasField("fit_for_use"), event.fit_for_use) == (True, False)
     assert event.fit_for_use_reason == message.fit_for_use_reason
@@ -124,11 +124,11 @@ async def test_what_a_run_says_of_its_model_beside_trivial_predictors_is_announc
     assert "| edge_error_all_px | 27.0000 | 22.0000 to 33.0000 | 14.6000 |" in card
 
 
-async def test_a_model_of_which_nothing_was_said_is_neither_fit_nor_unfit(release_with: MakeRelease) -> None:
+async def test_a_model_of_which_nothing_was_reported_is_neither_fit_nor_unfit(release_with: MakeRelease) -> None:
     assert order_of(completed()).comparison is None
     harness = Harness(Outcome(release=release_with(), refusals=()))
     await harness.handle(completed(), envelope())
-    ((event, _),) = harness.publisher.said
+    ((event, _),) = harness.publisher.published
     assert isinstance(event, ModelExported)
     assert not event.HasField("fit_for_use")
     assert "it for use" not in model_card(release_with())
