@@ -328,8 +328,8 @@ class ModelExported(_message.Message):
     duration_s: _builtins.float
     """Seconds that making the release took: fetching, converting, proving."""
     fit_for_use: _builtins.bool
-    """Whether the model is better than each trivial predictor in each purpose metric, by more than chance; absent where its
-    run said nothing of it. Models that are not are exported where they were ordered, and never promoted.
+    """Whether the model is better than each trivial predictor in each purpose metric, by more than chance; absent where
+    its run made no comparison. Models that are not are exported where they were ordered, and never promoted.
     """
     fit_for_use_reason: _builtins.str
     """Why, with figures; empty where fit_for_use is absent."""

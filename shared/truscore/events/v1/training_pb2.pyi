@@ -1029,8 +1029,8 @@ class TrainingCompleted(_message.Message):
     dataset_uri: _builtins.str
     """Where the dataset lies ("s3://bucket/prefix/"); the paths of the index are relative to it."""
     fit_for_use: _builtins.bool
-    """Whether the model is better than each trivial predictor in each purpose metric, by more than chance. Absent where no
-    comparison was made, as by trainers of contract 1.1.
+    """Whether the model is better than each trivial predictor in each purpose metric, by more than chance. Absent where
+    no comparison was made, as by trainers of contract 1.1.
     """
     fit_for_use_reason: _builtins.str
     """Why, with figures; empty where fit_for_use is absent."""
