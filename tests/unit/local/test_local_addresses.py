@@ -18,7 +18,7 @@ KNOWN = variables(
     objects=ObjectServer(endpoint="http://127.0.0.1:20003", access_key="key", secret_key="secret"),
     bucket="truscore",
     mlflow_url="http://127.0.0.1:20004",
-    service_doors=doors(list(PREFIXES), list(range(20010, 20020))),
+    service_doors=doors(list(PREFIXES), list(range(20010, 20010 + 2 * len(PREFIXES)))),
     workdir=Path("/srv/truscore/work"),
 )
 
