@@ -1,8 +1,10 @@
 """Networks that find instances."""
 
 from dataclasses import replace
+from typing import Any
 
 from truscore.catalog.networks.configs import (
+    DetectorConfig,
     Detectron2Config,
     HeadSizes,
     MaskRCNNConfig,
@@ -64,6 +66,11 @@ def _full(backbone: str, stages: Stages, early: tuple[str, ...]) -> MaskRCNNConf
     )
 
 
+def _detector(*, config: DetectorConfig, **row: Any) -> Network:
+    """What the rows below have in common: BSD code, a pyramid to choose, and heads to choose where they find masks."""
+    return Network(config=config, licence="BSD-3-Clause", pyramid=True, head=isinstance(config, MaskRCNNConfig), **row)
+
+
 # Three sizes an octave (Lin et al. 2017, section 4).
 _OCTAVES = tuple(tuple(float(int(side * 2 ** (third / 3))) for third in range(3)) for side in (32, 64, 128, 256, 512))
 # Of Detectron2, stem and res2: MODEL.BACKBONE.FREEZE_AT is 2.
@@ -71,135 +78,103 @@ _RESNET_EARLY = ("conv1", "bn1", "layer1")
 _SHUFFLENET_EARLY = ("conv1", "stage2")
 
 NETWORKS: tuple[Network, ...] = (
-    Network(
+    _detector(
         name="mask_rcnn_mobilenet_v3_large_fpn",
         implementation="torchvision: MaskRCNN on mobilenet_v3_large, small heads",
-        licence="BSD-3-Clause",
         parameters=3_439_151,
         image_size=160,
-        pyramid=True,
-        head=True,
         activation_bytes_per_pixel=939,
         config=_small("mobilenet_v3_large", (("6", 40), ("12", 112), ("15", 160)), ("0", "1", "2", "3", "4", "5", "6")),
     ),
-    Network(
+    _detector(
         name="mask_rcnn_mobilenet_v3_small_fpn",
         implementation="torchvision: MaskRCNN on mobilenet_v3_small, small heads",
-        licence="BSD-3-Clause",
         parameters=1_484_063,
         image_size=160,
-        pyramid=True,
-        head=True,
         activation_bytes_per_pixel=377,
         config=_small("mobilenet_v3_small", (("3", 24), ("8", 48), ("11", 96)), ("0", "1", "2", "3")),
     ),
-    Network(
+    _detector(
         name="mask_rcnn_resnet50_fpn",
         implementation="torchvision: maskrcnn_resnet50_fpn",
-        licence="BSD-3-Clause",
         parameters=43_980_897,
         image_size=800,
         weights=(PublishedWeights(name="coco", torchvision="MaskRCNN_ResNet50_FPN_Weights.COCO_V1"),),
-        pyramid=True,
-        head=True,
         activation_bytes_per_pixel=2_018,
         config=_full("resnet50", _RESNET50_STAGES, _RESNET_EARLY),
     ),
-    Network(
+    _detector(
         name="mask_rcnn_resnet18_fpn",
         implementation="torchvision: MaskRCNN on three stages of resnet18, small heads",
-        licence="BSD-3-Clause",
         parameters=3_413_232,
         image_size=160,
         weights=(imagenet("ResNet18"),),
-        pyramid=True,
-        head=True,
         activation_bytes_per_pixel=530,
         config=_small("resnet18", _RESNET18_STAGES[:3], _RESNET_EARLY, defects=True),
     ),
-    Network(
+    _detector(
         name="mask_rcnn_shufflenet_v2_fpn",
         implementation="torchvision: MaskRCNN on three stages of shufflenet_v2_x1_0, small heads",
-        licence="BSD-3-Clause",
         parameters=1_431_139,
         image_size=320,
         weights=(
             imagenet("ShuffleNet_V2_X1_0"),
             PublishedWeights(name="nanodet"),
         ),
-        pyramid=True,
-        head=True,
         config=_small("shufflenet_v2_x1_0", (("stage2", 116), ("stage3", 232), ("stage4", 464)), _SHUFFLENET_EARLY),
     ),
-    Network(
+    _detector(
         name="mask_rcnn_shufflenet_v2_fine_fpn",
         implementation="torchvision: MaskRCNN on the finest three maps of shufflenet_v2_x1_0, small heads",
-        licence="BSD-3-Clause",
         parameters=900_652,
         image_size=320,
         weights=(
             imagenet("ShuffleNet_V2_X1_0"),
             PublishedWeights(name="nanodet"),
         ),
-        pyramid=True,
-        head=True,
         config=_small(
             "shufflenet_v2_x1_0", (("maxpool", 24), ("stage2", 116), ("stage3", 232)), _SHUFFLENET_EARLY, defects=True
         ),
     ),
-    Network(
+    _detector(
         name="mask_rcnn_swin_mini_fpn",
         implementation="torchvision: MaskRCNN on SwinTransformer of a third of Swin-T's width, small heads",
-        licence="BSD-3-Clause",
         parameters=1_582_102,
         image_size=160,
-        pyramid=True,
-        head=True,
         activation_bytes_per_pixel=827,
         config=_small("swin_mini", (("1", 32), ("3", 64), ("5", 128)), ("0", "1"), defects=True),
     ),
-    Network(
+    _detector(
         name="mask_rcnn_swin_t_fpn",
         implementation="torchvision: MaskRCNN on swin_t",
-        licence="BSD-3-Clause",
         parameters=47_379_163,
         image_size=800,
         weights=(imagenet("Swin_T"),),
-        pyramid=True,
-        head=True,
         activation_bytes_per_pixel=2_614,
         config=_full("swin_t", (("1", 96), ("3", 192), ("5", 384), ("7", 768)), ("0", "1")),
     ),
-    Network(
+    _detector(
         name="mask_rcnn_convnext_mini_fpn",
         implementation="torchvision: MaskRCNN on ConvNeXt of a third of ConvNeXt-T's width, small heads",
-        licence="BSD-3-Clause",
         parameters=1_306_576,
         image_size=160,
-        pyramid=True,
-        head=True,
         activation_bytes_per_pixel=553,
         config=_small("convnext_mini", (("1", 32), ("3", 64), ("5", 128)), ("0", "1"), defects=True),
     ),
-    Network(
+    _detector(
         name="mask_rcnn_convnext_tiny_fpn",
         implementation="torchvision: MaskRCNN on convnext_tiny",
-        licence="BSD-3-Clause",
         parameters=47_679_937,
         image_size=800,
         weights=(imagenet("ConvNeXt_Tiny"),),
-        pyramid=True,
-        head=True,
         activation_bytes_per_pixel=2_530,
         config=_full("convnext_tiny", (("1", 96), ("3", 192), ("5", 384), ("7", 768)), ("0", "1")),
     ),
-    Network(
+    _detector(
         name="retinanet_mobilenet_v3_small_fpn",
         implementation="torchvision: RetinaNet on mobilenet_v3_small, narrow towers",
-        licence="BSD-3-Clause",
         parameters=1_319_382,
         image_size=160,
-        pyramid=True,
         activation_bytes_per_pixel=428,
         config=RetinaNetConfig(
             backbone="mobilenet_v3_small",
@@ -211,14 +186,12 @@ NETWORKS: tuple[Network, ...] = (
             detections_per_image=50,
         ),
     ),
-    Network(
+    _detector(
         name="retinanet_resnet50_fpn",
         implementation="torchvision: retinanet_resnet50_fpn",
-        licence="BSD-3-Clause",
         parameters=32_223_862,
         image_size=800,
         weights=(PublishedWeights(name="coco", torchvision="RetinaNet_ResNet50_FPN_Weights.COCO_V1"),),
-        pyramid=True,
         activation_bytes_per_pixel=2_110,
         config=RetinaNetConfig(
             backbone="resnet50",
@@ -231,14 +204,12 @@ NETWORKS: tuple[Network, ...] = (
             detections_per_image=300,
         ),
     ),
-    Network(
+    _detector(
         name="yolox_shufflenet_v2_x0_5_pan",
         implementation="ours, after YOLOX: on torchvision's shufflenet_v2_x0_5",
-        licence="BSD-3-Clause",
         parameters=881_269,
         image_size=160,
         weights=(imagenet("ShuffleNet_V2_X0_5"),),
-        pyramid=True,
         activation_bytes_per_pixel=305,
         config=YOLOXConfig(
             backbone="shufflenet_v2_x0_5",
@@ -247,17 +218,15 @@ NETWORKS: tuple[Network, ...] = (
             pyramid_channels=64,
         ),
     ),
-    Network(
+    _detector(
         name="yolox_shufflenet_v2_x1_0_pan",
         implementation="ours, after YOLOX: on torchvision's shufflenet_v2_x1_0",
-        licence="BSD-3-Clause",
         parameters=2_463_833,
         image_size=320,
         weights=(
             imagenet("ShuffleNet_V2_X1_0"),
             PublishedWeights(name="nanodet"),
         ),
-        pyramid=True,
         activation_bytes_per_pixel=537,
         config=YOLOXConfig(
             backbone="shufflenet_v2_x1_0",
@@ -266,14 +235,12 @@ NETWORKS: tuple[Network, ...] = (
             pyramid_channels=96,
         ),
     ),
-    Network(
+    _detector(
         name="yolox_resnet50_pan",
         implementation="ours, after YOLOX: on torchvision's resnet50",
-        licence="BSD-3-Clause",
         parameters=35_844_437,
         image_size=640,
         weights=(imagenet("ResNet50"),),
-        pyramid=True,
         activation_bytes_per_pixel=2_080,
         config=YOLOXConfig(
             backbone="resnet50",
@@ -282,15 +249,12 @@ NETWORKS: tuple[Network, ...] = (
             pyramid_channels=256,
         ),
     ),
-    Network(
+    _detector(
         name="detectron2_mask_rcnn_r18_fpn",
         implementation="torchvision: MaskRCNN as Detectron2 configures it, on three stages of resnet18, small heads",
-        licence="BSD-3-Clause",
         parameters=3_414_207,
         image_size=160,
         weights=(imagenet("ResNet18"),),
-        pyramid=True,
-        head=True,
         solver="sgd",
         activation_bytes_per_pixel=530,
         config=Detectron2Config(
@@ -304,15 +268,12 @@ NETWORKS: tuple[Network, ...] = (
             heads=_SMALL_HEADS,
         ),
     ),
-    Network(
+    _detector(
         name="detectron2_mask_rcnn_r50_fpn",
         implementation="torchvision: MaskRCNN as Detectron2 configures it",
-        licence="BSD-3-Clause",
         parameters=43_980_897,
         image_size=1066,
         weights=(PublishedWeights(name="coco"),),
-        pyramid=True,
-        head=True,
         solver="sgd",
         activation_bytes_per_pixel=1_990,
         config=Detectron2Config(
