@@ -142,3 +142,15 @@ def test_ids_of_instances_are_marks_of_their_own_where_the_classes_are_named(tmp
 def test_declared_instances_without_a_class_in_them_are_of_the_folders_class(tmp_path: Path) -> None:
     reading = read(dataset(tmp_path, TWO_HW), mask_values="instances")
     assert marks(reading) == [[("defect", FIRST), ("defect", SECOND)]]
+
+
+def test_a_mask_saved_as_jpeg_is_cut_in_the_middle_and_that_is_reported_once(tmp_path: Path) -> None:
+    white_HW = np.where(TWO_HW == 2, 255, 0).astype(np.uint8)
+    reading = read(dataset(tmp_path, white_HW, white_HW, suffix="jpg"))
+    assert marks(reading) == [[("defect", SECOND)]] * 2
+    (found,) = [problem for problem in reading.problems if problem.code == "label.mask_not_binary"]
+    assert "above 127" in found.message
+
+
+def test_numbers_saved_as_jpeg_are_refused(tmp_path: Path) -> None:
+    assert refused(read(dataset(tmp_path, TWO_HW, TWO_HW, suffix="jpg", labels__txt="scratch\ndent\n")))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from exported_folders import exported, marks_by_class
+from exported_folders import exported, marks_by_class, messages
 from truscore.datasets import Declaration, read_dataset
 
 
@@ -23,3 +23,17 @@ def test_ids_of_instances_are_refused_until_their_classes_are_declared(shared_da
     index = read_dataset(folder, declaration=Declaration(format="masks", classes=("scratch", "dent"))).index
     assert index is not None
     assert marks_by_class(index) == {"scratch": 6, "dent": 3}
+
+
+@pytest.mark.parametrize(
+    ("name", "images", "marked"), [("masks_jpg", 12, {"defect": 12}), ("masks_jpg_no_clean_masks", 16, {"crack": 8})]
+)
+def test_masks_saved_as_jpeg_are_cut_at_a_threshold_that_is_reported(
+    shared_data: Path, name: str, images: int, marked: dict[str, int]
+) -> None:
+    reading = read_dataset(exported(shared_data, name), format="masks")
+    assert reading.index is not None
+    assert (len(reading.index.images), marks_by_class(reading.index)) == (images, marked)
+    assert messages(reading, "label.mask_not_binary") == [
+        "masks are JPEG: pixels above 127 were taken as marked; declare a mask_threshold"
+    ]
