@@ -125,7 +125,6 @@ LIT_FAULTS: Mapping[str, FolderFault] = {
         ),
     ),
     "format.multi_light.no_list": _sound(lit.several, gone("**/filenames.txt")),
-    "format.multi_light.mat_unread": _sound(lit.diligent, file("Normal_gt.mat", b"MATLAB 5.0 MAT-file")),
     "format.multi_light.sizes_differ": _sound(lit.numbered, picture("*/*.[0-9].tga", _other_size)),
     "label.light_not_finite": _sound(
         lit.several, row(DIRECTIONS, lambda random, _: str(random.choice(_NOT_FINITE)))

@@ -77,7 +77,6 @@ CODES: Mapping[str, str] = MappingProxyType(
         "format.multi_light.count": "There is another number of lights than of images of an object.",
         "format.multi_light.value": "A line of a list of lights does not hold the numbers of a light.",
         "format.multi_light.no_list": "No list tells which light each image belongs to; the order of names was taken.",
-        "format.multi_light.mat_unread": "A normal map is a file of MATLAB, which is not read.",
         "format.coco.missing": "There is no COCO annotation file.",
         "format.coco.invalid_json": "An annotation file is not JSON, or is nested too deeply.",
         "format.coco.too_large": "An annotation file is larger than the limit.",

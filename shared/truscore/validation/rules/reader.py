@@ -179,12 +179,6 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
         "a light that goes with another view turns every normal",
         "list the images in filenames.txt, in the order of the lights",
     ),
-    (
-        "format.multi_light.mat_unread",
-        INFO,
-        "the normals in it are neither learnt nor measured against",
-        "save the array as normals.npy, height x width x 3",
-    ),
     ("format.coco.missing", ERROR, "there is nothing to learn from", "put the COCO file in the dataset's folder"),
     ("format.coco.invalid_json", ERROR, "the file was cut off or is something else", REMAKE),
     ("format.coco.too_large", ERROR, "the reader's bounds keep one order from blocking all", "divide the dataset"),

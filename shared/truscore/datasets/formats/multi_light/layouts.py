@@ -19,7 +19,9 @@ from truscore.datasets.paths import IMAGE_SUFFIXES, name_of, stem_of, suffix_of
 from truscore.datasets.reading.folder import Folder
 from truscore.datasets.splitting.name_groups import light_named_by
 
-DIRECTIONS, INTENSITIES, SHARED, NAMES = "light_directions.txt", "light_intensities.txt", "lights.txt", "filenames.txt"
+DIRECTIONS, INTENSITIES, SHARED = "light_directions.txt", "light_intensities.txt", "lights.txt"
+NAMES = ("filenames.txt", "names.txt")  # the second in the sets of PS-FCN and SDPS-Net
+RTI = ".lp"  # reflectance transformation imaging: images and their lights in one list
 ROOT_OBJECT = "."  # the dataset's own folder: what that is called differs from disk to disk
 _NUMBERED = re.compile(r"(?P<name>.+)\.(?P<number>\d{1,9})")
 _NORMALS = ("normals", "normal_gt", "normals_gt", "normal")
@@ -29,11 +31,10 @@ _LEAST_NAMED = 3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MapFiles:
-    """Pictures of what is known of an object, "" where there is none. `unread` are those that are in no such format."""
+    """Files of what is known of an object, "" where there is none."""
 
     mask: str = ""
     normals: str = ""
-    unread: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()  # the same again in another format
 
 
@@ -54,7 +55,8 @@ class Views:
 
 def light_lists(folder: Folder) -> list[str]:
     """Files that list the lights an object was photographed under."""
-    return [path for path in folder.with_suffix(".txt") if name_of(path).lower() in {DIRECTIONS, INTENSITIES, SHARED}]
+    texts = [path for path in folder.with_suffix(".txt") if name_of(path).lower() in {DIRECTIONS, INTENSITIES, SHARED}]
+    return [*texts, *folder.with_suffix(RTI)]
 
 
 def objects_in(folder: Folder, *, limits: Limits) -> list[Views]:
@@ -77,7 +79,7 @@ class _Layouts:
 
     def objects(self) -> Iterator[Views]:
         if not self._lists:
-            yield from self._named()
+            yield from list(self._named()) or self._only_listed()
             return
         shared = {folder_path for folder_path, path in self._lists.items() if name_of(path).lower() == SHARED}
         below: dict[str, list[str]] = defaultdict(list)
@@ -121,19 +123,37 @@ class _Layouts:
     def _single_object(self, folder_path: str) -> Views:
         """The object of a list's own folder; its images lie there or in `images`."""
         maps = _maps(_unprefixed(self._in[folder_path]))
-        taken = {maps.mask, maps.normals, *maps.unread, *maps.beside}
+        taken = {maps.mask, maps.normals, *maps.beside}
         own = [path for path in self._in[folder_path] if path not in taken and suffix_of(path) in IMAGE_SUFFIXES]
         inner = [path for path in self._in[f"{folder_path}images/"] if suffix_of(path) in IMAGE_SUFFIXES]
-        listing = self._texts.get(f"{folder_path}{NAMES}".lower(), "")
+        listing, listed = self._listing(folder_path), self._lists[folder_path]
+        if suffix_of(listed) == RTI:
+            listing = listed
         return Views(
             name=folder_path.rstrip("/") or ROOT_OBJECT,
             folder_path=folder_path,
             images=tuple(sorted((*own, *inner) if listing else own or inner, key=natural_key)),
-            directions=self._lists[folder_path],
+            directions=listed,
             intensities=self._texts.get(f"{folder_path}{INTENSITIES}".lower(), ""),
             listing=listing,
             maps=maps,
         )
+
+    def _listing(self, folder_path: str) -> str:
+        names = (self._texts.get(f"{folder_path}{name}".lower(), "") for name in NAMES)
+        return next(filter(None, names), "")
+
+    def _only_listed(self) -> Iterator[Views]:
+        """Folders whose images a list names and whose lights nothing does: uncalibrated sets."""
+        homes = {_folder_of(path) for path in self._texts.values() if name_of(path).lower() in NAMES}
+        for folder_path in sorted(homes):
+            maps = _maps(_unprefixed(self._in[folder_path]))
+            taken = {maps.mask, maps.normals, *maps.beside}
+            images = [path for path in self._in[folder_path] if path not in taken and suffix_of(path) in IMAGE_SUFFIXES]
+            named = {path: stem_of(path) for path in sorted(images, key=natural_key)}
+            if len(named) >= _LEAST_NAMED:
+                name = folder_path.rstrip("/") or ROOT_OBJECT
+                yield Views(name=name, folder_path=folder_path, images=tuple(named), named=named, maps=maps)
 
     def _named(self) -> Iterator[Views]:
         cards = {
@@ -169,13 +189,12 @@ def _maps(paths: list[str]) -> MapFiles:
             normals.setdefault(suffix_of(path), path)
         elif suffix_of(path) not in {".npy", ".mat"}:
             masks.append(path)
-    unread = normals.pop(".mat", "")
-    # Numbers before pictures: eight bits hold a direction to half a degree.
-    best = normals.pop(".npy", "") or next((normals.pop(key) for key in sorted(normals)), "")
-    beside = (*sorted(masks)[1:], *normals.values())
-    return MapFiles(
-        mask=min(masks, default=""), normals=best, unread=(unread,) if unread else (), beside=beside
-    )  # fmt: skip
+    # Numbers before pictures: eight bits hold a direction to half a degree. Those of MATLAB come last because sets that
+    # have a picture beside them were indexed with that.
+    last = {".mat": normals.pop(".mat")} if ".mat" in normals else {}
+    best = normals.pop(".npy", "") or next((normals.pop(key) for key in sorted(normals)), "") or last.pop(".mat", "")
+    beside = (*sorted(masks)[1:], *normals.values(), *last.values())
+    return MapFiles(mask=min(masks, default=""), normals=best, beside=beside)
 
 
 def _folder_of(path: str) -> str:

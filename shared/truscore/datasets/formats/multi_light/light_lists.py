@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -36,6 +37,22 @@ def directions_in(text: str) -> LightList:
     if lines and (count := _count(lines[0][1])) is not None:
         declared, lines = count, lines[1:]
     return _listed(lines, widths=(3,), declared=declared)
+
+
+def rti_directions_in(text: str) -> LightList:
+    """Of lines of an image's name and three numbers, as reflectance transformation imaging lists them: the numbers."""
+    lines = _filled(text)
+    declared = None
+    if lines and (count := _count(lines[0][1])) is not None:
+        declared, lines = count, lines[1:]
+    numbers = [(number, " ".join(line.split()[-3:]) if len(line.split()) > 3 else line) for number, line in lines]
+    return _listed(numbers, widths=(3,), declared=declared)
+
+
+def rti_images_in(text: str) -> tuple[tuple[int, str], ...]:
+    """The names of the same lines: other machines' paths are cut to what lies beside the list."""
+    named = ((number, " ".join(line.split()[:-3])) for number, line in images_in(text))
+    return tuple((number, re.split(r"[/\\]", name)[-1]) for number, name in named)
 
 
 def intensities_in(text: str) -> LightList:

@@ -15,6 +15,7 @@ from pathlib import Path
 from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
 
+from truscore.datasets.formats.multi_light.matlab_file import matlab_normals
 from truscore.datasets.images.decode import UnreadableImage, opened, read_bounded
 from truscore.datasets.index.records import MaskMap, NormalMap
 from truscore.datasets.limits import Limits
@@ -59,7 +60,7 @@ def read_normals(context: ReaderContext, path: str, mask_HW: Mask | None) -> Nor
     limits, log = context.limits, context.log
     try:
         content = read_bounded(context.folder.root / path, limits=limits)
-        read = _npy if suffix_of(path) == ".npy" else _picture
+        read = {".npy": _npy, ".mat": _mat}.get(suffix_of(path), _picture)
         with read(content, limits) as values:
             expected_px, unit_px = _counted(values, mask_HW)
     except UnreadableImage as error:
@@ -130,6 +131,13 @@ def _picture(content: bytes, limits: Limits) -> Iterator[_Values]:
 @contextmanager
 def _npy(content: bytes, limits: Limits) -> Iterator[_Values]:
     values_HWC = _from_npy(content, limits)
+    height, width, _ = values_HWC.shape
+    yield _Values(width=width, height=height, part=lambda left, top, right, bottom: values_HWC[top:bottom, left:right])
+
+
+@contextmanager
+def _mat(content: bytes, limits: Limits) -> Iterator[_Values]:
+    values_HWC = matlab_normals(content, limits)
     height, width, _ = values_HWC.shape
     yield _Values(width=width, height=height, part=lambda left, top, right, bottom: values_HWC[top:bottom, left:right])
 

@@ -7,13 +7,15 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from truscore.datasets.formats.multi_light.layouts import Views
+from truscore.datasets.formats.multi_light.layouts import RTI, Views
 from truscore.datasets.formats.multi_light.light_lists import (
     LightList,
     directions_in,
     images_in,
     intensities_in,
     read_light_text,
+    rti_directions_in,
+    rti_images_in,
 )
 from truscore.datasets.index.records import Light
 from truscore.datasets.paths import IMAGE_SUFFIXES, name_of, suffix_of
@@ -36,7 +38,8 @@ class Pairing:
         if views.named:
             self._add_named(views)
             return
-        directions = self._list(views.directions, directions_in)
+        rti = suffix_of(views.directions) == RTI
+        directions = self._list(views.directions, rti_directions_in if rti else directions_in)
         intensities = self._list(views.intensities, intensities_in) if views.intensities else None
         images = self._in_order(views)
         # Of lists that do not match nobody knows which light belongs to which image.
@@ -89,7 +92,8 @@ class Pairing:
                 self.context.log.add("format.multi_light.no_list", text, views.images[0])
             return views.images
         content = read_light_text(self.context, views.listing)
-        named = () if content is None else images_in(content)
+        names_in = rti_images_in if suffix_of(views.listing) == RTI else images_in
+        named = () if content is None else names_in(content)
         if not views.numbered and content is not None:
             return [self._listed(name, line, views) for line, name in named]
         known = {name_of(path) for path in (*views.images, views.maps.mask, views.maps.normals)}

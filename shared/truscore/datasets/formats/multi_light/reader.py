@@ -68,9 +68,6 @@ def _lit(images: Iterable[ImageRecord], lights: Mapping[str, Light]) -> Iterator
 
 def _object(context: ReaderContext, views: Views) -> LitObject:
     maps = views.maps
-    for path in maps.unread:
-        instead = f"{maps.normals} is used" if maps.normals else "save the normals as normals.npy or Normal_gt.png"
-        context.log.add("format.multi_light.mat_unread", f"files of MATLAB are not read; {instead}", path)
     mask, mask_HW = None, None
     if maps.mask:
         mask, mask_HW = read_mask(context, maps.mask)
