@@ -145,7 +145,7 @@ class _Layouts:
 
     def _only_listed(self) -> Iterator[Views]:
         """Folders whose images a list names and whose lights nothing does: uncalibrated sets."""
-        homes = {_folder_of(path) for path in self._texts.values() if name_of(path).lower() in NAMES}
+        homes = {_folder_of(path) for path in self._texts.values() if name_of(path).lower() == NAMES[1]}
         for folder_path in sorted(homes):
             maps = _maps(_unprefixed(self._in[folder_path]))
             taken = {maps.mask, maps.normals, *maps.beside}
