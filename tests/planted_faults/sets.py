@@ -54,6 +54,11 @@ def _bare(_sample: Sample, _image: ImageRecord) -> tuple[Annotation, ...]:
     return ()
 
 
+def _labelled_only(sample: Sample) -> None:
+    """Classes of whole images in place of what is marked on them."""
+    sample.images[:] = [replace(image, annotations=(), labels=(1,)) for image in sample.images]
+
+
 def _boxes(_sample: Sample, image: ImageRecord) -> tuple[Annotation, ...]:
     return tuple(replace(one, polygons=()) for one in image.annotations)
 
@@ -222,6 +227,7 @@ SETS: Mapping[str, Fault] = {
     "balance.class_missing_from_part": missing_from_part,
     "balance.part_drift": drifting_parts,
     "coverage.no_annotations": with_marks(_bare),
+    "coverage.no_targets": _labelled_only,
     "coverage.mostly_unlabelled": with_marks(_bare, share=0.7),
     "coverage.mixed_shapes": with_marks(_boxes, share=0.3),
     "coverage.one_region": one_place,

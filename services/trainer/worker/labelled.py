@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+from truscore.catalog.tasks import TASKS
 from truscore.datasets import ImageRecord
+from truscore.datasets.index.targets import TARGETS, has_target, is_usable
 
 NAMED = 3
 
@@ -10,14 +12,15 @@ NAMED = 3
 def is_labelled(record: ImageRecord, task: str) -> bool:
     """Whether the record says what the task learns of an image as a whole; tasks that learn from marks on an image
     take every image, for nothing marked is an answer, too."""
-    match task:
-        case "ordinal_classification":
-            return record.labels is not None and len(record.labels) == 1
-        case "multilabel_classification":
-            return record.labels is not None
-        case "regression":
-            return bool(record.scores)
-    return True
+    return is_usable(record, TASKS[task].learns_from)
+
+
+def lacks_targets(records: Sequence[ImageRecord], task: str) -> str:
+    """Why nothing can be learnt from these images; empty where something can."""
+    target = TASKS[task].learns_from
+    if any(has_target(record, target) for record in records):
+        return ""
+    return f"none of its {len(records)} images has {TARGETS[target]}, which {task} learns from"
 
 
 def left_out_note(paths: Sequence[str], task: str) -> str:

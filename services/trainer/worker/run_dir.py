@@ -11,7 +11,7 @@ from truscore.datasets import DatasetIndex, ImageRecord, Split, index_digest, in
 from truscore.recipes import Recipe, recipe_from_json
 
 from services.trainer.worker.errors import InvalidJob
-from services.trainer.worker.labelled import is_labelled, left_out_note
+from services.trainer.worker.labelled import is_labelled, lacks_targets, left_out_note
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,13 +72,16 @@ def read_job(run_dir: RunDir) -> TrainingJob:
         recipe = recipe_from_json(plain["recipe"])
         task = row_of(recipe.category, recipe.option, recipe.architecture).task
         unlabelled = tuple(record.path for record in index.images if not is_labelled(record, task))
+        parts = _parts(index, split, left_out=frozenset(unlabelled))
+        if reason := lacks_targets(parts["training"], task):
+            raise InvalidJob(f"nothing to train on: {reason}")
         return TrainingJob(
             run_id=str(plain["run_id"]),
             recipe=recipe,
             class_names=_outputs(task, recipe, index) or tuple(plain["class_names"]),
             images=run_dir.path / plain["images"],
             pretrained=run_dir.path / plain["pretrained"] if plain.get("pretrained") else None,
-            **_parts(index, split, left_out=frozenset(unlabelled)),
+            **parts,
             dataset_digest=index_digest(index),
             grades=index.grades,
             left_out=left_out_note(unlabelled, task),

@@ -44,6 +44,11 @@ class Row:
     def available(self) -> bool:
         return not self.reason
 
+    @property
+    def learns_from(self) -> str:
+        """What a dataset must have: a key of ``index.targets.TARGETS`` (datasets), "" where that is not known."""
+        return TASKS[self.task].learns_from if self.task in TASKS else ""
+
 
 _MASK_RCNN = (
     "mask_rcnn_mobilenet_v3_large_fpn",

@@ -13,6 +13,7 @@ class Task:
     ``catalog.purpose``. ``shardable`` networks are called as a whole, which sharding by stages can follow."""
 
     name: str
+    learns_from: str  # a key of truscore.datasets.index.targets.TARGETS
     losses: tuple[str, ...]
     loss_parts: tuple[str, ...]
     purpose_metrics: tuple[str, ...]
@@ -22,18 +23,21 @@ class Task:
 _ALL = (
     Task(
         name="instance_segmentation",
+        learns_from="boxes",
         losses=("cross_entropy", "focal_loss"),
         loss_parts=("classification", "bbox_regression", "mask_loss"),
         purpose_metrics=("mask_AP",),
     ),
     Task(
         name="detection",
+        learns_from="boxes",
         losses=("focal_loss", "cross_entropy"),
         loss_parts=("classification", "bbox_regression"),
         purpose_metrics=("box_AP",),
     ),
     Task(
         name="semantic_segmentation",
+        learns_from="masks",
         losses=("cross_entropy", "focal_loss", "dice_loss"),
         loss_parts=("mask_loss",),
         purpose_metrics=("binary_dice", "binary_IoU"),
@@ -41,6 +45,7 @@ _ALL = (
     ),
     Task(
         name="ordinal_classification",
+        learns_from="grade",
         losses=("corn", "coral", "cross_entropy"),
         loss_parts=("classification",),
         purpose_metrics=("quadratic_weighted_kappa",),
@@ -48,6 +53,7 @@ _ALL = (
     ),
     Task(
         name="regression",
+        learns_from="scores",
         losses=("smooth_l1", "mean_squared_error"),
         loss_parts=("classification",),
         purpose_metrics=("score_MAE",),
@@ -55,6 +61,7 @@ _ALL = (
     ),
     Task(
         name="multilabel_classification",
+        learns_from="labels",
         losses=("cross_entropy", "focal_loss"),
         loss_parts=("classification",),
         purpose_metrics=("macro_F1",),

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from truscore.catalog import architectures
+
 DUAL_BORDERS = ("outer_border", "graphical_border")
 
 
@@ -12,6 +14,7 @@ class Expectation:
     category: str = ""
     option: str = ""
     class_names: tuple[str, ...] = ()
+    learns_from: tuple[str, ...] = ()  # what its architectures learn, any of which will do; empty where all will
 
     @property
     def learns_from_lights(self) -> bool:
@@ -22,4 +25,5 @@ class Expectation:
 def expectation_of(category: str, option: str) -> Expectation:
     """What this option expects; nothing in particular where it is not listed."""
     names = DUAL_BORDERS if (category, option) == ("border_detection", "dual_class") else ()
-    return Expectation(category=category, option=option, class_names=names)
+    learnt = tuple(dict.fromkeys(row.learns_from for row in architectures(category, option))) if option else ()
+    return Expectation(category=category, option=option, class_names=names, learns_from=() if "" in learnt else learnt)

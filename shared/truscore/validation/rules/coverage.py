@@ -2,15 +2,41 @@
 
 from collections.abc import Iterator
 
+from truscore.datasets import DatasetIndex
+from truscore.datasets.index.targets import GRADE, TARGETS, has_target, in_words
 from truscore.datasets.shapes.geometry import inside_share
 from truscore.validation.rule import Family, Occurrence, Rule, Severity
 from truscore.validation.rule_context import RuleContext, frame
+
+_PARTS_LEARNT_FROM = 2  # training and validation
 
 
 def no_annotations(context: RuleContext) -> Iterator[Occurrence]:
     """A set in which nothing is drawn."""
     if context.index.images and len(context.unannotated()) == len(context.index.images):
         yield Occurrence(message=f"none of {len(context.index.images)} images has an annotation")
+
+
+def no_targets(context: RuleContext) -> Iterator[Occurrence]:
+    """Sets without what the option learns, or with too little of it for a part to train on and one to validate on."""
+    index, wanted = context.index, context.expectation.learns_from
+    if not wanted or len(context.unannotated()) == len(index.images):
+        return
+    named = f"{context.expectation.category}/{context.expectation.option} learns from {in_words(wanted)}"
+    having = [image for image in index.images if any(has_target(image, target) for target in wanted)]
+    if not having:
+        yield Occurrence(message=f"{named}; none of {len(index.images)} images has that: there are {_kinds(index)}")
+    elif len({image.group or image.path for image in having}) < _PARTS_LEARNT_FROM:
+        least = f"at least {_PARTS_LEARNT_FROM} that may lie in different parts are needed"
+        yield Occurrence(message=f"{named}; {len(having)} of {len(index.images)} images have that: {least}")
+    elif wanted == (GRADE,) and not index.grades:
+        classes = ", ".join(index.class_names[:8])
+        yield Occurrence(message=f"{named}; the classes {classes} are no grades: name or declare them as such")
+
+
+def _kinds(index: DatasetIndex) -> str:
+    found = [words for target, words in TARGETS.items() if any(has_target(image, target) for image in index.images)]
+    return ", ".join(found) or "images with nothing on them"
 
 
 def unlabelled_images(context: RuleContext) -> Iterator[Occurrence]:
@@ -62,6 +88,15 @@ RULES = (
         why="there is nothing to learn",
         mend="annotate the images, or put the annotation files where the format has them",
         check=no_annotations,
+    ),
+    Rule(
+        id="coverage.no_targets",
+        family=Family.COVERAGE,
+        severity=Severity.ERROR,
+        finds="sets that have none, or hardly any, of what the option learns from",
+        why="there is nothing to learn, and whatever is measured afterwards is measured on nothing",
+        mend="annotate what the message names, or choose the option that learns from what is there",
+        check=no_targets,
     ),
     Rule(
         id="coverage.unlabelled_image",

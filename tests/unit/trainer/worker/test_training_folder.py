@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from truscore.datasets import (
+    Annotation,
     DatasetIndex,
     ImageRecord,
     Split,
@@ -36,7 +37,15 @@ CONTENT = {"format": 1, "model": {"w": torch.ones(3)}, "recipe": "{}", "class_na
 def run_dir(tmp_path: Path) -> RunDir:
     """An order for one image to train on and one to judge by; the image files are not there."""
     records = tuple(
-        ImageRecord(path=f"{name}.png", sha256="0" * 64, size_bytes=1, width=8, height=8) for name in ("one", "two")
+        ImageRecord(
+            path=f"{name}.png",
+            sha256="0" * 64,
+            size_bytes=1,
+            width=8,
+            height=8,
+            annotations=(Annotation(label=1, box_xywh=(1, 1, 3, 3)),),
+        )
+        for name in ("one", "two")
     )
     index = DatasetIndex(format="coco", class_names=("outer",), images=records)
     split = Split(train=("one.png",), validation=("two.png",), test=(), seed=0)
@@ -49,6 +58,17 @@ def run_dir(tmp_path: Path) -> RunDir:
     }  # fmt: skip
     (tmp_path / "order.json").write_text(json.dumps(job))
     return RunDir(path=tmp_path)
+
+
+def test_a_run_on_images_without_what_is_learnt_ends_before_its_first_step(run_dir: RunDir) -> None:
+    records = tuple(
+        ImageRecord(path=f"{name}.png", sha256="0" * 64, size_bytes=1, width=8, height=8, labels=(1,))
+        for name in ("one", "two")
+    )
+    index = DatasetIndex(format="folder", class_names=("outer",), images=records)
+    (run_dir.path / "index.json").write_text(index_to_json(index))
+    with pytest.raises(InvalidJob, match="none of its 1 images has boxes or outlines"):
+        read_job(run_dir)
 
 
 def edit(path: Path, **changes: Any) -> None:

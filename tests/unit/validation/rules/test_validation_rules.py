@@ -86,6 +86,12 @@ PLANTED: dict[str, ReadResult] = {
     "label.unused_category": named(clean, "a", "b", "c"),
     "coverage.border_missing": with_annotations(clean, GOOD[0]),
     "coverage.no_annotations": with_annotations(clean, places=range(60)),
+    "coverage.no_targets": replace(
+        clean,
+        index=replace(
+            clean.index, images=tuple(replace(image, annotations=(), labels=(1,)) for image in clean.index.images)
+        ),
+    ),
     "coverage.unlabelled_image": with_annotations(clean),
     "coverage.mostly_unlabelled": with_annotations(clean, places=range(31)),
     "coverage.whole_image_box": with_annotations(clean, mark(1, (0, 0, WIDTH, HEIGHT), "outer"), GOOD[1]),
