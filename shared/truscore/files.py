@@ -56,3 +56,17 @@ def sha256_of(path: Path) -> str:
     """Of a file's content, hexadecimal. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_at_most(path: Path, most_bytes: int) -> bytes | None:
+    """The file's bytes; None where it has more. Raises OSError.
+
+    What is set aside follows the file's size: `read(n)` sets n bytes aside before it knows how many there are.
+    """
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        content = file.read(min(size, most_bytes) + 1)
+        # One more than its size was: it has grown meanwhile, or is none whose size is known beforehand.
+        while len(content) <= most_bytes and (part := file.read(min(2**20, most_bytes + 1 - len(content)))):
+            content += part
+    return None if len(content) > most_bytes else content

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from truscore.datasets.limits import Limits
+from truscore.files import read_at_most
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,12 +48,11 @@ def load_image(path: Path, *, limits: Limits | None = None) -> NDArray[np.uint8]
 
 def read_bounded(path: Path, *, limits: Limits) -> bytes:
     """The file's bytes. Raises UnreadableImage for a file that is empty or larger than the limit."""
-    with path.open("rb") as file:
-        content = file.read(limits.image_bytes + 1)
+    content = read_at_most(path, limits.image_bytes)
+    if content is None:
+        raise UnreadableImage("image.file_too_large", f"larger than {limits.image_bytes} bytes")
     if not content:
         raise UnreadableImage("image.empty_file", "the file is empty")
-    if len(content) > limits.image_bytes:
-        raise UnreadableImage("image.file_too_large", f"larger than {limits.image_bytes} bytes")
     return content
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from truscore.datasets.reading.context import ReaderContext
+from truscore.files import read_at_most
 
 # Longer marks first: that of UTF-32 begins like that of UTF-16.
 _MARKS = (
@@ -43,9 +44,8 @@ class DecodedText:
 def read_text(context: ReaderContext, path: str, *, code: str, limit_bytes: int) -> str | None:
     """The file's text; None after reporting with `code` why it cannot be read. Another encoding is reported."""
     file, log = context.folder.root / path, context.log
-    with file.open("rb") as opened:
-        content = opened.read(limit_bytes + 1)
-    if len(content) > limit_bytes:
+    content = read_at_most(file, limit_bytes)
+    if content is None:
         log.add(code, f"larger than {limit_bytes} bytes", path)
         return None
     try:

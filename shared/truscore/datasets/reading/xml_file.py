@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.text_file import UnknownEncoding, decode_text
+from truscore.files import read_at_most
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -75,9 +76,8 @@ def begins_with(context: ReaderContext, path: str, tag: str) -> bool:
 
 
 def _content(context: ReaderContext, path: str, *, code: str, limit_bytes: int) -> bytes | None:
-    with (context.folder.root / path).open("rb") as file:
-        content = file.read(limit_bytes + 1)
-    if len(content) > limit_bytes:
+    content = read_at_most(context.folder.root / path, limit_bytes)
+    if content is None:
         context.log.add(code, f"larger than {limit_bytes} bytes", path)
         return None
     declared = _DECLARATION.match(content[:400])

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from truscore.datasets.reading.context import ReaderContext
+from truscore.files import read_at_most
 
 Vector = tuple[float, float, float]
 
@@ -79,9 +80,8 @@ def images_in(text: str) -> tuple[tuple[int, str], ...]:
 def read_light_text(context: ReaderContext, path: str) -> str | None:
     """The text of a list; None after reporting why it cannot be read."""
     limits, log = context.limits, context.log
-    with (context.folder.root / path).open("rb") as opened:
-        content = opened.read(limits.label_file_bytes + 1)
-    if len(content) > limits.label_file_bytes:
+    content = read_at_most(context.folder.root / path, limits.label_file_bytes)
+    if content is None:
         log.add("format.multi_light.unreadable", f"larger than {limits.label_file_bytes} bytes", path)
         return None
     try:
