@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 IMAGE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".tga", ".gif", ".jp2", ".ppm", ".pgm"}
-    | {".heic", ".heif", ".avif", ".mpo"}
+    {
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".pjpeg",
+        ".pjp",
+        ".png",
+        ".bmp",
+        ".dib",
+        ".webp",
+        ".tif",
+        ".tiff",
+        ".tga",
+        ".gif",
+    }
+    | {".jp2", ".ppm", ".pgm", ".heic", ".heif", ".avif", ".mpo"}
 )
 LOSSY_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".webp", ".heic", ".heif", ".avif", ".mpo"})
 

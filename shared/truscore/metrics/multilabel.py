@@ -39,8 +39,8 @@ def multilabel_metrics(predictions: Sequence[MultilabelPrediction]) -> dict[str,
     """``macro_F1``, ``micro_F1``, ``subset_accuracy`` and ``calibration_error`` at a probability of 0.5, ``mAP``, and
     ``ROC_AUC`` where a class has both images with it and without. Empty of no images, else all finite.
 
-    ``mAP`` is the mean over classes that any image has; 0 where none has any. ``macro_F1`` leaves out classes that are
-    neither real nor found.
+    ``mAP`` is the mean over classes that any image has. ``macro_F1`` leaves out classes that are neither real nor
+    found. Where no image has any class, these and ``micro_F1`` are left out: they are of nothing.
     """
     if not predictions:
         return {}
@@ -49,13 +49,19 @@ def multilabel_metrics(predictions: Sequence[MultilabelPrediction]) -> dict[str,
     f1_K = [value for value in _f1(target_NK, prediction_NK) if value is not None]
     precisions = [value for value in _by_class(average_precision, target_NK, probability_NK) if value is not None]
     areas = [value for value in _by_class(roc_area, target_NK, probability_NK) if value is not None]
-    return {
+    found = {
         "mAP": float(np.mean(precisions)) if precisions else 0.0,
         "macro_F1": float(np.mean(f1_K)) if f1_K else 1.0,
         "micro_F1": _f1_of(target_NK.ravel(), prediction_NK.ravel(), none=1.0),
-        "subset_accuracy": float((target_NK == prediction_NK).all(axis=1).mean()),
-        "calibration_error": _reliability(target_NK, probability_NK).error,
-    } | ({"ROC_AUC": float(np.mean(areas))} if areas else {})
+    }
+    return (
+        (found if target_NK.any() else {})
+        | {
+            "subset_accuracy": float((target_NK == prediction_NK).all(axis=1).mean()),
+            "calibration_error": _reliability(target_NK, probability_NK).error,
+        }
+        | ({"ROC_AUC": float(np.mean(areas))} if areas else {})
+    )
 
 
 def multilabel_measure(predictions: Sequence[MultilabelPrediction]) -> Resampled:

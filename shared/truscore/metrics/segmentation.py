@@ -63,13 +63,23 @@ def segmentation_metrics(images: Sequence[PixelConfusion]) -> dict[str, float]:
     whatever class), ``pixel_accuracy``, and ``false_alarm_rate``, the share of images without damage on which some is
     found; left out where all have some. Empty of no images.
 
-    A class counts where it is real or found on any image. Where none is, nothing was there and nothing was found: 1.
+    A class counts where it is real or found on any image. Where no image has damage, the measures of how well it is
+    found are left out: they are of nothing, however much was found.
     """
-    return dict(segmentation_measure(images)(range(len(images)))) if images else {}
+    if not images:
+        return {}
+    metrics = dict(segmentation_measure(images)(range(len(images))))
+    if not any(map(_target_damage, images)):
+        metrics = {name: value for name, value in metrics.items() if name not in OF_DAMAGE}
+    return metrics
+
+
+OF_DAMAGE = frozenset({"mask_mean_IoU", "dice", "binary_IoU", "binary_dice"})
 
 
 def segmentation_measure(images: Sequence[PixelConfusion]) -> Measure:
-    """``segmentation_metrics`` of any places of the images, for resampling."""
+    """``segmentation_metrics`` of any places of the images, for resampling: of a draw without damage on which none is
+    found, all are 1."""
     counts_NKK = np.array([image.counts for image in images], dtype=np.int64)
     clean_N = np.array([not _target_damage(image) for image in images], dtype=np.bool_)
     alarm_N = np.array([_predicted_damage(image) > 0 for image in images], dtype=np.bool_)

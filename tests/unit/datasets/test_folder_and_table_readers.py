@@ -7,6 +7,7 @@ import pytest
 from disk_datasets import codes, only, picture
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from truscore.datasets import CODES, DatasetIndex, Declaration, Limits, read_dataset, recognise_format
 from truscore.datasets.formats.class_folders.reader import class_by_image
 
@@ -45,10 +46,57 @@ def stated(index: DatasetIndex) -> dict[str, list[str] | None]:
         (["set/v1/cat/a.jpg", "set/v1/dog/deep/b.jpg"], ["cat", "dog"]),
         (["cat/a.jpg", "b.jpg"], ["cat", ""]),
         (["only/a.jpg", "only/b.jpg"], ["only", "only"]),
+        (["cat/a.jpg", "cat/deep/b.jpg", "cat/deeper/c.jpg"], ["cat", "cat", "cat"]),
+        (["Training_Set/cat/a.jpg", "test-set/dog/b.jpg", "val2017/dog/c.jpg"], ["cat", "dog", "dog"]),
+        (["batch_1/dent/a.jpg", "batch_1/tear/b.jpg", "batch_2/dent/c.jpg"], ["dent", "tear", "dent"]),
+        (["2024-05-01/dent/a.jpg", "2024-05-02/dent/b.jpg", "2024-05-02/tear/c.jpg"], ["dent", "dent", "tear"]),
+        (["north/psa 8/a.jpg", "south/psa 9/b.jpg"], ["psa 8", "psa 9"]),
+        (
+            ["psa 9/115903532229/1.jpg", "psa 9/115903540148/1.jpg", "psa 10/115903532300/1.jpg"],
+            ["psa 9", "psa 9", "psa 10"],
+        ),
+        (
+            ["dent/front/a.jpg", "dent/back/b.jpg", "tear/front/c.jpg", "tear/back/d.jpg"],
+            ["dent", "dent", "tear", "tear"],
+        ),
+        (
+            ["psa 9/5511/1.jpg", "psa 8/5512/1.jpg", "psa 8/5513/1.jpg", "psa 9/5514/1.jpg", "11590/1.jpg"],
+            ["psa 9", "psa 8", "psa 8", "psa 9", ""],
+        ),
+        (["raw/a.jpg", "graded/b.jpg"], ["raw", "graded"]),
+        (["raw/dent/a.jpg", "raw/tear/b.jpg"], ["dent", "tear"]),
     ],
 )
 def test_the_class_is_the_outermost_folder_that_distinguishes_images(paths: list[str], classes: list[str]) -> None:
     assert list(class_by_image(paths).values()) == classes
+
+
+TWO_LEVELS = ["north/dent/a.png", "north/tear/b.png", "south/dent/c.png", "south/tear/d.png"]
+
+
+def test_where_folders_of_two_levels_could_be_the_classes_it_is_asked_which(tmp_path: Path) -> None:
+    root = pictures(tmp_path, *TWO_LEVELS)
+    asked = only(read_dataset(root), "format.ambiguous")
+    assert "north, south (outer) or dent, tear (inner)" in asked
+    (root / "truscore.json").write_text('{"format": "folder", "classes": ["dent", "tear"]}')
+    reading = read_dataset(root)
+    assert not [found for found in reading.problems if found.code == "format.ambiguous"]
+    assert reading.index is not None
+    assert stated(reading.index)["south/dent/c.png"] == ["dent"]
+
+
+def test_one_folder_that_is_called_a_grade_is_a_class(tmp_path: Path) -> None:
+    index = index_of(pictures(tmp_path, "psa10/a.png", "psa10/b.png"))
+    assert (index.format, index.class_names) == ("folder", ("psa10",))
+
+
+def test_endings_of_jpeg_and_bmp_that_are_seldom_are_images(tmp_path: Path) -> None:
+    root = pictures(tmp_path, "a/1.png", "b/2.png")
+    with Image.open(root / "a" / "1.png") as picture:
+        for name in ("a/3.jfif", "a/4.pjpeg", "b/5.pjp"):
+            picture.convert("RGB").save(root / name, format="JPEG")
+        picture.convert("RGB").save(root / "b" / "6.dib", format="BMP")
+    assert len(index_of(root).images) == 6
 
 
 def test_folders_are_classes_and_grades_rise(tmp_path: Path) -> None:

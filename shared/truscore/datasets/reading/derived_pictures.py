@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from truscore.datasets.folder_words import CONTAINER_FOLDERS
 from truscore.datasets.paths import IMAGE_SUFFIXES, LOSSY_SUFFIXES, stem_of, suffix_of
-from truscore.datasets.reading.folder_words import CONTAINER_FOLDERS
 
 MASK, PREVIEW = "mask", "preview"
 # Words that name nothing but masks, and words that may be a class of their own: `mask` and `no_mask`.

@@ -10,8 +10,8 @@ from functools import cached_property
 from itertools import chain
 from pathlib import PurePosixPath
 
+from truscore.datasets.folder_words import IMAGE_FOLDERS
 from truscore.datasets.reading.context import ReaderContext
-from truscore.datasets.reading.folder_words import IMAGE_FOLDERS
 from truscore.datasets.reading.name_index import NameIndex
 from truscore.datasets.reading.references import is_escape
 

@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from truscore.datasets import folder_words
 from truscore.datasets.index.records import DatasetIndex, ImageRecord
 from truscore.datasets.splitting.grouping import groups_of
 from truscore.datasets.splitting.stratify import assign, fill_empty_parts, group_of, spread_strata, strata_of
@@ -14,7 +15,7 @@ from truscore.datasets.splitting.stratify import assign, fill_empty_parts, group
 FRACTIONS = (0.7, 0.15, 0.15)
 # What has at least so many groups of images is in training, in validation and in test.
 LEAST_GROUPS = {0: 1, 1: 2, 2: 4}
-_FOLDERS = {"train": 0, "training": 0, "valid": 1, "val": 1, "validation": 1, "test": 2, "testing": 2}
+_PARTS = {"train": 0, "validation": 1, "test": 2}
 
 
 class InvalidSplit(ValueError):
@@ -79,8 +80,8 @@ def _by_folders(images: Sequence[ImageRecord], seed: int, fractions: tuple[float
 
 def part_named_by(path: str) -> int | None:
     """0, 1 or 2 where a folder above the image is called that of training, validation or test images."""
-    names = path.lower().split("/")[:-1]
-    return next((_FOLDERS[name] for name in names if name in _FOLDERS), None)
+    words = (folder_words.part_named_by(name) for name in path.split("/")[:-1])
+    return next((_PARTS[word] for word in words if word), None)
 
 
 def sorted_by_path(index: DatasetIndex) -> list[ImageRecord]:

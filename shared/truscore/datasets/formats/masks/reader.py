@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
+from truscore.datasets.folder_words import IMAGE_FOLDERS
 from truscore.datasets.formats.class_folders.reader import class_by_image
 from truscore.datasets.formats.class_lists import ClassList, class_list
 from truscore.datasets.formats.masks.manner import (
@@ -28,7 +29,6 @@ from truscore.datasets.paths import stem_of
 from truscore.datasets.reading.build_index import Annotate, ImageLabels, build_read_result, unreadable_dataset
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.derived_pictures import MASK, derived_pictures, names_derived, original_stem
-from truscore.datasets.reading.folder_words import IMAGE_FOLDERS
 from truscore.datasets.reading.mask_file import JPEG_THRESHOLD, binarise, binarise_lossy
 from truscore.datasets.reading.result import ReadResult
 from truscore.datasets.shapes.masks import mask_to_rle
