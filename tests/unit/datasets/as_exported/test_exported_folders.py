@@ -46,3 +46,8 @@ def test_words_of_yaml_are_class_names(shared_data: Path) -> None:
 def test_a_key_that_stands_twice_is_refused_by_name(shared_data: Path) -> None:
     reading = read_dataset(exported(shared_data, "yolo_yaml_same_key"))
     assert any("is there twice" in message for message in messages(reading, "format.yolo.invalid_yaml"))
+
+
+def test_masks_of_numbered_parts_are_of_one_class(shared_data: Path) -> None:
+    index = index_of(exported(shared_data, "masks_kolektor"))
+    assert (index.class_names, index.annotation_count) == (("defect",), 8)

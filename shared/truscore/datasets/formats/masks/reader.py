@@ -38,6 +38,9 @@ MASK_FOLDERS = frozenset(
     {"masks", "mask", "ground_truth", "groundtruth", "gt", "annotations", "labels", "segmentationclass"}
 )
 _CONTAINERS = MASK_FOLDERS | set(IMAGE_FOLDERS)
+# Numbered folders of these names are classes (DAGM 2007: Class1, Class2, ...); others, from so many on, ids of things.
+_CLASS_WORDS = frozenset({"class", "type", "category", "defect", "damage", "label", "grade", "psa", "bgs", "sgc", ""})
+_LEAST_IDS = 3
 _PARTS = frozenset({"train", "training", "valid", "val", "validation", "test", "testing"})
 _MASK_STEM = re.compile(r"(?P<stem>.+?)[_\-.](?:mask|gt|seg|label|groundtruth)", re.IGNORECASE)
 _LOSSLESS = frozenset({".png", ".bmp", ".tif", ".tiff", ".gif"})
@@ -69,7 +72,7 @@ def read_masks(context: ReaderContext) -> ReadResult:
         by_image = dict.fromkeys(pairs, "")
         classes = ClassList(names=manner.names.names or context.class_names)
     else:
-        by_image = classes_of(tuple(pairs), context.class_names)
+        by_image = classes_of(tuple(pairs), context.class_names or declaration.classes)
         used = {name for name in by_image.values() if not is_good(name)}
         classes = class_list(context, used, graded=False)
     reader = _MaskReader(context=context, classes=classes, manner=manner)
@@ -160,9 +163,15 @@ def _is_marked(path: str) -> bool:
 def classes_of(paths: Sequence[str], class_names: Sequence[str]) -> dict[str, str]:
     """The class of each image by its folder; one class for all where no folder is a class."""
     by_image = class_by_image(paths)
-    if not any(by_image.values()):
+    if not any(by_image.values()) or (not class_names and _are_ids(set(by_image.values()))):
         return dict.fromkeys(paths, class_names[0] if len(class_names) == 1 else ONLY_CLASS)
     return {path: name or ONLY_CLASS for path, name in by_image.items()}
+
+
+def _are_ids(names: set[str]) -> bool:
+    """Whether folders are numbered things, as kos01, kos02, ... are, and no classes of damage."""
+    stems = {re.sub(r"[\s_\-]*\d+$", "", name.casefold()) for name in names}
+    return len(names) >= _LEAST_IDS and len(stems) == 1 and names.isdisjoint(stems) and not stems & _CLASS_WORDS
 
 
 def _image_labels(name: str, classes: ClassList) -> ImageLabels:
