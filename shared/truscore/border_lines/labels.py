@@ -16,6 +16,7 @@ from truscore.border_lines.refine import RefinedBorder, refine_border
 from truscore.border_lines.strips import Points
 from truscore.datasets import Annotation, ImageRecord, load_image
 from truscore.datasets.shapes.quadrilateral import corners_of
+from truscore.metrics.quadrilaterals import box_corners
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,8 +65,7 @@ def four_corners(annotation: Annotation) -> Points | None:
     if annotation.rle is not None or annotation.shape:
         return None
     if not annotation.polygons:
-        x, y, width, height = annotation.box_xywh
-        return np.array([(x, y), (x + width, y), (x + width, y + height), (x, y + height)], dtype=np.float64)
+        return box_corners(annotation.box_xywh)
     if len(annotation.polygons) == 1 and len(annotation.polygons[0]) == 8:
         return corners_of(annotation.polygons[0])
     return None

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from truscore.border_lines.labels import RefinedLabel
-from truscore.border_lines.refine import SIDES
 from truscore.border_lines.strips import Frame, Points, cut_strip
+from truscore.metrics.quadrilaterals import SIDES
 
 TIMES = 4
 LENGTH_PX, REACH_PX = 72, 20  # of the image, that a window shows along and to either side of the old line

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from truscore.border_lines.line_fit import EdgeLine, fit_edge
 from truscore.border_lines.strips import Points, cut_strip, frame_along
+from truscore.metrics.quadrilaterals import SIDES, line_intersection
 
-SIDES = ("top", "right", "bottom", "left")
 REACH = 0.06  # of the border's shorter side, to both sides of each of its sides: 96 px of a scan of 1,600
 SPREAD = 0.006  # of the same: how far labels are off, as one standard deviation
 MOST_TILT = 0.03  # of a side's length, from one end to the other: upright boxes lie around tilted cards
@@ -58,11 +58,13 @@ def refine_border(image_HWC: NDArray[np.uint8], corners_42: Points) -> RefinedBo
         found = [
             _line_of(image_HWC, now_42[at], now_42[(at + 1) % 4], shorter=shorter, narrow=narrow) for at in range(4)
         ]
-        lines = [
+        ends = [
             (now_42[at], now_42[(at + 1) % 4]) if line is None else (line.start_2, line.end_2)
             for at, line in enumerate(found)
         ]
-        now_42 = np.stack([_met(lines[at - 1], lines[at], now_42[at]) for at in range(4)])
+        lines = [(start_2, end_2 - start_2) for start_2, end_2 in ends]
+        met = [line_intersection(lines[at - 1], lines[at]) for at in range(4)]
+        now_42 = np.stack([now_42[at] if corner_2 is None else corner_2 for at, corner_2 in enumerate(met)])
     return RefinedBorder(
         corners_42=now_42,
         sides=tuple(
@@ -87,18 +89,6 @@ def _line_of(
     frame = frame_along(start_2, end_2, reach_px=reach, inset=INSET, step_px=STEP_PX)
     most_tilt = min(MOST_TILT * length * narrow, reach)
     return fit_edge(cut_strip(image_HWC, frame), spread_px=max(SPREAD * shorter * narrow, 2.0), most_tilt_px=most_tilt)
-
-
-def _met(one: tuple[Points, Points], other: tuple[Points, Points], otherwise_2: Points) -> Points:
-    """Where two lines meet, each by two of its points."""
-    (a, b), (c, d) = one, other
-    along, across = b - a, d - c
-    turn = float(along[0] * across[1] - along[1] * across[0])
-    if abs(turn) < 0.1 * float(np.hypot(*along)) * float(np.hypot(*across)):
-        return otherwise_2
-    gap = c - a
-    met_2: Points = a + along * float(gap[0] * across[1] - gap[1] * across[0]) / turn
-    return met_2
 
 
 def _moved(before_42: Points, after_42: Points, at: int) -> float:

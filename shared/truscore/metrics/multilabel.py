@@ -46,22 +46,21 @@ def multilabel_metrics(predictions: Sequence[MultilabelPrediction]) -> dict[str,
         return {}
     target_NK, probability_NK = _arrays(predictions)
     prediction_NK = probability_NK >= DECIDED_AT
-    f1_K = [value for value in _f1(target_NK, prediction_NK) if value is not None]
-    precisions = [value for value in _by_class(average_precision, target_NK, probability_NK) if value is not None]
-    areas = [value for value in _by_class(roc_area, target_NK, probability_NK) if value is not None]
-    found = {
-        "mAP": float(np.mean(precisions)) if precisions else 0.0,
-        "macro_F1": float(np.mean(f1_K)) if f1_K else 1.0,
-        "micro_F1": _f1_of(target_NK.ravel(), prediction_NK.ravel(), none=1.0),
+    metrics = {
+        "subset_accuracy": float((target_NK == prediction_NK).all(axis=1).mean()),
+        "calibration_error": _reliability(target_NK, probability_NK).error,
     }
-    return (
-        (found if target_NK.any() else {})
-        | {
-            "subset_accuracy": float((target_NK == prediction_NK).all(axis=1).mean()),
-            "calibration_error": _reliability(target_NK, probability_NK).error,
+    if target_NK.any():
+        f1_K = [value for value in _f1(target_NK, prediction_NK) if value is not None]
+        precisions = [value for value in _by_class(average_precision, target_NK, probability_NK) if value is not None]
+        metrics |= {
+            "mAP": float(np.mean(precisions)),
+            "macro_F1": float(np.mean(f1_K)),
+            "micro_F1": _f1_of(target_NK.ravel(), prediction_NK.ravel(), none=1.0),
         }
-        | ({"ROC_AUC": float(np.mean(areas))} if areas else {})
-    )
+    if areas := [value for value in _by_class(roc_area, target_NK, probability_NK) if value is not None]:
+        metrics["ROC_AUC"] = float(np.mean(areas))
+    return metrics
 
 
 def multilabel_measure(predictions: Sequence[MultilabelPrediction]) -> Resampled:

@@ -92,7 +92,7 @@ def _fitted(rims: dict[str, Points], corners_42: Points) -> Points:
     for reach in _REACHES:
         reach_px = reach * min(sides_of(corners_42))
         lines = [_line(rims, corners_42[at], corners_42[(at + 1) % 4], reach_px) for at in range(4)]
-        met = [_met(lines[at - 1], lines[at]) for at in range(4)]
+        met = [line_intersection(lines[at - 1], lines[at]) for at in range(4)]
         corners_42 = np.array([corners_42[at] if corner is None else corner for at, corner in enumerate(met)])
     return corners_42
 
@@ -115,7 +115,8 @@ def _line(rims: dict[str, Points], start_2: Points, end_2: Points, reach_px: flo
     return fit[2:], fit[:2]
 
 
-def _met(one: tuple[Points, Points], other: tuple[Points, Points]) -> Points | None:
+def line_intersection(one: tuple[Points, Points], other: tuple[Points, Points]) -> Points | None:
+    """Where two lines meet, each a point of it and its direction; None where they are nearly parallel."""
     (start_2, along_2), (other_2, across_2) = one, other
     turn = float(along_2[0] * across_2[1] - along_2[1] * across_2[0])
     if abs(turn) < 0.1 * math.hypot(*along_2) * math.hypot(*across_2):

@@ -13,7 +13,7 @@ def exit_without_finalizing(status: int) -> NoReturn:
 
     A C++ thread that wants the interpreter's lock while that is taken down is ended by unwinding its stack, which
     aborts the process where a frame may not throw (Python before 3.14: gh-87135). Threads of torch's process groups
-    do: of forty pairs of processes that had trained well, one or more died so (SIGABRT), and their run with them.
+    do: of 38 pairs of processes that had trained well two died so (SIGABRT), and their run would have with them.
     """
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):

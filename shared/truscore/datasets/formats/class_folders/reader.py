@@ -28,7 +28,7 @@ def recognise_class_folders(context: ReaderContext) -> bool:
 
 def read_class_folders(context: ReaderContext) -> ReadResult:
     """Read the images with the class their folder names; classes by grade, else in natural order."""
-    declared = (*context.class_names, *(context.declaration.classes or ()))
+    declared = (*context.class_names, *context.declaration.classes)
     levels = class_levels(context.folder.images, declared)
     if levels.question:
         context.log.add("format.ambiguous", levels.question)
