@@ -6,25 +6,10 @@ from pathlib import Path
 
 import typer
 
-from services.cli.commands import (
-    augment,
-    catalog,
-    control,
-    convert,
-    data,
-    dead,
-    doctor,
-    fetch,
-    predict,
-    refine_labels,
-    runs,
-    split,
-    submit,
-    suggest,
-    suspects,
-    templates,
-    watch,
-)
+from services.cli.commands.datasets import augment, convert, refine_labels, split, suspects, validate
+from services.cli.commands.models import catalog, fetch, predict, suggest, templates
+from services.cli.commands.operations import dead_letters, doctor
+from services.cli.commands.runs import control, show, submit, watch
 from services.cli.context import Addresses, CliError, Code, CommandContext
 from services.cli.settings import read_settings
 
@@ -44,15 +29,15 @@ app = typer.Typer(
 for command in (
     submit.submit,
     watch.watch,
-    runs.runs,
-    runs.show,
+    show.runs,
+    show.show,
     control.cancel,
     control.pause,
     control.resume,
     fetch.fetch,
     predict.predict,
-    data.synth,
-    data.validate,
+    validate.synth,
+    validate.validate,
     convert.convert,
     convert.diff,
     augment.augment,
@@ -65,7 +50,7 @@ for command in (
     doctor.doctor,
 ):
     app.command()(command)
-app.add_typer(dead.commands, name="dead")
+app.add_typer(dead_letters.commands, name="dead")
 
 
 @app.callback()

@@ -1,3 +1,1 @@
-"""One module for each group of commands. Each imports what it needs when it is run: `truscore` starts at once."""
-
-__all__: list[str] = []
+"""What `truscore` can do, a room per subject. Modules import what they need when run: `truscore` starts at once."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from services.cli.commands.fetch import fetched_release
+from services.cli.commands.models.fetch import fetched_release
 from services.cli.context import CliError, Code, CommandContext
 from services.cli.inputs.releases import release_explained, verifier_of
 

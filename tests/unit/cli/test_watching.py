@@ -15,7 +15,7 @@ import typer
 from truscore.api.v1 import monitor_pb2, monitor_pb2_grpc
 
 from services.cli.app import addresses, main
-from services.cli.commands.watch import Stop, _is_old_news, follow
+from services.cli.commands.runs.watch import Stop, _is_old_news, follow
 from services.cli.context import CommandContext
 from services.cli.handlers.runs import view_of
 
@@ -149,7 +149,7 @@ def test_watch_goes_on_where_the_monitor_was_away_for_a_moment(
     monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
     monitor = ScriptedMonitor([a_run(monitor_pb2.RUN_STATE_EXPORTED)], cuts=1)
-    monkeypatch.setattr("services.cli.commands.watch.RECONNECT_S", 0.01)
+    monkeypatch.setattr("services.cli.commands.runs.watch.RECONNECT_S", 0.01)
     with scripted(monitor, monkeypatch):
         assert run("watch", "run-1", "--json") == 0
     assert len(monitor.requested) == 2

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from services.cli.commands.parameters import AsJson, Category, ClassNames, Format, Option
-from services.cli.commands.watch import Stop, follow
+from services.cli.commands.runs.watch import Stop, follow
 from services.cli.context import CliError, Code, CommandContext, context_of, print_json
 from services.cli.inputs.order_builder import (
     dataset_name,

@@ -1,0 +1,1 @@
+"""Commands on training runs: submit, watch, list, show, cancel, pause, resume; they know the broker and the monitor."""
