@@ -72,3 +72,8 @@ def test_no_two_test_modules_have_one_name() -> None:
     """Where a folder is no package, pytest imports its modules by their bare names."""
     names = [path.name for path in tracked() if path.match("test_*.py")]
     assert sorted({name for name in names if names.count(name) > 1}) == []
+
+
+def test_no_leftover_of_a_merge_or_an_editor_is_committed() -> None:
+    leftovers = {".orig", ".rej", ".bak", ".swp"}
+    assert [str(path) for path in tracked() if path.suffix in leftovers or path.name.endswith("~")] == []
