@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from services.cli.commands.datasets import augment, convert, refine_labels, split, suspects, validate
+from services.cli.commands.datasets import augment, convert, refine_labels, split, suspects, synth, validate
 from services.cli.commands.models import catalog, fetch, predict, suggest, templates
 from services.cli.commands.operations import dead_letters, doctor
 from services.cli.commands.runs import control, show, submit, watch
@@ -36,7 +36,7 @@ for command in (
     control.resume,
     fetch.fetch,
     predict.predict,
-    validate.synth,
+    synth.synth,
     validate.validate,
     convert.convert,
     convert.diff,

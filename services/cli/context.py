@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, is_dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -111,6 +112,21 @@ class CommandContext:
         from rich.console import Console
 
         return Console(stderr=True)
+
+
+@contextmanager
+def store_explained() -> Iterator[None]:
+    """The object store's failures in the words and exit codes of a command."""
+    from truscore.storage import InvalidUri, ObjectMissing, StoreError
+
+    try:
+        yield
+    except InvalidUri as error:
+        raise CliError(Code.USAGE, str(error)) from error
+    except ObjectMissing as error:
+        raise CliError(Code.NOT_FOUND, str(error)) from error
+    except StoreError as error:
+        raise CliError(Code.UNREACHABLE, str(error)) from error
 
 
 def print_json(value: Any) -> None:

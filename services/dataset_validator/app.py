@@ -7,6 +7,7 @@ from functools import partial
 from truscore.bus import RetryPolicy, canary, connect, consume, publisher, reporting_hardware, serve
 from truscore.datasets import cores
 from truscore.events.v1.dataset_pb2 import DatasetReady
+from truscore.process.scratch_dir import claim_scratch_dir
 from truscore.storage import Cache, S3Store
 from truscore.telemetry import HardwareSampler, configure_logging, serve_grpc, serve_metrics, tracing
 from truscore.validation import check_policies
@@ -15,7 +16,6 @@ from truscore.validation.report.signature import Signer
 from services.dataset_validator.digests import ObjectDigests
 from services.dataset_validator.fetching import FetchCache
 from services.dataset_validator.handlers import on_dataset_ready
-from services.dataset_validator.scratch_dir import claim_scratch_dir
 from services.dataset_validator.settings import Settings
 from services.dataset_validator.validator import Bounds, Validator
 from services.dataset_validator.verdict_store import VerdictStore

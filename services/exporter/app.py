@@ -6,6 +6,7 @@ from functools import partial
 
 from truscore.bus import RetryPolicy, canary, connect, consume, publisher, reporting_hardware, serve
 from truscore.events.v1.training_pb2 import TrainingCompleted
+from truscore.process.scratch_dir import claim_scratch_dir
 from truscore.storage import S3Store
 from truscore.storage.signing import Signer
 from truscore.telemetry import HardwareSampler, configure_logging, serve_grpc, serve_metrics, tracing
@@ -14,7 +15,6 @@ from services.exporter.child_process import Bounds, run_child
 from services.exporter.exporting import Exporter, ProofSettings
 from services.exporter.handlers import on_training_completed
 from services.exporter.release_store import ReleaseStore
-from services.exporter.scratch_dir import cleared
 from services.exporter.settings import Settings
 
 SERVICE = "exporter"
@@ -26,7 +26,7 @@ def create_exporter(settings: Settings) -> Exporter:
         settings.s3_endpoint, settings.s3_access_key.get_secret_value(), settings.s3_secret_key.get_secret_value()
     )
     key = settings.exporter_signing_key
-    workdir = cleared(settings.exporter_workdir)
+    workdir = claim_scratch_dir(settings.exporter_workdir)
     bounds = Bounds(time_limit_s=settings.exporter_timeout_s, memory_limit_bytes=settings.exporter_memory_bytes)
     return Exporter(
         store=store,

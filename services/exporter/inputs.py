@@ -1,6 +1,6 @@
 """Fetches what an export needs. What is gone for good is an answer; what may come back is left to be retried."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,6 @@ from truscore.storage import (
 )
 
 from services.exporter.order import ExportOrder
-from services.exporter.sampling import spread
 
 INDEX_LIMIT_BYTES = 1 << 30
 CHECKPOINT_LIMIT_BYTES = 16 << 30
@@ -76,6 +75,14 @@ def _validation_images(store: Store, order: ExportOrder, count: int) -> list[Ima
     if unknown := sorted(set(split.validation) - set(known)):
         raise Unexportable("dataset_unreadable", f"{order.split.uri}: {unknown[0]!r} is not in the index")
     return [known[path] for path in spread(split.validation, count)]
+
+
+def spread(paths: Sequence[str], count: int) -> tuple[str, ...]:
+    """At most `count` of the sorted paths, evenly spread over them: the same ones for the same split."""
+    ordered = sorted(paths)
+    if len(ordered) <= count:
+        return tuple(ordered)
+    return tuple(ordered[index * len(ordered) // count] for index in range(count))
 
 
 def _read(store: Store, what: str, stored: ObjectRef) -> bytes:

@@ -7,9 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from services.cli.commands.models.fetch import fetched_release
 from services.cli.context import CliError, Code, CommandContext
-from services.cli.inputs.releases import release_explained, verifier_of
+from services.cli.inputs.releases import fetched_release, release_explained, verifier_of
 
 if TYPE_CHECKING:
     from truscore.releases import Manifest

@@ -1,14 +1,15 @@
-"""Where the release of a run or model is kept, and what goes wrong with releases in the words of a command."""
+"""The release of a run or model: where it is kept, how it is fetched, and its failures in the words of a command."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from services.cli.context import CliError, Code, CommandContext
-from services.cli.storing import store_explained
+from services.cli.context import CliError, Code, CommandContext, store_explained
 
 if TYPE_CHECKING:
-    from truscore.releases import Place
+    from truscore.releases import Fetched, Place
+    from truscore.releases.fetching import Progress
     from truscore.storage import Store
     from truscore.storage.signing import Verifier
 
@@ -40,6 +41,35 @@ def release_explained() -> Iterator[None]:
         raise CliError(Code.USAGE, f"--format: {error}") from error
     except OSError as error:
         raise CliError(Code.FAILED, str(error)) from error
+
+
+def fetched_release(ctx: CommandContext, reference: str, *, formats: list[str], to: Path | None) -> "Fetched":
+    """The release of a run or model on this disk. Raises CliError."""
+    from truscore.releases import fetch_release
+
+    verifier, store = verifier_of(ctx), ctx.store()
+    with release_explained():
+        place = place_of(ctx, store, reference)
+        folder = to if to is not None else Path(place.model_id) / place.version
+        with _progress(ctx) as progress:
+            return fetch_release(store, place, folder, verifier=verifier, formats=formats, progress=progress)
+
+
+@contextmanager
+def _progress(ctx: CommandContext) -> Iterator["Progress"]:
+    """A bar for each file, on a terminal only."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=ctx.side, transient=True, disable=not ctx.side.is_terminal) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def report(name: str, done: int, total: int) -> None:
+            if name not in tasks:
+                tasks[name] = bars.add_task(name, total=total)
+            bars.update(tasks[name], completed=done)
+
+        yield report
 
 
 def place_of(ctx: CommandContext, store: "Store", reference: str) -> "Place":

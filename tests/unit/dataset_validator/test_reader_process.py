@@ -1,6 +1,5 @@
 """However the reading process ends, its end is understood: an answer where the dataset did it, a fault where not."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -11,7 +10,6 @@ from truscore.validation import Finding, Policy
 
 from services.dataset_validator.job import SEEN, Job, ReaderResult, job_from_json, job_to_json
 from services.dataset_validator.reader_process import READER, ReaderFault, read_in_child
-from services.dataset_validator.scratch_dir import claim_scratch_dir
 from tests.unit.validation.small_datasets import write_coco
 
 
@@ -94,15 +92,3 @@ async def test_the_real_reader_reads_a_dataset(tmp_path: Path) -> None:
 def test_a_job_survives_being_written(tmp_path: Path) -> None:
     one = job(tmp_path)
     assert job_from_json(job_to_json(one)) == one
-
-
-def test_what_dead_validators_left_is_removed_and_what_living_ones_use_is_kept(tmp_path: Path) -> None:
-    own = claim_scratch_dir(tmp_path)
-    (own / "left").write_text("x")
-    host = own.name.rpartition(".")[0]
-    dead, living = tmp_path / f"{host}.999999999", tmp_path / f"{host}.{os.getppid()}"
-    dead.mkdir()
-    living.mkdir()
-    assert list(claim_scratch_dir(tmp_path).iterdir()) == []
-    assert living.exists()
-    assert not dead.exists()

@@ -8,8 +8,8 @@ from truscore.catalog import EXPORT_FORMATS, rows
 
 from services.exporter.child.convert import MAKERS
 from services.exporter.formats import choose_formats
+from services.exporter.inputs import spread
 from services.exporter.order import ExportOrder
-from services.exporter.sampling import spread
 
 
 def test_an_order_without_formats_means_onnx(order: ExportOrder) -> None:

@@ -1,60 +1,21 @@
-"""`truscore synth` and `validate`: datasets on this disk."""
+"""`truscore validate`: a dataset on this disk by the rules of the service."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from services.cli.commands.parameters import AsJson, ClassNames, Format
-from services.cli.context import CliError, Code, CommandContext, context_of, print_json
-from services.cli.output.bars import progress_bar
+from services.cli.context import CliError, Code, CommandContext, context_of
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from truscore.validation import CacheOptions, Policy, Verdict
+    from truscore.validation import CacheOptions, Policy, ValidationCallbacks, Verdict
 
+WORDS = {"reading": "reading images", "judging": "judging"}
 STYLES = {"error": "red", "warning": "yellow", "info": "dim"}
-
-
-def synth(
-    context: typer.Context,
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write; it must be empty or new.")],
-    *,
-    count: Annotated[int, typer.Option("--count", "-n", min=1, max=1_000_000, help="Cards to render.")] = 64,
-    format: Annotated[str, typer.Option("--format", "-f", help="coco or yolo.")] = "coco",
-    option: Annotated[
-        str,
-        typer.Option("--option", "-o", help="dual_class, single_class; damage_detection, wear_detection (coco)."),
-    ] = "dual_class",
-    seed: Annotated[int, typer.Option(min=0, help="The same seed renders the same cards.")] = 0,
-    size: Annotated[str, typer.Option(metavar="WxH", help="Size of each picture in pixels.")] = "320x320",
-    as_json: AsJson = False,
-) -> None:
-    """Render trading cards as a dataset: with exact borders, or their corners and edges with exact damage."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise CliError(Code.USAGE, f"{out} is there already and not an empty folder")
-    from truscore.synthesis import DAMAGE_NAMES, render_damage_dataset, render_dataset
-
-    if option in DAMAGE_NAMES and format != "coco":
-        raise CliError(Code.USAGE, f"--format {format!r}; accepted for {option}: coco, which can hold masks")
-    try:
-        if option in DAMAGE_NAMES:
-            folder = render_damage_dataset(out, count=count, option=option, seed=seed, image_size=_size(size))
-        else:
-            folder = render_dataset(out, count=count, format=format, option=option, seed=seed, image_size=_size(size))
-    except ValueError as error:
-        raise CliError(Code.USAGE, str(error)) from error
-    if as_json:
-        print_json({"folder": str(folder), "count": count, "format": format, "option": option, "seed": seed})
-    else:
-        context_of(context).screen.print(f"{count} cards in {folder}", highlight=False, soft_wrap=True)
-
-
-def _size(text: str) -> tuple[int, int]:
-    width, _, height = text.lower().partition("x")
-    if not (width.isdecimal() and height.isdecimal()):
-        raise CliError(Code.USAGE, f"--size {text!r}; accepted: WIDTHxHEIGHT in pixels, for example 320x320")
-    return int(width), int(height)
 
 
 def validate(
@@ -92,7 +53,7 @@ def validate(
         raise CliError(Code.USAGE, f"--format {format!r}; accepted: {', '.join(FORMATS)}")
     if html is not None and not html.absolute().parent.is_dir():
         raise CliError(Code.USAGE, f"--html {str(html)!r}: {str(html.absolute().parent)!r} is no folder")
-    with progress_bar(errors := _stderr()) as listening:
+    with _progress_bar(errors := _stderr()) as callbacks:
         verdict = validate_folder(
             path,
             format=format,
@@ -101,7 +62,7 @@ def validate(
             class_names=class_names,
             policy=_policy(policy, category),
             cache=_memory(remember, reread),
-            callbacks=listening,
+            callbacks=callbacks,
         )
     report = report_to_json(verdict, about={"path": str(path), "category": category, "option": option})
     if html is not None:
@@ -113,6 +74,35 @@ def validate(
         _show(context_of(context), verdict)
     if not verdict.accepted:
         raise typer.Exit(int(Code.FAILED))
+
+
+@contextmanager
+def _progress_bar(console: "Console") -> Iterator["ValidationCallbacks"]:
+    """Moved by the validation's reports of progress; on a terminal only, and gone afterwards."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from truscore.validation import ValidationCallbacks
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("listing files", total=None)
+
+        def report(stage: str, done: int, total: int) -> None:
+            bar.update(task, description=WORDS.get(stage, stage), completed=done, total=total or None)
+
+        yield ValidationCallbacks(on_progress=report)
 
 
 def _memory(file: Path | None, reread: bool) -> "CacheOptions | None":

@@ -1,19 +1,16 @@
 """`truscore fetch`: the files of an exported model, verified."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from services.cli.commands.parameters import AsJson
-from services.cli.context import CommandContext, context_of, print_json
-from services.cli.inputs.releases import place_of, release_explained, verifier_of
+from services.cli.context import context_of, print_json
+from services.cli.inputs.releases import fetched_release
 
 if TYPE_CHECKING:
     from truscore.releases import Fetched
-    from truscore.releases.fetching import Progress
 
 UNCHECKED = "no signature was asked for: TRUSCORE_MODEL_TRUSTED_KEYS names no key"
 
@@ -52,35 +49,6 @@ def fetch(
         )
     signed = f"signed by {fetched.signed_by}" if fetched.signed_by else UNCHECKED
     ctx.side.print(f"sizes and digests are those of the release; {signed}", highlight=False, soft_wrap=True)
-
-
-def fetched_release(ctx: CommandContext, reference: str, *, formats: list[str], to: Path | None) -> "Fetched":
-    """The release of a run or model on this disk. Raises CliError."""
-    from truscore.releases import fetch_release
-
-    verifier, store = verifier_of(ctx), ctx.store()
-    with release_explained():
-        place = place_of(ctx, store, reference)
-        folder = to if to is not None else Path(place.model_id) / place.version
-        with _progress(ctx) as progress:
-            return fetch_release(store, place, folder, verifier=verifier, formats=formats, progress=progress)
-
-
-@contextmanager
-def _progress(ctx: CommandContext) -> Iterator["Progress"]:
-    """A bar for each file, on a terminal only."""
-    from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=ctx.side, transient=True, disable=not ctx.side.is_terminal) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def report(name: str, done: int, total: int) -> None:
-            if name not in tasks:
-                tasks[name] = bars.add_task(name, total=total)
-            bars.update(tasks[name], completed=done)
-
-        yield report
 
 
 def _document(fetched: "Fetched") -> dict[str, object]:

@@ -1,6 +1,7 @@
 """`truscore suggest`: a complete configuration for a dataset on this machine, with a reason per choice."""
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,10 +11,9 @@ import typer
 from services.cli.commands.parameters import AsJson, Category, ClassNames, Format, Option
 from services.cli.context import CliError, Code, CommandContext, context_of, print_json
 from services.cli.inputs.reading import index_of
-from services.cli.machine import hardware_here, weights_at_hand
 
 if TYPE_CHECKING:
-    from truscore.recipes.suggestion import Suggestion
+    from truscore.recipes.suggestion import Hardware, Suggestion
 
 
 def suggest(
@@ -41,8 +41,8 @@ def suggest(
     try:
         resolve(category, option, architecture)
         facts = statistics_of(index_of(path, format=format, class_names=class_names))
-        hardware = hardware_here()
-        weights = weights_at_hand(context_of(context))
+        hardware = _hardware_here()
+        weights = _published_weights(context_of(context))
         suggestion = suggested(category, option, facts, hardware, architecture=architecture, weights=weights)
     except InvalidConfig as refusal:
         raise CliError(Code.USAGE, str(refusal)) from refusal
@@ -62,6 +62,35 @@ def suggest(
         )
     else:
         _show(context_of(context), suggestion, path, output)
+
+
+def _hardware_here() -> "Hardware":
+    """Cores this process may use, and memory that is free now."""
+    import psutil
+    from truscore.recipes.suggestion import Gpu, Hardware
+    from truscore.telemetry.gpus import Gpus
+
+    return Hardware(
+        cpu_cores=len(os.sched_getaffinity(0)),
+        free_bytes=psutil.virtual_memory().available,
+        gpus=tuple(
+            Gpu(name=gpu.name, free_bytes=gpu.memory_total_bytes - gpu.memory_used_bytes) for gpu in Gpus().read()
+        ),
+    )
+
+
+def _published_weights(ctx: CommandContext) -> frozenset[str] | None:
+    """Keys under pretrained/ in the store; None where no store is known or it doesn't answer."""
+    from truscore.storage import StoreError, parse_uri
+
+    if not ctx.addresses.s3_endpoint:
+        return None
+    try:
+        found = ctx.store().list(f"s3://{ctx.addresses.bucket}/pretrained/")
+        return frozenset(parse_uri(entry.uri).key for entry in found)
+    except StoreError as error:
+        ctx.side.print(f"the store doesn't say which weights it has: {error}", highlight=False, soft_wrap=True)
+        return None
 
 
 def _show(ctx: CommandContext, suggestion: "Suggestion", path: Path, output: Path | None) -> None:

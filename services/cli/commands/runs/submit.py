@@ -12,7 +12,7 @@ import typer
 
 from services.cli.commands.parameters import AsJson, Category, ClassNames, Format, Option
 from services.cli.commands.runs.watch import Stop, follow
-from services.cli.context import CliError, Code, CommandContext, context_of, print_json
+from services.cli.context import CliError, Code, CommandContext, context_of, print_json, store_explained
 from services.cli.inputs.order_builder import (
     dataset_name,
     merged,
@@ -101,7 +101,6 @@ def _address(ctx: CommandContext, source: str, dataset_id: str, version: str) ->
 
 
 def _upload(ctx: CommandContext, folder: Path, uri: str) -> None:
-    from services.cli.storing import store_explained
     from services.cli.upload import upload
 
     with store_explained(), _progress(ctx) as progress:

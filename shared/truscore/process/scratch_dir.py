@@ -1,4 +1,4 @@
-"""The folder that datasets are read in. Several validators may share it."""
+"""A folder to work in that processes of one host share: each has one of its own there, and clears up after the dead."""
 
 import os
 import shutil
@@ -9,12 +9,12 @@ import psutil
 
 
 def claim_scratch_dir(folder: Path) -> Path:
-    """A folder of our own within `folder`; what validators that are gone have left there is removed."""
+    """An empty folder of our own within `folder`; what processes of this host that are gone have left is removed."""
     folder.mkdir(parents=True, exist_ok=True)
     host = socket.gethostname()
     own = folder / f"{host}.{os.getpid()}"
     for other in folder.glob(f"{host}.*"):
-        number = other.name.rpartition(".")[2]
+        number = other.name.removeprefix(f"{host}.")
         # In a container a service has the same number after each restart: what carries ours is from before.
         if number.isdecimal() and (other == own or not psutil.pid_exists(int(number))):
             shutil.rmtree(other, ignore_errors=True)
