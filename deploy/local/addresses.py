@@ -18,7 +18,10 @@ PREFIXES: Mapping[str, str] = {
     "monitor": "MONITOR",
     "experiment-tracker": "TRACKER",
     "exporter": "EXPORTER",
+    "studio": "STUDIO",
 }
+# Those that browsers are shown pages of, on a port of their own.
+WITH_PAGES = frozenset({"studio"})
 # Printable ASCII without what some reader of environment files would take for a quote, an escape or a comment.
 UNMISTAKABLE = re.compile(r"[!%&()*+,\-./0-9:;<=>?@A-Z\[\]^_a-z{|}~]*")
 
@@ -30,6 +33,7 @@ class Door:
     service: str
     grpc_port: int
     metrics_port: int
+    pages_port: int | None = None
 
     @property
     def prefix(self) -> str:
@@ -44,13 +48,25 @@ class Door:
         return f"http://{LOOPBACK}:{self.metrics_port}/metrics"
 
 
+def ports_needed(services: list[str]) -> int:
+    return 2 * len(services) + len(WITH_PAGES.intersection(services))
+
+
 def doors(services: list[str], ports: list[int]) -> list[Door]:
-    """Two ports for each service; ValueError for a service that no settings belong to."""
+    """Two ports for each service, a third where it has pages; ValueError for one that no settings belong to."""
     unknown = [service for service in services if service not in PREFIXES]
     if unknown:
         raise ValueError(f"the Procfile names {', '.join(unknown)}: known are {', '.join(PREFIXES)}")
-    pairs = zip(ports[::2], ports[1::2], strict=True)
-    return [Door(service=service, grpc_port=g, metrics_port=m) for service, (g, m) in zip(services, pairs, strict=True)]
+    left = iter(ports)
+    return [
+        Door(
+            service=service,
+            grpc_port=next(left),
+            metrics_port=next(left),
+            pages_port=next(left) if service in WITH_PAGES else None,
+        )
+        for service in services
+    ]
 
 
 def variables(
@@ -81,6 +97,11 @@ def variables(
             f"{door.prefix}_METRICS_URL": door.metrics_url,
             f"{door.prefix}_WORKDIR": str(workdir / door.service),
         }
+        if door.pages_port is not None:
+            environment |= {
+                f"{door.prefix}_PORT": str(door.pages_port),
+                f"{door.prefix}_URL": f"http://{LOOPBACK}:{door.pages_port}",
+            }
     return {name: value for name, value in environment.items() if value}
 
 

@@ -21,6 +21,7 @@ from deploy.local.servers.mlflow_server import ready_mlflow
 from deploy.local.servers.programs import REPOSITORY, programs_folder, ready_rabbitmq
 from deploy.local.servers.rabbitmq import RabbitMissing
 from deploy.local.servers.seaweedfs import WeedMissing, find_weed
+from deploy.local.services import studio_link
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import Stack, running_stack
 
@@ -144,7 +145,7 @@ def _demonstrate(known: Mapping[str, str], where: Places, *, short: bool) -> Non
 
 
 def _show_pages(known: Mapping[str, str], where: Places) -> None:
-    for line in pages(known, password_in=where.folder / "rabbitmq" / "secrets.json"):
+    for line in pages(known, password_in=where.folder / "rabbitmq" / "secrets.json", login_link=studio_link(known)):
         say(line)
 
 

@@ -3,6 +3,7 @@
 import functools
 import os
 import shlex
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from truscore.process.supervised import Started, start_process, wait_until
 from truscore.telemetry.probe import SERVING, health_of
 
 from deploy.local.addresses import Door
+from deploy.local.servers.programs import REPOSITORY
 
 PROCFILE = Path(__file__).with_name("Procfile")
 READY_TIMEOUT_S = 90.0
@@ -24,6 +26,21 @@ def commands(procfile: Path = PROCFILE) -> dict[str, list[str]]:
     listed = (line.partition(":") for line in procfile.read_text().splitlines() if line and not line.startswith("#"))
     split = {name.strip(): shlex.split(command) for name, _, command in listed}
     return {name: [sys.executable, *argv[1:]] if argv[0] == "python" else argv for name, argv in split.items()}
+
+
+def studio_link(known: Mapping[str, str]) -> str:
+    """A link that logs into the studio of a running stack once; empty where it makes none."""
+    argv = [*commands()["studio"], "login-link"]
+    made = subprocess.run(
+        argv,
+        cwd=REPOSITORY,
+        env=dict(os.environ) | dict(known),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return made.stdout.strip() if made.returncode == 0 else ""
 
 
 class Services:

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from truscore.process.identity import process_identity
 from truscore.process.supervised import Started
 
-from deploy.local.addresses import STACK_PROCESS, doors, to_env_file, variables
+from deploy.local.addresses import STACK_PROCESS, doors, ports_needed, to_env_file, variables
 from deploy.local.leftovers import MARK, end_leftovers
 from deploy.local.places import Places, alone, places
 from deploy.local.plain_paths import NoPlainPath, drop_plain_path, plain_path
@@ -96,7 +96,7 @@ class Stack:
         (amqp_url, management_url), store = self._start_servers()
         store.make_bucket(self._settings.bucket)
         names = list(commands())
-        service_doors = doors(names, free_ports(2 * len(names)))
+        service_doors = doors(names, free_ports(ports_needed(names)))
         self.variables = variables(
             amqp_url=amqp_url,
             management_url=management_url,

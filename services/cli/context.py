@@ -58,6 +58,7 @@ class Addresses:
     validator: str
     trainer: str
     exporter: str
+    studio: str
     mlflow_url: str
     where: str
     # Ed25519 public keys that released models have to be signed with, hexadecimal; none for no such demand.

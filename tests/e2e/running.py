@@ -11,7 +11,7 @@ from pathlib import Path
 from truscore.process.supervised import Started, start_process, wait_until
 from truscore.telemetry.probe import SERVING, health_of
 
-from deploy.local.addresses import Door, doors, variables
+from deploy.local.addresses import Door, doors, ports_needed, variables
 from deploy.local.servers.mlflow_server import MlflowServer
 from deploy.local.servers.objects import ObjectServer
 from deploy.local.servers.ports import free_ports
@@ -74,7 +74,7 @@ def services_of(
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[RunningServices]:
     """Those services, each saying SERVING; drained at the end."""
-    service_doors = doors(list(names), free_ports(2 * len(names)))
+    service_doors = doors(list(names), free_ports(ports_needed(list(names))))
     output = variables(
         amqp_url=amqp_url,
         management_url="",

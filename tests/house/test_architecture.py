@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-LIGHT = ("dataset_validator", "monitor", "experiment_tracker", "cli", "trainer", "exporter")
+LIGHT = ("dataset_validator", "monitor", "experiment_tracker", "cli", "trainer", "exporter", "studio")
 HEAVY = {"torch", "torchvision", "numpy", "cv2", "PIL", "pycocotools", "onnx", "onnxruntime", "matplotlib", "pandas"}
 LOADED = """
 import importlib, json, sys

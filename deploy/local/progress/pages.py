@@ -9,8 +9,11 @@ from deploy.local.addresses import PREFIXES
 TITLE_WIDTH = 30
 
 
-def pages(known: Mapping[str, str], *, password_in: Path) -> Iterator[str]:
-    """Each page with what it shows; the broker's with its login, whose password is named by the place where it is."""
+def pages(known: Mapping[str, str], *, password_in: Path, login_link: str = "") -> Iterator[str]:
+    """Each page with what it shows; the broker's with its login, whose password is named by the place where it is.
+    `login_link` leads into the studio, once."""
+    if url := known.get("TRUSCORE_STUDIO_URL"):
+        yield _line("studio", login_link or url)
     if url := known.get("TRUSCORE_MLFLOW_URL"):
         yield _line("experiments (MLflow)", url)
     if url := known.get("TRUSCORE_RABBITMQ_PAGE"):

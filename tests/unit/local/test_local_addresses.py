@@ -8,7 +8,7 @@ from honcho.environ import parse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.local.addresses import PREFIXES, UNMISTAKABLE, doors, from_env_file, to_env_file, variables
+from deploy.local.addresses import PREFIXES, UNMISTAKABLE, doors, from_env_file, ports_needed, to_env_file, variables
 from deploy.local.servers.objects import ObjectServer
 from deploy.local.services import PROCFILE, commands
 
@@ -18,7 +18,7 @@ KNOWN = variables(
     objects=ObjectServer(endpoint="http://127.0.0.1:20003", access_key="key", secret_key="secret"),
     bucket="truscore",
     mlflow_url="http://127.0.0.1:20004",
-    service_doors=doors(list(PREFIXES), list(range(20010, 20010 + 2 * len(PREFIXES)))),
+    service_doors=doors(list(PREFIXES), list(range(20010, 20010 + ports_needed(list(PREFIXES))))),
     workdir=Path("/srv/truscore/work"),
 )
 

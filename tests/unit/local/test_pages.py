@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from deploy.local.addresses import PREFIXES, doors, variables
+from deploy.local.addresses import PREFIXES, doors, ports_needed, variables
 from deploy.local.progress.pages import pages
 from deploy.local.servers.objects import ObjectServer
 
@@ -12,7 +12,7 @@ KNOWN = variables(
     objects=ObjectServer(endpoint="http://127.0.0.1:20003", access_key="key", secret_key="secret"),
     bucket="truscore",
     mlflow_url="http://127.0.0.1:20004",
-    service_doors=doors(list(PREFIXES), list(range(20010, 20010 + 2 * len(PREFIXES)))),
+    service_doors=doors(list(PREFIXES), list(range(20010, 20010 + ports_needed(list(PREFIXES))))),
     workdir=Path("/srv/truscore/work"),
 )
 LINES = list(pages(KNOWN, password_in=Path("/srv/secrets.json")))

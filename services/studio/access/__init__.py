@@ -1,0 +1,7 @@
+"""Who may do what: login links, sessions on the server, roles, and the checks on every request."""
+
+from services.studio.access.guard import Guard, same_origin
+from services.studio.access.roles import Role
+from services.studio.access.sessions import Session, Sessions
+
+__all__ = ["Guard", "Role", "Session", "Sessions", "same_origin"]

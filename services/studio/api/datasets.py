@@ -1,0 +1,77 @@
+"""Drafts: made, filled with images, renamed classes, removed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import asdict
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+
+from services.studio.access.roles import Role
+from services.studio.api.requests import body_of, need, session_of, text, texts
+from services.studio.drafts.dataset import checked_classes, new_draft
+from services.studio.drafts.store import Duplicate
+from services.studio.parts import studio_of
+
+
+async def create(request: Request) -> Response:
+    session, body = need(request, Role.ANNOTATOR), await body_of(request)
+    draft = new_draft(
+        dataset_id=text(body, "dataset_id"),
+        category=text(body, "category"),
+        option=text(body, "option"),
+        architecture=text(body, "architecture"),
+        class_names=texts(body, "class_names"),
+        created_at=time.time(),
+        created_by=session.name,
+    )
+    await asyncio.to_thread(studio_of(request).drafts.add, draft)
+    return JSONResponse({"dataset_id": draft.dataset_id, "next": f"/datasets/{draft.dataset_id}"}, 201)
+
+
+async def change(request: Request) -> Response:
+    need(request, Role.ANNOTATOR)
+    names = checked_classes(texts(await body_of(request), "class_names"))
+    await asyncio.to_thread(studio_of(request).drafts.set_classes, request.path_params["dataset_id"], names)
+    return JSONResponse({"class_names": names})
+
+
+async def remove(request: Request) -> Response:
+    need(request, Role.ADMIN)
+    await asyncio.to_thread(studio_of(request).drafts.remove, request.path_params["dataset_id"])
+    return JSONResponse({"next": "/"})
+
+
+async def add_image(request: Request) -> Response:
+    need(request, Role.ANNOTATOR)
+    name = request.query_params.get("name", "")
+    try:
+        taken = await studio_of(request).intake.take_image(request.path_params["dataset_id"], name, request.stream())
+    except Duplicate as error:
+        return JSONResponse({"error": str(error)}, 409)
+    return JSONResponse(asdict(taken), 201)
+
+
+async def remove_image(request: Request) -> Response:
+    need(request, Role.ANNOTATOR)
+    parameters = request.path_params
+    await asyncio.to_thread(studio_of(request).drafts.remove_image, parameters["dataset_id"], parameters["image_id"])
+    return JSONResponse({})
+
+
+async def list_images(request: Request) -> Response:
+    session_of(request)
+    rows = await asyncio.to_thread(studio_of(request).drafts.images, request.path_params["dataset_id"])
+    return JSONResponse({"images": [asdict(row) for row in rows]})
+
+
+async def picture(request: Request) -> Response:
+    """The preview or thumbnail: a JPEG that we drew, whatever was uploaded."""
+    session_of(request)
+    studio, parameters = studio_of(request), request.path_params
+    record = await asyncio.to_thread(studio.drafts.image, parameters["dataset_id"], parameters["image_id"])
+    files = studio.intake.files
+    path = files.thumbnail(record.sha256) if parameters["size"] == "thumbnail" else files.preview(record.sha256)
+    return FileResponse(path, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=86400"})

@@ -1,0 +1,113 @@
+"""Wiring of the studio: drafts in SQLite, a decoding child, pages and calls behind the guard."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.types import ASGIApp
+from truscore.bus import canary, connect, serve
+from truscore.telemetry import configure_logging, serve_grpc, serve_metrics, tracing
+
+from services.studio.access import Guard, Role, Sessions
+from services.studio.access.roles import role_named
+from services.studio.child.decoder import Decoder
+from services.studio.database import Database
+from services.studio.drafts.files import Files
+from services.studio.drafts.journal import Journal
+from services.studio.drafts.store import DraftStore
+from services.studio.http_server import serve_http
+from services.studio.intake import Bounds, Intake
+from services.studio.pages.rendering import Pages
+from services.studio.parts import Studio
+from services.studio.routes import application
+from services.studio.settings import Settings
+
+SERVICE = "studio"
+DATABASE = "studio.sqlite"
+
+
+def create_studio(settings: Settings, database: Database, decoder: Decoder) -> Studio:
+    """Everything that requests are answered with."""
+    drafts = DraftStore(database, clock=time.time, most_images=settings.studio_dataset_images)
+    bounds = Bounds(
+        image_bytes=settings.studio_image_bytes,
+        image_pixels=settings.studio_image_pixels,
+        decode_timeout_s=settings.studio_decode_timeout_s,
+    )
+    return Studio(
+        sessions=create_sessions(settings, database),
+        drafts=drafts,
+        journal=Journal(database, clock=time.time),
+        intake=Intake(
+            files=Files(root=settings.studio_workdir.resolve()), drafts=drafts, decoder=decoder, bounds=bounds
+        ),
+        pages=Pages(),
+        secure_cookie=settings.studio_secure_cookie,
+    )
+
+
+def create_sessions(settings: Settings, database: Database) -> Sessions:
+    return Sessions(database, clock=time.time, session_s=settings.studio_session_hours * 3600)
+
+
+def guarded(settings: Settings, studio: Studio) -> ASGIApp:
+    return Guard(application(studio), sessions=studio.sessions, hosts=settings.studio_hosts)
+
+
+async def run(settings: Settings) -> int:
+    """Serve until stopped; returns the exit code."""
+    configure_logging(SERVICE, level=settings.log_level, json=settings.log_json)
+    broker = connect(settings.amqp_url.get_secret_value(), service=SERVICE)
+    database = Database(settings.studio_workdir / DATABASE)
+    decoder = Decoder(timeout_s=settings.studio_decode_timeout_s, memory_bytes=settings.studio_memory_bytes)
+    studio = create_studio(settings, database, decoder)
+    alive, host = canary(broker, service=SERVICE).alive, settings.studio_host
+    return await serve(
+        broker,
+        before=[
+            tracing(SERVICE, settings.otlp_endpoint),
+            _closing(database, decoder),
+            serve_http(guarded(settings, studio), host, settings.studio_port),
+            serve_grpc(host, settings.studio_grpc_port, servicers=[], alive=alive),
+            serve_metrics(host, settings.studio_metrics_port),
+        ],
+    )
+
+
+@asynccontextmanager
+async def _closing(database: Database, decoder: Decoder) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        await decoder.close()
+        database.close()
+
+
+def login_link(settings: Settings, *, name: str, role: Role) -> str:
+    """A link that logs in once, within a day. The token is behind the #: it is in no log of a server."""
+    database = Database(settings.studio_workdir / DATABASE)
+    try:
+        token = create_sessions(settings, database).make_login_token(name=name, role=role)
+    finally:
+        database.close()
+    url = settings.studio_url or f"http://{settings.studio_host}:{settings.studio_port}"
+    return f"{url.rstrip('/')}/login#{token}"
+
+
+def main() -> None:
+    """Entry point of the process."""
+    parser = argparse.ArgumentParser(prog="python -m services.studio")
+    parser.add_argument("command", nargs="?", choices=["login-link"], help="print a link that logs in once")
+    parser.add_argument("--name", default="admin", help="who it is for")
+    parser.add_argument("--role", default="admin", type=role_named, help="reader, annotator, operator or admin")
+    given = parser.parse_args()
+    settings = Settings()
+    if given.command:
+        sys.stdout.write(login_link(settings, name=given.name, role=given.role) + "\n")
+        sys.exit(0)
+    sys.exit(asyncio.run(run(settings)))

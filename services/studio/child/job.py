@@ -1,0 +1,46 @@
+"""What the child is asked and what it answers, as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DecodeJob:
+    """Decode `file`, and write a preview and a thumbnail."""
+
+    file: str
+    path: str  # in the dataset
+    preview: str
+    thumbnail: str
+    most_bytes: int
+    most_pixels: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decoded:
+    """The record as `drafts.marks` has it; or, with `fault`, why there is none."""
+
+    record: str = ""
+    fault: str = ""
+
+
+def job_to_line(job: DecodeJob) -> bytes:
+    return json.dumps(asdict(job)).encode() + b"\n"
+
+
+def job_from_line(line: bytes | str) -> DecodeJob:
+    return DecodeJob(**json.loads(line))
+
+
+def decoded_to_line(decoded: Decoded) -> str:
+    return json.dumps(asdict(decoded)) + "\n"
+
+
+def decoded_from_line(line: bytes) -> Decoded:
+    """Raises ValueError where the line is none of the child's."""
+    data: Mapping[str, Any] = json.loads(line)
+    return Decoded(record=str(data["record"]), fault=str(data["fault"]))

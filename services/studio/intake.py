@@ -1,0 +1,98 @@
+"""Files that come in: received within bounds, decoded in the child, kept by their content."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from truscore.files import sha256_of
+
+from services.studio.child.decoder import Decoder
+from services.studio.child.job import DecodeJob
+from services.studio.drafts.dataset import InvalidDraft, image_path
+from services.studio.drafts.files import Files
+from services.studio.drafts.marks import record_from_json
+from services.studio.drafts.store import DraftStore
+
+
+class TooLarge(InvalidDraft):
+    """More bytes than are accepted."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bounds:
+    image_bytes: int
+    image_pixels: int
+    decode_timeout_s: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Taken:
+    image_id: int
+    path: str
+
+
+class Intake:
+    """Uploads into drafts."""
+
+    def __init__(self, *, files: Files, drafts: DraftStore, decoder: Decoder, bounds: Bounds) -> None:
+        self.files, self._drafts, self._decoder, self.bounds = files, drafts, decoder, bounds
+        # What an earlier process was in the middle of: nobody waits for it any more.
+        shutil.rmtree(files.incoming, ignore_errors=True)
+        files.incoming.mkdir(parents=True)
+
+    async def take_image(self, dataset_id: str, name: str, content: AsyncIterator[bytes]) -> Taken:
+        """One image into a draft. Raises InvalidDraft (Duplicate, TooLarge) naming what is wrong with the file."""
+        path = image_path(name)
+        await asyncio.to_thread(self._drafts.get, dataset_id)
+        incoming = self.files.incoming / uuid.uuid4().hex
+        try:
+            await receive(content, incoming, most_bytes=self.bounds.image_bytes)
+            return await self._keep(dataset_id, path, incoming)
+        finally:
+            incoming.unlink(missing_ok=True)
+
+    async def _keep(self, dataset_id: str, path: str, incoming: Path) -> Taken:
+        sha256 = await asyncio.to_thread(sha256_of, incoming)
+        decoded = await self._decoder.decode(
+            DecodeJob(
+                file=str(incoming),
+                path=path,
+                preview=str(self.files.preview(sha256)),
+                thumbnail=str(self.files.thumbnail(sha256)),
+                most_bytes=self.bounds.image_bytes,
+                most_pixels=self.bounds.image_pixels,
+            )
+        )
+        if decoded.fault:
+            raise InvalidDraft(decoded.fault)
+        await asyncio.to_thread(_move, incoming, self.files.image(sha256))
+        record = record_from_json(decoded.record)
+        image_id = await asyncio.to_thread(self._drafts.add_image, dataset_id, record)
+        return Taken(image_id=image_id, path=path)
+
+
+async def receive(content: AsyncIterator[bytes], path: Path, *, most_bytes: int) -> int:
+    """Write a body to a file; returns its bytes. Raises TooLarge before more is written."""
+    size = 0
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("xb") as file:
+        async for part in content:
+            size += len(part)
+            if size > most_bytes:
+                raise TooLarge(f"larger than {most_bytes} bytes, which is the most that is accepted")
+            await asyncio.to_thread(file.write, part)
+    if size == 0:
+        raise InvalidDraft("the file is empty")
+    return size
+
+
+def _move(file: Path, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileNotFoundError):
+        file.replace(place)

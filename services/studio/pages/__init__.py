@@ -1,0 +1,1 @@
+"""The pages: what the templates are given, and nothing else."""

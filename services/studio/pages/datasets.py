@@ -1,0 +1,87 @@
+"""Pages about drafts of datasets."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+
+from starlette.requests import Request
+from starlette.responses import Response
+from truscore.catalog import EXPERIMENTAL, categories, options
+
+from services.studio.access.roles import Role
+from services.studio.api.requests import session_of
+from services.studio.drafts.dataset import Draft, default_classes, suggestions
+from services.studio.parts import studio_of
+
+WHAT: dict[str, str] = {
+    "boxes": "mark each object with a box or an outline",
+    "masks": "outline each damage",
+    "grade": "give each image one grade",
+    "scores": "give each image its scores",
+    "labels": "give each image the labels that apply",
+    "": "nothing can be trained on it yet",
+}
+
+
+async def login(request: Request) -> Response:
+    return studio_of(request).pages.render(request, "login.html")
+
+
+async def datasets(request: Request) -> Response:
+    session_of(request)
+    studio, wanted = studio_of(request), request.query_params.get("q", "").strip()
+    listed = await asyncio.to_thread(studio.drafts.list)
+    found = [each for each in listed if wanted.casefold() in _searched(each.draft)]
+    return studio.pages.render(request, "datasets.html", listed=found, total=len(listed), wanted=wanted)
+
+
+def _searched(draft: Draft) -> str:
+    return " ".join(
+        str(getattr(draft, name)) for name in ("dataset_id", "category", "option", "class_names")
+    ).casefold()
+
+
+async def new_dataset(request: Request) -> Response:
+    session_of(request)
+    return studio_of(request).pages.render(request, "new_dataset.html", choices=_choices())
+
+
+def _choices() -> list[dict[str, object]]:
+    """Categories, their options and architectures, for the form."""
+    return [
+        {
+            "category": category,
+            "options": [
+                {
+                    "option": option,
+                    "classes": default_classes(category, option),
+                    "architectures": [
+                        {**asdict(each), "what": WHAT[each.learns_from]} for each in suggestions(category, option)
+                    ],
+                }
+                for option in options(category)
+            ],
+        }
+        for category in categories()
+        if category != EXPERIMENTAL or options(category)
+    ]
+
+
+async def dataset(request: Request) -> Response:
+    session = session_of(request)
+    studio, dataset_id = studio_of(request), request.path_params["dataset_id"]
+    draft = await asyncio.to_thread(studio.drafts.get, dataset_id)
+    images = await asyncio.to_thread(studio.drafts.images, dataset_id)
+    versions = await asyncio.to_thread(studio.drafts.versions, dataset_id)
+    return studio.pages.render(
+        request,
+        "dataset.html",
+        draft=draft,
+        what=WHAT[draft.learns_from],
+        images=images,
+        annotated=sum(image.annotated for image in images),
+        versions=versions,
+        can_edit=session.role >= Role.ANNOTATOR,
+        can_publish=session.role >= Role.OPERATOR,
+    )

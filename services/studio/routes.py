@@ -1,0 +1,68 @@
+"""Which address is answered by what."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from services.studio.api import datasets as datasets_api
+from services.studio.api import documents, login
+from services.studio.api.requests import broke, http_error, not_found, refused
+from services.studio.drafts.dataset import InvalidDraft
+from services.studio.drafts.document import InvalidOperations
+from services.studio.drafts.store import UnknownDraft
+from services.studio.pages import datasets as dataset_pages
+from services.studio.parts import Studio
+
+WEB: Final = Path(__file__).with_name("web")
+_DATASET: Final = "/api/datasets/{dataset_id}"
+_IMAGE: Final = _DATASET + "/images/{image_id:int}"
+
+
+async def healthz(_request: Request) -> Response:
+    return PlainTextResponse("ok\n")
+
+
+def routes() -> list[BaseRoute]:
+    return [
+        Route("/healthz", healthz),
+        Mount("/web", StaticFiles(directory=WEB)),
+        Route("/login", dataset_pages.login),
+        Route("/api/login", login.log_in, methods=["POST"]),
+        Route("/api/logout", login.log_out, methods=["POST"]),
+        Route("/", dataset_pages.datasets),
+        Route("/datasets/new", dataset_pages.new_dataset),
+        Route("/datasets/{dataset_id}", dataset_pages.dataset),
+        Route("/api/datasets", datasets_api.create, methods=["POST"]),
+        Route(_DATASET, datasets_api.change, methods=["PATCH"]),
+        Route(_DATASET, datasets_api.remove, methods=["DELETE"]),
+        Route(f"{_DATASET}/images", datasets_api.add_image, methods=["PUT"]),
+        Route(f"{_DATASET}/images", datasets_api.list_images),
+        Route(_IMAGE, datasets_api.remove_image, methods=["DELETE"]),
+        Route(f"{_IMAGE}/document", documents.open_document),
+        Route(f"{_IMAGE}/operations", documents.save_operations, methods=["POST"]),
+        Route(f"{_IMAGE}/{{size}}.jpg", datasets_api.picture),
+    ]
+
+
+def application(studio: Studio) -> Starlette:
+    """The application behind the guard."""
+    made = Starlette(
+        routes=routes(),
+        exception_handlers={
+            HTTPException: http_error,
+            InvalidDraft: refused,
+            InvalidOperations: refused,
+            UnknownDraft: not_found,
+            500: broke,
+        },
+    )
+    made.state.studio = studio
+    return made

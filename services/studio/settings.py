@@ -1,0 +1,47 @@
+"""What the environment may set."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from truscore.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Settings of the studio, each from TRUSCORE_<NAME>."""
+
+    amqp_url: SecretStr = Field(description="Address of the broker, amqp://user:password@host:port/vhost")
+    s3_endpoint: str = Field(description="Address of the object store, http://host:port or https://host")
+    s3_access_key: SecretStr = Field(description="Access key of the object store")
+    s3_secret_key: SecretStr = Field(description="Secret key of the object store")
+    bucket: str = Field("truscore", description="Bucket for what the services write")
+    log_level: str = Field("INFO", description="Least level that is logged")
+    log_json: bool = Field(True, description="Whether logs are JSON lines")
+    otlp_endpoint: str = Field("", description="OpenTelemetry collector (OTLP over gRPC); empty for none")
+    monitor_address: str = Field("", description="Address of the monitor's gRPC service, host:port")
+
+    studio_host: str = Field("127.0.0.1", description="Address that the studio's ports are bound to")
+    studio_port: int = Field(0, description="Port of the studio's pages; 0 for any free one")
+    studio_grpc_port: int = Field(0, description="Port of the studio's gRPC health service; 0 for any free one")
+    studio_metrics_port: int = Field(0, description="Port of the studio's Prometheus page; 0 for any free one")
+    studio_workdir: Path = Field(
+        Path(".local/studio"),
+        description="Folder of drafts: their database, images and previews; it is to be backed up",
+    )
+    studio_url: str = Field(
+        "", description="Address that browsers use, for login links; without it http:// with the host and port"
+    )
+    studio_hosts: tuple[str, ...] = Field(
+        ("127.0.0.1", "localhost"), description="Names that browsers may reach the studio by, as a JSON list"
+    )
+    studio_secure_cookie: bool = Field(False, description="Whether browsers send the session over https only")
+    studio_session_hours: float = Field(72, gt=0, le=24 * 90, description="Hours after which a login ends")
+    studio_image_bytes: int = Field(256 * 2**20, ge=1, description="Most bytes of an uploaded file")
+    studio_image_pixels: int = Field(120_000_000, ge=1, description="Most pixels of an image that is decoded")
+    studio_dataset_images: int = Field(20_000, ge=1, description="Most images of a draft")
+    studio_decode_timeout_s: float = Field(60, gt=0, description="Longest time that decoding one image may take")
+    studio_read_timeout_s: float = Field(
+        1500, gt=0, description="Longest time that reading or writing a whole dataset may take"
+    )
+    studio_memory_bytes: int = Field(
+        4 * 2**30, ge=2**29, description="Most memory (address space) of a process that reads or writes images"
+    )
