@@ -33,6 +33,7 @@ DATABASE = "studio.sqlite"
 
 def create_studio(settings: Settings, database: Database, decoder: Decoder) -> Studio:
     """Everything that requests are answered with."""
+    files = Files(root=settings.studio_workdir.resolve())
     drafts = DraftStore(database, clock=time.time, most_images=settings.studio_dataset_images)
     bounds = Bounds(
         image_bytes=settings.studio_image_bytes,
@@ -43,9 +44,7 @@ def create_studio(settings: Settings, database: Database, decoder: Decoder) -> S
         sessions=create_sessions(settings, database),
         drafts=drafts,
         journal=Journal(database, clock=time.time),
-        intake=Intake(
-            files=Files(root=settings.studio_workdir.resolve()), drafts=drafts, decoder=decoder, bounds=bounds
-        ),
+        intake=Intake(files=files, drafts=drafts, decoder=decoder, bounds=bounds),
         pages=Pages(),
         secure_cookie=settings.studio_secure_cookie,
     )
