@@ -24,7 +24,7 @@ from services.trainer.inputs.workspace import Workspace
 from services.trainer.plan import Plan
 from services.trainer.runs.attempt import Limits
 from services.trainer.runs.context import TrainerDeps
-from services.trainer.runs.launcher import torchrun_command
+from services.trainer.runs.launcher import worker_command
 from services.trainer.runs.registry import Runs
 from services.trainer.runs.requests import Requests
 from services.trainer.settings import Settings, training_environment
@@ -63,7 +63,7 @@ def create_deps(settings: Settings, *, gpus: int, git_commit: str) -> TrainerDep
     )
 
     def command(plan: Plan, folder: Path) -> list[str]:
-        return torchrun_command(folder, processes=processes_for(plan.recipe, gpus))
+        return worker_command(folder, processes=processes_for(plan.recipe, gpus))
 
     return TrainerDeps(
         store=store,

@@ -28,7 +28,7 @@ from truscore.validation import Policy, Verdict, report_to_json
 from deploy.local.servers.objects import ObjectServer
 from services.trainer.handlers.consume import overrides_of
 from services.trainer.journal import Completed, Progressed, Record, read_from
-from services.trainer.runs.launcher import torchrun_command
+from services.trainer.runs.launcher import worker_command
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 WAIT_S = 300
@@ -195,7 +195,7 @@ def _trained_alone(folder: Path) -> str:
     }  # fmt: skip
     (folder / "order.json").write_text(json.dumps(order))
     subprocess.run(
-        torchrun_command(folder, processes=1), cwd=REPOSITORY, env={**os.environ, **QUIET}, check=True, timeout=WAIT_S
+        worker_command(folder, processes=1), cwd=REPOSITORY, env={**os.environ, **QUIET}, check=True, timeout=WAIT_S
     )
     return next(
         record.weights_sha256 for record in read_from(folder / "journal.jsonl", 0)[0] if isinstance(record, Completed)

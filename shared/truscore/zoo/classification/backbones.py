@@ -14,7 +14,6 @@ from functools import partial
 from types import MappingProxyType
 
 import torchvision
-from timm.models.resnet import BasicBlock, ResNet
 from torch import Tensor, nn
 from torchvision.models.efficientnet import EfficientNet, FusedMBConvConfig, MBConvConfig
 from torchvision.ops import FrozenBatchNorm2d
@@ -79,6 +78,9 @@ def _children(network: nn.Module, *names: str) -> nn.Sequential:
 def _resnet10_slim(image_size: int, dropped: float) -> nn.Sequential:
     """A basic block in each stage, half as wide as ResNet-18, with the stem of three small convolutions and averaging
     shortcuts of ResNet-D (He et al. 2019, "Bag of tricks", section 4)."""
+    # Here and not above: timm imports all of its families, 1.4 s at the start of every training process.
+    from timm.models.resnet import BasicBlock, ResNet
+
     network = ResNet(
         BasicBlock,  # type: ignore[arg-type]  # timm's annotation means the class
         (1, 1, 1, 1),

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from truscore.process.logged import TAIL_BYTES, start_logged
 
-from services.trainer.runs.launcher import torchrun_command
+from services.trainer.runs.launcher import worker_command
 from services.trainer.settings import training_environment
 from tests.unit.trainer.service.stand import until
 
@@ -97,7 +97,7 @@ def gone(process: psutil.Process) -> bool:
 
 
 def test_each_training_process_of_torchrun_is_ended_with_its_parent() -> None:
-    command = torchrun_command(Path("/runs/1"), processes=3)
+    command = worker_command(Path("/runs/1"), processes=3)
     assert command[command.index("--nproc-per-node") + 1] == "3"
     assert command[-6:] == ["0", sys.executable, "-m", "services.trainer.worker.main", "--run-dir", "/runs/1"]
     assert "truscore.process.die_with_parent" in command
@@ -105,8 +105,13 @@ def test_each_training_process_of_torchrun_is_ended_with_its_parent() -> None:
 
 def test_torchrun_logs_into_the_folder_of_the_run() -> None:
     """By itself it makes a folder in the machine's temporary one at each start, and leaves it there."""
-    command = torchrun_command(Path("/runs/1"), processes=1)
+    command = worker_command(Path("/runs/1"), processes=2)
     assert command[command.index("--log-dir") + 1] == "/runs/1/torchrun"
+
+
+def test_one_training_process_is_started_without_torchrun() -> None:
+    command = worker_command(Path("/runs/1"), processes=1)
+    assert command == [sys.executable, "-m", "services.trainer.worker.main", "--run-dir", "/runs/1"]
 
 
 def test_training_processes_are_not_given_our_secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
