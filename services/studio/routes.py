@@ -40,6 +40,8 @@ def routes() -> list[BaseRoute]:
         Route("/", dataset_pages.datasets),
         Route("/datasets/new", dataset_pages.new_dataset),
         Route("/datasets/{dataset_id}", dataset_pages.dataset),
+        Route("/datasets/{dataset_id}/annotate", dataset_pages.annotate),
+        Route("/datasets/{dataset_id}/annotate/{image_id:int}", dataset_pages.annotate),
         Route("/api/datasets", datasets_api.create, methods=["POST"]),
         Route(_DATASET, datasets_api.change, methods=["PATCH"]),
         Route(_DATASET, datasets_api.remove, methods=["DELETE"]),

@@ -73,7 +73,7 @@ def _shape_of(mark: Annotation, number: int, labels: Mapping[int, int]) -> Shape
 
 
 def _is_plain(mark: Annotation) -> bool:
-    """Whether a tool here draws it; a box is, where its corners give exactly its width and height again."""
+    """Whether a tool here draws it. A box becomes two corners, whose difference is its size to a float's last digit."""
     return mark.rle is None and not mark.crowd and not mark.shape and len(mark.polygons) <= 1
 
 

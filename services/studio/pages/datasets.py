@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
+from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from truscore.catalog import EXPERIMENTAL, categories, options
 
 from services.studio.access.roles import Role
 from services.studio.api.requests import session_of
 from services.studio.drafts.dataset import Draft, default_classes, suggestions
+from services.studio.drafts.store import UnknownDraft
 from services.studio.parts import studio_of
 
 WHAT: dict[str, str] = {
@@ -84,4 +86,50 @@ async def dataset(request: Request) -> Response:
         versions=versions,
         can_edit=session.role >= Role.ANNOTATOR,
         can_publish=session.role >= Role.OPERATOR,
+    )
+
+
+TOOLS = {
+    "boxes": (("quad", "Q", "Quadrilateral"), ("box", "B", "Box"), ("polygon", "P", "Polygon")),
+    "masks": (("polygon", "P", "Polygon"), ("quad", "Q", "Quadrilateral"), ("box", "B", "Box")),
+}
+
+
+async def annotate(request: Request) -> Response:
+    """The page of one image; without its id that of the first that has nothing on it yet."""
+    session = session_of(request)
+    studio, dataset_id = studio_of(request), request.path_params["dataset_id"]
+    draft = await asyncio.to_thread(studio.drafts.get, dataset_id)
+    images = await asyncio.to_thread(studio.drafts.images, dataset_id)
+    image_id = request.path_params.get("image_id")
+    if image_id is None:
+        if not images:
+            return RedirectResponse(f"/datasets/{quote(dataset_id)}", 303)
+        first = next((each for each in images if not each.annotated), images[0])
+        return RedirectResponse(f"/datasets/{quote(dataset_id)}/annotate/{first.image_id}", 303)
+    current = next((each for each in images if each.image_id == image_id), None)
+    if current is None:
+        raise UnknownDraft(f"dataset {dataset_id!r} has no image {image_id}")
+    tools = TOOLS.get(draft.learns_from, ())
+    about = {
+        "dataset_id": dataset_id,
+        "image_id": image_id,
+        "image_ids": [each.image_id for each in images],
+        "width": current.width,
+        "height": current.height,
+        "class_names": draft.class_names,
+        "learns_from": draft.learns_from,
+        "tools": [tool for tool, _, _ in tools],
+        "can_edit": session.role >= Role.ANNOTATOR,
+    }
+    return studio.pages.render(
+        request,
+        "annotate.html",
+        draft=draft,
+        images=images,
+        current=current,
+        number=images.index(current) + 1,
+        learns_from=draft.learns_from,
+        tools=(("select", "V", "Select"), *tools) if tools else (),
+        about=about,
     )

@@ -1,0 +1,207 @@
+// What pointer and keys do to the marks. Knows geometry and edits; knows no server and no page around it.
+import { area, corners, inside, moved, nearestCorner, tidy, within, withCorner } from "../model/geometry.js";
+import { inverse } from "../model/document.js";
+
+const REACH_PX = 10; // of a corner, on the screen
+const LEAST_PX = 2; // of a box, in the image
+export const MOST_UNDO = 500;
+
+export class Editor {
+  constructor({ view, saver, canEdit, onChange, onMove }) {
+    Object.assign(this, { view, saver, canEdit, onChange, onMove });
+    this.tool = "select";
+    this.label = 1;
+    this.selected = null;
+    this.corner = -1;
+    this.draft = [];
+    this.cursor = null;
+    this.drag = null;
+    this.preview = null; // a shape while it is dragged: only its end is an edit
+    this.undone = [];
+    this.done = [];
+  }
+
+  get document() { return this.saver.document; }
+
+  get shapes() {
+    const shapes = [...this.document.shapes.values()];
+    return this.preview ? shapes.map((each) => (each.id === this.preview.id ? this.preview : each)) : shapes;
+  }
+
+  get selectedShape() { return this.document.shapes.get(this.selected) ?? null; }
+
+  edit(ops) {
+    if (!this.canEdit) return;
+    this.done.push({ undo: inverse(this.document, ops), redo: ops });
+    this.done.splice(0, Math.max(0, this.done.length - MOST_UNDO));
+    this.undone = [];
+    this.saver.edit(ops);
+    this.onChange();
+  }
+
+  undo() { this.#replay(this.done, this.undone, "undo"); }
+
+  redo() { this.#replay(this.undone, this.done, "redo"); }
+
+  #replay(from, to, which) {
+    const step = from.pop();
+    if (!step) return;
+    to.push(step);
+    this.saver.edit(step[which]);
+    if (!this.document.shapes.has(this.selected)) this.select(null);
+    this.onChange();
+  }
+
+  choose(tool) {
+    this.tool = tool;
+    this.draft = [];
+    if (tool !== "select") this.select(null);
+    this.onChange();
+  }
+
+  select(id, corner = -1) {
+    this.selected = id;
+    this.corner = corner;
+    const shape = this.selectedShape;
+    if (shape) this.label = shape.label;
+    this.onChange();
+  }
+
+  setLabel(label) {
+    this.label = label;
+    // While one draws, a class is chosen for what comes next.
+    const shape = this.tool === "select" ? this.selectedShape : null;
+    if (shape && shape.label !== label) this.edit([{ op: "put", shape: { ...shape, label } }]);
+    this.onChange();
+  }
+
+  remove() {
+    if (this.draft.length > 0) this.draft.pop();
+    else if (this.selected && this.canEdit) {
+      this.edit([{ op: "delete", id: this.selected }]);
+      this.select(null);
+    }
+    this.onChange();
+  }
+
+  cancel() {
+    if (this.draft.length > 0) this.draft = [];
+    else this.select(null);
+    this.cursor = null;
+    this.onChange();
+  }
+
+  #clamped([x, y]) {
+    return [within(x, this.view.image.width), within(y, this.view.image.height)];
+  }
+
+  press(point, reach = REACH_PX / this.view.scale) {
+    const at = this.#clamped(point);
+    if (this.tool === "box" && this.canEdit) {
+      this.draft = [at];
+      this.drag = { kind: "draw" };
+    } else if (this.tool !== "select" && this.canEdit) this.place(at, reach);
+    else this.#grab(point, reach);
+    this.onChange();
+    return this.drag !== null || this.tool !== "select";
+  }
+
+  #grab(point, reach) {
+    const shape = this.selectedShape;
+    if (shape && shape.kind !== "fixed") {
+      const corner = nearestCorner(shape, point, reach);
+      if (corner >= 0) {
+        this.corner = corner;
+        this.drag = { kind: "corner", shape };
+        return;
+      }
+    }
+    const hit = this.shapes.filter((each) => inside(each, point)).sort((a, b) => area(a) - area(b))[0];
+    this.select(hit?.id ?? null);
+    this.drag = hit && hit.kind !== "fixed" && this.canEdit ? { kind: "move", shape: hit, from: point } : null;
+  }
+
+  // One corner of a shape that is drawn corner by corner; also by keyboard.
+  place(point, reach = REACH_PX / this.view.scale) {
+    const at = this.#clamped(point);
+    const most = { box: 2, quad: 4, polygon: Infinity }[this.tool];
+    if (!most || !this.canEdit) return;
+    const [first] = this.draft;
+    const closes = this.tool === "polygon" && this.draft.length >= 3 && Math.hypot(first[0] - at[0], first[1] - at[1]) <= reach;
+    if (!closes) this.draft.push(at);
+    if (closes || this.draft.length === most) this.finish();
+    this.onChange();
+  }
+
+  finish() {
+    const kind = this.tool;
+    const enough = { box: 2, quad: 4, polygon: 3 }[kind];
+    if (!enough || this.draft.length < enough) return;
+    const shape = tidy({ id: crypto.randomUUID(), kind, label: this.label, points: this.draft.flat() });
+    this.draft = [];
+    const [x0, y0, x1, y1] = shape.points;
+    if (kind === "box" && (x1 - x0 < LEAST_PX || y1 - y0 < LEAST_PX)) return;
+    this.edit([{ op: "put", shape }]);
+    this.selected = shape.id;
+    this.corner = -1;
+    this.onChange();
+  }
+
+  move(point) {
+    const at = this.#clamped(point);
+    this.cursor = this.tool === "select" ? null : at;
+    if (this.drag?.kind === "corner") this.preview = withCorner(this.drag.shape, this.corner, at);
+    else if (this.drag?.kind === "move") {
+      const [x, y] = this.drag.from;
+      this.preview = moved(this.drag.shape, point[0] - x, point[1] - y, this.view.image);
+    }
+    this.onMove();
+  }
+
+  release(point) {
+    const { drag, preview } = this;
+    this.drag = null;
+    this.preview = null;
+    if (drag?.kind === "draw") {
+      this.draft.push(this.#clamped(point));
+      this.finish();
+      this.draft = [];
+    } else if (preview) this.edit([{ op: "put", shape: tidy(preview) }]);
+    this.onChange();
+  }
+
+  // Arrow keys: the chosen corner, else the selected mark, else the cursor of the drawing tool.
+  nudge(dx, dy) {
+    const shape = this.selectedShape;
+    if (this.tool !== "select") {
+      const [x, y] = this.cursor ?? [this.view.image.width / 2, this.view.image.height / 2];
+      this.cursor = this.#clamped([x + dx, y + dy]);
+      this.view.reveal(this.cursor);
+    } else if (shape && shape.kind !== "fixed" && this.corner >= 0) {
+      const [x, y] = corners(shape)[this.corner];
+      this.edit([{ op: "put", shape: tidy(withCorner(shape, this.corner, this.#clamped([x + dx, y + dy]))) }]);
+    } else if (shape && shape.kind !== "fixed") {
+      this.edit([{ op: "put", shape: moved(shape, dx, dy, this.view.image) }]);
+    }
+    this.onChange();
+  }
+
+  // Tab: through the marks; with a mark, C goes through its corners.
+  step(by) {
+    const ids = this.shapes.map((shape) => shape.id);
+    if (ids.length === 0) return;
+    const now = ids.indexOf(this.selected);
+    const next = now < 0 ? (by > 0 ? 0 : ids.length - 1) : (now + by + ids.length) % ids.length;
+    this.tool = "select";
+    this.select(ids[next]);
+    this.view.reveal(corners(this.selectedShape)[0]);
+  }
+
+  nextCorner() {
+    const shape = this.selectedShape;
+    if (!shape || shape.kind === "fixed") return;
+    this.corner = (this.corner + 1) % corners(shape).length;
+    this.view.reveal(corners(shape)[this.corner]);
+    this.onChange();
+  }
+}

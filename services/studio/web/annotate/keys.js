@@ -1,0 +1,36 @@
+// The table of keys. Each row: what is pressed, what it does, and its words for the list beside the image.
+
+const arrow = (dx, dy) => (editor, event) => editor.nudge(dx * (event.shiftKey ? 10 : event.altKey ? 0.1 : 1), dy * (event.shiftKey ? 10 : event.altKey ? 0.1 : 1));
+
+export const KEYS = [
+  { keys: ["v"], words: "Select", run: (editor) => editor.choose("select") },
+  { keys: ["b"], words: "Box", tool: "box", run: (editor) => editor.choose("box") },
+  { keys: ["q"], words: "Quadrilateral", tool: "quad", run: (editor) => editor.choose("quad") },
+  { keys: ["p"], words: "Polygon", tool: "polygon", run: (editor) => editor.choose("polygon") },
+  { keys: ["ArrowLeft"], run: arrow(-1, 0) },
+  { keys: ["ArrowRight"], run: arrow(1, 0) },
+  { keys: ["ArrowUp"], run: arrow(0, -1) },
+  { keys: ["ArrowDown"], words: "Move cursor, mark or corner by 1 px; Shift 10, Alt 0.1", show: "← → ↑ ↓", run: arrow(0, 1) },
+  { keys: [" "], words: "Set a corner at the cursor", show: "Space", run: (editor) => editor.cursor && editor.place(editor.cursor) },
+  { keys: ["Enter"], words: "Finish the polygon", run: (editor) => editor.finish() },
+  { keys: ["n"], words: "Next mark (Shift: before)", run: (editor, event) => editor.step(event.shiftKey ? -1 : 1) },
+  { keys: ["c"], words: "Next corner of the mark", run: (editor) => editor.nextCorner() },
+  { keys: ["Delete", "Backspace"], words: "Remove the mark, or the last corner", show: "Del", run: (editor) => editor.remove() },
+  { keys: ["Escape"], words: "Give up what is drawn; deselect", show: "Esc", run: (editor) => editor.cancel() },
+  { keys: ["z"], ctrl: true, words: "Undo (Shift: redo)", show: "Ctrl+Z", run: (editor, event) => (event.shiftKey ? editor.redo() : editor.undo()) },
+  { keys: ["y"], ctrl: true, run: (editor) => editor.redo() },
+  { keys: ["f"], words: "Whole image", command: "fit" },
+  { keys: ["+", "="], words: "Zoom in", show: "+", command: "zoom-in" },
+  { keys: ["-"], words: "Zoom out", command: "zoom-out" },
+  { keys: ["PageDown"], words: "Next image", command: "next" },
+  { keys: ["PageUp"], words: "Image before", command: "previous" },
+];
+
+export function rowOf(event) {
+  const ctrl = event.ctrlKey || event.metaKey;
+  return KEYS.find((row) => Boolean(row.ctrl) === ctrl && row.keys.some((key) => key.toLowerCase() === event.key.toLowerCase()));
+}
+
+export function digitOf(event) {
+  return !event.ctrlKey && !event.metaKey && /^[0-9]$/.test(event.key) ? (Number(event.key) + 9) % 10 + 1 : 0;
+}

@@ -1,0 +1,153 @@
+// Wiring of the page that annotates one image.
+import { drawMarks, drawPicture } from "../canvas/drawing.js";
+import { View } from "../canvas/view.js";
+import { call, dataOf, part } from "../model/calls.js";
+import { element } from "../model/elements.js";
+import { Saver } from "../model/saver.js";
+import { Editor } from "./editor.js";
+import { KEYS, digitOf, rowOf } from "./keys.js";
+import { Panel } from "./panel.js";
+
+const about = dataOf("about");
+const address = `/api/datasets/${part(about.dataset_id)}/images/${about.image_id}`;
+const stage = document.getElementById("stage");
+const canvases = { picture: document.getElementById("picture"), marks: document.getElementById("marks") };
+const view = new View(about.width, about.height);
+const image = new Image();
+let editor = null;
+let panel = null;
+let dirty = { picture: true, marks: true };
+let scheduled = false;
+
+function draw() {
+  scheduled = false;
+  if (dirty.picture && image.complete && image.naturalWidth) drawPicture(canvases.picture, view, image);
+  if (dirty.marks && editor) drawMarks(canvases.marks, view, editor);
+  dirty = { picture: false, marks: false };
+}
+
+function redraw(picture = false) {
+  dirty.picture ||= picture;
+  dirty.marks = true;
+  if (!scheduled) {
+    scheduled = true;
+    requestAnimationFrame(draw);
+  }
+}
+
+function showState(state, words) {
+  const saved = document.getElementById("saved");
+  saved.className = state;
+  saved.textContent = words;
+}
+
+function changed() {
+  if (!editor) return;
+  panel?.show();
+  for (const button of document.querySelectorAll("[data-tool]")) button.setAttribute("aria-pressed", String(button.dataset.tool === editor.tool));
+  redraw();
+}
+
+function leave(by) {
+  const next = about.image_ids[about.image_ids.indexOf(about.image_id) + by];
+  if (next !== undefined) location.assign(`/datasets/${part(about.dataset_id)}/annotate/${next}`);
+}
+
+const commands = {
+  undo: () => editor.undo(),
+  redo: () => editor.redo(),
+  fit: () => { view.fit(); redraw(true); },
+  "zoom-in": () => { view.zoom(1.25); redraw(true); },
+  "zoom-out": () => { view.zoom(0.8); redraw(true); },
+  next: () => leave(1),
+  previous: () => leave(-1),
+};
+
+function listenToPointer() {
+  let panning = null;
+  const at = (event) => {
+    const frame = stage.getBoundingClientRect();
+    return [event.clientX - frame.left, event.clientY - frame.top];
+  };
+  stage.addEventListener("pointerdown", (event) => {
+    stage.focus({ preventScroll: true });
+    stage.setPointerCapture(event.pointerId);
+    const point = at(event);
+    if (event.button === 1 || event.button === 2 || !editor.press(view.toImage(point))) panning = point;
+    event.preventDefault();
+  });
+  stage.addEventListener("pointermove", (event) => {
+    const point = at(event);
+    const [x, y] = view.toImage(point);
+    document.getElementById("where").textContent = `${x.toFixed(1)}, ${y.toFixed(1)} px · ${Math.round(view.scale * 100)} %`;
+    if (panning) {
+      view.pan(point[0] - panning[0], point[1] - panning[1]);
+      panning = point;
+      redraw(true);
+    } else editor.move([x, y]);
+  });
+  stage.addEventListener("pointerup", (event) => {
+    if (panning) panning = null;
+    else editor.release(view.toImage(at(event)));
+  });
+  stage.addEventListener("dblclick", () => editor.finish());
+  stage.addEventListener("contextmenu", (event) => event.preventDefault());
+  stage.addEventListener("wheel", (event) => {
+    event.preventDefault();
+    view.zoom(Math.exp(-event.deltaY / 500), at(event));
+    redraw(true);
+  }, { passive: false });
+}
+
+function listenToKeys() {
+  document.addEventListener("keydown", (event) => {
+    if (event.target.closest("input, select, textarea")) return;
+    if (event.target.closest("button, a, summary") && (event.key === " " || event.key === "Enter")) return;
+    const digit = digitOf(event);
+    const row = rowOf(event);
+    if (digit) panel.choose(digit);
+    else if (!row || (row.tool && !about.tools.includes(row.tool))) return;
+    else if (row.command) commands[row.command]();
+    else row.run(editor, event);
+    event.preventDefault();
+  });
+  document.getElementById("keys").replaceChildren(...KEYS.filter((row) => row.words).flatMap((row) => [
+    element("dt", { textContent: row.show ?? row.keys[0].toUpperCase() }), element("dd", { textContent: row.words }),
+  ]));
+}
+
+async function start() {
+  image.decoding = "async";
+  image.src = `${address}/preview.jpg`;
+  const saver = new Saver({
+    key: `edits:${address}`,
+    storage: localStorage,
+    opened: await call("GET", `${address}/document`),
+    send: (batch) => call("POST", `${address}/operations`, batch),
+    reopen: () => call("GET", `${address}/document`),
+    onDocument: changed,
+    onState: showState,
+  });
+  editor = new Editor({ view, saver, canEdit: about.can_edit, onChange: changed, onMove: () => redraw() });
+  panel = new Panel({ about, editor });
+  await image.decode();
+  document.getElementById("loading").hidden = true;
+  new ResizeObserver(() => {
+    const isFirst = view.screen.width === 1;
+    view.resize(stage.clientWidth, stage.clientHeight);
+    if (isFirst) view.fit();
+    redraw(true);
+  }).observe(stage);
+  for (const button of document.querySelectorAll("[data-tool]")) button.addEventListener("click", () => { editor.choose(button.dataset.tool); stage.focus(); });
+  for (const button of document.querySelectorAll("[data-command]")) button.addEventListener("click", () => commands[button.dataset.command]());
+  listenToPointer();
+  listenToKeys();
+  if (about.tools.length > 0 && editor.document.shapes.size === 0 && about.can_edit) editor.choose(about.tools[0]);
+  changed();
+  stage.focus();
+  document.documentElement.dataset.ready = "yes";
+  const next = about.image_ids[about.image_ids.indexOf(about.image_id) + 1];
+  if (next !== undefined) new Image().src = `/api/datasets/${part(about.dataset_id)}/images/${next}/preview.jpg`;
+}
+
+start();

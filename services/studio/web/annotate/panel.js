@@ -1,0 +1,60 @@
+// The panel beside the image: classes, marks, labels of the whole image, scores.
+import { element } from "../model/elements.js";
+
+const KIND = { box: "box", quad: "quadrilateral", polygon: "polygon", fixed: "imported" };
+const classOf = (label) => `class-${(label - 1) % 12}`;
+
+export class Panel {
+  constructor({ about, editor }) {
+    this.about = about;
+    this.editor = editor;
+    this.nothing = document.getElementById("nothing");
+    this.nothing?.addEventListener("change", () => editor.edit([{ op: "labels", labels: this.nothing.checked ? [] : null }]));
+    this.review = document.getElementById("review");
+    this.review.addEventListener("change", () => editor.edit([{ op: "review", state: this.review.value }]));
+    this.#makeScores();
+  }
+
+  get marks() { return ["boxes", "masks"].includes(this.about.learns_from); }
+
+  // A class was chosen, by key or pointer: of a mark, or of the image as a whole.
+  choose(label) {
+    if (label < 1 || label > this.about.class_names.length) return;
+    if (this.marks) this.editor.setLabel(label);
+    else if (this.about.learns_from === "grade") this.editor.edit([{ op: "labels", labels: [label] }]);
+    else if (this.about.learns_from === "labels") {
+      const labels = new Set(this.editor.document.labels ?? []);
+      if (!labels.delete(label)) labels.add(label);
+      this.editor.edit([{ op: "labels", labels: [...labels] }]);
+    }
+  }
+
+  show() {
+    const { document: now } = this.editor;
+    const chosen = this.marks ? [this.editor.label] : now.labels ?? [];
+    document.getElementById("classes").replaceChildren(...this.about.class_names.map((name, index) => element("button", {
+      type: "button", className: classOf(index + 1), "aria-pressed": String(chosen.includes(index + 1)),
+      onclick: () => this.choose(index + 1),
+    }, element("span", { textContent: name }), index < 10 ? element("kbd", { textContent: String((index + 1) % 10) }) : null)));
+    document.getElementById("count").textContent = String(this.editor.shapes.length);
+    document.getElementById("shapes").replaceChildren(...this.editor.shapes.map((shape) => element("li", {}, element("button", {
+      type: "button", className: classOf(shape.label), "aria-pressed": String(shape.id === this.editor.selected),
+      textContent: `${this.about.class_names[shape.label - 1] ?? shape.label} · ${KIND[shape.kind]}`,
+      onclick: () => { this.editor.choose("select"); this.editor.select(shape.id); },
+    }))));
+    if (this.nothing) this.nothing.checked = now.labels !== null && now.labels.length === 0;
+    this.review.value = now.review;
+    for (const [name, input] of this.scores) if (document.activeElement !== input) input.value = now.scores[name] ?? "";
+  }
+
+  #makeScores() {
+    this.scores = new Map();
+    const place = document.getElementById("scores");
+    for (const name of place ? this.about.class_names : []) {
+      const input = element("input", { type: "number", step: "any", ariaLabel: name });
+      input.addEventListener("change", () => this.editor.edit([{ op: "score", name, value: input.value === "" ? null : Number(input.value) }]));
+      this.scores.set(name, input);
+      place.append(element("label", {}, name, input));
+    }
+  }
+}

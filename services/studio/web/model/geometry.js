@@ -1,0 +1,68 @@
+// Corners, hits and moves, in pixels of the image. Pure.
+
+export function corners(shape) {
+  const p = shape.points;
+  if (shape.kind === "box" || shape.kind === "fixed") {
+    return [[p[0], p[1]], [p[2], p[1]], [p[2], p[3]], [p[0], p[3]]];
+  }
+  const found = [];
+  for (let i = 0; i < p.length; i += 2) found.push([p[i], p[i + 1]]);
+  return found;
+}
+
+export function inside(shape, [x, y]) {
+  const ring = corners(shape);
+  let within = false;
+  for (let i = 0, j = ring.length - 1; i < ring.length; j = i, i += 1) {
+    const [xi, yi] = ring[i];
+    const [xj, yj] = ring[j];
+    if (yi > y !== yj > y && x < ((xj - xi) * (y - yi)) / (yj - yi) + xi) within = !within;
+  }
+  return within;
+}
+
+export function area(shape) {
+  const ring = corners(shape);
+  let twice = 0;
+  for (let i = 0, j = ring.length - 1; i < ring.length; j = i, i += 1) twice += ring[j][0] * ring[i][1] - ring[i][0] * ring[j][1];
+  return Math.abs(twice) / 2;
+}
+
+export function nearestCorner(shape, [x, y], reach) {
+  let best = -1;
+  let least = reach;
+  corners(shape).forEach(([cx, cy], index) => {
+    const distance = Math.hypot(cx - x, cy - y);
+    if (distance <= least) { least = distance; best = index; }
+  });
+  return best;
+}
+
+export const within = (value, most) => Math.min(Math.max(value, 0), most);
+
+export function withCorner(shape, index, [x, y]) {
+  const points = [...shape.points];
+  if (shape.kind === "box") {
+    points[index === 0 || index === 3 ? 0 : 2] = x;
+    points[index < 2 ? 1 : 3] = y;
+  } else {
+    points[2 * index] = x;
+    points[2 * index + 1] = y;
+  }
+  return { ...shape, points };
+}
+
+export function moved(shape, dx, dy, { width, height }) {
+  const xs = shape.points.filter((_, i) => i % 2 === 0);
+  const ys = shape.points.filter((_, i) => i % 2 === 1);
+  const x = Math.min(Math.max(dx, -Math.min(...xs)), width - Math.max(...xs));
+  const y = Math.min(Math.max(dy, -Math.min(...ys)), height - Math.max(...ys));
+  return { ...shape, points: shape.points.map((value, i) => value + (i % 2 ? y : x)) };
+}
+
+// A box from its upper left to its lower right corner, however it was drawn.
+export function tidy(shape) {
+  if (shape.kind !== "box") return shape;
+  const [a, b, c, d] = shape.points;
+  return { ...shape, points: [Math.min(a, c), Math.min(b, d), Math.max(a, c), Math.max(b, d)] };
+}

@@ -1,0 +1,97 @@
+"""Annotating in a real browser: by pointer, by keyboard alone, two people at once, with names that would be code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from services.studio.access import Role
+from tests.browser.conftest import OpenContext, login_token
+from tests.unit.studio.studio_harness import Browser, png
+
+if TYPE_CHECKING:
+    from playwright.async_api import BrowserContext, Page
+
+XSS = '<img src=x onerror="document.title=1">'
+
+
+async def opened(one: Browser, address: str, open_context: OpenContext) -> Page:
+    context: BrowserContext = await open_context(address, login_token(one, Role.ANNOTATOR))
+    page = context.pages[0]
+    await page.goto("/datasets/cards/annotate")
+    await page.wait_for_selector("html[data-ready=yes]")
+    return page
+
+
+async def saved(page: Page) -> None:
+    from playwright.async_api import expect
+
+    await expect(page.locator("#saved")).to_have_text("Saved", timeout=60_000)
+
+
+def shapes_of(one: Browser) -> list[tuple[str, int, tuple[float, ...]]]:
+    (image,) = one.studio.drafts.images("cards")
+    _, document = one.studio.journal.open("cards", image.image_id)
+    return [(shape.kind, shape.label, shape.points) for shape in document.shapes.values()]
+
+
+async def test_marks_are_drawn_by_pointer_and_by_keyboard_alone(
+    studio: tuple[Browser, str], open_context: OpenContext
+) -> None:
+    one, address = studio
+    await one.make(class_names=["outer_border", XSS])
+    await one.upload(png(size=(200, 200)), f"{XSS}.png")
+    page = await opened(one, address, open_context)
+    assert await page.title() != "1"  # names are text
+    middle = await page.evaluate(
+        """() => { const at = document.getElementById("stage").getBoundingClientRect();
+        return [at.left + at.width / 2, at.top + at.height / 2]; }"""
+    )
+    await page.keyboard.press("b")
+    await page.mouse.move(middle[0] - 60, middle[1] - 60)
+    await page.mouse.down()
+    await page.mouse.move(middle[0] + 60, middle[1] + 60, steps=3)
+    await page.mouse.up()
+    await saved(page)
+    ((kind, label, points),) = shapes_of(one)
+    assert (kind, label) == ("box", 1)
+    assert [round(a + b) for a, b in zip(points[:2], points[2:], strict=True)] == [200, 200]  # about the middle
+    await page.keyboard.press("q")
+    await page.keyboard.press("2")
+    await page.mouse.move(5, 5)
+    for keys in ("Shift+ArrowLeft", "Shift+ArrowUp", "Shift+ArrowRight", "Shift+ArrowDown"):
+        for _ in range(2):
+            await page.keyboard.press(keys)
+        await page.keyboard.press(" ")
+    await saved(page)
+    drawn = shapes_of(one)[1]
+    assert drawn[:2] == ("quad", 2)
+    xs, ys = drawn[2][::2], drawn[2][1::2]
+    assert [round(max(side) - min(side)) for side in (xs, ys)] == [20, 20]
+    for key, count in (("Control+z", 1), ("Control+z", 0), ("Control+Shift+z", 1), ("Control+Shift+z", 2)):
+        await page.keyboard.press(key)
+        await saved(page)
+        assert len(shapes_of(one)) == count
+    await page.keyboard.press("n")
+    await page.keyboard.press("Delete")
+    await saved(page)
+    assert len(shapes_of(one)) == 1
+    assert await page.locator("img[src=x]").count() == 0
+
+
+async def test_two_people_on_one_image_both_see_all_marks(
+    studio: tuple[Browser, str], open_context: OpenContext
+) -> None:
+    one, address = studio
+    await one.make()
+    await one.upload(png(size=(200, 200)))
+    pages = [await opened(one, address, open_context) for _ in range(2)]
+    for page, shift in zip(pages, (0, 40), strict=True):
+        await page.keyboard.press("b")
+        await page.mouse.move(400 + shift, 300)
+        await page.mouse.down()
+        await page.mouse.move(450 + shift, 360, steps=2)
+        await page.mouse.up()
+        await saved(page)
+    assert len(shapes_of(one)) == 2
+    # The second had begun before the first was saved, and was put upon it.
+    assert await pages[1].locator("#shapes li").count() == 2
