@@ -36,6 +36,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="TIMES",
         help="learning tests on so many times the images, for so many times the epochs",
     )
+    parser.addoption(
+        "--pictures", type=Path, default=None, metavar="FOLDER", help="where the walk through the studio keeps pictures"
+    )
 
 
 @pytest.fixture(scope="session")

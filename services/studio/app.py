@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.types import ASGIApp
-from truscore.bus import canary, connect, serve
+from truscore.bus import Publisher, canary, connect, publisher, serve
+from truscore.storage import S3Store, Store
 from truscore.telemetry import configure_logging, serve_grpc, serve_metrics, tracing
 
 from services.studio.access import Guard, Role, Sessions
@@ -20,18 +21,24 @@ from services.studio.database import Database
 from services.studio.drafts.files import Files
 from services.studio.drafts.journal import Journal
 from services.studio.drafts.store import DraftStore
+from services.studio.handlers import Monitor, Requests
 from services.studio.http_server import serve_http
+from services.studio.imports import Imports
 from services.studio.intake import Bounds, Intake
 from services.studio.pages.rendering import Pages
 from services.studio.parts import Studio
+from services.studio.publish.publishing import ChildBounds, Publishing
 from services.studio.routes import application
 from services.studio.settings import Settings
+from services.studio.watching.hub import Hub
 
 SERVICE = "studio"
 DATABASE = "studio.sqlite"
 
 
-def create_studio(settings: Settings, database: Database, decoder: Decoder) -> Studio:
+def create_studio(
+    settings: Settings, database: Database, decoder: Decoder, *, store: Store, events: Publisher
+) -> Studio:
     """Everything that requests are answered with."""
     files = Files(root=settings.studio_workdir.resolve())
     drafts = DraftStore(database, clock=time.time, most_images=settings.studio_dataset_images)
@@ -40,11 +47,22 @@ def create_studio(settings: Settings, database: Database, decoder: Decoder) -> S
         image_pixels=settings.studio_image_pixels,
         decode_timeout_s=settings.studio_decode_timeout_s,
     )
+    requests, monitor = Requests(events), Monitor(settings.monitor_address)
+    child = ChildBounds(timeout_s=settings.studio_read_timeout_s, memory_bytes=settings.studio_memory_bytes)
+    intake = Intake(files=files, drafts=drafts, decoder=decoder, bounds=bounds)
     return Studio(
         sessions=create_sessions(settings, database),
         drafts=drafts,
         journal=Journal(database, clock=time.time),
-        intake=Intake(files=files, drafts=drafts, decoder=decoder, bounds=bounds),
+        intake=intake,
+        imports=Imports(intake=intake, drafts=drafts, bounds=child),
+        publishing=Publishing(
+            drafts=drafts, files=files, store=store, bucket=settings.bucket, announce=requests.announce, bounds=child
+        ),
+        requests=requests,
+        monitor=monitor,
+        hub=Hub(monitor.watch),
+        store=store,
         pages=Pages(),
         secure_cookie=settings.studio_secure_cookie,
     )
@@ -64,13 +82,16 @@ async def run(settings: Settings) -> int:
     broker = connect(settings.amqp_url.get_secret_value(), service=SERVICE)
     database = Database(settings.studio_workdir / DATABASE)
     decoder = Decoder(timeout_s=settings.studio_decode_timeout_s, memory_bytes=settings.studio_memory_bytes)
-    studio = create_studio(settings, database, decoder)
+    store = S3Store(
+        settings.s3_endpoint, settings.s3_access_key.get_secret_value(), settings.s3_secret_key.get_secret_value()
+    )
+    studio = create_studio(settings, database, decoder, store=store, events=publisher(broker, service=SERVICE))
     alive, host = canary(broker, service=SERVICE).alive, settings.studio_host
     return await serve(
         broker,
         before=[
             tracing(SERVICE, settings.otlp_endpoint),
-            _closing(database, decoder),
+            _closing(studio, database, decoder),
             serve_http(guarded(settings, studio), host, settings.studio_port),
             serve_grpc(host, settings.studio_grpc_port, servicers=[], alive=alive),
             serve_metrics(host, settings.studio_metrics_port),
@@ -79,10 +100,12 @@ async def run(settings: Settings) -> int:
 
 
 @asynccontextmanager
-async def _closing(database: Database, decoder: Decoder) -> AsyncIterator[None]:
+async def _closing(studio: Studio, database: Database, decoder: Decoder) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        await studio.publishing.close()
+        await studio.monitor.close()
         await decoder.close()
         database.close()
 

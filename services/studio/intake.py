@@ -10,11 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from truscore.datasets.index.records import ImageRecord
 from truscore.files import sha256_of
 
 from services.studio.child.decoder import Decoder
 from services.studio.child.job import DecodeJob
 from services.studio.drafts.dataset import InvalidDraft, image_path
+from services.studio.drafts.document import Document
 from services.studio.drafts.files import Files
 from services.studio.drafts.marks import record_from_json
 from services.studio.drafts.store import DraftStore
@@ -59,16 +61,7 @@ class Intake:
 
     async def _keep(self, dataset_id: str, path: str, incoming: Path) -> Taken:
         sha256 = await asyncio.to_thread(sha256_of, incoming)
-        decoded = await self._decoder.decode(
-            DecodeJob(
-                file=str(incoming),
-                path=path,
-                preview=str(self.files.preview(sha256)),
-                thumbnail=str(self.files.thumbnail(sha256)),
-                most_bytes=self.bounds.image_bytes,
-                most_pixels=self.bounds.image_pixels,
-            )
-        )
+        decoded = await self._decoder.decode(self._job(incoming, path, sha256))
         if decoded.fault:
             raise InvalidDraft(decoded.fault)
         await asyncio.to_thread(_move, incoming, self.files.image(sha256))
@@ -76,8 +69,26 @@ class Intake:
         image_id = await asyncio.to_thread(self._drafts.add_image, dataset_id, record)
         return Taken(image_id=image_id, path=path)
 
+    def _job(self, file: Path, path: str, sha256: str) -> DecodeJob:
+        return DecodeJob(
+            file=str(file),
+            path=path,
+            preview=str(self.files.preview(sha256)),
+            thumbnail=str(self.files.thumbnail(sha256)),
+            most_bytes=self.bounds.image_bytes,
+            most_pixels=self.bounds.image_pixels,
+        )
 
-async def receive(content: AsyncIterator[bytes], path: Path, *, most_bytes: int) -> int:
+    async def take_read(self, dataset_id: str, record: ImageRecord, document: Document, file: Path) -> None:
+        """An image of an imported folder, with what is marked on it. Raises InvalidDraft."""
+        decoded = await self._decoder.decode(self._job(file, record.path, record.sha256))
+        if decoded.fault:
+            raise InvalidDraft(decoded.fault)
+        await asyncio.to_thread(_move, file, self.files.image(record.sha256))
+        await asyncio.to_thread(self._drafts.add_image, dataset_id, record, document)
+
+
+async def receive(content: AsyncIterator[bytes], path: Path, *, most_bytes: int, may_be_empty: bool = False) -> int:
     """Write a body to a file; returns its bytes. Raises TooLarge before more is written."""
     size = 0
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -87,7 +98,7 @@ async def receive(content: AsyncIterator[bytes], path: Path, *, most_bytes: int)
             if size > most_bytes:
                 raise TooLarge(f"larger than {most_bytes} bytes, which is the most that is accepted")
             await asyncio.to_thread(file.write, part)
-    if size == 0:
+    if size == 0 and not may_be_empty:
         raise InvalidDraft("the file is empty")
     return size
 

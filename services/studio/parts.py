@@ -6,11 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from starlette.requests import HTTPConnection
+from truscore.storage import Store
 
 from services.studio.access.sessions import Sessions
 from services.studio.drafts.journal import Journal
 from services.studio.drafts.store import DraftStore
+from services.studio.handlers import Monitor, Requests
+from services.studio.imports import Imports
 from services.studio.intake import Intake
+from services.studio.publish.publishing import Publishing
+from services.studio.watching.hub import Hub
 
 if TYPE_CHECKING:
     from services.studio.pages.rendering import Pages
@@ -24,6 +29,12 @@ class Studio:
     drafts: DraftStore
     journal: Journal
     intake: Intake
+    imports: Imports
+    publishing: Publishing
+    requests: Requests
+    monitor: Monitor
+    hub: Hub
+    store: Store
     pages: Pages
     secure_cookie: bool
 

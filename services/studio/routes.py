@@ -9,16 +9,23 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
+from truscore.bus import BusUnavailable, Unroutable
+from truscore.ordering.messages import InvalidOrder
+from truscore.storage import StoreError
 
 from services.studio.api import datasets as datasets_api
-from services.studio.api import documents, login
+from services.studio.api import documents, imports, live, login, versions
+from services.studio.api import runs as runs_api
 from services.studio.api.requests import broke, http_error, not_found, refused
+from services.studio.child.whole_process import ChildFailed
 from services.studio.drafts.dataset import InvalidDraft
 from services.studio.drafts.document import InvalidOperations
 from services.studio.drafts.store import UnknownDraft
+from services.studio.handlers import MonitorAway, RunUnknown
 from services.studio.pages import datasets as dataset_pages
+from services.studio.pages import runs as run_pages
 from services.studio.parts import Studio
 
 WEB: Final = Path(__file__).with_name("web")
@@ -51,6 +58,18 @@ def routes() -> list[BaseRoute]:
         Route(f"{_IMAGE}/document", documents.open_document),
         Route(f"{_IMAGE}/operations", documents.save_operations, methods=["POST"]),
         Route(f"{_IMAGE}/{{size}}.jpg", datasets_api.picture),
+        Route(f"{_DATASET}/imports/{{import_id}}", imports.add_file, methods=["PUT"]),
+        Route(f"{_DATASET}/imports/{{import_id}}", imports.read, methods=["POST"]),
+        Route(f"{_DATASET}/versions", versions.publish, methods=["POST"]),
+        Route(f"{_DATASET}/versions/{{version}}", versions.show),
+        Route("/datasets/{dataset_id}/train/{version}", run_pages.train),
+        Route("/runs", run_pages.runs),
+        Route("/runs/{reference:path}", run_pages.run),
+        Route("/models", run_pages.models),
+        Route("/api/training", runs_api.train, methods=["POST"]),
+        Route("/api/runs/{run_id}/artifacts/{name}", runs_api.artifact),
+        Route("/api/runs/{run_id}/{verb}", runs_api.steer, methods=["POST"]),
+        WebSocketRoute("/api/live", live.live),
     ]
 
 
@@ -62,7 +81,14 @@ def application(studio: Studio) -> Starlette:
             HTTPException: http_error,
             InvalidDraft: refused,
             InvalidOperations: refused,
+            InvalidOrder: refused,
+            ChildFailed: refused,
             UnknownDraft: not_found,
+            RunUnknown: not_found,
+            MonitorAway: runs_api.away,
+            StoreError: runs_api.away,
+            BusUnavailable: runs_api.away,
+            Unroutable: runs_api.away,
             500: broke,
         },
     )

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +23,6 @@ def dataset_name(source: str) -> str:
     if not name:
         raise CliError(Code.USAGE, f"no dataset id can be made of {source!r}: give one with --id")
     return name
-
-
-def version_now(now: datetime) -> str:
-    return now.strftime("%Y%m%dT%H%M%S%f")[:-3]
 
 
 def read_config(text: str) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from services.studio.child.job import Decoded, decoded_to_line, job_from_line
 
 def main(arguments: list[str]) -> int:
     faulthandler.enable()
-    _load_libraries()
+    load_libraries()
     memory_bytes = int(arguments[0])
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _load_libraries() -> None:
+def load_libraries() -> None:
     # Before the bound: a library that cannot be mapped fails in a hundred ways, an array in one.
     import numpy as np
     from PIL import Image

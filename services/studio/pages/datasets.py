@@ -15,6 +15,7 @@ from services.studio.api.requests import session_of
 from services.studio.drafts.dataset import Draft, default_classes, suggestions
 from services.studio.drafts.store import UnknownDraft
 from services.studio.parts import studio_of
+from services.studio.publish.publishing import FORMATS
 
 WHAT: dict[str, str] = {
     "boxes": "mark each object with a box or an outline",
@@ -83,7 +84,8 @@ async def dataset(request: Request) -> Response:
         what=WHAT[draft.learns_from],
         images=images,
         annotated=sum(image.annotated for image in images),
-        versions=versions,
+        versions=[asdict(version) for version in versions],
+        formats=FORMATS,
         can_edit=session.role >= Role.ANNOTATOR,
         can_publish=session.role >= Role.OPERATOR,
     )

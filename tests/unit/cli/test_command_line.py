@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 from truscore.process.identity import process_identity
 from truscore.storage import MemoryStore
+from truscore.storage.folder_upload import EmptyFolder, files_of, upload
 from truscore.synthesis import render_dataset
 
 from services.cli.app import main
-from services.cli.context import CliError
 from services.cli.settings import read_settings
-from services.cli.upload import files_of, upload
 
 Captured = pytest.CaptureFixture[str]
 
@@ -172,7 +171,7 @@ def test_a_folder_is_uploaded_whole_without_hidden_files_and_our_own(cards: Path
 
 
 def test_an_empty_folder_is_not_uploaded(tmp_path: Path) -> None:
-    with pytest.raises(CliError, match="holds no files"):
+    with pytest.raises(EmptyFolder, match="holds no files"):
         files_of(tmp_path)
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from truscore.ordering import version_at
 from truscore.validation import DatasetOrder
 
 from services.cli.context import CliError, Code
 from services.cli.handlers.publish import ready_of
-from services.cli.inputs.order_builder import dataset_name, read_config, refuse, version_now
+from services.cli.inputs.order_builder import dataset_name, read_config, refuse
 
 
 def an_order(**changes: object) -> DatasetOrder:
@@ -40,7 +41,7 @@ def test_a_path_that_no_dataset_id_can_be_made_of_asks_for_one(path: str) -> Non
 
 
 def test_a_version_made_of_the_time_tells_milliseconds_apart() -> None:
-    assert version_now(datetime(2026, 2, 3, 4, 5, 6, 789_000, tzinfo=UTC)) == "20260203T040506789"
+    assert version_at(datetime(2026, 2, 3, 4, 5, 6, 789_000, tzinfo=UTC)) == "20260203T040506789"
 
 
 def test_configuration_is_read_as_typed_and_from_a_file(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import httpx
 from PIL import Image
+from truscore.bus import MemoryPublisher
+from truscore.storage import MemoryStore
 
 from services.studio.access import Role
 from services.studio.app import DATABASE, create_studio, guarded
@@ -75,7 +77,7 @@ async def browser(
     settings = settings_in(folder, **more)
     database = Database(folder / DATABASE)
     own = decoder or new_decoder()
-    studio = create_studio(settings, database, own)
+    studio = create_studio(settings, database, own, store=MemoryStore(), events=MemoryPublisher(service="studio"))
     application = guarded(settings, studio)
     try:
         async with client_of(application, {"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin"}) as http:
@@ -84,6 +86,8 @@ async def browser(
                 await one.log_in(role)
             yield one
     finally:
+        await studio.publishing.close()
+        await studio.monitor.close()
         if decoder is None:
             await own.close()
         database.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from truscore.ordering import version_at
 
 from services.cli.commands.parameters import AsJson, Category, ClassNames, Format, Option
 from services.cli.commands.runs.watch import Stop, follow
@@ -19,7 +20,6 @@ from services.cli.inputs.order_builder import (
     read_config,
     read_settings_typed,
     refuse,
-    version_now,
     wanted,
 )
 
@@ -58,7 +58,7 @@ def submit(
     ctx = context_of(context)
     typed = merged(read_config(config), read_settings_typed(settings))
     row = wanted(template, category=category, option=option, architecture=architecture, overrides=typed)
-    named, numbered = dataset_id or dataset_name(source), version or version_now(datetime.now(UTC))
+    named, numbered = dataset_id or dataset_name(source), version or version_at(datetime.now(UTC))
     order = DatasetOrder(
         dataset_id=named,
         version=numbered,
@@ -101,10 +101,13 @@ def _address(ctx: CommandContext, source: str, dataset_id: str, version: str) ->
 
 
 def _upload(ctx: CommandContext, folder: Path, uri: str) -> None:
-    from services.cli.upload import upload
+    from truscore.storage.folder_upload import EmptyFolder, upload
 
-    with store_explained(), _progress(ctx) as progress:
-        upload(ctx.store(), folder, uri, progress=progress)
+    try:
+        with store_explained(), _progress(ctx) as progress:
+            upload(ctx.store(), folder, uri, progress=progress)
+    except EmptyFolder as error:
+        raise CliError(Code.USAGE, str(error)) from error
 
 
 @contextmanager

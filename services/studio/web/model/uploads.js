@@ -2,19 +2,19 @@
 import { call, part } from "./calls.js";
 
 const AT_ONCE = 3;
+const nameOf = (file) => file.webkitRelativePath || file.relativePath || file.name;
 
-export async function uploadImages(datasetId, files, { onProgress, onRefused }) {
+async function each(files, send, { onProgress, onRefused }) {
   const waiting = [...files];
   let done = 0;
   let taken = 0;
   async function worker() {
     for (let file = waiting.shift(); file; file = waiting.shift()) {
-      const name = file.webkitRelativePath || file.relativePath || file.name;
       try {
-        await call("PUT", `/api/datasets/${part(datasetId)}/images?name=${part(name)}`, file);
+        await send(file);
         taken += 1;
       } catch (error) {
-        onRefused(name, error.message, error.status === 409);
+        onRefused(nameOf(file), error.message, error.status === 409);
       }
       done += 1;
       onProgress(done, files.length);
@@ -22,6 +22,19 @@ export async function uploadImages(datasetId, files, { onProgress, onRefused }) 
   }
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
   return taken;
+}
+
+// Images alone, each decoded as it arrives; returns how many were taken.
+export function uploadImages(datasetId, files, callbacks) {
+  return each(files, (file) => call("PUT", `/api/datasets/${part(datasetId)}/images?name=${part(nameOf(file))}`, file), callbacks);
+}
+
+// A folder with annotations; returns the id of the import that is to be read. Hidden files stay behind.
+export async function uploadFolder(datasetId, files, callbacks) {
+  const importId = crypto.randomUUID();
+  const shown = files.filter((file) => !nameOf(file).split("/").some((name) => name.startsWith(".")));
+  await each(shown, (file) => call("PUT", `/api/datasets/${part(datasetId)}/imports/${importId}?name=${part(nameOf(file))}`, file), callbacks);
+  return importId;
 }
 
 // Everything that was dropped, folders walked through.
@@ -43,6 +56,6 @@ async function walk(entry, found) {
   for (;;) {
     const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
     if (some.length === 0) return;
-    for (const each of some) await walk(each, found);
+    for (const child of some) await walk(child, found);
   }
 }

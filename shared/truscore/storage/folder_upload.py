@@ -3,23 +3,23 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from services.cli.context import CliError, Code
-
-if TYPE_CHECKING:
-    from truscore.storage import Store
+from truscore.storage.store import Store
 
 UPLOADS_AT_ONCE = 8
 # The validator keeps its own objects there.
 RESERVED = "_truscore"
 
 
+class EmptyFolder(ValueError):
+    """There is nothing to upload."""
+
+
 def files_of(folder: Path) -> tuple[Path, ...]:
-    """What is uploaded: every ordinary file that is not hidden and not ours. CliError where there is none."""
+    """What is uploaded: every ordinary file that is not hidden and not ours. Raises EmptyFolder."""
     found = tuple(path for path in sorted(folder.rglob("*")) if path.is_file() and _wanted(path.relative_to(folder)))
     if not found:
-        raise CliError(Code.USAGE, f"{folder} holds no files; a dataset is a folder of images and annotations")
+        raise EmptyFolder(f"{folder} holds no files; a dataset is a folder of images and annotations")
     return found
 
 
@@ -28,7 +28,7 @@ def _wanted(path: Path) -> bool:
 
 
 def upload(
-    store: "Store", folder: Path, uri: str, *, progress: Callable[[int, int], None], workers: int = UPLOADS_AT_ONCE
+    store: Store, folder: Path, uri: str, *, progress: Callable[[int, int], None], workers: int = UPLOADS_AT_ONCE
 ) -> int:
     """Puts the folder under `uri` (ending in "/"); returns the bytes. `progress` hears (files done, files in all)."""
     files = files_of(folder)

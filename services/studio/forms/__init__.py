@@ -1,0 +1,1 @@
+"""Forms made of the typed schema of the configuration. Pure."""

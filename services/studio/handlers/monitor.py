@@ -1,0 +1,172 @@
+"""The monitor's answers as plain values for pages and WebSockets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import grpc
+from truscore.api.v1 import monitor_pb2, monitor_pb2_grpc
+
+TIMEOUT_S: Final = 10.0
+STATE: Final = "RUN_STATE_"
+ENDED: Final = frozenset({"EXPORTED", "VALIDATED", "FAILED", "REJECTED", "CANCELLED"})
+Plain = dict[str, Any]
+
+
+class MonitorAway(Exception):
+    """The monitor does not answer, in words."""
+
+
+class RunUnknown(Exception):
+    """The monitor knows no such run."""
+
+
+class Monitor:
+    """Reads of runs; connects when it is first asked."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._channel: grpc.aio.Channel | None = None
+
+    def _stub(self) -> Any:
+        if not self._address:
+            raise MonitorAway("TRUSCORE_MONITOR_ADDRESS is not set: runs can't be shown")
+        self._channel = self._channel or grpc.aio.insecure_channel(self._address)
+        return monitor_pb2_grpc.MonitorServiceStub(self._channel)
+
+    async def close(self) -> None:
+        if self._channel is not None:
+            await self._channel.close()
+
+    async def list(self, *, dataset_id: str = "", limit: int = 100) -> tuple[Plain, ...]:
+        """Newest first, without curves."""
+        request = monitor_pb2.ListRunsRequest(dataset_id=dataset_id, page_size=limit)
+        try:
+            answer = await self._stub().ListRuns(request, timeout=TIMEOUT_S)
+        except grpc.aio.AioRpcError as error:
+            raise self._explained(error) from error
+        return tuple(view_of(run) for run in answer.runs)
+
+    async def get(self, reference: str) -> Plain:
+        """The run, or the order "dataset/version" that it will come of."""
+        try:
+            answer = await self._stub().GetRun(monitor_pb2.GetRunRequest(run_id=reference), timeout=TIMEOUT_S)
+        except grpc.aio.AioRpcError as error:
+            raise self._explained(error) from error
+        return view_of(answer.run)
+
+    async def watch(self, reference: str) -> AsyncIterator[Plain]:
+        """Now and at each change, until it ended."""
+        try:
+            async for answer in self._stub().WatchRun(monitor_pb2.WatchRunRequest(run_id=reference)):
+                yield view_of(answer.run)
+        except grpc.aio.AioRpcError as error:
+            raise self._explained(error) from error
+
+    def _explained(self, error: grpc.aio.AioRpcError) -> Exception:
+        if error.code() in {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT}:
+            return RunUnknown(str(error.details()))
+        return MonitorAway(f"the monitor at {self._address} does not answer: {error.details()}")
+
+
+def view_of(run: monitor_pb2.Run) -> Plain:
+    """What pages show of a run; numbers that JSON has no word for are None."""
+    state = monitor_pb2.RunState.Name(run.state).removeprefix(STATE)
+    return {
+        "run_id": run.run_id,
+        "state": state,
+        "ended": state in ENDED,
+        "dataset_id": run.dataset_id,
+        "dataset_version": run.dataset_version,
+        "category": run.category,
+        "option": run.option,
+        "architecture": run.architecture,
+        "attempt": run.attempt,
+        "epoch": run.epoch,
+        "total_epochs": run.total_epochs,
+        "step": run.step,
+        "total_steps": run.total_steps,
+        "images_per_second": finite(run.images_per_second),
+        "eta_s": finite(run.eta_s),
+        "started_at": run.started_at.seconds if run.HasField("started_at") else 0,
+        "updated_at": run.updated_at.seconds if run.HasField("updated_at") else 0,
+        "best_epoch": run.best_epoch,
+        "best_metrics": {name: finite(value) for name, value in run.best_metrics.items()},
+        "message": run.message,
+        "host": run.host,
+        "device": run.device,
+        "hardware": _hardware(run),
+        "curve": [[point.step, finite(point.loss), finite(point.learning_rate)] for point in run.curve],
+        "epochs": [_epoch(epoch) for epoch in run.epochs],
+        "findings": [
+            {"rule": each.rule, "severity": each.severity, "message": each.message, "location": each.location}
+            for each in run.findings
+        ],
+        "alerts": [alert.message for alert in run.alerts],
+        "progress": _progress(run),
+        "fit_for_use": run.fit_for_use if run.HasField("fit_for_use") else None,
+        "fit_for_use_reason": run.fit_for_use_reason,
+        "model_id": run.model.model_id,
+        "model_version": run.model.version,
+        "artifacts": _artifacts(run),
+    }
+
+
+def _hardware(run: monitor_pb2.Run) -> Plain:
+    if not run.HasField("hardware"):
+        return {}
+    sample = run.hardware
+    return {
+        "cpu_percent": finite(sample.cpu_percent),
+        "memory_bytes": sample.process_memory_bytes,
+        "gpu_percent": max((finite(gpu.utilization_percent) or 0 for gpu in sample.gpus), default=None),
+    }
+
+
+def _epoch(epoch: Any) -> Plain:
+    return {
+        "epoch": epoch.epoch,
+        "train_loss": finite(epoch.train_loss),
+        "val_loss": finite(epoch.val_loss),
+        "learning_rate": finite(epoch.learning_rate),
+        "metrics": {name: finite(value) for name, value in epoch.metrics.items()},
+        "is_best": epoch.is_best,
+    }
+
+
+def _progress(run: monitor_pb2.Run) -> Plain:
+    if not run.HasField("validation"):
+        return {}
+    return {"stage": run.validation.stage, "done": run.validation.images_done, "total": run.validation.images_total}
+
+
+def _artifacts(run: monitor_pb2.Run) -> list[Plain]:
+    found = [
+        {
+            "name": each.uri.rpartition("/")[2],
+            "format": each.format,
+            "uri": each.uri,
+            "sha256": each.sha256,
+            "size_bytes": each.size_bytes,
+            "parity_passed": each.parity.passed,
+        }
+        for each in run.model.artifacts
+    ]
+    if run.model.package_uri:
+        found.append(
+            {
+                "name": run.model.package_uri.rpartition("/")[2],
+                "format": "package",
+                "uri": run.model.package_uri,
+                "sha256": run.model.package_sha256,
+                "size_bytes": 0,
+                "parity_passed": True,
+            }
+        )
+    return found
+
+
+def finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,126 @@
+// Curves on a canvas: axes with round numbers, several lines, a reading under the pointer.
+
+const MARGIN = { left: 58, right: 20, top: 10, bottom: 26 };
+
+export function ticks(low, high, count, least = 0) {
+  const span = high - low || Math.abs(high) || 1;
+  const rough = span / count;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = Math.max(least, [1, 2, 5, 10].map((each) => each * power).find((each) => each >= rough));
+  const found = [];
+  for (let value = Math.ceil(low / step) * step; value <= high + step * 1e-9; value += step) found.push(Math.abs(value) < step * 1e-9 ? 0 : value);
+  return found;
+}
+
+export const short = (value) => (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e5) ? value.toExponential(1) : String(Number(value.toPrecision(4))));
+
+export class Chart {
+  constructor(canvas) {
+    this.canvas = canvas;
+    this.lines = [];
+    this.pointer = null;
+    new ResizeObserver(() => this.draw()).observe(canvas);
+    canvas.addEventListener("pointermove", (event) => { this.pointer = event.offsetX; this.draw(); });
+    canvas.addEventListener("pointerleave", () => { this.pointer = null; this.draw(); });
+  }
+
+  // Lines of {name, color, points: [[x, y], ...]}; a y of null is left out.
+  set(lines) {
+    this.lines = lines.map((line) => ({ ...line, points: line.points.filter(([, y]) => y !== null) }));
+    this.draw();
+  }
+
+  draw() {
+    const { clientWidth: width, clientHeight: height } = this.canvas;
+    if (!width || !height) return;
+    const ratio = window.devicePixelRatio || 1;
+    this.canvas.width = width * ratio;
+    this.canvas.height = height * ratio;
+    const context = this.canvas.getContext("2d");
+    context.scale(ratio, ratio);
+    const style = getComputedStyle(this.canvas);
+    const text = style.color;
+    context.font = `12px ${style.fontFamily}`;
+    const all = this.lines.flatMap((line) => line.points);
+    if (all.length === 0) {
+      context.fillStyle = text;
+      context.fillText("Nothing measured yet", MARGIN.left, height / 2);
+      return;
+    }
+    const range = (index) => [Math.min(...all.map((point) => point[index])), Math.max(...all.map((point) => point[index]))];
+    const [x0, x1] = range(0);
+    let [y0, y1] = range(1);
+    if (y0 === y1) { y0 -= Math.abs(y0) * 0.1 || 1; y1 += Math.abs(y1) * 0.1 || 1; }
+    const toX = (x) => MARGIN.left + ((x - x0) / (x1 - x0 || 1)) * (width - MARGIN.left - MARGIN.right);
+    const toY = (y) => height - MARGIN.bottom - ((y - y0) / (y1 - y0)) * (height - MARGIN.top - MARGIN.bottom);
+    this.#axes(context, { x0, x1, y0, y1, toX, toY, width, height, text });
+    for (const line of this.lines) this.#line(context, line, toX, toY);
+    this.#legend(context, width, text);
+    if (this.pointer !== null) this.#reading(context, { toX, toY, height, text });
+  }
+
+  #axes(context, { x0, x1, y0, y1, toX, toY, width, height, text }) {
+    context.fillStyle = text;
+    context.strokeStyle = text;
+    context.lineWidth = 1;
+    context.textAlign = "right";
+    for (const y of ticks(y0, y1, 4)) {
+      context.globalAlpha = 0.16;
+      context.beginPath();
+      context.moveTo(MARGIN.left, toY(y));
+      context.lineTo(width - MARGIN.right, toY(y));
+      context.stroke();
+      context.globalAlpha = 1;
+      context.fillText(short(y), MARGIN.left - 6, toY(y) + 4);
+    }
+    context.textAlign = "center";
+    for (const x of ticks(x0, x1, 5, 1)) context.fillText(short(x), toX(x), height - 8);
+    context.textAlign = "left";
+  }
+
+  #line(context, line, toX, toY) {
+    context.strokeStyle = line.color;
+    context.fillStyle = line.color;
+    context.lineWidth = 2;
+    context.beginPath();
+    line.points.forEach(([x, y], index) => (index ? context.lineTo(toX(x), toY(y)) : context.moveTo(toX(x), toY(y))));
+    context.stroke();
+    if (line.points.length > 40) return;
+    for (const [x, y] of line.points) {
+      context.beginPath();
+      context.arc(toX(x), toY(y), 3, 0, 2 * Math.PI);
+      context.fill();
+    }
+  }
+
+  #legend(context, width, text) {
+    if (this.lines.length < 2) return;
+    let x = MARGIN.left + 8;
+    for (const line of this.lines) {
+      context.fillStyle = line.color;
+      context.fillRect(x, MARGIN.top + 3, 14, 3);
+      context.fillStyle = text;
+      context.fillText(line.name, x + 18, MARGIN.top + 9);
+      x += 30 + context.measureText(line.name).width;
+    }
+  }
+
+  #reading(context, { toX, toY, height, text }) {
+    const nearest = this.lines.map((line) => line.points.reduce((best, point) => (
+      best === null || Math.abs(toX(point[0]) - this.pointer) < Math.abs(toX(best[0]) - this.pointer) ? point : best), null));
+    const first = nearest.find((point) => point !== null);
+    if (!first) return;
+    context.strokeStyle = text;
+    context.globalAlpha = 0.4;
+    context.beginPath();
+    context.moveTo(toX(first[0]), MARGIN.top);
+    context.lineTo(toX(first[0]), height - MARGIN.bottom);
+    context.stroke();
+    context.globalAlpha = 1;
+    const words = nearest.map((point) => (point ? short(point[1]) : "")).filter(Boolean).join(" · ");
+    context.fillStyle = text;
+    context.textAlign = this.pointer > this.canvas.clientWidth / 2 ? "right" : "left";
+    context.fillText(`${short(first[0])}: ${words}`, toX(first[0]) + (context.textAlign === "left" ? 8 : -8), toY(first[1]) - 10 > 24 ? toY(first[1]) - 10 : 36);
+    context.textAlign = "left";
+  }
+}
