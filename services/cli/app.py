@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from services.cli.commands.datasets import augment, convert, refine_labels, split, suspects, synth, validate
+from services.cli.commands.datasets import augment, convert, refine_labels, split, suspects, synth, validate, versions
 from services.cli.commands.models import catalog, fetch, predict, suggest, templates
 from services.cli.commands.operations import dead_letters, doctor
 from services.cli.commands.runs import control, show, submit, watch
@@ -44,6 +44,7 @@ for command in (
     split.split,
     refine_labels.refine_labels,
     suspects.suspects,
+    versions.versions,
     catalog.catalog,
     suggest.suggest,
     templates.templates,

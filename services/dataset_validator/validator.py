@@ -5,12 +5,15 @@ import hashlib
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from truscore.dataset_versions import DatasetVersion, content_digest
+from truscore.files import sha256_of
 from truscore.storage import DigestMismatch, ObjectMissing, Store
 from truscore.validation import BY_ID, DatasetOrder, Finding, Policy, check_order, finding, policy_for
 
@@ -106,8 +109,11 @@ class Validator:
                 bounds=self.bounds.fingerprint,
                 key_id=self.verdict_store.key_id,
             )
-            stored = await asyncio.to_thread(self.verdict_store.get, order, key)
-            return stored or await self._validate_content(order, listing, key, policy, on_progress)
+            record = await asyncio.to_thread(self.verdict_store.get, order, key)
+            if record is None:
+                record = await self._validate_content(order, listing, key, policy, on_progress)
+            await asyncio.to_thread(self.verdict_store.keep_version, order, record)
+            return record
 
     async def _list(self, order: DatasetOrder) -> Listing:
         return await asyncio.to_thread(
@@ -134,15 +140,20 @@ class Validator:
             if self.fetch_cache is not None:
                 # Not before the second listing: the content of a replaced object would pass for that of the old one.
                 await asyncio.to_thread(self.fetch_cache.digests.put, listing.files, digests)
+            content = await asyncio.to_thread(_content_digest, listing, work / "dataset", digests)
+            bound = await asyncio.to_thread(self.verdict_store.version, order)
+            if bound is not None and bound.accepted and bound.digest != content:
+                return refused_record([_version_changed(order, bound, content)], key=UNREAD)
             job = self._job(order, work / "dataset", policy)
             result = await self.read(job, work, timeout_s=self.bounds.timeout_s, on_progress=on_progress)
             if isinstance(result, Finding):
-                record = refused_record([result], key=key)
+                record = refused_record([result], key=key, content_digest=content)
                 await asyncio.to_thread(self.verdict_store.put_record, order, record)
                 return record
             duration_s = self.clock() - started_s
             on_progress(Progress(stage="storing"))
-            return await asyncio.to_thread(self.verdict_store.put, order, key, result, work, duration_s=duration_s)
+            put = partial(self.verdict_store.put, content_digest=content, duration_s=duration_s)
+            return await asyncio.to_thread(put, order, key, result, work)
 
     async def _fetch(self, listing: Listing, folder: Path, on_progress: OnProgress) -> dict[str, str]:
         cancel_token, loop = CancelToken(), asyncio.get_running_loop()
@@ -190,6 +201,20 @@ class Validator:
 
 def _changed_meanwhile(message: str) -> Finding:
     return finding(BY_ID["order.changed_meanwhile"], message, location="uri")
+
+
+def _content_digest(listing: Listing, folder: Path, digests: Mapping[str, str]) -> str:
+    """`digests` are by address; what is not among them is read."""
+    return content_digest({one.path: digests.get(one.uri) or sha256_of(folder / one.path) for one in listing.files})
+
+
+def _version_changed(order: DatasetOrder, bound: DatasetVersion, content: str) -> Finding:
+    message = (
+        f"version {order.version} of {order.dataset_id} was accepted on {bound.validated_at:%Y-%m-%d} with content "
+        f"{bound.digest} ({bound.image_count} images), and under {order.uri} lies content {content}: order it as a new "
+        "version"
+    )
+    return finding(BY_ID["order.version_changed"], message, location="version")
 
 
 def sequence_of(record: VerdictRecord, order_bytes: bytes) -> str:

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from truscore.storage import Stored
 from truscore.validation import CATALOGUE_DIGEST, DatasetOrder, Finding, Policy, Severity
 
-SCHEMA = 3
+SCHEMA = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,7 +26,8 @@ class VerdictRecord:
     page: Stored | None = None
     key_id: str = ""  # of the key that signed the report; empty for none
     signature: str = ""
-    dataset_digest: str = ""
+    content_digest: str = ""  # of the files; empty where nothing was read
+    dataset_digest: str = ""  # of the index
     format: str = ""
     image_count: int = 0
     annotation_count: int = 0
@@ -59,11 +60,17 @@ def verdict_key(order: DatasetOrder, *, listing_digest: str, policy: Policy, bou
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def refused_record(findings: Sequence[Finding], *, key: str) -> VerdictRecord:
-    """The answer to an order of which nothing was read."""
+def refused_record(findings: Sequence[Finding], *, key: str, content_digest: str = "") -> VerdictRecord:
+    """The answer to an order of which nothing was read, or nothing more than its files."""
     errors = sum(found.count for found in findings if found.severity is Severity.ERROR)
     warnings = sum(found.count for found in findings if found.severity is Severity.WARNING)
-    return VerdictRecord(key=key, findings=tuple(findings), error_count=errors, warning_count=warnings)
+    return VerdictRecord(
+        key=key,
+        findings=tuple(findings),
+        error_count=errors,
+        warning_count=warnings,
+        content_digest=content_digest,
+    )
 
 
 def record_to_json(record: VerdictRecord) -> str:

@@ -1,8 +1,11 @@
 """Verdicts, reports and indexes in the object store."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+from truscore.dataset_versions import DatasetVersion, find_version, put_version
 from truscore.files import sha256_of
 from truscore.storage import ObjectMissing, Store, Stored
 from truscore.validation import DatasetOrder
@@ -21,6 +24,7 @@ class VerdictStore:
     store: Store
     bucket: str
     signer: Signer | None = None
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     @property
     def key_id(self) -> str:
@@ -47,7 +51,14 @@ class VerdictStore:
         return entry is not None and entry.size_bytes == stored.size_bytes
 
     def put(
-        self, order: DatasetOrder, key: str, result: ReaderResult, folder: Path, *, duration_s: float = 0.0
+        self,
+        order: DatasetOrder,
+        key: str,
+        result: ReaderResult,
+        folder: Path,
+        *,
+        content_digest: str,
+        duration_s: float = 0.0,
     ) -> VerdictRecord:
         """Store report and index, each under its digest, and after them the verdict that names them."""
         report = self._put(order, "report", folder / REPORT)
@@ -63,6 +74,7 @@ class VerdictStore:
             key_id=self.key_id,
             signature=self.signer.sign(report.sha256) if self.signer else "",
             index=self._put(order, "index", folder / INDEX) if result.dataset_digest else None,
+            content_digest=content_digest,
             dataset_digest=result.dataset_digest,
             format=result.format,
             image_count=result.image_count,
@@ -77,6 +89,31 @@ class VerdictStore:
         """Store a verdict for the next equal order."""
         text = record_to_json(record).encode()
         self.store.put(self._address(order, "verdict.json"), text, content_type="application/json")
+
+    def version(self, order: DatasetOrder) -> DatasetVersion | None:
+        """What is kept of the order's version. ValueError where what lies there is no record of one."""
+        return find_version(self.store, self.bucket, order.dataset_id, order.version)
+
+    def keep_version(self, order: DatasetOrder, record: VerdictRecord) -> None:
+        """Keep what was said of the version: the first acceptance for good, a rejection until the next verdict."""
+        kept = self.version(order)
+        if not record.content_digest or (kept is not None and kept.accepted):
+            return
+        put_version(
+            self.store,
+            self.bucket,
+            DatasetVersion(
+                dataset_id=order.dataset_id,
+                version=order.version,
+                digest=record.content_digest,
+                accepted=record.accepted,
+                image_count=record.image_count,
+                validated_at=self.now(),
+                uri=order.uri,
+                category=order.category,
+                option=order.option,
+            ),
+        )
 
     def _put(self, order: DatasetOrder, kind: str, path: Path) -> Stored:
         uri = self._address(order, f"{kind}-{sha256_of(path)}.json")

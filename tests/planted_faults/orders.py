@@ -13,7 +13,7 @@ from truscore.storage import Entry, MemoryStore
 from truscore.validation import DatasetOrder, Finding, Policy, check_order, finding
 from truscore.validation.catalogue import BY_ID
 
-from services.dataset_validator.job import OUTCOME, Job, ReaderResult, result_to_json
+from services.dataset_validator.job import INDEX, OUTCOME, PAGE, REPORT, Job, ReaderResult, result_to_json
 from services.dataset_validator.listing import build_listing, list_dataset
 from services.dataset_validator.reader_process import read_in_child
 from services.dataset_validator.validator import Bounds, Validator
@@ -127,6 +127,37 @@ def changed_meanwhile(random: Random, faulty: bool) -> Rules:
     return {one.rule for one in judged.findings}
 
 
+def version_changed(random: Random, faulty: bool) -> Rules:
+    """An accepted version ordered once more, with a file that was added, replaced, or taken away."""
+    change = one_of(
+        random,
+        lambda store: store.put(f"{PREFIX}images/late.png", b"late"),
+        lambda store: store.delete(f"{PREFIX}images/{one_of(random, 0, 1, 2)}.png"),
+        lambda store: store.put(f"{PREFIX}images/{one_of(random, 0, 1, 2)}.png", random.bytes(50)),
+    )
+    store = _filled(random)
+    bounds = Bounds(most_objects=99, most_bytes=10**6, memory_bytes=2**30, timeout_s=9)
+    with tempfile.TemporaryDirectory() as folder:
+        validator = Validator(
+            store=store,
+            verdict_store=VerdictStore(store=store, bucket="out"),
+            workdir=Path(folder),
+            bounds=bounds,
+            read=_accepted,
+        )
+        asyncio.run(validator.validate(DatasetOrder(**SOUND, dataset_id="one", version="v1")))
+        if faulty:
+            change(store)
+        again = asyncio.run(validator.validate(DatasetOrder(**SOUND, dataset_id="one", version="v1")))
+    return {one.rule for one in again.findings}
+
+
+async def _accepted(_job: Job, folder: Path, *, timeout_s: float, on_progress: Any = None) -> ReaderResult | Finding:
+    for name in (REPORT, PAGE, INDEX):
+        (folder / name).write_text("{}")
+    return ReaderResult(image_count=3, dataset_digest="d")
+
+
 async def _answered(_job: Job, _folder: Path, *, timeout_s: float, on_progress: Any = None) -> ReaderResult | Finding:
     return finding(BY_ID["format.empty"], f"read within {timeout_s:g} s")
 
@@ -168,6 +199,7 @@ ORDERS: Mapping[str, OrderFault] = {
     "order.too_large": OrderFault(rules=too_large),
     "order.unsafe_key": OrderFault(rules=unsafe_key),
     "order.changed_meanwhile": OrderFault(rules=changed_meanwhile),
+    "order.version_changed": OrderFault(rules=version_changed),
     "order.reader_crashed": ended(_DIE.format("SIGSEGV"), _DIE.format("SIGABRT"), _DIE.format("SIGBUS")),
     "order.reader_limits": ended("import sys; sys.stdin.read()", timeout_s=0.2),
 }

@@ -224,18 +224,6 @@ async def test_a_rejected_order_is_answered_by_name(harness: ServiceHarness) -> 
         assert event.order_event_id == event_id
 
 
-async def test_changed_content_is_read_again(harness: ServiceHarness, tmp_path: Path) -> None:
-    folder = write_coco(tmp_path / "set")
-    upload(harness, folder)
-    _, before = await harness.handle(harness.ready())
-    content = json.loads((folder / "annotations.json").read_text())
-    content["annotations"].pop()
-    harness.store.put(URI + "annotations.json", json.dumps(content).encode())
-    event, after = await harness.handle(harness.ready())
-    assert event.annotation_count == 15
-    assert before.event_id != after.event_id
-
-
 async def test_a_verdict_whose_report_is_gone_is_reached_again(harness: ServiceHarness, tmp_path: Path) -> None:
     upload(harness, write_coco(tmp_path / "set"))
     event, _ = await harness.handle(harness.ready())

@@ -42,6 +42,7 @@ FOUND_LATER = {
     "order.too_large",
     "order.unsafe_key",
     "order.changed_meanwhile",
+    "order.version_changed",
     "order.reader_crashed",
     "order.reader_limits",
 }

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from truscore.ordering import version_at
@@ -22,6 +22,9 @@ from services.cli.inputs.order_builder import (
     refuse,
     wanted,
 )
+
+if TYPE_CHECKING:
+    from truscore.validation import DatasetOrder
 
 S3 = "s3://"
 
@@ -76,6 +79,7 @@ def submit(
     refuse(order)
     amqp_url = ctx.need("amqp_url")
     if not source.startswith(S3):
+        _refuse_other_content(ctx, order, Path(source))
         _upload(ctx, Path(source), order.uri)
     from services.cli.handlers.publish import announce
 
@@ -98,6 +102,23 @@ def _address(ctx: CommandContext, source: str, dataset_id: str, version: str) ->
     if not Path(source).is_dir():
         raise CliError(Code.USAGE, f"{source!r} is no folder; accepted: a folder, or an address s3://bucket/prefix/")
     return f"s3://{ctx.addresses.bucket}/datasets/{dataset_id}/{version}/"
+
+
+def _refuse_other_content(ctx: CommandContext, order: "DatasetOrder", folder: Path) -> None:
+    """CliError where the version was accepted with other content: an upload would write over it."""
+    from truscore.dataset_versions import find_version
+
+    from services.cli.storing import store_explained
+    from services.cli.upload import digest_of
+
+    with store_explained():
+        kept = find_version(ctx.store(), ctx.addresses.bucket, order.dataset_id, order.version)
+    if kept is not None and kept.accepted and (found := digest_of(folder)) != kept.digest:
+        raise CliError(
+            Code.USAGE,
+            f"--version {order.version}: it was accepted on {kept.validated_at:%Y-%m-%d} with content {kept.digest}, "
+            f"and {str(folder)!r} holds {found}; accepted: the same content, or another version",
+        )
 
 
 def _upload(ctx: CommandContext, folder: Path, uri: str) -> None:

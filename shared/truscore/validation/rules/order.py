@@ -88,6 +88,12 @@ _ROWS: tuple[tuple[str, str, str, str], ...] = (
         "order again once the upload is finished",
     ),
     (
+        "order.version_changed",
+        "versions that were accepted with other content",
+        "a version names one content: runs, reports and models of before would point at what they were not made from",
+        "order the new content as a new version; the accepted one stays what it was",
+    ),
+    (
         "order.reader_crashed",
         "datasets at which the image or annotation reader crashes",
         "it would crash in training too",
