@@ -208,6 +208,7 @@ SECOND = json.dumps({"images": [], "annotations": [], "categories": [{"id": 1, "
 ROWS = "labels.csv"
 BOXES = "filename,class,xmin,ymin,xmax,ymax"
 UNUSABLE = ('{"mask_threshold": "half"}', '{"classes": "a, b"}', '{"grades": [1]}', '{"odd": 1}', "[1, 2]", "{")
+RAW = (".jxl", ".dng", ".CR2", ".nef")
 ELSEWHERE = ("C:\\cards\\000.png\n", "/home/anna/cards/000.png\n", "../../000.png\n")
 CUT_NAMES = ("names: [a, b", "names: {0: [", "\tnames: a: b: c")
 
@@ -248,6 +249,10 @@ FOLDERS: Mapping[str, FolderFault] = {
         write=sound.voc, plant=file("val.txt", lambda random: f"card{random.integers(999)}.png\n")
     ),
     "format.link_as_text": FolderFault(write=sound.voc, plant=file("images", "../other/images")),
+    "format.pictures_unread": FolderFault(
+        write=sound.folders,
+        plant=lambda folder, random: file(f"raw{random.choice(RAW)}", "raw")(folder, random),
+    ),
     "format.file_unknown": FolderFault(
         write=sound.folders, plant=file("test", lambda random: "\n" * random.integers(9))
     ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -10,6 +9,7 @@ from types import MappingProxyType
 
 from truscore.datasets.index.class_order import grades_of
 from truscore.datasets.index.records import Annotation, DatasetIndex, ImageRecord
+from truscore.datasets.strict_json import parse_json
 
 
 class InvalidClassMap(ValueError):
@@ -30,9 +30,9 @@ def class_map_from_json(text: str | bytes, *, classes: Sequence[str] = ()) -> Cl
     Without `classes` the wanted ones are those of the map, in the order of their first mention.
     """
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InvalidClassMap(f"not JSON: {error}") from error
+        data = parse_json(text)
+    except ValueError as error:
+        raise InvalidClassMap(str(error)) from error
     if not isinstance(data, dict) or not all(isinstance(to, str) or to is None for to in data.values()):
         raise InvalidClassMap("expected an object from class name to class name or null")
     return class_map(data, classes=classes)

@@ -19,6 +19,7 @@ from truscore.datasets.index.records import (
     MaskMap,
     NormalMap,
 )
+from truscore.datasets.strict_json import parse_json
 
 SCHEMA = 1
 # Attribute by key of the JSON, whose keys never change.
@@ -50,7 +51,7 @@ def index_to_json(index: DatasetIndex) -> str:
 def index_from_json(text: str | bytes) -> DatasetIndex:
     """The index that index_to_json wrote. Raises InvalidIndex."""
     try:
-        data = json.loads(text)
+        data = parse_json(text)
         if data["schema"] != SCHEMA:
             raise InvalidIndex(f"index has schema {data['schema']!r}, accepted is {SCHEMA}")
         return DatasetIndex(

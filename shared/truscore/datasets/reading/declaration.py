@@ -11,6 +11,7 @@ from typing import Any
 
 from truscore.datasets.reading.folder import Folder
 from truscore.datasets.reading.problems import ProblemLog, bounded_text
+from truscore.datasets.strict_json import parse_json
 
 DECLARATION_FILE = "truscore.json"
 _LIMIT_BYTES = 4 * 1024 * 1024
@@ -48,9 +49,9 @@ def read_declaration(folder: Folder, log: ProblemLog) -> Declaration:
         log.add("format.declaration", f"larger than {_LIMIT_BYTES} bytes", DECLARATION_FILE)
         return Declaration()
     try:
-        content = json.loads(file.read_bytes())
-    except (ValueError, RecursionError) as error:
-        log.add("format.declaration", f"not JSON: {error}", DECLARATION_FILE)
+        content = parse_json(file.read_bytes())
+    except ValueError as error:
+        log.add("format.declaration", str(error), DECLARATION_FILE)
         return Declaration()
     if not isinstance(content, dict):
         log.add("format.declaration", "expected a JSON object", DECLARATION_FILE)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import codecs
-import json
 import re
 from dataclasses import dataclass
 from typing import Any
 
 from truscore.datasets.reading.context import ReaderContext
+from truscore.datasets.strict_json import parse_json
 from truscore.files import read_at_most
 
 # Longer marks first: that of UTF-32 begins like that of UTF-16.
@@ -65,9 +65,9 @@ def read_json(context: ReaderContext, path: str, *, code: str, limit_bytes: int)
     if text is None:
         return None
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        context.log.add(code, f"not JSON: {error or 'nested too deeply'}", path)
+        content = parse_json(text)
+    except ValueError as error:
+        context.log.add(code, str(error), path)
         return None
     if is_deeper_than(content, context.limits.json_depth):
         context.log.add(code, f"nested deeper than {context.limits.json_depth} levels", path)

@@ -11,6 +11,7 @@ from truscore.datasets.reading.derived_pictures import kinds_in_words
 from truscore.datasets.reading.folder import Folder
 from truscore.datasets.reading.problems import ProblemLog
 from truscore.datasets.reading.references import is_escape
+from truscore.datasets.reading.unread_kinds import report_unread_kinds
 
 _LIST_LIMIT_BYTES = 64 * 1024 * 1024
 _LIST_NAME = re.compile(r"(?:train|trainval|val|valid|validation|test)\b.*\.txt", re.IGNORECASE)
@@ -27,6 +28,7 @@ def report_unread_files(folder: Folder, log: ProblemLog) -> None:
             _check_list(folder, path, images, log)
         elif not suffix_of(name) and name.lower() not in _DOCUMENTS:
             _check_nameless(folder, path, log)
+    report_unread_kinds(folder, log)
 
 
 def report_derived_pictures(context: ReaderContext) -> None:

@@ -100,6 +100,12 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
     ("format.list_unresolved", WARNING, "part of the dataset may be missing", "upload the images, or correct the list"),
     ("format.link_as_text", WARNING, "what the link led to is missing here", "copy the files in, in place of the link"),
     (
+        "format.pictures_unread",
+        WARNING,
+        "nothing is learnt from them, and what was annotated on them is lost",
+        "convert them to JPEG, PNG or TIFF, or remove them",
+    ),
+    (
         "format.file_unknown",
         INFO,
         "it may have been meant as an image or annotation",

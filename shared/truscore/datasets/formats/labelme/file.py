@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.problems import bounded_text
 from truscore.datasets.reading.text_file import read_text
+from truscore.datasets.strict_json import parse_json
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,9 +38,9 @@ def read_labelme_file(context: ReaderContext, path: str) -> LabelmeFile | None:
     if text is None or '"shapes"' not in text:
         return None  # some other JSON, which may be large: not worth parsing
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        log.add("format.labelme.invalid_json", f"not JSON: {error or 'nested too deeply'}", path)
+        content = parse_json(text)
+    except ValueError as error:
+        log.add("format.labelme.invalid_json", str(error), path)
         return None
     if not isinstance(content, dict) or not isinstance(content.get("shapes"), list) or "imagePath" not in content:
         return None

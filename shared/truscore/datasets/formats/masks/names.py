@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from truscore.datasets.paths import name_of
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.problems import bounded_text
 from truscore.datasets.reading.text_file import decoded_or_replaced
+from truscore.datasets.strict_json import parse_json
 
 BACKGROUND = frozenset({"_background_", "__background__", "background", "bg", "backgrd", "hintergrund"})
 _NEVER = frozenset({"__ignore__"})
@@ -108,8 +108,8 @@ def _colours_of_lines(text: str) -> dict[str, Colour]:
 
 def _colours_of_json(text: str) -> dict[str, Colour]:
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
+        content = parse_json(text)
+    except ValueError:
         return {}
     pairs = content.items() if isinstance(content, dict) else _pairs(content) if isinstance(content, list) else ()
     return {str(name): colour for name, value in pairs if (colour := _colour(value)) is not None}

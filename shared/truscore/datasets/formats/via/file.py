@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from truscore.datasets.formats.json_values import STRUCTURE, UNREADABLE, Entry, entries, load_json
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.text_file import read_text
+from truscore.datasets.strict_json import parse_json
 
 IMAGES = "_via_img_metadata"
 REGION_COLUMNS = ("filename", "region_shape_attributes", "region_attributes")
@@ -100,7 +100,7 @@ def _object(text: str) -> Entry | None:
     if not text.strip():
         return {}
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = parse_json(text)
+    except ValueError:
         return None
     return value if isinstance(value, dict) else None
