@@ -213,6 +213,7 @@ ELSEWHERE = ("C:\\cards\\000.png\n", "/home/anna/cards/000.png\n", "../../000.pn
 CUT_NAMES = ("names: [a, b", "names: {0: [", "\tnames: a: b: c")
 
 FOLDERS: Mapping[str, FolderFault] = {
+    "format.nearest": FolderFault(write=sound.coco, plant=gone("annotations.json")),
     "format.unrecognised": FolderFault(write=sound.coco, plant=gone("annotations.json")),
     "format.empty": FolderFault(write=sound.coco, plant=gone("*", all_of_them=True)),
     "format.too_many_files": FolderFault(write=sound.coco, plant=images, how={"limits": Limits(files=20)}),

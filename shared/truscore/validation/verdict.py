@@ -80,7 +80,7 @@ def _with_expected_names(read_result: ReadResult, expectation: Expectation) -> t
     """Give nameless classes the option's names where their number fits; which id is which remains an assumption."""
     nameless = any(problem.code == NO_NAMES for problem in read_result.problems)
     names, index = expectation.class_names, read_result.index
-    if index is None or not nameless or len(names) != len(index.class_names):
+    if index is None or not nameless or not names or len(names) != len(index.class_names):
         return read_result, []
     problems = tuple(problem for problem in read_result.problems if problem.code != NO_NAMES)
     listed = ", ".join(f"{number} = {name}" for number, name in enumerate(names))

@@ -108,4 +108,4 @@ def test_a_phone_picture_upside_down_is_turned(shared_data: Path) -> None:
 
 def test_label_sets_whose_images_are_links_turned_to_text_are_not_recognised(shared_data: Path) -> None:
     reading = read_dataset(shared_data / "truscore_card_borders_yolo" / "outer_border_model")
-    assert codes(reading) == {"format.unrecognised", "format.link_as_text"}
+    assert codes(reading) - {"format.nearest"} == {"format.unrecognised", "format.link_as_text"}

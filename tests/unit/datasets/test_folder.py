@@ -88,4 +88,9 @@ def test_nothing_to_read_is_an_answer(tmp_path: Path) -> None:
 
 def test_images_that_are_only_pointers_are_named_even_without_annotations(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n")
-    assert codes(read_dataset(tmp_path)) == {"format.unrecognised", "format.empty", "image.lfs_pointer"}
+    assert codes(read_dataset(tmp_path)) == {
+        "format.unrecognised",
+        "format.nearest",
+        "format.empty",
+        "image.lfs_pointer",
+    }

@@ -22,6 +22,7 @@ from truscore.datasets.formats.label_studio.reader import read_label_studio, rec
 from truscore.datasets.formats.labelme.reader import read_labelme, recognise_labelme
 from truscore.datasets.formats.masks.reader import read_masks, recognise_masks
 from truscore.datasets.formats.multi_light.reader import read_multi_light, recognise_multi_light
+from truscore.datasets.formats.nearest import kinds_seen, nearest_formats
 from truscore.datasets.formats.open_images.reader import read_open_images, recognise_open_images
 from truscore.datasets.formats.plain_images.reader import read_plain_images
 from truscore.datasets.formats.run_lengths.reader import read_run_lengths, recognise_run_lengths
@@ -35,7 +36,7 @@ from truscore.datasets.index.class_map import InvalidClassMap, apply_class_map, 
 from truscore.datasets.limits import Limits
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.declaration import DECLARATION_FILE, Declaration, read_declaration
-from truscore.datasets.reading.folder import Folder, list_folder
+from truscore.datasets.reading.folder import list_folder
 from truscore.datasets.reading.problems import ProblemLog
 from truscore.datasets.reading.result import ReadResult
 from truscore.datasets.reading.unread_files import report_derived_pictures, report_unread_files
@@ -169,8 +170,11 @@ def read_dataset(
     wanted = format or declaration.format
     name = wanted or choice.name
     if name not in FORMATS:
-        what = f"format {wanted!r} is not known" if wanted else f"no format recognised in {_contents(folder)}"
+        what = f"format {wanted!r} is not known" if wanted else f"no format recognised in {kinds_seen(context)}"
         log.add("format.unrecognised", f"{what}; accepted are: {', '.join(FORMATS)}")
+        for near in () if wanted else nearest_formats(context):
+            text = f"nearest is {near.format}: {near.failed}. To have it read so: {near.change}"
+            log.add("format.nearest", text, near.place)
         return read_plain_images(context)
     if choice.question and not wanted:
         log.add("format.ambiguous", choice.question)
@@ -202,10 +206,3 @@ def _grouped(reading: ReadResult, declaration: Declaration, log: ProblemLog) -> 
     for problem in problems:
         log.add("format.declaration", problem, DECLARATION_FILE)
     return replace(reading, index=index, problems=log.all())
-
-
-def _contents(folder: Folder) -> str:
-    count = len(folder.files)
-    if count == len(folder.images):
-        return f"{count} images without any other file"
-    return f"{count} files, {len(folder.images)} of them named as images"

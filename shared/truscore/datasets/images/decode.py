@@ -147,10 +147,21 @@ def _as_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):
         # Pillow would clip sixteen bits at 255 instead of scaling them.
         return image.convert("I").point(lambda value: value / 256).convert("L").convert("RGB")
+    if image.mode in {"F", "I"}:
+        _refuse_wide_range(image)
     if image.mode in {"LA", "RGBA", "PA"} or "transparency" in image.info:
         ground = Image.new("RGBA", image.size, "black")
         return Image.alpha_composite(ground, image.convert("RGBA")).convert("RGB")
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _refuse_wide_range(image: Image.Image) -> None:
+    """Pillow would clip such pixels at 0 and 255: floats from 0 to 1 would all be black. Raises UnreadableImage."""
+    (low, high), kind = image.getextrema(), "floating-point numbers" if image.mode == "F" else "32-bit numbers"
+    # As eight bits have them they are taken; floats of which none is above 1 are fractions of white.
+    if low < 0 or high > 255 or (image.mode == "F" and high <= 1):
+        reason = f"its pixels are {kind} from {low:.4g} to {high:.4g}, and nothing says which are black and white"
+        raise UnreadableImage("image.unsupported", f"{reason}; save them as 8 or 16 bits for each colour")
 
 
 @contextmanager

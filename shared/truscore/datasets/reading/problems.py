@@ -11,6 +11,7 @@ from types import MappingProxyType
 CODES: Mapping[str, str] = MappingProxyType(
     {
         "format.unrecognised": "No annotation format was recognised, or the one named is not known.",
+        "format.nearest": "A format that the dataset comes near to, and what keeps it from being read so.",
         "format.empty": "The dataset holds no files, or no image that can be used.",
         "format.too_many_files": "The dataset holds more files or images than the limit.",
         "format.path_escape": "A path is absolute or climbs out of the dataset's folder.",

@@ -85,6 +85,7 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
     ),
     ("label.confidence", INFO, "what a program took for marks teaches its errors", "have people look at the marks"),
     ("label.key_points", INFO, "no network here learns them", "nothing needs mending"),
+    ("format.nearest", INFO, "without a format nothing is known of the images", "make the change that it names"),
     ("format.encoding", INFO, "other programs read its words as something else", "save the file as UTF-8"),
     ("format.several_formats", WARNING, "they may not say the same", "name the format, or keep one of them"),
     (

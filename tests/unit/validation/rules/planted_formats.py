@@ -206,6 +206,7 @@ FURTHER: dict[str, Further] = {
     "format.list_absolute": (with_file(voc, "train.txt", "C:\\cards\\000.png\n"), {}),
     "format.list_unresolved": (with_file(voc, "val.txt", "elsewhere.png\n"), {}),
     "format.link_as_text": (with_file(voc, "images", "../other/images"), {}),
+    "format.nearest": (with_file(pictures, "labels.csv", "a,b\n1,2\n"), {}),
     "format.pictures_unread": (with_file(folders, "001.jxl", "raw"), {}),
     "format.file_unknown": (with_file(folders, "test", "\n"), {}),
     "format.voc.missing": (pictures, {"format": "voc"}),
