@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.cli.commands.parameters import AsJson
-from services.cli.context import CliError, Code, context_of, print_json
+from services.cli.context import CliError, Code, context_of, print_json, store_explained
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,8 +20,6 @@ def versions(
 ) -> None:
     """List the versions of a dataset that were validated, the oldest first, each with its content's digest."""
     from truscore.dataset_versions import list_versions
-
-    from services.cli.storing import store_explained
 
     ctx = context_of(context)
     with store_explained():

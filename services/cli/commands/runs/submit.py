@@ -108,7 +108,6 @@ def _refuse_other_content(ctx: CommandContext, order: "DatasetOrder", folder: Pa
     """CliError where the version was accepted with other content: an upload would write over it."""
     from truscore.dataset_versions import find_version
 
-    from services.cli.storing import store_explained
     from services.cli.upload import digest_of
 
     with store_explained():

@@ -9,7 +9,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from truscore.datasets.limits import Limits
 from truscore.files import read_at_most
@@ -157,7 +157,8 @@ def _as_rgb(image: Image.Image) -> Image.Image:
 
 def _refuse_wide_range(image: Image.Image) -> None:
     """Pillow would clip such pixels at 0 and 255: floats from 0 to 1 would all be black. Raises UnreadableImage."""
-    (low, high), kind = image.getextrema(), "floating-point numbers" if image.mode == "F" else "32-bit numbers"
+    kind = "floating-point numbers" if image.mode == "F" else "32-bit numbers"
+    low, high = cast("tuple[float, float]", image.getextrema())  # of one band
     # As eight bits have them they are taken; floats of which none is above 1 are fractions of white.
     if low < 0 or high > 255 or (image.mode == "F" and high <= 1):
         reason = f"its pixels are {kind} from {low:.4g} to {high:.4g}, and nothing says which are black and white"
