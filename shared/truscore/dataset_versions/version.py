@@ -5,9 +5,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
+
+from truscore.files import sha256_of
+from truscore.storage.folder_upload import files_of
 
 SCHEMA = 1
 
@@ -41,6 +45,11 @@ def content_digest(sha256_by_path: Mapping[str, str]) -> str:
     """
     rows = (f"{path}\0{sha256}\n" for path, sha256 in sorted(sha256_by_path.items()))
     return hashlib.sha256("".join(rows).encode()).hexdigest()
+
+
+def folder_digest(folder: Path) -> str:
+    """Digest of the content that an upload of the folder brings. Raises EmptyFolder."""
+    return content_digest({path.relative_to(folder).as_posix(): sha256_of(path) for path in files_of(folder)})
 
 
 def version_to_json(version: DatasetVersion) -> bytes:

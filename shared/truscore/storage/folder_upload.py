@@ -27,14 +27,6 @@ def _wanted(path: Path) -> bool:
     return path.parts[0] != RESERVED and not any(part.startswith(".") for part in path.parts)
 
 
-def digest_of(folder: Path) -> str:
-    """Digest of the content that an upload of the folder brings. CliError where it holds no file."""
-    from truscore.dataset_versions import content_digest
-    from truscore.files import sha256_of
-
-    return content_digest({path.relative_to(folder).as_posix(): sha256_of(path) for path in files_of(folder)})
-
-
 def upload(
     store: Store, folder: Path, uri: str, *, progress: Callable[[int, int], None], workers: int = UPLOADS_AT_ONCE
 ) -> int:

@@ -6,13 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from truscore.dataset_versions import DatasetVersion, put_version
+from truscore.dataset_versions import DatasetVersion, folder_digest, put_version
 from truscore.storage import MemoryStore
 from truscore.storage.errors import StoreUnavailable
 
 from services.cli import app
 from services.cli.context import CommandContext
-from services.cli.upload import digest_of
 
 ORDER = ("-c", "border_detection", "-o", "dual_class", "--id", "cards", "--version", "1")
 
@@ -73,7 +72,7 @@ def test_an_upload_over_an_accepted_version_is_refused_before_a_byte_is_written(
     assert run("submit", str(tmp_path / "cards"), *ORDER) == 2
     error = capsys.readouterr().err
     assert "ab" * 32 in error
-    assert digest_of(tmp_path / "cards") in error
+    assert folder_digest(tmp_path / "cards") in error
     assert list(store.list("s3://truscore/datasets/cards/1/")) == []
 
 
@@ -83,7 +82,7 @@ def test_the_same_content_and_a_rejected_version_are_uploaded(
 ) -> None:
     (tmp_path / "cards").mkdir()
     (tmp_path / "cards/one.txt").write_text("one")
-    same = digest_of(tmp_path / "cards")
+    same = folder_digest(tmp_path / "cards")
     put_version(store, "truscore", version(digest=same) if kept == "the same content" else version(accepted=False))
 
     # Nothing is published: the upload is what this is about.

@@ -106,13 +106,18 @@ def _address(ctx: CommandContext, source: str, dataset_id: str, version: str) ->
 
 def _refuse_other_content(ctx: CommandContext, order: "DatasetOrder", folder: Path) -> None:
     """CliError where the version was accepted with other content: an upload would write over it."""
-    from truscore.dataset_versions import find_version
-
-    from services.cli.upload import digest_of
+    from truscore.dataset_versions import find_version, folder_digest
+    from truscore.storage.folder_upload import EmptyFolder
 
     with store_explained():
         kept = find_version(ctx.store(), ctx.addresses.bucket, order.dataset_id, order.version)
-    if kept is not None and kept.accepted and (found := digest_of(folder)) != kept.digest:
+    if kept is None or not kept.accepted:
+        return
+    try:
+        found = folder_digest(folder)
+    except EmptyFolder as error:
+        raise CliError(Code.USAGE, str(error)) from error
+    if found != kept.digest:
         raise CliError(
             Code.USAGE,
             f"--version {order.version}: it was accepted on {kept.validated_at:%Y-%m-%d} with content {kept.digest}, "
