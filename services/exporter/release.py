@@ -32,8 +32,20 @@ class Signature:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class MetricParity:
+    """A metric of checkpoint and artefact on the same images of a split, in the metric's own unit."""
+
+    split: str
+    metric: str
+    checkpoint: float
+    artifact: float
+    accepted_loss: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Parity:
-    """How near an artefact is to the checkpoint, by output, in the output's own unit."""
+    """How near an artefact is to the checkpoint, by output, in the output's own unit; `cosine` is the least similarity
+    of an output over the images, `metrics` those of the task on labelled images."""
 
     passed: bool
     images: int
@@ -41,6 +53,8 @@ class Parity:
     matched: float
     max_abs_difference: Mapping[str, float]
     tolerance: Mapping[str, float]
+    cosine: Mapping[str, float] = field(default_factory=dict)
+    metrics: tuple[MetricParity, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +79,7 @@ class Artifact:
     parity: Parity
     benchmark: Benchmark
     signature: Signature
+    notes: Mapping[str, str] = field(default_factory=dict)  # runtime and version, and what was decided in making it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,6 +89,7 @@ class Refusal:
     format: str
     code: str
     message: str
+    report: str = ""  # file name of the gate's report, where the gate refused it; in the store its address
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from truscore.augmentation.pixel_labels import label_map
 from truscore.metrics.segmentation import PixelConfusion, count_pixels, segmentation_metrics
 
 from services.trainer.worker.run_dir import RunDir, TrainingJob, read_job
-from services.trainer.worker.tasks.pixel_labels import label_map
 from tests.learning.run_folder import RunFolder, lay_out
 from tests.learning.worn_corners import write_worn_corners
 

@@ -23,8 +23,11 @@ from truscore.zoo import build_model, load_checkpoint_model
 from truscore.zoo.detection.mask_rcnn import BorderMaskRCNN, Target
 from truscore.zoo.preprocess import preprocess
 
-from services.exporter.child.convert import Refused, convert, export_target_of, make_onnx
-from services.exporter.child.onnx_file import session
+from services.exporter.child.convert import convert, export_target_of, workshop
+from services.exporter.child.formats.onnx.graph_file import session
+from services.exporter.child.formats.registry import FORMATS
+from services.exporter.child.making import make_artifact
+from services.exporter.child.refused import Refused
 from services.exporter.child_process import Bounds, ChildFault, run_child
 from services.exporter.task import Task, write_task
 
@@ -116,12 +119,10 @@ class Shifted(BorderMaskRCNN):
 def test_an_artefact_that_disagrees_with_its_checkpoint_is_refused_with_the_differences(task: Task) -> None:
     model, _, _ = load_checkpoint_model(Path(task.checkpoint))
     model.__class__ = Shifted
+    target = export_target_of(model, NAMES, kind="instance_segmentation")
+    shop = workshop(target, [preprocess(load_image(Path(path))).numpy() for path in task.pictures], task)
     with pytest.raises(Refused, match=r"boxes differ by 1 \(accepted 0.25\)") as refused:
-        make_onnx(
-            export_target_of(model, NAMES, kind="instance_segmentation"),
-            [preprocess(load_image(Path(path))).numpy() for path in task.pictures],
-            task,
-        )
+        make_artifact(FORMATS["onnx"], shop)
     assert refused.value.code == "parity"
 
 

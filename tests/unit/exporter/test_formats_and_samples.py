@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from truscore.catalog import EXPORT_FORMATS, rows
 
-from services.exporter.child.convert import MAKERS
+from services.exporter.child.formats.registry import FORMATS
 from services.exporter.formats import choose_formats
 from services.exporter.inputs import spread
 from services.exporter.order import ExportOrder
@@ -17,7 +17,7 @@ def test_an_order_without_formats_means_onnx(order: ExportOrder) -> None:
 
 
 def test_the_catalog_names_the_formats_that_are_made_and_no_other() -> None:
-    assert {name for row in rows() for name in row.export_formats} == set(EXPORT_FORMATS) == set(MAKERS)
+    assert {name for row in rows() for name in row.export_formats} == set(EXPORT_FORMATS) == set(FORMATS)
 
 
 def test_an_unknown_format_is_refused_naming_it_and_the_accepted_ones_while_the_others_are_made(

@@ -11,8 +11,11 @@ from truscore.inference.runtime import onnxruntime
 from truscore.zoo.framing import Framed, frame, unframe
 
 from services.exporter.child.adapters import KINDS
-from services.exporter.child.convert import Refused, export_target_of, make_onnx
+from services.exporter.child.convert import export_target_of, workshop
 from services.exporter.child.export_target import ExportTarget
+from services.exporter.child.formats.registry import FORMATS
+from services.exporter.child.making import make_artifact
+from services.exporter.child.refused import Refused
 from services.exporter.release import Artifact
 from services.exporter.signature import SIGNATURES
 from services.exporter.task import Task
@@ -65,7 +68,7 @@ def written(target: ExportTarget, folder: Path) -> Artifact:
         output_folder=str(folder),
         provenance={"run_id": "run-1"},
     )
-    return make_onnx(target, [picture(*shape) for shape in SHAPES], task)
+    return make_artifact(FORMATS["onnx"], workshop(target, [picture(*shape) for shape in SHAPES], task))
 
 
 @pytest.mark.parametrize("task", FRAMED_TASKS)

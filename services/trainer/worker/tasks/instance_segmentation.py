@@ -16,10 +16,10 @@ from truscore.configuration.recipe import LossWeights, Recipe
 from truscore.datasets import ImageRecord
 from truscore.metrics.comparison.bootstrap import Measure
 from truscore.metrics.detection import ImageDetections, Instance, run_lengths
+from truscore.metrics.instance_metrics import InstanceMetrics
 
 from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks.instance_images import InstanceImages
-from services.trainer.worker.tasks.instance_metrics import InstanceMetrics
 from services.trainer.worker.tasks.instance_overlays import write_pictures
 from services.trainer.worker.tasks.protocol import BatchEvaluation, Key
 

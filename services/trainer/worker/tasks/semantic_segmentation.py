@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from truscore.augmentation import Sample, augment, policy_for
+from truscore.augmentation.pixel_labels import framed_labels, label_map
 from truscore.configuration.recipe import Recipe
 from truscore.datasets import ImageRecord
 from truscore.metrics.comparison.bootstrap import Measure
@@ -40,7 +41,6 @@ from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks.framed_images import Augment, FramedImages, FramedSample
 from services.trainer.worker.tasks.instance_segmentation import squared_norm
 from services.trainer.worker.tasks.mask_overlays import write_overlay
-from services.trainer.worker.tasks.pixel_labels import framed_labels, label_map
 from services.trainer.worker.tasks.protocol import BatchEvaluation, Key
 
 PICTURES = 6

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from truscore.datasets import Annotation, ImageRecord
 from truscore.metrics.detection import ImageDetections, Instance, run_lengths, without_masks
-
-from services.trainer.worker.tasks.instance_metrics import InstanceMetrics
+from truscore.metrics.instance_metrics import InstanceMetrics
 
 OUTER, INNER = (10.0, 10.0, 60.0, 80.0), (20.0, 20.0, 40.0, 60.0)
 CARD = ImageRecord(

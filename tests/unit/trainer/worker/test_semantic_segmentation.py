@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor
+from truscore.augmentation.pixel_labels import framed_labels, label_map
 from truscore.datasets import Annotation, ImageRecord, mask_to_rle
 from truscore.metrics.pixel_thresholds import BINS, count_thresholds, threshold_diagrams
 from truscore.recipes import InvalidConfig, Recipe, resolve
@@ -18,7 +19,6 @@ from truscore.zoo.framing import Framed
 from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks import Key
 from services.trainer.worker.tasks.make import make_task
-from services.trainer.worker.tasks.pixel_labels import framed_labels, label_map
 from services.trainer.worker.tasks.semantic_segmentation import SemanticSegmentation
 
 BOX = Annotation(label=1, box_xywh=(2.0, 1.0, 4.0, 3.0))

@@ -14,6 +14,7 @@ from PIL import Image
 from truscore.datasets import ImageRecord
 from truscore.metrics.comparison import Comparison, Interval
 from truscore.metrics.detection import ImageDetections, Instance
+from truscore.metrics.instance_metrics import InstanceMetrics
 from truscore.metrics.multilabel import MultilabelPrediction, multilabel_diagnostics
 from truscore.metrics.ordinal import OrdinalPrediction, ordinal_diagnostics
 from truscore.metrics.segmentation import count_pixels, segmentation_diagnostics
@@ -23,7 +24,6 @@ from services.trainer.journal import EpochDone
 from services.trainer.worker.report.properties import Originals, image_properties
 from services.trainer.worker.report.resources import ResourceUsage
 from services.trainer.worker.report.writer import RunResults, Summary, write_report
-from services.trainer.worker.tasks.instance_metrics import InstanceMetrics
 
 MACHINE = ResourceUsage(
     device="cpu (x86_64, 2 cores)", gpu=False, cores=2, busy_cores=1.6, loader_processes=0,

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
 from truscore.datasets import Annotation, ImageRecord, annotation_mask
 from truscore.zoo.framing import IGNORED
 from truscore.zoo.resize import network_size

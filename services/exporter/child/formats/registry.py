@@ -1,0 +1,9 @@
+"""Every format that can be made here, by name. A test counts it against the catalog."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from services.exporter.child.formats.onnx.format import ONNX
+from services.exporter.child.formats.protocol import Format
+
+FORMATS: Mapping[str, Format] = MappingProxyType({format.name: format for format in (ONNX,)})
