@@ -34,7 +34,10 @@ def create_exporter(settings: Settings) -> Exporter:
         run_child=partial(run_child, bounds=bounds),
         workdir=workdir,
         proof=ProofSettings(
-            parity_pictures=settings.exporter_parity_images, benchmark_rounds=settings.exporter_benchmark_rounds
+            parity_pictures=settings.exporter_parity_images,
+            benchmark_rounds=settings.exporter_benchmark_rounds,
+            metric_images=settings.exporter_metric_images,
+            calibration_images=settings.exporter_calibration_images,
         ),
     )
 

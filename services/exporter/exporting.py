@@ -3,15 +3,16 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from truscore.catalog.export_formats import FORMATS
 from truscore.storage import Store
 
 from services.exporter.formats import choose_formats
-from services.exporter.inputs import Inputs, Unexportable, fetch_inputs
+from services.exporter.inputs import Inputs, Unexportable, Wanted, fetch_inputs
 from services.exporter.order import ExportOrder, Outcome
 from services.exporter.release import Refusal, Release
 from services.exporter.release_store import ReleaseStore
@@ -26,6 +27,8 @@ class ProofSettings:
 
     parity_pictures: int
     benchmark_rounds: int
+    metric_images: int = 0  # of each split, validation and test
+    calibration_images: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,9 +60,10 @@ class Exporter:
         self, order: ExportOrder, accepted: tuple[str, ...], refused: tuple[Refusal, ...], folder: Path
     ) -> Outcome:
         began_s = self.clock()
-        inputs = await asyncio.to_thread(fetch_inputs, self.store, order, folder, pictures=self.proof.parity_pictures)
+        inputs = await asyncio.to_thread(fetch_inputs, self.store, order, folder, wanted=self._wanted(accepted))
         result = await self.run_child(self._task(order, accepted, inputs, folder), folder)
-        refusals = refused + result.refusals
+        told = await asyncio.to_thread(self._keep_reports, order, result.refusals, folder)
+        refusals = refused + told
         if not result.artifacts:
             return Outcome(release=None, refusals=refusals)
         # Another exporter may have been given the same message meanwhile: what it announced stays as announced.
@@ -71,6 +75,23 @@ class Exporter:
             release = await asyncio.to_thread(self.releases.keep, made, folder)
         return Outcome(release=release, refusals=release.refusals)
 
+    def _keep_reports(self, order: ExportOrder, refusals: tuple[Refusal, ...], folder: Path) -> tuple[Refusal, ...]:
+        """What the gate measured of files that it refused, in the store; each refusal says where."""
+        kept = []
+        for refusal in refusals:
+            if refusal.report:
+                uri = self.releases.keep_report(order, folder / refusal.report)
+                refusal = replace(refusal, report=uri, message=f"{refusal.message}; report: {uri}")  # noqa: PLW2901
+            kept.append(refusal)
+        return tuple(kept)
+
+    def _wanted(self, formats: tuple[str, ...]) -> Wanted:
+        return Wanted(
+            pictures=self.proof.parity_pictures,
+            evaluated=self.proof.metric_images,
+            calibration=self.proof.calibration_images if any(FORMATS[name].calibrated for name in formats) else 0,
+        )
+
     def _task(self, order: ExportOrder, formats: tuple[str, ...], inputs: Inputs, folder: Path) -> Task:
         return Task(
             checkpoint=str(inputs.checkpoint),
@@ -78,6 +99,10 @@ class Exporter:
             pictures=tuple(map(str, inputs.pictures)),
             benchmark_rounds=self.proof.benchmark_rounds,
             output_folder=str(folder),
+            calibration=tuple(map(str, inputs.calibration)),
+            evaluated=inputs.evaluated,
+            index=str(inputs.index) if inputs.index and inputs.evaluated else "",
+            training=inputs.training,
             provenance={
                 "model_id": order.model_id,
                 "version": order.version,

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from truscore.datasets import ImageRecord, InvalidIndex, InvalidSplit, index_from_json, split_from_json
+from truscore.datasets import ImageRecord, InvalidIndex, InvalidSplit, Split, index_from_json, split_from_json
 from truscore.storage import (
     DigestMismatch,
     InvalidUri,
@@ -19,9 +19,11 @@ from truscore.storage import (
 )
 
 from services.exporter.order import ExportOrder
+from services.exporter.task import EvaluatedImage
 
 INDEX_LIMIT_BYTES = 1 << 30
 CHECKPOINT_LIMIT_BYTES = 16 << 30
+INDEX = "index.json"
 GONE_FOR_GOOD = (ObjectMissing, DigestMismatch, InvalidUri, TooLarge)
 
 
@@ -35,46 +37,82 @@ class Unexportable(Exception):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """How many images of each kind, at most: to compare outputs on, to measure metrics on (of each split), and to
+    calibrate on."""
+
+    pictures: int
+    evaluated: int = 0
+    calibration: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Inputs:
-    """The checkpoint and pictures of the validation split, on this disk."""
+    """What an export needs, on this disk. `pictures` are of the validation split, `calibration` of the training split,
+    whose paths in the dataset `training` has; `evaluated` are of validation and test."""
 
     checkpoint: Path
     pictures: tuple[Path, ...]
+    calibration: tuple[Path, ...] = ()
+    evaluated: tuple[EvaluatedImage, ...] = ()
+    index: Path | None = None
+    training: tuple[str, ...] = ()
 
 
-def fetch_inputs(store: Store, order: ExportOrder, folder: Path, *, pictures: int) -> Inputs:
+def fetch_inputs(store: Store, order: ExportOrder, folder: Path, *, wanted: Wanted) -> Inputs:
     """Raises Unexportable, and StoreError where another try may succeed."""
     checkpoint = folder / "checkpoint.pt"
     with _needed("checkpoint"):
         store.get_file(
             order.checkpoint.uri, checkpoint, sha256=order.checkpoint.sha256, limit_bytes=CHECKPOINT_LIMIT_BYTES
         )
-    chosen = _validation_images(store, order, pictures)
-    targets = [folder / f"picture-{number}{Path(image.path).suffix}" for number, image in enumerate(chosen)]
+    known, split, document = _dataset(store, order)
+    (folder / INDEX).write_bytes(document)
+    shown = spread(split.validation, wanted.pictures)
+    calibration = spread(split.train, wanted.calibration)
+    parts = {"validation": split.validation, "test": split.test}
+    evaluated = [(name, path) for name, paths in parts.items() for path in spread(paths, wanted.evaluated)]
+    files = _fetch(
+        store, order, folder, [known[path] for path in (*shown, *(path for _, path in evaluated))], "validation"
+    )
+    files |= _fetch(store, order, folder, [known[path] for path in calibration], "training")
+    return Inputs(
+        checkpoint=checkpoint,
+        pictures=tuple(files[path] for path in shown),
+        calibration=tuple(files[path] for path in calibration),
+        evaluated=tuple(EvaluatedImage(split=name, path=path, file=str(files[path])) for name, path in evaluated),
+        index=folder / INDEX,
+        training=tuple(split.train),
+    )
+
+
+def _fetch(store: Store, order: ExportOrder, folder: Path, images: Sequence[ImageRecord], part: str) -> dict[str, Path]:
+    """Files by their place in the dataset; an image that is wanted for several reasons is fetched once."""
     root = order.dataset_uri.rstrip("/")
-    with _needed("validation_image"):
+    unique = {image.path: image for image in images}
+    files = {path: folder / f"{part}-{number}{Path(path).suffix}" for number, path in enumerate(unique)}
+    with _needed(f"{part}_image"):
         fetch_many(
             store,
-            [
-                (parse_uri(f"{root}/{image.path}").uri, image.sha256, target)
-                for image, target in zip(chosen, targets, strict=True)
-            ],
+            [(parse_uri(f"{root}/{path}").uri, image.sha256, files[path]) for path, image in unique.items()],
         )
-    return Inputs(checkpoint=checkpoint, pictures=tuple(targets))
+    return files
 
 
-def _validation_images(store: Store, order: ExportOrder, count: int) -> list[ImageRecord]:
+def _dataset(store: Store, order: ExportOrder) -> tuple[dict[str, ImageRecord], Split, bytes]:
+    """Records by path, the split, and the index as it is stored."""
     try:
         split = split_from_json(_read(store, "split", order.split))
-        index = index_from_json(_read(store, "index", order.index))
+        document = _read(store, "index", order.index)
+        index = index_from_json(document)
     except (InvalidSplit, InvalidIndex) as error:
         raise Unexportable("dataset_unreadable", f"{order.split.uri}, {order.index.uri}: {error}") from error
     if not split.validation:
         raise Unexportable("no_validation_images", f"{order.split.uri}: no image to prove an artefact on; needed: 1")
     known = {image.path: image for image in index.images}
-    if unknown := sorted(set(split.validation) - set(known)):
+    if unknown := sorted({*split.validation, *split.train, *split.test} - set(known)):
         raise Unexportable("dataset_unreadable", f"{order.split.uri}: {unknown[0]!r} is not in the index")
-    return [known[path] for path in spread(split.validation, count)]
+    return known, split, document
 
 
 def spread(paths: Sequence[str], count: int) -> tuple[str, ...]:

@@ -59,6 +59,12 @@ class ReleaseStore:
         self._upload(kept, {MANIFEST: folder / MANIFEST})
         return kept
 
+    def keep_report(self, order: ExportOrder, report: Path) -> str:
+        """Stores a report of the gate beside the release, whether there is one or not; returns its address."""
+        uri = self.address(order.model_id, order.version, report.name)
+        self._store.put_file(uri, report, content_type=CONTENT_TYPES[".json"])
+        return uri
+
     def _signed(self, release: Release) -> Release:
         if self._signer is None:
             return release

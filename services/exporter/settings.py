@@ -27,8 +27,18 @@ class Settings(ServiceSettings):
     exporter_parity_images: int = Field(
         8, ge=1, le=1000, description="Most images of the validation split that an artefact is compared on"
     )
+    exporter_metric_images: int = Field(
+        200,
+        ge=0,
+        le=100_000,
+        description="Most images of each split, validation and test, that the metrics of an "
+        "artefact are compared on; 0 for none",
+    )
+    exporter_calibration_images: int = Field(
+        32, ge=1, le=1000, description="Most training images that INT8 is calibrated on"
+    )
     exporter_benchmark_rounds: int = Field(
-        3, ge=1, le=1000, description="How often the latency is measured on each of these images"
+        3, ge=1, le=1000, description="How often, at most, the latency is measured on each of these images"
     )
     exporter_timeout_s: float = Field(
         1200, gt=0, le=1500, description="Longest time that one export may take; the broker waits 1800 s by default"

@@ -14,6 +14,15 @@ RESULT_FILE = "result.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class EvaluatedImage:
+    """`path` is its place in the dataset, `file` its place on this disk; `split` "validation" or "test"."""
+
+    split: str
+    path: str
+    file: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
     """Formats to make of a checkpoint on this disk, and the pictures to prove them on. Paths are absolute."""
 
@@ -24,6 +33,13 @@ class Task:
     output_folder: str
     # Written into the files themselves.
     provenance: Mapping[str, str]
+    # Pictures of the training split, for formats that are calibrated.
+    calibration: tuple[str, ...] = ()
+    # Labelled images that the task's own metrics are measured on, and the dataset's index that has their labels, with
+    # the paths of the training split; none without an index.
+    evaluated: tuple[EvaluatedImage, ...] = ()
+    index: str = ""
+    training: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +50,7 @@ class Result:
     refusals: tuple[Refusal, ...]
 
 
-_RESULT = TypeAdapter(Result)
+_TASK, _RESULT = TypeAdapter(Task), TypeAdapter(Result)
 
 
 class UnreadableResult(ValueError):
@@ -46,8 +62,7 @@ def write_task(folder: Path, task: Task) -> None:
 
 
 def read_task(folder: Path) -> Task:
-    document = json.loads((folder / TASK_FILE).read_text(encoding="utf-8"))
-    return Task(**{**document, "formats": tuple(document["formats"]), "pictures": tuple(document["pictures"])})
+    return _TASK.validate_json((folder / TASK_FILE).read_bytes())
 
 
 def write_result(folder: Path, result: Result) -> None:

@@ -7,14 +7,17 @@ from pathlib import Path
 import torch
 from torch import nn
 from truscore.catalog.table import row_of
-from truscore.datasets import load_image
+from truscore.configuration.recipe import Recipe
+from truscore.datasets import index_from_json, load_image
 from truscore.zoo import load_checkpoint_model
 from truscore.zoo.preprocess import preprocess
 
+from services.exporter.child import evaluation
 from services.exporter.child.adapters import KINDS
 from services.exporter.child.export_target import ExportTarget, Picture, UnsupportedNetwork
 from services.exporter.child.formats.protocol import Source
 from services.exporter.child.formats.registry import FORMATS
+from services.exporter.child.gate import Gate
 from services.exporter.child.making import Workshop, make_artifact
 from services.exporter.child.refused import Refused
 from services.exporter.release import Artifact, Refusal
@@ -35,15 +38,21 @@ def convert(task: Task) -> Result:
         return _nothing(task, "unsupported_architecture", str(refused))
     pictures = [preprocess(load_image(Path(path))).numpy() for path in task.pictures]
     row = {"category": recipe.category, "option": recipe.option, "architecture": recipe.architecture}
+    try:
+        labelled = labelled_images(task, recipe, kind=kind, class_names=class_names)
+    except (OSError, ValueError) as error:
+        return _nothing(task, "dataset_unreadable", f"the labels cannot be read: {error}")
     described = replace(task, provenance={**task.provenance, **row})
-    shop = workshop(target, pictures, described)
+    calibration = [preprocess(load_image(Path(path))).numpy() for path in task.calibration]
+    purpose = row_of(recipe.category, recipe.option, recipe.architecture).purpose_metrics
+    shop = workshop(target, pictures, described, calibration=calibration, labelled=labelled, purpose=purpose)
     artifacts: list[Artifact] = []
     refusals: list[Refusal] = []
     for name in task.formats:
         try:
             artifacts.append(make_artifact(FORMATS[name], shop))
         except Refused as refused:
-            refusals.append(Refusal(format=name, code=refused.code, message=refused.message))
+            refusals.append(Refusal(format=name, code=refused.code, message=refused.message, report=refused.report))
     return Result(artifacts=tuple(artifacts), refusals=tuple(refusals))
 
 
@@ -63,11 +72,49 @@ def export_target_of(model: nn.Module, class_names: Sequence[str], *, kind: str)
         raise Refused("unsupported_architecture", str(error)) from error
 
 
-def workshop(target: ExportTarget, pictures: Sequence[Picture], task: Task) -> Workshop:
-    """`pictures` are of the validation split."""
+def labelled_images(
+    task: Task, recipe: Recipe, *, kind: str, class_names: Sequence[str]
+) -> tuple[evaluation.Labelled, ...]:
+    """The splits that metrics are measured on; none without an index."""
+    if not task.index:
+        return ()
+    index = index_from_json(Path(task.index).read_bytes())
+    known = {record.path: record for record in index.images}
+    found = []
+    for split in dict.fromkeys(image.split for image in task.evaluated):
+        images = [(known[image.path], Path(image.file)) for image in task.evaluated if image.split == split]
+        if usable := evaluation.usable(kind, images):
+            records, files = zip(*usable, strict=True)
+            found.append(
+                evaluation.Labelled(
+                    split=split,
+                    task=kind,
+                    records=records,
+                    files=files,
+                    class_names=tuple(class_names),
+                    grades=index.grades,
+                    image_size=recipe.image_size,
+                    of_borders=recipe.category == "border_detection",
+                    training=tuple(known[path] for path in task.training),
+                )
+            )
+    return tuple(found)
+
+
+def workshop(
+    target: ExportTarget,
+    pictures: Sequence[Picture],
+    task: Task,
+    *,
+    calibration: Sequence[Picture] = (),
+    labelled: Sequence[evaluation.Labelled] = (),
+    purpose: Sequence[str] = (),
+) -> Workshop:
+    """`pictures` are of the validation split, `calibration` of the training split."""
     metadata = {**task.provenance, **description(target.signature)}
     return Workshop(
-        source=Source(target=target, pictures=pictures, metadata=metadata),
+        source=Source(target=target, pictures=pictures, metadata=metadata, calibration=calibration),
         folder=Path(task.output_folder),
         benchmark_rounds=task.benchmark_rounds,
+        gate=Gate(target=target, pictures=pictures, labelled=labelled, purpose=purpose),
     )

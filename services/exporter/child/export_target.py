@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,12 @@ Picture = NDArray[np.float32]
 Answers = Mapping[str, NDArray[np.generic]]
 
 
+class CheckParity(Protocol):
+    """Pairs of answers, the checkpoint's first; `precision` is "float" or "int8"."""
+
+    def __call__(self, pairs: Iterable[tuple[Answers, Answers]], *, precision: str = "float") -> Parity: ...
+
+
 class UnsupportedNetwork(TypeError):
     """A network that is not what its task makes of it; the message names its class and what is accepted."""
 
@@ -22,9 +29,12 @@ class UnsupportedNetwork(TypeError):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExportTarget:
     """`graph` takes one picture and gives the signature's outputs in their order, in operators that can be written;
-    `run_eager` is what the checkpoint itself says; `check_parity` takes pairs of answers, the checkpoint's first."""
+    `run_eager` is what the checkpoint itself says; `check_parity` takes pairs of answers, the checkpoint's first, and
+    the precision that they are held to. `static_graph` says the same as `graph` in shapes that follow from the
+    picture's size alone; None where nobody has written the network so."""
 
     signature: Signature
     graph: nn.Module
     run_eager: Callable[[Picture], Answers]
-    check_parity: Callable[[Iterable[tuple[Answers, Answers]]], Parity]
+    check_parity: CheckParity
+    static_graph: nn.Module | None = None

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from truscore.zoo.framing import Framed, frame, unframe
 
+from services.exporter.child import static_framing
 from services.exporter.child.export_target import Answers, ExportTarget, Picture, UnsupportedNetwork
 from services.exporter.child.output_parity import check_parity
 from services.exporter.release import Signature
@@ -36,6 +37,19 @@ class FramedPicture(nn.Module):
         )
 
 
+class StaticFramedPicture(FramedPicture):
+    """The same, in shapes that follow from the picture's size alone."""
+
+    def forward(self, image_CHW: Tensor) -> tuple[Tensor, ...]:
+        height, width = image_CHW.shape[-2:]
+        framed_CSS = static_framing.frame(image_CHW, self.network.image_size)
+        answers = self.network.answers(self.network(framed_CSS[None]))
+        return tuple(
+            static_framing.unframe(answers[name][0], height, width) if name in self.maps else answers[name][0]
+            for name in self.names
+        )
+
+
 def export_target(model: nn.Module, class_names: Sequence[str], *, task: str) -> ExportTarget:
     if not isinstance(model, Framed):
         raise UnsupportedNetwork(
@@ -49,7 +63,13 @@ def export_target(model: nn.Module, class_names: Sequence[str], *, task: str) ->
             outputs: tuple[Tensor, ...] = graph(torch.from_numpy(image_CHW))
         return {name: output.numpy() for name, output in zip(graph.names, outputs, strict=True)}
 
-    return ExportTarget(signature=signature, graph=graph, run_eager=run_eager, check_parity=check_parity)
+    return ExportTarget(
+        signature=signature,
+        graph=graph,
+        run_eager=run_eager,
+        check_parity=check_parity,
+        static_graph=StaticFramedPicture(model, signature).eval(),
+    )
 
 
 def of_task(task: str) -> Callable[[nn.Module, Sequence[str]], ExportTarget]:

@@ -77,8 +77,12 @@ def _subject(detector: nn.Module, graph: nn.Module, signature: Signature) -> Exp
     return ExportTarget(signature=signature, graph=graph.eval(), run_eager=run_eager, check_parity=check_detections)
 
 
-def check_detections(pairs: Iterable[tuple[Answers, Answers]]) -> Parity:
+def check_detections(pairs: Iterable[tuple[Answers, Answers]], *, precision: str = "float") -> Parity:
     """The verdict over pairs of answers, the checkpoint's first."""
     return check_parity(
-        compare(detections_from(reference), detections_from(candidate)) for reference, candidate in pairs
+        (
+            compare(detections_from(reference), detections_from(candidate), precision=precision)
+            for reference, candidate in pairs
+        ),
+        precision=precision,
     )

@@ -1,11 +1,14 @@
 """One artefact: made, run beside its checkpoint, held to the gate and measured."""
 
 import hashlib
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from services.exporter.child import benchmark, parity
-from services.exporter.child.formats.protocol import Format, Source, Unmakeable
+from services.exporter.child import benchmark
+from services.exporter.child.departure import Layer, departures
+from services.exporter.child.formats.protocol import Format, Run, Source, Unmakeable
+from services.exporter.child.gate import Gate, failure
 from services.exporter.child.refused import Refused
 from services.exporter.release import Artifact, Parity
 
@@ -15,48 +18,63 @@ class Workshop:
     """What all formats of a checkpoint share."""
 
     source: Source
+    gate: Gate
     folder: Path
     benchmark_rounds: int
 
 
 def make_artifact(format: Format, shop: Workshop) -> Artifact:
     """Raises Refused."""
-    source, target = shop.source, shop.source.target
     path = shop.folder / format.file_name
     faults: tuple[type[Exception], ...] = (Unmakeable, *format.faults)
     try:
-        notes = format.make(source, path)
-        run = format.load(path, target.signature)
-        verdict = target.check_parity((target.run_eager(each), run(each)) for each in source.pictures)
+        notes = format.make(shop.source, path)
+        run = format.load(path, shop.source.target.signature)
+        verdict = shop.gate.verdict(run, precision=format.precision)
     except faults as error:
         message = f"the network cannot be written as {format.name}: {type(error).__name__}: {error}"
         raise Refused("conversion", message) from error
-    _demand(verdict)
+    return proven(format, shop, run, verdict, notes={**format.describe(), **notes})
+
+
+def proven(format: Format, shop: Workshop, run: Run, verdict: Parity, *, notes: dict[str, str]) -> Artifact:
+    """The artefact with its proof. Raises Refused where the gate does not let it pass, with a report of why."""
+    path, target = shop.folder / format.file_name, shop.source.target
+    if not verdict.passed:
+        layers = departures(format, path, target, shop.source.pictures[0])
+        report = write_report(shop.folder, format, verdict, layers, notes)
+        raise Refused("metrics" if verdict.metrics else "parity", _message(format, verdict, layers), report=report)
     return Artifact(
         format=format.name,
         file_name=path.name,
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         size_bytes=path.stat().st_size,
         parity=verdict,
-        benchmark=benchmark.measure(run, target.run_eager, source.pictures, rounds=shop.benchmark_rounds),
+        benchmark=benchmark.measure(run, target.run_eager, shop.source.pictures, rounds=shop.benchmark_rounds),
         signature=target.signature,
-        notes={**format.describe(), **notes},
+        notes=notes,
     )
 
 
-def _demand(verdict: Parity) -> None:
-    if verdict.passed:
-        return
-    found = ", ".join(
-        f"{name} differ by {worst:.3g} (accepted {verdict.tolerance[name]:.3g})"
-        for name, worst in verdict.max_abs_difference.items()
-    )
-    matched = (
-        f"{verdict.matched:.1%} of {verdict.detections} detections matched (accepted {parity.MATCHED_AT_LEAST:.0%} and "
-        "more), "
-    )
-    raise Refused(
-        "parity",
+def write_report(
+    folder: Path, format: Format, verdict: Parity, layers: tuple[Layer, ...], notes: dict[str, str]
+) -> str:
+    """All that was measured, as JSON beside the files; returns its name."""
+    content = {
+        "format": format.name,
+        "parity": asdict(verdict),
+        "layers": [asdict(layer) for layer in layers],
+        "notes": notes,
+    }
+    path = folder / f"refused-{format.name}.json"
+    path.write_text(json.dumps(content, indent=2, sort_keys=True), encoding="utf-8")
+    return path.name
+
+
+def _message(format: Format, verdict: Parity, layers: tuple[Layer, ...]) -> str:
+    first = next((layer for layer in layers if layer.departs), None)
+    where = f"; the first layer that departs is {first.name} (by {first.gap:.2g} of its size)" if first else ""
+    return (
         f"the file and its checkpoint disagree on {verdict.images} validation images: "
-        f"{matched if verdict.detections else ''}{found}",
+        f"{failure(verdict, precision=format.precision)}{where}"
     )

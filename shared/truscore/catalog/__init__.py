@@ -14,6 +14,7 @@ from truscore.catalog.table import (
     plug_in_of,
     row_of,
     rows,
+    why_not_exported,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "plug_in_of",
     "row_of",
     "rows",
+    "why_not_exported",
 ]

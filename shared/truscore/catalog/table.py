@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from truscore.catalog.export_formats import FORMATS, why_not
 from truscore.catalog.networks import NETWORKS, Network
 from truscore.catalog.plugins import CATEGORY, Found, PlugIn, found_plugins
 from truscore.catalog.purpose import EDGES, EDGES_AND_CENTRING
@@ -9,7 +10,7 @@ from truscore.catalog.tasks import TASKS
 
 NOT_YET = "not yet available"
 EXPERIMENTAL = CATEGORY
-EXPORT_FORMATS = ("onnx",)  # what the exporter can make at all, the default first
+EXPORT_FORMATS = tuple(FORMATS)  # what the exporter can make at all, the default first
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,8 +20,7 @@ class Row:
     ``bases`` are the networks it can be built on, ``losses`` what loss_config.primary_loss accepts, where it isn't what
     its task has; both have their default first. ``purpose_metrics`` are what its models are for, its task's where it
     says nothing: the first chooses the best epoch. ``template`` names its default recipes (``truscore.recipes``), and
-    ``reason`` says why it can't be trained. ``export_formats`` are the files that the exporter can make of it, the
-    default first: orders for others are refused before anything is read.
+    ``reason`` says why it can't be trained.
     """
 
     category: str
@@ -32,7 +32,6 @@ class Row:
     purpose_metrics: tuple[str, ...] = ()
     template: str = ""
     reason: str = ""
-    export_formats: tuple[str, ...] = EXPORT_FORMATS
 
     def __post_init__(self) -> None:
         if not self.losses and self.task in TASKS:
@@ -43,6 +42,19 @@ class Row:
     @property
     def available(self) -> bool:
         return not self.reason
+
+    @property
+    def export_formats(self) -> tuple[str, ...]:
+        """Files that the exporter can make of it, whatever network it is built on, the default first: orders for others
+        are refused before anything is read."""
+        return tuple(name for name in FORMATS if not self.why_not(name))
+
+    def why_not(self, format: str) -> str:
+        """Why no file of the format can be made of it; empty where one can."""
+        if format not in FORMATS:
+            return f"there is no such format; accepted: {', '.join(FORMATS)}"
+        reasons = (why_not(network_of(base), format) for base in self.bases)
+        return next((reason for reason in reasons if reason), "")
 
     @property
     def learns_from(self) -> str:
@@ -363,6 +375,12 @@ def export_formats(category: str, option: str, architecture: str = "") -> tuple[
     all."""
     named = [row for row in architectures(category, option) if architecture in ("", row.architecture)]
     return named[0].export_formats if named else EXPORT_FORMATS
+
+
+def why_not_exported(category: str, option: str, architecture: str, format: str) -> str:
+    """Why an architecture, "" for the option's default, has no file of this format; empty where it has."""
+    named = [row for row in architectures(category, option) if architecture in ("", row.architecture)]
+    return named[0].why_not(format) if named else ("" if format in FORMATS else "there is no such format")
 
 
 def network_of(base: str) -> Network:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from truscore.catalog import export_formats
+from truscore.catalog import export_formats, why_not_exported
 from truscore.datasets import FORMATS
 from truscore.recipes import InvalidConfig, resolve
 from truscore.storage import InvalidUri, parse_uri
@@ -65,7 +65,8 @@ def _export_formats(order: DatasetOrder) -> Iterator[Fault]:
         if name not in made:
             architecture = repr(order.architecture[:64]) if order.architecture else "the default architecture"
             accepted = f"accepted are {', '.join(made)}, or none for {made[0]}"
-            message = f"export format {name[:64]!r} is not made of {architecture}: {accepted}"
+            reason = why_not_exported(order.category, order.option, order.architecture, name)
+            message = f"export format {name[:64]!r} is not made of {architecture} ({reason}): {accepted}"
             yield "order.export_format", "export_formats", message
 
 

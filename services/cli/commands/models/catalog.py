@@ -1,21 +1,37 @@
 """`truscore catalog`: what can be trained."""
 
 from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
 from services.cli.commands.parameters import AsJson
 from services.cli.context import context_of, print_json
 
+Formats = Annotated[bool, typer.Option("--formats", help="Which files can be made of each network, and why not.")]
 
-def catalog(context: typer.Context, as_json: AsJson = False) -> None:
+
+def catalog(context: typer.Context, formats: Formats = False, as_json: AsJson = False) -> None:
     """List categories, options and architectures."""
     from truscore.catalog.table import network_of, rows
 
+    if formats:
+        _print_formats(context, as_json)
+        return
     listed = rows()
     if as_json:
         networks_of = {row: [asdict(network_of(base)) for base in row.bases] for row in listed}
-        print_json([{**asdict(row), "available": row.available, "networks": networks_of[row]} for row in listed])
+        print_json(
+            [
+                {
+                    **asdict(row),
+                    "available": row.available,
+                    "export_formats": row.export_formats,
+                    "networks": networks_of[row],
+                }
+                for row in listed
+            ]
+        )
         return
     from rich.table import Table
 
@@ -27,3 +43,31 @@ def catalog(context: typer.Context, as_json: AsJson = False) -> None:
         networks = ", ".join(row.bases) or row.reason
         table.add_row(row.category, row.option, row.architecture, row.task, networks, style=style)
     context_of(context).screen.print(table)
+
+
+def _print_formats(context: typer.Context, as_json: bool) -> None:
+    from truscore.catalog.export_formats import FORMATS, why_not
+    from truscore.catalog.networks import NETWORKS
+
+    reasons = {network.name: {name: why_not(network, name) for name in FORMATS} for network in NETWORKS.values()}
+    if as_json:
+        print_json(
+            {
+                "formats": [asdict(format) for format in FORMATS.values()],
+                "networks": [
+                    {"network": name, "formats": {key: {"made": not why, "reason": why} for key, why in of.items()}}
+                    for name, of in reasons.items()
+                ],
+            }
+        )
+        return
+    from rich.table import Table
+
+    table = Table("network", *FORMATS, box=None, header_style="bold")
+    for name, of in reasons.items():
+        table.add_row(name, *("no" if why else "yes" for why in of.values()))
+    screen = context_of(context).screen
+    screen.print(table)
+    for why in dict.fromkeys(why for of in reasons.values() for why in of.values() if why):
+        named = ", ".join(dict.fromkeys(key for of in reasons.values() for key, each in of.items() if each == why))
+        screen.print(f"{named}: {why}", style="dim")

@@ -1,0 +1,52 @@
+"""The page of the formats: which files can be made of which networks."""
+
+from collections.abc import Iterator
+
+from truscore.catalog.export_formats import FORMATS, why_not
+from truscore.catalog.networks import NETWORKS
+
+from docs.generate.tables import table
+
+HEAD = """# Export formats
+
+Which files the exporter can make of which networks, as `truscore catalog --formats` lists it. An order for any other
+pair is refused before anything is read, with the reason. [What a file has to pass](../using-a-model.md) before it is
+announced is the same for all.
+"""
+
+
+def page() -> str:
+    return "\n".join([HEAD, *_formats(), *_matrix(), *_reasons()]) + "\n"
+
+
+def _formats() -> Iterator[str]:
+    yield "## Formats\n"
+    yield "The first is made where an order names none.\n"
+    rows = [
+        (f"`{each.name}`", each.meaning, each.precision, each.runtime, "yes" if each.calibrated else "no")
+        for each in FORMATS.values()
+    ]
+    yield from table(("format", "what it is", "precision", "loaded by", "needs training images"), rows)
+
+
+def _matrix() -> Iterator[str]:
+    yield "\n## Networks\n"
+    rows = [
+        (f"`{network.name}`", *("no" if why_not(network, name) else "yes" for name in FORMATS))
+        for network in NETWORKS.values()
+    ]
+    yield from table(("network", *(f"`{name}`" for name in FORMATS)), rows)
+
+
+def _reasons() -> Iterator[str]:
+    yield "\n## Why not\n"
+    found: dict[tuple[str, str], list[str]] = {}
+    for network in NETWORKS.values():
+        for name in FORMATS:
+            if reason := why_not(network, name):
+                found.setdefault((name, reason), []).append(network.name)
+    rows = [
+        (f"`{name}`", reason, ", ".join(f"`{network}`" for network in networks))
+        for (name, reason), networks in found.items()
+    ]
+    yield from table(("format", "reason", "networks"), rows)

@@ -1,0 +1,201 @@
+"""The task's own metrics of checkpoint and file on labelled images, by the code that judged the checkpoint.
+
+Both are given the same pictures: those that the trainer evaluates on, at the size that it evaluates at.
+
+Legend: C channels, H, W sides of a picture, N instances, K classes with "nothing" as class 0.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import torch
+from truscore.augmentation.loading import sample_of
+from truscore.augmentation.pixel_labels import label_map
+from truscore.catalog.tasks import TASKS
+from truscore.datasets import ImageRecord, load_image
+from truscore.datasets.index.targets import is_usable
+from truscore.metrics.detection import ImageDetections, Instance, run_lengths
+from truscore.metrics.instance_metrics import InstanceMetrics
+from truscore.metrics.multilabel import MultilabelPrediction, multilabel_metrics
+from truscore.metrics.ordinal import OrdinalPrediction, ordinal_metrics
+from truscore.metrics.regression import RegressionPrediction, regression_metrics
+from truscore.metrics.segmentation import count_pixels, segmentation_metrics
+from truscore.zoo.resize import network_size, resize_antialiased
+
+from services.exporter.child.export_target import Answers, Picture
+
+MASK_SIDE_PX = 1024  # masks of pixels are evaluated at most at this side, as the trainer does
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Labelled:
+    """Labelled images of one split, and what is needed to judge answers on them. `training` are the records that the
+    model learnt from: a border that is not found counts by their average."""
+
+    split: str
+    task: str
+    records: tuple[ImageRecord, ...]
+    files: tuple[Path, ...]
+    class_names: tuple[str, ...]
+    grades: tuple[float, ...] = ()
+    image_size: int = MASK_SIDE_PX
+    of_borders: bool = False
+    training: tuple[ImageRecord, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judged:
+    """What one model is worth on a split, by metric; and its grades, where grades are what it says."""
+
+    metrics: Mapping[str, float]
+    grades: tuple[int, ...] = ()
+
+
+def usable(task: str, images: Iterable[tuple[ImageRecord, Path]]) -> list[tuple[ImageRecord, Path]]:
+    """Those that say what the task learns."""
+    return [(record, path) for record, path in images if is_usable(record, TASKS[task].learns_from)]
+
+
+def judge(run: Callable[[Picture], Answers], labelled: Labelled) -> Judged:
+    """One pass of the model over the split."""
+    return _JUDGES[labelled.task](run, labelled)
+
+
+def _pictures(labelled: Labelled, *, most_px: int | None = None) -> Iterable[tuple[int, ImageRecord, Picture]]:
+    for index, (record, path) in enumerate(zip(labelled.records, labelled.files, strict=True)):
+        image_CHW = torch.from_numpy(load_image(path).copy()).permute(2, 0, 1).float() / 255
+        height, width = image_CHW.shape[-2:]
+        if most_px is not None and max(height, width) > most_px:
+            image_CHW = resize_antialiased(image_CHW, *network_size(height, width, image_size=most_px))
+        yield index, record, image_CHW.contiguous().numpy()
+
+
+def _ordinal(run: Callable[[Picture], Answers], labelled: Labelled) -> Judged:
+    results = []
+    for index, record, picture_CHW in _pictures(labelled):
+        answers = run(picture_CHW)
+        (label,) = record.labels or ()
+        results.append(
+            OrdinalPrediction(
+                image=index,
+                target=label - 1,
+                prediction=int(answers["grade_index"]),
+                probabilities=tuple(answers["probabilities"].tolist()),
+            )
+        )
+    return Judged(
+        metrics=ordinal_metrics(results, labelled.grades), grades=tuple(result.prediction for result in results)
+    )
+
+
+def _regression(run: Callable[[Picture], Answers], labelled: Labelled) -> Judged:
+    results = []
+    for index, record, picture_CHW in _pictures(labelled):
+        known = dict(record.scores)
+        results.append(
+            RegressionPrediction(
+                image=index,
+                target=tuple(known.get(name) for name in labelled.class_names),
+                prediction=tuple(run(picture_CHW)["scores"].tolist()),
+            )
+        )
+    return Judged(metrics=regression_metrics(results, labelled.class_names))
+
+
+def _multilabel(run: Callable[[Picture], Answers], labelled: Labelled) -> Judged:
+    places = range(1, len(labelled.class_names) + 1)
+    return Judged(
+        metrics=multilabel_metrics(
+            [
+                MultilabelPrediction(
+                    image=index,
+                    target=tuple(place in (record.labels or ()) for place in places),
+                    probabilities=tuple(run(picture_CHW)["probabilities"].tolist()),
+                )
+                for index, record, picture_CHW in _pictures(labelled)
+            ]
+        )
+    )
+
+
+def _semantic(run: Callable[[Picture], Answers], labelled: Labelled) -> Judged:
+    counts = []
+    for index, record, picture_CHW in _pictures(labelled, most_px=MASK_SIDE_PX):
+        prediction_HW = np.asarray(run(picture_CHW)["probabilities"]).argmax(axis=0)
+        target_HW = label_map(record, *prediction_HW.shape)
+        counts.append(count_pixels(index, target_HW, prediction_HW, classes=len(labelled.class_names) + 1))
+    return Judged(metrics=segmentation_metrics(counts))
+
+
+def _instances(run: Callable[[Picture], Answers], labelled: Labelled) -> Judged:
+    results = []
+    for index, (record, path) in enumerate(zip(labelled.records, labelled.files, strict=True)):
+        sample = sample_of(record, load_image(path), image_size=labelled.image_size)
+        height, width = sample.image_CHW.shape[-2:]
+        answers = run((sample.image_CHW.float() / 255).numpy())
+        masked = "masks" in answers
+        target_masks = np.asarray(sample.masks.numpy() > 0) if masked else None
+        crowds = [annotation.crowd for annotation in record.annotations]
+        ones = [1.0] * len(crowds)
+        results.append(
+            ImageDetections(
+                image=index,
+                height=height,
+                width=width,
+                target=_marked(sample.boxes_N4.numpy(), sample.labels_N.numpy(), target_masks, ones, crowds),
+                prediction=_marked(
+                    answers["boxes"],
+                    answers["labels"],
+                    np.asarray(answers["masks"][:, 0].astype(np.float32) >= 0.5) if masked else None,
+                    answers["scores"].tolist(),
+                    [False] * len(answers["scores"]),
+                ),
+            )
+        )
+    metrics = InstanceMetrics(
+        class_names=labelled.class_names,
+        records=labelled.records,
+        of_borders=labelled.of_borders,
+        training=labelled.training,
+    ).metrics(results)
+    return Judged(metrics=metrics)
+
+
+def _marked(
+    boxes_N4: Any, labels_N: Any, masks_NHW: Any, scores: Sequence[float], crowds: Sequence[bool]
+) -> tuple[Instance, ...]:
+    return tuple(
+        Instance(
+            label=int(label),
+            box_xywh=(float(x1), float(y1), float(x2 - x1), float(y2 - y1)),
+            mask=None if masks_NHW is None else run_lengths(masks_NHW[number]),
+            score=score,
+            crowd=crowd,
+        )
+        for number, ((x1, y1, x2, y2), label, score, crowd) in enumerate(
+            zip(boxes_N4, labels_N, scores, crowds, strict=True)
+        )
+    )
+
+
+_JUDGES: Mapping[str, Callable[[Callable[[Picture], Answers], Labelled], Judged]] = MappingProxyType(
+    {
+        "ordinal_classification": _ordinal,
+        "regression": _regression,
+        "multilabel_classification": _multilabel,
+        "semantic_segmentation": _semantic,
+        "instance_segmentation": _instances,
+        "detection": _instances,
+    }
+)
+
+
+def spread_of_targets(labelled: Labelled) -> float:
+    """From the least to the largest real score: what a difference of scores is a share of. 1 where there is none."""
+    known = [value for record in labelled.records for _, value in record.scores if math.isfinite(value)]
+    return max(known) - min(known) or 1.0 if known else 1.0

@@ -1,0 +1,156 @@
+"""INT8 as a format: calibrated by the method, and with the layers left in float, that keep its answers nearest."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import onnx
+from onnxruntime.quantization import QuantType, quantize_dynamic
+
+from services.exporter.child.distance import NEAR_ENOUGH, distance
+from services.exporter.child.export_target import Answers
+from services.exporter.child.formats.onnx import graph_file
+from services.exporter.child.formats.onnx.format import FAULTS, describe
+from services.exporter.child.formats.protocol import Format, Source, Unmakeable
+from services.exporter.child.formats.quantized.calibration import METHODS, ranges
+from services.exporter.child.formats.quantized.graph import compact, quantise, simplified, weighted_nodes
+
+LEAST_REDUCTION = 3.0
+# Layers whose effect is measured one by one; in larger networks neighbours are measured together.
+MOST_MEASUREMENTS = 32
+COMPARED_PICTURES = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bench:
+    """Measures candidates against the checkpoint on training images: validation images judge, and choose nothing."""
+
+    source: Source
+    eager: Sequence[Answers]
+    folder: Path
+
+    def distance(self, path: Path) -> float:
+        run = graph_file.session(path, self.source.target.signature)
+        pictures = self.source.calibration[:COMPARED_PICTURES]
+        return distance(self.source.target, list(zip(self.eager, (run(each) for each in pictures), strict=True)))
+
+
+def make(source: Source, path: Path) -> Mapping[str, str]:
+    if not source.calibration:
+        raise Unmakeable("there is no training image to calibrate it on")
+    eager = [source.target.run_eager(each) for each in source.calibration[:COMPARED_PICTURES]]
+    with TemporaryDirectory(dir=path.parent) as scratch:
+        bench = Bench(source=source, eager=eager, folder=Path(scratch))
+        exported, graph = bench.folder / "exported.onnx", bench.folder / "float.onnx"
+        graph_file.write(source.target, exported, source.pictures[0])
+        simplified(exported, graph)
+        notes = _static(bench, graph, path)
+        if float(notes["distance"]) > NEAR_ENOUGH:
+            notes = _dynamic(bench, graph, path, notes)
+        compact(path)
+        reduction = exported.stat().st_size / path.stat().st_size
+    if reduction < LEAST_REDUCTION:
+        raise Unmakeable(
+            f"the file is {reduction:.2f} times smaller than in float, at least {LEAST_REDUCTION:g} are wanted; "
+            f"{notes['in_float']}"
+        )
+    graph_file.finish(path, source.metadata)
+    return {**notes, "times_smaller": f"{reduction:.2f}", "calibration_images": str(len(source.calibration))}
+
+
+def _static(bench: Bench, graph: Path, path: Path) -> dict[str, str]:
+    nodes = weighted_nodes(graph)
+    if not nodes:
+        raise Unmakeable("the graph multiplies by no constant weights")
+    found: dict[str, float] = {}
+    values: dict[str, Any] = {}
+    for method in METHODS:
+        values[method] = ranges(graph, bench.source.calibration, method)
+        quantise(graph, path, values[method], nodes=nodes, in_float=())
+        found[method] = bench.distance(path)
+        # The cheapest method that is near enough: finer ones look at histograms, which takes longer.
+        if found[method] <= NEAR_ENOUGH:
+            break
+    best = min(found, key=lambda method: found[method])
+    tried = ", ".join(f"{method} {value:.2g}" for method, value in found.items())
+    reason = f"distance from the checkpoint on training images: {tried}; accepted {NEAR_ENOUGH:g}"
+
+    def attempt(in_float: Sequence[str]) -> float:
+        quantise(graph, path, values[best], nodes=nodes, in_float=in_float)
+        return bench.distance(path)
+
+    in_float: list[str] = []
+    worst = found[best]
+    if worst > NEAR_ENOUGH:
+        in_float, worst = _kept_in_float(nodes, attempt, graph, path)
+    else:
+        attempt(())
+    return {
+        "quantisation": "static, INT8 weights per channel",
+        "calibration": best,
+        "calibration_reason": reason,
+        "in_float": f"{len(in_float)} of {len(nodes)} layers in float{': ' if in_float else ''}{', '.join(in_float)}",
+        "distance": f"{worst:.3g}",
+    }
+
+
+def _kept_in_float(
+    nodes: Sequence[str], attempt: Callable[[Sequence[str]], float], graph: Path, path: Path
+) -> tuple[list[str], float]:
+    """The most sensitive layers first, until the answers are near enough or the file would be too large."""
+    size = max(1, -(-len(nodes) // MOST_MEASUREMENTS))
+    groups = [nodes[start : start + size] for start in range(0, len(nodes), size)]
+    # What one group alone in INT8 does to the answers.
+    harm = [attempt([name for name in nodes if name not in group]) for group in groups]
+    ranked = sorted(range(len(groups)), key=lambda place: -harm[place])
+    best: tuple[list[str], float] = [], attempt(())
+    count = 1
+    while count <= len(groups) // 2 or count == 1:
+        in_float = [name for place in ranked[:count] for name in groups[place]]
+        reached = attempt(in_float)
+        if graph.stat().st_size / path.stat().st_size < LEAST_REDUCTION:
+            break
+        if reached < best[1]:
+            best = in_float, reached
+        if reached <= NEAR_ENOUGH:
+            break
+        count *= 2
+    attempt(best[0])
+    return best
+
+
+def _dynamic(bench: Bench, graph: Path, path: Path, static: dict[str, str]) -> dict[str, str]:
+    """Weights in INT8, activations measured as they come: where static ranges don't fit, if that is nearer."""
+    candidate = bench.folder / "dynamic.onnx"
+    quantize_dynamic(
+        graph,
+        candidate,
+        op_types_to_quantize=["MatMul", "Gemm"],
+        per_channel=True,
+        reduce_range=True,
+        weight_type=QuantType.QInt8,
+    )
+    reached = bench.distance(candidate)
+    small = graph.stat().st_size / candidate.stat().st_size >= LEAST_REDUCTION
+    if not small or reached >= float(static["distance"]):
+        return static
+    onnx.save(onnx.load(candidate), path)
+    return {
+        **static,
+        "quantisation": f"dynamic, INT8 weights per channel: static came to a distance of {static['distance']}",
+        "in_float": "convolutions in float",
+        "distance": f"{reached:.3g}",
+    }
+
+
+QUANTIZED = Format(
+    name="quantized",
+    file_name="model.int8.onnx",
+    make=make,
+    load=graph_file.session,
+    describe=describe,
+    precision="int8",
+    faults=FAULTS,
+)

@@ -1,0 +1,74 @@
+"""Whether a file says what its checkpoint says: outputs beside outputs, and the task's metrics beside its metrics."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from services.exporter.child.evaluation import Judged, Labelled, judge, spread_of_targets
+from services.exporter.child.export_target import Answers, ExportTarget, Picture
+from services.exporter.child.formats.protocol import Run
+from services.exporter.child.parity import INT8_MATCHED_AT_LEAST, MATCHED_AT_LEAST
+from services.exporter.metric_limits import compare_grades, compare_metrics, passes
+from services.exporter.release import MetricParity, Parity
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gate:
+    """Of one checkpoint, for all its files: what the checkpoint itself says is worked out once."""
+
+    target: ExportTarget
+    pictures: Sequence[Picture]
+    labelled: Sequence[Labelled] = ()
+    purpose: Sequence[str] = ()
+    _answers: list[Answers] = field(default_factory=list)
+    _judged: dict[str, Judged] = field(default_factory=dict)
+
+    def verdict(self, run: Run, *, precision: str) -> Parity:
+        parity = self.target.check_parity(
+            zip(self._eager(), (run(each) for each in self.pictures), strict=True), precision=precision
+        )
+        lines = self._metrics(run, precision=precision) if parity.passed else ()
+        return replace(parity, metrics=lines, passed=parity.passed and all(map(passes, lines)))
+
+    def _eager(self) -> list[Answers]:
+        if not self._answers:
+            self._answers.extend(self.target.run_eager(each) for each in self.pictures)
+        return self._answers
+
+    def _metrics(self, run: Run, *, precision: str) -> tuple[MetricParity, ...]:
+        lines: list[MetricParity] = []
+        for part in self.labelled:
+            if part.split not in self._judged:
+                self._judged[part.split] = judge(self.target.run_eager, part)
+            checkpoint, artifact = self._judged[part.split], judge(run, part)
+            lines += compare_metrics(
+                part.split,
+                self.purpose,
+                checkpoint.metrics,
+                artifact.metrics,
+                precision=precision,
+                spread=spread_of_targets(part),
+            )
+            lines += compare_grades(part.split, checkpoint.grades, artifact.grades)
+        return tuple(lines)
+
+
+def failure(verdict: Parity, *, precision: str) -> str:
+    """In words, what was not near enough."""
+    if lost := [line for line in verdict.metrics if not passes(line)]:
+        return "; ".join(
+            f"{line.metric} on the {line.split} images is {line.artifact:.4g}, of the checkpoint {line.checkpoint:.4g} "
+            f"(accepted to lose {line.accepted_loss:.3g})"
+            for line in lost
+        )
+    found = [
+        f"{name} differ by {worst:.3g}"
+        + (f" (accepted {verdict.tolerance[name]:.3g})" if name in verdict.tolerance else "")
+        for name, worst in verdict.max_abs_difference.items()
+    ]
+    found += [f"{name} have a cosine similarity of {value:.5f}" for name, value in verdict.cosine.items()]
+    if verdict.detections:
+        least = MATCHED_AT_LEAST if precision == "float" else INT8_MATCHED_AT_LEAST
+        found.insert(
+            0, f"{verdict.matched:.1%} of {verdict.detections} detections matched (accepted {least:.0%} and more)"
+        )
+    return ", ".join(found)
