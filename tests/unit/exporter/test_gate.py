@@ -10,7 +10,6 @@ import onnx
 import pytest
 import torch
 from onnx import numpy_helper
-from onnxruntime.quantization.calibrate import TensorData, TensorsData
 from PIL import Image
 from truscore.catalog.table import row_of
 from truscore.datasets import ImageRecord
@@ -24,6 +23,7 @@ from services.exporter.child.export_target import Answers, Picture
 from services.exporter.child.formats.onnx import graph_file
 from services.exporter.child.formats.quantized.calibration import ranges
 from services.exporter.child.formats.quantized.graph import quantise, simplified, weighted_nodes
+from services.exporter.child.formats.quantized.quantization import TensorData, TensorsData
 from services.exporter.child.formats.registry import FORMATS
 from services.exporter.child.gate import Gate, failure
 from services.exporter.child.making import Workshop, proven

@@ -6,10 +6,12 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
 
-from onnxruntime.quantization import CalibrationMethod
-from onnxruntime.quantization.calibrate import CalibrationDataReader, create_calibrator
-
 from services.exporter.child.export_target import Picture
+from services.exporter.child.formats.quantized.quantization import (
+    CalibrationDataReader,
+    CalibrationMethod,
+    create_calibrator,
+)
 
 # What is multiplied by weights; everything else keeps its floats.
 WEIGHTED = ("Conv", "Gemm", "MatMul")

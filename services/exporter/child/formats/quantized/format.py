@@ -7,7 +7,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import onnx
-from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from services.exporter.child.distance import NEAR_ENOUGH, distance
 from services.exporter.child.export_target import Answers
@@ -16,6 +15,7 @@ from services.exporter.child.formats.onnx.format import FAULTS, describe
 from services.exporter.child.formats.protocol import Format, Source, Unmakeable
 from services.exporter.child.formats.quantized.calibration import METHODS, ranges
 from services.exporter.child.formats.quantized.graph import compact, quantise, simplified, weighted_nodes
+from services.exporter.child.formats.quantized.quantization import QuantType, quantize_dynamic
 
 LEAST_REDUCTION = 3.0
 # Layers whose effect is measured one by one; in larger networks neighbours are measured together.

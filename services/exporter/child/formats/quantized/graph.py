@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-from onnxruntime.quantization import QuantType
-from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 from truscore.inference.runtime import onnxruntime
 
 from services.exporter.child.formats.quantized.calibration import WEIGHTED
+from services.exporter.child.formats.quantized.quantization import QDQQuantizer, QuantType
 
 # Weights of seven bits: with eight, CPUs without VNNI saturate where they add up products, and the same file would
 # answer otherwise there than where it was proved.
