@@ -146,6 +146,10 @@ class Publishing:
             if path.suffix in {".json", ".yaml", ".txt", ".csv", ".xml"}:
                 self._store.get(address, limit_bytes=size, sha256=sha256_of(path))
 
+    async def settled(self) -> None:
+        """Return once nothing is under way."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
     async def close(self) -> None:
         tasks = list(self._tasks)
         for task in tasks:

@@ -40,6 +40,8 @@ class Browser:
     studio: Studio
     application: Any
     http: httpx.AsyncClient
+    events: MemoryPublisher
+    store: MemoryStore
 
     async def log_in(self, role: Role = Role.ADMIN) -> None:
         token = self.studio.sessions.make_login_token(name="ada", role=role)
@@ -77,11 +79,12 @@ async def browser(
     settings = settings_in(folder, **more)
     database = Database(folder / DATABASE)
     own = decoder or new_decoder()
-    studio = create_studio(settings, database, own, store=MemoryStore(), events=MemoryPublisher(service="studio"))
+    store, events = MemoryStore(), MemoryPublisher(service="studio")
+    studio = create_studio(settings, database, own, store=store, events=events)
     application = guarded(settings, studio)
     try:
         async with client_of(application, {"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin"}) as http:
-            one = Browser(studio=studio, application=application, http=http)
+            one = Browser(studio=studio, application=application, http=http, events=events, store=store)
             if role is not None:
                 await one.log_in(role)
             yield one
