@@ -95,3 +95,29 @@ async def test_two_people_on_one_image_both_see_all_marks(
     assert len(shapes_of(one)) == 2
     # The second had begun before the first was saved, and was put upon it.
     assert await pages[1].locator("#shapes li").count() == 2
+
+
+async def test_an_edit_that_could_not_be_sent_outlives_the_page(
+    studio: tuple[Browser, str], open_context: OpenContext
+) -> None:
+    from playwright.async_api import expect
+
+    one, address = studio
+    await one.make()
+    await one.upload(png(size=(200, 200)))
+    page = await opened(one, address, open_context)
+    await page.context.set_offline(True)
+    await page.keyboard.press("b")
+    await page.mouse.move(400, 300)
+    await page.mouse.down()
+    await page.mouse.move(450, 360, steps=2)
+    await page.mouse.up()
+    await expect(page.locator("#saved")).to_contain_text("does not answer")
+    assert shapes_of(one) == []
+    await page.context.set_offline(False)
+    again = await page.context.new_page()
+    await page.close()  # as if it had crashed
+    await again.goto("/datasets/cards/annotate")
+    await expect(again.locator("#shapes li")).to_have_count(1)
+    await saved(again)
+    assert len(shapes_of(one)) == 1

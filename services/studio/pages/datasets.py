@@ -88,6 +88,7 @@ async def dataset(request: Request) -> Response:
         formats=FORMATS,
         can_edit=session.role >= Role.ANNOTATOR,
         can_publish=session.role >= Role.OPERATOR,
+        can_remove=session.role >= Role.ADMIN,
     )
 
 

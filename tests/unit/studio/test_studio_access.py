@@ -1,6 +1,7 @@
 """Who gets in: hosts, origins, logins, roles."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -98,6 +99,27 @@ async def test_every_answer_forbids_what_is_not_the_studios_own(tmp_path: Path) 
             assert "default-src 'none'" in policy, path
             assert "unsafe" not in policy
             assert headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"origin": "http://evil.example"}, {"origin": ORIGIN, "sec-fetch-site": "cross-site"}]
+)
+async def test_a_websocket_that_another_site_opens_is_closed(tmp_path: Path, headers: dict[str, str]) -> None:
+    async with browser(tmp_path) as one:
+        sent: list[Any] = []
+
+        async def receive() -> dict[str, str]:
+            return {"type": "websocket.connect"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        cookie = "; ".join(f"{name}={value}" for name, value in one.http.cookies.items())
+        given = {"host": "localhost", "cookie": cookie, **headers}
+        raw = [(name.encode(), value.encode()) for name, value in given.items()]
+        scope = {"type": "websocket", "path": "/api/live", "headers": raw, "query_string": b"", "scheme": "ws"}
+        await one.application(scope, receive, send)
+        assert [(each["type"], each["code"]) for each in sent] == [("websocket.close", 1008)]
 
 
 def test_no_page_has_a_script_or_style_of_its_own() -> None:

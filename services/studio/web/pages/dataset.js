@@ -65,6 +65,23 @@ if (drop) {
   });
 }
 
+document.getElementById("save-classes")?.addEventListener("click", async () => {
+  const refusal = document.getElementById("classes-refusal");
+  const names = document.getElementById("class-names").value.split("\n").map((name) => name.trim()).filter(Boolean);
+  try {
+    await call("PATCH", address, { class_names: names });
+    location.reload();
+  } catch (error) {
+    refusal.textContent = error.message;
+    refusal.hidden = false;
+  }
+});
+document.getElementById("remove")?.addEventListener("click", async (event) => {
+  event.target.disabled = true;
+  const answer = await call("DELETE", address, {});
+  location.assign(answer.next);
+});
+
 function versionElement(version) {
   const progressText = version.progress?.total ? ` ${version.progress.done} of ${version.progress.total}` : "";
   const findings = version.findings ?? [];
