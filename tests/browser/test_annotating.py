@@ -112,12 +112,12 @@ async def test_an_edit_that_could_not_be_sent_outlives_the_page(
     await page.mouse.down()
     await page.mouse.move(450, 360, steps=2)
     await page.mouse.up()
-    await expect(page.locator("#saved")).to_contain_text("does not answer")
+    await expect(page.locator("#saved")).to_contain_text("does not answer", timeout=60_000)
     assert shapes_of(one) == []
     await page.context.set_offline(False)
     again = await page.context.new_page()
     await page.close()  # as if it had crashed
     await again.goto("/datasets/cards/annotate")
-    await expect(again.locator("#shapes li")).to_have_count(1)
+    await expect(again.locator("#shapes li")).to_have_count(1, timeout=60_000)
     await saved(again)
     assert len(shapes_of(one)) == 1

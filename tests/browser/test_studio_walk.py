@@ -53,6 +53,7 @@ async def test_a_dataset_is_created_filled_annotated_published_and_validated_in_
 ) -> None:
     from playwright.async_api import expect
 
+    expect.set_options(timeout=60_000)  # a deadline against hanging: the machine may be busy
     cards = render_dataset(tmp_path / "cards", count=IMPORTED, seed=5, image_size=(320, 400))
     single = render_dataset(tmp_path / "single", count=1, seed=6, image_size=(640, 800))
     (scan,) = (single / "images").iterdir()
@@ -64,14 +65,15 @@ async def test_a_dataset_is_created_filled_annotated_published_and_validated_in_
         page = (await open_context(address, token)).pages[0]
 
         await page.get_by_role("link", name="Create the first dataset").click()
+        await page.wait_for_url("**/datasets/new")
         await page.locator("#options").get_by_role("radio", name="dual class").click()
         await page.fill("#dataset-id", "holiday-scans")
         await pictures.take(page, "create")
         await page.get_by_role("button", name="Create, then add images").click()
 
-        async with page.expect_event("load", timeout=VERDICT_MS):
-            await page.set_input_files("#folder", cards)
-        await expect(page.locator(".grid .done")).to_have_count(IMPORTED)
+        await page.wait_for_url("**/datasets/holiday-scans")
+        await page.set_input_files("#folder", cards)
+        await expect(page.locator(".grid .done")).to_have_count(IMPORTED, timeout=VERDICT_MS)
         await page.set_input_files("#files", [scan, cards / "annotations.json"])
         await expect(page.locator("#arrivals .good")).to_contain_text("1 added")
         await expect(page.locator("#arrivals .bad")).to_contain_text("annotations.json")
@@ -103,6 +105,7 @@ async def test_a_dataset_is_created_filled_annotated_published_and_validated_in_
         assert index.annotation_count == 2 * (IMPORTED + 1)
 
         await page.get_by_role("link", name="Train on it").click()
+        await page.wait_for_url("**/train/**")
         await page.get_by_label("epochs").fill("0")
         await page.get_by_role("button", name="Order the training").click()
         await expect(page.locator("#refusal")).to_contain_text("1 to 10000")
