@@ -17,6 +17,18 @@ def index_of(path: Path, *, format: str = "", class_names: Sequence[str] = ()) -
     return index
 
 
+def refuse_without_targets(index: "DatasetIndex", path: Path, *, category: str, option: str) -> None:
+    """CliError where the dataset has not what the option learns from, as the validator has it."""
+    from truscore.datasets.index.targets import in_words
+    from truscore.validation import expectation_of
+    from truscore.validation.measures.target_coverage import missing_targets
+
+    wanted = expectation_of(category, option).learns_from
+    if wanted and (missing := missing_targets(index, wanted)):
+        where = f"see `truscore validate {path} -c {category} -o {option}`"
+        raise CliError(Code.FAILED, f"{category}/{option} learns from {in_words(wanted)}; {missing}; {where}")
+
+
 def reading_of(path: Path, *, format: str = "", class_names: Sequence[str] = ()) -> "ReadResult":
     """An index of a folder that has images, with the problems found. Raises CliError."""
     from truscore.datasets import FORMATS, read_dataset

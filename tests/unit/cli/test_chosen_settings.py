@@ -159,3 +159,15 @@ def test_a_suggestion_that_cannot_be_made_says_why(
 ) -> None:
     assert run("suggest", *(str(cards) if argument == "SET" else argument for argument in arguments)) == 2
     assert output in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["suggest", "augment"])
+def test_a_dataset_without_what_the_option_learns_from_is_refused_by_name(
+    cards: Path, capsys: Captured, tmp_path: Path, command: str
+) -> None:
+    row = ("-c", "corner_analysis", "-o", "quality_classification", "--output", str(tmp_path / "out"))
+    assert run(command, str(cards), *row) == 1
+    error = capsys.readouterr().err
+    assert "learns from one grade for each image; none of" in error
+    assert "truscore validate" in error
+    assert not (tmp_path / "out").exists()

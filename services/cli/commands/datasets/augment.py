@@ -9,7 +9,7 @@ import typer
 
 from services.cli.commands.parameters import AsJson, Category, ClassNames, Format, Option
 from services.cli.context import CliError, Code, context_of, print_json
-from services.cli.inputs.reading import index_of
+from services.cli.inputs.reading import index_of, refuse_without_targets
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,6 +48,7 @@ def augment(
     say = partial(context_of(context).side.print, highlight=False, soft_wrap=True)
     say(f"reading {path}")
     index = index_of(path, format=format, class_names=class_names)
+    refuse_without_targets(index, path, category=category, option=option)
     policy = policy_for(category, option, index.class_names)
     # Torch comes with these: only a preview loads it.
     say("loading what training changes images with, which takes some seconds")

@@ -10,7 +10,7 @@ import typer
 
 from services.cli.commands.parameters import AsJson, Category, ClassNames, Format, Option
 from services.cli.context import CliError, Code, CommandContext, context_of, print_json
-from services.cli.inputs.reading import index_of
+from services.cli.inputs.reading import index_of, refuse_without_targets
 
 if TYPE_CHECKING:
     from truscore.recipes.suggestion import Hardware, Suggestion
@@ -40,7 +40,9 @@ def suggest(
         raise CliError(Code.USAGE, f"--output {str(output)!r}: {str(output.absolute().parent)!r} is no folder")
     try:
         resolve(category, option, architecture)
-        facts = statistics_of(index_of(path, format=format, class_names=class_names))
+        index = index_of(path, format=format, class_names=class_names)
+        refuse_without_targets(index, path, category=category, option=option)
+        facts = statistics_of(index)
         hardware = _hardware_here()
         weights = _published_weights(context_of(context))
         suggestion = suggested(category, option, facts, hardware, architecture=architecture, weights=weights)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from truscore.datasets.index.records import Annotation, ImageRecord
 
-BOXES, MASKS, GRADE, SCORES, LABELS = "boxes", "masks", "grade", "scores", "labels"
+BOXES, MASKS, GRADE, SCORES, LABELS, LIGHTS = "boxes", "masks", "grade", "scores", "labels", "lights"
 TARGETS: Mapping[str, str] = MappingProxyType(
     {
         BOXES: "boxes or outlines",
@@ -16,6 +16,7 @@ TARGETS: Mapping[str, str] = MappingProxyType(
         GRADE: "one grade for each image",
         SCORES: "scores of whole images",
         LABELS: "labels of whole images",
+        LIGHTS: "views whose lights are known",
     }
 )
 MARKED = frozenset({BOXES, MASKS})  # on the image: nothing marked is an answer, too
@@ -39,6 +40,8 @@ def has_target(image: ImageRecord, target: str) -> bool:
             return image.labels is not None and len(image.labels) == 1
         case "scores":
             return bool(image.scores)
+        case "lights":
+            return image.light is not None
     return bool(image.labels)
 
 

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator
 
-from truscore.datasets import DatasetIndex
-from truscore.datasets.index.targets import GRADE, TARGETS, has_target, in_words
+from truscore.datasets.index.targets import GRADE, LIGHTS, in_words
 from truscore.datasets.shapes.geometry import inside_share
+from truscore.validation.measures.target_coverage import missing_targets
 from truscore.validation.rule import Family, Occurrence, Rule, Severity
 from truscore.validation.rule_context import RuleContext, frame
-
-_PARTS_LEARNT_FROM = 2  # training and validation
 
 
 def no_annotations(context: RuleContext) -> Iterator[Occurrence]:
@@ -18,25 +16,17 @@ def no_annotations(context: RuleContext) -> Iterator[Occurrence]:
 
 
 def no_targets(context: RuleContext) -> Iterator[Occurrence]:
-    """Sets without what the option learns, or with too little of it for a part to train on and one to validate on."""
+    """Sets without what the option learns, or with none of it in the part to train on or the one to validate on."""
     index, wanted = context.index, context.expectation.learns_from
-    if not wanted or len(context.unannotated()) == len(index.images):
+    # Lights have a rule of their own: coverage.no_lit_objects.
+    if not wanted or wanted == (LIGHTS,) or len(context.unannotated()) == len(index.images):
         return
     named = f"{context.expectation.category}/{context.expectation.option} learns from {in_words(wanted)}"
-    having = [image for image in index.images if any(has_target(image, target) for target in wanted)]
-    if not having:
-        yield Occurrence(message=f"{named}; none of {len(index.images)} images has that: there are {_kinds(index)}")
-    elif len({image.group or image.path for image in having}) < _PARTS_LEARNT_FROM:
-        least = f"at least {_PARTS_LEARNT_FROM} that may lie in different parts are needed"
-        yield Occurrence(message=f"{named}; {len(having)} of {len(index.images)} images have that: {least}")
+    if missing := missing_targets(index, wanted):
+        yield Occurrence(message=f"{named}; {missing}")
     elif wanted == (GRADE,) and not index.grades:
         classes = ", ".join(index.class_names[:8])
         yield Occurrence(message=f"{named}; the classes {classes} are no grades: name or declare them as such")
-
-
-def _kinds(index: DatasetIndex) -> str:
-    found = [words for target, words in TARGETS.items() if any(has_target(image, target) for image in index.images)]
-    return ", ".join(found) or "images with nothing on them"
 
 
 def unlabelled_images(context: RuleContext) -> Iterator[Occurrence]:

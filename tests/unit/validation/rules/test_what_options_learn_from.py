@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 from truscore.catalog import rows
 from truscore.datasets import RLE, Annotation, DatasetIndex, ImageRecord
+from truscore.datasets.index.records import Light
 from truscore.datasets.index.targets import TARGETS
+from truscore.validation.measures.target_coverage import missing_targets
 from truscore.validation.policy.expectations import expectation_of
 from truscore.validation.rule_context import RuleContext
 from truscore.validation.rules.coverage import no_targets
@@ -20,6 +22,7 @@ WITH = {
     "grade": {"labels": (1,)},
     "labels": {"labels": (1, 2)},
     "scores": {"scores": (("centring", 0.5),)},
+    "lights": {"light": Light(object="card", direction=(0.0, 0.0, 1.0))},
 }
 # What is one of these is the other, too: an outline has a box, and one grade is a label.
 ALSO = {"boxes": {"masks"}, "labels": {"grade"}}
@@ -57,6 +60,33 @@ def test_one_image_that_has_it_is_too_few_for_two_parts(row: object) -> None:
     assert "1 of 10" in message
     grouped = tuple(replace(image, group="one card") for image in records(4, row.learns_from))
     assert found(row.category, row.option, grouped)
+
+
+def in_folders(images: tuple[ImageRecord, ...], *folders: str) -> tuple[ImageRecord, ...]:
+    """The images in these folders in turn."""
+    return tuple(replace(one, path=f"{folders[at % len(folders)]}/{one.path}") for at, one in enumerate(images))
+
+
+@pytest.mark.parametrize("part", ["train", "valid"])
+def test_a_part_of_the_datasets_own_split_that_has_none_of_it_is_named(part: str) -> None:
+    other = {"train": "valid", "valid": "train"}[part]
+    with_it, without = in_folders(records(4, "boxes"), other), in_folders(records(0, "boxes", bare=4), part)
+    (message,) = found("border_detection", "single_class", (*with_it, *without))
+    assert f"none of the 4 images for {'training' if part == 'train' else 'validation'}" in message
+    assert f"{part}/" in message
+    assert found("border_detection", "single_class", in_folders(records(8, "boxes"), "train", "valid")) == []
+
+
+def test_what_few_images_have_lies_in_training_and_in_validation() -> None:
+    assert found("border_detection", "single_class", records(2, "boxes", bare=60)) == []
+
+
+@pytest.mark.parametrize("option", ["surface_normal_estimation", "reflectance_analysis", "depth_reconstruction"])
+def test_options_of_photometric_stereo_are_refused_without_lights(option: str) -> None:
+    wanted = expectation_of("photometric_stereo", option).learns_from
+    marked, lit = (DatasetIndex(format="coco", class_names=(), images=records(6, kind)) for kind in ("boxes", "lights"))
+    assert "none of 6 images has that: there are boxes" in missing_targets(marked, wanted)
+    assert missing_targets(lit, wanted) == ""
 
 
 def test_classes_that_are_no_grades_are_refused_where_grades_are_learnt() -> None:

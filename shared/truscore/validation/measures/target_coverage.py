@@ -1,0 +1,48 @@
+"""Whether a dataset has what an option learns from, in each part of the split that needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from truscore.datasets import DatasetIndex, ImageRecord, split_dataset
+from truscore.datasets.index.targets import LIGHTS, TARGETS, has_target
+
+_PARTS_LEARNT_FROM = 2  # training and validation
+# Above this the split by groups, which spreads every class over its parts, finds some for each.
+_FEW = 200
+
+
+def missing_targets(index: DatasetIndex, wanted: Collection[str]) -> str:
+    """Why an option that learns from any of `wanted` has nothing, or too little, to learn from; "" where it has.
+
+    The parts are those of the default split: other seeds move images between parts only where folders name none.
+    """
+    having = [image for image in index.images if _has(image, wanted)]
+    if not having:
+        return f"none of {len(index.images)} images has that: there are {_kinds(index.images)}"
+    if wanted == (LIGHTS,):
+        return ""  # views of one object are one example, and are not divided
+    if len({image.group or image.path for image in having}) < _PARTS_LEARNT_FROM:
+        least = f"at least {_PARTS_LEARNT_FROM} that may lie in different parts are needed"
+        return f"{len(having)} of {len(index.images)} images have that: {least}"
+    return _missing_in_parts(index, {image.path for image in having})
+
+
+def _missing_in_parts(index: DatasetIndex, having: Collection[str]) -> str:
+    if len(having) > max(_FEW, len(index.images) // 2):
+        return ""
+    split = split_dataset(index, seed=0)
+    for name, paths in (("training", split.train), ("validation", split.validation)):
+        if paths and not any(path in having for path in paths):
+            elsewhere = f"{len(having)} of {len(index.images)} images have that, all of them in other parts"
+            return f"none of the {len(paths)} images for {name} (such as {paths[0]}) has that: {elsewhere}"
+    return ""
+
+
+def _has(image: ImageRecord, wanted: Collection[str]) -> bool:
+    return any(has_target(image, target) for target in wanted)
+
+
+def _kinds(images: Sequence[ImageRecord]) -> str:
+    found = [words for target, words in TARGETS.items() if any(has_target(image, target) for image in images)]
+    return ", ".join(found) or "images with nothing on them"
