@@ -18,7 +18,22 @@ UNREAD_PICTURES = frozenset(
 _KNOWN = frozenset(
     {".json", ".jsonl", ".xml", ".csv", ".tsv", ".txt", ".yaml", ".yml", ".names", ".data", ".toml", ".ini", ".cfg"}
     | {".md", ".rst", ".html", ".htm", ".pdf", ".doc", ".docx", ".lp", ".npy", ".npz", ".mat", ".exr", ".cache"}
-    | {".log", ".css", ".bib", ".tex", ".sh", ".py", ".m", ".ipynb", ".lst", ".ods", ".xlsx", ".manifest", ".dtd"}
+    | {
+        ".log",
+        ".css",
+        ".bib",
+        ".tex",
+        ".sh",
+        ".py",
+        ".m",
+        ".ipynb",
+        ".lst",
+        ".ods",
+        ".xlsx",
+        ".manifest",
+        ".dtd",
+        ".pbtxt",
+    }
 )
 _MOST_NAMED = 5
 
