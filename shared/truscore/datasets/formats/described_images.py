@@ -130,7 +130,9 @@ def _classes(context: ReaderContext, images: Sequence[DescribedImage], declared:
     used = {mark.name for image in images for mark in image.marks}
     whole = {name for image in images for name in image.labels or ()}
     if not declared:
-        return class_list(context, used | whole, graded=not used)
+        found = class_list(context, used | whole, graded=not used)
+        # Numbers that marks are called by are classes of marks, and grade nothing.
+        return replace(found, grades=()) if used else found
     names = tuple(dict.fromkeys((*declared, *sorted((used | whole) - set(declared)))))
     if context.class_names and context.class_names != names:
         text = f"given {list(context.class_names)}, the files declare {list(names)}"

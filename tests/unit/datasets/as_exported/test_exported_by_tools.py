@@ -31,6 +31,7 @@ def test_label_studio_has_percent_of_the_image(shared_data: Path) -> None:
 def test_run_lengths_go_down_the_columns_from_1(shared_data: Path) -> None:
     index = index_of(exported(shared_data, "csv_severstal"))
     assert (index.format, len(index.images), index.annotation_count) == ("run_lengths", 12, 12)
+    assert (index.class_names, index.grades) == (("1", "2", "3"), ())
     mark = index.images[0].annotations[0]
     # The first run begins at pixel 4511 of columns of 224: column 20, row 30; the last is 40 columns on.
     assert mark.box_xywh == (20, 30, 40, 40)
