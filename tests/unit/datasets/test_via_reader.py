@@ -95,3 +95,42 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_read(tmp_path: Path, regio
     assert code in codes(reading)
     assert reading.index is not None
     assert reading.index.annotation_count == 1
+
+
+def project3(folder: Path, **marks: object) -> None:
+    """A project of VIA 3 with these marks: the id of a view and the numbers of a shape."""
+    pictures(folder, "a.png", "b.png")
+    content = {
+        "project": {"pid": "__VIA_PROJECT_ID__", "vid_list": ["1", "2"]},
+        "attribute": {"1": {"aname": "class", "anchor_id": "FILE1_Z0_XY1", "options": {"0": "dent", "1": "stain"}}},
+        "file": {key: {"fid": key, "fname": name, "type": 2} for key, name in (("1", "a.png"), ("2", "b.png"))},
+        "metadata": {
+            key: {"vid": view, "flg": 0, "z": [], "xy": numbers, "av": {"1": option}}
+            for key, (view, numbers, option) in marks.items()
+        },
+        "view": {"1": {"fid_list": ["1"]}, "2": {"fid_list": ["2"]}},
+    }
+    as_json(folder / "via_project.json", content)
+
+
+def test_marks_of_a_via_3_project_are_read_with_the_words_of_their_options(tmp_path: Path) -> None:
+    marks = {"x": ("1", [2, 5, 6, 10, 8], "0"), "y": ("2", [7, 1, 1, 9, 1, 9, 9], "1"), "z": ("2", [3, 20, 15, 5], "0")}
+    project3(tmp_path, **marks)
+    reading = read_dataset(tmp_path)
+    assert codes(reading) == set()
+    index = reading.index
+    assert index is not None
+    assert (index.format, index.class_names) == ("via", ("dent", "stain"))
+    first, second = index.images
+    assert [mark.box_xywh for mark in first.annotations] == [(5, 6, 10, 8)]
+    assert second.annotations[0].polygons == ((1, 1, 9, 1, 9, 9),)
+    assert second.annotations[1].box_xywh == pytest.approx((15, 10, 10, 10), abs=0.01)
+
+
+def test_marks_of_a_via_3_project_that_cannot_be_read_are_named_each(tmp_path: Path) -> None:
+    sound = ("1", [2, 5, 6, 10, 8], "0")
+    project3(tmp_path, a=sound, b=("9", [2, 1, 1, 2, 2], "0"), c=("1", [8, 1, 1, 2, 2], "0"), d=("1", [2, 1], "0"))
+    reading = read_dataset(tmp_path)
+    assert reading.index is not None
+    assert reading.index.annotation_count == 1
+    assert {"format.annotations.structure", "label.kind_unread", "label.malformed"} <= codes(reading)

@@ -1,14 +1,15 @@
-"""The reader of the VGG Image Annotator (VIA 1 and 2): its projects and its exports as JSON and as CSV."""
+"""The reader of the VGG Image Annotator (VIA 1 to 3): its projects and its exports as JSON and as CSV."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from truscore.datasets.formats.described_images import DescribedImage, Mark, read_described
 from truscore.datasets.formats.json_values import LEFT_OUT, SNIFFED_FILES, json_files, load_json
 from truscore.datasets.formats.via.file import ViaImage, is_via_header, read_via_csv, read_via_json, via_images
+from truscore.datasets.formats.via.project3 import is_project3, project3_images
 from truscore.datasets.formats.via.regions import CLASS_ATTRIBUTES, class_attribute, region_marks, value_names
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.result import ReadResult
@@ -16,12 +17,18 @@ from truscore.datasets.reading.text_file import decoded_or_replaced
 from truscore.datasets.shapes.parse import BadShape
 
 NAME = "via"
+_PROJECT3_WORDS = ('"fid"', '"fname"')
 
 
 def recognise_via(context: ReaderContext) -> bool:
     """Whether a small JSON file has regions of VIA, or a table its columns."""
     paths = json_files(context, '"regions"', '"filename"')[:SNIFFED_FILES]
-    return bool(_tables(context)) or any(via_images(load_json(context, path)) for path in paths)
+    projects = json_files(context, *_PROJECT3_WORDS)[:SNIFFED_FILES]
+    return (
+        bool(_tables(context))
+        or any(via_images(load_json(context, path)) for path in paths)
+        or any(is_project3(load_json(context, path)) for path in projects)
+    )
 
 
 def read_via(context: ReaderContext) -> ReadResult:
@@ -30,6 +37,7 @@ def read_via(context: ReaderContext) -> ReadResult:
     tables = _tables(context)
     # An export as CSV beside the project says the same once more.
     images = list(chain.from_iterable(read_via_json(context, path) for path in paths))
+    images += chain.from_iterable(_project3(context, path) for path in sorted(json_files(context, *_PROJECT3_WORDS)))
     if images and tables:
         context.log.add(LEFT_OUT, "the JSON beside it was read instead", tables[0])
     elif tables:
@@ -38,6 +46,11 @@ def read_via(context: ReaderContext) -> ReadResult:
     regions = (region.get("region_attributes") for image in images for region in image.regions)
     attribute = class_attribute(context, regions, where)
     return read_described(context, [_described(context, image, attribute) for image in images], format=NAME)
+
+
+def _project3(context: ReaderContext, path: str) -> Iterator[ViaImage]:
+    content = load_json(context, path)
+    return project3_images(context, path, content) if is_project3(content) else iter(())
 
 
 def _tables(context: ReaderContext) -> Sequence[str]:

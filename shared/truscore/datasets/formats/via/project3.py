@@ -1,0 +1,95 @@
+"""Projects of VIA 3: files, views of them, and marks that name the view they are in, with numbers for shapes.
+
+A mark is a list: the number of its shape (1 point, 2 rectangle, 3 circle, 4 ellipse, 5 line, 6 polyline, 7 polygon),
+then its coordinates; an empty list is said of the whole file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from truscore.datasets.formats.json_values import STRUCTURE, Entry
+from truscore.datasets.formats.via.file import ViaImage
+from truscore.datasets.reading.context import ReaderContext
+
+_POINT, _RECT, _CIRCLE, _ELLIPSE, _LINE, _POLYLINE, _POLYGON = range(1, 8)
+# Numbers after the shape's own, in their order.
+_FIELDS: Mapping[int, tuple[str, tuple[str, ...]]] = {
+    _POINT: ("point", ("cx", "cy")),
+    _RECT: ("rect", ("x", "y", "width", "height")),
+    _CIRCLE: ("circle", ("cx", "cy", "r")),
+    _ELLIPSE: ("ellipse", ("cx", "cy", "rx", "ry")),
+}
+_OUTLINES = {_LINE: "polyline", _POLYLINE: "polyline", _POLYGON: "polygon"}
+
+
+def is_project3(content: Any) -> bool:
+    """Whether it is a project of VIA 3 with files and marks."""
+    return isinstance(content, dict) and all(isinstance(content.get(key), dict) for key in ("file", "metadata", "view"))
+
+
+def project3_images(context: ReaderContext, path: str, content: Entry) -> Iterator[ViaImage]:
+    """Each file with the marks of its views; what stands for no file or is no mark is reported."""
+    found = {file_id: _Found(name=str(file.get("fname", ""))) for file_id, file in _objects(content["file"])}
+    files_of_view = {key: [str(one) for one in view.get("fid_list", ())] for key, view in _objects(content["view"])}
+    for key, mark in content["metadata"].items():
+        where = f"{path}#{key}"
+        files = files_of_view.get(str(mark.get("vid")), []) if isinstance(mark, dict) else []
+        if len(files) != 1 or files[0] not in found:
+            context.log.add(STRUCTURE, f"a mark of view {_shown(mark)}, which is not of one file", where)
+            continue
+        values = _attributes(content.get("attribute"), mark.get("av"))
+        shape = mark.get("xy")
+        if not shape:
+            found[files[0]].attributes.update(values)
+        else:
+            found[files[0]].regions.append({"shape_attributes": _shape(shape), "region_attributes": values})
+    for file_id, image in found.items():
+        if not image.name:
+            context.log.add(STRUCTURE, "a file without a name", f"{path}#{file_id}")
+            continue
+        yield ViaImage(file=path, filename=image.name, regions=tuple(image.regions), attributes=image.attributes)
+
+
+class _Found:
+    """What was found of a file so far."""
+
+    def __init__(self, *, name: str) -> None:
+        self.name = name
+        self.regions: list[Entry] = []
+        self.attributes: Entry = {}
+
+
+def _objects(values: Entry) -> Iterator[tuple[str, Entry]]:
+    return ((str(key), value) for key, value in values.items() if isinstance(value, dict))
+
+
+def _shape(numbers: Any) -> Entry:
+    """The shape as VIA 2 has it; one that it has not keeps its number as its name."""
+    if not isinstance(numbers, Sequence) or isinstance(numbers, str):
+        return {"name": f"{numbers!r:.40}"}
+    kind, rest = numbers[0], list(numbers[1:])
+    if kind in _FIELDS:
+        name, fields = _FIELDS[kind]
+        return {"name": name, **dict(zip(fields, rest, strict=False))}
+    if kind in _OUTLINES:
+        return {"name": _OUTLINES[kind], "all_points_x": rest[0::2], "all_points_y": rest[1::2]}
+    return {"name": f"shape {kind!r:.20}"}
+
+
+def _attributes(declared: Any, values: Any) -> Entry:
+    """Names of attributes with the words of the options that were chosen."""
+    found: Entry = {}
+    for key, value in (values if isinstance(values, dict) else {}).items():
+        attribute = declared.get(key, {}) if isinstance(declared, dict) else {}
+        if not isinstance(attribute, dict):
+            continue
+        options = attribute.get("options")
+        word = options.get(str(value), value) if isinstance(options, dict) else value
+        found[str(attribute.get("aname", key))] = word
+    return found
+
+
+def _shown(mark: Any) -> str:
+    return f"{mark.get('vid') if isinstance(mark, dict) else mark!r}"[:40]
