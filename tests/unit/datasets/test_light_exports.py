@@ -1,5 +1,7 @@
 """Lists of reflectance transformation imaging, normals of MATLAB, sets whose lights nobody measured."""
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from truscore.datasets import Limits, UnreadableImage, read_dataset, recognise_format
 from truscore.datasets.formats.multi_light.matlab_file import matlab_normals
+
+from tests.planted_faults import lit
 
 scipy_io = pytest.importorskip("scipy.io", reason="writes the files of MATLAB that are read")
 
@@ -78,3 +82,32 @@ def test_a_set_without_lights_has_views_under_named_ones(tmp_path: Path) -> None
     assert [image.light.name for image in index.images if image.light] == ["l_0", "l_1", "l_2", "l_3"]
     assert [lit_object.name for lit_object in index.objects] == ["Bunny"]
     assert "format.duplicate_image" not in codes(read_dataset(tmp_path))
+
+
+def png_of_sixteen_bits(path: Path, values_HWC: np.ndarray) -> None:
+    """A PNG with 16 bits for each colour, which Pillow reads and does not write (PNG, 11.2.2: big-endian, rows with a
+    filter byte)."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    height, width, _ = values_HWC.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values_HWC)
+    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    parts = chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+
+
+def test_normals_in_a_png_of_sixteen_bits_are_unit_vectors(tmp_path: Path) -> None:
+    lit.diligent(tmp_path, np.random.default_rng(0))
+    normals_HWXYZ = np.load(tmp_path / "normals.npy")
+    (tmp_path / "normals.npy").unlink()
+    known_HW = np.abs(normals_HWXYZ).sum(axis=2) > 0
+    png_of_sixteen_bits(tmp_path / "Normal_gt.png", ((normals_HWXYZ + 1) / 2 * 65535).round() * known_HW[..., None])
+    reading = read_dataset(tmp_path)
+    assert reading.problems == ()
+    assert reading.index is not None
+    normals = reading.index.objects[0].normals
+    assert normals is not None
+    assert normals.path == "Normal_gt.png"
+    assert normals.expected_px == normals.unit_px == known_HW.sum()

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
-from exported_folders import exported, marks_by_class, messages
+from exported_folders import COORDINATES_PX, exported, image_at, index_of, marks_by_class, messages
+from PIL import Image
 from truscore.datasets import Declaration, read_dataset
 
 
@@ -37,3 +39,23 @@ def test_masks_saved_as_jpeg_are_cut_at_a_threshold_that_is_reported(
     assert messages(reading, "label.mask_not_binary") == [
         "masks are JPEG: pixels above 127 were taken as marked; declare a mask_threshold"
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "image", "mask"),
+    [
+        ("mvtec_ad", "test/scratch/000.png", "ground_truth/scratch/000_mask.png"),
+        ("masks_isic", "Training_Data/ISIC_0000000.jpg", "Training_Part1_GroundTruth/ISIC_0000000_segmentation.png"),
+        ("masks_kolektor", "kos04/Part0.jpg", "kos04/Part0_label.bmp"),
+        ("masks_dagm_varied", "Class2/Test/0000.PNG", "Class2/Test/Label/0000_label.PNG"),
+        ("masks_jpg", "images/c0.jpg", "masks/c0.jpg"),
+        ("masks_jpg_no_clean_masks", "crack/images/k0.jpg", "crack/masks/k0.jpg"),
+    ],
+)
+def test_a_mask_of_a_collection_lies_where_its_pixels_do(shared_data: Path, name: str, image: str, mask: str) -> None:
+    folder = exported(shared_data, name)
+    (found,) = image_at(index_of(folder), image).annotations
+    with Image.open(folder / mask) as picture:
+        down, across = np.nonzero(np.asarray(picture.convert("L")) > 127)
+    drawn = (across.min(), down.min(), np.ptp(across) + 1, np.ptp(down) + 1)
+    assert found.box_xywh == pytest.approx(drawn, abs=COORDINATES_PX)
