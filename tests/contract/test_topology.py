@@ -12,6 +12,7 @@ PROTO = Path(__file__).parents[2] / "proto"
 PARTS = {
     "AdvancedSettings ArchitectureConfig Artifact Benchmark CustomModifications EarlyStopping Finding FocalLossParams "
     "GpuSample Hyperparameters LossConfig LossWeights MetricInterval ModelSignature ObjectRef Optimization Parity "
+    "FormatRefusal MetricParity "
     "Regularization ReportSeal SplitConfig TensorSpec TrainingConfig TrainingProcess TrainingSpec TrivialComparison "
     "TrivialPredictor"
 }

@@ -24,6 +24,8 @@ from services.exporter.release import Artifact, Refusal
 from services.exporter.signature import description
 from services.exporter.task import Result, Task
 
+MOST_MESSAGE = 4000  # characters: exporters of torch and onnxruntime tell a whole graph
+
 
 @torch.no_grad()
 def convert(task: Task) -> Result:
@@ -53,6 +55,11 @@ def convert(task: Task) -> Result:
             artifacts.append(make_artifact(FORMATS[name], shop))
         except Refused as refused:
             refusals.append(Refusal(format=name, code=refused.code, message=refused.message, report=refused.report))
+        except (MemoryError, OSError):
+            raise  # no property of the model: another try may succeed
+        except Exception as error:  # noqa: BLE001  one format must not hold the others
+            message = f"the network cannot be written as {name}: {type(error).__name__}: {error}"
+            refusals.append(Refusal(format=name, code="conversion", message=message[:MOST_MESSAGE]))
     return Result(artifacts=tuple(artifacts), refusals=tuple(refusals))
 
 

@@ -31,6 +31,10 @@ def exported(release: Release, address: Address) -> model_pb2.ModelExported:
         metrics=release.metrics,
         package_sha256=release.package_sha256,
         duration_s=release.duration_s,
+        refused_formats=[
+            model_pb2.FormatRefusal(format=each.format, code=each.code, message=each.message)
+            for each in release.refusals
+        ],
         **_comparison(release.comparison),
     )
 
@@ -42,6 +46,7 @@ def failed(order: ExportOrder, refusal: Refusal) -> model_pb2.ExportFailed:
         code=refusal.code,
         message=refusal.message,
         model_id=order.model_id,
+        report_uri=refusal.report,
     )
 
 
@@ -73,6 +78,7 @@ def _artifact(artifact: Artifact, uri: str) -> model_pb2.Artifact:
         parity=_parity(artifact.parity),
         benchmark=_benchmark(artifact.benchmark),
         signature=_signature(artifact.signature),
+        notes=artifact.notes,
     )
 
 
@@ -83,6 +89,17 @@ def _parity(parity: Parity) -> model_pb2.Parity:
         max_abs_difference=parity.max_abs_difference,
         tolerance=parity.tolerance,
         matched=parity.matched,
+        cosine_similarity=parity.cosine,
+        metrics=[
+            model_pb2.MetricParity(
+                split=line.split,
+                metric=line.metric,
+                checkpoint=line.checkpoint,
+                artifact=line.artifact,
+                accepted_loss=line.accepted_loss,
+            )
+            for line in parity.metrics
+        ],
     )
 
 

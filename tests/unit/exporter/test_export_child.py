@@ -108,6 +108,21 @@ def test_a_file_that_is_no_checkpoint_is_an_answer(task: Task, tmp_path: Path) -
     assert (refusal.format, refusal.code) == ("onnx", "checkpoint_unreadable")
 
 
+def test_a_format_that_fails_in_a_way_nobody_foresaw_holds_none_of_the_others(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fall(*_: object) -> dict[str, str]:
+        raise KeyError("a node without a name")
+
+    broken = {"quantized": replace(FORMATS["quantized"], make=fall), "onnx": FORMATS["onnx"]}
+    monkeypatch.setattr("services.exporter.child.convert.FORMATS", broken)
+    result = convert(replace(task, formats=("quantized", "onnx")))
+    assert [artifact.format for artifact in result.artifacts] == ["onnx"]
+    (refusal,) = result.refusals
+    assert (refusal.format, refusal.code) == ("quantized", "conversion")
+    assert "a node without a name" in refusal.message
+
+
 class Shifted(BorderMaskRCNN):
     """Says its boxes a pixel further than its parts find them."""
 

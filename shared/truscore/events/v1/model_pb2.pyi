@@ -92,6 +92,46 @@ class ModelSignature(_message.Message):
 Global___ModelSignature: _TypeAlias = ModelSignature  # noqa: Y015
 
 @_typing.final
+class MetricParity(_message.Message):
+    """A metric of the task, of checkpoint and artefact on the same labelled images."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SPLIT_FIELD_NUMBER: _builtins.int
+    METRIC_FIELD_NUMBER: _builtins.int
+    CHECKPOINT_FIELD_NUMBER: _builtins.int
+    ARTIFACT_FIELD_NUMBER: _builtins.int
+    ACCEPTED_LOSS_FIELD_NUMBER: _builtins.int
+    split: _builtins.str
+    """Split of the images: "validation" or "test"."""
+    metric: _builtins.str
+    """Name of the metric, for example "box_AP"; "grade_agreement_with_checkpoint" is the share of images that both give
+    the same grade.
+    """
+    checkpoint: _builtins.float
+    """Value of the checkpoint, in the metric's own unit."""
+    artifact: _builtins.float
+    """Value of the artefact, in the metric's own unit."""
+    accepted_loss: _builtins.float
+    """How much the artefact may be worse, in the metric's own unit."""
+    def __init__(
+        self,
+        *,
+        split: _builtins.str = ...,
+        metric: _builtins.str = ...,
+        checkpoint: _builtins.float = ...,
+        artifact: _builtins.float = ...,
+        accepted_loss: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted_loss", b"accepted_loss", "artifact", b"artifact", "checkpoint", b"checkpoint", "metric", b"metric", "split", b"split"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MetricParity: _TypeAlias = MetricParity  # noqa: Y015
+
+@_typing.final
 class Parity(_message.Message):
     """How near an artefact is to the checkpoint it was made from."""
 
@@ -137,11 +177,33 @@ class Parity(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class CosineSimilarityEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     PASSED_FIELD_NUMBER: _builtins.int
     IMAGES_FIELD_NUMBER: _builtins.int
     MAX_ABS_DIFFERENCE_FIELD_NUMBER: _builtins.int
     TOLERANCE_FIELD_NUMBER: _builtins.int
     MATCHED_FIELD_NUMBER: _builtins.int
+    COSINE_SIMILARITY_FIELD_NUMBER: _builtins.int
+    METRICS_FIELD_NUMBER: _builtins.int
     passed: _builtins.bool
     """Whether it is near enough."""
     images: _builtins.int
@@ -156,6 +218,14 @@ class Parity(_message.Message):
     def tolerance(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
         """Largest accepted difference, by output."""
 
+    @_builtins.property
+    def cosine_similarity(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
+        """Least cosine similarity of an output over the images, by output, from -1 to 1; of detections none."""
+
+    @_builtins.property
+    def metrics(self) -> _containers.RepeatedCompositeFieldContainer[Global___MetricParity]:
+        """The task's own metrics; empty where no labelled image was at hand."""
+
     def __init__(
         self,
         *,
@@ -164,10 +234,12 @@ class Parity(_message.Message):
         max_abs_difference: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
         tolerance: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
         matched: _builtins.float = ...,
+        cosine_similarity: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
+        metrics: _abc.Iterable[Global___MetricParity] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["images", b"images", "matched", b"matched", "max_abs_difference", b"max_abs_difference", "passed", b"passed", "tolerance", b"tolerance"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cosine_similarity", b"cosine_similarity", "images", b"images", "matched", b"matched", "max_abs_difference", b"max_abs_difference", "metrics", b"metrics", "passed", b"passed", "tolerance", b"tolerance"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -217,6 +289,26 @@ class Artifact(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class NotesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     FORMAT_FIELD_NUMBER: _builtins.int
     URI_FIELD_NUMBER: _builtins.int
     SHA256_FIELD_NUMBER: _builtins.int
@@ -224,6 +316,7 @@ class Artifact(_message.Message):
     PARITY_FIELD_NUMBER: _builtins.int
     BENCHMARK_FIELD_NUMBER: _builtins.int
     SIGNATURE_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
     format: _builtins.str
     """Format, for example "onnx"."""
     uri: _builtins.str
@@ -244,6 +337,10 @@ class Artifact(_message.Message):
     def signature(self) -> Global___ModelSignature:
         """What goes in and what comes out."""
 
+    @_builtins.property
+    def notes(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Runtime with its version, and what was decided while the file was made, for example "calibration": text by name."""
+
     def __init__(
         self,
         *,
@@ -254,14 +351,45 @@ class Artifact(_message.Message):
         parity: Global___Parity | None = ...,
         benchmark: Global___Benchmark | None = ...,
         signature: Global___ModelSignature | None = ...,
+        notes: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["benchmark", b"benchmark", "parity", b"parity", "signature", b"signature"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["benchmark", b"benchmark", "format", b"format", "parity", b"parity", "sha256", b"sha256", "signature", b"signature", "size_bytes", b"size_bytes", "uri", b"uri"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["benchmark", b"benchmark", "format", b"format", "notes", b"notes", "parity", b"parity", "sha256", b"sha256", "signature", b"signature", "size_bytes", b"size_bytes", "uri", b"uri"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Artifact: _TypeAlias = Artifact  # noqa: Y015
+
+@_typing.final
+class FormatRefusal(_message.Message):
+    """A format that was ordered and is not among the artefacts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FORMAT_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    format: _builtins.str
+    """Format, for example "quantized"."""
+    code: _builtins.str
+    """What kind of failure, as in ExportFailed."""
+    message: _builtins.str
+    """What went wrong, as in ExportFailed."""
+    def __init__(
+        self,
+        *,
+        format: _builtins.str = ...,
+        code: _builtins.str = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "format", b"format", "message", b"message"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FormatRefusal: _TypeAlias = FormatRefusal  # noqa: Y015
 
 @_typing.final
 class ModelExported(_message.Message):
@@ -305,6 +433,7 @@ class ModelExported(_message.Message):
     FIT_FOR_USE_FIELD_NUMBER: _builtins.int
     FIT_FOR_USE_REASON_FIELD_NUMBER: _builtins.int
     TRIVIAL_COMPARISON_FIELD_NUMBER: _builtins.int
+    REFUSED_FORMATS_FIELD_NUMBER: _builtins.int
     model_id: _builtins.str
     """Name of the model."""
     version: _builtins.str
@@ -345,6 +474,10 @@ class ModelExported(_message.Message):
     def trivial_comparison(self) -> _training_pb2.TrivialComparison:
         """The model beside trivial predictors on the validation images; absent where fit_for_use is."""
 
+    @_builtins.property
+    def refused_formats(self) -> _containers.RepeatedCompositeFieldContainer[Global___FormatRefusal]:
+        """Formats that were ordered and could not be made; an ExportFailed says so of each, too."""
+
     def __init__(
         self,
         *,
@@ -364,10 +497,11 @@ class ModelExported(_message.Message):
         fit_for_use: _builtins.bool | None = ...,
         fit_for_use_reason: _builtins.str = ...,
         trivial_comparison: _training_pb2.TrivialComparison | None = ...,
+        refused_formats: _abc.Iterable[Global___FormatRefusal] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_fit_for_use", b"_fit_for_use", "fit_for_use", b"fit_for_use", "trivial_comparison", b"trivial_comparison"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_fit_for_use", b"_fit_for_use", "architecture", b"architecture", "artifacts", b"artifacts", "category", b"category", "dataset_id", b"dataset_id", "dataset_version", b"dataset_version", "duration_s", b"duration_s", "fit_for_use", b"fit_for_use", "fit_for_use_reason", b"fit_for_use_reason", "metrics", b"metrics", "model_id", b"model_id", "option", b"option", "package_sha256", b"package_sha256", "package_uri", b"package_uri", "run_id", b"run_id", "trivial_comparison", b"trivial_comparison", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_fit_for_use", b"_fit_for_use", "architecture", b"architecture", "artifacts", b"artifacts", "category", b"category", "dataset_id", b"dataset_id", "dataset_version", b"dataset_version", "duration_s", b"duration_s", "fit_for_use", b"fit_for_use", "fit_for_use_reason", b"fit_for_use_reason", "metrics", b"metrics", "model_id", b"model_id", "option", b"option", "package_sha256", b"package_sha256", "package_uri", b"package_uri", "refused_formats", b"refused_formats", "run_id", b"run_id", "trivial_comparison", b"trivial_comparison", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__fit_for_use: _TypeAlias = _typing.Literal["fit_for_use"]  # noqa: Y015
     _WhichOneofArgType__fit_for_use: _TypeAlias = _typing.Literal["_fit_for_use", b"_fit_for_use"]  # noqa: Y015
@@ -386,6 +520,7 @@ class ExportFailed(_message.Message):
     CODE_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     MODEL_ID_FIELD_NUMBER: _builtins.int
+    REPORT_URI_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """Run whose model it was."""
     format: _builtins.str
@@ -396,6 +531,8 @@ class ExportFailed(_message.Message):
     """What went wrong, with the name and the value at fault and what is accepted."""
     model_id: _builtins.str
     """Name of the model."""
+    report_uri: _builtins.str
+    """What was measured of a file that was made and not let pass, as JSON: "s3://bucket/key"; empty for other failures."""
     def __init__(
         self,
         *,
@@ -404,10 +541,11 @@ class ExportFailed(_message.Message):
         code: _builtins.str = ...,
         message: _builtins.str = ...,
         model_id: _builtins.str = ...,
+        report_uri: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "format", b"format", "message", b"message", "model_id", b"model_id", "run_id", b"run_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "format", b"format", "message", b"message", "model_id", b"model_id", "report_uri", b"report_uri", "run_id", b"run_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
