@@ -5,7 +5,7 @@ Every model takes one picture and answers for one: no output has a dimension for
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from types import MappingProxyType
 
 from services.exporter.release import Signature, Tensor
@@ -40,6 +40,52 @@ _FOUND = (
         meaning="confidence from 0 to 1, falling",
     ),
 )
+
+
+_SIDES = "its sides in order top, right, bottom, left"
+LINES = (
+    Tensor(
+        name="corners",
+        dtype="float32",
+        shape=("detections", "4", "2"),
+        meaning="x and y of each border's corners in pixels of the input image, clockwise from the upper left: where "
+        "the lines of its sides meet",
+    ),
+    Tensor(
+        name="line_confidence",
+        dtype="float32",
+        shape=("detections", "4"),
+        meaning=f"confidence from 0 to 1 in each border's line, {_SIDES}; 0 where the picture shows no straight edge "
+        "near it, and the side of the box or mask was kept, and where the border's score is below 0.5",
+    ),
+    Tensor(
+        name="line_deviation",
+        dtype="float32",
+        shape=("detections", "4"),
+        meaning=f"standard deviation of where each border's line lies, in pixels of the input image, {_SIDES}",
+    ),
+)
+CENTRING = (
+    Tensor(
+        name="centring",
+        dtype="float32",
+        shape=("2",),
+        meaning="percent of the left margin of left and right, and of the upper one of top and bottom, of the surest "
+        "card edge and printed border; NaN where a line that it takes was not found",
+    ),
+    Tensor(
+        name="centring_deviation",
+        dtype="float32",
+        shape=("2",),
+        meaning="standard deviation of the centring, in percentage points",
+    ),
+)
+
+
+def with_lines(signature: Signature) -> Signature:
+    """The same, of a model that also places each side of what it finds; two classes are the borders of a card."""
+    more = LINES + CENTRING if len(signature.class_names) == 2 else LINES
+    return replace(signature, outputs=signature.outputs + more)
 
 
 def box_signature(class_names: Sequence[str]) -> Signature:

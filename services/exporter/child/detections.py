@@ -12,12 +12,17 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Detections:
-    """Boxes are x1, y1, x2, y2 in pixels; masks are probabilities, None without; ordered by falling score."""
+    """Boxes are x1, y1, x2, y2 in pixels; masks are probabilities, None without; ordered by falling score.
+
+    ``corners_N42`` are of borders whose sides were placed with ``confidence_N4``, from 0 to 1; None without.
+    """
 
     boxes_N4: NDArray[np.float32]
     labels_N: NDArray[np.int64]
     scores_N: NDArray[np.float32]
     masks_NHW: NDArray[np.float32] | None = None
+    corners_N42: NDArray[np.float32] | None = None
+    confidence_N4: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.boxes_N4)
@@ -31,7 +36,13 @@ def detections_from(outputs: Mapping[str, NDArray[np.generic]]) -> Detections:
         labels_N=outputs["labels"].astype(np.int64, copy=False),
         scores_N=outputs["scores"].astype(np.float32, copy=False),
         masks_NHW=None if masks_N1HW is None else masks_N1HW[:, 0].astype(np.float32, copy=False),
+        corners_N42=_floats(outputs.get("corners")),
+        confidence_N4=_floats(outputs.get("line_confidence")),
     )
+
+
+def _floats(values: NDArray[np.generic] | None) -> NDArray[np.float32] | None:
+    return None if values is None else values.astype(np.float32, copy=False)
 
 
 def overlap(boxes_N4: NDArray[np.float32], others_M4: NDArray[np.float32]) -> NDArray[np.float64]:

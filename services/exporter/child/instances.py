@@ -3,12 +3,15 @@
 C channels, H height, W width of a picture; N detections; M side of a mask before it is pasted.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
 from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 from torchvision.models.detection.transform import resize_boxes
+from truscore.zoo.detection.border_lines.centring import centring
+from truscore.zoo.detection.border_lines.refining import refine, with_coarse
+from truscore.zoo.detection.border_lines.stage import BorderLines
 from truscore.zoo.framing import Framed
 
 from services.exporter.child.detections import detections_from
@@ -16,15 +19,18 @@ from services.exporter.child.export_target import Answers, ExportTarget, Picture
 from services.exporter.child.parity import check_parity, compare
 from services.exporter.child.paste import paste
 from services.exporter.release import Parity, Signature
-from services.exporter.signature import box_signature, instance_signature
+from services.exporter.signature import box_signature, instance_signature, with_lines
 
 
 class PictureMasks(nn.Module):
-    """Takes image_CHW from 0 to 1, gives boxes_N4, labels_N, scores_N, masks_N1HW in pixels of that image."""
+    """Takes image_CHW from 0 to 1, gives boxes_N4, labels_N, scores_N, masks_N1HW in pixels of that image, and of a
+    second stage LINES and CENTRING."""
 
-    def __init__(self, detector: GeneralizedRCNN) -> None:
+    def __init__(self, detector: GeneralizedRCNN, *, centred: bool) -> None:
         super().__init__()
         self.detector = detector
+        self.centred = centred
+        self.stage: BorderLines | None = getattr(detector, "border_lines", None)
 
     def forward(self, image_CHW: Tensor) -> tuple[Tensor, ...]:
         height, width = image_CHW.shape[-2:]
@@ -34,19 +40,33 @@ class PictureMasks(nn.Module):
         (found,), _ = self.detector.roi_heads(levels, proposals, batch.image_sizes)
         boxes_N4 = resize_boxes(found["boxes"], batch.image_sizes[0], (height, width))
         masks_N1HW = paste(found["masks"], boxes_N4, height, width)
-        return boxes_N4, found["labels"], found["scores"], masks_N1HW
+        answers = (boxes_N4, found["labels"], found["scores"], masks_N1HW)
+        if self.stage is None:
+            return answers
+        placed = {**found, "boxes": boxes_N4}
+        with_coarse([placed], [found["masks"]])
+        return answers + _of_lines(placed | refine(self.stage, image_CHW, placed), centred=self.centred)
 
 
 class PictureBoxes(nn.Module):
-    """Takes image_CHW from 0 to 1, gives boxes_N4, labels_N, scores_N in pixels of that image."""
+    """Takes image_CHW from 0 to 1, gives boxes_N4, labels_N, scores_N in pixels of that image, and of a second stage
+    LINES and CENTRING."""
 
-    def __init__(self, detector: nn.Module) -> None:
+    def __init__(self, detector: nn.Module, *, centred: bool) -> None:
         super().__init__()
         self.detector = detector
+        self.centred = centred
 
     def forward(self, image_CHW: Tensor) -> tuple[Tensor, ...]:
         (found,) = self.detector([image_CHW])
-        return found["boxes"], found["labels"], found["scores"]
+        answers = (found["boxes"], found["labels"], found["scores"])
+        return answers + _of_lines(found, centred=self.centred) if "corners" in found else answers
+
+
+def _of_lines(found: dict[str, Tensor], *, centred: bool) -> tuple[Tensor, ...]:
+    """In the order of the signature."""
+    lines = found["corners"], found["line_confidence"], found["line_deviation"]
+    return (*lines, *centring(found)) if centred else lines
 
 
 def with_masks(model: nn.Module, class_names: Sequence[str]) -> ExportTarget:
@@ -54,7 +74,7 @@ def with_masks(model: nn.Module, class_names: Sequence[str]) -> ExportTarget:
         raise UnsupportedNetwork(
             f"{type(model).__name__} finds no instances with masks; accepted: Mask R-CNN of torchvision"
         )
-    return _subject(model, PictureMasks(model), instance_signature(class_names))
+    return _subject(model, PictureMasks(model, centred=len(class_names) == 2), instance_signature(class_names))
 
 
 def with_boxes(model: nn.Module, class_names: Sequence[str]) -> ExportTarget:
@@ -62,16 +82,20 @@ def with_boxes(model: nn.Module, class_names: Sequence[str]) -> ExportTarget:
         raise UnsupportedNetwork(
             f"{type(model).__name__} finds no boxes; accepted: what takes a list of images (RetinaNet, YOLO)"
         )
-    return _subject(model, PictureBoxes(model), box_signature(class_names))
+    return _subject(model, PictureBoxes(model, centred=len(class_names) == 2), box_signature(class_names))
 
 
 def _subject(detector: nn.Module, graph: nn.Module, signature: Signature) -> ExportTarget:
+    if getattr(detector, "border_lines", None) is not None:
+        signature = with_lines(signature)
     names = [tensor.name for tensor in signature.outputs]
 
     def run_eager(image_CHW: Picture) -> Answers:
         """Through the model's own forward, which the graph is not always made of."""
         with torch.no_grad():
-            found: Mapping[str, Tensor] = detector([torch.from_numpy(image_CHW)])[0]
+            found: dict[str, Tensor] = detector([torch.from_numpy(image_CHW)])[0]
+            if "centring" in names:
+                found["centring"], found["centring_deviation"] = centring(found)
         return {name: found[name].numpy() for name in names}
 
     return ExportTarget(signature=signature, graph=graph.eval(), run_eager=run_eager, check_parity=check_detections)

@@ -21,6 +21,8 @@ TOLERANCE = {
     # Probability, averaged over where either mask is: pasting rounds boxes to whole pixels, so a box at a rounding
     # point may move a mask by one pixel, which single pixels on its outline show and its area does not.
     "masks": 0.02,
+    # Pixels of the input picture, of a border's corners whose lines were found.
+    "corners": 0.25,
 }
 MATCHED_AT_LEAST = 0.99
 # In INT8 doubtful finds come and go, and boxes move by pixels: what is sure has to be found again, in its place.
@@ -123,10 +125,23 @@ def _differences(reference: Detections, candidate: Detections, pairs: tuple[tupl
     for n, m in pairs:
         worst["boxes"] = max(worst["boxes"], float(np.abs(reference.boxes_N4[n] - candidate.boxes_N4[m]).max()))
         worst["scores"] = max(worst["scores"], float(abs(reference.scores_N[n] - candidate.scores_N[m])))
+    if reference.corners_N42 is not None and candidate.corners_N42 is not None:
+        worst["corners"] = max((_corner_difference(reference, candidate, n, m) for n, m in pairs), default=0.0)
     if reference.masks_NHW is None or candidate.masks_NHW is None:
         return worst
     masks = (_mask_difference(reference.masks_NHW[n], candidate.masks_NHW[m]) for n, m in pairs)
     return {**worst, "masks": max(masks, default=0.0)}
+
+
+def _corner_difference(reference: Detections, candidate: Detections, n: int, m: int) -> float:
+    """0 where one side has found a line that the other has not: at the limit of confidence it may fall to either, which
+    scores and boxes don't show."""
+    sides = (reference, n), (candidate, m)
+    corners = [side.corners_N42[at] for side, at in sides if side.corners_N42 is not None]
+    found = [side.confidence_N4[at] > 0 for side, at in sides if side.confidence_N4 is not None]
+    if len(corners) < 2 or len(found) < 2 or (found[0] != found[1]).any() or not found[0].any():
+        return 0.0
+    return float(np.abs(corners[0] - corners[1]).max())
 
 
 def _mask_difference(a_HW: NDArray[np.float32], b_HW: NDArray[np.float32]) -> float:

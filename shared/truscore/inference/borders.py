@@ -3,17 +3,20 @@
 Array legend: H, W height and width; 42 four corners of x and y, clockwise from the upper left.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from truscore.inference.predictions import Centring, Found, as_graders_write
+from truscore.inference.predictions import Centring, Found, Side, as_graders_write
 from truscore.metrics.centring import centring_shares
 from truscore.metrics.quadrilaterals import Points, box_corners, mask_corners
 
 OUTER, GRAPHICAL = 1, 2
-MASK, BOX = "mask", "box"
+LINES, MASK, BOX = "lines", "mask", "box"
+NO_EDGE = "no straight edge stands out near it: the place is that of the box or mask"
+LEAST_SIDES = 2  # of four, that have to be found for a border to be taken from its lines
 
 
 # Of the box's longer side, how far beyond the box a corner may lie: sides of a frayed mask meet anywhere.
@@ -45,7 +48,7 @@ def centring_of(found: Sequence[Found]) -> tuple[Centring, ...]:
     """Of each card whose edge (label 1) and printed border (label 2) were found, the surest card first.
 
     The printed border of a card is the one, not yet another card's, that has its middle in the card, nearest to the
-    card's own. Both borders are taken from masks, or, where either has no corners of a mask, both from boxes.
+    card's own. Both borders are taken from lines, or, where either has none, both from masks, or else both from boxes.
     """
     free = [at for at, one in enumerate(found) if one.label == GRAPHICAL]
     measured = []
@@ -62,21 +65,56 @@ def centring_of(found: Sequence[Found]) -> tuple[Centring, ...]:
 
 def _centring(found: Sequence[Found], outer: int, inner: int) -> Centring | None:
     pair = found[outer], found[inner]
-    by_mask = all(one.corners_from == MASK for one in pair)
-    outer_42, inner_42 = (np.array(one.corners) if by_mask else corners_of_box(one.box) for one in pair)
+    source = next(
+        (source for source in (LINES, MASK) if all(one.corners_from == source for one in pair)),
+        BOX,
+    )
+    outer_42, inner_42 = (corners_of_box(one.box) if source == BOX else np.array(one.corners) for one in pair)
     shares = centring_shares(outer_42, inner_42)
     if shares is None:
         return None
     left, top = shares
+    deviations = _deviations(pair, outer_42, shares) if source == LINES else None
     return Centring(
         left_right=as_graders_write(left),
         top_bottom=as_graders_write(top),
         left_percent=left,
         top_percent=top,
-        measured_from="masks" if by_mask else "boxes",
+        measured_from={LINES: "lines", MASK: "masks", BOX: "boxes"}[source],
         outer=outer,
         inner=inner,
+        left_deviation=None if deviations is None else deviations[0],
+        top_deviation=None if deviations is None else deviations[1],
+        reason="; ".join(f"{one.name}, {side.name}: {side.reason}" for one in pair for side in _lost(one)),
     )
+
+
+def _lost(one: Found) -> list[Side]:
+    return [side for side in one.lines or () if side.reason]
+
+
+def _deviations(pair: tuple[Found, Found], outer_42: Points, shares: tuple[float, float]) -> tuple[float, float] | None:
+    """Standard deviations of the left and the upper share, in points: of a share l / (l + r) whose margins are off by
+    themselves, 1 / (l + r) · hypot(r / (l + r) · off l, l / (l + r) · off r)."""
+    outer, inner = pair
+    if outer.lines is None or inner.lines is None:
+        return None
+    off = [
+        math.hypot(one.deviation_px, other.deviation_px) for one, other in zip(outer.lines, inner.lines, strict=True)
+    ]
+    inner_42 = np.array(inner.corners)
+    found = []
+    for (near, far), share in zip(((3, 1), (0, 2)), shares, strict=True):
+        margins = sum(_gap(outer_42, inner_42, side) for side in (near, far))
+        rest = (100 - share) / 100
+        found.append(100 / max(margins, 1e-6) * math.hypot(rest * off[near], share / 100 * off[far]))
+    return found[0], found[1]
+
+
+def _gap(outer_42: Points, inner_42: Points, side: int) -> float:
+    """Between the middles of two borders' sides, in pixels."""
+    middles = [(corners_42[side] + corners_42[(side + 1) % 4]) / 2 for corners_42 in (outer_42, inner_42)]
+    return float(np.hypot(*(middles[0] - middles[1])))
 
 
 def _middle(one: Found) -> tuple[float, float]:

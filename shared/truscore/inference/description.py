@@ -19,6 +19,8 @@ OUTPUTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "multilabel_classification": ("probabilities",),
     }
 )
+# Of models with a second stage for borders, beside those: where each side's line runs.
+LINES = ("corners", "line_confidence", "line_deviation")
 # Files of earlier exports carry no thresholds; the metrics were decided at these then, too.
 _THRESHOLDS: Mapping[str, Mapping[str, float]] = MappingProxyType(
     {

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from truscore.inference.description import INPUT, OUTPUTS, Description, UnusableModel, description_of
+from truscore.inference.description import INPUT, LINES, OUTPUTS, Description, UnusableModel, description_of
 from truscore.inference.runtime import onnxruntime, runtime_errors
 
 Outputs = Mapping[str, NDArray[np.generic]]
@@ -47,7 +47,8 @@ class Model:
         self.description: Description = description_of(
             self._session.get_modelmeta().custom_metadata_map, file=str(path)
         )
-        self._names = OUTPUTS[self.description.task]
+        given = {each.name for each in self._session.get_outputs()}
+        self._names = OUTPUTS[self.description.task] + (LINES if given.issuperset(LINES) else ())
         self._check(path)
 
     def __call__(self, image_HWC: NDArray[np.uint8]) -> Outputs:

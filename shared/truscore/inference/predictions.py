@@ -13,11 +13,24 @@ Corners = tuple[Point, Point, Point, Point]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Side:
+    """A border's side: `confidence` from 0 to 1, and the standard deviation of where its line lies, in pixels. 0 where
+    no line was found, with the `reason`."""
+
+    name: str
+    confidence: float
+    deviation_px: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
     """Something that was found. `box` is x1, y1, x2, y2; `area_percent` is its share of the picture.
 
-    `corners` are those of a border, clockwise from the upper left, of which `corners_from` ("mask" or "box") says what
-    they were taken from: a box is upright, a mask shows how the card is turned. None for what is no border.
+    `corners` are those of a border, clockwise from the upper left, of which `corners_from` ("lines", "mask" or "box")
+    says what they were taken from: a box is upright, a mask shows how the card is turned, lines were placed side by
+    side in the picture's own pixels. None for what is no border. `lines` are those sides, in order top, right, bottom,
+    left; None of a model without a second stage.
     """
 
     label: int
@@ -28,6 +41,7 @@ class Found:
     area_percent: float
     corners: Corners | None = None
     corners_from: str | None = None
+    lines: tuple[Side, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,8 +49,9 @@ class Centring:
     """How a card's print lies in it. `left_right` and `top_bottom` are written as graders do, the larger side first;
     `left_percent` and `top_percent` are the left and the upper margin's share of both.
 
-    `measured_from` is "masks" or "boxes": both borders of a card are taken from the same. `outer` and `inner` are their
-    places among what was found, from 0.
+    `measured_from` is "lines", "masks" or "boxes": both borders of a card are taken from the same. `outer` and `inner`
+    are their places among what was found, from 0. Of lines, `left_deviation` and `top_deviation` are the standard
+    deviations of the percentages, in points; where lines could not be taken, `reason` says why.
     """
 
     left_right: str
@@ -46,6 +61,9 @@ class Centring:
     measured_from: str
     outer: int
     inner: int
+    left_deviation: float | None = None
+    top_deviation: float | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,11 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from truscore.datasets.index.class_order import grades_of
-from truscore.inference.borders import BOX, MASK, centring_of, corners_of_box, corners_of_mask
+from truscore.inference.borders import (
+    BOX,
+    LEAST_SIDES,
+    LINES,
+    MASK,
+    NO_EDGE,
+    centring_of,
+    corners_of_box,
+    corners_of_mask,
+)
 from truscore.inference.description import Description
 from truscore.inference.model import Outputs
 from truscore.inference.pictures import Picture
-from truscore.inference.predictions import Area, Corners, Found, Grade, Label, Prediction
+from truscore.inference.predictions import Area, Corners, Found, Grade, Label, Prediction, Side
+from truscore.metrics.quadrilaterals import SIDES
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,6 +78,9 @@ def _found(
     box_px, mask_px = (box[2] - box[0]) * (box[3] - box[1]), 0 if mask_HW is None else int(mask_HW.sum())
     area_px = box_px if mask_HW is None else mask_px * scale_x * scale_y
     corners, corners_from = _corners(box, mask_HW, picture) if description.finds_borders else (None, None)
+    sides = _sides(outputs, at, picture) if description.finds_borders else None
+    if sides is not None and sum(not side.reason for side in sides) >= LEAST_SIDES:
+        corners, corners_from = _four(outputs["corners"][at].astype(np.float64) * np.array(picture.scale)), LINES
     return Found(
         label=label,
         name=description.name_of(label),
@@ -77,6 +90,24 @@ def _found(
         area_percent=100 * area_px / (picture.width * picture.height),
         corners=corners,
         corners_from=corners_from,
+        lines=sides,
+    )
+
+
+def _sides(outputs: Outputs, at: int, picture: Picture) -> tuple[Side, ...] | None:
+    """None of a model without a second stage."""
+    if "line_confidence" not in outputs:
+        return None
+    per_px = sum(picture.scale) / 2
+    rows = zip(SIDES, outputs["line_confidence"][at], outputs["line_deviation"][at], strict=True)
+    return tuple(
+        Side(
+            name=name,
+            confidence=float(confidence),
+            deviation_px=float(deviation) * per_px,
+            reason="" if confidence > 0 else NO_EDGE,
+        )
+        for name, confidence, deviation in rows
     )
 
 
@@ -89,8 +120,12 @@ def _corners(
     seen = x1 / scale_x, y1 / scale_y, x2 / scale_x, y2 / scale_y
     fitted_42 = None if mask_HW is None else corners_of_mask(mask_HW, seen)
     corners_42 = corners_of_box(box) if fitted_42 is None else fitted_42 * np.array(picture.scale)
+    return _four(corners_42), BOX if fitted_42 is None else MASK
+
+
+def _four(corners_42: NDArray[np.float64]) -> Corners:
     one, two, three, four = ((float(x), float(y)) for x, y in corners_42)
-    return (one, two, three, four), BOX if fitted_42 is None else MASK
+    return one, two, three, four
 
 
 def _areas_of_found(

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from truscore.inference.predictions import Prediction
+from truscore.inference.predictions import Centring, Prediction
 
 MOST_LABELS = 6
 
@@ -28,9 +28,16 @@ def _found(prediction: Prediction) -> list[str]:
 
 def _centring(prediction: Prediction) -> list[str]:
     return [
-        f"centring {one.left_right} left/right, {one.top_bottom} top/bottom (from {one.measured_from})"
+        f"centring {one.left_right} left/right, {one.top_bottom} top/bottom "
+        f"(from {one.measured_from}{_give_or_take(one)})"
         for one in prediction.centring or ()
     ]
+
+
+def _give_or_take(one: Centring) -> str:
+    if one.left_deviation is None or one.top_deviation is None:
+        return ""
+    return f", give or take {one.left_deviation:.1f} and {one.top_deviation:.1f} points"
 
 
 def _areas(prediction: Prediction) -> list[str]:

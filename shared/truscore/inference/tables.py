@@ -10,7 +10,10 @@ Row = dict[str, Cell]
 
 _PLACE = ("x1", "y1", "x2", "y2")
 _CORNERS = tuple(f"corner{number}_{axis}" for number in (1, 2, 3, 4) for axis in "xy")
-_CENTRING = ("left_right", "top_bottom", "left_percent", "top_percent", "measured_from")
+_CENTRING = (
+    *("left_right", "top_bottom", "left_percent", "top_percent"),
+    *("left_deviation", "top_deviation", "measured_from", "reason"),
+)
 
 
 def columns_of(description: Description) -> tuple[str, ...]:

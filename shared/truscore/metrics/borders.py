@@ -104,6 +104,17 @@ def average_borders(records: Sequence[ImageRecord]) -> Fallbacks:
     return {label: np.mean(of_label, axis=0) for label, of_label in corners.items()}
 
 
+def known_borders(record: ImageRecord) -> list[tuple[int, Points, bool]]:
+    """Label and corners of each border of an image that has four sides, and whether an upright box is all that is
+    known of it."""
+    known = [(one, _target_corners(one, record)) for one in record.annotations if not one.crowd]
+    return [
+        (one.label, corners_42, one.rle is None and not one.polygons)
+        for one, corners_42 in known
+        if corners_42 is not None
+    ]
+
+
 def measure_borders(
     detections: ImageDetections, record: ImageRecord, fallbacks: Fallbacks = _NO_FALLBACKS
 ) -> BorderErrors:
@@ -141,8 +152,8 @@ def measure_borders(
 
 
 def border_metrics(borders: Sequence[BorderErrors]) -> dict[str, float]:
-    """``edge_error_px`` and ``edge_error_p95_px``, ``centring_error_pp`` and ``centring_error_p95_pp``, each where any
-    was found; ``border_found_share`` and ``centring_measured_share`` where there is any to be found, and with them
+    """``edge_error_px`` and ``centring_error_pp``, each with ``_median`` and ``_p95``, where any was found;
+    ``border_found_share`` and ``centring_measured_share`` where there is any to be found, and with them
     ``edge_error_all_px`` and ``centring_error_all_pp``, in which what was not found counts by its fallback. Smaller
     errors are better; those of found borders mean little beside a small share.
     """
@@ -157,11 +168,13 @@ def border_metrics(borders: Sequence[BorderErrors]) -> dict[str, float]:
         metrics["edge_error_all_px"] = float(np.mean(of_all))
     if distances:
         metrics |= _mean_and_p95("edge_error{}_px", distances)
+        metrics["edge_error_median_px"] = float(np.median(distances))
     if centrings:
         metrics["centring_measured_share"] = sum(one.prediction is not None for one in centrings) / len(centrings)
         metrics["centring_error_all_pp"] = float(np.mean([one.errors_of_all_pp for one in centrings]))
     if errors:
         metrics |= _mean_and_p95("centring_error{}_pp", errors)
+        metrics["centring_error_median_pp"] = float(np.median(errors))
     return metrics
 
 
@@ -292,7 +305,9 @@ def _prediction_corners(target: Annotation, detections: ImageDetections, scale_2
 
 
 def _corners(prediction: Instance) -> Points:
-    """Of the mask, or of the box where there is no mask to take them from."""
+    """Of the lines of its sides, or of the mask, or of the box: the first that there is."""
+    if prediction.lines_42 is not None:
+        return np.array(prediction.lines_42, dtype=np.float64)
     fitted_42 = None if prediction.mask is None else mask_corners(_decoded(prediction.mask))
     return box_corners(prediction.box_xywh) if fitted_42 is None else fitted_42
 

@@ -28,13 +28,18 @@ _NO_LIMIT_PX = 1e10
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Instance:
-    """One real or found instance: ``box_xywh`` in pixels, ``score`` 1 where it is real; no mask where boxes suffice."""
+    """One real or found instance: ``box_xywh`` in pixels, ``score`` 1 where it is real; no mask where boxes suffice.
+
+    ``lines_42`` are the corners of a border whose sides were placed one by one, clockwise from the upper left, in the
+    pixels of the box; None where that was not tried, or a side was not found.
+    """
 
     label: int
     box_xywh: tuple[float, float, float, float]
     mask: RunLengths | None = None
     score: float = 1.0
     crowd: bool = False
+    lines_42: tuple[tuple[float, float], ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,8 +76,20 @@ def kinds(images: Sequence[ImageDetections]) -> tuple[str, ...]:
 
 def without_masks(image: ImageDetections) -> ImageDetections:
     """The same by its boxes alone."""
-    target, prediction = (tuple(replace(one, mask=None) for one in side) for side in (image.target, image.prediction))
+    target, prediction = (
+        tuple(replace(one, mask=None, lines_42=None) for one in side) for side in (image.target, image.prediction)
+    )
     return replace(image, target=target, prediction=prediction)
+
+
+def without_lines(image: ImageDetections) -> ImageDetections:
+    """The same by its masks and boxes alone."""
+    return replace(image, prediction=tuple(replace(one, lines_42=None) for one in image.prediction))
+
+
+def by_lines(image: ImageDetections) -> ImageDetections:
+    """What was found by the lines of its sides, and nothing else."""
+    return replace(image, prediction=tuple(one for one in image.prediction if one.lines_42 is not None))
 
 
 def coco_metrics(images: Sequence[ImageDetections], class_names: Sequence[str]) -> dict[str, float]:

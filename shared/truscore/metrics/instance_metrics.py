@@ -16,7 +16,15 @@ from truscore.metrics.borders import (
     measure_borders,
 )
 from truscore.metrics.comparison.bootstrap import Measure
-from truscore.metrics.detection import ImageDetections, coco_metrics, kinds, precision_curves, without_masks
+from truscore.metrics.detection import (
+    ImageDetections,
+    by_lines,
+    coco_metrics,
+    kinds,
+    precision_curves,
+    without_lines,
+    without_masks,
+)
 from truscore.metrics.diagnostics import Diagnostics
 from truscore.metrics.matching import detection_diagnostics
 from truscore.metrics.trivial import average_border, average_instance
@@ -39,14 +47,25 @@ class InstanceMetrics:
     def metrics(self, image_results: Sequence[ImageDetections]) -> dict[str, float]:
         """COCO's average precision; of borders also the errors of edges and centring.
 
-        Those are taken from masks where there are any, and then from boxes too, as ``box_edge_error_px``: of an upright
-        card a box knows the sides to a fraction of a pixel, of a turned one only a mask does.
+        Those without a prefix are of the corners that the model answers with: of a border's lines, else of its mask,
+        else of its box. Where there is a finer answer, ``line_edge_error_px`` and its like are of borders with lines
+        alone, ``mask_…`` of masks and ``box_…`` of boxes: they are never mixed.
         """
         metrics = coco_metrics(image_results, self.class_names) | border_metrics(self._borders(image_results))
-        if not self.of_borders or "mask" not in kinds(image_results):
+        if not self.of_borders:
             return metrics
-        of_boxes = border_metrics(self._borders([without_masks(image_result) for image_result in image_results]))
-        return metrics | {f"box_{name}": value for name, value in of_boxes.items() if "error" in name}
+        masked = "mask" in kinds(image_results)
+        lined = any(one.lines_42 is not None for image in image_results for one in image.prediction)
+        variants = {
+            "line": by_lines if lined else None,
+            "mask": without_lines if lined and masked else None,
+            "box": without_masks if lined or masked else None,
+        }
+        for name, variant in variants.items():
+            if variant is not None:
+                of_variant = border_metrics(self._borders([variant(image) for image in image_results]))
+                metrics |= {f"{name}_{metric}": value for metric, value in of_variant.items() if "error" in metric}
+        return metrics
 
     def measure(self, image_results: Sequence[ImageDetections]) -> Measure:
         """Of borders their errors, of other instances the average precision: summing it again takes longer."""

@@ -8,6 +8,7 @@ from truscore.datasets import ImageRecord
 from truscore.metrics.detection import ImageDetections
 
 from services.trainer.worker.run_dir import TrainingJob
+from services.trainer.worker.tasks.border_corners import lines_of
 from services.trainer.worker.tasks.instance_segmentation import InstanceSegmentation, instances, splits
 
 
@@ -15,7 +16,7 @@ class Detection(InstanceSegmentation):
     """The same as with masks, but that none are shown to the network, nor evaluated."""
 
     def target(self, sample: Sample) -> dict[str, Tensor]:
-        return {"boxes": sample.boxes_N4, "labels": sample.labels_N}
+        return {"boxes": sample.boxes_N4, "labels": sample.labels_N, **sample.targets}
 
     def evaluated(self, index: int, prediction: Mapping[str, Tensor]) -> ImageDetections:
         loaded = self.validation.loaded(index)
@@ -26,7 +27,13 @@ class Detection(InstanceSegmentation):
             height=height,
             width=width,
             target=instances(sample.boxes_N4, sample.labels_N, None, crowd_N=loaded.crowd_N),
-            prediction=instances(prediction["boxes"], prediction["labels"], None, scores_N=prediction["scores"]),
+            prediction=instances(
+                prediction["boxes"],
+                prediction["labels"],
+                None,
+                scores_N=prediction["scores"],
+                lines=lines_of(prediction),
+            ),
         )
 
 

@@ -5,7 +5,7 @@ Legend: C channels, H, W sides, N instances.
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,23 +13,27 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from truscore.augmentation import Policy, Sample, augment
+from truscore.augmentation.border_strips import BOX_DEVIATION, OUTLINE_DEVIATION, KnownBorder, border_strips
 from truscore.augmentation.loading import sample_of
 from truscore.datasets import ImageRecord, load_image
+from truscore.metrics.borders import known_borders
 
 from services.trainer.worker.tasks.protocol import Key
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Loaded:
-    """An image as the network sees it; ``crowd_N`` marks areas that are evaluated leniently and never trained on."""
+    """An image as the network sees it; ``crowd_N`` marks areas that are evaluated leniently and never trained on.
+    ``original_HWC`` is there where strips are cut from it."""
 
     sample: Sample
     crowd_N: Tensor
+    original_HWC: NDArray[np.uint8] | None = None
 
     @property
     def size_bytes(self) -> int:
         parts = (self.sample.image_CHW, self.sample.masks, self.sample.outline_P2, self.sample.owner_P)
-        return sum(part.nbytes for part in parts)
+        return sum(part.nbytes for part in parts) + (0 if self.original_HWC is None else self.original_HWC.nbytes)
 
 
 class InstanceImages:
@@ -44,12 +48,15 @@ class InstanceImages:
         seed: int,
         policy: Policy,
         cache_limit_bytes: int,
+        strips: int = 0,
     ) -> None:
+        """``strips``: how many are cut for each border of an image from its original, for the second stage."""
         self.records = tuple(records)
         self._folder = folder
         self._image_size = image_size
         self._seed = seed
         self._policy = policy
+        self._strips = strips
         self._room_bytes = cache_limit_bytes
         self._cache: dict[int, Loaded] = {}
 
@@ -62,8 +69,10 @@ class InstanceImages:
         # COCO's crowds are areas, not instances: trained on, they would be boxes over many things.
         sample = loaded.sample.only(~loaded.crowd_N)
         if key.epoch:
-            return augment(sample, policy=self._policy, seed=self._seed, epoch=key.epoch, index=key.index)
-        return sample.visible()
+            sample = augment(sample, policy=self._policy, seed=self._seed, epoch=key.epoch, index=key.index)
+        else:
+            sample = sample.visible()
+        return replace(sample, targets=self._strips_of(key, loaded)) if self._strips else sample
 
     def loaded(self, index: int) -> Loaded:
         """The image and all that is marked on it. Raises UnreadableImage or OSError naming the file."""
@@ -75,7 +84,22 @@ class InstanceImages:
 
     def original(self, index: int) -> NDArray[np.uint8]:
         """The upright image in its own size, HWC."""
+        kept = self._cache.get(index)
+        if kept is not None and kept.original_HWC is not None:
+            return kept.original_HWC
         return load_image(self._folder / self.records[index].path)
+
+    def _strips_of(self, key: Key, loaded: Loaded) -> dict[str, Tensor]:
+        original_HWC = loaded.original_HWC
+        if original_HWC is None:
+            raise ValueError(f"image {key.index} was loaded without its original, of which strips are cut")
+        borders = [
+            KnownBorder(corners_42=corners_42, kind=label - 1, deviation=BOX_DEVIATION if boxed else OUTLINE_DEVIATION)
+            for label, corners_42, boxed in known_borders(self.records[key.index])
+        ]
+        return border_strips(
+            original_HWC, borders, count=self._strips, seed=self._seed, epoch=key.epoch, index=key.index
+        )
 
     def warm(self, *, threads: int) -> None:
         """Fill the cache before worker processes are forked: they share its pages."""
@@ -98,4 +122,5 @@ class InstanceImages:
         return Loaded(
             sample=sample_of(record, image_HWC, image_size=self._image_size),
             crowd_N=torch.tensor([annotation.crowd for annotation in record.annotations], dtype=torch.bool),
+            original_HWC=image_HWC if self._strips else None,
         )

@@ -17,13 +17,16 @@ from truscore.datasets import ImageRecord
 from truscore.metrics.comparison.bootstrap import Measure
 from truscore.metrics.detection import ImageDetections, Instance, run_lengths
 from truscore.metrics.instance_metrics import InstanceMetrics
+from truscore.zoo.detection.border_lines.refining import has_second_stage
 
 from services.trainer.worker.run_dir import TrainingJob
+from services.trainer.worker.tasks.border_corners import Lines, lines_of, refined
 from services.trainer.worker.tasks.instance_images import InstanceImages
 from services.trainer.worker.tasks.instance_overlays import write_pictures
 from services.trainer.worker.tasks.protocol import BatchEvaluation, Key
 
 PICTURES = 6
+STRIPS = 4  # of each border of an image and epoch: one of each side
 
 
 @runtime_checkable
@@ -67,7 +70,7 @@ class InstanceSegmentation:
 
     def target(self, sample: Sample) -> dict[str, Tensor]:
         """The targets that the network is trained on: boxes [N, 4] xyxy, labels [N], masks [N, H, W]."""
-        return {"boxes": sample.boxes_N4, "labels": sample.labels_N, "masks": sample.masks}
+        return {"boxes": sample.boxes_N4, "labels": sample.labels_N, "masks": sample.masks, **sample.targets}
 
     def to_device(self, batch: Batch, device: torch.device) -> Batch:
         return replace(
@@ -96,6 +99,11 @@ class InstanceSegmentation:
             raise TypeError(f"{type(model).__name__} can't be evaluated: it gives no losses beside its detections")
         # One pass through the backbone for both: the validation loss costs the heads alone.
         parts, prediction = model.losses_and_detections(_floats(batch), list(batch.targets))
+        if (stage := getattr(model, "border_lines", None)) is not None:
+            prediction = [
+                found | refined(stage, self.validation.original(key.index), image_CHW, found)
+                for key, image_CHW, found in zip(keys, batch.images, prediction, strict=True)
+            ]
         return BatchEvaluation(
             losses={name: self._factors[name] * part.item() for name, part in parts.items()},
             image_results=[self.evaluated(key.index, of_image) for key, of_image in zip(keys, prediction, strict=True)],
@@ -132,7 +140,13 @@ class InstanceSegmentation:
             height=height,
             width=width,
             target=target,
-            prediction=instances(prediction["boxes"], prediction["labels"], masks_NHW, scores_N=prediction["scores"]),
+            prediction=instances(
+                prediction["boxes"],
+                prediction["labels"],
+                masks_NHW,
+                scores_N=prediction["scores"],
+                lines=lines_of(prediction),
+            ),
         )
 
 
@@ -156,6 +170,7 @@ def splits(
             seed=job.recipe.seed,
             policy=policy_for(job.recipe.category, job.recipe.option, job.class_names),
             cache_limit_bytes=cache_limit_bytes // 2,
+            strips=STRIPS if has_second_stage(job.recipe) else 0,
         )
         for part in (job.training, evaluated)
     )
@@ -163,13 +178,15 @@ def splits(
 
 
 def loss_factors(weights: LossWeights) -> dict[str, float]:
-    """Factor of each part of a detector's loss: both stages of Mask R-CNN classify, and both regress boxes."""
+    """Factor of each part of a detector's loss: both stages of Mask R-CNN classify, and both regress boxes. Lines place
+    a border's sides, as its box does."""
     return {
         "classification": weights.classification,
         "objectness": weights.classification,
         "box": weights.bbox_regression,
         "proposal_box": weights.bbox_regression,
         "mask": weights.mask_loss,
+        "lines": weights.bbox_regression,
     }
 
 
@@ -191,6 +208,7 @@ def instances(
     *,
     scores_N: Tensor | None = None,
     crowd_N: Tensor | None = None,
+    lines: Sequence[Lines | None] = (),
 ) -> tuple[Instance, ...]:
     """Boxes xyxy, labels and masks as instances to evaluate; targets where there are no scores."""
     count = len(labels_N)
@@ -204,6 +222,7 @@ def instances(
             mask=None if masks is None else run_lengths(masks[number]),
             score=score,
             crowd=crowd,
+            lines_42=lines[number] if lines else None,
         )
         for number, (label, box, score, crowd) in enumerate(
             zip(labels_N.tolist(), boxes_N4.tolist(), scores, crowds, strict=True)

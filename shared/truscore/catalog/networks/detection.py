@@ -67,8 +67,9 @@ def _full(backbone: str, stages: Stages, early: tuple[str, ...]) -> MaskRCNNConf
 
 
 def _detector(*, config: DetectorConfig, **row: Any) -> Network:
-    """What the rows below have in common: BSD code, a pyramid to choose, and heads to choose where they find masks."""
-    return Network(config=config, licence="BSD-3-Clause", pyramid=True, head=isinstance(config, MaskRCNNConfig), **row)
+    """What the rows below have in common: BSD code, a pyramid and a head to choose: of borders all have the second
+    stage, of other instances those that find masks have finer ones."""
+    return Network(config=config, licence="BSD-3-Clause", pyramid=True, head=True, **row)
 
 
 # Three sizes an octave (Lin et al. 2017, section 4).

@@ -22,10 +22,13 @@ _FULL = {
 def defects_small(category: str, option: str, architecture: str) -> Recipe:
     """From scratch on two cores in minutes."""
     borders = border_mask_rcnn_small(category, option, architecture)
-    hyper = borders.hyperparameters
+    hyper, architecture_config = borders.hyperparameters, borders.architecture_config
+    custom = replace(architecture_config.custom_modifications, head_customization="standard")
     return replace(
         borders,
-        architecture_config=replace(borders.architecture_config, base_architecture=_SMALL[architecture]),
+        architecture_config=replace(
+            architecture_config, base_architecture=_SMALL[architecture], custom_modifications=custom
+        ),
         hyperparameters=replace(hyper, optimization=replace(hyper.optimization, learning_rate=1e-3)),
     )
 

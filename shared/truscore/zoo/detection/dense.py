@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torchvision.models.detection.image_list import ImageList
 
 from truscore.configuration.recipe import LossConfig, Recipe
+from truscore.zoo.detection.border_lines.refining import line_losses, refine, with_coarse
+from truscore.zoo.detection.border_lines.stage import BorderLines
 from truscore.zoo.detection.pyramid import PyramidBackbone
 from truscore.zoo.framing import DEVIATION_RGB, MEAN_RGB
 from truscore.zoo.resize import AntialiasedTransform
@@ -25,6 +27,7 @@ class DenseDetector(nn.Module):
     backbone: PyramidBackbone
     transform: AntialiasedTransform
     loss_config: LossConfig
+    border_lines: BorderLines | None  # set by the builder: a default of the class would hide the module
 
     def forward(
         self, images: list[Tensor], targets: list[Target] | None = None
@@ -37,8 +40,13 @@ class DenseDetector(nn.Module):
         seen = self.look(batch, self.backbone(batch.tensors))
         # One pass for either: what was seen is raw, and losses and detections are read from it.
         if self.training:
-            return self.losses(seen, targets or [])
-        return self._detections(seen, batch, images)
+            return self.losses(seen, targets or []) | line_losses(self.border_lines, targets or [])
+        detections = self._detections(seen, batch, images)
+        if self.border_lines is None:
+            return detections
+        return [
+            found | refine(self.border_lines, image, found) for image, found in zip(images, detections, strict=True)
+        ]
 
     def losses_and_detections(
         self, images: list[Tensor], targets: list[Target]
@@ -46,7 +54,8 @@ class DenseDetector(nn.Module):
         """Both for validation at the price of one pass. The model has to be in eval mode."""
         batch, targets = self.transform(images, targets)
         seen = self.look(batch, self.backbone(batch.tensors))
-        return self.losses(seen, targets), self._detections(seen, batch, images)
+        losses = self.losses(seen, targets) | line_losses(self.border_lines, targets)
+        return losses, self._detections(seen, batch, images)
 
     def _detections(self, seen: Any, batch: ImageList, images: list[Tensor]) -> list[Detections]:
         sizes = [(image.shape[-2], image.shape[-1]) for image in images]
@@ -54,6 +63,8 @@ class DenseDetector(nn.Module):
         found: list[Detections] = self.transform.postprocess(
             self.detections(seen, batch.image_sizes), batch.image_sizes, sizes
         )
+        if self.border_lines is not None:
+            with_coarse(found, [None] * len(found))
         return found
 
     @abstractmethod

@@ -21,6 +21,8 @@ from truscore.catalog.networks.configs import DetectorConfig, MaskRCNNConfig
 from truscore.configuration.recipe import LossConfig, Recipe
 from truscore.zoo.configs import config_of
 from truscore.zoo.detection.backbones import CHANNELS_LAST, group_norm
+from truscore.zoo.detection.border_lines.refining import line_losses, refine, second_stage, with_coarse
+from truscore.zoo.detection.border_lines.stage import BorderLines
 from truscore.zoo.detection.heads import box_head, mask_head
 from truscore.zoo.detection.pyramid import PyramidBackbone, freeze
 from truscore.zoo.losses.detection import classification_loss
@@ -54,6 +56,7 @@ class BorderMaskRCNN(MaskRCNN):  # type: ignore[misc]
     """Gives losses while training and detections otherwise, as torchvision's does, with the recipe's loss."""
 
     loss_config: LossConfig
+    border_lines: BorderLines | None  # set by the builder: a default of the class would hide the module
     box_beta = 1 / 9  # where the smooth L1 loss of boxes becomes straight
 
     def forward(
@@ -62,8 +65,15 @@ class BorderMaskRCNN(MaskRCNN):  # type: ignore[misc]
         """``images`` are CHW, 0 to 1, of any size; targets have boxes (xyxy), labels (from 1) and masks (NHW)."""
         if self.training:
             return self.losses(images, targets or [])
-        detections: list[Detections] = super().forward(images)
-        return detections
+        if self.border_lines is None:
+            plain: list[Detections] = super().forward(images)
+            return plain
+        batch, _ = self.transform(images)
+        levels = self.backbone(batch.tensors)
+        detections = self._found(batch, levels, [(image.shape[-2], image.shape[-1]) for image in images])
+        return [
+            found | refine(self.border_lines, image, found) for image, found in zip(images, detections, strict=True)
+        ]
 
     def published(self, found: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Torchvision's networks and bodies as they are, and bodies of NanoDet. See ``load_pretrained``."""
@@ -87,9 +97,18 @@ class BorderMaskRCNN(MaskRCNN):  # type: ignore[misc]
             losses = self._losses(batch, levels, targets)
         finally:
             self.rpn.training = self.roi_heads.training = False
+        return losses, self._found(batch, levels, sizes)
+
+    def _found(self, batch: ImageList, levels: dict[str, Tensor], sizes: list[tuple[int, int]]) -> list[Detections]:
+        """In pixels of images of these heights and widths."""
         proposals, _ = self.rpn(batch, levels)
         detections, _ = self.roi_heads(levels, proposals, batch.image_sizes)
-        return losses, self.transform.postprocess(detections, batch.image_sizes, sizes)
+        # Before they are pasted: the angle of a border is read from the head's own 28 pixels a side.
+        masks = [found["masks"] for found in detections]
+        placed: list[Detections] = self.transform.postprocess(detections, batch.image_sizes, sizes)
+        if self.border_lines is not None:
+            with_coarse(placed, masks)
+        return placed
 
     def _losses(self, batch: ImageList, levels: dict[str, Tensor], targets: list[Target]) -> dict[str, Tensor]:
         # First stage: P anchors to the proposals that look most like anything, with objectness and box losses.
@@ -116,6 +135,7 @@ class BorderMaskRCNN(MaskRCNN):  # type: ignore[misc]
             "box": self._box_loss(boxes_R4K, labels, regression),
             "proposal_box": proposal_losses["loss_rpn_box_reg"],
             "mask": mask_loss,
+            **line_losses(self.border_lines, targets),
         }
 
     def _box_loss(self, boxes_R4K: Tensor, labels: list[Tensor], regression: list[Tensor]) -> Tensor:
@@ -193,7 +213,9 @@ def assemble(
 ) -> Network:
     """``num_classes`` with the background; ``poolers`` of the box head and of the mask head."""
     channels, sizes = base.pyramid_channels, base.heads
-    heads = recipe.architecture_config.custom_modifications.head_customization
+    stage = second_stage(recipe, num_classes - 1)
+    # Of borders the head made for cards is the second stage: finer masks place them no better.
+    heads = recipe.architecture_config.custom_modifications.head_customization if stage is None else "standard"
     mask, mask_predictor = mask_head(heads, channels=channels, layers=sizes.mask_channels, num_classes=num_classes)
     model = kind(
         backbone,
@@ -219,6 +241,7 @@ def assemble(
     )
     # An attribute, not an argument: torchvision's constructor refuses what it does not know.
     model.loss_config = recipe.loss_config
+    model.border_lines = stage
     return model
 
 

@@ -22,6 +22,7 @@ from truscore.catalog.networks.configs import RetinaNetConfig
 from truscore.configuration.recipe import Recipe
 from truscore.zoo.configs import config_of
 from truscore.zoo.detection.backbones import group_norm
+from truscore.zoo.detection.border_lines.refining import second_stage
 from truscore.zoo.detection.dense import DenseDetector, Detections, Target, transform_of
 from truscore.zoo.detection.mask_rcnn import backbone_for, starts_published
 from truscore.zoo.losses.detection import binary_loss
@@ -126,6 +127,7 @@ def build_retinanet(recipe: Recipe, num_classes: int) -> CardRetinaNet:
     )
     model.loss_config = recipe.loss_config
     model.transform = transform_of(recipe)
+    model.border_lines = second_stage(recipe, num_classes)
     return model
 
 

@@ -20,6 +20,7 @@ from truscore.catalog.networks.configs import YOLOXConfig
 from truscore.configuration.recipe import Recipe
 from truscore.zoo.configs import config_of
 from truscore.zoo.detection.backbones import group_norm
+from truscore.zoo.detection.border_lines.refining import second_stage
 from truscore.zoo.detection.dense import DenseDetector, Detections, Target, transform_of
 from truscore.zoo.detection.mask_rcnn import backbone_for
 from truscore.zoo.detection.yolox_assignment import Places, assign
@@ -155,7 +156,9 @@ class CardYolox(DenseDetector):
 
 def build_yolox(recipe: Recipe, num_classes: int) -> CardYolox:
     """``num_classes`` counts the real classes. Weights are random."""
-    return CardYolox(recipe, num_classes)
+    model = CardYolox(recipe, num_classes)
+    model.border_lines = second_stage(recipe, num_classes)
+    return model
 
 
 def _convolved(channels: int, side: int) -> nn.Sequential:

@@ -54,10 +54,10 @@ class LineNetwork(nn.Module):
         index_S1AG = kinds_S1[:, :, None, None].expand(-1, -1, *every_SKAG.shape[2:])
         line_SAG = every_SKAG.gather(1, index_S1AG)[:, 0]
         # Mean along each line of the grid of tilts and offsets; beyond the strip its last row goes on.
-        index_TAG = self.shift_TAG
-        tilts, rows, segments = index_TAG.shape
-        flat_SAG = line_SAG.gather(1, index_TAG.reshape(1, -1, segments).expand(len(line_SAG), -1, -1))
-        score_STA = flat_SAG.mean(dim=-1).reshape(-1, tilts, rows) * (2 * self.sharpness).exp() * 4
+        tilts, rows, segments = self.shift_TAG.shape
+        place_N = (self.shift_TAG * segments + torch.arange(segments, device=line_SAG.device)).flatten()
+        at_STAG = line_SAG.flatten(1).index_select(1, place_N).reshape(-1, tilts, rows, segments)
+        score_STA = at_STAG.mean(dim=-1) * (2 * self.sharpness).exp() * 4
         none_S = self.none(features_SCAG.amax(dim=(2, 3))).gather(1, kinds_S1)[:, 0]
         flat_S = torch.cat([score_STA.flatten(1), none_S[:, None] + 4], dim=1).log_softmax(dim=1)
         return flat_S[:, :-1].reshape(-1, tilts, rows), flat_S[:, -1]

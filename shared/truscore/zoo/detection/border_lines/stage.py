@@ -62,7 +62,7 @@ class BorderLines(nn.Module):
             deviation_S = torch.maximum(deviation_S, found.deviation_S)
         sides = sides_of(corners_Q42)
         offset_A = subpixel.offsets().to(image_CHW.device)
-        strips, inside = cut_strips(image_CHW, sides, offset_A.expand(len(sides.length_S), -1), subpixel.PLACES)
+        strips, inside = cut_strips(image_CHW, sides, offset_A.expand(sides.length_S.shape[0], -1), subpixel.PLACES)
         placed = subpixel.place_lines(strips, inside)
         sure_S = sure_S * placed.share_S
         kept_S = sure_S < LEAST_CONFIDENCE
