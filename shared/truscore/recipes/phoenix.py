@@ -45,7 +45,7 @@ class Template:
 
 _WEIGHTS = "cards are photographs: edges and textures need not be learnt anew"
 _STAGES = "the first stages see edges as the published weights do; freezing them keeps small sets from spoiling them"
-_MASKS = "masks of 56 px and a convolutional box head place a border finely: centring is read off it"
+_LINES = "a second stage places each side in strips of the original picture: centring is read off its lines"
 _PYRAMID = "a second, bottom-up path brings fine edges to the levels that find whole cards"
 _WORST_SPOT = "a grade is set by the worst spot: maximum beside mean over the map"
 _RATE = "warm-up spares the published weights, the fall settles the heads; no schedule to tune"
@@ -142,7 +142,7 @@ def _borders(option: str, why: str) -> Template:
             ),
             f"{_ARCHITECTURE}.pretrained_weights": ("coco", _WEIGHTS),
             f"{_CUSTOM}.backbone_freezing": ("partial", _STAGES),
-            f"{_CUSTOM}.head_customization": ("phoenix_specialized", _MASKS),
+            f"{_CUSTOM}.head_customization": ("phoenix_specialized", _LINES),
             f"{_CUSTOM}.feature_pyramid": ("enhanced", _PYRAMID),
             f"{_OPTIMIZATION}.lr_scheduler": ("one_cycle", _RATE),
             _LOSS: ("cross_entropy", "a card has one outer border: there are no rare classes to lift"),

@@ -87,7 +87,12 @@ def _picture(path: Path, height: int, width: int) -> Path:
 def _export(kind: str, folder: Path, pictures: tuple[Path, ...]) -> Exported:
     category, option, architecture, class_names = KINDS[kind]
     base = smallest(row_of(category, option, architecture))
-    overrides = {"image_size": SIDE, "architecture_config": {"base_architecture": base}}
+    head = "phoenix_specialized" if category == "border_detection" else "standard"  # of borders the second stage
+    custom = {"head_customization": head}
+    overrides = {
+        "image_size": SIDE,
+        "architecture_config": {"base_architecture": base, "custom_modifications": custom},
+    }
     recipe = resolve(category, option, architecture, overrides)
     torch.manual_seed(2)
     model = certain(build_model(recipe, len(class_names)).eval())

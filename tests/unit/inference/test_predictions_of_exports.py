@@ -13,7 +13,7 @@ import onnx
 import pytest
 from PIL import Image
 from truscore.inference import UnusableModel, columns_of, lines_of, rows_of
-from truscore.inference.description import OUTPUTS
+from truscore.inference.description import LINES, OUTPUTS
 from truscore.inference.engine import Engine
 from truscore.inference.model import Model
 from truscore.inference.predictions import Prediction
@@ -92,7 +92,9 @@ def test_a_file_says_by_itself_what_its_numbers_mean(kind: str, exported: Export
     assert (stated.model_id, stated.version) == (f"{category}.{option}.{architecture}", "run-1")
     metadata = {entry.key: entry.value for entry in onnx.load(exported(kind).path).metadata_props}
     outputs = json.loads(metadata["truscore.outputs"])
-    assert [output["name"] for output in outputs] == list(OUTPUTS[stated.task])
+    lines = [*LINES, "centring", "centring_deviation"] if stated.measures_centring else [*LINES]
+    given = [output["name"] for output in outputs]
+    assert given == [*OUTPUTS[stated.task], *(lines if stated.finds_borders else ())]
     assert all(output["meaning"] for output in outputs)
 
 

@@ -15,10 +15,12 @@ SMALLEST = "mask_rcnn_mobilenet_v3_small_fpn"
 
 @pytest.fixture
 def small_recipe() -> Callable[..., Recipe]:
-    """The smallest network at 64 px; keyword arguments are sections of the configuration."""
+    """The smallest network at 64 px, without a second stage; keyword arguments are sections of the configuration."""
 
     def recipe(**sections: Any) -> Recipe:
         architecture = {"base_architecture": SMALLEST, **sections.pop("architecture_config", {})}
+        custom = {"head_customization": "standard", **architecture.get("custom_modifications", {})}
+        architecture["custom_modifications"] = custom
         overrides = {"image_size": 64, "architecture_config": architecture, **sections}
         return resolve("border_detection", "dual_class", "", overrides)
 

@@ -19,7 +19,9 @@ SMALL = "detectron2_mask_rcnn_r18_fpn"
 
 
 def detectron2(base: str, seed: int = 0, classes: int = 3) -> nn.Module:
-    overrides = {"architecture_config": {"base_architecture": base, "pretrained_weights": "theirs/model.pkl"}}
+    custom = {"head_customization": "standard"}
+    architecture = {"base_architecture": base, "pretrained_weights": "theirs/model.pkl", "custom_modifications": custom}
+    overrides = {"architecture_config": architecture}
     torch.manual_seed(seed)
     return build_model(resolve("border_detection", "dual_class", "detectron2", overrides), classes)
 

@@ -41,7 +41,11 @@ FROM_WEIGHTS = {"pretrained_weights": "imagenet.pth"}
 
 
 def recipe_of(name: str, **sections: Any) -> Recipe:
-    return resolve(*ROWS[name], {"image_size": 64, **sections})
+    """Without a second stage, which has tests of its own."""
+    architecture = dict(sections.pop("architecture_config", {}))
+    custom = {"head_customization": "standard", **architecture.get("custom_modifications", {})}
+    architecture["custom_modifications"] = custom
+    return resolve(*ROWS[name], {"image_size": 64, "architecture_config": architecture, **sections})
 
 
 def built(recipe: Recipe, seed: int = 0) -> nn.Module:

@@ -92,7 +92,11 @@ def test_the_full_network_has_the_names_and_shapes_of_torchvisions(small_recipe:
 
 
 FULL_FROM_WEIGHTS = {
-    "architecture_config": {"base_architecture": "mask_rcnn_resnet50_fpn", "pretrained_weights": "coco"}
+    "architecture_config": {
+        "base_architecture": "mask_rcnn_resnet50_fpn",
+        "pretrained_weights": "coco",
+        "custom_modifications": {"head_customization": "standard"},
+    }
 }
 
 
@@ -127,10 +131,11 @@ def test_the_enhanced_pyramid_carries_fine_levels_up_to_coarse_ones(small_recipe
     assert set(gradients(enhanced, batch)) == trained_names(enhanced)
 
 
-def test_the_specialized_head_draws_masks_twice_as_fine(small_recipe: MakeRecipe, batch: Batch) -> None:
+def test_the_specialized_head_of_defects_draws_masks_twice_as_fine(batch: Batch) -> None:
     sides = {}
     for kind in ("standard", "phoenix_specialized"):
-        model = built(small_recipe(architecture_config={"custom_modifications": {"head_customization": kind}}))
+        custom = {"architecture_config": {"custom_modifications": {"head_customization": kind}}, "image_size": 64}
+        model = built(resolve("surface_analysis", "defect_detection", "fpn", custom))
         roi = model.roi_heads
         sides[kind] = roi.mask_predictor(roi.mask_head(torch.rand(2, 64, 14, 14))).shape[-1]
         assert set(gradients(model, batch)) == trained_names(model)

@@ -30,7 +30,7 @@ def border_mask_rcnn_small(category: str, option: str, architecture: str) -> Rec
             base_architecture="mask_rcnn_mobilenet_v3_large_fpn",
             pretrained_weights="none",
             custom_modifications=CustomModifications(
-                backbone_freezing="none", head_customization="phoenix_specialized", feature_pyramid="standard"
+                backbone_freezing="none", head_customization="standard", feature_pyramid="standard"
             ),
             multi_gpu_support=True,
             optimization_mode="none",

@@ -1,8 +1,8 @@
 """Box and mask heads of Mask R-CNN. Legend: R regions, C channels, S side of the pooled region.
 
-``standard`` has torchvision's shapes at the base's widths. ``phoenix_specialized`` is for cards, whose centring is
-read off the border to a fraction of a millimetre: a convolutional box head that keeps where things are (Wu & He 2018,
-"Group Normalization", 4conv1fc) and masks of 56 instead of 28 pixels a side.
+``standard`` has torchvision's shapes at the base's widths. ``phoenix_specialized`` is for thin defects: a convolutional
+box head that keeps where things are (Wu & He 2018, "Group Normalization", 4conv1fc) and masks of 56 instead of 28
+pixels a side. Of borders it is the second stage in ``border_lines`` instead: finer masks place them no better.
 """
 
 from torch import Tensor, nn
