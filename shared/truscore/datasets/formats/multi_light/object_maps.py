@@ -9,7 +9,7 @@ import hashlib
 import io
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
@@ -60,8 +60,7 @@ def read_normals(context: ReaderContext, path: str, mask_HW: Mask | None) -> Nor
     limits, log = context.limits, context.log
     try:
         content = read_bounded(context.folder.root / path, limits=limits)
-        read = {".npy": _npy, ".mat": _mat}.get(suffix_of(path), _picture)
-        with read(content, limits) as values:
+        with _reader(path)(content, limits) as values:
             expected_px, unit_px = _counted(values, mask_HW)
     except UnreadableImage as error:
         log.add("label.normals_unreadable", error.reason, path)
@@ -70,6 +69,19 @@ def read_normals(context: ReaderContext, path: str, mask_HW: Mask | None) -> Nor
     return NormalMap(
         path=path, sha256=digest, width=values.width, height=values.height, expected_px=expected_px, unit_px=unit_px
     )
+
+
+def load_normals(path: Path, limits: Limits) -> NDArray[np.float64]:
+    """The map's vectors [H, W, XYZ] as written, zeros where it has none. Raises UnreadableImage."""
+    import numpy as np
+
+    with _reader(path.name)(read_bounded(path, limits=limits), limits) as values:
+        normals_HWXYZ, defined_HW = _directions(values.part(0, 0, values.width, values.height))
+    return np.where(defined_HW[..., None], normals_HWXYZ, 0.0)
+
+
+def _reader(path: str) -> Callable[[bytes, Limits], AbstractContextManager[_Values]]:
+    return {".npy": _npy, ".mat": _mat}.get(suffix_of(path), _picture)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

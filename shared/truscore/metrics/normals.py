@@ -1,0 +1,61 @@
+"""How far predicted surface normals point from the true ones. N pixels, L lights, 3 the axes x, y, z."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating]
+SHARES = (5, 10, 20)  # degrees, as tables of photometric stereo give them
+
+
+def angular_errors(prediction_N3: Array, target_N3: Array) -> NDArray[np.float64]:
+    """Degrees between directions, 0 to 180; of any lengths above 0. NaN where one is no direction.
+
+    By the half-angle formula of Kahan: arccos of the product loses half the digits of small angles.
+    """
+    prediction, target = (
+        vectors_N3 / np.where((length_N1 := np.linalg.norm(vectors_N3, axis=-1, keepdims=True)) > 0, length_N1, np.nan)
+        for vectors_N3 in (np.asarray(prediction_N3, dtype=np.float64), np.asarray(target_N3, dtype=np.float64))
+    )
+    apart_N = np.linalg.norm(prediction - target, axis=-1)
+    together_N = np.linalg.norm(prediction + target, axis=-1)
+    degrees_N: NDArray[np.float64] = np.degrees(2 * np.arctan2(apart_N, together_N))
+    return degrees_N
+
+
+def normal_metrics(errors_N: NDArray[np.float64]) -> Mapping[str, float]:
+    """Mean, median and 95th percentile in degrees, the share of pixels below 5, 10 and 20; NaN without any pixel."""
+    known_N = errors_N[~np.isnan(errors_N)]
+    if not len(known_N):
+        return dict.fromkeys(("mean_deg", "median_deg", "p95_deg", *(f"below_{bound}" for bound in SHARES)), math.nan)
+    return {
+        "mean_deg": float(known_N.mean()),
+        "median_deg": float(np.median(known_N)),
+        "p95_deg": float(np.percentile(known_N, 95)),
+        **{f"below_{bound}": float((known_N < bound).mean()) for bound in SHARES},
+    }
+
+
+def by_lighting(
+    errors_N: NDArray[np.float64], samples_NL: Array, target_N3: Array, directions_L3: Array
+) -> Mapping[str, float]:
+    """Mean error of pixels that are in shadow under a light, in a highlight under one, and of the plain rest.
+
+    By the truth: a pixel is in shadow where a light that stands above its horizon leaves under a tenth of what
+    Lambert's law foresees, or stands below it; in a highlight where it gives over half as much again. What the law
+    foresees is scaled by the median over the lights.
+    """
+    foreseen_NL = np.asarray(target_N3, dtype=np.float64) @ np.asarray(directions_L3, dtype=np.float64).T
+    above_NL = foreseen_NL > 0.05
+    ratio_NL = np.where(above_NL, samples_NL / np.where(above_NL, foreseen_NL, 1.0), np.nan)
+    seen_N = above_NL.any(axis=1)
+    albedo_N1 = np.full((len(ratio_NL), 1), np.nan)
+    albedo_N1[seen_N, 0] = np.nanmedian(ratio_NL[seen_N], axis=1)
+    shadow_N = ((foreseen_NL <= 0) | (ratio_NL < 0.1 * albedo_N1)).any(axis=1)
+    highlight_N = (ratio_NL > 1.5 * albedo_N1).any(axis=1)
+    groups = {"shadow": shadow_N, "highlight": highlight_N, "plain": ~shadow_N & ~highlight_N}
+    return {f"{name}_mean_deg": normal_metrics(errors_N[inside_N])["mean_deg"] for name, inside_N in groups.items()}

@@ -1,0 +1,25 @@
+"""Surface normals from views of one object under many lights. Knows numbers of pixels; knows no network, run or event.
+
+Axes everywhere: x to the right, y UP, z to the camera; lights are unit vectors from the object. Intensities are linear,
+with 1 for the largest value that a file holds.
+"""
+
+from truscore.photometric_stereo.black_level import BlackLevel, find_black_level
+from truscore.photometric_stereo.integration import integrate_poisson
+from truscore.photometric_stereo.least_squares import Shading, least_squares
+from truscore.photometric_stereo.robust import cauchy_shading
+from truscore.photometric_stereo.sparse_bayesian import sparse_bayesian
+from truscore.photometric_stereo.views import InvalidViews, LitViews, read_views
+
+__all__ = [
+    "BlackLevel",
+    "InvalidViews",
+    "LitViews",
+    "Shading",
+    "cauchy_shading",
+    "find_black_level",
+    "integrate_poisson",
+    "least_squares",
+    "read_views",
+    "sparse_bayesian",
+]

@@ -1,0 +1,75 @@
+"""Lambert's law where shadows and highlights count little. N pixels, L lights."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from truscore.photometric_stereo.least_squares import (
+    Array,
+    Shading,
+    check_lights,
+    in_parts,
+    shading_of,
+    weighted_solve,
+)
+
+CAUCHY = 2.385  # keeps 95 % efficiency on normal noise (Holland & Welsch 1977)
+HALF_A_STEP = 0.5 / 255  # of eight bits: darker samples are in shadow, and smaller residuals are rounding
+_MAD = 1.4826  # of a normal distribution, standard deviations in a median absolute deviation
+_ITERATIONS = 30
+_CONVERGED = 1e-7
+
+
+def cauchy_shading(samples_NL: Array, directions_L3: Array, *, black_level: float = 0.0) -> Shading:
+    """Iteratively reweighted least squares with Cauchy's weights, on lit samples only.
+
+    `black_level` is added to every sample by the camera (negative: taken away) and is subtracted here. Raises
+    InvalidLights.
+    """
+    check_lights(samples_NL, directions_L3)
+    solve = partial(_scaled_normals, directions_L3=directions_L3, black_level=black_level, iterations=_ITERATIONS)
+    return shading_of(in_parts(solve, samples_NL))
+
+
+def lit(samples_NL: Array, black_level: float) -> NDArray[np.bool_]:
+    """What is no shadow: above what the camera adds and, where it takes away, above its zero."""
+    above: NDArray[np.bool_] = samples_NL > max(black_level, 0.0) + HALF_A_STEP
+    return above
+
+
+def lit_residuals(samples_NL: Array, directions_L3: Array, *, black_level: float, iterations: int = 20) -> Array:
+    """How far each lit sample lies from Lambert's law, of pixels that have more than three: one flat array."""
+    lit_NL = lit(samples_NL, black_level)
+    scaled_N3 = _scaled_normals(samples_NL, directions_L3=directions_L3, black_level=black_level, iterations=iterations)
+    residual_NL = np.abs(samples_NL - black_level - scaled_N3 @ directions_L3.T)
+    judged: Array = residual_NL[lit_NL & (lit_NL.sum(axis=1, keepdims=True) > 3)]
+    return judged
+
+
+def _scaled_normals(samples_NL: Array, *, directions_L3: Array, black_level: float, iterations: int) -> Array:
+    lit_NL = lit(samples_NL, black_level)
+    level_NL = samples_NL - black_level
+    weights_NL = lit_NL.astype(np.float64)
+    scaled_N3 = weighted_solve(level_NL, weights_NL, directions_L3)
+    for _ in range(iterations):
+        residual_NL = np.abs(level_NL - scaled_N3 @ directions_L3.T)
+        scale_N1 = np.maximum(_MAD * _median_of_lit(residual_NL, lit_NL), HALF_A_STEP / 2)
+        weights_NL = lit_NL / (1 + (residual_NL / (CAUCHY * scale_N1)) ** 2)
+        before_N3, scaled_N3 = scaled_N3, weighted_solve(level_NL, weights_NL, directions_L3)
+        if np.abs(scaled_N3 - before_N3).max(initial=0.0) < _CONVERGED:
+            break
+    return scaled_N3
+
+
+def _median_of_lit(residual_NL: Array, lit_NL: NDArray[np.bool_]) -> Array:
+    """The median of each row's lit samples [N, 1]; 0 where none is."""
+    sorted_NL = np.sort(np.where(lit_NL, residual_NL, np.inf), axis=1)
+    count_N1 = lit_NL.sum(axis=1, keepdims=True)
+    low_N1 = np.take_along_axis(sorted_NL, np.maximum(count_N1 - 1, 0) // 2, axis=1)
+    high_N1 = np.take_along_axis(sorted_NL, np.minimum(count_N1 // 2, sorted_NL.shape[1] - 1), axis=1)
+    middle_N1: Array = np.zeros(low_N1.shape)
+    np.add(low_N1 / 2, high_N1 / 2, out=middle_N1, where=count_N1 > 0)
+    return middle_N1
