@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,7 @@ _REACH = 0.4  # of the median lit sample, to either side: more would be a pictur
 _STEPS = 17
 _GOLDEN = 0.6180339887498949
 _REFINEMENTS = 8
-CLEARLY = 0.8  # of the residual without it: highlights and rounding alone lower it by less
+CLEARLY = 0.7  # of the residual without it: gloss and rounding alone rarely lower it by as much
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,8 +28,11 @@ class BlackLevel:
     residual_without: float
 
 
-def find_black_level(samples_NL: Array, directions_L3: Array) -> BlackLevel:
+def find_black_level(samples_NL: Array, directions_L3: Array, *, share_L: Array | None = None) -> BlackLevel:
     """The level that lets Lambert's law explain most lit samples, kept only where the residual falls clearly.
+
+    `share_L` is how much of the level each light's samples have: 1 over the light's intensity where that was divided
+    out; solvers then take `level * share_L`.
 
     A level bends every normal towards or away from the lights' mean, and no single pixel tells it from a highlight; the
     median over all pixels does. With three lights every level fits, and none is kept. Raises InvalidLights.
@@ -39,21 +42,25 @@ def find_black_level(samples_NL: Array, directions_L3: Array) -> BlackLevel:
     lit = some_NL[some_NL > HALF_A_STEP]
     if len(directions_L3) < 4 or len(lit) < 10:
         return BlackLevel(level=0.0, candidate=0.0, residual=0.0, residual_without=0.0)
+    shares = np.ones(len(directions_L3)) if share_L is None else share_L
+    reach = _REACH * float(np.median(lit))
+    found = _search(some_NL, directions_L3, shares, reach)
+    kept = found.residual < CLEARLY * found.residual_without and abs(found.candidate) < reach
+    return replace(found, level=found.candidate if kept else 0.0)
 
+
+def _search(samples_NL: Array, directions_L3: Array, share_L: Array, reach: float) -> BlackLevel:
     def misfit(level: float) -> float:
-        residuals = lit_residuals(some_NL, directions_L3, black_level=level)
+        residuals = lit_residuals(samples_NL, directions_L3, black_level=level * share_L)
         return float(np.median(residuals)) if len(residuals) else 0.0
 
     without = misfit(0.0)
-    reach = _REACH * float(np.median(lit))
     levels = np.linspace(-reach, reach, _STEPS)
     at = int(np.argmin([misfit(level) for level in levels]))
-    candidate = _golden_section(misfit, levels[max(at - 1, 0)], levels[min(at + 1, _STEPS - 1)])
-    residual = misfit(candidate)
-    kept = residual < CLEARLY * without and 0 < at < _STEPS - 1
-    return BlackLevel(
-        level=candidate if kept else 0.0, candidate=candidate, residual=residual, residual_without=without
-    )
+    if at in {0, _STEPS - 1}:
+        return BlackLevel(level=0.0, candidate=float(levels[at]), residual=without, residual_without=without)
+    candidate = _golden_section(misfit, levels[at - 1], levels[at + 1])
+    return BlackLevel(level=0.0, candidate=candidate, residual=misfit(candidate), residual_without=without)
 
 
 def _golden_section(misfit: Callable[[float], float], low: float, high: float) -> float:

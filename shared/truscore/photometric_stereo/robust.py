@@ -23,24 +23,26 @@ _ITERATIONS = 30
 _CONVERGED = 1e-7
 
 
-def cauchy_shading(samples_NL: Array, directions_L3: Array, *, black_level: float = 0.0) -> Shading:
+def cauchy_shading(samples_NL: Array, directions_L3: Array, *, black_level: float | Array = 0.0) -> Shading:
     """Iteratively reweighted least squares with Cauchy's weights, on lit samples only.
 
-    `black_level` is added to every sample by the camera (negative: taken away) and is subtracted here. Raises
-    InvalidLights.
+    `black_level` is added to every sample by the camera (negative: taken away) and is subtracted here; one number, or
+    one for each light. Raises InvalidLights.
     """
     check_lights(samples_NL, directions_L3)
     solve = partial(_scaled_normals, directions_L3=directions_L3, black_level=black_level, iterations=_ITERATIONS)
     return shading_of(in_parts(solve, samples_NL))
 
 
-def lit(samples_NL: Array, black_level: float) -> NDArray[np.bool_]:
+def lit(samples_NL: Array, black_level: float | Array) -> NDArray[np.bool_]:
     """What is no shadow: above what the camera adds and, where it takes away, above its zero."""
-    above: NDArray[np.bool_] = samples_NL > max(black_level, 0.0) + HALF_A_STEP
+    above: NDArray[np.bool_] = samples_NL > np.maximum(black_level, 0.0) + HALF_A_STEP
     return above
 
 
-def lit_residuals(samples_NL: Array, directions_L3: Array, *, black_level: float, iterations: int = 20) -> Array:
+def lit_residuals(
+    samples_NL: Array, directions_L3: Array, *, black_level: float | Array, iterations: int = 20
+) -> Array:
     """How far each lit sample lies from Lambert's law, of pixels that have more than three: one flat array."""
     lit_NL = lit(samples_NL, black_level)
     scaled_N3 = _scaled_normals(samples_NL, directions_L3=directions_L3, black_level=black_level, iterations=iterations)
@@ -49,7 +51,7 @@ def lit_residuals(samples_NL: Array, directions_L3: Array, *, black_level: float
     return judged
 
 
-def _scaled_normals(samples_NL: Array, *, directions_L3: Array, black_level: float, iterations: int) -> Array:
+def _scaled_normals(samples_NL: Array, *, directions_L3: Array, black_level: float | Array, iterations: int) -> Array:
     lit_NL = lit(samples_NL, black_level)
     level_NL = samples_NL - black_level
     weights_NL = lit_NL.astype(np.float64)

@@ -14,7 +14,7 @@ _ITERATIONS = 50
 _CONVERGED = 1e-7
 
 
-def sparse_bayesian(samples_NL: Array, directions_L3: Array, *, black_level: float = 0.0) -> Shading:
+def sparse_bayesian(samples_NL: Array, directions_L3: Array, *, black_level: float | Array = 0.0) -> Shading:
     """Shading with a sparse error for each sample, whose variance is learned (Ikehata 2012, section 3.2).
 
     The prior of the normal is taken to be flat, which leaves weighted least squares with the variances as the weights'
@@ -25,7 +25,7 @@ def sparse_bayesian(samples_NL: Array, directions_L3: Array, *, black_level: flo
     return shading_of(in_parts(solve, samples_NL))
 
 
-def _scaled_normals(samples_NL: Array, *, directions_L3: Array, black_level: float) -> Array:
+def _scaled_normals(samples_NL: Array, *, directions_L3: Array, black_level: float | Array) -> Array:
     lit_NL = lit(samples_NL, black_level)
     bright_N1 = np.maximum(samples_NL.max(axis=1, keepdims=True), HALF_A_STEP)
     level_NL = (samples_NL - black_level) / bright_N1

@@ -32,6 +32,7 @@ class LitViews:
     name: str
     samples_NL: Array
     directions_L3: Array
+    share_L: Array  # of a black level in each light's samples, since its intensity was divided out
     mask_HW: NDArray[np.bool_]
     normals_HW3: Array | None  # the truth, unit vectors within the mask
 
@@ -66,8 +67,18 @@ def read_views(
         samples_NL[:, at] = _grey(root / image.path, image, limits, gamma)[mask_HW]
     normals_HW3 = _normals(root, lit_object, mask_HW, limits)
     return LitViews(
-        name=name, samples_NL=samples_NL, directions_L3=directions_L3, mask_HW=mask_HW, normals_HW3=normals_HW3
+        name=name,
+        samples_NL=samples_NL,
+        directions_L3=directions_L3,
+        share_L=np.array([_share(image) for image in images]),
+        mask_HW=mask_HW,
+        normals_HW3=normals_HW3,
     )
+
+
+def _share(image: ImageRecord) -> float:
+    intensity_rgb = image.light.intensity_rgb if image.light else None
+    return float(np.mean(1 / np.array(intensity_rgb))) if intensity_rgb else 1.0
 
 
 def _directions(name: str, images: list[ImageRecord]) -> Array:

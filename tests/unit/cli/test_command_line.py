@@ -46,6 +46,14 @@ def test_synth_writes_cards_that_validate_accepts(tmp_path: Path, capsys: Captur
     assert report["statistics"]["images"] == 24
 
 
+def test_synth_writes_surfaces_under_lights_that_validate_accepts(capsys: Captured) -> None:
+    assert run("synth", "lit", "--format", "multi_light", "-n", "3", "--lights", "4", "--size", "48x40", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["option"] == "lit_surfaces"
+    assert run("validate", "lit", "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["accepted"], report["statistics"]["images"]) == (True, 12)
+
+
 def test_synth_does_not_write_into_a_folder_with_something_in_it(cards: Path, capsys: Captured) -> None:
     assert run("synth", str(cards)) == 2
     assert "not an empty folder" in capsys.readouterr().err

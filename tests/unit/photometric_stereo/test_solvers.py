@@ -73,7 +73,7 @@ def eight_bits(samples_NL: np.ndarray) -> np.ndarray:
     return np.round(255 * np.clip(samples_NL, 0, 1)) / 255
 
 
-@pytest.mark.parametrize("level", [-0.03, -0.012, 0.02, 0.05])
+@pytest.mark.parametrize("level", [-0.03, -0.016, 0.02, 0.05])
 def test_a_black_level_is_found_in_eight_bits(level: float) -> None:
     normals_N3, directions_L3 = cap(0.8), lights(12, tilt=0.7)
     samples_NL = eight_bits(shaded(normals_N3, directions_L3, albedo=0.4) + level)

@@ -13,25 +13,44 @@ def synth(
     context: typer.Context,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write; it must be empty or new.")],
     *,
-    count: Annotated[int, typer.Option("--count", "-n", min=1, max=1_000_000, help="Cards to render.")] = 64,
-    format: Annotated[str, typer.Option("--format", "-f", help="coco or yolo.")] = "coco",
+    count: Annotated[
+        int, typer.Option("--count", "-n", min=1, max=1_000_000, help="Cards or lit objects to render.")
+    ] = 64,
+    format: Annotated[
+        str, typer.Option("--format", "-f", help="coco, yolo; multi_light: surfaces under many lights.")
+    ] = "coco",
     option: Annotated[
         str,
-        typer.Option("--option", "-o", help="dual_class, single_class; damage_detection, wear_detection (coco)."),
-    ] = "dual_class",
+        typer.Option(
+            "--option",
+            "-o",
+            help="dual_class, single_class; damage_detection, wear_detection (coco); "
+            "lit_surfaces, card, ellipsoid, blobs (multi_light).",
+        ),
+    ] = "",
     seed: Annotated[int, typer.Option(min=0, help="The same seed renders the same cards.")] = 0,
     size: Annotated[str, typer.Option(metavar="WxH", help="Size of each picture in pixels.")] = "320x320",
+    lights: Annotated[int, typer.Option(min=3, max=96, help="Lights of each object (multi_light).")] = 12,
+    bits: Annotated[int, typer.Option(help="8 or 16 bits a colour (multi_light).")] = 8,
     as_json: AsJson = False,
 ) -> None:
-    """Render trading cards as a dataset: with exact borders, or their corners and edges with exact damage."""
+    """Render trading cards as a dataset: with exact borders, their corners and edges with exact damage, or surfaces
+    under many lights with exact normals."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise CliError(Code.USAGE, f"{out} is there already and not an empty folder")
     from truscore.synthesis import DAMAGE_NAMES, render_damage_dataset, render_dataset
+    from truscore.synthesis.lit import render_lit_dataset
 
+    lit = format == "multi_light"
+    option = option or ("lit_surfaces" if lit else "dual_class")
     if option in DAMAGE_NAMES and format != "coco":
         raise CliError(Code.USAGE, f"--format {format!r}; accepted for {option}: coco, which can hold masks")
     try:
-        if option in DAMAGE_NAMES:
+        if lit:
+            folder = render_lit_dataset(
+                out, count=count, option=option, seed=seed, lights=lights, image_size=_size(size), bits=bits
+            )
+        elif option in DAMAGE_NAMES:
             folder = render_damage_dataset(out, count=count, option=option, seed=seed, image_size=_size(size))
         else:
             folder = render_dataset(out, count=count, format=format, option=option, seed=seed, image_size=_size(size))
@@ -40,7 +59,9 @@ def synth(
     if as_json:
         print_json({"folder": str(folder), "count": count, "format": format, "option": option, "seed": seed})
     else:
-        context_of(context).screen.print(f"{count} cards in {folder}", highlight=False, soft_wrap=True)
+        context_of(context).screen.print(
+            f"{count} {'objects' if lit else 'cards'} in {folder}", highlight=False, soft_wrap=True
+        )
 
 
 def _size(text: str) -> tuple[int, int]:
