@@ -10,7 +10,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
   done; echo python3)
 BIN := .venv/bin
 EXTRAS := export,tracker,stack,audit,studio
-ASKED_AT := $(shell date +%s)
+SETUP_BEGAN_AT := $(shell date +%s)
 # Folder that the generated Python is written under.
 GENERATED ?= shared
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -28,7 +28,7 @@ setup: .venv/.ready ## Make the virtual environment, fetch what the stack lacks
 	@$(BIN)/python -m deploy.local setup
 
 demo: setup ## Start everything, train on rendered cards, show the exported model, stop
-	@$(BIN)/python -m deploy.local demo --asked-at $(ASKED_AT)
+	@$(BIN)/python -m deploy.local demo --setup-began-at $(SETUP_BEGAN_AT)
 
 up: setup ## Start everything and keep it running; addresses in .local/stack.env
 	@$(BIN)/python -m deploy.local up

@@ -68,15 +68,15 @@ def demo(
     keep: Annotated[
         bool | None, typer.Option(help="Keep the stack until Ctrl-C afterwards; by default at a terminal.")
     ] = None,
-    asked_at: Annotated[float, typer.Option(hidden=True, help="When the set-up before this began (Unix time).")] = 0,
+    setup_began_at: Annotated[float, typer.Option(hidden=True, help="When the set-up began (Unix time).")] = 0,
     short: Annotated[
         bool, typer.Option(help="Few cards and one epoch: shows every step in a minute, but no usable model.")
     ] = False,
 ) -> None:
     """Train on rendered cards on a stack of its own, or on the one that runs, and show what was made."""
     settings = LocalSettings()
-    if asked_at:
-        say(f"the set-up before took {BEGAN - asked_at:.0f} s")
+    if setup_began_at:
+        say(f"the set-up before took {BEGAN - setup_began_at:.0f} s")
     with _explained():
         where = places(settings)
         if known := where.known():

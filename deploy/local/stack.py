@@ -33,15 +33,15 @@ def running_stack(settings: LocalSettings, *, say: Say) -> Iterator["Stack"]:
     """Start everything, and end it on the way out, however that comes."""
     where = places(settings)
     where.folder.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as ending:
-        ending.enter_context(alone(where))
+    with ExitStack() as cleanup:
+        cleanup.enter_context(alone(where))
         if count := end_leftovers(where.folder):
             say(f"ended {count} processes that a killed stack had left")
-        ending.enter_context(_scratch(where))
-        stack = Stack(settings, where, say=say, ending=ending)
-        ending.callback(say, "stopped")
+        cleanup.enter_context(_scratch(where))
+        stack = Stack(settings, where, say=say, cleanup=cleanup)
+        cleanup.callback(say, "stopped")
         # A server that was interrupted while it came up may have started a process after it was ended.
-        ending.callback(end_leftovers, where.folder)
+        cleanup.callback(end_leftovers, where.folder)
         stack.start()
         yield stack
         say("stopping")
@@ -67,19 +67,19 @@ def end_together(stops: Sequence[Callable[[], None]]) -> None:
     if not stops:
         return
     with ThreadPoolExecutor(len(stops)) as pool:
-        ending = [pool.submit(stop) for stop in stops]
-    for each in ending:
+        stopped = [pool.submit(stop) for stop in stops]
+    for each in stopped:
         each.result()
 
 
 class Stack:
     """What was started, and how to reach it."""
 
-    def __init__(self, settings: LocalSettings, where: Places, *, say: Say, ending: ExitStack) -> None:
+    def __init__(self, settings: LocalSettings, where: Places, *, say: Say, cleanup: ExitStack) -> None:
         self._settings = settings
         self._where = where
         self._say = say
-        self._ending = ending
+        self._cleanup = cleanup
         self._inherited = dict(os.environ) | {MARK: str(where.folder), "TMPDIR": str(plain_path(where.scratch))}
         self._services = Services(where.logs, environment=self._inherited)
         self._servers: list[Callable[[], Started | None]] = []
@@ -91,7 +91,7 @@ class Stack:
 
         The tracker comes last: a server of MLflow that is asked several things while it imports may break for good.
         """
-        self._ending.callback(lambda: end_together(self._server_stops))
+        self._cleanup.callback(lambda: end_together(self._server_stops))
         mlflow_url, wait_for_mlflow = self._begin_mlflow()
         (amqp_url, management_url), store = self._start_servers()
         store.make_bucket(self._settings.bucket)
@@ -107,7 +107,7 @@ class Stack:
             workdir=self._where.folder / "work",
         )
         self._say(f"starting {', '.join(names)}")
-        self._ending.callback(self._stop_services)
+        self._cleanup.callback(self._stop_services)
         start = functools.partial(self._services.start, environment=self.variables, cwd=REPOSITORY)
         start([door for door in service_doors if door.service != NEEDS_MLFLOW])
         wait_for_mlflow()

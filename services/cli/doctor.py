@@ -99,7 +99,7 @@ def _broker(amqp_url: str) -> Check:
     from truscore.bus import BusUnavailable, connect
 
     async def look() -> None:
-        bus = connect(amqp_url, service="cli", patience_s=TIMEOUT_S)
+        bus = connect(amqp_url, service="cli", retry_for_s=TIMEOUT_S)
         try:
             await bus.connect()
         finally:

@@ -22,7 +22,7 @@ SERVICE = "experiment-tracker"
 
 async def run(settings: Settings, ledger: Ledger, stop: asyncio.Event | None = None) -> int:
     """Serve until stopped; returns the exit code. Where the log is another one, begins again at its beginning."""
-    ending = stop or asyncio.Event()
+    stopping = stop or asyncio.Event()
     availability = Availability(subject=settings.mlflow_address, after_s=settings.tracker_alert_after_s)
     watched = WatchedLedger(ledger, availability, clock=time.time)
     async with alert_publisher(settings.amqp_url.get_secret_value(), SERVICE) as publish:
@@ -35,14 +35,14 @@ async def run(settings: Settings, ledger: Ledger, stop: asyncio.Event | None = N
         )
         async with alerting.going_on():
             on_alert = availability.note_alert
-            if await _serve(settings, watched, ending, on_alert=on_alert, from_place=True):
-                ending.clear()
-                await _serve(settings, watched, ending, on_alert=on_alert, from_place=False)
+            if await _serve(settings, watched, stopping, on_alert=on_alert, from_place=True):
+                stopping.clear()
+                await _serve(settings, watched, stopping, on_alert=on_alert, from_place=False)
     return 0
 
 
 async def _serve(
-    settings: Settings, ledger: Ledger, ending: asyncio.Event, *, on_alert: OnAlert, from_place: bool
+    settings: Settings, ledger: Ledger, stopping: asyncio.Event, *, on_alert: OnAlert, from_place: bool
 ) -> bool:
     """One turn; whether the log was another one than the ledger's place is in."""
     amqp_url = settings.amqp_url.get_secret_value()
@@ -58,11 +58,11 @@ async def _serve(
             tracing(SERVICE, settings.otlp_endpoint),
             serve_grpc(host, settings.tracker_grpc_port, servicers=[Reads(ledger).add_to], alive=alive),
             serve_metrics(host, settings.tracker_metrics_port),
-            *([start_offset(ledger, reader, consumer, find_end=find_end, ending=ending)] if from_place else []),
+            *([start_offset(ledger, reader, consumer, find_end=find_end, stopping=stopping)] if from_place else []),
         ],
-        on_start=[restarting_on_new_log(reader, consumer, ending)],
+        on_start=[restarting_on_new_log(reader, consumer, stopping)],
         drain=consumer.keep_place,
-        stop=ending,
+        stop=stopping,
     )
     return consumer.other_log.is_set()
 

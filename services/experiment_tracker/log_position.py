@@ -31,11 +31,11 @@ async def start_offset(
     consumer: EventConsumer,
     *,
     find_end: Callable[[], Awaitable[int]],
-    ending: asyncio.Event,
+    stopping: asyncio.Event,
 ) -> AsyncIterator[None]:
     """Let the reader go on from the ledger's place. Waits for ledger and broker, unless the end comes first."""
-    place = await _until_answered(lambda: asyncio.to_thread(ledger.place), ending)
-    end = await _until_answered(find_end, ending) if place is not None else None
+    place = await _until_answered(lambda: asyncio.to_thread(ledger.place), stopping)
+    end = await _until_answered(find_end, stopping) if place is not None else None
     if place is not None and end is not None:
         # A reader that is sent past the end gets nothing until the log has grown to there.
         if place.offset < end:
@@ -65,7 +65,7 @@ async def _ignore(_message: Message, _envelope: Envelope, _offset: int) -> None:
     """Whoever looks for the end doesn't read."""
 
 
-async def _until_answered(question: Callable[[], Awaitable[T]], ending: asyncio.Event) -> T | None:
+async def _until_answered(question: Callable[[], Awaitable[T]], stopping: asyncio.Event) -> T | None:
     """The answer, however long it takes; None where the end came first."""
     for delay_s in chain(RETRY_DELAYS_S, repeat(RETRY_DELAYS_S[-1])):
         try:
@@ -74,7 +74,7 @@ async def _until_answered(question: Callable[[], Awaitable[T]], ending: asyncio.
             log.warning("waiting for the place to read on from, again in %g s: %s", delay_s, error)
         try:
             async with asyncio.timeout(delay_s):
-                await ending.wait()
+                await stopping.wait()
         except TimeoutError:
             continue
         return None
@@ -83,7 +83,7 @@ async def _until_answered(question: Callable[[], Awaitable[T]], ending: asyncio.
 
 @asynccontextmanager
 async def restarting_on_new_log(
-    reader: LogReader, consumer: EventConsumer, ending: asyncio.Event
+    reader: LogReader, consumer: EventConsumer, stopping: asyncio.Event
 ) -> AsyncIterator[None]:
     """End the service's turn when the log turns out to be another one, at its end at the latest."""
 
@@ -93,7 +93,7 @@ async def restarting_on_new_log(
 
     async def end() -> None:
         await consumer.other_log.wait()
-        ending.set()
+        stopping.set()
 
     watching = [asyncio.create_task(work, name="turning back") for work in (look_at_the_end(), end())]
     try:

@@ -1,4 +1,4 @@
-"""What an event adds to the record of its run, given what is there already: nothing where it was heard before."""
+"""What an event adds to the record of its run, given what is there already: nothing where it was received before."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.\-/ ]")
 
 
 def opening_of(fact: Fact, at: float) -> Opening:
-    """How the record of a run begins, with whichever of its events is heard first."""
+    """How the record of a run begins, with whichever of its events is received first."""
     named = f"{fact.category}/{fact.option}" if isinstance(fact, Started | Completed | Exported) else UNKNOWN_EXPERIMENT
     return Opening(
         run_id=fact.run_id,
@@ -78,14 +78,14 @@ def _writes_for(fact: Fact, known: Known, at: float) -> Writes:  # noqa: PLR0911
         case Completed():
             return _completion(fact, known, at)
         case Failed():
-            ending = {STATE: "failed", MESSAGE: f"{fact.code}: {fact.message}"}
-            return _ending(fact.attempt, Status.FAILED, ending, known, at)
+            tags = {STATE: "failed", MESSAGE: f"{fact.code}: {fact.message}"}
+            return _final_writes(fact.attempt, Status.FAILED, tags, known, at)
         case Cancelled():
-            return _ending(fact.attempt, Status.KILLED, {STATE: "cancelled", MESSAGE: fact.reason}, known, at)
+            return _final_writes(fact.attempt, Status.KILLED, {STATE: "cancelled", MESSAGE: fact.reason}, known, at)
         case Paused():
             if known.status is not Status.RUNNING:
                 return Writes()
-            return _ending(fact.attempt, None, {STATE: "paused"}, known, at)
+            return _final_writes(fact.attempt, None, {STATE: "paused"}, known, at)
         case Exported():
             return _model(fact, known)
         case ExportFailed():
@@ -187,7 +187,7 @@ def _fitness_tags(fact: Completed | Exported) -> dict[str, str]:
     return {FIT_FOR_USE: str(fact.fit_for_use).lower(), FIT_REASON: fact.fit_for_use_reason}
 
 
-def _ending(attempt: int, status: Status | None, tags: Mapping[str, str], known: Known, at: float) -> Writes:
+def _final_writes(attempt: int, status: Status | None, tags: Mapping[str, str], known: Known, at: float) -> Writes:
     """An end or halt holds unless a later attempt was started or the run has come to its good end."""
     overtaken = attempt < _attempt(known) and not (attempt == 0 and at > float(known.tags.get(ATTEMPT_STARTED, 0)))
     if overtaken or known.tags.get(STATE) in {"completed", "exported"}:

@@ -1,4 +1,4 @@
-"""Puts facts on record, each once, however often they are heard."""
+"""Puts facts on record, each once, however often they are received."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class Bounds:
 
 
 class Board:
-    """Hears facts in any order and with any repeats; within its bounds the outcome is the same."""
+    """Takes facts in any order and with any repeats; within its bounds the outcome is the same."""
 
     def __init__(self, bounds: Bounds = Bounds()) -> None:
         self.bounds = bounds
@@ -145,7 +145,7 @@ class Board:
         self._forget(self.orders, self.bounds.orders, keep=key, ended=lambda waiting: stage_of_order(waiting) in ENDED)
 
     def _with_strays(self, waiting: Waiting) -> Waiting:
-        """Takes up answers that were heard before their order."""
+        """Takes up answers that were received before their order."""
         for key, stray in list(self.orders.items()):
             if is_stray(stray) and answers(stray, waiting):
                 waiting = with_stray(waiting, self.orders.pop(key))

@@ -1,4 +1,4 @@
-"""What the monitor hears, as plain values. Field names are the contract's; times are seconds since 1970 (UTC)."""
+"""What the monitor receives, as plain values. Field names are the contract's; times are seconds since 1970 (UTC)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 class Order:
     """One request to validate a dataset and train on it; the digest tells apart what is otherwise equal.
 
-    `event_id` is given only where nothing but an answer to it was heard.
+    `event_id` is given only where nothing but an answer to it was received.
     """
 
     dataset_id: str
@@ -175,7 +175,7 @@ class Paused:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ResumeAsked:
+class ResumeRequested:
     run_id: str
 
 
@@ -258,6 +258,15 @@ class Strayed:
 
 
 RunFact = (
-    Started | Progressed | EpochDone | Completed | Failed | Cancelled | Paused | ResumeAsked | Exported | ExportFailed
+    Started
+    | Progressed
+    | EpochDone
+    | Completed
+    | Failed
+    | Cancelled
+    | Paused
+    | ResumeRequested
+    | Exported
+    | ExportFailed
 )
 Fact = Announced | Validating | Validated | Rejected | Attached | RunFact | Sampled | Strayed | Raised | Cleared

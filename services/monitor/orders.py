@@ -1,6 +1,6 @@
 """Orders: datasets that were announced, until a run comes of them. Says which run is whose.
 
-A trainer says which run an order is attached to. Where that was not heard, the two are matched by the trace that the
+A trainer says which run an order is attached to. Where that was not received, the two are matched by the trace that the
 events of one order share, else by dataset, category, option and architecture, oldest to oldest.
 """
 
@@ -91,7 +91,7 @@ def _received(waiting: Waiting, at: float, trace: str, event_id: str) -> Waiting
 
 
 def stray_order(dataset_id: str, version: str, request_id: str, event_id: str = "") -> Order:
-    """Stands in for the order that an answer is about while only the answer was heard."""
+    """Stands in for the order that an answer is about while only the answer was received."""
     return Order(
         dataset_id=dataset_id,
         version=version,

@@ -1,6 +1,6 @@
-"""One run, folded out of what was event about it. The fold gives the same in any order and with any repeats.
+"""One run, folded out of what was published about it. The fold gives the same in any order and with any repeats.
 
-Every field keeps the greatest of what was heard under an order of its own (attempt, step, time), so nothing has to be
+Every field keeps the greatest of what came under an order of its own (attempt, step, time), so nothing has to be
 remembered about which events were seen already.
 """
 
@@ -22,7 +22,7 @@ from services.monitor.facts import (
     Failed,
     Paused,
     Progressed,
-    ResumeAsked,
+    ResumeRequested,
     RunFact,
     Sampled,
     Started,
@@ -54,7 +54,7 @@ class Run:
     epochs: Mapping[int, EpochDone] = field(default_factory=dict)
     curve: Curve = field(default_factory=Curve)
     latest: Progressed | None = None
-    # While folds are trained after the run it is event again with the same step: only times tell which word is newer.
+    # While folds are trained after the run it is reported again with the same step: only times show which is newer.
     latest_at: float = 0
     epoch_at: float = 0
     completed: Timed[Completed] | None = None
@@ -99,7 +99,7 @@ def _with_fact(run: Run, fact: RunFact | Sampled | Attached, at: float) -> Run: 
             return replace(run, cancelled=_greatest(run.cancelled, fact, at, lambda event: event.attempt))
         case Paused():
             return replace(run, paused=_greatest(run.paused, fact, at, lambda event: event.attempt))
-        case ResumeAsked():
+        case ResumeRequested():
             return replace(run, resume_requested_at=max(run.resume_requested_at, at))
         case Exported():
             return replace(run, exported=_greatest(run.exported, fact, at, lambda _: 0))
@@ -148,7 +148,7 @@ def _with_epoch(run: Run, fact: EpochDone, at: float) -> Run:
 
 def _with_export_failure(run: Run, fact: ExportFailed, at: float) -> Run:
     held = run.export_failures.get(fact.format)
-    # A failure that is event again is the same one: it must not pass for a new one, which would be alerted of.
+    # A failure that is published again is the same one: it must not pass for a new one, which would be alerted of.
     timed = held if held is not None and held.at <= at else Timed(event=fact, at=at)
     failures: dict[str, Any] = {**run.export_failures, fact.format: timed}
     return replace(run, export_failures=dict(sorted(failures.items())[:MAX_EXPORT_FAILURES]))

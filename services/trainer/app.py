@@ -59,7 +59,7 @@ def create_deps(settings: Settings, *, gpus: int, git_commit: str) -> TrainerDep
         beat_s=settings.trainer_beat_s,
         stop_timeout_s=settings.trainer_stop_timeout_s,
         stall_timeout_s=settings.trainer_stall_timeout_s,
-        store_patience_s=settings.trainer_store_patience_s,
+        store_retry_for_s=settings.trainer_store_patience_s,
     )
 
     def command(plan: Plan, folder: Path) -> list[str]:

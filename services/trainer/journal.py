@@ -94,7 +94,7 @@ class FoldProgressed:
     """A fold of the cross-validation is being trained, ``fold_step`` of ``fold_steps`` done; ``fold`` counts from 1.
 
     ``step``, ``total_steps``, ``epoch``, ``loss`` and ``learning_rate`` are where the run's own training ended, so that
-    to whoever hears it the run neither goes back nor beyond its end; pace and ``eta_s`` are those of the folds.
+    to whoever receives it the run neither goes back nor beyond its end; pace and ``eta_s`` are those of the folds.
     """
 
     kind: ClassVar[str] = "fold_progressed"

@@ -37,9 +37,9 @@ def concerns(tapped: TappedEvent, *, dataset_id: str, version: str, run_id: str)
 def line_of(tapped: TappedEvent, *, primary_metric: str = "") -> str | None:
     """What a person who waits wants to know of an event; None for what would only scroll by. ``primary_metric`` is
     what the run's best epoch is chosen by."""
-    tell = LINES.get(tapped.name)
+    describe = LINES.get(tapped.name)
     by = f" by {primary_metric}" if primary_metric else ""
-    return tell({**tapped.fields, "by": by}) if tell is not None else None
+    return describe({**tapped.fields, "by": by}) if describe is not None else None
 
 
 def epoch_line(fields: dict[str, Any]) -> str:

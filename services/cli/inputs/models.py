@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from truscore.storage.signing import Verifier
 
 FORMAT = "onnx"
-ENDING = ".onnx"
+SUFFIX = ".onnx"
 ACCEPTED = "accepted: an ONNX file, a folder of `truscore fetch`, a package.tar, a run, or MODEL[@VERSION]"
 
 
@@ -39,7 +39,7 @@ def model_file(ctx: CommandContext, given: str) -> Iterator[ModelFile]:
                 found = _in_package(path, Path(scratch), verifier)
             elif path.is_file():
                 found = _alone(path, verifier)
-            elif path.suffix in {".tar", ENDING}:
+            elif path.suffix in {".tar", SUFFIX}:
                 raise CliError(Code.NOT_FOUND, f"{given!r} is not there; {ACCEPTED}")
             else:
                 fetched = fetched_release(ctx, given, formats=[FORMAT], to=Path(scratch) / "model")
@@ -53,7 +53,7 @@ def _in_folder(folder: Path, verifier: "Verifier") -> ModelFile:
     manifest = manifest_in(folder)
     if manifest is not None:
         return _of_manifest(manifest, folder, verifier)
-    files = sorted(folder.glob(f"*{ENDING}"))
+    files = sorted(folder.glob(f"*{SUFFIX}"))
     if len(files) != 1:
         names = ", ".join(path.name for path in files) or "none"
         raise CliError(Code.USAGE, f"{folder} has no manifest.json and not one ONNX file but {names}; {ACCEPTED}")
@@ -90,5 +90,5 @@ def _of_manifest(manifest: "Manifest", folder: Path, verifier: "Verifier", *, fi
     if not path.is_file():
         raise CliError(Code.NOT_FOUND, f"{path} is not there; fetch it with `truscore fetch {manifest.run_id}`")
     check_file(path, wanted[0])
-    signed = f"signed by {signed_by}" if signed_by else "no signature was asked for"
+    signed = f"signed by {signed_by}" if signed_by else "no signature was required"
     return ModelFile(path=path, verified=f"{manifest.model_id}@{manifest.version}: size and digest verified, {signed}")

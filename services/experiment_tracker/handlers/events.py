@@ -84,7 +84,7 @@ def _value(value: Any) -> Any:
 
 
 class OnAlert(Protocol):
-    """Hears of each alert in the log, ours and others'."""
+    """Receives each alert in the log, ours and others'."""
 
     def __call__(self, alert_id: str, *, raised: bool, at: float) -> None: ...
 
@@ -114,7 +114,7 @@ async def publish_alert(publisher: Publisher, alert: Alert) -> None:
 
 
 class EventConsumer:
-    """Hears the log onto the record, and remembers there how far it got."""
+    """Puts the log on record, and remembers there how far it got."""
 
     def __init__(
         self, ledger: Ledger, *, clock: Callable[[], float], keep_every_s: float, on_alert: OnAlert = _ignore_alert
@@ -156,7 +156,7 @@ class EventConsumer:
             await self.keep_place()
 
     async def keep_place(self) -> None:
-        """Note how far the log is on record. What can't be noted is heard again: harmless, only slower."""
+        """Note how far the log is on record. What can't be noted is received again: harmless, only slower."""
         self._kept_at = self._clock()
         if self._place is None or self.other_log.is_set():
             return

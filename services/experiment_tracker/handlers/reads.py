@@ -38,7 +38,7 @@ class Reads(experiments_pb2_grpc.ExperimentsServiceServicer):
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._turns = asyncio.Semaphore(MAX_READS)
+        self._read_slots = asyncio.Semaphore(MAX_READS)
 
     def add_to(self, server: grpc.aio.Server) -> None:
         experiments_pb2_grpc.add_ExperimentsServiceServicer_to_server(self, server)
@@ -84,7 +84,7 @@ class Reads(experiments_pb2_grpc.ExperimentsServiceServicer):
         return record
 
     async def _query(self, query: Callable[[], T]) -> T:
-        async with self._turns:
+        async with self._read_slots:
             return await asyncio.to_thread(query)
 
     @asynccontextmanager

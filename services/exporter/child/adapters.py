@@ -9,7 +9,7 @@ from services.exporter.child import framed, instances
 from services.exporter.child.export_target import ExportTarget
 
 # From the network and its class names. Raises UnsupportedNetwork.
-KINDS: Mapping[str, Callable[[nn.Module, Sequence[str]], ExportTarget]] = MappingProxyType(
+ADAPTERS: Mapping[str, Callable[[nn.Module, Sequence[str]], ExportTarget]] = MappingProxyType(
     {
         "instance_segmentation": instances.with_masks,
         "detection": instances.with_boxes,

@@ -13,7 +13,7 @@ from truscore.zoo import load_checkpoint_model
 from truscore.zoo.preprocess import preprocess
 
 from services.exporter.child import evaluation
-from services.exporter.child.adapters import KINDS
+from services.exporter.child.adapters import ADAPTERS
 from services.exporter.child.export_target import ExportTarget, Picture, UnsupportedNetwork
 from services.exporter.child.formats.protocol import Source
 from services.exporter.child.formats.registry import FORMATS
@@ -71,10 +71,10 @@ def _nothing(task: Task, code: str, message: str) -> Result:
 
 def export_target_of(model: nn.Module, class_names: Sequence[str], *, kind: str) -> ExportTarget:
     """`kind` is a task of the catalog. Raises Refused."""
-    if kind not in KINDS:
-        raise Refused("unsupported_architecture", f"no export for the task {kind!r}; accepted: {', '.join(KINDS)}")
+    if kind not in ADAPTERS:
+        raise Refused("unsupported_architecture", f"no export for the task {kind!r}; accepted: {', '.join(ADAPTERS)}")
     try:
-        return KINDS[kind](model, class_names)
+        return ADAPTERS[kind](model, class_names)
     except UnsupportedNetwork as error:
         raise Refused("unsupported_architecture", str(error)) from error
 

@@ -74,7 +74,7 @@ def with_masks(model: nn.Module, class_names: Sequence[str]) -> ExportTarget:
         raise UnsupportedNetwork(
             f"{type(model).__name__} finds no instances with masks; accepted: Mask R-CNN of torchvision"
         )
-    return _subject(model, PictureMasks(model, centred=len(class_names) == 2), instance_signature(class_names))
+    return _export_target(model, PictureMasks(model, centred=len(class_names) == 2), instance_signature(class_names))
 
 
 def with_boxes(model: nn.Module, class_names: Sequence[str]) -> ExportTarget:
@@ -82,10 +82,10 @@ def with_boxes(model: nn.Module, class_names: Sequence[str]) -> ExportTarget:
         raise UnsupportedNetwork(
             f"{type(model).__name__} finds no boxes; accepted: what takes a list of images (RetinaNet, YOLO)"
         )
-    return _subject(model, PictureBoxes(model, centred=len(class_names) == 2), box_signature(class_names))
+    return _export_target(model, PictureBoxes(model, centred=len(class_names) == 2), box_signature(class_names))
 
 
-def _subject(detector: nn.Module, graph: nn.Module, signature: Signature) -> ExportTarget:
+def _export_target(detector: nn.Module, graph: nn.Module, signature: Signature) -> ExportTarget:
     if getattr(detector, "border_lines", None) is not None:
         signature = with_lines(signature)
     names = [tensor.name for tensor in signature.outputs]

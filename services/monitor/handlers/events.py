@@ -37,7 +37,7 @@ PLAIN: Mapping[type[Message], type[Any]] = {
     training_pb2.TrainingFailed: facts.Failed,
     training_pb2.TrainingCancelled: facts.Cancelled,
     training_pb2.TrainingPaused: facts.Paused,
-    control_pb2.RunResume: facts.ResumeAsked,
+    control_pb2.RunResume: facts.ResumeRequested,
     model_pb2.ExportFailed: facts.ExportFailed,
     telemetry_pb2.HardwareSampled: facts.Sampled,
     telemetry_pb2.AlertRaised: facts.Raised,
@@ -50,7 +50,7 @@ PARTS: Mapping[type[Message], type[Any]] = {
 
 
 def fact_of(message: Message, event_id: str = "") -> facts.Fact | None:
-    """What the message tells the monitor; None for requests, which tell it nothing until they are answered."""
+    """What the message states to the monitor; None for requests, which state nothing until they are answered."""
     match message:
         case dataset_pb2.DatasetReady():
             return facts.Announced(order=_order(message), order_event_id=event_id[:MAX_CHARS])
@@ -114,7 +114,7 @@ def _value(value: Any) -> Any:
 
 
 class EventConsumer:
-    """Hears the log into the board and says so to whoever watches."""
+    """Consumes the log into the board and notifies whoever watches."""
 
     def __init__(self, board: Board, changed: Callable[[], None], count: Callable[[str], None]) -> None:
         self._board = board

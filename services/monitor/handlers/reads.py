@@ -73,7 +73,7 @@ class Reads(monitor_pb2_grpc.MonitorServiceServicer):
         except TooManyWatchers as error:
             await _abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
         except TimeoutError:
-            what = f"run {request.run_id!r} was not heard of for {self._unknown_s:g} s"
+            what = f"run {request.run_id!r} sent no event for {self._unknown_s:g} s"
             await _abort(context, grpc.StatusCode.NOT_FOUND, what)
 
     def _changes(self, reference: str) -> AsyncIterator[Entry | None]:

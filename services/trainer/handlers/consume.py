@@ -57,7 +57,9 @@ def on_request(
         run_id = run_id_of(request)
         if isinstance(request, RunResume):
             request_id = request.request_id or envelope.event_id
-            await requests.resume(run_id, asked_at=envelope.time, request_id=request_id, publisher=publisher(envelope))
+            await requests.resume(
+                run_id, requested_at=envelope.time, request_id=request_id, publisher=publisher(envelope)
+            )
         else:
             await requests.stop(run_id, stop_request_of(request, envelope), publisher=publisher(envelope))
 
@@ -65,7 +67,7 @@ def on_request(
 
 
 def on_broadcast_request(requests: Requests) -> Callable[[RunCancel | RunPause, Envelope], Awaitable[None]]:
-    """The handler of requests that every trainer hears at once; the inboxes make them last."""
+    """The handler of requests that every trainer receives at once; the inboxes make them last."""
 
     async def handle(request: RunCancel | RunPause, envelope: Envelope) -> None:
         await requests.stop_here(run_id_of(request), stop_request_of(request, envelope))
@@ -117,7 +119,7 @@ def overrides_of(config: Message) -> dict[str, Any]:
 def stop_request_of(request: RunCancel | RunPause, envelope: Envelope) -> StopRequest:
     """The request as plain values."""
     return StopRequest(
-        asked_at=envelope.time,
+        requested_at=envelope.time,
         word=WORDS[type(request)],
         reason=request.reason[:REASON_CHARS],
         requested_by=request.requested_by[:REASON_CHARS],

@@ -59,7 +59,7 @@ class CannotPrepare(Exception):
         self.retryable = retryable
 
 
-def divided(index: DatasetIndex, recipe: Recipe) -> Split:
+def split_for(index: DatasetIndex, recipe: Recipe) -> Split:
     """The dataset's split by the recipe's shares and seed."""
     held_out = (recipe.split.validation_fraction, recipe.split.test_fraction)
     return split_dataset(index, seed=recipe.seed, fractions=(1 - sum(held_out), *held_out))
@@ -167,7 +167,7 @@ class Workspace:
         try:
             return self.store.get_file(keys.split, folder / "split.json", limit_bytes=SPLIT_LIMIT_BYTES)
         except ObjectMissing:
-            split = divided(index, plan.recipe)
+            split = split_for(index, plan.recipe)
             (folder / "split.json").write_text(split_to_json(split))
             return self.store.put_file(keys.split, folder / "split.json")
 

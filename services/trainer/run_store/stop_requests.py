@@ -21,7 +21,7 @@ class StopRequest:
     """A mark that somebody left on a run."""
 
     word: str  # "cancel" or "pause"
-    asked_at: datetime
+    requested_at: datetime
     reason: str = ""
     requested_by: str = ""
     request_id: str = ""
@@ -41,19 +41,21 @@ class StopRequests:
     def leave(self, stop_request: StopRequest) -> None:
         """The first cancel stays, and the last pause: a repeat changes nothing."""
         before = self._read(stop_request.word)
-        if before is None or (stop_request.word == "pause" and stop_request.asked_at > before.asked_at):
-            note = {name: value for name, value in asdict(stop_request).items() if name != "word"}
+        if before is None or (stop_request.word == "pause" and stop_request.requested_at > before.requested_at):
+            fields = {
+                name: value for name, value in asdict(stop_request).items() if name not in {"word", "requested_at"}
+            }
             write_json(
                 self._store,
                 self._keys.control(stop_request.word),
-                note | {"asked_at": stop_request.asked_at.isoformat()},
+                fields | {"asked_at": stop_request.requested_at.isoformat()},
             )
 
-    def resume(self, asked_at: datetime) -> None:
+    def resume(self, requested_at: datetime) -> None:
         """Withdraw every pause that was requested until then."""
         before = self._resumed_at()
-        if before is None or asked_at > before:
-            write_json(self._store, self._keys.control("resume"), {"asked_at": asked_at.isoformat()})
+        if before is None or requested_at > before:
+            write_json(self._store, self._keys.control("resume"), {"asked_at": requested_at.isoformat()})
 
     def strongest(self) -> StopRequest | None:
         """What holds now."""
@@ -62,19 +64,17 @@ class StopRequests:
     def pause(self) -> StopRequest | None:
         """The pause, where none was resumed from since."""
         pause, resumed_at = self._read("pause"), self._resumed_at()
-        return None if pause is None or (resumed_at is not None and pause.asked_at <= resumed_at) else pause
+        return None if pause is None or (resumed_at is not None and pause.requested_at <= resumed_at) else pause
 
     def _resumed_at(self) -> datetime | None:
-        note = read_json(self._store, self._keys.control("resume"))
-        return None if note is None else datetime.fromisoformat(note["asked_at"])
+        fields = read_json(self._store, self._keys.control("resume"))
+        return None if fields is None else datetime.fromisoformat(fields["asked_at"])
 
     def _read(self, word: str) -> StopRequest | None:
-        note = read_json(self._store, self._keys.control(word))
-        return (
-            None
-            if note is None
-            else StopRequest(word=word, **(note | {"asked_at": datetime.fromisoformat(note["asked_at"])}))
-        )
+        fields = read_json(self._store, self._keys.control(word))
+        if fields is None:
+            return None
+        return StopRequest(word=word, requested_at=datetime.fromisoformat(fields.pop("asked_at")), **fields)
 
 
 def request_stop(run_dir: Path, word: str) -> None:

@@ -44,7 +44,7 @@ class Limits:
     beat_s: float  # between two signs of life, and looks for marks in the store
     stop_timeout_s: float  # for the training process to heed a request
     stall_timeout_s: float  # without a record in the journal
-    store_patience_s: float  # for a store that is away
+    store_retry_for_s: float  # for a store that is away
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -179,13 +179,13 @@ class AttemptSupervisor:
         """Training goes on meanwhile, also while the store is away."""
         await retrying_store(
             lambda: asyncio.to_thread(self.uploads.keep, written, relayed=self.relayed(), prune=self.prune),
-            doing="checkpoint", deadline_s=self.limits.store_patience_s,
+            doing="checkpoint", deadline_s=self.limits.store_retry_for_s,
         )  # fmt: skip
 
     async def _upload_fold(self, fold: FoldEvaluated) -> None:
         await retrying_store(
             lambda: asyncio.to_thread(self.uploads.keep_fold, fold),
-            doing="fold", deadline_s=self.limits.store_patience_s,
+            doing="fold", deadline_s=self.limits.store_retry_for_s,
         )  # fmt: skip
 
     async def _send_heartbeats(self, exited: asyncio.Task[int]) -> None:
@@ -221,7 +221,7 @@ class AttemptSupervisor:
                 deadline_s = deadline_s or self.limits.stop_timeout_s
             self.stop.changed.clear()
             if not await _wait_for(self.stop.changed, deadline_s):
-                log.error("the training process did not heed", asked=self.stop.word, waited_s=deadline_s)
+                log.error("the training process did not heed", requested=self.stop.word, waited_s=deadline_s)
                 break
         child.kill()
 

@@ -101,7 +101,7 @@ class RunContext:
     async def stored(self, action: Callable[[], T], doing: str) -> T:
         """Do something with the store, however long, within reason, it is away."""
         return await retrying_store(
-            lambda: asyncio.to_thread(action), doing=doing, deadline_s=self.deps.limits.store_patience_s
+            lambda: asyncio.to_thread(action), doing=doing, deadline_s=self.deps.limits.store_retry_for_s
         )
 
     async def end(

@@ -94,7 +94,7 @@ class Orchestrator:
         return supervisor, uploads
 
     def _start_relay(self, attempt: Attempt, position: Position) -> Relay[Any]:
-        """One relay for all attempts: a new start doesn't wait for the broker to hear of the last one."""
+        """One relay for all attempts: a new start doesn't wait for the last one's events to be published."""
         if self._relay is None:
             self._relay = Relay(
                 run_folder=self._prepared.run_folder, position=position, translate=self._publisher.translate,

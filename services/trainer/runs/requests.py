@@ -37,7 +37,7 @@ class Requests:
         ended, latest = await asyncio.to_thread(self._standing, keys)
         if ended is not None and not is_open(latest):
             log.info(
-                "the run has ended; nothing to stop", run_id=run_id, asked=stop_request.word, outcome=ended.outcome
+                "the run has ended; nothing to stop", run_id=run_id, requested=stop_request.word, outcome=ended.outcome
             )
             return
         # The mark is left before the looks that follow: a trainer that begins an attempt later sees the mark.
@@ -51,14 +51,14 @@ class Requests:
         if self._runs.has(run_id) and await self._mark(RunKeys(bucket=self._deps.bucket, run_id=run_id), stop_request):
             self._runs.request_stop(run_id, stop_request.word, reason=stop_request.reason)
 
-    async def resume(self, run_id: str, *, asked_at: datetime, request_id: str, publisher: EventPublisher) -> None:
+    async def resume(self, run_id: str, *, requested_at: datetime, request_id: str, publisher: EventPublisher) -> None:
         """Withdraw a pause and order the run again; harmless where it is under way."""
         keys = RunKeys(bucket=self._deps.bucket, run_id=run_id)
         ended, _ = await asyncio.to_thread(self._standing, keys)
         if ended is not None and not ended.retryable:
             log.info("the run has ended; nothing to resume", run_id=run_id, outcome=ended.outcome)
             return
-        await asyncio.to_thread(StopRequests(self._deps.store, keys).resume, asked_at)
+        await asyncio.to_thread(StopRequests(self._deps.store, keys).resume, requested_at)
         try:
             wire = await asyncio.to_thread(self._deps.store.get, keys.order, limit_bytes=ORDER_LIMIT_BYTES)
         except ObjectMissing:
@@ -73,11 +73,13 @@ class Requests:
         return await asyncio.to_thread(stop_requests.strongest) is not None
 
     async def _answer_for_nobody(self, keys: RunKeys, stop_request: StopRequest, publisher: EventPublisher) -> None:
-        """A paused run has no delivery and no trainer: whoever heard the request cancels it."""
+        """A paused run has no delivery and no trainer: whoever received the request cancels it."""
         latest, paused, known = await asyncio.to_thread(self._place, keys)
         if not known:
             log.warning(
-                "no trainer knows the run yet; the request waits for it", run_id=keys.run_id, asked=stop_request.word
+                "no trainer knows the run yet; the request waits for it",
+                run_id=keys.run_id,
+                requested=stop_request.word,
             )
         if stop_request.word == "pause" or not (known and paused) or is_open(latest):
             return

@@ -28,7 +28,7 @@ def finish_run(
     run_dir: RunDir,
     journal: Writer,
 ) -> None:
-    """Every process takes part in the judging; the leading one writes."""
+    """Every process takes part in the evaluation; the leading one writes."""
     run = built.run
     final_sha256 = weights_sha256(run.network)
     # Broadcast to the others rather than read by them: they may run where the leading process's disk can't be seen.

@@ -39,15 +39,15 @@ def connect(
     service: str,
     instance: str | None = None,
     graceful_timeout_s: float = 15,
-    patience_s: float = 10,
+    retry_for_s: float = 10,
 ) -> "Bus":
-    """A broker that is not yet connected. `start()` raises BusUnavailable after `patience_s` without an answer."""
+    """A broker that is not yet connected. `start()` raises BusUnavailable after `retry_for_s` without an answer."""
     return Bus(
         amqp_url,
         service=service,
         instance=instance or default_instance(),
         graceful_timeout_s=graceful_timeout_s,
-        patience_s=patience_s,
+        retry_for_s=retry_for_s,
     )
 
 
@@ -62,7 +62,7 @@ class Bus(RabbitBroker):
     """FastStream's broker as this library uses it: nothing is acknowledged, sent or declared by accident."""
 
     def __init__(
-        self, amqp_url: str, *, service: str, instance: str, graceful_timeout_s: float, patience_s: float
+        self, amqp_url: str, *, service: str, instance: str, graceful_timeout_s: float, retry_for_s: float
     ) -> None:
         super().__init__(
             str(URL(amqp_url).update_query(name=f"{service} {instance}")),  # what RabbitMQ lists the connection as
@@ -77,7 +77,7 @@ class Bus(RabbitBroker):
         )
         self.service = service
         self.instance = instance
-        self.patience_s = patience_s
+        self.retry_for_s = retry_for_s
         self.graceful_timeout_s = graceful_timeout_s
         self.safe_url = str(URL(amqp_url).with_password(None))
         self._needed = {queue.name: queue for queue in declarations.all_queues()}
@@ -113,7 +113,7 @@ class Bus(RabbitBroker):
         await asyncio.shield(task)
 
     async def start(self) -> None:
-        """Connect, declare all queues, consume. BusUnavailable after the patience; TopologyMismatch at once."""
+        """Connect, declare all queues, consume. BusUnavailable after `retry_for_s`; TopologyMismatch at once."""
         try:
             await self._start()
         except AWAY as error:
@@ -185,7 +185,7 @@ class Bus(RabbitBroker):
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(AWAY),
             wait=wait_fixed(RECONNECT_S),
-            stop=stop_before_delay(self.patience_s),
+            stop=stop_before_delay(self.retry_for_s),
             before_sleep=self._warn_of_retry,
             reraise=True,
         )
@@ -193,7 +193,7 @@ class Bus(RabbitBroker):
             return await retrying(self._connect_once)
         except AWAY as error:
             what = "refused us" if isinstance(error, ProbableAuthenticationError) else "did not answer"
-            raise BusUnavailable(f"{self.safe_url} {what} for {self.patience_s:g} s: {error!r}") from error
+            raise BusUnavailable(f"{self.safe_url} {what} for {self.retry_for_s:g} s: {error!r}") from error
 
     def _warn_of_retry(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None

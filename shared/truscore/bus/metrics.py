@@ -4,7 +4,7 @@ from typing import Final
 
 from prometheus_client import Counter
 
-HEARD: Final = Counter(
+RECEIVED: Final = Counter(
     "truscore_bus_heard",
     "Deliveries by what became of them: done, retried, dead, handed_back or unsettled.",
     ["service", "routing_key", "outcome"],

@@ -34,25 +34,25 @@ async def serve(
     messages, calls `drain`, leaves `on_start`, waits for the handlers in hand up to the broker's graceful timeout, and
     leaves `before`.
     """
-    ending = stop or asyncio.Event()
+    stopping = stop or asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in SIGNALS:
-        loop.add_signal_handler(number, ending.set)
+        loop.add_signal_handler(number, stopping.set)
     try:
         async with AsyncExitStack() as outer:
             for context in before:
                 await outer.enter_async_context(context)
-            if await _started(broker, ending):
-                await _run(broker, on_start, drain, ending)
+            if await _started(broker, stopping):
+                await _run(broker, on_start, drain, stopping)
     finally:
         for number in SIGNALS:
             loop.remove_signal_handler(number)
     return 0
 
 
-async def _started(broker: RabbitBroker, ending: asyncio.Event) -> bool:
+async def _started(broker: RabbitBroker, stopping: asyncio.Event) -> bool:
     """Start the bus, however long that takes; False where the end came first."""
-    ended = asyncio.ensure_future(ending.wait())
+    ended = asyncio.ensure_future(stopping.wait())
     try:
         while not ended.done():
             starting = asyncio.ensure_future(broker.start())
@@ -85,14 +85,14 @@ async def _run(
     broker: RabbitBroker,
     on_start: Sequence[Context],
     drain: Callable[[], Awaitable[None]] | None,
-    ending: asyncio.Event,
+    stopping: asyncio.Event,
 ) -> None:
     try:
         async with AsyncExitStack() as inner:
             for context in on_start:
                 await inner.enter_async_context(context)
             log.info("serving")
-            await ending.wait()
+            await stopping.wait()
             log.info("draining")
             if isinstance(broker, Bus):
                 await broker.hush()

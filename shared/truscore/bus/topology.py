@@ -30,7 +30,7 @@ Arguments = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Consumer:
-    """A service that hears a message: from an inbox of its own, or by replaying the log."""
+    """A service that consumes a message: from an inbox of its own, or by replaying the log."""
 
     service: str
     inbox: bool = True

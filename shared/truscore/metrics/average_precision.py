@@ -18,7 +18,7 @@ from truscore.metrics.matching import overlaps
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0.0, 1.0, 101)
-MOST_FOUND = 100  # of a class, on one image
+MAX_PREDICTIONS = 100  # of a class, on one image
 _AT = {"AP": slice(None), "AP50": slice(0, 1), "AP75": slice(5, 6)}
 
 Flags = NDArray[np.bool_]
@@ -33,7 +33,7 @@ class _ClassMatches:
     image_M: NDArray[np.int64]
     right_TM: Flags
     wrong_TM: Flags
-    real_I: Numbers
+    targets_I: Numbers
 
 
 def average_precision_measure(images: Sequence[ImageDetections], class_names: Sequence[str]) -> Measure:
@@ -56,52 +56,54 @@ def average_precision_measure(images: Sequence[ImageDetections], class_names: Se
 
 
 def _matches(images: Sequence[ImageDetections], label: int, kind: str) -> _ClassMatches:
-    places, scores, right, wrong, real = [], [], [], [], []
+    places, scores, right, wrong, targets = [], [], [], [], []
     for place, image in enumerate(images):
         score_M, right_TM, wrong_TM, count = _match_image(image, label, kind)
         places += [place] * len(score_M)
         scores.append(score_M)
         right.append(right_TM)
         wrong.append(wrong_TM)
-        real.append(float(count))
+        targets.append(float(count))
     order_M = np.argsort(-np.concatenate(scores), kind="stable")
     return _ClassMatches(
         image_M=np.array(places, dtype=np.int64)[order_M],
         right_TM=np.concatenate(right, axis=1)[:, order_M],
         wrong_TM=np.concatenate(wrong, axis=1)[:, order_M],
-        real_I=np.array(real),
+        targets_I=np.array(targets),
     )
 
 
 def _match_image(image: ImageDetections, label: int, kind: str) -> tuple[Numbers, Flags, Flags, int]:
-    """COCO's matching: the surest chooses first, of what is free the real one it overlaps most; crowds last."""
-    found = sorted((one for one in image.prediction if one.label == label), key=lambda one: -one.score)[:MOST_FOUND]
-    real = sorted((one for one in image.target if one.label == label), key=lambda one: one.crowd)
-    overlap_MN = overlaps(found, real, kind)
-    right_TM = np.zeros((len(THRESHOLDS), len(found)), dtype=np.bool_)
+    """COCO's matching: the surest chooses first, of what is free the target it overlaps most; crowds last."""
+    predictions = sorted((one for one in image.prediction if one.label == label), key=lambda one: -one.score)[
+        :MAX_PREDICTIONS
+    ]
+    targets = sorted((one for one in image.target if one.label == label), key=lambda one: one.crowd)
+    overlap_MN = overlaps(predictions, targets, kind)
+    right_TM = np.zeros((len(THRESHOLDS), len(predictions)), dtype=np.bool_)
     ignored_TM = np.zeros_like(right_TM)
     for row, threshold in enumerate(THRESHOLDS):
         taken: set[int] = set()
-        for place in range(len(found)):
+        for place in range(len(predictions)):
             best, reached = None, min(float(threshold), 1 - 1e-10)
-            for other, one in enumerate(real):
+            for other, one in enumerate(targets):
                 if other in taken and not one.crowd:
                     continue
-                if best is not None and not real[best].crowd and one.crowd:
+                if best is not None and not targets[best].crowd and one.crowd:
                     break
                 if overlap_MN[place, other] >= reached:
                     best, reached = other, float(overlap_MN[place, other])
             if best is not None:
                 taken.add(best)
-                right_TM[row, place], ignored_TM[row, place] = not real[best].crowd, real[best].crowd
-    scores_M = np.array([one.score for one in found], dtype=np.float64)
-    return scores_M, right_TM, ~right_TM & ~ignored_TM, sum(not one.crowd for one in real)
+                right_TM[row, place], ignored_TM[row, place] = not targets[best].crowd, targets[best].crowd
+    scores_M = np.array([one.score for one in predictions], dtype=np.float64)
+    return scores_M, right_TM, ~right_TM & ~ignored_TM, sum(not one.crowd for one in targets)
 
 
 def _precision(matches: _ClassMatches, weight_I: Numbers) -> Numbers | None:
     """[T, R]; None where nothing real of the class was drawn."""
-    real = float(weight_I @ matches.real_I)
-    if not real:
+    targets = float(weight_I @ matches.targets_I)
+    if not targets:
         return None
     precision_TR = np.zeros((len(THRESHOLDS), len(RECALLS)))
     weight_M = weight_I[matches.image_M]
@@ -112,7 +114,7 @@ def _precision(matches: _ClassMatches, weight_I: Numbers) -> Numbers | None:
     reached_TM = right_TM / (right_TM + wrong_TM + np.spacing(1))
     # The highest precision at this recall or any higher.
     highest_TM = np.maximum.accumulate(reached_TM[:, ::-1], axis=1)[:, ::-1]
-    for row, (recall_M, highest_M) in enumerate(zip(right_TM / real, highest_TM, strict=True)):
+    for row, (recall_M, highest_M) in enumerate(zip(right_TM / targets, highest_TM, strict=True)):
         at_R = np.searchsorted(recall_M, RECALLS, side="left")
         there_R = at_R < len(recall_M)
         precision_TR[row, there_R] = highest_M[at_R[there_R]]

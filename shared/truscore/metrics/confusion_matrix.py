@@ -35,7 +35,7 @@ def macro_f1(counts_KK: Counts) -> float:
 
 
 def recall_by_class(counts_KK: Counts) -> list[float | None]:
-    """None for a class that is nowhere real."""
+    """None for a class that no target has."""
     target_K = counts_KK.sum(axis=1)
     return [
         float(true / target) if target else None for true, target in zip(np.diagonal(counts_KK), target_K, strict=True)

@@ -42,7 +42,7 @@ def sweep_thresholds(target_N: Flags, score_N: Numbers) -> ThresholdSweep:
 def average_precision(target_N: Flags, score_N: Numbers) -> float | None:
     """Sum of precision times the step in recall, without interpolation (Zhu 2004, as scikit-learn has it).
 
-    None where nothing is real: recall has no meaning.
+    None where there is no target: recall has no meaning.
     """
     steps = sweep_thresholds(target_N, score_N)
     if not steps.positives:
@@ -61,7 +61,7 @@ def roc_area(target_N: Flags, score_N: Numbers) -> float | None:
 
 
 def precision_recall_series(name: str, target_N: Flags, score_N: Numbers) -> Series:
-    """Recall along, precision up, drawn from the edge to the highest threshold; empty where nothing is real."""
+    """Recall along, precision up, drawn from the edge to the highest threshold; empty where there is no target."""
     steps = sweep_thresholds(target_N, score_N)
     if not steps.positives:
         return Series(name=name, x=(), y=())

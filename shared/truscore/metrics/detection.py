@@ -121,7 +121,7 @@ def precision_curves(images: Sequence[ImageDetections], class_names: Sequence[st
 
 
 def ap_by_class(images: Sequence[ImageDetections], class_names: Sequence[str], kind: str) -> tuple[Row, ...]:
-    """AP, AP50 and AP75 of each class; None where it is nowhere real."""
+    """AP, AP50 and AP75 of each class; None where no target has it."""
     precision_TRK = _precision(images, class_names, kind)[..., _ALL]
     target = [one.label for image in images for one in image.target if not one.crowd]
     rows: list[Row] = []

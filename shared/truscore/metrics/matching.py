@@ -1,4 +1,4 @@
-"""Which found instance stands for which real one. N real, M found instances."""
+"""Which prediction is matched with which target. N targets, M predictions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -69,12 +69,12 @@ def multilabel_measure(predictions: Sequence[MultilabelPrediction]) -> Resampled
     prediction_NK = probability_NK >= DECIDED_AT
 
     def measure(places: Sequence[int]) -> dict[str, float]:
-        real_NK, found_NK = target_NK[list(places)], prediction_NK[list(places)]
-        f1_K = [value for value in _f1(real_NK, found_NK) if value is not None]
+        kept_target_NK, kept_prediction_NK = target_NK[list(places)], prediction_NK[list(places)]
+        f1_K = [value for value in _f1(kept_target_NK, kept_prediction_NK) if value is not None]
         return {
             "macro_F1": float(np.mean(f1_K)) if f1_K else 1.0,
-            "micro_F1": _f1_of(real_NK.ravel(), found_NK.ravel(), none=1.0),
-            "subset_accuracy": float((real_NK == found_NK).all(axis=1).mean()),
+            "micro_F1": _f1_of(kept_target_NK.ravel(), kept_prediction_NK.ravel(), none=1.0),
+            "subset_accuracy": float((kept_target_NK == kept_prediction_NK).all(axis=1).mean()),
         }
 
     return measure

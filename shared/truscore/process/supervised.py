@@ -142,12 +142,12 @@ class _Reaper:
         )
 
     def watch(self, pid: int) -> None:
-        self._tell(f"+{pid}\n")
+        self._notify_reaper(f"+{pid}\n")
 
     def forget(self, pid: int) -> None:
-        self._tell(f"-{pid}\n")
+        self._notify_reaper(f"-{pid}\n")
 
-    def _tell(self, line: str) -> None:
+    def _notify_reaper(self, line: str) -> None:
         pipe = self._popen.stdin
         if pipe is None:
             raise ProcessFailed("the reaper was started without a pipe")

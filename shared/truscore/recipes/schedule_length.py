@@ -37,7 +37,7 @@ def length_of_run(training_images: int, *, effective: int, steps_wanted: int) ->
         why_epochs=f"about {training_images} training images make {steps} steps an epoch; about {steps_wanted} steps "
         f"are wanted, in {LEAST_EPOCHS} to {MOST_EPOCHS} epochs",
         validation_frequency=every,
-        why_frequency="epochs are short: every second one is evaluated" if every > 1 else "every epoch is judged",
+        why_frequency="epochs are short: every second one is evaluated" if every > 1 else "every epoch is evaluated",
         patience=patience,
         why_patience=f"a quarter of the run, in validations, and at least {LEAST_PATIENCE}",
     )

@@ -25,7 +25,7 @@ class Place:
     """Where a release is kept: "s3://bucket/models/<model>/<version>".
 
     `announced` are SHA-256 by file name as the event of the export gave them: an account of its own beside the
-    manifest; empty where nobody heard the event.
+    manifest; empty where nobody received the event.
     """
 
     uri: str
@@ -44,7 +44,7 @@ class Fetched:
     signed_by: str
 
 
-# Hears the file's name, and bytes done and in all.
+# Called with the file's name, and bytes done and in all.
 Progress = Callable[[str, int, int], None]
 
 

@@ -1,4 +1,4 @@
-"""A release's package.tar into a folder, from a file that nobody vouches for."""
+"""A release's package.tar into a folder, from a file that is not trusted."""
 
 import shutil
 import tarfile

@@ -18,7 +18,7 @@ BUSY_STATUSES = frozenset({500, 502, 503, 504})
 class UntilDeadline(Retry):
     """A urllib3 retry policy bounded by time. Every S3 request is harmless to repeat, so all methods are retried."""
 
-    def __init__(self, *, patience_s: float, deadline: float | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, retry_for_s: float, deadline: float | None = None, **kwargs: Any) -> None:
         kwargs.setdefault("total", 10_000)
         kwargs.setdefault("redirect", 3)
         kwargs.setdefault("backoff_factor", 0.1)
@@ -30,11 +30,11 @@ class UntilDeadline(Retry):
         # A server must not be able to make us wait longer than our own deadline.
         kwargs.setdefault("respect_retry_after_header", False)
         super().__init__(**kwargs)
-        self.patience_s = patience_s
+        self.retry_for_s = retry_for_s
         self.deadline = deadline
 
     def new(self, **kw: Any) -> UntilDeadline:
-        return super().new(**{"patience_s": self.patience_s, "deadline": self.deadline, **kw})
+        return super().new(**{"retry_for_s": self.retry_for_s, "deadline": self.deadline, **kw})
 
     def increment(
         self,
@@ -50,5 +50,5 @@ class UntilDeadline(Retry):
             status = f"status {response.status}" if response is not None else "no answer"
             raise MaxRetryError(_pool, url or "", error or ResponseError(status))
         grown = super().increment(method, url, response, error, _pool, _stacktrace)
-        grown.deadline = now + self.patience_s if self.deadline is None else self.deadline
+        grown.deadline = now + self.retry_for_s if self.deadline is None else self.deadline
         return grown

@@ -21,7 +21,7 @@ def fetch_many(
     progress: Callable[[int, int], None] | None = None,
     cache: Cache | None = None,
 ) -> None:
-    """Fetch all objects or raise the first failure; `progress` hears (files done, files in all)."""
+    """Fetch all objects or raise the first failure; `progress` is called with (files done, files in all)."""
     todo = list(wanted)
     with ThreadPoolExecutor(max_workers=max(1, workers), thread_name_prefix="fetch") as pool:
         jobs = [pool.submit(_fetch_one, store, item, cache) for item in todo]

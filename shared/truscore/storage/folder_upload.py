@@ -30,7 +30,7 @@ def _wanted(path: Path) -> bool:
 def upload(
     store: Store, folder: Path, uri: str, *, progress: Callable[[int, int], None], workers: int = UPLOADS_AT_ONCE
 ) -> int:
-    """Puts the folder under `uri` (ending in "/"); returns the bytes. `progress` hears (files done, files in all)."""
+    """Puts the folder under `uri` (ending in "/"); returns the bytes. `progress` gets (files done, files in all)."""
     files = files_of(folder)
     with ThreadPoolExecutor(workers, thread_name_prefix="upload") as pool:
         jobs = [pool.submit(store.put_file, uri + path.relative_to(folder).as_posix(), path) for path in files]

@@ -223,7 +223,7 @@ def _connections(timeout_s: float) -> urllib3.PoolManager:
     return urllib3.PoolManager(
         maxsize=CONNECTIONS,
         timeout=urllib3.Timeout(connect=min(5.0, timeout_s), read=timeout_s),
-        retries=UntilDeadline(patience_s=timeout_s),
+        retries=UntilDeadline(retry_for_s=timeout_s),
         cert_reqs="CERT_REQUIRED",
     )
 

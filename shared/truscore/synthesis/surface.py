@@ -64,7 +64,7 @@ def _mat(rng: Generator, height: int, width: int) -> Picture:
     return mat_HWC
 
 
-def _desk(rng: Generator, height: int, width: int) -> Picture:
+def _table_top(rng: Generator, height: int, width: int) -> Picture:
     level = rng.uniform(40, 215)
     tint = rng.normal(0, 8, size=3)
     return np.asarray(level + tint + clouds(rng, height, width, cells=3)[..., None] * 18, dtype=np.float32)
@@ -75,5 +75,5 @@ SURFACES: Mapping[str, Callable[[Generator, int, int], Picture]] = {
     "wood": _wood,
     "cloth": _cloth,
     "mat": _mat,
-    "desk": _desk,
+    "desk": _table_top,
 }

@@ -38,7 +38,7 @@ async def serve_grpc(
     health_pb2_grpc.add_HealthServicer_to_server(doctor, server)
     reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
     bound = _bind(server, host, port)
-    await _tell(doctor, names, alive())
+    await _set_status(doctor, names, alive())
     await server.start()
     watching = asyncio.create_task(_watch(doctor, names, alive), name="health")
     try:
@@ -84,10 +84,10 @@ class _Noting:
 async def _watch(doctor: health.aio.HealthServicer, names: Sequence[str], alive: Callable[[], bool]) -> None:
     while True:
         await asyncio.sleep(LOOK_EVERY_S)
-        await _tell(doctor, names, alive())
+        await _set_status(doctor, names, alive())
 
 
-async def _tell(doctor: health.aio.HealthServicer, names: Sequence[str], is_alive: bool) -> None:
+async def _set_status(doctor: health.aio.HealthServicer, names: Sequence[str], is_alive: bool) -> None:
     statuses = health_pb2.HealthCheckResponse
     status = statuses.SERVING if is_alive else statuses.NOT_SERVING
     for name in ("", *names):

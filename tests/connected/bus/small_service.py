@@ -32,7 +32,7 @@ async def drain() -> None:
 
 
 async def main() -> int:
-    bus = connect(sys.argv[1], service="trainer", patience_s=1)
+    bus = connect(sys.argv[1], service="trainer", retry_for_s=1)
     consume(bus, RunCancel, handle, service="trainer")
     return await serve(bus, before=[context("health")], on_start=[context("work")], drain=drain)
 

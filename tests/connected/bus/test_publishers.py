@@ -129,7 +129,7 @@ async def test_saying_on_a_bus_that_was_never_started_is_unavailable() -> None:
 
 
 async def test_a_broker_that_is_not_there_is_named_after_the_patience() -> None:
-    bus = connect("amqp://someone:secret@127.0.0.1:1/", service="cli", patience_s=0)
+    bus = connect("amqp://someone:secret@127.0.0.1:1/", service="cli", retry_for_s=0)
     with pytest.raises(BusUnavailable, match=r"amqp://someone@127\.0\.0\.1:1/ did not answer for 0 s") as refusal:
         await bus.start()
     assert "secret" not in str(refusal.value)
@@ -138,7 +138,7 @@ async def test_a_broker_that_is_not_there_is_named_after_the_patience() -> None:
 async def test_a_wrong_password_is_distinguished_from_silence(url: str) -> None:
     wrong = str(URL(url).with_password("wrong"))
     with pytest.raises(BusUnavailable, match="refused us"):
-        await connect(wrong, service="cli", patience_s=0).start()
+        await connect(wrong, service="cli", retry_for_s=0).start()
 
 
 async def test_concurrent_publishers_share_one_channel(make_bus: MakeBus) -> None:

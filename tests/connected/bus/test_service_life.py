@@ -32,7 +32,7 @@ async def test_a_signal_lets_the_handler_in_hand_finish_and_ends_with_zero(
 
 
 async def test_a_service_ends_in_order_while_its_broker_never_answered() -> None:
-    bus = connect("amqp://127.0.0.1:1/", service="trainer", patience_s=0)
+    bus = connect("amqp://127.0.0.1:1/", service="trainer", retry_for_s=0)
     stop, entered = asyncio.Event(), asyncio.Event()
 
     @asynccontextmanager

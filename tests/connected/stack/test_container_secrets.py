@@ -41,7 +41,7 @@ def secrets(private_broker: PrivateBroker, tmp_path: Path) -> Path:
 
 
 async def test_a_password_with_every_character_opens_the_broker(secrets: Path) -> None:
-    bus = connect((secrets / "truscore_amqp_url").read_text(), service="monitor", patience_s=10)
+    bus = connect((secrets / "truscore_amqp_url").read_text(), service="monitor", retry_for_s=10)
     try:
         await bus.connect()
     finally:

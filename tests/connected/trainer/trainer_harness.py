@@ -258,7 +258,7 @@ class Ears:
 @asynccontextmanager
 async def ears(amqp_url: str) -> AsyncIterator[Ears]:
     """Somebody who reads the event log, also over an outage of the broker."""
-    bus = connect(amqp_url, service="cli", patience_s=30)
+    bus = connect(amqp_url, service="cli", retry_for_s=30)
     listener = Ears(bus)
     replay_log(bus, listener.note, service="cli")
     await bus.start()

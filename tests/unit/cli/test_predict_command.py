@@ -80,7 +80,7 @@ def test_people_see_a_table_and_what_was_verified(folder: Path, scores: Exported
     output = capsys.readouterr()
     assert "sharpness" in output.out
     assert scores.pictures[0].name in output.out.replace("\n", "")
-    assert "size and digest verified, no signature was asked for" in output.err
+    assert "size and digest verified, no signature was required" in output.err
 
 
 def test_pictures_of_a_folder_are_drawn_each_under_a_name_of_its_own(

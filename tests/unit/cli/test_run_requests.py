@@ -59,5 +59,5 @@ def test_without_a_monitor_nothing_is_requested_unless_unchecked(
     monkeypatch.setenv("TRUSCORE_MONITOR_ADDRESS", "127.0.0.1:1")
     assert run("cancel", "run-1") == 3
     output = capsys.readouterr().err
-    assert "nothing was asked: the monitor at 127.0.0.1:1 does not answer" in output
+    assert "nothing was requested: the monitor at 127.0.0.1:1 does not answer" in output
     assert "--unchecked" in output

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from truscore.inference.runtime import onnxruntime
 from truscore.zoo.framing import Framed, frame, unframe
 
-from services.exporter.child.adapters import KINDS
+from services.exporter.child.adapters import ADAPTERS
 from services.exporter.child.convert import export_target_of, workshop
 from services.exporter.child.export_target import ExportTarget
 from services.exporter.child.formats.registry import FORMATS
@@ -133,7 +133,7 @@ def test_what_tracing_froze_is_found_and_refused_with_the_differences(tmp_path: 
 
 
 def test_every_kind_of_model_has_a_signature() -> None:
-    assert set(KINDS) == set(SIGNATURES)
+    assert set(ADAPTERS) == set(SIGNATURES)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

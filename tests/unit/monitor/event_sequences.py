@@ -160,7 +160,7 @@ def paused(at: float = 50, *, attempt: int = 1) -> PublishedEvent:
     return PublishedEvent(training_pb2.TrainingPaused(run_id=RUN, step=9, attempt=attempt), BEGIN_S + at)
 
 
-def resume_asked(at: float = 60) -> PublishedEvent:
+def resume_requested(at: float = 60) -> PublishedEvent:
     return PublishedEvent(control_pb2.RunResume(run_id=RUN), BEGIN_S + at)
 
 
@@ -182,7 +182,7 @@ def whole_run() -> list[PublishedEvent]:
         ready(), validating(20, 0.4), validating(40), validated(), started(), sampled(),
         *(progressed(step) for step in (10, 20, 30)), epoch_done(1),
         progressed(40, epoch=2), started(120, attempt=2), progressed(40, 121, attempt=2, epoch=2),
-        epoch_done(2, attempt=2, is_best=False), paused(250, attempt=2), resume_asked(260),
+        epoch_done(2, attempt=2, is_best=False), paused(250, attempt=2), resume_requested(260),
         started(270, attempt=3), epoch_done(3, attempt=3), completed(), exported(),
     ]  # fmt: skip
 

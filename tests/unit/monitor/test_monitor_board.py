@@ -46,7 +46,7 @@ def test_any_order_and_any_repeats_of_a_story_give_the_same_state(story: list[Pu
     [
         ([event_sequences.started()], Stage.TRAINING),
         ([event_sequences.started(), event_sequences.paused()], Stage.PAUSED),
-        ([event_sequences.started(), event_sequences.paused(), event_sequences.resume_asked()], Stage.QUEUED),
+        ([event_sequences.started(), event_sequences.paused(), event_sequences.resume_requested()], Stage.QUEUED),
         ([event_sequences.started(), event_sequences.paused(), event_sequences.started(70, attempt=2)], Stage.TRAINING),
         ([event_sequences.started(), event_sequences.cancelled()], Stage.CANCELLED),
         ([event_sequences.cancelled(attempt=0)], Stage.CANCELLED),
@@ -160,7 +160,7 @@ def test_the_same_order_published_a_hundred_times_is_one_entry() -> None:
 
 
 def test_a_request_about_a_run_without_events_shows_no_run() -> None:
-    board = board_after([event_sequences.resume_asked()])
+    board = board_after([event_sequences.resume_requested()])
     assert board.entries() == []
     assert board.find(RUN) is None
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from truscore.validation import CacheOptions, Policy, ValidationCallbacks, Verdict
 
-WORDS = {"reading": "reading images", "judging": "judging"}
+WORDS = {"reading": "reading images", "judging": "applying the rules"}
 STYLES = {"error": "red", "warning": "yellow", "info": "dim"}
 
 

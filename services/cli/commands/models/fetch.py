@@ -12,7 +12,7 @@ from services.cli.inputs.releases import fetched_release
 if TYPE_CHECKING:
     from truscore.releases import Fetched
 
-UNCHECKED = "no signature was asked for: TRUSCORE_MODEL_TRUSTED_KEYS names no key"
+UNCHECKED = "no signature was required: TRUSCORE_MODEL_TRUSTED_KEYS names no key"
 
 
 def fetch(

@@ -76,7 +76,7 @@ def _known(ctx: CommandContext, verb: str, reference: str) -> str:
         view = monitor.get(reference)
     except CliError as error:
         accepted = "`truscore runs` lists those that are known; --unchecked asks all the same"
-        raise CliError(error.code, f"nothing was asked: {error}; {accepted}") from error
+        raise CliError(error.code, f"nothing was requested: {error}; {accepted}") from error
     finally:
         monitor.close()
     state = view.state.lower()
@@ -97,7 +97,7 @@ def _request(context: typer.Context, verb: str, run_id: str, *, reason: str, req
     if as_json:
         print_json({"event_id": event_id, "run_id": run_id, "asked": verb, "request_id": request_id})
     else:
-        ctx.screen.print(f"asked {run_id} to {verb}", highlight=False)
+        ctx.screen.print(f"requested: {verb} {run_id}", highlight=False)
 
 
 def _who() -> str:

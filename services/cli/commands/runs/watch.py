@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from services.cli.output.runs import RunView
 
 RECONNECT_S = 2.0
-PATIENCE_S = 60.0
+RECONNECT_FOR_S = 60.0
 # How long an end that was before the order may be shown by a monitor that has not last_answer_at the order yet.
 NEWS_S = 20.0
 
@@ -92,7 +92,7 @@ def _views(monitor: "Monitor", watched: str, reference: str, stop: Stop) -> Iter
         except CliError as error:
             if error.code is Code.TIMED_OUT and stop.timeout_s is not None:
                 raise CliError(Code.TIMED_OUT, f"{reference} has not ended within {stop.timeout_s:g} s") from error
-            if error.code is not Code.UNREACHABLE or time.monotonic() - last_answer_at > PATIENCE_S:
+            if error.code is not Code.UNREACHABLE or time.monotonic() - last_answer_at > RECONNECT_FOR_S:
                 raise
         time.sleep(RECONNECT_S)
 

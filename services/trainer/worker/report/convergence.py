@@ -1,4 +1,4 @@
-"""Did the training converge? Rules over the epochs' losses and scores, each with the figures it rests on.
+"""Did the training converge? Rules over the epochs' losses and scores, each with the values it rests on.
 
 ``score`` is the metric that picks the best checkpoint, turned round where smaller is better; where an epoch has none,
 its validation loss turned round. ``gain`` is what the best score is above the first. The window is the last fifth of
@@ -31,7 +31,7 @@ WINDOW_SHARE = 0.2
 
 ADVICE: Mapping[str, str] = MappingProxyType(
     {
-        "too_short": "train for more epochs before judging it",
+        "too_short": "train for more epochs before evaluating it",
         "diverging": "lower learning_rate, or gradient_clipping",
         "over_fitting": "more images, stronger augmentation, more dropout or weight_decay, or a smaller architecture; "
         "the best checkpoint is from before it began",

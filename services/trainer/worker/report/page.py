@@ -90,7 +90,7 @@ def _centring(one: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _fold(place: int, fold: Mapping[str, Any]) -> dict[str, Any]:
-    images = {"images judged": fold["images"]["held_out"]} if "images" in fold else {}
+    images = {"images evaluated": fold["images"]["held_out"]} if "images" in fold else {}
     extra = {name: fold[name] for name in ("loss", "note") if fold.get(name)}
     return {"fold": fold.get("fold", place), **images, **fold["metrics"], **extra}
 

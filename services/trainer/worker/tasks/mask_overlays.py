@@ -22,7 +22,7 @@ _VEIL = 0.35
 def write_overlay(
     image_HWC: NDArray[np.uint8], *, target_HW: NDArray[np.uint8], prediction_HW: NDArray[np.uint8], path: Path
 ) -> None:
-    """Found damage as a red or orange veil, the outlines of real damage in green or blue over it."""
+    """Predicted damage as a red or orange veil, the outlines of labelled damage in green or blue over it."""
     height, width = network_size(*image_HWC.shape[:2], image_size=LONGER_SIDE_PX)
     painted_HWC = np.asarray(cv2.resize(image_HWC, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
     prediction_HW, target_HW = _enlarged(prediction_HW, width, height), _enlarged(target_HW, width, height)

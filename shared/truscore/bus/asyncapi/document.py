@@ -82,13 +82,13 @@ def _operations(row: Row) -> Iterator[tuple[str, Json]]:
     for publisher in row.publishers:
         publishing = {"amqp": {"deliveryMode": 2, "mandatory": True, "bindingVersion": "0.3.0"}}
         yield (
-            f"{publisher}.says.{row.routing_key}",
+            f"{publisher}.publishes.{row.routing_key}",
             {"action": "send", "channel": channel, "messages": messages, "bindings": publishing},
         )
     for listener in row.listeners:
         queue = topology.inbox_name(listener.service, row.routing_key) if listener.inbox else topology.LOG
         yield (
-            f"{listener.service}.hears.{row.routing_key}",
+            f"{listener.service}.consumes.{row.routing_key}",
             {"action": "receive", "channel": channel, "messages": messages, "x-queue": queue},
         )
 

@@ -51,13 +51,13 @@ def _message(message: Descriptor, comments: Mapping[str, str], reference: str) -
 
 
 def _field(field: FieldDescriptor, comments: Mapping[str, str], reference: str) -> Schema:
-    notes = {**_described(field.full_name, comments), "x-protobuf-field": field.number}
+    annotations = {**_described(field.full_name, comments), "x-protobuf-field": field.number}
     if (value := _map_value(field)) is not None:
-        return {"type": "object", "additionalProperties": _value(value, reference), **notes}
+        return {"type": "object", "additionalProperties": _value(value, reference), **annotations}
     if field.is_repeated:
-        return {"type": "array", "items": _value(field, reference), **notes}
+        return {"type": "array", "items": _value(field, reference), **annotations}
     value_schema = _value(field, reference)
-    return {"allOf": [value_schema], **notes} if "$ref" in value_schema else {**value_schema, **notes}
+    return {"allOf": [value_schema], **annotations} if "$ref" in value_schema else {**value_schema, **annotations}
 
 
 def _value(field: FieldDescriptor, reference: str) -> Schema:

@@ -33,7 +33,7 @@ def consume_broadcast(
     service: str,
     instance: str | None = None,
 ) -> None:
-    """Hear events on queues of this instance alone. What the handler fails on is logged and not tried again."""
+    """Receive events on queues of this instance alone. What the handler fails on is logged and not tried again."""
     bus = the_bus(broker)
     for row in map(row_of, message_types):
         queue = Queue(

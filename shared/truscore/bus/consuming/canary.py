@@ -82,7 +82,7 @@ class Canary:
         """Send one beat, where every queue is being consumed."""
         async with asyncio.timeout(BEAT_TIMEOUT_S):
             if silent := await self.bus.deaf():
-                # No beat: whoever asks learns within the bound that this process hears only in part.
+                # No beat: whoever asks learns within the bound that this process receives only in part.
                 log.warning("not consuming %s", ", ".join(silent))
                 return
             beat = aio_pika.Message(b"beat", expiration=BEAT_EXPIRES)

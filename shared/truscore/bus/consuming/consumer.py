@@ -22,7 +22,7 @@ from truscore.bus.consuming.delivery import carried, copy_of, wire_of
 from truscore.bus.consuming.retry import RetryPolicy
 from truscore.bus.envelope import Envelope
 from truscore.bus.errors import BusError, HandBack, Poison, Undecodable
-from truscore.bus.metrics import HEARD
+from truscore.bus.metrics import RECEIVED
 from truscore.bus.publisher import publish
 from truscore.bus.topology import DEAD_EXCHANGE, RETRY_EXCHANGE, RETRY_QUEUE_HEADER, Consumer, Row, row_of
 
@@ -57,7 +57,7 @@ def consume(
     `lease`: one message at a time, whose handler may run for days.
     """
     bus, row, policy = the_bus(broker), row_of(message_type), policy or RetryPolicy()
-    _check_listener(row, service, lease=lease)
+    _check_consumer(row, service, lease=lease)
     queue = declarations.inbox(service, row.routing_key, lease=lease)
     bus.need(queue, *declarations.retry_and_dead_queues(service, policy))
     inbox = Inbox(bus=bus, row=row, service=service, policy=policy, handler=handler)
@@ -141,7 +141,7 @@ class Inbox:
         """The handler's result; None where it returned."""
         try:
             event, envelope = decode(wire_of(message), self.row, received=self.clock())
-            with trace.handling(f"hear {self.row.routing_key}", envelope.traceparent):
+            with trace.handling(f"consume {self.row.routing_key}", envelope.traceparent):
                 await self.handler(event, envelope)
         except Exception as error:  # noqa: BLE001  whatever it is, the delivery gets settled by it
             return error
@@ -168,7 +168,7 @@ class Inbox:
         self._count("dead")
 
     def _count(self, outcome: str) -> None:
-        HEARD.labels(service=self.service, routing_key=self.row.routing_key, outcome=outcome).inc()
+        RECEIVED.labels(service=self.service, routing_key=self.row.routing_key, outcome=outcome).inc()
 
     async def _send_on(
         self, message: AbstractIncomingMessage, exchange: str, key: str, headers: dict[str, Any]
@@ -207,7 +207,7 @@ def dead_letter_reason(error: Exception, *, inbox: str, row: Row, at: datetime, 
     }
 
 
-def _check_listener(row: Row, service: str, *, lease: bool) -> None:
+def _check_consumer(row: Row, service: str, *, lease: bool) -> None:
     listed = Consumer(service=service, lease=not lease)
     if listed in row.listeners:
         raise ValueError(f"lease={lease}: the topology lists {service} for {row.routing_key} with lease={not lease}")

@@ -48,7 +48,7 @@ def choose_format(context: ReaderContext, formats: Sequence[Format]) -> Choice:
     if by_layout and not chosen.question:
         layout = max(by_layout, key=lambda reading: reading.explained)
         if 0 < best.summary.annotated < _HARDLY_ANY * layout.summary.annotated:
-            return _asked(best, layout)
+            return _ambiguous(best, layout)
     return chosen
 
 
@@ -77,7 +77,7 @@ def _best(readings: Sequence[_Reading], context: ReaderContext) -> Choice:
     best = next(reading for reading in readings if reading.explained >= most - _NEAR)
     for rival in readings:
         if rival is not best and _contradict(best, rival):
-            return _asked(best, rival)
+            return _ambiguous(best, rival)
     others = tuple(reading.name for reading in readings if reading is not best)
     return Choice(name=best.name, others=others)
 
@@ -101,7 +101,7 @@ def _named(summary: ReadingSummary) -> set[str]:
     return {name for name in summary.classes if not _NUMBERED_CLASS.fullmatch(name)}
 
 
-def _asked(one: _Reading, other: _Reading) -> Choice:
+def _ambiguous(one: _Reading, other: _Reading) -> Choice:
     readings = "; ".join(f"as {reading.name}, {reading.summary}" for reading in (one, other))
     declared = " or ".join(f'{{"format": "{reading.name}"}}' for reading in (one, other))
     return Choice(

@@ -183,7 +183,7 @@ Global___DatasetProgress: _TypeAlias = DatasetProgress  # noqa: Y015
 
 @_typing.final
 class ReportSeal(_message.Message):
-    """Vouches for a report: signed by the validator over the report's digest."""
+    """Proves a report: signed by the validator over the report's digest."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -66,7 +66,7 @@ def border_mask_rcnn_small(category: str, option: str, architecture: str) -> Rec
         seed=0,
         image_size=160,
         # The error of edges is of what is found: it stands still in the epochs before anything is, which an early stop
-        # takes for the end. Fitness for use is judged by it all the same.
+        # takes for the end. Fitness for use is evaluated by it all the same.
         primary_metric="box_AP",
     )
 

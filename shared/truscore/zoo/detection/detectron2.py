@@ -74,10 +74,10 @@ class L1ProposalNetwork(RegionProposalNetwork):  # type: ignore[misc]
         self, objectness: Tensor, pred_bbox_deltas: Tensor, labels: list[Tensor], regression_targets: list[Tensor]
     ) -> tuple[Tensor, Tensor]:
         # Sampled anchors: half real at most, 256 an image (MODEL.RPN.BATCH_SIZE_PER_IMAGE).
-        real, background = (torch.where(torch.cat(chosen))[0] for chosen in self.fg_bg_sampler(labels))
-        sampled = torch.cat([real, background])
+        positive, background = (torch.where(torch.cat(chosen))[0] for chosen in self.fg_bg_sampler(labels))
+        sampled = torch.cat([positive, background])
         distance = nn.functional.l1_loss(
-            pred_bbox_deltas[real], torch.cat(regression_targets)[real], reduction="sum"
+            pred_bbox_deltas[positive], torch.cat(regression_targets)[positive], reduction="sum"
         ) / len(sampled)
         wanted = torch.cat(labels)[sampled]
         return nn.functional.binary_cross_entropy_with_logits(objectness.flatten()[sampled], wanted), distance

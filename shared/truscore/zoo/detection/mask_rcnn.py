@@ -114,19 +114,19 @@ class BorderMaskRCNN(MaskRCNN):  # type: ignore[misc]
         # First stage: P anchors to the proposals that look most like anything, with objectness and box losses.
         proposals, proposal_losses = self.rpn(batch, levels, targets)
         roi = self.roi_heads
-        # A fixed number for each image, at most a quarter of them real: the background would drown the rest (Girshick
+        # A fixed number for each image, at most a quarter of them positive: background would drown the rest (Girshick
         # 2015, section 2.3).
         proposals, matches, labels, regression = roi.select_training_samples(proposals, targets)
         regions = roi.box_head(roi.box_roi_pool(levels, proposals, batch.image_sizes))
         # [R, K] and [R, 4 K]: a box for each class; that of the target's class is trained.
         logits_RK, boxes_R4K = roi.box_predictor(regions)
         # Masks are learned on regions that show something alone (He et al. 2017, section 3).
-        real = [labels_R > 0 for labels_R in labels]
+        positive = [labels_R > 0 for labels_R in labels]
         mask_loss = self._mask_loss(
             batch,
             levels,
-            proposals=[boxes_R4[keep] for boxes_R4, keep in zip(proposals, real, strict=True)],
-            matched=[match_R[keep] for match_R, keep in zip(matches, real, strict=True)],
+            proposals=[boxes_R4[keep] for boxes_R4, keep in zip(proposals, positive, strict=True)],
+            matched=[match_R[keep] for match_R, keep in zip(matches, positive, strict=True)],
             targets=targets,
         )
         return {
@@ -141,9 +141,11 @@ class BorderMaskRCNN(MaskRCNN):  # type: ignore[misc]
     def _box_loss(self, boxes_R4K: Tensor, labels: list[Tensor], regression: list[Tensor]) -> Tensor:
         """Of the regions that show something, over all regions (Girshick 2015, "Fast R-CNN", equation 2)."""
         labels_R, wanted_R4 = torch.cat(labels), torch.cat(regression)
-        real_F = torch.where(labels_R > 0)[0]
-        predicted_F4 = boxes_R4K.reshape(len(labels_R), -1, 4)[real_F, labels_R[real_F]]
-        distance = nn.functional.smooth_l1_loss(predicted_F4, wanted_R4[real_F], beta=self.box_beta, reduction="sum")
+        positive_F = torch.where(labels_R > 0)[0]
+        predicted_F4 = boxes_R4K.reshape(len(labels_R), -1, 4)[positive_F, labels_R[positive_F]]
+        distance = nn.functional.smooth_l1_loss(
+            predicted_F4, wanted_R4[positive_F], beta=self.box_beta, reduction="sum"
+        )
         return distance / len(labels_R)
 
     def _mask_loss(

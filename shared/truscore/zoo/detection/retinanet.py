@@ -74,18 +74,18 @@ class CardRetinaNet(DenseDetector, RetinaNet):  # type: ignore[misc]
         """Summed over the anchors and divided by how many of them show something (Lin et al. 2017, section 4.1)."""
         logits_PK, deltas_P4, anchors_P4 = seen.logits_BPK[image], seen.deltas_BP4[image], seen.anchors_P4[image]
         matched_P = self._matched(anchors_P4, target["boxes"])
-        real_P = matched_P >= 0
-        matched_R = matched_P[real_P]
+        positive_P = matched_P >= 0
+        matched_R = matched_P[positive_P]
         # Anchors that show nothing want 0 of every class: here there is no background class to be right about.
         wanted_PK = torch.zeros_like(logits_PK)
-        wanted_PK[real_P, target["labels"][matched_R] - 1] = 1.0
+        wanted_PK[positive_P, target["labels"][matched_R] - 1] = 1.0
         # Overlaps of 0.4 to 0.5 are neither: they teach nothing (section 4).
         known_P = matched_P != Matcher.BETWEEN_THRESHOLDS
         count = max(1, len(matched_R))
         classification = binary_loss(logits_PK[known_P], wanted_PK[known_P], self.loss_config).sum() / count
         # Shift of the centre by the anchor's sides, and the logarithm of the ratio of sides.
-        wanted_R4 = self.box_coder.encode_single(target["boxes"][matched_R], anchors_P4[real_P])
-        return classification, nn.functional.l1_loss(deltas_P4[real_P], wanted_R4, reduction="sum") / count
+        wanted_R4 = self.box_coder.encode_single(target["boxes"][matched_R], anchors_P4[positive_P])
+        return classification, nn.functional.l1_loss(deltas_P4[positive_P], wanted_R4, reduction="sum") / count
 
     def _matched(self, anchors_P4: Tensor, boxes_N4: Tensor) -> Tensor:
         """For each anchor the index of the instance it shows, or one of the matcher's negative marks."""

@@ -20,50 +20,50 @@ def pixel_losses(logits_BKSS: Tensor, labels_BSS: Tensor, config: LossConfig) ->
     ``dice_loss`` comes with cross-entropy, as nnU-Net trains (Isensee et al. 2021, Methods): by itself it says next to
     nothing of images without damage.
     """
-    known_BSS, real_BKSS = _real(labels_BSS, logits_BKSS.shape[1])
+    known_BSS, target_BKSS = _one_hot(labels_BSS, logits_BKSS.shape[1])
     # In whole precision, whatever the network computes in.
     log_p_BKSS = nn.functional.log_softmax(logits_BKSS.float(), dim=1)
     if config.primary_loss == "focal_loss":
         focal = config.focal_loss_params
-        return {"mask_focal": focal_loss(log_p_BKSS, real_BKSS, known_BSS, alpha=focal.alpha, gamma=focal.gamma)}
-    parts = {"mask_cross_entropy": cross_entropy(log_p_BKSS, real_BKSS, known_BSS)}
+        return {"mask_focal": focal_loss(log_p_BKSS, target_BKSS, known_BSS, alpha=focal.alpha, gamma=focal.gamma)}
+    parts = {"mask_cross_entropy": cross_entropy(log_p_BKSS, target_BKSS, known_BSS)}
     if config.primary_loss == "dice_loss":
-        parts["mask_dice"] = dice_loss(log_p_BKSS, real_BKSS, known_BSS)
+        parts["mask_dice"] = dice_loss(log_p_BKSS, target_BKSS, known_BSS)
     return parts
 
 
-def cross_entropy(log_p_BKSS: Tensor, real_BKSS: Tensor, known_BSS: Tensor) -> Tensor:
+def cross_entropy(log_p_BKSS: Tensor, target_BKSS: Tensor, known_BSS: Tensor) -> Tensor:
     """Nats per pixel."""
-    return _mean(-(real_BKSS * log_p_BKSS).sum(dim=1), known_BSS)
+    return _mean(-(target_BKSS * log_p_BKSS).sum(dim=1), known_BSS)
 
 
-def focal_loss(log_p_BKSS: Tensor, real_BKSS: Tensor, known_BSS: Tensor, *, alpha: float, gamma: float) -> Tensor:
+def focal_loss(log_p_BKSS: Tensor, target_BKSS: Tensor, known_BSS: Tensor, *, alpha: float, gamma: float) -> Tensor:
     """Lin et al. 2017, equation 5, over a softmax: ``-alpha_t (1 - p_t)^gamma log p_t``.
 
     ``alpha`` weighs every damage and ``1 - alpha`` "nothing".
     """
-    log_p_BSS = (real_BKSS * log_p_BKSS).sum(dim=1)
-    alpha_BSS = alpha + (1.0 - 2.0 * alpha) * real_BKSS[:, 0]
+    log_p_BSS = (target_BKSS * log_p_BKSS).sum(dim=1)
+    alpha_BSS = alpha + (1.0 - 2.0 * alpha) * target_BKSS[:, 0]
     # Held off 0, where a gamma below 1 has no gradient.
     doubt_BSS = (-torch.expm1(log_p_BSS)).clamp(min=_LEAST_DOUBT)
     return _mean(-alpha_BSS * doubt_BSS.pow(gamma) * log_p_BSS, known_BSS)
 
 
-def dice_loss(log_p_BKSS: Tensor, real_BKSS: Tensor, known_BSS: Tensor) -> Tensor:
+def dice_loss(log_p_BKSS: Tensor, target_BKSS: Tensor, known_BSS: Tensor) -> Tensor:
     """1 less the soft Dice coefficient (Milletari et al. 2016, section 3, with the sums of nnU-Net), a mean over the
     damages that are real on the image; 0 where none is, for there is nothing to overlap with."""
     # Damages only: "nothing" fills most of an image, and its overlap says little.
     p_BDSS = log_p_BKSS[:, 1:].exp() * known_BSS[:, None]
-    real_BDSS = real_BKSS[:, 1:]
-    both_BD = (p_BDSS * real_BDSS).sum(dim=(2, 3))
-    area_BD = real_BDSS.sum(dim=(2, 3))
+    target_BDSS = target_BKSS[:, 1:]
+    both_BD = (p_BDSS * target_BDSS).sum(dim=(2, 3))
+    area_BD = target_BDSS.sum(dim=(2, 3))
     # Sums are over pixels of one image, not of the batch: a batch in parts gives the same.
     there_BD = (area_BD > 0).float()
     missed_BD = 1.0 - 2.0 * both_BD / (p_BDSS.sum(dim=(2, 3)) + area_BD).clamp(min=1.0)
     return ((missed_BD * there_BD).sum(dim=1) / there_BD.sum(dim=1).clamp(min=1.0)).mean()
 
 
-def _real(labels_BSS: Tensor, classes: int) -> tuple[Tensor, Tensor]:
+def _one_hot(labels_BSS: Tensor, classes: int) -> tuple[Tensor, Tensor]:
     """Where something is known, and zeros and ones by class; unknown pixels are of no class."""
     known_BSS = (labels_BSS != IGNORED).float()
     of_class_K11 = torch.arange(classes, device=labels_BSS.device)[:, None, None]

@@ -114,7 +114,7 @@ class Stand:
     min_free_bytes: int = 0
     source: LibrarySource = field(default_factory=lambda: LibrarySource(lookup=published))
     limits: Limits = field(
-        default_factory=lambda: Limits(beat_s=0.1, stop_timeout_s=20, stall_timeout_s=60, store_patience_s=10)
+        default_factory=lambda: Limits(beat_s=0.1, stop_timeout_s=20, stall_timeout_s=60, store_retry_for_s=10)
     )
 
     def __post_init__(self) -> None:

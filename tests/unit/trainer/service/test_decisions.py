@@ -135,10 +135,10 @@ def test_a_cancel_outweighs_a_pause_and_a_pause_a_drain(tmp_path: Path) -> None:
 def test_the_first_reason_to_cancel_stays() -> None:
     stop_requests = StopRequests(MemoryStore(), RunKeys(bucket="truscore", run_id="run-1"))
     assert stop_requests.strongest() is None
-    stop_requests.leave(StopRequest(word="pause", asked_at=NOON))
-    stop_requests.leave(StopRequest(word="cancel", asked_at=NOON, reason="first"))
-    stop_requests.leave(StopRequest(word="cancel", asked_at=NOON, reason="second"))
-    assert stop_requests.strongest() == StopRequest(word="cancel", asked_at=NOON, reason="first")
+    stop_requests.leave(StopRequest(word="pause", requested_at=NOON))
+    stop_requests.leave(StopRequest(word="cancel", requested_at=NOON, reason="first"))
+    stop_requests.leave(StopRequest(word="cancel", requested_at=NOON, reason="second"))
+    assert stop_requests.strongest() == StopRequest(word="cancel", requested_at=NOON, reason="first")
 
 
 @given(st.lists(st.tuples(st.sampled_from(["pause", "resume"]), st.integers(0, 9)), min_size=1), st.randoms())
@@ -151,7 +151,7 @@ def test_the_later_of_pause_and_resume_counts_in_whatever_order_they_arrive(
     for word, minute in arriving:
         moment = NOON + timedelta(minutes=minute)
         if word == "pause":
-            stop_requests.leave(StopRequest(word="pause", asked_at=moment))
+            stop_requests.leave(StopRequest(word="pause", requested_at=moment))
         else:
             stop_requests.resume(moment)
     last = max(minute for _, minute in requested)

@@ -24,7 +24,7 @@ from truscore.storage import MemoryStore, Stored, StoreUnavailable
 from services.trainer.runs.attempt import Limits
 from tests.unit.trainer.service.stand import Stand, an_envelope, some_dataset, until
 
-LIMITS = Limits(beat_s=0.1, stop_timeout_s=20, stall_timeout_s=60, store_patience_s=20)
+LIMITS = Limits(beat_s=0.1, stop_timeout_s=20, stall_timeout_s=60, store_retry_for_s=20)
 
 
 class Unsteady(MemoryStore):
@@ -73,7 +73,7 @@ async def test_a_store_that_is_away_for_a_while_costs_nothing(tmp_path: Path) ->
 
 async def test_a_store_that_stays_away_is_a_fault_and_the_run_goes_on_when_tried_again(tmp_path: Path) -> None:
     store = Unsteady()
-    stand = a_stand(tmp_path, store=store, limits=replace(LIMITS, store_patience_s=0.2))
+    stand = a_stand(tmp_path, store=store, limits=replace(LIMITS, store_retry_for_s=0.2))
     stand.gate(6)
     order = some_dataset(store)
     running = asyncio.create_task(stand.order(order))

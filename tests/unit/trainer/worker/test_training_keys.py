@@ -16,7 +16,7 @@ from truscore.zoo import build_model
 from truscore.zoo.compilation import why_not_compilable
 from truscore.zoo.losses.detection import classification_loss
 
-from services.trainer.inputs.workspace import divided
+from services.trainer.inputs.workspace import split_for
 from services.trainer.journal import EpochDone, Journal
 from services.trainer.worker.build_run import build_run
 from services.trainer.worker.checkpointer import Checkpointer
@@ -211,7 +211,7 @@ def size_seen(sections: Mapping[str, Any], bench: Bench) -> tuple[int, ...]:
 
 def images_by_part(sections: Mapping[str, Any], bench: Bench) -> list[int]:
     images = [ImageRecord(path=f"{n:02d}", sha256=f"{n}", size_bytes=1, width=4, height=3) for n in range(20)]
-    split = divided(DatasetIndex(format="", class_names=(), images=tuple(images)), recipe_of(sections))
+    split = split_for(DatasetIndex(format="", class_names=(), images=tuple(images)), recipe_of(sections))
     return [len(part) for part in (split.train, split.validation, split.test)]
 
 

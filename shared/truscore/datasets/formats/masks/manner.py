@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BINARY, CLASSES, COLOURS, INSTANCES = "binary", "classes", "colours", "instances"
-NOT_JUDGED = 255  # in a palette: the border that nobody decided on (Pascal VOC)
+UNLABELLED = 255  # in a palette: the border that nobody decided on (Pascal VOC)
 INSTANCE_BASE = 1000  # class x 1000 + instance (Cityscapes)
 LOSSY = frozenset({".jpg", ".jpeg", ".jpe"})
 _SAMPLED = 24
@@ -142,7 +142,7 @@ def _lossy(survey: _Survey) -> Manner:
 
 def _numbers(context: ReaderContext, survey: _Survey) -> Manner:
     """Numbers of classes, where values are few and small or those of a palette; else black and white."""
-    marked = survey.values - {0} - ({NOT_JUDGED} if survey.palette and len(survey.values) > 2 else set())
+    marked = survey.values - {0} - ({UNLABELLED} if survey.palette and len(survey.values) > 2 else set())
     ignored = survey.values - {0} - marked
     several = len(marked) > 1
     if not several or (survey.most_in_one <= 2 and not survey.palette and max(marked) >= _MOST_NUMBERS):
@@ -188,7 +188,7 @@ def _are_instances(values: frozenset[int]) -> bool:
 
 
 def _ignored(survey: _Survey, names: ValueNames) -> frozenset[int]:
-    return frozenset({NOT_JUDGED}) if NOT_JUDGED in survey.values and NOT_JUDGED not in names.label_of else frozenset()
+    return frozenset({UNLABELLED}) if UNLABELLED in survey.values and UNLABELLED not in names.label_of else frozenset()
 
 
 def _survey(context: ReaderContext, masks: Sequence[str]) -> _Survey:

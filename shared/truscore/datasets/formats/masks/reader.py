@@ -264,7 +264,7 @@ class _MaskReader:
         ignored_HW = np.isin(values_HW, list(self.manner.ignored))
         if not ignored_HW.any():
             return values_HW
-        text = f"{int(ignored_HW.sum())} pixels of value {min(self.manner.ignored)} are not judged; they were left out"
+        text = f"{int(ignored_HW.sum())} pixels of value {min(self.manner.ignored)} are unlabelled; they were left out"
         self.context.log.add("label.ignored_region", text, mask)
         return np.where(ignored_HW, 0, values_HW)
 
