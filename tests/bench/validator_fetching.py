@@ -65,7 +65,7 @@ def uploaded(store: MemoryStore, folder: Path) -> int:
 
 
 def served(validator: Validator, store: Counting, version: str) -> Served:
-    """Have the order judged."""
+    """Have the order evaluated."""
     store.fetched.clear()
     order = DatasetOrder(
         dataset_id="one", version=version, uri=PREFIX, category="border_detection", option="single_class"

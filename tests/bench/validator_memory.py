@@ -63,7 +63,7 @@ def _look(image: ImageRecord) -> ImageStats:
     )  # fmt: skip
 
 
-def judged_peak_bytes(count: int) -> int:
+def validated_peak_bytes(count: int) -> int:
     """Judge, write and tell the most memory that this process ever had."""
     reading = synthesized(count)
     expectation = expectation_of("border_detection", "dual_class")
@@ -92,7 +92,7 @@ def main() -> int:
     parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--here", action="store_true", help="in this very process")
     options = parser.parse_args()
-    measure = judged_peak_bytes if options.here else peak_bytes
+    measure = validated_peak_bytes if options.here else peak_bytes
     peak = measure(options.images)
     figures = {"images": options.images, "peak_bytes": peak, "limit_bytes": LIMIT_BYTES}
     sys.stdout.write(json.dumps(figures) + "\n")

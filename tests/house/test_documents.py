@@ -18,7 +18,7 @@ def test_every_command_block_is_run_or_says_why_not() -> None:
         f"or put <!-- example: the reason why it can't be run --> before the block"
         for page in pages()
         for block in blocks(page)
-        if block.language in NEVER or (block.language in RUN and block.reason is not None and not _told(block.reason))
+        if block.language in NEVER or (block.language in RUN and block.reason is not None and not _stated(block.reason))
     ]
     assert silent == []
 
@@ -55,5 +55,5 @@ def test_a_block_is_found_where_a_reader_sees_it(
     assert block.is_run is run
 
 
-def _told(reason: str) -> bool:
+def _stated(reason: str) -> bool:
     return len(reason) >= LEAST_REASON

@@ -57,9 +57,9 @@ class RunFolder:
         """Run it to its end in this process, which saves the imports; the exit status it would have."""
         return main(["--run-dir", str(self.path)])
 
-    def finish_asked(self, stop: str, *, look: int) -> None:
+    def finish_stopped(self, stop: str, *, look: int) -> None:
         """The same, but the stop request is in the control file when the process looks for that time, from 1."""
-        stop_requested = AskedAt(self, stop, look)
+        stop_requested = StopAt(self, stop, look)
         with deterministic():
             perform(RunDir(path=self.path), group=WorkerGroup(), stop_signal=stop_requested)
 
@@ -87,7 +87,7 @@ class RunFolder:
         return self.completed.weights_sha256
 
 
-class AskedAt(StopSignal):
+class StopAt(StopSignal):
     """Writes the stop request itself, just before one of its looks: no race between two processes."""
 
     def __init__(self, run: RunFolder, stop: str, look: int) -> None:

@@ -73,7 +73,7 @@ def test_requested_to_stop_anywhere_it_goes_on_from_there_to_the_same_weights(
     left_alone: RunFolder, make_run: MakeRun, stop: str, look: int, epoch: int
 ) -> None:
     run = make_run()
-    run.finish_asked(stop, look=look)
+    run.finish_stopped(stop, look=look)
     paused = run.records[-1]
     assert isinstance(paused, Paused)
     assert (paused.reason, paused.epoch) == (stop, epoch)
@@ -103,7 +103,7 @@ def test_an_epoch_that_was_saved_but_not_reported_is_reported_when_the_run_goes_
 @pytest.mark.parametrize(("look", "steps"), [(1, 0), (3, 2)])
 def test_cancelled_it_stops_before_the_next_step_and_stays_cancelled(make_run: MakeRun, look: int, steps: int) -> None:
     run = make_run()
-    run.finish_asked("cancel", look=look)
+    run.finish_stopped("cancel", look=look)
     assert run.records[-1] == Cancelled(step=steps, epoch=1)
     assert (run.path / "control").exists()
     assert list((run.path / "checkpoints").iterdir()) == []

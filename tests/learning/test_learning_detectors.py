@@ -108,7 +108,7 @@ def test_a_detector_stopped_halfway_comes_to_the_weights_of_one_left_alone(
     alone, stopped = new("alone"), new("stopped")
     assert alone.finish() == 0
     # The second run of the same seed, with a stop in its first epoch and its generators put back after it.
-    stopped.finish_asked("drain", look=2)
+    stopped.finish_stopped("drain", look=2)
     assert stopped.finish() == 0
     assert stopped.weights_sha256 == alone.weights_sha256
     assert [done.metrics for done in stopped.epochs] == [done.metrics for done in alone.epochs]

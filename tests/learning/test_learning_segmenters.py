@@ -91,7 +91,7 @@ def test_run_again_and_stopped_halfway_it_comes_to_the_same_weights(
 
     alone, stopped = new("alone"), new("stopped")
     assert alone.finish() == 0
-    stopped.finish_asked("drain", look=2)
+    stopped.finish_stopped("drain", look=2)
     assert stopped.finish() == 0
     assert stopped.weights_sha256 == alone.weights_sha256
     assert [done.metrics for done in stopped.epochs] == [done.metrics for done in alone.epochs]

@@ -32,7 +32,7 @@ MORE_EPOCHS, MORE_PICTURES = {"vision_transformer": 24}, {"vision_transformer": 
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Lesson:
+class LearningTask:
     """What is rendered for a task, what it is judged by, and how far above the best guess that looks at no image."""
 
     render: Callable[..., Path]
@@ -41,19 +41,19 @@ class Lesson:
     side: int = 32
 
 
-LESSONS: Mapping[str, Lesson] = MappingProxyType(
+LEARNING_TASKS: Mapping[str, LearningTask] = MappingProxyType(
     {
-        "ordinal_classification": Lesson(
+        "ordinal_classification": LearningTask(
             render=lambda folder, **how: render_graded(folder, grades=(1, 5, 10), **how),
             metric="quadratic_weighted_kappa",
             margin=0.2,
         ),
-        "regression": Lesson(render=render_scored, metric="R2", margin=0.2),
-        "multilabel_classification": Lesson(render=render_labelled, metric="mAP", margin=0.07, side=48),
+        "regression": LearningTask(render=render_scored, metric="R2", margin=0.2),
+        "multilabel_classification": LearningTask(render=render_labelled, metric="mAP", margin=0.07, side=48),
     }
 )
 # Each network once; the other rows are the same networks for other pictures, and are trained for an epoch below.
-TAUGHT = (
+TRAINED = (
     ("corner_analysis", "quality_classification", "resnet"),
     ("corner_analysis", "quality_classification", "vision_transformer"),
     ("corner_analysis", "quality_classification", "efficientnet"),
@@ -63,7 +63,7 @@ TAUGHT = (
     ("surface_analysis", "damage_classification", "multi_head_cnn"),
     ("surface_analysis", "damage_classification", "attention_network"),
 )
-ROWS = tuple((row.category, row.option, row.architecture) for row in catalog.ROWS if row.task in LESSONS)
+ROWS = tuple((row.category, row.option, row.architecture) for row in catalog.ROWS if row.task in LEARNING_TASKS)
 
 
 @pytest.fixture(scope="module")
@@ -72,17 +72,20 @@ def pictures(tmp_path_factory: pytest.TempPathFactory, times: int) -> Mapping[st
     root = tmp_path_factory.mktemp("pictures")
 
     def rendered(row: tuple[str, str, str]) -> Path:
-        lesson = LESSONS[task_of(row)]
+        learning_task = LEARNING_TASKS[task_of(row)]
         count = times * MORE_PICTURES.get(row[2], COUNT)
-        return lesson.render(root / row[2], count=count, seed=11, side=lesson.side)
+        return learning_task.render(root / row[2], count=count, seed=11, side=learning_task.side)
 
-    return {row[2]: rendered(row) for row in TAUGHT}
+    return {row[2]: rendered(row) for row in TRAINED}
 
 
 @pytest.fixture(scope="module")
 def few_pictures(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     root = tmp_path_factory.mktemp("few-pictures")
-    return {task: lesson.render(root / task, count=18, seed=5, side=lesson.side) for task, lesson in LESSONS.items()}
+    return {
+        task: learning_task.render(root / task, count=18, seed=5, side=learning_task.side)
+        for task, learning_task in LEARNING_TASKS.items()
+    }
 
 
 def task_of(row: tuple[str, str, str]) -> str:
@@ -94,7 +97,7 @@ def laid_out(folder: Path, row: tuple[str, str, str], pictures: Path, *, epochs:
     task = task_of(row)
     overrides: dict[str, Any] = {
         "seed": 1,
-        "image_size": LESSONS[task].side,
+        "image_size": LEARNING_TASKS[task].side,
         "hyperparameters": {
             "optimization": {"batch_size": 4},
             "training_process": {"epochs": epochs, "early_stopping": {"patience": epochs}},
@@ -104,7 +107,7 @@ def laid_out(folder: Path, row: tuple[str, str, str], pictures: Path, *, epochs:
     return lay_out(folder, pictures, category=category, option=option, architecture=architecture, overrides=overrides)
 
 
-@pytest.fixture(scope="module", params=TAUGHT, ids=lambda row: row[2])
+@pytest.fixture(scope="module", params=TRAINED, ids=lambda row: row[2])
 def learned(
     request: pytest.FixtureRequest, pictures: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory, times: int
 ) -> RunFolder:
@@ -118,11 +121,11 @@ def learned(
 def test_the_loss_falls_and_it_beats_the_best_guess_that_looks_at_no_image(learned: RunFolder) -> None:
     job = read_job(RunDir(path=learned.path))
     task = catalog.row_of(job.recipe.category, job.recipe.option, job.recipe.architecture).task
-    lesson = LESSONS[task]
+    learning_task = LEARNING_TASKS[task]
     losses = [done.train_loss for done in learned.epochs]
     assert min(losses[-3:]) < 0.9 * losses[0]
-    reached = learned.completed.metrics[lesson.metric]
-    assert reached > guessed_metrics(job, task)[lesson.metric] + lesson.margin
+    reached = learned.completed.metrics[learning_task.metric]
+    assert reached > guessed_metrics(job, task)[learning_task.metric] + learning_task.margin
 
 
 def test_the_checkpoint_answers_as_the_run_reported(learned: RunFolder) -> None:
@@ -145,7 +148,7 @@ def test_the_report_shows_what_went_worst_and_why(learned: RunFolder) -> None:
             assert image.size[0] == 480
 
 
-@pytest.mark.parametrize("row", TAUGHT, ids=lambda row: row[2])
+@pytest.mark.parametrize("row", TRAINED, ids=lambda row: row[2])
 def test_stopped_on_the_way_and_ordered_again_it_comes_to_the_same_weights(
     row: tuple[str, str, str], few_pictures: Mapping[str, Path], tmp_path: Path
 ) -> None:
@@ -153,19 +156,19 @@ def test_stopped_on_the_way_and_ordered_again_it_comes_to_the_same_weights(
         laid_out(tmp_path / name, row, few_pictures[task_of(row)], epochs=2) for name in ("alone", "stopped")
     )
     assert alone.finish() == 0
-    stopped.finish_asked("drain", look=2)
+    stopped.finish_stopped("drain", look=2)
     assert stopped.finish() == 0
     assert stopped.weights_sha256 == alone.weights_sha256
     assert [done.metrics for done in stopped.epochs] == [done.metrics for done in alone.epochs]
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row not in TAUGHT], ids="-".join)
+@pytest.mark.parametrize("row", [row for row in ROWS if row not in TRAINED], ids="-".join)
 def test_the_same_networks_train_for_the_other_options(
     row: tuple[str, str, str], few_pictures: Mapping[str, Path], tmp_path: Path
 ) -> None:
     once, again = (laid_out(tmp_path / name, row, few_pictures[task_of(row)], epochs=1) for name in ("once", "again"))
     assert once.finish() == again.finish() == 0
-    assert LESSONS[catalog.row_of(*row).task].metric in once.completed.metrics
+    assert LEARNING_TASKS[catalog.row_of(*row).task].metric in once.completed.metrics
     assert once.weights_sha256 == again.weights_sha256
 
 

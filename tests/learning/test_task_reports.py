@@ -77,8 +77,8 @@ def test_each_kind_of_task_leaves_a_whole_report(name: str, tmp_path: Path) -> N
     assert report.keys() >= kind.keys
     assert len(report["matrices"]) == kind.matrices
     assert {diagram["kind"] for diagram in report["diagrams"]} >= kind.diagrams
-    judged = report["dataset"]["images"]["validation"]
-    assert [one["image"] for one in report["image_errors"]] == list(range(judged))
+    evaluated = report["dataset"]["images"]["validation"]
+    assert [one["image"] for one in report["image_errors"]] == list(range(evaluated))
     assert report["pictures"]
     page = (run.path / "report" / "report.html").read_text()
     assert page.count("data:image/jpeg") == len(report["pictures"])

@@ -123,8 +123,8 @@ def changed_meanwhile(random: Random, faulty: bool) -> Rules:
             bounds=bounds,
             read=_answered,
         )
-        judged = asyncio.run(validator.validate(DatasetOrder(**SOUND, dataset_id="one", version="v1")))
-    return {one.rule for one in judged.findings}
+        evaluated = asyncio.run(validator.validate(DatasetOrder(**SOUND, dataset_id="one", version="v1")))
+    return {one.rule for one in evaluated.findings}
 
 
 def version_changed(random: Random, faulty: bool) -> Rules:

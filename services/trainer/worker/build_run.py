@@ -22,6 +22,7 @@ from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks.make import make_task, prepare
 from services.trainer.worker.train_state import Progress
 
+# Decoded images kept in memory, by all processes of a host together: small sets are decoded once, not in each epoch.
 CACHE_LIMIT_BYTES = 4 << 30
 
 
@@ -72,7 +73,9 @@ def build_run(job: TrainingJob, *, place: Place, group: WorkerGroup, stop_reques
             world_size=group.world_size,
         ),
         progress=Progress(),
+        # The leading process decides for all: one that stopped alone would leave the others waiting in a collective.
         stop_requested=lambda: group.broadcast(stop_requested()),
+        # Not the time of day: that may be set back in the middle of an epoch.
         clock=time.monotonic,
     )
     return BuiltRun(run=run, notes=notes)
@@ -87,6 +90,7 @@ def optimizer_of(recipe: Recipe) -> str:
 def evaluated_on(run: Run, job: TrainingJob, part: tuple[ImageRecord, ...]) -> Run:
     """The same run, validated on other images."""
     task = make_task(job, evaluated=part)
+    # In this process: the images are gone through once, and worker processes take longer to start than they save.
     return replace(run, task=task, batches=Batches(task, workers=0))
 
 

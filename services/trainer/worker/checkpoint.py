@@ -51,7 +51,7 @@ def contents(run: Run, class_names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def restore(run: Run, content: Mapping[str, Any], class_names: tuple[str, ...]) -> None:
-    """Put the run where it was saved. Raises Unusable for the checkpoint of another run."""
+    """Put the run where it was saved. Raises InvalidJob for the checkpoint of another run."""
     if content["recipe"] != recipe_to_json(run.recipe) or tuple(content["class_names"]) != class_names:
         raise InvalidJob("checkpoints/latest.pt was written by a run with another recipe or other classes")
     run.network.load_state_dict(content["model"])
@@ -71,6 +71,7 @@ def write(content: Mapping[str, Any], path: Path) -> WrittenFile:
     """Write the file whole. A failure, such as a full disk, leaves nothing behind and what was there as it was."""
     with atomic_write(path, one_writer=True) as file:
         torch.save(dict(content), file)
+        # The digest is that of what is in the file, read back, not of what was meant to be written.
         size_bytes = file.tell()
         file.seek(0)
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -90,7 +91,7 @@ def link_as(written: WrittenFile, name: str) -> WrittenFile:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Raises UnusableCheckpoint, or Unusable where a newer trainer wrote it."""
+    """Raises UnusableCheckpoint, or InvalidJob where a newer trainer wrote it."""
     content = dict(read_checkpoint(path))
     if content.get("format") != FORMAT:
         raise InvalidJob(f"{path.name} has format {content.get('format')!r}, accepted is {FORMAT}")

@@ -80,7 +80,7 @@ class Checkpointer:
         self._journal.append(paused, durable=True)
 
     def final_checkpoint(self) -> WrittenFile:
-        """The checkpoint the run gives away, once it is over. Raises Unusable where it went missing."""
+        """The checkpoint the run gives away, once it is over. Raises InvalidJob where it went missing."""
         place = self._run_dir.checkpoints / (LATEST if self._saving == "latest" else BEST)
         if not place.exists():
             raise InvalidJob(f"checkpoints/{place.name} is missing, the best of the run's epochs")

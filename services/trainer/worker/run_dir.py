@@ -64,7 +64,7 @@ class TrainingJob:
 
 
 def read_job(run_dir: RunDir) -> TrainingJob:
-    """Raises Unusable, InvalidConfig, InvalidIndex, InvalidSplit or FileNotFoundError."""
+    """Raises InvalidJob, InvalidConfig, InvalidIndex, InvalidSplit or FileNotFoundError."""
     plain = _parsed(run_dir.path / "order.json")
     try:
         index = index_from_json((run_dir.path / plain["index"]).read_bytes())

@@ -66,7 +66,7 @@ def test_numbers_are_seen_over_all_masks_though_each_has_only_one(tmp_path: Path
     assert marks(read(tmp_path)) == [[("scratch", FIRST)], [("dent", SECOND)]]
 
 
-def test_255_of_a_palette_is_not_judged(tmp_path: Path) -> None:
+def test_255_of_a_palette_is_unlabelled(tmp_path: Path) -> None:
     values_HW = TWO_HW.copy()
     values_HW[0, :] = 255
     reading = read(dataset(tmp_path, values_HW, palette=True, labels__txt="_background_\nscratch\ndent\n"))
@@ -74,7 +74,7 @@ def test_255_of_a_palette_is_not_judged(tmp_path: Path) -> None:
     assert "label.ignored_region" in codes(reading)
 
 
-def test_one_class_beside_what_is_not_judged_needs_no_names(tmp_path: Path) -> None:
+def test_one_class_beside_what_is_unlabelled_needs_no_names(tmp_path: Path) -> None:
     values_HW = np.where(TWO_HW == 2, 255, TWO_HW).astype(np.uint8)
     reading = read(dataset(tmp_path, values_HW, palette=True))
     assert marks(reading) == [[("defect", FIRST)]]

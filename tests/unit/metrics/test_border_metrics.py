@@ -59,7 +59,7 @@ def found_mask(label: int, corners_42: Points, side_px: int = SIDE_PX) -> Instan
     return Instance(label=label, box_xywh=box, mask=run_lengths(drawn(corners_42, side_px)), score=0.9)
 
 
-def judged(*found: Instance, side_px: int = SIDE_PX) -> ImageDetections:
+def evaluated(*found: Instance, side_px: int = SIDE_PX) -> ImageDetections:
     return ImageDetections(image=0, height=side_px, width=side_px, target=(), prediction=found)
 
 
@@ -132,7 +132,7 @@ def test_a_card_of_50_50_found_as_55_45_is_five_points_off() -> None:
     outer = box_corners(CARD)
     real, found = box_corners((50.0, 40.0, 80.0, 120.0)), box_corners((51.0, 40.0, 80.0, 120.0))
     card = record(annotation(1, outer), annotation(2, real))
-    metrics = border_metrics([measure_borders(judged(found_mask(1, outer), found_mask(2, found)), card)])
+    metrics = border_metrics([measure_borders(evaluated(found_mask(1, outer), found_mask(2, found)), card)])
     assert metrics["centring_error_pp"] == pytest.approx((5.0 + 0.0) / 2, abs=0.05)
     assert metrics["centring_error_p95_pp"] > 4.5
     assert metrics["centring_measured_share"] == 1.0
@@ -142,31 +142,31 @@ def test_a_card_of_50_50_found_as_55_45_is_five_points_off() -> None:
 def test_pixels_are_those_of_the_original_image() -> None:
     card = record(annotation(1, box_corners((80.0, 60.0, 200.0, 280.0))), side_px=400)
     shifted = found_mask(1, box_corners((41.0, 31.0, 100.0, 140.0)))
-    assert border_metrics([measure_borders(judged(shifted), card)])["edge_error_px"] == pytest.approx(2.0, abs=0.01)
+    assert border_metrics([measure_borders(evaluated(shifted), card)])["edge_error_px"] == pytest.approx(2.0, abs=0.01)
 
 
 def test_boxes_without_masks_are_measured_as_boxes() -> None:
     card = record(annotation(1, box_corners(CARD)))
     box = Instance(label=1, box_xywh=(42.0, 30.0, 98.0, 140.0), score=0.9)
-    assert border_metrics([measure_borders(judged(box), card)])["edge_error_px"] == pytest.approx(0.5)
+    assert border_metrics([measure_borders(evaluated(box), card)])["edge_error_px"] == pytest.approx(0.5)
 
 
 def test_a_real_border_given_as_run_lengths_is_measured_too() -> None:
     outer_42 = turned(box_corners(CARD), 5.0)
     plain = annotation(1, outer_42)
     rle = Annotation(label=1, box_xywh=plain.box_xywh, rle=mask_to_rle(annotation_mask(plain, SIDE_PX, SIDE_PX)))
-    metrics = border_metrics([measure_borders(judged(found_mask(1, outer_42)), record(rle))])
+    metrics = border_metrics([measure_borders(evaluated(found_mask(1, outer_42)), record(rle))])
     assert metrics["edge_error_px"] < 0.5
 
 
 def test_what_was_not_found_counts_in_the_share_and_in_no_error() -> None:
     card = record(annotation(1, box_corners(CARD)), annotation(2, box_corners((50.0, 40.0, 80.0, 120.0))))
-    only_outer = measure_borders(judged(found_mask(1, box_corners(CARD))), card)
+    only_outer = measure_borders(evaluated(found_mask(1, box_corners(CARD))), card)
     metrics = border_metrics([only_outer])
     assert metrics["border_found_share"] == 0.5
     assert metrics["centring_measured_share"] == 0.0
     assert "centring_error_pp" not in metrics
-    assert border_metrics([measure_borders(judged(), card)]).keys() == {
+    assert border_metrics([measure_borders(evaluated(), card)]).keys() == {
         "border_found_share", "centring_measured_share", "edge_error_all_px", "centring_error_all_pp",
     }  # fmt: skip
     details = border_details([only_outer], ("outer_border", "graphical_border"), ["card.png"])
@@ -182,7 +182,7 @@ def test_a_border_that_was_not_found_counts_as_the_average_border_of_the_trainin
         [record(annotation(1, box_corners(CARD)), annotation(2, box_corners(box))) for box in graphical]
     )
     card = record(annotation(1, box_corners(CARD)), annotation(2, box_corners(graphical[0])))
-    only_outer = measure_borders(judged(found_mask(1, box_corners(CARD))), card, fallbacks)
+    only_outer = measure_borders(evaluated(found_mask(1, box_corners(CARD))), card, fallbacks)
     metrics = border_metrics([only_outer])
     assert metrics["edge_error_px"] == pytest.approx(0.0, abs=1e-6)
     # Left and right of the graphical border are 2 px off, its top and bottom and all of the outer border right.
@@ -195,9 +195,9 @@ def test_figures_of_all_images_are_those_of_one_draw_of_each() -> None:
     card = record(annotation(1, box_corners(CARD)), annotation(2, box_corners((50.0, 40.0, 80.0, 120.0))))
     shifted = box_corners((43.0, 30.0, 100.0, 140.0))
     borders = [
-        measure_borders(judged(found_mask(1, shifted)), card),
-        measure_borders(judged(found_mask(1, shifted), found_mask(2, box_corners((51.0, 41.0, 80.0, 120.0)))), card),
-        measure_borders(judged(), card),
+        measure_borders(evaluated(found_mask(1, shifted)), card),
+        measure_borders(evaluated(found_mask(1, shifted), found_mask(2, box_corners((51.0, 41.0, 80.0, 120.0)))), card),
+        measure_borders(evaluated(), card),
     ]
     drawn_once = border_measure(borders)([0, 1, 2])
     metrics = border_metrics(borders)
@@ -209,18 +209,18 @@ def test_figures_of_all_images_are_those_of_one_draw_of_each() -> None:
 
 def test_one_class_of_border_has_edges_and_no_centring() -> None:
     metrics = border_metrics(
-        [measure_borders(judged(found_mask(1, box_corners(CARD))), record(annotation(1, box_corners(CARD))))]
+        [measure_borders(evaluated(found_mask(1, box_corners(CARD))), record(annotation(1, box_corners(CARD))))]
     )
     of_edges = {"edge_error_px", "edge_error_median_px", "edge_error_p95_px", "edge_error_all_px"}
     assert metrics.keys() == {"border_found_share"} | of_edges
 
 
 def test_an_image_without_borders_has_nothing_to_measure() -> None:
-    assert border_metrics([measure_borders(judged(found_mask(1, box_corners(CARD))), record())]) == {}
+    assert border_metrics([measure_borders(evaluated(found_mask(1, box_corners(CARD))), record())]) == {}
 
 
 def test_of_two_finds_the_surer_is_the_border() -> None:
     card = record(annotation(1, box_corners(CARD)))
     surer = Instance(label=1, box_xywh=(44.0, 30.0, 100.0, 140.0), score=0.95)
     closer = Instance(label=1, box_xywh=CARD, score=0.6)
-    assert border_metrics([measure_borders(judged(closer, surer), card)])["edge_error_px"] == pytest.approx(2.0)
+    assert border_metrics([measure_borders(evaluated(closer, surer), card)])["edge_error_px"] == pytest.approx(2.0)

@@ -35,7 +35,7 @@ def box_instance(label: int, box: tuple[float, float, float, float], score: floa
     return Instance(label=label, box_xywh=box, mask=run_lengths(mask_HW), score=score, **more)
 
 
-def random_judged(seed: int) -> list[ImageDetections]:
+def random_images(seed: int) -> list[ImageDetections]:
     """Ten images; most real instances are found, shifted a little, between false ones."""
     rng = np.random.default_rng(seed)
 
@@ -48,17 +48,17 @@ def random_judged(seed: int) -> list[ImageDetections]:
         moved = (max(x, 0.0), max(y, 0.0), max(width, 1.0), max(height, 1.0))
         return box_instance(real.label, moved, score=float(rng.uniform()))
 
-    judged = []
+    evaluated = []
     for image in range(10):
         real = [box_instance(int(rng.integers(1, 3)), box(), crowd=bool(rng.random() < 0.1)) for _ in range(4)]
         found = [shifted(one) for one in real if rng.random() < 0.8]
         found += [box_instance(int(rng.integers(1, 3)), box(), score=float(rng.uniform())) for _ in range(3)]
-        judged.append(ImageDetections(image=image, height=60, width=80, target=tuple(real), prediction=tuple(found)))
-    return judged
+        evaluated.append(ImageDetections(image=image, height=60, width=80, target=tuple(real), prediction=tuple(found)))
+    return evaluated
 
 
 def pycocotools_precision(
-    judged: list[ImageDetections], kind: str, limits_px: tuple[float, float]
+    evaluated: list[ImageDetections], kind: str, limits_px: tuple[float, float]
 ) -> NDArray[np.float64]:
     """[T, R, K, A] of all, small, medium and large instances, whose areas end and begin at the limits."""
     annotations = [
@@ -67,18 +67,18 @@ def pycocotools_precision(
             "segmentation": dict(real.mask or {}), "iscrowd": int(real.crowd),
             "area": real.box_xywh[2] * real.box_xywh[3] if kind == "box" else float(coco_mask.area(real.mask)),
         }
-        for number, (image, real) in enumerate(((i, r) for i in judged for r in i.target), start=1)
+        for number, (image, real) in enumerate(((i, r) for i in evaluated for r in i.target), start=1)
     ]  # fmt: skip
     found = [
         {"image_id": image.image, "category_id": one.label, "score": one.score}
         | ({"bbox": list(one.box_xywh)} if kind == "box" else {"segmentation": dict(one.mask or {})})
-        for image in judged
+        for image in evaluated
         for one in image.prediction
     ]
     with contextlib.redirect_stdout(io.StringIO()):
         truth = COCO()
         truth.dataset = {
-            "images": [{"id": image.image, "height": image.height, "width": image.width} for image in judged],
+            "images": [{"id": image.image, "height": image.height, "width": image.width} for image in evaluated],
             "categories": [{"id": label, "name": name} for label, name in enumerate(CLASS_NAMES, start=1)],
             "annotations": annotations,
         }
@@ -98,32 +98,34 @@ def mean_of_known(precision: NDArray[np.float64]) -> float | None:
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_it_equals_pycocotools_on_random_detections(seed: int) -> None:
-    judged = random_judged(seed)
-    metrics = coco_metrics(judged, CLASS_NAMES)
+    evaluated = random_images(seed)
+    metrics = coco_metrics(evaluated, CLASS_NAMES)
     assert metrics.keys() == {f"{kind}_{name}" for kind in ("box", "mask") for name in ("AP", "AP50", "AP75")}
     for kind in ("box", "mask"):
-        expected = pycocotools_precision(judged, kind, size_limits_px([60.0 * 80.0]))
+        expected = pycocotools_precision(evaluated, kind, size_limits_px([60.0 * 80.0]))
         for name, part in (("AP", slice(None)), ("AP50", slice(0, 1)), ("AP75", slice(5, 6))):
             assert metrics[f"{kind}_{name}"] == pytest.approx(mean_of_known(expected[part][..., 0]), abs=1e-9)
-        for place, row in enumerate(ap_by_class(judged, CLASS_NAMES, kind)):
+        for place, row in enumerate(ap_by_class(evaluated, CLASS_NAMES, kind)):
             assert row["AP"] == pytest.approx(mean_of_known(expected[:, :, place, 0]), abs=1e-9)
-        for place, row in enumerate(ap_by_size(judged, CLASS_NAMES, kind), start=1):
+        for place, row in enumerate(ap_by_size(evaluated, CLASS_NAMES, kind), start=1):
             assert row["AP"] == pytest.approx(mean_of_known(expected[..., place]), abs=1e-9)
 
 
 def test_everything_found_exactly_is_one() -> None:
     real = (box_instance(1, (5, 5, 40, 30)), box_instance(2, (10, 8, 20, 20)))
-    judged = [ImageDetections(image=0, height=60, width=80, target=real, prediction=real)]
-    assert list(coco_metrics(judged, CLASS_NAMES).values()) == pytest.approx([1.0] * 6)
-    curves = precision_curves(judged, CLASS_NAMES, "mask")
+    evaluated = [ImageDetections(image=0, height=60, width=80, target=real, prediction=real)]
+    assert list(coco_metrics(evaluated, CLASS_NAMES).values()) == pytest.approx([1.0] * 6)
+    curves = precision_curves(evaluated, CLASS_NAMES, "mask")
     assert [(curve.class_name, curve.average_precision) for curve in curves] == [("outer", 1.0), ("inner", 1.0)]
     assert all(len(curve.precision) == 101 for curve in curves)
 
 
 def test_nothing_found_is_nought() -> None:
-    judged = [ImageDetections(image=0, height=60, width=80, target=(box_instance(1, (5, 5, 40, 30)),), prediction=())]
-    assert set(coco_metrics(judged, CLASS_NAMES).values()) == {0.0}
-    assert [curve.class_name for curve in precision_curves(judged, CLASS_NAMES, "box")] == ["outer"]
+    evaluated = [
+        ImageDetections(image=0, height=60, width=80, target=(box_instance(1, (5, 5, 40, 30)),), prediction=())
+    ]
+    assert set(coco_metrics(evaluated, CLASS_NAMES).values()) == {0.0}
+    assert [curve.class_name for curve in precision_curves(evaluated, CLASS_NAMES, "box")] == ["outer"]
 
 
 def test_where_nothing_is_there_there_is_nothing_to_measure() -> None:
@@ -142,17 +144,19 @@ def test_finding_the_right_box_with_the_wrong_class_counts_nothing() -> None:
 
 
 def test_boxes_without_masks_are_evaluated_as_boxes() -> None:
-    judged = random_judged(3)
-    metrics = coco_metrics([without_masks(image) for image in judged], CLASS_NAMES)
-    assert metrics == {name: value for name, value in coco_metrics(judged, CLASS_NAMES).items() if "box" in name}
-    diagnostics = detection_diagnostics([without_masks(image) for image in judged], CLASS_NAMES)
+    evaluated = random_images(3)
+    metrics = coco_metrics([without_masks(image) for image in evaluated], CLASS_NAMES)
+    assert metrics == {name: value for name, value in coco_metrics(evaluated, CLASS_NAMES).items() if "box" in name}
+    diagnostics = detection_diagnostics([without_masks(image) for image in evaluated], CLASS_NAMES)
     assert diagnostics.error_name == "1 less the panoptic quality of boxes"
 
 
 def test_nothing_found_is_nought_of_every_size_that_is_there() -> None:
-    judged = [ImageDetections(image=0, height=60, width=80, target=(box_instance(1, (5, 5, 40, 30)),), prediction=())]
-    assert [row["AP"] for row in ap_by_size(judged, CLASS_NAMES, "box")] == [None, None, 0.0]
-    assert [row["AP"] for row in ap_by_class(judged, CLASS_NAMES, "box")] == [0.0, None, None]
+    evaluated = [
+        ImageDetections(image=0, height=60, width=80, target=(box_instance(1, (5, 5, 40, 30)),), prediction=())
+    ]
+    assert [row["AP"] for row in ap_by_size(evaluated, CLASS_NAMES, "box")] == [None, None, 0.0]
+    assert [row["AP"] for row in ap_by_class(evaluated, CLASS_NAMES, "box")] == [0.0, None, None]
 
 
 def test_an_outer_border_taken_for_the_inner_one_stands_in_the_matrix_as_that() -> None:
@@ -162,8 +166,8 @@ def test_an_outer_border_taken_for_the_inner_one_stands_in_the_matrix_as_that() 
         box_instance(1, (0, 50, 8, 8), 0.8),
         box_instance(2, (6, 6, 9, 9), 0.4),
     )
-    judged = [ImageDetections(image=0, height=60, width=80, target=real, prediction=found)]
-    diagnostics = detection_diagnostics(judged, CLASS_NAMES)
+    evaluated = [ImageDetections(image=0, height=60, width=80, target=real, prediction=found)]
+    diagnostics = detection_diagnostics(evaluated, CLASS_NAMES)
     assert diagnostics.matrices[0].counts == ((0, 1, 0, 0), (0, 0, 0, 1), (0, 0, 0, 0), (1, 0, 0, 0))
     assert diagnostics.image_errors[0].error == 1.0
     assert diagnostics.image_errors[0].text == "0 of 2 found, 1 taken for another class, 1 where nothing is"
@@ -171,10 +175,10 @@ def test_an_outer_border_taken_for_the_inner_one_stands_in_the_matrix_as_that() 
 
 def test_what_is_found_on_a_crowd_is_neither_right_nor_wrong() -> None:
     crowd = box_instance(1, (0, 0, 40, 40), crowd=True)
-    judged = ImageDetections(
+    evaluated = ImageDetections(
         image=0, height=60, width=80, target=(crowd,), prediction=(box_instance(1, (5, 5, 9, 9), 0.9),)
     )
-    matched = match(judged, "box")
+    matched = match(evaluated, "box")
     assert (matched.pairs, matched.missed, matched.false, matched.quality) == ((), (), (), 1.0)
 
 

@@ -151,11 +151,11 @@ def test_a_detector_that_finds_the_average_border_everywhere_is_not_fit_and_one_
         borders = [measure_borders(each, evaluated[each.image]) for each in results]
         return Predictor(metrics=border_metrics(borders), measure=border_measure(borders))
 
-    def judged_beside_trivial(results: list[ImageDetections]) -> Comparison:
+    def compared_with_trivial(results: list[ImageDetections]) -> Comparison:
         trivial = {"average_border": of(average_border(results, training))}
         return compare(of(results), trivial, purpose_metrics=("edge_error_all_px",), groups=BY_ITSELF)
 
-    unfit, fit = judged_beside_trivial(blind), judged_beside_trivial(right)
+    unfit, fit = compared_with_trivial(blind), compared_with_trivial(right)
     assert not unfit.fit_for_use
     assert "edge_error_all_px is 2 (95 %: " in unfit.reason
     assert unfit.reason.endswith("not better than trivial beyond chance: average border has 2")

@@ -39,7 +39,7 @@ def make_task(job: TrainingJob, *, evaluated: tuple[ImageRecord, ...], cache_lim
 
 
 def prepare(network: nn.Module, job: TrainingJob) -> None:
-    """Give a new network what it has to know of the training split. Raises Unusable."""
+    """Give a new network what it has to know of the training split. Raises InvalidJob."""
     if preparation := PREPARATIONS.get(_task_of(job)):
         preparation(network, job)
 

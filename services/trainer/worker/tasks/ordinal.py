@@ -18,7 +18,7 @@ from services.trainer.worker.tasks.image_level import ImageLevelSpec, ImageLevel
 def make(
     job: TrainingJob, evaluated: tuple[ImageRecord, ...], cache_limit_bytes: int
 ) -> ImageLevelTask[OrdinalPrediction]:
-    """The task of an order. Raises Unusable where the classes are not grades."""
+    """The task of an order. Raises InvalidJob where the classes are not grades."""
     if len(job.grades) != len(job.class_names) or len(job.grades) < 2:
         named = ", ".join(job.class_names[:8])
         raise InvalidJob(

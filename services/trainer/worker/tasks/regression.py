@@ -32,7 +32,7 @@ def make(
 def prepare(network: nn.Module, job: TrainingJob) -> None:
     """Give the network the mean and the deviation of each score over the training split.
 
-    Raises Unusable for a score that no training image has.
+    Raises InvalidJob for a score that no training image has.
     """
     if not isinstance(network, Scorer):
         raise TypeError(f"{type(network).__name__} measures no scores")

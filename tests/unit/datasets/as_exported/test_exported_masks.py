@@ -9,7 +9,7 @@ from PIL import Image
 from truscore.datasets import Declaration, read_dataset
 
 
-def test_a_palette_with_a_border_that_nobody_judged(shared_data: Path) -> None:
+def test_a_palette_with_an_unlabelled_border(shared_data: Path) -> None:
     index = read_dataset(exported(shared_data, "voc_palette_masks"), format="masks").index
     assert index is not None
     assert (len(index.images), marks_by_class(index)) == (3, {"scratch": 3, "dent": 3})

@@ -71,7 +71,7 @@ class Training:
             )
         )  # fmt: skip
         if self.fail:
-            self.fail_as_told()
+            self.fail_as_requested()
         try:
             while state["step"] < self.epochs * STEPS_PER_EPOCH:
                 self.take_step()
@@ -82,7 +82,7 @@ class Training:
         else:
             self.complete()
 
-    def fail_as_told(self) -> None:
+    def fail_as_requested(self) -> None:
         code, retryable = self.fail.split(":")
         if code == "print":
             sys.exit("the network caught fire")
@@ -126,11 +126,11 @@ class Training:
         content = f"fold {fold} by attempt {self.attempt}".encode()
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
-        judged = FoldEvaluated(
+        evaluated = FoldEvaluated(
             fold=fold, folds=self.folds, path=f"folds/{path.name}", sha256=hashlib.sha256(content).hexdigest(),
             size_bytes=len(content),
         )  # fmt: skip
-        self.journal.append(judged, durable=True)
+        self.journal.append(evaluated, durable=True)
 
     def pass_gate(self, name: str) -> None:
         """Wait where the test put a gate; heed what is asked in any case."""

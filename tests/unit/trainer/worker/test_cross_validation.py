@@ -1,4 +1,4 @@
-"""Cross-validation: each image judged once, by a network that has not seen it; figures with their spread."""
+"""Cross-validation: each image evaluated once, by a network that has not seen it; figures with their spread."""
 
 import json
 import math

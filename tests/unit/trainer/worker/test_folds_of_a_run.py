@@ -69,7 +69,7 @@ class Folded:
     def finish(self) -> int:
         return main(["--run-dir", str(self.path)])
 
-    def finish_asked(self, stop: str, *, when: Callable[[list[Record]], bool]) -> None:
+    def finish_stopped(self, stop: str, *, when: Callable[[list[Record]], bool]) -> None:
         """With the wish in the control file as soon as the journal is so."""
         with deterministic():
             perform(RunDir(path=self.path), group=WorkerGroup(), stop_signal=StopWhen(self, stop, when))
@@ -114,11 +114,11 @@ class StopWhen(StopSignal):
 
     def __init__(self, run: Folded, stop: str, when: Callable[[list[Record]], bool]) -> None:
         super().__init__(run.path / "control")
-        self._run, self._wish, self._when = run, stop, when
+        self._run, self._stop_request, self._when = run, stop, when
 
     def __call__(self) -> str:
         if not (self._run.path / "control").exists() and self._when(self._run.records):
-            (self._run.path / "control").write_text(self._wish)
+            (self._run.path / "control").write_text(self._stop_request)
         return super().__call__()
 
 
@@ -250,7 +250,7 @@ def test_stopped_in_a_fold_it_goes_on_with_that_fold_to_the_same_results(
     left_alone: Folded, lay_out: LayOut, stop: str
 ) -> None:
     run = lay_out()
-    run.finish_asked(stop, when=in_second_fold)
+    run.finish_stopped(stop, when=in_second_fold)
     stopped = run.records
     assert isinstance(stopped[-1], Paused)
     assert (stopped[-1].reason, stopped[-1].step, folds_done(stopped)) == (stop, 4, [1])
@@ -266,7 +266,7 @@ def test_stopped_in_a_fold_it_goes_on_with_that_fold_to_the_same_results(
 
 def test_cancelled_in_a_fold_it_trains_no_further_and_reports_nothing(lay_out: LayOut) -> None:
     run = lay_out()
-    run.finish_asked("cancel", when=in_second_fold)
+    run.finish_stopped("cancel", when=in_second_fold)
     assert isinstance(run.records[-1], Cancelled)
     assert not (run.path / "report").exists()
 
@@ -403,8 +403,8 @@ def test_code_in_a_result_is_not_run(lay_out: LayOut, tmp_path: Path) -> None:
 
 def test_a_run_that_is_over_says_so_when_it_goes_on_in_its_folds(lay_out: LayOut) -> None:
     run = lay_out()
-    run.finish_asked("drain", when=in_second_fold)
-    run.finish_asked("drain", when=lambda records: folds_done(records) == [1, 2])
+    run.finish_stopped("drain", when=in_second_fold)
+    run.finish_stopped("drain", when=lambda records: folds_done(records) == [1, 2])
     assert run.finish() == 0
     started = [record for record in run.records if isinstance(record, Started)]
     assert [(record.first_epoch, record.resumed_step) for record in started] == [(1, 0), (3, 4), (3, 4)]

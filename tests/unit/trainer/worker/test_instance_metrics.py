@@ -20,7 +20,7 @@ def instance(label: int, box: tuple[float, float, float, float], score: float = 
     return Instance(label=label, box_xywh=box, mask=run_lengths(mask_HW), score=score)
 
 
-def judged(*found: Instance) -> ImageDetections:
+def evaluated(*found: Instance) -> ImageDetections:
     return ImageDetections(
         image=0, height=100, width=80, target=(instance(1, OUTER), instance(2, INNER)), prediction=found
     )
@@ -32,7 +32,7 @@ def measures(*, of_borders: bool) -> InstanceMetrics:
 
 def test_borders_are_measured_by_masks_and_by_boxes_in_pixels_of_the_scan() -> None:
     # A box half a pixel of the network's too far right, whose mask rounds to where it should be.
-    found = judged(instance(1, (10.4, 10.0, 60.0, 80.0), 0.9), instance(2, INNER, 0.9))
+    found = evaluated(instance(1, (10.4, 10.0, 60.0, 80.0), 0.9), instance(2, INNER, 0.9))
     metrics = measures(of_borders=True).metrics([found])
     assert metrics["edge_error_px"] == pytest.approx(0.0, abs=1e-3)
     assert metrics["box_edge_error_px"] == pytest.approx(0.8 * 2 / 8)
@@ -42,7 +42,7 @@ def test_borders_are_measured_by_masks_and_by_boxes_in_pixels_of_the_scan() -> N
 
 
 def test_boxes_alone_are_measured_under_the_plain_names() -> None:
-    found = without_masks(judged(instance(1, (10.4, 10.0, 60.0, 80.0), 0.9), instance(2, INNER, 0.9)))
+    found = without_masks(evaluated(instance(1, (10.4, 10.0, 60.0, 80.0), 0.9), instance(2, INNER, 0.9)))
     metrics = measures(of_borders=True).metrics([found])
     assert metrics["edge_error_px"] == pytest.approx(0.2)
     assert not any(name.startswith(("box_edge", "mask")) for name in metrics)
@@ -52,7 +52,7 @@ def test_boxes_alone_are_measured_under_the_plain_names() -> None:
 
 
 def test_defects_are_no_borders() -> None:
-    found = judged(instance(1, OUTER, 0.9))
+    found = evaluated(instance(1, OUTER, 0.9))
     metrics = measures(of_borders=False).metrics([found])
     assert not any("edge" in name or "centring" in name or "border" in name for name in metrics)
     assert "borders" not in measures(of_borders=False).details([found], measures(of_borders=False).diagnostics([found]))

@@ -209,7 +209,7 @@ def test_a_request_is_consumed_and_only_a_cancellation_stays(tmp_path: Path, sto
     assert (tmp_path / "control").exists() == (stop == "cancel")
 
 
-def test_a_word_that_is_no_wish_is_not_heeded(tmp_path: Path) -> None:
+def test_a_word_that_is_no_stop_request_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "control").write_text("explode")
     assert StopSignal(tmp_path / "control")() == ""
 

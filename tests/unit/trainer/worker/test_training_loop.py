@@ -63,7 +63,7 @@ def test_interrupted_before_any_step_it_goes_on_to_the_same_bits(
     assert story == [(done.epoch, done.train_loss, done.val_loss, done.metrics, done.is_best) for done in straight]
 
 
-def test_a_wish_takes_effect_before_the_next_step(make_line_run: MakeRun) -> None:
+def test_a_stop_request_takes_effect_before_the_next_step(make_line_run: MakeRun) -> None:
     run = make_line_run()
     run.stop_requested = lambda: "cancel" if run.progress.step == 2 else ""
     assert list(train(run))[-1] == Interrupted(stop="cancel")
@@ -143,7 +143,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_nothing_is_saved(make_line_ru
     assert run.progress.history == []
 
 
-def test_a_wish_does_not_save_what_is_no_number(make_line_run: MakeRun) -> None:
+def test_a_stop_request_does_not_save_what_is_no_number(make_line_run: MakeRun) -> None:
     run = make_line_run(broken=True, images=400)
     run.stop_requested = lambda: "pause" if run.progress.step == 2 else ""
     with pytest.raises(Diverged):

@@ -1,4 +1,4 @@
-"""Objects under many lights, judged: what is so by design is no fault; what keeps normals from being solved is."""
+"""Objects under many lights, evaluated: what is so by design is no fault; what keeps normals from being solved is."""
 
 import json
 from collections.abc import Callable
