@@ -12,6 +12,7 @@ from services.trainer.journal import Cancelled, Completed, EpochDone, Paused, Pr
 from tests.learning.run_folder import TIMEOUT_S, RunFolder
 
 pytestmark = pytest.mark.learning
+SECOND_STAGE = {"architecture_config": {"custom_modifications": {"head_customization": "phoenix_specialized"}}}
 MakeRun = Callable[..., RunFolder]
 
 
@@ -83,6 +84,16 @@ def test_requested_to_stop_anywhere_it_goes_on_from_there_to_the_same_weights(
     for done, expected in zip(run.epochs, left_alone.epochs, strict=True):
         reported = (done.epoch, done.train_loss, done.val_loss, done.metrics)
         assert reported == (expected.epoch, expected.train_loss, expected.val_loss, expected.metrics)
+
+
+def test_borders_with_a_second_stage_go_on_to_the_same_weights(make_run: MakeRun) -> None:
+    """Its strips are cut around labels moved at random: by seed, epoch and image, not by how often it was started."""
+    alone, run = make_run("alone", **SECOND_STAGE), make_run("run", **SECOND_STAGE)
+    assert alone.finish() == 0
+    run.finish_stopped("pause", look=9)
+    assert run.finish() == 0
+    assert run.weights_sha256 == alone.weights_sha256
+    assert [done.metrics for done in run.epochs] == [done.metrics for done in alone.epochs]
 
 
 def test_an_epoch_that_was_saved_but_not_reported_is_reported_when_the_run_goes_on(
