@@ -6,7 +6,17 @@ from pathlib import Path
 
 import typer
 
-from services.cli.commands.datasets import augment, convert, refine_labels, split, suspects, synth, validate, versions
+from services.cli.commands.datasets import (
+    augment,
+    convert,
+    normals,
+    refine_labels,
+    split,
+    suspects,
+    synth,
+    validate,
+    versions,
+)
 from services.cli.commands.models import catalog, fetch, predict, suggest, templates
 from services.cli.commands.operations import dead_letters, doctor
 from services.cli.commands.runs import control, show, submit, watch
@@ -37,6 +47,7 @@ for command in (
     fetch.fetch,
     predict.predict,
     synth.synth,
+    normals.normals,
     validate.validate,
     convert.convert,
     convert.diff,

@@ -54,6 +54,20 @@ def test_synth_writes_surfaces_under_lights_that_validate_accepts(capsys: Captur
     assert (report["accepted"], report["statistics"]["images"]) == (True, 12)
 
 
+def test_normals_writes_the_maps_of_each_object(capsys: Captured) -> None:
+    assert run("synth", "lit", "--format", "multi_light", "-n", "2", "--lights", "6", "--size", "48x40") == 0
+    capsys.readouterr()
+    assert run("normals", "lit", "--to", "maps", "--pitch-um", "20", "--json") == 0
+    found = json.loads(capsys.readouterr().out)["objects"]
+    assert [one["object"] for one in found] == ["card-00000", "ellipsoid-00001"]
+    assert all(one["mean_deg"] < 15 for one in found)
+    for one in found:
+        names = {path.stem for path in Path(one["folder"]).glob("*.png")}
+        assert names == {"normals", "depth_um", "slope", "curvature", "lamp_deviation"}
+    assert run("normals", "lit", "--to", "maps") == 2
+    assert "not an empty folder" in capsys.readouterr().err
+
+
 def test_synth_does_not_write_into_a_folder_with_something_in_it(cards: Path, capsys: Captured) -> None:
     assert run("synth", str(cards)) == 2
     assert "not an empty folder" in capsys.readouterr().err

@@ -1,0 +1,71 @@
+"""`truscore normals`: the surface of each object of a dataset of views under many lights."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from services.cli.commands.parameters import AsJson
+from services.cli.context import CliError, Code, context_of, print_json
+
+if TYPE_CHECKING:
+    from truscore.photometric_stereo import LitViews
+
+
+def normals(
+    context: typer.Context,
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Folder of views under many lights.")],
+    *,
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="Folder to write; it must be empty or new.")],
+    pitch_um: Annotated[float, typer.Option(min=0, help="Micrometres of a pixel; 0: depth is in pixels.")] = 0.0,
+    gamma: Annotated[
+        float, typer.Option(min=0.1, max=10, help="Of the files: 1 is linear, 2.2 as screens have it.")
+    ] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Write normals, depth, slope, curvature and the lamps' deviation of each object, as numbers and as pictures."""
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise CliError(Code.USAGE, f"{to} is there already and not an empty folder")
+    from truscore.datasets import read_dataset
+    from truscore.photometric_stereo import InvalidViews, read_views
+    from truscore.photometric_stereo.least_squares import InvalidLights
+
+    index = read_dataset(dataset).index
+    if index is None or not index.objects:
+        raise CliError(Code.USAGE, f"{dataset}: no views of objects under lights (format multi_light)")
+    written: list[dict[str, Any]] = []
+    for number, lit_object in enumerate(index.objects):
+        try:
+            views = read_views(dataset, index, lit_object.name, gamma=gamma)
+            written.append(
+                _written(views, to / f"{number:03d}-{lit_object.name.replace('/', '-').strip('.')}", pitch_um)
+            )
+        except (InvalidViews, InvalidLights) as error:
+            raise CliError(Code.USAGE, str(error)) from error
+    if as_json:
+        print_json({"folder": str(to), "objects": written})
+        return
+    for one in written:
+        off = f", {one['mean_deg']:.2f} degrees off the truth" if "mean_deg" in one else ""
+        text = f"{one['object']}: black level {255 * one['black_level']:.1f} of 255{off} -> {one['folder']}"
+        context_of(context).screen.print(text, highlight=False, soft_wrap=True)
+
+
+def _written(views: "LitViews", home: Path, pitch_um: float) -> dict[str, Any]:
+    from truscore.metrics.normals import angular_errors, normal_metrics
+    from truscore.photometric_stereo import cauchy_shading, find_black_level
+    from truscore.photometric_stereo.map_files import write_maps
+    from truscore.photometric_stereo.relief_maps import lamp_deviation, relief_maps
+
+    samples_NL, directions_L3 = views.samples_NL, views.directions_L3
+    level = find_black_level(samples_NL, directions_L3, share_L=views.share_L).level
+    shading = cauchy_shading(samples_NL, directions_L3, black_level=level * views.share_L)
+    normals_HW3 = views.picture(shading.normals_N3)
+    deviation_HW = lamp_deviation(views.picture(samples_NL).transpose(2, 0, 1))
+    write_maps(
+        home, normals_HW3, relief_maps(normals_HW3, views.mask_HW), deviation_HW, views.mask_HW, pitch_um=pitch_um
+    )
+    said: dict[str, Any] = {"object": views.name, "folder": str(home), "black_level": level}
+    if views.normals_HW3 is not None:
+        said |= normal_metrics(angular_errors(shading.normals_N3, views.normals_HW3[views.mask_HW]))
+    return said

@@ -1,0 +1,44 @@
+"""Maps of a surface on disk: numbers as npy, pictures as png. H height, W width."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from truscore.photometric_stereo.least_squares import Array
+from truscore.photometric_stereo.relief_maps import Mask, ReliefMaps
+
+
+def write_maps(
+    home: Path, normals_HW3: Array, maps: ReliefMaps, deviation_HW: Array, mask_HW: Mask, *, pitch_um: float = 0.0
+) -> None:
+    """normals.npy and normals.png (16 bits, 65535 (n + 1) / 2, 0 outside the mask), and of depth (`depth_um` where a
+    pixel's length is given, else `depth_px`), slope, curvature and lamp deviation numbers and a picture, each spread
+    from its 1st to its 99th percentile."""
+    home.mkdir(parents=True)
+    np.save(home / "normals.npy", normals_HW3.astype(np.float32))
+    coded_HW3 = np.where(mask_HW[..., None], np.round(65535 * (np.clip(normals_HW3, -1, 1) + 1) / 2), 0)
+    _write_png(home / "normals.png", coded_HW3.astype(np.uint16)[..., ::-1])
+    named = {
+        "depth_um" if pitch_um else "depth_px": maps.depth_HW * (pitch_um or 1.0),
+        "slope": maps.slope_HW,
+        "curvature": maps.curvature_HW,
+        "lamp_deviation": np.where(mask_HW, deviation_HW, np.nan),
+    }
+    for name, values_HW in named.items():
+        np.save(home / f"{name}.npy", values_HW.astype(np.float32))
+        _write_png(home / f"{name}.png", _grey(values_HW, mask_HW))
+
+
+def _grey(values_HW: Array, mask_HW: Mask) -> NDArray[np.uint8]:
+    low, high = np.percentile(values_HW[mask_HW], (1, 99)) if mask_HW.any() else (0.0, 1.0)
+    share_HW = np.clip((np.where(mask_HW, values_HW, low) - low) / max(high - low, 1e-12), 0, 1)
+    return np.round(255 * share_HW).astype(np.uint8)
+
+
+def _write_png(path: Path, values: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
+    _, encoded = cv2.imencode(".png", values)
+    path.write_bytes(encoded.tobytes())

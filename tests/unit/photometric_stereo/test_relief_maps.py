@@ -1,0 +1,43 @@
+"""Dents found on bent cards. H height, W width; depth in pixels."""
+
+import numpy as np
+import pytest
+from truscore.photometric_stereo import cauchy_shading
+from truscore.photometric_stereo.relief_maps import lamp_deviation, relief_maps, without_bow
+from truscore.synthesis.lit.relief import Relief, bell, bow, grid
+from truscore.synthesis.lit.scene import spread_lights
+
+SIDE = 96
+X, Y = grid(SIDE, SIDE)
+DENT = bell(X, Y, at=(8, -5), radii=(9, 9), turn=0).scaled(-2.0)  # 20 micrometres at a pitch of 10
+BENT: Relief = bow(X, Y, turn=0.5, curvature=0.003) + DENT
+WHOLE = np.ones((SIDE, SIDE), dtype=bool)
+
+
+@pytest.mark.parametrize("elevation", [25, 45])
+def test_a_dent_of_20_micrometres_on_a_bent_card_is_measured_to_5(elevation: float) -> None:
+    normals_N3 = BENT.normals().reshape(-1, 3)
+    directions_L3 = spread_lights(np.random.default_rng(1), 4, (elevation, elevation + 0.1))
+    light = 0.6 * np.clip(normals_N3 @ directions_L3.T, 0, None)
+    found_N3 = cauchy_shading(np.round(255 * light) / 255, directions_L3).normals_N3
+    depth_um_HW = 10 * relief_maps(found_N3.reshape(SIDE, SIDE, 3), WHOLE).depth_HW
+    ground = np.median(depth_um_HW[np.hypot(X - 8, Y + 5) > 35])
+    assert ground - depth_um_HW.min() == pytest.approx(20, abs=5)
+
+
+def test_plane_bow_and_twist_are_taken_away_whole() -> None:
+    depth_HW = 3 + 0.1 * X - 0.02 * Y + 0.002 * X**2 + 0.001 * X * Y
+    mask_HW = np.hypot(X, Y) < 40
+    rest_HW = without_bow(np.where(mask_HW, depth_HW, np.nan), mask_HW)
+    assert np.isnan(rest_HW[~mask_HW]).all()
+    assert np.abs(rest_HW[mask_HW]).max() < 1e-9
+
+
+def test_print_leaves_no_trace_in_the_lamps_deviation_and_a_dent_does() -> None:
+    directions_L3 = spread_lights(np.random.default_rng(1), 4, (30, 30.1))
+    print_HW = np.where(np.sin(X / 3) > 0, 0.9, 0.3)
+    shade_LHW = np.einsum("hwx,lx->lhw", DENT.normals(), directions_L3) * print_HW
+    deviation_HW = lamp_deviation(shade_LHW)
+    dent_HW = np.abs(DENT.along_x) + np.abs(DENT.along_y) > 0.1
+    far_HW = np.hypot(X - 8, Y + 5) > 40
+    assert deviation_HW[dent_HW].mean() > 10 * deviation_HW[far_HW].mean()
