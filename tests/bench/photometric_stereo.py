@@ -88,12 +88,12 @@ def objects(data: Path) -> list[LitViews]:
 
 
 def subset(bunny: LitViews, count: int) -> LitViews:
-    at = np.linspace(0, len(bunny.directions_L3) - 1, count).round().astype(int)
+    at = np.linspace(0, len(bunny.directions()) - 1, count).round().astype(int)
     return replace(
         bunny,
         name=f"bunny, {count} lights",
         samples_NL=bunny.samples_NL[:, at],
-        directions_L3=bunny.directions_L3[at],
+        directions_L3=bunny.directions()[at],
         share_L=bunny.share_L[at],
     )
 
@@ -112,7 +112,7 @@ def sphere_normals(mask_HW: np.ndarray) -> np.ndarray:
 
 def solved(views: LitViews) -> list[Row]:
     """Every solver on the object, with and without the black level that it seems to have."""
-    samples_NL, directions_L3 = views.samples_NL, views.directions_L3
+    samples_NL, directions_L3 = views.samples_NL, views.directions()
     started = time.monotonic()
     level = find_black_level(samples_NL, directions_L3, share_L=views.share_L).level
     finding_s = time.monotonic() - started
@@ -140,7 +140,7 @@ def _row(views: LitViews, solver: str, solve: Callable[[], np.ndarray]) -> Row:
     errors_N = angular_errors(normals_N3, target_N3)
     figures = {
         **normal_metrics(errors_N),
-        **by_lighting(errors_N, views.samples_NL, target_N3, views.directions_L3),
+        **by_lighting(errors_N, views.samples_NL, target_N3, views.directions()),
     }
     return Row(object=views.name, solver=solver, figures=figures, black_level=0.0, seconds=seconds)
 

@@ -12,13 +12,17 @@ from truscore.photometric_stereo.least_squares import Array
 from truscore.photometric_stereo.relief_maps import Mask, ReliefMaps
 
 
-def write_maps(
-    home: Path, normals_HW3: Array, maps: ReliefMaps, deviation_HW: Array, mask_HW: Mask, *, pitch_um: float = 0.0
-) -> None:
+def write_deviation(home: Path, deviation_HW: Array, mask_HW: Mask) -> None:
+    """lamp_deviation.npy, NaN outside the mask, and its picture, spread from the 1st to the 99th percentile."""
+    home.mkdir(parents=True, exist_ok=True)
+    _write_map(home / "lamp_deviation", np.where(mask_HW, deviation_HW, np.nan), mask_HW)
+
+
+def write_relief(home: Path, normals_HW3: Array, maps: ReliefMaps, mask_HW: Mask, *, pitch_um: float = 0.0) -> None:
     """normals.npy and normals.png (16 bits, 65535 (n + 1) / 2, 0 outside the mask), and of depth (`depth_um` where a
-    pixel's length is given, else `depth_px`), slope, curvature and lamp deviation numbers and a picture, each spread
-    from its 1st to its 99th percentile."""
-    home.mkdir(parents=True)
+    pixel's length is given, else `depth_px`), slope and curvature numbers and a picture, each spread from its 1st to
+    its 99th percentile."""
+    home.mkdir(parents=True, exist_ok=True)
     np.save(home / "normals.npy", normals_HW3.astype(np.float32))
     coded_HW3 = np.where(mask_HW[..., None], np.round(65535 * (np.clip(normals_HW3, -1, 1) + 1) / 2), 0)
     _write_png(home / "normals.png", coded_HW3.astype(np.uint16)[..., ::-1])
@@ -26,11 +30,14 @@ def write_maps(
         "depth_um" if pitch_um else "depth_px": maps.depth_HW * (pitch_um or 1.0),
         "slope": maps.slope_HW,
         "curvature": maps.curvature_HW,
-        "lamp_deviation": np.where(mask_HW, deviation_HW, np.nan),
     }
     for name, values_HW in named.items():
-        np.save(home / f"{name}.npy", values_HW.astype(np.float32))
-        _write_png(home / f"{name}.png", _grey(values_HW, mask_HW))
+        _write_map(home / name, values_HW, mask_HW)
+
+
+def _write_map(path: Path, values_HW: Array, mask_HW: Mask) -> None:
+    np.save(path.with_suffix(".npy"), values_HW.astype(np.float32))
+    _write_png(path.with_suffix(".png"), _grey(values_HW, mask_HW))
 
 
 def _grey(values_HW: Array, mask_HW: Mask) -> NDArray[np.uint8]:

@@ -31,10 +31,16 @@ class LitViews:
 
     name: str
     samples_NL: Array
-    directions_L3: Array
+    directions_L3: Array | None  # unit vectors to the lights; None where a light is only named
     share_L: Array  # of a black level in each light's samples, since its intensity was divided out
     mask_HW: NDArray[np.bool_]
     normals_HW3: Array | None  # the truth, unit vectors within the mask
+
+    def directions(self) -> Array:
+        """Unit vectors to the lights; raises InvalidViews where a light is only named."""
+        if self.directions_L3 is None:
+            raise InvalidViews(f"{self.name!r}: not every view has a direction of its light; normals need them")
+        return self.directions_L3
 
     def picture(self, values_N: Array, *, outside: float = 0.0) -> Array:
         """Values of the mask's pixels [N, ...] laid out as a picture [H, W, ...]."""
@@ -48,8 +54,8 @@ def read_views(
 ) -> LitViews:
     """The views of the object called `name` of a `multi_light` dataset.
 
-    Files hold intensities to the power 1 / `gamma`; 1 is linear. Raises InvalidViews for lights without directions,
-    views of several sizes or more samples than are held; UnreadableImage for files that changed since they were read.
+    Files hold intensities to the power 1 / `gamma`; 1 is linear. Raises InvalidViews for views
+    of several sizes or more samples than are held; UnreadableImage for files that changed since they were read.
     """
     limits = limits or Limits()
     images = [image for image in index.images if image.light is not None and image.light.object == name]
@@ -81,15 +87,15 @@ def _share(image: ImageRecord) -> float:
     return float(np.mean(1 / np.array(intensity_rgb))) if intensity_rgb else 1.0
 
 
-def _directions(name: str, images: list[ImageRecord]) -> Array:
+def _directions(name: str, images: list[ImageRecord]) -> Array | None:
     if not images:
         raise InvalidViews(f"no view of an object called {name!r}")
     if len(sizes := {(image.width, image.height) for image in images}) > 1:
         raise InvalidViews(f"{name!r}: views of {len(sizes)} sizes; accepted are views that lie on each other")
-    unknown = [image.path for image in images if image.light is None or image.light.direction is None]
-    if unknown:
-        raise InvalidViews(f"{name!r}: {len(unknown)} views have no direction of their light, {unknown[0]} for one")
-    directions_L3 = np.array([image.light.direction for image in images if image.light])
+    given = [image.light.direction for image in images if image.light and image.light.direction is not None]
+    if len(given) < len(images):
+        return None
+    directions_L3 = np.array(given)
     unit_L3: Array = directions_L3 / np.linalg.norm(directions_L3, axis=1, keepdims=True)
     return unit_L3
 

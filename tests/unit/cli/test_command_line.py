@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from truscore.process.identity import process_identity
 from truscore.storage import MemoryStore
 from truscore.storage.folder_upload import EmptyFolder, files_of, upload
@@ -66,6 +68,17 @@ def test_normals_writes_the_maps_of_each_object(capsys: Captured) -> None:
         assert names == {"normals", "depth_um", "slope", "curvature", "lamp_deviation"}
     assert run("normals", "lit", "--to", "maps") == 2
     assert "not an empty folder" in capsys.readouterr().err
+
+
+def test_normals_of_lights_that_are_only_named_are_the_lamps_deviation_alone(capsys: Captured) -> None:
+    shade = np.random.default_rng(1).integers(60, 200, (40, 48, 3), dtype=np.uint8)
+    for lamp in ("top", "right", "bottom", "left"):
+        path = Path("named") / "card" / f"card_{lamp}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(shade // 4 * (3 if lamp == "top" else 2)).save(path)
+    assert run("normals", "named", "--to", "maps", "--json") == 0
+    [one] = json.loads(capsys.readouterr().out)["objects"]
+    assert {path.name for path in Path(one["folder"]).iterdir()} == {"lamp_deviation.npy", "lamp_deviation.png"}
 
 
 def test_synth_does_not_write_into_a_folder_with_something_in_it(cards: Path, capsys: Captured) -> None:

@@ -23,7 +23,10 @@ def normals(
     ] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Write normals, depth, slope, curvature and the lamps' deviation of each object, as numbers and as pictures."""
+    """Write normals, depth, slope, curvature and the lamps' deviation of each object, as numbers and as pictures.
+
+    Where lights are only named, without directions, only the lamps' deviation is written: it needs none.
+    """
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise CliError(Code.USAGE, f"{to} is there already and not an empty folder")
     from truscore.datasets import read_dataset
@@ -46,6 +49,10 @@ def normals(
         print_json({"folder": str(to), "objects": written})
         return
     for one in written:
+        if "black_level" not in one:
+            text = f"{one['object']}: lights without directions, so only the lamps' deviation -> {one['folder']}"
+            context_of(context).screen.print(text, highlight=False, soft_wrap=True)
+            continue
         off = f", {one['mean_deg']:.2f} degrees off the truth" if "mean_deg" in one else ""
         text = f"{one['object']}: black level {255 * one['black_level']:.1f} of 255{off} -> {one['folder']}"
         context_of(context).screen.print(text, highlight=False, soft_wrap=True)
@@ -54,18 +61,20 @@ def normals(
 def _written(views: "LitViews", home: Path, pitch_um: float) -> dict[str, Any]:
     from truscore.metrics.normals import angular_errors, normal_metrics
     from truscore.photometric_stereo import cauchy_shading, find_black_level
-    from truscore.photometric_stereo.map_files import write_maps
+    from truscore.photometric_stereo.map_files import write_deviation, write_relief
     from truscore.photometric_stereo.relief_maps import lamp_deviation, relief_maps
 
-    samples_NL, directions_L3 = views.samples_NL, views.directions_L3
+    samples_NL = views.samples_NL
+    write_deviation(home, lamp_deviation(views.picture(samples_NL).transpose(2, 0, 1)), views.mask_HW)
+    output: dict[str, Any] = {"object": views.name, "folder": str(home)}
+    if views.directions_L3 is None:
+        return output
+    directions_L3 = views.directions()
     level = find_black_level(samples_NL, directions_L3, share_L=views.share_L).level
     shading = cauchy_shading(samples_NL, directions_L3, black_level=level * views.share_L)
     normals_HW3 = views.picture(shading.normals_N3)
-    deviation_HW = lamp_deviation(views.picture(samples_NL).transpose(2, 0, 1))
-    write_maps(
-        home, normals_HW3, relief_maps(normals_HW3, views.mask_HW), deviation_HW, views.mask_HW, pitch_um=pitch_um
-    )
-    said: dict[str, Any] = {"object": views.name, "folder": str(home), "black_level": level}
+    write_relief(home, normals_HW3, relief_maps(normals_HW3, views.mask_HW), views.mask_HW, pitch_um=pitch_um)
+    output["black_level"] = level
     if views.normals_HW3 is not None:
-        said |= normal_metrics(angular_errors(shading.normals_N3, views.normals_HW3[views.mask_HW]))
-    return said
+        output |= normal_metrics(angular_errors(shading.normals_N3, views.normals_HW3[views.mask_HW]))
+    return output
