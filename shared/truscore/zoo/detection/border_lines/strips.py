@@ -1,7 +1,7 @@
 """Strips of a picture along the sides of quadrilaterals, as a graph can cut them.
 
-The same geometry as ``truscore.border_lines.strips``, which cuts them for training: rows are offsets from a side,
-outward last, columns are places along it. Points are x, y in pixels; a pixel's own corners are whole numbers.
+The same geometry as ``truscore.augmentation.border_strips``, which cuts them for training: rows are offsets from a
+side, outward last, columns are places along it. Points are x, y in pixels; a pixel's own corners are whole numbers.
 
 Legend: Q quadrilaterals, S sides (4 Q), C channels, H, W sides of the picture, A offsets, L places, 2 x and y.
 """
