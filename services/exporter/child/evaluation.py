@@ -1,4 +1,4 @@
-"""The task's own metrics of checkpoint and file on labelled images, by the code that judged the checkpoint.
+"""The task's own metrics of checkpoint and file on labelled images, by the code that evaluated the checkpoint.
 
 Both are given the same pictures: those that the trainer evaluates on, at the size that it evaluates at.
 
@@ -34,7 +34,7 @@ MASK_SIDE_PX = 1024  # masks of pixels are evaluated at most at this side, as th
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Labelled:
-    """Labelled images of one split, and what is needed to judge answers on them. `training` are the records that the
+    """Labelled images of one split, and what is needed to evaluate answers on them. `training` are the records that the
     model learnt from: a border that is not found counts by their average."""
 
     split: str
@@ -49,7 +49,7 @@ class Labelled:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Judged:
+class Evaluation:
     """What one model is worth on a split, by metric; and its grades, where grades are what it says."""
 
     metrics: Mapping[str, float]
@@ -61,9 +61,9 @@ def usable(task: str, images: Iterable[tuple[ImageRecord, Path]]) -> list[tuple[
     return [(record, path) for record, path in images if is_usable(record, TASKS[task].learns_from)]
 
 
-def judge(run: Callable[[Picture], Answers], labelled: Labelled) -> Judged:
+def evaluate(run: Callable[[Picture], Answers], labelled: Labelled) -> Evaluation:
     """One pass of the model over the split."""
-    return _JUDGES[labelled.task](run, labelled)
+    return _EVALUATORS[labelled.task](run, labelled)
 
 
 def _pictures(labelled: Labelled, *, most_px: int | None = None) -> Iterable[tuple[int, ImageRecord, Picture]]:
@@ -75,7 +75,7 @@ def _pictures(labelled: Labelled, *, most_px: int | None = None) -> Iterable[tup
         yield index, record, image_CHW.contiguous().numpy()
 
 
-def _ordinal(run: Callable[[Picture], Answers], labelled: Labelled) -> Judged:
+def _ordinal(run: Callable[[Picture], Answers], labelled: Labelled) -> Evaluation:
     results = []
     for index, record, picture_CHW in _pictures(labelled):
         answers = run(picture_CHW)
@@ -88,12 +88,12 @@ def _ordinal(run: Callable[[Picture], Answers], labelled: Labelled) -> Judged:
                 probabilities=tuple(answers["probabilities"].tolist()),
             )
         )
-    return Judged(
+    return Evaluation(
         metrics=ordinal_metrics(results, labelled.grades), grades=tuple(result.prediction for result in results)
     )
 
 
-def _regression(run: Callable[[Picture], Answers], labelled: Labelled) -> Judged:
+def _regression(run: Callable[[Picture], Answers], labelled: Labelled) -> Evaluation:
     results = []
     for index, record, picture_CHW in _pictures(labelled):
         known = dict(record.scores)
@@ -104,12 +104,12 @@ def _regression(run: Callable[[Picture], Answers], labelled: Labelled) -> Judged
                 prediction=tuple(run(picture_CHW)["scores"].tolist()),
             )
         )
-    return Judged(metrics=regression_metrics(results, labelled.class_names))
+    return Evaluation(metrics=regression_metrics(results, labelled.class_names))
 
 
-def _multilabel(run: Callable[[Picture], Answers], labelled: Labelled) -> Judged:
+def _multilabel(run: Callable[[Picture], Answers], labelled: Labelled) -> Evaluation:
     places = range(1, len(labelled.class_names) + 1)
-    return Judged(
+    return Evaluation(
         metrics=multilabel_metrics(
             [
                 MultilabelPrediction(
@@ -123,16 +123,16 @@ def _multilabel(run: Callable[[Picture], Answers], labelled: Labelled) -> Judged
     )
 
 
-def _semantic(run: Callable[[Picture], Answers], labelled: Labelled) -> Judged:
+def _semantic(run: Callable[[Picture], Answers], labelled: Labelled) -> Evaluation:
     counts = []
     for index, record, picture_CHW in _pictures(labelled, most_px=MASK_SIDE_PX):
         prediction_HW = np.asarray(run(picture_CHW)["probabilities"]).argmax(axis=0)
         target_HW = label_map(record, *prediction_HW.shape)
         counts.append(count_pixels(index, target_HW, prediction_HW, classes=len(labelled.class_names) + 1))
-    return Judged(metrics=segmentation_metrics(counts))
+    return Evaluation(metrics=segmentation_metrics(counts))
 
 
-def _instances(run: Callable[[Picture], Answers], labelled: Labelled) -> Judged:
+def _instances(run: Callable[[Picture], Answers], labelled: Labelled) -> Evaluation:
     results = []
     for index, (record, path) in enumerate(zip(labelled.records, labelled.files, strict=True)):
         sample = sample_of(record, load_image(path), image_size=labelled.image_size)
@@ -163,7 +163,7 @@ def _instances(run: Callable[[Picture], Answers], labelled: Labelled) -> Judged:
         of_borders=labelled.of_borders,
         training=labelled.training,
     ).metrics(results)
-    return Judged(metrics=metrics)
+    return Evaluation(metrics=metrics)
 
 
 def _marked(
@@ -183,7 +183,7 @@ def _marked(
     )
 
 
-_JUDGES: Mapping[str, Callable[[Callable[[Picture], Answers], Labelled], Judged]] = MappingProxyType(
+_EVALUATORS: Mapping[str, Callable[[Callable[[Picture], Answers], Labelled], Evaluation]] = MappingProxyType(
     {
         "ordinal_classification": _ordinal,
         "regression": _regression,

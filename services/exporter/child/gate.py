@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from services.exporter.child.evaluation import Judged, Labelled, judge, spread_of_targets
+from services.exporter.child.evaluation import Evaluation, Labelled, evaluate, spread_of_targets
 from services.exporter.child.export_target import Answers, ExportTarget, Picture
 from services.exporter.child.formats.protocol import Run
 from services.exporter.child.parity import INT8_MATCHED_AT_LEAST, MATCHED_AT_LEAST
@@ -20,7 +20,7 @@ class Gate:
     labelled: Sequence[Labelled] = ()
     purpose: Sequence[str] = ()
     _answers: list[Answers] = field(default_factory=list)
-    _judged: dict[str, Judged] = field(default_factory=dict)
+    _evaluated: dict[str, Evaluation] = field(default_factory=dict)
 
     def verdict(self, run: Run, *, precision: str) -> Parity:
         parity = self.target.check_parity(
@@ -37,9 +37,9 @@ class Gate:
     def _metrics(self, run: Run, *, precision: str) -> tuple[MetricParity, ...]:
         lines: list[MetricParity] = []
         for part in self.labelled:
-            if part.split not in self._judged:
-                self._judged[part.split] = judge(self.target.run_eager, part)
-            checkpoint, artifact = self._judged[part.split], judge(run, part)
+            if part.split not in self._evaluated:
+                self._evaluated[part.split] = evaluate(self.target.run_eager, part)
+            checkpoint, artifact = self._evaluated[part.split], evaluate(run, part)
             lines += compare_metrics(
                 part.split,
                 self.purpose,

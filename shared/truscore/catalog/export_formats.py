@@ -77,8 +77,3 @@ def why_not(network: Network, format: str) -> str:
     if network.config is None:
         return "" if format in _OF_PLUG_INS else "not proven for networks of plug-ins"
     return _REASONS.get((type(network.config), format), "")
-
-
-def formats_of(network: Network) -> tuple[str, ...]:
-    """What can be made of the network, the default first."""
-    return tuple(name for name in FORMATS if not why_not(network, name))

@@ -47,8 +47,8 @@ def lit_residuals(
     lit_NL = lit(samples_NL, black_level)
     scaled_N3 = _scaled_normals(samples_NL, directions_L3=directions_L3, black_level=black_level, iterations=iterations)
     residual_NL = np.abs(samples_NL - black_level - scaled_N3 @ directions_L3.T)
-    judged: Array = residual_NL[lit_NL & (lit_NL.sum(axis=1, keepdims=True) > 3)]
-    return judged
+    kept: Array = residual_NL[lit_NL & (lit_NL.sum(axis=1, keepdims=True) > 3)]
+    return kept
 
 
 def _scaled_normals(samples_NL: Array, *, directions_L3: Array, black_level: float | Array, iterations: int) -> Array:

@@ -54,8 +54,8 @@ def read_views(
 ) -> LitViews:
     """The views of the object called `name` of a `multi_light` dataset.
 
-    Files hold intensities to the power 1 / `gamma`; 1 is linear. Raises InvalidViews for views
-    of several sizes or more samples than are held; UnreadableImage for files that changed since they were read.
+    Files hold intensities to the power 1 / `gamma`; 1 is linear. Raises InvalidViews for views of several sizes
+    or more samples than are held; UnreadableImage for files that changed since they were read.
     """
     limits = limits or Limits()
     images = [image for image in index.images if image.light is not None and image.light.object == name]
