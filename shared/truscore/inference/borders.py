@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from truscore.inference.predictions import Centring, Found, Side, as_graders_write
+from truscore.inference.predictions import Centring, Detection, Side, as_graders_write
 from truscore.metrics.centring import centring_shares
 from truscore.metrics.quadrilaterals import Points, box_corners, mask_corners
 
@@ -44,27 +44,27 @@ def corners_of_box(box: tuple[float, float, float, float]) -> Points:
     return box_corners((x1, y1, x2 - x1, y2 - y1))
 
 
-def centring_of(found: Sequence[Found]) -> tuple[Centring, ...]:
+def centring_of(detections: Sequence[Detection]) -> tuple[Centring, ...]:
     """Of each card whose edge (label 1) and printed border (label 2) were found, the surest card first.
 
     The printed border of a card is the one, not yet another card's, that has its middle in the card, nearest to the
     card's own. Both borders are taken from lines, or, where either has none, both from masks, or else both from boxes.
     """
-    free = [at for at, one in enumerate(found) if one.label == GRAPHICAL]
+    free = [at for at, one in enumerate(detections) if one.label == GRAPHICAL]
     measured = []
-    for at, one in sorted(enumerate(found), key=lambda pair: -pair[1].score):
-        inside = [other for other in free if one.label == OUTER and _holds(one, found[other])]
+    for at, one in sorted(enumerate(detections), key=lambda pair: -pair[1].score):
+        inside = [other for other in free if one.label == OUTER and _holds(one, detections[other])]
         if not inside:
             continue
-        inner = min(inside, key=lambda other: _apart(one, found[other]))
+        inner = min(inside, key=lambda other: _apart(one, detections[other]))
         free.remove(inner)
-        if (centring := _centring(found, at, inner)) is not None:
+        if (centring := _centring(detections, at, inner)) is not None:
             measured.append(centring)
     return tuple(measured)
 
 
-def _centring(found: Sequence[Found], outer: int, inner: int) -> Centring | None:
-    pair = found[outer], found[inner]
+def _centring(detections: Sequence[Detection], outer: int, inner: int) -> Centring | None:
+    pair = detections[outer], detections[inner]
     source = next(
         (source for source in (LINES, MASK) if all(one.corners_from == source for one in pair)),
         BOX,
@@ -89,11 +89,13 @@ def _centring(found: Sequence[Found], outer: int, inner: int) -> Centring | None
     )
 
 
-def _lost(one: Found) -> list[Side]:
+def _lost(one: Detection) -> list[Side]:
     return [side for side in one.lines or () if side.reason]
 
 
-def _deviations(pair: tuple[Found, Found], outer_42: Points, shares: tuple[float, float]) -> tuple[float, float] | None:
+def _deviations(
+    pair: tuple[Detection, Detection], outer_42: Points, shares: tuple[float, float]
+) -> tuple[float, float] | None:
     """Standard deviations of the left and the upper share, in points: of a share l / (l + r) whose margins are off by
     themselves, 1 / (l + r) · hypot(r / (l + r) · off l, l / (l + r) · off r)."""
     outer, inner = pair
@@ -103,12 +105,12 @@ def _deviations(pair: tuple[Found, Found], outer_42: Points, shares: tuple[float
         math.hypot(one.deviation_px, other.deviation_px) for one, other in zip(outer.lines, inner.lines, strict=True)
     ]
     inner_42 = np.array(inner.corners)
-    found = []
+    deviations = []
     for (near, far), share in zip(((3, 1), (0, 2)), shares, strict=True):
         margins = sum(_gap(outer_42, inner_42, side) for side in (near, far))
         rest = (100 - share) / 100
-        found.append(100 / max(margins, 1e-6) * math.hypot(rest * off[near], share / 100 * off[far]))
-    return found[0], found[1]
+        deviations.append(100 / max(margins, 1e-6) * math.hypot(rest * off[near], share / 100 * off[far]))
+    return deviations[0], deviations[1]
 
 
 def _gap(outer_42: Points, inner_42: Points, side: int) -> float:
@@ -117,17 +119,17 @@ def _gap(outer_42: Points, inner_42: Points, side: int) -> float:
     return float(np.hypot(*(middles[0] - middles[1])))
 
 
-def _middle(one: Found) -> tuple[float, float]:
+def _middle(one: Detection) -> tuple[float, float]:
     x1, y1, x2, y2 = one.box
     return (x1 + x2) / 2, (y1 + y2) / 2
 
 
-def _holds(card: Found, other: Found) -> bool:
+def _holds(card: Detection, other: Detection) -> bool:
     x, y = _middle(other)
     x1, y1, x2, y2 = card.box
     return x1 <= x <= x2 and y1 <= y <= y2
 
 
-def _apart(one: Found, other: Found) -> float:
+def _apart(one: Detection, other: Detection) -> float:
     (x, y), (other_x, other_y) = _middle(one), _middle(other)
     return float(np.hypot(x - other_x, y - other_y))

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from truscore.files import atomic_write
 from truscore.inference.pictures import Picture
-from truscore.inference.predictions import Found
+from truscore.inference.predictions import Detection
 from truscore.inference.reading import Read
 from truscore.inference.summary import lines_of
 
@@ -50,12 +50,12 @@ def drawn(picture: Picture, read: Read, *, class_names: Sequence[str]) -> Image.
         scale=(times / picture.scale[0], times / picture.scale[1]),
         size=image.size,
     )
-    found = read.prediction.found or ()
-    for one in found:
+    detections = read.prediction.detections or ()
+    for one in detections:
         _outline(canvas, one, width_px=2 * unit)
     # Names last: no line runs through them.
     taken: list[tuple[float, float, float, float]] = []
-    for one in found:
+    for one in detections:
         _name(canvas, one, taken)
     legend = [
         (name, _colour(label))
@@ -81,7 +81,7 @@ def _tinted(image_HWC: NDArray[np.uint8], read: Read) -> NDArray[np.uint8]:
         for label in np.unique(read.classes_HW):
             if label:
                 _tint(tinted_HWC, read.classes_HW == label, int(label), _FILL)
-    for one, mask_HW in zip(read.prediction.found or (), read.masks, strict=False):
+    for one, mask_HW in zip(read.prediction.detections or (), read.masks, strict=False):
         _tint(tinted_HWC, mask_HW, one.label, _FILL if one.corners is None else _BORDER_FILL)
     return tinted_HWC
 
@@ -98,7 +98,7 @@ def _tint(image_HWC: NDArray[np.uint8], where_HW: NDArray[np.bool_], label: int,
     image_HWC[where_HW & ~inner_HW] = _colour(label)
 
 
-def _outline(canvas: "_Canvas", one: Found, *, width_px: int) -> None:
+def _outline(canvas: "_Canvas", one: Detection, *, width_px: int) -> None:
     """The four sides of a border; the box of anything else."""
     x1, y1, x2, y2 = one.box
     corners = one.corners or ((x1, y1), (x2, y1), (x2, y2), (x1, y2))
@@ -106,7 +106,7 @@ def _outline(canvas: "_Canvas", one: Found, *, width_px: int) -> None:
     canvas.pen.line([*points, points[0]], fill=_colour(one.label), width=width_px, joint="curve")
 
 
-def _name(canvas: "_Canvas", one: Found, taken: list[tuple[float, float, float, float]]) -> None:
+def _name(canvas: "_Canvas", one: Detection, taken: list[tuple[float, float, float, float]]) -> None:
     """Name and score at the upper left of the box, within the picture, moved down past names that are there already."""
     text = f"{one.name} {one.score:.2f}"
     left, top, right, bottom = canvas.pen.textbbox((0, 0), text, font=canvas.font)

@@ -24,8 +24,8 @@ class Side:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
-    """Something that was found. `box` is x1, y1, x2, y2; `area_percent` is its share of the picture.
+class Detection:
+    """One instance that a model finds. `box` is x1, y1, x2, y2; `area_percent` is its share of the picture.
 
     `corners` are those of a border, clockwise from the upper left, of which `corners_from` ("lines", "mask" or "box")
     says what they were taken from: a box is upright, a mask shows how the card is turned, lines were placed side by
@@ -50,7 +50,7 @@ class Centring:
     `left_percent` and `top_percent` are the left and the upper margin's share of both.
 
     `measured_from` is "lines", "masks" or "boxes": both borders of a card are taken from the same. `outer` and `inner`
-    are their places among what was found, from 0. Of lines, `left_deviation` and `top_deviation` are the standard
+    are their places among the detections, from 0. Of lines, `left_deviation` and `top_deviation` are the standard
     deviations of the percentages, in points; where lines could not be taken, `reason` says why.
     """
 
@@ -100,7 +100,7 @@ class Prediction:
 
     width: int
     height: int
-    found: tuple[Found, ...] | None = None
+    detections: tuple[Detection, ...] | None = None
     centring: tuple[Centring, ...] | None = None
     areas: tuple[Area, ...] | None = None
     grade: Grade | None = None
@@ -108,8 +108,9 @@ class Prediction:
     labels: tuple[Label, ...] | None = None
 
     def document(self) -> dict[str, Any]:
-        """For JSON: without what the task does not say."""
-        return {key: value for key, value in asdict(self).items() if value is not None}
+        """For JSON: without what the task does not say; the detections are its `found`."""
+        values = {"found" if key == "detections" else key: value for key, value in asdict(self).items()}
+        return {key: value for key, value in values.items() if value is not None}
 
 
 def as_graders_write(percent: float) -> str:

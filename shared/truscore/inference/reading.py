@@ -24,7 +24,7 @@ from truscore.inference.borders import (
 from truscore.inference.description import Description
 from truscore.inference.model import Outputs
 from truscore.inference.pictures import Picture
-from truscore.inference.predictions import Area, Corners, Found, Grade, Label, Prediction, Side
+from truscore.inference.predictions import Area, Corners, Detection, Grade, Label, Prediction, Side
 from truscore.metrics.quadrilaterals import SIDES
 
 
@@ -45,17 +45,17 @@ def read_outputs(outputs: Outputs, picture: Picture, description: Description) -
 def _instances(outputs: Outputs, picture: Picture, description: Description) -> Read:
     kept_N = np.flatnonzero(outputs["scores"].astype(np.float64) >= description.thresholds["scores"])
     masks = tuple(_mask(outputs, int(at), description) for at in kept_N) if "masks" in outputs else ()
-    found = tuple(
-        _found(outputs, int(at), masks[number] if masks else None, picture, description)
+    detections = tuple(
+        _detection(outputs, int(at), masks[number] if masks else None, picture, description)
         for number, at in enumerate(kept_N)
     )
     return Read(
         prediction=Prediction(
             width=picture.width,
             height=picture.height,
-            found=found,
-            centring=centring_of(found) if description.measures_centring else None,
-            areas=None if description.finds_borders else _areas_of_found(found, masks, picture, description),
+            detections=detections,
+            centring=centring_of(detections) if description.measures_centring else None,
+            areas=None if description.finds_borders else _areas_of_detections(detections, masks, picture, description),
         ),
         masks=masks,
     )
@@ -68,9 +68,9 @@ def _mask(outputs: Outputs, at: int, description: Description) -> NDArray[np.boo
     return mask_HW
 
 
-def _found(
+def _detection(
     outputs: Outputs, at: int, mask_HW: NDArray[np.bool_] | None, picture: Picture, description: Description
-) -> Found:
+) -> Detection:
     scale_x, scale_y = picture.scale
     label = int(outputs["labels"][at])
     x1, y1, x2, y2 = (float(value) for value in outputs["boxes"][at])
@@ -81,7 +81,7 @@ def _found(
     sides = _sides(outputs, at, picture) if description.finds_borders else None
     if sides is not None and sum(not side.reason for side in sides) >= LEAST_SIDES:
         corners, corners_from = _four(outputs["corners"][at].astype(np.float64) * np.array(picture.scale)), LINES
-    return Found(
+    return Detection(
         label=label,
         name=description.name_of(label),
         score=float(outputs["scores"][at]),
@@ -128,15 +128,15 @@ def _four(corners_42: NDArray[np.float64]) -> Corners:
     return one, two, three, four
 
 
-def _areas_of_found(
-    found: tuple[Found, ...], masks: tuple[NDArray[np.bool_], ...], picture: Picture, description: Description
+def _areas_of_detections(
+    detections: tuple[Detection, ...], masks: tuple[NDArray[np.bool_], ...], picture: Picture, description: Description
 ) -> tuple[Area, ...] | None:
     """By class, what is covered twice counted once; None without masks."""
-    if found and not masks:
+    if detections and not masks:
         return None
     areas = []
     for label, name in enumerate(description.class_names, start=1):
-        own = [mask_HW for one, mask_HW in zip(found, masks, strict=True) if one.label == label]
+        own = [mask_HW for one, mask_HW in zip(detections, masks, strict=True) if one.label == label]
         share = float(np.logical_or.reduce(own).mean()) if own else 0.0
         areas.append(_area(name, share, picture))
     return tuple(areas)

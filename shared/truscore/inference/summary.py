@@ -10,7 +10,7 @@ MOST_LABELS = 6
 def lines_of(prediction: Prediction) -> list[str]:
     """At least one line."""
     lines = [
-        *_found(prediction),
+        *_detections(prediction),
         *_centring(prediction),
         *_areas(prediction),
         *_grade(prediction),
@@ -19,10 +19,10 @@ def lines_of(prediction: Prediction) -> list[str]:
     return lines or ["nothing found"]
 
 
-def _found(prediction: Prediction) -> list[str]:
-    if not prediction.found:
+def _detections(prediction: Prediction) -> list[str]:
+    if not prediction.detections:
         return []
-    counts = Counter(one.name for one in prediction.found)
+    counts = Counter(one.name for one in prediction.detections)
     return [", ".join(name if count == 1 else f"{name} ({count})" for name, count in counts.items())]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from truscore.inference.description import Description
-from truscore.inference.predictions import Found, Prediction
+from truscore.inference.predictions import Detection, Prediction
 
 Cell = str | int | float | None
 Row = dict[str, Cell]
@@ -38,10 +38,10 @@ def columns_of(description: Description) -> tuple[str, ...]:
 def rows_of(image: str, prediction: Prediction) -> Iterator[Row]:
     """A row for each finding, or for each class of a map, or one; one with empty cells where nothing was found."""
     head: Row = {"image": image, "width": prediction.width, "height": prediction.height}
-    if prediction.found is not None:
-        for number in range(len(prediction.found)):
-            yield {**head, **_found(prediction, number)}
-        if not prediction.found:
+    if prediction.detections is not None:
+        for number in range(len(prediction.detections)):
+            yield {**head, **_detection(prediction, number)}
+        if not prediction.detections:
             yield head
     elif prediction.areas is not None:
         for area in prediction.areas:
@@ -62,9 +62,9 @@ def error_row(image: str, message: str) -> Row:
     return {"image": image, "error": message}
 
 
-def _found(prediction: Prediction, number: int) -> Row:
+def _detection(prediction: Prediction, number: int) -> Row:
     """`number` counts from 0; a card's centring stands in the row of its edge."""
-    one = (prediction.found or ())[number]
+    one = (prediction.detections or ())[number]
     row: Row = {
         "number": number,
         "name": one.name,
@@ -80,7 +80,7 @@ def _found(prediction: Prediction, number: int) -> Row:
     return row
 
 
-def _corners(one: Found) -> Row:
+def _corners(one: Detection) -> Row:
     if one.corners is None:
         return {}
     values = (value for corner in one.corners for value in corner)

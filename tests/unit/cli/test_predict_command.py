@@ -67,7 +67,7 @@ def test_csv_has_a_header_and_a_row_for_each_finding(exported: Export, capsys: C
     model = exported("borders")
     assert run(model.path, model.pictures[0], "--csv") == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
-    found = model.eager(model.pictures[0]).found
+    found = model.eager(model.pictures[0]).detections
     assert found
     assert len(rows) == len(found)
     assert {row["name"] for row in rows} <= {"outer_border", "graphical_border"}

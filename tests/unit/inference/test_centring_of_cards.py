@@ -58,7 +58,7 @@ def predicted(folder: Path, record: ImageRecord, outputs: Mapping[str, Any], des
     return read_outputs(outputs, load_picture(folder / record.path), described).prediction
 
 
-def real_shares(record: ImageRecord) -> tuple[float, float]:
+def target_shares(record: ImageRecord) -> tuple[float, float]:
     corners = [corners_of(one.polygons[0]) for one in record.annotations]
     assert all(each is not None for each in corners)
     shares = centring_shares(*corners)  # type: ignore[arg-type]
@@ -71,12 +71,12 @@ def test_centring_of_exact_masks_is_that_of_the_rendered_card(folder: Path, card
     for record in cards.images:
         prediction = predicted(folder, record, outputs_of(record), described)
         (centring,) = prediction.centring or ()
-        left, top = real_shares(record)
+        left, top = target_shares(record)
         assert (centring.left_percent, centring.top_percent) == pytest.approx((left, top), abs=POINTS)
         assert centring.measured_from == "masks"
         assert (centring.outer, centring.inner) == (0, 1)
         assert centring.left_right == as_graders_write(centring.left_percent)
-        assert [one.corners_from for one in prediction.found or ()] == ["mask", "mask"]
+        assert [one.corners_from for one in prediction.detections or ()] == ["mask", "mask"]
         assert f"centring {centring.left_right} left/right" in "\n".join(lines_of(prediction))
 
 
@@ -87,7 +87,7 @@ def test_a_model_of_boxes_measures_centring_from_boxes_and_says_so(folder: Path,
     prediction = predicted(folder, record, outputs, described)
     (centring,) = prediction.centring or ()
     assert centring.measured_from == "boxes"
-    assert [one.corners_from for one in prediction.found or ()] == ["box", "box"]
+    assert [one.corners_from for one in prediction.detections or ()] == ["box", "box"]
 
 
 def test_a_mask_without_four_sides_has_both_borders_of_its_card_taken_from_boxes(
@@ -99,7 +99,7 @@ def test_a_mask_without_four_sides_has_both_borders_of_its_card_taken_from_boxes
     by_mask = predicted(folder, record, outputs, described)
     del outputs["masks"]
     by_box = predicted(folder, record, outputs, a_description("detection", *NAMES))
-    assert [one.corners_from for one in by_mask.found or ()] == ["mask", "box"]
+    assert [one.corners_from for one in by_mask.detections or ()] == ["mask", "box"]
     assert by_mask.centring == by_box.centring
     assert (by_mask.centring or ())[0].measured_from == "boxes"
 
@@ -108,9 +108,9 @@ def test_what_is_below_the_threshold_was_not_found(folder: Path, cards: DatasetI
     described, record = a_description("instance_segmentation", *NAMES), cards.images[0]
     scores = np.array([0.5, 0.4999], np.float32)
     prediction = predicted(folder, record, outputs_of(record, scores=scores), described)
-    assert [one.name for one in prediction.found or ()] == ["outer_border"]
+    assert [one.name for one in prediction.detections or ()] == ["outer_border"]
     assert prediction.centring == ()
-    assert predicted(folder, record, outputs_of(record, scores=scores * 0), described).found == ()
+    assert predicted(folder, record, outputs_of(record, scores=scores * 0), described).detections == ()
     (row,) = rows_of("card.png", predicted(folder, record, outputs_of(record, scores=scores * 0), described))
     assert row == {"image": "card.png", "width": record.width, "height": record.height}
 
@@ -131,7 +131,7 @@ def test_a_model_of_one_border_measures_no_centring(folder: Path, cards: Dataset
     outputs = {name: value[:1] for name, value in outputs_of(record).items()}
     prediction = predicted(folder, record, outputs, a_description("instance_segmentation", "border"))
     assert prediction.centring is None
-    assert (prediction.found or ())[0].corners is not None
+    assert (prediction.detections or ())[0].corners is not None
 
 
 def test_defects_have_areas_and_what_lies_over_one_another_counts_once(folder: Path, cards: DatasetIndex) -> None:
@@ -146,9 +146,9 @@ def test_defects_have_areas_and_what_lies_over_one_another_counts_once(folder: P
     }
     prediction = predicted(folder, cards.images[0], outputs, described)
     assert prediction.centring is None
-    assert [one.area_percent for one in prediction.found or ()] == pytest.approx([10, 10, 10])
+    assert [one.area_percent for one in prediction.detections or ()] == pytest.approx([10, 10, 10])
     assert {one.name: one.area_percent for one in prediction.areas or ()} == pytest.approx({"scratch": 15, "stain": 10})
-    assert [one.corners for one in prediction.found or ()] == [None, None, None]
+    assert [one.corners for one in prediction.detections or ()] == [None, None, None]
 
 
 def test_pixels_are_counted_for_the_most_probable_class(folder: Path, cards: DatasetIndex) -> None:
@@ -170,7 +170,7 @@ def test_borders_are_drawn_where_they_are(folder: Path, cards: DatasetIndex) -> 
     read = read_outputs(outputs_of(record), picture, described)
     shown_HWC = np.asarray(drawn(picture, read, class_names=NAMES))
     times = shown_HWC.shape[1] // record.width
-    for one, colour in zip(read.prediction.found or (), ((255, 23, 68), (0, 176, 255)), strict=True):
+    for one, colour in zip(read.prediction.detections or (), ((255, 23, 68), (0, 176, 255)), strict=True):
         (x1, y1), (x2, y2) = one.corners[2], one.corners[3]  # type: ignore[index]
         x, y = round((x1 + x2) / 2 * times), round((y1 + y2) / 2 * times)
         assert (shown_HWC[y - 2 : y + 3, x - 2 : x + 3] == colour).all(axis=2).any()

@@ -31,7 +31,7 @@ def close(one: float, other: float, tolerance: float) -> bool:
 
 def assert_same(file: Prediction, checkpoint: Prediction) -> None:
     assert (file.width, file.height) == (checkpoint.width, checkpoint.height)
-    _assert_same_found(file, checkpoint)
+    _assert_same_detections(file, checkpoint)
     for area, other in zip(file.areas or (), checkpoint.areas or (), strict=True):
         assert area.name == other.name
         assert close(area.area_percent, other.area_percent, 100 * SHARE)
@@ -47,11 +47,11 @@ def assert_same(file: Prediction, checkpoint: Prediction) -> None:
         assert label.there == (label.probability >= 0.5)
 
 
-def _assert_same_found(file: Prediction, checkpoint: Prediction) -> None:
+def _assert_same_detections(file: Prediction, checkpoint: Prediction) -> None:
     """One to one: of fifty findings one may be another, where two were equally sure."""
-    left, lone = list(file.found or ()), []
-    assert len(left) == len(checkpoint.found or ())
-    for wanted in checkpoint.found or ():
+    left, lone = list(file.detections or ()), []
+    assert len(left) == len(checkpoint.detections or ())
+    for wanted in checkpoint.detections or ():
         same = [
             one for one in left
             if one.name == wanted.name and close(one.score, wanted.score, SHARE)
@@ -61,7 +61,7 @@ def _assert_same_found(file: Prediction, checkpoint: Prediction) -> None:
             left.remove(same[0])
         else:
             lone.append(wanted)
-    assert len(lone) <= len(checkpoint.found or ()) / 50, f"{lone} are not among {left}"
+    assert len(lone) <= len(checkpoint.detections or ()) / 50, f"{lone} are not among {left}"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -74,7 +74,7 @@ def test_a_file_says_of_a_picture_what_its_checkpoint_says(kind: str, exported: 
 
 @pytest.mark.parametrize("kind", ["borders", "boxes"])
 def test_a_detector_of_these_tests_has_something_to_say(kind: str, exported: Export) -> None:
-    assert all(exported(kind).eager(picture).found for picture in exported(kind).pictures)
+    assert all(exported(kind).eager(picture).detections for picture in exported(kind).pictures)
 
 
 def test_every_task_that_is_exported_can_be_read_and_is_among_those_above(exported: Export) -> None:
@@ -130,10 +130,10 @@ def test_a_large_picture_is_scaled_down_for_the_model_and_answered_in_its_own_pi
     small = Engine(model=Model(model.path)).predict(model.pictures[0])
     large = Engine(model=Model(model.path), most_pixels=small.width * small.height).predict(tmp_path / "large.png")
     assert (large.width, large.height) == (4 * small.width, 4 * small.height)
-    assert small.found
-    assert large.found
-    assert len(large.found) == len(small.found)
-    for one, other in zip(small.found, large.found, strict=True):
+    assert small.detections
+    assert large.detections
+    assert len(large.detections) == len(small.detections)
+    for one, other in zip(small.detections, large.detections, strict=True):
         assert [4 * value for value in one.box] == pytest.approx(other.box, abs=1)
         assert one.area_percent == pytest.approx(other.area_percent, abs=0.1)
 
@@ -182,7 +182,7 @@ def test_an_engine_runs_without_torch_and_onnx_and_writes_nothing_into_the_home_
         "from truscore.inference.engine import Engine\n"
         "from truscore.inference.model import Model\n"
         "engine = Engine(model=Model(Path(sys.argv[1])))\n"
-        "print(len(engine.predict(Path(sys.argv[2])).found))\n"
+        "print(len(engine.predict(Path(sys.argv[2])).detections))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, str(model.path), str(model.pictures[0])],
