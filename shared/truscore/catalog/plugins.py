@@ -41,7 +41,7 @@ class PlugIn:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
+class RegisteredPlugIn:
     """An entry point; ``plug_in`` is None where it can't be loaded, ``reason`` says why it can't be used."""
 
     name: str
@@ -58,7 +58,7 @@ class Found:
         return self.plug_in.architecture if self.plug_in else self.name
 
 
-def found_plugins(tasks: Collection[str], taken: Collection[str]) -> tuple[Found, ...]:
+def registered_plugins(tasks: Collection[str], taken: Collection[str]) -> tuple[RegisteredPlugIn, ...]:
     """Every registered architecture, by package and name; one that is broken is listed with its reason.
 
     ``tasks`` are those there are, ``taken`` the names of networks that are ours. Names clash by this rule: ours win
@@ -73,17 +73,19 @@ def found_plugins(tasks: Collection[str], taken: Collection[str]) -> tuple[Found
     return tuple(_without_clash(one, loaded, rows, networks) for one in loaded)
 
 
-def _loaded(point: EntryPoint, tasks: Collection[str], taken: Collection[str]) -> Found:
-    found = Found(name=point.name, package=_package(point))
+def _loaded(point: EntryPoint, tasks: Collection[str], taken: Collection[str]) -> RegisteredPlugIn:
+    registered = RegisteredPlugIn(name=point.name, package=_package(point))
     try:
         plug_in = point.load()
     except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a stranger's code does, the rest goes on
-        return replace(found, reason=f"{found.package} can't be imported: {_error_text(error)}")
+        return replace(registered, reason=f"{registered.package} can't be imported: {_error_text(error)}")
     if not isinstance(plug_in, PlugIn):
-        return replace(found, reason=f"{found.package}: {point.value} is {type(plug_in).__name__}, not a PlugIn")
+        return replace(
+            registered, reason=f"{registered.package}: {point.value} is {type(plug_in).__name__}, not a PlugIn"
+        )
     faults = [*_faults(plug_in, tasks, taken)] or [*_recipe_faults(plug_in)]
     named = plug_in if _named(plug_in) else None
-    return replace(found, plug_in=named, reason=f"{found.package}: {faults[0]}" if faults else "")
+    return replace(registered, plug_in=named, reason=f"{registered.package}: {faults[0]}" if faults else "")
 
 
 def _faults(plug_in: PlugIn, tasks: Collection[str], taken: Collection[str]) -> Iterator[str]:
@@ -116,7 +118,9 @@ def _recipe_faults(plug_in: PlugIn) -> Iterator[str]:
             yield f"its {profile} recipe is for {recipe.architecture_config.base_architecture!r}, a network not its own"
 
 
-def _without_clash(one: Found, loaded: list[Found], rows: Counter[tuple[str, str]], networks: Counter[str]) -> Found:
+def _without_clash(
+    one: RegisteredPlugIn, loaded: list[RegisteredPlugIn], rows: Counter[tuple[str, str]], networks: Counter[str]
+) -> RegisteredPlugIn:
     plug_in = one.plug_in
     if plug_in is None or one.reason:
         return one

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from truscore.catalog.export_formats import FORMATS, why_not
 from truscore.catalog.networks import NETWORKS, Network
-from truscore.catalog.plugins import CATEGORY, Found, PlugIn, found_plugins
+from truscore.catalog.plugins import CATEGORY, PlugIn, RegisteredPlugIn, registered_plugins
 from truscore.catalog.purpose import EDGES, EDGES_AND_CENTRING
 from truscore.catalog.tasks import TASKS
 
@@ -398,7 +398,7 @@ def _rows_of(category: str) -> tuple[Row, ...]:
 
 
 def _networks_of_plugins() -> dict[str, tuple[Network, PlugIn]]:
-    usable = [one.plug_in for one in _found() if one.plug_in and not one.reason]
+    usable = [one.plug_in for one in _registered() if one.plug_in and not one.reason]
     return {network.name: (network, plug_in) for plug_in in usable for network in plug_in.networks}
 
 
@@ -412,9 +412,9 @@ def _plugged_in() -> tuple[Row, ...]:
             bases=tuple(network.name for network in one.plug_in.networks) if one.plug_in and not one.reason else (),
             reason=one.reason,
         )
-        for one in _found()
+        for one in _registered()
     )
 
 
-def _found() -> tuple[Found, ...]:
-    return found_plugins(tuple(TASKS), tuple(NETWORKS))
+def _registered() -> tuple[RegisteredPlugIn, ...]:
+    return registered_plugins(tuple(TASKS), tuple(NETWORKS))

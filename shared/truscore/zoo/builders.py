@@ -12,7 +12,7 @@ from truscore.configuration.errors import InvalidConfig
 from truscore.configuration.recipe import Recipe
 from truscore.zoo.classification import regression
 from truscore.zoo.classification.multilabel import build_multi_label
-from truscore.zoo.classification.network import build_grader
+from truscore.zoo.classification.network import build_ordinal_classifier
 from truscore.zoo.detection import builders as detection
 from truscore.zoo.segmentation import builders as segmentation
 
@@ -23,7 +23,7 @@ BUILDERS: Mapping[type[NetworkConfig], Builder] = MappingProxyType(
         **detection.BUILDERS,
         **segmentation.BUILDERS,
         **regression.BUILDERS,
-        GraderConfig: build_grader,
+        GraderConfig: build_ordinal_classifier,
         MultiLabelConfig: build_multi_label,
     }
 )

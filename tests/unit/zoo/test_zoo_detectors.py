@@ -242,9 +242,9 @@ def test_what_is_found_in_an_image_does_not_depend_on_the_image_before(name: str
     first, second = built(recipe_of(name)).eval(), built(recipe_of(name)).eval()
     low_CHW, square_CHW = torch.rand(3, 40, 160), torch.rand(3, 64, 64)
     with torch.no_grad():
-        found_low, found_square = first([low_CHW])[0], first([square_CHW])[0]
+        low, square = first([low_CHW])[0], first([square_CHW])[0]
         again_square, again_low = second([square_CHW])[0], second([low_CHW])[0]
-    for found, again in ((found_low, again_low), (found_square, again_square)):
+    for found, again in ((low, again_low), (square, again_square)):
         assert len(found["boxes"])
         assert all(torch.equal(found[key], again[key]) for key in found)
 

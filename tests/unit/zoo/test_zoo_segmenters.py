@@ -165,7 +165,7 @@ def test_published_weights_of_a_body_start_a_u_net() -> None:
     ("architecture", "start"),
     [("u_net", ""), ("u_net", "encoder."), ("deeplabv3", "features."), ("deeplabv3", "backbone.")],
 )
-def test_bodies_are_found_in_files_of_whole_segmenters(architecture: str, start: str, tmp_path: Path) -> None:
+def test_backbones_are_found_in_files_of_whole_segmenters(architecture: str, start: str, tmp_path: Path) -> None:
     recipe = recipe_of(architecture, **FROM_WEIGHTS)
     source = built(recipe).state_dict()
     inside = "backbone.body."

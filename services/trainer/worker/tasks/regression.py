@@ -14,7 +14,7 @@ from truscore.metrics.regression import (
     regression_metrics,
 )
 from truscore.metrics.trivial import constant_scores
-from truscore.zoo.classification.network import Scorer
+from truscore.zoo.classification.network import Regressor
 from truscore.zoo.losses.regression import regression_loss
 
 from services.trainer.worker.errors import InvalidJob
@@ -34,7 +34,7 @@ def prepare(network: nn.Module, job: TrainingJob) -> None:
 
     Raises InvalidJob for a score that no training image has.
     """
-    if not isinstance(network, Scorer):
+    if not isinstance(network, Regressor):
         raise TypeError(f"{type(network).__name__} measures no scores")
     scores_NK = torch.stack([_scores(record, job.class_names) for record in job.training]).double()
     known_NK = ~scores_NK.isnan()
@@ -50,7 +50,7 @@ def spec_of(job: TrainingJob) -> ImageLevelSpec[RegressionPrediction]:
     names, primary_loss = job.class_names, job.recipe.loss_config.primary_loss
 
     def loss(network: nn.Module, raw: Tensor, scores_BK: Tensor) -> Tensor:
-        if not isinstance(network, Scorer):
+        if not isinstance(network, Regressor):
             raise TypeError(f"{type(network).__name__} measures no scores")
         return regression_loss(raw, network.standardised(scores_BK), primary_loss)
 

@@ -36,7 +36,7 @@ class WholeImage(Framed):
         return as_body(found)
 
 
-class Grader(WholeImage):
+class OrdinalClassifier(WholeImage):
     """Grades on an ordered scale. Its answers: ``probabilities`` [B, K] and ``grade_index`` [B], from 0."""
 
     def __init__(self, *, backbone: nn.Module, head: nn.Module, image_size: int, primary_loss: str) -> None:
@@ -49,7 +49,7 @@ class Grader(WholeImage):
         return {"probabilities": grade_probabilities(beyond_BT), "grade_index": median_grade(beyond_BT)}
 
 
-class Scorer(WholeImage):
+class Regressor(WholeImage):
     """Measures named scores. It learns them in standard deviations from the mean of the training split, which it keeps,
     and its answers, ``scores`` [B, K], are in the dataset's own unit."""
 
@@ -130,7 +130,7 @@ def backbone_of(recipe: Recipe, config: BackboneConfig) -> Backbone:
     )
 
 
-def build_grader(recipe: Recipe, num_classes: int) -> Grader:
+def build_ordinal_classifier(recipe: Recipe, num_classes: int) -> OrdinalClassifier:
     """``num_classes`` grades, at least 2."""
     backbone = config_of(recipe, GraderConfig).backbone
     loss, channels, thresholds = recipe.loss_config.primary_loss, backbone.channels, num_classes - 1
@@ -143,4 +143,6 @@ def build_grader(recipe: Recipe, num_classes: int) -> Grader:
             head = head_of(recipe, channels, thresholds)
         case _:
             head = head_of(recipe, channels, num_classes)
-    return Grader(backbone=backbone_of(recipe, backbone), head=head, image_size=recipe.image_size, primary_loss=loss)
+    return OrdinalClassifier(
+        backbone=backbone_of(recipe, backbone), head=head, image_size=recipe.image_size, primary_loss=loss
+    )

@@ -8,7 +8,7 @@ from torchvision.ops import FeaturePyramidNetwork
 
 from truscore.catalog.networks.configs import NetworkConfig, PyramidScorerConfig, StatisticsCNNConfig
 from truscore.configuration.recipe import Recipe
-from truscore.zoo.classification.network import HIDDEN, Scorer, backbone_of
+from truscore.zoo.classification.network import HIDDEN, Regressor, backbone_of
 from truscore.zoo.classification.statistics_cnn import Levels, StatisticsHead, plain_body
 from truscore.zoo.configs import config_of
 from truscore.zoo.detection.pyramid import PathAggregationNetwork
@@ -16,7 +16,7 @@ from truscore.zoo.detection.pyramid import PathAggregationNetwork
 EARLY = 2  # stages that partial freezing keeps still
 
 
-def build_statistics_cnn(recipe: Recipe, num_classes: int) -> Scorer:
+def build_statistics_cnn(recipe: Recipe, num_classes: int) -> Regressor:
     """``num_classes`` scores."""
     widths = config_of(recipe, StatisticsCNNConfig).widths
     names = tuple(f"stage{number}" for number in range(1, len(widths) + 1))
@@ -25,10 +25,10 @@ def build_statistics_cnn(recipe: Recipe, num_classes: int) -> Scorer:
     for name in {"none": (), "partial": names[:EARLY], "full": names}[freezing]:
         body.get_submodule(name).requires_grad_(False)
     backbone = Levels(body, names)
-    return _scorer(recipe, backbone, widths, num_classes)
+    return _regressor(recipe, backbone, widths, num_classes)
 
 
-def build_pyramid_scorer(recipe: Recipe, num_classes: int) -> Scorer:
+def build_pyramid_regressor(recipe: Recipe, num_classes: int) -> Regressor:
     """A feature pyramid (Lin et al. 2017), which tells the fine levels what the coarse ones make of the image: the
     same gradient is sharp print, or a soft corner. ``enhanced`` also brings the fine levels to the coarse ones."""
     config = config_of(recipe, PyramidScorerConfig)
@@ -37,17 +37,17 @@ def build_pyramid_scorer(recipe: Recipe, num_classes: int) -> Scorer:
     enhanced = recipe.architecture_config.custom_modifications.feature_pyramid == "enhanced"
     fpn = PathAggregationNetwork(inputs, channels, None) if enhanced else FeaturePyramidNetwork(inputs, channels)
     backbone = Levels(backbone_of(recipe, config.backbone).body, tuple(name for name, _ in levels), fpn)
-    return _scorer(recipe, backbone, (channels,) * len(levels), num_classes)
+    return _regressor(recipe, backbone, (channels,) * len(levels), num_classes)
 
 
-def _scorer(recipe: Recipe, backbone: nn.Module, channels: tuple[int, ...], scores: int) -> Scorer:
+def _regressor(recipe: Recipe, backbone: nn.Module, channels: tuple[int, ...], scores: int) -> Regressor:
     specialised = recipe.architecture_config.custom_modifications.head_customization == "phoenix_specialized"
     head = StatisticsHead(
         channels, scores, hidden=HIDDEN if specialised else 0, dropout=recipe.loss_config.regularization.dropout
     )
-    return Scorer(backbone=backbone, head=head, image_size=recipe.image_size, scores=scores)
+    return Regressor(backbone=backbone, head=head, image_size=recipe.image_size, scores=scores)
 
 
 BUILDERS: Mapping[type[NetworkConfig], Callable[[Recipe, int], nn.Module]] = MappingProxyType(
-    {StatisticsCNNConfig: build_statistics_cnn, PyramidScorerConfig: build_pyramid_scorer}
+    {StatisticsCNNConfig: build_statistics_cnn, PyramidScorerConfig: build_pyramid_regressor}
 )

@@ -24,7 +24,7 @@ LAYER_NORMED = (*CHANNELS_LAST, "convnext_tiny", "convnext_mini")
 
 def body_of(name: str, norm: Norm) -> nn.Module:
     """The module whose children are the stages; norms over the batch are made by ``norm``, given their channels."""
-    return _BODIES[name](norm)
+    return _BACKBONES[name](norm)
 
 
 def group_norm(channels: int) -> nn.GroupNorm:
@@ -86,7 +86,7 @@ def _convnext_mini(norm: Norm) -> nn.Module:
     return features
 
 
-_BODIES: Mapping[str, Callable[[Norm], nn.Module]] = MappingProxyType(
+_BACKBONES: Mapping[str, Callable[[Norm], nn.Module]] = MappingProxyType(
     {
         "mobilenet_v3_small": partial(_features, "mobilenet_v3_small"),
         "mobilenet_v3_large": partial(_features, "mobilenet_v3_large"),

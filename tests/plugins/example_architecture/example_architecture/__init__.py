@@ -11,13 +11,13 @@ __all__ = ["CORNER_WHITENING"]
 
 def _recipe(category: str, option: str, architecture: str, profile: str) -> Recipe:
     """That of our graders, for a network of our own."""
-    graders = resolve("corner_analysis", "quality_classification", "resnet", profile=profile)
+    ordinal = resolve("corner_analysis", "quality_classification", "resnet", profile=profile)
     return replace(
-        graders,
+        ordinal,
         category=category,
         option=option,
         architecture=architecture,
-        architecture_config=replace(graders.architecture_config, base_architecture="example_whitening_cnn"),
+        architecture_config=replace(ordinal.architecture_config, base_architecture="example_whitening_cnn"),
         image_size=64,
     )
 

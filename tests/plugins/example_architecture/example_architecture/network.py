@@ -5,7 +5,7 @@ from collections import OrderedDict
 from torch import nn
 from truscore.recipes import Recipe
 from truscore.zoo.classification.backbones import Backbone
-from truscore.zoo.classification.network import AverageHead, Grader
+from truscore.zoo.classification.network import AverageHead, OrdinalClassifier
 
 WIDTHS = (8, 16, 16)
 
@@ -20,4 +20,6 @@ def build(recipe: Recipe, num_classes: int) -> nn.Module:
     loss = recipe.loss_config.primary_loss
     outputs = num_classes if loss == "cross_entropy" else num_classes - 1
     head = AverageHead(WIDTHS[-1], outputs, dropout=recipe.loss_config.regularization.dropout)
-    return Grader(backbone=Backbone(nn.Sequential(body)), head=head, image_size=recipe.image_size, primary_loss=loss)
+    return OrdinalClassifier(
+        backbone=Backbone(nn.Sequential(body)), head=head, image_size=recipe.image_size, primary_loss=loss
+    )

@@ -32,7 +32,7 @@ class Lines:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Found:
+class _Placed:
     """Of each side: its line's offsets in pixels at the strip's two ends, and how sure that is."""
 
     first_S: Tensor
@@ -81,7 +81,7 @@ class BorderLines(nn.Module):
             deviation_Q4=total_S.reshape(-1, 4),
         )
 
-    def _search(self, image_CHW: Tensor, corners_Q42: Tensor, kinds_S: Tensor, share: float) -> _Found:
+    def _search(self, image_CHW: Tensor, corners_Q42: Tensor, kinds_S: Tensor, share: float) -> _Placed:
         """One pass of the network around the sides, ``share`` of each border's shorter side to either side."""
         sides = sides_of(corners_Q42)
         reach_S = reach_of(sides.length_S, share)
@@ -94,7 +94,7 @@ class BorderLines(nn.Module):
         # Half as likely to be there as not: better left where it is.
         moved_S = (there_S > 0.5).to(there_S)
         middle_S, half_S = moved_S * offset_S * step_S, moved_S * tilt_S * step_S / 2
-        return _Found(
+        return _Placed(
             first_S=middle_S - half_S,
             last_S=middle_S + half_S,
             confidence_S=mass_S,

@@ -17,7 +17,7 @@ from truscore.catalog.networks.ordinal import NETWORKS
 from truscore.recipes import Recipe, resolve
 from truscore.zoo import build_model
 from truscore.zoo.classification.backbones import make_backbone
-from truscore.zoo.classification.network import Grader
+from truscore.zoo.classification.network import OrdinalClassifier
 from truscore.zoo.compilation import save_memory, stages
 from truscore.zoo.losses.ordinal import (
     LOSSES,
@@ -117,7 +117,7 @@ def test_corals_biases_fall_after_any_step() -> None:
 def test_a_grader_answers_with_a_probability_for_each_grade(architecture: str, loss: str) -> None:
     torch.manual_seed(0)
     network = build_model(recipe_of(architecture, loss_config={"primary_loss": loss}), 7).eval()
-    assert isinstance(network, Grader)
+    assert isinstance(network, OrdinalClassifier)
     with torch.no_grad():
         answers = network.answers(network(torch.rand(2, 3, 40, 40)))
     assert answers["probabilities"].shape == (2, 7)

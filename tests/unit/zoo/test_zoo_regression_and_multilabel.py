@@ -1,4 +1,4 @@
-"""Scorers and multi-label networks: what they read, what they keep, what their heads look at."""
+"""Regression and multi-label networks: what they read, what they keep, what their heads look at."""
 
 import pytest
 import torch
@@ -6,24 +6,24 @@ from torch import Tensor
 from truscore.recipes import InvalidConfig, Recipe, resolve
 from truscore.zoo import build_model
 from truscore.zoo.classification.multilabel import AttentionForEach, HeadForEach
-from truscore.zoo.classification.network import MultiLabel, Scorer
+from truscore.zoo.classification.network import MultiLabel, Regressor
 from truscore.zoo.classification.statistics_cnn import statistics
 from truscore.zoo.compilation import save_memory, stages
 
 SHARPNESS = ("corner_analysis", "sharpness_rating")
 DAMAGES = ("surface_analysis", "damage_classification")
-SCORERS = ("custom_cnn", "feature_pyramid")
-LABELLERS = ("multi_head_cnn", "attention_network")
+REGRESSION = ("custom_cnn", "feature_pyramid")
+MULTILABEL = ("multi_head_cnn", "attention_network")
 
 
 def recipe_of(row: tuple[str, str], architecture: str, **sections: object) -> Recipe:
     return resolve(*row, architecture, {"image_size": 40, **sections})
 
 
-@pytest.mark.parametrize("architecture", SCORERS)
+@pytest.mark.parametrize("architecture", REGRESSION)
 def test_a_scorer_answers_in_the_unit_of_the_dataset(architecture: str) -> None:
     network = build_model(recipe_of(SHARPNESS, architecture), 2).eval()
-    assert isinstance(network, Scorer)
+    assert isinstance(network, Regressor)
     network.standardise_by(torch.tensor([5.0, 100.0]), torch.tensor([2.0, 0.0]))
     with torch.no_grad():
         raw = network(torch.rand(3, 3, 40, 40))
@@ -36,11 +36,11 @@ def test_a_scorer_answers_in_the_unit_of_the_dataset(architecture: str) -> None:
 
 def test_the_unit_of_the_scores_is_saved_with_the_weights() -> None:
     network = build_model(recipe_of(SHARPNESS, "custom_cnn"), 1)
-    assert isinstance(network, Scorer)
+    assert isinstance(network, Regressor)
     network.standardise_by(torch.tensor([5.0]), torch.tensor([2.0]))
     again = build_model(recipe_of(SHARPNESS, "custom_cnn"), 1)
     again.load_state_dict(network.state_dict())
-    assert isinstance(again, Scorer)
+    assert isinstance(again, Regressor)
     assert (again.score_mean_K.item(), again.score_deviation_K.item()) == (5.0, 2.0)
 
 
@@ -77,7 +77,7 @@ def test_a_network_without_a_pyramid_refuses_another_pyramid() -> None:
         recipe_of(SHARPNESS, "custom_cnn", architecture_config=custom)
 
 
-@pytest.mark.parametrize("architecture", LABELLERS)
+@pytest.mark.parametrize("architecture", MULTILABEL)
 def test_a_multi_label_network_answers_each_class_on_its_own(architecture: str) -> None:
     torch.manual_seed(0)
     network = build_model(recipe_of(DAMAGES, architecture), 5).eval()
@@ -122,7 +122,7 @@ def test_attention_over_a_map_that_is_the_same_everywhere_is_its_mean() -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "architecture"), [(SHARPNESS, name) for name in SCORERS] + [(DAMAGES, name) for name in LABELLERS]
+    ("row", "architecture"), [(SHARPNESS, name) for name in REGRESSION] + [(DAMAGES, name) for name in MULTILABEL]
 )
 def test_a_network_that_saves_memory_gives_the_same_gradients(row: tuple[str, str], architecture: str) -> None:
     def gradients(*, saving: bool) -> list[Tensor]:
