@@ -25,17 +25,17 @@ from services.monitor.facts import (
 from services.monitor.orders import (
     Waiting,
     answers,
-    is_stray,
+    is_orphan,
     matched,
     order_id,
+    orphan_order,
     stage_of_order,
-    stray_order,
     with_attachment,
     with_order_fact,
+    with_orphan,
     with_progress,
     with_refusal,
     with_rejection,
-    with_stray,
 )
 from services.monitor.run import Run, with_fact
 from services.monitor.stage import ENDED, Stage, dataset_of, stage_of
@@ -141,14 +141,14 @@ class Board:
         key = order_id(order)
         if key in self._forgotten:
             return
-        self.orders[key] = self._with_strays(change(self.orders.get(key) or Waiting(order=order)))
+        self.orders[key] = self._with_orphans(change(self.orders.get(key) or Waiting(order=order)))
         self._forget(self.orders, self.bounds.orders, keep=key, ended=lambda waiting: stage_of_order(waiting) in ENDED)
 
-    def _with_strays(self, waiting: Waiting) -> Waiting:
+    def _with_orphans(self, waiting: Waiting) -> Waiting:
         """Takes up answers that were received before their order."""
-        for key, stray in list(self.orders.items()):
-            if is_stray(stray) and answers(stray, waiting):
-                waiting = with_stray(waiting, self.orders.pop(key))
+        for key, orphan in list(self.orders.items()):
+            if is_orphan(orphan) and answers(orphan, waiting):
+                waiting = with_orphan(waiting, self.orders.pop(key))
         return waiting
 
     def _answer(self, fact: Rejected | Validating, change: Callable[[Waiting], Waiting]) -> None:
@@ -165,16 +165,16 @@ class Board:
         self._run(fact.run_id, lambda run: with_fact(run, fact, at, trace))
 
     def _addressed(self, fact: Rejected | Validating | Attached) -> list[Order]:
-        stray = stray_order(fact.dataset_id, fact.version, fact.request_id, fact.order_event_id)
+        orphan = orphan_order(fact.dataset_id, fact.version, fact.request_id, fact.order_event_id)
         if fact.order_event_id:
-            return [waiting.order for waiting in self._named(fact.order_event_id)] or [stray]
+            return [waiting.order for waiting in self._named(fact.order_event_id)] or [orphan]
         orders = self._orders_of(fact.dataset_id, fact.version)
-        return [order for order in orders if order.request_id == fact.request_id] or [stray]
+        return [order for order in orders if order.request_id == fact.request_id] or [orphan]
 
     def _refuse(self, fact: Failed, at: float, trace: str) -> None:
         if fact.order_event_id:
             named = [waiting.order for waiting in self._named(fact.order_event_id)]
-            unanswered = stray_order(fact.dataset_id, fact.dataset_version, fact.request_id, fact.order_event_id)
+            unanswered = orphan_order(fact.dataset_id, fact.dataset_version, fact.request_id, fact.order_event_id)
             for order in named or [unanswered]:
                 self._order(order, lambda waiting: with_refusal(waiting, fact, at, trace))
             return
@@ -186,14 +186,14 @@ class Board:
         ]
         same = [waiting for waiting in open_ if trace in waiting.traces]
         oldest = min(same or open_, key=lambda waiting: (waiting.first_event_at, waiting.order_id), default=None)
-        order = oldest.order if oldest else stray_order(fact.dataset_id, fact.dataset_version, "")
+        order = oldest.order if oldest else orphan_order(fact.dataset_id, fact.dataset_version, "")
         self._order(order, lambda waiting: with_refusal(waiting, fact, at, trace))
 
     def _orders_of(self, dataset_id: str, version: str) -> list[Order]:
         return [
             waiting.order
             for waiting in self.orders.values()
-            if (waiting.order.dataset_id, waiting.order.version) == (dataset_id, version) and not is_stray(waiting)
+            if (waiting.order.dataset_id, waiting.order.version) == (dataset_id, version) and not is_orphan(waiting)
         ]
 
     def _sample(self, fact: Sampled, at: float) -> None:

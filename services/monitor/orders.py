@@ -90,7 +90,7 @@ def _received(waiting: Waiting, at: float, trace: str, event_id: str) -> Waiting
     )
 
 
-def stray_order(dataset_id: str, version: str, request_id: str, event_id: str = "") -> Order:
+def orphan_order(dataset_id: str, version: str, request_id: str, event_id: str = "") -> Order:
     """Stands in for the order that an answer is about while only the answer was received."""
     return Order(
         dataset_id=dataset_id,
@@ -105,32 +105,32 @@ def stray_order(dataset_id: str, version: str, request_id: str, event_id: str = 
     )
 
 
-def is_stray(waiting: Waiting) -> bool:
+def is_orphan(waiting: Waiting) -> bool:
     return not waiting.order.digest
 
 
-def answers(stray: Waiting, waiting: Waiting) -> bool:
-    """Whether the stray answer is about this order."""
-    ours, theirs = stray.order, waiting.order
+def answers(orphan: Waiting, waiting: Waiting) -> bool:
+    """Whether the orphan, an answer without its order, is about this order."""
+    ours, theirs = orphan.order, waiting.order
     if ours.event_id:
-        return not is_stray(waiting) and ours.event_id in waiting.event_ids
-    if is_stray(waiting) or (ours.dataset_id, ours.version) != (theirs.dataset_id, theirs.version):
+        return not is_orphan(waiting) and ours.event_id in waiting.event_ids
+    if is_orphan(waiting) or (ours.dataset_id, ours.version) != (theirs.dataset_id, theirs.version):
         return False
-    of_the_dataset = stray.rejected is not None or stray.validating is not None
-    return bool(stray.traces & waiting.traces) or (of_the_dataset and ours.request_id == theirs.request_id)
+    of_the_dataset = orphan.rejected is not None or orphan.validating is not None
+    return bool(orphan.traces & waiting.traces) or (of_the_dataset and ours.request_id == theirs.request_id)
 
 
-def with_stray(waiting: Waiting, stray: Waiting) -> Waiting:
+def with_orphan(waiting: Waiting, orphan: Waiting) -> Waiting:
     return replace(
         waiting,
-        first_event_at=min(waiting.first_event_at, stray.first_event_at),
-        last_event_at=max(waiting.last_event_at, stray.last_event_at),
-        validating=_newer(waiting.validating, stray.validating),
-        rejected=_newer(waiting.rejected, stray.rejected),
-        refused=_newer(waiting.refused, stray.refused),
-        attached=_newer(waiting.attached, stray.attached),
-        traces=frozenset(sorted(waiting.traces | stray.traces)[:MAX_TRACES]),
-        event_ids=frozenset(sorted(waiting.event_ids | stray.event_ids)[:MAX_EVENT_IDS]),
+        first_event_at=min(waiting.first_event_at, orphan.first_event_at),
+        last_event_at=max(waiting.last_event_at, orphan.last_event_at),
+        validating=_newer(waiting.validating, orphan.validating),
+        rejected=_newer(waiting.rejected, orphan.rejected),
+        refused=_newer(waiting.refused, orphan.refused),
+        attached=_newer(waiting.attached, orphan.attached),
+        traces=frozenset(sorted(waiting.traces | orphan.traces)[:MAX_TRACES]),
+        event_ids=frozenset(sorted(waiting.event_ids | orphan.event_ids)[:MAX_EVENT_IDS]),
     )
 
 

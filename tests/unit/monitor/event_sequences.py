@@ -187,9 +187,9 @@ def whole_run() -> list[PublishedEvent]:
     ]  # fmt: skip
 
 
-def board_after(story: Iterable[PublishedEvent], board: Board | None = None) -> Board:
+def board_after(events: Iterable[PublishedEvent], board: Board | None = None) -> Board:
     board = board or Board()
-    for published in story:
+    for published in events:
         fact = fact_of(published.message, published.event_id)
         assert fact is not None
         board.apply(fact, published.at, published.trace)

@@ -39,7 +39,7 @@ def late_order(*, state: str = "COMPLETED", at: float = LATE_S) -> list[Publishe
     ]
 
 
-def told_again(*published: PublishedEvent) -> list[PublishedEvent]:
+def published_again(*published: PublishedEvent) -> list[PublishedEvent]:
     """As services do: the same event with the time it had, in the trace of the later order."""
     return [each._replace(trace=LATE_TRACE) for each in published]
 
@@ -51,7 +51,7 @@ def alerts_of(board: Board, *, at: float) -> list[str]:
 
 def test_a_late_order_under_another_name_is_shown_as_the_run_that_answers_it() -> None:
     board = board_after(
-        [*first_order(), *late_order(), *told_again(event_sequences.completed(), event_sequences.exported())]
+        [*first_order(), *late_order(), *published_again(event_sequences.completed(), event_sequences.exported())]
     )
     for reference in ("late", "first", "cards/1", "other/7"):
         entry = board.find(reference)
@@ -71,9 +71,9 @@ def test_an_order_is_found_by_its_event_id_before_it_has_a_run() -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_orders_and_repeated_ends_in_any_order_and_any_number_give_the_same_state(data: st.DataObject) -> None:
-    story = [*first_order(), *late_order(), *told_again(event_sequences.completed(), event_sequences.exported())]
-    again = data.draw(st.lists(st.sampled_from(story), max_size=len(story)))
-    reported, straight = board_after(data.draw(st.permutations(story + again))), board_after(story)
+    events = [*first_order(), *late_order(), *published_again(event_sequences.completed(), event_sequences.exported())]
+    again = data.draw(st.lists(st.sampled_from(events), max_size=len(events)))
+    reported, straight = board_after(data.draw(st.permutations(events + again))), board_after(events)
     assert reported.runs == straight.runs
     assert reported.orders == straight.orders
 
@@ -87,7 +87,7 @@ def test_an_answer_consumed_before_its_order_is_about_the_order_that_it_names(ev
         "attached": event_sequences.attached("mine", trace="", run_id="run-of-mine"),
     }[event]
     answer.message.order_event_id = "mine"  # type: ignore[attr-defined]
-    boards = [board_after(story) for story in permutations([mine, other._replace(event_id="other"), answer])]
+    boards = [board_after(events) for events in permutations([mine, other._replace(event_id="other"), answer])]
     assert all(board.orders == boards[0].orders for board in boards)
     assert {stage_of_entry(entry) for entry in boards[0].entries()} >= {Stage.VALIDATING}
     found = boards[0].find("mine")
@@ -109,7 +109,7 @@ def test_an_end_that_comes_again_reopens_nothing_and_alerts_of_nothing(
 ) -> None:
     before = board_after([event_sequences.ready()._replace(event_id="first"), event_sequences.started(), end])
     late = 2 * 86_400.0
-    board = board_after([*late_order(state=state, at=late), *told_again(end)], before)
+    board = board_after([*late_order(state=state, at=late), *published_again(end)], before)
     entry = board.find("late")
     assert isinstance(entry, Run)
     assert stage_of_entry(entry) is stage
@@ -119,8 +119,8 @@ def test_an_end_that_comes_again_reopens_nothing_and_alerts_of_nothing(
 def test_an_export_that_fails_again_is_no_new_failure() -> None:
     failure, late = event_sequences.export_failed(), 2 * 86_400.0
     again = failure._replace(at=BEGIN_S + late)
-    for story in ([failure, again], [again, failure]):
-        board = board_after([event_sequences.started(), event_sequences.completed(), *story])
+    for events in ([failure, again], [again, failure]):
+        board = board_after([event_sequences.started(), event_sequences.completed(), *events])
         assert stage_of_entry(board.runs[RUN]) is Stage.FAILED
         assert alerts_of(board, at=late + 10) == []
 
@@ -141,7 +141,7 @@ def test_a_run_that_was_forgotten_is_known_again_once_an_order_is_attached_to_it
         board,
     )
     assert board.find(RUN) is None
-    board_after([*late_order(), *told_again(event_sequences.completed(), event_sequences.exported())], board)
+    board_after([*late_order(), *published_again(event_sequences.completed(), event_sequences.exported())], board)
     entry = board.find("late")
     assert isinstance(entry, Run)
     assert stage_of_entry(entry) is Stage.EXPORTED

@@ -18,8 +18,8 @@ from tests.unit.monitor.event_sequences import BEGIN_S, RUN, PublishedEvent, boa
 class Watch:
     """A board under the built-in rules; what is said is heard, as it is from the log."""
 
-    def __init__(self, *story: PublishedEvent) -> None:
-        self.board: Board = board_after(story)
+    def __init__(self, *events: PublishedEvent) -> None:
+        self.board: Board = board_after(events)
         self.watchdog = Watchdog(RULES)
 
     def look(self, at: float) -> list[Raised | Cleared]:

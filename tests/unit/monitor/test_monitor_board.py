@@ -17,8 +17,8 @@ from tests.unit.monitor.event_sequences import RUN, PublishedEvent, board_after
 OTHER_TRACE = "b" * 32
 
 
-def stage_after(*story: PublishedEvent) -> Stage:
-    run = board_after(story).find(RUN)
+def stage_after(*events: PublishedEvent) -> Stage:
+    run = board_after(events).find(RUN)
     assert run is not None
     return stage_of_entry(run)
 
@@ -26,15 +26,15 @@ def stage_after(*story: PublishedEvent) -> Stage:
 @st.composite
 def retellings(draw: st.DrawFn) -> list[PublishedEvent]:
     """The whole story in any order, each event said up to three times."""
-    story = event_sequences.whole_run()
-    again = draw(st.lists(st.sampled_from(story), max_size=2 * len(story)))
-    return draw(st.permutations(story + again))
+    events = event_sequences.whole_run()
+    again = draw(st.lists(st.sampled_from(events), max_size=2 * len(events)))
+    return draw(st.permutations(events + again))
 
 
 @settings(max_examples=60, deadline=None)
 @given(retellings())
-def test_any_order_and_any_repeats_of_a_story_give_the_same_state(story: list[PublishedEvent]) -> None:
-    reported, straight = board_after(story), board_after(event_sequences.whole_run())
+def test_any_order_and_any_repeats_of_the_events_give_the_same_state(events: list[PublishedEvent]) -> None:
+    reported, straight = board_after(events), board_after(event_sequences.whole_run())
     assert reported.runs == straight.runs
     assert reported.orders == straight.orders
     assert reported.hosts == straight.hosts
@@ -42,7 +42,7 @@ def test_any_order_and_any_repeats_of_a_story_give_the_same_state(story: list[Pu
 
 
 @pytest.mark.parametrize(
-    ("story", "stage"),
+    ("events", "stage"),
     [
         ([event_sequences.started()], Stage.TRAINING),
         ([event_sequences.started(), event_sequences.paused()], Stage.PAUSED),
@@ -67,8 +67,8 @@ def test_any_order_and_any_repeats_of_a_story_give_the_same_state(story: list[Pu
         ([event_sequences.epoch_done(1)], Stage.TRAINING),
     ],
 )
-def test_a_run_stands_where_the_last_of_its_events_says(story: list[PublishedEvent], stage: Stage) -> None:
-    assert stage_after(*story) is stage
+def test_a_run_stands_where_the_last_of_its_events_says(events: list[PublishedEvent], stage: Stage) -> None:
+    assert stage_after(*events) is stage
 
 
 def test_an_announced_dataset_is_an_entry_before_any_run_exists() -> None:
@@ -85,8 +85,8 @@ def test_a_validated_dataset_waits_for_a_trainer() -> None:
 
 
 def test_a_dataset_that_was_only_to_be_validated_has_ended_with_its_verdict() -> None:
-    story = [event_sequences.ready(validation_only=True), event_sequences.validated(validation_only=True)]
-    (entry,) = board_after(story).entries()
+    events = [event_sequences.ready(validation_only=True), event_sequences.validated(validation_only=True)]
+    (entry,) = board_after(events).entries()
     assert stage_of_entry(entry) is Stage.VALIDATED
 
 
@@ -110,8 +110,8 @@ def test_a_rejection_consumed_before_its_order_is_about_that_order() -> None:
 
 
 def test_an_order_refused_by_the_trainer_has_failed() -> None:
-    story = [event_sequences.ready(), event_sequences.validated(), event_sequences.failed(run_id="", attempt=0)]
-    (entry,) = board_after(story).entries()
+    events = [event_sequences.ready(), event_sequences.validated(), event_sequences.failed(run_id="", attempt=0)]
+    (entry,) = board_after(events).entries()
     assert stage_of_entry(entry) is Stage.FAILED
 
 
@@ -155,8 +155,8 @@ def test_a_new_order_for_a_dataset_is_not_taken_for_a_run_of_long_ago() -> None:
 
 
 def test_the_same_order_published_a_hundred_times_is_one_entry() -> None:
-    story = [event_sequences.ready(float(n), trace=f"{n:032x}") for n in range(100)]
-    assert len(board_after(story).entries()) == 1
+    events = [event_sequences.ready(float(n), trace=f"{n:032x}") for n in range(100)]
+    assert len(board_after(events).entries()) == 1
 
 
 def test_a_request_about_a_run_without_events_shows_no_run() -> None:

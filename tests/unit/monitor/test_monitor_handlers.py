@@ -45,7 +45,7 @@ def test_every_stage_is_a_state_of_the_contract_and_the_other_way_round() -> Non
     assert {f"RUN_STATE_{stage}" for stage in Stage} == set(monitor_pb2.RunState.keys())
 
 
-def test_the_answer_about_a_finished_run_has_all_of_its_story() -> None:
+def test_the_answer_about_a_finished_run_has_all_of_its_events() -> None:
     run = shown(board_after(event_sequences.whole_run()))
     assert run.state == monitor_pb2.RUN_STATE_EXPORTED
     assert (run.dataset_id, run.dataset_version, run.architecture) == ("cards", "1", "mask_rcnn")
@@ -62,8 +62,8 @@ def test_the_answer_about_a_finished_run_has_all_of_its_story() -> None:
 
 def test_a_model_beside_trivial_predictors_is_answered_as_it_was_announced() -> None:
     assert not shown(board_after(event_sequences.whole_run())).HasField("fit_for_use")
-    story = [event._replace(message=compared(event.message)) for event in event_sequences.whole_run()]
-    run = shown(board_after(story))
+    events = [event._replace(message=compared(event.message)) for event in event_sequences.whole_run()]
+    run = shown(board_after(events))
     assert (run.HasField("fit_for_use"), run.fit_for_use, run.fit_for_use_reason) == (True, False, "no better")
     assert [(one.name, dict(one.metrics)) for one in run.trivial_comparison.predictors] == [("empty", {"AP": 0.0})]
 

@@ -18,8 +18,8 @@ class Newsroom:
         self.board = Board()
         self.board_changes = BoardChanges(most=2)
 
-    def tell(self, *story: PublishedEvent) -> None:
-        board_after(story, self.board)
+    def apply(self, *events: PublishedEvent) -> None:
+        board_after(events, self.board)
         self.board_changes.changed()
 
     async def watch(self, reference: str, *, interval_s: float = 0, unknown_s: float = 5) -> list[Stage | None]:
@@ -34,11 +34,11 @@ class Newsroom:
 
 async def test_the_first_answer_comes_at_once_and_the_last_when_the_run_has_ended() -> None:
     news = Newsroom()
-    news.tell(event_sequences.started())
+    news.apply(event_sequences.started())
     watching = asyncio.create_task(news.watch(RUN))
     await asyncio.sleep(0)
     for event in (event_sequences.completed(), event_sequences.exported()):
-        news.tell(event)
+        news.apply(event)
         for _ in range(5):
             await asyncio.sleep(0)
     assert await watching == [Stage.TRAINING, Stage.EXPORTING, Stage.EXPORTED]
@@ -46,7 +46,7 @@ async def test_the_first_answer_comes_at_once_and_the_last_when_the_run_has_ende
 
 async def test_a_run_that_has_ended_is_answered_once() -> None:
     news = Newsroom()
-    news.tell(*event_sequences.whole_run())
+    news.apply(*event_sequences.whole_run())
     assert await news.watch(RUN) == [Stage.EXPORTED]
 
 
@@ -54,7 +54,7 @@ async def test_a_run_that_is_not_known_yet_is_waited_for() -> None:
     news = Newsroom()
     watching = asyncio.create_task(news.watch(RUN))
     await asyncio.sleep(0)
-    news.tell(*event_sequences.whole_run())
+    news.apply(*event_sequences.whole_run())
     assert await watching == [None, Stage.EXPORTED]
 
 
@@ -65,37 +65,37 @@ async def test_a_run_that_never_comes_is_given_up() -> None:
 
 async def test_changes_within_one_interval_are_reported_as_one() -> None:
     news = Newsroom()
-    news.tell(event_sequences.started())
+    news.apply(event_sequences.started())
     watching = asyncio.create_task(news.watch(RUN, interval_s=0.05))
     await asyncio.sleep(0)
     for step in range(200):
-        news.tell(event_sequences.progressed(step))
-    news.tell(event_sequences.completed(), event_sequences.exported())
+        news.apply(event_sequences.progressed(step))
+    news.apply(event_sequences.completed(), event_sequences.exported())
     assert await watching == [Stage.TRAINING, Stage.EXPORTED]
 
 
 async def test_an_order_is_watched_on_into_the_run_it_becomes() -> None:
     news = Newsroom()
-    news.tell(event_sequences.ready())
+    news.apply(event_sequences.ready())
     (order,) = news.board.orders
     watching = asyncio.create_task(news.watch(order))
     await asyncio.sleep(0)
-    news.tell(event_sequences.validated(), event_sequences.started())
+    news.apply(event_sequences.validated(), event_sequences.started())
     for _ in range(5):
         await asyncio.sleep(0)
-    news.tell(event_sequences.completed(), event_sequences.exported())
+    news.apply(event_sequences.completed(), event_sequences.exported())
     assert await watching == [Stage.VALIDATING, Stage.TRAINING, Stage.EXPORTED]
 
 
 async def test_news_of_another_run_is_no_news() -> None:
     news = Newsroom()
-    news.tell(event_sequences.started())
+    news.apply(event_sequences.started())
     watching = asyncio.create_task(news.watch(RUN))
     await asyncio.sleep(0)
     for step in range(5):
-        news.tell(event_sequences.started(step, run_id="run-other", trace="c" * 32))
+        news.apply(event_sequences.started(step, run_id="run-other", trace="c" * 32))
         await asyncio.sleep(0)
-    news.tell(event_sequences.failed())
+    news.apply(event_sequences.failed())
     assert await watching == [Stage.TRAINING, Stage.FAILED]
 
 
