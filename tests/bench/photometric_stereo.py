@@ -70,8 +70,8 @@ def main() -> int:
     console = Console(width=170)
     console.print(_table(rows))
     console.print(_renders(options.renders, options.seed))
-    judged = [row for row in rows if row.object in LINES and row.solver == "black level + Cauchy"]
-    return int(any(row.figures["mean_deg"] > LINES[row.object] for row in judged))
+    rated = [row for row in rows if row.object in LINES and row.solver == "black level + Cauchy"]
+    return int(any(row.figures["mean_deg"] > LINES[row.object] for row in rated))
 
 
 def objects(data: Path) -> list[LitViews]:

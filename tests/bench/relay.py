@@ -39,7 +39,7 @@ PURGE_TIMEOUT_S = 30
 class Measured:
     """Events per second, median of the rounds."""
 
-    speaker_per_s: float
+    publisher_per_s: float
     raw_per_s: float
     body_bytes: int
 
@@ -53,7 +53,7 @@ def outgoing(step: int) -> OutgoingEvent:
     return OutgoingEvent(event=event, subject=event.run_id, sequence=step)
 
 
-async def say_all(bus: Bus, events: int) -> None:
+async def publish_by_bus(bus: Bus, events: int) -> None:
     """Ours."""
     await publisher(bus, service="trainer").publish_many(outgoing(step) for step in range(events))
 
@@ -93,14 +93,14 @@ async def measure(amqp_url: str, events: int) -> Measured:
         ours: list[float] = []
         raw: list[float] = []
         for _ in range(ROUNDS):
-            ours.append(await per_second(lambda: say_all(bus, events), events))
+            ours.append(await per_second(lambda: publish_by_bus(bus, events), events))
             await queue.purge(timeout=PURGE_TIMEOUT_S)
             raw.append(await per_second(lambda: publish_all(amqp_url, events), events))
             await queue.purge(timeout=PURGE_TIMEOUT_S)
     finally:
         await bus.stop()
     return Measured(
-        speaker_per_s=statistics.median(ours),
+        publisher_per_s=statistics.median(ours),
         raw_per_s=statistics.median(raw),
         body_bytes=outgoing(0).event.ByteSize(),
     )
@@ -127,9 +127,9 @@ def main() -> int:
     with private_broker() as amqp_url:
         measured = asyncio.run(measure(amqp_url, options.events))
     figures = {
-        "speaker_events_per_s": round(measured.speaker_per_s),
+        "speaker_events_per_s": round(measured.publisher_per_s),
         "raw_aio_pika_events_per_s": round(measured.raw_per_s),
-        "ratio": round(measured.speaker_per_s / measured.raw_per_s, 2),
+        "ratio": round(measured.publisher_per_s / measured.raw_per_s, 2),
         "target_events_per_s": TARGET_PER_S,
         "in_flight": IN_FLIGHT,
         "body_bytes": measured.body_bytes,
@@ -139,7 +139,7 @@ def main() -> int:
     }
     text = json.dumps(figures) if options.json else "\n".join(f"{name:28} {value}" for name, value in figures.items())
     sys.stdout.write(f"{text}\n")
-    return 0 if measured.speaker_per_s >= TARGET_PER_S else 1
+    return 0 if measured.publisher_per_s >= TARGET_PER_S else 1
 
 
 if __name__ == "__main__":

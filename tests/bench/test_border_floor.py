@@ -31,16 +31,16 @@ def test_perfect_masks_are_measured_to_half_a_pixel_of_the_network(shared_data: 
 def perfect(image: ImageRecord, image_size: int) -> ImageDetections:
     height, width = network_size(image.height, image.width, image_size=image_size)
     scale = (width / image.width, height / image.height)
-    found = tuple(found_as_it_is(one, scale, height, width) for one in image.annotations)
+    found = tuple(prediction_equal_to(one, scale, height, width) for one in image.annotations)
     return ImageDetections(image=0, height=height, width=width, target=(), prediction=found)
 
 
-def found_as_it_is(real: Annotation, scale: tuple[float, float], height: int, width: int) -> Instance:
-    x, y, box_width, box_height = real.box_xywh
+def prediction_equal_to(target: Annotation, scale: tuple[float, float], height: int, width: int) -> Instance:
+    x, y, box_width, box_height = target.box_xywh
     scaled = replace(
-        real,
+        target,
         box_xywh=(x * scale[0], y * scale[1], box_width * scale[0], box_height * scale[1]),
-        polygons=tuple(tuple(value * scale[at % 2] for at, value in enumerate(one)) for one in real.polygons),
+        polygons=tuple(tuple(value * scale[at % 2] for at, value in enumerate(one)) for one in target.polygons),
     )
     mask_HW = annotation_mask(scaled, height, width)
-    return Instance(label=real.label, box_xywh=scaled.box_xywh, mask=run_lengths(mask_HW))
+    return Instance(label=target.label, box_xywh=scaled.box_xywh, mask=run_lengths(mask_HW))

@@ -23,7 +23,7 @@ from services.dataset_validator.digests import ObjectDigests
 from services.dataset_validator.fetching import FetchCache
 from services.dataset_validator.validator import Bounds, Validator
 from services.dataset_validator.verdict_store import VerdictStore
-from tests.bench.validator_pictures import as_dataset, changed, real_images, rendered_images
+from tests.bench.validator_pictures import as_dataset, changed, published_images, rendered_images
 
 REPOSITORY = Path(__file__).parents[2]
 PREFIX = "s3://cards/sets/one/"
@@ -115,9 +115,9 @@ def main() -> int:
     shared = Path(os.environ.get("TRUSCORE_SHARED_DATA", REPOSITORY.parent / "shared" / "data"))
     with tempfile.TemporaryDirectory(prefix="truscore-bench-") as name:
         work = Path(name)
-        real = shared.is_dir()
+        from_data = shared.is_dir()
         count = options.images
-        pictures = real_images(shared, most=count) if real else rendered_images(work / "cards", count=count)
+        pictures = published_images(shared, most=count) if from_data else rendered_images(work / "cards", count=count)
         figures = service_rerun(as_dataset(pictures, work / "set"), work / "service")
     text = json.dumps(figures) if options.json else "\n".join(f"{key:30} {value}" for key, value in figures.items())
     sys.stdout.write(f"{text}\n")

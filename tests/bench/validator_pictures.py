@@ -14,7 +14,7 @@ ENDINGS = {".jpg", ".jpeg", ".png", ".bmp"}
 SETS = ("car_damage_coco", "truscore_card_borders_yolo", "psa_grades_150x200", "neu_det_voc", "playing_cards_voc")
 
 
-def real_images(shared_data: Path, *, most: int) -> list[Path]:
+def published_images(shared_data: Path, *, most: int) -> list[Path]:
     """Real images, from every set in turn, of all sizes there are."""
     folders = [sorted(filter(_is_image, (shared_data / name).rglob("*"))) for name in SETS]
     in_turn = [path for row in zip_longest(*folders) for path in row if path is not None]

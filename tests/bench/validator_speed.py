@@ -19,7 +19,7 @@ from pathlib import Path
 from truscore.datasets import cores
 
 from tests.bench.validator_fetching import service_rerun
-from tests.bench.validator_pictures import as_dataset, changed, real_images, rendered_images
+from tests.bench.validator_pictures import as_dataset, changed, published_images, rendered_images
 
 REPOSITORY = Path(__file__).parents[2]
 RIVAL = REPOSITORY / ".local" / "cleanvision"
@@ -91,8 +91,8 @@ def measure(images: int) -> dict[str, object]:
     shared = Path(os.environ.get("TRUSCORE_SHARED_DATA", REPOSITORY.parent / "shared" / "data"))
     with tempfile.TemporaryDirectory(prefix="truscore-bench-") as name:
         work = Path(name)
-        real = shared.is_dir()
-        pictures = real_images(shared, most=images) if real else rendered_images(work / "cards", count=images)
+        from_data = shared.is_dir()
+        pictures = published_images(shared, most=images) if from_data else rendered_images(work / "cards", count=images)
         as_dataset(pictures[:4], work / "warm")
         folder = as_dataset(pictures, work / "set")
         # A run beforehand, so that files are in memory for both.
@@ -103,7 +103,7 @@ def measure(images: int) -> dict[str, object]:
     count = len(pictures)
     return {
         "images": count,
-        "of": "real images of all sizes" if real else "rendered cards of 640 px",
+        "of": "real images of all sizes" if from_data else "rendered cards of 640 px",
         "ours_images_per_core_s": round(count / ours.cpu_s, 1),
         "cleanvision_images_per_core_s": round(count / theirs.cpu_s, 1),
         "ratio": round(theirs.cpu_s / ours.cpu_s, 2),

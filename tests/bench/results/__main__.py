@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from deploy.local.settings import SharedData
-from tests.bench.results.cases import CASES
+from tests.bench.results.experiments import EXPERIMENTS
 from tests.bench.results.page import page
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -20,21 +20,21 @@ KEPT = ("dataset", "dataset_digest", "images", "folds", "seeds", "choose", "devi
 def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.bench.results", description=__doc__)
     parser.add_argument("what", choices=("run", "page"))
-    parser.add_argument("names", nargs="*", metavar="NAME", help="of " + ", ".join(CASES))
+    parser.add_argument("names", nargs="*", metavar="NAME", help="of " + ", ".join(EXPERIMENTS))
     parser.add_argument("--seeds", default="0")
     requested = parser.parse_args()
     if requested.what == "page":
         sys.stdout.write(page(MEASURED))
         return 0
-    unknown = sorted(set(requested.names) - set(CASES))
+    unknown = sorted(set(requested.names) - set(EXPERIMENTS))
     if unknown:
-        parser.error(f"{unknown[0]!r} is no measurement; accepted: {', '.join(CASES)}")
-    return max(measure(name, seeds=requested.seeds) for name in requested.names or CASES)
+        parser.error(f"{unknown[0]!r} is no measurement; accepted: {', '.join(EXPERIMENTS)}")
+    return max(measure(name, seeds=requested.seeds) for name in requested.names or EXPERIMENTS)
 
 
 def measure(name: str, *, seeds: str) -> int:
     """Train and judge, print the figures, keep them in docs/results/."""
-    case, data = CASES[name], Path(SharedData().shared_data or REPOSITORY.parent / "shared" / "data")
+    experiment, data = EXPERIMENTS[name], Path(SharedData().shared_data or REPOSITORY.parent / "shared" / "data")
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="truscore-results-") as folder:
         output = Path(folder) / "result.json"
@@ -42,7 +42,7 @@ def measure(name: str, *, seeds: str) -> int:
             sys.executable,
             "-m",
             "services.trainer.worker.cross_validation",
-            *case.arguments(data=data, seeds=seeds),
+            *experiment.arguments(data=data, seeds=seeds),
         ]
         ended = subprocess.run([*command, "--output", str(output)], stdout=subprocess.DEVNULL, check=False)
         if ended.returncode:

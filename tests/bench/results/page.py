@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.bench.results.cases import CASES, Case
+from tests.bench.results.experiments import EXPERIMENTS, Experiment
 
 HEAD = """# What the recipes reach on real images
 
@@ -21,19 +21,21 @@ the repository); `python -m tests.bench.results page > docs/results.md` makes th
 
 def page(folder: Path) -> str:
     """The page from the JSON files in the folder; a case without one is said to be unmeasured."""
-    return "\n".join([HEAD, *(_section(name, case, folder / f"{name}.json") for name, case in CASES.items())])
+    return "\n".join(
+        [HEAD, *(_section(name, experiment, folder / f"{name}.json") for name, experiment in EXPERIMENTS.items())]
+    )
 
 
-def _section(name: str, case: Case, path: Path) -> str:
+def _section(name: str, experiment: Experiment, path: Path) -> str:
     command = f"`python -m tests.bench.results run {name}`"
     lines = [
-        f"## {case.title}\n",
-        f"`{case.category} / {case.option} / {case.architecture}`, {command}. {case.remark}\n",
+        f"## {experiment.title}\n",
+        f"`{experiment.category} / {experiment.option} / {experiment.architecture}`, {command}. {experiment.remark}\n",
     ]
     if not path.exists():
         return "\n".join([*lines, "Not measured yet.\n"])
     found = json.loads(path.read_text(encoding="utf-8"))
-    return "\n".join([*lines, _about(found), "", *_table(case, found), ""])
+    return "\n".join([*lines, _about(found), "", *_table(experiment, found), ""])
 
 
 def _about(found: Mapping[str, Any]) -> str:
@@ -50,10 +52,10 @@ def _network(architecture: Mapping[str, Any]) -> str:
     return f"{architecture['base_architecture']} " + ("from scratch" if start == "none" else f"from {start}")
 
 
-def _table(case: Case, found: Mapping[str, Any]) -> list[str]:
+def _table(experiment: Experiment, found: Mapping[str, Any]) -> list[str]:
     rows = [
         f"| `{metric}` | {found['pooled'][metric]['mean']:.3f} | {_spread(found['metrics'].get(metric))} |"
-        for metric in case.metrics
+        for metric in experiment.metrics
         if metric in found["pooled"]
     ]
     return ["| metric | pooled | folds |", "|---|---|---|", *rows]

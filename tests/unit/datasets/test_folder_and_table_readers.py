@@ -74,10 +74,10 @@ def test_the_class_is_the_outermost_folder_that_distinguishes_images(paths: list
 TWO_LEVELS = ["north/dent/a.png", "north/tear/b.png", "south/dent/c.png", "south/tear/d.png"]
 
 
-def test_where_folders_of_two_levels_could_be_the_classes_it_is_asked_which(tmp_path: Path) -> None:
+def test_where_folders_of_two_levels_could_be_the_classes_both_readings_are_named(tmp_path: Path) -> None:
     root = pictures(tmp_path, *TWO_LEVELS)
-    asked = only(read_dataset(root), "format.ambiguous")
-    assert "north, south (outer) or dent, tear (inner)" in asked
+    ambiguous = only(read_dataset(root), "format.ambiguous")
+    assert "north, south (outer) or dent, tear (inner)" in ambiguous
     (root / "truscore.json").write_text('{"format": "folder", "classes": ["dent", "tear"]}')
     reading = read_dataset(root)
     assert not [found for found in reading.problems if found.code == "format.ambiguous"]

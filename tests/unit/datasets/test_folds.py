@@ -21,7 +21,7 @@ from truscore.datasets import (
 from truscore.datasets.splitting.split import indivisible_groups
 from truscore.datasets.splitting.stratify import NOTHING, strata_of
 
-REAL = Path(__file__).parents[4] / "shared" / "data"
+PUBLISHED = Path(__file__).parents[4] / "shared" / "data"
 CLASSES = 4
 GENTLE = settings(max_examples=60, deadline=None)
 
@@ -230,7 +230,7 @@ def test_fewer_than_two_folds_are_refused(folds: int) -> None:
         fold_dataset(index_of([image("a"), image("b")]), folds=folds, seed=0)
 
 
-def test_two_cards_cannot_train_choose_and_judge() -> None:
+def test_two_cards_cannot_train_choose_and_test() -> None:
     images = [image(f"{number}", group=f"card {number % 2}") for number in range(12)]
     with pytest.raises(InvalidSplit, match="nothing is left to train on beside what is chosen by"):
         fold_dataset(index_of(images), folds=2, seed=0, inner=0.2)
@@ -242,16 +242,16 @@ def test_more_folds_than_groups_are_refused_with_how_many_there_are() -> None:
         fold_dataset(index_of(images), folds=4, seed=0)
 
 
-def real(name: str) -> DatasetIndex:
-    if not (REAL / name).is_dir():
-        pytest.skip(f"{REAL / name} is not here")
-    index = read_dataset(REAL / name).index
+def published(name: str) -> DatasetIndex:
+    if not (PUBLISHED / name).is_dir():
+        pytest.skip(f"{PUBLISHED / name} is not here")
+    index = read_dataset(PUBLISHED / name).index
     assert index is not None
     return index
 
 
 def test_exposures_of_one_real_tile_stay_in_one_fold_and_every_defect_is_in_each() -> None:
-    index = real("magnetic_tile_masks")
+    index = published("magnetic_tile_masks")
     group_of = {one.path: one.group or one.path for one in index.images}
     folds = fold_dataset(index, folds=4, seed=0)
     held = defaultdict(set)
@@ -266,7 +266,7 @@ def test_exposures_of_one_real_tile_stay_in_one_fold_and_every_defect_is_in_each
 
 
 def test_real_grades_are_spread_evenly() -> None:
-    index = real("psa_grades_150x200")
+    index = published("psa_grades_150x200")
     assert len(index.grades) == 10
     for split in fold_dataset(index, folds=4, seed=3):
         found = Counter(path.split("/")[0] for path in split.validation)

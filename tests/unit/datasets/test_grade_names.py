@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from truscore.datasets.index.grade_names import GRADERS, QUALIFIERS, Grade, is_missing_grade, parse_grade
+from truscore.datasets.index.grade_names import GRADING_COMPANIES, QUALIFIERS, Grade, is_missing_grade, parse_grade
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_grader_named_elsewhere_is_kept() -> None:
 
 @given(
     halves=st.integers(2, 20),
-    grader=st.sampled_from(["", *sorted(GRADERS)]),
+    grader=st.sampled_from(["", *sorted(GRADING_COMPANIES)]),
     qualifier=st.sampled_from(["", *sorted(QUALIFIERS)]),
     point=st.sampled_from(".,"),
     between=st.sampled_from([" ", "_", "-"]),
@@ -62,7 +62,7 @@ def test_a_written_grade_comes_back(
     number = f"{halves / 2:g}".replace(".", point)
     written = between.join(filter(None, (grader, number, qualifier)))
     expected = Grade(
-        value=halves / 2, grader=GRADERS.get(grader, ""), qualifiers=(qualifier.upper(),) if qualifier else ()
+        value=halves / 2, grader=GRADING_COMPANIES.get(grader, ""), qualifiers=(qualifier.upper(),) if qualifier else ()
     )
     assert parse_grade(written.upper() if upper else written) == expected
 

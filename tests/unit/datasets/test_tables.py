@@ -231,9 +231,9 @@ def test_every_row_of_any_table_is_a_mark_a_label_or_a_finding(
     undecided = "format.csv.boxes_undecided" in codes(reading)
     for image in reading.index.images:
         line = int(image.path[4:-4]) + 1 + (header is not None)
-        assert image.is_annotated or undecided or f"table.csv#{line}" in found or header_says_nothing(header, image)
+        assert image.is_annotated or undecided or f"table.csv#{line}" in found or header_of_no_meaning(header, image)
 
 
-def header_says_nothing(header: list[str] | None, image: Any) -> bool:
+def header_of_no_meaning(header: list[str] | None, image: Any) -> bool:
     """A column of scores may be empty in a row."""
     return header is None or not any(name in {"label", "grade"} for name in header)

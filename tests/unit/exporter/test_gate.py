@@ -168,9 +168,12 @@ def test_swapped_classes_are_caught_by_the_grades(shop: Workshop, tmp_path: Path
     assert gate.verdict(run, precision="float").passed
 
     def swapped(picture_CHW: Picture) -> Answers:
-        said = run(picture_CHW)
-        turned = said["probabilities"][::-1]
-        return {"probabilities": turned, "grade_index": np.int64(2) - said["grade_index"] + (said["grade_index"] == 1)}
+        answers = run(picture_CHW)
+        turned = answers["probabilities"][::-1]
+        return {
+            "probabilities": turned,
+            "grade_index": np.int64(2) - answers["grade_index"] + (answers["grade_index"] == 1),
+        }
 
     verdict = gate.verdict(swapped, precision="float")
     assert not verdict.passed

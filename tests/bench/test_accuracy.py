@@ -1,4 +1,4 @@
-"""What the small recipe reaches on real pictures: `make bench ARGS=tests/bench/test_real_accuracy.py` prints it.
+"""What the small recipe reaches on real pictures: `make bench ARGS=tests/bench/test_accuracy.py` prints it.
 
 Beside each figure stands what a guess reaches that only knows where things lie on average: on a flat-bed scanner cards
 lie almost in one place, and a figure means nothing without it.
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.bench, pytest.mark.timeout(1500)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Case:
+class Experiment:
     folder: str
     overrides: Mapping[str, Any]
     least_box_ap: float
@@ -27,19 +27,19 @@ class Case:
 
 
 PATIENT = {"hyperparameters": {"training_process": {"epochs": 60, "early_stopping": {"patience": 60}}}}
-CASES = {
-    "scans": Case(
+EXPERIMENTS = {
+    "scans": Experiment(
         folder="truscore_card_borders_yolo/combined_dual_class", overrides={}, least_box_ap=0.85, least_box_ap50=0.99
     ),
-    "fruits": Case(folder="fruitsnuts_coco", overrides={}, least_box_ap=0.05, least_box_ap50=0.15),
-    "fruits, 60 epochs": Case(folder="fruitsnuts_coco", overrides=PATIENT, least_box_ap=0.3, least_box_ap50=0.55),
+    "fruits": Experiment(folder="fruitsnuts_coco", overrides={}, least_box_ap=0.05, least_box_ap50=0.15),
+    "fruits, 60 epochs": Experiment(folder="fruitsnuts_coco", overrides=PATIENT, least_box_ap=0.3, least_box_ap50=0.55),
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", EXPERIMENTS)
 def test_real_pictures_are_learned(shared_data: Path, tmp_path: Path, name: str) -> None:
-    case = CASES[name]
-    run = lay_out(tmp_path / "run", shared_data / case.folder, overrides=case.overrides)
+    experiment = EXPERIMENTS[name]
+    run = lay_out(tmp_path / "run", shared_data / experiment.folder, overrides=experiment.overrides)
     assert run.finish() == 0
     job, completed = read_job(RunDir(path=run.path)), run.completed
     report(name, f"{len(job.training)} training, {len(job.validation)} validation images", completed.metrics)
@@ -47,8 +47,8 @@ def test_real_pictures_are_learned(shared_data: Path, tmp_path: Path, name: str)
     report(name, f"{len(job.test)} test images, never looked at before", test)
     report(name, "a guess at the average place", guessed_metrics(job))
     report(name, f"{completed.epochs} epochs in {completed.duration_s:.0f} s", {})
-    assert completed.metrics["box_AP"] >= case.least_box_ap
-    assert completed.metrics["box_AP50"] >= case.least_box_ap50
+    assert completed.metrics["box_AP"] >= experiment.least_box_ap
+    assert completed.metrics["box_AP50"] >= experiment.least_box_ap50
 
 
 def report(name: str, what: str, metrics: Mapping[str, float]) -> None:

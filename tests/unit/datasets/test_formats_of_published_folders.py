@@ -152,7 +152,7 @@ def test_a_broken_dataset_is_rejected_or_reported_by_its_real_defect(shared_data
     assert not verdict.accepted
 
 
-def test_every_broken_case_is_in_the_table(shared_data: Path) -> None:
+def test_every_broken_folder_is_in_the_table(shared_data: Path) -> None:
     assert {path.name for path in (shared_data / "broken").iterdir() if path.is_dir()} == set(BROKEN)
 
 

@@ -13,7 +13,7 @@ _PRETRAINED = "architecture_config.pretrained_weights"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Case:
+class Experiment:
     """``settings`` are keys of the configuration; ``metrics`` are shown in this order."""
 
     title: str
@@ -42,9 +42,9 @@ class Case:
 
 _AP = ("mask_AP", "mask_AP50", "box_AP", "box_AP50")
 
-CASES: Mapping[str, Case] = MappingProxyType(
+EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
     {
-        "card_borders": Case(
+        "card_borders": Experiment(
             title="Borders of baseball cards, 33 flat-bed scans",
             folder="truscore_card_borders_yolo/combined_dual_class",
             category="border_detection",
@@ -66,7 +66,7 @@ CASES: Mapping[str, Case] = MappingProxyType(
             "points (`make bench ARGS=tests/bench/test_border_floor.py`).",
             settings={_BASE: "mask_rcnn_shufflenet_v2_fpn", "image_size": "320"},
         ),
-        "psa_grades": Case(
+        "psa_grades": Experiment(
             title="PSA grades 1 to 10, 320 photographs of slabs",
             folder="psa_grades_150x200",
             category="surface_analysis",
@@ -78,7 +78,7 @@ CASES: Mapping[str, Case] = MappingProxyType(
             "the middle grade has MAE 2.5, kappa 0 and within-1 accuracy 0.3.",
             settings={_BASE: "shufflenet_v2_x1_0", "image_size": "192", _RATE: "5e-4"},
         ),
-        "magnetic_tiles": Case(
+        "magnetic_tiles": Experiment(
             title="Defects of magnetic tiles, 166 images with masks, split by tile",
             folder="magnetic_tile_masks",
             category="corner_analysis",
@@ -91,7 +91,7 @@ CASES: Mapping[str, Case] = MappingProxyType(
             "other tiles.",
             settings={_RATE: "3e-4", "image_size": "128"},
         ),
-        "steel_defects": Case(
+        "steel_defects": Experiment(
             title="NEU-DET steel surface defects, 270 images with boxes",
             folder="neu_det_voc",
             category="surface_analysis",
@@ -103,7 +103,7 @@ CASES: Mapping[str, Case] = MappingProxyType(
             "a published body only, a seventh of the images, one CPU core, and all images judged, not one split.",
             settings={_BASE: "mask_rcnn_shufflenet_v2_fine_fpn", "image_size": "200"},
         ),
-        "car_damage": Case(
+        "car_damage": Experiment(
             title="Car damage, 106 photographs with polygons",
             folder="car_damage_coco",
             category="surface_analysis",
@@ -114,7 +114,7 @@ CASES: Mapping[str, Case] = MappingProxyType(
             remark="106 of 1,983 images.",
             settings={_BASE: "mask_rcnn_shufflenet_v2_fine_fpn", "image_size": "320"},
         ),
-        "fruits": Case(
+        "fruits": Experiment(
             title="Dates, figs and hazelnuts, 18 photographs with polygons",
             folder="fruitsnuts_coco",
             category="surface_analysis",
@@ -125,7 +125,7 @@ CASES: Mapping[str, Case] = MappingProxyType(
             remark="A smoke test of instance segmentation: 165 instances in all.",
             settings={_BASE: "mask_rcnn_shufflenet_v2_fine_fpn", "image_size": "320"},
         ),
-        "card_creases": Case(
+        "card_creases": Experiment(
             title="Creases of real cards, 19 images from LabelMe",
             folder="baseball_cards_4light_labelme/processed",
             category="surface_analysis",
