@@ -62,8 +62,8 @@ class Exporter:
         began_s = self.clock()
         inputs = await asyncio.to_thread(fetch_inputs, self.store, order, folder, wanted=self._wanted(accepted))
         result = await self.run_child(self._task(order, accepted, inputs, folder), folder)
-        told = await asyncio.to_thread(self._keep_reports, order, result.refusals, folder)
-        refusals = refused + told
+        report_refusals = await asyncio.to_thread(self._keep_reports, order, result.refusals, folder)
+        refusals = refused + report_refusals
         if not result.artifacts:
             return Outcome(release=None, refusals=refusals)
         # Another exporter may have been given the same message meanwhile: what it announced stays as announced.

@@ -63,7 +63,7 @@ class RunFolder:
         with deterministic():
             perform(RunDir(path=self.path), group=WorkerGroup(), stop_signal=stop_requested)
 
-    def ask(self, stop: str) -> None:
+    def request_stop(self, stop: str) -> None:
         partial = self.path / ".control.part"
         partial.write_text(stop)
         partial.rename(self.path / "control")
@@ -97,7 +97,7 @@ class StopAt(StopSignal):
     def __call__(self) -> str:
         self._looks_left -= 1
         if self._looks_left == 0:
-            self._run.ask(self._stop)
+            self._run.request_stop(self._stop)
         return super().__call__()
 
 
@@ -152,10 +152,10 @@ def _guessed(job: TrainingJob, record: ImageRecord, number: int) -> ImageDetecti
     }
     size_4 = np.array([record.width, record.height] * 2)
     nothing = run_lengths(np.zeros((record.height, record.width), dtype=np.bool_))
-    real = [Instance(label=a.label, box_xywh=a.box_xywh, mask=nothing) for a in record.annotations]
-    found = [Instance(label=label, box_xywh=tuple(box * size_4), mask=nothing) for label, box in boxes.items()]
+    target = [Instance(label=a.label, box_xywh=a.box_xywh, mask=nothing) for a in record.annotations]
+    predicted = [Instance(label=label, box_xywh=tuple(box * size_4), mask=nothing) for label, box in boxes.items()]
     return ImageDetections(
-        image=number, height=record.height, width=record.width, target=tuple(real), prediction=tuple(found)
+        image=number, height=record.height, width=record.width, target=tuple(target), prediction=tuple(predicted)
     )
 
 

@@ -80,7 +80,7 @@ def test_the_report_holds_the_figures_and_its_pictures_are_there(learned: RunFol
             assert max(image.size) == 640
 
 
-def test_the_journal_tells_the_story_in_order(learned: RunFolder) -> None:
+def test_the_journal_has_the_records_in_order(learned: RunFolder) -> None:
     records = learned.records
     assert isinstance(records[0], Started)
     assert records[0].steps_per_epoch * 12 == records[0].total_steps

@@ -59,7 +59,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory, graded: Path) -> RunFolder:
     return on_two(laid_out(tmp_path_factory.mktemp("shards") / "run", graded, **merged(SHARDED, RECOMPUTED)))
 
 
-def story(run: RunFolder) -> list[float]:
+def losses_of(run: RunFolder) -> list[float]:
     return [number for done in run.epochs for number in (done.train_loss, done.val_loss or 0.0)]
 
 
@@ -68,7 +68,7 @@ def test_shards_learn_what_copies_learn(shards: RunFolder, tmp_path: Path, grade
     started = shards.records[0]
     assert isinstance(started, Started)
     assert started.world_size == 2
-    assert story(shards) == pytest.approx(story(copies), rel=2e-2)
+    assert losses_of(shards) == pytest.approx(losses_of(copies), rel=2e-2)
     assert shards.completed.metrics.keys() == copies.completed.metrics.keys()
 
 
@@ -84,10 +84,10 @@ def test_what_one_process_began_two_share_and_what_two_began_one_ends(
 ) -> None:
     alone = laid_out(tmp_path / "alone", graded, **merged(SHARDED, RECOMPUTED))
     assert going_on(alone, shards.path / "checkpoints" / "epoch-00001.pt").finish() == 0
-    assert story(alone)[:2] == story(shards)[:2]
+    assert losses_of(alone)[:2] == losses_of(shards)[:2]
     begun = laid_out(tmp_path / "begun", graded, **merged(SHARDED, RECOMPUTED))
     assert begun.finish() == 0
     apart = laid_out(tmp_path / "apart", graded, **merged(SHARDED, RECOMPUTED))
     on_two(going_on(apart, begun.path / "checkpoints" / "epoch-00001.pt"))
     assert apart.completed.epochs == 2
-    assert story(apart)[:2] == story(begun)[:2]
+    assert losses_of(apart)[:2] == losses_of(begun)[:2]

@@ -37,14 +37,14 @@ class PictureMasks(nn.Module):
         batch, _ = self.detector.transform([image_CHW])
         levels = self.detector.backbone(batch.tensors)
         proposals, _ = self.detector.rpn(batch, levels)
-        (found,), _ = self.detector.roi_heads(levels, proposals, batch.image_sizes)
-        boxes_N4 = resize_boxes(found["boxes"], batch.image_sizes[0], (height, width))
-        masks_N1HW = paste(found["masks"], boxes_N4, height, width)
-        answers = (boxes_N4, found["labels"], found["scores"], masks_N1HW)
+        (outputs,), _ = self.detector.roi_heads(levels, proposals, batch.image_sizes)
+        boxes_N4 = resize_boxes(outputs["boxes"], batch.image_sizes[0], (height, width))
+        masks_N1HW = paste(outputs["masks"], boxes_N4, height, width)
+        answers = (boxes_N4, outputs["labels"], outputs["scores"], masks_N1HW)
         if self.stage is None:
             return answers
-        placed = {**found, "boxes": boxes_N4}
-        with_coarse([placed], [found["masks"]])
+        placed = {**outputs, "boxes": boxes_N4}
+        with_coarse([placed], [outputs["masks"]])
         return answers + _of_lines(placed | refine(self.stage, image_CHW, placed), centred=self.centred)
 
 
@@ -58,15 +58,15 @@ class PictureBoxes(nn.Module):
         self.centred = centred
 
     def forward(self, image_CHW: Tensor) -> tuple[Tensor, ...]:
-        (found,) = self.detector([image_CHW])
-        answers = (found["boxes"], found["labels"], found["scores"])
-        return answers + _of_lines(found, centred=self.centred) if "corners" in found else answers
+        (outputs,) = self.detector([image_CHW])
+        answers = (outputs["boxes"], outputs["labels"], outputs["scores"])
+        return answers + _of_lines(outputs, centred=self.centred) if "corners" in outputs else answers
 
 
-def _of_lines(found: dict[str, Tensor], *, centred: bool) -> tuple[Tensor, ...]:
+def _of_lines(outputs: dict[str, Tensor], *, centred: bool) -> tuple[Tensor, ...]:
     """In the order of the signature."""
-    lines = found["corners"], found["line_confidence"], found["line_deviation"]
-    return (*lines, *centring(found)) if centred else lines
+    lines = outputs["corners"], outputs["line_confidence"], outputs["line_deviation"]
+    return (*lines, *centring(outputs)) if centred else lines
 
 
 def with_masks(model: nn.Module, class_names: Sequence[str]) -> ExportTarget:
@@ -93,10 +93,10 @@ def _export_target(detector: nn.Module, graph: nn.Module, signature: Signature) 
     def run_eager(image_CHW: Picture) -> Answers:
         """Through the model's own forward, which the graph is not always made of."""
         with torch.no_grad():
-            found: dict[str, Tensor] = detector([torch.from_numpy(image_CHW)])[0]
+            outputs: dict[str, Tensor] = detector([torch.from_numpy(image_CHW)])[0]
             if "centring" in names:
-                found["centring"], found["centring_deviation"] = centring(found)
-        return {name: found[name].numpy() for name in names}
+                outputs["centring"], outputs["centring_deviation"] = centring(outputs)
+        return {name: outputs[name].numpy() for name in names}
 
     return ExportTarget(signature=signature, graph=graph.eval(), run_eager=run_eager, check_parity=check_detections)
 

@@ -53,38 +53,40 @@ def record(*annotations: Annotation, side_px: int = SIDE_PX) -> ImageRecord:
     return ImageRecord(path="card.png", sha256="", size_bytes=1, width=side_px, height=side_px, annotations=annotations)
 
 
-def found_mask(label: int, corners_42: Points, side_px: int = SIDE_PX) -> Instance:
+def predicted_mask(label: int, corners_42: Points, side_px: int = SIDE_PX) -> Instance:
     (left, top), (right, bottom) = corners_42.min(axis=0), corners_42.max(axis=0)
     box = (float(left), float(top), float(right - left), float(bottom - top))
     return Instance(label=label, box_xywh=box, mask=run_lengths(drawn(corners_42, side_px)), score=0.9)
 
 
-def evaluated(*found: Instance, side_px: int = SIDE_PX) -> ImageDetections:
-    return ImageDetections(image=0, height=side_px, width=side_px, target=(), prediction=found)
+def evaluated(*predicted: Instance, side_px: int = SIDE_PX) -> ImageDetections:
+    return ImageDetections(image=0, height=side_px, width=side_px, target=(), prediction=predicted)
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.floats(-44, 44), st.floats(60, 100), st.floats(1.0, 1.4))
 def test_the_sides_of_a_turned_mask_are_found_to_a_fraction_of_a_pixel(angle: float, width: float, tall: float) -> None:
-    real_42 = turned(box_corners((100 - width / 2, 100 - width * tall / 2, width, width * tall)), angle)
-    found_42 = mask_corners(drawn(real_42))
-    assert found_42 is not None
-    assert np.abs(aligned(found_42, real_42) - real_42).max() < 1.5
-    assert np.mean(edge_distances(real_42, found_42)) < 0.6  # a box on half pixels has every edge half a pixel off
+    target_42 = turned(box_corners((100 - width / 2, 100 - width * tall / 2, width, width * tall)), angle)
+    predicted_42 = mask_corners(drawn(target_42))
+    assert predicted_42 is not None
+    assert np.abs(aligned(predicted_42, target_42) - target_42).max() < 1.5
+    assert (
+        np.mean(edge_distances(target_42, predicted_42)) < 0.6
+    )  # a box on half pixels has every edge half a pixel off
 
 
 @pytest.mark.parametrize("angle", [0.0, 7.0, -20.0])
 def test_a_bump_a_bite_and_a_stray_piece_move_no_side_by_half_a_pixel(angle: float) -> None:
-    real_42 = turned(box_corners(CARD), angle)
-    mask_HW = drawn(real_42)
-    middle_x, middle_y = ((real_42[1] + real_42[2]) / 2).astype(int)
+    target_42 = turned(box_corners(CARD), angle)
+    mask_HW = drawn(target_42)
+    middle_x, middle_y = ((target_42[1] + target_42[2]) / 2).astype(int)
     mask_HW[middle_y - 4 : middle_y + 4, middle_x - 2 : middle_x + 25] = True
-    bite_x, bite_y = ((real_42[2] + real_42[3]) / 2).astype(int)
+    bite_x, bite_y = ((target_42[2] + target_42[3]) / 2).astype(int)
     mask_HW[bite_y - 12 : bite_y + 5, bite_x - 5 : bite_x + 5] = False
     mask_HW[0:6, 0:9] = True
-    found_42 = mask_corners(mask_HW)
-    assert found_42 is not None
-    assert max(max(side) for side in edge_distances(real_42, found_42)) < 0.5
+    predicted_42 = mask_corners(mask_HW)
+    assert predicted_42 is not None
+    assert max(max(side) for side in edge_distances(target_42, predicted_42)) < 0.5
 
 
 def test_a_mask_without_pixels_or_with_one_has_no_sides() -> None:
@@ -130,9 +132,9 @@ def test_a_border_beyond_the_edge_of_the_card_leaves_no_margin_there() -> None:
 
 def test_a_card_of_50_50_found_as_55_45_is_five_points_off() -> None:
     outer = box_corners(CARD)
-    real, found = box_corners((50.0, 40.0, 80.0, 120.0)), box_corners((51.0, 40.0, 80.0, 120.0))
-    card = record(annotation(1, outer), annotation(2, real))
-    metrics = border_metrics([measure_borders(evaluated(found_mask(1, outer), found_mask(2, found)), card)])
+    target, predicted = box_corners((50.0, 40.0, 80.0, 120.0)), box_corners((51.0, 40.0, 80.0, 120.0))
+    card = record(annotation(1, outer), annotation(2, target))
+    metrics = border_metrics([measure_borders(evaluated(predicted_mask(1, outer), predicted_mask(2, predicted)), card)])
     assert metrics["centring_error_pp"] == pytest.approx((5.0 + 0.0) / 2, abs=0.05)
     assert metrics["centring_error_p95_pp"] > 4.5
     assert metrics["centring_measured_share"] == 1.0
@@ -141,7 +143,7 @@ def test_a_card_of_50_50_found_as_55_45_is_five_points_off() -> None:
 
 def test_pixels_are_those_of_the_original_image() -> None:
     card = record(annotation(1, box_corners((80.0, 60.0, 200.0, 280.0))), side_px=400)
-    shifted = found_mask(1, box_corners((41.0, 31.0, 100.0, 140.0)))
+    shifted = predicted_mask(1, box_corners((41.0, 31.0, 100.0, 140.0)))
     assert border_metrics([measure_borders(evaluated(shifted), card)])["edge_error_px"] == pytest.approx(2.0, abs=0.01)
 
 
@@ -151,17 +153,17 @@ def test_boxes_without_masks_are_measured_as_boxes() -> None:
     assert border_metrics([measure_borders(evaluated(box), card)])["edge_error_px"] == pytest.approx(0.5)
 
 
-def test_a_real_border_given_as_run_lengths_is_measured_too() -> None:
+def test_a_target_border_given_as_run_lengths_is_measured_too() -> None:
     outer_42 = turned(box_corners(CARD), 5.0)
     plain = annotation(1, outer_42)
     rle = Annotation(label=1, box_xywh=plain.box_xywh, rle=mask_to_rle(annotation_mask(plain, SIDE_PX, SIDE_PX)))
-    metrics = border_metrics([measure_borders(evaluated(found_mask(1, outer_42)), record(rle))])
+    metrics = border_metrics([measure_borders(evaluated(predicted_mask(1, outer_42)), record(rle))])
     assert metrics["edge_error_px"] < 0.5
 
 
 def test_what_was_not_found_counts_in_the_share_and_in_no_error() -> None:
     card = record(annotation(1, box_corners(CARD)), annotation(2, box_corners((50.0, 40.0, 80.0, 120.0))))
-    only_outer = measure_borders(evaluated(found_mask(1, box_corners(CARD))), card)
+    only_outer = measure_borders(evaluated(predicted_mask(1, box_corners(CARD))), card)
     metrics = border_metrics([only_outer])
     assert metrics["border_found_share"] == 0.5
     assert metrics["centring_measured_share"] == 0.0
@@ -182,7 +184,7 @@ def test_a_border_that_was_not_found_counts_as_the_average_border_of_the_trainin
         [record(annotation(1, box_corners(CARD)), annotation(2, box_corners(box))) for box in graphical]
     )
     card = record(annotation(1, box_corners(CARD)), annotation(2, box_corners(graphical[0])))
-    only_outer = measure_borders(evaluated(found_mask(1, box_corners(CARD))), card, fallbacks)
+    only_outer = measure_borders(evaluated(predicted_mask(1, box_corners(CARD))), card, fallbacks)
     metrics = border_metrics([only_outer])
     assert metrics["edge_error_px"] == pytest.approx(0.0, abs=1e-6)
     # Left and right of the graphical border are 2 px off, its top and bottom and all of the outer border right.
@@ -195,8 +197,10 @@ def test_figures_of_all_images_are_those_of_one_draw_of_each() -> None:
     card = record(annotation(1, box_corners(CARD)), annotation(2, box_corners((50.0, 40.0, 80.0, 120.0))))
     shifted = box_corners((43.0, 30.0, 100.0, 140.0))
     borders = [
-        measure_borders(evaluated(found_mask(1, shifted)), card),
-        measure_borders(evaluated(found_mask(1, shifted), found_mask(2, box_corners((51.0, 41.0, 80.0, 120.0)))), card),
+        measure_borders(evaluated(predicted_mask(1, shifted)), card),
+        measure_borders(
+            evaluated(predicted_mask(1, shifted), predicted_mask(2, box_corners((51.0, 41.0, 80.0, 120.0)))), card
+        ),
         measure_borders(evaluated(), card),
     ]
     drawn_once = border_measure(borders)([0, 1, 2])
@@ -209,14 +213,14 @@ def test_figures_of_all_images_are_those_of_one_draw_of_each() -> None:
 
 def test_one_class_of_border_has_edges_and_no_centring() -> None:
     metrics = border_metrics(
-        [measure_borders(evaluated(found_mask(1, box_corners(CARD))), record(annotation(1, box_corners(CARD))))]
+        [measure_borders(evaluated(predicted_mask(1, box_corners(CARD))), record(annotation(1, box_corners(CARD))))]
     )
     of_edges = {"edge_error_px", "edge_error_median_px", "edge_error_p95_px", "edge_error_all_px"}
     assert metrics.keys() == {"border_found_share"} | of_edges
 
 
 def test_an_image_without_borders_has_nothing_to_measure() -> None:
-    assert border_metrics([measure_borders(evaluated(found_mask(1, box_corners(CARD))), record())]) == {}
+    assert border_metrics([measure_borders(evaluated(predicted_mask(1, box_corners(CARD))), record())]) == {}
 
 
 def test_of_two_finds_the_surer_is_the_border() -> None:

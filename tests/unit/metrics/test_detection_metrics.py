@@ -43,17 +43,19 @@ def random_images(seed: int) -> list[ImageDetections]:
         x, y = rng.uniform(0, 50), rng.uniform(0, 35)
         return float(x), float(y), float(rng.uniform(4, 80 - x)), float(rng.uniform(4, 60 - y))
 
-    def shifted(real: Instance) -> Instance:
-        x, y, width, height = (float(value + rng.normal(0, 1.5)) for value in real.box_xywh)
+    def shifted(target: Instance) -> Instance:
+        x, y, width, height = (float(value + rng.normal(0, 1.5)) for value in target.box_xywh)
         moved = (max(x, 0.0), max(y, 0.0), max(width, 1.0), max(height, 1.0))
-        return box_instance(real.label, moved, score=float(rng.uniform()))
+        return box_instance(target.label, moved, score=float(rng.uniform()))
 
     evaluated = []
     for image in range(10):
-        real = [box_instance(int(rng.integers(1, 3)), box(), crowd=bool(rng.random() < 0.1)) for _ in range(4)]
-        found = [shifted(one) for one in real if rng.random() < 0.8]
-        found += [box_instance(int(rng.integers(1, 3)), box(), score=float(rng.uniform())) for _ in range(3)]
-        evaluated.append(ImageDetections(image=image, height=60, width=80, target=tuple(real), prediction=tuple(found)))
+        target = [box_instance(int(rng.integers(1, 3)), box(), crowd=bool(rng.random() < 0.1)) for _ in range(4)]
+        predicted = [shifted(one) for one in target if rng.random() < 0.8]
+        predicted += [box_instance(int(rng.integers(1, 3)), box(), score=float(rng.uniform())) for _ in range(3)]
+        evaluated.append(
+            ImageDetections(image=image, height=60, width=80, target=tuple(target), prediction=tuple(predicted))
+        )
     return evaluated
 
 
@@ -63,13 +65,13 @@ def pycocotools_precision(
     """[T, R, K, A] of all, small, medium and large instances, whose areas end and begin at the limits."""
     annotations = [
         {
-            "id": number, "image_id": image.image, "category_id": real.label, "bbox": list(real.box_xywh),
-            "segmentation": dict(real.mask or {}), "iscrowd": int(real.crowd),
-            "area": real.box_xywh[2] * real.box_xywh[3] if kind == "box" else float(coco_mask.area(real.mask)),
+            "id": number, "image_id": image.image, "category_id": target.label, "bbox": list(target.box_xywh),
+            "segmentation": dict(target.mask or {}), "iscrowd": int(target.crowd),
+            "area": target.box_xywh[2] * target.box_xywh[3] if kind == "box" else float(coco_mask.area(target.mask)),
         }
-        for number, (image, real) in enumerate(((i, r) for i in evaluated for r in i.target), start=1)
+        for number, (image, target) in enumerate(((i, r) for i in evaluated for r in i.target), start=1)
     ]  # fmt: skip
-    found = [
+    predicted = [
         {"image_id": image.image, "category_id": one.label, "score": one.score}
         | ({"bbox": list(one.box_xywh)} if kind == "box" else {"segmentation": dict(one.mask or {})})
         for image in evaluated
@@ -83,7 +85,7 @@ def pycocotools_precision(
             "annotations": annotations,
         }
         truth.createIndex()
-        evaluation = COCOeval(truth, truth.loadRes(found), {"box": "bbox", "mask": "segm"}[kind])
+        evaluation = COCOeval(truth, truth.loadRes(predicted), {"box": "bbox", "mask": "segm"}[kind])
         small, medium = limits_px
         evaluation.params.areaRng = [[0, 1e10], [0, small], [small, medium], [medium, 1e10]]
         evaluation.evaluate()
@@ -112,8 +114,8 @@ def test_it_equals_pycocotools_on_random_detections(seed: int) -> None:
 
 
 def test_everything_found_exactly_is_one() -> None:
-    real = (box_instance(1, (5, 5, 40, 30)), box_instance(2, (10, 8, 20, 20)))
-    evaluated = [ImageDetections(image=0, height=60, width=80, target=real, prediction=real)]
+    target = (box_instance(1, (5, 5, 40, 30)), box_instance(2, (10, 8, 20, 20)))
+    evaluated = [ImageDetections(image=0, height=60, width=80, target=target, prediction=target)]
     assert list(coco_metrics(evaluated, CLASS_NAMES).values()) == pytest.approx([1.0] * 6)
     curves = precision_curves(evaluated, CLASS_NAMES, "mask")
     assert [(curve.class_name, curve.average_precision) for curve in curves] == [("outer", 1.0), ("inner", 1.0)]
@@ -129,14 +131,17 @@ def test_nothing_found_is_nought() -> None:
 
 
 def test_where_nothing_is_there_there_is_nothing_to_measure() -> None:
-    found = (box_instance(1, (5, 5, 40, 30), score=0.9),)
-    assert coco_metrics([ImageDetections(image=0, height=60, width=80, target=(), prediction=found)], CLASS_NAMES) == {}
+    predicted = (box_instance(1, (5, 5, 40, 30), score=0.9),)
+    assert (
+        coco_metrics([ImageDetections(image=0, height=60, width=80, target=(), prediction=predicted)], CLASS_NAMES)
+        == {}
+    )
 
 
 def test_finding_the_right_box_with_the_wrong_class_counts_nothing() -> None:
-    real, found = (box_instance(1, (5, 5, 40, 30)),), (box_instance(2, (5, 5, 40, 30)),)
+    target, predicted = (box_instance(1, (5, 5, 40, 30)),), (box_instance(2, (5, 5, 40, 30)),)
     assert (
-        coco_metrics([ImageDetections(image=0, height=60, width=80, target=real, prediction=found)], CLASS_NAMES)[
+        coco_metrics([ImageDetections(image=0, height=60, width=80, target=target, prediction=predicted)], CLASS_NAMES)[
             "box_AP"
         ]
         == 0
@@ -160,13 +165,13 @@ def test_nothing_found_is_nought_of_every_size_that_is_there() -> None:
 
 
 def test_an_outer_border_taken_for_the_inner_one_stands_in_the_matrix_as_that() -> None:
-    real = (box_instance(1, (5, 5, 40, 30)), box_instance(2, (60, 40, 15, 15)))
-    found = (
+    target = (box_instance(1, (5, 5, 40, 30)), box_instance(2, (60, 40, 15, 15)))
+    predicted = (
         box_instance(2, (5, 5, 40, 30), 0.9),
         box_instance(1, (0, 50, 8, 8), 0.8),
         box_instance(2, (6, 6, 9, 9), 0.4),
     )
-    evaluated = [ImageDetections(image=0, height=60, width=80, target=real, prediction=found)]
+    evaluated = [ImageDetections(image=0, height=60, width=80, target=target, prediction=predicted)]
     diagnostics = detection_diagnostics(evaluated, CLASS_NAMES)
     assert diagnostics.matrices[0].counts == ((0, 1, 0, 0), (0, 0, 0, 1), (0, 0, 0, 0), (1, 0, 0, 0))
     assert diagnostics.image_errors[0].error == 1.0
@@ -183,15 +188,15 @@ def test_what_is_found_on_a_crowd_is_neither_right_nor_wrong() -> None:
 
 
 def test_the_surest_find_has_the_first_choice() -> None:
-    real = (box_instance(1, (0, 0, 20, 20)),)
-    found = (box_instance(1, (0, 0, 20, 20), 0.6), box_instance(1, (0, 0, 20, 19), 0.9))
-    matched = match(ImageDetections(image=0, height=60, width=80, target=real, prediction=found), "box")
+    target = (box_instance(1, (0, 0, 20, 20)),)
+    predicted = (box_instance(1, (0, 0, 20, 20), 0.6), box_instance(1, (0, 0, 20, 19), 0.9))
+    matched = match(ImageDetections(image=0, height=60, width=80, target=target, prediction=predicted), "box")
     assert [pair.prediction.score for pair in matched.pairs] == [0.9]
     assert [one.score for one in matched.false] == [0.6]
 
 
 def test_nested_borders_are_matched_within_their_class_before_any_other() -> None:
-    real = (box_instance(1, (0, 0, 40, 50)), box_instance(2, (3, 3, 34, 44)))
+    target = (box_instance(1, (0, 0, 40, 50)), box_instance(2, (3, 3, 34, 44)))
     outer_too_small = (box_instance(1, (3, 3, 35, 45), 0.9), box_instance(2, (4, 4, 32, 42), 0.8))
-    matched = match(ImageDetections(image=0, height=60, width=80, target=real, prediction=outer_too_small), "box")
+    matched = match(ImageDetections(image=0, height=60, width=80, target=target, prediction=outer_too_small), "box")
     assert [(pair.target.label, pair.prediction.label) for pair in matched.pairs] == [(1, 1), (2, 2)]

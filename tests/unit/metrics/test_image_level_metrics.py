@@ -33,11 +33,11 @@ def graded(pairs: list[tuple[int, int]], confidence: float = 1.0) -> list[Ordina
     return [
         OrdinalPrediction(
             image=image,
-            target=real,
-            prediction=found,
-            probabilities=tuple(confidence if place == found else (1 - confidence) / 9 for place in range(10)),
+            target=target,
+            prediction=predicted,
+            probabilities=tuple(confidence if place == predicted else (1 - confidence) / 9 for place in range(10)),
         )
-        for image, (real, found) in enumerate(pairs)
+        for image, (target, predicted) in enumerate(pairs)
     ]
 
 
@@ -81,17 +81,18 @@ def test_confidence_that_is_right_half_as_often_as_it_says_is_off_by_that_much()
 @given(st.lists(st.tuples(PLACES, PLACES), min_size=1, max_size=40))
 def test_grades_equal_scikit_learn(pairs: list[tuple[int, int]]) -> None:
     sklearn = pytest.importorskip("sklearn.metrics")
-    real, found = zip(*pairs, strict=True)
+    target, predicted = zip(*pairs, strict=True)
     metrics = ordinal_metrics(graded(pairs), PSA)
     assert all(np.isfinite(value) for value in metrics.values())
-    if len({*real, *found}) > 1:
-        kappa = sklearn.cohen_kappa_score(real, found, weights="quadratic", labels=range(10))
+    if len({*target, *predicted}) > 1:
+        kappa = sklearn.cohen_kappa_score(target, predicted, weights="quadratic", labels=range(10))
         assert metrics["quadratic_weighted_kappa"] == pytest.approx(kappa, abs=1e-12)
     assert metrics["macro_F1"] == pytest.approx(
-        sklearn.f1_score(real, found, average="macro", zero_division=0.0), abs=1e-12
+        sklearn.f1_score(target, predicted, average="macro", zero_division=0.0), abs=1e-12
     )
     assert (
-        confusion_counts(real, found, 10).tolist() == sklearn.confusion_matrix(real, found, labels=range(10)).tolist()
+        confusion_counts(target, predicted, 10).tolist()
+        == sklearn.confusion_matrix(target, predicted, labels=range(10)).tolist()
     )
 
 
@@ -114,16 +115,16 @@ def test_each_grade_has_curves_against_the_others_where_some_image_has_it() -> N
 @given(st.lists(st.tuples(SHARES, st.floats(-2, 2)), min_size=1, max_size=40))
 def test_scores_equal_scikit_learn_and_scipy(pairs: list[tuple[float, float]]) -> None:
     sklearn, scipy = pytest.importorskip("sklearn.metrics"), pytest.importorskip("scipy.stats")
-    real, found = (np.array(side) for side in zip(*pairs, strict=True))
+    target, predicted = (np.array(side) for side in zip(*pairs, strict=True))
     scored = [RegressionPrediction(image=n, target=(r,), prediction=(f,)) for n, (r, f) in enumerate(pairs)]
     metrics = regression_metrics(scored, ("sharpness",))
-    assert metrics["score_MAE"] == pytest.approx(sklearn.mean_absolute_error(real, found))
-    assert metrics["score_RMSE"] == pytest.approx(sklearn.root_mean_squared_error(real, found))
-    if len(pairs) > 1 and np.ptp(real) > 0:
-        assert metrics["R2"] == pytest.approx(sklearn.r2_score(real, found), rel=1e-9, abs=1e-9)
-    assert ranks(found).tolist() == scipy.rankdata(found).tolist()
-    if (correlation := spearman(real, found)) is not None:
-        assert correlation == pytest.approx(scipy.spearmanr(real, found).statistic, abs=1e-12)
+    assert metrics["score_MAE"] == pytest.approx(sklearn.mean_absolute_error(target, predicted))
+    assert metrics["score_RMSE"] == pytest.approx(sklearn.root_mean_squared_error(target, predicted))
+    if len(pairs) > 1 and np.ptp(target) > 0:
+        assert metrics["R2"] == pytest.approx(sklearn.r2_score(target, predicted), rel=1e-9, abs=1e-9)
+    assert ranks(predicted).tolist() == scipy.rankdata(predicted).tolist()
+    if (correlation := spearman(target, predicted)) is not None:
+        assert correlation == pytest.approx(scipy.spearmanr(target, predicted).statistic, abs=1e-12)
 
 
 def test_a_score_that_never_varies_is_met_or_not() -> None:
@@ -146,10 +147,10 @@ def test_a_score_that_is_not_known_of_an_image_counts_for_nothing() -> None:
     assert regression_diagnostics(scored, ("sharpness", "gloss")).worst(9) == (1,)
 
 
-def labelled(real: list[list[bool]], probabilities: list[list[float]]) -> list[MultilabelPrediction]:
+def labelled(target: list[list[bool]], probabilities: list[list[float]]) -> list[MultilabelPrediction]:
     return [
         MultilabelPrediction(image=image, target=tuple(there), probabilities=tuple(shares))
-        for image, (there, shares) in enumerate(zip(real, probabilities, strict=True))
+        for image, (there, shares) in enumerate(zip(target, probabilities, strict=True))
     ]
 
 
@@ -157,34 +158,36 @@ def labelled(real: list[list[bool]], probabilities: list[list[float]]) -> list[M
 @given(st.lists(st.tuples(st.booleans(), SHARES), min_size=1, max_size=40))
 def test_average_precision_and_roc_area_equal_scikit_learn(pairs: list[tuple[bool, float]]) -> None:
     sklearn = pytest.importorskip("sklearn.metrics")
-    real, score = (np.array(side) for side in zip(*pairs, strict=True))
-    if real.any():
-        assert average_precision(real, score) == pytest.approx(sklearn.average_precision_score(real, score), abs=1e-12)
+    target, score = (np.array(side) for side in zip(*pairs, strict=True))
+    if target.any():
+        assert average_precision(target, score) == pytest.approx(
+            sklearn.average_precision_score(target, score), abs=1e-12
+        )
     else:
-        assert average_precision(real, score) is None
-    if len(set(real.tolist())) == 2:
-        assert roc_area(real, score) == pytest.approx(sklearn.roc_auc_score(real, score), abs=1e-12)
+        assert average_precision(target, score) is None
+    if len(set(target.tolist())) == 2:
+        assert roc_area(target, score) == pytest.approx(sklearn.roc_auc_score(target, score), abs=1e-12)
     else:
-        assert roc_area(real, score) is None
-    assert sweep_thresholds(real, score).threshold_T.tolist() == sorted(set(score.tolist()), reverse=True)
+        assert roc_area(target, score) is None
+    assert sweep_thresholds(target, score).threshold_T.tolist() == sorted(set(score.tolist()), reverse=True)
 
 
 @AGAINST_THE_LIBRARY
 @given(st.lists(st.tuples(st.booleans(), SHARES), min_size=1, max_size=40))
 def test_curves_equal_scikit_learn(pairs: list[tuple[bool, float]]) -> None:
     sklearn = pytest.importorskip("sklearn.metrics")
-    real, score = (np.array(side) for side in zip(*pairs, strict=True))
-    drawn = precision_recall_series("dent", real, score)
-    if real.any():
-        precision, recall, _ = sklearn.precision_recall_curve(real, score)
+    target, score = (np.array(side) for side in zip(*pairs, strict=True))
+    drawn = precision_recall_series("dent", target, score)
+    if target.any():
+        precision, recall, _ = sklearn.precision_recall_curve(target, score)
         assert drawn.x[1:] == pytest.approx(recall[-2::-1], abs=1e-12)
         assert drawn.y[1:] == pytest.approx(precision[-2::-1], abs=1e-12)
         assert (drawn.x[0], drawn.y[0]) == (0.0, drawn.y[1])  # from the edge; scikit-learn goes on to precision 1
     else:
         assert drawn.x == ()
-    drawn = roc_series("dent", real, score)
-    if len(set(real.tolist())) == 2:
-        false_rate, true_rate, _ = sklearn.roc_curve(real, score, drop_intermediate=False)
+    drawn = roc_series("dent", target, score)
+    if len(set(target.tolist())) == 2:
+        false_rate, true_rate, _ = sklearn.roc_curve(target, score, drop_intermediate=False)
         assert drawn.x == pytest.approx(false_rate, abs=1e-12)
         assert drawn.y == pytest.approx(true_rate, abs=1e-12)
     else:
@@ -195,18 +198,20 @@ def test_curves_equal_scikit_learn(pairs: list[tuple[bool, float]]) -> None:
 @given(st.lists(LABELS_AND_SHARES, min_size=1, max_size=20))
 def test_labels_equal_scikit_learn(rows: list[tuple[list[bool], list[float]]]) -> None:
     sklearn = pytest.importorskip("sklearn.metrics")
-    real, shares = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
-    found = shares >= 0.5
-    metrics = multilabel_metrics(labelled(real.tolist(), shares.tolist()))
+    target, shares = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
+    predicted = shares >= 0.5
+    metrics = multilabel_metrics(labelled(target.tolist(), shares.tolist()))
     assert all(np.isfinite(value) for value in metrics.values())
-    there = [place for place in range(3) if (real | found)[:, place].any()]
-    if real.any():
-        macro = np.mean([sklearn.f1_score(real[:, place], found[:, place], zero_division=0.0) for place in there])
+    there = [place for place in range(3) if (target | predicted)[:, place].any()]
+    if target.any():
+        macro = np.mean([sklearn.f1_score(target[:, place], predicted[:, place], zero_division=0.0) for place in there])
         assert metrics["macro_F1"] == pytest.approx(macro)
-        assert metrics["micro_F1"] == pytest.approx(sklearn.f1_score(real.ravel(), found.ravel(), zero_division=0.0))
-    assert metrics["subset_accuracy"] == pytest.approx(sklearn.accuracy_score(real, found))
-    if held := [place for place in range(3) if real[:, place].any()]:
-        precision = np.mean([sklearn.average_precision_score(real[:, place], shares[:, place]) for place in held])
+        assert metrics["micro_F1"] == pytest.approx(
+            sklearn.f1_score(target.ravel(), predicted.ravel(), zero_division=0.0)
+        )
+    assert metrics["subset_accuracy"] == pytest.approx(sklearn.accuracy_score(target, predicted))
+    if held := [place for place in range(3) if target[:, place].any()]:
+        precision = np.mean([sklearn.average_precision_score(target[:, place], shares[:, place]) for place in held])
         assert metrics["mAP"] == pytest.approx(precision)
 
 

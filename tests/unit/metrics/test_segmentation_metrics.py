@@ -33,8 +33,8 @@ def test_a_mask_found_exactly_is_perfect() -> None:
 
 
 def test_half_of_a_mask_is_half_the_overlap_and_two_thirds_of_dice() -> None:
-    real, found = with_block(1, slice(0, 10), slice(0, 10)), with_block(1, slice(0, 10), slice(0, 5))
-    metrics = segmentation_metrics([count_pixels(0, real, found, classes=2)])
+    target, predicted = with_block(1, slice(0, 10), slice(0, 10)), with_block(1, slice(0, 10), slice(0, 5))
+    metrics = segmentation_metrics([count_pixels(0, target, predicted, classes=2)])
     assert metrics["mask_mean_IoU"] == pytest.approx(0.5)
     assert metrics["dice"] == pytest.approx(2 / 3)
 
@@ -61,11 +61,11 @@ def test_a_class_that_is_nowhere_does_not_count() -> None:
 
 
 def test_pixels_of_unknown_class_count_nowhere() -> None:
-    real, found = with_block(255, slice(0, 20), slice(0, 15)), with_block(1, slice(0, 20), slice(0, 15))
-    assert sum(map(sum, count_pixels(0, real, found, classes=2).counts)) == 300
+    target, predicted = with_block(255, slice(0, 20), slice(0, 15)), with_block(1, slice(0, 20), slice(0, 15))
+    assert sum(map(sum, count_pixels(0, target, predicted, classes=2).counts)) == 300
 
 
-def test_a_found_class_that_does_not_exist_is_refused() -> None:
+def test_a_predicted_class_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ValueError, match="accepted are 0 to 1"):
         count_pixels(0, with_block(0, slice(0), slice(0)), with_block(2, slice(0, 1), slice(0, 1)), classes=2)
 
@@ -78,24 +78,24 @@ def test_no_images_have_no_figures() -> None:
 @given(st.lists(st.tuples(MASKS, MASKS), min_size=1, max_size=4))
 def test_overlap_equals_scikit_learn(pairs: list[tuple[np.ndarray, np.ndarray]]) -> None:
     sklearn = pytest.importorskip("sklearn.metrics")
-    images = [count_pixels(n, real, found, classes=3) for n, (real, found) in enumerate(pairs)]
+    images = [count_pixels(n, target, predicted, classes=3) for n, (target, predicted) in enumerate(pairs)]
     counts = np.array([image.counts for image in images]).sum(axis=0)
-    real, found = (np.concatenate([pair[side].ravel() for pair in pairs]) for side in (0, 1))
+    target, predicted = (np.concatenate([pair[side].ravel() for pair in pairs]) for side in (0, 1))
     for label, iou in enumerate(iou_by_class(counts)):
         if iou is not None:
-            assert iou == pytest.approx(sklearn.jaccard_score(real == label, found == label, zero_division=0.0))
+            assert iou == pytest.approx(sklearn.jaccard_score(target == label, predicted == label, zero_division=0.0))
     assert all(np.isfinite(value) for value in segmentation_metrics(images).values())
 
 
 def test_pieces_of_damage_are_distinguished_and_counted_by_size() -> None:
-    real = np.zeros((300, 300), dtype=np.uint8)
-    real[10:12, 10:20] = 1  # 20 px, small
-    real[100:140, 100:140] = 1  # 1600 px, medium
-    found = np.zeros_like(real)
-    found[100:140, 100:120] = 1
+    target = np.zeros((300, 300), dtype=np.uint8)
+    target[10:12, 10:20] = 1  # 20 px, small
+    target[100:140, 100:140] = 1  # 1600 px, medium
+    predicted = np.zeros_like(target)
+    predicted[100:140, 100:120] = 1
     rows = {
         row["size"]: row
-        for row in segmentation_diagnostics([count_pixels(0, real, found, classes=2)], ["dent"]).by_size
+        for row in segmentation_diagnostics([count_pixels(0, target, predicted, classes=2)], ["dent"]).by_size
     }
     assert (rows["small"]["pieces"], rows["small"]["touched"]) == (1, 0.0)
     assert (rows["medium"]["pieces"], rows["medium"]["touched"], rows["medium"]["covered"]) == (1, 1.0, 0.5)
@@ -110,7 +110,7 @@ def test_sizes_are_those_of_coco_on_images_of_its_size_and_shrink_with_smaller_o
 
 
 def test_the_worst_images_are_those_with_the_least_overlap() -> None:
-    real, half = with_block(1, slice(0, 10), slice(0, 10)), with_block(1, slice(0, 10), slice(0, 5))
-    nothing = np.zeros_like(real)
-    images = [count_pixels(n, real, found, classes=2) for n, found in enumerate((real, half, nothing))]
+    target, half = with_block(1, slice(0, 10), slice(0, 10)), with_block(1, slice(0, 10), slice(0, 5))
+    nothing = np.zeros_like(target)
+    images = [count_pixels(n, target, predicted, classes=2) for n, predicted in enumerate((target, half, nothing))]
     assert segmentation_diagnostics(images, ["scratch"]).worst(3) == (2, 1)

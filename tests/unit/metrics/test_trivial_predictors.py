@@ -31,8 +31,8 @@ BY_ITSELF = [[place] for place in range(8)]  # each image a group
 
 def graded(targets: list[int], predictions: list[int]) -> list[OrdinalPrediction]:
     return [
-        OrdinalPrediction(image=place, target=target, prediction=found, probabilities=(0.25,) * 4)
-        for place, (target, found) in enumerate(zip(targets, predictions, strict=True))
+        OrdinalPrediction(image=place, target=target, prediction=predicted, probabilities=(0.25,) * 4)
+        for place, (target, predicted) in enumerate(zip(targets, predictions, strict=True))
     ]
 
 
@@ -100,16 +100,16 @@ def test_the_prior_mask_covers_where_damage_mostly_is() -> None:
 def test_an_empty_mask_finds_nothing_of_the_damage() -> None:
     damaged = np.zeros((10, 10), dtype=np.uint8)
     damaged[:2, :2] = 1
-    found = without_damage(count_pixels(0, damaged, damaged, classes=2))
-    assert found == count_pixels(0, damaged, np.zeros_like(damaged), classes=2)
-    metrics = segmentation_metrics([found])
+    predicted = without_damage(count_pixels(0, damaged, damaged, classes=2))
+    assert predicted == count_pixels(0, damaged, np.zeros_like(damaged), classes=2)
+    metrics = segmentation_metrics([predicted])
     assert (metrics["binary_IoU"], metrics["binary_dice"], metrics["pixel_accuracy"]) == (0.0, 0.0, 0.96)
 
 
 def test_damage_of_the_wrong_class_is_damage_all_the_same() -> None:
-    real, found = np.zeros((10, 10), dtype=np.uint8), np.zeros((10, 10), dtype=np.uint8)
-    real[:2, :2], found[:2, :1] = 1, 2
-    metrics = segmentation_metrics([count_pixels(0, real, found, classes=3)])
+    target, predicted = np.zeros((10, 10), dtype=np.uint8), np.zeros((10, 10), dtype=np.uint8)
+    target[:2, :2], predicted[:2, :1] = 1, 2
+    metrics = segmentation_metrics([count_pixels(0, target, predicted, classes=3)])
     assert metrics["dice"] == 0.0
     assert (metrics["binary_IoU"], metrics["binary_dice"]) == (pytest.approx(2 / 4), pytest.approx(2 * 2 / 6))
 
@@ -122,13 +122,13 @@ def card(left: float) -> ImageRecord:
     )  # fmt: skip
 
 
-def seen(record: ImageRecord, image: int, *found: Instance) -> ImageDetections:
+def seen(record: ImageRecord, image: int, *predicted: Instance) -> ImageDetections:
     """At half the size."""
     target = tuple(
         Instance(label=one.label, box_xywh=tuple(value / 2 for value in one.box_xywh))  # type: ignore[arg-type]
         for one in record.annotations
     )
-    return ImageDetections(image=image, height=100, width=100, target=target, prediction=found)
+    return ImageDetections(image=image, height=100, width=100, target=target, prediction=predicted)
 
 
 def test_the_average_border_is_the_mean_of_the_training_labels_relative_to_the_image() -> None:

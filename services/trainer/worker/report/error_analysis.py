@@ -17,13 +17,23 @@ NOTABLE = 1.96  # standard deviations of a rank correlation of nothing: one in t
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Confused:
-    """A real class and what was found in its place; ``share`` is of all that is really of this class."""
+    """A target class and what was predicted in its place; ``share`` is of all targets of this class."""
 
     matrix: str
-    real: str
-    found: str
+    target: str
+    prediction: str
     count: int
     share: float
+
+    def document(self) -> dict[str, Any]:
+        """As a report has it."""
+        return {
+            "matrix": self.matrix,
+            "real": self.target,
+            "found": self.prediction,
+            "count": self.count,
+            "share": self.share,
+        }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,23 +72,27 @@ def analyse_errors(
             for one in ranked[:WORST]
             if one["error"] > 0
         ],
-        "confused": [asdict(pair) for pair in confused_pairs(details.get("matrices", ()))],
+        "confused": [pair.document() for pair in confused_pairs(details.get("matrices", ()))],
         "by_property": [asdict(link) for link in _links(errors, properties)],
     }
 
 
 def confused_pairs(matrices: Sequence[Mapping[str, Any]]) -> list[Confused]:
-    """The commonest wrong cells of the matrices, by their share of the real class."""
-    return sorted(_pairs(matrices), key=lambda pair: (-pair.share, -pair.count, pair.real, pair.found))[:PAIRS]
+    """The commonest wrong cells of the matrices, by their share of the target class."""
+    return sorted(_pairs(matrices), key=lambda pair: (-pair.share, -pair.count, pair.target, pair.prediction))[:PAIRS]
 
 
 def _pairs(matrices: Sequence[Mapping[str, Any]]) -> Iterator[Confused]:
     for matrix in matrices:
-        for row, (real, counts) in enumerate(zip(matrix["real"], matrix["counts"], strict=True)):
-            for column, (found, count) in enumerate(zip(matrix["found"], counts, strict=True)):
+        for row, (target, counts) in enumerate(zip(matrix["real"], matrix["counts"], strict=True)):
+            for column, (prediction, count) in enumerate(zip(matrix["found"], counts, strict=True)):
                 if count and row != column:
                     yield Confused(
-                        matrix=matrix["title"], real=real, found=found, count=int(count), share=count / sum(counts)
+                        matrix=matrix["title"],
+                        target=target,
+                        prediction=prediction,
+                        count=int(count),
+                        share=count / sum(counts),
                     )
 
 

@@ -82,10 +82,10 @@ def _row_sets(report: Mapping[str, Any]) -> list[tuple[str, Sequence[Mapping[str
 
 
 def _centring(one: Mapping[str, Any]) -> dict[str, Any]:
-    found = one["found"] or (None, None)
+    predicted = one["found"] or (None, None)
     return {
-        "image": one["image"], "left, real": one["real"][0], "left, found": found[0], "top, real": one["real"][1],
-        "top, found": found[1],
+        "image": one["image"], "left, real": one["real"][0], "left, found": predicted[0], "top, real": one["real"][1],
+        "top, found": predicted[1],
     }  # fmt: skip
 
 

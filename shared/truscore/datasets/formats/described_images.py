@@ -162,8 +162,8 @@ class _Collector:
             self.declared[path] = DeclaredImage(
                 file=image.file, image_id=image.image_id, width=image.width, height=image.height
             )
-        said = [entry.labels for entry in entries if entry.labels is not None]
-        labels = tuple(sorted({self.classes.label(name) for names in said for name in names})) if said else None
+        given = [entry.labels for entry in entries if entry.labels is not None]
+        labels = tuple(sorted({self.classes.label(name) for names in given for name in names})) if given else None
         scores = {name: value for entry in reversed(entries) for name, value in entry.scores}
         self.image_labels[path] = ImageLabels(labels=labels, scores=tuple(sorted(scores.items())))
         self.annotate[path] = partial(self._marks, entries)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 HIGHEST = 10.0
 QUALIFIERS = frozenset({"oc", "mk", "st", "pd", "of", "mc"})
-GRADERS: Mapping[str, str] = MappingProxyType(
+GRADING_COMPANIES: Mapping[str, str] = MappingProxyType(
     {name: name.upper() for name in ("psa", "bgs", "bvg", "bccg", "sgc", "cgc", "csg", "hga", "tag", "ace", "gma")}
     | {name: name.upper() for name in ("ags", "isa", "ksa", "gai", "mnt")}
     | {"beckett": "BGS"}
@@ -73,10 +73,10 @@ def parse_grade(text: str, *, grader: str = "") -> Grade | None:
     if parts is None:
         return None
     numbers, words, plus = parts
-    company, qualifiers, rest = GRADERS.get(grader.strip().casefold(), ""), [], []
+    company, qualifiers, rest = GRADING_COMPANIES.get(grader.strip().casefold(), ""), [], []
     for word in words:
-        if word in GRADERS:
-            company = GRADERS[word]
+        if word in GRADING_COMPANIES:
+            company = GRADING_COMPANIES[word]
         elif word in QUALIFIERS:
             qualifiers.append(word.upper())
         elif word not in _HEADINGS | _LABELS:

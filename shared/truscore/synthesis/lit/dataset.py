@@ -65,7 +65,7 @@ def write_lit_scene(scene: LitScene, home: Path) -> None:
         np.save(truth / f"{name}.npy", values.astype(np.float32))
     np.save(truth / "shadows.npy", scene.shadows_LHW)
     camera = scene.camera
-    said = {
+    document = {
         "pitch_um": surface.pitch_um,
         "distance_px": scene.distance_px,
         "response": "linear" if camera.gamma == 1 else "gamma",
@@ -76,7 +76,7 @@ def write_lit_scene(scene: LitScene, home: Path) -> None:
         "read_noise": camera.read_noise,
         "bits": camera.bits,
     }
-    (truth / "scene.json").write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+    (truth / "scene.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 def _write_png(path: Path, values: Numbers) -> None:

@@ -33,7 +33,7 @@ STEPS_PER_EPOCH = 4
 GATE_DEADLINE_S = 60
 
 
-class Asked(Exception):
+class StopRequested(Exception):
     pass
 
 
@@ -77,7 +77,7 @@ class Training:
                 self.take_step()
             for fold in range(1, self.folds + 1):
                 self.take_fold(fold)
-        except Asked as requested:
+        except StopRequested as requested:
             self.stop(str(requested))
         else:
             self.complete()
@@ -140,7 +140,7 @@ class Training:
         while True:
             control = self.folder / "control"
             if control.exists():
-                raise Asked(control.read_text())
+                raise StopRequested(control.read_text())
             if not gate.exists():
                 return
             if time.monotonic() > deadline:

@@ -131,7 +131,7 @@ class Stand:
         publisher = lambda envelope: replace(event_publisher, cause=envelope)  # noqa: E731
         self.on_order = on_dataset_validated(runs=self.runs, publisher=publisher, profile="small")
         self.on_request = on_request(Requests(self.deps, self.runs), publisher=publisher)
-        self.on_overheard = on_broadcast_request(Requests(self.deps, self.runs))
+        self.on_broadcast = on_broadcast_request(Requests(self.deps, self.runs))
 
     def workspace(self) -> Workspace:
         self.folder.mkdir(exist_ok=True)
@@ -151,7 +151,7 @@ class Stand:
         async with asyncio.timeout(DEADLINE_S):
             await self.on_order(validated, an_envelope(delivery=delivery))
 
-    async def ask(self, request: RunCancel | RunPause | RunResume) -> None:
+    async def send(self, request: RunCancel | RunPause | RunResume) -> None:
         await self.on_request(request, an_envelope())
 
     def gate(self, step: int) -> None:

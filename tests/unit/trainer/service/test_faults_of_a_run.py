@@ -113,7 +113,7 @@ async def test_a_training_process_that_is_deaf_is_ended(tmp_path: Path) -> None:
     await stand.at_gate(6)
     await until(lambda: stand.published(TrainingStarted))
     os.kill(int((stand.gates / "pid").read_text()), signal.SIGSTOP)
-    await stand.ask(RunCancel(run_id=stand.published(TrainingStarted)[0].run_id, reason="stop"))
+    await stand.send(RunCancel(run_id=stand.published(TrainingStarted)[0].run_id, reason="stop"))
     await running
     [cancelled] = stand.published(TrainingCancelled)
     assert (cancelled.reason, cancelled.attempt) == ("stop", 1)
@@ -127,7 +127,7 @@ async def test_a_pause_is_consumed_at_once_and_lasts_before_the_inbox_has_it(tmp
     await until(lambda: stand.published(TrainingStarted))
     request = RunPause(run_id=stand.published(TrainingStarted)[0].run_id)
     requested = an_envelope()
-    await stand.on_overheard(request, requested)
+    await stand.on_broadcast(request, requested)
     await running
     assert len(stand.published(TrainingPaused)) == 1
     await stand.on_request(request, requested)
@@ -145,7 +145,7 @@ async def test_a_pause_that_comes_again_after_the_resume_pauses_nothing(tmp_path
     await stand.on_request(RunPause(run_id=run_id), requested)
     await running
     stand.open(6)
-    await stand.ask(RunResume(run_id=run_id, request_id="1"))
+    await stand.send(RunResume(run_id=run_id, request_id="1"))
     await stand.on_request(RunPause(run_id=run_id), requested)
     await stand.order(stand.published(DatasetValidated)[0])
     assert len(stand.published(TrainingCompleted)) == 1

@@ -91,13 +91,13 @@ async def test_paused_in_a_fold_it_goes_on_with_that_fold_on_another_host(stand:
     running = asyncio.create_task(stand.order(order))
     await in_fold(stand, 3)
     run_id = keys_of(stand).run_id
-    await stand.ask(RunPause(run_id=run_id))
+    await stand.send(RunPause(run_id=run_id))
     await running
     [paused] = stand.published(TrainingPaused)
     assert paused.step == STEPS
     (stand.gates / "fold-3").unlink()
     there = stand.another("there")
-    await there.ask(RunResume(run_id=run_id, request_id="again"))
+    await there.send(RunResume(run_id=run_id, request_id="again"))
     await there.order(there.published(DatasetValidated)[-1])
     assert reported(stand) == ["fold 1 by attempt 1", "fold 2 by attempt 1", "fold 3 by attempt 2"]
 
@@ -131,7 +131,7 @@ async def test_cancelled_in_a_fold_the_run_is_cancelled(stand: Stand) -> None:
     (stand.gates / "fold-1").touch()
     running = asyncio.create_task(stand.order(folded(stand)))
     await in_fold(stand, 1)
-    await stand.ask(RunCancel(run_id=keys_of(stand).run_id, reason="enough"))
+    await stand.send(RunCancel(run_id=keys_of(stand).run_id, reason="enough"))
     await running
     [cancelled] = stand.published(TrainingCancelled)
     assert (cancelled.reason, stand.published(TrainingCompleted)) == ("enough", [])

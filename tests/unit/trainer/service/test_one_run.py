@@ -204,12 +204,12 @@ async def test_a_cancelled_run_stops_within_a_step(stand: Stand) -> None:
     running = asyncio.create_task(stand.order(some_dataset(stand.store)))
     await stand.at_gate(6)
     await until(lambda: stand.published(TrainingStarted))
-    await stand.ask(RunCancel(run_id=run_id_of(stand), reason="wrong data", request_id="1"))
+    await stand.send(RunCancel(run_id=run_id_of(stand), reason="wrong data", request_id="1"))
     await running
     [cancelled] = stand.published(TrainingCancelled)
     assert (cancelled.step, cancelled.reason, cancelled.attempt) == (5, "wrong data", 1)
     await stand.order(some_dataset(stand.store))
-    await stand.ask(RunCancel(run_id=run_id_of(stand), reason="again", request_id="2"))
+    await stand.send(RunCancel(run_id=run_id_of(stand), reason="again", request_id="2"))
     assert len(stand.received(TrainingCancelled)) == 1
     assert stand.published(TrainingCompleted) == []
 
@@ -218,7 +218,7 @@ async def test_a_run_that_is_cancelled_before_its_order_comes_is_never_started(s
     order = some_dataset(stand.store)
     other = Stand(folder=tmp_path / "scout", gates=tmp_path / "gates")
     await other.order(some_dataset(other.store))
-    await stand.ask(RunCancel(run_id=run_id_of(other), reason="a mistake"))
+    await stand.send(RunCancel(run_id=run_id_of(other), reason="a mistake"))
     assert stand.publisher.published == []
     await stand.order(order)
     [cancelled] = stand.published(TrainingCancelled)
@@ -229,7 +229,7 @@ async def test_a_run_that_is_cancelled_before_its_order_comes_is_never_started(s
 @pytest.mark.parametrize("run_id", ["", "../other", "a/b", "run-" + "0" * 200])
 async def test_a_request_about_what_can_be_no_run_is_a_dead_letter(stand: Stand, run_id: str) -> None:
     with pytest.raises(Poison, match="names no run"):
-        await stand.ask(RunCancel(run_id=run_id))
+        await stand.send(RunCancel(run_id=run_id))
 
 
 async def test_a_paused_run_goes_on_when_resumed(stand: Stand, tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ async def test_a_paused_run_goes_on_when_resumed(stand: Stand, tmp_path: Path) -
     await stand.at_gate(6)
     await until(lambda: stand.published(TrainingStarted))
     run_id = run_id_of(stand)
-    await stand.ask(RunPause(run_id=run_id, request_id="1"))
+    await stand.send(RunPause(run_id=run_id, request_id="1"))
     await running
     [paused] = stand.published(TrainingPaused)
     assert (paused.step, paused.attempt) == (5, 1)
@@ -246,8 +246,8 @@ async def test_a_paused_run_goes_on_when_resumed(stand: Stand, tmp_path: Path) -
     await stand.order(some_dataset(stand.store))
     assert len(stand.published(TrainingStarted)) == 1, "a repeated order must not end a pause"
     stand.open(6)
-    await stand.ask(RunResume(run_id=run_id, request_id="2"))
-    await stand.ask(RunResume(run_id=run_id, request_id="2"))
+    await stand.send(RunResume(run_id=run_id, request_id="2"))
+    await stand.send(RunResume(run_id=run_id, request_id="2"))
     assert len(set(stand.ids(DatasetValidated))) == 1
     await stand.order(stand.published(DatasetValidated)[0])
     assert epochs(stand) == [1, 2, 3]
@@ -260,12 +260,12 @@ async def test_a_paused_run_can_be_cancelled_though_nobody_has_it(stand: Stand) 
     running = asyncio.create_task(stand.order(some_dataset(stand.store)))
     await stand.at_gate(6)
     await until(lambda: stand.published(TrainingStarted))
-    await stand.ask(RunPause(run_id=run_id_of(stand)))
+    await stand.send(RunPause(run_id=run_id_of(stand)))
     await running
-    await stand.ask(RunCancel(run_id=run_id_of(stand), reason="never mind"))
+    await stand.send(RunCancel(run_id=run_id_of(stand), reason="never mind"))
     [cancelled] = stand.published(TrainingCancelled)
     assert (cancelled.step, cancelled.reason) == (5, "never mind")
-    await stand.ask(RunResume(run_id=run_id_of(stand)))
+    await stand.send(RunResume(run_id=run_id_of(stand)))
     assert stand.published(DatasetValidated) == []
 
 
@@ -276,11 +276,11 @@ async def test_a_pause_that_is_withdrawn_at_once_costs_an_attempt_and_no_more(st
     await stand.at_gate(6)
     await until(lambda: stand.published(TrainingStarted))
     stand.publisher.away = True  # holds the trainer between the end of the training process and its look at the marks
-    await stand.ask(RunPause(run_id=run_id_of(stand), request_id="1"))
+    await stand.send(RunPause(run_id=run_id_of(stand), request_id="1"))
     stand.open(6)
     await until(lambda: not stand.runs.request_stop("nobody", "pause") and _has_paused(stand))
     stand.publisher.away = False
-    await stand.ask(RunResume(run_id=run_id_of(stand), request_id="2"))
+    await stand.send(RunResume(run_id=run_id_of(stand), request_id="2"))
     await running
     assert len(stand.published(TrainingCompleted)) == 1
     assert epochs(stand) == [1, 2, 3]

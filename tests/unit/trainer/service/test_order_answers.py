@@ -79,7 +79,7 @@ async def cancelled(stand: Stand, order: DatasetValidated) -> None:
     running = asyncio.create_task(stand.order(order))
     await stand.at_gate(6)
     await until(lambda: stand.published(TrainingStarted))
-    await stand.ask(RunCancel(run_id=run_of(stand), reason="wrong data", request_id="1"))
+    await stand.send(RunCancel(run_id=run_of(stand), reason="wrong data", request_id="1"))
     await running
 
 
@@ -166,7 +166,7 @@ async def test_an_order_for_a_paused_run_is_attached_and_receives_the_pause_agai
     running = asyncio.create_task(stand.order(order))
     await stand.at_gate(6)
     await until(lambda: stand.published(TrainingStarted))
-    await stand.ask(RunPause(run_id=run_of(stand), request_id="1"))
+    await stand.send(RunPause(run_id=run_of(stand), request_id="1"))
     await running
     again, since = once_more(stand, order, kind), len(stand.publisher.published)
     await stand.order(again)
@@ -227,7 +227,7 @@ async def test_an_order_for_a_run_that_was_cancelled_before_it_is_attached_and_a
     probe = Stand(folder=stand.folder.with_name("probe"), gates=stand.gates)
     await probe.order(first_order(probe))
     order = first_order(stand)
-    await stand.ask(RunCancel(run_id=run_of(probe), reason="never mind", request_id="1"))
+    await stand.send(RunCancel(run_id=run_of(probe), reason="never mind", request_id="1"))
     await stand.order(order)
     assert answers(stand, order) == [(run_of(probe), "cards", "1", "CANCELLED")]
     assert [event.reason for event in stand.published(TrainingCancelled)] == ["never mind"]

@@ -191,7 +191,9 @@ def run_folder(stand: Stand) -> Path:
     return stand.folder / "runs" / stand.published(TrainingStarted)[0].run_id
 
 
-async def test_weights_in_the_store_are_taken_without_asking_anybody(server: WeightsServer, tmp_path: Path) -> None:
+async def test_weights_in_the_store_are_taken_without_a_request_elsewhere(
+    server: WeightsServer, tmp_path: Path
+) -> None:
     stand = stand_on(tmp_path, server.address)
     order = order_with(stand)
     stand.store.put(MIRRORED, b"mirrored")

@@ -330,10 +330,10 @@ def some_verdicts() -> list[Any]:
     mask_HW = np.zeros((4, 5), dtype=np.bool_)
     mask_HW[1:3, 2:4] = True
     found = Instance(label=1, box_xywh=(2.0, 1.0, 2.0, 2.0), mask=run_lengths(mask_HW), score=0.5)
-    real_HW, found_HW = mask_HW.astype(np.uint8), np.roll(mask_HW, 1).astype(np.uint8)
+    target_HW, predicted_HW = mask_HW.astype(np.uint8), np.roll(mask_HW, 1).astype(np.uint8)
     masked = semantic_segmentation.PixelResult(
-        count_pixels=count_pixels(0, real_HW, found_HW, classes=2),
-        count_thresholds=count_thresholds(found_HW[None].astype(np.float32), real_HW),
+        count_pixels=count_pixels(0, target_HW, predicted_HW, classes=2),
+        count_thresholds=count_thresholds(predicted_HW[None].astype(np.float32), target_HW),
     )
     return [
         ImageDetections(

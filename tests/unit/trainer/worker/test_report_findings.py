@@ -202,9 +202,9 @@ def test_a_report_without_evidence_has_empty_findings() -> None:
     assert (found["worst"], found["confused"], found["by_property"], found["mean_error"]) == ([], [], [], None)
 
 
-def test_confused_pairs_come_by_their_share_of_the_real_class() -> None:
+def test_confused_pairs_come_by_their_share_of_the_target_class() -> None:
     matrix = {"title": "m", "real": ["a", "b"], "found": ["a", "b"], "counts": [[90, 10], [3, 1]]}
-    assert [(pair.real, pair.found, pair.count, pair.share) for pair in confused_pairs([matrix])] == [
+    assert [(pair.target, pair.prediction, pair.count, pair.share) for pair in confused_pairs([matrix])] == [
         ("b", "a", 3, 0.75),
         ("a", "b", 10, 0.1),
     ]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from truscore.datasets import ImageRecord
 from truscore.zoo import build_model
-from truscore.zoo.classification.network import Scorer
+from truscore.zoo.classification.network import Regressor
 
 from services.trainer.worker.errors import InvalidJob
 from services.trainer.worker.tasks import Key
@@ -32,7 +32,7 @@ def test_a_network_is_given_the_mean_and_deviation_of_the_training_split(
 ) -> None:
     job = job_of(tmp_path, SCORES, scored, class_names=NAMES)
     network = build_model(job.recipe, 2)
-    assert isinstance(network, Scorer)
+    assert isinstance(network, Regressor)
     prepare(network, job)
     assert network.score_mean_K.tolist() == [50.0, 3.0]
     assert network.score_deviation_K.tolist() == pytest.approx([10.0, math.sqrt(5.0)])

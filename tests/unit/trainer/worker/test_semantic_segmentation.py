@@ -115,7 +115,7 @@ def logits_of(labels_SS: Tensor, *, certainty: float = 8.0) -> Tensor:
     return certainty * torch.stack([(labels_SS == label).float() for label in range(3)])
 
 
-def judged(task: SemanticSegmentation, model: Framed) -> tuple[Mapping[str, float], list[Any]]:
+def evaluated(task: SemanticSegmentation, model: Framed) -> tuple[Mapping[str, float], list[Any]]:
     keys = [Key(epoch=0, index=index) for index in range(len(task.validation))]
     batch = task.collate([task.validation[key] for key in keys])
     with torch.no_grad():
@@ -128,14 +128,14 @@ def test_what_is_found_exactly_is_evaluated_perfect_at_the_images_own_size(tmp_p
     wear = Annotation(label=1, box_xywh=(4.0, 4.0, 16.0, 16.0))
     task = task_of(tmp_path, record(wear, scratch, width=64, height=32))
     model = Fixed(logits_of(framed_labels(task.validation.records[0], 32)))
-    _, image_results = judged(task, model)
+    _, image_results = evaluated(task, model)
     assert task.metrics(image_results)["mask_mean_IoU"] == 1.0
     assert np.sum(image_results[0].count_pixels.counts) == 64 * 32
 
 
 def test_large_images_are_evaluated_at_1024_pixels(tmp_path: Path) -> None:
     task = task_of(tmp_path, record(BOX, width=2048, height=512))
-    _, image_results = judged(task, Fixed(torch.zeros(3, 32, 32)))
+    _, image_results = evaluated(task, Fixed(torch.zeros(3, 32, 32)))
     assert np.sum(image_results[0].count_pixels.counts) == 1024 * 256
 
 
@@ -144,7 +144,7 @@ def test_the_weight_of_the_mask_loss_scales_every_part(tmp_path: Path) -> None:
     for weight in (1.0, 3.0):
         recipe = recipe_of(loss_config={"loss_weights": {"mask_loss": weight}})
         task = task_of(tmp_path, record(BOX), recipe=recipe)
-        losses[weight], _ = judged(task, Fixed(torch.zeros(3, 32, 32)))
+        losses[weight], _ = evaluated(task, Fixed(torch.zeros(3, 32, 32)))
     assert losses[1.0].keys() == {"mask_cross_entropy", "mask_dice"}
     for name, part in losses[1.0].items():
         assert losses[3.0][name] == pytest.approx(3 * part)
@@ -156,7 +156,7 @@ def test_the_l2_weight_adds_a_part_while_training_only(tmp_path: Path) -> None:
     model = Fixed(torch.ones(3, 32, 32))
     batch = task.collate([task.training[Key(epoch=0, index=0)]])
     assert task.losses(model, batch)["l2"].item() == pytest.approx(0.5 * 3 * 32 * 32)
-    assert "l2" not in judged(task, model)[0]
+    assert "l2" not in evaluated(task, model)[0]
 
 
 def test_the_report_begins_with_the_worst_image(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_the_report_begins_with_the_worst_image(tmp_path: Path) -> None:
     wrong = record(Annotation(label=1, box_xywh=(20.0, 20.0, 8.0, 8.0)), width=32, height=32, path="wrong.png")
     task = task_of(tmp_path, right, wrong)
     model = Fixed(logits_of(framed_labels(right, 32)))
-    _, image_results = judged(task, model)
+    _, image_results = evaluated(task, model)
     out = tmp_path / "report"
     out.mkdir()
     report = task.report(model, image_results, out)
@@ -175,8 +175,8 @@ def test_the_report_begins_with_the_worst_image(tmp_path: Path) -> None:
 
 def test_curves_over_thresholds_count_what_would_be_found() -> None:
     probability_1HW = np.array([[[0.95, 0.55, 0.05, 0.65]]], dtype=np.float32)
-    real_HW = np.array([[1, 1, 0, 255]], dtype=np.uint8)
-    precision_recall, overlap = threshold_diagrams([count_thresholds(probability_1HW, real_HW)], ("wear",))
+    target_HW = np.array([[1, 1, 0, 255]], dtype=np.uint8)
+    precision_recall, overlap = threshold_diagrams([count_thresholds(probability_1HW, target_HW)], ("wear",))
     at = dict(zip(overlap.series[0].x, overlap.series[0].y, strict=True))
     assert at[0.0] == pytest.approx(2 / 3)
     assert at[0.5] == pytest.approx(1.0)
@@ -185,7 +185,7 @@ def test_curves_over_thresholds_count_what_would_be_found() -> None:
     assert (max(precision_recall.series[0].y), min(precision_recall.series[0].y)) == (1.0, pytest.approx(2 / 3))
 
 
-def test_a_damage_that_is_nowhere_real_has_no_curve() -> None:
+def test_a_damage_that_is_no_target_anywhere_has_no_curve() -> None:
     nothing = count_thresholds(np.zeros((2, 4, 4), dtype=np.float32), np.zeros((4, 4), dtype=np.uint8))
     assert [diagram.series for diagram in threshold_diagrams([nothing], ("wear", "scratch"))] == [(), ()]
 

@@ -147,7 +147,7 @@ def files_kept(sections: Mapping[str, Any], bench: Bench) -> set[str]:
     return {path.name for path in run_dir.checkpoints.iterdir()}
 
 
-def folds_dealt(sections: Mapping[str, Any], bench: Bench) -> int:
+def count_folds(sections: Mapping[str, Any], bench: Bench) -> int:
     images = [ImageRecord(path=f"{n:02d}", sha256=f"{n}", size_bytes=1, width=4, height=3) for n in range(20)]
     job = TrainingJob(
         run_id="run", recipe=recipe_of(sections), class_names=("outer",), images=bench.folder, pretrained=None,
@@ -241,7 +241,7 @@ TURNED: dict[str, tuple[Any, Callable[[Mapping[str, Any], Bench], Any], Mapping[
     f"{P}.early_stopping.min_delta": (0.0, epochs_without_patience, {}),
     f"{P}.validation_frequency": (3, epochs_done, {}),
     f"{P}.checkpoint_saving": ("all", files_kept, {}),
-    f"{P}.cross_validation_folds": (4, folds_dealt, {}),
+    f"{P}.cross_validation_folds": (4, count_folds, {}),
     f"{S}.mixed_precision": (False, precision_reason, {}),
     f"{S}.gradient_accumulation_steps": (3, steps_an_epoch, {}),
     f"{S}.multi_gpu_strategy": ("fully_sharded", strategy, {}),

@@ -59,8 +59,8 @@ def test_interrupted_before_any_step_it_goes_on_to_the_same_bits(
     rest = epochs(resumed)
     assert weights_sha256(resumed.network) == weights_sha256(alone.network)
     before = [report for report in reports if isinstance(report, EpochDone)]
-    story = [(done.epoch, done.train_loss, done.val_loss, done.metrics, done.is_best) for done in before + rest]
-    assert story == [(done.epoch, done.train_loss, done.val_loss, done.metrics, done.is_best) for done in straight]
+    reports = [(done.epoch, done.train_loss, done.val_loss, done.metrics, done.is_best) for done in before + rest]
+    assert reports == [(done.epoch, done.train_loss, done.val_loss, done.metrics, done.is_best) for done in straight]
 
 
 def test_a_stop_request_takes_effect_before_the_next_step(make_line_run: MakeRun) -> None:

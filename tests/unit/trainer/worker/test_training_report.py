@@ -121,9 +121,9 @@ def label_details() -> dict[str, Any]:
 
 
 def mask_details() -> dict[str, Any]:
-    real_HW = np.zeros((20, 20), dtype=np.uint8)
-    real_HW[2:5, 2:9] = 1
-    images = [count_pixels(n, real_HW, np.roll(real_HW, n, axis=1), classes=2) for n in range(12)]
+    target_HW = np.zeros((20, 20), dtype=np.uint8)
+    target_HW[2:5, 2:9] = 1
+    images = [count_pixels(n, target_HW, np.roll(target_HW, n, axis=1), classes=2) for n in range(12)]
     return segmentation_diagnostics(images, ("wear",)).to_plain()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from truscore.datasets.formats.csv.file import CsvTable
-from truscore.datasets.index.grade_names import GRADERS, parse_grade
+from truscore.datasets.index.grade_names import GRADING_COMPANIES, parse_grade
 from truscore.datasets.reading.problems import bounded_text
 
 SEPARATORS = ("|", ";", ",")
@@ -42,7 +42,7 @@ class LabelWords:
 
     def _with_grader(self, text: str, row: Sequence[str]) -> str:
         grade = parse_grade(text)
-        company = "" if self._grader is None else GRADERS.get(row[self._grader].strip().casefold(), "")
+        company = "" if self._grader is None else GRADING_COMPANIES.get(row[self._grader].strip().casefold(), "")
         return f"{company} {text}" if company and grade is not None and not grade.grader else text
 
 

@@ -31,29 +31,29 @@ def is_project3(content: Any) -> bool:
 
 def project3_images(context: ReaderContext, path: str, content: Entry) -> Iterator[ViaImage]:
     """Each file with the marks of its views; what stands for no file or is no mark is reported."""
-    found = {file_id: _Found(name=str(file.get("fname", ""))) for file_id, file in _objects(content["file"])}
+    files_by_id = {file_id: _File(name=str(file.get("fname", ""))) for file_id, file in _objects(content["file"])}
     files_of_view = {key: [str(one) for one in view.get("fid_list", ())] for key, view in _objects(content["view"])}
     for key, mark in content["metadata"].items():
         where = f"{path}#{key}"
         files = files_of_view.get(str(mark.get("vid")), []) if isinstance(mark, dict) else []
-        if len(files) != 1 or files[0] not in found:
+        if len(files) != 1 or files[0] not in files_by_id:
             context.log.add(STRUCTURE, f"a mark of view {_shown(mark)}, which is not of one file", where)
             continue
         values = _attributes(content.get("attribute"), mark.get("av"))
         shape = mark.get("xy")
         if not shape:
-            found[files[0]].attributes.update(values)
+            files_by_id[files[0]].attributes.update(values)
         else:
-            found[files[0]].regions.append({"shape_attributes": _shape(shape), "region_attributes": values})
-    for file_id, image in found.items():
+            files_by_id[files[0]].regions.append({"shape_attributes": _shape(shape), "region_attributes": values})
+    for file_id, image in files_by_id.items():
         if not image.name:
             context.log.add(STRUCTURE, "a file without a name", f"{path}#{file_id}")
             continue
         yield ViaImage(file=path, filename=image.name, regions=tuple(image.regions), attributes=image.attributes)
 
 
-class _Found:
-    """What was found of a file so far."""
+class _File:
+    """A file with the marks read so far."""
 
     def __init__(self, *, name: str) -> None:
         self.name = name
@@ -80,15 +80,15 @@ def _shape(numbers: Any) -> Entry:
 
 def _attributes(declared: Any, values: Any) -> Entry:
     """Names of attributes with the words of the options that were chosen."""
-    found: Entry = {}
+    by_name: Entry = {}
     for key, value in (values if isinstance(values, dict) else {}).items():
         attribute = declared.get(key, {}) if isinstance(declared, dict) else {}
         if not isinstance(attribute, dict):
             continue
         options = attribute.get("options")
         word = options.get(str(value), value) if isinstance(options, dict) else value
-        found[str(attribute.get("aname", key))] = word
-    return found
+        by_name[str(attribute.get("aname", key))] = word
+    return by_name
 
 
 def _shown(mark: Any) -> str:
