@@ -34,7 +34,7 @@ commands = typer.Typer(add_completion=False, no_args_is_help=True, help="The who
 BEGAN = time.time()
 
 
-def say(text: str) -> None:
+def echo(text: str) -> None:
     """One line to the person who waits, with the seconds since the command began."""
     typer.echo(f"[{time.time() - BEGAN:6.1f} s] {text}")
 
@@ -57,9 +57,9 @@ def setup() -> None:
 def up() -> None:
     """Start everything and keep it running until Ctrl-C, SIGTERM or `down`."""
     settings = LocalSettings()
-    with _explained(interrupted=0), running_stack(settings, say=say) as stack:
+    with _explained(interrupted=0), running_stack(settings, echo=echo) as stack:
         _show_pages(stack.variables, places(settings))
-        say(f"running; addresses in {places(settings).env_file}; Ctrl-C ends it")
+        echo(f"running; addresses in {places(settings).env_file}; Ctrl-C ends it")
         _watch(stack)
 
 
@@ -76,19 +76,19 @@ def demo(
     """Train on rendered cards on a stack of its own, or on the one that runs, and show what was made."""
     settings = LocalSettings()
     if setup_began_at:
-        say(f"the set-up before took {BEGAN - setup_began_at:.0f} s")
+        echo(f"the set-up before took {BEGAN - setup_began_at:.0f} s")
     with _explained():
         where = places(settings)
         if known := where.known():
-            say(f"using the stack that runs (process {where.owner()})")
+            echo(f"using the stack that runs (process {where.owner()})")
             _demonstrate(known, where, short=short)
             return
-        with running_stack(settings, say=say) as stack:
-            say("the stack is up")
+        with running_stack(settings, echo=echo) as stack:
+            echo("the stack is up")
             _demonstrate(stack.variables, where, short=short)
             _show_pages(stack.variables, where)
             if keep or (keep is None and sys.stdin.isatty() and sys.stdout.isatty()):
-                say("the stack runs on for you to look at; Ctrl-C ends it")
+                echo("the stack runs on for you to look at; Ctrl-C ends it")
                 with suppress(KeyboardInterrupt):
                     _watch(stack)
 
@@ -131,22 +131,22 @@ def _demonstrate(known: Mapping[str, str], where: Places, *, short: bool) -> Non
     from deploy.local.progress.timeline import longest_delivery_s, phases
 
     try:
-        shown = run_demo(known, scratch=where.scratch, say=say, extent=SHORT if short else Extent())
+        shown = run_demo(known, scratch=where.scratch, echo=echo, extent=SHORT if short else Extent())
         reached = box_ap50(shown) if short else check_quality(shown)
     except DemoFailed as failure:
         typer.echo("\n".join([str(failure), *errors_in_logs(where.logs)]), err=True)
         raise typer.Exit(1) from None
     for line in shown.artefacts:
-        say(line)
+        echo(line)
     for phase in phases(shown.events):
-        say(f"{phase.name:<26} {phase.seconds:7.1f} s")
-    say(f"{'longest delivery':<26} {longest_delivery_s(shown.events):7.3f} s")
-    say(f"box AP50 of the validation split: {reached:.3f}")
+        echo(f"{phase.name:<26} {phase.seconds:7.1f} s")
+    echo(f"{'longest delivery':<26} {longest_delivery_s(shown.events):7.3f} s")
+    echo(f"box AP50 of the validation split: {reached:.3f}")
 
 
 def _show_pages(known: Mapping[str, str], where: Places) -> None:
     for line in pages(known, password_in=where.folder / "rabbitmq" / "secrets.json", login_link=studio_link(known)):
-        say(line)
+        echo(line)
 
 
 def _watch(stack: Stack) -> None:
@@ -159,7 +159,7 @@ def _watch(stack: Stack) -> None:
 def _explained(stopping: str = "stopping, as you asked", *, interrupted: int = INTERRUPTED) -> Iterator[None]:
     """A failure that a person can do something about is one message, not a traceback; so is an interruption."""
     try:
-        with interruptible(lambda: say(stopping)):
+        with interruptible(lambda: echo(stopping)):
             yield
     except EXPECTED as failure:
         typer.echo(str(failure), err=True)

@@ -57,16 +57,16 @@ def run_demo(
     known: Mapping[str, str],
     *,
     scratch: Path,
-    say: Callable[[str], None],
+    echo: Callable[[str], None],
     extent: Extent = Extent(),
 ) -> Shown:
     """Render under `scratch`, order, watch and verify, on the stack with these addresses."""
     version = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
-        say(f"rendering {extent.cards} cards")
+        echo(f"rendering {extent.cards} cards")
         rendered = render_dataset(Path(folder) / "cards", count=extent.cards, option=OPTION, seed=SEED)
         try:
-            events = asyncio.run(_order_and_watch(known, order_of(rendered, version, extent), version, say))
+            events = asyncio.run(_order_and_watch(known, order_of(rendered, version, extent), version, echo))
         except (NoEvent, TimeoutError) as failure:
             raise DemoFailed(str(failure) or f"no model within {LONGEST_S:g} s") from None
     if events[-1].name != "ModelExported":
@@ -76,10 +76,10 @@ def run_demo(
 
 
 async def _order_and_watch(
-    known: Mapping[str, str], order: Sequence[str], version: str, say: Callable[[str], None]
+    known: Mapping[str, str], order: Sequence[str], version: str, echo: Callable[[str], None]
 ) -> list[TappedEvent]:
     async with asyncio.timeout(LONGEST_S), tap_events(known["TRUSCORE_AMQP_URL"]) as tapped:
-        await _submit(known, order, say)
+        await _submit(known, order, echo)
         events: list[TappedEvent] = []
         run_id = ""
         while not events or events[-1].name not in ENDS:
@@ -89,7 +89,7 @@ async def _order_and_watch(
             run_id = run_id or event.fields.get("run_id", "")
             events.append(event)
             if line := line_of(event, primary_metric=primary_metric_of(CATEGORY, OPTION, "")):
-                say(line)
+                echo(line)
     return events
 
 
@@ -101,9 +101,9 @@ def order_of(rendered: Path, version: str, extent: Extent) -> list[str]:
     return order + epochs
 
 
-async def _submit(known: Mapping[str, str], order: Sequence[str], say: Callable[[str], None]) -> None:
+async def _submit(known: Mapping[str, str], order: Sequence[str], echo: Callable[[str], None]) -> None:
     """Order as any person would: with the command line."""
-    say(f"truscore {shlex.join(order)}")
+    echo(f"truscore {shlex.join(order)}")
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "services.cli", *order),

@@ -23,28 +23,28 @@ from deploy.local.servers.seaweedfs import SeaweedFS, find_weed
 from deploy.local.services import DRAIN_S, Services, commands
 from deploy.local.settings import LocalSettings
 
-Say = Callable[[str], None]
+Echo = Callable[[str], None]
 # Everything else starts while the MLflow server does: see `Stack.start`.
 NEEDS_MLFLOW = "experiment-tracker"
 
 
 @contextmanager
-def running_stack(settings: LocalSettings, *, say: Say) -> Iterator["Stack"]:
+def running_stack(settings: LocalSettings, *, echo: Echo) -> Iterator["Stack"]:
     """Start everything, and end it on the way out, however that comes."""
     where = places(settings)
     where.folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as cleanup:
         cleanup.enter_context(alone(where))
         if count := end_leftovers(where.folder):
-            say(f"ended {count} processes that a killed stack had left")
+            echo(f"ended {count} processes that a killed stack had left")
         cleanup.enter_context(_scratch(where))
-        stack = Stack(settings, where, say=say, cleanup=cleanup)
-        cleanup.callback(say, "stopped")
+        stack = Stack(settings, where, echo=echo, cleanup=cleanup)
+        cleanup.callback(echo, "stopped")
         # A server that was interrupted while it came up may have started a process after it was ended.
         cleanup.callback(end_leftovers, where.folder)
         stack.start()
         yield stack
-        say("stopping")
+        echo("stopping")
 
 
 @contextmanager
@@ -75,10 +75,10 @@ def end_together(stops: Sequence[Callable[[], None]]) -> None:
 class Stack:
     """What was started, and how to reach it."""
 
-    def __init__(self, settings: LocalSettings, where: Places, *, say: Say, cleanup: ExitStack) -> None:
+    def __init__(self, settings: LocalSettings, where: Places, *, echo: Echo, cleanup: ExitStack) -> None:
         self._settings = settings
         self._where = where
-        self._say = say
+        self._echo = echo
         self._cleanup = cleanup
         self._inherited = dict(os.environ) | {MARK: str(where.folder), "TMPDIR": str(plain_path(where.scratch))}
         self._services = Services(where.logs, environment=self._inherited)
@@ -106,7 +106,7 @@ class Stack:
             service_doors=service_doors,
             workdir=self._where.folder / "work",
         )
-        self._say(f"starting {', '.join(names)}")
+        self._echo(f"starting {', '.join(names)}")
         self._cleanup.callback(self._stop_services)
         start = functools.partial(self._services.start, environment=self.variables, cwd=REPOSITORY)
         start([door for door in service_doors if door.service != NEEDS_MLFLOW])
@@ -122,9 +122,9 @@ class Stack:
         return self._services.ended() or next(gone, None)
 
     def _stop_services(self) -> None:
-        self._say(f"waiting for the services to finish what they have in hand (at most {DRAIN_S:.0f} s)")
-        self._services.stop(ended=lambda name: self._say(f"{name} has ended"))
-        self._say("ending the servers")
+        self._echo(f"waiting for the services to finish what they have in hand (at most {DRAIN_S:.0f} s)")
+        self._services.stop(ended=lambda name: self._echo(f"{name} has ended"))
+        self._echo("ending the servers")
 
     def _begin_mlflow(self) -> tuple[str, Callable[[], None]]:
         if self._settings.mlflow_url:
@@ -132,7 +132,7 @@ class Stack:
         python = ready_mlflow(programs_folder(self._settings) / "mlflow-venv", lock=REPOSITORY / "requirements.lock")
         server = MlflowServer(self._where.folder / "mlflow", python, environment=self._inherited)
         self._server_stops.append(server.stop)
-        self._say("starting MLflow, which takes longest")
+        self._echo("starting MLflow, which takes longest")
         server.begin()
         self._servers.append(lambda: server.process)
         return server.url, functools.partial(server.wait, self._services.hold)
@@ -156,7 +156,7 @@ class Stack:
         node = RabbitMQ(folder, ready_rabbitmq(self._settings), environment=self._inherited)
         self._server_stops.append(node.close)
         self._servers.append(lambda: node.process)
-        self._say("starting RabbitMQ")
+        self._echo("starting RabbitMQ")
         node.start()
         return node.amqp_url, node.management_url
 
@@ -167,7 +167,7 @@ class Stack:
         store = SeaweedFS(self._where.folder / "seaweedfs", find_weed(), environment=self._inherited)
         self._server_stops.append(store.stop)
         self._servers.append(lambda: store.process)
-        self._say("starting SeaweedFS")
+        self._echo("starting SeaweedFS")
         store.start()
         return store.reach
 

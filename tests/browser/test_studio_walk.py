@@ -115,7 +115,7 @@ async def test_a_dataset_is_created_filled_annotated_published_and_validated_in_
         await expect(page.locator("#state")).to_have_text("queued", timeout=VERDICT_MS)
 
         await page.goto(f"/runs/{event_sequences.RUN}")
-        await publish(private_broker.amqp_url, story())
+        await publish(private_broker.amqp_url, run_in_training())
         await expect(page.locator("#state")).to_have_text("training", timeout=60_000)
         await expect(page.locator("#figures")).to_contain_text("2 of 3")
         await pictures.take(page, "run")
@@ -125,8 +125,8 @@ async def test_a_dataset_is_created_filled_annotated_published_and_validated_in_
         await expect(page.locator("tbody tr")).to_have_count(2)
 
 
-def story() -> list[event_sequences.PublishedEvent]:
-    """A run in the middle, as trainers tell it."""
+def run_in_training() -> list[event_sequences.PublishedEvent]:
+    """A run in the middle, as trainers report it."""
     steps = [event_sequences.progressed(10 * k, loss=2.0 / (1 + k / 4) + 0.05 * (k % 3), epoch=2) for k in range(1, 21)]
     ends = [event_sequences.epoch_done(1, loss=0.9), event_sequences.epoch_done(2, loss=0.6)]
     return [event_sequences.started(), *steps, *ends]

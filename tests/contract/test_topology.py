@@ -34,7 +34,7 @@ def test_every_message_is_found_by_class_by_type_and_by_routing_key(row: Row) ->
 
 
 @each_row
-def test_monitor_and_tracker_hear_everything_from_the_log(row: Row) -> None:
+def test_monitor_and_tracker_receive_everything_from_the_log(row: Row) -> None:
     readers = {listener.service for listener in row.listeners if not listener.inbox}
     assert {"monitor", "experiment-tracker"} <= readers
 

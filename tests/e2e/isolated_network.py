@@ -78,10 +78,10 @@ def destination(packet: bytes) -> str:
         return ""
     port = struct.unpack_from("!H", content, 2)[0]
     found = f"{socket.inet_ntop(family, packet[offset : offset + length])}:{port}"
-    return f"{found} {asked_name(content[20:])}" if port == NAME_SERVICE else found
+    return f"{found} {queried_name(content[20:])}" if port == NAME_SERVICE else found
 
 
-def asked_name(question: bytes) -> str:
+def queried_name(question: bytes) -> str:
     """The name in a question to a name server, which follows its header of 12 bytes."""
     parts = []
     while question and (length := question[0]):

@@ -32,7 +32,7 @@ def bytes_of(size: str) -> int:
     return int(size[:-1]) * UNITS[size[-1]]
 
 
-def asked_variables() -> set[str]:
+def referenced_variables() -> set[str]:
     """Names that docker-compose.yml takes from .env or the shell, whether into its text or through to a service."""
     passed = {key for each in SERVICES.values() for key, value in _environment(each).items() if value is None}
     texts = [(REPOSITORY / name).read_text() for name in ("docker-compose.yml", "deploy/docker/compose.gpu.yml")]

@@ -19,10 +19,10 @@ from tests.house.compose_file import (
     OURS,
     REPOSITORY,
     SERVICES,
-    asked_variables,
     bytes_of,
     default_of,
     module_of,
+    referenced_variables,
     stages,
 )
 
@@ -136,7 +136,7 @@ def test_every_secret_is_defined_and_used() -> None:
 def test_the_example_lists_what_dot_env_can_set_and_nothing_else() -> None:
     listed = re.findall(r"^#?([A-Z][A-Z0-9_]+)=", ENV_EXAMPLE, re.MULTILINE)
     assert len(listed) == len(set(listed))
-    assert set(listed) == asked_variables()
+    assert set(listed) == referenced_variables()
 
 
 def test_the_example_shows_the_defaults_of_the_compose_files() -> None:

@@ -32,14 +32,14 @@ class Decoder:
             if self._idle is not None:
                 self._idle.cancel()
             try:
-                return await self._asked(job)
+                return await self._exchange(job)
             except BaseException:
                 self._end()
                 raise
             finally:
                 self._idle = asyncio.get_running_loop().call_later(IDLE_S, self._end)
 
-    async def _asked(self, job: DecodeJob) -> Decoded:
+    async def _exchange(self, job: DecodeJob) -> Decoded:
         begun = self._process is None
         process = self._process = self._process or await self._started()
         assert process.stdin is not None

@@ -276,7 +276,7 @@ async def test_every_instance_receives_as_a_broadcast_what_its_inbox_takes_once(
     assert len(inbox.received) == 1
 
 
-async def test_what_an_overhearing_handler_fails_on_is_not_tried_again(make_bus: MakeBus) -> None:
+async def test_what_a_broadcast_handler_fails_on_is_not_tried_again(make_bus: MakeBus) -> None:
     bus = make_bus("trainer")
 
     async def fail(event: RunCancel, _: Envelope) -> None:

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.connected
 MakeBus = Callable[..., Bus]
 
 
-async def say_epochs(bus: Bus, epochs: range) -> None:
+async def publish_epochs(bus: Bus, epochs: range) -> None:
     await publisher(bus, service="trainer").publish_many(
         OutgoingEvent(event=EpochCompleted(run_id="r", epoch=epoch), subject="r", sequence=epoch) for epoch in epochs
     )
@@ -28,14 +28,14 @@ def epochs_of(received: list[tuple[Any, Envelope]]) -> list[int]:
 async def test_a_reader_that_comes_late_reads_everything_from_the_beginning(make_bus: MakeBus) -> None:
     early = make_bus("trainer")
     await early.start()
-    await say_epochs(early, range(1, 301))
+    await publish_epochs(early, range(1, 301))
     late, recorder = make_bus("monitor"), EventRecorder()
     reader = replay_log(late, recorder, service="monitor")
     await late.start()
     async with asyncio.timeout(30):
         await reader.caught_up.wait()
     assert epochs_of(recorder.received) == list(range(1, 301))
-    await say_epochs(early, range(301, 311))
+    await publish_epochs(early, range(301, 311))
     assert epochs_of(await recorder.first(310))[300:] == list(range(301, 311))
 
 
@@ -47,7 +47,7 @@ async def test_a_reader_that_remembers_its_offset_goes_on_from_there(make_bus: M
 
     reader = replay_log(bus, note, service="monitor")
     await bus.start()
-    await say_epochs(bus, range(1, 21))
+    await publish_epochs(bus, range(1, 21))
     async with asyncio.timeout(30):
         await reader.caught_up.wait()
     again, recorder = make_bus("monitor"), EventRecorder()
@@ -65,7 +65,7 @@ async def test_a_reader_may_start_at_a_moment(make_bus: MakeBus) -> None:
     bus, recorder = make_bus("monitor"), EventRecorder()
     reader = replay_log(bus, recorder, service="monitor", offset=datetime.now(tz=UTC) - timedelta(hours=1))
     await bus.start()
-    await say_epochs(bus, range(1, 6))
+    await publish_epochs(bus, range(1, 6))
     assert epochs_of(await recorder.first(5)) == [1, 2, 3, 4, 5]
     assert reader.last_offset is not None
 
@@ -80,7 +80,7 @@ async def test_an_event_that_fails_is_tried_until_it_succeeds_and_keeps_its_plac
     recorder = EventRecorder(fail_at_first)
     replay_log(bus, recorder, service="monitor")
     await bus.start()
-    await say_epochs(bus, range(1, 5))
+    await publish_epochs(bus, range(1, 5))
     assert epochs_of(await recorder.first(6)) == [1, 2, 2, 2, 3, 4]
 
 
@@ -94,7 +94,7 @@ async def test_poison_is_passed_over(make_bus: MakeBus) -> None:
     recorder = EventRecorder(refuse_the_second)
     replay_log(bus, recorder, service="monitor")
     await bus.start()
-    await say_epochs(bus, range(1, 4))
+    await publish_epochs(bus, range(1, 4))
     assert epochs_of(await recorder.first(3)) == [1, 2, 3]
 
 
@@ -118,9 +118,9 @@ async def test_what_is_no_event_in_the_log_is_reported_and_stops_nobody(make_bus
 async def test_a_stray_of_the_past_is_as_old_as_the_event_before_it(make_bus: MakeBus, url: str) -> None:
     published, strays = make_bus("trainer"), []
     await published.start()
-    await say_epochs(published, range(1, 2))
+    await publish_epochs(published, range(1, 2))
     await publish_plainly(url, "dataset.redy", RunCancel(run_id="r"))
-    await say_epochs(published, range(2, 3))
+    await publish_epochs(published, range(2, 3))
     late, recorder = make_bus("monitor"), EventRecorder()
 
     async def note(stray: Stray) -> None:

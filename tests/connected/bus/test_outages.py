@@ -54,19 +54,19 @@ async def test_nothing_is_lost_when_the_broker_is_killed_with_messages_in_flight
         else OutgoingEvent(event=TrainingProgressed(run_id="r", step=n), subject="r", sequence=n)
         for n in range(EVENTS)
     ]
-    saying = asyncio.create_task(say.publish_many(events))
+    publishing = asyncio.create_task(say.publish_many(events))
     await recorder.first(20)
     await asyncio.to_thread(private_broker.kill)
-    assert not saying.done()
+    assert not publishing.done()
     await asyncio.to_thread(private_broker.start)
     async with asyncio.timeout(60):
-        await saying
+        await publishing
 
-    async def all_heard() -> bool:
+    async def all_received() -> bool:
         done = {event.run_id for event, envelope in recorder.received if envelope.delivery > 1}
         return done == {f"r{n}" for n in range(0, EVENTS, 3)}
 
-    await until(all_heard, 60)
+    await until(all_received, 60)
     assert len(await log.ids(EVENTS)) == EVENTS
     assert reader.last_offset is not None
 

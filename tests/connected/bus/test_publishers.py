@@ -39,7 +39,7 @@ class Stage:
     published: Callable[[int], Awaitable[list[tuple[Message, Envelope]]]]
 
 
-class Speaking:
+class PublisherClaims:
     """What every publisher does."""
 
     async def test_an_event_is_published_with_an_id_derived_from_what_it_is(self, stage: Stage) -> None:
@@ -90,7 +90,7 @@ class Speaking:
         assert str(effect.traceparent).split("-")[1] == str(cause.traceparent).split("-")[1]
 
 
-class TestInMemory(Speaking):
+class TestInMemory(PublisherClaims):
     @pytest.fixture
     async def stage(self) -> Stage:
         memory = MemoryPublisher(service="trainer")
@@ -101,7 +101,7 @@ class TestInMemory(Speaking):
         return Stage(publisher=memory, published=remembered)
 
 
-class TestOnTheBroker(Speaking):
+class TestOnTheBroker(PublisherClaims):
     @pytest.fixture
     async def stage(self, make_bus: MakeBus) -> Stage:
         bus, recorder = make_bus("trainer"), EventRecorder()

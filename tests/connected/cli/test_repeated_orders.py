@@ -25,7 +25,7 @@ class Services:
 
     def __init__(self, amqp_url: str, ends: list[Message], state: int) -> None:
         self.bus = connect(amqp_url, service="trainer", instance="script")
-        self._say = publisher(self.bus, service="trainer")
+        self._publisher = publisher(self.bus, service="trainer")
         self._ends, self._state = ends, state
         consume_broadcast(self.bus, (DatasetReady,), self._answer, service="trainer", instance="script")
 
@@ -33,11 +33,11 @@ class Services:
         named = {"dataset_id": ready.dataset_id, "version": ready.version, "order_event_id": envelope.event_id}
         subject = f"{ready.dataset_id}/{ready.version}"
         validated = DatasetValidated(**named, category=ready.category, option=ready.option, dataset_digest="d" * 64)
-        await self._say.publish(validated, subject=subject, sequence=envelope.event_id)
+        await self._publisher.publish(validated, subject=subject, sequence=envelope.event_id)
         attached = OrderAttached(**named, run_id=RUN, state=self._state)
-        await self._say.publish(attached, subject=RUN, sequence=envelope.event_id)
+        await self._publisher.publish(attached, subject=RUN, sequence=envelope.event_id)
         for end in self._ends:
-            await self._say.publish(end, subject=RUN, time=datetime.fromisoformat("2027-01-15T08:06:40+00:00"))
+            await self._publisher.publish(end, subject=RUN, time=datetime.fromisoformat("2027-01-15T08:06:40+00:00"))
 
 
 @pytest.mark.parametrize(
@@ -56,12 +56,12 @@ class Services:
 async def test_submit_watch_of_a_repeated_order_shows_the_run_and_ends_with_its_end(
     amqp_url: str, ends: list[Message], state: int, shown: str, code: int
 ) -> None:
-    story = (
+    events = (
         event_sequences.whole_run()
         if code == 0
         else [event_sequences.ready(), event_sequences.started(), event_sequences.cancelled()]
     )
-    await publish(amqp_url, story)
+    await publish(amqp_url, events)
     services = Services(amqp_url, ends, state)
     await services.bus.start()
     try:

@@ -48,13 +48,13 @@ def monitor_process(amqp_url: str, **more: str) -> Iterator[MonitorProcess]:
         yield MonitorProcess(process=process, grpc_port=grpc_port, metrics_port=metrics_port)
 
 
-async def publish(amqp_url: str, story: Iterable[PublishedEvent]) -> None:
+async def publish(amqp_url: str, events: Iterable[PublishedEvent]) -> None:
     """Say a story on the broker, in order."""
     bus = connect(amqp_url, service="cli", instance="teller")
     await bus.start()
     try:
         events = publisher(bus, service="cli")
-        for number, published in enumerate(story):
+        for number, published in enumerate(events):
             subject = getattr(published.message, "run_id", "") or "cards/1"
             await events.publish(published.message, subject=subject, sequence=number)
     finally:

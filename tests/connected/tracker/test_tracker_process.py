@@ -72,12 +72,12 @@ async def finished(stub: Any, run_id: str, *, model: bool = True) -> api.GetExpe
             await asyncio.sleep(0.1)
 
 
-async def publish(amqp_url: str, story: Iterable[PublishedEvent], *, first: int = 0) -> None:
+async def publish(amqp_url: str, events: Iterable[PublishedEvent], *, first: int = 0) -> None:
     bus = connect(amqp_url, service="trainer", instance="teller")
     await bus.start()
     try:
         events = publisher(bus, service="trainer")
-        for number, published in enumerate(story, first):
+        for number, published in enumerate(events, first):
             run_id = getattr(published.message, "run_id", "")
             await events.publish(published.message, subject=run_id, sequence=number)
     finally:
@@ -88,13 +88,13 @@ async def test_a_run_is_on_record_once_however_often_it_is_published_and_the_tra
     amqp_url: str, mlflow_url: str, run_id: str
 ) -> None:
     (port,) = free_ports(1)
-    story = run_events.whole_run(run_id)
-    await publish(amqp_url, story[:3])
+    events = run_events.whole_run(run_id)
+    await publish(amqp_url, events[:3])
     with tracker_process(amqp_url, mlflow_url, port):
-        await publish(amqp_url, story)
+        await publish(amqp_url, events)
         async with client(port) as stub:
             first = await finished(stub, run_id)
-    await publish(amqp_url, story)
+    await publish(amqp_url, events)
     with tracker_process(amqp_url, mlflow_url, port):
         other = f"{run_id}-b"
         await publish(amqp_url, run_events.whole_run(other))
@@ -208,10 +208,10 @@ async def test_a_log_that_was_made_again_is_read_from_its_beginning(private_brok
     place = ledger.place()
     assert place is not None
     private_broker.manage("DELETE", f"/api/queues/{private_broker.vhost}/truscore.log")
-    story = run_events.whole_run("run-new")
-    await publish(private_broker.amqp_url, story[:before])
+    events = run_events.whole_run("run-new")
+    await publish(private_broker.amqp_url, events[:before])
     async with tracker_here(private_broker.amqp_url, ledger):
-        await publish(private_broker.amqp_url, story[before:], first=before)
+        await publish(private_broker.amqp_url, events[before:], first=before)
         await ledger.next_model()
     record = ledger.get("run-new")
     assert record is not None

@@ -78,7 +78,7 @@ async def test_a_cancelled_run_stops_in_the_middle_of_an_epoch(
         await listener.order(small_order(store, bucket, tmp_path / "cards"))
         await trainer.in_epoch(1)
         [started] = await listener.hears(TrainingStarted)
-        await listener.ask(RunCancel(run_id=started.run_id, reason="wrong cards", request_id="1"))
+        await listener.publish_request(RunCancel(run_id=started.run_id, reason="wrong cards", request_id="1"))
         [cancelled] = await listener.hears(TrainingCancelled)
         assert cancelled.reason == "wrong cards"
         assert isinstance(trainer.journal()[-1], Cancelled)
@@ -111,10 +111,10 @@ async def test_a_run_survives_a_pause_and_a_drain_and_ends_on_another_trainer(
         await listener.order(small_order(store, bucket, tmp_path / "cards"))
         await trainer.in_epoch(1)
         [started] = await listener.hears(TrainingStarted)
-        await listener.ask(RunPause(run_id=started.run_id, request_id="1"))
+        await listener.publish_request(RunPause(run_id=started.run_id, request_id="1"))
         [paused] = await listener.hears(TrainingPaused)
         assert store.stat(paused.checkpoint.uri)
-        await listener.ask(RunResume(run_id=started.run_id, request_id="2"))
+        await listener.publish_request(RunResume(run_id=started.run_id, request_id="2"))
         await trainer.in_epoch(2, attempt=2)
         with trainer_process(tmp_path / "there", environment):
             assert await asyncio.to_thread(trainer.stop) == 0

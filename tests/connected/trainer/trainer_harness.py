@@ -251,7 +251,7 @@ class Ears:
     async def order(self, order: DatasetValidated | DatasetReady, *, sequence: str = "0") -> None:
         await self._publisher.publish(order, subject=f"{order.dataset_id}/{order.version}", sequence=sequence)
 
-    async def ask(self, request: Any) -> None:
+    async def publish_request(self, request: Any) -> None:
         await self._publisher.publish(request, subject=request.run_id, sequence=request.request_id)
 
 

@@ -29,8 +29,8 @@ def exported(run_id: str, at: float) -> PublishedEvent:
 async def tracker() -> AsyncIterator[str]:
     """Its address, with two runs of one model on record and one that has none yet."""
     ledger = MemoryLedger()
-    story = [run_events.started(1, run_id=OLDER), exported(OLDER, 10), run_events.started(20), exported(RUN, 30)]
-    record_all(ledger, [*story, run_events.started(40, run_id="run-unfinished")])
+    events = [run_events.started(1, run_id=OLDER), exported(OLDER, 10), run_events.started(20), exported(RUN, 30)]
+    record_all(ledger, [*events, run_events.started(40, run_id="run-unfinished")])
     async with serve_grpc("127.0.0.1", 0, servicers=[Reads(ledger).add_to]) as port:
         yield f"127.0.0.1:{port}"
 

@@ -66,7 +66,7 @@ def test_proposals_are_read_as_quadrilaterals_on_the_edges(labelled: Path, tmp_p
     assert "16 of 24 sides moved" in capsys.readouterr().err
 
 
-def test_only_the_classes_that_are_asked_for_are_changed(labelled: Path, tmp_path: Path, capsys: Captured) -> None:
+def test_only_the_requested_classes_are_changed(labelled: Path, tmp_path: Path, capsys: Captured) -> None:
     to = tmp_path / "proposals"
     arguments = ("--class", "graphical_border", "--output-format", "yolo", "--json")
     assert run("refine-labels", str(labelled), "--to", str(to), *arguments) == 0

@@ -85,7 +85,7 @@ def test_an_order_carries_the_configuration_under_its_very_keys() -> None:
     assert not config.hyperparameters.optimization.HasField("batch_size")
 
 
-def test_an_order_without_wishes_carries_no_training_spec() -> None:
+def test_an_order_without_settings_carries_no_training_spec() -> None:
     assert not ready_of(an_order()).HasField("training")
 
 

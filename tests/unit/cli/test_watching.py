@@ -162,15 +162,15 @@ def test_watch_gives_up_after_the_time_it_was_given(monkeypatch: pytest.MonkeyPa
 
 
 def test_an_end_from_before_the_order_is_not_the_end_that_is_waited_for() -> None:
-    asked_at = datetime(2026, 1, 1, tzinfo=UTC)
-    stop = Stop(since=asked_at)
+    ordered_at = datetime(2026, 1, 1, tzinfo=UTC)
+    stop = Stop(since=ordered_at)
 
     def ended(at: datetime) -> monitor_pb2.Run:
         run = a_run(monitor_pb2.RUN_STATE_EXPORTED)
         run.updated_at.FromDatetime(at)
         return run
 
-    before, after = view_of(ended(asked_at - timedelta(seconds=9))), view_of(ended(asked_at + timedelta(seconds=9)))
+    before, after = view_of(ended(ordered_at - timedelta(seconds=9))), view_of(ended(ordered_at + timedelta(seconds=9)))
     assert _is_old_news(before, stop, waited_s=1)
     assert not _is_old_news(after, stop, waited_s=1)
     assert not _is_old_news(before, stop, waited_s=60)

@@ -138,12 +138,12 @@ class SlowPublisher(MemoryPublisher):
 async def test_of_each_stage_only_the_newest_waits_for_a_slow_broker() -> None:
     slow = SlowPublisher()
     pace = ProgressThrottle(every_s=0.0, clock=lambda: 0.0)
-    async with publishing_progress(slow, DatasetReady(dataset_id="one"), "order", pace) as tell:
-        tell(Progress(stage="listing"))
+    async with publishing_progress(slow, DatasetReady(dataset_id="one"), "order", pace) as report:
+        report(Progress(stage="listing"))
         await slow.requested.wait()
         for stage in ("fetching", "reading"):
             for done in range(1, 9):
-                tell(Progress(stage=stage, done=done, total=8))
+                report(Progress(stage=stage, done=done, total=8))
         slow.let.set()
     assert [(event.stage, event.images_done) for event, _ in slow.published] == [
         ("listing", 0),
@@ -158,8 +158,8 @@ async def test_an_order_that_fails_does_not_wait_for_its_progress() -> None:
     async def fails() -> None:
         async with publishing_progress(
             slow, DatasetReady(dataset_id="one"), "order", ProgressThrottle(every_s=0.0, clock=lambda: 0.0)
-        ) as tell:
-            tell(Progress(stage="listing"))
+        ) as report:
+            report(Progress(stage="listing"))
             await slow.requested.wait()
             raise NoSpace("here", "none")
 

@@ -26,7 +26,7 @@ class LedgerClaims:
         assert ledger.get(run_id) is None
         assert ledger.find(run_id) is None
 
-    def test_a_finished_run_is_on_record_with_all_of_its_story(self, ledger: Ledger, run_id: str) -> None:
+    def test_a_finished_run_is_on_record_with_all_of_its_events(self, ledger: Ledger, run_id: str) -> None:
         record_all(ledger, run_events.whole_run(run_id))
         record = self.got(ledger, run_id)
         assert record.experiment_name == "border_detection/dual_class"
@@ -54,8 +54,8 @@ class LedgerClaims:
 
     @pytest.mark.parametrize("fit", [True, False])
     def test_a_model_beside_trivial_predictors_is_on_record(self, ledger: Ledger, run_id: str, fit: bool) -> None:
-        story = run_events.whole_run(run_id)
-        record_all(ledger, [*story[:-2], *(run_events.compared(event, fit=fit) for event in story[-2:])])
+        events = run_events.whole_run(run_id)
+        record_all(ledger, [*events[:-2], *(run_events.compared(event, fit=fit) for event in events[-2:])])
         record = self.got(ledger, run_id)
         assert record.tags["truscore.fit_for_use"] == str(fit).lower()
         assert record.tags["truscore.fit_for_use_reason"].endswith("better")
@@ -72,8 +72,8 @@ class LedgerClaims:
         assert ledger.history(self.got(ledger, run_id))["train_loss"] == ((2, 0.5),)
 
     def test_an_attempt_that_is_started_again_is_under_way_again(self, ledger: Ledger, run_id: str) -> None:
-        story = [run_events.started(run_id=run_id), run_events.failed(run_id=run_id)]
-        record_all(ledger, story)
+        events = [run_events.started(run_id=run_id), run_events.failed(run_id=run_id)]
+        record_all(ledger, events)
         assert self.got(ledger, run_id).status is Status.FAILED
         assert self.got(ledger, run_id).tags["truscore.message"] == "diverged: loss is nan"
         record_all(ledger, [run_events.started(60, attempt=2, run_id=run_id)])

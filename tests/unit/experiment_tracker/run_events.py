@@ -108,10 +108,10 @@ def whole_run(run_id: str = RUN) -> list[PublishedEvent]:
     ]  # fmt: skip
 
 
-def record_all(ledger: Ledger, story: list[PublishedEvent]) -> None:
+def record_all(ledger: Ledger, events: list[PublishedEvent]) -> None:
     """With a recorder of its own: it remembers nothing of the last one."""
     recorder = Recorder(ledger)
-    for published in story:
+    for published in events:
         fact = fact_of(published.message)
         assert fact is not None
         recorder.record(fact, published.at)

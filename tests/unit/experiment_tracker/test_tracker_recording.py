@@ -24,9 +24,9 @@ from tests.unit.experiment_tracker import run_events
 from tests.unit.experiment_tracker.run_events import RUN, PublishedEvent, record_all
 
 
-def ledger_after(*story: PublishedEvent) -> MemoryLedger:
+def ledger_after(*events: PublishedEvent) -> MemoryLedger:
     ledger = MemoryLedger()
-    record_all(ledger, list(story))
+    record_all(ledger, list(events))
     return ledger
 
 
@@ -50,17 +50,17 @@ def test_a_model_that_is_fit_for_use_is_promoted_and_no_other_is() -> None:
 def retellings(draw: st.DrawFn) -> list[PublishedEvent]:
     """The story in its order, and after each event any of those told so far again."""
     reported: list[PublishedEvent] = []
-    for number, published in enumerate(story := run_events.whole_run()):
-        reported += [published, *draw(st.lists(st.sampled_from(story[: number + 1]), max_size=3))]
+    for number, published in enumerate(events := run_events.whole_run()):
+        reported += [published, *draw(st.lists(st.sampled_from(events[: number + 1]), max_size=3))]
     return reported
 
 
 @settings(max_examples=60, deadline=None)
 @given(retellings(), st.integers(0, 8))
-def test_repeats_and_restarts_anywhere_leave_the_same_record(story: list[PublishedEvent], cut: int) -> None:
+def test_repeats_and_restarts_anywhere_leave_the_same_record(events: list[PublishedEvent], cut: int) -> None:
     ledger = MemoryLedger()
-    record_all(ledger, story[:cut])
-    record_all(ledger, story[cut:])
+    record_all(ledger, events[:cut])
+    record_all(ledger, events[cut:])
     straight = ledger_after(*run_events.whole_run())
     assert ledger.get(RUN) == straight.get(RUN)
     assert sorted(ledger.pages[0].values, key=str) == sorted(straight.pages[0].values, key=str)
@@ -69,7 +69,7 @@ def test_repeats_and_restarts_anywhere_leave_the_same_record(story: list[Publish
 
 
 @pytest.mark.parametrize(
-    ("story", "expected"),
+    ("events", "expected"),
     [
         ([run_events.started()], (Status.RUNNING, "training")),
         ([run_events.started(), run_events.failed()], (Status.FAILED, "failed")),
@@ -85,8 +85,8 @@ def test_repeats_and_restarts_anywhere_leave_the_same_record(story: list[Publish
         ([run_events.started(), run_events.completed(), run_events.export_failed()], (Status.FINISHED, "completed")),
     ],
 )
-def test_a_record_has_the_status_of_its_last_event(story: list[PublishedEvent], expected: tuple[Status, str]) -> None:
-    assert outcome(ledger_after(*story)) == expected
+def test_a_record_has_the_status_of_its_last_event(events: list[PublishedEvent], expected: tuple[Status, str]) -> None:
+    assert outcome(ledger_after(*events)) == expected
 
 
 def test_a_failed_export_is_named_in_a_tag() -> None:
@@ -167,8 +167,8 @@ def envelope_of(message: Message, number: int) -> Envelope:
     return address(outgoing, source="truscore/trainer", now=datetime.fromtimestamp(run_events.BEGIN_S, tz=UTC))
 
 
-async def tell(consumer: EventConsumer, story: list[PublishedEvent], *, first: int = 0) -> None:
-    for number, published in enumerate(story):
+async def consume(consumer: EventConsumer, events: list[PublishedEvent], *, first: int = 0) -> None:
+    for number, published in enumerate(events):
         await consumer(published.message, envelope_of(published.message, number), first + number)
 
 
@@ -179,19 +179,19 @@ def listening_to(ledger: MemoryLedger) -> EventConsumer:
 async def test_the_place_moves_with_what_is_recorded_and_not_past_what_failed() -> None:
     ledger = Flaky(0)
     consumer = listening_to(ledger)
-    await tell(consumer, [run_events.started(), run_events.epoch_done(1)])
+    await consume(consumer, [run_events.started(), run_events.epoch_done(1)])
     kept = ledger.place()
     assert kept is not None
     assert kept.offset == 1
     ledger.failures = 1
     with pytest.raises(LedgerUnavailable):
-        await tell(consumer, [run_events.epoch_done(2)], first=2)
+        await consume(consumer, [run_events.epoch_done(2)], first=2)
     assert ledger.place() == kept
 
 
 async def test_a_log_that_goes_on_from_the_place_is_read_on() -> None:
     ledger = MemoryLedger()
-    await tell(listening_to(ledger), run_events.whole_run()[:3])
+    await consume(listening_to(ledger), run_events.whole_run()[:3])
     place = ledger.place()
     assert place is not None
     again = listening_to(ledger)
@@ -204,7 +204,7 @@ async def test_another_log_than_the_one_of_the_place_is_noticed_and_nothing_of_i
     ledger = MemoryLedger()
     consumer = listening_to(ledger)
     consumer.expect(Mark(offset=1, event_id="of the old log"))
-    await tell(consumer, run_events.whole_run()[1:], first=1)
+    await consume(consumer, run_events.whole_run()[1:], first=1)
     assert consumer.other_log.is_set()
     assert ledger.pages == []
     assert ledger.place() is None
@@ -216,7 +216,7 @@ async def test_what_the_ledger_refuses_for_good_is_passed_over_by_name() -> None
             raise Refused("MLflow: INVALID_PARAMETER_VALUE: too long")
 
     with pytest.raises(Poison, match="too long"):
-        await tell(listening_to(Strict()), [run_events.started()])
+        await consume(listening_to(Strict()), [run_events.started()])
 
 
 def test_compared_rows_say_which_differ_and_are_empty_where_a_run_has_none() -> None:

@@ -78,7 +78,7 @@ def test_files_given_out_stay_when_the_cache_evicts_them(store: MemoryStore, tmp
     assert sum(map(len, held(tmp_path / "cache"))) <= 10
 
 
-def test_a_file_at_hand_is_kept_without_asking_the_store(store: MemoryStore, tmp_path: Path) -> None:
+def test_a_file_at_hand_is_kept_without_a_request_to_the_store(store: MemoryStore, tmp_path: Path) -> None:
     cache = Cache(tmp_path / "cache", limit_bytes=100)
     (tmp_path / "here").write_bytes(b"content")
     sha256 = hashlib.sha256(b"content").hexdigest()

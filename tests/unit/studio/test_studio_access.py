@@ -14,7 +14,7 @@ from tests.unit.studio.studio_harness import ORIGIN, browser
 SITE = {"Sec-Fetch-Site": "same-origin", "Origin": ORIGIN}
 
 
-async def test_a_foreign_host_is_refused_whatever_is_asked(tmp_path: Path) -> None:
+async def test_a_foreign_host_is_refused_whatever_it_requests(tmp_path: Path) -> None:
     async with browser(tmp_path) as one:
         for host in ("evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80", ""):
             answer = await one.http.get("/", headers={"Host": host})

@@ -53,7 +53,7 @@ async def test_who_comes_later_sees_the_latest_at_once_and_who_is_slow_only_that
             assert (await late.get())["step"] == 3
 
 
-async def test_a_monitor_that_goes_away_is_named_and_asked_again() -> None:
+async def test_a_monitor_that_goes_away_is_named_and_queried_again() -> None:
     source = Source()
     hub = Hub(source.watch, again_s=0)
     async with hub.seat("run-1") as seat:

@@ -89,8 +89,8 @@ def test_a_rendered_dataset_is_read_with_its_lights_and_truth(bits: int, tmp_pat
                           views.normals_HW3[views.mask_HW]).mean() < 15  # fmt: skip
     steps = views.samples_NL[0] / views.share_L * (2**bits - 1)
     assert np.isfinite(steps).all()
-    said = json.loads((folder / "card-00000" / "truth" / "scene.json").read_text())
-    assert said["bits"] == bits
+    document = json.loads((folder / "card-00000" / "truth" / "scene.json").read_text())
+    assert document["bits"] == bits
     assert np.load(folder / "card-00000" / "truth" / "depth.npy").shape == (32, 40)
 
 

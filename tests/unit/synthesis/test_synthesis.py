@@ -41,7 +41,7 @@ def test_a_larger_dataset_begins_with_the_smaller_one_and_another_seed_with_anot
 
 
 @pytest.mark.parametrize("option", ["dual_class", "single_class"])
-def test_both_formats_are_read_as_the_same_borders_without_a_complaint(tmp_path: Path, option: str) -> None:
+def test_both_formats_are_read_as_the_same_borders_without_a_problem(tmp_path: Path, option: str) -> None:
     indexes = []
     for format in ("coco", "yolo"):
         folder = render_dataset(tmp_path / format, count=4, format=format, option=option, seed=3, image_size=(160, 128))

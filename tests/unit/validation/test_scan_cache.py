@@ -104,7 +104,7 @@ def test_a_damaged_file_of_results_is_begun_anew(content: bytes, folder: Path, t
     assert scanned(folder, tmp_path / "r")[1] == []
 
 
-def test_progress_is_reported_for_every_image_and_then_for_judging(folder: Path) -> None:
+def test_progress_is_reported_for_every_image_and_then_for_the_rules(folder: Path) -> None:
     events: list[tuple[str, int, int]] = []
     validate_folder(folder, callbacks=ValidationCallbacks(on_progress=lambda *event: events.append(event)))
     assert events == [*(("reading", done, 8) for done in range(1, 9)), ("judging", 0, 0)]

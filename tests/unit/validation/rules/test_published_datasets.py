@@ -27,7 +27,7 @@ BROKEN = {
     "yolo_image_without_label": ("format.yolo.image_without_label", "format.yolo.paths_unresolved"),
 }
 # The others hold an oddity, and are rejected only because a few images of a set are no set.
-REAL_DEFECTS = {
+KNOWN_DEFECTS = {
     "coco_swapped_width_height": "format.size_swapped",
     "coco_wrapped_truscore": "format.coco.wrapped",
     "empty_mask_magnetic_tile": "label.empty_mask",
@@ -56,8 +56,8 @@ def test_a_broken_real_dataset_is_found_to_have_its_real_defect(name: str, share
     assert set(BROKEN[name]) - rule_counts(verdict).keys() == set()
     assert not verdict.accepted
     errors = {found.rule for found in verdict.findings if found.severity is Severity.ERROR}
-    if name in REAL_DEFECTS:
-        assert REAL_DEFECTS[name] in errors
+    if name in KNOWN_DEFECTS:
+        assert KNOWN_DEFECTS[name] in errors
 
 
 def test_one_id_for_two_borders_in_two_label_sets_of_the_same_scans_is_found(shared_data: Path, tmp_path: Path) -> None:
