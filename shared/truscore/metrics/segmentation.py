@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from truscore.metrics.boundaries import BoundaryCounts, boundary_f1, count_boundaries, nothing_found
 from truscore.metrics.comparison.bootstrap import Measure
 from truscore.metrics.confusion_matrix import Counts, accuracy, as_matrix
 from truscore.metrics.diagnostics import Diagnostics, ImageError, Row
@@ -33,11 +34,13 @@ class DamageRegion:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PixelConfusion:
-    """An image's counts of pixels, K rows of real and K columns of found classes, and its pieces of damage."""
+    """An image's counts of pixels, K rows of real and K columns of found classes, its pieces of damage, and the
+    outlines of all of it; None of images that were counted by a release without them."""
 
     image: int
     counts: tuple[tuple[int, ...], ...]
     regions: tuple[DamageRegion, ...]
+    boundaries: BoundaryCounts | None = None
 
 
 def count_pixels(image: int, target_HW: Classes, prediction_HW: Classes, *, classes: int) -> PixelConfusion:
@@ -55,13 +58,15 @@ def count_pixels(image: int, target_HW: Classes, prediction_HW: Classes, *, clas
         image=image,
         counts=tuple(tuple(int(count) for count in row) for row in counts_KK),
         regions=tuple(_regions(target_HW, prediction_HW, classes)),
+        boundaries=count_boundaries(known_HW & (target_HW > 0), known_HW & (prediction_HW > 0)),
     )
 
 
 def segmentation_metrics(images: Sequence[PixelConfusion]) -> dict[str, float]:
     """``mask_mean_IoU``, ``dice`` (means over the classes of damage), ``binary_IoU``, ``binary_dice`` (of damage of
-    whatever class), ``pixel_accuracy``, and ``false_alarm_rate``, the share of images without damage on which some is
-    found; left out where all have some. Empty of no images.
+    whatever class), ``boundary_F1`` (of its outlines, see ``metrics.boundaries``) and ``pixel_accuracy``; of images
+    without damage, left out where all have some, ``false_alarm_rate``, the share of them on which some is found, and
+    ``false_alarm_area``, the mean share of their area that is. Empty of no images.
 
     A class counts where it is real or found on any image. Where no image has damage, the measures of how well it is
     found are left out: they are of nothing, however much was found.
@@ -74,7 +79,7 @@ def segmentation_metrics(images: Sequence[PixelConfusion]) -> dict[str, float]:
     return metrics
 
 
-OF_DAMAGE = frozenset({"mask_mean_IoU", "dice", "binary_IoU", "binary_dice"})
+OF_DAMAGE = frozenset({"mask_mean_IoU", "dice", "binary_IoU", "binary_dice", "boundary_F1"})
 
 
 def segmentation_measure(images: Sequence[PixelConfusion]) -> Measure:
@@ -82,7 +87,8 @@ def segmentation_measure(images: Sequence[PixelConfusion]) -> Measure:
     found, all are 1."""
     counts_NKK = np.array([image.counts for image in images], dtype=np.int64)
     clean_N = np.array([not _target_damage(image) for image in images], dtype=np.bool_)
-    alarm_N = np.array([_predicted_damage(image) > 0 for image in images], dtype=np.bool_)
+    alarm_N = np.array([_predicted_damage(image) / max(1, _pixels(image)) for image in images], dtype=np.float64)
+    outlined = all(image.boundaries is not None for image in images)
 
     def measure(places: Sequence[int]) -> dict[str, float]:
         at_N = np.asarray(places, dtype=np.int64)
@@ -95,8 +101,13 @@ def segmentation_measure(images: Sequence[PixelConfusion]) -> Measure:
             "binary_dice": _mean(dice_by_class(binary_22)[1:]),
             "pixel_accuracy": accuracy(counts_KK),
         }
+        if outlined:
+            found = (images[place].boundaries for place in places)
+            metrics["boundary_F1"] = boundary_f1(counts for counts in found if counts is not None)
         if clean_N[at_N].any():
-            metrics["false_alarm_rate"] = float(alarm_N[at_N][clean_N[at_N]].mean())
+            share_N = alarm_N[at_N][clean_N[at_N]]
+            metrics["false_alarm_rate"] = float((share_N > 0).mean())
+            metrics["false_alarm_area"] = float(share_N.mean())
         return metrics
 
     return measure
@@ -109,6 +120,7 @@ def without_damage(image: PixelConfusion) -> PixelConfusion:
         image=image.image,
         counts=tuple((sum(row), *(0,) * (width - 1)) for row in image.counts),
         regions=tuple(replace(region, covered=0.0) for region in image.regions),
+        boundaries=None if image.boundaries is None else nothing_found(image.boundaries),
     )
 
 
@@ -201,10 +213,14 @@ def _predicted_damage(image: PixelConfusion) -> int:
     return sum(sum(row[1:]) for row in image.counts)
 
 
+def _pixels(image: PixelConfusion) -> int:
+    return sum(map(sum, image.counts))
+
+
 def _image_error(image: PixelConfusion) -> ImageError:
     target, prediction = _target_damage(image), _predicted_damage(image)
     right = sum(row[place] for place, row in enumerate(image.counts) if place)
-    pixels = max(1, sum(map(sum, image.counts)))
+    pixels = max(1, _pixels(image))
     error = 1 - 2 * right / (target + prediction) if target + prediction else 0.0
     return ImageError(
         image=image.image, error=error, text=f"{target / pixels:.2%} of it damage, {prediction / pixels:.2%} found"

@@ -85,7 +85,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             option="damage_detection",
             architecture="u_net",
             epochs=40,
-            metrics=("mask_mean_IoU", "dice", "pixel_accuracy"),
+            metrics=("mask_mean_IoU", "dice", "binary_IoU", "boundary_F1", "false_alarm_rate", "pixel_accuracy"),
             remark="All shots of one tile stay in one fold; a random split would leak. Five classes; blowholes are "
             "about ten pixels of 12,000 at this size. The network learns its training images and little that holds for "
             "other tiles.",

@@ -29,6 +29,7 @@ def test_a_mask_found_exactly_is_perfect() -> None:
     metrics = segmentation_metrics([count_pixels(0, scratch, scratch, classes=2)])
     assert metrics == {
         "mask_mean_IoU": 1.0, "dice": 1.0, "binary_IoU": 1.0, "binary_dice": 1.0, "pixel_accuracy": 1.0,
+        "boundary_F1": 1.0,
     }  # fmt: skip
 
 
@@ -44,8 +45,12 @@ def test_a_clean_image_is_evaluated_by_what_is_wrongly_found_on_it() -> None:
     alarm = with_block(1, slice(0, 1), slice(0, 1))
     quiet = count_pixels(0, clean, clean, classes=2)
     loud = count_pixels(1, clean, alarm, classes=2)
-    assert segmentation_metrics([quiet]) == {"pixel_accuracy": 1.0, "false_alarm_rate": 0.0}
-    assert segmentation_metrics([quiet, loud]) == {"pixel_accuracy": 1199 / 1200, "false_alarm_rate": 0.5}
+    assert segmentation_metrics([quiet]) == {
+        "pixel_accuracy": 1.0, "false_alarm_rate": 0.0, "false_alarm_area": 0.0,
+    }  # fmt: skip
+    assert segmentation_metrics([quiet, loud]) == {
+        "pixel_accuracy": 1199 / 1200, "false_alarm_rate": 0.5, "false_alarm_area": 0.5 / 600,
+    }  # fmt: skip
 
 
 def test_images_add_up_by_their_pixels() -> None:

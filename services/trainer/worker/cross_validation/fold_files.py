@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from truscore.metrics.boundaries import BoundaryCounts
 from truscore.metrics.detection import ImageDetections, Instance
 from truscore.metrics.multilabel import MultilabelPrediction
 from truscore.metrics.ordinal import OrdinalPrediction
@@ -30,6 +31,7 @@ RESULT_TYPES = (
     OrdinalPrediction,
     MultilabelPrediction,
     RegressionPrediction,
+    BoundaryCounts,
     DamageRegion,
     PixelConfusion,
     ThresholdCounts,
