@@ -5,6 +5,7 @@ import sys
 from functools import partial
 
 from truscore.bus import RetryPolicy, canary, connect, consume, publisher, reporting_hardware, serve
+from truscore.events.v1.model_pb2 import ExportOrdered
 from truscore.events.v1.training_pb2 import TrainingCompleted
 from truscore.process.scratch_dir import claim_scratch_dir
 from truscore.storage import S3Store
@@ -13,7 +14,8 @@ from truscore.telemetry import HardwareSampler, configure_logging, serve_grpc, s
 
 from services.exporter.child_process import Bounds, run_child
 from services.exporter.exporting import Exporter, ProofSettings
-from services.exporter.handlers import on_training_completed
+from services.exporter.finished_runs import FinishedRuns
+from services.exporter.handlers import Exports, on_export_ordered, on_training_completed
 from services.exporter.release_store import ReleaseStore
 from services.exporter.settings import Settings
 
@@ -48,7 +50,7 @@ async def run(settings: Settings) -> int:
     broker = connect(settings.amqp_url.get_secret_value(), service=SERVICE)
     events, exporter, draining = publisher(broker, service=SERVICE), create_exporter(settings), asyncio.Event()
     sampler = HardwareSampler(SERVICE, exporter.workdir)
-    handler = on_training_completed(
+    exports = Exports(
         export=exporter.export,
         address=exporter.releases.address,
         publisher=events,
@@ -56,9 +58,13 @@ async def run(settings: Settings) -> int:
             events, partial(sampler.sample, run_id), run_id, every_s=settings.exporter_sample_s
         ),
         draining=draining,
+        completion=FinishedRuns(store=exporter.store, bucket=settings.bucket).completion,
     )
-    policy = RetryPolicy(delays_s=settings.exporter_retry_delays_s)
-    consume(broker, TrainingCompleted, handler, service=SERVICE, prefetch=1, policy=policy)
+    inbox = partial(
+        consume, broker, service=SERVICE, prefetch=1, policy=RetryPolicy(delays_s=settings.exporter_retry_delays_s)
+    )
+    inbox(TrainingCompleted, on_training_completed(exports))
+    inbox(ExportOrdered, on_export_ordered(exports))
     alive = canary(broker, service=SERVICE).alive
     return await serve(
         broker,

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +14,7 @@ from truscore.storage import Store
 from services.exporter.formats import choose_formats
 from services.exporter.inputs import Inputs, Unexportable, Wanted, fetch_inputs
 from services.exporter.order import ExportOrder, Outcome
-from services.exporter.release import Refusal, Release
+from services.exporter.release import Artifact, Refusal, Release
 from services.exporter.release_store import ReleaseStore
 from services.exporter.task import Result, Task
 
@@ -42,38 +42,81 @@ class Exporter:
     proof: ProofSettings
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = lambda: datetime.now(tz=UTC)
+    _busy: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def export(self, order: ExportOrder) -> Outcome:
+        """One order at a time: the bounds of memory are those of one child."""
         accepted, refused = choose_formats(order)
         if not accepted:
             return Outcome(release=None, refusals=refused)
-        if release := await asyncio.to_thread(self.releases.find, order):
+        async with self._busy:
+            return await self._found_or_made(order, accepted, refused)
+
+    async def _found_or_made(
+        self, order: ExportOrder, accepted: tuple[str, ...], refused: tuple[Refusal, ...]
+    ) -> Outcome:
+        before = await asyncio.to_thread(self.releases.of_run, order) if order.further else ()
+        if order.further:
+            if release := next((each for each in before if made_formats(each) >= set(accepted)), None):
+                return Outcome(release=release, refusals=refused)
+        elif release := await asyncio.to_thread(self.releases.find, order):
             return Outcome(release=release, refusals=release.refusals)
         with TemporaryDirectory(prefix=f"{order.run_id}-", dir=self.workdir, ignore_cleanup_errors=True) as scratch:
             try:
-                return await self._make(order, accepted, refused, Path(scratch))
+                return await self._make(order, accepted, refused, before, Path(scratch))
             except Unexportable as error:
                 why = tuple(Refusal(format=name, code=error.code, message=error.message) for name in accepted)
                 return Outcome(release=None, refusals=refused + why)
 
     async def _make(
-        self, order: ExportOrder, accepted: tuple[str, ...], refused: tuple[Refusal, ...], folder: Path
+        self,
+        order: ExportOrder,
+        accepted: tuple[str, ...],
+        refused: tuple[Refusal, ...],
+        before: tuple[Release, ...],
+        folder: Path,
     ) -> Outcome:
         began_s = self.clock()
-        inputs = await asyncio.to_thread(fetch_inputs, self.store, order, folder, wanted=self._wanted(accepted))
-        result = await self.run_child(self._task(order, accepted, inputs, folder), folder)
+        kept = await asyncio.to_thread(self._fetch_kept, before, folder)
+        result = await self._result(order, tuple(name for name in accepted if name not in kept), folder)
         report_refusals = await asyncio.to_thread(self._keep_reports, order, result.refusals, folder)
         refusals = refused + report_refusals
-        if not result.artifacts:
+        artifacts = {**kept, **{each.format: each for each in result.artifacts}}
+        if not set(accepted) & set(artifacts):
             return Outcome(release=None, refusals=refusals)
+        version = order.version_of(artifacts)
         # Another exporter may have been given the same message meanwhile: what it announced stays as announced.
-        release = await asyncio.to_thread(self.releases.find, order)
+        release = await asyncio.to_thread(self._announced, order, version)
         if release is None:
             made = _release(
-                order, result, refusals, duration_s=self.clock() - began_s, exported_at=self.now().isoformat()
+                order,
+                tuple(artifacts.values()),
+                refusals,
+                version=version,
+                duration_s=self.clock() - began_s,
+                exported_at=self.now().isoformat(),
             )
             release = await asyncio.to_thread(self.releases.keep, made, folder)
-        return Outcome(release=release, refusals=release.refusals)
+        return Outcome(release=release, refusals=refusals if order.further else release.refusals)
+
+    def _announced(self, order: ExportOrder, version: str) -> Release | None:
+        return self.releases.at(order, version) if order.further else self.releases.find(order)
+
+    def _fetch_kept(self, before: Sequence[Release], folder: Path) -> dict[str, Artifact]:
+        """What was made of the run before, proven then, by format; its files in the folder."""
+        kept: dict[str, Artifact] = {}
+        for release in before:
+            for artifact in release.artifacts:
+                if artifact.format not in kept:
+                    self.releases.fetch(release, artifact, folder)
+                    kept[artifact.format] = artifact
+        return kept
+
+    async def _result(self, order: ExportOrder, formats: tuple[str, ...], folder: Path) -> Result:
+        if not formats:
+            return Result(artifacts=(), refusals=())
+        inputs = await asyncio.to_thread(fetch_inputs, self.store, order, folder, wanted=self._wanted(formats))
+        return await self.run_child(self._task(order, formats, inputs, folder), folder)
 
     def _keep_reports(self, order: ExportOrder, refusals: tuple[Refusal, ...], folder: Path) -> tuple[Refusal, ...]:
         """What the gate measured of files that it refused, in the store; each refusal says where."""
@@ -114,12 +157,22 @@ class Exporter:
         )
 
 
+def made_formats(release: Release) -> set[str]:
+    return {artifact.format for artifact in release.artifacts}
+
+
 def _release(
-    order: ExportOrder, result: Result, refusals: tuple[Refusal, ...], *, duration_s: float, exported_at: str
+    order: ExportOrder,
+    artifacts: tuple[Artifact, ...],
+    refusals: tuple[Refusal, ...],
+    *,
+    version: str,
+    duration_s: float,
+    exported_at: str,
 ) -> Release:
     return Release(
         model_id=order.model_id,
-        version=order.version,
+        version=version,
         run_id=order.run_id,
         checkpoint_sha256=order.checkpoint.sha256,
         dataset_id=order.dataset_id,
@@ -128,7 +181,7 @@ def _release(
         option=order.option,
         architecture=order.architecture,
         metrics=order.metrics,
-        artifacts=result.artifacts,
+        artifacts=artifacts,
         refusals=refusals,
         duration_s=duration_s,
         exported_at=exported_at,

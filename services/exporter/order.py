@@ -1,6 +1,6 @@
 """Orders to the exporter, and how it answers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from truscore.metrics.comparison import Comparison
@@ -26,6 +26,10 @@ class ExportOrder:
     metrics: Mapping[str, float]
     formats: tuple[str, ...]
     comparison: Comparison | None = None  # with trivial predictors, where the run made one
+    # Formats ordered after the run's own export: they go into a version of their own. `request_id` tells such orders
+    # apart.
+    further: bool = False
+    request_id: str = ""
 
     @property
     def model_id(self) -> str:
@@ -34,6 +38,10 @@ class ExportOrder:
     @property
     def version(self) -> str:
         return self.run_id
+
+    def version_of(self, formats: Iterable[str]) -> str:
+        """The version that has these formats: a released version is never written over."""
+        return ".".join((self.run_id, *sorted(formats))) if self.further else self.version
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

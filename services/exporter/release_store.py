@@ -16,7 +16,7 @@ from services.exporter.manifest import release_from_json, release_to_json
 from services.exporter.model_card import model_card
 from services.exporter.order import ExportOrder
 from services.exporter.package import write_package
-from services.exporter.release import Release
+from services.exporter.release import Artifact, Release
 
 CONTENT_TYPES = {".json": "application/json", ".md": "text/markdown", ".tar": "application/x-tar"}
 
@@ -36,15 +36,39 @@ class ReleaseStore:
 
     def find(self, order: ExportOrder) -> Release | None:
         """The release that was made of this very checkpoint in these formats before; None where there is none."""
-        try:
-            uri = self.address(order.model_id, order.version, MANIFEST)
-            release = release_from_json(self._store.get(uri, limit_bytes=LIMIT_BYTES))
-        except (ObjectMissing, InvalidManifest):
+        if (release := self.at(order, order.version)) is None:
             return None
         accepted, refused = choose_formats(order)
         answered = {each.format for each in release.artifacts} | {each.format for each in release.refusals}
         wanted = {*accepted, *(refusal.format for refusal in refused)}
-        return release if release.checkpoint_sha256 == order.checkpoint.sha256 and wanted <= answered else None
+        return release if wanted <= answered else None
+
+    def at(self, order: ExportOrder, version: str) -> Release | None:
+        """This version of the order's model, where it was made of the order's checkpoint."""
+        try:
+            uri = self.address(order.model_id, version, MANIFEST)
+            release = release_from_json(self._store.get(uri, limit_bytes=LIMIT_BYTES))
+        except (ObjectMissing, InvalidManifest):
+            return None
+        return release if release.checkpoint_sha256 == order.checkpoint.sha256 else None
+
+    def of_run(self, order: ExportOrder) -> tuple[Release, ...]:
+        """Every version of the order's run, those of fewer formats first."""
+        prefix = self.address(order.model_id, order.run_id, "")
+        names = [entry.uri.removeprefix(prefix[:-1]) for entry in self._store.list(prefix[:-1])]
+        versions = [
+            order.run_id + name.removesuffix(f"/{MANIFEST}")
+            for name in names
+            if name.endswith(f"/{MANIFEST}") and name[0] in "./"
+        ]
+        found = [release for version in versions if (release := self.at(order, version)) is not None]
+        return tuple(sorted(found, key=lambda release: (len(release.artifacts), release.version)))
+
+    def fetch(self, release: Release, artifact: Artifact, folder: Path) -> None:
+        """A file of a kept release into the folder. Raises StoreError."""
+        uri = self.address(release.model_id, release.version, artifact.file_name)
+        path = folder / artifact.file_name
+        self._store.get_file(uri, path, sha256=artifact.sha256, limit_bytes=artifact.size_bytes)
 
     def keep(self, release: Release, folder: Path) -> Release:
         """Packs and stores the release, whose artefacts lie in `folder`; returns it with the package's digest."""

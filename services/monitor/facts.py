@@ -199,6 +199,7 @@ class ExportFailed:
     format: str
     code: str
     message: str
+    request_id: str = ""  # of an order of a further format
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

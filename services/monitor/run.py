@@ -147,8 +147,11 @@ def _with_epoch(run: Run, fact: EpochDone, at: float) -> Run:
 
 
 def _with_export_failure(run: Run, fact: ExportFailed, at: float) -> Run:
-    held = run.export_failures.get(fact.format)
+    """Of the run's own export the first failure of a format, of orders that came later the last one."""
+    key = f"{fact.format} (ordered later)" if fact.request_id else fact.format
+    held = run.export_failures.get(key)
     # A failure that is published again is the same one: it must not pass for a new one, which would be alerted of.
-    timed = held if held is not None and held.at <= at else Timed(event=fact, at=at)
-    failures: dict[str, Any] = {**run.export_failures, fact.format: timed}
+    stands = held is not None and (held.at >= at if fact.request_id else held.at <= at)
+    timed = held if held is not None and stands else Timed(event=fact, at=at)
+    failures: dict[str, Any] = {**run.export_failures, key: timed}
     return replace(run, export_failures=dict(sorted(failures.items())[:MAX_EXPORT_FAILURES]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from services.monitor.facts import Completed, Exported, Failed, Started
+from services.monitor.facts import Completed, Exported, ExportFailed, Failed, Started
 from services.monitor.run import Run, Timed
 
 
@@ -32,7 +32,7 @@ def stage_of(run: Run) -> Stage:
     if run.exported:
         return Stage.EXPORTED
     if run.completed:
-        return Stage.FAILED if run.export_failures else Stage.EXPORTING
+        return Stage.FAILED if _own_failures(run) else Stage.EXPORTING
     if run.cancelled and _stands(run, run.cancelled.event.attempt, run.cancelled.at):
         return Stage.CANCELLED
     if run.failed and _stands(run, run.failed.event.attempt, run.failed.at):
@@ -41,6 +41,11 @@ def stage_of(run: Run) -> Stage:
     if run.paused and _stands(run, run.paused.event.attempt, run.paused.at):
         return Stage.QUEUED if run.resume_requested_at > run.paused.at else Stage.PAUSED
     return Stage.TRAINING if run.started or run.latest or run.epochs else Stage.UNKNOWN
+
+
+def _own_failures(run: Run) -> list[Timed[ExportFailed]]:
+    """Of the export that every run ends with; a further format that cannot be made fails no run."""
+    return [failure for failure in run.export_failures.values() if not failure.event.request_id]
 
 
 def _stands(run: Run, attempt: int, at: float) -> bool:
@@ -54,7 +59,7 @@ def failed_at(run: Run) -> float | None:
     """When the run failed, in training or export; None where it did not."""
     if stage_of(run) is not Stage.FAILED:
         return None
-    times = [failure.at for failure in run.export_failures.values()] if run.completed else []
+    times = [failure.at for failure in _own_failures(run)] if run.completed else []
     return max([*times, *([run.failed.at] if run.failed and not run.completed else [])])
 
 

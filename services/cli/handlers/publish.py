@@ -28,6 +28,12 @@ def request(amqp_url: str, verb: str, run_id: str, *, reason: str, requested_by:
     return _publish(amqp_url, event, subject=run_id, sequence=request_id)
 
 
+def order_export(amqp_url: str, run_id: str, *, formats: tuple[str, ...], requested_by: str, request_id: str) -> str:
+    """Says ExportOrdered."""
+    event = messages.export_of(run_id, formats=formats, requested_by=requested_by, request_id=request_id)
+    return _publish(amqp_url, event, subject=run_id, sequence=request_id)
+
+
 def ready_of(order: DatasetOrder) -> DatasetReady:
     """The order as its message. CliError where the configuration has a key that the contract has not."""
     try:

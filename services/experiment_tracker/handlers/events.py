@@ -24,6 +24,7 @@ from services.experiment_tracker.recorder import Recorder
 
 log = logging.getLogger(__name__)
 
+UNKNOWN_RUN = "unknown_run"
 MAX_NAMES = 500
 MAX_PARTS = 50
 MAX_TIME_S = 253_402_300_799  # the end of the year 9999, the last moment that a Timestamp may name
@@ -54,6 +55,9 @@ def fact_of(message: Message) -> facts.Fact | None:
     run_id = getattr(message, "run_id", "")
     # An order refused before it became a run has no id, and nothing to keep.
     if kind is None or not run_id:
+        return None
+    # Somebody mistook the name: there is no such run, and none is put on record.
+    if isinstance(message, model_pb2.ExportFailed) and message.code == UNKNOWN_RUN:
         return None
     if not is_run_id(run_id):
         raise Poison(f"run_id {run_id[:200]!r}: {RUN_ID_ACCEPTED}")

@@ -1,5 +1,5 @@
 """Messages in, messages out. Knows the contract; decides nothing."""
 
-from services.exporter.handlers.consume import on_training_completed
+from services.exporter.handlers.consume import Exports, on_export_ordered, on_training_completed
 
-__all__ = ["on_training_completed"]
+__all__ = ["Exports", "on_export_ordered", "on_training_completed"]

@@ -1,55 +1,102 @@
-"""TrainingCompleted in; ModelExported, ExportFailed or both out."""
+"""TrainingCompleted or ExportOrdered in; ModelExported, ExportFailed or both out."""
 
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from truscore.bus import Envelope, Poison, Publisher, finish_or_hand_back
 from truscore.configuration.run_id import RUN_ID_ACCEPTED, is_run_id
 from truscore.events.v1 import training_pb2
+from truscore.events.v1.model_pb2 import ExportFailed, ExportOrdered, ModelExported
 from truscore.events.v1.training_pb2 import TrainingCompleted
 from truscore.metrics.comparison import Comparison, Interval
 from truscore.storage import ObjectRef
 
-from services.exporter.handlers.publish import Address, exported, failed
+from services.exporter.handlers.publish import Address, exported, failed, refused_order
+from services.exporter.inputs import Unexportable
 from services.exporter.order import ExportOrder, Outcome
 
 Export = Callable[[ExportOrder], Awaitable[Outcome]]
 Working = Callable[[str], AbstractAsyncContextManager[None]]
 
+MOST_FORMATS = 64
 # These become parts of object keys.
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-def on_training_completed(
-    *, export: Export, address: Address, publisher: Publisher, working: Working, draining: asyncio.Event
-) -> Callable[[TrainingCompleted, Envelope], Awaitable[None]]:
-    """The handler. While it works, `working` is entered; when the service drains, the order is handed back."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exports:
+    """What the handlers work with. While they work, `working` is entered; when the service drains, the order is handed
+    back. `completion` gives the TrainingCompleted of a finished run, or raises Unexportable."""
 
-    async def handle(completed: TrainingCompleted, envelope: Envelope) -> None:
-        order = order_of(completed)
-        async with working(order.run_id):
-            outcome = await finish_or_hand_back(draining, export(order))
+    export: Export
+    address: Address
+    publisher: Publisher
+    working: Working
+    draining: asyncio.Event
+    completion: Callable[[str], bytes]
+
+    async def answer(self, order: ExportOrder, envelope: Envelope) -> None:
+        async with self.working(order.run_id):
+            outcome = await finish_or_hand_back(self.draining, self.export(order))
         # A release that was announced before is announced as the same event, with the time that it had.
         at = outcome.release.exported_at if outcome.release else ""
         time = datetime.fromisoformat(at) if at else None
-        if outcome.release:
-            event = exported(outcome.release, address)
-            await publisher.publish(event, subject=order.run_id, correlation_id=order.run_id, cause=envelope, time=time)
+        if release := outcome.release:
+            sequence = 0 if release.version == order.run_id else release.version
+            await self.publish(exported(release, self.address), envelope, sequence=sequence, time=time)
         for refusal in outcome.refusals:
-            await publisher.publish(
-                failed(order, refusal),
-                subject=order.run_id,
-                sequence=refusal.format,
-                correlation_id=order.run_id,
-                cause=envelope,
-                time=time,
-            )
+            sequence = f"{order.request_id}/{refusal.format}" if order.further else refusal.format
+            await self.publish(failed(order, refusal), envelope, sequence=sequence, time=time)
+
+    async def publish(
+        self, event: ModelExported | ExportFailed, cause: Envelope, *, sequence: str | int, time: datetime | None = None
+    ) -> None:
+        run_id = event.run_id
+        await self.publisher.publish(
+            event, subject=run_id, sequence=sequence, correlation_id=run_id, cause=cause, time=time
+        )
+
+
+def on_training_completed(exports: Exports) -> Callable[[TrainingCompleted, Envelope], Awaitable[None]]:
+    """The handler of runs that have just completed."""
+
+    async def handle(completed: TrainingCompleted, envelope: Envelope) -> None:
+        await exports.answer(order_of(completed), envelope)
 
     return handle
+
+
+def on_export_ordered(exports: Exports) -> Callable[[ExportOrdered, Envelope], Awaitable[None]]:
+    """The handler of orders of further formats of runs that completed at any time."""
+
+    async def handle(ordered: ExportOrdered, envelope: Envelope) -> None:
+        check_ordered(ordered)
+        request_id = ordered.request_id or envelope.event_id
+        try:
+            completion = await asyncio.to_thread(exports.completion, ordered.run_id)
+        except Unexportable as refusal:
+            for name in dict.fromkeys(ordered.formats):
+                event = refused_order(ordered, name, code=refusal.code, message=refusal.message)
+                await exports.publish(event, envelope, sequence=f"{request_id}/{name}")
+            return
+        order = order_of(TrainingCompleted.FromString(completion))
+        further = replace(order, formats=tuple(ordered.formats), further=True, request_id=request_id)
+        await exports.answer(further, envelope)
+
+    return handle
+
+
+def check_ordered(ordered: ExportOrdered) -> None:
+    """Raises Poison naming the field that cannot be used."""
+    if not is_run_id(ordered.run_id):
+        raise Poison(f"ExportOrdered.run_id is {ordered.run_id[:200]!r}; {RUN_ID_ACCEPTED}")
+    if not 1 <= len(ordered.formats) <= MOST_FORMATS:
+        raise Poison(f"ExportOrdered.formats has {len(ordered.formats)} names; accepted: 1 to {MOST_FORMATS}")
 
 
 def order_of(completed: TrainingCompleted) -> ExportOrder:

@@ -39,6 +39,13 @@ def exported(release: Release, address: Address) -> model_pb2.ModelExported:
     )
 
 
+def refused_order(ordered: model_pb2.ExportOrdered, format: str, *, code: str, message: str) -> model_pb2.ExportFailed:
+    """The answer to an order of which no export comes."""
+    return model_pb2.ExportFailed(
+        run_id=ordered.run_id, format=format, code=code, message=message, request_id=ordered.request_id
+    )
+
+
 def failed(order: ExportOrder, refusal: Refusal) -> model_pb2.ExportFailed:
     return model_pb2.ExportFailed(
         run_id=order.run_id,
@@ -47,6 +54,7 @@ def failed(order: ExportOrder, refusal: Refusal) -> model_pb2.ExportFailed:
         message=refusal.message,
         model_id=order.model_id,
         report_uri=refusal.report,
+        request_id=order.request_id,
     )
 
 

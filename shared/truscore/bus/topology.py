@@ -83,6 +83,7 @@ TOPOLOGY: Final[tuple[Row, ...]] = (
     _row("training.cancelled", training_pb2.TrainingCancelled, (TRAINER,)),
     _row("training.paused", training_pb2.TrainingPaused, (TRAINER,)),
     _row("epoch.completed", training_pb2.EpochCompleted, (TRAINER,)),
+    _row("export.ordered", model_pb2.ExportOrdered, PEOPLE, Consumer(service=EXPORTER)),
     # Grading engines are no service of ours: they bind queues of their own.
     _row("model.exported", model_pb2.ModelExported, (EXPORTER,), Consumer(service=ENGINE, inbox=False)),
     _row("export.failed", model_pb2.ExportFailed, (EXPORTER,)),

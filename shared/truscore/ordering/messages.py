@@ -1,12 +1,13 @@
 """Orders and requests of people as messages of the contract."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from google.protobuf import json_format
 
 from truscore.events.v1.control_pb2 import RunCancel, RunPause, RunResume
 from truscore.events.v1.dataset_pb2 import DatasetReady
+from truscore.events.v1.model_pb2 import ExportOrdered
 from truscore.events.v1.training_pb2 import TrainingSpec
 from truscore.validation.order import DatasetOrder
 
@@ -51,3 +52,8 @@ def request_of(
     if not isinstance(event, RunResume):
         event.reason = reason
     return event
+
+
+def export_of(run_id: str, *, formats: Sequence[str], requested_by: str, request_id: str) -> ExportOrdered:
+    """The order of further formats of a finished run."""
+    return ExportOrdered(run_id=run_id, formats=formats, requested_by=requested_by, request_id=request_id)

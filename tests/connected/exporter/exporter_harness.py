@@ -1,13 +1,15 @@
 """The exporter as a process, a completed run for it, and its answers, for tests."""
 
+import json
 import subprocess
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 
 from truscore.bus import publisher
 from truscore.datasets import index_to_json, read_dataset, split_dataset, split_to_json
-from truscore.events.v1.model_pb2 import ExportFailed, ModelExported
+from truscore.events.v1.model_pb2 import ExportFailed, ExportOrdered, ModelExported
 from truscore.events.v1.training_pb2 import ObjectRef, TrainingCompleted
 from truscore.storage import S3Store, Stored
 from truscore.synthesis import CLASS_NAMES, render_dataset
@@ -18,6 +20,9 @@ from tests.connected.answers import AnswerRecorder, broker_and_store, recording,
 
 WAIT_S = 240
 OPTION = "dual_class"
+BORDERS = ("border_detection", OPTION, "mask_rcnn")
+GRADES = ("corner_analysis", "quality_classification", "vision_transformer")
+BASES = {BORDERS: "mask_rcnn_mobilenet_v3_small_fpn", GRADES: "vit_compact"}
 
 
 @contextmanager
@@ -47,12 +52,18 @@ class Harness(AnswerRecorder):
         for _ in range(times):
             await trainer.publish(completed, subject=completed.run_id)
 
+    async def order(self, run_id: str, *formats: str, request_id: str) -> None:
+        order = ExportOrdered(run_id=run_id, formats=formats, request_id=request_id)
+        await publisher(self._bus, service="cli").publish(order, subject=run_id, sequence=request_id)
+
 
 def harness(amqp_url: str) -> AbstractAsyncContextManager[Harness]:
     return recording(Harness, amqp_url, (ModelExported, ExportFailed), wait_s=WAIT_S)
 
 
-def completed_run(store: S3Store, bucket: str, folder: Path) -> TrainingCompleted:
+def completed_run(
+    store: S3Store, bucket: str, folder: Path, *, row: tuple[str, str, str] = BORDERS
+) -> TrainingCompleted:
     """Cards, their index and split, and an untrained checkpoint in the store, and the event that names them."""
     cards = render_dataset(folder / "cards", count=8, seed=5, image_size=(160, 200))
     index = read_dataset(cards).index
@@ -63,30 +74,27 @@ def completed_run(store: S3Store, bucket: str, folder: Path) -> TrainingComplete
     run = f"s3://{bucket}/runs/run-1/"
     return TrainingCompleted(
         run_id="run-1",
-        best_checkpoint=_reference(store.put_file(run + "checkpoints/best.pt", _checkpoint(folder / "best.pt"))),
+        best_checkpoint=_reference(store.put_file(run + "checkpoints/best.pt", _checkpoint(folder / "best.pt", row))),
         metrics={"box_AP50": 0.5},
         dataset_id="cards",
         dataset_version="1",
         dataset_uri=root,
-        category="border_detection",
-        option=OPTION,
-        architecture="mask_rcnn",
+        category=row[0],
+        option=row[1],
+        architecture=row[2],
         dataset_index=_reference(store.put(run + "index.json", index_to_json(index).encode())),
         split=_reference(store.put(run + "split.json", split_to_json(split_dataset(index, seed=0)).encode())),
     )
 
 
-def _checkpoint(path: Path) -> Path:
+def _checkpoint(path: Path, row: tuple[str, str, str]) -> Path:
     # Imported late: half of these tests need no torch.
     import torch
     from truscore.recipes import recipe_to_json, resolve
     from truscore.zoo import build_model
 
-    overrides = {
-        "image_size": 64,
-        "architecture_config": {"base_architecture": "mask_rcnn_mobilenet_v3_small_fpn"},
-    }
-    recipe = resolve("border_detection", OPTION, "mask_rcnn", overrides)
+    overrides = {"image_size": 64, "architecture_config": {"base_architecture": BASES[row]}}
+    recipe = resolve(*row, overrides)
     torch.manual_seed(3)
     names = CLASS_NAMES[OPTION]
     model = build_model(recipe, len(names))
@@ -96,6 +104,14 @@ def _checkpoint(path: Path) -> Path:
 
 def _reference(stored: Stored) -> ObjectRef:
     return ObjectRef(uri=stored.uri, sha256=stored.sha256, size_bytes=stored.size_bytes)
+
+
+def keep_end(store: S3Store, bucket: str, completed: TrainingCompleted) -> None:
+    """What a trainer leaves in the store when a run has completed."""
+    body = b64encode(completed.SerializeToString(deterministic=True)).decode()
+    event = {"type": TrainingCompleted.DESCRIPTOR.full_name, "sequence": "0", "time": "", "body": body}
+    end = json.dumps({"outcome": "completed", "event": event}).encode()
+    store.put(f"s3://{bucket}/runs/{completed.run_id}/end.json", end)
 
 
 def unmade_run(bucket: str) -> TrainingCompleted:

@@ -12,10 +12,12 @@ from truscore.storage import S3Store
 
 from deploy.local.servers.objects import ObjectServer
 from tests.connected.exporter.exporter_harness import (
+    GRADES,
     WAIT_S,
     completed_run,
     exporter_process,
     harness,
+    keep_end,
     unmade_run,
 )
 
@@ -100,3 +102,27 @@ async def dead_letters(amqp_url: str, count: int) -> list[DeadLetter]:
         while len(letters := await list_dead(amqp_url, "exporter")) < count:  # noqa: ASYNC110  nobody tells
             await asyncio.sleep(0.1)
     return letters
+
+
+async def test_a_further_format_of_a_finished_run_is_made_of_what_its_trainer_left(
+    amqp_url: str, s3: ObjectServer, store: S3Store, bucket: str, tmp_path: Path
+) -> None:
+    """No TrainingCompleted comes this time: the exporter looks the run up."""
+    completed = await asyncio.to_thread(completed_run, store, bucket, tmp_path, row=GRADES)
+    keep_end(store, bucket, completed)
+    async with harness(amqp_url) as one:
+        with exporter_process(amqp_url, s3, bucket, tmp_path / "work"):
+            await one.order("run-9", "onnx", request_id="mistaken")
+            await one.order("run-1", "torch_export", "stone", request_id="first")
+            await one.order("run-1", "torch_export", "stone", request_id="first")
+            answers = await one.answered(5)
+    by_kind = {kind: [pair for pair in answers if isinstance(pair[0], kind)] for kind in (ModelExported, ExportFailed)}
+    exported, envelope = by_kind[ModelExported][0]
+    assert {each.event_id for _, each in by_kind[ModelExported]} == {envelope.event_id}
+    assert len(by_kind[ModelExported]) == 2
+    assert exported.version == "run-1.torch_export"
+    (artifact,) = exported.artifacts
+    store.get(artifact.uri, limit_bytes=artifact.size_bytes, sha256=artifact.sha256)
+    refused = {(event.run_id, event.format, event.code, event.request_id) for event, _ in by_kind[ExportFailed]}
+    assert refused == {("run-9", "onnx", "unknown_run", "mistaken"), ("run-1", "stone", "unsupported_format", "first")}
+    assert len({each.event_id for _, each in by_kind[ExportFailed]}) == 2

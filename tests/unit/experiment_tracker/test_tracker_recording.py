@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from truscore.bus import Envelope, Poison
 from truscore.bus.publisher import OutgoingEvent, address
-from truscore.events.v1 import training_pb2
+from truscore.events.v1 import model_pb2, training_pb2
 
 from services.experiment_tracker.compare import NotComparable, check_run_ids, metric_rows, parameter_rows
 from services.experiment_tracker.handlers import EventConsumer, fact_of
@@ -44,6 +44,11 @@ def test_a_model_that_is_fit_for_use_is_promoted_and_no_other_is() -> None:
     (model,) = ledger_after(run_events.completed(), run_events.exported()).models
     assert not model.promoted
     assert "truscore.fit_for_use" not in model.tags
+
+
+def test_an_order_about_a_run_that_never_was_puts_no_run_on_record() -> None:
+    mistaken = model_pb2.ExportFailed(run_id="run-9", format="onnx", code="unknown_run", request_id="r")
+    assert fact_of(mistaken) is None
 
 
 @st.composite

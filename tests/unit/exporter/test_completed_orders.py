@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 
 import pytest
 from truscore.bus import Envelope, HandBack, MemoryPublisher, Poison
-from truscore.events.v1.model_pb2 import ExportFailed, ModelExported
+from truscore.events.v1.model_pb2 import ExportFailed, ExportOrdered, ModelExported
 from truscore.events.v1.training_pb2 import ObjectRef, TrainingCompleted
 
-from services.exporter.handlers import on_training_completed
+from services.exporter.handlers import Exports, on_export_ordered, on_training_completed
 from services.exporter.handlers.consume import order_of
+from services.exporter.inputs import Unexportable
 from services.exporter.manifest import release_from_json, release_to_json
 from services.exporter.model_card import model_card
 from services.exporter.order import ExportOrder, Outcome
@@ -66,15 +67,24 @@ class Harness:
         self.draining = asyncio.Event()
         self.taken_up = asyncio.Event()
         self._outcome = outcome
-        self.handle = on_training_completed(
+        exports = Exports(
             export=self._export,
             address=lambda model, version, name: f"s3://truscore/models/{model}/{version}/{name}",
             publisher=self.publisher,
             working=no_sampling,
             draining=self.draining,
+            completion=self._completion,
         )
+        self.handle, self.handle_order = on_training_completed(exports), on_export_ordered(exports)
+        self.orders: list[ExportOrder] = []
 
-    async def _export(self, _order: ExportOrder) -> Outcome:
+    def _completion(self, run_id: str) -> bytes:
+        if run_id != "run-1":
+            raise Unexportable("unknown_run", f"run {run_id} is not known")
+        return completed().SerializeToString()
+
+    async def _export(self, order: ExportOrder) -> Outcome:
+        self.orders.append(order)
         self.taken_up.set()
         if self._outcome is None:
             await asyncio.Event().wait()
@@ -194,3 +204,47 @@ def test_an_order_with_a_field_missing_or_unusable_is_poison_that_names_it(
 def test_an_order_is_read_whole(order: ExportOrder) -> None:
     assert replace(order_of(completed()), metrics={}).model_id == order.model_id
     assert order_of(completed()).formats == ("onnx",)
+
+
+async def test_a_further_format_is_announced_as_a_version_and_an_event_of_its_own(release_with: MakeRelease) -> None:
+    both = release_with(version="run-1.onnx.quantized", exported_at="2026-02-03T04:05:06+00:00")
+    refusal = Refusal(format="torch_export", code="conversion", message="no")
+    harness = Harness(Outcome(release=both, refusals=(refusal,)))
+    order = ExportOrdered(run_id="run-1", formats=["quantized", "torch_export"], request_id="r-1")
+    for _ in range(2):
+        await harness.handle_order(order, envelope())
+    assert (harness.orders[0].formats, harness.orders[0].further) == (("quantized", "torch_export"), True)
+    (exported, first), (failed, of_order), *again = harness.publisher.published
+    assert isinstance(exported, ModelExported)
+    assert exported.version == "run-1.onnx.quantized"
+    assert isinstance(failed, ExportFailed)
+    assert (failed.code, failed.request_id) == ("conversion", "r-1")
+    assert [each.event_id for _, each in again] == [first.event_id, of_order.event_id]
+    own = Harness(Outcome(release=release_with(), refusals=()))
+    await own.handle(completed(), envelope())
+    assert own.publisher.published[0][1].event_id != first.event_id
+
+
+async def test_an_order_of_an_unknown_run_is_refused_by_name_once_for_each_format(release_with: MakeRelease) -> None:
+    harness = Harness(Outcome(release=release_with(), refusals=()))
+    await harness.handle_order(ExportOrdered(run_id="run-9", formats=["onnx", "quantized"], request_id="r"), envelope())
+    assert not harness.orders
+    answers = [event for event, _ in harness.publisher.published]
+    assert [(event.format, event.code, event.run_id, event.request_id) for event in answers] == [
+        ("onnx", "unknown_run", "run-9", "r"),
+        ("quantized", "unknown_run", "run-9", "r"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("order", "named"),
+    [
+        (ExportOrdered(run_id="../up", formats=["onnx"]), "ExportOrdered.run_id is '../up'"),
+        (ExportOrdered(run_id="run-1"), "ExportOrdered.formats has 0 names; accepted: 1 to 64"),
+    ],
+)
+async def test_an_order_that_cannot_be_read_is_poison(
+    order: ExportOrdered, named: str, release_with: MakeRelease
+) -> None:
+    with pytest.raises(Poison, match=named):
+        await Harness(Outcome(release=release_with(), refusals=())).handle_order(order, envelope())

@@ -132,10 +132,11 @@ def exported(at: float = 420) -> PublishedEvent:
     return PublishedEvent(message, BEGIN_S + at)
 
 
-def export_failed(at: float = 420) -> PublishedEvent:
-    return PublishedEvent(
-        model_pb2.ExportFailed(run_id=RUN, format="onnx", code="parity", message="0.3 apart"), BEGIN_S + at
+def export_failed(at: float = 420, *, request_id: str = "") -> PublishedEvent:
+    message = model_pb2.ExportFailed(
+        run_id=RUN, format="onnx", code="parity", message="0.3 apart", request_id=request_id
     )
+    return PublishedEvent(message, BEGIN_S + at)
 
 
 def failed(at: float = 50, *, attempt: int = 1, run_id: str = RUN, trace: str = TRACE) -> PublishedEvent:

@@ -58,6 +58,14 @@ def test_any_order_and_any_repeats_of_the_events_give_the_same_state(events: lis
         (
             [
                 event_sequences.started(),
+                event_sequences.export_failed(9, request_id="too early"),
+                event_sequences.completed(),
+            ],
+            Stage.EXPORTING,
+        ),
+        (
+            [
+                event_sequences.started(),
                 event_sequences.completed(),
                 event_sequences.export_failed(),
                 event_sequences.exported(500),

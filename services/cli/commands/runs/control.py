@@ -93,14 +93,17 @@ def _request(context: typer.Context, verb: str, run_id: str, *, reason: str, req
     from services.cli.handlers.publish import request
 
     ctx, request_id = context_of(context), request_id or uuid.uuid4().hex
-    event_id = request(ctx.need("amqp_url"), verb, run_id, reason=reason, requested_by=_who(), request_id=request_id)
+    event_id = request(
+        ctx.need("amqp_url"), verb, run_id, reason=reason, requested_by=requested_by(), request_id=request_id
+    )
     if as_json:
         print_json({"event_id": event_id, "run_id": run_id, "asked": verb, "request_id": request_id})
     else:
         ctx.screen.print(f"requested: {verb} {run_id}", highlight=False)
 
 
-def _who() -> str:
+def requested_by() -> str:
+    """Who asks, as this machine calls them."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # a container's user may have no name

@@ -392,6 +392,44 @@ class FormatRefusal(_message.Message):
 Global___FormatRefusal: _TypeAlias = FormatRefusal  # noqa: Y015
 
 @_typing.final
+class ExportOrdered(_message.Message):
+    """Make further formats of a finished run, without training again: a version of the model that has the formats that were
+    made before, too. Answered by ModelExported, ExportFailed or both; a repeat by the same events.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    FORMATS_FIELD_NUMBER: _builtins.int
+    REQUESTED_BY_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """The run, which has completed."""
+    requested_by: _builtins.str
+    """Who asks."""
+    request_id: _builtins.str
+    """Tells requests apart; a repeat carries the same."""
+    @_builtins.property
+    def formats(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Formats to make, for example "quantized"."""
+
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        formats: _abc.Iterable[_builtins.str] | None = ...,
+        requested_by: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["formats", b"formats", "request_id", b"request_id", "requested_by", b"requested_by", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportOrdered: _TypeAlias = ExportOrdered  # noqa: Y015
+
+@_typing.final
 class ModelExported(_message.Message):
     """A model is in the store; every artefact was uploaded, read back and verified."""
 
@@ -437,7 +475,7 @@ class ModelExported(_message.Message):
     model_id: _builtins.str
     """Name of the model."""
     version: _builtins.str
-    """Version of the model."""
+    """Version of the model: the run; after an ExportOrdered the run and its formats, for example "run-1.onnx.quantized"."""
     run_id: _builtins.str
     """Run that trained it."""
     dataset_id: _builtins.str
@@ -521,18 +559,21 @@ class ExportFailed(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     MODEL_ID_FIELD_NUMBER: _builtins.int
     REPORT_URI_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """Run whose model it was."""
     format: _builtins.str
     """Format that failed."""
     code: _builtins.str
-    """What kind of failure, for example "parity", "unsupported_format", "checkpoint_missing"."""
+    """What kind of failure, for example "parity", "unsupported_format", "checkpoint_missing", "unknown_run"."""
     message: _builtins.str
     """What went wrong, with the name and the value at fault and what is accepted."""
     model_id: _builtins.str
     """Name of the model."""
     report_uri: _builtins.str
     """What was measured of a file that was made and not let pass, as JSON: "s3://bucket/key"; empty for other failures."""
+    request_id: _builtins.str
+    """Request of the ExportOrdered that this answers; empty where the run's own order is answered."""
     def __init__(
         self,
         *,
@@ -542,10 +583,11 @@ class ExportFailed(_message.Message):
         message: _builtins.str = ...,
         model_id: _builtins.str = ...,
         report_uri: _builtins.str = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "format", b"format", "message", b"message", "model_id", b"model_id", "report_uri", b"report_uri", "run_id", b"run_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "format", b"format", "message", b"message", "model_id", b"model_id", "report_uri", b"report_uri", "request_id", b"request_id", "run_id", b"run_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

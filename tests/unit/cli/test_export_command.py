@@ -1,0 +1,47 @@
+"""`truscore export`: orders that cannot be carried out are refused before anything is published."""
+
+import pytest
+from test_run_requests import NOWHERE
+from test_watching import ScriptedMonitor, run, scripted
+from truscore.api.v1 import monitor_pb2
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def _no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRUSCORE_AMQP_URL", NOWHERE)
+
+
+def a_run(state: str) -> monitor_pb2.Run:
+    return monitor_pb2.Run(
+        run_id="run-1",
+        state=monitor_pb2.RunState.Value(f"RUN_STATE_{state}"),
+        category="border_detection",
+        option="dual_class",
+        architecture="mask_rcnn",
+    )
+
+
+@pytest.mark.parametrize(
+    ("reference", "state", "format", "code", "named"),
+    [
+        ("run-2", "EXPORTED", "onnx", 4, "run 'run-2' is not known"),
+        ("run-1", "TRAINING", "onnx", 1, "run-1 is training: a format can be ordered of a run that has completed"),
+        ("run-1", "CANCELLED", "onnx", 1, "run-1 is cancelled"),
+        (
+            "run-1",
+            "EXPORTED",
+            "stone",
+            2,
+            "--format stone: cannot be made of mask_rcnn (there is no such format; accepted: onnx",
+        ),
+        ("run-1", "EXPORTED", "torch_export", 2, "--format torch_export: cannot be made of mask_rcnn (proposals"),
+    ],
+)
+def test_an_order_that_cannot_be_carried_out_is_refused_by_name(
+    reference: str, state: str, format: str, code: int, named: str, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    with scripted(ScriptedMonitor([a_run(state)]), monkeypatch):
+        assert run("export", reference, "--format", format) == code
+    assert named in " ".join(capsys.readouterr().err.split())
