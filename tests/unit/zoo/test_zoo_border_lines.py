@@ -71,10 +71,10 @@ def test_training_strips_have_their_line_where_they_say() -> None:
     image, border = picture_of(TURNED_42), KnownBorder(corners_42=TURNED_42, kind=0, deviation=0.0005)
     found = 0
     for epoch in range(1, 9):
-        given = border_strips(image, [border], count=4, seed=3, epoch=epoch, index=0)
-        for at in torch.where(given["strips_there"] > 0)[0]:
+        given = border_strips(image, [border], kinds=2, count=4, seed=3, epoch=epoch, index=0)
+        for at in torch.where(given["strips_there"][:, 0] > 0)[0]:
             middle_A = given["strips"][at].float().mean(dim=0)[:, PLACES // 2 - 2 : PLACES // 2 + 2].mean(dim=1)
-            place = float(given["strips_offset"][at]) + (OFFSETS - 1) / 2
+            place = float(given["strips_offset"][at, 0]) + (OFFSETS - 1) / 2
             if 12 < place < OFFSETS - 12:
                 # Two halves that differ most: the edge between them, whatever noise was added.
                 apart_A = (middle_A[:-8].unfold(0, 8, 1).mean(1)[:-8] - middle_A.unfold(0, 8, 1).mean(1)[16:]).abs()
@@ -85,7 +85,9 @@ def test_training_strips_have_their_line_where_they_say() -> None:
 
 def test_the_same_image_and_epoch_give_the_same_strips_and_another_epoch_others() -> None:
     image, border = picture_of(TURNED_42), KnownBorder(corners_42=TURNED_42, kind=1, deviation=0.0005)
-    one, again, other = (border_strips(image, [border], count=2, seed=3, epoch=epoch, index=5) for epoch in (1, 1, 2))
+    one, again, other = (
+        border_strips(image, [border], kinds=2, count=2, seed=3, epoch=epoch, index=5) for epoch in (1, 1, 2)
+    )
     assert all(torch.equal(one[name], again[name]) for name in one)
     assert not torch.equal(one["strips"], other["strips"])
     assert one["strips_kind"].tolist() == [1, 1]
@@ -111,15 +113,16 @@ def test_a_known_line_is_what_the_expected_offset_gives_and_what_costs_least() -
     assert offset_S.item() == pytest.approx(41 - (OFFSETS - 1) / 2, abs=0.05)
     assert tilt_S.item() == pytest.approx(6, abs=0.2)
     assert mass_S.item() > 0.5
-    at, none, one = torch.tensor([offset_S.item()]), torch.tensor([-5.0]), torch.ones(1)
-    right, wrong = (line_loss(log_STA, none, at + shift, one, one) for shift in (0, 8))
+    log_SKTA, at, none, one = log_STA[:, None], offset_S[:, None], torch.tensor([[-5.0]]), torch.ones(1, 1)
+    right, wrong = (line_loss(log_SKTA, none, at + shift, one, one) for shift in (0, 8))
     assert right < wrong
-    assert line_loss(log_STA, none, at, one, torch.zeros(1)).item() == pytest.approx(5.0)
+    assert line_loss(log_SKTA, none, at, one, 0 * one).item() == pytest.approx(5.0)
+    assert line_loss(log_SKTA, none, at, one, -one).item() == 0  # what is not known counts nowhere
 
 
 def test_the_loss_reaches_every_weight_of_the_network() -> None:
     image, border = picture_of(TURNED_42), KnownBorder(corners_42=TURNED_42, kind=1, deviation=0.0005)
-    given = border_strips(image, [border], count=12, seed=0, epoch=1, index=0)
+    given = border_strips(image, [border], kinds=2, count=12, seed=0, epoch=1, index=0)
     network = LineNetwork(2)
     _loss(network, given).backward()  # type: ignore[no-untyped-call]
     assert all(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in network.parameters())
@@ -133,7 +136,7 @@ def trained() -> BorderLines:
     scenes = [_scene(number) for number in range(24)]
     for step in range(1, 81):
         parts = [
-            border_strips(image, borders, count=4, seed=0, epoch=step, index=at)
+            border_strips(image, borders, kinds=2, count=4, seed=0, epoch=step, index=at)
             for at, (image, borders) in ((at, scenes[at]) for at in (step % 24, (step + 7) % 24))
         ]
         loss = _loss(stage.network, {name: torch.cat([part[name] for part in parts]) for name in parts[0]})
@@ -177,7 +180,7 @@ def _scene(number: int) -> tuple[Picture, Sequence[KnownBorder]]:
 
 
 def _loss(network: LineNetwork, given: dict[str, Tensor]) -> Tensor:
-    log_STA, log_none_S = network(
+    log_SKTA, log_none_SK = network(
         given["strips"].float() / 255, given["strips_inside"].float(), given["strips_reach"], given["strips_kind"]
     )
-    return line_loss(log_STA, log_none_S, given["strips_offset"], given["strips_deviation"], given["strips_there"])
+    return line_loss(log_SKTA, log_none_SK, given["strips_offset"], given["strips_deviation"], given["strips_there"])

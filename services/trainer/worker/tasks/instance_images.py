@@ -49,14 +49,17 @@ class InstanceImages:
         policy: Policy,
         cache_limit_bytes: int,
         strips: int = 0,
+        kinds: int = 0,
     ) -> None:
-        """``strips``: how many are cut for each border of an image from its original, for the second stage."""
+        """``strips``: how many are cut for each border of an image from its original, for the second stage; ``kinds``:
+        of how many borders."""
         self.records = tuple(records)
         self._folder = folder
         self._image_size = image_size
         self._seed = seed
         self._policy = policy
         self._strips = strips
+        self._kinds = kinds
         self._room_bytes = cache_limit_bytes
         self._cache: dict[int, Loaded] = {}
 
@@ -98,7 +101,13 @@ class InstanceImages:
             for label, corners_42, boxed in known_borders(self.records[key.index])
         ]
         return border_strips(
-            original_HWC, borders, count=self._strips, seed=self._seed, epoch=key.epoch, index=key.index
+            original_HWC,
+            borders,
+            kinds=self._kinds,
+            count=self._strips,
+            seed=self._seed,
+            epoch=key.epoch,
+            index=key.index,
         )
 
     def warm(self, *, threads: int) -> None:

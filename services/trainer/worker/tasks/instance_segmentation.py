@@ -26,7 +26,7 @@ from services.trainer.worker.tasks.instance_overlays import write_pictures
 from services.trainer.worker.tasks.protocol import BatchEvaluation, Key
 
 PICTURES = 6
-STRIPS = 4  # of each border of an image and epoch: one of each side
+STRIPS = 12  # of each border of an image and epoch: three of each side, one of each pass in the mean
 
 
 @runtime_checkable
@@ -171,6 +171,7 @@ def splits(
             policy=policy_for(job.recipe.category, job.recipe.option, job.class_names),
             cache_limit_bytes=cache_limit_bytes // 2,
             strips=STRIPS if has_second_stage(job.recipe) else 0,
+            kinds=len(job.class_names),
         )
         for part in (job.training, evaluated)
     )

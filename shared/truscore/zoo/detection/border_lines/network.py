@@ -17,7 +17,7 @@ CHANNELS = 16
 DILATIONS = (1, 2, 4, 8, 16)  # across: the last sees two thirds of the strip
 MOST_TILT = 24  # offsets, from the first segment to the last, either way
 TILT_STEP = 3
-INPUTS = 6  # red, green, blue, whether the picture is there, the offset, the strip's reach
+INPUTS = 7  # red, green, blue, whether the picture is there, the offset, the strip's reach, its kind
 
 
 class LineNetwork(nn.Module):
@@ -43,24 +43,22 @@ class LineNetwork(nn.Module):
     def forward(
         self, strips_SCAL: Tensor, inside_S1AL: Tensor, reach_S: Tensor, kinds_S: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """[S, T, A] and [S]: log-probabilities of the line's tilt and offset at its middle, and of no line.
+        """[S, K, T, A] and [S, K]: for each kind of border, log-probabilities of its line's tilt and offset at the
+        strip's middle, and of there being none in this strip.
 
         ``reach_S`` is the share of the border's shorter side that the strip reaches to either side; ``kinds_S`` says
-        which border, from 0.
+        which border it was laid along, from 0.
         """
-        features_SCAG = self.features(_inputs(strips_SCAL, inside_S1AL, reach_S))
-        kinds_S1 = kinds_S[:, None]
-        every_SKAG = self.line(features_SCAG)
-        index_S1AG = kinds_S1[:, :, None, None].expand(-1, -1, *every_SKAG.shape[2:])
-        line_SAG = every_SKAG.gather(1, index_S1AG)[:, 0]
+        features_SCAG = self.features(_inputs(strips_SCAL, inside_S1AL, reach_S, kinds_S))
+        line_SKAG = self.line(features_SCAG)
         # Mean along each line of the grid of tilts and offsets; beyond the strip its last row goes on.
         tilts, rows, segments = self.shift_TAG.shape
-        place_N = (self.shift_TAG * segments + torch.arange(segments, device=line_SAG.device)).flatten()
-        at_STAG = line_SAG.flatten(1).index_select(1, place_N).reshape(-1, tilts, rows, segments)
-        score_STA = at_STAG.mean(dim=-1) * (2 * self.sharpness).exp() * 4
-        none_S = self.none(features_SCAG.amax(dim=(2, 3))).gather(1, kinds_S1)[:, 0]
-        flat_S = torch.cat([score_STA.flatten(1), none_S[:, None] + 4], dim=1).log_softmax(dim=1)
-        return flat_S[:, :-1].reshape(-1, tilts, rows), flat_S[:, -1]
+        place_N = (self.shift_TAG * segments + torch.arange(segments, device=line_SKAG.device)).flatten()
+        at_SKTAG = line_SKAG.flatten(2).index_select(2, place_N).reshape(-1, line_SKAG.shape[1], tilts, rows, segments)
+        score_SKTA = at_SKTAG.mean(dim=-1) * (2 * self.sharpness).exp() * 4
+        none_SK = self.none(features_SCAG.amax(dim=(2, 3)))
+        flat_SKN = torch.cat([score_SKTA.flatten(2), none_SK[:, :, None] + 4], dim=2).log_softmax(dim=2)
+        return flat_SKN[:, :, :-1].reshape(score_SKTA.shape), flat_SKN[:, :, -1]
 
 
 def tilts() -> Tensor:
@@ -75,11 +73,13 @@ def _shifts() -> Tensor:
     return (torch.arange(OFFSETS)[None, :, None] + shift_TG[:, None]).clamp(0, OFFSETS - 1)
 
 
-def _inputs(strips_SCAL: Tensor, inside_S1AL: Tensor, reach_S: Tensor) -> Tensor:
+def _inputs(strips_SCAL: Tensor, inside_S1AL: Tensor, reach_S: Tensor, kinds_S: Tensor) -> Tensor:
     """[S, INPUTS, A, L]: each strip at mean 0 and deviation 1, for cards of any colour in light of any strength."""
     centred_SCAL = strips_SCAL - strips_SCAL.mean(dim=(2, 3), keepdim=True)
     deviation_S111 = centred_SCAL.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
     offset_A1 = torch.linspace(-1, 1, OFFSETS, device=strips_SCAL.device)[:, None]
     offset_S1AL = offset_A1.expand_as(inside_S1AL)
     reach_S1AL = (10 * reach_S[:, None, None, None]).expand_as(inside_S1AL)
-    return torch.cat([centred_SCAL / (deviation_S111 + 0.02), inside_S1AL, offset_S1AL, reach_S1AL], dim=1)
+    kind_S1AL = kinds_S.to(inside_S1AL)[:, None, None, None].expand_as(inside_S1AL)
+    values_SCAL = centred_SCAL / (deviation_S111 + 0.02)
+    return torch.cat([values_SCAL, inside_S1AL, offset_S1AL, reach_S1AL, kind_S1AL], dim=1)

@@ -44,10 +44,12 @@ def line_losses(stage: BorderLines | None, targets: Sequence[Target]) -> dict[st
     device = given["strips"].device.type
     # A sum over thousands of places in half precision would be no sum.
     with torch.autocast(device, enabled=False):
-        log_STA, log_none_S = stage.network(
+        log_SKTA, log_none_SK = stage.network(
             given["strips"].float() / 255, given["strips_inside"].float(), given["strips_reach"], given["strips_kind"]
         )
-        loss = line_loss(log_STA, log_none_S, given["strips_offset"], given["strips_deviation"], given["strips_there"])
+        loss = line_loss(
+            log_SKTA, log_none_SK, given["strips_offset"], given["strips_deviation"], given["strips_there"]
+        )
     return {"lines": loss}
 
 

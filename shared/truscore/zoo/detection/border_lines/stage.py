@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from truscore.zoo.detection.border_lines import subpixel
+from truscore.zoo.detection.border_lines.decoding import LEAST_MARGIN, apart, in_proportion
 from truscore.zoo.detection.border_lines.network import OFFSETS, PLACES, LineNetwork, tilts
 from truscore.zoo.detection.border_lines.strips import INSET, Sides, corners_from, cut_strips, sides_of
 
@@ -23,8 +24,8 @@ LEAST_CONFIDENCE = 0.3
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lines:
     """Of each quadrilateral: ``corners_Q42`` in pixels, where its sides meet; of each side, in order top, right,
-    bottom, left, a ``confidence_Q4`` from 0 to 1, 0 where no line was found and the coarse side was kept, and
-    ``deviation_Q4``, the standard deviation of where it lies, in pixels."""
+    bottom, left, a ``confidence_Q4`` from 0 to 1, 0 where no line was found and the side is where a pass was last sure
+    of it, and ``deviation_Q4``, the standard deviation of where it lies, in pixels."""
 
     corners_Q42: Tensor
     confidence_Q4: Tensor
@@ -51,7 +52,6 @@ class BorderLines(nn.Module):
     def forward(self, image_CHW: Tensor, corners_Q42: Tensor, kinds_Q: Tensor) -> Lines:
         """``image_CHW`` from 0 to 1 in its own size, ``corners_Q42`` in its pixels, clockwise from the upper left,
         ``kinds_Q`` from 0; at least one quadrilateral."""
-        coarse_Q42 = corners_Q42
         kinds_S = kinds_Q.repeat_interleave(4)
         sure_S = torch.ones_like(sides_of(corners_Q42).length_S)
         deviation_S = torch.zeros_like(sure_S)
@@ -65,19 +65,13 @@ class BorderLines(nn.Module):
         strips, inside = cut_strips(image_CHW, sides, offset_A.expand(sides.length_S.shape[0], -1), subpixel.PLACES)
         placed = subpixel.place_lines(strips, inside)
         sure_S = sure_S * placed.share_S
-        kept_S = sure_S < LEAST_CONFIDENCE
-        refined = sides_of(corners_Q42)
-        coarse = sides_of(coarse_Q42)
-        zero_S = torch.zeros_like(sure_S)
-        ends = [
-            torch.where(kept_S[:, None], coarse.points(zero_S, share), refined.points(offset_S, share))
-            for share, offset_S in ((INSET, placed.first_S), (1 - INSET, placed.last_S))
-        ]
+        corners_Q42 = _moved(corners_Q42, placed.first_S, placed.last_S)
         # Where the search was sure, the fit's own error is left; where it was not, the spread of what else it may be.
         total_S = (placed.deviation_S.square() + (1 - sure_S) * deviation_S.square()).sqrt()
+        found_S = sure_S >= LEAST_CONFIDENCE
         return Lines(
-            corners_Q42=corners_from(*ends),
-            confidence_Q4=torch.where(kept_S, zero_S, sure_S).reshape(-1, 4),
+            corners_Q42=corners_Q42,
+            confidence_Q4=torch.where(found_S, sure_S, torch.zeros_like(sure_S)).reshape(-1, 4),
             deviation_Q4=total_S.reshape(-1, 4),
         )
 
@@ -87,12 +81,13 @@ class BorderLines(nn.Module):
         reach_S = reach_of(sides.length_S, share)
         unit_A = torch.linspace(-1, 1, OFFSETS, device=image_CHW.device)
         strips, inside = cut_strips(image_CHW, sides, reach_S[:, None] * unit_A, PLACES)
-        log_STA, log_none_S = self.network(strips, inside, torch.full_like(reach_S, share), kinds_S)
-        offset_S, tilt_S, mass_S, variance_S = expected(log_STA)
+        log_SKTA, log_none_SK = self.network(strips, inside, torch.full_like(reach_S, share), kinds_S)
         step_S = reach_S * 2 / (OFFSETS - 1)
-        there_S = (1 - log_none_S.exp()).clamp(min=0)
-        # Half as likely to be there as not: better left where it is.
-        moved_S = (there_S > 0.5).to(there_S)
+        log_STA, log_none_S = apart(log_SKTA, log_none_SK, kinds_S, LEAST_MARGIN * (OFFSETS - 1) / (2 * share))
+        log_STA = in_proportion(log_STA, log_none_S, sides.length_S, step_S, kinds_S)
+        offset_S, tilt_S, mass_S, variance_S = expected(log_STA)
+        # Less sure than that: better left where it is.
+        moved_S = (mass_S >= LEAST_CONFIDENCE).to(mass_S)
         middle_S, half_S = moved_S * offset_S * step_S, moved_S * tilt_S * step_S / 2
         return _Placed(
             first_S=middle_S - half_S,
