@@ -112,7 +112,10 @@ class Validator:
             record = await asyncio.to_thread(self.verdict_store.get, order, key)
             if record is None:
                 record = await self._validate_content(order, listing, key, policy, on_progress)
-            await asyncio.to_thread(self.verdict_store.keep_version, order, record)
+            kept = await asyncio.to_thread(self.verdict_store.keep_version, order, record)
+            if kept is not None and kept.accepted and kept.digest != record.content_digest:
+                # Another validator accepted other content of this version while this one was read.
+                return refused_record([_version_changed(order, kept, record.content_digest)], key=UNREAD)
             return record
 
     async def _list(self, order: DatasetOrder) -> Listing:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from truscore.dataset_versions import DatasetVersion, find_version, put_version
+from truscore.dataset_versions import DatasetVersion, bind_version, find_version
 from truscore.files import sha256_of
 from truscore.storage import ObjectMissing, Store, Stored
 from truscore.validation import DatasetOrder
@@ -94,12 +94,14 @@ class VerdictStore:
         """What is kept of the order's version. ValueError where what lies there is no record of one."""
         return find_version(self.store, self.bucket, order.dataset_id, order.version)
 
-    def keep_version(self, order: DatasetOrder, record: VerdictRecord) -> None:
-        """Keep what was said of the version: the first acceptance for good, a rejection until the next verdict."""
-        kept = self.version(order)
-        if not record.content_digest or (kept is not None and kept.accepted):
-            return
-        put_version(
+    def keep_version(self, order: DatasetOrder, record: VerdictRecord) -> DatasetVersion | None:
+        """Keep what was said of the version: the first acceptance for good, a rejection until the next verdict.
+
+        Returns what is kept of it, None where the verdict is on no content.
+        """
+        if not record.content_digest:
+            return None
+        return bind_version(
             self.store,
             self.bucket,
             DatasetVersion(

@@ -7,15 +7,15 @@ from truscore.dataset_versions.version import (
     version_from_json,
     version_to_json,
 )
-from truscore.dataset_versions.version_store import find_version, list_versions, put_version
+from truscore.dataset_versions.version_store import bind_version, find_version, list_versions
 
 __all__ = [
     "DatasetVersion",
+    "bind_version",
     "content_digest",
     "find_version",
     "folder_digest",
     "list_versions",
-    "put_version",
     "version_from_json",
     "version_to_json",
 ]

@@ -1,10 +1,11 @@
 """Where versions are kept: one small object each, all of a dataset under one prefix."""
 
 from truscore.dataset_versions.version import DatasetVersion, version_from_json, version_to_json
-from truscore.storage import ObjectMissing, Store
+from truscore.storage import ObjectChanged, ObjectMissing, Store, StoreUnavailable
 
 RECORD_LIMIT_BYTES = 64 * 1024
 MOST_VERSIONS = 10_000
+MOST_ATTEMPTS = 20
 
 
 def _prefix(bucket: str, dataset_id: str) -> str:
@@ -29,10 +30,25 @@ def find_version(store: Store, bucket: str, dataset_id: str, version: str) -> Da
         raise ValueError(f"{address}: {error}") from error
 
 
-def put_version(store: Store, bucket: str, version: DatasetVersion) -> None:
-    """Keep it. Raises StoreError."""
+def bind_version(store: Store, bucket: str, version: DatasetVersion) -> DatasetVersion:
+    """Keep it, unless the version was accepted before; returns what is kept. Raises as `find_version`.
+
+    Of several acceptances at once one binds, on whatever machine they are: each replaces only what it has seen.
+    """
     address = _address(bucket, version.dataset_id, version.version)
-    store.put(address, version_to_json(version), content_type="application/json")
+    for _ in range(MOST_ATTEMPTS):
+        # The ETag first: what is written between both calls makes the write fail.
+        entry = store.stat(address)
+        kept = find_version(store, bucket, version.dataset_id, version.version) if entry else None
+        if kept is not None and kept.accepted:
+            return kept
+        try:
+            etag = entry.etag if entry else ""
+            store.put_if(address, version_to_json(version), etag=etag, content_type="application/json")
+        except ObjectChanged:
+            continue
+        return version
+    raise StoreUnavailable(address, f"was written by others {MOST_ATTEMPTS} times while we wanted to")
 
 
 def list_versions(store: Store, bucket: str, dataset_id: str) -> list[DatasetVersion]:

@@ -40,6 +40,10 @@ class DigestMismatch(StoreError):
     """The bytes are not those that were promised."""
 
 
+class ObjectChanged(StoreError):
+    """What lies there is not what a conditional write was to replace: somebody was quicker."""
+
+
 class TooLarge(StoreError):
     """The object is larger than the caller accepts."""
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from truscore.storage.address import Address, parse_object_uri, parse_uri
-from truscore.storage.errors import DigestMismatch, ObjectMissing, TooLarge
+from truscore.storage.errors import DigestMismatch, ObjectChanged, ObjectMissing, TooLarge
 from truscore.storage.object_file import object_file
 from truscore.storage.store import LIST_LIMIT, Entry, Progress, Stored
 
@@ -24,6 +24,15 @@ class MemoryStore:
     def put(self, uri: str, data: bytes, *, content_type: str = "application/octet-stream") -> Stored:
         self._require_bucket(parse_object_uri(uri))
         with self._lock:
+            self._objects[uri] = bytes(data)
+        return Stored(uri=uri, sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data))
+
+    def put_if(self, uri: str, data: bytes, *, etag: str, content_type: str = "application/octet-stream") -> Stored:
+        self._require_bucket(parse_object_uri(uri))
+        with self._lock:
+            there = self._objects.get(uri)
+            if (hashlib.sha256(there).hexdigest() if there is not None else "") != etag:
+                raise ObjectChanged(uri, "is not what was to be replaced")
             self._objects[uri] = bytes(data)
         return Stored(uri=uri, sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data))
 

@@ -6,6 +6,7 @@ import hashlib
 import io
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from urllib3.response import BaseHTTPResponse
 from truscore.storage.address import Address, parse_object_uri, parse_uri
 from truscore.storage.backoff import UntilDeadline
 from truscore.storage.checksums import Proof, proof_of_bytes, proof_of_file
+from truscore.storage.conditional_put import put_if
 from truscore.storage.errors import DigestMismatch, StoreUnavailable, TooLarge
 from truscore.storage.object_file import object_file
 from truscore.storage.s3_errors import translated
@@ -28,6 +30,7 @@ CHUNK_BYTES = 256 * 1024
 CONNECTIONS = 32
 PARALLEL_PARTS = 3
 _SHA256_KEY = "x-amz-meta-sha256"
+_SIGNED_FOR = timedelta(hours=1)
 
 
 class S3Store:
@@ -46,17 +49,25 @@ class S3Store:
             raise ValueError(f'S3 endpoint {endpoint!r}: expected "http://host:port" or "https://host:port"')
         self.endpoint = endpoint
         self._timeout_s = timeout_s
+        self._connections = _connections(timeout_s)
         self._client = Minio(
             endpoint=server.netloc,
             access_key=access_key,
             secret_key=secret_key,
             secure=server.scheme == "https",
             region=region,
-            http_client=_connections(timeout_s),
+            http_client=self._connections,
         )
 
     def put(self, uri: str, data: bytes, *, content_type: str = "application/octet-stream") -> Stored:
         return self._put(parse_object_uri(uri), io.BytesIO(data), proof_of_bytes(data), content_type, None)
+
+    def put_if(self, uri: str, data: bytes, *, etag: str, content_type: str = "application/octet-stream") -> Stored:
+        address = parse_object_uri(uri)
+        with translated(uri):
+            url = self._client.presigned_put_object(address.bucket, address.key, expires=_SIGNED_FOR)
+            put_if(self._connections, url, uri, data, etag=etag, content_type=content_type)
+        return Stored(uri=uri, sha256=proof_of_bytes(data).sha256, size_bytes=len(data))
 
     def put_file(
         self,

@@ -69,6 +69,13 @@ class Store(FileSource, Protocol):
     ) -> Stored:
         """Store a file, in parts where it is large, and prove that it arrived."""
 
+    def put_if(self, uri: str, data: bytes, *, etag: str, content_type: str = "application/octet-stream") -> Stored:
+        """Store the bytes in place of the content with this ETag, "" for none; ObjectChanged where another is there.
+
+        Of several at once that name one ETag, one succeeds. A write whose answer was lost may be told the same: who is
+        refused looks what is there.
+        """
+
     def get(self, uri: str, *, limit_bytes: int, sha256: str | None = None) -> bytes:
         """The object's bytes; TooLarge above the limit, DigestMismatch where they are others than promised."""
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from truscore.dataset_versions import DatasetVersion, folder_digest, put_version
+from truscore.dataset_versions import DatasetVersion, bind_version, folder_digest
 from truscore.storage import MemoryStore
 from truscore.storage.errors import StoreUnavailable
 
@@ -47,9 +47,9 @@ def test_versions_are_listed_with_digest_images_time_and_verdict(
     store: MemoryStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
     later = datetime(2026, 2, 3, tzinfo=UTC)
-    put_version(store, "truscore", version(version="0", validated_at=later, digest="cd" * 32, accepted=False))
-    put_version(store, "truscore", version())
-    put_version(store, "truscore", version(dataset_id="cards2"))
+    bind_version(store, "truscore", version(version="0", validated_at=later, digest="cd" * 32, accepted=False))
+    bind_version(store, "truscore", version())
+    bind_version(store, "truscore", version(dataset_id="cards2"))
     assert run("versions", "cards") == 0
     first, second = capsys.readouterr().out.splitlines()[1:]
     assert first.split() == ["1", "ab" * 32, "8", "2026-01-02", "03:04", "accepted"]
@@ -68,7 +68,7 @@ def test_an_upload_over_an_accepted_version_is_refused_before_a_byte_is_written(
 ) -> None:
     (tmp_path / "cards").mkdir()
     (tmp_path / "cards/one.txt").write_text("one")
-    put_version(store, "truscore", version())
+    bind_version(store, "truscore", version())
     assert run("submit", str(tmp_path / "cards"), *ORDER) == 2
     error = capsys.readouterr().err
     assert "ab" * 32 in error
@@ -83,7 +83,7 @@ def test_the_same_content_and_a_rejected_version_are_uploaded(
     (tmp_path / "cards").mkdir()
     (tmp_path / "cards/one.txt").write_text("one")
     same = folder_digest(tmp_path / "cards")
-    put_version(store, "truscore", version(digest=same) if kept == "the same content" else version(accepted=False))
+    bind_version(store, "truscore", version(digest=same) if kept == "the same content" else version(accepted=False))
 
     # Nothing is published: the upload is what this is about.
     def unreachable(*_arguments: object) -> str:

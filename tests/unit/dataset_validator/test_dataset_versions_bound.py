@@ -1,13 +1,16 @@
 """A dataset's version names one content from its first acceptance on."""
 
+import asyncio
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from truscore.dataset_versions import find_version, list_versions
-from truscore.events.v1.dataset_pb2 import DatasetValidated
+from truscore.events.v1.dataset_pb2 import DatasetRejected, DatasetValidated
 
+from services.dataset_validator.reader_process import read_in_child
 from tests.unit.dataset_validator.service_harness import URI, CountingStore, ServiceHarness, upload
 from tests.unit.validation.small_datasets import write_coco
 
@@ -99,3 +102,31 @@ async def test_the_same_content_elsewhere_is_the_same_version(harness: ServiceHa
         harness.store.put(f"s3://cards/elsewhere/{path.relative_to(folder)}", path.read_bytes())
     event, _ = await harness.handle(harness.ready(uri="s3://cards/elsewhere/"))
     assert isinstance(event, DatasetValidated)
+
+
+async def test_two_validators_with_two_contents_at_once_accept_one_and_refuse_the_other(tmp_path: Path) -> None:
+    store, both_read = CountingStore(), asyncio.Barrier(2)
+
+    async def read_together(job, folder, **options):  # type: ignore[no-untyped-def]
+        # Behind the look at what is bound, before anything is: the moment in which neither knows of the other.
+        async with asyncio.timeout(60):
+            await both_read.wait()
+        return await read_in_child(job, folder, **options)
+
+    events = []
+    for name, images in (("first", 8), ("second", 9)):
+        (tmp_path / name).mkdir()
+        harness = ServiceHarness(tmp_path / name, store)
+        harness.validator = replace(harness.validator, read=read_together)
+        folder = write_coco(tmp_path / f"set {name}", images)
+        for path in (path for path in folder.rglob("*") if path.is_file()):
+            store.put(f"s3://cards/{name}/{path.relative_to(folder)}", path.read_bytes())
+        events.append(harness.handle(harness.ready(uri=f"s3://cards/{name}/")))
+    (one, _), (other, _) = await asyncio.gather(*events)
+    accepted, refused = sorted((one, other), key=lambda event: isinstance(event, DatasetRejected))
+    assert isinstance(accepted, DatasetValidated)
+    assert isinstance(refused, DatasetRejected)
+    assert [found.rule for found in refused.findings] == ["order.version_changed"]
+    (kept,) = list_versions(store, "truscore", "one")
+    assert (kept.verdict, kept.image_count) == ("accepted", accepted.image_count)
+    assert kept.digest in refused.findings[0].message
