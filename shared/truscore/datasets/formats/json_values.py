@@ -77,6 +77,14 @@ def names(value: Any) -> tuple[str, ...]:
     return tuple(bounded_text(name.strip()) for name in values if isinstance(name, str) and name.strip())
 
 
+def written_names(value: Any, what: str) -> tuple[str, ...]:
+    """As `names`, of a value that has nothing else. Raises BadShape."""
+    values = value if isinstance(value, list) else [value]
+    if odd := [one for one in values if one is not None and not isinstance(one, str)]:
+        raise BadShape("label.malformed", f"{what} holds {odd[0]!r:.40}, expected a name")
+    return names(values)
+
+
 def entries(context: ReaderContext, values: Any, what: str, where: str) -> list[Entry]:
     """The objects of a list; what is none is reported."""
     if values is None:

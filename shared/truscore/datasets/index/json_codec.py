@@ -19,7 +19,7 @@ from truscore.datasets.index.records import (
     MaskMap,
     NormalMap,
 )
-from truscore.datasets.strict_json import parse_json
+from truscore.datasets.strict_json import flag_of, items_of, number_of, parse_json, text_of, whole_of
 
 SCHEMA = 1
 # Attribute by key of the JSON, whose keys never change.
@@ -55,11 +55,11 @@ def index_from_json(text: str | bytes) -> DatasetIndex:
         if data["schema"] != SCHEMA:
             raise InvalidIndex(f"index has schema {data['schema']!r}, accepted is {SCHEMA}")
         return DatasetIndex(
-            format=str(data["format"]),
-            class_names=tuple(map(str, data["class_names"])),
-            images=tuple(_image_from_dict(image) for image in data["images"]),
-            grades=tuple(map(float, data.get("grades", ()))),
-            objects=tuple(map(_object_from_dict, data.get("objects", ()))),
+            format=text_of(data["format"]),
+            class_names=tuple(map(text_of, items_of(data["class_names"]))),
+            images=tuple(_image_from_dict(image) for image in items_of(data["images"])),
+            grades=tuple(map(number_of, items_of(data.get("grades", [])))),
+            objects=tuple(map(_object_from_dict, items_of(data.get("objects", [])))),
         )
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
         raise InvalidIndex(f"not a dataset index: {type(error).__name__}: {error}") from error
@@ -119,22 +119,22 @@ def _annotation_to_dict(annotation: Annotation) -> dict[str, Any]:
 
 def _image_from_dict(data: dict[str, Any]) -> ImageRecord:
     return ImageRecord(
-        path=str(data["path"]),
-        sha256=str(data["sha256"]),
-        size_bytes=int(data["size_bytes"]),
-        width=int(data["width"]),
-        height=int(data["height"]),
-        orientation=int(data["orientation"]),
-        mode=str(data["mode"]),
-        file_format=str(data["file_format"]),
-        perceptual_hash=str(data["perceptual_hash"]),
+        path=text_of(data["path"]),
+        sha256=text_of(data["sha256"]),
+        size_bytes=whole_of(data["size_bytes"]),
+        width=whole_of(data["width"]),
+        height=whole_of(data["height"]),
+        orientation=whole_of(data["orientation"]),
+        mode=text_of(data["mode"]),
+        file_format=text_of(data["file_format"]),
+        perceptual_hash=text_of(data["perceptual_hash"]),
         orientation_hashes=_hashes_from_data(data.get("picture_print", "")),
-        group=str(data["group"]),
-        annotations=tuple(_annotation_from_dict(annotation) for annotation in data["annotations"]),
-        labels=None if data.get("labels") is None else tuple(map(int, data["labels"])),
-        scores=tuple((str(name), float(value)) for name, value in data.get("scores", ())),
+        group=text_of(data["group"]),
+        annotations=tuple(_annotation_from_dict(annotation) for annotation in items_of(data["annotations"])),
+        labels=None if data.get("labels") is None else tuple(map(whole_of, items_of(data["labels"]))),
+        scores=tuple((text_of(name), number_of(value)) for name, value in items_of(data.get("scores", []))),
         light=None if data.get("light") is None else _light_from_dict(data["light"]),
-        written_grade=str(data.get("written_grade", "")),
+        written_grade=text_of(data.get("written_grade", "")),
     )
 
 
@@ -145,23 +145,23 @@ def _hashes_from_data(text: Any) -> str:
 
 
 def _annotation_from_dict(data: dict[str, Any]) -> Annotation:
-    x, y, width, height = map(float, data["box"])
+    x, y, width, height = map(number_of, items_of(data["box"]))
     rle = data.get("rle")
     return Annotation(
-        label=int(data["label"]),
+        label=whole_of(data["label"]),
         box_xywh=(x, y, width, height),
-        polygons=tuple(tuple(map(float, polygon)) for polygon in data.get("polygons", ())),
+        polygons=tuple(_numbers(polygon) for polygon in items_of(data.get("polygons", []))),
         rle=None if rle is None else _rle_from_dict(rle),
-        crowd=bool(data.get("crowd", False)),
-        source_id=str(data["source_id"]),
-        shape=str(data.get("shape", "")),
-        points=tuple(map(float, data.get("points", ()))),
+        crowd=flag_of(data.get("crowd", False)),
+        source_id=text_of(data["source_id"]),
+        shape=text_of(data.get("shape", "")),
+        points=_numbers(data.get("points", [])),
     )
 
 
 def _rle_from_dict(data: dict[str, Any]) -> RLE:
-    height, width = map(int, data["size"])
-    return RLE(height=height, width=width, counts=tuple(map(int, data["counts"])))
+    height, width = map(whole_of, items_of(data["size"]))
+    return RLE(height=height, width=width, counts=tuple(map(whole_of, items_of(data["counts"]))))
 
 
 def _light_to_dict(light: Light) -> dict[str, Any]:
@@ -177,10 +177,10 @@ def _light_to_dict(light: Light) -> dict[str, Any]:
 
 def _light_from_dict(data: Mapping[str, Any]) -> Light:
     return Light(
-        object=str(data["object"]),
+        object=text_of(data["object"]),
         direction=_triple(data.get("direction")),
         intensity_rgb=_triple(data.get("intensity_rgb")),
-        name=str(data.get("name", "")),
+        name=text_of(data.get("name", "")),
     )
 
 
@@ -196,7 +196,7 @@ def _object_to_dict(lit_object: LitObject) -> dict[str, Any]:
 def _object_from_dict(data: Mapping[str, Any]) -> LitObject:
     mask, normals = data.get("mask"), data.get("normals")
     return LitObject(
-        name=str(data["name"]),
+        name=text_of(data["name"]),
         mask=None if mask is None else MaskMap(**_map_from_dict(mask, _MASK_NUMBERS)),
         normals=None if normals is None else NormalMap(**_map_from_dict(normals, _NORMALS_NUMBERS)),
     )
@@ -208,11 +208,17 @@ def _map_to_dict(picture: MaskMap | NormalMap, numbers: Mapping[str, str]) -> di
 
 
 def _map_from_dict(data: Mapping[str, Any], numbers: Mapping[str, str]) -> dict[str, Any]:
-    return {key: str(data[key]) for key in ("path", "sha256")} | {name: int(data[key]) for key, name in numbers.items()}
+    return {key: text_of(data[key]) for key in ("path", "sha256")} | {
+        name: whole_of(data[key]) for key, name in numbers.items()
+    }
+
+
+def _numbers(values: Any) -> tuple[float, ...]:
+    return tuple(map(number_of, items_of(values)))
 
 
 def _triple(values: Any) -> tuple[float, float, float] | None:
     if values is None:
         return None
-    first, second, third = map(float, values)
+    first, second, third = map(number_of, items_of(values))
     return first, second, third

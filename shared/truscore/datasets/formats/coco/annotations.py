@@ -34,7 +34,9 @@ class AnnotationReader:
     def _one(self, entry: dict[str, Any], record: ImageRecord) -> Annotation | None:
         where = f"{self.file}#{entry.get('id')}"
         category = entry.get("category_id")
-        label = self.classes.labels.get((self.file, category)) if isinstance(category, int | str) else None
+        # True is 1 to a dictionary, and no id.
+        known = self.classes.labels if not isinstance(category, bool) else {}
+        label = known.get((self.file, category)) if isinstance(category, int | str) else None
         if label is None:
             accepted = ", ".join(self.classes.names[:10]) or "none are declared"
             self.context.log.add(

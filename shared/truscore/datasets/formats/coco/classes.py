@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from truscore.datasets.formats.coco.file import CocoFile
+from truscore.datasets.formats.coco.file import CocoFile, Entry
 from truscore.datasets.reading.problems import ProblemLog, bounded_text
 
 Identity = int | str
@@ -46,6 +46,10 @@ def _declared(files: Sequence[CocoFile], log: ProblemLog) -> dict[Identity, str]
     late: list[str] = []
     for file in files:
         seen: set[str] = set()
+        for identity, entry in file.categories.items():
+            if not _is_named(entry):
+                text = f"category {identity} has name {entry.get('name')!r:.40}, expected a text"
+                log.add("format.coco.structure", text, file.path)
         for identity, name in _names(file).items():
             if name in seen:
                 log.add("format.class_name_duplicate", f"category name {name!r} is used twice", file.path)
@@ -60,9 +64,14 @@ def _declared(files: Sequence[CocoFile], log: ProblemLog) -> dict[Identity, str]
 
 def _names(file: CocoFile) -> dict[Identity, str]:
     return {
-        identity: bounded_text(str(entry.get("name") or f"category_{identity}"))
+        identity: bounded_text(str(entry["name"]) if _is_named(entry) else f"category_{identity}")
         for identity, entry in file.categories.items()
     }
+
+
+def _is_named(entry: Entry) -> bool:
+    name = entry.get("name")
+    return bool(name) and isinstance(name, str | int | float) and not isinstance(name, bool)
 
 
 def _unused_parents(files: Sequence[CocoFile]) -> set[str]:
@@ -74,9 +83,9 @@ def _unused_parents(files: Sequence[CocoFile]) -> set[str]:
 def _parents(file: CocoFile) -> set[str]:
     names = _names(file)
     above = {
-        str(entry["supercategory"])
+        entry["supercategory"]
         for identity, entry in file.categories.items()
-        if entry.get("supercategory") not in {None, "", "none", names[identity]}
+        if isinstance(entry.get("supercategory"), str) and entry["supercategory"] not in {"", "none", names[identity]}
     }
     return above & set(names.values())
 

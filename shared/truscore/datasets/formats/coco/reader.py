@@ -102,7 +102,7 @@ class _Collector:
         marks: dict[int | str, list[dict[str, Any]]] = defaultdict(list)
         for entry in file.annotations:
             owner = entry.get("image_id")
-            if isinstance(owner, int | str) and owner in file.images:
+            if isinstance(owner, int | str) and not isinstance(owner, bool) and owner in file.images:
                 marks[owner].append(entry)
             else:
                 where = f"{file.path}#{entry.get('id')}"

@@ -11,7 +11,16 @@ from functools import partial
 from typing import Any
 
 from truscore.datasets.formats.described_images import DescribedImage, Mark, read_described
-from truscore.datasets.formats.json_values import SNIFFED_FILES, Entry, entries, json_files, load_json, names, pixels
+from truscore.datasets.formats.json_values import (
+    SNIFFED_FILES,
+    STRUCTURE,
+    Entry,
+    entries,
+    json_files,
+    load_json,
+    names,
+    pixels,
+)
 from truscore.datasets.images.decode import UnreadableImage, opened, read_bounded
 from truscore.datasets.index.records import RLE, ImageRecord
 from truscore.datasets.paths import name_of, stem_of
@@ -93,6 +102,9 @@ def _image(context: ReaderContext, entry: Entry, file: _File, picture: str) -> D
     image = described.get(owner, {}) if isinstance(owner, int | str) else {}
     written = image.get("file_name")
     marks = []
+    if entry.get("segments_info") is None:
+        text = "an annotation without `segments_info`; one without segments has an empty list"
+        context.log.add(STRUCTURE, text, f"{path}#{owner}")
     for segment in entries(context, entry.get("segments_info"), "segments_info", f"{path}#{owner}") if picture else ():
         place = f"{owner}/{segment.get('id')}"
         title = segment.get("category_id")

@@ -10,6 +10,7 @@ from truscore.datasets.formats.json_values import (
     KIND_UNREAD,
     LEFT_OUT,
     SNIFFED_FILES,
+    STRUCTURE,
     Entry,
     entries,
     json_files,
@@ -77,9 +78,12 @@ def _image(context: ReaderContext, item: Entry, classes: list[str], path: str, a
     height, width = size if isinstance(size, list) and len(size) == 2 else (None, None)
     marks: list[Mark] = []
     labels: list[str] = []
+    if item.get("annotations") is None:
+        text = "an item without `annotations`; one without marks has an empty list"
+        context.log.add(STRUCTURE, text, f"{path}#{identity}")
     for place, entry in enumerate(entries(context, item.get("annotations"), "annotations", f"{path}#{identity}")):
         where = f"{path}#{identity}/{place}"
-        kind = entry.get("type")
+        kind = str(entry.get("type"))
         if kind in _NOT_SEEN:
             context.log.add(LEFT_OUT, f"a {kind} is not read", where)
             continue

@@ -15,7 +15,6 @@ from truscore.datasets.formats.json_values import (
     json_files,
     load_json,
     looks_like_image,
-    names,
 )
 from truscore.datasets.formats.label_studio.regions import labels_of, marks_of, report_relations
 from truscore.datasets.reading.context import ReaderContext
@@ -32,7 +31,10 @@ _OF_THE_TASK = frozenset(
 
 def recognise_label_studio(context: ReaderContext) -> bool:
     """Whether one of the smallest JSON files has tasks of Label Studio."""
-    return any(any(map(_is_task, _tasks(load_json(context, path)))) for path in _paths(context)[:SNIFFED_FILES])
+    return any(
+        any(isinstance(task, dict) and _is_task(task) for task in _tasks(load_json(context, path)))
+        for path in _paths(context)[:SNIFFED_FILES]
+    )
 
 
 def read_label_studio(context: ReaderContext) -> ReadResult:
@@ -40,7 +42,7 @@ def read_label_studio(context: ReaderContext) -> ReadResult:
     images = [
         image
         for path in sorted(_paths(context))
-        for at, task in enumerate(_tasks(load_json(context, path)))
+        for at, task in enumerate(entries(context, _tasks(load_json(context, path)), "the list of tasks", path))
         if (image := _image(context, task, path, at)) is not None
     ]
     return read_described(context, images, format=NAME)
@@ -50,12 +52,13 @@ def _paths(context: ReaderContext) -> list[str]:
     return list(dict.fromkeys((*json_files(context, '"data"'), *json_files(context, '"annotation_id"'))))
 
 
-def _tasks(content: Any) -> list[Entry]:
+def _tasks(content: Any) -> list[Any]:
     """A list of tasks, one task, or one annotation with its task, as the storage of a project has them."""
     if isinstance(content, dict) and isinstance(content.get("task"), dict) and isinstance(content.get("result"), list):
         return [{**content["task"], "annotations": [content]}]
-    values = content if isinstance(content, list) else [content]
-    return [value for value in values if isinstance(value, dict)]
+    if content is None:
+        return []
+    return content if isinstance(content, list) else [content]
 
 
 def _is_task(task: Entry) -> bool:
@@ -83,7 +86,7 @@ def _image(context: ReaderContext, task: Entry, path: str, at: int) -> Described
         context.log.add(STRUCTURE, "a task without an image among its `data`", where)
         return None
     done = any(task.get(key) for key in _DONE)
-    labels = labels_of(results)
+    labels = labels_of(context, results, where)
     return DescribedImage(
         file=path,
         name=name,
@@ -106,7 +109,14 @@ def _results(context: ReaderContext, task: Entry, where: str) -> list[Entry]:
         usable = [chosen]
     if not usable and task.get("predictions"):
         context.log.add(LEFT_OUT, "there are predictions and no annotations; predictions are not read", where)
-    return entries(context, usable[0].get("result"), "result", where) if usable else []
+    if not usable:
+        return []
+    if not isinstance(usable[0].get("result"), list):
+        context.log.add(
+            STRUCTURE, f"an annotation has `result` {usable[0].get('result')!r:.60}, expected a list", where
+        )
+        return []
+    return entries(context, usable[0]["result"], "result", where)
 
 
 def _annotator(entry: Entry) -> str:
@@ -125,23 +135,22 @@ def _image_name(task: Entry, results: list[Entry]) -> str:
 
 def _short(context: ReaderContext, task: Entry, path: str, where: str) -> DescribedImage:
     """JSON-MIN: each control of the labelling form is a key, with its values or its regions."""
-    results = list(_of_controls(task))
+    results = list(_of_controls(context, task, where))
     name = next(value for value in task.values() if looks_like_image(value))
     return DescribedImage(
         file=path,
         name=name,
         image_id=bounded_text(str(task.get("id", ""))),
         marks=marks_of(context, results, where),
-        labels=labels_of(results),
+        labels=labels_of(context, results, where),
     )
 
 
-def _of_controls(task: Entry) -> Iterator[Entry]:
+def _of_controls(context: ReaderContext, task: Entry, where: str) -> Iterator[Entry]:
     for key, value in task.items():
         if key in _OF_THE_TASK or looks_like_image(value):
             continue
         if isinstance(value, str) or (isinstance(value, dict) and "choices" in value):
-            yield {"value": {"choices": list(names(value if isinstance(value, str) else value["choices"]))}}
-        for region in value if isinstance(value, list) else ():
-            if isinstance(region, dict):
-                yield {**region, "id": None, "type": key, "value": region}
+            yield {"value": {"choices": value if isinstance(value, str) else value["choices"]}}
+        for region in entries(context, value, key, where) if isinstance(value, list) else ():
+            yield {**region, "id": None, "type": key, "value": region}

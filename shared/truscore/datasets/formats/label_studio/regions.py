@@ -8,7 +8,16 @@ from functools import partial
 from typing import Any
 
 from truscore.datasets.formats.described_images import Mark
-from truscore.datasets.formats.json_values import KIND_UNREAD, LEFT_OUT, Entry, names, number, pixels, points, polygon
+from truscore.datasets.formats.json_values import (
+    KIND_UNREAD,
+    LEFT_OUT,
+    Entry,
+    number,
+    pixels,
+    points,
+    polygon,
+    written_names,
+)
 from truscore.datasets.formats.label_studio.brush import decode_brush
 from truscore.datasets.formats.outlines import ellipse, turned_box
 from truscore.datasets.index.records import RLE, ImageRecord
@@ -36,12 +45,18 @@ def marks_of(context: ReaderContext, results: Sequence[Entry], where: str) -> tu
     )
 
 
-def labels_of(results: Sequence[Entry]) -> tuple[str, ...] | None:
+def labels_of(context: ReaderContext, results: Sequence[Entry], where: str) -> tuple[str, ...] | None:
     """What is chosen for the whole image; None where nothing is asked."""
     chosen = [result for result in results if _is_whole_image(result)]
     if not chosen:
         return None
-    return tuple(dict.fromkeys(name for result in chosen for name in _chosen(result["value"])))
+    found: dict[str, None] = {}
+    for result in chosen:
+        try:
+            found |= dict.fromkeys(_chosen(result["value"]))
+        except BadShape as bad:
+            context.log.add(bad.code, str(bad), where)
+    return tuple(found)
 
 
 def _is_whole_image(result: Entry) -> bool:
@@ -50,10 +65,11 @@ def _is_whole_image(result: Entry) -> bool:
 
 
 def _chosen(value: Entry) -> Iterator[str]:
-    yield from names(value.get("choices", []))
+    yield from written_names(value.get("choices", []), "choices")
     for path in value.get("taxonomy") or ():
-        if isinstance(path, list) and path:
-            yield from names(path[-1])
+        if not isinstance(path, list) or not path:
+            raise BadShape("label.malformed", f"taxonomy holds {path!r:.40}, expected a path of names")
+        yield from written_names(path[-1], "taxonomy")
 
 
 def _region(context: ReaderContext, parts: Sequence[Entry], where: str, place: str) -> Iterator[Mark]:
@@ -62,8 +78,8 @@ def _region(context: ReaderContext, parts: Sequence[Entry], where: str, place: s
         kinds = ", ".join(sorted({str(part.get("type")) for part in parts}))
         context.log.add(KIND_UNREAD, f"{kinds:.80}; read are regions of an image and choices", where)
         return
-    labels = tuple(dict.fromkeys(name for part in parts for name in _labels(part)))
     try:
+        labels = tuple(dict.fromkeys(name for part in parts for name in _labels(part)))
         if not labels:
             raise BadShape("label.malformed", f"a region of type {shaped[0].get('type')!r:.40} has no label")
         for name in labels:
@@ -76,8 +92,8 @@ def _labels(part: Entry) -> tuple[str, ...]:
     value = part.get("value")
     if not isinstance(value, dict):
         return ()
-    labelled = [names(words) for key, words in value.items() if key.endswith(_LABELLED)]
-    return next((found for found in labelled if found), names(value.get("choices", [])))
+    labelled = [written_names(words, key) for key, words in value.items() if key.endswith(_LABELLED)]
+    return next((found for found in labelled if found), written_names(value.get("choices", []), "choices"))
 
 
 def _mark(context: ReaderContext, part: Entry, name: str, place: str) -> Mark:
@@ -94,10 +110,15 @@ def _mark(context: ReaderContext, part: Entry, name: str, place: str) -> Mark:
         return _ellipse(part, (number(value, "x"), number(value, "y")), radii, name, place)
     if "width" in value and "height" in value:
         return _box(part, name, place)
-    if "x" in value and "y" in value:
+    if "x" in value and "y" in value and _is_key_point(part):
         at = _shares(points([[value["x"], value["y"]]], limit=limit))
         return Mark(name=name, place=place, shape="point", points=at, fractions=True)
     raise BadShape(KIND_UNREAD, f"a region of type {part.get('type')!r:.40} with {', '.join(map(str, value))[:80]}")
+
+
+def _is_key_point(part: Entry) -> bool:
+    """A box that lost a side has x and y, too."""
+    return any(str(word).startswith("keypoint") for word in (part.get("type"), *part["value"]))
 
 
 def _box(part: Entry, name: str, place: str) -> Mark:

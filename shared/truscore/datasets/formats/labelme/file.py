@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from truscore.datasets.reading.context import ReaderContext
-from truscore.datasets.reading.problems import bounded_text
+from truscore.datasets.reading.problems import ProblemLog, bounded_text
 from truscore.datasets.reading.text_file import read_text
 from truscore.datasets.strict_json import parse_json
 
@@ -45,7 +45,7 @@ def read_labelme_file(context: ReaderContext, path: str) -> LabelmeFile | None:
     if not isinstance(content, dict) or not isinstance(content.get("shapes"), list) or "imagePath" not in content:
         return None
     written = content["imagePath"]
-    flags = content.get("flags")
+    flags = _flags(content.get("flags"), path, log)
     context.files_read.add(path)
     return LabelmeFile(
         path=path,
@@ -53,9 +53,21 @@ def read_labelme_file(context: ReaderContext, path: str) -> LabelmeFile | None:
         width=_pixels(content.get("imageWidth")),
         height=_pixels(content.get("imageHeight")),
         shapes=tuple(_checked_label(shape) for shape in content["shapes"]),
-        flags={bounded_text(name): on is True for name, on in flags.items()} if isinstance(flags, dict) else {},
+        flags=flags,
         has_picture=bool(content.get("imageData")),
     )
+
+
+def _flags(written: Any, path: str, log: ProblemLog) -> dict[str, bool]:
+    if written is None:
+        return {}
+    if not isinstance(written, dict):
+        log.add("label.malformed", f"flags are {written!r:.40}, expected an object", path)
+        return {}
+    for name, on in written.items():
+        if not isinstance(on, bool):
+            log.add("label.malformed", f"flag {name!r:.40} is {on!r:.40}, expected true or false", path)
+    return {bounded_text(name): on is True for name, on in written.items()}
 
 
 def _checked_label(shape: Any) -> Any:

@@ -75,7 +75,7 @@ def _joined(one: Annotation, other: Annotation) -> Annotation:
 
 
 def _shaped(shape: Shape, label: int, number: str, record: ImageRecord, limits: Limits) -> Annotation:
-    kind = shape.get("shape_type") or "polygon"
+    kind = str(shape.get("shape_type") or "polygon")
     points = _points(shape.get("points"), limits)
     if kind in _STROKES or kind == "circle":
         return drawn_shape(kind, points, label, number)

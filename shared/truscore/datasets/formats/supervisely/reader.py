@@ -12,6 +12,7 @@ from truscore.datasets.formats.described_images import DescribedImage, Mark, rea
 from truscore.datasets.formats.json_values import (
     KIND_UNREAD,
     SNIFFED_FILES,
+    STRUCTURE,
     Entry,
     entries,
     json_files,
@@ -81,8 +82,7 @@ def _image(context: ReaderContext, path: str, content: Entry) -> DescribedImage:
         except BadShape as bad:
             context.log.add(bad.code, str(bad), f"{path}#{place}")
     size = content["size"]
-    tags = [tag for tag in entries(context, content.get("tags"), "tags", path) if tag.get("name") not in _PARTS]
-    labels = tuple(name for tag in tags for name in names(tag.get("value") or tag.get("name")))
+    labels, scores = _tags(context, content.get("tags"), path)
     return DescribedImage(
         file=path,
         name=beside,
@@ -90,7 +90,23 @@ def _image(context: ReaderContext, path: str, content: Entry) -> DescribedImage:
         height=pixels(size.get("height")),
         marks=tuple(marks),
         labels=labels or None,
+        scores=scores,
     )
+
+
+def _tags(context: ReaderContext, written: Any, path: str) -> tuple[tuple[str, ...], tuple[tuple[str, float], ...]]:
+    """Tags of an image: words are labels, numbers scores."""
+    labels: list[str] = []
+    scores: list[tuple[str, float]] = []
+    for tag in entries(context, written, "tags", path):
+        name, value = tag.get("name"), tag.get("value")
+        if not isinstance(name, str) or not isinstance(value, str | int | float | None) or isinstance(value, bool):
+            context.log.add(STRUCTURE, f"a tag has name {name!r:.40}, value {value!r:.40}; expected a word", path)
+        elif isinstance(value, int | float):
+            scores.append((bounded_text(name), float(value)))
+        elif name not in _PARTS:
+            labels += names(value or name)
+    return tuple(labels), tuple(scores)
 
 
 def _mark(thing: Entry, place: str, limits: Limits) -> Mark:
@@ -112,7 +128,10 @@ def _mark(thing: Entry, place: str, limits: Limits) -> Mark:
         (left, right), (top, bottom) = (sorted(outside[axis::2]) for axis in range(2))
         return Mark(name=name, place=place, box_xywh=(left, top, right - left, bottom - top))
     if kind == "polygon":
-        holes = tuple(polygon(hole, limit=limit) for hole in written.get("interior") or ())
+        inside = written.get("interior") or []
+        if not isinstance(inside, list):
+            raise BadShape("label.malformed", f"interior is {inside!r:.40}, expected a list of outlines")
+        holes = tuple(polygon(hole, limit=limit) for hole in inside)
         return Mark(name=name, place=place, polygons=(polygon(written.get("exterior"), limit=limit),), holes=holes)
     return Mark(name=name, place=place, shape="linestrip" if kind == "line" else "point", points=outside)
 

@@ -108,11 +108,22 @@ def _known(context: ReaderContext, index: DatasetIndex, image: ImageRecord) -> I
     if len(image.annotations) > limit:
         context.log.add("label.too_many", f"{len(image.annotations)} annotations; {limit} are read", image.path)
     for annotation in image.annotations[:limit]:
-        if 1 <= annotation.label <= count:
-            yield annotation
-        else:
+        where = f"{image.path}#{annotation.source_id}"
+        if not 1 <= annotation.label <= count:
             text = f"label {annotation.label}, but the classes have numbers 1 to {count}"
-            context.log.add("label.unknown_category", text, f"{image.path}#{annotation.source_id}")
+            context.log.add("label.unknown_category", text, where)
+        elif fault := _fault_of(annotation):
+            context.log.add("label.malformed", fault, where)
+        else:
+            yield annotation
+
+
+def _fault_of(annotation: Annotation) -> str:
+    rle = annotation.rle
+    if rle is not None and (min(rle.counts, default=0) < 0 or sum(rle.counts) != rle.height * rle.width):
+        return f"run lengths of {sum(rle.counts)} pixels for a picture of {rle.width} x {rle.height}"
+    odd = [one for one in (*annotation.polygons, annotation.points) if len(one) % 2]
+    return f"{len(odd[0])} coordinates, expected pairs" if odd else ""
 
 
 def _labels(context: ReaderContext, index: DatasetIndex, image: ImageRecord) -> ImageLabels:

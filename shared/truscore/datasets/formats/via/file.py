@@ -43,9 +43,13 @@ def read_via_json(context: ReaderContext, path: str) -> Iterator[ViaImage]:
             context.log.add(STRUCTURE, f"filename is {filename!r:.60}, expected a name", where)
             continue
         regions = value.get("regions")
+        if regions is None:
+            context.log.add(STRUCTURE, "an image without `regions`; one without marks has an empty list", where)
         # The first release numbered them in an object.
         listed = list(regions.values()) if isinstance(regions, dict) else regions
-        attributes = value.get("file_attributes")
+        attributes = value.get("file_attributes", {})
+        if not isinstance(attributes, dict):
+            context.log.add(STRUCTURE, f"file_attributes are {attributes!r:.60}, expected an object", where)
         yield ViaImage(
             file=path,
             filename=filename,

@@ -32,16 +32,18 @@ def is_project3(content: Any) -> bool:
 def project3_images(context: ReaderContext, path: str, content: Entry) -> Iterator[ViaImage]:
     """Each file with the marks of its views; what stands for no file or is no mark is reported."""
     files_by_id = {file_id: _File(name=str(file.get("fname", ""))) for file_id, file in _objects(content["file"])}
-    files_of_view = {key: [str(one) for one in view.get("fid_list", ())] for key, view in _objects(content["view"])}
+    files_of_view = {key: _texts(view.get("fid_list")) for key, view in _objects(content["view"])}
     for key, mark in content["metadata"].items():
         where = f"{path}#{key}"
         files = files_of_view.get(str(mark.get("vid")), []) if isinstance(mark, dict) else []
         if len(files) != 1 or files[0] not in files_by_id:
             context.log.add(STRUCTURE, f"a mark of view {_shown(mark)}, which is not of one file", where)
             continue
-        values = _attributes(content.get("attribute"), mark.get("av"))
+        values = _attributes(context, content.get("attribute"), mark.get("av"), where)
         shape = mark.get("xy")
-        if not shape:
+        if not isinstance(shape, list):
+            context.log.add(STRUCTURE, f"a mark has xy {shape!r:.40}, expected the numbers of a shape, or none", where)
+        elif not shape:
             files_by_id[files[0]].attributes.update(values)
         else:
             files_by_id[files[0]].regions.append({"shape_attributes": _shape(shape), "region_attributes": values})
@@ -65,28 +67,36 @@ def _objects(values: Entry) -> Iterator[tuple[str, Entry]]:
     return ((str(key), value) for key, value in values.items() if isinstance(value, dict))
 
 
-def _shape(numbers: Any) -> Entry:
-    """The shape as VIA 2 has it; one that it has not keeps its number as its name."""
-    if not isinstance(numbers, Sequence) or isinstance(numbers, str):
-        return {"name": f"{numbers!r:.40}"}
+def _texts(values: Any) -> list[str]:
+    return [str(one) for one in values] if isinstance(values, list) else []
+
+
+def _shape(numbers: Sequence[Any]) -> Entry:
+    """The shape as VIA 2 has it; one that it has not keeps its numbers as its name."""
     kind, rest = numbers[0], list(numbers[1:])
-    if kind in _FIELDS:
+    if type(kind) is int and kind in _FIELDS and len(rest) <= len(_FIELDS[kind][1]):
         name, fields = _FIELDS[kind]
         return {"name": name, **dict(zip(fields, rest, strict=False))}
-    if kind in _OUTLINES:
+    if type(kind) is int and kind in _OUTLINES:
         return {"name": _OUTLINES[kind], "all_points_x": rest[0::2], "all_points_y": rest[1::2]}
-    return {"name": f"shape {kind!r:.20}"}
+    return {"name": f"shape {', '.join(map(repr, numbers))}"[:40]}
 
 
-def _attributes(declared: Any, values: Any) -> Entry:
+def _attributes(context: ReaderContext, declared: Any, values: Any, where: str) -> Entry:
     """Names of attributes with the words of the options that were chosen."""
+    if not isinstance(values, dict):
+        context.log.add(STRUCTURE, f"a mark has av {values!r:.40}, expected an object", where)
+        return {}
     by_name: Entry = {}
-    for key, value in (values if isinstance(values, dict) else {}).items():
-        attribute = declared.get(key, {}) if isinstance(declared, dict) else {}
-        if not isinstance(attribute, dict):
-            continue
+    for key, value in values.items():
+        attribute = declared.get(key) if isinstance(declared, dict) else None
+        attribute = attribute if isinstance(attribute, dict) else {}
         options = attribute.get("options")
         word = options.get(str(value), value) if isinstance(options, dict) else value
+        unknown = not isinstance(options, dict) or (options and str(value) not in options)
+        if unknown or not isinstance(word, str):
+            text = f"attribute {key!r:.40} is {word!r:.40}, which is none of its options or no word"
+            context.log.add(STRUCTURE, text, where)
         by_name[str(attribute.get("aname", key))] = word
     return by_name
 

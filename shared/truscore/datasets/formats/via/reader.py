@@ -10,7 +10,13 @@ from truscore.datasets.formats.described_images import DescribedImage, Mark, rea
 from truscore.datasets.formats.json_values import LEFT_OUT, SNIFFED_FILES, json_files, load_json
 from truscore.datasets.formats.via.file import ViaImage, is_via_header, read_via_csv, read_via_json, via_images
 from truscore.datasets.formats.via.project3 import is_project3, project3_images
-from truscore.datasets.formats.via.regions import CLASS_ATTRIBUTES, class_attribute, region_marks, value_names
+from truscore.datasets.formats.via.regions import (
+    CLASS_ATTRIBUTES,
+    class_attribute,
+    odd_value,
+    region_marks,
+    value_names,
+)
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.result import ReadResult
 from truscore.datasets.reading.text_file import decoded_or_replaced
@@ -75,6 +81,10 @@ def _described(context: ReaderContext, image: ViaImage, attribute: str) -> Descr
             marks += region_marks(region, attribute, context=context, place=place)
         except BadShape as bad:
             context.log.add(bad.code, str(bad), f"{image.file}#{place}")
+    for key, value in image.attributes.items():
+        if key.strip().lower() in CLASS_ATTRIBUTES and (odd := odd_value(value)):
+            text = f"attribute {key!r:.40} is {odd}, expected a word or ticked words"
+            context.log.add("label.malformed", text, f"{image.file}#{image.filename}")
     labels = [
         name
         for key, value in image.attributes.items()

@@ -51,11 +51,20 @@ def value_names(value: Any) -> tuple[str, ...]:
     return names(value) if isinstance(value, str) else ()
 
 
+def odd_value(value: Any) -> str:
+    """What of an attribute's value names no class, though it should; "" where all of it may."""
+    if isinstance(value, dict):
+        return next((f"{key!r:.40}: {on!r:.40}" for key, on in value.items() if not isinstance(on, bool)), "")
+    return "" if value is None or isinstance(value, str) else f"{value!r:.40}"
+
+
 def region_marks(region: Entry, attribute: str, *, context: ReaderContext, place: str) -> tuple[Mark, ...]:
     """One mark for each class of the region. Raises BadShape."""
     shape, written = region.get("shape_attributes"), region.get("region_attributes")
     if not isinstance(shape, dict):
         raise BadShape("label.malformed", f"shape_attributes are {shape!r:.60}, expected an object")
+    if isinstance(written, dict) and (odd := odd_value(written.get(attribute))):
+        raise BadShape("label.malformed", f"attribute {attribute!r:.40} is {odd}, expected a word or ticked words")
     found = value_names(written.get(attribute)) if isinstance(written, dict) and attribute else ()
     if not found and attribute:
         raise BadShape("label.malformed", f"a region without the attribute {attribute!r:.40}")
@@ -64,6 +73,8 @@ def region_marks(region: Entry, attribute: str, *, context: ReaderContext, place
 
 def _mark(shape: Entry, name: str, place: str, limit: int) -> Mark:
     kind = shape.get("name")
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise BadShape(KIND_UNREAD, f"a region {kind!r:.40}; read are {', '.join(_KINDS)}")
     if kind == "rect":
         x, y, width, height = (number(shape, key) for key in ("x", "y", "width", "height"))
         return Mark(name=name, place=place, box_xywh=(x, y, width, height))
@@ -72,8 +83,6 @@ def _mark(shape: Entry, name: str, place: str, limit: int) -> Mark:
         if kind == "polygon":
             return Mark(name=name, place=place, polygons=(polygon(corners, limit=limit),))
         return Mark(name=name, place=place, shape="linestrip", points=points(corners, limit=limit))
-    if kind not in _KINDS:
-        raise BadShape(KIND_UNREAD, f"a region {kind!r:.40}; read are {', '.join(_KINDS)}")
     x, y = number(shape, "cx"), number(shape, "cy")
     if kind == "circle":
         return Mark(name=name, place=place, shape="circle", points=(x, y, x + number(shape, "r"), y))
