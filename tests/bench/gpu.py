@@ -136,7 +136,8 @@ def _compare(workload: Workload, folder: Path, options: argparse.Namespace) -> d
 
 def _rendered(workload: Workload, folder: Path) -> Path:
     from truscore.synthesis import render_dataset
-    from truscore.synthesis.labelled import render_graded
+
+    from tests.rendering.labelled import render_graded
 
     if workload.architecture == "mask_rcnn":
         return render_dataset(folder, count=workload.images, seed=11, image_size=(800, 1100))

@@ -77,3 +77,20 @@ def test_no_two_test_modules_have_one_name() -> None:
 def test_no_leftover_of_a_merge_or_an_editor_is_committed() -> None:
     leftovers = {".orig", ".rej", ".bak", ".swp"}
     assert [str(path) for path in tracked() if path.suffix in leftovers or path.name.endswith("~")] == []
+
+
+def test_unit_tests_lie_in_folders_named_like_the_rooms_that_they_test() -> None:
+    units = REPOSITORY / "tests" / "unit"
+    folders = {path.relative_to(units).parts[0] for path in tracked() if units in path.parents and path.parent != units}
+    rooms = {
+        room.name for above in ("shared/truscore", "services", "deploy") for room in (REPOSITORY / above).iterdir()
+    }
+    assert sorted(folders - rooms) == []
+
+
+def test_no_test_is_made_of_a_measurement() -> None:
+    """What both need lies in tests/measuring: a measurement may be changed without a look at tests."""
+    tests, bench = REPOSITORY / "tests", REPOSITORY / "tests" / "bench"
+    name = re.compile(r"\btests\.ben" + r"ch\b")  # in two halves, so that this file passes its own test
+    others = [path for path in tracked() if tests in path.parents and bench not in path.parents]
+    assert [str(path) for path in others if name.search(text_of(path))] == []

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from truscore.synthesis.defects import render_defects
 
 from services.trainer.worker.run_dir import RunDir, read_job
 from tests.learning.run_folder import RunFolder, guessed_metrics, lay_out
 from tests.learning.scattered_cards import write_scattered_cards
+from tests.rendering.defects import render_defects
 
 pytestmark = pytest.mark.learning
 

@@ -4,11 +4,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from truscore.synthesis.labelled import render_graded
 from truscore.zoo import load_checkpoint_model
 
 from tests.learning.run_folder import lay_out
 from tests.plugins.installed import EXAMPLE, install
+from tests.rendering.labelled import render_graded
 
 pytestmark = pytest.mark.learning
 

@@ -16,13 +16,13 @@ from truscore.datasets import ImageRecord
 from truscore.metrics.multilabel import MultilabelPrediction, multilabel_metrics
 from truscore.metrics.ordinal import OrdinalPrediction, ordinal_metrics
 from truscore.metrics.regression import RegressionPrediction, regression_metrics
-from truscore.synthesis.labelled import render_graded, render_labelled, render_scored
 from truscore.zoo import load_checkpoint_model
 
 from services.trainer.worker.run_dir import RunDir, TrainingJob, read_job
 from services.trainer.worker.tasks import Key
 from services.trainer.worker.tasks.make import make_task
 from tests.learning.run_folder import RunFolder, lay_out
+from tests.rendering.labelled import render_graded, render_labelled, render_scored
 
 pytestmark = pytest.mark.learning
 

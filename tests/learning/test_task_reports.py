@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from truscore.synthesis import render_dataset
-from truscore.synthesis.labelled import render_graded, render_labelled, render_scored
 
 from tests.learning.run_folder import lay_out
 from tests.learning.worn_corners import write_worn_corners
+from tests.rendering.labelled import render_graded, render_labelled, render_scored
 
 pytestmark = pytest.mark.learning
 

@@ -1,20 +1,10 @@
-"""Judging takes memory in proportion to the images, and little for each: a hundred thousand stay within a gibibyte."""
+"""Validation takes memory in proportion to the images, and little: a hundred thousand stay within a gibibyte."""
 
-import json
-import subprocess
-import sys
-from pathlib import Path
+from tests.measuring.validation_memory import peak_bytes
 
-REPOSITORY = Path(__file__).parents[3]
 # Measured: 5,100 bytes an image with two outlines, on top of 70 MB. A hundred thousand may take 1 GiB.
 MOST_BYTES_PER_IMAGE = 8_000
 MOST_AT_A_HUNDRED_THOUSAND = 2**30
-
-
-def peak_bytes(images: int) -> int:
-    command = [sys.executable, "-m", "tests.bench.validator_memory", "--here", "--images", str(images)]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=True, timeout=150)
-    return int(json.loads(done.stdout)["peak_bytes"])
 
 
 def test_memory_grows_by_a_few_kilobytes_an_image() -> None:

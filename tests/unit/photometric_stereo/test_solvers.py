@@ -14,7 +14,7 @@ from truscore.photometric_stereo import (
 )
 from truscore.photometric_stereo.least_squares import PIXELS_AT_ONCE, InvalidLights
 
-from tests.bench import photometric_stereo as bench
+from tests.measuring.lit_objects import MOST_DEG, objects, views_of
 from tests.planted_faults import lit
 
 SOLVERS = [least_squares, cauchy_shading, sparse_bayesian]
@@ -134,15 +134,15 @@ def test_lights_that_no_normal_follows_from_are_refused(solver, directions: np.n
 
 def test_speckled_renders_of_the_validators_suite_are_solved(tmp_path: Path) -> None:
     lit.diligent(tmp_path / "set", np.random.default_rng(3), count=12)
-    views = bench._views(tmp_path / "set", ".")
+    views = views_of(tmp_path / "set", ".")
     assert views.normals_HW3 is not None
     normals_N3 = cauchy_shading(views.samples_NL, views.directions_L3).normals_N3
     assert np.median(angular_errors(normals_N3, views.normals_HW3[views.mask_HW])) < 1
 
 
 def test_the_real_objects_are_solved_as_well_as_was_measured_before(shared_data: Path) -> None:
-    by_name = {views.name: views for views in bench.objects(shared_data)}
-    for name, line in bench.LINES.items():
+    by_name = {views.name: views for views in objects(shared_data)}
+    for name, line in MOST_DEG.items():
         views = by_name[name]
         level = find_black_level(views.samples_NL, views.directions_L3).level
         normals_N3 = cauchy_shading(views.samples_NL, views.directions_L3, black_level=level).normals_N3

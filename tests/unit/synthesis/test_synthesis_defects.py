@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from truscore.datasets import load_image, read_dataset
 from truscore.datasets.shapes.masks import annotation_mask
-from truscore.synthesis.defects import DEFECT_NAMES, render_defects
+
+from tests.rendering.defects import DEFECT_NAMES, render_defects
 
 
 def test_the_same_seed_gives_the_same_bytes_and_a_larger_set_begins_with_the_smaller(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-
 from truscore.synthesis.texture import clouds
 
 if TYPE_CHECKING:

@@ -78,7 +78,6 @@ def render_patch(rng: Generator, width: int, height: int) -> tuple[NDArray[np.ui
 def _surface(rng: Generator, height: int, width: int) -> Picture:
     """Two soft fields of print."""
     import numpy as np
-
     from truscore.synthesis.texture import blend, clouds, ramp
 
     first, second = rng.uniform(60, 190, size=(2, 3))
