@@ -49,14 +49,15 @@ async def test_an_inbox_that_was_deleted_is_made_again_and_consumed(make_bus: Ma
         return await bus.deaf() == []
 
     await until(consuming)
-    # The deletion may not have been told to us before `consuming` held: say until it is heard.
-    say = publisher(bus, service="cli")
+    # The deletion may not have reached us before `consuming` held: publish until it is received.
+    orders = publisher(bus, service="cli")
 
     async def received() -> bool:
-        await say.publish(DatasetReady(dataset_id="d"), subject="d/1")
+        await orders.publish(DatasetReady(dataset_id="d"), subject="d/1")
         return bool(recorder.received)
 
     await until(received)
+    assert recorder.received[0][0] == DatasetReady(dataset_id="d")
 
 
 async def test_a_service_that_cannot_consume_its_inbox_is_not_alive(make_bus: MakeBus, url: str) -> None:

@@ -44,6 +44,7 @@ async def test_a_password_with_every_character_opens_the_broker(secrets: Path) -
     bus = connect((secrets / "truscore_amqp_url").read_text(), service="monitor", retry_for_s=10)
     try:
         await bus.connect()
+        assert await bus.ping(timeout=10)
     finally:
         await bus.stop()
 

@@ -31,5 +31,7 @@ def test_a_server_that_cannot_be_ended_keeps_no_other_from_its_end() -> None:
     assert ended == ["store"]
 
 
-def test_without_servers_there_is_nothing_to_end() -> None:
+def test_without_servers_no_thread_is_started() -> None:
+    before = threading.active_count()
     end_together([])
+    assert threading.active_count() == before

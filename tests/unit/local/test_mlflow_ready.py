@@ -93,7 +93,9 @@ def test_a_server_that_fails_one_kind_of_call_is_not_ready_and_says_which(serve:
 
 
 def test_a_server_whose_first_experiment_was_deleted_is_ready(serve: Serve) -> None:
-    check(serve({path_of("experiment by name"): (404, '{"error_code": "RESOURCE_DOES_NOT_EXIST"}')}).url)
+    server = serve({path_of("experiment by name"): (404, '{"error_code": "RESOURCE_DOES_NOT_EXIST"}')})
+    check(server.url)
+    assert set(server.calls) == {path_of(kind) for kind in CALLS}
 
 
 def probe(url: str) -> "subprocess.CompletedProcess[str]":
