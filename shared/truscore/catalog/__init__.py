@@ -1,9 +1,9 @@
 """What can be trained, as data: rows, networks, plug-ins. No torch; knows no recipe and builds nothing."""
 
+from truscore.catalog.architecture import NOT_YET
 from truscore.catalog.table import (
     EXPERIMENTAL,
     EXPORT_FORMATS,
-    NOT_YET,
     ROWS,
     Row,
     architectures,

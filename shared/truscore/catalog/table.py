@@ -2,13 +2,39 @@
 
 from dataclasses import dataclass
 
+from truscore.catalog.architecture import (
+    ATTENTION_NETWORK,
+    BRDF_ESTIMATION,
+    CONVNEXT,
+    CUSTOM_CNN,
+    DEEPLABV3,
+    DENSENET,
+    DEPTH_NET,
+    DETECTRON2,
+    EFFICIENTNET,
+    FEATURE_PYRAMID,
+    FPN,
+    MASK_RCNN,
+    MULTI_HEAD_CNN,
+    MULTI_VIEW_STEREO,
+    NEURAL_SURFACE_RECONSTRUCTION,
+    PS_NET,
+    REFLECTANCE_NET,
+    RESNET,
+    RETINANET,
+    SEGMENT_ANYTHING,
+    SWIN_TRANSFORMER,
+    U_NET,
+    VISION_TRANSFORMER,
+    YOLO,
+    Architecture,
+)
 from truscore.catalog.export_formats import FORMATS, why_not
 from truscore.catalog.networks import NETWORKS, Network
 from truscore.catalog.plugins import CATEGORY, PlugIn, RegisteredPlugIn, registered_plugins
 from truscore.catalog.purpose import EDGES, EDGES_AND_CENTRING
 from truscore.catalog.tasks import TASKS
 
-NOT_YET = "not yet available"
 EXPERIMENTAL = CATEGORY
 EXPORT_FORMATS = tuple(FORMATS)  # what the exporter can make at all, the default first
 
@@ -62,285 +88,79 @@ class Row:
         return TASKS[self.task].learns_from if self.task in TASKS else ""
 
 
-_MASK_RCNN = (
-    "mask_rcnn_mobilenet_v3_large_fpn",
-    "mask_rcnn_mobilenet_v3_small_fpn",
-    "mask_rcnn_shufflenet_v2_fpn",
-    "mask_rcnn_resnet50_fpn",
-)
-_RESNET = ("resnet10_slim", "resnet18", "resnet50")
-_VISION_TRANSFORMER = ("vit_compact", "vit_tiny_patch16", "vit_b_16")
-_EFFICIENTNET = ("efficientnet_v2_slim", "efficientnet_b0", "efficientnet_v2_s", "shufflenet_v2_x1_0")
-_U_NET = ("u_net_shufflenet_v2", "u_net_resnet34")
-_DEEPLABV3 = ("deeplabv3_mobilenet_v3_small", "deeplabv3_resnet50")
-_SEGMENT_ANYTHING = ("sam_vit_tiny", "sam_vit_base")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Option:
+    """What can be learnt in a category, and on which architectures, the default first.
 
-# The first architecture of an option is its default.
-ROWS: tuple[Row, ...] = (
-    Row(
+    ``purpose_metrics`` are what its models are for, where that is more than their task says.
+    """
+
+    category: str
+    name: str
+    architectures: tuple[Architecture, ...]
+    purpose_metrics: tuple[str, ...] = ()
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option(
         category="border_detection",
-        option="single_class",
-        architecture="mask_rcnn",
-        task="instance_segmentation",
-        bases=_MASK_RCNN,
+        name="single_class",
+        architectures=(MASK_RCNN, YOLO, RETINANET),
         purpose_metrics=EDGES,
-        template="border_mask_rcnn",
     ),
-    Row(
+    Option(
         category="border_detection",
-        option="single_class",
-        architecture="yolo",
-        task="detection",
-        bases=("yolox_shufflenet_v2_x0_5_pan", "yolox_shufflenet_v2_x1_0_pan", "yolox_resnet50_pan"),
-        losses=("cross_entropy", "focal_loss"),
-        purpose_metrics=EDGES,
-        template="border_yolo",
-    ),
-    Row(
-        category="border_detection",
-        option="single_class",
-        architecture="retinanet",
-        task="detection",
-        bases=("retinanet_mobilenet_v3_small_fpn", "retinanet_resnet50_fpn"),
-        purpose_metrics=EDGES,
-        template="border_retinanet",
-    ),
-    Row(
-        category="border_detection",
-        option="dual_class",
-        architecture="mask_rcnn",
-        task="instance_segmentation",
-        bases=_MASK_RCNN,
+        name="dual_class",
+        architectures=(MASK_RCNN, DETECTRON2),
         purpose_metrics=EDGES_AND_CENTRING,
-        template="border_mask_rcnn",
     ),
-    Row(
-        category="border_detection",
-        option="dual_class",
-        architecture="detectron2",
-        task="instance_segmentation",
-        bases=("detectron2_mask_rcnn_r18_fpn", "detectron2_mask_rcnn_r50_fpn"),
-        purpose_metrics=EDGES_AND_CENTRING,
-        template="border_detectron2",
-    ),
-    Row(
+    Option(
         category="corner_analysis",
-        option="quality_classification",
-        architecture="resnet",
-        task="ordinal_classification",
-        bases=_RESNET,
-        template="grades",
+        name="quality_classification",
+        architectures=(RESNET, VISION_TRANSFORMER, EFFICIENTNET),
     ),
-    Row(
-        category="corner_analysis",
-        option="quality_classification",
-        architecture="vision_transformer",
-        task="ordinal_classification",
-        bases=_VISION_TRANSFORMER,
-        template="grades",
-    ),
-    Row(
-        category="corner_analysis",
-        option="quality_classification",
-        architecture="efficientnet",
-        task="ordinal_classification",
-        bases=_EFFICIENTNET,
-        template="grades",
-    ),
-    Row(
-        category="corner_analysis",
-        option="damage_detection",
-        architecture="u_net",
-        task="semantic_segmentation",
-        bases=_U_NET,
-        template="damage_mask_u_net",
-    ),
-    Row(
-        category="corner_analysis",
-        option="damage_detection",
-        architecture="deeplabv3",
-        task="semantic_segmentation",
-        bases=_DEEPLABV3,
-        template="damage_mask_deeplabv3",
-    ),
-    Row(
-        category="corner_analysis",
-        option="damage_detection",
-        architecture="segment_anything",
-        task="semantic_segmentation",
-        bases=_SEGMENT_ANYTHING,
-        template="damage_mask_sam",
-    ),
-    Row(
-        category="corner_analysis",
-        option="sharpness_rating",
-        architecture="custom_cnn",
-        task="regression",
-        bases=("statistics_cnn", "statistics_cnn_wide"),
-        template="sharpness",
-    ),
-    Row(
-        category="corner_analysis",
-        option="sharpness_rating",
-        architecture="feature_pyramid",
-        task="regression",
-        bases=("pyramid_resnet10_slim", "pyramid_resnet50"),
-        template="sharpness",
-    ),
-    Row(
-        category="edge_analysis",
-        option="wear_detection",
-        architecture="u_net",
-        task="semantic_segmentation",
-        bases=_U_NET,
-        template="damage_mask_u_net",
-    ),
-    Row(
-        category="edge_analysis",
-        option="wear_detection",
-        architecture="deeplabv3",
-        task="semantic_segmentation",
-        bases=_DEEPLABV3,
-        template="damage_mask_deeplabv3",
-    ),
-    Row(
-        category="edge_analysis",
-        option="wear_detection",
-        architecture="segment_anything",
-        task="semantic_segmentation",
-        bases=_SEGMENT_ANYTHING,
-        template="damage_mask_sam",
-    ),
-    Row(
-        category="edge_analysis",
-        option="quality_rating",
-        architecture="resnet",
-        task="ordinal_classification",
-        bases=_RESNET,
-        template="grades",
-    ),
-    Row(
-        category="edge_analysis",
-        option="quality_rating",
-        architecture="vision_transformer",
-        task="ordinal_classification",
-        bases=_VISION_TRANSFORMER,
-        template="grades",
-    ),
-    Row(
-        category="edge_analysis",
-        option="quality_rating",
-        architecture="efficientnet",
-        task="ordinal_classification",
-        bases=_EFFICIENTNET,
-        template="grades",
-    ),
-    Row(
+    Option(category="corner_analysis", name="damage_detection", architectures=(U_NET, DEEPLABV3, SEGMENT_ANYTHING)),
+    Option(category="corner_analysis", name="sharpness_rating", architectures=(CUSTOM_CNN, FEATURE_PYRAMID)),
+    Option(category="edge_analysis", name="wear_detection", architectures=(U_NET, DEEPLABV3, SEGMENT_ANYTHING)),
+    Option(category="edge_analysis", name="quality_rating", architectures=(RESNET, VISION_TRANSFORMER, EFFICIENTNET)),
+    Option(category="surface_analysis", name="defect_detection", architectures=(FPN, SWIN_TRANSFORMER, CONVNEXT)),
+    Option(category="surface_analysis", name="quality_rating", architectures=(EFFICIENTNET, RESNET, DENSENET)),
+    Option(
         category="surface_analysis",
-        option="defect_detection",
-        architecture="fpn",
-        task="instance_segmentation",
-        bases=("mask_rcnn_resnet18_fpn", "mask_rcnn_shufflenet_v2_fine_fpn", "mask_rcnn_resnet50_fpn"),
-        template="defects",
+        name="damage_classification",
+        architectures=(MULTI_HEAD_CNN, ATTENTION_NETWORK),
     ),
-    Row(
-        category="surface_analysis",
-        option="defect_detection",
-        architecture="swin_transformer",
-        task="instance_segmentation",
-        bases=("mask_rcnn_swin_mini_fpn", "mask_rcnn_swin_t_fpn"),
-        template="defects",
-    ),
-    Row(
-        category="surface_analysis",
-        option="defect_detection",
-        architecture="convnext",
-        task="instance_segmentation",
-        bases=("mask_rcnn_convnext_mini_fpn", "mask_rcnn_convnext_tiny_fpn"),
-        template="defects",
-    ),
-    Row(
-        category="surface_analysis",
-        option="quality_rating",
-        architecture="efficientnet",
-        task="ordinal_classification",
-        bases=_EFFICIENTNET,
-        template="grades",
-    ),
-    Row(
-        category="surface_analysis",
-        option="quality_rating",
-        architecture="resnet",
-        task="ordinal_classification",
-        bases=_RESNET,
-        template="grades",
-    ),
-    Row(
-        category="surface_analysis",
-        option="quality_rating",
-        architecture="densenet",
-        task="ordinal_classification",
-        bases=("densenet_slim", "densenet121"),
-        template="grades",
-    ),
-    Row(
-        category="surface_analysis",
-        option="damage_classification",
-        architecture="multi_head_cnn",
-        task="multilabel_classification",
-        bases=("multi_head_resnet10_slim", "multi_head_resnet18", "multi_head_resnet50"),
-        template="damage_classes",
-    ),
-    Row(
-        category="surface_analysis",
-        option="damage_classification",
-        architecture="attention_network",
-        task="multilabel_classification",
-        bases=("attention_resnet10_slim", "attention_resnet18", "attention_resnet50"),
-        template="damage_classes",
-    ),
-    Row(
+    Option(
         category="photometric_stereo",
-        option="surface_normal_estimation",
-        architecture="ps_net",
-        task="normal_estimation",
-        reason=NOT_YET,
+        name="surface_normal_estimation",
+        architectures=(PS_NET, NEURAL_SURFACE_RECONSTRUCTION),
     ),
-    Row(
+    Option(
         category="photometric_stereo",
-        option="surface_normal_estimation",
-        architecture="neural_surface_reconstruction",
-        task="normal_estimation",
-        reason=NOT_YET,
+        name="reflectance_analysis",
+        architectures=(REFLECTANCE_NET, BRDF_ESTIMATION),
     ),
-    Row(
+    Option(
         category="photometric_stereo",
-        option="reflectance_analysis",
-        architecture="reflectance_net",
-        task="reflectance_estimation",
-        reason=NOT_YET,
+        name="depth_reconstruction",
+        architectures=(DEPTH_NET, MULTI_VIEW_STEREO),
     ),
+)
+
+ROWS: tuple[Row, ...] = tuple(
     Row(
-        category="photometric_stereo",
-        option="reflectance_analysis",
-        architecture="brdf_estimation",
-        task="reflectance_estimation",
-        reason=NOT_YET,
-    ),
-    Row(
-        category="photometric_stereo",
-        option="depth_reconstruction",
-        architecture="depth_net",
-        task="depth_estimation",
-        reason=NOT_YET,
-    ),
-    Row(
-        category="photometric_stereo",
-        option="depth_reconstruction",
-        architecture="multi_view_stereo",
-        task="depth_estimation",
-        reason=NOT_YET,
-    ),
+        category=option.category,
+        option=option.name,
+        architecture=architecture.name,
+        task=architecture.task,
+        bases=architecture.bases,
+        losses=architecture.losses,
+        purpose_metrics=option.purpose_metrics,
+        template=architecture.template,
+        reason=architecture.reason,
+    )
+    for option in OPTIONS
+    for architecture in option.architectures
 )
 
 
