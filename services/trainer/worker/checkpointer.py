@@ -33,6 +33,7 @@ class Checkpointer:
     def resume(self) -> bool:
         """Put the run where its latest checkpoint has it; whether there is one."""
         latest, group = self._run_dir.checkpoints / LATEST, self._run.group
+        # Read once and handed to all: ranks on other hosts may not see this disk, and all go on from the same bytes.
         content = group.broadcast(read(latest) if group.is_main and latest.exists() else None)
         if content is None:
             return False
@@ -42,6 +43,8 @@ class Checkpointer:
     def journal_missing_epoch(self) -> None:
         """Do what the process before was killed in the middle of."""
         progress = self._run.progress
+        # At step 0 of an epoch the checkpoint is that of the epoch before, whose record may be missing; at any other
+        # step it is a pause's.
         if self._run.group.is_main and progress.history and progress.step_in_epoch == 0:
             done, journal = progress.history[-1], self._run_dir.journal
             if not any(isinstance(record, EpochDone) and record.epoch == done.epoch for record in records_of(journal)):
@@ -59,6 +62,7 @@ class Checkpointer:
         written = self._save()
         if written is None:
             return
+        # Not synced by itself: the record of the pause behind it is, and takes along what the file has before it.
         self._journal.append(self._record_of(written, epoch=len(self._run.progress.history), best=False))
         self._journal_pause(reason, written)
 
@@ -81,6 +85,7 @@ class Checkpointer:
 
     def final_checkpoint(self) -> WrittenFile:
         """The checkpoint the run gives away, once it is over. Raises InvalidJob where it went missing."""
+        # Not the highest score of the history: the file that was linked when that epoch ended.
         place = self._run_dir.checkpoints / (LATEST if self._saving == "latest" else BEST)
         if not place.exists():
             raise InvalidJob(f"checkpoints/{place.name} is missing, the best of the run's epochs")
@@ -99,10 +104,12 @@ class Checkpointer:
         return write(content, self._run_dir.checkpoints / LATEST)
 
     def _journal_epoch(self, written: WrittenFile, done: EpochDone) -> None:
+        # Linked before a record names them: a record never points at a file that is not there.
         if done.is_best and self._saving != "latest":
             written = link_as(written, BEST)
         if self._saving == "all":
             written = link_as(written, f"epoch-{done.epoch:05d}.pt")
+        # Under "latest" the newest checkpoint is the one to hand over, whatever its score.
         best = done.is_best or self._saving == "latest"
         self._journal.append(self._record_of(written, epoch=done.epoch, best=best))
         self._journal.append(done, durable=True)

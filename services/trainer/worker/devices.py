@@ -38,11 +38,13 @@ class Place:
 
 def choose_place(group: WorkerGroup) -> Place:
     """A GPU of its own where there are any, else the CPU shared among the processes."""
+    # Those this process may use (taskset, cpusets), not those the machine has.
     cpus = max(1, len(os.sched_getaffinity(0)) // group.local_world_size)
     if torch.cuda.is_available():
         device = torch.device("cuda", group.local_rank % torch.cuda.device_count())
         torch.cuda.set_device(device)
         return Place(device=device, name=torch.cuda.get_device_name(device), cpus=cpus)
+    # A share of the cores each: processes that all take every core wait for one another.
     torch.set_num_threads(cpus)
     return Place(device=torch.device("cpu"), name=f"cpu ({platform.machine()}, {cpus} threads)", cpus=cpus)
 
@@ -53,6 +55,7 @@ def choose_precision(*, wanted: bool, device: torch.device) -> Precision:
         return Precision(half=False, reason="float32: advanced_settings.mixed_precision is false")
     if device.type != "cuda":
         return Precision(half=False, reason=f"float32: {device.type} gains nothing from half precision")
+    # Torch counts emulation as support, which gains nothing.
     if not torch.cuda.is_bf16_supported(including_emulation=False):
         return Precision(half=False, reason="float32: this GPU has no bfloat16 of its own")
     return Precision(half=True, reason="bfloat16 autocast")
@@ -66,6 +69,7 @@ def deterministic() -> Iterator[None]:
     deterministic_module: Any = torch.utils.deterministic
     filled = deterministic_module.fill_uninitialized_memory
     deterministic_module.fill_uninitialized_memory = False
+    # Its trials choose among kernels by measured time: another run might sum in another order.
     torch.backends.cudnn.benchmark = False
     try:
         yield

@@ -30,12 +30,15 @@ def finish_run(
 ) -> None:
     """Every process takes part in the evaluation; the leading one writes."""
     run = built.run
+    # Of the last epoch's weights, before the best ones are loaded over them: what a resumed run has to come to as well.
     final_sha256 = weights_sha256(run.network)
     # Broadcast to the others rather than read by them: they may run where the leading process's disk can't be seen.
     final_checkpoint = checkpointer.final_checkpoint() if run.group.is_main else None
     weights = run.group.broadcast({} if final_checkpoint is None else read(final_checkpoint.path)["model"])
     run.network.load_state_dict(weights)
+    # Once more, with the weights that are handed over: the report needs what was predicted on each image.
     evaluation = evaluate(run)
+    # The test split is looked at here alone, after everything was chosen (decision 18).
     tested = evaluate(evaluated_on(run, job, job.test)) if job.test else Evaluation()
     if final_checkpoint is not None:
         run_dir.report.mkdir(exist_ok=True)
@@ -57,10 +60,12 @@ def finish_run(
             sha256=final_checkpoint.sha256,
             size_bytes=final_checkpoint.size_bytes,
             weights_sha256=final_sha256,
+            # Of the epochs, over all attempts: neither the wait for another host nor this evaluation counts.
             duration_s=sum(done.duration_s for done in run.progress.history),
             report=path.relative_to(run_dir.path).as_posix(),
             comparison=comparison,
         )
+        # Last of all: once this record is on disk, the run is over for whoever resumes it.
         journal.append(completed, durable=True)
     checkpointer.remove_superseded()
 
@@ -75,6 +80,7 @@ def _evaluated_images(evaluated: Samples, job: TrainingJob) -> dict[str, Any]:
 def _best_epoch(run: Run) -> int:
     kept_last = run.recipe.hyperparameters.training_process.checkpoint_saving == "latest"
     best = run.progress.best
+    # None where no epoch was validated: then the last one is what there is.
     return len(run.progress.history) if kept_last or best is None else best.epoch
 
 

@@ -132,11 +132,13 @@ def take_step(run: Run, batches: Sequence[Any]) -> None:
     """One optimizer step over all the batches. Each counts by its images: many small ones equal a large one."""
     settings, progress = run.recipe.hyperparameters.optimization, run.progress
     run.model.train()  # each step: an evaluation leaves the network, which shares its modules, in eval mode
+    # To none, not to zero: AdamW would still decay a weight whose gradient is zero, and passes over one that has none.
     run.optimizer.zero_grad(set_to_none=True)
     counts = [run.task.image_count(batch) for batch in batches]
     for number, (batch, count) in enumerate(zip(batches, counts, strict=True), start=1):
         with run.group.gradient_sync(run.model, last=number == len(batches)):
             with run.precision():
+                # Scalars by name, left on the device: they are read from there once a report, ten times an epoch.
                 parts = run.task.losses(run.model, run.task.to_device(batch, run.device))
                 loss = torch.stack(list(parts.values())).sum()  # scalar, a mean over the batch's images
             # Outside of autocast, as PyTorch asks for: each gradient is computed in the type of its forward operation.
@@ -162,6 +164,7 @@ def _report(run: Run, trained_s: float) -> Progressed:
         epoch=progress.epoch,
         loss=sum(parts.values()),
         learning_rate=run.optimizer.param_groups[0]["lr"],
+        # Of all processes: a step has a share of one size for each of them.
         images_per_second=progress.sums.images * run.group.world_size / trained_s,
         eta_s=trained_s / progress.step_in_epoch * (run.total_steps - progress.step + run.steps_after),
         loss_parts=parts,
@@ -186,6 +189,7 @@ def _interrupt(run: Run, stop: str, began: float) -> Interrupted:
 
 def _validation_is_due(run: Run) -> bool:
     frequency = run.recipe.hyperparameters.training_process.validation_frequency
+    # The last epoch always: where the frequency exceeds the epochs, the run would end without a single metric.
     return run.progress.epoch % frequency == 0 or run.progress.epoch == run.epochs
 
 

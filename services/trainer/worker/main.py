@@ -56,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with stop_signal.handling_sigterm(), init_worker_group() as group, deterministic():
             perform(run_dir, group=group, stop_signal=stop_signal)
     except Exception as error:  # noqa: BLE001  whatever it was, the journal has to say so
+        # In full to the process's own output; the journal has a code and a message.
         traceback.print_exc()
         _journal_failure(run_dir, error)
         return 1
@@ -69,13 +70,16 @@ def perform(run_dir: RunDir, *, group: WorkerGroup, stop_signal: StopSignal) -> 
     folds = folds_of(job)
     built = build_run(job, place=place, group=group, stop_requested=stop_signal)
     built.run.steps_after = steps_of(folds, world_size=group.world_size)
+    # One writer for the file: the records of the other processes would be the same ones again.
     with Journal(run_dir.journal) if group.is_main else nullcontext(Silence()) as journal:
         checkpointer = Checkpointer(run_dir=run_dir, run=built.run, class_names=job.class_names, journal=journal)
         resumed = checkpointer.resume()
+        # Once it is known where the run goes on: the record names that step.
         journal.append(_started(built, place), durable=True)
         if resumed:
             checkpointer.journal_missing_epoch()
         stopped = _train(built.run, checkpointer, journal)
+        # Before the folds: they train on the same device, and its peaks would be theirs.
         usage = measure_usage(built.run)
         if folds and not stopped:
             free_memory(built.run)
@@ -84,6 +88,7 @@ def perform(run_dir: RunDir, *, group: WorkerGroup, stop_signal: StopSignal) -> 
             )
             stopped = _follow(reports, built.run, checkpointer, journal)
         if stopped:
+            # After checkpoint and record: a process killed before this finds the request again and stops once more.
             stop_signal.acknowledge(stopped)
             return
         finish_run(
@@ -150,6 +155,7 @@ def _journal_failure(run_dir: RunDir, error: Exception) -> None:
     failed = Failed(
         code=failure.code, message=failure.message, retryable=failure.retryable, epoch=max(epochs, default=0)
     )
+    # Opened anew: the error has closed the one that training wrote into. What the kill of a process tore is cut off.
     with Journal(run_dir.journal) as journal:
         journal.append(failed, durable=True)
 

@@ -44,6 +44,7 @@ def _plugged_in(base: str) -> Builder:
     plug_in = plug_in_of(base)
     module, _, function = plug_in.builder.partition(":")
     try:
+        # Here and not where plug-ins are listed: light services list them without torch.
         builder: Builder = getattr(import_module(module), function)
     except (ImportError, AttributeError) as error:
         accepted = f"a plug-in whose builder can be imported; {plug_in.builder}: {error}"

@@ -28,6 +28,7 @@ def stages(model: nn.Module) -> list[nn.Module]:
     """The parts of the backbone's body that have weights, first to last; of a list its members."""
     # The one name that all families share, see ``Framed`` and ``PyramidBackbone``.
     body = model.get_submodule("backbone.body")
+    # A module list is no stage: it is never called, its members are.
     parts = [part for child in body.children() for part in (child if isinstance(child, nn.ModuleList) else [child])]
     return [part for part in parts if any(True for _ in part.parameters())]
 

@@ -63,6 +63,7 @@ class InstanceSegmentation:
         self._l2_weight = recipe.loss_config.regularization.l2_weight
 
     def collate(self, samples: Sequence[Sample]) -> Batch:
+        # Not stacked: images keep their own shapes, and the network's transform pads them to one.
         return Batch(
             images=tuple(sample.image_CHW for sample in samples),
             targets=tuple(self.target(sample) for sample in samples),
@@ -219,6 +220,7 @@ def instances(
     return tuple(
         Instance(
             label=int(label),
+            # COCO's evaluation takes corner, width and height; networks give two corners.
             box_xywh=(box[0], box[1], box[2] - box[0], box[3] - box[1]),
             mask=None if masks is None else run_lengths(masks[number]),
             score=score,

@@ -72,6 +72,7 @@ def _norm(norm: nn.BatchNorm2d, *, frozen: bool) -> nn.Module:
 
 
 def _children(network: nn.Module, *names: str) -> nn.Sequential:
+    # By name and not by position: published weights are matched by them. The classifier stays behind.
     return nn.Sequential(OrderedDict((name, network.get_submodule(name)) for name in names))
 
 

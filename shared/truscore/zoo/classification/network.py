@@ -29,6 +29,7 @@ class WholeImage(Framed):
         self.head = head
 
     def forward(self, image_BCSS: Tensor) -> Tensor:
+        # [B, 3, S, S] to a map [B, C, h, w], and from it the numbers of the whole image.
         return cast(Tensor, self.head(self.backbone(self.normalised(image_BCSS))))
 
     def published(self, found: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -78,6 +79,7 @@ class MultiLabel(WholeImage):
     """Names what is on an image, several at once. Its answers: ``probabilities`` [B, K], each on its own."""
 
     def answers(self, raw: Tensor) -> dict[str, Tensor]:
+        # No softmax: several classes hold at once, or none.
         return {"probabilities": raw.float().sigmoid()}
 
 
@@ -90,6 +92,7 @@ class AverageHead(nn.Module):
         self.out = nn.Linear(channels, outputs, bias=bias)
 
     def forward(self, map_BChw: Tensor) -> Tensor:
+        # [B, C]: global average pooling (Lin, Chen & Yan 2014, "Network in network", section 3.2).
         return cast(Tensor, self.out(self.dropout(map_BChw.mean(dim=(2, 3)))))
 
 
@@ -140,8 +143,10 @@ def build_ordinal_classifier(recipe: Recipe, num_classes: int) -> OrdinalClassif
             score = head_of(recipe, channels, 1, bias=False)
             head: nn.Module = nn.Sequential(score, OrderedThresholds(thresholds))
         case "corn":
+            # A logit for each threshold: that the grade is beyond it, given that it is beyond the one before.
             head = head_of(recipe, channels, thresholds)
         case _:
+            # A logit for each grade; that grades are in order comes in with the answers, which read sums of the tail.
             head = head_of(recipe, channels, num_classes)
     return OrdinalClassifier(
         backbone=backbone_of(recipe, backbone), head=head, image_size=recipe.image_size, primary_loss=loss

@@ -22,6 +22,7 @@ def build_statistics_cnn(recipe: Recipe, num_classes: int) -> Regressor:
     names = tuple(f"stage{number}" for number in range(1, len(widths) + 1))
     body = plain_body(widths)
     freezing = recipe.architecture_config.custom_modifications.backbone_freezing
+    # Without a gradient they are still altogether: norms over groups have no running statistics that go on moving.
     for name in {"none": (), "partial": names[:EARLY], "full": names}[freezing]:
         body.get_submodule(name).requires_grad_(False)
     backbone = Levels(body, names)
@@ -35,6 +36,7 @@ def build_pyramid_regressor(recipe: Recipe, num_classes: int) -> Regressor:
     levels, channels = config.backbone.levels, config.channels
     inputs = [width for _, width in levels]
     enhanced = recipe.architecture_config.custom_modifications.feature_pyramid == "enhanced"
+    # One width for all levels, so that each has as many statistics in the head.
     fpn = PathAggregationNetwork(inputs, channels, None) if enhanced else FeaturePyramidNetwork(inputs, channels)
     backbone = Levels(backbone_of(recipe, config.backbone).body, tuple(name for name, _ in levels), fpn)
     return _regressor(recipe, backbone, (channels,) * len(levels), num_classes)

@@ -56,6 +56,7 @@ class StatisticsHead(nn.Module):
         self.out = nn.Linear(hidden or features, outputs)
 
     def forward(self, levels: list[Tensor]) -> Tensor:
+        # [B, 3 (C1 + C2 + ...)]: numbers of a level no longer depend on its side.
         read = torch.cat([statistics(level_BCHW) for level_BCHW in levels], dim=1)
         return cast(Tensor, self.out(self.hidden(self.norm(read))))
 

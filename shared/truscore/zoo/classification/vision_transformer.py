@@ -49,6 +49,7 @@ class Embedding(nn.Module):
             if shape.convolutions
             else nn.Conv2d(3, shape.width, kernel_size=shape.patch, stride=shape.patch)
         )
+        # Compact transformers do without a class token (Hassani et al. 2021).
         extra = 0 if shape.convolutions else 1
         self.class_token = nn.Parameter(torch.zeros(1, 1, shape.width)) if extra else None
         # Deviation 0.02, as torchvision draws them.

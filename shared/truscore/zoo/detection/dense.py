@@ -45,7 +45,9 @@ class DenseDetector(nn.Module):
         if self.border_lines is None:
             return detections
         return [
-            found | refine(self.border_lines, image, found) for image, found in zip(images, detections, strict=True)
+            # From the image as it was given, not from the batch: sides are placed in pixels of the original.
+            found | refine(self.border_lines, image, found)
+            for image, found in zip(images, detections, strict=True)
         ]
 
     def losses_and_detections(
@@ -64,6 +66,7 @@ class DenseDetector(nn.Module):
             self.detections(seen, batch.image_sizes), batch.image_sizes, sizes
         )
         if self.border_lines is not None:
+            # No masks: the coarse border is the box.
             with_coarse(found, [None] * len(found))
         return found
 

@@ -41,9 +41,11 @@ class CaffeTransform(AntialiasedTransform):
 
     def __init__(self, image_size: int) -> None:
         mean = [value / 255 for value in PIXEL_MEAN_BGR]
+        # A deviation of 1 / 255 undoes the division by 255: (x - m / 255) / (1 / 255) is 255 x - m.
         super().__init__(image_size, image_size, mean, [1 / 255] * 3)
 
     def normalize(self, image_CHW: Tensor) -> Tensor:
+        # Red, green, blue to blue, green, red, as the first filters of the published body were trained.
         normalised: Tensor = super().normalize(image_CHW.flip(0))
         return normalised
 
@@ -76,6 +78,7 @@ class L1ProposalNetwork(RegionProposalNetwork):  # type: ignore[misc]
         # Sampled anchors: half real at most, 256 an image (MODEL.RPN.BATCH_SIZE_PER_IMAGE).
         positive, background = (torch.where(torch.cat(chosen))[0] for chosen in self.fg_bg_sampler(labels))
         sampled = torch.cat([positive, background])
+        # Over all sampled anchors, not over the positive ones alone: as objectness is, so that both weigh alike.
         distance = nn.functional.l1_loss(
             pred_bbox_deltas[positive], torch.cat(regression_targets)[positive], reduction="sum"
         ) / len(sampled)

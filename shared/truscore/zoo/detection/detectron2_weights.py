@@ -49,6 +49,7 @@ def as_ours(found: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _with_background_first(name: str, value: Tensor) -> Tensor:
+    # The background is the last class there and the first here.
     if name.startswith("roi_heads.box_predictor.cls_score."):
         return torch.cat([value[-1:], value[:-1]])
     # Of the background there it has neither boxes nor masks; here both are there and never read.

@@ -38,6 +38,7 @@ class ConvBoxHead(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, regions_RCSS: Tensor) -> Tensor:
+        # Convolutions keep [R, C, S, S]; flattened row by row, the hidden layer knows each place by its index.
         out: Tensor = self.dropout(self.fc(self.convs(regions_RCSS).flatten(start_dim=1)).relu())
         return out
 
@@ -47,6 +48,8 @@ class FineMaskPredictor(nn.Module):
 
     def __init__(self, channels: int, num_classes: int) -> None:
         super().__init__()
+        # Side 2 at stride 2: outputs don't overlap, so none gets more than another (Odena et al. 2016, "Deconvolution
+        # and checkerboard artifacts").
         self.up = nn.Sequential(
             nn.ConvTranspose2d(channels, channels, 2, stride=2),
             nn.ReLU(inplace=True),

@@ -142,6 +142,7 @@ class BorderMaskRCNN(MaskRCNN):  # type: ignore[misc]
         """Of the regions that show something, over all regions (Girshick 2015, "Fast R-CNN", equation 2)."""
         labels_R, wanted_R4 = torch.cat(labels), torch.cat(regression)
         positive_F = torch.where(labels_R > 0)[0]
+        # [F, 4]: of each region the box of its target's class; boxes of other classes get no gradient.
         predicted_F4 = boxes_R4K.reshape(len(labels_R), -1, 4)[positive_F, labels_R[positive_F]]
         distance = nn.functional.smooth_l1_loss(
             predicted_F4, wanted_R4[positive_F], beta=self.box_beta, reduction="sum"
@@ -159,6 +160,8 @@ class BorderMaskRCNN(MaskRCNN):  # type: ignore[misc]
     ) -> Tensor:
         """``proposals`` are those that show something real, ``matched`` the index of the instance each one shows."""
         roi = self.roi_heads
+        # [F, K, 28, 28], or 56: a mask for each class, of which that of the target's class is trained, so that classes
+        # don't compete for a pixel (He et al. 2017, section 3).
         logits = roi.mask_predictor(roi.mask_head(roi.mask_roi_pool(levels, proposals, batch.image_sizes)))
         masks = [target["masks"] for target in targets]
         loss: Tensor = maskrcnn_loss(logits, proposals, masks, [target["labels"] for target in targets], matched)

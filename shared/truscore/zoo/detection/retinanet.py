@@ -67,6 +67,7 @@ class CardRetinaNet(DenseDetector, RetinaNet):  # type: ignore[misc]
 
     def losses(self, seen: Seen, targets: list[Target]) -> dict[str, Tensor]:
         parts = [self._losses_of(seen, image, target) for image, target in enumerate(targets)]
+        # A mean over images of what each has summed over its anchors: one with many instances counts as one with few.
         classification, box = (torch.stack(losses).mean() for losses in zip(*parts, strict=True))
         return {"classification": classification, "box": box}
 
@@ -89,6 +90,7 @@ class CardRetinaNet(DenseDetector, RetinaNet):  # type: ignore[misc]
 
     def _matched(self, anchors_P4: Tensor, boxes_N4: Tensor) -> Tensor:
         """For each anchor the index of the instance it shows, or one of the matcher's negative marks."""
+        # The matcher refuses a table without rows.
         if not len(boxes_N4):
             return torch.full((len(anchors_P4),), Matcher.BELOW_LOW_THRESHOLD, device=anchors_P4.device)
         matched_P: Tensor = self.proposal_matcher(box_iou(boxes_N4, anchors_P4))
@@ -102,6 +104,7 @@ class CardRetinaNet(DenseDetector, RetinaNet):  # type: ignore[misc]
         }
         anchors = [list(torch.split(anchors_P4, sizes)) for anchors_P4 in seen.anchors_P4]
         found: list[Detections] = self.postprocess_detections(outputs, anchors, image_sizes)
+        # Outputs count from 0, labels from 1.
         return [{**of_image, "labels": of_image["labels"] + 1} for of_image in found]
 
 

@@ -46,6 +46,8 @@ class Branches(nn.Module):
         self.classes = nn.Conv2d(channels, num_classes, 1)
         self.box = nn.Conv2d(channels, 4, 1)
         self.objectness = nn.Conv2d(channels, 1, 1)
+        # Sigmoid of the bias is PRIOR: at first nearly every place says "nothing", and so many zeros cost little (Lin
+        # et al. 2017, "Focal loss for dense object detection", section 3.3).
         for raw in (self.classes, self.objectness):
             nn.init.constant_(raw.get_parameter("bias"), -math.log((1 - PRIOR) / PRIOR))
 
@@ -102,6 +104,7 @@ class CardYolox(DenseDetector):
         centres_P2 = torch.cat([centres for centres, _ in grids])
         strides_P = torch.cat([strides for _, strides in grids])
         # Half precision is too coarse for scores near 0 and for boxes of a thousand pixels.
+        # [B, P, 5 + K]: levels one after another, each row by row, in the order of the centres.
         raw_BPX = torch.cat([level.flatten(2).transpose(1, 2) for level in raw], dim=1).float()
         return Seen(
             centres_P2=centres_P2,
@@ -181,5 +184,6 @@ def _boxes(raw_BP4: Tensor, centres_P2: Tensor, strides_P: Tensor) -> Tensor:
     """xyxy from the shift of the centre and the logarithm of the sides, both in strides."""
     strides_P1 = strides_P[:, None]
     middles = centres_P2 + raw_BP4[..., :2] * strides_P1
+    # The exponential keeps sides positive, the clamp keeps it finite before anything is learned.
     halves = raw_BP4[..., 2:].clamp(max=MOST_LOG_SIDE).exp() * strides_P1 / 2
     return torch.cat([middles - halves, middles + halves], dim=-1)

@@ -39,11 +39,14 @@ class Assigned:
 def assign(places: Places, boxes_N4: Tensor, labels_N: Tensor) -> Assigned:
     """To each instance the places that are cheapest for it, as many as its best overlaps add up to."""
     inside_NP, central_NP = _inside(places, boxes_N4), _central(places, boxes_N4)
+    # Inside of a box or near the centre of one; all other places are background, without a price.
     candidates_C = (inside_NP | central_NP).any(dim=0).nonzero()[:, 0]
     if not len(candidates_C):
         return Assigned(chosen_F=candidates_C, matched_F=candidates_C)
     overlap_NC = box_iou(boxes_N4, places.boxes_P4[candidates_C])
+    # Class, and lambda times the negative logarithm of the overlap of the predicted box.
     cost_NC = _class_cost(places, candidates_C, labels_N) - OVERLAP_WEIGHT * (overlap_NC + 1e-8).log()
+    # What is not both inside and central is taken only where an instance has nothing else.
     cost_NC = cost_NC + OUTSIDE_COST * ~(inside_NP & central_NP)[:, candidates_C]
     taken_NC = _rank(cost_NC) < _how_many(overlap_NC)[:, None]
     # Where two instances want a place, the one it is cheaper for has it.
@@ -60,6 +63,7 @@ def _inside(places: Places, boxes_N4: Tensor) -> Tensor:
 
 def _central(places: Places, boxes_N4: Tensor) -> Tensor:
     middles_N2 = (boxes_N4[:, :2] + boxes_N4[:, 2:]) / 2
+    # The larger of both distances: a square of five strides around the middle.
     away_NP = (places.centres_P2[None] - middles_N2[:, None]).abs().amax(dim=2)
     return away_NP < CENTRE_REACH * places.strides_P
 
@@ -67,6 +71,7 @@ def _central(places: Places, boxes_N4: Tensor) -> Tensor:
 def _class_cost(places: Places, candidates_C: Tensor, labels_N: Tensor) -> Tensor:
     """[N, C]: cross-entropy of the class, of class and objectness together."""
     probability_CK = places.logits_PK[candidates_C].sigmoid() * places.objectness_P[candidates_C, None].sigmoid()
+    # The geometric mean of both, as in the published code; kept off 0 and 1, where a logarithm is infinite.
     probability_CK = probability_CK.sqrt().clamp(1e-6, 1 - 1e-6)
     wanted_NK = nn.functional.one_hot(labels_N - 1, probability_CK.shape[1]).to(probability_CK.dtype)
     return -(wanted_NK @ probability_CK.log().T + (1 - wanted_NK) @ (1 - probability_CK).log().T)

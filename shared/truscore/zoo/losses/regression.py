@@ -21,4 +21,5 @@ def regression_loss(prediction_BK: Tensor, target_BK: Tensor, primary_loss: str)
     # The prediction itself stands in for what is not known: its difference is 0, and no NaN reaches the gradient.
     target_BK = torch.where(known_BK, target_BK, prediction_BK.detach())
     each_BK = LOSSES[primary_loss](prediction_BK, target_BK, reduction="none")
+    # By an image's own count: with one known score it weighs as much as with all.
     return (each_BK.sum(dim=1) / known_BK.sum(dim=1)).mean()

@@ -37,5 +37,6 @@ class DeepLabV3(Segmenter):
         suit(self, self.backbone.body, recipe, base.encoder.early)
 
     def logits(self, image_BCSS: Tensor) -> Tensor:
+        # Of the stages the decoder reads the last, [B, C, s, s], alone.
         logits_BKss: Tensor = self.head(self.decoder(self.backbone(image_BCSS)))
         return logits_BKss

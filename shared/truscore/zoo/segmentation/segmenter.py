@@ -50,6 +50,7 @@ class Segmenter(Framed):
 
     def _upsampled(self, map_BKss: Tensor) -> Tensor:
         if map_BKss.shape[-2:] == (self.image_size, self.image_size):
+            # A U-Net's decoder ends at the square's own size.
             return map_BKss.float()
         # Matrix products, and whole precision: the gradient of ``interpolate`` adds up in no fixed order on a GPU, and
         # half precision can't tell the places of a large map apart.

@@ -32,6 +32,8 @@ class UNet(Segmenter):
         )
         # The finest step takes over nothing: what would weigh it were never trained.
         self.decoder.blocks[-1].attention1 = nn.Identity()
+        # Whole maps are dropped: neighbouring pixels of one map say nearly the same (Tompson et al. 2015, "Efficient
+        # object localization", section 3.2).
         self.dropout = nn.Dropout2d(recipe.loss_config.regularization.dropout)
         self.head = SegmentationHead(base.decoder_channels[-1], num_classes + 1)
         initialize_decoder(self.decoder)
