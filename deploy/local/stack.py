@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from truscore.process.identity import process_identity
 from truscore.process.supervised import Started
+from truscore.settings import SECRETS_DIR
 
 from deploy.local.addresses import STACK_PROCESS, doors, ports_needed, to_env_file, variables
 from deploy.local.leftovers import MARK, end_leftovers
@@ -22,6 +23,7 @@ from deploy.local.servers.rabbitmq import RabbitMQ
 from deploy.local.servers.seaweedfs import SeaweedFS, find_weed
 from deploy.local.services import DRAIN_S, Services, commands
 from deploy.local.settings import LocalSettings
+from deploy.local.signing_key import secrets_with_key
 
 Echo = Callable[[str], None]
 # Everything else starts while the MLflow server does: see `Stack.start`.
@@ -106,6 +108,8 @@ class Stack:
             service_doors=service_doors,
             workdir=self._where.folder / "work",
         )
+        if SECRETS_DIR not in self._inherited:
+            self.variables[SECRETS_DIR] = str(secrets_with_key(self._where.folder))
         self._echo(f"starting {', '.join(names)}")
         self._cleanup.callback(self._stop_services)
         start = functools.partial(self._services.start, environment=self.variables, cwd=REPOSITORY)
