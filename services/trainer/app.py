@@ -12,12 +12,12 @@ from pathlib import Path
 from truscore.bus import Envelope, RetryPolicy, canary, connect, consume, consume_broadcast, publisher, serve
 from truscore.events.v1.control_pb2 import RunCancel, RunPause, RunResume
 from truscore.events.v1.dataset_pb2 import DatasetValidated
+from truscore.process.git_commit import current_commit
 from truscore.recipes import processes_for
 from truscore.storage import Cache, S3Store
 from truscore.telemetry import HardwareSampler, configure_logging, serve_grpc, serve_metrics, tracing
 from truscore.validation.report.signature import Verifier
 
-from services.trainer.git_commit import current_commit
 from services.trainer.handlers import BrokerEventPublisher, on_broadcast_request, on_dataset_validated, on_request
 from services.trainer.inputs.pretrained_source import LibrarySource, library_lookup
 from services.trainer.inputs.workspace import Workspace
