@@ -17,7 +17,7 @@ from services.cli.commands.datasets import (
     validate,
     versions,
 )
-from services.cli.commands.models import catalog, fetch, predict, suggest, templates
+from services.cli.commands.models import catalog, fetch, predict, suggest, templates, verify
 from services.cli.commands.operations import dead_letters, doctor
 from services.cli.commands.runs import control, export, show, submit, watch
 from services.cli.context import Addresses, CliError, Code, CommandContext
@@ -46,6 +46,7 @@ for command in (
     control.resume,
     export.export,
     fetch.fetch,
+    verify.verify,
     predict.predict,
     synth.synth,
     normals.normals,

@@ -3,10 +3,12 @@
 import asyncio
 import sys
 from functools import partial
+from pathlib import Path
 
 from truscore.bus import RetryPolicy, canary, connect, consume, publisher, reporting_hardware, serve
 from truscore.events.v1.model_pb2 import ExportOrdered
 from truscore.events.v1.training_pb2 import TrainingCompleted
+from truscore.process.git_commit import current_commit
 from truscore.process.scratch_dir import claim_scratch_dir
 from truscore.storage import S3Store
 from truscore.storage.signing import Signer
@@ -41,6 +43,7 @@ def create_exporter(settings: Settings) -> Exporter:
             metric_images=settings.exporter_metric_images,
             calibration_images=settings.exporter_calibration_images,
         ),
+        code_commit=settings.exporter_git_commit or current_commit(Path(__file__).parent),
     )
 
 

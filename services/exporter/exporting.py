@@ -12,7 +12,7 @@ from truscore.catalog.export_formats import FORMATS
 from truscore.storage import Store
 
 from services.exporter.formats import choose_formats
-from services.exporter.inputs import Inputs, Unexportable, Wanted, fetch_inputs
+from services.exporter.inputs import Inputs, Unexportable, Wanted, fetch_inputs, origin_of
 from services.exporter.order import ExportOrder, Outcome
 from services.exporter.release import Artifact, Refusal, Release
 from services.exporter.release_store import ReleaseStore
@@ -40,6 +40,7 @@ class Exporter:
     run_child: RunChild
     workdir: Path
     proof: ProofSettings
+    code_commit: str = ""
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = lambda: datetime.now(tz=UTC)
     _busy: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -96,7 +97,8 @@ class Exporter:
                 duration_s=self.clock() - began_s,
                 exported_at=self.now().isoformat(),
             )
-            release = await asyncio.to_thread(self.releases.keep, made, folder)
+            origin = await asyncio.to_thread(origin_of, self.store, order, code_commit=self.code_commit)
+            release = await asyncio.to_thread(self.releases.keep, made, folder, origin)
         return Outcome(release=release, refusals=refusals if order.further else release.refusals)
 
     def _announced(self, order: ExportOrder, version: str) -> Release | None:

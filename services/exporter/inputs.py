@@ -19,10 +19,12 @@ from truscore.storage import (
 )
 
 from services.exporter.order import ExportOrder
+from services.exporter.packaging.origin import Origin, from_report
 from services.exporter.task import EvaluatedImage
 
 INDEX_LIMIT_BYTES = 1 << 30
 CHECKPOINT_LIMIT_BYTES = 16 << 30
+REPORT_LIMIT_BYTES = 64 << 20
 INDEX = "index.json"
 GONE_FOR_GOOD = (ObjectMissing, DigestMismatch, InvalidUri, TooLarge)
 
@@ -113,6 +115,24 @@ def _dataset(store: Store, order: ExportOrder) -> tuple[dict[str, ImageRecord], 
     if unknown := sorted({*split.validation, *split.train, *split.test} - set(known)):
         raise Unexportable("dataset_unreadable", f"{order.split.uri}: {unknown[0]!r} is not in the index")
     return known, split, document
+
+
+def origin_of(store: Store, order: ExportOrder, *, code_commit: str) -> Origin:
+    """What the model came of, with what the run's report knows; a report that is gone holds no release up."""
+    inputs = {"checkpoint": order.checkpoint, "index": order.index, "split": order.split}
+    if order.config is not None:
+        inputs["config"] = order.config
+    try:
+        known = from_report(store.get(order.report_uri, limit_bytes=REPORT_LIMIT_BYTES)) if order.report_uri else {}
+    except GONE_FOR_GOOD:
+        known = {}
+    return Origin(
+        inputs=inputs,
+        dataset_uri=order.dataset_uri,
+        dataset_digest=order.dataset_digest,
+        code_commit=code_commit,
+        **known,
+    )
 
 
 def spread(paths: Sequence[str], count: int) -> tuple[str, ...]:

@@ -4,16 +4,33 @@ from collections.abc import Iterable, Mapping
 
 from truscore.metrics.comparison import Comparison
 
+from services.exporter.packaging.origin import UNKNOWN, Origin
 from services.exporter.release import Artifact, Release, Tensor
 
+INTENDED = (
+    "Made for pictures of single trading cards like those of its dataset: one upright RGB picture in, the answers "
+    "below out. Its answers are measurements for graders and grading software, with the errors that stand below. Not "
+    "made for telling forgeries, for pictures of another kind than it was trained on, or for deciding without anybody "
+    "who may look again.\n"
+)
 
-def model_card(release: Release) -> str:
+
+def model_card(release: Release, origin: Origin = UNKNOWN) -> str:
     parts = [
         f"# {release.model_id}, version {release.version}\n",
         _provenance(release),
-        _fitness(release.comparison),
+        "## Intended use\n",
+        INTENDED,
+        "## Data\n",
+        _data(release, origin),
         "## Quality on the validation split\n",
+        _fitness(release.comparison),
         _metrics(release.metrics, release.comparison),
+        _test_split(origin),
+        "## Known weaknesses\n",
+        _weaknesses(origin),
+        "## Licences\n",
+        _licences(origin),
         *(_artifact(artifact) for artifact in release.artifacts),
         _refusals(release),
     ]
@@ -30,6 +47,39 @@ def _provenance(release: Release) -> str:
         "Checkpoint (SHA-256)": f"`{release.checkpoint_sha256}`",
     }
     return _table(("", ""), rows.items())
+
+
+def _data(release: Release, origin: Origin) -> str:
+    parts = ", ".join(f"{count} for {part}" for part, count in origin.images.items())
+    return (
+        f"{release.dataset_id}, version {release.dataset_version}: images {parts or 'not on record'}. "
+        f"Digest of the dataset: `{origin.dataset_digest or 'not on record'}`.\n"
+    )
+
+
+def _test_split(origin: Origin) -> str:
+    if not origin.test_metrics:
+        return "No image was held out for a test of its own: what chose the epoch also judged it.\n"
+    rows = ((name, f"{origin.test_metrics[name]:.4f}") for name in sorted(origin.test_metrics))
+    return "On the test split, which chose nothing:\n\n" + _table(("metric", "value"), rows)
+
+
+def _weaknesses(origin: Origin) -> str:
+    if not origin.weaknesses:
+        return "No error analysis of the run is on record.\n"
+    return "".join(f"- {' '.join(sentence.split())}\n" for sentence in origin.weaknesses)
+
+
+def _licences(origin: Origin) -> str:
+    network = f"`{origin.network}`: {origin.licence or 'not on record'}" if origin.network else "not on record"
+    weights = {"": "not on record", "none": "from random numbers"}.get(
+        origin.pretrained, f"from the published weights `{origin.pretrained}`, whose licence holds on"
+    )
+    return (
+        f"- Network's implementation: {network}\n"
+        f"- Weights: trained on the dataset above, {weights}; the rights in the dataset hold for them too\n"
+        "- Code of `serving/`: that of the system that made this package\n"
+    )
 
 
 def _fitness(comparison: Comparison | None) -> str:

@@ -25,6 +25,9 @@ class ExportOrder:
     architecture: str
     metrics: Mapping[str, float]
     formats: tuple[str, ...]
+    config: ObjectRef | None = None  # the configuration that was trained; None where the order does not name it
+    dataset_digest: str = ""
+    report_uri: str = ""
     comparison: Comparison | None = None  # with trivial predictors, where the run made one
     # Formats ordered after the run's own export: they go into a version of their own. `request_id` tells such orders
     # apart.

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 from truscore.files import sha256_of
 from truscore.releases import CARD, MANIFEST, PACKAGE, InvalidManifest, read_manifest
+from truscore.releases.archive import write_archive
 from truscore.releases.manifest import LIMIT_BYTES
 from truscore.storage import ObjectMissing, Store
 from truscore.storage.signing import Signer
@@ -15,7 +16,7 @@ from services.exporter.formats import choose_formats
 from services.exporter.manifest import release_from_json, release_to_json
 from services.exporter.model_card import model_card
 from services.exporter.order import ExportOrder
-from services.exporter.package import write_package
+from services.exporter.packaging import UNKNOWN, Origin, package_files
 from services.exporter.release import Artifact, Release
 
 CONTENT_TYPES = {".json": "application/json", ".md": "text/markdown", ".tar": "application/x-tar"}
@@ -70,13 +71,16 @@ class ReleaseStore:
         path = folder / artifact.file_name
         self._store.get_file(uri, path, sha256=artifact.sha256, limit_bytes=artifact.size_bytes)
 
-    def keep(self, release: Release, folder: Path) -> Release:
+    def keep(self, release: Release, folder: Path, origin: Origin = UNKNOWN) -> Release:
         """Packs and stores the release, whose artefacts lie in `folder`; returns it with the package's digest."""
         files = {artifact.file_name: folder / artifact.file_name for artifact in release.artifacts}
-        (folder / CARD).write_text(model_card(release), encoding="utf-8")
+        (folder / CARD).write_text(model_card(release, origin), encoding="utf-8")
         release = replace(release, card_sha256=sha256_of(folder / CARD))
         (folder / MANIFEST).write_bytes(release_to_json(self._signed(release)))
-        write_package(folder / PACKAGE, {**files, CARD: folder / CARD, MANIFEST: folder / MANIFEST})
+        packed = {**files, CARD: folder / CARD, MANIFEST: folder / MANIFEST}
+        members = package_files(release, origin, packed, folder / "package", signer=self._signer)
+        write_archive(folder / PACKAGE, members)
+        self._publish_key()
         kept = self._signed(replace(release, package_sha256=sha256_of(folder / PACKAGE)))
         self._upload(kept, {**files, CARD: folder / CARD, PACKAGE: folder / PACKAGE})
         (folder / MANIFEST).write_bytes(release_to_json(kept))
@@ -88,6 +92,13 @@ class ReleaseStore:
         uri = self.address(order.model_id, order.version, report.name)
         self._store.put_file(uri, report, content_type=CONTENT_TYPES[".json"])
         return uri
+
+    def _publish_key(self) -> None:
+        """The public key beside the models, for whoever wants to trust it."""
+        if self._signer is not None:
+            uri = f"s3://{self._bucket}/models/keys/{self._signer.key_id}.pub"
+            if self._store.stat(uri) is None:
+                self._store.put(uri, f"{self._signer.public_hex}\n".encode(), content_type="text/plain")
 
     def _signed(self, release: Release) -> Release:
         if self._signer is None:

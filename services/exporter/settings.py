@@ -50,6 +50,7 @@ class Settings(ServiceSettings):
         None,
         description="Ed25519 private key that releases are signed with, 64 hexadecimal digits; without it unsigned",
     )
+    exporter_git_commit: str = Field("", description="Commit of the source that is run; read from .git where empty")
     exporter_sample_s: float = Field(15, gt=0, description="Seconds between hardware samples while working")
     exporter_retry_delays_s: tuple[float, ...] = Field(
         (1, 5, 30, 120), description="Seconds before each new try after a fault, as a JSON list; then a dead letter"

@@ -185,7 +185,10 @@ def assert_same_boxes(eager: dict[str, torch.Tensor], found: dict[str, list[Any]
 def assert_whole_package(store: S3Store, answer: dict[str, Any], model: Path) -> None:
     package = store.get(answer["package_uri"], limit_bytes=1 << 28, sha256=answer["package_sha256"])
     with tarfile.open(fileobj=BytesIO(package)) as archive:
-        assert archive.getnames() == ["manifest.json", "model-card.md", "model.onnx"]
+        sums = archive.extractfile("SHA256SUMS")
+        assert sums is not None
+        listed = {line.split("  ")[1] for line in sums.read().decode().splitlines()}
+        assert listed == set(archive.getnames()) - {"SHA256SUMS"}
         packed = archive.extractfile("model.onnx")
         assert packed is not None
         assert hashlib.sha256(packed.read()).digest() == hashlib.sha256(model.read_bytes()).digest()

@@ -119,6 +119,9 @@ def order_of(completed: TrainingCompleted) -> ExportOrder:
         architecture=completed.architecture,
         metrics=dict(completed.metrics),
         formats=tuple(completed.export_formats),
+        config=ObjectRef(uri=completed.config.uri, sha256=completed.config.sha256) if completed.config.sha256 else None,
+        dataset_digest=completed.dataset_digest,
+        report_uri=completed.report_uri,
         comparison=comparison_of(completed),
     )
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from truscore.releases import InvalidManifest
+from truscore.releases.archive import UnsafeName, check_name, write_archive
 
 from services.exporter.manifest import release_from_json, release_to_json
 from services.exporter.model_card import model_card
-from services.exporter.package import UnsafeName, check_name, write_package
 from services.exporter.release import Release
 
 MakeRelease = Callable[..., Release]
@@ -62,17 +62,19 @@ def test_the_same_files_make_the_same_package_whenever_and_in_whatever_order(tmp
     first, second = tmp_path / "b.bin", tmp_path / "a.bin"
     first.write_bytes(b"one")
     second.write_bytes(b"two")
-    write_package(tmp_path / "1.tar", {"x/b": first, "a": second})
+    write_archive(tmp_path / "1.tar", {"x/b": first, "a": second})
     os.utime(first, (1, 1))
     first.chmod(0o600)
-    write_package(tmp_path / "2.tar", {"a": second, "x/b": first})
+    write_archive(tmp_path / "2.tar", {"a": second, "x/b": first})
     digests = {hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() for name in ("1.tar", "2.tar")}
     assert len(digests) == 1
     with tarfile.open(tmp_path / "1.tar") as archive:
         assert [(member.name, member.mtime, member.uid) for member in archive] == [("a", 0, 0), ("x/b", 0, 0)]
 
 
-@pytest.mark.parametrize("name", ["/etc/passwd", "../up", "a/../../b", "a//b", "", ".", "a\\b", "a\nb", "x" * 201])
+@pytest.mark.parametrize(
+    "name", ["/etc/passwd", "../up", "a/../../b", "a//b", "", ".", "a\\b", "a\nb", "x" * 101, "\u00e9"]
+)
 def test_a_name_that_may_leave_the_folder_is_not_packed(name: str, tmp_path: Path) -> None:
     with pytest.raises(UnsafeName, match="accepted"):
         check_name(name)
