@@ -43,7 +43,7 @@ It is checked by the digest that the library gives, and put into the store. Weig
 have to be in the store. Where none are found, the run is refused.
 
 `cross_validation_folds` has the run's report say how the recipe does on other images of the same kind: after the run,
-its training and validation images are dealt into folds, and for each a network of its own is trained on the others, for
+its training and validation images are split into folds, and for each a network of its own is trained on the others, for
 all epochs, and tested once. Weights and figures of the run stay as they are without. Each fold that is done stays done
 where the run is stopped, moved or killed. Until all are, the run is in training, at its last epoch.
 """
@@ -67,7 +67,7 @@ def _tasks() -> Iterator[str]:
     yield "\n## By task\n"
     yield "Weights that are not named here have nothing to weigh, and another value than the default is refused; so are"
     yield "`focal_loss_params` without `focal_loss`, and `backbone_freezing` without `pretrained_weights`."
-    yield "`fully_sharded` is for tasks that judge a whole image or its pixels, without `optimization_mode` and"
+    yield "`fully_sharded` is for tasks that look at a whole image or its pixels, without `optimization_mode` and"
     yield "`l2_weight`.\n"
     losses = {row.task: row.losses for row in ROWS if row.available}
     rows = ((task, ", ".join(losses[task]), ", ".join(TASKS[task].loss_parts)) for task in sorted(losses))

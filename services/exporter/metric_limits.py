@@ -11,7 +11,7 @@ from services.exporter.release import MetricParity
 _POINTS: Mapping[str, float] = MappingProxyType({"float": 0.002, "int8": 0.01})
 # Pixels of the image; a label is drawn to within two.
 _EDGE_PX: Mapping[str, float] = MappingProxyType({"float": 0.1, "int8": 0.5})
-# Whatever the precision: two graders must not be told apart by the file they use.
+# Whatever the precision: two engines must not differ by the file they use.
 _CENTRING_PP = 0.1
 AGREEMENT_AT_LEAST = 0.995
 AGREEMENT = "grade_agreement_with_checkpoint"

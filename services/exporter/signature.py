@@ -20,7 +20,7 @@ IMAGE = Tensor(
     meaning="one upright RGB picture, channels first, from 0 (black) to 1, of any size: the model resizes",
 )
 
-_FOUND = (
+_DETECTIONS = (
     Tensor(
         name="boxes",
         dtype="float32",
@@ -92,7 +92,7 @@ def box_signature(class_names: Sequence[str]) -> Signature:
     """Of a model that finds instances with boxes."""
     return Signature(
         inputs=(IMAGE,),
-        outputs=_FOUND,
+        outputs=_DETECTIONS,
         class_names=tuple(class_names),
         task="detection",
         thresholds={"scores": DECIDED_AT},
@@ -109,7 +109,7 @@ def instance_signature(class_names: Sequence[str]) -> Signature:
     )
     return Signature(
         inputs=(IMAGE,),
-        outputs=(*_FOUND, masks),
+        outputs=(*_DETECTIONS, masks),
         class_names=tuple(class_names),
         task="instance_segmentation",
         thresholds={"scores": DECIDED_AT, "masks": DECIDED_AT},

@@ -58,7 +58,7 @@ def lead_everything_to(device: int) -> None:
 
 
 def packets_elsewhere() -> socket.socket:
-    """Hears each packet that goes to another address than loopback's."""
+    """Receives each packet that goes to another address than loopback's."""
     listener = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ALL_PROTOCOLS))
     program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *instruction) for instruction in FILTER))
     # struct sock_fprog: how many instructions, and where they are.

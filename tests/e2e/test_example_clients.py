@@ -19,7 +19,7 @@ from tests.e2e.example_clients import CLIENTS, Client, build
 from tests.e2e.running import RunningServices, services_of
 from tests.e2e.toolchains import ToolchainMissing
 
-# Monitor and tracker hear everything and answer no client.
+# Monitor and tracker receive everything and answer no client.
 SERVICES = ("dataset-validator", "trainer", "exporter")
 RUN_TIMEOUT_S = 300
 EXPORTED = [

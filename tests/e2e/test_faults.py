@@ -25,9 +25,9 @@ from tests.connected.trainer.trainer_harness import (
     POLL_S,
     REPOSITORY,
     WAIT_S,
-    Ears,
+    EventListener,
     Trainer,
-    ears,
+    event_listener,
     service_environment,
     small_training,
     trainer_process,
@@ -71,7 +71,7 @@ class Ordered:
     """A run that is under way, in the middle of its last epoch."""
 
     trainer: Trainer
-    listener: Ears
+    listener: EventListener
 
 
 @pytest_asyncio.fixture
@@ -82,9 +82,9 @@ async def ordered(
         dataset_id="cards", version="1", uri=upload_cards(store, bucket, tmp_path / "cards"), format="coco",
         category="border_detection", option="dual_class", training=small_training(), request_id="first",
     )  # fmt: skip
-    async with ears(private_broker.amqp_url) as listener:
+    async with event_listener(private_broker.amqp_url) as listener:
         await listener.order(ready)
-        [started] = await listener.hears(TrainingStarted)
+        [started] = await listener.receive(TrainingStarted)
         await system.in_epoch(3)
         # What a successor goes on from has to be in the store, and uploading takes as long as it takes. The training
         # waits for it: beside a slow upload it would be over before a fault is planted.
@@ -106,7 +106,7 @@ async def until_stored(store: S3Store, uri: str) -> None:
 async def finished(ordered: Ordered, left_alone: str) -> TrainingCompleted:
     """The run's end: the same weights, each epoch once, one model."""
     listener = ordered.listener
-    [exported] = await listener.hears(ModelExported)
+    [exported] = await listener.receive(ModelExported)
     [completed] = listener.of(TrainingCompleted)
     assert exported.run_id == completed.run_id
     assert completed.weights_sha256 == left_alone
@@ -130,7 +130,7 @@ async def test_a_run_survives_the_end_of_its_training_process(ordered: Ordered, 
     for process in ordered.trainer.children():
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    await ordered.listener.hears(TrainingStarted, 2)
+    await ordered.listener.receive(TrainingStarted, 2)
     assert died_in_the_middle(ordered.trainer)
     completed = await finished(ordered, left_alone)
     assert completed.attempts == 2

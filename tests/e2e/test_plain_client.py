@@ -91,9 +91,9 @@ async def test_a_client_with_only_the_proto_files_gets_one_model_that_runs_witho
     async with connection:
         counting = await counter(await connection.channel())
         client = [str(HERE / "plain_client.py"), str(generated), str(output)]
-        answer = await asyncio.to_thread(speak, running_services, client, cwd=tmp_path)
+        answer = await asyncio.to_thread(run_client, running_services, client, cwd=tmp_path)
         second = [str(HERE / "plain_client.py"), str(generated), str(of_second_system)]
-        assert await asyncio.to_thread(speak, running_services, second, cwd=tmp_path) == answer
+        assert await asyncio.to_thread(run_client, running_services, second, cwd=tmp_path) == answer
         await all_settled(private_broker)
         assert await counts(counting) == dict.fromkeys(COUNTED, 1)
     assert answer["model_id"] == "border_detection.dual_class.mask_rcnn"
@@ -101,7 +101,7 @@ async def test_a_client_with_only_the_proto_files_gets_one_model_that_runs_witho
     assert (answer["class_names"], answer["inputs"]) == (list(CLASS_NAMES["dual_class"]), ["image"])
 
     pictures = sorted((cards / "images").iterdir())[:3]
-    of_engine = speak(
+    of_engine = run_client(
         running_services,
         [str(HERE / "plain_engine.py"), str(tmp_path / "model.onnx"), *map(str, pictures)],
         cwd=tmp_path,
@@ -142,7 +142,7 @@ async def counts(queue: AbstractQueue) -> dict[str, int]:
     return {key: len(ids) for key, ids in found.items()}
 
 
-def speak(services: Services, arguments: list[str], *, cwd: Path) -> Any:
+def run_client(services: Services, arguments: list[str], *, cwd: Path) -> Any:
     """What the process says, as JSON; where it fails, with the services' last words."""
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("TRUSCORE_", "PYTHONPATH"))

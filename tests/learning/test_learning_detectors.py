@@ -1,4 +1,4 @@
-"""Networks that find instances learn it, and give the same weights whenever they are asked again."""
+"""Networks that find instances learn it, and give the same weights whenever they are trained again."""
 
 import json
 from collections.abc import Callable

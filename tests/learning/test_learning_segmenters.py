@@ -1,4 +1,4 @@
-"""Networks that find what each pixel shows learn it, and give the same weights whenever they are asked again."""
+"""Networks that find what each pixel shows learn it, and give the same weights whenever they are trained again."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Networks that judge an image as a whole learn to, and give the same weights whenever they are asked again."""
+"""Networks that see an image as a whole learn, and give the same weights whenever they are trained again."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -33,7 +33,7 @@ MORE_EPOCHS, MORE_PICTURES = {"vision_transformer": 24}, {"vision_transformer": 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LearningTask:
-    """What is rendered for a task, what it is judged by, and how far above the best guess that looks at no image."""
+    """What is rendered for a task, what it is evaluated by, and how far above the best guess that looks at no image."""
 
     render: Callable[..., Path]
     metric: str

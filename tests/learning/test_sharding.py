@@ -76,7 +76,7 @@ def test_shards_go_on_from_a_checkpoint_to_the_same_weights(shards: RunFolder, t
     resumed = laid_out(tmp_path / "resumed", graded, **merged(SHARDED, RECOMPUTED))
     on_two(going_on(resumed, shards.path / "checkpoints" / "epoch-00001.pt"))
     assert resumed.weights_sha256 == shards.weights_sha256
-    assert [done.epoch for done in resumed.epochs] == [1, 2]  # the first is told again, not trained
+    assert [done.epoch for done in resumed.epochs] == [1, 2]  # the first is reported again, not trained
 
 
 def test_what_one_process_began_two_share_and_what_two_began_one_ends(

@@ -27,7 +27,7 @@ SOUND = {"category": "border_detection", "option": "dual_class", "uri": PREFIX}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OrderFault:
-    """Rules that speak where the fault is planted (`faulty`), and where it is not."""
+    """Rules that find something where the fault is planted (`faulty`), and where it is not."""
 
     rules: Callable[[Random, bool], Rules]
 

@@ -1,4 +1,4 @@
-"""How many of the planted faults each rule finds, and how often it speaks where none is."""
+"""How many of the planted faults each rule finds, and how often it finds one where none is."""
 
 import tempfile
 import zlib
@@ -27,7 +27,7 @@ FAULTS = {**MARKS, **PICTURES, **SETS}
 FOLDERS = {**folder_faults.FOLDERS, **LIT_FAULTS, **TOOL_FAULTS}
 # Label errors after a run need the `audit` extra.
 ALL = [*FAULTS, *FILES, *FOLDERS, *ORDERS, *(DOUBTS if find_spec("cleanlab") else ())]
-# These speak of a set, whichever image they name for an example.
+# These are about a set, whichever image they name for an example.
 OF_SETS = {"quality.mixed_sizes", "quality.mixed_modes", "leakage.grouped_images"}
 
 

@@ -54,7 +54,7 @@ def library_lookup(environment: Mapping[str, str]) -> Lookup:
             )
             address = json.loads(answer.stdout)
         except (OSError, subprocess.SubprocessError, ValueError) as error:
-            raise NotFetched(f"the library could not be asked for {name} of {network}: {error}") from error
+            raise NotFetched(f"the library gave no answer about {name} of {network}: {error}") from error
         return Published(**address) if address else None
 
     return lookup

@@ -77,14 +77,14 @@ _BORDERS = (
     _some("cards lie a few degrees off in holders and under cameras", angle_deg=5.0),
     _some("the card nearly fills the image: it may grow or wander a little only", scale=0.1, shift=0.05),
     _some("lamps and artwork differ more than one set of cards shows", brightness=0.3, contrast=0.3, saturation=0.3),
-    _some("a border is told by where colour changes, not by which colour it is", hue=0.03),
-    _none("borders are judged to a part of a pixel, and each of these moves or hides them", "blur", "noise", "jpeg"),
+    _some("a border shows where colour changes, not by which colour it is", hue=0.03),
+    _none("borders are measured to a part of a pixel, and each of these moves or hides them", "blur", "noise", "jpeg"),
 )
 
 _MIRRORED = _some("damage has no handedness: its mirror image is damage too", flip_horizontal=0.5, flip_vertical=0.5)
 _TURNED = _some("damage has no upper side, and a quarter turn only rearranges pixels", quarter_turns=0.5)
 _OTHER_LIGHT = _some("lamps and scanners differ", brightness=0.2, contrast=0.2)
-_COLOUR_SPEAKS = _none(
+_COLOUR_IS_SIGNAL = _none(
     "colour is the signal: bare stock, stains and worn ink are told from print by it", "saturation", "hue"
 )
 _SENSOR = _some("sensors differ in noise; a few levels of it hide no damage", noise=0.2)
@@ -96,7 +96,7 @@ _GRADES = (
     _some("a holder gives a degree or two; a larger turn cuts off what is graded", angle_deg=2.0),
     _some("the grade is of the whole: nothing may leave the image", scale=0.03, shift=0.02),
     _some("neighbouring grades differ by little: light may not make the difference", brightness=0.1, contrast=0.1),
-    _COLOUR_SPEAKS,
+    _COLOUR_IS_SIGNAL,
     _none("neighbouring grades differ in fine wear, which each of these hides or imitates", "blur", "noise", "jpeg"),
 )
 _CORNER_GRADES = (
@@ -124,10 +124,10 @@ _DAMAGE_MASKS = (
     _TURNED,
     _some("crops, by hand or by a detector, are some degrees and pixels off", angle_deg=10.0, scale=0.1, shift=0.05),
     _OTHER_LIGHT,
-    _COLOUR_SPEAKS,
+    _COLOUR_IS_SIGNAL,
     _some("a card's rim is often a little out of focus; damaged areas are wider than that", blur=0.1, blur_px=0.7),
     _SENSOR,
-    _none("its blocks have edges of their own, where a mask's edge is judged", "jpeg"),
+    _none("its blocks have edges of their own, where a mask's edge is measured", "jpeg"),
 )
 _DEFECTS = (
     _MIRRORED,
@@ -135,7 +135,7 @@ _DEFECTS = (
     _some("scratches and creases run in any direction", angle_deg=10.0),
     _some("defects come in many sizes and anywhere", scale=0.2, shift=0.1),
     _OTHER_LIGHT,
-    _COLOUR_SPEAKS,
+    _COLOUR_IS_SIGNAL,
     _none("hairline scratches are gone from a blurred or compressed image", "blur", "jpeg"),
     _SENSOR,
 )
@@ -145,7 +145,7 @@ _DAMAGE_TAGS = (
     _some("scratches and creases run in any direction; what a turn cuts off at the rim stays small", angle_deg=3.0),
     _some("what is said of the whole image stays true only while the damage is in it", scale=0.03, shift=0.02),
     _OTHER_LIGHT,
-    _COLOUR_SPEAKS,
+    _COLOUR_IS_SIGNAL,
     _none("hairline scratches are gone from a blurred or compressed image", "blur", "jpeg"),
     _SENSOR,
 )

@@ -1,1 +1,1 @@
-"""How good a network is, in numbers. Knows what is real and what was found; knows no network, file, run or event."""
+"""How good a network is, in numbers. Knows targets and predictions; knows no network, file, run or event."""

@@ -3,7 +3,7 @@
 ``coco_metrics`` has the library's own figures; with every image drawn once these are equal to them (a test holds them
 to 1e-9). Of an image that is drawn more than once all copies of a find come at one step of the curve.
 
-Legend: T overlap thresholds, M found instances, N real ones, R recall points.
+Legend: T overlap thresholds, M predicted instances, N targets, R recall points.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ Numbers = NDArray[np.float64]
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _ClassMatches:
     """All that was found of a class, surest first: on which ``image_M``, right or wrong at each threshold (neither on
-    a crowd); and how many are real on each image."""
+    a crowd); and how many targets are on each image."""
 
     image_M: NDArray[np.int64]
     right_TM: Flags
@@ -101,7 +101,7 @@ def _match_image(image: ImageDetections, label: int, kind: str) -> tuple[Numbers
 
 
 def _precision(matches: _ClassMatches, weight_I: Numbers) -> Numbers | None:
-    """[T, R]; None where nothing real of the class was drawn."""
+    """[T, R]; None where no target of the class was drawn."""
     targets = float(weight_I @ matches.targets_I)
     if not targets:
         return None

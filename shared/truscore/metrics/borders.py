@@ -1,13 +1,13 @@
 """How well borders of cards are found, in what graders act on: pixels of the scan, and percentage points of centring.
 
-**Edge error**: of a found side, 21 points evenly from corner to corner; of each, the distance to the line of the real
-side, in pixels of the original image.
+**Edge error**: of a predicted side, 21 points evenly from corner to corner; of each, the distance to the line of the
+target side, in pixels of the original image.
 
 **Centring**: the card's outer border is brought to the unit square by the projective map of its corners, which undoes a
 turned or tilted card. The graphical border's left margin is then the mean u of its two left corners, the right margin 1
 less the mean u of its two right ones, and the left share 100 · left / (left + right): a card graders call 55/45 has one
 of 55 or 45. The upper share likewise. A border that is found beyond the card's edge has no margin there, not a negative
-one. The error is the distance of the found from the real share, in percentage points: 100 at most.
+one. The error is the distance of the predicted from the target share, in percentage points: 100 at most.
 
 **Of all borders** (`_all`): a border that was not found counts as its **fallback**, the average border of the training
 labels (`average_borders`): who gets no answer has to guess. Without it, a network that finds the easy borders alone
@@ -48,7 +48,7 @@ _CENTRED = (50.0, 50.0)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Edges:
-    """A real border: its ``distances_4S`` from the found one in pixels, by side, None where it was not found; and
+    """A target border: its ``distances_4S`` from the predicted one in pixels, by side, None where it was not found; and
     ``fallback_4S`` from the fallback, empty where it was."""
 
     label: int
@@ -221,7 +221,7 @@ def _sums(image: BorderErrors) -> tuple[float, ...]:
 
 
 def border_details(borders: Sequence[BorderErrors], class_names: Sequence[str], paths: Sequence[str]) -> dict[str, Any]:
-    """For the report: errors by border and side, and each card's centring, real and found; paths by images' indices."""
+    """For the report: errors by border and side, and each card's target and predicted centring; paths by index."""
     return {
         "edges_by_side": [
             {"border": class_names[label - 1], **_side_row(borders, label, side)}
@@ -241,7 +241,7 @@ def border_details(borders: Sequence[BorderErrors], class_names: Sequence[str], 
 
 
 def edge_distances(target_42: Points, prediction_42: Points) -> tuple[tuple[float, ...], ...]:
-    """[4, S]: points of each found side from the line of the real one; sides as SIDES has them."""
+    """[4, S]: points of each predicted side from the line of the target; sides as SIDES has them."""
     prediction_42 = aligned(prediction_42, target_42)
     share_S = np.linspace(0.0, 1.0, POINTS)[:, None]
     distances = []
@@ -263,7 +263,7 @@ def _centring(
     outer: Sequence[tuple[Points, Points | None]],
     placed: Mapping[int, Points],
 ) -> Centring | None:
-    """Of the graphical border in the outer one whose middle is nearest; None where the real ones have no centring."""
+    """Of the graphical border in the outer one whose middle is nearest; None where the targets have no centring."""
     card_42, predicted_card_42 = min(
         outer, key=lambda one: float(np.hypot(*(one[0].mean(axis=0) - target_42.mean(axis=0))))
     )

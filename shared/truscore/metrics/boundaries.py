@@ -1,4 +1,4 @@
-"""How near the outlines of found damage are to real ones: what thin things are judged by. H, W sides of an image.
+"""How near outlines of predicted damage are to those of targets: what thin things are measured by. H, W sides.
 
 Of a crack three pixels wide, a mask that lies one pixel beside it has an overlap of one half; its outline is right.
 """

@@ -11,7 +11,7 @@ Counts = NDArray[np.int64]
 
 
 def confusion_counts(target_N: Sequence[int], prediction_N: Sequence[int], classes: int) -> Counts:
-    """[K, K]: rows are real classes, columns found ones, both from 0."""
+    """[K, K]: rows are target classes, columns predicted ones, both from 0."""
     places_N = np.asarray(target_N, dtype=np.int64) * classes + np.asarray(prediction_N, dtype=np.int64)
     return np.bincount(places_N, minlength=classes * classes).reshape(classes, classes)
 
@@ -22,14 +22,14 @@ def accuracy(counts_KK: Counts) -> float:
 
 
 def f1_by_class(counts_KK: Counts) -> list[float | None]:
-    """2 TP / (2 TP + FP + FN) (van Rijsbergen 1979); None for a class that is neither real nor found anywhere."""
+    """2 TP / (2 TP + FP + FN) (van Rijsbergen 1979); None for a class without target and prediction."""
     true_K = np.diagonal(counts_KK)
     both_K = counts_KK.sum(axis=0) + counts_KK.sum(axis=1)
     return [float(2 * true / both) if both else None for true, both in zip(true_K, both_K, strict=True)]
 
 
 def macro_f1(counts_KK: Counts) -> float:
-    """Mean F1 of the classes that are real or found somewhere; 0 of nothing."""
+    """Mean F1 of the classes that are targets or predictions somewhere; 0 of nothing."""
     there = [value for value in f1_by_class(counts_KK) if value is not None]
     return float(np.mean(there)) if there else 0.0
 

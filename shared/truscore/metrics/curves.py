@@ -52,7 +52,7 @@ def average_precision(target_N: Flags, score_N: Numbers) -> float | None:
 
 
 def roc_area(target_N: Flags, score_N: Numbers) -> float | None:
-    """Chance that a real one scores higher than another, ties half (Hanley and McNeil 1982); None without both."""
+    """Chance that a target scores higher than another, ties half (Hanley and McNeil 1982); None without both."""
     steps = sweep_thresholds(target_N, score_N)
     if not steps.positives or not steps.negatives:
         return None

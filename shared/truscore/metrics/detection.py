@@ -28,7 +28,7 @@ _NO_LIMIT_PX = 1e10
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Instance:
-    """One real or found instance: ``box_xywh`` in pixels, ``score`` 1 where it is real; no mask where boxes suffice.
+    """One target or predicted instance: ``box_xywh`` in pixels, ``score`` 1 of a target; no mask where boxes suffice.
 
     ``lines_42`` are the corners of a border whose sides were placed one by one, clockwise from the upper left, in the
     pixels of the box; None where that was not tried, or a side was not found.
@@ -93,7 +93,7 @@ def by_lines(image: ImageDetections) -> ImageDetections:
 
 
 def coco_metrics(images: Sequence[ImageDetections], class_names: Sequence[str]) -> dict[str, float]:
-    """``box_AP``, ``box_AP50``, ``box_AP75`` and the same of masks, 0 to 1; empty where nothing real is there."""
+    """``box_AP``, ``box_AP50``, ``box_AP75`` and the same of masks, 0 to 1; empty where there is no target."""
     metrics: dict[str, float] = {}
     for kind in kinds(images):
         precision_TRK = _precision(images, class_names, kind)[..., _ALL]

@@ -24,7 +24,7 @@ MIN_OVERLAP = 0.5  # overlap
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pair:
-    """A real and a found instance of whatever class, and how much they overlap."""
+    """A target and a predicted instance of whatever class, and how much they overlap."""
 
     target: Instance
     prediction: Instance
@@ -53,7 +53,7 @@ class Matched:
 def match(
     image: ImageDetections, kind: str, *, min_score: float = MIN_SCORE, min_overlap: float = MIN_OVERLAP
 ) -> Matched:
-    """The surest finds choose first, each the real instance it overlaps most: those of its own class before any other.
+    """The surest finds choose first, each the target it overlaps most: those of its own class before any other.
 
     Without that order a card's outer border, found a little too small, would be taken for the graphical border in it.
     """
@@ -81,7 +81,7 @@ def match(
 
 
 def overlaps(prediction: Sequence[Instance], target: Sequence[Instance], kind: str) -> NDArray[np.float64]:
-    """[M, N] intersection over union of boxes or masks; over the found area alone where the real one is a crowd."""
+    """[M, N] intersection over union of boxes or masks; over the predicted area alone where the target is a crowd."""
     if not prediction or not target:
         return np.zeros((len(prediction), len(target)))
     shapes = [
@@ -93,7 +93,7 @@ def overlaps(prediction: Sequence[Instance], target: Sequence[Instance], kind: s
 
 
 def detection_confusion(matched: Sequence[Matched], class_names: Sequence[str]) -> Matrix:
-    """Real by found classes, with "nothing" for what was missed and for what was found where nothing is."""
+    """Target by predicted classes, with "nothing" for what was missed and for what was found where nothing is."""
     nothing = len(class_names)
     counts = np.zeros((nothing + 1, nothing + 1), dtype=np.int64)
     for image in matched:

@@ -39,8 +39,8 @@ def multilabel_metrics(predictions: Sequence[MultilabelPrediction]) -> dict[str,
     """``macro_F1``, ``micro_F1``, ``subset_accuracy`` and ``calibration_error`` at a probability of 0.5, ``mAP``, and
     ``ROC_AUC`` where a class has both images with it and without. Empty of no images, else all finite.
 
-    ``mAP`` is the mean over classes that any image has. ``macro_F1`` leaves out classes that are neither real nor
-    found. Where no image has any class, these and ``micro_F1`` are left out: they are of nothing.
+    ``mAP`` is the mean over classes that any image has. ``macro_F1`` leaves out classes that are neither target nor
+    prediction. Where no image has any class, these and ``micro_F1`` are left out: they are of nothing.
     """
     if not predictions:
         return {}

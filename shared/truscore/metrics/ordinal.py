@@ -38,7 +38,7 @@ Draw = Callable[[str, Flags, Numbers], Series]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OrdinalPrediction:
-    """An image's real and found grade as places on the scale, from 0, and the probability of each of its K grades."""
+    """An image's target and predicted grade as places on the scale, from 0, and the probability of each of K grades."""
 
     image: int
     target: int
@@ -87,7 +87,7 @@ def ordinal_measure(predictions: Sequence[OrdinalPrediction], grades: Sequence[f
 def quadratic_weighted_kappa(counts_KK: Counts, grades: Sequence[float]) -> float:
     """Agreement beyond chance with squared disagreement (Cohen 1968, eq. 7), -1 to 1.
 
-    1 where real and found are one and the same grade throughout, 0 where all were found alike and not all are.
+    1 where target and prediction are one and the same grade throughout, 0 where all were found alike and not all are.
     """
     apart_KK = np.subtract.outer(np.asarray(grades, dtype=np.float64), np.asarray(grades, dtype=np.float64)) ** 2
     seen = float((apart_KK * counts_KK).sum())

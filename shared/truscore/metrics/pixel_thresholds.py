@@ -17,7 +17,7 @@ BINS = 50
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ThresholdCounts:
-    """Pixels of an image by the probability of each damage: where it is real, and elsewhere. They add up."""
+    """Pixels of an image by the probability of each damage: where it is a target, and elsewhere. They add up."""
 
     target_DB: NDArray[np.int64]
     other_DB: NDArray[np.int64]
@@ -42,7 +42,7 @@ def count_thresholds(probability_DHW: NDArray[np.float32], target_HW: NDArray[np
 
 
 def threshold_diagrams(images: Sequence[ThresholdCounts], class_names: Sequence[str]) -> tuple[Diagram, ...]:
-    """Precision over recall, and overlap over the threshold, a line for each damage that is real somewhere."""
+    """Precision over recall, and overlap over the threshold, a line for each damage that is a target somewhere."""
     true_DT = _caught(np.sum([image.target_DB for image in images], axis=0))
     false_DT = _caught(np.sum([image.other_DB for image in images], axis=0))
     thresholds = tuple(place / BINS for place in range(BINS))

@@ -15,7 +15,7 @@ Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RegressionPrediction:
-    """An image's real and found scores, S of each in the order of their names; a real one that is not known is None."""
+    """An image's target and predicted scores, S of each in the order of names; a target that is not known is None."""
 
     image: int
     target: tuple[float | None, ...]

@@ -25,7 +25,7 @@ Classes = NDArray[np.integer]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DamageRegion:
-    """A connected piece of real damage: its share of the image's area, and how much of it was found as what it is."""
+    """A connected piece of target damage: its share of the image's area, and how much of it was predicted so."""
 
     label: int
     share: float
@@ -34,7 +34,7 @@ class DamageRegion:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PixelConfusion:
-    """An image's counts of pixels, K rows of real and K columns of found classes, its pieces of damage, and the
+    """An image's counts of pixels, K rows of target and K columns of predicted classes, its pieces of damage, and the
     outlines of all of it; None of images that were counted by a release without them."""
 
     image: int
@@ -44,8 +44,8 @@ class PixelConfusion:
 
 
 def count_pixels(image: int, target_HW: Classes, prediction_HW: Classes, *, classes: int) -> PixelConfusion:
-    """Count an image. ``classes`` is K, the background included; where the real class is none of them (as 255), the
-    pixel counts nowhere. Raises ValueError for a found class that is none of them.
+    """Count an image. ``classes`` is K, the background included; where the target class is none of them (as 255), the
+    pixel counts nowhere. Raises ValueError for a predicted class that is none of them.
     """
     if prediction_HW.size and not 0 <= int(prediction_HW.min()) <= int(prediction_HW.max()) < classes:
         raise ValueError(
@@ -68,8 +68,8 @@ def segmentation_metrics(images: Sequence[PixelConfusion]) -> dict[str, float]:
     without damage, left out where all have some, ``false_alarm_rate``, the share of them on which some is found, and
     ``false_alarm_area``, the mean share of their area that is. Empty of no images.
 
-    A class counts where it is real or found on any image. Where no image has damage, the measures of how well it is
-    found are left out: they are of nothing, however much was found.
+    A class counts where it is a target or a prediction on any image. Where no image has damage, the measures of how
+    well it is found are left out: they are of nothing, however much was found.
     """
     if not images:
         return {}
@@ -132,14 +132,14 @@ def _binary(counts_KK: Counts) -> Counts:
 
 
 def iou_by_class(counts_KK: Counts) -> list[float | None]:
-    """Intersection over union (Jaccard 1912) of each class; None for one that is neither real nor found."""
+    """Intersection over union (Jaccard 1912) of each class; None for one of neither."""
     true_K = np.diagonal(counts_KK)
     union_K = counts_KK.sum(axis=0) + counts_KK.sum(axis=1) - true_K
     return [float(true / union) if union else None for true, union in zip(true_K, union_K, strict=True)]
 
 
 def dice_by_class(counts_KK: Counts) -> list[float | None]:
-    """Twice the intersection over the sum of both areas (Dice 1945); None for one that is neither real nor found."""
+    """Twice the intersection over the sum of both areas (Dice 1945); None for one of neither."""
     true_K = np.diagonal(counts_KK)
     both_K = counts_KK.sum(axis=0) + counts_KK.sum(axis=1)
     return [float(2 * true / both) if both else None for true, both in zip(true_K, both_K, strict=True)]

@@ -30,7 +30,7 @@ BUILDERS: Mapping[type[NetworkConfig], Builder] = MappingProxyType(
 
 
 def build_model(recipe: Recipe, num_classes: int) -> nn.Module:
-    """The network of a recipe with random weights, on the CPU. ``num_classes`` counts the real classes, without a
+    """The network of a recipe with random weights, on the CPU. ``num_classes`` counts the dataset's classes, without a
     background: grades of a scale, named scores of a measurement. Raises InvalidConfig for a plug-in that can't build.
     """
     base = recipe.architecture_config.base_architecture

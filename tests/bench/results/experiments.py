@@ -100,7 +100,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             epochs=20,
             metrics=("box_AP50", "box_AP"),
             remark="Published for YOLO11n: mAP50 0.783, a whole network trained on COCO, 1,770 images and a GPU. Here: "
-            "a published body only, a seventh of the images, one CPU core, and all images judged, not one split.",
+            "a published body only, a seventh of the images, one CPU core, and all images evaluated, not one split.",
             settings={_BASE: "mask_rcnn_shufflenet_v2_fine_fpn", "image_size": "200"},
         ),
         "car_damage": Experiment(

@@ -9,9 +9,9 @@ from tests.bench.results.experiments import EXPERIMENTS, Experiment
 
 HEAD = """# What the recipes reach on real images
 
-Cross-validated: every image is judged once for each seed, by a network that has seen neither it nor its kin. *Pooled*
+Cross-validated: every image is evaluated once for each seed, by a network that saw neither it nor its kin. *Pooled*
 is the metric over all images of a seed at once, the mean over seeds; *folds* is mean and standard deviation over the
-folds of all seeds. All are judged after the last epoch: nothing was chosen by the images it is judged on. All are
+folds of all seeds. All are evaluated after the last epoch: nothing was chosen by the images it is evaluated on. All are
 `small` recipes with a few keys set (they are in the JSON files) whose bodies start from NanoDet's published weights,
 trained on COCO (`weights/nanodet_m_coco_guo-pu.pth` of the real data, given as a site's mirror would give it): two CPU
 cores allow no more. `python -m tests.bench.results run NAME` measures a row again (it needs the real data beside

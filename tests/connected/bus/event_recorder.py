@@ -1,4 +1,4 @@
-"""Ears for tests: what was heard, awaited with a deadline."""
+"""What was received, awaited with a deadline, for tests."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,7 +12,7 @@ DEADLINE_S = 30.0
 
 
 class EventRecorder:
-    """A handler that remembers, and first does what it is told."""
+    """A handler that remembers, and first does what a test gave it to do."""
 
     def __init__(self, then: Callable[[Any, Envelope], Awaitable[None]] | None = None) -> None:
         self.received: list[tuple[Any, Envelope]] = []
@@ -27,13 +27,13 @@ class EventRecorder:
             await self._then(event, envelope)
 
     async def first(self, count: int) -> list[tuple[Any, Envelope]]:
-        """The first `count` heard, once there are as many."""
+        """The first `count` received, once there are as many."""
         async with asyncio.timeout(DEADLINE_S), self._news:
             await self._news.wait_for(lambda: len(self.received) >= count)
         return self.received[:count]
 
     async def ids(self, count: int) -> set[str]:
-        """Ids heard, once there are `count` different ones."""
+        """Ids received, once there are `count` different ones."""
         async with asyncio.timeout(2 * DEADLINE_S), self._news:
             await self._news.wait_for(lambda: len({published.event_id for _, published in self.received}) >= count)
         return {published.event_id for _, published in self.received}

@@ -1,4 +1,4 @@
-"""A service of a few lines, run as a process by the tests: hears RunCancel slowly and writes down what it did."""
+"""A service of a few lines, run as a process by the tests: consumes RunCancel slowly and writes down what it did."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""`truscore fetch` on a real store, by what a real monitor heard and by what the store alone holds."""
+"""`truscore fetch` on a real store, by what a real monitor received and by what the store alone holds."""
 
 import asyncio
 import json

@@ -82,8 +82,8 @@ async def test_submit_watch_of_a_repeated_order_shows_the_run_and_ends_with_its_
 
 
 async def test_a_cancel_of_an_unknown_run_is_refused_and_reaches_nobody(amqp_url: str) -> None:
-    ear, bus = EventRecorder(), connect(amqp_url, service="trainer", instance="ear")
-    consume_broadcast(bus, (RunCancel,), ear, service="trainer", instance="ear")
+    listener, bus = EventRecorder(), connect(amqp_url, service="trainer", instance="ear")
+    consume_broadcast(bus, (RunCancel,), listener, service="trainer", instance="ear")
     await bus.start()
     try:
         await publish(amqp_url, [event_sequences.ready(), event_sequences.started()])
@@ -95,7 +95,7 @@ async def test_a_cancel_of_an_unknown_run_is_refused_and_reaches_nobody(amqp_url
                 }
                 unknown = await asyncio.to_thread(truscore, environment, "cancel", "run-nobody")
                 known = await asyncio.to_thread(truscore, environment, "cancel", RUN)
-                ((first, _),) = await ear.first(1)
+                ((first, _),) = await listener.first(1)
     finally:
         await bus.stop()
     assert (unknown.returncode, known.returncode) == (4, 0)

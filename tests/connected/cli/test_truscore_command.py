@@ -57,15 +57,15 @@ async def test_submit_uploads_the_folder_and_says_one_order_however_often(
     environment: Environment, amqp_url: str, store: S3Store, bucket: str, tmp_path: Path
 ) -> None:
     folder = render_dataset(tmp_path / "cards", count=5, seed=2, image_size=(64, 64))
-    ear, bus = EventRecorder(), connect(amqp_url, service="upstream", instance="ear")
-    consume_broadcast(bus, (DatasetReady,), ear, service="upstream", instance="ear")
+    listener, bus = EventRecorder(), connect(amqp_url, service="upstream", instance="ear")
+    consume_broadcast(bus, (DatasetReady,), listener, service="upstream", instance="ear")
     await bus.start()
     order = ("submit", str(folder), "-c", "border_detection", "-o", "dual_class", "--version", "7", "--json")
     config = ("--config", '{"hyperparameters": {"training_process": {"epochs": 3}}}')
     try:
         first, again = output(truscore(environment, *order)), output(truscore(environment, *order))
         other = output(truscore(environment, *order, *config))
-        received = await ear.first(3)
+        received = await listener.first(3)
     finally:
         await bus.stop()
     assert first["event_id"] == again["event_id"] != other["event_id"]
@@ -80,13 +80,13 @@ async def test_submit_uploads_the_folder_and_says_one_order_however_often(
 
 
 async def test_a_run_is_cancelled_with_reason_and_name(environment: Environment, amqp_url: str) -> None:
-    ear, bus = EventRecorder(), connect(amqp_url, service="upstream", instance="ear")
-    consume_broadcast(bus, (RunCancel,), ear, service="upstream", instance="ear")
+    listener, bus = EventRecorder(), connect(amqp_url, service="upstream", instance="ear")
+    consume_broadcast(bus, (RunCancel,), listener, service="upstream", instance="ear")
     await bus.start()
     try:
         requested = ("cancel", "run-1", "--reason", "enough", "--request-id", "r1")
         output(truscore(environment, *requested, "--unchecked", "--json"))
-        ((cancel, _),) = await ear.first(1)
+        ((cancel, _),) = await listener.first(1)
     finally:
         await bus.stop()
     assert (cancel.run_id, cancel.reason, cancel.request_id) == ("run-1", "enough", "r1")
@@ -97,14 +97,14 @@ async def test_dead_letters_are_listed_shown_and_sent_home(environment: Environm
     async def refuse(event: DatasetReady, _envelope: Envelope) -> None:
         raise Poison(f"{event.dataset_id} is unheard of")
 
-    bus, ear = connect(amqp_url, service="dataset-validator"), EventRecorder(refuse)
-    consume(bus, DatasetReady, ear, service="dataset-validator")
+    bus, listener = connect(amqp_url, service="dataset-validator"), EventRecorder(refuse)
+    consume(bus, DatasetReady, listener, service="dataset-validator")
     await bus.start()
     try:
         output(
             truscore(environment, "submit", "s3://bucket/x/", "-c", "border_detection", "-o", "dual_class", "--json")
         )
-        await ear.first(1)
+        await listener.first(1)
     finally:
         await bus.stop()
     (letter,) = output(truscore(environment, "dead", "list", "--json"))

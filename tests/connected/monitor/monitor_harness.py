@@ -1,4 +1,4 @@
-"""The monitor as a process, and somebody who speaks and asks, for tests."""
+"""The monitor as a process, and a publisher and client of it, for tests."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def monitor_process(amqp_url: str, **more: str) -> Iterator[MonitorProcess]:
 
 
 async def publish(amqp_url: str, events: Iterable[PublishedEvent]) -> None:
-    """Say a story on the broker, in order."""
+    """Publish events on the broker, in order."""
     bus = connect(amqp_url, service="cli", instance="teller")
     await bus.start()
     try:

@@ -72,7 +72,7 @@ async def test_a_rejected_dataset_ends_the_watch_with_its_findings(amqp_url: str
 
 @asynccontextmanager
 async def alerts_of(amqp_url: str) -> AsyncIterator[asyncio.Queue[Message]]:
-    """What is said of alerts, as anybody hears it."""
+    """The events about alerts, as any consumer receives them."""
     received: asyncio.Queue[Message] = asyncio.Queue()
 
     async def note(message: Message, _envelope: Envelope) -> None:

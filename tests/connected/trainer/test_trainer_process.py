@@ -23,9 +23,9 @@ from truscore.storage import S3Store
 from deploy.local.servers.objects import ObjectServer
 from services.trainer.journal import Cancelled
 from tests.connected.trainer.trainer_harness import (
-    Ears,
+    EventListener,
     Trainer,
-    ears,
+    event_listener,
     service_environment,
     small_order,
     trainer_process,
@@ -50,11 +50,11 @@ async def test_twenty_equal_orders_are_one_run_from_start_to_end(
     trainer: Trainer, amqp_url: str, store: S3Store, bucket: str, tmp_path: Path
 ) -> None:
     order = small_order(store, bucket, tmp_path / "cards")
-    async with ears(amqp_url) as listener:
+    async with event_listener(amqp_url) as listener:
         for number in range(20):
             order.order_event_id = f"order-{number}"
             await listener.order(order, sequence=str(number))
-        [completed] = await listener.hears(TrainingCompleted)
+        [completed] = await listener.receive(TrainingCompleted)
         [started] = listener.of(TrainingStarted)
         assert started.config.uri == f"s3://{bucket}/runs/{started.run_id}/config.json"
         assert started.parameters["image_size"] == "64"
@@ -64,7 +64,7 @@ async def test_twenty_equal_orders_are_one_run_from_start_to_end(
         store.get_file(best.uri, tmp_path / "best.pt", sha256=best.sha256)
         assert json.loads(store.get(completed.config.uri, limit_bytes=100_000))["image_size"] == 64
         assert set(json.loads(store.get(completed.split.uri, limit_bytes=100_000))) >= {"train", "validation"}
-        await listener.until(lambda ears: len({event.order_event_id for event in ears.of(OrderAttached)}) == 20)
+        await listener.until(lambda now: len({event.order_event_id for event in now.of(OrderAttached)}) == 20)
         assert {event.run_id for event in listener.of(OrderAttached)} == {started.run_id}
         await _the_same_images_under_another_name_are_answered_as_well(listener, order, completed)
         assert trainer.stop() == 0
@@ -74,12 +74,12 @@ async def test_twenty_equal_orders_are_one_run_from_start_to_end(
 async def test_a_cancelled_run_stops_in_the_middle_of_an_epoch(
     trainer: Trainer, amqp_url: str, store: S3Store, bucket: str, tmp_path: Path
 ) -> None:
-    async with ears(amqp_url) as listener:
+    async with event_listener(amqp_url) as listener:
         await listener.order(small_order(store, bucket, tmp_path / "cards"))
         await trainer.in_epoch(1)
-        [started] = await listener.hears(TrainingStarted)
+        [started] = await listener.receive(TrainingStarted)
         await listener.publish_request(RunCancel(run_id=started.run_id, reason="wrong cards", request_id="1"))
-        [cancelled] = await listener.hears(TrainingCancelled)
+        [cancelled] = await listener.receive(TrainingCancelled)
         assert cancelled.reason == "wrong cards"
         assert isinstance(trainer.journal()[-1], Cancelled)
         assert cancelled.step == trainer.journal()[-1].step < 12
@@ -93,7 +93,7 @@ async def test_a_cancelled_run_stops_in_the_middle_of_an_epoch(
 
 
 async def _the_same_images_under_another_name_are_answered_as_well(
-    listener: Ears, order: DatasetValidated, completed: TrainingCompleted
+    listener: EventListener, order: DatasetValidated, completed: TrainingCompleted
 ) -> None:
     other = DatasetValidated.FromString(order.SerializeToString())
     other.order_event_id, other.dataset_id, other.version = "other system", "other-cards", "7"
@@ -107,19 +107,19 @@ async def _the_same_images_under_another_name_are_answered_as_well(
 async def test_a_run_survives_a_pause_and_a_drain_and_ends_on_another_trainer(
     trainer: Trainer, environment: dict[str, str], amqp_url: str, store: S3Store, bucket: str, tmp_path: Path
 ) -> None:
-    async with ears(amqp_url) as listener:
+    async with event_listener(amqp_url) as listener:
         await listener.order(small_order(store, bucket, tmp_path / "cards"))
         await trainer.in_epoch(1)
-        [started] = await listener.hears(TrainingStarted)
+        [started] = await listener.receive(TrainingStarted)
         await listener.publish_request(RunPause(run_id=started.run_id, request_id="1"))
-        [paused] = await listener.hears(TrainingPaused)
+        [paused] = await listener.receive(TrainingPaused)
         assert store.stat(paused.checkpoint.uri)
         await listener.publish_request(RunResume(run_id=started.run_id, request_id="2"))
         await trainer.in_epoch(2, attempt=2)
         with trainer_process(tmp_path / "there", environment):
             assert await asyncio.to_thread(trainer.stop) == 0
             assert trainer.children() == []
-            [completed] = await listener.hears(TrainingCompleted)
+            [completed] = await listener.receive(TrainingCompleted)
         assert completed.attempts == 3
         assert [event.epoch for event in listener.of(EpochCompleted)] == [1, 2, 3]
         assert [event.attempt for event in listener.of(TrainingStarted)] == [1, 2, 3]

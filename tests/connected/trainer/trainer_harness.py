@@ -1,4 +1,4 @@
-"""The trainer as a process, a small order for it, and somebody who hears all that is said, for tests."""
+"""The trainer as a process, a small order for it, and a consumer of all that is published, for tests."""
 
 import asyncio
 import json
@@ -202,8 +202,8 @@ def _trained_alone(folder: Path) -> str:
     )
 
 
-class Ears:
-    """Says orders, and keeps all that is said as a consumer keeps it: by event id."""
+class EventListener:
+    """Publishes orders, and keeps all events as a consumer keeps them: by event id."""
 
     def __init__(self, bus: Bus) -> None:
         self.bus = bus
@@ -224,7 +224,7 @@ class Ears:
         return [event for event, _ in self.received.values() if isinstance(event, kind)]
 
     async def answer_to(self, order_event_id: str, end: type[Message]) -> tuple[OrderAttached, Any]:
-        """What somebody hears who knows only the order: the run, and the end that is published after it."""
+        """What a consumer receives that knows only the order: the run, and the end that is published after it."""
 
         def found() -> tuple[OrderAttached, Any] | None:
             attached = None
@@ -240,12 +240,12 @@ class Ears:
         assert answer is not None
         return answer
 
-    async def until(self, holds: Callable[["Ears"], object]) -> None:
+    async def until(self, holds: Callable[["EventListener"], object]) -> None:
         async with asyncio.timeout(WAIT_S), self._news:
             await self._news.wait_for(lambda: holds(self))
 
-    async def hears(self, kind: type[Message], count: int = 1) -> list[Any]:
-        await self.until(lambda ears: len(ears.of(kind)) >= count)
+    async def receive(self, kind: type[Message], count: int = 1) -> list[Any]:
+        await self.until(lambda event_listener: len(event_listener.of(kind)) >= count)
         return self.of(kind)
 
     async def order(self, order: DatasetValidated | DatasetReady, *, sequence: str = "0") -> None:
@@ -256,10 +256,10 @@ class Ears:
 
 
 @asynccontextmanager
-async def ears(amqp_url: str) -> AsyncIterator[Ears]:
+async def event_listener(amqp_url: str) -> AsyncIterator[EventListener]:
     """Somebody who reads the event log, also over an outage of the broker."""
     bus = connect(amqp_url, service="cli", retry_for_s=30)
-    listener = Ears(bus)
+    listener = EventListener(bus)
     replay_log(bus, listener.note, service="cli")
     await bus.start()
     try:

@@ -1,4 +1,4 @@
-"""`watch`, `show` and `runs` against a monitor that says what it is told to."""
+"""`watch`, `show` and `runs` against a monitor that answers what it is given."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ TRAINING = monitor_pb2.RUN_STATE_TRAINING
 
 
 class ScriptedMonitor(monitor_pb2_grpc.MonitorServiceServicer):
-    """Says its runs in order; after the last it waits, as a monitor does, or cuts the line where it is told to."""
+    """Says its runs in order; after the last it waits, as a monitor does, or cuts the line where the test wants it."""
 
     def __init__(self, runs: Sequence[monitor_pb2.Run], *, cuts: int = 0) -> None:
         self.runs = list(runs)

@@ -1,4 +1,4 @@
-"""What a person is told where a dataset cannot be read, or not as it was meant: each message says what is so."""
+"""What a person reads where a dataset cannot be read, or not as it was meant: each message says what is so."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Mirrored and turned copies of a picture are told from its hashes, and no split parts them."""
+"""Mirrored and turned copies of a picture are recognised by its hashes, and no split parts them."""
 
 import io
 from collections.abc import Callable

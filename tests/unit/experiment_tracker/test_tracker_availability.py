@@ -17,7 +17,7 @@ def availability() -> Availability:
 
 
 def published(watched: Availability, now: float) -> Alert | None:
-    """What is due, heard back as it comes from the log."""
+    """What is due, read back as it comes from the log."""
     alert = watched.due(now)
     if alert is not None:
         watched.note_alert(alert.alert_id, raised=alert.raised, at=alert.at)
@@ -77,7 +77,7 @@ def test_alerts_of_others_change_nothing() -> None:
 
 
 class Broken(MemoryLedger):
-    """Fails as told."""
+    """Fails as the test wants."""
 
     error: Exception = LedgerUnavailable("500")
 

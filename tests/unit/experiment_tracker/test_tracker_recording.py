@@ -1,4 +1,4 @@
-"""What is put on record, whatever is heard twice, late or in between."""
+"""What is put on record, whatever is received twice, late or in between."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_an_order_about_a_run_that_never_was_puts_no_run_on_record() -> None:
 
 @st.composite
 def retellings(draw: st.DrawFn) -> list[PublishedEvent]:
-    """The story in its order, and after each event any of those told so far again."""
+    """The events in their order, and after each one any of those so far again."""
     reported: list[PublishedEvent] = []
     for number, published in enumerate(events := run_events.whole_run()):
         reported += [published, *draw(st.lists(st.sampled_from(events[: number + 1]), max_size=3))]

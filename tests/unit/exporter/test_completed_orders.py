@@ -60,7 +60,7 @@ async def no_sampling(_run_id: str) -> AsyncIterator[None]:
 
 
 class Harness:
-    """The handler with an exporter that answers as it is told to."""
+    """The handler with an exporter that answers as the test wants."""
 
     def __init__(self, outcome: Outcome | None) -> None:
         self.publisher = MemoryPublisher(service="exporter")

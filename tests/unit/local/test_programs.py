@@ -1,4 +1,4 @@
-"""Where no RabbitMQ is installed, people are told what to do, or it is fetched."""
+"""Where no RabbitMQ is installed, people read what to do, or it is fetched."""
 
 from pathlib import Path
 

@@ -16,7 +16,7 @@ from tests.unit.monitor.event_sequences import BEGIN_S, RUN, PublishedEvent, boa
 
 
 class Watch:
-    """A board under the built-in rules; what is said is heard, as it is from the log."""
+    """A board under the built-in rules; what is published is received, as it is from the log."""
 
     def __init__(self, *events: PublishedEvent) -> None:
         self.board: Board = board_after(events)

@@ -1,4 +1,4 @@
-"""What the monitor knows after a story, in whatever order it was told."""
+"""What the monitor knows after a run's events, in whatever order they came."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def stage_after(*events: PublishedEvent) -> Stage:
 
 @st.composite
 def retellings(draw: st.DrawFn) -> list[PublishedEvent]:
-    """The whole story in any order, each event said up to three times."""
+    """All events in any order, each published up to three times."""
     events = event_sequences.whole_run()
     again = draw(st.lists(st.sampled_from(events), max_size=2 * len(events)))
     return draw(st.permutations(events + again))

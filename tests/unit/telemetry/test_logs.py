@@ -1,4 +1,4 @@
-"""Logs are one line an entry, say who speaks, and keep secrets to themselves."""
+"""Logs are one line an entry, name the service, and keep secrets to themselves."""
 
 import io
 import json

@@ -8,7 +8,7 @@ STRIDE = 8.0
 
 
 def grid(boxes_P4: Tensor | None = None, *, side: int = 8, classes: int = 2) -> Places:
-    """A level of 8 x 8 places; each says that it sees a box of two strides about itself, unless told otherwise."""
+    """A level of 8 x 8 places; each sees a box of two strides about itself, if a test does not change it."""
     along = (torch.arange(side) + 0.5) * STRIDE
     y_PP, x_PP = torch.meshgrid(along, along, indexing="ij")
     centres_P2 = torch.stack([x_PP, y_PP], dim=-1).reshape(-1, 2)

@@ -20,7 +20,7 @@ def _named(image: ImageRecord, label: int) -> list[Annotation]:
     return [annotation for annotation in image.annotations if annotation.label == label and not annotation.crowd]
 
 
-def _stray(context: RuleContext, image: ImageRecord, *, inner: int, outer: int) -> list[Annotation]:
+def _outside(context: RuleContext, image: ImageRecord, *, inner: int, outer: int) -> list[Annotation]:
     """Borders of one label that lie in no border of the other."""
     frames = [annotation.box_xywh for annotation in _named(image, outer)]
     return [
@@ -38,8 +38,8 @@ def borders_swapped(context: RuleContext) -> Iterator[Occurrence]:
     swapped = [
         image
         for image in both
-        if _stray(context, image, inner=GRAPHICAL, outer=OUTER)
-        and not _stray(context, image, inner=OUTER, outer=GRAPHICAL)
+        if _outside(context, image, inner=GRAPHICAL, outer=OUTER)
+        and not _outside(context, image, inner=OUTER, outer=GRAPHICAL)
     ]
     if swapped and 2 * len(swapped) > len(both):
         yield Occurrence(
@@ -54,7 +54,7 @@ def borders_not_nested(context: RuleContext) -> Iterator[Occurrence]:
     if not _is_dual(context):
         return
     for image in context.index.images:
-        for annotation in _stray(context, image, inner=GRAPHICAL, outer=OUTER):
+        for annotation in _outside(context, image, inner=GRAPHICAL, outer=OUTER):
             message = f"graphical border {box_text(annotation.box_xywh)} lies in no outer border of its image"
             yield Occurrence(message=message, location=f"{image.path}#{annotation.source_id or 'graphical_border'}")
 

@@ -128,7 +128,7 @@ class Detectron2MaskRCNN(BorderMaskRCNN):
 
 
 def build_detectron2(recipe: Recipe, num_classes: int) -> Detectron2MaskRCNN:
-    """``num_classes`` counts the real classes; the background is added. Weights are random."""
+    """``num_classes`` counts the classes of the dataset; the background is added. Weights are random."""
     base = config_of(recipe, Detectron2Config)
     model = assemble(
         Detectron2MaskRCNN,

@@ -169,7 +169,7 @@ class BorderMaskRCNN(MaskRCNN):  # type: ignore[misc]
 
 
 def build_mask_rcnn(recipe: Recipe, num_classes: int) -> BorderMaskRCNN:
-    """``num_classes`` counts the real classes; the background is added. Weights are random."""
+    """``num_classes`` counts the classes of the dataset; the background is added. Weights are random."""
     base = config_of(recipe, MaskRCNNConfig)
     model = assemble(
         BorderMaskRCNN,

@@ -109,7 +109,7 @@ class CardRetinaNet(DenseDetector, RetinaNet):  # type: ignore[misc]
 
 
 def build_retinanet(recipe: Recipe, num_classes: int) -> CardRetinaNet:
-    """``num_classes`` counts the real classes. Weights are random."""
+    """``num_classes`` counts the classes of the dataset. Weights are random."""
     base = config_of(recipe, RetinaNetConfig)
     anchors = _anchors(base, recipe.image_size)
     head = RetinaNetHead(

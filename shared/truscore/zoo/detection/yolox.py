@@ -158,7 +158,7 @@ class CardYolox(DenseDetector):
 
 
 def build_yolox(recipe: Recipe, num_classes: int) -> CardYolox:
-    """``num_classes`` counts the real classes. Weights are random."""
+    """``num_classes`` counts the classes of the dataset. Weights are random."""
     model = CardYolox(recipe, num_classes)
     model.border_lines = second_stage(recipe, num_classes)
     return model

@@ -17,7 +17,7 @@ def classification_loss(logits_RK: Tensor, labels_R: Tensor, config: LossConfig)
 def softmax_focal_loss(logits_RK: Tensor, labels_R: Tensor, *, alpha: float, gamma: float) -> Tensor:
     """Lin et al. 2017, equation 5, over a softmax: ``-alpha_t (1 - p_t)^gamma log p_t``.
 
-    ``alpha`` weighs every real class and ``1 - alpha`` the background.
+    ``alpha`` weighs every class and ``1 - alpha`` the background.
     """
     # [R]: of the class that is right.
     log_p_R = nn.functional.log_softmax(logits_RK, dim=1).gather(1, labels_R[:, None])[:, 0]

@@ -1,4 +1,4 @@
-"""What the trainer makes of a run that trains folds after its epochs: told, kept, gone on after, stopped."""
+"""What the trainer makes of a run that trains folds after its epochs: published, kept, gone on after, stopped."""
 
 import asyncio
 import json
@@ -63,7 +63,7 @@ async def test_while_folds_are_trained_the_run_goes_neither_back_nor_beyond_its_
     assert [event.step for event in progressed] == [*range(1, STEPS + 1), *[STEPS] * FOLDS]
     assert {event.epoch for event in progressed[-FOLDS:]} == {3}
     assert [event.eta_s for event in progressed[-FOLDS:]] == [2, 1, 0]
-    # Each is an event of its own: a consumer that knows the ids of those it heard hears of every fold.
+    # Each is an event of its own: a consumer that knows the ids of those it received receives every fold.
     assert len(stand.received(TrainingProgressed)) == STEPS + FOLDS
     assert [event.epoch for event in stand.published(EpochCompleted)] == [1, 2, 3]
 

@@ -262,7 +262,7 @@ async def test_a_redelivered_order_is_answered_by_the_same_event(stand: Stand) -
 async def test_an_order_that_comes_while_the_end_is_published_receives_the_end_after_its_own_answer(
     stand: Stand,
 ) -> None:
-    """Otherwise its client hears an end that it cannot know for its own, and then nothing."""
+    """Otherwise its client receives an end that it cannot know for its own, and then nothing."""
     order = first_order(stand)
     again = once_more(stand, order, "an equal order of somebody else")
     stand.gate(12)

@@ -143,7 +143,7 @@ def test_the_library_is_looked_up_for_its_address_and_digest_in_a_process_of_its
 
 def test_a_library_that_does_not_answer_is_a_refusal() -> None:
     lookup = library_lookup({"PYTHONHOME": "/nowhere"})
-    with pytest.raises(NotFetched, match="could not be asked for imagenet of resnet18"):
+    with pytest.raises(NotFetched, match="gave no answer about imagenet of resnet18"):
         lookup("resnet18", "imagenet")
 
 

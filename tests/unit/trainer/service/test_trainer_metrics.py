@@ -1,4 +1,4 @@
-"""What Prometheus is told of a trainer. Figures are the process's own, so tests look at what is added to them."""
+"""What Prometheus reads of a trainer. Figures are the process's own, so tests look at what is added to them."""
 
 import asyncio
 from pathlib import Path

@@ -70,7 +70,7 @@ class Folded:
         return main(["--run-dir", str(self.path)])
 
     def finish_stopped(self, stop: str, *, when: Callable[[list[Record]], bool]) -> None:
-        """With the wish in the control file as soon as the journal is so."""
+        """With the stop request in the control file as soon as the journal is so."""
         with deterministic():
             perform(RunDir(path=self.path), group=WorkerGroup(), stop_signal=StopWhen(self, stop, when))
 
@@ -110,7 +110,7 @@ class Folded:
 
 
 class StopWhen(StopSignal):
-    """Writes the wish itself, at the first of its looks at which the journal is so: no race between two processes."""
+    """Writes the stop request itself, at its first look at which the journal is so: no race of two processes."""
 
     def __init__(self, run: Folded, stop: str, when: Callable[[list[Record]], bool]) -> None:
         super().__init__(run.path / "control")

@@ -1,4 +1,4 @@
-"""The task of finding damaged pixels: what is drawn, trained on, judged and shown."""
+"""The task of finding damaged pixels: what is drawn, trained on, evaluated and shown."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The run's folder: what is read from it, what is written to it, and how a failure is told."""
+"""The run's folder: what is read from it, what is written to it, and how a failure is recorded."""
 
 import errno
 import json
@@ -35,7 +35,7 @@ CONTENT = {"format": 1, "model": {"w": torch.ones(3)}, "recipe": "{}", "class_na
 
 @pytest.fixture
 def run_dir(tmp_path: Path) -> RunDir:
-    """An order for one image to train on and one to judge by; the image files are not there."""
+    """An order for one image to train on and one to evaluate on; the image files are not there."""
     records = tuple(
         ImageRecord(
             path=f"{name}.png",

@@ -25,7 +25,7 @@ COMPARED_PICTURES = 4
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bench:
-    """Measures candidates against the checkpoint on training images: validation images judge, and choose nothing."""
+    """Measures candidates against the checkpoint on training images: validation images evaluate, and choose nothing."""
 
     source: Source
     eager: Sequence[Answers]
