@@ -67,8 +67,9 @@ def test_what_supervisely_has_else_is_named(tmp_path: Path, drawn: Any, code: st
     assert reading.index.annotation_count == 0
 
 
-def test_tags_are_labels_and_parts_are_none(tmp_path: Path) -> None:
-    reading = supervisely(tmp_path, tags=[{"name": "train"}, {"name": "psa9", "value": None}])
+@pytest.mark.parametrize("part", ["train", "val", "dev", "holdout"])
+def test_tags_are_labels_and_parts_are_none(part: str, tmp_path: Path) -> None:
+    reading = supervisely(tmp_path, tags=[{"name": part}, {"name": "psa9", "value": None}])
     assert [reading.index.class_names[label - 1] for label in reading.index.images[0].labels] == ["psa9"]
 
 

@@ -83,6 +83,12 @@ def test_masks_of_images_with_one_name_in_several_folders_are_not_mixed_up() -> 
     }
 
 
+@pytest.mark.parametrize("part", ["train", "dev", "holdout"])
+def test_masks_leave_out_which_part_of_the_split_an_image_is_of(part: str) -> None:
+    paths = [f"{part}/{name}/1.png" for name in "ab"] + [f"ground_truth/{name}/1_mask.png" for name in "ab"]
+    assert mask_by_image(paths) == {f"{part}/{name}/1.png": f"ground_truth/{name}/1_mask.png" for name in "ab"}
+
+
 @pytest.mark.parametrize("name", ["MT_Free", "good", "OK", "no_defect"])
 def test_a_class_without_defects_is_known_by_its_name(name: str) -> None:
     assert is_good(name)

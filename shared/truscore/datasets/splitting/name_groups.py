@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
+from truscore.datasets.folder_words import CONTAINER_FOLDERS
 from truscore.datasets.paths import stem_of
 from truscore.datasets.splitting.card_views import ends_with_corner, groups_by_view
 
@@ -21,9 +22,7 @@ _COPY = re.compile(
 )
 _PAIR = re.compile(r"(?P<source>\d{4,})_(?:test|temp)")  # DeepPCB: a board and its template
 _ROBOFLOW_STEM = re.compile(r"(?P<source>.+)\.rf\.[0-9A-Za-z]{16,}")
-_PLAIN_FOLDERS = frozenset(
-    {"", "images", "image", "imgs", "img", "raw", "lights", "train", "valid", "val", "test", "photos"}
-)
+_PLAIN_FOLDERS = CONTAINER_FOLDERS | {"", "lights"}
 
 
 def source_of(path: str) -> str:

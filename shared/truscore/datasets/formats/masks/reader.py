@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
-from truscore.datasets.folder_words import IMAGE_FOLDERS
+from truscore.datasets.folder_words import IMAGE_FOLDERS, PART_FOLDERS
 from truscore.datasets.formats.class_folders.reader import class_by_image
 from truscore.datasets.formats.class_lists import ClassList, class_list
 from truscore.datasets.formats.masks.manner import (
@@ -41,7 +41,6 @@ _CONTAINERS = MASK_FOLDERS | set(IMAGE_FOLDERS)
 # Numbered folders of these names are classes (DAGM 2007: Class1, Class2, ...); others, from so many on, ids of things.
 _CLASS_WORDS = frozenset({"class", "type", "category", "defect", "damage", "label", "grade", "psa", "bgs", "sgc", ""})
 _LEAST_IDS = 3
-_PARTS = frozenset({"train", "training", "valid", "val", "validation", "test", "testing"})
 _MASK_STEM = re.compile(r"(?P<stem>.+?)[_\-.](?:mask|gt|seg|label|groundtruth)", re.IGNORECASE)
 _LOSSLESS = frozenset({".png", ".bmp", ".tif", ".tiff", ".gif"})
 _LOSSY = frozenset({".jpg", ".jpeg"})
@@ -101,7 +100,7 @@ def mask_by_image(paths: Sequence[str], derived: Mapping[str, str] | None = None
     pairs = dict.fromkeys(images, "")
     free = set(masks)
     # Most sets repeat the images' folders under the masks' one; some leave out which part it is.
-    for ignored in (frozenset[str](), _PARTS):
+    for ignored in (frozenset[str](), PART_FOLDERS):
         found = _by_key(sorted(free), ignored)
         for key, members in _by_key([path for path in images if not pairs[path]], ignored).items():
             if len(members) == len(found.get(key, ())) == 1:

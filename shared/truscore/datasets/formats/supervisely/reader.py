@@ -8,6 +8,7 @@ import zlib
 from functools import partial
 from typing import Any
 
+from truscore.datasets.folder_words import part_named_by
 from truscore.datasets.formats.described_images import DescribedImage, Mark, read_described
 from truscore.datasets.formats.json_values import (
     KIND_UNREAD,
@@ -34,7 +35,6 @@ from truscore.datasets.shapes.parse import BadShape
 
 NAME = "supervisely"
 _KINDS = ("rectangle", "polygon", "bitmap", "line", "point")
-_PARTS = frozenset({"train", "val", "valid", "validation", "test"})  # tags that say which part an image is of
 _LONGEST_BITMAP = 64 * 1024 * 1024
 
 
@@ -104,7 +104,7 @@ def _tags(context: ReaderContext, written: Any, path: str) -> tuple[tuple[str, .
             context.log.add(STRUCTURE, f"a tag has name {name!r:.40}, value {value!r:.40}; expected a word", path)
         elif isinstance(value, int | float):
             scores.append((bounded_text(name), float(value)))
-        elif name not in _PARTS:
+        elif not part_named_by(name):  # parts of a split are kept as tags, too
             labels += names(value or name)
     return tuple(labels), tuple(scores)
 
