@@ -66,7 +66,10 @@ class Fitness:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunView:
     """A run, or the order it will come of. `state` is a RunState without its prefix; `primary_metric` is what the best
-    epoch is chosen by, empty where the architecture is not known here."""
+    epoch is chosen by, empty where the architecture is not known here.
+
+    Not the tracker's facts: each of those is what one event says, this is the state that the monitor's API answers.
+    """
 
     run_id: str
     state: str
