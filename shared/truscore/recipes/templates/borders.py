@@ -4,67 +4,27 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from truscore.configuration.recipe import (
-    AdvancedSettings,
-    ArchitectureConfig,
-    CustomModifications,
     EarlyStopping,
-    FocalLossParams,
-    Hyperparameters,
-    LossConfig,
-    LossWeights,
-    Optimization,
     Recipe,
-    Regularization,
-    TrainingProcess,
 )
+from truscore.recipes.templates.from_scratch import recipe_from_scratch
 from truscore.recipes.templates.template import Template
 
 
 def border_mask_rcnn_small(category: str, option: str, architecture: str) -> Recipe:
     """Trains from scratch on two cores in minutes: small backbone, small heads, small images."""
-    return Recipe(
-        category=category,
-        option=option,
-        architecture=architecture,
-        architecture_config=ArchitectureConfig(
-            base_architecture="mask_rcnn_mobilenet_v3_large_fpn",
-            pretrained_weights="none",
-            custom_modifications=CustomModifications(
-                backbone_freezing="none", head_customization="standard", feature_pyramid="standard"
-            ),
-            multi_gpu_support=True,
-            optimization_mode="none",
-        ),
-        hyperparameters=Hyperparameters(
-            optimization=Optimization(
-                learning_rate=2e-3,
-                lr_scheduler="one_cycle",
-                batch_size=2,
-                gradient_clipping=10.0,
-                weight_decay=1e-4,
-                momentum=0.9,
-            ),
-            training_process=TrainingProcess(
-                epochs=20,
-                early_stopping=EarlyStopping(patience=10, min_delta=0.001),
-                validation_frequency=1,
-                checkpoint_saving="best_and_latest",
-            ),
-            advanced_settings=AdvancedSettings(
-                mixed_precision=True,
-                gradient_accumulation_steps=1,
-                multi_gpu_strategy="data_parallel",
-                memory_optimization=False,
-            ),
-        ),
-        loss_config=LossConfig(
-            primary_loss="cross_entropy",
-            loss_weights=LossWeights(classification=1.0, bbox_regression=1.0, mask_loss=1.0),
-            focal_loss_params=FocalLossParams(alpha=0.25, gamma=2.0),
-            regularization=Regularization(l2_weight=0.0, dropout=0.0),
-        ),
-        seed=0,
+    return recipe_from_scratch(
+        (category, option, architecture),
+        base="mask_rcnn_mobilenet_v3_large_fpn",
         image_size=160,
+        learning_rate=2e-3,
+        weight_decay=1e-4,
+        batch_size=2,
+        epochs=20,
+        patience=10,
+        gradient_clipping=10.0,
+        primary_loss="cross_entropy",
+        dropout=0.0,
         # The error of edges is of what is found: it stands still in the epochs before anything is, which an early stop
         # takes for the end. Fitness for use is evaluated by it all the same.
         primary_metric="box_AP",

@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 
 from truscore.configuration.recipe import Recipe
+from truscore.recipes.templates.from_scratch import recipe_from_scratch
 from truscore.recipes.templates.template import Template
-from truscore.recipes.templates.whole_images import whole_image_recipe
 
 _NETWORKS = {"multi_head_cnn": "multi_head", "attention_network": "attention"}
 
 
 def damage_classes_small(category: str, option: str, architecture: str) -> Recipe:
     """Trains from scratch on two cores in minutes: a slim network at 96 px."""
-    return whole_image_recipe(
+    return recipe_from_scratch(
         (category, option, architecture),
         base=f"{_NETWORKS[architecture]}_resnet10_slim",
         image_size=96,
@@ -25,7 +25,7 @@ def damage_classes_small(category: str, option: str, architecture: str) -> Recip
 
 def damage_classes_full(category: str, option: str, architecture: str) -> Recipe:
     """ResNet-50 at 448 px, the size that the attention's paper uses, as one GPU trains it: scratches are thin."""
-    return whole_image_recipe(
+    return recipe_from_scratch(
         (category, option, architecture),
         base=f"{_NETWORKS[architecture]}_resnet50",
         image_size=448,

@@ -4,68 +4,27 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from truscore.configuration.recipe import (
-    AdvancedSettings,
-    ArchitectureConfig,
-    CustomModifications,
     EarlyStopping,
-    FocalLossParams,
-    Hyperparameters,
-    LossConfig,
-    LossWeights,
-    Optimization,
     Recipe,
-    Regularization,
-    TrainingProcess,
 )
-from truscore.recipes.templates.template import Template, primary_metric_of
+from truscore.recipes.templates.from_scratch import recipe_from_scratch
+from truscore.recipes.templates.template import Template
 
 
 def damage_mask_u_net_small(category: str, option: str, architecture: str) -> Recipe:
     """Trains from scratch on two cores in minutes. Dice counts scratches of few pixels as much as large stains."""
-    return Recipe(
-        category=category,
-        option=option,
-        architecture=architecture,
-        architecture_config=ArchitectureConfig(
-            base_architecture="u_net_shufflenet_v2",
-            pretrained_weights="none",
-            custom_modifications=CustomModifications(
-                backbone_freezing="none", head_customization="standard", feature_pyramid="standard"
-            ),
-            multi_gpu_support=True,
-            optimization_mode="none",
-        ),
-        hyperparameters=Hyperparameters(
-            optimization=Optimization(
-                learning_rate=2e-3,
-                lr_scheduler="one_cycle",
-                batch_size=4,
-                gradient_clipping=10.0,
-                weight_decay=1e-4,
-                momentum=0.9,
-            ),
-            training_process=TrainingProcess(
-                epochs=20,
-                early_stopping=EarlyStopping(patience=10, min_delta=0.001),
-                validation_frequency=1,
-                checkpoint_saving="best_and_latest",
-            ),
-            advanced_settings=AdvancedSettings(
-                mixed_precision=True,
-                gradient_accumulation_steps=1,
-                multi_gpu_strategy="data_parallel",
-                memory_optimization=False,
-            ),
-        ),
-        loss_config=LossConfig(
-            primary_loss="dice_loss",
-            loss_weights=LossWeights(classification=1.0, bbox_regression=1.0, mask_loss=1.0),
-            focal_loss_params=FocalLossParams(alpha=0.25, gamma=2.0),
-            regularization=Regularization(l2_weight=0.0, dropout=0.0),
-        ),
-        seed=0,
+    return recipe_from_scratch(
+        (category, option, architecture),
+        base="u_net_shufflenet_v2",
         image_size=160,
-        primary_metric=primary_metric_of(category, option, architecture),
+        learning_rate=2e-3,
+        weight_decay=1e-4,
+        batch_size=4,
+        epochs=20,
+        patience=10,
+        gradient_clipping=10.0,
+        primary_loss="dice_loss",
+        dropout=0.0,
     )
 
 

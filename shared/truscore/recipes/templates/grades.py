@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from truscore.configuration.recipe import Recipe
+from truscore.recipes.templates.from_scratch import recipe_from_scratch
 from truscore.recipes.templates.template import Template
-from truscore.recipes.templates.whole_images import whole_image_recipe
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +38,7 @@ _FULL: Mapping[str, _Choice] = MappingProxyType(
 def grades_small(category: str, option: str, architecture: str) -> Recipe:
     """Trains from scratch on two cores in minutes: a slim network at 96 px, eight images a step."""
     choice = _SMALL[architecture]
-    return whole_image_recipe(
+    return recipe_from_scratch(
         (category, option, architecture),
         base=choice.base,
         image_size=96,
@@ -53,7 +53,7 @@ def grades_small(category: str, option: str, architecture: str) -> Recipe:
 def grades_full(category: str, option: str, architecture: str) -> Recipe:
     """A full-sized network at the size that published weights of it were trained at, as one GPU trains it."""
     choice = _FULL[architecture]
-    return whole_image_recipe(
+    return recipe_from_scratch(
         (category, option, architecture),
         base=choice.base,
         image_size=224,

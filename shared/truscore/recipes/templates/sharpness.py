@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from truscore.configuration.recipe import Recipe
+from truscore.recipes.templates.from_scratch import recipe_from_scratch
 from truscore.recipes.templates.template import Template
-from truscore.recipes.templates.whole_images import whole_image_recipe
 
 _SMALL = {"custom_cnn": "statistics_cnn", "feature_pyramid": "pyramid_resnet10_slim"}
 _FULL = {"custom_cnn": "statistics_cnn_wide", "feature_pyramid": "pyramid_resnet50"}
@@ -12,7 +12,7 @@ _FULL = {"custom_cnn": "statistics_cnn_wide", "feature_pyramid": "pyramid_resnet
 
 def sharpness_small(category: str, option: str, architecture: str) -> Recipe:
     """Trains from scratch on two cores in minutes. Crops of more than 96 px are scaled down, and lose what is finer."""
-    return whole_image_recipe(
+    return recipe_from_scratch(
         (category, option, architecture),
         base=_SMALL[architecture],
         image_size=96,
@@ -27,7 +27,7 @@ def sharpness_small(category: str, option: str, architecture: str) -> Recipe:
 
 def sharpness_full(category: str, option: str, architecture: str) -> Recipe:
     """At 256 px, as one GPU trains it: crops of corners are seldom larger."""
-    return whole_image_recipe(
+    return recipe_from_scratch(
         (category, option, architecture),
         base=_FULL[architecture],
         image_size=256,

@@ -1,4 +1,4 @@
-"""What the recipes of options about an image as a whole have in common."""
+"""What recipes that start from random weights have in common."""
 
 from truscore.configuration.recipe import (
     AdvancedSettings,
@@ -17,7 +17,7 @@ from truscore.configuration.recipe import (
 from truscore.recipes.templates.template import primary_metric_of
 
 
-def whole_image_recipe(
+def recipe_from_scratch(
     row: tuple[str, str, str],
     *,
     base: str,
@@ -28,8 +28,12 @@ def whole_image_recipe(
     epochs: int,
     primary_loss: str,
     dropout: float = 0.1,
+    patience: int = 0,
+    gradient_clipping: float = 1.0,
+    primary_metric: str = "",
 ) -> Recipe:
-    """From scratch, with a third of the epochs as patience. ``row`` is category, option, architecture."""
+    """``row`` is category, option, architecture; ``patience`` 0 is a third of the epochs; without a ``primary_metric``
+    the best epoch is chosen by what the option's models are for."""
     category, option, architecture = row
     return Recipe(
         category=category,
@@ -49,13 +53,13 @@ def whole_image_recipe(
                 learning_rate=learning_rate,
                 lr_scheduler="one_cycle",
                 batch_size=batch_size,
-                gradient_clipping=1.0,
+                gradient_clipping=gradient_clipping,
                 weight_decay=weight_decay,
                 momentum=0.9,
             ),
             training_process=TrainingProcess(
                 epochs=epochs,
-                early_stopping=EarlyStopping(patience=max(1, epochs // 3), min_delta=0.001),
+                early_stopping=EarlyStopping(patience=patience or max(1, epochs // 3), min_delta=0.001),
                 validation_frequency=1,
                 checkpoint_saving="best_and_latest",
             ),
@@ -74,5 +78,5 @@ def whole_image_recipe(
         ),
         seed=0,
         image_size=image_size,
-        primary_metric=primary_metric_of(category, option, architecture),
+        primary_metric=primary_metric or primary_metric_of(category, option, architecture),
     )
