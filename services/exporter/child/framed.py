@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from truscore.zoo.framing import Framed, frame, unframe
 
-from services.exporter.child import static_framing
 from services.exporter.child.export_target import Answers, ExportTarget, Picture, UnsupportedNetwork
 from services.exporter.child.output_parity import check_parity
+from services.exporter.child.static import framing as static_framing
 from services.exporter.release import Signature
 from services.exporter.signature import SIGNATURES
 

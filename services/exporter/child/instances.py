@@ -18,6 +18,7 @@ from services.exporter.child.detections import detections_from
 from services.exporter.child.export_target import Answers, ExportTarget, Picture, UnsupportedNetwork
 from services.exporter.child.parity import check_parity, compare
 from services.exporter.child.paste import paste
+from services.exporter.child.static.instances import static_graph_of
 from services.exporter.release import Parity, Signature
 from services.exporter.signature import box_signature, instance_signature, with_lines
 
@@ -98,7 +99,14 @@ def _export_target(detector: nn.Module, graph: nn.Module, signature: Signature) 
                 outputs["centring"], outputs["centring_deviation"] = centring(outputs)
         return {name: outputs[name].numpy() for name in names}
 
-    return ExportTarget(signature=signature, graph=graph.eval(), run_eager=run_eager, check_parity=check_detections)
+    static = static_graph_of(detector)
+    return ExportTarget(
+        signature=signature,
+        graph=graph.eval(),
+        run_eager=run_eager,
+        check_parity=check_detections,
+        static_graph=None if static is None else static.eval(),
+    )
 
 
 def check_detections(pairs: Iterable[tuple[Answers, Answers]], *, precision: str = "float") -> Parity:

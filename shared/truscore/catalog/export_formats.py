@@ -55,15 +55,16 @@ FORMATS: Mapping[str, ExportFormat] = MappingProxyType(
     }
 )
 
-_DATA_DEPENDENT = (
-    "proposals and suppression (torchvision::nms) give shapes that depend on what the picture shows; torch.export "
-    "refuses to branch on them"
+_ADAPTIVE_SAMPLES = (
+    "regions are pooled (torchvision::roi_align) with as many samples as they have pixels, a number that depends on "
+    "what the picture shows; torch.export refuses to branch on it, and the most that there can be is hundreds of times "
+    "as many"
 )
 _UNPROVEN_IN_INT8 = "its boxes are not yet proven in INT8: no detector's QDQ graph has passed the gate"
 _DETECTORS: tuple[type[NetworkConfig], ...] = (MaskRCNNConfig, Detectron2Config, RetinaNetConfig, YOLOXConfig)
 # By type of network and format: the operator at fault and what was tried. Everything else can be made.
 _REASONS: Mapping[tuple[type[NetworkConfig], str], str] = MappingProxyType(
-    {(kind, "torch_export"): _DATA_DEPENDENT for kind in _DETECTORS}
+    {(Detectron2Config, "torch_export"): _ADAPTIVE_SAMPLES}
     | {(kind, "quantized"): _UNPROVEN_IN_INT8 for kind in _DETECTORS}
 )
 # A plug-in's network is unknown: what any network can be traced to.

@@ -13,14 +13,19 @@ from truscore.zoo.framing import GREY
 
 def frame(image_CHW: Tensor, side: int) -> Tensor:
     """[C, S, S]: the longer side scaled to `side`, the rest grey."""
-    height, width = image_CHW.shape[-2:]
-    inner_h, inner_w = inner_size(height, width, side)
-    rows_SH = _triangle(_whole(height), inner_h, columns=height, rows=side)
-    columns_SW = _triangle(_whole(width), inner_w, columns=width, rows=side)
-    shown_CSS = rows_SH @ image_CHW @ columns_SW.transpose(0, 1)
+    inner_h, inner_w = inner_size(*image_CHW.shape[-2:], side)
+    shown_CSS = placed(image_CHW, inner_h, inner_w, side)
     place_S = torch.arange(side, dtype=torch.float64)
     inside_SS = (place_S < inner_h)[:, None] & (place_S < inner_w)[None]
     return torch.where(inside_SS, shown_CSS, torch.full((), GREY))
+
+
+def placed(image_CHW: Tensor, inner_h: Tensor, inner_w: Tensor, side: int) -> Tensor:
+    """[C, S, S]: the picture scaled to this height and width in the upper left, 0 beyond."""
+    height, width = image_CHW.shape[-2:]
+    rows_SH = _triangle(_whole(height), inner_h, columns=height, rows=side)
+    columns_SW = _triangle(_whole(width), inner_w, columns=width, rows=side)
+    return rows_SH @ image_CHW @ columns_SW.transpose(0, 1)
 
 
 def unframe(map_CSS: Tensor, height: int, width: int) -> Tensor:

@@ -1,0 +1,147 @@
+"""Detectors in tensors of fixed size say what torchvision's say, and become programs of torch.export."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torchvision import ops
+from truscore.catalog.export_formats import why_not
+from truscore.catalog.networks import NETWORKS
+from truscore.catalog.table import row_of
+from truscore.datasets import load_image
+from truscore.recipes import resolve
+from truscore.zoo import build_model
+from truscore.zoo.preprocess import preprocess
+
+from services.exporter.child.convert import export_target_of, workshop
+from services.exporter.child.export_target import Answers, ExportTarget, Picture
+from services.exporter.child.formats.registry import FORMATS
+from services.exporter.child.making import make_artifact
+from services.exporter.child.static.canvas import Canvas
+from services.exporter.child.static.roi_align import Pooling, roi_align
+from services.exporter.child.static.suppression import kept
+from services.exporter.task import Task
+from tests.unit.exporter.small_networks import outspoken
+from tests.unit.exporter.test_every_row_exports import NAMES, pictures
+
+# Norms over groups, means over whole maps, windows, norms over channels; anchors of one and of five levels, and none.
+KINDS = (
+    ("border_detection", "dual_class", "mask_rcnn", "mask_rcnn_mobilenet_v3_small_fpn"),
+    ("border_detection", "dual_class", "mask_rcnn", "mask_rcnn_shufflenet_v2_fpn"),
+    ("surface_analysis", "defect_detection", "swin_transformer", "mask_rcnn_swin_mini_fpn"),
+    ("surface_analysis", "defect_detection", "convnext", "mask_rcnn_convnext_mini_fpn"),
+    ("border_detection", "single_class", "retinanet", "retinanet_mobilenet_v3_small_fpn"),
+    ("border_detection", "single_class", "yolo", "yolox_shufflenet_v2_x0_5_pan"),
+)
+ALONE = """
+import sys
+for name in ("truscore", "services", "torchvision"):
+    sys.modules[name] = None
+import torch
+program = torch.export.load(sys.argv[1]).module()
+boxes, labels, scores, masks = program(torch.rand(3, 50, 90))
+assert len(boxes) == len(labels) == len(scores) == len(masks), "rows differ"
+print(tuple(masks.shape[1:]))
+"""
+
+
+def target_of(category: str, option: str, architecture: str, base: str, *, size: int = 64) -> ExportTarget:
+    overrides = {"image_size": size, "architecture_config": {"base_architecture": base}}
+    torch.manual_seed(2)
+    model = outspoken(build_model(resolve(category, option, architecture, overrides), len(NAMES)).eval())
+    return export_target_of(model, NAMES, kind=row_of(category, option, architecture).task)
+
+
+def statically(target: ExportTarget) -> Callable[[Picture], Answers]:
+    graph: nn.Module | None = target.static_graph
+    assert graph is not None
+    names = [tensor.name for tensor in target.signature.outputs]
+
+    def run(image_CHW: Picture) -> Answers:
+        with torch.no_grad():
+            outputs: tuple[Tensor, ...] = graph(torch.from_numpy(image_CHW))
+        return {name: output.numpy() for name, output in zip(names, outputs, strict=True)}
+
+    return run
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind[3])
+def test_a_detector_of_fixed_sizes_finds_what_its_network_finds(kind: tuple[str, str, str, str]) -> None:
+    target = target_of(*kind)
+    run = statically(target)
+    verdict = target.check_parity((target.run_eager(each), run(each)) for each in pictures())
+    assert verdict.passed
+    assert verdict.detections > 3 * len(pictures())
+    assert verdict.max_abs_difference["boxes"] < 0.01
+    assert verdict.max_abs_difference["scores"] < 1e-4
+
+
+def test_it_finds_on_scans_of_cards_what_its_network_finds(shared_data: Path) -> None:
+    scans = sorted(shared_data.glob("truscore_card_borders_yolo/*/images/*.jpg"))
+    target = target_of(*KINDS[0], size=160)
+    run = statically(target)
+    scan_CHW = preprocess(load_image(scans[0])).numpy()
+    verdict = target.check_parity([(target.run_eager(scan_CHW), run(scan_CHW))])
+    assert verdict.passed
+    assert verdict.detections > 10
+
+
+def chain(count: int) -> Tensor:
+    """Boxes in a row, each of which overlaps the next but not the one after it, by falling score."""
+    first = torch.arange(count, dtype=torch.float32) * 3
+    return torch.stack([first, torch.zeros(count), first + 10, torch.full((count,), 10.0)], dim=1)
+
+
+@pytest.mark.parametrize("boxes", ["chain", "scattered"])
+def test_suppression_keeps_what_the_loop_over_single_boxes_keeps(boxes: str) -> None:
+    generator = torch.Generator().manual_seed(3)
+    corners = torch.rand(150, 2, generator=generator) * 40
+    scattered_K4 = torch.cat([corners, corners + 5 + torch.rand(150, 2, generator=generator) * 20], dim=1)
+    boxes_K4 = chain(150) if boxes == "chain" else scattered_K4
+    falling_K = torch.linspace(1, 0, len(boxes_K4))
+    stays_K = kept(boxes_K4[None], torch.ones(1, len(boxes_K4), dtype=torch.bool), 0.5)[0]
+    assert stays_K.nonzero()[:, 0].tolist() == ops.nms(boxes_K4, falling_K, 0.5).tolist()
+    assert 1 < int(stays_K.sum()) < len(boxes_K4)
+
+
+def test_regions_are_pooled_as_torchvision_does_beyond_the_edge_of_the_picture_too() -> None:
+    generator = torch.Generator().manual_seed(4)
+    fine, coarse = torch.rand(1, 3, 16, 16, generator=generator), torch.rand(1, 3, 8, 8, generator=generator)
+    corners = torch.rand(40, 2, generator=generator) * 60
+    boxes_R4 = torch.cat([corners, corners + torch.rand(40, 2, generator=generator) * 20], dim=1)
+    level_R = torch.arange(40) % 2
+    canvas = Canvas(64, 32)
+    canvas.hold(torch.tensor(64.0), torch.tensor(64.0))
+    pooling = Pooling(scales=(1 / 4, 1 / 8), level_of=lambda _: level_R, places=7, samples=2)
+    found = roi_align(pooling, [fine, coarse], canvas, boxes_R4)
+    for level, (feature, scale) in enumerate(((fine, 1 / 4), (coarse, 1 / 8))):
+        wanted = ops.roi_align(feature, [boxes_R4], 7, scale, sampling_ratio=2)
+        assert torch.allclose(found[level_R == level], wanted[level_R == level], atol=1e-5)
+
+
+def test_mask_rcnn_becomes_a_program_that_torch_runs_alone(tmp_path: Path) -> None:
+    target = target_of(*KINDS[3])
+    # Above what it sees in black: where nothing is found there are no rows.
+    target.graph.get_submodule("detector.roi_heads").score_thresh = 0.3  # type: ignore[assignment]
+    black_CHW = np.zeros((3, 30, 44), np.float32)
+    assert len(target.run_eager(black_CHW)["boxes"]) == 0
+    task = Task(
+        checkpoint="", formats=("onnx",), pictures=(), benchmark_rounds=1, output_folder=str(tmp_path), provenance={}
+    )
+    artifact = make_artifact(FORMATS["torch_export"], workshop(target, [*pictures()[:2], black_CHW], task))
+    assert artifact.parity.passed
+    assert artifact.parity.max_abs_difference["boxes"] < 0.01
+    argv = [sys.executable, "-c", ALONE, str(tmp_path / artifact.file_name)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "(1, 50, 90)"
+
+
+def test_the_matrix_says_which_detectors_have_fixed_sizes() -> None:
+    assert all(why_not(NETWORKS[base], "torch_export") == "" for *_, base in KINDS)
+    assert "as many samples" in why_not(NETWORKS["detectron2_mask_rcnn_r18_fpn"], "torch_export")
