@@ -12,7 +12,7 @@ from truscore.zoo.framing import Framed, frame, unframe
 
 from services.exporter.child.export_target import Answers, ExportTarget, Picture, UnsupportedNetwork
 from services.exporter.child.output_parity import check_parity
-from services.exporter.child.static import framing as static_framing
+from services.exporter.child.static import framing
 from services.exporter.release import Signature
 from services.exporter.signature import SIGNATURES
 
@@ -42,10 +42,10 @@ class StaticFramedPicture(FramedPicture):
 
     def forward(self, image_CHW: Tensor) -> tuple[Tensor, ...]:
         height, width = image_CHW.shape[-2:]
-        framed_CSS = static_framing.frame(image_CHW, self.network.image_size)
+        framed_CSS = framing.frame(image_CHW, self.network.image_size)
         answers = self.network.answers(self.network(framed_CSS[None]))
         return tuple(
-            static_framing.unframe(answers[name][0], height, width) if name in self.maps else answers[name][0]
+            framing.unframe(answers[name][0], height, width) if name in self.maps else answers[name][0]
             for name in self.names
         )
 

@@ -21,6 +21,9 @@ class StaticRetinaNet(nn.Module):
         super().__init__()
         self.canvas = canvas
         self.detector: CardRetinaNet = on_canvas(detector, canvas)  # type: ignore[assignment]
+        self.threshold: float = detector.nms_thresh  # type: ignore[assignment]
+        self.most: int = detector.detections_per_img  # type: ignore[assignment]
+        self.most_of_level: int = detector.topk_candidates  # type: ignore[assignment]
 
     def forward(self, image_CSS: Tensor, height: Tensor, width: Tensor) -> tuple[Found, list[Tensor]]:
         """``height`` and ``width`` of the picture on the canvas; also the pyramid's maps."""
@@ -28,10 +31,7 @@ class StaticRetinaNet(nn.Module):
         maps = list(self.detector.backbone(image_CSS[None]).values())
         candidates = [self._candidates(level, number, height, width) for number, level in enumerate(maps)]
         boxes_C4, labels_C, scores_C = (torch.cat(each) for each in zip(*candidates, strict=True))
-        found = _suppressed(
-            boxes_C4, labels_C, scores_C, self.detector.nms_thresh, most=self.detector.detections_per_img
-        )
-        return found, maps
+        return _suppressed(boxes_C4, labels_C, scores_C, self.threshold, most=self.most), maps
 
     def _candidates(
         self, level_1CMM: Tensor, number: int, height: Tensor, width: Tensor
@@ -43,7 +43,7 @@ class StaticRetinaNet(nn.Module):
         side = level_1CMM.shape[-1]
         inside_P1 = self.canvas.region(side).inside_MM.reshape(-1, 1).expand(-1, len(cell_A4)).reshape(-1, 1) > 0.5
         sure_PK = inside_P1 & (scores_PK > self.detector.score_thresh)
-        top_C, at_C, valid_C = best(scores_PK.reshape(-1), sure_PK.reshape(-1), self.detector.topk_candidates)
+        top_C, at_C, valid_C = best(scores_PK.reshape(-1), sure_PK.reshape(-1), self.most_of_level)
         place_C = at_C // scores_PK.shape[1]
         anchors_P4 = level_anchors(self.canvas, cell_A4, side)
         boxes_C4 = decoded(self.detector.box_coder, outputs["bbox_regression"][0][place_C], anchors_P4[place_C])
@@ -63,7 +63,7 @@ class StaticYolox(nn.Module):
         """``height`` and ``width`` of the picture on the canvas; also the pyramid's maps."""
         self.canvas.hold(height, width)
         levels = self.detector.backbone(image_CSS[None])
-        seen = self.detector.look(None, levels)  # type: ignore[arg-type]
+        seen = self.detector.look(None, levels)
         inside_P = torch.cat([self.canvas.region(level.shape[-1]).inside_MM.reshape(-1) for level in levels.values()])
         scores_PK = seen.objectness_BP[0, :, None].sigmoid() * seen.logits_BPK[0].sigmoid()
         sure_PK = (inside_P[:, None] > 0.5) & (scores_PK > LEAST_SCORE)

@@ -13,7 +13,8 @@ from truscore.zoo.framing import GREY
 
 def frame(image_CHW: Tensor, side: int) -> Tensor:
     """[C, S, S]: the longer side scaled to `side`, the rest grey."""
-    inner_h, inner_w = inner_size(*image_CHW.shape[-2:], side)
+    height, width = image_CHW.shape[-2:]
+    inner_h, inner_w = inner_size(height, width, side)
     shown_CSS = placed(image_CHW, inner_h, inner_w, side)
     place_S = torch.arange(side, dtype=torch.float64)
     inside_SS = (place_S < inner_h)[:, None] & (place_S < inner_w)[None]

@@ -48,11 +48,16 @@ def static_graph_of(detector: nn.Module) -> StaticPicture | None:
     they have pixels (Detectron2's), and those with a second stage, which looks at as many strips as it finds sides."""
     if isinstance(detector, Detectron2MaskRCNN) or getattr(detector, "border_lines", None) is not None:
         return None
-    for kind, static in ((BorderMaskRCNN, StaticMaskRCNN), (CardRetinaNet, StaticRetinaNet), (CardYolox, StaticYolox)):
-        if isinstance(detector, kind):
-            network: Network = static(detector, canvas_of(detector.transform))
-            return StaticPicture(network, detector.transform)
-    return None
+    network: Network
+    if isinstance(detector, BorderMaskRCNN):
+        network = StaticMaskRCNN(detector, canvas_of(detector.transform))
+    elif isinstance(detector, CardRetinaNet):
+        network = StaticRetinaNet(detector, canvas_of(detector.transform))
+    elif isinstance(detector, CardYolox):
+        network = StaticYolox(detector, canvas_of(detector.transform))
+    else:
+        return None
+    return StaticPicture(network, detector.transform)
 
 
 def canvas_of(transform: GeneralizedRCNNTransform) -> Canvas:

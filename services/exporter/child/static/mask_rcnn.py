@@ -54,7 +54,8 @@ class StaticMaskRCNN(nn.Module):
         logits = self.roi.mask_predictor(self.roi.mask_head(regions))
         side = logits.shape[-1]
         own = labels_D[:, None, None, None].expand(-1, 1, side, side)
-        return logits.gather(1, own).sigmoid()
+        masks: Tensor = logits.gather(1, own).sigmoid()
+        return masks
 
     def _proposals(self, maps: Sequence[Tensor], height: Tensor, width: Tensor) -> _Proposals:
         objectness, deltas = self.rpn_head(list(maps))

@@ -33,7 +33,7 @@ def kept(boxes_GK4: Tensor, valid_GK: Tensor, threshold: float, labels_GK: Tenso
     valid_G1K = valid_GK[:, None].to(torch.float32)
     state = again(valid_G1K, torch.ones(()))
     if torch.compiler.is_exporting():
-        state = torch.while_loop(unsettled, again, state)
+        state = torch.while_loop(unsettled, again, state)  # type: ignore[no-untyped-call]
     else:
         while unsettled(*state):
             state = again(*state)
