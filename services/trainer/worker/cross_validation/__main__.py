@@ -1,7 +1,8 @@
 """Cross-validation of a recipe on a folder: ``python -m services.trainer.worker.cross_validation PATH --category …``.
 
 For each seed every image is evaluated once, by a network that has seen neither it nor its kin. Prints JSON: each
-metric's mean and spread over folds and seeds, and its value over all images of a seed at once.
+metric's mean and spread over folds and seeds, and its value over all images of a seed at once, beside those of the
+trivial predictors of the task on the same images.
 """
 
 import argparse
@@ -171,10 +172,18 @@ def _about(trial: Trial, options: argparse.Namespace, place: Place) -> dict[str,
 def _plain(about: Mapping[str, Any], folds: Sequence[FoldDone], repetitions: Sequence[Repetition]) -> dict[str, Any]:
     return {
         **about,
-        "metrics": {name: asdict(spread) for name, spread in spreads([fold.metrics for fold in folds]).items()},
-        "pooled": {name: asdict(spread) for name, spread in spreads([one.pooled for one in repetitions]).items()},
+        "metrics": _spreads([fold.metrics for fold in folds]),
+        "pooled": _spreads([one.pooled for one in repetitions]),
+        "trivial": {
+            name: _spreads([one.trivial[name] for one in repetitions if name in one.trivial])
+            for name in sorted({name for one in repetitions for name in one.trivial})
+        },
         "runs": [asdict(fold) for fold in folds],
     }
+
+
+def _spreads(values: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    return {name: asdict(spread) for name, spread in spreads(values).items()}
 
 
 def _report_epoch(seed: int, fold: int, epoch: EpochDone) -> None:

@@ -64,10 +64,12 @@ class FoldDone:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FoldResult:
-    """``image_results`` are the task's, one for each held-out image, by its place among the images of all folds."""
+    """``image_results`` are the task's, one for each held-out image, by its place among the images of all folds;
+    ``trivial`` the same of each trivial predictor, which has learnt from the fold's training images."""
 
     done: FoldDone
     image_results: tuple[Any, ...] = ()
+    trivial: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,6 +149,16 @@ def pooled_metrics(job: TrainingJob, results: Iterable[FoldResult]) -> dict[str,
     return make_task(job, evaluated=images_of(job)).metrics(image_results) if image_results else {}
 
 
+def pooled_trivial(job: TrainingJob, results: Sequence[FoldResult]) -> dict[str, dict[str, float]]:
+    """The same of each trivial predictor, by its name, where every fold has it."""
+    names = set.intersection(*(set(result.trivial) for result in results)) if results else set()
+    task = make_task(job, evaluated=images_of(job))
+    return {
+        name: task.metrics([image_result for result in results for image_result in result.trivial[name]])
+        for name in sorted(names)
+    }
+
+
 def spreads(values: Sequence[Mapping[str, float]]) -> dict[str, Spread]:
     """Each metric over the folds that have it."""
     names = sorted({name for one in values for name in one})
@@ -169,7 +181,12 @@ def _evaluated(run: Run, fold: Fold, *, chosen_epoch: int) -> FoldResult:
     evaluated = replace(run, task=task, batches=Batches(task, workers=0))
     evaluation = evaluate(evaluated, until=run.stop_requested, places=places_of(fold.held_out, pool))
     done = _done(run, fold, chosen_epoch=chosen_epoch, loss=evaluation.loss, metrics=evaluation.metrics)
-    return FoldResult(done=done, image_results=tuple(evaluation.image_results))
+    trivial = task.trivial(evaluation.image_results)
+    return FoldResult(
+        done=done,
+        image_results=tuple(evaluation.image_results),
+        trivial={name: tuple(image_results) for name, image_results in trivial.items()},
+    )
 
 
 def _done(

@@ -15,6 +15,7 @@ from services.trainer.worker.cross_validation.engine import (
     FoldResult,
     for_fold,
     pooled_metrics,
+    pooled_trivial,
     train_fold,
 )
 from services.trainer.worker.devices import Place, deterministic
@@ -41,11 +42,13 @@ class Trial:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Repetition:
-    """All folds of one seed; ``pooled`` are the metrics over all their held-out images at once."""
+    """All folds of one seed; ``pooled`` are the metrics over all their held-out images at once, ``trivial`` those of
+    each trivial predictor on the same images."""
 
     seed: int
     folds: tuple[FoldDone, ...]
     pooled: dict[str, float]
+    trivial: dict[str, dict[str, float]]
 
 
 def repeat(
@@ -79,8 +82,12 @@ def repeat(
                     on_fold(report.done)
                 elif isinstance(report[1], EpochDone):
                     on_epoch(fold.number, report[1])
-    pooled = pooled_metrics(folds[0].job, results)
-    return Repetition(seed=seed, folds=tuple(result.done for result in results), pooled=pooled)
+    return Repetition(
+        seed=seed,
+        folds=tuple(result.done for result in results),
+        pooled=pooled_metrics(folds[0].job, results),
+        trivial=pooled_trivial(folds[0].job, results),
+    )
 
 
 def _job(trial: Trial, split: Split, folder: Path) -> TrainingJob:

@@ -18,11 +18,14 @@ from truscore.metrics.diagnostics import ImageError
 from truscore.zoo.preprocess import preprocess
 from truscore.zoo.resize import network_size, resize_antialiased
 
+from services.trainer.worker.tasks.border_corners import lines_of, refined
+
 LONGER_SIDE_PX = 640
 LEAST_SCORE = 0.5
 TARGET_COLOURS = ((0, 200, 83), (0, 176, 255), (255, 214, 0), (178, 255, 89))
 PREDICTION_COLOURS = ((255, 23, 68), (255, 109, 0), (213, 0, 249), (255, 145, 0))
 TEXT_PX = 15
+DASHES = 16  # of a side
 
 
 class Originals(Protocol):
@@ -36,7 +39,8 @@ class Originals(Protocol):
 def write_pictures(
     model: nn.Module, images: Originals, class_names: Sequence[str], folder: Path, *, shown: Sequence[ImageError]
 ) -> list[dict[str, Any]]:
-    """Instances, one PNG an image: green and blue what is there, red and orange what was found."""
+    """Instances, one PNG an image: green and blue what is there, red and orange what was found. Of borders that a
+    second stage placed, their lines; dashed is a side of which it is not sure."""
     pictures = []
     for number, error in enumerate(shown, start=1):
         picture, counts = _painted(model, images, error, class_names)
@@ -47,8 +51,9 @@ def write_pictures(
 def _painted(
     model: nn.Module, images: Originals, error: ImageError, class_names: Sequence[str]
 ) -> tuple[Image.Image, dict[str, int]]:
-    image_HWC = _shown(images.original(error.image))
-    prediction = _predictions(model, image_HWC)
+    original_HWC = images.original(error.image)
+    image_HWC = _shown(original_HWC)
+    prediction = _predictions(model, image_HWC, original_HWC)
     painted_HWC = image_HWC.copy()
     height, width = image_HWC.shape[:2]
     record = images.records[error.image]
@@ -57,8 +62,10 @@ def _painted(
         shown_HW = np.asarray(Image.fromarray(target).resize((width, height), Image.Resampling.NEAREST))
         painted_HWC[_edge(shown_HW)] = _colour(TARGET_COLOURS, annotation.label)
     for instance in prediction:
-        painted_HWC[_edge(instance["mask_HW"])] = _colour(PREDICTION_COLOURS, instance["label"])
+        if instance["lines_42"] is None:
+            painted_HWC[_edge(instance["mask_HW"])] = _colour(PREDICTION_COLOURS, instance["label"])
     picture = Image.fromarray(painted_HWC)
+    _draw_lines(picture, prediction)
     _name_instances(picture, prediction, class_names)
     return picture, {"real": len(record.annotations), "found": len(prediction)}
 
@@ -81,10 +88,16 @@ def _shown(image_HWC: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return shown
 
 
-def _predictions(model: nn.Module, image_HWC: NDArray[np.uint8]) -> list[dict[str, Any]]:
-    device = next(model.parameters()).device
+def _predictions(
+    model: nn.Module, image_HWC: NDArray[np.uint8], original_HWC: NDArray[np.uint8]
+) -> list[dict[str, Any]]:
+    image_CHW = preprocess(image_HWC).to(next(model.parameters()).device)
     with torch.no_grad():
-        (prediction,) = model([preprocess(image_HWC).to(device)])
+        (prediction,) = model([image_CHW])
+        if (stage := getattr(model, "border_lines", None)) is not None:
+            prediction |= refined(stage, original_HWC, image_CHW, prediction)
+    lines = lines_of(prediction) or [None] * len(prediction["labels"])
+    sure = prediction["line_confidence"].tolist() if "line_confidence" in prediction else lines
     boxes = prediction["boxes"].tolist()
     masks = (
         [(mask_1HW[0] >= 0.5).cpu().numpy() for mask_1HW in prediction["masks"]]
@@ -92,10 +105,36 @@ def _predictions(model: nn.Module, image_HWC: NDArray[np.uint8]) -> list[dict[st
         else [_box_mask(box, *image_HWC.shape[:2]) for box in boxes]
     )
     return [
-        {"label": int(label), "score": float(score), "box": box, "mask_HW": mask_HW}
-        for label, score, box, mask_HW in zip(prediction["labels"], prediction["scores"], boxes, masks, strict=True)
+        {
+            "label": int(label),
+            "score": float(score),
+            "box": box,
+            "mask_HW": mask_HW,
+            "lines_42": lines_42,
+            "confidence_4": confidence_4,
+        }
+        for label, score, box, mask_HW, lines_42, confidence_4 in zip(
+            prediction["labels"], prediction["scores"], boxes, masks, lines, sure, strict=True
+        )
         if float(score) >= LEAST_SCORE
     ]
+
+
+def _draw_lines(picture: Image.Image, prediction: list[dict[str, Any]]) -> None:
+    pen = ImageDraw.Draw(picture)
+    for instance in prediction:
+        if instance["lines_42"] is None:
+            continue
+        corners_42 = np.array(instance["lines_42"])
+        for side, confidence in enumerate(instance["confidence_4"]):
+            start_2, end_2 = corners_42[side], corners_42[(side + 1) % 4]
+            # From a dash to the next, of a side that is sure to its end.
+            ends = (
+                ((0.0, 1.0),) if confidence > 0 else tuple((at / DASHES, (at + 0.5) / DASHES) for at in range(DASHES))
+            )
+            for first, last in ends:
+                points = [tuple(start_2 + share * (end_2 - start_2)) for share in (first, last)]
+                pen.line(points, fill=_colour(PREDICTION_COLOURS, instance["label"]), width=2)
 
 
 def _box_mask(box_xyxy: Sequence[float], height: int, width: int) -> NDArray[np.bool_]:

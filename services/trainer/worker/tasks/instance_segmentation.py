@@ -26,7 +26,9 @@ from services.trainer.worker.tasks.instance_overlays import write_pictures
 from services.trainer.worker.tasks.protocol import BatchEvaluation, Key
 
 PICTURES = 6
-STRIPS = 12  # of each border of an image and epoch: three of each side, one of each pass in the mean
+# Of an epoch, for the second stage: small sets need many of each border, large ones have them.
+EPOCH_STRIPS = 400
+MOST_STRIPS = 12  # of a border: three of each side, one of each pass in the mean
 
 
 @runtime_checkable
@@ -171,12 +173,18 @@ def splits(
             seed=job.recipe.seed,
             policy=policy_for(job.recipe.category, job.recipe.option, job.class_names),
             cache_limit_bytes=cache_limit_bytes // 2,
-            strips=STRIPS if has_second_stage(job.recipe) else 0,
+            strips=strips_of_a_border(job.training) if has_second_stage(job.recipe) else 0,
             kinds=len(job.class_names),
         )
         for part in (job.training, evaluated)
     )
     return training, validation
+
+
+def strips_of_a_border(training: Sequence[ImageRecord]) -> int:
+    """How many are cut of each border and epoch; at least one."""
+    borders = sum(len(record.annotations) for record in training)
+    return min(max(round(EPOCH_STRIPS / max(borders, 1)), 1), MOST_STRIPS)
 
 
 def loss_factors(weights: LossWeights) -> dict[str, float]:

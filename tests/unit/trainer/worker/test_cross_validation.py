@@ -158,6 +158,10 @@ def test_the_command_prints_and_writes_figures_with_the_recipe_they_are_of(
     assert [(run["seed"], run["fold"]) for run in result["runs"]] == [(0, 1), (0, 2), (1, 1), (1, 2)]
     assert {spread["count"] for spread in result["metrics"].values()} == {4}
     assert {spread["count"] for spread in result["pooled"].values()} == {2}
+    assert set(result["trivial"]) == {"mean_score", "median_score"}
+    for of_trivial in result["trivial"].values():
+        assert {name: spread["count"] for name, spread in of_trivial.items()} == dict.fromkeys(of_trivial, 2)
+        assert of_trivial["score_MAE"]["mean"] > 0
     assert all(math.isfinite(spread["mean"]) for spread in result["metrics"].values())
     assert result["images"] == 8
     assert "seed 1 fold 2 epoch 1/1: train loss" in captured.err

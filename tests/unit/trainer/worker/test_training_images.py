@@ -13,6 +13,7 @@ from truscore.datasets import RLE, Annotation, ImageRecord, UnreadableImage
 
 from services.trainer.worker.tasks import Key
 from services.trainer.worker.tasks.instance_images import InstanceImages
+from services.trainer.worker.tasks.instance_segmentation import strips_of_a_border
 
 WIDTH, HEIGHT = 120, 90
 POLICY = policy_for("border_detection", "dual_class")
@@ -177,3 +178,8 @@ def test_augmenting_leaves_the_kept_sample_alone(folder: Path) -> None:
     for epoch in range(1, 6):
         split[Key(epoch=epoch, index=0)]
     assert torch.equal(as_is(split).image_CHW, before)
+
+
+def test_of_a_small_set_many_strips_are_cut_of_each_border_and_of_a_large_one_at_least_one() -> None:
+    one = record("card.png", square(1, 10, 10, 100, 80), square(2, 20, 20, 90, 70))
+    assert [strips_of_a_border([one] * images) for images in (0, 1, 26, 64, 5000)] == [12, 12, 8, 3, 1]
