@@ -12,7 +12,7 @@ from typing import Any
 from truscore.configuration.errors import InvalidConfig
 from truscore.configuration.text import config_of, flat_values
 from truscore.recipes.resolve import resolve
-from truscore.recipes.suggestion import Choice, put
+from truscore.recipes.suggestion import Choice, config_tree, put
 
 _ARCHITECTURE = "architecture_config"
 _CUSTOM = f"{_ARCHITECTURE}.custom_modifications"
@@ -36,11 +36,7 @@ class Template:
     @property
     def config(self) -> dict[str, Any]:
         """As `submit --config` takes it."""
-        tree: dict[str, Any] = {}
-        for choice in self.choices:
-            if choice.key != "architecture":
-                put(tree, choice.key, choice.value)
-        return tree
+        return config_tree(self.choices)
 
 
 _WEIGHTS = "cards are photographs: edges and textures need not be learnt anew"

@@ -1,6 +1,6 @@
 """What a configuration is suggested from, and what a suggestion says."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -64,11 +64,16 @@ class Suggestion:
     @property
     def config(self) -> dict[str, Any]:
         """As `submit --config` takes it."""
-        tree: dict[str, Any] = {}
-        for choice in self.choices:
-            if choice.key != "architecture":
-                put(tree, choice.key, choice.value)
-        return tree
+        return config_tree(self.choices)
+
+
+def config_tree(choices: Iterable[Choice]) -> dict[str, Any]:
+    """The choices as one tree of sections; the architecture is named beside a configuration, not in it."""
+    tree: dict[str, Any] = {}
+    for choice in choices:
+        if choice.key != "architecture":
+            put(tree, choice.key, choice.value)
+    return tree
 
 
 def put(tree: dict[str, Any], key: str, value: Any) -> None:

@@ -2,6 +2,7 @@
 
 import getpass
 import uuid
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -26,32 +27,27 @@ OVER = {
 }
 
 
-def cancel(
-    context: typer.Context,
-    run_id: Run,
-    *,
-    reason: Reason = "",
-    request_id: RequestId = "",
-    unchecked: Unchecked = False,
-    as_json: AsJson = False,
-) -> None:
-    """End a run; it takes effect within one optimiser step."""
-    run_id = run_id if unchecked else _known(context_of(context), "cancel", run_id)
-    _request(context, "cancel", run_id, reason=reason, request_id=request_id, as_json=as_json)
+def _stopping(verb: str, text: str) -> Callable[..., None]:
+    """The command of one request that stops a run."""
+
+    def stop(
+        context: typer.Context,
+        run_id: Run,
+        *,
+        reason: Reason = "",
+        request_id: RequestId = "",
+        unchecked: Unchecked = False,
+        as_json: AsJson = False,
+    ) -> None:
+        run_id = run_id if unchecked else _known(context_of(context), verb, run_id)
+        _request(context, verb, run_id, reason=reason, request_id=request_id, as_json=as_json)
+
+    stop.__name__, stop.__doc__ = verb, text
+    return stop
 
 
-def pause(
-    context: typer.Context,
-    run_id: Run,
-    *,
-    reason: Reason = "",
-    request_id: RequestId = "",
-    unchecked: Unchecked = False,
-    as_json: AsJson = False,
-) -> None:
-    """Halt a run with a checkpoint to go on from."""
-    run_id = run_id if unchecked else _known(context_of(context), "pause", run_id)
-    _request(context, "pause", run_id, reason=reason, request_id=request_id, as_json=as_json)
+cancel = _stopping("cancel", "End a run; it takes effect within one optimiser step.")
+pause = _stopping("pause", "Halt a run with a checkpoint to go on from.")
 
 
 def resume(
