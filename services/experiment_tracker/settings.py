@@ -3,18 +3,14 @@
 import os
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
-from truscore.settings import ServiceSettings
+from pydantic import Field
+from truscore.settings import BusSettings
 
 
-class Settings(ServiceSettings):
+class Settings(BusSettings):
     """Settings of the experiment tracker, each from TRUSCORE_<NAME>."""
 
-    amqp_url: SecretStr = Field(description="Address of the broker, amqp://user:password@host:port/vhost")
     mlflow_url: str = Field(description="Address of the MLflow server, http://host:port")
-    log_level: str = Field("INFO", description="Least level that is logged")
-    log_json: bool = Field(True, description="Whether logs are JSON lines")
-    otlp_endpoint: str = Field("", description="OpenTelemetry collector (OTLP over gRPC); empty for none")
 
     tracker_host: str = Field("127.0.0.1", description="Address that the tracker's ports are bound to")
     tracker_grpc_port: int = Field(0, description="Port of the tracker's gRPC service; 0 for any free one")

@@ -3,20 +3,11 @@
 from pathlib import Path
 
 from pydantic import Field, SecretStr
-from truscore.settings import ServiceSettings
+from truscore.settings import StoreSettings
 
 
-class Settings(ServiceSettings):
+class Settings(StoreSettings):
     """Settings of the exporter, each from TRUSCORE_<NAME>."""
-
-    amqp_url: SecretStr = Field(description="Address of the broker, amqp://user:password@host:port/vhost")
-    s3_endpoint: str = Field(description="Address of the object store, http://host:port or https://host")
-    s3_access_key: SecretStr = Field(description="Access key of the object store")
-    s3_secret_key: SecretStr = Field(description="Secret key of the object store")
-    bucket: str = Field("truscore", description="Bucket for what the services write")
-    log_level: str = Field("INFO", description="Least level that is logged")
-    log_json: bool = Field(True, description="Whether logs are JSON lines")
-    otlp_endpoint: str = Field("", description="OpenTelemetry collector (OTLP over gRPC); empty for none")
 
     exporter_host: str = Field("127.0.0.1", description="Address that the exporter's ports are bound to")
     exporter_grpc_port: int = Field(0, description="Port of the exporter's gRPC health service; 0 for any free one")

@@ -2,17 +2,12 @@
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
-from truscore.settings import ServiceSettings
+from pydantic import Field
+from truscore.settings import BusSettings
 
 
-class Settings(ServiceSettings):
+class Settings(BusSettings):
     """Settings of the monitor, each from TRUSCORE_<NAME>."""
-
-    amqp_url: SecretStr = Field(description="Address of the broker, amqp://user:password@host:port/vhost")
-    log_level: str = Field("INFO", description="Least level that is logged")
-    log_json: bool = Field(True, description="Whether logs are JSON lines")
-    otlp_endpoint: str = Field("", description="OpenTelemetry collector (OTLP over gRPC); empty for none")
 
     monitor_host: str = Field("127.0.0.1", description="Address that the monitor's ports are bound to")
     monitor_grpc_port: int = Field(0, description="Port of the monitor's gRPC service; 0 for any free one")

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr
-from truscore.settings import ServiceSettings
+from pydantic import AfterValidator, Field
+from truscore.settings import StoreSettings
 
 PREFIX = "TRUSCORE_"
 
@@ -19,17 +19,8 @@ def _source_of_weights(address: str) -> str:
     return address
 
 
-class Settings(ServiceSettings):
+class Settings(StoreSettings):
     """Settings of the trainer, each from TRUSCORE_<NAME>."""
-
-    amqp_url: SecretStr = Field(description="Address of the broker, amqp://user:password@host:port/vhost")
-    s3_endpoint: str = Field(description="Address of the object store, http://host:port or https://host")
-    s3_access_key: SecretStr = Field(description="Access key of the object store")
-    s3_secret_key: SecretStr = Field(description="Secret key of the object store")
-    bucket: str = Field("truscore", description="Bucket for what the services write")
-    log_level: str = Field("INFO", description="Least level that is logged")
-    log_json: bool = Field(True, description="Whether logs are JSON lines")
-    otlp_endpoint: str = Field("", description="OpenTelemetry collector (OTLP over gRPC); empty for none")
 
     trainer_host: str = Field("127.0.0.1", description="Address that the trainer's ports are bound to")
     trainer_grpc_port: int = Field(0, description="Port of the trainer's gRPC health service; 0 for any free one")

@@ -1,10 +1,13 @@
-"""Where settings come from: the environment first, then files of secrets. Knows no service's settings."""
+"""Where settings come from: the environment first, then files of secrets; and those that several services have.
+
+Knows nothing that a single service is set by.
+"""
 
 import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -44,6 +47,24 @@ class ServiceSettings(BaseSettings):
         usual = init_settings, env_settings, dotenv_settings
         folder = os.environ.get(SECRETS_DIR, "")
         return (*usual, _SecretFiles(settings_cls, Path(folder))) if folder else usual
+
+
+class BusSettings(ServiceSettings):
+    """Of every service: the broker, logs and traces."""
+
+    amqp_url: SecretStr = Field(description="Address of the broker, amqp://user:password@host:port/vhost")
+    log_level: str = Field("INFO", description="Least level that is logged")
+    log_json: bool = Field(True, description="Whether logs are JSON lines")
+    otlp_endpoint: str = Field("", description="OpenTelemetry collector (OTLP over gRPC); empty for none")
+
+
+class StoreSettings(BusSettings):
+    """Of services that read or write objects, too."""
+
+    s3_endpoint: str = Field(description="Address of the object store, http://host:port or https://host")
+    s3_access_key: SecretStr = Field(description="Access key of the object store")
+    s3_secret_key: SecretStr = Field(description="Secret key of the object store")
+    bucket: str = Field("truscore", description="Bucket for what the services write")
 
 
 class _SecretFiles(SecretsSettingsSource):
