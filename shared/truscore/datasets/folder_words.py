@@ -20,10 +20,17 @@ _PARTS = {
 }
 _PART_OF = {word: part for part, words in _PARTS.items() for word in words}
 _NUMBERED_PART = re.compile(r"(?P<word>train|val|test)[_\- ]?(?:\d{4}|images?|imgs)")
+# Classes whose images show what is sound.
+GOOD_CLASSES = frozenset({"good", "ok", "free", "normal", "clean", "none", "sound", "no_defect", "defect_free"})
 BOTH_PARTS = frozenset({"trainval", "train_val"})
 PART_FOLDERS = frozenset(_PART_OF) | BOTH_PARTS
 # `raw` and `data` are classes where their siblings are: they hold images of every class only above other folders.
 CONTAINER_FOLDERS = PART_FOLDERS | {"data", "dataset", "raw"} | set(IMAGE_FOLDERS)
+
+
+def is_good(name: str) -> bool:
+    """Whether a class means that there is nothing to mark: MT_Free, good, ..."""
+    return name.lower() in GOOD_CLASSES or name.lower().rpartition("_")[2] in GOOD_CLASSES
 
 
 def part_named_by(folder: str) -> str:

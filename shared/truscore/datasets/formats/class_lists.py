@@ -138,4 +138,6 @@ def _read_list(folder: Folder, path: str, encoding: str) -> tuple[str, ...]:
         names = _numbered_names(text)
     else:
         names = [line.strip() for line in text.splitlines()]
+        if any("\t" in name for name in names):
+            return ()  # a table: DAGM's Labels.txt lists images with their masks
     return tuple(dict.fromkeys(bounded_text(name) for name in names if name and name not in NOT_CLASSES))

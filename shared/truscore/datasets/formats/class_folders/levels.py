@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from truscore.datasets.folder_words import CONTAINER_FOLDERS, part_named_by
+from truscore.datasets.folder_words import CONTAINER_FOLDERS, is_good, part_named_by
 from truscore.datasets.index.grade_names import is_missing_grade, parse_grade
 from truscore.datasets.reading.problems import bounded_text
 
@@ -92,11 +92,12 @@ def _level(folders: Sequence[tuple[str, ...]], declared: frozenset[str]) -> _Cho
     if len(graded) == 1:
         return _Chosen(level=graded[0], of_grades=True)
     outer = several[0]
+    sound = [at for at in several[1:] if _good_in_each(folders, outer, at)]
     repeated = [at for at in several[1:] if _above_each(folders, at) >= _REPEATED and not _are_sides(folders, at)]
-    if not repeated:
+    if not repeated and not sound:
         return _Chosen(level=outer)
-    inner = repeated[-1]
-    if _are_numbered(_names(folders, outer)):
+    inner = (sound or repeated)[-1]
+    if sound or _are_numbered(_names(folders, outer)):
         return _Chosen(level=inner)
     shown = [", ".join(sorted(_names(folders, at))[:_SHOWN]) for at in (outer, inner)]
     question = (
@@ -123,6 +124,12 @@ def _above_each(folders: Sequence[tuple[str, ...]], at: int) -> float:
     """Under how many folders a name of this level stands, on average."""
     places = {names[: at + 1] for names in folders if len(names) > at}
     return len(places) / max(len(_names(folders, at)), 1)
+
+
+def _good_in_each(folders: Sequence[tuple[str, ...]], outer: int, at: int) -> bool:
+    """Whether each of the outer folders has its own sound images here: bottle/good, cable/good (MVTec AD)."""
+    above = {names[outer] for names in folders if len(names) > at}
+    return above == {names[outer] for names in folders if len(names) > at and is_good(names[at])}
 
 
 def _are_sides(folders: Sequence[tuple[str, ...]], at: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from truscore.datasets.folder_words import is_good
 from truscore.datasets.formats.csv.box_columns import BoxColumns, box_columns, holds_outlines, unnamed_box
 from truscore.datasets.formats.csv.headings import (
     BOOKKEEPING,
@@ -13,6 +14,7 @@ from truscore.datasets.formats.csv.headings import (
     ID_WORDS,
     IMAGE_NAMES,
     LABEL_NAMES,
+    MASK_WORDS,
     PREFIXES,
     SCORE_PREFIX,
     SCORE_WORDS,
@@ -45,6 +47,7 @@ class Columns:
     grader: int | None = None
     unused: tuple[str, ...] = ()
     guessed: tuple[str, ...] = ()
+    tags: bool = False  # whether it is headed as one of words that may be divided by spaces
     several: bool = False  # whether the label column is headed as one of several labels at once
 
     @property
@@ -72,7 +75,8 @@ def columns_of(
         holds_outlines(header[at], table.values[at]) for at in range(len(header)) if at not in images
     ):
         return None
-    return table.sorted_out(images, box)
+    columns = table.sorted_out(images, box)
+    return None if table.lists_masks(columns) else columns
 
 
 class _Table:
@@ -85,6 +89,13 @@ class _Table:
         ]
         self.declared = declared
         self.rows = len(rows)
+
+    def lists_masks(self, columns: Columns) -> bool:
+        """Whether each image stands beside its mask, and beside no more than whether it is sound (VisA)."""
+        masks = [at for at, words in enumerate(self.words) if words & MASK_WORDS and at not in columns.images]
+        if not any(2 * sum(map(_is_file, self.values[at])) > len(self.values[at]) > 0 for at in masks):
+            return False
+        return columns.label is None or any(map(is_good, self.values[columns.label]))
 
     def image_columns(self, names_image: Callable[[str], bool]) -> tuple[int, ...]:
         """The column that names images, before other sides of the same cards."""

@@ -85,5 +85,6 @@ def _table(
     if not rows or columns is None or not (columns.has_labels or columns.box):
         return None
     if columns.label is not None and header:
-        columns = replace(columns, several=plain(first[columns.label]) in PLURALS)
+        heading = plain(first[columns.label])
+        columns = replace(columns, several=heading in PLURALS, tags=heading in {"tags", "labels"})
     return CsvTable(path=path, columns=columns, rows=tuple(rows), header=header)

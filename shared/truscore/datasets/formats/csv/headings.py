@@ -69,8 +69,11 @@ BOOKKEEPING = frozenset(
         "zip",
         "phone",
     }
+    | {"title", "titel", "description", "beschreibung", "caption", "seller", "shipping", "artist", "publisher"}
+    | {"currency", "comment", "comments", "note_text", "remarks"}
     | {"datum", "größe", "groesse", "breite", "höhe", "hoehe", "betrag", "value", "wert", "annotator", "user", "weight"}
 )
+MASK_WORDS = frozenset({"mask", "masks", "segmentation", "gt", "groundtruth", "annotation"})
 CLASS_PREFIX, SCORE_PREFIX = PREFIXES = ("class:", "score:")
 _WORD = re.compile(r"[^\W\d_]+\d*|\d+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")

@@ -20,7 +20,11 @@ class LabelWords:
         self._label, self._grader = columns.label, columns.grader
         fields = set() if self._label is None else {row[self._label].strip() for _, row in table.rows}
         # A comma may belong to a name: "corner, sharp".
-        self._separators = SEPARATORS if columns.several or _are_lists(fields) else SEPARATORS[:-1]
+        self._separators = SEPARATORS if columns.several or _are_lists(fields, ",") else SEPARATORS[:-1]
+        self.by_spaces = columns.tags and not any(sign in field for field in fields for sign in SEPARATORS)
+        self.by_spaces = self.by_spaces and _are_lists(fields, " ") and _are_fewer_words(fields)
+        if self.by_spaces:
+            self._separators = (" ",)
         graded = sum(parse_grade(field) is not None for field in fields)
         self._graded = 2 * graded >= len(fields) > 0
 
@@ -46,9 +50,15 @@ class LabelWords:
         return f"{company} {text}" if company and grade is not None and not grade.grader else text
 
 
-def _are_lists(fields: Collection[str]) -> bool:
-    """Whether fields with commas list labels: a part stands alone elsewhere, at another place, or beside more parts."""
-    divided = [tuple(map(str.strip, field.split(","))) for field in fields if field]
+def _are_fewer_words(fields: Collection[str]) -> bool:
+    """Whether the words that fields consist of are fewer than the fields: each stands in several."""
+    return len({word for field in fields for word in field.split()}) <= len(set(fields))
+
+
+def _are_lists(fields: Collection[str], separator: str) -> bool:
+    """Whether fields with such signs list labels: a part stands alone elsewhere, at another place, or beside more
+    parts."""
+    divided = [tuple(map(str.strip, field.split(separator))) for field in fields if field]
     lists = [parts for parts in divided if len(parts) > 1]
     alone = {parts[0] for parts in divided if len(parts) == 1}
     if not lists:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from truscore.datasets.formats.csv.text import is_number, number_of, score_of
 from truscore.datasets.images.decode import UnreadableImage, opened, read_bounded, upright_size
 from truscore.datasets.index.grade_names import is_missing_grade
 from truscore.datasets.index.records import Annotation, ImageRecord
+from truscore.datasets.paths import stem_of
 from truscore.datasets.reading.build_index import (
     Annotate,
     ImageLabels,
@@ -32,6 +34,8 @@ from truscore.datasets.reading.result import DeclaredImage, ReadResult
 from truscore.datasets.shapes.parse import BadShape, box_from, numbers
 
 SUFFIXES = (".csv", ".tsv")
+# What a competition wants to have back: every image with one made-up answer.
+_SUBMISSION = re.compile(r"(?:sample[_\- ]?)?submission(?:[_\- ].*)?|.*[_\- ]sample[_\- ]?submission", re.IGNORECASE)
 SNIFFED_FILES = 20
 _SNIFFED_BYTES = 16 * 1024 * 1024
 _SIZED_IMAGES = 40  # whose size helps to tell what four numbers are
@@ -40,18 +44,27 @@ _SIZED_IMAGES = 40  # whose size helps to tell what four numbers are
 def recognise_csv(context: ReaderContext) -> bool:
     """Whether a CSV file has a column of images and one that says something of them."""
     folder = context.folder
-    paths = folder.with_suffix(*SUFFIXES)
+    paths = _tables_of(context)
     small = [path for path in paths if (folder.root / path).stat().st_size <= _SNIFFED_BYTES]
     images = ImageNames(context) if small else None
     return images is not None and any(read_csv_table(context, images, path) for path in small[:SNIFFED_FILES])
 
 
+def _tables_of(context: ReaderContext) -> list[str]:
+    found = []
+    for path in context.folder.with_suffix(*SUFFIXES):
+        if _SUBMISSION.fullmatch(stem_of(path)):
+            context.log.add("format.annotations.left_out", "a form for answers, not annotations, by its name", path)
+            context.files_read.add(path)
+        else:
+            found.append(path)
+    return found
+
+
 def read_csv(context: ReaderContext) -> ReadResult:
     """Read all tables of the folder. Words that are grades become classes in rising order, with their grades."""
     names = ImageNames(context)
-    tables = [
-        table for path in context.folder.with_suffix(*SUFFIXES) if (table := read_csv_table(context, names, path))
-    ]
+    tables = [table for path in _tables_of(context) if (table := read_csv_table(context, names, path))]
     if not tables:
         return unreadable_dataset(
             context, "format.csv.missing", "no CSV file has a column of images and one of labels or scores"
@@ -62,6 +75,9 @@ def read_csv(context: ReaderContext) -> ReadResult:
     found = _Collector(context=context, names=names, lookup=ImageLookup(context), classes=classes)
     for table in tables:
         _report_columns(table, context.log)
+        if words[table.path].by_spaces:
+            text = "labels were divided at spaces, as their words come again in others"
+            context.log.add("format.csv.columns_by_values", text, table.path)
         found.add_table(table, words[table.path])
     found.lookup.report()
     report_unlisted(context, found.images)

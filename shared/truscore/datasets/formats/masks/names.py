@@ -43,6 +43,8 @@ def numbered_names(context: ReaderContext, values: frozenset[int]) -> ValueNames
     """What the values that occur in the masks number: classes given, else those of a list. None where none fits."""
     if context.class_names:
         return _numbered(context.class_names, first=1)
+    if (table := _value_table(context)) is not None and values <= table.label_of.keys():
+        return table
     for names in _lists(context):
         kept = [name for name in names if name not in _NEVER]
         if kept and kept[0].casefold() in BACKGROUND:
@@ -57,6 +59,23 @@ def numbered_names(context: ReaderContext, values: frozenset[int]) -> ValueNames
 def _numbered(names: tuple[str, ...] | list[str], *, first: int) -> ValueNames:
     labels = {first + place: place + 1 for place in range(len(names))}
     return ValueNames(names=tuple(map(bounded_text, names)), label_of=MappingProxyType({0: 0} | labels))
+
+
+def _value_table(context: ReaderContext) -> ValueNames | None:
+    """Values with their classes, as Roboflow writes `_classes.csv` beside masks; None where files disagree."""
+    by_value: dict[int, str] = {}
+    for path in sorted(path for path in context.folder.files if name_of(path).lower() == "_classes.csv"):
+        head, *lines = [line.split(",", 1) for line in _text(context, path).splitlines() if "," in line] or [[""]]
+        if head[0].strip().casefold() not in {"pixel value", "value"}:
+            continue
+        for value, name in lines:
+            number = value.strip()
+            if not number.isdecimal() or by_value.setdefault(int(number[:9]), name.strip()) != name.strip():
+                return None
+        context.files_read.add(path)
+    names = tuple(by_value[value] for value in sorted(by_value) if by_value[value].casefold() not in BACKGROUND)
+    labels = {value: names.index(name) + 1 if name in names else 0 for value, name in by_value.items()}
+    return ValueNames(names=names, label_of=MappingProxyType({0: 0} | labels)) if names else None
 
 
 def _lists(context: ReaderContext) -> list[list[str]]:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
-from truscore.datasets.folder_words import IMAGE_FOLDERS, PART_FOLDERS
+from truscore.datasets.folder_words import IMAGE_FOLDERS, PART_FOLDERS, is_good
 from truscore.datasets.formats.class_folders.reader import class_by_image
 from truscore.datasets.formats.class_lists import ClassList, class_list
 from truscore.datasets.formats.masks.manner import (
@@ -25,7 +25,6 @@ from truscore.datasets.formats.masks.manner import (
     manner_of,
 )
 from truscore.datasets.index.records import Annotation, ImageRecord
-from truscore.datasets.paths import stem_of
 from truscore.datasets.reading.build_index import Annotate, ImageLabels, build_read_result, unreadable_dataset
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.derived_pictures import MASK, derived_pictures, names_derived, original_stem
@@ -42,10 +41,9 @@ _CONTAINERS = MASK_FOLDERS | set(IMAGE_FOLDERS)
 _CLASS_WORDS = frozenset({"class", "type", "category", "defect", "damage", "label", "grade", "psa", "bgs", "sgc", ""})
 _LEAST_IDS = 3
 _MASK_STEM = re.compile(r"(?P<stem>.+?)[_\-.](?:mask|gt|seg|label|groundtruth)", re.IGNORECASE)
+_OTHER_MASK = re.compile(r"segmentationobject|instance[_\-]?ids|colou?rs?(?:[/._\-]|$)|labeltrainids", re.IGNORECASE)
 _LOSSLESS = frozenset({".png", ".bmp", ".tif", ".tiff", ".gif"})
 _LOSSY = frozenset({".jpg", ".jpeg"})
-# Classes whose images show what is sound: their masks are empty or absent.
-GOOD_CLASSES = frozenset({"good", "ok", "free", "normal", "clean", "none", "sound", "no_defect", "defect_free"})
 ONLY_CLASS = "defect"
 
 
@@ -81,13 +79,11 @@ def read_masks(context: ReaderContext) -> ReadResult:
         format="masks",
         class_names=classes.names,
         annotate=marks,
-        image_labels={path: _image_labels(name, classes) for path, name in by_image.items() if name},
+        # Where no folder names a class, the mask alone says whether something is there.
+        image_labels={
+            path: _image_labels(name, classes) for path, name in by_image.items() if name not in {"", ONLY_CLASS}
+        },
     )
-
-
-def is_good(name: str) -> bool:
-    """Whether a class means that there is nothing to mark: MT_Free, good, ..."""
-    return name.lower() in GOOD_CLASSES or name.lower().rpartition("_")[2] in GOOD_CLASSES
 
 
 def mask_by_image(paths: Sequence[str], derived: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -103,9 +99,10 @@ def mask_by_image(paths: Sequence[str], derived: Mapping[str, str] | None = None
     for ignored in (frozenset[str](), PART_FOLDERS):
         found = _by_key(sorted(free), ignored)
         for key, members in _by_key([path for path in images if not pairs[path]], ignored).items():
-            if len(members) == len(found.get(key, ())) == 1:
-                pairs[members[0]] = found[key][0]
-                free.discard(found[key][0])
+            of_classes = _of_classes(found.get(key, ()))
+            if len(members) == len(of_classes) == 1:
+                pairs[members[0]] = of_classes[0]
+                free.discard(of_classes[0])
     _pair_by_stem(pairs, free)
     return pairs
 
@@ -117,10 +114,18 @@ def _pair_by_stem(pairs: dict[str, str], free: Collection[str]) -> None:
     for mask in sorted(free):
         masks[original_stem(mask)].append(mask)
     for image in pairs:
-        images[stem_of(image).lower()].append(image)
+        images[original_stem(image)].append(image)
     for stem, members in images.items():
-        if len(members) == len(masks.get(stem, ())) == 1 and not pairs[members[0]]:
-            pairs[members[0]] = masks[stem][0]
+        of_classes = _of_classes(masks.get(stem, ()))
+        if len(members) == len(of_classes) == 1 and not pairs[members[0]]:
+            pairs[members[0]] = of_classes[0]
+
+
+def _of_classes(masks: Sequence[str]) -> list[str]:
+    """Without those that say the same in colours, or which pixels are one thing: SegmentationObject, instanceIds."""
+    if len(masks) < 2:
+        return list(masks)
+    return [mask for mask in masks if not _OTHER_MASK.search(mask)] or list(masks)
 
 
 def _pairs_beside(images: Sequence[str]) -> dict[str, str]:
@@ -231,6 +236,8 @@ class _MaskReader:
                 )
             return ()
         if not found.mask_HW.any():
+            if name == ONLY_CLASS:
+                return ()
             self.context.log.add("label.empty_mask", f"nothing is marked on an image of class {name!r}", mask)
             return ()
         return (self._annotation(found.mask_HW, self.classes.label(name), mask),)

@@ -129,6 +129,7 @@ class _Layouts:
         listing, listed = self._listing(folder_path), self._lists[folder_path]
         if suffix_of(listed) == RTI:
             listing = listed
+            own = own or inner or self._beside(folder_path)
         return Views(
             name=folder_path.rstrip("/") or ROOT_OBJECT,
             folder_path=folder_path,
@@ -138,6 +139,11 @@ class _Layouts:
             listing=listing,
             maps=maps,
         )
+
+    def _beside(self, folder_path: str) -> list[str]:
+        """Images of the folders beside a list's own."""
+        above = _folder_of(folder_path[:-1]) if folder_path else ""
+        return [path for path in self._folder.images if path.startswith(above)]
 
     def _listing(self, folder_path: str) -> str:
         names = (self._texts.get(f"{folder_path}{name}".lower(), "") for name in NAMES)

@@ -113,6 +113,10 @@ class Pairing:
             path = posixpath.normpath(place + written)
             if path in self.files:
                 return path
+        # RTIBuilder writes the list into a folder of its own, beside that of the images.
+        named = [path for path in views.images if name_of(path) == name_of(written)]
+        if len(named) == 1:
+            return named[0]
         self._missing(name, line, views)
         return ""
 

@@ -1,0 +1,172 @@
+"""Layouts of public collections and of tools' exports that were once read as something else, or not at all."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from disk_datasets import codes, only, picture
+from PIL import Image
+from truscore.datasets import DatasetIndex, read_dataset
+
+
+def mask(path: Path, *values: int | tuple[int, int, int], mode: str = "L") -> None:
+    """A mask of 40 x 30 pixels with a rectangle of 8 x 6 for each value, side by side."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    canvas = Image.new(mode, (40, 30), 0)
+    for at, value in enumerate(values):
+        canvas.paste(value, (2 + 12 * at, 4, 10 + 12 * at, 10))
+    canvas.save(path)
+
+
+def pictures(folder: Path, *names: str) -> Sequence[str]:
+    for seed, name in enumerate(names):
+        picture(folder / name, seed=seed)
+    return names
+
+
+def index_of(folder: Path, format: str) -> DatasetIndex:
+    index = read_dataset(folder).index
+    assert index is not None
+    assert index.format == format
+    return index
+
+
+def marks(index: DatasetIndex) -> Counter[str]:
+    return Counter(index.class_names[mark.label - 1] for image in index.images for mark in image.annotations)
+
+
+def labels(index: DatasetIndex) -> Counter[str]:
+    return Counter(index.class_names[label - 1] for image in index.images for label in image.labels or ())
+
+
+def test_the_defects_of_several_objects_are_the_classes_and_not_the_objects(tmp_path: Path) -> None:
+    for thing, defect in (("bottle", "broken"), ("cable", "cut")):
+        pictures(tmp_path / thing, "train/good/000.png", "test/good/000.png", f"test/{defect}/000.png")
+        mask(tmp_path / thing / f"ground_truth/{defect}/000_mask.png", 255)
+    index = index_of(tmp_path, "masks")
+    assert index.class_names == ("broken", "cut")
+    assert marks(index) == labels(index) == {"broken": 1, "cut": 1}
+    assert len(index.images) == 6
+
+
+@pytest.mark.parametrize("value", [255, 1])
+def test_a_table_of_images_beside_their_masks_leaves_the_reading_to_the_masks(tmp_path: Path, value: int) -> None:
+    normal, odd = "candle/Data/Images/Normal", "candle/Data/Images/Anomaly"
+    rows = [f"{normal}/{at:03d}.JPG,normal," for at in range(3)]
+    pictures(tmp_path, *(f"{normal}/{at:03d}.JPG" for at in range(3)), *(f"{odd}/{at:03d}.JPG" for at in range(2)))
+    for at in range(2):
+        mask(tmp_path / f"candle/Data/Masks/Anomaly/{at:03d}.png", value)
+        rows.append(f"{odd}/{at:03d}.JPG,scratch,candle/Data/Masks/Anomaly/{at:03d}.png")
+    (tmp_path / "image_anno.csv").write_text("\n".join(["image,label,mask", *rows]) + "\n")
+    index = index_of(tmp_path, "masks")
+    assert marks(index) == {"Anomaly": 2}
+    assert len(index.images) == 5
+
+
+def test_a_form_for_answers_names_no_labels(tmp_path: Path) -> None:
+    pictures(tmp_path, *(f"train/{at:04x}.jpg" for at in range(4)), "test/00aa.jpg", "test/00ab.jpg")
+    (tmp_path / "train.csv").write_text("id,label\n0000,mint\n0001,played\n0002,mint\n0003,played\n")
+    (tmp_path / "sample_submission.csv").write_text("id,label\n00aa,mint\n00ab,mint\n")
+    reading = read_dataset(tmp_path)
+    assert reading.index is not None
+    assert labels(reading.index) == {"mint": 2, "played": 2}
+    assert "a form for answers" in only(reading, "format.annotations.left_out")
+
+
+@pytest.mark.parametrize(
+    ("heading", "fields", "classes"),
+    [
+        ("tags", ("dent scratch", "dent", "scratch haze", "haze"), {"dent", "scratch", "haze"}),
+        ("tags", ("dent", "scratch haze", "soft corner", "haze"), {"dent", "scratch haze", "soft corner", "haze"}),
+        ("label", ("dent scratch", "dent", "scratch haze", "haze"), {"dent scratch", "dent", "scratch haze", "haze"}),
+    ],
+    ids=["words that come again", "names of two words", "one label"],
+)
+def test_tags_are_divided_at_spaces_where_their_words_come_again(
+    tmp_path: Path, heading: str, fields: Sequence[str], classes: set[str]
+) -> None:
+    pictures(tmp_path, *(f"{at}.jpg" for at in range(8)))
+    rows = [f"{at}.jpg,{fields[at % 4]}" for at in range(8)]
+    (tmp_path / "train.csv").write_text("\n".join([f"image_name,{heading}", *rows]) + "\n")
+    assert set(index_of(tmp_path, "csv").class_names) == classes
+
+
+def test_the_title_of_a_listing_is_no_label(tmp_path: Path) -> None:
+    pictures(tmp_path, *(f"{at}.jpg" for at in range(6)))
+    rows = [f'"Charizard, holo",{20 + at * 3.5},{at}.jpg' for at in range(6)]
+    (tmp_path / "listings.csv").write_text("\n".join(["title,price,image", *rows]) + "\n")
+    reading = read_dataset(tmp_path)
+    assert reading.index is not None
+    assert labels(reading.index) == {}
+    assert {"format.unrecognised", "format.nearest"} <= codes(reading)
+
+
+def test_the_values_of_masks_are_named_by_the_table_beside_them(tmp_path: Path) -> None:
+    for part, name in (("train", "a"), ("train", "b"), ("valid", "c")):
+        pictures(tmp_path / part, f"{name}.jpg")
+        mask(tmp_path / part / f"{name}_mask.png", 1, 2)
+        (tmp_path / part / "_classes.csv").write_text("Pixel Value, Class\n0, background\n1, dent\n2, scratch\n")
+    assert marks(index_of(tmp_path, "masks")) == {"dent": 3, "scratch": 3}
+    (tmp_path / "valid/_classes.csv").write_text("Pixel Value, Class\n0, background\n1, scratch\n2, dent\n")
+    assert "label.mask_values" in codes(read_dataset(tmp_path))
+
+
+def test_of_masks_of_classes_and_of_objects_those_of_classes_are_read(tmp_path: Path) -> None:
+    (tmp_path / "labelmap.txt").write_text("# label:color_rgb:parts:actions\nbackground:0,0,0::\ndent:255,0,0::\n")
+    for name in ("a", "b", "c"):
+        pictures(tmp_path, f"JPEGImages/{name}.jpg")
+        mask(tmp_path / f"SegmentationClass/{name}.png", (255, 0, 0), mode="RGB")
+        mask(tmp_path / f"SegmentationObject/{name}.png", (128, 0, 0), mode="RGB")
+    assert marks(index_of(tmp_path, "masks")) == {"dent": 3}
+
+
+def test_label_ids_of_cityscapes_are_asked_for_their_names(tmp_path: Path) -> None:
+    for at in range(3):
+        name = f"bonn_{at:06d}_000019"
+        pictures(tmp_path, f"leftImg8bit/train/bonn/{name}_leftImg8bit.png")
+        mask(tmp_path / f"gtFine/train/bonn/{name}_gtFine_labelIds.png", 7, 26)
+        mask(tmp_path / f"gtFine/train/bonn/{name}_gtFine_color.png", (9, 9, 200), (0, 0, 142), mode="RGB")
+    reading = read_dataset(tmp_path)
+    assert reading.index is not None
+    assert (reading.index.format, reading.index.annotation_count) == ("masks", 0)
+    assert {problem.message[:11] for problem in reading.problems if problem.code == "label.mask_values"} == {
+        "values 7, 2"
+    }
+
+
+def test_sound_images_with_black_masks_are_of_no_class(tmp_path: Path) -> None:
+    for at in range(4):
+        pictures(tmp_path, f"train/{10300 + at}.png")
+        mask(tmp_path / f"train/{10300 + at}_GT.png", *([255] if at % 2 else []))
+    reading = read_dataset(tmp_path)
+    assert reading.index is not None
+    assert (marks(reading.index), labels(reading.index), codes(reading)) == ({"defect": 2}, {}, set())
+
+
+def test_a_table_of_images_with_their_masks_is_no_list_of_classes(tmp_path: Path) -> None:
+    for folder in ("Class1", "Class2"):
+        pictures(tmp_path / folder, "Train/0001.PNG", "Train/0002.PNG")
+        mask(tmp_path / folder / "Train/Label/0001_label.PNG", 255)
+        rows = "1\n1\t1\t0001.PNG\t1\t0001_label.PNG\n2\t0\t0002.PNG\t0\t0\n"
+        (tmp_path / folder / "Train/Label/Labels.txt").write_text(rows)
+    reading = read_dataset(tmp_path)
+    assert reading.index is not None
+    assert marks(reading.index) == {"Class1": 1, "Class2": 1}
+    assert "format.class_names_differ" not in codes(reading)
+
+
+def test_lights_of_a_list_in_a_folder_of_its_own_are_those_of_the_images_beside(tmp_path: Path) -> None:
+    turns = np.linspace(0, 2 * np.pi, 8, endpoint=False)
+    lines = [
+        f"C:\\RTI\\coin\\jpeg-exports\\coin_{at:02d}.jpg {0.6 * np.cos(turn):.5f} {0.6 * np.sin(turn):.5f} 0.8"
+        for at, turn in enumerate(turns)
+    ]
+    pictures(tmp_path, *(f"jpeg-exports/coin_{at:02d}.jpg" for at in range(8)))
+    (tmp_path / "assembly-files").mkdir()
+    (tmp_path / "assembly-files/coin.lp").write_text("\n".join(["8", *lines]) + "\n")
+    index = index_of(tmp_path, "multi_light")
+    directions = [image.light.direction for image in index.images if image.light]
+    assert directions[1] == pytest.approx((0.6 * np.cos(turns[1]), 0.6 * np.sin(turns[1]), 0.8), abs=1e-4)
+    assert len(directions) == 8
