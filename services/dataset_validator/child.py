@@ -76,6 +76,7 @@ def _validate(job: Job, folder: Path) -> ReaderResult:
             format=job.format,
             category=job.category,
             option=job.option,
+            architecture=job.architecture,
             policy=job.policy,
             class_names=job.class_names,
             limits=Limits(workers=job.workers),

@@ -27,6 +27,7 @@ class Job:
     cache_file: str = ""  # file of cached image statistics; empty for none
     scan_cache_bytes: int = 512 * 2**20
     key_id: str = ""  # of the key that will sign the report; empty for none
+    architecture: str = ""  # the ordered one; empty for the option's default
     about: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 from truscore.storage import Stored
-from truscore.validation import CATALOGUE_DIGEST, DatasetOrder, Finding, Policy, Severity
+from truscore.validation import CATALOGUE_DIGEST, DatasetOrder, Finding, Policy, Severity, expectation_of
 
 SCHEMA = 4
 
@@ -57,6 +57,10 @@ def verdict_key(order: DatasetOrder, *, listing_digest: str, policy: Policy, bou
         "rules": CATALOGUE_DIGEST,
         "schema": SCHEMA,
     }
+    # Only where it asks for something else than its option does: other architectures share their verdicts.
+    wanted = expectation_of(order.category, order.option, order.architecture)
+    if wanted != expectation_of(order.category, order.option):
+        parts["learns_from"] = list(wanted.learns_from)
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from truscore.augmentation.loading import sample_of
 from truscore.augmentation.pixel_labels import label_map
-from truscore.catalog.tasks import TASKS
+from truscore.catalog.tasks import learns_from
 from truscore.datasets import ImageRecord, load_image
 from truscore.datasets.index.targets import is_usable
 from truscore.metrics.detection import ImageDetections, Instance, run_lengths
@@ -58,7 +58,7 @@ class Evaluation:
 
 def usable(task: str, images: Iterable[tuple[ImageRecord, Path]]) -> list[tuple[ImageRecord, Path]]:
     """Those that say what the task learns."""
-    return [(record, path) for record, path in images if is_usable(record, TASKS[task].learns_from)]
+    return [(record, path) for record, path in images if is_usable(record, learns_from(task))]
 
 
 def evaluate(run: Callable[[Picture], Answers], labelled: Labelled) -> Evaluation:

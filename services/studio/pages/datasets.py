@@ -23,6 +23,8 @@ WHAT: dict[str, str] = {
     "grade": "give each image one grade",
     "scores": "give each image its scores",
     "labels": "give each image the labels that apply",
+    "lights": "nothing can be trained on it yet",
+    "normals": "nothing can be trained on it yet",
     "": "nothing can be trained on it yet",
 }
 

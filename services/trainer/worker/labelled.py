@@ -2,23 +2,24 @@
 
 from collections.abc import Sequence
 
-from truscore.catalog.tasks import TASKS
+from truscore.catalog.tasks import learns_from
 from truscore.datasets import ImageRecord
+from truscore.datasets.index.records import LitObject
 from truscore.datasets.index.targets import TARGETS, has_target, is_usable
 
 NAMED = 3
 
 
-def is_labelled(record: ImageRecord, task: str) -> bool:
+def is_labelled(record: ImageRecord, task: str, *, objects: Sequence[LitObject] = ()) -> bool:
     """Whether the record says what the task learns of an image as a whole; tasks that learn from marks on an image
     take every image, for nothing marked is an answer, too."""
-    return is_usable(record, TASKS[task].learns_from)
+    return is_usable(record, learns_from(task), objects=objects)
 
 
-def lacks_targets(records: Sequence[ImageRecord], task: str) -> str:
+def lacks_targets(records: Sequence[ImageRecord], task: str, *, objects: Sequence[LitObject] = ()) -> str:
     """Why nothing can be learnt from these images; empty where something can."""
-    target = TASKS[task].learns_from
-    if any(has_target(record, target) for record in records):
+    target = learns_from(task)
+    if any(has_target(record, target, objects=objects) for record in records):
         return ""
     return f"none of its {len(records)} images has {TARGETS[target]}, which {task} learns from"
 

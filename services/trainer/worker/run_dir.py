@@ -71,9 +71,11 @@ def read_job(run_dir: RunDir) -> TrainingJob:
         split = split_from_json((run_dir.path / plain["split"]).read_bytes())
         recipe = recipe_from_json(plain["recipe"])
         task = row_of(recipe.category, recipe.option, recipe.architecture).task
-        unlabelled = tuple(record.path for record in index.images if not is_labelled(record, task))
+        unlabelled = tuple(
+            record.path for record in index.images if not is_labelled(record, task, objects=index.objects)
+        )
         parts = _parts(index, split, left_out=frozenset(unlabelled))
-        if reason := lacks_targets(parts["training"], task):
+        if reason := lacks_targets(parts["training"], task, objects=index.objects):
             raise InvalidJob(f"nothing to train on: {reason}")
         return TrainingJob(
             run_id=str(plain["run_id"]),

@@ -11,7 +11,7 @@ class Architecture:
 
     ``bases`` are the networks it can be built on, ``losses`` what loss_config.primary_loss accepts, where it isn't what
     its task has; both have their default first. ``template`` names its default recipes (``truscore.recipes``), and
-    ``reason`` says why it can't be trained.
+    ``reason`` says why it can't be trained; ``target`` what it learns from, where that is not what its task does.
     """
 
     name: str
@@ -20,6 +20,7 @@ class Architecture:
     losses: tuple[str, ...] = ()
     template: str = ""
     reason: str = ""
+    target: str = ""
 
 
 MASK_RCNN = Architecture(
@@ -138,7 +139,10 @@ ATTENTION_NETWORK = Architecture(
 )
 PS_NET = Architecture(name="ps_net", task="normal_estimation", reason=NOT_YET)
 NEURAL_SURFACE_RECONSTRUCTION = Architecture(
-    name="neural_surface_reconstruction", task="normal_estimation", reason=NOT_YET
+    name="neural_surface_reconstruction",
+    task="normal_estimation",
+    reason=NOT_YET,
+    target="lights",  # it is fitted to the views of one object
 )
 REFLECTANCE_NET = Architecture(name="reflectance_net", task="reflectance_estimation", reason=NOT_YET)
 BRDF_ESTIMATION = Architecture(name="brdf_estimation", task="reflectance_estimation", reason=NOT_YET)

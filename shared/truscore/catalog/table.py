@@ -33,7 +33,7 @@ from truscore.catalog.export_formats import FORMATS, why_not
 from truscore.catalog.networks import NETWORKS, Network
 from truscore.catalog.plugins import CATEGORY, PlugIn, RegisteredPlugIn, registered_plugins
 from truscore.catalog.purpose import EDGES, EDGES_AND_CENTRING
-from truscore.catalog.tasks import TASKS
+from truscore.catalog.tasks import TASKS, learns_from
 
 EXPERIMENTAL = CATEGORY
 EXPORT_FORMATS = tuple(FORMATS)  # what the exporter can make at all, the default first
@@ -46,7 +46,7 @@ class Row:
     ``bases`` are the networks it can be built on, ``losses`` what loss_config.primary_loss accepts, where it isn't what
     its task has; both have their default first. ``purpose_metrics`` are what its models are for, its task's where it
     says nothing: the first chooses the best epoch. ``template`` names its default recipes (``truscore.recipes``), and
-    ``reason`` says why it can't be trained.
+    ``reason`` says why it can't be trained; ``target`` what it learns from, where that is not what its task does.
     """
 
     category: str
@@ -58,6 +58,7 @@ class Row:
     purpose_metrics: tuple[str, ...] = ()
     template: str = ""
     reason: str = ""
+    target: str = ""
 
     def __post_init__(self) -> None:
         if not self.losses and self.task in TASKS:
@@ -85,7 +86,7 @@ class Row:
     @property
     def learns_from(self) -> str:
         """What a dataset must have: a key of ``index.targets.TARGETS`` (datasets), "" where that is not known."""
-        return TASKS[self.task].learns_from if self.task in TASKS else ""
+        return self.target or learns_from(self.task)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -158,6 +159,7 @@ ROWS: tuple[Row, ...] = tuple(
         purpose_metrics=option.purpose_metrics,
         template=architecture.template,
         reason=architecture.reason,
+        target=architecture.target,
     )
     for option in OPTIONS
     for architecture in option.architectures

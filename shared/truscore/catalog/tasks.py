@@ -69,4 +69,13 @@ _ALL = (
     ),
 )
 
+# What tasks learn from that no network here learns yet.
+_PLANNED = MappingProxyType(
+    {"normal_estimation": "normals", "reflectance_estimation": "lights", "depth_estimation": "lights"}
+)
 TASKS: Mapping[str, Task] = MappingProxyType({task.name: task for task in _ALL})
+
+
+def learns_from(task: str) -> str:
+    """A key of ``index.targets.TARGETS`` (datasets), "" where that is not known."""
+    return TASKS[task].learns_from if task in TASKS else _PLANNED.get(task, "")

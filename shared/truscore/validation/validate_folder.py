@@ -46,6 +46,7 @@ def validate_folder(
     format: str = "",
     category: str = "",
     option: str = "",
+    architecture: str = "",
     policy: Policy | None = None,
     class_names: Sequence[str] = (),
     limits: Limits | None = None,
@@ -74,7 +75,7 @@ def validate_folder(
         )
     if callbacks.on_progress is not None:
         callbacks.on_progress("judging", 0, 0)
-    return validate_dataset(read_result, expectation=expectation_of(category, option), policy=policy)
+    return validate_dataset(read_result, expectation=expectation_of(category, option, architecture), policy=policy)
 
 
 def _scan_cache(cache: CacheOptions | None, policy: Policy, limits: Limits) -> AbstractContextManager[ScanCache | None]:

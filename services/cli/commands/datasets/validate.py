@@ -25,6 +25,9 @@ def validate(
     format: Format = "",
     category: Annotated[str, typer.Option("--category", "-c", help="Category to validate it for.")] = "",
     option: Annotated[str, typer.Option("--option", "-o", help="Option to validate it for.")] = "",
+    architecture: Annotated[
+        str, typer.Option("--architecture", "-a", help="Architecture of the option that is to learn from it.")
+    ] = "",
     class_names: ClassNames = [],  # noqa: B006
     policy: Annotated[
         Path | None, typer.Option("--policy", metavar="FILE", help="Thresholds and severities that differ, as TOML.")
@@ -59,6 +62,7 @@ def validate(
             format=format,
             category=category,
             option=option,
+            architecture=architecture,
             class_names=class_names,
             policy=_policy(policy, category),
             cache=_memory(remember, reread),

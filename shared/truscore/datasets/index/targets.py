@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
-from truscore.datasets.index.records import Annotation, ImageRecord
+from truscore.datasets.index.records import Annotation, ImageRecord, LitObject
 
 BOXES, MASKS, GRADE, SCORES, LABELS, LIGHTS = "boxes", "masks", "grade", "scores", "labels", "lights"
+NORMALS = "normals"
 TARGETS: Mapping[str, str] = MappingProxyType(
     {
         BOXES: "boxes or outlines",
@@ -17,36 +18,47 @@ TARGETS: Mapping[str, str] = MappingProxyType(
         SCORES: "scores of whole images",
         LABELS: "labels of whole images",
         LIGHTS: "views whose lights are known",
+        NORMALS: "views of objects whose normals are known",
     }
 )
 MARKED = frozenset({BOXES, MASKS})  # on the image: nothing marked is an answer, too
 
 
-def is_usable(image: ImageRecord, target: str) -> bool:
+def is_usable(image: ImageRecord, target: str, *, objects: Collection[LitObject] = ()) -> bool:
     """Whether the image may be trained on: it says what the task learns, be it that there is nothing on it."""
     if target in MARKED:
         return True
-    return image.labels is not None if target == LABELS else has_target(image, target)
+    return image.labels is not None if target == LABELS else has_target(image, target, objects=objects)
 
 
-def has_target(image: ImageRecord, target: str) -> bool:
-    """Whether the image has what the task learns, other than that there is nothing."""
+def has_target(image: ImageRecord, target: str, *, objects: Collection[LitObject] = ()) -> bool:
+    """Whether the image has what the task learns, other than that there is nothing. `objects` are those of the index,
+    which know the normals."""
     match target:
-        case "boxes":
-            return any(not mark.crowd and not mark.shape for mark in image.annotations)
-        case "masks":
-            return any(_is_outlined(mark) for mark in image.annotations)
+        case "boxes" | "masks":
+            return any(_is_outlined(mark) if target == MASKS else _is_boxed(mark) for mark in image.annotations)
         case "grade":
             return image.labels is not None and len(image.labels) == 1
         case "scores":
             return bool(image.scores)
         case "lights":
             return image.light is not None
+        case "normals":
+            return _has_normals(image, objects)
     return bool(image.labels)
+
+
+def _has_normals(image: ImageRecord, objects: Collection[LitObject]) -> bool:
+    name = image.light.object if image.light is not None else None
+    return any(one.name == name and one.normals is not None for one in objects)
 
 
 def in_words(targets: Collection[str]) -> str:
     return " or ".join(TARGETS[target] for target in targets)
+
+
+def _is_boxed(mark: Annotation) -> bool:
+    return not mark.crowd and not mark.shape
 
 
 def _is_outlined(mark: Annotation) -> bool:

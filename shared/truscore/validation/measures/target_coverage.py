@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from truscore.datasets import DatasetIndex, ImageRecord, split_dataset
+from truscore.datasets.index.records import LitObject
 from truscore.datasets.index.targets import LIGHTS, TARGETS, has_target
 
 _PARTS_LEARNT_FROM = 2  # training and validation
@@ -17,10 +18,10 @@ def missing_targets(index: DatasetIndex, wanted: Collection[str]) -> str:
 
     The parts are those of the default split: other seeds move images between parts only where folders name none.
     """
-    having = [image for image in index.images if _has(image, wanted)]
+    having = [image for image in index.images if _has(image, wanted, index.objects)]
     if not having:
-        return f"none of {len(index.images)} images has that: there are {_kinds(index.images)}"
-    if wanted == (LIGHTS,):
+        return f"none of {len(index.images)} images has that: there are {_kinds(index)}"
+    if LIGHTS in wanted:
         return ""  # views of one object are one example, and are not divided
     if len({image.group or image.path for image in having}) < _PARTS_LEARNT_FROM:
         least = f"at least {_PARTS_LEARNT_FROM} that may lie in different parts are needed"
@@ -39,10 +40,11 @@ def _missing_in_parts(index: DatasetIndex, having: Collection[str]) -> str:
     return ""
 
 
-def _has(image: ImageRecord, wanted: Collection[str]) -> bool:
-    return any(has_target(image, target) for target in wanted)
+def _has(image: ImageRecord, wanted: Collection[str], objects: Collection[LitObject]) -> bool:
+    return any(has_target(image, target, objects=objects) for target in wanted)
 
 
-def _kinds(images: Sequence[ImageRecord]) -> str:
-    found = [words for target, words in TARGETS.items() if any(has_target(image, target) for image in images)]
+def _kinds(index: DatasetIndex) -> str:
+    images, objects = index.images, index.objects
+    found = [words for target, words in TARGETS.items() if any(_has(image, (target,), objects) for image in images)]
     return ", ".join(found) or "images with nothing on them"

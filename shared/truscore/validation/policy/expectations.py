@@ -23,11 +23,13 @@ class Expectation:
         return self.category in {"", "photometric_stereo", "experimental"}
 
 
-def expectation_of(category: str, option: str) -> Expectation:
-    """What this option expects; nothing in particular where it is not listed."""
+def expectation_of(category: str, option: str, architecture: str = "") -> Expectation:
+    """What this option expects; nothing in particular where it is not listed. Of an architecture, what that expects."""
     names = DUAL_BORDERS if (category, option) == ("border_detection", "dual_class") else ()
-    if category == "photometric_stereo":
-        # Its networks are not built yet; whatever they are, they see an object under lights that are known.
-        return Expectation(category=category, option=option, class_names=names, learns_from=(LIGHTS,))
-    learnt = tuple(dict.fromkeys(row.learns_from for row in architectures(category, option))) if option else ()
+    rows = architectures(category, option) if option else ()
+    named = tuple(row for row in rows if row.architecture == architecture)
+    learnt = tuple(dict.fromkeys(row.learns_from for row in named or rows))
+    if category == "photometric_stereo" and not named:
+        # Solvers and networks alike see an object under lights that are known; some learn normals, too.
+        learnt = (LIGHTS,)
     return Expectation(category=category, option=option, class_names=names, learns_from=() if "" in learnt else learnt)

@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 from truscore.catalog import rows
 from truscore.datasets import RLE, Annotation, DatasetIndex, ImageRecord
-from truscore.datasets.index.records import Light
+from truscore.datasets.index.records import Light, LitObject, NormalMap
 from truscore.datasets.index.targets import TARGETS
 from truscore.validation.measures.target_coverage import missing_targets
 from truscore.validation.policy.expectations import expectation_of
 from truscore.validation.rule_context import RuleContext
 from truscore.validation.rules.coverage import no_targets
 
-from services.trainer.worker.labelled import lacks_targets
+from services.trainer.worker.labelled import is_labelled, lacks_targets
 
 BOX = Annotation(label=1, box_xywh=(1, 1, 3, 3))
 MASK = Annotation(label=1, box_xywh=(1, 1, 3, 3), rle=RLE(height=8, width=8, counts=(9, 3, 52)))
@@ -43,7 +43,7 @@ def found(category: str, option: str, images: tuple[ImageRecord, ...], grades: t
     return [occurrence.message for occurrence in no_targets(context)]
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", WITH)
 @pytest.mark.parametrize("row", LEARNT, ids=lambda row: f"{row.option}-{row.architecture}")
 def test_a_set_is_refused_that_lacks_what_the_option_learns(row: object, target: str) -> None:
     learnt = row.learns_from
@@ -87,6 +87,48 @@ def test_options_of_photometric_stereo_are_refused_without_lights(option: str) -
     marked, lit = (DatasetIndex(format="coco", class_names=(), images=records(6, kind)) for kind in ("boxes", "lights"))
     assert "none of 6 images has that: there are boxes" in missing_targets(marked, wanted)
     assert missing_targets(lit, wanted) == ""
+
+
+NORMALS = NormalMap(path="n.png", sha256="", width=8, height=8, expected_px=64, unit_px=64)
+
+
+def lit(things: int, *, known: int) -> DatasetIndex:
+    """Views of some objects, four of each; the normals of the first so many are known."""
+    names = [f"card {number}" for number in range(things)]
+    lights = [Light(object=name, direction=(0.0, 0.0, 1.0)) for name in names for _ in range(4)]
+    images = tuple(
+        replace(image, light=light, labels=None, group=f"object {light.object}")
+        for image, light in zip(records(0, "lights", bare=4 * things), lights, strict=True)
+    )
+    objects = tuple(LitObject(name=name, normals=NORMALS if at < known else None) for at, name in enumerate(names))
+    return DatasetIndex(format="multi_light", class_names=(), images=images, objects=objects)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "known", "refused"),
+    [
+        ("ps_net", 0, "none of 12 images has that: there are views whose lights are known"),
+        ("ps_net", 1, "4 of 12 images have that: at least 2 that may lie in different parts"),
+        ("ps_net", 3, ""),
+        ("neural_surface_reconstruction", 0, ""),
+        ("", 0, ""),
+    ],
+)
+def test_normals_are_asked_for_where_the_architecture_learns_them(architecture: str, known: int, refused: str) -> None:
+    index = lit(3, known=known)
+    expectation = expectation_of("photometric_stereo", "surface_normal_estimation", architecture)
+    messages = [found.message for found in no_targets(RuleContext(index=index, expectation=expectation))]
+    assert bool(messages) == bool(refused)
+    assert all(refused in message and TARGETS["normals"] in message for message in messages)
+
+
+@pytest.mark.parametrize("known", [0, 1])
+def test_a_run_that_learns_normals_is_refused_where_no_object_has_them(known: int) -> None:
+    index = lit(3, known=known)
+    reason = lacks_targets(index.images, "normal_estimation", objects=index.objects)
+    assert (TARGETS["normals"] in reason) == (not known)
+    usable = [is_labelled(image, "normal_estimation", objects=index.objects) for image in index.images]
+    assert sum(usable) == 4 * known
 
 
 def test_classes_that_are_no_grades_are_refused_where_grades_are_learnt() -> None:

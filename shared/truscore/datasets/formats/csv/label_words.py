@@ -20,7 +20,9 @@ class LabelWords:
         self._label, self._grader = columns.label, columns.grader
         fields = set() if self._label is None else {row[self._label].strip() for _, row in table.rows}
         # A comma may belong to a name: "corner, sharp".
-        self._separators = SEPARATORS if columns.several or _are_lists(fields, ",") else SEPARATORS[:-1]
+        self._separators: tuple[str, ...] = (
+            SEPARATORS if columns.several or _are_lists(fields, ",") else SEPARATORS[:-1]
+        )
         self.by_spaces = columns.tags and not any(sign in field for field in fields for sign in SEPARATORS)
         self.by_spaces = self.by_spaces and _are_lists(fields, " ") and _are_fewer_words(fields)
         if self.by_spaces:
