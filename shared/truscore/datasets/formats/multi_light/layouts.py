@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from truscore.datasets.formats.multi_light.near_lights import NEAR
 from truscore.datasets.formats.multi_light.scenes import lit_cards
 from truscore.datasets.index.class_order import natural_key
 from truscore.datasets.limits import Limits
@@ -23,8 +24,10 @@ DIRECTIONS, INTENSITIES, SHARED = "light_directions.txt", "light_intensities.txt
 NAMES = ("filenames.txt", "names.txt")  # the second in the sets of PS-FCN and SDPS-Net
 RTI = ".lp"  # reflectance transformation imaging: images and their lights in one list
 ROOT_OBJECT = "."  # the dataset's own folder: what that is called differs from disk to disk
+_LISTS = frozenset({DIRECTIONS, INTENSITIES, SHARED, NEAR})
 _NUMBERED = re.compile(r"(?P<name>.+)\.(?P<number>\d{1,9})")
 _NORMALS = ("normals", "normal_gt", "normals_gt", "normal")
+_OF_NUMBERS = (".npy", ".mat", ".exr")
 _MAPS = frozenset({"mask", *_NORMALS})
 _LEAST_NAMED = 3
 
@@ -55,7 +58,7 @@ class Views:
 
 def light_lists(folder: Folder) -> list[str]:
     """Files that list the lights an object was photographed under."""
-    texts = [path for path in folder.with_suffix(".txt") if name_of(path).lower() in {DIRECTIONS, INTENSITIES, SHARED}]
+    texts = [path for path in folder.with_suffix(".txt") if name_of(path).lower() in _LISTS]
     return [*texts, *folder.with_suffix(RTI)]
 
 
@@ -70,7 +73,7 @@ class _Layouts:
         self._limits = limits
         self._texts = {path.lower(): path for path in folder.with_suffix(".txt")}
         self._in: dict[str, list[str]] = defaultdict(list)
-        for path in (*folder.pictures, *folder.with_suffix(".npy", ".mat")):
+        for path in (*folder.pictures, *folder.with_suffix(*_OF_NUMBERS)):
             self._in[_folder_of(path)].append(path)
         lists = [path for path in light_lists(folder) if name_of(path).lower() != INTENSITIES]
         self._lists = {
@@ -193,12 +196,13 @@ def _maps(paths: list[str]) -> MapFiles:
         what = stem_of(path).lower().rpartition(".")[2]
         if what != "mask":
             normals.setdefault(suffix_of(path), path)
-        elif suffix_of(path) not in {".npy", ".mat"}:
+        elif suffix_of(path) not in _OF_NUMBERS:
             masks.append(path)
-    # Numbers before pictures: eight bits hold a direction to half a degree. Those of MATLAB come last because sets that
-    # have a picture beside them were indexed with that.
-    last = {".mat": normals.pop(".mat")} if ".mat" in normals else {}
-    best = normals.pop(".npy", "") or next((normals.pop(key) for key in sorted(normals)), "") or last.pop(".mat", "")
+    # Numbers before pictures: eight bits hold a direction to half a degree. Those of MATLAB and OpenEXR come
+    # last because sets that have a picture beside them were indexed with that.
+    last = {suffix: normals.pop(suffix) for suffix in (".mat", ".exr") if suffix in normals}
+    best = normals.pop(".npy", "") or next((normals.pop(key) for key in sorted(normals)), "")
+    best = best or last.pop(".mat", "") or last.pop(".exr", "")
     beside = (*sorted(masks)[1:], *normals.values(), *last.values())
     return MapFiles(mask=min(masks, default=""), normals=best, beside=beside)
 

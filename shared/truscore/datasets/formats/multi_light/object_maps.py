@@ -11,10 +11,12 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
 
+from truscore.datasets.formats.multi_light.exr_file import exr_normals
 from truscore.datasets.formats.multi_light.matlab_file import matlab_normals
 from truscore.datasets.images.decode import UnreadableImage, opened, read_bounded
 from truscore.datasets.index.records import MaskMap, NormalMap
@@ -81,7 +83,12 @@ def load_normals(path: Path, limits: Limits) -> NDArray[np.float64]:
 
 
 def _reader(path: str) -> Callable[[bytes, Limits], AbstractContextManager[_Values]]:
-    return {".npy": _npy, ".mat": _mat}.get(suffix_of(path), _picture)
+    readers: dict[str, Callable[[bytes, Limits], AbstractContextManager[_Values]]] = {
+        ".npy": _npy,
+        ".mat": partial(_whole, matlab_normals),
+        ".exr": partial(_whole, exr_normals),
+    }
+    return readers.get(suffix_of(path), _picture)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -148,8 +155,8 @@ def _npy(content: bytes, limits: Limits) -> Iterator[_Values]:
 
 
 @contextmanager
-def _mat(content: bytes, limits: Limits) -> Iterator[_Values]:
-    values_HWC = matlab_normals(content, limits)
+def _whole(read: Callable[[bytes, Limits], NDArray[Any]], content: bytes, limits: Limits) -> Iterator[_Values]:
+    values_HWC = read(content, limits)
     height, width, _ = values_HWC.shape
     yield _Values(width=width, height=height, part=lambda left, top, right, bottom: values_HWC[top:bottom, left:right])
 

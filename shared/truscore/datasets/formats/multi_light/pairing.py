@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from truscore.datasets.formats.json_values import LEFT_OUT
 from truscore.datasets.formats.multi_light.layouts import RTI, Views
 from truscore.datasets.formats.multi_light.light_lists import (
     LightList,
@@ -16,6 +17,12 @@ from truscore.datasets.formats.multi_light.light_lists import (
     read_light_text,
     rti_directions_in,
     rti_images_in,
+)
+from truscore.datasets.formats.multi_light.near_lights import (
+    NEAR,
+    mean_distance_mm,
+    near_directions_in,
+    near_intensities_in,
 )
 from truscore.datasets.index.records import Light
 from truscore.datasets.paths import IMAGE_SUFFIXES, name_of, suffix_of
@@ -38,9 +45,7 @@ class Pairing:
         if views.named:
             self._add_named(views)
             return
-        rti = suffix_of(views.directions) == RTI
-        directions = self._list(views.directions, rti_directions_in if rti else directions_in)
-        intensities = self._list(views.intensities, intensities_in) if views.intensities else None
+        directions, intensities = self._lights(views)
         images = self._in_order(views)
         # Of lists that do not match nobody knows which light belongs to which image.
         directions = self._matching(directions, views.directions, views, len(images))
@@ -48,6 +53,23 @@ class Pairing:
         for place, path in enumerate(images):
             direction, intensity = (found.vectors[place] if found else None for found in (directions, intensities))
             self._note(path, Light(object=views.name, direction=direction, intensity_rgb=intensity), views.listing)
+
+    def _lights(self, views: Views) -> tuple[LightList | None, LightList | None]:
+        if name_of(views.directions).lower() == NEAR:
+            return self._near(views.directions)
+        rti = suffix_of(views.directions) == RTI
+        directions = self._list(views.directions, rti_directions_in if rti else directions_in)
+        return directions, self._list(views.intensities, intensities_in) if views.intensities else None
+
+    def _near(self, path: str) -> tuple[LightList | None, LightList | None]:
+        text = read_light_text(self.context, path)
+        if text is None:
+            return None, None
+        directions = near_directions_in(text)
+        self._report(path, directions)
+        left_out = f"lamps {mean_distance_mm(text):g} mm from the object: read are their directions from its middle"
+        self.context.log.add(LEFT_OUT, f"{left_out}, not how light falls off and turns over it", path)
+        return directions, near_intensities_in(text)
 
     def _add_named(self, views: Views) -> None:
         for name, count in sorted(Counter(views.named.values()).items()):
