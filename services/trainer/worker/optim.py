@@ -3,12 +3,15 @@
 import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import nn
 from truscore.configuration.recipe import Optimization
+from truscore.zoo.pretrained import BODY
 
 WARM_UP_SHARE = 0.3  # torch's OneCycleLR has the same default
+SCALE = "lr_scale"  # key of a group of weights
 POLYNOMIAL_POWER = 0.9  # Chen et al. 2017, "DeepLab"
 
 
@@ -49,16 +52,18 @@ def learning_rate(settings: Optimization, *, step: int, total_steps: int) -> flo
     return settings.learning_rate * SCHEDULES[settings.lr_scheduler](step / total_steps)
 
 
-def make_optimizer(model: nn.Module, settings: Optimization, solver: str = "adamw") -> torch.optim.Optimizer:
-    """AdamW (Loshchilov & Hutter 2019), or "sgd" with momentum, over what is trained; norms and biases don't decay."""
+def make_optimizer(
+    model: nn.Module, settings: Optimization, solver: str = "adamw", *, backbone_scale: float = 1.0
+) -> torch.optim.Optimizer:
+    """AdamW (Loshchilov & Hutter 2019), or "sgd" with momentum, over what is trained; norms and biases don't decay.
+    The body gets ``backbone_scale`` of the learning rate: groups keep theirs under ``SCALE``."""
     # Frozen weights are left out: decay would shrink them although no gradient moves them.
-    trained = [weight for weight in model.parameters() if weight.requires_grad]
-    # Norms' scales and biases are vectors; decaying them costs accuracy (He et al. 2019, "Bag of tricks for image
-    # classification", section 3.1).
-    groups = [
-        {"params": [weight for weight in trained if weight.dim() > 1], "weight_decay": settings.weight_decay},
-        {"params": [weight for weight in trained if weight.dim() <= 1], "weight_decay": 0.0},
-    ]
+    trained = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
+    new = [weight for name, weight in trained if backbone_scale == 1.0 or not _is_body(name)]
+    body = [weight for name, weight in trained if backbone_scale != 1.0 and _is_body(name)]
+    groups = [*_decaying(new, settings), *({**group, SCALE: backbone_scale} for group in _decaying(body, settings))]
+    # Those of the new parts are there in any case: the first group's rate is the one that is reported.
+    groups = [*groups[:2], *(group for group in groups[2:] if group["params"])]
     if solver == "sgd":
         return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=settings.momentum)
     # The recipe's momentum is Adam's beta 1; beta 2 is the paper's (Kingma & Ba 2015, algorithm 1).
@@ -66,5 +71,20 @@ def make_optimizer(model: nn.Module, settings: Optimization, solver: str = "adam
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Each group gets its share of it."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get(SCALE, 1.0)
+
+
+def _decaying(weights: list[nn.Parameter], settings: Optimization) -> list[dict[str, Any]]:
+    # Norms' scales and biases are vectors; decaying them costs accuracy (He et al. 2019, "Bag of tricks for image
+    # classification", section 3.1).
+    return [
+        {"params": [weight for weight in weights if weight.dim() > 1], "weight_decay": settings.weight_decay},
+        {"params": [weight for weight in weights if weight.dim() <= 1], "weight_decay": 0.0},
+    ]
+
+
+def _is_body(name: str) -> bool:
+    # DDP and compilation put names of their own before or between.
+    return f".{BODY}" in f".{name}"

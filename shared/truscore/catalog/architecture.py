@@ -30,6 +30,7 @@ MASK_RCNN = Architecture(
         "mask_rcnn_mobilenet_v3_large_fpn",
         "mask_rcnn_mobilenet_v3_small_fpn",
         "mask_rcnn_shufflenet_v2_fpn",
+        "mask_rcnn_efficientnet_lite0_fpn",
         "mask_rcnn_resnet50_fpn",
     ),
     template="border_mask_rcnn",
@@ -56,7 +57,12 @@ RETINANET = Architecture(
 FPN = Architecture(
     name="fpn",
     task="instance_segmentation",
-    bases=("mask_rcnn_resnet18_fpn", "mask_rcnn_shufflenet_v2_fine_fpn", "mask_rcnn_resnet50_fpn"),
+    bases=(
+        "mask_rcnn_resnet18_fpn",
+        "mask_rcnn_shufflenet_v2_fine_fpn",
+        "mask_rcnn_efficientnet_lite0_fine_fpn",
+        "mask_rcnn_resnet50_fpn",
+    ),
     template="defects",
 )
 SWIN_TRANSFORMER = Architecture(
@@ -74,7 +80,7 @@ CONVNEXT = Architecture(
 U_NET = Architecture(
     name="u_net",
     task="semantic_segmentation",
-    bases=("u_net_shufflenet_v2", "u_net_resnet34"),
+    bases=("u_net_shufflenet_v2", "u_net_efficientnet_lite0", "u_net_resnet34"),
     template="damage_mask_u_net",
 )
 DEEPLABV3 = Architecture(
@@ -104,7 +110,13 @@ VISION_TRANSFORMER = Architecture(
 EFFICIENTNET = Architecture(
     name="efficientnet",
     task="ordinal_classification",
-    bases=("efficientnet_v2_slim", "efficientnet_b0", "efficientnet_v2_s", "shufflenet_v2_x1_0"),
+    bases=(
+        "efficientnet_v2_slim",
+        "efficientnet_lite0",
+        "efficientnet_b0",
+        "efficientnet_v2_s",
+        "shufflenet_v2_x1_0",
+    ),
     template="grades",
 )
 DENSENET = Architecture(
@@ -122,13 +134,18 @@ CUSTOM_CNN = Architecture(
 FEATURE_PYRAMID = Architecture(
     name="feature_pyramid",
     task="regression",
-    bases=("pyramid_resnet10_slim", "pyramid_resnet50"),
+    bases=("pyramid_resnet10_slim", "pyramid_efficientnet_lite0", "pyramid_resnet50"),
     template="sharpness",
 )
 MULTI_HEAD_CNN = Architecture(
     name="multi_head_cnn",
     task="multilabel_classification",
-    bases=("multi_head_resnet10_slim", "multi_head_resnet18", "multi_head_resnet50"),
+    bases=(
+        "multi_head_resnet10_slim",
+        "multi_head_efficientnet_lite0",
+        "multi_head_resnet18",
+        "multi_head_resnet50",
+    ),
     template="damage_classes",
 )
 ATTENTION_NETWORK = Architecture(

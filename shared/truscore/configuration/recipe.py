@@ -25,7 +25,8 @@ class ArchitectureConfig:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Optimization:
     """``momentum`` is AdamW's first beta, or that of SGD; ``batch_size`` counts the images of one process before
-    accumulation."""
+    accumulation. ``backbone_lr_multiplier`` is what a body that starts from published weights gets of the learning
+    rate; one of random weights gets all of it."""
 
     learning_rate: float
     lr_scheduler: str
@@ -33,6 +34,7 @@ class Optimization:
     gradient_clipping: float
     weight_decay: float
     momentum: float
+    backbone_lr_multiplier: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -47,11 +47,14 @@ def _leaves(tree: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
 
 
 def as_tree(recipe: Recipe) -> dict[str, Any]:
-    """Without folds where none are requested: recipes of before there were any keep their bytes, runs their names."""
+    """Without what came later and asks for nothing, as folds where there are none: recipes of before keep their bytes,
+    runs their names."""
     tree = asdict(recipe)
-    process = tree["hyperparameters"]["training_process"]
+    process, optimization = (tree["hyperparameters"][name] for name in ("training_process", "optimization"))
     if not process["cross_validation_folds"]:
         del process["cross_validation_folds"]
+    if optimization["backbone_lr_multiplier"] == 1.0:
+        del optimization["backbone_lr_multiplier"]
     return tree
 
 

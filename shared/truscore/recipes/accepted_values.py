@@ -139,6 +139,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         f"{_OPTIMIZATION}.gradient_clipping": Real(0, 1e6, above=True),
         f"{_OPTIMIZATION}.weight_decay": Real(0, 1),
         f"{_OPTIMIZATION}.momentum": Real(0, 1, below=True),
+        f"{_OPTIMIZATION}.backbone_lr_multiplier": Real(0, 1, above=True),
         f"{_PROCESS}.epochs": Whole(1, 10_000),
         f"{_PROCESS}.early_stopping.patience": Whole(1, 10_000),
         f"{_PROCESS}.early_stopping.min_delta": Real(0, 1),

@@ -11,6 +11,7 @@ from truscore.configuration.recipe import Recipe
 
 _CUSTOM = "architecture_config.custom_modifications"
 _PRETRAINED = "architecture_config.pretrained_weights"
+_MULTIPLIER = "hyperparameters.optimization.backbone_lr_multiplier"
 _STRATEGY = "hyperparameters.advanced_settings.multi_gpu_strategy"
 _WEIGHTS = "loss_config.loss_weights"
 
@@ -49,6 +50,7 @@ def _impossible(recipe: Recipe, row: Row, changed: Mapping[str, Any]) -> Iterato
     yield from ((key, value, silent[key]) for key, value in changed.items() if key in silent)
     yield from _weights_that_fit_another(recipe)
     yield from _freezing_random_weights(recipe)
+    yield from _multiplier_of_random_weights(recipe, changed)
     yield from _sharding_that_does_not_fit(recipe, row)
     yield from _parameters_of_no_focal_loss(recipe, changed)
     yield from _a_loss_of_nothing(recipe, row)
@@ -77,6 +79,11 @@ def _freezing_random_weights(recipe: Recipe) -> Iterator[tuple[str, Any, str]]:
     freezing = recipe.architecture_config.custom_modifications.backbone_freezing
     if freezing != "none" and recipe.architecture_config.pretrained_weights == "none":
         yield f"{_CUSTOM}.backbone_freezing", freezing, f"none, as {_PRETRAINED} is none: frozen stages stay random"
+
+
+def _multiplier_of_random_weights(recipe: Recipe, changed: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
+    if _MULTIPLIER in changed and recipe.architecture_config.pretrained_weights == "none":
+        yield _MULTIPLIER, changed[_MULTIPLIER], f"its default, as {_PRETRAINED} is none: all of it is new"
 
 
 def _sharding_that_does_not_fit(recipe: Recipe, row: Row) -> Iterator[tuple[str, Any, str]]:

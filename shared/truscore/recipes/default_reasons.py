@@ -16,6 +16,7 @@ STANDING: Mapping[str, str] = MappingProxyType(
         f"{_OPTIMIZATION}.gradient_clipping": "the recipe's: rare large gradients are cut, common ones are not",
         f"{_OPTIMIZATION}.weight_decay": "the recipe's, decoupled from the rate's scaling",
         f"{_OPTIMIZATION}.momentum": "AdamW's first beta, as published",
+        f"{_OPTIMIZATION}.backbone_lr_multiplier": "the recipe's; it counts from published weights only",
         f"{_PROCESS}.early_stopping.min_delta": "smaller changes of the metric are noise of the validation images",
         f"{_PROCESS}.checkpoint_saving": "the best is given on, the latest is gone on from",
         f"{_PROCESS}.cross_validation_folds": "the recipe's: each fold costs about as much as the run",

@@ -25,6 +25,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         f"{_OPTIMIZATION}.gradient_clipping": "largest L2 norm of the gradient; larger ones are scaled down to it",
         f"{_OPTIMIZATION}.weight_decay": "decay per step of weights, not of norms and biases; decoupled for AdamW",
         f"{_OPTIMIZATION}.momentum": "first beta of AdamW, momentum of SGD (networks that Detectron2 configures)",
+        f"{_OPTIMIZATION}.backbone_lr_multiplier": "what a body with published weights gets of the rate; new parts get "
+        "all of it",
         f"{_PROCESS}.epochs": "passes over the training images, at most",
         f"{_PROCESS}.early_stopping.patience": "validations without improvement after which the run stops",
         f"{_PROCESS}.early_stopping.min_delta": "smallest change of the metric that counts as improvement",

@@ -1,13 +1,14 @@
 """Overrides laid over the default recipe; whatever can't be run is refused before any work."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from truscore import catalog
 from truscore.catalog import Row
 from truscore.configuration.errors import InvalidConfig
 from truscore.configuration.recipe import PROFILES, Recipe
-from truscore.configuration.text import as_tree, from_tree
+from truscore.configuration.text import from_tree
 from truscore.recipes.accepted_values import RULES, Choice
 from truscore.recipes.combinations import refuse_impossible
 from truscore.recipes.templates import TEMPLATES
@@ -33,7 +34,7 @@ def resolve(
     """
     Choice(PROFILES).check("profile", profile)
     row = _row(category, option, architecture)
-    tree = as_tree(_default(row, profile))
+    tree = asdict(_default(row, profile))
     changed = {}
     for key, given in _leaves(overrides):
         value = _checked(row, key, given)
@@ -107,9 +108,9 @@ def _keys_under(path: str) -> str:
 
 
 def _put(tree: dict[str, Any], key: str, value: Any) -> Any:
-    """What stood there before; nothing where the key is left out of a recipe that doesn't ask for it."""
+    """What stood there before."""
     *sections, leaf = key.split(".")
     for section in sections:
         tree = tree[section]
-    before, tree[leaf] = tree.get(leaf), value
+    before, tree[leaf] = tree[leaf], value
     return before

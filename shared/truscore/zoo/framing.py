@@ -9,15 +9,15 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
+from truscore.catalog.networks.configs import OF_IMAGENET, Normalisation
 from truscore.zoo.resize import network_size, resize_antialiased, traced_size
 
 # Below and to the right of the image, where it isn't square: what augmentation fills with, too.
 GREY = 114 / 255
 IGNORED = 255  # the label of pixels that are no part of the image
 
-# Of ImageNet, which published weights were trained with.
-MEAN_RGB = (0.485, 0.456, 0.406)
-DEVIATION_RGB = (0.229, 0.224, 0.225)
+MEAN_RGB = OF_IMAGENET.mean_rgb
+DEVIATION_RGB = OF_IMAGENET.deviation_rgb
 
 
 class Framed(nn.Module, ABC):
@@ -30,12 +30,14 @@ class Framed(nn.Module, ABC):
     mean_C11: Tensor
     deviation_C11: Tensor
 
-    def __init__(self, image_size: int) -> None:
+    def __init__(self, image_size: int, normalisation: Normalisation = OF_IMAGENET) -> None:
         super().__init__()
         self.image_size = image_size
         # Constants, so not saved with the weights; exported files have them all the same.
-        self.register_buffer("mean_C11", torch.tensor(MEAN_RGB)[:, None, None], persistent=False)
-        self.register_buffer("deviation_C11", torch.tensor(DEVIATION_RGB)[:, None, None], persistent=False)
+        self.register_buffer("mean_C11", torch.tensor(normalisation.mean_rgb)[:, None, None], persistent=False)
+        self.register_buffer(
+            "deviation_C11", torch.tensor(normalisation.deviation_rgb)[:, None, None], persistent=False
+        )
 
     def normalised(self, image_BCSS: Tensor) -> Tensor:
         """From 0 to 1, to mean 0 and deviation 1."""

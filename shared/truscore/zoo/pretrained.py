@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from truscore.zoo.numpy_pickle import read_arrays
+from truscore.zoo.published_backbones import is_efficientnet_lite
 
 # Old names in torchvision's published detectors, and their names today.
 _RENAMED = (
@@ -21,6 +22,8 @@ _RENAMED = (
 )
 _MASK_FCN = re.compile(r"^(roi_heads\.mask_head)\.mask_fcn(\d+)\.(weight|bias)$")
 _LEAST_OF_BODY = 0.5
+BODY = "backbone.body."
+COUNTER = "num_batches_tracked"  # of norms over the batch: norms over groups and frozen ones have none
 
 
 class UnusableWeights(ValueError):
@@ -53,14 +56,15 @@ def load_pretrained(model: nn.Module, path: Path) -> Loaded:
     """
     own = model.state_dict()
     found = {_today(name): value for name, value in _state_dict(path).items() if isinstance(value, Tensor)}
-    if isinstance(model, Published):
+    if is_efficientnet_lite(found):
+        found = _in_order(found, own, path)
+    elif isinstance(model, Published):
         found = model.published(found)
     if not any(name.startswith("backbone.") for name in found):
-        found = {f"backbone.body.{name.removeprefix('features.')}": value for name, value in found.items()}
+        found = {f"{BODY}{name.removeprefix('features.')}": value for name, value in found.items()}
     # Name and shape: a head for other classes has the name but not the shape.
     fitting = {name: value for name, value in found.items() if name in own and own[name].shape == value.shape}
-    # num_batches_tracked is a counter that GroupNorm and frozen norms lack.
-    body = [name for name in own if name.startswith("backbone.body.") and not name.endswith("num_batches_tracked")]
+    body = [name for name in own if name.startswith(BODY) and not name.endswith(COUNTER)]
     fits = sum(name in fitting for name in body)
     if fits < _LEAST_OF_BODY * len(body):
         raise UnusableWeights(f"{path.name}: fits {fits} of the {len(body)} tensors of the backbone; wrong network?")
@@ -69,6 +73,20 @@ def load_pretrained(model: nn.Module, path: Path) -> Loaded:
         raise UnusableWeights(f"{path.name}: has no {statistics[0]}; weights with batch norms are needed")
     model.load_state_dict(fitting, strict=False)
     return Loaded(matched=len(fitting), total=len(own))
+
+
+def _in_order(found: Mapping[str, Tensor], own: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """The body's tensors by the order they have in both; a body that ends earlier takes the first. Files of
+    EfficientNet-Lite differ in names alone."""
+    mine = [name for name in own if name.startswith(BODY) and not name.endswith(COUNTER)]
+    theirs = [(name, value) for name, value in found.items() if not name.endswith(COUNTER)]
+    for name, (published, value) in zip(mine, theirs, strict=False):
+        if own[name].shape != value.shape:
+            raise UnusableWeights(
+                f"{path.name}: its tensor {published} is {list(value.shape)}, {name} is {list(own[name].shape)}; "
+                "wrong network?"
+            )
+    return {name: value for name, (_, value) in zip(mine, theirs, strict=False)}
 
 
 def _state_dict(path: Path) -> Mapping[str, Any]:

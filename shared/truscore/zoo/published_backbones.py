@@ -33,6 +33,8 @@ _RENAMED = tuple(
         (r"^(encoder_layer_\d+\.mlp\.)fc2\.", r"\g<1>3."),
     )
 )
+# The first and the last convolution.
+_LITE_ENDS = (("_conv_stem.weight", "_conv_head.weight"), ("conv_stem.weight", "conv_head.weight"))
 _FIRST_FILTERS = "conv1.0.weight"
 _NANODET_HEAD = "head.gfl_cls."
 
@@ -53,6 +55,11 @@ def as_body(found: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def body_of_nanodet(found: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """NanoDet's body as ``as_body`` gives it; the tensors of any other file stay as they are."""
     return as_body(found) if _is_nanodet(found) else dict(found)
+
+
+def is_efficientnet_lite(found: Mapping[str, Tensor]) -> bool:
+    """Whether the file is one of EfficientNet-PyTorch or timm; ours have ``backbone.body.`` before their names."""
+    return any({stem, head} <= found.keys() for stem, head in _LITE_ENDS)
 
 
 def _is_nanodet(found: Mapping[str, Tensor]) -> bool:

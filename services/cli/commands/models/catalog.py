@@ -11,12 +11,20 @@ from services.cli.context import context_of, print_json
 Formats = Annotated[bool, typer.Option("--formats", help="Which files can be made of each network, and why not.")]
 
 
-def catalog(context: typer.Context, formats: Formats = False, as_json: AsJson = False) -> None:
+Weights = Annotated[bool, typer.Option("--weights", help="Published weights, their licences, where they come from.")]
+
+
+def catalog(
+    context: typer.Context, formats: Formats = False, weights: Weights = False, as_json: AsJson = False
+) -> None:
     """List categories, options and architectures."""
     from truscore.catalog.table import network_of, rows
 
     if formats:
         _print_formats(context, as_json)
+        return
+    if weights:
+        _print_weights(context, as_json)
         return
     listed = rows()
     if as_json:
@@ -71,3 +79,37 @@ def _print_formats(context: typer.Context, as_json: bool) -> None:
     for why in dict.fromkeys(why for of in reasons.values() for why in of.values() if why):
         named = ", ".join(dict.fromkeys(key for of in reasons.values() for key, each in of.items() if each == why))
         screen.print(f"{named}: {why}", style="dim")
+
+
+def _print_weights(context: typer.Context, as_json: bool) -> None:
+    from truscore.catalog.networks import NETWORKS
+    from truscore.catalog.packaged_weights import at_hand
+
+    rows = [
+        {
+            "network": network.name,
+            "name": weights.name,
+            "licence": weights.licence,
+            "source": weights.source,
+            "sha256": weights.package.sha256 if weights.package else "",
+            "installed": at_hand(network.name, weights.name),
+        }
+        for network in NETWORKS.values()
+        for weights in network.weights
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    from rich.table import Table
+
+    table = Table("network", "weights", "licence", "from", "installed here", box=None, header_style="bold")
+    for row in rows:
+        installed = ("yes" if row["installed"] else "no") if row["sha256"] else ""
+        table.add_row(
+            str(row["network"]),
+            str(row["name"]),
+            str(row["licence"]) or "its publisher's",
+            str(row["source"]),
+            installed,
+        )
+    context_of(context).screen.print(table)

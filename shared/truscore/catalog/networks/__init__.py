@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from truscore.catalog.networks import detection, multilabel, ordinal, regression, segmentation
-from truscore.catalog.networks.network import Network, PublishedWeights
+from truscore.catalog.networks.network import Network, PackagedFile, PublishedWeights
 
-__all__ = ["NETWORKS", "Network", "PublishedWeights"]
+__all__ = ["NETWORKS", "Network", "PackagedFile", "PublishedWeights"]
 
 NETWORKS: Mapping[str, Network] = MappingProxyType(
     {

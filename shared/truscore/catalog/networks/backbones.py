@@ -1,6 +1,6 @@
 """Backbones of networks that see an image as a whole, as data. No torch."""
 
-from truscore.catalog.networks.configs import BackboneConfig, VisionTransformerConfig
+from truscore.catalog.networks.configs import OF_LITE, BackboneConfig, VisionTransformerConfig
 
 _RESNET_EARLY = ("conv1", "bn1", "layer1")
 _DENSE_EARLY = ("conv0", "norm0", "denseblock1", "transition1")
@@ -33,6 +33,13 @@ RESNET50 = BackboneConfig(
 EFFICIENTNET_V2_SLIM = BackboneConfig(name="efficientnet_v2_slim", channels=320, early=_FIRST_FOUR)
 EFFICIENTNET_B0 = BackboneConfig(name="efficientnet_b0", channels=1280, early=_FIRST_FOUR)
 EFFICIENTNET_V2_S = BackboneConfig(name="efficientnet_v2_s", channels=1280, early=_FIRST_FOUR)
+EFFICIENTNET_LITE0 = BackboneConfig(
+    name="efficientnet_lite0",
+    channels=1280,
+    early=_FIRST_FOUR,
+    levels=(("2", 24), ("3", 40), ("5", 112), ("7", 320)),
+    normalisation=OF_LITE,
+)
 SHUFFLENET_V2_X1_0 = BackboneConfig(name="shufflenet_v2_x1_0", channels=464, early=("conv1", "stage2"))
 DENSENET_SLIM = BackboneConfig(name="densenet_slim", channels=136, early=_DENSE_EARLY)
 DENSENET121 = BackboneConfig(name="densenet121", channels=1024, early=_DENSE_EARLY)

@@ -11,6 +11,20 @@ Stages = tuple[tuple[str, int], ...]  # names of children, with the channels the
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Normalisation:
+    """What a body takes images as: red, green and blue from 0 to 1, less the mean, by the deviation."""
+
+    mean_rgb: tuple[float, float, float]
+    deviation_rgb: tuple[float, float, float]
+
+
+# Of ImageNet's images, which most published weights were trained with.
+OF_IMAGENET = Normalisation(mean_rgb=(0.485, 0.456, 0.406), deviation_rgb=(0.229, 0.224, 0.225))
+# EfficientNet-Lite's: (bytes - 127) / 128, so that their range is that of a signed byte.
+OF_LITE = Normalisation(mean_rgb=(127 / 255,) * 3, deviation_rgb=(128 / 255,) * 3)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class NetworkConfig:
     """Of one network; the type says which builder builds it."""
 
@@ -26,6 +40,7 @@ class DetectorConfig(NetworkConfig):
     pyramid_channels: int
     top: str = "pool"
     finest_stride: int = 8  # pixels of the image to one place of the first stage
+    normalisation: Normalisation = OF_IMAGENET
 
     @property
     def strides(self) -> tuple[int, ...]:
@@ -81,8 +96,8 @@ class YOLOXConfig(DetectorConfig):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EncoderConfig:
-    """A torchvision network under a segmenter. ``stages`` are the children whose outputs are used, fine to coarse;
-    ``options`` go to torchvision.
+    """A network of torchvision, or an EfficientNet-Lite, under a segmenter. ``stages`` are the children whose outputs
+    are used, fine to coarse; ``options`` go to torchvision.
 
     ``dilated`` are children whose strides become dilations of this rate: the map stays as fine as before them.
     """
@@ -92,6 +107,7 @@ class EncoderConfig:
     early: tuple[str, ...]
     options: Mapping[str, object] = field(default_factory=dict)
     dilated: Mapping[str, int] = field(default_factory=dict)
+    normalisation: Normalisation = OF_IMAGENET
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,6 +166,7 @@ class BackboneConfig:
     early: tuple[str, ...]
     levels: Stages = ()
     transformer: VisionTransformerConfig | None = None
+    normalisation: Normalisation = OF_IMAGENET
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from truscore.catalog.networks.configs import (
+    OF_LITE,
     DetectorConfig,
     Detectron2Config,
     HeadSizes,
@@ -12,7 +13,7 @@ from truscore.catalog.networks.configs import (
     Stages,
     YOLOXConfig,
 )
-from truscore.catalog.networks.network import Network, PublishedWeights, imagenet
+from truscore.catalog.networks.network import IMAGENET_OF_LITE0, Network, PublishedWeights, imagenet
 
 _SMALL_HEADS = HeadSizes(
     box_width=128,
@@ -77,6 +78,7 @@ _OCTAVES = tuple(tuple(float(int(side * 2 ** (third / 3))) for third in range(3)
 # Of Detectron2, stem and res2: MODEL.BACKBONE.FREEZE_AT is 2.
 _RESNET_EARLY = ("conv1", "bn1", "layer1")
 _SHUFFLENET_EARLY = ("conv1", "stage2")
+_LITE_EARLY = ("0", "1", "2", "3")
 
 NETWORKS: tuple[Network, ...] = (
     _detector(
@@ -135,6 +137,29 @@ NETWORKS: tuple[Network, ...] = (
         ),
         config=_small(
             "shufflenet_v2_x1_0", (("maxpool", 24), ("stage2", 116), ("stage3", 232)), _SHUFFLENET_EARLY, defects=True
+        ),
+    ),
+    _detector(
+        name="mask_rcnn_efficientnet_lite0_fpn",
+        implementation="torchvision: MaskRCNN on three stages of EfficientNet-Lite0 (ours), small heads",
+        parameters=3_591_807,
+        image_size=320,
+        weights=(IMAGENET_OF_LITE0,),
+        activation_bytes_per_pixel=1_601,
+        config=replace(
+            _small("efficientnet_lite0", (("3", 40), ("5", 112), ("7", 320)), _LITE_EARLY), normalisation=OF_LITE
+        ),
+    ),
+    _detector(
+        name="mask_rcnn_efficientnet_lite0_fine_fpn",
+        implementation="torchvision: MaskRCNN on the finest three maps of EfficientNet-Lite0 (ours), small heads",
+        parameters=1_313_808,
+        image_size=320,
+        weights=(IMAGENET_OF_LITE0,),
+        activation_bytes_per_pixel=1_489,
+        config=replace(
+            _small("efficientnet_lite0", (("2", 24), ("3", 40), ("5", 112)), _LITE_EARLY, defects=True),
+            normalisation=OF_LITE,
         ),
     ),
     _detector(

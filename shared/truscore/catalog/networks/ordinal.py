@@ -4,6 +4,7 @@ from truscore.catalog.networks.backbones import (
     DENSENET121,
     DENSENET_SLIM,
     EFFICIENTNET_B0,
+    EFFICIENTNET_LITE0,
     EFFICIENTNET_V2_S,
     EFFICIENTNET_V2_SLIM,
     RESNET10_SLIM,
@@ -15,7 +16,7 @@ from truscore.catalog.networks.backbones import (
     VIT_TINY_PATCH16,
 )
 from truscore.catalog.networks.configs import GraderConfig
-from truscore.catalog.networks.network import Network, PublishedWeights, imagenet
+from truscore.catalog.networks.network import IMAGENET_OF_LITE0, Network, PublishedWeights, imagenet
 
 NETWORKS: tuple[Network, ...] = (
     Network(
@@ -102,6 +103,17 @@ NETWORKS: tuple[Network, ...] = (
         head=True,
         activation_bytes_per_pixel=1_758,
         config=GraderConfig(backbone=EFFICIENTNET_B0),
+    ),
+    Network(
+        name="efficientnet_lite0",
+        implementation="ours, on torch: EfficientNet-Lite0 as TensorFlow publishes it",
+        licence="BSD-3-Clause",
+        parameters=3_372_289,
+        image_size=224,
+        weights=(IMAGENET_OF_LITE0,),
+        head=True,
+        activation_bytes_per_pixel=1_590,
+        config=GraderConfig(backbone=EFFICIENTNET_LITE0),
     ),
     Network(
         name="efficientnet_v2_s",

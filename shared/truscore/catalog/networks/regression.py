@@ -1,8 +1,8 @@
 """Networks that measure named scores of an image."""
 
-from truscore.catalog.networks.backbones import RESNET10_SLIM, RESNET50
+from truscore.catalog.networks.backbones import EFFICIENTNET_LITE0, RESNET10_SLIM, RESNET50
 from truscore.catalog.networks.configs import PyramidScorerConfig, StatisticsCNNConfig
-from truscore.catalog.networks.network import Network, imagenet
+from truscore.catalog.networks.network import IMAGENET_OF_LITE0, Network, imagenet
 
 NETWORKS: tuple[Network, ...] = (
     Network(
@@ -35,6 +35,18 @@ NETWORKS: tuple[Network, ...] = (
         head=True,
         activation_bytes_per_pixel=267,
         config=PyramidScorerConfig(backbone=RESNET10_SLIM, channels=32),
+    ),
+    Network(
+        name="pyramid_efficientnet_lite0",
+        implementation="ours, on torch: EfficientNet-Lite0 under torchvision's FeaturePyramidNetwork",
+        licence="BSD-3-Clause",
+        parameters=3_013_378,
+        image_size=128,
+        weights=(IMAGENET_OF_LITE0,),
+        pyramid=True,
+        head=True,
+        activation_bytes_per_pixel=1_628,
+        config=PyramidScorerConfig(backbone=EFFICIENTNET_LITE0, channels=32),
     ),
     Network(
         name="pyramid_resnet50",

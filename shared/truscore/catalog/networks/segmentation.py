@@ -1,7 +1,7 @@
 """Networks that find what each pixel shows."""
 
-from truscore.catalog.networks.configs import DeepLabV3Config, EncoderConfig, SAMConfig, UNetConfig
-from truscore.catalog.networks.network import Network, PublishedWeights, imagenet
+from truscore.catalog.networks.configs import OF_LITE, DeepLabV3Config, EncoderConfig, SAMConfig, UNetConfig
+from truscore.catalog.networks.network import IMAGENET_OF_LITE0, Network, PublishedWeights, imagenet
 
 _RESNET_EARLY = ("conv1", "bn1", "layer1")
 
@@ -23,6 +23,25 @@ NETWORKS: tuple[Network, ...] = (
                 network="shufflenet_v2_x1_0",
                 stages=(("conv1", 24), ("maxpool", 24), ("stage2", 116), ("stage3", 232), ("stage4", 464)),
                 early=("conv1", "stage2"),
+            ),
+            decoder_channels=(96, 64, 32, 24, 16),
+        ),
+    ),
+    Network(
+        name="u_net_efficientnet_lite0",
+        implementation="segmentation-models-pytorch: UnetDecoder; ours, on torch: EfficientNet-Lite0",
+        licence="MIT AND BSD-3-Clause",
+        parameters=3_587_475,
+        image_size=160,
+        weights=(IMAGENET_OF_LITE0,),
+        head=True,
+        activation_bytes_per_pixel=2_174,
+        config=UNetConfig(
+            encoder=EncoderConfig(
+                network="efficientnet_lite0",
+                stages=(("1", 16), ("2", 24), ("3", 40), ("5", 112), ("7", 320)),
+                early=("0", "1", "2", "3"),
+                normalisation=OF_LITE,
             ),
             decoder_channels=(96, 64, 32, 24, 16),
         ),

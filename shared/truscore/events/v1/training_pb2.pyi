@@ -283,6 +283,7 @@ class Optimization(_message.Message):
     GRADIENT_CLIPPING_FIELD_NUMBER: _builtins.int
     WEIGHT_DECAY_FIELD_NUMBER: _builtins.int
     MOMENTUM_FIELD_NUMBER: _builtins.int
+    BACKBONE_LR_MULTIPLIER_FIELD_NUMBER: _builtins.int
     learning_rate: _builtins.float
     """Peak learning rate, per optimiser step."""
     lr_scheduler: _builtins.str
@@ -295,6 +296,10 @@ class Optimization(_message.Message):
     """Decoupled weight decay per step."""
     momentum: _builtins.float
     """Momentum of SGD, first beta of AdamW."""
+    backbone_lr_multiplier: _builtins.float
+    """Share of the learning rate, above 0 to 1, that a body with published weights is trained at; all other weights get
+    the whole rate.
+    """
     def __init__(
         self,
         *,
@@ -304,11 +309,14 @@ class Optimization(_message.Message):
         gradient_clipping: _builtins.float | None = ...,
         weight_decay: _builtins.float | None = ...,
         momentum: _builtins.float | None = ...,
+        backbone_lr_multiplier: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_batch_size", b"_batch_size", "_gradient_clipping", b"_gradient_clipping", "_learning_rate", b"_learning_rate", "_lr_scheduler", b"_lr_scheduler", "_momentum", b"_momentum", "_weight_decay", b"_weight_decay", "batch_size", b"batch_size", "gradient_clipping", b"gradient_clipping", "learning_rate", b"learning_rate", "lr_scheduler", b"lr_scheduler", "momentum", b"momentum", "weight_decay", b"weight_decay"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_backbone_lr_multiplier", b"_backbone_lr_multiplier", "_batch_size", b"_batch_size", "_gradient_clipping", b"_gradient_clipping", "_learning_rate", b"_learning_rate", "_lr_scheduler", b"_lr_scheduler", "_momentum", b"_momentum", "_weight_decay", b"_weight_decay", "backbone_lr_multiplier", b"backbone_lr_multiplier", "batch_size", b"batch_size", "gradient_clipping", b"gradient_clipping", "learning_rate", b"learning_rate", "lr_scheduler", b"lr_scheduler", "momentum", b"momentum", "weight_decay", b"weight_decay"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_batch_size", b"_batch_size", "_gradient_clipping", b"_gradient_clipping", "_learning_rate", b"_learning_rate", "_lr_scheduler", b"_lr_scheduler", "_momentum", b"_momentum", "_weight_decay", b"_weight_decay", "batch_size", b"batch_size", "gradient_clipping", b"gradient_clipping", "learning_rate", b"learning_rate", "lr_scheduler", b"lr_scheduler", "momentum", b"momentum", "weight_decay", b"weight_decay"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_backbone_lr_multiplier", b"_backbone_lr_multiplier", "_batch_size", b"_batch_size", "_gradient_clipping", b"_gradient_clipping", "_learning_rate", b"_learning_rate", "_lr_scheduler", b"_lr_scheduler", "_momentum", b"_momentum", "_weight_decay", b"_weight_decay", "backbone_lr_multiplier", b"backbone_lr_multiplier", "batch_size", b"batch_size", "gradient_clipping", b"gradient_clipping", "learning_rate", b"learning_rate", "lr_scheduler", b"lr_scheduler", "momentum", b"momentum", "weight_decay", b"weight_decay"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__backbone_lr_multiplier: _TypeAlias = _typing.Literal["backbone_lr_multiplier"]  # noqa: Y015
+    _WhichOneofArgType__backbone_lr_multiplier: _TypeAlias = _typing.Literal["_backbone_lr_multiplier", b"_backbone_lr_multiplier"]  # noqa: Y015
     _WhichOneofReturnType__batch_size: _TypeAlias = _typing.Literal["batch_size"]  # noqa: Y015
     _WhichOneofArgType__batch_size: _TypeAlias = _typing.Literal["_batch_size", b"_batch_size"]  # noqa: Y015
     _WhichOneofReturnType__gradient_clipping: _TypeAlias = _typing.Literal["gradient_clipping"]  # noqa: Y015
@@ -321,6 +329,8 @@ class Optimization(_message.Message):
     _WhichOneofArgType__momentum: _TypeAlias = _typing.Literal["_momentum", b"_momentum"]  # noqa: Y015
     _WhichOneofReturnType__weight_decay: _TypeAlias = _typing.Literal["weight_decay"]  # noqa: Y015
     _WhichOneofArgType__weight_decay: _TypeAlias = _typing.Literal["_weight_decay", b"_weight_decay"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__backbone_lr_multiplier) -> _WhichOneofReturnType__backbone_lr_multiplier | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__batch_size) -> _WhichOneofReturnType__batch_size | None: ...
     @_typing.overload

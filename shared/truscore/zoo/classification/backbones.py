@@ -20,6 +20,7 @@ from torchvision.ops import FrozenBatchNorm2d
 
 from truscore.catalog.networks.configs import BackboneConfig
 from truscore.zoo.classification.vision_transformer import transformer_body
+from truscore.zoo.efficientnet_lite import LITE, efficientnet_lite
 
 GROUPS = 8
 
@@ -120,6 +121,10 @@ def _efficientnet(name: str, image_size: int, dropped: float) -> nn.Sequential:
     return features
 
 
+def _efficientnet_lite(name: str, image_size: int, dropped: float) -> nn.Sequential:
+    return efficientnet_lite(name, dropped)
+
+
 def _shufflenet_v2(image_size: int, dropped: float) -> nn.Sequential:
     """Without its last convolution, which detectors' weights don't have."""
     network = torchvision.models.shufflenet_v2_x1_0(weights=None)
@@ -153,6 +158,7 @@ MAKERS: Mapping[str, Callable[[int, float], nn.Sequential]] = MappingProxyType(
         "efficientnet_b0": partial(_efficientnet, "efficientnet_b0"),
         "efficientnet_v2_s": partial(_efficientnet, "efficientnet_v2_s"),
         "shufflenet_v2_x1_0": _shufflenet_v2,
+        **{name: partial(_efficientnet_lite, name) for name in LITE},
         "densenet_slim": _densenet_slim,
         "densenet121": _densenet121,
     }

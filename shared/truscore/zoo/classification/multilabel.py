@@ -83,4 +83,5 @@ def build_multi_label(recipe: Recipe, num_classes: int) -> MultiLabel:
         backbone=backbone_of(recipe, config.backbone),
         head=HEADS[config.head](config.backbone.channels, num_classes, dropout=dropout),
         image_size=recipe.image_size,
+        normalisation=config.backbone.normalisation,
     )

@@ -4,12 +4,12 @@ Legend: B images, C channels, S side of the square, h, w sides of the body's map
 """
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from truscore.catalog.networks.configs import BackboneConfig, GraderConfig
+from truscore.catalog.networks.configs import OF_IMAGENET, BackboneConfig, GraderConfig, Normalisation
 from truscore.configuration.recipe import Recipe
 from truscore.zoo.classification.backbones import Backbone, make_backbone
 from truscore.zoo.configs import config_of
@@ -23,8 +23,15 @@ HIDDEN = 128
 class WholeImage(Framed):
     """``forward`` takes squares from 0 to 1 and gives raw outputs [B, outputs]."""
 
-    def __init__(self, *, backbone: nn.Module, head: nn.Module, image_size: int) -> None:
-        super().__init__(image_size)
+    def __init__(
+        self,
+        *,
+        backbone: nn.Module,
+        head: nn.Module,
+        image_size: int,
+        normalisation: Normalisation = OF_IMAGENET,
+    ) -> None:
+        super().__init__(image_size, normalisation)
         self.backbone = backbone
         self.head = head
 
@@ -40,8 +47,9 @@ class WholeImage(Framed):
 class OrdinalClassifier(WholeImage):
     """Grades on an ordered scale. Its answers: ``probabilities`` [B, K] and ``grade_index`` [B], from 0."""
 
-    def __init__(self, *, backbone: nn.Module, head: nn.Module, image_size: int, primary_loss: str) -> None:
-        super().__init__(backbone=backbone, head=head, image_size=image_size)
+    def __init__(self, *, primary_loss: str, **parts: Any) -> None:
+        """``parts`` are those of any WholeImage."""
+        super().__init__(**parts)
         self._primary_loss = primary_loss
 
     def answers(self, raw: Tensor) -> dict[str, Tensor]:
@@ -57,8 +65,9 @@ class Regressor(WholeImage):
     score_mean_K: Tensor
     score_deviation_K: Tensor
 
-    def __init__(self, *, backbone: nn.Module, head: nn.Module, image_size: int, scores: int) -> None:
-        super().__init__(backbone=backbone, head=head, image_size=image_size)
+    def __init__(self, *, scores: int, **parts: Any) -> None:
+        """``parts`` are those of any WholeImage."""
+        super().__init__(**parts)
         # Buffers: they are saved with the weights and go into exported files, and no optimizer moves them.
         self.register_buffer("score_mean_K", torch.zeros(scores))
         self.register_buffer("score_deviation_K", torch.ones(scores))
@@ -149,5 +158,9 @@ def build_ordinal_classifier(recipe: Recipe, num_classes: int) -> OrdinalClassif
             # A logit for each grade; that grades are in order comes in with the answers, which read sums of the tail.
             head = head_of(recipe, channels, num_classes)
     return OrdinalClassifier(
-        backbone=backbone_of(recipe, backbone), head=head, image_size=recipe.image_size, primary_loss=loss
+        backbone=backbone_of(recipe, backbone),
+        head=head,
+        image_size=recipe.image_size,
+        normalisation=backbone.normalisation,
+        primary_loss=loss,
     )

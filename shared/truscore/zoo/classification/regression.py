@@ -6,7 +6,13 @@ from types import MappingProxyType
 from torch import nn
 from torchvision.ops import FeaturePyramidNetwork
 
-from truscore.catalog.networks.configs import NetworkConfig, PyramidScorerConfig, StatisticsCNNConfig
+from truscore.catalog.networks.configs import (
+    OF_IMAGENET,
+    NetworkConfig,
+    Normalisation,
+    PyramidScorerConfig,
+    StatisticsCNNConfig,
+)
 from truscore.configuration.recipe import Recipe
 from truscore.zoo.classification.network import HIDDEN, Regressor, backbone_of
 from truscore.zoo.classification.statistics_cnn import Levels, StatisticsHead, plain_body
@@ -26,7 +32,7 @@ def build_statistics_cnn(recipe: Recipe, num_classes: int) -> Regressor:
     for name in {"none": (), "partial": names[:EARLY], "full": names}[freezing]:
         body.get_submodule(name).requires_grad_(False)
     backbone = Levels(body, names)
-    return _regressor(recipe, backbone, widths, num_classes)
+    return _regressor(recipe, backbone, widths, num_classes, OF_IMAGENET)
 
 
 def build_pyramid_regressor(recipe: Recipe, num_classes: int) -> Regressor:
@@ -39,15 +45,19 @@ def build_pyramid_regressor(recipe: Recipe, num_classes: int) -> Regressor:
     # One width for all levels, so that each has as many statistics in the head.
     fpn = PathAggregationNetwork(inputs, channels, None) if enhanced else FeaturePyramidNetwork(inputs, channels)
     backbone = Levels(backbone_of(recipe, config.backbone).body, tuple(name for name, _ in levels), fpn)
-    return _regressor(recipe, backbone, (channels,) * len(levels), num_classes)
+    return _regressor(recipe, backbone, (channels,) * len(levels), num_classes, config.backbone.normalisation)
 
 
-def _regressor(recipe: Recipe, backbone: nn.Module, channels: tuple[int, ...], scores: int) -> Regressor:
+def _regressor(
+    recipe: Recipe, backbone: nn.Module, channels: tuple[int, ...], scores: int, normalisation: Normalisation
+) -> Regressor:
     specialised = recipe.architecture_config.custom_modifications.head_customization == "phoenix_specialized"
     head = StatisticsHead(
         channels, scores, hidden=HIDDEN if specialised else 0, dropout=recipe.loss_config.regularization.dropout
     )
-    return Regressor(backbone=backbone, head=head, image_size=recipe.image_size, scores=scores)
+    return Regressor(
+        backbone=backbone, head=head, image_size=recipe.image_size, normalisation=normalisation, scores=scores
+    )
 
 
 BUILDERS: Mapping[type[NetworkConfig], Callable[[Recipe, int], nn.Module]] = MappingProxyType(

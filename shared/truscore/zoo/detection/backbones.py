@@ -13,6 +13,9 @@ from torch import nn
 from torchvision.models.convnext import CNBlockConfig, ConvNeXt
 from torchvision.models.resnet import Bottleneck
 from torchvision.models.swin_transformer import SwinTransformer
+from torchvision.ops import FrozenBatchNorm2d
+
+from truscore.zoo.efficientnet_lite import LITE, efficientnet_lite
 
 Norm = Callable[[int], nn.Module]
 
@@ -62,6 +65,18 @@ def _shufflenet(name: str, norm: Norm) -> nn.Module:
     return network
 
 
+def _efficientnet_lite(name: str, norm: Norm) -> nn.Module:
+    body = efficientnet_lite(name)
+    for parent in list(body.modules()):
+        for child_name, child in list(parent.named_children()):
+            if isinstance(child, nn.BatchNorm2d):
+                made = norm(child.num_features)
+                if isinstance(made, FrozenBatchNorm2d):
+                    made.eps = child.eps  # that its statistics were published with
+                setattr(parent, child_name, made)
+    return body
+
+
 def _layer_normed(name: str, norm: Norm) -> nn.Module:
     features: nn.Module = getattr(torchvision.models, name)(weights=None).features
     return features
@@ -96,6 +111,7 @@ _BACKBONES: Mapping[str, Callable[[Norm], nn.Module]] = MappingProxyType(
         "resnet50_caffe": _caffe_resnet50,
         "shufflenet_v2_x0_5": partial(_shufflenet, "shufflenet_v2_x0_5"),
         "shufflenet_v2_x1_0": partial(_shufflenet, "shufflenet_v2_x1_0"),
+        **{name: partial(_efficientnet_lite, name) for name in LITE},
         "swin_t": partial(_layer_normed, "swin_t"),
         "swin_mini": _swin_mini,
         "convnext_tiny": partial(_layer_normed, "convnext_tiny"),

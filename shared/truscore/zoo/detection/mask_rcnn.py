@@ -183,8 +183,8 @@ def build_mask_rcnn(recipe: Recipe, num_classes: int) -> BorderMaskRCNN:
     model.transform = AntialiasedTransform(
         recipe.image_size,
         recipe.image_size,
-        model.transform.image_mean,
-        model.transform.image_std,
+        list(base.normalisation.mean_rgb),
+        list(base.normalisation.deviation_rgb),
         # Swin's windows are laid and shifted by the size of its input, which no graph can follow: it gets squares.
         size_divisible=-(-recipe.image_size // 32) * 32 if base.backbone in CHANNELS_LAST else 32,
     )

@@ -18,8 +18,8 @@ class DeepLabV3(Segmenter):
     """Looks around each place at several distances at once; draws its maps at the stride of the body."""
 
     def __init__(self, recipe: Recipe, num_classes: int) -> None:
-        super().__init__(recipe.image_size)
         base = config_of(recipe, DeepLabV3Config)
+        super().__init__(recipe.image_size, base.encoder.normalisation)
         self.backbone = StagedBackbone(base.encoder)
         # A 1 x 1 convolution, three dilated ones and the mean over the image, side by side (figure 5).
         self.decoder = DeepLabV3Decoder(

@@ -16,6 +16,7 @@ from torchvision.ops import FrozenBatchNorm2d
 
 from truscore.catalog.networks.configs import EncoderConfig
 from truscore.configuration.recipe import Recipe
+from truscore.zoo.efficientnet_lite import LITE, efficientnet_lite
 from truscore.zoo.framing import Framed
 from truscore.zoo.published_backbones import as_body
 from truscore.zoo.resize import resize_antialiased
@@ -59,12 +60,11 @@ class Segmenter(Framed):
 
 
 class StagedBackbone(nn.Module):
-    """A torchvision network as ``body``, its children under their published names; gives one map for each stage."""
+    """A network as ``body``, its children under their published names; gives one map for each stage."""
 
     def __init__(self, encoder: EncoderConfig) -> None:
         super().__init__()
-        network = getattr(torchvision.models, encoder.network)(weights=None, **encoder.options)
-        stem = getattr(network, "features", network)
+        stem = _whole(encoder)
         # Stride 1 with dilation: the filters see as far as before, on a map that stays fine.
         for name, rate in encoder.dilated.items():
             replace_strides_with_dilation(stem.get_submodule(name), rate)
@@ -73,6 +73,14 @@ class StagedBackbone(nn.Module):
 
     def forward(self, image_BCSS: Tensor) -> list[Tensor]:
         return list(self.body(image_BCSS).values())
+
+
+def _whole(encoder: EncoderConfig) -> nn.Module:
+    if encoder.network in LITE:
+        return efficientnet_lite(encoder.network)
+    network: nn.Module = getattr(torchvision.models, encoder.network)(weights=None, **encoder.options)
+    features: nn.Module = getattr(network, "features", network)
+    return features
 
 
 def suit(network: nn.Module, body: nn.Module, recipe: Recipe, early: Sequence[str]) -> None:

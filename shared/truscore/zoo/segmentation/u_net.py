@@ -20,8 +20,8 @@ class UNet(Segmenter):
     """
 
     def __init__(self, recipe: Recipe, num_classes: int) -> None:
-        super().__init__(recipe.image_size)
         base = config_of(recipe, UNetConfig)
+        super().__init__(recipe.image_size, base.encoder.normalisation)
         specialized = recipe.architecture_config.custom_modifications.head_customization == "phoenix_specialized"
         self.backbone = StagedBackbone(base.encoder)
         self.decoder = UnetDecoder(

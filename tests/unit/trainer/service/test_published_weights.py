@@ -19,7 +19,7 @@ from truscore.storage import MemoryStore
 
 from services.trainer.inputs.downloads import NotFetched, download
 from services.trainer.inputs.pretrained_source import LIBRARY, LibrarySource, library_lookup
-from services.trainer.inputs.published_weights import Published
+from services.trainer.inputs.published_weights import Published, published
 from services.trainer.settings import Settings
 from tests.unit.trainer.service.stand import BUCKET, Stand, some_dataset
 from tests.unit.trainer.service.weights_server import WeightsServer, serving
@@ -148,19 +148,18 @@ def test_a_library_that_does_not_answer_is_a_refusal() -> None:
 
 
 def test_each_published_name_of_the_catalog_has_an_address_with_a_digest() -> None:
-    from torchvision.models import get_weight
-
     named = {(network.name, name) for network in NETWORKS.values() for name in network.pretrained if name != "nanodet"}
     known = {
-        (network.name, weights.name): weights.torchvision
+        (network.name, weights.name): weights
         for network in NETWORKS.values()
         for weights in network.weights
-        if weights.torchvision
+        if weights.torchvision or weights.timm
     }
     assert named - UNPUBLISHED == set(known)
     for (network, name), weights in known.items():
-        file = get_weight(weights).url.rsplit("/", 1)[-1]
-        assert len(file.removesuffix(".pth").rsplit("-", 1)[-1]) >= 8, (network, name)
+        found = published(network, name)
+        assert found is not None, (network, weights)
+        assert found.url.endswith(f"-{found.sha256_prefix}.pth"), (network, name)
 
 
 # Through a trainer

@@ -24,7 +24,7 @@ from services.trainer.worker.cross_validation.folds import folds_of
 from services.trainer.worker.devices import Place, choose_precision
 from services.trainer.worker.distributed import WorkerGroup
 from services.trainer.worker.loop import Run, steps_left, take_step, train
-from services.trainer.worker.optim import learning_rate
+from services.trainer.worker.optim import learning_rate, set_learning_rate
 from services.trainer.worker.run_dir import RunDir, TrainingJob
 from services.trainer.worker.tasks.instance_segmentation import InstanceSegmentation
 
@@ -104,6 +104,18 @@ def compiled_stages(sections: Mapping[str, Any], bench: Bench) -> int:
 
 def optimizer_settings(name: str) -> Callable[[Mapping[str, Any], Bench], Any]:
     return lambda sections, bench: [group[name] for group in line(sections, bench).optimizer.param_groups]
+
+
+def shares_of_the_rate(sections: Mapping[str, Any], bench: Bench) -> dict[bool, set[float]]:
+    """Of the groups of weights: of the body's, and of all others."""
+    run = built(sections, bench)
+    set_learning_rate(run.optimizer, 0.5)
+    body = {id(weight) for name, weight in run.network.named_parameters() if name.startswith("backbone.body.")}
+    found: dict[bool, set[float]] = {True: set(), False: set()}
+    for group in run.optimizer.param_groups:
+        for weight in group["params"]:
+            found[id(weight) in body].add(group["lr"] / 0.5)
+    return found
 
 
 def rates(sections: Mapping[str, Any], bench: Bench) -> list[float]:
@@ -236,6 +248,7 @@ TURNED: dict[str, tuple[Any, Callable[[Mapping[str, Any], Bench], Any], Mapping[
     f"{H}.gradient_clipping": (1e-3, gradient_norm, {}),
     f"{H}.weight_decay": (0.5, optimizer_settings("weight_decay"), {}),
     f"{H}.momentum": (0.5, optimizer_settings("betas"), {}),
+    f"{H}.backbone_lr_multiplier": (0.2, shares_of_the_rate, WEIGHTS),
     f"{P}.epochs": (2, epochs_done, {}),
     f"{P}.early_stopping.patience": (4, epochs_without_patience, {}),
     f"{P}.early_stopping.min_delta": (0.0, epochs_without_patience, {}),
@@ -275,6 +288,14 @@ def test_turning_a_key_changes_what_it_names(bench: Bench, key: str) -> None:
             observe(merged(beside, nested(key, value)), bench)
         return
     assert observe(merged(beside, nested(key, value)), bench) != before
+
+
+def test_a_body_from_published_weights_learns_at_its_share_and_a_random_one_at_the_whole_rate(bench: Bench) -> None:
+    share = nested(f"{H}.backbone_lr_multiplier", 0.2)
+    assert shares_of_the_rate(merged(WEIGHTS, share), bench) == {True: {0.2}, False: {1.0}}
+    with pytest.raises(InvalidConfig, match="backbone_lr_multiplier"):
+        recipe_of(share)
+    assert shares_of_the_rate(WEIGHTS, bench) == {True: {1.0}, False: {1.0}}
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from services.trainer.worker.build_run import build_run
 from services.trainer.worker.devices import Place
 from services.trainer.worker.distributed import WorkerGroup
 from services.trainer.worker.loop import Run
-from services.trainer.worker.optim import learning_rate
+from services.trainer.worker.optim import learning_rate, set_learning_rate
 from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks import Key
 
@@ -153,6 +153,11 @@ def optimizer_settings(name: str) -> Callable[[Run], Any]:
     return lambda run: [group[name] for group in run.optimizer.param_groups]
 
 
+def rates_of_groups(run: Run) -> set[float]:
+    set_learning_rate(run.optimizer, 1.0)
+    return {group["lr"] for group in run.optimizer.param_groups}
+
+
 def rates(run: Run) -> list[float]:
     settings = run.recipe.hyperparameters.optimization
     return [learning_rate(settings, step=step, total_steps=10) for step in range(10)]
@@ -184,6 +189,7 @@ TURNED: dict[str, tuple[Any, Callable[[Run], Any], Mapping[str, Any]]] = {
     f"{H}.batch_size": (5, lambda run: run.steps_per_epoch, {}),
     f"{H}.weight_decay": (0.5, optimizer_settings("weight_decay"), {}),
     f"{H}.momentum": (0.5, optimizer_settings("betas"), {}),
+    f"{H}.backbone_lr_multiplier": (0.2, rates_of_groups, OURS),
     f"{P}.epochs": (7, lambda run: run.total_steps, {}),
     f"{S}.gradient_accumulation_steps": (3, lambda run: run.steps_per_epoch, {}),
     f"{S}.memory_optimization": (True, forgetting_stages, {}),
