@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from truscore.bus import Envelope, RetryPolicy, canary, connect, consume, consume_broadcast, publisher, serve
+from truscore.configuration.recipe import PUBLISHED
 from truscore.events.v1.control_pb2 import RunCancel, RunPause, RunResume
 from truscore.events.v1.dataset_pb2 import DatasetValidated
 from truscore.process.git_commit import current_commit
@@ -95,7 +96,7 @@ async def run(settings: Settings) -> int:
     runs = Runs(deps)
     requests = Requests(deps, runs)
     requested = on_request(requests, publisher=of_envelope)
-    profile = settings.trainer_profile if settings.trainer_profile != "auto" else ("full" if gpus else "small")
+    profile = settings.trainer_profile if settings.trainer_profile != "auto" else ("full" if gpus else PUBLISHED)
     orders = on_dataset_validated(runs=runs, publisher=of_envelope, profile=profile)
     policy = RetryPolicy(delays_s=settings.trainer_retry_delays_s)
     for _ in range(settings.trainer_slots):

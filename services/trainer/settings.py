@@ -29,8 +29,10 @@ class Settings(StoreSettings):
         Path(".local/trainer"), description="Folder that runs are trained in; may be lost at any time"
     )
     trainer_slots: int = Field(1, ge=1, le=64, description="Runs trained at the same time")
-    trainer_profile: Literal["auto", "small", "full"] = Field(
-        "auto", description='Size of default recipes: "small" for a CPU, "full" for a GPU, "auto" by what is there'
+    trainer_profile: Literal["auto", "small", "published", "full"] = Field(
+        "auto",
+        description='Default recipes: "small" for a CPU, "published" for the same on bodies with published weights '
+        'where an installed package has them, "full" for a GPU; "auto" is "full" where there is one, else "published"',
     )
     trainer_cache_bytes: int = Field(50 * 2**30, ge=1, description="Most bytes of images kept between runs")
     trainer_kept_runs: int = Field(3, ge=0, description="Folders of ended runs that are kept")

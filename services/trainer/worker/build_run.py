@@ -5,9 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from torch import nn
+from truscore.catalog import row_of
 from truscore.catalog.networks import NETWORKS
+from truscore.catalog.packaged_weights import installed_file, packaged
 from truscore.datasets import ImageRecord
 from truscore.recipes import InvalidConfig, Recipe
+from truscore.recipes.resolve import published_recipe
 from truscore.zoo import build_model
 from truscore.zoo.compilation import compile_stages, save_memory, why_not_compilable
 from truscore.zoo.pretrained import load_pretrained
@@ -119,12 +122,24 @@ def check_supported(recipe: Recipe, *, place: Place, group: WorkerGroup) -> None
 def _start_from(network: nn.Module, job: TrainingJob) -> str:
     name = job.recipe.architecture_config.pretrained_weights
     if name == "none":
-        return "from scratch"
+        return "from scratch" + _left_aside(job.recipe)
     if job.pretrained is None:
         key = "architecture_config.pretrained_weights"
         raise InvalidConfig(key, name, "none, or a name whose file is given to the run: it has none")
     loaded = load_pretrained(network, job.pretrained)
     return f"{name}: {loaded.matched} of {loaded.total} tensors"
+
+
+def _left_aside(recipe: Recipe) -> str:
+    """Which published body a default recipe would have begun with, had its package been there."""
+    published = published_recipe(row_of(recipe.category, recipe.option, recipe.architecture))
+    if published is None:
+        return ""
+    base, name = published.architecture_config.base_architecture, published.architecture_config.pretrained_weights
+    file = packaged(base, name)
+    if file is None or installed_file(file):
+        return ""
+    return f"; {base} with {name} weights comes with the package {file.distribution}, which is not installed here"
 
 
 def _tune(network: nn.Module, recipe: Recipe) -> str:

@@ -4,7 +4,7 @@ none of it, and no torch."""
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from truscore.catalog.networks import PackagedFile
+from truscore.catalog.networks import NETWORKS, PackagedFile
 from truscore.catalog.table import network_of
 
 EXTRA = "weights"
@@ -28,3 +28,9 @@ def at_hand(base: str, name: str) -> bool:
     """Whether a package that is installed here has the weights."""
     file = packaged(base, name)
     return file is not None and installed_file(file) is not None
+
+
+def installed_weights() -> frozenset[tuple[str, str]]:
+    """Networks, and the names of their weights that installed packages have."""
+    named = [(network.name, name) for network in NETWORKS.values() for name in network.pretrained]
+    return frozenset(pair for pair in named if at_hand(*pair))

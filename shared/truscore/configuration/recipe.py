@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 # A recipe's defaults are for one of these: "small", two CPU cores; "full", a GPU.
 PROFILES = ("small", "full")
+# The small recipes again, on a body with published weights where an installed package has them.
+PUBLISHED = "published"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

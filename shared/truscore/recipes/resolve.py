@@ -6,8 +6,9 @@ from typing import Any
 
 from truscore import catalog
 from truscore.catalog import Row
+from truscore.catalog.packaged_weights import at_hand
 from truscore.configuration.errors import InvalidConfig
-from truscore.configuration.recipe import PROFILES, Recipe
+from truscore.configuration.recipe import PROFILES, PUBLISHED, Recipe
 from truscore.configuration.text import from_tree
 from truscore.recipes.accepted_values import RULES, Choice
 from truscore.recipes.combinations import refuse_impossible
@@ -30,11 +31,13 @@ def resolve(
 ) -> Recipe:
     """The recipe of a row with ``overrides`` (nested, the keys of the configuration JSON) in place of its defaults.
 
-    An empty ``architecture`` is the option's default. Raises InvalidConfig naming key, value and what is accepted.
+    An empty ``architecture`` is the option's default. Of the profile "published" it is the small recipe where no
+    installed package has such weights, and where the order names another network or other weights. Raises InvalidConfig
+    naming key, value and what is accepted.
     """
-    Choice(PROFILES).check("profile", profile)
+    Choice((*PROFILES, PUBLISHED)).check("profile", profile)
     row = _row(category, option, architecture)
-    tree = asdict(_default(row, profile))
+    tree = asdict(_default(row, profile, overrides))
     changed = {}
     for key, given in _leaves(overrides):
         value = _checked(row, key, given)
@@ -53,11 +56,38 @@ def primary_metric_of(category: str, option: str, architecture: str) -> str:
         return ""
 
 
-def _default(row: Row, profile: str) -> Recipe:
+def published_recipe(row: Row) -> Recipe | None:
+    """The row's small recipe on a published body, whether its package is installed or not; None where it has none."""
+    template = TEMPLATES.get(row.template)
+    make = template.published.get(row.architecture) if template else None
+    return make(row.category, row.option, row.architecture) if make else None
+
+
+def _default(row: Row, profile: str, overrides: Mapping[str, Any] = {}) -> Recipe:
     named = (row.category, row.option, row.architecture)
+    if profile == PUBLISHED:
+        published = published_recipe(row)
+        if published and _is_at_hand(published) and _leaves_network_open(overrides, published):
+            return published
+        profile = "small"
     if row.category == catalog.EXPERIMENTAL:
         return catalog.plug_in_of(row.bases[0]).recipe(*named, profile)
     return TEMPLATES[row.template].of(profile)(*named)
+
+
+def _is_at_hand(recipe: Recipe) -> bool:
+    return at_hand(recipe.architecture_config.base_architecture, recipe.architecture_config.pretrained_weights)
+
+
+def _leaves_network_open(overrides: Mapping[str, Any], recipe: Recipe) -> bool:
+    """Whether an order says nothing else of the network than the recipe does."""
+    asked = overrides.get("architecture_config", {})
+    if not isinstance(asked, Mapping):
+        return True  # refused where its keys are read
+    base, weights = recipe.architecture_config.base_architecture, recipe.architecture_config.pretrained_weights
+    if "base_architecture" not in asked:
+        return "pretrained_weights" not in asked
+    return (asked["base_architecture"], asked.get("pretrained_weights", weights)) == (base, weights)
 
 
 def _row(category: str, option: str, architecture: str) -> Row:

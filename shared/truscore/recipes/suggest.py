@@ -15,9 +15,10 @@ from truscore.configuration.text import flat_values
 from truscore.recipes.default_reasons import STANDING
 from truscore.recipes.memory import CPU_SHARE, GPU_SHARE, batch_that_fits, image_bytes, weights_bytes
 from truscore.recipes.placement import published_key
-from truscore.recipes.resolve import resolve
+from truscore.recipes.resolve import published_recipe, resolve
 from truscore.recipes.schedule_length import LengthOfRun, length_of_run, steps_wanted
 from truscore.recipes.suggestion import Choice, Facts, Hardware, Suggestion
+from truscore.recipes.templates.template import BODYS_SHARE
 
 LEAST_OBJECT_PX = 16
 MOST_SIZE_PX = 1024
@@ -28,14 +29,12 @@ LEAST_BATCH = 2
 FOCAL_IMBALANCE = 10.0
 EVEN_HANDED = ("dice_loss", "focal_loss")
 FEW_IMAGES = 1000
-# The small recipes' rates are for random weights; published ones are soon lost at them. On 133 magnetic tiles the
-# small U-Net found nothing at its 2e-3; at 3e-4 its training loss halved (`tests/bench/results`, magnetic_tiles).
-START_FROM_WEIGHTS = 0.2
 LOCATING = ("instance_segmentation", "detection", "semantic_segmentation")
 
 _ARCHITECTURE = "architecture_config"
 _CUSTOM = f"{_ARCHITECTURE}.custom_modifications"
 _OPTIMIZATION = "hyperparameters.optimization"
+BODY_SHARE = f"{_OPTIMIZATION}.backbone_lr_multiplier"
 _PROCESS = "hyperparameters.training_process"
 _ADVANCED = "hyperparameters.advanced_settings"
 
@@ -52,6 +51,7 @@ class _Fit:
     wanted: int
     processes: int
     budget_bytes: int
+    packaged: Collection[tuple[str, str]]
     why_base: str
     why_size: str
 
@@ -77,15 +77,18 @@ def suggest(
     *,
     architecture: str = "",
     weights: Collection[str] | None = None,
+    packaged: Collection[tuple[str, str]] = (),
 ) -> Suggestion:
     """A configuration that ``resolve`` accepts as it is. ``weights`` are the store's keys under
-    pretrained/; None: nobody knows. Raises InvalidConfig for a row that isn't there, or not ready."""
+    pretrained/; None: nobody knows. ``packaged`` are networks and names of weights that installed packages have. Raises
+    InvalidConfig for a row that isn't there, or not ready."""
     row, why_row = _row(category, option, architecture, facts)
-    fit = _fit(row, facts, hardware)
+    fit = _fit(row, facts, hardware, packaged)
     made = [
         Choice(key="architecture", value=row.architecture, reason=why_row),
         *_network(fit, facts, weights),
-        *_steps(fit, facts, hardware, weights),
+        *_steps(fit, facts, hardware),
+        _body_share(fit, weights),
         *_machine(fit, hardware),
         _loss(row, fit.default, facts),
     ]
@@ -115,11 +118,11 @@ def _row(category: str, option: str, architecture: str, facts: Facts) -> tuple[R
     return ready[0], f"the first of {option}"
 
 
-def _fit(row: Row, facts: Facts, hardware: Hardware) -> _Fit:
+def _fit(row: Row, facts: Facts, hardware: Hardware, packaged: Collection[tuple[str, str]]) -> _Fit:
     """The largest recipe whose own batch fits, and more of it where there is room for what is wanted of a step; where
     none fits, the small one with what does."""
     names = ("full", "small") if hardware.gpus else ("small",)
-    recipes = [resolve(row.category, row.option, row.architecture, profile=name) for name in names]
+    recipes = [_recipe(row, name, packaged) for name in names]
     processes = len(hardware.gpus) or 1
     usual = max(_effective(recipe) for recipe in recipes)
     wanted = max(LEAST_BATCH, min(usual, _training_images(facts) // LEAST_STEPS))
@@ -135,13 +138,27 @@ def _fit(row: Row, facts: Facts, hardware: Hardware) -> _Fit:
             if fits >= least or (recipe is recipes[-1] and recomputed):
                 return _Fit(
                     default=recipe, profile=name, image_size=size, batch_size=_power_of_two(min(most, max(1, fits))),
-                    recomputed=recomputed, wanted=wanted, processes=processes, budget_bytes=budget,
-                    why_base=_why_base(name, hardware), why_size=why_size,
+                    recomputed=recomputed, wanted=wanted, processes=processes, budget_bytes=budget, packaged=packaged,
+                    why_base=_why_base(name, recipe, hardware), why_size=why_size,
                 )  # fmt: skip
     raise AssertionError("the last recipe is taken whatever fits")
 
 
-def _why_base(profile: str, hardware: Hardware) -> str:
+def _recipe(row: Row, profile: str, packaged: Collection[tuple[str, str]]) -> Recipe:
+    """Of the small ones that on a published body, where a package has its weights."""
+    published = published_recipe(row) if profile == "small" else None
+    if published and _weights_of(published) in packaged:
+        return published
+    return resolve(row.category, row.option, row.architecture, profile=profile)
+
+
+def _weights_of(recipe: Recipe) -> tuple[str, str]:
+    return recipe.architecture_config.base_architecture, recipe.architecture_config.pretrained_weights
+
+
+def _why_base(profile: str, recipe: Recipe, hardware: Hardware) -> str:
+    if recipe.architecture_config.pretrained_weights != "none":
+        return "a body that has seen ImageNet, whose weights an installed package has: few images teach it more"
     if profile == "full":
         return f"the row's recipe for a GPU, and its batch fits {hardware.gpus[0].name}"
     if hardware.gpus:
@@ -211,9 +228,9 @@ def _weights(fit: _Fit, facts: Facts, weights: Collection[str] | None) -> Iterat
 
 
 def _at_hand(fit: _Fit, weights: Collection[str] | None) -> list[str]:
-    """Names of published weights that fit the network and are in the store."""
-    known = catalog.network_of(fit.base).pretrained
-    return [name for name in known if weights and published_key(fit.base, name) in weights]
+    """Names of published weights that fit the network and are in an installed package or in the store."""
+    known, stored = catalog.network_of(fit.base).pretrained, weights or ()
+    return [name for name in known if (fit.base, name) in fit.packaged or published_key(fit.base, name) in stored]
 
 
 def _why_no_weights(base: str, known: tuple[str, ...], weights: Collection[str] | None) -> str:
@@ -224,7 +241,7 @@ def _why_no_weights(base: str, known: tuple[str, ...], weights: Collection[str] 
     return f"the store has none under pretrained/{base}/; {', '.join(known)} would fit"
 
 
-def _steps(fit: _Fit, facts: Facts, hardware: Hardware, weights: Collection[str] | None) -> Iterator[Choice]:
+def _steps(fit: _Fit, facts: Facts, hardware: Hardware) -> Iterator[Choice]:
     """How many images a step, at which rate, for how long."""
     each = image_bytes(fit.base, fit.image_size, recomputed=fit.recomputed)
     total = weights_bytes(fit.base) + fit.batch_size * each
@@ -241,24 +258,29 @@ def _steps(fit: _Fit, facts: Facts, hardware: Hardware, weights: Collection[str]
         reason=f"{fit.batch_size} images x {fit.processes} processes x {fit.accumulate} make {fit.effective} a step, "
         f"{fit.wanted} were wanted: what the recipe has, and at least {LEAST_STEPS} steps an epoch",
     )
-    yield _rate(fit, from_weights=bool(_at_hand(fit, weights)))
+    yield _rate(fit)
     steps = steps_wanted(gpus=len(hardware.gpus), cpu_cores=hardware.cpu_cores)
     yield from _length(length_of_run(_training_images(facts), effective=fit.effective, steps_wanted=steps))
 
 
-def _rate(fit: _Fit, *, from_weights: bool) -> Choice:
+def _rate(fit: _Fit) -> Choice:
     usual, effective = _effective(fit.default), fit.effective
     linear = catalog.network_of(fit.base).solver == "sgd"
     factor, law = effective / usual, "in proportion to" if linear else "by the square root of"
     source = "Goyal et al. 2017, for SGD" if linear else "Malladi et al. 2022, for Adam"
-    gentle = from_weights and fit.profile == "small"
-    scale = (factor if linear else math.sqrt(factor)) * (START_FROM_WEIGHTS if gentle else 1.0)
-    why_gentle = f"; {START_FROM_WEIGHTS:g} of that, to keep what the published weights know" if gentle else ""
+    scale = factor if linear else math.sqrt(factor)
     return Choice(
         key=f"{_OPTIMIZATION}.learning_rate",
         value=_rounded(fit.default.hyperparameters.optimization.learning_rate * scale),
-        reason=f"the recipe's for {usual} images a step, {law} {effective}/{usual} ({source}){why_gentle}",
+        reason=f"the recipe's for {usual} images a step, {law} {effective}/{usual} ({source})",
     )
+
+
+def _body_share(fit: _Fit, weights: Collection[str] | None) -> Choice:
+    # The full recipes' rates are those of networks that start from published weights, the small ones' are not.
+    gentle = fit.profile == "small" and bool(_at_hand(fit, weights))
+    reason = "to keep what the published weights know, while the new parts learn" if gentle else STANDING[BODY_SHARE]
+    return Choice(key=BODY_SHARE, value=BODYS_SHARE if gentle else 1.0, reason=reason)
 
 
 def _length(run: LengthOfRun) -> Iterator[Choice]:

@@ -202,18 +202,39 @@ def test_weights_are_taken_where_the_store_has_them_and_nobody_guesses_otherwise
     assert weights(frozenset({"pretrained/other/coco.pth"}))["pretrained_weights"][0] == "none"
 
 
-def test_a_small_recipe_goes_a_fifth_as_fast_from_published_weights() -> None:
-    def rate(known: frozenset[str]) -> tuple[float, str]:
+def test_from_published_weights_a_small_recipes_body_gets_a_fifth_of_the_rate_and_new_parts_all_of_it() -> None:
+    def rates(known: frozenset[str]) -> tuple[float, float, str]:
         proposal = suggest("corner_analysis", "damage_detection", PLENTY, TWO_CORES, weights=known)
-        return next(
-            (choice.value, choice.reason) for choice in proposal.choices if choice.key.endswith("learning_rate")
-        )
+        [rate] = [choice for choice in proposal.choices if choice.key.endswith(".learning_rate")]
+        [share] = [choice for choice in proposal.choices if choice.key.endswith("backbone_lr_multiplier")]
+        return rate.value, share.value, share.reason
 
     base = resolve("corner_analysis", "damage_detection").architecture_config.base_architecture
-    scratch, gentle = rate(frozenset()), rate(frozenset({f"pretrained/{base}/nanodet.pth"}))
-    assert gentle[0] == pytest.approx(scratch[0] / 5, rel=0.1)
-    assert "published weights" in gentle[1]
-    assert "published weights" not in scratch[1]
+    scratch, gentle = rates(frozenset()), rates(frozenset({f"pretrained/{base}/nanodet.pth"}))
+    assert gentle[0] == scratch[0]
+    assert (scratch[1], gentle[1]) == (1.0, 0.2)
+    assert "published weights" in gentle[2]
+
+
+@pytest.mark.parametrize(
+    ("category", "option", "architecture", "base"),
+    [
+        ("surface_analysis", "quality_rating", "efficientnet", "efficientnet_lite0"),
+        ("corner_analysis", "damage_detection", "u_net", "u_net_efficientnet_lite0"),
+    ],
+)
+def test_a_published_body_that_a_package_has_is_preferred_with_its_reason(
+    category: str, option: str, architecture: str, base: str
+) -> None:
+    def network(packaged: frozenset[tuple[str, str]]) -> tuple[Any, Any, str]:
+        proposal = suggest(category, option, PLENTY, TWO_CORES, architecture=architecture, packaged=packaged)
+        by_key = {choice.key.rsplit(".", 1)[-1]: choice for choice in proposal.choices}
+        return by_key["base_architecture"].value, by_key["pretrained_weights"].value, by_key["base_architecture"].reason
+
+    assert network(frozenset())[1] == "none"
+    taken, weights, reason = network(frozenset({(base, "imagenet")}))
+    assert (taken, weights) == (base, "imagenet")
+    assert "an installed package has" in reason
 
 
 def test_boxes_without_outlines_get_a_network_that_needs_none_where_the_option_has_one() -> None:

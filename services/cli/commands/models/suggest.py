@@ -32,6 +32,7 @@ def suggest(
     as_json: AsJson = False,
 ) -> None:
     """Suggest a configuration from the dataset's statistics and this machine's hardware."""
+    from truscore.catalog.packaged_weights import installed_weights
     from truscore.datasets.statistics import statistics_of
     from truscore.recipes import InvalidConfig, resolve
     from truscore.recipes.suggest import suggest as suggested
@@ -45,7 +46,10 @@ def suggest(
         facts = statistics_of(index)
         hardware = _hardware_here()
         weights = _published_weights(context_of(context))
-        suggestion = suggested(category, option, facts, hardware, architecture=architecture, weights=weights)
+        suggestion = suggested(
+            category, option, facts, hardware,
+            architecture=architecture, weights=weights, packaged=installed_weights(),
+        )  # fmt: skip
     except InvalidConfig as refusal:
         raise CliError(Code.USAGE, str(refusal)) from refusal
     if output is not None:

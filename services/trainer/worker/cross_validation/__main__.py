@@ -16,8 +16,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from truscore.catalog.packaged_weights import installed_file, packaged
 from truscore.datasets import DatasetIndex, InvalidSplit, index_digest, read_dataset, sample_dataset
-from truscore.recipes import InvalidConfig, recipe_to_json, resolve
+from truscore.files import sha256_of
+from truscore.recipes import InvalidConfig, Recipe, recipe_to_json, resolve
 
 from services.trainer.journal import EpochDone
 from services.trainer.worker.cross_validation.engine import FoldDone, spreads
@@ -50,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--category", required=True)
     parser.add_argument("--option", required=True)
     parser.add_argument("--architecture", default="", help="default of the option if not given")
-    parser.add_argument("--profile", default="small", help="recipe to start from")
+    parser.add_argument("--profile", default="small", help="recipe to start from: small, published or full")
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE", help="repeat it")
     parser.add_argument("--epochs", type=int, help="short for --set hyperparameters.training_process.epochs=…")
     parser.add_argument("--folds", type=int, default=5)
@@ -85,8 +87,17 @@ def _trial(options: argparse.Namespace) -> Trial:
         recipe=recipe,
         folds=options.folds,
         choose=options.choose,
-        pretrained=options.pretrained,
+        pretrained=options.pretrained or _packaged(recipe),
     )
+
+
+def _packaged(recipe: Recipe) -> Path | None:
+    """The file of weights that the recipe starts from, where an installed package has it."""
+    file = packaged(recipe.architecture_config.base_architecture, recipe.architecture_config.pretrained_weights)
+    found = installed_file(file) if file else None
+    if file and found and (digest := sha256_of(found)) != file.sha256:
+        raise UsageError(f"{found} has SHA-256 {digest}, expected {file.sha256}")
+    return found
 
 
 def _index(path: Path, *, format: str, class_names: Sequence[str]) -> DatasetIndex:

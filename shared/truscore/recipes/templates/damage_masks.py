@@ -8,7 +8,7 @@ from truscore.configuration.recipe import (
     Recipe,
 )
 from truscore.recipes.templates.from_scratch import recipe_from_scratch
-from truscore.recipes.templates.template import Template
+from truscore.recipes.templates.template import Template, from_published
 
 
 def damage_mask_u_net_small(category: str, option: str, architecture: str) -> Recipe:
@@ -26,6 +26,11 @@ def damage_mask_u_net_small(category: str, option: str, architecture: str) -> Re
         primary_loss="dice_loss",
         dropout=0.0,
     )
+
+
+def damage_mask_u_net_published(category: str, option: str, architecture: str) -> Recipe:
+    """The small recipe on EfficientNet-Lite0, which knows ImageNet."""
+    return from_published(damage_mask_u_net_small(category, option, architecture), base="u_net_efficientnet_lite0")
 
 
 def damage_mask_deeplabv3_small(category: str, option: str, architecture: str) -> Recipe:
@@ -77,7 +82,11 @@ def _full(recipe: Recipe, *, learning_rate: float) -> Recipe:
 
 
 TEMPLATES: Mapping[str, Template] = {
-    "damage_mask_u_net": Template(small=damage_mask_u_net_small, full=damage_mask_u_net_full),
+    "damage_mask_u_net": Template(
+        small=damage_mask_u_net_small,
+        full=damage_mask_u_net_full,
+        published={"u_net": damage_mask_u_net_published},
+    ),
     "damage_mask_deeplabv3": Template(small=damage_mask_deeplabv3_small, full=damage_mask_deeplabv3_full),
     "damage_mask_sam": Template(small=damage_mask_sam_small, full=damage_mask_sam_full),
 }

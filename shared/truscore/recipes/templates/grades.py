@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from truscore.configuration.recipe import Recipe
 from truscore.recipes.templates.from_scratch import recipe_from_scratch
-from truscore.recipes.templates.template import Template
+from truscore.recipes.templates.template import Template, from_published
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,6 +50,23 @@ def grades_small(category: str, option: str, architecture: str) -> Recipe:
     )
 
 
+def grades_published(category: str, option: str, architecture: str) -> Recipe:
+    """On EfficientNet-Lite0, which knows ImageNet, at a size that its strides leave 25 places of."""
+    return from_published(
+        recipe_from_scratch(
+            (category, option, architecture),
+            base="efficientnet_lite0",
+            image_size=160,
+            learning_rate=2e-3,
+            weight_decay=0.02,
+            batch_size=8,
+            epochs=16,
+            primary_loss="corn",
+        ),
+        base="efficientnet_lite0",
+    )
+
+
 def grades_full(category: str, option: str, architecture: str) -> Recipe:
     """A full-sized network at the size that published weights of it were trained at, as one GPU trains it."""
     choice = _FULL[architecture]
@@ -66,4 +83,6 @@ def grades_full(category: str, option: str, architecture: str) -> Recipe:
     )
 
 
-TEMPLATES: Mapping[str, Template] = {"grades": Template(small=grades_small, full=grades_full)}
+TEMPLATES: Mapping[str, Template] = {
+    "grades": Template(small=grades_small, full=grades_full, published={"efficientnet": grades_published})
+}
