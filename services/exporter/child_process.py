@@ -6,11 +6,17 @@ from pathlib import Path
 
 from truscore.process.bounded import clean_environment, run_bounded
 
-from services.exporter.task import Result, Task, read_result, write_task
+from services.exporter.engine_process import EngineFault, proven_by_engine
+from services.exporter.task import DISK_FULL, Result, Task, read_result, write_task
 
 
 class ChildFault(RuntimeError):
-    """The child ended without a result, for a reason that is no property of the model."""
+    """The child ended without a result. `code` names what it ran out of, which another try would too; empty where
+    another try may succeed."""
+
+    def __init__(self, message: str, *, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,7 +28,8 @@ class Bounds:
 
 
 async def run_child(task: Task, folder: Path, *, bounds: Bounds) -> Result:
-    """Have the task done in a process of its own. Raises ChildFault. When cancelled, the process is killed."""
+    """Have the task done in a process of its own, and its files proved in another. Raises ChildFault. When cancelled,
+    the process is killed."""
     write_task(folder, task)
     ended = await run_bounded(
         (sys.executable, "-m", "services.exporter.child", str(folder)),
@@ -32,14 +39,27 @@ async def run_child(task: Task, folder: Path, *, bounds: Bounds) -> Result:
         memory_limit_bytes=bounds.memory_limit_bytes,
     )
     if ended.timed_out:
-        raise ChildFault(f"the export took longer than {bounds.time_limit_s:g} s, which is all it may take")
+        raise ChildFault(
+            f"the export took longer than {bounds.time_limit_s:g} s, which is all it may take", code="time_limit"
+        )
     if ended.memory_bytes is not None:
         raise ChildFault(
-            f"the export took {ended.memory_bytes} bytes of memory; at most {bounds.memory_limit_bytes} are allowed"
+            f"the export took {ended.memory_bytes} bytes of memory; at most {bounds.memory_limit_bytes} are allowed",
+            code="memory_limit",
         )
+    if ended.code == DISK_FULL:
+        raise ChildFault(f"the disk of the exporter's work folder is full: {ended.stderr}", code="disk_full")
     if ended.code:
         raise ChildFault(f"the export process ended with code {ended.code}: {ended.stderr}")
-    return read_result(folder)
+    try:
+        return await proven_by_engine(
+            read_result(folder),
+            folder,
+            time_limit_s=bounds.time_limit_s,
+            memory_limit_bytes=bounds.memory_limit_bytes,
+        )
+    except EngineFault as error:
+        raise ChildFault(str(error)) from error
 
 
 def _environment() -> dict[str, str]:

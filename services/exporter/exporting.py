@@ -1,6 +1,7 @@
 """From a completed run to a release: look, fetch, make, keep. Says nothing; that is the handler's."""
 
 import asyncio
+import errno
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,8 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from truscore.catalog.export_formats import FORMATS
-from truscore.storage import Store
+from truscore.storage import NoSpace, Store
 
+from services.exporter.child_process import ChildFault
 from services.exporter.formats import choose_formats
 from services.exporter.inputs import Inputs, Unexportable, Wanted, fetch_inputs, origin_of
 from services.exporter.order import ExportOrder, Outcome
@@ -65,8 +67,10 @@ class Exporter:
         with TemporaryDirectory(prefix=f"{order.run_id}-", dir=self.workdir, ignore_cleanup_errors=True) as scratch:
             try:
                 return await self._make(order, accepted, refused, before, Path(scratch))
-            except Unexportable as error:
-                why = tuple(Refusal(format=name, code=error.code, message=error.message) for name in accepted)
+            except (Unexportable, ChildFault, NoSpace, OSError) as error:
+                if not (code := code_of(error)):
+                    raise
+                why = tuple(Refusal(format=name, code=code, message=str(error)) for name in accepted)
                 return Outcome(release=None, refusals=refused + why)
 
     async def _make(
@@ -148,6 +152,7 @@ class Exporter:
             evaluated=inputs.evaluated,
             index=str(inputs.index) if inputs.index and inputs.evaluated else "",
             training=inputs.training,
+            row=(order.category, order.option, order.architecture),
             provenance={
                 "model_id": order.model_id,
                 "version": order.version,
@@ -157,6 +162,14 @@ class Exporter:
                 "checkpoint_sha256": order.checkpoint.sha256,
             },
         )
+
+
+def code_of(error: Exception) -> str:
+    """What an order that ended so is answered with; empty where it is to be tried again."""
+    if isinstance(error, Unexportable | ChildFault):
+        return error.code
+    full = isinstance(error, NoSpace) or getattr(error, "errno", None) in {errno.ENOSPC, errno.EDQUOT}
+    return "disk_full" if full else ""
 
 
 def made_formats(release: Release) -> set[str]:

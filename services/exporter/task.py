@@ -11,6 +11,7 @@ from services.exporter.release import Artifact, Refusal
 
 TASK_FILE = "task.json"
 RESULT_FILE = "result.json"
+DISK_FULL = 74  # exit code of a child that could write no further: EX_IOERR of sysexits.h
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +41,8 @@ class Task:
     evaluated: tuple[EvaluatedImage, ...] = ()
     index: str = ""
     training: tuple[str, ...] = ()
+    # What the checkpoint has to be of: category, option and architecture; empty where nobody says.
+    row: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

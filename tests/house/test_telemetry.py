@@ -14,6 +14,7 @@ REPOSITORY = Path(__file__).parents[2]
 ALLOWED = {
     "shared/truscore/inference/runtime.py",
     "services/exporter/child/formats/quantized/quantization.py",
+    "services/exporter/engine/__main__.py",
     "services/exporter/packaging/serving/server.py",
     "tests/e2e/plain_engine.py",
 }

@@ -4,11 +4,13 @@ It ends when its standard input does: nobody waits for it any more.
 """
 
 import argparse
+import errno
+import sys
 from pathlib import Path
 
 from truscore.process.die_with_parent import end_with_stdin
 
-from services.exporter.task import read_task, write_result
+from services.exporter.task import DISK_FULL, read_task, write_result
 
 
 def main() -> None:
@@ -19,7 +21,13 @@ def main() -> None:
     # Torch takes seconds to import: only once there is someone to end with.
     from services.exporter.child.convert import convert
 
-    write_result(folder, convert(read_task(folder)))
+    try:
+        write_result(folder, convert(read_task(folder)))
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        sys.stderr.write(f"{error}\n")
+        sys.exit(DISK_FULL)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from truscore.zoo.preprocess import preprocess
 
 from services.exporter.child import evaluation
 from services.exporter.child.adapters import ADAPTERS
+from services.exporter.child.engine_pictures import write_proof
 from services.exporter.child.export_target import ExportTarget, Picture, UnsupportedNetwork
 from services.exporter.child.formats.protocol import Source
 from services.exporter.child.formats.registry import FORMATS
@@ -33,6 +34,8 @@ def convert(task: Task) -> Result:
         model, recipe, class_names = load_checkpoint_model(Path(task.checkpoint))
     except (RuntimeError, ValueError, KeyError, OSError) as error:
         return _nothing(task, "checkpoint_unreadable", f"the checkpoint cannot be loaded: {error}")
+    if foreign := why_foreign(task, recipe):
+        return _nothing(task, "checkpoint_foreign", foreign)
     try:
         kind = row_of(recipe.category, recipe.option, recipe.architecture).task
         target = export_target_of(model, class_names, kind=kind)
@@ -60,6 +63,7 @@ def convert(task: Task) -> Result:
         except Exception as error:  # noqa: BLE001  one format must not hold the others
             message = f"the network cannot be written as {name}: {type(error).__name__}: {error}"
             refusals.append(Refusal(format=name, code="conversion", message=message[:MOST_MESSAGE]))
+    write_proof(Path(task.output_folder), artifacts, task.pictures)
     return Result(artifacts=tuple(artifacts), refusals=tuple(refusals))
 
 
@@ -67,6 +71,14 @@ def _nothing(task: Task, code: str, message: str) -> Result:
     return Result(
         artifacts=(), refusals=tuple(Refusal(format=name, code=code, message=message) for name in task.formats)
     )
+
+
+def why_foreign(task: Task, recipe: Recipe) -> str:
+    """Why the checkpoint is not of the run that was ordered; empty where it is, as far as anybody says."""
+    row = (recipe.category, recipe.option, recipe.architecture)
+    if task.row and row != task.row:
+        return f"the checkpoint is of {'.'.join(row)}; the run trained {'.'.join(task.row)}"
+    return ""
 
 
 def export_target_of(model: nn.Module, class_names: Sequence[str], *, kind: str) -> ExportTarget:

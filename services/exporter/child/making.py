@@ -7,6 +7,7 @@ from pathlib import Path
 
 from services.exporter.child import benchmark
 from services.exporter.child.departure import Layer, departures
+from services.exporter.child.engine_pictures import Recorder
 from services.exporter.child.formats.protocol import Format, Run, Source, Unmakeable
 from services.exporter.child.gate import Gate, failure
 from services.exporter.child.refused import Refused
@@ -30,11 +31,14 @@ def make_artifact(format: Format, shop: Workshop) -> Artifact:
     try:
         notes = format.make(shop.source, path)
         run = format.load(path, shop.source.target.signature)
-        verdict = shop.gate.verdict(run, precision=format.precision)
+        recorded = Recorder(run, shop.source.pictures)
+        verdict = shop.gate.verdict(recorded, precision=format.precision)
     except faults as error:
         message = f"the network cannot be written as {format.name}: {type(error).__name__}: {error}"
         raise Refused("conversion", message) from error
-    return proven(format, shop, run, verdict, notes={**format.describe(), **notes})
+    artifact = proven(format, shop, run, verdict, notes={**format.describe(), **notes})
+    recorded.write(shop.folder, format.name)
+    return artifact
 
 
 def proven(format: Format, shop: Workshop, run: Run, verdict: Parity, *, notes: dict[str, str]) -> Artifact:

@@ -79,6 +79,7 @@ async def test_a_checkpoint_becomes_an_onnx_file_that_finds_the_same_on_pictures
     assert (artifact.parity.images, artifact.parity.matched) == (2, 1.0)
     assert artifact.parity.detections > 10
     assert artifact.benchmark.latency_ms_p95 >= artifact.benchmark.latency_ms_p50 > 0
+    assert artifact.notes["answered_by"].endswith("without torch, on 2 pictures")
     path = tmp_path / artifact.file_name
     _says_where_it_is_from(path)
     _agrees_on_a_size_never_seen(path, task)
@@ -106,6 +107,45 @@ def test_a_file_that_is_no_checkpoint_is_an_answer(task: Task, tmp_path: Path) -
     broken.write_bytes(b"PK\x03\x04 not weights")
     (refusal,) = convert(replace(task, checkpoint=str(broken))).refusals
     assert (refusal.format, refusal.code) == ("onnx", "checkpoint_unreadable")
+
+
+class Payload:
+    """Code in a checkpoint: unpickled, it leaves a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self._path,)
+
+
+def test_a_checkpoint_that_holds_code_is_an_answer_and_the_code_is_not_run(task: Task, tmp_path: Path) -> None:
+    content = torch.load(task.checkpoint, weights_only=True)
+    torch.save({**content, "optimizer": Payload(tmp_path / "run")}, tmp_path / "code.pt")
+    (refusal,) = convert(replace(task, checkpoint=str(tmp_path / "code.pt"))).refusals
+    assert refusal.code == "checkpoint_unreadable"
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_checkpoint_that_was_cut_short_is_an_answer(task: Task, tmp_path: Path) -> None:
+    content = Path(task.checkpoint).read_bytes()
+    (tmp_path / "short.pt").write_bytes(content[: len(content) // 2])
+    (refusal,) = convert(replace(task, checkpoint=str(tmp_path / "short.pt"))).refusals
+    assert refusal.code == "checkpoint_unreadable"
+
+
+def test_a_checkpoint_of_another_kind_of_run_is_refused_by_what_it_is_of(task: Task) -> None:
+    (refusal,) = convert(replace(task, row=("edge_analysis", "wear_scoring", "resnet"))).refusals
+    assert refusal.code == "checkpoint_foreign"
+    assert "is of border_detection.dual_class.mask_rcnn; the run trained edge_analysis" in refusal.message
+
+
+async def test_a_child_whose_disk_is_full_says_so_by_its_exit_code(task: Task, tmp_path: Path) -> None:
+    """/dev/full takes no byte."""
+    (tmp_path / "result.json.part").symlink_to("/dev/full")
+    with pytest.raises(ChildFault, match="No space left on device") as fault:
+        await run_child(replace(task, checkpoint=str(tmp_path / "nowhere.pt")), tmp_path, bounds=ROOMY)
+    assert fault.value.code == "disk_full"
 
 
 def test_a_format_that_fails_in_a_way_nobody_foresaw_holds_none_of_the_others(
@@ -149,14 +189,16 @@ def test_a_network_of_another_kind_than_its_task_is_refused_by_name() -> None:
 
 
 async def test_a_child_that_takes_too_long_is_ended_and_reported_so(task: Task, tmp_path: Path) -> None:
-    with pytest.raises(ChildFault, match=r"longer than 0.2 s"):
+    with pytest.raises(ChildFault, match=r"longer than 0.2 s") as fault:
         await run_child(task, tmp_path, bounds=replace(ROOMY, time_limit_s=0.2))
+    assert fault.value.code == "time_limit"
     assert _children() == []
 
 
 async def test_a_child_that_takes_too_much_memory_is_ended_and_reported_so(task: Task, tmp_path: Path) -> None:
-    with pytest.raises(ChildFault, match="bytes of memory; at most 50000000"):
+    with pytest.raises(ChildFault, match="bytes of memory; at most 50000000") as fault:
         await run_child(task, tmp_path, bounds=replace(ROOMY, memory_limit_bytes=50_000_000))
+    assert fault.value.code == "memory_limit"
     assert _children() == []
 
 

@@ -1,5 +1,6 @@
 """An export from fetch to manifest, on a store in memory. The child is played by a function that leaves a file."""
 
+import errno
 import hashlib
 import json
 import tarfile
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from truscore.datasets import DatasetIndex, ImageRecord, Split, index_to_json, split_to_json
-from truscore.storage import DigestMismatch, MemoryStore, ObjectRef, Stored, StoreUnavailable
+from truscore.storage import DigestMismatch, MemoryStore, NoSpace, ObjectRef, Stored, StoreUnavailable
 
 from services.exporter.child_process import ChildFault
 from services.exporter.exporting import Exporter, ProofSettings
@@ -31,13 +32,13 @@ class Bench:
         self.seen: set[bytes] = set()
         self._artifact = replace(artifact, sha256=sha256(MODEL), size_bytes=len(MODEL))
         self._refusals = refusals
-        self._fault = fault
+        self.raised: Exception | None = ChildFault(fault) if fault else None
 
     async def __call__(self, task: Task, folder: Path) -> Result:
         self.tasks.append(task)
         self.seen |= contents(task.pictures)
-        if self._fault:
-            raise ChildFault(self._fault)
+        if self.raised:
+            raise self.raised
         if self._refusals:
             return Result(artifacts=(), refusals=self._refusals)
         (folder / "model.onnx").write_bytes(MODEL)
@@ -210,6 +211,29 @@ async def test_a_fault_of_the_child_is_raised_and_its_folder_is_gone(
     with pytest.raises(ChildFault, match="died"):
         await exporter_on(store, Bench(artifact, fault="died"), tmp_path).export(filled(store, order))
     assert is_empty(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (ChildFault("the export took longer than 5 s", code="time_limit"), "time_limit"),
+        (ChildFault("the export took 9 bytes of memory", code="memory_limit"), "memory_limit"),
+        (ChildFault("the disk is full", code="disk_full"), "disk_full"),
+        (OSError(errno.ENOSPC, "No space left on device"), "disk_full"),
+        (NoSpace("s3://runs/checkpoint.pt", "cannot be written"), "disk_full"),
+    ],
+)
+async def test_an_export_that_runs_out_of_something_is_an_answer_with_a_code_and_the_next_order_works(
+    fault: Exception, code: str, order: ExportOrder, artifact: Artifact, tmp_path: Path
+) -> None:
+    store, bench = MemoryStore(), Bench(artifact)
+    exporter, named = exporter_on(store, bench, tmp_path), filled(store, order)
+    bench.raised = fault
+    outcome = await exporter.export(named)
+    assert [(refusal.format, refusal.code) for refusal in outcome.refusals] == [("onnx", code)]
+    assert is_empty(tmp_path)
+    bench.raised = None
+    assert (await exporter.export(named)).release is not None
 
 
 @pytest.mark.parametrize(

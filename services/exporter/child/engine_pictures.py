@@ -1,0 +1,56 @@
+"""What the engine that proves a file is given: the pictures, and what the file said of each when it was made."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from PIL import Image
+from truscore.catalog.export_formats import FORMATS
+from truscore.datasets import load_image
+
+from services.exporter.child.export_target import Answers, Picture
+from services.exporter.child.formats.protocol import Run
+from services.exporter.engine import answers
+from services.exporter.engine.files import PROOF, answers_file
+from services.exporter.release import Artifact
+
+RUNTIME = "onnxruntime"
+PLAIN_MODES = ("RGB", "L")  # what any decoder decodes to the same pixels
+
+
+class Recorder:
+    """Runs a file, and keeps what it says of the proof's pictures."""
+
+    def __init__(self, run: Run, pictures: Sequence[Picture]) -> None:
+        self._run = run
+        self._pictures = pictures
+        self.kept: list[answers.Kept] = []
+
+    def __call__(self, picture_CHW: Picture) -> Answers:
+        said = self._run(picture_CHW)
+        if len(self.kept) < len(self._pictures) and picture_CHW is self._pictures[len(self.kept)]:
+            self.kept.append(answers.kept(said))
+        return said
+
+    def write(self, folder: Path, format: str) -> None:
+        answers.write(folder / answers_file(format), self.kept)
+
+
+def write_proof(folder: Path, artifacts: Sequence[Artifact], pictures: Sequence[str]) -> None:
+    """Only files that an engine without torch can run are proved by one."""
+    files: Mapping[str, str] = {
+        each.format: each.file_name for each in artifacts if FORMATS[each.format].runtime == RUNTIME
+    }
+    given = [str(_plain(Path(path), folder / f"proof-{number}.ppm")) for number, path in enumerate(pictures)]
+    proof = {"files": files, "pictures": given, "threads": torch.get_num_threads()}
+    (folder / PROOF).write_text(json.dumps(proof), encoding="utf-8")
+
+
+def _plain(path: Path, copy: Path) -> Path:
+    """The picture itself; a copy of one whose decoding is a choice: of sixteen bits, or with transparency."""
+    with Image.open(path) as picture:
+        if picture.mode in PLAIN_MODES and "transparency" not in picture.info:
+            return path
+    Image.fromarray(load_image(path)).save(copy)
+    return copy

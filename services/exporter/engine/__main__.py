@@ -1,0 +1,68 @@
+"""`python engine FOLDER`: answers the pictures of the folder's proof with each of its files, and leaves the distances.
+
+It is run as a program of its own, by its path: neither torch nor the package around it can be imported here.
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+FORBIDDEN = ("torch", "torchvision", "truscore", "services")
+
+
+def prove(folder: Path) -> None:
+    """Writes by format the largest distance of each output from what the file's maker had of it, over all pictures; of
+    a file that cannot be run, the error."""
+    # Found beside this file, where a program's folder is what its imports are looked for in first.
+    import files  # type: ignore[import-not-found]
+    import onnxruntime
+
+    proof = json.loads((folder / files.PROOF).read_text())
+    found: dict[str, Any] = {}
+    for format, name in proof["files"].items():
+        kept = folder / files.answers_file(format)
+        try:
+            found[format] = {"worst": distances(folder / name, kept, proof["pictures"], threads=proof["threads"])}
+        except Exception as error:  # noqa: BLE001  one file must not hold the others
+            found[format] = {"error": f"{type(error).__name__}: {error}"[:2000]}
+    result = {"runtime": f"onnxruntime {onnxruntime.__version__}", "files": found}
+    (folder / files.RESULT).write_text(json.dumps(result))
+
+
+def distances(path: Path, kept: Path, pictures: list[str], *, threads: int) -> dict[str, str]:
+    """By output, over all pictures, as text: JSON has no infinity."""
+    import answers  # type: ignore[import-not-found]
+    import numpy as np
+    import onnxruntime
+    from PIL import Image, ImageOps
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    worst: dict[str, float] = {}
+    for given, wanted in zip(pictures, answers.read(kept, len(pictures)), strict=True):
+        with Image.open(given) as picture:
+            upright = ImageOps.exif_transpose(picture).convert("RGB")
+        image = np.ascontiguousarray(np.asarray(upright, dtype=np.float32).transpose(2, 0, 1) / 255)
+        said = answers.kept(dict(zip(names, session.run(names, {"image": image}), strict=True)))
+        for name, apart in answers.distance(said, wanted).items():
+            worst[name] = max(worst.get(name, 0.0), apart)
+    return {name: str(apart) for name, apart in worst.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    folder: Path = parser.parse_args().folder
+    sys.modules.update(dict.fromkeys(FORBIDDEN))  # type: ignore[arg-type]  # importing any of them fails from here on
+    os.environ.update(ORT_DISABLE_TELEMETRY="1")  # read while onnxruntime is imported
+    prove(folder)
+
+
+if __name__ == "__main__":
+    main()
