@@ -42,9 +42,19 @@ def kept(boxes_GK4: Tensor, valid_GK: Tensor, threshold: float, labels_GK: Tenso
 
 def _overlap(boxes_GK4: Tensor) -> Tensor:
     """[G, K, K] intersection over union; 0 where both are empty."""
-    upper_left = torch.maximum(boxes_GK4[:, :, None, :2], boxes_GK4[:, None, :, :2])
-    lower_right = torch.minimum(boxes_GK4[:, :, None, 2:], boxes_GK4[:, None, :, 2:])
-    shared_GKK = (lower_right - upper_left).clamp(min=0).prod(dim=-1)
-    area_GK = (boxes_GK4[..., 2:] - boxes_GK4[..., :2]).prod(dim=-1)
+    left, top, right, bottom = boxes_GK4.unbind(dim=-1)
+    # One side after the other: pairs of numbers at the end of a tensor of K K places are slow to go over.
+    width_GKK = (_least(right) - _most(left)).clamp(min=0)
+    height_GKK = (_least(bottom) - _most(top)).clamp(min=0)
+    shared_GKK = width_GKK * height_GKK
+    area_GK = (right - left) * (bottom - top)
     union_GKK = area_GK[:, :, None] + area_GK[:, None, :] - shared_GKK
     return shared_GKK / union_GKK.clamp(min=1e-12)
+
+
+def _least(side_GK: Tensor) -> Tensor:
+    return torch.minimum(side_GK[:, :, None], side_GK[:, None, :])
+
+
+def _most(side_GK: Tensor) -> Tensor:
+    return torch.maximum(side_GK[:, :, None], side_GK[:, None, :])
