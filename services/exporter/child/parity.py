@@ -46,7 +46,7 @@ class Comparison:
 def compare(reference: Detections, candidate: Detections, *, precision: str = "float") -> Comparison:
     pairs = match(reference, candidate, least_overlap=LEAST_OVERLAP[precision])
     if precision == "int8":
-        matched = sum(reference.scores_N[n] >= SURE or candidate.scores_N[m] >= SURE for n, m in pairs)
+        matched = sum(bool(reference.scores_N[n] >= SURE or candidate.scores_N[m] >= SURE) for n, m in pairs)
         lone = _unexcused(reference, candidate, pairs, sure=SURE + INT8_SCORES)
     else:
         matched, lone = len(pairs), _unexcused(reference, candidate, pairs)

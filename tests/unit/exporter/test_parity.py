@@ -1,5 +1,8 @@
 """When two sets of detections are the same."""
 
+import json
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
@@ -34,6 +37,11 @@ def test_a_box_moved_by_a_pixel_fails_and_the_difference_says_so() -> None:
     verdict = check_parity([compare(found(OUTER, INNER), found(moved, INNER))])
     assert not verdict.passed
     assert verdict.max_abs_difference["boxes"] == pytest.approx(1.0)
+
+
+def test_a_verdict_on_an_int8_file_can_be_written_into_a_report() -> None:
+    verdict = check_parity([compare(found(OUTER, INNER), found(OUTER, INNER), precision="int8")], precision="int8")
+    assert json.loads(json.dumps(asdict(verdict)))["detections"] == 2
 
 
 def test_another_label_on_the_same_box_is_not_a_match() -> None:
