@@ -21,7 +21,6 @@ from services.studio.intake import Intake, receive
 from services.studio.publish.publishing import ChildBounds
 
 ID: Final = re.compile(r"[0-9a-f-]{8,64}")
-MOST_FILES: Final = 100_000
 MOST_NAMED: Final = 50
 
 

@@ -108,6 +108,7 @@ class Checkpointer:
         if done.is_best and self._saving != "latest":
             written = link_as(written, BEST)
         if self._saving == "all":
+            # Padded with zeros, so that names sort by epoch; a link, so that nothing is written twice.
             written = link_as(written, f"epoch-{done.epoch:05d}.pt")
         # Under "latest" the newest checkpoint is the one to hand over, whatever its score.
         best = done.is_best or self._saving == "latest"

@@ -40,6 +40,7 @@ def finish_run(
     evaluation = evaluate(run)
     # The test split is looked at here alone, after everything was chosen (decision 18).
     tested = evaluate(evaluated_on(run, job, job.test)) if job.test else Evaluation()
+    # The leading process alone: the others took part in the evaluation, and write nothing.
     if final_checkpoint is not None:
         run_dir.report.mkdir(exist_ok=True)
         comparison = compare_with_trivial(run.task, evaluation, job.validation, run.recipe)

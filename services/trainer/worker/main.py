@@ -65,10 +65,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def perform(run_dir: RunDir, *, group: WorkerGroup, stop_signal: StopSignal) -> None:
     """Train the order in the folder until it is done or stopped. Raises what ``errors`` has codes for."""
+    # Sets the threads, or the GPU, of this process: before a tensor is made.
     place = choose_place(group)
     job = read_job(run_dir)
+    # Before training: too few groups for the folds are refused now and not after hours.
     folds = folds_of(job)
     built = build_run(job, place=place, group=group, stop_requested=stop_signal)
+    # The time left counts the folds as well.
     built.run.steps_after = steps_of(folds, world_size=group.world_size)
     # One writer for the file: the records of the other processes would be the same ones again.
     with Journal(run_dir.journal) if group.is_main else nullcontext(Silence()) as journal:
@@ -124,6 +127,7 @@ def _follow(reports: Iterator[FoldReport], run: Run, checkpointer: Checkpointer,
     for report in reports:
         match report:
             case FoldProgressed() | FoldEvaluated():
+                # Only a fold's result is worth a sync: progress that a power cut takes is reported again.
                 journal.append(report, durable=isinstance(report, FoldEvaluated))
             case Interrupted(stop="cancel"):
                 journal.append(Cancelled(step=run.progress.step, epoch=run.progress.epoch), durable=True)
@@ -151,6 +155,7 @@ def _started(built: BuiltRun, place: Place) -> Started:
 
 def _journal_failure(run_dir: RunDir, error: Exception) -> None:
     failure = failure_of(error)
+    # From the journal and not from the run, which may have failed before it was built.
     epochs = [record.epoch for record in records_of(run_dir.journal) if isinstance(record, EpochDone)]
     failed = Failed(
         code=failure.code, message=failure.message, retryable=failure.retryable, epoch=max(epochs, default=0)

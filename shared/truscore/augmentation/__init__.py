@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from truscore.augmentation.options import UnknownOption, policy_for
-from truscore.augmentation.policy import NO_CHANGE, Policy
+from truscore.augmentation.policy import Policy
 from truscore.augmentation.seeds import mixed
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 __all__ = [
     "GREY",
     "IGNORED",
-    "NO_CHANGE",
     "Change",
     "Policy",
     "Sample",

@@ -36,7 +36,6 @@ class Policy:
 
 
 KNOBS = tuple(one.name for one in fields(Policy) if one.name not in (*MEASURES, "why"))
-NO_CHANGE = Policy(why=dict.fromkeys(KNOBS, "nothing was asked for"))
 
 
 def in_words(policy: Policy) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import pickle
 
 import pytest
-from truscore.augmentation import NO_CHANGE, Change, UnknownOption, drawn, policy_for
+from truscore.augmentation import Change, Policy, UnknownOption, drawn, policy_for
 from truscore.augmentation.policy import KNOBS
 from truscore.catalog.table import ROWS
 
@@ -115,8 +115,8 @@ def test_where_classes_are_sides_no_side_is_made_another(names: tuple[str, ...],
     assert all(sided.why[name] == plain.why[name] for name in set(KNOBS) - left_out)
 
 
-def test_no_change_changes_nothing() -> None:
-    change = drawn(NO_CHANGE, 5, height=8, width=8)
+def test_a_policy_of_nothing_changes_nothing() -> None:
+    change = drawn(Policy(why=dict.fromkeys(KNOBS, "none")), 5, height=8, width=8)
     assert change == Change(noise_seed=change.noise_seed)
 
 

@@ -81,6 +81,7 @@ class Regressor(WholeImage):
         return (scores_BK - self.score_mean_K) / self.score_deviation_K
 
     def answers(self, raw: Tensor) -> dict[str, Tensor]:
+        # In float32: back in the dataset's own unit, bfloat16 would leave three digits.
         return {"scores": raw.float() * self.score_deviation_K + self.score_mean_K}
 
 

@@ -24,6 +24,7 @@ def transformer_body(shape: VisionTransformerConfig, image_size: int, dropped: f
         f"encoder_layer_{number}": EncoderBlock(
             shape.heads,
             shape.width,
+            # Its hidden layer: twice a token's width in compact transformers, four times in published ones.
             mlp_dim=(2 if shape.convolutions else 4) * shape.width,
             dropout=0.0,
             attention_dropout=0.0,

@@ -70,7 +70,7 @@ class BorderMaskRCNN(MaskRCNN):  # type: ignore[misc]
             return plain
         batch, _ = self.transform(images)
         levels = self.backbone(batch.tensors)
-        detections = self._found(batch, levels, [(image.shape[-2], image.shape[-1]) for image in images])
+        detections = self._detect(batch, levels, [(image.shape[-2], image.shape[-1]) for image in images])
         return [
             found | refine(self.border_lines, image, found) for image, found in zip(images, detections, strict=True)
         ]
@@ -97,9 +97,9 @@ class BorderMaskRCNN(MaskRCNN):  # type: ignore[misc]
             losses = self._losses(batch, levels, targets)
         finally:
             self.rpn.training = self.roi_heads.training = False
-        return losses, self._found(batch, levels, sizes)
+        return losses, self._detect(batch, levels, sizes)
 
-    def _found(self, batch: ImageList, levels: dict[str, Tensor], sizes: list[tuple[int, int]]) -> list[Detections]:
+    def _detect(self, batch: ImageList, levels: dict[str, Tensor], sizes: list[tuple[int, int]]) -> list[Detections]:
         """In pixels of images of these heights and widths."""
         proposals, _ = self.rpn(batch, levels)
         detections, _ = self.roi_heads(levels, proposals, batch.image_sizes)

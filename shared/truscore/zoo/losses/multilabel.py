@@ -16,4 +16,5 @@ def multilabel_loss(logits_BK: Tensor, target_BK: Tensor, config: LossConfig) ->
         focal = config.focal_loss_params
         loss: Tensor = sigmoid_focal_loss(logits_BK, target_BK, alpha=focal.alpha, gamma=focal.gamma, reduction="mean")
         return loss
+    # A mean over the classes, too: with more of them the loss stays of one size.
     return nn.functional.binary_cross_entropy_with_logits(logits_BK, target_BK)

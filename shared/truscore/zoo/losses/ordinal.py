@@ -26,6 +26,7 @@ def coral_loss(logits_BT: Tensor, grade_B: Tensor) -> Tensor:
     """Cao, Mirjalili & Raschka 2020, "Rank consistent ordinal regression", equation 4: a binary cross-entropy at each
     threshold, summed over them, all weights 1."""
     beyond_BT = _beyond(grade_B, logits_BT)
+    # Summed over thresholds, as the paper has it, and a mean over images alone.
     return nn.functional.binary_cross_entropy_with_logits(logits_BT, beyond_BT, reduction="none").sum(dim=1).mean()
 
 
@@ -59,6 +60,7 @@ def exceedance(raw: Tensor, primary_loss: str) -> Tensor:
 def grade_probabilities(beyond_BT: Tensor) -> Tensor:
     """[B, K]: what lies between one threshold and the next. They sum to 1."""
     ones_B1 = torch.ones_like(beyond_BT[:, :1])
+    # P(grade > -1) = 1 in front and P(grade > K - 1) = 0 behind: what falls between two is a grade.
     padded = torch.cat([ones_B1, beyond_BT, torch.zeros_like(ones_B1)], dim=1)
     return (padded[:, :-1] - padded[:, 1:]).clamp(min=0.0)
 
