@@ -152,7 +152,7 @@ def errors(scans: Sequence[Scan], found: Sequence[tuple[Points, Points]]) -> Map
     for scan, (outer_42, graphical_42) in zip(scans, found, strict=True):
         edges += [edge_distances(scan.outer_42, outer_42), edge_distances(scan.graphical_42, graphical_42)]
         shares = centring_shares(outer_42, graphical_42) or (50.0, 50.0)
-        centrings += [abs(share - real) for share, real in zip(shares, scan.centring, strict=True)]
+        centrings += [abs(share - target) for share, target in zip(shares, scan.centring, strict=True)]
     return _figures("edge_error{}_px", np.ravel(edges)) | _figures("centring_error{}_pp", np.array(centrings))
 
 

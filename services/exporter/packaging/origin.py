@@ -50,19 +50,19 @@ def from_report(content: bytes) -> dict[str, Any]:
 
 def weaknesses(errors: Mapping[str, Any]) -> list[str]:
     """In sentences: what is confused, which property of images goes with errors, and the worst images."""
-    said = [
+    sentences = [
         f"{one['share']:.0%} of {one['real']} are taken for {one['found']} ({one['count']} of the validation images' "
         f"{one['matrix']})"
         for one in errors["confused"][:3]
     ]
-    said += [
+    sentences += [
         f"the {'larger' if one['correlation'] > 0 else 'smaller'} an image's {one['property'].replace('_', ' ')}, the "
         f"larger its error (rank correlation {one['correlation']:.2f} over {one['images']} images)"
         for one in errors["by_property"]
         if one["notable"]
     ]
-    said += [
+    sentences += [
         f"{one['image']}: {errors['error_name'] or 'error'} {one['error']:.4g}, on average {errors['mean_error']:.4g}"
         for one in errors["worst"][:3]
     ]
-    return said
+    return sentences

@@ -111,8 +111,8 @@ def _disagreements(
     named = contract.get("model_id"), contract.get("version")
     if named != (manifest.model_id, manifest.version):
         yield f"{CONTRACT} is of {named[0]}@{named[1]}, {MANIFEST} of {manifest.model_id}@{manifest.version}"
-    told = {CONTRACT: contract.get("files"), PROVENANCE: documents[PROVENANCE].get("subject")}
-    for document, files in told.items():
+    claimed = {CONTRACT: contract.get("files"), PROVENANCE: documents[PROVENANCE].get("subject")}
+    for document, files in claimed.items():
         for name, sha256 in _claims(files):
             if digests.get(name) != sha256:
                 yield f"{document} says SHA-256 {sha256} of {name}, which {_has(digests, name)}"

@@ -67,7 +67,7 @@ def test_of_several_acceptances_at_once_one_binds_and_all_are_told_which(place: 
     if before == "a rejection":
         bind_version(store, bucket, version("f" * 64, accepted=False))
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        told = set(pool.map(accept, range(AT_ONCE)))
+        bound = set(pool.map(accept, range(AT_ONCE)))
     kept = find_version(store, bucket, "cards", "1")
     assert kept is not None
-    assert told == {kept.digest}
+    assert bound == {kept.digest}

@@ -25,9 +25,9 @@ def package(tmp_path: Path) -> Path:
 
 def test_a_sound_package_is_listed_and_its_published_key_is_taken_from_a_file(package: Path, capsys: Captured) -> None:
     assert run("verify", str(package), "--key", str(package.with_name("key.pub")), "--json") == 0
-    said = json.loads(capsys.readouterr().out)
-    assert said["trusted"]
-    assert "model.onnx" in said["files"]
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["trusted"]
+    assert "model.onnx" in shown["files"]
     assert run("verify", str(package)) == 0
     assert "no key is trusted" in capsys.readouterr().err
 

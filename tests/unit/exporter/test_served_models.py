@@ -46,18 +46,18 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.wait(30)
 
 
-def ask(url: str, body: Any = None) -> Any:
+def call(url: str, body: Any = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
     with urllib.request.urlopen(urllib.request.Request(url, data), timeout=60) as answer:
         return json.load(answer)
 
 
 def test_a_model_is_described_and_answers_by_the_open_inference_protocol(address: str) -> None:
-    assert ask(f"{address}/health/ready") == {"ready": True}
-    about = ask(f"{address}/models/means")
+    assert call(f"{address}/health/ready") == {"ready": True}
+    about = call(f"{address}/models/means")
     assert about["inputs"] == [{"name": "image", "datatype": "FP32", "shape": [3, -1, -1]}]
     image = {"name": "image", "datatype": "FP32", "shape": [3, 1, 2], "data": [0.0, 1.0, 2.0, 2.0, -1.0, -1.0]}
-    answer = ask(f"{address}/models/means/infer", {"id": "7", "inputs": [image]})
+    answer = call(f"{address}/models/means/infer", {"id": "7", "inputs": [image]})
     assert (answer["model_name"], answer["id"]) == ("means", "7")
     means, logs = answer["outputs"]
     assert (means["shape"], means["data"]) == ([3], [0.5, 2.0, -1.0])
@@ -78,10 +78,10 @@ def test_what_cannot_be_answered_is_refused_and_the_next_request_is_not(
     path: str, body: Any, code: int, address: str
 ) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
-        ask(f"{address}/{path}", body)
+        call(f"{address}/{path}", body)
     assert refused.value.code == code
     assert json.load(refused.value)["error"]
-    assert ask(f"{address}/models/means/ready")["ready"]
+    assert call(f"{address}/models/means/ready")["ready"]
 
 
 def test_triton_is_told_every_tensor_and_that_a_request_is_one_picture(artifact: Artifact) -> None:

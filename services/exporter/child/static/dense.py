@@ -10,7 +10,7 @@ from truscore.zoo.detection.yolox import LEAST_SCORE, MOST_SUPPRESSED, OVERLAP_S
 
 from services.exporter.child.static.boxes import best, clipped, decoded, level_anchors
 from services.exporter.child.static.canvas import Canvas, on_canvas
-from services.exporter.child.static.found import Found
+from services.exporter.child.static.padded_detections import PaddedDetections
 from services.exporter.child.static.suppression import kept
 
 
@@ -25,7 +25,7 @@ class StaticRetinaNet(nn.Module):
         self.most: int = detector.detections_per_img  # type: ignore[assignment]
         self.most_of_level: int = detector.topk_candidates  # type: ignore[assignment]
 
-    def forward(self, image_CSS: Tensor, height: Tensor, width: Tensor) -> tuple[Found, list[Tensor]]:
+    def forward(self, image_CSS: Tensor, height: Tensor, width: Tensor) -> tuple[PaddedDetections, list[Tensor]]:
         """``height`` and ``width`` of the picture on the canvas; also the pyramid's maps."""
         self.canvas.hold(height, width)
         maps = list(self.detector.backbone(image_CSS[None]).values())
@@ -59,7 +59,7 @@ class StaticYolox(nn.Module):
         self.canvas = canvas
         self.detector: CardYolox = on_canvas(detector, canvas)  # type: ignore[assignment]
 
-    def forward(self, image_CSS: Tensor, height: Tensor, width: Tensor) -> tuple[Found, list[Tensor]]:
+    def forward(self, image_CSS: Tensor, height: Tensor, width: Tensor) -> tuple[PaddedDetections, list[Tensor]]:
         """``height`` and ``width`` of the picture on the canvas; also the pyramid's maps."""
         self.canvas.hold(height, width)
         levels = self.detector.backbone(image_CSS[None])
@@ -76,13 +76,15 @@ class StaticYolox(nn.Module):
         return found, list(levels.values())
 
 
-def _suppressed(boxes_C4: Tensor, labels_C: Tensor, scores_C: Tensor, threshold: float, *, most: int) -> Found:
+def _suppressed(
+    boxes_C4: Tensor, labels_C: Tensor, scores_C: Tensor, threshold: float, *, most: int
+) -> PaddedDetections:
     """Candidates of score 0 are none; labels count from 0."""
     scores_C, order_C = scores_C.sort(descending=True, stable=True)
     boxes_C4, labels_C = boxes_C4[order_C], labels_C[order_C]
     stays_C = kept(boxes_C4[None], scores_C[None] > 0, threshold, labels_C[None])[0]
     top_D, at_D, present_D = best(scores_C, stays_C, most)
-    return Found(
+    return PaddedDetections(
         boxes_D4=boxes_C4[at_D],
         labels_D=labels_C[at_D] + 1,
         scores_D=torch.where(present_D, top_D, torch.zeros_like(top_D)),

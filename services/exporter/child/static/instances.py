@@ -14,9 +14,9 @@ from truscore.zoo.detection.yolox import CardYolox
 from services.exporter.child.paste import paste
 from services.exporter.child.static.canvas import Canvas
 from services.exporter.child.static.dense import StaticRetinaNet, StaticYolox
-from services.exporter.child.static.found import Found
 from services.exporter.child.static.framing import inner_size, placed
 from services.exporter.child.static.mask_rcnn import StaticMaskRCNN
+from services.exporter.child.static.padded_detections import PaddedDetections
 
 Network = StaticMaskRCNN | StaticRetinaNet | StaticYolox
 
@@ -82,7 +82,7 @@ def scale_to(height: int, width: int, inner_h: Tensor, inner_w: Tensor) -> Tenso
     return torch.stack([across, down, across, down])
 
 
-def present(found: Found) -> tuple[Tensor, Tensor, Tensor]:
+def present(found: PaddedDetections) -> tuple[Tensor, Tensor, Tensor]:
     """Boxes, labels and scores of what was found alone."""
     # Rows are ordered by score: those that are present come first.
     count = found.present_D.sum().item()

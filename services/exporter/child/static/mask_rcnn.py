@@ -15,7 +15,7 @@ from torchvision.ops import MultiScaleRoIAlign
 
 from services.exporter.child.static.boxes import best, clipped, decoded, large_enough, level_anchors
 from services.exporter.child.static.canvas import Canvas, on_canvas
-from services.exporter.child.static.found import Found
+from services.exporter.child.static.padded_detections import PaddedDetections
 from services.exporter.child.static.roi_align import Pooling, roi_align
 from services.exporter.child.static.suppression import kept
 
@@ -41,12 +41,12 @@ class StaticMaskRCNN(nn.Module):
         self.rpn: RegionProposalNetwork = detector.rpn
         self.roi = detector.roi_heads
 
-    def forward(self, image_CSS: Tensor, height: Tensor, width: Tensor) -> tuple[Found, list[Tensor]]:
+    def forward(self, image_CSS: Tensor, height: Tensor, width: Tensor) -> tuple[PaddedDetections, list[Tensor]]:
         """``height`` and ``width`` of the picture on the canvas; also the pyramid's maps, for masks."""
         self.canvas.hold(height, width)
         maps = list(self.backbone(image_CSS[None]).values())
         proposals = self._proposals(maps, height, width)
-        return self._found(maps, proposals, height, width), maps
+        return self._detect(maps, proposals, height, width), maps
 
     def masks(self, maps_1CMM: Sequence[Tensor], boxes_D4: Tensor, labels_D: Tensor) -> Tensor:
         """[D, 1, side, side] probabilities, of the boxes' labels."""
@@ -78,7 +78,7 @@ class StaticMaskRCNN(nn.Module):
         _, at_R, valid_R = best(scores_LK.reshape(-1), stays_LK.reshape(-1), self.rpn.post_nms_top_n())
         return _Proposals(boxes_R4=boxes_LK4.reshape(-1, 4)[at_R] * valid_R[:, None], valid_R=valid_R)
 
-    def _found(self, maps: Sequence[Tensor], proposals: _Proposals, height: Tensor, width: Tensor) -> Found:
+    def _detect(self, maps: Sequence[Tensor], proposals: _Proposals, height: Tensor, width: Tensor) -> PaddedDetections:
         roi = self.roi
         regions = roi_align(pooling_of(roi.box_roi_pool), maps, self.canvas, proposals.boxes_R4)
         logits_RX, deltas_R4X = roi.box_predictor(roi.box_head(regions))
@@ -94,7 +94,7 @@ class StaticMaskRCNN(nn.Module):
         stays_KR = kept(boxes_KR4, valid_KR.gather(1, order_KR), roi.nms_thresh)
         labels_KR = torch.arange(1, logits_RX.shape[1])[:, None].expand_as(scores_KR)
         top_D, at_D, present_D = best(scores_KR.reshape(-1), stays_KR.reshape(-1), roi.detections_per_img)
-        return Found(
+        return PaddedDetections(
             boxes_D4=boxes_KR4.reshape(-1, 4)[at_D],
             labels_D=labels_KR.reshape(-1)[at_D],
             scores_D=torch.where(present_D, top_D, torch.zeros_like(top_D)),

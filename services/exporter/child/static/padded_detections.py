@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
+class PaddedDetections:
     """By falling score; rows beyond what was found are not present and have score 0. Boxes are xyxy."""
 
     boxes_D4: Tensor
