@@ -133,6 +133,18 @@ def mask_signature(class_names: Sequence[str]) -> Signature:
     )
 
 
+def windowed_mask_signature(class_names: Sequence[str], *, threshold: float) -> Signature:
+    """Of one that goes over the picture at its native resolution, and was given a threshold on validation images."""
+    signature = mask_signature(class_names)
+    (probabilities,) = signature.outputs
+    meaning = (
+        f"{probabilities.meaning}; the largest is the model's decision, for which the odds of damage were divided by "
+        f"those of {threshold:g}, the threshold that training chose"
+    )
+    at_native = replace(IMAGE, meaning=IMAGE.meaning.replace("the model resizes", "the model goes over it in tiles"))
+    return replace(signature, inputs=(at_native,), outputs=(replace(probabilities, meaning=meaning),))
+
+
 def grade_signature(class_names: Sequence[str]) -> Signature:
     """Of a model that grades a picture on an ordered scale."""
     probabilities = Tensor(

@@ -13,7 +13,7 @@ from services.dataset_validator.progress import STAGES
 
 PROTO = Path(__file__).parents[2] / "proto" / "truscore" / "events" / "v1"
 LOSSES = tuple(dict.fromkeys(loss for task in TASKS.values() for loss in task.losses))
-CHOICES = {key.rsplit(".", 1)[1]: list(rule.values) for key, rule in RULES.items() if isinstance(rule, Choice)}
+CHOICES = {key.rsplit(".", 1)[-1]: list(rule.values) for key, rule in RULES.items() if isinstance(rule, Choice)}
 
 
 def listed(file: str, field: str) -> list[str]:

@@ -113,6 +113,7 @@ def labelled_images(
                     class_names=tuple(class_names),
                     grades=index.grades,
                     image_size=recipe.image_size,
+                    at_native_size=recipe.sampling == "windows",
                     of_borders=recipe.category == "border_detection",
                     training=tuple(known[path] for path in task.training),
                 )

@@ -35,7 +35,8 @@ MASK_SIDE_PX = 1024  # masks of pixels are evaluated at most at this side, as th
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Labelled:
     """Labelled images of one split, and what is needed to evaluate answers on them. `training` are the records that the
-    model learnt from: a border that is not found counts by their average."""
+    model learnt from: a border that is not found counts by their average. `at_native_size` has masks answered for at
+    the picture's own size, as networks of windows see it, and only evaluated at most at `MASK_SIDE_PX`."""
 
     split: str
     task: str
@@ -44,6 +45,7 @@ class Labelled:
     class_names: tuple[str, ...]
     grades: tuple[float, ...] = ()
     image_size: int = MASK_SIDE_PX
+    at_native_size: bool = False
     of_borders: bool = False
     training: tuple[ImageRecord, ...] = ()
 
@@ -125,8 +127,14 @@ def _multilabel(run: Callable[[Picture], Answers], labelled: Labelled) -> Evalua
 
 def _semantic(run: Callable[[Picture], Answers], labelled: Labelled) -> Evaluation:
     counts = []
-    for index, record, picture_CHW in _pictures(labelled, most_px=MASK_SIDE_PX):
-        prediction_HW = np.asarray(run(picture_CHW)["probabilities"]).argmax(axis=0)
+    most_px = None if labelled.at_native_size else MASK_SIDE_PX
+    for index, record, picture_CHW in _pictures(labelled, most_px=most_px):
+        probability_KHW = np.asarray(run(picture_CHW)["probabilities"])
+        height, width = probability_KHW.shape[1:]
+        if max(height, width) > MASK_SIDE_PX:
+            size = network_size(height, width, image_size=MASK_SIDE_PX)
+            probability_KHW = resize_antialiased(torch.from_numpy(probability_KHW), *size).numpy()
+        prediction_HW = probability_KHW.argmax(axis=0)
         target_HW = label_map(record, *prediction_HW.shape)
         counts.append(count_pixels(index, target_HW, prediction_HW, classes=len(labelled.class_names) + 1))
     return Evaluation(metrics=segmentation_metrics(counts))

@@ -1,7 +1,7 @@
 """What is exported, whatever the format: the four things that each kind of model brings."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -31,10 +31,13 @@ class ExportTarget:
     """`graph` takes one picture and gives the signature's outputs in their order, in operators that can be written;
     `run_eager` is what the checkpoint itself says; `check_parity` takes pairs of answers, the checkpoint's first, and
     the precision that they are held to. `static_graph` says the same as `graph` in shapes that follow from the
-    picture's size alone; None where nobody has written the network so."""
+    picture's size alone; None where nobody has written the network so. `scripted` gives `graph` compiled, where a
+    tracer would freeze its loops to those of the example. `refused` says of formats by name why there are none."""
 
     signature: Signature
     graph: nn.Module
     run_eager: Callable[[Picture], Answers]
     check_parity: CheckParity
     static_graph: nn.Module | None = None
+    scripted: Callable[[], nn.Module] | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)

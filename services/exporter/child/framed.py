@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from truscore.zoo.framing import Framed, frame, unframe
 
+from services.exporter.child import tiled
 from services.exporter.child.export_target import Answers, ExportTarget, Picture, UnsupportedNetwork
 from services.exporter.child.output_parity import check_parity
 from services.exporter.child.static import framing
@@ -55,6 +56,8 @@ def export_target(model: nn.Module, class_names: Sequence[str], *, task: str) ->
         raise UnsupportedNetwork(
             f"{type(model).__name__} is no network for {task}; accepted: what takes squares (Framed)"
         )
+    if tiled.goes_by_tiles(model):
+        return tiled.export_target(model, class_names)
     signature = SIGNATURES[task](class_names)
     graph = FramedPicture(model, signature).eval()
 

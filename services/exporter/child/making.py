@@ -28,6 +28,8 @@ def make_artifact(format: Format, shop: Workshop) -> Artifact:
     """Raises Refused."""
     path = shop.folder / format.file_name
     faults: tuple[type[Exception], ...] = (Unmakeable, *format.faults)
+    if reason := shop.source.target.refused.get(format.name):
+        raise Refused("unsupported_format", f"the network cannot be written as {format.name}: {reason}")
     try:
         notes = format.make(shop.source, path)
         run = format.load(path, shop.source.target.signature)

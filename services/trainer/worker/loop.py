@@ -6,7 +6,7 @@ recipe, the data and the step: going on from a saved point gives the bits that n
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -17,9 +17,10 @@ from services.trainer.journal import EpochDone, Progressed
 from services.trainer.worker.data import Batches, Share, training_steps
 from services.trainer.worker.distributed import WorkerGroup
 from services.trainer.worker.evaluate import Evaluation, evaluate
-from services.trainer.worker.fsdp import gather_weights
+from services.trainer.worker.fsdp import gather_weights, scatter_weights
 from services.trainer.worker.optim import learning_rate, set_learning_rate
 from services.trainer.worker.tasks import Task
+from services.trainer.worker.tasks.protocol import ChoosesThreshold
 from services.trainer.worker.train_state import Progress, Sums
 
 REPORTS_PER_EPOCH = 10
@@ -38,6 +39,7 @@ class Run:
 
     ``stop_requested`` gives "cancel", "pause" or "drain" where the run is to stop, else "", the same on all processes;
     ``clock`` gives seconds.
+    ``chooses`` is whether validation images may choose a threshold, where the task has one to choose.
     ``steps_after`` are taken by others once this run is over, and count for when all is done.
     """
 
@@ -55,6 +57,7 @@ class Run:
     stop_requested: Callable[[], str]
     clock: Callable[[], float]
     steps_after: int = 0
+    chooses: bool = True
 
     @property
     def epochs(self) -> int:
@@ -92,7 +95,7 @@ def train(run: Run) -> Iterator[Progressed | EpochDone | Interrupted]:
         trained_s = run.clock() - began
         # Sharded weights have to be whole for evaluation and checkpoint; all processes take part.
         gather_weights(run.model, run.network)
-        evaluation = evaluate(run, until=run.stop_requested) if _validation_is_due(run) else Evaluation()
+        evaluation = _validated(run) if _validation_is_due(run) else Evaluation()
         if stop := run.stop_requested():
             yield _interrupt(run, stop, began)
             return
@@ -191,6 +194,17 @@ def _validation_is_due(run: Run) -> bool:
     frequency = run.recipe.hyperparameters.training_process.validation_frequency
     # The last epoch always: where the frequency exceeds the epochs, the run would end without a single metric.
     return run.progress.epoch % frequency == 0 or run.progress.epoch == run.epochs
+
+
+def _validated(run: Run) -> Evaluation:
+    """The epoch's evaluation; at the threshold that does best in it, where the task has one."""
+    evaluation = evaluate(run, until=run.stop_requested)
+    if not (run.chooses and evaluation.image_results and isinstance(run.task, ChoosesThreshold)):
+        return evaluation
+    # All processes have all results, and choose alike.
+    results = run.task.choose_threshold(run.network, evaluation.image_results)
+    scatter_weights(run.network, run.model)
+    return replace(evaluation, metrics=run.task.metrics(results), image_results=results)
 
 
 def _close_epoch(run: Run, evaluation: Evaluation, *, trained_s: float, duration_s: float) -> EpochDone:

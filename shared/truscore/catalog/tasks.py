@@ -38,7 +38,7 @@ _ALL = (
     Task(
         name="semantic_segmentation",
         learns_from="masks",
-        losses=("cross_entropy", "focal_loss", "dice_loss"),
+        losses=("cross_entropy", "focal_loss", "dice_loss", "hierarchical_dice_loss"),
         loss_parts=("mask_loss",),
         purpose_metrics=("binary_dice", "binary_IoU"),
         shardable=True,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 PROFILES = ("small", "full")
 # The small recipes again, on a body with published weights where an installed package has them.
 PUBLISHED = "published"
+# What a training sample is: the image scaled to the network's size, or a window of it at native resolution.
+SAMPLINGS = ("whole", "windows")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,7 +114,8 @@ class SplitConfig:
 class Recipe:
     """Everything that decides a run's weights, but the data.
 
-    ``image_size`` is the longer side, in pixels, of the images the network sees. ``primary_metric`` is the
+    ``image_size`` is the longer side, in pixels, of the images the network sees, or the side of its windows, where
+    ``sampling`` says so (see ``SAMPLINGS``). ``primary_metric`` is the
     validation metric, larger is better, that picks the best checkpoint and stops early; it belongs to the option.
     """
 
@@ -126,3 +129,4 @@ class Recipe:
     image_size: int
     primary_metric: str
     split: SplitConfig = SplitConfig(validation_fraction=0.15, test_fraction=0.15)
+    sampling: str = "whole"

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, cast, get_type_hints
 
 from truscore.configuration.errors import InvalidConfig
-from truscore.configuration.recipe import Recipe
+from truscore.configuration.recipe import SAMPLINGS, Recipe
 
 DECIDED_BY_THE_ROW = ("category", "option", "architecture", "primary_metric")
 
@@ -55,6 +55,8 @@ def as_tree(recipe: Recipe) -> dict[str, Any]:
         del process["cross_validation_folds"]
     if optimization["backbone_lr_multiplier"] == 1.0:
         del optimization["backbone_lr_multiplier"]
+    if tree["sampling"] == SAMPLINGS[0]:
+        del tree["sampling"]
     return tree
 
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from truscore.configuration.errors import InvalidConfig
+from truscore.configuration.recipe import SAMPLINGS
 
 
 class Rule(Protocol):
@@ -159,6 +160,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         f"{_LOSS}.regularization.dropout": Real(0, 1, below=True),
         "seed": Whole(0, 2**63 - 1),
         "image_size": Whole(32, 4096),
+        "sampling": Choice(SAMPLINGS),
         "split.validation_fraction": Real(0, 0.8, above=True),
         "split.test_fraction": Real(0, 0.8),
     }

@@ -15,6 +15,8 @@ _MULTIPLIER = "hyperparameters.optimization.backbone_lr_multiplier"
 _STRATEGY = "hyperparameters.advanced_settings.multi_gpu_strategy"
 _WEIGHTS = "loss_config.loss_weights"
 
+_WINDOWED_TASKS = ("semantic_segmentation",)
+
 # Of the images; the rest is what there is to train on.
 MOST_HELD_OUT = 0.9
 
@@ -42,6 +44,8 @@ def without_effect(row: Row, base: str) -> dict[str, str]:
         if weight not in counted:
             others = ", ".join(counted)
             silent[f"{_WEIGHTS}.{weight}"] = f"its default: the loss of {row.task} has no such part, only {others}"
+    if row.task not in _WINDOWED_TASKS:
+        silent["sampling"] = f"whole: windows are for {', '.join(_WINDOWED_TASKS)}, and this row is for {row.task}"
     return silent
 
 

@@ -29,6 +29,7 @@ STANDING: Mapping[str, str] = MappingProxyType(
         f"{_LOSS}.regularization.dropout": "the recipe's",
         "split.validation_fraction": "the recipe's; folders of the dataset's own go before it",
         "split.test_fraction": "the recipe's; folders of the dataset's own go before it",
+        "sampling": "the recipe's; windows keep what is a few pixels wide",
         "seed": "any: the same seed gives the same run",
     }
 )

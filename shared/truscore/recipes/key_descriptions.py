@@ -47,7 +47,9 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         f"{_LOSS}.regularization.l2_weight": "factor of the squared L2 norm of the weights, as a part of the loss",
         f"{_LOSS}.regularization.dropout": "share of units that the head drops while it trains",
         "seed": "of every random generator of the run",
-        "image_size": "longer side in pixels of the images that the network sees",
+        "image_size": "longer side in pixels of the images that the network sees, or side of its windows",
+        "sampling": "whole images scaled to the size, or windows of that size at native resolution, most of them on "
+        "marks; files then go over a picture tile by tile, and a threshold of damage is chosen on validation images",
         "split.validation_fraction": "share of the images that epochs are evaluated by",
         "split.test_fraction": "share of the images that only the finished run is evaluated by",
     }

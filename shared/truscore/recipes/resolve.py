@@ -37,6 +37,7 @@ def resolve(
     """
     Choice((*PROFILES, PUBLISHED)).check("profile", profile)
     row = _row(category, option, architecture)
+    # With every key: one that its text leaves out at its default has no effect when that is what is asked for.
     tree = asdict(_default(row, profile, overrides))
     changed = {}
     for key, given in _leaves(overrides):

@@ -99,6 +99,8 @@ def train_fold(
     """
     began = clock()
     run = build_run(fold.job, place=place, group=group, stop_requested=stop_requested).run
+    # Where nothing may be chosen, the validation images are the held-out ones.
+    run.chooses = fold.chooses_best
     best = _Best()
     try:
         for report in train(run):

@@ -15,6 +15,7 @@ from services.trainer.worker.tasks import (
     ordinal,
     regression,
     semantic_segmentation,
+    windowed_segmentation,
 )
 from services.trainer.worker.tasks.protocol import Task
 
@@ -35,6 +36,8 @@ PREPARATIONS: Mapping[str, Callable[[nn.Module, TrainingJob], None]] = {"regress
 
 def make_task(job: TrainingJob, *, evaluated: tuple[ImageRecord, ...], cache_limit_bytes: int = 0) -> Task[Any, Any]:
     """The job's task, evaluated on a part of its images."""
+    if job.recipe.sampling == "windows":
+        return windowed_segmentation.make(job, evaluated, cache_limit_bytes)
     return MAKERS[_task_of(job)](job, evaluated, cache_limit_bytes)
 
 

@@ -3,10 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
+from truscore.datasets import ImageRecord
 from truscore.metrics.comparison.bootstrap import Measure
 
 Batch = TypeVar("Batch")
@@ -37,6 +40,17 @@ class Samples(Protocol):
 
     def warm(self, *, threads: int) -> None:
         """Load as much as there is room for in memory."""
+        ...
+
+
+class Pictures(Samples, Protocol):
+    """A split whose images can be had as they lie in the dataset."""
+
+    @property
+    def records(self) -> tuple[ImageRecord, ...]: ...
+
+    def original(self, index: int) -> NDArray[np.uint8]:
+        """[H, W, 3], upright, at its full size."""
         ...
 
 
@@ -79,4 +93,14 @@ class Task(Protocol[Batch, ImageResult]):
 
     def report(self, model: nn.Module, image_results: Sequence[ImageResult], folder: Path) -> Mapping[str, Any]:
         """Write pictures of the validation split into the folder; plain values for the report."""
+        ...
+
+
+@runtime_checkable
+class ChoosesThreshold(Protocol):
+    """What a task adds whose networks decide by a threshold that training does not learn."""
+
+    def choose_threshold(self, network: nn.Module, image_results: Sequence[Any]) -> Sequence[Any]:
+        """Set the network's threshold by the results of the whole validation split; gives the results at it. It is a
+        buffer of the network: saved, resumed and exported with its weights."""
         ...

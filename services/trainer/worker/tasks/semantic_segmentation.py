@@ -41,7 +41,7 @@ from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks.framed_images import Augment, FramedImages, FramedSample
 from services.trainer.worker.tasks.instance_segmentation import squared_norm
 from services.trainer.worker.tasks.mask_overlays import write_overlay
-from services.trainer.worker.tasks.protocol import BatchEvaluation, Key
+from services.trainer.worker.tasks.protocol import BatchEvaluation, Key, Pictures
 
 PICTURES = 6
 EVALUATED_SIDE_PX = 1024
@@ -56,30 +56,31 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PixelResult:
-    """An image's counts of pixels: at the most probable class, and over thresholds; None where there are no
-    probabilities."""
+    """An image's counts of pixels: at the decided class, and over thresholds; None where there are no probabilities.
+    ``candidates`` are those at each of ``metrics.damage_thresholds``, where one of them is to be chosen."""
 
     count_pixels: PixelConfusion
     count_thresholds: ThresholdCounts | None = None
+    candidates: tuple[PixelConfusion, ...] = ()
 
 
 class SemanticSegmentation:
     """The task of damage and wear detection. It satisfies ``Task``."""
 
-    def __init__(
-        self, *, recipe: Recipe, class_names: Sequence[str], training: FramedImages, validation: FramedImages
-    ) -> None:
+    def __init__(self, *, recipe: Recipe, class_names: Sequence[str], training: Pictures, validation: Pictures) -> None:
         self.training = training
         self.validation = validation
+        self.classes = len(class_names) + 1
         self._class_names = tuple(class_names)
         self._config = recipe.loss_config
 
-    def collate(self, samples: Sequence[FramedSample]) -> Batch:
+    def collate(self, samples: Sequence[Any]) -> Any:
+        """Of ``FramedSample``: a ``Batch``."""
         # [B, S, S]: squares are of one size, so they stack; no padding, no list.
         labels = [sample.labels_SS for sample in samples if sample.labels_SS is not None]
         return Batch(image_BCSS=torch.stack([sample.image_CSS for sample in samples]), labels_BSS=torch.stack(labels))
 
-    def to_device(self, batch: Batch, device: torch.device) -> Batch:
+    def to_device(self, batch: Any, device: torch.device) -> Any:
         return Batch(
             # As uint8 over the bus: a quarter of the bytes of float32. It is divided by 255 on the device.
             image_BCSS=batch.image_BCSS.to(device, non_blocking=True),
@@ -90,16 +91,16 @@ class SemanticSegmentation:
         return len(batch.image_BCSS)
 
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        parts = self._weighted(model(_floats(batch.image_BCSS)), batch)
+        parts = self.weighted(model(unit_floats(batch.image_BCSS)), batch.labels_BSS)
         if l2_weight := self._config.regularization.l2_weight:
             parts["l2"] = l2_weight * squared_norm(model)
         return parts
 
-    def evaluate(self, model: nn.Module, batch: Batch, keys: Sequence[Key]) -> BatchEvaluation[PixelResult]:
-        raw_BKSS = model(_floats(batch.image_BCSS))
+    def evaluate(self, model: nn.Module, batch: Any, keys: Sequence[Key]) -> BatchEvaluation[PixelResult]:
+        raw_BKSS = model(unit_floats(batch.image_BCSS))
         probability_BKSS = _answered(model, raw_BKSS)
         return BatchEvaluation(
-            losses={name: part.item() for name, part in self._weighted(raw_BKSS, batch).items()},
+            losses={name: part.item() for name, part in self.weighted(raw_BKSS, batch.labels_BSS).items()},
             image_results=[
                 self._image_result(key.index, probability_KSS)
                 for key, probability_KSS in zip(keys, probability_BKSS, strict=True)
@@ -138,9 +139,10 @@ class SemanticSegmentation:
         ]
         return {"pictures": pictures, **replace(diagnostics, diagrams=(*diagnostics.diagrams, *curves)).to_plain()}
 
-    def _weighted(self, raw_BKSS: Tensor, batch: Batch) -> dict[str, Tensor]:
+    def weighted(self, raw_BKSS: Tensor, labels_BSS: Tensor) -> dict[str, Tensor]:
+        """The parts of the loss, as ``losses`` adds them up."""
         weight = self._config.loss_weights.mask_loss
-        parts = pixel_losses(raw_BKSS, batch.labels_BSS, self._config)
+        parts = pixel_losses(raw_BKSS, labels_BSS, self._config)
         return {name: weight * part for name, part in parts.items()}
 
     def _image_result(self, index: int, probability_KSS: Tensor) -> PixelResult:
@@ -149,9 +151,8 @@ class SemanticSegmentation:
         probability_KHW = _at_evaluated_size(probability_KSS, record)
         target_HW = label_map(record, *probability_KHW.shape[1:])
         prediction_HW = probability_KHW.argmax(axis=0)
-        classes = len(self._class_names) + 1
         return PixelResult(
-            count_pixels=count_pixels(index, target_HW, prediction_HW, classes=classes),
+            count_pixels=count_pixels(index, target_HW, prediction_HW, classes=self.classes),
             # Class 0 is "nothing": a threshold is for each damage against it.
             count_thresholds=count_thresholds(probability_KHW[1:], target_HW),
         )
@@ -165,19 +166,22 @@ class SemanticSegmentation:
 
     def _prior_result(self, index: int, prior_gg: NDArray[np.uint8]) -> PixelResult:
         record = self.validation.records[index]
-        height, width = _evaluated_size(record)
+        height, width = evaluated_size(record)
         prediction_HW = cv2.resize(prior_gg, (width, height), interpolation=cv2.INTER_NEAREST).astype(np.int64)
         target_HW = label_map(record, height, width)
-        return PixelResult(
-            count_pixels=count_pixels(index, target_HW, prediction_HW, classes=len(self._class_names) + 1)
-        )
+        return PixelResult(count_pixels=count_pixels(index, target_HW, prediction_HW, classes=self.classes))
+
+    def prediction_of(self, model: nn.Module, index: int) -> NDArray[np.uint8]:
+        """[H, W]: the decided classes of a validation image, at the size that it is evaluated at."""
+        image_1CSS = unit_floats(self.validation[Key(epoch=0, index=index)].image_CSS[None])
+        with torch.no_grad():
+            answer_BKSS = _answered(model, model(image_1CSS.to(next(model.parameters()).device)))
+        probability_KHW = _at_evaluated_size(answer_BKSS[0], self.validation.records[index])
+        return np.asarray(probability_KHW.argmax(axis=0), dtype=np.uint8)
 
     def _picture(self, model: nn.Module, index: int, path: Path) -> dict[str, Any]:
         record = self.validation.records[index]
-        image_1CSS = _floats(self.validation.loaded(index).image_CSS[None])
-        with torch.no_grad():
-            answer_BKSS = _answered(model, model(image_1CSS.to(next(model.parameters()).device)))
-        prediction_HW = _at_evaluated_size(answer_BKSS[0], record).argmax(axis=0).astype(np.uint8)
+        prediction_HW = self.prediction_of(model, index)
         height, width = prediction_HW.shape
         sized_HWC = cv2.resize(self.validation.original(index), (width, height), interpolation=cv2.INTER_AREA)
         image_HWC = np.asarray(sized_HWC, dtype=np.uint8)
@@ -192,7 +196,7 @@ def make(job: TrainingJob, evaluated: tuple[ImageRecord, ...], cache_limit_bytes
             part,
             folder=job.images,
             image_size=job.recipe.image_size,
-            augment=_augmented(job),
+            augment=augmented(job),
             cache_limit_bytes=cache_limit_bytes // 2,
             pixel_labels=framed_labels,
         )
@@ -203,7 +207,8 @@ def make(job: TrainingJob, evaluated: tuple[ImageRecord, ...], cache_limit_bytes
     )
 
 
-def _augmented(job: TrainingJob) -> Augment:
+def augmented(job: TrainingJob) -> Augment:
+    """How a job's training samples are changed from epoch to epoch."""
     recipe = job.recipe
     policy = policy_for(recipe.category, recipe.option, job.class_names)
 
@@ -215,7 +220,8 @@ def _augmented(job: TrainingJob) -> Augment:
     return changed
 
 
-def _floats(image_BCSS: Tensor) -> Tensor:
+def unit_floats(image_BCSS: Tensor) -> Tensor:
+    """From uint8 to 0 to 1."""
     return image_BCSS.to(torch.float32) / 255
 
 
@@ -227,7 +233,7 @@ def _answered(model: nn.Module, raw_BKSS: Tensor) -> Tensor:
 
 def _at_evaluated_size(map_KSS: Tensor, record: ImageRecord) -> NDArray[np.float32]:
     """[K, H, W]: the part of the square that shows the image, at the size that is evaluated at."""
-    height, width = _evaluated_size(record)
+    height, width = evaluated_size(record)
     inner_h, inner_w = network_size(record.height, record.width, image_size=map_KSS.shape[-1])
     # In whole precision even where the network computes in half of it.
     with torch.autocast(map_KSS.device.type, enabled=False):
@@ -236,7 +242,7 @@ def _at_evaluated_size(map_KSS: Tensor, record: ImageRecord) -> NDArray[np.float
     return answer
 
 
-def _evaluated_size(record: ImageRecord) -> tuple[int, int]:
+def evaluated_size(record: ImageRecord) -> tuple[int, int]:
     """Height and width."""
     evaluated_side = min(EVALUATED_SIDE_PX, max(record.height, record.width))
     return network_size(record.height, record.width, image_size=evaluated_side)

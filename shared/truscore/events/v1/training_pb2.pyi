@@ -59,10 +59,15 @@ class TrainingConfig(_message.Message):
     SEED_FIELD_NUMBER: _builtins.int
     IMAGE_SIZE_FIELD_NUMBER: _builtins.int
     SPLIT_FIELD_NUMBER: _builtins.int
+    SAMPLING_FIELD_NUMBER: _builtins.int
     seed: _builtins.int
     """Seed of every random generator of the run."""
     image_size: _builtins.int
     """Shorter and longer bound of the image side, in pixels, the network sees."""
+    sampling: _builtins.str
+    """What a training sample is: "whole" images scaled to image_size, or "windows" of that side at native resolution, most
+    of them on marks, for damage found pixel by pixel; its files then go over a picture tile by tile.
+    """
     @_builtins.property
     def architecture_config(self) -> Global___ArchitectureConfig:
         """What the network is made of."""
@@ -88,17 +93,22 @@ class TrainingConfig(_message.Message):
         seed: _builtins.int | None = ...,
         image_size: _builtins.int | None = ...,
         split: Global___SplitConfig | None = ...,
+        sampling: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_image_size", b"_image_size", "_seed", b"_seed", "architecture_config", b"architecture_config", "hyperparameters", b"hyperparameters", "image_size", b"image_size", "loss_config", b"loss_config", "seed", b"seed", "split", b"split"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_image_size", b"_image_size", "_sampling", b"_sampling", "_seed", b"_seed", "architecture_config", b"architecture_config", "hyperparameters", b"hyperparameters", "image_size", b"image_size", "loss_config", b"loss_config", "sampling", b"sampling", "seed", b"seed", "split", b"split"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_image_size", b"_image_size", "_seed", b"_seed", "architecture_config", b"architecture_config", "hyperparameters", b"hyperparameters", "image_size", b"image_size", "loss_config", b"loss_config", "seed", b"seed", "split", b"split"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_image_size", b"_image_size", "_sampling", b"_sampling", "_seed", b"_seed", "architecture_config", b"architecture_config", "hyperparameters", b"hyperparameters", "image_size", b"image_size", "loss_config", b"loss_config", "sampling", b"sampling", "seed", b"seed", "split", b"split"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__image_size: _TypeAlias = _typing.Literal["image_size"]  # noqa: Y015
     _WhichOneofArgType__image_size: _TypeAlias = _typing.Literal["_image_size", b"_image_size"]  # noqa: Y015
+    _WhichOneofReturnType__sampling: _TypeAlias = _typing.Literal["sampling"]  # noqa: Y015
+    _WhichOneofArgType__sampling: _TypeAlias = _typing.Literal["_sampling", b"_sampling"]  # noqa: Y015
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
     _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__image_size) -> _WhichOneofReturnType__image_size | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sampling) -> _WhichOneofReturnType__sampling | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
 
@@ -495,7 +505,8 @@ class LossConfig(_message.Message):
     REGULARIZATION_FIELD_NUMBER: _builtins.int
     primary_loss: _builtins.str
     """What the network's answers are trained by. Which of these an architecture takes depends on its task, as the catalog
-    lists it: "cross_entropy", "focal_loss", "dice_loss", "corn", "coral", "smooth_l1" or "mean_squared_error".
+    lists it: "cross_entropy", "focal_loss", "dice_loss", "hierarchical_dice_loss", "corn", "coral",
+    "smooth_l1" or "mean_squared_error".
     """
     @_builtins.property
     def loss_weights(self) -> Global___LossWeights:

@@ -26,6 +26,8 @@ def pixel_losses(logits_BKSS: Tensor, labels_BSS: Tensor, config: LossConfig) ->
     if config.primary_loss == "focal_loss":
         focal = config.focal_loss_params
         return {"mask_focal": focal_loss(log_p_BKSS, target_BKSS, known_BSS, alpha=focal.alpha, gamma=focal.gamma)}
+    if config.primary_loss == "hierarchical_dice_loss":
+        return hierarchical_losses(log_p_BKSS, target_BKSS, known_BSS)
     parts = {"mask_cross_entropy": cross_entropy(log_p_BKSS, target_BKSS, known_BSS)}
     if config.primary_loss == "dice_loss":
         parts["mask_dice"] = dice_loss(log_p_BKSS, target_BKSS, known_BSS)
@@ -61,6 +63,26 @@ def dice_loss(log_p_BKSS: Tensor, target_BKSS: Tensor, known_BSS: Tensor) -> Ten
     there_BD = (area_BD > 0).float()
     missed_BD = 1.0 - 2.0 * both_BD / (p_BDSS.sum(dim=(2, 3)) + area_BD).clamp(min=1.0)
     return ((missed_BD * there_BD).sum(dim=1) / there_BD.sum(dim=1).clamp(min=1.0)).mean()
+
+
+def hierarchical_losses(log_p_BKSS: Tensor, target_BKSS: Tensor, known_BSS: Tensor) -> dict[str, Tensor]:
+    """Whether a pixel is damage apart from which one it is, by name: ``damage_cross_entropy`` and ``damage_dice`` of
+    damage of whatever class, and ``damage_class``, nats per pixel of damage; 0 of images without any.
+
+    log p(k) is log p(damage) + log p(k | damage): cross-entropy alone has both terms, but means them over all pixels,
+    and the class of a few in a thousand is lost in it.
+    """
+    nothing_BSS, damage_BSS = log_p_BKSS[:, 0], log_p_BKSS[:, 1:].logsumexp(dim=1)
+    log_q_B2SS = torch.stack((nothing_BSS, damage_BSS), dim=1)
+    is_damage_BSS = target_BKSS[:, 1:].sum(dim=1)
+    target_B2SS = torch.stack((target_BKSS[:, 0], is_damage_BSS), dim=1)
+    # log p(k | damage), of the real class, where there is one.
+    of_class_BSS = (target_BKSS[:, 1:] * (log_p_BKSS[:, 1:] - damage_BSS[:, None])).sum(dim=1)
+    return {
+        "damage_cross_entropy": cross_entropy(log_q_B2SS, target_B2SS, known_BSS),
+        "damage_dice": dice_loss(log_q_B2SS, target_B2SS, known_BSS),
+        "damage_class": _mean(-of_class_BSS, is_damage_BSS),
+    }
 
 
 def _one_hot(labels_BSS: Tensor, classes: int) -> tuple[Tensor, Tensor]:

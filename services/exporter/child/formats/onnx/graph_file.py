@@ -24,7 +24,7 @@ def write(target: ExportTarget, path: Path, example_CHW: Picture) -> None:
         # Tracing warns of every Python branch it freezes; what it froze wrongly, the parity check finds.
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            target.graph,
+            target.graph if target.scripted is None else target.scripted(),
             (torch.from_numpy(example_CHW),),
             str(path),
             # Traced: the newer exporter refuses the shapes that detectors draw from the data, and what takes a
