@@ -25,6 +25,8 @@ def border_mask_rcnn_small(category: str, option: str, architecture: str) -> Rec
         gradient_clipping=10.0,
         primary_loss="cross_entropy",
         dropout=0.0,
+        # Its second stage: detectors alone are worse than a guess at where cards lie on a scanner (docs/accuracy.md).
+        head="phoenix_specialized",
         # The error of edges is of what is found: it stands still in the epochs before anything is, which an early stop
         # takes for the end. Fitness for use is evaluated by it all the same.
         primary_metric="box_AP",

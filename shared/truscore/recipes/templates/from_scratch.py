@@ -31,6 +31,7 @@ def recipe_from_scratch(
     patience: int = 0,
     gradient_clipping: float = 1.0,
     primary_metric: str = "",
+    head: str = "standard",
 ) -> Recipe:
     """``row`` is category, option, architecture; ``patience`` 0 is a third of the epochs; without a ``primary_metric``
     the best epoch is chosen by what the option's models are for."""
@@ -43,7 +44,7 @@ def recipe_from_scratch(
             base_architecture=base,
             pretrained_weights="none",
             custom_modifications=CustomModifications(
-                backbone_freezing="none", head_customization="standard", feature_pyramid="standard"
+                backbone_freezing="none", head_customization=head, feature_pyramid="standard"
             ),
             multi_gpu_support=True,
             optimization_mode="none",

@@ -238,7 +238,7 @@ TURNED: dict[str, tuple[Any, Callable[[Mapping[str, Any], Bench], Any], Mapping[
     f"{A}.base_architecture": (LARGE, shapes, {}),
     f"{A}.pretrained_weights": ("w", norms_of_the_body, {}),
     f"{A}.custom_modifications.backbone_freezing": ("full", trained_count, WEIGHTS),
-    f"{A}.custom_modifications.head_customization": ("phoenix_specialized", shapes, {}),
+    f"{A}.custom_modifications.head_customization": ("standard", shapes, {}),
     f"{A}.custom_modifications.feature_pyramid": ("enhanced", shapes, {}),
     f"{A}.multi_gpu_support": (False, processes, {}),
     f"{A}.optimization_mode": ("default", compiled_stages, {}),
