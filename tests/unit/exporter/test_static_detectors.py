@@ -51,7 +51,9 @@ print(tuple(masks.shape[1:]))
 
 
 def target_of(category: str, option: str, architecture: str, base: str, *, size: int = 64) -> ExportTarget:
-    overrides = {"image_size": size, "architecture_config": {"base_architecture": base}}
+    # A second stage looks at as many strips as it finds sides: there is no static form of it.
+    custom = {"head_customization": "standard"}
+    overrides = {"image_size": size, "architecture_config": {"base_architecture": base, "custom_modifications": custom}}
     torch.manual_seed(2)
     model = outspoken(build_model(resolve(category, option, architecture, overrides), len(NAMES)).eval())
     return export_target_of(model, NAMES, kind=row_of(category, option, architecture).task)
