@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from truscore.catalog.export_formats import FORMATS, why_not
+from truscore.catalog.export_formats import FORMATS, HEAD_REASONS, why_not
 from truscore.catalog.networks import NETWORKS
 
 from docs.generate.tables import table
@@ -16,7 +16,7 @@ announced is the same for all.
 
 
 def page() -> str:
-    return "\n".join([HEAD, *_formats(), *_matrix(), *_reasons()]) + "\n"
+    return "\n".join([HEAD, *_formats(), *_matrix(), *_reasons(), *_heads()]) + "\n"
 
 
 def _formats() -> Iterator[str]:
@@ -50,3 +50,10 @@ def _reasons() -> Iterator[str]:
         for (name, reason), networks in found.items()
     ]
     yield from table(("format", "reason", "networks"), rows)
+
+
+def _heads() -> Iterator[str]:
+    yield "\n## Heads\n"
+    yield "What a head adds may be in the way of a file that the network has without it. `standard` is never.\n"
+    rows = [(category, f"`{head}`", f"`{name}`", reason) for (category, head, name), reason in HEAD_REASONS.items()]
+    yield from table(("category", "`head_customization`", "not made", "reason"), rows)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from truscore.catalog import export_formats, why_not_with_head
 from truscore.catalog.table import row_of
 from truscore.configuration.recipe import Recipe
 from truscore.datasets import index_from_json, load_image
@@ -55,6 +56,7 @@ def convert(task: Task) -> Result:
     refusals: list[Refusal] = []
     for name in task.formats:
         try:
+            refuse_head(recipe, name)
             artifacts.append(make_artifact(FORMATS[name], shop))
         except Refused as refused:
             refusals.append(Refusal(format=name, code=refused.code, message=refused.message, report=refused.report))
@@ -79,6 +81,17 @@ def why_foreign(task: Task, recipe: Recipe) -> str:
     if task.row and row != task.row:
         return f"the checkpoint is of {'.'.join(row)}; the run trained {'.'.join(task.row)}"
     return ""
+
+
+def refuse_head(recipe: Recipe, format: str) -> None:
+    """Raises Refused where the checkpoint's head is in the way of a file of this format: an order of a finished run
+    does not say its head, so that nobody could refuse it before."""
+    head = recipe.architecture_config.custom_modifications.head_customization
+    if reason := why_not_with_head(recipe.category, head, format):
+        made = export_formats(recipe.category, recipe.option, recipe.architecture)
+        accepted = ", ".join(name for name in made if not why_not_with_head(recipe.category, head, name))
+        message = f"export format {format!r} cannot be made with the head {head!r} ({reason}); accepted: {accepted}"
+        raise Refused("unsupported_format", message)
 
 
 def export_target_of(model: nn.Module, class_names: Sequence[str], *, kind: str) -> ExportTarget:

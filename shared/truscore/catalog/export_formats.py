@@ -67,6 +67,15 @@ _REASONS: Mapping[tuple[type[NetworkConfig], str], str] = MappingProxyType(
     {(Detectron2Config, "torch_export"): _ADAPTIVE_SAMPLES}
     | {(kind, "quantized"): _UNPROVEN_IN_INT8 for kind in _DETECTORS}
 )
+_AS_MANY_STRIPS_AS_SIDES = (
+    "the second stage looks at as many strips as it finds sides, a number that depends on what the picture shows; "
+    "torch.export refuses to branch on it"
+)
+# By category, head (custom_modifications.head_customization) and format: what a head adds to a network may be in the
+# way of a file that the network without it has.
+HEAD_REASONS: Mapping[tuple[str, str, str], str] = MappingProxyType(
+    {("border_detection", "phoenix_specialized", "torch_export"): _AS_MANY_STRIPS_AS_SIDES}
+)
 # A plug-in's network is unknown: what any network can be traced to.
 _OF_PLUG_INS = ("onnx",)
 
@@ -78,3 +87,9 @@ def why_not(network: Network, format: str) -> str:
     if network.config is None:
         return "" if format in _OF_PLUG_INS else "not proven for networks of plug-ins"
     return _REASONS.get((type(network.config), format), "")
+
+
+def why_not_with_head(category: str, head: str, format: str) -> str:
+    """Why no file of this format can be made of a network with this head in this category, whatever the network; empty
+    where the head is not in the way."""
+    return HEAD_REASONS.get((category, head, format), "")

@@ -18,10 +18,11 @@ from truscore.recipes import resolve
 from truscore.zoo import build_model
 from truscore.zoo.preprocess import preprocess
 
-from services.exporter.child.convert import export_target_of, workshop
+from services.exporter.child.convert import export_target_of, refuse_head, workshop
 from services.exporter.child.export_target import Answers, ExportTarget, Picture
 from services.exporter.child.formats.registry import FORMATS
 from services.exporter.child.making import make_artifact
+from services.exporter.child.refused import Refused
 from services.exporter.child.static.canvas import Canvas
 from services.exporter.child.static.roi_align import Pooling, roi_align
 from services.exporter.child.static.suppression import kept
@@ -147,3 +148,13 @@ def test_mask_rcnn_becomes_a_program_that_torch_runs_alone(tmp_path: Path) -> No
 def test_the_matrix_says_which_detectors_have_fixed_sizes() -> None:
     assert all(why_not(NETWORKS[base], "torch_export") == "" for *_, base in KINDS)
     assert "as many samples" in why_not(NETWORKS["detectron2_mask_rcnn_r18_fpn"], "torch_export")
+
+
+def test_a_checkpoint_whose_head_is_in_the_way_of_a_format_is_refused_naming_head_and_what_is_accepted() -> None:
+    named = ("border_detection", "dual_class", "mask_rcnn")
+    refuse_head(resolve(*named), "onnx")
+    with pytest.raises(Refused, match=r"'torch_export'.*'phoenix_specialized'.*accepted: onnx$") as refused:
+        refuse_head(resolve(*named), "torch_export")
+    assert refused.value.code == "unsupported_format"
+    standard = {"architecture_config": {"custom_modifications": {"head_customization": "standard"}}}
+    refuse_head(resolve(*named, standard), "torch_export")

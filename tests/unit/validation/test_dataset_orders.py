@@ -15,6 +15,7 @@ GOOD = {
     "category": "border_detection",
     "option": "dual_class",
 }
+PLAIN_HEAD = {"architecture_config": {"custom_modifications": {"head_customization": "standard"}}}
 
 
 def order(**changes: object) -> DatasetOrder:
@@ -69,7 +70,18 @@ def test_every_format_of_an_architecture_is_accepted() -> None:
     for row in rows():
         if row.available and row.category != "experimental":
             named = {"category": row.category, "option": row.option, "architecture": row.architecture}
-            assert check_order(order(**named, export_formats=row.export_formats)) == []
+            # Borders' default head is in the way of some.
+            assert check_order(order(**named, export_formats=row.export_formats, overrides=PLAIN_HEAD)) == []
+
+
+@pytest.mark.parametrize("architecture", ["", "mask_rcnn", "yolo", "retinanet"])
+def test_a_format_that_the_head_is_in_the_way_of_is_refused_before_training(architecture: str) -> None:
+    named = {"option": "single_class", "architecture": architecture}
+    (found,) = check_order(order(**named, export_formats=("onnx", "torch_export")))
+    assert (found.rule, found.location) == ("order.export_format", "export_formats")
+    for said in ("'torch_export'", "'phoenix_specialized'", "accepted are onnx", "head_customization=standard"):
+        assert said in found.message
+    assert check_order(order(**named)) == check_order(order(**named, export_formats=("onnx",))) == []
 
 
 def test_every_rule_about_orders_is_refused_here_or_later() -> None:

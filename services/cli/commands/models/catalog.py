@@ -54,7 +54,7 @@ def catalog(
 
 
 def _print_formats(context: typer.Context, as_json: bool) -> None:
-    from truscore.catalog.export_formats import FORMATS, why_not
+    from truscore.catalog.export_formats import FORMATS, HEAD_REASONS, why_not
     from truscore.catalog.networks import NETWORKS
 
     reasons = {network.name: {name: why_not(network, name) for name in FORMATS} for network in NETWORKS.values()}
@@ -65,6 +65,10 @@ def _print_formats(context: typer.Context, as_json: bool) -> None:
                 "networks": [
                     {"network": name, "formats": {key: {"made": not why, "reason": why} for key, why in of.items()}}
                     for name, of in reasons.items()
+                ],
+                "heads": [
+                    {"category": category, "head_customization": head, "format": name, "reason": reason}
+                    for (category, head, name), reason in HEAD_REASONS.items()
                 ],
             }
         )
@@ -79,6 +83,8 @@ def _print_formats(context: typer.Context, as_json: bool) -> None:
     for why in dict.fromkeys(why for of in reasons.values() for why in of.values() if why):
         named = ", ".join(dict.fromkeys(key for of in reasons.values() for key, each in of.items() if each == why))
         screen.print(f"{named}: {why}", style="dim")
+    for (category, head, name), why in HEAD_REASONS.items():
+        screen.print(f"{name} of {category} with head_customization={head}: {why}", style="dim")
 
 
 def _print_weights(context: typer.Context, as_json: bool) -> None:
