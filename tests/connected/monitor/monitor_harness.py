@@ -53,9 +53,9 @@ async def publish(amqp_url: str, events: Iterable[PublishedEvent]) -> None:
     bus = connect(amqp_url, service="cli", instance="teller")
     await bus.start()
     try:
-        events = publisher(bus, service="cli")
+        outgoing = publisher(bus, service="cli")
         for number, published in enumerate(events):
             subject = getattr(published.message, "run_id", "") or "cards/1"
-            await events.publish(published.message, subject=subject, sequence=number)
+            await outgoing.publish(published.message, subject=subject, sequence=number)
     finally:
         await bus.stop()

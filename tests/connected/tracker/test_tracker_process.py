@@ -76,10 +76,10 @@ async def publish(amqp_url: str, events: Iterable[PublishedEvent], *, first: int
     bus = connect(amqp_url, service="trainer", instance="teller")
     await bus.start()
     try:
-        events = publisher(bus, service="trainer")
+        outgoing = publisher(bus, service="trainer")
         for number, published in enumerate(events, first):
             run_id = getattr(published.message, "run_id", "")
-            await events.publish(published.message, subject=run_id, sequence=number)
+            await outgoing.publish(published.message, subject=run_id, sequence=number)
     finally:
         await bus.stop()
 
