@@ -176,8 +176,8 @@ class Stack:
         return store.reach
 
     def _write_env_file(self) -> None:
-        """Where clients find the stack. Services have had theirs, with their folders, from us."""
-        shown = {name: value for name, value in self.variables.items() if not name.endswith("_WORKDIR")}
+        """Where clients find the stack. Services have had theirs, with their folders and secrets, from us."""
+        shown = {name: value for name, value in self.variables.items() if not name.endswith(("_WORKDIR", SECRETS_DIR))}
         shown[STACK_PROCESS] = process_identity(os.getpid())
         path = self._where.env_file
         path.unlink(missing_ok=True)
