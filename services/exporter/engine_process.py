@@ -41,17 +41,17 @@ async def proven_by_engine(result: Result, folder: Path, *, time_limit_s: float,
             f"the engine that proves the files ended with code {ended.code} (at most {time_limit_s:g} s and "
             f"{memory_limit_bytes} bytes of memory): {ended.stderr}"
         )
-    said = json.loads((folder / RESULT).read_bytes())
+    report = json.loads((folder / RESULT).read_bytes())
     kept, refused = [], list(result.refusals)
     for artifact in result.artifacts:
-        answered = said["files"].get(artifact.format)
+        answered = report["files"].get(artifact.format)
         if answered is None:
             kept.append(artifact)
         elif why := _why_not(artifact, answered):
             message = f"an engine without torch does not answer with {artifact.file_name} as its maker did: {why}"
             refused.append(Refusal(format=artifact.format, code="engine", message=message))
         else:
-            note = f"{said['runtime']} without torch, on {artifact.parity.images} pictures"
+            note = f"{report['runtime']} without torch, on {artifact.parity.images} pictures"
             kept.append(replace(artifact, notes={**artifact.notes, "answered_by": note}))
     return Result(artifacts=tuple(kept), refusals=tuple(refused))
 

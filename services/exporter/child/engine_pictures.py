@@ -1,4 +1,4 @@
-"""What the engine that proves a file is given: the pictures, and what the file said of each when it was made."""
+"""What the engine that proves a file is given: the pictures, and what the file answered to each when it was made."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ PLAIN_MODES = ("RGB", "L")  # what any decoder decodes to the same pixels
 
 
 class Recorder:
-    """Runs a file, and keeps what it says of the proof's pictures."""
+    """Runs a file, and keeps what it answers to the proof's pictures."""
 
     def __init__(self, run: Run, pictures: Sequence[Picture]) -> None:
         self._run = run
@@ -28,10 +28,10 @@ class Recorder:
         self.kept: list[answers.Kept] = []
 
     def __call__(self, picture_CHW: Picture) -> Answers:
-        said = self._run(picture_CHW)
+        outputs = self._run(picture_CHW)
         if len(self.kept) < len(self._pictures) and picture_CHW is self._pictures[len(self.kept)]:
-            self.kept.append(answers.kept(said))
-        return said
+            self.kept.append(answers.kept(outputs))
+        return outputs
 
     def write(self, folder: Path, format: str) -> None:
         answers.write(folder / answers_file(format), self.kept)

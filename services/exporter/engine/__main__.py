@@ -49,8 +49,8 @@ def distances(path: Path, kept: Path, pictures: list[str], *, threads: int) -> d
         with Image.open(given) as picture:
             upright = ImageOps.exif_transpose(picture).convert("RGB")
         image = np.ascontiguousarray(np.asarray(upright, dtype=np.float32).transpose(2, 0, 1) / 255)
-        said = answers.kept(dict(zip(names, session.run(names, {"image": image}), strict=True)))
-        for name, apart in answers.distance(said, wanted).items():
+        outputs = answers.kept(dict(zip(names, session.run(names, {"image": image}), strict=True)))
+        for name, apart in answers.distance(outputs, wanted).items():
             worst[name] = max(worst.get(name, 0.0), apart)
     return {name: str(apart) for name, apart in worst.items()}
 

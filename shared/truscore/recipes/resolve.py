@@ -37,7 +37,7 @@ def resolve(
     """
     Choice((*PROFILES, PUBLISHED)).check("profile", profile)
     row = _row(category, option, architecture)
-    # With every key: one that its text leaves out at its default has no effect when that is what is asked for.
+    # With every key: one that its text leaves out at its default has no effect when that is what is requested for.
     tree = asdict(_default(row, profile, overrides))
     changed = {}
     for key, given in _leaves(overrides):
@@ -82,13 +82,13 @@ def _is_at_hand(recipe: Recipe) -> bool:
 
 def _leaves_network_open(overrides: Mapping[str, Any], recipe: Recipe) -> bool:
     """Whether an order says nothing else of the network than the recipe does."""
-    asked = overrides.get("architecture_config", {})
-    if not isinstance(asked, Mapping):
+    requested = overrides.get("architecture_config", {})
+    if not isinstance(requested, Mapping):
         return True  # refused where its keys are read
     base, weights = recipe.architecture_config.base_architecture, recipe.architecture_config.pretrained_weights
-    if "base_architecture" not in asked:
-        return "pretrained_weights" not in asked
-    return (asked["base_architecture"], asked.get("pretrained_weights", weights)) == (base, weights)
+    if "base_architecture" not in requested:
+        return "pretrained_weights" not in requested
+    return (requested["base_architecture"], requested.get("pretrained_weights", weights)) == (base, weights)
 
 
 def _row(category: str, option: str, architecture: str) -> Row:

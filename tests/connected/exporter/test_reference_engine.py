@@ -133,13 +133,13 @@ async def test_an_engine_grades_with_a_release_that_it_verified_and_imports_noth
     key = Signer(kept.PRIVATE).public_hex
     out, errors = await engine_says(release, amqp_url, s3, generated, tmp_path, trusted=key)
     assert out, errors.decode()
-    said: dict[str, Any] = json.loads(out)
-    assert (said["model_id"], said["classes"]) == (release.model_id, {"1": "outer_border", "2": "graphical_border"})
-    (found,) = said["found"]
+    answer: dict[str, Any] = json.loads(out)
+    assert (answer["model_id"], answer["classes"]) == (release.model_id, {"1": "outer_border", "2": "graphical_border"})
+    (found,) = answer["found"]
     assert (found["names"], found["boxes"][0]) == (["outer_border", "graphical_border"], [10.0, 20.0, 110.0, 220.0])
     assert found["centring"] == pytest.approx([50.0, 100 / 3])
     # setuptools has itself imported at the start of every Python that it is installed for.
-    assert foreign(said["imported"]) <= {"_distutils_hack"}
+    assert foreign(answer["imported"]) <= {"_distutils_hack"}
 
 
 async def test_an_engine_takes_no_release_that_another_key_signed(
