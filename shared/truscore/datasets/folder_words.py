@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from truscore.datasets.paths import name_of
 
@@ -33,6 +34,7 @@ def is_good(name: str) -> bool:
     return name.lower() in GOOD_CLASSES or name.lower().rpartition("_")[2] in GOOD_CLASSES
 
 
+@lru_cache(4096)  # asked of each image by each reader and by six rules
 def part_named_by(folder: str) -> str:
     """The part of a split that a folder's name means, "" for none: `training_set`, `Train`, `train2017` are train."""
     word = re.sub(r"[\s\-]+", "_", name_of(folder).strip().lower())

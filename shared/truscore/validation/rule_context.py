@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar, cast
 
 from truscore.datasets import Annotation, DatasetIndex, ImageRecord, LitObject
 from truscore.datasets.shapes.geometry import Box
 from truscore.validation.measures.image_stats import ImageStats
 from truscore.validation.policy.expectations import Expectation
 from truscore.validation.policy.policy import Policy
+
+Measured = TypeVar("Measured")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +37,13 @@ class RuleContext:
     policy: Policy = field(default_factory=Policy)
     # Thirty rules go through all annotations: each is placed once.
     _placed: list[PlacedAnnotation] = field(default_factory=list, init=False, repr=False, compare=False)
+    _measured_once: dict[object, object] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def once(self, measure: "Callable[[RuleContext], Measured]") -> Measured:
+        """What `measure` gives for this dataset, taken once however many rules need it."""
+        if measure not in self._measured_once:
+            self._measured_once[measure] = measure(self)
+        return cast("Measured", self._measured_once[measure])
 
     def annotations(self) -> Iterator[PlacedAnnotation]:
         """Every annotation, image by image."""

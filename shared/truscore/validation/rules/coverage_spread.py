@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from truscore.validation.measures.change_point import find_change_point
 from truscore.validation.rule import Family, Occurrence, Rule, Severity
 from truscore.validation.rule_context import RuleContext
-from truscore.validation.rules.leakage import PARTS, parts_of
+from truscore.validation.rules.leakage import PARTS, named_parts, parts_of
 
 LARGE_SHARE = 0.2
 _GRID = 10  # the frame is divided into as many rows and columns
@@ -71,7 +71,7 @@ def density_drift(context: RuleContext) -> Iterator[Occurrence]:
 
 
 def _counts_by_part(context: RuleContext) -> Mapping[str, Counter[int]]:
-    parts = parts_of(context.index.images)
+    parts = context.once(named_parts)
     counts: dict[str, Counter[int]] = {part: Counter() for part in PARTS if part in parts.values()}
     for image in context.index.images:
         if image.path in parts:

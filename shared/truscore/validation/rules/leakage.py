@@ -20,6 +20,11 @@ def parts_of(images: Iterable[ImageRecord]) -> dict[str, str]:
     return found if len(set(found.values())) > 1 else {}
 
 
+def named_parts(context: RuleContext) -> dict[str, str]:
+    """The parts of all images; see `parts_of`."""
+    return parts_of(context.index.images)
+
+
 def copies_across_parts(context: RuleContext) -> Iterator[Occurrence]:
     """Byte-identical images in two parts."""
     yield from _across(context, lambda image: image.sha256, "the same file")
@@ -31,7 +36,7 @@ def groups_across_parts(context: RuleContext) -> Iterator[Occurrence]:
 
 
 def _across(context: RuleContext, key: Callable[[ImageRecord], str], what: str) -> Iterator[Occurrence]:
-    parts = parts_of(context.index.images)
+    parts = context.once(named_parts)
     first: dict[str, str] = {}
     for image in context.index.images:
         if image.path not in parts or not key(image):
@@ -44,7 +49,7 @@ def _across(context: RuleContext, key: Callable[[ImageRecord], str], what: str) 
 
 def look_alikes_across_parts(context: RuleContext) -> Iterator[Occurrence]:
     """Near-duplicates in two parts."""
-    images, parts = context.index.images, parts_of(context.index.images)
+    images, parts = context.index.images, context.once(named_parts)
     if not parts:
         return
     hashes = [image.perceptual_hash if image.path in parts else "" for image in images]
@@ -59,16 +64,16 @@ def look_alikes_across_parts(context: RuleContext) -> Iterator[Occurrence]:
 
 def turned_copies(context: RuleContext) -> Iterator[Occurrence]:
     """Images that are others mirrored or turned."""
-    parts = parts_of(context.index.images)
-    for one, other in _turned(context):
+    parts = context.once(named_parts)
+    for one, other in context.once(_turned):
         if not parts or parts.get(one) == parts.get(other):
             yield Occurrence(message=f"is {one} mirrored or turned", location=other)
 
 
 def turned_copies_across_parts(context: RuleContext) -> Iterator[Occurrence]:
     """Images that are others of another part, mirrored or turned."""
-    parts = parts_of(context.index.images)
-    for one, other in _turned(context) if parts else ():
+    parts = context.once(named_parts)
+    for one, other in context.once(_turned) if parts else ():
         if one in parts and other in parts and parts[one] != parts[other]:
             message = f"{parts[other]} image is {one}, a {parts[one]} image, mirrored or turned"
             yield Occurrence(message=message, location=other)

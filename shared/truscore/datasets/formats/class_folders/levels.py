@@ -37,7 +37,7 @@ class ClassLevels:
 
 def class_levels(paths: Sequence[str], declared: Sequence[str] = ()) -> ClassLevels:
     """The class folder of each image. `declared`: the class names that `truscore.json` or the order states."""
-    leaves = {str(PurePosixPath(path).parent) for path in paths}
+    leaves = {path.rpartition("/")[0] or "." for path in paths}
     inner = {path: candidate_folders(path, leaves) for path in paths}
     while len({names[0] for names in inner.values() if names}) == 1 and all(len(names) > 1 for names in inner.values()):
         inner = {path: names[1:] for path, names in inner.items()}
@@ -47,7 +47,7 @@ def class_levels(paths: Sequence[str], declared: Sequence[str] = ()) -> ClassLev
 
 def candidate_folders(path: str, leaves: set[str] | None = None) -> tuple[str, ...]:
     """The folders an image lies in that can name its class, outermost first; `leaves`: all folders with images."""
-    parts = PurePosixPath(path).parts[:-1]
+    parts = tuple(path.split("/")[:-1])
     return tuple(
         name
         for place, name in enumerate(parts)

@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import PurePosixPath
 from typing import Any
 
 from truscore.datasets.folder_words import IMAGE_FOLDERS, PART_FOLDERS, is_good
@@ -25,6 +24,7 @@ from truscore.datasets.formats.masks.manner import (
     manner_of,
 )
 from truscore.datasets.index.records import Annotation, ImageRecord
+from truscore.datasets.paths import name_of, stem_of, suffix_of
 from truscore.datasets.reading.build_index import Annotate, ImageLabels, build_read_result, unreadable_dataset
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.derived_pictures import MASK, derived_pictures, names_derived, original_stem
@@ -44,6 +44,7 @@ _MASK_STEM = re.compile(r"(?P<stem>.+?)[_\-.](?:mask|gt|seg|label|groundtruth)",
 _OTHER_MASK = re.compile(r"segmentationobject|instance[_\-]?ids|colou?rs?(?:[/._\-]|$)|labeltrainids", re.IGNORECASE)
 _LOSSLESS = frozenset({".png", ".bmp", ".tif", ".tiff", ".gif"})
 _LOSSY = frozenset({".jpg", ".jpeg"})
+_PICTURES = _LOSSLESS | _LOSSY
 ONLY_CLASS = "defect"
 
 
@@ -132,7 +133,7 @@ def _pairs_beside(images: Sequence[str]) -> dict[str, str]:
     """NAME.jpg with NAME.png: the lossless one is the mask."""
     pairs = dict.fromkeys(images, "")
     for members in _by_key(images, frozenset()).values():
-        lossy = [path for path in members if PurePosixPath(path).suffix.lower() in _LOSSY]
+        lossy = [path for path in members if suffix_of(path) in _LOSSY]
         if len(members) == 2 and len(lossy) == 1:
             (mask,) = set(members) - set(lossy)
             pairs[lossy[0]] = mask
@@ -149,19 +150,18 @@ def _by_key(paths: Sequence[str], ignored: frozenset[str]) -> dict[tuple[str, ..
 
 def _key(path: str, ignored: frozenset[str]) -> tuple[str, ...]:
     """What an image and its mask have in common."""
-    name = PurePosixPath(path)
-    match = _MASK_STEM.fullmatch(name.stem)
-    stem = match["stem"] if match else name.stem
+    stem = stem_of(path)
+    match = _MASK_STEM.fullmatch(stem)
+    stem = match["stem"] if match else stem
     # A mask may keep the image's whole name: 1.jpg, 1.jpg.png.
-    stem = PurePosixPath(stem).stem if PurePosixPath(stem).suffix.lower() in _LOSSY | _LOSSLESS else stem
-    folders = (part.lower() for part in name.parts[:-1] if not names_derived(part))
+    stem = stem_of(stem) if suffix_of(stem) in _PICTURES else stem
+    folders = (part.lower() for part in path.split("/")[:-1] if not names_derived(part))
     return (*(part for part in folders if part not in ignored | _CONTAINERS), stem.lower())
 
 
 def _is_marked(path: str) -> bool:
-    name = PurePosixPath(path)
-    in_folder = any(part.lower() in MASK_FOLDERS for part in name.parts[:-1])
-    return name.suffix.lower() in _LOSSLESS and (in_folder or _MASK_STEM.fullmatch(name.stem) is not None)
+    in_folder = any(part.lower() in MASK_FOLDERS for part in path.split("/")[:-1])
+    return suffix_of(path) in _LOSSLESS and (in_folder or _MASK_STEM.fullmatch(stem_of(path)) is not None)
 
 
 def classes_of(paths: Sequence[str], class_names: Sequence[str]) -> dict[str, str]:
@@ -276,4 +276,4 @@ class _MaskReader:
 
     def _annotation(self, mask_HW: Any, label: int, mask: str) -> Annotation:
         rle = mask_to_rle(mask_HW)
-        return Annotation(label=label, box_xywh=box_of_rle(rle), rle=rle, source_id=PurePosixPath(mask).name)
+        return Annotation(label=label, box_xywh=box_of_rle(rle), rle=rle, source_id=name_of(mask))
