@@ -23,14 +23,12 @@ from services.trainer.worker.run_dir import RunDir, TrainingJob
 from services.trainer.worker.stop_signal import StopSignal
 
 TIMEOUT_S = 170.0
+# Borders without the second stage, whose strips take longer than all the rest: it has a run of its own.
+PLAIN_HEAD = {"custom_modifications": {"head_customization": "standard"}}
 TINY = {
     "seed": 7,
     "image_size": 64,
-    # Without the second stage, whose strips take longer than all the rest: it has a run of its own.
-    "architecture_config": {
-        "base_architecture": "mask_rcnn_mobilenet_v3_small_fpn",
-        "custom_modifications": {"head_customization": "standard"},
-    },
+    "architecture_config": {"base_architecture": "mask_rcnn_mobilenet_v3_small_fpn", **PLAIN_HEAD},
     "hyperparameters": {"optimization": {"batch_size": 3}, "training_process": {"epochs": 2}},
     "loss_config": {"regularization": {"dropout": 0.1}},
 }

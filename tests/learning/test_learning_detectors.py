@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.trainer.worker.run_dir import RunDir, read_job
-from tests.learning.run_folder import RunFolder, guessed_metrics, lay_out
+from tests.learning.run_folder import PLAIN_HEAD, RunFolder, guessed_metrics, lay_out
 from tests.learning.scattered_cards import write_scattered_cards
 from tests.rendering.defects import render_defects
 
@@ -59,6 +59,7 @@ def learned(
     rate, batch_size = PACE.get(architecture, USUAL_PACE)
     overrides = {
         "image_size": size,
+        "architecture_config": PLAIN_HEAD if category == "border_detection" else {},
         "hyperparameters": {
             "optimization": {"batch_size": batch_size, "learning_rate": rate, "lr_scheduler": "one_cycle"},
             "training_process": {"epochs": times * EPOCHS, "validation_frequency": times * EPOCHS},
@@ -92,6 +93,7 @@ def test_a_detector_stopped_halfway_comes_to_the_weights_of_one_left_alone(
     category, option, architecture = row
     tiny: dict[str, Any] = {
         "seed": 7, "image_size": 64,
+        "architecture_config": PLAIN_HEAD if category == "border_detection" else {},
         "hyperparameters": {
             "optimization": {"batch_size": 2},
             "training_process": {"epochs": 2, "validation_frequency": 2},

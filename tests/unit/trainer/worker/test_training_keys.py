@@ -61,7 +61,8 @@ def merged(*trees: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def recipe_of(sections: Mapping[str, Any]) -> Recipe:
-    small = {"image_size": 64, "architecture_config": {"base_architecture": SMALLEST}}
+    custom = {"head_customization": "standard"}  # the strips of the second stage would take most of the time
+    small = {"image_size": 64, "architecture_config": {"base_architecture": SMALLEST, "custom_modifications": custom}}
     return resolve("border_detection", "dual_class", "", merged(small, sections))
 
 
@@ -238,7 +239,7 @@ TURNED: dict[str, tuple[Any, Callable[[Mapping[str, Any], Bench], Any], Mapping[
     f"{A}.base_architecture": (LARGE, shapes, {}),
     f"{A}.pretrained_weights": ("w", norms_of_the_body, {}),
     f"{A}.custom_modifications.backbone_freezing": ("full", trained_count, WEIGHTS),
-    f"{A}.custom_modifications.head_customization": ("standard", shapes, {}),
+    f"{A}.custom_modifications.head_customization": ("phoenix_specialized", shapes, {}),
     f"{A}.custom_modifications.feature_pyramid": ("enhanced", shapes, {}),
     f"{A}.multi_gpu_support": (False, processes, {}),
     f"{A}.optimization_mode": ("default", compiled_stages, {}),
@@ -275,7 +276,8 @@ TURNED: dict[str, tuple[Any, Callable[[Mapping[str, Any], Bench], Any], Mapping[
 
 
 def test_no_key_is_left_out() -> None:
-    assert set(TURNED) == {*RULES, *ROW_KEYS}
+    # Windows are for networks that classify pixels: test_training_keys_of_tasks turns that key, and sees it refused.
+    assert {*TURNED, "sampling"} == {*RULES, *ROW_KEYS}
 
 
 @pytest.mark.parametrize("key", TURNED)

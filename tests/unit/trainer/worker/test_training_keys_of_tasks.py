@@ -57,7 +57,10 @@ class Bench:
     folder: Path
 
     def recipe(self, sections: Mapping[str, Any]) -> Recipe:
-        small = {"image_size": SIZE_PX, "architecture_config": {"base_architecture": smallest(self.row)}}
+        network: dict[str, Any] = {"base_architecture": smallest(self.row)}
+        if self.row.category == "border_detection":  # the strips of the second stage would take most of the time
+            network["custom_modifications"] = {"head_customization": "standard"}
+        small = {"image_size": SIZE_PX, "architecture_config": network}
         return resolve(self.row.category, self.row.option, self.row.architecture, merged(small, sections))
 
     def job(self, recipe: Recipe) -> TrainingJob:
@@ -133,6 +136,11 @@ def dropped_shares(run: Run) -> list[float]:
     return [float(p) for module in run.network.modules() if isinstance(p := getattr(module, "p", None), float)]
 
 
+def evaluated_as(run: Run) -> type:
+    """Squares of the network's size, or whole pictures, which it goes over in tiles."""
+    return type(run.task.training[Key(epoch=0, index=0)])
+
+
 def losses(run: Run) -> dict[str, float]:
     """Of the first step, the same images and dice each time."""
     torch.manual_seed(5)
@@ -202,6 +210,7 @@ TURNED: dict[str, tuple[Any, Callable[[Run], Any], Mapping[str, Any]]] = {
     f"{L}.regularization.dropout": (0.5, dropped_shares, {}),
     "seed": (5, weights, {}),
     "image_size": (96, sides_seen, {}),
+    "sampling": ("windows", evaluated_as, {}),
 }
 OF_THE_LOOP = {
     f"{H}.gradient_clipping",
