@@ -15,7 +15,6 @@ import psutil
 import pytest
 import torch
 from torch import Tensor
-from torchvision.models.detection import MaskRCNN
 from truscore.datasets import load_image
 from truscore.recipes import recipe_to_json, resolve
 from truscore.synthesis import CLASS_NAMES, render_dataset
@@ -167,7 +166,7 @@ class Shifted(BorderMaskRCNN):
     """Says its boxes a pixel further than its parts find them."""
 
     def forward(self, images: list[Tensor], targets: list[Target] | None = None) -> list[Target]:
-        found: list[Target] = MaskRCNN.forward(self, images)
+        found: list[Target] = super().forward(images)
         return [{**each, "boxes": each["boxes"] + 1} for each in found]
 
 
