@@ -11,7 +11,7 @@ from truscore.api.v1 import monitor_pb2, monitor_pb2_grpc
 from truscore.events.v1 import telemetry_pb2, training_pb2
 from truscore.recipes import primary_metric_of
 
-from services.cli.context import CliError, Code
+from services.cli.context import CliError, Code, CommandContext
 from services.cli.output.runs import Artifact, Epoch, FindingView, Fitness, RunView, finite
 
 TIMEOUT_S = 15.0
@@ -54,6 +54,18 @@ class Monitor:
             yield
         except grpc.RpcError as error:
             _explain(error, self._address)
+
+
+def named_run(ctx: CommandContext, reference: str, *, outcome: str) -> RunView:
+    """The run that a request names. CliError, which begins with `outcome`, where the monitor knows no such run."""
+    monitor = Monitor(ctx.need("monitor"))
+    try:
+        return monitor.get(reference)
+    except CliError as error:
+        accepted = "`truscore runs` lists those that are known; --unchecked sends it all the same"
+        raise CliError(error.code, f"{outcome}: {error}; {accepted}") from error
+    finally:
+        monitor.close()
 
 
 def _explain(error: grpc.RpcError, address: str) -> NoReturn:

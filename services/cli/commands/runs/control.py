@@ -65,16 +65,9 @@ def resume(
 
 def _known(ctx: CommandContext, verb: str, reference: str) -> str:
     """The run's id. CliError where the monitor knows no such run, or one that the request can do nothing to."""
-    from services.cli.handlers.runs import Monitor
+    from services.cli.handlers.runs import named_run
 
-    monitor = Monitor(ctx.need("monitor"))
-    try:
-        view = monitor.get(reference)
-    except CliError as error:
-        accepted = "`truscore runs` lists those that are known; --unchecked asks all the same"
-        raise CliError(error.code, f"nothing was requested: {error}; {accepted}") from error
-    finally:
-        monitor.close()
+    view = named_run(ctx, reference, outcome="nothing was requested")
     state = view.state.lower()
     if not view.run_id.startswith("run-"):
         raise CliError(

@@ -50,16 +50,9 @@ def _exportable(ctx: CommandContext, reference: str, formats: tuple[str, ...]) -
     """The run's id. CliError where the monitor knows no such run, it is not finished, or a format cannot be made."""
     from truscore.catalog import why_not_exported
 
-    from services.cli.handlers.runs import Monitor
+    from services.cli.handlers.runs import named_run
 
-    monitor = Monitor(ctx.need("monitor"))
-    try:
-        view = monitor.get(reference)
-    except CliError as error:
-        accepted = "`truscore runs` lists those that are known; --unchecked orders all the same"
-        raise CliError(error.code, f"nothing was ordered: {error}; {accepted}") from error
-    finally:
-        monitor.close()
+    view = named_run(ctx, reference, outcome="nothing was ordered")
     if view.state not in COMPLETED:
         raise CliError(
             Code.FAILED, f"{reference} is {view.state.lower()}: a format can be ordered of a run that has completed"
