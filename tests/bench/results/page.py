@@ -14,7 +14,8 @@ is the metric over all images of a seed at once, the mean over seeds; *folds* is
 folds of all seeds. All are evaluated after the last epoch: nothing was chosen by the images it is evaluated on. All are
 `small` recipes with a few keys set (they are in the JSON files) whose bodies start from NanoDet's published weights,
 trained on COCO (`weights/nanodet_m_coco_guo-pu.pth` of the real data, given as a site's mirror would give it): two CPU
-cores allow no more. `python -m tests.bench.results run NAME` measures a row again (it needs the real data beside
+cores allow no more. The borders were measured with `head_customization: standard`, before the second stage became the
+recipes' head. `python -m tests.bench.results run NAME` measures a row again (it needs the real data beside
 the repository); `python -m tests.bench.results page > docs/results.md` makes this page of what lies in `docs/results/`.
 """
 

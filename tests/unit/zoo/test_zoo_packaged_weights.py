@@ -16,7 +16,7 @@ from truscore.zoo import build_model
 from truscore.zoo.pretrained import UnusableWeights, load_pretrained
 
 BASE = "efficientnet_lite0"
-REAL = Path("../shared/data")
+DATA = Path("../shared/data")
 # Of ImageNet's 1000 classes, counted from 0.
 PHOTOGRAPHS = {
     "fruitsnuts_coco/data/images/0.jpg": (952, "fig"),
@@ -65,14 +65,14 @@ def test_the_file_of_the_installed_package_is_the_one_the_catalog_names() -> Non
 
 
 @installed
-@pytest.mark.skipif(not REAL.is_dir(), reason="needs ../shared/data")
+@pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 @pytest.mark.parametrize("photograph", PHOTOGRAPHS)
 def test_real_photographs_are_named_by_their_class(photograph: str) -> None:
     grader = build_model(recipe_of(("surface_analysis", "quality_rating", "efficientnet"), BASE), 2).eval()
     load_pretrained(grader, file())
     published = torch.load(file(), weights_only=True)
     with torch.no_grad():
-        pooled_BC = grader.backbone(grader.normalised(seen(REAL / photograph))).mean(dim=(2, 3))
+        pooled_BC = grader.backbone(grader.normalised(seen(DATA / photograph))).mean(dim=(2, 3))
         logits_BK = pooled_BC @ published["_fc.weight"].T + published["_fc.bias"]
     expected, name = PHOTOGRAPHS[photograph]
     assert int(logits_BK.argmax()) == expected, name
