@@ -1,5 +1,6 @@
 """Servers and folders for tests: a private broker and a private object store, started once when first asked for."""
 
+import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
@@ -18,6 +19,9 @@ from deploy.local.settings import LocalSettings, SharedData
 
 if TYPE_CHECKING:
     from truscore.storage import S3Store
+
+# Before torch is loaded: threads that wait by spinning take the cores of the tests beside them.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

@@ -5,8 +5,8 @@ import sys
 from functools import partial
 
 from truscore.bus import RetryPolicy, canary, connect, consume, publisher, reporting_hardware, serve
-from truscore.datasets import cores
 from truscore.events.v1.dataset_pb2 import DatasetReady
+from truscore.process.cores import usable_cores
 from truscore.process.scratch_dir import claim_scratch_dir
 from truscore.storage import Cache, S3Store
 from truscore.telemetry import HardwareSampler, configure_logging, serve_grpc, serve_metrics, tracing
@@ -56,7 +56,7 @@ def create_validator(settings: Settings) -> Validator:
             most_bytes=settings.validator_max_bytes,
             memory_bytes=settings.validator_memory_bytes,
             timeout_s=settings.validator_timeout_s,
-            readers=settings.validator_readers or cores(),
+            readers=settings.validator_readers or usable_cores(),
             scan_cache_bytes=settings.validator_results_bytes,
         ),
     )

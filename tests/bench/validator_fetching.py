@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from truscore.datasets import cores
+from truscore.process.cores import usable_cores
 from truscore.storage import Cache, MemoryStore, Stored
 from truscore.validation import DatasetOrder
 
@@ -29,7 +29,7 @@ REPOSITORY = Path(__file__).parents[2]
 PREFIX = "s3://cards/sets/one/"
 CHANGED_SHARE = 0.01
 CACHE_BYTES = 20 * 2**30
-BOUNDS = Bounds(most_objects=10**6, most_bytes=2**40, memory_bytes=6 * 2**30, timeout_s=1500, readers=cores())
+BOUNDS = Bounds(most_objects=10**6, most_bytes=2**40, memory_bytes=6 * 2**30, timeout_s=1500, readers=usable_cores())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

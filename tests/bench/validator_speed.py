@@ -16,7 +16,7 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from truscore.datasets import cores
+from truscore.process.cores import usable_cores
 
 from tests.bench.validator_fetching import service_rerun
 from tests.bench.validator_pictures import as_dataset, changed, published_images, rendered_images
@@ -109,7 +109,7 @@ def measure(images: int) -> dict[str, object]:
         "ratio": round(theirs.cpu_s / ours.cpu_s, 2),
         "target_ratio": TARGET_RATIO,
         "ours_images_per_s": round(count / ours.wall_s, 1),
-        "cores": cores(),
+        "cores": usable_cores(),
         "ours": asdict(ours),
         "cleanvision": asdict(theirs),
         **again,

@@ -1,6 +1,5 @@
 """Where a run computes, and what that place makes of the recipe: each decision comes with its reason."""
 
-import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from truscore.process.cores import usable_cores
 
 from services.trainer.worker.distributed import WorkerGroup
 
@@ -38,8 +38,7 @@ class Place:
 
 def choose_place(group: WorkerGroup) -> Place:
     """A GPU of its own where there are any, else the CPU shared among the processes."""
-    # Those this process may use (taskset, cpusets), not those the machine has.
-    cpus = max(1, len(os.sched_getaffinity(0)) // group.local_world_size)
+    cpus = max(1, usable_cores() // group.local_world_size)
     if torch.cuda.is_available():
         device = torch.device("cuda", group.local_rank % torch.cuda.device_count())
         torch.cuda.set_device(device)

@@ -6,6 +6,7 @@ import time
 
 import psutil
 import torch
+from truscore.process.cores import usable_cores
 
 from services.trainer.worker.loop import Run
 from services.trainer.worker.report.resources import ResourceUsage
@@ -14,7 +15,7 @@ from services.trainer.worker.report.resources import ResourceUsage
 def measure_usage(run: Run) -> ResourceUsage:
     """Of this process: on several GPUs each process has one, and the leading one speaks for all."""
     gpu = run.device.type == "cuda"
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     return ResourceUsage(
         device=torch.cuda.get_device_name(run.device) if gpu else f"cpu ({platform.machine()}, {cores} cores)",
         gpu=gpu,

@@ -19,7 +19,7 @@ from truscore.datasets.index.records import (
     MaskMap,
     NormalMap,
 )
-from truscore.datasets.limits import Limits, cores
+from truscore.datasets.limits import Limits
 from truscore.datasets.reading.declaration import DECLARATION_FILE, Declaration, declaration_to_json
 from truscore.datasets.reading.problems import CODES, Problem
 from truscore.datasets.reading.result import DeclaredImage, ReadResult
@@ -58,7 +58,6 @@ __all__ = [
     "apply_class_map",
     "class_map",
     "class_map_from_json",
-    "cores",
     "declaration_to_json",
     "fold_dataset",
     "hamming",

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+from truscore.process.cores import usable_cores
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,5 +22,5 @@ class Limits:
     points_per_polygon: int = 100_000
     lights_per_object: int = 10_000
     problems_per_code: int = 200
-    workers: int = field(default_factory=cores)  # images scanned at once
+    workers: int = field(default_factory=usable_cores)  # images scanned at once
     pixels_at_once: int = 240_000_000  # of all images that are decoded at the same time

@@ -1,7 +1,6 @@
 """`truscore suggest`: a complete configuration for a dataset on this machine, with a reason per choice."""
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -73,11 +72,12 @@ def suggest(
 def _hardware_here() -> "Hardware":
     """Cores this process may use, and memory that is free now."""
     import psutil
+    from truscore.process.cores import usable_cores
     from truscore.recipes.suggestion import Gpu, Hardware
     from truscore.telemetry.gpus import Gpus
 
     return Hardware(
-        cpu_cores=len(os.sched_getaffinity(0)),
+        cpu_cores=usable_cores(),
         free_bytes=psutil.virtual_memory().available,
         gpus=tuple(
             Gpu(name=gpu.name, free_bytes=gpu.memory_total_bytes - gpu.memory_used_bytes) for gpu in Gpus().read()
