@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from truscore.catalog.export_formats import FORMATS, HEAD_REASONS, why_not
+from truscore.catalog.export_formats import FORMATS, HEAD_REASONS, SAMPLING_REASONS, why_not
 from truscore.catalog.networks import NETWORKS
 
 from docs.generate.tables import table
@@ -16,7 +16,7 @@ announced is the same for all.
 
 
 def page() -> str:
-    return "\n".join([HEAD, *_formats(), *_matrix(), *_reasons(), *_heads()]) + "\n"
+    return "\n".join([HEAD, *_formats(), *_matrix(), *_reasons(), *_heads(), *_samplings()]) + "\n"
 
 
 def _formats() -> Iterator[str]:
@@ -57,3 +57,10 @@ def _heads() -> Iterator[str]:
     yield "What a head adds may be in the way of a file that the network has without it. `standard` is never.\n"
     rows = [(category, f"`{head}`", f"`{name}`", reason) for (category, head, name), reason in HEAD_REASONS.items()]
     yield from table(("category", "`head_customization`", "not made", "reason"), rows)
+
+
+def _samplings() -> Iterator[str]:
+    yield "\n## Sampling\n"
+    yield "Nor can every file hold a network of windows, which goes over a picture tile by tile.\n"
+    rows = [(f"`{sampling}`", f"`{name}`", reason) for (sampling, name), reason in SAMPLING_REASONS.items()]
+    yield from table(("`sampling`", "not made", "reason"), rows)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from truscore.catalog import export_formats, why_not_with_head
+from truscore.catalog import export_formats, hindrance
+from truscore.catalog.export_formats import Hindrance
 from truscore.catalog.table import row_of
 from truscore.configuration.recipe import Recipe
 from truscore.datasets import index_from_json, load_image
@@ -56,7 +57,7 @@ def convert(task: Task) -> Result:
     refusals: list[Refusal] = []
     for name in task.formats:
         try:
-            refuse_head(recipe, name)
+            refuse_hindered(recipe, name)
             artifacts.append(make_artifact(FORMATS[name], shop))
         except Refused as refused:
             refusals.append(Refusal(format=name, code=refused.code, message=refused.message, report=refused.report))
@@ -83,14 +84,21 @@ def why_foreign(task: Task, recipe: Recipe) -> str:
     return ""
 
 
-def refuse_head(recipe: Recipe, format: str) -> None:
-    """Raises Refused where the checkpoint's head is in the way of a file of this format: an order of a finished run
-    does not say its head, so that nobody could refuse it before."""
-    head = recipe.architecture_config.custom_modifications.head_customization
-    if reason := why_not_with_head(recipe.category, head, format):
+def refuse_hindered(recipe: Recipe, format: str) -> None:
+    """Raises Refused where a choice of the checkpoint's recipe is in the way of a file of this format: an order of a
+    finished run does not say its recipe, so that nobody could refuse it before."""
+
+    def found(name: str) -> Hindrance | None:
+        head = recipe.architecture_config.custom_modifications.head_customization
+        return hindrance(category=recipe.category, head=head, sampling=recipe.sampling, format=name)
+
+    if hindered := found(format):
         made = export_formats(recipe.category, recipe.option, recipe.architecture)
-        accepted = ", ".join(name for name in made if not why_not_with_head(recipe.category, head, name))
-        message = f"export format {format!r} cannot be made with the head {head!r} ({reason}); accepted: {accepted}"
+        accepted = ", ".join(name for name in made if not found(name))
+        message = (
+            f"export format {format!r} cannot be made with {hindered.choice} ({hindered.reason}); "
+            f"accepted: {accepted}, or a run of {hindered.instead}"
+        )
         raise Refused("unsupported_format", message)
 
 

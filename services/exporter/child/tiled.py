@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from truscore.catalog.export_formats import SAMPLING_REASONS
 from truscore.zoo.framing import Framed
 from truscore.zoo.segmentation.tiling import TileAnswers, TiledPicture
 
@@ -15,10 +16,9 @@ from services.exporter.child.output_parity import check_parity
 from services.exporter.signature import windowed_mask_signature
 
 REFUSED = {
-    "torch_export": "it goes over a picture in a loop of as many turns as the picture has tiles, which torch.export "
-    "does not follow; accepted: sampling whole",
-    "quantized": "its weights are inside the loop over a picture's tiles, where quantisation does not reach; accepted: "
-    "sampling whole",
+    name: f"{reason}; accepted: sampling whole"
+    for (sampling, name), reason in SAMPLING_REASONS.items()
+    if sampling == "windows"
 }
 
 

@@ -1,7 +1,7 @@
 """What can be trained, as data: rows, networks, plug-ins. No torch; knows no recipe and builds nothing."""
 
 from truscore.catalog.architecture import NOT_YET
-from truscore.catalog.export_formats import why_not_with_head
+from truscore.catalog.export_formats import hindrance
 from truscore.catalog.table import (
     EXPERIMENTAL,
     EXPORT_FORMATS,
@@ -27,11 +27,11 @@ __all__ = [
     "architectures",
     "categories",
     "export_formats",
+    "hindrance",
     "network_of",
     "options",
     "plug_in_of",
     "row_of",
     "rows",
     "why_not_exported",
-    "why_not_with_head",
 ]

@@ -76,6 +76,30 @@ _AS_MANY_STRIPS_AS_SIDES = (
 HEAD_REASONS: Mapping[tuple[str, str, str], str] = MappingProxyType(
     {("border_detection", "phoenix_specialized", "torch_export"): _AS_MANY_STRIPS_AS_SIDES}
 )
+# By sampling and format: networks of windows go over a picture tile by tile, inside the file.
+SAMPLING_REASONS: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        (
+            "windows",
+            "torch_export",
+        ): "the file goes over a picture in a loop of as many turns as the picture has tiles, "
+        "which torch.export does not follow",
+        ("windows", "quantized"): "the weights are inside the loop over a picture's tiles, where quantisation does not "
+        "reach",
+    }
+)
+_HEAD = "architecture_config.custom_modifications.head_customization"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hindrance:
+    """``choice`` says what is in the way of a file, ``instead`` the key and value with which it can be made."""
+
+    choice: str
+    instead: str
+    reason: str
+
+
 # A plug-in's network is unknown: what any network can be traced to.
 _OF_PLUG_INS = ("onnx",)
 
@@ -89,7 +113,11 @@ def why_not(network: Network, format: str) -> str:
     return _REASONS.get((type(network.config), format), "")
 
 
-def why_not_with_head(category: str, head: str, format: str) -> str:
-    """Why no file of this format can be made of a network with this head in this category, whatever the network; empty
-    where the head is not in the way."""
-    return HEAD_REASONS.get((category, head, format), "")
+def hindrance(*, category: str, head: str, sampling: str, format: str) -> Hindrance | None:
+    """What of a recipe's choices (``custom_modifications.head_customization``, ``sampling``) is in the way of a file of
+    this format, whatever the network; None where nothing is."""
+    if reason := HEAD_REASONS.get((category, head, format), ""):
+        return Hindrance(choice=f"the head {head!r}", instead=f"{_HEAD}=standard", reason=reason)
+    if reason := SAMPLING_REASONS.get((sampling, format), ""):
+        return Hindrance(choice=f"sampling {sampling!r}", instead="sampling=whole", reason=reason)
+    return None

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from truscore.catalog import export_formats, why_not_exported, why_not_with_head
+from truscore.catalog import export_formats, hindrance, why_not_exported
+from truscore.catalog.export_formats import Hindrance
 from truscore.datasets import FORMATS
-from truscore.recipes import InvalidConfig, resolve
+from truscore.recipes import InvalidConfig, Recipe, resolve
 from truscore.storage import InvalidUri, parse_uri
 from truscore.validation.catalogue import BY_ID
 from truscore.validation.rule import Finding, finding
@@ -16,7 +17,6 @@ from truscore.validation.rule import Finding, finding
 MOST_CLASSES = 10_000
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 _NAME_ACCEPTED = 'accepted are 1 to 128 letters, digits, ".", "_" and "-", beginning with a letter or digit'
-_HEAD = "architecture_config.custom_modifications.head_customization"
 _CATALOG_KEYS = {"category": "order.category", "option": "order.option", "architecture": "order.architecture"}
 
 
@@ -55,34 +55,40 @@ def _faults(order: DatasetOrder, profile: str) -> Iterator[Fault]:
             "format",
             f"format {order.format!r} is not read: accepted are {', '.join(FORMATS)} or none",
         )
-    yield from _export_formats(order, _head_of(order, profile))
+    yield from _export_formats(order, _recipe_of(order, profile))
     yield from _classes(order.class_names)
     yield from _recipe(order, profile)
 
 
-def _export_formats(order: DatasetOrder, head: str) -> Iterator[Fault]:
+def _export_formats(order: DatasetOrder, recipe: Recipe | None) -> Iterator[Fault]:
     of_network = export_formats(order.category, order.option, order.architecture)
-    made = tuple(name for name in of_network if not why_not_with_head(order.category, head, name))
+    hindered = {name: found for name in of_network if recipe and (found := _hindrance(recipe, name))}
+    made = tuple(name for name in of_network if name not in hindered)
     for name in dict.fromkeys(order.export_formats):
         if name not in made:
             architecture = repr(order.architecture[:64]) if order.architecture else "the default architecture"
             accepted = f"accepted are {', '.join(made)}, or none for {made[0]}"
-            if reason := why_not_with_head(order.category, head, name) if name in of_network else "":
-                architecture += f" with the head {head!r}"
-                accepted += f"; or {_HEAD}=standard"
+            if found := hindered.get(name):
+                architecture += f" with {found.choice}"
+                accepted += f"; or {found.instead}"
+                reason = found.reason
             else:
                 reason = why_not_exported(order.category, order.option, order.architecture, name)
             message = f"export format {name[:64]!r} is not made of {architecture} ({reason}): {accepted}"
             yield "order.export_format", "export_formats", message
 
 
-def _head_of(order: DatasetOrder, profile: str) -> str:
-    """The head of what would be trained; empty where the recipe is refused, which another rule says."""
+def _hindrance(recipe: Recipe, format: str) -> Hindrance | None:
+    head = recipe.architecture_config.custom_modifications.head_customization
+    return hindrance(category=recipe.category, head=head, sampling=recipe.sampling, format=format)
+
+
+def _recipe_of(order: DatasetOrder, profile: str) -> Recipe | None:
+    """What would be trained; None where the recipe is refused, which another rule says."""
     try:
-        recipe = resolve(order.category, order.option, order.architecture, order.overrides, profile=profile)
+        return resolve(order.category, order.option, order.architecture, order.overrides, profile=profile)
     except InvalidConfig:
-        return ""
-    return recipe.architecture_config.custom_modifications.head_customization
+        return None
 
 
 def _names(order: DatasetOrder) -> Iterator[Fault]:

@@ -18,7 +18,7 @@ from truscore.recipes import resolve
 from truscore.zoo import build_model
 from truscore.zoo.preprocess import preprocess
 
-from services.exporter.child.convert import export_target_of, refuse_head, workshop
+from services.exporter.child.convert import export_target_of, refuse_hindered, workshop
 from services.exporter.child.export_target import Answers, ExportTarget, Picture
 from services.exporter.child.formats.registry import FORMATS
 from services.exporter.child.making import make_artifact
@@ -152,9 +152,18 @@ def test_the_matrix_says_which_detectors_have_fixed_sizes() -> None:
 
 def test_a_checkpoint_whose_head_is_in_the_way_of_a_format_is_refused_naming_head_and_what_is_accepted() -> None:
     named = ("border_detection", "dual_class", "mask_rcnn")
-    refuse_head(resolve(*named), "onnx")
-    with pytest.raises(Refused, match=r"'torch_export'.*'phoenix_specialized'.*accepted: onnx$") as refused:
-        refuse_head(resolve(*named), "torch_export")
+    refuse_hindered(resolve(*named), "onnx")
+    said = r"'torch_export'.*'phoenix_specialized'.*accepted: onnx, or a run of .*head_customization=standard$"
+    with pytest.raises(Refused, match=said) as refused:
+        refuse_hindered(resolve(*named), "torch_export")
     assert refused.value.code == "unsupported_format"
     standard = {"architecture_config": {"custom_modifications": {"head_customization": "standard"}}}
-    refuse_head(resolve(*named, standard), "torch_export")
+    refuse_hindered(resolve(*named, standard), "torch_export")
+
+
+@pytest.mark.parametrize("name", ["quantized", "torch_export"])
+def test_a_checkpoint_of_windows_is_refused_for_formats_that_they_are_in_the_way_of(name: str) -> None:
+    named = ("corner_analysis", "damage_detection", "u_net")
+    with pytest.raises(Refused, match=rf"'{name}'.*sampling 'windows'.*accepted: onnx, or a run of sampling=whole$"):
+        refuse_hindered(resolve(*named, {"sampling": "windows"}), name)
+    refuse_hindered(resolve(*named, {"sampling": "whole"}), name)

@@ -84,6 +84,17 @@ def test_a_format_that_the_head_is_in_the_way_of_is_refused_before_training(arch
     assert check_order(order(**named)) == check_order(order(**named, export_formats=("onnx",))) == []
 
 
+@pytest.mark.parametrize("name", ["quantized", "torch_export"])
+def test_a_format_that_windows_are_in_the_way_of_is_refused_before_training(name: str) -> None:
+    named: dict[str, Any] = {"category": "corner_analysis", "option": "damage_detection"}
+    windows, whole = ({"overrides": {"sampling": sampling}} for sampling in ("windows", "whole"))
+    (found,) = check_order(order(**named, **windows, export_formats=("onnx", name)))
+    assert (found.rule, found.location) == ("order.export_format", "export_formats")
+    for said in (repr(name), "sampling 'windows'", "accepted are onnx, or none for onnx", "or sampling=whole"):
+        assert said in found.message
+    assert check_order(order(**named, **windows)) == check_order(order(**named, **whole, export_formats=(name,))) == []
+
+
 def test_every_rule_about_orders_is_refused_here_or_later() -> None:
     assert {rule.id for rule in CATALOGUE if rule.id.startswith("order.")} == set(REFUSED) | FOUND_LATER
 

@@ -54,7 +54,7 @@ def catalog(
 
 
 def _print_formats(context: typer.Context, as_json: bool) -> None:
-    from truscore.catalog.export_formats import FORMATS, HEAD_REASONS, why_not
+    from truscore.catalog.export_formats import FORMATS, HEAD_REASONS, SAMPLING_REASONS, why_not
     from truscore.catalog.networks import NETWORKS
 
     reasons = {network.name: {name: why_not(network, name) for name in FORMATS} for network in NETWORKS.values()}
@@ -69,6 +69,10 @@ def _print_formats(context: typer.Context, as_json: bool) -> None:
                 "heads": [
                     {"category": category, "head_customization": head, "format": name, "reason": reason}
                     for (category, head, name), reason in HEAD_REASONS.items()
+                ],
+                "samplings": [
+                    {"sampling": sampling, "format": name, "reason": reason}
+                    for (sampling, name), reason in SAMPLING_REASONS.items()
                 ],
             }
         )
@@ -85,6 +89,8 @@ def _print_formats(context: typer.Context, as_json: bool) -> None:
         screen.print(f"{named}: {why}", style="dim")
     for (category, head, name), why in HEAD_REASONS.items():
         screen.print(f"{name} of {category} with head_customization={head}: {why}", style="dim")
+    for (sampling, name), why in SAMPLING_REASONS.items():
+        screen.print(f"{name} with sampling={sampling}: {why}", style="dim")
 
 
 def _print_weights(context: typer.Context, as_json: bool) -> None:
