@@ -7,8 +7,12 @@ from types import MappingProxyType
 from truscore.catalog.networks.configs import (
     Detectron2Config,
     MaskRCNNConfig,
+    MultiLabelConfig,
     NetworkConfig,
+    PyramidScorerConfig,
     RetinaNetConfig,
+    SAMConfig,
+    StatisticsCNNConfig,
     YOLOXConfig,
 )
 from truscore.catalog.networks.network import Network
@@ -46,6 +50,12 @@ FORMATS: Mapping[str, ExportFormat] = MappingProxyType(
                 calibrated=True,
             ),
             ExportFormat(
+                name="mobile",
+                precision="float",
+                runtime="executorch",
+                meaning="ExecuTorch's program (.pte) for XNNPACK, for phones; pictures of up to 4096 px a side",
+            ),
+            ExportFormat(
                 name="torch_export",
                 precision="float",
                 runtime="torch",
@@ -62,10 +72,21 @@ _ADAPTIVE_SAMPLES = (
 )
 _UNPROVEN_IN_INT8 = "its boxes are not yet proven in INT8: no detector's QDQ graph has passed the gate"
 _DETECTORS: tuple[type[NetworkConfig], ...] = (MaskRCNNConfig, Detectron2Config, RetinaNetConfig, YOLOXConfig)
+_UNPROVEN_ON_MOBILE = (
+    "no network of its kind has yet been lowered to XNNPACK and passed the gate in ExecuTorch's runtime"
+)
+_NOT_LOWERED: tuple[type[NetworkConfig], ...] = (
+    *_DETECTORS,
+    MultiLabelConfig,
+    PyramidScorerConfig,
+    SAMConfig,
+    StatisticsCNNConfig,
+)
 # By type of network and format: the operator at fault and what was tried. Everything else can be made.
 _REASONS: Mapping[tuple[type[NetworkConfig], str], str] = MappingProxyType(
     {(Detectron2Config, "torch_export"): _ADAPTIVE_SAMPLES}
     | {(kind, "quantized"): _UNPROVEN_IN_INT8 for kind in _DETECTORS}
+    | {(kind, "mobile"): _UNPROVEN_ON_MOBILE for kind in _NOT_LOWERED}
 )
 _AS_MANY_STRIPS_AS_SIDES = (
     "the second stage looks at as many strips as it finds sides, a number that depends on what the picture shows; "
@@ -76,14 +97,15 @@ _AS_MANY_STRIPS_AS_SIDES = (
 HEAD_REASONS: Mapping[tuple[str, str, str], str] = MappingProxyType(
     {("border_detection", "phoenix_specialized", "torch_export"): _AS_MANY_STRIPS_AS_SIDES}
 )
+_AS_MANY_TURNS_AS_TILES = (
+    "the file goes over a picture in a loop of as many turns as the picture has tiles, "
+    + "which torch.export does not follow"
+)
 # By sampling and format: networks of windows go over a picture tile by tile, inside the file.
 SAMPLING_REASONS: Mapping[tuple[str, str], str] = MappingProxyType(
     {
-        (
-            "windows",
-            "torch_export",
-        ): "the file goes over a picture in a loop of as many turns as the picture has tiles, "
-        "which torch.export does not follow",
+        ("windows", "torch_export"): _AS_MANY_TURNS_AS_TILES,
+        ("windows", "mobile"): _AS_MANY_TURNS_AS_TILES,
         ("windows", "quantized"): "the weights are inside the loop over a picture's tiles, where quantisation does not "
         "reach",
     }
