@@ -13,6 +13,7 @@ from truscore.bus import Envelope, RetryPolicy, canary, connect, consume, consum
 from truscore.configuration.recipe import PUBLISHED
 from truscore.events.v1.control_pb2 import RunCancel, RunPause, RunResume
 from truscore.events.v1.dataset_pb2 import DatasetValidated
+from truscore.process.cores import usable_cores
 from truscore.process.git_commit import current_commit
 from truscore.recipes import processes_for
 from truscore.storage import Cache, S3Store
@@ -20,6 +21,7 @@ from truscore.telemetry import HardwareSampler, configure_logging, serve_grpc, s
 from truscore.validation.report.signature import Verifier
 
 from services.trainer.handlers import BrokerEventPublisher, on_broadcast_request, on_dataset_validated, on_request
+from services.trainer.inputs.cpu_processes import cpu_processes_of
 from services.trainer.inputs.pretrained_source import LibrarySource, library_lookup
 from services.trainer.inputs.workspace import Workspace
 from services.trainer.plan import Plan
@@ -31,6 +33,12 @@ from services.trainer.runs.requests import Requests
 from services.trainer.settings import Settings, training_environment
 
 SERVICE = "trainer"
+
+
+def cores_for(settings: Settings) -> int:
+    """Cores that a run may train on where there is no GPU: the slots share them."""
+    cores = max(1, usable_cores() // settings.trainer_slots)
+    return min(cores, settings.trainer_cpu_processes or cores)
 
 
 def create_deps(settings: Settings, *, gpus: int, git_commit: str) -> TrainerDeps:
@@ -55,6 +63,7 @@ def create_deps(settings: Settings, *, gpus: int, git_commit: str) -> TrainerDep
             timeout_s=settings.trainer_weights_timeout_s,
         ),
         verifier=Verifier(settings.trainer_trusted_keys),
+        cores=cores_for(settings) if not gpus else 1,
     )
     limits = Limits(
         beat_s=settings.trainer_beat_s,
@@ -64,7 +73,7 @@ def create_deps(settings: Settings, *, gpus: int, git_commit: str) -> TrainerDep
     )
 
     def command(plan: Plan, folder: Path) -> list[str]:
-        return worker_command(folder, processes=processes_for(plan.recipe, gpus))
+        return worker_command(folder, processes=processes_for(plan.recipe, gpus) if gpus else cpu_processes_of(folder))
 
     return TrainerDeps(
         store=store,

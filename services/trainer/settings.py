@@ -29,6 +29,13 @@ class Settings(StoreSettings):
         Path(".local/trainer"), description="Folder that runs are trained in; may be lost at any time"
     )
     trainer_slots: int = Field(1, ge=1, le=64, description="Runs trained at the same time")
+    trainer_cpu_processes: int = Field(
+        0,
+        ge=0,
+        le=256,
+        description="Most training processes of a run where there is no GPU; 0 for as many as a slot has cores. "
+        "Small runs have one all the same",
+    )
     trainer_profile: Literal["auto", "small", "published", "full"] = Field(
         "auto",
         description='Default recipes: "small" for a CPU, "published" for the same on bodies with published weights '

@@ -33,6 +33,7 @@ from truscore.storage import (
 )
 from truscore.validation.report.signature import Verifier
 
+from services.trainer.inputs.cpu_processes import decide_processes, recorded_processes
 from services.trainer.inputs.downloads import NotFetched
 from services.trainer.inputs.packaged_source import fetch_packaged
 from services.trainer.inputs.pretrained_source import LibrarySource
@@ -73,11 +74,12 @@ class PreparedRun:
     run_folder: Path
     config: Stored
     split: Stored
+    cpu_processes: int = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Workspace:
-    """The trainer's disk."""
+    """The trainer's disk. ``cores`` are those that a run may train on where there is no GPU."""
 
     store: Store
     workdir: Path
@@ -87,6 +89,7 @@ class Workspace:
     kept_runs: int
     git_commit: str
     source: LibrarySource
+    cores: int = 1
     verifier: Verifier = field(default_factory=Verifier)
 
     def run_folder(self, run_id: str) -> Path:
@@ -127,7 +130,9 @@ class Workspace:
         except ReportMismatch as error:
             raise CannotPrepare("dataset_not_vouched", str(error), retryable=False) from error
         config = self.store.put(keys.config, recipe_to_json(plan.recipe).encode(), content_type="application/json")
-        return PreparedRun(run_folder=folder, config=config, split=split)
+        return PreparedRun(
+            run_folder=folder, config=config, split=split, cpu_processes=recorded_processes(self.store, keys)
+        )
 
     def _set_up(self, plan: Plan, prepared: PreparedRun, attempt: Attempt) -> tuple[Path, Position]:
         keys = RunKeys(bucket=self.bucket, run_id=plan.run_id)
@@ -170,6 +175,8 @@ class Workspace:
         except ObjectMissing:
             split = split_for(index, plan.recipe)
             (folder / "split.json").write_text(split_to_json(split))
+            # Before the split is stored: who finds one finds what was decided with it.
+            decide_processes(self.store, keys, plan.recipe, images=len(split.train), cores=self.cores)
             return self.store.put_file(keys.split, folder / "split.json")
 
     def _fetch_images(self, plan: Plan, index: DatasetIndex, images: Path) -> None:
@@ -287,6 +294,7 @@ class Workspace:
             "images": str(prepared.run_folder / "images"),
             "pretrained": str(pretrained) if pretrained.exists() else "",
             "git_commit": self.git_commit,
+            "cpu_processes": prepared.cpu_processes,
         }
 
 

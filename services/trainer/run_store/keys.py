@@ -34,6 +34,10 @@ class RunKeys:
         return self.at("split.json")
 
     @property
+    def cpu_processes(self) -> str:
+        return self.at("cpu-processes.json")
+
+    @property
     def end(self) -> str:
         return self.at("end.json")
 

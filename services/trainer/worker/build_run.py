@@ -18,10 +18,11 @@ from truscore.zoo.pretrained import load_pretrained
 from services.trainer.worker.data import Batches, steps_per_epoch
 from services.trainer.worker.devices import Place, choose_precision
 from services.trainer.worker.distributed import WorkerGroup
+from services.trainer.worker.errors import InvalidJob
 from services.trainer.worker.loop import Run
 from services.trainer.worker.optim import make_optimizer
 from services.trainer.worker.rng_state import seed_all
-from services.trainer.worker.run_dir import TrainingJob
+from services.trainer.worker.run_dir import TrainingJob, local_batch
 from services.trainer.worker.tasks.make import make_task, prepare
 from services.trainer.worker.train_state import Progress
 
@@ -40,6 +41,9 @@ class BuiltRun:
 def build_run(job: TrainingJob, *, place: Place, group: WorkerGroup, stop_requested: Callable[[], str]) -> BuiltRun:
     """The run at its beginning. Raises InvalidConfig where the recipe asks for what this machine hasn't."""
     recipe = job.recipe
+    if job.cpu_processes not in (1, group.world_size):
+        # Each would train on its part of a batch whose other parts nobody has.
+        raise InvalidJob(f"order.json: cpu_processes {job.cpu_processes}, but the run has {group.world_size}")
     check_supported(recipe, place=place, group=group)
     # One seed on all processes first: each builds the same random weights, and nothing has to be sent around.
     seed_all(recipe.seed)
@@ -74,9 +78,10 @@ def build_run(job: TrainingJob, *, place: Place, group: WorkerGroup, stop_reques
         device=place.device,
         half=precision.half,
         group=group,
+        batch_size=local_batch(job),
         steps_per_epoch=steps_per_epoch(
             len(job.training),
-            batch_size=recipe.hyperparameters.optimization.batch_size,
+            batch_size=local_batch(job),
             accumulate=advanced.gradient_accumulation_steps,
             world_size=group.world_size,
         ),

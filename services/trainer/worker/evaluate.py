@@ -34,6 +34,7 @@ class Evaluable(Protocol):
     """The part of a run that validation needs."""
 
     recipe: Recipe
+    batch_size: int
     task: Task[Any, Any]
     batches: Batches[Any, Any]
     network: nn.Module
@@ -54,7 +55,7 @@ def evaluate(run: Evaluable, *, until: Callable[[], str] = str, places: Sequence
     evaluated = range(len(run.task.validation)) if places is None else places
     plan = validation_batches(
         evaluated,
-        batch_size=run.recipe.hyperparameters.optimization.batch_size,
+        batch_size=run.batch_size,
         share=Share(rank=run.group.rank, world_size=run.group.world_size),
     )
     # The network itself, not what it is wrapped in: nothing here is exchanged between processes, which may have

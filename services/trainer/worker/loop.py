@@ -39,6 +39,7 @@ class Run:
 
     ``stop_requested`` gives "cancel", "pause" or "drain" where the run is to stop, else "", the same on all processes;
     ``clock`` gives seconds.
+    ``batch_size`` is this process's part of a batch: the recipe's, or a share of it where a CPU has several processes.
     ``chooses`` is whether validation images may choose a threshold, where the task has one to choose.
     ``steps_after`` are taken by others once this run is over, and count for when all is done.
     """
@@ -52,6 +53,7 @@ class Run:
     device: torch.device
     half: bool
     group: WorkerGroup
+    batch_size: int
     steps_per_epoch: int
     progress: Progress
     stop_requested: Callable[[], str]
@@ -122,7 +124,7 @@ def steps_left(run: Run) -> list[Any]:
     hyper = run.recipe.hyperparameters
     steps = training_steps(
         len(run.task.training),
-        batch_size=hyper.optimization.batch_size,
+        batch_size=run.batch_size,
         accumulate=hyper.advanced_settings.gradient_accumulation_steps,
         seed=run.recipe.seed,
         epoch=run.progress.epoch,

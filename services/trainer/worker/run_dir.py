@@ -47,7 +47,8 @@ class TrainingJob:
 
     ``class_names`` are what the network tells apart: classes, grades in ascending order, or the names of scores.
     ``grades`` are the numbers that the classes stand for, where they are grades. ``left_out`` says which images are in
-    no part because they have no label that the task could learn; it is empty where there are none.
+    no part because they have no label that the task could learn; it is empty where there are none. ``cpu_processes``
+    share the recipe's batch, on a machine without a GPU; of those with one each has the whole of it.
     """
 
     run_id: str
@@ -61,6 +62,7 @@ class TrainingJob:
     dataset_digest: str
     grades: tuple[float, ...] = ()
     left_out: str = ""
+    cpu_processes: int = 1
 
 
 def read_job(run_dir: RunDir) -> TrainingJob:
@@ -87,9 +89,22 @@ def read_job(run_dir: RunDir) -> TrainingJob:
             dataset_digest=index_digest(index),
             grades=index.grades,
             left_out=left_out_note(unlabelled, task),
+            cpu_processes=_cpu_processes(plain.get("cpu_processes", 1), recipe),
         )
     except (KeyError, TypeError) as error:
         raise InvalidJob(f"order.json: lacks or misuses {error}") from error
+
+
+def local_batch(job: TrainingJob) -> int:
+    """Images of a batch of one process."""
+    return job.recipe.hyperparameters.optimization.batch_size // job.cpu_processes
+
+
+def _cpu_processes(count: Any, recipe: Recipe) -> int:
+    batch = recipe.hyperparameters.optimization.batch_size
+    if not isinstance(count, int) or count < 1 or batch % count:
+        raise InvalidJob(f"order.json: cpu_processes {count!r}: expected a divisor of the batch of {batch}")
+    return count
 
 
 def _outputs(task: str, recipe: Recipe, index: DatasetIndex) -> tuple[str, ...]:

@@ -3,9 +3,10 @@
 import importlib
 
 import pytest
+from torch import nn
 from truscore import catalog
 from truscore.catalog.networks import NETWORKS
-from truscore.recipes import resolve
+from truscore.recipes import cpu_processes, resolve
 from truscore.zoo.builders import BUILDERS, build_model
 
 TABLES = {
@@ -50,9 +51,15 @@ def test_the_package_gives_its_builders_on_demand() -> None:
 
 
 @pytest.mark.parametrize("row", [row for row in catalog.ROWS if row.available], ids=lambda row: row.architecture)
-def test_the_parameters_of_a_network_are_counted(row: catalog.Row) -> None:
+def test_parameters_are_counted_and_batches_are_divided_where_no_norm_is_over_them(row: catalog.Row) -> None:
     for base in row.bases:
-        overrides = {"architecture_config": {"base_architecture": base}}
-        network = build_model(resolve(row.category, row.option, row.architecture, overrides), 2)
+        overrides = {
+            "architecture_config": {"base_architecture": base}, "hyperparameters": {"optimization": {"batch_size": 4}}
+        }  # fmt: skip
+        recipe = resolve(row.category, row.option, row.architecture, overrides)
+        network = build_model(recipe, 2)
         own = [weights for name, weights in network.named_parameters() if not name.startswith("border_lines.")]
         assert sum(weights.numel() for weights in own) == NETWORKS[base].parameters
+        of_batches = any(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) for module in network.modules())
+        divided = cpu_processes(recipe, images=10**9, cores=2)
+        assert (divided.count == 1) == of_batches, (base, divided.reason)

@@ -27,7 +27,7 @@ from services.trainer.worker.cross_validation.fold_files import read_fold, write
 from services.trainer.worker.data import steps_per_epoch
 from services.trainer.worker.devices import Place
 from services.trainer.worker.loop import Interrupted, Run
-from services.trainer.worker.run_dir import TrainingJob
+from services.trainer.worker.run_dir import TrainingJob, local_batch
 
 KEY = "hyperparameters.training_process.cross_validation_folds"
 FoldReport = FoldProgressed | FoldEvaluated | Interrupted
@@ -75,7 +75,7 @@ def steps_of(jobs: Sequence[TrainingJob], *, world_size: int) -> int:
         one.training_process.epochs
         * steps_per_epoch(
             len(job.training),
-            batch_size=one.optimization.batch_size,
+            batch_size=local_batch(job),
             accumulate=one.advanced_settings.gradient_accumulation_steps,
             world_size=world_size,
         )

@@ -95,6 +95,7 @@ def make_line_run() -> Callable[..., Run]:
         seed_all(recipe.seed)
         network = nn.Sequential(nn.Linear(2, 8), nn.Dropout(recipe.loss_config.regularization.dropout), nn.Linear(8, 1))
         run = Run(
+            batch_size=recipe.hyperparameters.optimization.batch_size,
             recipe=recipe,
             task=task,
             batches=Batches(task, workers=0),

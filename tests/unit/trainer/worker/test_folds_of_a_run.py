@@ -41,11 +41,13 @@ from services.trainer.journal import (
     records_of,
 )
 from services.trainer.worker.build_run import build_run
+from services.trainer.worker.checkpoint import weights_sha256
 from services.trainer.worker.cross_validation.engine import FoldDone, FoldResult, images_of, places_of
 from services.trainer.worker.cross_validation.fold_files import RESULT_TYPES, read_fold, write_fold
 from services.trainer.worker.cross_validation.folds import collect_results, cross_validate, folds_of
 from services.trainer.worker.devices import Place, deterministic
 from services.trainer.worker.distributed import WorkerGroup
+from services.trainer.worker.errors import InvalidJob
 from services.trainer.worker.loop import train
 from services.trainer.worker.main import main, perform
 from services.trainer.worker.run_dir import RunDir, read_job
@@ -122,6 +124,17 @@ class StopWhen(StopSignal):
         return super().__call__()
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """As each of several processes has it: sums are split over threads."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def folds_done(records: list[Record]) -> list[int]:
     return [record.fold for record in records if isinstance(record, FoldEvaluated)]
 
@@ -152,16 +165,30 @@ def lay_out(images: Path, tmp_path_factory: pytest.TempPathFactory) -> LayOut:
         train=tuple(paths[:TRAINING]), validation=tuple(paths[TRAINING:-TEST]), test=tuple(paths[-TEST:]), seed=0
     )
 
-    def make(*, folds: int = FOLDS, epochs: int = EPOCHS, pretrained: str = "none") -> Folded:
+    def make(
+        *,
+        folds: int = FOLDS,
+        epochs: int = EPOCHS,
+        pretrained: str = "none",
+        batch: int = 4,
+        accumulate: int = 1,
+        dropout: float | None = None,
+        cpu_processes: int = 1,
+    ) -> Folded:
         process = {"epochs": epochs, "cross_validation_folds": folds}
-        overrides = {
+        overrides: dict[str, Any] = {
             "image_size": 32, "architecture_config": {"pretrained_weights": pretrained},
-            "hyperparameters": {"training_process": process, "optimization": {"batch_size": 4}},
+            "hyperparameters": {
+                "training_process": process, "optimization": {"batch_size": batch},
+                "advanced_settings": {"gradient_accumulation_steps": accumulate},
+            },
         }  # fmt: skip
+        if dropout is not None:
+            overrides["loss_config"] = {"regularization": {"dropout": dropout}}
         recipe = resolve("corner_analysis", "sharpness_rating", "custom_cnn", overrides)
         job = {
             "run_id": "run-0", "recipe": json.loads(recipe_to_json(recipe)), "class_names": [], "index": "index.json",
-            "split": "split.json", "images": str(images),
+            "split": "split.json", "images": str(images), "cpu_processes": cpu_processes,
         }  # fmt: skip
         folder = tmp_path_factory.mktemp("run")
         (folder / "checkpoints").mkdir()
@@ -284,8 +311,12 @@ def test_a_training_process_that_is_killed_in_a_fold_goes_on_with_that_fold(
     assert run.results == left_alone.results
 
 
-def test_two_processes_share_each_fold_and_one_of_them_keeps_it(lay_out: LayOut) -> None:
-    run = lay_out(folds=2, epochs=1)
+def test_two_processes_on_a_cpu_share_batch_and_folds_and_give_the_bits_of_one_that_sums_the_same_parts(
+    lay_out: LayOut,
+) -> None:
+    """Two images each step, one a process: halves of a mean, as one process has them that takes one image after the
+    other. What is drawn at random (dropout) each process draws for itself, so there is none."""
+    run = lay_out(folds=2, epochs=1, batch=2, dropout=0.0, cpu_processes=2)
     torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     torchrun += ("--log-dir", str(run.path / "torchrun"))
     with run.started(*torchrun, "-m", "services.trainer.worker.main", "--run-dir", str(run.path)) as process:
@@ -296,6 +327,26 @@ def test_two_processes_share_each_fold_and_one_of_them_keeps_it(lay_out: LayOut)
     assert sum(fold["images"]["held_out"] for fold in run.report["folds"]) == TRAINING + VALIDATION
     errors = [fold["metrics"]["score_MAE"] for fold in run.report["folds"]]
     assert run.report["cross_validation"]["pooled"]["score_MAE"] == pytest.approx(float(np.mean(errors)))
+    assert started.total_steps == TRAINING // 2
+    alone = read_job(RunDir(path=lay_out(folds=0, epochs=1, batch=1, accumulate=2, dropout=0.0).path))
+    with deterministic(), one_thread():
+        one = build_run(alone, place=CPU, group=WorkerGroup(), stop_requested=str).run
+        list(train(one))
+    assert run.completed.weights_sha256 == weights_sha256(one.network)
+
+
+def test_a_run_whose_order_counts_other_processes_than_it_has_is_refused(lay_out: LayOut) -> None:
+    run = lay_out(cpu_processes=2)
+    assert run.finish() == 1
+    [failed] = run.records
+    assert isinstance(failed, Failed)
+    assert "cpu_processes 2, but the run has 1" in failed.message
+
+
+@pytest.mark.parametrize("count", [0, 3, "2"])
+def test_processes_that_do_not_divide_the_batch_are_refused(lay_out: LayOut, count: Any) -> None:
+    with pytest.raises(InvalidJob, match="expected a divisor of the batch of 4"):
+        read_job(RunDir(path=lay_out(cpu_processes=count).path))
 
 
 def test_more_folds_than_images_are_refused_by_name_before_any_work(lay_out: LayOut) -> None:
