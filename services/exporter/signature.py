@@ -56,7 +56,8 @@ LINES = (
         dtype="float32",
         shape=("detections", "4"),
         meaning=f"confidence from 0 to 1 in each border's line, {_SIDES}; 0 where the picture shows no straight edge "
-        "near it, and the side of the box or mask was kept, and where the border's score is below 0.5",
+        "near it, and the side was put where the rest of the card says (its proportion, the usual margin of the "
+        "training labels) or kept from the box or mask, and where the border's score is below 0.5",
     ),
     Tensor(
         name="line_deviation",

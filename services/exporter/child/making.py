@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from services.exporter.child import benchmark
@@ -50,16 +50,13 @@ def proven(format: Format, shop: Workshop, run: Run, verdict: Parity, *, notes: 
         layers = departures(format, path, target, shop.source.pictures[0])
         report = write_report(shop.folder, format, verdict, layers, notes)
         raise Refused("metrics" if verdict.metrics else "parity", _message(format, verdict, layers), report=report)
-    figures = benchmark.measure(run, target.run_eager, shop.source.pictures, rounds=shop.benchmark_rounds)
-    if what := format.measured():
-        figures = replace(figures, device=f"{figures.device}: {what}")
     return Artifact(
         format=format.name,
         file_name=path.name,
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         size_bytes=path.stat().st_size,
         parity=verdict,
-        benchmark=figures,
+        benchmark=benchmark.measure(run, target.run_eager, shop.source.pictures, rounds=shop.benchmark_rounds),
         signature=target.signature,
         notes=notes,
     )

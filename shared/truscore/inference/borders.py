@@ -15,7 +15,7 @@ from truscore.metrics.quadrilaterals import Points, box_corners, mask_corners
 
 OUTER, GRAPHICAL = 1, 2
 LINES, MASK, BOX = "lines", "mask", "box"
-NO_EDGE = "no straight edge stands out near it: the place is that of the box or mask"
+NO_EDGE = "no straight edge stands out near it: the place follows from the rest of the card, the box or the mask"
 LEAST_SIDES = 2  # of four, that have to be found for a border to be taken from its lines
 
 

@@ -17,7 +17,9 @@ from truscore.datasets import ImageRecord
 from truscore.metrics.comparison.bootstrap import Measure
 from truscore.metrics.detection import ImageDetections, Instance, run_lengths
 from truscore.metrics.instance_metrics import InstanceMetrics
+from truscore.metrics.margins import usual_margins
 from truscore.zoo.detection.border_lines.refining import has_second_stage
+from truscore.zoo.detection.border_lines.stage import BorderLines
 
 from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks.border_corners import Lines, lines_of, refined
@@ -159,6 +161,13 @@ def make(job: TrainingJob, evaluated: tuple[ImageRecord, ...], cache_limit_bytes
     return InstanceSegmentation(
         recipe=job.recipe, class_names=job.class_names, training=training, validation=validation
     )
+
+
+def prepare(network: nn.Module, job: TrainingJob) -> None:
+    """Give a second stage of borders the usual margin of the training cards, for sides that show no line."""
+    stage = getattr(network, "border_lines", None)
+    if isinstance(stage, BorderLines) and (margins_24 := usual_margins(job.training)) is not None:
+        stage.margins_24.copy_(torch.from_numpy(margins_24))
 
 
 def splits(

@@ -31,7 +31,11 @@ MAKERS: Mapping[str, Maker] = {
     "semantic_segmentation": semantic_segmentation.make,
 }
 # What a network has to know of the training split before it trains, where it has to know anything.
-PREPARATIONS: Mapping[str, Callable[[nn.Module, TrainingJob], None]] = {"regression": regression.prepare}
+PREPARATIONS: Mapping[str, Callable[[nn.Module, TrainingJob], None]] = {
+    "detection": instance_segmentation.prepare,
+    "instance_segmentation": instance_segmentation.prepare,
+    "regression": regression.prepare,
+}
 
 
 def make_task(job: TrainingJob, *, evaluated: tuple[ImageRecord, ...], cache_limit_bytes: int = 0) -> Task[Any, Any]:

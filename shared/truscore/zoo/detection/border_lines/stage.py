@@ -4,12 +4,14 @@ Legend: C channels, H, W sides of the picture, Q quadrilaterals, S sides (4 Q), 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from truscore.zoo.detection.border_lines import subpixel
 from truscore.zoo.detection.border_lines.decoding import LEAST_MARGIN, apart, in_proportion
+from truscore.zoo.detection.border_lines.inferred import inferred
 from truscore.zoo.detection.border_lines.network import OFFSETS, PLACES, LineNetwork, tilts
 from truscore.zoo.detection.border_lines.strips import INSET, Sides, corners_from, cut_strips, sides_of
 
@@ -24,8 +26,9 @@ LEAST_CONFIDENCE = 0.3
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lines:
     """Of each quadrilateral: ``corners_Q42`` in pixels, where its sides meet; of each side, in order top, right,
-    bottom, left, a ``confidence_Q4`` from 0 to 1, 0 where no line was found and the side is where a pass was last sure
-    of it, and ``deviation_Q4``, the standard deviation of where it lies, in pixels."""
+    bottom, left, a ``confidence_Q4`` from 0 to 1, 0 where no line was found and the side is where the rest of the card
+    says (``inferred``), or where a pass was last sure of it; and ``deviation_Q4``, the standard deviation of where it
+    lies, in pixels."""
 
     corners_Q42: Tensor
     confidence_Q4: Tensor
@@ -43,11 +46,18 @@ class _Placed:
 
 
 class BorderLines(nn.Module):
-    """``kinds`` is the number of borders that a card has: its edge, and the graphical one where that is a class."""
+    """``kinds`` is the number of borders that a card has: its edge, and the graphical one where that is a class.
+
+    ``margins_24``: the usual margin of each side and its standard deviation, as shares of a card's shorter side; zeros
+    where it is not known.
+    """
+
+    margins_24: Tensor
 
     def __init__(self, kinds: int) -> None:
         super().__init__()
         self.network = LineNetwork(kinds)
+        self.register_buffer("margins_24", torch.zeros(2, 4))
 
     def forward(self, image_CHW: Tensor, corners_Q42: Tensor, kinds_Q: Tensor) -> Lines:
         """``image_CHW`` from 0 to 1 in its own size, ``corners_Q42`` in its pixels, clockwise from the upper left,
@@ -69,11 +79,16 @@ class BorderLines(nn.Module):
         # Where the search was sure, the fit's own error is left; where it was not, the spread of what else it may be.
         total_S = (placed.deviation_S.square() + (1 - sure_S) * deviation_S.square()).sqrt()
         found_S = sure_S >= LEAST_CONFIDENCE
-        return Lines(
-            corners_Q42=corners_Q42,
-            confidence_Q4=torch.where(found_S, sure_S, torch.zeros_like(sure_S)).reshape(-1, 4),
-            deviation_Q4=total_S.reshape(-1, 4),
+        confidence_Q4 = torch.where(found_S, sure_S, torch.zeros_like(sure_S)).reshape(-1, 4)
+        corners_Q42, deviation_Q4 = inferred(
+            corners_Q42, total_S.reshape(-1, 4), confidence_Q4, kinds_Q, self.margins_24
         )
+        return Lines(corners_Q42=corners_Q42, confidence_Q4=confidence_Q4, deviation_Q4=deviation_Q4)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *others: Any) -> None:
+        # Checkpoints of before the margins were kept have none: as where they are not known.
+        state_dict.setdefault(f"{prefix}margins_24", torch.zeros(2, 4))
+        super()._load_from_state_dict(state_dict, prefix, *others)
 
     def _search(self, image_CHW: Tensor, corners_Q42: Tensor, kinds_S: Tensor, share: float) -> _Placed:
         """One pass of the network around the sides, ``share`` of each border's shorter side to either side."""
