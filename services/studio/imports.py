@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from services.studio.publish.publishing import ChildBounds
 
 ID: Final = re.compile(r"[0-9a-f-]{8,64}")
 MOST_NAMED: Final = 50
+# An image may come with a file of marks, a mask and a preview.
+FILES_PER_IMAGE: Final = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +43,8 @@ class Imports:
 
     def __init__(self, *, intake: Intake, drafts: DraftStore, bounds: ChildBounds) -> None:
         self._intake, self._drafts, self._bounds = intake, drafts, bounds
+        self._names: dict[str, set[str]] = defaultdict(set)  # of the files that have come in, by import
+        self._most_files = FILES_PER_IMAGE * drafts.most_images
 
     def _folder(self, dataset_id: str, import_id: str) -> Path:
         if not ID.fullmatch(import_id):
@@ -51,6 +56,13 @@ class Imports:
         """One file under its relative path. Raises InvalidDraft."""
         path = image_path(name)
         folder = await asyncio.to_thread(self._folder, dataset_id, import_id)
+        names = self._names[import_id]
+        if path not in names and len(names) >= self._most_files:
+            raise InvalidDraft(
+                f"{path!r} is one file too many: at most {self._most_files} are accepted in an import, "
+                f"{FILES_PER_IMAGE} for each image that a dataset may have; import the folder in parts"
+            )
+        names.add(path)
         place = folder / "files" / path
         await asyncio.to_thread(place.unlink, missing_ok=True)
         await receive(content, place, most_bytes=self._intake.bounds.image_bytes, may_be_empty=True)
@@ -71,6 +83,7 @@ class Imports:
             index = index_from_json(await asyncio.to_thread((folder / INDEX).read_text))
             return await self._taken(dataset_id, index, root, outcome["problems"])
         finally:
+            self._names.pop(import_id, None)
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     async def _taken(self, dataset_id: str, index: DatasetIndex, root: Path, problems: Sequence[str]) -> Imported:

@@ -91,7 +91,7 @@ class DraftStore:
     """Adapter of the database."""
 
     def __init__(self, database: Database, *, clock: Callable[[], float], most_images: int) -> None:
-        self._database, self._clock, self._most_images = database, clock, most_images
+        self._database, self._clock, self.most_images = database, clock, most_images
         database.create(TABLES)
 
     def add(self, draft: Draft) -> None:
@@ -145,8 +145,8 @@ class DraftStore:
         with self._database.transaction() as rows:
             _get(rows, dataset_id)
             count = rows.execute("SELECT COUNT(*) FROM images WHERE dataset_id = ?", (dataset_id,)).fetchone()[0]
-            if count >= self._most_images:
-                raise InvalidDraft(f"a draft takes at most {self._most_images} images")
+            if count >= self.most_images:
+                raise InvalidDraft(f"a draft takes at most {self.most_images} images")
             same = rows.execute(
                 "SELECT path, sha256 FROM images WHERE dataset_id = ? AND (sha256 = ? OR path = ?)",
                 (dataset_id, record.sha256, record.path),

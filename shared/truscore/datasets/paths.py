@@ -26,7 +26,7 @@ LOSSY_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".webp",
 
 def suffix_of(path: str) -> str:
     """As pathlib has it, in lower case; a path object for each of a million files takes seconds."""
-    name = name_of(path)
+    name = path[path.rfind("/") + 1 :]
     dot = name.rfind(".")
     return name[dot:].lower() if 0 < dot < len(name) - 1 else ""
 
@@ -38,6 +38,6 @@ def name_of(path: str) -> str:
 
 def stem_of(path: str) -> str:
     """As pathlib has it: the name without its last ending."""
-    name = name_of(path)
+    name = path[path.rfind("/") + 1 :]
     dot = name.rfind(".")
     return name[:dot] if 0 < dot < len(name) - 1 else name

@@ -4,6 +4,7 @@ Pictures are 40 x 30 pixels. Each mark of an image has its own rows: 5 pixels hi
 """
 
 import csv
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -259,6 +260,21 @@ def _create_ml_mark(kind: str, at: int) -> Any:
     return "a mark" if kind == "text" else {**named, "coordinates": {**centre, **size}}
 
 
+def image_folder(folder: Path, images: Sequence[Marks]) -> None:
+    names = pictures(folder, images)
+    lines = []
+    for name, kinds in zip(names, images, strict=True):
+        marks = [_image_folder_mark(kind, at) for at, kind in placed(kinds)]
+        lines.append(json.dumps({"file_name": name, "objects": marks}))
+    (folder / "metadata.jsonl").write_text("\n".join(lines))
+
+
+def _image_folder_mark(kind: str, at: int) -> Any:
+    left, top, right, bottom = corners(at)
+    box = ["left" if kind == "number" else left, top, 0 if kind == "flat" else right - left, bottom - top]
+    return {"bbox": box} if kind == "class" else {"bbox": box, "category": "dent"}
+
+
 def dota(folder: Path, images: Sequence[Marks]) -> None:
     pictures(folder, images, "images/{}.png")
     (folder / "labelTxt").mkdir()
@@ -393,6 +409,7 @@ WRITTEN: Mapping[str, Written] = {
     "supervisely": Written(write=supervisely, faults=("again", "number", "flat", "kind", "class", "text")),
     "datumaro": Written(write=datumaro, faults=("again", "number", "flat", "kind", "class")),
     "create_ml": Written(write=create_ml, faults=("again", "number", "flat", "class", "text")),
+    "image_folder": Written(write=image_folder, faults=("again", "number", "flat", "class")),
     "dota": Written(write=dota, faults=("again", "number", "flat", "short")),
     "open_images": Written(write=open_images, faults=("again", "number", "flat", "image")),
     "run_lengths": Written(write=run_lengths, faults=("again", "number", "short", "outside")),

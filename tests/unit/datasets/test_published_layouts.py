@@ -1,5 +1,6 @@
 """Layouts of public collections and of tools' exports that were once read as something else, or not at all."""
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -170,3 +171,52 @@ def test_lights_of_a_list_in_a_folder_of_its_own_are_those_of_the_images_beside(
     directions = [image.light.direction for image in index.images if image.light]
     assert directions[1] == pytest.approx((0.6 * np.cos(turns[1]), 0.6 * np.sin(turns[1]), 0.8), abs=1e-4)
     assert len(directions) == 8
+
+
+@pytest.mark.parametrize("sides", [("front", "back"), ("Obverse", "Reverse")])
+def test_folders_of_a_cards_faces_with_the_same_names_hold_views_and_with_others_classes(
+    tmp_path: Path, sides: tuple[str, str]
+) -> None:
+    for at, side in enumerate(sides):
+        pictures(tmp_path / "views" / side, *(f"{number:04d}.jpg" for number in range(4)))
+        pictures(tmp_path / "classes" / side, *(f"{4 * at + number:04d}.jpg" for number in range(4)))
+    reading = read_dataset(tmp_path / "views")
+    assert reading.index is not None
+    assert labels(reading.index) == {}
+    assert len({image.group for image in reading.index.images} - {""}) == 4
+    assert any("two faces of a card" in problem.message for problem in reading.problems)
+    assert labels(index_of(tmp_path / "classes", "folder")) == dict.fromkeys(sides, 4)
+    (tmp_path / "views/truscore.json").write_text(f'{{"classes": ["{sides[0]}", "{sides[1]}"]}}')
+    assert labels(index_of(tmp_path / "views", "folder")) == dict.fromkeys(sides, 4)
+
+
+def test_the_metadata_of_an_image_folder_is_read_with_its_boxes_labels_and_scores(tmp_path: Path) -> None:
+    pictures(tmp_path, *(f"train/{at}.png" for at in range(4)))
+    lines: list[object] = [
+        {"file_name": "0.png", "objects": {"bbox": [[2, 3, 10, 8], [20, 4, 9, 9]], "categories": [0, 1]}, "text": "x"},
+        {"file_name": "1.png", "objects": [{"bbox": [1, 1, 5, 5], "category": "dent"}], "centering": 9.5},
+        {"file_name": "2.png", "objects": {"bbox": [[2, 3, 10, 8]], "categories": []}},
+        {"file_name": 7},
+        {"file_name": "3.png", "label": float("nan")},
+    ]
+    file = tmp_path / "train/metadata.jsonl"
+    file.write_text("\n".join(map(json.dumps, lines)) + "\n{\n")
+    (tmp_path / "truscore.json").write_text('{"classes": ["dent", "scratch"]}')
+    reading = read_dataset(tmp_path)
+    assert reading.index is not None
+    assert reading.index.format == "image_folder"
+    assert marks(reading.index) == {"dent": 2, "scratch": 1}
+    assert reading.index.images[0].annotations[1].box_xywh == (20, 4, 9, 9)
+    assert reading.index.images[1].scores == (("centering", 9.5),)
+    named = {problem.location.rpartition("#")[2]: problem.code for problem in reading.problems}
+    assert [named[line] for line in "3456"] == [
+        "label.malformed", "format.annotations.structure", "label.not_finite", "format.annotations.unreadable",
+    ]  # fmt: skip
+    assert "`text` of 1 lines is not read" in only(reading, "format.annotations.left_out")
+
+
+def test_grades_in_the_metadata_of_an_image_folder_are_grades(tmp_path: Path) -> None:
+    pictures(tmp_path, *(f"{at}.png" for at in range(4)))
+    lines = [{"file_name": f"{at}.png", "grade": 7 + at} for at in range(4)]
+    (tmp_path / "metadata.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    assert index_of(tmp_path, "image_folder").grades == (7, 8, 9, 10)

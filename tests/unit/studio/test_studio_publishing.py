@@ -101,6 +101,20 @@ async def test_an_import_of_what_is_no_dataset_says_why_and_leaves_nothing(tmp_p
         assert (await one.http.put("/api/datasets/cards/imports/..%2f..", content=b"x")).status_code in {400, 404}
 
 
+async def test_an_import_takes_so_many_files_and_says_so_at_the_next(tmp_path: Path, decoder: Decoder) -> None:
+    async with browser(tmp_path, decoder=decoder, studio_dataset_images=1) as one:
+        await one.make()
+        address = "/api/datasets/cards/imports/0123456789ab"
+        for at in (0, 1, 2, 3, 3):  # the last is sent again
+            answer = await one.http.put(address, params={"name": f"set/{at}.txt"}, content=b"x")
+            assert answer.status_code == 201, answer.text
+        answer = await one.http.put(address, params={"name": "set/4.txt"}, content=b"x")
+        assert answer.status_code == 400
+        assert "at most 4 are accepted" in answer.json()["error"]
+        await one.http.post(address, json={})
+        assert (await one.http.put(address, params={"name": "set/4.txt"}, content=b"x")).status_code == 201
+
+
 async def test_a_draft_without_images_is_not_published(tmp_path: Path, decoder: Decoder) -> None:
     async with browser(tmp_path, decoder=decoder) as one:
         await one.make()

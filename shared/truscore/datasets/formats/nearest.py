@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 
+from truscore.datasets.formats.class_folders.levels import are_faces_of_cards
 from truscore.datasets.formats.json_attempts import json_attempts
 from truscore.datasets.formats.table_attempts import row_attempts, table_attempts
 from truscore.datasets.formats.xml_attempts import xml_attempts
-from truscore.datasets.paths import suffix_of
+from truscore.datasets.paths import name_of, suffix_of
 from truscore.datasets.reading.attempt import Attempt
 from truscore.datasets.reading.context import ReaderContext
 
@@ -48,12 +49,21 @@ def _layouts(context: ReaderContext) -> Iterator[Attempt]:
     images = context.folder.images
     if not images:
         return
+    faces = are_faces_of_cards(images)
     yield Attempt(
         format="folder",
         file=images[0],
         fits=0.2,
-        failed="lies in no folder that names a class",
-        change=f"move each image into a folder called like its class or grade, such as psa9/{images[0].split('/')[-1]}",
+        failed=(
+            "the same names lie in both folders, so that they are the two faces of a card, and no classes"
+            if faces
+            else "lies in no folder that names a class"
+        ),
+        change=(
+            "list the folders as `classes` in truscore.json if the face is what is learnt, else add a table of grades"
+            if faces
+            else f"move each image into a folder called like its class or grade, such as psa9/{name_of(images[0])}"
+        ),
     )
     yield Attempt(
         format="masks",

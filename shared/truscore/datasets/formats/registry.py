@@ -18,6 +18,7 @@ from truscore.datasets.formats.datumaro.reader import read_datumaro, recognise_d
 from truscore.datasets.formats.deeppcb.reader import read_deeppcb, recognise_deeppcb
 from truscore.datasets.formats.dota.reader import read_dota, recognise_dota
 from truscore.datasets.formats.format import Format
+from truscore.datasets.formats.image_folder.reader import read_image_folder, recognise_image_folder
 from truscore.datasets.formats.label_studio.reader import read_label_studio, recognise_label_studio
 from truscore.datasets.formats.labelme.reader import read_labelme, recognise_labelme
 from truscore.datasets.formats.masks.reader import read_masks, recognise_masks
@@ -78,6 +79,12 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             Format(name="datumaro", title="Datumaro (JSON)", recognise=recognise_datumaro, read=read_datumaro),
             Format(
                 name="create_ml", title="Create ML boxes (JSON)", recognise=recognise_create_ml, read=read_create_ml
+            ),
+            Format(
+                name="image_folder",
+                title="Hugging Face image folders (metadata.jsonl)",
+                recognise=recognise_image_folder,
+                read=read_image_folder,
             ),
             Format(name="dota", title="DOTA turned boxes (text)", recognise=recognise_dota, read=read_dota),
             Format(

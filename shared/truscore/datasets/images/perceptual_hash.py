@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations, pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from truscore.datasets.index.records import HASH_DIGITS
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Bits = NDArray[np.bool_]
     Places = NDArray[np.intp]
     Values = NDArray[np.uint64]
+    Band = tuple[int, int]
 
 HASH_BITS = 64
 # Rescans of one card differ by 2 to 6 bits, scans of different cards by 11 and more.
@@ -31,6 +32,9 @@ _INFORMATIVE_BITS = 5
 COMPARED_AT_ONCE = 8192
 # In a crowd of more, each value joins once; in a smaller one all pairs are compared, however the bands are.
 _DENSE = 64
+# Up to so many comparisons are made one by one: sorting by bands costs more.
+_ALL_COMPARED = 16 * 2**20
+_COMPARED_IN_CACHE = 2**17
 
 
 def hamming(first: str, second: str) -> int:
@@ -74,28 +78,62 @@ def is_informative(values_N: Values) -> NDArray[np.bool_]:
 def near_pairs(values_N: Values, *, bits: int) -> tuple[Places, Places]:
     """Links between places of values at most `bits` apart, each once, the lower place first, in ascending order.
 
-    All such pairs, but where more than 64 values agree in two bands only as many as connect them.
+    All such pairs, but where more than 64 values agree in two bands maybe only as many as connect them.
     """
     import numpy as np
 
-    if len(values_N) <= _DENSE:
-        left_P, right_P = np.triu_indices(len(values_N), 1)
-        near_P = np.bitwise_count(values_N[left_P] ^ values_N[right_P]) <= bits
-        return left_P[near_P], right_P[near_P]
-    bands = list(_bands(bits + 2))
+    if (compared := _compared_all(values_N, values_N, bits)) is not None:
+        left_P, right_P = compared
+        once_P = left_P < right_P
+        return left_P[once_P], right_P[once_P]
     found = [np.zeros(0, dtype=np.intp)]
-    for one, other in combinations(bands, 2):
-        key_N = values_N & np.uint64(one | other)
+    for one, other in combinations(_bands(bits + 2), 2):
+        key_N = _keys(values_N, one, other)
         order_N = np.argsort(key_N, kind="stable")
         for left_N, right_N in _in_one_band(key_N[order_N], values_N[order_N], bits):
             lower_N, upper_N = np.sort((order_N[left_N], order_N[right_N]), axis=0)
             found.append(lower_N * len(values_N) + upper_N)
-    pairs_N = np.unique(np.concatenate(found))
+    # np.unique would import numpy.ma.
+    pairs_N = np.sort(np.concatenate(found))
+    pairs_N = pairs_N[np.diff(pairs_N, prepend=-1) > 0]
     left_N, right_N = np.divmod(pairs_N, max(len(values_N), 1))
     return left_N, right_N
 
 
-def _in_one_band(key_N: Values, values_N: Values, bits: int) -> Iterator[tuple[Places, Places]]:
+def _compared_all(ones_N: Values, others_M: Values, bits: int) -> tuple[Places, Places] | None:
+    """All places of near ones and others, by one and other; None where they are too many to compare, or to keep."""
+    import numpy as np
+
+    if len(ones_N) * len(others_M) > _ALL_COMPARED:
+        return None
+    width = max(len(others_M), 1)
+    rows = max(_COMPARED_IN_CACHE // width, 1)
+    found, count = [np.zeros(0, dtype=np.intp)], 0
+    for start in range(0, len(ones_N), rows):
+        apart_RM = np.bitwise_count(ones_N[start : start + rows, None] ^ others_M)
+        near_P = np.flatnonzero(apart_RM <= bits)
+        found.append(near_P + start * width)
+        count += len(near_P)
+        if count > _DENSE * (len(ones_N) + len(others_M)):
+            return None
+    one_P, other_P = np.divmod(np.concatenate(found), width)
+    return one_P, other_P
+
+
+def _keys(values_N: Values, one: Band, other: Band) -> NDArray[np.unsignedinteger[Any]]:
+    """Two bands of each value as one number: of 16 bits where they fit, which numpy sorts by radix."""
+    import numpy as np
+
+    (one_at, one_bits), (other_at, other_bits) = one, other
+    high_N = (values_N >> np.uint64(one_at)) & np.uint64(2**one_bits - 1)
+    low_N = (values_N >> np.uint64(other_at)) & np.uint64(2**other_bits - 1)
+    key_N = (high_N << np.uint64(other_bits)) | low_N
+    return key_N.astype(np.uint16) if one_bits + other_bits <= 16 else key_N
+
+
+def _in_one_band(
+    key_N: NDArray[np.unsignedinteger[Any]], values_N: Values, bits: int
+) -> Iterator[tuple[Places, Places]]:
     """Near pairs among values, in order of their keys, that have a key in common."""
     import numpy as np
 
@@ -131,11 +169,11 @@ def _linked(values_N: Values, bits: int) -> Iterator[tuple[Places, Places]]:
             reached.extend(joined_N)
 
 
-def _bands(count: int) -> Iterator[int]:
-    """The 64 bits cut into `count` bands, each as a mask."""
+def _bands(count: int) -> Iterator[Band]:
+    """The 64 bits cut into `count` bands: the lowest bit of each, and how many it has."""
     edges = [round(HASH_BITS * number / count) for number in range(count + 1)]
     for low, high in pairwise(edges):
-        yield (1 << high) - (1 << low)
+        yield low, high - low
 
 
 def orientation_hashes(wide_HW: NDArray[np.uint8], tall_HW: NDArray[np.uint8]) -> str:
@@ -172,7 +210,9 @@ def pairs_in_orientations(hashes_8N: Values, *, bits: int) -> tuple[Places, Plac
     count = hashes_8N.shape[1]
     flat_N = hashes_8N.reshape(-1)
     informative_N = np.flatnonzero(is_informative(flat_N))
-    left_P, right_P = near_pairs(flat_N[informative_N], bits=bits)
+    upright_N = informative_N[informative_N < count]
+    compared = _compared_all(flat_N[upright_N], flat_N[informative_N], bits)
+    left_P, right_P = compared or near_pairs(flat_N[informative_N], bits=bits)
     first_P, (orientation_P, second_P) = informative_N[left_P], np.divmod(informative_N[right_P], max(count, 1))
     wanted_P = (first_P < count) & (orientation_P > 0) & (first_P != second_P)
     return first_P[wanted_P], second_P[wanted_P], orientation_P[wanted_P]

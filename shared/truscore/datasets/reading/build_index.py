@@ -58,6 +58,7 @@ def build_read_result(
     if context.dry_run:
         summary = _summary(context, class_names, annotate, declared)
         return ReadResult(index=None, problems=context.log.all(), summary=summary)
+    context.documents.clear()  # not needed while images are scanned
     log, records = context.log, []
     measurements: dict[str, Any] = {}
     by_name = {**groups_by_name(annotate), **groups}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from truscore.datasets.images.scan import ScanOptions
 from truscore.datasets.limits import Limits
 from truscore.datasets.reading.declaration import Declaration
+from truscore.datasets.reading.documents import Documents
 from truscore.datasets.reading.folder import Folder
 from truscore.datasets.reading.problems import ProblemLog
 
@@ -20,7 +21,7 @@ class ReaderContext:
     goes to `log`, and reading goes on where it can.
 
     A reader adds each annotation file, list and mask that it takes something from to `files_read`. In a `dry_run` it
-    decodes no picture: only the summary of its reading is wanted.
+    decodes no picture: only the summary of its reading is wanted. `documents` are JSON files that were parsed already.
     """
 
     folder: Folder
@@ -31,6 +32,7 @@ class ReaderContext:
     scan_options: ScanOptions = field(default_factory=ScanOptions)
     files_read: set[str] = field(default_factory=set)
     dry_run: bool = False
+    documents: Documents = field(default_factory=Documents)
 
     def without_log(self) -> ReaderContext:
         """The same context for recognising a format, where problems are not reported yet."""

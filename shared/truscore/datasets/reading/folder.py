@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from truscore.datasets.limits import Limits
@@ -23,6 +24,7 @@ class Folder:
     files: tuple[str, ...]
 
     # Files by suffixes: readers list the same ones again and again.
+    _by_suffix: dict[str, list[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _by_suffixes: dict[frozenset[str], tuple[str, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -31,8 +33,12 @@ class Folder:
 
     def with_suffix(self, *suffixes: str) -> tuple[str, ...]:
         wanted = frozenset(suffixes)
+        if not self._by_suffix:
+            for path in self.files:
+                self._by_suffix.setdefault(suffix_of(path), []).append(path)
         if wanted not in self._by_suffixes:
-            self._by_suffixes[wanted] = tuple(path for path in self.files if suffix_of(path) in wanted)
+            found = [paths for suffix in wanted if (paths := self._by_suffix.get(suffix))]
+            self._by_suffixes[wanted] = tuple(found[0] if len(found) == 1 else sorted(chain.from_iterable(found)))
         return self._by_suffixes[wanted]
 
     @property

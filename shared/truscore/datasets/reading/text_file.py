@@ -43,6 +43,11 @@ class DecodedText:
 
 def read_text(context: ReaderContext, path: str, *, code: str, limit_bytes: int) -> str | None:
     """The file's text; None after reporting with `code` why it cannot be read. Another encoding is reported."""
+    decoded = _read(context, path, code=code, limit_bytes=limit_bytes)
+    return None if decoded is None else decoded.text
+
+
+def _read(context: ReaderContext, path: str, *, code: str, limit_bytes: int) -> DecodedText | None:
     file, log = context.folder.root / path, context.log
     content = read_at_most(file, limit_bytes)
     if content is None:
@@ -56,30 +61,38 @@ def read_text(context: ReaderContext, path: str, *, code: str, limit_bytes: int)
     if decoded.encoding:
         how = "detected; declare `encoding` in truscore.json to be certain" if decoded.detected else "declared"
         log.add("format.encoding", f"read as {decoded.encoding} ({how}); other programs expect UTF-8", path)
-    return decoded.text
+    return decoded
 
 
 def read_json(context: ReaderContext, path: str, *, code: str, limit_bytes: int) -> Any:
-    """The file's JSON; None after reporting with `code` why it cannot be read."""
-    text = read_text(context, path, code=code, limit_bytes=limit_bytes)
-    if text is None:
+    """The file's JSON, not to be changed; None after reporting with `code` why it cannot be read.
+
+    Several formats look at the same files: what is UTF-8, of which nothing is reported, is parsed once.
+    """
+    if path in context.documents:
+        return context.documents[path]
+    decoded = _read(context, path, code=code, limit_bytes=limit_bytes)
+    if decoded is None:
         return None
     try:
-        content = parse_json(text)
+        content = parse_json(decoded.text)
     except ValueError as error:
         context.log.add(code, str(error), path)
         return None
     if is_deeper_than(content, context.limits.json_depth):
         context.log.add(code, f"nested deeper than {context.limits.json_depth} levels", path)
         return None
+    if not decoded.encoding:
+        context.documents.keep(path, content, size=len(decoded.text))
     return content
 
 
 def is_deeper_than(content: Any, limit: int) -> bool:
     """Whether JSON is nested deeper than so many levels."""
-    level = [content]
+    level = [content] if type(content) in {dict, list} else []
     for _ in range(limit):
-        level = [child for value in level for child in _children(value)]
+        inner = (value.values() if type(value) is dict else value for value in level)
+        level = [child for children in inner for child in children if type(child) is dict or type(child) is list]
         if not level:
             return False
     return True
@@ -169,8 +182,3 @@ def _share(encoding: str, usual: re.Pattern[str], content: bytes) -> float:
     text = (_decoded(content, encoding) or "")[:_SAMPLE_BYTES]
     high = "".join(sign for sign in text if ord(sign) > 127)
     return len(usual.findall(high)) / len(high) if high else 0.0
-
-
-def _children(value: Any) -> list[Any]:
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return [child for child in inner if isinstance(child, dict | list)]

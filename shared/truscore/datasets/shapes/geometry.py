@@ -33,7 +33,8 @@ def iou(one: Box, other: Box) -> float:
 
 def inside_share(box: Box, frame: Box) -> float:
     """Share of the box that lies in the frame."""
-    return overlap(box, frame) / area(box) if area(box) > 0 else 0.0
+    size = area(box)
+    return overlap(box, frame) / size if size > 0 else 0.0
 
 
 def overhang(box: Box, width: float, height: float) -> float:

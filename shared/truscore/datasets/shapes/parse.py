@@ -9,6 +9,7 @@ from typing import Any
 from truscore.datasets.index.records import RLE
 
 Box = tuple[float, float, float, float]
+_FARTHEST = 1e9
 
 
 class BadShape(ValueError):
@@ -24,9 +25,11 @@ def numbers(values: Any, *, what: str) -> tuple[float, ...]:
     if not isinstance(values, list | tuple):
         raise BadShape("label.malformed", f"{what} is {_shown(values)}, expected a list of numbers")
     for value in values:
+        if type(value) is float and -_FARTHEST <= value <= _FARTHEST:
+            continue
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise BadShape("label.malformed", f"{what} holds {_shown(value)}, expected a number")
-        if not math.isfinite(value) or abs(value) > 1e9:
+        if not math.isfinite(value) or abs(value) > _FARTHEST:
             raise BadShape("label.not_finite", f"{what} holds {value}, expected a finite coordinate")
     return tuple(float(value) for value in values)
 

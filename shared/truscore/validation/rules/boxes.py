@@ -45,7 +45,7 @@ def boxes_leaving(context: RuleContext) -> Iterator[Occurrence]:
     """Boxes that reach out of their image further than rounding explains."""
     for placed in context.annotations():
         box, image = placed.annotation.box_xywh, placed.image
-        if inside_share(box, frame(image)) >= context.policy.least_inside_share and _leaves(context, placed):
+        if _leaves(context, placed) and inside_share(box, frame(image)) >= context.policy.least_inside_share:
             reach = overhang(box, image.width, image.height)
             message = f"box {box_text(box)} reaches {reach:g} px out of the image of {image.width}x{image.height} px"
             yield Occurrence(message=message, location=placed.location)

@@ -60,9 +60,8 @@ def density_drift(context: RuleContext) -> Iterator[Occurrence]:
         images = [image for image in images if parts.get(image.path) == PARTS[0]]
     if len(images) < policy.density_images:
         return
-    change = find_change_point([len(image.annotations) for image in images])
-    low, high = sorted((change.before, change.after))
-    if change.p_value <= policy.shortcut_chance and high >= policy.density_ratio * max(low, 1e-9):
+    change = find_change_point([len(image.annotations) for image in images], least_ratio=policy.density_ratio)
+    if change.p_value <= policy.shortcut_chance:
         yield Occurrence(
             message=f"{change.before:.1f} annotations an image before this file, {change.after:.1f} from it on: "
             f"annotators differ, or one grew tired (chance of this by accident at most {change.p_value:.3f})",

@@ -2,8 +2,8 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import combinations
-from pathlib import PurePosixPath
 
 from truscore.datasets import Annotation, ImageRecord
 from truscore.datasets.shapes.geometry import iou
@@ -40,8 +40,12 @@ def _shared_images(context: RuleContext) -> Iterator[tuple[ImageRecord, ImageRec
 
 
 def _set_of(image: ImageRecord) -> str:
-    folders = PurePosixPath(image.path).parts[:-1]
-    return "/".join(folder for folder in folders if folder.lower() not in _IMAGE_FOLDERS) or "."
+    return _set_in(image.path.rpartition("/")[0])
+
+
+@lru_cache(maxsize=4096)
+def _set_in(folder: str) -> str:
+    return "/".join(name for name in folder.split("/") if name.lower() not in _IMAGE_FOLDERS) or "."
 
 
 def _disagreeing(context: RuleContext, one: ImageRecord, other: ImageRecord) -> Iterator[tuple[int, int]]:

@@ -78,6 +78,8 @@ def test_numbers_of_one_level_change_by_accident_only() -> None:
     chances = [find_change_point(random.poisson(4, size=60)).p_value for _ in range(20)]
     assert sum(p_value <= 0.01 for p_value in chances) <= 1
     assert find_change_point([3.0] * 40).p_value == 1.0
+    assert find_change_point([2.0] * 20 + [3.0] * 20).p_value < 0.01
+    assert find_change_point([2.0] * 20 + [3.0] * 20, least_ratio=2).p_value == 1.0
 
 
 def test_labels_that_follow_a_number_are_predicted_and_others_are_not() -> None:

@@ -13,15 +13,18 @@ from pathlib import PurePosixPath
 
 from truscore.datasets.folder_words import CONTAINER_FOLDERS, is_good, part_named_by
 from truscore.datasets.index.grade_names import is_missing_grade, parse_grade
+from truscore.datasets.paths import stem_of
 from truscore.datasets.reading.problems import bounded_text
 
 # Holders of everything, unless they hold images beside other folders of images: raw against graded cards.
 _CLASSES_AMONG_SIBLINGS = frozenset({"raw", "data", "dataset"})
 # Views of each card, not classes, however often they come again.
-_SIDES = frozenset(
-    {"front", "back", "obverse", "reverse", "recto", "verso", "top", "bottom", "left", "right", "up", "down"}
+_FACES = frozenset({"front", "fronts", "back", "backs", "obverse", "reverse", "recto", "verso"})
+_SIDES = _FACES | frozenset(
+    {"top", "bottom", "left", "right", "up", "down"}
     | {"corners", "edges", "surface", "crops", "full", "scan", "scans", "photo"}
 )
+_SAME_CARDS = 0.5  # of the names in the smaller folder of faces, that come again in the other
 _GRADED_SHARE = 0.8  # of a level's images, whose folder has to be a grade
 _REPEATED = 1.5  # folders above, that a name of a class stands under on average
 _SHOWN = 3
@@ -41,6 +44,8 @@ def class_levels(paths: Sequence[str], declared: Sequence[str] = ()) -> ClassLev
     inner = {path: candidate_folders(path, leaves) for path in paths}
     while len({names[0] for names in inner.values() if names}) == 1 and all(len(names) > 1 for names in inner.values()):
         inner = {path: names[1:] for path, names in inner.items()}
+    if not _FACES & {name.lower() for name in declared} and _are_faces(inner):
+        return ClassLevels(names=dict.fromkeys(paths, ""))
     chosen = _level(list(inner.values()), frozenset(declared))
     return ClassLevels(names={path: chosen.name_of(names) for path, names in inner.items()}, question=chosen.question)
 
@@ -66,6 +71,26 @@ def _is_class_among_siblings(parts: tuple[str, ...], leaves: set[str]) -> bool:
     above = PurePosixPath(*parts[:-1])
     siblings = [PurePosixPath(leaf) for leaf in leaves if PurePosixPath(leaf).parent == above]
     return any(sibling.name != parts[-1] and not holds_all_classes(sibling.name) for sibling in siblings)
+
+
+def are_faces_of_cards(paths: Sequence[str]) -> bool:
+    """Whether the only folders are a card's two faces, with the same names in both: `front/0001`, `back/0001`.
+
+    Names that differ are those of images of two classes: which face is seen.
+    """
+    return _are_faces({path: candidate_folders(path) for path in paths})
+
+
+def _are_faces(inner: Mapping[str, tuple[str, ...]]) -> bool:
+    names: dict[str, set[str]] = {}
+    for path, folders in inner.items():
+        if len(folders) != 1 or folders[0].lower() not in _FACES:
+            return False
+        names.setdefault(folders[0].lower(), set()).add(stem_of(path).casefold())
+    if len(names) != 2:
+        return False
+    one, other = names.values()
+    return len(one & other) >= _SAME_CARDS * min(len(one), len(other))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

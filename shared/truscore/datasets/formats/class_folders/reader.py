@@ -19,7 +19,7 @@ def recognise_class_folders(context: ReaderContext) -> bool:
     folder = context.folder
     if light_lists(folder):
         return False
-    classes = class_by_image(folder.images)
+    classes = class_levels(folder.images, _declared(context)).names
     lights = {path for paths in lit_cards(folder, limits=context.limits).values() for path in paths}
     placed = [path for path, name in classes.items() if name and path not in lights]
     names = {classes[path] for path in placed}
@@ -28,8 +28,7 @@ def recognise_class_folders(context: ReaderContext) -> bool:
 
 def read_class_folders(context: ReaderContext) -> ReadResult:
     """Read the images with the class their folder names; classes by grade, else in natural order."""
-    declared = (*context.class_names, *context.declaration.classes)
-    levels = class_levels(context.folder.images, declared)
+    levels = class_levels(context.folder.images, _declared(context))
     if levels.question:
         context.log.add("format.ambiguous", levels.question)
     by_image = levels.names
@@ -50,6 +49,10 @@ def read_class_folders(context: ReaderContext) -> ReadResult:
         annotate=dict.fromkeys(by_image, no_annotations),
         image_labels=image_labels,
     )
+
+
+def _declared(context: ReaderContext) -> tuple[str, ...]:
+    return (*context.class_names, *context.declaration.classes)
 
 
 def class_by_image(paths: Sequence[str]) -> Mapping[str, str]:

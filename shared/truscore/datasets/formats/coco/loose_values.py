@@ -13,7 +13,7 @@ def tightened(entry: Entry) -> tuple[Entry, bool]:
     """The entry with whole numbers for ids and numbers for sizes, and whether any was something else."""
     changes: Entry = {}
     for key in _IDS:
-        if key in entry and (found := _identity(entry[key])) is not entry[key]:
+        if key in entry and type(entry[key]) is not int and (found := _identity(entry[key])) is not entry[key]:
             changes[key] = found
     for key in _NUMBERS:
         if isinstance(entry.get(key), str) and (found := _number(entry[key])) is not None:

@@ -121,8 +121,9 @@ def _read_all(
     parts: list[tuple[AnnotationReader, list[dict[str, Any]]]], record: ImageRecord
 ) -> tuple[Annotation, ...]:
     """The marks of all entries; one that an earlier entry has too counts once."""
-    found: list[Annotation] = []
-    for reader, entries in parts:
+    reader, entries = parts[0]
+    found = list(reader.read(entries, record))
+    for reader, entries in parts[1:]:
         known = {replace(one, source_id="") for one in found}
         found += [one for one in reader.read(entries, record) if replace(one, source_id="") not in known]
     return tuple(found)

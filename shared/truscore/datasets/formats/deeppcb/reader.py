@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import PurePosixPath
 
 from truscore.datasets.formats.class_lists import ClassList
 from truscore.datasets.index.records import Annotation, ImageRecord
+from truscore.datasets.paths import stem_of
 from truscore.datasets.reading.build_index import Annotate, build_read_result, unreadable_dataset
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.folder import Folder
@@ -51,7 +51,7 @@ def read_deeppcb(context: ReaderContext) -> ReadResult:
 
 
 def _boards(folder: Folder) -> dict[str, str]:
-    stems = {PurePosixPath(path).stem: path for path in folder.images}
+    stems = {stem_of(path): path for path in folder.images}
     return {
         stem.removesuffix("_test"): path
         for stem, path in stems.items()
@@ -60,7 +60,7 @@ def _boards(folder: Folder) -> dict[str, str]:
 
 
 def _labels(folder: Folder) -> Mapping[str, str]:
-    return {PurePosixPath(path).stem: path for path in folder.with_suffix(".txt")}
+    return {stem_of(path): path for path in folder.with_suffix(".txt")}
 
 
 def _lines(context: ReaderContext, path: str) -> tuple[tuple[str, list[str]], ...]:

@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from truscore.datasets.folder_words import IMAGE_FOLDERS, PART_FOLDERS, is_good
@@ -155,8 +155,13 @@ def _key(path: str, ignored: frozenset[str]) -> tuple[str, ...]:
     stem = match["stem"] if match else stem
     # A mask may keep the image's whole name: 1.jpg, 1.jpg.png.
     stem = stem_of(stem) if suffix_of(stem) in _PICTURES else stem
-    folders = (part.lower() for part in path.split("/")[:-1] if not names_derived(part))
-    return (*(part for part in folders if part not in ignored | _CONTAINERS), stem.lower())
+    return (*_shared_folders(path.rpartition("/")[0], ignored), stem.lower())
+
+
+@lru_cache(maxsize=4096)
+def _shared_folders(folder: str, ignored: frozenset[str]) -> tuple[str, ...]:
+    names = (name.lower() for name in folder.split("/") if name and not names_derived(name))
+    return tuple(name for name in names if name not in ignored and name not in _CONTAINERS)
 
 
 def _is_marked(path: str) -> bool:

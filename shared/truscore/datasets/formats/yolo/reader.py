@@ -26,7 +26,9 @@ def recognise_yolo(context: ReaderContext) -> bool:
     if recognise_dota(context):
         return False
     labels = {path.lower() for path in context.folder.with_suffix(".txt")}
-    return any(candidate.lower() in labels for image in context.folder.images for candidate in label_paths(image))
+    return bool(labels) and any(
+        candidate.lower() in labels for image in context.folder.images for candidate in label_paths(image)
+    )
 
 
 def read_yolo(context: ReaderContext) -> ReadResult:
