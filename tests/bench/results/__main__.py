@@ -6,7 +6,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from deploy.local.settings import SharedData
 from tests.bench.results.experiments import EXPERIMENTS
@@ -14,7 +16,10 @@ from tests.bench.results.page import page
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 MEASURED = REPOSITORY / "docs" / "results"
-KEPT = ("dataset", "dataset_digest", "images", "folds", "seeds", "choose", "device", "recipe", "metrics", "pooled")
+KEPT = (
+    "dataset", "dataset_digest", "images", "folds", "seeds", "choose", "device", "recipe", "metrics", "pooled",
+    "trivial",
+)  # fmt: skip
 
 
 def main() -> int:
@@ -48,12 +53,26 @@ def measure(name: str, *, seeds: str) -> int:
         if ended.returncode:
             return ended.returncode
         found = json.loads(output.read_text(encoding="utf-8"))
-    kept = {key: found[key] for key in KEPT} | {"minutes": round((time.monotonic() - began) / 60, 1)}
+    place = MEASURED / f"{name}.json"
+    kept = kept_of(found, minutes=(time.monotonic() - began) / 60, before=place)
     MEASURED.mkdir(exist_ok=True)
-    (MEASURED / f"{name}.json").write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    place.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     for metric, spread in kept["pooled"].items():
         sys.stdout.write(f"{name}: {metric} {spread['mean']:.4f}\n")
     return 0
+
+
+def kept_of(found: Mapping[str, Any], *, minutes: float, before: Path) -> dict[str, Any]:
+    """What is kept of a cross-validation, beside the figures that the file of the row has had."""
+    kept = {key: found[key] for key in KEPT} | {"minutes": round(minutes, 1)}
+    if before.exists():
+        earlier = json.loads(before.read_text(encoding="utf-8"))
+        kept["previous"] = {
+            "recipe": earlier["recipe"],
+            "folds": earlier["folds"],
+            "pooled": {name: spread["mean"] for name, spread in earlier["pooled"].items()},
+        }
+    return kept
 
 
 if __name__ == "__main__":
