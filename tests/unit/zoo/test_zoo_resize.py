@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from truscore.zoo.resize import AntialiasedTransform, network_size, resize_antialiased
+from truscore.zoo.resize import AntialiasedTransform, doubled, network_size, resize_antialiased
 
 
 @pytest.mark.parametrize("size", [(10, 7), (64, 64), (100, 37), (33, 120)])
@@ -13,6 +13,16 @@ def test_it_equals_torchs_antialiased_resizing(size: tuple[int, int]) -> None:
     image_CHW = torch.rand(3, 61, 47, generator=torch.Generator().manual_seed(0))
     expected = nn.functional.interpolate(image_CHW[None], size=size, mode="bilinear", antialias=True)[0]
     torch.testing.assert_close(resize_antialiased(image_CHW, *size), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 7, 5), (1, 2, 1, 1), (4, 2, 1)])
+def test_doubling_equals_resizing_to_twice_the_size_and_so_does_its_gradient(shape: tuple[int, ...]) -> None:
+    map_Chw = torch.rand(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64, requires_grad=True)
+    weight_CHW = torch.rand(*shape[:-2], 2 * shape[-2], 2 * shape[-1], dtype=torch.float64)
+    found, expected = doubled(map_Chw), resize_antialiased(map_Chw, *weight_CHW.shape[-2:])
+    torch.testing.assert_close(found, expected)
+    gradients = [torch.autograd.grad((one * weight_CHW).sum(), map_Chw)[0] for one in (found, expected)]
+    torch.testing.assert_close(*gradients)
 
 
 def test_a_thin_line_of_a_large_scan_survives() -> None:

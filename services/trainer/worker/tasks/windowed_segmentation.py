@@ -112,8 +112,17 @@ class WindowedSegmentation(SemanticSegmentation):
     def _result_of(
         self, index: int, probability_KHW: NDArray[np.float32], target_HW: NDArray[np.uint8], threshold: float
     ) -> PixelResult:
+        damage_HW, best_HW = _odds(probability_KHW)
+        known: dict[int, PixelConfusion] = {}
+
         def counted(at: float) -> PixelConfusion:
-            return count_pixels(index, target_HW, _decision(probability_KHW, at), classes=self.classes)
+            found_HW = damage_HW >= at
+            # Masks of different thresholds are nested: as many pixels are the same pixels, and need counting once.
+            size = int(found_HW.sum())
+            if size not in known:
+                prediction_HW = np.where(found_HW, best_HW, 0).astype(np.uint8)
+                known[size] = count_pixels(index, target_HW, prediction_HW, classes=self.classes)
+            return known[size]
 
         return PixelResult(
             count_pixels=counted(threshold),
@@ -142,8 +151,13 @@ def make(job: TrainingJob, evaluated: tuple[ImageRecord, ...], cache_limit_bytes
 
 def _decision(probability_KHW: NDArray[np.float32], threshold: float) -> NDArray[np.uint8]:
     """[H, W]: the most probable damage where any is at least as probable as the threshold, else 0."""
-    damaged_HW = 1.0 - probability_KHW[0] >= threshold
-    return np.where(damaged_HW, probability_KHW[1:].argmax(axis=0) + 1, 0).astype(np.uint8)
+    damage_HW, best_HW = _odds(probability_KHW)
+    return np.where(damage_HW >= threshold, best_HW, 0).astype(np.uint8)
+
+
+def _odds(probability_KHW: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Both [H, W]: the probability of damage of whatever class, and which is the most probable of them, from 1."""
+    return 1.0 - probability_KHW[0], probability_KHW[1:].argmax(axis=0) + 1
 
 
 def _at_evaluated_size(probability_KHW: Tensor, record: ImageRecord) -> Tensor:

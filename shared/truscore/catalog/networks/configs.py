@@ -112,7 +112,8 @@ class EncoderConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UNetConfig(NetworkConfig):
-    """``decoder_channels`` coarse to fine, one for each stage of the encoder."""
+    """``decoder_channels`` coarse to fine, one for each stage of the encoder; with one fewer the map ends at the finest
+    stage's size, half the square's."""
 
     encoder: EncoderConfig
     decoder_channels: tuple[int, ...]

@@ -46,6 +46,26 @@ NETWORKS: tuple[Network, ...] = (
             decoder_channels=(96, 64, 32, 24, 16),
         ),
     ),
+    # Output stride 2: the step to the square's own size is nearly half of a decoder's time, and marks are wider.
+    Network(
+        name="u_net_efficientnet_lite0_os2",
+        implementation="segmentation-models-pytorch: UnetDecoder; ours, on torch: EfficientNet-Lite0",
+        licence="MIT AND BSD-3-Clause",
+        parameters=3_581_867,
+        image_size=160,
+        weights=(IMAGENET_OF_LITE0,),
+        head=True,
+        activation_bytes_per_pixel=1_824,
+        config=UNetConfig(
+            encoder=EncoderConfig(
+                network="efficientnet_lite0",
+                stages=(("1", 16), ("2", 24), ("3", 40), ("5", 112), ("7", 320)),
+                early=("0", "1", "2", "3"),
+                normalisation=OF_LITE,
+            ),
+            decoder_channels=(96, 64, 32, 24),
+        ),
+    ),
     Network(
         name="u_net_resnet34",
         implementation="segmentation-models-pytorch: UnetDecoder; torchvision: resnet34",

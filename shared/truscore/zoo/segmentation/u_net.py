@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from truscore.catalog.networks.configs import UNetConfig
 from truscore.configuration.recipe import Recipe
 from truscore.zoo.configs import config_of
+from truscore.zoo.resize import doubled
 from truscore.zoo.segmentation.segmenter import Segmenter, StagedBackbone, expect_nothing, suit
 
 
@@ -30,8 +31,9 @@ class UNet(Segmenter):
             n_blocks=len(base.decoder_channels),
             attention_type="scse" if specialized else None,
         )
-        # The finest step takes over nothing: what would weigh it were never trained.
-        self.decoder.blocks[-1].attention1 = nn.Identity()
+        # The step to the square's own size takes over nothing: what would weigh it were never trained.
+        if len(base.decoder_channels) == len(base.encoder.stages):
+            self.decoder.blocks[-1].attention1 = nn.Identity()
         # Whole maps are dropped: neighbouring pixels of one map say nearly the same (Tompson et al. 2015, "Efficient
         # object localization", section 3.2).
         self.dropout = nn.Dropout2d(recipe.loss_config.regularization.dropout)
@@ -46,3 +48,8 @@ class UNet(Segmenter):
         maps = [image_BCSS, *self.backbone(image_BCSS)]
         logits_BKSS: Tensor = self.head(self.dropout(self.decoder(maps)))
         return logits_BKSS
+
+    def _upsampled(self, map_BKss: Tensor) -> Tensor:
+        if 2 * map_BKss.shape[-1] == self.image_size:
+            return doubled(map_BKss.float())
+        return super()._upsampled(map_BKss)
