@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 from truscore.datasets import Annotation, ImageRecord
 from truscore.metrics.damage_thresholds import DEFAULT, THRESHOLDS, best_threshold
-from truscore.metrics.segmentation import count_pixels
+from truscore.metrics.segmentation import PixelConfusion, count_pixels
 from truscore.recipes import InvalidConfig, recipe_from_json, recipe_to_json, resolve
 from truscore.zoo import build_model
 from truscore.zoo.framing import Framed
@@ -111,6 +111,23 @@ def test_of_equals_the_threshold_nearest_to_one_half_is_taken_and_without_damage
     assert THRESHOLDS[best_threshold([alike])] == 0.5
     flawless = [count_pixels(0, mark * 0, mark * 0, classes=2)] * len(THRESHOLDS)
     assert best_threshold([flawless]) == DEFAULT
+
+
+def test_what_a_few_images_tell_apart_by_chance_only_does_not_move_the_threshold() -> None:
+    """Four images have a pixel more right at 0.5; one is right at 0.98 only, and makes that the best by sums."""
+    mark = np.zeros((8, 8), dtype=np.uint8)
+    mark[2:4, 2:5] = 1
+    less, none = mark.copy(), mark * 0
+    less[2, 2] = 0
+
+    def at(right: int, others: np.ndarray) -> list[PixelConfusion]:
+        return [
+            count_pixels(0, mark, mark if place == right else others, classes=2) for place in range(len(THRESHOLDS))
+        ]
+
+    usual, odd = at(DEFAULT, less), at(THRESHOLDS.index(0.98), none)
+    assert THRESHOLDS[best_threshold([usual] * 4 + [odd])] == 0.5
+    assert THRESHOLDS[best_threshold([odd] * 4 + [usual])] == 0.98
 
 
 def test_whole_images_keep_their_bytes_and_windows_are_written() -> None:
