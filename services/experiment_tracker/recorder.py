@@ -20,7 +20,7 @@ class Recorder:
         self._known: OrderedDict[str, Known] = OrderedDict()
 
     def record(self, fact: Fact, at: float) -> None:
-        """Write what is still to be written. LedgerUnavailable, Refused; calling it again after either is harmless."""
+        """Write what is still to be written. LedgerUnavailable, LedgerRefused; calling it again is harmless."""
         known = self._known.pop(fact.run_id, None) or self._ledger.find(fact.run_id)
         known = known or self._ledger.open(opening_of(fact, at))
         if writes := writes_for(fact, known, at):

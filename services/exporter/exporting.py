@@ -15,7 +15,7 @@ from truscore.storage import NoSpace, Store
 from services.exporter.child_process import ChildFault
 from services.exporter.formats import choose_formats
 from services.exporter.inputs import Inputs, Unexportable, Wanted, fetch_inputs, origin_of
-from services.exporter.order import ExportOrder, Outcome
+from services.exporter.order import ExportOrder, ExportOutcome
 from services.exporter.release import Artifact, Refusal, Release
 from services.exporter.release_store import ReleaseStore
 from services.exporter.task import Result, Task
@@ -47,23 +47,23 @@ class Exporter:
     now: Callable[[], datetime] = lambda: datetime.now(tz=UTC)
     _busy: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def export(self, order: ExportOrder) -> Outcome:
+    async def export(self, order: ExportOrder) -> ExportOutcome:
         """One order at a time: the bounds of memory are those of one child."""
         accepted, refused = choose_formats(order)
         if not accepted:
-            return Outcome(release=None, refusals=refused)
+            return ExportOutcome(release=None, refusals=refused)
         async with self._busy:
             return await self._found_or_made(order, accepted, refused)
 
     async def _found_or_made(
         self, order: ExportOrder, accepted: tuple[str, ...], refused: tuple[Refusal, ...]
-    ) -> Outcome:
+    ) -> ExportOutcome:
         before = await asyncio.to_thread(self.releases.of_run, order) if order.further else ()
         if order.further:
             if release := next((each for each in before if made_formats(each) >= set(accepted)), None):
-                return Outcome(release=release, refusals=refused)
+                return ExportOutcome(release=release, refusals=refused)
         elif release := await asyncio.to_thread(self.releases.find, order):
-            return Outcome(release=release, refusals=release.refusals)
+            return ExportOutcome(release=release, refusals=release.refusals)
         with TemporaryDirectory(prefix=f"{order.run_id}-", dir=self.workdir, ignore_cleanup_errors=True) as scratch:
             try:
                 return await self._make(order, accepted, refused, before, Path(scratch))
@@ -71,7 +71,7 @@ class Exporter:
                 if not (code := code_of(error)):
                     raise
                 why = tuple(Refusal(format=name, code=code, message=str(error)) for name in accepted)
-                return Outcome(release=None, refusals=refused + why)
+                return ExportOutcome(release=None, refusals=refused + why)
 
     async def _make(
         self,
@@ -80,7 +80,7 @@ class Exporter:
         refused: tuple[Refusal, ...],
         before: tuple[Release, ...],
         folder: Path,
-    ) -> Outcome:
+    ) -> ExportOutcome:
         began_s = self.clock()
         kept = await asyncio.to_thread(self._fetch_kept, before, folder)
         result = await self._result(order, tuple(name for name in accepted if name not in kept), folder)
@@ -88,7 +88,7 @@ class Exporter:
         refusals = refused + report_refusals
         artifacts = {**kept, **{each.format: each for each in result.artifacts}}
         if not set(accepted) & set(artifacts):
-            return Outcome(release=None, refusals=refusals)
+            return ExportOutcome(release=None, refusals=refusals)
         version = order.version_of(artifacts)
         # Another exporter may have been given the same message meanwhile: what it announced stays as announced.
         release = await asyncio.to_thread(self._announced, order, version)
@@ -103,7 +103,7 @@ class Exporter:
             )
             origin = await asyncio.to_thread(origin_of, self.store, order, code_commit=self.code_commit)
             release = await asyncio.to_thread(self.releases.keep, made, folder, origin)
-        return Outcome(release=release, refusals=refusals if order.further else release.refusals)
+        return ExportOutcome(release=release, refusals=refusals if order.further else release.refusals)
 
     def _announced(self, order: ExportOrder, version: str) -> Release | None:
         return self.releases.at(order, version) if order.further else self.releases.find(order)

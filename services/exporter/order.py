@@ -48,7 +48,7 @@ class ExportOrder:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
+class ExportOutcome:
     """The release, where anything could be made, and every format that could not."""
 
     release: Release | None

@@ -32,7 +32,9 @@ class Alerting:
     async def look(self) -> None:
         """One look. What can't be published now is published at the next look, if it still holds."""
         runs, hosts, alerts = self.board.runs.values(), self.board.hosts.values(), self.board.alerts
-        for alert in self.watchdog.look(runs, hosts, alerts, self.clock(), strays=self.board.strays.values()):
+        for alert in self.watchdog.look(
+            runs, hosts, alerts, self.clock(), unknown_events=self.board.unknown_events.values()
+        ):
             before = alerts.get(alert.alert_id, AlertState()).since
             try:
                 await self.publish_alert(alert, before)

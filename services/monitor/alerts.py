@@ -1,5 +1,5 @@
-"""When a person should know: rules over runs, hosts and strays in, alerts to raise and clear out. The time is an
-argument."""
+"""When a person should know: rules over runs, hosts and unknown events in, alerts to raise and clear out. The time is
+an argument."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from uuid import UUID, uuid5
 
-from services.monitor.facts import Cleared, Raised, Sampled, Strayed
+from services.monitor.facts import Cleared, Raised, Sampled, UnknownEvent
 from services.monitor.rules import OTHERS_RULES, Rule
 from services.monitor.run import Run
 from services.monitor.stage import Stage, failed_at, message_of, stage_of
@@ -110,9 +110,9 @@ def _load_of(sample: Sampled) -> dict[str, tuple[float, str]]:
     return found
 
 
-def measured_of_stray(stray: Strayed, now: float) -> Mapping[str, Measured]:
+def measured_of_unknown_event(event: UnknownEvent, now: float) -> Mapping[str, Measured]:
     """Measures of what was published under a routing key and is no event."""
-    return {"stray_s": Measured(subject=stray.routing_key, value=now - stray.at, text=stray.reason)}
+    return {"stray_s": Measured(subject=event.routing_key, value=now - event.at, text=event.reason)}
 
 
 def alert_id_of(rule: str, subject: str) -> str:
@@ -133,13 +133,13 @@ class Watchdog:
         standing: Mapping[str, AlertState],
         now: float,
         *,
-        strays: Iterable[Strayed] = (),
+        unknown_events: Iterable[UnknownEvent] = (),
     ) -> list[Raised | Cleared]:
         """What to say now: conditions that began to hold for long enough, and alerts whose condition ended."""
         measured = [
             *(measured_of_run(run, now) for run in runs),
             *(measured_of_host(host, now) for host in hosts),
-            *(measured_of_stray(stray, now) for stray in strays),
+            *(measured_of_unknown_event(event, now) for event in unknown_events),
         ]
         holding = dict(self._holding(measured))
         self._held_since = {alert_id: self._held_since.get(alert_id, now) for alert_id in holding}

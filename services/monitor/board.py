@@ -1,4 +1,4 @@
-"""Everything the monitor knows at one moment: runs, waiting orders, hosts, strays and alerts, each of bounded
+"""Everything the monitor knows at one moment: runs, waiting orders, hosts, unknown events and alerts, each of bounded
 number."""
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from services.monitor.facts import (
     Cleared,
     Fact,
     Failed,
-    Order,
     Raised,
+    ReceivedOrder,
     Rejected,
     Sampled,
-    Strayed,
+    UnknownEvent,
     Validated,
     Validating,
 )
@@ -52,7 +52,7 @@ class Bounds:
     runs: int = 500
     orders: int = 500
     hosts: int = 256
-    strays: int = 64
+    unknown_events: int = 64
     alerts: int = 1000
     forgotten: int = 10_000
 
@@ -65,7 +65,7 @@ class Board:
         self.runs: dict[str, Run] = {}
         self.orders: dict[str, Waiting] = {}
         self.hosts: dict[tuple[str, str], Sampled] = {}
-        self.strays: dict[str, Strayed] = {}
+        self.unknown_events: dict[str, UnknownEvent] = {}
         self.alerts: dict[str, AlertState] = {}
         self._forgotten: dict[str, None] = {}
 
@@ -85,8 +85,8 @@ class Board:
                 self._refuse(fact, at, trace)
             case Sampled():
                 self._sample(fact, at)
-            case Strayed():
-                self._stray(fact)
+            case UnknownEvent():
+                self._unknown_event(fact)
             case _:
                 self._run(fact.run_id, lambda run: with_fact(run, fact, at, trace))
 
@@ -137,7 +137,7 @@ class Board:
         self.runs[run_id] = change(self.runs.get(run_id) or Run(run_id=run_id))
         self._forget(self.runs, self.bounds.runs, keep=run_id, ended=lambda run: stage_of(run) in DISPENSABLE)
 
-    def _order(self, order: Order, change: Callable[[Waiting], Waiting]) -> None:
+    def _order(self, order: ReceivedOrder, change: Callable[[Waiting], Waiting]) -> None:
         key = order_id(order)
         if key in self._forgotten:
             return
@@ -164,7 +164,7 @@ class Board:
                 self._order(order, lambda waiting: with_attachment(waiting, fact, at, trace))
         self._run(fact.run_id, lambda run: with_fact(run, fact, at, trace))
 
-    def _addressed(self, fact: Rejected | Validating | Attached) -> list[Order]:
+    def _addressed(self, fact: Rejected | Validating | Attached) -> list[ReceivedOrder]:
         orphan = orphan_order(fact.dataset_id, fact.version, fact.request_id, fact.order_event_id)
         if fact.order_event_id:
             return [waiting.order for waiting in self._named(fact.order_event_id)] or [orphan]
@@ -189,7 +189,7 @@ class Board:
         order = oldest.order if oldest else orphan_order(fact.dataset_id, fact.dataset_version, "")
         self._order(order, lambda waiting: with_refusal(waiting, fact, at, trace))
 
-    def _orders_of(self, dataset_id: str, version: str) -> list[Order]:
+    def _orders_of(self, dataset_id: str, version: str) -> list[ReceivedOrder]:
         return [
             waiting.order
             for waiting in self.orders.values()
@@ -205,13 +205,13 @@ class Board:
             del self.hosts[min(self.hosts, key=lambda each: self.hosts[each].sampled_at)]
         self._run(fact.run_id, lambda run: with_fact(run, fact, at))
 
-    def _stray(self, fact: Strayed) -> None:
+    def _unknown_event(self, fact: UnknownEvent) -> None:
         """The newest of each routing key."""
-        held = self.strays.get(fact.routing_key)
+        held = self.unknown_events.get(fact.routing_key)
         if held is None or fact.at >= held.at:
-            self.strays[fact.routing_key] = fact
-        if len(self.strays) > self.bounds.strays:
-            del self.strays[min(self.strays, key=lambda each: self.strays[each].at)]
+            self.unknown_events[fact.routing_key] = fact
+        if len(self.unknown_events) > self.bounds.unknown_events:
+            del self.unknown_events[min(self.unknown_events, key=lambda each: self.unknown_events[each].at)]
 
     def _alert(self, fact: Raised | Cleared) -> None:
         self.alerts[fact.alert_id] = with_alert(self.alerts.get(fact.alert_id), fact)

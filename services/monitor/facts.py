@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Order:
+class ReceivedOrder:
     """One request to validate a dataset and train on it; the digest tells apart what is otherwise equal.
 
     `event_id` is given only where nothing but an answer to it was received.
@@ -26,13 +26,13 @@ class Order:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Announced:
-    order: Order
+    order: ReceivedOrder
     order_event_id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Validated:
-    order: Order
+    order: ReceivedOrder
     dataset_digest: str
     order_event_id: str = ""
 
@@ -250,7 +250,7 @@ class Cleared:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Strayed:
+class UnknownEvent:
     """Something in the log that is no event of the contract, and so reaches nobody."""
 
     routing_key: str
@@ -270,4 +270,4 @@ RunFact = (
     | Exported
     | ExportFailed
 )
-Fact = Announced | Validating | Validated | Rejected | Attached | RunFact | Sampled | Strayed | Raised | Cleared
+Fact = Announced | Validating | Validated | Rejected | Attached | RunFact | Sampled | UnknownEvent | Raised | Cleared

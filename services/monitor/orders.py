@@ -12,7 +12,7 @@ from hashlib import sha256
 from math import inf
 from typing import TypeVar
 
-from services.monitor.facts import Announced, Attached, Failed, Order, Rejected, Validated, Validating
+from services.monitor.facts import Announced, Attached, Failed, ReceivedOrder, Rejected, Validated, Validating
 from services.monitor.run import MAX_TRACES, Run, Timed
 from services.monitor.stage import Stage, dataset_of, failure_text, origin_of
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 class Waiting:
     """An order as far as it got by itself."""
 
-    order: Order
+    order: ReceivedOrder
     first_event_at: float = inf
     last_event_at: float = 0
     validating: Timed[Validating] | None = None
@@ -41,7 +41,7 @@ class Waiting:
         return order_id(self.order)
 
 
-def order_id(order: Order) -> str:
+def order_id(order: ReceivedOrder) -> str:
     parts = [order.dataset_id, order.version, order.request_id, order.digest]
     parts += [order.event_id] if order.event_id else []
     return "order-" + sha256("\0".join(parts).encode()).hexdigest()[:20]
@@ -90,9 +90,9 @@ def _received(waiting: Waiting, at: float, trace: str, event_id: str) -> Waiting
     )
 
 
-def orphan_order(dataset_id: str, version: str, request_id: str, event_id: str = "") -> Order:
+def orphan_order(dataset_id: str, version: str, request_id: str, event_id: str = "") -> ReceivedOrder:
     """Stands in for the order that an answer is about while only the answer was received."""
-    return Order(
+    return ReceivedOrder(
         dataset_id=dataset_id,
         version=version,
         request_id=request_id,

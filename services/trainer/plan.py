@@ -12,7 +12,7 @@ from truscore.storage import Stored
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Order:
+class TrainingOrder:
     """A validated dataset and what is to be trained on it."""
 
     dataset_id: str
@@ -41,11 +41,11 @@ class Plan:
     """A run: the order with its configuration resolved."""
 
     run_id: str
-    order: Order
+    order: TrainingOrder
     recipe: Recipe
 
 
-def plan(order: Order, *, profile: str) -> Plan:
+def plan(order: TrainingOrder, *, profile: str) -> Plan:
     """The run that an order asks for. Raises InvalidConfig."""
     recipe = resolve(order.category, order.option, order.architecture, order.overrides, profile=profile)
     return Plan(run_id=run_id_for(order.dataset_digest, recipe, order.request_id), order=order, recipe=recipe)

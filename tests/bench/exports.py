@@ -30,11 +30,11 @@ from truscore.recipes import resolve
 from truscore.zoo import build_model
 
 from services.exporter.child import benchmark
-from services.exporter.child.convert import export_target_of, workshop
+from services.exporter.child.convert import conversion_context, export_target_of
 from services.exporter.child.export_target import ExportTarget, Picture
 from services.exporter.child.formats.registry import FORMATS
-from services.exporter.child.making import Workshop, make_artifact
-from services.exporter.child.refused import Refused
+from services.exporter.child.making import ConversionContext, make_artifact
+from services.exporter.child.refused import ExportRefused
 from services.exporter.task import Task
 from tests.unit.exporter.small_networks import certain
 
@@ -80,27 +80,29 @@ def lines(network: str, *, compiled: bool, release: bool) -> Iterator[dict[str, 
         task = Task(
             checkpoint="", formats=("onnx",), pictures=(), benchmark_rounds=1, output_folder=folder, provenance={}
         )
-        shop = workshop(target, pictures(), task, calibration=pictures())
+        context = conversion_context(target, pictures(), task, calibration=pictures())
         if release:
-            yield {"network": network, "release_s": phases(shop)}
+            yield {"network": network, "release_s": phases(context)}
         others = {"eager": target.run_eager} | ({"compiled": compiled_run(target)} if compiled else {})
         for name in FORMATS:
             if reason := why_not(NETWORKS[network], name):
                 yield {"network": network, "format": name, "refused": reason}
                 continue
-            yield {"network": network, "format": name, **measured(name, shop, others)}
+            yield {"network": network, "format": name, **measured(name, context, others)}
 
 
-def measured(name: str, shop: Workshop, others: Mapping[str, Callable[[Picture], object]]) -> dict[str, Any]:
+def measured(
+    name: str, context: ConversionContext, others: Mapping[str, Callable[[Picture], object]]
+) -> dict[str, Any]:
     try:
-        artifact = make_artifact(FORMATS[name], shop)
-    except Refused as refused:
+        artifact = make_artifact(FORMATS[name], context)
+    except ExportRefused as refused:
         return {"refused": refused.message[:300]}
     began_s = perf_counter()
-    run = FORMATS[name].load(shop.folder / artifact.file_name, artifact.signature)
-    run(shop.source.pictures[0])
+    run = FORMATS[name].load(context.folder / artifact.file_name, artifact.signature)
+    run(context.source.pictures[0])
     cold_s = perf_counter() - began_s
-    found = timed({"file": run, **others}, shop.source.pictures)
+    found = timed({"file": run, **others}, context.source.pictures)
     eager, file = found["eager"]["p50_ms"], found["file"]["p50_ms"]
     return {
         "size_bytes": artifact.size_bytes,
@@ -131,17 +133,17 @@ def timed(runs: Mapping[str, Callable[[Picture], object]], pictures: Sequence[Pi
     }
 
 
-def phases(shop: Workshop) -> dict[str, float]:
+def phases(context: ConversionContext) -> dict[str, float]:
     """Of a release of `onnx`, after the process has imported what it needs."""
-    kind, path = FORMATS["onnx"], shop.folder / "phases.onnx"
+    kind, path = FORMATS["onnx"], context.folder / "phases.onnx"
     marks = [("", perf_counter())]
-    kind.make(shop.source, path)
+    kind.make(context.source, path)
     marks.append(("make", perf_counter()))
-    run = kind.load(path, shop.source.target.signature)
+    run = kind.load(path, context.source.target.signature)
     marks.append(("load", perf_counter()))
-    shop.gate.verdict(run, precision=kind.precision)
+    context.gate.verdict(run, precision=kind.precision)
     marks.append(("gate", perf_counter()))
-    benchmark.measure(run, shop.source.target.run_eager, shop.source.pictures, rounds=3)
+    benchmark.measure(run, context.source.target.run_eager, context.source.pictures, rounds=3)
     marks.append(("benchmark", perf_counter()))
     return {name: round(at - before, 2) for (_, before), (name, at) in pairwise(marks)}
 

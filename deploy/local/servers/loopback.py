@@ -8,7 +8,7 @@ from typing import Any
 from deploy.local.servers.ports import LOOPBACK
 
 
-class Refused(RuntimeError):
+class RequestRefused(RuntimeError):
     """The server answered with an error; carries its status."""
 
     def __init__(self, method: str, path: str, status: int, body: str) -> None:
@@ -26,7 +26,7 @@ def request_json(
     host: str = LOOPBACK,
     timeout_s: float = 30.0,
 ) -> Any:
-    """The decoded answer (None when it is empty); `Refused` for a status of 400 and above, `OSError` for no answer."""
+    """The decoded answer, None when it is empty. Raises RequestRefused for a status of 400 and above, and OSError."""
     headers = {"content-type": "application/json"}
     if login is not None:
         headers["authorization"] = "Basic " + base64.b64encode(":".join(login).encode()).decode()
@@ -38,5 +38,5 @@ def request_json(
     finally:
         connection.close()
     if response.status >= 400:
-        raise Refused(method, path, response.status, text)
+        raise RequestRefused(method, path, response.status, text)
     return json.loads(text) if text.strip() else None

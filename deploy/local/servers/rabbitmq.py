@@ -14,7 +14,7 @@ from urllib.parse import quote
 from truscore.process.supervised import ProcessFailed, Started, start_process, wait_until
 
 from deploy.local.plain_paths import drop_plain_path, plain_path
-from deploy.local.servers.loopback import Refused, request_json
+from deploy.local.servers.loopback import RequestRefused, request_json
 from deploy.local.servers.ports import LOOPBACK, free_ports, is_listening
 
 START_TIMEOUT_S = 120.0
@@ -160,7 +160,7 @@ class RabbitMQ:
         """Remove a virtual host with its queues; one that is gone already is fine."""
         try:
             self.manage("DELETE", f"/api/vhosts/{quote(vhost, safe='')}")
-        except Refused as refusal:
+        except RequestRefused as refusal:
             if refusal.status != 404:
                 raise
 
@@ -194,7 +194,7 @@ class RabbitMQ:
                 if not peer.recv(1):
                     return False
             self.manage("GET", "/api/whoami")
-        except (OSError, Refused, HTTPException):
+        except (OSError, RequestRefused, HTTPException):
             return False
         return True
 

@@ -17,7 +17,7 @@ from truscore.events.v1 import model_pb2, telemetry_pb2, training_pb2
 
 from services.experiment_tracker import facts
 from services.experiment_tracker.availability import RULE, SEVERITY, Alert
-from services.experiment_tracker.ledger import Ledger, LedgerError, LedgerUnavailable, Refused
+from services.experiment_tracker.ledger import Ledger, LedgerError, LedgerRefused, LedgerUnavailable
 from services.experiment_tracker.metrics import FAILURES, OFFSET, RECORDED, REFUSED
 from services.experiment_tracker.record import Mark
 from services.experiment_tracker.recorder import Recorder
@@ -172,7 +172,7 @@ class EventConsumer:
     async def _record(self, fact: facts.Fact, envelope: Envelope) -> None:
         try:
             await asyncio.to_thread(self._recorder.record, fact, envelope.time.timestamp())
-        except Refused as error:
+        except LedgerRefused as error:
             REFUSED.labels(envelope.type).inc()
             raise Poison(str(error)) from error
         except LedgerUnavailable:

@@ -14,7 +14,7 @@ from truscore.api.v1 import experiments_pb2_grpc
 from truscore.configuration.run_id import RUN_ID_ACCEPTED, is_run_id
 
 from services.experiment_tracker.compare import NotComparable, Row, check_run_ids, metric_rows, parameter_rows
-from services.experiment_tracker.ledger import Ledger, LedgerUnavailable, Refused
+from services.experiment_tracker.ledger import Ledger, LedgerRefused, LedgerUnavailable
 from services.experiment_tracker.record import MODEL, MODEL_VERSION, History, Recorded, Status
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Reads(experiments_pb2_grpc.ExperimentsServiceServicer):
 
     async def _record(self, run_id: str) -> Recorded:
         if not is_run_id(run_id):
-            raise Refused(f"run_id {run_id[:200]!r}: {RUN_ID_ACCEPTED}")
+            raise LedgerRefused(f"run_id {run_id[:200]!r}: {RUN_ID_ACCEPTED}")
         record = await self._query(lambda: self._ledger.get(run_id))
         if record is None:
             raise NotOnRecord(f"run {run_id!r} is not on record")
@@ -93,7 +93,7 @@ class Reads(experiments_pb2_grpc.ExperimentsServiceServicer):
             yield
         except NotOnRecord as error:
             await _abort(context, grpc.StatusCode.NOT_FOUND, str(error))
-        except (Refused, NotComparable) as error:
+        except (LedgerRefused, NotComparable) as error:
             await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, str(error))
         except LedgerUnavailable as error:
             await _abort(context, grpc.StatusCode.UNAVAILABLE, str(error))

@@ -9,5 +9,5 @@ class LedgerUnavailable(LedgerError):
     """It did not answer, or could not do it now; the same may succeed later."""
 
 
-class Refused(LedgerError):
+class LedgerRefused(LedgerError):
     """It will never take this; the text says what and why."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import count
 
-from services.experiment_tracker.ledger.errors import Refused
+from services.experiment_tracker.ledger.errors import LedgerRefused
 from services.experiment_tracker.record import (
     MODEL,
     MODEL_VERSION,
@@ -72,7 +72,7 @@ class MemoryLedger:
 
     def page(self, *, experiment_name: str, size: int, token: str) -> tuple[list[Recorded], str]:
         if token and not token.isdigit():
-            raise Refused(f"page token {token!r} was not handed out here")
+            raise LedgerRefused(f"page token {token!r} was not handed out here")
         newest_first = sorted(self.pages, key=lambda page: page.opening.started_at, reverse=True)
         matching = [page for page in newest_first if experiment_name in ("", page.opening.experiment_name)]
         first = int(token or 0)

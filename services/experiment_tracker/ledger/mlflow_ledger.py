@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from services.experiment_tracker.ledger.errors import LedgerUnavailable, Refused
+from services.experiment_tracker.ledger.errors import LedgerRefused, LedgerUnavailable
 from services.experiment_tracker.record import (
     MODEL,
     MODEL_VERSION,
@@ -221,7 +221,7 @@ class MlflowLedger:
         try:
             yield
         except self._error as error:
-            kind = Refused if error.error_code in PERMANENT else LedgerUnavailable
+            kind = LedgerRefused if error.error_code in PERMANENT else LedgerUnavailable
             raise kind(f"MLflow: {error.error_code}: {error.message}") from error
         except OSError as error:
             raise LedgerUnavailable(f"MLflow: {error!r}") from error

@@ -8,7 +8,7 @@ from services.experiment_tracker.record import History, Known, Mark, Opening, Re
 
 
 class Ledger(Protocol):
-    """Synchronous; each call raises LedgerUnavailable where it may succeed later, Refused where it never will."""
+    """Synchronous; each call raises LedgerUnavailable where it may succeed later, LedgerRefused where it never will."""
 
     def find(self, run_id: str) -> Known | None:
         """What is on record of the run."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from services.experiment_tracker.ledger.errors import LedgerUnavailable, Refused
+from services.experiment_tracker.ledger.errors import LedgerRefused, LedgerUnavailable
 from services.experiment_tracker.ledger.protocol import Ledger
 from services.experiment_tracker.record import History, Known, Mark, Opening, Recorded, Writes
 
@@ -58,7 +58,7 @@ class WatchedLedger:
         except LedgerUnavailable as error:
             self._observer.failed(kind, str(error), self._clock())
             raise
-        except Refused:
+        except LedgerRefused:
             self._observer.answered(kind)
             raise
         self._observer.answered(kind)

@@ -21,8 +21,8 @@ from services.exporter.child.export_target import ExportTarget, Picture, Unsuppo
 from services.exporter.child.formats.protocol import Source
 from services.exporter.child.formats.registry import FORMATS
 from services.exporter.child.gate import Gate
-from services.exporter.child.making import Workshop, make_artifact
-from services.exporter.child.refused import Refused
+from services.exporter.child.making import ConversionContext, make_artifact
+from services.exporter.child.refused import ExportRefused
 from services.exporter.release import Artifact, Refusal
 from services.exporter.signature import description
 from services.exporter.task import Result, Task
@@ -41,7 +41,7 @@ def convert(task: Task) -> Result:
     try:
         kind = row_of(recipe.category, recipe.option, recipe.architecture).task
         target = export_target_of(model, class_names, kind=kind)
-    except (Refused, KeyError) as refused:
+    except (ExportRefused, KeyError) as refused:
         return _nothing(task, "unsupported_architecture", str(refused))
     pictures = [preprocess(load_image(Path(path))).numpy() for path in task.pictures]
     row = {"category": recipe.category, "option": recipe.option, "architecture": recipe.architecture}
@@ -52,14 +52,16 @@ def convert(task: Task) -> Result:
     described = replace(task, provenance={**task.provenance, **row})
     calibration = [preprocess(load_image(Path(path))).numpy() for path in task.calibration]
     purpose = row_of(recipe.category, recipe.option, recipe.architecture).purpose_metrics
-    shop = workshop(target, pictures, described, calibration=calibration, labelled=labelled, purpose=purpose)
+    context = conversion_context(
+        target, pictures, described, calibration=calibration, labelled=labelled, purpose=purpose
+    )
     artifacts: list[Artifact] = []
     refusals: list[Refusal] = []
     for name in task.formats:
         try:
             refuse_hindered(recipe, name)
-            artifacts.append(make_artifact(FORMATS[name], shop))
-        except Refused as refused:
+            artifacts.append(make_artifact(FORMATS[name], context))
+        except ExportRefused as refused:
             refusals.append(Refusal(format=name, code=refused.code, message=refused.message, report=refused.report))
         except (MemoryError, OSError):
             raise  # no property of the model: another try may succeed
@@ -85,8 +87,8 @@ def why_foreign(task: Task, recipe: Recipe) -> str:
 
 
 def refuse_hindered(recipe: Recipe, format: str) -> None:
-    """Raises Refused where a choice of the checkpoint's recipe is in the way of a file of this format: an order of a
-    finished run does not say its recipe, so that nobody could refuse it before."""
+    """Raises ExportRefused where a choice of the checkpoint's recipe is in the way of a file of this format: an order
+    of a finished run does not say its recipe, so that nobody could refuse it before."""
 
     def found(name: str) -> Hindrance | None:
         head = recipe.architecture_config.custom_modifications.head_customization
@@ -99,17 +101,19 @@ def refuse_hindered(recipe: Recipe, format: str) -> None:
             f"export format {format!r} cannot be made with {hindered.choice} ({hindered.reason}); "
             f"accepted: {accepted}, or a run of {hindered.instead}"
         )
-        raise Refused("unsupported_format", message)
+        raise ExportRefused("unsupported_format", message)
 
 
 def export_target_of(model: nn.Module, class_names: Sequence[str], *, kind: str) -> ExportTarget:
-    """`kind` is a task of the catalog. Raises Refused."""
+    """`kind` is a task of the catalog. Raises ExportRefused."""
     if kind not in ADAPTERS:
-        raise Refused("unsupported_architecture", f"no export for the task {kind!r}; accepted: {', '.join(ADAPTERS)}")
+        raise ExportRefused(
+            "unsupported_architecture", f"no export for the task {kind!r}; accepted: {', '.join(ADAPTERS)}"
+        )
     try:
         return ADAPTERS[kind](model, class_names)
     except UnsupportedNetwork as error:
-        raise Refused("unsupported_architecture", str(error)) from error
+        raise ExportRefused("unsupported_architecture", str(error)) from error
 
 
 def labelled_images(
@@ -142,7 +146,7 @@ def labelled_images(
     return tuple(found)
 
 
-def workshop(
+def conversion_context(
     target: ExportTarget,
     pictures: Sequence[Picture],
     task: Task,
@@ -150,10 +154,10 @@ def workshop(
     calibration: Sequence[Picture] = (),
     labelled: Sequence[evaluation.Labelled] = (),
     purpose: Sequence[str] = (),
-) -> Workshop:
+) -> ConversionContext:
     """`pictures` are of the validation split, `calibration` of the training split."""
     metadata = {**task.provenance, **description(target.signature)}
-    return Workshop(
+    return ConversionContext(
         source=Source(target=target, pictures=pictures, metadata=metadata, calibration=calibration),
         folder=Path(task.output_folder),
         benchmark_rounds=task.benchmark_rounds,

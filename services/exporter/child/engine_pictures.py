@@ -10,7 +10,7 @@ from truscore.catalog.export_formats import FORMATS
 from truscore.datasets import load_image
 
 from services.exporter.child.export_target import Answers, Picture
-from services.exporter.child.formats.protocol import Run
+from services.exporter.child.formats.protocol import Predict
 from services.exporter.engine import answers
 from services.exporter.engine.files import PROOF, answers_file
 from services.exporter.release import Artifact
@@ -22,7 +22,7 @@ PLAIN_MODES = ("RGB", "L")  # what any decoder decodes to the same pixels
 class Recorder:
     """Runs a file, and keeps what it answers to the proof's pictures."""
 
-    def __init__(self, run: Run, pictures: Sequence[Picture]) -> None:
+    def __init__(self, run: Predict, pictures: Sequence[Picture]) -> None:
         self._run = run
         self._pictures = pictures
         self.kept: list[answers.Kept] = []

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from services.exporter.child.evaluation import Evaluation, Labelled, evaluate, spread_of_targets
 from services.exporter.child.export_target import Answers, ExportTarget, Picture
-from services.exporter.child.formats.protocol import Run
+from services.exporter.child.formats.protocol import Predict
 from services.exporter.child.parity import INT8_MATCHED_AT_LEAST, MATCHED_AT_LEAST
 from services.exporter.metric_limits import compare_grades, compare_metrics, passes
 from services.exporter.release import MetricParity, Parity
@@ -22,7 +22,7 @@ class Gate:
     _answers: list[Answers] = field(default_factory=list)
     _evaluated: dict[str, Evaluation] = field(default_factory=dict)
 
-    def verdict(self, run: Run, *, precision: str) -> Parity:
+    def verdict(self, run: Predict, *, precision: str) -> Parity:
         parity = self.target.check_parity(
             zip(self._eager(), (run(each) for each in self.pictures), strict=True), precision=precision
         )
@@ -34,7 +34,7 @@ class Gate:
             self._answers.extend(self.target.run_eager(each) for each in self.pictures)
         return self._answers
 
-    def _metrics(self, run: Run, *, precision: str) -> tuple[MetricParity, ...]:
+    def _metrics(self, run: Predict, *, precision: str) -> tuple[MetricParity, ...]:
         lines: list[MetricParity] = []
         for part in self.labelled:
             if part.split not in self._evaluated:

@@ -1,21 +1,22 @@
 """One artefact: made, run beside its checkpoint, held to the gate and measured."""
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from truscore.files import sha256_of
+
 from services.exporter.child import benchmark
 from services.exporter.child.departure import Layer, departures
 from services.exporter.child.engine_pictures import Recorder
-from services.exporter.child.formats.protocol import Format, Run, Source, Unmakeable
+from services.exporter.child.formats.protocol import Format, Predict, Source, Unmakeable
 from services.exporter.child.gate import Gate, failure
-from services.exporter.child.refused import Refused
+from services.exporter.child.refused import ExportRefused
 from services.exporter.release import Artifact, Parity
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Workshop:
+class ConversionContext:
     """What all formats of a checkpoint share."""
 
     source: Source
@@ -24,39 +25,43 @@ class Workshop:
     benchmark_rounds: int
 
 
-def make_artifact(format: Format, shop: Workshop) -> Artifact:
-    """Raises Refused."""
-    path = shop.folder / format.file_name
+def make_artifact(format: Format, context: ConversionContext) -> Artifact:
+    """Raises ExportRefused."""
+    path = context.folder / format.file_name
     faults: tuple[type[Exception], ...] = (Unmakeable, *format.faults)
-    if reason := shop.source.target.refused.get(format.name):
-        raise Refused("unsupported_format", f"the network cannot be written as {format.name}: {reason}")
+    if reason := context.source.target.refused.get(format.name):
+        raise ExportRefused("unsupported_format", f"the network cannot be written as {format.name}: {reason}")
     try:
-        notes = format.make(shop.source, path)
-        run = format.load(path, shop.source.target.signature)
-        recorded = Recorder(run, shop.source.pictures)
-        verdict = shop.gate.verdict(recorded, precision=format.precision)
+        notes = format.make(context.source, path)
+        run = format.load(path, context.source.target.signature)
+        recorded = Recorder(run, context.source.pictures)
+        verdict = context.gate.verdict(recorded, precision=format.precision)
     except faults as error:
         message = f"the network cannot be written as {format.name}: {type(error).__name__}: {error}"
-        raise Refused("conversion", message) from error
-    artifact = proven(format, shop, run, verdict, notes={**format.describe(), **notes})
-    recorded.write(shop.folder, format.name)
+        raise ExportRefused("conversion", message) from error
+    artifact = proven(format, context, run, verdict, notes={**format.describe(), **notes})
+    recorded.write(context.folder, format.name)
     return artifact
 
 
-def proven(format: Format, shop: Workshop, run: Run, verdict: Parity, *, notes: dict[str, str]) -> Artifact:
-    """The artefact with its proof. Raises Refused where the gate does not let it pass, with a report of why."""
-    path, target = shop.folder / format.file_name, shop.source.target
+def proven(
+    format: Format, context: ConversionContext, run: Predict, verdict: Parity, *, notes: dict[str, str]
+) -> Artifact:
+    """The artefact with its proof. Raises ExportRefused where the gate does not let it pass, with a report of why."""
+    path, target = context.folder / format.file_name, context.source.target
     if not verdict.passed:
-        layers = departures(format, path, target, shop.source.pictures[0])
-        report = write_report(shop.folder, format, verdict, layers, notes)
-        raise Refused("metrics" if verdict.metrics else "parity", _message(format, verdict, layers), report=report)
+        layers = departures(format, path, target, context.source.pictures[0])
+        report = write_report(context.folder, format, verdict, layers, notes)
+        raise ExportRefused(
+            "metrics" if verdict.metrics else "parity", _message(format, verdict, layers), report=report
+        )
     return Artifact(
         format=format.name,
         file_name=path.name,
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        sha256=sha256_of(path),
         size_bytes=path.stat().st_size,
         parity=verdict,
-        benchmark=benchmark.measure(run, target.run_eager, shop.source.pictures, rounds=shop.benchmark_rounds),
+        benchmark=benchmark.measure(run, target.run_eager, context.source.pictures, rounds=context.benchmark_rounds),
         signature=target.signature,
         notes=notes,
     )

@@ -1,7 +1,7 @@
 """An artefact that is not made."""
 
 
-class Refused(Exception):
+class ExportRefused(Exception):
     """This artefact cannot be made: `code` and `message` of the answer; `report` is a report's file name, or empty."""
 
     def __init__(self, code: str, message: str, *, report: str = "") -> None:

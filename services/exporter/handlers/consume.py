@@ -17,9 +17,9 @@ from truscore.storage import ObjectRef
 
 from services.exporter.handlers.publish import Address, exported, failed, refused_order
 from services.exporter.inputs import Unexportable
-from services.exporter.order import ExportOrder, Outcome
+from services.exporter.order import ExportOrder, ExportOutcome
 
-Export = Callable[[ExportOrder], Awaitable[Outcome]]
+Export = Callable[[ExportOrder], Awaitable[ExportOutcome]]
 Working = Callable[[str], AbstractAsyncContextManager[None]]
 
 MOST_FORMATS = 64

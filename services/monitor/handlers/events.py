@@ -75,7 +75,7 @@ def fact_of(message: Message, event_id: str = "") -> facts.Fact | None:
             return _plain(message, kind) if kind else None
 
 
-def _order(message: dataset_pb2.DatasetReady | dataset_pb2.DatasetValidated) -> facts.Order:
+def _order(message: dataset_pb2.DatasetReady | dataset_pb2.DatasetValidated) -> facts.ReceivedOrder:
     # What the validator passes on unchanged, so that order and verdict have the same digest.
     order = dataset_pb2.DatasetReady(
         category=message.category,
@@ -84,7 +84,7 @@ def _order(message: dataset_pb2.DatasetReady | dataset_pb2.DatasetValidated) -> 
         export_formats=message.export_formats,
         validation_only=message.validation_only,
     )
-    return facts.Order(
+    return facts.ReceivedOrder(
         dataset_id=message.dataset_id[:MAX_CHARS],
         version=message.version[:MAX_CHARS],
         request_id=message.request_id[:MAX_CHARS],
@@ -128,12 +128,12 @@ class EventConsumer:
             self._board.apply(fact, envelope.time.timestamp(), trace_id(envelope.traceparent))
             self._changed()
 
-    async def stray(self, stray: Stray) -> None:
+    async def stray(self, event: Stray) -> None:
         """Something that no event of the contract is: nobody else takes note of it."""
         self._count(STRAY)
-        log.warning("log offset %d, %r: %s", stray.offset, stray.routing_key, stray.reason)
-        fact = facts.Strayed(
-            routing_key=stray.routing_key[:MAX_CHARS], reason=stray.reason[:MAX_CHARS], at=stray.at.timestamp()
+        log.warning("log offset %d, %r: %s", event.offset, event.routing_key, event.reason)
+        fact = facts.UnknownEvent(
+            routing_key=event.routing_key[:MAX_CHARS], reason=event.reason[:MAX_CHARS], at=event.at.timestamp()
         )
         self._board.apply(fact, fact.at)
         self._changed()

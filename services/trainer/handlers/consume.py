@@ -13,7 +13,7 @@ from truscore.events.v1.dataset_pb2 import DatasetValidated
 from truscore.recipes import InvalidConfig
 from truscore.storage import Stored
 
-from services.trainer.plan import Order, Plan, plan
+from services.trainer.plan import Plan, TrainingOrder, plan
 from services.trainer.run_store.stop_requests import StopRequest
 from services.trainer.runs.context import HandedBack
 from services.trainer.runs.publisher import EventPublisher
@@ -75,7 +75,7 @@ def on_broadcast_request(requests: Requests) -> Callable[[RunCancel | RunPause, 
     return handle
 
 
-def order_of(validated: DatasetValidated, envelope: Envelope) -> Order:
+def order_of(validated: DatasetValidated, envelope: Envelope) -> TrainingOrder:
     """The order as plain values. Poison where it lacks what a run is made of."""
     required = {
         "dataset_id": validated.dataset_id, "version": validated.version, "uri": validated.uri,
@@ -86,7 +86,7 @@ def order_of(validated: DatasetValidated, envelope: Envelope) -> Order:
     if missing := [name for name, value in required.items() if not value]:
         raise Poison(f"DatasetValidated lacks {', '.join(missing)}; a run needs them all")
     index, report, seal = validated.index, validated.report, validated.report_seal
-    return Order(
+    return TrainingOrder(
         dataset_id=validated.dataset_id,
         version=validated.version,
         uri=validated.uri,

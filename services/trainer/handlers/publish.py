@@ -42,7 +42,7 @@ from truscore.storage import Stored
 from truscore.telemetry import HardwareReading
 
 from services.trainer.journal import EpochDone, FoldProgressed, Progressed, Record, Started
-from services.trainer.plan import Order, Plan
+from services.trainer.plan import Plan, TrainingOrder
 from services.trainer.run_store.outcome import FinalEvent
 from services.trainer.runs.publisher import BrokerUnavailable, Completion, Failure, OrderState
 
@@ -73,7 +73,7 @@ class BrokerEventPublisher:
     def for_run(self, plan: Plan, *, config: Stored | None = None) -> BrokerRunEventPublisher:
         return BrokerRunEventPublisher(event_publisher=self, plan=plan, config=config)
 
-    async def attached(self, order: Order, run_id: str, state: OrderState) -> None:
+    async def attached(self, order: TrainingOrder, run_id: str, state: OrderState) -> None:
         event = OrderAttached(
             order_event_id=order.event_id, dataset_id=order.dataset_id, version=order.version,
             request_id=order.request_id, run_id=run_id, state=ORDER_STATES[state],
@@ -82,7 +82,7 @@ class BrokerEventPublisher:
         sequence = f"{order.event_id or sha256(order.wire).hexdigest()}/{state}"
         await self.publish(event, subject=run_id or f"{order.dataset_id}/{order.version}", sequence=sequence)
 
-    async def refused(self, order: Order, error: Exception) -> None:
+    async def refused(self, order: TrainingOrder, error: Exception) -> None:
         """No run came of the order: the answer is about the dataset."""
         event = TrainingFailed(
             code="invalid_config", message=str(error)[:MESSAGE_CHARS], retryable=False,

@@ -47,7 +47,7 @@ def download(url: str, place: Path, *, sha256_prefix: str, limit_bytes: int, tim
                 )
 
 
-class _Refused(ValueError):
+class _ResponseRefused(ValueError):
     """An answer that is not followed or read."""
 
 
@@ -85,7 +85,7 @@ class _Deadline:
 
     def check(self) -> None:
         if self._over.is_set():
-            raise _Refused
+            raise _ResponseRefused
 
     def reason(self, error: Exception) -> str:
         """Why nothing came of it, in words for whoever reads the refusal."""
@@ -118,9 +118,9 @@ def _open(url: str, deadline: _Deadline) -> urllib3.BaseHTTPResponse:
         response.close()
         location = response.get_redirect_location()
         if not location:
-            raise _Refused(f"HTTP {response.status} {response.reason}")
+            raise _ResponseRefused(f"HTTP {response.status} {response.reason}")
         url = _redirected(url, location)
-    raise _Refused(f"redirected more than {MOST_REDIRECTIONS} times")
+    raise _ResponseRefused(f"redirected more than {MOST_REDIRECTIONS} times")
 
 
 def _manager(url: str) -> urllib3.PoolManager:
@@ -139,16 +139,16 @@ def _manager(url: str) -> urllib3.PoolManager:
 
 
 def _redirected(url: str, location: str) -> str:
-    """Raises _Refused where the way leads from https to less, or nowhere."""
+    """Raises _ResponseRefused where the way leads from https to less, or nowhere."""
     target, scheme = urljoin(url, location), urlsplit(url).scheme
     parts = urlsplit(target)
     if parts.scheme not in {"https", scheme}:
         # Without its query: that may be a signature that opens the object to whoever reads the log.
-        raise _Refused(f"redirected to {parts.scheme}://{parts.hostname}, accepted from {scheme} is https")
+        raise _ResponseRefused(f"redirected to {parts.scheme}://{parts.hostname}, accepted from {scheme} is https")
     try:
         _ = parts.port
     except ValueError as error:
-        raise _Refused(f"redirected to a port that there is none of: {error}") from error
+        raise _ResponseRefused(f"redirected to a port that there is none of: {error}") from error
     return target
 
 

@@ -7,14 +7,14 @@ from typing import Any
 
 from truscore.validation.report.signature import BadSignature, Verifier
 
-from services.trainer.plan import Order
+from services.trainer.plan import TrainingOrder
 
 
 class ReportMismatch(Exception):
     """The report is not of the dataset that is to be trained on; the message says where they differ."""
 
 
-def check_report(order: Order, report: bytes, *, verifier: Verifier) -> None:
+def check_report(order: TrainingOrder, report: bytes, *, verifier: Verifier) -> None:
     """Raises ReportMismatch unless this report, whose digest is the order's, accepts this very dataset."""
     try:
         verifier.check(order.report.sha256, key_id=order.key_id, signature=order.signature)

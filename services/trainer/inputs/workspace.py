@@ -97,16 +97,16 @@ class Workspace:
 
     def lay_out(self, plan: Plan) -> PreparedRun:
         """Bring the dataset here and store what decides the run. Raises CannotPrepare and StoreError."""
-        with self._room():
+        with self._full_disk_as_refusal():
             return self._lay_out(plan)
 
     def set_up(self, plan: Plan, prepared: PreparedRun, attempt: Attempt) -> tuple[Path, Position]:
         """The attempt's folder, and how far its journals were relayed. Raises CannotPrepare and StoreError."""
-        with self._room():
+        with self._full_disk_as_refusal():
             return self._set_up(plan, prepared, attempt)
 
     @contextmanager
-    def _room(self) -> Iterator[None]:
+    def _full_disk_as_refusal(self) -> Iterator[None]:
         try:
             yield
         except (NoSpace, OSError) as error:
@@ -183,11 +183,11 @@ class Workspace:
         prefix = plan.order.uri.rstrip("/")
         # What is there was verified when it came, and appeared whole.
         missing = [image for image in index.images if not _has(images / image.path, image.size_bytes)]
-        self._check_room(sum(image.size_bytes for image in missing))
+        self._check_free_space(sum(image.size_bytes for image in missing))
         wanted = [(f"{prefix}/{image.path}", image.sha256, _inside(images, image.path)) for image in missing]
         fetch_many(self.store, wanted, cache=self.cache)
 
-    def _check_room(self, needed_bytes: int) -> None:
+    def _check_free_space(self, needed_bytes: int) -> None:
         free_bytes = shutil.disk_usage(self.workdir).free
         if free_bytes < needed_bytes + self.min_free_bytes:
             raise CannotPrepare(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
+from truscore.files import atomic_write
 from truscore.storage import Store
 
 from services.trainer.run_store.json_objects import read_json, write_json
@@ -83,6 +83,5 @@ def request_stop(run_dir: Path, word: str) -> None:
     already = control.read_text() if control.exists() else ""
     if already in WORDS and WORDS.index(already) <= WORDS.index(word):
         return
-    partial = run_dir / ".control.part"
-    partial.write_text(word)
-    os.replace(partial, control)  # noqa: PTH105  atomic, also over an existing file
+    with atomic_write(control, one_writer=True) as file:
+        file.write(word.encode())

@@ -11,7 +11,7 @@ from truscore.metrics.comparison import Comparison
 from truscore.storage import Stored
 
 from services.trainer.journal import Record
-from services.trainer.plan import Order, Plan
+from services.trainer.plan import Plan, TrainingOrder
 from services.trainer.run_store.outcome import FinalEvent
 
 # Where the run of an order stands when the order is taken.
@@ -78,11 +78,11 @@ class EventPublisher(Protocol):
 
     def for_run(self, plan: Plan, *, config: Stored | None = None) -> RunEventPublisher: ...
 
-    async def attached(self, order: Order, run_id: str, state: OrderState) -> None:
+    async def attached(self, order: TrainingOrder, run_id: str, state: OrderState) -> None:
         """The order has its run; an order that was refused has none, and an empty id."""
         ...
 
-    async def refused(self, order: Order, error: Exception) -> None: ...
+    async def refused(self, order: TrainingOrder, error: Exception) -> None: ...
 
     async def cancelled(self, run_id: str, *, reason: str, step: int, attempt: int) -> FinalEvent: ...
 

@@ -19,7 +19,7 @@ from services.trainer.worker.data import Batches, steps_per_epoch
 from services.trainer.worker.devices import Place, choose_precision
 from services.trainer.worker.distributed import WorkerGroup
 from services.trainer.worker.errors import InvalidJob
-from services.trainer.worker.loop import Run
+from services.trainer.worker.loop import TrainingRun
 from services.trainer.worker.optim import make_optimizer
 from services.trainer.worker.rng_state import seed_all
 from services.trainer.worker.run_dir import TrainingJob, local_batch
@@ -34,7 +34,7 @@ CACHE_LIMIT_BYTES = 4 << 30
 class BuiltRun:
     """``notes`` says what this machine made of the recipe."""
 
-    run: Run
+    run: TrainingRun
     notes: dict[str, str]
 
 
@@ -63,7 +63,7 @@ def build_run(job: TrainingJob, *, place: Place, group: WorkerGroup, stop_reques
         task.training.warm(threads=place.cpus)
     # After compilation: DDP and FSDP wrap what runs.
     model = group.wrap(network, place.device, advanced.multi_gpu_strategy)
-    run = Run(
+    run = TrainingRun(
         recipe=recipe,
         task=task,
         batches=Batches(task, workers=place.loader_workers),
@@ -106,7 +106,7 @@ def backbone_scale_of(recipe: Recipe) -> float:
     return recipe.hyperparameters.optimization.backbone_lr_multiplier if published else 1.0
 
 
-def evaluated_on(run: Run, job: TrainingJob, part: tuple[ImageRecord, ...]) -> Run:
+def evaluated_on(run: TrainingRun, job: TrainingJob, part: tuple[ImageRecord, ...]) -> TrainingRun:
     """The same run, validated on other images."""
     task = make_task(job, evaluated=part)
     # In this process: the images are gone through once, and worker processes take longer to start than they save.

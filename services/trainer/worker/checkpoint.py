@@ -17,7 +17,7 @@ from truscore.zoo.checkpoint import read_checkpoint
 
 from services.trainer.worker.errors import InvalidJob
 from services.trainer.worker.fsdp import gather_weights, optimizer_state, restore_optimizer, scatter_weights
-from services.trainer.worker.loop import Run
+from services.trainer.worker.loop import TrainingRun
 from services.trainer.worker.rng_state import capture_rng_state, restore_rng_state
 from services.trainer.worker.train_state import Progress
 
@@ -32,7 +32,7 @@ class WrittenFile:
     size_bytes: int
 
 
-def contents(run: Run, class_names: tuple[str, ...]) -> dict[str, Any]:
+def contents(run: TrainingRun, class_names: tuple[str, ...]) -> dict[str, Any]:
     """What is saved. Every process has to ask: each adds the state of its generators."""
     gather_weights(run.model, run.network)
     return {
@@ -50,7 +50,7 @@ def contents(run: Run, class_names: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def restore(run: Run, content: Mapping[str, Any], class_names: tuple[str, ...]) -> None:
+def restore(run: TrainingRun, content: Mapping[str, Any], class_names: tuple[str, ...]) -> None:
     """Put the run where it was saved. Raises InvalidJob for the checkpoint of another run."""
     if content["recipe"] != recipe_to_json(run.recipe) or tuple(content["class_names"]) != class_names:
         raise InvalidJob("checkpoints/latest.pt was written by a run with another recipe or other classes")

@@ -13,7 +13,7 @@ from services.trainer.worker.checkpoint import (
     write,
 )
 from services.trainer.worker.errors import InvalidJob
-from services.trainer.worker.loop import Run
+from services.trainer.worker.loop import TrainingRun
 from services.trainer.worker.run_dir import RunDir
 
 
@@ -23,7 +23,7 @@ class Checkpointer:
     An epoch whose record went missing in between is journalled when the run is resumed.
     """
 
-    def __init__(self, *, run_dir: RunDir, run: Run, class_names: tuple[str, ...], journal: Writer) -> None:
+    def __init__(self, *, run_dir: RunDir, run: TrainingRun, class_names: tuple[str, ...], journal: Writer) -> None:
         self._run_dir = run_dir
         self._run = run
         self._class_names = class_names

@@ -10,7 +10,7 @@ from services.trainer.worker.checkpointer import Checkpointer
 from services.trainer.worker.comparison import compare_with_trivial
 from services.trainer.worker.cross_validation.folds import CrossValidated
 from services.trainer.worker.evaluate import Evaluation, evaluate
-from services.trainer.worker.loop import Run
+from services.trainer.worker.loop import TrainingRun
 from services.trainer.worker.report.properties import Originals, image_properties
 from services.trainer.worker.report.resources import ResourceUsage
 from services.trainer.worker.report.writer import RunResults, Summary, write_report
@@ -78,7 +78,7 @@ def _evaluated_images(evaluated: Samples, job: TrainingJob) -> dict[str, Any]:
     return {"evaluated": [record.path for record in evaluated.records], "properties": image_properties(evaluated)}
 
 
-def _best_epoch(run: Run) -> int:
+def _best_epoch(run: TrainingRun) -> int:
     kept_last = run.recipe.hyperparameters.training_process.checkpoint_saving == "latest"
     best = run.progress.best
     # None where no epoch was validated: then the last one is what there is.

@@ -34,7 +34,7 @@ class Interrupted:
 
 
 @dataclass(kw_only=True, slots=True)
-class Run:
+class TrainingRun:
     """Everything a run is made of. ``model`` is what is trained, ``network`` what is saved: the same but for wrapping.
 
     ``stop_requested`` gives "cancel", "pause" or "drain" where the run is to stop, else "", the same on all processes;
@@ -79,7 +79,7 @@ class Run:
         return torch.autocast(self.device.type, dtype=torch.bfloat16) if self.half else nullcontext()
 
 
-def train(run: Run) -> Iterator[Progressed | EpochDone | Interrupted]:
+def train(run: TrainingRun) -> Iterator[Progressed | EpochDone | Interrupted]:
     """Train to the end from wherever ``run.progress`` stands; after Interrupted nothing more is done.
 
     The run is ready to be saved whenever an EpochDone or Interrupted is yielded. Raises Diverged.
@@ -108,7 +108,7 @@ def train(run: Run) -> Iterator[Progressed | EpochDone | Interrupted]:
         run.progress.saving_s += run.clock() - closed
 
 
-def _awaited(run: Run, steps: Iterator[list[Any]]) -> Iterator[list[Any]]:
+def _awaited(run: TrainingRun, steps: Iterator[list[Any]]) -> Iterator[list[Any]]:
     """The same, with the time noted that the run stood still for them; nothing here waits for the device."""
     while True:
         began = run.clock()
@@ -119,7 +119,7 @@ def _awaited(run: Run, steps: Iterator[list[Any]]) -> Iterator[list[Any]]:
         yield batches
 
 
-def steps_left(run: Run) -> list[Any]:
+def steps_left(run: TrainingRun) -> list[Any]:
     """The steps of the epoch under way that are not done."""
     hyper = run.recipe.hyperparameters
     steps = training_steps(
@@ -133,7 +133,7 @@ def steps_left(run: Run) -> list[Any]:
     return steps[run.progress.step_in_epoch :]
 
 
-def take_step(run: Run, batches: Sequence[Any]) -> None:
+def take_step(run: TrainingRun, batches: Sequence[Any]) -> None:
     """One optimizer step over all the batches. Each counts by its images: many small ones equal a large one."""
     settings, progress = run.recipe.hyperparameters.optimization, run.progress
     run.model.train()  # each step: an evaluation leaves the network, which shares its modules, in eval mode
@@ -160,7 +160,7 @@ def take_step(run: Run, batches: Sequence[Any]) -> None:
     progress.step_in_epoch += 1
 
 
-def _report(run: Run, trained_s: float) -> Progressed:
+def _report(run: TrainingRun, trained_s: float) -> Progressed:
     progress = run.progress
     parts = _settle(run)
     return Progressed(
@@ -176,7 +176,7 @@ def _report(run: Run, trained_s: float) -> Progressed:
     )
 
 
-def _settle(run: Run) -> dict[str, float]:
+def _settle(run: TrainingRun) -> dict[str, float]:
     """Means since the last settlement, moved into the epoch's sums. Raises Diverged: nothing is saved after it."""
     recent = run.progress.recent
     # The only place where the host waits for the device (.item()); every step would stall the GPU's queue.
@@ -186,19 +186,19 @@ def _settle(run: Run) -> dict[str, float]:
     return means
 
 
-def _interrupt(run: Run, stop: str, began: float) -> Interrupted:
+def _interrupt(run: TrainingRun, stop: str, began: float) -> Interrupted:
     run.progress.recent.means()  # Raises Diverged: what is no number must not be saved.
     run.progress.epoch_s = run.clock() - began
     return Interrupted(stop=stop)
 
 
-def _validation_is_due(run: Run) -> bool:
+def _validation_is_due(run: TrainingRun) -> bool:
     frequency = run.recipe.hyperparameters.training_process.validation_frequency
     # The last epoch always: where the frequency exceeds the epochs, the run would end without a single metric.
     return run.progress.epoch % frequency == 0 or run.progress.epoch == run.epochs
 
 
-def _validated(run: Run) -> Evaluation:
+def _validated(run: TrainingRun) -> Evaluation:
     """The epoch's evaluation; at the threshold that does best in it, where the task has one."""
     evaluation = evaluate(run, until=run.stop_requested)
     if not (run.chooses and evaluation.image_results and isinstance(run.task, ChoosesThreshold)):
@@ -209,7 +209,7 @@ def _validated(run: Run) -> Evaluation:
     return replace(evaluation, metrics=run.task.metrics(results), image_results=results)
 
 
-def _close_epoch(run: Run, evaluation: Evaluation, *, trained_s: float, duration_s: float) -> EpochDone:
+def _close_epoch(run: TrainingRun, evaluation: Evaluation, *, trained_s: float, duration_s: float) -> EpochDone:
     _settle(run)
     progress, stopping = run.progress, run.recipe.hyperparameters.training_process.early_stopping
     is_best = evaluation.loss is not None and progress.record_score(

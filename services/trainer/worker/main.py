@@ -39,7 +39,7 @@ from services.trainer.worker.devices import Place, choose_place, deterministic
 from services.trainer.worker.distributed import WorkerGroup, init_worker_group
 from services.trainer.worker.errors import failure_of
 from services.trainer.worker.finish import finish_run
-from services.trainer.worker.loop import Interrupted, Run, train
+from services.trainer.worker.loop import Interrupted, TrainingRun, train
 from services.trainer.worker.resource_usage import measure_usage
 from services.trainer.worker.run_dir import RunDir, read_job
 from services.trainer.worker.stop_signal import StopSignal
@@ -105,7 +105,7 @@ def perform(run_dir: RunDir, *, group: WorkerGroup, stop_signal: StopSignal) -> 
         )
 
 
-def _train(run: Run, checkpointer: Checkpointer, journal: Writer) -> str:
+def _train(run: TrainingRun, checkpointer: Checkpointer, journal: Writer) -> str:
     """What stopped it; empty where it came to its end."""
     for report in train(run):
         match report:
@@ -122,7 +122,7 @@ def _train(run: Run, checkpointer: Checkpointer, journal: Writer) -> str:
     return ""
 
 
-def _follow(reports: Iterator[FoldReport], run: Run, checkpointer: Checkpointer, journal: Writer) -> str:
+def _follow(reports: Iterator[FoldReport], run: TrainingRun, checkpointer: Checkpointer, journal: Writer) -> str:
     """What stopped the folds; empty where all are done."""
     for report in reports:
         match report:

@@ -8,11 +8,11 @@ import psutil
 import torch
 from truscore.process.cores import usable_cores
 
-from services.trainer.worker.loop import Run
+from services.trainer.worker.loop import TrainingRun
 from services.trainer.worker.report.resources import ResourceUsage
 
 
-def measure_usage(run: Run) -> ResourceUsage:
+def measure_usage(run: TrainingRun) -> ResourceUsage:
     """Of this process: on several GPUs each process has one, and the leading one speaks for all."""
     gpu = run.device.type == "cuda"
     cores = usable_cores()

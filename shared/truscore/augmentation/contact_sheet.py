@@ -48,7 +48,7 @@ class Preview:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Run:
+class PreviewedRun:
     """The run that is previewed. ``square``: its networks take squares."""
 
     policy: Policy
@@ -57,7 +57,9 @@ class Run:
     seed: int
 
 
-def previews(records: Sequence[ImageRecord], *, folder: Path, run: Run, images: int, variants: int) -> list[Preview]:
+def previews(
+    records: Sequence[ImageRecord], *, folder: Path, run: PreviewedRun, images: int, variants: int
+) -> list[Preview]:
     """Images evenly over ``records``, which are the run's training part, as its first epochs see them.
 
     Raises UnreadableImage or OSError naming the file.
@@ -67,7 +69,7 @@ def previews(records: Sequence[ImageRecord], *, folder: Path, run: Run, images: 
     return [_preview(place, records[place], folder=folder, run=run, variants=variants) for place in places]
 
 
-def _preview(place: int, record: ImageRecord, *, folder: Path, run: Run, variants: int) -> Preview:
+def _preview(place: int, record: ImageRecord, *, folder: Path, run: PreviewedRun, variants: int) -> Preview:
     load = squared_sample_of if run.square else sample_of
     sample = load(record, load_image(folder / record.path), image_size=run.image_size)
     height, width = sample.image_CHW.shape[-2:]

@@ -73,8 +73,8 @@ def all_queues() -> list[Queue]:
     """The log, and every inbox of our services with its dead letters. Retry queues come with their listener."""
     inboxes = [inbox(listener.service, row.routing_key, lease=listener.lease) for row, listener in topology.inboxes()]
     services = dict.fromkeys(listener.service for _, listener in topology.inboxes())
-    graves = [retry_and_dead_queues(service, RetryPolicy(delays_s=()))[-1] for service in services]
-    return [LOG_QUEUE, *inboxes, *graves]
+    dead_queues = [retry_and_dead_queues(service, RetryPolicy(delays_s=()))[-1] for service in services]
+    return [LOG_QUEUE, *inboxes, *dead_queues]
 
 
 async def declare(channel: AbstractChannel, queues: Iterable[Queue]) -> None:

@@ -1,7 +1,6 @@
-"""Saying events: persistent, mandatory, confirmed, with ids that make a repeat harmless."""
+"""Publishes events: persistent, mandatory, confirmed, with ids that make a repeat harmless."""
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ import aio_pika
 from aio_pika.exceptions import PublishError
 from faststream.rabbit import RabbitBroker
 from google.protobuf.message import Message
+from tenacity import AsyncRetrying, retry_if_exception, stop_before_delay, wait_fixed
 
 from truscore.bus import trace
 from truscore.bus.broker import AWAY, Bus, the_bus
@@ -120,7 +120,7 @@ class BusPublisher:
         cause: Envelope | None = None,
         time: datetime | None = None,
     ) -> str:
-        """Say one event and return its id. BusUnavailable, Unroutable, UnknownMessage, ValueError (too large)."""
+        """Publish one event and return its id. BusUnavailable, Unroutable, UnknownMessage, ValueError (too large)."""
         key, message = self._compose(
             OutgoingEvent(
                 event=event, subject=subject, sequence=sequence, correlation_id=correlation_id, cause=cause, time=time
@@ -140,28 +140,41 @@ class BusPublisher:
         return row_of(outgoing.event).routing_key, amqp_message(encode(outgoing.event, envelope))
 
     async def _deliver(self, outbox: Sequence[tuple[str, aio_pika.Message]]) -> None:
-        deadline = time.monotonic() + self._deadline_s
-        while True:
-            results = await asyncio.gather(
-                *(publish(self._bus, EXCHANGE, key, message, timeout_s=self._deadline_s) for key, message in outbox),
-                return_exceptions=True,
-            )
-            failure = next(_failures(results), None)
-            for key, _ in outbox[: failure[0] if failure else None]:
-                PUBLISHED.labels(routing_key=key).inc()
-            if failure is None:
-                return
-            # From the first failure on, so that the order holds; ids make the repeats harmless.
-            index, error = failure
-            outbox = outbox[index:]
-            if isinstance(error, Unroutable) or not isinstance(error, (*AWAY, BusUnavailable)):
-                raise error
-            if time.monotonic() + PAUSE_S > deadline:
-                raise BusUnavailable(
-                    f"{self._bus.safe_url} has not confirmed {outbox[0][0]} and {len(outbox) - 1} more "
-                    f"within {self._deadline_s:g} s: {error!r}"
-                ) from error
-            await asyncio.sleep(PAUSE_S)
+        unconfirmed = list(outbox)
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(_is_passing),
+            wait=wait_fixed(PAUSE_S),
+            stop=stop_before_delay(self._deadline_s),
+            reraise=True,
+        )
+        try:
+            await retrying(self._send, unconfirmed)
+        except (*AWAY, BusUnavailable) as error:
+            if not _is_passing(error):
+                raise
+            raise BusUnavailable(
+                f"{self._bus.safe_url} has not confirmed {unconfirmed[0][0]} and {len(unconfirmed) - 1} more "
+                f"within {self._deadline_s:g} s: {error!r}"
+            ) from error
+
+    async def _send(self, unconfirmed: list[tuple[str, aio_pika.Message]]) -> None:
+        """Send all and take out what came before the first failure, which is raised: the next try begins there, so
+        that the order holds; ids make the repeats harmless."""
+        results = await asyncio.gather(
+            *(publish(self._bus, EXCHANGE, key, message, timeout_s=self._deadline_s) for key, message in unconfirmed),
+            return_exceptions=True,
+        )
+        index, error = next(_failures(results), (len(results), None))
+        for key, _ in unconfirmed[:index]:
+            PUBLISHED.labels(routing_key=key).inc()
+        del unconfirmed[:index]
+        if error is not None:
+            raise error
+
+
+def _is_passing(error: BaseException) -> bool:
+    """Whether the same message may go through later."""
+    return isinstance(error, (*AWAY, BusUnavailable)) and not isinstance(error, Unroutable)
 
 
 def _failures(results: Sequence[object]) -> Iterator[tuple[int, BaseException]]:

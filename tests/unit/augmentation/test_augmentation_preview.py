@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 from truscore.augmentation import Change, policy_for
-from truscore.augmentation.contact_sheet import Run, change_in_words, contact_sheet, previews
+from truscore.augmentation.contact_sheet import PreviewedRun, change_in_words, contact_sheet, previews
 from truscore.augmentation.loading import sample_of, squared_sample_of
 from truscore.augmentation.policy import KNOBS, in_words
 from truscore.datasets import DatasetIndex, load_image, read_dataset
@@ -45,7 +45,7 @@ def test_a_preview_shows_the_very_samples_that_are_trained_on(cards: Path, index
     training = InstanceImages(
         index.images, folder=cards, image_size=64, seed=7, policy=BORDERS, cache_limit_bytes=1 << 24
     )
-    requested = Run(policy=BORDERS, image_size=64, square=False, seed=7)
+    requested = PreviewedRun(policy=BORDERS, image_size=64, square=False, seed=7)
     shown = previews(index.images, folder=cards, run=requested, images=3, variants=2)
     assert [one.record.path for one in shown] == [index.images[place].path for place in (0, 1, 3)]
     for place, one in zip((0, 1, 3), shown, strict=True):
@@ -72,14 +72,14 @@ def test_a_preview_of_squares_shows_what_tasks_on_squares_train_on(cards: Path, 
         dataset_digest="",
     )
     training = make_task(order, evaluated=order.validation).training
-    requested = Run(policy=policy, image_size=64, square=True, seed=7)
+    requested = PreviewedRun(policy=policy, image_size=64, square=True, seed=7)
     for one in previews(index.images, folder=cards, run=requested, images=1, variants=3):
         for variant in one.variants:
             assert torch.equal(variant.sample.image_CHW, training[Key(epoch=variant.epoch, index=0)].image_CSS)
 
 
 def test_more_images_than_there_are_shows_all(cards: Path, index: DatasetIndex) -> None:
-    requested = Run(policy=BORDERS, image_size=32, square=True, seed=0)
+    requested = PreviewedRun(policy=BORDERS, image_size=32, square=True, seed=0)
     shown = previews(index.images, folder=cards, run=requested, images=50, variants=1)
     assert len(shown) == len(index.images)
     assert {tuple(one.original.image_CHW.shape) for one in shown} == {(3, 32, 32)}
@@ -96,7 +96,7 @@ def test_a_squared_sample_is_grey_beside_the_image(cards: Path, index: DatasetIn
 
 
 def test_a_sheet_has_a_row_for_each_image_and_a_line_for_each_choice(cards: Path, index: DatasetIndex) -> None:
-    requested = Run(policy=BORDERS, image_size=32, square=False, seed=0)
+    requested = PreviewedRun(policy=BORDERS, image_size=32, square=False, seed=0)
     shown = previews(index.images, folder=cards, run=requested, images=2, variants=3)
     sheets = [
         contact_sheet(shown[:rows], class_names=index.class_names, policy=BORDERS, title="cards") for rows in (1, 2)

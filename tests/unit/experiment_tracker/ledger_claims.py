@@ -7,7 +7,7 @@ from math import nan
 import pytest
 
 from services.experiment_tracker.handlers import fact_of
-from services.experiment_tracker.ledger import Ledger, Refused
+from services.experiment_tracker.ledger import Ledger, LedgerRefused
 from services.experiment_tracker.record import MODEL, MODEL_VERSION, Mark, Recorded, Status
 from services.experiment_tracker.recorder import Recorder
 from tests.unit.experiment_tracker import run_events
@@ -104,7 +104,7 @@ class LedgerClaims:
 
     def test_a_page_token_of_somebody_else_is_refused(self, ledger: Ledger, run_id: str) -> None:
         record_all(ledger, [run_events.started(run_id=run_id)])
-        with pytest.raises(Refused):
+        with pytest.raises(LedgerRefused):
             ledger.page(experiment_name="", size=1, token="nonsense")
 
     def test_the_place_in_the_log_is_kept(self, ledger: Ledger) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.experiment_tracker.availability import Alert, Availability
-from services.experiment_tracker.ledger import LedgerUnavailable, MemoryLedger, Refused, WatchedLedger
+from services.experiment_tracker.ledger import LedgerRefused, LedgerUnavailable, MemoryLedger, WatchedLedger
 from services.experiment_tracker.record import Mark
 from services.experiment_tracker.settings import Settings
 
@@ -91,8 +91,8 @@ def test_a_call_that_failed_is_noted_and_a_refusal_counts_as_an_answer() -> None
     with pytest.raises(LedgerUnavailable):
         ledger.keep_place(Mark(offset=1, event_id="a"))
     assert watched.due(AFTER_S) is not None
-    broken.error = Refused("never")
-    with pytest.raises(Refused):
+    broken.error = LedgerRefused("never")
+    with pytest.raises(LedgerRefused):
         ledger.keep_place(Mark(offset=1, event_id="a"))
     assert watched.due(AFTER_S) is None
 

@@ -17,7 +17,7 @@ from truscore.events.v1 import model_pb2, training_pb2
 from services.experiment_tracker.compare import NotComparable, check_run_ids, metric_rows, parameter_rows
 from services.experiment_tracker.handlers import EventConsumer, fact_of
 from services.experiment_tracker.handlers.events import PARTS, PLAIN
-from services.experiment_tracker.ledger import LedgerUnavailable, MemoryLedger, Refused
+from services.experiment_tracker.ledger import LedgerRefused, LedgerUnavailable, MemoryLedger
 from services.experiment_tracker.record import STATE, Known, Mark, Opening, Status, Writes
 from services.experiment_tracker.recorder import Recorder
 from tests.unit.experiment_tracker import run_events
@@ -218,7 +218,7 @@ async def test_another_log_than_the_one_of_the_place_is_noticed_and_nothing_of_i
 async def test_what_the_ledger_refuses_for_good_is_passed_over_by_name() -> None:
     class Strict(MemoryLedger):
         def write(self, known: Known, writes: Writes) -> Known:
-            raise Refused("MLflow: INVALID_PARAMETER_VALUE: too long")
+            raise LedgerRefused("MLflow: INVALID_PARAMETER_VALUE: too long")
 
     with pytest.raises(Poison, match="too long"):
         await consume(listening_to(Strict()), [run_events.started()])

@@ -16,7 +16,7 @@ from services.exporter.handlers.consume import order_of
 from services.exporter.inputs import Unexportable
 from services.exporter.manifest import release_from_json, release_to_json
 from services.exporter.model_card import model_card
-from services.exporter.order import ExportOrder, Outcome
+from services.exporter.order import ExportOrder, ExportOutcome
 from services.exporter.release import Refusal, Release
 
 MakeRelease = Callable[..., Release]
@@ -62,7 +62,7 @@ async def no_sampling(_run_id: str) -> AsyncIterator[None]:
 class Harness:
     """The handler with an exporter that answers as the test wants."""
 
-    def __init__(self, outcome: Outcome | None) -> None:
+    def __init__(self, outcome: ExportOutcome | None) -> None:
         self.publisher = MemoryPublisher(service="exporter")
         self.draining = asyncio.Event()
         self.taken_up = asyncio.Event()
@@ -83,16 +83,16 @@ class Harness:
             raise Unexportable("unknown_run", f"run {run_id} is not known")
         return completed().SerializeToString()
 
-    async def _export(self, order: ExportOrder) -> Outcome:
+    async def _export(self, order: ExportOrder) -> ExportOutcome:
         self.orders.append(order)
         self.taken_up.set()
         if self._outcome is None:
             await asyncio.Event().wait()
-        return self._outcome or Outcome(release=None, refusals=())
+        return self._outcome or ExportOutcome(release=None, refusals=())
 
 
 async def test_a_release_is_announced_with_addresses_digests_and_proofs(release_with: MakeRelease) -> None:
-    harness = Harness(Outcome(release=release_with(package_sha256="f" * 64), refusals=()))
+    harness = Harness(ExportOutcome(release=release_with(package_sha256="f" * 64), refusals=()))
     await harness.handle(completed(), envelope())
     ((event, published),) = harness.publisher.published
     assert isinstance(event, ModelExported)
@@ -122,7 +122,7 @@ async def test_what_a_run_reports_of_its_model_beside_trivial_predictors_is_anno
     # By way of the manifest, which is what a release is announced from the second time.
     made = release_with(comparison=order_of(message).comparison, metrics={"edge_error_all_px": 27.0})
     release = release_from_json(release_to_json(made))
-    harness = Harness(Outcome(release=release, refusals=()))
+    harness = Harness(ExportOutcome(release=release, refusals=()))
     await harness.handle(message, envelope())
     ((event, _),) = harness.publisher.published
     assert isinstance(event, ModelExported)
@@ -136,7 +136,7 @@ async def test_what_a_run_reports_of_its_model_beside_trivial_predictors_is_anno
 
 async def test_a_model_of_which_nothing_was_reported_is_neither_fit_nor_unfit(release_with: MakeRelease) -> None:
     assert order_of(completed()).comparison is None
-    harness = Harness(Outcome(release=release_with(), refusals=()))
+    harness = Harness(ExportOutcome(release=release_with(), refusals=()))
     await harness.handle(completed(), envelope())
     ((event, _),) = harness.publisher.published
     assert isinstance(event, ModelExported)
@@ -146,7 +146,7 @@ async def test_a_model_of_which_nothing_was_reported_is_neither_fit_nor_unfit(re
 
 async def test_what_could_be_made_is_announced_before_what_could_not(release_with: MakeRelease) -> None:
     release = release_with()
-    harness = Harness(Outcome(release=release, refusals=release.refusals))
+    harness = Harness(ExportOutcome(release=release, refusals=release.refusals))
     await harness.handle(completed(), envelope())
     exported, failed = (event for event, _ in harness.publisher.published)
     assert isinstance(exported, ModelExported)
@@ -157,7 +157,7 @@ async def test_what_could_be_made_is_announced_before_what_could_not(release_wit
 async def test_the_same_order_twice_is_answered_with_the_same_events(release_with: MakeRelease) -> None:
     release = release_with(exported_at="2026-02-03T04:05:06.789000+00:00")
     harness = Harness(
-        Outcome(release=release, refusals=(*release.refusals, Refusal(format="x", code="c", message="m")))
+        ExportOutcome(release=release, refusals=(*release.refusals, Refusal(format="x", code="c", message="m")))
     )
     await harness.handle(completed(), envelope())
     await harness.handle(completed(), envelope())
@@ -209,7 +209,7 @@ def test_an_order_is_read_whole(order: ExportOrder) -> None:
 async def test_a_further_format_is_announced_as_a_version_and_an_event_of_its_own(release_with: MakeRelease) -> None:
     both = release_with(version="run-1.onnx.quantized", exported_at="2026-02-03T04:05:06+00:00")
     refusal = Refusal(format="torch_export", code="conversion", message="no")
-    harness = Harness(Outcome(release=both, refusals=(refusal,)))
+    harness = Harness(ExportOutcome(release=both, refusals=(refusal,)))
     order = ExportOrdered(run_id="run-1", formats=["quantized", "torch_export"], request_id="r-1")
     for _ in range(2):
         await harness.handle_order(order, envelope())
@@ -220,13 +220,13 @@ async def test_a_further_format_is_announced_as_a_version_and_an_event_of_its_ow
     assert isinstance(failed, ExportFailed)
     assert (failed.code, failed.request_id) == ("conversion", "r-1")
     assert [each.event_id for _, each in again] == [first.event_id, of_order.event_id]
-    own = Harness(Outcome(release=release_with(), refusals=()))
+    own = Harness(ExportOutcome(release=release_with(), refusals=()))
     await own.handle(completed(), envelope())
     assert own.publisher.published[0][1].event_id != first.event_id
 
 
 async def test_an_order_of_an_unknown_run_is_refused_by_name_once_for_each_format(release_with: MakeRelease) -> None:
-    harness = Harness(Outcome(release=release_with(), refusals=()))
+    harness = Harness(ExportOutcome(release=release_with(), refusals=()))
     await harness.handle_order(ExportOrdered(run_id="run-9", formats=["onnx", "quantized"], request_id="r"), envelope())
     assert not harness.orders
     answers = [event for event, _ in harness.publisher.published]
@@ -247,4 +247,4 @@ async def test_an_order_that_cannot_be_read_is_poison(
     order: ExportOrdered, named: str, release_with: MakeRelease
 ) -> None:
     with pytest.raises(Poison, match=named):
-        await Harness(Outcome(release=release_with(), refusals=())).handle_order(order, envelope())
+        await Harness(ExportOutcome(release=release_with(), refusals=())).handle_order(order, envelope())

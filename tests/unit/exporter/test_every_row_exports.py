@@ -11,7 +11,7 @@ from truscore.catalog.table import ROWS, Row, row_of
 from truscore.recipes import resolve
 from truscore.zoo import build_model
 
-from services.exporter.child.convert import export_target_of, workshop
+from services.exporter.child.convert import conversion_context, export_target_of
 from services.exporter.child.export_target import Picture
 from services.exporter.child.formats.registry import FORMATS
 from services.exporter.child.making import make_artifact
@@ -57,7 +57,7 @@ def exported(row: Row, folder: Path, changes: Mapping[str, Any]) -> Artifact:
     task = Task(
         checkpoint="", formats=("onnx",), pictures=(), benchmark_rounds=1, output_folder=str(folder), provenance={}
     )
-    return make_artifact(FORMATS["onnx"], workshop(target, pictures(), task))
+    return make_artifact(FORMATS["onnx"], conversion_context(target, pictures(), task))
 
 
 @pytest.mark.parametrize("row", tuple(rows()), ids=lambda row: f"{row.architecture}-{smallest(row)}")

@@ -22,11 +22,11 @@ from truscore.zoo import build_model, load_checkpoint_model
 from truscore.zoo.detection.mask_rcnn import BorderMaskRCNN, Target
 from truscore.zoo.preprocess import preprocess
 
-from services.exporter.child.convert import convert, export_target_of, workshop
+from services.exporter.child.convert import conversion_context, convert, export_target_of
 from services.exporter.child.formats.onnx.graph_file import session
 from services.exporter.child.formats.registry import FORMATS
 from services.exporter.child.making import make_artifact
-from services.exporter.child.refused import Refused
+from services.exporter.child.refused import ExportRefused
 from services.exporter.child_process import Bounds, ChildFault, run_child
 from services.exporter.task import Task, write_task
 
@@ -174,15 +174,15 @@ def test_an_artefact_that_disagrees_with_its_checkpoint_is_refused_with_the_diff
     model, _, _ = load_checkpoint_model(Path(task.checkpoint))
     model.__class__ = Shifted
     target = export_target_of(model, NAMES, kind="instance_segmentation")
-    shop = workshop(target, [preprocess(load_image(Path(path))).numpy() for path in task.pictures], task)
-    with pytest.raises(Refused, match=r"boxes differ by 1 \(accepted 0.25\)") as refused:
-        make_artifact(FORMATS["onnx"], shop)
+    context = conversion_context(target, [preprocess(load_image(Path(path))).numpy() for path in task.pictures], task)
+    with pytest.raises(ExportRefused, match=r"boxes differ by 1 \(accepted 0.25\)") as refused:
+        make_artifact(FORMATS["onnx"], context)
     assert refused.value.code == "parity"
 
 
 def test_a_network_of_another_kind_than_its_task_is_refused_by_name() -> None:
     for kind in ("instance_segmentation", "semantic_segmentation"):
-        with pytest.raises(Refused, match=r"Identity .*accepted: ") as refused:
+        with pytest.raises(ExportRefused, match=r"Identity .*accepted: ") as refused:
             export_target_of(torch.nn.Identity(), NAMES, kind=kind)
         assert refused.value.code == "unsupported_architecture"
 

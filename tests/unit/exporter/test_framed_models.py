@@ -11,11 +11,11 @@ from truscore.inference.runtime import onnxruntime
 from truscore.zoo.framing import Framed, frame, unframe
 
 from services.exporter.child.adapters import ADAPTERS
-from services.exporter.child.convert import export_target_of, workshop
+from services.exporter.child.convert import conversion_context, export_target_of
 from services.exporter.child.export_target import ExportTarget
 from services.exporter.child.formats.registry import FORMATS
 from services.exporter.child.making import make_artifact
-from services.exporter.child.refused import Refused
+from services.exporter.child.refused import ExportRefused
 from services.exporter.release import Artifact
 from services.exporter.signature import SIGNATURES
 from services.exporter.task import Task
@@ -68,7 +68,7 @@ def written(target: ExportTarget, folder: Path) -> Artifact:
         output_folder=str(folder),
         provenance={"run_id": "run-1"},
     )
-    return make_artifact(FORMATS["onnx"], workshop(target, [picture(*shape) for shape in SHAPES], task))
+    return make_artifact(FORMATS["onnx"], conversion_context(target, [picture(*shape) for shape in SHAPES], task))
 
 
 @pytest.mark.parametrize("task", FRAMED_TASKS)
@@ -127,7 +127,9 @@ class Frozen(Tiny):
 
 def test_what_tracing_froze_is_found_and_refused_with_the_differences(tmp_path: Path) -> None:
     target = export_target_of(Frozen("regression").eval(), NAMES, kind="regression")
-    with pytest.raises(Refused, match=r"on 7 validation images: scores differ by .* \(accepted 0.001\)") as refused:
+    with pytest.raises(
+        ExportRefused, match=r"on 7 validation images: scores differ by .* \(accepted 0.001\)"
+    ) as refused:
         written(target, tmp_path)
     assert refused.value.code == "parity"
 

@@ -14,10 +14,10 @@ from truscore.catalog.table import row_of
 from truscore.recipes import resolve
 from truscore.zoo import build_model
 
-from services.exporter.child.convert import export_target_of, workshop
+from services.exporter.child.convert import conversion_context, export_target_of
 from services.exporter.child.formats.protocol import Unmakeable
 from services.exporter.child.formats.registry import FORMATS
-from services.exporter.child.making import Workshop, make_artifact
+from services.exporter.child.making import ConversionContext, make_artifact
 from services.exporter.task import Task
 from tests.unit.exporter.small_networks import certain, smallest
 from tests.unit.exporter.test_every_row_exports import NAMES, pictures
@@ -33,7 +33,7 @@ print(tuple(probabilities.shape), int(grade))
 """
 
 
-def shop_of(category: str, option: str, architecture: str, folder: Path) -> Workshop:
+def context_of(category: str, option: str, architecture: str, folder: Path) -> ConversionContext:
     row = row_of(category, option, architecture)
     overrides = {"image_size": 64, "architecture_config": {"base_architecture": smallest(row)}}
     torch.manual_seed(2)
@@ -42,15 +42,17 @@ def shop_of(category: str, option: str, architecture: str, folder: Path) -> Work
     task = Task(
         checkpoint="", formats=("onnx",), pictures=(), benchmark_rounds=1, output_folder=str(folder), provenance={}
     )
-    return workshop(target, pictures(), task, calibration=pictures())
+    return conversion_context(target, pictures(), task, calibration=pictures())
 
 
 @pytest.fixture(scope="module")
-def grader(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    return shop_of("corner_analysis", "quality_classification", "vision_transformer", tmp_path_factory.mktemp("grader"))
+def grader(tmp_path_factory: pytest.TempPathFactory) -> ConversionContext:
+    return context_of(
+        "corner_analysis", "quality_classification", "vision_transformer", tmp_path_factory.mktemp("grader")
+    )
 
 
-def test_a_quantised_file_is_three_times_smaller_and_says_how_it_was_calibrated(grader: Workshop) -> None:
+def test_a_quantised_file_is_three_times_smaller_and_says_how_it_was_calibrated(grader: ConversionContext) -> None:
     artifact = make_artifact(FORMATS["quantized"], grader)
     assert artifact.parity.passed
     assert artifact.parity.cosine["probabilities"] > 0.98
@@ -60,16 +62,16 @@ def test_a_quantised_file_is_three_times_smaller_and_says_how_it_was_calibrated(
 
 
 def test_a_segmenter_is_quantised_within_the_gate(tmp_path: Path) -> None:
-    shop = shop_of("corner_analysis", "damage_detection", "deeplabv3", tmp_path)
-    assert make_artifact(FORMATS["quantized"], shop).parity.passed
+    context = context_of("corner_analysis", "damage_detection", "deeplabv3", tmp_path)
+    assert make_artifact(FORMATS["quantized"], context).parity.passed
 
 
-def test_int8_without_training_images_is_refused_with_the_reason(grader: Workshop) -> None:
+def test_int8_without_training_images_is_refused_with_the_reason(grader: ConversionContext) -> None:
     with pytest.raises(Unmakeable, match="no training image"):
         FORMATS["quantized"].make(replace(grader.source, calibration=()), grader.folder / "none.onnx")
 
 
-def test_a_torch_program_agrees_and_loads_where_there_is_torch_and_nothing_of_ours(grader: Workshop) -> None:
+def test_a_torch_program_agrees_and_loads_where_there_is_torch_and_nothing_of_ours(grader: ConversionContext) -> None:
     artifact = make_artifact(FORMATS["torch_export"], grader)
     assert artifact.parity.passed
     assert max(artifact.parity.max_abs_difference.values()) < 1e-5

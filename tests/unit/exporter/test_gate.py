@@ -16,7 +16,7 @@ from truscore.datasets import ImageRecord
 from truscore.recipes import resolve
 from truscore.zoo import build_model
 
-from services.exporter.child.convert import export_target_of, workshop
+from services.exporter.child.convert import conversion_context, export_target_of
 from services.exporter.child.departure import module_of
 from services.exporter.child.evaluation import Labelled
 from services.exporter.child.export_target import Answers, Picture
@@ -26,8 +26,8 @@ from services.exporter.child.formats.quantized.graph import quantise, simplified
 from services.exporter.child.formats.quantized.quantization import TensorData, TensorsData
 from services.exporter.child.formats.registry import FORMATS
 from services.exporter.child.gate import Gate, failure
-from services.exporter.child.making import Workshop, proven
-from services.exporter.child.refused import Refused
+from services.exporter.child.making import ConversionContext, proven
+from services.exporter.child.refused import ExportRefused
 from services.exporter.metric_limits import AGREEMENT, accepted_loss, compare_metrics, passes
 from services.exporter.task import Task
 from tests.unit.exporter.small_networks import smallest
@@ -48,7 +48,7 @@ def pictures() -> list[Picture]:
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+def context(tmp_path_factory: pytest.TempPathFactory) -> ConversionContext:
     """Of a grader that is sure of what it says, beside its sound file."""
     folder = tmp_path_factory.mktemp("release")
     row = row_of("corner_analysis", "quality_classification", "resnet")
@@ -61,24 +61,24 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     task = Task(
         checkpoint="", formats=("onnx",), pictures=(), benchmark_rounds=1, output_folder=str(folder), provenance={}
     )
-    made = workshop(target, pictures(), task, calibration=pictures())
+    made = conversion_context(target, pictures(), task, calibration=pictures())
     FORMATS["onnx"].make(made.source, folder / "model.onnx")
     return made
 
 
-def refusal(shop: Workshop, path: Path, *, format: str = "onnx") -> Refused:
+def refusal(context: ConversionContext, path: Path, *, format: str = "onnx") -> ExportRefused:
     """What is said of the file in the place of the format's own."""
     kind = replace(FORMATS[format], file_name=path.name)
-    held = replace(shop, folder=path.parent)
-    run = kind.load(path, shop.source.target.signature)
+    held = replace(context, folder=path.parent)
+    run = kind.load(path, context.source.target.signature)
     verdict = held.gate.verdict(run, precision=kind.precision)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ExportRefused) as refused:
         proven(kind, held, run, verdict, notes={})
     return refused.value
 
 
-def damaged(shop: Workshop, folder: Path, change: Callable[[onnx.ModelProto], None]) -> Path:
-    model = onnx.load(shop.folder / "model.onnx")
+def damaged(context: ConversionContext, folder: Path, change: Callable[[onnx.ModelProto], None]) -> Path:
+    model = onnx.load(context.folder / "model.onnx")
     change(model)
     onnx.save(model, folder / "model.onnx")
     return folder / "model.onnx"
@@ -91,7 +91,7 @@ def weights_of(model: onnx.ModelProto, layer: int) -> Any:
     return node, next(each for each in model.graph.initializer if each.name == node.input[1])
 
 
-def test_a_scaled_layer_is_caught_and_named(shop: Workshop, tmp_path: Path) -> None:
+def test_a_scaled_layer_is_caught_and_named(context: ConversionContext, tmp_path: Path) -> None:
     scaled = []
 
     def scale(model: onnx.ModelProto) -> None:
@@ -102,32 +102,32 @@ def test_a_scaled_layer_is_caught_and_named(shop: Workshop, tmp_path: Path) -> N
         weights.CopyFrom(numpy_helper.from_array(values, weights.name))
         scaled.append(module_of(node.name))
 
-    refused = refusal(shop, damaged(shop, tmp_path, scale))
+    refused = refusal(context, damaged(context, tmp_path, scale))
     assert refused.code == "parity"
     assert f"the first layer that departs is {scaled[0]} " in refused.message
     assert scaled[0] in (tmp_path / refused.report).read_text()
 
 
-def test_flipped_channels_are_caught_at_the_first_layer(shop: Workshop, tmp_path: Path) -> None:
+def test_flipped_channels_are_caught_at_the_first_layer(context: ConversionContext, tmp_path: Path) -> None:
     def flip(model: onnx.ModelProto) -> None:
         _, weights = weights_of(model, 0)
         turned = np.ascontiguousarray(numpy_helper.to_array(weights)[:, ::-1])
         weights.CopyFrom(numpy_helper.from_array(turned, weights.name))
 
-    refused = refusal(shop, damaged(shop, tmp_path, flip))
+    refused = refusal(context, damaged(context, tmp_path, flip))
     assert "the first layer that departs is network.backbone.body." in refused.message
 
 
-def test_a_saturated_calibration_is_caught_in_int8(shop: Workshop, tmp_path: Path) -> None:
+def test_a_saturated_calibration_is_caught_in_int8(context: ConversionContext, tmp_path: Path) -> None:
     graph, path = tmp_path / "float.onnx", tmp_path / "model.int8.onnx"
-    simplified(shop.folder / "model.onnx", graph)
-    found = ranges(graph, shop.source.calibration, "min_max")
+    simplified(context.folder / "model.onnx", graph)
+    found = ranges(graph, context.source.calibration, "min_max")
     clipped = {
         name: TensorData(lowest=found[name].lowest * 0.03, highest=found[name].highest * 0.03)
         for name in found.keys()  # noqa: SIM118
     }
     quantise(graph, path, TensorsData(found.calibration_method, clipped), nodes=weighted_nodes(graph), in_float=())
-    refused = refusal(shop, path, format="quantized")
+    refused = refusal(context, path, format="quantized")
     assert "cosine similarity" in refused.message
     assert "the first layer that departs is network." in refused.message
 
@@ -155,16 +155,16 @@ def labelled_as(run: Callable[[Picture], Answers], folder: Path) -> Labelled:
     )
 
 
-def test_swapped_classes_are_caught_by_the_grades(shop: Workshop, tmp_path: Path) -> None:
-    target = shop.source.target
+def test_swapped_classes_are_caught_by_the_grades(context: ConversionContext, tmp_path: Path) -> None:
+    target = context.source.target
     labelled = labelled_as(target.run_eager, tmp_path)
     gate = Gate(
         target=replace(target, check_parity=Leniently(target.check_parity)),
-        pictures=shop.source.pictures,
+        pictures=context.source.pictures,
         labelled=(labelled,),
         purpose=("quadratic_weighted_kappa",),
     )
-    run = graph_file.session(shop.folder / "model.onnx", target.signature)
+    run = graph_file.session(context.folder / "model.onnx", target.signature)
     assert gate.verdict(run, precision="float").passed
 
     def swapped(picture_CHW: Picture) -> Answers:

@@ -18,11 +18,11 @@ from truscore.recipes import resolve
 from truscore.zoo import build_model
 from truscore.zoo.preprocess import preprocess
 
-from services.exporter.child.convert import export_target_of, refuse_hindered, workshop
+from services.exporter.child.convert import conversion_context, export_target_of, refuse_hindered
 from services.exporter.child.export_target import Answers, ExportTarget, Picture
 from services.exporter.child.formats.registry import FORMATS
 from services.exporter.child.making import make_artifact
-from services.exporter.child.refused import Refused
+from services.exporter.child.refused import ExportRefused
 from services.exporter.child.static.canvas import Canvas
 from services.exporter.child.static.roi_align import Pooling, roi_align
 from services.exporter.child.static.suppression import kept
@@ -136,7 +136,7 @@ def test_mask_rcnn_becomes_a_program_that_torch_runs_alone(tmp_path: Path) -> No
     task = Task(
         checkpoint="", formats=("onnx",), pictures=(), benchmark_rounds=1, output_folder=str(tmp_path), provenance={}
     )
-    artifact = make_artifact(FORMATS["torch_export"], workshop(target, [*pictures()[:2], black_CHW], task))
+    artifact = make_artifact(FORMATS["torch_export"], conversion_context(target, [*pictures()[:2], black_CHW], task))
     assert artifact.parity.passed
     assert artifact.parity.max_abs_difference["boxes"] < 0.01
     argv = [sys.executable, "-c", ALONE, str(tmp_path / artifact.file_name)]
@@ -154,7 +154,7 @@ def test_a_checkpoint_whose_head_is_in_the_way_of_a_format_is_refused_naming_hea
     named = ("border_detection", "dual_class", "mask_rcnn")
     refuse_hindered(resolve(*named), "onnx")
     said = r"'torch_export'.*'phoenix_specialized'.*accepted: onnx, or a run of .*head_customization=standard$"
-    with pytest.raises(Refused, match=said) as refused:
+    with pytest.raises(ExportRefused, match=said) as refused:
         refuse_hindered(resolve(*named), "torch_export")
     assert refused.value.code == "unsupported_format"
     standard = {"architecture_config": {"custom_modifications": {"head_customization": "standard"}}}
@@ -164,6 +164,8 @@ def test_a_checkpoint_whose_head_is_in_the_way_of_a_format_is_refused_naming_hea
 @pytest.mark.parametrize("name", ["quantized", "torch_export"])
 def test_a_checkpoint_of_windows_is_refused_for_formats_that_they_are_in_the_way_of(name: str) -> None:
     named = ("corner_analysis", "damage_detection", "u_net")
-    with pytest.raises(Refused, match=rf"'{name}'.*sampling 'windows'.*accepted: onnx, or a run of sampling=whole$"):
+    with pytest.raises(
+        ExportRefused, match=rf"'{name}'.*sampling 'windows'.*accepted: onnx, or a run of sampling=whole$"
+    ):
         refuse_hindered(resolve(*named, {"sampling": "windows"}), name)
     refuse_hindered(resolve(*named, {"sampling": "whole"}), name)

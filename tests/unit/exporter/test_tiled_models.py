@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 from truscore.zoo.framing import Framed
 
-from services.exporter.child.convert import export_target_of, workshop
+from services.exporter.child.convert import conversion_context, export_target_of
 from services.exporter.child.export_target import ExportTarget
 from services.exporter.child.formats.registry import FORMATS
 from services.exporter.child.making import make_artifact
-from services.exporter.child.refused import Refused
+from services.exporter.child.refused import ExportRefused
 from services.exporter.release import Artifact
 from services.exporter.task import Task
 
@@ -52,7 +52,7 @@ def written(target: ExportTarget, folder: Path, format: str = "onnx") -> Artifac
         checkpoint="", formats=(format,), pictures=(), benchmark_rounds=1, output_folder=str(folder),
         provenance={"run_id": "run-1"},
     )  # fmt: skip
-    return make_artifact(FORMATS[format], workshop(target, [picture(*shape) for shape in SHAPES], task))
+    return make_artifact(FORMATS[format], conversion_context(target, [picture(*shape) for shape in SHAPES], task))
 
 
 def test_the_file_says_what_the_network_says_on_pictures_of_every_shape(tmp_path: Path) -> None:
@@ -85,5 +85,5 @@ def test_the_threshold_is_applied_in_the_file_and_named_in_its_signature() -> No
 
 @pytest.mark.parametrize("format", ["quantized", "torch_export"])
 def test_formats_that_do_not_follow_the_loop_are_refused_by_name(format: str, tmp_path: Path) -> None:
-    with pytest.raises(Refused, match=re.escape("accepted: sampling whole")):
+    with pytest.raises(ExportRefused, match=re.escape("accepted: sampling whole")):
         written(target_of(), tmp_path, format)

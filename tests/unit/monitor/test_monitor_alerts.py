@@ -9,7 +9,7 @@ import pytest
 
 from services.monitor.alerts import Watchdog, alert_id_of
 from services.monitor.board import Board, Bounds
-from services.monitor.facts import Cleared, Raised, Strayed
+from services.monitor.facts import Cleared, Raised, UnknownEvent
 from services.monitor.rules import RULES, InvalidRule, Rule, load_rules
 from tests.unit.monitor import event_sequences
 from tests.unit.monitor.event_sequences import BEGIN_S, RUN, PublishedEvent, board_after
@@ -26,7 +26,7 @@ class Watch:
         now = BEGIN_S + at
         board = self.board
         published = self.watchdog.look(
-            board.runs.values(), board.hosts.values(), board.alerts, now, strays=board.strays.values()
+            board.runs.values(), board.hosts.values(), board.alerts, now, unknown_events=board.unknown_events.values()
         )
         for alert in published:
             self.board.apply(alert, now)
@@ -121,8 +121,8 @@ def test_a_host_that_went_silent_holds_no_alert_about_its_memory() -> None:
     assert [type(alert) for alert in watch.look(1000)] == [Cleared]
 
 
-def stray(at: float, routing_key: str = "dataset.redy") -> Strayed:
-    return Strayed(routing_key=routing_key, reason=f"unknown routing key {routing_key!r}", at=BEGIN_S + at)
+def stray(at: float, routing_key: str = "dataset.redy") -> UnknownEvent:
+    return UnknownEvent(routing_key=routing_key, reason=f"unknown routing key {routing_key!r}", at=BEGIN_S + at)
 
 
 def test_what_is_no_event_is_an_alert_about_its_routing_key_for_a_day() -> None:
@@ -144,11 +144,11 @@ def test_what_strayed_last_week_raises_nothing_and_what_strays_again_does() -> N
     assert watch.rules_raised(7 * 86_400 + 1) == ["message.stray"]
 
 
-def test_of_many_strays_the_newest_are_kept() -> None:
-    board = Board(Bounds(strays=3))
+def test_of_many_unknown_events_the_newest_are_kept() -> None:
+    board = Board(Bounds(unknown_events=3))
     for at in range(10):
         board.apply(stray(at, f"key.{at}"), BEGIN_S)
-    assert sorted(board.strays) == ["key.7", "key.8", "key.9"]
+    assert sorted(board.unknown_events) == ["key.7", "key.8", "key.9"]
 
 
 def test_a_restarted_monitor_knows_from_the_log_what_it_raised() -> None:

@@ -53,13 +53,13 @@ def augment(
     # Torch comes with these: only a preview loads it.
     say("loading what training changes images with, which takes some seconds")
     try:
-        from truscore.augmentation.contact_sheet import Run, contact_sheet, previews
+        from truscore.augmentation.contact_sheet import PreviewedRun, contact_sheet, previews
     except ModuleNotFoundError as error:
         raise CliError(Code.FAILED, f"{error.name} is not installed; accepted: truscore-training[train]") from error
     from truscore.datasets import split_dataset
 
     training = set(split_dataset(index, seed=seed).train)
-    run = Run(
+    run = PreviewedRun(
         policy=policy,
         image_size=size or _size_of(category, option),
         square=_takes_squares(category, option),

@@ -10,7 +10,7 @@ import typer
 from services.cli.commands.parameters import AsJson
 from services.cli.context import CliError, Code, CommandContext, context_of, print_json
 
-Run = Annotated[str, typer.Argument(metavar="RUN", help="The run, run-….")]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run, run-….")]
 Reason = Annotated[str, typer.Option(help="Why; it is kept with the run.")]
 RequestId = Annotated[str, typer.Option(help="Tells requests apart; one is made when not given.")]
 Unchecked = Annotated[
@@ -32,7 +32,7 @@ def _stopping(verb: str, text: str) -> Callable[..., None]:
 
     def stop(
         context: typer.Context,
-        run_id: Run,
+        run_id: RunArgument,
         *,
         reason: Reason = "",
         request_id: RequestId = "",
@@ -52,7 +52,7 @@ pause = _stopping("pause", "Halt a run with a checkpoint to go on from.")
 
 def resume(
     context: typer.Context,
-    run_id: Run,
+    run_id: RunArgument,
     *,
     request_id: RequestId = "",
     unchecked: Unchecked = False,

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from services.cli.commands.parameters import AsJson
-from services.cli.commands.runs.control import RequestId, Run, requested_by
+from services.cli.commands.runs.control import RequestId, RunArgument, requested_by
 from services.cli.context import CliError, Code, CommandContext, context_of, print_json
 
 # What the monitor says of a run that has, or may have, left a checkpoint: exporting alone may have failed.
@@ -15,7 +15,7 @@ COMPLETED = ("EXPORTING", "EXPORTED", "FAILED")
 
 def export(
     context: typer.Context,
-    run_id: Run,
+    run_id: RunArgument,
     *,
     formats: Annotated[
         list[str],

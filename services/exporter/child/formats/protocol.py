@@ -8,7 +8,7 @@ from services.exporter.child.export_target import Answers, ExportTarget, Picture
 from services.exporter.release import Signature
 
 # A loaded file: what it says of one picture, by the names of its signature.
-Run = Callable[[Picture], Answers]
+Predict = Callable[[Picture], Answers]
 
 
 class Unmakeable(Exception):
@@ -37,7 +37,7 @@ class Format:
     name: str
     file_name: str
     make: Callable[[Source, Path], Mapping[str, str]]
-    load: Callable[[Path, Signature], Run]
+    load: Callable[[Path, Signature], Predict]
     describe: Callable[[], Mapping[str, str]]
     precision: str = "float"
     # What this format's own exporter and runtime raise at a network that they cannot express.

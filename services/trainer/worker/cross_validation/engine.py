@@ -20,7 +20,7 @@ from services.trainer.worker.devices import Place
 from services.trainer.worker.distributed import WorkerGroup
 from services.trainer.worker.errors import Diverged
 from services.trainer.worker.evaluate import evaluate
-from services.trainer.worker.loop import Interrupted, Run, train
+from services.trainer.worker.loop import Interrupted, TrainingRun, train
 from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks.make import make_task
 
@@ -91,7 +91,7 @@ class _Best:
 
 def train_fold(
     fold: Fold, *, place: Place, group: WorkerGroup, stop_requested: Callable[[], str], clock: Callable[[], float]
-) -> Iterator[tuple[Run, Progressed | EpochDone | Interrupted] | FoldResult]:
+) -> Iterator[tuple[TrainingRun, Progressed | EpochDone | Interrupted] | FoldResult]:
     """Train and evaluate a fold. Yields what its training yields, beside its run, and last its FoldResult.
 
     After Interrupted nothing more is yielded. A fold that diverges has a result without metrics: it is a finding about
@@ -177,7 +177,7 @@ def _copied(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in weights.items()}
 
 
-def _evaluated(run: Run, fold: Fold, *, chosen_epoch: int) -> FoldResult:
+def _evaluated(run: TrainingRun, fold: Fold, *, chosen_epoch: int) -> FoldResult:
     pool = images_of(fold.job)
     task = make_task(fold.job, evaluated=pool)
     evaluated = replace(run, task=task, batches=Batches(task, workers=0))
@@ -192,7 +192,7 @@ def _evaluated(run: Run, fold: Fold, *, chosen_epoch: int) -> FoldResult:
 
 
 def _done(
-    run: Run,
+    run: TrainingRun,
     fold: Fold,
     *,
     chosen_epoch: int = 0,

@@ -26,7 +26,7 @@ from services.trainer.worker.cross_validation.engine import (
 from services.trainer.worker.cross_validation.fold_files import read_fold, write_fold
 from services.trainer.worker.data import steps_per_epoch
 from services.trainer.worker.devices import Place
-from services.trainer.worker.loop import Interrupted, Run
+from services.trainer.worker.loop import Interrupted, TrainingRun
 from services.trainer.worker.run_dir import TrainingJob, local_batch
 
 KEY = "hyperparameters.training_process.cross_validation_folds"
@@ -84,7 +84,7 @@ def steps_of(jobs: Sequence[TrainingJob], *, world_size: int) -> int:
 
 
 def cross_validate(
-    jobs: Sequence[TrainingJob], *, after: Run, folder: Path, place: Place, stop_requested: Callable[[], str]
+    jobs: Sequence[TrainingJob], *, after: TrainingRun, folder: Path, place: Place, stop_requested: Callable[[], str]
 ) -> Iterator[FoldReport]:
     """Train and evaluate every fold whose result is not in the folder; after Interrupted nothing more is done.
 
@@ -121,7 +121,7 @@ def _saved(result: FoldResult, job: TrainingJob, folder: Path, *, folds: int) ->
     )  # fmt: skip
 
 
-def free_memory(run: Run) -> None:
+def free_memory(run: TrainingRun) -> None:
     """Let go of what a run that is over and saved needs no more: beside the folds' own it might not fit a GPU."""
     run.optimizer.zero_grad(set_to_none=True)
     run.optimizer.state.clear()
@@ -144,13 +144,13 @@ def collect_results(jobs: Sequence[TrainingJob], folder: Path) -> CrossValidated
 class _Pace:
     """How far the folds of this attempt are."""
 
-    after: Run
+    after: TrainingRun
     folds: int
     began: float
     steps_left: int
     steps_before: int = 0
 
-    def record(self, number: int, run: Run, report: Progressed) -> FoldProgressed:
+    def record(self, number: int, run: TrainingRun, report: Progressed) -> FoldProgressed:
         ended, steps = self.after.progress, self.steps_before + report.step
         return FoldProgressed(
             fold=number,

@@ -57,7 +57,7 @@ class FramedImages:
         self._folder = folder
         self._image_size = image_size
         self._augment = augment
-        self._room_bytes = cache_limit_bytes
+        self._cache_left_bytes = cache_limit_bytes
         self._pixel_labels = pixel_labels
         self._target = target
         self._cache: dict[int, FramedSample] = {}
@@ -76,8 +76,8 @@ class FramedImages:
         if index in self._cache:
             return self._cache[index]
         sample = self._load(index)
-        if sample.size_bytes <= self._room_bytes:
-            self._room_bytes -= sample.size_bytes
+        if sample.size_bytes <= self._cache_left_bytes:
+            self._cache_left_bytes -= sample.size_bytes
             self._cache[index] = sample
         return sample
 
@@ -89,7 +89,7 @@ class FramedImages:
         """Load as much as there is room for."""
         with ThreadPoolExecutor(threads) as pool:
             for _ in pool.map(self.loaded, range(len(self))):
-                if not self._room_bytes:
+                if not self._cache_left_bytes:
                     return
 
     def _load(self, index: int) -> FramedSample:

@@ -60,7 +60,7 @@ class InstanceImages:
         self._policy = policy
         self._strips = strips
         self._kinds = kinds
-        self._room_bytes = cache_limit_bytes
+        self._cache_left_bytes = cache_limit_bytes
         self._cache: dict[int, Loaded] = {}
 
     def __len__(self) -> int:
@@ -120,9 +120,9 @@ class InstanceImages:
                     return
 
     def _keep(self, index: int, loaded: Loaded) -> bool:
-        if loaded.size_bytes > self._room_bytes:
+        if loaded.size_bytes > self._cache_left_bytes:
             return False
-        self._room_bytes -= loaded.size_bytes
+        self._cache_left_bytes -= loaded.size_bytes
         self._cache[index] = loaded
         return True
 

@@ -70,7 +70,7 @@ class WindowedImages:
         self._side = side
         self._seed = seed
         self._augment: Callable[[FramedSample, int, int], FramedSample] = augment
-        self._room_bytes = cache_limit_bytes
+        self._cache_left_bytes = cache_limit_bytes
         self._images_of = images_by_label(records)
         self._cache: dict[int, Picture] = {}
 
@@ -97,8 +97,8 @@ class WindowedImages:
             image_CHW=torch.from_numpy(image_HWC.copy()).permute(2, 0, 1),
             labels_HW=label_map(self.records[index], *image_HWC.shape[:2]),
         )
-        if picture.size_bytes <= self._room_bytes:
-            self._room_bytes -= picture.size_bytes
+        if picture.size_bytes <= self._cache_left_bytes:
+            self._cache_left_bytes -= picture.size_bytes
             self._cache[index] = picture
         return picture
 
@@ -110,7 +110,7 @@ class WindowedImages:
         """Load as much as there is room for."""
         with ThreadPoolExecutor(threads) as pool:
             for _ in pool.map(self.picture, range(len(self))):
-                if not self._room_bytes:
+                if not self._cache_left_bytes:
                     return
 
 

@@ -58,8 +58,8 @@ class BroadcastConsumer:
             event, envelope = decode(wire_of(message), self.row, received=datetime.now(tz=UTC))
             await self.handler(event, envelope)
         except Exception as error:
-            log.warning("overheard %s failed: %r", self.row.routing_key, error, exc_info=error)
+            log.warning("broadcast %s failed: %r", self.row.routing_key, error, exc_info=error)
         try:
             await message.ack()
         except (*AWAY, MessageProcessError) as error:
-            log.debug("overheard %s comes again: %r", self.row.routing_key, error)
+            log.debug("broadcast %s comes again: %r", self.row.routing_key, error)

@@ -163,8 +163,8 @@ class Inbox:
 
     async def _bury(self, message: AbstractIncomingMessage, error: Exception) -> None:
         log.error("%s: dead letter %s: %r", self.name, message.message_id, error, exc_info=error)
-        grave = dead_letter_reason(error, inbox=self.name, row=self.row, at=self.clock(), headers=message.headers)
-        await self._send_on(message, DEAD_EXCHANGE, self.service, carried(message.headers) | grave)
+        reason = dead_letter_reason(error, inbox=self.name, row=self.row, at=self.clock(), headers=message.headers)
+        await self._send_on(message, DEAD_EXCHANGE, self.service, carried(message.headers) | reason)
         self._count("dead")
 
     def _count(self, outcome: str) -> None:

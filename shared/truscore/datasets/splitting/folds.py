@@ -38,7 +38,7 @@ def fold_dataset(index: DatasetIndex, *, folds: int, seed: int, inner: float = 0
             return Split(train=paths(others), validation=paths(assigned[number]), test=(), seed=seed)
         if len(others) < 2:
             raise InvalidSplit(f"inner {inner}: nothing is left to train on beside what is chosen by, as {what}")
-        train, validation = _divided(others, counted, inner)
+        train, validation = _train_and_validation(others, counted, inner)
         return Split(train=paths(train), validation=paths(validation), test=paths(assigned[number]), seed=seed)
 
     return tuple(fold(number) for number in range(folds))
@@ -66,7 +66,7 @@ def _grouped(index: DatasetIndex, seed: int) -> tuple[list[ImageRecord], list[li
     return images, groups, [group_of([strata[place] for place in group]) for group in groups]
 
 
-def _divided(others: Sequence[int], counted: Sequence[Group], inner: float) -> tuple[list[int], list[int]]:
+def _train_and_validation(others: Sequence[int], counted: Sequence[Group], inner: float) -> tuple[list[int], list[int]]:
     """Groups to train on, and those to choose by."""
     chosen = [counted[at] for at in others]
     parts = assign(chosen, [1 - inner, inner])

@@ -11,20 +11,20 @@ from truscore.validation.report.signature import InvalidKey, Signer, Verifier, k
 
 from services.trainer.handlers.consume import order_of
 from services.trainer.inputs.report_check import ReportMismatch, check_report
-from services.trainer.plan import Order
+from services.trainer.plan import TrainingOrder
 from tests.unit.trainer.service.stand import an_envelope, some_dataset
 
 PRIVATE = "11" * 32
 
 
 @pytest.fixture
-def ordered() -> tuple[Order, bytes]:
+def ordered() -> tuple[TrainingOrder, bytes]:
     store = MemoryStore()
     order = order_of(some_dataset(store), an_envelope())
     return order, store.get(order.report.uri, limit_bytes=10**6)
 
 
-def test_a_dataset_is_trained_on_where_its_report_says_the_same(ordered: tuple[Order, bytes]) -> None:
+def test_a_dataset_is_trained_on_where_its_report_says_the_same(ordered: tuple[TrainingOrder, bytes]) -> None:
     order, report = ordered
     assert json.loads(report)["about"]["dataset_id"] == order.dataset_id
     check_report(order, report, verifier=Verifier())
@@ -42,14 +42,14 @@ def test_a_dataset_is_trained_on_where_its_report_says_the_same(ordered: tuple[O
     ],
 )
 def test_an_order_that_differs_from_its_report_is_refused_by_name(
-    changed: dict[str, Any], named: str, ordered: tuple[Order, bytes]
+    changed: dict[str, Any], named: str, ordered: tuple[TrainingOrder, bytes]
 ) -> None:
     order, report = ordered
     with pytest.raises(ReportMismatch, match=named):
         check_report(replace(order, **changed), report, verifier=Verifier())
 
 
-def test_another_index_than_the_one_that_was_validated_is_refused(ordered: tuple[Order, bytes]) -> None:
+def test_another_index_than_the_one_that_was_validated_is_refused(ordered: tuple[TrainingOrder, bytes]) -> None:
     order, report = ordered
     with pytest.raises(ReportMismatch, match="the index has digest"):
         check_report(replace(order, index=replace(order.index, sha256="e" * 64)), report, verifier=Verifier())
@@ -65,7 +65,7 @@ def _unread(plain: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("change", "named"), [(_rejected, "accepted"), (_unread, "dataset digest")])
 def test_a_report_that_rejects_is_no_leave_to_train(
-    change: Callable[[dict[str, Any]], None], named: str, ordered: tuple[Order, bytes]
+    change: Callable[[dict[str, Any]], None], named: str, ordered: tuple[TrainingOrder, bytes]
 ) -> None:
     order, report = ordered
     plain = json.loads(report)
@@ -75,12 +75,12 @@ def test_a_report_that_rejects_is_no_leave_to_train(
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"null", b"{}", b'{"about": 1}', b"[" * 100_000])
-def test_what_is_no_report_is_refused(text: bytes, ordered: tuple[Order, bytes]) -> None:
+def test_what_is_no_report_is_refused(text: bytes, ordered: tuple[TrainingOrder, bytes]) -> None:
     with pytest.raises(ReportMismatch, match="no report"):
         check_report(ordered[0], text, verifier=Verifier())
 
 
-def test_a_trusted_signature_is_accepted_and_every_other_refused(ordered: tuple[Order, bytes]) -> None:
+def test_a_trusted_signature_is_accepted_and_every_other_refused(ordered: tuple[TrainingOrder, bytes]) -> None:
     order, report = ordered
     signer, stranger = Signer(PRIVATE), Signer("22" * 32)
     verifier = Verifier([signer.public_hex])

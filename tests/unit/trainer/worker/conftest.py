@@ -12,7 +12,7 @@ from truscore.recipes import Recipe, resolve
 
 from services.trainer.worker.data import Batches, steps_per_epoch
 from services.trainer.worker.distributed import WorkerGroup
-from services.trainer.worker.loop import Run
+from services.trainer.worker.loop import TrainingRun
 from services.trainer.worker.optim import make_optimizer
 from services.trainer.worker.rng_state import seed_all
 from services.trainer.worker.tasks import BatchEvaluation, Key
@@ -84,17 +84,17 @@ def recipe_with(sections: Mapping[str, Any]) -> Recipe:
 
 
 @pytest.fixture
-def make_line_run() -> Callable[..., Run]:
+def make_line_run() -> Callable[..., TrainingRun]:
     """A run that fits a line; keyword arguments are sections of the configuration, or parts of the run."""
 
-    def make(*, images: int = 24, near: float = 0.2, broken: bool = False, **sections: Any) -> Run:
+    def make(*, images: int = 24, near: float = 0.2, broken: bool = False, **sections: Any) -> TrainingRun:
         parts = {name: sections.pop(name) for name in ("stop_requested", "clock") if name in sections}
         recipe = recipe_with(sections)
         hyper = recipe.hyperparameters
         task = LineFitting(training=Points(images), validation=Points(8), near=near, broken_at=0 if broken else None)
         seed_all(recipe.seed)
         network = nn.Sequential(nn.Linear(2, 8), nn.Dropout(recipe.loss_config.regularization.dropout), nn.Linear(8, 1))
-        run = Run(
+        run = TrainingRun(
             batch_size=recipe.hyperparameters.optimization.batch_size,
             recipe=recipe,
             task=task,

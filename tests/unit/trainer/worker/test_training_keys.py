@@ -23,12 +23,12 @@ from services.trainer.worker.checkpointer import Checkpointer
 from services.trainer.worker.cross_validation.folds import folds_of
 from services.trainer.worker.devices import Place, choose_precision
 from services.trainer.worker.distributed import WorkerGroup
-from services.trainer.worker.loop import Run, steps_left, take_step, train
+from services.trainer.worker.loop import TrainingRun, steps_left, take_step, train
 from services.trainer.worker.optim import learning_rate, set_learning_rate
 from services.trainer.worker.run_dir import RunDir, TrainingJob
 from services.trainer.worker.tasks.instance_segmentation import InstanceSegmentation
 
-MakeRun = Callable[..., Run]
+MakeRun = Callable[..., TrainingRun]
 SMALLEST = "mask_rcnn_mobilenet_v3_small_fpn"
 CPU = Place(device=torch.device("cpu"), name="cpu", cpus=1)
 
@@ -66,7 +66,7 @@ def recipe_of(sections: Mapping[str, Any]) -> Recipe:
     return resolve("border_detection", "dual_class", "", merged(small, sections))
 
 
-def built(sections: Mapping[str, Any], bench: Bench) -> Run:
+def built(sections: Mapping[str, Any], bench: Bench) -> TrainingRun:
     recipe = recipe_of(sections)
     weights = bench.folder / "weights.pth"
     if not weights.exists():
@@ -82,7 +82,7 @@ def network(sections: Mapping[str, Any], bench: Bench) -> nn.Module:
     return built(sections, bench).network
 
 
-def line(sections: Mapping[str, Any], bench: Bench) -> Run:
+def line(sections: Mapping[str, Any], bench: Bench) -> TrainingRun:
     return bench.line_run(**merged({"hyperparameters": {"training_process": {"epochs": 4}}}, sections))
 
 

@@ -24,7 +24,7 @@ from truscore.zoo.compilation import stages, why_not_compilable
 from services.trainer.worker.build_run import build_run
 from services.trainer.worker.devices import Place
 from services.trainer.worker.distributed import WorkerGroup
-from services.trainer.worker.loop import Run
+from services.trainer.worker.loop import TrainingRun
 from services.trainer.worker.optim import learning_rate, set_learning_rate
 from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks import Key
@@ -72,7 +72,7 @@ class Bench:
             training=records * 10, validation=records, test=(), dataset_digest="", grades=grades,
         )  # fmt: skip
 
-    def run(self, sections: Mapping[str, Any]) -> Run:
+    def run(self, sections: Mapping[str, Any]) -> TrainingRun:
         recipe = self.recipe(sections)
         job = self.job(recipe)
         if job.pretrained is not None and not job.pretrained.exists():
@@ -120,28 +120,28 @@ def at(tree: Mapping[str, Any], key: str) -> Any:
     return value
 
 
-def shapes(run: Run) -> dict[str, tuple[int, ...]]:
+def shapes(run: TrainingRun) -> dict[str, tuple[int, ...]]:
     return {name: tuple(value.shape) for name, value in run.network.state_dict().items()}
 
 
-def weights(run: Run) -> list[float]:
+def weights(run: TrainingRun) -> list[float]:
     return [value.double().sum().item() for value in run.network.parameters()]
 
 
-def trained_count(run: Run) -> int:
+def trained_count(run: TrainingRun) -> int:
     return sum(weight.requires_grad for weight in run.network.parameters())
 
 
-def dropped_shares(run: Run) -> list[float]:
+def dropped_shares(run: TrainingRun) -> list[float]:
     return [float(p) for module in run.network.modules() if isinstance(p := getattr(module, "p", None), float)]
 
 
-def evaluated_as(run: Run) -> type:
+def evaluated_as(run: TrainingRun) -> type:
     """Squares of the network's size, or whole pictures, which it goes over in tiles."""
     return type(run.task.training[Key(epoch=0, index=0)])
 
 
-def losses(run: Run) -> dict[str, float]:
+def losses(run: TrainingRun) -> dict[str, float]:
     """Of the first step, the same images and dice each time."""
     torch.manual_seed(5)
     batch = run.task.collate([run.task.training[Key(epoch=0, index=index)] for index in (0, 1)])
@@ -149,29 +149,29 @@ def losses(run: Run) -> dict[str, float]:
     return {name: part.item() for name, part in run.task.losses(run.model, batch).items()}
 
 
-def compiled_stages(run: Run) -> int:
+def compiled_stages(run: TrainingRun) -> int:
     return sum(hasattr(stage.forward, "_torchdynamo_orig_callable") for stage in stages(run.network))
 
 
-def forgetting_stages(run: Run) -> int:
+def forgetting_stages(run: TrainingRun) -> int:
     return sum("forward" in vars(stage) for stage in stages(run.network))
 
 
-def optimizer_settings(name: str) -> Callable[[Run], Any]:
+def optimizer_settings(name: str) -> Callable[[TrainingRun], Any]:
     return lambda run: [group[name] for group in run.optimizer.param_groups]
 
 
-def rates_of_groups(run: Run) -> set[float]:
+def rates_of_groups(run: TrainingRun) -> set[float]:
     set_learning_rate(run.optimizer, 1.0)
     return {group["lr"] for group in run.optimizer.param_groups}
 
 
-def rates(run: Run) -> list[float]:
+def rates(run: TrainingRun) -> list[float]:
     settings = run.recipe.hyperparameters.optimization
     return [learning_rate(settings, step=step, total_steps=10) for step in range(10)]
 
 
-def sides_seen(run: Run) -> list[int]:
+def sides_seen(run: TrainingRun) -> list[int]:
     """Of the image where tasks frame it, of the network's batch where detectors scale it."""
     if hasattr(run.network, "transform"):
         batch, _ = run.network.eval().transform([torch.rand(3, 50, 50)])
@@ -185,7 +185,7 @@ FOCAL = {"loss_config": {"primary_loss": "focal_loss"}}
 OURS = {"architecture_config": {"pretrained_weights": "ours"}}
 
 # key: (another value, what it names, what has to be set beside it)
-TURNED: dict[str, tuple[Any, Callable[[Run], Any], Mapping[str, Any]]] = {
+TURNED: dict[str, tuple[Any, Callable[[TrainingRun], Any], Mapping[str, Any]]] = {
     f"{A}.pretrained_weights": ("ours", weights, {}),
     f"{A}.custom_modifications.backbone_freezing": ("full", trained_count, OURS),
     f"{A}.custom_modifications.head_customization": ("phoenix_specialized", shapes, {}),

@@ -12,12 +12,12 @@ from services.trainer.journal import EpochDone, Progressed
 from services.trainer.worker.checkpoint import contents, read, restore, weights_sha256, write
 from services.trainer.worker.errors import Diverged
 from services.trainer.worker.evaluate import evaluate
-from services.trainer.worker.loop import Interrupted, Run, steps_left, take_step, train
+from services.trainer.worker.loop import Interrupted, TrainingRun, steps_left, take_step, train
 from services.trainer.worker.optim import SCHEDULES, learning_rate
 from services.trainer.worker.rng_state import capture_rng_state, restore_rng_state, seed_all
 from services.trainer.worker.train_state import Progress
 
-MakeRun = Callable[..., Run]
+MakeRun = Callable[..., TrainingRun]
 NAMES = ("a", "b")
 
 
@@ -25,7 +25,7 @@ def process(**keys: Any) -> dict[str, Any]:
     return {"training_process": {"epochs": 3, **keys}}
 
 
-def epochs(run: Run) -> list[EpochDone]:
+def epochs(run: TrainingRun) -> list[EpochDone]:
     return [report for report in train(run) if isinstance(report, EpochDone)]
 
 

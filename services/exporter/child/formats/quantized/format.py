@@ -8,8 +8,7 @@ from typing import Any
 
 import onnx
 
-from services.exporter.child.distance import NEAR_ENOUGH, distance
-from services.exporter.child.export_target import Answers
+from services.exporter.child.export_target import Answers, ExportTarget
 from services.exporter.child.formats.onnx import graph_file
 from services.exporter.child.formats.onnx.format import FAULTS, describe
 from services.exporter.child.formats.protocol import Format, Source, Unmakeable
@@ -21,10 +20,20 @@ LEAST_REDUCTION = 3.0
 # Layers whose effect is measured one by one; in larger networks neighbours are measured together.
 MOST_MEASUREMENTS = 32
 COMPARED_PICTURES = 4
+# What INT8 may be away: less than the metrics' own limits show on a trained network.
+NEAR_ENOUGH = 0.002
+
+
+def distance(target: ExportTarget, pairs: Sequence[tuple[Answers, Answers]]) -> float:
+    """Between a file's answers and its checkpoint's, which come first in each pair: 0 the same, 1 nothing alike. The
+    larger of the detections that have no partner and of one less the cosine between outputs."""
+    parity = target.check_parity(pairs)
+    apart = max((1 - value for value in parity.cosine.values()), default=0.0)
+    return max(1 - parity.matched, apart)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Bench:
+class CandidateEvaluator:
     """Measures candidates against the checkpoint on training images: validation images evaluate, and choose nothing."""
 
     source: Source
@@ -42,13 +51,13 @@ def make(source: Source, path: Path) -> Mapping[str, str]:
         raise Unmakeable("there is no training image to calibrate it on")
     eager = [source.target.run_eager(each) for each in source.calibration[:COMPARED_PICTURES]]
     with TemporaryDirectory(dir=path.parent) as scratch:
-        bench = Bench(source=source, eager=eager, folder=Path(scratch))
-        exported, graph = bench.folder / "exported.onnx", bench.folder / "float.onnx"
+        evaluator = CandidateEvaluator(source=source, eager=eager, folder=Path(scratch))
+        exported, graph = evaluator.folder / "exported.onnx", evaluator.folder / "float.onnx"
         graph_file.write(source.target, exported, source.pictures[0])
         simplified(exported, graph)
-        notes = _static(bench, graph, path)
+        notes = _static(evaluator, graph, path)
         if float(notes["distance"]) > NEAR_ENOUGH:
-            notes = _dynamic(bench, graph, path, notes)
+            notes = _dynamic(evaluator, graph, path, notes)
         compact(path)
         reduction = exported.stat().st_size / path.stat().st_size
     if reduction < LEAST_REDUCTION:
@@ -60,16 +69,16 @@ def make(source: Source, path: Path) -> Mapping[str, str]:
     return {**notes, "times_smaller": f"{reduction:.2f}", "calibration_images": str(len(source.calibration))}
 
 
-def _static(bench: Bench, graph: Path, path: Path) -> dict[str, str]:
+def _static(evaluator: CandidateEvaluator, graph: Path, path: Path) -> dict[str, str]:
     nodes = weighted_nodes(graph)
     if not nodes:
         raise Unmakeable("the graph multiplies by no constant weights")
     found: dict[str, float] = {}
     values: dict[str, Any] = {}
     for method in METHODS:
-        values[method] = ranges(graph, bench.source.calibration, method)
+        values[method] = ranges(graph, evaluator.source.calibration, method)
         quantise(graph, path, values[method], nodes=nodes, in_float=())
-        found[method] = bench.distance(path)
+        found[method] = evaluator.distance(path)
         # The cheapest method that is near enough: finer ones look at histograms, which takes longer.
         if found[method] <= NEAR_ENOUGH:
             break
@@ -79,7 +88,7 @@ def _static(bench: Bench, graph: Path, path: Path) -> dict[str, str]:
 
     def attempt(in_float: Sequence[str]) -> float:
         quantise(graph, path, values[best], nodes=nodes, in_float=in_float)
-        return bench.distance(path)
+        return evaluator.distance(path)
 
     in_float: list[str] = []
     worst = found[best]
@@ -121,9 +130,9 @@ def _kept_in_float(
     return best
 
 
-def _dynamic(bench: Bench, graph: Path, path: Path, static: dict[str, str]) -> dict[str, str]:
+def _dynamic(evaluator: CandidateEvaluator, graph: Path, path: Path, static: dict[str, str]) -> dict[str, str]:
     """Weights in INT8, activations measured as they come: where static ranges don't fit, if that is nearer."""
-    candidate = bench.folder / "dynamic.onnx"
+    candidate = evaluator.folder / "dynamic.onnx"
     quantize_dynamic(
         graph,
         candidate,
@@ -132,7 +141,7 @@ def _dynamic(bench: Bench, graph: Path, path: Path, static: dict[str, str]) -> d
         reduce_range=True,
         weight_type=QuantType.QInt8,
     )
-    reached = bench.distance(candidate)
+    reached = evaluator.distance(candidate)
     small = graph.stat().st_size / candidate.stat().st_size >= LEAST_REDUCTION
     if not small or reached >= float(static["distance"]):
         return static

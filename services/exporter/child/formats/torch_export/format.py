@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch.export import Dim
 
 from services.exporter.child.export_target import Answers, Picture
-from services.exporter.child.formats.protocol import Format, Run, Source, Unmakeable
+from services.exporter.child.formats.protocol import Format, Predict, Source, Unmakeable
 from services.exporter.release import Signature
 
 # Sides of a picture that the program takes, in pixels.
@@ -32,7 +32,7 @@ def make(source: Source, path: Path) -> Mapping[str, str]:
     return {"sides_px": f"{LEAST_SIDE} to {MOST_SIDE}"}
 
 
-def load(path: Path, signature: Signature) -> Run:
+def load(path: Path, signature: Signature) -> Predict:
     program = torch.export.load(path).module()
     names = [tensor.name for tensor in signature.outputs]
 
