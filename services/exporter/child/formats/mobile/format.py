@@ -12,7 +12,7 @@ import torch
 from torch.export import Dim
 
 from services.exporter.child.export_target import Answers, Picture
-from services.exporter.child.formats.protocol import Format, Run, Source, Unmakeable
+from services.exporter.child.formats.protocol import Format, Predict, Source, Unmakeable
 from services.exporter.release import Signature
 
 # Sides of a picture that the program takes, in pixels. ExecuTorch plans its memory for the largest: a map of answers of
@@ -55,7 +55,7 @@ def _own_kernels(program: Any) -> list[str]:
     return sorted({operator.name for plan in program.execution_plan for operator in plan.operators})
 
 
-def load(path: Path, signature: Signature) -> Run:
+def load(path: Path, signature: Signature) -> Predict:
     from executorch.extension.pybindings import portable_lib
     from executorch.runtime import Runtime
 
