@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.exporter.child.convert import workshop
+from services.exporter.child.convert import conversion_context
 from services.exporter.child.formats.mobile.format import MOST_SIDE, metadata_of
 from services.exporter.child.formats.registry import FORMATS
 from services.exporter.child.making import make_artifact
@@ -27,7 +27,7 @@ def test_it_agrees_on_pictures_of_every_shape_names_its_origin_and_refuses_large
         output_folder=str(tmp_path),
         provenance={"run_id": "run-1"},
     )
-    artifact = make_artifact(FORMATS["mobile"], workshop(target, [picture(*shape) for shape in shapes], task))
+    artifact = make_artifact(FORMATS["mobile"], conversion_context(target, [picture(*shape) for shape in shapes], task))
     path = tmp_path / artifact.file_name
     assert artifact.parity.passed
     assert artifact.parity.images == len(shapes)
