@@ -1,7 +1,7 @@
 """One artefact: made, run beside its checkpoint, held to the gate and measured."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from truscore.files import sha256_of
@@ -55,13 +55,16 @@ def proven(
         raise ExportRefused(
             "metrics" if verdict.metrics else "parity", _message(format, verdict, layers), report=report
         )
+    figures = benchmark.measure(run, target.run_eager, context.source.pictures, rounds=context.benchmark_rounds)
+    if what := format.measured():
+        figures = replace(figures, device=f"{figures.device}: {what}")
     return Artifact(
         format=format.name,
         file_name=path.name,
         sha256=sha256_of(path),
         size_bytes=path.stat().st_size,
         parity=verdict,
-        benchmark=benchmark.measure(run, target.run_eager, context.source.pictures, rounds=context.benchmark_rounds),
+        benchmark=figures,
         signature=target.signature,
         notes=notes,
     )

@@ -9,10 +9,8 @@ from truscore.catalog.networks.configs import (
     MaskRCNNConfig,
     MultiLabelConfig,
     NetworkConfig,
-    PyramidScorerConfig,
     RetinaNetConfig,
     SAMConfig,
-    StatisticsCNNConfig,
     YOLOXConfig,
 )
 from truscore.catalog.networks.network import Network
@@ -56,6 +54,14 @@ FORMATS: Mapping[str, ExportFormat] = MappingProxyType(
                 meaning="ExecuTorch's program (.pte) for XNNPACK, for phones; pictures of up to 4096 px a side",
             ),
             ExportFormat(
+                name="tensorrt",
+                precision="float",
+                runtime="tensorrt_rtx",
+                meaning="an engine of TensorRT for RTX, built ahead of time; in half precision where that is near "
+                "enough on training images. Without a GPU at the exporter its graph is proved and the engine not run",
+                calibrated=True,
+            ),
+            ExportFormat(
                 name="torch_export",
                 precision="float",
                 runtime="torch",
@@ -75,18 +81,22 @@ _DETECTORS: tuple[type[NetworkConfig], ...] = (MaskRCNNConfig, Detectron2Config,
 _UNPROVEN_ON_MOBILE = (
     "no network of its kind has yet been lowered to XNNPACK and passed the gate in ExecuTorch's runtime"
 )
-_NOT_LOWERED: tuple[type[NetworkConfig], ...] = (
-    *_DETECTORS,
-    MultiLabelConfig,
-    PyramidScorerConfig,
-    SAMConfig,
-    StatisticsCNNConfig,
+_CYCLES_IN_PARTITION = (
+    "XNNPACK's partitioner of ExecuTorch 1.5.1 cuts its network into parts that wait for one another "
+    '("Invalid partition, found dependency cycles")'
+)
+_NOT_LOWERED: tuple[type[NetworkConfig], ...] = (*_DETECTORS, MultiLabelConfig)
+_NON_ZERO = (
+    "what is found is picked by NonZero, whose number of results depends on what the picture shows; TensorRT for RTX "
+    'does not have that operator ("NonZero plugin creator version 1 was not found")'
 )
 # By type of network and format: the operator at fault and what was tried. Everything else can be made.
 _REASONS: Mapping[tuple[type[NetworkConfig], str], str] = MappingProxyType(
     {(Detectron2Config, "torch_export"): _ADAPTIVE_SAMPLES}
     | {(kind, "quantized"): _UNPROVEN_IN_INT8 for kind in _DETECTORS}
     | {(kind, "mobile"): _UNPROVEN_ON_MOBILE for kind in _NOT_LOWERED}
+    | {(SAMConfig, "mobile"): _CYCLES_IN_PARTITION}
+    | {(kind, "tensorrt"): _NON_ZERO for kind in _DETECTORS}
 )
 _AS_MANY_STRIPS_AS_SIDES = (
     "the second stage looks at as many strips as it finds sides, a number that depends on what the picture shows; "
@@ -106,6 +116,10 @@ SAMPLING_REASONS: Mapping[tuple[str, str], str] = MappingProxyType(
     {
         ("windows", "torch_export"): _AS_MANY_TURNS_AS_TILES,
         ("windows", "mobile"): _AS_MANY_TURNS_AS_TILES,
+        (
+            "windows",
+            "tensorrt",
+        ): "the weights are inside a loop over a picture's tiles, which was not tried in TensorRT",
         ("windows", "quantized"): "the weights are inside the loop over a picture's tiles, where quantisation does not "
         "reach",
     }

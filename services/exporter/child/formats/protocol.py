@@ -31,7 +31,8 @@ class Format:
     """`make` writes the file and returns notes: what was decided while it was made, and why. It raises Unmakeable.
 
     `load` opens the file in the format's own runtime, `describe` says which runtime of which version that is.
-    `precision` names the limits that the gate holds the file to: "float" or "int8".
+    `measured` says what `load` ran, and where, if that is not the file on this CPU; empty if it is. `precision` names
+    the limits that the gate holds the file to: "float" or "int8".
     """
 
     name: str
@@ -40,5 +41,6 @@ class Format:
     load: Callable[[Path, Signature], Predict]
     describe: Callable[[], Mapping[str, str]]
     precision: str = "float"
+    measured: Callable[[], str] = str
     # What this format's own exporter and runtime raise at a network that they cannot express.
     faults: tuple[type[Exception], ...] = field(default=(RuntimeError, ValueError, TypeError, NotImplementedError))
