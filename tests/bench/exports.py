@@ -5,6 +5,9 @@ Printed as JSON, one line for each network and format: size, cold load (file to 
 p95, p99), pictures a second, and the process's peak memory so far; eager and, with `--compile`, `torch.compile` in the
 same run, in turn with the file, on the same pictures. `--release` adds the seconds of each phase of an `onnx` release.
 The first line names the machine, its instruction set and its threads. Files take one picture: there is no batch of 8.
+
+`--run FOLDER`, a finished run's, prints another table: the task's metrics of its checkpoint and of each file on the
+validation and test images, and what the gate says. With `--untried` also of formats that the matrix refuses.
 """
 
 import argparse
@@ -36,6 +39,7 @@ from services.exporter.child.formats.registry import FORMATS
 from services.exporter.child.making import ConversionContext, make_artifact
 from services.exporter.child.refused import ExportRefused
 from services.exporter.task import Task
+from tests.bench.exported_run import lines_of_run
 from tests.unit.exporter.small_networks import certain
 
 NAMES = ("first", "second")
@@ -50,8 +54,17 @@ def main() -> None:
     parser.add_argument("networks", nargs="*", choices=(*NETWORKS, []), metavar="NETWORK", help="all without a name")
     parser.add_argument("--compile", action="store_true", help="torch.compile beside; takes a compiler, and long")
     parser.add_argument("--release", action="store_true", help="the phases of a release of onnx")
+    parser.add_argument(
+        "--run", type=Path, metavar="FOLDER", help="a finished run's folder: its metrics in each format"
+    )
+    parser.add_argument("--format", action="append", choices=tuple(FORMATS), help="of a run; all without one")
+    parser.add_argument("--untried", action="store_true", help="of a run, formats too that the matrix refuses")
     arguments = parser.parse_args()
     _write(machine())
+    if arguments.run:
+        for line in lines_of_run(arguments.run, arguments.format or tuple(FORMATS), untried=arguments.untried):
+            _write(line)
+        return
     for network in arguments.networks or NETWORKS:
         for line in lines(network, compiled=arguments.compile, release=arguments.release):
             _write(line)

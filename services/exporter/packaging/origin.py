@@ -24,6 +24,7 @@ class Origin:
     test_metrics: Mapping[str, float] = field(default_factory=dict)
     weaknesses: tuple[str, ...] = ()
     code_commit: str = ""  # of the exporter
+    training_commit: str = ""  # of the trainer
 
 
 UNKNOWN = Origin()
@@ -43,6 +44,8 @@ def from_report(content: bytes) -> dict[str, Any]:
             "pretrained": str(architecture["pretrained_weights"]),
             "test_metrics": {str(key): float(value) for key, value in report["test"].items()},
             "weaknesses": tuple(weaknesses(report["errors"])),
+            # Reports of older trainers do not have it.
+            "training_commit": str(report.get("git_commit", "")),
         }
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}

@@ -21,8 +21,9 @@ def provenance_of(release: Release, origin: Origin, digests: Mapping[str, str]) 
     if origin.dataset_uri:
         digest = {"digest": {"sha256": origin.dataset_digest}} if origin.dataset_digest else {}
         dependencies.append({"name": "dataset", "uri": origin.dataset_uri, **digest})
-    if origin.code_commit:
-        dependencies.append({"name": "code", "uri": "git+truscore", "digest": {"gitCommit": origin.code_commit}})
+    for name, commit in (("code", origin.code_commit), ("training_code", origin.training_commit)):
+        if commit:
+            dependencies.append({"name": name, "uri": "git+truscore", "digest": {"gitCommit": commit}})
     return {
         "_type": STATEMENT,
         "subject": [{"name": name, "digest": {"sha256": digests[name]}} for name in sorted(digests)],

@@ -102,6 +102,7 @@ def _summary(
         history=tuple(run.progress.history),
         usage=usage,
         saving_s=run.progress.saving_s,
+        git_commit=job.git_commit,
         **_folded(folds),
     )
 

@@ -63,6 +63,7 @@ class TrainingJob:
     grades: tuple[float, ...] = ()
     left_out: str = ""
     cpu_processes: int = 1
+    git_commit: str = ""  # of the trainer's source; empty where nobody knows
 
 
 def read_job(run_dir: RunDir) -> TrainingJob:
@@ -90,6 +91,7 @@ def read_job(run_dir: RunDir) -> TrainingJob:
             grades=index.grades,
             left_out=left_out_note(unlabelled, task),
             cpu_processes=_cpu_processes(plain.get("cpu_processes", 1), recipe),
+            git_commit=str(plain.get("git_commit", "")),
         )
     except (KeyError, TypeError) as error:
         raise InvalidJob(f"order.json: lacks or misuses {error}") from error

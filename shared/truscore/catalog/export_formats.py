@@ -77,6 +77,12 @@ _ADAPTIVE_SAMPLES = (
     "as many"
 )
 _UNPROVEN_IN_INT8 = "its boxes are not yet proven in INT8: no detector's QDQ graph has passed the gate"
+# `python -m tests.bench.exports --run` of a small Mask R-CNN trained on 23 scans, its most sensitive layers in float.
+_MOVED_IN_INT8 = (
+    "boxes move further in INT8 than they may: with the 12 most sensitive of 86 layers in float a trained Mask R-CNN "
+    "is at distance 0.013 (accepted 0.002); it loses 2.1 px at the edges and 2.1 points of centring on validation "
+    "images (accepted 0.5 and 0.1)"
+)
 _DETECTORS: tuple[type[NetworkConfig], ...] = (MaskRCNNConfig, Detectron2Config, RetinaNetConfig, YOLOXConfig)
 _UNPROVEN_ON_MOBILE = (
     "no network of its kind has yet been lowered to XNNPACK and passed the gate in ExecuTorch's runtime"
@@ -85,7 +91,10 @@ _CYCLES_IN_PARTITION = (
     "XNNPACK's partitioner of ExecuTorch 1.5.1 cuts its network into parts that wait for one another "
     '("Invalid partition, found dependency cycles")'
 )
-_NOT_LOWERED: tuple[type[NetworkConfig], ...] = (*_DETECTORS, MultiLabelConfig)
+_WHILE_LOOP = (
+    "overlapping boxes are suppressed by asking again until nothing changes (torch.while_loop), for which ExecuTorch "
+    "1.5.1 has no instruction; a fixed number of rounds would be wrong for long chains of boxes"
+)
 _NON_ZERO = (
     "what is found is picked by NonZero, whose number of results depends on what the picture shows; TensorRT for RTX "
     'does not have that operator ("NonZero plugin creator version 1 was not found")'
@@ -94,8 +103,9 @@ _NON_ZERO = (
 _REASONS: Mapping[tuple[type[NetworkConfig], str], str] = MappingProxyType(
     {(Detectron2Config, "torch_export"): _ADAPTIVE_SAMPLES}
     | {(kind, "quantized"): _UNPROVEN_IN_INT8 for kind in _DETECTORS}
-    | {(kind, "mobile"): _UNPROVEN_ON_MOBILE for kind in _NOT_LOWERED}
-    | {(SAMConfig, "mobile"): _CYCLES_IN_PARTITION}
+    | {(MaskRCNNConfig, "quantized"): _MOVED_IN_INT8, (MultiLabelConfig, "mobile"): _UNPROVEN_ON_MOBILE}
+    | {(kind, "mobile"): _WHILE_LOOP for kind in _DETECTORS}
+    | {(SAMConfig, "mobile"): _CYCLES_IN_PARTITION, (Detectron2Config, "mobile"): _ADAPTIVE_SAMPLES}
     | {(kind, "tensorrt"): _NON_ZERO for kind in _DETECTORS}
 )
 _AS_MANY_STRIPS_AS_SIDES = (

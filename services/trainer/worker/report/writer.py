@@ -57,6 +57,7 @@ class Summary:
     history: tuple[EpochDone, ...]
     usage: ResourceUsage
     saving_s: float = 0.0
+    git_commit: str = ""  # of the source that trained it
     folds: tuple[Mapping[str, Any], ...] = ()
     spreads: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     pooled: Mapping[str, float] = field(default_factory=dict)
@@ -93,6 +94,7 @@ def _plain(summary: Summary, run_results: RunResults) -> dict[str, Any]:
         "primary_metric": recipe.primary_metric,
         "best_epoch": summary.best_epoch,
         "weights_sha256": summary.weights_sha256,
+        "git_commit": summary.git_commit,
         "notes": dict(summary.notes),
         "validation": dict(run_results.validation),
         "validation_loss": run_results.validation_loss,

@@ -31,7 +31,8 @@ MACHINE = ResourceUsage(
 )  # fmt: skip
 # What the report held before it held findings: readers rely on these.
 OLD_KEYS = {
-    "run_id", "recipe", "class_names", "dataset", "primary_metric", "best_epoch", "weights_sha256", "notes",
+    "run_id", "recipe", "class_names", "dataset", "primary_metric", "best_epoch", "weights_sha256", "git_commit",
+    "notes",
     "validation", "validation_loss", "test", "epochs",
 }  # fmt: skip
 NEW_KEYS = {"convergence", "performance", "resources", "errors", "folds", "drawings", "comparison"}

@@ -25,11 +25,18 @@ NEAR_ENOUGH = 0.002
 
 
 def distance(target: ExportTarget, pairs: Sequence[tuple[Answers, Answers]]) -> float:
-    """Between a file's answers and its checkpoint's, which come first in each pair: 0 the same, 1 nothing alike. The
-    larger of the detections that have no partner and of one less the cosine between outputs."""
+    """How far a file's answers are from its checkpoint's, the first of each pair: 0 the same, 1 nothing alike.
+
+    Of detections those that have no partner, and how far those that have one are from it, as a share of the part of
+    the picture where something is found; of outputs the angle between them.
+    """
     parity = target.check_parity(pairs)
     apart = max((1 - value for value in parity.cosine.values()), default=0.0)
-    return max(1 - parity.matched, apart)
+    reach = max(
+        (float(reference["boxes"].max(initial=0.0)) for reference, _ in pairs if "boxes" in reference), default=0
+    )
+    moved = parity.max_abs_difference.get("boxes", 0.0) / reach if reach else 0.0
+    return max(1 - parity.matched, apart, moved)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
