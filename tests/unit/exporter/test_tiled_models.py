@@ -8,7 +8,10 @@ import onnx
 import pytest
 import torch
 from torch import Tensor, nn
+from truscore.recipes import resolve
+from truscore.zoo import build_model
 from truscore.zoo.framing import Framed
+from truscore.zoo.segmentation.tiling import TileAnswers
 
 from services.exporter.child.convert import conversion_context, export_target_of
 from services.exporter.child.export_target import ExportTarget
@@ -60,6 +63,18 @@ def test_the_file_says_what_the_network_says_on_pictures_of_every_shape(tmp_path
     assert artifact.parity.passed
     assert artifact.parity.images == len(SHAPES)
     assert artifact.parity.max_abs_difference["probabilities"] < 1e-5
+
+
+def test_a_u_net_that_ends_at_half_the_size_answers_in_tiles_and_in_the_file_as_it_does_itself(tmp_path: Path) -> None:
+    base = {"architecture_config": {"base_architecture": "u_net_efficientnet_lite0_os2"}}
+    row = ("corner_analysis", "damage_detection", "u_net")
+    network = build_model(resolve(*row, {"sampling": "windows", "image_size": 64, **base}), len(NAMES)).eval()
+    assert isinstance(network, Framed)
+    tile_1CSS = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        own_1KSS = network.answers(network(tile_1CSS))["probabilities"]
+        torch.testing.assert_close(TileAnswers(network)(tile_1CSS), own_1KSS)
+    assert written(export_target_of(network, NAMES, kind="semantic_segmentation"), tmp_path).parity.passed
 
 
 def test_the_file_holds_the_network_once_and_its_loop_over_tiles(tmp_path: Path) -> None:
