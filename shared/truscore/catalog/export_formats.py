@@ -7,7 +7,6 @@ from types import MappingProxyType
 from truscore.catalog.networks.configs import (
     Detectron2Config,
     MaskRCNNConfig,
-    MultiLabelConfig,
     NetworkConfig,
     RetinaNetConfig,
     SAMConfig,
@@ -84,9 +83,6 @@ _MOVED_IN_INT8 = (
     "images (accepted 0.5 and 0.1)"
 )
 _DETECTORS: tuple[type[NetworkConfig], ...] = (MaskRCNNConfig, Detectron2Config, RetinaNetConfig, YOLOXConfig)
-_UNPROVEN_ON_MOBILE = (
-    "no network of its kind has yet been lowered to XNNPACK and passed the gate in ExecuTorch's runtime"
-)
 _CYCLES_IN_PARTITION = (
     "XNNPACK's partitioner of ExecuTorch 1.5.1 cuts its network into parts that wait for one another "
     '("Invalid partition, found dependency cycles")'
@@ -103,7 +99,7 @@ _NON_ZERO = (
 _REASONS: Mapping[tuple[type[NetworkConfig], str], str] = MappingProxyType(
     {(Detectron2Config, "torch_export"): _ADAPTIVE_SAMPLES}
     | {(kind, "quantized"): _UNPROVEN_IN_INT8 for kind in _DETECTORS}
-    | {(MaskRCNNConfig, "quantized"): _MOVED_IN_INT8, (MultiLabelConfig, "mobile"): _UNPROVEN_ON_MOBILE}
+    | {(MaskRCNNConfig, "quantized"): _MOVED_IN_INT8}
     | {(kind, "mobile"): _WHILE_LOOP for kind in _DETECTORS}
     | {(SAMConfig, "mobile"): _CYCLES_IN_PARTITION, (Detectron2Config, "mobile"): _ADAPTIVE_SAMPLES}
     | {(kind, "tensorrt"): _NON_ZERO for kind in _DETECTORS}
