@@ -20,9 +20,15 @@ _PARTS = {
     ),
 }
 _PART_OF = {word: part for part, words in _PARTS.items() for word in words}
-_NUMBERED_PART = re.compile(r"(?P<word>train|val|test)[_\- ]?(?:\d{4}|images?|imgs)")
+_NUMBERED_PART = re.compile(r"(?P<word>train|val|test)[_\- ]?(?:\d{4}|images?|imgs?)")
+# What people did to images before they laid them into a folder: images_prepped_train.
+_HANDLED = frozenset({"prepped", "resized", "cropped", "aligned"})
 # Classes whose images show what is sound.
-GOOD_CLASSES = frozenset({"good", "ok", "free", "normal", "clean", "none", "sound", "no_defect", "defect_free"})
+GOOD_CLASSES = frozenset(
+    {"good", "ok", "free", "normal", "clean", "none", "sound", "no_defect", "no_defects", "defect_free"}
+    | {"nodefect", "nodefects", "non_defective"}
+)
+_OF_IMAGES = re.compile(r"[_\- ](?:images?|imgs?)$")
 BOTH_PARTS = frozenset({"trainval", "train_val"})
 PART_FOLDERS = frozenset(_PART_OF) | BOTH_PARTS
 # `raw` and `data` are classes where their siblings are: they hold images of every class only above other folders.
@@ -31,7 +37,15 @@ CONTAINER_FOLDERS = PART_FOLDERS | {"data", "dataset", "raw"} | set(IMAGE_FOLDER
 
 def is_good(name: str) -> bool:
     """Whether a class means that there is nothing to mark: MT_Free, good, ..."""
-    return name.lower() in GOOD_CLASSES or name.lower().rpartition("_")[2] in GOOD_CLASSES
+    word = _OF_IMAGES.sub("", name.lower())
+    return word in GOOD_CLASSES or word.rpartition("_")[2] in GOOD_CLASSES
+
+
+@lru_cache(4096)
+def holds_images(folder: str) -> bool:
+    """Whether a folder's name says nothing but that images lie in it, and of which part: `images_prepped_train`."""
+    words = re.split(r"[_\- ]+", folder.strip().lower())
+    return all(word in CONTAINER_FOLDERS or word in _HANDLED or part_named_by(word) for word in words)
 
 
 @lru_cache(4096)  # asked of each image by each reader and by six rules

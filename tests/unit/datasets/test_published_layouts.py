@@ -220,3 +220,58 @@ def test_grades_in_the_metadata_of_an_image_folder_are_grades(tmp_path: Path) ->
     lines = [{"file_name": f"{at}.png", "grade": 7 + at} for at in range(4)]
     (tmp_path / "metadata.jsonl").write_text("\n".join(map(json.dumps, lines)))
     assert index_of(tmp_path, "image_folder").grades == (7, 8, 9, 10)
+
+
+def test_masks_beside_sound_and_damaged_images_are_those_of_the_damaged(tmp_path: Path) -> None:
+    pictures(tmp_path, *(f"normal/{at:03d}.png" for at in range(4)), *(f"abnormal/{at:03d}.png" for at in range(3)))
+    for at in range(3):
+        mask(tmp_path / f"mask/{at:03d}.png", 255)
+    index = index_of(tmp_path, "masks")
+    assert (marks(index), labels(index), len(index.images)) == ({"abnormal": 3}, {"abnormal": 3}, 7)
+
+
+def test_a_mask_may_lie_in_a_folder_that_is_called_like_its_image(tmp_path: Path) -> None:
+    for defect in ("logical", "structural"):
+        pictures(tmp_path, f"train/good/{defect}.png", *(f"test/{defect}/{at:03d}.png" for at in range(2)))
+        for at in range(2):
+            mask(tmp_path / f"ground_truth/{defect}/{at:03d}/000.png", 255)
+    assert marks(index_of(tmp_path, "masks")) == {"logical": 2, "structural": 2}
+
+
+def test_numbered_objects_with_sound_images_of_their_own_are_no_grades(tmp_path: Path) -> None:
+    for thing in ("01", "02"):
+        pictures(tmp_path / thing, "train/ok/0000.png", "test/ok/0001.png", "test/ko/0002.png")
+        mask(tmp_path / thing / "ground_truth/ko/0002.png", 255)
+    index = index_of(tmp_path, "masks")
+    assert (marks(index), labels(index), index.grades) == ({"ko": 2}, {"ko": 2}, ())
+
+
+@pytest.mark.parametrize(
+    ("images", "masks"), [("{}_img", "{}_lab"), ("images_prepped_{}", "annotations_prepped_{}"), ("{}", "{}_lbl")]
+)
+def test_folders_of_images_and_masks_may_name_their_part(tmp_path: Path, images: str, masks: str) -> None:
+    for part in ("train", "test"):
+        for at in range(2):
+            pictures(tmp_path / images.format(part), f"{part}{at}.jpg")
+            mask(tmp_path / masks.format(part) / f"{part}{at}.png", 255)
+    index = index_of(tmp_path, "masks")
+    assert (marks(index), len(index.images)) == ({"defect": 4}, 4)
+
+
+def test_colours_before_names_divided_by_a_tab_are_read(tmp_path: Path) -> None:
+    (tmp_path / "label_colors.txt").write_text("0 0 0\tVoid\n64 128 64\tDent\n192 0 128\tScratch\n")
+    for at in range(3):
+        pictures(tmp_path, f"images/0001TP_{at:04d}.png")
+        mask(tmp_path / f"labels/0001TP_{at:04d}_L.png", (64, 128, 64), (192, 0, 128), mode="RGB")
+    assert marks(index_of(tmp_path, "masks")) == {"Dent": 3, "Scratch": 3}
+
+
+def test_folders_called_defect_images_and_no_defect_images_say_what_is_sound(tmp_path: Path) -> None:
+    pictures(tmp_path, *(f"Defect_images/{at:04d}.png" for at in range(3)))
+    pictures(tmp_path, *(f"NODefect_images/2306881-210020u/{at + 50:04d}.png" for at in range(3)))
+    for at in range(3):
+        mask(tmp_path / f"Mask_images/{at:04d}_mask.png", 255)
+    reading = read_dataset(tmp_path)
+    assert reading.index is not None
+    assert (marks(reading.index), labels(reading.index)) == ({"Defect_images": 3}, {"Defect_images": 3})
+    assert "format.masks.image_without_mask" not in codes(reading)

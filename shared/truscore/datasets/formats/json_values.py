@@ -8,7 +8,7 @@ from truscore.datasets.paths import IMAGE_SUFFIXES, suffix_of
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.problems import bounded_text
 from truscore.datasets.reading.text_file import UnknownEncoding, decode_text, read_json
-from truscore.datasets.shapes.parse import BadShape, numbers, polygon_from
+from truscore.datasets.shapes.parse import BadShape, numbers, polygon_from, written_number
 
 Entry = dict[str, Any]
 UNREADABLE, STRUCTURE = "format.annotations.unreadable", "format.annotations.structure"
@@ -35,7 +35,7 @@ def number(entry: Entry, key: str, default: float | None = None) -> float:
     value: Any = entry.get(key, default)
     if isinstance(value, str):
         try:
-            value = float(value)
+            value = written_number(value)
         except ValueError as error:
             raise BadShape("label.malformed", f"{key} is {value!r:.40}, expected a number") from error
     return numbers([value], what=key)[0]

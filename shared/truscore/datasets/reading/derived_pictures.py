@@ -8,28 +8,33 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from truscore.datasets.folder_words import CONTAINER_FOLDERS
+from truscore.datasets.folder_words import holds_images, is_good
 from truscore.datasets.paths import IMAGE_SUFFIXES, LOSSY_SUFFIXES, stem_of, suffix_of
 
 MASK, PREVIEW = "mask", "preview"
 # Words that name nothing but masks, and words that may be a class of their own: `mask` and `no_mask`.
 _SURE = (
     r"masks|ground[_\- ]?truths?|gts?|gt(?:fine|coarse)|segmentations?|seg(?:mentation)?(?:class|object)(?:raw)?|"
-    r"labelids|instanceids|labeltrainids|mattes?"
+    r"labelids|instanceids|labeltrainids|mattes?|masks?[_\- ]?machine"
 )
-_UNSURE = r"mask|segs?|segm|labels?|annotations?|annots?"
-_SHOWN = r"vis(?:uali[sz]ations?)?|viz|previews?|overlays?|heat[_\- ]?maps?|thumb(?:nail)?s?|anomaly[_\- ]?maps?"
+_UNSURE = r"mask|segs?|segm|labels?|labs?|lbls?|annotations?|annots?"
+_SHOWN = (
+    r"vis(?:uali[sz]ations?)?|viz|previews?|overlays?|heat[_\- ]?maps?|thumb(?:nail)?s?|anomaly[_\- ]?maps?|"
+    r"masks?[_\- ]?human"
+)
 _WORDS = (
     rf"(?P<preview>(?:(?:{_SURE}|{_UNSURE}|box(?:es)?)[_\- ]?)?(?:{_SHOWN}))|(?P<sure>{_SURE})|(?P<unsure>{_UNSURE})"
 )
-_FOLDER = re.compile(rf"(?:.*[_\- ])?(?:{_WORDS})(?:[_\- ]?(?:png|jpg|images|imgs|\d+))?", re.IGNORECASE)
+_OF_PART = r"(?:[_\- ](?:prepped|resized|cropped|train(?:ing)?|val(?:id|idation)?|test(?:ing)?))*"
+_FOLDER = re.compile(rf"(?:.*[_\- ])?(?:{_WORDS})(?:[_\- ]?(?:png|jpg|images|imgs|\d+))?{_OF_PART}", re.IGNORECASE)
 _CAMEL_FOLDER = re.compile(r".*[a-z0-9_\-](?P<sure>Masks|GroundTruth|GT|Segmentations?|SegmentationClass)")
 _STEM = re.compile(
     rf"(?P<stem>.+?)[_\-. ](?:(?:{_SURE}|{_UNSURE})[_\-. ])?(?:{_WORDS})(?:[_\-]?\d{{1,3}})?", re.IGNORECASE
 )
+_LETTER_STEM = re.compile(r"(?P<stem>.+)_L")  # CamVid's: labels/0001TP_006690_L.png
 _PHOTO_STEM = re.compile(r"(?P<stem>.+)[_\-](?:leftimg8bit|image|img|rgb|photo|input)", re.IGNORECASE)
 
 
@@ -42,6 +47,11 @@ def derived_pictures(paths: Collection[str]) -> dict[str, str]:
     clues = {path: clue for path in paths if (clue := _clue(path))}
     if not clues:
         return {}
+    beside_sound = _beside_sound({path.rpartition("/")[0] for path in paths})
+    clues = {
+        path: replace(clue, sure=True) if not clue.sure and path.rpartition("/")[0] in beside_sound else clue
+        for path, clue in clues.items()
+    }
     originals = _Originals.of([path for path in paths if path not in clues])
     by_folder: dict[str, list[str]] = defaultdict(list)
     found: dict[str, str] = {}
@@ -56,6 +66,12 @@ def derived_pictures(paths: Collection[str]) -> dict[str, str]:
     return found
 
 
+def _beside_sound(folders: Collection[str]) -> set[str]:
+    """Folders beside one of sound images: `normal`, `abnormal`, `mask` hold images and masks, and no three classes."""
+    sound = {folder.rpartition("/")[0] for folder in folders if is_good(folder.rpartition("/")[2])}
+    return {folder for folder in folders if folder.rpartition("/")[0] in sound}
+
+
 def names_derived(folder: str) -> bool:
     """Whether a folder's name says that masks, previews or the like lie in it."""
     return _folder_clue(folder) is not None
@@ -64,7 +80,7 @@ def names_derived(folder: str) -> bool:
 def original_stem(path: str) -> str:
     """The stem that a derived picture shares with its original, in lower case: `0_mask.png`, `0.jpg.png` have `0`."""
     stem = stem_of(path)
-    match = _STEM.fullmatch(stem)
+    match = _STEM.fullmatch(stem) or (_LETTER_STEM.fullmatch(stem) if _folder_clue(path.rpartition("/")[0]) else None)
     stem = match["stem"] if match else stem
     return _photo_stem(stem_of(stem) if suffix_of(stem) in IMAGE_SUFFIXES else stem)
 
@@ -120,7 +136,7 @@ class _Originals:
 def _place(folder: str) -> tuple[str, ...]:
     """The folders that originals and what was made of them have in common."""
     names = (name for name in folder.split("/") if name and not _folder_clue(name))
-    return tuple(lower for name in names if (lower := name.lower()) not in CONTAINER_FOLDERS)
+    return tuple(name.lower() for name in names if not holds_images(name))
 
 
 def _photo_stem(stem: str) -> str:

@@ -34,6 +34,13 @@ def numbers(values: Any, *, what: str) -> tuple[float, ...]:
     return tuple(float(value) for value in values)
 
 
+def written_number(text: str) -> float:
+    """A number as files have it. Raises ValueError, also for `1_000`, which only Python reads as a thousand."""
+    if "_" in text:
+        raise ValueError(f"{text!r:.40} is no number")
+    return float(text)
+
+
 def polygon_from(values: Any, *, points_limit: int) -> tuple[float, ...]:
     """A polygon as x0, y0, x1, y1, ... Raises BadShape."""
     polygon = numbers(values, what="a polygon")

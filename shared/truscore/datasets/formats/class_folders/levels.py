@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from truscore.datasets.folder_words import CONTAINER_FOLDERS, is_good, part_named_by
+from truscore.datasets.folder_words import holds_images, is_good
 from truscore.datasets.index.grade_names import is_missing_grade, parse_grade
 from truscore.datasets.paths import stem_of
 from truscore.datasets.reading.problems import bounded_text
@@ -62,7 +62,7 @@ def candidate_folders(path: str, leaves: set[str] | None = None) -> tuple[str, .
 
 def holds_all_classes(name: str) -> bool:
     """Whether people call a folder so that holds images of every class: `train`, `Training_Set`, `images`."""
-    return name.lower() in CONTAINER_FOLDERS or bool(part_named_by(name))
+    return holds_images(name)
 
 
 def _is_class_among_siblings(parts: tuple[str, ...], leaves: set[str]) -> bool:
@@ -113,11 +113,12 @@ def _level(folders: Sequence[tuple[str, ...]], declared: frozenset[str]) -> _Cho
         return _Chosen(level=0)
     if declared and (meant := [at for at in several if _names(folders, at) <= declared]):
         return _Chosen(level=meant[0])
-    graded = [at for at in several if _graded_share(folders, at) >= _GRADED_SHARE]
-    if len(graded) == 1:
-        return _Chosen(level=graded[0], of_grades=True)
     outer = several[0]
+    # Objects may be numbered (BTAD: 01/ok, 01/ko), as grades are.
     sound = [at for at in several[1:] if _good_in_each(folders, outer, at)]
+    graded = [at for at in several if _graded_share(folders, at) >= _GRADED_SHARE]
+    if len(graded) == 1 and not sound:
+        return _Chosen(level=graded[0], of_grades=True)
     repeated = [at for at in several[1:] if _above_each(folders, at) >= _REPEATED and not _are_sides(folders, at)]
     if not repeated and not sound:
         return _Chosen(level=outer)

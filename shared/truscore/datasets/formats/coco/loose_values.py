@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from truscore.datasets.shapes.parse import written_number
+
 Entry = dict[str, Any]
 _IDS = ("id", "image_id", "category_id")
 _NUMBERS = ("width", "height", "area", "iscrowd")
@@ -40,7 +42,7 @@ def _identity(value: Any) -> Any:
 
 def _number(text: str) -> float | int | None:
     try:
-        value = float(text)
+        value = written_number(text)
     except ValueError:
         return None
     return int(value) if value.is_integer() and abs(value) < 2**53 else value

@@ -16,7 +16,7 @@ from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.problems import bounded_text
 from truscore.datasets.reading.xml_file import xml_elements
 from truscore.datasets.shapes.masks import mask_to_rle
-from truscore.datasets.shapes.parse import BadShape, numbers, polygon_from
+from truscore.datasets.shapes.parse import BadShape, numbers, polygon_from, written_number
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -150,7 +150,7 @@ def _number(element: Element, key: str, default: float | None = None) -> float:
     if written is None and default is not None:
         return default
     try:
-        return numbers([float(written or "")], what=key)[0]
+        return numbers([written_number(written or "")], what=key)[0]
     except ValueError as error:
         if isinstance(error, BadShape):
             raise
@@ -165,7 +165,7 @@ def _points(context: ReaderContext, element: Element) -> tuple[float, ...]:
         raise BadShape("label.too_many", f"{written.count(';') + 1} points, at most {limit} are read")
     pairs = [pair.split(",") for pair in written.strip().strip(";").split(";")]
     try:
-        values = [float(word) for pair in pairs for word in pair]
+        values = [written_number(word) for pair in pairs for word in pair]
     except ValueError as error:
         raise BadShape("label.malformed", f"points are {written[:40]!r}, expected x,y;x,y;...") from error
     if any(len(pair) != 2 for pair in pairs):

@@ -13,7 +13,7 @@ from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.folder import Folder
 from truscore.datasets.reading.problems import ProblemLog
 from truscore.datasets.reading.result import ReadResult
-from truscore.datasets.shapes.parse import BadShape, box_from, numbers
+from truscore.datasets.shapes.parse import BadShape, box_from, numbers, written_number
 
 # Numbered from 1; 0 is the background and not used (the dataset's own README).
 CLASSES = ("open", "short", "mousebite", "spur", "copper", "pin-hole")
@@ -90,7 +90,7 @@ def _read(lines: Sequence[tuple[str, list[str]]], classes: ClassList, log: Probl
 
 def _annotation(words: Sequence[str], classes: ClassList, source_id: str) -> Annotation:
     try:
-        left, top, right, bottom, label = numbers([float(word) for word in words], what="the line")
+        left, top, right, bottom, label = numbers([written_number(word) for word in words], what="the line")
     except ValueError as error:
         if isinstance(error, BadShape):
             raise

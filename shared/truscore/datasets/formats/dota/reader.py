@@ -8,7 +8,7 @@ from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.problems import bounded_text
 from truscore.datasets.reading.result import ReadResult
 from truscore.datasets.reading.text_file import decoded_or_replaced, read_text
-from truscore.datasets.shapes.parse import BadShape, polygon_from
+from truscore.datasets.shapes.parse import BadShape, polygon_from, written_number
 
 NAME = "dota"
 SNIFFED_FILES = 20
@@ -51,7 +51,7 @@ def _is_row(words: list[str]) -> bool:
 
 def _number(word: str) -> float | None:
     try:
-        return float(word) or 1e-300  # 0 is a number too
+        return written_number(word) or 1e-300  # 0 is a number too
     except ValueError:
         return None
 
@@ -75,7 +75,7 @@ def _mark(words: list[str], place: str, limit: int) -> Mark:
     if len(words) not in {_NUMBERS + 1, _NUMBERS + 2}:
         raise BadShape("label.malformed", f"{len(words)} fields, expected 8 numbers, a class and a difficulty")
     try:
-        corners = [float(word) for word in words[:_NUMBERS]]
+        corners = [written_number(word) for word in words[:_NUMBERS]]
     except ValueError as error:
         raise BadShape("label.malformed", f"not a number: {error}") from error
     outline = polygon_from(corners, points_limit=limit)

@@ -25,7 +25,7 @@ _NAMED_COLOUR = re.compile(
     r"(?P<name>[^\d#\s,:;][^,:;\t]*?)\s*[,:;\t ]\s*\[?(?P<rgb>\d{1,3}[\s,;]+\d{1,3}[\s,;]+\d{1,3})\]?(?:[\s,;:].*)?"
 )
 _COLOUR_NAMED = re.compile(r"\[?(?P<rgb>\d{1,3}[\s,;]+\d{1,3}[\s,;]+\d{1,3})\]?[\s,;:]+(?P<name>[^\d\s][^\t,;:]*)")
-_ID_FIRST = re.compile(r"\d+[,;\t](?=\D)")
+_ID_FIRST = re.compile(r"\A\d+[,;\t](?=\D)")
 _LONGEST_NAME = 200
 
 Colour = tuple[int, int, int]

@@ -104,8 +104,25 @@ def mask_by_image(paths: Sequence[str], derived: Mapping[str, str] | None = None
             if len(members) == len(of_classes) == 1:
                 pairs[members[0]] = of_classes[0]
                 free.discard(of_classes[0])
+    _pair_by_folder(pairs, free)
     _pair_by_stem(pairs, free)
     return pairs
+
+
+def _is_sound(path: str) -> bool:
+    return any(map(is_good, path.split("/")[:-1]))
+
+
+def _pair_by_folder(pairs: dict[str, str], free: Collection[str]) -> None:
+    """For masks in a folder that is called like their image (MVTec LOCO AD): ground_truth/dent/000/000.png."""
+    inside: dict[str, list[str]] = defaultdict(list)
+    for mask in sorted(free):
+        inside[f"{mask.rpartition('/')[0]}.png"].append(mask)
+    found = _by_key(list(inside), PART_FOLDERS)
+    for key, members in _by_key([path for path in pairs if not pairs[path]], PART_FOLDERS).items():
+        masks = [mask for folder in found.get(key, ()) for mask in inside[folder]]
+        if len(members) == len(masks) == 1:
+            pairs[members[0]] = masks[0]
 
 
 def _pair_by_stem(pairs: dict[str, str], free: Collection[str]) -> None:
@@ -116,7 +133,9 @@ def _pair_by_stem(pairs: dict[str, str], free: Collection[str]) -> None:
         masks[original_stem(mask)].append(mask)
     for image in pairs:
         images[original_stem(image)].append(image)
-    for stem, members in images.items():
+    for stem, found in images.items():
+        # A sound image may have the number of a damaged one: normal/000, abnormal/000, mask/000.
+        members = [path for path in found if not _is_sound(path)] if len(found) > 1 else found
         of_classes = _of_classes(masks.get(stem, ()))
         if len(members) == len(of_classes) == 1 and not pairs[members[0]]:
             pairs[members[0]] = of_classes[0]

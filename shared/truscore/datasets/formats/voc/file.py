@@ -11,7 +11,7 @@ from truscore.datasets.limits import Limits
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.problems import bounded_text
 from truscore.datasets.reading.xml_file import read_xml
-from truscore.datasets.shapes.parse import BadShape, box_around, box_from, numbers, polygon_from
+from truscore.datasets.shapes.parse import BadShape, box_around, box_from, numbers, polygon_from, written_number
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -133,7 +133,7 @@ def _polygon(polygon: Element, limits: Limits) -> tuple[float, ...]:
 def _number(parent: Element, tag: str) -> float:
     written = _text(parent, tag)
     try:
-        return numbers([float(written)], what=f"<{tag}>")[0]
+        return numbers([written_number(written)], what=f"<{tag}>")[0]
     except ValueError as error:
         if isinstance(error, BadShape):
             raise

@@ -18,7 +18,7 @@ from truscore.datasets.reading.folder import Folder
 from truscore.datasets.reading.problems import ProblemLog
 from truscore.datasets.reading.result import ReadResult
 from truscore.datasets.reading.text_file import read_text
-from truscore.datasets.shapes.parse import BadShape, numbers
+from truscore.datasets.shapes.parse import BadShape, numbers, written_number
 
 
 def recognise_yolo(context: ReaderContext) -> bool:
@@ -112,7 +112,7 @@ def _row(line: str, location: str, limits: Limits, log: ProblemLog) -> Row | Non
 
 def _class_index(word: str) -> int:
     try:
-        value = float(word)
+        value = written_number(word)
     except ValueError:
         value = -1.0
     if not 0 <= value < 1_000_000 or value != int(value):
@@ -127,7 +127,7 @@ def _values(words: Sequence[str], limits: Limits) -> tuple[float, ...]:
     if count // 2 > limits.points_per_polygon:
         raise BadShape("label.too_many", f"{count // 2} points, at most {limits.points_per_polygon} are read")
     try:
-        return numbers([float(word) for word in words], what="the line")
+        return numbers([written_number(word) for word in words], what="the line")
     except ValueError as error:
         if isinstance(error, BadShape):
             raise
