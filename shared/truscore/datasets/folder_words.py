@@ -45,7 +45,11 @@ def is_good(name: str) -> bool:
 def holds_images(folder: str) -> bool:
     """Whether a folder's name says nothing but that images lie in it, and of which part: `images_prepped_train`."""
     words = re.split(r"[_\- ]+", folder.strip().lower())
-    return all(word in CONTAINER_FOLDERS or word in _HANDLED or part_named_by(word) for word in words)
+    return (
+        folder.lower() in CONTAINER_FOLDERS
+        or bool(part_named_by(folder))
+        or all(word in CONTAINER_FOLDERS or word in _HANDLED or part_named_by(word) for word in words)
+    )
 
 
 @lru_cache(4096)  # asked of each image by each reader and by six rules
