@@ -80,7 +80,7 @@ class Bus(RabbitBroker):
         self.retry_for_s = retry_for_s
         self.graceful_timeout_s = graceful_timeout_s
         self.safe_url = str(URL(amqp_url).with_password(None))
-        self._needed = {queue.name: queue for queue in declarations.all_queues()}
+        self._needed = {(queue.name, queue.exchange): queue for queue in declarations.all_queues()}
         self._on_started: list[Callable[[], Awaitable[None]]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._in_hand: set[asyncio.Task[None]] = set()
@@ -90,7 +90,7 @@ class Bus(RabbitBroker):
 
     def need(self, *queues: declarations.Queue) -> None:
         """Have the queues declared at the start."""
-        self._needed |= {queue.name: queue for queue in queues}
+        self._needed |= {(queue.name, queue.exchange): queue for queue in queues}
 
     def on_started(self, callback: Callable[[], Awaitable[None]]) -> None:
         """Run after each start, when every listener consumes."""
@@ -125,9 +125,12 @@ class Bus(RabbitBroker):
 
     async def _start(self) -> None:
         connection = await self.connect()
+        only_of = "" if await declarations.may_make_exchanges(connection) else self.service
         channel = await connection.channel()
-        await declarations.declare(channel, self._needed.values())
+        await declarations.declare(channel, self._needed.values(), only_of=only_of)
         self._declaring = channel  # kept: the robust channel declares it all again after a reconnect
+        if only_of:
+            self._leave_undeclared(only_of)
         for subscriber in self.subscribers:
             # FastStream drops deliveries until `running`, which it sets only some turns of the loop after
             # the broker began to deliver: such a message would stay unacknowledged for ever.
@@ -135,6 +138,14 @@ class Bus(RabbitBroker):
         await super().start()
         for callback in self._on_started:
             await callback()
+
+    def _leave_undeclared(self, user: str) -> None:
+        """FastStream declares what it consumes once more: not what this user may not make."""
+        for subscriber in cast("list[RabbitSubscriber]", self.subscribers):
+            if not declarations.owns(user, subscriber.queue.name):
+                subscriber.queue.declare = False
+            if subscriber.exchange is not None:
+                subscriber.exchange.declare = False
 
     async def hush(self) -> None:
         """Stop taking messages; those in hand go on."""

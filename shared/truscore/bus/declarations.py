@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from aio_pika.abc import AbstractChannel
-from aio_pika.exceptions import ChannelPreconditionFailed
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed
+from aiormq.exceptions import ChannelAccessRefused
 
 from truscore.bus import topology
 from truscore.bus.consuming.retry import RetryPolicy
@@ -35,6 +36,10 @@ EXCHANGES: Final = (
 )
 LOG_QUEUE: Final = Queue(
     name=topology.LOG, arguments=topology.log_arguments(), exchange=topology.EXCHANGE, routing_key="#"
+)
+# A reader's marker goes to the log alone, by an exchange that every reader may write to.
+MARKERS: Final = Queue(
+    name=topology.LOG, arguments=topology.log_arguments(), exchange=topology.DEAD_EXCHANGE, routing_key=topology.LOG
 )
 
 
@@ -74,18 +79,22 @@ def all_queues() -> list[Queue]:
     inboxes = [inbox(listener.service, row.routing_key, lease=listener.lease) for row, listener in topology.inboxes()]
     services = dict.fromkeys(listener.service for _, listener in topology.inboxes())
     dead_queues = [retry_and_dead_queues(service, RetryPolicy(delays_s=()))[-1] for service in services]
-    return [LOG_QUEUE, *inboxes, *dead_queues]
+    return [LOG_QUEUE, MARKERS, *inboxes, *dead_queues]
 
 
-async def declare(channel: AbstractChannel, queues: Iterable[Queue]) -> None:
-    """Make exchanges, queues and bindings exist. TopologyMismatch where one is there with other arguments."""
+async def declare(channel: AbstractChannel, queues: Iterable[Queue], *, only_of: str = "") -> None:
+    """Make exchanges, queues and bindings exist. With `only_of` just the queues of that user: the others have to be
+    there, for its rights end there. TopologyMismatch where one has other arguments, or is not there."""
     at = ""
     try:
         for name, kind in EXCHANGES:
             at = f"exchange {name!r}"
-            await channel.declare_exchange(name, kind, durable=True, timeout=TIMEOUT_S)
+            await channel.declare_exchange(name, kind, durable=True, passive=bool(only_of), timeout=TIMEOUT_S)
         for queue in queues:
             at = f"queue {queue.name!r}"
+            if only_of and not owns(only_of, queue.name):
+                await channel.declare_queue(queue.name, passive=True, timeout=TIMEOUT_S)
+                continue
             declared = await channel.declare_queue(
                 queue.name, durable=True, arguments=queue.arguments, timeout=TIMEOUT_S
             )
@@ -95,3 +104,26 @@ async def declare(channel: AbstractChannel, queues: Iterable[Queue]) -> None:
                 )
     except ChannelPreconditionFailed as error:
         raise TopologyMismatch(f"{at} exists with other arguments; delete it once it is empty: {error}") from error
+    except ChannelNotFoundEntity as error:
+        raise TopologyMismatch(
+            f"{at} is not there, and {only_of!r} may not make it: import the definitions that "
+            f"`python -m deploy.rabbitmq.definitions` writes: {error}"
+        ) from error
+
+
+def owns(user: str, queue: str) -> bool:
+    """Whether a queue is named as those of this user are."""
+    return queue.startswith((f"{user}.", f"canary.{user}."))
+
+
+async def may_make_exchanges(connection: AbstractConnection) -> bool:
+    """Whether this user may make what everybody shares. A refusal closes the channel, so it is one of its own."""
+    channel = await connection.channel()
+    try:
+        await channel.declare_exchange(topology.EXCHANGE, "topic", durable=True, timeout=TIMEOUT_S)
+    except ChannelAccessRefused:
+        return False
+    else:
+        return True
+    finally:
+        await channel.close()

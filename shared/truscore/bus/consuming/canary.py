@@ -37,7 +37,9 @@ def canary(
 ) -> "Canary":
     """A canary that sings from the bus's start on."""
     bus = the_bus(broker)
-    queue = Queue(name=f"canary.{service}.{instance or bus.instance}", arguments=topology.passing_arguments())
+    name = f"canary.{service}.{instance or bus.instance}"
+    # By an exchange of ours: who may write to the default one may write to every queue.
+    queue = Queue(name=name, arguments=topology.passing_arguments(), exchange=topology.DEAD_EXCHANGE, routing_key=name)
     bird = Canary(bus=bus, queue=queue.name, every_s=every_s, clock=clock)
     subscribe(bus, queue, bird.receive, prefetch=8)
     bus.on_started(bird.begin)
@@ -86,4 +88,4 @@ class Canary:
                 log.warning("not consuming %s", ", ".join(silent))
                 return
             beat = aio_pika.Message(b"beat", expiration=BEAT_EXPIRES)
-            await publish(self.bus, "", self.queue, beat, timeout_s=BEAT_TIMEOUT_S)
+            await publish(self.bus, topology.DEAD_EXCHANGE, self.queue, beat, timeout_s=BEAT_TIMEOUT_S)

@@ -37,7 +37,7 @@ REFUSED_PAUSE_S: Final = 1.0
 M = TypeVar("M", bound=Message)
 Handler = Callable[[M, Envelope], Awaitable[None]]
 
-TRUSCORE_EXCHANGE: Final = RabbitExchange(topology.EXCHANGE, type=ExchangeType.TOPIC, durable=True)
+EXCHANGE_TYPES: Final = {name: ExchangeType(kind) for name, kind in declarations.EXCHANGES}
 
 
 def consume(
@@ -88,7 +88,8 @@ def subscribe(
             arguments=queue.arguments,
             routing_key=queue.routing_key,
         ),
-        TRUSCORE_EXCHANGE if queue.exchange else None,
+        # One for each, for the bus says of each whether it is declared.
+        RabbitExchange(queue.exchange, type=EXCHANGE_TYPES[queue.exchange], durable=True) if queue.exchange else None,
         channel=Channel(prefetch_count=prefetch),
         consume_args=consume_arguments,
         ack_policy=AckPolicy.MANUAL,

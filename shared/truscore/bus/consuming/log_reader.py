@@ -24,7 +24,7 @@ from truscore.bus.declarations import LOG_QUEUE
 from truscore.bus.envelope import Envelope
 from truscore.bus.errors import Poison, Undecodable, UnknownMessage
 from truscore.bus.publisher import publish
-from truscore.bus.topology import LOG, row_routed
+from truscore.bus.topology import DEAD_EXCHANGE, LOG, row_routed
 
 log = logging.getLogger("truscore.bus")
 
@@ -98,7 +98,7 @@ class LogReader:
         message = aio_pika.Message(
             b"", headers={MARKER_HEADER: self._marker}, delivery_mode=aio_pika.DeliveryMode.PERSISTENT
         )
-        await publish(self.bus, "", LOG, message, timeout_s=30)
+        await publish(self.bus, DEAD_EXCHANGE, LOG, message, timeout_s=30)
 
     async def receive(self, message: AbstractIncomingMessage) -> None:
         """Read one entry. Deliveries arrive as tasks; the lock is fair and so keeps their order."""

@@ -1,0 +1,1 @@
+"""What the broker is set up with. Knows users, rights and queues; starts nothing."""
