@@ -2,7 +2,9 @@
 
 It is trained as long as a small set trains it, on rendered cards, and measured on cards of unseen designs, from starts
 that are off as a small detector's are. Then one card is turned, scaled, made noisy and compressed in twenty known ways:
-centring is a property of the card, so its spread is the stage's own. Prints JSON.
+centring is a property of the card, so its spread is the stage's own. Last, rendered scans of cards whose borders are
+hard to tell (lines beside the print, plates, sleeves, print up to the edge): ``--scans`` of the training cards are such
+ones too. Prints JSON.
 
 42: four corners of x and y, clockwise from the upper left.
 """
@@ -22,9 +24,10 @@ from truscore.augmentation.border_strips import OUTLINE_DEVIATION, KnownBorder, 
 from truscore.datasets.shapes.quadrilateral import corners_of
 from truscore.metrics.borders import edge_distances
 from truscore.metrics.centring import centring_shares
+from truscore.synthesis.scanned.scan import render_scan
 from truscore.synthesis.scene import render_scene
 from truscore.zoo.detection.border_lines.loss import line_loss
-from truscore.zoo.detection.border_lines.stage import BorderLines
+from truscore.zoo.detection.border_lines.stage import BorderLines, Lines
 
 Picture = NDArray[np.uint8]
 Points = NDArray[np.float64]
@@ -38,11 +41,12 @@ SHIFT, GROWTH = 0.02, 0.02
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scan:
-    """A picture and its card's corners: the edge's, the printed border's."""
+    """A picture and its card's corners: the edge's, the printed border's; which sides of the latter are there."""
 
     image_HWC: Picture
     outer_42: Points
     graphical_42: Points
+    printed_4: tuple[bool, ...] = (True, True, True, True)
 
     @property
     def centring(self) -> tuple[float, float]:
@@ -52,9 +56,11 @@ class Scan:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="tests.bench.border_lines", description=__doc__)
     parser.add_argument("--steps", type=int, default=260, help="of training, on strips of two cards each")
+    parser.add_argument("--scans", type=int, default=0, help="rendered scans beside the training cards")
     parser.add_argument("--seed", type=int, default=0)
     requested = parser.parse_args(arguments)
     training = [rendered(requested.seed, number) for number in range(TRAINING)]
+    training += [scanned(requested.seed, number) for number in range(requested.scans)]
     stage = trained(training, steps=requested.steps, seed=requested.seed)
     unseen = [rendered(requested.seed, 1000 + number) for number in range(UNSEEN)]
     rng = np.random.default_rng([requested.seed, 7])
@@ -70,6 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "average border": errors(unseen, [average] * len(unseen)),
         },
         "one card, twenty ways": {"centring_spread_p95_pp": spread(found), **errors(variations, found)},
+        "hard to tell": hard(stage, [scanned(requested.seed, 1000 + number) for number in range(UNSEEN)], rng),
     }
     sys.stdout.write(json.dumps(result, indent=1) + "\n")
     return 0
@@ -81,6 +88,36 @@ def rendered(seed: int, number: int) -> Scan:
     if outer_42 is None or graphical_42 is None:
         raise RuntimeError(f"rendered card {number} of seed {seed} has no four corners")
     return Scan(image_HWC=scene.image_HWC, outer_42=outer_42, graphical_42=graphical_42)
+
+
+def scanned(seed: int, number: int) -> Scan:
+    scan = render_scan(np.random.default_rng([12, seed, number]), WIDTH, HEIGHT)
+    return Scan(
+        image_HWC=scan.image_HWC, outer_42=scan.outer_42, graphical_42=scan.graphical_42, printed_4=scan.printed_4
+    )
+
+
+def hard(stage: BorderLines, scans: Sequence[Scan], rng: Generator) -> Mapping[str, float]:
+    """Errors of the sides that are there; of those, the share that is said not to be, and of the others the share that
+    is."""
+    found = [lines_of(stage, scan.image_HWC, started(rng, scan)) for scan in scans]
+    there = np.array([scan.printed_4 for scan in scans])
+    said_N4 = np.array([lines.confidence_Q4[1].numpy() > 0 for lines in found])
+    edges_N24 = np.array(
+        [
+            [
+                np.mean(edge_distances(known_42, lines.corners_Q42[kind].double().numpy()), axis=1)
+                for kind, known_42 in enumerate((scan.outer_42, scan.graphical_42))
+            ]
+            for scan, lines in zip(scans, found, strict=True)
+        ]
+    )
+    return {
+        **_figures("outer_edge_error{}_px", edges_N24[:, 0].ravel()),
+        **_figures("graphical_edge_error{}_px", edges_N24[:, 1][there]),
+        "printed_sides_said_absent": round(float(1 - said_N4[there].mean()), 3),
+        "absent_sides_said_absent": round(float(1 - said_N4[~there].mean()), 3),
+    }
 
 
 def trained(scans: Sequence[Scan], *, steps: int, seed: int) -> BorderLines:
@@ -104,8 +141,8 @@ def trained(scans: Sequence[Scan], *, steps: int, seed: int) -> BorderLines:
 
 def strips_of(scan: Scan, step: int, at: int, seed: int) -> dict[str, torch.Tensor]:
     borders = [
-        KnownBorder(corners_42=corners_42, kind=kind, deviation=OUTLINE_DEVIATION)
-        for kind, corners_42 in enumerate((scan.outer_42, scan.graphical_42))
+        KnownBorder(corners_42=scan.outer_42, kind=0, deviation=OUTLINE_DEVIATION),
+        KnownBorder(corners_42=scan.graphical_42, kind=1, deviation=OUTLINE_DEVIATION, there_4=scan.printed_4),
     ]
     return border_strips(scan.image_HWC, borders, kinds=2, count=STRIPS, seed=seed, epoch=step, index=at)
 
@@ -121,11 +158,15 @@ def started(rng: Generator, scan: Scan) -> tuple[Points, Points]:
     return starts[0], starts[1]
 
 
-def placed(stage: BorderLines, image_HWC: Picture, start: tuple[Points, Points]) -> tuple[Points, Points]:
+def lines_of(stage: BorderLines, image_HWC: Picture, start: tuple[Points, Points]) -> Lines:
     image_CHW = torch.from_numpy(image_HWC).permute(2, 0, 1).float() / 255
     with torch.no_grad():
-        lines = stage(image_CHW, torch.tensor(np.array(start), dtype=torch.float32), torch.tensor([0, 1]))
-    outer_42, graphical_42 = lines.corners_Q42.double().numpy()
+        lines: Lines = stage(image_CHW, torch.tensor(np.array(start), dtype=torch.float32), torch.tensor([0, 1]))
+    return lines
+
+
+def placed(stage: BorderLines, image_HWC: Picture, start: tuple[Points, Points]) -> tuple[Points, Points]:
+    outer_42, graphical_42 = lines_of(stage, image_HWC, start).corners_Q42.double().numpy()
     return outer_42, graphical_42
 
 

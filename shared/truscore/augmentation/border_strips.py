@@ -33,11 +33,13 @@ _ALONG = 0.03  # of a side, how far its ends are off along it, one standard devi
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnownBorder:
-    """``kind`` from 0; ``deviation``: how far the label may be off, as a share of the border's shorter side."""
+    """``kind`` from 0; ``deviation``: how far the label may be off, as a share of the border's shorter side;
+    ``there_4``: which of its sides (top, right, bottom, left) the picture shows."""
 
     corners_42: Points
     kind: int
     deviation: float
+    there_4: tuple[bool, ...] = (True, True, True, True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,7 +129,8 @@ def _truth(placed: _Placed, borders_K: Sequence[KnownBorder | None], shorter: fl
         offset_px = float((start_2 - middle_2) @ across_2) / float(outward_2 @ across_2)
         offset_K[kind], deviation_K[kind] = offset_px / step_px, border.deviation * shorter / step_px
         far = abs(offset_px) / placed.reach_px
-        there_K[kind] = 1.0 if far < 0.97 else 0.0 if far > _SURELY_OUTSIDE else -1.0
+        seen = border.there_4[placed.side] and far < 0.97
+        there_K[kind] = 1.0 if seen else 0.0 if not border.there_4[placed.side] or far > _SURELY_OUTSIDE else -1.0
     names = ("strips_offset", "strips_deviation", "strips_there")
     return {
         name: torch.tensor(values, dtype=torch.float32)

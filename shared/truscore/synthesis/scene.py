@@ -39,12 +39,12 @@ def render_scene(rng: Generator, width: int, height: int) -> Scene:
     graphical_N2 = moved(frame_outline(design.frame), pose_33)
     table_HWC = paint_surface(rng, height, width)
     covered_HW = coverage(outer_N2, height, width)
-    table_HWC *= _shadow(rng, covered_HW)[..., None]
+    table_HWC *= shadow(rng, covered_HW)[..., None]
     px_per_mm = math.sqrt(float(covered_HW.sum()) / (CARD_WIDTH_MM * CARD_HEIGHT_MM)) * 1.15
-    card_HWC = _laid(paint_card(rng, design, px_per_mm), px_per_mm, pose_33, width, height)
-    card_HWC = _lit(rng, card_HWC, glossy=design.foil > 0 or rng.random() < 0.4)
+    card_HWC = laid(paint_card(rng, design, px_per_mm), px_per_mm, pose_33, width, height)
+    card_HWC = lit(rng, card_HWC, glossy=design.foil > 0 or rng.random() < 0.4)
     image_HWC = table_HWC + (card_HWC - table_HWC) * covered_HW[..., None]
-    return Scene(image_HWC=_exposed(rng, image_HWC), outer_N2=outer_N2, graphical_N2=graphical_N2)
+    return Scene(image_HWC=exposed(rng, image_HWC), outer_N2=outer_N2, graphical_N2=graphical_N2)
 
 
 def _pose(rng: Generator, width: int, height: int) -> NDArray[np.float64]:
@@ -60,10 +60,10 @@ def _pose(rng: Generator, width: int, height: int) -> NDArray[np.float64]:
     fill = rng.uniform(0.62, 0.92) * float((size_2 / (high_2 - low_2)).min())
     slack_2 = size_2 - (high_2 - low_2) * fill
     placed_42 = (placed_42 - low_2) * fill + slack_2 * rng.uniform(0.12, 0.88, size=2)
-    return _homography(corners_42, placed_42)
+    return homography(corners_42, placed_42)
 
 
-def _homography(source_42: NDArray[np.float64], target_42: NDArray[np.float64]) -> NDArray[np.float64]:
+def homography(source_42: NDArray[np.float64], target_42: NDArray[np.float64]) -> NDArray[np.float64]:
     """The projective map of four points onto four others (in double precision, unlike OpenCV's)."""
     rows = []
     for (x, y), (u, v) in zip(source_42, target_42, strict=True):
@@ -72,7 +72,7 @@ def _homography(source_42: NDArray[np.float64], target_42: NDArray[np.float64]) 
     return np.append(solved_8, 1.0).reshape(3, 3)
 
 
-def _laid(card_HWC: Picture, px_per_mm: float, pose_33: NDArray[np.float64], width: int, height: int) -> Picture:
+def laid(card_HWC: Picture, px_per_mm: float, pose_33: NDArray[np.float64], width: int, height: int) -> Picture:
     """The flat card seen in its pose; beyond its edge its edge colours go on, and the outline cuts them off."""
     # OpenCV counts from pixel centres, we from pixel corners.
     to_mm = np.array([[1 / px_per_mm, 0, 0.5 / px_per_mm], [0, 1 / px_per_mm, 0.5 / px_per_mm], [0, 0, 1]])
@@ -83,7 +83,7 @@ def _laid(card_HWC: Picture, px_per_mm: float, pose_33: NDArray[np.float64], wid
     return np.asarray(seen, dtype=np.float32)
 
 
-def _shadow(rng: Generator, covered_HW: Picture) -> Picture:
+def shadow(rng: Generator, covered_HW: Picture) -> Picture:
     """What the table keeps of its light around the card: a thin dark line beneath and a soft shadow to one side."""
     height, width = covered_HW.shape
     reach = max(1.0, width * rng.uniform(0.004, 0.02))
@@ -93,7 +93,7 @@ def _shadow(rng: Generator, covered_HW: Picture) -> Picture:
     return np.asarray(1 - np.float32(rng.uniform(0.25, 0.6)) * soft_HW, dtype=np.float32)
 
 
-def _lit(rng: Generator, card_HWC: Picture, *, glossy: bool) -> Picture:
+def lit(rng: Generator, card_HWC: Picture, *, glossy: bool) -> Picture:
     if not glossy:
         return card_HWC
     height, width = card_HWC.shape[:2]
@@ -102,7 +102,7 @@ def _lit(rng: Generator, card_HWC: Picture, *, glossy: bool) -> Picture:
     return np.asarray(card_HWC + glare_HW[..., None], dtype=np.float32)
 
 
-def _exposed(rng: Generator, image_HWC: Picture) -> NDArray[np.uint8]:
+def exposed(rng: Generator, image_HWC: Picture) -> NDArray[np.uint8]:
     """Uneven light, white balance, a lens not quite sharp, a sensor not quite quiet."""
     height, width = image_HWC.shape[:2]
     light_HW = 1 + rng.uniform(0.02, 0.2) * ramp(height, width, rng.uniform(0, 2 * math.pi))
