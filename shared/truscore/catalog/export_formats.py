@@ -122,10 +122,8 @@ SAMPLING_REASONS: Mapping[tuple[str, str], str] = MappingProxyType(
     {
         ("windows", "torch_export"): _AS_MANY_TURNS_AS_TILES,
         ("windows", "mobile"): _AS_MANY_TURNS_AS_TILES,
-        (
-            "windows",
-            "tensorrt",
-        ): "the weights are inside a loop over a picture's tiles, which was not tried in TensorRT",
+        ("windows", "tensorrt"): "the weights are inside a loop over a picture's tiles, which was not tried in "
+        "TensorRT",
         ("windows", "quantized"): "the weights are inside the loop over a picture's tiles, where quantisation does not "
         "reach",
     }

@@ -4,6 +4,12 @@ from truscore.catalog.networks.configs import OF_LITE, DeepLabV3Config, EncoderC
 from truscore.catalog.networks.network import IMAGENET_OF_LITE0, Network, PublishedWeights, imagenet
 
 _RESNET_EARLY = ("conv1", "bn1", "layer1")
+_LITE_0 = EncoderConfig(
+    network="efficientnet_lite0",
+    stages=(("1", 16), ("2", 24), ("3", 40), ("5", 112), ("7", 320)),
+    early=("0", "1", "2", "3"),
+    normalisation=OF_LITE,
+)
 
 NETWORKS: tuple[Network, ...] = (
     Network(
@@ -37,16 +43,11 @@ NETWORKS: tuple[Network, ...] = (
         head=True,
         activation_bytes_per_pixel=2_174,
         config=UNetConfig(
-            encoder=EncoderConfig(
-                network="efficientnet_lite0",
-                stages=(("1", 16), ("2", 24), ("3", 40), ("5", 112), ("7", 320)),
-                early=("0", "1", "2", "3"),
-                normalisation=OF_LITE,
-            ),
+            encoder=_LITE_0,
             decoder_channels=(96, 64, 32, 24, 16),
         ),
     ),
-    # Output stride 2: the step to the square's own size is nearly half of a decoder's time, and marks are wider.
+    # Output stride 2: the decoder leaves out the step to the square's own size, which marks are wider than.
     Network(
         name="u_net_efficientnet_lite0_os2",
         implementation="segmentation-models-pytorch: UnetDecoder; ours, on torch: EfficientNet-Lite0",
@@ -57,12 +58,7 @@ NETWORKS: tuple[Network, ...] = (
         head=True,
         activation_bytes_per_pixel=1_824,
         config=UNetConfig(
-            encoder=EncoderConfig(
-                network="efficientnet_lite0",
-                stages=(("1", 16), ("2", 24), ("3", 40), ("5", 112), ("7", 320)),
-                early=("0", "1", "2", "3"),
-                normalisation=OF_LITE,
-            ),
+            encoder=_LITE_0,
             decoder_channels=(96, 64, 32, 24),
         ),
     ),
