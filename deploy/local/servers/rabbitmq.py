@@ -121,7 +121,7 @@ class RabbitMQ:
         wait_until(self._node, self._answers, timeout_s=START_TIMEOUT_S, what="an answer on AMQP and HTTP")
         self._alive_mark.touch()
         if ended_suddenly:
-            self._control("eval", ELECT_LEADERS)
+            self.control("eval", ELECT_LEADERS)
 
     def stop(self) -> None:
         """Shut the node down in order."""
@@ -135,7 +135,7 @@ class RabbitMQ:
 
     def settle(self) -> None:
         """Have the queues declared so far on disk, so that they survive even a `kill` right after."""
-        self._control("eval", SYNC_DIRECTORY)
+        self.control("eval", SYNC_DIRECTORY)
 
     def close(self) -> None:
         """End the node and its name server."""
@@ -169,7 +169,8 @@ class RabbitMQ:
         """Lies in the folder from a start to the next orderly stop."""
         return self.folder / "running"
 
-    def _control(self, *arguments: str) -> None:
+    def control(self, *arguments: str) -> None:
+        """One command of `rabbitmqctl`. ProcessFailed, with what it wrote, where it fails."""
         program = self._installation.server.with_name("rabbitmqctl")
         control = start_process(
             "rabbitmqctl", [program, *arguments], log_path=self.folder / "log" / "control.log", env=self._environment()

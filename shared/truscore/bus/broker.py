@@ -126,9 +126,8 @@ class Bus(RabbitBroker):
     async def _start(self) -> None:
         connection = await self.connect()
         only_of = "" if await declarations.may_make_exchanges(connection) else self.service
-        channel = await connection.channel()
-        await declarations.declare(channel, self._needed.values(), only_of=only_of)
-        self._declaring = channel  # kept: the robust channel declares it all again after a reconnect
+        # kept: the robust channel declares it all again after a reconnect
+        self._declaring = await self._retrying(BusUnavailable)(self._declare, connection, only_of)
         if only_of:
             self._leave_undeclared(only_of)
         for subscriber in self.subscribers:
@@ -138,6 +137,15 @@ class Bus(RabbitBroker):
         await super().start()
         for callback in self._on_started:
             await callback()
+
+    async def _declare(self, connection: RobustConnection, only_of: str) -> AbstractRobustChannel:
+        channel = await connection.channel()
+        try:
+            await declarations.declare(channel, self._needed.values(), only_of=only_of)
+        except BaseException:
+            await channel.close()
+            raise
+        return channel
 
     def _leave_undeclared(self, user: str) -> None:
         """FastStream declares what it consumes once more: not what this user may not make."""
@@ -193,18 +201,20 @@ class Bus(RabbitBroker):
             return self._publishing
 
     async def _connect(self) -> RobustConnection:
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type(AWAY),
+        try:
+            return await self._retrying(*AWAY)(self._connect_once)
+        except AWAY as error:
+            what = "refused us" if isinstance(error, ProbableAuthenticationError) else "did not answer"
+            raise BusUnavailable(f"{self.safe_url} {what} for {self.retry_for_s:g} s: {error!r}") from error
+
+    def _retrying(self, *errors: type[BaseException]) -> AsyncRetrying:
+        return AsyncRetrying(
+            retry=retry_if_exception_type(errors),
             wait=wait_fixed(RECONNECT_S),
             stop=stop_before_delay(self.retry_for_s),
             before_sleep=self._warn_of_retry,
             reraise=True,
         )
-        try:
-            return await retrying(self._connect_once)
-        except AWAY as error:
-            what = "refused us" if isinstance(error, ProbableAuthenticationError) else "did not answer"
-            raise BusUnavailable(f"{self.safe_url} {what} for {self.retry_for_s:g} s: {error!r}") from error
 
     def _warn_of_retry(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None

@@ -13,9 +13,11 @@ from aiormq.exceptions import ChannelAccessRefused
 
 from truscore.bus import topology
 from truscore.bus.consuming.retry import RetryPolicy
-from truscore.bus.errors import TopologyMismatch
+from truscore.bus.errors import BusUnavailable, TopologyMismatch
 
 TIMEOUT_S: Final = 30
+# What the broker answers with NOT_FOUND where there is none; it has the same code for one that is not reachable.
+ABSENT: Final = ("no queue", "no exchange")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +86,8 @@ def all_queues() -> list[Queue]:
 
 async def declare(channel: AbstractChannel, queues: Iterable[Queue], *, only_of: str = "") -> None:
     """Make exchanges, queues and bindings exist. With `only_of` just the queues of that user: the others have to be
-    there, for its rights end there. TopologyMismatch where one has other arguments, or is not there."""
+    there, for its rights end there. TopologyMismatch where one has other arguments, or is not there; BusUnavailable
+    where the broker knows one and cannot reach it yet."""
     at = ""
     try:
         for name, kind in EXCHANGES:
@@ -105,6 +108,10 @@ async def declare(channel: AbstractChannel, queues: Iterable[Queue], *, only_of:
     except ChannelPreconditionFailed as error:
         raise TopologyMismatch(f"{at} exists with other arguments; delete it once it is empty: {error}") from error
     except ChannelNotFoundEntity as error:
+        if not any(absent in str(error) for absent in ABSENT):
+            # "home node of durable queue is down or inaccessible": the queues of a node that restarts come back
+            # one by one, some of them after it has begun to take connections.
+            raise BusUnavailable(f"{at} has not come back yet: {error}") from error
         raise TopologyMismatch(
             f"{at} is not there, and {only_of!r} may not make it: import the definitions that "
             f"`python -m deploy.rabbitmq.definitions` writes: {error}"

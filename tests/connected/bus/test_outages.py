@@ -14,6 +14,7 @@ from truscore.bus import (
     consume,
     publisher,
     replay_log,
+    topology,
 )
 from truscore.events.v1.control_pb2 import RunCancel
 from truscore.events.v1.training_pb2 import TrainingProgressed
@@ -98,3 +99,25 @@ async def test_while_the_broker_is_away_services_wait_and_publishers_wait_as_lon
         process.send_signal(signal.SIGTERM)
         assert [await line(process) for _ in range(3)] == ["drain", "leave work", "leave health"]
         assert await process.wait() == 0
+
+
+async def test_a_queue_that_comes_back_later_than_its_broker_is_waited_for(
+    make_bus: MakeBus, private_broker: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    await make_bus("cli").start()
+    log_queue = f'Name = rabbit_misc:r(<<"{private_broker.vhost}">>, queue, <<"{topology.LOG}">>), '
+    # The table of queues that are up; what is durable lies in another.
+    await asyncio.to_thread(private_broker.node.control, "eval", log_queue + "mnesia:dirty_delete(rabbit_queue, Name).")
+    with pytest.raises(BusUnavailable, match=r"queue 'truscore\.log' has not come back yet: .* down or inaccessible"):
+        await make_bus("cli", retry_for_s=1).start()
+    starting = asyncio.create_task(make_bus("cli", retry_for_s=120).start())
+
+    async def tried_twice() -> bool:
+        return caplog.text.count("has not come back yet") >= 3
+
+    await until(tried_twice, 60)
+    assert not starting.done()
+    back = "[Queue] = mnesia:dirty_read(rabbit_durable_queue, Name), mnesia:dirty_write(rabbit_queue, Queue)."
+    await asyncio.to_thread(private_broker.node.control, "eval", log_queue + back)
+    async with asyncio.timeout(60):
+        await starting
