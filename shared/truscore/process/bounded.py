@@ -83,7 +83,6 @@ def clean_environment(**more: str) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         "PYTHONUTF8": "1",
         "TMPDIR": tempfile.gettempdir(),
-        "PYTHONDONTWRITEBYTECODE": "1",
         **more,
     }
 
