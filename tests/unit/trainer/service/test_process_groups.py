@@ -19,8 +19,8 @@ DEADLINE_S = 30
 SLEEPER = "import os, sys, time; print(os.getpid(), flush=True); time.sleep(120)"
 PARENT = f"""
 import subprocess, sys, time
-leash = [sys.executable, "-m", "truscore.process.die_with_parent", "0", sys.executable, "-c", {SLEEPER!r}]
-subprocess.Popen(leash, start_new_session=True)
+command = [sys.executable, "-m", "truscore.process.die_with_parent", "0", sys.executable, "-c", {SLEEPER!r}]
+subprocess.Popen(command, start_new_session=True)
 time.sleep(120)
 """
 SERVICE = """
