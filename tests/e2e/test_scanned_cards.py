@@ -31,7 +31,7 @@ def service_environment() -> dict[str, str]:
 def test_real_scans_and_fruits_become_models(running_services: Services, shared_data: Path) -> None:
     """33 scans of real cards reach AP50 0.90 at a coarse setting; 18 photos of fruits and nuts go through as well."""
     ordered = {
-        "cards": order(running_services, shared_data / BORDERS, "dual_class", epochs=12),
+        "cards": order(running_services, shared_data / BORDERS, "dual_class", epochs=6),
         "fruits": order(running_services, shared_data / FRUITS, "single_class", epochs=2),
     }
     runs = {name: ended(running_services, dataset) for name, dataset in ordered.items()}

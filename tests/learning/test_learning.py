@@ -11,13 +11,13 @@ from truscore.zoo import load_checkpoint_model
 
 from services.trainer.journal import EpochDone, Started
 from services.trainer.worker.run_dir import RunDir, read_job
-from tests.learning.run_folder import RunFolder, guessed_metrics, lay_out
+from tests.learning.run_folder import PLAIN_HEAD, RunFolder, guessed_metrics, lay_out
 
 pytestmark = pytest.mark.learning
 
 LEARNING = {
     "image_size": 96,
-    "architecture_config": {"base_architecture": "mask_rcnn_mobilenet_v3_small_fpn"},
+    "architecture_config": {"base_architecture": "mask_rcnn_mobilenet_v3_small_fpn", **PLAIN_HEAD},
     "hyperparameters": {"training_process": {"epochs": 12}},
 }
 
