@@ -150,8 +150,9 @@ class Exporter:
             output_folder=str(folder),
             calibration=tuple(map(str, inputs.calibration)),
             evaluated=inputs.evaluated,
-            index=str(inputs.index) if inputs.index and inputs.evaluated else "",
+            index=str(inputs.index) if inputs.index and (inputs.evaluated or inputs.lit) else "",
             training=inputs.training,
+            lit=inputs.lit,
             row=(order.category, order.option, order.architecture),
             provenance={
                 "model_id": order.model_id,

@@ -5,7 +5,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from truscore.datasets import ImageRecord, InvalidIndex, InvalidSplit, Split, index_from_json, split_from_json
+from truscore.datasets import (
+    DatasetIndex,
+    ImageRecord,
+    InvalidIndex,
+    InvalidSplit,
+    Split,
+    index_from_json,
+    split_from_json,
+)
 from truscore.storage import (
     DigestMismatch,
     InvalidUri,
@@ -20,12 +28,13 @@ from truscore.storage import (
 
 from services.exporter.order import ExportOrder
 from services.exporter.packaging.origin import Origin, from_report
-from services.exporter.task import EvaluatedImage
+from services.exporter.task import EvaluatedImage, LitSet
 
 INDEX_LIMIT_BYTES = 1 << 30
 CHECKPOINT_LIMIT_BYTES = 16 << 30
 REPORT_LIMIT_BYTES = 64 << 20
 INDEX = "index.json"
+PHOTOMETRIC_STEREO = "photometric_stereo"
 GONE_FOR_GOOD = (ObjectMissing, DigestMismatch, InvalidUri, TooLarge)
 
 
@@ -59,6 +68,7 @@ class Inputs:
     evaluated: tuple[EvaluatedImage, ...] = ()
     index: Path | None = None
     training: tuple[str, ...] = ()
+    lit: LitSet | None = None
 
 
 def fetch_inputs(store: Store, order: ExportOrder, folder: Path, *, wanted: Wanted) -> Inputs:
@@ -68,8 +78,12 @@ def fetch_inputs(store: Store, order: ExportOrder, folder: Path, *, wanted: Want
         store.get_file(
             order.checkpoint.uri, checkpoint, sha256=order.checkpoint.sha256, limit_bytes=CHECKPOINT_LIMIT_BYTES
         )
-    known, split, document = _dataset(store, order)
+    index, split, document = _dataset(store, order)
+    known = {image.path: image for image in index.images}
     (folder / INDEX).write_bytes(document)
+    if order.category == PHOTOMETRIC_STEREO:
+        lit = _fetch_lit(store, order, folder / "dataset", (index, split), wanted)
+        return Inputs(checkpoint=checkpoint, pictures=(), index=folder / INDEX, lit=lit)
     shown = spread(split.validation, wanted.pictures)
     calibration = spread(split.train, wanted.calibration)
     parts = {"validation": split.validation, "test": split.test}
@@ -88,6 +102,30 @@ def fetch_inputs(store: Store, order: ExportOrder, folder: Path, *, wanted: Want
     )
 
 
+def _fetch_lit(
+    store: Store, order: ExportOrder, folder: Path, known: tuple[DatasetIndex, Split], wanted: Wanted
+) -> LitSet:
+    """Objects and not single views: a view alone proves nothing."""
+    index, split = known
+    owner = {image.path: image.light.object for image in index.images if image.light is not None}
+    true = {lit_object.name for lit_object in index.objects if lit_object.normals is not None}
+    parts = {"validation": split.validation, "test": split.test}
+    names = {part: sorted({owner[path] for path in paths if path in owner} & true) for part, paths in parts.items()}
+    shown = spread(names["validation"], wanted.pictures)
+    if not shown:
+        raise Unexportable("no_validation_images", f"{order.split.uri}: no object with normals to prove a file on")
+    evaluated = [(part, name) for part, each in names.items() for name in spread(each, wanted.evaluated)]
+    objects = {*shown, *(name for _, name in evaluated)}
+    files = {image.path: image.sha256 for image in index.images if owner.get(image.path) in objects}
+    for lit_object in index.objects:
+        if lit_object.name in objects:
+            files |= {each.path: each.sha256 for each in (lit_object.mask, lit_object.normals) if each is not None}
+    root = order.dataset_uri.rstrip("/")
+    with _needed("validation_image"):
+        fetch_many(store, [(parse_uri(f"{root}/{path}").uri, digest, folder / path) for path, digest in files.items()])
+    return LitSet(folder=str(folder), shown=shown, evaluated=tuple(evaluated))
+
+
 def _fetch(store: Store, order: ExportOrder, folder: Path, images: Sequence[ImageRecord], part: str) -> dict[str, Path]:
     """Files by their place in the dataset; an image that is wanted for several reasons is fetched once."""
     root = order.dataset_uri.rstrip("/")
@@ -101,8 +139,8 @@ def _fetch(store: Store, order: ExportOrder, folder: Path, images: Sequence[Imag
     return files
 
 
-def _dataset(store: Store, order: ExportOrder) -> tuple[dict[str, ImageRecord], Split, bytes]:
-    """Records by path, the split, and the index as it is stored."""
+def _dataset(store: Store, order: ExportOrder) -> tuple[DatasetIndex, Split, bytes]:
+    """The index, the split, and the index as it is stored."""
     try:
         split = split_from_json(_read(store, "split", order.split))
         document = _read(store, "index", order.index)
@@ -111,10 +149,10 @@ def _dataset(store: Store, order: ExportOrder) -> tuple[dict[str, ImageRecord], 
         raise Unexportable("dataset_unreadable", f"{order.split.uri}, {order.index.uri}: {error}") from error
     if not split.validation:
         raise Unexportable("no_validation_images", f"{order.split.uri}: no image to prove an artefact on; needed: 1")
-    known = {image.path: image for image in index.images}
-    if unknown := sorted({*split.validation, *split.train, *split.test} - set(known)):
+    paths = {image.path for image in index.images}
+    if unknown := sorted({*split.validation, *split.train, *split.test} - paths):
         raise Unexportable("dataset_unreadable", f"{order.split.uri}: {unknown[0]!r} is not in the index")
-    return known, split, document
+    return index, split, document
 
 
 def origin_of(store: Store, order: ExportOrder, *, code_commit: str) -> Origin:

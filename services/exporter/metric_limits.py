@@ -11,6 +11,8 @@ from services.exporter.release import MetricParity
 _POINTS: Mapping[str, float] = MappingProxyType({"float": 0.002, "int8": 0.01})
 # Pixels of the image; a label is drawn to within two.
 _EDGE_PX: Mapping[str, float] = MappingProxyType({"float": 0.1, "int8": 0.5})
+# Degrees between normals: a tenth of what the best solvers are off.
+_ANGLE_DEG = 0.05
 # Whatever the precision: two engines must not differ by the file they use.
 _CENTRING_PP = 0.1
 AGREEMENT_AT_LEAST = 0.995
@@ -29,6 +31,8 @@ def accepted_loss(metric: str, *, precision: str, spread: float = 1.0) -> float:
     """In the metric's own unit; `spread` is the range of real scores, of which errors of scores are a share."""
     if metric.endswith("_pp"):
         return _CENTRING_PP
+    if metric.endswith("_deg"):
+        return _ANGLE_DEG
     if metric.endswith("_px"):
         return _EDGE_PX[precision]
     return _POINTS[precision] * (spread if "MAE" in metric or "RMSE" in metric else 1.0)

@@ -14,13 +14,20 @@ INTENDED = (
     "who may look again.\n"
 )
 
+INTENDED_OF_VIEWS = (
+    "Made for the views of one object under lights whose directions are known, photographed with a linear response: "
+    "the views in, the surface's normals out, in the axes of the lights. Its answers are measurements for graders and "
+    "grading software, with the errors that stand below. Not made for lights that are only guessed, for views that do "
+    "not lie on each other, or for deciding without anybody who may look again.\n"
+)
+
 
 def model_card(release: Release, origin: Origin = UNKNOWN) -> str:
     parts = [
         f"# {release.model_id}, version {release.version}\n",
         _provenance(release),
         "## Intended use\n",
-        INTENDED,
+        INTENDED_OF_VIEWS if release.category == "photometric_stereo" else INTENDED,
         "## Data\n",
         _data(release, origin),
         "## Quality on the validation split\n",

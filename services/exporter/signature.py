@@ -1,6 +1,7 @@
 """Signatures by task: the words a grading engine needs to feed a model and to read it.
 
-Every model takes one picture and answers for one: no output has a dimension for the batch.
+Every model takes one picture, or the views of one object, and answers for one: no output has a dimension for the
+batch.
 """
 
 import json
@@ -202,6 +203,54 @@ def label_signature(class_names: Sequence[str]) -> Signature:
     )
 
 
+# What a model of views takes; read by its engine, its evaluation and its proof alike.
+VIEWS = (
+    Tensor(
+        name="views",
+        dtype="float32",
+        shape=("lights", "3", "height", "width"),
+        meaning="one object under one light each, linear red, green, blue, 1 for the largest number that a file holds, "
+        "each colour divided by its light's intensity; in any order, lying on each other to the pixel",
+    ),
+    Tensor(
+        name="lights",
+        dtype="float32",
+        shape=("lights", "3"),
+        meaning="unit vectors from the object to each light: x to the right, y UP, z to the camera",
+    ),
+    Tensor(
+        name="black_level",
+        dtype="float32",
+        shape=("lights",),
+        meaning="what the camera added to each view (negative: took away), in the unit of the views; 0 where nothing "
+        "is known of one",
+    ),
+    Tensor(
+        name="present",
+        dtype="float32",
+        shape=("lights",),
+        meaning="1 for each view that is there; a view with 0 changes nothing, so that sets can be filled up",
+    ),
+    Tensor(
+        name="mask",
+        dtype="float32",
+        shape=("height", "width"),
+        meaning="1 where the object is, else 0; at least one pixel has 1",
+    ),
+)
+
+
+def normals_signature(class_names: Sequence[str]) -> Signature:
+    """Of a model that turns views of an object under many lights into its normals."""
+    normals = Tensor(
+        name="normals",
+        dtype="float32",
+        shape=("3", "height", "width"),
+        meaning="unit vectors of the surface in the lights' axes, x, y, z as channels; 0 outside the mask",
+    )
+    return Signature(inputs=VIEWS, outputs=(normals,), class_names=tuple(class_names), task="normal_estimation")
+
+
 SIGNATURES: Mapping[str, Callable[[Sequence[str]], Signature]] = MappingProxyType(
     {
         "instance_segmentation": instance_signature,
@@ -210,6 +259,7 @@ SIGNATURES: Mapping[str, Callable[[Sequence[str]], Signature]] = MappingProxyTyp
         "ordinal_classification": grade_signature,
         "regression": score_signature,
         "multilabel_classification": label_signature,
+        "normal_estimation": normals_signature,
     }
 )
 

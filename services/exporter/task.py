@@ -24,6 +24,16 @@ class EvaluatedImage:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LitSet:
+    """Objects under many lights: `folder` has the files of their views and maps at their paths in the dataset. `shown`
+    are names of objects of the validation split, `evaluated` splits with names of labelled ones."""
+
+    folder: str
+    shown: tuple[str, ...]
+    evaluated: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
     """Formats to make of a checkpoint on this disk, and the pictures to prove them on. Paths are absolute."""
 
@@ -43,6 +53,8 @@ class Task:
     training: tuple[str, ...] = ()
     # What the checkpoint has to be of: category, option and architecture; empty where nobody says.
     row: tuple[str, ...] = ()
+    # In the place of pictures and evaluated images, for models that take the views of an object.
+    lit: LitSet | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from torch import nn
 
-from services.exporter.child import framed, instances
+from services.exporter.child import framed, instances, lit_views
 from services.exporter.child.export_target import ExportTarget
 
 # From the network and its class names. Raises UnsupportedNetwork.
@@ -13,6 +13,7 @@ ADAPTERS: Mapping[str, Callable[[nn.Module, Sequence[str]], ExportTarget]] = Map
     {
         "instance_segmentation": instances.with_masks,
         "detection": instances.with_boxes,
+        "normal_estimation": lit_views.export_target,
         **{
             task: framed.of_task(task)
             for task in (

@@ -21,6 +21,7 @@ from services.exporter.child.export_target import ExportTarget, Picture, Unsuppo
 from services.exporter.child.formats.protocol import Source
 from services.exporter.child.formats.registry import FORMATS
 from services.exporter.child.gate import Gate
+from services.exporter.child.lit_examples import load_examples
 from services.exporter.child.making import ConversionContext, make_artifact
 from services.exporter.child.refused import ExportRefused
 from services.exporter.release import Artifact, Refusal
@@ -43,10 +44,9 @@ def convert(task: Task) -> Result:
         target = export_target_of(model, class_names, kind=kind)
     except (ExportRefused, KeyError) as refused:
         return _nothing(task, "unsupported_architecture", str(refused))
-    pictures = [preprocess(load_image(Path(path))).numpy() for path in task.pictures]
     row = {"category": recipe.category, "option": recipe.option, "architecture": recipe.architecture}
     try:
-        labelled = labelled_images(task, recipe, kind=kind, class_names=class_names)
+        pictures, labelled = _proof(task, recipe, kind=kind, class_names=class_names)
     except (OSError, ValueError) as error:
         return _nothing(task, "dataset_unreadable", f"the labels cannot be read: {error}")
     described = replace(task, provenance={**task.provenance, **row})
@@ -68,8 +68,30 @@ def convert(task: Task) -> Result:
         except Exception as error:  # noqa: BLE001  one format must not hold the others
             message = f"the network cannot be written as {name}: {type(error).__name__}: {error}"
             refusals.append(Refusal(format=name, code="conversion", message=message[:MOST_MESSAGE]))
-    write_proof(Path(task.output_folder), artifacts, task.pictures)
+    write_proof(Path(task.output_folder), artifacts, pictures if task.lit else task.pictures)
     return Result(artifacts=tuple(artifacts), refusals=tuple(refusals))
+
+
+def _proof(
+    task: Task, recipe: Recipe, *, kind: str, class_names: Sequence[str]
+) -> tuple[Sequence[Picture], tuple[evaluation.Labelled, ...]]:
+    """What outputs are compared on, and what metrics are measured on."""
+    if task.lit is None:
+        pictures = [preprocess(load_image(Path(path))).numpy() for path in task.pictures]
+        return pictures, labelled_images(task, recipe, kind=kind, class_names=class_names)
+    index, folder = index_from_json(Path(task.index).read_bytes()), Path(task.lit.folder)
+    labelled = tuple(
+        evaluation.Labelled(
+            split=split,
+            task=kind,
+            records=(),
+            files=(),
+            class_names=tuple(class_names),
+            objects=load_examples(folder, index, [name for part, name in task.lit.evaluated if part == split]),
+        )
+        for split in dict.fromkeys(split for split, _ in task.lit.evaluated)
+    )
+    return [example.fed for example in load_examples(folder, index, task.lit.shown)], labelled
 
 
 def _nothing(task: Task, code: str, message: str) -> Result:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from truscore.inference.runtime import onnxruntime
 
-from services.exporter.child.export_target import ExportTarget, Picture
+from services.exporter.child.export_target import ExportTarget, Picture, by_name
 from services.exporter.child.formats.protocol import Format
 
 # Root mean square of the difference, as a share of that of the checkpoint's own values.
@@ -70,7 +70,7 @@ def _of_checkpoint(target: ExportTarget, picture_CHW: Picture) -> Mapping[str, l
     ]
     try:
         with torch.no_grad():
-            target.graph(torch.from_numpy(picture_CHW))
+            target.graph(*(torch.from_numpy(each) for each in by_name(picture_CHW).values()))
     finally:
         for handle in handles:
             handle.remove()
@@ -87,7 +87,7 @@ def _of_graph(path: Path, picture_CHW: Picture) -> Mapping[str, Array]:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    values = session.run([node.output[0] for node in layers], {"image": picture_CHW})
+    values = session.run([node.output[0] for node in layers], by_name(picture_CHW))
     return {module_of(node.name): value.astype(np.float64) for node, value in zip(layers, values, strict=True)}
 
 

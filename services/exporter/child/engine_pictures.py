@@ -4,12 +4,13 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 from truscore.catalog.export_formats import FORMATS
 from truscore.datasets import load_image
 
-from services.exporter.child.export_target import Answers, Picture
+from services.exporter.child.export_target import Answers, Picture, by_name
 from services.exporter.child.formats.protocol import Predict
 from services.exporter.engine import answers
 from services.exporter.engine.files import PROOF, answers_file
@@ -37,14 +38,22 @@ class Recorder:
         answers.write(folder / answers_file(format), self.kept)
 
 
-def write_proof(folder: Path, artifacts: Sequence[Artifact], pictures: Sequence[str]) -> None:
-    """Only files that an engine without torch can run are proved by one."""
+def write_proof(folder: Path, artifacts: Sequence[Artifact], pictures: Sequence[str] | Sequence[Picture]) -> None:
+    """Only files that an engine without torch can run are proved by one. `pictures` are files of pictures, or what
+    models of views are fed with."""
     files: Mapping[str, str] = {
         each.format: each.file_name for each in artifacts if FORMATS[each.format].runtime == RUNTIME
     }
-    given = [str(_plain(Path(path), folder / f"proof-{number}.ppm")) for number, path in enumerate(pictures)]
+    given = [str(_given(each, folder / f"proof-{number}")) for number, each in enumerate(pictures)]
     proof = {"files": files, "pictures": given, "threads": torch.get_num_threads()}
     (folder / PROOF).write_text(json.dumps(proof), encoding="utf-8")
+
+
+def _given(picture: str | Picture, stem: Path) -> Path:
+    if isinstance(picture, str):
+        return _plain(Path(picture), stem.with_suffix(".ppm"))
+    np.savez(stem.with_suffix(".npz"), **by_name(picture))  # type: ignore[arg-type]
+    return stem.with_suffix(".npz")
 
 
 def _plain(path: Path, copy: Path) -> Path:

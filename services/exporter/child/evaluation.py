@@ -22,12 +22,14 @@ from truscore.datasets.index.targets import is_usable
 from truscore.metrics.detection import ImageDetections, Instance, run_lengths
 from truscore.metrics.instance_metrics import InstanceMetrics
 from truscore.metrics.multilabel import MultilabelPrediction, multilabel_metrics
+from truscore.metrics.normals import ObjectNormals, angular_errors, object_metrics
 from truscore.metrics.ordinal import OrdinalPrediction, ordinal_metrics
 from truscore.metrics.regression import RegressionPrediction, regression_metrics
 from truscore.metrics.segmentation import count_pixels, segmentation_metrics
 from truscore.zoo.resize import network_size, resize_antialiased
 
 from services.exporter.child.export_target import Answers, Picture
+from services.exporter.child.lit_examples import LitExample
 
 MASK_SIDE_PX = 1024  # masks of pixels are evaluated at most at this side, as the trainer does
 
@@ -35,8 +37,9 @@ MASK_SIDE_PX = 1024  # masks of pixels are evaluated at most at this side, as th
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Labelled:
     """Labelled images of one split, and what is needed to evaluate answers on them. `training` are the records that the
-    model learnt from: a border that is not found counts by their average. `at_native_size` has masks answered for at
-    the picture's own size, as networks of windows see it, and only evaluated at most at `MASK_SIDE_PX`."""
+    model learnt from: a border that is not found counts by their average. `objects` are what views show, in the place
+    of files. `at_native_size` has masks answered for at the picture's own size, as networks of windows see it, and only
+    evaluated at most at `MASK_SIDE_PX`."""
 
     split: str
     task: str
@@ -48,6 +51,7 @@ class Labelled:
     at_native_size: bool = False
     of_borders: bool = False
     training: tuple[ImageRecord, ...] = ()
+    objects: tuple[LitExample, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -191,6 +195,16 @@ def _marked(
     )
 
 
+def _normals(run: Callable[[Picture], Answers], labelled: Labelled) -> Evaluation:
+    results = []
+    for index, example in enumerate(labelled.objects):
+        found_N3 = np.asarray(run(example.fed)["normals"]).transpose(1, 2, 0)[example.mask_HW]
+        errors_N = angular_errors(found_N3, example.normals_HW3[example.mask_HW]).astype(np.float32)
+        lights = len(example.views["lights"])
+        results.append(ObjectNormals(image=index, name=example.name, lights=lights, errors_N=errors_N))
+    return Evaluation(metrics=object_metrics(results))
+
+
 _EVALUATORS: Mapping[str, Callable[[Callable[[Picture], Answers], Labelled], Evaluation]] = MappingProxyType(
     {
         "ordinal_classification": _ordinal,
@@ -199,6 +213,7 @@ _EVALUATORS: Mapping[str, Callable[[Callable[[Picture], Answers], Labelled], Eva
         "semantic_segmentation": _semantic,
         "instance_segmentation": _instances,
         "detection": _instances,
+        "normal_estimation": _normals,
     }
 )
 

@@ -12,8 +12,15 @@ from services.exporter.release import Parity, Signature
 
 # One upright RGB picture, [3, H, W], from 0 to 1.
 Picture = NDArray[np.float32]
+# The views of one object, by the names of its signature's inputs and in their order.
+Views = Mapping[str, NDArray[np.float32]]
 # What a model says of one picture, by the names of its signature.
 Answers = Mapping[str, NDArray[np.generic]]
+
+
+def by_name(picture: Picture | Views) -> dict[str, NDArray[np.float32]]:
+    """What a graph is fed with, by its inputs' names and in their order."""
+    return dict(picture) if isinstance(picture, Mapping) else {"image": picture}
 
 
 class CheckParity(Protocol):

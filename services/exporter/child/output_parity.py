@@ -20,6 +20,8 @@ TOLERANCE = {
     "scores": 0.001,
     # Grades apart. A picture at a tie may fall to either side of it, as long as its probabilities agree.
     "grade_index": 0.0,
+    # Of unit vectors: 0.06 degrees, where a pixel has hardly three lights left.
+    "normals": 0.001,
 }
 
 

@@ -35,9 +35,7 @@ def prove(folder: Path) -> None:
 def distances(path: Path, kept: Path, pictures: list[str], *, threads: int) -> dict[str, str]:
     """By output, over all pictures, as text: JSON has no infinity."""
     import answers  # type: ignore[import-not-found]
-    import numpy as np
     import onnxruntime
-    from PIL import Image, ImageOps
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -46,13 +44,23 @@ def distances(path: Path, kept: Path, pictures: list[str], *, threads: int) -> d
     names = [output.name for output in session.get_outputs()]
     worst: dict[str, float] = {}
     for given, wanted in zip(pictures, answers.read(kept, len(pictures)), strict=True):
-        with Image.open(given) as picture:
-            upright = ImageOps.exif_transpose(picture).convert("RGB")
-        image = np.ascontiguousarray(np.asarray(upright, dtype=np.float32).transpose(2, 0, 1) / 255)
-        outputs = answers.kept(dict(zip(names, session.run(names, {"image": image}), strict=True)))
+        outputs = answers.kept(dict(zip(names, session.run(names, inputs_of(given)), strict=True)))
         for name, apart in answers.distance(outputs, wanted).items():
             worst[name] = max(worst.get(name, 0.0), apart)
     return {name: str(apart) for name, apart in worst.items()}
+
+
+def inputs_of(given: str) -> dict[str, Any]:
+    """By name, what a file is fed with: a picture, or the views of an object as they were kept."""
+    import numpy as np
+    from PIL import Image, ImageOps
+
+    if given.endswith(".npz"):
+        with np.load(given, allow_pickle=False) as kept:
+            return {name: kept[name] for name in kept.files}
+    with Image.open(given) as picture:
+        upright = ImageOps.exif_transpose(picture).convert("RGB")
+    return {"image": np.ascontiguousarray(np.asarray(upright, dtype=np.float32).transpose(2, 0, 1) / 255)}
 
 
 def main() -> None:

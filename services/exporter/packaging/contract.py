@@ -13,6 +13,12 @@ SCHEMA = "truscore.model-contract/1"
 UNITS: Mapping[str, str] = MappingProxyType(
     {
         "image": "intensity from 0 to 1",
+        "views": "linear intensity",
+        "black_level": "linear intensity",
+        "lights": "unit vector",
+        "normals": "unit vector",
+        "present": "0 or 1",
+        "mask": "0 or 1",
         "boxes": "pixel",
         "corners": "pixel",
         "line_deviation": "pixel",
@@ -30,6 +36,14 @@ BEFORE = (
     "apply its EXIF orientation, so that it stands upright",
     "three channels in the order red, green, blue, channels first",
     "divide by 255, as float32; any height and width, no resizing, no normalisation",
+)
+BEFORE_VIEWS = (
+    "decode each view to its 8 or 16 bits a colour, apply its EXIF orientation; views lie on each other to the pixel",
+    "divide by the largest number that a file holds, as float32; undo a gamma, so that twice the light is twice the "
+    "number",
+    "divide each colour by its light's intensity in that colour, channels first in the order red, green, blue",
+    "look for a black level over all views (truscore.photometric_stereo.find_black_level), divided likewise; 0 where "
+    "none explains the views clearly better",
 )
 CENTRING = (
     "map the card's four corners to the unit square, and the printed border's corners with them; left and top margin "
@@ -65,7 +79,7 @@ def contract_of(release: Release) -> dict[str, Any]:
             {"label": place, "name": name} for place, name in enumerate(signature.class_names, _first(signature.task))
         ],
         "thresholds": dict(signature.thresholds),
-        "before": list(BEFORE),
+        "before": list(BEFORE_VIEWS if signature.task == "normal_estimation" else BEFORE),
         "after": [],
     }
     if graded:

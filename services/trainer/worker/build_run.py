@@ -23,7 +23,7 @@ from services.trainer.worker.loop import TrainingRun
 from services.trainer.worker.optim import make_optimizer
 from services.trainer.worker.rng_state import seed_all
 from services.trainer.worker.run_dir import TrainingJob, local_batch
-from services.trainer.worker.tasks.make import make_task, prepare
+from services.trainer.worker.tasks.make import make_task, prepare, sample_count
 from services.trainer.worker.train_state import Progress
 
 # Decoded images kept in memory, by all processes of a host together: small sets are decoded once, not in each epoch.
@@ -80,7 +80,7 @@ def build_run(job: TrainingJob, *, place: Place, group: WorkerGroup, stop_reques
         group=group,
         batch_size=local_batch(job),
         steps_per_epoch=steps_per_epoch(
-            len(job.training),
+            sample_count(job),
             batch_size=local_batch(job),
             accumulate=advanced.gradient_accumulation_steps,
             world_size=group.world_size,

@@ -28,6 +28,10 @@ def left_out_note(paths: Sequence[str], task: str) -> str:
     """How many images are left out, some of them by name; empty where none is."""
     if not paths:
         return ""
-    lacking = {"ordinal_classification": "one grade", "regression": "a score"}.get(task, "a word on its labels")
+    lacking = {
+        "ordinal_classification": "one grade",
+        "regression": "a score",
+        "normal_estimation": "known normals",
+    }.get(task, "a word on its labels")
     named = ", ".join(paths[:NAMED]) + (", …" if len(paths) > NAMED else "")
     return f"{len(paths)} images without {lacking} are left out: {named}"

@@ -8,6 +8,7 @@ from typing import Any
 
 from truscore.catalog.table import row_of
 from truscore.datasets import DatasetIndex, ImageRecord, Split, index_digest, index_from_json, split_from_json
+from truscore.datasets.index.records import LitObject
 from truscore.recipes import Recipe, recipe_from_json
 
 from services.trainer.worker.errors import InvalidJob
@@ -49,6 +50,7 @@ class TrainingJob:
     ``grades`` are the numbers that the classes stand for, where they are grades. ``left_out`` says which images are in
     no part because they have no label that the task could learn; it is empty where there are none. ``cpu_processes``
     share the recipe's batch, on a machine without a GPU; of those with one each has the whole of it.
+    ``objects`` are what views under many lights show, with their maps.
     """
 
     run_id: str
@@ -64,6 +66,7 @@ class TrainingJob:
     left_out: str = ""
     cpu_processes: int = 1
     git_commit: str = ""  # of the trainer's source; empty where nobody knows
+    objects: tuple[LitObject, ...] = ()
 
 
 def read_job(run_dir: RunDir) -> TrainingJob:
@@ -92,6 +95,7 @@ def read_job(run_dir: RunDir) -> TrainingJob:
             left_out=left_out_note(unlabelled, task),
             cpu_processes=_cpu_processes(plain.get("cpu_processes", 1), recipe),
             git_commit=str(plain.get("git_commit", "")),
+            objects=index.objects,
         )
     except (KeyError, TypeError) as error:
         raise InvalidJob(f"order.json: lacks or misuses {error}") from error

@@ -154,7 +154,12 @@ ATTENTION_NETWORK = Architecture(
     bases=("attention_resnet10_slim", "attention_resnet18", "attention_resnet50"),
     template="damage_classes",
 )
-PS_NET = Architecture(name="ps_net", task="normal_estimation", reason=NOT_YET)
+PS_NET = Architecture(
+    name="ps_net",
+    task="normal_estimation",
+    bases=("set_network", "set_network_wide"),
+    template="normals",
+)
 NEURAL_SURFACE_RECONSTRUCTION = Architecture(
     name="neural_surface_reconstruction",
     task="normal_estimation",

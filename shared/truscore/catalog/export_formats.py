@@ -10,6 +10,7 @@ from truscore.catalog.networks.configs import (
     NetworkConfig,
     RetinaNetConfig,
     SAMConfig,
+    SetNetworkConfig,
     YOLOXConfig,
 )
 from truscore.catalog.networks.network import Network
@@ -95,6 +96,11 @@ _NON_ZERO = (
     "what is found is picked by NonZero, whose number of results depends on what the picture shows; TensorRT for RTX "
     'does not have that operator ("NonZero plugin creator version 1 was not found")'
 )
+_AS_MANY_PIXELS_AS_THE_MASK = (
+    "it computes the mask's pixels alone, as many as the mask shows; a program whose sizes follow from the picture's "
+    "size has not yet been proven"
+)
+_SYSTEMS_IN_INT8 = "it solves three equations for each pixel, which has not yet been proven in INT8"
 # By type of network and format: the operator at fault and what was tried. Everything else can be made.
 _REASONS: Mapping[tuple[type[NetworkConfig], str], str] = MappingProxyType(
     {(Detectron2Config, "torch_export"): _ADAPTIVE_SAMPLES}
@@ -103,6 +109,8 @@ _REASONS: Mapping[tuple[type[NetworkConfig], str], str] = MappingProxyType(
     | {(kind, "mobile"): _WHILE_LOOP for kind in _DETECTORS}
     | {(SAMConfig, "mobile"): _CYCLES_IN_PARTITION, (Detectron2Config, "mobile"): _ADAPTIVE_SAMPLES}
     | {(kind, "tensorrt"): _NON_ZERO for kind in _DETECTORS}
+    | {(SetNetworkConfig, format): _AS_MANY_PIXELS_AS_THE_MASK for format in ("torch_export", "mobile", "tensorrt")}
+    | {(SetNetworkConfig, "quantized"): _SYSTEMS_IN_INT8}
 )
 _AS_MANY_STRIPS_AS_SIDES = (
     "the second stage looks at as many strips as it finds sides, a number that depends on what the picture shows; "

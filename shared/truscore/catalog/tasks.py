@@ -67,12 +67,17 @@ _ALL = (
         purpose_metrics=("macro_F1",),
         shardable=True,
     ),
+    Task(
+        name="normal_estimation",
+        learns_from="normals",
+        losses=("angular", "cosine"),
+        loss_parts=("classification",),
+        purpose_metrics=("mean_error_deg",),
+    ),
 )
 
 # What tasks learn from that no network here learns yet.
-_PLANNED = MappingProxyType(
-    {"normal_estimation": "normals", "reflectance_estimation": "lights", "depth_estimation": "lights"}
-)
+_PLANNED = MappingProxyType({"reflectance_estimation": "lights", "depth_estimation": "lights"})
 TASKS: Mapping[str, Task] = MappingProxyType({task.name: task for task in _ALL})
 
 

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from truscore.metrics.comparison.bootstrap import Measure
+from truscore.metrics.diagnostics import Diagnostics, ImageError
+
 Array = NDArray[np.floating]
 SHARES = (5, 10, 20)  # degrees, as tables of photometric stereo give them
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ObjectNormals:
+    """How far an object's normals are off: ``image`` is its index in the split, ``errors_N`` degrees by pixel."""
+
+    image: int
+    name: str
+    lights: int
+    errors_N: NDArray[np.float32]
 
 
 def angular_errors(prediction_N3: Array, target_N3: Array) -> NDArray[np.float64]:
@@ -59,3 +73,49 @@ def by_lighting(
     highlight_N = (ratio_NL > 1.5 * albedo_N1).any(axis=1)
     groups = {"shadow": shadow_N, "highlight": highlight_N, "plain": ~shadow_N & ~highlight_N}
     return {f"{name}_mean_deg": normal_metrics(errors_N[inside_N])["mean_deg"] for name, inside_N in groups.items()}
+
+
+def object_metrics(results: Sequence[ObjectNormals]) -> dict[str, float]:
+    """``mean_error_deg``, ``median_error_deg``, ``p95_error_deg`` and the shares ``below_5``, ``below_10``,
+    ``below_20``: means over objects, so that a large one counts as a small one; empty without any known pixel."""
+    return _means([_of_object(result) for result in results])
+
+
+def object_measure(results: Sequence[ObjectNormals]) -> Measure:
+    """The same of any places of the results, for resampling."""
+    each = [_of_object(result) for result in results]
+    return lambda places: _means([each[place] for place in places])
+
+
+def object_diagnostics(results: Sequence[ObjectNormals]) -> Diagnostics:
+    """Figures by number of lights, and each object's mean error."""
+    by_lights = sorted({result.lights for result in results})
+    rows = [
+        {"class": f"{lights} lights", **object_metrics([result for result in results if result.lights == lights])}
+        for lights in by_lights
+    ]
+    errors = [(result, metrics) for result in results if (metrics := _of_object(result))]
+    return Diagnostics(
+        error_name="mean angular error, degrees",
+        by_class=tuple(rows),
+        image_errors=tuple(
+            ImageError(
+                image=result.image,
+                error=metrics["mean_error_deg"],
+                text=f"{result.name}, {result.lights} lights: mean {metrics['mean_error_deg']:.2f}, median "
+                f"{metrics['median_error_deg']:.2f}, 95 % below {metrics['p95_error_deg']:.1f} degrees",
+            )
+            for result, metrics in errors
+        ),
+    )
+
+
+def _of_object(result: ObjectNormals) -> dict[str, float]:
+    figures = normal_metrics(result.errors_N.astype(np.float64))
+    named = {name.replace("_deg", "_error_deg"): value for name, value in figures.items()}
+    return {} if math.isnan(figures["mean_deg"]) else named
+
+
+def _means(figures: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    known = [each for each in figures if each]
+    return {name: float(np.mean([each[name] for each in known])) for name in known[0]} if known else {}

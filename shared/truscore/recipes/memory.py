@@ -9,6 +9,7 @@ these). ``a`` is what one pixel of the network's input keeps for the gradient: m
 
 from truscore.catalog import network_of
 from truscore.catalog.networks import NETWORKS
+from truscore.catalog.networks.configs import SetNetworkConfig
 
 BYTES_PER_WEIGHT = 16
 # Recomputing keeps the inputs of the stages and one stage's inside (Chen et al. 2016); heads and pyramid keep theirs.
@@ -17,8 +18,12 @@ RECOMPUTED_SHARE = 0.5
 GPU_SHARE = 0.8
 CPU_SHARE = 0.5
 
-# A network that nobody measured counts as the hungriest that was.
-_UNMEASURED = max(network.activation_bytes_per_pixel or 0 for network in NETWORKS.values())
+# A network that nobody measured counts as the hungriest that was, of those that see one picture and not many.
+_UNMEASURED = max(
+    network.activation_bytes_per_pixel or 0
+    for network in NETWORKS.values()
+    if not isinstance(network.config, SetNetworkConfig)
+)
 
 
 def weights_bytes(base: str) -> int:

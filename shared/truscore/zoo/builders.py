@@ -14,6 +14,7 @@ from truscore.zoo.classification import regression
 from truscore.zoo.classification.multilabel import build_multi_label
 from truscore.zoo.classification.network import build_ordinal_classifier
 from truscore.zoo.detection import builders as detection
+from truscore.zoo.photometric import builders as photometric
 from truscore.zoo.segmentation import builders as segmentation
 
 Builder = Callable[[Recipe, int], nn.Module]
@@ -23,6 +24,7 @@ BUILDERS: Mapping[type[NetworkConfig], Builder] = MappingProxyType(
         **detection.BUILDERS,
         **segmentation.BUILDERS,
         **regression.BUILDERS,
+        **photometric.BUILDERS,
         GraderConfig: build_ordinal_classifier,
         MultiLabelConfig: build_multi_label,
     }

@@ -25,13 +25,14 @@ SIDE = 64
 SHAPES = ((96, 70), (45, 130), (40, 40))
 NAMES = ("first", "second", "third")
 AVAILABLE = [row for row in ROWS if row.available]
+OF_VIEWS = "normal_estimation"  # takes no picture: test_lit_views_export has it
 
 
 def rows() -> Iterator[Row]:
     """Rows that share a network and what it is trained for share its export: the first of them."""
     seen = set()
     for row in AVAILABLE:
-        if (row.task, smallest(row)) not in seen:
+        if row.task != OF_VIEWS and (row.task, smallest(row)) not in seen:
             seen.add((row.task, smallest(row)))
             yield row
 
@@ -91,4 +92,6 @@ def test_either_pyramid_is_exported(architecture: str, pyramid: str, tmp_path: P
 
 def test_every_available_row_has_a_signature_and_a_network_among_those_above() -> None:
     assert {row.task for row in AVAILABLE} <= set(SIGNATURES)
-    assert {(row.task, smallest(row)) for row in AVAILABLE} == {(row.task, smallest(row)) for row in rows()}
+    assert {(row.task, smallest(row)) for row in AVAILABLE if row.task != OF_VIEWS} == {
+        (row.task, smallest(row)) for row in rows()
+    }

@@ -23,6 +23,8 @@ from tests.unit.inference.exports import KINDS, Export
 
 # As the exporter's own proof accepts: pixels, and probabilities from 0 to 1.
 PIXELS, SHARE = 0.25, 0.01
+# Their files take the views of an object, and no picture: they are refused by their task.
+OF_VIEWS = {"normal_estimation"}
 
 
 def close(one: float, other: float, tolerance: float) -> bool:
@@ -78,8 +80,8 @@ def test_a_detector_of_these_tests_has_something_to_say(kind: str, exported: Exp
 
 
 def test_every_task_that_is_exported_can_be_read_and_is_among_those_above(exported: Export) -> None:
-    assert set(OUTPUTS) == set(SIGNATURES)
-    assert {exported(kind).description.task for kind in KINDS} == set(SIGNATURES)
+    assert set(OUTPUTS) == set(SIGNATURES) - OF_VIEWS
+    assert {exported(kind).description.task for kind in KINDS} == set(SIGNATURES) - OF_VIEWS
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -28,6 +28,7 @@ from services.trainer.worker.data import steps_per_epoch
 from services.trainer.worker.devices import Place
 from services.trainer.worker.loop import Interrupted, TrainingRun
 from services.trainer.worker.run_dir import TrainingJob, local_batch
+from services.trainer.worker.tasks.make import sample_count
 
 KEY = "hyperparameters.training_process.cross_validation_folds"
 FoldReport = FoldProgressed | FoldEvaluated | Interrupted
@@ -74,7 +75,7 @@ def steps_of(jobs: Sequence[TrainingJob], *, world_size: int) -> int:
     return sum(
         one.training_process.epochs
         * steps_per_epoch(
-            len(job.training),
+            sample_count(job),
             batch_size=local_batch(job),
             accumulate=one.advanced_settings.gradient_accumulation_steps,
             world_size=world_size,

@@ -12,6 +12,7 @@ from services.trainer.worker.tasks import (
     detection,
     instance_segmentation,
     multilabel,
+    normals,
     ordinal,
     regression,
     semantic_segmentation,
@@ -26,6 +27,7 @@ MAKERS: Mapping[str, Maker] = {
     "detection": detection.make,
     "instance_segmentation": instance_segmentation.make,
     "multilabel_classification": multilabel.make,
+    "normal_estimation": normals.make,
     "ordinal_classification": ordinal.make,
     "regression": regression.make,
     "semantic_segmentation": semantic_segmentation.make,
@@ -36,6 +38,15 @@ PREPARATIONS: Mapping[str, Callable[[nn.Module, TrainingJob], None]] = {
     "instance_segmentation": instance_segmentation.prepare,
     "regression": regression.prepare,
 }
+
+# How many samples there are to train on, where that is not one an image.
+COUNTS: Mapping[str, Callable[[TrainingJob], int]] = {"normal_estimation": normals.count_objects}
+
+
+def sample_count(job: TrainingJob) -> int:
+    """Samples of the training split: images, or the objects that they are views of."""
+    count = COUNTS.get(_task_of(job))
+    return count(job) if count else len(job.training)
 
 
 def make_task(job: TrainingJob, *, evaluated: tuple[ImageRecord, ...], cache_limit_bytes: int = 0) -> Task[Any, Any]:

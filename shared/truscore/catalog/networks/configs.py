@@ -198,3 +198,12 @@ class MultiLabelConfig(NetworkConfig):
 
     head: str
     backbone: BackboneConfig
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SetNetworkConfig(NetworkConfig):
+    """A network on the set of an object's lights: ``width`` channels for each light of a pixel, ``blocks`` in which the
+    lights learn of one another."""
+
+    width: int
+    blocks: int

@@ -38,8 +38,9 @@ def render_lit_scene(
     camera: Camera | None = None,
     elevation_deg: tuple[float, float] = (25.0, 75.0),
     distance: float = 0.0,
+    directions_L3: Field | None = None,
 ) -> LitScene:
-    """A surface of that kind, (width, height) pixels, under lights all around.
+    """A surface of that kind, (width, height) pixels, under lights all around, or under those of `directions_L3`.
 
     `distance` is the lamps' in widths of the picture, 0 for infinity. The camera's gain is set so that hardly anything
     but highlights clips, then times its own. Raises ValueError for a kind, a number of lights or a size that is none.
@@ -50,7 +51,7 @@ def render_lit_scene(
         raise ValueError(f"{lights} lights, size {size}; accepted are 3 to 96 lights and at least 16 x 16 pixels")
     width, height = size
     surface = SURFACES[kind](rng, height, width)
-    directions_L3 = spread_lights(rng, lights, elevation_deg)
+    directions_L3 = spread_lights(rng, lights, elevation_deg) if directions_L3 is None else directions_L3
     intensities_L3 = rng.uniform(0.7, 1.0, size=(lights, 1)) * rng.uniform(0.9, 1.0, size=(lights, 3))
     views = [lit_view(surface, direction_3, distance=distance * width) for direction_3 in directions_L3]
     light_LHW3 = np.stack([view for view, _ in views]) * intensities_L3[:, None, None, :]
@@ -87,4 +88,16 @@ def spread_lights(rng: Generator, count: int, elevation_deg: tuple[float, float]
     directions: Field = np.stack(
         [np.cos(elevation_L) * np.cos(turn_L), np.cos(elevation_L) * np.sin(turn_L), np.sin(elevation_L)], axis=1
     )
+    return directions
+
+
+def scattered_lights(rng: Generator, count: int) -> Field:
+    """Unit vectors [L, 3] as rigs of other people have them: a ring, a dome, or a cluster around the camera."""
+    kind = rng.integers(3)
+    if kind == 0:
+        return spread_lights(rng, count, (25.0, 75.0))
+    least_z = float(np.cos(np.radians(rng.uniform(35, 60) if kind == 1 else rng.uniform(60, 80))))
+    z_L, turn_L = rng.uniform(least_z, 1, size=count), rng.uniform(0, 2 * np.pi, size=count)
+    sideways_L = np.sqrt(1 - z_L**2)
+    directions: Field = np.stack([sideways_L * np.cos(turn_L), sideways_L * np.sin(turn_L), z_L], axis=1)
     return directions

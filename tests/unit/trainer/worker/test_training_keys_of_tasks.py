@@ -4,7 +4,7 @@ Keys that only the loop obeys know no task: they are held by test_training_keys.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from PIL import Image
 from truscore.catalog.networks import NETWORKS
 from truscore.catalog.table import ROWS, Row, row_of
 from truscore.datasets import Annotation, ImageRecord
+from truscore.datasets.index.records import Light, LitObject, NormalMap
 from truscore.recipes import InvalidConfig, Recipe, config_of, processes_for, resolve
 from truscore.recipes.accepted_values import RULES
 from truscore.recipes.combinations import without_effect
@@ -28,6 +29,7 @@ from services.trainer.worker.loop import TrainingRun
 from services.trainer.worker.optim import learning_rate, set_learning_rate
 from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks import Key
+from services.trainer.worker.tasks.lit_objects import LitSample
 
 CPU = Place(device=torch.device("cpu"), name="cpu", cpus=1)
 SIZE_PX = 64
@@ -41,6 +43,7 @@ CHEAP = {
         row_of("corner_analysis", "quality_classification", "efficientnet"),
         row_of("corner_analysis", "sharpness_rating", "custom_cnn"),
         row_of("surface_analysis", "damage_classification", "multi_head_cnn"),
+        row_of("photometric_stereo", "surface_normal_estimation", "ps_net"),
     )
 }
 
@@ -64,6 +67,8 @@ class Bench:
         return resolve(self.row.category, self.row.option, self.row.architecture, merged(small, sections))
 
     def job(self, recipe: Recipe) -> TrainingJob:
+        if self.row.task == "normal_estimation":
+            return _lit_job(recipe, self.folder)
         records = (_record("a.png", 1, 0.5), _record("b.png", 2, 2.0))
         named = ("sharpness",) if self.row.task == "regression" else ("one", "two")
         grades = (1.0, 2.0) if self.row.task == "ordinal_classification" else ()
@@ -91,10 +96,29 @@ def _record(path: str, label: int, score: float) -> ImageRecord:
     )  # fmt: skip
 
 
+def _lit_job(recipe: Recipe, folder: Path) -> TrainingJob:
+    """Twenty objects that are the same noise under three lights: with three, nobody looks for a black level."""
+    np.save(folder / "normals.npy", np.tile(np.float32([0, 0.6, 0.8]), (SIZE_PX, SIZE_PX, 1)))
+    lights = {"a.png": (0.6, 0.0, 0.8), "b.png": (0.0, 0.6, 0.8), "c.png": (0.0, 0.0, 1.0)}
+    views = tuple(
+        replace(_record(path, 1, 0.5), light=Light(object=f"card {number}", direction=direction))
+        for number in range(20)
+        for path, direction in lights.items()
+    )
+    normals = NormalMap(
+        path="normals.npy", sha256="", width=SIZE_PX, height=SIZE_PX, expected_px=SIZE_PX**2, unit_px=SIZE_PX**2
+    )
+    return TrainingJob(
+        run_id="run", recipe=recipe, class_names=(), images=folder, pretrained=folder / "ours.pth",
+        training=views, validation=views[:6], test=(), dataset_digest="",
+        objects=tuple(LitObject(name=f"card {number}", normals=normals) for number in range(20)),
+    )  # fmt: skip
+
+
 @pytest.fixture
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
     noise = np.random.default_rng(7)
-    for name in ("a.png", "b.png"):
+    for name in ("a.png", "b.png", "c.png"):
         Image.fromarray(noise.integers(0, 255, (SIZE_PX, SIZE_PX, 3), dtype=np.uint8)).save(tmp_path / name)
     return Bench(row=CHEAP[request.param], folder=tmp_path)
 
@@ -176,7 +200,10 @@ def sides_seen(run: TrainingRun) -> list[int]:
     if hasattr(run.network, "transform"):
         batch, _ = run.network.eval().transform([torch.rand(3, 50, 50)])
         return list(batch.tensors.shape)
-    return list(run.task.training[Key(epoch=0, index=0)].image_CSS.shape)
+    sample = run.task.training[Key(epoch=0, index=0)]
+    if isinstance(sample, LitSample):  # how much of an object an epoch sees
+        return [len(run.task.training[Key(epoch=1, index=0)].place_P)]
+    return list(sample.image_CSS.shape)
 
 
 A, H = "architecture_config", "hyperparameters.optimization"

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from truscore.inference.runtime import onnxruntime
 
-from services.exporter.child.export_target import Answers, ExportTarget, Picture
+from services.exporter.child.export_target import Answers, ExportTarget, Picture, by_name
 from services.exporter.release import Signature
 
 OPSET = 17
@@ -25,7 +25,7 @@ def write(target: ExportTarget, path: Path, example_CHW: Picture) -> None:
         warnings.simplefilter("ignore")
         torch.onnx.export(
             target.graph if target.scripted is None else target.scripted(),
-            (torch.from_numpy(example_CHW),),
+            tuple(torch.from_numpy(each) for each in by_name(example_CHW).values()),
             str(path),
             # Traced: the newer exporter refuses the shapes that detectors draw from the data, and what takes a
             # picture of any size computes with its size.
@@ -73,7 +73,7 @@ def session(path: Path, signature: Signature) -> Callable[[Picture], Answers]:
     names = [tensor.name for tensor in signature.outputs]
 
     def run(image_CHW: Picture) -> Answers:
-        outputs: list[NDArray[np.generic]] = loaded.run(names, {"image": image_CHW})
+        outputs: list[NDArray[np.generic]] = loaded.run(names, by_name(image_CHW))
         return dict(zip(names, outputs, strict=True))
 
     return run

@@ -1,0 +1,51 @@
+"""Objects of a dataset as what a model of views is fed with. H height, W width, L lights, N pixels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from truscore.datasets import DatasetIndex
+from truscore.photometric_stereo import find_black_level, read_views
+
+from services.exporter.child.export_target import Picture, Views
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LitExample:
+    """An object's views and, where they are known, its normals."""
+
+    name: str
+    views: Views
+    mask_HW: NDArray[np.bool_]
+    normals_HW3: NDArray[np.float64]
+
+    @property
+    def fed(self) -> Picture:
+        """For what hands on whatever a model takes, and looks at none of it."""
+        return cast(Picture, self.views)
+
+
+def load_examples(folder: Path, index: DatasetIndex, names: Sequence[str]) -> tuple[LitExample, ...]:
+    """Raises InvalidViews, InvalidLights, UnreadableImage or OSError."""
+    return tuple(_load(folder, index, name) for name in names)
+
+
+def _load(folder: Path, index: DatasetIndex, name: str) -> LitExample:
+    views = read_views(folder, index, name)
+    directions_L3 = views.directions()
+    level = find_black_level(views.samples_NL, directions_L3, share_L=views.share_L).level
+    grey_LHW = np.zeros((len(directions_L3), *views.mask_HW.shape), dtype=np.float32)
+    grey_LHW[:, views.mask_HW] = views.samples_NL.T
+    fed = {
+        # The network looks at the mean of the colours; grey views are what training reads of a file.
+        "views": np.repeat(grey_LHW[:, None], 3, axis=1),
+        "lights": directions_L3.astype(np.float32),
+        "black_level": (level * views.share_L).astype(np.float32),
+        "present": np.ones(len(directions_L3), dtype=np.float32),
+        "mask": views.mask_HW.astype(np.float32),
+    }
+    known_HW3 = views.normals_HW3 if views.normals_HW3 is not None else np.zeros((*views.mask_HW.shape, 3))
+    return LitExample(name=name, views=fed, mask_HW=views.mask_HW, normals_HW3=known_HW3)

@@ -1,0 +1,50 @@
+"""Networks on the views of one object, as models that take any number of them, of any size.
+
+H height, W width, L lights, P pixels of the mask, C colours, 3 the axes.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from truscore.zoo.photometric.set_network import SetNetwork
+
+from services.exporter.child.export_target import Answers, ExportTarget, Picture, UnsupportedNetwork, by_name
+from services.exporter.child.output_parity import check_parity
+from services.exporter.signature import normals_signature
+
+
+class LitViews(nn.Module):
+    """Takes what its signature says and gives normals_3HW. Only the mask's pixels are computed: memory is theirs."""
+
+    def __init__(self, network: SetNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(
+        self, views_LCHW: Tensor, lights_L3: Tensor, level_L: Tensor, present_L: Tensor, mask_HW: Tensor
+    ) -> Tensor:
+        place_P = (mask_HW.reshape(-1) > 0.5).nonzero()[:, 0]
+        samples_LP = views_LCHW.mean(dim=1).flatten(1)[:, place_P]
+        inside_1P = torch.ones_like(place_P, dtype=samples_LP.dtype)[None]
+        normals_P3 = self.network(samples_LP[None], lights_L3[None], level_L[None], present_L[None], inside_1P)[0]
+        flat_3N = torch.zeros_like(mask_HW).reshape(1, -1).repeat(3, 1)
+        laid_3N = flat_3N.index_copy(1, place_P, normals_P3.T)
+        height, width = mask_HW.shape
+        return laid_3N.reshape(3, height, width)
+
+
+def export_target(model: nn.Module, class_names: Sequence[str]) -> ExportTarget:
+    """Raises UnsupportedNetwork."""
+    if not isinstance(model, SetNetwork):
+        raise UnsupportedNetwork(f"{type(model).__name__} is no network for normal_estimation; accepted: SetNetwork")
+    graph = LitViews(model).eval()
+
+    def run_eager(views: Picture) -> Answers:
+        with torch.no_grad():
+            normals_3HW: Tensor = graph(*(torch.from_numpy(each) for each in by_name(views).values()))
+        return {"normals": normals_3HW.numpy()}
+
+    return ExportTarget(
+        signature=normals_signature(class_names), graph=graph, run_eager=run_eager, check_parity=check_parity
+    )

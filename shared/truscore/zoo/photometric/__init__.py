@@ -1,0 +1,1 @@
+"""Networks that see one object under many lights. Know tensors; know no dataset, run or event."""

@@ -1,0 +1,26 @@
+"""Builders of the networks that see one object under many lights."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from torch import nn
+
+from truscore.catalog.networks.configs import NetworkConfig, SetNetworkConfig
+from truscore.configuration.recipe import Recipe
+from truscore.zoo.configs import config_of
+from truscore.zoo.photometric.set_network import SetNetwork
+
+
+def build_set_network(recipe: Recipe, num_classes: int) -> SetNetwork:
+    """``num_classes`` is not looked at: a normal is no class. Partial freezing keeps the encoder of a light still."""
+    config = config_of(recipe, SetNetworkConfig)
+    network = SetNetwork(width=config.width, blocks=config.blocks, dropout=recipe.loss_config.regularization.dropout)
+    frozen = {"none": 0, "partial": 1, "full": len(network.backbone.body)}
+    for stage in network.backbone.body[: frozen[recipe.architecture_config.custom_modifications.backbone_freezing]]:
+        stage.requires_grad_(False)
+    return network
+
+
+BUILDERS: Mapping[type[NetworkConfig], Callable[[Recipe, int], nn.Module]] = MappingProxyType(
+    {SetNetworkConfig: build_set_network}
+)

@@ -1,0 +1,86 @@
+"""Lambert's law solved within a network, in operators that every exporter can carry.
+
+Legend: B objects, L lights, P pixels, 3 the axes x right, y UP, z to the camera.
+"""
+
+import torch
+from torch import Tensor
+
+HALF_A_STEP = 0.5 / 255  # of eight bits: darker samples are in shadow
+_RIDGE = 1e-5  # of all weights together: keeps the system solvable where hardly a light is left
+_CAUCHY = 2.385  # as the classical solver has it (Holland & Welsch 1977)
+_STEPS = 8
+_TINY = 1e-8
+
+
+def lit_samples(samples_BLP: Tensor, level_BL: Tensor) -> Tensor:
+    """1 where a sample is above what the camera adds and, where it takes away, above its zero; else 0."""
+    floor_BL1 = level_BL.clamp(min=0)[..., None] + HALF_A_STEP
+    return (samples_BLP > floor_BL1).to(samples_BLP.dtype)
+
+
+def weighted_solve(
+    values_BLP: Tensor,
+    weights_BLP: Tensor,
+    lights_BL3: Tensor,
+    *,
+    start_BP3: Tensor | None = None,
+    trust_BP: Tensor | None = None,
+) -> Tensor:
+    """Scaled normals [B, P, 3]: of least weighted squares, one 3 x 3 system a pixel, inverted by cofactors.
+
+    With ``start_BP3`` the distance from it counts, too, as ``trust_BP`` of all a pixel's weights. In doubles: where two
+    lights are left, cofactors in floats are rounding errors, and two runtimes round otherwise.
+    """
+    kind = values_BLP.dtype
+    values_BLP, weights_BLP, lights_BL3 = values_BLP.double(), weights_BLP.double(), lights_BL3.double()
+    x_BL1, y_BL1, z_BL1 = (lights_BL3[..., axis, None] for axis in range(3))
+    total_BP = weights_BLP.sum(dim=1)
+    held_BP = torch.zeros_like(total_BP) if trust_BP is None else trust_BP.double() * total_BP
+    ridge_BP = _RIDGE * total_BP + _TINY + held_BP
+    a = (weights_BLP * x_BL1 * x_BL1).sum(dim=1) + ridge_BP
+    b = (weights_BLP * x_BL1 * y_BL1).sum(dim=1)
+    c = (weights_BLP * x_BL1 * z_BL1).sum(dim=1)
+    d = (weights_BLP * y_BL1 * y_BL1).sum(dim=1) + ridge_BP
+    e = (weights_BLP * y_BL1 * z_BL1).sum(dim=1)
+    f = (weights_BLP * z_BL1 * z_BL1).sum(dim=1) + ridge_BP
+    weighted_BLP = weights_BLP * values_BLP
+    u, v, w = ((weighted_BLP * axis_BL1).sum(dim=1) for axis_BL1 in (x_BL1, y_BL1, z_BL1))
+    if start_BP3 is not None:
+        pulled_3BP = (held_BP[..., None] * start_BP3).unbind(dim=-1)
+        u, v, w = u + pulled_3BP[0], v + pulled_3BP[1], w + pulled_3BP[2]
+    aa, bb, cc = d * f - e * e, c * e - b * f, b * e - c * d
+    dd, ee, ff = a * f - c * c, b * c - a * e, a * d - b * b
+    # Positive: the system is a sum of squares and a ridge.
+    determinant_BP = (a * aa + b * bb + c * cc).clamp(min=1e-30)
+    solved_3BP = (aa * u + bb * v + cc * w, bb * u + dd * v + ee * w, cc * u + ee * v + ff * w)
+    return torch.stack([each_BP / determinant_BP for each_BP in solved_3BP], dim=-1).to(kind)
+
+
+def shading_of(scaled_BP3: Tensor, lights_BL3: Tensor) -> Tensor:
+    """What Lambert's law makes of scaled normals [B, L, P]."""
+    return torch.einsum("bpc,blc->blp", scaled_BP3, lights_BL3)
+
+
+def robust_solve(values_BLP: Tensor, lit_BLP: Tensor, lights_BL3: Tensor) -> tuple[Tensor, Tensor]:
+    """Scaled normals [B, P, 3] and the weights [B, L, P] of iteratively reweighted least squares with Cauchy's weights.
+
+    The spread of a pixel's residuals is their weighted mean and not a median: graphs sort badly.
+    """
+    weights_BLP = lit_BLP
+    scaled_BP3 = weighted_solve(values_BLP, weights_BLP, lights_BL3)
+    for _ in range(_STEPS):
+        residual_BLP = (values_BLP - shading_of(scaled_BP3, lights_BL3)).abs()
+        total_B1P = weights_BLP.sum(dim=1, keepdim=True)
+        spread_B1P = 1.25 * (weights_BLP * residual_BLP).sum(dim=1, keepdim=True) / (total_B1P + _TINY)
+        spread_B1P = spread_B1P.clamp(min=HALF_A_STEP / 2)
+        weights_BLP = lit_BLP / (1 + (residual_BLP / (_CAUCHY * spread_B1P)) ** 2)
+        scaled_BP3 = weighted_solve(values_BLP, weights_BLP, lights_BL3)
+    return scaled_BP3, weights_BLP
+
+
+def unit(vectors_BP3: Tensor) -> Tensor:
+    """Of length 1; (0, 0, 1) where there is nothing."""
+    length_BP1 = (vectors_BP3 * vectors_BP3).sum(dim=-1, keepdim=True).clamp(min=1e-16).sqrt()
+    upward_3 = vectors_BP3.new_tensor([0.0, 0.0, 1.0])
+    return torch.where(length_BP1 > 1e-6, vectors_BP3 / length_BP1, upward_3)

@@ -1,0 +1,105 @@
+"""Networks on views under many lights learn to see past gloss and shadow, and train to the same weights again."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from truscore.synthesis.lit.dataset import render_lit_dataset
+from truscore.zoo import load_checkpoint_model
+
+from services.trainer.worker.run_dir import RunDir, read_job
+from services.trainer.worker.tasks import Key
+from services.trainer.worker.tasks.make import make_task, sample_count
+from services.trainer.worker.tasks.normals import NormalEstimation
+from tests.learning.run_folder import RunFolder, lay_out
+
+pytestmark = pytest.mark.learning
+
+OBJECTS, LIGHTS, EPOCHS = 14, 8, 8
+ROW = {"category": "photometric_stereo", "option": "surface_normal_estimation", "architecture": "ps_net"}
+
+
+@pytest.fixture(scope="module")
+def objects(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("lit")
+    return render_lit_dataset(folder, count=OBJECTS, option="blobs", seed=4, lights=LIGHTS, image_size=(32, 32))
+
+
+def laid_out(folder: Path, objects: Path, *, epochs: int) -> RunFolder:
+    overrides: dict[str, Any] = {
+        "seed": 2,
+        "hyperparameters": {
+            "optimization": {"batch_size": 2},
+            "training_process": {"epochs": epochs, "early_stopping": {"patience": epochs}},
+        },
+        "loss_config": {"regularization": {"dropout": 0.1}},
+    }
+    return lay_out(folder, objects, **ROW, overrides=overrides)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def learned(objects: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    run = laid_out(tmp_path_factory.mktemp("learned") / "run", objects, epochs=EPOCHS)
+    assert run.finish() == 0, run.records[-1]
+    return run
+
+
+def test_it_beats_the_best_solver_that_learns_nothing(learned: RunFolder) -> None:
+    comparison = learned.completed.comparison
+    assert comparison is not None
+    assert set(comparison.trivial_metrics) == {"flat_surface", "least_squares", "black_level_cauchy"}
+    best = min(metrics["mean_error_deg"] for metrics in comparison.trivial_metrics.values())
+    assert learned.completed.metrics["mean_error_deg"] < 0.9 * best
+
+
+def test_a_sample_is_an_object_and_the_report_shows_its_normals(learned: RunFolder) -> None:
+    job = read_job(RunDir(path=learned.path))
+    assert len(job.training) == LIGHTS * sample_count(job)
+    report = json.loads((learned.path / learned.completed.report).read_text())
+    assert report["validation"] == dict(learned.completed.metrics)
+    assert len(report["image_errors"]) == len(job.validation) // LIGHTS == len(report["pictures"])
+    assert [row["class"] for row in report["by_class"]] == [f"{LIGHTS} lights"]
+    with Image.open(learned.path / "report" / report["pictures"][0]["file"]) as image:
+        assert image.size == (960, 320)  # truth, answer, error
+
+
+def test_the_checkpoint_answers_as_the_run_reported(learned: RunFolder) -> None:
+    network, recipe, _ = load_checkpoint_model(learned.path / learned.completed.path)
+    job = read_job(RunDir(path=learned.path))
+    assert recipe == job.recipe
+    task = make_task(job, evaluated=job.validation)
+    keys = [Key(epoch=0, index=index) for index in range(len(task.validation))]
+    with torch.no_grad():
+        results = task.evaluate(network, task.collate([task.validation[key] for key in keys]), keys).image_results
+    assert task.metrics(results) == pytest.approx(dict(learned.completed.metrics), abs=1e-3)
+
+
+def test_training_samples_are_parts_of_objects_under_some_of_their_lights(learned: RunFolder) -> None:
+    job = read_job(RunDir(path=learned.path))
+    task = make_task(job, evaluated=job.validation)
+    assert isinstance(task, NormalEstimation)
+    whole = task.training[Key(epoch=0, index=0)]
+    drawn = [task.training[Key(epoch=epoch, index=0)] for epoch in range(1, 9)]
+    assert {len(sample.lights_L3) for sample in drawn} > {LIGHTS}
+    for sample in drawn:
+        assert set(sample.place_P) <= set(whole.place_P)
+        at = np.searchsorted(whole.place_P, sample.place_P)
+        assert torch.equal(sample.normals_P3, whole.normals_P3[at])
+        again = task.training[Key(epoch=1, index=0)]
+        assert torch.equal(again.samples_LP, drawn[0].samples_LP)
+    # Lights are off as a rig's are, and stay unit vectors.
+    assert all(torch.allclose(sample.lights_L3.norm(dim=1), torch.ones(1), atol=1e-5) for sample in drawn)
+    assert any((sample.lights_L3[:, None] - whole.lights_L3).norm(dim=-1).amin(dim=1).max() > 0.01 for sample in drawn)
+
+
+def test_stopped_on_the_way_and_ordered_again_it_comes_to_the_same_weights(objects: Path, tmp_path: Path) -> None:
+    alone, stopped = (laid_out(tmp_path / name, objects, epochs=2) for name in ("alone", "stopped"))
+    assert alone.finish() == 0
+    stopped.finish_stopped("drain", look=2)
+    assert stopped.finish() == 0
+    assert stopped.weights_sha256 == alone.weights_sha256
+    assert [done.metrics for done in stopped.epochs] == [done.metrics for done in alone.epochs]

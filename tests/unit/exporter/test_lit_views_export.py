@@ -1,0 +1,85 @@
+"""A network on views becomes one file for any number of lights and any size of picture."""
+
+import numpy as np
+import pytest
+import torch
+from truscore.inference.runtime import onnxruntime
+from truscore.recipes import resolve
+from truscore.zoo import build_model
+
+from services.exporter.child.convert import conversion_context, export_target_of
+from services.exporter.child.export_target import ExportTarget
+from services.exporter.child.formats.registry import FORMATS
+from services.exporter.child.making import ConversionContext, make_artifact
+from services.exporter.child.refused import ExportRefused
+from services.exporter.task import Task
+
+SHAPES = ((3, 9, 12), (7, 16, 10), (50, 20, 21))  # lights, height, width
+ROW = ("photometric_stereo", "surface_normal_estimation", "ps_net")
+
+
+def fed(lights: int, height: int, width: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(lights)
+    directions_L3 = rng.normal(size=(lights, 3)) * (0.6, 0.6, 0.1) + (0, 0, 1)
+    directions_L3 /= np.linalg.norm(directions_L3, axis=1, keepdims=True)
+    normals_HW3 = rng.normal(size=(height, width, 3)) * (0.3, 0.3, 0) + (0, 0, 1)
+    normals_HW3 /= np.linalg.norm(normals_HW3, axis=2, keepdims=True)
+    views_LHW = 0.6 * np.clip(np.einsum("hwc,lc->lhw", normals_HW3, directions_L3), 0, None)
+    views_LHW += 0.02 * rng.random(views_LHW.shape)
+    mask_HW = rng.random((height, width)) < 0.7
+    plain = {
+        "views": np.repeat(views_LHW[:, None], 3, axis=1),
+        "lights": directions_L3,
+        "black_level": np.full(lights, 0.01),
+        "present": np.ones(lights),
+        "mask": mask_HW,
+    }
+    return {name: values.astype(np.float32) for name, values in plain.items()}
+
+
+@pytest.fixture(scope="module")
+def target() -> ExportTarget:
+    torch.manual_seed(1)
+    network = build_model(resolve(*ROW), 0).eval()
+    with torch.no_grad():
+        network.head.weight.normal_(std=0.1)
+    return export_target_of(network, (), kind="normal_estimation")
+
+
+@pytest.fixture(scope="module")
+def shop(target: ExportTarget, tmp_path_factory: pytest.TempPathFactory) -> ConversionContext:
+    folder = tmp_path_factory.mktemp("views")
+    provenance = {"run_id": "run-1"}
+    task = Task(
+        checkpoint="", formats=("onnx",), pictures=(), benchmark_rounds=1, output_folder=str(folder),
+        provenance=provenance,
+    )  # fmt: skip
+    return conversion_context(target, [fed(*shape) for shape in SHAPES], task)  # type: ignore[misc]
+
+
+def test_one_file_says_what_the_network_says_from_three_lights_to_fifty(
+    target: ExportTarget, shop: ConversionContext
+) -> None:
+    artifact = make_artifact(FORMATS["onnx"], shop)
+    assert artifact.parity.passed
+    assert artifact.parity.images == len(SHAPES)
+    assert artifact.parity.max_abs_difference["normals"] < 2e-5
+    session = onnxruntime.InferenceSession(shop.folder / artifact.file_name)
+    assert [each.name for each in session.get_inputs()] == [each.name for each in artifact.signature.inputs]
+    for shape in ((12, 8, 8), (4, 31, 5)):
+        given = fed(*shape)
+        [normals_3HW] = session.run(None, given)
+        length_HW = np.linalg.norm(normals_3HW, axis=0)
+        assert normals_3HW.shape == (3, *shape[1:])
+        assert np.allclose(length_HW, given["mask"], atol=1e-5)
+        # A view that is not there changes nothing, whatever it shows.
+        more = {name: np.concatenate([given[name], given[name][:2]]) for name in ("views", "lights", "black_level")}
+        more |= {"present": np.append(given["present"], [0, 0]).astype(np.float32), "mask": given["mask"]}
+        assert np.abs(session.run(None, more)[0] - normals_3HW).max() < 2e-5
+
+
+def test_formats_that_cannot_carry_it_are_refused_with_the_reason(
+    target: ExportTarget, shop: ConversionContext
+) -> None:
+    with pytest.raises(ExportRefused, match="shapes that depend on the picture's content"):
+        make_artifact(FORMATS["torch_export"], shop)
