@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from truscore.metrics.comparison.bootstrap import Measure
-from truscore.metrics.diagnostics import Diagnostics, ImageError
+from truscore.metrics.diagnostics import Diagnostics, ImageError, Row
 
 Array = NDArray[np.floating]
 SHARES = (5, 10, 20)  # degrees, as tables of photometric stereo give them
@@ -90,7 +90,7 @@ def object_measure(results: Sequence[ObjectNormals]) -> Measure:
 def object_diagnostics(results: Sequence[ObjectNormals]) -> Diagnostics:
     """Figures by number of lights, and each object's mean error."""
     by_lights = sorted({result.lights for result in results})
-    rows = [
+    rows: list[Row] = [
         {"class": f"{lights} lights", **object_metrics([result for result in results if result.lights == lights])}
         for lights in by_lights
     ]
