@@ -20,8 +20,7 @@ from rich.table import Table
 from truscore.metrics.normals import angular_errors
 from truscore.photometric_stereo import LitViews, cauchy_shading, find_black_level
 from truscore.synthesis.lit import LIT_KINDS, render_lit_scene
-from truscore.synthesis.lit.dataset import write_lit_scene
-from truscore.synthesis.lit.scene import scattered_lights
+from truscore.synthesis.lit.dataset import VARIED, render_lit_dataset
 from truscore.zoo import load_checkpoint_model
 
 from tests.bench.photometric_stereo import rendered_views
@@ -30,7 +29,7 @@ from tests.measuring.lit_objects import objects
 
 ROW = {"category": "photometric_stereo", "option": "surface_normal_estimation", "architecture": "ps_net"}
 HELD_OUT_SEED = 20  # that of tests.bench.photometric_stereo
-LIGHTS = (6, 24)
+MOST_LIGHTS = 24
 
 
 def main() -> int:
@@ -48,13 +47,14 @@ def main() -> int:
 def measured(folder: Path, seed: int, options: argparse.Namespace) -> Mapping[str, tuple[float, float]]:
     """Mean error of solver and network, by object; of renders the mean over objects."""
     began_s = time.process_time()
-    for number in range(options.objects):
-        rng = np.random.default_rng([1000 + seed, number])
-        count = int(rng.integers(LIGHTS[0], LIGHTS[1] + 1))
-        kind, size = LIT_KINDS[number % len(LIT_KINDS)], (options.side, options.side)
-        lights_L3 = scattered_lights(rng, count)
-        scene = render_lit_scene(rng, kind=kind, lights=count, size=size, directions_L3=lights_L3)
-        write_lit_scene(scene, folder / "set" / f"{kind}-{number:05d}")
+    render_lit_dataset(
+        folder / "set",
+        count=options.objects,
+        option=VARIED,
+        seed=1000 + seed,
+        lights=MOST_LIGHTS,
+        image_size=(options.side, options.side),
+    )
     rendered_s = time.process_time() - began_s
     process = {"epochs": options.epochs, "validation_frequency": options.epochs}
     overrides = {"seed": seed, "hyperparameters": {"training_process": process}}

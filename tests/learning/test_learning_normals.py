@@ -1,4 +1,4 @@
-"""Networks on views under many lights learn to see past gloss and shadow, and train to the same weights again."""
+"""Networks on views under many lights learn what no solver knows of a surface, and train to the same weights again."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from truscore.synthesis.lit.dataset import render_lit_dataset
+from truscore.synthesis.lit import render_lit_dataset
 from truscore.zoo import load_checkpoint_model
 
 from services.trainer.worker.run_dir import RunDir, read_job
@@ -26,7 +26,8 @@ ROW = {"category": "photometric_stereo", "option": "surface_normal_estimation", 
 @pytest.fixture(scope="module")
 def objects(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("lit")
-    return render_lit_dataset(folder, count=OBJECTS, option="blobs", seed=4, lights=LIGHTS, image_size=(32, 32))
+    # Foil and gloss in print, of which every solver with Lambert's law takes highlights for slopes.
+    return render_lit_dataset(folder, count=OBJECTS, option="card", seed=4, lights=LIGHTS, image_size=(32, 32))
 
 
 def laid_out(folder: Path, objects: Path, *, epochs: int) -> RunFolder:
@@ -53,7 +54,7 @@ def test_it_beats_the_best_solver_that_learns_nothing(learned: RunFolder) -> Non
     assert comparison is not None
     assert set(comparison.trivial_metrics) == {"flat_surface", "least_squares", "black_level_cauchy"}
     best = min(metrics["mean_error_deg"] for metrics in comparison.trivial_metrics.values())
-    assert learned.completed.metrics["mean_error_deg"] < 0.9 * best
+    assert learned.completed.metrics["mean_error_deg"] < 0.8 * best
 
 
 def test_a_sample_is_an_object_and_the_report_shows_its_normals(learned: RunFolder) -> None:

@@ -70,7 +70,7 @@ _ALL = (
     Task(
         name="normal_estimation",
         learns_from="normals",
-        losses=("angular", "cosine"),
+        losses=("log_angular", "angular", "cosine"),
         loss_parts=("classification",),
         purpose_metrics=("mean_error_deg",),
     ),

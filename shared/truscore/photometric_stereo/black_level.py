@@ -10,11 +10,12 @@ import numpy as np
 from truscore.photometric_stereo.least_squares import Array, check_lights
 from truscore.photometric_stereo.robust import HALF_A_STEP, lit_residuals
 
-_PIXELS = 1500  # of the object, spread evenly: one number needs no more
+_PIXELS = 500  # of the object, spread evenly: one number needs no more
 _REACH = 0.4  # of the median lit sample, to either side: more would be a picture of nothing
 _STEPS = 17
 _GOLDEN = 0.6180339887498949
 _REFINEMENTS = 8
+_ROUGHLY, _EXACTLY = 8, 20  # iterations of each solve: to tell which two steps hold the minimum, and where it is
 CLEARLY = 0.7  # of the residual without it: gloss and rounding alone rarely lower it by as much
 
 
@@ -50,13 +51,13 @@ def find_black_level(samples_NL: Array, directions_L3: Array, *, share_L: Array 
 
 
 def _search(samples_NL: Array, directions_L3: Array, share_L: Array, reach: float) -> BlackLevel:
-    def misfit(level: float) -> float:
-        residuals = lit_residuals(samples_NL, directions_L3, black_level=level * share_L)
+    def misfit(level: float, iterations: int = _EXACTLY) -> float:
+        residuals = lit_residuals(samples_NL, directions_L3, black_level=level * share_L, iterations=iterations)
         return float(np.median(residuals)) if len(residuals) else 0.0
 
     without = misfit(0.0)
     levels = np.linspace(-reach, reach, _STEPS)
-    at = int(np.argmin([misfit(level) for level in levels]))
+    at = int(np.argmin([misfit(level, _ROUGHLY) for level in levels]))
     if at in {0, _STEPS - 1}:
         return BlackLevel(level=0.0, candidate=float(levels[at]), residual=without, residual_without=without)
     candidate = _golden_section(misfit, levels[at - 1], levels[at + 1])

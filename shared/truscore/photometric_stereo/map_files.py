@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -9,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from truscore.photometric_stereo.least_squares import Array
+from truscore.photometric_stereo.marks import Mark
 from truscore.photometric_stereo.relief_maps import Mask, ReliefMaps
 
 
@@ -33,6 +36,31 @@ def write_relief(home: Path, normals_HW3: Array, maps: ReliefMaps, mask_HW: Mask
     }
     for name, values_HW in named.items():
         _write_map(home / name, values_HW, mask_HW)
+
+
+def write_marks(path: Path, marks: Sequence[Mark], *, pitch_um: float = 0.0) -> list[dict[str, str | float]]:
+    """One row of a CSV file for each mark, and the rows: kind, x and y in pixels from the upper left corner; length,
+    width and depth in micrometres where a pixel's length is given (`length_um`, ...), else in pixels (`length_px`)."""
+    unit, factor = ("um", pitch_um) if pitch_um else ("px", 1.0)
+    rows: list[dict[str, str | float]] = [
+        {
+            "kind": mark.kind,
+            "x_px": round(mark.x, 1),
+            "y_px": round(mark.y, 1),
+            **{
+                f"{name}_{unit}": round(value * factor, 3)
+                for name, value in (("length", mark.length), ("width", mark.width), ("depth", mark.depth))
+            },
+            "area_px": mark.area,
+        }
+        for mark in marks
+    ]
+    columns = ["kind", "x_px", "y_px", *(f"{name}_{unit}" for name in ("length", "width", "depth")), "area_px"]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+    return rows
 
 
 def _write_map(path: Path, values_HW: Array, mask_HW: Mask) -> None:

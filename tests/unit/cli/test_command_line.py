@@ -66,6 +66,9 @@ def test_normals_writes_the_maps_of_each_object(capsys: Captured) -> None:
     for one in found:
         names = {path.stem for path in Path(one["folder"]).glob("*.png")}
         assert names == {"normals", "depth_um", "slope", "curvature", "lamp_deviation"}
+        header, *rows = (Path(one["folder"]) / "marks.csv").read_text().splitlines()
+        assert header == "kind,x_px,y_px,length_um,width_um,depth_um,area_px"
+        assert len(rows) == len(one["marks"])
     assert run("normals", "lit", "--to", "maps") == 2
     assert "not an empty folder" in capsys.readouterr().err
 

@@ -63,6 +63,30 @@ def test_matt_surfaces_without_a_camera_are_solved_to_a_tenth_of_a_degree_but_fo
     assert errors_N.mean() < 0.1
 
 
+def test_grain_keeps_a_surface_bright_towards_its_rim_as_oren_and_nayar_say() -> None:
+    """Lit from the camera, the factor is A + B sin(t) tan(t); white paper straight on is A."""
+    surface = SURFACES["ellipsoid"](np.random.default_rng(4), 48, 48)
+    plain = replace(surface, mirror_HW=np.zeros((48, 48)), albedo_HW3=np.ones((48, 48, 3)))
+    straight_3 = np.array([0.0, 0.0, 1.0])
+    smooth_HW, grained_HW = (
+        lit_view(replace(plain, grain_rad=grain_rad), straight_3)[0][..., 0] for grain_rad in (0.0, 0.4)
+    )
+    slope_HW = np.arccos(np.clip(surface.relief.normals()[..., 2], 0, 1))
+    expected_HW = 1 - 0.5 * 0.16 / 0.49 + 0.45 * 0.16 / 0.25 * np.sin(slope_HW) * np.tan(slope_HW)
+    lit_HW = surface.mask_HW & (smooth_HW > 0)
+    assert lit_HW.sum() > 300
+    assert np.allclose((grained_HW / np.where(lit_HW, smooth_HW, 1))[lit_HW], expected_HW[lit_HW], atol=1e-9)
+
+
+def test_sets_to_train_on_have_rigs_of_all_sorts(tmp_path: Path) -> None:
+    folder = render_lit_dataset(tmp_path / "lit", count=9, option="lit_varied", lights=9, image_size=(16, 16))
+    lights = [np.loadtxt(path) for path in sorted(folder.rglob("light_directions.txt"))]
+    assert 4 <= min(map(len, lights)) < max(map(len, lights)) <= 9
+    assert all(np.allclose(np.linalg.norm(each_L3, axis=1), 1) and (each_L3[:, 2] > 0).all() for each_L3 in lights)
+    grains = [json.loads(path.read_text())["grain_rad"] for path in folder.rglob("scene.json")]
+    assert min(grains) == 0 < max(grains)
+
+
 def test_the_camera_takes_away_clips_bends_and_rounds() -> None:
     random, light_HW3 = np.random.default_rng(0), np.full((1, 1, 3), 0.25)
     light_HW3[..., 2] = 2
@@ -106,7 +130,7 @@ def test_the_same_seed_renders_the_same_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        ({"option": "cube"}, "lit_surfaces, card, ellipsoid"),
+        ({"option": "cube"}, "lit_surfaces, lit_varied, card, ellipsoid"),
         ({"lights": 2}, "3 to 96"),
         ({"image_size": (8, 64)}, "16"),
     ],

@@ -123,7 +123,10 @@ def test_every_network_of_the_row_is_built_with_its_own_sizes() -> None:
         assert counted == NETWORKS[base].parameters
 
 
-@pytest.mark.parametrize(("name", "angle_deg", "expected"), [("angular", 60, 1.0), ("cosine", 60, 0.5)])
+@pytest.mark.parametrize(
+    ("name", "angle_deg", "expected"),
+    [("angular", 60, 1.0), ("cosine", 60, 0.5), ("log_angular", 60, math.log(1 + 1 / 0.005))],
+)
 def test_losses_of_known_angles(name: str, angle_deg: float, expected: float) -> None:
     turn = math.radians(angle_deg)
     target = torch.tensor([[[0.0, 0.0, 1.0]] * 2])

@@ -21,9 +21,13 @@ def normals(
     gamma: Annotated[
         float, typer.Option(min=0.1, max=10, help="Of the files: 1 is linear, 2.2 as screens have it.")
     ] = 1,
+    least_depth: Annotated[
+        float, typer.Option(min=0, help="Of dents and lines to list, in micrometres (pixels without a pitch).")
+    ] = 0.0,
     as_json: AsJson = False,
 ) -> None:
-    """Write normals, depth, slope, curvature and the lamps' deviation of each object, as numbers and as pictures.
+    """Write normals, depth, slope, curvature and the lamps' deviation of each object, as numbers and as pictures, and a
+    list of its dents and lines with length, width and depth (`marks.csv`).
 
     Where lights are only named, without directions, only the lamps' deviation is written: it needs none.
     """
@@ -40,9 +44,8 @@ def normals(
     for number, lit_object in enumerate(index.objects):
         try:
             views = read_views(dataset, index, lit_object.name, gamma=gamma)
-            written.append(
-                _written(views, to / f"{number:03d}-{lit_object.name.replace('/', '-').strip('.')}", pitch_um)
-            )
+            home = to / f"{number:03d}-{lit_object.name.replace('/', '-').strip('.')}"
+            written.append(_written(views, home, pitch_um, least_depth))
         except (InvalidViews, InvalidLights) as error:
             raise CliError(Code.USAGE, str(error)) from error
     if as_json:
@@ -54,14 +57,16 @@ def normals(
             context_of(context).screen.print(text, highlight=False, soft_wrap=True)
             continue
         off = f", {one['mean_deg']:.2f} degrees off the truth" if "mean_deg" in one else ""
-        text = f"{one['object']}: black level {255 * one['black_level']:.1f} of 255{off} -> {one['folder']}"
+        marks = f", {len(one['marks'])} dents and lines"
+        text = f"{one['object']}: black level {255 * one['black_level']:.1f} of 255{off}{marks} -> {one['folder']}"
         context_of(context).screen.print(text, highlight=False, soft_wrap=True)
 
 
-def _written(views: "LitViews", home: Path, pitch_um: float) -> dict[str, Any]:
+def _written(views: "LitViews", home: Path, pitch_um: float, least_depth: float) -> dict[str, Any]:
     from truscore.metrics.normals import angular_errors, normal_metrics
     from truscore.photometric_stereo import cauchy_shading, find_black_level
-    from truscore.photometric_stereo.map_files import write_deviation, write_relief
+    from truscore.photometric_stereo.map_files import write_deviation, write_marks, write_relief
+    from truscore.photometric_stereo.marks import find_marks
     from truscore.photometric_stereo.relief_maps import lamp_deviation, relief_maps
 
     samples_NL = views.samples_NL
@@ -73,7 +78,12 @@ def _written(views: "LitViews", home: Path, pitch_um: float) -> dict[str, Any]:
     level = find_black_level(samples_NL, directions_L3, share_L=views.share_L).level
     shading = cauchy_shading(samples_NL, directions_L3, black_level=level * views.share_L)
     normals_HW3 = views.picture(shading.normals_N3)
-    write_relief(home, normals_HW3, relief_maps(normals_HW3, views.mask_HW), views.mask_HW, pitch_um=pitch_um)
+    maps = relief_maps(normals_HW3, views.mask_HW)
+    write_relief(home, normals_HW3, maps, views.mask_HW, pitch_um=pitch_um)
+    unit = pitch_um or 1.0
+    output["marks"] = write_marks(
+        home / "marks.csv", find_marks(maps.depth_HW, views.mask_HW, least_depth=least_depth / unit), pitch_um=pitch_um
+    )
     output["black_level"] = level
     if views.normals_HW3 is not None:
         output |= normal_metrics(angular_errors(shading.normals_N3, views.normals_HW3[views.mask_HW]))

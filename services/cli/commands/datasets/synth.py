@@ -25,7 +25,7 @@ def synth(
             "--option",
             "-o",
             help="dual_class, single_class; damage_detection, wear_detection (coco); "
-            "lit_surfaces, card, ellipsoid, blobs (multi_light).",
+            "lit_surfaces, lit_varied (to train on), card, ellipsoid, blobs (multi_light).",
         ),
     ] = "",
     seed: Annotated[int, typer.Option(min=0, help="The same seed renders the same cards.")] = 0,

@@ -21,7 +21,7 @@ from truscore.photometric_stereo.least_squares import InvalidLights, check_light
 from services.trainer.worker.errors import InvalidJob
 from services.trainer.worker.tasks.protocol import Key
 
-MOST_LIGHT_ERROR_DEG = 5.0  # in each axis, one standard deviation: directions of published sets are off by four
+MOST_LIGHT_ERROR_DEG = 2.5  # in each axis, one standard deviation: directions of published sets are off by up to four
 LEAST_LIGHTS = 4  # of those that an epoch takes of an object: with three, nothing tells a highlight
 MOST_PIXELS = 16_384  # that an object is evaluated on, spread evenly over it
 
@@ -152,8 +152,9 @@ def window(rng: np.random.Generator, mask_HW: NDArray[np.bool_], side: int) -> N
 
 
 def measured_lights(rng: np.random.Generator, lights_L3: Tensor) -> Tensor:
-    """As a rig would be measured: each off by an angle whose spread differs from object to object."""
-    spread = np.radians(MOST_LIGHT_ERROR_DEG) * rng.random()
+    """As a rig would be measured: each off by an angle whose spread differs from object to object. Every third rig is
+    exact, so that a network also learns to leave alone what the solver has explained."""
+    spread = np.radians(MOST_LIGHT_ERROR_DEG) * max(0.0, rng.uniform(-0.5, 1))
     moved_L3 = lights_L3 + torch.from_numpy(rng.normal(size=tuple(lights_L3.shape)) * spread).float()
     unit_L3: Tensor = torch.nn.functional.normalize(moved_L3, dim=1)
     return unit_L3

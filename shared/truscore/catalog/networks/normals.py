@@ -9,7 +9,7 @@ NETWORKS: tuple[Network, ...] = (
         implementation="ours, on torch: a network on each light of a pixel, pooled over lights and object, that weighs "
         "a closed-form solve",
         licence="BSD-3-Clause",
-        parameters=11_907,
+        parameters=12_035,
         image_size=32,
         activation_bytes_per_pixel=20_910,
         config=SetNetworkConfig(width=32, blocks=2),
@@ -19,7 +19,7 @@ NETWORKS: tuple[Network, ...] = (
         implementation="ours, on torch: a network on each light of a pixel, pooled over lights and object, that weighs "
         "a closed-form solve",
         licence="BSD-3-Clause",
-        parameters=149_475,
+        parameters=149_859,
         image_size=64,
         activation_bytes_per_pixel=80_197,
         config=SetNetworkConfig(width=96, blocks=3),

@@ -17,7 +17,7 @@ def normals_small(category: str, option: str, architecture: str) -> Recipe:
         weight_decay=1e-4,
         batch_size=4,
         epochs=30,
-        primary_loss="angular",
+        primary_loss="log_angular",
         dropout=0.0,
     )
 
@@ -32,7 +32,7 @@ def normals_full(category: str, option: str, architecture: str) -> Recipe:
         weight_decay=1e-4,
         batch_size=16,
         epochs=60,
-        primary_loss="angular",
+        primary_loss="log_angular",
         dropout=0.0,
     )
 

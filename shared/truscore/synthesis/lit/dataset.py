@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 
 from truscore.synthesis.lit.camera import Numbers
-from truscore.synthesis.lit.scene import LitScene, random_camera, render_lit_scene
+from truscore.synthesis.lit.scene import LitScene, random_camera, render_lit_scene, render_varied_scene
 
 LIT_KINDS = ("card", "ellipsoid", "blobs")
 ALL_KINDS = "lit_surfaces"  # each in turn
+VARIED = "lit_varied"  # each in turn, under rigs of all sorts
 
 
 def render_lit_dataset(
@@ -27,16 +28,22 @@ def render_lit_dataset(
 ) -> Path:
     """Render `count` objects of (width, height) pixels, a folder each; the same arguments give the same numbers.
 
+    They have `lights` lights, or up to as many where the option is "lit_varied", which networks are trained on.
+
     Beside the views lie `mask.png` and `normals.npy`, and in `truth`: depth (micrometres where `scene.json` has a
     pitch, pixels where that is 0), albedo, roughness, F0, shadows by light. Raises ValueError.
     """
-    if option != ALL_KINDS and option not in LIT_KINDS:
-        raise ValueError(f"option {option!r}: accepted are {', '.join((ALL_KINDS, *LIT_KINDS))}")
-    kinds = LIT_KINDS if option == ALL_KINDS else (option,)
+    if option not in {ALL_KINDS, VARIED, *LIT_KINDS}:
+        raise ValueError(f"option {option!r}: accepted are {', '.join((ALL_KINDS, VARIED, *LIT_KINDS))}")
+    kinds = (option,) if option in LIT_KINDS else LIT_KINDS
     for number in range(count):
         rng = np.random.default_rng([seed, number])
         kind = kinds[number % len(kinds)]
-        scene = render_lit_scene(rng, kind=kind, lights=lights, size=image_size, camera=random_camera(rng, bits=bits))
+        if option == VARIED:
+            scene = render_varied_scene(rng, kind=kind, most_lights=lights, size=image_size, bits=bits)
+        else:
+            camera = random_camera(rng, bits=bits)
+            scene = render_lit_scene(rng, kind=kind, lights=lights, size=image_size, camera=camera)
         write_lit_scene(scene, folder / f"{kind}-{number:05d}")
     return folder
 
@@ -67,6 +74,7 @@ def write_lit_scene(scene: LitScene, home: Path) -> None:
     camera = scene.camera
     document = {
         "pitch_um": surface.pitch_um,
+        "grain_rad": surface.grain_rad,
         "distance_px": scene.distance_px,
         "response": "linear" if camera.gamma == 1 else "gamma",
         "gamma": camera.gamma,

@@ -39,18 +39,20 @@ def render_lit_scene(
     elevation_deg: tuple[float, float] = (25.0, 75.0),
     distance: float = 0.0,
     directions_L3: Field | None = None,
+    grain_rad: float = 0.0,
 ) -> LitScene:
     """A surface of that kind, (width, height) pixels, under lights all around, or under those of `directions_L3`.
 
     `distance` is the lamps' in widths of the picture, 0 for infinity. The camera's gain is set so that hardly anything
-    but highlights clips, then times its own. Raises ValueError for a kind, a number of lights or a size that is none.
+    but highlights clips, then times its own.
+    ``grain_rad`` is that of the surface. Raises ValueError for a kind, a number of lights or a size that is none.
     """
     if kind not in SURFACES:
         raise ValueError(f"kind {kind!r}; accepted are {', '.join(SURFACES)}")
     if not 3 <= lights <= 96 or min(size) < 16:
         raise ValueError(f"{lights} lights, size {size}; accepted are 3 to 96 lights and at least 16 x 16 pixels")
     width, height = size
-    surface = SURFACES[kind](rng, height, width)
+    surface = replace(SURFACES[kind](rng, height, width), grain_rad=grain_rad)
     directions_L3 = spread_lights(rng, lights, elevation_deg) if directions_L3 is None else directions_L3
     intensities_L3 = rng.uniform(0.7, 1.0, size=(lights, 1)) * rng.uniform(0.9, 1.0, size=(lights, 3))
     views = [lit_view(surface, direction_3, distance=distance * width) for direction_3 in directions_L3]
@@ -66,6 +68,25 @@ def render_lit_scene(
         camera=camera,
         shadows_LHW=np.stack([shadow_HW for _, shadow_HW in views]),
         distance_px=distance * width,
+    )
+
+
+def render_varied_scene(
+    rng: Generator, *, kind: str, most_lights: int, size: tuple[int, int], bits: int = 8
+) -> LitScene:
+    """What a network shall have seen: four to ``most_lights`` lights of all sorts of rigs, cameras that make more or
+    less noise, and surfaces of which every second one is grained. Raises ValueError as `render_lit_scene` does."""
+    directions_L3 = scattered_lights(rng, int(rng.integers(min(4, most_lights), most_lights + 1)))
+    camera = replace(random_camera(rng, bits=bits), full_well=float(np.exp(rng.uniform(np.log(400), np.log(40_000)))))
+    grain_rad = float(rng.uniform(0.05, 0.5)) if rng.random() < 0.5 else 0.0
+    return render_lit_scene(
+        rng,
+        kind=kind,
+        lights=len(directions_L3),
+        size=size,
+        camera=camera,
+        directions_L3=directions_L3,
+        grain_rad=grain_rad,
     )
 
 
@@ -92,12 +113,25 @@ def spread_lights(rng: Generator, count: int, elevation_deg: tuple[float, float]
 
 
 def scattered_lights(rng: Generator, count: int) -> Field:
-    """Unit vectors [L, 3] as rigs of other people have them: a ring, a dome, or a cluster around the camera."""
-    kind = rng.integers(3)
+    """Unit vectors [L, 3] as rigs of other people have them: a ring, a dome, a cluster around the camera or one that
+    was held to one side of it."""
+    kind = rng.integers(4)
     if kind == 0:
         return spread_lights(rng, count, (25.0, 75.0))
-    least_z = float(np.cos(np.radians(rng.uniform(35, 60) if kind == 1 else rng.uniform(60, 80))))
+    least_z = float(np.cos(np.radians(rng.uniform(60, 80) if kind == 1 else rng.uniform(30, 60))))
     z_L, turn_L = rng.uniform(least_z, 1, size=count), rng.uniform(0, 2 * np.pi, size=count)
     sideways_L = np.sqrt(1 - z_L**2)
     directions: Field = np.stack([sideways_L * np.cos(turn_L), sideways_L * np.sin(turn_L), z_L], axis=1)
-    return directions
+    return directions if kind < 3 else _tilted(directions, np.radians(rng.uniform(8, 25)), rng.uniform(0, 2 * np.pi))
+
+
+def _tilted(directions_L3: Field, angle: float, turn: float) -> Field:
+    """Turned away from the camera about an axis in the card's plane; none falls below it."""
+    x_L, y_L, z_L = directions_L3.T
+    along_L, aside_L = np.cos(turn) * x_L + np.sin(turn) * y_L, np.cos(turn) * y_L - np.sin(turn) * x_L
+    moved_L, z_L = np.cos(angle) * along_L + np.sin(angle) * z_L, np.cos(angle) * z_L - np.sin(angle) * along_L
+    z_L = np.maximum(z_L, 0.05)
+    tilted: Field = np.stack(
+        [np.cos(turn) * moved_L - np.sin(turn) * aside_L, np.sin(turn) * moved_L + np.cos(turn) * aside_L, z_L], axis=1
+    )
+    return tilted / np.linalg.norm(tilted, axis=1, keepdims=True)

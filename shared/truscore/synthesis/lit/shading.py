@@ -1,7 +1,8 @@
 """Light on a surface. H height, W width; directions x right, y UP, z to the camera, which sees orthographically.
 
-Diffuse light of Lambert and a mirror of microfacets: GGX (Walter 2007, eq. 33), the shadowing of Smith by height
-(Heitz 2014, eq. 99), Fresnel of Schlick (1994). Intensity 1 is white paper that faces a light of intensity 1.
+Diffuse light of Lambert, or of Oren and Nayar where the surface is grained, and a mirror of microfacets: GGX (Walter
+2007, eq. 33), the shadowing of Smith by height (Heitz 2014, eq. 99), Fresnel of Schlick (1994). Intensity 1 is white
+paper that faces a light of intensity 1.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ def lit_view(surface: Surface, direction_3: Field, *, distance: float = 0.0) -> 
     towards_HW3, strength_HW = _towards(surface, direction_3, distance)
     facing_HW = (normals_HW3 * towards_HW3).sum(axis=-1)
     shadow_HW = (facing_HW <= 0) | cast_shadow(surface.relief.height, direction_3)
-    lit_HW = np.where(shadow_HW, 0.0, np.maximum(facing_HW, 0.0)) * strength_HW
+    scattered_HW = np.maximum(facing_HW, 0.0) * _grained(surface.grain_rad, normals_HW3, towards_HW3, facing_HW)
+    lit_HW = np.where(shadow_HW, 0.0, scattered_HW) * strength_HW
     mirror_HW = np.where(shadow_HW, 0.0, _microfacets(surface, normals_HW3, towards_HW3, facing_HW)) * strength_HW
     view_HW3 = surface.albedo_HW3 * lit_HW[..., None] + mirror_HW[..., None]
     return np.where(surface.mask_HW[..., None], view_HW3, 0.0), shadow_HW & surface.mask_HW
@@ -62,6 +64,18 @@ def _towards(surface: Surface, direction_3: Field, distance: float) -> tuple[Fie
     way_HW3 = distance * direction_3 - np.stack([x, y, surface.relief.height], axis=-1)
     length_HW = np.sqrt((way_HW3**2).sum(axis=-1))
     return way_HW3 / length_HW[..., None], (distance / length_HW) ** 2
+
+
+def _grained(grain_rad: float, normals_HW3: Field, towards_HW3: Field, facing_HW: Field) -> Field:
+    """What facets whose slopes spread by ``grain_rad`` make of Lambert's law (Oren & Nayar 1994, eq. 30), as a factor:
+    plaster and felt stay bright towards their rim. 1 everywhere of a surface without grain."""
+    spread = grain_rad**2
+    facing, back = 1 - 0.5 * spread / (spread + 0.33), 0.45 * spread / (spread + 0.09)
+    seen_HW, lit_HW = np.clip(normals_HW3[..., 2], 1e-3, 1), np.clip(facing_HW, 1e-3, 1)
+    # cos(phi) sin(alpha) tan(beta), without an angle: both directions projected on the surface.
+    aligned_HW = np.maximum(towards_HW3[..., 2] - seen_HW * lit_HW, 0) / np.maximum(seen_HW, lit_HW)
+    factor_HW: Field = facing + back * aligned_HW
+    return factor_HW
 
 
 def _microfacets(surface: Surface, normals_HW3: Field, towards_HW3: Field, facing_HW: Field) -> Field:

@@ -35,6 +35,7 @@ class Surface:
     roughness_HW: Field  # alpha of GGX
     mirror_HW: Field  # reflection straight on (F0): 0.04 of paint, up to 0.8 of foil
     pitch_um: float
+    grain_rad: float = 0.0  # spread of the slopes of the facets that scatter light: 0 is Lambert's law
 
 
 def card(rng: Generator, height: int, width: int) -> Surface:

@@ -21,9 +21,13 @@ from truscore.zoo.photometric.weighted_solve import (
     weighted_solve,
 )
 
-FEATURES = 12
+FEATURES = 16
 _TINY = 1e-6
 _MOST_CORRECTION = 0.3  # of a pixel's typical sample
+_MOST_AGREED, _AGREED_STEP = 0.65, 0.07  # of a pixel's lit samples: with more, the solver is left alone
+_LEAST_MISFIT = 2e-3  # what eight bits leave of a bright sample: less is as good as nothing
+_MOST_DOUBT = 6.0  # by whose exponential a light's weight differs from the solver's
+_LEAST_WEIGHT = 1e-4  # so that a sample that the solver leaves out, as it does all dark ones, can be brought back
 _FIRST_TRUST = -6.0  # logarithm of the share of all weights that the solver's normal begins with
 
 
@@ -69,7 +73,7 @@ class SetBackbone(nn.Module):
 
 
 class SetNetwork(nn.Module):
-    """The backbone and the closed form that it weighs."""
+    """The backbone and the closed form that it weighs. Untrained, it is the robust solver."""
 
     def __init__(self, width: int, blocks: int, dropout: float = 0.0) -> None:
         super().__init__()
@@ -77,7 +81,6 @@ class SetNetwork(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(width, 2)
         self.trust = nn.Linear(2 * width, 1)
-        # It begins as the robust solver whose weights it is given, and learns where that is wrong.
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
         nn.init.zeros_(self.trust.weight)
@@ -97,56 +100,78 @@ class SetNetwork(nn.Module):
         # Relative to each pixel: dark and bright paper are one surface.
         count_B1P = lit_BLP.sum(dim=1, keepdim=True).clamp(min=1)
         scale_B1P = ((values_BLP**2).sum(dim=1, keepdim=True) / count_B1P).clamp(min=1e-10).sqrt()
-        start_BP3, weights_BLP = robust_solve(values_BLP, lit_BLP, lights_BL3)
+        relative_BLP = values_BLP / scale_B1P
+        start_BP3, weights_BLP = robust_solve(relative_BLP, lit_BLP, lights_BL3)
+        residual_BLP = relative_BLP - shading_of(start_BP3, lights_BL3)
+        agreed_B1P = weights_BLP.sum(dim=1, keepdim=True) / count_B1P
         seen = _Seen(
             values_BLP=values_BLP,
+            relative_BLP=relative_BLP,
             lit_BLP=lit_BLP,
             weights_BLP=weights_BLP,
             start_BP3=start_BP3,
             lights_BL3=lights_BL3,
             scale_B1P=scale_B1P,
+            residual_BLP=residual_BLP,
+            # A mean that large ones count little in.
+            misfit_B1P=((residual_BLP.abs() + 1e-12).sqrt() * lit_BLP).sum(dim=1, keepdim=True) ** 2 / count_B1P**2,
+            agreed_B1P=agreed_B1P,
         )
         feature_BLPF = _features(seen, inside_BP)
         feature_BLPC = self.backbone(feature_BLPF, present_BL1[..., None], inside_BP[..., None])
         weight_BLP, more_BLP = self.head(self.dropout(feature_BLPC)).unbind(dim=-1)
-        learned_BLP = (weights_BLP + 0.02 * lit_BLP) * torch.exp(4 * torch.tanh(weight_BLP))
-        corrected_BLP = values_BLP / scale_B1P + _MOST_CORRECTION * torch.tanh(more_BLP)
+        # Where nearly all lit samples agree on a normal, the solver is right: weights stay as they are, and nothing is
+        # added to the samples. Dark ones say only that their light is at the horizon or below.
+        open_B1P = torch.sigmoid((_MOST_AGREED - agreed_B1P) / _AGREED_STEP) ** 2
+        least_BL1 = _LEAST_WEIGHT * present_BL1
+        learned_BLP = (weights_BLP + least_BL1) * torch.exp(_MOST_DOUBT * open_B1P * torch.tanh(weight_BLP))
+        room_BLP = _MOST_CORRECTION * (1 - lit_BLP * (1 - open_B1P))
+        corrected_BLP = relative_BLP + room_BLP * torch.tanh(more_BLP)
         # Where hardly anything tells one direction from the others, the solver's normal stays.
         trust_BP = torch.exp(self.trust(pooled(feature_BLPC, present_BL1[..., None]))[..., 0].clamp(-12, 2))
-        start_BP3 = start_BP3 / scale_B1P.transpose(1, 2)
         return unit(weighted_solve(corrected_BLP, learned_BLP, lights_BL3, start_BP3=start_BP3, trust_BP=trust_BP))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Seen:
-    """Samples less the black level, which of them are lit, what the robust solver made of them and how it weighed them;
-    ``scale_B1P`` is a pixel's typical sample."""
+    """Samples less the black level, which of them are lit, what the robust solver made of them and how it weighed them.
+
+    Of a pixel, ``scale_B1P`` is the typical sample, which ``relative_BLP`` are relative to, ``residual_BLP`` and
+    ``misfit_B1P`` are the shares of it that the solver leaves unexplained, ``agreed_B1P`` is the share of the lit
+    samples that it goes by.
+    """
 
     values_BLP: Tensor
+    relative_BLP: Tensor
     lit_BLP: Tensor
     weights_BLP: Tensor
     start_BP3: Tensor
     lights_BL3: Tensor
     scale_B1P: Tensor
+    residual_BLP: Tensor
+    misfit_B1P: Tensor
+    agreed_B1P: Tensor
 
 
 def _features(seen: _Seen, inside_BP: Tensor) -> Tensor:
     """[B, L, P, FEATURES], none of which changes when object and lights are turned about the camera's axis."""
-    values_BLP, lights_BL3, scale_B1P = seen.values_BLP, seen.lights_BL3, seen.scale_B1P
-    first_BLP = shading_of(weighted_solve(values_BLP, seen.lit_BLP, lights_BL3), lights_BL3)
+    relative_BLP, lights_BL3, scale_B1P = seen.relative_BLP, seen.lights_BL3, seen.scale_B1P
+    first_BLP = shading_of(weighted_solve(relative_BLP, seen.lit_BLP, lights_BL3), lights_BL3)
     normal_BP3 = unit(seen.start_BP3)
     half_BL3 = unit(lights_BL3 + lights_BL3.new_tensor([0.0, 0.0, 1.0]))
     inside_B1P = inside_BP[:, None]
     object_B11 = (scale_B1P * inside_B1P).sum(dim=2, keepdim=True) / (inside_B1P.sum(dim=2, keepdim=True) + _TINY)
-    residual_BLP = (values_BLP - shading_of(seen.start_BP3, lights_BL3)) / scale_B1P
-    like_BLP = torch.ones_like(values_BLP)
+    deviation_BLP = seen.residual_BLP / (seen.misfit_B1P + _LEAST_MISFIT)
+    like_BLP = torch.ones_like(relative_BLP)
     return torch.stack(
         [
-            values_BLP / scale_B1P,
-            torch.log(values_BLP / (object_B11 + _TINY) + 0.05),
-            residual_BLP,
-            torch.tanh(10 * residual_BLP),
-            (values_BLP - first_BLP) / scale_B1P,
+            relative_BLP,
+            torch.log(seen.values_BLP / (object_B11 + _TINY) + 0.05),
+            seen.residual_BLP.clamp(-3, 3),
+            torch.tanh(10 * seen.residual_BLP),
+            torch.tanh(deviation_BLP / 3),
+            torch.log(deviation_BLP.abs() + 0.1) / 4,
+            relative_BLP - first_BLP,
             seen.lit_BLP,
             seen.weights_BLP,
             shading_of(normal_BP3, lights_BL3),
@@ -154,6 +179,8 @@ def _features(seen: _Seen, inside_BP: Tensor) -> Tensor:
             shading_of(normal_BP3, half_BL3),
             lights_BL3[..., 2:] * like_BLP,
             normal_BP3[..., 2][:, None] * like_BLP,
+            torch.log(seen.misfit_B1P + _LEAST_MISFIT) / 4 * like_BLP,
+            seen.agreed_B1P * like_BLP,
         ],
         dim=-1,
     )

@@ -9,7 +9,9 @@ from torch import Tensor
 HALF_A_STEP = 0.5 / 255  # of eight bits: darker samples are in shadow
 _RIDGE = 1e-5  # of all weights together: keeps the system solvable where hardly a light is left
 _CAUCHY = 2.385  # as the classical solver has it (Holland & Welsch 1977)
-_STEPS = 8
+_SPREAD = 0.8  # of the mean residual; 1.25 would be right for a normal distribution, which residuals are not
+_LEAST_SPREAD = 5e-3  # of a pixel's typical sample: about what rounding a dark one to eight bits leaves
+_STEPS = 12
 _TINY = 1e-8
 
 
@@ -65,15 +67,19 @@ def shading_of(scaled_BP3: Tensor, lights_BL3: Tensor) -> Tensor:
 def robust_solve(values_BLP: Tensor, lit_BLP: Tensor, lights_BL3: Tensor) -> tuple[Tensor, Tensor]:
     """Scaled normals [B, P, 3] and the weights [B, L, P] of iteratively reweighted least squares with Cauchy's weights.
 
-    The spread of a pixel's residuals is their weighted mean and not a median: graphs sort badly.
+    ``values_BLP`` are relative to each pixel's typical sample, so that the exposure changes nothing.
+
+    The spread is a mean and not a median: graphs sort badly. Residuals count in it by their weights' squares, so that
+    outliers lose what they have in it from step to step; with the weights alone a quarter of outliers doubles it.
     """
     weights_BLP = lit_BLP
     scaled_BP3 = weighted_solve(values_BLP, weights_BLP, lights_BL3)
     for _ in range(_STEPS):
         residual_BLP = (values_BLP - shading_of(scaled_BP3, lights_BL3)).abs()
-        total_B1P = weights_BLP.sum(dim=1, keepdim=True)
-        spread_B1P = 1.25 * (weights_BLP * residual_BLP).sum(dim=1, keepdim=True) / (total_B1P + _TINY)
-        spread_B1P = spread_B1P.clamp(min=HALF_A_STEP / 2)
+        squared_BLP = weights_BLP * weights_BLP
+        total_B1P = squared_BLP.sum(dim=1, keepdim=True)
+        spread_B1P = _SPREAD * (squared_BLP * residual_BLP).sum(dim=1, keepdim=True) / (total_B1P + _TINY)
+        spread_B1P = spread_B1P.clamp(min=_LEAST_SPREAD)
         weights_BLP = lit_BLP / (1 + (residual_BLP / (_CAUCHY * spread_B1P)) ** 2)
         scaled_BP3 = weighted_solve(values_BLP, weights_BLP, lights_BL3)
     return scaled_BP3, weights_BLP
