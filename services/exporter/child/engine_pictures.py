@@ -38,7 +38,7 @@ class Recorder:
         answers.write(folder / answers_file(format), self.kept)
 
 
-def write_proof(folder: Path, artifacts: Sequence[Artifact], pictures: Sequence[str] | Sequence[Picture]) -> None:
+def write_proof(folder: Path, artifacts: Sequence[Artifact], pictures: Sequence[str | Picture]) -> None:
     """Only files that an engine without torch can run are proved by one. `pictures` are files of pictures, or what
     models of views are fed with."""
     files: Mapping[str, str] = {

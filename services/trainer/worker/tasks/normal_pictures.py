@@ -17,7 +17,8 @@ def write_normals(sample: LitSample, prediction_P3: NDArray[np.float32], size: t
     """``prediction_P3`` are those of the sample's pixels, in a picture of ``size`` (height, width)."""
     target_P3 = sample.normals_P3.numpy()
     share_P = np.clip(np.nan_to_num(angular_errors(prediction_P3, target_P3), nan=MOST_DEG) / MOST_DEG, 0, 1)
-    heat_P3 = cv2.applyColorMap(np.round(255 * share_P).astype(np.uint8)[:, None], cv2.COLORMAP_INFERNO)[:, 0]
+    coloured_P13 = cv2.applyColorMap(np.round(255 * share_P).astype(np.uint8)[:, None], cv2.COLORMAP_INFERNO)
+    heat_P3 = np.asarray(coloured_P13[:, 0], dtype=np.uint8)
     parts = [_laid(colours_P3, sample, size) for colours_P3 in (_colours(target_P3), _colours(prediction_P3), heat_P3)]
     _, encoded = cv2.imencode(".png", np.concatenate(parts, axis=1))
     path.write_bytes(encoded.tobytes())

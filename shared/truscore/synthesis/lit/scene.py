@@ -134,4 +134,5 @@ def _tilted(directions_L3: Field, angle: float, turn: float) -> Field:
     tilted: Field = np.stack(
         [np.cos(turn) * moved_L - np.sin(turn) * aside_L, np.sin(turn) * moved_L + np.cos(turn) * aside_L, z_L], axis=1
     )
-    return tilted / np.linalg.norm(tilted, axis=1, keepdims=True)
+    tilted /= np.linalg.norm(tilted, axis=1, keepdims=True)
+    return tilted
