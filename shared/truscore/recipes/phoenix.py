@@ -125,6 +125,19 @@ def surface_defect_detection() -> Template:
     )
 
 
+def photometric_surface_normal_estimation() -> Template:
+    return _phoenix(
+        "photometric_stereo",
+        "surface_normal_estimation",
+        "ps_net",
+        "it starts as the best solver, stays it where samples agree, and learns gloss, foil and shadow",
+        {
+            "image_size": (96, "more of an object at once: what its pixels have in common is learnt from all of them"),
+            _LOSS: ("log_angular", "a tenth less counts alike for objects of measured and of guessed lights"),
+        },
+    )
+
+
 def _borders(option: str, why: str) -> Template:
     return _phoenix(
         "border_detection",
@@ -223,6 +236,7 @@ PHOENIX: Mapping[tuple[str, str], Callable[[], Template]] = MappingProxyType(
         ("surface_analysis", "defect_detection"): surface_defect_detection,
         ("surface_analysis", "quality_rating"): surface_quality_rating,
         ("surface_analysis", "damage_classification"): surface_damage_classification,
+        ("photometric_stereo", "surface_normal_estimation"): photometric_surface_normal_estimation,
     }
 )
 
