@@ -27,7 +27,7 @@ TRAINING_SHARE = 0.7
 LEAST_STEPS = 8
 LEAST_BATCH = 2
 FOCAL_IMBALANCE = 10.0
-EVEN_HANDED = ("dice_loss", "focal_loss")
+EVEN_HANDED = ("dice_loss", "hierarchical_dice_loss", "focal_loss")
 FEW_IMAGES = 1000
 LOCATING = ("instance_segmentation", "detection", "semantic_segmentation")
 
@@ -188,7 +188,9 @@ def _power_of_two(number: int) -> int:
 def _image_size(row: Row, recipe: Recipe, facts: Facts) -> tuple[int, str]:
     usual = recipe.image_size
     wanted, reason = usual, f"the size that {row.architecture} is made for in this recipe"
-    if row.task in LOCATING and facts.small_object_side > 0:
+    if recipe.sampling == "windows":
+        reason = "the side of windows at native resolution: what is small in a picture is not made smaller"
+    elif row.task in LOCATING and facts.small_object_side > 0:
         needed = min(_stepped(LEAST_OBJECT_PX / facts.small_object_side), max(usual, MOST_SIZE_PX))
         if needed > usual:
             wanted = needed

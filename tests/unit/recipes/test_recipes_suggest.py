@@ -220,7 +220,7 @@ def test_from_published_weights_a_small_recipes_body_gets_a_fifth_of_the_rate_an
     ("category", "option", "architecture", "base"),
     [
         ("surface_analysis", "quality_rating", "efficientnet", "efficientnet_lite0"),
-        ("corner_analysis", "damage_detection", "u_net", "u_net_efficientnet_lite0"),
+        ("corner_analysis", "damage_detection", "u_net", "u_net_efficientnet_lite0_os2"),
     ],
 )
 def test_a_published_body_that_a_package_has_is_preferred_with_its_reason(
@@ -235,6 +235,17 @@ def test_a_published_body_that_a_package_has_is_preferred_with_its_reason(
     taken, weights, reason = network(frozenset({(base, "imagenet")}))
     assert (taken, weights) == (base, "imagenet")
     assert "an installed package has" in reason
+
+
+def test_windows_keep_their_size_however_small_the_marks_are_and_their_loss() -> None:
+    row = ("corner_analysis", "damage_detection")
+    named = {"architecture": "u_net", "packaged": frozenset({("u_net_efficientnet_lite0_os2", "imagenet")})}
+    proposal = suggest(*row, replace(PLENTY, small_object_side=0.001), TWO_CORES, **named)  # type: ignore[arg-type]
+    by_key = {choice.key: choice for choice in proposal.choices}
+    assert (by_key["sampling"].value, by_key["image_size"].value) == ("windows", 192)
+    assert "at native resolution" in by_key["image_size"].reason
+    assert by_key[LOSS].value == "hierarchical_dice_loss"
+    assert suggest(*row, PLENTY, TWO_CORES).config["image_size"] == 160
 
 
 def test_boxes_without_outlines_get_a_network_that_needs_none_where_the_option_has_one() -> None:
