@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from truscore.catalog.export_formats import hindrance
+from truscore.configuration.recipe import PUBLISHED
 from truscore.recipes import Recipe, resolve, run_id_for
 from truscore.storage import Stored
 
@@ -46,6 +48,19 @@ class Plan:
 
 
 def plan(order: TrainingOrder, *, profile: str) -> Plan:
-    """The run that an order asks for. Raises InvalidConfig."""
+    """The run that an order asks for. Raises InvalidConfig.
+
+    Where the recipe on published weights is in the way of a file that is ordered, as windows are of INT8, the small
+    recipe is taken: an order that some trainer can fulfil must not train for nothing.
+    """
     recipe = resolve(order.category, order.option, order.architecture, order.overrides, profile=profile)
+    if profile == PUBLISHED and _hinders(recipe, order.export_formats):
+        recipe = resolve(order.category, order.option, order.architecture, order.overrides)
     return Plan(run_id=run_id_for(order.dataset_digest, recipe, order.request_id), order=order, recipe=recipe)
+
+
+def _hinders(recipe: Recipe, formats: Sequence[str]) -> bool:
+    head = recipe.architecture_config.custom_modifications.head_customization
+    return any(
+        hindrance(category=recipe.category, head=head, sampling=recipe.sampling, format=format) for format in formats
+    )

@@ -35,7 +35,8 @@ def damage_mask_u_net_published(category: str, option: str, architecture: str) -
     published = from_published(small, base="u_net_efficientnet_lite0_os2")
     architecture_config, hyper = published.architecture_config, published.hyperparameters
     custom = replace(architecture_config.custom_modifications, backbone_freezing="full")
-    process = replace(hyper.training_process, epochs=30, validation_frequency=2)
+    # A picture of a scanner is many tiles: looking at them all costs more than an epoch.
+    process = replace(hyper.training_process, epochs=30, validation_frequency=5)
     optimization = replace(hyper.optimization, batch_size=8)
     return replace(
         published,
