@@ -36,7 +36,7 @@ def damage_mask_u_net_published(category: str, option: str, architecture: str) -
     architecture_config, hyper = published.architecture_config, published.hyperparameters
     custom = replace(architecture_config.custom_modifications, backbone_freezing="full")
     # A picture of a scanner is many tiles: looking at them all costs more than an epoch.
-    process = replace(hyper.training_process, epochs=30, validation_frequency=5)
+    process = replace(hyper.training_process, epochs=20, validation_frequency=4)
     optimization = replace(hyper.optimization, batch_size=8)
     return replace(
         published,
