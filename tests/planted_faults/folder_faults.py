@@ -138,6 +138,26 @@ def other_labels(folder: Path, random: Random) -> None:
         rows.write(sound.yolo_row(random, 0) + "\n")
 
 
+def listed(folder: Path, random: Random, *, left_out: int) -> None:
+    """A list of images for each part of a split, as VOC has them, without some images."""
+    names = [path.stem for path in sorted(folder.glob("*.png"))]
+    random.shuffle(names)
+    kept = names[left_out:]
+    home = folder / "ImageSets/Main"
+    home.mkdir(parents=True)
+    for part, names_of_part in (("train", kept[:-2]), ("val", kept[-2:])):
+        (home / f"{part}.txt").write_text("\n".join(names_of_part))
+
+
+def in_batches(folder: Path, random: Random) -> None:
+    """The same classes in the folders of several sessions."""
+    count = int(random.integers(2, 4))
+    names = [
+        f"batch_{batch}/psa{grade}/{batch}{grade}{at}.png" for batch in range(count) for grade in (8, 9) for at in "ab"
+    ]
+    sound.pictures(folder, random, *names)
+
+
 def previews(folder: Path, random: Random) -> None:
     path = any_of(random, folder, "*.png")
     made = folder / str(random.choice(["masks", "overlays", "."])) / f"{path.stem}_mask.png"
@@ -249,6 +269,12 @@ FOLDERS: Mapping[str, FolderFault] = {
     "format.list_unresolved": FolderFault(
         write=sound.voc, plant=file("val.txt", lambda random: f"card{random.integers(999)}.png\n")
     ),
+    "format.parts_stated": FolderFault(
+        write=sound.voc, plant=lambda folder, random: listed(folder, random, left_out=0)
+    ),
+    "format.parts_unclear": FolderFault(
+        write=sound.voc, plant=lambda folder, random: listed(folder, random, left_out=int(random.integers(1, 3)))
+    ),
     "format.link_as_text": FolderFault(write=sound.voc, plant=file("images", "../other/images")),
     "format.pictures_unread": FolderFault(
         write=sound.folders,
@@ -269,6 +295,7 @@ FOLDERS: Mapping[str, FolderFault] = {
     "format.folder.no_class": FolderFault(
         write=sound.folders, plant=lambda folder, random: sound.pictures(folder, random, "loose.png")
     ),
+    "format.folder.levels": FolderFault(write=sound.folders, plant=instead(in_batches)),
     "format.csv.missing": FolderFault(write=sound.table, plant=gone(ROWS), how={"format": "csv"}),
     "format.csv.unreadable": FolderFault(
         write=sound.table,

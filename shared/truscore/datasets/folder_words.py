@@ -8,7 +8,7 @@ from functools import lru_cache
 from truscore.datasets.paths import name_of
 
 IMAGE_FOLDERS = ("images", "jpegimages", "imgs", "img", "image", "photos")
-_PARTS = {
+_WORDS_OF_PARTS = {
     "train": ("train", "training", "trainset", "train_set", "training_set", "train_data", "training_data", "trn"),
     "validation": (
         *("valid", "val", "validation", "validate", "dev", "devel", "development", "valset", "val_set"),
@@ -19,10 +19,12 @@ _PARTS = {
         *("eval_set", "evaluation_set", "test_data", "testing_data"),
     ),
 }
-_PART_OF = {word: part for part, words in _PARTS.items() for word in words}
+PARTS = tuple(_WORDS_OF_PARTS)
+_PART_OF = {word: part for part, words in _WORDS_OF_PARTS.items() for word in words}
 _NUMBERED_PART = re.compile(r"(?P<word>train|val|test)[_\- ]?(?:\d{4}|images?|imgs?)")
 # What people did to images before they laid them into a folder: images_prepped_train.
-_HANDLED = frozenset({"prepped", "resized", "cropped", "aligned"})
+_HANDLED = frozenset({"prepped", "resized", "cropped", "aligned", "original", "originals", "orig"})
+_COUNTED = re.compile(r"^(?:\d{1,2}|[a-z])[.)]\s+")  # a. Training Set
 # Classes whose images show what is sound.
 GOOD_CLASSES = frozenset(
     {"good", "ok", "free", "normal", "clean", "none", "sound", "no_defect", "no_defects", "defect_free"}
@@ -44,7 +46,7 @@ def is_good(name: str) -> bool:
 @lru_cache(4096)
 def holds_images(folder: str) -> bool:
     """Whether a folder's name says nothing but that images lie in it, and of which part: `images_prepped_train`."""
-    words = re.split(r"[_\- ]+", folder.strip().lower())
+    words = re.split(r"[_\- ]+", _COUNTED.sub("", folder.strip().lower()))
     return (
         folder.lower() in CONTAINER_FOLDERS
         or bool(part_named_by(folder))
@@ -52,10 +54,20 @@ def holds_images(folder: str) -> bool:
     )
 
 
+def part_of_folders(path: str) -> str:
+    """The part that a folder above the file names, the outermost such folder first; "" where none does."""
+    return next((part for folder in path.split("/")[:-1] if (part := part_meant_by(folder))), "")
+
+
+def part_meant_by(word: str) -> str:
+    """As `part_named_by`, with `trainval` as training: what is trained and chosen on."""
+    return part_named_by(word) or ("train" if word.strip().lower() in BOTH_PARTS else "")
+
+
 @lru_cache(4096)  # asked of each image by each reader and by six rules
 def part_named_by(folder: str) -> str:
     """The part of a split that a folder's name means, "" for none: `training_set`, `Train`, `train2017` are train."""
-    word = re.sub(r"[\s\-]+", "_", name_of(folder).strip().lower())
+    word = re.sub(r"[\s\-]+", "_", _COUNTED.sub("", name_of(folder).strip().lower()))
     if match := _NUMBERED_PART.fullmatch(word):
         word = match["word"]
     return _PART_OF.get(word, "")

@@ -20,7 +20,7 @@ from truscore.datasets import (
     recognise_format,
 )
 from truscore.datasets.folder_words import is_good
-from truscore.datasets.formats.masks.reader import mask_by_image
+from truscore.datasets.formats.masks.pairing import mask_by_image
 from truscore.datasets.shapes.parse import box_of_rle
 
 BLOCK_HW = np.zeros((30, 40), dtype=np.uint8)

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +42,7 @@ def labels(index: DatasetIndex) -> Counter[str]:
     return Counter(index.class_names[label - 1] for image in index.images for label in image.labels or ())
 
 
-def test_the_defects_of_several_objects_are_the_classes_and_not_the_objects(tmp_path: Path) -> None:
+def test_the_defects_of_several_objects_are_the_classes_and_the_objects_are_named(tmp_path: Path) -> None:
     for thing, defect in (("bottle", "broken"), ("cable", "cut")):
         pictures(tmp_path / thing, "train/good/000.png", "test/good/000.png", f"test/{defect}/000.png")
         mask(tmp_path / thing / f"ground_truth/{defect}/000_mask.png", 255)
@@ -50,6 +50,8 @@ def test_the_defects_of_several_objects_are_the_classes_and_not_the_objects(tmp_
     assert index.class_names == ("broken", "cut")
     assert marks(index) == labels(index) == {"broken": 1, "cut": 1}
     assert len(index.images) == 6
+    said = "classes are broken, cut, good; folders of other levels are not read: bottle, cable (above)"
+    assert only(read_dataset(tmp_path), "format.folder.levels") == f": {said}"
 
 
 @pytest.mark.parametrize("value", [255, 1])
@@ -146,6 +148,38 @@ def test_sound_images_with_black_masks_are_of_no_class(tmp_path: Path) -> None:
     assert (marks(reading.index), labels(reading.index), codes(reading)) == ({"defect": 2}, {}, set())
 
 
+def test_images_that_a_table_calls_sound_are_sound_and_forgotten_masks_are_named(tmp_path: Path) -> None:
+    for folder in ("Class1", "Class2"):
+        pictures(tmp_path / folder, *(f"Train/{at:04d}.PNG" for at in range(1, 7)))
+        mask(tmp_path / folder / "Train/Label/0001_label.PNG", 255)
+        rows = [f"{at}\t0\t{at:04d}.PNG\t0\t0" for at in range(2, 6)]
+        table = tmp_path / folder / "Train/Label/Labels.txt"
+        table.write_text("\n".join(["1", "1\t1\t0001.PNG\t1\t0001_label.PNG", *rows]))
+    reading = read_dataset(tmp_path)
+    assert reading.index is not None
+    # Few masks explain less of the folder than its classes do, and are read all the same.
+    assert (reading.index.format, marks(reading.index)) == ("masks", {"Class1": 1, "Class2": 1})
+    assert [image.labels for image in reading.index.images[:6]] == [(1,), (), (), (), (), (1,)]
+    assert [problem.location for problem in reading.problems] == ["Class1/Train/0006.PNG", "Class2/Train/0006.PNG"]
+    assert codes(reading) == {"format.masks.image_without_mask"}
+
+
+def test_images_that_no_list_of_segmentation_names_are_no_sound_ones(tmp_path: Path) -> None:
+    pictures(tmp_path, *(f"JPEGImages/{name}.jpg" for name in "abcde"))
+    for name in "abc":
+        mask(tmp_path / f"SegmentationClass/{name}.png", 255)
+    (tmp_path / "ImageSets/Segmentation").mkdir(parents=True)
+    (tmp_path / "ImageSets/Segmentation/trainval.txt").write_text("a\nb\nc\nd\n")
+    reading = read_dataset(tmp_path)
+    assert reading.index is not None
+    assert [image.path[-5] for image in reading.index.images] == list("abcd")
+    named = [(problem.code, problem.location) for problem in reading.problems]
+    assert named == [
+        ("format.image_unlisted", "JPEGImages/e.jpg"),
+        ("format.masks.image_without_mask", "JPEGImages/d.jpg"),
+    ]
+
+
 def test_a_table_of_images_with_their_masks_is_no_list_of_classes(tmp_path: Path) -> None:
     for folder in ("Class1", "Class2"):
         pictures(tmp_path / folder, "Train/0001.PNG", "Train/0002.PNG")
@@ -236,6 +270,83 @@ def test_a_mask_may_lie_in_a_folder_that_is_called_like_its_image(tmp_path: Path
         for at in range(2):
             mask(tmp_path / f"ground_truth/{defect}/{at:03d}/000.png", 255)
     assert marks(index_of(tmp_path, "masks")) == {"logical": 2, "structural": 2}
+
+
+def loco(root: Path) -> dict[str, int]:
+    for defect in ("logical", "structural"):
+        pictures(root, f"train/good/{defect}.png", *(f"test/{defect}/{at:03d}.png" for at in range(2)))
+        for at in range(2):
+            mask(root / f"ground_truth/{defect}/{at:03d}/000.png", 255)
+            mask(root / f"ground_truth/{defect}/{at:03d}/001.png", 0, 254)
+    return {"logical": 4, "structural": 4}
+
+
+def nuclei(root: Path) -> dict[str, int]:
+    for name in ("00ab", "01cd", "02ef"):
+        pictures(root, f"stage1_train/{name}/images/{name}.png")
+        for at in range(2):
+            mask(root / f"stage1_train/{name}/masks/f{at}{name[::-1]}.png", *([0] * at), 255)
+    return {"defect": 6}
+
+
+def folders_of_masks(root: Path) -> dict[str, int]:
+    pictures(root, *(f"images/{at}.jpg" for at in range(4)))
+    for at in range(4):
+        mask(root / f"masks/dent/{at}.png", 255)
+        if at < 3:
+            mask(root / f"masks/scratch/{at}.png", 0, 255)
+    return {"dent": 4, "scratch": 3}
+
+
+def counted_folders(root: Path) -> dict[str, int]:
+    for at, part in enumerate(("a. Training Set", "b. Testing Set")):
+        name = f"IDRiD_{at:02d}"
+        pictures(root, f"1. Original Images/{part}/{name}.jpg")
+        for number, (lesion, short) in enumerate((("1. Microaneurysms", "MA"), ("2. Haemorrhages", "HE"))):
+            mask(root / f"2. All Segmentation Groundtruths/{part}/{lesion}/{name}_{short}.tif", *([0] * number), 255)
+    return {"Microaneurysms": 2, "Haemorrhages": 2}
+
+
+def numbered_beside(root: Path) -> dict[str, int]:
+    for name in ("benign", "malignant", "normal"):
+        pictures(root, f"{name}/{name} (1).png", f"{name}/{name} (2).png")
+        for at in (1, 2):
+            mask(root / f"{name}/{name} ({at})_mask.png", *([] if name == "normal" else [255]))
+    mask(root / "benign/benign (1)_mask_1.png", 0, 255)
+    return {"benign": 3, "malignant": 2}
+
+
+def numbered_alone(root: Path) -> dict[str, int]:
+    pictures(root, *(f"{at}.jpg" for at in range(3)))
+    for at in range(3):
+        for number in range(2):
+            mask(root / f"{at}_mask_{number}.png", *([0] * number), 255)
+    return {"defect": 6}
+
+
+@pytest.mark.parametrize(
+    "write",
+    [loco, nuclei, folders_of_masks, counted_folders, numbered_beside, numbered_alone],
+    ids=lambda one: one.__name__,
+)
+def test_each_of_several_masks_of_an_image_is_a_mark_of_its_own(
+    tmp_path: Path, write: Callable[[Path], dict[str, int]]
+) -> None:
+    expected = write(tmp_path)
+    reading = read_dataset(tmp_path)
+    assert reading.index is not None
+    assert (reading.index.format, marks(reading.index)) == ("masks", expected)
+    assert codes(reading) == set()
+    several = next(image for image in reading.index.images if len(image.annotations) > 1)
+    assert sorted(mark.box_xywh for mark in several.annotations) == [(2, 4, 8, 6), (14, 4, 8, 6)]
+
+
+def test_two_folders_that_hold_the_same_masks_are_read_once(tmp_path: Path) -> None:
+    pictures(tmp_path, *(f"images/{at}.jpg" for at in range(3)))
+    for at in range(3):
+        mask(tmp_path / f"masks/{at}.png", 255)
+        mask(tmp_path / f"ground_truth/{at}.png", 255)
+    assert marks(index_of(tmp_path, "masks")) == {"defect": 3}
 
 
 def test_numbered_objects_with_sound_images_of_their_own_are_no_grades(tmp_path: Path) -> None:

@@ -123,3 +123,6 @@ def _changes(change: "ImageChange") -> Iterator[str]:
         old, new = ("unlabelled" if names is None else "|".join(names) or "nothing" for names in change.labels)
         yield f"labels {old} to {new}"
     yield from (f"score {name}" for name in change.scores)
+    if change.part is not None:
+        old, new = (part or "no part of its own" for part in change.part)
+        yield f"part {old} to {new}"

@@ -42,7 +42,7 @@ def choose_format(context: ReaderContext, formats: Sequence[Format]) -> Choice:
     readings = _readings(context, annotating)
     by_layout = _readings(context, layouts)
     if not readings:
-        return _best(by_layout, context) if by_layout else Choice(name=recognised[0].name)
+        return _best(_with_files(by_layout), context) if by_layout else Choice(name=recognised[0].name)
     chosen = _best(readings, context)
     best = next((reading for reading in readings if reading.name == chosen.name), readings[0])
     if by_layout and not chosen.question:
@@ -69,6 +69,16 @@ def _readings(context: ReaderContext, formats: Sequence[Format]) -> list[_Readin
             explained = summary.explained(len(context.folder.files))
             found.append(_Reading(name=row.name, title=row.title, summary=summary, explained=explained))
     return found
+
+
+def _with_files(readings: Sequence[_Reading]) -> Sequence[_Reading]:
+    """Of layouts that are about the same images those that take masks or lists too, however few: others drop them."""
+    fuller = [reading for reading in readings if reading.summary.files - reading.summary.images]
+    return [
+        reading
+        for reading in readings
+        if reading in fuller or not any(reading.summary.images <= other.summary.images for other in fuller)
+    ]
 
 
 def _best(readings: Sequence[_Reading], context: ReaderContext) -> Choice:

@@ -26,6 +26,7 @@ from truscore.datasets.reading.folder import Folder
 from truscore.datasets.reading.image_lookup import ImageLookup
 from truscore.datasets.reading.problems import bounded_text
 from truscore.datasets.reading.result import DeclaredImage, ReadResult
+from truscore.datasets.reading.stated_parts import StatedParts, parts_of_files
 from truscore.datasets.shapes.masks import annotation_mask, mask_to_rle
 from truscore.datasets.shapes.parse import BadShape, Box, box_around, box_from, box_of_rle
 
@@ -53,7 +54,7 @@ class Mark:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DescribedImage:
     """`name` is the image's path as written in `file`. `labels` are those of the whole image: () for none of them,
-    None where nothing is said."""
+    None where nothing is said; `part` is that of a split, as PARTS has it, where the file states one."""
 
     file: str
     name: str
@@ -63,6 +64,7 @@ class DescribedImage:
     marks: tuple[Mark, ...] = ()
     labels: tuple[str, ...] | None = None
     scores: tuple[tuple[str, float], ...] = ()
+    part: str = ""
 
 
 def read_described(
@@ -98,6 +100,7 @@ def read_described(
         annotate=collector.annotate,
         image_labels=collector.image_labels,
         declared=collector.declared,
+        parts=collector.parts(),
     )
 
 
@@ -167,6 +170,13 @@ class _Collector:
         scores = {name: value for entry in reversed(entries) for name, value in entry.scores}
         self.image_labels[path] = ImageLabels(labels=labels, scores=tuple(sorted(scores.items())))
         self.annotate[path] = partial(self._marks, entries)
+
+    def parts(self) -> StatedParts:
+        first = {path: entries[0] for path, entries in self._described.items()}
+        if any(image.part for image in first.values()):
+            source = next(image.file for image in first.values() if image.part)
+            return StatedParts(source=source, by_image={path: image.part for path, image in first.items()})
+        return parts_of_files({path: image.file for path, image in first.items()})
 
     def _marks(self, entries: Sequence[DescribedImage], record: ImageRecord) -> tuple[Annotation, ...]:
         found: dict[Annotation, Annotation] = {}

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
+from truscore.datasets.folder_words import PARTS
 from truscore.datasets.formats.capacity import LossyConversion, losses
 from truscore.datasets.formats.class_folders import writer as class_folders
 from truscore.datasets.formats.coco import writer as coco
@@ -83,6 +84,8 @@ def write_dataset(
     _copy({**paths, **{path: path for path in maps}}, images_root, folder)
     moved = replace(index, images=tuple(replace(image, path=paths[image.path]) for image in index.images))
     declaration = writer.write(moved, folder)
+    if format != LOSSLESS:
+        _write_part_lists(moved, folder)
     if writer.declare:
         declared = replace(declaration, format=format, classes=index.class_names, grades=_grades(index))
         (folder / DECLARATION_FILE).write_text(declaration_to_json(declared), encoding="utf-8")
@@ -95,6 +98,16 @@ def _copy(paths: Mapping[str, str], images_root: Path, folder: Path) -> None:
             raise ValueError(f"image path {path!r} climbs out of the dataset")
         (folder / target).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(images_root / path, folder / target)
+
+
+def _write_part_lists(index: DatasetIndex, folder: Path) -> None:
+    """The parts that no folder names, as VOC lists them: every format is read with such lists beside it."""
+    for part, name in zip(PARTS, ("train", "val", "test"), strict=True):
+        listed = [image.path for image in index.images if image.part == part]
+        if listed:
+            home = folder / "ImageSets/Main"
+            home.mkdir(parents=True, exist_ok=True)
+            (home / f"{name}.txt").write_text("".join(f"{path}\n" for path in listed), encoding="utf-8")
 
 
 def conversion_losses(index: DatasetIndex, *, format: str) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ class ImageChange:
     removed: Mapping[str, int] = field(default_factory=dict)
     labels: tuple[tuple[str, ...] | None, tuple[str, ...] | None] | None = None  # before and after
     scores: tuple[str, ...] = ()  # names of scores that differ
+    part: tuple[str, str] | None = None  # of a split, before and after; "" for none
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,6 +90,7 @@ def _change(one: ImageRecord, other: ImageRecord, before: DatasetIndex, after: D
         scores=tuple(
             sorted(name for name in scores.keys() | scores_after.keys() if scores.get(name) != scores_after.get(name))
         ),
+        part=None if one.part == other.part else (one.part, other.part),
     )
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from truscore.datasets.folder_words import PARTS
 from truscore.datasets.index.records import (
     ORIENTATION_HASHES_DIGITS,
     RLE,
@@ -93,6 +94,8 @@ def _image_to_dict(image: ImageRecord) -> dict[str, Any]:
         data["scores"] = [[name, float(value)] for name, value in image.scores]
     if image.light is not None:
         data["light"] = _light_to_dict(image.light)
+    if image.part:
+        data["part"] = image.part
     if image.written_grade:
         data["written_grade"] = image.written_grade
     return data
@@ -134,6 +137,7 @@ def _image_from_dict(data: dict[str, Any]) -> ImageRecord:
         labels=None if data.get("labels") is None else tuple(map(whole_of, items_of(data["labels"]))),
         scores=tuple((text_of(name), number_of(value)) for name, value in items_of(data.get("scores", []))),
         light=None if data.get("light") is None else _light_from_dict(data["light"]),
+        part=_part_from_data(data.get("part", "")),
         written_grade=text_of(data.get("written_grade", "")),
     )
 
@@ -141,6 +145,12 @@ def _image_from_dict(data: dict[str, Any]) -> ImageRecord:
 def _hashes_from_data(text: Any) -> str:
     if text and not (isinstance(text, str) and _HASHES.fullmatch(text)):
         raise ValueError(f"picture_print is {text!r:.80}, expected {ORIENTATION_HASHES_DIGITS} hexadecimal digits")
+    return str(text)
+
+
+def _part_from_data(text: Any) -> str:
+    if text not in ("", *PARTS):
+        raise ValueError(f"part is {text!r:.80}, expected one of {', '.join(PARTS)}")
     return str(text)
 
 

@@ -95,6 +95,7 @@ class ImageRecord:
     labels: tuple[int, ...] | None = None  # of the image as a whole; (): labelled as having none, None: unlabelled
     scores: tuple[tuple[str, float], ...] = ()  # named measurements of the whole image, by name
     light: Light | None = None  # of a view for photometric stereo
+    part: str = ""  # "train", "validation" or "test" where lists or annotations state it; folders say it by themselves
     written_grade: str = ""  # as its grader wrote it, where the class does not show that: "PSA 8 (OC)" of class "8"
 
     @property

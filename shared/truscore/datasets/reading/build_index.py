@@ -15,6 +15,7 @@ from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.declared_frames import DeclaredFrames
 from truscore.datasets.reading.problems import ProblemLog
 from truscore.datasets.reading.result import DeclaredImage, ReadResult
+from truscore.datasets.reading.stated_parts import NO_PARTS, StatedParts, with_stated_parts
 from truscore.datasets.reading.summary import ReadingSummary
 from truscore.datasets.splitting.name_groups import groups_by_name
 
@@ -50,10 +51,12 @@ def build_read_result(
     image_labels: Mapping[str, ImageLabels] = MappingProxyType({}),
     grades: Sequence[float] = (),
     groups: Mapping[str, str] = MappingProxyType({}),
+    parts: StatedParts = NO_PARTS,
 ) -> ReadResult:
     """Scan the images named by `annotate` and build the result; faulty images are reported and left out.
 
-    `groups` are those that the annotations state; they go before what file names imply.
+    `groups` are those that the annotations state; they go before what file names imply. `parts` of a split that they
+    state go before lists of images that lie beside them.
     """
     if context.dry_run:
         summary = _summary(context, class_names, annotate, declared)
@@ -85,6 +88,7 @@ def build_read_result(
         )
         measurements[record.path] = scan.measurement
     frames.report()
+    records = with_stated_parts(context, records, parts, format=format)
     _report_unused(class_names, records, log)
     declared = MappingProxyType(dict(declared))
     if not records:

@@ -6,7 +6,7 @@ Found by names only: the name of the file or of a folder says so, and the pictur
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -118,22 +118,38 @@ def _folder_clue(folder: str) -> _Clue | None:
 class _Originals:
     stems: frozenset[str]
     places: frozenset[tuple[str, ...]]
+    alone: frozenset[tuple[str, ...]]  # where a single picture lies
 
     @staticmethod
     def of(paths: Sequence[str]) -> _Originals:
         pairs = [(path.rpartition("/")[0], _photo_stem(stem_of(path))) for path in paths]
         return _Originals(
             stems=frozenset(stem for _, stem in pairs),
-            places=frozenset((*_place(folder), stem) for folder, stem in pairs),
+            places=frozenset((*place_of(folder), stem) for folder, stem in pairs),
+            alone=frozenset(
+                place for place, count in Counter(place_of(folder) for folder, _ in pairs).items() if count == 1
+            ),
         )
 
     def have(self, path: str, clue: _Clue) -> bool:
         stem = original_stem(path)
-        return stem in self.stems and (clue.sure or (*_place(path.rpartition("/")[0]), stem) in self.places)
+        if clue.sure and clue.folder and stem not in self.stems:
+            place = place_of(path.rpartition("/")[0])
+            # A mask for each thing, in a folder beside its image's; or called like its image and its class.
+            return bool(place and place in self.alone) or any(one in self.stems for one in stems_before(stem))
+        return stem in self.stems and (clue.sure or (*place_of(path.rpartition("/")[0]), stem) in self.places)
+
+
+def stems_before(stem: str) -> Iterator[str]:
+    """What is left of a stem as its words are taken off from behind: `card_01_ma` begins with `card_01` and `card`."""
+    while cut := max(map(stem.rfind, "_-. ")) + 1:
+        stem = stem[: cut - 1]
+        if stem:
+            yield stem
 
 
 @lru_cache(maxsize=4096)
-def _place(folder: str) -> tuple[str, ...]:
+def place_of(folder: str) -> tuple[str, ...]:
     """The folders that originals and what was made of them have in common."""
     names = (name for name in folder.split("/") if name and not _folder_clue(name))
     return tuple(name.lower() for name in names if not holds_images(name))

@@ -42,7 +42,7 @@ def report_derived_pictures(context: ReaderContext) -> None:
 
 
 def _check_list(folder: Folder, path: str, images: set[str], log: ProblemLog) -> None:
-    """Lists are not followed: the split is ours. They show how the dataset was split before."""
+    """Paths on lists of images that lead elsewhere; what parts they name is read with the images."""
     file = folder.root / path
     if file.stat().st_size > _LIST_LIMIT_BYTES:
         return

@@ -15,7 +15,7 @@ from truscore.datasets.splitting.stratify import assign, fill_empty_parts, group
 FRACTIONS = (0.7, 0.15, 0.15)
 # What has at least so many groups of images is in training, in validation and in test.
 LEAST_GROUPS = {0: 1, 1: 2, 2: 4}
-_PARTS = {"train": 0, "validation": 1, "test": 2}
+_PARTS = {name: place for place, name in enumerate(folder_words.PARTS)}
 
 
 class InvalidSplit(ValueError):
@@ -34,12 +34,12 @@ class Split:
 
 
 def split_dataset(index: DatasetIndex, *, seed: int, fractions: tuple[float, float, float] = FRACTIONS) -> Split:
-    """Split by the dataset's own folders where it has them, else by groups, with every class, grade and range of scores
-    spread over the parts. Raises InvalidSplit."""
+    """Split as the dataset's own folders, lists or annotations do where there are such, else by groups, with every
+    class, grade and range of scores spread over the parts. Raises InvalidSplit."""
     if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6 or fractions[0] == 0:
         raise InvalidSplit(f"fractions {fractions}: expected three that add up to 1, the first above 0")
     images = sorted_by_path(index)
-    parts = _by_folders(images, seed, fractions) or _by_groups(images, seed, fractions)
+    parts = _as_stated(images, seed, fractions) or _by_groups(images, seed, fractions)
     train, validation, test = (tuple(sorted(images[place].path for place in part)) for part in parts)
     return Split(train=train, validation=validation, test=test, seed=seed)
 
@@ -62,9 +62,12 @@ def split_from_json(text: str | bytes) -> Split:
 Parts = tuple[list[int], list[int], list[int]]
 
 
-def _by_folders(images: Sequence[ImageRecord], seed: int, fractions: tuple[float, float, float]) -> Parts | None:
-    """The parts that folders such as `train/` and `valid/` name; None where not every image lies in one."""
-    named = [part_named_by(image.path) for image in images]
+def _as_stated(images: Sequence[ImageRecord], seed: int, fractions: tuple[float, float, float]) -> Parts | None:
+    """The parts that folders such as `train/` and `valid/`, lists or annotations state; None where not every image
+    lies in one."""
+    named = [part_of(image) for image in images]
+    if any(image.part for image in images):
+        named = _with_those_left_out(images, named)
     if None in named or 0 not in named or not {1, 2} & set(named):
         return None
     parts: Parts = ([], [], [])
@@ -78,10 +81,20 @@ def _by_folders(images: Sequence[ImageRecord], seed: int, fractions: tuple[float
     return parts
 
 
-def part_named_by(path: str) -> int | None:
-    """0, 1 or 2 where a folder above the image is called that of training, validation or test images."""
-    words = (folder_words.part_named_by(name) for name in path.split("/")[:-1])
-    return next((_PARTS[word] for word in words if word), None)
+def part_of(image: ImageRecord) -> int | None:
+    """0, 1 or 2 where the annotations, a list or a folder state that it is for training, validation or test."""
+    return _PARTS.get(image.part or folder_words.part_of_folders(image.path))
+
+
+def _with_those_left_out(images: Sequence[ImageRecord], named: Sequence[int | None]) -> list[int | None]:
+    """With the images that lists leave out: beside those they belong together with, the others in training."""
+    found = list(named)
+    for group in groups_of(images):
+        stated = [part for place in group if (part := named[place]) is not None]
+        for place in group:
+            if found[place] is None:
+                found[place] = max(stated, default=0)
+    return found
 
 
 def sorted_by_path(index: DatasetIndex) -> list[ImageRecord]:

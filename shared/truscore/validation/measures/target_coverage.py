@@ -7,9 +7,10 @@ from collections.abc import Collection
 from truscore.datasets import DatasetIndex, ImageRecord, split_dataset
 from truscore.datasets.index.records import LitObject
 from truscore.datasets.index.targets import LIGHTS, TARGETS, has_target
+from truscore.datasets.splitting.split import part_of
 
 _PARTS_LEARNT_FROM = 2  # training and validation
-# Above this the split by groups, which spreads every class over its parts, finds some for each.
+# Above this the split that is made here, by groups, which spreads every class over its parts, finds some for each.
 _FEW = 200
 
 
@@ -30,7 +31,8 @@ def missing_targets(index: DatasetIndex, wanted: Collection[str]) -> str:
 
 
 def _missing_in_parts(index: DatasetIndex, having: Collection[str]) -> str:
-    if len(having) > max(_FEW, len(index.images) // 2):
+    made_here = all(part_of(image) is None for image in index.images)
+    if made_here and len(having) > max(_FEW, len(index.images) // 2):
         return ""
     split = split_dataset(index, seed=0)
     for name, paths in (("training", split.train), ("validation", split.validation)):

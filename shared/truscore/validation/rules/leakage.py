@@ -1,10 +1,11 @@
-"""Leakage: would a validation image have been seen in training? Parts are those that the dataset's folders name."""
+"""Leakage: would a validation image have been seen in training? Parts are those that the dataset states: by folders,
+lists or annotations."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from truscore.datasets import ImageRecord
 from truscore.datasets.splitting.grouping import groups_of
-from truscore.datasets.splitting.split import part_named_by
+from truscore.datasets.splitting.split import part_of
 from truscore.validation.measures.near_duplicates import near_links, turned_links
 from truscore.validation.measures.thumbnails import rotated_similarity
 from truscore.validation.rule import Family, Occurrence, Rule, Severity
@@ -15,8 +16,8 @@ PARTS = ("training", "validation", "test")
 
 
 def parts_of(images: Iterable[ImageRecord]) -> dict[str, str]:
-    """The part of each image that lies in a folder of one; empty where fewer than two parts are named."""
-    found = {image.path: PARTS[part] for image in images if (part := part_named_by(image.path)) is not None}
+    """The stated part of each image that is in one; empty where fewer than two parts are stated."""
+    found = {image.path: PARTS[part] for image in images if (part := part_of(image)) is not None}
     return found if len(set(found.values())) > 1 else {}
 
 

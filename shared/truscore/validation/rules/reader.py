@@ -99,6 +99,18 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
     ("format.class_map", ERROR, "what its labels mean is not known", "map every class of the dataset, and no other"),
     ("format.list_absolute", WARNING, "another program will not find the images", "use paths within the dataset"),
     ("format.list_unresolved", WARNING, "part of the dataset may be missing", "upload the images, or correct the list"),
+    (
+        "format.parts_stated",
+        INFO,
+        "training, validation and test images are those that the dataset's makers chose",
+        "remove the lists to have the split made here",
+    ),
+    (
+        "format.parts_unclear",
+        WARNING,
+        "an image in the wrong part makes figures better than the model is",
+        "list every image once, or remove the lists to have the split made here",
+    ),
     ("format.link_as_text", WARNING, "what the link led to is missing here", "copy the files in, in place of the link"),
     (
         "format.pictures_unread",
@@ -127,6 +139,12 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
     ("format.labelme.picture_inside", ERROR, "training reads image files", "save the image as a file beside its JSON"),
     ("format.labelme.lights", INFO, "their annotations are those of the card's own image", "nothing needs mending"),
     ("format.folder.no_class", WARNING, "it is left unlabelled", "move it to the folder of its class"),
+    (
+        "format.folder.levels",
+        INFO,
+        "another level may have been meant",
+        "list the names that are meant as `classes` in truscore.json",
+    ),
     ("format.csv.missing", ERROR, "there is nothing to learn from", "name the columns `filename` and `label`"),
     ("format.csv.unreadable", ERROR, "the file was cut off or is something else", "save it as UTF-8 text"),
     ("format.csv.row", ERROR, "its fields may stand under other columns", "quote fields that hold the delimiter"),

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 import torch
+from truscore.catalog import rows
+from truscore.catalog.table import Row
 from truscore.datasets import (
     Annotation,
     DatasetIndex,
@@ -19,6 +21,7 @@ from truscore.datasets import (
     index_to_json,
     split_to_json,
 )
+from truscore.datasets.index.targets import MARKED
 from truscore.recipes import InvalidConfig, recipe_to_json, resolve
 from truscore.zoo.checkpoint import UnusableCheckpoint
 
@@ -60,14 +63,26 @@ def run_dir(tmp_path: Path) -> RunDir:
     return RunDir(path=tmp_path)
 
 
-def test_a_run_on_images_without_what_is_learnt_ends_before_its_first_step(run_dir: RunDir) -> None:
+LEARNT = [row for row in rows() if row.available and row.category != "experimental"]
+# Something to learn from, that the tasks of no marks, or of nothing else, learn.
+ONLY_BOXES: Any = {"annotations": (Annotation(label=1, box_xywh=(1, 1, 3, 3)),)}
+ONLY_LABELS: Any = {"labels": (1,)}
+
+
+@pytest.mark.parametrize("row", LEARNT, ids=lambda row: f"{row.option}-{row.architecture}")
+def test_a_run_on_images_without_what_is_learnt_ends_before_its_first_step(run_dir: RunDir, row: Row) -> None:
+    has = ONLY_LABELS if row.learns_from in MARKED else ONLY_BOXES
     records = tuple(
-        ImageRecord(path=f"{name}.png", sha256="0" * 64, size_bytes=1, width=8, height=8, labels=(1,))
+        ImageRecord(path=f"{name}.png", sha256="0" * 64, size_bytes=1, width=8, height=8, **has)
         for name in ("one", "two")
     )
-    index = DatasetIndex(format="folder", class_names=("outer",), images=records)
+    index = DatasetIndex(format="folder", class_names=("outer",), images=records, grades=(8.0,))
     (run_dir.path / "index.json").write_text(index_to_json(index))
-    with pytest.raises(InvalidJob, match="none of its 1 images has boxes or outlines"):
+    recipe = json.loads(recipe_to_json(resolve(row.category, row.option, row.architecture)))
+    edit(run_dir.path / "order.json", recipe=recipe)
+    # Where whole images are learnt those without are left out, until none is left to train on.
+    lacking = "1 images has" if row.learns_from in MARKED else "1 images have no label, grade or score to learn"
+    with pytest.raises(InvalidJob, match=lacking):
         read_job(run_dir)
 
 

@@ -109,6 +109,24 @@ def with_file(plant: Callable[[Path], None], name: str, text: str) -> Callable[[
     return planted
 
 
+def in_batches(folder: Path) -> None:
+    """The same classes in the folders of two sessions."""
+    pictures(folder, *(f"batch_{at % 2}/psa{8 + at % 3}/{at}.png" for at in range(12)))
+
+
+def with_lists(plant: Callable[[Path], None], **parts: tuple[str, ...]) -> Callable[[Path], None]:
+    """With a list of images for each part of a split, as VOC has them."""
+
+    def planted(folder: Path) -> None:
+        plant(folder)
+        home = folder / "ImageSets/Main"
+        home.mkdir(parents=True)
+        for part, names in parts.items():
+            (home / f"{part}.txt").write_text("\n".join(names))
+
+    return planted
+
+
 def in_utf16(plant: Callable[[Path], None], name: str) -> Callable[[Path], None]:
     def planted(folder: Path) -> None:
         plant(folder)
@@ -205,6 +223,8 @@ FURTHER: dict[str, Further] = {
     "format.class_map": (with_file(folders, "truscore.json", '{"class_map": {"psa1": "one"}}'), {}),
     "format.list_absolute": (with_file(voc, "train.txt", "C:\\cards\\000.png\n"), {}),
     "format.list_unresolved": (with_file(voc, "val.txt", "elsewhere.png\n"), {}),
+    "format.parts_stated": (with_lists(voc, train=("000", "001", "002", "003"), val=("004", "005")), {}),
+    "format.parts_unclear": (with_lists(voc, train=("000", "001", "002"), val=("004", "005")), {}),
     "format.link_as_text": (with_file(voc, "images", "../other/images"), {}),
     "format.nearest": (with_file(pictures, "labels.csv", "a,b\n1,2\n"), {}),
     "format.pictures_unread": (with_file(folders, "001.jxl", "raw"), {}),
@@ -217,6 +237,7 @@ FURTHER: dict[str, Further] = {
     "format.labelme.picture_inside": (picture_inside, {}),
     "format.labelme.lights": (lights, {}),
     "format.folder.no_class": (loose, {}),
+    "format.folder.levels": (in_batches, {}),
     "format.csv.missing": (pictures, {"format": "csv"}),
     "format.csv.unreadable": (with_file(voc, "labels.csv", 'a,"b\nc'), {"format": "csv"}),
     "format.csv.row": (lambda folder: table(folder, "000.png,bad"), {}),

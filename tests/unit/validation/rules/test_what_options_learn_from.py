@@ -77,6 +77,16 @@ def test_a_part_of_the_datasets_own_split_that_has_none_of_it_is_named(part: str
     assert found("border_detection", "single_class", in_folders(records(8, "boxes"), "train", "valid")) == []
 
 
+def test_a_stated_part_without_any_is_named_however_many_others_have_it() -> None:
+    with_it, without = records(300, "boxes"), records(0, "boxes", bare=40)
+    stated = (
+        *(replace(image, part="train") for image in with_it),
+        *(replace(image, path=f"v{image.path}", sha256=f"v{image.sha256}", part="validation") for image in without),
+    )
+    (message,) = found("border_detection", "single_class", stated)
+    assert "none of the 40 images for validation" in message
+
+
 def test_what_few_images_have_lies_in_training_and_in_validation() -> None:
     assert found("border_detection", "single_class", records(2, "boxes", bare=60)) == []
 

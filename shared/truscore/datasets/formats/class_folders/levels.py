@@ -32,10 +32,14 @@ _SHOWN = 3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClassLevels:
-    """The class of each image by its folder, "" where there is none; `question` where two levels could be it."""
+    """The class of each image by its folder, "" where there is none; `question` where two levels could be it.
+
+    `said`: which level was taken, and what the folders of others are called, where there are such.
+    """
 
     names: Mapping[str, str]
     question: str = ""
+    said: str = ""
 
 
 def class_levels(paths: Sequence[str], declared: Sequence[str] = ()) -> ClassLevels:
@@ -47,7 +51,9 @@ def class_levels(paths: Sequence[str], declared: Sequence[str] = ()) -> ClassLev
     if not _FACES & {name.lower() for name in declared} and _are_faces(inner):
         return ClassLevels(names=dict.fromkeys(paths, ""))
     chosen = _level(list(inner.values()), frozenset(declared))
-    return ClassLevels(names={path: chosen.name_of(names) for path, names in inner.items()}, question=chosen.question)
+    names = {path: chosen.name_of(folders) for path, folders in inner.items()}
+    said = "" if chosen.question else _said(list(inner.values()), chosen.level, set(names.values()) - {""})
+    return ClassLevels(names=names, question=chosen.question, said=said)
 
 
 def candidate_folders(path: str, leaves: set[str] | None = None) -> tuple[str, ...]:
@@ -131,6 +137,20 @@ def _level(folders: Sequence[tuple[str, ...]], declared: frozenset[str]) -> _Cho
         "meant as `classes` in truscore.json"
     )
     return _Chosen(level=outer, question=question)
+
+
+def _said(folders: Sequence[tuple[str, ...]], level: int, classes: set[str]) -> str:
+    """Where folders of other levels have several names, that they are no classes."""
+    others = [at for at in range(max(map(len, folders), default=0)) if at != level and len(_names(folders, at)) > 1]
+    if not others or len(classes) < 2:
+        return ""
+    shown = "; ".join(
+        f"{', '.join(sorted(_names(folders, at))[:_SHOWN])}{', …' if len(_names(folders, at)) > _SHOWN else ''} "
+        f"({'above' if at < level else 'below'})"
+        for at in others
+    )
+    first = ", ".join(sorted(classes)[:_SHOWN])
+    return f"classes are {first}{', …' if len(classes) > _SHOWN else ''}; folders of other levels are not read: {shown}"
 
 
 def _names(folders: Sequence[tuple[str, ...]], at: int) -> set[str]:

@@ -31,6 +31,8 @@ def read_class_folders(context: ReaderContext) -> ReadResult:
     levels = class_levels(context.folder.images, _declared(context))
     if levels.question:
         context.log.add("format.ambiguous", levels.question)
+    if levels.said:
+        context.log.add("format.folder.levels", levels.said)
     by_image = levels.names
     used = {name for name in by_image.values() if name}
     classes = graded_class_list(context, used)

@@ -16,6 +16,7 @@ from truscore.datasets.reading.build_index import Annotate, build_read_result, r
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.references import References
 from truscore.datasets.reading.result import DeclaredImage, ReadResult
+from truscore.datasets.reading.stated_parts import parts_of_files
 
 SNIFFED_FILES = 50
 
@@ -54,6 +55,7 @@ def read_coco(context: ReaderContext) -> ReadResult:
         class_names=classes.names,
         annotate=found.annotate,
         declared=found.declared,
+        parts=parts_of_files({path: image.file for path, image in found.declared.items()}),
     )
 
 

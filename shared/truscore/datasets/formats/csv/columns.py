@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from truscore.datasets.folder_words import is_good
+from truscore.datasets.folder_words import is_good, part_meant_by
 from truscore.datasets.formats.csv.box_columns import BoxColumns, box_columns, holds_outlines, unnamed_box
 from truscore.datasets.formats.csv.headings import (
     BOOKKEEPING,
@@ -15,6 +15,7 @@ from truscore.datasets.formats.csv.headings import (
     IMAGE_NAMES,
     LABEL_NAMES,
     MASK_WORDS,
+    PART_NAMES,
     PREFIXES,
     SCORE_PREFIX,
     SCORE_WORDS,
@@ -45,6 +46,7 @@ class Columns:
     box: BoxColumns | None = None
     size: Mapping[str, int] = field(default_factory=dict)
     grader: int | None = None
+    part: int | None = None  # of a split
     unused: tuple[str, ...] = ()
     guessed: tuple[str, ...] = ()
     tags: bool = False  # whether it is headed as one of words that may be divided by spaces
@@ -129,11 +131,12 @@ class _Table:
             label = self._label_by_values(places)
             guessed += [] if label is None else [self.header[label] or f"column {label + 1}"]
         grader = next((at for at, name in enumerate(self.names) if name in GRADER_NAMES and at not in places), None)
+        part = next((at for at in range(len(self.names)) if at not in {*places, label} and self._is_part(at)), None)
         classes: dict[str, int] = {}
         scores: dict[str, int] = {}
         unused: list[str] = []
         for at in range(len(self.header)):
-            if at in places or at in {label, grader}:
+            if at in places or at in {label, grader, part}:
                 continue
             self._sort(at, box is not None, classes, scores, unused)
         size: dict[str, int] = {name: self.names.index(name) for name in ("width", "height") if name in self.names}
@@ -145,6 +148,7 @@ class _Table:
             box=box,
             size={} if places & set(size.values()) else size,
             grader=grader,
+            part=part,
             unused=tuple(name for name in unused if name),
             guessed=tuple(guessed),
         )
@@ -199,6 +203,9 @@ class _Table:
         if all(grade and grade.value is not None and grade.value <= HIGHEST for grade in grades):
             return bool(grades)
         return not any(map(is_number, different))
+
+    def _is_part(self, at: int) -> bool:
+        return self.names[at] in PART_NAMES and bool(self.values[at]) and all(map(part_meant_by, self.values[at]))
 
     def _is_class(self, at: int) -> bool:
         """Zeros and ones, not all of one kind unless nothing else is a column of a class."""

@@ -32,6 +32,8 @@ SUB_GRADES = frozenset(
 )
 SCORE_WORDS = frozenset({"score", "scores", "sharpness", "rating"}) | SUB_GRADES
 GRADER_NAMES = frozenset({"grader", "company", "grading_company", "graded_by", "service", "grading_service", "firma"})
+# Headings of the part of a split that an image is in.
+PART_NAMES = frozenset({"split", "set", "subset", "partition", "part", "phase", "usage", "dataset", "fold"})
 SIDES = frozenset({"front", "back", "obverse", "reverse", "vorne", "hinten", "vorderseite", "rückseite", "rueckseite"})
 # Words for what describes the table, the file or a place, not what is seen on the picture.
 BOOKKEEPING = frozenset(

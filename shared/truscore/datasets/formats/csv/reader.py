@@ -7,7 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 
+from truscore.datasets.folder_words import part_meant_by
 from truscore.datasets.formats.class_lists import ClassList, graded_class_list
 from truscore.datasets.formats.csv.box_columns import BoxColumns, BoxReading, reading_of
 from truscore.datasets.formats.csv.columns import Columns
@@ -31,6 +33,7 @@ from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.image_lookup import ImageLookup
 from truscore.datasets.reading.problems import ProblemLog, bounded_text
 from truscore.datasets.reading.result import DeclaredImage, ReadResult
+from truscore.datasets.reading.stated_parts import StatedParts, part_of_file, parts_of_files
 from truscore.datasets.shapes.parse import BadShape, box_from, numbers
 
 SUFFIXES = (".csv", ".tsv")
@@ -90,6 +93,7 @@ def read_csv(context: ReaderContext) -> ReadResult:
         image_labels=found.image_labels,
         declared=found.declared,
         groups=found.groups,
+        parts=found.stated_parts(),
     )
 
 
@@ -120,6 +124,9 @@ class _Collector:
     marks: dict[str, list[_Mark]] = field(default_factory=lambda: defaultdict(list))
     groups: dict[str, str] = field(default_factory=dict)
     declared: dict[str, DeclaredImage] = field(default_factory=dict)
+    parts: dict[str, str] = field(default_factory=dict)
+    part_columns: list[str] = field(default_factory=list)
+    part_tables: dict[str, str] = field(default_factory=dict)
 
     @property
     def log(self) -> ProblemLog:
@@ -130,6 +137,7 @@ class _Collector:
         before = {path: set(marks) for path, marks in self.marks.items()}
         paths = [self._images(table, number, row) for number, row in table.rows]
         self._report_bare(table, paths)
+        self._add_parts(table, paths)
         reading = self._box_reading(table, box, paths) if box else BoxReading(manner="")
         repeated = 0
         for (number, row), named in zip(table.rows, paths, strict=True):
@@ -151,6 +159,24 @@ class _Collector:
         if repeated:
             text = f"{repeated} rows say what another table says of the same images; they count once"
             self.log.add("format.csv.rows_repeated", text, table.path)
+
+    def _add_parts(self, table: CsvTable, paths: Sequence[Sequence[str]]) -> None:
+        at = table.columns.part
+        if at is None:
+            # Of several tables about one image that one counts which is called after a part: all.csv, train.csv.
+            for path in chain.from_iterable(paths) if part_of_file(table.path) else ():
+                self.part_tables.setdefault(path, table.path)
+            return
+        self.part_columns.append(f"a column of {table.path}")
+        for (_, row), named in zip(table.rows, paths, strict=True):
+            for path in named:
+                self.parts.setdefault(path, part_meant_by(row[at]))
+
+    def stated_parts(self) -> StatedParts:
+        """Those of a column, else those that tables are called after."""
+        if self.parts:
+            return StatedParts(source=", ".join(self.part_columns[:4]), by_image=self.parts)
+        return parts_of_files(self.part_tables)
 
     def _report_bare(self, table: CsvTable, paths: Sequence[Sequence[str]]) -> None:
         bare = [

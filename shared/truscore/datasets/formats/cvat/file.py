@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from truscore.datasets.folder_words import part_meant_by
 from truscore.datasets.formats.described_images import DescribedImage, Mark
 from truscore.datasets.formats.outlines import ellipse, turned_box
 from truscore.datasets.index.records import RLE, ImageRecord
@@ -83,6 +84,7 @@ def _image(context: ReaderContext, path: str, element: Element) -> DescribedImag
         height=_pixels(element.get("height")),
         marks=tuple(marks),
         labels=tuple(name for name in tags if name) or None,
+        part=part_meant_by(element.get("subset", "")),
     )
 
 

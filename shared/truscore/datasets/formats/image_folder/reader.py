@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from truscore.datasets.formats.csv.headings import LABEL_NAMES, SCORE_WORDS, plain
+from truscore.datasets.folder_words import part_meant_by
+from truscore.datasets.formats.csv.headings import LABEL_NAMES, PART_NAMES, SCORE_WORDS, plain
 from truscore.datasets.formats.described_images import DescribedImage, Mark, read_described
 from truscore.datasets.formats.json_values import LEFT_OUT, STRUCTURE, UNREADABLE, Entry
 from truscore.datasets.paths import name_of
@@ -85,12 +86,15 @@ class _File:
             return None
         labels: list[str] | None = None
         scores: dict[str, float] = {}
+        part = ""
         for key, value in entry.items():
             try:
                 if value is None or key in {_IMAGE, _OBJECTS}:
                     continue
                 if plain(key) in LABEL_NAMES:
                     labels = [*(labels or []), *self._labels(key, value)]
+                elif plain(key) in PART_NAMES and isinstance(value, str) and (part := part_meant_by(value)):
+                    continue
                 elif SCORE_WORDS & set(plain(key).split("_")):
                     scores[bounded_text(key)] = numbers([value], what=key[:40])[0]
                 else:
@@ -103,6 +107,7 @@ class _File:
             marks=tuple(self._marks(entry.get(_OBJECTS), line)),
             labels=None if labels is None else tuple(labels),
             scores=tuple(sorted(scores.items())),
+            part=part,
         )
 
     def report(self) -> None:

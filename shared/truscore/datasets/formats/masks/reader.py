@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
-from truscore.datasets.folder_words import IMAGE_FOLDERS, PART_FOLDERS, is_good
+from truscore.datasets.folder_words import is_good
+from truscore.datasets.formats.class_folders.levels import class_levels
 from truscore.datasets.formats.class_folders.reader import class_by_image
 from truscore.datasets.formats.class_lists import ClassList, class_list
 from truscore.datasets.formats.masks.manner import (
@@ -23,58 +23,63 @@ from truscore.datasets.formats.masks.manner import (
     load_values,
     manner_of,
 )
+from truscore.datasets.formats.masks.pairing import mask_class, masks_by_image
+from truscore.datasets.formats.masks.sound_images import listed_as_sound
 from truscore.datasets.index.records import Annotation, ImageRecord
-from truscore.datasets.paths import name_of, stem_of, suffix_of
+from truscore.datasets.paths import name_of, stem_of
 from truscore.datasets.reading.build_index import Annotate, ImageLabels, build_read_result, unreadable_dataset
 from truscore.datasets.reading.context import ReaderContext
-from truscore.datasets.reading.derived_pictures import MASK, derived_pictures, names_derived, original_stem
 from truscore.datasets.reading.mask_file import JPEG_THRESHOLD, binarise, binarise_lossy
 from truscore.datasets.reading.result import ReadResult
+from truscore.datasets.reading.stated_parts import lines_of
 from truscore.datasets.shapes.masks import mask_to_rle
 from truscore.datasets.shapes.parse import BadShape, box_of_rle
 
-MASK_FOLDERS = frozenset(
-    {"masks", "mask", "ground_truth", "groundtruth", "gt", "annotations", "labels", "segmentationclass"}
-)
-_CONTAINERS = MASK_FOLDERS | set(IMAGE_FOLDERS)
 # Numbered folders of these names are classes (DAGM 2007: Class1, Class2, ...); others, from so many on, ids of things.
 _CLASS_WORDS = frozenset({"class", "type", "category", "defect", "damage", "label", "grade", "psa", "bgs", "sgc", ""})
 _LEAST_IDS = 3
-_MASK_STEM = re.compile(r"(?P<stem>.+?)[_\-.](?:mask|gt|seg|label|groundtruth)", re.IGNORECASE)
-_OTHER_MASK = re.compile(r"segmentationobject|instance[_\-]?ids|colou?rs?(?:[/._\-]|$)|labeltrainids", re.IGNORECASE)
-_LOSSLESS = frozenset({".png", ".bmp", ".tif", ".tiff", ".gif"})
-_LOSSY = frozenset({".jpg", ".jpeg"})
-_PICTURES = _LOSSLESS | _LOSSY
 ONLY_CLASS = "defect"
+_SOUND = "good"
 
 
 def recognise_masks(context: ReaderContext) -> bool:
     """Whether most images have a mask, or some have one whose name or folder says that it is a mask."""
     derived = context.folder.derived
-    pairs = mask_by_image(context.folder.pictures, derived)
-    found = [mask for mask in pairs.values() if mask]
-    return bool(found) and (2 * len(found) >= len(pairs) or any(mask in derived for mask in found))
+    pairs = masks_by_image(context.folder.pictures, derived)
+    found = [masks for masks in pairs.values() if masks]
+    return bool(found) and (2 * len(found) >= len(pairs) or any(mask in derived for masks in found for mask in masks))
 
 
 def read_masks(context: ReaderContext) -> ReadResult:
     """Read images with what their masks mark; the class is that of the folder, or of the mask's values if declared."""
-    pairs, declaration = mask_by_image(context.folder.pictures, context.folder.derived), context.declaration
-    if not any(pairs.values()):
+    declaration = context.declaration
+    pairs = _without_unlisted(context, masks_by_image(context.folder.pictures, context.folder.derived))
+    masks = tuple(sorted({mask for found in pairs.values() for mask in found}))
+    if not masks:
         return unreadable_dataset(context, "format.masks.missing", "no image has a mask")
-    context.files_read.update(filter(None, pairs.values()))
-    manner = manner_of(context, tuple(filter(None, pairs.values())))
+    context.files_read.update(masks)
+    manner = manner_of(context, masks)
     if manner.lossy and not manner.refusal:
         text = f"masks are JPEG: pixels above {JPEG_THRESHOLD} were taken as marked; declare a mask_threshold"
         context.log.add("label.mask_not_binary", text)
+    by_mask: Mapping[str, str] = {}
     if manner.has_classes or declaration.mask_values == CLASSES:
         by_image = dict.fromkeys(pairs, "")
         classes = ClassList(names=manner.names.names or context.class_names)
     else:
         by_image = classes_of(tuple(pairs), context.class_names or declaration.classes)
-        used = {name for name in by_image.values() if not is_good(name)}
+        sound = listed_as_sound(context)
+        by_image |= {path: _SOUND for path, found in pairs.items() if path in sound and not found}
+        if said := class_levels(tuple(pairs)).said:
+            context.log.add("format.folder.levels", said)
+        by_mask = _classes_of_masks(pairs) if set(by_image.values()) <= {ONLY_CLASS, _SOUND} else {}
+        used = {name for name in (*(by_mask or by_image).values(), *by_mask.values()) if not is_good(name)}
         classes = class_list(context, used, graded=False)
     reader = _MaskReader(context=context, classes=classes, manner=manner)
-    marks: dict[str, Annotate] = {path: partial(reader.read, mask, by_image[path]) for path, mask in pairs.items()}
+    marks: dict[str, Annotate] = {
+        path: partial(reader.read_all, [(mask, by_mask.get(mask) or by_image[path]) for mask in found], by_image[path])
+        for path, found in pairs.items()
+    }
     return build_read_result(
         context,
         format="masks",
@@ -87,113 +92,38 @@ def read_masks(context: ReaderContext) -> ReadResult:
     )
 
 
-def mask_by_image(paths: Sequence[str], derived: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The mask of each image, "" where there is none; masks are not among the images."""
-    derived = derived_pictures(paths) if derived is None else derived
-    masks = [path for path in paths if derived.get(path) == MASK or (_is_marked(path) and path not in derived)]
-    images = sorted(set(paths) - set(masks) - derived.keys())
-    if not masks:
-        return _pairs_beside(images)
-    pairs = dict.fromkeys(images, "")
-    free = set(masks)
-    # Most sets repeat the images' folders under the masks' one; some leave out which part it is.
-    for ignored in (frozenset[str](), PART_FOLDERS):
-        found = _by_key(sorted(free), ignored)
-        for key, members in _by_key([path for path in images if not pairs[path]], ignored).items():
-            of_classes = _of_classes(found.get(key, ()))
-            if len(members) == len(of_classes) == 1:
-                pairs[members[0]] = of_classes[0]
-                free.discard(of_classes[0])
-    _pair_by_folder(pairs, free)
-    _pair_by_stem(pairs, free)
-    return pairs
-
-
-def _is_sound(path: str) -> bool:
-    return any(map(is_good, path.split("/")[:-1]))
-
-
-def _pair_by_folder(pairs: dict[str, str], free: Collection[str]) -> None:
-    """For masks in a folder that is called like their image (MVTec LOCO AD): ground_truth/dent/000/000.png."""
-    inside: dict[str, list[str]] = defaultdict(list)
-    for mask in sorted(free):
-        inside[f"{mask.rpartition('/')[0]}.png"].append(mask)
-    found = _by_key(list(inside), PART_FOLDERS)
-    for key, members in _by_key([path for path in pairs if not pairs[path]], PART_FOLDERS).items():
-        masks = [mask for folder in found.get(key, ()) for mask in inside[folder]]
-        if len(members) == len(masks) == 1:
-            pairs[members[0]] = masks[0]
-
-
-def _pair_by_stem(pairs: dict[str, str], free: Collection[str]) -> None:
-    """For masks whose folders have names of their own: an image and a mask that share their stem with no other."""
-    masks: dict[str, list[str]] = defaultdict(list)
-    images: dict[str, list[str]] = defaultdict(list)
-    for mask in sorted(free):
-        masks[original_stem(mask)].append(mask)
-    for image in pairs:
-        images[original_stem(image)].append(image)
-    for stem, found in images.items():
-        # A sound image may have the number of a damaged one: normal/000, abnormal/000, mask/000.
-        members = [path for path in found if not _is_sound(path)] if len(found) > 1 else found
-        of_classes = _of_classes(masks.get(stem, ()))
-        if len(members) == len(of_classes) == 1 and not pairs[members[0]]:
-            pairs[members[0]] = of_classes[0]
-
-
-def _of_classes(masks: Sequence[str]) -> list[str]:
-    """Without those that say the same in colours, or which pixels are one thing: SegmentationObject, instanceIds."""
-    if len(masks) < 2:
-        return list(masks)
-    return [mask for mask in masks if not _OTHER_MASK.search(mask)] or list(masks)
-
-
-def _pairs_beside(images: Sequence[str]) -> dict[str, str]:
-    """NAME.jpg with NAME.png: the lossless one is the mask."""
-    pairs = dict.fromkeys(images, "")
-    for members in _by_key(images, frozenset()).values():
-        lossy = [path for path in members if suffix_of(path) in _LOSSY]
-        if len(members) == 2 and len(lossy) == 1:
-            (mask,) = set(members) - set(lossy)
-            pairs[lossy[0]] = mask
-            del pairs[mask]
-    return pairs
-
-
-def _by_key(paths: Sequence[str], ignored: frozenset[str]) -> dict[tuple[str, ...], list[str]]:
-    found: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for path in paths:
-        found[_key(path, ignored)].append(path)
-    return found
-
-
-def _key(path: str, ignored: frozenset[str]) -> tuple[str, ...]:
-    """What an image and its mask have in common."""
-    stem = stem_of(path)
-    match = _MASK_STEM.fullmatch(stem)
-    stem = match["stem"] if match else stem
-    # A mask may keep the image's whole name: 1.jpg, 1.jpg.png.
-    stem = stem_of(stem) if suffix_of(stem) in _PICTURES else stem
-    return (*_shared_folders(path.rpartition("/")[0], ignored), stem.lower())
-
-
-@lru_cache(maxsize=4096)
-def _shared_folders(folder: str, ignored: frozenset[str]) -> tuple[str, ...]:
-    names = (name.lower() for name in folder.split("/") if name and not names_derived(name))
-    return tuple(name for name in names if name not in ignored and name not in _CONTAINERS)
-
-
-def _is_marked(path: str) -> bool:
-    in_folder = any(part.lower() in MASK_FOLDERS for part in path.split("/")[:-1])
-    return suffix_of(path) in _LOSSLESS and (in_folder or _MASK_STEM.fullmatch(stem_of(path)) is not None)
+def _without_unlisted(context: ReaderContext, pairs: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Without the images that nobody drew masks for: VOC lists those that it did in ImageSets/Segmentation."""
+    lists = [path for path in context.folder.with_suffix(".txt") if "segmentation" in path.lower().split("/")[:-1]]
+    listed = {line.partition(" ")[0] for path in lists for line in lines_of(context, path)}
+    if not any(stem_of(path) in listed for path in pairs):
+        return dict(pairs)
+    unlisted = [path for path, masks in pairs.items() if not masks and stem_of(path) not in listed]
+    for path in unlisted:
+        context.log.add("format.image_unlisted", "has no mask, and no list of images with masks names it", path)
+    return {path: masks for path, masks in pairs.items() if path not in set(unlisted)}
 
 
 def classes_of(paths: Sequence[str], class_names: Sequence[str]) -> dict[str, str]:
     """The class of each image by its folder; one class for all where no folder is a class."""
     by_image = class_by_image(paths)
-    if not any(by_image.values()) or (not class_names and _are_ids(set(by_image.values()))):
+    if not any(by_image.values()) or (
+        not class_names and (_are_ids(set(by_image.values())) or _are_called_like_images(by_image))
+    ):
         return dict.fromkeys(paths, class_names[0] if len(class_names) == 1 else ONLY_CLASS)
     return {path: name or ONLY_CLASS for path, name in by_image.items()}
+
+
+def _classes_of_masks(pairs: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """The class of each mask by a folder of its own; none where such folders are numbered things."""
+    found = {mask: mask_class(mask, image) for image, masks in pairs.items() for mask in masks}
+    names = set(found.values()) - {""}
+    return {} if _are_ids(names) else {mask: name or ONLY_CLASS for mask, name in found.items()} if names else {}
+
+
+def _are_called_like_images(by_image: Mapping[str, str]) -> bool:
+    """Whether folders are things, each with an image called like it: ID/images/ID.png beside ID/masks."""
+    return all(stem_of(path).casefold() == name.casefold() for path, name in by_image.items())
 
 
 def _are_ids(names: set[str]) -> bool:
@@ -212,14 +142,19 @@ class _MaskReader:
     classes: ClassList
     manner: Manner
 
-    def read(self, mask: str, name: str, record: ImageRecord) -> tuple[Annotation, ...]:
-        """`name` is the class of the folder; empty where the mask's values are the classes."""
-        if not mask:
-            if not is_good(name):
-                self.context.log.add("format.masks.image_without_mask", "there is no mask for this image", record.path)
-            return ()
+    def read_all(self, masks: Sequence[tuple[str, str]], name: str, record: ImageRecord) -> tuple[Annotation, ...]:
+        """What all masks of an image mark, each with its class; `name` is the class of the image's folder."""
+        limit = self.context.limits.annotations_per_image
+        if not masks and not is_good(name):
+            self.context.log.add("format.masks.image_without_mask", "there is no mask for this image", record.path)
+        if len(masks) > limit:
+            self.context.log.add("label.too_many", f"{len(masks)} masks, at most {limit} are read", record.path)
         if self.context.dry_run:
             return ()
+        return tuple(mark for mask, of_mask in masks[:limit] for mark in self.read(mask, of_mask, record))
+
+    def read(self, mask: str, name: str, record: ImageRecord) -> tuple[Annotation, ...]:
+        """`name` is the class of the folder; empty where the mask's values are the classes."""
         try:
             file, limits = self.context.folder.root / mask, self.context.limits
             if self.manner.kind == COLOURS:

@@ -11,7 +11,8 @@ from truscore.datasets.folder_words import is_good
 from truscore.datasets.formats.annotation_names import unchanged
 from truscore.datasets.formats.class_folders.reader import is_class_folder
 from truscore.datasets.formats.class_folders.writer import placed
-from truscore.datasets.formats.masks.reader import classes_of, mask_by_image
+from truscore.datasets.formats.masks.pairing import mask_by_image
+from truscore.datasets.formats.masks.reader import classes_of
 from truscore.datasets.index.records import DatasetIndex, ImageRecord
 from truscore.datasets.reading.declaration import Declaration
 from truscore.datasets.shapes.masks import annotation_mask

@@ -91,7 +91,15 @@ def _image(context: ReaderContext, path: str, content: Entry) -> DescribedImage:
         marks=tuple(marks),
         labels=labels or None,
         scores=scores,
+        part=_part(content.get("tags")),
     )
+
+
+def _part(tags: Any) -> str:
+    """The part of a split that a tag of the image names."""
+    listed = tags if isinstance(tags, list) else []
+    words = (part_named_by(str(tag.get("name"))) for tag in listed if isinstance(tag, dict))
+    return next(filter(None, words), "")
 
 
 def _tags(context: ReaderContext, written: Any, path: str) -> tuple[tuple[str, ...], tuple[tuple[str, float], ...]]:
@@ -104,7 +112,7 @@ def _tags(context: ReaderContext, written: Any, path: str) -> tuple[tuple[str, .
             context.log.add(STRUCTURE, f"a tag has name {name!r:.40}, value {value!r:.40}; expected a word", path)
         elif isinstance(value, int | float):
             scores.append((bounded_text(name), float(value)))
-        elif not part_named_by(name):  # parts of a split are kept as tags, too
+        elif not part_named_by(name):  # a part of a split is no label
             labels += names(value or name)
     return tuple(labels), tuple(scores)
 

@@ -19,6 +19,7 @@ from truscore.datasets.reading.build_index import (
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.references import is_escape
 from truscore.datasets.reading.result import ReadResult
+from truscore.datasets.reading.stated_parts import StatedParts
 
 NAME = "truscore"
 INDEX_FILE = "dataset-index.json"
@@ -46,6 +47,7 @@ def read_truscore(context: ReaderContext) -> ReadResult:
         grades=index.grades,
         annotate=_annotate(context, index, listed),
         image_labels={path: _labels(context, index, image) for path, image in listed.items()},
+        parts=StatedParts(source=INDEX_FILE, by_image={path: image.part for path, image in listed.items()}),
     )
     if reading.index is None:
         return reading
