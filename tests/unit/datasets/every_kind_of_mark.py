@@ -1,5 +1,6 @@
 """Small datasets of the formats in JSON with every kind of mark that a format has, for tests that spoil them."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -143,12 +144,60 @@ def truscore(folder: Path) -> None:
     (folder / "dataset-index.json").write_text(index_to_json(replace(index, images=images)))
 
 
+def sagemaker(folder: Path) -> None:
+    classes = {"class-map": {"0": "dent", "1": "worn"}, "human-annotated": "yes"}
+    boxes = {"annotations": [{"class_id": 0, "left": 4, "top": 4, "width": 9, "height": 9}]}
+    entry = {
+        "boxes": boxes, "boxes-metadata": {**classes, "type": "groundtruth/object-detection"},
+        "state": 1, "state-metadata": {**classes, "class-name": "worn", "type": "groundtruth/image-classification"},
+        "kinds": [0, 1], "kinds-metadata": {**classes, "type": "groundtruth/image-classification-multilabel"},
+    }  # fmt: skip
+    lines = [json.dumps({"source-ref": f"s3://cards/{name}", **entry}) for name in pictures(folder, NO_MARKS)]
+    (folder / "output.manifest").write_text("\n".join(lines))
+
+
+def labelbox(folder: Path) -> None:
+    corners = [{"x": x, "y": y} for x, y in TRIANGLE]
+    objects = [
+        {"name": "dent", "bounding_box": {"left": 4, "top": 4, "width": 9, "height": 9}},
+        {"name": "tear", "polygon": corners},
+        {"name": "tear", "line": corners},
+        {"name": "pin", "point": corners[0]},
+    ]
+    answers = [
+        {"name": "state", "radio_answer": {"name": "worn"}},
+        {"name": "kinds", "checklist_answers": [{"name": "soft"}, {"name": "bent"}]},
+    ]
+    said = {"objects": objects, "classifications": answers}
+    projects = {"p1": {"labels": [{"annotations": said}]}}
+    rows = ({"data_row": {"external_id": name}, "projects": projects} for name in pictures(folder, NO_MARKS))
+    (folder / "export.ndjson").write_text("\n".join(map(json.dumps, rows)))
+
+
+def darwin(folder: Path) -> None:
+    corners = [{"x": x, "y": y} for x, y in TRIANGLE]
+    annotations = [
+        {"name": "dent", "bounding_box": {"x": 4, "y": 4, "w": 9, "h": 9}},
+        {"name": "tear", "polygon": {"paths": [corners]}},
+        {"name": "oval", "ellipse": {"center": {"x": 14, "y": 14}, "radius": {"x": 4, "y": 6}, "angle": 0.5}},
+        {"name": "tear", "line": {"path": corners}},
+        {"name": "pin", "keypoint": {"x": 5, "y": 5}},
+        {"name": "worn", "tag": {}},
+    ]
+    for name in pictures(folder, NO_MARKS):
+        item = {"name": name, "path": "/", "slots": []}
+        as_json(folder / f"{name[:-4]}.json", {"version": "2.0", "item": item, "annotations": annotations})
+
+
 EVERY_KIND: Mapping[str, Callable[[Path], None]] = {
     "coco": coco,
     "create_ml": lambda folder: create_ml(folder, [["good"]] * len(NAMES)),
+    "darwin": darwin,
     "datumaro": datumaro,
     "label_studio": label_studio,
+    "labelbox": labelbox,
     "labelme": labelme,
+    "sagemaker": sagemaker,
     "supervisely": supervisely,
     "truscore": truscore,
     "via": via,

@@ -275,6 +275,62 @@ def _image_folder_mark(kind: str, at: int) -> Any:
     return {"bbox": box} if kind == "class" else {"bbox": box, "category": "dent"}
 
 
+def sagemaker(folder: Path, images: Sequence[Marks]) -> None:
+    names = pictures(folder, images)
+    lines = []
+    for name, kinds in zip(names, images, strict=True):
+        size = [{"width": WIDTH, "height": HEIGHT, "depth": 3}]
+        marks = {"image_size": size, "annotations": [_sagemaker_mark(kind, at) for at, kind in placed(kinds)]}
+        meta = {"class-map": {"0": "dent"}, "type": "groundtruth/object-detection", "human-annotated": "yes"}
+        lines.append(json.dumps({"source-ref": f"s3://cards/{name}", "job": marks, "job-metadata": meta}))
+    (folder / "output.manifest").write_text("\n".join(lines))
+
+
+def _sagemaker_mark(kind: str, at: int) -> Any:
+    x, y, width, height = box(kind, at)
+    mark = {"class_id": 9 if kind == "class" else 0, "left": x, "top": y, "width": width, "height": height}
+    return "a mark" if kind == "text" else mark
+
+
+def labelbox(folder: Path, images: Sequence[Marks]) -> None:
+    names = pictures(folder, images)
+    lines = []
+    for name, kinds in zip(names, images, strict=True):
+        said = {"objects": [_labelbox_mark(kind, at) for at, kind in placed(kinds)], "classifications": []}
+        projects = {"p1": {"name": "cards", "labels": [{"label_kind": "Default", "annotations": said}]}}
+        size = {"height": HEIGHT, "width": WIDTH}
+        lines.append(json.dumps({"data_row": {"external_id": name}, "media_attributes": size, "projects": projects}))
+    (folder / "export.ndjson").write_text("\n".join(lines))
+
+
+def _labelbox_mark(kind: str, at: int) -> Any:
+    x, y, width, height = box(kind, at)
+    if kind == "text":
+        return "a mark"
+    named = {} if kind == "class" else {"name": "dent"}
+    if kind == "kind":
+        return {**named, "annotation_kind": "ImageSegmentationMask", "mask": {"url": "https://localhost/1.png"}}
+    return {**named, "bounding_box": {"left": x, "top": y, "width": width, "height": height}}
+
+
+def darwin(folder: Path, images: Sequence[Marks]) -> None:
+    names = pictures(folder, images)
+    for name, kinds in zip(names, images, strict=True):
+        marks = [_darwin_mark(kind, at) for at, kind in placed(kinds)]
+        slots = [{"type": "image", "slot_name": "0", "width": WIDTH, "height": HEIGHT}]
+        item = {"name": name, "path": "/", "slots": slots}
+        as_json(folder / f"{name[:-4]}.json", {"version": "2.0", "item": item, "annotations": marks})
+
+
+def _darwin_mark(kind: str, at: int) -> Any:
+    x, y, width, height = box(kind, at)
+    if kind == "text":
+        return "a mark"
+    named = {} if kind == "class" else {"name": "dent"}
+    drawn = {"cuboid": {}} if kind == "kind" else {"bounding_box": {"x": x, "y": y, "w": width, "h": height}}
+    return {"id": f"{at}", **named, **drawn}
+
+
 def dota(folder: Path, images: Sequence[Marks]) -> None:
     pictures(folder, images, "images/{}.png")
     (folder / "labelTxt").mkdir()
@@ -410,6 +466,9 @@ WRITTEN: Mapping[str, Written] = {
     "datumaro": Written(write=datumaro, faults=("again", "number", "flat", "kind", "class")),
     "create_ml": Written(write=create_ml, faults=("again", "number", "flat", "class", "text")),
     "image_folder": Written(write=image_folder, faults=("again", "number", "flat", "class")),
+    "sagemaker": Written(write=sagemaker, faults=("again", "number", "flat", "class", "text")),
+    "labelbox": Written(write=labelbox, faults=("again", "number", "flat", "kind", "class", "text")),
+    "darwin": Written(write=darwin, faults=("again", "number", "flat", "kind", "class", "text")),
     "dota": Written(write=dota, faults=("again", "number", "flat", "short")),
     "open_images": Written(write=open_images, faults=("again", "number", "flat", "image")),
     "run_lengths": Written(write=run_lengths, faults=("again", "number", "short", "outside")),

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from truscore.datasets.formats.json_lines import json_lines
 from truscore.datasets.reading.attempt import Attempt
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.text_file import UnknownEncoding, decode_text
@@ -60,11 +61,40 @@ def json_attempts(context: ReaderContext, path: str) -> Iterator[Attempt]:
     except ValueError as error:
         yield _broken(path, text, error)
         return
+    yield from _predictions(path, value)
     for signature in _SIGNATURES:
         found = _object_of(value, signature)
         missing = [key for key in signature.keys if key not in found]
         if len(missing) < len(signature.keys):
             yield _short_of(path, text, found, signature, missing)
+
+
+def line_attempts(context: ReaderContext, path: str) -> Iterator[Attempt]:
+    """For a file of JSON lines that no reader takes: what its first object lacks."""
+    first = next((entry for _, entry in json_lines(context.without_log(), path)), None)
+    if not isinstance(first, dict):
+        yield Attempt(
+            format="image_folder",
+            file=path,
+            line=1,
+            fits=0.3,
+            failed="its first line is no JSON object",
+            change="write an object a line, with file_name and objects or a label",
+        )
+        return
+    keys = ", ".join(map(str, first))[:80]
+    change = "call the file metadata.jsonl, the image file_name, and its boxes objects with bbox and category"
+    failed = f"lines have {keys}; expected file_name"
+    yield Attempt(format="image_folder", file=path, line=1, fits=0.5, failed=failed, change=change)
+
+
+def _predictions(path: str, value: Any) -> Iterator[Attempt]:
+    """COCO's list of results has no images."""
+    first = value[0] if isinstance(value, list) and value else None
+    if isinstance(first, dict) and {"image_id", "category_id"} <= first.keys():
+        failed = "it is a list of marks (image_id, category_id) without the images and categories that they name"
+        change = "put it under annotations of the file that has images and categories"
+        yield Attempt(format="coco", file=path, line=1, fits=0.7, failed=failed, change=change)
 
 
 def _broken(path: str, text: str, error: ValueError) -> Attempt:

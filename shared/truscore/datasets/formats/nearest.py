@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from itertools import islice
 
 from truscore.datasets.formats.class_folders.levels import are_faces_of_cards
-from truscore.datasets.formats.json_attempts import json_attempts
+from truscore.datasets.formats.json_attempts import json_attempts, line_attempts
+from truscore.datasets.formats.json_lines import SUFFIXES
 from truscore.datasets.formats.table_attempts import row_attempts, table_attempts
 from truscore.datasets.formats.xml_attempts import xml_attempts
 from truscore.datasets.paths import name_of, suffix_of
@@ -16,7 +17,13 @@ from truscore.datasets.reading.context import ReaderContext
 
 _FILES_OF_A_KIND = 5
 _KINDS_SHOWN = 6
-_PROBES = {".json": json_attempts, ".xml": xml_attempts, ".txt": row_attempts, ".csv": table_attempts}
+_PROBES = {
+    ".json": json_attempts,
+    ".xml": xml_attempts,
+    ".txt": row_attempts,
+    ".csv": table_attempts,
+    **dict.fromkeys(SUFFIXES, line_attempts),
+}
 
 
 def nearest_formats(context: ReaderContext, *, most: int = 2) -> list[Attempt]:

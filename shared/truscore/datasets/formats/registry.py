@@ -14,12 +14,14 @@ from truscore.datasets.formats.coco_panoptic.reader import read_coco_panoptic, r
 from truscore.datasets.formats.create_ml.reader import read_create_ml, recognise_create_ml
 from truscore.datasets.formats.csv.reader import read_csv, recognise_csv
 from truscore.datasets.formats.cvat.reader import read_cvat, recognise_cvat
+from truscore.datasets.formats.darwin.reader import read_darwin, recognise_darwin
 from truscore.datasets.formats.datumaro.reader import read_datumaro, recognise_datumaro
 from truscore.datasets.formats.deeppcb.reader import read_deeppcb, recognise_deeppcb
 from truscore.datasets.formats.dota.reader import read_dota, recognise_dota
 from truscore.datasets.formats.format import Format
 from truscore.datasets.formats.image_folder.reader import read_image_folder, recognise_image_folder
 from truscore.datasets.formats.label_studio.reader import read_label_studio, recognise_label_studio
+from truscore.datasets.formats.labelbox.reader import read_labelbox, recognise_labelbox
 from truscore.datasets.formats.labelme.reader import read_labelme, recognise_labelme
 from truscore.datasets.formats.masks.reader import read_masks, recognise_masks
 from truscore.datasets.formats.multi_light.reader import read_multi_light, recognise_multi_light
@@ -27,6 +29,7 @@ from truscore.datasets.formats.nearest import kinds_seen, nearest_formats
 from truscore.datasets.formats.open_images.reader import read_open_images, recognise_open_images
 from truscore.datasets.formats.plain_images.reader import read_plain_images
 from truscore.datasets.formats.run_lengths.reader import read_run_lengths, recognise_run_lengths
+from truscore.datasets.formats.sagemaker.reader import read_sagemaker, recognise_sagemaker
 from truscore.datasets.formats.supervisely.reader import read_supervisely, recognise_supervisely
 from truscore.datasets.formats.truscore.reader import read_truscore, recognise_truscore
 from truscore.datasets.formats.via.reader import read_via, recognise_via
@@ -80,6 +83,14 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             Format(
                 name="create_ml", title="Create ML boxes (JSON)", recognise=recognise_create_ml, read=read_create_ml
             ),
+            Format(
+                name="sagemaker",
+                title="SageMaker Ground Truth (manifest)",
+                recognise=recognise_sagemaker,
+                read=read_sagemaker,
+            ),
+            Format(name="labelbox", title="Labelbox (NDJSON)", recognise=recognise_labelbox, read=read_labelbox),
+            Format(name="darwin", title="V7 Darwin (JSON)", recognise=recognise_darwin, read=read_darwin),
             Format(
                 name="image_folder",
                 title="Hugging Face image folders (metadata.jsonl)",
@@ -177,8 +188,9 @@ def read_dataset(
     wanted = format or declaration.format
     name = wanted or choice.name
     if name not in FORMATS:
+        # The remedy of the rule lists the formats; a message has no room for them.
         what = f"format {wanted!r} is not known" if wanted else f"no format recognised in {kinds_seen(context)}"
-        log.add("format.unrecognised", f"{what}; accepted are: {', '.join(FORMATS)}")
+        log.add("format.unrecognised", what)
         for near in () if wanted else nearest_formats(context):
             text = f"nearest is {near.format}: {near.failed}. To have it read so: {near.change}"
             log.add("format.nearest", text, near.place)

@@ -16,7 +16,22 @@ UNREAD_PICTURES = frozenset(
 )
 # What annotations, lists, maps and papers about a dataset are written in.
 _KNOWN = frozenset(
-    {".json", ".jsonl", ".xml", ".csv", ".tsv", ".txt", ".yaml", ".yml", ".names", ".data", ".toml", ".ini", ".cfg"}
+    {
+        ".json",
+        ".jsonl",
+        ".ndjson",
+        ".xml",
+        ".csv",
+        ".tsv",
+        ".txt",
+        ".yaml",
+        ".yml",
+        ".names",
+        ".data",
+        ".toml",
+        ".ini",
+        ".cfg",
+    }
     | {".md", ".rst", ".html", ".htm", ".pdf", ".doc", ".docx", ".lp", ".npy", ".npz", ".mat", ".exr", ".cache"}
     | {
         ".log",

@@ -211,7 +211,12 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
     ("format.coco.structure", ERROR, "what is missing cannot be guessed", REMAKE),
     ("format.coco.no_categories", ERROR, "labels have no meaning", "declare the categories"),
     ("format.coco.duplicate_id", ERROR, "annotations may belong to either entry", "number the entries anew"),
-    ("format.coco.categories_differ", ERROR, "one id would teach two classes", "use one category list for all files"),
+    (
+        "format.coco.categories_differ",
+        WARNING,
+        "programs that go by ids take two classes for one",
+        "use one category list for all files",
+    ),
     ("format.yolo.missing", ERROR, "there is nothing to learn from", "put a labels folder beside the images folder"),
     ("format.yolo.invalid_yaml", ERROR, "class names and folders are unknown", "correct data.yaml"),
     (

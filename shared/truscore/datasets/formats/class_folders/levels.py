@@ -123,6 +123,9 @@ def _level(folders: Sequence[tuple[str, ...]], declared: frozenset[str]) -> _Cho
     # Objects may be numbered (BTAD: 01/ok, 01/ko), as grades are.
     sound = [at for at in several[1:] if _good_in_each(folders, outer, at)]
     graded = [at for at in several if _graded_share(folders, at) >= _GRADED_SHARE]
+    if len(graded) > 1:
+        # Cards may be numbered below their grades: PSA 9/1/front.jpg.
+        graded = [at for at in graded if not all(name.isdecimal() for name in _names(folders, at))] or graded
     if len(graded) == 1 and not sound:
         return _Chosen(level=graded[0], of_grades=True)
     repeated = [at for at in several[1:] if _above_each(folders, at) >= _REPEATED and not _are_sides(folders, at)]

@@ -17,6 +17,7 @@ from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.text_file import read_text
 
 SNIFFED_ROWS = 2000
+_MOST_TITLES = 5
 _LETTER = re.compile("[0-9A-Za-z]")
 
 
@@ -28,6 +29,7 @@ class CsvTable:
     columns: Columns
     rows: tuple[tuple[int, tuple[str, ...]], ...]
     header: bool = True  # whether the first line holds headings
+    begins: int = 0  # the line of the headings; titles stand above it
 
 
 def read_csv_table(context: ReaderContext, images: ImageNames, path: str) -> CsvTable | None:
@@ -50,8 +52,10 @@ def read_csv_table(context: ReaderContext, images: ImageNames, path: str) -> Csv
     if table is None:
         return None
     context.files_read.add(path)
-    fields = len(lines[0][1])
+    fields = len(table.rows[0][1])
     for number, row in lines:
+        if number <= table.begins:
+            continue
         if len(row) != fields:
             log.add("format.csv.row", f"{len(row)} fields, the header has {fields}", f"{path}#{number}")
     return table
@@ -62,9 +66,22 @@ def _has_reader_of_its_own(header: list[str]) -> bool:
     return is_via_header(header) or RUNS in columns or {*BOXES} <= columns
 
 
+def _from_headings(
+    context: ReaderContext, path: str, lines: list[tuple[int, tuple[str, ...]]]
+) -> list[tuple[int, tuple[str, ...]]]:
+    """Without the titles that people write above the headings: lines of one field where others have several."""
+    titles = next((at for at, (_, row) in enumerate(lines) if sum(map(bool, map(str.strip, row))) > 1), 0)
+    if not 0 < titles <= _MOST_TITLES or not any(map(is_known, lines[titles][1])):
+        return lines
+    text = f"{titles} lines above the headings are no rows, such as {next(filter(None, lines[0][1]))!r:.60}"
+    context.log.add("format.annotations.left_out", text, path)
+    return lines[titles:]
+
+
 def _table(
     context: ReaderContext, images: ImageNames, path: str, lines: list[tuple[int, tuple[str, ...]]]
 ) -> CsvTable | None:
+    lines = _from_headings(context, path, lines)
     if not lines:
         return None
     first = lines[0][1]
@@ -87,4 +104,4 @@ def _table(
     if columns.label is not None and header:
         heading = plain(first[columns.label])
         columns = replace(columns, several=heading in PLURALS, tags=heading in {"tags", "labels"})
-    return CsvTable(path=path, columns=columns, rows=tuple(rows), header=header)
+    return CsvTable(path=path, columns=columns, rows=tuple(rows), header=header, begins=lines[0][0] if header else 0)

@@ -71,6 +71,7 @@ BOOKKEEPING = frozenset(
         "zip",
         "phone",
     }
+    | {"source", "quelle", "origin", "herkunft", "provider"}
     | {"title", "titel", "description", "beschreibung", "caption", "seller", "shipping", "artist", "publisher"}
     | {"currency", "comment", "comments", "note_text", "remarks"}
     | {"datum", "größe", "groesse", "breite", "höhe", "hoehe", "betrag", "value", "wert", "annotator", "user", "weight"}

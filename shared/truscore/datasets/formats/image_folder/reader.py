@@ -13,14 +13,13 @@ from typing import Any
 from truscore.datasets.folder_words import part_meant_by
 from truscore.datasets.formats.csv.headings import LABEL_NAMES, PART_NAMES, SCORE_WORDS, plain
 from truscore.datasets.formats.described_images import DescribedImage, Mark, read_described
-from truscore.datasets.formats.json_values import LEFT_OUT, STRUCTURE, UNREADABLE, Entry
+from truscore.datasets.formats.json_lines import json_lines
+from truscore.datasets.formats.json_values import LEFT_OUT, STRUCTURE, Entry
 from truscore.datasets.paths import name_of
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.problems import bounded_text
 from truscore.datasets.reading.result import ReadResult
-from truscore.datasets.reading.text_file import is_deeper_than, read_text
 from truscore.datasets.shapes.parse import BadShape, box_from, numbers
-from truscore.datasets.strict_json import parse_json
 
 NAME = "image_folder"
 _FILE = "metadata.jsonl"
@@ -34,7 +33,7 @@ def recognise_image_folder(context: ReaderContext) -> bool:
     return any(
         isinstance(entry, dict) and _IMAGE in entry
         for path in _files(context)
-        for _, entry in islice(_lines(context, path), _SNIFFED_LINES)
+        for _, entry in islice(json_lines(context, path), _SNIFFED_LINES)
     )
 
 
@@ -43,30 +42,13 @@ def read_image_folder(context: ReaderContext) -> ReadResult:
     images: list[DescribedImage] = []
     for path in _files(context):
         file = _File(context, path)
-        images += [image for line, entry in _lines(context, path) if (image := file.image(line, entry))]
+        images += [image for line, entry in json_lines(context, path) if (image := file.image(line, entry))]
         file.report()
     return read_described(context, images, format=NAME)
 
 
 def _files(context: ReaderContext) -> list[str]:
     return [path for path in context.folder.with_suffix(".jsonl") if name_of(path).lower() == _FILE]
-
-
-def _lines(context: ReaderContext, path: str) -> Iterator[tuple[int, Any]]:
-    """Each line's value with its number; a line that is no JSON is reported."""
-    text = read_text(context, path, code=UNREADABLE, limit_bytes=context.limits.annotation_file_bytes)
-    for number, line in enumerate((text or "").split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            entry = parse_json(line)
-        except ValueError as error:
-            context.log.add(UNREADABLE, str(error), f"{path}#{number}")
-            continue
-        if is_deeper_than(entry, context.limits.json_depth):
-            context.log.add(UNREADABLE, f"nested deeper than {context.limits.json_depth} levels", f"{path}#{number}")
-        else:
-            yield number, entry
 
 
 class _File:
