@@ -83,6 +83,17 @@ def test_capital_folders_and_boxes_of_yolo_are_read(shared_data: Path) -> None:
     assert boxes(image_at(index, "Images/c0.jpg").annotations)[0] == pytest.approx((60, 84, 40, 56), abs=COORDINATES_PX)
 
 
+def test_polygons_of_yolo_are_read_and_the_masks_drawn_from_them_are_no_images(shared_data: Path) -> None:
+    reading = read(shared_data, "yolo_seg_with_masks")
+    assert reading.index is not None
+    assert (len(reading.index.images), marks_by_class(reading.index)) == (12, {"scratch": 12})
+    (mark,) = image_at(reading.index, "images/c0.jpg").annotations
+    assert mark.polygons[0] == pytest.approx((40, 56, 80, 56, 80, 112, 40, 112), abs=COORDINATES_PX)
+    assert messages(reading, "format.derived_pictures") == [
+        "12 masks were left out, such as masks/c0.png: they are no images to train on"
+    ]
+
+
 def test_second_boxes_and_points_of_labelme_3_are_read(shared_data: Path) -> None:
     twice = read(shared_data, "voc_two_boxes_in_object")
     assert twice.index is not None
