@@ -185,7 +185,7 @@ class Validator:
             format=order.format,
             category=order.category,
             option=order.option,
-            architecture=order.architecture,
+            architecture=order.expected_architecture,
             class_names=tuple(order.class_names),
             policy=policy,
             memory_bytes=self.bounds.memory_bytes,

@@ -58,7 +58,7 @@ def verdict_key(order: DatasetOrder, *, listing_digest: str, policy: Policy, bou
         "schema": SCHEMA,
     }
     # Only where it asks for something else than its option does: other architectures share their verdicts.
-    wanted = expectation_of(order.category, order.option, order.architecture)
+    wanted = expectation_of(order.category, order.option, order.expected_architecture)
     if wanted != expectation_of(order.category, order.option):
         parts["learns_from"] = list(wanted.learns_from)
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

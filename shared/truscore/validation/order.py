@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from truscore.catalog import export_formats, hindrance, why_not_exported
+from truscore.catalog import architectures, export_formats, hindrance, why_not_exported
 from truscore.catalog.export_formats import Hindrance
 from truscore.datasets import FORMATS
 from truscore.recipes import InvalidConfig, Recipe, resolve
@@ -36,6 +36,16 @@ class DatasetOrder:
     request_id: str = ""
     validation_only: bool = False
     class_names: Sequence[str] = ()
+
+    @property
+    def expected_architecture(self) -> str:
+        """The architecture whose targets the dataset has to have; empty where those of any of the option will do.
+
+        Objects under lights are of use to solvers without their normals, but not to the default network of an order.
+        """
+        if self.architecture or self.validation_only or self.category != "photometric_stereo":
+            return self.architecture
+        return next((row.architecture for row in architectures(self.category, self.option)), "")
 
 
 def check_order(order: DatasetOrder, *, profile: str = "small") -> list[Finding]:
