@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from truscore.catalog.export_formats import hindrance
 from truscore.configuration.recipe import PUBLISHED
 from truscore.recipes import Recipe, resolve, run_id_for
 from truscore.storage import Stored
+from truscore.validation.order import hindrance_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,13 +54,6 @@ def plan(order: TrainingOrder, *, profile: str) -> Plan:
     recipe is taken: an order that some trainer can fulfil must not train for nothing.
     """
     recipe = resolve(order.category, order.option, order.architecture, order.overrides, profile=profile)
-    if profile == PUBLISHED and _hinders(recipe, order.export_formats):
+    if profile == PUBLISHED and any(hindrance_of(recipe, format) for format in order.export_formats):
         recipe = resolve(order.category, order.option, order.architecture, order.overrides)
     return Plan(run_id=run_id_for(order.dataset_digest, recipe, order.request_id), order=order, recipe=recipe)
-
-
-def _hinders(recipe: Recipe, formats: Sequence[str]) -> bool:
-    head = recipe.architecture_config.custom_modifications.head_customization
-    return any(
-        hindrance(category=recipe.category, head=head, sampling=recipe.sampling, format=format) for format in formats
-    )

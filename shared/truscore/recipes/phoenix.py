@@ -130,7 +130,7 @@ def photometric_surface_normal_estimation() -> Template:
         "photometric_stereo",
         "surface_normal_estimation",
         "ps_net",
-        "it starts as the best solver, stays it where samples agree, and learns gloss, foil and shadow",
+        "it starts as a robust solver and learns gloss, foil and shadow; many exact lights need no network",
         {
             "image_size": (96, "more of an object at once: what its pixels have in common is learnt from all of them"),
             _LOSS: ("log_angular", "a tenth less counts alike for objects of measured and of guessed lights"),

@@ -72,7 +72,7 @@ def _faults(order: DatasetOrder, profile: str) -> Iterator[Fault]:
 
 def _export_formats(order: DatasetOrder, recipe: Recipe | None) -> Iterator[Fault]:
     of_network = export_formats(order.category, order.option, order.architecture)
-    hindered = {name: found for name in of_network if recipe and (found := _hindrance(recipe, name))}
+    hindered = {name: found for name in of_network if recipe and (found := hindrance_of(recipe, name))}
     made = tuple(name for name in of_network if name not in hindered)
     for name in dict.fromkeys(order.export_formats):
         if name not in made:
@@ -88,7 +88,8 @@ def _export_formats(order: DatasetOrder, recipe: Recipe | None) -> Iterator[Faul
             yield "order.export_format", "export_formats", message
 
 
-def _hindrance(recipe: Recipe, format: str) -> Hindrance | None:
+def hindrance_of(recipe: Recipe, format: str) -> Hindrance | None:
+    """What of the recipe's choices is in the way of a file of this format; None where nothing is."""
     head = recipe.architecture_config.custom_modifications.head_customization
     return hindrance(category=recipe.category, head=head, sampling=recipe.sampling, format=format)
 

@@ -188,9 +188,10 @@ def read_dataset(
     wanted = format or declaration.format
     name = wanted or choice.name
     if name not in FORMATS:
-        # The remedy of the rule lists the formats; a message has no room for them.
-        what = f"format {wanted!r} is not known" if wanted else f"no format recognised in {kinds_seen(context)}"
-        log.add("format.unrecognised", what)
+        accepted = f"accepted are: {', '.join(FORMATS)}"
+        # What was seen leaves no room for the formats, which the rule's remedy lists.
+        seen = f"no format recognised in {kinds_seen(context)}"
+        log.add("format.unrecognised", f"format {wanted!r} is not known; {accepted}" if wanted else seen)
         for near in () if wanted else nearest_formats(context):
             text = f"nearest is {near.format}: {near.failed}. To have it read so: {near.change}"
             log.add("format.nearest", text, near.place)

@@ -29,8 +29,8 @@ def damage_mask_u_net_small(category: str, option: str, architecture: str) -> Re
 
 
 def damage_mask_u_net_published(category: str, option: str, architecture: str) -> Recipe:
-    """On EfficientNet-Lite0, which knows ImageNet and is left as it is: a step takes half the time. Windows at native
-    resolution, of each class as many; whether a pixel is damage is learnt apart from which damage it is."""
+    """On EfficientNet-Lite0, which knows ImageNet and is left as it is. Windows at native resolution, of each class as
+    many; whether a pixel is damage is learnt apart from which damage it is."""
     small = damage_mask_u_net_small(category, option, architecture)
     published = from_published(small, base="u_net_efficientnet_lite0_os2")
     architecture_config, hyper = published.architecture_config, published.hyperparameters
