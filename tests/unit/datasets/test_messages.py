@@ -101,6 +101,13 @@ def test_what_was_seen_is_counted_by_kind(tmp_path: Path) -> None:
     assert "4 files (3 .png, 1 .txt), 3 of them named as images" in found
 
 
+def test_a_format_that_is_not_known_is_told_with_those_that_are(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    message = only(read_dataset(tmp_path, format="cocoo"), "format.unrecognised")
+    assert "format 'cocoo' is not known; accepted are: " in message
+    assert "coco, " in message
+
+
 def test_pixels_that_are_floats_are_refused_by_what_they_are_and_not_called_one_even_tone(tmp_path: Path) -> None:
     pictures(tmp_path)
     shades_HW = np.random.default_rng(0).random((64, 64)).astype(np.float32)
