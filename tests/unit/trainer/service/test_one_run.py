@@ -277,8 +277,8 @@ async def test_a_pause_that_is_withdrawn_at_once_costs_an_attempt_and_no_more(st
     await until(lambda: stand.published(TrainingStarted))
     stand.publisher.away = True  # holds the trainer between the end of the training process and its look at the marks
     await stand.send(RunPause(run_id=run_id_of(stand), request_id="1"))
-    stand.open(6)
-    await until(lambda: not stand.runs.request_stop("nobody", "pause") and _has_paused(stand))
+    await until(lambda: _has_paused(stand))
+    stand.open(6)  # only now: a training process that is let go before it is told to stop trains to its end
     stand.publisher.away = False
     await stand.send(RunResume(run_id=run_id_of(stand), request_id="2"))
     await running
