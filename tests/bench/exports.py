@@ -33,6 +33,7 @@ from truscore.recipes import resolve
 from truscore.zoo import build_model
 
 from services.exporter.child import benchmark
+from services.exporter.child.benchmark import Stopwatch
 from services.exporter.child.convert import conversion_context, export_target_of
 from services.exporter.child.export_target import ExportTarget, Picture
 from services.exporter.child.formats.registry import FORMATS
@@ -152,11 +153,11 @@ def phases(context: ConversionContext) -> dict[str, float]:
     marks = [("", perf_counter())]
     kind.make(context.source, path)
     marks.append(("make", perf_counter()))
-    run = kind.load(path, context.source.target.signature)
+    run = Stopwatch(kind.load(path, context.source.target.signature))
     marks.append(("load", perf_counter()))
     context.gate.verdict(run, precision=kind.precision)
     marks.append(("gate", perf_counter()))
-    benchmark.measure(run, context.source.target.run_eager, context.source.pictures, rounds=3)
+    benchmark.measure(run, context.gate.eager, context.source.pictures, rounds=3)
     marks.append(("benchmark", perf_counter()))
     return {name: round(at - before, 2) for (_, before), (name, at) in pairwise(marks)}
 

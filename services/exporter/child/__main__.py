@@ -19,6 +19,9 @@ def main() -> None:
     folder: Path = parser.parse_args().folder
     end_with_stdin()
     # Torch takes seconds to import: only once there is someone to end with.
+    from services.exporter.child.imports import import_torchvision
+
+    import_torchvision()
     from services.exporter.child.convert import convert
 
     try:

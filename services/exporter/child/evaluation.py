@@ -7,7 +7,8 @@ Legend: C channels, H, W sides of a picture, N instances, K classes with "nothin
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 import torch
 from truscore.augmentation.loading import sample_of
 from truscore.augmentation.pixel_labels import label_map
+from truscore.augmentation.samples import Sample
 from truscore.catalog.tasks import learns_from
 from truscore.datasets import ImageRecord, load_image
 from truscore.datasets.index.targets import is_usable
@@ -28,10 +30,12 @@ from truscore.metrics.regression import RegressionPrediction, regression_metrics
 from truscore.metrics.segmentation import count_pixels, segmentation_metrics
 from truscore.zoo.resize import network_size, resize_antialiased
 
+from services.exporter.child.decoded import Decoded
 from services.exporter.child.export_target import Answers, Picture
 from services.exporter.child.lit_examples import LitExample
 
 MASK_SIDE_PX = 1024  # masks of pixels are evaluated at most at this side, as the trainer does
+MOST_KEPT_BYTES = 256 << 20  # of decoded images of a split, for the model that is evaluated next
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +56,7 @@ class Labelled:
     of_borders: bool = False
     training: tuple[ImageRecord, ...] = ()
     objects: tuple[LitExample, ...] = ()
+    decoded: Decoded = field(default_factory=lambda: Decoded(MOST_KEPT_BYTES))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,7 +79,8 @@ def evaluate(run: Callable[[Picture], Answers], labelled: Labelled) -> Evaluatio
 
 def _pictures(labelled: Labelled, *, most_px: int | None = None) -> Iterable[tuple[int, ImageRecord, Picture]]:
     for index, (record, path) in enumerate(zip(labelled.records, labelled.files, strict=True)):
-        image_CHW = torch.from_numpy(load_image(path).copy()).permute(2, 0, 1).float() / 255
+        image_HWC = labelled.decoded.get(index, partial(load_image, path), size_bytes=lambda image: image.nbytes)
+        image_CHW = torch.from_numpy(image_HWC.copy()).permute(2, 0, 1).float() / 255
         height, width = image_CHW.shape[-2:]
         if most_px is not None and max(height, width) > most_px:
             image_CHW = resize_antialiased(image_CHW, *network_size(height, width, image_size=most_px))
@@ -147,7 +153,7 @@ def _semantic(run: Callable[[Picture], Answers], labelled: Labelled) -> Evaluati
 def _instances(run: Callable[[Picture], Answers], labelled: Labelled) -> Evaluation:
     results = []
     for index, (record, path) in enumerate(zip(labelled.records, labelled.files, strict=True)):
-        sample = sample_of(record, load_image(path), image_size=labelled.image_size)
+        sample = labelled.decoded.get(index, partial(_sample, record, path, labelled.image_size), size_bytes=_size_of)
         height, width = sample.image_CHW.shape[-2:]
         answers = run((sample.image_CHW.float() / 255).numpy())
         masked = "masks" in answers
@@ -176,6 +182,14 @@ def _instances(run: Callable[[Picture], Answers], labelled: Labelled) -> Evaluat
         training=labelled.training,
     ).metrics(results)
     return Evaluation(metrics=metrics)
+
+
+def _sample(record: ImageRecord, path: Path, image_size: int) -> Sample:
+    return sample_of(record, load_image(path), image_size=image_size)
+
+
+def _size_of(sample: Sample) -> int:
+    return int(sample.image_CHW.nbytes + sample.masks.nbytes)
 
 
 def _marked(

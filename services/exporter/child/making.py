@@ -7,9 +7,10 @@ from pathlib import Path
 from truscore.files import sha256_of
 
 from services.exporter.child import benchmark
+from services.exporter.child.benchmark import Stopwatch
 from services.exporter.child.departure import Layer, departures
 from services.exporter.child.engine_pictures import Recorder
-from services.exporter.child.formats.protocol import Format, Predict, Source, Unmakeable
+from services.exporter.child.formats.protocol import Format, Source, Unmakeable
 from services.exporter.child.gate import Gate, failure
 from services.exporter.child.refused import ExportRefused
 from services.exporter.release import Artifact, Parity
@@ -39,13 +40,13 @@ def make_artifact(format: Format, context: ConversionContext) -> Artifact:
     except faults as error:
         message = f"the network cannot be written as {format.name}: {type(error).__name__}: {error}"
         raise ExportRefused("conversion", message) from error
-    artifact = proven(format, context, run, verdict, notes={**format.describe(), **notes})
+    artifact = proven(format, context, recorded.run, verdict, notes={**format.describe(), **notes})
     recorded.write(context.folder, format.name)
     return artifact
 
 
 def proven(
-    format: Format, context: ConversionContext, run: Predict, verdict: Parity, *, notes: dict[str, str]
+    format: Format, context: ConversionContext, run: Stopwatch, verdict: Parity, *, notes: dict[str, str]
 ) -> Artifact:
     """The artefact with its proof. Raises ExportRefused where the gate does not let it pass, with a report of why."""
     path, target = context.folder / format.file_name, context.source.target
@@ -55,7 +56,7 @@ def proven(
         raise ExportRefused(
             "metrics" if verdict.metrics else "parity", _message(format, verdict, layers), report=report
         )
-    figures = benchmark.measure(run, target.run_eager, context.source.pictures, rounds=context.benchmark_rounds)
+    figures = benchmark.measure(run, context.gate.eager, context.source.pictures, rounds=context.benchmark_rounds)
     if what := format.measured():
         figures = replace(figures, device=f"{figures.device}: {what}")
     return Artifact(

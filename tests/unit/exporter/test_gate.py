@@ -16,6 +16,7 @@ from truscore.datasets import ImageRecord
 from truscore.recipes import resolve
 from truscore.zoo import build_model
 
+from services.exporter.child.benchmark import Stopwatch
 from services.exporter.child.convert import conversion_context, export_target_of
 from services.exporter.child.departure import module_of
 from services.exporter.child.evaluation import Labelled
@@ -73,7 +74,7 @@ def refusal(context: ConversionContext, path: Path, *, format: str = "onnx") -> 
     run = kind.load(path, context.source.target.signature)
     verdict = held.gate.verdict(run, precision=kind.precision)
     with pytest.raises(ExportRefused) as refused:
-        proven(kind, held, run, verdict, notes={})
+        proven(kind, held, Stopwatch(run), verdict, notes={})
     return refused.value
 
 

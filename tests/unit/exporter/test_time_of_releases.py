@@ -1,0 +1,80 @@
+"""What a release need not wait for: imports that nobody uses, images decoded twice, latencies measured again."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from services.exporter.child.benchmark import Stopwatch, measure
+from services.exporter.child.decoded import Decoded
+
+PICTURES = [np.zeros((3, 2, side), np.float32) for side in (2, 3)]
+
+
+def test_the_child_starts_without_the_compiler_of_torch_and_regions_are_pooled_as_with_it() -> None:
+    script = (
+        "import sys\n"
+        "from services.exporter.child.imports import import_torchvision\n"
+        "import_torchvision()\n"
+        "import services.exporter.child.convert\n"
+        "assert 'torch._dynamo' not in sys.modules\n"
+        "from torchvision.ops.roi_align import is_compile_supported as given\n"
+        "before = given('cpu'), given('meta')\n"
+        "from torch._dynamo.utils import is_compile_supported as own\n"
+        "assert given is not own\n"
+        "assert before == (own('cpu'), own('meta'))\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=100)
+
+
+def ticking(step_s: float) -> Iterator[float]:
+    now_s = 0.0
+    while True:
+        yield now_s
+        now_s += step_s
+
+
+def stopwatch(step_s: float) -> Stopwatch:
+    ticks = ticking(step_s)
+    return Stopwatch(run=lambda picture_CHW: picture_CHW.shape, clock=lambda: next(ticks))
+
+
+def test_the_time_of_the_run_that_warms_a_model_up_is_left_out() -> None:
+    watch = stopwatch(0.25)
+    assert [watch(each) for each in PICTURES] == [(3, 2, 2), (3, 2, 3)]
+    assert watch.elapsed_ms == [250.0]
+
+
+@pytest.mark.parametrize(("step_s", "times"), [(0.01, 1 + 3 * 2), (0.2, 3), (0.6, 1)])
+def test_latencies_are_measured_again_until_there_is_enough_to_go_by(step_s: float, times: int) -> None:
+    """Steps of both: after a second of them there is."""
+    file, eager = stopwatch(step_s), stopwatch(step_s)
+    for picture_CHW in PICTURES:
+        eager(picture_CHW)
+        file(picture_CHW)
+    found = measure(file, eager, PICTURES, rounds=3)
+    assert (len(file.elapsed_ms), len(eager.elapsed_ms)) == (times, times)
+    assert found.latency_ms_p50 == pytest.approx(step_s * 1000)
+    assert found.images == 2
+
+
+def test_one_picture_alone_is_measured_though_it_warmed_both_up() -> None:
+    file, eager = stopwatch(2.0), stopwatch(2.0)
+    eager(PICTURES[0])
+    file(PICTURES[0])
+    assert measure(file, eager, PICTURES[:1], rounds=1).eager_latency_ms_p50 == 2000
+
+
+def test_decoded_images_are_kept_as_far_as_there_is_room() -> None:
+    made: list[int] = []
+
+    def make(place: int) -> bytes:
+        made.append(place)
+        return b"." * 60
+
+    decoded = Decoded(100)
+    for place in (0, 1, 0, 1):
+        assert decoded.get(place, lambda place=place: make(place), size_bytes=len) == b"." * 60  # type: ignore[misc]
+    assert made == [0, 1, 1]
