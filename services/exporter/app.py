@@ -8,6 +8,7 @@ from pathlib import Path
 from truscore.bus import RetryPolicy, canary, connect, consume, publisher, reporting_hardware, serve
 from truscore.events.v1.model_pb2 import ExportOrdered
 from truscore.events.v1.training_pb2 import TrainingCompleted
+from truscore.process.cores import usable_cores
 from truscore.process.git_commit import current_commit
 from truscore.process.scratch_dir import claim_scratch_dir
 from truscore.storage import S3Store
@@ -18,6 +19,7 @@ from services.exporter.child_process import Bounds, run_child
 from services.exporter.exporting import Exporter, ProofSettings
 from services.exporter.finished_runs import FinishedRuns
 from services.exporter.handlers import Exports, on_export_ordered, on_training_completed
+from services.exporter.parallel import Budget, make_formats
 from services.exporter.release_store import ReleaseStore
 from services.exporter.settings import Settings
 
@@ -31,11 +33,15 @@ def create_exporter(settings: Settings) -> Exporter:
     )
     key = settings.exporter_signing_key
     workdir = claim_scratch_dir(settings.exporter_workdir)
-    bounds = Bounds(time_limit_s=settings.exporter_timeout_s, memory_limit_bytes=settings.exporter_memory_bytes)
+    budget = Budget(
+        bounds=Bounds(time_limit_s=settings.exporter_timeout_s, memory_limit_bytes=settings.exporter_memory_bytes),
+        cores=usable_cores(),
+        at_once=settings.exporter_formats_at_once,
+    )
     return Exporter(
         store=store,
         releases=ReleaseStore(store, bucket=settings.bucket, signer=Signer(key.get_secret_value()) if key else None),
-        run_child=partial(run_child, bounds=bounds),
+        run_child=partial(make_formats, run=run_child, budget=budget),
         workdir=workdir,
         proof=ProofSettings(
             parity_pictures=settings.exporter_parity_images,

@@ -32,10 +32,20 @@ class Settings(StoreSettings):
         3, ge=1, le=1000, description="How often, at most, the latency is measured on each of these images"
     )
     exporter_timeout_s: float = Field(
-        1200, gt=0, le=1500, description="Longest time that one export may take; the broker waits 1800 s by default"
+        1200,
+        gt=0,
+        le=1500,
+        description="Longest time that the export of one run may take; the broker waits 1800 s by default",
     )
     exporter_memory_bytes: int = Field(
-        12 * 2**30, ge=2**29, description="Most resident memory that one export may take, in bytes"
+        12 * 2**30, ge=2**29, description="Most resident memory that the export of one run may take, in bytes"
+    )
+    exporter_formats_at_once: int = Field(
+        4,
+        ge=1,
+        le=64,
+        description="Most formats of one run that are made at once, each with its part of memory and cores; never "
+        "more than there are cores",
     )
     exporter_signing_key: SecretStr | None = Field(
         None,

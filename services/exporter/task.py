@@ -55,6 +55,7 @@ class Task:
     row: tuple[str, ...] = ()
     # In the place of pictures and evaluated images, for models that take the views of an object.
     lit: LitSet | None = None
+    threads: int = 0  # that models are run on; as many as torch takes by itself with 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

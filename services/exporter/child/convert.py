@@ -33,6 +33,8 @@ MOST_MESSAGE = 4000  # characters: exporters of torch and onnxruntime tell a who
 
 @torch.no_grad()
 def convert(task: Task) -> Result:
+    if task.threads:
+        torch.set_num_threads(task.threads)
     try:
         model, recipe, class_names = load_checkpoint_model(Path(task.checkpoint))
     except (RuntimeError, ValueError, KeyError, OSError) as error:
