@@ -25,22 +25,13 @@ class EngineFault(RuntimeError):
 async def proven_by_engine(result: Result, folder: Path, *, time_limit_s: float, memory_limit_bytes: int) -> Result:
     """The result without the files that an engine without torch answers otherwise with; each is refused by name.
 
-    Files that no such engine can run stay as they are. Raises EngineFault. When cancelled, the process is killed.
+    Files that no such engine can run stay as they are. What an engine has left in the folder already is taken as it is.
+    Raises EngineFault. When cancelled, the process is killed.
     """
     if not (folder / PROOF).is_file() or not json.loads((folder / PROOF).read_bytes())["files"]:
         return result
-    ended = await run_bounded(
-        (sys.executable, str(ENGINE), str(folder)),
-        environment=clean_environment(OMP_WAIT_POLICY="PASSIVE", CUDA_VISIBLE_DEVICES=""),
-        stderr=folder / "engine-stderr.txt",
-        time_limit_s=time_limit_s,
-        memory_limit_bytes=memory_limit_bytes,
-    )
-    if ended.code or ended.timed_out or ended.memory_bytes is not None:
-        raise EngineFault(
-            f"the engine that proves the files ended with code {ended.code} (at most {time_limit_s:g} s and "
-            f"{memory_limit_bytes} bytes of memory): {ended.stderr}"
-        )
+    if not (folder / RESULT).is_file():
+        await _run(folder, time_limit_s=time_limit_s, memory_limit_bytes=memory_limit_bytes)
     report = json.loads((folder / RESULT).read_bytes())
     kept, refused = [], list(result.refusals)
     for artifact in result.artifacts:
@@ -54,6 +45,21 @@ async def proven_by_engine(result: Result, folder: Path, *, time_limit_s: float,
             note = f"{report['runtime']} without torch, on {artifact.parity.images} pictures"
             kept.append(replace(artifact, notes={**artifact.notes, "answered_by": note}))
     return Result(artifacts=tuple(kept), refusals=tuple(refused))
+
+
+async def _run(folder: Path, *, time_limit_s: float, memory_limit_bytes: int) -> None:
+    ended = await run_bounded(
+        (sys.executable, str(ENGINE), str(folder)),
+        environment=clean_environment(OMP_WAIT_POLICY="PASSIVE", CUDA_VISIBLE_DEVICES=""),
+        stderr=folder / "engine-stderr.txt",
+        time_limit_s=time_limit_s,
+        memory_limit_bytes=memory_limit_bytes,
+    )
+    if ended.code or ended.timed_out or ended.memory_bytes is not None:
+        raise EngineFault(
+            f"the engine that proves the files ended with code {ended.code} (at most {time_limit_s:g} s and "
+            f"{memory_limit_bytes} bytes of memory): {ended.stderr}"
+        )
 
 
 def _why_not(artifact: Artifact, answered: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from truscore.zoo.preprocess import preprocess
 
 from services.exporter.child import evaluation
 from services.exporter.child.adapters import ADAPTERS
+from services.exporter.child.early_engine import EarlyEngine
 from services.exporter.child.engine_pictures import write_proof
 from services.exporter.child.export_target import ExportTarget, Picture, UnsupportedNetwork
 from services.exporter.child.formats.protocol import Source
@@ -57,6 +58,9 @@ def convert(task: Task) -> Result:
     context = conversion_context(
         target, pictures, described, calibration=calibration, labelled=labelled, purpose=purpose
     )
+    given = pictures if task.lit else task.pictures
+    engine = EarlyEngine(Path(task.output_folder), given) if len(task.formats) == 1 else None
+    context = replace(context, engine=engine)
     artifacts: list[Artifact] = []
     refusals: list[Refusal] = []
     for name in task.formats:
@@ -70,7 +74,10 @@ def convert(task: Task) -> Result:
         except Exception as error:  # noqa: BLE001  one format must not hold the others
             message = f"the network cannot be written as {name}: {type(error).__name__}: {error}"
             refusals.append(Refusal(format=name, code="conversion", message=message[:MOST_MESSAGE]))
-    write_proof(Path(task.output_folder), artifacts, pictures if task.lit else task.pictures)
+    if engine is not None:
+        engine.wait()
+    else:
+        write_proof(Path(task.output_folder), {each.format: each.file_name for each in artifacts}, given)
     return Result(artifacts=tuple(artifacts), refusals=tuple(refusals))
 
 

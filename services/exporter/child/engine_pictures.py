@@ -15,7 +15,6 @@ from services.exporter.child.export_target import Answers, Picture, by_name
 from services.exporter.child.formats.protocol import Predict
 from services.exporter.engine import answers
 from services.exporter.engine.files import PROOF, answers_file
-from services.exporter.release import Artifact
 
 RUNTIME = "onnxruntime"
 PLAIN_MODES = ("RGB", "L")  # what any decoder decodes to the same pixels
@@ -41,12 +40,10 @@ class Recorder:
         answers.write(folder / answers_file(format), self.kept)
 
 
-def write_proof(folder: Path, artifacts: Sequence[Artifact], pictures: Sequence[str | Picture]) -> None:
-    """Only files that an engine without torch can run are proved by one. `pictures` are files of pictures, or what
-    models of views are fed with."""
-    files: Mapping[str, str] = {
-        each.format: each.file_name for each in artifacts if FORMATS[each.format].runtime == RUNTIME
-    }
+def write_proof(folder: Path, files: Mapping[str, str], pictures: Sequence[str | Picture]) -> None:
+    """`files` by format; only those that an engine without torch can run are proved by one. `pictures` are files of
+    pictures, or what models of views are fed with."""
+    files = {format: name for format, name in files.items() if FORMATS[format].runtime == RUNTIME}
     given = [str(_given(each, folder / f"proof-{number}")) for number, each in enumerate(pictures)]
     proof = {"files": files, "pictures": given, "threads": torch.get_num_threads()}
     (folder / PROOF).write_text(json.dumps(proof), encoding="utf-8")

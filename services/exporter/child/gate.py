@@ -29,7 +29,14 @@ class Gate:
         object.__setattr__(self, "eager", Stopwatch(self.target.run_eager))
 
     def verdict(self, run: Predict, *, precision: str) -> Parity:
-        parity = self.target.check_parity(self._pairs(run), precision=precision)
+        return self.on_labelled(run, self.on_pictures(run, precision=precision), precision=precision)
+
+    def on_pictures(self, run: Predict, *, precision: str) -> Parity:
+        """The verdict by outputs alone."""
+        return self.target.check_parity(self._pairs(run), precision=precision)
+
+    def on_labelled(self, run: Predict, parity: Parity, *, precision: str) -> Parity:
+        """The verdict by metrics, too, where outputs passed."""
         lines = self._metrics(run, precision=precision) if parity.passed else ()
         return replace(parity, metrics=lines, passed=parity.passed and all(map(passes, lines)))
 

@@ -1,6 +1,7 @@
 """One artefact: made, run beside its checkpoint, held to the gate and measured."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -9,11 +10,12 @@ from truscore.files import sha256_of
 from services.exporter.child import benchmark
 from services.exporter.child.benchmark import Stopwatch
 from services.exporter.child.departure import Layer, departures
+from services.exporter.child.early_engine import EarlyEngine
 from services.exporter.child.engine_pictures import Recorder
 from services.exporter.child.formats.protocol import Format, Source, Unmakeable
 from services.exporter.child.gate import Gate, failure
 from services.exporter.child.refused import ExportRefused
-from services.exporter.release import Artifact, Parity
+from services.exporter.release import Artifact, Benchmark, Parity
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,6 +26,7 @@ class ConversionContext:
     gate: Gate
     folder: Path
     benchmark_rounds: int
+    engine: EarlyEngine | None = None
 
 
 def make_artifact(format: Format, context: ConversionContext) -> Artifact:
@@ -33,32 +36,21 @@ def make_artifact(format: Format, context: ConversionContext) -> Artifact:
     if reason := context.source.target.refused.get(format.name):
         raise ExportRefused("unsupported_format", f"the network cannot be written as {format.name}: {reason}")
     try:
-        notes = format.make(context.source, path)
+        notes = {**format.describe(), **format.make(context.source, path)}
         run = format.load(path, context.source.target.signature)
         recorded = Recorder(run, context.source.pictures)
-        verdict = context.gate.verdict(recorded, precision=format.precision)
+        verdict = context.gate.on_pictures(recorded, precision=format.precision)
+        if verdict.passed:
+            recorded.write(context.folder, format.name)
+            figures = measured(format, context, recorded.run)
+            # Only now: an engine beside it would be measured with it.
+            if context.engine is not None:
+                context.engine.start(format.name, format.file_name)
+        verdict = context.gate.on_labelled(recorded, verdict, precision=format.precision)
     except faults as error:
         message = f"the network cannot be written as {format.name}: {type(error).__name__}: {error}"
         raise ExportRefused("conversion", message) from error
-    artifact = proven(format, context, recorded.run, verdict, notes={**format.describe(), **notes})
-    recorded.write(context.folder, format.name)
-    return artifact
-
-
-def proven(
-    format: Format, context: ConversionContext, run: Stopwatch, verdict: Parity, *, notes: dict[str, str]
-) -> Artifact:
-    """The artefact with its proof. Raises ExportRefused where the gate does not let it pass, with a report of why."""
-    path, target = context.folder / format.file_name, context.source.target
-    if not verdict.passed:
-        layers = departures(format, path, target, context.source.pictures[0])
-        report = write_report(context.folder, format, verdict, layers, notes)
-        raise ExportRefused(
-            "metrics" if verdict.metrics else "parity", _message(format, verdict, layers), report=report
-        )
-    figures = benchmark.measure(run, context.gate.eager, context.source.pictures, rounds=context.benchmark_rounds)
-    if what := format.measured():
-        figures = replace(figures, device=f"{figures.device}: {what}")
+    require_passed(format, context, verdict, notes=notes)
     return Artifact(
         format=format.name,
         file_name=path.name,
@@ -66,20 +58,36 @@ def proven(
         size_bytes=path.stat().st_size,
         parity=verdict,
         benchmark=figures,
-        signature=target.signature,
+        signature=context.source.target.signature,
         notes=notes,
     )
 
 
+def measured(format: Format, context: ConversionContext, run: Stopwatch) -> Benchmark:
+    figures = benchmark.measure(run, context.gate.eager, context.source.pictures, rounds=context.benchmark_rounds)
+    what = format.measured()
+    return replace(figures, device=f"{figures.device}: {what}") if what else figures
+
+
+def require_passed(format: Format, context: ConversionContext, verdict: Parity, *, notes: Mapping[str, str]) -> None:
+    """Raises ExportRefused where the gate does not let the file pass, with a report of why."""
+    if verdict.passed:
+        return
+    path, target = context.folder / format.file_name, context.source.target
+    layers = departures(format, path, target, context.source.pictures[0])
+    report = write_report(context.folder, format, verdict, layers, notes)
+    raise ExportRefused("metrics" if verdict.metrics else "parity", _message(format, verdict, layers), report=report)
+
+
 def write_report(
-    folder: Path, format: Format, verdict: Parity, layers: tuple[Layer, ...], notes: dict[str, str]
+    folder: Path, format: Format, verdict: Parity, layers: tuple[Layer, ...], notes: Mapping[str, str]
 ) -> str:
     """All that was measured, as JSON beside the files; returns its name."""
     content = {
         "format": format.name,
         "parity": asdict(verdict),
         "layers": [asdict(layer) for layer in layers],
-        "notes": notes,
+        "notes": dict(notes),
     }
     path = folder / f"refused-{format.name}.json"
     path.write_text(json.dumps(content, indent=2, sort_keys=True), encoding="utf-8")

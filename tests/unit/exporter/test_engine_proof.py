@@ -11,6 +11,7 @@ import pytest
 from onnx import TensorProto, helper
 from PIL import Image
 
+from services.exporter.child.early_engine import EarlyEngine
 from services.exporter.engine import answers
 from services.exporter.engine.files import PROOF, answers_file
 from services.exporter.engine_process import EngineFault, proven_by_engine
@@ -67,6 +68,16 @@ async def test_a_file_that_no_engine_opens_is_refused_with_the_engines_words(fol
     (refusal,) = (await proven_by_engine(Result(artifacts=(artifact,), refusals=()), folder, **BOUNDS)).refusals
     assert refusal.code == "engine"
     assert "Protobuf parsing failed" in refusal.message
+
+
+async def test_an_engine_that_was_begun_early_is_not_run_again(folder: Path, artifact: Artifact) -> None:
+    early = EarlyEngine(folder, [str(folder / "picture.png")])
+    early.start("onnx", "model.onnx")
+    early.wait()
+    proven = await proven_by_engine(
+        Result(artifacts=(artifact,), refusals=()), folder, time_limit_s=0.05, memory_limit_bytes=4 << 30
+    )
+    assert "without torch" in proven.artifacts[0].notes["answered_by"]
 
 
 async def test_an_engine_that_does_not_come_to_an_end_is_a_fault(folder: Path, artifact: Artifact) -> None:

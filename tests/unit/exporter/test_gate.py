@@ -16,7 +16,6 @@ from truscore.datasets import ImageRecord
 from truscore.recipes import resolve
 from truscore.zoo import build_model
 
-from services.exporter.child.benchmark import Stopwatch
 from services.exporter.child.convert import conversion_context, export_target_of
 from services.exporter.child.departure import module_of
 from services.exporter.child.evaluation import Labelled
@@ -27,7 +26,7 @@ from services.exporter.child.formats.quantized.graph import quantise, simplified
 from services.exporter.child.formats.quantized.quantization import TensorData, TensorsData
 from services.exporter.child.formats.registry import FORMATS
 from services.exporter.child.gate import Gate, failure
-from services.exporter.child.making import ConversionContext, proven
+from services.exporter.child.making import ConversionContext, require_passed
 from services.exporter.child.refused import ExportRefused
 from services.exporter.metric_limits import AGREEMENT, accepted_loss, compare_metrics, passes
 from services.exporter.task import Task
@@ -74,7 +73,7 @@ def refusal(context: ConversionContext, path: Path, *, format: str = "onnx") -> 
     run = kind.load(path, context.source.target.signature)
     verdict = held.gate.verdict(run, precision=kind.precision)
     with pytest.raises(ExportRefused) as refused:
-        proven(kind, held, Stopwatch(run), verdict, notes={})
+        require_passed(kind, held, verdict, notes={})
     return refused.value
 
 
