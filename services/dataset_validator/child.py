@@ -6,6 +6,7 @@ its standard input does: nothing waits for it any more.
 """
 
 import faulthandler
+import gc
 import json
 import resource
 import sys
@@ -69,6 +70,8 @@ def _validate(job: Job, folder: Path) -> ReaderResult:
     from truscore.validation import Severity, ValidationCallbacks, findings_for_event, validate_folder
     from truscore.validation.report import ReportSignature, report_page, report_to_json
 
+    # What was imported lives as long as the process: a quarter of a rerun went in looking at it again and again.
+    gc.freeze()
     report_progress = _ProgressWriter().write
     with (folder / SEEN).open("w") as seen:
         verdict = validate_folder(

@@ -10,6 +10,7 @@ it lives in an environment of its own, `.local/cleanvision`, made on the first r
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -23,13 +24,16 @@ from tests.bench.validator_pictures import as_dataset, changed, published_images
 
 REPOSITORY = Path(__file__).parents[2]
 RIVAL = REPOSITORY / ".local" / "cleanvision"
-TARGET_RATIO = 2.5
-RERUN_TARGET = 0.05
+TARGET_RATIO = 3.0
+RERUN_TARGET = 0.03
 CHANGED_SHARE = 0.01
+# As the service's reader does: libraries are loaded, then taken out of the garbage collector's sight.
 OURS = """
+import gc
 from pathlib import Path
 from truscore.validation import CacheOptions, validate_folder
 validate_folder(Path(FOLDER).parent / "warm")
+gc.freeze()
 def work(): return validate_folder(Path(FOLDER), cache=CacheOptions(file=Path(REMEMBERED)) if REMEMBERED else None)
 """
 THEIRS = """
@@ -118,7 +122,7 @@ def measure(images: int) -> dict[str, object]:
 
 def rerun(folder: Path, remembered: Path) -> dict[str, object]:
     """What it costs to look again after one image in a hundred changed."""
-    # The least of some: others on the machine cost processor time too, by what they push out of its caches.
+    # The least of two: others on the machine cost processor time too, by what they push out of its caches.
     first = min(_fresh(folder, remembered) for _ in range(2))
     again = []
     for seed in range(1, 4):
@@ -128,7 +132,7 @@ def rerun(folder: Path, remembered: Path) -> dict[str, object]:
         "changed_images": count,
         "first_cpu_s": first,
         "rerun_cpu_s": again,
-        "rerun_share_of_first": round(min(again) / first, 4),
+        "rerun_share_of_first": round(statistics.median(again) / first, 4),
         "rerun_target": RERUN_TARGET,
         "results_bytes": remembered.stat().st_size,
     }
