@@ -11,7 +11,7 @@ from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.folder import Folder
 from truscore.datasets.reading.problems import ProblemLog, bounded_text
 from truscore.datasets.reading.references import is_escape
-from truscore.datasets.reading.text_file import decode_text, decoded_or_replaced
+from truscore.datasets.reading.text_file import UnknownEncoding, decode_text, decoded_or_replaced
 
 YAML_NAMES = frozenset({"data.yaml", "data.yml", "dataset.yaml", "dataset.yml"})
 LIST_NAMES = frozenset({"classes.txt", "obj.names", "_darknet.labels", "classes.names"})
@@ -39,7 +39,7 @@ class Described:
 def read_class_names(context: ReaderContext, *, highest: int) -> Described:
     """The names by class index; `highest` is the highest index that labels use."""
     folder, log = context.folder, context.log
-    content, path = _content(folder, log)
+    content, path = _content(context)
     found = (_from_yaml(content, path, folder, log) if content else ()) or _from_list(folder)
     return Described(names=_names(context, found, highest), key_points=_key_points(content))
 
@@ -58,14 +58,15 @@ def _names(context: ReaderContext, found: tuple[str, ...], highest: int) -> tupl
     return names
 
 
-def _content(folder: Folder, log: ProblemLog) -> tuple[dict[str, Any], str]:
+def _content(context: ReaderContext) -> tuple[dict[str, Any], str]:
     """The content of data.yaml, else of the only YAML file of another name that has `names`."""
+    folder, log = context.folder, context.log
     if path := _shallowest(folder, YAML_NAMES):
-        content = _load_yaml(folder, path, log)
+        content = _load_yaml(context, path, log)
         return (content, path) if isinstance(content, dict) else ({}, path)
     found = []
     for path in folder.with_suffix(".yaml", ".yml")[:_YAML_FILES]:
-        content = _load_yaml(folder, path, ProblemLog(limit=0))
+        content = _load_yaml(context, path, ProblemLog(limit=0))
         if isinstance(content, dict) and _named(content.get("names")):
             found.append((content, path))
     if len(found) > 1 and len({_named(content["names"]) for content, _ in found}) > 1:
@@ -96,16 +97,16 @@ def _from_yaml(content: dict[str, Any], path: str, folder: Folder, log: ProblemL
     return names
 
 
-def _load_yaml(folder: Folder, path: str, log: ProblemLog) -> Any:
+def _load_yaml(context: ReaderContext, path: str, log: ProblemLog) -> Any:
     from truscore.datasets.formats.yolo.yaml_words import NotWords, load_words
 
-    file = folder.root / path
+    file = context.folder.root / path
     if file.stat().st_size > YAML_LIMIT_BYTES:
         log.add("format.yolo.invalid_yaml", f"larger than {YAML_LIMIT_BYTES} bytes", path)
         return None
     try:
-        content = load_words(decode_text(file.read_bytes()).text)
-    except NotWords as error:
+        content = load_words(decode_text(file.read_bytes(), declared=context.declaration.encoding).text)
+    except (NotWords, UnknownEncoding) as error:
         log.add("format.yolo.invalid_yaml", str(error), path)
         return None
     if not isinstance(content, dict):

@@ -6,6 +6,12 @@ from typing import Any
 
 import yaml
 
+_MOST_LEVELS = 20  # the library's time grows with the square of the depth
+_STARTS = (
+    yaml.FlowSequenceStartToken, yaml.FlowMappingStartToken, yaml.BlockSequenceStartToken, yaml.BlockMappingStartToken
+)  # fmt: skip
+_ENDS = (yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken, yaml.BlockEndToken)
+
 
 class NotWords(ValueError):
     """Text that is no YAML, or of a kind that is not accepted; the message says what and where."""
@@ -28,9 +34,18 @@ class _Loader(yaml.BaseLoader):
 def load_words(text: str) -> Any:
     """Mappings, lists and texts. Raises NotWords."""
     try:
-        # An alias may stand for something large many times over; such files need none.
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
-            raise NotWords("YAML aliases are not accepted")
+        _check_tokens(text)
         return yaml.load(text, Loader=_Loader)  # noqa: S506  its scalars are text, and it constructs nothing else
     except (yaml.YAMLError, RecursionError) as error:
         raise NotWords(f"not YAML: {' '.join(str(error).split())[:200]}") from error
+
+
+def _check_tokens(text: str) -> None:
+    level = 0
+    for token in yaml.scan(text):
+        # An alias may stand for something large many times over; such files need none.
+        if isinstance(token, yaml.AliasToken):
+            raise NotWords("YAML aliases are not accepted")
+        level += isinstance(token, _STARTS) - isinstance(token, _ENDS)
+        if level > _MOST_LEVELS:
+            raise NotWords(f"nested deeper than {_MOST_LEVELS} levels")
