@@ -113,6 +113,7 @@ EFFICIENTNET = Architecture(
     bases=(
         "efficientnet_v2_slim",
         "efficientnet_lite0",
+        "statistics_efficientnet_lite0",
         "efficientnet_b0",
         "efficientnet_v2_s",
         "shufflenet_v2_x1_0",

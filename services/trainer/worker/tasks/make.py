@@ -36,6 +36,7 @@ MAKERS: Mapping[str, Maker] = {
 PREPARATIONS: Mapping[str, Callable[[nn.Module, TrainingJob], None]] = {
     "detection": instance_segmentation.prepare,
     "instance_segmentation": instance_segmentation.prepare,
+    "ordinal_classification": ordinal.prepare,
     "regression": regression.prepare,
 }
 

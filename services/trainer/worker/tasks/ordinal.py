@@ -8,11 +8,14 @@ from torch import Tensor, nn
 from truscore.datasets import ImageRecord
 from truscore.metrics.ordinal import OrdinalPrediction, ordinal_diagnostics, ordinal_measure, ordinal_metrics
 from truscore.metrics.trivial import constant_grades
+from truscore.zoo.classification.network import OrdinalClassifier
 from truscore.zoo.losses.ordinal import ordinal_loss
 
 from services.trainer.worker.errors import InvalidJob
 from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks.image_level import ImageLevelSpec, ImageLevelTask, make_image_level_task
+
+STANDARDISED_BY = 256  # training images, evenly spread: more change the second digit of a deviation no more
 
 
 def make(
@@ -26,6 +29,18 @@ def make(
             "name them by numbers or condition words, or declare the number each stands for"
         )
     return make_image_level_task(spec_of(job), job, evaluated, cache_limit_bytes)
+
+
+def prepare(network: nn.Module, job: TrainingJob) -> None:
+    """Give a network that reads standardised features their mean and deviation over the training split.
+
+    Raises InvalidJob where the classes are not grades.
+    """
+    if not isinstance(network, OrdinalClassifier) or not network.standardises:
+        return
+    images = make(job, job.training[:: max(1, len(job.training) // STANDARDISED_BY)], 0).validation
+    # One at a time: squares of 384 pixels, and all stages of them at once.
+    network.standardise_by(images.loaded(at).image_CSS[None].float() / 255 for at in range(len(images)))
 
 
 def spec_of(job: TrainingJob) -> ImageLevelSpec[OrdinalPrediction]:

@@ -1,5 +1,7 @@
 """Backbones of networks that see an image as a whole, as data. No torch."""
 
+from dataclasses import replace
+
 from truscore.catalog.networks.configs import OF_LITE, BackboneConfig, VisionTransformerConfig
 
 _RESNET_EARLY = ("conv1", "bn1", "layer1")
@@ -39,6 +41,10 @@ EFFICIENTNET_LITE0 = BackboneConfig(
     early=_FIRST_FOUR,
     levels=(("2", 24), ("3", 40), ("5", 112), ("7", 320)),
     normalisation=OF_LITE,
+)
+EFFICIENTNET_LITE0_ALL_STAGES = replace(
+    EFFICIENTNET_LITE0,
+    levels=(("1", 16), ("2", 24), ("3", 40), ("4", 80), ("5", 112), ("6", 192), ("7", 320), ("8", 1280)),
 )
 SHUFFLENET_V2_X1_0 = BackboneConfig(name="shufflenet_v2_x1_0", channels=464, early=("conv1", "stage2"))
 DENSENET_SLIM = BackboneConfig(name="densenet_slim", channels=136, early=_DENSE_EARLY)

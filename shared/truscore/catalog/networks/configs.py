@@ -172,9 +172,11 @@ class BackboneConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GraderConfig(NetworkConfig):
-    """A backbone and a head for grades on an ordered scale."""
+    """A backbone and a head for grades on an ordered scale. With ``statistics`` the head reads every level of the
+    backbone, by the statistics of its channels; otherwise the last map."""
 
     backbone: BackboneConfig
+    statistics: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

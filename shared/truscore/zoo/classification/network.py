@@ -3,7 +3,7 @@
 Legend: B images, C channels, S side of the square, h, w sides of the body's map, K outputs with a name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from truscore.catalog.networks.configs import OF_IMAGENET, BackboneConfig, GraderConfig, Normalisation
 from truscore.configuration.recipe import Recipe
 from truscore.zoo.classification.backbones import Backbone, make_backbone
+from truscore.zoo.classification.statistics_cnn import Levels, Standardise, StatisticsHead
 from truscore.zoo.configs import config_of
 from truscore.zoo.framing import Framed
 from truscore.zoo.losses.ordinal import OrderedThresholds, exceedance, grade_probabilities, median_grade
@@ -51,6 +52,19 @@ class OrdinalClassifier(WholeImage):
         """``parts`` are those of any WholeImage."""
         super().__init__(**parts)
         self._primary_loss = primary_loss
+
+    @property
+    def standardises(self) -> bool:
+        """Whether the head reads features in deviations from their mean over the training split."""
+        return any(isinstance(module, Standardise) for module in self.modules())
+
+    @torch.no_grad()
+    def standardise_by(self, batches: Iterable[Tensor]) -> None:
+        """Take mean and deviation of the features over these images: batches [B, 3, S, S], from 0 to 1."""
+        (head,) = (module for module in self.modules() if isinstance(module, StatisticsHead))
+        features = [head.features(self.backbone(self.normalised(image_BCSS))) for image_BCSS in batches]
+        if isinstance(head.norm, Standardise):
+            head.norm.standardise_by(torch.cat(features))
 
     def answers(self, raw: Tensor) -> dict[str, Tensor]:
         # [B, T]: thresholds of the scale, T = K - 1. One form for the three losses, so that all answer alike.
@@ -134,34 +148,53 @@ def head_of(recipe: Recipe, channels: int, outputs: int, *, bias: bool = True) -
 def backbone_of(recipe: Recipe, config: BackboneConfig) -> Backbone:
     """The body as the recipe asks for it. EfficientNets drop whole branches at the rate that heads drop units."""
     architecture = recipe.architecture_config
+    freezing = architecture.custom_modifications.backbone_freezing
     return make_backbone(
         config,
         image_size=recipe.image_size,
         pretrained=architecture.pretrained_weights != "none",
-        freezing=architecture.custom_modifications.backbone_freezing,
-        dropped=recipe.loss_config.regularization.dropout,
+        freezing=freezing,
+        # A body that learns nothing has nothing of dropped branches but noise.
+        dropped=0.0 if freezing == "full" else recipe.loss_config.regularization.dropout,
     )
 
 
 def build_ordinal_classifier(recipe: Recipe, num_classes: int) -> OrdinalClassifier:
     """``num_classes`` grades, at least 2."""
-    backbone = config_of(recipe, GraderConfig).backbone
-    loss, channels, thresholds = recipe.loss_config.primary_loss, backbone.channels, num_classes - 1
+    config = config_of(recipe, GraderConfig)
+    loss, thresholds = recipe.loss_config.primary_loss, num_classes - 1
     match loss:
         case "coral":
             # One score for all thresholds, without a bias of its own: the thresholds have it (CORAL, equation 2).
-            score = head_of(recipe, channels, 1, bias=False)
+            score = _grading_head(recipe, config, 1, bias=False)
             head: nn.Module = nn.Sequential(score, OrderedThresholds(thresholds))
         case "corn":
             # A logit for each threshold: that the grade is beyond it, given that it is beyond the one before.
-            head = head_of(recipe, channels, thresholds)
+            head = _grading_head(recipe, config, thresholds)
         case _:
             # A logit for each grade; that grades are in order comes in with the answers, which read sums of the tail.
-            head = head_of(recipe, channels, num_classes)
+            head = _grading_head(recipe, config, num_classes)
+    backbone: nn.Module = backbone_of(recipe, config.backbone)
+    if config.statistics:
+        backbone = Levels(backbone.get_submodule("body"), tuple(name for name, _ in config.backbone.levels))
     return OrdinalClassifier(
-        backbone=backbone_of(recipe, backbone),
+        backbone=backbone,
         head=head,
         image_size=recipe.image_size,
-        normalisation=backbone.normalisation,
+        normalisation=config.backbone.normalisation,
         primary_loss=loss,
+    )
+
+
+def _grading_head(recipe: Recipe, config: GraderConfig, outputs: int, *, bias: bool = True) -> nn.Module:
+    if not config.statistics:
+        return head_of(recipe, config.backbone.channels, outputs, bias=bias)
+    specialised = recipe.architecture_config.custom_modifications.head_customization == "phoenix_specialized"
+    return StatisticsHead(
+        tuple(width for _, width in config.backbone.levels),
+        outputs,
+        hidden=HIDDEN if specialised else 0,
+        dropout=recipe.loss_config.regularization.dropout,
+        standardised=True,
+        bias=bias,
     )

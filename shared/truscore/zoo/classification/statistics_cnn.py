@@ -18,6 +18,8 @@ from torchvision.models._utils import IntermediateLayerGetter
 from truscore.zoo.classification.backbones import GROUPS
 
 _LEAST_VARIANCE = 1e-5
+_LEAST_SHARE = 0.3  # of the median deviation: a channel that is all but constant would drown the others where it is not
+_MOST_DEVIATIONS = 5.0
 
 
 def statistics(map_BCHW: Tensor) -> Tensor:
@@ -40,25 +42,61 @@ class Levels(nn.Module):
         return list(self.fpn(self.body(image_BCSS)).values())
 
 
-class StatisticsHead(nn.Module):
-    """Statistics of every level, each brought to unit size, and a linear layer; with ``hidden``, one layer between."""
+class Standardise(nn.Module):
+    """Each feature in deviations from its mean, both of images that ``standardise_by`` was given; before, as it is."""
 
-    def __init__(self, channels: tuple[int, ...], outputs: int, *, hidden: int, dropout: float) -> None:
+    mean_F: Tensor
+    deviation_F: Tensor
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        # Buffers: they are saved with the weights and go into exported files, and no optimizer moves them.
+        self.register_buffer("mean_F", torch.zeros(features))
+        self.register_buffer("deviation_F", torch.ones(features))
+
+    def standardise_by(self, features_NF: Tensor) -> None:
+        """Take mean and deviation of these images' features [N, F]."""
+        deviation_F, mean_F = torch.std_mean(features_NF.double(), dim=0, correction=0)
+        least = _LEAST_SHARE * deviation_F.median()
+        self.mean_F.copy_(mean_F)
+        self.deviation_F.copy_(torch.where(least > 0, deviation_F.clamp_min(least), 1.0))
+
+    def forward(self, features_BF: Tensor) -> Tensor:
+        standardised_BF = (features_BF - self.mean_F) / self.deviation_F
+        return standardised_BF.clamp(-_MOST_DEVIATIONS, _MOST_DEVIATIONS)
+
+
+class StatisticsHead(nn.Module):
+    """Statistics of every level and a linear layer; with ``hidden``, one layer between. Statistics of an image are
+    brought to unit size together or, with ``standardised``, each by those of the training images."""
+
+    def __init__(
+        self,
+        channels: tuple[int, ...],
+        outputs: int,
+        *,
+        hidden: int,
+        dropout: float,
+        standardised: bool = False,
+        bias: bool = True,
+    ) -> None:
         super().__init__()
         # Three numbers a channel, of all levels one after another.
         features = 3 * sum(channels)
-        self.norm = nn.LayerNorm(features)
+        self.norm = Standardise(features) if standardised else nn.LayerNorm(features)
         self.hidden = (
             nn.Sequential(nn.Linear(features, hidden), nn.GELU(), nn.Dropout(dropout))
             if hidden
             else nn.Dropout(dropout)
         )
-        self.out = nn.Linear(hidden or features, outputs)
+        self.out = nn.Linear(hidden or features, outputs, bias=bias)
+
+    def features(self, levels: list[Tensor]) -> Tensor:
+        """[B, 3 (C1 + C2 + ...)]: numbers of a level no longer depend on its side."""
+        return torch.cat([statistics(level_BCHW) for level_BCHW in levels], dim=1)
 
     def forward(self, levels: list[Tensor]) -> Tensor:
-        # [B, 3 (C1 + C2 + ...)]: numbers of a level no longer depend on its side.
-        read = torch.cat([statistics(level_BCHW) for level_BCHW in levels], dim=1)
-        return cast(Tensor, self.out(self.hidden(self.norm(read))))
+        return cast(Tensor, self.out(self.hidden(self.norm(self.features(levels)))))
 
 
 class Residual(nn.Module):
