@@ -80,6 +80,12 @@ def test_a_grader_is_exported_whatever_it_was_trained_by(loss: str, head: str, t
     assert exported(row_of("corner_analysis", "quality_classification", "resnet"), tmp_path, changes).parity.passed
 
 
+def test_a_grader_on_the_statistics_of_all_stages_is_exported(tmp_path: Path) -> None:
+    changes = {"architecture_config": {"base_architecture": "statistics_efficientnet_lite0"}}
+    row = row_of("corner_analysis", "quality_classification", "efficientnet")
+    assert exported(row, tmp_path, changes).parity.passed
+
+
 @pytest.mark.parametrize(
     ("architecture", "pyramid"),
     [("feature_pyramid", "standard"), ("feature_pyramid", "enhanced"), ("mask_rcnn", "enhanced")],

@@ -219,7 +219,7 @@ def test_from_published_weights_a_small_recipes_body_gets_a_fifth_of_the_rate_an
 @pytest.mark.parametrize(
     ("category", "option", "architecture", "base"),
     [
-        ("surface_analysis", "quality_rating", "efficientnet", "efficientnet_lite0"),
+        ("surface_analysis", "quality_rating", "efficientnet", "statistics_efficientnet_lite0"),
         ("corner_analysis", "damage_detection", "u_net", "u_net_efficientnet_lite0_os2"),
     ],
 )

@@ -18,6 +18,7 @@ from truscore.recipes import Recipe, resolve
 from truscore.zoo import build_model
 from truscore.zoo.classification.backbones import make_backbone
 from truscore.zoo.classification.network import OrdinalClassifier
+from truscore.zoo.classification.statistics_cnn import Standardise, StatisticsHead
 from truscore.zoo.compilation import save_memory, stages
 from truscore.zoo.losses.ordinal import (
     LOSSES,
@@ -254,3 +255,59 @@ def test_nanodets_weights_fill_the_body_and_its_first_filters_read_red_first(nam
 def test_the_default_network_of_a_grader_is_a_small_one() -> None:
     for architecture, base in SMALLEST.items():
         assert row_of("corner_analysis", "quality_classification", architecture).bases[0] == base
+
+
+def test_features_are_read_in_deviations_from_their_mean_over_the_images_given() -> None:
+    norm = Standardise(3)
+    features_NF = torch.tensor([[1.0, 100.0, 0.0], [3.0, 300.0, 0.0], [5.0, 500.0, 0.0]])
+    torch.testing.assert_close(norm(features_NF), features_NF.clamp(-5, 5))  # before it was given any
+    norm.standardise_by(features_NF)
+    by_hand = torch.tensor([-math.sqrt(1.5), 0.0, math.sqrt(1.5)])
+    torch.testing.assert_close(norm(features_NF)[:, 0], by_hand)
+    torch.testing.assert_close(norm(features_NF)[:, 1], by_hand)
+    # What never varied among them: at least 0.3 of the median deviation counts, and no image is 5 deviations away.
+    least = 0.3 * math.sqrt(8 / 3)
+    assert norm(torch.tensor([[1.0, 100.0, least]]))[0, 2].item() == pytest.approx(1.0, rel=1e-5)
+    assert norm(torch.tensor([[1.0, 100.0, 1e6]]))[0, 2].item() == 5.0
+
+
+@pytest.mark.parametrize("loss", ["corn", "coral", "cross_entropy"])
+@pytest.mark.parametrize("head", ["standard", "phoenix_specialized"])
+def test_a_grader_can_read_every_stage_by_statistics_and_keeps_their_standards(loss: str, head: str) -> None:
+    def network() -> OrdinalClassifier:
+        custom = {"head_customization": head, "backbone_freezing": "full"}
+        published = {"base_architecture": "statistics_efficientnet_lite0", "pretrained_weights": "imagenet"}
+        recipe = recipe_of(
+            "efficientnet",
+            architecture_config={**published, "custom_modifications": custom},
+            loss_config={"primary_loss": loss, "regularization": {"dropout": 0.5}},
+        )
+        built = build_model(recipe, 4)
+        assert isinstance(built, OrdinalClassifier)
+        return built
+
+    model, image_BCSS = network(), torch.rand(4, 3, 40, 40)
+    assert model.standardises
+    model.standardise_by([image_BCSS[:3], image_BCSS[3:]])
+    [statistics_head] = [module for module in model.modules() if isinstance(module, StatisticsHead)]
+    with torch.no_grad():
+        features_BF = statistics_head.features(model.backbone(model.normalised(image_BCSS)))
+    assert features_BF.shape == (4, 3 * sum(width for _, width in BACKBONES["statistics_efficientnet_lite0"].levels))
+    torch.testing.assert_close(statistics_head.norm.mean_F, features_BF.mean(dim=0))
+    again = network()
+    again.load_state_dict(model.state_dict())
+    assert torch.equal(model.eval()(image_BCSS), again.eval()(image_BCSS))
+
+
+def test_a_body_that_stays_as_it_is_drops_no_branches() -> None:
+    """With dropout for the head: a body in training says of an image what it says of it in use."""
+    recipe = resolve("surface_analysis", "quality_rating", "efficientnet", {"image_size": 40}, profile="published")
+    if recipe.architecture_config.pretrained_weights == "none":
+        pytest.skip("the extra 'weights' is not installed")
+    model = build_model(recipe, 4)
+    assert not any(weights.requires_grad for weights in model.backbone.parameters())
+    image_BCSS = torch.rand(2, 3, 40, 40)
+    with torch.no_grad():
+        trained = [level.clone() for level in model.train().backbone(image_BCSS)]
+        used = model.eval().backbone(image_BCSS)
+    assert all(torch.equal(one, other) for one, other in zip(trained, used, strict=True))

@@ -20,6 +20,8 @@ from truscore.recipes import InvalidConfig, Recipe, config_of, processes_for, re
 from truscore.recipes.accepted_values import RULES
 from truscore.recipes.combinations import without_effect
 from truscore.zoo import build_model
+from truscore.zoo.classification.network import OrdinalClassifier
+from truscore.zoo.classification.statistics_cnn import Standardise
 from truscore.zoo.compilation import stages, why_not_compilable
 
 from services.trainer.worker.build_run import build_run
@@ -306,3 +308,22 @@ def test_weights_count_for_the_parts_of_the_loss_that_they_name(bench: Bench) ->
     once = losses(bench.run({"loss_config": penalty}))
     twice = losses(bench.run({"loss_config": {**penalty, "loss_weights": doubled}}))
     assert twice == pytest.approx({name: (1 if name == "l2" else 2) * part for name, part in once.items()}, rel=1e-5)
+
+
+@pytest.fixture
+def bench_of_graders(tmp_path: Path) -> Bench:
+    noise = np.random.default_rng(7)
+    for name in ("a.png", "b.png"):
+        Image.fromarray(noise.integers(0, 255, (SIZE_PX, SIZE_PX, 3), dtype=np.uint8)).save(tmp_path / name)
+    return Bench(row=row_of("surface_analysis", "quality_rating", "efficientnet"), folder=tmp_path)
+
+
+def test_a_grader_that_reads_statistics_is_given_those_of_its_training_images(bench_of_graders: Bench) -> None:
+    run = bench_of_graders.run({"architecture_config": {"base_architecture": "statistics_efficientnet_lite0"}})
+    network = run.network
+    assert isinstance(network, OrdinalClassifier)
+    [norm] = [module for module in network.modules() if isinstance(module, Standardise)]
+    squares = [run.task.training[Key(epoch=0, index=at)].image_CSS for at in (0, 1)]
+    with torch.no_grad():
+        features_BF = network.head.features(network.backbone(network.normalised(torch.stack(squares).float() / 255)))
+    torch.testing.assert_close(norm.mean_F, features_BF.mean(dim=0), rtol=1e-4, atol=1e-4)
