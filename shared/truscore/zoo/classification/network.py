@@ -62,7 +62,10 @@ class OrdinalClassifier(WholeImage):
     def standardise_by(self, batches: Iterable[Tensor]) -> None:
         """Take mean and deviation of the features over these images: batches [B, 3, S, S], from 0 to 1."""
         (head,) = (module for module in self.modules() if isinstance(module, StatisticsHead))
+        in_training = self.training
+        self.eval()  # as in use: no branch is dropped
         features = [head.features(self.backbone(self.normalised(image_BCSS))) for image_BCSS in batches]
+        self.train(in_training)
         if isinstance(head.norm, Standardise):
             head.norm.standardise_by(torch.cat(features))
 

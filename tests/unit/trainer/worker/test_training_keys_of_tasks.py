@@ -322,6 +322,8 @@ def test_a_grader_that_reads_statistics_is_given_those_of_its_training_images(be
     run = bench_of_graders.run({"architecture_config": {"base_architecture": "statistics_efficientnet_lite0"}})
     network = run.network
     assert isinstance(network, OrdinalClassifier)
+    assert network.training
+    network.eval()
     [norm] = [module for module in network.modules() if isinstance(module, Standardise)]
     squares = [run.task.training[Key(epoch=0, index=at)].image_CSS for at in (0, 1)]
     with torch.no_grad():
