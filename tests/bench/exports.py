@@ -180,7 +180,9 @@ def target_of(network: str) -> ExportTarget:
 
 def recipe_of(row: Row, network: str) -> Any:
     torch.manual_seed(2)
-    overrides = {"image_size": NETWORKS[network].image_size, "architecture_config": {"base_architecture": network}}
+    # Without what a head adds: that may be in the way of a format that the network has.
+    architecture = {"base_architecture": network, "custom_modifications": {"head_customization": "standard"}}
+    overrides = {"image_size": NETWORKS[network].image_size, "architecture_config": architecture}
     return resolve(row.category, row.option, row.architecture, overrides)
 
 

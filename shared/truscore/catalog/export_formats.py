@@ -88,9 +88,10 @@ _CYCLES_IN_PARTITION = (
     "XNNPACK's partitioner of ExecuTorch 1.5.1 cuts its network into parts that wait for one another "
     '("Invalid partition, found dependency cycles")'
 )
-_WHILE_LOOP = (
-    "overlapping boxes are suppressed by asking again until nothing changes (torch.while_loop), for which ExecuTorch "
-    "1.5.1 has no instruction; a fixed number of rounds would be wrong for long chains of boxes"
+_AS_MANY_MASKS_AS_FOUND = (
+    "masks are computed of what was found alone, a number that depends on what the picture shows: ExecuTorch 1.5.1 "
+    'cannot lay out convolutions of so many maps (dim_order_from_stride: "Could not guard on data-dependent '
+    'expression"); masks of all rows that there may be would take the memory of a hundred pictures'
 )
 _NON_ZERO = (
     "what is found is picked by NonZero, whose number of results depends on what the picture shows; TensorRT for RTX "
@@ -106,7 +107,7 @@ _REASONS: Mapping[tuple[type[NetworkConfig], str], str] = MappingProxyType(
     {(Detectron2Config, "torch_export"): _ADAPTIVE_SAMPLES}
     | {(kind, "quantized"): _UNPROVEN_IN_INT8 for kind in _DETECTORS}
     | {(MaskRCNNConfig, "quantized"): _MOVED_IN_INT8}
-    | {(kind, "mobile"): _WHILE_LOOP for kind in _DETECTORS}
+    | {(MaskRCNNConfig, "mobile"): _AS_MANY_MASKS_AS_FOUND}
     | {(SAMConfig, "mobile"): _CYCLES_IN_PARTITION, (Detectron2Config, "mobile"): _ADAPTIVE_SAMPLES}
     | {(kind, "tensorrt"): _NON_ZERO for kind in _DETECTORS}
     | {(SetNetworkConfig, format): _AS_MANY_PIXELS_AS_THE_MASK for format in ("torch_export", "mobile", "tensorrt")}
@@ -119,7 +120,10 @@ _AS_MANY_STRIPS_AS_SIDES = (
 # By category, head (custom_modifications.head_customization) and format: what a head adds to a network may be in the
 # way of a file that the network without it has.
 HEAD_REASONS: Mapping[tuple[str, str, str], str] = MappingProxyType(
-    {("border_detection", "phoenix_specialized", "torch_export"): _AS_MANY_STRIPS_AS_SIDES}
+    {
+        ("border_detection", "phoenix_specialized", format): _AS_MANY_STRIPS_AS_SIDES
+        for format in ("torch_export", "mobile")
+    }
 )
 _AS_MANY_TURNS_AS_TILES = (
     "the file goes over a picture in a loop of as many turns as the picture has tiles, "

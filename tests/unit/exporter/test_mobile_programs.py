@@ -5,13 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor, nn
+from torchvision import ops
 
 from services.exporter.child.convert import conversion_context
 from services.exporter.child.formats.mobile.format import MOST_SIDE, metadata_of
 from services.exporter.child.formats.registry import FORMATS
 from services.exporter.child.making import make_artifact
+from services.exporter.child.static.suppression import falling, kept, one_by_one
 from services.exporter.task import Task
 from tests.unit.exporter.test_framed_models import SHAPES, picture, tiny
+from tests.unit.exporter.test_static_detectors import chain
 
 pytestmark = pytest.mark.skipif(find_spec("executorch") is None, reason="the extra 'mobile' is not installed")
 
@@ -37,3 +42,30 @@ def test_it_agrees_on_pictures_of_every_shape_names_its_origin_and_refuses_large
     run = FORMATS["mobile"].load(path, target.signature)
     with pytest.raises(RuntimeError):
         run(np.zeros((3, 8, MOST_SIDE + 1), np.float32))
+
+
+class Suppressed(nn.Module):
+    """Boxes and their scores, in any order, to which of them greedy suppression keeps, by falling score."""
+
+    def forward(self, boxes_K4: Tensor, scores_K: Tensor, labels_K: Tensor) -> tuple[Tensor, Tensor]:
+        scores_K, order_K = falling(scores_K)
+        stays_1K = kept(boxes_K4[order_K][None], scores_K[None] > 0, 0.5, labels_K[order_K][None])
+        return order_K, stays_1K[0]
+
+
+def test_boxes_are_suppressed_in_its_runtime_as_by_the_loop_over_single_boxes(tmp_path: Path) -> None:
+    """Without `torch.while_loop`, and with chains as long as there are boxes."""
+    from executorch.exir import to_edge_transform_and_lower
+    from executorch.runtime import Runtime
+
+    generator = torch.Generator().manual_seed(5)
+    corners = torch.rand(60, 2, generator=generator) * 40
+    scattered_K4 = torch.cat([corners, corners + 5 + torch.rand(60, 2, generator=generator) * 20], dim=1)
+    given = torch.cat([chain(40), scattered_K4]), torch.rand(100, generator=generator), torch.arange(100) // 70
+    with torch.no_grad(), one_by_one():
+        program = torch.export.export(Suppressed(), given)
+    (tmp_path / "s.pte").write_bytes(to_edge_transform_and_lower(program).to_executorch().buffer)
+    order_K, stays_K = Runtime.get().load_program(tmp_path / "s.pte").load_method("forward").execute(given)
+    boxes_K4, scores_K, labels_K = given
+    assert order_K[stays_K].tolist() == ops.batched_nms(boxes_K4, scores_K, labels_K, 0.5).tolist()
+    assert 10 < int(stays_K.sum()) < 90

@@ -11,7 +11,7 @@ from truscore.zoo.detection.yolox import LEAST_SCORE, MOST_SUPPRESSED, OVERLAP_S
 from services.exporter.child.static.boxes import best, clipped, decoded, level_anchors
 from services.exporter.child.static.canvas import Canvas, on_canvas
 from services.exporter.child.static.padded_detections import PaddedDetections
-from services.exporter.child.static.suppression import kept
+from services.exporter.child.static.suppression import falling, kept
 
 
 class StaticRetinaNet(nn.Module):
@@ -80,7 +80,7 @@ def _suppressed(
     boxes_C4: Tensor, labels_C: Tensor, scores_C: Tensor, threshold: float, *, most: int
 ) -> PaddedDetections:
     """Candidates of score 0 are none; labels count from 0."""
-    scores_C, order_C = scores_C.sort(descending=True, stable=True)
+    scores_C, order_C = falling(scores_C)
     boxes_C4, labels_C = boxes_C4[order_C], labels_C[order_C]
     stays_C = kept(boxes_C4[None], scores_C[None] > 0, threshold, labels_C[None])[0]
     top_D, at_D, present_D = best(scores_C, stays_C, most)

@@ -17,7 +17,7 @@ from services.exporter.child.static.boxes import best, clipped, decoded, large_e
 from services.exporter.child.static.canvas import Canvas, on_canvas
 from services.exporter.child.static.padded_detections import PaddedDetections
 from services.exporter.child.static.roi_align import Pooling, roi_align
-from services.exporter.child.static.suppression import kept
+from services.exporter.child.static.suppression import falling, kept
 
 LEAST_SIDE_PX = 1e-2  # of a detection, as in torchvision's RoIHeads
 
@@ -87,9 +87,7 @@ class StaticMaskRCNN(nn.Module):
         boxes_KR4 = clipped(boxes_RX4[:, 1:], height, width).transpose(0, 1)
         scores_KR = logits_RX.softmax(dim=-1)[:, 1:].transpose(0, 1)
         valid_KR = (scores_KR > roi.score_thresh) & large_enough(boxes_KR4, LEAST_SIDE_PX) & proposals.valid_R
-        scores_KR, order_KR = torch.where(valid_KR, scores_KR, torch.zeros_like(scores_KR)).sort(
-            dim=1, descending=True, stable=True
-        )
+        scores_KR, order_KR = falling(torch.where(valid_KR, scores_KR, torch.zeros_like(scores_KR)), dim=1)
         boxes_KR4 = boxes_KR4.gather(1, order_KR[..., None].expand(-1, -1, 4))
         stays_KR = kept(boxes_KR4, valid_KR.gather(1, order_KR), roi.nms_thresh)
         labels_KR = torch.arange(1, logits_RX.shape[1])[:, None].expand_as(scores_KR)

@@ -3,8 +3,34 @@
 Legend: G groups that leave each other alone, K boxes of a group by falling score.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 import torch
 from torch import Tensor
+
+_ONE_BY_ONE: ContextVar[bool] = ContextVar("one_by_one", default=False)
+
+
+@contextmanager
+def one_by_one() -> Iterator[None]:
+    """Programs that are exported within go over the boxes one after the other (`torch.scan`): for runtimes that have no
+    `torch.while_loop`, or no stable sorting."""
+    token = _ONE_BY_ONE.set(True)
+    try:
+        yield
+    finally:
+        _ONE_BY_ONE.reset(token)
+
+
+def falling(scores: Tensor, *, dim: int = -1) -> tuple[Tensor, Tensor]:
+    """All scores by falling score along `dim`, and their places; equal ones in their order, except one by one."""
+    if _ONE_BY_ONE.get() and torch.compiler.is_exporting():
+        found, places = scores.topk(scores.shape[dim], dim=dim)
+    else:
+        found, places = scores.sort(dim=dim, descending=True, stable=True)
+    return found, places
 
 
 def kept(boxes_GK4: Tensor, valid_GK: Tensor, threshold: float, labels_GK: Tensor | None = None) -> Tensor:
@@ -16,12 +42,13 @@ def kept(boxes_GK4: Tensor, valid_GK: Tensor, threshold: float, labels_GK: Tenso
     each: after at most K rounds, and mostly after three or four, it is the answer of the loop over single boxes.
     """
     over_GKK = _overlap(boxes_GK4) > threshold
-    count = boxes_GK4.shape[1]
-    before_KK = torch.ones(count, count, dtype=torch.bool).triu(1)  # row before column
-    suppresses_GKK = over_GKK & before_KK
+    place_K = torch.arange(boxes_GK4.shape[1], dtype=torch.float32)
+    suppresses_GKK = over_GKK & (place_K[:, None] < place_K[None])  # row before column
     if labels_GK is not None:
         suppresses_GKK = suppresses_GKK & (labels_GK[:, :, None] == labels_GK[:, None, :])
     suppresses = suppresses_GKK.to(torch.float32)
+    if _ONE_BY_ONE.get() and torch.compiler.is_exporting():
+        return _kept_one_by_one(suppresses, valid_GK)
 
     def again(stays_G1K: Tensor, _: Tensor) -> tuple[Tensor, Tensor]:
         next_G1K = valid_G1K * ((stays_G1K @ suppresses) < 0.5).to(torch.float32)
@@ -38,6 +65,25 @@ def kept(boxes_GK4: Tensor, valid_GK: Tensor, threshold: float, labels_GK: Tenso
         while unsettled(*state):
             state = again(*state)
     return state[0][:, 0] > 0.5
+
+
+def _kept_one_by_one(suppresses_GKK: Tensor, valid_GK: Tensor) -> Tensor:
+    """The loop over single boxes: each that still stays when it is its turn takes away those that it suppresses."""
+    # torch 2.15 has no public name for it.
+    from torch._higher_order_ops.scan import scan
+
+    count = valid_GK.shape[1]
+
+    def turn(stays_GK: Tensor, of_box: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        taken_GK, place = of_box
+        own_K = (torch.arange(count, dtype=torch.float32) == place).to(torch.float32)
+        stays_G1 = (stays_GK * own_K).sum(dim=1, keepdim=True)
+        return stays_GK * (1 - stays_G1 * taken_GK), stays_G1
+
+    boxes = suppresses_GKK.transpose(0, 1).contiguous(), torch.arange(count, dtype=torch.float32)
+    stays_GK, _ = scan(turn, valid_GK.to(torch.float32), boxes)
+    kept_GK: Tensor = stays_GK > 0.5
+    return kept_GK
 
 
 def _overlap(boxes_GK4: Tensor) -> Tensor:

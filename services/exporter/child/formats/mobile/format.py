@@ -13,6 +13,7 @@ from torch.export import Dim
 
 from services.exporter.child.export_target import Answers, Picture
 from services.exporter.child.formats.protocol import Format, Predict, Source, Unmakeable
+from services.exporter.child.static.suppression import one_by_one
 from services.exporter.release import Signature
 
 # Sides of a picture that the program takes, in pixels. ExecuTorch plans its memory for the largest: a map of answers of
@@ -34,7 +35,7 @@ def make(source: Source, path: Path) -> Mapping[str, str]:
     from executorch.exir import to_edge_transform_and_lower
 
     sides = {1: Dim("height", min=LEAST_SIDE, max=MOST_SIDE), 2: Dim("width", min=LEAST_SIDE, max=MOST_SIDE)}
-    with torch.no_grad(), warnings.catch_warnings():
+    with torch.no_grad(), warnings.catch_warnings(), one_by_one():
         warnings.simplefilter("ignore")
         program = torch.export.export(graph, (torch.from_numpy(source.pictures[0]),), dynamic_shapes=(sides,))
         texts = json.dumps(dict(source.metadata), sort_keys=True)
