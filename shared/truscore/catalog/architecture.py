@@ -80,7 +80,13 @@ CONVNEXT = Architecture(
 U_NET = Architecture(
     name="u_net",
     task="semantic_segmentation",
-    bases=("u_net_shufflenet_v2", "u_net_efficientnet_lite0", "u_net_efficientnet_lite0_os2", "u_net_resnet34"),
+    bases=(
+        "u_net_shufflenet_v2",
+        "u_net_efficientnet_lite0",
+        "u_net_efficientnet_lite0_os2",
+        "u_net_efficientnet_lite0_slim",
+        "u_net_resnet34",
+    ),
     template="damage_mask_u_net",
 )
 DEEPLABV3 = Architecture(

@@ -1,6 +1,7 @@
 """From which probability on a pixel is damage, chosen on images with known answers.
 
-False alarms on flawless images are traded against what is found of damage: both in one number, their product.
+False alarms on flawless images are traded against what is found of damage, both in one number: the Dice coefficient, of
+which false alarms on all of them cost half.
 
 Legend: N images, T thresholds, R resamples, K classes with "nothing" as class 0.
 """
@@ -15,14 +16,17 @@ from truscore.metrics.segmentation import PixelConfusion
 # Close to 1 as well: a single pixel makes a false alarm of a picture of millions.
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998)
 DEFAULT = THRESHOLDS.index(0.5)
+# With the whole of it, a threshold that finds next to nothing is as good as one that finds most, wherever networks see
+# something on each of a few flawless images.
+FALSE_ALARMS_COST = 0.5
 RESAMPLES = 200
 
 
 def best_threshold(images: Sequence[Sequence[PixelConfusion]]) -> int:
-    """The place in ``THRESHOLDS`` of the highest Dice coefficient of all damage times the share of flawless images
-    without a false alarm, or of those that are not worse by more than one standard error (Breiman et al. 1984,
-    "Classification and regression trees", section 3.4.3) the one nearest to 0.5: a few images tell thresholds apart by
-    chance. ``images`` are [N][T]. Where no image has damage, that of one half: nothing says what is missed."""
+    """The place in ``THRESHOLDS`` of the highest Dice coefficient of all damage, less the share of it that false alarms
+    cost, or of those that are not worse by more than one standard error (Breiman et al. 1984, "Classification and
+    regression trees", section 3.4.3) the one nearest to 0.5: a few images tell thresholds apart by chance.
+    ``images`` are [N][T]. Where no image has damage, that of one half: nothing says what is missed."""
     counts_NTKK = np.array([[one.counts for one in image] for image in images], dtype=np.int64)
     worth_T = _worths(counts_NTKK, np.ones((1, len(images))))[0]
     if not worth_T.any():
@@ -44,5 +48,5 @@ def _worths(counts_NTKK: NDArray[np.int64], drawn_RN: NDArray[np.generic]) -> ND
     alarm_NT = flawless_N[:, None] & (counts_NTKK[:, :, 0, 1:].sum(axis=2) > 0)
     dice_RT = 2 * (drawn_RN @ both_NT) / np.maximum(drawn_RN @ areas_NT, 1)
     alarmed_RT = (drawn_RN @ alarm_NT) / np.maximum(drawn_RN @ flawless_N, 1)[:, None]
-    worth_RT: NDArray[np.float64] = dice_RT * (1 - alarmed_RT)
+    worth_RT: NDArray[np.float64] = dice_RT * (1 - FALSE_ALARMS_COST * alarmed_RT)
     return worth_RT

@@ -65,10 +65,13 @@ def test_the_file_says_what_the_network_says_on_pictures_of_every_shape(tmp_path
     assert artifact.parity.max_abs_difference["probabilities"] < 1e-5
 
 
-def test_a_u_net_that_ends_at_half_the_size_answers_in_tiles_and_in_the_file_as_it_does_itself(tmp_path: Path) -> None:
-    base = {"architecture_config": {"base_architecture": "u_net_efficientnet_lite0_os2"}}
+@pytest.mark.parametrize("base", ["u_net_efficientnet_lite0_os2", "u_net_efficientnet_lite0_slim"])
+def test_a_u_net_that_ends_at_part_of_the_size_answers_in_tiles_and_in_the_file_as_it_does_itself(
+    tmp_path: Path, base: str
+) -> None:
     row = ("corner_analysis", "damage_detection", "u_net")
-    network = build_model(resolve(*row, {"sampling": "windows", "image_size": 64, **base}), len(NAMES)).eval()
+    keys = {"sampling": "windows", "image_size": 64, "architecture_config": {"base_architecture": base}}
+    network = build_model(resolve(*row, keys), len(NAMES)).eval()
     assert isinstance(network, Framed)
     tile_1CSS = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():

@@ -220,7 +220,7 @@ def test_from_published_weights_a_small_recipes_body_gets_a_fifth_of_the_rate_an
     ("category", "option", "architecture", "base"),
     [
         ("surface_analysis", "quality_rating", "efficientnet", "statistics_efficientnet_lite0"),
-        ("corner_analysis", "damage_detection", "u_net", "u_net_efficientnet_lite0_os2"),
+        ("corner_analysis", "damage_detection", "u_net", "u_net_efficientnet_lite0_slim"),
     ],
 )
 def test_a_published_body_that_a_package_has_is_preferred_with_its_reason(
@@ -239,7 +239,7 @@ def test_a_published_body_that_a_package_has_is_preferred_with_its_reason(
 
 def test_windows_keep_their_size_however_small_the_marks_are_and_their_loss() -> None:
     row = ("corner_analysis", "damage_detection")
-    named = {"architecture": "u_net", "packaged": frozenset({("u_net_efficientnet_lite0_os2", "imagenet")})}
+    named = {"architecture": "u_net", "packaged": frozenset({("u_net_efficientnet_lite0_slim", "imagenet")})}
     proposal = suggest(*row, replace(PLENTY, small_object_side=0.001), TWO_CORES, **named)  # type: ignore[arg-type]
     by_key = {choice.key: choice for choice in proposal.choices}
     assert (by_key["sampling"].value, by_key["image_size"].value) == ("windows", 192)

@@ -122,10 +122,12 @@ def test_dropout_acts_while_training_only(architecture: str) -> None:
         assert torch.equal(model.eval()(images()), model(images()))
 
 
-def test_the_specialized_head_weighs_what_it_takes_over() -> None:
-    custom = {"custom_modifications": {"head_customization": "phoenix_specialized"}}
-    recipe = recipe_of("u_net", architecture_config=custom)
-    model, plain = built(recipe), built(recipe_of("u_net"))
+@pytest.mark.parametrize("base", ["u_net_shufflenet_v2", "u_net_efficientnet_lite0_slim"])
+def test_the_specialized_head_weighs_what_it_takes_over(base: str) -> None:
+    custom = {"head_customization": "phoenix_specialized"}
+    network = {"base_architecture": base}
+    recipe = recipe_of("u_net", architecture_config={**network, "custom_modifications": custom})
+    model, plain = built(recipe), built(recipe_of("u_net", architecture_config=network))
     added = set(model.state_dict()) - set(plain.state_dict())
     assert added
     assert all(".attention" in name for name in added)

@@ -113,10 +113,15 @@ class EncoderConfig:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UNetConfig(NetworkConfig):
     """``decoder_channels`` coarse to fine, one for each stage of the encoder; with one fewer the map ends at the finest
-    stage's size, half the square's."""
+    stage's size, half the square's.
+
+    With ``summed`` the decoder has that many channels throughout and adds what it takes over from the stages; it ends
+    at the finest of them.
+    """
 
     encoder: EncoderConfig
-    decoder_channels: tuple[int, ...]
+    decoder_channels: tuple[int, ...] = ()
+    summed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -32,7 +32,7 @@ def damage_mask_u_net_published(category: str, option: str, architecture: str) -
     """On EfficientNet-Lite0, which knows ImageNet and is left as it is. Windows at native resolution, of each class as
     many; whether a pixel is damage is learnt apart from which damage it is."""
     small = damage_mask_u_net_small(category, option, architecture)
-    published = from_published(small, base="u_net_efficientnet_lite0_os2")
+    published = from_published(small, base="u_net_efficientnet_lite0_slim")
     architecture_config, hyper = published.architecture_config, published.hyperparameters
     custom = replace(architecture_config.custom_modifications, backbone_freezing="full")
     # A picture of a scanner is many tiles: looking at them all costs more than an epoch.

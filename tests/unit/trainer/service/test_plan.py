@@ -17,7 +17,7 @@ def damage() -> TrainingOrder:
     return replace(order, category="corner_analysis", option="damage_detection", architecture="u_net", overrides={})
 
 
-@pytest.mark.skipif(not at_hand("u_net_efficientnet_lite0_os2", "imagenet"), reason="needs the extra `weights`")
+@pytest.mark.skipif(not at_hand("u_net_efficientnet_lite0_slim", "imagenet"), reason="needs the extra `weights`")
 @pytest.mark.parametrize(
     ("formats", "sampling"), [((), "windows"), (("onnx",), "windows"), (("onnx", "quantized"), "whole")]
 )
