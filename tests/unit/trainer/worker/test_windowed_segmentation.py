@@ -130,6 +130,22 @@ def test_what_a_few_images_tell_apart_by_chance_only_does_not_move_the_threshold
     assert THRESHOLDS[best_threshold([odd] * 4 + [usual])] == 0.98
 
 
+@pytest.mark.parametrize(("found", "chosen"), [(2, 0.5), (15, 0.98)])
+def test_flawless_images_are_kept_quiet_unless_most_of_the_damage_would_be_missed_for_it(
+    found: int, chosen: float
+) -> None:
+    """From 0.98 on nothing is found on flawless images, and so many of 16 pixels of damage on the others."""
+    mark = np.zeros((8, 8), dtype=np.uint8)
+    mark[2:6, 2:6] = 1
+    less = np.where(np.cumsum(mark).reshape(mark.shape) <= found, mark, 0).astype(np.uint8)
+
+    def at(target: np.ndarray, below: np.ndarray, above: np.ndarray) -> list[PixelConfusion]:
+        return [count_pixels(0, target, above if from_p >= 0.98 else below, classes=2) for from_p in THRESHOLDS]
+
+    damaged, flawless = at(mark, mark, less), at(mark * 0, mark, mark * 0)
+    assert THRESHOLDS[best_threshold([damaged] * 8 + [flawless] * 4)] == chosen
+
+
 def test_whole_images_keep_their_bytes_and_windows_are_written() -> None:
     whole = recipe_to_json(resolve(*ROW, {"sampling": "whole"}))
     assert "sampling" not in whole
