@@ -1,7 +1,7 @@
 """Where a file that failed begins to say something else than its checkpoint: layer by layer, by name.
 
 The checkpoint's layers are its modules with weights; a graph's are the nodes that came of them, which the tracer names
-by the module: "/network/body/conv1/Conv" is `network.body.conv1`.
+by the module: "/network/body/conv1/Conv" is `network.body.conv1`. Programs of torch.export keep the module's name.
 """
 
 from collections.abc import Mapping
@@ -21,6 +21,11 @@ from services.exporter.child.formats.protocol import Format
 # Root mean square of the difference, as a share of that of the checkpoint's own values.
 DEPARTS = {"float": 0.001, "int8": 0.35}
 _LAYERS = ("Conv", "Gemm", "MatMul", "ConvTranspose")
+_PROGRAM_LAYERS = (
+    torch.ops.aten.conv2d.default,
+    torch.ops.aten.linear.default,
+    torch.ops.aten.conv_transpose2d.input,
+)
 
 Array = NDArray[np.float64]
 
@@ -35,12 +40,17 @@ class Layer:
 
 
 def departures(format: Format, path: Path, target: ExportTarget, picture_CHW: Picture) -> tuple[Layer, ...]:
-    """Of a file that is an ONNX graph; of others nothing is known within."""
-    if path.suffix != ".onnx":
+    """Of a file that is an ONNX graph or was built of the one beside it, and of torch.export's programs; of others
+    nothing is known within."""
+    graph = path.with_suffix(".onnx")
+    if path.suffix == ".pt2" and target.static_graph is not None:
+        reference, values = _of_checkpoint(target.static_graph, picture_CHW), _of_program(path, picture_CHW)
+    elif graph.is_file():
+        reference, values = _of_checkpoint(target.graph, picture_CHW), _of_graph(graph, picture_CHW)
+    else:
         return ()
-    reference = _of_checkpoint(target, picture_CHW)
     found = []
-    for name, value in _of_graph(path, picture_CHW).items():
+    for name, value in values.items():
         gaps = [_gap(each, value) for each in reference.get(name, ()) if each.shape == value.shape]
         if gaps:
             gap = min(gaps)
@@ -48,7 +58,7 @@ def departures(format: Format, path: Path, target: ExportTarget, picture_CHW: Pi
     return tuple(found)
 
 
-def _of_checkpoint(target: ExportTarget, picture_CHW: Picture) -> Mapping[str, list[Array]]:
+def _of_checkpoint(graph: nn.Module, picture_CHW: Picture) -> Mapping[str, list[Array]]:
     """By module: what it gives, and what the norm or activation after it makes of that, for graphs fuse the two."""
     outputs: dict[str, list[Array]] = {}
     last = ""
@@ -65,12 +75,12 @@ def _of_checkpoint(target: ExportTarget, picture_CHW: Picture) -> Mapping[str, l
 
     handles = [
         module.register_forward_hook(lambda module, _, output, name=name: keep(name, module, output))
-        for name, module in target.graph.named_modules()
+        for name, module in graph.named_modules()
         if not next(module.children(), None)
     ]
     try:
         with torch.no_grad():
-            target.graph(*(torch.from_numpy(each) for each in by_name(picture_CHW).values()))
+            graph(*(torch.from_numpy(each) for each in by_name(picture_CHW).values()))
     finally:
         for handle in handles:
             handle.remove()
@@ -89,6 +99,22 @@ def _of_graph(path: Path, picture_CHW: Picture) -> Mapping[str, Array]:
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     values = session.run([node.output[0] for node in layers], by_name(picture_CHW))
     return {module_of(node.name): value.astype(np.float64) for node, value in zip(layers, values, strict=True)}
+
+
+def _of_program(path: Path, picture_CHW: Picture) -> Mapping[str, Array]:
+    values: dict[str, Array] = {}
+
+    class Kept(torch.fx.Interpreter):
+        def run_node(self, n: torch.fx.Node) -> object:
+            value = super().run_node(n)
+            modules = list(n.meta.get("nn_module_stack", {}).values())
+            if modules and n.target in _PROGRAM_LAYERS and isinstance(value, Tensor):
+                values.setdefault(modules[-1][0], value.to(torch.float64).numpy())
+            return value
+
+    with torch.no_grad():
+        Kept(torch.export.load(path).module()).run(*(torch.from_numpy(each) for each in by_name(picture_CHW).values()))
+    return values
 
 
 def module_of(node: str) -> str:

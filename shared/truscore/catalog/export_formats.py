@@ -51,7 +51,8 @@ FORMATS: Mapping[str, ExportFormat] = MappingProxyType(
                 name="mobile",
                 precision="float",
                 runtime="executorch",
-                meaning="ExecuTorch's program (.pte) for XNNPACK, for phones; pictures of up to 4096 px a side",
+                meaning="ExecuTorch's program (.pte) for XNNPACK, for phones; pictures of up to 4096 px a "
+                "side, with masks up to 2304 px or less",
             ),
             ExportFormat(
                 name="tensorrt",
@@ -88,11 +89,8 @@ _CYCLES_IN_PARTITION = (
     "XNNPACK's partitioner of ExecuTorch 1.5.1 cuts its network into parts that wait for one another "
     '("Invalid partition, found dependency cycles")'
 )
-_AS_MANY_MASKS_AS_FOUND = (
-    "masks are computed of what was found alone, a number that depends on what the picture shows: ExecuTorch 1.5.1 "
-    'cannot lay out convolutions of so many maps (dim_order_from_stride: "Could not guard on data-dependent '
-    'expression"); masks of all rows that there may be would take the memory of a hundred pictures'
-)
+_BODIES_NOT_LOWERED = ("swin", "convnext")
+_BODY_NOT_LOWERED = "no Mask R-CNN on Swin or ConvNeXt has been lowered to XNNPACK and found to agree yet"
 _NON_ZERO = (
     "what is found is picked by NonZero, whose number of results depends on what the picture shows; TensorRT for RTX "
     'does not have that operator ("NonZero plugin creator version 1 was not found")'
@@ -107,7 +105,6 @@ _REASONS: Mapping[tuple[type[NetworkConfig], str], str] = MappingProxyType(
     {(Detectron2Config, "torch_export"): _ADAPTIVE_SAMPLES}
     | {(kind, "quantized"): _UNPROVEN_IN_INT8 for kind in _DETECTORS}
     | {(MaskRCNNConfig, "quantized"): _MOVED_IN_INT8}
-    | {(MaskRCNNConfig, "mobile"): _AS_MANY_MASKS_AS_FOUND}
     | {(SAMConfig, "mobile"): _CYCLES_IN_PARTITION, (Detectron2Config, "mobile"): _ADAPTIVE_SAMPLES}
     | {(kind, "tensorrt"): _NON_ZERO for kind in _DETECTORS}
     | {(SetNetworkConfig, format): _AS_MANY_PIXELS_AS_THE_MASK for format in ("torch_export", "mobile", "tensorrt")}
@@ -162,6 +159,9 @@ def why_not(network: Network, format: str) -> str:
         return f"no such format; accepted: {', '.join(FORMATS)}"
     if network.config is None:
         return "" if format in _OF_PLUG_INS else "not proven for networks of plug-ins"
+    body = network.config.backbone if isinstance(network.config, MaskRCNNConfig) else ""
+    if format == "mobile" and body.startswith(_BODIES_NOT_LOWERED):
+        return _BODY_NOT_LOWERED
     return _REASONS.get((type(network.config), format), "")
 
 

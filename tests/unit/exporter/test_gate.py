@@ -1,5 +1,6 @@
 """What the gate lets pass: files damaged on purpose are each caught, and the layer or the metric is named."""
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -106,6 +107,21 @@ def test_a_scaled_layer_is_caught_and_named(context: ConversionContext, tmp_path
     assert refused.code == "parity"
     assert f"the first layer that departs is {scaled[0]} " in refused.message
     assert scaled[0] in (tmp_path / refused.report).read_text()
+
+
+def test_a_scaled_layer_of_a_program_is_caught_and_named(context: ConversionContext, tmp_path: Path) -> None:
+    graph = copy.deepcopy(context.source.target.static_graph)
+    assert graph is not None
+    convolutions = [
+        (name, each) for name, each in graph.named_modules() if isinstance(each, torch.nn.Conv2d) and ".body." in name
+    ]
+    name, layer = convolutions[3]
+    with torch.no_grad():
+        layer.weight[::2] *= 3
+    source = replace(context.source, target=replace(context.source.target, static_graph=graph))
+    FORMATS["torch_export"].make(source, tmp_path / "model.pt2")
+    refused = refusal(context, tmp_path / "model.pt2", format="torch_export")
+    assert f"the first layer that departs is {name} " in refused.message
 
 
 def test_flipped_channels_are_caught_at_the_first_layer(context: ConversionContext, tmp_path: Path) -> None:

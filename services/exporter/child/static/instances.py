@@ -3,6 +3,8 @@
 C channels, H height, W width of a picture; D rows for detections, N detections; S side of the canvas; M side of a mask.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
@@ -17,6 +19,7 @@ from services.exporter.child.static.dense import StaticRetinaNet, StaticYolox
 from services.exporter.child.static.framing import inner_size, placed
 from services.exporter.child.static.mask_rcnn import StaticMaskRCNN
 from services.exporter.child.static.padded_detections import PaddedDetections
+from services.exporter.child.static.suppression import is_one_by_one
 
 Network = StaticMaskRCNN | StaticRetinaNet | StaticYolox
 
@@ -35,12 +38,25 @@ class StaticPicture(nn.Module):
         inner_h, inner_w = inner_size(height, width, self.transform.max_size)
         framed_CSS = on_square(self.transform, image_CHW, inner_h, inner_w, self.network.canvas.side)
         found, maps = self.network(framed_CSS, inner_h, inner_w)
+        if isinstance(self.network, StaticMaskRCNN) and is_one_by_one():
+            return self._of_all_rows(self.network, found, maps, image_CHW)
         boxes_N4, labels_N, scores_N = present(found)
         placed_N4 = boxes_N4 * scale_to(height, width, inner_h, inner_w)
         if not isinstance(self.network, StaticMaskRCNN):
             return placed_N4, labels_N, scores_N
         masks_N1MM = self.network.masks(maps, boxes_N4, labels_N)
         return placed_N4, labels_N, scores_N, paste(masks_N1MM, placed_N4, height, width)
+
+    def _of_all_rows(
+        self, network: StaticMaskRCNN, found: PaddedDetections, maps: Sequence[Tensor], image_CHW: Tensor
+    ) -> tuple[Tensor, ...]:
+        """The same, with masks of every row there may be, of which those that are present are given."""
+        height, width = image_CHW.shape[-2:]
+        masks_D1MM = network.masks(maps, found.boxes_D4, found.labels_D)
+        placed_D4 = found.boxes_D4 * scale_to(height, width, *inner_size(height, width, self.transform.max_size))
+        masks_D1HW = paste(masks_D1MM, placed_D4, height, width)
+        count = _count(found)
+        return placed_D4[:count], found.labels_D[:count], found.scores_D[:count], masks_D1HW[:count]
 
 
 def static_graph_of(detector: nn.Module) -> StaticPicture | None:
@@ -85,7 +101,12 @@ def scale_to(height: int, width: int, inner_h: Tensor, inner_w: Tensor) -> Tenso
 def present(found: PaddedDetections) -> tuple[Tensor, Tensor, Tensor]:
     """Boxes, labels and scores of what was found alone."""
     # Rows are ordered by score: those that are present come first.
+    count = _count(found)
+    return found.boxes_D4[:count], found.labels_D[:count], found.scores_D[:count]
+
+
+def _count(found: PaddedDetections) -> int:
     count = found.present_D.sum().item()
     torch._check(count >= 0)
     torch._check(count <= found.present_D.shape[0])
-    return found.boxes_D4[:count], found.labels_D[:count], found.scores_D[:count]
+    return int(count) if not torch.compiler.is_exporting() else count  # type: ignore[return-value]

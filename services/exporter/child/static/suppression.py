@@ -16,7 +16,7 @@ _ONE_BY_ONE: ContextVar[bool] = ContextVar("one_by_one", default=False)
 @contextmanager
 def one_by_one() -> Iterator[None]:
     """Programs that are exported within go over the boxes one after the other (`torch.scan`): for runtimes that have no
-    `torch.while_loop`, or no stable sorting."""
+    `torch.while_loop`, no stable sorting, and no convolutions of as many maps as were found."""
     token = _ONE_BY_ONE.set(True)
     try:
         yield
@@ -24,9 +24,14 @@ def one_by_one() -> Iterator[None]:
         _ONE_BY_ONE.reset(token)
 
 
+def is_one_by_one() -> bool:
+    """Whether a program is being exported within `one_by_one`."""
+    return _ONE_BY_ONE.get() and torch.compiler.is_exporting()
+
+
 def falling(scores: Tensor, *, dim: int = -1) -> tuple[Tensor, Tensor]:
     """All scores by falling score along `dim`, and their places; equal ones in their order, except one by one."""
-    if _ONE_BY_ONE.get() and torch.compiler.is_exporting():
+    if is_one_by_one():
         found, places = scores.topk(scores.shape[dim], dim=dim)
     else:
         found, places = scores.sort(dim=dim, descending=True, stable=True)
@@ -47,7 +52,7 @@ def kept(boxes_GK4: Tensor, valid_GK: Tensor, threshold: float, labels_GK: Tenso
     if labels_GK is not None:
         suppresses_GKK = suppresses_GKK & (labels_GK[:, :, None] == labels_GK[:, None, :])
     suppresses = suppresses_GKK.to(torch.float32)
-    if _ONE_BY_ONE.get() and torch.compiler.is_exporting():
+    if is_one_by_one():
         return _kept_one_by_one(suppresses, valid_GK)
 
     def again(stays_G1K: Tensor, _: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import math
 import warnings
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -11,14 +12,17 @@ from typing import Any
 import torch
 from torch.export import Dim
 
-from services.exporter.child.export_target import Answers, Picture
+from services.exporter.child.export_target import Answers, ExportTarget, Picture
 from services.exporter.child.formats.protocol import Format, Predict, Source, Unmakeable
+from services.exporter.child.static.mask_rcnn import StaticMaskRCNN
 from services.exporter.child.static.suppression import one_by_one
 from services.exporter.release import Signature
 
 # Sides of a picture that the program takes, in pixels. ExecuTorch plans its memory for the largest: a map of answers of
 # 4096 px takes 64 MiB for each class.
 LEAST_SIDE, MOST_SIDE = 8, 4096
+# Masks are planned for as many as a network may find: 50 of them up to 2304 px, 100 up to 1600.
+MOST_MASK_BYTES, SIDE_STEP = 1 << 30, 64
 # A method of the program without inputs: gives the metadata as one line of JSON.
 METADATA = "truscore_metadata"
 MISSING = "this exporter has no ExecuTorch; accepted: one that was installed with the extra 'mobile'"
@@ -34,7 +38,8 @@ def make(source: Source, path: Path) -> Mapping[str, str]:
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import to_edge_transform_and_lower
 
-    sides = {1: Dim("height", min=LEAST_SIDE, max=MOST_SIDE), 2: Dim("width", min=LEAST_SIDE, max=MOST_SIDE)}
+    most = most_side(source.target)
+    sides = {1: Dim("height", min=LEAST_SIDE, max=most), 2: Dim("width", min=LEAST_SIDE, max=most)}
     with torch.no_grad(), warnings.catch_warnings(), one_by_one():
         warnings.simplefilter("ignore")
         program = torch.export.export(graph, (torch.from_numpy(source.pictures[0]),), dynamic_shapes=(sides,))
@@ -46,9 +51,18 @@ def make(source: Source, path: Path) -> Mapping[str, str]:
     path.write_bytes(lowered.buffer)
     return {
         "backend": "XNNPACK",
-        "sides_px": f"{LEAST_SIDE} to {MOST_SIDE}",
+        "sides_px": f"{LEAST_SIDE} to {most}",
         "beside_xnnpack": ", ".join(_own_kernels(lowered.executorch_program)),
     }
+
+
+def most_side(target: ExportTarget) -> int:
+    """Of a picture, in pixels."""
+    network = getattr(target.static_graph, "network", None)
+    if not isinstance(network, StaticMaskRCNN):
+        return MOST_SIDE
+    most = math.isqrt(MOST_MASK_BYTES // (4 * network.roi.detections_per_img))
+    return min(MOST_SIDE, most // SIDE_STEP * SIDE_STEP)
 
 
 def _own_kernels(program: Any) -> list[str]:
