@@ -89,8 +89,6 @@ _CYCLES_IN_PARTITION = (
     "XNNPACK's partitioner of ExecuTorch 1.5.1 cuts its network into parts that wait for one another "
     '("Invalid partition, found dependency cycles")'
 )
-_BODIES_NOT_LOWERED = ("swin", "convnext")
-_BODY_NOT_LOWERED = "no Mask R-CNN on Swin or ConvNeXt has been lowered to XNNPACK and found to agree yet"
 _NON_ZERO = (
     "what is found is picked by NonZero, whose number of results depends on what the picture shows; TensorRT for RTX "
     'does not have that operator ("NonZero plugin creator version 1 was not found")'
@@ -159,9 +157,6 @@ def why_not(network: Network, format: str) -> str:
         return f"no such format; accepted: {', '.join(FORMATS)}"
     if network.config is None:
         return "" if format in _OF_PLUG_INS else "not proven for networks of plug-ins"
-    body = network.config.backbone if isinstance(network.config, MaskRCNNConfig) else ""
-    if format == "mobile" and body.startswith(_BODIES_NOT_LOWERED):
-        return _BODY_NOT_LOWERED
     return _REASONS.get((type(network.config), format), "")
 
 
