@@ -26,8 +26,8 @@ from truscore.metrics.borders import edge_distances
 from truscore.metrics.centring import centring_shares
 from truscore.synthesis.scanned.scan import render_scan
 from truscore.synthesis.scene import render_scene
-from truscore.zoo.detection.border_lines.loss import line_loss
 from truscore.zoo.detection.border_lines.stage import BorderLines, Lines
+from truscore.zoo.losses.border_lines import line_loss
 
 Picture = NDArray[np.uint8]
 Points = NDArray[np.float64]

@@ -16,10 +16,10 @@ from truscore.metrics.borders import edge_distances
 from truscore.synthesis.outline import coverage
 from truscore.synthesis.scene import render_scene
 from truscore.zoo.detection.border_lines import subpixel
-from truscore.zoo.detection.border_lines.loss import line_loss
 from truscore.zoo.detection.border_lines.network import OFFSETS, PLACES, LineNetwork
 from truscore.zoo.detection.border_lines.stage import BorderLines, expected
 from truscore.zoo.detection.border_lines.strips import corners_from, cut_strips, sides_of
+from truscore.zoo.losses.border_lines import line_loss
 
 Picture = NDArray[np.uint8]
 Points = NDArray[np.float64]

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from truscore.configuration.recipe import Recipe
 from truscore.zoo.detection.border_lines.coarse import coarse_corners
-from truscore.zoo.detection.border_lines.loss import line_loss
 from truscore.zoo.detection.border_lines.stage import BorderLines
+from truscore.zoo.losses.border_lines import line_loss
 
 Target = dict[str, Tensor]
 Detections = dict[str, Tensor]

@@ -6,8 +6,6 @@ Legend: S strips, K kinds of border, T tilts, A offsets.
 import torch
 from torch import Tensor
 
-from truscore.zoo.detection.border_lines.network import OFFSETS
-
 
 def line_loss(
     log_SKTA: Tensor, log_none_SK: Tensor, offset_SK: Tensor, deviation_SK: Tensor, there_SK: Tensor
@@ -19,7 +17,8 @@ def line_loss(
     ``offset_SK`` and ``deviation_SK``, how far the label may be off, are in offsets of the strip.
     """
     log_SKA = log_SKTA.logsumexp(dim=2)
-    at_A = torch.arange(OFFSETS, device=log_SKA.device).to(log_SKA) - (OFFSETS - 1) / 2
+    offsets = log_SKA.shape[-1]
+    at_A = torch.arange(offsets, device=log_SKA.device).to(log_SKA) - (offsets - 1) / 2
     wanted_SKA = torch.exp(-0.5 * ((at_A - offset_SK[..., None]) / deviation_SK[..., None].clamp(min=0.7)) ** 2)
     wanted_SKA = wanted_SKA / wanted_SKA.sum(dim=2, keepdim=True).clamp(min=1e-9)
     placed_SK = -(wanted_SKA * log_SKA).sum(dim=2)
