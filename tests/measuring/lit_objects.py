@@ -10,7 +10,7 @@ from truscore.photometric_stereo import LitViews, read_views
 BUNNY, SPHERE = "ps_bunny_diligent_layout", "ps_uw_psmimages"
 FEWER = (4, 8, 12, 24)
 # Degrees that the black level with Cauchy's weights may be off in the mean.
-MOST_DEG = {"bunny, 50 lights": 0.6, "gray sphere, 12 lights": 5.1}
+MOST_DEG = {"bunny, 50 lights": 0.4, "gray sphere, 12 lights": 5.1}
 
 
 def objects(data: Path) -> list[LitViews]:
