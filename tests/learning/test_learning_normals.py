@@ -54,7 +54,7 @@ def test_it_beats_the_best_solver_that_learns_nothing(learned: RunFolder) -> Non
     assert comparison is not None
     assert set(comparison.trivial_metrics) == {"flat_surface", "least_squares", "black_level_cauchy"}
     best = min(metrics["mean_error_deg"] for metrics in comparison.trivial_metrics.values())
-    assert learned.completed.metrics["mean_error_deg"] < 0.8 * best
+    assert learned.completed.metrics["mean_error_deg"] < 0.9 * best
 
 
 def test_a_sample_is_an_object_and_the_report_shows_its_normals(learned: RunFolder) -> None:

@@ -24,7 +24,7 @@ from truscore.zoo.photometric.weighted_solve import (
 FEATURES = 16
 _TINY = 1e-6
 _MOST_CORRECTION = 0.3  # of a pixel's typical sample
-_MOST_AGREED, _AGREED_STEP = 0.65, 0.07  # of a pixel's lit samples: with more, the solver is left alone
+_MOST_AGREED, _AGREED_STEP = 0.5, 0.07  # of a pixel's lit samples: with more, the solver is left alone
 _LEAST_MISFIT = 2e-3  # what eight bits leave of a bright sample: less is as good as nothing
 _MOST_DOUBT = 6.0  # by whose exponential a light's weight differs from the solver's
 _LEAST_WEIGHT = 1e-4  # so that a sample that the solver leaves out, as it does all dark ones, can be brought back
@@ -101,9 +101,8 @@ class SetNetwork(nn.Module):
         count_B1P = lit_BLP.sum(dim=1, keepdim=True).clamp(min=1)
         scale_B1P = ((values_BLP**2).sum(dim=1, keepdim=True) / count_B1P).clamp(min=1e-10).sqrt()
         relative_BLP = values_BLP / scale_B1P
-        start_BP3, weights_BLP = robust_solve(relative_BLP, lit_BLP, lights_BL3)
+        start_BP3, weights_BLP, agreed_B1P = robust_solve(relative_BLP, lit_BLP, lights_BL3)
         residual_BLP = relative_BLP - shading_of(start_BP3, lights_BL3)
-        agreed_B1P = weights_BLP.sum(dim=1, keepdim=True) / count_B1P
         seen = _Seen(
             values_BLP=values_BLP,
             relative_BLP=relative_BLP,

@@ -10,7 +10,9 @@ HALF_A_STEP = 0.5 / 255  # of eight bits: darker samples are in shadow
 _RIDGE = 1e-5  # of all weights together: keeps the system solvable where hardly a light is left
 _CAUCHY = 2.385  # as the classical solver has it (Holland & Welsch 1977)
 _SPREAD = 0.8  # of the mean residual; 1.25 would be right for a normal distribution, which residuals are not
-_LEAST_SPREAD = 5e-3  # of a pixel's typical sample: about what rounding a dark one to eight bits leaves
+# Of a pixel's typical sample. What a bright sample loses by eight bits, and what a dark one does: samples that are no
+# farther off than that agree.
+_LEAST_SPREAD, _LEAST_DISAGREEMENT = 1.5e-3, 5e-3
 _STEPS = 12
 _TINY = 1e-8
 
@@ -64,8 +66,9 @@ def shading_of(scaled_BP3: Tensor, lights_BL3: Tensor) -> Tensor:
     return torch.einsum("bpc,blc->blp", scaled_BP3, lights_BL3)
 
 
-def robust_solve(values_BLP: Tensor, lit_BLP: Tensor, lights_BL3: Tensor) -> tuple[Tensor, Tensor]:
-    """Scaled normals [B, P, 3] and the weights [B, L, P] of iteratively reweighted least squares with Cauchy's weights.
+def robust_solve(values_BLP: Tensor, lit_BLP: Tensor, lights_BL3: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Scaled normals [B, P, 3] and the weights [B, L, P] of iteratively reweighted least squares with Cauchy's weights,
+    and the share of each pixel's lit samples that agree with its normal [B, 1, P].
 
     ``values_BLP`` are relative to each pixel's typical sample, so that the exposure changes nothing.
 
@@ -80,9 +83,16 @@ def robust_solve(values_BLP: Tensor, lit_BLP: Tensor, lights_BL3: Tensor) -> tup
         total_B1P = squared_BLP.sum(dim=1, keepdim=True)
         spread_B1P = _SPREAD * (squared_BLP * residual_BLP).sum(dim=1, keepdim=True) / (total_B1P + _TINY)
         spread_B1P = spread_B1P.clamp(min=_LEAST_SPREAD)
-        weights_BLP = lit_BLP / (1 + (residual_BLP / (_CAUCHY * spread_B1P)) ** 2)
+        weights_BLP = _weights(lit_BLP, residual_BLP, spread_B1P)
         scaled_BP3 = weighted_solve(values_BLP, weights_BLP, lights_BL3)
-    return scaled_BP3, weights_BLP
+    # By a wider spread than normals are: a tight one leaves out of a clean pixel what rounding did to it.
+    agreeing_BLP = _weights(lit_BLP, residual_BLP, spread_B1P.clamp(min=_LEAST_DISAGREEMENT))
+    agreed_B1P = agreeing_BLP.sum(dim=1, keepdim=True) / lit_BLP.sum(dim=1, keepdim=True).clamp(min=1)
+    return scaled_BP3, weights_BLP, agreed_B1P
+
+
+def _weights(lit_BLP: Tensor, residual_BLP: Tensor, spread_B1P: Tensor) -> Tensor:
+    return lit_BLP / (1 + (residual_BLP / (_CAUCHY * spread_B1P)) ** 2)
 
 
 def unit(vectors_BP3: Tensor) -> Tensor:
