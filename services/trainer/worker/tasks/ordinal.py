@@ -15,7 +15,7 @@ from services.trainer.worker.errors import InvalidJob
 from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks.image_level import ImageLevelSpec, ImageLevelTask, make_image_level_task
 
-STANDARDISED_BY = 256  # training images, evenly spread: more change the second digit of a deviation no more
+STANDARDISED_BY = 256  # training images, up to twice as many, evenly spread: each goes through the body once
 
 
 def make(

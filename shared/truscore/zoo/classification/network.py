@@ -177,11 +177,10 @@ def build_ordinal_classifier(recipe: Recipe, num_classes: int) -> OrdinalClassif
         case _:
             # A logit for each grade; that grades are in order comes in with the answers, which read sums of the tail.
             head = _grading_head(recipe, config, num_classes)
-    backbone: nn.Module = backbone_of(recipe, config.backbone)
-    if config.statistics:
-        backbone = Levels(backbone.get_submodule("body"), tuple(name for name, _ in config.backbone.levels))
+    backbone = backbone_of(recipe, config.backbone)
+    levels = tuple(name for name, _ in config.backbone.levels)
     return OrdinalClassifier(
-        backbone=backbone,
+        backbone=Levels(backbone.body, levels) if config.statistics else backbone,
         head=head,
         image_size=recipe.image_size,
         normalisation=config.backbone.normalisation,

@@ -119,10 +119,14 @@ def _lit_job(recipe: Recipe, folder: Path) -> TrainingJob:
 
 @pytest.fixture
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
+    _save_noise(tmp_path)
+    return Bench(row=CHEAP[request.param], folder=tmp_path)
+
+
+def _save_noise(folder: Path) -> None:
     noise = np.random.default_rng(7)
     for name in ("a.png", "b.png", "c.png"):
-        Image.fromarray(noise.integers(0, 255, (SIZE_PX, SIZE_PX, 3), dtype=np.uint8)).save(tmp_path / name)
-    return Bench(row=CHEAP[request.param], folder=tmp_path)
+        Image.fromarray(noise.integers(0, 255, (SIZE_PX, SIZE_PX, 3), dtype=np.uint8)).save(folder / name)
 
 
 def merged(*trees: Mapping[str, Any]) -> dict[str, Any]:
@@ -312,9 +316,7 @@ def test_weights_count_for_the_parts_of_the_loss_that_they_name(bench: Bench) ->
 
 @pytest.fixture
 def bench_of_graders(tmp_path: Path) -> Bench:
-    noise = np.random.default_rng(7)
-    for name in ("a.png", "b.png"):
-        Image.fromarray(noise.integers(0, 255, (SIZE_PX, SIZE_PX, 3), dtype=np.uint8)).save(tmp_path / name)
+    _save_noise(tmp_path)
     return Bench(row=row_of("surface_analysis", "quality_rating", "efficientnet"), folder=tmp_path)
 
 
