@@ -8,9 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from truscore.configuration.recipe import PUBLISHED
-from truscore.recipes import Recipe, resolve, run_id_for
+from truscore.recipes import Recipe, hindrance_of, resolve, run_id_for
 from truscore.storage import Stored
-from truscore.validation.order import hindrance_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,10 +7,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from truscore.catalog import hindrance, why_not_exported
+from truscore.catalog import why_not_exported
 from truscore.catalog.table import row_of
 from truscore.configuration.recipe import Recipe
 from truscore.datasets import load_image
+from truscore.recipes import hindrance_of
 from truscore.zoo import load_checkpoint_model
 from truscore.zoo.preprocess import preprocess
 
@@ -83,8 +84,7 @@ def best_checkpoint(run: Path) -> Path:
 
 
 def _refused(recipe: Recipe, name: str) -> str:
-    head = recipe.architecture_config.custom_modifications.head_customization
-    in_the_way = hindrance(category=recipe.category, head=head, sampling=recipe.sampling, format=name)
+    in_the_way = hindrance_of(recipe, name)
     return why_not_exported(recipe.category, recipe.option, recipe.architecture, name) or (
         in_the_way.reason if in_the_way else ""
     )

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from truscore.catalog import export_formats, hindrance
-from truscore.catalog.export_formats import Hindrance
+from truscore.catalog import export_formats
 from truscore.catalog.table import row_of
 from truscore.configuration.recipe import Recipe
 from truscore.datasets import index_from_json, load_image
+from truscore.recipes import hindrance_of
 from truscore.zoo import load_checkpoint_model
 from truscore.zoo.preprocess import preprocess
 
@@ -121,13 +121,9 @@ def refuse_hindered(recipe: Recipe, format: str) -> None:
     """Raises ExportRefused where a choice of the checkpoint's recipe is in the way of a file of this format: an order
     of a finished run does not say its recipe, so that nobody could refuse it before."""
 
-    def found(name: str) -> Hindrance | None:
-        head = recipe.architecture_config.custom_modifications.head_customization
-        return hindrance(category=recipe.category, head=head, sampling=recipe.sampling, format=name)
-
-    if hindered := found(format):
+    if hindered := hindrance_of(recipe, format):
         made = export_formats(recipe.category, recipe.option, recipe.architecture)
-        accepted = ", ".join(name for name in made if not found(name))
+        accepted = ", ".join(name for name in made if not hindrance_of(recipe, name))
         message = (
             f"export format {format!r} cannot be made with {hindered.choice} ({hindered.reason}); "
             f"accepted: {accepted}, or a run of {hindered.instead}"

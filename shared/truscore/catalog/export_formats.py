@@ -135,6 +135,7 @@ SAMPLING_REASONS: Mapping[tuple[str, str], str] = MappingProxyType(
         "reach",
     }
 )
+_BASE = "architecture_config.base_architecture"
 _HEAD = "architecture_config.custom_modifications.head_customization"
 
 
@@ -147,6 +148,14 @@ class Hindrance:
     reason: str
 
 
+# By network and format: one network of a kind whose others can be made.
+NETWORK_REASONS: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        ("statistics_efficientnet_lite0", "quantized"): "trained on graded slabs, its probabilities moved by 0.22 in "
+        "INT8: its head reads means, deviations and maxima of each channel in units of what they vary by over the "
+        "training images, which rounding moves more than what other heads read",
+    }
+)
 # A plug-in's network is unknown: what any network can be traced to.
 _OF_PLUG_INS = ("onnx",)
 
@@ -157,12 +166,14 @@ def why_not(network: Network, format: str) -> str:
         return f"no such format; accepted: {', '.join(FORMATS)}"
     if network.config is None:
         return "" if format in _OF_PLUG_INS else "not proven for networks of plug-ins"
-    return _REASONS.get((type(network.config), format), "")
+    return NETWORK_REASONS.get((network.name, format)) or _REASONS.get((type(network.config), format), "")
 
 
-def hindrance(*, category: str, head: str, sampling: str, format: str) -> Hindrance | None:
-    """What of a recipe's choices (``custom_modifications.head_customization``, ``sampling``) is in the way of a file of
-    this format, whatever the network; None where nothing is."""
+def hindrance(*, category: str, base: str, head: str, sampling: str, format: str) -> Hindrance | None:
+    """What of a recipe's choices (``base_architecture``, ``custom_modifications.head_customization``, ``sampling``) is
+    in the way of a file of this format that the architecture has otherwise; None where nothing is."""
+    if reason := NETWORK_REASONS.get((base, format), ""):
+        return Hindrance(choice=f"the network {base!r}", instead=f"another {_BASE}", reason=reason)
     if reason := HEAD_REASONS.get((category, head, format), ""):
         return Hindrance(choice=f"the head {head!r}", instead=f"{_HEAD}=standard", reason=reason)
     if reason := SAMPLING_REASONS.get((sampling, format), ""):

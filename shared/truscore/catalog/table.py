@@ -72,7 +72,7 @@ class Row:
 
     @property
     def export_formats(self) -> tuple[str, ...]:
-        """Files that the exporter can make of it, whatever network it is built on, the default first: orders for others
+        """Files that the exporter can make of it, on one of its networks at least, the default first: orders for others
         are refused before anything is read."""
         return tuple(name for name in FORMATS if not self.why_not(name))
 
@@ -80,8 +80,8 @@ class Row:
         """Why no file of the format can be made of it; empty where one can."""
         if format not in FORMATS:
             return f"there is no such format; accepted: {', '.join(FORMATS)}"
-        reasons = (why_not(network_of(base), format) for base in self.bases)
-        return next((reason for reason in reasons if reason), "")
+        reasons = [why_not(network_of(base), format) for base in self.bases]
+        return reasons[0] if reasons and all(reasons) else ""
 
     @property
     def learns_from(self) -> str:

@@ -5,6 +5,7 @@ from truscore.configuration.recipe import Recipe
 from truscore.configuration.run_id import run_id_for
 from truscore.configuration.text import config_of, flat_parameters, recipe_from_json, recipe_to_json
 from truscore.recipes.cpu_processes import CpuProcesses, cpu_processes
+from truscore.recipes.hindrance import hindrance_of
 from truscore.recipes.placement import pretrained_key, processes_for, published_name
 from truscore.recipes.resolve import primary_metric_of, resolve
 
@@ -15,6 +16,7 @@ __all__ = [
     "config_of",
     "cpu_processes",
     "flat_parameters",
+    "hindrance_of",
     "pretrained_key",
     "primary_metric_of",
     "processes_for",

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from truscore.catalog import architectures, export_formats, hindrance, why_not_exported
-from truscore.catalog.export_formats import Hindrance
+from truscore.catalog import architectures, export_formats, why_not_exported
 from truscore.datasets import FORMATS
-from truscore.recipes import InvalidConfig, Recipe, resolve
+from truscore.recipes import InvalidConfig, Recipe, hindrance_of, resolve
 from truscore.storage import InvalidUri, parse_uri
 from truscore.validation.catalogue import BY_ID
 from truscore.validation.rule import Finding, finding
@@ -86,12 +85,6 @@ def _export_formats(order: DatasetOrder, recipe: Recipe | None) -> Iterator[Faul
                 reason = why_not_exported(order.category, order.option, order.architecture, name)
             message = f"export format {name[:64]!r} is not made of {architecture} ({reason}): {accepted}"
             yield "order.export_format", "export_formats", message
-
-
-def hindrance_of(recipe: Recipe, format: str) -> Hindrance | None:
-    """What of the recipe's choices is in the way of a file of this format; None where nothing is."""
-    head = recipe.architecture_config.custom_modifications.head_customization
-    return hindrance(category=recipe.category, head=head, sampling=recipe.sampling, format=format)
 
 
 def _recipe_of(order: DatasetOrder, profile: str) -> Recipe | None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from truscore.catalog import rows
+from truscore.catalog.export_formats import NETWORK_REASONS
 from truscore.validation import BY_ID, CATALOGUE, DatasetOrder, check_order
 
 GOOD = {
@@ -93,6 +94,18 @@ def test_a_format_that_windows_are_in_the_way_of_is_refused_before_training(name
     for said in (repr(name), "sampling 'windows'", "accepted are onnx, or none for onnx", "or sampling=whole"):
         assert said in found.message
     assert check_order(order(**named, **windows)) == check_order(order(**named, **whole, export_formats=(name,))) == []
+
+
+@pytest.mark.parametrize(("base", "name"), NETWORK_REASONS)
+def test_a_format_that_the_ordered_network_is_in_the_way_of_is_refused_before_training(base: str, name: str) -> None:
+    (row, *_) = [row for row in rows() if base in row.bases]
+    named = {"category": row.category, "option": row.option, "architecture": row.architecture}
+    on_it = {"architecture_config": {"base_architecture": base}}
+    (found,) = check_order(order(**named, overrides=on_it, export_formats=(name,)))
+    assert (found.rule, found.location) == ("order.export_format", "export_formats")
+    for said in (repr(name), f"the network {base!r}", "accepted are onnx", "or another"):
+        assert said in found.message
+    assert check_order(order(**named, overrides=on_it)) == check_order(order(**named, export_formats=(name,))) == []
 
 
 def test_every_rule_about_orders_is_refused_here_or_later() -> None:

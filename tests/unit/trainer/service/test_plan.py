@@ -26,3 +26,20 @@ def test_damage_is_learnt_from_windows_unless_a_file_is_ordered_that_windows_are
 ) -> None:
     planned = plan(replace(damage, export_formats=formats), profile="published")
     assert planned.recipe.sampling == sampling
+
+
+@pytest.mark.skipif(not at_hand("statistics_efficientnet_lite0", "imagenet"), reason="needs the extra `weights`")
+@pytest.mark.parametrize(
+    ("formats", "base"), [((), "statistics_efficientnet_lite0"), (("quantized",), "efficientnet_v2_slim")]
+)
+def test_grades_are_learnt_on_statistics_unless_a_file_is_ordered_that_they_are_in_the_way_of(
+    damage: TrainingOrder, formats: tuple[str, ...], base: str
+) -> None:
+    grades = replace(
+        damage,
+        category="surface_analysis",
+        option="quality_rating",
+        architecture="efficientnet",
+        export_formats=formats,
+    )
+    assert plan(grades, profile="published").recipe.architecture_config.base_architecture == base
