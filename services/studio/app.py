@@ -17,6 +17,7 @@ from truscore.telemetry import configure_logging, serve_grpc, serve_metrics, tra
 from services.studio.access import Guard, Role, Sessions
 from services.studio.access.roles import role_named
 from services.studio.child.decoder import Decoder
+from services.studio.child.line_child import LineChild
 from services.studio.database import Database
 from services.studio.drafts.files import Files
 from services.studio.drafts.journal import Journal
@@ -30,6 +31,7 @@ from services.studio.parts import Studio
 from services.studio.publish.publishing import ChildBounds, Publishing
 from services.studio.routes import application
 from services.studio.settings import Settings
+from services.studio.suggestions import MODULE, Suggestions
 from services.studio.watching.hub import Hub
 
 SERVICE = "studio"
@@ -58,6 +60,15 @@ def create_studio(
         imports=Imports(intake=intake, drafts=drafts, bounds=child),
         publishing=Publishing(
             drafts=drafts, files=files, store=store, bucket=settings.bucket, announce=requests.announce, bounds=child
+        ),
+        suggestions=Suggestions(
+            drafts=drafts,
+            files=files,
+            store=store,
+            runs=monitor,
+            child=LineChild(
+                MODULE, timeout_s=settings.studio_suggest_timeout_s, memory_bytes=settings.studio_memory_bytes
+            ),
         ),
         requests=requests,
         monitor=monitor,
@@ -105,6 +116,7 @@ async def _closing(studio: Studio, database: Database, decoder: Decoder) -> Asyn
         yield
     finally:
         await studio.publishing.close()
+        await studio.suggestions.close()
         await studio.monitor.close()
         await decoder.close()
         database.close()

@@ -15,6 +15,7 @@ from services.studio.handlers import Monitor, Requests
 from services.studio.imports import Imports
 from services.studio.intake import Intake
 from services.studio.publish.publishing import Publishing
+from services.studio.suggestions import Suggestions
 from services.studio.watching.hub import Hub
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Studio:
     intake: Intake
     imports: Imports
     publishing: Publishing
+    suggestions: Suggestions
     requests: Requests
     monitor: Monitor
     hub: Hub

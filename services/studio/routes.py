@@ -16,7 +16,7 @@ from truscore.ordering.messages import InvalidOrder
 from truscore.storage import StoreError
 
 from services.studio.api import datasets as datasets_api
-from services.studio.api import documents, imports, live, login, versions
+from services.studio.api import documents, imports, live, login, suggestions, versions
 from services.studio.api import runs as runs_api
 from services.studio.api.requests import broke, http_error, not_found, refused
 from services.studio.child.whole_process import ChildFailed
@@ -57,6 +57,8 @@ def routes() -> list[BaseRoute]:
         Route(_IMAGE, datasets_api.remove_image, methods=["DELETE"]),
         Route(f"{_IMAGE}/document", documents.open_document),
         Route(f"{_IMAGE}/operations", documents.save_operations, methods=["POST"]),
+        Route(f"{_IMAGE}/suggestions", suggestions.suggest, methods=["POST"]),
+        Route(f"{_DATASET}/models", suggestions.models),
         Route(f"{_IMAGE}/{{size}}.jpg", datasets_api.picture),
         Route(f"{_DATASET}/imports/{{import_id}}", imports.add_file, methods=["PUT"]),
         Route(f"{_DATASET}/imports/{{import_id}}", imports.read, methods=["POST"]),

@@ -34,6 +34,11 @@ class Settings(StoreSettings):
     studio_read_timeout_s: float = Field(
         1500, gt=0, description="Longest time that reading or writing a whole dataset may take"
     )
+    studio_suggest_timeout_s: float = Field(
+        120, gt=0, description="Longest time that a model may take to propose marks for one image"
+    )
     studio_memory_bytes: int = Field(
-        4 * 2**30, ge=2**29, description="Most memory (address space) of a process that reads or writes images"
+        4 * 2**30,
+        ge=2**29,
+        description="Most memory (address space) of a process that reads or writes images, or runs a model on them",
     )

@@ -4,9 +4,9 @@ It ends when its standard input does.
 """
 
 import faulthandler
-import resource
 import sys
 
+from services.studio.child.bounds import hold_to
 from services.studio.child.decoding import decode
 from services.studio.child.job import Decoded, decoded_to_line, job_from_line
 
@@ -15,8 +15,7 @@ def main(arguments: list[str]) -> int:
     faulthandler.enable()
     load_libraries()
     memory_bytes = int(arguments[0])
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    hold_to(memory_bytes)
     for line in sys.stdin:
         try:
             decoded = decode(job_from_line(line))

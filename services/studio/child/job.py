@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,19 +26,9 @@ class Decoded:
     fault: str = ""
 
 
-def job_to_line(job: DecodeJob) -> bytes:
-    return json.dumps(asdict(job)).encode() + b"\n"
-
-
 def job_from_line(line: bytes | str) -> DecodeJob:
     return DecodeJob(**json.loads(line))
 
 
 def decoded_to_line(decoded: Decoded) -> str:
     return json.dumps(asdict(decoded)) + "\n"
-
-
-def decoded_from_line(line: bytes) -> Decoded:
-    """Raises ValueError where the line is none of the child's."""
-    data: Mapping[str, Any] = json.loads(line)
-    return Decoded(record=str(data["record"]), fault=str(data["fault"]))

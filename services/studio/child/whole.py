@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from truscore.process.die_with_parent import end_with_stdin
 
 from services.studio.child.__main__ import load_libraries
+from services.studio.child.bounds import hold_to
 
 if TYPE_CHECKING:
     from truscore.datasets import DatasetIndex
@@ -30,8 +30,7 @@ def main(arguments: list[str]) -> int:
     job: dict[str, Any] = json.loads(path.read_text())
     end_with_stdin()
     load_libraries()
-    resource.setrlimit(resource.RLIMIT_AS, (job["memory_bytes"], job["memory_bytes"]))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    hold_to(job["memory_bytes"])
     outcome = {"read": _read, "write": _write}[job["what"]](job, path.parent)
     (path.parent / OUTCOME).write_text(json.dumps(outcome))
     return 0

@@ -25,6 +25,10 @@ class Files:
     def image(self, sha256: str) -> Path:
         return self.root / "images" / sha256[:2] / sha256
 
+    def model(self, sha256: str) -> Path:
+        """An exported model that proposes marks; fetched again where it is gone."""
+        return self.root / "models" / f"{sha256}.onnx"
+
     def preview(self, sha256: str) -> Path:
         """A JPEG of the upright image."""
         return self.root / "previews" / sha256[:2] / f"{sha256}.jpg"

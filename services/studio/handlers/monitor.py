@@ -40,9 +40,10 @@ class Monitor:
         if self._channel is not None:
             await self._channel.close()
 
-    async def list(self, *, dataset_id: str = "", limit: int = 100) -> tuple[Plain, ...]:
-        """Newest first, without curves."""
-        request = monitor_pb2.ListRunsRequest(dataset_id=dataset_id, page_size=limit)
+    async def list(self, *, dataset_id: str = "", state: str = "", limit: int = 100) -> tuple[Plain, ...]:
+        """Newest first, without curves; of all states where none is given."""
+        wanted = monitor_pb2.RunState.Value(STATE + state) if state else monitor_pb2.RUN_STATE_UNSPECIFIED
+        request = monitor_pb2.ListRunsRequest(dataset_id=dataset_id, state=wanted, page_size=limit)
         try:
             answer = await self._stub().ListRuns(request, timeout=TIMEOUT_S)
         except grpc.aio.AioRpcError as error:

@@ -100,6 +100,10 @@ TOOLS = {
 }
 
 
+# What a model can say of one image.
+SUGGESTED = frozenset({"boxes", "masks", "grade", "scores", "labels"})
+
+
 async def annotate(request: Request) -> Response:
     """The page of one image; without its id that of the first that has nothing on it yet."""
     session = session_of(request)
@@ -126,6 +130,7 @@ async def annotate(request: Request) -> Response:
         "learns_from": draft.learns_from,
         "tools": [tool for tool, _, _ in tools],
         "can_edit": session.role >= Role.ANNOTATOR,
+        "can_suggest": session.role >= Role.ANNOTATOR and draft.learns_from in SUGGESTED,
     }
     return studio.pages.render(
         request,

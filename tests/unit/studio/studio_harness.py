@@ -73,13 +73,18 @@ def new_decoder() -> Decoder:
 
 @asynccontextmanager
 async def browser(
-    folder: Path, *, role: Role | None = Role.ADMIN, decoder: Decoder | None = None, **more: Any
+    folder: Path,
+    *,
+    role: Role | None = Role.ADMIN,
+    decoder: Decoder | None = None,
+    store: MemoryStore | None = None,
+    **more: Any,
 ) -> AsyncIterator[Browser]:
     """A studio of its own, and somebody with this role in front of it. A decoder that is given outlives it."""
     settings = settings_in(folder, **more)
     database = Database(folder / DATABASE)
     own = decoder or new_decoder()
-    store, events = MemoryStore(), MemoryPublisher(service="studio")
+    store, events = store or MemoryStore(), MemoryPublisher(service="studio")
     studio = create_studio(settings, database, own, store=store, events=events)
     application = guarded(settings, studio)
     try:
@@ -90,6 +95,7 @@ async def browser(
             yield one
     finally:
         await studio.publishing.close()
+        await studio.suggestions.close()
         await studio.monitor.close()
         if decoder is None:
             await own.close()

@@ -1,6 +1,6 @@
 // What pointer and keys do to the marks. Knows geometry and edits; knows no server and no page around it.
 import { area, corners, inside, moved, nearestCorner, tidy, within, withCorner } from "../model/geometry.js";
-import { inverse } from "../model/document.js";
+import { applied, inverse } from "../model/document.js";
 
 const REACH_PX = 10; // of a corner, on the screen
 const LEAST_PX = 2; // of a box, in the image
@@ -16,6 +16,9 @@ export class Editor {
     this.draft = [];
     this.cursor = null;
     this.drag = null;
+    this.proposals = []; // of a model: drafts that are no marks yet
+    this.leastConfidence = 0;
+    this.proposed = null; // the one that is looked at
     this.preview = null; // a shape while it is dragged: only its end is an edit
     this.undone = [];
     this.done = [];
@@ -29,6 +32,38 @@ export class Editor {
   }
 
   get selectedShape() { return this.document.shapes.get(this.selected) ?? null; }
+
+  get shownProposals() {
+    return this.proposals.filter((each) => each.confidence === null || each.confidence >= this.leastConfidence);
+  }
+
+  propose(proposals) {
+    this.proposals = proposals;
+    this.choose("select");
+  }
+
+  lookAt(id) {
+    this.choose("select");
+    this.proposed = id;
+    this.onChange();
+  }
+
+  // Proposals become marks, in one step of undo.
+  accept(ids) {
+    const taken = this.proposals.filter((each) => ids.includes(each.id));
+    if (taken.length === 0 || !this.canEdit) return;
+    const ops = [];
+    for (const each of taken) ops.push(...each.ops(ops.length ? applied(this.document, ops) : this.document));
+    this.edit(ops);
+    this.dismiss(ids);
+    if (taken.length === 1 && taken[0].shape) this.select(taken[0].id);
+  }
+
+  dismiss(ids) {
+    this.proposals = this.proposals.filter((each) => !ids.includes(each.id));
+    if (ids.includes(this.proposed)) this.proposed = null;
+    this.onChange();
+  }
 
   edit(ops) {
     if (!this.canEdit) return;
@@ -55,12 +90,13 @@ export class Editor {
   choose(tool) {
     this.tool = tool;
     this.draft = [];
-    if (tool !== "select") this.select(null);
+    if (tool !== "select" || this.proposed) this.select(null);
     this.onChange();
   }
 
   select(id, corner = -1) {
     this.selected = id;
+    this.proposed = null;
     this.corner = corner;
     const shape = this.selectedShape;
     if (shape) this.label = shape.label;
@@ -77,6 +113,7 @@ export class Editor {
 
   remove() {
     if (this.draft.length > 0) this.draft.pop();
+    else if (this.proposed) this.dismiss([this.proposed]);
     else if (this.selected && this.canEdit) {
       this.edit([{ op: "delete", id: this.selected }]);
       this.select(null);
@@ -116,7 +153,21 @@ export class Editor {
         return;
       }
     }
-    const hit = this.shapes.filter((each) => inside(each, point)).sort((a, b) => area(a) - area(b))[0];
+    const proposed = this.shownProposals.map((each) => each.shape).filter(Boolean);
+    const looked = proposed.find((each) => each.id === this.proposed);
+    const at = looked && this.canEdit ? nearestCorner(looked, point, reach) : -1;
+    if (at >= 0) {
+      // Who drags a corner of a proposal accepts the rest of it.
+      this.accept([looked.id]);
+      this.corner = at;
+      this.drag = { kind: "corner", shape: looked };
+      return;
+    }
+    const hit = [...this.shapes, ...proposed].filter((each) => inside(each, point)).sort((a, b) => area(a) - area(b))[0];
+    if (proposed.includes(hit)) {
+      this.lookAt(hit.id);
+      return;
+    }
     this.select(hit?.id ?? null);
     this.drag = hit && hit.kind !== "fixed" && this.canEdit ? { kind: "move", shape: hit, from: point } : null;
   }
@@ -134,6 +185,10 @@ export class Editor {
   }
 
   finish() {
+    if (this.proposed) {
+      this.accept([this.proposed]);
+      return;
+    }
     const kind = this.tool;
     const enough = { box: 2, quad: 4, polygon: 3 }[kind];
     if (!enough || this.draft.length < enough) return;

@@ -7,6 +7,7 @@ import { Saver } from "../model/saver.js";
 import { Editor } from "./editor.js";
 import { KEYS, digitOf, rowOf } from "./keys.js";
 import { Panel } from "./panel.js";
+import { Suggester } from "./suggester.js";
 
 const about = dataOf("about");
 const address = `/api/datasets/${part(about.dataset_id)}/images/${about.image_id}`;
@@ -16,6 +17,7 @@ const view = new View(about.width, about.height);
 const image = new Image();
 let editor = null;
 let panel = null;
+let suggester = null;
 let dirty = { picture: true, marks: true };
 let scheduled = false;
 
@@ -44,6 +46,7 @@ function showState(state, words) {
 function changed() {
   if (!editor) return;
   panel?.show();
+  suggester?.show();
   for (const button of document.querySelectorAll("[data-tool]")) button.setAttribute("aria-pressed", String(button.dataset.tool === editor.tool));
   redraw();
 }
@@ -59,6 +62,8 @@ const commands = {
   fit: () => { view.fit(); redraw(true); },
   "zoom-in": () => { view.zoom(1.25); redraw(true); },
   "zoom-out": () => { view.zoom(0.8); redraw(true); },
+  suggest: () => suggester?.suggest(),
+  "accept-all": () => suggester?.acceptAll(),
   next: () => leave(1),
   previous: () => leave(-1),
 };
@@ -130,6 +135,10 @@ async function start() {
   });
   editor = new Editor({ view, saver, canEdit: about.can_edit, onChange: changed, onMove: () => redraw() });
   panel = new Panel({ about, editor });
+  if (about.can_suggest) {
+    suggester = new Suggester({ about, editor, address });
+    suggester.start();
+  }
   await image.decode();
   document.getElementById("loading").hidden = true;
   new ResizeObserver(() => {

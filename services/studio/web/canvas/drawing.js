@@ -1,5 +1,8 @@
 // The picture on one canvas, the marks on another above it: a mark that moves redraws no picture.
 import { corners } from "../model/geometry.js";
+import { percent } from "../model/suggestions.js";
+
+const MOST_HANDLES = 200;
 
 export const PALETTE = ["#e8523f", "#3d8bfd", "#2bab63", "#d99a00", "#a05ce0", "#0fa3a3", "#e0559b", "#7c8a00", "#b5651d", "#5f6fe8", "#36a2c4", "#8f8f8f"];
 export const colorOf = (label) => PALETTE[(label - 1) % PALETTE.length];
@@ -11,8 +14,9 @@ export function drawPicture(canvas, view, image) {
   context.drawImage(image, view.x, view.y, view.image.width * view.scale, view.image.height * view.scale);
 }
 
-export function drawMarks(canvas, view, { shapes, selected, corner, draft, cursor, label }) {
+export function drawMarks(canvas, view, { shapes, selected, corner, draft, cursor, label, shownProposals, proposed }) {
   const context = prepared(canvas, view);
+  for (const each of shownProposals) if (each.shape) drawProposal(context, view, each, each.id === proposed);
   for (const shape of shapes) drawShape(context, view, shape, shape.id === selected, corner);
   if (draft.length > 0) drawDraft(context, view, draft, cursor, colorOf(label));
   if (cursor) drawCursor(context, view, cursor);
@@ -59,6 +63,33 @@ function drawShape(context, view, shape, isSelected, corner) {
   context.stroke();
   context.setLineDash([]);
   if (isSelected && shape.kind !== "fixed") ring.forEach((point, index) => drawHandle(context, view, point, color, index === corner));
+}
+
+// A draft of a model: dashed on white, with its confidence.
+function drawProposal(context, view, { shape, confidence }, isChosen) {
+  const color = colorOf(shape.label);
+  const ring = corners(shape);
+  trace(context, view, ring, true);
+  context.globalAlpha = isChosen ? 0.25 : 0.06;
+  context.fillStyle = color;
+  context.fill();
+  context.globalAlpha = 1;
+  context.lineWidth = isChosen ? 5 : 4;
+  context.strokeStyle = "#fffd";
+  context.stroke();
+  context.setLineDash([9, 6]);
+  context.lineWidth = isChosen ? 3.5 : 2.5;
+  context.strokeStyle = color;
+  context.stroke();
+  context.setLineDash([]);
+  if (isChosen && ring.length <= MOST_HANDLES) for (const point of ring) drawHandle(context, view, point, color, false);
+  const [x, y] = view.toScreen(ring.reduce((best, point) => (point[0] + point[1] < best[0] + best[1] ? point : best)));
+  const words = percent(confidence);
+  context.font = "600 13px system-ui, sans-serif";
+  context.fillStyle = color;
+  context.fillRect(x, y - 20, context.measureText(words).width + 10, 19);
+  context.fillStyle = "#fff";
+  context.fillText(words, x + 5, y - 6);
 }
 
 function drawHandle(context, view, point, color, isChosen) {

@@ -38,6 +38,21 @@ export function nearestCorner(shape, [x, y], reach) {
   return best;
 }
 
+// x0, y0, x1, y1 around it.
+export function bounds(shape) {
+  const ring = corners(shape);
+  const xs = ring.map(([x]) => x);
+  const ys = ring.map(([, y]) => y);
+  return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
+}
+
+// Intersection over union of two bounds.
+export function overlap([ax0, ay0, ax1, ay1], [bx0, by0, bx1, by1]) {
+  const both = Math.max(0, Math.min(ax1, bx1) - Math.max(ax0, bx0)) * Math.max(0, Math.min(ay1, by1) - Math.max(ay0, by0));
+  const all = (ax1 - ax0) * (ay1 - ay0) + (bx1 - bx0) * (by1 - by0) - both;
+  return all > 0 ? both / all : 0;
+}
+
 export const within = (value, most) => Math.min(Math.max(value, 0), most);
 
 export function withCorner(shape, index, [x, y]) {

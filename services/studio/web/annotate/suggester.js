@@ -1,0 +1,77 @@
+// The part of the panel that asks a model and lists what it proposes. Nothing is a mark before somebody accepts it.
+import { call, part } from "../model/calls.js";
+import { element } from "../model/elements.js";
+import { isThere, percent, proposalsOf } from "../model/suggestions.js";
+
+const KEY = "suggesting-model";
+const IDS = ["model", "suggest", "accept-all", "dismiss-all", "least", "said", "proposals", "acceptance"];
+
+export class Suggester {
+  constructor({ about, editor, address }) {
+    Object.assign(this, { about, editor, address });
+    this.at = Object.fromEntries(IDS.map((id) => [id, document.getElementById(id)]));
+    this.at.suggest.addEventListener("click", () => this.suggest());
+    this.at["accept-all"].addEventListener("click", () => this.acceptAll());
+    this.at["dismiss-all"].addEventListener("click", () => editor.dismiss(editor.proposals.map((each) => each.id)));
+    this.at.least.addEventListener("input", () => { editor.leastConfidence = Number(this.at.least.value) / 100; editor.onChange(); });
+    this.at.model.addEventListener("change", () => localStorage.setItem(KEY, this.at.model.value));
+  }
+
+  async start() {
+    try {
+      const { models } = await call("GET", `/api/datasets/${part(this.about.dataset_id)}/models`);
+      this.at.model.replaceChildren(...models.map((each) => element("option", { value: each.run_id, textContent: nameOf(each) })));
+      if (models.some((each) => each.run_id === localStorage.getItem(KEY))) this.at.model.value = localStorage.getItem(KEY);
+      this.at.suggest.disabled = this.at.model.disabled = models.length === 0;
+      this.#say(models.length === 0 ? "No model for this option has been exported yet: train one on what is annotated." : "");
+    } catch (error) {
+      this.#say(error.message);
+    }
+  }
+
+  async suggest() {
+    if (this.at.suggest.disabled) return;
+    this.at.suggest.disabled = true;
+    this.#say("The model is looking…");
+    try {
+      const answer = await call("POST", `${this.address}/suggestions`, { run_id: this.at.model.value });
+      const all = proposalsOf(answer, {
+        classNames: this.about.class_names, makeId: () => crypto.randomUUID(), oneLabel: this.about.learns_from === "grade",
+      });
+      const fresh = all.filter((each) => !isThere(each, this.editor.document));
+      this.editor.propose(fresh);
+      this.#say([
+        all.length === 0 ? "The model finds nothing here." : "",
+        all.length > fresh.length ? `${all.length - fresh.length} of ${all.length} are there already.` : "",
+        ...answer.left_out.map((each) => `Left out: ${each}.`),
+      ].filter(Boolean).join(" "));
+    } catch (error) {
+      this.#say(error.message, "error");
+    }
+    this.at.suggest.disabled = false;
+  }
+
+  acceptAll() { this.editor.accept(this.editor.shownProposals.map((each) => each.id)); }
+
+  show() {
+    const { shownProposals: shown, proposed } = this.editor;
+    this.at.acceptance.hidden = this.editor.proposals.length === 0;
+    this.at.proposals.replaceChildren(...shown.map((each) => element("li", { className: each.shape ? `class-${(each.shape.label - 1) % 12}` : "" },
+      element("button", {
+        type: "button", className: "name", title: each.note, "aria-pressed": String(each.id === proposed),
+        textContent: `${each.words} ${percent(each.confidence)}`, onclick: () => this.editor.lookAt(each.id),
+      }),
+      element("button", { type: "button", ariaLabel: `Accept ${each.words}`, textContent: "✓", onclick: () => this.editor.accept([each.id]) }),
+      element("button", { type: "button", ariaLabel: `Dismiss ${each.words}`, textContent: "✕", onclick: () => this.editor.dismiss([each.id]) }))));
+  }
+
+  #say(words, kind = "muted") {
+    this.at.said.textContent = words;
+    this.at.said.className = kind;
+    this.at.said.hidden = words === "";
+  }
+}
+
+function nameOf({ dataset_id: dataset, dataset_version: version, architecture, fit_for_use: isFit }) {
+  return `${architecture.replaceAll("_", " ")} on ${dataset} ${version}${isFit === false ? " (not fit for use)" : ""}`;
+}

@@ -1,0 +1,51 @@
+"""Finished runs as the studio meets them: their models in the store, and a monitor that has heard of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from truscore.events.v1 import model_pb2, training_pb2
+from truscore.storage import Store
+from truscore.telemetry import serve_grpc
+
+from services.monitor.handlers.reads import Reads
+from services.monitor.subscriptions import BoardChanges
+from tests.unit.monitor.event_sequences import BEGIN_S, PublishedEvent, board_after, started
+
+
+def events_of(
+    store: Store, file: Path, *, run_id: str, category: str, option: str, architecture: str
+) -> list[PublishedEvent]:
+    """Of a run whose model is the file, which is put into the store."""
+    stored = store.put_file(f"s3://truscore/models/{run_id}/model.onnx", file)
+    row = {"category": category, "option": option, "architecture": architecture}
+    about = {"run_id": run_id, "dataset_id": "cards", "dataset_version": "1", **row}
+    artifact = model_pb2.Artifact(
+        format="onnx",
+        uri=stored.uri,
+        sha256=stored.sha256,
+        size_bytes=stored.size_bytes,
+        parity=model_pb2.Parity(passed=True),
+    )
+    completed = training_pb2.TrainingCompleted(epochs=3, best_epoch=3, attempts=1, **about)
+    exported = model_pb2.ModelExported(
+        model_id=f"{category}.{option}.{architecture}", version=run_id, artifacts=[artifact], **about
+    )
+    return [
+        started(run_id=run_id, **row),
+        PublishedEvent(completed, BEGIN_S + 400),
+        PublishedEvent(exported, BEGIN_S + 420),
+    ]
+
+
+@asynccontextmanager
+async def monitor_of(events: list[PublishedEvent]) -> AsyncIterator[str]:
+    """The address of a monitor that has read these events."""
+    caught_up = asyncio.Event()
+    caught_up.set()
+    reads = Reads(board_after(events), BoardChanges(8), caught_up)
+    async with serve_grpc("127.0.0.1", 0, servicers=[reads.add_to]) as port:
+        yield f"127.0.0.1:{port}"
