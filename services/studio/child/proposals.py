@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from truscore.inference.description import Description
-from truscore.inference.model import Outputs
 from truscore.inference.pictures import Picture
 from truscore.inference.predictions import Detection
 from truscore.inference.reading import Read
+
+Outputs = Mapping[str, NDArray[Any]]
 
 MOST_SHAPES = 300
 LEAST_AREA_PX = 12  # of an outline, as the model saw the picture: below that it is a speck of its rim

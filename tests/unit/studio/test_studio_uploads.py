@@ -100,7 +100,7 @@ async def test_a_decoder_that_runs_out_of_memory_or_dies_costs_one_file(tmp_path
     async with browser(tmp_path, decoder=decoder) as one:
         await one.make()
         await one.upload(png(), "first.png")
-        process = decoder._process
+        process = decoder._child._process
         assert process is not None
         process.kill()
         await process.wait()
