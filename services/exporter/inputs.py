@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from truscore.catalog.table import row_of
+from truscore.catalog.tasks import learns_from
 from truscore.datasets import (
     DatasetIndex,
     ImageRecord,
@@ -108,18 +110,21 @@ def _fetch_lit(
     """Objects and not single views: a view alone proves nothing."""
     index, split = known
     owner = {image.path: image.light.object for image in index.images if image.light is not None}
-    true = {lit_object.name for lit_object in index.objects if lit_object.normals is not None}
+    learnt = learns_from(row_of(order.category, order.option, order.architecture).task)
+    true = {lit_object.name for lit_object in index.objects if getattr(lit_object, learnt) is not None}
     parts = {"validation": split.validation, "test": split.test}
     names = {part: sorted({owner[path] for path in paths if path in owner} & true) for part, paths in parts.items()}
     shown = spread(names["validation"], wanted.pictures)
     if not shown:
-        raise Unexportable("no_validation_images", f"{order.split.uri}: no object with normals to prove a file on")
+        raise Unexportable(
+            "no_validation_images", f"{order.split.uri}: no object with known {learnt} to prove a file on"
+        )
     evaluated = [(part, name) for part, each in names.items() for name in spread(each, wanted.evaluated)]
     objects = {*shown, *(name for _, name in evaluated)}
     files = {image.path: image.sha256 for image in index.images if owner.get(image.path) in objects}
     for lit_object in index.objects:
         if lit_object.name in objects:
-            files |= {each.path: each.sha256 for each in (lit_object.mask, lit_object.normals) if each is not None}
+            files |= {each.path: each.sha256 for each in lit_object.maps}
     root = order.dataset_uri.rstrip("/")
     with _needed("validation_image"):
         fetch_many(store, [(parse_uri(f"{root}/{path}").uri, digest, folder / path) for path, digest in files.items()])

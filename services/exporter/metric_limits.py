@@ -15,6 +15,8 @@ _EDGE_PX: Mapping[str, float] = MappingProxyType({"float": 0.1, "int8": 0.5})
 _ANGLE_DEG = 0.05
 # Whatever the precision: two engines must not differ by the file they use.
 _CENTRING_PP = 0.1
+# Micrometres of depth: paper alone is rougher.
+_DEPTH_UM = 0.05
 AGREEMENT_AT_LEAST = 0.995
 AGREEMENT = "grade_agreement_with_checkpoint"
 # Held beside what a row is for: borders that stay where they are while boxes go missing are no borders.
@@ -33,6 +35,8 @@ def accepted_loss(metric: str, *, precision: str, spread: float = 1.0) -> float:
         return _CENTRING_PP
     if metric.endswith("_deg"):
         return _ANGLE_DEG
+    if metric.endswith("_um"):
+        return _DEPTH_UM
     if metric.endswith("_px"):
         return _EDGE_PX[precision]
     return _POINTS[precision] * (spread if "MAE" in metric or "RMSE" in metric else 1.0)

@@ -251,6 +251,26 @@ def normals_signature(class_names: Sequence[str]) -> Signature:
     return Signature(inputs=VIEWS, outputs=(normals,), class_names=tuple(class_names), task="normal_estimation")
 
 
+PITCH = Tensor(
+    name="pitch_um",
+    dtype="float32",
+    shape=("1",),
+    meaning="micrometres from a pixel's middle to the next one's",
+)
+
+
+def depth_signature(class_names: Sequence[str]) -> Signature:
+    """Of a model that turns views of an object under many lights into its depth."""
+    depth = Tensor(
+        name="depth",
+        dtype="float32",
+        shape=("height", "width"),
+        meaning="how far the surface lies towards the camera, in micrometres; 0 in the mean of what is inside the mask "
+        "and outside of it. How the whole is tilted follows from the lights' directions as they were measured",
+    )
+    return Signature(inputs=(*VIEWS, PITCH), outputs=(depth,), class_names=tuple(class_names), task="depth_estimation")
+
+
 SIGNATURES: Mapping[str, Callable[[Sequence[str]], Signature]] = MappingProxyType(
     {
         "instance_segmentation": instance_signature,
@@ -260,6 +280,7 @@ SIGNATURES: Mapping[str, Callable[[Sequence[str]], Signature]] = MappingProxyTyp
         "regression": score_signature,
         "multilabel_classification": label_signature,
         "normal_estimation": normals_signature,
+        "depth_estimation": depth_signature,
     }
 )
 

@@ -15,7 +15,8 @@ from truscore.configuration.text import as_tree, from_tree
 from truscore.recipes import resolve
 from truscore.zoo import build_model
 from truscore.zoo.framing import Framed
-from truscore.zoo.photometric.set_network import SetNetwork
+from truscore.zoo.photometric.set_network import SetSolver
+from truscore.zoo.photometric.surface_network import SurfaceNetwork
 
 CLASSES = 2
 LIGHTS = 16  # that an object is seen under, of networks that see many views
@@ -42,11 +43,12 @@ def _forward(network: nn.Module, image_size: int) -> Any:
     if isinstance(network, Framed):
         # Two images, as norms over a batch of one refuse to train; halved by the caller.
         return network(torch.rand(2, 3, image_size, image_size))
-    if isinstance(network, SetNetwork):
+    if isinstance(network, SetSolver):
         lights_BL3 = nn.functional.normalize(torch.rand(2, LIGHTS, 3), dim=-1)
         pixels = image_size**2
         none_BL, all_BL = torch.zeros(2, LIGHTS), torch.ones(2, LIGHTS)
-        return network(torch.rand(2, LIGHTS, pixels), lights_BL3, none_BL, all_BL, torch.ones(2, pixels))
+        shape = (image_size, image_size) if isinstance(network, SurfaceNetwork) else (pixels,)
+        return network(torch.rand(2, LIGHTS, pixels), lights_BL3, none_BL, all_BL, torch.ones(2, *shape))
     image_CHW = torch.rand(3, image_size, image_size)
     side = image_size / 2
     target = {

@@ -76,8 +76,9 @@ def ordered(store: MemoryStore, run: Path, formats: tuple[str, ...]) -> ExportOr
     job = json.loads((run / "order.json").read_text(encoding="utf-8"))
     recipe = recipe_from_json(json.dumps(job["recipe"]))
     index = index_from_json((run / job["index"]).read_bytes())
-    for image in index.images:
-        store.put_file(f"s3://bench/dataset/{image.path}", Path(job["images"]) / image.path)
+    maps = [found for lit_object in index.objects for found in lit_object.maps]
+    for path in [file.path for file in (*index.images, *maps)]:
+        store.put_file(f"s3://bench/dataset/{path}", Path(job["images"]) / path)
 
     def kept(name: str, path: Path) -> ObjectRef:
         stored = store.put_file(f"s3://bench/run/{name}", path)

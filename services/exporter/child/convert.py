@@ -96,11 +96,13 @@ def _proof(
             records=(),
             files=(),
             class_names=tuple(class_names),
-            objects=load_examples(folder, index, [name for part, name in task.lit.evaluated if part == split]),
+            objects=load_examples(
+                folder, index, [name for part, name in task.lit.evaluated if part == split], kind=kind
+            ),
         )
         for split in dict.fromkeys(split for split, _ in task.lit.evaluated)
     )
-    return [example.fed for example in load_examples(folder, index, task.lit.shown)], labelled
+    return [example.fed for example in load_examples(folder, index, task.lit.shown, kind=kind)], labelled
 
 
 def _nothing(task: Task, code: str, message: str) -> Result:

@@ -21,6 +21,7 @@ from truscore.augmentation.samples import Sample
 from truscore.catalog.tasks import learns_from
 from truscore.datasets import ImageRecord, load_image
 from truscore.datasets.index.targets import is_usable
+from truscore.metrics.depth import ObjectDepth, depth_errors, depth_metrics
 from truscore.metrics.detection import ImageDetections, Instance, run_lengths
 from truscore.metrics.instance_metrics import InstanceMetrics
 from truscore.metrics.multilabel import MultilabelPrediction, multilabel_metrics
@@ -219,6 +220,23 @@ def _normals(run: Callable[[Picture], Answers], labelled: Labelled) -> Evaluatio
     return Evaluation(metrics=object_metrics(results))
 
 
+def _depth(run: Callable[[Picture], Answers], labelled: Labelled) -> Evaluation:
+    results = []
+    for index, example in enumerate(labelled.objects):
+        found_HW = np.asarray(run(example.fed)["depth"], dtype=np.float64)
+        errors_N, angles_N = depth_errors(found_HW, example.depth_HW, example.mask_HW, pitch_um=example.pitch_um)
+        results.append(
+            ObjectDepth(
+                image=index,
+                name=example.name,
+                lights=len(example.views["lights"]),
+                errors_N=errors_N.astype(np.float32),
+                angles_N=angles_N.astype(np.float32),
+            )
+        )
+    return Evaluation(metrics=depth_metrics(results))
+
+
 _EVALUATORS: Mapping[str, Callable[[Callable[[Picture], Answers], Labelled], Evaluation]] = MappingProxyType(
     {
         "ordinal_classification": _ordinal,
@@ -228,6 +246,7 @@ _EVALUATORS: Mapping[str, Callable[[Callable[[Picture], Answers], Labelled], Eva
         "instance_segmentation": _instances,
         "detection": _instances,
         "normal_estimation": _normals,
+        "depth_estimation": _depth,
     }
 )
 

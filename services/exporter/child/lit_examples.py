@@ -15,12 +15,14 @@ from services.exporter.child.export_target import Picture, Views
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LitExample:
-    """An object's views and, where they are known, its normals."""
+    """An object's views and, where they are known, its normals and its depth: zeros and NaN where not."""
 
     name: str
     views: Views
     mask_HW: NDArray[np.bool_]
     normals_HW3: NDArray[np.float64]
+    depth_HW: NDArray[np.float64]
+    pitch_um: float
 
     @property
     def fed(self) -> Picture:
@@ -28,12 +30,12 @@ class LitExample:
         return cast(Picture, self.views)
 
 
-def load_examples(folder: Path, index: DatasetIndex, names: Sequence[str]) -> tuple[LitExample, ...]:
-    """Raises InvalidViews, InvalidLights, UnreadableImage or OSError."""
-    return tuple(_load(folder, index, name) for name in names)
+def load_examples(folder: Path, index: DatasetIndex, names: Sequence[str], *, kind: str) -> tuple[LitExample, ...]:
+    """As a model of the task ``kind`` is fed. Raises InvalidViews, InvalidLights, UnreadableImage or OSError."""
+    return tuple(_load(folder, index, name, kind) for name in names)
 
 
-def _load(folder: Path, index: DatasetIndex, name: str) -> LitExample:
+def _load(folder: Path, index: DatasetIndex, name: str, kind: str) -> LitExample:
     views = read_views(folder, index, name)
     directions_L3 = views.directions()
     level = find_black_level(views.samples_NL, directions_L3, share_L=views.share_L).level
@@ -47,5 +49,14 @@ def _load(folder: Path, index: DatasetIndex, name: str) -> LitExample:
         "present": np.ones(len(directions_L3), dtype=np.float32),
         "mask": views.mask_HW.astype(np.float32),
     }
+    if kind == "depth_estimation":
+        fed["pitch_um"] = np.array([views.pitch_um or 1.0], dtype=np.float32)
     known_HW3 = views.normals_HW3 if views.normals_HW3 is not None else np.zeros((*views.mask_HW.shape, 3))
-    return LitExample(name=name, views=fed, mask_HW=views.mask_HW, normals_HW3=known_HW3)
+    return LitExample(
+        name=name,
+        views=fed,
+        mask_HW=views.mask_HW,
+        normals_HW3=known_HW3,
+        depth_HW=views.depth_HW if views.depth_HW is not None else np.full(views.mask_HW.shape, np.nan),
+        pitch_um=views.pitch_um or 1.0,
+    )

@@ -17,6 +17,8 @@ UNITS: Mapping[str, str] = MappingProxyType(
         "black_level": "linear intensity",
         "lights": "unit vector",
         "normals": "unit vector",
+        "depth": "micrometre",
+        "pitch_um": "micrometre",
         "present": "0 or 1",
         "mask": "0 or 1",
         "boxes": "pixel",
@@ -45,6 +47,7 @@ BEFORE_VIEWS = (
     "look for a black level over all views (truscore.photometric_stereo.find_black_level), divided likewise; 0 where "
     "none explains the views clearly better",
 )
+OF_VIEWS = ("normal_estimation", "depth_estimation")
 CENTRING = (
     "map the card's four corners to the unit square, and the printed border's corners with them; left and top margin "
     "are the mean distances of its left and upper corners from the square's left and upper side, right and bottom the "
@@ -79,7 +82,7 @@ def contract_of(release: Release) -> dict[str, Any]:
             {"label": place, "name": name} for place, name in enumerate(signature.class_names, _first(signature.task))
         ],
         "thresholds": dict(signature.thresholds),
-        "before": list(BEFORE_VIEWS if signature.task == "normal_estimation" else BEFORE),
+        "before": list(BEFORE_VIEWS if signature.task in OF_VIEWS else BEFORE),
         "after": [],
     }
     if graded:

@@ -185,7 +185,7 @@ class Workspace:
         missing = [image for image in index.images if not _has(images / image.path, image.size_bytes)]
         self._check_free_space(sum(image.size_bytes for image in missing))
         wanted = [(f"{prefix}/{image.path}", image.sha256, _inside(images, image.path)) for image in missing]
-        maps = [each for lit in index.objects for each in (lit.mask, lit.normals) if each is not None]
+        maps = [each for lit in index.objects for each in lit.maps]
         # Their sizes are in no index, so that they are fetched anew where a run goes on: out of the cache, mostly.
         wanted += [(f"{prefix}/{each.path}", each.sha256, _inside(images, each.path)) for each in maps]
         fetch_many(self.store, wanted, cache=self.cache)

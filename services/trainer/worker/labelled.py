@@ -32,6 +32,7 @@ def left_out_note(paths: Sequence[str], task: str) -> str:
         "ordinal_classification": "one grade",
         "regression": "a score",
         "normal_estimation": "known normals",
+        "depth_estimation": "a known depth",
     }.get(task, "a word on its labels")
     named = ", ".join(paths[:NAMED]) + (", …" if len(paths) > NAMED else "")
     return f"{len(paths)} images without {lacking} are left out: {named}"

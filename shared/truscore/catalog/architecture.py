@@ -175,5 +175,10 @@ NEURAL_SURFACE_RECONSTRUCTION = Architecture(
 )
 REFLECTANCE_NET = Architecture(name="reflectance_net", task="reflectance_estimation", reason=NOT_YET)
 BRDF_ESTIMATION = Architecture(name="brdf_estimation", task="reflectance_estimation", reason=NOT_YET)
-DEPTH_NET = Architecture(name="depth_net", task="depth_estimation", reason=NOT_YET)
+DEPTH_NET = Architecture(
+    name="depth_net",
+    task="depth_estimation",
+    bases=("surface_network", "surface_network_wide"),
+    template="depth",
+)
 MULTI_VIEW_STEREO = Architecture(name="multi_view_stereo", task="depth_estimation", reason=NOT_YET)

@@ -11,6 +11,7 @@ from truscore.catalog.networks.configs import (
     RetinaNetConfig,
     SAMConfig,
     SetNetworkConfig,
+    SurfaceNetworkConfig,
     YOLOXConfig,
 )
 from truscore.catalog.networks.network import Network
@@ -97,6 +98,10 @@ _AS_MANY_PIXELS_AS_THE_MASK = (
     "it computes the mask's pixels alone, as many as the mask shows; a program whose sizes follow from the picture's "
     "size has not yet been proven"
 )
+_SEVERAL_INPUTS = (
+    "it takes views, lights, black levels and a mask by name; programs of this format take one picture, and one of "
+    "several inputs has not yet been proven"
+)
 _SYSTEMS_IN_INT8 = "it solves three equations for each pixel, which has not yet been proven in INT8"
 # By type of network and format: the operator at fault and what was tried. Everything else can be made.
 _REASONS: Mapping[tuple[type[NetworkConfig], str], str] = MappingProxyType(
@@ -106,7 +111,8 @@ _REASONS: Mapping[tuple[type[NetworkConfig], str], str] = MappingProxyType(
     | {(SAMConfig, "mobile"): _CYCLES_IN_PARTITION, (Detectron2Config, "mobile"): _ADAPTIVE_SAMPLES}
     | {(kind, "tensorrt"): _NON_ZERO for kind in _DETECTORS}
     | {(SetNetworkConfig, format): _AS_MANY_PIXELS_AS_THE_MASK for format in ("torch_export", "mobile", "tensorrt")}
-    | {(SetNetworkConfig, "quantized"): _SYSTEMS_IN_INT8}
+    | {(SurfaceNetworkConfig, format): _SEVERAL_INPUTS for format in ("torch_export", "mobile", "tensorrt")}
+    | {(kind, "quantized"): _SYSTEMS_IN_INT8 for kind in (SetNetworkConfig, SurfaceNetworkConfig)}
 )
 _AS_MANY_STRIPS_AS_SIDES = (
     "the second stage looks at as many strips as it finds sides, a number that depends on what the picture shows; "

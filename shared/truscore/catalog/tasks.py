@@ -74,10 +74,17 @@ _ALL = (
         loss_parts=("classification",),
         purpose_metrics=("mean_error_deg",),
     ),
+    Task(
+        name="depth_estimation",
+        learns_from="depth",
+        losses=("log_depth_and_normals", "log_depth", "depth"),
+        loss_parts=("classification",),
+        purpose_metrics=("mean_depth_error_um",),
+    ),
 )
 
 # What tasks learn from that no network here learns yet.
-_PLANNED = MappingProxyType({"reflectance_estimation": "lights", "depth_estimation": "lights"})
+_PLANNED = MappingProxyType({"reflectance_estimation": "lights"})
 TASKS: Mapping[str, Task] = MappingProxyType({task.name: task for task in _ALL})
 
 

@@ -4,8 +4,9 @@ Axes everywhere: x to the right, y UP, z to the camera; lights are unit vectors 
 with 1 for the largest value that a file holds.
 """
 
+from truscore.photometric_stereo.bilateral import integrate_bilateral
 from truscore.photometric_stereo.black_level import BlackLevel, find_black_level
-from truscore.photometric_stereo.integration import integrate_poisson
+from truscore.photometric_stereo.integration import depth_normals, integrate_poisson
 from truscore.photometric_stereo.least_squares import Shading, least_squares
 from truscore.photometric_stereo.robust import cauchy_shading
 from truscore.photometric_stereo.sparse_bayesian import sparse_bayesian
@@ -17,7 +18,9 @@ __all__ = [
     "LitViews",
     "Shading",
     "cauchy_shading",
+    "depth_normals",
     "find_black_level",
+    "integrate_bilateral",
     "integrate_poisson",
     "least_squares",
     "read_views",

@@ -21,11 +21,11 @@ def integrate_poisson(normals_HW3: Array, mask_HW: Mask | None = None) -> Array:
     """
     inside_HW = np.ones(normals_HW3.shape[:2], dtype=bool) if mask_HW is None else mask_HW
     right_HW, down_HW = slopes(normals_HW3)
-    across = _Edges(
+    across = Edges(
         target=(right_HW[:, :-1] + right_HW[:, 1:]) / 2, weight=(inside_HW[:, :-1] & inside_HW[:, 1:]).astype(float)
     )
-    along = _Edges(target=(down_HW[:-1] + down_HW[1:]) / 2, weight=(inside_HW[:-1] & inside_HW[1:]).astype(float))
-    return _centred(_solved(across, along, np.zeros(inside_HW.shape)), inside_HW)
+    along = Edges(target=(down_HW[:-1] + down_HW[1:]) / 2, weight=(inside_HW[:-1] & inside_HW[1:]).astype(float))
+    return centred(solved_edges(across, along, np.zeros(inside_HW.shape)), inside_HW)
 
 
 def slopes(normals_HW3: Array) -> tuple[Array, Array]:
@@ -34,23 +34,45 @@ def slopes(normals_HW3: Array) -> tuple[Array, Array]:
     return -normals_HW3[..., 0] / z_HW, normals_HW3[..., 1] / z_HW
 
 
+def depth_normals(depth_HW: Array, mask_HW: Mask) -> Array:
+    """Unit normals [H, W, 3] of a depth in steps of the picture: by the mean slope to both neighbours within the mask,
+    or that to the one that is there; (0, 0, 1) where none is."""
+    right_HW = _mean_slope(depth_HW, mask_HW)
+    down_HW = _mean_slope(depth_HW.T, mask_HW.T).T
+    upward_HW3 = np.stack([-right_HW, down_HW, np.ones(depth_HW.shape)], axis=-1)
+    unit: Array = upward_HW3 / np.linalg.norm(upward_HW3, axis=-1, keepdims=True)
+    return unit
+
+
+def _mean_slope(depth_HW: Array, mask_HW: Mask) -> Array:
+    there = mask_HW[:, 1:] & mask_HW[:, :-1]
+    step = np.where(there, np.diff(np.where(mask_HW, depth_HW, 0.0), axis=1), 0.0)
+    total_HW, count_HW = np.zeros(depth_HW.shape), np.zeros(depth_HW.shape)
+    for part in (slice(1, None), slice(None, -1)):
+        total_HW[:, part] += step
+        count_HW[:, part] += there
+    slope: Array = total_HW / np.maximum(count_HW, 1)
+    return slope
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Edges:
+class Edges:
     """Between neighbours along one axis: by how much depth should grow, and how much that counts."""
 
     target: Array
     weight: Array
 
 
-def _solved(across: _Edges, along: _Edges, start_HW: Array, *, most: int = 400) -> Array:
-    """The depth of least weighted squares over all edges, by preconditioned conjugate gradients."""
+def solved_edges(across: Edges, along: Edges, start_HW: Array, *, most: int = 400, precision: float = 1e-16) -> Array:
+    """The depth of least weighted squares over all edges, by preconditioned conjugate gradients: until the square of
+    what is left falls below `precision` of that of the right side, or `most` steps are done."""
     inverse = _CosineInverse.of(start_HW.shape)
     right_HW = _divergence(across.weight * across.target, along.weight * along.target, start_HW.shape)
     depth_HW = start_HW.copy()
     rest_HW = right_HW - _laplacian(depth_HW, across, along)
     step_HW = direction_HW = inverse(rest_HW)
     fit = float((rest_HW * step_HW).sum())
-    goal = 1e-16 * max(float((right_HW * inverse(right_HW)).sum()), 1e-300)
+    goal = precision * max(float((right_HW * inverse(right_HW)).sum()), 1e-300)
     for _ in range(most):
         if fit <= goal:
             break
@@ -64,7 +86,7 @@ def _solved(across: _Edges, along: _Edges, start_HW: Array, *, most: int = 400) 
     return depth_HW
 
 
-def _laplacian(depth_HW: Array, across: _Edges, along: _Edges) -> Array:
+def _laplacian(depth_HW: Array, across: Edges, along: Edges) -> Array:
     return _divergence(
         across.weight * np.diff(depth_HW, axis=1), along.weight * np.diff(depth_HW, axis=0), depth_HW.shape
     )
@@ -111,7 +133,7 @@ def _cosines(side: int) -> Array:
     return orthonormal
 
 
-def _centred(depth_HW: Array, inside_HW: Mask) -> Array:
+def centred(depth_HW: Array, inside_HW: Mask) -> Array:
     mean = float(depth_HW[inside_HW].mean()) if inside_HW.any() else 0.0
     centred: Array = np.where(inside_HW, depth_HW - mean, np.nan)
     return centred

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from truscore.datasets import DatasetIndex, Limits
+from truscore.datasets.formats.multi_light.depth_map import load_depth
 from truscore.datasets.formats.multi_light.object_maps import load_normals
 from truscore.datasets.images.decode import opened, read_bounded, upright
 from truscore.datasets.index.records import ImageRecord, LitObject
@@ -35,6 +36,8 @@ class LitViews:
     share_L: Array  # of a black level in each light's samples, since its intensity was divided out
     mask_HW: NDArray[np.bool_]
     normals_HW3: Array | None  # the truth, unit vectors within the mask
+    depth_HW: Array | None = None  # the truth, micrometres towards the camera, NaN where nothing is known
+    pitch_um: float = 0.0  # of a pixel; 0 where no depth tells it
 
     def directions(self) -> Array:
         """Unit vectors to the lights; raises InvalidViews where a light is only named."""
@@ -72,6 +75,7 @@ def read_views(
     for at, image in enumerate(images):
         samples_NL[:, at] = _grey(root / image.path, image, limits, gamma)[mask_HW]
     normals_HW3 = _normals(root, lit_object, mask_HW, limits)
+    depth_HW = _depth(root, lit_object, mask_HW, limits)
     return LitViews(
         name=name,
         samples_NL=samples_NL,
@@ -79,6 +83,8 @@ def read_views(
         share_L=np.array([_share(image) for image in images]),
         mask_HW=mask_HW,
         normals_HW3=normals_HW3,
+        depth_HW=depth_HW,
+        pitch_um=lit_object.depth.pitch_um if lit_object.depth is not None else 0.0,
     )
 
 
@@ -119,6 +125,16 @@ def _normals(root: Path, lit_object: LitObject, mask_HW: NDArray[np.bool_], limi
     length_HW1 = np.linalg.norm(normals_HW3, axis=2, keepdims=True)
     unit_HW3: Array = np.where(mask_HW[..., None], normals_HW3 / np.maximum(length_HW1, 1e-6), 0.0)
     return unit_HW3
+
+
+def _depth(root: Path, lit_object: LitObject, mask_HW: NDArray[np.bool_], limits: Limits) -> Array | None:
+    if lit_object.depth is None:
+        return None
+    depth_HW = load_depth(root / lit_object.depth.path, limits)
+    if depth_HW.shape != mask_HW.shape:
+        raise InvalidViews(f"{lit_object.name!r}: {lit_object.depth.path} is not of the views' size")
+    known_HW: Array = np.where(mask_HW, depth_HW, np.nan)
+    return known_HW
 
 
 def _grey(path: Path, image: ImageRecord, limits: Limits, gamma: float) -> Array:

@@ -3,10 +3,12 @@
 Legend: L lights, P pixels, 3 the axes x right, y UP, z to the camera.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -15,7 +17,7 @@ from torch import Tensor
 from truscore.augmentation.seeds import mixed
 from truscore.datasets import DatasetIndex, ImageRecord, load_image
 from truscore.datasets.index.records import LitObject
-from truscore.photometric_stereo import InvalidViews, find_black_level, read_views
+from truscore.photometric_stereo import InvalidViews, LitViews, find_black_level, read_views
 from truscore.photometric_stereo.least_squares import InvalidLights, check_lights
 
 from services.trainer.worker.errors import InvalidJob
@@ -53,7 +55,18 @@ class _Loaded:
         return self.samples_LN.nbytes + self.normals_N3.nbytes + self.mask_HW.nbytes
 
 
-class LitObjects:
+class Sized(Protocol):
+    """What is kept of an object."""
+
+    @property
+    def size_bytes(self) -> int: ...
+
+
+Kept = TypeVar("Kept", bound=Sized)
+Sample = TypeVar("Sample")
+
+
+class LitObjects(ABC, Generic[Kept, Sample]):
     """The objects of a split, in the order in which the split first names a view of them. ``records`` are these
     views, ``first`` their places in the split."""
 
@@ -74,25 +87,17 @@ class LitObjects:
         self._index = DatasetIndex(format="", class_names=(), images=tuple(part), objects=tuple(objects))
         self._folder, self._image_size, self._seed = folder, image_size, seed
         self._room_bytes = cache_limit_bytes
-        self._cache: dict[int, _Loaded] = {}
+        self._cache: dict[int, Kept] = {}
 
     def __len__(self) -> int:
         return len(self.names)
 
-    def __getitem__(self, key: Key) -> LitSample:
-        """What the network trains on (some lights of a window, as rigs would give them) or, at epoch 0, is tried on."""
-        loaded = self._loaded(key.index)
-        count = len(loaded.lights_L3)
-        if not key.epoch:
-            pixels = spread_evenly(loaded.samples_LN.shape[1], MOST_PIXELS)
-            return _sample(key.index, loaded, np.arange(count), pixels)
-        rng = np.random.default_rng([mixed(self._seed, key.epoch, key.index) % 2**63])
-        wanted = int(rng.integers(min(LEAST_LIGHTS, count), count + 1))
-        lights = rng.permutation(count)[:wanted]
-        if not spans_space(loaded.lights_L3[lights]):
-            lights = np.arange(count)
-        sample = _sample(key.index, loaded, lights, window(rng, loaded.mask_HW, self._image_size))
-        return replace(sample, lights_L3=measured_lights(rng, sample.lights_L3))
+    @abstractmethod
+    def __getitem__(self, key: Key) -> Sample: ...
+
+    @abstractmethod
+    def _of(self, views: LitViews, level: float) -> Kept:
+        """What is kept of an object whose normals or depth are known. Raises InvalidJob."""
 
     def size_of(self, index: int) -> tuple[int, int]:
         """Height and width of the object's views."""
@@ -109,7 +114,7 @@ class LitObjects:
                 if not self._room_bytes:
                     return
 
-    def _loaded(self, index: int) -> _Loaded:
+    def _loaded(self, index: int) -> Kept:
         if index in self._cache:
             return self._cache[index]
         loaded = self._load(self.names[index])
@@ -118,7 +123,7 @@ class LitObjects:
             self._cache[index] = loaded
         return loaded
 
-    def _load(self, name: str) -> _Loaded:
+    def _load(self, name: str) -> Kept:
         """Raises InvalidJob for views that no normal follows from."""
         try:
             views = read_views(self._folder, self._index, name)
@@ -126,16 +131,43 @@ class LitObjects:
             check_lights(views.samples_NL, directions_L3)
         except (InvalidViews, InvalidLights) as error:
             raise InvalidJob(f"object {name!r} cannot be learnt from: {error}") from error
-        if views.normals_HW3 is None or not views.mask_HW.any():
-            raise InvalidJob(f"object {name!r} cannot be learnt from: it has no normals within its mask")
-        level = find_black_level(views.samples_NL, directions_L3, share_L=views.share_L).level
+        if not views.mask_HW.any():
+            raise InvalidJob(f"object {name!r} cannot be learnt from: its mask marks nothing")
+        return self._of(views, find_black_level(views.samples_NL, directions_L3, share_L=views.share_L).level)
+
+
+class LitPixels(LitObjects[_Loaded, LitSample]):
+    """Objects as pixels in no order, whose normals are known."""
+
+    def __getitem__(self, key: Key) -> LitSample:
+        """What the network trains on (some lights of a window, as rigs would give them) or, at epoch 0, is tried on."""
+        loaded = self._loaded(key.index)
+        if not key.epoch:
+            pixels = spread_evenly(loaded.samples_LN.shape[1], MOST_PIXELS)
+            return _sample(key.index, loaded, np.arange(len(loaded.lights_L3)), pixels)
+        rng = np.random.default_rng([mixed(self._seed, key.epoch, key.index) % 2**63])
+        lights = drawn_lights(rng, loaded.lights_L3)
+        sample = _sample(key.index, loaded, lights, window(rng, loaded.mask_HW, self._image_size))
+        return replace(sample, lights_L3=measured_lights(rng, sample.lights_L3))
+
+    def _of(self, views: LitViews, level: float) -> _Loaded:
+        if views.normals_HW3 is None:
+            raise InvalidJob(f"object {views.name!r} cannot be learnt from: it has no normals within its mask")
         return _Loaded(
             samples_LN=np.ascontiguousarray(views.samples_NL.T, dtype=np.float32),
-            lights_L3=directions_L3.astype(np.float32),
+            lights_L3=views.directions().astype(np.float32),
             level_L=(level * views.share_L).astype(np.float32),
             normals_N3=views.normals_HW3[views.mask_HW].astype(np.float32),
             mask_HW=views.mask_HW,
         )
+
+
+def drawn_lights(rng: np.random.Generator, lights_L3: Floats) -> NDArray[np.int64]:
+    """Four or more of an object's lights in any order; all of them where those lie nearly in one plane."""
+    count = len(lights_L3)
+    wanted = int(rng.integers(min(LEAST_LIGHTS, count), count + 1))
+    lights = rng.permutation(count)[:wanted]
+    return lights if spans_space(lights_L3[lights]) else np.arange(count)
 
 
 def window(rng: np.random.Generator, mask_HW: NDArray[np.bool_], side: int) -> NDArray[np.int64]:

@@ -9,6 +9,7 @@ from truscore.datasets import ImageRecord
 
 from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks import (
+    depth,
     detection,
     instance_segmentation,
     multilabel,
@@ -24,6 +25,7 @@ Maker = Callable[[TrainingJob, tuple[ImageRecord, ...], int], Task[Any, Any]]
 
 # By the task of the catalog's row. A maker takes the job, the images to evaluate on, and the bytes it may keep loaded.
 MAKERS: Mapping[str, Maker] = {
+    "depth_estimation": depth.make,
     "detection": detection.make,
     "instance_segmentation": instance_segmentation.make,
     "multilabel_classification": multilabel.make,
@@ -41,7 +43,9 @@ PREPARATIONS: Mapping[str, Callable[[nn.Module, TrainingJob], None]] = {
 }
 
 # How many samples there are to train on, where that is not one an image.
-COUNTS: Mapping[str, Callable[[TrainingJob], int]] = {"normal_estimation": normals.count_objects}
+COUNTS: Mapping[str, Callable[[TrainingJob], int]] = dict.fromkeys(
+    ("normal_estimation", "depth_estimation"), normals.count_objects
+)
 
 
 def sample_count(job: TrainingJob) -> int:

@@ -29,7 +29,7 @@ from truscore.zoo.photometric.set_network import SetNetwork
 
 from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks.instance_segmentation import squared_norm
-from services.trainer.worker.tasks.lit_objects import LitObjects, LitSample
+from services.trainer.worker.tasks.lit_objects import LitPixels, LitSample
 from services.trainer.worker.tasks.normal_pictures import write_normals
 from services.trainer.worker.tasks.protocol import BatchEvaluation, Key
 
@@ -52,7 +52,7 @@ class Batch:
 class NormalEstimation:
     """The task of surface normals. It satisfies ``Task``."""
 
-    def __init__(self, *, recipe: Recipe, training: LitObjects, validation: LitObjects) -> None:
+    def __init__(self, *, recipe: Recipe, training: LitPixels, validation: LitPixels) -> None:
         self.training = training
         self.validation = validation
         self._config = recipe.loss_config
@@ -180,7 +180,7 @@ def count_objects(job: TrainingJob) -> int:
 def make(job: TrainingJob, evaluated: tuple[ImageRecord, ...], cache_limit_bytes: int) -> NormalEstimation:
     """The task of a job, evaluated on a part of its objects; ``cache_limit_bytes`` may be kept in memory."""
     training, validation = (
-        LitObjects(
+        LitPixels(
             part,
             job.objects,
             folder=job.images,

@@ -214,3 +214,12 @@ class SetNetworkConfig(NetworkConfig):
 
     width: int
     blocks: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SurfaceNetworkConfig(NetworkConfig):
+    """A network on sets of lights whose normals are integrated: ``context`` channels for what surrounds a pixel."""
+
+    width: int
+    blocks: int
+    context: int

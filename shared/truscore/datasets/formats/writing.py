@@ -122,8 +122,8 @@ def _losses(index: DatasetIndex, format: str, paths: Mapping[str, str], unsuppor
 
 
 def _maps_of(index: DatasetIndex) -> tuple[str, ...]:
-    """Pictures of masks and normals that belong to objects, not to images."""
-    return tuple(found.path for one in index.objects for found in (one.mask, one.normals) if found is not None)
+    """Masks, normals and depths, which belong to objects, not to images."""
+    return tuple(found.path for one in index.objects for found in one.maps)
 
 
 def _grades(index: DatasetIndex) -> Mapping[str, float]:

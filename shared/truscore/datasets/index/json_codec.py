@@ -14,6 +14,7 @@ from truscore.datasets.index.records import (
     RLE,
     Annotation,
     DatasetIndex,
+    DepthMap,
     ImageRecord,
     Light,
     LitObject,
@@ -26,6 +27,7 @@ SCHEMA = 1
 # Attribute by key of the JSON, whose keys never change.
 _MASK_NUMBERS = {"width": "width", "height": "height", "marked_px": "marked_px"}
 _NORMALS_NUMBERS = {"width": "width", "height": "height", "judged_px": "expected_px", "unit_px": "unit_px"}
+_DEPTH_NUMBERS = {"width": "width", "height": "height", "expected_px": "expected_px", "known_px": "known_px"}
 _HASHES = re.compile(rf"[0-9a-f]{{{ORIENTATION_HASHES_DIGITS}}}")
 
 
@@ -200,19 +202,26 @@ def _object_to_dict(lit_object: LitObject) -> dict[str, Any]:
         data["mask"] = _map_to_dict(lit_object.mask, _MASK_NUMBERS)
     if lit_object.normals is not None:
         data["normals"] = _map_to_dict(lit_object.normals, _NORMALS_NUMBERS)
+    if lit_object.depth is not None:
+        data["depth"] = _map_to_dict(lit_object.depth, _DEPTH_NUMBERS) | {"pitch_um": lit_object.depth.pitch_um}
     return data
 
 
 def _object_from_dict(data: Mapping[str, Any]) -> LitObject:
-    mask, normals = data.get("mask"), data.get("normals")
+    mask, normals, depth = data.get("mask"), data.get("normals"), data.get("depth")
     return LitObject(
         name=text_of(data["name"]),
         mask=None if mask is None else MaskMap(**_map_from_dict(mask, _MASK_NUMBERS)),
         normals=None if normals is None else NormalMap(**_map_from_dict(normals, _NORMALS_NUMBERS)),
+        depth=None if depth is None else _depth_from_dict(depth),
     )
 
 
-def _map_to_dict(picture: MaskMap | NormalMap, numbers: Mapping[str, str]) -> dict[str, Any]:
+def _depth_from_dict(data: Mapping[str, Any]) -> DepthMap:
+    return DepthMap(**_map_from_dict(data, _DEPTH_NUMBERS), pitch_um=number_of(data["pitch_um"]))
+
+
+def _map_to_dict(picture: MaskMap | NormalMap | DepthMap, numbers: Mapping[str, str]) -> dict[str, Any]:
     named = {key: getattr(picture, name) for key, name in numbers.items()}
     return {"path": picture.path, "sha256": picture.sha256} | named
 

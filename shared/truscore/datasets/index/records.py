@@ -68,12 +68,31 @@ class NormalMap:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DepthMap:
+    """How far an object's surface lies towards the camera at each pixel, in micrometres from any plane."""
+
+    path: str
+    sha256: str
+    width: int
+    height: int
+    expected_px: int  # pixels that should have a depth: those of the mask or, without one, all
+    known_px: int  # of those, how many have a finite one
+    pitch_um: float  # micrometres from a pixel's middle to the next one's
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LitObject:
     """What holds for all views of an object alike."""
 
     name: str
     mask: MaskMap | None = None
     normals: NormalMap | None = None
+    depth: DepthMap | None = None
+
+    @property
+    def maps(self) -> tuple[MaskMap | NormalMap | DepthMap, ...]:
+        """Those of its maps that are there: files that belong to the object and to no single view."""
+        return tuple(found for found in (self.mask, self.normals, self.depth) if found is not None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,7 +145,7 @@ class DatasetIndex:
     @property
     def bare_images(self) -> tuple[ImageRecord, ...]:
         """Images without any label, and without maps of the object they are a view of."""
-        described = {lit_object.name for lit_object in self.objects if lit_object.mask or lit_object.normals}
+        described = {lit_object.name for lit_object in self.objects if lit_object.maps}
         return tuple(
             image
             for image in self.images

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from truscore.datasets.index.records import Annotation, ImageRecord, LitObject
 
 BOXES, MASKS, GRADE, SCORES, LABELS, LIGHTS = "boxes", "masks", "grade", "scores", "labels", "lights"
-NORMALS = "normals"
+NORMALS, DEPTH = "normals", "depth"
 TARGETS: Mapping[str, str] = MappingProxyType(
     {
         BOXES: "boxes or outlines",
@@ -19,6 +19,7 @@ TARGETS: Mapping[str, str] = MappingProxyType(
         LABELS: "labels of whole images",
         LIGHTS: "views whose lights are known",
         NORMALS: "views of objects whose normals are known",
+        DEPTH: "views of objects whose depth is known",
     }
 )
 MARKED = frozenset({BOXES, MASKS})  # on the image: nothing marked is an answer, too
@@ -33,7 +34,7 @@ def is_usable(image: ImageRecord, target: str, *, objects: Collection[LitObject]
 
 def has_target(image: ImageRecord, target: str, *, objects: Collection[LitObject] = ()) -> bool:
     """Whether the image has what the task learns, other than that there is nothing. `objects` are those of the index,
-    which know the normals."""
+    which know normals and depth."""
     match target:
         case "boxes" | "masks":
             return any(_is_outlined(mark) if target == MASKS else _is_boxed(mark) for mark in image.annotations)
@@ -43,14 +44,14 @@ def has_target(image: ImageRecord, target: str, *, objects: Collection[LitObject
             return bool(image.scores)
         case "lights":
             return image.light is not None
-        case "normals":
-            return _has_normals(image, objects)
+        case "normals" | "depth":
+            return _has_map(image, target, objects)
     return bool(image.labels)
 
 
-def _has_normals(image: ImageRecord, objects: Collection[LitObject]) -> bool:
+def _has_map(image: ImageRecord, name_of_map: str, objects: Collection[LitObject]) -> bool:
     name = image.light.object if image.light is not None else None
-    return any(one.name == name and one.normals is not None for one in objects)
+    return any(one.name == name and getattr(one, name_of_map) is not None for one in objects)
 
 
 def in_words(targets: Collection[str]) -> str:

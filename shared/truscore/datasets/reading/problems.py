@@ -126,6 +126,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "label.too_many": "An image has more annotations, or a polygon more points, than the limit.",
         "label.light_not_finite": "A light's direction or intensity is NaN or infinite.",
         "label.normals_unreadable": "A normal map cannot be decoded.",
+        "label.depth_unreadable": "A depth map cannot be decoded, or nothing says how long its pixels are.",
         "image.empty_file": "An image file has no content.",
         "image.not_an_image": "A file with an image's name is not an image.",
         "image.unsupported": "An image is of a kind that cannot be decoded here.",

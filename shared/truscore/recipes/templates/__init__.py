@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from truscore.recipes.templates import borders, damage_classes, damage_masks, defects, grades, normals, sharpness
+from truscore.recipes.templates import (
+    borders,
+    damage_classes,
+    damage_masks,
+    defects,
+    grades,
+    normals,
+    sharpness,
+    surfaces,
+)
 from truscore.recipes.templates.template import Template
 
 __all__ = ["TEMPLATES", "Template"]
@@ -11,7 +20,7 @@ __all__ = ["TEMPLATES", "Template"]
 TEMPLATES: Mapping[str, Template] = MappingProxyType(
     {
         name: template
-        for family in (borders, damage_masks, damage_classes, defects, grades, normals, sharpness)
+        for family in (borders, damage_masks, damage_classes, defects, grades, normals, sharpness, surfaces)
         for name, template in family.TEMPLATES.items()
     }
 )

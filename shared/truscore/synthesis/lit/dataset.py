@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from truscore.datasets.formats.multi_light.depth_map import PITCH
 from truscore.synthesis.lit.camera import Numbers
 from truscore.synthesis.lit.scene import LitScene, random_camera, render_lit_scene, render_varied_scene
 
@@ -30,8 +31,9 @@ def render_lit_dataset(
 
     They have `lights` lights, or up to as many where the option is "lit_varied", which networks are trained on.
 
-    Beside the views lie `mask.png` and `normals.npy`, and in `truth`: depth (micrometres where `scene.json` has a
-    pitch, pixels where that is 0), albedo, roughness, F0, shadows by light. Raises ValueError.
+    Beside the views lie `mask.png` and `normals.npy`, and of cards `depth.npy` (micrometres) with `pixel_pitch.txt`;
+    in `truth` depth (pixels where `scene.json` has the pitch 0), albedo, roughness, F0, shadows by light. Raises
+    ValueError.
     """
     if option not in {ALL_KINDS, VARIED, *LIT_KINDS}:
         raise ValueError(f"option {option!r}: accepted are {', '.join((ALL_KINDS, VARIED, *LIT_KINDS))}")
@@ -62,6 +64,9 @@ def write_lit_scene(scene: LitScene, home: Path) -> None:
     _write_png(home / "mask.png", surface.mask_HW.astype(np.uint8) * 255)
     normals_HW3 = np.where(surface.mask_HW[..., None], surface.relief.normals(), 0.0)
     np.save(home / "normals.npy", normals_HW3.astype(np.float32))
+    if surface.pitch_um:
+        np.save(home / "depth.npy", (surface.relief.height * surface.pitch_um).astype(np.float32))
+        (home / PITCH).write_text(f"{surface.pitch_um:.9g}\n", encoding="utf-8")
     maps = {
         "depth": surface.relief.height * (surface.pitch_um or 1.0),
         "albedo": surface.albedo_HW3,

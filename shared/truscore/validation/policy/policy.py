@@ -94,9 +94,10 @@ class Policy:
     least_lights: int = 3
     few_lights: int = 4
     light_plane_ratio: float = 0.03
-    # Of the frame that an object's mask marks, and of its pixels that have a normal of length 1.
+    # Of the frame that an object's mask marks, and of its pixels that have a normal of length 1, and a depth.
     object_mask_share: float = 0.001
     unit_normals_share: float = 0.99
+    known_depth_share: float = 0.99
 
     # A label can be predicted from what is not its subject: balanced accuracy above chance, of what is possible.
     shortcut_skill: float = 0.4

@@ -1,4 +1,4 @@
-"""Masks and normal maps of objects under many lights: do they fit the views, and do they say anything?"""
+"""Masks, normal maps and depths of objects under many lights: do they fit the views, and do they say anything?"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -70,6 +70,24 @@ def normals_without_unit_length(context: RuleContext) -> Iterator[Occurrence]:
             yield Occurrence(message=f"{message}, accepted from {least:.0%}", location=normals.path)
 
 
+def depths_of_other_size(context: RuleContext) -> Iterator[Occurrence]:
+    """Depth maps of another size than the object's views."""
+    for lit_object, images in context.views():
+        if lit_object.depth is not None and images:
+            size = lit_object.depth.width, lit_object.depth.height
+            yield from _other_size("depth map", lit_object.depth.path, size, images)
+
+
+def depths_not_known(context: RuleContext) -> Iterator[Occurrence]:
+    """Depth maps that hold no numbers where the object is."""
+    least = context.policy.known_depth_share
+    for lit_object in context.index.objects:
+        depth = lit_object.depth
+        if depth is not None and depth.known_px < least * max(depth.expected_px, 1):
+            message = f"{depth.known_px} of {depth.expected_px} pixels of the object have a finite depth"
+            yield Occurrence(message=f"{message}, accepted from {least:.0%}", location=depth.path)
+
+
 ERROR, WARNING, INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
 
 _ROWS: tuple[tuple[str, Severity, Check, str, str, str], ...] = (
@@ -120,6 +138,22 @@ _ROWS: tuple[tuple[str, Severity, Check, str, str, str], ...] = (
         "normal maps whose vectors have not the length 1 within the object",
         "what is no direction teaches and measures nothing",
         "write unit vectors: as floats, or as 255 (n + 1) / 2 in a picture without loss",
+    ),
+    (
+        "label.depth_size",
+        ERROR,
+        depths_of_other_size,
+        "depth maps of another size than the views",
+        "each depth is that of another pixel",
+        "export depth map and views alike",
+    ),
+    (
+        "label.depth_not_known",
+        ERROR,
+        depths_not_known,
+        "depth maps that are NaN or infinite within the object",
+        "what has no depth teaches and measures nothing",
+        "write a depth for every pixel of the mask, or make the mask smaller",
     ),
 )
 

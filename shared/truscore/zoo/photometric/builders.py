@@ -5,22 +5,36 @@ from types import MappingProxyType
 
 from torch import nn
 
-from truscore.catalog.networks.configs import NetworkConfig, SetNetworkConfig
+from truscore.catalog.networks.configs import NetworkConfig, SetNetworkConfig, SurfaceNetworkConfig
 from truscore.configuration.recipe import Recipe
 from truscore.zoo.configs import config_of
-from truscore.zoo.photometric.set_network import SetNetwork
+from truscore.zoo.photometric.set_network import SetNetwork, SetSolver
+from truscore.zoo.photometric.surface_network import SurfaceNetwork
 
 
 def build_set_network(recipe: Recipe, num_classes: int) -> SetNetwork:
     """``num_classes`` is not looked at: a normal is no class. Partial freezing keeps the encoder of a light still."""
     config = config_of(recipe, SetNetworkConfig)
     network = SetNetwork(width=config.width, blocks=config.blocks, dropout=recipe.loss_config.regularization.dropout)
-    frozen = {"none": 0, "partial": 1, "full": len(network.backbone.body)}
-    for stage in network.backbone.body[: frozen[recipe.architecture_config.custom_modifications.backbone_freezing]]:
-        stage.requires_grad_(False)
+    _freeze(network, recipe)
     return network
 
 
+def build_surface_network(recipe: Recipe, num_classes: int) -> SurfaceNetwork:
+    """As the set network, whose stages are frozen alike."""
+    config = config_of(recipe, SurfaceNetworkConfig)
+    dropout = recipe.loss_config.regularization.dropout
+    network = SurfaceNetwork(width=config.width, blocks=config.blocks, context=config.context, dropout=dropout)
+    _freeze(network, recipe)
+    return network
+
+
+def _freeze(network: SetSolver, recipe: Recipe) -> None:
+    frozen = {"none": 0, "partial": 1, "full": len(network.backbone.body)}
+    for stage in network.backbone.body[: frozen[recipe.architecture_config.custom_modifications.backbone_freezing]]:
+        stage.requires_grad_(False)
+
+
 BUILDERS: Mapping[type[NetworkConfig], Callable[[Recipe, int], nn.Module]] = MappingProxyType(
-    {SetNetworkConfig: build_set_network}
+    {SetNetworkConfig: build_set_network, SurfaceNetworkConfig: build_surface_network}
 )

@@ -72,7 +72,7 @@ class SetBackbone(nn.Module):
         return feature_BLPC
 
 
-class SetNetwork(nn.Module):
+class SetSolver(nn.Module):
     """The backbone and the closed form that it weighs. Untrained, it is the robust solver."""
 
     def __init__(self, width: int, blocks: int, dropout: float = 0.0) -> None:
@@ -86,10 +86,10 @@ class SetNetwork(nn.Module):
         nn.init.zeros_(self.trust.weight)
         nn.init.constant_(self.trust.bias, _FIRST_TRUST)
 
-    def forward(
+    def solved(
         self, samples_BLP: Tensor, lights_BL3: Tensor, level_BL: Tensor, present_BL: Tensor, inside_BP: Tensor
-    ) -> Tensor:
-        """Unit normals [B, P, 3]; (0, 0, 1) where nothing is lit.
+    ) -> "Solved":
+        """Normals, and what goes on from them learns of each pixel.
 
         ``samples_BLP`` are linear intensities with each light's own divided out, ``level_BL`` what the camera added to
         them (negative: took away). Lights with ``present_BL`` 0 and pixels with ``inside_BP`` 0 change nothing.
@@ -127,8 +127,36 @@ class SetNetwork(nn.Module):
         room_BLP = _MOST_CORRECTION * (1 - lit_BLP * (1 - open_B1P))
         corrected_BLP = relative_BLP + room_BLP * torch.tanh(more_BLP)
         # Where hardly anything tells one direction from the others, the solver's normal stays.
-        trust_BP = torch.exp(self.trust(pooled(feature_BLPC, present_BL1[..., None]))[..., 0].clamp(-12, 2))
-        return unit(weighted_solve(corrected_BLP, learned_BLP, lights_BL3, start_BP3=start_BP3, trust_BP=trust_BP))
+        pooled_BPC = pooled(feature_BLPC, present_BL1[..., None])
+        trust_BP = torch.exp(self.trust(pooled_BPC)[..., 0].clamp(-12, 2))
+        scaled_BP3 = weighted_solve(corrected_BLP, learned_BLP, lights_BL3, start_BP3=start_BP3, trust_BP=trust_BP)
+        return Solved(
+            normals_BP3=unit(scaled_BP3),
+            pooled_BPC=pooled_BPC,
+            misfit_BP=seen.misfit_B1P[:, 0],
+            agreed_BP=agreed_B1P[:, 0],
+        )
+
+
+class SetNetwork(SetSolver):
+    """The normals alone."""
+
+    def forward(
+        self, samples_BLP: Tensor, lights_BL3: Tensor, level_BL: Tensor, present_BL: Tensor, inside_BP: Tensor
+    ) -> Tensor:
+        """Unit normals [B, P, 3]; (0, 0, 1) where nothing is lit."""
+        return self.solved(samples_BLP, lights_BL3, level_BL, present_BL, inside_BP).normals_BP3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Solved:
+    """Unit normals; features pooled over the lights; of each pixel the share of its typical sample that the robust
+    solver leaves unexplained, and the share of its lit samples that agree with one normal."""
+
+    normals_BP3: Tensor
+    pooled_BPC: Tensor
+    misfit_BP: Tensor
+    agreed_BP: Tensor
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from truscore.datasets.formats.multi_light.depth_map import PITCH
 from truscore.datasets.formats.multi_light.near_lights import NEAR
 from truscore.datasets.formats.multi_light.scenes import lit_cards
 from truscore.datasets.index.class_order import natural_key
@@ -28,7 +29,8 @@ _LISTS = frozenset({DIRECTIONS, INTENSITIES, SHARED, NEAR})
 _NUMBERED = re.compile(r"(?P<name>.+)\.(?P<number>\d{1,9})")
 _NORMALS = ("normals", "normal_gt", "normals_gt", "normal")
 _OF_NUMBERS = (".npy", ".mat", ".exr")
-_MAPS = frozenset({"mask", *_NORMALS})
+_DEPTH = "depth"
+_MAPS = frozenset({"mask", _DEPTH, *_NORMALS})
 _LEAST_NAMED = 3
 
 
@@ -38,7 +40,13 @@ class MapFiles:
 
     mask: str = ""
     normals: str = ""
+    depth: str = ""
+    pitch: str = ""  # how long a pixel is; "" where no depth is told
     beside: tuple[str, ...] = ()  # the same again in another format
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self.mask, self.normals, self.depth, *self.beside)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,13 +128,13 @@ class _Layouts:
                 directions=self._lists[folder_path],
                 listing=self._texts.get(f"{folder_path}{name}.txt".lower(), ""),
                 numbered=True,
-                maps=_maps(beside[inner, name.lower()]),
+                maps=self._maps(folder_path, beside[inner, name.lower()]),
             )
 
     def _single_object(self, folder_path: str) -> Views:
         """The object of a list's own folder; its images lie there or in `images`."""
-        maps = _maps(_unprefixed(self._in[folder_path]))
-        taken = {maps.mask, maps.normals, *maps.beside}
+        maps = self._maps(folder_path, _unprefixed(self._in[folder_path]))
+        taken = set(maps.files)
         own = [path for path in self._in[folder_path] if path not in taken and suffix_of(path) in IMAGE_SUFFIXES]
         inner = [path for path in self._in[f"{folder_path}images/"] if suffix_of(path) in IMAGE_SUFFIXES]
         listing, listed = self._listing(folder_path), self._lists[folder_path]
@@ -148,6 +156,11 @@ class _Layouts:
         above = _folder_of(folder_path[:-1]) if folder_path else ""
         return [path for path in self._folder.images if path.startswith(above)]
 
+    def _maps(self, folder_path: str, paths: list[str]) -> MapFiles:
+        """Pixels are as long as the object's folder says."""
+        maps = _maps(paths)
+        return replace(maps, pitch=self._texts.get(f"{folder_path}{PITCH}".lower(), "")) if maps.depth else maps
+
     def _listing(self, folder_path: str) -> str:
         names = (self._texts.get(f"{folder_path}{name}".lower(), "") for name in NAMES)
         return next(filter(None, names), "")
@@ -156,8 +169,8 @@ class _Layouts:
         """Folders whose images a list names and whose lights nothing does: uncalibrated sets."""
         homes = {_folder_of(path) for path in self._texts.values() if name_of(path).lower() == NAMES[1]}
         for folder_path in sorted(homes):
-            maps = _maps(_unprefixed(self._in[folder_path]))
-            taken = {maps.mask, maps.normals, *maps.beside}
+            maps = self._maps(folder_path, _unprefixed(self._in[folder_path]))
+            taken = set(maps.files)
             images = [path for path in self._in[folder_path] if path not in taken and suffix_of(path) in IMAGE_SUFFIXES]
             named = {path: stem_of(path) for path in sorted(images, key=natural_key)}
             if len(named) >= _LEAST_NAMED:
@@ -180,7 +193,7 @@ class _Layouts:
             folder_path = _folder_of(paths[0])
             single = objects_by_folder[folder_path] == {card} and folder_path
             named = {path: light_named_by(path) for path in paths}
-            maps = _maps(_unprefixed(self._in[folder_path])) if single else MapFiles()
+            maps = self._maps(folder_path, _unprefixed(self._in[folder_path])) if single else MapFiles()
             yield Views(name=card, folder_path=folder_path, images=paths, named=named, maps=maps)
 
 
@@ -189,12 +202,15 @@ def _unprefixed(paths: list[str]) -> list[str]:
 
 
 def _maps(paths: list[str]) -> MapFiles:
-    """The mask and the normal map among files of one folder that are called so."""
+    """The mask, the normal map and the depth among files of one folder that are called so."""
     masks: list[str] = []
+    depth: list[str] = []
     normals: dict[str, str] = {}
     for path in paths:
         what = stem_of(path).lower().rpartition(".")[2]
-        if what != "mask":
+        if what == _DEPTH:
+            depth.append(path)
+        elif what != "mask":
             normals.setdefault(suffix_of(path), path)
         elif suffix_of(path) not in _OF_NUMBERS:
             masks.append(path)
@@ -203,8 +219,10 @@ def _maps(paths: list[str]) -> MapFiles:
     last = {suffix: normals.pop(suffix) for suffix in (".mat", ".exr") if suffix in normals}
     best = normals.pop(".npy", "") or next((normals.pop(key) for key in sorted(normals)), "")
     best = best or last.pop(".mat", "") or last.pop(".exr", "")
-    beside = (*sorted(masks)[1:], *normals.values(), *last.values())
-    return MapFiles(mask=min(masks, default=""), normals=best, beside=beside)
+    numbers = min((path for path in depth if suffix_of(path) == ".npy"), default="")
+    pictures = [path for path in sorted(depth) if path != numbers and suffix_of(path) not in _OF_NUMBERS]
+    beside = (*sorted(masks)[1:], *normals.values(), *last.values(), *pictures)
+    return MapFiles(mask=min(masks, default=""), normals=best, depth=numbers, beside=beside)
 
 
 def _folder_of(path: str) -> str:

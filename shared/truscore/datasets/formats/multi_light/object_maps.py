@@ -6,18 +6,16 @@ Array legend: H height, W width, C or XYZ components, N pixels.
 from __future__ import annotations
 
 import hashlib
-import io
-import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
 
 from truscore.datasets.formats.multi_light.exr_file import exr_normals
 from truscore.datasets.formats.multi_light.matlab_file import matlab_normals
+from truscore.datasets.formats.multi_light.numpy_file import array_of
 from truscore.datasets.images.decode import UnreadableImage, opened, read_bounded
 from truscore.datasets.index.records import MaskMap, NormalMap
 from truscore.datasets.limits import Limits
@@ -36,9 +34,6 @@ if TYPE_CHECKING:
 UNIT_TOLERANCE = 0.05
 # Looked at at once: sixty-four bits a component are eight times the picture, and one row may be all of it.
 _TILE_ROWS, _TILE_COLUMNS = 256, 1024
-_NPY_VERSIONS = ((1, 0), (2, 0))
-# All that numpy lets out where a header is none: it parses it as Python, after tokenizing it for headers of Python 2.
-_NO_HEADER = (ValueError, TypeError, SyntaxError, EOFError, KeyError, RecursionError, MemoryError, TokenError)
 
 
 def read_mask(context: ReaderContext, path: str) -> tuple[MaskMap | None, Mask | None]:
@@ -162,32 +157,7 @@ def _whole(read: Callable[[bytes, Limits], NDArray[Any]], content: bytes, limits
 
 
 def _from_npy(content: bytes, limits: Limits) -> NDArray[Any]:
-    """Floats [H, W, 3]; pickled objects are not read."""
-    import numpy as np
-
-    file = io.BytesIO(content)
-    try:
-        version = np.lib.format.read_magic(file)
-        if version not in _NPY_VERSIONS:
-            raise ValueError(f"version {version}; accepted are 1.0 and 2.0")
-        reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, by_columns, kind = reader(file)
-    except _NO_HEADER as error:
-        raise UnreadableImage("image.corrupt", f"no array as numpy writes it: {str(error)[:160]}") from error
-    _check_array(shape, kind, len(content) - file.tell(), limits)
-    values = np.frombuffer(content, dtype=kind, count=math.prod(shape), offset=file.tell())
-    return values.reshape(shape, order="F" if by_columns else "C")
-
-
-def _check_array(shape: Any, kind: Any, left_bytes: int, limits: Limits) -> None:
-    """Before anything is made of it: the header of an untrusted file may promise any size."""
-    if len(shape) != 3 or shape[2] != 3 or min(shape) < 1 or kind.kind != "f" or kind.itemsize not in {2, 4, 8}:
-        accepted = "accepted is height x width x 3 of 16, 32 or 64-bit floats"
-        raise UnreadableImage("image.unsupported", f"an array of {kind} with shape {shape!s:.80}; {accepted}")
-    if shape[0] * shape[1] > limits.image_pixels:
-        raise UnreadableImage("image.too_many_pixels", f"{shape[1]} x {shape[0]}; at most {limits.image_pixels} pixels")
-    if math.prod(shape) * kind.itemsize > left_bytes:
-        raise UnreadableImage("image.truncated", f"shape {shape} needs more than the {left_bytes} bytes that are there")
+    return array_of(content, limits, axes=3, accepted="height x width x 3 of 16, 32 or 64-bit floats")
 
 
 def _digest(path: Path, limits: Limits) -> str:

@@ -118,7 +118,7 @@ class Pairing:
         named = () if content is None else names_in(content)
         if not views.numbered and content is not None:
             return [self._listed(name, line, views) for line, name in named]
-        known = {name_of(path) for path in (*views.images, views.maps.mask, views.maps.normals)}
+        known = {name_of(path) for path in (*views.images, views.maps.mask, views.maps.normals, views.maps.depth)}
         for line, name in named:
             # A text that is called like the object may say anything.
             if suffix_of(name) in IMAGE_SUFFIXES and name_of(name.replace("\\", "/")) not in known:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from truscore.datasets.formats.multi_light.layouts import MapFiles, Views, objects_in
+from truscore.datasets.formats.multi_light.depth_map import read_depth
+from truscore.datasets.formats.multi_light.layouts import Views, objects_in
 from truscore.datasets.formats.multi_light.object_maps import read_mask, read_normals
 from truscore.datasets.formats.multi_light.pairing import Pairing
 from truscore.datasets.index.records import ImageRecord, Light, LitObject
@@ -26,7 +27,7 @@ def recognise_multi_light(context: ReaderContext) -> bool:
 
 
 def read_multi_light(context: ReaderContext) -> ReadResult:
-    """Read every view with its light, and the mask and normal map of every object. There are no classes."""
+    """Read every view with its light, and mask, normal map and depth of every object. There are no classes."""
     folder, class_names = context.folder, context.class_names
     objects = [views for views in objects_in(folder, limits=context.limits) if views.images]
     if not objects:
@@ -36,11 +37,11 @@ def read_multi_light(context: ReaderContext) -> ReadResult:
     if class_names:
         text = f"classes {', '.join(class_names)} are given; views under lights have none"
         context.log.add("format.class_names_differ", text)
-    context.files_read.update(path for views in objects for path in _files(views.maps) if path)
+    context.files_read.update(path for views in objects for path in (*views.maps.files, views.maps.pitch) if path)
     pairing = Pairing(context=context, files=frozenset(folder.pictures))
     for views in objects:
         pairing.add(views)
-    report_unlisted(context, {*pairing.lights, *(path for views in objects for path in _files(views.maps))})
+    report_unlisted(context, {*pairing.lights, *(path for views in objects for path in views.maps.files)})
     reading = build_read_result(
         context,
         format=NAME,
@@ -56,10 +57,6 @@ def read_multi_light(context: ReaderContext) -> ReadResult:
     return replace(reading, index=index, problems=context.log.all())
 
 
-def _files(maps: MapFiles) -> Iterable[str]:
-    return (maps.mask, maps.normals, *maps.beside)
-
-
 def _lit(images: Iterable[ImageRecord], lights: Mapping[str, Light]) -> Iterator[ImageRecord]:
     for image in images:
         light = lights[image.path]
@@ -72,4 +69,5 @@ def _object(context: ReaderContext, views: Views) -> LitObject:
     if maps.mask:
         mask, mask_HW = read_mask(context, maps.mask)
     normals = read_normals(context, maps.normals, mask_HW) if maps.normals else None
-    return LitObject(name=views.name, mask=mask, normals=normals)
+    depth = read_depth(context, maps.depth, maps.pitch, mask_HW) if maps.depth else None
+    return LitObject(name=views.name, mask=mask, normals=normals, depth=depth)

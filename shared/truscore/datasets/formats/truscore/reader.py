@@ -37,7 +37,7 @@ def read_truscore(context: ReaderContext) -> ReadResult:
         return unreadable_dataset(context, "format.truscore.missing", f"there is no {INDEX_FILE} that can be read")
     files = frozenset(context.folder.files)
     listed = {image.path: image for image in index.images if _is_there(context, files, image.path)}
-    maps = [found.path for one in index.objects for found in (one.mask, one.normals) if found is not None]
+    maps = [found.path for one in index.objects for found in one.maps]
     there = {path for path in maps if _is_there(context, files, path)}
     report_unlisted(context, {*listed, *maps})
     reading = build_read_result(
@@ -83,11 +83,12 @@ def _is_there(context: ReaderContext, files: frozenset[str], path: str) -> bool:
 
 
 def _with_maps(lit_object: LitObject, there: Collection[str]) -> LitObject:
-    mask, normals = lit_object.mask, lit_object.normals
+    mask, normals, depth = lit_object.mask, lit_object.normals, lit_object.depth
     return replace(
         lit_object,
         mask=mask if mask is not None and mask.path in there else None,
         normals=normals if normals is not None and normals.path in there else None,
+        depth=depth if depth is not None and depth.path in there else None,
     )
 
 
