@@ -68,6 +68,14 @@ def several(folder: Path, random: Random) -> None:
         diligent(folder, random, inner=name)
 
 
+def measured(folder: Path, random: Random) -> None:
+    """Two objects whose depth is known, and how long their pixels are."""
+    several(folder, random)
+    for home in sorted(path for path in folder.iterdir() if path.is_dir()):
+        np.save(home / "depth.npy", random.normal(scale=20, size=(SIDE, SIDE)).astype(np.float32))
+        (home / "pixel_pitch.txt").write_text(f"{random.uniform(5, 40):.4f}\n")
+
+
 def numbered(folder: Path, random: Random) -> None:
     """Two objects NAME.N.tga that share lights.txt."""
     lights_LXYZ = lights(random)

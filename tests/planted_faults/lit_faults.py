@@ -1,4 +1,4 @@
-"""Faults of objects under many lights: of their lists, their masks and their normal maps."""
+"""Faults of objects under many lights: of their lists, masks, normal maps and depths."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -80,6 +80,21 @@ def _specks(random: Random, image: Image.Image) -> Image.Image:
     return Image.fromarray(mask_HW)
 
 
+def depth(change: Callable[[Random, np.ndarray], np.ndarray]) -> Write:
+    def plant(folder: Path, random: Random) -> None:
+        path = any_of(random, folder, "**/depth.npy")
+        np.save(path, change(random, np.load(path)))
+
+    return plant
+
+
+def _holes(random: Random, depth_HW: np.ndarray) -> np.ndarray:
+    """A line of the scanner or more is missing in the middle, where the object is."""
+    start = int(random.integers(30, 40))
+    depth_HW[start : start + int(random.integers(5, 20))] = random.choice([np.nan, np.inf, -np.inf])
+    return depth_HW
+
+
 def normals(change: Callable[[Random, np.ndarray], np.ndarray]) -> Write:
     def plant(folder: Path, random: Random) -> None:
         path = any_of(random, folder, "**/normals.npy")
@@ -147,6 +162,21 @@ LIT_FAULTS: Mapping[str, FolderFault] = {
         lit.several, normals(lambda random, normals_HWXYZ: normals_HWXYZ[int(random.integers(1, 9)) :])
     ),
     "label.normals_not_unit": _sound(lit.several, normals(_not_unit)),
+    "label.depth_size": _sound(
+        lit.measured, depth(lambda random, depth_HW: depth_HW[:, int(random.integers(1, 9)) :])
+    ),
+    "label.depth_not_known": _sound(lit.measured, depth(_holes)),
+    "label.depth_unreadable": _sound(
+        lit.measured,
+        one_of(
+            cut("**/depth.npy"),
+            gone("**/pixel_pitch.txt"),
+            file("ballPNG/pixel_pitch.txt", b"0"),
+            file("bearPNG/pixel_pitch.txt", b"twenty"),
+            depth(lambda _, depth_HW: depth_HW[..., None].repeat(3, axis=2)),
+            depth(lambda _, depth_HW: depth_HW.astype(np.int32)),
+        ),
+    ),
     "label.normals_unreadable": _sound(
         lit.several,
         one_of(

@@ -25,6 +25,7 @@ WHAT: dict[str, str] = {
     "labels": "give each image the labels that apply",
     "lights": "nothing can be trained on it yet",
     "normals": "nothing can be trained on it yet",
+    "depth": "nothing can be trained on it yet",
     "": "nothing can be trained on it yet",
 }
 

@@ -10,6 +10,7 @@ from truscore.datasets import (
     RLE,
     Annotation,
     DatasetIndex,
+    DepthMap,
     ImageRecord,
     InvalidIndex,
     Light,
@@ -37,7 +38,17 @@ lights = st.builds(Light, object=text, direction=triples, intensity_rgb=triples,
 sizes = st.integers(0, 9999)
 masks = st.builds(MaskMap, path=text, sha256=text, width=sizes, height=sizes, marked_px=sizes)
 normal_maps = st.builds(NormalMap, path=text, sha256=text, width=sizes, height=sizes, expected_px=sizes, unit_px=sizes)
-objects = st.builds(LitObject, name=text, mask=st.none() | masks, normals=st.none() | normal_maps)
+pitches = st.floats(min_value=1e-3, max_value=1e6)
+depth_maps = st.builds(
+    DepthMap, path=text, sha256=text, width=sizes, height=sizes, expected_px=sizes, known_px=sizes, pitch_um=pitches
+)
+objects = st.builds(
+    LitObject,
+    name=text,
+    mask=st.none() | masks,
+    normals=st.none() | normal_maps,
+    depth=st.none() | depth_maps,
+)
 records = st.builds(
     ImageRecord,
     path=text,

@@ -117,7 +117,7 @@ def test_a_good_order_is_not_refused() -> None:
 
 
 def test_an_order_of_validation_only_needs_no_architecture_to_be_ready() -> None:
-    check = {"category": "photometric_stereo", "option": "depth_reconstruction", "validation_only": True}
+    check = {"category": "photometric_stereo", "option": "reflectance_analysis", "validation_only": True}
     assert check_order(order(**check)) == []
     assert [found.rule for found in check_order(order(**{**check, "validation_only": False}))] == ["order.architecture"]
 

@@ -26,7 +26,7 @@ FEATURES: Mapping[str, str] = MappingProxyType(
         "empty": "images labelled as having nothing on them",
         "unlabelled": "images without any label",
         "scores": "scores",
-        "light": "lights of views, with masks and normal maps of objects",
+        "light": "lights of views, with masks, normal maps and depths of objects",
         "grades": "grades of classes",
         "written_grade": "grades as their graders wrote them, beside the class",
         "plain_grades": "classes that are no grades but are called like grades",

@@ -49,6 +49,7 @@ def _objects(index: DatasetIndex) -> dict[str, int]:
         "most_views": max(views.values(), default=0),
         "masks": sum(lit_object.mask is not None for lit_object in index.objects),
         "normal_maps": sum(lit_object.normals is not None for lit_object in index.objects),
+        "depth_maps": sum(lit_object.depth is not None for lit_object in index.objects),
     }
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 from truscore.catalog.networks import NETWORKS
 from truscore.catalog.table import ROWS, Row, row_of
 from truscore.datasets import Annotation, ImageRecord
-from truscore.datasets.index.records import Light, LitObject, NormalMap
+from truscore.datasets.index.records import DepthMap, Light, LitObject, NormalMap
 from truscore.recipes import InvalidConfig, Recipe, config_of, processes_for, resolve
 from truscore.recipes.accepted_values import RULES
 from truscore.recipes.combinations import without_effect
@@ -32,9 +32,11 @@ from services.trainer.worker.optim import learning_rate, set_learning_rate
 from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks import Key
 from services.trainer.worker.tasks.lit_objects import LitSample
+from services.trainer.worker.tasks.lit_surfaces import SurfaceSample
 
 CPU = Place(device=torch.device("cpu"), name="cpu", cpus=1)
 SIZE_PX = 64
+LIT_PX = 80  # of views under many lights: larger than what an epoch sees of them
 
 # A cheap row of each task; test_training_keys holds those of instance segmentation.
 CHEAP = {
@@ -46,6 +48,7 @@ CHEAP = {
         row_of("corner_analysis", "sharpness_rating", "custom_cnn"),
         row_of("surface_analysis", "damage_classification", "multi_head_cnn"),
         row_of("photometric_stereo", "surface_normal_estimation", "ps_net"),
+        row_of("photometric_stereo", "depth_reconstruction", "depth_net"),
     )
 }
 
@@ -69,7 +72,7 @@ class Bench:
         return resolve(self.row.category, self.row.option, self.row.architecture, merged(small, sections))
 
     def job(self, recipe: Recipe) -> TrainingJob:
-        if self.row.task == "normal_estimation":
+        if self.row.task in {"normal_estimation", "depth_estimation"}:
             return _lit_job(recipe, self.folder)
         records = (_record("a.png", 1, 0.5), _record("b.png", 2, 2.0))
         named = ("sharpness",) if self.row.task == "regression" else ("one", "two")
@@ -100,20 +103,31 @@ def _record(path: str, label: int, score: float) -> ImageRecord:
 
 def _lit_job(recipe: Recipe, folder: Path) -> TrainingJob:
     """Twenty objects that are the same noise under three lights: with three, nobody looks for a black level."""
-    np.save(folder / "normals.npy", np.tile(np.float32([0, 0.6, 0.8]), (SIZE_PX, SIZE_PX, 1)))
-    lights = {"a.png": (0.6, 0.0, 0.8), "b.png": (0.0, 0.6, 0.8), "c.png": (0.0, 0.0, 1.0)}
+    _save_noise(folder, "lit-", LIT_PX)
+    np.save(folder / "normals.npy", np.tile(np.float32([0, 0.6, 0.8]), (LIT_PX, LIT_PX, 1)))
+    np.save(folder / "depth.npy", 15 * np.arange(LIT_PX, dtype=np.float32)[:, None].repeat(LIT_PX, axis=1) ** 0.5)
+    lights = {"lit-a.png": (0.6, 0.0, 0.8), "lit-b.png": (0.0, 0.6, 0.8), "lit-c.png": (0.0, 0.0, 1.0)}
     views = tuple(
-        replace(_record(path, 1, 0.5), light=Light(object=f"card {number}", direction=direction))
+        replace(
+            _record(path, 1, 0.5),
+            width=LIT_PX,
+            height=LIT_PX,
+            light=Light(object=f"card {number}", direction=direction),
+        )
         for number in range(20)
         for path, direction in lights.items()
     )
     normals = NormalMap(
-        path="normals.npy", sha256="", width=SIZE_PX, height=SIZE_PX, expected_px=SIZE_PX**2, unit_px=SIZE_PX**2
+        path="normals.npy", sha256="", width=LIT_PX, height=LIT_PX, expected_px=LIT_PX**2, unit_px=LIT_PX**2
     )
+    depth = DepthMap(
+        path="depth.npy", sha256="", width=LIT_PX, height=LIT_PX, expected_px=LIT_PX**2, known_px=LIT_PX**2,
+        pitch_um=20.0,
+    )  # fmt: skip
     return TrainingJob(
         run_id="run", recipe=recipe, class_names=(), images=folder, pretrained=folder / "ours.pth",
         training=views, validation=views[:6], test=(), dataset_digest="",
-        objects=tuple(LitObject(name=f"card {number}", normals=normals) for number in range(20)),
+        objects=tuple(LitObject(name=f"card {number}", normals=normals, depth=depth) for number in range(20)),
     )  # fmt: skip
 
 
@@ -123,10 +137,10 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
     return Bench(row=CHEAP[request.param], folder=tmp_path)
 
 
-def _save_noise(folder: Path) -> None:
+def _save_noise(folder: Path, prefix: str = "", side: int = SIZE_PX) -> None:
     noise = np.random.default_rng(7)
     for name in ("a.png", "b.png", "c.png"):
-        Image.fromarray(noise.integers(0, 255, (SIZE_PX, SIZE_PX, 3), dtype=np.uint8)).save(folder / name)
+        Image.fromarray(noise.integers(0, 255, (side, side, 3), dtype=np.uint8)).save(folder / f"{prefix}{name}")
 
 
 def merged(*trees: Mapping[str, Any]) -> dict[str, Any]:
@@ -209,6 +223,8 @@ def sides_seen(run: TrainingRun) -> list[int]:
     sample = run.task.training[Key(epoch=0, index=0)]
     if isinstance(sample, LitSample):  # how much of an object an epoch sees
         return [len(run.task.training[Key(epoch=1, index=0)].place_P)]
+    if isinstance(sample, SurfaceSample):
+        return list(run.task.training[Key(epoch=1, index=0)].inside_HW.shape)
     return list(sample.image_CSS.shape)
 
 

@@ -193,6 +193,7 @@ def test_the_report_on_lights_fits_the_published_schema_and_its_page_shows_them(
     report = report_to_json(verdict, about={"category": "photometric_stereo", "option": "surface_normal_estimation"})
     Draft202012Validator(json.loads(SCHEMA.read_text())).validate(plain := json.loads(report))
     views = {"count": 2, "fewest_views": lit.LIGHTS, "most_views": lit.LIGHTS, "masks": 2, "normal_maps": 0}
+    views |= {"depth_maps": 0}
     assert plain["statistics"]["objects"] == views
     assert plain["statistics"]["unlabelled_images"] == 0
     assert "2 under 8 to 8 lights; 2 with a mask, 0 with a normal map" in report_page(report, verdict, root=folder)
