@@ -55,9 +55,7 @@ def test_before_anything_is_learnt_it_is_poisson_s_equation_over_the_normals_wit
     inside_HW = given[4][0].bool()
     found_HW = asked(network(learnt=False), given).height_BHW[0]
     true_HW = height_BHW[0] - height_BHW[0][inside_HW].mean()
-    assert (found_HW - found_HW[inside_HW].mean() - true_HW)[
-        inside_HW
-    ].abs().max() < 0.06  # slopes are means of both sides
+    assert (found_HW - found_HW[inside_HW].mean() - true_HW)[inside_HW].abs().max() < 0.06  # slopes are means of both
     assert (found_HW[~inside_HW] == 0).all()
 
 
@@ -126,7 +124,7 @@ def test_the_normals_are_those_of_the_height() -> None:
 
 
 def test_losses_of_known_depths() -> None:
-    """Ten micrometres off on half of the pixels, in a checkerboard that no plane takes away; and a tilt, which one does."""
+    """Ten micrometres off on half of the pixels, a checkerboard that no plane takes away; and a tilt, which one does."""
     checked_HW = ((ACROSS_HW + DOWN_HW) % 2)[None]
     depth_BHW, known_BHW = torch.zeros(1, H, W), torch.ones(1, H, W)
     flat = normals_of(depth_BHW, known_BHW)
