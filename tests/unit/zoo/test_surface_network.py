@@ -124,7 +124,7 @@ def test_the_normals_are_those_of_the_height() -> None:
 
 
 def test_losses_of_known_depths() -> None:
-    """Ten micrometres off on half of the pixels, a checkerboard that no plane takes away; and a tilt, which one does."""
+    """Ten micrometres off on half of the pixels, a checkerboard that no plane takes away; a tilt, which one does."""
     checked_HW = ((ACROSS_HW + DOWN_HW) % 2)[None]
     depth_BHW, known_BHW = torch.zeros(1, H, W), torch.ones(1, H, W)
     flat = normals_of(depth_BHW, known_BHW)
