@@ -29,6 +29,7 @@ from services.studio.intake import Bounds, Intake
 from services.studio.pages.rendering import Pages
 from services.studio.parts import Studio
 from services.studio.publish.publishing import ChildBounds, Publishing
+from services.studio.reports.report_store import ReportStore
 from services.studio.routes import application
 from services.studio.settings import Settings
 from services.studio.suggestions import MODULE, Suggestions
@@ -70,6 +71,7 @@ def create_studio(
                 MODULE, timeout_s=settings.studio_suggest_timeout_s, memory_bytes=settings.studio_memory_bytes
             ),
         ),
+        reports=ReportStore(store, settings.bucket),
         requests=requests,
         monitor=monitor,
         hub=Hub(monitor.watch),

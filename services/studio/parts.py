@@ -15,6 +15,7 @@ from services.studio.handlers import Monitor, Requests
 from services.studio.imports import Imports
 from services.studio.intake import Intake
 from services.studio.publish.publishing import Publishing
+from services.studio.reports.report_store import ReportStore
 from services.studio.suggestions import Suggestions
 from services.studio.watching.hub import Hub
 
@@ -33,6 +34,7 @@ class Studio:
     imports: Imports
     publishing: Publishing
     suggestions: Suggestions
+    reports: ReportStore
     requests: Requests
     monitor: Monitor
     hub: Hub

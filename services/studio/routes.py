@@ -16,7 +16,7 @@ from truscore.ordering.messages import InvalidOrder
 from truscore.storage import StoreError
 
 from services.studio.api import datasets as datasets_api
-from services.studio.api import documents, imports, live, login, suggestions, versions
+from services.studio.api import documents, imports, live, login, reports, suggestions, versions
 from services.studio.api import runs as runs_api
 from services.studio.api.requests import broke, http_error, not_found, refused
 from services.studio.child.whole_process import ChildFailed
@@ -27,6 +27,7 @@ from services.studio.handlers import MonitorAway, RunUnknown
 from services.studio.pages import datasets as dataset_pages
 from services.studio.pages import runs as run_pages
 from services.studio.parts import Studio
+from services.studio.reports.report_store import ReportMissing
 
 WEB: Final = Path(__file__).with_name("web")
 _DATASET: Final = "/api/datasets/{dataset_id}"
@@ -70,6 +71,10 @@ def routes() -> list[BaseRoute]:
         Route("/models", run_pages.models),
         Route("/api/training", runs_api.train, methods=["POST"]),
         Route("/api/runs/{run_id}/artifacts/{name}", runs_api.artifact),
+        Route("/api/runs/{run_id}/report", reports.report),
+        Route("/api/runs/{run_id}/report/{name}", reports.picture),
+        Route("/api/compare", reports.compare),
+        Route("/compare", run_pages.compare),
         Route("/api/runs/{run_id}/{verb}", runs_api.steer, methods=["POST"]),
         WebSocketRoute("/api/live", live.live),
     ]
@@ -87,6 +92,7 @@ def application(studio: Studio) -> Starlette:
             ChildFailed: refused,
             UnknownDraft: not_found,
             RunUnknown: not_found,
+            ReportMissing: not_found,
             MonitorAway: runs_api.away,
             StoreError: runs_api.away,
             BusUnavailable: runs_api.away,

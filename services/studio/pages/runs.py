@@ -34,6 +34,12 @@ async def run(request: Request) -> Response:
     )
 
 
+async def compare(request: Request) -> Response:
+    session_of(request)
+    run_ids = list(dict.fromkeys(request.query_params.getlist("run")))
+    return studio_of(request).pages.render(request, "compare.html", run_ids=run_ids)
+
+
 async def models(request: Request) -> Response:
     session_of(request)
     listed, trouble = await _listed(studio_of(request))

@@ -18,17 +18,23 @@ export class Chart {
   constructor(canvas) {
     this.canvas = canvas;
     this.lines = [];
+    this.options = {};
     this.pointer = null;
     new ResizeObserver(() => this.draw()).observe(canvas);
     canvas.addEventListener("pointermove", (event) => { this.pointer = event.offsetX; this.draw(); });
     canvas.addEventListener("pointerleave", () => { this.pointer = null; this.draw(); });
   }
 
-  // Lines of {name, color, points: [[x, y], ...]}; a y of null is left out.
-  set(lines) {
+  // Lines of {name, color, points: [[x, y], ...]}; a y of null is left out. Options: `square` for axes from 0 to 1,
+  // `diagonal` for what y = x would be, `dots` for points that no line joins.
+  set(lines, options = {}) {
+    this.options = options;
     this.lines = lines.map((line) => ({ ...line, points: line.points.filter(([, y]) => y !== null) }));
     this.draw();
   }
+
+  // Names of several lines stand above them.
+  get top() { return this.lines.length > 1 ? MARGIN.top + 20 : MARGIN.top; }
 
   draw() {
     const { clientWidth: width, clientHeight: height } = this.canvas;
@@ -48,12 +54,13 @@ export class Chart {
       return;
     }
     const range = (index) => [Math.min(...all.map((point) => point[index])), Math.max(...all.map((point) => point[index]))];
-    const [x0, x1] = range(0);
-    let [y0, y1] = range(1);
+    const [x0, x1] = this.options.square ? [0, 1] : range(0);
+    let [y0, y1] = this.options.square ? [0, 1] : range(1);
     if (y0 === y1) { y0 -= Math.abs(y0) * 0.1 || 1; y1 += Math.abs(y1) * 0.1 || 1; }
     const toX = (x) => MARGIN.left + ((x - x0) / (x1 - x0 || 1)) * (width - MARGIN.left - MARGIN.right);
-    const toY = (y) => height - MARGIN.bottom - ((y - y0) / (y1 - y0)) * (height - MARGIN.top - MARGIN.bottom);
+    const toY = (y) => height - MARGIN.bottom - ((y - y0) / (y1 - y0)) * (height - this.top - MARGIN.bottom);
     this.#axes(context, { x0, x1, y0, y1, toX, toY, width, height, text });
+    if (this.options.diagonal) this.#diagonal(context, [Math.max(x0, y0), Math.min(x1, y1)], toX, toY, text);
     for (const line of this.lines) this.#line(context, line, toX, toY);
     this.#legend(context, width, text);
     if (this.pointer !== null) this.#reading(context, { toX, toY, height, text });
@@ -74,8 +81,20 @@ export class Chart {
       context.fillText(short(y), MARGIN.left - 6, toY(y) + 4);
     }
     context.textAlign = "center";
-    for (const x of ticks(x0, x1, 5, 1)) context.fillText(short(x), toX(x), height - 8);
+    for (const x of ticks(x0, x1, 5, this.options.square ? 0 : 1)) context.fillText(short(x), toX(x), height - 8);
     context.textAlign = "left";
+  }
+
+  #diagonal(context, [from, to], toX, toY, text) {
+    context.strokeStyle = text;
+    context.globalAlpha = 0.5;
+    context.setLineDash([5, 5]);
+    context.beginPath();
+    context.moveTo(toX(from), toY(from));
+    context.lineTo(toX(to), toY(to));
+    context.stroke();
+    context.setLineDash([]);
+    context.globalAlpha = 1;
   }
 
   #line(context, line, toX, toY) {
@@ -84,8 +103,8 @@ export class Chart {
     context.lineWidth = 2;
     context.beginPath();
     line.points.forEach(([x, y], index) => (index ? context.lineTo(toX(x), toY(y)) : context.moveTo(toX(x), toY(y))));
-    context.stroke();
-    if (line.points.length > 40) return;
+    if (!this.options.dots) context.stroke();
+    if (line.points.length > 40 && !this.options.dots) return;
     for (const [x, y] of line.points) {
       context.beginPath();
       context.arc(toX(x), toY(y), 3, 0, 2 * Math.PI);
@@ -98,10 +117,13 @@ export class Chart {
     let x = MARGIN.left + 8;
     for (const line of this.lines) {
       context.fillStyle = line.color;
-      context.fillRect(x, MARGIN.top + 3, 14, 3);
+      context.fillRect(x, MARGIN.top - 1, 14, 3);
       context.fillStyle = text;
-      context.fillText(line.name, x + 18, MARGIN.top + 9);
-      x += 30 + context.measureText(line.name).width;
+      const room = width - MARGIN.right - x - 18;
+      if (room < 20) break;
+      const words = context.measureText(line.name).width > room ? `${line.name.slice(0, Math.floor(room / 8))}…` : line.name;
+      context.fillText(words, x + 18, MARGIN.top + 5);
+      x += 30 + context.measureText(words).width;
     }
   }
 
@@ -113,7 +135,7 @@ export class Chart {
     context.strokeStyle = text;
     context.globalAlpha = 0.4;
     context.beginPath();
-    context.moveTo(toX(first[0]), MARGIN.top);
+    context.moveTo(toX(first[0]), this.top);
     context.lineTo(toX(first[0]), height - MARGIN.bottom);
     context.stroke();
     context.globalAlpha = 1;

@@ -2,6 +2,7 @@ import { Chart, short } from "../canvas/chart.js";
 import { call, dataOf, part } from "../model/calls.js";
 import { element, notice } from "../model/elements.js";
 import { Live } from "../model/live.js";
+import { showReport } from "../elements/report.js";
 
 const { reference } = dataOf("about");
 const charts = Object.fromEntries(["loss", "metrics", "epochs", "rate"].map((id) => [id, new Chart(document.getElementById(id))]));
@@ -51,6 +52,19 @@ function showModel(run) {
     ` ${each.format} ${each.size_bytes ? `· ${(each.size_bytes / 1e6).toFixed(1)} MB` : ""} · SHA-256 ${each.sha256.slice(0, 12)}…`)));
 }
 
+// Reports are written at a run's end: it is looked for whenever the state has changed.
+let asked = "";
+
+async function askForReport(run) {
+  if (!run.run_id || run.state === asked || ["UNSPECIFIED", "QUEUED", "TRAINING"].includes(run.state)) return;
+  asked = run.state;
+  try {
+    showReport(await call("GET", `/api/runs/${part(run.run_id)}/report`), run.run_id);
+  } catch (error) {
+    if (error.status !== 404) notice(error.message, "bad");
+  }
+}
+
 function show(run) {
   shown = run;
   document.documentElement.dataset.state = run.state;
@@ -62,6 +76,7 @@ function show(run) {
   showFigures(run);
   showCurves(run);
   showModel(run);
+  askForReport(run);
   at("findings-panel").hidden = run.findings.length + run.alerts.length === 0;
   at("findings").replaceChildren(
     ...run.alerts.map((text) => element("li", { className: "warning", textContent: text })),

@@ -1,0 +1,19 @@
+// Tables of figures.
+import { short } from "../canvas/chart.js";
+import { element } from "../model/elements.js";
+
+export function figure(value) {
+  if (value === null || value === undefined) return "—";
+  return typeof value === "number" ? short(value) : String(value);
+}
+
+// Columns are texts; rows are lists of texts, numbers or elements. `marked` names rows that matter most.
+export function table(columns, rows, { marked = () => false, caption = "" } = {}) {
+  return element("table", { className: "data" },
+    caption ? element("caption", { className: "hidden-words", textContent: caption }) : null,
+    element("thead", {}, element("tr", {}, ...columns.map((name) => element("th", { scope: "col", textContent: name })))),
+    element("tbody", {}, ...rows.map((row, index) => element("tr", { className: marked(index) ? "purpose" : "" },
+      ...row.map((value) => (value instanceof Node ? element("td", {}, value) : element("td", { textContent: figure(value) })))))));
+}
+
+export const spaced = (name) => name.replaceAll("_", " ");
