@@ -101,13 +101,15 @@ def train_fold(
     run = build_run(fold.job, place=place, group=group, stop_requested=stop_requested).run
     # Where nothing may be chosen, the validation images are the held-out ones.
     run.chooses = fold.chooses_best
+    # As a run of the recipe hands over its last epoch, so does a fold; what is kept out still chooses a threshold.
+    keeps_best = fold.chooses_best and fold.job.recipe.hyperparameters.training_process.checkpoint_saving != "latest"
     best = _Best()
     try:
         for report in train(run):
             yield run, report
             if isinstance(report, Interrupted):
                 return
-            if fold.chooses_best and isinstance(report, EpochDone) and report.is_best:
+            if keeps_best and isinstance(report, EpochDone) and report.is_best:
                 best = _Best(epoch=report.epoch, weights=_copied(run.network.state_dict()))
         if best.epoch:
             run.network.load_state_dict(best.weights)

@@ -44,8 +44,8 @@ def index(folder: Path) -> DatasetIndex:
     return found
 
 
-def recipe(*, epochs: int = 2, batch_size: int = 4, pretrained: str = "none") -> Recipe:
-    process = {"epochs": epochs, "early_stopping": {"patience": 1}}
+def recipe(*, epochs: int = 2, batch_size: int = 4, pretrained: str = "none", saving: str = "best") -> Recipe:
+    process = {"epochs": epochs, "early_stopping": {"patience": 1}, "checkpoint_saving": saving}
     hyperparameters = {"training_process": process, "optimization": {"batch_size": batch_size}}
     overrides = {
         "image_size": 32,
@@ -108,6 +108,16 @@ def test_the_best_epoch_is_chosen_by_images_that_no_network_is_evaluated_on(
         assert not {*split["train"], *split["validation"]} & set(split["test"])
         epochs = [epoch for of_fold, epoch in received if of_fold == number]
         assert fold.chosen_epoch == max(epoch.epoch for epoch in epochs if epoch.is_best)
+
+
+def test_a_recipe_that_keeps_the_latest_checkpoint_is_evaluated_at_its_last_epoch(
+    folder: Path, index: DatasetIndex, tmp_path: Path
+) -> None:
+    trial = Trial(index=index, images=folder, recipe=recipe(epochs=4, saving="latest"), folds=3, choose="best")
+    repetition, received = repeated(trial, tmp_path)
+    last = {fold: epoch.epoch for fold, epoch in received}
+    assert {number: fold.chosen_epoch for number, fold in enumerate(repetition.folds, start=1)} == last
+    assert any(not epoch.is_best for fold, epoch in received if epoch.epoch == last[fold])
 
 
 def test_a_fold_that_diverges_says_so_and_has_no_metrics(folder: Path, index: DatasetIndex, tmp_path: Path) -> None:
