@@ -110,6 +110,8 @@ class Progressed:
     learning_rate: float
     images_per_second: float
     eta_s: float
+    eta_low_s: float = 0.0
+    eta_high_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,6 +128,8 @@ class EpochDone:
     images_per_second: float
     eta_s: float
     is_best: bool
+    eta_low_s: float = 0.0
+    eta_high_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -22,8 +22,10 @@ RUN_GAUGES: tuple[tuple[str, str, Callable[[Run], float]], ...] = (
     ("run_epoch", "Last completed epoch", epoch_of),
     ("run_step", "Optimiser steps done", lambda run: run.latest.step if run.latest else 0),
     ("run_train_loss", "Training loss as last reported", lambda run: run.latest.loss if run.latest else float("nan")),
-    ("run_images_per_second", "Images trained per second", lambda run: pace_of(run)[0]),
-    ("run_eta_seconds", "Seconds until the run ends", lambda run: pace_of(run)[1]),
+    ("run_images_per_second", "Images trained per second", lambda run: pace_of(run).images_per_second),
+    ("run_eta_seconds", "Seconds until the run ends", lambda run: pace_of(run).eta_s),
+    ("run_eta_low_seconds", "Seconds that one run in ten ends before", lambda run: pace_of(run).eta_low_s),
+    ("run_eta_high_seconds", "Seconds that one run in ten ends after", lambda run: pace_of(run).eta_high_s),
     ("run_attempt", "Attempt under way", lambda run: run.started.event.attempt if run.started else 0),
 )
 HOST_GAUGES: tuple[tuple[str, str, Callable[[Sampled], float]], ...] = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 from services.monitor.facts import Completed, Exported, ExportFailed, Failed, Started
@@ -95,15 +96,33 @@ def total_epochs_of(run: Run) -> int:
     return max((epoch.total_epochs for epoch in run.epochs.values()), default=0)
 
 
-def pace_of(run: Run) -> tuple[float, float]:
-    """Images per second and seconds to the end, as reported last; nothing is left of a run that ended."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pace:
+    """``eta_s`` seconds are left, in four of five cases from ``eta_low_s`` to ``eta_high_s``; 0 where not known."""
+
+    images_per_second: float = 0.0
+    eta_s: float = 0.0
+    eta_low_s: float = 0.0
+    eta_high_s: float = 0.0
+
+
+def pace_of(run: Run) -> Pace:
+    """As reported last; nothing is left of a run that ended."""
     last = run.epochs[max(run.epochs)] if run.epochs else None
     latest = run.latest
     if latest and last and (last.attempt, last.epoch, run.epoch_at) >= (latest.attempt, latest.epoch, run.latest_at):
         latest = None
-    images_per_second = latest.images_per_second if latest else last.images_per_second if last else 0.0
-    eta_s = latest.eta_s if latest else last.eta_s if last else 0.0
-    return (images_per_second, eta_s) if stage_of(run) is Stage.TRAINING else (images_per_second, 0.0)
+    said = latest or last
+    if said is None:
+        return Pace()
+    if stage_of(run) is not Stage.TRAINING:
+        return Pace(images_per_second=said.images_per_second)
+    return Pace(
+        images_per_second=said.images_per_second,
+        eta_s=said.eta_s,
+        eta_low_s=said.eta_low_s,
+        eta_high_s=said.eta_high_s,
+    )
 
 
 def best_of(run: Run) -> tuple[int, Mapping[str, float]]:

@@ -42,7 +42,8 @@ class Started:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Progressed:
-    """``loss`` and ``loss_parts`` are means since the last report; ``step`` counts from the run's beginning."""
+    """``loss`` and ``loss_parts`` are means since the last report; ``step`` counts from the run's beginning. The run
+    ends in ``eta_s`` seconds, in four of five cases between ``eta_low_s`` and ``eta_high_s``: 0 where not known."""
 
     kind: ClassVar[str] = "progressed"
     step: int
@@ -53,6 +54,8 @@ class Progressed:
     images_per_second: float
     eta_s: float
     loss_parts: Mapping[str, float] = field(default_factory=dict)
+    eta_low_s: float = 0.0
+    eta_high_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,6 +77,8 @@ class EpochDone:
     is_best: bool
     loading_s: float = 0.0
     validating_s: float = 0.0
+    eta_low_s: float = 0.0
+    eta_high_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,6 +1,6 @@
 """What became of one order, derived from its events. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -47,8 +47,14 @@ def epoch_line(fields: dict[str, Any]) -> str:
     return (
         f"epoch {fields['epoch']:>3}/{fields['total_epochs']}  loss {fields.get('train_loss', 0):.3f}  "
         f"{metrics_text(fields.get('metrics', {}))}  {fields.get('duration_s', 0):.0f} s, "
-        f"about {fields.get('eta_s', 0):.0f} s to go{best}"
+        f"{to_go_text(fields)}{best}"
     )
+
+
+def to_go_text(fields: Mapping[str, Any]) -> str:
+    low, high = fields.get("eta_low_s", 0), fields.get("eta_high_s", 0)
+    between = f" ({low:.0f} to {high:.0f})" if high else ""
+    return f"about {fields.get('eta_s', 0):.0f}{between} s to go"
 
 
 def completed_line(fields: dict[str, Any]) -> str:

@@ -108,6 +108,8 @@ def view_of(run: monitor_pb2.Run) -> RunView:
         total_steps=run.total_steps,
         images_per_second=run.images_per_second,
         eta_s=run.eta_s,
+        eta_low_s=run.eta_low_s,
+        eta_high_s=run.eta_high_s,
         started_at=_moment(run.started_at) if run.HasField("started_at") else None,
         updated_at=_moment(run.updated_at) if run.HasField("updated_at") else None,
         best_epoch=run.best_epoch,

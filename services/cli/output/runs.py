@@ -103,6 +103,8 @@ class RunView:
     model_id: str
     package_uri: str
     artifacts: tuple[Artifact, ...]
+    eta_low_s: float = 0.0  # with eta_high_s, of four runs in five; 0 where not known
+    eta_high_s: float = 0.0
     fitness: Fitness | None = None  # None before the training is over, and where the trainer said nothing of it
 
     @property

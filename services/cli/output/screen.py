@@ -37,11 +37,19 @@ def line(run: RunView) -> str:
     parts += [best_text(run)] if run.best_metrics else []
     parts += [fitness_text(run.fitness)] if run.fitness else []
     if run.eta_s and run.end is None:
-        parts.append(f"{duration_text(run.eta_s)} to go")
+        parts.append(to_go_text(run))
     if run.end is not None and run.message:
         parts.append(escape(run.message))
     parts += [f"{artifact.format} {artifact.uri}" for artifact in run.artifacts]
     return "  ".join(parts)
+
+
+def to_go_text(run: RunView) -> str:
+    """What is left, and between what it is in four of five cases."""
+    text = f"{duration_text(run.eta_s)} to go"
+    if run.eta_high_s:
+        text += f" ({duration_text(run.eta_low_s)} to {duration_text(run.eta_high_s)})"
+    return text
 
 
 def state_text(run: RunView) -> str:
@@ -85,7 +93,7 @@ def _facts(run: RunView) -> Table:
     table.add_row("dataset", escape(f"{run.dataset_id}/{run.dataset_version}"), "model", escape(model))
     if run.total_epochs:
         pace = f"{run.images_per_second:.1f} images/s" if run.images_per_second else ""
-        to_go = duration_text(run.eta_s) + " to go" if run.eta_s and run.end is None else ""
+        to_go = to_go_text(run) if run.eta_s and run.end is None else ""
         table.add_row("epoch", f"{run.epoch} of {run.total_epochs}", "pace", "  ".join(filter(None, (pace, to_go))))
     if run.host:
         load = f"{run.device} on {run.host}"

@@ -38,7 +38,6 @@ def answer(entry: Entry, *, alerts: Iterable[facts.Raised] = (), full: bool) -> 
 def _run_answer(run: Run, *, full: bool) -> monitor_pb2.Run:
     origin, start = origin_of(run), run.started.event if run.started else None
     dataset_id, dataset_version = dataset_of(run)
-    images_per_second, eta_s = pace_of(run)
     best_epoch, best_metrics = best_of(run)
     shown = monitor_pb2.Run(
         run_id=run.run_id,
@@ -53,8 +52,7 @@ def _run_answer(run: Run, *, full: bool) -> monitor_pb2.Run:
         total_epochs=total_epochs_of(run),
         step=run.latest.step if run.latest else 0,
         total_steps=run.latest.total_steps if run.latest else 0,
-        images_per_second=images_per_second,
-        eta_s=eta_s,
+        **asdict(pace_of(run)),
         updated_at=timestamp(run.last_event_at),
         best_metrics=best_metrics,
         best_epoch=best_epoch,

@@ -91,6 +91,8 @@ def view_of(run: monitor_pb2.Run) -> Plain:
         "total_steps": run.total_steps,
         "images_per_second": finite(run.images_per_second),
         "eta_s": finite(run.eta_s),
+        "eta_low_s": finite(run.eta_low_s),
+        "eta_high_s": finite(run.eta_high_s),
         "started_at": run.started_at.seconds if run.HasField("started_at") else 0,
         "updated_at": run.updated_at.seconds if run.HasField("updated_at") else 0,
         "best_epoch": run.best_epoch,

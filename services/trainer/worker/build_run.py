@@ -86,6 +86,8 @@ def build_run(job: TrainingJob, *, place: Place, group: WorkerGroup, stop_reques
             world_size=group.world_size,
         ),
         progress=Progress(),
+        # The best weights once more on the validation images, and on the test images.
+        evaluations_after=1.0 + len(job.test) / max(1, len(job.validation)),
         # The leading process decides for all: one that stopped alone would leave the others waiting in a collective.
         stop_requested=lambda: group.broadcast(stop_requested()),
         # Not the time of day: that may be set back in the middle of an epoch.

@@ -19,8 +19,10 @@ from services.trainer.worker.distributed import WorkerGroup
 from services.trainer.worker.evaluate import Evaluation, evaluate
 from services.trainer.worker.fsdp import gather_weights, scatter_weights
 from services.trainer.worker.optim import learning_rate, set_learning_rate
+from services.trainer.worker.run_time_left import time_left
 from services.trainer.worker.tasks import Task
 from services.trainer.worker.tasks.protocol import ChoosesThreshold
+from services.trainer.worker.time_left import UnderWay
 from services.trainer.worker.train_state import Progress, Sums
 
 REPORTS_PER_EPOCH = 10
@@ -41,7 +43,9 @@ class TrainingRun:
     ``clock`` gives seconds.
     ``batch_size`` is this process's part of a batch: the recipe's, or a share of it where a CPU has several processes.
     ``chooses`` is whether validation images may choose a threshold, where the task has one to choose.
-    ``steps_after`` are taken by others once this run is over, and count for when all is done.
+    ``steps_after`` are taken by others once this run is over, and ``evaluations_after``, as long as a validation each,
+    are made of what is handed over: both count for when all is done. ``warm_up`` is the first report of this process:
+    its epoch, how many of the epoch's steps were done and in how many seconds.
     """
 
     recipe: Recipe
@@ -59,7 +63,9 @@ class TrainingRun:
     stop_requested: Callable[[], str]
     clock: Callable[[], float]
     steps_after: int = 0
+    evaluations_after: float = 1.0
     chooses: bool = True
+    warm_up: tuple[int, int, float] | None = None
 
     @property
     def epochs(self) -> int:
@@ -163,6 +169,7 @@ def take_step(run: TrainingRun, batches: Sequence[Any]) -> None:
 def _report(run: TrainingRun, trained_s: float) -> Progressed:
     progress = run.progress
     parts = _settle(run)
+    left = time_left(run, _under_way(run, trained_s))
     return Progressed(
         step=progress.step,
         total_steps=run.total_steps,
@@ -171,9 +178,23 @@ def _report(run: TrainingRun, trained_s: float) -> Progressed:
         learning_rate=run.optimizer.param_groups[0]["lr"],
         # Of all processes: a step has a share of one size for each of them.
         images_per_second=progress.sums.images * run.group.world_size / trained_s,
-        eta_s=trained_s / progress.step_in_epoch * (run.total_steps - progress.step + run.steps_after),
+        eta_s=left.eta_s,
         loss_parts=parts,
+        eta_low_s=left.low_s,
+        eta_high_s=left.high_s,
     )
+
+
+def _under_way(run: TrainingRun, trained_s: float) -> UnderWay:
+    """The epoch at the pace of its steps but for those that this process warmed up in."""
+    epoch, steps = run.progress.epoch, run.progress.step_in_epoch
+    run.warm_up = run.warm_up or (epoch, steps, trained_s)
+    warm_epoch, warm_steps, warm_s = run.warm_up
+    if warm_epoch == epoch and warm_steps < steps:
+        pace_s = (trained_s - warm_s) / (steps - warm_steps)
+    else:
+        pace_s = trained_s / steps
+    return UnderWay(share=steps / run.steps_per_epoch, epoch_s=pace_s * run.steps_per_epoch)
 
 
 def _settle(run: TrainingRun) -> dict[str, float]:
@@ -217,8 +238,6 @@ def _close_epoch(run: TrainingRun, evaluation: Evaluation, *, trained_s: float, 
     )
     # Every process has the loss of its own share; all shares have as many images, so the mean of means is the mean.
     losses = run.group.all_gather([sum(progress.sums.means().values())])
-    durations_s = [*(done.duration_s for done in progress.history), duration_s]
-    epochs_left = run.epochs - progress.epoch + run.steps_after / run.steps_per_epoch
     done = EpochDone(
         epoch=progress.epoch,
         total_epochs=run.epochs,
@@ -228,10 +247,13 @@ def _close_epoch(run: TrainingRun, evaluation: Evaluation, *, trained_s: float, 
         metrics=evaluation.metrics,
         duration_s=duration_s,
         images_per_second=progress.sums.images * run.group.world_size / trained_s,
-        eta_s=sum(durations_s) / len(durations_s) * epochs_left,
+        eta_s=0.0,
         is_best=is_best,
         loading_s=progress.loading_s,
         validating_s=duration_s - trained_s,
     )
+    # Told by the epochs done, of which this is one by then.
     progress.close_epoch(done)
-    return done
+    left = time_left(run)
+    progress.history[-1] = replace(done, eta_s=left.eta_s, eta_low_s=left.low_s, eta_high_s=left.high_s)
+    return progress.history[-1]

@@ -219,7 +219,7 @@ def test_while_folds_are_trained_pace_and_time_left_are_those_of_the_newest_word
         words.append(word)
     run = board_after(words).find(RUN)
     assert run is not None
-    assert pace_of(run) == (3, 97)
+    assert (pace_of(run).images_per_second, pace_of(run).eta_s) == (3, 97)
 
 
 def test_after_an_epoch_pace_and_time_left_are_the_epochs() -> None:
@@ -227,4 +227,4 @@ def test_after_an_epoch_pace_and_time_left_are_the_epochs() -> None:
         [event_sequences.started(), event_sequences.epoch_done(2, 203.5), event_sequences.progressed(200, 203, epoch=2)]
     ).find(RUN)
     assert run is not None
-    assert pace_of(run) == (9, 100)
+    assert (pace_of(run).images_per_second, pace_of(run).eta_s) == (9, 100)

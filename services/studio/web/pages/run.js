@@ -10,6 +10,7 @@ const metric = document.getElementById("metric");
 let shown = null;
 
 const at = (id) => document.getElementById(id);
+const left = (run) => minutes(run.eta_s) + (run.eta_high_s ? ` (${minutes(run.eta_low_s)} to ${minutes(run.eta_high_s)})` : "");
 const minutes = (seconds) => (seconds >= 90 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds)} s`);
 
 function figure(name, value) {
@@ -23,7 +24,7 @@ function showFigures(run) {
     figure("Step", run.total_steps ? `${run.step} of ${run.total_steps}` : ""),
     figure("Best epoch", run.best_epoch || ""),
     figure("Images per second", run.images_per_second ? run.images_per_second.toFixed(1) : ""),
-    figure("Left", run.eta_s && !run.ended ? minutes(run.eta_s) : ""),
+    figure("Left", run.eta_s && !run.ended ? left(run) : ""),
     figure("Validation", progress),
     figure("Host", run.host),
     figure("Device", run.device),

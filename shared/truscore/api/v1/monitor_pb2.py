@@ -29,7 +29,7 @@ from truscore.events.v1 import telemetry_pb2 as truscore_dot_events_dot_v1_dot_t
 from truscore.events.v1 import training_pb2 as truscore_dot_events_dot_v1_dot_training__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dtruscore/api/v1/monitor.proto\x12\x0ftruscore.api.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a truscore/events/v1/dataset.proto\x1a\x1etruscore/events/v1/model.proto\x1a\"truscore/events/v1/telemetry.proto\x1a!truscore/events/v1/training.proto\"?\n\nCurvePoint\x12\x0c\n\x04step\x18\x01 \x01(\x04\x12\x0c\n\x04loss\x18\x02 \x01(\x01\x12\x15\n\rlearning_rate\x18\x03 \x01(\x01\"\xa6\x08\n\x03Run\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12(\n\x05state\x18\x02 \x01(\x0e\x32\x19.truscore.api.v1.RunState\x12\x12\n\ndataset_id\x18\x03 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x04 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x05 \x01(\t\x12\x0e\n\x06option\x18\x06 \x01(\t\x12\x14\n\x0c\x61rchitecture\x18\x07 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x08 \x01(\r\x12\r\n\x05\x65poch\x18\t \x01(\r\x12\x14\n\x0ctotal_epochs\x18\n \x01(\r\x12\x0c\n\x04step\x18\x0b \x01(\x04\x12\x13\n\x0btotal_steps\x18\x0c \x01(\x04\x12\x19\n\x11images_per_second\x18\r \x01(\x01\x12\r\n\x05\x65ta_s\x18\x0e \x01(\x01\x12.\n\nstarted_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12;\n\x0c\x62\x65st_metrics\x18\x11 \x03(\x0b\x32%.truscore.api.v1.Run.BestMetricsEntry\x12\x12\n\nbest_epoch\x18\x12 \x01(\r\x12\x0f\n\x07message\x18\x13 \x01(\t\x12\x32\n\x06\x65pochs\x18\x14 \x03(\x0b\x32\".truscore.events.v1.EpochCompleted\x12*\n\x05\x63urve\x18\x15 \x03(\x0b\x32\x1b.truscore.api.v1.CurvePoint\x12\x30\n\x05model\x18\x16 \x01(\x0b\x32!.truscore.events.v1.ModelExported\x12\x35\n\x08hardware\x18\x17 \x01(\x0b\x32#.truscore.events.v1.HardwareSampled\x12-\n\x08\x66indings\x18\x18 \x03(\x0b\x32\x1b.truscore.events.v1.Finding\x12/\n\x06\x61lerts\x18\x19 \x03(\x0b\x32\x1f.truscore.events.v1.AlertRaised\x12\x0c\n\x04host\x18\x1a \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x1b \x01(\t\x12\x37\n\nvalidation\x18\x1c \x01(\x0b\x32#.truscore.events.v1.DatasetProgress\x12\x18\n\x0b\x66it_for_use\x18\x1d \x01(\x08H\x00\x88\x01\x01\x12\x1a\n\x12\x66it_for_use_reason\x18\x1e \x01(\t\x12\x41\n\x12trivial_comparison\x18\x1f \x01(\x0b\x32%.truscore.events.v1.TrivialComparison\x1a\x32\n\x10\x42\x65stMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x0e\n\x0c_fit_for_use\"v\n\x0fListRunsRequest\x12(\n\x05state\x18\x01 \x01(\x0e\x32\x19.truscore.api.v1.RunState\x12\x12\n\ndataset_id\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\r\x12\x12\n\npage_token\x18\x04 \x01(\t\"O\n\x10ListRunsResponse\x12\"\n\x04runs\x18\x01 \x03(\x0b\x32\x14.truscore.api.v1.Run\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1f\n\rGetRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"3\n\x0eGetRunResponse\x12!\n\x03run\x18\x01 \x01(\x0b\x32\x14.truscore.api.v1.Run\"!\n\x0fWatchRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"5\n\x10WatchRunResponse\x12!\n\x03run\x18\x01 \x01(\x0b\x32\x14.truscore.api.v1.Run*\x94\x02\n\x08RunState\x12\x19\n\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14RUN_STATE_VALIDATING\x10\x01\x12\x14\n\x10RUN_STATE_QUEUED\x10\x02\x12\x16\n\x12RUN_STATE_TRAINING\x10\x03\x12\x14\n\x10RUN_STATE_PAUSED\x10\x04\x12\x17\n\x13RUN_STATE_EXPORTING\x10\x05\x12\x16\n\x12RUN_STATE_EXPORTED\x10\x06\x12\x14\n\x10RUN_STATE_FAILED\x10\x07\x12\x17\n\x13RUN_STATE_CANCELLED\x10\x08\x12\x16\n\x12RUN_STATE_REJECTED\x10\t\x12\x17\n\x13RUN_STATE_VALIDATED\x10\n2\xff\x01\n\x0eMonitorService\x12O\n\x08ListRuns\x12 .truscore.api.v1.ListRunsRequest\x1a!.truscore.api.v1.ListRunsResponse\x12I\n\x06GetRun\x12\x1e.truscore.api.v1.GetRunRequest\x1a\x1f.truscore.api.v1.GetRunResponse\x12Q\n\x08WatchRun\x12 .truscore.api.v1.WatchRunRequest\x1a!.truscore.api.v1.WatchRunResponse0\x01\x42<\n\x13\x63om.truscore.api.v1B\x0cMonitorProtoP\x01Z\x15truscore/api/v1;apiv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dtruscore/api/v1/monitor.proto\x12\x0ftruscore.api.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a truscore/events/v1/dataset.proto\x1a\x1etruscore/events/v1/model.proto\x1a\"truscore/events/v1/telemetry.proto\x1a!truscore/events/v1/training.proto\"?\n\nCurvePoint\x12\x0c\n\x04step\x18\x01 \x01(\x04\x12\x0c\n\x04loss\x18\x02 \x01(\x01\x12\x15\n\rlearning_rate\x18\x03 \x01(\x01\"\xcd\x08\n\x03Run\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12(\n\x05state\x18\x02 \x01(\x0e\x32\x19.truscore.api.v1.RunState\x12\x12\n\ndataset_id\x18\x03 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x04 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x05 \x01(\t\x12\x0e\n\x06option\x18\x06 \x01(\t\x12\x14\n\x0c\x61rchitecture\x18\x07 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x08 \x01(\r\x12\r\n\x05\x65poch\x18\t \x01(\r\x12\x14\n\x0ctotal_epochs\x18\n \x01(\r\x12\x0c\n\x04step\x18\x0b \x01(\x04\x12\x13\n\x0btotal_steps\x18\x0c \x01(\x04\x12\x19\n\x11images_per_second\x18\r \x01(\x01\x12\r\n\x05\x65ta_s\x18\x0e \x01(\x01\x12.\n\nstarted_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12;\n\x0c\x62\x65st_metrics\x18\x11 \x03(\x0b\x32%.truscore.api.v1.Run.BestMetricsEntry\x12\x12\n\nbest_epoch\x18\x12 \x01(\r\x12\x0f\n\x07message\x18\x13 \x01(\t\x12\x32\n\x06\x65pochs\x18\x14 \x03(\x0b\x32\".truscore.events.v1.EpochCompleted\x12*\n\x05\x63urve\x18\x15 \x03(\x0b\x32\x1b.truscore.api.v1.CurvePoint\x12\x30\n\x05model\x18\x16 \x01(\x0b\x32!.truscore.events.v1.ModelExported\x12\x35\n\x08hardware\x18\x17 \x01(\x0b\x32#.truscore.events.v1.HardwareSampled\x12-\n\x08\x66indings\x18\x18 \x03(\x0b\x32\x1b.truscore.events.v1.Finding\x12/\n\x06\x61lerts\x18\x19 \x03(\x0b\x32\x1f.truscore.events.v1.AlertRaised\x12\x0c\n\x04host\x18\x1a \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x1b \x01(\t\x12\x37\n\nvalidation\x18\x1c \x01(\x0b\x32#.truscore.events.v1.DatasetProgress\x12\x18\n\x0b\x66it_for_use\x18\x1d \x01(\x08H\x00\x88\x01\x01\x12\x1a\n\x12\x66it_for_use_reason\x18\x1e \x01(\t\x12\x41\n\x12trivial_comparison\x18\x1f \x01(\x0b\x32%.truscore.events.v1.TrivialComparison\x12\x11\n\teta_low_s\x18  \x01(\x01\x12\x12\n\neta_high_s\x18! \x01(\x01\x1a\x32\n\x10\x42\x65stMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x0e\n\x0c_fit_for_use\"v\n\x0fListRunsRequest\x12(\n\x05state\x18\x01 \x01(\x0e\x32\x19.truscore.api.v1.RunState\x12\x12\n\ndataset_id\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\r\x12\x12\n\npage_token\x18\x04 \x01(\t\"O\n\x10ListRunsResponse\x12\"\n\x04runs\x18\x01 \x03(\x0b\x32\x14.truscore.api.v1.Run\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1f\n\rGetRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"3\n\x0eGetRunResponse\x12!\n\x03run\x18\x01 \x01(\x0b\x32\x14.truscore.api.v1.Run\"!\n\x0fWatchRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"5\n\x10WatchRunResponse\x12!\n\x03run\x18\x01 \x01(\x0b\x32\x14.truscore.api.v1.Run*\x94\x02\n\x08RunState\x12\x19\n\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14RUN_STATE_VALIDATING\x10\x01\x12\x14\n\x10RUN_STATE_QUEUED\x10\x02\x12\x16\n\x12RUN_STATE_TRAINING\x10\x03\x12\x14\n\x10RUN_STATE_PAUSED\x10\x04\x12\x17\n\x13RUN_STATE_EXPORTING\x10\x05\x12\x16\n\x12RUN_STATE_EXPORTED\x10\x06\x12\x14\n\x10RUN_STATE_FAILED\x10\x07\x12\x17\n\x13RUN_STATE_CANCELLED\x10\x08\x12\x16\n\x12RUN_STATE_REJECTED\x10\t\x12\x17\n\x13RUN_STATE_VALIDATED\x10\n2\xff\x01\n\x0eMonitorService\x12O\n\x08ListRuns\x12 .truscore.api.v1.ListRunsRequest\x1a!.truscore.api.v1.ListRunsResponse\x12I\n\x06GetRun\x12\x1e.truscore.api.v1.GetRunRequest\x1a\x1f.truscore.api.v1.GetRunResponse\x12Q\n\x08WatchRun\x12 .truscore.api.v1.WatchRunRequest\x1a!.truscore.api.v1.WatchRunResponse0\x01\x42<\n\x13\x63om.truscore.api.v1B\x0cMonitorProtoP\x01Z\x15truscore/api/v1;apiv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,26 +39,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\023com.truscore.api.v1B\014MonitorProtoP\001Z\025truscore/api/v1;apiv1'
   _globals['_RUN_BESTMETRICSENTRY']._loaded_options = None
   _globals['_RUN_BESTMETRICSENTRY']._serialized_options = b'8\001'
-  _globals['_RUNSTATE']._serialized_start=1728
-  _globals['_RUNSTATE']._serialized_end=2004
+  _globals['_RUNSTATE']._serialized_start=1767
+  _globals['_RUNSTATE']._serialized_end=2043
   _globals['_CURVEPOINT']._serialized_start=220
   _globals['_CURVEPOINT']._serialized_end=283
   _globals['_RUN']._serialized_start=286
-  _globals['_RUN']._serialized_end=1348
-  _globals['_RUN_BESTMETRICSENTRY']._serialized_start=1282
-  _globals['_RUN_BESTMETRICSENTRY']._serialized_end=1332
-  _globals['_LISTRUNSREQUEST']._serialized_start=1350
-  _globals['_LISTRUNSREQUEST']._serialized_end=1468
-  _globals['_LISTRUNSRESPONSE']._serialized_start=1470
-  _globals['_LISTRUNSRESPONSE']._serialized_end=1549
-  _globals['_GETRUNREQUEST']._serialized_start=1551
-  _globals['_GETRUNREQUEST']._serialized_end=1582
-  _globals['_GETRUNRESPONSE']._serialized_start=1584
-  _globals['_GETRUNRESPONSE']._serialized_end=1635
-  _globals['_WATCHRUNREQUEST']._serialized_start=1637
-  _globals['_WATCHRUNREQUEST']._serialized_end=1670
-  _globals['_WATCHRUNRESPONSE']._serialized_start=1672
-  _globals['_WATCHRUNRESPONSE']._serialized_end=1725
-  _globals['_MONITORSERVICE']._serialized_start=2007
-  _globals['_MONITORSERVICE']._serialized_end=2262
+  _globals['_RUN']._serialized_end=1387
+  _globals['_RUN_BESTMETRICSENTRY']._serialized_start=1321
+  _globals['_RUN_BESTMETRICSENTRY']._serialized_end=1371
+  _globals['_LISTRUNSREQUEST']._serialized_start=1389
+  _globals['_LISTRUNSREQUEST']._serialized_end=1507
+  _globals['_LISTRUNSRESPONSE']._serialized_start=1509
+  _globals['_LISTRUNSRESPONSE']._serialized_end=1588
+  _globals['_GETRUNREQUEST']._serialized_start=1590
+  _globals['_GETRUNREQUEST']._serialized_end=1621
+  _globals['_GETRUNRESPONSE']._serialized_start=1623
+  _globals['_GETRUNRESPONSE']._serialized_end=1674
+  _globals['_WATCHRUNREQUEST']._serialized_start=1676
+  _globals['_WATCHRUNREQUEST']._serialized_end=1709
+  _globals['_WATCHRUNRESPONSE']._serialized_start=1711
+  _globals['_WATCHRUNRESPONSE']._serialized_end=1764
+  _globals['_MONITORSERVICE']._serialized_start=2046
+  _globals['_MONITORSERVICE']._serialized_end=2301
 # @@protoc_insertion_point(module_scope)

@@ -167,6 +167,8 @@ class Run(_message.Message):
     FIT_FOR_USE_FIELD_NUMBER: _builtins.int
     FIT_FOR_USE_REASON_FIELD_NUMBER: _builtins.int
     TRIVIAL_COMPARISON_FIELD_NUMBER: _builtins.int
+    ETA_LOW_S_FIELD_NUMBER: _builtins.int
+    ETA_HIGH_S_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run, "run-..."; while it is an order only, "order-..."."""
     state: Global___RunState.ValueType
@@ -194,7 +196,7 @@ class Run(_message.Message):
     images_per_second: _builtins.float
     """Images trained per second, lately."""
     eta_s: _builtins.float
-    """Seconds until the run ends at this pace."""
+    """Seconds until training ends, as reported last; while it is queued, until then by the runs before it."""
     best_epoch: _builtins.int
     """Epoch of the best metrics."""
     message: _builtins.str
@@ -207,6 +209,10 @@ class Run(_message.Message):
     """Whether the model is better than trivial predictors, as TrainingCompleted says; absent before and where it doesn't."""
     fit_for_use_reason: _builtins.str
     """Why, with figures."""
+    eta_low_s: _builtins.float
+    """Seconds until training ends that one run in ten falls below; 0 where it is not known."""
+    eta_high_s: _builtins.float
+    """Seconds until training ends that one run in ten exceeds; 0 where it is not known."""
     @_builtins.property
     def started_at(self) -> _timestamp_pb2.Timestamp:
         """When it was first started."""
@@ -285,10 +291,12 @@ class Run(_message.Message):
         fit_for_use: _builtins.bool | None = ...,
         fit_for_use_reason: _builtins.str = ...,
         trivial_comparison: _training_pb2.TrivialComparison | None = ...,
+        eta_low_s: _builtins.float = ...,
+        eta_high_s: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_fit_for_use", b"_fit_for_use", "fit_for_use", b"fit_for_use", "hardware", b"hardware", "model", b"model", "started_at", b"started_at", "trivial_comparison", b"trivial_comparison", "updated_at", b"updated_at", "validation", b"validation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_fit_for_use", b"_fit_for_use", "alerts", b"alerts", "architecture", b"architecture", "attempt", b"attempt", "best_epoch", b"best_epoch", "best_metrics", b"best_metrics", "category", b"category", "curve", b"curve", "dataset_id", b"dataset_id", "dataset_version", b"dataset_version", "device", b"device", "epoch", b"epoch", "epochs", b"epochs", "eta_s", b"eta_s", "findings", b"findings", "fit_for_use", b"fit_for_use", "fit_for_use_reason", b"fit_for_use_reason", "hardware", b"hardware", "host", b"host", "images_per_second", b"images_per_second", "message", b"message", "model", b"model", "option", b"option", "run_id", b"run_id", "started_at", b"started_at", "state", b"state", "step", b"step", "total_epochs", b"total_epochs", "total_steps", b"total_steps", "trivial_comparison", b"trivial_comparison", "updated_at", b"updated_at", "validation", b"validation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_fit_for_use", b"_fit_for_use", "alerts", b"alerts", "architecture", b"architecture", "attempt", b"attempt", "best_epoch", b"best_epoch", "best_metrics", b"best_metrics", "category", b"category", "curve", b"curve", "dataset_id", b"dataset_id", "dataset_version", b"dataset_version", "device", b"device", "epoch", b"epoch", "epochs", b"epochs", "eta_high_s", b"eta_high_s", "eta_low_s", b"eta_low_s", "eta_s", b"eta_s", "findings", b"findings", "fit_for_use", b"fit_for_use", "fit_for_use_reason", b"fit_for_use_reason", "hardware", b"hardware", "host", b"host", "images_per_second", b"images_per_second", "message", b"message", "model", b"model", "option", b"option", "run_id", b"run_id", "started_at", b"started_at", "state", b"state", "step", b"step", "total_epochs", b"total_epochs", "total_steps", b"total_steps", "trivial_comparison", b"trivial_comparison", "updated_at", b"updated_at", "validation", b"validation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__fit_for_use: _TypeAlias = _typing.Literal["fit_for_use"]  # noqa: Y015
     _WhichOneofArgType__fit_for_use: _TypeAlias = _typing.Literal["_fit_for_use", b"_fit_for_use"]  # noqa: Y015

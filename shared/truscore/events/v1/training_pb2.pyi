@@ -841,6 +841,8 @@ class TrainingProgressed(_message.Message):
     IMAGES_PER_SECOND_FIELD_NUMBER: _builtins.int
     ETA_S_FIELD_NUMBER: _builtins.int
     LOSS_PARTS_FIELD_NUMBER: _builtins.int
+    ETA_LOW_S_FIELD_NUMBER: _builtins.int
+    ETA_HIGH_S_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run."""
     attempt: _builtins.int
@@ -858,7 +860,11 @@ class TrainingProgressed(_message.Message):
     images_per_second: _builtins.float
     """Images trained per second since the last report."""
     eta_s: _builtins.float
-    """Seconds until the run ends at this pace."""
+    """Seconds until the run ends: as likely to be more as to be less."""
+    eta_low_s: _builtins.float
+    """Seconds until the run ends that one run in ten falls below; 0 where it is not known."""
+    eta_high_s: _builtins.float
+    """Seconds until the run ends that one run in ten exceeds; 0 where it is not known."""
     @_builtins.property
     def loss_parts(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
         """Parts of the loss by name, in the unit of each."""
@@ -876,10 +882,12 @@ class TrainingProgressed(_message.Message):
         images_per_second: _builtins.float = ...,
         eta_s: _builtins.float = ...,
         loss_parts: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
+        eta_low_s: _builtins.float = ...,
+        eta_high_s: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "epoch", b"epoch", "eta_s", b"eta_s", "images_per_second", b"images_per_second", "learning_rate", b"learning_rate", "loss", b"loss", "loss_parts", b"loss_parts", "run_id", b"run_id", "step", b"step", "total_steps", b"total_steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "epoch", b"epoch", "eta_high_s", b"eta_high_s", "eta_low_s", b"eta_low_s", "eta_s", b"eta_s", "images_per_second", b"images_per_second", "learning_rate", b"learning_rate", "loss", b"loss", "loss_parts", b"loss_parts", "run_id", b"run_id", "step", b"step", "total_steps", b"total_steps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -923,6 +931,8 @@ class EpochCompleted(_message.Message):
     IMAGES_PER_SECOND_FIELD_NUMBER: _builtins.int
     ETA_S_FIELD_NUMBER: _builtins.int
     IS_BEST_FIELD_NUMBER: _builtins.int
+    ETA_LOW_S_FIELD_NUMBER: _builtins.int
+    ETA_HIGH_S_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run."""
     attempt: _builtins.int
@@ -942,9 +952,13 @@ class EpochCompleted(_message.Message):
     images_per_second: _builtins.float
     """Images trained per second over the epoch."""
     eta_s: _builtins.float
-    """Seconds until the run ends at this pace."""
+    """Seconds until the run ends: as likely to be more as to be less."""
     is_best: _builtins.bool
     """Whether the primary metric is the best of the run so far."""
+    eta_low_s: _builtins.float
+    """Seconds until the run ends that one run in ten falls below; 0 where it is not known."""
+    eta_high_s: _builtins.float
+    """Seconds until the run ends that one run in ten exceeds; 0 where it is not known."""
     @_builtins.property
     def metrics(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
         """Validation metrics by name, each in its own unit, for example "box_AP50" from 0 to 1."""
@@ -964,10 +978,12 @@ class EpochCompleted(_message.Message):
         images_per_second: _builtins.float = ...,
         eta_s: _builtins.float = ...,
         is_best: _builtins.bool = ...,
+        eta_low_s: _builtins.float = ...,
+        eta_high_s: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "duration_s", b"duration_s", "epoch", b"epoch", "eta_s", b"eta_s", "images_per_second", b"images_per_second", "is_best", b"is_best", "learning_rate", b"learning_rate", "metrics", b"metrics", "run_id", b"run_id", "total_epochs", b"total_epochs", "train_loss", b"train_loss", "val_loss", b"val_loss"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "duration_s", b"duration_s", "epoch", b"epoch", "eta_high_s", b"eta_high_s", "eta_low_s", b"eta_low_s", "eta_s", b"eta_s", "images_per_second", b"images_per_second", "is_best", b"is_best", "learning_rate", b"learning_rate", "metrics", b"metrics", "run_id", b"run_id", "total_epochs", b"total_epochs", "train_loss", b"train_loss", "val_loss", b"val_loss"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

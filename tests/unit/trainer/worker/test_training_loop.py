@@ -33,7 +33,8 @@ def test_it_learns_whatever_the_task_is(make_line_run: MakeRun) -> None:
     done = epochs(make_line_run(hyperparameters={"optimization": {"learning_rate": 0.05}, **process(epochs=12)}))
     assert done[-1].train_loss < 0.2 * done[0].train_loss
     assert done[-1].metrics["box_AP"] > done[0].metrics["box_AP"]
-    assert done[-1].eta_s == 0
+    # What is left is the evaluation of the weights that are handed over.
+    assert 0 < done[-1].eta_s < done[-1].duration_s
 
 
 @pytest.mark.parametrize("stop_at", range(1, 20, 3))

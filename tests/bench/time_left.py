@@ -1,0 +1,75 @@
+"""``python -m tests.bench.time_left``: how far estimates of the time left are off, over simulated runs, as JSON.
+
+Beside them, on the same runs: the mean duration of the epochs so far times the epochs left, which is what was reported
+before, and an oracle, which knows each run's usual durations and its scores but for their noise. What the oracle is off
+by nobody can know: single slow epochs, and when noise lets patience end.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from services.trainer.worker.time_left import EpochTimes, Schedule, estimate_time_left
+from services.trainer.worker.time_left.stopping import validations_left
+from tests.measuring.simulated_runs import SimulatedRun, simulate_run
+
+RUNS, FROM_SHARE, ORACLE_DRAWS = 200, 0.1, 64
+Estimate = Callable[[SimulatedRun, Schedule, Sequence[EpochTimes]], float]
+
+
+def mean_of_epochs(run: SimulatedRun, schedule: Schedule, done: Sequence[EpochTimes]) -> float:
+    mean_s = sum(epoch.training_s + epoch.validating_s for epoch in done) / len(done)
+    return mean_s * (schedule.epochs - len(done))
+
+
+def oracle(run: SimulatedRun, schedule: Schedule, done: Sequence[EpochTimes]) -> float:
+    ends = np.cumsum(run.typical[len(done) :])
+    due = [at for at in range(len(done), schedule.epochs) if run.planned[at].score is not None]
+    random = np.random.default_rng(len(done))
+    drawn = np.array(run.expected)[due] + random.normal(0, run.noise, (ORACLE_DRAWS, len(due)))
+    made = validations_left(drawn, schedule.patience)
+    return float(np.median(ends[np.array(due)[made - 1] - len(done)]))
+
+
+def measured(seed: int, *, stops_early: bool) -> dict[str, Any]:
+    random = np.random.default_rng(seed)
+    within, below = [], []
+    wrong: dict[str, list[float]] = {"estimate": [], "mean_of_epochs": [], "oracle": []}
+    for _ in range(RUNS):
+        run = simulate_run(random, stops_early=stops_early)
+        for schedule, done, left_s in run.states(from_share=FROM_SHARE):
+            found = estimate_time_left(schedule, done, seed=len(done))
+            within.append(found.low_s <= left_s <= found.high_s)
+            below.append(left_s < found.low_s)
+            wrong["estimate"].append(abs(found.eta_s - left_s) / left_s)
+            wrong["mean_of_epochs"].append(abs(mean_of_epochs(run, schedule, done) - left_s) / left_s)
+            wrong["oracle"].append(abs(oracle(run, schedule, done) - left_s) / left_s)
+    return {
+        "runs": RUNS,
+        "seed": seed,
+        "stops_early": stops_early,
+        "estimates": len(within),
+        "interval_covers": round(float(np.mean(within)), 3),
+        "ends_before_it": round(float(np.mean(below)), 3),
+        "error_of_time_left": {
+            name: {"median": round(float(np.median(each)), 3), "p90": round(float(np.quantile(each, 0.9)), 3)}
+            for name, each in wrong.items()
+        },
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="tests.bench.time_left", description=__doc__)
+    parser.add_argument("--seeds", default="0,1,2")
+    for seed in map(int, parser.parse_args().seeds.split(",")):
+        for stops_early in (False, True):
+            sys.stdout.write(json.dumps(measured(seed, stops_early=stops_early)) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
