@@ -196,7 +196,7 @@ class Run(_message.Message):
     images_per_second: _builtins.float
     """Images trained per second, lately."""
     eta_s: _builtins.float
-    """Seconds until training ends, as reported last; while it is queued, until then by the runs before it."""
+    """Seconds until training ends, as reported last: as likely to be more as to be less."""
     best_epoch: _builtins.int
     """Epoch of the best metrics."""
     message: _builtins.str
