@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from truscore.catalog.table import row_of
-from truscore.catalog.tasks import learns_from
 from truscore.datasets import (
     DatasetIndex,
     ImageRecord,
@@ -16,6 +15,7 @@ from truscore.datasets import (
     index_from_json,
     split_from_json,
 )
+from truscore.datasets.index.targets import TARGETS, has_target
 from truscore.storage import (
     DigestMismatch,
     InvalidUri,
@@ -110,14 +110,14 @@ def _fetch_lit(
     """Objects and not single views: a view alone proves nothing."""
     index, split = known
     owner = {image.path: image.light.object for image in index.images if image.light is not None}
-    learnt = learns_from(row_of(order.category, order.option, order.architecture).task)
-    true = {lit_object.name for lit_object in index.objects if getattr(lit_object, learnt) is not None}
+    target = row_of(order.category, order.option, order.architecture).learns_from
+    true = {owner[each.path] for each in index.images if has_target(each, target, objects=index.objects)}
     parts = {"validation": split.validation, "test": split.test}
     names = {part: sorted({owner[path] for path in paths if path in owner} & true) for part, paths in parts.items()}
     shown = spread(names["validation"], wanted.pictures)
     if not shown:
         raise Unexportable(
-            "no_validation_images", f"{order.split.uri}: no object with known {learnt} to prove a file on"
+            "no_validation_images", f"{order.split.uri}: no object with {TARGETS[target]} to prove a file on"
         )
     evaluated = [(part, name) for part, each in names.items() for name in spread(each, wanted.evaluated)]
     objects = {*shown, *(name for _, name in evaluated)}

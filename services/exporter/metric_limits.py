@@ -13,6 +13,8 @@ _POINTS: Mapping[str, float] = MappingProxyType({"float": 0.002, "int8": 0.01})
 _EDGE_PX: Mapping[str, float] = MappingProxyType({"float": 0.1, "int8": 0.5})
 # Degrees between normals: a tenth of what the best solvers are off.
 _ANGLE_DEG = 0.05
+# A fiftieth of an object's error more.
+_PSNR_DB = 0.1
 # Whatever the precision: two engines must not differ by the file they use.
 _CENTRING_PP = 0.1
 # Micrometres of depth: paper alone is rougher.
@@ -37,6 +39,8 @@ def accepted_loss(metric: str, *, precision: str, spread: float = 1.0) -> float:
         return _ANGLE_DEG
     if metric.endswith("_um"):
         return _DEPTH_UM
+    if metric.endswith("_dB"):
+        return _PSNR_DB
     if metric.endswith("_px"):
         return _EDGE_PX[precision]
     return _POINTS[precision] * (spread if "MAE" in metric or "RMSE" in metric else 1.0)

@@ -16,9 +16,9 @@ INTENDED = (
 
 INTENDED_OF_VIEWS = (
     "Made for the views of one object under lights whose directions are known, photographed with a linear response: "
-    "the views in, the surface's normals or its depth out, in the axes of the lights. Its answers are measurements for "
-    "graders and grading software, with the errors that stand below. Not made for lights that are only guessed, for "
-    "views that do not lie on each other, or for deciding without anybody who may look again.\n"
+    "the views in, maps of the surface out, in the axes of the lights. Its answers are measurements for graders and "
+    "grading software, with the errors that stand below. Not made for lights that are only guessed, for views that do "
+    "not lie on each other, or for deciding without anybody who may look again.\n"
 )
 
 

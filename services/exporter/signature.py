@@ -271,6 +271,28 @@ def depth_signature(class_names: Sequence[str]) -> Signature:
     return Signature(inputs=(*VIEWS, PITCH), outputs=(depth,), class_names=tuple(class_names), task="depth_estimation")
 
 
+def reflectance_signature(class_names: Sequence[str]) -> Signature:
+    """Of a model that turns views of an object under many lights into what its surface does to light."""
+    of_views = "in the unit of the views: 1 is a surface that sends all of a light that it faces, once the camera's "
+    of_views += "gain, which no view tells, is divided out (a sheet of known white tells it); 0 outside the mask"
+    meanings = {
+        "albedo": f"share of light that is scattered, mean of red, green and blue, {of_views}",
+        "roughness": "roughness of the microfacets that mirror light, alpha of GGX, from 0.08 to 0.95; 0 outside the "
+        "mask",
+        "f0": f"share of light that is mirrored straight on, {of_views}",
+        "roughness_confidence": "probability from 0 to 1 that the roughness is off by less than a factor of 1.25, "
+        "where anything is mirrored; 0 outside the mask",
+    }
+    maps = [
+        Tensor(name=name, dtype="float32", shape=("height", "width"), meaning=meaning)
+        for name, meaning in meanings.items()
+    ]
+    normals = normals_signature(()).outputs
+    return Signature(
+        inputs=VIEWS, outputs=(*maps, *normals), class_names=tuple(class_names), task="reflectance_estimation"
+    )
+
+
 SIGNATURES: Mapping[str, Callable[[Sequence[str]], Signature]] = MappingProxyType(
     {
         "instance_segmentation": instance_signature,
@@ -281,6 +303,7 @@ SIGNATURES: Mapping[str, Callable[[Sequence[str]], Signature]] = MappingProxyTyp
         "multilabel_classification": label_signature,
         "normal_estimation": normals_signature,
         "depth_estimation": depth_signature,
+        "reflectance_estimation": reflectance_signature,
     }
 )
 

@@ -15,6 +15,7 @@ from truscore.configuration.text import as_tree, from_tree
 from truscore.recipes import resolve
 from truscore.zoo import build_model
 from truscore.zoo.framing import Framed
+from truscore.zoo.photometric.reflectance_network import ReflectanceNetwork
 from truscore.zoo.photometric.set_network import SetSolver
 from truscore.zoo.photometric.surface_network import SurfaceNetwork
 
@@ -43,7 +44,7 @@ def _forward(network: nn.Module, image_size: int) -> Any:
     if isinstance(network, Framed):
         # Two images, as norms over a batch of one refuse to train; halved by the caller.
         return network(torch.rand(2, 3, image_size, image_size))
-    if isinstance(network, SetSolver):
+    if isinstance(network, SetSolver | ReflectanceNetwork):
         lights_BL3 = nn.functional.normalize(torch.rand(2, LIGHTS, 3), dim=-1)
         pixels = image_size**2
         none_BL, all_BL = torch.zeros(2, LIGHTS), torch.ones(2, LIGHTS)

@@ -12,6 +12,7 @@ SIDE, LIGHTS = 64, 8
 NAMED = ("Up", "Down", "Left", "Right")
 # Where the four named lamps stand.
 PLACES_XYZ = {"Up": (0.0, 0.6, 0.8), "Down": (0.0, -0.6, 0.8), "Left": (-0.6, 0.0, 0.8), "Right": (0.6, 0.0, 0.8)}
+REFLECTANCE = {"albedo": 0.8, "roughness": 0.6, "f0": 0.0}  # of a thing without gloss, its speckles' mean
 Random = np.random.Generator
 
 
@@ -57,6 +58,8 @@ def diligent(folder: Path, random: Random, *, count: int = LIGHTS, inner: str = 
         Image.fromarray(view_HWC).save(home / name)
     Image.fromarray(mask_HW.astype(np.uint8) * 255).save(home / "mask.png")
     np.save(home / "normals.npy", normals_HWXYZ.astype(np.float32))
+    for name, value in REFLECTANCE.items():
+        np.save(home / f"{name}.npy", np.full((SIDE, SIDE), value, dtype=np.float32))
     write_rows(home / "light_directions.txt", lights_LXYZ)
     write_rows(home / "light_intensities.txt", intensity_L[:, None].repeat(3, axis=1))
     (home / "filenames.txt").write_text("\n".join(names) + "\n")

@@ -103,6 +103,19 @@ def normals(change: Callable[[Random, np.ndarray], np.ndarray]) -> Write:
     return plant
 
 
+def reflectance(change: Callable[[Random, np.ndarray], np.ndarray]) -> Write:
+    def plant(folder: Path, random: Random) -> None:
+        path = any_of(random, folder, f"**/{random.choice(list(lit.REFLECTANCE))}.npy")
+        np.save(path, change(random, np.load(path)))
+
+    return plant
+
+
+def _impossible(random: Random, values_HW: np.ndarray) -> np.ndarray:
+    """In percent, in numbers of eight bits, below zero, or none."""
+    return np.full_like(values_HW, random.choice([80.0, 200.0, -0.5, np.nan]))
+
+
 def _not_unit(random: Random, normals_HWXYZ: np.ndarray) -> np.ndarray:
     scale = float(random.choice([0.5, 255.0, random.uniform(1.1, 3)]))
     return normals_HWXYZ * np.float32(scale)
@@ -175,6 +188,21 @@ LIT_FAULTS: Mapping[str, FolderFault] = {
             file("bearPNG/pixel_pitch.txt", b"twenty"),
             depth(lambda _, depth_HW: depth_HW[..., None].repeat(3, axis=2)),
             depth(lambda _, depth_HW: depth_HW.astype(np.int32)),
+        ),
+    ),
+    "coverage.reflectance_incomplete": _sound(
+        lit.several, one_of(*(gone(f"ballPNG/{name}.npy") for name in lit.REFLECTANCE))
+    ),
+    "label.reflectance_size": _sound(
+        lit.several, reflectance(lambda random, values_HW: values_HW[:, int(random.integers(1, 9)) :])
+    ),
+    "label.reflectance_impossible": _sound(lit.several, reflectance(_impossible)),
+    "label.reflectance_unreadable": _sound(
+        lit.several,
+        one_of(
+            cut("**/albedo.npy"),
+            reflectance(lambda _, values_HW: values_HW[..., None].repeat(2, axis=2)),
+            reflectance(lambda _, values_HW: (255 * values_HW).astype(np.uint8)),
         ),
     ),
     "label.normals_unreadable": _sound(

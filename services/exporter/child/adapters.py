@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from torch import nn
 
-from services.exporter.child import framed, instances, lit_surfaces, lit_views
+from services.exporter.child import framed, instances, lit_reflectance, lit_surfaces, lit_views
 from services.exporter.child.export_target import ExportTarget
 
 # From the network and its class names. Raises UnsupportedNetwork.
@@ -15,6 +15,7 @@ ADAPTERS: Mapping[str, Callable[[nn.Module, Sequence[str]], ExportTarget]] = Map
         "detection": instances.with_boxes,
         "normal_estimation": lit_views.export_target,
         "depth_estimation": lit_surfaces.depth_target,
+        "reflectance_estimation": lit_reflectance.export_target,
         **{
             task: framed.of_task(task)
             for task in (

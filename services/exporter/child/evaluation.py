@@ -27,6 +27,8 @@ from truscore.metrics.instance_metrics import InstanceMetrics
 from truscore.metrics.multilabel import MultilabelPrediction, multilabel_metrics
 from truscore.metrics.normals import ObjectNormals, angular_errors, object_metrics
 from truscore.metrics.ordinal import OrdinalPrediction, ordinal_metrics
+from truscore.metrics.reflectance import ObjectReflectance
+from truscore.metrics.reflectance import object_metrics as reflectance_metrics
 from truscore.metrics.regression import RegressionPrediction, regression_metrics
 from truscore.metrics.segmentation import count_pixels, segmentation_metrics
 from truscore.zoo.resize import network_size, resize_antialiased
@@ -34,6 +36,7 @@ from truscore.zoo.resize import network_size, resize_antialiased
 from services.exporter.child.decoded import Decoded
 from services.exporter.child.export_target import Answers, Picture
 from services.exporter.child.lit_examples import LitExample
+from services.exporter.child.lit_relighting import reflectance_of
 
 MASK_SIDE_PX = 1024  # masks of pixels are evaluated at most at this side, as the trainer does
 MOST_KEPT_BYTES = 256 << 20  # of decoded images of a split, for the model that is evaluated next
@@ -237,6 +240,19 @@ def _depth(run: Callable[[Picture], Answers], labelled: Labelled) -> Evaluation:
     return Evaluation(metrics=depth_metrics(results))
 
 
+def _reflectance(run: Callable[[Picture], Answers], labelled: Labelled) -> Evaluation:
+    results = [
+        ObjectReflectance(
+            image=index,
+            name=example.name,
+            lights=len(example.views["lights"]),
+            figures=reflectance_of(run, example),
+        )
+        for index, example in enumerate(labelled.objects)
+    ]
+    return Evaluation(metrics=reflectance_metrics(results))
+
+
 _EVALUATORS: Mapping[str, Callable[[Callable[[Picture], Answers], Labelled], Evaluation]] = MappingProxyType(
     {
         "ordinal_classification": _ordinal,
@@ -247,6 +263,7 @@ _EVALUATORS: Mapping[str, Callable[[Callable[[Picture], Answers], Labelled], Eva
         "detection": _instances,
         "normal_estimation": _normals,
         "depth_estimation": _depth,
+        "reflectance_estimation": _reflectance,
     }
 )
 

@@ -9,13 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 from truscore.datasets import DatasetIndex
 from truscore.photometric_stereo import find_black_level, read_views
+from truscore.photometric_stereo.ggx import Reflectance
+from truscore.photometric_stereo.reflectance_truth import read_reflectance_truth
 
 from services.exporter.child.export_target import Picture, Views
+
+REFLECTANCE_MAPS = 3  # albedo, roughness, F0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LitExample:
-    """An object's views and, where they are known, its normals and its depth: zeros and NaN where not."""
+    """An object's views and, where they are known, its normals, depth and reflectance: zeros, NaN and None where not.
+    ``share_L`` are the largest numbers that a file can hold, since each light's intensity was divided out."""
 
     name: str
     views: Views
@@ -23,6 +28,8 @@ class LitExample:
     normals_HW3: NDArray[np.float64]
     depth_HW: NDArray[np.float64]
     pitch_um: float
+    share_L: NDArray[np.float64]
+    reflectance: Reflectance | None = None
 
     @property
     def fed(self) -> Picture:
@@ -52,6 +59,8 @@ def _load(folder: Path, index: DatasetIndex, name: str, kind: str) -> LitExample
     if kind == "depth_estimation":
         fed["pitch_um"] = np.array([views.pitch_um or 1.0], dtype=np.float32)
     known_HW3 = views.normals_HW3 if views.normals_HW3 is not None else np.zeros((*views.mask_HW.shape, 3))
+    known = next((each for each in index.objects if each.name == name), None)
+    whole = known is not None and len(known.reflectance) == REFLECTANCE_MAPS
     return LitExample(
         name=name,
         views=fed,
@@ -59,4 +68,6 @@ def _load(folder: Path, index: DatasetIndex, name: str, kind: str) -> LitExample
         normals_HW3=known_HW3,
         depth_HW=views.depth_HW if views.depth_HW is not None else np.full(views.mask_HW.shape, np.nan),
         pitch_um=views.pitch_um or 1.0,
+        share_L=views.share_L,
+        reflectance=read_reflectance_truth(folder, index, name, views.mask_HW) if whole else None,
     )

@@ -24,6 +24,11 @@ TOLERANCE = {
     "normals": 0.001,
     # Micrometres; what depth cameras and graders read is a hundred times that.
     "depth": 0.02,
+    # Of full scale.
+    "albedo": 0.001,
+    "f0": 0.001,
+    "roughness": 0.001,
+    "roughness_confidence": 0.001,
 }
 
 

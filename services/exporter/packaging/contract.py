@@ -19,6 +19,10 @@ UNITS: Mapping[str, str] = MappingProxyType(
         "normals": "unit vector",
         "depth": "micrometre",
         "pitch_um": "micrometre",
+        "albedo": "linear intensity",
+        "roughness": "alpha of GGX",
+        "f0": "linear intensity",
+        "roughness_confidence": "probability",
         "present": "0 or 1",
         "mask": "0 or 1",
         "boxes": "pixel",
@@ -47,7 +51,7 @@ BEFORE_VIEWS = (
     "look for a black level over all views (truscore.photometric_stereo.find_black_level), divided likewise; 0 where "
     "none explains the views clearly better",
 )
-OF_VIEWS = ("normal_estimation", "depth_estimation")
+OF_VIEWS = ("normal_estimation", "depth_estimation", "reflectance_estimation")
 CENTRING = (
     "map the card's four corners to the unit square, and the printed border's corners with them; left and top margin "
     "are the mean distances of its left and upper corners from the square's left and upper side, right and bottom the "

@@ -33,6 +33,7 @@ def left_out_note(paths: Sequence[str], task: str) -> str:
         "regression": "a score",
         "normal_estimation": "known normals",
         "depth_estimation": "a known depth",
+        "reflectance_estimation": "known normals, albedo, roughness and F0",
     }.get(task, "a word on its labels")
     named = ", ".join(paths[:NAMED]) + (", …" if len(paths) > NAMED else "")
     return f"{len(paths)} images without {lacking} are left out: {named}"

@@ -173,7 +173,12 @@ NEURAL_SURFACE_RECONSTRUCTION = Architecture(
     reason=NOT_YET,
     target="lights",  # it is fitted to the views of one object
 )
-REFLECTANCE_NET = Architecture(name="reflectance_net", task="reflectance_estimation", reason=NOT_YET)
+REFLECTANCE_NET = Architecture(
+    name="reflectance_net",
+    task="reflectance_estimation",
+    bases=("reflectance_network", "reflectance_network_wide"),
+    template="reflectance",
+)
 BRDF_ESTIMATION = Architecture(name="brdf_estimation", task="reflectance_estimation", reason=NOT_YET)
 DEPTH_NET = Architecture(
     name="depth_net",

@@ -8,6 +8,7 @@ from truscore.catalog.networks.configs import (
     Detectron2Config,
     MaskRCNNConfig,
     NetworkConfig,
+    ReflectanceNetworkConfig,
     RetinaNetConfig,
     SAMConfig,
     SetNetworkConfig,
@@ -102,7 +103,7 @@ _SEVERAL_INPUTS = (
     "it takes views, lights, black levels and a mask by name; programs of this format take one picture, and one of "
     "several inputs has not yet been proven"
 )
-_SYSTEMS_IN_INT8 = "it solves three equations for each pixel, which has not yet been proven in INT8"
+_SYSTEMS_IN_INT8 = "it solves equations for each pixel, which has not yet been proven in INT8"
 # By type of network and format: the operator at fault and what was tried. Everything else can be made.
 _REASONS: Mapping[tuple[type[NetworkConfig], str], str] = MappingProxyType(
     {(Detectron2Config, "torch_export"): _ADAPTIVE_SAMPLES}
@@ -110,9 +111,16 @@ _REASONS: Mapping[tuple[type[NetworkConfig], str], str] = MappingProxyType(
     | {(MaskRCNNConfig, "quantized"): _MOVED_IN_INT8}
     | {(SAMConfig, "mobile"): _CYCLES_IN_PARTITION, (Detectron2Config, "mobile"): _ADAPTIVE_SAMPLES}
     | {(kind, "tensorrt"): _NON_ZERO for kind in _DETECTORS}
-    | {(SetNetworkConfig, format): _AS_MANY_PIXELS_AS_THE_MASK for format in ("torch_export", "mobile", "tensorrt")}
+    | {
+        (kind, format): _AS_MANY_PIXELS_AS_THE_MASK
+        for kind in (SetNetworkConfig, ReflectanceNetworkConfig)
+        for format in ("torch_export", "mobile", "tensorrt")
+    }
     | {(SurfaceNetworkConfig, format): _SEVERAL_INPUTS for format in ("torch_export", "mobile", "tensorrt")}
-    | {(kind, "quantized"): _SYSTEMS_IN_INT8 for kind in (SetNetworkConfig, SurfaceNetworkConfig)}
+    | {
+        (kind, "quantized"): _SYSTEMS_IN_INT8
+        for kind in (SetNetworkConfig, SurfaceNetworkConfig, ReflectanceNetworkConfig)
+    }
 )
 _AS_MANY_STRIPS_AS_SIDES = (
     "the second stage looks at as many strips as it finds sides, a number that depends on what the picture shows; "

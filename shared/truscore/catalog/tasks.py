@@ -81,13 +81,18 @@ _ALL = (
         loss_parts=("classification",),
         purpose_metrics=("mean_depth_error_um",),
     ),
+    Task(
+        name="reflectance_estimation",
+        learns_from="reflectance",
+        losses=("log_l1_rendering", "log_l1"),
+        loss_parts=("classification",),
+        purpose_metrics=("relighting_PSNR_dB", "albedo_error"),
+    ),
 )
 
-# What tasks learn from that no network here learns yet.
-_PLANNED = MappingProxyType({"reflectance_estimation": "lights"})
 TASKS: Mapping[str, Task] = MappingProxyType({task.name: task for task in _ALL})
 
 
 def learns_from(task: str) -> str:
     """A key of ``index.targets.TARGETS`` (datasets), "" where that is not known."""
-    return TASKS[task].learns_from if task in TASKS else _PLANNED.get(task, "")
+    return TASKS[task].learns_from if task in TASKS else ""

@@ -6,6 +6,7 @@ with 1 for the largest value that a file holds.
 
 from truscore.photometric_stereo.bilateral import integrate_bilateral
 from truscore.photometric_stereo.black_level import BlackLevel, find_black_level
+from truscore.photometric_stereo.ggx_fit import fit_ggx
 from truscore.photometric_stereo.integration import depth_normals, integrate_poisson
 from truscore.photometric_stereo.least_squares import Shading, least_squares
 from truscore.photometric_stereo.robust import cauchy_shading
@@ -20,6 +21,7 @@ __all__ = [
     "cauchy_shading",
     "depth_normals",
     "find_black_level",
+    "fit_ggx",
     "integrate_bilateral",
     "integrate_poisson",
     "least_squares",

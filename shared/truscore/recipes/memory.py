@@ -9,7 +9,7 @@ these). ``a`` is what one pixel of the network's input keeps for the gradient: m
 
 from truscore.catalog import network_of
 from truscore.catalog.networks import NETWORKS
-from truscore.catalog.networks.configs import SetNetworkConfig, SurfaceNetworkConfig
+from truscore.catalog.networks.configs import ReflectanceNetworkConfig, SetNetworkConfig, SurfaceNetworkConfig
 
 BYTES_PER_WEIGHT = 16
 # Recomputing keeps the inputs of the stages and one stage's inside (Chen et al. 2016); heads and pyramid keep theirs.
@@ -22,7 +22,7 @@ CPU_SHARE = 0.5
 _UNMEASURED = max(
     network.activation_bytes_per_pixel or 0
     for network in NETWORKS.values()
-    if not isinstance(network.config, SetNetworkConfig | SurfaceNetworkConfig)
+    if not isinstance(network.config, SetNetworkConfig | SurfaceNetworkConfig | ReflectanceNetworkConfig)
 )
 
 

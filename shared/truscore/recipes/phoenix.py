@@ -138,6 +138,19 @@ def photometric_surface_normal_estimation() -> Template:
     )
 
 
+def photometric_reflectance_analysis() -> Template:
+    return _phoenix(
+        "photometric_stereo",
+        "reflectance_analysis",
+        "reflectance_net",
+        "roughness is learnt from all pixels of a material together: single ones hardly show it",
+        {
+            "image_size": (96, "more of an object at once: more pixels of each material to learn it from"),
+            _LOSS: ("log_l1_rendering", "what counts is how the surface looks under lights it was not seen under"),
+        },
+    )
+
+
 def _borders(option: str, why: str) -> Template:
     return _phoenix(
         "border_detection",
@@ -237,6 +250,7 @@ PHOENIX: Mapping[tuple[str, str], Callable[[], Template]] = MappingProxyType(
         ("surface_analysis", "quality_rating"): surface_quality_rating,
         ("surface_analysis", "damage_classification"): surface_damage_classification,
         ("photometric_stereo", "surface_normal_estimation"): photometric_surface_normal_estimation,
+        ("photometric_stereo", "reflectance_analysis"): photometric_reflectance_analysis,
     }
 )
 

@@ -24,6 +24,7 @@ from truscore.validation.rules import (
     photometric_lights,
     polygons,
     reader,
+    reflectance_maps,
     shortcuts,
 )
 
@@ -42,6 +43,7 @@ CATALOGUE: tuple[Rule, ...] = (
     *label_sets.RULES,
     *photometric_lights.RULES,
     *object_maps.RULES,
+    *reflectance_maps.RULES,
     *coverage_spread.RULES,
     *leakage.RULES,
     *card_geometry.RULES,

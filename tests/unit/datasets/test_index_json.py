@@ -21,6 +21,7 @@ from truscore.datasets import (
     index_from_json,
     index_to_json,
 )
+from truscore.datasets.index.records import ReflectanceMap
 
 numbers = st.floats(-1e6, 1e6, allow_nan=False).map(lambda value: value + 0.0)
 text = st.text(st.characters(codec="utf-8"), max_size=12)
@@ -42,12 +43,18 @@ pitches = st.floats(min_value=1e-3, max_value=1e6)
 depth_maps = st.builds(
     DepthMap, path=text, sha256=text, width=sizes, height=sizes, expected_px=sizes, known_px=sizes, pitch_um=pitches
 )
+reflectance = st.none() | st.builds(
+    ReflectanceMap, path=text, sha256=text, width=sizes, height=sizes, expected_px=sizes, possible_px=sizes
+)
 objects = st.builds(
     LitObject,
     name=text,
     mask=st.none() | masks,
     normals=st.none() | normal_maps,
     depth=st.none() | depth_maps,
+    albedo=reflectance,
+    roughness=reflectance,
+    f0=reflectance,
 )
 records = st.builds(
     ImageRecord,

@@ -1,5 +1,7 @@
 """A network on views becomes one file for any number of lights and any size of picture."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -16,6 +18,7 @@ from services.exporter.task import Task
 
 SHAPES = ((3, 9, 12), (7, 16, 10), (50, 20, 21))  # lights, height, width
 ROW = ("photometric_stereo", "surface_normal_estimation", "ps_net")
+OF_REFLECTANCE = ("reflectance_net",)
 
 
 def fed(lights: int, height: int, width: int) -> dict[str, np.ndarray]:
@@ -83,3 +86,30 @@ def test_formats_that_cannot_carry_it_are_refused_with_the_reason(
 ) -> None:
     with pytest.raises(ExportRefused, match="shapes that depend on the picture's content"):
         make_artifact(FORMATS["torch_export"], shop)
+
+
+@pytest.mark.parametrize("architecture", OF_REFLECTANCE)
+def test_a_file_of_reflectance_says_what_the_network_says(architecture: str, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    network = build_model(resolve("photometric_stereo", "reflectance_analysis", architecture), 0).eval()
+    with torch.no_grad():
+        for layer in (network.shape.head, network.weight, network.head):
+            layer.weight.normal_(std=0.1)
+    target = export_target_of(network, (), kind="reflectance_estimation")
+    task = Task(
+        checkpoint="", formats=("onnx",), pictures=(), benchmark_rounds=1, output_folder=str(tmp_path), provenance={}
+    )
+    artifact = make_artifact(
+        FORMATS["onnx"],
+        conversion_context(target, [fed(*shape) for shape in SHAPES], task),  # type: ignore[misc]
+    )
+    assert artifact.parity.passed
+    assert max(artifact.parity.max_abs_difference.values()) < 1e-4
+    assert set(artifact.parity.max_abs_difference) == {each.name for each in artifact.signature.outputs}
+    session = onnxruntime.InferenceSession(tmp_path / artifact.file_name)
+    given = fed(5, 11, 7)
+    found = dict(zip((each.name for each in artifact.signature.outputs), session.run(None, given), strict=True))
+    inside_HW = given["mask"] > 0
+    assert (found["roughness"][inside_HW] >= 0.08).all()
+    assert (found["albedo"][inside_HW] > 0).all()
+    assert all(not values[..., ~inside_HW].any() for values in found.values())

@@ -24,7 +24,7 @@ from tests.unit.inference.exports import KINDS, Export
 # As the exporter's own proof accepts: pixels, and probabilities from 0 to 1.
 PIXELS, SHARE = 0.25, 0.01
 # Their files take the views of an object, and no picture: they are refused by their task.
-OF_VIEWS = {"normal_estimation", "depth_estimation"}
+OF_VIEWS = {"normal_estimation", "depth_estimation", "reflectance_estimation"}
 
 
 def close(one: float, other: float, tolerance: float) -> bool:

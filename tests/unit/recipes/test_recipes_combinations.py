@@ -127,7 +127,8 @@ def test_frozen_stages_of_random_weights_are_refused(row: Row) -> None:
 @ROWS
 def test_weights_are_sharded_where_networks_are_called_whole(row: Row) -> None:
     order = nested(STRATEGY, "fully_sharded")
-    if row.task in ("instance_segmentation", "detection", "normal_estimation", "depth_estimation"):
+    views = ("normal_estimation", "depth_estimation", "reflectance_estimation")
+    if row.task in ("instance_segmentation", "detection", *views):
         error = refused(row, order)
         assert (error.key, error.value) == (STRATEGY, "fully_sharded")
         assert error.accepted.startswith("data_parallel")

@@ -19,6 +19,7 @@ from truscore.datasets import DatasetIndex, ImageRecord, load_image
 from truscore.datasets.index.records import LitObject
 from truscore.photometric_stereo import InvalidViews, LitViews, find_black_level, read_views
 from truscore.photometric_stereo.least_squares import InvalidLights, check_lights
+from truscore.photometric_stereo.reflectance_truth import read_reflectance_truth
 
 from services.trainer.worker.errors import InvalidJob
 from services.trainer.worker.tasks.protocol import Key
@@ -39,6 +40,8 @@ class LitSample:
     lights_L3: Tensor
     level_L: Tensor  # what the camera added to each light's samples
     normals_P3: Tensor
+    reflectance_P3: Tensor  # albedo, roughness, F0; zeros where only normals are learnt
+    share_L: Tensor  # the largest number of a file, since each light's intensity was divided out
     place_P: NDArray[np.int64]
 
 
@@ -48,11 +51,13 @@ class _Loaded:
     lights_L3: Floats
     level_L: Floats
     normals_N3: Floats
+    reflectance_N3: Floats
+    share_L: Floats
     mask_HW: NDArray[np.bool_]
 
     @property
     def size_bytes(self) -> int:
-        return self.samples_LN.nbytes + self.normals_N3.nbytes + self.mask_HW.nbytes
+        return sum(each.nbytes for each in (self.samples_LN, self.normals_N3, self.reflectance_N3, self.mask_HW))
 
 
 class Sized(Protocol):
@@ -158,8 +163,22 @@ class LitPixels(LitObjects[_Loaded, LitSample]):
             lights_L3=views.directions().astype(np.float32),
             level_L=(level * views.share_L).astype(np.float32),
             normals_N3=views.normals_HW3[views.mask_HW].astype(np.float32),
+            reflectance_N3=np.zeros((len(views.samples_NL), 3), dtype=np.float32),
+            share_L=views.share_L.astype(np.float32),
             mask_HW=views.mask_HW,
         )
+
+
+class ReflectivePixels(LitPixels):
+    """The same, whose reflectance is known, too."""
+
+    def _of(self, views: LitViews, level: float) -> _Loaded:
+        try:
+            known = read_reflectance_truth(self._folder, self._index, views.name, views.mask_HW)
+        except InvalidViews as error:
+            raise InvalidJob(f"object {views.name!r} cannot be learnt from: {error}") from error
+        reflectance_N3 = np.stack([known.albedo_N, known.roughness_N, known.f0_N], axis=1)
+        return replace(super()._of(views, level), reflectance_N3=reflectance_N3.astype(np.float32))
 
 
 def drawn_lights(rng: np.random.Generator, lights_L3: Floats) -> NDArray[np.int64]:
@@ -209,5 +228,7 @@ def _sample(index: int, loaded: _Loaded, lights: NDArray[np.int64], pixels: NDAr
         lights_L3=torch.from_numpy(loaded.lights_L3[lights]),
         level_L=torch.from_numpy(loaded.level_L[lights]),
         normals_P3=torch.from_numpy(loaded.normals_N3[pixels]),
+        reflectance_P3=torch.from_numpy(loaded.reflectance_N3[pixels]),
+        share_L=torch.from_numpy(loaded.share_L[lights]),
         place_P=np.flatnonzero(loaded.mask_HW)[pixels],
     )

@@ -15,6 +15,7 @@ from services.trainer.worker.tasks import (
     multilabel,
     normals,
     ordinal,
+    reflectance,
     regression,
     semantic_segmentation,
     windowed_segmentation,
@@ -31,6 +32,7 @@ MAKERS: Mapping[str, Maker] = {
     "multilabel_classification": multilabel.make,
     "normal_estimation": normals.make,
     "ordinal_classification": ordinal.make,
+    "reflectance_estimation": reflectance.make,
     "regression": regression.make,
     "semantic_segmentation": semantic_segmentation.make,
 }
@@ -44,7 +46,7 @@ PREPARATIONS: Mapping[str, Callable[[nn.Module, TrainingJob], None]] = {
 
 # How many samples there are to train on, where that is not one an image.
 COUNTS: Mapping[str, Callable[[TrainingJob], int]] = dict.fromkeys(
-    ("normal_estimation", "depth_estimation"), normals.count_objects
+    ("normal_estimation", "depth_estimation", "reflectance_estimation"), normals.count_objects
 )
 
 

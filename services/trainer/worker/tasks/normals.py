@@ -58,25 +58,10 @@ class NormalEstimation:
         self._config = recipe.loss_config
 
     def collate(self, samples: Sequence[LitSample]) -> Batch:
-        padded = partial(pad_sequence, batch_first=True)
-        shapes = [sample.samples_LP.shape for sample in samples]
-        samples_BLP = torch.zeros(
-            len(samples), max(lights for lights, _ in shapes), max(pixels for _, pixels in shapes)
-        )
-        for place, (sample, (lights, pixels)) in enumerate(zip(samples, shapes, strict=True)):
-            samples_BLP[place, :lights, :pixels] = sample.samples_LP
-        return Batch(
-            samples_BLP=samples_BLP,
-            lights_BL3=padded([sample.lights_L3 for sample in samples]),
-            level_BL=padded([sample.level_L for sample in samples]),
-            present_BL=padded([torch.ones(len(sample.level_L)) for sample in samples]),
-            inside_BP=padded([torch.ones(len(sample.normals_P3)) for sample in samples]),
-            normals_BP3=padded([sample.normals_P3 for sample in samples]),
-        )
+        return filled_up(samples)
 
     def to_device(self, batch: Batch, device: torch.device) -> Batch:
-        moved = {one.name: getattr(batch, one.name).to(device, non_blocking=True) for one in fields(batch)}
-        return replace(batch, **moved)
+        return moved_to(batch, device)
 
     def image_count(self, batch: Batch) -> int:
         return len(batch.samples_BLP)
@@ -139,6 +124,28 @@ class NormalEstimation:
         target_P3 = self.validation[Key(epoch=0, index=index)].normals_P3.numpy()
         errors_N = angular_errors(prediction_P3, target_P3).astype(np.float32)
         return ObjectNormals(image=index, name=self.validation.names[index], lights=lights, errors_N=errors_N)
+
+
+def filled_up(samples: Sequence[LitSample]) -> Batch:
+    """Objects as one batch, as many lights and pixels as the largest has."""
+    padded = partial(pad_sequence, batch_first=True)
+    shapes = [sample.samples_LP.shape for sample in samples]
+    samples_BLP = torch.zeros(len(samples), max(lights for lights, _ in shapes), max(pixels for _, pixels in shapes))
+    for place, (sample, (lights, pixels)) in enumerate(zip(samples, shapes, strict=True)):
+        samples_BLP[place, :lights, :pixels] = sample.samples_LP
+    return Batch(
+        samples_BLP=samples_BLP,
+        lights_BL3=padded([sample.lights_L3 for sample in samples]),
+        level_BL=padded([sample.level_L for sample in samples]),
+        present_BL=padded([torch.ones(len(sample.level_L)) for sample in samples]),
+        inside_BP=padded([torch.ones(len(sample.normals_P3)) for sample in samples]),
+        normals_BP3=padded([sample.normals_P3 for sample in samples]),
+    )
+
+
+def moved_to(batch: Batch, device: torch.device) -> Batch:
+    moved = {one.name: getattr(batch, one.name).to(device, non_blocking=True) for one in fields(batch)}
+    return replace(batch, **moved)
 
 
 def _least_squares(sample: LitSample) -> np.ndarray:

@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from truscore.catalog.networks import detection, multilabel, normals, ordinal, regression, segmentation, surfaces
+from truscore.catalog.networks import (
+    detection,
+    multilabel,
+    normals,
+    ordinal,
+    reflectance,
+    regression,
+    segmentation,
+    surfaces,
+)
 from truscore.catalog.networks.network import Network, PackagedFile, PublishedWeights
 
 __all__ = ["NETWORKS", "Network", "PackagedFile", "PublishedWeights"]
@@ -11,7 +20,7 @@ __all__ = ["NETWORKS", "Network", "PackagedFile", "PublishedWeights"]
 NETWORKS: Mapping[str, Network] = MappingProxyType(
     {
         network.name: network
-        for family in (detection, segmentation, ordinal, regression, multilabel, normals, surfaces)
+        for family in (detection, segmentation, ordinal, regression, multilabel, normals, surfaces, reflectance)
         for network in family.NETWORKS
     }
 )

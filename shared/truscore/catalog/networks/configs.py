@@ -223,3 +223,13 @@ class SurfaceNetworkConfig(NetworkConfig):
     width: int
     blocks: int
     context: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReflectanceNetworkConfig(NetworkConfig):
+    """A network on the set of an object's lights, twice: for normals and for reflectance, whose pixels are divided
+    among so many ``materials``."""
+
+    width: int
+    blocks: int
+    materials: int

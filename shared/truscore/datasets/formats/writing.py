@@ -122,7 +122,7 @@ def _losses(index: DatasetIndex, format: str, paths: Mapping[str, str], unsuppor
 
 
 def _maps_of(index: DatasetIndex) -> tuple[str, ...]:
-    """Masks, normals and depths, which belong to objects, not to images."""
+    """Masks, normals, depths and reflectance, which belong to objects, not to images."""
     return tuple(found.path for one in index.objects for found in one.maps)
 
 

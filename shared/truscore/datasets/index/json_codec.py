@@ -20,6 +20,7 @@ from truscore.datasets.index.records import (
     LitObject,
     MaskMap,
     NormalMap,
+    ReflectanceMap,
 )
 from truscore.datasets.strict_json import flag_of, items_of, number_of, parse_json, text_of, whole_of
 
@@ -28,6 +29,8 @@ SCHEMA = 1
 _MASK_NUMBERS = {"width": "width", "height": "height", "marked_px": "marked_px"}
 _NORMALS_NUMBERS = {"width": "width", "height": "height", "judged_px": "expected_px", "unit_px": "unit_px"}
 _DEPTH_NUMBERS = {"width": "width", "height": "height", "expected_px": "expected_px", "known_px": "known_px"}
+_REFLECTANCE = ("albedo", "roughness", "f0")
+_REFLECTANCE_NUMBERS = {key: key for key in ("width", "height", "expected_px", "possible_px")}
 _HASHES = re.compile(rf"[0-9a-f]{{{ORIENTATION_HASHES_DIGITS}}}")
 
 
@@ -204,6 +207,9 @@ def _object_to_dict(lit_object: LitObject) -> dict[str, Any]:
         data["normals"] = _map_to_dict(lit_object.normals, _NORMALS_NUMBERS)
     if lit_object.depth is not None:
         data["depth"] = _map_to_dict(lit_object.depth, _DEPTH_NUMBERS) | {"pitch_um": lit_object.depth.pitch_um}
+    for key in _REFLECTANCE:
+        if (found := getattr(lit_object, key)) is not None:
+            data[key] = _map_to_dict(found, _REFLECTANCE_NUMBERS)
     return data
 
 
@@ -214,6 +220,11 @@ def _object_from_dict(data: Mapping[str, Any]) -> LitObject:
         mask=None if mask is None else MaskMap(**_map_from_dict(mask, _MASK_NUMBERS)),
         normals=None if normals is None else NormalMap(**_map_from_dict(normals, _NORMALS_NUMBERS)),
         depth=None if depth is None else _depth_from_dict(depth),
+        **{
+            key: ReflectanceMap(**_map_from_dict(data[key], _REFLECTANCE_NUMBERS))
+            for key in _REFLECTANCE
+            if data.get(key) is not None
+        },
     )
 
 
@@ -221,7 +232,9 @@ def _depth_from_dict(data: Mapping[str, Any]) -> DepthMap:
     return DepthMap(**_map_from_dict(data, _DEPTH_NUMBERS), pitch_um=number_of(data["pitch_um"]))
 
 
-def _map_to_dict(picture: MaskMap | NormalMap | DepthMap, numbers: Mapping[str, str]) -> dict[str, Any]:
+def _map_to_dict(
+    picture: MaskMap | NormalMap | DepthMap | ReflectanceMap, numbers: Mapping[str, str]
+) -> dict[str, Any]:
     named = {key: getattr(picture, name) for key, name in numbers.items()}
     return {"path": picture.path, "sha256": picture.sha256} | named
 

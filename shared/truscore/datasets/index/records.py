@@ -81,6 +81,18 @@ class DepthMap:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ReflectanceMap:
+    """What an object's surface does to light at each pixel: its albedo, its roughness or its F0."""
+
+    path: str
+    sha256: str
+    width: int
+    height: int
+    expected_px: int  # pixels that should have a value: those of the mask or, without one, all
+    possible_px: int  # of those, how many have one that a surface can have
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LitObject:
     """What holds for all views of an object alike."""
 
@@ -88,11 +100,19 @@ class LitObject:
     mask: MaskMap | None = None
     normals: NormalMap | None = None
     depth: DepthMap | None = None
+    albedo: ReflectanceMap | None = None  # share of light that is scattered, of each colour or of all
+    roughness: ReflectanceMap | None = None  # alpha of GGX
+    f0: ReflectanceMap | None = None  # share of light that is mirrored straight on
 
     @property
-    def maps(self) -> tuple[MaskMap | NormalMap | DepthMap, ...]:
+    def reflectance(self) -> tuple[ReflectanceMap, ...]:
+        return tuple(found for found in (self.albedo, self.roughness, self.f0) if found is not None)
+
+    @property
+    def maps(self) -> tuple[MaskMap | NormalMap | DepthMap | ReflectanceMap, ...]:
         """Those of its maps that are there: files that belong to the object and to no single view."""
-        return tuple(found for found in (self.mask, self.normals, self.depth) if found is not None)
+        shape = (found for found in (self.mask, self.normals, self.depth) if found is not None)
+        return (*shape, *self.reflectance)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from truscore.datasets.index.records import Annotation, ImageRecord, LitObject
 
 BOXES, MASKS, GRADE, SCORES, LABELS, LIGHTS = "boxes", "masks", "grade", "scores", "labels", "lights"
-NORMALS, DEPTH = "normals", "depth"
+NORMALS, DEPTH, REFLECTANCE = "normals", "depth", "reflectance"
 TARGETS: Mapping[str, str] = MappingProxyType(
     {
         BOXES: "boxes or outlines",
@@ -20,6 +20,7 @@ TARGETS: Mapping[str, str] = MappingProxyType(
         LIGHTS: "views whose lights are known",
         NORMALS: "views of objects whose normals are known",
         DEPTH: "views of objects whose depth is known",
+        REFLECTANCE: "views of objects whose normals, albedo, roughness and F0 are known",
     }
 )
 MARKED = frozenset({BOXES, MASKS})  # on the image: nothing marked is an answer, too
@@ -34,7 +35,7 @@ def is_usable(image: ImageRecord, target: str, *, objects: Collection[LitObject]
 
 def has_target(image: ImageRecord, target: str, *, objects: Collection[LitObject] = ()) -> bool:
     """Whether the image has what the task learns, other than that there is nothing. `objects` are those of the index,
-    which know normals and depth."""
+    which know what a view shows."""
     match target:
         case "boxes" | "masks":
             return any(_is_outlined(mark) if target == MASKS else _is_boxed(mark) for mark in image.annotations)
@@ -44,14 +45,20 @@ def has_target(image: ImageRecord, target: str, *, objects: Collection[LitObject
             return bool(image.scores)
         case "lights":
             return image.light is not None
-        case "normals" | "depth":
-            return _has_map(image, target, objects)
+        case "normals" | "depth" | "reflectance":
+            return any(_is_known(one, target) for one in _seen(image, objects))
     return bool(image.labels)
 
 
-def _has_map(image: ImageRecord, name_of_map: str, objects: Collection[LitObject]) -> bool:
+def _is_known(one: LitObject, target: str) -> bool:
+    maps = ("normals", "albedo", "roughness", "f0") if target == REFLECTANCE else (target,)
+    return all(getattr(one, name) is not None for name in maps)
+
+
+def _seen(image: ImageRecord, objects: Collection[LitObject]) -> list[LitObject]:
+    """The object that the image is a view of, if any."""
     name = image.light.object if image.light is not None else None
-    return any(one.name == name and getattr(one, name_of_map) is not None for one in objects)
+    return [one for one in objects if one.name == name]
 
 
 def in_words(targets: Collection[str]) -> str:

@@ -127,6 +127,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "label.light_not_finite": "A light's direction or intensity is NaN or infinite.",
         "label.normals_unreadable": "A normal map cannot be decoded.",
         "label.depth_unreadable": "A depth map cannot be decoded, or nothing says how long its pixels are.",
+        "label.reflectance_unreadable": "A map of albedo, roughness or F0 cannot be decoded.",
         "image.empty_file": "An image file has no content.",
         "image.not_an_image": "A file with an image's name is not an image.",
         "image.unsupported": "An image is of a kind that cannot be decoded here.",

@@ -506,8 +506,8 @@ class LossConfig(_message.Message):
     primary_loss: _builtins.str
     """What the network's answers are trained by. Which of these an architecture takes depends on its task, as the catalog
     lists it: "cross_entropy", "focal_loss", "dice_loss", "hierarchical_dice_loss", "corn", "coral",
-    "smooth_l1", "mean_squared_error", "log_angular", "angular", "cosine", "log_depth_and_normals", "log_depth" or
-    "depth".
+    "smooth_l1", "mean_squared_error", "log_angular", "angular", "cosine", "log_depth_and_normals", "log_depth",
+    "depth", "log_l1_rendering" or "log_l1".
     """
     @_builtins.property
     def loss_weights(self) -> Global___LossWeights:

@@ -10,6 +10,7 @@ from truscore.recipes.templates import (
     defects,
     grades,
     normals,
+    reflectance,
     sharpness,
     surfaces,
 )
@@ -20,7 +21,17 @@ __all__ = ["TEMPLATES", "Template"]
 TEMPLATES: Mapping[str, Template] = MappingProxyType(
     {
         name: template
-        for family in (borders, damage_masks, damage_classes, defects, grades, normals, sharpness, surfaces)
+        for family in (
+            borders,
+            damage_masks,
+            damage_classes,
+            defects,
+            grades,
+            normals,
+            reflectance,
+            sharpness,
+            surfaces,
+        )
         for name, template in family.TEMPLATES.items()
     }
 )

@@ -31,9 +31,9 @@ def render_lit_dataset(
 
     They have `lights` lights, or up to as many where the option is "lit_varied", which networks are trained on.
 
-    Beside the views lie `mask.png` and `normals.npy`, and of cards `depth.npy` (micrometres) with `pixel_pitch.txt`;
-    in `truth` depth (pixels where `scene.json` has the pitch 0), albedo, roughness, F0, shadows by light. Raises
-    ValueError.
+    Beside the views lie `mask.png`, `normals.npy`, `albedo.npy`, `roughness.npy` and `f0.npy`, and of cards `depth.npy`
+    (micrometres) with `pixel_pitch.txt`; in `truth` depth (pixels where `scene.json` has the pitch 0) and shadows by
+    light. Raises ValueError.
     """
     if option not in {ALL_KINDS, VARIED, *LIT_KINDS}:
         raise ValueError(f"option {option!r}: accepted are {', '.join((ALL_KINDS, VARIED, *LIT_KINDS))}")
@@ -67,14 +67,14 @@ def write_lit_scene(scene: LitScene, home: Path) -> None:
     if surface.pitch_um:
         np.save(home / "depth.npy", (surface.relief.height * surface.pitch_um).astype(np.float32))
         (home / PITCH).write_text(f"{surface.pitch_um:.9g}\n", encoding="utf-8")
-    maps = {
-        "depth": surface.relief.height * (surface.pitch_um or 1.0),
+    for name, values in {
         "albedo": surface.albedo_HW3,
         "roughness": surface.roughness_HW,
         "f0": surface.mirror_HW,
-    }
-    for name, values in maps.items():
-        np.save(truth / f"{name}.npy", values.astype(np.float32))
+    }.items():
+        np.save(home / f"{name}.npy", values.astype(np.float32))
+    depth_HW = surface.relief.height * (surface.pitch_um or 1.0)
+    np.save(truth / "depth.npy", depth_HW.astype(np.float32))
     np.save(truth / "shadows.npy", scene.shadows_LHW)
     camera = scene.camera
     document = {

@@ -98,6 +98,7 @@ class Policy:
     object_mask_share: float = 0.001
     unit_normals_share: float = 0.99
     known_depth_share: float = 0.99
+    possible_reflectance_share: float = 0.99
 
     # A label can be predicted from what is not its subject: balanced accuracy above chance, of what is possible.
     shortcut_skill: float = 0.4

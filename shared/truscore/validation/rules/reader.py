@@ -303,6 +303,12 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
         "what it says is lost",
         "save it as depth.npy of 32-bit floats, micrometres, and a pixel's length in micrometres in pixel_pitch.txt",
     ),
+    (
+        "label.reflectance_unreadable",
+        ERROR,
+        "what it says is lost",
+        "save albedo.npy as height x width (x 3), roughness.npy and f0.npy as height x width of 32-bit floats",
+    ),
     ("image.empty_file", ERROR, "there is no picture in it", REPLACE_FILE),
     ("image.not_an_image", ERROR, "there is no picture in it", REPLACE_FILE),
     ("image.unsupported", ERROR, "it cannot be decoded for training", "convert it to JPEG or PNG"),

@@ -5,10 +5,16 @@ from types import MappingProxyType
 
 from torch import nn
 
-from truscore.catalog.networks.configs import NetworkConfig, SetNetworkConfig, SurfaceNetworkConfig
+from truscore.catalog.networks.configs import (
+    NetworkConfig,
+    ReflectanceNetworkConfig,
+    SetNetworkConfig,
+    SurfaceNetworkConfig,
+)
 from truscore.configuration.recipe import Recipe
 from truscore.zoo.configs import config_of
-from truscore.zoo.photometric.set_network import SetNetwork, SetSolver
+from truscore.zoo.photometric.reflectance_network import ReflectanceNetwork
+from truscore.zoo.photometric.set_network import SetBackbone, SetNetwork
 from truscore.zoo.photometric.surface_network import SurfaceNetwork
 
 
@@ -16,7 +22,7 @@ def build_set_network(recipe: Recipe, num_classes: int) -> SetNetwork:
     """``num_classes`` is not looked at: a normal is no class. Partial freezing keeps the encoder of a light still."""
     config = config_of(recipe, SetNetworkConfig)
     network = SetNetwork(width=config.width, blocks=config.blocks, dropout=recipe.loss_config.regularization.dropout)
-    _freeze(network, recipe)
+    _freeze(network.backbone, recipe)
     return network
 
 
@@ -25,16 +31,30 @@ def build_surface_network(recipe: Recipe, num_classes: int) -> SurfaceNetwork:
     config = config_of(recipe, SurfaceNetworkConfig)
     dropout = recipe.loss_config.regularization.dropout
     network = SurfaceNetwork(width=config.width, blocks=config.blocks, context=config.context, dropout=dropout)
-    _freeze(network, recipe)
+    _freeze(network.backbone, recipe)
     return network
 
 
-def _freeze(network: SetSolver, recipe: Recipe) -> None:
-    frozen = {"none": 0, "partial": 1, "full": len(network.backbone.body)}
-    for stage in network.backbone.body[: frozen[recipe.architecture_config.custom_modifications.backbone_freezing]]:
+def build_reflectance_network(recipe: Recipe, num_classes: int) -> ReflectanceNetwork:
+    """``num_classes`` is not looked at. Freezing keeps both bodies still, that of normals and that of reflectance."""
+    config = config_of(recipe, ReflectanceNetworkConfig)
+    dropout = recipe.loss_config.regularization.dropout
+    network = ReflectanceNetwork(config.width, config.blocks, config.materials, dropout)
+    for backbone in (network.shape.backbone, network.backbone):
+        _freeze(backbone, recipe)
+    return network
+
+
+def _freeze(backbone: SetBackbone, recipe: Recipe) -> None:
+    frozen = {"none": 0, "partial": 1, "full": len(backbone.body)}
+    for stage in backbone.body[: frozen[recipe.architecture_config.custom_modifications.backbone_freezing]]:
         stage.requires_grad_(False)
 
 
 BUILDERS: Mapping[type[NetworkConfig], Callable[[Recipe, int], nn.Module]] = MappingProxyType(
-    {SetNetworkConfig: build_set_network, SurfaceNetworkConfig: build_surface_network}
+    {
+        SetNetworkConfig: build_set_network,
+        SurfaceNetworkConfig: build_surface_network,
+        ReflectanceNetworkConfig: build_reflectance_network,
+    }
 )

@@ -58,9 +58,9 @@ def pooled(feature_BLPC: Tensor, present_BLPC: Tensor) -> Tensor:
 class SetBackbone(nn.Module):
     """The encoder of a light and the blocks behind it. ``body`` lists them under the name that all families share."""
 
-    def __init__(self, width: int, blocks: int) -> None:
+    def __init__(self, width: int, blocks: int, features: int = FEATURES) -> None:
         super().__init__()
-        encoder = nn.Sequential(nn.Linear(FEATURES, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU())
+        encoder = nn.Sequential(nn.Linear(features, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU())
         self.body = nn.ModuleList([encoder, *(SetBlock(width) for _ in range(blocks))])
 
     def forward(self, feature_BLPF: Tensor, present_BLPC: Tensor, inside_BPC: Tensor) -> Tensor:
@@ -103,7 +103,7 @@ class SetSolver(nn.Module):
         relative_BLP = values_BLP / scale_B1P
         start_BP3, weights_BLP, agreed_B1P = robust_solve(relative_BLP, lit_BLP, lights_BL3)
         residual_BLP = relative_BLP - shading_of(start_BP3, lights_BL3)
-        seen = _Seen(
+        seen = Seen(
             values_BLP=values_BLP,
             relative_BLP=relative_BLP,
             lit_BLP=lit_BLP,
@@ -135,6 +135,7 @@ class SetSolver(nn.Module):
             pooled_BPC=pooled_BPC,
             misfit_BP=seen.misfit_B1P[:, 0],
             agreed_BP=agreed_B1P[:, 0],
+            seen=seen,
         )
 
 
@@ -157,10 +158,11 @@ class Solved:
     pooled_BPC: Tensor
     misfit_BP: Tensor
     agreed_BP: Tensor
+    seen: "Seen"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Seen:
+class Seen:
     """Samples less the black level, which of them are lit, what the robust solver made of them and how it weighed them.
 
     Of a pixel, ``scale_B1P`` is the typical sample, which ``relative_BLP`` are relative to, ``residual_BLP`` and
@@ -180,7 +182,7 @@ class _Seen:
     agreed_B1P: Tensor
 
 
-def _features(seen: _Seen, inside_BP: Tensor) -> Tensor:
+def _features(seen: Seen, inside_BP: Tensor) -> Tensor:
     """[B, L, P, FEATURES], none of which changes when object and lights are turned about the camera's axis."""
     relative_BLP, lights_BL3, scale_B1P = seen.relative_BLP, seen.lights_BL3, seen.scale_B1P
     first_BLP = shading_of(weighted_solve(relative_BLP, seen.lit_BLP, lights_BL3), lights_BL3)

@@ -15,7 +15,7 @@ from PIL import Image
 from truscore.catalog.networks import NETWORKS
 from truscore.catalog.table import ROWS, Row, row_of
 from truscore.datasets import Annotation, ImageRecord
-from truscore.datasets.index.records import DepthMap, Light, LitObject, NormalMap
+from truscore.datasets.index.records import DepthMap, Light, LitObject, NormalMap, ReflectanceMap
 from truscore.recipes import InvalidConfig, Recipe, config_of, processes_for, resolve
 from truscore.recipes.accepted_values import RULES
 from truscore.recipes.combinations import without_effect
@@ -49,6 +49,7 @@ CHEAP = {
         row_of("surface_analysis", "damage_classification", "multi_head_cnn"),
         row_of("photometric_stereo", "surface_normal_estimation", "ps_net"),
         row_of("photometric_stereo", "depth_reconstruction", "depth_net"),
+        row_of("photometric_stereo", "reflectance_analysis", "reflectance_net"),
     )
 }
 
@@ -72,7 +73,7 @@ class Bench:
         return resolve(self.row.category, self.row.option, self.row.architecture, merged(small, sections))
 
     def job(self, recipe: Recipe) -> TrainingJob:
-        if self.row.task in {"normal_estimation", "depth_estimation"}:
+        if self.row.category == "photometric_stereo":
             return _lit_job(recipe, self.folder)
         records = (_record("a.png", 1, 0.5), _record("b.png", 2, 2.0))
         named = ("sharpness",) if self.row.task == "regression" else ("one", "two")
@@ -102,11 +103,14 @@ def _record(path: str, label: int, score: float) -> ImageRecord:
 
 
 def _lit_job(recipe: Recipe, folder: Path) -> TrainingJob:
-    """Twenty objects that are the same noise under three lights: with three, nobody looks for a black level."""
+    """Twenty objects that are the same noise under three lights: with three, nobody looks for a black level. Where
+    surfaces are re-lit they have a fourth, which is held out."""
     _save_noise(folder, "lit-", LIT_PX)
     np.save(folder / "normals.npy", np.tile(np.float32([0, 0.6, 0.8]), (LIT_PX, LIT_PX, 1)))
     np.save(folder / "depth.npy", 15 * np.arange(LIT_PX, dtype=np.float32)[:, None].repeat(LIT_PX, axis=1) ** 0.5)
     lights = {"lit-a.png": (0.6, 0.0, 0.8), "lit-b.png": (0.0, 0.6, 0.8), "lit-c.png": (0.0, 0.0, 1.0)}
+    if recipe.option == "reflectance_analysis":
+        lights["lit-d.png"] = (-0.6, 0.0, 0.8)
     views = tuple(
         replace(
             _record(path, 1, 0.5),
@@ -124,10 +128,16 @@ def _lit_job(recipe: Recipe, folder: Path) -> TrainingJob:
         path="depth.npy", sha256="", width=LIT_PX, height=LIT_PX, expected_px=LIT_PX**2, known_px=LIT_PX**2,
         pitch_um=20.0,
     )  # fmt: skip
+    known: dict[str, Any] = {"normals": normals, "depth": depth}
+    for what, value in {"albedo": 0.5, "roughness": 0.3, "f0": 0.04}.items():
+        np.save(folder / f"{what}.npy", np.full((LIT_PX, LIT_PX), value, np.float32))
+        known[what] = ReflectanceMap(
+            path=f"{what}.npy", sha256="", width=LIT_PX, height=LIT_PX, expected_px=LIT_PX**2, possible_px=LIT_PX**2
+        )
     return TrainingJob(
         run_id="run", recipe=recipe, class_names=(), images=folder, pretrained=folder / "ours.pth",
-        training=views, validation=views[:6], test=(), dataset_digest="",
-        objects=tuple(LitObject(name=f"card {number}", normals=normals, depth=depth) for number in range(20)),
+        training=views, validation=views[: 2 * len(lights)], test=(), dataset_digest="",
+        objects=tuple(LitObject(name=f"card {number}", **known) for number in range(20)),
     )  # fmt: skip
 
 
@@ -139,7 +149,7 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
 
 def _save_noise(folder: Path, prefix: str = "", side: int = SIZE_PX) -> None:
     noise = np.random.default_rng(7)
-    for name in ("a.png", "b.png", "c.png"):
+    for name in ("a.png", "b.png", "c.png", "d.png"):
         Image.fromarray(noise.integers(0, 255, (side, side, 3), dtype=np.uint8)).save(folder / f"{prefix}{name}")
 
 

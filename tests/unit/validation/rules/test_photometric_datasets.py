@@ -29,6 +29,7 @@ Write = Callable[[Path, np.random.Generator], None]
 FOLLOWS: dict[str, set[str]] = {
     "coverage.no_lit_objects": {"balance.few_images"},
     "label.normals_unreadable": {"coverage.no_normals"},
+    "label.reflectance_unreadable": {"coverage.reflectance_incomplete"},
     "coverage.lights_only_named": {"coverage.no_mask", "balance.few_lights"},
     "format.multi_light.unreadable": {"coverage.no_intensities"},
     "format.multi_light.count": {"coverage.no_intensities"},

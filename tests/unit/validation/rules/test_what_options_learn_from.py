@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from truscore.catalog import rows
 from truscore.datasets import RLE, Annotation, DatasetIndex, ImageRecord
-from truscore.datasets.index.records import Light, LitObject, NormalMap
+from truscore.datasets.index.records import Light, LitObject, NormalMap, ReflectanceMap
 from truscore.datasets.index.targets import TARGETS
 from truscore.validation.measures.target_coverage import missing_targets
 from truscore.validation.policy.expectations import expectation_of
@@ -140,6 +140,29 @@ def test_a_run_that_learns_normals_is_refused_where_no_object_has_them(known: in
     assert (TARGETS["normals"] in reason) == (not known)
     usable = [is_labelled(image, "normal_estimation", objects=index.objects) for image in index.images]
     assert sum(usable) == 4 * known
+
+
+@pytest.mark.parametrize(
+    ("known", "lacking", "learnt"),
+    [
+        (("albedo", "roughness", "f0"), "", True),
+        (("albedo", "roughness"), "", False),
+        ((), "", False),
+        (("albedo", "roughness", "f0"), "normals", False),
+    ],
+)
+def test_reflectance_is_learnt_of_objects_that_have_all_three_maps_and_normals(
+    known: tuple[str, ...], lacking: str, learnt: bool
+) -> None:
+    one = ReflectanceMap(path="a.npy", sha256="", width=8, height=8, expected_px=64, possible_px=64)
+    index = lit(3, known=0 if lacking else 3)
+    objects = tuple(replace(each, **dict.fromkeys(known, one)) for each in index.objects)
+    index = replace(index, objects=objects)
+    expectation = expectation_of("photometric_stereo", "reflectance_analysis", "reflectance_net")
+    messages = [found.message for found in no_targets(RuleContext(index=index, expectation=expectation))]
+    assert all(TARGETS["reflectance"] in message for message in messages)
+    assert bool(messages) != learnt
+    assert bool(lacks_targets(index.images, "reflectance_estimation", objects=objects)) != learnt
 
 
 def test_classes_that_are_no_grades_are_refused_where_grades_are_learnt() -> None:

@@ -61,7 +61,7 @@ def load_depth(path: Path, limits: Limits) -> NDArray[np.float64]:
 
 
 def _depth(content: bytes, limits: Limits) -> NDArray[np.floating]:
-    return array_of(content, limits, axes=2, accepted="height x width of 16, 32 or 64-bit floats")
+    return array_of(content, limits, axes={2}, accepted="height x width of 16, 32 or 64-bit floats")
 
 
 def _pitch(root: Path, path: str) -> float:

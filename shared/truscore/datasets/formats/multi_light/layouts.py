@@ -30,7 +30,8 @@ _NUMBERED = re.compile(r"(?P<name>.+)\.(?P<number>\d{1,9})")
 _NORMALS = ("normals", "normal_gt", "normals_gt", "normal")
 _OF_NUMBERS = (".npy", ".mat", ".exr")
 _DEPTH = "depth"
-_MAPS = frozenset({"mask", _DEPTH, *_NORMALS})
+REFLECTANCE = ("albedo", "roughness", "f0")  # as numbers only: a picture that is called so may be a view
+_MAPS = frozenset({"mask", _DEPTH, *_NORMALS, *REFLECTANCE})
 _LEAST_NAMED = 3
 
 
@@ -42,11 +43,15 @@ class MapFiles:
     normals: str = ""
     depth: str = ""
     pitch: str = ""  # how long a pixel is; "" where no depth is told
+    albedo: str = ""
+    roughness: str = ""
+    f0: str = ""
     beside: tuple[str, ...] = ()  # the same again in another format
 
     @property
     def files(self) -> tuple[str, ...]:
-        return tuple(filter(None, (self.mask, self.normals, self.depth, *self.beside)))
+        reflectance = (self.albedo, self.roughness, self.f0)
+        return tuple(filter(None, (self.mask, self.normals, self.depth, *reflectance, *self.beside)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -202,14 +207,18 @@ def _unprefixed(paths: list[str]) -> list[str]:
 
 
 def _maps(paths: list[str]) -> MapFiles:
-    """The mask, the normal map and the depth among files of one folder that are called so."""
+    """The mask, the normal map, the depth and the maps of reflectance among files of one folder that are called so."""
     masks: list[str] = []
     depth: list[str] = []
     normals: dict[str, str] = {}
+    reflectance: dict[str, str] = {}
     for path in paths:
         what = stem_of(path).lower().rpartition(".")[2]
         if what == _DEPTH:
             depth.append(path)
+        elif what in REFLECTANCE:
+            if suffix_of(path) == ".npy":
+                reflectance[what] = path
         elif what != "mask":
             normals.setdefault(suffix_of(path), path)
         elif suffix_of(path) not in _OF_NUMBERS:
@@ -222,7 +231,7 @@ def _maps(paths: list[str]) -> MapFiles:
     numbers = min((path for path in depth if suffix_of(path) == ".npy"), default="")
     pictures = [path for path in sorted(depth) if path != numbers and suffix_of(path) not in _OF_NUMBERS]
     beside = (*sorted(masks)[1:], *normals.values(), *last.values(), *pictures)
-    return MapFiles(mask=min(masks, default=""), normals=best, depth=numbers, beside=beside)
+    return MapFiles(mask=min(masks, default=""), normals=best, depth=numbers, beside=beside, **reflectance)
 
 
 def _folder_of(path: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Collection
 from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,11 @@ _VERSIONS = ((1, 0), (2, 0))
 _NO_HEADER = (ValueError, TypeError, SyntaxError, EOFError, KeyError, RecursionError, MemoryError, TokenError)
 
 
-def array_of(content: bytes, limits: Limits, *, axes: int, accepted: str) -> NDArray[Any]:
-    """Floats [H, W] or [H, W, 3], by the number of `axes`; `accepted` says so in words. Raises UnreadableImage."""
+def array_of(content: bytes, limits: Limits, *, axes: Collection[int], accepted: str) -> NDArray[Any]:
+    """Floats [H, W] or [H, W, 3], by the numbers of `axes` that are accepted; `accepted` says so in words.
+
+    Raises UnreadableImage.
+    """
     import numpy as np
 
     file = io.BytesIO(content)
@@ -31,7 +35,7 @@ def array_of(content: bytes, limits: Limits, *, axes: int, accepted: str) -> NDA
         shape, by_columns, kind = reader(file)
     except _NO_HEADER as error:
         raise UnreadableImage("image.corrupt", f"no array as numpy writes it: {str(error)[:160]}") from error
-    if len(shape) != axes or shape[2:] not in {(), (3,)} or min(shape) < 1 or not _is_float(kind):
+    if len(shape) not in axes or shape[2:] not in {(), (3,)} or min(shape) < 1 or not _is_float(kind):
         reason = f"an array of {kind} with shape {shape!s:.80}; accepted is {accepted}"
         raise UnreadableImage("image.unsupported", reason)
     _check_size(shape, kind, len(content) - file.tell(), limits)

@@ -157,7 +157,7 @@ def _whole(read: Callable[[bytes, Limits], NDArray[Any]], content: bytes, limits
 
 
 def _from_npy(content: bytes, limits: Limits) -> NDArray[Any]:
-    return array_of(content, limits, axes=3, accepted="height x width x 3 of 16, 32 or 64-bit floats")
+    return array_of(content, limits, axes={3}, accepted="height x width x 3 of 16, 32 or 64-bit floats")
 
 
 def _digest(path: Path, limits: Limits) -> str:

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from truscore.datasets.formats.multi_light.depth_map import read_depth
-from truscore.datasets.formats.multi_light.layouts import Views, objects_in
+from truscore.datasets.formats.multi_light.layouts import REFLECTANCE, Views, objects_in
 from truscore.datasets.formats.multi_light.object_maps import read_mask, read_normals
 from truscore.datasets.formats.multi_light.pairing import Pairing
+from truscore.datasets.formats.multi_light.reflectance_maps import read_reflectance
 from truscore.datasets.index.records import ImageRecord, Light, LitObject
 from truscore.datasets.reading.build_index import build_read_result, no_annotations, report_unlisted, unreadable_dataset
 from truscore.datasets.reading.context import ReaderContext
@@ -27,7 +28,7 @@ def recognise_multi_light(context: ReaderContext) -> bool:
 
 
 def read_multi_light(context: ReaderContext) -> ReadResult:
-    """Read every view with its light, and mask, normal map and depth of every object. There are no classes."""
+    """Read each view with its light, and mask, normals, depth and reflectance of each object; there are no classes."""
     folder, class_names = context.folder, context.class_names
     objects = [views for views in objects_in(folder, limits=context.limits) if views.images]
     if not objects:
@@ -70,4 +71,6 @@ def _object(context: ReaderContext, views: Views) -> LitObject:
         mask, mask_HW = read_mask(context, maps.mask)
     normals = read_normals(context, maps.normals, mask_HW) if maps.normals else None
     depth = read_depth(context, maps.depth, maps.pitch, mask_HW) if maps.depth else None
-    return LitObject(name=views.name, mask=mask, normals=normals, depth=depth)
+    named = {what: path for what in REFLECTANCE if (path := getattr(maps, what))}
+    reflectance = {what: read_reflectance(context, path, mask_HW, what) for what, path in named.items()}
+    return LitObject(name=views.name, mask=mask, normals=normals, depth=depth, **reflectance)

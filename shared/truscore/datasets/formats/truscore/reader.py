@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from types import MappingProxyType
+from typing import Any
 
 from truscore.datasets.index.json_codec import InvalidIndex, index_from_json
 from truscore.datasets.index.records import Annotation, DatasetIndex, ImageRecord, LitObject
@@ -83,13 +84,12 @@ def _is_there(context: ReaderContext, files: frozenset[str], path: str) -> bool:
 
 
 def _with_maps(lit_object: LitObject, there: Collection[str]) -> LitObject:
-    mask, normals, depth = lit_object.mask, lit_object.normals, lit_object.depth
-    return replace(
-        lit_object,
-        mask=mask if mask is not None and mask.path in there else None,
-        normals=normals if normals is not None and normals.path in there else None,
-        depth=depth if depth is not None and depth.path in there else None,
-    )
+    gone: dict[str, Any] = {
+        each.name: None
+        for each in fields(lit_object)
+        if each.name != "name" and (found := getattr(lit_object, each.name)) is not None and found.path not in there
+    }
+    return replace(lit_object, **gone)
 
 
 def _annotate(context: ReaderContext, index: DatasetIndex, listed: Mapping[str, ImageRecord]) -> Mapping[str, Annotate]:
