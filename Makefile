@@ -9,7 +9,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
   "$$name" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$name" && exit; \
   done; echo python3)
 BIN := .venv/bin
-EXTRAS := export,mobile,weights,tracker,stack,audit,studio
+EXTRAS := export,mobile,weights,tracker,stack,audit,studio,search
 SETUP_BEGAN_AT := $(shell date +%s)
 # Folder that the generated Python is written under.
 GENERATED ?= shared

@@ -53,6 +53,7 @@ secret truscore_s3_access_key truscore
 # Empty: nothing is signed. docs/operations.md shows how a key is made.
 secret truscore_validator_signing_key ''
 secret truscore_exporter_signing_key ''
+secret truscore_search_storage_url ''
 check rabbitmq_password 1 256
 check minio_root_password 8 256
 check postgres_password 1 256
@@ -78,6 +79,7 @@ TRUSCORE_VALIDATOR_ADDRESS=127.0.0.1:50060
 TRUSCORE_TRAINER_ADDRESS=127.0.0.1:50070
 TRUSCORE_EXPORTER_ADDRESS=127.0.0.1:50080
 TRUSCORE_STUDIO_ADDRESS=127.0.0.1:50090
+TRUSCORE_SEARCH_ADDRESS=127.0.0.1:50053
 TRUSCORE_MLFLOW_URL=http://127.0.0.1:5000
 TRUSCORE_MODEL_TRUSTED_KEYS=$(quoted "$(setting TRUSCORE_MODEL_TRUSTED_KEYS '[]')")
 ENV

@@ -18,6 +18,7 @@ PREFIXES: Mapping[str, str] = {
     "monitor": "MONITOR",
     "experiment-tracker": "TRACKER",
     "exporter": "EXPORTER",
+    "hyperparameter-search": "SEARCH",
     "studio": "STUDIO",
 }
 # Those that browsers are shown pages of, on a port of their own.

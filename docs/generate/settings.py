@@ -21,7 +21,15 @@ OTHERS: dict[str, type[BaseSettings]] = {
     "The local stack (`make up`, `make demo`, `make test`)": LocalSettings,
     "Tests and measurements on real images": SharedData,
 }
-SERVICES = ("dataset_validator", "trainer", "monitor", "experiment_tracker", "exporter", "studio")
+SERVICES = (
+    "dataset_validator",
+    "trainer",
+    "monitor",
+    "experiment_tracker",
+    "exporter",
+    "hyperparameter_search",
+    "studio",
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

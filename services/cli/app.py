@@ -85,6 +85,7 @@ def addresses(start: Path) -> Addresses:
         validator=settings.validator_address,
         trainer=settings.trainer_address,
         exporter=settings.exporter_address,
+        search=settings.search_address,
         studio=settings.studio_address,
         mlflow_url=settings.mlflow_url,
         where=where,

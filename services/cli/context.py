@@ -58,6 +58,7 @@ class Addresses:
     validator: str
     trainer: str
     exporter: str
+    search: str
     studio: str
     mlflow_url: str
     where: str
@@ -72,6 +73,7 @@ VARIABLES = {
     "s3_secret_key": "TRUSCORE_S3_SECRET_KEY",
     "monitor": "TRUSCORE_MONITOR_ADDRESS",
     "tracker": "TRUSCORE_TRACKER_ADDRESS",
+    "search": "TRUSCORE_SEARCH_ADDRESS",
 }
 
 

@@ -40,7 +40,7 @@ def examine(addresses: Addresses, folder: Path) -> Iterator[Check]:
     yield _gpu()
     yield _broker(addresses.amqp_url)
     yield _store(addresses)
-    for name in ("validator", "trainer", "monitor", "tracker", "exporter", "studio"):
+    for name in ("validator", "trainer", "monitor", "tracker", "exporter", "search", "studio"):
         yield _service(name, getattr(addresses, name))
     yield _mlflow(addresses.mlflow_url)
 

@@ -27,6 +27,7 @@ class Settings(ServiceSettings):
     validator_address: str = Field("", description="Address of the validator's gRPC health service, host:port")
     trainer_address: str = Field("", description="Address of the trainer's gRPC health service, host:port")
     exporter_address: str = Field("", description="Address of the exporter's gRPC health service, host:port")
+    search_address: str = Field("", description="Address of the hyper-parameter search's gRPC service, host:port")
     studio_address: str = Field("", description="Address of the studio's gRPC health service, host:port")
     mlflow_url: str = Field("", description="Address of the MLflow server")
     model_trusted_keys: tuple[str, ...] = Field(

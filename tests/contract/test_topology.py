@@ -11,6 +11,7 @@ PROTO = Path(__file__).parents[2] / "proto"
 # Parts of events, and what is only ever inside of one.
 PARTS = {
     "AdvancedSettings ArchitectureConfig Artifact Benchmark CustomModifications EarlyStopping Finding FocalLossParams "
+    "FloatRange IntRange PruningSpec SearchBounds SearchCounts SearchObjective SearchParameter SearchSpec SearchTrial "
     "GpuSample Hyperparameters LossConfig LossWeights MetricInterval ModelSignature ObjectRef Optimization Parity "
     "FormatRefusal MetricParity "
     "Regularization ReportSeal SplitConfig TensorSpec TrainingConfig TrainingProcess TrainingSpec TrivialComparison "

@@ -37,6 +37,11 @@ def test_a_service_starts_without_torch_and_image_libraries(service: str) -> Non
     assert not loaded & HEAVY
 
 
+def test_the_search_starts_without_torch_and_pictures() -> None:
+    # Optuna is made of numpy.
+    assert not loaded_by("services.hyperparameter_search.app") & (HEAVY - {"numpy"})
+
+
 def test_the_catalog_of_networks_is_data_that_needs_no_torch() -> None:
     assert not loaded_by("truscore.catalog.table") & HEAVY
 

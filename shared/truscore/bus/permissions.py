@@ -13,11 +13,18 @@ from typing import Final
 from truscore.bus import topology
 from truscore.bus.topology import TOPOLOGY, Row
 
-SERVICES: Final = (topology.VALIDATOR, topology.TRAINER, topology.EXPORTER, topology.MONITOR, topology.TRACKER)
+SERVICES: Final = (
+    topology.VALIDATOR,
+    topology.TRAINER,
+    topology.EXPORTER,
+    topology.MONITOR,
+    topology.TRACKER,
+    topology.SEARCH,
+)
 # Who publishes orders and requests and what downstream systems are called; queues of their own have their names.
 OTHERS: Final = (*topology.PEOPLE, topology.ENGINE)
 # Messages that say how an order or its run stands: what these publish, machines' load left out.
-_WORKING: Final = (topology.VALIDATOR, topology.TRAINER, topology.EXPORTER)
+_WORKING: Final = (topology.VALIDATOR, topology.TRAINER, topology.EXPORTER, topology.SEARCH)
 _NOTHING: Final = "^$"
 # Bringing dead letters back is to put them into inboxes of others: for people at the command line alone.
 OPERATOR: Final = "cli"

@@ -8,7 +8,7 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 from truscore.bus.errors import UnknownMessage
-from truscore.events.v1 import control_pb2, dataset_pb2, model_pb2, order_pb2, telemetry_pb2, training_pb2
+from truscore.events.v1 import control_pb2, dataset_pb2, model_pb2, order_pb2, search_pb2, telemetry_pb2, training_pb2
 
 EXCHANGE: Final = "truscore.events"
 RETRY_EXCHANGE: Final = "truscore.retry"  # headers exchange: the copy names the retry queue it wants
@@ -59,6 +59,7 @@ class Row:
 
 VALIDATOR, TRAINER, EXPORTER = "dataset-validator", "trainer", "exporter"
 MONITOR, TRACKER, ENGINE = "monitor", "experiment-tracker", "grading-engine"
+SEARCH = "hyperparameter-search"
 PEOPLE = ("studio", "cli", "upstream")
 LOG_READERS = (Consumer(service=MONITOR, inbox=False), Consumer(service=TRACKER, inbox=False))
 
@@ -68,29 +69,49 @@ def _row(routing_key: str, message: type[Message], publishers: tuple[str, ...], 
 
 
 TOPOLOGY: Final[tuple[Row, ...]] = (
-    _row("dataset.ready", dataset_pb2.DatasetReady, PEOPLE, Consumer(service=VALIDATOR)),
+    _row("dataset.ready", dataset_pb2.DatasetReady, (*PEOPLE, SEARCH), Consumer(service=VALIDATOR)),
     _row("dataset.progress", dataset_pb2.DatasetProgress, (VALIDATOR,)),
     # The trainer says it again when a run is resumed.
     _row(
         "dataset.validated", dataset_pb2.DatasetValidated, (VALIDATOR, TRAINER), Consumer(service=TRAINER, lease=True)
     ),
-    _row("dataset.rejected", dataset_pb2.DatasetRejected, (VALIDATOR,)),
-    _row("order.attached", order_pb2.OrderAttached, (TRAINER,)),
-    _row("training.started", training_pb2.TrainingStarted, (TRAINER,)),
+    _row("dataset.rejected", dataset_pb2.DatasetRejected, (VALIDATOR,), Consumer(service=SEARCH)),
+    _row("order.attached", order_pb2.OrderAttached, (TRAINER,), Consumer(service=SEARCH)),
+    _row("training.started", training_pb2.TrainingStarted, (TRAINER,), Consumer(service=SEARCH)),
     _row("training.progressed", training_pb2.TrainingProgressed, (TRAINER,)),
-    _row("training.completed", training_pb2.TrainingCompleted, (TRAINER,), Consumer(service=EXPORTER)),
-    _row("training.failed", training_pb2.TrainingFailed, (TRAINER,)),
-    _row("training.cancelled", training_pb2.TrainingCancelled, (TRAINER,)),
+    _row(
+        "training.completed",
+        training_pb2.TrainingCompleted,
+        (TRAINER,),
+        Consumer(service=EXPORTER),
+        Consumer(service=SEARCH),
+    ),
+    _row("training.failed", training_pb2.TrainingFailed, (TRAINER,), Consumer(service=SEARCH)),
+    _row("training.cancelled", training_pb2.TrainingCancelled, (TRAINER,), Consumer(service=SEARCH)),
     _row("training.paused", training_pb2.TrainingPaused, (TRAINER,)),
-    _row("epoch.completed", training_pb2.EpochCompleted, (TRAINER,)),
-    _row("export.ordered", model_pb2.ExportOrdered, PEOPLE, Consumer(service=EXPORTER)),
+    _row("epoch.completed", training_pb2.EpochCompleted, (TRAINER,), Consumer(service=SEARCH)),
+    _row("export.ordered", model_pb2.ExportOrdered, (*PEOPLE, SEARCH), Consumer(service=EXPORTER)),
     # Grading engines are no service of ours: they bind queues of their own.
-    _row("model.exported", model_pb2.ModelExported, (EXPORTER,), Consumer(service=ENGINE, inbox=False)),
-    _row("export.failed", model_pb2.ExportFailed, (EXPORTER,)),
+    _row(
+        "model.exported",
+        model_pb2.ModelExported,
+        (EXPORTER,),
+        Consumer(service=ENGINE, inbox=False),
+        Consumer(service=SEARCH),
+    ),
+    _row("export.failed", model_pb2.ExportFailed, (EXPORTER,), Consumer(service=SEARCH)),
     _row("hardware.sampled", telemetry_pb2.HardwareSampled, (VALIDATOR, TRAINER, EXPORTER)),
-    _row("run.cancel", control_pb2.RunCancel, PEOPLE, Consumer(service=TRAINER)),
+    _row("run.cancel", control_pb2.RunCancel, (*PEOPLE, SEARCH), Consumer(service=TRAINER)),
     _row("run.pause", control_pb2.RunPause, PEOPLE, Consumer(service=TRAINER)),
     _row("run.resume", control_pb2.RunResume, PEOPLE, Consumer(service=TRAINER)),
+    _row("search.ordered", search_pb2.SearchOrdered, PEOPLE, Consumer(service=SEARCH)),
+    _row("search.cancel", search_pb2.SearchCancel, PEOPLE, Consumer(service=SEARCH)),
+    _row("search.accepted", search_pb2.SearchAccepted, (SEARCH,)),
+    _row("search.refused", search_pb2.SearchRefused, (SEARCH,)),
+    _row("search.progressed", search_pb2.SearchProgressed, (SEARCH,)),
+    _row("search.completed", search_pb2.SearchCompleted, (SEARCH,)),
+    _row("search.failed", search_pb2.SearchFailed, (SEARCH,)),
+    _row("search.cancelled", search_pb2.SearchCancelled, (SEARCH,)),
     # The tracker's is about MLflow, which nobody else talks to.
     _row("alert.raised", telemetry_pb2.AlertRaised, (MONITOR, TRACKER)),
     _row("alert.cleared", telemetry_pb2.AlertCleared, (MONITOR, TRACKER)),
