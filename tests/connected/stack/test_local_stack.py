@@ -25,7 +25,7 @@ from services.cli.settings import read_settings
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 START_S = 300.0
 COMMAND_S = 240.0
-MOST_BYTES = {"experiment_tracker": 170_000_000}
+MOST_BYTES = {"experiment_tracker": 170_000_000, "hyperparameter_search": 170_000_000}
 MOST_BYTES_OTHERWISE = 120_000_000
 
 
@@ -119,7 +119,9 @@ def test_the_addresses_are_for_the_owner_only(up: Up) -> None:
     assert stat.S_IMODE((up.folder / "stack.env").stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("service", ["dataset_validator", "trainer", "monitor", "experiment_tracker", "exporter"])
+@pytest.mark.parametrize(
+    "service", ["dataset_validator", "trainer", "monitor", "experiment_tracker", "exporter", "hyperparameter_search"]
+)
 def test_an_idle_service_is_small(up: Up, service: str) -> None:
     found = [process for process in up.family() if f"services.{service}" in process.cmdline()]
     assert len(found) == 1
