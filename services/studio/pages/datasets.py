@@ -131,6 +131,7 @@ async def annotate(request: Request) -> Response:
         "learns_from": draft.learns_from,
         "tools": [tool for tool, _, _ in tools],
         "can_edit": session.role >= Role.ANNOTATOR,
+        "magnet": draft.category == "border_detection",
         "can_suggest": session.role >= Role.ANNOTATOR and draft.learns_from in SUGGESTED,
     }
     return studio.pages.render(

@@ -1,6 +1,7 @@
 // What pointer and keys do to the marks. Knows geometry and edits; knows no server and no page around it.
 import { area, corners, inside, moved, nearestCorner, tidy, within, withCorner } from "../model/geometry.js";
 import { applied, inverse } from "../model/document.js";
+import { nearestSide, snapped, withSide } from "../model/magnet.js";
 
 const REACH_PX = 10; // of a corner, on the screen
 const LEAST_PX = 2; // of a box, in the image
@@ -22,6 +23,8 @@ export class Editor {
     this.preview = null; // a shape while it is dragged: only its end is an edit
     this.undone = [];
     this.done = [];
+    this.magnet = false;
+    this.cut = null; // cuts strips out of the picture, for the magnet
   }
 
   get document() { return this.saver.document; }
@@ -152,6 +155,11 @@ export class Editor {
         this.drag = { kind: "corner", shape };
         return;
       }
+      const side = shape.kind === "quad" && this.canEdit ? nearestSide(shape, point, 0.7 * reach) : -1;
+      if (side >= 0) {
+        this.drag = { kind: "side", side, shape, from: point };
+        return;
+      }
     }
     const proposed = this.shownProposals.map((each) => each.shape).filter(Boolean);
     const looked = proposed.find((each) => each.id === this.proposed);
@@ -192,7 +200,7 @@ export class Editor {
     const kind = this.tool;
     const enough = { box: 2, quad: 4, polygon: 3 }[kind];
     if (!enough || this.draft.length < enough) return;
-    const shape = tidy({ id: crypto.randomUUID(), kind, label: this.label, points: this.draft.flat() });
+    const shape = this.#magnetised(tidy({ id: crypto.randomUUID(), kind, label: this.label, points: this.draft.flat() }));
     this.draft = [];
     const [x0, y0, x1, y1] = shape.points;
     if (kind === "box" && (x1 - x0 < LEAST_PX || y1 - y0 < LEAST_PX)) return;
@@ -206,15 +214,20 @@ export class Editor {
     const at = this.#clamped(point);
     this.cursor = this.tool === "select" ? null : at;
     if (this.drag?.kind === "corner") this.preview = withCorner(this.drag.shape, this.corner, at);
-    else if (this.drag?.kind === "move") {
+    else if (this.drag?.kind === "side") {
+      const [x, y] = this.drag.from;
+      this.preview = withSide(this.drag.shape, this.drag.side, point[0] - x, point[1] - y);
+    } else if (this.drag?.kind === "move") {
       const [x, y] = this.drag.from;
       this.preview = moved(this.drag.shape, point[0] - x, point[1] - y, this.view.image);
     }
     this.onMove();
   }
 
-  release(point) {
-    const { drag, preview } = this;
+  // Of a quadrilateral the sides that were dragged go to the edges near them. `free`: not this time.
+  release(point, { free = false } = {}) {
+    const { drag } = this;
+    const preview = this.preview && !free ? this.#magnetised(this.preview, drag) : this.preview;
     this.drag = null;
     this.preview = null;
     if (drag?.kind === "draw") {
@@ -223,6 +236,26 @@ export class Editor {
       this.draft = [];
     } else if (preview) this.edit([{ op: "put", shape: tidy(preview) }]);
     this.onChange();
+  }
+
+  #magnetised(shape, drag = { kind: "new" }) {
+    if (!this.magnet || shape.kind !== "quad" || drag.kind === "move") return shape;
+    const { corner } = this;
+    const moved = { new: [0, 1, 2, 3], corner: [corner], side: [drag.side, (drag.side + 1) % 4] }[drag.kind];
+    const which = { new: moved, corner: [(corner + 3) % 4, corner], side: [drag.side] }[drag.kind];
+    return this.#snap(shape, which, [0, 1, 2, 3].filter((n) => !moved.includes(n)));
+  }
+
+  #snap(shape, which, keep) {
+    const { points, ...rest } = snapped(shape, this.cut, { which, keep, scale: this.view.scale });
+    const { width, height } = this.view.image;
+    return { ...rest, points: points.map((value, i) => within(value, i % 2 ? height : width)) };
+  }
+
+  // The selected quadrilateral onto the edges near it, whether the magnet is on or not.
+  snapSelected() {
+    const shape = this.selectedShape;
+    if (shape?.kind === "quad" && this.canEdit) this.edit([{ op: "put", shape: this.#snap(shape, [0, 1, 2, 3], []) }]);
   }
 
   // Arrow keys: the chosen corner, else the selected mark, else the cursor of the drawing tool.

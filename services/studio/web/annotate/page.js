@@ -4,8 +4,11 @@ import { View } from "../canvas/view.js";
 import { call, dataOf, part } from "../model/calls.js";
 import { element } from "../model/elements.js";
 import { Saver } from "../model/saver.js";
+import { MiniMap } from "../canvas/minimap.js";
+import { stripCutter } from "../canvas/strips.js";
 import { Editor } from "./editor.js";
 import { KEYS, digitOf, rowOf } from "./keys.js";
+import { Looks } from "./looks.js";
 import { Panel } from "./panel.js";
 import { Suggester } from "./suggester.js";
 
@@ -18,12 +21,21 @@ const image = new Image();
 let editor = null;
 let panel = null;
 let suggester = null;
+let miniMap = null;
+const looks = new Looks(canvases.picture);
+const MAGNET = "annotate-magnet";
 let dirty = { picture: true, marks: true };
 let scheduled = false;
+let drawnAt = "";
 
 function draw() {
   scheduled = false;
+  // Keys bring marks into sight: the picture goes with them.
+  const place = [view.x, view.y, view.scale].join();
+  dirty.picture ||= place !== drawnAt;
+  drawnAt = place;
   if (dirty.picture && image.complete && image.naturalWidth) drawPicture(canvases.picture, view, image);
+  if (dirty.picture) miniMap?.draw();
   if (dirty.marks && editor) drawMarks(canvases.marks, view, editor);
   dirty = { picture: false, marks: false };
 }
@@ -51,6 +63,12 @@ function changed() {
   redraw();
 }
 
+function setMagnet(isOn) {
+  editor.magnet = isOn;
+  localStorage.setItem(MAGNET, isOn ? "on" : "off");
+  document.getElementById("magnet")?.setAttribute("aria-pressed", String(isOn));
+}
+
 function leave(by) {
   const next = about.image_ids[about.image_ids.indexOf(about.image_id) + by];
   if (next !== undefined) location.assign(`/datasets/${part(about.dataset_id)}/annotate/${next}`);
@@ -62,6 +80,8 @@ const commands = {
   fit: () => { view.fit(); redraw(true); },
   "zoom-in": () => { view.zoom(1.25); redraw(true); },
   "zoom-out": () => { view.zoom(0.8); redraw(true); },
+  magnet: () => setMagnet(!editor.magnet),
+  channel: () => looks.nextChannel(),
   suggest: () => suggester?.suggest(),
   "accept-all": () => suggester?.acceptAll(),
   next: () => leave(1),
@@ -93,7 +113,7 @@ function listenToPointer() {
   });
   stage.addEventListener("pointerup", (event) => {
     if (panning) panning = null;
-    else editor.release(view.toImage(at(event)));
+    else editor.release(view.toImage(at(event)), { free: event.altKey });
   });
   stage.addEventListener("dblclick", () => editor.finish());
   stage.addEventListener("contextmenu", (event) => event.preventDefault());
@@ -140,6 +160,9 @@ async function start() {
     suggester.start();
   }
   await image.decode();
+  editor.cut = stripCutter(image, view.image);
+  setMagnet((localStorage.getItem(MAGNET) ?? (about.magnet ? "on" : "off")) === "on");
+  miniMap = new MiniMap({ canvas: document.getElementById("minimap"), view, image, onMove: () => redraw(true) });
   document.getElementById("loading").hidden = true;
   new ResizeObserver(() => {
     const isFirst = view.screen.width === 1;
