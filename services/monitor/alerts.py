@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from uuid import UUID, uuid5
 
+from services.monitor.diagnosis import measures_of_end, measures_of_epochs
 from services.monitor.facts import Cleared, Raised, Sampled, UnknownEvent
 from services.monitor.rules import OTHERS_RULES, Rule
 from services.monitor.run import Run
@@ -65,6 +66,8 @@ def measured_of_run(run: Run, now: float) -> Mapping[str, Measured]:
             broken = sum(not isfinite(loss) for loss in losses)
             found["losses_not_finite"] = (broken, f"the training loss is {losses[-1]}")
             found["loss_growth"] = _growth(run, losses)
+        found |= measures_of_epochs(run)
+    found |= measures_of_end(run, now)
     return {name: Measured(subject=run.run_id, value=value, text=text) for name, (value, text) in found.items()}
 
 

@@ -130,6 +130,8 @@ class EpochDone:
     is_best: bool
     eta_low_s: float = 0.0
     eta_high_s: float = 0.0
+    loading_s: float = 0.0
+    validating_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,6 +12,10 @@ MEASURES = {
     "silence_s": "seconds since a run in training made progress",
     "losses_not_finite": "how many of a run's last losses are NaN or infinite",
     "loss_growth": "a run's lowest recent loss over its lowest loss of all",
+    "val_loss_growth": "a run's lowest recent validation loss over its lowest of all, while its training loss falls",
+    "epochs_since_best": "epochs since a run's best",
+    "loading_percent": "share of training that a run stood still for images, in each of its last epochs",
+    "unfit_s": "seconds since a run ended whose model is not better than trivial predictors",
     "failed_s": "seconds since a run failed, in training or export",
     "memory_percent": "memory in use on a host",
     "gpu_memory_percent": "memory in use on the fullest GPU of a host",
@@ -69,7 +73,11 @@ RULES = (
     Rule(name="run.stalled", severity="critical", measure="silence_s", at_least=900),
     Rule(name="run.loss_not_finite", severity="critical", measure="losses_not_finite", at_least=1),
     Rule(name="run.diverging", severity="warning", measure="loss_growth", at_least=10),
-    # Clears by itself after a day: a failure can't be taken back.
+    Rule(name="run.overfitting", severity="warning", measure="val_loss_growth", at_least=1.5),
+    Rule(name="run.plateau", severity="warning", measure="epochs_since_best", at_least=20),
+    Rule(name="run.data_starved", severity="warning", measure="loading_percent", at_least=30),
+    # These clear by themselves after a day: neither can be taken back.
+    Rule(name="run.not_fit_for_use", severity="warning", measure="unfit_s", at_most=86_400),
     Rule(name="run.failed", severity="warning", measure="failed_s", at_most=86_400),
     Rule(name="host.memory_full", severity="warning", measure="memory_percent", at_least=95, for_s=60),
     Rule(name="host.gpu_memory_full", severity="warning", measure="gpu_memory_percent", at_least=98, for_s=60),

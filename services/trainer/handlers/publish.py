@@ -56,8 +56,6 @@ ORDER_STATES: Mapping[OrderState, order_pb2.OrderState.ValueType] = {
     "cancelled": order_pb2.ORDER_STATE_CANCELLED,
     "refused": order_pb2.ORDER_STATE_REFUSED,
 }
-# Where an epoch's time went is in the run's report.
-REPORTED_ONLY = frozenset({"loading_s", "validating_s"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -240,8 +238,7 @@ class BrokerRunEventPublisher:
 
     def _epoch(self, attempt: int, record: EpochDone) -> EpochCompleted:
         plain = asdict(record) | {"val_loss": math.nan if record.val_loss is None else record.val_loss}
-        fields = {name: value for name, value in plain.items() if name not in REPORTED_ONLY}
-        return EpochCompleted(run_id=self.plan.run_id, attempt=attempt, **fields)
+        return EpochCompleted(run_id=self.plan.run_id, attempt=attempt, **plain)
 
 
 def comparison_fields(comparison: Comparison | None) -> dict[str, Any]:

@@ -933,6 +933,8 @@ class EpochCompleted(_message.Message):
     IS_BEST_FIELD_NUMBER: _builtins.int
     ETA_LOW_S_FIELD_NUMBER: _builtins.int
     ETA_HIGH_S_FIELD_NUMBER: _builtins.int
+    LOADING_S_FIELD_NUMBER: _builtins.int
+    VALIDATING_S_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run."""
     attempt: _builtins.int
@@ -959,6 +961,10 @@ class EpochCompleted(_message.Message):
     """Seconds until the run ends that one run in ten falls below; 0 where it is not known."""
     eta_high_s: _builtins.float
     """Seconds until the run ends that one run in ten exceeds; 0 where it is not known."""
+    loading_s: _builtins.float
+    """Seconds of duration_s that the run stood still for images."""
+    validating_s: _builtins.float
+    """Seconds of duration_s that validation took."""
     @_builtins.property
     def metrics(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
         """Validation metrics by name, each in its own unit, for example "box_AP50" from 0 to 1."""
@@ -980,10 +986,12 @@ class EpochCompleted(_message.Message):
         is_best: _builtins.bool = ...,
         eta_low_s: _builtins.float = ...,
         eta_high_s: _builtins.float = ...,
+        loading_s: _builtins.float = ...,
+        validating_s: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "duration_s", b"duration_s", "epoch", b"epoch", "eta_high_s", b"eta_high_s", "eta_low_s", b"eta_low_s", "eta_s", b"eta_s", "images_per_second", b"images_per_second", "is_best", b"is_best", "learning_rate", b"learning_rate", "metrics", b"metrics", "run_id", b"run_id", "total_epochs", b"total_epochs", "train_loss", b"train_loss", "val_loss", b"val_loss"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "duration_s", b"duration_s", "epoch", b"epoch", "eta_high_s", b"eta_high_s", "eta_low_s", b"eta_low_s", "eta_s", b"eta_s", "images_per_second", b"images_per_second", "is_best", b"is_best", "learning_rate", b"learning_rate", "loading_s", b"loading_s", "metrics", b"metrics", "run_id", b"run_id", "total_epochs", b"total_epochs", "train_loss", b"train_loss", "val_loss", b"val_loss", "validating_s", b"validating_s"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
