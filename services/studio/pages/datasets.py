@@ -95,9 +95,11 @@ async def dataset(request: Request) -> Response:
     )
 
 
+BORDERS = "border_detection"
+BRUSHES = (("brush", "R", "Brush"), ("eraser", "E", "Eraser"))
 TOOLS = {
     "boxes": (("quad", "Q", "Quadrilateral"), ("box", "B", "Box"), ("polygon", "P", "Polygon")),
-    "masks": (("polygon", "P", "Polygon"), ("quad", "Q", "Quadrilateral"), ("box", "B", "Box")),
+    "masks": (("polygon", "P", "Polygon"), *BRUSHES, ("quad", "Q", "Quadrilateral"), ("box", "B", "Box")),
 }
 
 
@@ -121,6 +123,8 @@ async def annotate(request: Request) -> Response:
     if current is None:
         raise UnknownDraft(f"dataset {dataset_id!r} has no image {image_id}")
     tools = TOOLS.get(draft.learns_from, ())
+    if draft.learns_from == "boxes" and draft.category != BORDERS:
+        tools = (*tools, *BRUSHES)
     about = {
         "dataset_id": dataset_id,
         "image_id": image_id,
@@ -131,7 +135,7 @@ async def annotate(request: Request) -> Response:
         "learns_from": draft.learns_from,
         "tools": [tool for tool, _, _ in tools],
         "can_edit": session.role >= Role.ANNOTATOR,
-        "magnet": draft.category == "border_detection",
+        "magnet": draft.category == BORDERS,
         "can_suggest": session.role >= Role.ANNOTATOR and draft.learns_from in SUGGESTED,
     }
     return studio.pages.render(

@@ -1,11 +1,15 @@
 // What pointer and keys do to the marks. Knows geometry and edits; knows no server and no page around it.
-import { area, corners, inside, moved, nearestCorner, tidy, within, withCorner } from "../model/geometry.js";
+import { area, corners, inside, moved, nearestCorner, tidy, touches, within, withCorner } from "../model/geometry.js";
 import { applied, inverse } from "../model/document.js";
+import { painted } from "../canvas/brush.js";
 import { nearestSide, snapped, withSide } from "../model/magnet.js";
 
 const REACH_PX = 10; // of a corner, on the screen
 const LEAST_PX = 2; // of a box, in the image
+const BRUSH_PX = 12; // at first, on the screen
+const BRUSHES = ["brush", "eraser"];
 export const MOST_UNDO = 500;
+const STROKE_STEP = 0.15; // of the brush's radius, between two points of a stroke
 
 export class Editor {
   constructor({ view, saver, canEdit, onChange, onMove }) {
@@ -23,6 +27,7 @@ export class Editor {
     this.preview = null; // a shape while it is dragged: only its end is an edit
     this.undone = [];
     this.done = [];
+    this.brush = null; // its radius, in pixels of the image
     this.magnet = false;
     this.cut = null; // cuts strips out of the picture, for the magnet
   }
@@ -93,7 +98,8 @@ export class Editor {
   choose(tool) {
     this.tool = tool;
     this.draft = [];
-    if (tool !== "select" || this.proposed) this.select(null);
+    if (BRUSHES.includes(tool)) this.brush ??= BRUSH_PX / this.view.scale;
+    else if (tool !== "select" || this.proposed) this.select(null);
     this.onChange();
   }
 
@@ -140,6 +146,8 @@ export class Editor {
     if (this.tool === "box" && this.canEdit) {
       this.draft = [at];
       this.drag = { kind: "draw" };
+    } else if (BRUSHES.includes(this.tool) && this.canEdit) {
+      this.drag = { kind: "stroke", points: [at] };
     } else if (this.tool !== "select" && this.canEdit) this.place(at, reach);
     else this.#grab(point, reach);
     this.onChange();
@@ -183,6 +191,10 @@ export class Editor {
   // One corner of a shape that is drawn corner by corner; also by keyboard.
   place(point, reach = REACH_PX / this.view.scale) {
     const at = this.#clamped(point);
+    if (BRUSHES.includes(this.tool) && this.canEdit) {
+      this.paint([at]);
+      return;
+    }
     const most = { box: 2, quad: 4, polygon: Infinity }[this.tool];
     if (!most || !this.canEdit) return;
     const [first] = this.draft;
@@ -213,7 +225,10 @@ export class Editor {
   move(point) {
     const at = this.#clamped(point);
     this.cursor = this.tool === "select" ? null : at;
-    if (this.drag?.kind === "corner") this.preview = withCorner(this.drag.shape, this.corner, at);
+    if (this.drag?.kind === "stroke") {
+      const [x, y] = this.drag.points.at(-1);
+      if (Math.hypot(at[0] - x, at[1] - y) >= STROKE_STEP * this.brush) this.drag.points.push(at);
+    } else if (this.drag?.kind === "corner") this.preview = withCorner(this.drag.shape, this.corner, at);
     else if (this.drag?.kind === "side") {
       const [x, y] = this.drag.from;
       this.preview = withSide(this.drag.shape, this.drag.side, point[0] - x, point[1] - y);
@@ -230,11 +245,41 @@ export class Editor {
     const preview = this.preview && !free ? this.#magnetised(this.preview, drag) : this.preview;
     this.drag = null;
     this.preview = null;
-    if (drag?.kind === "draw") {
+    if (drag?.kind === "stroke") this.paint(drag.points);
+    else if (drag?.kind === "draw") {
       this.draft.push(this.#clamped(point));
       this.finish();
       this.draft = [];
     } else if (preview) this.edit([{ op: "put", shape: tidy(preview) }]);
+    this.onChange();
+  }
+
+  get stroke() { return this.drag?.kind === "stroke" ? { points: this.drag.points, radius: this.brush } : null; }
+
+  resizeBrush(factor) {
+    if (!BRUSHES.includes(this.tool)) return;
+    this.brush = Math.min(Math.max(this.brush * factor, 0.5), Math.max(this.view.image.width, this.view.image.height) / 4);
+    this.onChange();
+  }
+
+  // A stroke joins the outlines of its class that it touches, or is one of its own; the eraser takes from all it touches,
+  // or from the selected one alone.
+  paint(points) {
+    const isErasing = this.tool === "eraser";
+    const stroke = { points, radius: this.brush };
+    const touched = this.shapes.filter((each) => each.kind === "polygon" && touches(each, stroke)
+      && (isErasing ? !this.selectedShape || each.id === this.selected : each.label === this.label));
+    if (isErasing && touched.length === 0) return;
+    const ops = [];
+    for (const group of isErasing ? touched.map((each) => [each]) : [touched]) {
+      const outlines = painted(group, stroke, this.view.image, isErasing);
+      outlines.forEach((flat, n) => ops.push({ op: "put", shape: {
+        id: group[n]?.id ?? crypto.randomUUID(), kind: "polygon", label: group[0]?.label ?? this.label, points: flat,
+      } }));
+      for (const gone of group.slice(outlines.length)) ops.push({ op: "delete", id: gone.id });
+    }
+    if (ops.length > 0) this.edit(ops);
+    if (!isErasing || !this.document.shapes.has(this.selected)) this.selected = isErasing ? null : ops.find((each) => each.op === "put")?.shape.id ?? null;
     this.onChange();
   }
 

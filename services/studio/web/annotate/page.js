@@ -80,6 +80,8 @@ const commands = {
   fit: () => { view.fit(); redraw(true); },
   "zoom-in": () => { view.zoom(1.25); redraw(true); },
   "zoom-out": () => { view.zoom(0.8); redraw(true); },
+  "brush-smaller": () => editor.resizeBrush(0.8),
+  "brush-larger": () => editor.resizeBrush(1.25),
   magnet: () => setMagnet(!editor.magnet),
   channel: () => looks.nextChannel(),
   suggest: () => suggester?.suggest(),
@@ -131,7 +133,7 @@ function listenToKeys() {
     const digit = digitOf(event);
     const row = rowOf(event);
     if (digit) panel.choose(digit);
-    else if (!row || (row.tool && !about.tools.includes(row.tool))) return;
+    else if (!row || (row.tool && !(row.tool === "magnet" ? about.magnet : about.tools.includes(row.tool)))) return;
     else if (row.command) commands[row.command]();
     else row.run(editor, event);
     event.preventDefault();
@@ -161,7 +163,8 @@ async function start() {
   }
   await image.decode();
   editor.cut = stripCutter(image, view.image);
-  setMagnet((localStorage.getItem(MAGNET) ?? (about.magnet ? "on" : "off")) === "on");
+  editor.magnet = about.magnet && localStorage.getItem(MAGNET) !== "off";
+  document.getElementById("magnet")?.setAttribute("aria-pressed", String(editor.magnet));
   miniMap = new MiniMap({ canvas: document.getElementById("minimap"), view, image, onMove: () => redraw(true) });
   document.getElementById("loading").hidden = true;
   new ResizeObserver(() => {

@@ -1,5 +1,6 @@
 // The picture on one canvas, the marks on another above it: a mark that moves redraws no picture.
 import { corners } from "../model/geometry.js";
+import { stroke } from "./brush.js";
 import { percent } from "../model/suggestions.js";
 
 const MOST_HANDLES = 200;
@@ -14,12 +15,14 @@ export function drawPicture(canvas, view, image) {
   context.drawImage(image, view.x, view.y, view.image.width * view.scale, view.image.height * view.scale);
 }
 
-export function drawMarks(canvas, view, { shapes, selected, corner, draft, cursor, label, shownProposals, proposed }) {
+export function drawMarks(canvas, view, { shapes, selected, corner, draft, cursor, label, shownProposals, proposed, tool, brush, stroke: painting }) {
   const context = prepared(canvas, view);
   for (const each of shownProposals) if (each.shape) drawProposal(context, view, each, each.id === proposed);
   for (const shape of shapes) drawShape(context, view, shape, shape.id === selected, corner);
   if (draft.length > 0) drawDraft(context, view, draft, cursor, colorOf(label));
-  if (cursor) drawCursor(context, view, cursor);
+  if (painting) drawStroke(context, view, painting, tool === "eraser" ? "#ffffff" : colorOf(label));
+  if (cursor && ["brush", "eraser"].includes(tool)) drawBrush(context, view, cursor, brush);
+  else if (cursor) drawCursor(context, view, cursor);
 }
 
 function prepared(canvas, view) {
@@ -111,6 +114,24 @@ function drawDraft(context, view, draft, cursor, color) {
   context.stroke();
   context.setLineDash([]);
   for (const point of draft) drawHandle(context, view, point, color, false);
+}
+
+function drawStroke(context, view, { points, radius }, color) {
+  context.globalAlpha = 0.45;
+  context.strokeStyle = color;
+  stroke(context, points.map((point) => view.toScreen(point)), radius * view.scale);
+  context.globalAlpha = 1;
+}
+
+function drawBrush(context, view, cursor, radius) {
+  const [x, y] = view.toScreen(cursor);
+  for (const [color, lineWidth] of [["#000a", 3], ["#fff", 1.5]]) {
+    context.beginPath();
+    context.arc(x, y, Math.max(radius * view.scale, 1), 0, 2 * Math.PI);
+    context.strokeStyle = color;
+    context.lineWidth = lineWidth;
+    context.stroke();
+  }
 }
 
 function drawCursor(context, view, cursor) {

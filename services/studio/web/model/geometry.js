@@ -53,6 +53,18 @@ export function overlap([ax0, ay0, ax1, ay1], [bx0, by0, bx1, by1]) {
   return all > 0 ? both / all : 0;
 }
 
+// Whether a stroke of the brush, {points, radius}, overlaps the shape: its middle line comes into it or near its rim.
+export function touches(shape, { points, radius }) {
+  const ring = corners(shape);
+  return points.some((point) => inside(shape, point) || ring.some((corner, n) => toSide(point, corner, ring[(n + 1) % ring.length]) <= radius));
+}
+
+function toSide([x, y], [ax, ay], [bx, by]) {
+  const squared = (bx - ax) ** 2 + (by - ay) ** 2;
+  const t = squared ? Math.min(Math.max(((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / squared, 0), 1) : 0;
+  return Math.hypot(ax + t * (bx - ax) - x, ay + t * (by - ay) - y);
+}
+
 export const within = (value, most) => Math.min(Math.max(value, 0), most);
 
 export function withCorner(shape, index, [x, y]) {
