@@ -19,7 +19,7 @@ from services.cli.commands.datasets import (
 )
 from services.cli.commands.models import catalog, fetch, predict, suggest, templates, verify
 from services.cli.commands.operations import dead_letters, doctor
-from services.cli.commands.runs import control, export, show, submit, watch
+from services.cli.commands.runs import compare, control, export, show, submit, watch
 from services.cli.context import Addresses, CliError, Code, CommandContext
 from services.cli.settings import read_settings
 
@@ -41,6 +41,7 @@ for command in (
     watch.watch,
     show.runs,
     show.show,
+    compare.compare,
     control.cancel,
     control.pause,
     control.resume,
