@@ -17,7 +17,7 @@ from services.cli.commands.datasets import (
     validate,
     versions,
 )
-from services.cli.commands.models import catalog, fetch, predict, suggest, templates, verify
+from services.cli.commands.models import catalog, fetch, lineage, predict, suggest, templates, verify
 from services.cli.commands.operations import dead_letters, doctor
 from services.cli.commands.runs import compare, control, export, show, submit, watch
 from services.cli.context import Addresses, CliError, Code, CommandContext
@@ -42,6 +42,7 @@ for command in (
     show.runs,
     show.show,
     compare.compare,
+    lineage.lineage,
     control.cancel,
     control.pause,
     control.resume,

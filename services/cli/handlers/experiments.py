@@ -2,14 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC
 
 import grpc
 from truscore.api.v1 import experiments_pb2, experiments_pb2_grpc
 
 from services.cli.context import CliError, Code
 from services.cli.output.comparison import ExperimentView
+from services.cli.output.lineage import Traced
 
 TIMEOUT_S = 30.0
+PAGE = 1000  # the most that the tracker gives at once
+MOST_PAGES = 100
 _CODES = {
     grpc.StatusCode.NOT_FOUND: Code.NOT_FOUND,
     grpc.StatusCode.INVALID_ARGUMENT: Code.USAGE,
@@ -35,6 +39,43 @@ def compared(address: str, run_ids: Sequence[str], *, curves: bool) -> tuple[Exp
             curves=history,
         )
         for each, history in zip(found, histories, strict=True)
+    )
+
+
+def traced(address: str) -> tuple[Traced, ...]:
+    """Every run on record, newest first, and what is around it. CliError."""
+    found: list[Traced] = []
+    with grpc.insecure_channel(address) as channel, _explained(address):
+        stub = experiments_pb2_grpc.ExperimentsServiceStub(channel)
+        request = experiments_pb2.ListExperimentsRequest(page_size=PAGE)
+        for _ in range(MOST_PAGES):
+            response = stub.ListExperiments(request, timeout=TIMEOUT_S)
+            found += map(_traced, response.experiments)
+            if not response.next_page_token:
+                break
+            request.page_token = response.next_page_token
+    return tuple(found)
+
+
+def _traced(experiment: experiments_pb2.Experiment) -> Traced:
+    tags = experiment.tags
+
+    def tag(name: str) -> str:
+        return tags.get(f"truscore.{name}", "")
+
+    version = tag("artifact.package.uri").rpartition("/")[0].rpartition("/")[2]
+    return Traced(
+        run_id=experiment.run_id,
+        status=experiment.status,
+        job="/".join(tag(name) for name in ("category", "option", "architecture")),
+        dataset=f"{tag('dataset_id')}/{tag('dataset_version')}",
+        dataset_digest=tag("dataset_digest"),
+        git_commit=tags.get("mlflow.source.git.commit", ""),
+        artifacts={name: (uri, tag(f"artifact.{name}.sha256")) for name, uri in experiment.artifacts.items()},
+        model=f"{experiment.model_name}/{version}" if experiment.model_name else "",
+        fit_for_use=tag("fit_for_use"),
+        started_at=experiment.started_at.ToDatetime(tzinfo=UTC),
+        ended_at=experiment.ended_at.ToDatetime(tzinfo=UTC) if experiment.HasField("ended_at") else None,
     )
 
 
