@@ -25,6 +25,7 @@ from services.studio.drafts.store import DraftStore
 from services.studio.handlers import Monitor, Requests
 from services.studio.http_server import serve_http
 from services.studio.imports import Imports
+from services.studio.insights import Insights
 from services.studio.intake import Bounds, Intake
 from services.studio.pages.rendering import Pages
 from services.studio.parts import Studio
@@ -71,6 +72,7 @@ def create_studio(
                 MODULE, timeout_s=settings.studio_suggest_timeout_s, memory_bytes=settings.studio_memory_bytes
             ),
         ),
+        insights=Insights(drafts=drafts, files=files, bounds=child),
         reports=ReportStore(store, settings.bucket),
         requests=requests,
         monitor=monitor,

@@ -13,6 +13,7 @@ from services.studio.drafts.journal import Journal
 from services.studio.drafts.store import DraftStore
 from services.studio.handlers import Monitor, Requests
 from services.studio.imports import Imports
+from services.studio.insights import Insights
 from services.studio.intake import Intake
 from services.studio.publish.publishing import Publishing
 from services.studio.reports.report_store import ReportStore
@@ -34,6 +35,7 @@ class Studio:
     imports: Imports
     publishing: Publishing
     suggestions: Suggestions
+    insights: Insights
     reports: ReportStore
     requests: Requests
     monitor: Monitor

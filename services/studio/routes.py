@@ -16,7 +16,7 @@ from truscore.ordering.messages import InvalidOrder
 from truscore.storage import StoreError
 
 from services.studio.api import datasets as datasets_api
-from services.studio.api import documents, imports, live, login, reports, suggestions, versions
+from services.studio.api import documents, imports, insights, live, login, reports, suggestions, versions
 from services.studio.api import runs as runs_api
 from services.studio.api.requests import broke, http_error, not_found, refused
 from services.studio.child.whole_process import ChildFailed
@@ -48,6 +48,7 @@ def routes() -> list[BaseRoute]:
         Route("/", dataset_pages.datasets),
         Route("/datasets/new", dataset_pages.new_dataset),
         Route("/datasets/{dataset_id}", dataset_pages.dataset),
+        Route("/datasets/{dataset_id}/data", dataset_pages.data),
         Route("/datasets/{dataset_id}/annotate", dataset_pages.annotate),
         Route("/datasets/{dataset_id}/annotate/{image_id:int}", dataset_pages.annotate),
         Route("/api/datasets", datasets_api.create, methods=["POST"]),
@@ -59,6 +60,8 @@ def routes() -> list[BaseRoute]:
         Route(f"{_IMAGE}/document", documents.open_document),
         Route(f"{_IMAGE}/operations", documents.save_operations, methods=["POST"]),
         Route(f"{_IMAGE}/suggestions", suggestions.suggest, methods=["POST"]),
+        Route(f"{_DATASET}/numbers", insights.numbers),
+        Route(f"{_DATASET}/augmentation.png", insights.augmentation),
         Route(f"{_DATASET}/models", suggestions.models),
         Route(f"{_IMAGE}/{{size}}.jpg", datasets_api.picture),
         Route(f"{_DATASET}/imports/{{import_id}}", imports.add_file, methods=["PUT"]),

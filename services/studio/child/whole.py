@@ -1,4 +1,5 @@
-"""`python -m services.studio.child.whole JOB`: reads a folder that is to be imported, or writes a version.
+"""`python -m services.studio.child.whole JOB`: what concerns a whole dataset: reads a folder that is to be imported,
+writes a version, counts and divides a draft, shows what training makes of it.
 
 The job is a JSON file; the outcome is written beside it. It ends when its standard input does.
 """
@@ -6,7 +7,6 @@ The job is a JSON file; the outcome is written beside it. It ends when its stand
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from truscore.process.die_with_parent import end_with_stdin
 
+from services.studio.child import inspecting, previewing
 from services.studio.child.__main__ import load_libraries
-from services.studio.child.bounds import hold_to
+from services.studio.child.bounds import hold_to, mapped_bytes
+from services.studio.child.gathering import gather
 
 if TYPE_CHECKING:
     from truscore.datasets import DatasetIndex
@@ -30,8 +32,19 @@ def main(arguments: list[str]) -> int:
     job: dict[str, Any] = json.loads(path.read_text())
     end_with_stdin()
     load_libraries()
-    hold_to(job["memory_bytes"])
-    outcome = {"read": _read, "write": _write}[job["what"]](job, path.parent)
+    beside = 0
+    if job["what"] == "preview":
+        try:
+            previewing.load()
+        except ModuleNotFoundError as error:
+            outcome = {
+                "fault": f"{error.name} is not installed beside the studio: `truscore augment` shows it where it is"
+            }
+            (path.parent / OUTCOME).write_text(json.dumps(outcome))
+            return 0
+        beside = mapped_bytes()
+    hold_to(job["memory_bytes"] + beside)
+    outcome = JOBS[job["what"]](job, path.parent)
     (path.parent / OUTCOME).write_text(json.dumps(outcome))
     return 0
 
@@ -56,7 +69,7 @@ def _write(job: dict[str, Any], folder: Path) -> dict[str, Any]:
 
     index = index_from_json((folder / INDEX).read_text())
     source, out = folder / "source", Path(job["out"])
-    _gather(index, source, job["files"])
+    gather(job["files"], source)
     try:
         written = write_dataset(index, source, out, format=job["format"], lossy=job["lossy"])
     except LossyConversion as error:
@@ -73,17 +86,6 @@ def _write(job: dict[str, Any], folder: Path) -> dict[str, Any]:
     return {"losses": list(written.losses), "written": not found, "difference": found}
 
 
-def _gather(index: DatasetIndex, source: Path, files: dict[str, str]) -> None:
-    """The images under their paths: links where the file system has them."""
-    for image in index.images:
-        place = source / image.path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(files[image.path], place)
-        except OSError:
-            shutil.copyfile(files[image.path], place)
-
-
 def _at_new_paths(index: DatasetIndex, paths: Any) -> DatasetIndex:
     from dataclasses import replace
 
@@ -98,6 +100,8 @@ def _difference(found: Any) -> str:
     parts = (f"{name}: {value!r:.200}" for name, value in asdict(found).items() if value)
     return f"what was written says something else when it is read again ({'; '.join(parts)})"
 
+
+JOBS = {"read": _read, "write": _write, "inspect": inspecting.inspect, "preview": previewing.preview}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

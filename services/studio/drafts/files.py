@@ -22,6 +22,11 @@ class Files:
         """Versions that are being written."""
         return self.root / "outgoing"
 
+    @property
+    def looking(self) -> Path:
+        """What is computed about drafts, for the moment."""
+        return self.root / "looking"
+
     def image(self, sha256: str) -> Path:
         return self.root / "images" / sha256[:2] / sha256
 

@@ -95,6 +95,16 @@ async def dataset(request: Request) -> Response:
     )
 
 
+async def data(request: Request) -> Response:
+    """What is in a draft, and what a run would make of it."""
+    session_of(request)
+    studio, dataset_id = studio_of(request), request.path_params["dataset_id"]
+    draft = await asyncio.to_thread(studio.drafts.get, dataset_id)
+    versions = await asyncio.to_thread(studio.drafts.versions, dataset_id)
+    about = {"dataset_id": dataset_id, "version": versions[0].version if versions else ""}
+    return studio.pages.render(request, "data.html", draft=draft, about=about)
+
+
 BORDERS = "border_detection"
 BRUSHES = (("brush", "R", "Brush"), ("eraser", "E", "Eraser"))
 TOOLS = {

@@ -9,11 +9,13 @@ export function figure(value) {
 
 // Columns are texts; rows are lists of texts, numbers or elements. `marked` names rows that matter most.
 export function table(columns, rows, { marked = () => false, caption = "" } = {}) {
+  const isWords = (column) => rows.some((row) => typeof row[column] === "string" && /[a-z]{3}/i.test(row[column]));
+  const kind = (column) => (isWords(column) ? "words" : "");
   return element("table", { className: "data" },
     caption ? element("caption", { className: "hidden-words", textContent: caption }) : null,
-    element("thead", {}, element("tr", {}, ...columns.map((name) => element("th", { scope: "col", textContent: name })))),
+    element("thead", {}, element("tr", {}, ...columns.map((name, column) => element("th", { scope: "col", className: kind(column), textContent: name })))),
     element("tbody", {}, ...rows.map((row, index) => element("tr", { className: marked(index) ? "purpose" : "" },
-      ...row.map((value) => (value instanceof Node ? element("td", {}, value) : element("td", { textContent: figure(value) })))))));
+      ...row.map((value, column) => (value instanceof Node ? element("td", {}, value) : element("td", { className: kind(column), textContent: figure(value) })))))));
 }
 
 export const spaced = (name) => name.replaceAll("_", " ");
