@@ -23,11 +23,13 @@ WHAT: dict[str, str] = {
     "grade": "give each image one grade",
     "scores": "give each image its scores",
     "labels": "give each image the labels that apply",
-    "lights": "nothing can be trained on it yet",
-    "normals": "nothing can be trained on it yet",
-    "depth": "nothing can be trained on it yet",
-    "": "nothing can be trained on it yet",
 }
+NOTHING = "nothing of it is drawn here: import what is annotated elsewhere"
+
+
+def what_of(learns_from: str) -> str:
+    """What is to be done with each image."""
+    return WHAT.get(learns_from, NOTHING)
 
 
 async def login(request: Request) -> Response:
@@ -63,7 +65,7 @@ def _choices() -> list[dict[str, object]]:
                     "option": option,
                     "classes": default_classes(category, option),
                     "architectures": [
-                        {**asdict(each), "what": WHAT[each.learns_from]} for each in suggestions(category, option)
+                        {**asdict(each), "what": what_of(each.learns_from)} for each in suggestions(category, option)
                     ],
                 }
                 for option in options(category)
@@ -84,7 +86,7 @@ async def dataset(request: Request) -> Response:
         request,
         "dataset.html",
         draft=draft,
-        what=WHAT[draft.learns_from],
+        what=what_of(draft.learns_from),
         images=images,
         annotated=sum(image.annotated for image in images),
         versions=[asdict(version) for version in versions],

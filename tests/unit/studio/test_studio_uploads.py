@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from PIL import Image
+from truscore.catalog import categories, options
 
 from services.studio.child.decoder import Decoder
 from tests.unit.studio.studio_harness import browser, new_decoder, png
@@ -177,3 +178,14 @@ def _bomb(side: int) -> bytes:
         + chunk(b"IDAT", zlib.compress(b"\0" * 10_000_000))
         + chunk(b"IEND", b"")
     )
+
+
+async def test_a_dataset_can_be_made_for_every_option_of_the_catalog(tmp_path: Path, decoder: Decoder) -> None:
+    async with browser(tmp_path, decoder=decoder) as one:
+        page = await one.http.get("/datasets/new")
+        assert page.status_code == 200
+        rows = [(category, option) for category in categories() for option in options(category)]
+        for number, (category, option) in enumerate(rows):
+            assert f'"option": "{option}"' in page.text
+            await one.make(f"d{number}", category=category, option=option, class_names=["1", "2"])
+            assert (await one.http.get(f"/datasets/d{number}")).status_code == 200
