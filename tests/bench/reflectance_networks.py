@@ -46,14 +46,19 @@ def main() -> int:
         renders = Path(folder) / "held_out"
         render_lit_dataset(renders, count=options.renders, seed=HELD_OUT_SEED, lights=LIGHTS, image_size=(64, 64))
         for seed in options.seeds:
-            found = measured(Path(folder) / f"seed-{seed}", renders, seed, options)
-            rows |= {name if name != "network" else f"{options.row}, seed {seed}": each for name, each in found.items()}
+            task, network = trained(Path(folder) / f"seed-{seed}", renders, seed, options)
+            results = evaluated(task, network)
+            if not rows:  # the same lights and renders whatever was trained
+                rows = {name: object_metrics(each) for name, each in task.trivial(results).items()}
+            rows[f"{options.row}, seed {seed}"] = object_metrics(results)
             Console(width=140).print(_table(rows))
     return 0
 
 
-def measured(folder: Path, renders: Path, seed: int, options: argparse.Namespace) -> Mapping[str, Mapping[str, float]]:
-    """Figures of the fits and of the network, by name."""
+def trained(
+    folder: Path, renders: Path, seed: int, options: argparse.Namespace
+) -> tuple[ReflectanceEstimation, torch.nn.Module]:
+    """The network, and the task of the renders that are held out."""
     began_s = time.process_time()
     sides = (options.side, options.side)
     render_lit_dataset(
@@ -75,9 +80,7 @@ def measured(folder: Path, renders: Path, seed: int, options: argparse.Namespace
     print(f"seed {seed}: rendered in {rendered_s:.0f} s, trained in {trained_s:.0f} s of processor time")  # noqa: T201
     network, recipe, _ = load_checkpoint_model(run.path / run.completed.path)
     task = ReflectanceEstimation(recipe=recipe, training=objects_of(folder / "set"), validation=objects_of(renders))
-    results = evaluated(task, network)
-    fits = {name: task.metrics(each) for name, each in task.trivial(results).items()}
-    return {**fits, "network": object_metrics(results)}
+    return task, network
 
 
 def evaluated(task: ReflectanceEstimation, network: torch.nn.Module) -> Sequence[ObjectReflectance]:
@@ -111,7 +114,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--row", default="reflectance_net", choices=("reflectance_net", "brdf_estimation"))
     parser.add_argument("--objects", type=int, default=240, help="rendered objects to train on, a third of each kind")
     parser.add_argument("--side", type=int, default=40, help="of a rendered object, in pixels")
-    parser.add_argument("--epochs", type=int, default=24)
+    parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--renders", type=int, default=60, help="held-out objects")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     return parser.parse_args()

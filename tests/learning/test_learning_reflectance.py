@@ -18,7 +18,7 @@ from tests.learning.run_folder import RunFolder, lay_out
 pytestmark = pytest.mark.learning
 
 OBJECTS, LIGHTS, EPOCHS = 14, 8, 10
-ARCHITECTURES = ("reflectance_net",)
+ARCHITECTURES = ("reflectance_net", "brdf_estimation")
 FITS = {"least_squares", "black_level_cauchy", "ggx_fit"}
 
 

@@ -179,7 +179,12 @@ REFLECTANCE_NET = Architecture(
     bases=("reflectance_network", "reflectance_network_wide"),
     template="reflectance",
 )
-BRDF_ESTIMATION = Architecture(name="brdf_estimation", task="reflectance_estimation", reason=NOT_YET)
+BRDF_ESTIMATION = Architecture(
+    name="brdf_estimation",
+    task="reflectance_estimation",
+    bases=("brdf_network", "brdf_network_wide"),
+    template="brdf",
+)
 DEPTH_NET = Architecture(
     name="depth_net",
     task="depth_estimation",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from truscore.catalog.networks.configs import (
+    BrdfNetworkConfig,
     Detectron2Config,
     MaskRCNNConfig,
     NetworkConfig,
@@ -113,13 +114,13 @@ _REASONS: Mapping[tuple[type[NetworkConfig], str], str] = MappingProxyType(
     | {(kind, "tensorrt"): _NON_ZERO for kind in _DETECTORS}
     | {
         (kind, format): _AS_MANY_PIXELS_AS_THE_MASK
-        for kind in (SetNetworkConfig, ReflectanceNetworkConfig)
+        for kind in (SetNetworkConfig, ReflectanceNetworkConfig, BrdfNetworkConfig)
         for format in ("torch_export", "mobile", "tensorrt")
     }
     | {(SurfaceNetworkConfig, format): _SEVERAL_INPUTS for format in ("torch_export", "mobile", "tensorrt")}
     | {
         (kind, "quantized"): _SYSTEMS_IN_INT8
-        for kind in (SetNetworkConfig, SurfaceNetworkConfig, ReflectanceNetworkConfig)
+        for kind in (SetNetworkConfig, SurfaceNetworkConfig, ReflectanceNetworkConfig, BrdfNetworkConfig)
     }
 )
 _AS_MANY_STRIPS_AS_SIDES = (

@@ -9,8 +9,14 @@ these). ``a`` is what one pixel of the network's input keeps for the gradient: m
 
 from truscore.catalog import network_of
 from truscore.catalog.networks import NETWORKS
-from truscore.catalog.networks.configs import ReflectanceNetworkConfig, SetNetworkConfig, SurfaceNetworkConfig
+from truscore.catalog.networks.configs import (
+    BrdfNetworkConfig,
+    ReflectanceNetworkConfig,
+    SetNetworkConfig,
+    SurfaceNetworkConfig,
+)
 
+_OF_VIEWS = (SetNetworkConfig, SurfaceNetworkConfig, ReflectanceNetworkConfig, BrdfNetworkConfig)
 BYTES_PER_WEIGHT = 16
 # Recomputing keeps the inputs of the stages and one stage's inside (Chen et al. 2016); heads and pyramid keep theirs.
 RECOMPUTED_SHARE = 0.5
@@ -22,7 +28,7 @@ CPU_SHARE = 0.5
 _UNMEASURED = max(
     network.activation_bytes_per_pixel or 0
     for network in NETWORKS.values()
-    if not isinstance(network.config, SetNetworkConfig | SurfaceNetworkConfig | ReflectanceNetworkConfig)
+    if not isinstance(network.config, _OF_VIEWS)
 )
 
 

@@ -1,24 +1,31 @@
 """A network on views becomes one file for any number of lights and any size of picture."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 import torch
+from truscore.datasets import read_dataset
 from truscore.inference.runtime import onnxruntime
 from truscore.recipes import resolve
+from truscore.synthesis.lit import render_lit_dataset
 from truscore.zoo import build_model
 
 from services.exporter.child.convert import conversion_context, export_target_of
-from services.exporter.child.export_target import ExportTarget
+from services.exporter.child.export_target import Answers, ExportTarget, Picture
 from services.exporter.child.formats.registry import FORMATS
+from services.exporter.child.lit_examples import load_examples
+from services.exporter.child.lit_relighting import reflectance_of
 from services.exporter.child.making import ConversionContext, make_artifact
 from services.exporter.child.refused import ExportRefused
 from services.exporter.task import Task
 
 SHAPES = ((3, 9, 12), (7, 16, 10), (50, 20, 21))  # lights, height, width
 ROW = ("photometric_stereo", "surface_normal_estimation", "ps_net")
-OF_REFLECTANCE = ("reflectance_net",)
+OF_REFLECTANCE = ("reflectance_net", "brdf_estimation")
 
 
 def fed(lights: int, height: int, width: int) -> dict[str, np.ndarray]:
@@ -113,3 +120,29 @@ def test_a_file_of_reflectance_says_what_the_network_says(architecture: str, tmp
     assert (found["roughness"][inside_HW] >= 0.08).all()
     assert (found["albedo"][inside_HW] > 0).all()
     assert all(not values[..., ~inside_HW].any() for values in found.values())
+
+
+def test_a_file_that_says_the_truth_is_judged_to_be_right(tmp_path: Path) -> None:
+    """By the exporter's own evaluation, which hides every fourth light from it."""
+    folder = render_lit_dataset(tmp_path, count=1, option="card", seed=4, lights=8, image_size=(24, 24), bits=16)
+    index = read_dataset(folder).index
+    assert index is not None
+    (example,) = load_examples(folder, index, [index.objects[0].name], kind="reflectance_estimation")
+    shown: list[float] = []
+    maps = {name: np.load(next(folder.glob(f"*/{name}.npy"))) for name in ("normals", "albedo", "roughness", "f0")}
+    document = json.loads(next(folder.glob("*/truth/scene.json")).read_text())
+
+    def run(views: Picture) -> Answers:
+        shown.extend(cast(Mapping[str, np.ndarray], views)["present"].tolist())
+        return {
+            "albedo": maps["albedo"].mean(axis=2) * document["gain"],
+            "f0": maps["f0"] * document["gain"],
+            "roughness": maps["roughness"],
+            "roughness_confidence": np.ones_like(maps["roughness"]),
+            "normals": maps["normals"].transpose(2, 0, 1),
+        }
+
+    figures = reflectance_of(run, example)
+    assert shown == [1, 1, 1, 0, 1, 1, 1, 0]
+    assert figures["relighting_PSNR_dB"] > 35
+    assert (figures["albedo_error"], figures["roughness_error"]) == pytest.approx((0, 0), abs=1e-6)

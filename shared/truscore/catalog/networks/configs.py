@@ -233,3 +233,13 @@ class ReflectanceNetworkConfig(NetworkConfig):
     width: int
     blocks: int
     materials: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BrdfNetworkConfig(NetworkConfig):
+    """A network of reflectance whose maps so many ``steps`` of a fit begin with."""
+
+    width: int
+    blocks: int
+    materials: int
+    steps: int

@@ -1,7 +1,7 @@
 """Networks that say what the surface of an object does to light. What a pixel takes of memory is counted under 16
 lights."""
 
-from truscore.catalog.networks.configs import ReflectanceNetworkConfig
+from truscore.catalog.networks.configs import BrdfNetworkConfig, ReflectanceNetworkConfig
 from truscore.catalog.networks.network import Network
 
 NETWORKS: tuple[Network, ...] = (
@@ -24,5 +24,23 @@ NETWORKS: tuple[Network, ...] = (
         image_size=64,
         activation_bytes_per_pixel=167_288,
         config=ReflectanceNetworkConfig(width=96, blocks=3, materials=16),
+    ),
+    Network(
+        name="brdf_network",
+        implementation="ours, on torch: reflectance_network, from whose maps a GGX fit of each pixel is unrolled",
+        licence="BSD-3-Clause",
+        parameters=35_068,
+        image_size=32,
+        activation_bytes_per_pixel=66_739,
+        config=BrdfNetworkConfig(width=32, blocks=2, materials=8, steps=5),
+    ),
+    Network(
+        name="brdf_network_wide",
+        implementation="ours, on torch: reflectance_network, from whose maps a GGX fit of each pixel is unrolled",
+        licence="BSD-3-Clause",
+        parameters=395_655,
+        image_size=64,
+        activation_bytes_per_pixel=195_364,
+        config=BrdfNetworkConfig(width=96, blocks=3, materials=16, steps=8),
     ),
 )

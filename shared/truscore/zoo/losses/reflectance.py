@@ -11,7 +11,9 @@ from truscore.zoo.photometric.reflectance_network import Maps
 LOSSES = ("log_l1_rendering", "log_l1")
 _DARKEST, _LEAST_F0, _LEAST_SENT = 0.01, 0.01, 0.02  # below which a logarithm counts no less
 _GLOSSY = 1e-3  # an F0 below it mirrors nothing: no roughness is seen there
-_SHAPE, _SPREAD = 1.0, 0.1  # weights beside the maps'
+_SHAPE, _SPREAD, _RELIT = 0.2, 0.1, 0.3  # weights beside the maps'
+# An angle (0.3 degrees) and a share: below them an object's mean counts as it is, above them by its logarithm.
+_SMALL_RAD, _SMALL_SHARE = 0.005, 0.02
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +37,8 @@ def reflectance_loss(prediction: Maps, target: Target, primary_loss: str) -> Ten
 
     A camera's gain is in the samples, so that albedo and F0 are known up to one factor for each object: the one is
     taken that brings the albedo closest. Roughness counts where the truth mirrors anything. The normals' chord and the
-    likelihood of the stated spread, whose errors it takes as they are, are added.
+    likelihood of the stated spread, whose errors it takes as they are, are added. Of the normals and of what is
+    rendered each object's mean counts by its logarithm: a tenth less is the same for dull and for glossy ones.
     """
     inside_BP = target.inside_BP
     log_albedo_BP = torch.log(prediction.albedo_BP + _DARKEST)
@@ -51,10 +54,10 @@ def reflectance_loss(prediction: Maps, target: Target, primary_loss: str) -> Ten
         + 0.5 * mean_inside(f0_BP.abs(), inside_BP)
         + 0.5 * mean_inside(rough_BP, glossy_BP)
         + _SPREAD * mean_inside(likely_BP, glossy_BP)
-        + _SHAPE * mean_inside(chord_BP, inside_BP)
+        + _SHAPE * torch.log1p(mean_inside(chord_BP, inside_BP) / _SMALL_RAD)
     )
     if primary_loss == "log_l1_rendering":
-        each_B = each_B + rendering_loss(prediction, target)
+        each_B = each_B + _RELIT * torch.log1p(rendering_loss(prediction, target) / _SMALL_SHARE)
     return each_B.mean()
 
 

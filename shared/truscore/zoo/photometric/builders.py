@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import TypeVar
 
 from torch import nn
 
 from truscore.catalog.networks.configs import (
+    BrdfNetworkConfig,
     NetworkConfig,
     ReflectanceNetworkConfig,
     SetNetworkConfig,
@@ -13,9 +15,12 @@ from truscore.catalog.networks.configs import (
 )
 from truscore.configuration.recipe import Recipe
 from truscore.zoo.configs import config_of
+from truscore.zoo.photometric.brdf_network import BrdfNetwork
 from truscore.zoo.photometric.reflectance_network import ReflectanceNetwork
 from truscore.zoo.photometric.set_network import SetBackbone, SetNetwork
 from truscore.zoo.photometric.surface_network import SurfaceNetwork
+
+Reflective = TypeVar("Reflective", bound=ReflectanceNetwork)
 
 
 def build_set_network(recipe: Recipe, num_classes: int) -> SetNetwork:
@@ -39,7 +44,18 @@ def build_reflectance_network(recipe: Recipe, num_classes: int) -> ReflectanceNe
     """``num_classes`` is not looked at. Freezing keeps both bodies still, that of normals and that of reflectance."""
     config = config_of(recipe, ReflectanceNetworkConfig)
     dropout = recipe.loss_config.regularization.dropout
-    network = ReflectanceNetwork(config.width, config.blocks, config.materials, dropout)
+    return _frozen(ReflectanceNetwork(config.width, config.blocks, config.materials, dropout), recipe)
+
+
+def build_brdf_network(recipe: Recipe, num_classes: int) -> BrdfNetwork:
+    """As the network of reflectance."""
+    config = config_of(recipe, BrdfNetworkConfig)
+    dropout = recipe.loss_config.regularization.dropout
+    network = BrdfNetwork(config.width, config.blocks, config.materials, config.steps, dropout)
+    return _frozen(network, recipe)
+
+
+def _frozen(network: Reflective, recipe: Recipe) -> Reflective:
     for backbone in (network.shape.backbone, network.backbone):
         _freeze(backbone, recipe)
     return network
@@ -56,5 +72,6 @@ BUILDERS: Mapping[type[NetworkConfig], Callable[[Recipe, int], nn.Module]] = Map
         SetNetworkConfig: build_set_network,
         SurfaceNetworkConfig: build_surface_network,
         ReflectanceNetworkConfig: build_reflectance_network,
+        BrdfNetworkConfig: build_brdf_network,
     }
 )

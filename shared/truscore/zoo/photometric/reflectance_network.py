@@ -9,6 +9,7 @@ Legend: B objects, L lights, P pixels of the object, C channels, K materials, 3 
 """
 
 import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -22,7 +23,7 @@ LEAST_ROUGHNESS, MOST_ROUGHNESS = 0.08, 0.95
 _FIRST_ROUGHNESS = (0.15, 0.3, 0.6)  # whose highlights the network is shown beside the samples
 _TINY = 1e-6
 _MOST_DOUBT = 4.0  # by whose exponential a sample's weight differs from the robust solver's
-_LEAST_WEIGHT = 1e-3
+_LEAST_WEIGHT = 0.1  # of a lit sample that the robust solver leaves out, as it does highlights: they show roughness
 _ROUNDING = 3e-3  # of a pixel's typical sample, below which an F0 bends smoothly towards 0
 _FIRST_TRUST = (-3.0, -3.0)  # logarithms of what albedo and F0 are held to a first guess by
 _FIRST_SPREAD = math.log(0.3)
@@ -79,6 +80,12 @@ class ReflectanceNetwork(nn.Module):
         self, samples_BLP: Tensor, lights_BL3: Tensor, level_BL: Tensor, present_BL: Tensor, inside_BP: Tensor
     ) -> Maps:
         """As `SetNetwork` takes them: lights with ``present_BL`` 0 and pixels with ``inside_BP`` 0 change nothing."""
+        return self.first(samples_BLP, lights_BL3, level_BL, present_BL, inside_BP).maps
+
+    def first(
+        self, samples_BLP: Tensor, lights_BL3: Tensor, level_BL: Tensor, present_BL: Tensor, inside_BP: Tensor
+    ) -> "First":
+        """The maps, and what a fit that begins with them needs."""
         solved = self.shape.solved(samples_BLP, lights_BL3, level_BL, present_BL, inside_BP)
         normals_BP3, seen = solved.normals_BP3, solved.seen
         angles = angles_of(normals_BP3, lights_BL3)
@@ -88,7 +95,8 @@ class ReflectanceNetwork(nn.Module):
         feature_BLPC = self.dropout(self.backbone(feature_BLPF, present_BL11, inside_BP[..., None]))
         pixel_BPC = pooled(feature_BLPC, present_BL11)
         both_BPC = torch.cat([pixel_BPC, self.materials(pixel_BPC, inside_BP)], dim=-1)
-        said_6BP = self.head(self.hidden(both_BPC)).unbind(dim=-1)
+        hidden_BPC = self.hidden(both_BPC)
+        said_6BP = self.head(hidden_BPC).unbind(dim=-1)
         doubt_BLP = _MOST_DOUBT * torch.tanh(self.weight(feature_BLPC)[..., 0])
         weights_BLP = (seen.weights_BLP + _LEAST_WEIGHT * seen.lit_BLP) * torch.exp(doubt_BLP)
         roughness_BP = roughness_of(said_6BP[0])
@@ -99,13 +107,25 @@ class ReflectanceNetwork(nn.Module):
         albedo_BP, f0_BP = albedo_and_f0(
             seen.relative_BLP, weights_BLP, angles, mirrored(angles, roughness_BP), guess=guess, trust=trust
         )
-        return Maps(
+        maps = Maps(
             albedo_BP=albedo_BP * scale_BP,
             roughness_BP=roughness_BP,
             f0_BP=f0_BP * scale_BP,
             normals_BP3=normals_BP3,
             spread_BP=torch.exp(said_6BP[5].clamp(-5, 1)),
         )
+        return First(maps=maps, seen=seen, angles=angles, weights_BLP=weights_BLP, hidden_BPC=hidden_BPC)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class First:
+    """Maps, the samples and angles that they come of, how much each sample counts, and what is known of a pixel."""
+
+    maps: Maps
+    seen: Seen
+    angles: Angles
+    weights_BLP: Tensor
+    hidden_BPC: Tensor
 
 
 def confidence_of(spread_BP: Tensor) -> Tensor:
