@@ -1,4 +1,4 @@
-"""Trains ps_net on renders alone and prints how far its normals are off: `python -m tests.bench.normal_networks`.
+"""Trains networks on renders alone and prints how far normals are off: `python -m tests.bench.normal_networks`.
 
 Mean / median angular error in degrees beside the best solver, on held-out renders and on the real objects that are at
 hand; black levels are found beforehand for both. Training is the product's own process on a dataset of the product's
@@ -10,8 +10,10 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,30 +24,33 @@ from truscore.photometric_stereo import LitViews, cauchy_shading, find_black_lev
 from truscore.synthesis.lit import LIT_KINDS, render_lit_scene
 from truscore.synthesis.lit.dataset import VARIED, render_lit_dataset
 from truscore.zoo import load_checkpoint_model
+from truscore.zoo.photometric.surface_network import SurfaceNetwork
 
 from tests.bench.photometric_stereo import rendered_views
 from tests.learning.run_folder import lay_out
 from tests.measuring.lit_objects import objects
 
-ROW = {"category": "photometric_stereo", "option": "surface_normal_estimation", "architecture": "ps_net"}
+ROW = {"category": "photometric_stereo", "option": "surface_normal_estimation"}
+ARCHITECTURES = ("ps_net", "neural_surface_reconstruction")
 HELD_OUT_SEED = 20  # that of tests.bench.photometric_stereo
 MOST_LIGHTS = 24
+Read = Callable[[LitViews], np.ndarray]  # the normals [N, 3] of an object
 
 
 def main() -> int:
     options = _options()
-    rows: dict[str, list[tuple[float, float]]] = {}
+    rows: dict[str, dict[str, float]] = {}
     for seed in options.seeds:
         with tempfile.TemporaryDirectory() as folder:
             found = measured(Path(folder), seed, options)
         for name, figures in found.items():
-            rows.setdefault(name, []).append(figures)
-        Console(width=140).print(_table(rows, options.seeds[: len(rows["renders"])]))
+            rows.setdefault(name, {}).update(figures)
+        Console(width=170).print(_table(rows))
     return 0
 
 
-def measured(folder: Path, seed: int, options: argparse.Namespace) -> Mapping[str, tuple[float, float]]:
-    """Mean error of solver and network, by object; of renders the mean over objects."""
+def measured(folder: Path, seed: int, options: argparse.Namespace) -> Mapping[str, Mapping[str, float]]:
+    """Mean error by object and by what gave the normals; of renders the mean over objects."""
     began_s = time.process_time()
     render_lit_dataset(
         folder / "set",
@@ -56,16 +61,27 @@ def measured(folder: Path, seed: int, options: argparse.Namespace) -> Mapping[st
         image_size=(options.side, options.side),
     )
     rendered_s = time.process_time() - began_s
+    print(f"seed {seed}: rendered in {rendered_s:.0f} s of processor time")  # noqa: T201
+    readers = {"black level + Cauchy": _solved}
+    for architecture in options.architectures:
+        readers[f"{architecture}, seed {seed}"] = _trained(folder, architecture, seed, options)
+    groups = {"renders": held_out(options), **{views.name: [views] for views in objects(options.data)}}
+    return {
+        name: {reader: float(np.mean([_error(read, views) for views in group])) for reader, read in readers.items()}
+        for name, group in groups.items()
+    }
+
+
+def _trained(folder: Path, architecture: str, seed: int, options: argparse.Namespace) -> Read:
+    began_s = time.process_time()
     process = {"epochs": options.epochs, "validation_frequency": options.epochs}
     overrides = {"seed": seed, "hyperparameters": {"training_process": process}}
-    run = lay_out(folder / "run", folder / "set", **ROW, overrides=overrides)  # type: ignore[arg-type]
+    run = lay_out(folder / architecture, folder / "set", **ROW, architecture=architecture, overrides=overrides)  # type: ignore[arg-type]
     if run.finish():
         sys.exit(json.dumps(str(run.records[-1])))
-    trained_s = time.process_time() - began_s - rendered_s
-    print(f"seed {seed}: rendered in {rendered_s:.0f} s, trained in {trained_s:.0f} s of processor time")  # noqa: T201
+    print(f"{architecture}, trained in {time.process_time() - began_s:.0f} s of processor time")  # noqa: T201
     network, _, _ = load_checkpoint_model(run.path / run.completed.path)
-    figures = {views.name: _errors(network, views) for views in objects(options.data)}
-    return {"renders": tuple(np.mean([_errors(network, each) for each in held_out(options)], axis=0)), **figures}
+    return partial(_surface_answered if isinstance(network, SurfaceNetwork) else _answered, network)
 
 
 def held_out(options: argparse.Namespace) -> list[LitViews]:
@@ -78,27 +94,51 @@ def held_out(options: argparse.Namespace) -> list[LitViews]:
     return found
 
 
-def _errors(network: torch.nn.Module, views: LitViews) -> tuple[float, float]:
-    directions_L3 = views.directions()
-    level_L = find_black_level(views.samples_NL, directions_L3, share_L=views.share_L).level * views.share_L
-    given = (views.samples_NL.T, directions_L3, level_L, np.ones(len(level_L)), np.ones(len(views.samples_NL)))
-    with torch.no_grad():
-        learned_N3 = network(*(torch.from_numpy(np.ascontiguousarray(each)).float()[None] for each in given))[0]
-    solved_N3 = cauchy_shading(views.samples_NL, directions_L3, black_level=level_L).normals_N3
+def _error(read: Read, views: LitViews) -> float:
     assert views.normals_HW3 is not None
-    target_N3 = views.normals_HW3[views.mask_HW]
-    solver, learned = (
-        float(np.nanmean(angular_errors(each_N3, target_N3))) for each_N3 in (solved_N3, learned_N3.numpy())
+    return float(np.nanmean(angular_errors(read(views), views.normals_HW3[views.mask_HW])))
+
+
+def _solved(views: LitViews) -> np.ndarray:
+    return cauchy_shading(views.samples_NL, views.directions(), black_level=_level(views)).normals_N3
+
+
+def _answered(network: torch.nn.Module, views: LitViews) -> np.ndarray:
+    inside_N = np.ones(len(views.samples_NL))
+    normals_BN3 = _asked(network, views.samples_NL.T, views, inside_N)
+    return np.asarray(normals_BN3[0])
+
+
+def _surface_answered(network: torch.nn.Module, views: LitViews) -> np.ndarray:
+    """Of the rectangle around the mask."""
+    rows_N, columns_N = np.nonzero(views.mask_HW)
+    part = (slice(rows_N.min(), rows_N.max() + 1), slice(columns_N.min(), columns_N.max() + 1))
+    laid_PL = views.picture(views.samples_NL)[part].reshape(-1, len(views.directions()))
+    surface = _asked(network, laid_PL.T, views, views.mask_HW[part])
+    return np.asarray(surface.normals_BHW3[0])[views.mask_HW[part]]
+
+
+def _asked(network: torch.nn.Module, samples_LP: np.ndarray, views: LitViews, inside: np.ndarray) -> Any:
+    level_L = _level(views)
+    given = (samples_LP, views.directions(), level_L, np.ones(len(level_L)), inside)
+    with torch.no_grad():
+        return network(*(torch.from_numpy(np.ascontiguousarray(each)).float()[None] for each in given))
+
+
+def _level(views: LitViews) -> np.ndarray:
+    level: np.ndarray = (
+        find_black_level(views.samples_NL, views.directions(), share_L=views.share_L).level * views.share_L
     )
-    return solver, learned
+    return level
 
 
-def _table(rows: Mapping[str, list[tuple[float, float]]], seeds: list[int]) -> Table:
+def _table(rows: Mapping[str, Mapping[str, float]]) -> Table:
     table = Table(title="Mean angular error, degrees")
-    for heading in ("object", "black level + Cauchy", *(f"ps_net, seed {seed}" for seed in seeds)):
+    readers = list(rows["renders"])
+    for heading in ("object", *readers):
         table.add_column(heading, justify="left" if heading == "object" else "right")
     for name, figures in rows.items():
-        table.add_row(name, f"{figures[0][0]:.2f}", *(f"{learned:.2f}" for _, learned in figures))
+        table.add_row(name, *(f"{figures[reader]:.2f}" for reader in readers))
     return table
 
 
@@ -109,6 +149,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--side", type=int, default=40, help="of a rendered object, in pixels")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--renders", type=int, default=60, help="held-out objects")
+    parser.add_argument("--architectures", nargs="+", choices=ARCHITECTURES, default=ARCHITECTURES)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     return parser.parse_args()
 

@@ -14,6 +14,24 @@ from services.exporter.child.output_parity import check_parity
 from services.exporter.signature import depth_signature
 
 
+class SurfaceNormals(nn.Module):
+    """Takes what its signature says and gives normals_3HW of the surface."""
+
+    def __init__(self, network: SurfaceNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(
+        self, views_LCHW: Tensor, lights_L3: Tensor, level_L: Tensor, present_L: Tensor, mask_HW: Tensor
+    ) -> Tensor:
+        inside_HW = (mask_HW > 0.5).to(views_LCHW.dtype)
+        samples_LP = views_LCHW.mean(dim=1).flatten(1)
+        surface: Surface = self.network(
+            samples_LP[None], lights_L3[None], level_L[None], present_L[None], inside_HW[None]
+        )
+        return surface.normals_BHW3[0].permute(2, 0, 1) * inside_HW
+
+
 class LitDepth(nn.Module):
     """Takes what its signature says and gives depth_HW in micrometres. All pixels of the picture are computed: what
     surrounds a pixel counts."""

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from truscore.zoo.photometric.set_network import SetNetwork
+from truscore.zoo.photometric.surface_network import SurfaceNetwork
 
 from services.exporter.child.export_target import Answers, ExportTarget, Picture, UnsupportedNetwork, by_name
+from services.exporter.child.lit_surfaces import SurfaceNormals
 from services.exporter.child.output_parity import check_parity
 from services.exporter.signature import normals_signature
 
@@ -36,9 +38,10 @@ class LitViews(nn.Module):
 
 def export_target(model: nn.Module, class_names: Sequence[str]) -> ExportTarget:
     """Raises UnsupportedNetwork."""
-    if not isinstance(model, SetNetwork):
-        raise UnsupportedNetwork(f"{type(model).__name__} is no network for normal_estimation; accepted: SetNetwork")
-    graph = LitViews(model).eval()
+    if not isinstance(model, SetNetwork | SurfaceNetwork):
+        accepted = "accepted: SetNetwork, SurfaceNetwork"
+        raise UnsupportedNetwork(f"{type(model).__name__} is no network for normal_estimation; {accepted}")
+    graph = (LitViews(model) if isinstance(model, SetNetwork) else SurfaceNormals(model)).eval()
 
     def run_eager(views: Picture) -> Answers:
         with torch.no_grad():

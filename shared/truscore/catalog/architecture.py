@@ -170,8 +170,8 @@ PS_NET = Architecture(
 NEURAL_SURFACE_RECONSTRUCTION = Architecture(
     name="neural_surface_reconstruction",
     task="normal_estimation",
-    reason=NOT_YET,
-    target="lights",  # it is fitted to the views of one object
+    bases=("surface_network", "surface_network_wide"),
+    template="surfaces",
 )
 REFLECTANCE_NET = Architecture(
     name="reflectance_net",

@@ -154,7 +154,7 @@ def make(job: TrainingJob, evaluated: tuple[ImageRecord, ...], cache_limit_bytes
             image_size=job.recipe.image_size,
             seed=job.recipe.seed,
             cache_limit_bytes=cache_limit_bytes // 2,
-            needs_depth=True,
+            learnt="depth",
         )
         for part in (job.training, evaluated)
     )

@@ -18,7 +18,7 @@ from truscore.photometric_stereo import LitViews
 from truscore.zoo.photometric.surface_network import Surface, SurfaceNetwork
 
 from services.trainer.worker.errors import InvalidJob
-from services.trainer.worker.tasks.lit_objects import MOST_PIXELS, LitObjects, drawn_lights, measured_lights
+from services.trainer.worker.tasks.lit_objects import MOST_PIXELS, LitObjects, LitSample, drawn_lights, measured_lights
 from services.trainer.worker.tasks.protocol import Key
 
 Floats = NDArray[np.float32]
@@ -43,6 +43,21 @@ class SurfaceSample:
     step: int
     top: int
     left: int
+    width: int  # of the whole picture
+
+    @property
+    def pixels(self) -> LitSample:
+        """Those that are inside, in no order."""
+        inside_HW = self.inside_HW > 0
+        down_P, across_P = np.nonzero(inside_HW.numpy())
+        return LitSample(
+            index=self.index,
+            samples_LP=self.samples_LHW[:, inside_HW],
+            lights_L3=self.lights_L3,
+            level_L=self.level_L,
+            normals_P3=self.normals_HW3[inside_HW],
+            place_P=(self.top + down_P * self.step) * self.width + self.left + across_P * self.step,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,11 +92,11 @@ class _Pictures:
 
 
 class LitSurfaces(LitObjects[_Pictures, SurfaceSample]):
-    """The objects of a split as `LitObjects` orders them. With ``needs_depth`` they have to have one."""
+    """The objects of a split as `LitObjects` orders them. They have to have what is ``learnt``: normals or depth."""
 
-    def __init__(self, *args: Any, needs_depth: bool, **named: Any) -> None:
+    def __init__(self, *args: Any, learnt: str, **named: Any) -> None:
         super().__init__(*args, **named)
-        self._needs_depth = needs_depth
+        self._learnt = learnt
 
     def __getitem__(self, key: Key) -> SurfaceSample:
         """What the network trains on (some lights of a window, turned as object and lights together may be) or, at
@@ -107,8 +122,9 @@ class LitSurfaces(LitObjects[_Pictures, SurfaceSample]):
         return replace(turned, lights_L3=measured_lights(rng, turned.lights_L3))
 
     def _of(self, views: LitViews, level: float) -> _Pictures:
-        if self._needs_depth and views.depth_HW is None:
-            raise InvalidJob(f"object {views.name!r} cannot be learnt from: its depth is not known")
+        found = {"depth": views.depth_HW, "normals": views.normals_HW3}
+        if found[self._learnt] is None:
+            raise InvalidJob(f"object {views.name!r} cannot be learnt from: its {self._learnt} is not known")
         height, width = views.mask_HW.shape
         samples_LHW = np.zeros((len(views.share_L), height, width), dtype=np.float32)
         samples_LHW[:, views.mask_HW] = views.samples_NL.T
@@ -149,6 +165,7 @@ def _sample(index: int, loaded: _Pictures, lights: NDArray[np.int64], window: tu
         step=step,
         top=window[0].start,
         left=window[1].start,
+        width=loaded.mask_HW.shape[1],
     )
 
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import nn
+from truscore.catalog import network_of
+from truscore.catalog.networks.configs import SurfaceNetworkConfig
 from truscore.catalog.table import row_of
 from truscore.datasets import ImageRecord
 
@@ -18,6 +20,7 @@ from services.trainer.worker.tasks import (
     reflectance,
     regression,
     semantic_segmentation,
+    surface_normals,
     windowed_segmentation,
 )
 from services.trainer.worker.tasks.protocol import Task
@@ -36,6 +39,8 @@ MAKERS: Mapping[str, Maker] = {
     "regression": regression.make,
     "semantic_segmentation": semantic_segmentation.make,
 }
+# Of networks that make a surface and see rectangles of pixels, not pixels in no order.
+SURFACES: Mapping[str, Maker] = {"depth_estimation": depth.make, "normal_estimation": surface_normals.make}
 # What a network has to know of the training split before it trains, where it has to know anything.
 PREPARATIONS: Mapping[str, Callable[[nn.Module, TrainingJob], None]] = {
     "detection": instance_segmentation.prepare,
@@ -60,6 +65,8 @@ def make_task(job: TrainingJob, *, evaluated: tuple[ImageRecord, ...], cache_lim
     """The job's task, evaluated on a part of its images."""
     if job.recipe.sampling == "windows":
         return windowed_segmentation.make(job, evaluated, cache_limit_bytes)
+    if isinstance(network_of(job.recipe.architecture_config.base_architecture).config, SurfaceNetworkConfig):
+        return SURFACES[_task_of(job)](job, evaluated, cache_limit_bytes)
     return MAKERS[_task_of(job)](job, evaluated, cache_limit_bytes)
 
 

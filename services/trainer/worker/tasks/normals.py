@@ -29,7 +29,7 @@ from truscore.zoo.photometric.set_network import SetNetwork
 
 from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks.instance_segmentation import squared_norm
-from services.trainer.worker.tasks.lit_objects import LitPixels, LitSample
+from services.trainer.worker.tasks.lit_objects import LitObjects, LitPixels, LitSample
 from services.trainer.worker.tasks.normal_pictures import write_normals
 from services.trainer.worker.tasks.protocol import BatchEvaluation, Key
 
@@ -52,29 +52,29 @@ class Batch:
 class NormalEstimation:
     """The task of surface normals. It satisfies ``Task``."""
 
-    def __init__(self, *, recipe: Recipe, training: LitPixels, validation: LitPixels) -> None:
+    def __init__(self, *, recipe: Recipe, training: LitObjects[Any, Any], validation: LitObjects[Any, Any]) -> None:
         self.training = training
         self.validation = validation
         self._config = recipe.loss_config
 
-    def collate(self, samples: Sequence[LitSample]) -> Batch:
+    def collate(self, samples: Sequence[Any]) -> Any:
         return filled_up(samples)
 
-    def to_device(self, batch: Batch, device: torch.device) -> Batch:
+    def to_device(self, batch: Any, device: torch.device) -> Any:
         return moved_to(batch, device)
 
-    def image_count(self, batch: Batch) -> int:
+    def image_count(self, batch: Any) -> int:
         return len(batch.samples_BLP)
 
-    def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        parts = {"classification": self._loss(_answered(model, batch), batch)}
+    def losses(self, model: nn.Module, batch: Any) -> dict[str, Tensor]:
+        parts = {"classification": self._loss(self._answered(model, batch), batch)}
         if l2_weight := self._config.regularization.l2_weight:
             parts["l2"] = l2_weight * squared_norm(model)
         return parts
 
-    def evaluate(self, model: nn.Module, batch: Batch, keys: Sequence[Key]) -> BatchEvaluation[ObjectNormals]:
-        prediction_BP3 = _answered(model, batch)
-        inside_BP = batch.inside_BP.cpu().numpy() > 0
+    def evaluate(self, model: nn.Module, batch: Any, keys: Sequence[Key]) -> BatchEvaluation[ObjectNormals]:
+        prediction_BP3 = self._answered(model, batch)
+        inside_BP = self._truth(batch)[1].cpu().numpy() > 0
         prediction = prediction_BP3.float().cpu().numpy()
         return BatchEvaluation(
             losses={"classification": self._loss(prediction_BP3, batch).item()},
@@ -94,7 +94,7 @@ class NormalEstimation:
         """The classical solvers, which learn nothing, and a surface that is flat."""
         found: dict[str, list[ObjectNormals]] = {name: [] for name in SOLVERS}
         for result in image_results:
-            sample = self.validation[Key(epoch=0, index=result.image)]
+            sample = self._pixels(result.image)
             for name, solve in SOLVERS.items():
                 found[name].append(self._result(result.image, solve(sample), result.lights))
         return found
@@ -109,19 +109,41 @@ class NormalEstimation:
             sample = self.validation[Key(epoch=0, index=error.image)]
             with torch.no_grad():
                 batch = self.to_device(self.collate([sample]), next(model.parameters()).device)
-                prediction_P3 = _answered(model, batch)[0].cpu().numpy()
+                prediction_P3 = self._answered(model, batch)[0].cpu().numpy()
             path = folder / f"validation-{place:02d}.png"
-            write_normals(sample, prediction_P3, self.validation.size_of(error.image), path)
+            prediction_P3 = prediction_P3[self._truth(batch)[1][0].cpu().numpy() > 0]
+            write_normals(self._pixels(error.image), prediction_P3, self.validation.size_of(error.image), path)
             record = self.validation.records[error.image]
             pictures.append({"file": path.name, "image": record.path, "text": error.text})
         return {**diagnostics.to_plain(), "pictures": pictures}
 
-    def _loss(self, prediction_BP3: Tensor, batch: Batch) -> Tensor:
-        loss = normal_loss(prediction_BP3.float(), batch.normals_BP3, batch.inside_BP, self._config.primary_loss)
+    def _answered(self, model: nn.Module, batch: Any) -> Tensor:
+        """Unit normals [B, P, 3]."""
+        network = getattr(model, "module", model)  # without what spreads it over processes
+        if not isinstance(network, SetNetwork):
+            raise TypeError(f"{type(network).__name__} estimates no normals; accepted: SetNetwork")
+        # Whole precision: solving three by three in half of it loses the small angles that are learnt here.
+        with torch.autocast(batch.samples_BLP.device.type, enabled=False):
+            normals_BP3: Tensor = model(
+                batch.samples_BLP, batch.lights_BL3, batch.level_BL, batch.present_BL, batch.inside_BP
+            )
+        return normals_BP3
+
+    def _truth(self, batch: Any) -> tuple[Tensor, Tensor]:
+        """The true normals [B, P, 3], and 1 for each pixel that is inside [B, P]."""
+        return batch.normals_BP3, batch.inside_BP
+
+    def _pixels(self, index: int) -> LitSample:
+        """What the object of the validation split is evaluated on."""
+        pixels: LitSample = self.validation[Key(epoch=0, index=index)]
+        return pixels
+
+    def _loss(self, prediction_BP3: Tensor, batch: Any) -> Tensor:
+        loss = normal_loss(prediction_BP3.float(), *self._truth(batch), self._config.primary_loss)
         return self._config.loss_weights.classification * loss
 
     def _result(self, index: int, prediction_P3: np.ndarray, lights: int) -> ObjectNormals:
-        target_P3 = self.validation[Key(epoch=0, index=index)].normals_P3.numpy()
+        target_P3 = self._pixels(index).normals_P3.numpy()
         errors_N = angular_errors(prediction_P3, target_P3).astype(np.float32)
         return ObjectNormals(image=index, name=self.validation.names[index], lights=lights, errors_N=errors_N)
 
@@ -165,18 +187,6 @@ SOLVERS = {"flat_surface": _flat, "least_squares": _least_squares, "black_level_
 
 def _numbers(sample: LitSample) -> tuple[np.ndarray, np.ndarray]:
     return sample.samples_LP.T.double().numpy(), sample.lights_L3.double().numpy()
-
-
-def _answered(model: nn.Module, batch: Batch) -> Tensor:
-    network = getattr(model, "module", model)  # without what spreads it over processes
-    if not isinstance(network, SetNetwork):
-        raise TypeError(f"{type(network).__name__} estimates no normals; accepted: SetNetwork")
-    # Whole precision: solving three by three in half of it loses the small angles that are learnt here.
-    with torch.autocast(batch.samples_BLP.device.type, enabled=False):
-        normals_BP3: Tensor = model(
-            batch.samples_BLP, batch.lights_BL3, batch.level_BL, batch.present_BL, batch.inside_BP
-        )
-    return normals_BP3
 
 
 def count_objects(job: TrainingJob) -> int:

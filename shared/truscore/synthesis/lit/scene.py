@@ -54,8 +54,16 @@ def render_lit_scene(
     width, height = size
     surface = replace(SURFACES[kind](rng, height, width), grain_rad=grain_rad)
     directions_L3 = spread_lights(rng, lights, elevation_deg) if directions_L3 is None else directions_L3
+    return light_surface(rng, surface, directions_L3, camera=camera, distance_px=distance * width)
+
+
+def light_surface(
+    rng: Generator, surface: Surface, directions_L3: Field, *, camera: Camera | None = None, distance_px: float = 0.0
+) -> LitScene:
+    """The surface under these lights, as bright as a card of paper would have them set."""
+    lights = len(directions_L3)
     intensities_L3 = rng.uniform(0.7, 1.0, size=(lights, 1)) * rng.uniform(0.9, 1.0, size=(lights, 3))
-    views = [lit_view(surface, direction_3, distance=distance * width) for direction_3 in directions_L3]
+    views = [lit_view(surface, direction_3, distance=distance_px) for direction_3 in directions_L3]
     light_LHW3 = np.stack([view for view, _ in views]) * intensities_L3[:, None, None, :]
     camera = camera or random_camera(rng)
     bright = max(float(np.percentile(light_LHW3[:, surface.mask_HW], 99)), 1e-6)
@@ -67,7 +75,7 @@ def render_lit_scene(
         surface=surface,
         camera=camera,
         shadows_LHW=np.stack([shadow_HW for _, shadow_HW in views]),
-        distance_px=distance * width,
+        distance_px=distance_px,
     )
 
 
