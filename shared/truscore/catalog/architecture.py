@@ -170,7 +170,7 @@ PS_NET = Architecture(
 NEURAL_SURFACE_RECONSTRUCTION = Architecture(
     name="neural_surface_reconstruction",
     task="normal_estimation",
-    bases=("surface_network", "surface_network_wide"),
+    bases=("light_refit_surface_network", "light_refit_surface_network_wide"),
     template="surfaces",
 )
 REFLECTANCE_NET = Architecture(

@@ -16,7 +16,7 @@ from truscore.metrics.depth import ObjectDepth, depth_diagnostics, depth_errors,
 from truscore.photometric_stereo import cauchy_shading, integrate_bilateral, integrate_poisson
 from truscore.recipes import Recipe
 from truscore.zoo.losses.depth import DepthTarget, depth_loss
-from truscore.zoo.photometric.integration import normals_of
+from truscore.zoo.photometric.integration import edges_inside, normals_of
 from truscore.zoo.photometric.surface_network import Surface
 
 from services.trainer.worker.run_dir import TrainingJob
@@ -104,7 +104,7 @@ class DepthEstimation:
     def _loss(self, surface: Surface, batch: SurfaceBatch) -> Tensor:
         target = DepthTarget(
             depth_BHW=batch.depth_BHW,
-            normals_BHW3=normals_of(batch.depth_BHW, batch.known_BHW),
+            normals_BHW3=normals_of(batch.depth_BHW, edges_inside(batch.known_BHW)),
             known_BHW=batch.known_BHW,
             pitch_B=batch.pitch_B,
         )

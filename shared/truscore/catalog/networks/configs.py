@@ -218,11 +218,13 @@ class SetNetworkConfig(NetworkConfig):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SurfaceNetworkConfig(NetworkConfig):
-    """A network on sets of lights whose normals are integrated: ``context`` channels for what surrounds a pixel."""
+    """A network on sets of lights whose normals are integrated: ``context`` channels for what surrounds a pixel.
+    With ``refits_lights`` their directions are moved first, to where the normals belong to a surface."""
 
     width: int
     blocks: int
     context: int
+    refits_lights: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

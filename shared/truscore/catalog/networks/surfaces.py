@@ -7,6 +7,7 @@ _IMPLEMENTATION = (
     "ours, on torch: the set network's normals, edge weights and slopes by dilated convolutions, and a Poisson "
     "equation solved in closed form"
 )
+_REFITTED = f"{_IMPLEMENTATION}, under lights that are refitted to the surface"
 
 NETWORKS: tuple[Network, ...] = (
     Network(
@@ -15,7 +16,7 @@ NETWORKS: tuple[Network, ...] = (
         licence="BSD-3-Clause",
         parameters=28_344,
         image_size=48,
-        activation_bytes_per_pixel=23_180,
+        activation_bytes_per_pixel=23_306,
         config=SurfaceNetworkConfig(width=32, blocks=2, context=16),
     ),
     Network(
@@ -24,7 +25,25 @@ NETWORKS: tuple[Network, ...] = (
         licence="BSD-3-Clause",
         parameters=294_008,
         image_size=96,
-        activation_bytes_per_pixel=85_005,
+        activation_bytes_per_pixel=85_132,
         config=SurfaceNetworkConfig(width=96, blocks=3, context=48),
+    ),
+    Network(
+        name="light_refit_surface_network",
+        implementation=_REFITTED,
+        licence="BSD-3-Clause",
+        parameters=28_393,
+        image_size=40,
+        activation_bytes_per_pixel=47_975,
+        config=SurfaceNetworkConfig(width=32, blocks=2, context=16, refits_lights=True),
+    ),
+    Network(
+        name="light_refit_surface_network_wide",
+        implementation=_REFITTED,
+        licence="BSD-3-Clause",
+        parameters=294_057,
+        image_size=96,
+        activation_bytes_per_pixel=109_798,
+        config=SurfaceNetworkConfig(width=96, blocks=3, context=48, refits_lights=True),
     ),
 )

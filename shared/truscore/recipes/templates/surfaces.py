@@ -41,7 +41,7 @@ def surface_small(category: str, option: str, architecture: str) -> Recipe:
     """As that of depths, by the angles between normals."""
     return recipe_from_scratch(
         (category, option, architecture),
-        base="surface_network",
+        base="light_refit_surface_network",
         image_size=40,
         learning_rate=3e-3,
         weight_decay=1e-4,
@@ -56,7 +56,7 @@ def surface_full(category: str, option: str, architecture: str) -> Recipe:
     """Wider, on 96 x 96 pixels of each object, as one GPU trains it."""
     return recipe_from_scratch(
         (category, option, architecture),
-        base="surface_network_wide",
+        base="light_refit_surface_network_wide",
         image_size=96,
         learning_rate=2e-3,
         weight_decay=1e-4,

@@ -35,7 +35,13 @@ def build_surface_network(recipe: Recipe, num_classes: int) -> SurfaceNetwork:
     """As the set network, whose stages are frozen alike."""
     config = config_of(recipe, SurfaceNetworkConfig)
     dropout = recipe.loss_config.regularization.dropout
-    network = SurfaceNetwork(width=config.width, blocks=config.blocks, context=config.context, dropout=dropout)
+    network = SurfaceNetwork(
+        width=config.width,
+        blocks=config.blocks,
+        context=config.context,
+        refits_lights=config.refits_lights,
+        dropout=dropout,
+    )
     _freeze(network.backbone, recipe)
     return network
 

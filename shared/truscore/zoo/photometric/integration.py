@@ -22,9 +22,34 @@ def slopes(normals_BHW3: Tensor) -> tuple[Tensor, Tensor]:
     return -x_BHW / steep_BHW, y_BHW / steep_BHW
 
 
-def between(right_BHW: Tensor, down_BHW: Tensor) -> Edges:
-    """The mean of each two neighbours."""
-    return (right_BHW[:, :, 1:] + right_BHW[:, :, :-1]) / 2, (down_BHW[:, 1:] + down_BHW[:, :-1]) / 2
+def between(right_BHW: Tensor, down_BHW: Tensor, certain_BHW: Tensor) -> Edges:
+    """The mean of each two neighbours, as certain as they are."""
+    across, along = (right_BHW * certain_BHW, down_BHW * certain_BHW)
+    return (
+        (across[:, :, 1:] + across[:, :, :-1]) / (certain_BHW[:, :, 1:] + certain_BHW[:, :, :-1]),
+        (along[:, 1:] + along[:, :-1]) / (certain_BHW[:, 1:] + certain_BHW[:, :-1]),
+    )
+
+
+def certainty(normals_BHW3: Tensor) -> Tensor:
+    """Of slopes, by the square of z: an angle is worth more height the steeper a surface stands (Cao 2022, eq. 4)."""
+    return normals_BHW3[..., 2].clamp(min=STEEPEST) ** 2
+
+
+def integrable(normals_BHW3: Tensor, inside_BHW: Tensor) -> Tensor:
+    """The normals [B, H, W, 3] of the surface that these fit best."""
+    certain_BHW = certainty(normals_BHW3)
+    weight = edges_certain(certain_BHW, inside_BHW)
+    height_BHW = integrated(between(*slopes(normals_BHW3), certain_BHW), weight)
+    return normals_of(height_BHW, edges_inside(inside_BHW)).to(normals_BHW3.dtype)
+
+
+def edges_certain(certain_BHW: Tensor, inside_BHW: Tensor) -> Edges:
+    """How certain both ends of an edge are together; 0 where one is not inside."""
+    across, along = edges_inside(inside_BHW)
+    right, left = certain_BHW[:, :, 1:], certain_BHW[:, :, :-1]
+    below, above = certain_BHW[:, 1:], certain_BHW[:, :-1]
+    return across * 2 * right * left / (right + left), along * 2 * below * above / (below + above)
 
 
 def edges_inside(inside_BHW: Tensor) -> Edges:
@@ -49,12 +74,11 @@ def integrated(target: Edges, weight: Edges) -> Tensor:
     return _solved(_divergence((doubled[2] * doubled[0], doubled[3] * doubled[1])), (doubled[2], doubled[3]))
 
 
-def normals_of(height_BHW: Tensor, inside_BHW: Tensor) -> Tensor:
-    """Unit normals [B, H, W, 3] of the height: the mean slope to both neighbours, or that to the one that is inside."""
+def normals_of(height_BHW: Tensor, weight: Edges) -> Tensor:
+    """Unit normals [B, H, W, 3] of the height: the mean slope to both neighbours, as far as their edges count."""
     across, along = differences(height_BHW)
-    there_across, there_along = edges_inside(inside_BHW.to(height_BHW.dtype))
-    right_BHW = _mean_of_both(across, there_across, dim=2)
-    down_BHW = _mean_of_both(along, there_along, dim=1)
+    right_BHW = _mean_of_both(across, weight[0].to(height_BHW.dtype), dim=2)
+    down_BHW = _mean_of_both(along, weight[1].to(height_BHW.dtype), dim=1)
     upward_BHW3 = torch.stack([-right_BHW, down_BHW, torch.ones_like(right_BHW)], dim=-1)
     return upward_BHW3 / (upward_BHW3 * upward_BHW3).sum(dim=-1, keepdim=True).sqrt()
 
@@ -63,7 +87,7 @@ def _mean_of_both(edge: Tensor, there: Tensor, *, dim: int) -> Tensor:
     before, after = ((1, 0, 0, 0), (0, 1, 0, 0)) if dim == 2 else ((0, 0, 1, 0), (0, 0, 0, 1))
     pad = nn.functional.pad
     total = pad(edge * there, before) + pad(edge * there, after)
-    return total / (pad(there, before) + pad(there, after)).clamp(min=1)
+    return total / (pad(there, before) + pad(there, after)).clamp(min=1e-9)
 
 
 class _Integrated(torch.autograd.Function):

@@ -15,12 +15,15 @@ from torch import Tensor, nn
 from truscore.zoo.photometric.integration import (
     Edges,
     between,
+    certainty,
     differences,
+    edges_certain,
     edges_inside,
     integrated,
     normals_of,
     slopes,
 )
+from truscore.zoo.photometric.light_refit import LightRefit
 from truscore.zoo.photometric.set_network import SetSolver, Solved
 
 _PLAIN = 6  # channels that are no learned features
@@ -63,8 +66,9 @@ class Context(nn.Module):
 class SurfaceNetwork(SetSolver):
     """The set network's normals and the surface through them."""
 
-    def __init__(self, width: int, blocks: int, context: int, dropout: float = 0.0) -> None:
+    def __init__(self, width: int, blocks: int, context: int, *, refits_lights: bool, dropout: float = 0.0) -> None:
         super().__init__(width, blocks, dropout)
+        self.refit = LightRefit() if refits_lights else None
         self.edges = Context(_PLAIN + 2 * width, context, 4)
         self.refinement = Context(_PLAIN + 2 + 2 * width, context, 1)
 
@@ -72,14 +76,19 @@ class SurfaceNetwork(SetSolver):
         self, samples_BLP: Tensor, lights_BL3: Tensor, level_BL: Tensor, present_BL: Tensor, inside_BHW: Tensor
     ) -> Surface:
         """``samples_BLP`` are those of the rectangle's rows one after another, else as the set network takes them."""
+        if self.refit is not None:
+            lights_BL3 = self.refit(samples_BLP, lights_BL3, level_BL, present_BL, inside_BHW)
         solved = self.solved(samples_BLP, lights_BL3, level_BL, present_BL, inside_BHW.flatten(1))
         slope_B2HW = _slopes(solved, inside_BHW)
         described_BCHW = _described(solved, slope_B2HW, inside_BHW)
         inside_B1HW = inside_BHW[:, None]
         said_BCHW = self.edges(described_BCHW, inside_B1HW)
         slope_B2HW = slope_B2HW + _MOST_SLOPE * torch.tanh(said_BCHW[:, 2:])
-        weight = _weights(said_BCHW[:, :2], inside_BHW)
-        target = between(*slope_B2HW.unbind(dim=1))
+        certain_BHW = certainty(solved.normals_BP3.reshape(*inside_BHW.shape, 3))
+        trusted = _trusted(said_BCHW[:, :2], inside_BHW)
+        certain = edges_certain(certain_BHW, inside_BHW)
+        weight = (trusted[0] * certain[0], trusted[1] * certain[1])
+        target = between(slope_B2HW[:, 0], slope_B2HW[:, 1], certain_BHW)
         height_BHW = integrated(target, weight)
         left_B2HW = _left(target, height_BHW.to(slope_B2HW.dtype), inside_BHW)
         seen_BCHW = torch.cat([described_BCHW, left_B2HW], dim=1)
@@ -87,7 +96,7 @@ class SurfaceNetwork(SetSolver):
         whole_BHW = (height_BHW + more_BHW) * inside_BHW
         return Surface(
             height_BHW=whole_BHW.to(samples_BLP.dtype),
-            normals_BHW3=normals_of(whole_BHW, inside_BHW).to(samples_BLP.dtype),
+            normals_BHW3=normals_of(whole_BHW, trusted).to(samples_BLP.dtype),
         )
 
 
@@ -121,7 +130,7 @@ def _described(solved: Solved, slope_B2HW: Tensor, inside_BHW: Tensor) -> Tensor
     return torch.cat([plain_BCHW, pooled_BCHW], dim=1) * inside_BHW[:, None]
 
 
-def _weights(said_B2HW: Tensor, inside_BHW: Tensor) -> Edges:
+def _trusted(said_B2HW: Tensor, inside_BHW: Tensor) -> Edges:
     across, along = edges_inside(inside_BHW)
     counted_B2HW = _LEAST_WEIGHT + (1 - _LEAST_WEIGHT) * torch.sigmoid(_FIRST_WEIGHT + said_B2HW)
     return counted_B2HW[:, 0, :, :-1] * across, counted_B2HW[:, 1, :-1] * along

@@ -121,7 +121,7 @@ def lit(things: int, *, known: int) -> DatasetIndex:
         ("ps_net", 0, "none of 12 images has that: there are views whose lights are known"),
         ("ps_net", 1, "4 of 12 images have that: at least 2 that may lie in different parts"),
         ("ps_net", 3, ""),
-        ("neural_surface_reconstruction", 0, ""),
+        ("neural_surface_reconstruction", 0, "none of 12 images has that: there are views whose lights are known"),
         ("", 0, ""),
     ],
 )
