@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ ROW = {"category": "photometric_stereo", "option": "surface_normal_estimation"}
 ARCHITECTURES = ("ps_net", "neural_surface_reconstruction")
 HELD_OUT_SEED = 20  # that of tests.bench.photometric_stereo
 MOST_LIGHTS = 24
+LIGHT_ERROR_DEG = 2.5  # of each axis, one standard deviation
+MOVED = f"renders, lights off by {LIGHT_ERROR_DEG} degrees an axis"
 Read = Callable[[LitViews], np.ndarray]  # the normals [N, 3] of an object
 
 
@@ -65,7 +68,9 @@ def measured(folder: Path, seed: int, options: argparse.Namespace) -> Mapping[st
     readers = {"black level + Cauchy": _solved}
     for architecture in options.architectures:
         readers[f"{architecture}, seed {seed}"] = _trained(folder, architecture, seed, options)
-    groups = {"renders": held_out(options), **{views.name: [views] for views in objects(options.data)}}
+    renders = held_out(options)
+    groups = {"renders": renders, MOVED: [_moved(number, views) for number, views in enumerate(renders)]}
+    groups |= {views.name: [views] for views in objects(options.data)}
     return {
         name: {reader: float(np.mean([_error(read, views) for views in group])) for reader, read in readers.items()}
         for name, group in groups.items()
@@ -92,6 +97,13 @@ def held_out(options: argparse.Namespace) -> list[LitViews]:
         kind = LIT_KINDS[number % len(LIT_KINDS)]
         found.append(rendered_views(render_lit_scene(rng, kind=kind, lights=12, size=(64, 64))))
     return found
+
+
+def _moved(number: int, views: LitViews) -> LitViews:
+    """Under lights that somebody measured roughly."""
+    rng = np.random.default_rng([HELD_OUT_SEED, 3, number])
+    moved_L3 = views.directions() + np.radians(LIGHT_ERROR_DEG) * rng.normal(size=views.directions().shape)
+    return replace(views, directions_L3=moved_L3 / np.linalg.norm(moved_L3, axis=1, keepdims=True))
 
 
 def _error(read: Read, views: LitViews) -> float:

@@ -29,9 +29,10 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return render_lit_dataset(folder, count=OBJECTS, option="card", seed=4, lights=LIGHTS, image_size=(SIDE, SIDE))
 
 
-def laid_out(folder: Path, objects: Path, *, epochs: int) -> RunFolder:
+def laid_out(folder: Path, objects: Path, *, epochs: int, side: int = SIDE) -> RunFolder:
     overrides: dict[str, Any] = {
         "seed": 2,
+        "image_size": side,
         "hyperparameters": {
             "optimization": {"batch_size": 2},
             "training_process": {"epochs": epochs, "early_stopping": {"patience": epochs}},
@@ -99,7 +100,7 @@ def test_training_samples_turn_object_lights_normals_and_depth_together(learned:
 
 
 def test_stopped_on_the_way_and_ordered_again_it_comes_to_the_same_weights(objects: Path, tmp_path: Path) -> None:
-    alone, stopped = (laid_out(tmp_path / name, objects, epochs=2) for name in ("alone", "stopped"))
+    alone, stopped = (laid_out(tmp_path / name, objects, epochs=2, side=24) for name in ("alone", "stopped"))
     assert alone.finish() == 0
     stopped.finish_stopped("drain", look=2)
     assert stopped.finish() == 0
