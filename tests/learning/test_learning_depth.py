@@ -100,7 +100,7 @@ def test_training_samples_turn_object_lights_normals_and_depth_together(learned:
 
 
 def test_stopped_on_the_way_and_ordered_again_it_comes_to_the_same_weights(objects: Path, tmp_path: Path) -> None:
-    alone, stopped = (laid_out(tmp_path / name, objects, epochs=2, side=24) for name in ("alone", "stopped"))
+    alone, stopped = (laid_out(tmp_path / name, objects, epochs=2, side=32) for name in ("alone", "stopped"))
     assert alone.finish() == 0
     stopped.finish_stopped("drain", look=2)
     assert stopped.finish() == 0

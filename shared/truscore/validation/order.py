@@ -129,6 +129,4 @@ def _recipe(order: DatasetOrder, profile: str) -> Iterator[Fault]:
     try:
         resolve(order.category, order.option, order.architecture, order.overrides, profile=profile)
     except InvalidConfig as refusal:
-        if refusal.key == "architecture" and order.validation_only and not order.architecture:
-            return  # nothing is to be trained: a dataset may be checked before its option can be
         yield _CATALOG_KEYS.get(refusal.key, "order.config"), refusal.key, str(refusal)

@@ -116,10 +116,12 @@ def test_a_good_order_is_not_refused() -> None:
     assert check_order(order()) == []
 
 
-def test_an_order_of_validation_only_needs_no_architecture_to_be_ready() -> None:
-    check = {"category": "photometric_stereo", "option": "reflectance_analysis", "validation_only": True}
-    assert check_order(order(**check)) == []
-    assert [found.rule for found in check_order(order(**{**check, "validation_only": False}))] == ["order.architecture"]
+@pytest.mark.parametrize("validation_only", [False, True])
+def test_an_architecture_that_is_not_ready_is_refused_and_its_option_is_not(validation_only: bool) -> None:
+    stereo = {"category": "photometric_stereo", "option": "depth_reconstruction", "validation_only": validation_only}
+    assert check_order(order(**stereo)) == []
+    refused = check_order(order(**stereo, architecture="multi_view_stereo"))
+    assert [found.rule for found in refused] == ["order.architecture"]
 
 
 def test_all_faults_of_an_order_are_reported_at_once() -> None:

@@ -56,6 +56,8 @@ class SurfaceSample:
             lights_L3=self.lights_L3,
             level_L=self.level_L,
             normals_P3=self.normals_HW3[inside_HW],
+            reflectance_P3=torch.zeros(len(down_P), 3),
+            share_L=torch.ones_like(self.level_L),
             place_P=(self.top + down_P * self.step) * self.width + self.left + across_P * self.step,
         )
 
