@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-learning check proto lock bench style types imports contract generated images reference refuse-path docs quick
+.PHONY: help setup demo up down test test-learning check proto lock bench chaos style types imports contract generated images reference refuse-path docs quick
 
 # The first Python that can make a virtual environment for us; name another with `make setup PYTHON=…`.
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
@@ -52,6 +52,10 @@ bench: setup ## Measure speed and memory
 	$(BIN)/python -m tests.bench.planted_faults
 	$(BIN)/python -m tests.bench.validator_speed
 	$(BIN)/python -m tests.bench.validator_memory
+
+MINUTES ?= 30
+chaos: setup ## Real runs for MINUTES (30) while services, broker and store are killed: what was lost or doubled
+	$(BIN)/python -m tests.chaos --minutes $(MINUTES) $(ARGS)
 
 # Left to `make test`: what builds networks or decodes thousands of pictures.
 SLOW_UNITS := augmentation dataset_validator exporter inference trainer validation zoo

@@ -1,0 +1,103 @@
+"""What is done to the system, one fault after another, drawn by a seeded generator."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import psutil
+
+from tests.chaos.system import Instance, System
+
+# A run whose training process dies three times without an epoch is given up, and rightly.
+MOST_KILLS_OF_A_RUN = 2
+OUTAGE_S = (1.0, 6.0)
+PAUSE_S = (2.0, 12.0)
+
+
+def _any(system: System, *packages: str) -> Instance:
+    return system.random.choice([each for each in system.instances if not packages or each.package in packages])
+
+
+async def kill_a_service(system: System) -> str:
+    instance = _any(system)
+    instance.signal(signal.SIGKILL)
+    return f"SIGKILL {instance.name}"
+
+
+async def drain_a_service(system: System) -> str:
+    instance = _any(system)
+    instance.signal(signal.SIGTERM)
+    return f"SIGTERM {instance.name}"
+
+
+async def freeze_a_service(system: System) -> str:
+    instance, seconds = _any(system), system.random.uniform(*PAUSE_S)
+    instance.signal(signal.SIGSTOP)
+    await asyncio.sleep(seconds)
+    instance.signal(signal.SIGCONT)
+    return f"SIGSTOP {instance.name} for {seconds:.1f} s"
+
+
+async def kill_a_training_process(system: System) -> str:
+    for process in system.random.sample(found := system.training_processes(), len(found)):
+        with suppress(psutil.NoSuchProcess):
+            folder = process.cmdline()[-1].rpartition("/attempt-")[0]
+            if system.kills[folder] < MOST_KILLS_OF_A_RUN:
+                system.kills[folder] += 1
+                process.kill()
+                return "SIGKILL a training process"
+    return ""
+
+
+async def kill_the_broker(system: System) -> str:
+    seconds = system.random.uniform(*OUTAGE_S)
+    await asyncio.to_thread(system.broker.kill)
+    await asyncio.sleep(seconds)
+    await asyncio.to_thread(system.broker.start)
+    return f"SIGKILL the broker, away for {seconds:.1f} s"
+
+
+async def kill_the_store(system: System) -> str:
+    seconds = system.random.uniform(*OUTAGE_S)
+    await asyncio.to_thread(system.store.kill)
+    await asyncio.sleep(seconds)
+    await asyncio.to_thread(system.store.start)
+    return f"SIGKILL the store, away for {seconds:.1f} s"
+
+
+# By how often each is drawn.
+FAULTS: Mapping[Callable[[System], Awaitable[str]], int] = MappingProxyType(
+    {
+        kill_a_service: 6,
+        drain_a_service: 2,
+        freeze_a_service: 2,
+        kill_a_training_process: 4,
+        kill_the_broker: 1,
+        kill_the_store: 1,
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Injected:
+    """A fault that was: its name in ``FAULTS``, and words for what it met."""
+
+    name: str
+    words: str
+
+
+async def inject(system: System, *, every_s: tuple[float, float], note: Callable[[Injected], None]) -> None:
+    """Until cancelled, which waits for a fault under way: broker and store are there again at the end."""
+    kinds, weights = list(FAULTS), list(FAULTS.values())
+    while True:
+        await asyncio.sleep(system.random.uniform(*every_s))
+        (fault,) = system.random.choices(kinds, weights)
+        under_way = asyncio.ensure_future(fault(system))
+        try:
+            await asyncio.shield(under_way)
+        finally:
+            if words := await under_way:
+                note(Injected(name=fault.__name__, words=words))

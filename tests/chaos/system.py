@@ -1,0 +1,151 @@
+"""The system as processes that are started again whenever they end: several of each service, a broker, a store."""
+
+import asyncio
+import os
+import random
+import signal
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+from truscore.process.supervised import Started, start_process
+
+from deploy.local.servers.objects import ObjectServer
+from deploy.local.servers.ports import free_ports
+from deploy.local.servers.programs import REPOSITORY
+from deploy.local.servers.rabbitmq import RabbitMQ
+from deploy.local.servers.seaweedfs import SeaweedFS
+from tests.connected.trainer.trainer_harness import QUIET
+
+# Package, prefix of its variables, and how many of it.
+SERVICES = (
+    ("dataset_validator", "TRUSCORE_VALIDATOR", 2),
+    ("trainer", "TRUSCORE_TRAINER", 2),
+    ("exporter", "TRUSCORE_EXPORTER", 2),
+    ("monitor", "TRUSCORE_MONITOR", 1),
+)
+LEAST_PAUSE_S, MOST_PAUSE_S = 0.0, 3.0
+DRAIN_S = 60.0
+
+
+@dataclass(kw_only=True, slots=True)
+class Instance:
+    """One process of a service; ``starts`` counts how often it was started."""
+
+    name: str
+    package: str
+    environment: Mapping[str, str]
+    log_path: Path
+    process: Started | None = None
+    starts: int = 0
+
+    def start(self) -> None:
+        argv = [sys.executable, "-m", f"services.{self.package}"]
+        self.process = start_process(
+            self.name, argv, log_path=self.log_path, env=dict(self.environment), cwd=REPOSITORY
+        )
+        self.starts += 1
+
+    def signal(self, number: int) -> None:
+        if self.process is not None and self.process.running:
+            with suppress(ProcessLookupError):
+                self.process.signal(number)
+
+    def memory_bytes(self) -> int:
+        """Of the service itself; what it starts is another matter."""
+        with suppress(psutil.NoSuchProcess):
+            if self.process is not None and self.process.running:
+                return int(psutil.Process(self.process.pid).memory_info().rss)
+        return 0
+
+
+@dataclass(kw_only=True, slots=True)
+class System:
+    broker: RabbitMQ
+    store: SeaweedFS
+    instances: list[Instance]
+    random: random.Random
+    workdir: Path
+    closing: bool = False
+    memory: dict[str, list[int]] = field(default_factory=dict)  # bytes, by instance and start
+    kills: Counter[str] = field(default_factory=Counter)  # of training processes, by the folder of their run
+
+    async def keep_alive(self) -> None:
+        """Start again what has ended, a moment later, as an orchestrator does."""
+        while not self.closing:
+            for instance in self.instances:
+                if instance.process is None or not instance.process.running:
+                    await asyncio.sleep(self.random.uniform(LEAST_PAUSE_S, MOST_PAUSE_S))
+                    instance.start()
+            await asyncio.sleep(0.2)
+
+    async def measure(self, every_s: float) -> None:
+        while not self.closing:
+            for instance in self.instances:
+                self.memory.setdefault(f"{instance.name}#{instance.starts}", []).append(instance.memory_bytes())
+            await asyncio.sleep(every_s)
+
+    def training_processes(self) -> list[psutil.Process]:
+        found = []
+        for process in psutil.process_iter(["cmdline"]):
+            words = process.info["cmdline"] or []
+            if "services.trainer.worker.main" in words and any(str(self.workdir) in word for word in words):
+                found.append(process)
+        return found
+
+    def stop(self) -> None:
+        self.closing = True
+        for instance in self.instances:
+            instance.signal(signal.SIGCONT)
+            instance.signal(signal.SIGTERM)
+        for instance in self.instances:
+            if instance.process is not None:
+                instance.process.terminate(DRAIN_S)
+
+
+@contextmanager
+def system_of(
+    folder: Path, broker: RabbitMQ, store: SeaweedFS, *, amqp_url: str, s3: ObjectServer, bucket: str, seed: int
+) -> Iterator[System]:
+    """All services, begun; ended with the block."""
+    shared = {
+        **os.environ,
+        **QUIET,
+        "TRUSCORE_AMQP_URL": amqp_url,
+        "TRUSCORE_S3_ENDPOINT": s3.endpoint,
+        "TRUSCORE_S3_ACCESS_KEY": s3.access_key,
+        "TRUSCORE_S3_SECRET_KEY": s3.secret_key,
+        "TRUSCORE_BUCKET": bucket,
+        "TRUSCORE_LOG_JSON": "false",
+        "TRUSCORE_TRAINER_MIN_FREE_BYTES": "0",
+        "TRUSCORE_TRAINER_BEAT_S": "0.5",
+        "TRUSCORE_TRAINER_RESTART_PAUSE_S": "0.1",
+        "TRUSCORE_TRAINER_PROFILE": "small",
+        # Two trainers on two cores: more runs at once would only wait for one another.
+        "TRUSCORE_TRAINER_SLOTS": "1",
+    }
+    instances = []
+    for package, prefix, count in SERVICES:
+        for number in range(1, count + 1):
+            name = f"{package}-{number}"
+            grpc_port, metrics_port = free_ports(2)
+            own = {
+                f"{prefix}_GRPC_PORT": str(grpc_port),
+                f"{prefix}_METRICS_PORT": str(metrics_port),
+                f"{prefix}_WORKDIR": str(folder / "work" / name),
+            }
+            log_path = folder / "logs" / f"{name}.log"
+            instances.append(Instance(name=name, package=package, environment=shared | own, log_path=log_path))
+    system = System(
+        broker=broker, store=store, instances=instances, random=random.Random(seed), workdir=folder / "work"
+    )
+    try:
+        for instance in instances:
+            instance.start()
+        yield system
+    finally:
+        system.stop()

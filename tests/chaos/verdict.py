@@ -1,0 +1,113 @@
+"""What must hold once all orders have ended, whatever was killed on the way. Pure: the event log in, violations out."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from google.protobuf.message import Message
+from truscore.events.v1.dataset_pb2 import DatasetRejected
+from truscore.events.v1.model_pb2 import ExportFailed, ModelExported
+from truscore.events.v1.order_pb2 import OrderAttached
+from truscore.events.v1.training_pb2 import EpochCompleted, TrainingCompleted, TrainingFailed, TrainingStarted
+
+ENDS = (ModelExported, ExportFailed, TrainingFailed, DatasetRejected)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoggedEvent:
+    """An event as it lies in the log; ``at`` in seconds since 1970, when it was published."""
+
+    event_id: str
+    message: Message
+    at: float
+
+
+def distinct(log: Iterable[LoggedEvent]) -> list[LoggedEvent]:
+    """Each event once, where it first lies: a publisher that lost its connection publishes again under the same id."""
+    found: dict[str, LoggedEvent] = {}
+    for event in log:
+        found.setdefault(event.event_id, event)
+    return list(found.values())
+
+
+def runs_of(events: Iterable[LoggedEvent]) -> dict[str, str]:
+    """Run by order."""
+    attached = (event.message for event in events if isinstance(event.message, OrderAttached))
+    return {message.order_event_id: message.run_id for message in attached if message.run_id}
+
+
+def ended_orders(log: Sequence[LoggedEvent], orders: Iterable[str]) -> set[str]:
+    """Orders whose run has come to an end, good or bad."""
+    events = distinct(log)
+    runs = runs_of(events)
+    ended = {event.message.run_id for event in events if isinstance(event.message, (ModelExported, ExportFailed))}
+    ended |= {
+        event.message.run_id for event in events if isinstance(event.message, TrainingFailed) and event.message.run_id
+    }
+    refused = {event.message.order_event_id for event in events if isinstance(event.message, DatasetRejected)}
+    return {order for order in orders if runs.get(order) in ended or order in refused}
+
+
+def violations(log: Sequence[LoggedEvent], orders: Sequence[str], *, epochs: int, weights_sha256: str) -> list[str]:
+    """What of lost, doubled, reordered or changed there is; empty where all is as if nothing had been killed."""
+    events = distinct(log)
+    runs = runs_of(events)
+    found = [f"order {order} was never attached to a run" for order in orders if order not in runs]
+    found += [f"event id {event_id} stands for two contents" for event_id in _two_faced(log)]
+    by_run: dict[str, list[LoggedEvent]] = defaultdict(list)
+    for event in events:
+        if run_id := getattr(event.message, "run_id", ""):
+            by_run[run_id].append(event)
+    wanted = {runs[order] for order in orders if order in runs}
+    if len(wanted) < sum(order in runs for order in orders):
+        found.append("two orders share a run although their requests differ")
+    for run_id in sorted(wanted):
+        found += [f"{run_id}: {words}" for words in _of_run(by_run[run_id], epochs, weights_sha256)]
+    return found
+
+
+def _two_faced(log: Iterable[LoggedEvent]) -> Iterator[str]:
+    first: dict[str, bytes] = {}
+    for event in log:
+        content = event.message.SerializeToString(deterministic=True)
+        if first.setdefault(event.event_id, content) != content:
+            yield event.event_id
+
+
+def _of_run(events: Sequence[LoggedEvent], epochs: int, weights_sha256: str) -> Iterator[str]:
+    messages = [event.message for event in events]
+    counts = Counter(type(message).__name__ for message in messages)
+    for kind in (TrainingCompleted, ModelExported):
+        if counts[kind.DESCRIPTOR.name] != 1:
+            yield f"{counts[kind.DESCRIPTOR.name]} times {kind.DESCRIPTOR.name}, expected once"
+    for message in messages:
+        if isinstance(message, (TrainingFailed, ExportFailed)):
+            yield f"{type(message).__name__}: {message.code}: {message.message[:200]}"
+        if isinstance(message, TrainingCompleted) and message.weights_sha256 != weights_sha256:
+            yield f"weights {message.weights_sha256[:12]}, undisturbed {weights_sha256[:12]}"
+    done = [message.epoch for message in messages if isinstance(message, EpochCompleted)]
+    if done != list(range(1, epochs + 1)):
+        yield f"epochs {done}, expected 1 to {epochs}, each once and in order"
+    attempts = [message.attempt for message in messages if isinstance(message, TrainingStarted)]
+    if attempts != sorted(set(attempts)):
+        yield f"attempts {attempts}, expected rising"
+    order = [type(message).__name__ for message in messages if isinstance(message, (TrainingCompleted, ModelExported))]
+    if order == ["ModelExported", "TrainingCompleted"]:
+        yield "exported before it was completed"
+
+
+def latencies_s(log: Sequence[LoggedEvent], published_at: Mapping[str, float]) -> dict[str, list[float]]:
+    """Seconds from an order's publication to its run's start and to its model, in the order of the runs."""
+    events = distinct(log)
+    runs = runs_of(events)
+    began = {runs[order]: at for order, at in published_at.items() if order in runs}
+    found: dict[str, list[float]] = {"order_to_started": [], "order_to_exported": []}
+    started: set[str] = set()
+    for event in events:
+        run_id = getattr(event.message, "run_id", "")
+        if isinstance(event.message, TrainingStarted) and run_id in began and run_id not in started:
+            started.add(run_id)
+            found["order_to_started"].append(event.at - began[run_id])
+        if isinstance(event.message, ModelExported) and run_id in began:
+            found["order_to_exported"].append(event.at - began[run_id])
+    return found
