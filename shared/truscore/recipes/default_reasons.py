@@ -18,7 +18,7 @@ STANDING: Mapping[str, str] = MappingProxyType(
         f"{_OPTIMIZATION}.momentum": "AdamW's first beta, as published",
         f"{_OPTIMIZATION}.backbone_lr_multiplier": "the recipe's; it counts from published weights only",
         f"{_PROCESS}.early_stopping.min_delta": "smaller changes of the metric are noise of the validation images",
-        f"{_PROCESS}.checkpoint_saving": "the best is given on, the latest is gone on from",
+        f"{_PROCESS}.checkpoint_saving": "the best epoch is handed over; the last where images to choose by are few",
         f"{_PROCESS}.cross_validation_folds": "the recipe's: each fold costs about as much as the run",
         f"{_LOSS}.loss_weights.classification": "the recipe's balance of the parts",
         f"{_LOSS}.loss_weights.bbox_regression": "the recipe's balance of the parts",

@@ -151,6 +151,19 @@ def photometric_reflectance_analysis() -> Template:
     )
 
 
+def photometric_depth_reconstruction() -> Template:
+    return _phoenix(
+        "photometric_stereo",
+        "depth_reconstruction",
+        "depth_net",
+        "it starts as the solver's normals, integrated, and learns which edges to cut and what slopes lack",
+        {
+            "image_size": (128, "more of an object at once: bow is told apart from dents by what lies around them"),
+            _LOSS: ("log_depth_and_normals", "normals see the small dents that a mean of micrometres drowns"),
+        },
+    )
+
+
 def _borders(option: str, why: str) -> Template:
     return _phoenix(
         "border_detection",
@@ -251,6 +264,7 @@ PHOENIX: Mapping[tuple[str, str], Callable[[], Template]] = MappingProxyType(
         ("surface_analysis", "damage_classification"): surface_damage_classification,
         ("photometric_stereo", "surface_normal_estimation"): photometric_surface_normal_estimation,
         ("photometric_stereo", "reflectance_analysis"): photometric_reflectance_analysis,
+        ("photometric_stereo", "depth_reconstruction"): photometric_depth_reconstruction,
     }
 )
 
