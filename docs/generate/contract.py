@@ -16,7 +16,7 @@ What a version promises: [versions of the contract](../explanation/contract-vers
 """
 API = """# gRPC
 
-What the monitor and the experiment tracker answer to reads (`truscore.api.v1`). Every service also answers the standard
+What the monitor, the experiment tracker and the hyper-parameter search answer to reads (`truscore.api.v1`). Every service also answers the standard
 gRPC health check and reflection. Addresses: [settings](settings.md).
 """
 

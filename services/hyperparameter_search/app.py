@@ -8,7 +8,7 @@ from truscore.bus import RetryPolicy, canary, connect, consume, publisher, serve
 from truscore.telemetry import configure_logging, serve_grpc, serve_metrics, tracing
 
 from services.hyperparameter_search.coordinator import Coordinator
-from services.hyperparameter_search.handlers import BrokerSearchEvents, order_of_wire, subscriptions
+from services.hyperparameter_search.handlers import BrokerSearchEvents, Reads, order_of_wire, subscriptions
 from services.hyperparameter_search.search_store import SearchStore
 from services.hyperparameter_search.settings import Settings
 
@@ -31,7 +31,7 @@ async def run(settings: Settings) -> int:
         broker,
         before=[
             tracing(SERVICE, settings.otlp_endpoint),
-            serve_grpc(settings.search_host, settings.search_grpc_port, servicers=[], alive=alive),
+            serve_grpc(settings.search_host, settings.search_grpc_port, servicers=[Reads(store).add_to], alive=alive),
             serve_metrics(settings.search_host, settings.search_metrics_port),
         ],
         on_start=[coordinator.going_on(settings.search_interval_s)],

@@ -69,7 +69,8 @@ class SearchStore:
             accepted_sent=attributes.get("accepted_sent", False),
             cancel=Cancel(**cancel) if cancel else None,
             export=Export(**_with_tuples(export)) if export else None,
-            ended=attributes.get("ended", False),
+            ended=attributes.get("ended", ""),
+            message=attributes.get("message", ""),
         )
 
     def active(self) -> list[str]:

@@ -139,13 +139,14 @@ class Steps:
                 await self._note(search, export=Export(run_id=trial.run_id, formats=formats))
             case plan.Complete(ended_by=ended_by):
                 await events.completed(search, ended_by=ended_by, now=self._clock())
-                await self._note(search, ended=True)
+                await self._note(search, ended=COMPLETED)
             case plan.Fail(code=code, message=message):
                 await events.failed(search, code=code, message=message)
-                await self._note(search, ended=True)
+                await self._note(search, message=f"{code}: {message}")
+                await self._note(search, ended=FAILED)
             case plan.Cancelled():
                 await events.cancelled(search)
-                await self._note(search, ended=True)
+                await self._note(search, ended=CANCELLED)
 
     async def _end_trial(self, search: Search, trial: Trial, outcome: Outcome) -> None:
         if trial.outcome is None:

@@ -83,11 +83,16 @@ class Search:
     accepted_sent: bool = False
     cancel: Cancel | None = None
     export: Export | None = None
-    ended: bool = False
+    ended: str = ""  # how: COMPLETED, FAILED or CANCELLED
+    message: str = ""  # why it failed
 
     @property
     def images(self) -> int:
         return sum(trial.images for trial in self.trials)
+
+    @property
+    def state(self) -> str:
+        return self.ended or ("exporting" if self.export else RUNNING)
 
     def count(self, state: str) -> int:
         return sum(trial.state == state for trial in self.trials)

@@ -3,5 +3,6 @@
 from services.hyperparameter_search.handlers.consume import subscriptions
 from services.hyperparameter_search.handlers.orders import order_of_wire
 from services.hyperparameter_search.handlers.publish import BrokerSearchEvents
+from services.hyperparameter_search.handlers.reads import Reads
 
-__all__ = ["BrokerSearchEvents", "order_of_wire", "subscriptions"]
+__all__ = ["BrokerSearchEvents", "Reads", "order_of_wire", "subscriptions"]

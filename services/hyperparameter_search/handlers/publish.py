@@ -74,7 +74,7 @@ class BrokerSearchEvents:
             search_id=search.order.search_id,
             trial=message_of(trial),
             counts=counts_of(search),
-            best=_best(search),
+            best=best_of(search),
             elapsed_s=max(0.0, now - search.begun_at),
             images=search.images,
         )
@@ -84,7 +84,7 @@ class BrokerSearchEvents:
         export = search.export
         event = SearchCompleted(
             search_id=search.order.search_id,
-            best=_best(search),
+            best=best_of(search),
             counts=counts_of(search),
             ended_by=ended_by,
             duration_s=max(0.0, now - search.begun_at),
@@ -103,7 +103,7 @@ class BrokerSearchEvents:
     async def cancelled(self, search: Search) -> None:
         reason = search.cancel.reason if search.cancel else ""
         event = SearchCancelled(
-            search_id=search.order.search_id, reason=reason, counts=counts_of(search), best=_best(search)
+            search_id=search.order.search_id, reason=reason, counts=counts_of(search), best=best_of(search)
         )
         await self._about(search, event)
 
@@ -160,5 +160,5 @@ def counts_of(search: Search) -> SearchCounts:
     )
 
 
-def _best(search: Search) -> list[SearchTrial]:
+def best_of(search: Search) -> list[SearchTrial]:
     return [message_of(trial) for trial in best_trials(search.trials, search.order.spec.objectives)[:MOST_BEST]]

@@ -2,12 +2,18 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import grpc
 from google.protobuf.message import Message
+from truscore.api.v1 import searches_pb2 as api
+from truscore.api.v1.searches_pb2_grpc import SearchesServiceStub
 from truscore.bus import Bus, Envelope, Publisher, connect, consume_broadcast, publisher
 from truscore.events.v1.control_pb2 import RunCancel
 from truscore.events.v1.dataset_pb2 import DatasetReady
@@ -36,8 +42,11 @@ from truscore.events.v1.training_pb2 import (
 )
 
 from deploy.local.servers.ports import free_ports
+from tests.connected.answers import REPOSITORY
 
-WAIT_S = 20
+MODULE = "services.hyperparameter_search"
+WAIT_S = 60
+POLL_S = 0.02
 METRIC = "box_AP"
 RATE = "hyperparameters.optimization.learning_rate"
 RECORDED: tuple[type[Message], ...] = (
@@ -66,6 +75,24 @@ def search_environment(amqp_url: str, folder: Path) -> dict[str, str]:
         "TRUSCORE_SEARCH_INTERVAL_S": "0.25",
         "TRUSCORE_SEARCH_RETRY_DELAYS_S": "[0.05, 0.1]",
     }
+
+
+def started(environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """The search as a process that the test ends."""
+    return subprocess.Popen([sys.executable, "-m", MODULE], cwd=REPOSITORY, env={**os.environ, **environment})
+
+
+async def shown(environment: Mapping[str, str], search_id: str, ready: Callable[[api.Search], bool]) -> api.Search:
+    """The search as the process shows it, once it is as wanted."""
+    address = f"127.0.0.1:{environment['TRUSCORE_SEARCH_GRPC_PORT']}"
+    async with asyncio.timeout(WAIT_S), grpc.aio.insecure_channel(address) as channel:
+        stub = SearchesServiceStub(channel)
+        while True:
+            request = api.GetSearchRequest(search_id=search_id)
+            search: api.Search = (await stub.GetSearch(request, wait_for_ready=True)).search
+            if ready(search):
+                return search
+            await asyncio.sleep(POLL_S)
 
 
 def search_order(search_id: str = "first", *, trials: int = 2, parallel: int = 1, **spec: Any) -> SearchOrdered:
@@ -109,6 +136,7 @@ class Runs:
             publisher(bus, service=name) for name in ("cli", "trainer", "exporter")
         )
         self.score: Score | None = None  # answers orders by themselves with this metric
+        self.exports = True  # whether ordered exports are made
         self._changed = asyncio.Condition()
 
     async def record(self, event: Any, envelope: Envelope) -> None:
@@ -118,7 +146,7 @@ class Runs:
         if self.score is not None and isinstance(event, DatasetReady):
             await self.attach(event)
             await self.complete(event, self.score(event))
-        if isinstance(event, ExportOrdered):
+        if isinstance(event, ExportOrdered) and self.exports:
             await self.export(event.run_id, version=f"{event.run_id}.onnx")
 
     def of(self, kind: type[Kind]) -> list[Kind]:
