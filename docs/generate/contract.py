@@ -16,8 +16,8 @@ What a version promises: [versions of the contract](../explanation/contract-vers
 """
 API = """# gRPC
 
-What the monitor, the experiment tracker and the hyper-parameter search answer to reads (`truscore.api.v1`). Every service also answers the standard
-gRPC health check and reflection. Addresses: [settings](settings.md).
+What the monitor, the experiment tracker and the hyper-parameter search answer to reads (`truscore.api.v1`). Every
+service also answers the standard gRPC health check and reflection. Addresses: [settings](settings.md).
 """
 
 

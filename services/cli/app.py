@@ -20,6 +20,7 @@ from services.cli.commands.datasets import (
 from services.cli.commands.models import catalog, fetch, lineage, predict, suggest, templates, verify
 from services.cli.commands.operations import dead_letters, doctor
 from services.cli.commands.runs import compare, control, export, show, submit, watch
+from services.cli.commands.searches import search
 from services.cli.context import Addresses, CliError, Code, CommandContext
 from services.cli.settings import read_settings
 
@@ -66,6 +67,7 @@ for command in (
     doctor.doctor,
 ):
     app.command()(command)
+app.add_typer(search.commands, name="search")
 app.add_typer(dead_letters.commands, name="dead")
 
 

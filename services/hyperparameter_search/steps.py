@@ -179,18 +179,20 @@ def _answered(search: Search, trial: Trial, fact: facts.Exported | facts.ExportR
     if export is None or export.answered or trial.run_id != export.run_id:
         return None
     if isinstance(fact, facts.Exported):
-        if fact.own or not set(export.formats) & set(fact.formats):
-            return None
-        return replace(
-            export, answered=True, model_id=fact.model_id, model_version=fact.model_version,
-            package_uri=fact.package_uri,
-        )  # fmt: skip
+        # A release that has the formats already, as a run's own has ONNX, is the answer, announced once more.
+        made = tuple(name for name in export.formats if name in fact.formats)
+        return (
+            replace(
+                export,
+                made=made,
+                model_id=fact.model_id,
+                model_version=fact.model_version,
+                package_uri=fact.package_uri,
+            )
+            if len(made) > len(export.made)
+            else None
+        )
     if fact.request_id != search.order.search_id or fact.format not in export.formats or fact.format in export.refused:
         return None
-    refused = (*export.refused, fact.format)
-    return replace(
-        export,
-        refused=refused,
-        message=f"{export.message}; {fact.format}: {fact.message}".removeprefix("; "),
-        answered=set(refused) >= set(export.formats),
-    )
+    message = f"{export.message}; {fact.format}: {fact.message}".removeprefix("; ")
+    return replace(export, refused=(*export.refused, fact.format), message=message)

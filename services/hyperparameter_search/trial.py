@@ -53,16 +53,20 @@ class Trial:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Export:
-    """The export of the best trial's run: ordered, and answered."""
+    """The export of the best trial's run: ordered, and answered format by format."""
 
     run_id: str
     formats: tuple[str, ...]
+    made: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
-    answered: bool = False
     model_id: str = ""
     model_version: str = ""
     package_uri: str = ""
     message: str = ""
+
+    @property
+    def answered(self) -> bool:
+        return set(self.formats) <= {*self.made, *self.refused}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -19,19 +19,19 @@ def announce(amqp_url: str, order: DatasetOrder) -> str:
     ready = ready_of(order)
     # The same order published twice is one event; another order for the same dataset is another.
     sequence = hashlib.sha256(ready.SerializeToString(deterministic=True)).hexdigest()
-    return _publish(amqp_url, ready, subject=f"{order.dataset_id}/{order.version}", sequence=sequence)
+    return publish(amqp_url, ready, subject=f"{order.dataset_id}/{order.version}", sequence=sequence)
 
 
 def request(amqp_url: str, verb: str, run_id: str, *, reason: str, requested_by: str, request_id: str) -> str:
     """Says RunCancel, RunPause or RunResume."""
     event = messages.request_of(verb, run_id, reason=reason, requested_by=requested_by, request_id=request_id)
-    return _publish(amqp_url, event, subject=run_id, sequence=request_id)
+    return publish(amqp_url, event, subject=run_id, sequence=request_id)
 
 
 def order_export(amqp_url: str, run_id: str, *, formats: tuple[str, ...], requested_by: str, request_id: str) -> str:
     """Says ExportOrdered."""
     event = messages.export_of(run_id, formats=formats, requested_by=requested_by, request_id=request_id)
-    return _publish(amqp_url, event, subject=run_id, sequence=request_id)
+    return publish(amqp_url, event, subject=run_id, sequence=request_id)
 
 
 def ready_of(order: DatasetOrder) -> DatasetReady:
@@ -42,7 +42,7 @@ def ready_of(order: DatasetOrder) -> DatasetReady:
         raise CliError(Code.USAGE, f"--config: {error}") from error
 
 
-def _publish(amqp_url: str, event: Message, *, subject: str, sequence: str | int) -> str:
+def publish(amqp_url: str, event: Message, *, subject: str, sequence: str | int) -> str:
     try:
         return asyncio.run(_published(amqp_url, event, subject, sequence))
     except (BusUnavailable, Unroutable) as error:

@@ -147,7 +147,8 @@ class Runs:
             await self.attach(event)
             await self.complete(event, self.score(event))
         if isinstance(event, ExportOrdered) and self.exports:
-            await self.export(event.run_id, version=f"{event.run_id}.onnx")
+            # As the exporter, whose release of the run has ONNX already.
+            await self.export(event.run_id, version=event.run_id)
 
     def of(self, kind: type[Kind]) -> list[Kind]:
         return [event for event, _ in self.seen if isinstance(event, kind)]

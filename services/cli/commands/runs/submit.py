@@ -65,7 +65,7 @@ def submit(
     order = DatasetOrder(
         dataset_id=named,
         version=numbered,
-        uri=_address(ctx, source, named, numbered),
+        uri=dataset_address(ctx, source, named, numbered),
         format=format,
         category=row.category,
         option=row.option,
@@ -79,8 +79,8 @@ def submit(
     refuse(order)
     amqp_url = ctx.need("amqp_url")
     if not source.startswith(S3):
-        _refuse_other_content(ctx, order, Path(source))
-        _upload(ctx, Path(source), order.uri)
+        refuse_other_content(ctx, order, Path(source))
+        upload_dataset(ctx, Path(source), order.uri)
     from services.cli.handlers.publish import announce
 
     requested_at = datetime.now(UTC)
@@ -96,7 +96,7 @@ def submit(
         ctx.side.print(f"watch it with: truscore watch {reference}", highlight=False)
 
 
-def _address(ctx: CommandContext, source: str, dataset_id: str, version: str) -> str:
+def dataset_address(ctx: CommandContext, source: str, dataset_id: str, version: str) -> str:
     if source.startswith(S3):
         return source if source.endswith("/") else source + "/"
     if not Path(source).is_dir():
@@ -104,7 +104,7 @@ def _address(ctx: CommandContext, source: str, dataset_id: str, version: str) ->
     return f"s3://{ctx.addresses.bucket}/datasets/{dataset_id}/{version}/"
 
 
-def _refuse_other_content(ctx: CommandContext, order: "DatasetOrder", folder: Path) -> None:
+def refuse_other_content(ctx: CommandContext, order: "DatasetOrder", folder: Path) -> None:
     """CliError where the version was accepted with other content: an upload would write over it."""
     from truscore.dataset_versions import find_version, folder_digest
     from truscore.storage.folder_upload import EmptyFolder
@@ -125,7 +125,7 @@ def _refuse_other_content(ctx: CommandContext, order: "DatasetOrder", folder: Pa
         )
 
 
-def _upload(ctx: CommandContext, folder: Path, uri: str) -> None:
+def upload_dataset(ctx: CommandContext, folder: Path, uri: str) -> None:
     from truscore.storage.folder_upload import EmptyFolder, upload
 
     try:

@@ -1,0 +1,94 @@
+"""Searches in Optuna's storage: what a process that begins anew finds, and what it draws."""
+
+from pathlib import Path
+
+import optuna
+import pytest
+
+from services.hyperparameter_search.facts import Completed, Stopped
+from services.hyperparameter_search.handlers import order_of_wire
+from services.hyperparameter_search.search_store import SearchStore
+from services.hyperparameter_search.spec import SearchOrder
+from services.hyperparameter_search.trial import COMPLETED, Outcome, Trial, best_trials
+from tests.unit.hyperparameter_search.search_orders import METRIC, RATE, batch, rate, search_order
+
+
+def opened(folder: Path) -> SearchStore:
+    return SearchStore(f"sqlite:///{folder / 'searches.sqlite3'}", decode=order_of_wire)
+
+
+def trials_of(store: SearchStore, order: SearchOrder) -> tuple[Trial, ...]:
+    search = store.find(order.search_id)
+    assert search is not None
+    return search.trials
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "cma_es"])
+def test_a_process_that_begins_anew_draws_what_the_old_one_would_have_drawn(tmp_path: Path, sampler: str) -> None:
+    momentum = {"key": "hyperparameters.optimization.momentum", "floatRange": {"low": 0.5, "high": 0.9}}
+    order = search_order(parameters=[rate(), momentum], sampler=sampler)
+    drawn = []
+    for name, fresh in (("one", False), ("many", True)):
+        (folder := tmp_path / name).mkdir()
+        store = opened(folder)
+        store.create(order, begun_at=1)
+        for number in range(5):
+            store = opened(folder) if fresh else store
+            store.sample(order)
+            outcome = Outcome(state=COMPLETED, values={METRIC: number / 10})
+            store.note_trial(order.search_id, number, outcome=outcome)
+            store.tell(order, trials_of(store, order)[number])
+        drawn.append([dict(trial.parameters) for trial in trials_of(store, order)])
+    assert drawn[0] == drawn[1]
+    assert len({trial[RATE] for trial in drawn[0]}) == 5
+
+
+def test_what_was_kept_is_found_by_another_process_and_told_trials_are_optunas(tmp_path: Path) -> None:
+    order = search_order(parameters=[rate(), batch()])
+    store = opened(tmp_path)
+    store.create(order, begun_at=5)
+    store.create(order, begun_at=5)
+    for number, value in enumerate((0.2, 0.8, 0.5)):
+        store.sample(order)
+        store.note_trial(order.search_id, number, ordered=True, run_id=f"run-{number}", epochs=2)
+        outcome = Outcome(state=COMPLETED, values={METRIC: value})
+        store.note_trial(order.search_id, number, outcome=outcome)
+        for _ in range(2):
+            store.tell(order, trials_of(store, order)[number])
+    found = opened(tmp_path).find(order.search_id)
+    assert found is not None
+    assert (found.order, found.begun_at, found.state) == (order, 5, "running")
+    assert [(each.run_id, each.told) for each in found.trials] == [("run-0", True), ("run-1", True), ("run-2", True)]
+    [best] = best_trials(found.trials, order.spec.objectives)
+    study = optuna.load_study(study_name=order.search_id, storage=f"sqlite:///{tmp_path / 'searches.sqlite3'}")
+    assert (best.number, best.outcome and best.outcome.values[METRIC]) == (study.best_trial.number, study.best_value)
+
+
+def test_a_trial_whose_drawing_was_interrupted_is_drawn_to_its_end(tmp_path: Path) -> None:
+    order = search_order(parameters=[rate(), batch()])
+    store = opened(tmp_path)
+    store.create(order, begun_at=1)
+    url = f"sqlite:///{tmp_path / 'searches.sqlite3'}"
+    torn = optuna.load_study(study_name=order.search_id, storage=url).ask()
+    torn.suggest_float(RATE, 1e-4, 1e-1, log=True)
+    store.sample(order)
+    [trial] = trials_of(store, order)
+    assert trial.drawn
+    assert trial.parameters[RATE] == torn.params[RATE]
+    assert len(trial.parameters) == 2
+
+
+def test_what_a_run_stated_before_it_was_named_is_found_in_the_order_of_a_run(tmp_path: Path) -> None:
+    order = search_order()
+    store = opened(tmp_path)
+    store.create(order, begun_at=1)
+    stopped, completed = Stopped(reason="late"), Completed(metrics={METRIC: 0.5}, epochs=3)
+    for fact in (stopped, completed, completed):
+        assert store.keep_early(order.search_id, "run-1", fact)
+    assert store.keep_early(order.search_id, "run-10", stopped)
+    assert store.early_of(order.search_id, "run-1") == [completed, stopped]
+
+
+def test_a_search_that_nobody_ordered_is_none(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    assert (store.find("first"), store.active(), store.names()) == (None, [], [])
