@@ -77,14 +77,14 @@ def training(rate: float, momentum: float, decay: float, batch: int) -> Iterator
         order = generator.permutation(TRAINING)
         for start in range(0, TRAINING, batch):
             chosen = order[start : start + batch]
-            for weight, speed, gradient in zip(
-                weights, speeds, _gradients(weights, points[chosen], kinds[chosen]), strict=True
-            ):
-                speed *= momentum
-                speed += np.clip(gradient, -5, 5) + decay * weight
-                weight -= rate * speed
-                np.clip(weight, -100, 100, out=weight)
+            for part in zip(weights, speeds, _gradients(weights, points[chosen], kinds[chosen]), strict=True):
+                _step(*part, rate=rate, momentum=momentum, decay=decay)
         yield float(np.mean((_logits(weights, held_out) > 0) == (truth > 0.5)))
+
+
+def _step(weight: Array, speed: Array, gradient: Array, *, rate: float, momentum: float, decay: float) -> None:
+    speed[...] = momentum * speed + np.clip(gradient, -5, 5) + decay * weight
+    weight[...] = np.clip(weight - rate * speed, -100, 100)
 
 
 def _logits(weights: list[Array], points: Array) -> Array:
