@@ -114,7 +114,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--row", default="reflectance_net", choices=("reflectance_net", "brdf_estimation"))
     parser.add_argument("--objects", type=int, default=240, help="rendered objects to train on, a third of each kind")
     parser.add_argument("--side", type=int, default=40, help="of a rendered object, in pixels")
-    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--renders", type=int, default=60, help="held-out objects")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     return parser.parse_args()

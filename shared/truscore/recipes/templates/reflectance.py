@@ -17,7 +17,7 @@ def reflectance_small(category: str, option: str, architecture: str) -> Recipe:
         learning_rate=3e-3,
         weight_decay=1e-4,
         batch_size=2,
-        epochs=20,
+        epochs=30,
         primary_loss="log_l1_rendering",
         dropout=0.0,
     )
