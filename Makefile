@@ -52,6 +52,7 @@ bench: setup ## Measure speed and memory
 	$(BIN)/python -m tests.bench.planted_faults
 	$(BIN)/python -m tests.bench.validator_speed
 	$(BIN)/python -m tests.bench.validator_memory
+	$(BIN)/python -m tests.bench.search
 
 MINUTES ?= 30
 chaos: setup ## Real runs for MINUTES (30) while services, broker and store are killed: what was lost or doubled

@@ -19,6 +19,10 @@ from services.hyperparameter_search.trial import FAILED, RUNNING, Cancel, Outcom
 log = logging.getLogger(__name__)
 
 
+class UnknownSearch(LookupError):
+    """A request about a search that nobody ordered so far; it is tried again, and a dead letter at last."""
+
+
 class Coordinator:
     """`clock` gives seconds since the epoch."""
 
@@ -49,11 +53,13 @@ class Coordinator:
             await self._steps.advance(order.search_id)
 
     async def cancel(self, search_id: str, cancel: Cancel) -> None:
-        """End a search; of no effect on one that has ended, or that nobody ordered."""
+        """End a search; of no effect on one that has ended. UnknownSearch where its order has not been read yet."""
         async with self._turn:
             search = await asyncio.to_thread(self._store.find, search_id)
-            if search is None or search.ended or search.cancel:
-                log.info("nothing to cancel: search %r has ended, or is not known", search_id[:100])
+            if search is None:
+                raise UnknownSearch(f"search {search_id[:100]!r} is not known: its order may still lie in a queue")
+            if search.ended or search.cancel:
+                log.info("nothing to cancel: search %s is %s", search_id, search.state)
                 return
             await asyncio.to_thread(self._store.note, search_id, cancel=cancel)
             await self._steps.advance(search_id)

@@ -3,6 +3,7 @@
 import signal
 from pathlib import Path
 
+import psutil
 from truscore.events.v1.control_pb2 import RunCancel
 from truscore.events.v1.dataset_pb2 import DatasetReady
 from truscore.events.v1.model_pb2 import ExportOrdered
@@ -30,6 +31,8 @@ from tests.connected.search.search_harness import (
     started,
     the_side_of_the_runs,
 )
+
+MOST_BYTES = 170_000_000
 
 
 async def test_a_search_of_two_trials_announces_the_better_one_and_has_it_exported(
@@ -90,7 +93,7 @@ async def test_a_cancelled_search_cancels_its_runs_and_those_that_are_named_late
 ) -> None:
     environment = search_environment(amqp_url, tmp_path)
     async with the_side_of_the_runs(amqp_url) as runs:
-        with service_process(MODULE, environment):
+        with service_process(MODULE, environment) as process:
             await runs.order(search_order(trials=6, parallel=2))
             running, queued = await runs.received(DatasetReady, 2)
             await runs.attach(running)
@@ -106,6 +109,7 @@ async def test_a_cancelled_search_cancels_its_runs_and_those_that_are_named_late
             late = (await runs.received(RunCancel, 2))[-1]
             assert late.run_id == run_of(queued)
             state = await shown(environment, "first", lambda search: True)
+            assert psutil.Process(process.pid).memory_info().rss <= MOST_BYTES
     assert state.state == "cancelled"
     assert len(runs.of(DatasetReady)) == 2
 
@@ -191,3 +195,14 @@ async def test_what_cannot_be_searched_is_refused_and_a_metric_that_no_run_has_f
     assert failed.code == "metric_missing"
     assert METRIC in failed.message
     assert len(runs.of(DatasetReady)) == 1
+
+
+async def test_a_cancel_that_is_read_before_the_order_holds_all_the_same(amqp_url: str, tmp_path: Path) -> None:
+    async with the_side_of_the_runs(amqp_url) as runs:
+        with service_process(
+            MODULE, search_environment(amqp_url, tmp_path) | {"TRUSCORE_SEARCH_RETRY_DELAYS_S": "[1]"}
+        ):
+            await runs.cancel("first")
+            await runs.order(search_order())
+            [cancelled] = await runs.received(SearchCancelled)
+    assert cancelled.reason == "enough"
