@@ -265,8 +265,8 @@ def depth_signature(class_names: Sequence[str]) -> Signature:
         name="depth",
         dtype="float32",
         shape=("height", "width"),
-        meaning="how far the surface lies towards the camera, in micrometres; 0 in the mean of what is inside the mask "
-        "and outside of it. How the whole is tilted follows from the lights' directions as they were measured",
+        meaning="how far the surface lies towards the camera, in micrometres: 0 in the mean over the mask, and outside "
+        "of it. How the whole is tilted follows from the lights' directions as they were measured",
     )
     return Signature(inputs=(*VIEWS, PITCH), outputs=(depth,), class_names=tuple(class_names), task="depth_estimation")
 

@@ -36,7 +36,7 @@ _FIRST_WEIGHT = 4.0  # whose logistic is 0.98: at first edges count nearly alike
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Surface:
-    """The height towards the camera in pixels, 0 in the mean of what is inside and outside, and its unit normals."""
+    """The height towards the camera in pixels, 0 in the mean over what is inside, and its unit normals."""
 
     height_BHW: Tensor
     normals_BHW3: Tensor
@@ -93,11 +93,17 @@ class SurfaceNetwork(SetSolver):
         left_B2HW = _left(target, height_BHW.to(slope_B2HW.dtype), inside_BHW)
         seen_BCHW = torch.cat([described_BCHW, left_B2HW], dim=1)
         more_BHW = _MOST_HEIGHT * torch.tanh(self.refinement(seen_BCHW, inside_B1HW)[:, 0])
-        whole_BHW = (height_BHW + more_BHW) * inside_BHW
+        whole_BHW = _centred(height_BHW + more_BHW, inside_BHW)
         return Surface(
             height_BHW=whole_BHW.to(samples_BLP.dtype),
             normals_BHW3=normals_of(whole_BHW, trusted).to(samples_BLP.dtype),
         )
+
+
+def _centred(height_BHW: Tensor, inside_BHW: Tensor) -> Tensor:
+    """0 outside, too."""
+    count_B11 = inside_BHW.sum(dim=(1, 2), keepdim=True).clamp(min=1)
+    return (height_BHW - (height_BHW * inside_BHW).sum(dim=(1, 2), keepdim=True) / count_B11) * inside_BHW
 
 
 def _slopes(solved: Solved, inside_BHW: Tensor) -> Tensor:
@@ -111,7 +117,7 @@ def _described(solved: Solved, slope_B2HW: Tensor, inside_BHW: Tensor) -> Tensor
     count, height, width = inside_BHW.shape
     right_BHW, down_BHW = slope_B2HW.unbind(dim=1)
     pad = nn.functional.pad
-    # What should be equal of a surface without steps: its curl.
+    # The curl: 0 of a surface without steps.
     curl_BHW = pad(right_BHW[:, 1:] - right_BHW[:, :-1], (0, 0, 0, 1)) - pad(
         down_BHW[:, :, 1:] - down_BHW[:, :, :-1], (0, 1)
     )
