@@ -81,12 +81,12 @@ async def test_strokes_join_the_eraser_parts_and_undo_brings_back(
     await page.keyboard.press("r")
     radius = await stroke(page, (80, 100), (220, 100))
     along = 140 * 2 * radius + math.pi * radius**2
-    assert areas(one) == [pytest.approx(along, rel=0.02)]
+    assert areas(one) == [pytest.approx(along, rel=0.03)]
 
     # Across: one outline still, and what both strokes cover is counted once.
     await stroke(page, (150, 60), (150, 160))
     both = along + 100 * 2 * radius + math.pi * radius**2 - (2 * radius) ** 2
-    assert areas(one) == [pytest.approx(both, rel=0.02)]
+    assert areas(one) == [pytest.approx(both, rel=0.03)]
     # Of another class: an outline of its own, though it touches.
     await page.keyboard.press("2")
     await stroke(page, (80, 100), (80, 200))
@@ -102,7 +102,7 @@ async def test_strokes_join_the_eraser_parts_and_undo_brings_back(
     assert left == pytest.approx((40 - radius) * 2 * radius + math.pi * radius**2 / 2, rel=0.05)
     await page.keyboard.press("Control+z")
     await saved(page)
-    assert areas(one) == [pytest.approx(both, rel=0.02)]
+    assert areas(one) == [pytest.approx(both, rel=0.03)]
 
     for _ in range(12):
         await page.keyboard.press("]")

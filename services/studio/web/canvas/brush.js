@@ -3,9 +3,9 @@ import { corners } from "../model/geometry.js";
 import { outlinesOf, signedArea, thinned } from "../model/masks.js";
 
 const MOST_PIXELS = 6e6;
-const FINEST = 2; // pixels of the canvas for one of the image
+const FINEST = 4; // pixels of the canvas for one of the image
 const LEAST_AREA_PX = 6; // of the image
-const THIN_PX = 0.6; // of the canvas
+const THIN_PX = 0.3; // of the image
 
 // Outlines, as flat lists of points of the image, of what `shapes` and the stroke cover together; with `isErasing`, of
 // what is left of the shapes. A stroke: {points, radius}, in pixels of the image.
@@ -28,7 +28,7 @@ export function painted(shapes, { points, radius }, { width, height }, isErasing
   for (let n = 0; n < mask.length; n += 1) mask[n] = pixels[4 * n + 3] >= 128 ? 1 : 0;
   return outlinesOf(mask, canvas.width, canvas.height)
     .filter((ring) => signedArea(ring) >= LEAST_AREA_PX * scale * scale)
-    .map((ring) => thinned(ring, THIN_PX))
+    .map((ring) => thinned(ring, THIN_PX * scale))
     .filter((ring) => ring.length >= 3)
     .sort((a, b) => signedArea(b) - signedArea(a))
     .map((ring) => ring.flatMap(([x, y]) => [round(Math.min(x / scale + left, width)), round(Math.min(y / scale + top, height))]));
