@@ -108,7 +108,8 @@ class Coordinator:
         """Do what is due by the clock, or was left undone."""
         for search_id in await asyncio.to_thread(self._store.active):
             async with self._turn:
-                await self._steps.advance(search_id)
+                if await asyncio.to_thread(self._store.find_readable, search_id) is not None:
+                    await self._steps.advance(search_id)
 
     @asynccontextmanager
     async def going_on(self, every_s: float) -> AsyncIterator[None]:
@@ -159,5 +160,5 @@ class Coordinator:
 
     async def _under_way(self) -> list[Search]:
         names = await asyncio.to_thread(self._store.active)
-        found = [await asyncio.to_thread(self._store.find, name) for name in names]
+        found = [await asyncio.to_thread(self._store.find_readable, name) for name in names]
         return [search for search in found if search is not None]

@@ -5,12 +5,14 @@ A finished trial can't be written to any more, so that its end is noted as an at
 
 from __future__ import annotations
 
+import logging
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import optuna
+from google.protobuf.message import DecodeError
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
@@ -20,11 +22,17 @@ from services.hyperparameter_search.engine import pruner_of, sampler_of, suggest
 from services.hyperparameter_search.spec import SearchOrder
 from services.hyperparameter_search.trial import COMPLETED, PRUNED, Cancel, Export, Outcome, Search, Trial
 
+log = logging.getLogger(__name__)
+
 Decode = Callable[[bytes, str], SearchOrder]
 
 MOST_EARLY_FACTS = 1000
 EARLY = "early/"
 STATES = {COMPLETED: TrialState.COMPLETE, PRUNED: TrialState.PRUNED}
+
+
+class UnreadableSearch(RuntimeError):
+    """What the storage holds of a search is not what this version writes: another one did, or somebody changed it."""
 
 
 class SearchStore:
@@ -50,7 +58,24 @@ class SearchStore:
         self.note(order.search_id, wire=wire)
 
     def find(self, search_id: str) -> Search | None:
-        """The search as it stands."""
+        """The search as it stands. UnreadableSearch."""
+        try:
+            return self._read(search_id)
+        except (TypeError, ValueError, AttributeError, DecodeError) as error:
+            raise UnreadableSearch(
+                f"search {search_id!r} cannot be read from the storage ({type(error).__name__}: {error}); the others "
+                "go on. The version that wrote it can end it, or delete its study there"
+            ) from error
+
+    def find_readable(self, search_id: str) -> Search | None:
+        """The search, or None where it cannot be read: it must keep no other waiting."""
+        try:
+            return self.find(search_id)
+        except UnreadableSearch as error:
+            log.warning("%s", error)
+            return None
+
+    def _read(self, search_id: str) -> Search | None:
         try:
             study_id = self._storage.get_study_id_from_name(search_id)
         except KeyError:

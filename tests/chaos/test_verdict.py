@@ -80,7 +80,7 @@ def test_what_went_wrong_is_named(name: str) -> None:
 def test_one_id_for_two_contents_is_named() -> None:
     log = logged(*whole())
     other = LoggedEvent(event_id=log[2].event_id, message=EpochCompleted(run_id=RUN, epoch=9), at=9.0)
-    assert found([*log, other]) == [f"event id {log[2].event_id} stands for two contents"]
+    assert found([*log, other]) == [f"event id {log[2].event_id} stands for two contents: EpochCompleted (epoch)"]
 
 
 def test_two_orders_that_share_a_run_are_named() -> None:

@@ -53,7 +53,7 @@ def violations(log: Sequence[LoggedEvent], orders: Sequence[str], *, epochs: int
     events = distinct(log)
     runs = runs_of(events)
     found = [f"order {order} was never attached to a run" for order in orders if order not in runs]
-    found += [f"event id {event_id} stands for two contents" for event_id in _two_faced(log)]
+    found += [f"event id {event_id} stands for two contents: {differing}" for event_id, differing in _two_faced(log)]
     by_run: dict[str, list[LoggedEvent]] = defaultdict(list)
     for event in events:
         if run_id := getattr(event.message, "run_id", ""):
@@ -66,12 +66,15 @@ def violations(log: Sequence[LoggedEvent], orders: Sequence[str], *, epochs: int
     return found
 
 
-def _two_faced(log: Iterable[LoggedEvent]) -> Iterator[str]:
-    first: dict[str, bytes] = {}
+def _two_faced(log: Iterable[LoggedEvent]) -> Iterator[tuple[str, str]]:
+    """Event ids, with the message's name and the fields that differ."""
+    first: dict[str, Message] = {}
     for event in log:
-        content = event.message.SerializeToString(deterministic=True)
-        if first.setdefault(event.event_id, content) != content:
-            yield event.event_id
+        one, other = first.setdefault(event.event_id, event.message), event.message
+        if one.SerializeToString(deterministic=True) != other.SerializeToString(deterministic=True):
+            names = {field.name for field, _ in (*one.ListFields(), *other.ListFields())}
+            differing = sorted(name for name in names if getattr(one, name) != getattr(other, name))
+            yield event.event_id, f"{type(one).__name__} ({', '.join(differing)})"
 
 
 def _of_run(events: Sequence[LoggedEvent], epochs: int, weights_sha256: str) -> Iterator[str]:

@@ -13,7 +13,7 @@ from truscore.api.v1 import searches_pb2_grpc
 
 from services.hyperparameter_search.handlers.orders import message_of_spec
 from services.hyperparameter_search.handlers.publish import best_of, counts_of, message_of
-from services.hyperparameter_search.search_store import SearchStore
+from services.hyperparameter_search.search_store import SearchStore, UnreadableSearch
 from services.hyperparameter_search.trial import Search
 
 if TYPE_CHECKING:
@@ -45,14 +45,18 @@ class Reads(searches_pb2_grpc.SearchesServiceServicer):
         self, request: api.GetSearchRequest, context: Context
     ) -> api.GetSearchResponse:
         async with self._read_slots:
-            search = await asyncio.to_thread(self._store.find, request.search_id)
+            try:
+                search = await asyncio.to_thread(self._store.find, request.search_id)
+            except UnreadableSearch as error:
+                await context.abort(grpc.StatusCode.DATA_LOSS, str(error))
+                raise AssertionError("abort raises") from error
         if search is None:
             await context.abort(grpc.StatusCode.NOT_FOUND, f"search {request.search_id[:200]!r} is not known here")
             raise AssertionError("abort raises")
         return api.GetSearchResponse(search=answer(search, full=True))
 
     def _newest(self, size: int) -> list[Search]:
-        found = (self._store.find(name) for name in self._store.names()[:size])
+        found = (self._store.find_readable(name) for name in self._store.names()[:size])
         return [search for search in found if search is not None]
 
 

@@ -1,15 +1,17 @@
 """Searches in Optuna's storage: what a process that begins anew finds, and what it draws."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import optuna
 import pytest
 
+from services.hyperparameter_search.coordinator import Coordinator
 from services.hyperparameter_search.facts import Completed, Stopped
 from services.hyperparameter_search.handlers import order_of_wire
-from services.hyperparameter_search.search_store import SearchStore
+from services.hyperparameter_search.search_store import SearchStore, UnreadableSearch
 from services.hyperparameter_search.spec import SearchOrder
-from services.hyperparameter_search.trial import COMPLETED, Outcome, Trial, best_trials
+from services.hyperparameter_search.trial import COMPLETED, Outcome, Search, Trial, best_trials
 from tests.unit.hyperparameter_search.search_orders import METRIC, RATE, batch, rate, search_order
 
 
@@ -92,3 +94,50 @@ def test_what_a_run_stated_before_it_was_named_is_found_in_the_order_of_a_run(tm
 def test_a_search_that_nobody_ordered_is_none(tmp_path: Path) -> None:
     store = opened(tmp_path)
     assert (store.find("first"), store.active(), store.names()) == (None, [], [])
+
+
+def spoilt(folder: Path, name: str, **attributes: object) -> SearchStore:
+    """A storage with a sound search, and one in which these attributes are not what is written."""
+    store = opened(folder)
+    for each in (name, "sound"):
+        store.create(search_order(each), begun_at=1)
+    storage = optuna.storages.RDBStorage(f"sqlite:///{folder / 'searches.sqlite3'}")
+    for attribute, value in attributes.items():
+        storage.set_study_user_attr(storage.get_study_id_from_name(name), attribute, value)
+    return opened(folder)
+
+
+SPOILT = {"order": {"wire": "AAAA"}, "base64": {"wire": "A"}, "cancel": {"cancel": {"of": "another version"}}}
+
+
+@pytest.mark.parametrize("attributes", SPOILT.values(), ids=SPOILT)
+def test_a_search_that_cannot_be_read_is_named(tmp_path: Path, attributes: dict[str, object]) -> None:
+    store = spoilt(tmp_path, "spoilt", **attributes)
+    with pytest.raises(UnreadableSearch, match="search 'spoilt' cannot be read"):
+        store.find("spoilt")
+    assert store.find("sound") is not None
+
+
+class Silent:
+    """Publishes nothing, and notes which searches it was asked about."""
+
+    def __init__(self) -> None:
+        self.accepted_ids: list[str] = []
+
+    async def accepted(self, search: Search) -> None:
+        self.accepted_ids.append(search.order.search_id)
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[None]]:
+        async def nothing(*_: object, **__: object) -> None:
+            return None
+
+        return nothing
+
+
+async def test_a_search_that_cannot_be_read_keeps_no_other_waiting(tmp_path: Path) -> None:
+    store = spoilt(tmp_path, "a-spoilt-one-is-first", wire="AAAA")
+    events = Silent()
+    coordinator = Coordinator(store, events, clock=lambda: 2.0)  # type: ignore[arg-type]
+    await coordinator.look()
+    assert events.accepted_ids == ["sound"]
+    await coordinator.happened("run-of-nobody", Stopped(reason=""))
