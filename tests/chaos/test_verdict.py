@@ -7,7 +7,13 @@ from google.protobuf.message import Message
 from truscore.events.v1.dataset_pb2 import DatasetRejected
 from truscore.events.v1.model_pb2 import ExportFailed, ModelExported
 from truscore.events.v1.order_pb2 import OrderAttached
-from truscore.events.v1.training_pb2 import EpochCompleted, TrainingCompleted, TrainingFailed, TrainingStarted
+from truscore.events.v1.training_pb2 import (
+    EpochCompleted,
+    TrainingCompleted,
+    TrainingFailed,
+    TrainingProgressed,
+    TrainingStarted,
+)
 
 from tests.chaos.verdict import LoggedEvent, ended_orders, latencies_s, violations
 
@@ -81,6 +87,16 @@ def test_one_id_for_two_contents_is_named() -> None:
     log = logged(*whole())
     other = LoggedEvent(event_id=log[2].event_id, message=EpochCompleted(run_id=RUN, epoch=9), at=9.0)
     assert found([*log, other]) == [f"event id {log[2].event_id} stands for two contents: EpochCompleted (epoch)"]
+
+
+def test_a_step_that_is_done_again_may_take_another_time_but_not_come_to_another_loss() -> None:
+    log = logged(*whole(), TrainingProgressed(run_id=RUN, step=3, loss=0.5, attempt=1, images_per_second=8))
+    same = TrainingProgressed(run_id=RUN, step=3, loss=0.5, attempt=2, images_per_second=9)
+    other = TrainingProgressed(run_id=RUN, step=3, loss=0.6, attempt=2, images_per_second=9)
+    event_id = log[-1].event_id
+    assert found([*log, LoggedEvent(event_id=event_id, message=same, at=9.0)]) == []
+    (words,) = found([*log, LoggedEvent(event_id=event_id, message=other, at=9.0)])
+    assert words.endswith("TrainingProgressed (attempt, images_per_second, loss)")
 
 
 def test_two_orders_that_share_a_run_are_named() -> None:

@@ -10,7 +10,21 @@ from truscore.events.v1.model_pb2 import ExportFailed, ModelExported
 from truscore.events.v1.order_pb2 import OrderAttached
 from truscore.events.v1.training_pb2 import EpochCompleted, TrainingCompleted, TrainingFailed, TrainingStarted
 
-ENDS = (ModelExported, ExportFailed, TrainingFailed, DatasetRejected)
+# What a step or an epoch that is done again after a kill may say otherwise: when, how fast and at which attempt.
+MEASURED = frozenset(
+    {
+        "attempt",
+        "attempts",
+        "duration_s",
+        "eta_high_s",
+        "eta_low_s",
+        "eta_s",
+        "images_per_second",
+        "loading_s",
+        "started_at",
+        "validating_s",
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,14 +81,15 @@ def violations(log: Sequence[LoggedEvent], orders: Sequence[str], *, epochs: int
 
 
 def _two_faced(log: Iterable[LoggedEvent]) -> Iterator[tuple[str, str]]:
-    """Event ids, with the message's name and the fields that differ."""
+    """Event ids, with the message's name and the fields that differ though they are not measured."""
     first: dict[str, Message] = {}
     for event in log:
         one, other = first.setdefault(event.event_id, event.message), event.message
         if one.SerializeToString(deterministic=True) != other.SerializeToString(deterministic=True):
             names = {field.name for field, _ in (*one.ListFields(), *other.ListFields())}
             differing = sorted(name for name in names if getattr(one, name) != getattr(other, name))
-            yield event.event_id, f"{type(one).__name__} ({', '.join(differing)})"
+            if not MEASURED.issuperset(differing):
+                yield event.event_id, f"{type(one).__name__} ({', '.join(differing)})"
 
 
 def _of_run(events: Sequence[LoggedEvent], epochs: int, weights_sha256: str) -> Iterator[str]:
