@@ -1,1 +1,1 @@
-"""Five independent services, the page and the command line; they meet on the broker and in the object store."""
+"""Seven independent services and the command line; they meet on the broker and in the object store."""

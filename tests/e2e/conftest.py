@@ -1,4 +1,4 @@
-"""The five services as real processes, on a broker, a store and an MLflow server of the tests' own."""
+"""The services as real processes, on a broker, a store and an MLflow server of the tests' own."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,7 +43,7 @@ def running_services(
     service_environment: dict[str, str],
     tmp_path: Path,
 ) -> Iterator[RunningServices]:
-    """All five."""
+    """All of the Procfile."""
     with services_of(
         list(commands()),
         amqp_url=private_broker.amqp_url,

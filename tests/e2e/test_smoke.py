@@ -1,4 +1,4 @@
-"""What an operator runs after `docker compose up`, on the five services as processes."""
+"""What an operator runs after `docker compose up`, on the services as processes."""
 
 import os
 import subprocess
