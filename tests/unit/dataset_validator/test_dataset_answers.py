@@ -18,6 +18,7 @@ from PIL import Image
 from truscore.bus import HandBack, MemoryPublisher, reporting_hardware
 from truscore.datasets import index_digest, index_from_json
 from truscore.events.v1.dataset_pb2 import DatasetReady, DatasetRejected, DatasetValidated
+from truscore.events.v1.training_pb2 import TrainingSpec
 from truscore.storage import Entry, MemoryStore, NoSpace, StoreUnavailable
 from truscore.telemetry import HardwareSampler
 from truscore.validation import policy_for, validate_folder
@@ -67,7 +68,9 @@ async def test_views_under_lights_are_validated_where_nothing_is_to_be_trained(
     index = index_from_json(harness.store.get(event.index.uri, limit_bytes=10**7, sha256=event.index.sha256))
     assert [thing.name for thing in index.objects] == ["gray/gray", "owl/owl"]
     assert "coverage.no_targets" in rules(await harness.rejected(**stereo))  # no normals to train on
-    untrained = stereo | {"option": "depth_reconstruction"}
+    depths = stereo | {"option": "depth_reconstruction"}
+    assert "coverage.no_targets" in rules(await harness.rejected(**depths))
+    untrained = depths | {"training": TrainingSpec(architecture="multi_view_stereo")}
     assert rules(await harness.rejected(**untrained)) == ["order.architecture"]
 
 
