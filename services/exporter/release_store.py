@@ -1,4 +1,4 @@
-"""Where releases are kept: files first, each read back, the manifest last."""
+"""Where releases are kept: the package first, its files beside it, each read back, the manifest last."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,6 +12,7 @@ from truscore.releases.manifest import LIMIT_BYTES
 from truscore.storage import ObjectMissing, Store
 from truscore.storage.signing import Signer
 
+from services.exporter.committed_package import commit
 from services.exporter.formats import choose_formats
 from services.exporter.manifest import release_from_json, release_to_json
 from services.exporter.model_card import model_card
@@ -19,7 +20,7 @@ from services.exporter.order import ExportOrder
 from services.exporter.packaging import UNKNOWN, Origin, package_files
 from services.exporter.release import Artifact, Release
 
-CONTENT_TYPES = {".json": "application/json", ".md": "text/markdown", ".tar": "application/x-tar"}
+CONTENT_TYPES = {".json": "application/json", ".md": "text/markdown"}
 
 
 class ReleaseStore:
@@ -72,7 +73,10 @@ class ReleaseStore:
         self._store.get_file(uri, path, sha256=artifact.sha256, limit_bytes=artifact.size_bytes)
 
     def keep(self, release: Release, folder: Path, origin: Origin = UNKNOWN) -> Release:
-        """Packs and stores the release, whose artefacts lie in `folder`; returns it with the package's digest."""
+        """Packs and stores the release, whose artefacts lie in `folder`; returns it with the package's digest.
+
+        Returned, and in the store, is what another exporter made of the same order, where that one was first.
+        """
         files = {artifact.file_name: folder / artifact.file_name for artifact in release.artifacts}
         (folder / CARD).write_text(model_card(release, origin), encoding="utf-8")
         release = replace(release, card_sha256=sha256_of(folder / CARD))
@@ -81,8 +85,12 @@ class ReleaseStore:
         members = package_files(release, origin, packed, folder / "package", signer=self._signer)
         write_archive(folder / PACKAGE, members)
         self._publish_key()
-        kept = self._signed(replace(release, package_sha256=sha256_of(folder / PACKAGE)))
-        self._upload(kept, {**files, CARD: folder / CARD, PACKAGE: folder / PACKAGE})
+        place = self.address(release.model_id, release.version, PACKAGE)
+        committed, files_in = commit(self._store, place, folder / PACKAGE, release, folder)
+        kept = self._signed(committed)
+        self._read_back(place, kept.package_sha256, folder)
+        names = (*(each.file_name for each in kept.artifacts), CARD)
+        self._upload(kept, {name: files_in / name for name in names})
         (folder / MANIFEST).write_bytes(release_to_json(kept))
         self._upload(kept, {MANIFEST: folder / MANIFEST})
         return kept

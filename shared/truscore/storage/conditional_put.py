@@ -6,6 +6,8 @@ hold to it atomically: S3, MinIO, SeaweedFS.
 
 from __future__ import annotations
 
+from typing import BinaryIO
+
 from urllib3 import PoolManager
 
 from truscore.storage.errors import AccessRefused, ObjectChanged, ObjectMissing, StoreError, StoreUnavailable
@@ -15,10 +17,21 @@ _CHANGED = frozenset({404, 409, 412})
 _REFUSED = frozenset({401, 403})
 
 
-def put_if(connections: PoolManager, url: str, uri: str, data: bytes, *, etag: str, content_type: str) -> None:
+def put_if(
+    connections: PoolManager,
+    url: str,
+    uri: str,
+    data: bytes | BinaryIO,
+    *,
+    size_bytes: int,
+    etag: str,
+    content_type: str,
+) -> None:
     """Store bytes in place of those with this ETag, "" for none. Raises StoreError and urllib3's HTTPError."""
     condition = {"If-Match": f'"{etag}"'} if etag else {"If-None-Match": "*"}
-    reply = connections.request("PUT", url, body=data, headers={**condition, "Content-Type": content_type})
+    # The length is named, or a file would be sent in chunks, which S3 does not take.
+    headers = {**condition, "Content-Type": content_type, "Content-Length": str(size_bytes)}
+    reply = connections.request("PUT", url, body=data, headers=headers)
     if reply.status == 200:
         return
     answer = f"HTTP {reply.status}: {reply.data[:300].decode(errors='replace')}"

@@ -36,6 +36,9 @@ class MemoryStore:
             self._objects[uri] = bytes(data)
         return Stored(uri=uri, sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data))
 
+    def put_file_if(self, uri: str, path: Path, *, etag: str, content_type: str = "application/octet-stream") -> Stored:
+        return self.put_if(uri, path.read_bytes(), etag=etag, content_type=content_type)
+
     def put_file(
         self,
         uri: str,

@@ -63,11 +63,12 @@ class S3Store:
         return self._put(parse_object_uri(uri), io.BytesIO(data), proof_of_bytes(data), content_type, None)
 
     def put_if(self, uri: str, data: bytes, *, etag: str, content_type: str = "application/octet-stream") -> Stored:
-        address = parse_object_uri(uri)
-        with translated(uri):
-            url = self._client.presigned_put_object(address.bucket, address.key, expires=_SIGNED_FOR)
-            put_if(self._connections, url, uri, data, etag=etag, content_type=content_type)
-        return Stored(uri=uri, sha256=proof_of_bytes(data).sha256, size_bytes=len(data))
+        return self._put_if(uri, io.BytesIO(data), proof_of_bytes(data), etag, content_type)
+
+    def put_file_if(self, uri: str, path: Path, *, etag: str, content_type: str = "application/octet-stream") -> Stored:
+        proof = proof_of_file(path)
+        with path.open("rb") as file:
+            return self._put_if(uri, file, proof, etag, content_type)
 
     def put_file(
         self,
@@ -154,6 +155,14 @@ class S3Store:
             # This server's ETag is no digest of the content (encryption, another scheme): read it back instead.
             self._pull(address, _discard, sha256=proof.sha256, limit_bytes=proof.size_bytes, progress=None)
         return Stored(uri=address.uri, sha256=proof.sha256, size_bytes=proof.size_bytes)
+
+    def _put_if(self, uri: str, data: BinaryIO, proof: Proof, etag: str, content_type: str) -> Stored:
+        address = parse_object_uri(uri)
+        with translated(uri):
+            url = self._client.presigned_put_object(address.bucket, address.key, expires=_SIGNED_FOR)
+            size_bytes = proof.size_bytes
+            put_if(self._connections, url, uri, data, size_bytes=size_bytes, etag=etag, content_type=content_type)
+        return Stored(uri=uri, sha256=proof.sha256, size_bytes=size_bytes)
 
     def _pull(
         self,

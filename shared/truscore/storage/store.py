@@ -76,6 +76,9 @@ class Store(FileSource, Protocol):
         refused looks what is there.
         """
 
+    def put_file_if(self, uri: str, path: Path, *, etag: str, content_type: str = "application/octet-stream") -> Stored:
+        """`put_if` of a file, in one request: S3 takes at most 5 GiB in one."""
+
     def get(self, uri: str, *, limit_bytes: int, sha256: str | None = None) -> bytes:
         """The object's bytes; TooLarge above the limit, DigestMismatch where they are others than promised."""
 

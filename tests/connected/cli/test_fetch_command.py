@@ -79,7 +79,7 @@ async def test_a_run_that_the_monitor_knows_is_fetched_by_its_announced_digests(
             for arguments in ((RUN,), (MODEL_ID, "--to", "newest"), ("run-unheard",))
         ]
         # Manifest and file agree, and are not what was announced.
-        await asyncio.to_thread(keep, store, bucket, tmp_path / "other", model=b"another network")
+        await asyncio.to_thread(keep, store, bucket, tmp_path / "other", model=b"another", checkpoint_sha256="d" * 64)
         changed = await asyncio.to_thread(fetch, environment, tmp_path, RUN, "--to", "changed")
     await bus.stop()
     answer = output(of_run)

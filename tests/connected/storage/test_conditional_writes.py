@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from threading import Barrier
 
 import pytest
@@ -41,6 +42,24 @@ def test_a_content_is_replaced_by_who_has_seen_it(place: tuple[Store, str]) -> N
         with pytest.raises(ObjectChanged):
             store.put_if(gone, b"third", etag=seen.etag)
     assert store.get(uri, limit_bytes=10) == b"second"
+
+
+def test_of_several_files_at_once_one_is_stored_whole(place: tuple[Store, str], tmp_path: Path) -> None:
+    store, bucket = place
+    uri, start = f"s3://{bucket}/package.tar", Barrier(AT_ONCE, timeout=60)
+
+    def offer(number: int) -> str | None:
+        path = tmp_path / str(number)
+        path.write_bytes(bytes([number]) * 300_000)
+        start.wait()
+        try:
+            return store.put_file_if(uri, path, etag="").sha256
+        except ObjectChanged:
+            return None
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        [stored] = [sha256 for sha256 in pool.map(offer, range(AT_ONCE)) if sha256]
+    assert len(store.get(uri, limit_bytes=300_000, sha256=stored)) == 300_000
 
 
 @pytest.mark.connected

@@ -51,9 +51,14 @@ class LyingStore(MemoryStore):
     about = ""
 
     def put_file(self, uri: str, path: Path, **_: object) -> Stored:
-        stored = super().put_file(uri, path)
-        if self.about and uri.endswith(self.about):
-            self.put(uri, b"rot")
+        return self._lie(super().put_file(uri, path))
+
+    def put_file_if(self, uri: str, path: Path, *, etag: str, content_type: str = "") -> Stored:
+        return self._lie(super().put_file_if(uri, path, etag=etag))
+
+    def _lie(self, stored: Stored) -> Stored:
+        if self.about and stored.uri.endswith(self.about):
+            self.put(stored.uri, b"rot")
         return stored
 
 
