@@ -10,7 +10,7 @@ from truscore.files import sha256_of
 from truscore.releases import read_manifest
 from truscore.storage import MemoryStore, Stored, StoreUnavailable
 
-from services.exporter.release import Artifact, Release
+from services.exporter.release import Release
 from services.exporter.release_store import ReleaseStore
 
 BUCKET = "truscore"
