@@ -66,4 +66,4 @@ def _adopted(store: Store, uri: str, release: Release, folder: Path) -> Release 
 
 
 def _answered(release: Release) -> set[str]:
-    return {each.format for each in (*release.artifacts, *release.refusals)}
+    return {each.format for each in release.artifacts} | {each.format for each in release.refusals}
