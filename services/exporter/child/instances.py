@@ -18,7 +18,7 @@ from services.exporter.child.detections import detections_from
 from services.exporter.child.export_target import Answers, ExportTarget, Picture, UnsupportedNetwork
 from services.exporter.child.parity import check_parity, compare
 from services.exporter.child.paste import paste
-from services.exporter.child.static.instances import static_graph_of
+from services.exporter.child.static.instances import of_lines, static_graph_of
 from services.exporter.release import Parity, Signature
 from services.exporter.signature import box_signature, instance_signature, with_lines
 
@@ -46,7 +46,7 @@ class PictureMasks(nn.Module):
             return answers
         placed = {**outputs, "boxes": boxes_N4}
         with_coarse([placed], [outputs["masks"]])
-        return answers + _of_lines(placed | refine(self.stage, image_CHW, placed), centred=self.centred)
+        return answers + of_lines(placed | refine(self.stage, image_CHW, placed), centred=self.centred)
 
 
 class PictureBoxes(nn.Module):
@@ -61,13 +61,7 @@ class PictureBoxes(nn.Module):
     def forward(self, image_CHW: Tensor) -> tuple[Tensor, ...]:
         (outputs,) = self.detector([image_CHW])
         answers = (outputs["boxes"], outputs["labels"], outputs["scores"])
-        return answers + _of_lines(outputs, centred=self.centred) if "corners" in outputs else answers
-
-
-def _of_lines(outputs: dict[str, Tensor], *, centred: bool) -> tuple[Tensor, ...]:
-    """In the order of the signature."""
-    lines = outputs["corners"], outputs["line_confidence"], outputs["line_deviation"]
-    return (*lines, *centring(outputs)) if centred else lines
+        return answers + of_lines(outputs, centred=self.centred) if "corners" in outputs else answers
 
 
 def with_masks(model: nn.Module, class_names: Sequence[str]) -> ExportTarget:
@@ -99,7 +93,7 @@ def _export_target(detector: nn.Module, graph: nn.Module, signature: Signature) 
                 outputs["centring"], outputs["centring_deviation"] = centring(outputs)
         return {name: outputs[name].numpy() for name in names}
 
-    static = static_graph_of(detector)
+    static = static_graph_of(detector, centred="centring" in names)
     return ExportTarget(
         signature=signature,
         graph=graph.eval(),

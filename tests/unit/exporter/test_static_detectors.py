@@ -27,7 +27,7 @@ from services.exporter.child.static.canvas import Canvas
 from services.exporter.child.static.roi_align import Pooling, roi_align
 from services.exporter.child.static.suppression import kept
 from services.exporter.task import Task
-from tests.unit.exporter.small_networks import outspoken
+from tests.unit.exporter.small_networks import certain, outspoken
 from tests.unit.exporter.test_every_row_exports import NAMES, pictures
 
 # Norms over groups, means over whole maps, windows, norms over channels; anchors of one and of five levels, and none.
@@ -45,19 +45,38 @@ for name in ("truscore", "services", "torchvision"):
     sys.modules[name] = None
 import torch
 program = torch.export.load(sys.argv[1]).module()
-boxes, labels, scores, masks = program(torch.rand(3, 50, 90))
-assert len(boxes) == len(labels) == len(scores) == len(masks), "rows differ"
-print(tuple(masks.shape[1:]))
+boxes, labels, scores, masks, corners, *_, centring, deviation = program(torch.rand(3, 50, 90))
+assert len(boxes) == len(labels) == len(scores) == len(masks) == len(corners), "rows differ"
+print(tuple(masks.shape[1:]), tuple(corners.shape[1:]), tuple(centring.shape))
 """
 
 
+BORDERS = ("outer_border", "graphical_border")
+
+
 def target_of(category: str, option: str, architecture: str, base: str, *, size: int = 64) -> ExportTarget:
-    # A second stage looks at as many strips as it finds sides: there is no static form of it.
     custom = {"head_customization": "standard"}
     overrides = {"image_size": size, "architecture_config": {"base_architecture": base, "custom_modifications": custom}}
     torch.manual_seed(2)
     model = outspoken(build_model(resolve(category, option, architecture, overrides), len(NAMES)).eval())
     return export_target_of(model, NAMES, kind=row_of(category, option, architecture).task)
+
+
+def with_second_stage(category: str, option: str, architecture: str, base: str) -> ExportTarget:
+    """As a border order is made by default; of what is found, which is sure, the first four alone."""
+    overrides = {"image_size": 64, "architecture_config": {"base_architecture": base}}
+    torch.manual_seed(2)
+    model = certain(build_model(resolve(category, option, architecture, overrides), len(BORDERS)).eval())
+    stage = model.get_submodule("border_lines.network")
+    with torch.no_grad():
+        stage.get_parameter("sharpness").fill_(2.5)  # untrained, it is sure of no line
+    for holder, most in (
+        (getattr(model, "roi_heads", model), "detections_per_img"),
+        (model, "detections_per_image"),
+    ):
+        if hasattr(holder, most):
+            setattr(holder, most, 4)
+    return export_target_of(model, BORDERS, kind=row_of(category, option, architecture).task)
 
 
 def statically(target: ExportTarget) -> Callable[[Picture], Answers]:
@@ -127,22 +146,37 @@ def test_regions_are_pooled_as_torchvision_does_beyond_the_edge_of_the_picture_t
         assert torch.allclose(found[level_R == level], wanted[level_R == level], atol=1e-5)
 
 
-def test_mask_rcnn_becomes_a_program_that_torch_runs_alone(tmp_path: Path) -> None:
-    target = target_of(*KINDS[3])
-    # Above what it sees in black: where nothing is found there are no rows.
-    target.graph.get_submodule("detector.roi_heads").score_thresh = 0.3  # type: ignore[assignment]
+@pytest.mark.parametrize("kind", [KINDS[0], KINDS[4], KINDS[5]], ids=lambda kind: kind[3])
+def test_a_second_stage_of_fixed_sizes_places_sides_where_its_network_places_them(
+    kind: tuple[str, str, str, str],
+) -> None:
+    target = with_second_stage(*kind)
+    run = statically(target)
+    for picture_CHW in pictures():
+        eager, static = target.run_eager(picture_CHW), run(picture_CHW)
+        assert list(static) == [tensor.name for tensor in target.signature.outputs]
+        assert eager["corners"].shape == (4, 4, 2)
+        assert np.allclose(eager["corners"], static["corners"], atol=0.01)
+        assert np.allclose(eager["line_confidence"], static["line_confidence"], atol=0.01)
+
+
+def test_the_default_order_of_borders_becomes_a_program_that_torch_runs_alone(tmp_path: Path) -> None:
+    target = with_second_stage(*KINDS[0])
+    # Above what it sees in black: where nothing is found there are no rows, and no sides to look along.
+    target.graph.get_submodule("detector.roi_heads").score_thresh = 0.99997  # type: ignore[assignment]
     black_CHW = np.zeros((3, 30, 44), np.float32)
-    assert len(target.run_eager(black_CHW)["boxes"]) == 0
     task = Task(
         checkpoint="", formats=("onnx",), pictures=(), benchmark_rounds=1, output_folder=str(tmp_path), provenance={}
     )
-    artifact = make_artifact(FORMATS["torch_export"], conversion_context(target, [*pictures()[:2], black_CHW], task))
+    artifact = make_artifact(FORMATS["torch_export"], conversion_context(target, [*pictures()[1:], black_CHW], task))
+    assert len(target.run_eager(black_CHW)["boxes"]) == 0
+    assert len(target.run_eager(pictures()[1])["boxes"]) > 1
     assert artifact.parity.passed
-    assert artifact.parity.max_abs_difference["boxes"] < 0.01
+    assert artifact.parity.max_abs_difference["corners"] < 0.01
     argv = [sys.executable, "-c", ALONE, str(tmp_path / artifact.file_name)]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "(1, 50, 90)"
+    assert done.stdout.strip() == "(1, 50, 90) (4, 2) (2,)"
 
 
 def test_the_matrix_says_which_detectors_have_fixed_sizes() -> None:
@@ -153,13 +187,14 @@ def test_the_matrix_says_which_detectors_have_fixed_sizes() -> None:
 
 def test_a_checkpoint_whose_head_is_in_the_way_of_a_format_is_refused_naming_head_and_what_is_accepted() -> None:
     named = ("border_detection", "dual_class", "mask_rcnn")
-    refuse_hindered(resolve(*named), "onnx")
-    said = r"'torch_export'.*'phoenix_specialized'.*accepted: onnx, or a run of .*head_customization=standard$"
+    for accepted in ("onnx", "torch_export"):
+        refuse_hindered(resolve(*named), accepted)
+    said = r"'mobile'.*'phoenix_specialized'.*accepted: onnx, torch_export, or a run of .*head_customization=standard$"
     with pytest.raises(ExportRefused, match=said) as refused:
-        refuse_hindered(resolve(*named), "torch_export")
+        refuse_hindered(resolve(*named), "mobile")
     assert refused.value.code == "unsupported_format"
     standard = {"architecture_config": {"custom_modifications": {"head_customization": "standard"}}}
-    refuse_hindered(resolve(*named, standard), "torch_export")
+    refuse_hindered(resolve(*named, standard), "mobile")
 
 
 @pytest.mark.parametrize("name", ["quantized", "torch_export"])

@@ -3,11 +3,12 @@
 C channels, H height, W width of a picture; D rows for detections, N detections; S side of the canvas; M side of a mask.
 """
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
+from truscore.zoo.detection.border_lines.centring import centring
+from truscore.zoo.detection.border_lines.refining import refine, refine_all_rows, with_coarse
+from truscore.zoo.detection.border_lines.stage import BorderLines
 from truscore.zoo.detection.detectron2 import Detectron2MaskRCNN
 from truscore.zoo.detection.mask_rcnn import BorderMaskRCNN
 from truscore.zoo.detection.retinanet import CardRetinaNet
@@ -21,48 +22,59 @@ from services.exporter.child.static.mask_rcnn import StaticMaskRCNN
 from services.exporter.child.static.padded_detections import PaddedDetections
 from services.exporter.child.static.suppression import is_one_by_one
 
+LINES = 3  # outputs of the second stage that have a row for each detection
 Network = StaticMaskRCNN | StaticRetinaNet | StaticYolox
 
 
 class StaticPicture(nn.Module):
-    """Takes image_CHW from 0 to 1, gives boxes_N4, labels_N, scores_N and of Mask R-CNN masks_N1HW, in pixels of that
-    image: what the traced graph of the same detector gives."""
+    """Takes image_CHW from 0 to 1, gives boxes_N4, labels_N, scores_N, of Mask R-CNN masks_N1HW, and of a second stage
+    what it places, in pixels of that image: what the traced graph of the same detector gives."""
 
-    def __init__(self, network: Network, transform: GeneralizedRCNNTransform) -> None:
+    def __init__(
+        self, network: Network, transform: GeneralizedRCNNTransform, lines: BorderLines | None = None, *, centred: bool
+    ) -> None:
         super().__init__()
         self.network = network
         self.transform = transform
+        self.lines = lines
+        self.centred = centred
 
     def forward(self, image_CHW: Tensor) -> tuple[Tensor, ...]:
         height, width = image_CHW.shape[-2:]
         inner_h, inner_w = inner_size(height, width, self.transform.max_size)
         framed_CSS = on_square(self.transform, image_CHW, inner_h, inner_w, self.network.canvas.side)
         found, maps = self.network(framed_CSS, inner_h, inner_w)
-        if isinstance(self.network, StaticMaskRCNN) and is_one_by_one():
-            return self._of_all_rows(self.network, found, maps, image_CHW)
-        boxes_N4, labels_N, scores_N = present(found)
+        # Of all rows there may be, or of those alone that are present.
+        all_rows = is_one_by_one() and (isinstance(self.network, StaticMaskRCNN) or self.lines is not None)
+        boxes_N4, labels_N, scores_N = (found.boxes_D4, found.labels_D, found.scores_D) if all_rows else present(found)
         placed_N4 = boxes_N4 * scale_to(height, width, inner_h, inner_w)
-        if not isinstance(self.network, StaticMaskRCNN):
-            return placed_N4, labels_N, scores_N
-        masks_N1MM = self.network.masks(maps, boxes_N4, labels_N)
-        return placed_N4, labels_N, scores_N, paste(masks_N1MM, placed_N4, height, width)
-
-    def _of_all_rows(
-        self, network: StaticMaskRCNN, found: PaddedDetections, maps: Sequence[Tensor], image_CHW: Tensor
-    ) -> tuple[Tensor, ...]:
-        """The same, with masks of every row there may be, of which those that are present are given."""
-        height, width = image_CHW.shape[-2:]
-        masks_D1MM = network.masks(maps, found.boxes_D4, found.labels_D)
-        placed_D4 = found.boxes_D4 * scale_to(height, width, *inner_size(height, width, self.transform.max_size))
-        masks_D1HW = paste(masks_D1MM, placed_D4, height, width)
+        answers: tuple[Tensor, ...] = (placed_N4, labels_N, scores_N)
+        masks_N1MM = None
+        if isinstance(self.network, StaticMaskRCNN):
+            masks_N1MM = self.network.masks(maps, boxes_N4, labels_N)
+            answers = (*answers, paste(masks_N1MM, placed_N4, height, width))
+        lines: tuple[Tensor, ...] = ()
+        if self.lines is not None:
+            place = refine_all_rows if all_rows else refine
+            detections = {"boxes": placed_N4, "labels": labels_N, "scores": scores_N}
+            with_coarse([detections], [masks_N1MM])
+            lines = of_lines(detections | place(self.lines, image_CHW, detections), centred=self.centred)
+        if not all_rows:
+            return answers + lines
         count = _count(found)
-        return placed_D4[:count], found.labels_D[:count], found.scores_D[:count], masks_D1HW[:count]
+        return tuple(each[:count] for each in answers) + tuple(each[:count] for each in lines[:LINES]) + lines[LINES:]
 
 
-def static_graph_of(detector: nn.Module) -> StaticPicture | None:
-    """None of detectors that nobody has written so: those of plug-ins, those that pool regions with as many samples as
-    they have pixels (Detectron2's), and those with a second stage, which looks at as many strips as it finds sides."""
-    if isinstance(detector, Detectron2MaskRCNN) or getattr(detector, "border_lines", None) is not None:
+def of_lines(outputs: dict[str, Tensor], *, centred: bool) -> tuple[Tensor, ...]:
+    """In the order of the signature: LINES of each detection, and of the picture its centring."""
+    lines = outputs["corners"], outputs["line_confidence"], outputs["line_deviation"]
+    return (*lines, *centring(outputs)) if centred else lines
+
+
+def static_graph_of(detector: nn.Module, *, centred: bool) -> StaticPicture | None:
+    """None of detectors that nobody has written so: those of plug-ins, and those that pool regions with as many samples
+    as they have pixels (Detectron2's). ``centred``: whether answers end with the card's centring."""
+    if isinstance(detector, Detectron2MaskRCNN):
         return None
     network: Network
     if isinstance(detector, BorderMaskRCNN):
@@ -73,7 +85,7 @@ def static_graph_of(detector: nn.Module) -> StaticPicture | None:
         network = StaticYolox(detector, canvas_of(detector.transform))
     else:
         return None
-    return StaticPicture(network, detector.transform)
+    return StaticPicture(network, detector.transform, getattr(detector, "border_lines", None), centred=centred)
 
 
 def canvas_of(transform: GeneralizedRCNNTransform) -> Canvas:

@@ -11,6 +11,7 @@ from torch import Tensor
 from truscore.configuration.recipe import Recipe
 from truscore.zoo.detection.border_lines.coarse import coarse_corners
 from truscore.zoo.detection.border_lines.stage import BorderLines
+from truscore.zoo.detection.border_lines.strips import picture_size
 from truscore.zoo.losses.border_lines import line_loss
 
 Target = dict[str, Tensor]
@@ -65,11 +66,26 @@ def refine(stage: BorderLines, image_CHW: Tensor, found: Detections) -> Detectio
     COARSE of ``found`` are in pixels of this picture. What is found with less than LEAST_SCORE stays as it is, with
     confidence 0.
     """
+    return _placed(stage, image_CHW, found, torch.nonzero(found["scores"] >= LEAST_SCORE)[:, 0])
+
+
+def refine_all_rows(stage: BorderLines, image_CHW: Tensor, found: Detections) -> Detections:
+    """The same in shapes that do not depend on scores: all rows are placed, and those of too low a score put back."""
+    placed = _placed(stage, image_CHW, found, torch.arange(found["scores"].shape[0]))
+    sure_N1 = (found["scores"] >= LEAST_SCORE)[:, None]
+    nothing_N4 = torch.zeros_like(placed["line_confidence"])
+    return {
+        "corners": torch.where(sure_N1[..., None], placed["corners"], found[COARSE]),
+        "line_confidence": torch.where(sure_N1, placed["line_confidence"], nothing_N4),
+        "line_deviation": torch.where(sure_N1, placed["line_deviation"], nothing_N4),
+    }
+
+
+def _placed(stage: BorderLines, image_CHW: Tensor, found: Detections, sure_F: Tensor) -> Detections:
     coarse_N42, labels_N = found[COARSE], found["labels"]
     confidence_N4 = torch.zeros_like(coarse_N42[:, :, 0])
-    sure_F = torch.nonzero(found["scores"] >= LEAST_SCORE)[:, 0]
     # One more, which is taken off again: graphs of convolutions want at least one.
-    size_2 = torch._shape_as_tensor(image_CHW)[-2:].flip(0).to(coarse_N42)
+    size_2 = picture_size(image_CHW).to(coarse_N42)
     unit_142 = torch.tensor([[[0.25, 0.25], [0.75, 0.25], [0.75, 0.75], [0.25, 0.75]]], device=coarse_N42.device)
     corners = torch.cat([coarse_N42[sure_F], unit_142 * size_2])
     kinds = torch.cat([labels_N[sure_F] - 1, torch.zeros(1, dtype=torch.int64, device=labels_N.device)])

@@ -46,9 +46,7 @@ def cut_strips(image_CHW: Tensor, sides: Sides, offsets_SA: Tensor, places: int)
     place_SL = sides.length_S[:, None] * share_L
     middle_SL2 = sides.start_S2[:, None] + place_SL[..., None] * sides.along_S2[:, None]
     point_SAL2 = middle_SL2[:, None] + (offsets_SA[..., None] * sides.outward_S2[:, None])[:, :, None]
-    # From the picture's own tensor, so that graphs take pictures of any size.
-    size_2 = torch._shape_as_tensor(image_CHW)[-2:].flip(0).to(point_SAL2)
-    grid_SAL2 = point_SAL2 / size_2 * 2 - 1
+    grid_SAL2 = point_SAL2 / picture_size(image_CHW).to(point_SAL2) * 2 - 1
     strips, rows = grid_SAL2.shape[0], offsets_SA.shape[1]
     # One picture, one grid: strips below one another, as the picture would else be copied for each.
     sampled_CRL = nn.functional.grid_sample(
@@ -57,6 +55,15 @@ def cut_strips(image_CHW: Tensor, sides: Sides, offsets_SA: Tensor, places: int)
     values_SCAL = sampled_CRL.reshape(-1, strips, rows, places).transpose(0, 1)
     inside_SAL = (grid_SAL2.abs() <= 1).all(dim=-1)
     return values_SCAL, inside_SAL[:, None].to(values_SCAL)
+
+
+def picture_size(image_CHW: Tensor) -> Tensor:
+    """[2] width and height in pixels, computed within the graph, which then takes pictures of any size."""
+    if torch.compiler.is_exporting():
+        return torch.stack(
+            [torch.full((), side, dtype=torch.float32) for side in (image_CHW.shape[2], image_CHW.shape[1])]
+        )
+    return torch._shape_as_tensor(image_CHW)[-2:].flip(0)
 
 
 def corners_from(starts_S2: Tensor, ends_S2: Tensor) -> Tensor:
