@@ -10,13 +10,15 @@ from functools import partial
 
 from prometheus_client import REGISTRY
 from truscore.bus import canary, connect, publisher, replay_log, serve
+from truscore.bus.audit_stream import append_audit, read_audit
 from truscore.telemetry import configure_logging, serve_grpc, serve_metrics, tracing
 
 from services.monitor.alerting import Alerting
 from services.monitor.alerts import Watchdog
+from services.monitor.audit import AuditRecorder
 from services.monitor.board import Board, Bounds
 from services.monitor.gauges import Gauges
-from services.monitor.handlers import EventConsumer, Reads, publish_alert
+from services.monitor.handlers import AuditReads, EventConsumer, Reads, publish_alert
 from services.monitor.rules import load_rules
 from services.monitor.settings import Settings
 from services.monitor.subscriptions import BoardChanges
@@ -30,9 +32,12 @@ async def run(settings: Settings) -> int:
     board = Board(Bounds(runs=settings.monitor_max_runs, orders=settings.monitor_max_runs))
     board_changes = BoardChanges(settings.monitor_max_watchers)
     gauges = Gauges(board, watchers=lambda: board_changes.watchers)
-    broker = connect(settings.amqp_url.get_secret_value(), service=SERVICE)
+    amqp_url = settings.amqp_url.get_secret_value()
+    broker = connect(amqp_url, service=SERVICE)
+    read = partial(read_audit, amqp_url)
+    audit = AuditRecorder(read=read, append=partial(append_audit, broker))
     since = datetime.now(UTC) - timedelta(days=settings.monitor_history_days)
-    consumer = EventConsumer(board, board_changes.changed, gauges.count)
+    consumer = EventConsumer(board, board_changes.changed, gauges.count, audit.note)
     caught_up = replay_log(broker, consumer, service=SERVICE, offset=since, on_stray=consumer.stray).caught_up
     gauges.register(REGISTRY, caught_up.is_set)
     alerting = Alerting(
@@ -43,15 +48,15 @@ async def run(settings: Settings) -> int:
         every_s=settings.monitor_alert_interval_s,
     )
     reads, alive = Reads(board, board_changes, caught_up), canary(broker, service=SERVICE).alive
-    host = settings.monitor_host
+    host, servicers = settings.monitor_host, [reads.add_to, AuditReads(read).add_to]
     return await serve(
         broker,
         before=[
             tracing(SERVICE, settings.otlp_endpoint),
-            serve_grpc(host, settings.monitor_grpc_port, servicers=[reads.add_to], alive=alive),
+            serve_grpc(host, settings.monitor_grpc_port, servicers=servicers, alive=alive),
             serve_metrics(host, settings.monitor_metrics_port),
         ],
-        on_start=[alerting.going_on(caught_up)],
+        on_start=[alerting.going_on(caught_up), audit.going_on()],
     )
 
 

@@ -2,9 +2,12 @@
 
 import asyncio
 import hashlib
+import uuid
+from collections.abc import Sequence
 
 from google.protobuf.message import Message
 from truscore.bus import BusUnavailable, Unroutable, connect, publisher
+from truscore.events.v1.control_pb2 import DeadLettersReplay
 from truscore.events.v1.dataset_pb2 import DatasetReady
 from truscore.ordering import messages
 from truscore.validation import DatasetOrder
@@ -12,12 +15,13 @@ from truscore.validation import DatasetOrder
 from services.cli.context import CliError, Code
 
 SERVICE = "cli"
+MOST_EVENT_IDS = 1000
 
 
-def announce(amqp_url: str, order: DatasetOrder) -> str:
+def announce(amqp_url: str, order: DatasetOrder, *, requested_by: str) -> str:
     """Says DatasetReady and returns the event's id once the broker has it."""
-    ready = ready_of(order)
-    # The same order published twice is one event; another order for the same dataset is another.
+    ready = ready_of(order, requested_by=requested_by)
+    # The same order of the same person published twice is one event; another order for the same dataset is another.
     sequence = hashlib.sha256(ready.SerializeToString(deterministic=True)).hexdigest()
     return publish(amqp_url, ready, subject=f"{order.dataset_id}/{order.version}", sequence=sequence)
 
@@ -34,10 +38,23 @@ def order_export(amqp_url: str, run_id: str, *, formats: tuple[str, ...], reques
     return publish(amqp_url, event, subject=run_id, sequence=request_id)
 
 
-def ready_of(order: DatasetOrder) -> DatasetReady:
+def announce_replay(amqp_url: str, service: str, event_ids: Sequence[str], *, requested_by: str) -> None:
+    """Says DeadLettersReplay, before the letters are put back."""
+    request_id = uuid.uuid4().hex
+    event = DeadLettersReplay(
+        service=service,
+        event_ids=event_ids[:MOST_EVENT_IDS],
+        letter_count=len(event_ids),
+        requested_by=requested_by,
+        request_id=request_id,
+    )
+    publish(amqp_url, event, subject=service, sequence=request_id)
+
+
+def ready_of(order: DatasetOrder, *, requested_by: str = "") -> DatasetReady:
     """The order as its message. CliError where the configuration has a key that the contract has not."""
     try:
-        return messages.ready_of(order)
+        return messages.ready_of(order, requested_by=requested_by)
     except messages.InvalidOrder as error:
         raise CliError(Code.USAGE, f"--config: {error}") from error
 

@@ -1,6 +1,7 @@
 """Messages in, messages out: the only place of the monitor that names a message class."""
 
+from services.monitor.handlers.audit import AuditReads
 from services.monitor.handlers.events import EventConsumer, fact_of, publish_alert
 from services.monitor.handlers.reads import Reads
 
-__all__ = ["EventConsumer", "Reads", "fact_of", "publish_alert"]
+__all__ = ["AuditReads", "EventConsumer", "Reads", "fact_of", "publish_alert"]

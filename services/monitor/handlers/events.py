@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, fields
 from hashlib import sha256
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
+from truscore.audit import Request
 from truscore.bus import Envelope, Publisher, Stray
 from truscore.events.v1 import control_pb2, dataset_pb2, model_pb2, order_pb2, telemetry_pb2, training_pb2
 
 from services.monitor import facts
 from services.monitor.board import Board
+from services.monitor.handlers.audit import request_of
 
 KNOWN_STATES = frozenset(order_pb2.OrderState.values())
 MAX_NAMES = 64
@@ -114,12 +116,19 @@ def _value(value: Any) -> Any:
 
 
 class EventConsumer:
-    """Consumes the log into the board and notifies whoever watches."""
+    """Consumes the log into the board and notifies whoever watches; passes requests on to the audit record."""
 
-    def __init__(self, board: Board, changed: Callable[[], None], count: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        board: Board,
+        changed: Callable[[], None],
+        count: Callable[[str], None],
+        note_request: Callable[[Request], Awaitable[None]],
+    ) -> None:
         self._board = board
         self._changed = changed
         self._count = count
+        self._note_request = note_request
 
     async def __call__(self, message: Message, envelope: Envelope, offset: int) -> None:
         self._count(envelope.type)
@@ -127,6 +136,9 @@ class EventConsumer:
         if fact is not None:
             self._board.apply(fact, envelope.time.timestamp(), trace_id(envelope.traceparent))
             self._changed()
+        request = request_of(message, envelope, offset)
+        if request is not None:
+            await self._note_request(request)
 
     async def stray(self, event: Stray) -> None:
         """Something that no event of the contract is: nobody else takes note of it."""

@@ -25,7 +25,7 @@ PROFILES = ("small", "full")
 
 async def train(request: Request) -> Response:
     """Orders training on a published version. 400 with every reason that no trainer could carry it out."""
-    need(request, Role.OPERATOR)
+    session = need(request, Role.OPERATOR)
     studio, body = studio_of(request), await body_of(request)
     dataset_id, name = text(body, "dataset_id"), text(body, "version")
     draft = await asyncio.to_thread(studio.drafts.get, dataset_id)
@@ -42,7 +42,7 @@ async def train(request: Request) -> Response:
     refusals = [check_order(order, profile=profile) for profile in PROFILES]
     if all(refusals):
         raise HTTPException(400, "; ".join(found.message for found in refusals[0]))
-    await studio.requests.announce(order)
+    await studio.requests.announce(order, requested_by=session.name)
     return JSONResponse({"reference": f"{dataset_id}/{name}", "next": f"/runs/{dataset_id}/{name}"}, 202)
 
 

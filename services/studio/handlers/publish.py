@@ -16,9 +16,9 @@ class Requests:
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
 
-    async def announce(self, order: DatasetOrder) -> str:
+    async def announce(self, order: DatasetOrder, *, requested_by: str) -> str:
         """DatasetReady; returns the event's id once the broker has it. Raises BusUnavailable and Unroutable."""
-        ready = ready_of(order)
+        ready = ready_of(order, requested_by=requested_by)
         sequence = hashlib.sha256(ready.SerializeToString(deterministic=True)).hexdigest()
         return await self._publisher.publish(ready, subject=f"{order.dataset_id}/{order.version}", sequence=sequence)
 

@@ -6,11 +6,11 @@ import asyncio
 import logging
 import shutil
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from truscore.datasets.index.json_codec import index_to_json
 from truscore.datasets.index.records import DatasetIndex
@@ -31,7 +31,12 @@ log = logging.getLogger("truscore.studio")
 LOSSLESS: Final = "truscore"
 FORMATS: Final = (LOSSLESS, "coco", "yolo", "voc", "labelme", "folder", "csv", "masks")
 UNDER_WAY: Final = ("writing", "uploading")
-Announce = Callable[[DatasetOrder], Awaitable[str]]
+
+
+class Announce(Protocol):
+    """Publishes an order in the name of a person; returns the event's id."""
+
+    async def __call__(self, order: DatasetOrder, *, requested_by: str) -> str: ...
 
 
 class NotPublished(Exception):
@@ -112,7 +117,7 @@ class Publishing:
                 await self._written(index, version, folder, lossy=lossy)
                 await self._set(version, "uploading")
                 await asyncio.to_thread(self._uploaded, folder / "out", version.uri)
-                await self._announce(order_of(draft, version, validation_only=True))
+                await self._announce(order_of(draft, version, validation_only=True), requested_by=version.author)
                 await self._set(version, "validating")
             except (NotPublished, ChildFailed, StoreError) as error:
                 await self._set(version, "failed", str(error))

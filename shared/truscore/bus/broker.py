@@ -24,6 +24,7 @@ log = logging.getLogger("truscore.bus")
 RECONNECT_S: Final = 1.0
 CONNECT_TIMEOUT_S: Final = 10.0
 CANCEL_TIMEOUT_S: Final = 5.0
+DEFAULT_USER: Final = "guest"  # whom aio-pika logs in where the address names nobody
 # asyncio.TimeoutError is an OSError only from 3.11 on as TimeoutError; named for the reader.
 AWAY: Final = (*CONNECTION_EXCEPTIONS, TimeoutError)
 
@@ -79,6 +80,8 @@ class Bus(RabbitBroker):
         self.instance = instance
         self.retry_for_s = retry_for_s
         self.graceful_timeout_s = graceful_timeout_s
+        # The broker refuses a message that names another user than the connection's.
+        self.user = URL(amqp_url).user or DEFAULT_USER
         self.safe_url = str(URL(amqp_url).with_password(None))
         self._needed = {(queue.name, queue.exchange): queue for queue in declarations.all_queues()}
         self._on_started: list[Callable[[], Awaitable[None]]] = []

@@ -39,6 +39,7 @@ class Wire:
     message_id: str = ""
     correlation_id: str = ""
     app_id: str = ""
+    user_id: str = ""
     timestamp: datetime | None = None
     headers: Mapping[str, Any]
 
@@ -67,6 +68,7 @@ def encode(event: Message, envelope: Envelope) -> Wire:
         message_id=envelope.event_id,
         correlation_id=envelope.correlation_id,
         app_id=envelope.source,
+        user_id=envelope.user,
         timestamp=envelope.time,
         headers=headers,
     )
@@ -90,6 +92,7 @@ def decode(wire: Wire, row: Row, *, received: datetime) -> tuple[Message, Envelo
         correlation_id=wire.correlation_id or subject,
         traceparent=valid_traceparent(wire.headers.get("traceparent")),
         delivery=1 + count(wire.headers, RETRIES_HEADER) + count(wire.headers, "x-delivery-count"),
+        user=wire.user_id,
     )
 
 

@@ -35,6 +35,7 @@ EXCHANGES: Final = (
     (topology.EXCHANGE, "topic"),
     (topology.RETRY_EXCHANGE, "headers"),
     (topology.DEAD_EXCHANGE, "direct"),
+    (topology.AUDIT, "direct"),
 )
 LOG_QUEUE: Final = Queue(
     name=topology.LOG, arguments=topology.log_arguments(), exchange=topology.EXCHANGE, routing_key="#"
@@ -42,6 +43,9 @@ LOG_QUEUE: Final = Queue(
 # A reader's marker goes to the log alone, by an exchange that every reader may write to.
 MARKERS: Final = Queue(
     name=topology.LOG, arguments=topology.log_arguments(), exchange=topology.DEAD_EXCHANGE, routing_key=topology.LOG
+)
+AUDIT_QUEUE: Final = Queue(
+    name=topology.AUDIT, arguments=topology.audit_arguments(), exchange=topology.AUDIT, routing_key=topology.AUDIT
 )
 
 
@@ -77,11 +81,13 @@ def retry_and_dead_queues(service: str, policy: RetryPolicy) -> list[Queue]:
 
 
 def all_queues() -> list[Queue]:
-    """The log, and every inbox of our services with its dead letters. Retry queues come with their listener."""
+    """The log, the audit record, and every inbox of our services with its dead letters.
+
+    Retry queues come with their listener."""
     inboxes = [inbox(listener.service, row.routing_key, lease=listener.lease) for row, listener in topology.inboxes()]
     services = dict.fromkeys(listener.service for _, listener in topology.inboxes())
     dead_queues = [retry_and_dead_queues(service, RetryPolicy(delays_s=()))[-1] for service in services]
-    return [LOG_QUEUE, MARKERS, *inboxes, *dead_queues]
+    return [LOG_QUEUE, MARKERS, AUDIT_QUEUE, *inboxes, *dead_queues]
 
 
 async def declare(channel: AbstractChannel, queues: Iterable[Queue], *, only_of: str = "") -> None:

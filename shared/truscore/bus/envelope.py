@@ -21,6 +21,8 @@ class Envelope:
     correlation_id: str
     traceparent: str | None
     delivery: int  # from 1; counts retries, hand-backs and redeliveries
+    # AMQP user who published it, which the broker validated; empty where the message names none, as retries do.
+    user: str = ""
 
 
 def event_id(*, source: str, subject: str, type_name: str, sequence: str | int) -> str:

@@ -59,6 +59,8 @@ def permissions_of(user: str) -> Permissions:
     read = [*own, *(re.escape(name) for name in (topology.EXCHANGE, topology.RETRY_EXCHANGE, topology.DEAD_EXCHANGE))]
     if user in {reader.service for reader in topology.LOG_READERS}:
         read.append(re.escape(topology.LOG))
+    if user == topology.MONITOR:
+        read.append(re.escape(topology.AUDIT))
     if user == OPERATOR:
         read.append(r".+\.dead")
     return Permissions(
@@ -78,6 +80,8 @@ def _written(user: str, *, publishes: bool) -> list[str]:
         names.append(topology.RETRY_EXCHANGE)
     if user in SERVICES or user == "studio":
         names.append(topology.DEAD_EXCHANGE)
+    if user == topology.MONITOR:
+        names.append(topology.AUDIT)
     return [*names, DEFAULT_EXCHANGE] if user == OPERATOR else names
 
 

@@ -63,7 +63,7 @@ class Publisher(Protocol):
         ...
 
 
-def address(outgoing: OutgoingEvent, *, source: str, now: datetime) -> Envelope:
+def address(outgoing: OutgoingEvent, *, source: str, now: datetime, user: str = "") -> Envelope:
     """The envelope of an outgoing. UnknownMessage where the topology has no such message."""
     row, cause = row_of(outgoing.event), outgoing.cause
     return Envelope(
@@ -75,6 +75,7 @@ def address(outgoing: OutgoingEvent, *, source: str, now: datetime) -> Envelope:
         correlation_id=outgoing.correlation_id or (cause.correlation_id if cause else "") or outgoing.subject,
         traceparent=trace.next_traceparent(cause.traceparent if cause else None),
         delivery=1,
+        user=user,
     )
 
 
@@ -88,6 +89,7 @@ def amqp_message(wire: Wire) -> aio_pika.Message:
         message_id=wire.message_id or None,
         correlation_id=wire.correlation_id or None,
         app_id=wire.app_id or None,
+        user_id=wire.user_id or None,
         timestamp=wire.timestamp,
         headers=dict(wire.headers),
         delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
@@ -136,7 +138,7 @@ class BusPublisher:
             await self._deliver(window)
 
     def _compose(self, outgoing: OutgoingEvent) -> tuple[str, aio_pika.Message]:
-        envelope = address(outgoing, source=self._source, now=self._clock())
+        envelope = address(outgoing, source=self._source, now=self._clock(), user=self._bus.user)
         return row_of(outgoing.event).routing_key, amqp_message(encode(outgoing.event, envelope))
 
     async def _deliver(self, outbox: Sequence[tuple[str, aio_pika.Message]]) -> None:

@@ -14,10 +14,12 @@ EXCHANGE: Final = "truscore.events"
 RETRY_EXCHANGE: Final = "truscore.retry"  # headers exchange: the copy names the retry queue it wants
 DEAD_EXCHANGE: Final = "truscore.dead"  # direct exchange, routed by service
 LOG: Final = "truscore.log"
+AUDIT: Final = "truscore.audit"  # the stream of audit records, and the exchange that leads there and nowhere else
 RETRY_QUEUE_HEADER: Final = "truscore-retry-queue"
 
 LOG_BYTES: Final = 20 * 2**30
 LOG_AGE: Final = "90D"
+AUDIT_BYTES: Final = 10 * 2**30  # some ten million records; nothing is dropped for its age
 LOG_SEGMENT_BYTES: Final = 64 * 2**20
 DELIVERY_LIMIT: Final = 20
 # A lease goes back each time its trainer dies or drains; on spot machines that is often and nobody's fault.
@@ -104,6 +106,8 @@ TOPOLOGY: Final[tuple[Row, ...]] = (
     _row("run.cancel", control_pb2.RunCancel, (*PEOPLE, SEARCH), Consumer(service=TRAINER)),
     _row("run.pause", control_pb2.RunPause, PEOPLE, Consumer(service=TRAINER)),
     _row("run.resume", control_pb2.RunResume, PEOPLE, Consumer(service=TRAINER)),
+    # Who brings dead letters back does it on the broker; this says so to the log.
+    _row("letters.replay", control_pb2.DeadLettersReplay, ("cli",)),
     _row("search.ordered", search_pb2.SearchOrdered, PEOPLE, Consumer(service=SEARCH)),
     _row("search.cancel", search_pb2.SearchCancel, PEOPLE, Consumer(service=SEARCH)),
     _row("search.accepted", search_pb2.SearchAccepted, (SEARCH,)),
@@ -210,5 +214,14 @@ def log_arguments() -> Arguments:
         "x-queue-type": "stream",
         "x-max-length-bytes": LOG_BYTES,
         "x-max-age": LOG_AGE,
+        "x-stream-max-segment-size-bytes": LOG_SEGMENT_BYTES,
+    }
+
+
+def audit_arguments() -> Arguments:
+    """Arguments of the audit record: a stream, in which nothing that is written can be changed."""
+    return {
+        "x-queue-type": "stream",
+        "x-max-length-bytes": AUDIT_BYTES,
         "x-stream-max-segment-size-bytes": LOG_SEGMENT_BYTES,
     }

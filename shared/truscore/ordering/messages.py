@@ -20,7 +20,7 @@ class InvalidOrder(ValueError):
     """The configuration has a key that the contract has not, or a value of another type."""
 
 
-def ready_of(order: DatasetOrder) -> DatasetReady:
+def ready_of(order: DatasetOrder, *, requested_by: str = "") -> DatasetReady:
     """The order as its message. Raises InvalidOrder."""
     ready = DatasetReady(
         dataset_id=order.dataset_id,
@@ -33,6 +33,7 @@ def ready_of(order: DatasetOrder) -> DatasetReady:
         request_id=order.request_id,
         validation_only=order.validation_only,
         class_names=order.class_names,
+        requested_by=requested_by,
     )
     if order.architecture or order.overrides:
         training = TrainingSpec(architecture=order.architecture)

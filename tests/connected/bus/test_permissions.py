@@ -9,11 +9,13 @@ import aio_pika
 import pytest
 from aio_pika.exceptions import AMQPError
 from aiormq.exceptions import ChannelAccessRefused
+from truscore.audit import Request, chained
 from truscore.bus import Bus, Envelope, canary, connect, consume, publisher, replay_log
+from truscore.bus.audit_stream import append_audit, read_audit
 from truscore.bus.declarations import all_queues
 from truscore.bus.errors import BusError
 from truscore.bus.permissions import SERVICES, permissions, permissions_of
-from truscore.bus.topology import EXCHANGE, LOG, TOPOLOGY, inbox_name
+from truscore.bus.topology import AUDIT, EXCHANGE, LOG, TOPOLOGY, inbox_name
 from truscore.events.v1.control_pb2 import RunCancel
 from truscore.events.v1.dataset_pb2 import DatasetReady
 from truscore.events.v1.telemetry_pb2 import AlertRaised
@@ -22,7 +24,7 @@ from yarl import URL
 from deploy.local.servers.rabbitmq import RabbitMQ
 from deploy.rabbitmq.definitions import definitions
 from tests.conftest import PrivateBroker
-from tests.connected.bus.event_recorder import EventRecorder, until
+from tests.connected.bus.event_recorder import EventRecorder, publish_plainly, until
 
 pytestmark = pytest.mark.connected
 USERS = [each.user for each in permissions()]
@@ -101,13 +103,20 @@ async def test_queues_of_others_are_neither_read_nor_deleted_nor_made(user: str,
     async with await aio_pika.connect(addresses[user]) as connection:
         may = Refusals(connection)
         for queue in all_queues():
-            if queue.name == LOG or queue.name.startswith(f"{user}."):
+            if queue.name in {LOG, AUDIT} or queue.name.startswith(f"{user}."):
                 continue
             dead = queue.name.endswith(".dead")
             assert await may.refused("get", queue.name) == (not (dead and user == "cli")), queue.name
             assert await may.refused("delete", queue.name), queue.name
         assert await may.refused("delete", LOG)
+        assert await may.refused("delete", AUDIT)
         assert await may.refused("declare", "somebody.else")
+
+
+@pytest.mark.parametrize("user", USERS)
+async def test_only_the_monitor_writes_audit_records(user: str, addresses: dict[str, str]) -> None:
+    async with await aio_pika.connect(addresses[user]) as connection:
+        assert await Refusals(connection).refused("publish", AUDIT, AUDIT) == (user != "monitor")
 
 
 @pytest.fixture
@@ -180,3 +189,47 @@ async def test_a_service_publishes_nothing_that_is_not_its_own(as_user: Any) -> 
     await bus.start()
     with pytest.raises((BusError, AMQPError)):
         await publisher(bus, service="monitor", deadline_s=2).publish(RunCancel(run_id="run-1"), subject="run-1")
+
+
+async def test_who_published_a_request_is_what_the_broker_knows_and_nobody_can_pretend(
+    as_user: Any, addresses: dict[str, str]
+) -> None:
+    bus, recorder = as_user("monitor"), EventRecorder()
+    replay_log(bus, recorder, service="monitor", offset="first")
+    await bus.start()
+    for user in ("cli", "studio"):
+        sender = as_user(user)
+        await sender.start()
+        await publisher(sender, service=user).publish(RunCancel(run_id=f"run-of-{user}"), subject="run")
+    await publish_plainly(addresses["cli"], "run.cancel", RunCancel(run_id="run-of-nobody"))
+    with pytest.raises(AMQPError):
+        await publish_plainly(addresses["cli"], "run.cancel", RunCancel(run_id="run-forged"), user_id="studio")
+
+    async def all_came() -> bool:
+        return "run-of-nobody" in {getattr(event, "run_id", "") for event, _ in recorder.received}
+
+    await until(all_came)
+    users = {event.run_id: envelope.user for event, envelope in recorder.received if isinstance(event, RunCancel)}
+    assert users == {"run-of-cli": "cli", "run-of-studio": "studio", "run-of-nobody": ""}
+
+
+async def test_the_monitor_appends_to_the_audit_record_and_reads_it_to_its_end(
+    as_user: Any, addresses: dict[str, str]
+) -> None:
+    bus = as_user("monitor")
+    await bus.start()
+    request = Request(
+        action="cancel",
+        subject="run-1",
+        identity="cli",
+        requested_by="anna",
+        source="truscore/cli",
+        requested_at_ns=1,
+        event_id="e",
+        event_type="t",
+        log_offset=0,
+        content="{}",
+    )
+    record = chained(request, None)
+    await append_audit(bus, record)
+    assert [found async for found in read_audit(addresses["monitor"])][-1] == record

@@ -86,7 +86,7 @@ def test_the_same_content_and_a_rejected_version_are_uploaded(
     bind_version(store, "truscore", version(digest=same) if kept == "the same content" else version(accepted=False))
 
     # Nothing is published: the upload is what this is about.
-    def unreachable(*_arguments: object) -> str:
+    def unreachable(*_arguments: object, requested_by: str) -> str:
         raise StoreUnavailable("amqp", "not here")
 
     monkeypatch.setattr("services.cli.handlers.publish.announce", unreachable)

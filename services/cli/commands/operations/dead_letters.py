@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from services.cli.commands.parameters import AsJson
+from services.cli.commands.runs.control import requested_by
 from services.cli.context import CliError, Code, context_of, print_json
 
 if TYPE_CHECKING:
@@ -86,16 +87,37 @@ def replay(
     """Put dead letters back into their inboxes, with all their tries before them."""
     from truscore.bus.consuming.dead_letters import replay_dead
 
+    from services.cli.handlers.publish import announce_replay
+
     if bool(letters) is everything:
         raise CliError(Code.USAGE, "name the letters to replay, or give --all; accepted is one of both")
     ctx = context_of(context)
-    replayed: list[DeadLetter] = _answer(replay_dead(ctx.need("amqp_url"), service, letters))
+    amqp_url = ctx.need("amqp_url")
+    chosen = _chosen(amqp_url, service, letters)
+    if chosen:
+        # Said before it is done: a replay that nobody asked for on record can't happen.
+        announce_replay(amqp_url, service, [letter.event_id for letter in chosen], requested_by=requested_by())
+    replayed = _answer(replay_dead(amqp_url, service, [letter.letter_id for letter in chosen])) if chosen else []
     if as_json:
         print_json([asdict(letter) for letter in replayed])
         return
     for letter in replayed:
         ctx.screen.print(f"{letter.letter_id} is back in {letter.inbox}", highlight=False)
     ctx.side.print(f"{len(replayed)} replayed", highlight=False)
+
+
+def _chosen(amqp_url: str, service: str, letter_ids: list[str]) -> list["DeadLetter"]:
+    """The letters that are named, or all. CliError where none is there that was named."""
+    from truscore.bus.consuming.dead_letters import LIST_LIMIT, list_dead
+    from truscore.bus.topology import DEAD_LETTERS_MAX, dead_name
+
+    found: list[DeadLetter] = _answer(
+        list_dead(amqp_url, service, limit=DEAD_LETTERS_MAX if letter_ids else LIST_LIMIT)
+    )
+    chosen = [letter for letter in found if not letter_ids or letter.letter_id.startswith(tuple(letter_ids))]
+    if letter_ids and not chosen:
+        raise CliError(Code.NOT_FOUND, f"{dead_name(service)} has no letter {', '.join(letter_ids)}")
+    return chosen
 
 
 def _answer(question: Coroutine[Any, Any, T]) -> T:

@@ -12,6 +12,7 @@ import typer
 from truscore.ordering import version_at
 
 from services.cli.commands.parameters import AsJson, Category, ClassNames, Format, Option
+from services.cli.commands.runs.control import requested_by
 from services.cli.commands.runs.watch import Stop, follow
 from services.cli.context import CliError, Code, CommandContext, context_of, print_json, store_explained
 from services.cli.inputs.order_builder import (
@@ -84,7 +85,7 @@ def submit(
     from services.cli.handlers.publish import announce
 
     requested_at = datetime.now(UTC)
-    event_id = announce(amqp_url, order)
+    event_id = announce(amqp_url, order, requested_by=requested_by())
     reference = f"{named}/{numbered}"
     if as_json:
         print_json({"event_id": event_id, "reference": reference, **asdict(order)})

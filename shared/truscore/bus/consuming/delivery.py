@@ -23,6 +23,7 @@ def wire_of(message: AbstractIncomingMessage) -> Wire:
         message_id=message.message_id or "",
         correlation_id=message.correlation_id or "",
         app_id=message.app_id or "",
+        user_id=message.user_id or "",
         timestamp=message.timestamp,
         headers=message.headers,
     )

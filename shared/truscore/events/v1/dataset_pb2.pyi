@@ -36,6 +36,7 @@ class DatasetReady(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     VALIDATION_ONLY_FIELD_NUMBER: _builtins.int
     CLASS_NAMES_FIELD_NUMBER: _builtins.int
+    REQUESTED_BY_FIELD_NUMBER: _builtins.int
     dataset_id: _builtins.str
     """Name of the dataset: letters, digits, ".", "_" and "-", at most 128 of them."""
     version: _builtins.str
@@ -52,6 +53,8 @@ class DatasetReady(_message.Message):
     """Tells apart orders that are otherwise equal; equal orders with equal request ids are one run."""
     validation_only: _builtins.bool
     """Whether to stop after the verdict."""
+    requested_by: _builtins.str
+    """Who asks."""
     @_builtins.property
     def training(self) -> _training_pb2.TrainingSpec:
         """What to train; where absent, the option's default recipe."""
@@ -78,10 +81,11 @@ class DatasetReady(_message.Message):
         request_id: _builtins.str = ...,
         validation_only: _builtins.bool = ...,
         class_names: _abc.Iterable[_builtins.str] | None = ...,
+        requested_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["training", b"training"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "class_names", b"class_names", "dataset_id", b"dataset_id", "export_formats", b"export_formats", "format", b"format", "option", b"option", "request_id", b"request_id", "training", b"training", "uri", b"uri", "validation_only", b"validation_only", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "class_names", b"class_names", "dataset_id", b"dataset_id", "export_formats", b"export_formats", "format", b"format", "option", b"option", "request_id", b"request_id", "requested_by", b"requested_by", "training", b"training", "uri", b"uri", "validation_only", b"validation_only", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
