@@ -17,7 +17,7 @@ from services.cli.commands.datasets import (
     validate,
     versions,
 )
-from services.cli.commands.models import catalog, fetch, lineage, predict, suggest, templates, verify
+from services.cli.commands.models import catalog, fetch, lineage, predict, promote, suggest, templates, verify
 from services.cli.commands.operations import audit, dead_letters, doctor
 from services.cli.commands.runs import compare, control, export, show, submit, watch
 from services.cli.commands.searches import search
@@ -68,6 +68,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(search.commands, name="search")
+app.add_typer(promote.commands, name="models")
 app.add_typer(dead_letters.commands, name="dead")
 app.add_typer(audit.commands, name="audit")
 

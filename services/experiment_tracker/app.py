@@ -7,12 +7,13 @@ import sys
 import time
 from functools import partial
 
-from truscore.bus import canary, connect, replay_log, serve
+from truscore.bus import RetryPolicy, canary, connect, consume, publisher, replay_log, serve
+from truscore.events.v1.model_pb2 import ModelExported, ModelPromote
 from truscore.telemetry import configure_logging, serve_grpc, serve_metrics, tracing
 
 from services.experiment_tracker.alerting import Alerting, alert_publisher
 from services.experiment_tracker.availability import Availability
-from services.experiment_tracker.handlers import EventConsumer, OnAlert, Reads
+from services.experiment_tracker.handlers import EventConsumer, OnAlert, Promotions, Reads
 from services.experiment_tracker.ledger import Ledger, MlflowLedger, WatchedLedger
 from services.experiment_tracker.log_position import end_of_log, restarting_on_new_log, start_offset
 from services.experiment_tracker.settings import Settings, configure_mlflow
@@ -51,6 +52,10 @@ async def _serve(
         ledger, clock=time.monotonic, keep_every_s=settings.tracker_place_every_s, on_alert=on_alert
     )
     reader = replay_log(broker, consumer, service=SERVICE)
+    promotions = Promotions(ledger, publisher(broker, service=SERVICE), rule=settings.tracker_champion_rule)
+    policy = RetryPolicy(delays_s=settings.tracker_retry_delays_s)
+    consume(broker, ModelPromote, promotions.ordered, service=SERVICE, prefetch=1, policy=policy)
+    consume(broker, ModelExported, promotions.exported, service=SERVICE, prefetch=1, policy=policy)
     alive, host = canary(broker, service=SERVICE).alive, settings.tracker_host
     await serve(
         broker,

@@ -131,6 +131,7 @@ class Exported:
     package_sha256: str
     fit_for_use: bool | None = None
     fit_for_use_reason: str = ""
+    trivial_comparison: TrivialComparison = TrivialComparison()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,4 +142,15 @@ class ExportFailed:
     message: str
 
 
-Fact = Started | EpochDone | Completed | Failed | Cancelled | Paused | Exported | ExportFailed
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Promoted:
+    run_id: str
+    model_id: str
+    version: str
+    alias: str
+    promoted_at: float
+
+
+# What is put on record of its run.
+RunFact = Started | EpochDone | Completed | Failed | Cancelled | Paused | Exported | ExportFailed
+Fact = RunFact | Promoted

@@ -16,9 +16,9 @@ from services.experiment_tracker.facts import (
     EpochDone,
     Exported,
     ExportFailed,
-    Fact,
     Failed,
     Paused,
+    RunFact,
     Started,
 )
 from services.experiment_tracker.record import (
@@ -49,7 +49,7 @@ MAX_DIGEST_CHARS = 36  # what MLflow takes for a dataset's digest
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.\-/ ]")
 
 
-def opening_of(fact: Fact, at: float) -> Opening:
+def opening_of(fact: RunFact, at: float) -> Opening:
     """How the record of a run begins, with whichever of its events is received first."""
     named = f"{fact.category}/{fact.option}" if isinstance(fact, Started | Completed | Exported) else UNKNOWN_EXPERIMENT
     return Opening(
@@ -60,7 +60,7 @@ def opening_of(fact: Fact, at: float) -> Opening:
     )
 
 
-def writes_for(fact: Fact, known: Known, at: float) -> Writes:
+def writes_for(fact: RunFact, known: Known, at: float) -> Writes:
     """What is still to be written for the fact; nothing where a person withdrew the record."""
     writes = Writes() if known.withdrawn else _writes_for(fact, known, at)
     if not any(name.startswith(ARTIFACT) for name in writes.tags):
@@ -69,7 +69,7 @@ def writes_for(fact: Fact, known: Known, at: float) -> Writes:
     return replace(writes, lineage={name: tag for name, tag in tags.items() if not name.startswith("mlflow.")})
 
 
-def _writes_for(fact: Fact, known: Known, at: float) -> Writes:  # noqa: PLR0911
+def _writes_for(fact: RunFact, known: Known, at: float) -> Writes:  # noqa: PLR0911
     match fact:
         case Started():
             return _start(fact, known, at)

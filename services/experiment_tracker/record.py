@@ -60,6 +60,18 @@ class Model:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Promotion:
+    """An alias of a model that goes to the version of a run; of two, the later one counts. ``at``: seconds of Unix
+    time."""
+
+    model: str
+    version: str
+    run_id: str
+    alias: str
+    at: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DatasetUse:
     """The dataset a run trains on, as MLflow shows it."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from services.experiment_tracker.facts import Fact
+from services.experiment_tracker.facts import Fact, Promoted
 from services.experiment_tracker.ledger import Ledger
 from services.experiment_tracker.plan import opening_of, writes_for
-from services.experiment_tracker.record import Known
+from services.experiment_tracker.record import Known, Promotion
 
 REMEMBERED_RUNS = 16
 
@@ -21,6 +21,17 @@ class Recorder:
 
     def record(self, fact: Fact, at: float) -> None:
         """Write what is still to be written. LedgerUnavailable, LedgerRefused; calling it again is harmless."""
+        if isinstance(fact, Promoted):
+            self._ledger.promote(
+                Promotion(
+                    model=fact.model_id,
+                    version=fact.version,
+                    run_id=fact.run_id,
+                    alias=fact.alias,
+                    at=fact.promoted_at or at,
+                )
+            )
+            return
         known = self._known.pop(fact.run_id, None) or self._ledger.find(fact.run_id)
         known = known or self._ledger.open(opening_of(fact, at))
         if writes := writes_for(fact, known, at):

@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 from pydantic import Field
 from truscore.settings import BusSettings
 
+from services.experiment_tracker.promotion import ChampionRule
+
 
 class Settings(BusSettings):
     """Settings of the experiment tracker, each from TRUSCORE_<NAME>."""
@@ -23,6 +25,15 @@ class Settings(BusSettings):
         60, gt=0, description="Seconds for which MLflow has to fail before the alert mlflow.unavailable is raised"
     )
     tracker_alert_interval_s: float = Field(15, gt=0, description="Seconds between two looks at whether MLflow answers")
+
+    tracker_champion_rule: ChampionRule = Field(
+        ChampionRule.HAND,
+        description='Who makes a model\'s champion: "hand", or "better": also a version that is fit for use and whose '
+        "first metric is better than the champion's by more than chance, on the same dataset",
+    )
+    tracker_retry_delays_s: tuple[float, ...] = Field(
+        (1, 5, 30, 120), description="Seconds between tries of an order to promote, as a JSON list"
+    )
 
     @property
     def mlflow_address(self) -> str:

@@ -11,7 +11,12 @@ from truscore.bus.topology import EXCHANGE, TOPOLOGY, Row, inbox_name, inboxes, 
 
 from deploy.rabbitmq.definitions import RETRY_DELAYS_S, definitions
 
-PACKAGES = {"dataset-validator": "dataset_validator", "trainer": "trainer", "exporter": "exporter"}
+PACKAGES = {
+    "dataset-validator": "dataset_validator",
+    "trainer": "trainer",
+    "exporter": "exporter",
+    "experiment-tracker": "experiment_tracker",
+}
 USERS = [each.user for each in permissions()]
 
 

@@ -57,6 +57,14 @@ def traced(address: str) -> tuple[Traced, ...]:
     return tuple(found)
 
 
+def aliases_of(address: str, run_id: str) -> tuple[str, ...]:
+    """Aliases that the version of a run's model has now. CliError."""
+    with grpc.insecure_channel(address) as channel, _explained(address):
+        stub = experiments_pb2_grpc.ExperimentsServiceStub(channel)
+        request = experiments_pb2.GetExperimentRequest(run_id=run_id)
+        return tuple(stub.GetExperiment(request, timeout=TIMEOUT_S).experiment.model_aliases)
+
+
 def _traced(experiment: experiments_pb2.Experiment) -> Traced:
     tags = experiment.tags
 
@@ -73,6 +81,7 @@ def _traced(experiment: experiments_pb2.Experiment) -> Traced:
         git_commit=tags.get("mlflow.source.git.commit", ""),
         artifacts={name: (uri, tag(f"artifact.{name}.sha256")) for name, uri in experiment.artifacts.items()},
         model=f"{experiment.model_name}/{version}" if experiment.model_name else "",
+        aliases=tuple(experiment.model_aliases),
         fit_for_use=tag("fit_for_use"),
         started_at=experiment.started_at.ToDatetime(tzinfo=UTC),
         ended_at=experiment.ended_at.ToDatetime(tzinfo=UTC) if experiment.HasField("ended_at") else None,

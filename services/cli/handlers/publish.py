@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from truscore.bus import BusUnavailable, Unroutable, connect, publisher
 from truscore.events.v1.control_pb2 import DeadLettersReplay
 from truscore.events.v1.dataset_pb2 import DatasetReady
+from truscore.events.v1.model_pb2 import ModelPromote
 from truscore.ordering import messages
 from truscore.validation import DatasetOrder
 
@@ -36,6 +37,23 @@ def order_export(amqp_url: str, run_id: str, *, formats: tuple[str, ...], reques
     """Says ExportOrdered."""
     event = messages.export_of(run_id, formats=formats, requested_by=requested_by, request_id=request_id)
     return publish(amqp_url, event, subject=run_id, sequence=request_id)
+
+
+def order_promotion(
+    amqp_url: str, model: str, version: str, *, alias: str, forced: bool, reason: str, requested_by: str
+) -> None:
+    """Says ModelPromote."""
+    request_id = uuid.uuid4().hex
+    event = ModelPromote(
+        model_id=model,
+        version=version,
+        alias=alias,
+        forced=forced,
+        reason=reason,
+        requested_by=requested_by,
+        request_id=request_id,
+    )
+    publish(amqp_url, event, subject=f"{model}/{version}", sequence=request_id)
 
 
 def announce_replay(amqp_url: str, service: str, event_ids: Sequence[str], *, requested_by: str) -> None:

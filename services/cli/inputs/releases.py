@@ -72,6 +72,9 @@ def _progress(ctx: CommandContext) -> Iterator["Progress"]:
         yield report
 
 
+ALIASES = ("champion", "challenger")
+
+
 def place_of(ctx: CommandContext, store: "Store", reference: str) -> "Place":
     """Where the release lies: looked up with the monitor, the experiment tracker and the store, in this order.
 
@@ -79,6 +82,8 @@ def place_of(ctx: CommandContext, store: "Store", reference: str) -> "Place":
     service was away that may have known.
     """
     model_id, at, version = reference.partition("@")
+    if version in ALIASES:
+        version = _version_of(ctx, model_id, version)
     if at:
         return _kept(ctx.addresses.bucket, model_id, version)
     away: list[CliError] = []
@@ -95,6 +100,17 @@ def place_of(ctx: CommandContext, store: "Store", reference: str) -> "Place":
     if away:
         raise CliError(Code.UNREACHABLE, f"{reference!r} is not in the store, and {away[0]}")
     raise CliError(Code.NOT_FOUND, f"no exported model of {reference!r} is known; {ACCEPTED}")
+
+
+def _version_of(ctx: CommandContext, model_id: str, alias: str) -> str:
+    """The version of a model that has an alias now, as the tracker has it on record. CliError where none has."""
+    from services.cli.handlers.experiments import traced
+
+    for run in traced(ctx.need("tracker")):
+        named, _, version = run.model.partition("/")
+        if named == model_id and alias in run.aliases:
+            return version
+    raise CliError(Code.NOT_FOUND, f"model {model_id!r} has no {alias}; see `truscore models list`")
 
 
 def _kept(bucket: str, model_id: str, version: str) -> "Place":

@@ -33,6 +33,7 @@ class Traced:
     artifacts: Mapping[str, tuple[str, str]]
     model: str  # "model/version"; empty before the export
     fit_for_use: str  # "true", "false", or empty where nobody said
+    aliases: tuple[str, ...]  # "champion", "challenger"
     started_at: datetime
     ended_at: datetime | None
 
@@ -68,6 +69,7 @@ def _event(run: Traced) -> dict[str, Any]:
         "git_commit": run.git_commit,
         "model": run.model,
         "fit_for_use": run.fit_for_use,
+        "aliases": list(run.aliases),
         **_facet(f"{PRODUCER}/run"),
     }
     version = {"datasetVersion": run.dataset_digest or run.dataset.rpartition("/")[2], **_facet(VERSION_FACET)}

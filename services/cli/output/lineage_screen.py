@@ -25,7 +25,9 @@ def trees(runs: Sequence[Traced]) -> Iterator[Tree]:
             node = tree.add(f"run [bold]{escape(run.run_id)}[/bold] · {escape(run.job)} · {run.status}{commit}")
             _add(node, run.of_training)
             if run.model:
-                model = node.add(f"model [bold]{escape(run.model)}[/bold]{_FITNESS.get(run.fit_for_use, '')}")
+                model = node.add(
+                    f"model [bold]{escape(run.model)}[/bold]{_aliases(run)}{_FITNESS.get(run.fit_for_use, '')}"
+                )
                 _add(model, run.of_model)
         yield tree
 
@@ -33,6 +35,10 @@ def trees(runs: Sequence[Traced]) -> Iterator[Tree]:
 def _add(node: Tree, artifacts: Iterable[tuple[str, tuple[str, str]]]) -> None:
     for name, (uri, sha256) in artifacts:
         node.add(f"{escape(name)} {escape(uri)}{_digest(sha256)}")
+
+
+def _aliases(run: Traced) -> str:
+    return f" · [bold green]{', '.join(run.aliases)}[/bold green]" if run.aliases else ""
 
 
 def _digest(sha256: str) -> str:

@@ -39,6 +39,7 @@ PLAIN: Mapping[type[Message], type[Any]] = {
     training_pb2.TrainingPaused: facts.Paused,
     model_pb2.ModelExported: facts.Exported,
     model_pb2.ExportFailed: facts.ExportFailed,
+    model_pb2.ModelPromoted: facts.Promoted,
 }
 PARTS: Mapping[type[Message], type[Any]] = {
     training_pb2.ObjectRef: storage.ObjectRef,

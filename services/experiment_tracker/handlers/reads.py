@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import grpc
@@ -15,6 +16,7 @@ from truscore.configuration.run_id import RUN_ID_ACCEPTED, is_run_id
 
 from services.experiment_tracker.compare import NotComparable, Row, check_run_ids, metric_rows, parameter_rows
 from services.experiment_tracker.ledger import Ledger, LedgerRefused, LedgerUnavailable
+from services.experiment_tracker.promotion import run_of_version
 from services.experiment_tracker.record import MODEL, MODEL_VERSION, History, Recorded, Status
 
 if TYPE_CHECKING:
@@ -53,7 +55,10 @@ class Reads(experiments_pb2_grpc.ExperimentsServiceServicer):
             records, token = await self._query(
                 lambda: self._ledger.page(experiment_name=request.experiment_name, size=size, token=request.page_token)
             )
-        return api.ListExperimentsResponse(experiments=map(_experiment, records), next_page_token=token)
+            aliases = await self._aliases(records)
+        return api.ListExperimentsResponse(
+            experiments=[_experiment(record, aliases) for record in records], next_page_token=token
+        )
 
     async def GetExperiment(  # noqa: N802
         self, request: api.GetExperimentRequest, context: Context
@@ -61,7 +66,8 @@ class Reads(experiments_pb2_grpc.ExperimentsServiceServicer):
         async with self._answering(context):
             record = await self._record(request.run_id)
             history = await self._query(lambda: self._ledger.history(record))
-        return api.GetExperimentResponse(experiment=_experiment(record), history=_histories(history))
+            aliases = await self._aliases([record])
+        return api.GetExperimentResponse(experiment=_experiment(record, aliases), history=_histories(history))
 
     async def CompareExperiments(  # noqa: N802
         self, request: api.CompareExperimentsRequest, context: Context
@@ -69,8 +75,9 @@ class Reads(experiments_pb2_grpc.ExperimentsServiceServicer):
         async with self._answering(context):
             check_run_ids(request.run_ids)
             records = [await self._record(run_id) for run_id in request.run_ids]
+            aliases = await self._aliases(records)
         return api.CompareExperimentsResponse(
-            experiments=map(_experiment, records),
+            experiments=[_experiment(record, aliases) for record in records],
             parameters=_rows(parameter_rows(records)),
             metrics=_rows(metric_rows(records)),
         )
@@ -82,6 +89,15 @@ class Reads(experiments_pb2_grpc.ExperimentsServiceServicer):
         if record is None:
             raise NotOnRecord(f"run {run_id!r} is not on record")
         return record
+
+    async def _aliases(self, records: Iterable[Recorded]) -> Mapping[str, list[str]]:
+        """By run: the aliases that its model's version has now."""
+        found: dict[str, list[str]] = {}
+        for model in sorted({record.tags[MODEL] for record in records if MODEL in record.tags}):
+            aliases = await self._query(partial(self._ledger.aliases, model))
+            for alias, version in sorted(aliases.items()):
+                found.setdefault(run_of_version(version), []).append(alias)
+        return found
 
     async def _query(self, query: Callable[[], T]) -> T:
         async with self._read_slots:
@@ -99,7 +115,7 @@ class Reads(experiments_pb2_grpc.ExperimentsServiceServicer):
             await _abort(context, grpc.StatusCode.UNAVAILABLE, str(error))
 
 
-def _experiment(record: Recorded) -> api.Experiment:
+def _experiment(record: Recorded, aliases: Mapping[str, list[str]]) -> api.Experiment:
     return api.Experiment(
         run_id=record.run_id,
         mlflow_run_id=record.mlflow_run_id,
@@ -113,6 +129,7 @@ def _experiment(record: Recorded) -> api.Experiment:
         model_name=record.tags.get(MODEL, ""),
         model_version=record.tags.get(MODEL_VERSION, ""),
         artifacts=record.artifacts,
+        model_aliases=aliases.get(record.run_id, []),
     )
 
 

@@ -15,6 +15,7 @@ from services.experiment_tracker.record import (
     Mark,
     Model,
     Opening,
+    Promotion,
     Recorded,
     Status,
     Value,
@@ -40,6 +41,7 @@ class MemoryLedger:
     def __init__(self) -> None:
         self.pages: list[Page] = []
         self.models: list[Model] = []
+        self._promotions: dict[tuple[str, str], Promotion] = {}
         self._mark: Mark | None = None
         self._ids = (f"{number:032x}" for number in count(1))
 
@@ -69,6 +71,16 @@ class MemoryLedger:
         versions = [each for each in self.models if each.name == model.name]
         tags = {MODEL: model.name, MODEL_VERSION: str(versions.index(model) + 1)}
         page.known = absorbed(page.known, Writes(tags=tags))
+
+    def promote(self, promotion: Promotion) -> None:
+        if not any(each.name == promotion.model and each.run_id == promotion.run_id for each in self.models):
+            raise LedgerRefused(f"model {promotion.model!r} has no version of run {promotion.run_id!r}")
+        last = self._promotions.get((promotion.model, promotion.alias))
+        if last is None or last.at <= promotion.at:
+            self._promotions[promotion.model, promotion.alias] = promotion
+
+    def aliases(self, model: str) -> dict[str, str]:
+        return {alias: each.version for (name, alias), each in self._promotions.items() if name == model}
 
     def page(self, *, experiment_name: str, size: int, token: str) -> tuple[list[Recorded], str]:
         if token and not token.isdigit():

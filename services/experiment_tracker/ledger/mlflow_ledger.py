@@ -18,6 +18,7 @@ from services.experiment_tracker.record import (
     Mark,
     Model,
     Opening,
+    Promotion,
     Recorded,
     Status,
     Writes,
@@ -30,6 +31,7 @@ OURS = "truscore.experiment"
 PLACE_EXPERIMENT = "truscore"
 PLACE = "truscore.place"
 PROMOTED = "promoted"  # the alias of a model's newest version that is fit for use
+ALIAS = "truscore.alias."  # tags of a registered model: since when which version has the alias
 LINEAGE_FILE = "truscore/lineage.json"
 MAX_EXPERIMENTS = 1000
 MAX_METRIC_NAMES = 500
@@ -79,6 +81,34 @@ class MlflowLedger:
         if writes.lineage is not None:
             self._attach(known.mlflow_run_id, writes.lineage)
         return known
+
+    def promote(self, promotion: Promotion) -> None:
+        with self._errors_named():
+            if (there := self._promoted(promotion.model).get(promotion.alias)) and there[0] > promotion.at:
+                return
+            run = self._run(promotion.run_id)
+            of_run = f"name = '{promotion.model}' and run_id = '{run.info.run_id}'" if run else ""
+            versions = self._client.search_model_versions(of_run, max_results=1) if run else []
+            if not versions:
+                raise LedgerRefused(f"model {promotion.model!r} has no version of run {promotion.run_id!r}")
+            self._client.set_registered_model_alias(promotion.model, promotion.alias, str(versions[0].version))
+            value = f"{promotion.at:.6f}/{promotion.version}"
+            self._client.set_registered_model_tag(promotion.model, f"{ALIAS}{promotion.alias}", value)
+
+    def aliases(self, model: str) -> dict[str, str]:
+        with self._errors_named():
+            return {alias: version for alias, (_, version) in self._promoted(model).items()}
+
+    def _promoted(self, model: str) -> dict[str, tuple[float, str]]:
+        """When, and which version, by alias."""
+        try:
+            tags = self._client.get_registered_model(model).tags
+        except self._error as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return {}
+            raise
+        parts = {name.removeprefix(ALIAS): tag.partition("/") for name, tag in tags.items() if name.startswith(ALIAS)}
+        return {alias: (float(at), version) for alias, (at, _, version) in parts.items()}
 
     def page(self, *, experiment_name: str, size: int, token: str) -> tuple[list[Recorded], str]:
         with self._errors_named():

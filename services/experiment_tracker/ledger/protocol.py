@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
-from services.experiment_tracker.record import History, Known, Mark, Opening, Recorded, Writes
+from services.experiment_tracker.record import History, Known, Mark, Opening, Promotion, Recorded, Writes
 
 
 class Ledger(Protocol):
@@ -20,6 +21,16 @@ class Ledger(Protocol):
 
     def write(self, known: Known, writes: Writes) -> Known:
         """Write all of it; returns what is held then. After a failure part of it may be there: find it again."""
+        ...
+
+    def promote(self, promotion: Promotion) -> None:
+        """Give a registered version its alias, unless a later promotion gave that away. Repeating it is harmless.
+
+        LedgerRefused where the model has no version of the run."""
+        ...
+
+    def aliases(self, model: str) -> Mapping[str, str]:
+        """Version by alias; nothing where there is no such model."""
         ...
 
     def page(self, *, experiment_name: str, size: int, token: str) -> tuple[list[Recorded], str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol, TypeVar
 
 from services.experiment_tracker.ledger.errors import LedgerRefused, LedgerUnavailable
 from services.experiment_tracker.ledger.protocol import Ledger
-from services.experiment_tracker.record import History, Known, Mark, Opening, Recorded, Writes
+from services.experiment_tracker.record import History, Known, Mark, Opening, Promotion, Recorded, Writes
 
 T = TypeVar("T")
 
@@ -36,6 +36,12 @@ class WatchedLedger:
 
     def write(self, known: Known, writes: Writes) -> Known:
         return self._noted("record", lambda: self._ledger.write(known, writes))
+
+    def promote(self, promotion: Promotion) -> None:
+        self._noted("record", lambda: self._ledger.promote(promotion))
+
+    def aliases(self, model: str) -> Mapping[str, str]:
+        return self._ledger.aliases(model)
 
     def place(self) -> Mark | None:
         return self._noted("place", self._ledger.place)

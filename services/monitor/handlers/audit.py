@@ -29,6 +29,7 @@ ACTIONS: Mapping[type[Message], str] = {
     control_pb2.RunCancel: "cancel",
     control_pb2.RunPause: "pause",
     control_pb2.RunResume: "resume",
+    model_pb2.ModelPromote: "promote",
     control_pb2.DeadLettersReplay: "replay",
     search_pb2.SearchOrdered: "search",
     search_pb2.SearchCancel: "cancel_search",
@@ -57,6 +58,8 @@ def request_of(message: Message, envelope: Envelope, log_offset: int) -> Request
 def _subject(message: Message) -> str:
     if isinstance(message, dataset_pb2.DatasetReady):
         return f"{message.dataset_id}/{message.version}"
+    if isinstance(message, model_pb2.ModelPromote):
+        return f"{message.model_id}/{message.version}"
     names = ("run_id", "search_id", "service")
     return next((str(getattr(message, name)) for name in names if getattr(message, name, "")), "")
 

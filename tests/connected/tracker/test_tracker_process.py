@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import threading
 import uuid
@@ -12,13 +13,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import grpc
+import mlflow
 import psutil
 import pytest
 from truscore.api.v1 import experiments_pb2 as api
 from truscore.api.v1.experiments_pb2_grpc import ExperimentsServiceStub
 from truscore.bus import connect, publisher
+from typer.testing import CliRunner
 
 from deploy.local.servers.ports import free_ports
+from services.cli.app import app as truscore_app
 from services.experiment_tracker.app import run
 from services.experiment_tracker.ledger import MemoryLedger
 from services.experiment_tracker.record import Mark
@@ -111,6 +115,43 @@ async def test_a_run_is_on_record_once_however_often_it_is_published_and_the_tra
     assert [each.run_id for each in page.experiments].count(run_id) == 1
     assert not any(row.differs for row in [*compared.parameters, *compared.metrics])
     assert [each.run_id for each in compared.experiments] == [run_id, other]
+
+
+async def test_a_version_is_promoted_by_hand_and_tracker_mlflow_and_lineage_say_so(
+    amqp_url: str, mlflow_url: str, run_id: str
+) -> None:
+    (port,) = free_ports(1)
+    model, unfit = f"{run_events.MODEL}.{run_id}", f"{run_id[:-1]}x"
+    where = {"TRUSCORE_AMQP_URL": amqp_url, "TRUSCORE_TRACKER_ADDRESS": f"127.0.0.1:{port}"}
+
+    def truscore(*arguments: str) -> Any:
+        return CliRunner().invoke(truscore_app, list(arguments), env=where)
+
+    with tracker_process(amqp_url, mlflow_url, port):
+        async with client(port) as stub:
+            for each in (run_id, unfit):
+                events = run_events.whole_run(each)
+                events[-2:] = [run_events.compared(event, fit=each == run_id) for event in events[-2:]]
+                release: Any = events[-1].message
+                release.model_id, release.package_uri = model, f"s3://truscore/models/{model}/{each}/package.tar"
+                await publish(amqp_url, events)
+                await finished(stub, each)
+            refused = await asyncio.to_thread(truscore, "models", "promote", f"{model}/{unfit}")
+            promoted = await asyncio.to_thread(truscore, "models", "promote", f"{model}/{run_id}")
+            lineage = await asyncio.to_thread(truscore, "lineage", run_id)
+            experiment = (await finished(stub, run_id)).experiment
+            forced = await asyncio.to_thread(truscore, "models", "promote", f"{model}/{unfit}", "--force")
+            listed = await asyncio.to_thread(truscore, "models", "list", model, "--json")
+    assert "is not fit for use" in str(refused.exception)
+    assert promoted.output == f"{model}/{run_id} is the champion\n"
+    assert f"model {model}/{run_id} · challenger, champion · fit for use" in lineage.output
+    assert list(experiment.model_aliases) == ["challenger", "champion"]
+    assert forced.exit_code == 0
+    aliases = {each["version"]: each["aliases"] for each in json.loads(listed.output)}
+    assert aliases == {run_id: ["challenger"], unfit: ["champion"]}
+    page = mlflow.MlflowClient(tracking_uri=mlflow_url, registry_uri=mlflow_url)
+    assert page.get_model_version_by_alias(model, "champion").tags["truscore.run_id"] == unfit
+    assert page.get_model_version_by_alias(model, "challenger").tags["truscore.run_id"] == run_id
 
 
 @asynccontextmanager

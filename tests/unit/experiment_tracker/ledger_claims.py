@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import nan
 
 import pytest
 
 from services.experiment_tracker.handlers import fact_of
 from services.experiment_tracker.ledger import Ledger, LedgerRefused
-from services.experiment_tracker.record import MODEL, MODEL_VERSION, Mark, Recorded, Status
+from services.experiment_tracker.record import MODEL, MODEL_VERSION, Mark, Promotion, Recorded, Status
 from services.experiment_tracker.recorder import Recorder
 from tests.unit.experiment_tracker import run_events
 from tests.unit.experiment_tracker.run_events import record_all
@@ -111,3 +112,21 @@ class LedgerClaims:
         for mark in (Mark(offset=12, event_id="a"), Mark(offset=13, event_id="b")):
             ledger.keep_place(mark)
             assert ledger.place() == mark
+
+    def test_the_later_promotion_counts_in_whatever_order_they_are_read(self, ledger: Ledger, run_id: str) -> None:
+        model, other = f"{run_events.MODEL}.{run_id}", f"{run_id[:-1]}{'0' if run_id[-1] != '0' else '1'}"
+        for each in (run_id, other):
+            *before, export = run_events.whole_run(each)
+            export.message.model_id = model  # type: ignore[attr-defined]
+            record_all(ledger, [*before, export])
+        late = Promotion(model=model, version=f"{other}.onnx.quantized", run_id=other, alias="champion", at=20)
+        early = replace(late, version=run_id, run_id=run_id, at=10)
+        for promotion in (early, late, late, replace(early, at=5)):
+            ledger.promote(promotion)
+        ledger.promote(replace(late, version=run_id, run_id=run_id, alias="challenger", at=1))
+        assert ledger.aliases(model) == {"champion": f"{other}.onnx.quantized", "challenger": run_id}
+
+    def test_what_has_no_version_is_not_promoted(self, ledger: Ledger, run_id: str) -> None:
+        assert ledger.aliases(f"no.such.{run_id}") == {}
+        with pytest.raises(LedgerRefused, match=r"no\.such"):
+            ledger.promote(Promotion(model="no.such", version=run_id, run_id=run_id, alias="champion", at=1))

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!truscore/api/v1/experiments.proto\x12\x0ftruscore.api.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x97\x05\n\nExperiment\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x15\n\rmlflow_run_id\x18\x02 \x01(\t\x12\x17\n\x0f\x65xperiment_name\x18\x03 \x01(\t\x12\x0e\n\x06status\x18\x04 \x01(\t\x12?\n\nparameters\x18\x05 \x03(\x0b\x32+.truscore.api.v1.Experiment.ParametersEntry\x12\x39\n\x07metrics\x18\x06 \x03(\x0b\x32(.truscore.api.v1.Experiment.MetricsEntry\x12\x33\n\x04tags\x18\x07 \x03(\x0b\x32%.truscore.api.v1.Experiment.TagsEntry\x12.\n\nstarted_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nmodel_name\x18\n \x01(\t\x12\x15\n\rmodel_version\x18\x0b \x01(\t\x12=\n\tartifacts\x18\x0c \x03(\x0b\x32*.truscore.api.v1.Experiment.ArtifactsEntry\x1a\x31\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a+\n\tTagsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x30\n\x0e\x41rtifactsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"X\n\x16ListExperimentsRequest\x12\x17\n\x0f\x65xperiment_name\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"d\n\x17ListExperimentsResponse\x12\x30\n\x0b\x65xperiments\x18\x01 \x03(\x0b\x32\x1b.truscore.api.v1.Experiment\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"&\n\x14GetExperimentRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\xde\x01\n\x15GetExperimentResponse\x12/\n\nexperiment\x18\x01 \x01(\x0b\x32\x1b.truscore.api.v1.Experiment\x12\x44\n\x07history\x18\x02 \x03(\x0b\x32\x33.truscore.api.v1.GetExperimentResponse.HistoryEntry\x1aN\n\x0cHistoryEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12-\n\x05value\x18\x02 \x01(\x0b\x32\x1e.truscore.api.v1.MetricHistory:\x02\x38\x01\"/\n\rMetricHistory\x12\x0e\n\x06\x65pochs\x18\x01 \x03(\r\x12\x0e\n\x06values\x18\x02 \x03(\x01\",\n\x19\x43ompareExperimentsRequest\x12\x0f\n\x07run_ids\x18\x01 \x03(\t\"<\n\x0b\x43omparedRow\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06values\x18\x02 \x03(\t\x12\x0f\n\x07\x64iffers\x18\x03 \x01(\x08\"\xaf\x01\n\x1a\x43ompareExperimentsResponse\x12\x30\n\x0b\x65xperiments\x18\x01 \x03(\x0b\x32\x1b.truscore.api.v1.Experiment\x12\x30\n\nparameters\x18\x02 \x03(\x0b\x32\x1c.truscore.api.v1.ComparedRow\x12-\n\x07metrics\x18\x03 \x03(\x0b\x32\x1c.truscore.api.v1.ComparedRow2\xc9\x02\n\x12\x45xperimentsService\x12\x64\n\x0fListExperiments\x12\'.truscore.api.v1.ListExperimentsRequest\x1a(.truscore.api.v1.ListExperimentsResponse\x12^\n\rGetExperiment\x12%.truscore.api.v1.GetExperimentRequest\x1a&.truscore.api.v1.GetExperimentResponse\x12m\n\x12\x43ompareExperiments\x12*.truscore.api.v1.CompareExperimentsRequest\x1a+.truscore.api.v1.CompareExperimentsResponseB@\n\x13\x63om.truscore.api.v1B\x10\x45xperimentsProtoP\x01Z\x15truscore/api/v1;apiv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!truscore/api/v1/experiments.proto\x12\x0ftruscore.api.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xae\x05\n\nExperiment\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x15\n\rmlflow_run_id\x18\x02 \x01(\t\x12\x17\n\x0f\x65xperiment_name\x18\x03 \x01(\t\x12\x0e\n\x06status\x18\x04 \x01(\t\x12?\n\nparameters\x18\x05 \x03(\x0b\x32+.truscore.api.v1.Experiment.ParametersEntry\x12\x39\n\x07metrics\x18\x06 \x03(\x0b\x32(.truscore.api.v1.Experiment.MetricsEntry\x12\x33\n\x04tags\x18\x07 \x03(\x0b\x32%.truscore.api.v1.Experiment.TagsEntry\x12.\n\nstarted_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nmodel_name\x18\n \x01(\t\x12\x15\n\rmodel_version\x18\x0b \x01(\t\x12=\n\tartifacts\x18\x0c \x03(\x0b\x32*.truscore.api.v1.Experiment.ArtifactsEntry\x12\x15\n\rmodel_aliases\x18\r \x03(\t\x1a\x31\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a+\n\tTagsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x30\n\x0e\x41rtifactsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"X\n\x16ListExperimentsRequest\x12\x17\n\x0f\x65xperiment_name\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"d\n\x17ListExperimentsResponse\x12\x30\n\x0b\x65xperiments\x18\x01 \x03(\x0b\x32\x1b.truscore.api.v1.Experiment\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"&\n\x14GetExperimentRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\xde\x01\n\x15GetExperimentResponse\x12/\n\nexperiment\x18\x01 \x01(\x0b\x32\x1b.truscore.api.v1.Experiment\x12\x44\n\x07history\x18\x02 \x03(\x0b\x32\x33.truscore.api.v1.GetExperimentResponse.HistoryEntry\x1aN\n\x0cHistoryEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12-\n\x05value\x18\x02 \x01(\x0b\x32\x1e.truscore.api.v1.MetricHistory:\x02\x38\x01\"/\n\rMetricHistory\x12\x0e\n\x06\x65pochs\x18\x01 \x03(\r\x12\x0e\n\x06values\x18\x02 \x03(\x01\",\n\x19\x43ompareExperimentsRequest\x12\x0f\n\x07run_ids\x18\x01 \x03(\t\"<\n\x0b\x43omparedRow\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06values\x18\x02 \x03(\t\x12\x0f\n\x07\x64iffers\x18\x03 \x01(\x08\"\xaf\x01\n\x1a\x43ompareExperimentsResponse\x12\x30\n\x0b\x65xperiments\x18\x01 \x03(\x0b\x32\x1b.truscore.api.v1.Experiment\x12\x30\n\nparameters\x18\x02 \x03(\x0b\x32\x1c.truscore.api.v1.ComparedRow\x12-\n\x07metrics\x18\x03 \x03(\x0b\x32\x1c.truscore.api.v1.ComparedRow2\xc9\x02\n\x12\x45xperimentsService\x12\x64\n\x0fListExperiments\x12\'.truscore.api.v1.ListExperimentsRequest\x1a(.truscore.api.v1.ListExperimentsResponse\x12^\n\rGetExperiment\x12%.truscore.api.v1.GetExperimentRequest\x1a&.truscore.api.v1.GetExperimentResponse\x12m\n\x12\x43ompareExperiments\x12*.truscore.api.v1.CompareExperimentsRequest\x1a+.truscore.api.v1.CompareExperimentsResponseB@\n\x13\x63om.truscore.api.v1B\x10\x45xperimentsProtoP\x01Z\x15truscore/api/v1;apiv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,33 +44,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETEXPERIMENTRESPONSE_HISTORYENTRY']._loaded_options = None
   _globals['_GETEXPERIMENTRESPONSE_HISTORYENTRY']._serialized_options = b'8\001'
   _globals['_EXPERIMENT']._serialized_start=88
-  _globals['_EXPERIMENT']._serialized_end=751
-  _globals['_EXPERIMENT_PARAMETERSENTRY']._serialized_start=559
-  _globals['_EXPERIMENT_PARAMETERSENTRY']._serialized_end=608
-  _globals['_EXPERIMENT_METRICSENTRY']._serialized_start=610
-  _globals['_EXPERIMENT_METRICSENTRY']._serialized_end=656
-  _globals['_EXPERIMENT_TAGSENTRY']._serialized_start=658
-  _globals['_EXPERIMENT_TAGSENTRY']._serialized_end=701
-  _globals['_EXPERIMENT_ARTIFACTSENTRY']._serialized_start=703
-  _globals['_EXPERIMENT_ARTIFACTSENTRY']._serialized_end=751
-  _globals['_LISTEXPERIMENTSREQUEST']._serialized_start=753
-  _globals['_LISTEXPERIMENTSREQUEST']._serialized_end=841
-  _globals['_LISTEXPERIMENTSRESPONSE']._serialized_start=843
-  _globals['_LISTEXPERIMENTSRESPONSE']._serialized_end=943
-  _globals['_GETEXPERIMENTREQUEST']._serialized_start=945
-  _globals['_GETEXPERIMENTREQUEST']._serialized_end=983
-  _globals['_GETEXPERIMENTRESPONSE']._serialized_start=986
-  _globals['_GETEXPERIMENTRESPONSE']._serialized_end=1208
-  _globals['_GETEXPERIMENTRESPONSE_HISTORYENTRY']._serialized_start=1130
-  _globals['_GETEXPERIMENTRESPONSE_HISTORYENTRY']._serialized_end=1208
-  _globals['_METRICHISTORY']._serialized_start=1210
-  _globals['_METRICHISTORY']._serialized_end=1257
-  _globals['_COMPAREEXPERIMENTSREQUEST']._serialized_start=1259
-  _globals['_COMPAREEXPERIMENTSREQUEST']._serialized_end=1303
-  _globals['_COMPAREDROW']._serialized_start=1305
-  _globals['_COMPAREDROW']._serialized_end=1365
-  _globals['_COMPAREEXPERIMENTSRESPONSE']._serialized_start=1368
-  _globals['_COMPAREEXPERIMENTSRESPONSE']._serialized_end=1543
-  _globals['_EXPERIMENTSSERVICE']._serialized_start=1546
-  _globals['_EXPERIMENTSSERVICE']._serialized_end=1875
+  _globals['_EXPERIMENT']._serialized_end=774
+  _globals['_EXPERIMENT_PARAMETERSENTRY']._serialized_start=582
+  _globals['_EXPERIMENT_PARAMETERSENTRY']._serialized_end=631
+  _globals['_EXPERIMENT_METRICSENTRY']._serialized_start=633
+  _globals['_EXPERIMENT_METRICSENTRY']._serialized_end=679
+  _globals['_EXPERIMENT_TAGSENTRY']._serialized_start=681
+  _globals['_EXPERIMENT_TAGSENTRY']._serialized_end=724
+  _globals['_EXPERIMENT_ARTIFACTSENTRY']._serialized_start=726
+  _globals['_EXPERIMENT_ARTIFACTSENTRY']._serialized_end=774
+  _globals['_LISTEXPERIMENTSREQUEST']._serialized_start=776
+  _globals['_LISTEXPERIMENTSREQUEST']._serialized_end=864
+  _globals['_LISTEXPERIMENTSRESPONSE']._serialized_start=866
+  _globals['_LISTEXPERIMENTSRESPONSE']._serialized_end=966
+  _globals['_GETEXPERIMENTREQUEST']._serialized_start=968
+  _globals['_GETEXPERIMENTREQUEST']._serialized_end=1006
+  _globals['_GETEXPERIMENTRESPONSE']._serialized_start=1009
+  _globals['_GETEXPERIMENTRESPONSE']._serialized_end=1231
+  _globals['_GETEXPERIMENTRESPONSE_HISTORYENTRY']._serialized_start=1153
+  _globals['_GETEXPERIMENTRESPONSE_HISTORYENTRY']._serialized_end=1231
+  _globals['_METRICHISTORY']._serialized_start=1233
+  _globals['_METRICHISTORY']._serialized_end=1280
+  _globals['_COMPAREEXPERIMENTSREQUEST']._serialized_start=1282
+  _globals['_COMPAREEXPERIMENTSREQUEST']._serialized_end=1326
+  _globals['_COMPAREDROW']._serialized_start=1328
+  _globals['_COMPAREDROW']._serialized_end=1388
+  _globals['_COMPAREEXPERIMENTSRESPONSE']._serialized_start=1391
+  _globals['_COMPAREEXPERIMENTSRESPONSE']._serialized_end=1566
+  _globals['_EXPERIMENTSSERVICE']._serialized_start=1569
+  _globals['_EXPERIMENTSSERVICE']._serialized_end=1898
 # @@protoc_insertion_point(module_scope)

@@ -117,6 +117,7 @@ class Experiment(_message.Message):
     MODEL_NAME_FIELD_NUMBER: _builtins.int
     MODEL_VERSION_FIELD_NUMBER: _builtins.int
     ARTIFACTS_FIELD_NUMBER: _builtins.int
+    MODEL_ALIASES_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run."""
     mlflow_run_id: _builtins.str
@@ -153,6 +154,10 @@ class Experiment(_message.Message):
     def artifacts(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Artefact locations by name ("s3://bucket/key")."""
 
+    @_builtins.property
+    def model_aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Aliases that the run's model version has now: "champion", "challenger"."""
+
     def __init__(
         self,
         *,
@@ -168,10 +173,11 @@ class Experiment(_message.Message):
         model_name: _builtins.str = ...,
         model_version: _builtins.str = ...,
         artifacts: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        model_aliases: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ended_at", b"ended_at", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifacts", b"artifacts", "ended_at", b"ended_at", "experiment_name", b"experiment_name", "metrics", b"metrics", "mlflow_run_id", b"mlflow_run_id", "model_name", b"model_name", "model_version", b"model_version", "parameters", b"parameters", "run_id", b"run_id", "started_at", b"started_at", "status", b"status", "tags", b"tags"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifacts", b"artifacts", "ended_at", b"ended_at", "experiment_name", b"experiment_name", "metrics", b"metrics", "mlflow_run_id", b"mlflow_run_id", "model_aliases", b"model_aliases", "model_name", b"model_name", "model_version", b"model_version", "parameters", b"parameters", "run_id", b"run_id", "started_at", b"started_at", "status", b"status", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

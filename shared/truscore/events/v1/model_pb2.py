@@ -22,10 +22,11 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from truscore.events.v1 import training_pb2 as truscore_dot_events_dot_v1_dot_training__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etruscore/events/v1/model.proto\x12\x12truscore.events.v1\x1a!truscore/events/v1/training.proto\"I\n\nTensorSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x64type\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\t\x12\x0f\n\x07meaning\x18\x04 \x01(\t\"\x86\x01\n\x0eModelSignature\x12.\n\x06inputs\x18\x01 \x03(\x0b\x32\x1e.truscore.events.v1.TensorSpec\x12/\n\x07outputs\x18\x02 \x03(\x0b\x32\x1e.truscore.events.v1.TensorSpec\x12\x13\n\x0b\x63lass_names\x18\x03 \x03(\t\"j\n\x0cMetricParity\x12\r\n\x05split\x18\x01 \x01(\t\x12\x0e\n\x06metric\x18\x02 \x01(\t\x12\x12\n\ncheckpoint\x18\x03 \x01(\x01\x12\x10\n\x08\x61rtifact\x18\x04 \x01(\x01\x12\x15\n\raccepted_loss\x18\x05 \x01(\x01\"\xe9\x03\n\x06Parity\x12\x0e\n\x06passed\x18\x01 \x01(\x08\x12\x0e\n\x06images\x18\x02 \x01(\r\x12L\n\x12max_abs_difference\x18\x03 \x03(\x0b\x32\x30.truscore.events.v1.Parity.MaxAbsDifferenceEntry\x12<\n\ttolerance\x18\x04 \x03(\x0b\x32).truscore.events.v1.Parity.ToleranceEntry\x12\x0f\n\x07matched\x18\x05 \x01(\x01\x12K\n\x11\x63osine_similarity\x18\x06 \x03(\x0b\x32\x30.truscore.events.v1.Parity.CosineSimilarityEntry\x12\x31\n\x07metrics\x18\x07 \x03(\x0b\x32 .truscore.events.v1.MetricParity\x1a\x37\n\x15MaxAbsDifferenceEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a\x30\n\x0eToleranceEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a\x37\n\x15\x43osineSimilarityEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"y\n\tBenchmark\x12\x0e\n\x06\x64\x65vice\x18\x01 \x01(\t\x12\x16\n\x0elatency_ms_p50\x18\x02 \x01(\x01\x12\x16\n\x0elatency_ms_p95\x18\x03 \x01(\x01\x12\x1c\n\x14\x65\x61ger_latency_ms_p50\x18\x04 \x01(\x01\x12\x0e\n\x06images\x18\x05 \x01(\r\"\xc6\x02\n\x08\x41rtifact\x12\x0e\n\x06\x66ormat\x18\x01 \x01(\t\x12\x0b\n\x03uri\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x04\x12*\n\x06parity\x18\x05 \x01(\x0b\x32\x1a.truscore.events.v1.Parity\x12\x30\n\tbenchmark\x18\x06 \x01(\x0b\x32\x1d.truscore.events.v1.Benchmark\x12\x35\n\tsignature\x18\x07 \x01(\x0b\x32\".truscore.events.v1.ModelSignature\x12\x36\n\x05notes\x18\x08 \x03(\x0b\x32\'.truscore.events.v1.Artifact.NotesEntry\x1a,\n\nNotesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\">\n\rFormatRefusal\x12\x0e\n\x06\x66ormat\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"Z\n\rExportOrdered\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07\x66ormats\x18\x02 \x03(\t\x12\x14\n\x0crequested_by\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"\xcf\x04\n\rModelExported\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\x12\n\ndataset_id\x18\x04 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x05 \x01(\t\x12/\n\tartifacts\x18\x06 \x03(\x0b\x32\x1c.truscore.events.v1.Artifact\x12\x13\n\x0bpackage_uri\x18\x07 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x08 \x01(\t\x12\x0e\n\x06option\x18\t \x01(\t\x12\x14\n\x0c\x61rchitecture\x18\n \x01(\t\x12?\n\x07metrics\x18\x0b \x03(\x0b\x32..truscore.events.v1.ModelExported.MetricsEntry\x12\x16\n\x0epackage_sha256\x18\x0c \x01(\t\x12\x12\n\nduration_s\x18\r \x01(\x01\x12\x18\n\x0b\x66it_for_use\x18\x0e \x01(\x08H\x00\x88\x01\x01\x12\x1a\n\x12\x66it_for_use_reason\x18\x0f \x01(\t\x12\x41\n\x12trivial_comparison\x18\x10 \x01(\x0b\x32%.truscore.events.v1.TrivialComparison\x12:\n\x0frefused_formats\x18\x11 \x03(\x0b\x32!.truscore.events.v1.FormatRefusal\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x0e\n\x0c_fit_for_use\"\x87\x01\n\x0c\x45xportFailed\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0e\n\x06\x66ormat\x18\x02 \x01(\t\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x10\n\x08model_id\x18\x05 \x01(\t\x12\x12\n\nreport_uri\x18\x06 \x01(\t\x12\x12\n\nrequest_id\x18\x07 \x01(\tBC\n\x16\x63om.truscore.events.v1B\nModelProtoP\x01Z\x1btruscore/events/v1;eventsv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etruscore/events/v1/model.proto\x12\x12truscore.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!truscore/events/v1/training.proto\"I\n\nTensorSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x64type\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\t\x12\x0f\n\x07meaning\x18\x04 \x01(\t\"\x86\x01\n\x0eModelSignature\x12.\n\x06inputs\x18\x01 \x03(\x0b\x32\x1e.truscore.events.v1.TensorSpec\x12/\n\x07outputs\x18\x02 \x03(\x0b\x32\x1e.truscore.events.v1.TensorSpec\x12\x13\n\x0b\x63lass_names\x18\x03 \x03(\t\"j\n\x0cMetricParity\x12\r\n\x05split\x18\x01 \x01(\t\x12\x0e\n\x06metric\x18\x02 \x01(\t\x12\x12\n\ncheckpoint\x18\x03 \x01(\x01\x12\x10\n\x08\x61rtifact\x18\x04 \x01(\x01\x12\x15\n\raccepted_loss\x18\x05 \x01(\x01\"\xe9\x03\n\x06Parity\x12\x0e\n\x06passed\x18\x01 \x01(\x08\x12\x0e\n\x06images\x18\x02 \x01(\r\x12L\n\x12max_abs_difference\x18\x03 \x03(\x0b\x32\x30.truscore.events.v1.Parity.MaxAbsDifferenceEntry\x12<\n\ttolerance\x18\x04 \x03(\x0b\x32).truscore.events.v1.Parity.ToleranceEntry\x12\x0f\n\x07matched\x18\x05 \x01(\x01\x12K\n\x11\x63osine_similarity\x18\x06 \x03(\x0b\x32\x30.truscore.events.v1.Parity.CosineSimilarityEntry\x12\x31\n\x07metrics\x18\x07 \x03(\x0b\x32 .truscore.events.v1.MetricParity\x1a\x37\n\x15MaxAbsDifferenceEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a\x30\n\x0eToleranceEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a\x37\n\x15\x43osineSimilarityEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"y\n\tBenchmark\x12\x0e\n\x06\x64\x65vice\x18\x01 \x01(\t\x12\x16\n\x0elatency_ms_p50\x18\x02 \x01(\x01\x12\x16\n\x0elatency_ms_p95\x18\x03 \x01(\x01\x12\x1c\n\x14\x65\x61ger_latency_ms_p50\x18\x04 \x01(\x01\x12\x0e\n\x06images\x18\x05 \x01(\r\"\xc6\x02\n\x08\x41rtifact\x12\x0e\n\x06\x66ormat\x18\x01 \x01(\t\x12\x0b\n\x03uri\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x04\x12*\n\x06parity\x18\x05 \x01(\x0b\x32\x1a.truscore.events.v1.Parity\x12\x30\n\tbenchmark\x18\x06 \x01(\x0b\x32\x1d.truscore.events.v1.Benchmark\x12\x35\n\tsignature\x18\x07 \x01(\x0b\x32\".truscore.events.v1.ModelSignature\x12\x36\n\x05notes\x18\x08 \x03(\x0b\x32\'.truscore.events.v1.Artifact.NotesEntry\x1a,\n\nNotesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\">\n\rFormatRefusal\x12\x0e\n\x06\x66ormat\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"Z\n\rExportOrdered\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07\x66ormats\x18\x02 \x03(\t\x12\x14\n\x0crequested_by\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"\xcf\x04\n\rModelExported\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\x12\n\ndataset_id\x18\x04 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x05 \x01(\t\x12/\n\tartifacts\x18\x06 \x03(\x0b\x32\x1c.truscore.events.v1.Artifact\x12\x13\n\x0bpackage_uri\x18\x07 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x08 \x01(\t\x12\x0e\n\x06option\x18\t \x01(\t\x12\x14\n\x0c\x61rchitecture\x18\n \x01(\t\x12?\n\x07metrics\x18\x0b \x03(\x0b\x32..truscore.events.v1.ModelExported.MetricsEntry\x12\x16\n\x0epackage_sha256\x18\x0c \x01(\t\x12\x12\n\nduration_s\x18\r \x01(\x01\x12\x18\n\x0b\x66it_for_use\x18\x0e \x01(\x08H\x00\x88\x01\x01\x12\x1a\n\x12\x66it_for_use_reason\x18\x0f \x01(\t\x12\x41\n\x12trivial_comparison\x18\x10 \x01(\x0b\x32%.truscore.events.v1.TrivialComparison\x12:\n\x0frefused_formats\x18\x11 \x03(\x0b\x32!.truscore.events.v1.FormatRefusal\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x0e\n\x0c_fit_for_use\"\x87\x01\n\x0c\x45xportFailed\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0e\n\x06\x66ormat\x18\x02 \x01(\t\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x10\n\x08model_id\x18\x05 \x01(\t\x12\x12\n\nreport_uri\x18\x06 \x01(\t\x12\x12\n\nrequest_id\x18\x07 \x01(\t\"\x8a\x01\n\x0cModelPromote\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\r\n\x05\x61lias\x18\x03 \x01(\t\x12\x0e\n\x06\x66orced\x18\x04 \x01(\x08\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x14\n\x0crequested_by\x18\x06 \x01(\t\x12\x12\n\nrequest_id\x18\x07 \x01(\t\"\xf4\x01\n\rModelPromoted\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\r\n\x05\x61lias\x18\x04 \x01(\t\x12\x18\n\x10previous_version\x18\x05 \x01(\t\x12\x0c\n\x04rule\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x0e\n\x06\x66orced\x18\x08 \x01(\x08\x12\x14\n\x0crequested_by\x18\t \x01(\t\x12\x12\n\nrequest_id\x18\n \x01(\t\x12/\n\x0bpromoted_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"|\n\x15ModelPromotionRefused\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\r\n\x05\x61lias\x18\x03 \x01(\t\x12\x0c\n\x04\x63ode\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\x12\x12\n\nrequest_id\x18\x06 \x01(\tBC\n\x16\x63om.truscore.events.v1B\nModelProtoP\x01Z\x1btruscore/events/v1;eventsv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,34 +44,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ARTIFACT_NOTESENTRY']._serialized_options = b'8\001'
   _globals['_MODELEXPORTED_METRICSENTRY']._loaded_options = None
   _globals['_MODELEXPORTED_METRICSENTRY']._serialized_options = b'8\001'
-  _globals['_TENSORSPEC']._serialized_start=89
-  _globals['_TENSORSPEC']._serialized_end=162
-  _globals['_MODELSIGNATURE']._serialized_start=165
-  _globals['_MODELSIGNATURE']._serialized_end=299
-  _globals['_METRICPARITY']._serialized_start=301
-  _globals['_METRICPARITY']._serialized_end=407
-  _globals['_PARITY']._serialized_start=410
-  _globals['_PARITY']._serialized_end=899
-  _globals['_PARITY_MAXABSDIFFERENCEENTRY']._serialized_start=737
-  _globals['_PARITY_MAXABSDIFFERENCEENTRY']._serialized_end=792
-  _globals['_PARITY_TOLERANCEENTRY']._serialized_start=794
-  _globals['_PARITY_TOLERANCEENTRY']._serialized_end=842
-  _globals['_PARITY_COSINESIMILARITYENTRY']._serialized_start=844
-  _globals['_PARITY_COSINESIMILARITYENTRY']._serialized_end=899
-  _globals['_BENCHMARK']._serialized_start=901
-  _globals['_BENCHMARK']._serialized_end=1022
-  _globals['_ARTIFACT']._serialized_start=1025
-  _globals['_ARTIFACT']._serialized_end=1351
-  _globals['_ARTIFACT_NOTESENTRY']._serialized_start=1307
-  _globals['_ARTIFACT_NOTESENTRY']._serialized_end=1351
-  _globals['_FORMATREFUSAL']._serialized_start=1353
-  _globals['_FORMATREFUSAL']._serialized_end=1415
-  _globals['_EXPORTORDERED']._serialized_start=1417
-  _globals['_EXPORTORDERED']._serialized_end=1507
-  _globals['_MODELEXPORTED']._serialized_start=1510
-  _globals['_MODELEXPORTED']._serialized_end=2101
-  _globals['_MODELEXPORTED_METRICSENTRY']._serialized_start=2039
-  _globals['_MODELEXPORTED_METRICSENTRY']._serialized_end=2085
-  _globals['_EXPORTFAILED']._serialized_start=2104
-  _globals['_EXPORTFAILED']._serialized_end=2239
+  _globals['_TENSORSPEC']._serialized_start=122
+  _globals['_TENSORSPEC']._serialized_end=195
+  _globals['_MODELSIGNATURE']._serialized_start=198
+  _globals['_MODELSIGNATURE']._serialized_end=332
+  _globals['_METRICPARITY']._serialized_start=334
+  _globals['_METRICPARITY']._serialized_end=440
+  _globals['_PARITY']._serialized_start=443
+  _globals['_PARITY']._serialized_end=932
+  _globals['_PARITY_MAXABSDIFFERENCEENTRY']._serialized_start=770
+  _globals['_PARITY_MAXABSDIFFERENCEENTRY']._serialized_end=825
+  _globals['_PARITY_TOLERANCEENTRY']._serialized_start=827
+  _globals['_PARITY_TOLERANCEENTRY']._serialized_end=875
+  _globals['_PARITY_COSINESIMILARITYENTRY']._serialized_start=877
+  _globals['_PARITY_COSINESIMILARITYENTRY']._serialized_end=932
+  _globals['_BENCHMARK']._serialized_start=934
+  _globals['_BENCHMARK']._serialized_end=1055
+  _globals['_ARTIFACT']._serialized_start=1058
+  _globals['_ARTIFACT']._serialized_end=1384
+  _globals['_ARTIFACT_NOTESENTRY']._serialized_start=1340
+  _globals['_ARTIFACT_NOTESENTRY']._serialized_end=1384
+  _globals['_FORMATREFUSAL']._serialized_start=1386
+  _globals['_FORMATREFUSAL']._serialized_end=1448
+  _globals['_EXPORTORDERED']._serialized_start=1450
+  _globals['_EXPORTORDERED']._serialized_end=1540
+  _globals['_MODELEXPORTED']._serialized_start=1543
+  _globals['_MODELEXPORTED']._serialized_end=2134
+  _globals['_MODELEXPORTED_METRICSENTRY']._serialized_start=2072
+  _globals['_MODELEXPORTED_METRICSENTRY']._serialized_end=2118
+  _globals['_EXPORTFAILED']._serialized_start=2137
+  _globals['_EXPORTFAILED']._serialized_end=2272
+  _globals['_MODELPROMOTE']._serialized_start=2275
+  _globals['_MODELPROMOTE']._serialized_end=2413
+  _globals['_MODELPROMOTED']._serialized_start=2416
+  _globals['_MODELPROMOTED']._serialized_end=2660
+  _globals['_MODELPROMOTIONREFUSED']._serialized_start=2662
+  _globals['_MODELPROMOTIONREFUSED']._serialized_end=2786
 # @@protoc_insertion_point(module_scope)

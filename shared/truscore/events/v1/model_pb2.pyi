@@ -6,6 +6,7 @@ What a run hands to the grading engines."""
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from truscore.events.v1 import training_pb2 as _training_pb2
 import builtins as _builtins
@@ -592,3 +593,157 @@ class ExportFailed(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExportFailed: _TypeAlias = ExportFailed  # noqa: Y015
+
+@_typing.final
+class ModelPromote(_message.Message):
+    """Give a version of a model an alias, by hand. Answered by ModelPromoted or ModelPromotionRefused."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    ALIAS_FIELD_NUMBER: _builtins.int
+    FORCED_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    REQUESTED_BY_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    model_id: _builtins.str
+    """Name of the model."""
+    version: _builtins.str
+    """Version of the model, as ModelExported names it."""
+    alias: _builtins.str
+    """"champion", the version that engines are meant to use, or "challenger", the one that is meant to replace it."""
+    forced: _builtins.bool
+    """Whether to promote a version that is not fit for use, or of which nobody knows whether it is."""
+    reason: _builtins.str
+    """Why."""
+    requested_by: _builtins.str
+    """Who asks."""
+    request_id: _builtins.str
+    """Tells requests apart; a repeat carries the same."""
+    def __init__(
+        self,
+        *,
+        model_id: _builtins.str = ...,
+        version: _builtins.str = ...,
+        alias: _builtins.str = ...,
+        forced: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+        requested_by: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alias", b"alias", "forced", b"forced", "model_id", b"model_id", "reason", b"reason", "request_id", b"request_id", "requested_by", b"requested_by", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ModelPromote: _TypeAlias = ModelPromote  # noqa: Y015
+
+@_typing.final
+class ModelPromoted(_message.Message):
+    """A version of a model has an alias from now on, and the version that had it before has it no longer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    ALIAS_FIELD_NUMBER: _builtins.int
+    PREVIOUS_VERSION_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    FORCED_FIELD_NUMBER: _builtins.int
+    REQUESTED_BY_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    PROMOTED_AT_FIELD_NUMBER: _builtins.int
+    model_id: _builtins.str
+    """Name of the model."""
+    version: _builtins.str
+    """Version of the model, as ModelExported names it."""
+    run_id: _builtins.str
+    """Run that the version is of."""
+    alias: _builtins.str
+    """"champion" or "challenger"."""
+    previous_version: _builtins.str
+    """Version that had the alias before, as far as the tracker knew; empty for none."""
+    rule: _builtins.str
+    """What decided: "hand", "newest" (the newest version that is fit for use is the challenger) or "better" (its first
+    metric is better than the champion's by more than chance, on the same dataset).
+    """
+    reason: _builtins.str
+    """Why, with figures where a rule decided."""
+    forced: _builtins.bool
+    """Whether it was promoted although it is not fit for use."""
+    requested_by: _builtins.str
+    """Who asked; empty where a rule decided."""
+    request_id: _builtins.str
+    """Request that this answers; empty where a rule decided."""
+    @_builtins.property
+    def promoted_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was asked for, or exported: of two promotions to one alias the later one counts."""
+
+    def __init__(
+        self,
+        *,
+        model_id: _builtins.str = ...,
+        version: _builtins.str = ...,
+        run_id: _builtins.str = ...,
+        alias: _builtins.str = ...,
+        previous_version: _builtins.str = ...,
+        rule: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        forced: _builtins.bool = ...,
+        requested_by: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        promoted_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["promoted_at", b"promoted_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alias", b"alias", "forced", b"forced", "model_id", b"model_id", "previous_version", b"previous_version", "promoted_at", b"promoted_at", "reason", b"reason", "request_id", b"request_id", "requested_by", b"requested_by", "rule", b"rule", "run_id", b"run_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ModelPromoted: _TypeAlias = ModelPromoted  # noqa: Y015
+
+@_typing.final
+class ModelPromotionRefused(_message.Message):
+    """A version was not promoted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    ALIAS_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    model_id: _builtins.str
+    """Name of the model."""
+    version: _builtins.str
+    """Version of the model, as asked for."""
+    alias: _builtins.str
+    """Alias, as asked for."""
+    code: _builtins.str
+    """Why: "unknown_alias", "unknown_version" or "not_fit_for_use"."""
+    message: _builtins.str
+    """What is wrong, with the value at fault and what is accepted."""
+    request_id: _builtins.str
+    """Request that this answers."""
+    def __init__(
+        self,
+        *,
+        model_id: _builtins.str = ...,
+        version: _builtins.str = ...,
+        alias: _builtins.str = ...,
+        code: _builtins.str = ...,
+        message: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alias", b"alias", "code", b"code", "message", b"message", "model_id", b"model_id", "request_id", b"request_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ModelPromotionRefused: _TypeAlias = ModelPromotionRefused  # noqa: Y015
