@@ -18,7 +18,7 @@ from services.cli.commands.datasets import (
     versions,
 )
 from services.cli.commands.models import catalog, fetch, lineage, predict, promote, suggest, templates, verify
-from services.cli.commands.operations import audit, dead_letters, doctor
+from services.cli.commands.operations import audit, dead_letters, doctor, retention
 from services.cli.commands.runs import compare, control, export, show, submit, watch
 from services.cli.commands.searches import search
 from services.cli.context import Addresses, CliError, Code, CommandContext
@@ -65,6 +65,7 @@ for command in (
     suggest.suggest,
     templates.templates,
     doctor.doctor,
+    retention.retention,
 ):
     app.command()(command)
 app.add_typer(search.commands, name="search")

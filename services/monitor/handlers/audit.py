@@ -31,6 +31,7 @@ ACTIONS: Mapping[type[Message], str] = {
     control_pb2.RunResume: "resume",
     model_pb2.ModelPromote: "promote",
     control_pb2.DeadLettersReplay: "replay",
+    control_pb2.RetentionOrdered: "delete",
     search_pb2.SearchOrdered: "search",
     search_pb2.SearchCancel: "cancel_search",
 }
@@ -60,7 +61,7 @@ def _subject(message: Message) -> str:
         return f"{message.dataset_id}/{message.version}"
     if isinstance(message, model_pb2.ModelPromote):
         return f"{message.model_id}/{message.version}"
-    names = ("run_id", "search_id", "service")
+    names = ("run_id", "plan", "search_id", "service")
     return next((str(getattr(message, name)) for name in names if getattr(message, name, "")), "")
 
 

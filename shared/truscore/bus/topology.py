@@ -112,6 +112,9 @@ TOPOLOGY: Final[tuple[Row, ...]] = (
     _row("run.resume", control_pb2.RunResume, PEOPLE, Consumer(service=TRAINER)),
     # Who brings dead letters back does it on the broker; this says so to the log.
     _row("letters.replay", control_pb2.DeadLettersReplay, ("cli",)),
+    # Deleting is done at the command line, with the rights of its user of the store.
+    _row("retention.ordered", control_pb2.RetentionOrdered, ("cli",)),
+    _row("retention.deleted", control_pb2.ObjectsDeleted, ("cli",)),
     _row("search.ordered", search_pb2.SearchOrdered, PEOPLE, Consumer(service=SEARCH)),
     _row("search.cancel", search_pb2.SearchCancel, PEOPLE, Consumer(service=SEARCH)),
     _row("search.accepted", search_pb2.SearchAccepted, (SEARCH,)),

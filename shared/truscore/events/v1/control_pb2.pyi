@@ -155,3 +155,85 @@ class DeadLettersReplay(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeadLettersReplay: _TypeAlias = DeadLettersReplay  # noqa: Y015
+
+@_typing.final
+class RetentionOrdered(_message.Message):
+    """A plan of retention is about to be carried out: published before the first object is deleted, so that it is on record."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLAN_FIELD_NUMBER: _builtins.int
+    POLICY_FIELD_NUMBER: _builtins.int
+    URIS_FIELD_NUMBER: _builtins.int
+    ITEM_COUNT_FIELD_NUMBER: _builtins.int
+    REQUESTED_BY_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    plan: _builtins.str
+    """Names the plan: the beginning of the SHA-256 of its addresses."""
+    policy: _builtins.str
+    """The policy, as its TOML file has it."""
+    item_count: _builtins.int
+    """How many addresses; more than uris where those are not all."""
+    requested_by: _builtins.str
+    """Who asks."""
+    request_id: _builtins.str
+    """Tells requests apart; a repeat carries the same."""
+    @_builtins.property
+    def uris(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Addresses under which all is deleted, "s3://bucket/prefix/", at most 1,000 of them."""
+
+    def __init__(
+        self,
+        *,
+        plan: _builtins.str = ...,
+        policy: _builtins.str = ...,
+        uris: _abc.Iterable[_builtins.str] | None = ...,
+        item_count: _builtins.int = ...,
+        requested_by: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["item_count", b"item_count", "plan", b"plan", "policy", b"policy", "request_id", b"request_id", "requested_by", b"requested_by", "uris", b"uris"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetentionOrdered: _TypeAlias = RetentionOrdered  # noqa: Y015
+
+@_typing.final
+class ObjectsDeleted(_message.Message):
+    """Objects were deleted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    URI_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    OBJECT_COUNT_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    uri: _builtins.str
+    """Address under which all was deleted, "s3://bucket/prefix/"."""
+    kind: _builtins.str
+    """What it was: "models", "checkpoints", "runs" or "datasets"."""
+    object_count: _builtins.int
+    """Objects that were deleted."""
+    size_bytes: _builtins.int
+    """Their bytes."""
+    request_id: _builtins.str
+    """Request of the RetentionOrdered that this belongs to."""
+    def __init__(
+        self,
+        *,
+        uri: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        object_count: _builtins.int = ...,
+        size_bytes: _builtins.int = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "object_count", b"object_count", "request_id", b"request_id", "size_bytes", b"size_bytes", "uri", b"uri"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ObjectsDeleted: _TypeAlias = ObjectsDeleted  # noqa: Y015
