@@ -61,6 +61,10 @@ def convert(task: Task) -> Result:
     given = pictures if task.lit else task.pictures
     engine = EarlyEngine(Path(task.output_folder), given) if len(task.formats) == 1 else None
     context = replace(context, engine=engine)
+    if engine is not None and torch.get_num_threads() > 1:
+        # A child that has cores for it, and one file alone: formats that are made at once share the cores already.
+        engine.prepare(task.formats[0], FORMATS[task.formats[0]].file_name)
+        context.gate.begin()
     artifacts: list[Artifact] = []
     refusals: list[Refusal] = []
     for name in task.formats:

@@ -23,3 +23,7 @@ class Decoded:
             self._left_bytes -= size
             self._kept[place] = made
         return made
+
+    def take(self, other: "Decoded") -> None:
+        """What another one kept, in the place of what is kept here: of the same images, within the same bound."""
+        self._left_bytes, self._kept = other._left_bytes, other._kept

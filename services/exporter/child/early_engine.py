@@ -3,12 +3,14 @@
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from truscore.catalog.export_formats import FORMATS
 
 from services.exporter.child.engine_pictures import RUNTIME, write_proof
 from services.exporter.child.export_target import Picture
+from services.exporter.engine.files import GO, PROOF
 from services.exporter.engine_process import ENGINE
 
 
@@ -20,19 +22,33 @@ class EarlyEngine:
         self._folder = folder
         self._pictures = pictures
         self._process: subprocess.Popen[bytes] | None = None
+        self._started = False
 
-    def start(self, format: str, file_name: str) -> None:
-        """Nothing is started for files that no engine without torch runs."""
-        if FORMATS[format].runtime == RUNTIME:
+    def prepare(self, format: str, file_name: str) -> None:
+        """Has the engine import what it needs and decode the pictures, beside what is done here. Nothing is begun for
+        files that no engine without torch runs."""
+        if FORMATS[format].runtime == RUNTIME and self._process is None:
             write_proof(self._folder, {format: file_name}, self._pictures)
             # In this process's group and below it: bounded with it, and ended with it.
             self._process = subprocess.Popen(
-                [sys.executable, str(ENGINE), str(self._folder)],
-                stdin=subprocess.DEVNULL,
+                [sys.executable, str(ENGINE), str(self._folder), "--wait"],
+                stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
 
+    def start(self, format: str, file_name: str) -> None:
+        """The file is there, and its maker's answers."""
+        self.prepare(format, file_name)
+        if self._process is not None and self._process.stdin is not None:
+            self._started = True
+            with suppress(BrokenPipeError):  # it died: a later engine is run
+                self._process.stdin.write(GO)
+                self._process.stdin.flush()
+
     def wait(self) -> None:
+        """For its result or, where it was not started, for its end: there is nothing to prove then."""
         if self._process is not None:
-            self._process.wait()
+            self._process.communicate()
+            if not self._started:
+                (self._folder / PROOF).unlink()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from services.exporter.child.ahead import Ahead
 from services.exporter.child.benchmark import Stopwatch
 from services.exporter.child.evaluation import Evaluation, Labelled, evaluate, spread_of_targets
 from services.exporter.child.export_target import Answers, ExportTarget, Picture
@@ -24,6 +25,7 @@ class Gate:
     eager: Stopwatch = field(init=False)
     _answers: list[Answers] = field(default_factory=list)
     _evaluated: dict[str, Evaluation] = field(default_factory=dict)
+    _ahead: list[Ahead] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "eager", Stopwatch(self.target.run_eager))
@@ -31,8 +33,16 @@ class Gate:
     def verdict(self, run: Predict, *, precision: str) -> Parity:
         return self.on_labelled(run, self.on_pictures(run, precision=precision), precision=precision)
 
+    def begin(self) -> None:
+        """Have the checkpoint's own metrics worked out beside what follows, until answers are compared."""
+        if self.labelled and not self._evaluated and not self._ahead:
+            self._ahead.append(Ahead.begin(self.target.run_eager, self.labelled))
+
     def on_pictures(self, run: Predict, *, precision: str) -> Parity:
         """The verdict by outputs alone."""
+        # Latencies are measured here: beside nothing of ours.
+        while self._ahead:
+            self._evaluated.update(self._ahead.pop().finish())
         return self.target.check_parity(self._pairs(run), precision=precision)
 
     def on_labelled(self, run: Predict, parity: Parity, *, precision: str) -> Parity:

@@ -50,4 +50,6 @@ def export_target(model: nn.Module, class_names: Sequence[str]) -> ExportTarget:
             found = graph(*(torch.from_numpy(each) for each in by_name(views).values()))
         return {tensor.name: each.numpy() for tensor, each in zip(signature.outputs, found, strict=True)}
 
-    return ExportTarget(signature=signature, graph=graph, run_eager=run_eager, check_parity=check_parity)
+    return ExportTarget(
+        signature=signature, graph=graph, run_eager=run_eager, check_parity=check_parity, static_graph=graph
+    )

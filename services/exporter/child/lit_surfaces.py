@@ -70,5 +70,9 @@ def depth_target(model: nn.Module, class_names: Sequence[str]) -> ExportTarget:
         return {"depth": depth_HW.numpy()}
 
     return ExportTarget(
-        signature=depth_signature(class_names), graph=graph, run_eager=run_eager, check_parity=check_parity
+        signature=depth_signature(class_names),
+        graph=graph,
+        run_eager=run_eager,
+        check_parity=check_parity,
+        static_graph=graph,
     )

@@ -49,5 +49,9 @@ def export_target(model: nn.Module, class_names: Sequence[str]) -> ExportTarget:
         return {"normals": normals_3HW.numpy()}
 
     return ExportTarget(
-        signature=normals_signature(class_names), graph=graph, run_eager=run_eager, check_parity=check_parity
+        signature=normals_signature(class_names),
+        graph=graph,
+        run_eager=run_eager,
+        check_parity=check_parity,
+        static_graph=graph,
     )

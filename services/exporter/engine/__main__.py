@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+MOST_DECODED_BYTES = 256 << 20  # of pictures that are decoded before there is a file
+_decoded: dict[str, Any] = {}
 FORBIDDEN = ("torch", "torchvision", "truscore", "services")
 
 
@@ -53,23 +55,51 @@ def distances(path: Path, kept: Path, pictures: list[str], *, threads: int) -> d
 def inputs_of(given: str) -> dict[str, Any]:
     """By name, what a file is fed with: a picture, or the views of an object as they were kept."""
     import numpy as np
-    from PIL import Image, ImageOps
 
     if given.endswith(".npz"):
         with np.load(given, allow_pickle=False) as kept:
             return {name: kept[name] for name in kept.files}
-    with Image.open(given) as picture:
-        upright = ImageOps.exif_transpose(picture).convert("RGB")
-    return {"image": np.ascontiguousarray(np.asarray(upright, dtype=np.float32).transpose(2, 0, 1) / 255)}
+    image_HWC = _decoded.pop(given, None)
+    image_HWC = decode(given) if image_HWC is None else image_HWC
+    return {"image": np.ascontiguousarray(image_HWC.astype(np.float32).transpose(2, 0, 1) / 255)}
+
+
+def decode(path: str) -> Any:
+    """[H, W, 3] upright, uint8."""
+    import numpy as np
+    from PIL import Image, ImageOps
+
+    with Image.open(path) as picture:
+        return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    folder: Path = parser.parse_args().folder
+    parser.add_argument("--wait", action="store_true", help="until standard input says that the proof is there")
+    arguments = parser.parse_args()
     sys.modules.update(dict.fromkeys(FORBIDDEN))  # type: ignore[arg-type]  # importing any of them fails from here on
     os.environ.update(ORT_DISABLE_TELEMETRY="1")  # read while onnxruntime is imported
-    prove(folder)
+    if not arguments.wait or told(arguments.folder):
+        prove(arguments.folder)
+
+
+def told(folder: Path) -> bool:
+    """Whether there is something to prove; not, where standard input ends first. What a proof takes is imported and its
+    pictures are decoded meanwhile."""
+    import answers  # noqa: F401
+    import files
+    import onnxruntime  # noqa: F401
+
+    left_bytes = MOST_DECODED_BYTES
+    for given in json.loads((folder / files.PROOF).read_text())["pictures"]:
+        if not given.endswith(".npz"):
+            _decoded[given] = decode(given)
+            left_bytes -= _decoded[given].nbytes
+        if left_bytes < 0:
+            break
+    said: bytes = sys.stdin.buffer.readline()
+    return bool(said == files.GO)
 
 
 if __name__ == "__main__":

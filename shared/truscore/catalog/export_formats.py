@@ -115,9 +115,9 @@ _REASONS: Mapping[tuple[type[NetworkConfig], str], str] = MappingProxyType(
     | {
         (kind, format): _AS_MANY_PIXELS_AS_THE_MASK
         for kind in (SetNetworkConfig, ReflectanceNetworkConfig, BrdfNetworkConfig)
-        for format in ("torch_export", "mobile", "tensorrt")
+        for format in ("mobile", "tensorrt")
     }
-    | {(SurfaceNetworkConfig, format): _SEVERAL_INPUTS for format in ("torch_export", "mobile", "tensorrt")}
+    | {(SurfaceNetworkConfig, format): _SEVERAL_INPUTS for format in ("mobile", "tensorrt")}
     | {
         (kind, "quantized"): _SYSTEMS_IN_INT8
         for kind in (SetNetworkConfig, SurfaceNetworkConfig, ReflectanceNetworkConfig, BrdfNetworkConfig)

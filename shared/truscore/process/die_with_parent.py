@@ -18,13 +18,20 @@ INIT = 1
 
 def main(arguments: list[str]) -> None:
     named_parent, command = int(arguments[0]), arguments[1:]
+    end_with_parent(named_parent)
+    os.execvp(command[0], command)  # noqa: S606  no shell: the arguments are ours
+
+
+def end_with_parent(named_parent: int = 0) -> None:
+    """Have the kernel kill this process when its parent ends; at once where the parent is not the one named any more.
+
+    Raises OSError where the kernel refuses."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) was refused")
     parent = os.getppid()
     if parent != named_parent if named_parent else parent == INIT:  # it died before the signal was set
         os.kill(os.getpid(), signal.SIGKILL)
-    os.execvp(command[0], command)  # noqa: S606  no shell: the arguments are ours
 
 
 def end_with_stdin() -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from services.exporter.child.early_engine import EarlyEngine
 from services.exporter.engine import answers
-from services.exporter.engine.files import PROOF, answers_file
+from services.exporter.engine.files import PROOF, RESULT, answers_file
 from services.exporter.engine_process import EngineFault, proven_by_engine
 from services.exporter.release import Artifact
 from services.exporter.task import Result
@@ -70,8 +70,13 @@ async def test_a_file_that_no_engine_opens_is_refused_with_the_engines_words(fol
     assert "Protobuf parsing failed" in refusal.message
 
 
-async def test_an_engine_that_was_begun_early_is_not_run_again(folder: Path, artifact: Artifact) -> None:
+@pytest.mark.parametrize("prepared", [True, False])
+async def test_an_engine_that_was_begun_early_is_not_run_again(
+    prepared: bool, folder: Path, artifact: Artifact
+) -> None:
     early = EarlyEngine(folder, [str(folder / "picture.png")])
+    if prepared:
+        early.prepare("onnx", "model.onnx")
     early.start("onnx", "model.onnx")
     early.wait()
     proven = await proven_by_engine(
@@ -94,3 +99,13 @@ def test_large_answers_are_kept_as_means_and_what_is_undefined_on_both_sides_is_
     undefined = answers.kept({"centring": np.array([np.nan, 50.0])})
     assert answers.distance(undefined, undefined) == {"centring": 0.0}
     assert answers.distance(undefined, answers.kept({"centring": np.array([50.0, 50.0])})) == {"centring": np.inf}
+
+
+async def test_an_engine_that_waited_for_a_file_that_did_not_pass_goes_and_leaves_nothing_to_prove(
+    folder: Path,
+) -> None:
+    early = EarlyEngine(folder, [str(folder / "picture.png")])
+    early.prepare("onnx", "model.onnx")
+    early.wait()
+    assert not (folder / PROOF).exists()
+    assert not (folder / RESULT).exists()

@@ -79,6 +79,8 @@ def test_a_torch_program_agrees_and_loads_where_there_is_torch_and_nothing_of_ou
     done = subprocess.run(argv, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("(3,)")
+    ((example_CHW,), _) = torch.export.load(grader.folder / artifact.file_name).example_inputs
+    assert not example_CHW.any(), "somebody's picture is in the file"
 
 
 def test_the_catalog_knows_the_precision_of_each_format_that_is_made() -> None:

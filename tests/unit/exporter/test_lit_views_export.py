@@ -8,6 +8,7 @@ from typing import cast
 import numpy as np
 import pytest
 import torch
+from truscore.catalog import why_not_exported
 from truscore.datasets import read_dataset
 from truscore.inference.runtime import onnxruntime
 from truscore.recipes import resolve
@@ -20,7 +21,6 @@ from services.exporter.child.formats.registry import FORMATS
 from services.exporter.child.lit_examples import load_examples
 from services.exporter.child.lit_relighting import reflectance_of
 from services.exporter.child.making import ConversionContext, make_artifact
-from services.exporter.child.refused import ExportRefused
 from services.exporter.task import Task
 
 SHAPES = ((3, 9, 12), (7, 16, 10), (50, 20, 21))  # lights, height, width
@@ -88,11 +88,22 @@ def test_one_file_says_what_the_network_says_from_three_lights_to_fifty(
         assert np.abs(session.run(None, more)[0] - normals_3HW).max() < 2e-5
 
 
-def test_formats_that_cannot_carry_it_are_refused_with_the_reason(
+def test_a_program_of_torch_says_the_same_of_any_number_of_lights_and_of_nothing_inside(
     target: ExportTarget, shop: ConversionContext
 ) -> None:
-    with pytest.raises(ExportRefused, match="shapes that depend on the picture's content"):
-        make_artifact(FORMATS["torch_export"], shop)
+    path, kind = shop.folder / "model.pt2", FORMATS["torch_export"]
+    assert kind.make(shop.source, path)["lights"] == "3 to 1024"
+    run = kind.load(path, target.signature)
+    verdict = target.check_parity((target.run_eager(each), run(each)) for each in shop.source.pictures)
+    assert verdict.passed
+    assert verdict.images == len(SHAPES)
+    empty = fed(4, 9, 8) | {"mask": np.zeros((9, 8), np.float32)}
+    assert not run(cast(Picture, empty))["normals"].any()
+
+
+def test_formats_that_cannot_carry_it_are_refused_with_the_reason() -> None:
+    for name in ("mobile", "tensorrt"):
+        assert "as many as the mask shows" in why_not_exported(*ROW, name)
 
 
 @pytest.mark.parametrize("architecture", OF_REFLECTANCE)

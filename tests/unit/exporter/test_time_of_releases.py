@@ -1,14 +1,22 @@
-"""What a release need not wait for: imports that nobody uses, images decoded twice, latencies measured again."""
+"""What a release need not wait for: imports that nobody uses, images decoded twice, latencies measured again, what the
+checkpoint says while its file is made."""
 
+import os
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from services.exporter.child.ahead import Ahead
 from services.exporter.child.benchmark import Stopwatch, measure
 from services.exporter.child.decoded import Decoded
+from services.exporter.child.evaluation import evaluate
+from services.exporter.child.export_target import Answers, Picture
+from tests.unit.exporter.test_gate import labelled_as
 
 PICTURES = [np.zeros((3, 2, side), np.float32) for side in (2, 3)]
 
@@ -78,3 +86,38 @@ def test_decoded_images_are_kept_as_far_as_there_is_room() -> None:
     for place in (0, 1, 0, 1):
         assert decoded.get(place, lambda place=place: make(place), size_bytes=len) == b"." * 60  # type: ignore[misc]
     assert made == [0, 1, 1]
+
+
+def grading(here: list[int], *, elsewhere: Callable[[], None] = lambda: None) -> Callable[[Picture], Answers]:
+    """By brightness; counts its pictures in this process, and in another does what is said first."""
+    ours = os.getpid()
+
+    def run(picture_CHW: Picture) -> Answers:
+        if os.getpid() == ours:
+            here.append(1)
+        else:
+            elsewhere()
+        grade = int(picture_CHW.mean() > 0.5)
+        return {"grade_index": np.array(grade), "probabilities": np.eye(3, dtype=np.float32)[grade]}
+
+    return run
+
+
+def test_what_the_checkpoint_is_worth_is_worked_out_by_another_process_which_leaves_what_it_decoded(
+    tmp_path: Path,
+) -> None:
+    here: list[int] = []
+    run = grading(here)
+    labelled = labelled_as(run, tmp_path)
+    here.clear()
+    found = Ahead.begin(run, [labelled]).finish()
+    assert here == []
+    for file in labelled.files:
+        file.unlink()
+    assert found == {labelled.split: evaluate(run, labelled)}
+    assert len(here) == len(labelled.files) > 1
+
+
+def test_nothing_comes_of_a_process_that_died_over_it(tmp_path: Path) -> None:
+    run = grading([], elsewhere=lambda: os.kill(os.getpid(), signal.SIGKILL))
+    assert Ahead.begin(run, [labelled_as(run, tmp_path)]).finish() == {}

@@ -10,12 +10,15 @@ import torch
 from numpy.typing import NDArray
 from torch.export import Dim
 
-from services.exporter.child.export_target import Answers, Picture
+from services.exporter.child.export_target import Answers, Picture, by_name
 from services.exporter.child.formats.protocol import Format, Predict, Source, Unmakeable
 from services.exporter.release import Signature
 
-# Sides of a picture that the program takes, in pixels.
+# What the free dimensions of a signature may be: sides of a picture in pixels, and lights of an object.
 LEAST_SIDE, MOST_SIDE = 8, 32768
+LIMITS = {"height": (LEAST_SIDE, MOST_SIDE), "width": (LEAST_SIDE, MOST_SIDE), "lights": (3, 1024)}
+# Of each in a file's example, which AOTInductor wants.
+EXAMPLE = {"height": 64, "width": 48, "lights": 4}
 METADATA = "truscore.json"
 
 
@@ -23,23 +26,39 @@ def make(source: Source, path: Path) -> Mapping[str, str]:
     graph = source.target.static_graph
     if graph is None:
         raise Unmakeable("its answers have shapes that depend on the picture's content, which torch.export refuses")
-    sides = {1: Dim("height", min=LEAST_SIDE, max=MOST_SIDE), 2: Dim("width", min=LEAST_SIDE, max=MOST_SIDE)}
+    inputs = source.target.signature.inputs
+    free = {name: Dim(name, min=least, max=most) for name, (least, most) in LIMITS.items()}
+    shapes = tuple({at: free[side] for at, side in enumerate(each.shape) if side in free} for each in inputs)
+    given = by_name(source.pictures[0])
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        program = torch.export.export(graph, (torch.from_numpy(source.pictures[0]),), dynamic_shapes=(sides,))
+        program = torch.export.export(
+            graph, tuple(torch.from_numpy(given[each.name]) for each in inputs), dynamic_shapes=shapes
+        )
+        # The picture that it was followed with would be saved in the file: somebody's, and larger than many a network.
+        program.example_inputs = (tuple(torch.zeros(_example(each.shape)) for each in inputs), {})
         texts = json.dumps(dict(source.metadata), sort_keys=True)
         torch.export.save(program, path, extra_files={METADATA: texts})
-    return {"sides_px": f"{LEAST_SIDE} to {MOST_SIDE}"}
+    used = {side for each in inputs for side in each.shape if side in free}
+    notes = {"sides_px": f"{LEAST_SIDE} to {MOST_SIDE}"}
+    return notes | ({"lights": "{} to {}".format(*LIMITS["lights"])} if "lights" in used else {})
+
+
+def _example(shape: tuple[str, ...]) -> tuple[int, ...]:
+    return tuple(EXAMPLE[side] if side in EXAMPLE else int(side) for side in shape)
 
 
 def load(path: Path, signature: Signature) -> Predict:
     program = torch.export.load(path).module()
     names = [tensor.name for tensor in signature.outputs]
 
-    def run(image_CHW: Picture) -> Answers:
+    def run(picture: Picture) -> Answers:
+        given = by_name(picture)
         with torch.no_grad():
-            outputs = program(torch.from_numpy(image_CHW))
-        arrays: list[NDArray[np.generic]] = [output.numpy() for output in outputs]
+            outputs = program(*(torch.from_numpy(given[each.name]) for each in signature.inputs))
+        arrays: list[NDArray[np.generic]] = [
+            output.numpy() for output in ((outputs,) if isinstance(outputs, torch.Tensor) else outputs)
+        ]
         return dict(zip(names, arrays, strict=True))
 
     return run
