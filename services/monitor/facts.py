@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,6 +112,8 @@ class Progressed:
     eta_s: float
     eta_low_s: float = 0.0
     eta_high_s: float = 0.0
+    loss_parts: Mapping[str, float] = field(default_factory=dict)
+    gradient_norm: float = 0.0  # 0 where the trainer does not say
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

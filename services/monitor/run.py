@@ -12,6 +12,7 @@ from math import inf
 from typing import Any, Generic, TypeVar
 
 from services.monitor.curve import Curve, Point, with_point
+from services.monitor.extremes import Series, with_values
 from services.monitor.facts import (
     Attached,
     Cancelled,
@@ -53,6 +54,7 @@ class Run:
     first_started_at: float = inf
     epochs: Mapping[int, EpochDone] = field(default_factory=dict)
     curve: Curve = field(default_factory=Curve)
+    series: Mapping[str, Series] = field(default_factory=dict)
     latest: Progressed | None = None
     # While folds are trained after the run it is reported again with the same step: only times show which is newer.
     latest_at: float = 0
@@ -133,8 +135,20 @@ def _with_progress(run: Run, fact: Progressed, at: float) -> Run:
         latest=fact if newer else run.latest,
         latest_at=at if newer else run.latest_at,
         curve=with_point(run.curve, point),
+        series=with_values(run.series, _reported(fact), fact.step, fact.attempt),
         last_progress_at=max(run.last_progress_at, at),
     )
+
+
+def _reported(fact: Progressed) -> dict[str, float]:
+    """What a report says of the steps since the one before, by the name of its curve."""
+    return {
+        "loss": fact.loss,
+        "learning_rate": fact.learning_rate,
+        "images_per_second": fact.images_per_second,
+        **({"gradient_norm": fact.gradient_norm} if fact.gradient_norm else {}),
+        **{f"loss.{name}": value for name, value in fact.loss_parts.items()},
+    }
 
 
 def _with_epoch(run: Run, fact: EpochDone, at: float) -> Run:

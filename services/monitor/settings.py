@@ -15,7 +15,12 @@ class Settings(BusSettings):
     monitor_history_days: float = Field(
         30, gt=0, le=3650, description="How far back the event log is read at the start; older runs are not shown"
     )
-    monitor_max_runs: int = Field(500, ge=1, le=5000, description="Most runs kept in memory, about 60 kB each")
+    monitor_max_runs: int = Field(
+        500,
+        ge=1,
+        le=5000,
+        description="Most runs kept in memory, 60 to 220 kB each, by the number of their losses",
+    )
     monitor_max_watchers: int = Field(64, ge=1, le=10_000, description="Most clients that may watch runs at once")
     monitor_rules: Path | None = Field(None, description="TOML file of alert rules in place of the built-in ones")
     monitor_alert_interval_s: float = Field(5, gt=0, description="Seconds between two looks at the alert rules")

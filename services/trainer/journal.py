@@ -43,7 +43,8 @@ class Started:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Progressed:
     """``loss`` and ``loss_parts`` are means since the last report; ``step`` counts from the run's beginning. The run
-    ends in ``eta_s`` seconds, in four of five cases between ``eta_low_s`` and ``eta_high_s``: 0 where not known."""
+    ends in ``eta_s`` seconds, in four of five cases between ``eta_low_s`` and ``eta_high_s``: 0 where not known.
+    ``gradient_norm`` is that of the last step before it was clipped, 0 where not known."""
 
     kind: ClassVar[str] = "progressed"
     step: int
@@ -56,6 +57,7 @@ class Progressed:
     loss_parts: Mapping[str, float] = field(default_factory=dict)
     eta_low_s: float = 0.0
     eta_high_s: float = 0.0
+    gradient_norm: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

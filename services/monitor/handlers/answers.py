@@ -10,6 +10,7 @@ from truscore.events.v1 import dataset_pb2, telemetry_pb2, training_pb2
 
 from services.monitor import facts
 from services.monitor.board import Entry, stage_of_entry
+from services.monitor.extremes import thinned
 from services.monitor.handlers.events import timestamp
 from services.monitor.orders import Waiting, message_of_order
 from services.monitor.run import Run
@@ -77,6 +78,20 @@ def _run_answer(run: Run, *, full: bool) -> monitor_pb2.Run:
             for point in run.curve
         )
     return shown
+
+
+def curves_answer(run: Run, request: monitor_pb2.GetCurvesRequest) -> monitor_pb2.GetCurvesResponse:
+    """The curves that are asked for, each with at most as many points."""
+    last = request.last_step or 2**64 - 1
+    curves = []
+    for name, series in run.series.items():
+        if request.names and name not in request.names:
+            continue
+        shown = thinned(series, request.max_points) if request.max_points else series
+        points = shown.points(first=request.first_step, last=last)
+        steps, values = zip(*points, strict=True) if points else ((), ())
+        curves.append(monitor_pb2.MetricCurve(name=name, steps=steps, values=values, bucket_steps=2**shown.level))
+    return monitor_pb2.GetCurvesResponse(curves=curves)
 
 
 def _order_answer(waiting: Waiting, *, full: bool) -> monitor_pb2.Run:

@@ -11,8 +11,9 @@ from truscore.api.v1 import monitor_pb2, monitor_pb2_grpc
 
 from services.monitor.alerts import alerts_about
 from services.monitor.board import Board, Entry, dataset_of_entry, id_of, stage_of_entry
-from services.monitor.handlers.answers import answer
+from services.monitor.handlers.answers import answer, curves_answer
 from services.monitor.paging import InvalidToken, page
+from services.monitor.run import Run
 from services.monitor.subscriptions import BoardChanges, TooManyWatchers, changes
 
 MAX_REFERENCE_CHARS = 300
@@ -59,6 +60,16 @@ class Reads(monitor_pb2_grpc.MonitorServiceServicer):
         if entry is None:
             await _abort(context, grpc.StatusCode.NOT_FOUND, f"run {request.run_id!r} is not known here")
         return monitor_pb2.GetRunResponse(run=self._answer(entry, full=True))
+
+    async def GetCurves(  # noqa: N802
+        self, request: monitor_pb2.GetCurvesRequest, context: Context
+    ) -> monitor_pb2.GetCurvesResponse:
+        await self._check(request.run_id, context)
+        await self._ready(context)
+        entry = self._board.find(request.run_id)
+        if not isinstance(entry, Run):
+            await _abort(context, grpc.StatusCode.NOT_FOUND, f"run {request.run_id!r} is not known here")
+        return curves_answer(entry, request)
 
     async def WatchRun(  # noqa: N802
         self, request: monitor_pb2.WatchRunRequest, context: Context

@@ -66,6 +66,7 @@ class TrainingRun:
     evaluations_after: float = 1.0
     chooses: bool = True
     warm_up: tuple[int, int, float] | None = None
+    gradient_norm: torch.Tensor | None = None  # scalar, of the last step, before it was clipped; left on the device
 
     @property
     def epochs(self) -> int:
@@ -158,7 +159,7 @@ def take_step(run: TrainingRun, batches: Sequence[Any]) -> None:
         progress.recent.add(parts, images=count)
     # Over all weights at once (Pascanu et al. 2013, "On the difficulty of training recurrent neural networks",
     # algorithm 1), and once a step: clipping each batch would make the result depend on how the step is cut up.
-    nn.utils.clip_grad_norm_(run.model.parameters(), settings.gradient_clipping)
+    run.gradient_norm = nn.utils.clip_grad_norm_(run.model.parameters(), settings.gradient_clipping)
     # The rate follows from the step alone, so a resumed run needs no scheduler's state.
     set_learning_rate(run.optimizer, learning_rate(settings, step=progress.step, total_steps=run.total_steps))
     run.optimizer.step()
@@ -182,7 +183,14 @@ def _report(run: TrainingRun, trained_s: float) -> Progressed:
         loss_parts=parts,
         eta_low_s=left.low_s,
         eta_high_s=left.high_s,
+        gradient_norm=_gradient_norm(run),
     )
+
+
+def _gradient_norm(run: TrainingRun) -> float:
+    """0 before the first step of this process, and where weights are sharded: there all processes would have to ask."""
+    norm = run.gradient_norm
+    return float(norm) if norm is not None and not hasattr(norm, "full_tensor") else 0.0
 
 
 def _under_way(run: TrainingRun, trained_s: float) -> UnderWay:

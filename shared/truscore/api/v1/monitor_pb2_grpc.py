@@ -45,6 +45,11 @@ class MonitorServiceStub:
                 request_serializer=truscore_dot_api_dot_v1_dot_monitor__pb2.GetRunRequest.SerializeToString,
                 response_deserializer=truscore_dot_api_dot_v1_dot_monitor__pb2.GetRunResponse.FromString,
                 _registered_method=True)
+        self.GetCurves = channel.unary_unary(
+                '/truscore.api.v1.MonitorService/GetCurves',
+                request_serializer=truscore_dot_api_dot_v1_dot_monitor__pb2.GetCurvesRequest.SerializeToString,
+                response_deserializer=truscore_dot_api_dot_v1_dot_monitor__pb2.GetCurvesResponse.FromString,
+                _registered_method=True)
         self.WatchRun = channel.unary_stream(
                 '/truscore.api.v1.MonitorService/WatchRun',
                 request_serializer=truscore_dot_api_dot_v1_dot_monitor__pb2.WatchRunRequest.SerializeToString,
@@ -70,6 +75,13 @@ class MonitorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetCurves(self, request, context):
+        """Gets the curves of a run, thinned; NOT_FOUND where it is unknown.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchRun(self, request, context):
         """Streams a run until it has ended.
         """
@@ -89,6 +101,11 @@ def add_MonitorServiceServicer_to_server(servicer, server):
                     servicer.GetRun,
                     request_deserializer=truscore_dot_api_dot_v1_dot_monitor__pb2.GetRunRequest.FromString,
                     response_serializer=truscore_dot_api_dot_v1_dot_monitor__pb2.GetRunResponse.SerializeToString,
+            ),
+            'GetCurves': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCurves,
+                    request_deserializer=truscore_dot_api_dot_v1_dot_monitor__pb2.GetCurvesRequest.FromString,
+                    response_serializer=truscore_dot_api_dot_v1_dot_monitor__pb2.GetCurvesResponse.SerializeToString,
             ),
             'WatchRun': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchRun,
@@ -151,6 +168,33 @@ class MonitorService:
             '/truscore.api.v1.MonitorService/GetRun',
             truscore_dot_api_dot_v1_dot_monitor__pb2.GetRunRequest.SerializeToString,
             truscore_dot_api_dot_v1_dot_monitor__pb2.GetRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCurves(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/truscore.api.v1.MonitorService/GetCurves',
+            truscore_dot_api_dot_v1_dot_monitor__pb2.GetCurvesRequest.SerializeToString,
+            truscore_dot_api_dot_v1_dot_monitor__pb2.GetCurvesResponse.FromString,
             options,
             channel_credentials,
             insecure,

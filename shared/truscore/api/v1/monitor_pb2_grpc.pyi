@@ -37,6 +37,8 @@ class MonitorServiceStub:
     """Lists runs, newest first."""
     GetRun: _grpc.UnaryUnaryMultiCallable[_monitor_pb2.GetRunRequest, _monitor_pb2.GetRunResponse]
     """Gets one run; NOT_FOUND where it is unknown."""
+    GetCurves: _grpc.UnaryUnaryMultiCallable[_monitor_pb2.GetCurvesRequest, _monitor_pb2.GetCurvesResponse]
+    """Gets the curves of a run, thinned; NOT_FOUND where it is unknown."""
     WatchRun: _grpc.UnaryStreamMultiCallable[_monitor_pb2.WatchRunRequest, _monitor_pb2.WatchRunResponse]
     """Streams a run until it has ended."""
 
@@ -49,6 +51,8 @@ class MonitorServiceAsyncStub(MonitorServiceStub):
     """Lists runs, newest first."""
     GetRun: _aio.UnaryUnaryMultiCallable[_monitor_pb2.GetRunRequest, _monitor_pb2.GetRunResponse]  # type: ignore[assignment]
     """Gets one run; NOT_FOUND where it is unknown."""
+    GetCurves: _aio.UnaryUnaryMultiCallable[_monitor_pb2.GetCurvesRequest, _monitor_pb2.GetCurvesResponse]  # type: ignore[assignment]
+    """Gets the curves of a run, thinned; NOT_FOUND where it is unknown."""
     WatchRun: _aio.UnaryStreamMultiCallable[_monitor_pb2.WatchRunRequest, _monitor_pb2.WatchRunResponse]  # type: ignore[assignment]
     """Streams a run until it has ended."""
 
@@ -70,6 +74,14 @@ class MonitorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_monitor_pb2.GetRunResponse, _abc.Awaitable[_monitor_pb2.GetRunResponse]]:
         """Gets one run; NOT_FOUND where it is unknown."""
+
+    @_abc_1.abstractmethod
+    def GetCurves(
+        self,
+        request: _monitor_pb2.GetCurvesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_monitor_pb2.GetCurvesResponse, _abc.Awaitable[_monitor_pb2.GetCurvesResponse]]:
+        """Gets the curves of a run, thinned; NOT_FOUND where it is unknown."""
 
     @_abc_1.abstractmethod
     def WatchRun(

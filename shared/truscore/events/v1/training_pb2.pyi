@@ -843,6 +843,7 @@ class TrainingProgressed(_message.Message):
     LOSS_PARTS_FIELD_NUMBER: _builtins.int
     ETA_LOW_S_FIELD_NUMBER: _builtins.int
     ETA_HIGH_S_FIELD_NUMBER: _builtins.int
+    GRADIENT_NORM_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run."""
     attempt: _builtins.int
@@ -865,6 +866,8 @@ class TrainingProgressed(_message.Message):
     """Seconds until the run ends that one run in ten falls below; 0 where it is not known."""
     eta_high_s: _builtins.float
     """Seconds until the run ends that one run in ten exceeds; 0 where it is not known."""
+    gradient_norm: _builtins.float
+    """Norm of the gradient of all weights at the last step, before it was clipped; 0 where it is not known."""
     @_builtins.property
     def loss_parts(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
         """Parts of the loss by name, in the unit of each."""
@@ -884,10 +887,11 @@ class TrainingProgressed(_message.Message):
         loss_parts: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
         eta_low_s: _builtins.float = ...,
         eta_high_s: _builtins.float = ...,
+        gradient_norm: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "epoch", b"epoch", "eta_high_s", b"eta_high_s", "eta_low_s", b"eta_low_s", "eta_s", b"eta_s", "images_per_second", b"images_per_second", "learning_rate", b"learning_rate", "loss", b"loss", "loss_parts", b"loss_parts", "run_id", b"run_id", "step", b"step", "total_steps", b"total_steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "epoch", b"epoch", "eta_high_s", b"eta_high_s", "eta_low_s", b"eta_low_s", "eta_s", b"eta_s", "gradient_norm", b"gradient_norm", "images_per_second", b"images_per_second", "learning_rate", b"learning_rate", "loss", b"loss", "loss_parts", b"loss_parts", "run_id", b"run_id", "step", b"step", "total_steps", b"total_steps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

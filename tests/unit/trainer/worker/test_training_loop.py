@@ -137,6 +137,20 @@ def test_gradients_are_clipped_to_the_norm_requested(make_line_run: MakeRun) -> 
     assert torch.stack(gradients).norm().item() == pytest.approx(1e-3, rel=1e-3)
 
 
+def test_the_norm_that_is_reported_is_that_before_clipping(make_line_run: MakeRun) -> None:
+    norms = []
+    for bound in (1e-3, 1e6):
+        run = make_line_run(hyperparameters={"optimization": {"gradient_clipping": bound, "learning_rate": 1e-12}})
+        norms.append(next(report.gradient_norm for report in train(run) if isinstance(report, Progressed)))
+    gradients = [weight.grad for weight in run.model.parameters() if weight.grad is not None]
+    assert norms[0] == pytest.approx(norms[1], rel=1e-5)
+    assert norms[1] > 1e-2
+    assert run.gradient_norm is not None
+    assert float(run.gradient_norm) == pytest.approx(
+        float(torch.linalg.vector_norm(torch.stack([each.norm() for each in gradients]))), rel=1e-5
+    )
+
+
 def test_a_loss_that_is_no_number_ends_the_run_and_nothing_is_saved(make_line_run: MakeRun) -> None:
     run = make_line_run(broken=True)
     with pytest.raises(Diverged, match="square loss became nan"):
