@@ -36,7 +36,9 @@ def make_artifact(format: Format, context: ConversionContext) -> Artifact:
     if reason := context.source.target.refused.get(format.name):
         raise ExportRefused("unsupported_format", f"the network cannot be written as {format.name}: {reason}")
     try:
-        notes = {**format.describe(), **format.make(context.source, path)}
+        # Whatever a format lacks here, making says by name: before its runtime is asked for a version.
+        made = format.make(context.source, path)
+        notes = {**format.describe(), **made}
         run = format.load(path, context.source.target.signature)
         recorded = Recorder(run, context.source.pictures)
         verdict = context.gate.on_pictures(recorded, precision=format.precision)

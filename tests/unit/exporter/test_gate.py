@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,13 @@ from services.exporter.child.departure import module_of
 from services.exporter.child.evaluation import Labelled
 from services.exporter.child.export_target import Answers, Picture
 from services.exporter.child.formats.onnx import graph_file
+from services.exporter.child.formats.protocol import Source, Unmakeable
 from services.exporter.child.formats.quantized.calibration import ranges
 from services.exporter.child.formats.quantized.graph import quantise, simplified, weighted_nodes
 from services.exporter.child.formats.quantized.quantization import TensorData, TensorsData
 from services.exporter.child.formats.registry import FORMATS
 from services.exporter.child.gate import Gate, failure
-from services.exporter.child.making import ConversionContext, require_passed
+from services.exporter.child.making import ConversionContext, make_artifact, require_passed
 from services.exporter.child.refused import ExportRefused
 from services.exporter.metric_limits import AGREEMENT, accepted_loss, compare_metrics, passes
 from services.exporter.task import Task
@@ -146,6 +148,18 @@ def test_a_saturated_calibration_is_caught_in_int8(context: ConversionContext, t
     refused = refusal(context, path, format="quantized")
     assert "cosine similarity" in refused.message
     assert "the first layer that departs is network." in refused.message
+
+
+def test_a_format_whose_library_is_not_installed_is_refused_with_what_is_accepted(context: ConversionContext) -> None:
+    def make(source: Source, path: Path) -> Mapping[str, str]:
+        raise Unmakeable("no TensorRT here; accepted: one with the extra 'tensorrt'")
+
+    def describe() -> Mapping[str, str]:
+        raise PackageNotFoundError("tensorrt-rtx-cu13")
+
+    with pytest.raises(ExportRefused, match="with the extra 'tensorrt'") as refused:
+        make_artifact(replace(FORMATS["tensorrt"], make=make, describe=describe), context)
+    assert refused.value.code == "conversion"
 
 
 def labelled_as(run: Callable[[Picture], Answers], folder: Path) -> Labelled:
