@@ -5,14 +5,14 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 from truscore.process.identity import still_runs
-from truscore.settings import ServiceSettings
+from truscore.settings import GrpcTls
 
 STACK_FILE = Path(".local/stack.env")
 # The stack writes down there which process it is: after a power cut the file is left, and its addresses answer nobody.
 STACK_PROCESS = "TRUSCORE_STACK_PROCESS"
 
 
-class Settings(ServiceSettings):
+class Settings(GrpcTls):
     """Where the system answers, each from TRUSCORE_<NAME>; what is not set is demanded only by what needs it."""
 
     amqp_url: SecretStr = Field(

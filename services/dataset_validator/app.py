@@ -82,7 +82,7 @@ async def run(settings: Settings) -> int:
         broker,
         before=[
             tracing(SERVICE, settings.otlp_endpoint),
-            serve_grpc(settings.validator_host, settings.validator_grpc_port, servicers=[], alive=alive),
+            serve_grpc(settings.validator_host, settings.validator_grpc_port, servicers=[], alive=alive, tls=settings),
             serve_metrics(settings.validator_host, settings.validator_metrics_port),
         ],
         drain=partial(_end, draining),

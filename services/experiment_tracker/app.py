@@ -61,7 +61,7 @@ async def _serve(
         broker,
         before=[
             tracing(SERVICE, settings.otlp_endpoint),
-            serve_grpc(host, settings.tracker_grpc_port, servicers=[Reads(ledger).add_to], alive=alive),
+            serve_grpc(host, settings.tracker_grpc_port, servicers=[Reads(ledger).add_to], alive=alive, tls=settings),
             serve_metrics(host, settings.tracker_metrics_port),
             *([start_offset(ledger, reader, consumer, find_end=find_end, stopping=stopping)] if from_place else []),
         ],

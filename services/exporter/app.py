@@ -79,7 +79,7 @@ async def run(settings: Settings) -> int:
         broker,
         before=[
             tracing(SERVICE, settings.otlp_endpoint),
-            serve_grpc(settings.exporter_host, settings.exporter_grpc_port, servicers=[], alive=alive),
+            serve_grpc(settings.exporter_host, settings.exporter_grpc_port, servicers=[], alive=alive, tls=settings),
             serve_metrics(settings.exporter_host, settings.exporter_metrics_port),
         ],
         drain=partial(_end, draining),

@@ -31,7 +31,13 @@ async def run(settings: Settings) -> int:
         broker,
         before=[
             tracing(SERVICE, settings.otlp_endpoint),
-            serve_grpc(settings.search_host, settings.search_grpc_port, servicers=[Reads(store).add_to], alive=alive),
+            serve_grpc(
+                settings.search_host,
+                settings.search_grpc_port,
+                servicers=[Reads(store).add_to],
+                alive=alive,
+                tls=settings,
+            ),
             serve_metrics(settings.search_host, settings.search_metrics_port),
         ],
         on_start=[coordinator.going_on(settings.search_interval_s)],

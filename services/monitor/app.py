@@ -53,7 +53,7 @@ async def run(settings: Settings) -> int:
         broker,
         before=[
             tracing(SERVICE, settings.otlp_endpoint),
-            serve_grpc(host, settings.monitor_grpc_port, servicers=servicers, alive=alive),
+            serve_grpc(host, settings.monitor_grpc_port, servicers=servicers, alive=alive, tls=settings),
             serve_metrics(host, settings.monitor_metrics_port),
         ],
         on_start=[alerting.going_on(caught_up), audit.going_on()],

@@ -108,7 +108,7 @@ async def run(settings: Settings) -> int:
             tracing(SERVICE, settings.otlp_endpoint),
             _closing(studio, database, decoder),
             serve_http(guarded(settings, studio), host, settings.studio_port),
-            serve_grpc(host, settings.studio_grpc_port, servicers=[], alive=alive),
+            serve_grpc(host, settings.studio_grpc_port, servicers=[], alive=alive, tls=settings),
             serve_metrics(host, settings.studio_metrics_port),
         ],
     )

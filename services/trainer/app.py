@@ -121,7 +121,7 @@ async def run(settings: Settings) -> int:
         broker,
         before=[
             tracing(SERVICE, settings.otlp_endpoint),
-            serve_grpc(settings.trainer_host, settings.trainer_grpc_port, servicers=[], alive=alive),
+            serve_grpc(settings.trainer_host, settings.trainer_grpc_port, servicers=[], alive=alive, tls=settings),
             serve_metrics(settings.trainer_host, settings.trainer_metrics_port),
         ],
         drain=partial(runs.drain, timeout_s=settings.trainer_drain_timeout_s),

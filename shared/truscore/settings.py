@@ -1,13 +1,13 @@
-"""Where settings come from: the environment first, then files of secrets; and those that several services have.
+"""Where settings come from: the environment first, then files; and those that several services have.
 
 Knows nothing that a single service is set by.
 """
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -21,9 +21,11 @@ SECRETS_DIR = "TRUSCORE_SECRETS_DIR"
 
 
 class ServiceSettings(BaseSettings):
-    """Settings, each from TRUSCORE_<NAME>, or from the file `truscore_<name>` in the folder of secrets.
+    """Settings, each from TRUSCORE_<NAME>, the file that TRUSCORE_<NAME>_FILE names, or `truscore_<name>` in the folder
+    of secrets.
 
-    SettingsError where TRUSCORE_SECRETS_DIR names no folder, or where a file in it can't be read.
+    SettingsError where TRUSCORE_SECRETS_DIR names no folder, where a file can't be read, and where both TRUSCORE_<NAME>
+    and TRUSCORE_<NAME>_FILE are set.
     """
 
     model_config = SettingsConfigDict(env_prefix="TRUSCORE_", extra="ignore")
@@ -44,12 +46,34 @@ class ServiceSettings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The usual sources, with the folder of secrets that the environment names as the last."""
-        usual = init_settings, env_settings, dotenv_settings
+        usual = init_settings, env_settings, _NamedFiles(settings_cls), dotenv_settings
         folder = os.environ.get(SECRETS_DIR, "")
         return (*usual, _SecretFiles(settings_cls, Path(folder))) if folder else usual
 
 
-class BusSettings(ServiceSettings):
+class GrpcTls(ServiceSettings):
+    """How gRPC is secured; what services show is also what they and the command line show as clients."""
+
+    grpc_cert_file: Path | None = Field(
+        None,
+        description="PEM file of the certificate, with its chain, that gRPC is served with over TLS; without it plain. "
+        "Also shown to servers that ask clients for one",
+    )
+    grpc_key_file: Path | None = Field(None, description="PEM file of that certificate's key")
+    grpc_client_ca_file: Path | None = Field(
+        None, description="PEM file of the authorities one of which must have signed the certificate of a gRPC client"
+    )
+
+    @model_validator(mode="after")
+    def _certificate_and_key_belong_together(self) -> Self:
+        if (self.grpc_cert_file is None) != (self.grpc_key_file is None):
+            raise ValueError("accepted are both of TRUSCORE_GRPC_CERT_FILE and TRUSCORE_GRPC_KEY_FILE, or neither")
+        if self.grpc_client_ca_file is not None and self.grpc_cert_file is None:
+            raise ValueError("TRUSCORE_GRPC_CLIENT_CA_FILE needs TRUSCORE_GRPC_CERT_FILE and TRUSCORE_GRPC_KEY_FILE")
+        return self
+
+
+class BusSettings(GrpcTls):
     """Of every service: the broker, logs and traces."""
 
     amqp_url: SecretStr = Field(description="Address of the broker, amqp://user:password@host:port/vhost")
@@ -65,6 +89,33 @@ class StoreSettings(BusSettings):
     s3_access_key: SecretStr = Field(description="Access key of the object store")
     s3_secret_key: SecretStr = Field(description="Secret key of the object store")
     bucket: str = Field("truscore", description="Bucket for what the services write")
+
+
+class _NamedFiles(PydanticBaseSettingsSource):
+    """Settings whose text lies in the file that TRUSCORE_<NAME>_FILE names, without the line's end."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """The text, or None where no file is named or the file is empty."""
+        variable = f"{self.config.get('env_prefix', '')}{field_name}".upper()
+        named = os.environ.get(f"{variable}_FILE", "")
+        if not named:
+            return None, field_name, False
+        if os.environ.get(variable):
+            raise SettingsError(f"{variable} and {variable}_FILE are both set: accepted is one of them")
+        try:
+            text = Path(named).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
+            raise SettingsError(f"{variable}_FILE is {named!r}, which can't be read: {reason}") from None
+        return text or None, field_name, self.field_is_complex(field)
+
+    def __call__(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, field in self.settings_cls.model_fields.items():
+            text, key, is_complex = self.get_field_value(field, name)
+            if text is not None:
+                found[key] = self.prepare_field_value(name, field, text, is_complex)
+        return found
 
 
 class _SecretFiles(SecretsSettingsSource):

@@ -53,3 +53,32 @@ def test_without_a_folder_of_secrets_only_the_environment_is_read(monkeypatch: p
     monkeypatch.delenv("TRUSCORE_SECRETS_DIR", raising=False)
     monkeypatch.setenv("TRUSCORE_SECRET_KEY", "of the environment")
     assert Needs().secret_key.get_secret_value() == "of the environment"  # type: ignore[call-arg]
+
+
+@pytest.fixture
+def named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("TRUSCORE_SECRET_KEY", "TRUSCORE_SECRETS_DIR", "TRUSCORE_SIGNING_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TRUSCORE_SECRET_KEY_FILE", str(tmp_path / "key"))
+    return tmp_path / "key"
+
+
+def test_a_setting_is_read_from_the_file_that_its_variable_names(named: Path) -> None:
+    named.write_text("p@ss/wo:rd%#?$ \n")
+    assert Needs().secret_key.get_secret_value() == "p@ss/wo:rd%#?$ "  # type: ignore[call-arg]
+
+
+def test_a_setting_and_a_file_for_it_are_not_accepted_together_and_neither_is_shown(
+    named: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named.write_text("of the file")
+    monkeypatch.setenv("TRUSCORE_SECRET_KEY", "of the environment")
+    with pytest.raises(SettingsError, match="TRUSCORE_SECRET_KEY and TRUSCORE_SECRET_KEY_FILE are both set") as refused:
+        Needs()  # type: ignore[call-arg]
+    assert "of the file" not in str(refused.value)
+    assert "of the environment" not in str(refused.value)
+
+
+def test_a_named_file_that_is_not_there_is_refused_by_name(named: Path) -> None:
+    with pytest.raises(SettingsError, match=r"TRUSCORE_SECRET_KEY_FILE is .*key.*No such file"):
+        Needs()  # type: ignore[call-arg]

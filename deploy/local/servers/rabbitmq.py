@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import socket
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -14,6 +15,7 @@ from urllib.parse import quote
 from truscore.process.supervised import ProcessFailed, Started, start_process, wait_until
 
 from deploy.local.plain_paths import drop_plain_path, plain_path
+from deploy.local.servers.certificates import CertificateFiles
 from deploy.local.servers.loopback import RequestRefused, request_json
 from deploy.local.servers.ports import LOOPBACK, free_ports, is_listening
 
@@ -70,13 +72,20 @@ class RabbitMQ:
     """One node with its data in `folder`. It outlives `stop` and `kill` with ports, users and messages as they were."""
 
     def __init__(
-        self, folder: Path, installation: Installation, *, environment: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        installation: Installation,
+        *,
+        environment: Mapping[str, str] | None = None,
+        tls: CertificateFiles | None = None,
     ) -> None:
         self.folder = folder.resolve()
         self._installation = installation
         #: What the node inherits; without it, what this process has.
         self._inherited = environment
         self.amqp_port, self.management_port, self._dist_port, self._epmd_port = free_ports(4)
+        #: With it AMQP is spoken over TLS alone.
+        self._tls = tls
         self.user = "truscore"
         self.password = ""
         self._epmd: Started | None = None
@@ -101,7 +110,8 @@ class RabbitMQ:
 
     def url_of(self, vhost: str) -> str:
         """The AMQP address of a virtual host, user and password within."""
-        return f"amqp://{self.user}:{self.password}@{LOOPBACK}:{self.amqp_port}/{quote(vhost, safe='')}"
+        scheme = "amqp" if self._tls is None else "amqps"
+        return f"{scheme}://{self.user}:{self.password}@{LOOPBACK}:{self.amqp_port}/{quote(vhost, safe='')}"
 
     def start(self) -> None:
         """Start the node, or start it again on its data; returns when it answers."""
@@ -190,7 +200,7 @@ class RabbitMQ:
 
     def _answers(self) -> bool:
         try:
-            with socket.create_connection((LOOPBACK, self.amqp_port), timeout=5) as peer:
+            with socket.create_connection((LOOPBACK, self.amqp_port), timeout=5) as plain, self._secured(plain) as peer:
                 peer.sendall(PROTOCOL_HEADER)
                 if not peer.recv(1):
                     return False
@@ -198,6 +208,12 @@ class RabbitMQ:
         except (OSError, RequestRefused, HTTPException):
             return False
         return True
+
+    def _secured(self, plain: socket.socket) -> socket.socket:
+        if self._tls is None:
+            return plain
+        context = ssl.create_default_context(cafile=str(self._tls.authority))
+        return context.wrap_socket(plain, server_hostname=LOOPBACK)
 
     def _lay_out(self) -> None:
         for name in ("log", "data", "schema", "generated"):
@@ -228,7 +244,7 @@ class RabbitMQ:
     def _configuration(self) -> str:
         return "\n".join(
             (
-                f"listeners.tcp.local = {LOOPBACK}:{self.amqp_port}",
+                *self._listener(),
                 f"management.tcp.ip = {LOOPBACK}",
                 f"management.tcp.port = {self.management_port}",
                 f"default_user = {self.user}",
@@ -241,6 +257,19 @@ class RabbitMQ:
                 "log.console.level = info",
                 "",
             )
+        )
+
+    def _listener(self) -> tuple[str, ...]:
+        if self._tls is None:
+            return (f"listeners.tcp.local = {LOOPBACK}:{self.amqp_port}",)
+        return (
+            "listeners.tcp = none",
+            f"listeners.ssl.local = {LOOPBACK}:{self.amqp_port}",
+            f"ssl_options.cacertfile = {self._tls.authority}",
+            f"ssl_options.certfile = {self._tls.certificate}",
+            f"ssl_options.keyfile = {self._tls.key}",
+            "ssl_options.versions.1 = tlsv1.3",
+            "ssl_options.versions.2 = tlsv1.2",
         )
 
     def _environment(self) -> dict[str, str]:

@@ -3,13 +3,15 @@
 import os
 import secrets
 import shutil
+import ssl
 import sys
 from collections.abc import Mapping
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 
 from truscore.process.supervised import Started, start_process, wait_until
 
+from deploy.local.servers.certificates import CertificateFiles
 from deploy.local.servers.objects import ObjectServer
 from deploy.local.servers.ports import LOOPBACK, free_ports
 
@@ -34,16 +36,25 @@ def find_weed() -> Path:
 class SeaweedFS:
     """One server with its data in `folder`, reachable on loopback only, with keys made for it."""
 
-    def __init__(self, folder: Path, weed: Path, *, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        weed: Path,
+        *,
+        environment: Mapping[str, str] | None = None,
+        tls: CertificateFiles | None = None,
+    ) -> None:
         self.folder = folder.resolve()
         self._weed = weed
         #: What the server inherits; without it, what this process has.
         self._inherited = environment
+        #: With it S3 is spoken over TLS alone.
+        self._tls = tls
         self.ports = free_ports(11)
         self._process: Started | None = None
         #: How to reach it; the keys are new for each instance.
         self.reach = ObjectServer(
-            endpoint=f"http://{LOOPBACK}:{self.ports[0]}",
+            endpoint=f"{'http' if tls is None else 'https'}://{LOOPBACK}:{self.ports[0]}",
             access_key="truscore" + secrets.token_hex(6),
             secret_key=secrets.token_hex(20),
         )
@@ -92,7 +103,7 @@ class SeaweedFS:
 
     def _answers(self) -> bool:
         """A server that lists nothing to strangers has its keys and its filer behind it."""
-        connection = HTTPConnection(LOOPBACK, self.ports[0], timeout=5)
+        connection = self._connection()
         try:
             connection.request("GET", "/")
             return connection.getresponse().status in (200, 403)
@@ -100,6 +111,12 @@ class SeaweedFS:
             return False
         finally:
             connection.close()
+
+    def _connection(self) -> HTTPConnection:
+        if self._tls is None:
+            return HTTPConnection(LOOPBACK, self.ports[0], timeout=5)
+        context = ssl.create_default_context(cafile=str(self._tls.authority))
+        return HTTPSConnection(LOOPBACK, self.ports[0], timeout=5, context=context)
 
     def _arguments(self) -> list[str]:
         s3, s3_grpc, master, master_grpc, volume, volume_grpc, filer, filer_grpc, debug, admin, admin_grpc = map(
@@ -130,4 +147,5 @@ class SeaweedFS:
             "-admin.ui=false",
             f"-admin.port={admin}",
             f"-admin.port.grpc={admin_grpc}",
+            *([] if self._tls is None else [f"-s3.cert.file={self._tls.certificate}", f"-s3.key.file={self._tls.key}"]),
         ]

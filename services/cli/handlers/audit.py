@@ -6,6 +6,7 @@ import grpc
 from truscore.api.v1 import audit_pb2, audit_pb2_grpc
 from truscore.audit import AuditRecord
 from truscore.bus.audit_stream import audit_record
+from truscore.telemetry.grpc_tls import open_channel
 
 from services.cli.context import CliError, Code
 
@@ -19,7 +20,7 @@ def audit_records(
     request = audit_pb2.ListAuditRecordsRequest(
         first_sequence=first_sequence, subject=subject, action=action, identity=identity, requested_by=person
     )
-    with grpc.insecure_channel(address) as channel:
+    with open_channel(address) as channel:
         stub = audit_pb2_grpc.AuditServiceStub(channel)
         try:
             for answer in stub.ListAuditRecords(request, timeout=TIMEOUT_S):

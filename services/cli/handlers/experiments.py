@@ -6,6 +6,7 @@ from datetime import UTC
 
 import grpc
 from truscore.api.v1 import experiments_pb2, experiments_pb2_grpc
+from truscore.telemetry.grpc_tls import open_channel
 
 from services.cli.context import CliError, Code
 from services.cli.output.comparison import ExperimentView
@@ -23,7 +24,7 @@ _CODES = {
 
 def compared(address: str, run_ids: Sequence[str], *, curves: bool) -> tuple[ExperimentView, ...]:
     """Two to twenty runs as they are on record, in this order. CliError."""
-    with grpc.insecure_channel(address) as channel, _explained(address):
+    with open_channel(address) as channel, _explained(address):
         stub = experiments_pb2_grpc.ExperimentsServiceStub(channel)
         request = experiments_pb2.CompareExperimentsRequest(run_ids=run_ids)
         found = stub.CompareExperiments(request, timeout=TIMEOUT_S).experiments
@@ -45,7 +46,7 @@ def compared(address: str, run_ids: Sequence[str], *, curves: bool) -> tuple[Exp
 def traced(address: str) -> tuple[Traced, ...]:
     """Every run on record, newest first, and what is around it. CliError."""
     found: list[Traced] = []
-    with grpc.insecure_channel(address) as channel, _explained(address):
+    with open_channel(address) as channel, _explained(address):
         stub = experiments_pb2_grpc.ExperimentsServiceStub(channel)
         request = experiments_pb2.ListExperimentsRequest(page_size=PAGE)
         for _ in range(MOST_PAGES):
@@ -59,7 +60,7 @@ def traced(address: str) -> tuple[Traced, ...]:
 
 def aliases_of(address: str, run_id: str) -> tuple[str, ...]:
     """Aliases that the version of a run's model has now. CliError."""
-    with grpc.insecure_channel(address) as channel, _explained(address):
+    with open_channel(address) as channel, _explained(address):
         stub = experiments_pb2_grpc.ExperimentsServiceStub(channel)
         request = experiments_pb2.GetExperimentRequest(run_id=run_id)
         return tuple(stub.GetExperiment(request, timeout=TIMEOUT_S).experiment.model_aliases)

@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager
 import grpc
 from truscore.api.v1 import experiments_pb2, experiments_pb2_grpc, monitor_pb2, monitor_pb2_grpc
 from truscore.releases import Place
+from truscore.telemetry.grpc_tls import open_channel
 
 from services.cli.context import CliError, Code
 
@@ -20,7 +21,7 @@ def of_monitor(address: str, reference: str) -> Place | None:
 
     Raises CliError: NOT_FOUND where the run has no model, UNREACHABLE where the monitor does not answer.
     """
-    with closing(grpc.insecure_channel(address)) as channel, _explained("monitor", address):
+    with closing(open_channel(address)) as channel, _explained("monitor", address):
         stub = monitor_pb2_grpc.MonitorServiceStub(channel)
         try:
             run = stub.GetRun(monitor_pb2.GetRunRequest(run_id=reference), timeout=TIMEOUT_S).run
@@ -36,7 +37,7 @@ def of_monitor(address: str, reference: str) -> Place | None:
 
 def newest_of_monitor(address: str, model_id: str) -> Place | None:
     """The newest version of a model that the monitor knows; one that is not fit for use where there is no other."""
-    with closing(grpc.insecure_channel(address)) as channel, _explained("monitor", address):
+    with closing(open_channel(address)) as channel, _explained("monitor", address):
         stub = monitor_pb2_grpc.MonitorServiceStub(channel)
         request = monitor_pb2.ListRunsRequest(page_size=PAGE)
         unfit: Place | None = None
@@ -55,7 +56,7 @@ def newest_of_monitor(address: str, model_id: str) -> Place | None:
 
 def of_tracker(address: str, run_id: str) -> Place | None:
     """What the tracker has on record for a run; None where it has no model of it."""
-    with closing(grpc.insecure_channel(address)) as channel, _explained("experiment tracker", address):
+    with closing(open_channel(address)) as channel, _explained("experiment tracker", address):
         stub = experiments_pb2_grpc.ExperimentsServiceStub(channel)
         request = experiments_pb2.GetExperimentRequest(run_id=run_id)
         try:
@@ -68,7 +69,7 @@ def of_tracker(address: str, run_id: str) -> Place | None:
 
 def newest_of_tracker(address: str, model_id: str) -> Place | None:
     """The newest version of a model on record; one that is not fit for use where there is no other."""
-    with closing(grpc.insecure_channel(address)) as channel, _explained("experiment tracker", address):
+    with closing(open_channel(address)) as channel, _explained("experiment tracker", address):
         stub = experiments_pb2_grpc.ExperimentsServiceStub(channel)
         request = experiments_pb2.ListExperimentsRequest(page_size=PAGE)
         unfit: Place | None = None

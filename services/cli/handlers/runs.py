@@ -10,6 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from truscore.api.v1 import monitor_pb2, monitor_pb2_grpc
 from truscore.events.v1 import telemetry_pb2, training_pb2
 from truscore.recipes import primary_metric_of
+from truscore.telemetry.grpc_tls import open_channel
 
 from services.cli.context import CliError, Code, CommandContext
 from services.cli.output.runs import Artifact, Epoch, FindingView, Fitness, RunView, finite
@@ -23,7 +24,7 @@ class Monitor:
 
     def __init__(self, address: str) -> None:
         self._address = address
-        self._channel = grpc.insecure_channel(address)
+        self._channel = open_channel(address)
         self._stub = monitor_pb2_grpc.MonitorServiceStub(self._channel)
 
     def close(self) -> None:

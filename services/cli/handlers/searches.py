@@ -11,6 +11,7 @@ from google.protobuf import json_format
 from truscore.api.v1 import searches_pb2, searches_pb2_grpc
 from truscore.bus import BusUnavailable, Envelope, Unroutable, connect, consume_broadcast, publisher
 from truscore.events.v1 import search_pb2
+from truscore.telemetry.grpc_tls import open_channel
 from truscore.validation import DatasetOrder
 
 from services.cli.context import CliError, Code
@@ -71,7 +72,7 @@ class Searches:
 
     def __init__(self, address: str) -> None:
         self._address = address
-        self._channel = grpc.insecure_channel(address)
+        self._channel = open_channel(address)
         self._stub = searches_pb2_grpc.SearchesServiceStub(self._channel)
 
     def __enter__(self) -> "Searches":

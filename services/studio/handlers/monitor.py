@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import grpc
 from truscore.api.v1 import monitor_pb2, monitor_pb2_grpc
+from truscore.telemetry.grpc_tls import open_async_channel
 
 TIMEOUT_S: Final = 10.0
 STATE: Final = "RUN_STATE_"
@@ -33,7 +34,7 @@ class Monitor:
     def _stub(self) -> Any:
         if not self._address:
             raise MonitorAway("TRUSCORE_MONITOR_ADDRESS is not set: runs can't be shown")
-        self._channel = self._channel or grpc.aio.insecure_channel(self._address)
+        self._channel = self._channel or open_async_channel(self._address)
         return monitor_pb2_grpc.MonitorServiceStub(self._channel)
 
     async def close(self) -> None:

@@ -9,6 +9,8 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from truscore.telemetry.grpc_tls import GrpcTls, server_credentials
+
 AddToServer = Callable[[grpc.aio.Server], None]
 
 LOOK_EVERY_S: Final = 1.0
@@ -26,18 +28,24 @@ class PortTaken(OSError):
 
 @asynccontextmanager
 async def serve_grpc(
-    host: str, port: int, *, servicers: Sequence[AddToServer] = (), alive: Callable[[], bool] = lambda: True
+    host: str,
+    port: int,
+    *,
+    servicers: Sequence[AddToServer] = (),
+    alive: Callable[[], bool] = lambda: True,
+    tls: GrpcTls | None = None,
 ) -> AsyncIterator[int]:
     """Serve while inside; gives the bound port (`port` 0 takes any free one).
 
-    Health follows `alive`, for the server and for each of its services, and says NOT_SERVING as soon as we leave.
+    Over TLS where `tls` names a certificate, which is read anew when its file changes. Health follows `alive`, for the
+    server and for each of its services, and says NOT_SERVING as soon as we leave.
     """
     server = grpc.aio.server(options=OPTIONS, maximum_concurrent_rpcs=MOST_CALLS)
     names = _add(server, servicers)
     doctor = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(doctor, server)
     reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-    bound = _bind(server, host, port)
+    bound = _bind(server, host, port, server_credentials(tls) if tls else None)
     await _set_status(doctor, names, alive())
     await server.start()
     watching = asyncio.create_task(_watch(doctor, names, alive), name="health")
@@ -50,8 +58,10 @@ async def serve_grpc(
         await server.stop(STOP_GRACE_S)
 
 
-def _bind(server: grpc.aio.Server, host: str, port: int) -> int:
+def _bind(server: grpc.aio.Server, host: str, port: int, credentials: grpc.ServerCredentials | None) -> int:
     try:
+        if credentials is not None:
+            return server.add_secure_port(f"{host}:{port}", credentials)
         return server.add_insecure_port(f"{host}:{port}")
     except RuntimeError as error:
         raise PortTaken(f"gRPC cannot listen on {host}:{port}: {error}") from error

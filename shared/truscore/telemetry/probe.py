@@ -1,4 +1,7 @@
-"""Asks a gRPC server how it is: `python -m truscore.telemetry.probe HOST:PORT [SERVICE]`, exit code 0 when SERVING."""
+"""Asks a gRPC server how it is: `python -m truscore.telemetry.probe HOST:PORT [SERVICE]`, exit code 0 when SERVING.
+
+Over TLS where the address is written https://HOST:PORT.
+"""
 
 import sys
 from typing import Final
@@ -6,13 +9,15 @@ from typing import Final
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from truscore.telemetry.grpc_tls import open_channel
+
 TIMEOUT_S: Final = 5.0
 SERVING: Final = "SERVING"
 
 
 def health_of(address: str, *, service: str = "", timeout_s: float = TIMEOUT_S) -> str:
     """The health that the server states, such as "SERVING", or why it did not answer, such as "UNAVAILABLE"."""
-    with grpc.insecure_channel(address) as channel:
+    with open_channel(address) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         try:
             answer = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=timeout_s)
