@@ -13,6 +13,9 @@ from truscore.zoo.pretrained import UnusableWeights
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _UNREADABLE = (UnreadableImage, InvalidIndex, InvalidSplit, UnusableCheckpoint, FileNotFoundError)
 MESSAGE_LIMIT = 2000
+# What cudaGetErrorString says of errors that are not the device's: memory that the allocator of torch did not ask for
+# (cudaErrorMemoryAllocation), and a kernel's own check, mostly of an index out of range (cudaErrorAssert).
+_NO_MEMORY, _KERNEL_ASSERTED = "out of memory", "device-side assert"
 
 
 class Diverged(ArithmeticError):
@@ -42,6 +45,8 @@ def failure_of(error: BaseException) -> Failure:
 def _code_of(error: BaseException) -> tuple[str, bool]:
     if isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error):
         return "out_of_memory", False
+    if isinstance(error, torch.AcceleratorError):
+        return _code_of_device_error(str(error))
     if isinstance(error, Diverged):
         return "diverged", False
     if any(isinstance(link, OSError) and link.errno in _FULL for link in _chain(error)):
@@ -51,6 +56,13 @@ def _code_of(error: BaseException) -> tuple[str, bool]:
     if isinstance(error, (*_UNREADABLE, InvalidJob)):
         return "data_unreadable", False
     return "internal", True
+
+
+def _code_of_device_error(message: str) -> tuple[str, bool]:
+    """Uncorrectable ECC, a lost bus or link, a launch that failed: another process, or another device, may do it."""
+    if _NO_MEMORY in message:
+        return "out_of_memory", False
+    return ("internal" if _KERNEL_ASSERTED in message else "device_error"), True
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
