@@ -37,7 +37,10 @@ def fetch_cache(settings: Settings) -> FetchCache | None:
 def create_validator(settings: Settings) -> Validator:
     """The validator on the settings' store and work folder."""
     store = S3Store(
-        settings.s3_endpoint, settings.s3_access_key.get_secret_value(), settings.s3_secret_key.get_secret_value()
+        settings.s3_endpoint,
+        settings.s3_access_key.get_secret_value(),
+        settings.s3_secret_key.get_secret_value(),
+        buckets=settings.buckets,
     )
     key = settings.validator_signing_key
     if settings.validator_policies is not None:

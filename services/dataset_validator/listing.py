@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from truscore.storage import Entry, ObjectMissing, Store, TooLarge, parse_uri
+from truscore.storage import Entry, InvalidUri, ObjectMissing, Store, TooLarge, parse_uri
 from truscore.validation import BY_ID, Finding, finding
 
 RESERVED = "_truscore"
@@ -45,6 +45,8 @@ def list_dataset(store: Store, uri: str, *, most_objects: int, most_bytes: int) 
     prefix = parse_uri(uri).uri.rstrip("/") + "/"
     try:
         entries = list(store.list(prefix, limit=most_objects))
+    except InvalidUri as error:
+        return _rejected("order.uri", str(error))
     except ObjectMissing as error:
         return _rejected("order.nothing_there", str(error))
     except TooLarge as error:

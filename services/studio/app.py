@@ -98,7 +98,10 @@ async def run(settings: Settings) -> int:
     database = Database(settings.studio_workdir / DATABASE)
     decoder = Decoder(timeout_s=settings.studio_decode_timeout_s, memory_bytes=settings.studio_memory_bytes)
     store = S3Store(
-        settings.s3_endpoint, settings.s3_access_key.get_secret_value(), settings.s3_secret_key.get_secret_value()
+        settings.s3_endpoint,
+        settings.s3_access_key.get_secret_value(),
+        settings.s3_secret_key.get_secret_value(),
+        buckets=settings.buckets,
     )
     studio = create_studio(settings, database, decoder, store=store, events=publisher(broker, service=SERVICE))
     alive, host = canary(broker, service=SERVICE).alive, settings.studio_host

@@ -44,7 +44,10 @@ def cores_for(settings: Settings) -> int:
 def create_deps(settings: Settings, *, gpus: int, git_commit: str) -> TrainerDeps:
     """What the settings give a trainer to train with."""
     store = S3Store(
-        settings.s3_endpoint, settings.s3_access_key.get_secret_value(), settings.s3_secret_key.get_secret_value()
+        settings.s3_endpoint,
+        settings.s3_access_key.get_secret_value(),
+        settings.s3_secret_key.get_secret_value(),
+        buckets=settings.buckets,
     )
     workdir = settings.trainer_workdir.absolute()
     (home := workdir / "home").mkdir(parents=True, exist_ok=True)

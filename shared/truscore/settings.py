@@ -89,6 +89,16 @@ class StoreSettings(BusSettings):
     s3_access_key: SecretStr = Field(description="Access key of the object store")
     s3_secret_key: SecretStr = Field(description="Secret key of the object store")
     bucket: str = Field("truscore", description="Bucket for what the services write")
+    accepted_buckets: tuple[str, ...] = Field(
+        (),
+        description="Buckets beside TRUSCORE_BUCKET that events may name objects in, as a JSON list; empty for every "
+        "bucket that the key opens",
+    )
+
+    @property
+    def buckets(self) -> frozenset[str]:
+        """All buckets that addresses may be in; empty for any."""
+        return frozenset((self.bucket, *self.accepted_buckets)) if self.accepted_buckets else frozenset()
 
 
 class _NamedFiles(PydanticBaseSettingsSource):

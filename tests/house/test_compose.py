@@ -92,8 +92,8 @@ def test_every_variable_of_a_service_is_a_setting_of_it(name: str) -> None:
     known = {variable.name for variable in variables(module)}
     files = {secret.upper() for secret in SERVICES[name]["secrets"]}
     set_here = {key for key in SERVICES[name]["environment"] if key.startswith("TRUSCORE_")} | files
-    if name == "cli":  # it shares the services' variables, and writes no log
-        set_here -= {"TRUSCORE_LOG_LEVEL", "TRUSCORE_LOG_JSON", "TRUSCORE_OTLP_ENDPOINT"}
+    if name == "cli":  # it shares the services' variables, writes no log and follows no address of an event
+        set_here -= {"TRUSCORE_LOG_LEVEL", "TRUSCORE_LOG_JSON", "TRUSCORE_OTLP_ENDPOINT", "TRUSCORE_ACCEPTED_BUCKETS"}
     assert set_here <= known, f"{name} sets {sorted(set_here - known)}, which {module} does not read"
 
 

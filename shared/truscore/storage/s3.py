@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,7 +21,7 @@ from truscore.storage.address import Address, parse_object_uri, parse_uri
 from truscore.storage.backoff import UntilDeadline
 from truscore.storage.checksums import Proof, proof_of_bytes, proof_of_file
 from truscore.storage.conditional_put import put_if
-from truscore.storage.errors import DigestMismatch, StoreUnavailable, TooLarge
+from truscore.storage.errors import DigestMismatch, InvalidUri, StoreUnavailable, TooLarge
 from truscore.storage.object_file import object_file
 from truscore.storage.s3_errors import translated
 from truscore.storage.store import LIST_LIMIT, Entry, Progress, Stored
@@ -34,7 +34,10 @@ _SIGNED_FOR = timedelta(hours=1)
 
 
 class S3Store:
-    """Objects on an S3 server. `timeout_s` bounds each wait and how long a failing request is repeated."""
+    """Objects on an S3 server. `timeout_s` bounds each wait and how long a failing request is repeated.
+
+    With `buckets` an address in any other raises InvalidUri before the server is asked.
+    """
 
     def __init__(
         self,
@@ -43,12 +46,15 @@ class S3Store:
         secret_key: str,
         region: str = "us-east-1",
         timeout_s: float = 30,
+        *,
+        buckets: Collection[str] = (),
     ) -> None:
         server = urlsplit(endpoint)
         if server.scheme not in {"http", "https"} or not server.netloc:
             raise ValueError(f'S3 endpoint {endpoint!r}: expected "http://host:port" or "https://host:port"')
         self.endpoint = endpoint
         self._timeout_s = timeout_s
+        self._buckets = frozenset(buckets)
         self._connections = _connections(timeout_s)
         self._client = Minio(
             endpoint=server.netloc,
@@ -60,7 +66,7 @@ class S3Store:
         )
 
     def put(self, uri: str, data: bytes, *, content_type: str = "application/octet-stream") -> Stored:
-        return self._put(parse_object_uri(uri), io.BytesIO(data), proof_of_bytes(data), content_type, None)
+        return self._put(self._object(uri), io.BytesIO(data), proof_of_bytes(data), content_type, None)
 
     def put_if(self, uri: str, data: bytes, *, etag: str, content_type: str = "application/octet-stream") -> Stored:
         return self._put_if(uri, io.BytesIO(data), proof_of_bytes(data), etag, content_type)
@@ -78,13 +84,13 @@ class S3Store:
         content_type: str = "application/octet-stream",
         progress: Progress | None = None,
     ) -> Stored:
-        address, proof = parse_object_uri(uri), proof_of_file(path)
+        address, proof = self._object(uri), proof_of_file(path)
         with path.open("rb") as file:
             return self._put(address, file, proof, content_type, progress)
 
     def get(self, uri: str, *, limit_bytes: int, sha256: str | None = None) -> bytes:
         buffer = io.BytesIO()
-        self._pull(parse_object_uri(uri), buffer.write, sha256=sha256, limit_bytes=limit_bytes, progress=None)
+        self._pull(self._object(uri), buffer.write, sha256=sha256, limit_bytes=limit_bytes, progress=None)
         return buffer.getvalue()
 
     def get_file(
@@ -96,12 +102,12 @@ class S3Store:
         limit_bytes: int | None = None,
         progress: Progress | None = None,
     ) -> Stored:
-        address = parse_object_uri(uri)
+        address = self._object(uri)
         with object_file(path, uri=uri) as file:
             return self._pull(address, file.write, sha256=sha256, limit_bytes=limit_bytes, progress=progress)
 
     def stat(self, uri: str) -> Entry | None:
-        address = parse_object_uri(uri)
+        address = self._object(uri)
         with translated(uri):
             try:
                 found = self._client.stat_object(address.bucket, address.key)
@@ -113,7 +119,7 @@ class S3Store:
         return Entry(uri=uri, size_bytes=found.size or 0, etag=_bare(found.etag), sha256=recorded)
 
     def list(self, prefix_uri: str, *, limit: int = LIST_LIMIT) -> Iterator[Entry]:
-        address = parse_uri(prefix_uri)
+        address = self._place(prefix_uri)
         with translated(prefix_uri):
             found = self._client.list_objects(address.bucket, prefix=address.key, recursive=True)
             files = (entry for entry in found if not entry.is_dir and not (entry.object_name or "").endswith("/"))
@@ -124,7 +130,7 @@ class S3Store:
                 yield Entry(uri=uri, size_bytes=entry.size or 0, etag=_bare(entry.etag))
 
     def delete(self, uri: str) -> None:
-        address = parse_object_uri(uri)
+        address = self._object(uri)
         with translated(uri):
             try:
                 self._client.remove_object(address.bucket, address.key)
@@ -157,7 +163,7 @@ class S3Store:
         return Stored(uri=address.uri, sha256=proof.sha256, size_bytes=proof.size_bytes)
 
     def _put_if(self, uri: str, data: BinaryIO, proof: Proof, etag: str, content_type: str) -> Stored:
-        address = parse_object_uri(uri)
+        address = self._object(uri)
         with translated(uri):
             url = self._client.presigned_put_object(address.bucket, address.key, expires=_SIGNED_FOR)
             size_bytes = proof.size_bytes
@@ -207,6 +213,20 @@ class S3Store:
             reply.close()
             raise StoreUnavailable(address.uri, "the store cannot continue a broken transfer")
         return reply
+
+    def _object(self, uri: str) -> Address:
+        return self._accepted(parse_object_uri(uri))
+
+    def _place(self, uri: str) -> Address:
+        return self._accepted(parse_uri(uri))
+
+    def _accepted(self, address: Address) -> Address:
+        if self._buckets and address.bucket not in self._buckets:
+            accepted = ", ".join(sorted(self._buckets))
+            raise InvalidUri(
+                address.uri, f"bucket {address.bucket!r} is none of this installation: accepted {accepted}"
+            )
+        return address
 
 
 class _Meter:
