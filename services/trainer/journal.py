@@ -150,7 +150,7 @@ class Completed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failed:
-    """``code`` is one of out_of_memory, diverged, data_unreadable, device_error, disk_full, invalid_config, internal."""
+    """``code``: out_of_memory, diverged, data_unreadable, device_error, disk_full, invalid_config or internal."""
 
     kind: ClassVar[str] = "failed"
     code: str

@@ -43,10 +43,8 @@ def failure_of(error: BaseException) -> Failure:
 
 
 def _code_of(error: BaseException) -> tuple[str, bool]:
-    if isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error):
+    if _lacks_memory(error):
         return "out_of_memory", False
-    if isinstance(error, torch.AcceleratorError):
-        return _code_of_device_error(str(error))
     if isinstance(error, Diverged):
         return "diverged", False
     if any(isinstance(link, OSError) and link.errno in _FULL for link in _chain(error)):
@@ -55,14 +53,18 @@ def _code_of(error: BaseException) -> tuple[str, bool]:
         return "invalid_config", False
     if isinstance(error, (*_UNREADABLE, InvalidJob)):
         return "data_unreadable", False
-    return "internal", True
+    return ("device_error" if _is_device_error(error) else "internal"), True
 
 
-def _code_of_device_error(message: str) -> tuple[str, bool]:
+def _lacks_memory(error: BaseException) -> bool:
+    if isinstance(error, torch.AcceleratorError):
+        return _NO_MEMORY in str(error)
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
+
+
+def _is_device_error(error: BaseException) -> bool:
     """Uncorrectable ECC, a lost bus or link, a launch that failed: another process, or another device, may do it."""
-    if _NO_MEMORY in message:
-        return "out_of_memory", False
-    return ("internal" if _KERNEL_ASSERTED in message else "device_error"), True
+    return isinstance(error, torch.AcceleratorError) and _KERNEL_ASSERTED not in str(error)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
