@@ -15,7 +15,7 @@ from truscore.datasets import (
     index_from_json,
     split_from_json,
 )
-from truscore.datasets.index.targets import TARGETS, has_target
+from truscore.datasets.index.targets import MULTI_VIEW, TARGETS, has_target, scenes_in
 from truscore.storage import (
     DigestMismatch,
     InvalidUri,
@@ -112,6 +112,8 @@ def _fetch_lit(
     owner = {image.path: image.light.object for image in index.images if image.light is not None}
     target = row_of(order.category, order.option, order.architecture).learns_from
     true = {owner[each.path] for each in index.images if has_target(each, target, objects=index.objects)}
+    if target == MULTI_VIEW:
+        true &= {names[0] for names in scenes_in(index.objects).values()}  # as the trainer evaluates
     parts = {"validation": split.validation, "test": split.test}
     names = {part: sorted({owner[path] for path in paths if path in owner} & true) for part, paths in parts.items()}
     shown = spread(names["validation"], wanted.pictures)
@@ -121,6 +123,8 @@ def _fetch_lit(
         )
     evaluated = [(part, name) for part, each in names.items() for name in spread(each, wanted.evaluated)]
     objects = {*shown, *(name for _, name in evaluated)}
+    if target == MULTI_VIEW:
+        objects = {name for names in scenes_in(index.objects).values() if objects & {*names} for name in names}
     files = {image.path: image.sha256 for image in index.images if owner.get(image.path) in objects}
     for lit_object in index.objects:
         if lit_object.name in objects:

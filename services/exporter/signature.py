@@ -271,6 +271,48 @@ def depth_signature(class_names: Sequence[str]) -> Signature:
     return Signature(inputs=(*VIEWS, PITCH), outputs=(depth,), class_names=tuple(class_names), task="depth_estimation")
 
 
+OF_CAMERAS = (
+    Tensor(
+        name="intrinsics",
+        dtype="float32",
+        shape=("cameras", "3", "3"),
+        meaning="K of each camera, rows [f, s, x], [0, f, y], [0, 0, 1]; 0, 0 is the middle of the upper left pixel",
+    ),
+    Tensor(
+        name="rotation",
+        dtype="float32",
+        shape=("cameras", "3", "3"),
+        meaning="R of each camera, from the world to its axes: x to the right, y DOWN, z away from the camera",
+    ),
+    Tensor(
+        name="translation",
+        dtype="float32",
+        shape=("cameras", "3"),
+        meaning="t of each camera, in micrometres: a point p is seen at K (R p + t)",
+    ),
+    Tensor(
+        name="depth_range",
+        dtype="float32",
+        shape=("2",),
+        meaning="the nearest and the farthest place of the surface along z of the first camera, in micrometres",
+    ),
+)
+
+
+def multi_view_signature(class_names: Sequence[str]) -> Signature:
+    """Of a model that turns views of one thing from several cameras, each under many lights, into its depth."""
+    of_views = tuple(replace(each, shape=("cameras", *each.shape)) for each in VIEWS)
+    depth = Tensor(
+        name="depth",
+        dtype="float32",
+        shape=("height", "width"),
+        meaning="how far the surface that the first camera sees lies towards it from the middle of the depth range, "
+        "along its z, in micrometres; 0 outside the mask",
+    )
+    inputs = (*of_views, *OF_CAMERAS)
+    return Signature(inputs=inputs, outputs=(depth,), class_names=tuple(class_names), task="depth_estimation")
+
+
 def reflectance_signature(class_names: Sequence[str]) -> Signature:
     """Of a model that turns views of an object under many lights into what its surface does to light."""
     of_views = "in the unit of the views: 1 is a surface that sends all of a light that it faces, once the camera's "

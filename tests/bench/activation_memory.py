@@ -15,11 +15,14 @@ from truscore.configuration.text import as_tree, from_tree
 from truscore.recipes import resolve
 from truscore.zoo import build_model
 from truscore.zoo.framing import Framed
+from truscore.zoo.photometric.multi_view_network import MultiViewNetwork
+from truscore.zoo.photometric.plane_sweep import Cameras
 from truscore.zoo.photometric.reflectance_network import ReflectanceNetwork
 from truscore.zoo.photometric.set_network import SetSolver
 from truscore.zoo.photometric.surface_network import SurfaceNetwork
 
 CLASSES = 2
+CAMERAS = 5
 LIGHTS = 16  # that an object is seen under, of networks that see many views
 
 
@@ -44,6 +47,8 @@ def _forward(network: nn.Module, image_size: int) -> Any:
     if isinstance(network, Framed):
         # Two images, as norms over a batch of one refuse to train; halved by the caller.
         return network(torch.rand(2, 3, image_size, image_size))
+    if isinstance(network, MultiViewNetwork):
+        return [_of_cameras(network, image_size) for _ in range(2)]
     if isinstance(network, SetSolver | ReflectanceNetwork):
         lights_BL3 = nn.functional.normalize(torch.rand(2, LIGHTS, 3), dim=-1)
         pixels = image_size**2
@@ -59,6 +64,18 @@ def _forward(network: nn.Module, image_size: int) -> Any:
     }
     losses: Any = network
     return losses([image_CHW, image_CHW.clone()], [target, dict(target)])
+
+
+def _of_cameras(network: MultiViewNetwork, image_size: int) -> Any:
+    """Five views of a wall from 1 to 2 units away."""
+    intrinsics_33 = torch.tensor([[100.0, 0, image_size / 2], [0, 100.0, image_size / 2], [0, 0, 1]])
+    cameras = Cameras(
+        intrinsics_V33=intrinsics_33.repeat(CAMERAS, 1, 1),
+        rotation_V33=torch.eye(3).repeat(CAMERAS, 1, 1),
+        translation_V3=torch.rand(CAMERAS, 3) / 10,
+    )
+    maps_V4HW, inside_VHW = torch.rand(CAMERAS, 4, image_size, image_size), torch.ones(CAMERAS, image_size, image_size)
+    return network(maps_V4HW, inside_VHW, cameras, torch.tensor([1.0, 2.0]))
 
 
 def bytes_per_pixel(base: str) -> int:

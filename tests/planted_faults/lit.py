@@ -3,6 +3,7 @@
 Axes: x to the right, y up, z to the camera. H, W, C: height, width and colour; L: lights; XYZ: a direction.
 """
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,25 @@ def measured(folder: Path, random: Random) -> None:
     for home in sorted(path for path in folder.iterdir() if path.is_dir()):
         np.save(home / "depth.npy", random.normal(scale=20, size=(SIDE, SIDE)).astype(np.float32))
         (home / "pixel_pitch.txt").write_text(f"{random.uniform(5, 40):.4f}\n")
+
+
+def from_several_sides(folder: Path, random: Random) -> None:
+    """The same two as views of one thing from two cameras."""
+    measured(folder, random)
+    views = {}
+    for name in ("ballPNG", "bearPNG"):
+        (turn,) = random.uniform(-0.4, 0.4, size=1)
+        cosine, sine = float(np.cos(turn)), float(np.sin(turn))
+        views[name] = {
+            "K": [[300.0, 0.0, SIDE / 2], [0.0, 300.0, SIDE / 2], [0.0, 0.0, 1.0]],
+            "R": [[cosine, 0.0, sine], [0.0, -1.0, 0.0], [sine, 0.0, -cosine]],
+            "t": [0.0, 0.0, 6000.0],
+            "size": [SIDE, SIDE],
+            "depth_range": [5500.0, 6500.0],
+            "depth_zero": 6000.0,
+            "distortion": [],
+        }
+    (folder / "cameras.json").write_text(json.dumps({"unit": "um", "lights": "camera", "views": views}))
 
 
 def numbered(folder: Path, random: Random) -> None:

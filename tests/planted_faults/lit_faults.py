@@ -1,7 +1,9 @@
 """Faults of objects under many lights: of their lists, masks, normal maps and depths."""
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -78,6 +80,20 @@ def _specks(random: Random, image: Image.Image) -> Image.Image:
     mask_HW = np.zeros((image.height, image.width), dtype=np.uint8)
     mask_HW[0, : int(random.integers(4))] = 255
     return Image.fromarray(mask_HW)
+
+
+def camera(key: str, change: Callable[[Any], Any]) -> Write:
+    """What one of the cameras, or the file as a whole, says under a key."""
+
+    def plant(folder: Path, random: Random) -> None:
+        path = any_of(random, folder, "**/cameras.json")
+        written = json.loads(path.read_text())
+        names = sorted(written["views"])
+        where = written if key in written else written["views"][names[int(random.integers(len(names)))]]
+        where[key] = change(where[key])
+        path.write_text(json.dumps(written))
+
+    return plant
 
 
 def depth(change: Callable[[Random, np.ndarray], np.ndarray]) -> Write:
@@ -188,6 +204,20 @@ LIT_FAULTS: Mapping[str, FolderFault] = {
             file("bearPNG/pixel_pitch.txt", b"twenty"),
             depth(lambda _, depth_HW: depth_HW[..., None].repeat(3, axis=2)),
             depth(lambda _, depth_HW: depth_HW.astype(np.int32)),
+        ),
+    ),
+    "label.cameras_unreadable": _sound(
+        lit.from_several_sides,
+        one_of(
+            cut("**/cameras.json"),
+            camera("unit", lambda _: "mm"),
+            camera("K", lambda rows: [[-each for each in rows[0]], *rows[1:]]),
+            camera("R", lambda rows: [[-each for each in rows[0]], *rows[1:]]),
+            camera("R", lambda rows: [[2 * each for each in row] for row in rows]),
+            camera("t", lambda row: row[:2]),
+            camera("size", lambda size: [size[0] + 1, size[1]]),
+            camera("depth_range", lambda ends: ends[::-1]),
+            camera("distortion", lambda _: [0.1, 0.0]),
         ),
     ),
     "coverage.reflectance_incomplete": _sound(

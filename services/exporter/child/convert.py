@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -10,6 +11,7 @@ from truscore.catalog import export_formats
 from truscore.catalog.table import row_of
 from truscore.configuration.recipe import Recipe
 from truscore.datasets import index_from_json, load_image
+from truscore.datasets.index.targets import MULTI_VIEW
 from truscore.recipes import hindrance_of
 from truscore.zoo import load_checkpoint_model
 from truscore.zoo.preprocess import preprocess
@@ -22,7 +24,7 @@ from services.exporter.child.export_target import ExportTarget, Picture, Unsuppo
 from services.exporter.child.formats.protocol import Source
 from services.exporter.child.formats.registry import FORMATS
 from services.exporter.child.gate import Gate
-from services.exporter.child.lit_examples import load_examples
+from services.exporter.child.lit_examples import load_examples, load_scenes
 from services.exporter.child.making import ConversionContext, make_artifact
 from services.exporter.child.refused import ExportRefused
 from services.exporter.release import Artifact, Refusal
@@ -93,6 +95,8 @@ def _proof(
         pictures = [preprocess(load_image(Path(path))).numpy() for path in task.pictures]
         return pictures, labelled_images(task, recipe, kind=kind, class_names=class_names)
     index, folder = index_from_json(Path(task.index).read_bytes()), Path(task.lit.folder)
+    learns_from = row_of(recipe.category, recipe.option, recipe.architecture).learns_from
+    load = partial(load_scenes if learns_from == MULTI_VIEW else partial(load_examples, kind=kind), folder, index)
     labelled = tuple(
         evaluation.Labelled(
             split=split,
@@ -100,13 +104,11 @@ def _proof(
             records=(),
             files=(),
             class_names=tuple(class_names),
-            objects=load_examples(
-                folder, index, [name for part, name in task.lit.evaluated if part == split], kind=kind
-            ),
+            objects=load([name for part, name in task.lit.evaluated if part == split]),
         )
         for split in dict.fromkeys(split for split, _ in task.lit.evaluated)
     )
-    return [example.fed for example in load_examples(folder, index, task.lit.shown, kind=kind)], labelled
+    return [example.fed for example in load(task.lit.shown)], labelled
 
 
 def _nothing(task: Task, code: str, message: str) -> Result:

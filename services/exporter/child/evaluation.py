@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from truscore.augmentation.loading import sample_of
 from truscore.augmentation.pixel_labels import label_map
 from truscore.augmentation.samples import Sample
@@ -235,9 +236,19 @@ def _depth(run: Callable[[Picture], Answers], labelled: Labelled) -> Evaluation:
                 lights=len(example.views["lights"]),
                 errors_N=errors_N.astype(np.float32),
                 angles_N=angles_N.astype(np.float32),
+                intervals_N=_intervals(found_HW, example),
             )
         )
     return Evaluation(metrics=depth_metrics(results))
+
+
+def _intervals(found_HW: NDArray[np.float64], example: LitExample) -> NDArray[np.float32]:
+    """By how many intervals of its depth range each known pixel is off; none where one camera knows no range."""
+    known_HW = example.mask_HW & np.isfinite(example.depth_HW)
+    if not example.interval_um:
+        return np.zeros(0, dtype=np.float32)
+    off_N = np.abs(found_HW - example.depth_HW)[known_HW] / example.interval_um
+    return np.asarray(off_N, dtype=np.float32)
 
 
 def _reflectance(run: Callable[[Picture], Answers], labelled: Labelled) -> Evaluation:

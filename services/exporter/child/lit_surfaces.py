@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from truscore.zoo.photometric.multi_view_network import MultiViewNetwork
 from truscore.zoo.photometric.surface_network import Surface, SurfaceNetwork
 
 from services.exporter.child.export_target import Answers, ExportTarget, Picture, UnsupportedNetwork, by_name
+from services.exporter.child.lit_cameras import multi_view_target
 from services.exporter.child.output_parity import check_parity
 from services.exporter.signature import depth_signature
 
@@ -59,8 +61,11 @@ class LitDepth(nn.Module):
 
 def depth_target(model: nn.Module, class_names: Sequence[str]) -> ExportTarget:
     """Raises UnsupportedNetwork."""
+    if isinstance(model, MultiViewNetwork):
+        return multi_view_target(model, class_names)
     if not isinstance(model, SurfaceNetwork):
-        message = f"{type(model).__name__} is no network for depth_estimation; accepted: SurfaceNetwork"
+        accepted = "accepted: SurfaceNetwork, MultiViewNetwork"
+        message = f"{type(model).__name__} is no network for depth_estimation; {accepted}"
         raise UnsupportedNetwork(message)
     graph = LitDepth(model).eval()
 

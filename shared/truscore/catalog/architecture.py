@@ -191,4 +191,11 @@ DEPTH_NET = Architecture(
     bases=("surface_network", "surface_network_wide"),
     template="depth",
 )
-MULTI_VIEW_STEREO = Architecture(name="multi_view_stereo", task="depth_estimation", reason=NOT_YET)
+MULTI_VIEW_STEREO = Architecture(
+    name="multi_view_stereo",
+    task="depth_estimation",
+    bases=("multi_view_network", "multi_view_network_wide"),
+    losses=("smooth_l1", "mean_squared_error"),
+    template="multi_view",
+    target="multi_view",
+)

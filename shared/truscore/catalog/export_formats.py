@@ -8,6 +8,7 @@ from truscore.catalog.networks.configs import (
     BrdfNetworkConfig,
     Detectron2Config,
     MaskRCNNConfig,
+    MultiViewNetworkConfig,
     NetworkConfig,
     ReflectanceNetworkConfig,
     RetinaNetConfig,
@@ -118,9 +119,16 @@ _REASONS: Mapping[tuple[type[NetworkConfig], str], str] = MappingProxyType(
         for format in ("mobile", "tensorrt")
     }
     | {(SurfaceNetworkConfig, format): _SEVERAL_INPUTS for format in ("mobile", "tensorrt")}
+    | {(MultiViewNetworkConfig, format): _SEVERAL_INPUTS for format in ("torch_export", "mobile", "tensorrt")}
     | {
         (kind, "quantized"): _SYSTEMS_IN_INT8
-        for kind in (SetNetworkConfig, SurfaceNetworkConfig, ReflectanceNetworkConfig, BrdfNetworkConfig)
+        for kind in (
+            SetNetworkConfig,
+            SurfaceNetworkConfig,
+            MultiViewNetworkConfig,
+            ReflectanceNetworkConfig,
+            BrdfNetworkConfig,
+        )
     }
 )
 # Tried of a small Mask R-CNN at 64 px: it passes the gate, and an export may take 20 minutes in all.

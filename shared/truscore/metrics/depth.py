@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +21,15 @@ Mask = NDArray[np.bool_]
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ObjectDepth:
     """How far an object's depth is off: ``image`` is its index in the split, ``errors_N`` micrometres by pixel once the
-    plane is removed, ``angles_N`` degrees between the normals of both depths."""
+    plane is removed, ``angles_N`` degrees between the normals of both depths. ``intervals_N`` is by how many intervals
+    of its depth range it is off, no plane removed, where cameras tell that range; empty where none does."""
 
     image: int
     name: str
     lights: int
     errors_N: NDArray[np.float32]
     angles_N: NDArray[np.float32]
+    intervals_N: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
 
 
 def without_plane(depth_HW: Array, mask_HW: Mask) -> Array:
@@ -60,7 +62,8 @@ def depth_errors(prediction_HW: Array, target_HW: Array, mask_HW: Mask, *, pitch
 
 def depth_metrics(results: Sequence[ObjectDepth]) -> dict[str, float]:
     """``mean_depth_error_um``, ``rms_depth_error_um``, ``p95_depth_error_um`` and ``mean_normal_error_deg``: means over
-    objects; empty without any known pixel."""
+    objects; empty without any known pixel. Of several cameras also ``share_within_interval`` and
+    ``mean_error_intervals``."""
     return _means([_of_object(result) for result in results])
 
 
@@ -102,6 +105,9 @@ def _of_object(result: ObjectDepth) -> dict[str, float]:
         "p95_depth_error_um": float(np.percentile(errors_N, 95)),
         "mean_normal_error_deg": float(np.nanmean(angles_N)) if not np.isnan(angles_N).all() else math.nan,
     }
+    if len(result.intervals_N):
+        figures["share_within_interval"] = float((result.intervals_N <= 1).mean())
+        figures["mean_error_intervals"] = float(result.intervals_N.astype(np.float64).mean())
     return figures if all(math.isfinite(value) for value in figures.values()) else {}
 
 

@@ -63,7 +63,7 @@ def read_views(
     limits = limits or Limits()
     images = [image for image in index.images if image.light is not None and image.light.object == name]
     lit_object = next((lit_object for lit_object in index.objects if lit_object.name == name), LitObject(name=name))
-    directions_L3 = _directions(name, images)
+    directions_L3 = _directions(name, images, lit_object)
     mask_HW = _mask(root, lit_object, images[0], limits)
     count = int(mask_HW.sum())
     if count * len(images) > MOST_SAMPLES:
@@ -93,7 +93,7 @@ def _share(image: ImageRecord) -> float:
     return float(np.mean(1 / np.array(intensity_rgb))) if intensity_rgb else 1.0
 
 
-def _directions(name: str, images: list[ImageRecord]) -> Array | None:
+def _directions(name: str, images: list[ImageRecord], lit_object: LitObject) -> Array | None:
     if not images:
         raise InvalidViews(f"no view of an object called {name!r}")
     if len(sizes := {(image.width, image.height) for image in images}) > 1:
@@ -103,6 +103,10 @@ def _directions(name: str, images: list[ImageRecord]) -> Array | None:
         return None
     directions_L3 = np.array(given)
     unit_L3: Array = directions_L3 / np.linalg.norm(directions_L3, axis=1, keepdims=True)
+    camera = lit_object.camera
+    if camera is not None and camera.lights == "world":
+        # Into the camera's axes, and from these (y DOWN, z away) into those of lights.
+        unit_L3 = unit_L3 @ np.array(camera.rotation).reshape(3, 3).T * np.array([1.0, -1.0, -1.0])
     return unit_L3
 
 

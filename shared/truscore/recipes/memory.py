@@ -11,12 +11,19 @@ from truscore.catalog import network_of
 from truscore.catalog.networks import NETWORKS
 from truscore.catalog.networks.configs import (
     BrdfNetworkConfig,
+    MultiViewNetworkConfig,
     ReflectanceNetworkConfig,
     SetNetworkConfig,
     SurfaceNetworkConfig,
 )
 
-_OF_VIEWS = (SetNetworkConfig, SurfaceNetworkConfig, ReflectanceNetworkConfig, BrdfNetworkConfig)
+_OF_VIEWS = (
+    SetNetworkConfig,
+    SurfaceNetworkConfig,
+    MultiViewNetworkConfig,
+    ReflectanceNetworkConfig,
+    BrdfNetworkConfig,
+)
 BYTES_PER_WEIGHT = 16
 # Recomputing keeps the inputs of the stages and one stage's inside (Chen et al. 2016); heads and pyramid keep theirs.
 RECOMPUTED_SHARE = 0.5

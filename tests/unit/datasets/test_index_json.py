@@ -21,7 +21,7 @@ from truscore.datasets import (
     index_from_json,
     index_to_json,
 )
-from truscore.datasets.index.records import ReflectanceMap
+from truscore.datasets.index.records import Camera, ReflectanceMap
 
 numbers = st.floats(-1e6, 1e6, allow_nan=False).map(lambda value: value + 0.0)
 text = st.text(st.characters(codec="utf-8"), max_size=12)
@@ -46,6 +46,11 @@ depth_maps = st.builds(
 reflectance = st.none() | st.builds(
     ReflectanceMap, path=text, sha256=text, width=sizes, height=sizes, expected_px=sizes, possible_px=sizes
 )
+nines = st.tuples(*[numbers] * 9)
+cameras = st.builds(
+    Camera, scene=text, intrinsics=nines, rotation=nines, translation=st.tuples(numbers, numbers, numbers),
+    nearest_um=numbers, farthest_um=numbers, zero_um=numbers, lights=st.sampled_from(["camera", "world"]),
+)  # fmt: skip
 objects = st.builds(
     LitObject,
     name=text,
@@ -55,6 +60,7 @@ objects = st.builds(
     albedo=reflectance,
     roughness=reflectance,
     f0=reflectance,
+    camera=st.none() | cameras,
 )
 records = st.builds(
     ImageRecord,

@@ -187,7 +187,6 @@ def test_sharding_is_refused_for_what_cannot_be_sharded() -> None:
         (("bodies", "dual_class", ""), "category"),
         (("border_detection", "triple_class", ""), "option"),
         (("border_detection", "dual_class", "yolo"), "architecture"),
-        (("photometric_stereo", "depth_reconstruction", "multi_view_stereo"), "architecture"),
     ],
 )
 def test_a_row_that_is_not_there_or_not_ready_is_refused(row: tuple[str, str, str], key: str) -> None:

@@ -263,7 +263,6 @@ def test_boxes_without_outlines_get_a_network_that_needs_none_where_the_option_h
         ("cards", "dual_class", "", "category"),
         ("border_detection", "triple", "", "option"),
         ("border_detection", "dual_class", "alexnet", "architecture"),
-        ("photometric_stereo", "depth_reconstruction", "multi_view_stereo", "architecture"),
     ],
 )
 def test_a_row_that_is_not_there_is_refused_by_name(category: str, option: str, architecture: str, key: str) -> None:

@@ -117,10 +117,10 @@ def test_a_good_order_is_not_refused() -> None:
 
 
 @pytest.mark.parametrize("validation_only", [False, True])
-def test_an_architecture_that_is_not_ready_is_refused_and_its_option_is_not(validation_only: bool) -> None:
+def test_an_architecture_that_is_not_there_is_refused_and_its_option_is_not(validation_only: bool) -> None:
     stereo = {"category": "photometric_stereo", "option": "depth_reconstruction", "validation_only": validation_only}
-    assert check_order(order(**stereo)) == []
-    refused = check_order(order(**stereo, architecture="multi_view_stereo"))
+    assert check_order(order(**stereo)) == check_order(order(**stereo, architecture="multi_view_stereo")) == []
+    refused = check_order(order(**stereo, architecture="monocular_depth"))
     assert [found.rule for found in refused] == ["order.architecture"]
 
 

@@ -31,6 +31,10 @@ def synth(
     seed: Annotated[int, typer.Option(min=0, help="The same seed renders the same cards.")] = 0,
     size: Annotated[str, typer.Option(metavar="WxH", help="Size of each picture in pixels.")] = "320x320",
     lights: Annotated[int, typer.Option(min=3, max=96, help="Lights of each object (multi_light).")] = 12,
+    views: Annotated[
+        int,
+        typer.Option(min=1, max=32, help="Calibrated cameras around each card (multi_light, card)."),
+    ] = 1,
     bits: Annotated[int, typer.Option(help="8 or 16 bits a colour (multi_light).")] = 8,
     as_json: AsJson = False,
 ) -> None:
@@ -39,14 +43,20 @@ def synth(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise CliError(Code.USAGE, f"{out} is there already and not an empty folder")
     from truscore.synthesis import DAMAGE_NAMES, render_damage_dataset, render_dataset
-    from truscore.synthesis.lit import render_lit_dataset
+    from truscore.synthesis.lit import render_lit_dataset, render_multi_view_dataset
 
     lit = format == "multi_light"
-    option = option or ("lit_surfaces" if lit else "dual_class")
+    option = option or (("card" if views > 1 else "lit_surfaces") if lit else "dual_class")
+    if views > 1 and (not lit or option != "card"):
+        raise CliError(Code.USAGE, f"--views {views}; accepted above 1: --format multi_light --option card")
     if option in DAMAGE_NAMES and format != "coco":
         raise CliError(Code.USAGE, f"--format {format!r}; accepted for {option}: coco, which can hold masks")
     try:
-        if lit:
+        if views > 1:
+            folder = render_multi_view_dataset(
+                out, count=count, views=views, seed=seed, lights=lights, image_size=_size(size), bits=bits
+            )
+        elif lit:
             folder = render_lit_dataset(
                 out, count=count, option=option, seed=seed, lights=lights, image_size=_size(size), bits=bits
             )

@@ -22,9 +22,9 @@ from truscore.zoo.photometric.surface_network import Surface
 from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks.depth_pictures import write_depth
 from services.trainer.worker.tasks.instance_segmentation import squared_norm
+from services.trainer.worker.tasks.lit_objects import LitObjects
 from services.trainer.worker.tasks.lit_surfaces import (
     LitSurfaces,
-    SurfaceBatch,
     SurfaceSample,
     collate,
     surface_of,
@@ -38,27 +38,27 @@ PICTURES = 6
 class DepthEstimation:
     """The task of depths. It satisfies ``Task``."""
 
-    def __init__(self, *, recipe: Recipe, training: LitSurfaces, validation: LitSurfaces) -> None:
+    def __init__(self, *, recipe: Recipe, training: LitObjects[Any, Any], validation: LitObjects[Any, Any]) -> None:
         self.training = training
         self.validation = validation
         self._config = recipe.loss_config
 
-    def collate(self, samples: Sequence[SurfaceSample]) -> SurfaceBatch:
+    def collate(self, samples: Sequence[Any]) -> Any:
         return collate(samples)
 
-    def to_device(self, batch: SurfaceBatch, device: torch.device) -> SurfaceBatch:
+    def to_device(self, batch: Any, device: torch.device) -> Any:
         return to_device(batch, device)
 
-    def image_count(self, batch: SurfaceBatch) -> int:
+    def image_count(self, batch: Any) -> int:
         return len(batch.samples_BLP)
 
-    def losses(self, model: nn.Module, batch: SurfaceBatch) -> dict[str, Tensor]:
+    def losses(self, model: nn.Module, batch: Any) -> dict[str, Tensor]:
         parts = {"classification": self._loss(surface_of(model, batch), batch)}
         if l2_weight := self._config.regularization.l2_weight:
             parts["l2"] = l2_weight * squared_norm(model)
         return parts
 
-    def evaluate(self, model: nn.Module, batch: SurfaceBatch, keys: Sequence[Key]) -> BatchEvaluation[ObjectDepth]:
+    def evaluate(self, model: nn.Module, batch: Any, keys: Sequence[Key]) -> BatchEvaluation[ObjectDepth]:
         surface = surface_of(model, batch)
         height_BHW = surface.height_BHW.double().cpu().numpy()
         return BatchEvaluation(
@@ -94,14 +94,19 @@ class DepthEstimation:
             sample = self.validation[Key(epoch=0, index=error.image)]
             with torch.no_grad():
                 batch = self.to_device(self.collate([sample]), next(model.parameters()).device)
-                height_HW = surface_of(model, batch).height_BHW[0].double().cpu().numpy()
+                height_HW = self._height(model, batch)
             path = folder / f"validation-{place:02d}.png"
             write_depth(sample, height_HW, path)
             record = self.validation.records[error.image]
             pictures.append({"file": path.name, "image": record.path, "text": error.text})
         return {**diagnostics.to_plain(), "pictures": pictures}
 
-    def _loss(self, surface: Surface, batch: SurfaceBatch) -> Tensor:
+    def _height(self, model: nn.Module, batch: Any) -> np.ndarray:
+        """Of the only sample of a batch, in its pixels' pitches."""
+        height_HW: np.ndarray = surface_of(model, batch).height_BHW[0].double().cpu().numpy()
+        return height_HW
+
+    def _loss(self, surface: Surface, batch: Any) -> Tensor:
         target = DepthTarget(
             depth_BHW=batch.depth_BHW,
             normals_BHW3=normals_of(batch.depth_BHW, edges_inside(batch.known_BHW)),

@@ -1,19 +1,32 @@
 """True depth, found depth and what lies between them, side by side, as PNG files. H height, W width."""
 
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 from truscore.metrics.depth import without_plane
-
-from services.trainer.worker.tasks.lit_surfaces import SurfaceSample
 
 LONGER_SIDE_PX = 320
 _LEAST_RANGE_UM = 2.0  # from black to white: paper alone is no relief
 
 
-def write_depth(sample: SurfaceSample, height_HW: NDArray[np.float64], path: Path) -> None:
+class KnownDepth(Protocol):
+    """A sample whose depth is known: in steps of ``pitch_um`` where ``known_HW`` is 1."""
+
+    @property
+    def depth_HW(self) -> Tensor: ...  # noqa: N802
+
+    @property
+    def known_HW(self) -> Tensor: ...  # noqa: N802
+
+    @property
+    def pitch_um(self) -> float: ...
+
+
+def write_depth(sample: KnownDepth, height_HW: NDArray[np.float64], path: Path) -> None:
     """Both without their planes and from dark to bright over the true one's range (1st to 99th percentile); of the
     error, white is half of that range."""
     known_HW = sample.known_HW.numpy() > 0

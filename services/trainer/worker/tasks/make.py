@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 from truscore.catalog import network_of
-from truscore.catalog.networks.configs import SurfaceNetworkConfig
+from truscore.catalog.networks.configs import MultiViewNetworkConfig, NetworkConfig, SurfaceNetworkConfig
 from truscore.catalog.table import row_of
 from truscore.datasets import ImageRecord
 
@@ -14,6 +14,7 @@ from services.trainer.worker.tasks import (
     depth,
     detection,
     instance_segmentation,
+    multi_view,
     multilabel,
     normals,
     ordinal,
@@ -57,6 +58,8 @@ COUNTS: Mapping[str, Callable[[TrainingJob], int]] = dict.fromkeys(
 
 def sample_count(job: TrainingJob) -> int:
     """Samples of the training split: images, or the objects that they are views of."""
+    if isinstance(_config_of(job), MultiViewNetworkConfig):
+        return multi_view.count_scenes(job)
     count = COUNTS.get(_task_of(job))
     return count(job) if count else len(job.training)
 
@@ -65,7 +68,9 @@ def make_task(job: TrainingJob, *, evaluated: tuple[ImageRecord, ...], cache_lim
     """The job's task, evaluated on a part of its images."""
     if job.recipe.sampling == "windows":
         return windowed_segmentation.make(job, evaluated, cache_limit_bytes)
-    if isinstance(network_of(job.recipe.architecture_config.base_architecture).config, SurfaceNetworkConfig):
+    if isinstance(_config_of(job), MultiViewNetworkConfig):
+        return multi_view.make(job, evaluated, cache_limit_bytes)
+    if isinstance(_config_of(job), SurfaceNetworkConfig):
         return SURFACES[_task_of(job)](job, evaluated, cache_limit_bytes)
     return MAKERS[_task_of(job)](job, evaluated, cache_limit_bytes)
 
@@ -74,6 +79,10 @@ def prepare(network: nn.Module, job: TrainingJob) -> None:
     """Give a new network what it has to know of the training split. Raises InvalidJob."""
     if preparation := PREPARATIONS.get(_task_of(job)):
         preparation(network, job)
+
+
+def _config_of(job: TrainingJob) -> NetworkConfig | None:
+    return network_of(job.recipe.architecture_config.base_architecture).config
 
 
 def _task_of(job: TrainingJob) -> str:

@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from truscore.catalog.networks import (
     detection,
+    multi_view,
     multilabel,
     normals,
     ordinal,
@@ -20,7 +21,17 @@ __all__ = ["NETWORKS", "Network", "PackagedFile", "PublishedWeights"]
 NETWORKS: Mapping[str, Network] = MappingProxyType(
     {
         network.name: network
-        for family in (detection, segmentation, ordinal, regression, multilabel, normals, surfaces, reflectance)
+        for family in (
+            detection,
+            segmentation,
+            ordinal,
+            regression,
+            multilabel,
+            normals,
+            surfaces,
+            multi_view,
+            reflectance,
+        )
         for network in family.NETWORKS
     }
 )

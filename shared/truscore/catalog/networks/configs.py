@@ -228,6 +228,15 @@ class SurfaceNetworkConfig(NetworkConfig):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class MultiViewNetworkConfig(NetworkConfig):
+    """A network on views of several cameras: ``width`` channels that are compared between them, ``volume`` for what a
+    place in space is made of that."""
+
+    width: int
+    volume: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ReflectanceNetworkConfig(NetworkConfig):
     """A network on the set of an object's lights, twice: for normals and for reflectance, whose pixels are divided
     among so many ``materials``."""

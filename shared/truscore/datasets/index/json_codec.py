@@ -13,6 +13,7 @@ from truscore.datasets.index.records import (
     ORIENTATION_HASHES_DIGITS,
     RLE,
     Annotation,
+    Camera,
     DatasetIndex,
     DepthMap,
     ImageRecord,
@@ -31,6 +32,7 @@ _NORMALS_NUMBERS = {"width": "width", "height": "height", "judged_px": "expected
 _DEPTH_NUMBERS = {"width": "width", "height": "height", "expected_px": "expected_px", "known_px": "known_px"}
 _REFLECTANCE = ("albedo", "roughness", "f0")
 _REFLECTANCE_NUMBERS = {key: key for key in ("width", "height", "expected_px", "possible_px")}
+_CAMERA_LENGTHS = ("nearest_um", "farthest_um", "zero_um")
 _HASHES = re.compile(rf"[0-9a-f]{{{ORIENTATION_HASHES_DIGITS}}}")
 
 
@@ -210,6 +212,8 @@ def _object_to_dict(lit_object: LitObject) -> dict[str, Any]:
     for key in _REFLECTANCE:
         if (found := getattr(lit_object, key)) is not None:
             data[key] = _map_to_dict(found, _REFLECTANCE_NUMBERS)
+    if lit_object.camera is not None:
+        data["camera"] = _camera_to_dict(lit_object.camera)
     return data
 
 
@@ -225,6 +229,33 @@ def _object_from_dict(data: Mapping[str, Any]) -> LitObject:
             for key in _REFLECTANCE
             if data.get(key) is not None
         },
+        camera=None if data.get("camera") is None else _camera_from_dict(data["camera"]),
+    )
+
+
+def _camera_to_dict(camera: Camera) -> dict[str, Any]:
+    return {
+        "scene": camera.scene,
+        "K": list(map(float, camera.intrinsics)),
+        "R": list(map(float, camera.rotation)),
+        "t": list(map(float, camera.translation)),
+        **{key: float(getattr(camera, key)) for key in _CAMERA_LENGTHS},
+        "lights": camera.lights,
+    }
+
+
+def _camera_from_dict(data: Mapping[str, Any]) -> Camera:
+    intrinsics, rotation = _numbers(data["K"]), _numbers(data["R"])
+    if len(intrinsics) != 9 or len(rotation) != 9:
+        raise ValueError(f"K and R have {len(intrinsics)} and {len(rotation)} numbers, expected nine each")
+    x, y, z = _numbers(data["t"])
+    return Camera(
+        scene=text_of(data["scene"]),
+        intrinsics=intrinsics,
+        rotation=rotation,
+        translation=(x, y, z),
+        **{key: number_of(data[key]) for key in _CAMERA_LENGTHS},
+        lights=text_of(data["lights"]),
     )
 
 

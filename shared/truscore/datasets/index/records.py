@@ -93,6 +93,24 @@ class ReflectanceMap:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Camera:
+    """Where a calibrated pinhole camera stood that took all views of an object. Lengths are in micrometres.
+
+    A point of the world is seen at K (R p + t), by its third number: pixels across and down, (0, 0) the middle of the
+    upper left one. Camera axes: x to the right, y DOWN, z away from the camera (OpenCV's).
+    """
+
+    scene: str  # views of one thing from several cameras share it
+    intrinsics: tuple[float, ...]  # K, the nine numbers of its rows
+    rotation: tuple[float, ...]  # R, likewise
+    translation: tuple[float, float, float]
+    nearest_um: float  # the surface lies between both, along z
+    farthest_um: float
+    zero_um: float  # z of the plane that the object's depth map counts from, towards the camera
+    lights: str = "camera"  # the frame that directions of lights are given in: "camera" or "world"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LitObject:
     """What holds for all views of an object alike."""
 
@@ -103,6 +121,7 @@ class LitObject:
     albedo: ReflectanceMap | None = None  # share of light that is scattered, of each colour or of all
     roughness: ReflectanceMap | None = None  # alpha of GGX
     f0: ReflectanceMap | None = None  # share of light that is mirrored straight on
+    camera: Camera | None = None  # None: nothing says where it stood
 
     @property
     def reflectance(self) -> tuple[ReflectanceMap, ...]:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from truscore.datasets.index.records import Annotation, ImageRecord, LitObject
 
 BOXES, MASKS, GRADE, SCORES, LABELS, LIGHTS = "boxes", "masks", "grade", "scores", "labels", "lights"
-NORMALS, DEPTH, REFLECTANCE = "normals", "depth", "reflectance"
+NORMALS, DEPTH, REFLECTANCE, MULTI_VIEW = "normals", "depth", "reflectance", "multi_view"
 TARGETS: Mapping[str, str] = MappingProxyType(
     {
         BOXES: "boxes or outlines",
@@ -21,6 +21,7 @@ TARGETS: Mapping[str, str] = MappingProxyType(
         NORMALS: "views of objects whose normals are known",
         DEPTH: "views of objects whose depth is known",
         REFLECTANCE: "views of objects whose normals, albedo, roughness and F0 are known",
+        MULTI_VIEW: "views of one thing from several cameras (cameras.json) whose depth is known",
     }
 )
 MARKED = frozenset({BOXES, MASKS})  # on the image: nothing marked is an answer, too
@@ -45,12 +46,14 @@ def has_target(image: ImageRecord, target: str, *, objects: Collection[LitObject
             return bool(image.scores)
         case "lights":
             return image.light is not None
-        case "normals" | "depth" | "reflectance":
-            return any(_is_known(one, target) for one in _seen(image, objects))
+        case "normals" | "depth" | "reflectance" | "multi_view":
+            return any(_is_known(one, target, objects) for one in _seen(image, objects))
     return bool(image.labels)
 
 
-def _is_known(one: LitObject, target: str) -> bool:
+def _is_known(one: LitObject, target: str, objects: Collection[LitObject]) -> bool:
+    if target == MULTI_VIEW:
+        return one.depth is not None and any(one.name in names for names in scenes_in(objects).values())
     maps = ("normals", "albedo", "roughness", "f0") if target == REFLECTANCE else (target,)
     return all(getattr(one, name) is not None for name in maps)
 
@@ -59,6 +62,15 @@ def _seen(image: ImageRecord, objects: Collection[LitObject]) -> list[LitObject]
     """The object that the image is a view of, if any."""
     name = image.light.object if image.light is not None else None
     return [one for one in objects if one.name == name]
+
+
+def scenes_in(objects: Collection[LitObject]) -> dict[str, tuple[str, ...]]:
+    """Names of objects by the scene that two or more of them are views of."""
+    found: dict[str, list[str]] = {}
+    for one in objects:
+        if one.camera is not None:
+            found.setdefault(one.camera.scene, []).append(one.name)
+    return {scene: tuple(sorted(names)) for scene, names in sorted(found.items()) if len(names) > 1}
 
 
 def in_words(targets: Collection[str]) -> str:

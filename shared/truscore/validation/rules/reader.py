@@ -304,6 +304,12 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
         "save it as depth.npy of 32-bit floats, micrometres, and a pixel's length in micrometres in pixel_pitch.txt",
     ),
     (
+        "label.cameras_unreadable",
+        ERROR,
+        "depths of several views follow from where the cameras stood, and from nothing else",
+        "write K, R and t (world to camera, micrometres), size, depth_range and distortion 0 of each folder of views",
+    ),
+    (
         "label.reflectance_unreadable",
         ERROR,
         "what it says is lost",

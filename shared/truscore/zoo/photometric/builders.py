@@ -8,6 +8,7 @@ from torch import nn
 
 from truscore.catalog.networks.configs import (
     BrdfNetworkConfig,
+    MultiViewNetworkConfig,
     NetworkConfig,
     ReflectanceNetworkConfig,
     SetNetworkConfig,
@@ -16,6 +17,7 @@ from truscore.catalog.networks.configs import (
 from truscore.configuration.recipe import Recipe
 from truscore.zoo.configs import config_of
 from truscore.zoo.photometric.brdf_network import BrdfNetwork
+from truscore.zoo.photometric.multi_view_network import FeatureBackbone, MultiViewNetwork
 from truscore.zoo.photometric.reflectance_network import ReflectanceNetwork
 from truscore.zoo.photometric.set_network import SetBackbone, SetNetwork
 from truscore.zoo.photometric.surface_network import SurfaceNetwork
@@ -46,6 +48,15 @@ def build_surface_network(recipe: Recipe, num_classes: int) -> SurfaceNetwork:
     return network
 
 
+def build_multi_view_network(recipe: Recipe, num_classes: int) -> MultiViewNetwork:
+    """``num_classes`` is not looked at. Partial freezing keeps the first of what is compared between views still."""
+    config = config_of(recipe, MultiViewNetworkConfig)
+    dropout = recipe.loss_config.regularization.dropout
+    network = MultiViewNetwork(width=config.width, volume=config.volume, dropout=dropout)
+    _freeze(network.backbone, recipe)
+    return network
+
+
 def build_reflectance_network(recipe: Recipe, num_classes: int) -> ReflectanceNetwork:
     """``num_classes`` is not looked at. Freezing keeps both bodies still, that of normals and that of reflectance."""
     config = config_of(recipe, ReflectanceNetworkConfig)
@@ -67,7 +78,7 @@ def _frozen(network: Reflective, recipe: Recipe) -> Reflective:
     return network
 
 
-def _freeze(backbone: SetBackbone, recipe: Recipe) -> None:
+def _freeze(backbone: SetBackbone | FeatureBackbone, recipe: Recipe) -> None:
     frozen = {"none": 0, "partial": 1, "full": len(backbone.body)}
     for stage in backbone.body[: frozen[recipe.architecture_config.custom_modifications.backbone_freezing]]:
         stage.requires_grad_(False)
@@ -76,6 +87,7 @@ def _freeze(backbone: SetBackbone, recipe: Recipe) -> None:
 BUILDERS: Mapping[type[NetworkConfig], Callable[[Recipe, int], nn.Module]] = MappingProxyType(
     {
         SetNetworkConfig: build_set_network,
+        MultiViewNetworkConfig: build_multi_view_network,
         SurfaceNetworkConfig: build_surface_network,
         ReflectanceNetworkConfig: build_reflectance_network,
         BrdfNetworkConfig: build_brdf_network,

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from truscore.datasets.formats.multi_light.cameras import read_cameras
 from truscore.datasets.formats.multi_light.depth_map import read_depth
 from truscore.datasets.formats.multi_light.layouts import REFLECTANCE, Views, objects_in
 from truscore.datasets.formats.multi_light.object_maps import read_mask, read_normals
 from truscore.datasets.formats.multi_light.pairing import Pairing
 from truscore.datasets.formats.multi_light.reflectance_maps import read_reflectance
-from truscore.datasets.index.records import ImageRecord, Light, LitObject
+from truscore.datasets.index.records import Camera, ImageRecord, Light, LitObject
 from truscore.datasets.reading.build_index import build_read_result, no_annotations, report_unlisted, unreadable_dataset
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.result import ReadResult
@@ -51,20 +52,27 @@ def read_multi_light(context: ReaderContext) -> ReadResult:
     )
     if reading.index is None:
         return reading
-    images = tuple(_lit(reading.index.images, pairing.lights))
-    seen = {image.light.object for image in images if image.light}
-    lit_objects = tuple(_object(context, views) for views in objects if views.name in seen)
+    sizes = {pairing.lights[image.path].object: (image.width, image.height) for image in reading.index.images}
+    cameras, camera_files = read_cameras(context, sizes)
+    context.files_read.update(camera_files)
+    images = tuple(_lit(reading.index.images, pairing.lights, cameras))
+    lit_objects = tuple(_object(context, views, cameras.get(views.name)) for views in objects if views.name in sizes)
     index = replace(reading.index, images=images, objects=lit_objects)
     return replace(reading, index=index, problems=context.log.all())
 
 
-def _lit(images: Iterable[ImageRecord], lights: Mapping[str, Light]) -> Iterator[ImageRecord]:
+def _lit(
+    images: Iterable[ImageRecord], lights: Mapping[str, Light], cameras: Mapping[str, Camera]
+) -> Iterator[ImageRecord]:
+    """What several cameras saw stays together, too."""
     for image in images:
         light = lights[image.path]
-        yield replace(image, light=light, group=f"object {light.object}")
+        camera = cameras.get(light.object)
+        group = f"scene {camera.scene}" if camera else f"object {light.object}"
+        yield replace(image, light=light, group=group)
 
 
-def _object(context: ReaderContext, views: Views) -> LitObject:
+def _object(context: ReaderContext, views: Views, camera: Camera | None) -> LitObject:
     maps = views.maps
     mask, mask_HW = None, None
     if maps.mask:
@@ -73,4 +81,4 @@ def _object(context: ReaderContext, views: Views) -> LitObject:
     depth = read_depth(context, maps.depth, maps.pitch, mask_HW) if maps.depth else None
     named = {what: path for what in REFLECTANCE if (path := getattr(maps, what))}
     reflectance = {what: read_reflectance(context, path, mask_HW, what) for what, path in named.items()}
-    return LitObject(name=views.name, mask=mask, normals=normals, depth=depth, **reflectance)
+    return LitObject(name=views.name, mask=mask, normals=normals, depth=depth, camera=camera, **reflectance)
