@@ -15,7 +15,7 @@ from services.trainer.worker.errors import InvalidJob
 from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks.image_level import ImageLevelSpec, ImageLevelTask, make_image_level_task
 
-STANDARDISED_BY = 256  # training images, up to twice as many, evenly spread: each goes through the body once
+STARTED_FROM = 512  # training images, up to twice as many, evenly spread: each goes through the body once
 
 
 def make(
@@ -32,15 +32,20 @@ def make(
 
 
 def prepare(network: nn.Module, job: TrainingJob) -> None:
-    """Give a network that reads standardised features their mean and deviation over the training split.
+    """Give a network that reads standardised features their mean and deviation over the training split, and a linear
+    head its start.
 
     Raises InvalidJob where the classes are not grades.
     """
     if not isinstance(network, OrdinalClassifier) or not network.standardises:
         return
-    images = make(job, job.training[:: max(1, len(job.training) // STANDARDISED_BY)], 0).validation
+    records = job.training[:: max(1, len(job.training) // STARTED_FROM)]
+    images = make(job, records, 0).validation
     # One at a time: squares of 384 pixels, and all stages of them at once.
-    network.standardise_by(images.loaded(at).image_CSS[None].float() / 255 for at in range(len(images)))
+    network.start_from(
+        (images.loaded(at).image_CSS[None].float() / 255 for at in range(len(images))),
+        torch.stack([_place(record) for record in records]),
+    )
 
 
 def spec_of(job: TrainingJob) -> ImageLevelSpec[OrdinalPrediction]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from truscore.catalog.networks.configs import OF_IMAGENET, BackboneConfig, GraderConfig, Normalisation
 from truscore.configuration.recipe import Recipe
 from truscore.zoo.classification.backbones import Backbone, make_backbone
+from truscore.zoo.classification.ridge import LinearScore, ridge_score
 from truscore.zoo.classification.statistics_cnn import Levels, Standardise, StatisticsHead
 from truscore.zoo.configs import config_of
 from truscore.zoo.framing import Framed
@@ -19,6 +20,7 @@ from truscore.zoo.losses.ordinal import OrderedThresholds, exceedance, grade_pro
 from truscore.zoo.published_backbones import as_body
 
 HIDDEN = 128
+CELLS = 4
 
 
 class WholeImage(Framed):
@@ -59,15 +61,31 @@ class OrdinalClassifier(WholeImage):
         return any(isinstance(module, Standardise) for module in self.modules())
 
     @torch.no_grad()
-    def standardise_by(self, batches: Iterable[Tensor]) -> None:
-        """Take mean and deviation of the features over these images: batches [B, 3, S, S], from 0 to 1."""
+    def start_from(self, batches: Iterable[Tensor], grade_N: Tensor) -> None:
+        """Take mean and deviation of the features over these images, batches [B, 3, S, S] from 0 to 1, and begin a
+        linear head at the ridge regression of their grades [N], places from 0."""
         (head,) = (module for module in self.modules() if isinstance(module, StatisticsHead))
         in_training = self.training
         self.eval()  # as in use: no branch is dropped
-        features = [head.features(self.backbone(self.normalised(image_BCSS))) for image_BCSS in batches]
+        features_NF = torch.cat([head.features(self.backbone(self.normalised(image_BCSS))) for image_BCSS in batches])
         self.train(in_training)
-        if isinstance(head.norm, Standardise):
-            head.norm.standardise_by(torch.cat(features))
+        if not isinstance(head.norm, Standardise):
+            return
+        head.norm.standardise_by(features_NF)
+        if isinstance(head.hidden, nn.Dropout):
+            self._start_linear(head, ridge_score(head.norm(features_NF), grade_N))
+
+    def _start_linear(self, head: StatisticsHead, score: LinearScore) -> None:
+        if isinstance(self.head, nn.Sequential):  # one score, and thresholds of their own
+            thresholds = next(module for module in self.modules() if isinstance(module, OrderedThresholds))
+            slope_T, offset_T = score.logits(self._primary_loss, len(thresholds.steps) + 1)
+            head.out.weight.copy_(slope_T[:1, None] * score.weight_F)
+            thresholds.start_at(offset_T + slope_T * score.offset)
+            return
+        outputs = head.out.out_features
+        slope_T, offset_T = score.logits(self._primary_loss, outputs - (self._primary_loss == "cross_entropy"))
+        head.out.weight.copy_(slope_T[:, None] * score.weight_F)
+        head.out.bias.copy_(offset_T + slope_T * score.offset)
 
     def answers(self, raw: Tensor) -> dict[str, Tensor]:
         # [B, T]: thresholds of the scale, T = K - 1. One form for the three losses, so that all answer alike.
@@ -199,4 +217,5 @@ def _grading_head(recipe: Recipe, config: GraderConfig, outputs: int, *, bias: b
         dropout=recipe.loss_config.regularization.dropout,
         standardised=True,
         bias=bias,
+        cells=0 if specialised else CELLS,
     )

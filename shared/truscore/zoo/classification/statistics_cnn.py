@@ -30,6 +30,24 @@ def statistics(map_BCHW: Tensor) -> Tensor:
     return torch.cat([mean_BC, (variance_BC + _LEAST_VARIANCE).sqrt(), map_BCHW.amax(dim=(2, 3))], dim=1)
 
 
+def deviations_in_cells(map_BCHW: Tensor, cells: int) -> Tensor:
+    """[B, cells² C]: deviation of each channel within each of cells x cells parts of the map, row by row. Parts of a map
+    whose sides are no multiples differ by a row or a column; those of smaller maps overlap."""
+    _, _, height, width = map_BCHW.shape
+    deviations = []
+    for top, bottom in _parts(height, cells):
+        for left, right in _parts(width, cells):
+            cell_BChw = map_BCHW[:, :, top:bottom, left:right]
+            variance_BC = (cell_BChw - cell_BChw.mean(dim=(2, 3), keepdim=True)).square().mean(dim=(2, 3))
+            deviations.append((variance_BC + _LEAST_VARIANCE).sqrt())
+    return torch.cat(deviations, dim=1)
+
+
+def _parts(side: int, parts: int) -> list[tuple[int, int]]:
+    begins = [at * side // parts for at in range(parts)]
+    return [(begin, max(begin + 1, (at + 1) * side // parts)) for at, begin in enumerate(begins)]
+
+
 class Levels(nn.Module):
     """A body whose stages are all kept, finest first, and a pyramid over them where there is one."""
 
@@ -68,7 +86,8 @@ class Standardise(nn.Module):
 
 class StatisticsHead(nn.Module):
     """Statistics of every level and a linear layer; with ``hidden``, one layer between. Statistics of an image are
-    brought to unit size together or, with ``standardised``, each by those of the training images."""
+    brought to unit size together or, with ``standardised``, each by those of the training images. With ``cells``,
+    deviations within cells x cells parts of each level come beside those of the whole."""
 
     def __init__(
         self,
@@ -79,10 +98,12 @@ class StatisticsHead(nn.Module):
         dropout: float,
         standardised: bool = False,
         bias: bool = True,
+        cells: int = 0,
     ) -> None:
         super().__init__()
-        # Three numbers a channel, of all levels one after another.
-        features = 3 * sum(channels)
+        self._cells = cells
+        # Three numbers a channel and one for each cell, of all levels one after another.
+        features = (3 + cells**2) * sum(channels)
         self.norm = Standardise(features) if standardised else nn.LayerNorm(features)
         self.hidden = (
             nn.Sequential(nn.Linear(features, hidden), nn.GELU(), nn.Dropout(dropout))
@@ -92,8 +113,11 @@ class StatisticsHead(nn.Module):
         self.out = nn.Linear(hidden or features, outputs, bias=bias)
 
     def features(self, levels: list[Tensor]) -> Tensor:
-        """[B, 3 (C1 + C2 + ...)]: numbers of a level no longer depend on its side."""
-        return torch.cat([statistics(level_BCHW) for level_BCHW in levels], dim=1)
+        """[B, (3 + cells²) (C1 + C2 + ...)]: numbers of a level no longer depend on its side."""
+        found = [statistics(level_BCHW) for level_BCHW in levels]
+        if self._cells:
+            found += [deviations_in_cells(level_BCHW, self._cells) for level_BCHW in levels]
+        return torch.cat(found, dim=1)
 
     def forward(self, levels: list[Tensor]) -> Tensor:
         return cast(Tensor, self.out(self.hidden(self.norm(self.features(levels)))))

@@ -83,6 +83,12 @@ class OrderedThresholds(nn.Module):
         self.first = nn.Parameter(torch.full((1,), 0.5 * (thresholds - 1)))
         self.steps = nn.Parameter(torch.full((thresholds - 1,), 0.5413))  # softplus of it is 1
 
+    def start_at(self, bias_T: Tensor) -> None:
+        """Take these biases, each below the one before."""
+        with torch.no_grad():
+            self.first.copy_(bias_T[:1])
+            self.steps.copy_((bias_T[:-1] - bias_T[1:]).expm1().log())  # the inverse of softplus
+
     def forward(self, score_B1: Tensor) -> Tensor:
         falls_T = torch.cat([self.first, -nn.functional.softplus(self.steps)]).cumsum(dim=0)
         return score_B1 + falls_T
