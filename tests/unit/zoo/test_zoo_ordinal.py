@@ -288,15 +288,20 @@ def test_a_grader_can_read_every_stage_by_statistics_and_keeps_their_standards(l
 
     model, image_BCSS = network(), torch.rand(4, 3, 40, 40)
     assert model.standardises
-    model.standardise_by([image_BCSS[:3], image_BCSS[3:]])
+    grade_B = torch.tensor([3, 0, 2, 1])
+    model.start_from([image_BCSS[:3], image_BCSS[3:]], grade_B)
     [statistics_head] = [module for module in model.modules() if isinstance(module, StatisticsHead)]
     with torch.no_grad():
         features_BF = statistics_head.features(model.backbone(model.normalised(image_BCSS)))
-    assert features_BF.shape == (4, 3 * sum(width for _, width in BACKBONES["statistics_efficientnet_lite0"].levels))
+    channels = sum(width for _, width in BACKBONES["statistics_efficientnet_lite0"].levels)
+    assert features_BF.shape == (4, (3 if head == "phoenix_specialized" else 3 + 4 * 4) * channels)
     torch.testing.assert_close(statistics_head.norm.mean_F, features_BF.mean(dim=0))
     again = network()
     again.load_state_dict(model.state_dict())
     assert torch.equal(model.eval()(image_BCSS), again.eval()(image_BCSS))
+    if head == "standard":  # a linear head begins where a regression of the grades leads
+        score_B = model.answers(model(image_BCSS))["probabilities"] @ torch.arange(4.0)
+        assert torch.equal(score_B.argsort(), grade_B.argsort())
 
 
 def test_a_body_that_stays_as_it_is_drops_no_branches() -> None:

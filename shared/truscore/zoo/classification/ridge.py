@@ -14,6 +14,7 @@ from torch import Tensor
 
 STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 _MOST_STRETCH = 2.0
+_TELLING = 0.9  # of the mean's absolute error
 _LEAST_DEVIATION = 0.25  # grades; graders themselves differ by more
 
 
@@ -53,7 +54,7 @@ def ridge_score(features_NF: Tensor, grade_N: Tensor) -> LinearScore:
     The strength is the one with the least mean absolute error on images left out one at a time (Allen 1974, "The
     relationship between variable selection and data augmentation", in closed form). A regression draws towards the
     mean; the score is stretched until scores of images left out spread as grades do, at most twofold, so that the ends
-    of the scale are given.
+    of the scale are given; not where features tell next to nothing.
     """
     features_NF, grade_N = features_NF.double(), grade_N.double()
     mean = grade_N.mean()
@@ -62,8 +63,8 @@ def ridge_score(features_NF: Tensor, grade_N: Tensor) -> LinearScore:
     dual_N, error_N = min(fits, key=lambda fit: fit[1].abs().mean().item())
     guess_N = grade_N - error_N
     stretch = 1.0
-    # One that is no better than the mean says nothing, and nothing is made of it.
-    if error_N.abs().mean() < (grade_N - mean).abs().mean():
+    # One that is hardly better than the mean says next to nothing, and nothing more is made of it.
+    if error_N.abs().mean() < _TELLING * (grade_N - mean).abs().mean():
         stretch = float((grade_N.std(correction=0) / guess_N.std(correction=0)).clamp(1.0, _MOST_STRETCH))
     deviation = (grade_N - mean - stretch * (guess_N - mean)).square().mean().sqrt()
     return LinearScore(
