@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from truscore.catalog import why_not_exported
 from truscore.inference.runtime import onnxruntime
@@ -64,6 +65,14 @@ def test_one_file_says_the_normals_of_the_surface_under_refitted_lights(tmp_path
     given = fed(12, 8, 9)
     [normals_3HW] = session.run(None, given)
     assert np.allclose(np.linalg.norm(normals_3HW, axis=0), given["mask"], atol=1e-5)
+
+
+@pytest.mark.parametrize(("row", "kind"), [(ROW, "depth_estimation"), (OF_NORMALS, "normal_estimation")])
+def test_a_program_of_torch_says_what_the_network_says(row: tuple[str, str, str], kind: str, tmp_path: Path) -> None:
+    context = shop(row, kind, tmp_path, PITCH if row == ROW else {})
+    artifact = make_artifact(FORMATS["torch_export"], context)
+    assert artifact.parity.passed
+    assert artifact.parity.images == len(SHAPES)
 
 
 def test_formats_that_take_one_picture_are_refused_with_the_reason() -> None:
