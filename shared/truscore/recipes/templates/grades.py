@@ -51,9 +51,9 @@ def grades_small(category: str, option: str, architecture: str) -> Recipe:
 
 
 def grades_published(category: str, option: str, architecture: str) -> Recipe:
-    """A linear head on what all stages of EfficientNet-Lite0 see, as a whole and part by part; the body stays as ImageNet
-    made it: a few hundred graded cards teach a head, and spoil a body. At 384 px, where print and corners are still
-    there. The head begins at a ridge regression: small steps, few of them."""
+    """A linear head on what all stages of EfficientNet-Lite0 see, as a whole and part by part; the body stays as
+    ImageNet made it: a few hundred graded cards teach a head, and spoil a body. At 384 px, where print and corners are
+    still there. The head begins at a ridge regression: small steps, few of them."""
     recipe = from_published(
         recipe_from_scratch(
             (category, option, architecture),

@@ -31,8 +31,8 @@ def statistics(map_BCHW: Tensor) -> Tensor:
 
 
 def deviations_in_cells(map_BCHW: Tensor, cells: int) -> Tensor:
-    """[B, cells² C]: deviation of each channel within each of cells x cells parts of the map, row by row. Parts of a map
-    whose sides are no multiples differ by a row or a column; those of smaller maps overlap."""
+    """[B, cells² C]: deviation of each channel within each of cells x cells parts of the map, row by row. Parts of a
+    map whose sides are no multiples differ by a row or a column; those of smaller maps overlap."""
     batch, channels, height, width = map_BCHW.shape
     if height % cells == 0 and width % cells == 0:
         # The same at once: an exported graph has a node for each step.
