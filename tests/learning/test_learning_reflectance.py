@@ -2,22 +2,20 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
 from PIL import Image
 from truscore.synthesis.lit import render_lit_dataset
-from truscore.zoo import load_checkpoint_model
 
 from services.trainer.worker.run_dir import RunDir, read_job
-from services.trainer.worker.tasks import Key
-from services.trainer.worker.tasks.make import make_task, sample_count
-from tests.learning.run_folder import RunFolder, lay_out
+from services.trainer.worker.tasks.make import sample_count
+from tests.learning.lit_runs import assert_answers_as_reported, assert_same_when_stopped, lay_out_lit
+from tests.learning.run_folder import RunFolder
 
 pytestmark = pytest.mark.learning
 
 OBJECTS, LIGHTS, EPOCHS = 14, 8, 10
+OPTION = "reflectance_analysis"
 ARCHITECTURES = ("reflectance_net", "brdf_estimation")
 FITS = {"least_squares", "black_level_cauchy", "ggx_fit"}
 
@@ -29,18 +27,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def laid_out(folder: Path, objects: Path, architecture: str, *, epochs: int) -> RunFolder:
-    overrides: dict[str, Any] = {
-        "seed": 2,
-        "hyperparameters": {
-            "optimization": {"batch_size": 2},
-            "training_process": {"epochs": epochs, "early_stopping": {"patience": epochs}},
-        },
-        "loss_config": {"regularization": {"dropout": 0.1}},
-    }
-    return lay_out(
-        folder, objects, category="photometric_stereo", option="reflectance_analysis", architecture=architecture,
-        overrides=overrides,
-    )  # fmt: skip
+    return lay_out_lit(folder, objects, OPTION, architecture, epochs=epochs)
 
 
 @pytest.fixture(scope="module", params=ARCHITECTURES)
@@ -72,14 +59,7 @@ def test_the_report_shows_maps_and_an_object_relit_beside_its_photograph(learned
 
 
 def test_the_checkpoint_answers_as_the_run_reported(learned: RunFolder) -> None:
-    network, recipe, _ = load_checkpoint_model(learned.path / learned.completed.path)
-    job = read_job(RunDir(path=learned.path))
-    assert recipe == job.recipe
-    task = make_task(job, evaluated=job.validation)
-    keys = [Key(epoch=0, index=index) for index in range(len(task.validation))]
-    with torch.no_grad():
-        results = task.evaluate(network, task.collate([task.validation[key] for key in keys]), keys).image_results
-    assert task.metrics(results) == pytest.approx(dict(learned.completed.metrics), abs=1e-2)
+    assert_answers_as_reported(learned, within=1e-2)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -87,8 +67,4 @@ def test_stopped_on_the_way_and_ordered_again_it_comes_to_the_same_weights(
     architecture: str, objects: Path, tmp_path: Path
 ) -> None:
     alone, stopped = (laid_out(tmp_path / name, objects, architecture, epochs=2) for name in ("alone", "stopped"))
-    assert alone.finish() == 0
-    stopped.finish_stopped("drain", look=2)
-    assert stopped.finish() == 0
-    assert stopped.weights_sha256 == alone.weights_sha256
-    assert [done.metrics for done in stopped.epochs] == [done.metrics for done in alone.epochs]
+    assert_same_when_stopped(alone, stopped)

@@ -1,22 +1,18 @@
 """Networks that make a surface of its views learn normals that no solver finds, and train to the same weights again."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
 from truscore.synthesis.lit import render_lit_dataset
 
-from tests.learning.run_folder import RunFolder, lay_out
+from tests.learning.lit_runs import assert_same_when_stopped, lay_out_lit
+from tests.learning.run_folder import RunFolder
 
 pytestmark = pytest.mark.learning
 
 OBJECTS, LIGHTS, EPOCHS, SIDE = 14, 8, 8, 32
-ROW = {
-    "category": "photometric_stereo",
-    "option": "surface_normal_estimation",
-    "architecture": "neural_surface_reconstruction",
-}
+ROW = ("surface_normal_estimation", "neural_surface_reconstruction")
 
 
 @pytest.fixture(scope="module")
@@ -26,15 +22,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def laid_out(folder: Path, objects: Path, *, epochs: int) -> RunFolder:
-    overrides: dict[str, Any] = {
-        "seed": 2,
-        "image_size": SIDE,
-        "hyperparameters": {
-            "optimization": {"batch_size": 2},
-            "training_process": {"epochs": epochs, "early_stopping": {"patience": epochs}},
-        },
-    }
-    return lay_out(folder, objects, **ROW, overrides=overrides)  # type: ignore[arg-type]
+    return lay_out_lit(folder, objects, *ROW, epochs=epochs, image_size=SIDE, dropout=0.0)
 
 
 def test_it_beats_the_best_solver_that_learns_nothing(objects: Path, tmp_path: Path) -> None:
@@ -51,8 +39,4 @@ def test_it_beats_the_best_solver_that_learns_nothing(objects: Path, tmp_path: P
 
 def test_stopped_on_the_way_and_ordered_again_it_comes_to_the_same_weights(objects: Path, tmp_path: Path) -> None:
     alone, stopped = (laid_out(tmp_path / name, objects, epochs=2) for name in ("alone", "stopped"))
-    assert alone.finish() == 0
-    stopped.finish_stopped("drain", look=2)
-    assert stopped.finish() == 0
-    assert stopped.weights_sha256 == alone.weights_sha256
-    assert [done.metrics for done in stopped.epochs] == [done.metrics for done in alone.epochs]
+    assert_same_when_stopped(alone, stopped)

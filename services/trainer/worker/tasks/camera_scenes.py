@@ -15,7 +15,7 @@ from truscore.augmentation.seeds import mixed
 from truscore.datasets import ImageRecord
 from truscore.datasets.index.records import LitObject
 from truscore.datasets.index.targets import scenes_in
-from truscore.photometric_stereo import InvalidViews, LitViews
+from truscore.photometric_stereo import InvalidViews
 from truscore.photometric_stereo.camera_views import CameraView, read_camera_views
 from truscore.photometric_stereo.least_squares import InvalidLights
 from truscore.zoo.photometric.multi_view_network import photometric_maps
@@ -131,9 +131,6 @@ class CameraScenes(LitObjects[_Scene, SceneSample]):
             if view.views.depth_HW is None or not view.views.mask_HW.any():
                 raise InvalidJob(f"scene {name!r} cannot be learnt from: {view.views.name!r} has no known depth")
         return _Scene(views=tuple(_view(view) for view in views))
-
-    def _of(self, views: LitViews, level: float) -> _Scene:
-        raise NotImplementedError("a scene is more than one object's views")
 
 
 def _within(names: Sequence[str], seen: set[str]) -> tuple[str, ...]:

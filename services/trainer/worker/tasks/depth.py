@@ -22,7 +22,7 @@ from truscore.zoo.photometric.surface_network import Surface
 from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks.depth_pictures import write_depth
 from services.trainer.worker.tasks.instance_segmentation import squared_norm
-from services.trainer.worker.tasks.lit_objects import LitObjects
+from services.trainer.worker.tasks.lit_objects import LitObjects, training_and_validation
 from services.trainer.worker.tasks.lit_surfaces import (
     LitSurfaces,
     SurfaceSample,
@@ -151,16 +151,5 @@ def _solved(sample: SurfaceSample) -> np.ndarray:
 
 def make(job: TrainingJob, evaluated: tuple[ImageRecord, ...], cache_limit_bytes: int) -> DepthEstimation:
     """The task of a job, evaluated on a part of its objects; ``cache_limit_bytes`` may be kept in memory."""
-    training, validation = (
-        LitSurfaces(
-            part,
-            job.objects,
-            folder=job.images,
-            image_size=job.recipe.image_size,
-            seed=job.recipe.seed,
-            cache_limit_bytes=cache_limit_bytes // 2,
-            learnt="depth",
-        )
-        for part in (job.training, evaluated)
-    )
+    training, validation = training_and_validation(LitSurfaces, job, evaluated, cache_limit_bytes, learnt="depth")
     return DepthEstimation(recipe=job.recipe, training=training, validation=validation)

@@ -4,11 +4,11 @@ Legend: L lights, P pixels, 3 the axes x right, y UP, z to the camera.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from truscore.photometric_stereo.least_squares import InvalidLights, check_light
 from truscore.photometric_stereo.reflectance_truth import read_reflectance_truth
 
 from services.trainer.worker.errors import InvalidJob
+from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks.protocol import Key
 
 MOST_LIGHT_ERROR_DEG = 2.5  # in each axis, one standard deviation: directions of published sets are off by up to four
@@ -101,8 +102,8 @@ class LitObjects(ABC, Generic[Kept, Sample]):
     def __getitem__(self, key: Key) -> Sample: ...
 
     @abstractmethod
-    def _of(self, views: LitViews, level: float) -> Kept:
-        """What is kept of an object whose normals or depth are known. Raises InvalidJob."""
+    def _load(self, name: str) -> Kept:
+        """What is kept of what is learnt from under this name. Raises InvalidJob."""
 
     def size_of(self, index: int) -> tuple[int, int]:
         """Height and width of the object's views."""
@@ -128,6 +129,14 @@ class LitObjects(ABC, Generic[Kept, Sample]):
             self._cache[index] = loaded
         return loaded
 
+
+class ObjectsOfOneCamera(LitObjects[Kept, Sample]):
+    """Objects each by itself, by the views of one camera."""
+
+    @abstractmethod
+    def _of(self, views: LitViews, level: float) -> Kept:
+        """What is kept of an object whose normals or depth are known. Raises InvalidJob."""
+
     def _load(self, name: str) -> Kept:
         """Raises InvalidJob for views that no normal follows from."""
         try:
@@ -141,7 +150,34 @@ class LitObjects(ABC, Generic[Kept, Sample]):
         return self._of(views, find_black_level(views.samples_NL, directions_L3, share_L=views.share_L).level)
 
 
-class LitPixels(LitObjects[_Loaded, LitSample]):
+Split = TypeVar("Split", bound=LitObjects[Any, Any])
+
+
+def training_and_validation(
+    kind: Callable[..., Split],
+    job: TrainingJob,
+    evaluated: Sequence[ImageRecord],
+    cache_limit_bytes: int,
+    **more: Any,
+) -> tuple[Split, Split]:
+    """A job's training split and the images that it is evaluated on, as ``kind`` holds them; each may keep half of the
+    bytes in memory."""
+    training, validation = (
+        kind(
+            part,
+            job.objects,
+            folder=job.images,
+            image_size=job.recipe.image_size,
+            seed=job.recipe.seed,
+            cache_limit_bytes=cache_limit_bytes // 2,
+            **more,
+        )
+        for part in (job.training, evaluated)
+    )
+    return training, validation
+
+
+class LitPixels(ObjectsOfOneCamera[_Loaded, LitSample]):
     """Objects as pixels in no order, whose normals are known."""
 
     def __getitem__(self, key: Key) -> LitSample:

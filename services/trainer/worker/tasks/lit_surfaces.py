@@ -18,7 +18,13 @@ from truscore.photometric_stereo import LitViews
 from truscore.zoo.photometric.surface_network import Surface, SurfaceNetwork
 
 from services.trainer.worker.errors import InvalidJob
-from services.trainer.worker.tasks.lit_objects import MOST_PIXELS, LitObjects, LitSample, drawn_lights, measured_lights
+from services.trainer.worker.tasks.lit_objects import (
+    MOST_PIXELS,
+    LitSample,
+    ObjectsOfOneCamera,
+    drawn_lights,
+    measured_lights,
+)
 from services.trainer.worker.tasks.protocol import Key
 
 Floats = NDArray[np.float32]
@@ -93,7 +99,7 @@ class _Pictures:
         return self.samples_LHW.nbytes + self.normals_HW3.nbytes + self.depth_HW.nbytes + self.mask_HW.nbytes
 
 
-class LitSurfaces(LitObjects[_Pictures, SurfaceSample]):
+class LitSurfaces(ObjectsOfOneCamera[_Pictures, SurfaceSample]):
     """The objects of a split as `LitObjects` orders them. They have to have what is ``learnt``: normals or depth."""
 
     def __init__(self, *args: Any, learnt: str, **named: Any) -> None:

@@ -21,6 +21,7 @@ from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks.camera_scenes import CameraScenes, SceneSample
 from services.trainer.worker.tasks.depth import DepthEstimation
 from services.trainer.worker.tasks.instance_segmentation import squared_norm
+from services.trainer.worker.tasks.lit_objects import training_and_validation
 from services.trainer.worker.tasks.protocol import BatchEvaluation, Key
 
 WINDOW = 7  # of the classical sweep
@@ -151,15 +152,5 @@ def count_scenes(job: TrainingJob) -> int:
 
 def make(job: TrainingJob, evaluated: tuple[ImageRecord, ...], cache_limit_bytes: int) -> MultiViewDepth:
     """The task of a job, evaluated on a part of its scenes; ``cache_limit_bytes`` may be kept in memory."""
-    training, validation = (
-        CameraScenes(
-            part,
-            job.objects,
-            folder=job.images,
-            image_size=job.recipe.image_size,
-            seed=job.recipe.seed,
-            cache_limit_bytes=cache_limit_bytes // 2,
-        )
-        for part in (job.training, evaluated)
-    )
+    training, validation = training_and_validation(CameraScenes, job, evaluated, cache_limit_bytes)
     return MultiViewDepth(recipe=job.recipe, training=training, validation=validation)

@@ -29,7 +29,7 @@ from truscore.zoo.photometric.set_network import SetNetwork
 
 from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks.instance_segmentation import squared_norm
-from services.trainer.worker.tasks.lit_objects import LitObjects, LitPixels, LitSample
+from services.trainer.worker.tasks.lit_objects import LitObjects, LitPixels, LitSample, training_and_validation
 from services.trainer.worker.tasks.normal_pictures import write_normals
 from services.trainer.worker.tasks.protocol import BatchEvaluation, Key
 
@@ -196,15 +196,5 @@ def count_objects(job: TrainingJob) -> int:
 
 def make(job: TrainingJob, evaluated: tuple[ImageRecord, ...], cache_limit_bytes: int) -> NormalEstimation:
     """The task of a job, evaluated on a part of its objects; ``cache_limit_bytes`` may be kept in memory."""
-    training, validation = (
-        LitPixels(
-            part,
-            job.objects,
-            folder=job.images,
-            image_size=job.recipe.image_size,
-            seed=job.recipe.seed,
-            cache_limit_bytes=cache_limit_bytes // 2,
-        )
-        for part in (job.training, evaluated)
-    )
+    training, validation = training_and_validation(LitPixels, job, evaluated, cache_limit_bytes)
     return NormalEstimation(recipe=job.recipe, training=training, validation=validation)

@@ -29,7 +29,7 @@ from truscore.zoo.photometric.reflectance_network import Maps, ReflectanceNetwor
 
 from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks.instance_segmentation import squared_norm
-from services.trainer.worker.tasks.lit_objects import LitSample, ReflectivePixels
+from services.trainer.worker.tasks.lit_objects import LitSample, ReflectivePixels, training_and_validation
 from services.trainer.worker.tasks.normals import Batch, filled_up, moved_to
 from services.trainer.worker.tasks.protocol import BatchEvaluation, Key
 from services.trainer.worker.tasks.reflectance_pictures import write_reflectance
@@ -187,15 +187,5 @@ def _answered(model: nn.Module, batch: LitBatch) -> Maps:
 
 def make(job: TrainingJob, evaluated: tuple[ImageRecord, ...], cache_limit_bytes: int) -> ReflectanceEstimation:
     """The task of a job, evaluated on a part of its objects; ``cache_limit_bytes`` may be kept in memory."""
-    training, validation = (
-        ReflectivePixels(
-            part,
-            job.objects,
-            folder=job.images,
-            image_size=job.recipe.image_size,
-            seed=job.recipe.seed,
-            cache_limit_bytes=cache_limit_bytes // 2,
-        )
-        for part in (job.training, evaluated)
-    )
+    training, validation = training_and_validation(ReflectivePixels, job, evaluated, cache_limit_bytes)
     return ReflectanceEstimation(recipe=job.recipe, training=training, validation=validation)

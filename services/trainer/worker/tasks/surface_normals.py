@@ -11,7 +11,7 @@ from truscore.datasets import ImageRecord
 
 from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks import lit_surfaces
-from services.trainer.worker.tasks.lit_objects import LitSample
+from services.trainer.worker.tasks.lit_objects import LitSample, training_and_validation
 from services.trainer.worker.tasks.lit_surfaces import LitSurfaces, SurfaceBatch, SurfaceSample
 from services.trainer.worker.tasks.normals import NormalEstimation
 from services.trainer.worker.tasks.protocol import Key
@@ -39,16 +39,5 @@ class SurfaceNormals(NormalEstimation):
 
 def make(job: TrainingJob, evaluated: tuple[ImageRecord, ...], cache_limit_bytes: int) -> SurfaceNormals:
     """The task of a job, evaluated on a part of its objects; ``cache_limit_bytes`` may be kept in memory."""
-    training, validation = (
-        LitSurfaces(
-            part,
-            job.objects,
-            folder=job.images,
-            image_size=job.recipe.image_size,
-            seed=job.recipe.seed,
-            cache_limit_bytes=cache_limit_bytes // 2,
-            learnt="normals",
-        )
-        for part in (job.training, evaluated)
-    )
+    training, validation = training_and_validation(LitSurfaces, job, evaluated, cache_limit_bytes, learnt="normals")
     return SurfaceNormals(recipe=job.recipe, training=training, validation=validation)
