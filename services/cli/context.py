@@ -1,5 +1,6 @@
 """What every command works with: addresses, the store, standard output for results and standard error for remarks."""
 
+import getpass
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -148,3 +149,11 @@ def _plain(value: Any) -> Any:
 def context_of(context: typer.Context) -> CommandContext:
     ctx: CommandContext = context.find_object(CommandContext) or context.obj
     return ctx
+
+
+def requested_by() -> str:
+    """Who asks, as this machine calls them."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user may have no name
+        return "unknown"

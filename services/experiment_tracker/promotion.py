@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from truscore.catalog.purpose import larger_is_better
+from truscore.releases.aliases import ALIASES
 
 from services.experiment_tracker.facts import Exported
 from services.experiment_tracker.record import FIT_FOR_USE, FIT_REASON, MODEL, Recorded
-
-CHAMPION, CHALLENGER = "champion", "challenger"
-ALIASES = (CHAMPION, CHALLENGER)
 
 
 class ChampionRule(StrEnum):

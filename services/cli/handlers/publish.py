@@ -3,10 +3,11 @@
 import asyncio
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from google.protobuf.message import Message
-from truscore.bus import BusUnavailable, Unroutable, connect, publisher
+from truscore.bus import BusUnavailable, Publisher, Unroutable, connect, publisher
 from truscore.events.v1.control_pb2 import DeadLettersReplay
 from truscore.events.v1.dataset_pb2 import DatasetReady
 from truscore.events.v1.model_pb2 import ModelPromote
@@ -17,6 +18,8 @@ from services.cli.context import CliError, Code
 
 SERVICE = "cli"
 MOST_EVENT_IDS = 1000
+
+T = TypeVar("T")
 
 
 def announce(amqp_url: str, order: DatasetOrder, *, requested_by: str) -> str:
@@ -78,16 +81,22 @@ def ready_of(order: DatasetOrder, *, requested_by: str = "") -> DatasetReady:
 
 
 def publish(amqp_url: str, event: Message, *, subject: str, sequence: str | int) -> str:
+    """Says the event and returns its id once the broker has it. CliError where it doesn't take it."""
+    return said(amqp_url, lambda to: to.publish(event, subject=subject, sequence=sequence))
+
+
+def said(amqp_url: str, say: Callable[[Publisher], Awaitable[T]], *, failed: str = "the broker did not take it") -> T:
+    """What came of saying something on a connection that is there for it alone. CliError where that failed."""
+
+    async def on_broker() -> T:
+        broker = connect(amqp_url, service=SERVICE)
+        try:
+            await broker.start()
+            return await say(publisher(broker, service=SERVICE))
+        finally:
+            await broker.stop()
+
     try:
-        return asyncio.run(_published(amqp_url, event, subject, sequence))
+        return asyncio.run(on_broker())
     except (BusUnavailable, Unroutable) as error:
-        raise CliError(Code.UNREACHABLE, f"the broker did not take it: {error}") from error
-
-
-async def _published(amqp_url: str, event: Message, subject: str, sequence: str | int) -> str:
-    broker = connect(amqp_url, service=SERVICE)
-    try:
-        await broker.start()
-        return await publisher(broker, service=SERVICE).publish(event, subject=subject, sequence=sequence)
-    finally:
-        await broker.stop()
+        raise CliError(Code.UNREACHABLE, f"{failed}: {error}") from error

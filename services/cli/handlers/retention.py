@@ -1,14 +1,12 @@
 """Deletions as events: what was ordered before anything is deleted, what is gone after."""
 
-import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from truscore.bus import BusUnavailable, OutgoingEvent, Unroutable, connect, publisher
+from truscore.bus import OutgoingEvent
 from truscore.events.v1.control_pb2 import ObjectsDeleted, RetentionOrdered
 
-from services.cli.context import CliError, Code
-from services.cli.handlers.publish import SERVICE, publish
+from services.cli.handlers.publish import publish, said
 from services.cli.retention import Item, Plan
 
 MOST_NAMED = 1000
@@ -52,16 +50,4 @@ def tell_deleted(amqp_url: str, deleted: Iterable[Deleted], *, request_id: str) 
         )
         for each in deleted
     ]
-    try:
-        asyncio.run(_published(amqp_url, events))
-    except (BusUnavailable, Unroutable) as error:
-        raise CliError(Code.UNREACHABLE, f"deleted, but the broker was not told: {error}") from error
-
-
-async def _published(amqp_url: str, events: list[OutgoingEvent]) -> None:
-    broker = connect(amqp_url, service=SERVICE)
-    try:
-        await broker.start()
-        await publisher(broker, service=SERVICE).publish_many(events)
-    finally:
-        await broker.stop()
+    said(amqp_url, lambda to: to.publish_many(events), failed="deleted, but the broker was not told")

@@ -72,15 +72,14 @@ def _progress(ctx: CommandContext) -> Iterator["Progress"]:
         yield report
 
 
-ALIASES = ("champion", "challenger")
-
-
 def place_of(ctx: CommandContext, store: "Store", reference: str) -> "Place":
     """Where the release lies: looked up with the monitor, the experiment tracker and the store, in this order.
 
     Whichever of the two services is away or not configured is left out. CliError: NOT_FOUND, or UNREACHABLE where a
     service was away that may have known.
     """
+    from truscore.releases.aliases import ALIASES
+
     model_id, at, version = reference.partition("@")
     if version in ALIASES:
         version = _version_of(ctx, model_id, version)

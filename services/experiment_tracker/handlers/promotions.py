@@ -10,14 +10,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from truscore.bus import Envelope, Publisher
 from truscore.configuration.run_id import is_run_id
 from truscore.events.v1 import model_pb2
+from truscore.releases.aliases import ALIASES, CHALLENGER, CHAMPION
 
 from services.experiment_tracker.facts import Exported
 from services.experiment_tracker.handlers.events import fact_of
 from services.experiment_tracker.ledger import Ledger
 from services.experiment_tracker.promotion import (
-    ALIASES,
-    CHALLENGER,
-    CHAMPION,
     ChampionRule,
     Order,
     better_than,

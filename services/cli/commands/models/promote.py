@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.cli.commands.parameters import AsJson
-from services.cli.commands.runs.control import requested_by
-from services.cli.context import CliError, Code, context_of, print_json
-from services.cli.inputs.releases import ALIASES
+from services.cli.context import CliError, Code, context_of, print_json, requested_by
 
 if TYPE_CHECKING:
     from services.cli.output.lineage import Traced
@@ -68,6 +66,8 @@ def promote(
     as_json: AsJson = False,
 ) -> None:
     """Give a version of a model an alias, and take it from the version that had it."""
+    from truscore.releases.aliases import ALIASES
+
     from services.cli.handlers.experiments import aliases_of, traced
     from services.cli.handlers.publish import order_promotion
 

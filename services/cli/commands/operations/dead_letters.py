@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from services.cli.commands.parameters import AsJson
-from services.cli.commands.runs.control import requested_by
-from services.cli.context import CliError, Code, context_of, print_json
+from services.cli.context import CliError, Code, context_of, print_json, requested_by
 
 if TYPE_CHECKING:
     from truscore.bus.consuming.dead_letters import DeadLetter

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.cli.commands.parameters import AsJson
-from services.cli.commands.runs.control import requested_by
-from services.cli.context import CliError, Code, CommandContext, context_of, print_json, store_explained
+from services.cli.context import CliError, Code, CommandContext, context_of, print_json, requested_by, store_explained
 
 if TYPE_CHECKING:
     from truscore.storage import Store

@@ -1,6 +1,5 @@
 """`truscore cancel`, `pause` and `resume`: what people ask of a run."""
 
-import getpass
 import uuid
 from collections.abc import Callable
 from typing import Annotated
@@ -8,7 +7,7 @@ from typing import Annotated
 import typer
 
 from services.cli.commands.parameters import AsJson
-from services.cli.context import CliError, Code, CommandContext, context_of, print_json
+from services.cli.context import CliError, Code, CommandContext, context_of, print_json, requested_by
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run, run-….")]
 Reason = Annotated[str, typer.Option(help="Why; it is kept with the run.")]
@@ -89,11 +88,3 @@ def _request(context: typer.Context, verb: str, run_id: str, *, reason: str, req
         print_json({"event_id": event_id, "run_id": run_id, "asked": verb, "request_id": request_id})
     else:
         ctx.screen.print(f"requested: {verb} {run_id}", highlight=False)
-
-
-def requested_by() -> str:
-    """Who asks, as this machine calls them."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container's user may have no name
-        return "unknown"

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from services.cli.commands.parameters import AsJson
-from services.cli.commands.runs.control import RequestId, RunArgument, requested_by
-from services.cli.context import CliError, Code, CommandContext, context_of, print_json
+from services.cli.commands.runs.control import RequestId, RunArgument
+from services.cli.context import CliError, Code, CommandContext, context_of, print_json, requested_by
 
 # What the monitor says of a run that has, or may have, left a checkpoint: exporting alone may have failed.
 COMPLETED = ("EXPORTING", "EXPORTED", "FAILED")

@@ -12,9 +12,8 @@ import typer
 from truscore.ordering import version_at
 
 from services.cli.commands.parameters import AsJson, Category, ClassNames, Format, Option
-from services.cli.commands.runs.control import requested_by
 from services.cli.commands.runs.watch import Stop, follow
-from services.cli.context import CliError, Code, CommandContext, context_of, print_json, store_explained
+from services.cli.context import CliError, Code, CommandContext, context_of, print_json, requested_by, store_explained
 from services.cli.inputs.order_builder import (
     dataset_name,
     merged,

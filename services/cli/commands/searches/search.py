@@ -11,9 +11,9 @@ import typer
 from truscore.ordering import version_at
 
 from services.cli.commands.parameters import AsJson, Category, ClassNames, Format, Option
-from services.cli.commands.runs.control import Reason, RequestId, requested_by
+from services.cli.commands.runs.control import Reason, RequestId
 from services.cli.commands.runs.submit import S3, dataset_address, refuse_other_content, upload_dataset
-from services.cli.context import CliError, Code, CommandContext, context_of, print_json
+from services.cli.context import CliError, Code, CommandContext, context_of, print_json, requested_by
 from services.cli.inputs.order_builder import dataset_name, merged, read_config, read_settings_typed, refuse, wanted
 from services.cli.inputs.search_space import read_space
 

@@ -1,0 +1,4 @@
+"""Aliases that versions of a model are promoted to."""
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+ALIASES = (CHAMPION, CHALLENGER)
