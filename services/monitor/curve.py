@@ -18,11 +18,11 @@ class Point:
     attempt: int = 1
 
 
-def _whole_numbers() -> array[int]:
+def whole_numbers() -> array[int]:
     return array("Q")
 
 
-def _reals() -> array[float]:
+def reals() -> array[float]:
     return array("d")
 
 
@@ -35,10 +35,10 @@ class Curve:
     """
 
     level: int = 0
-    steps: array[int] = field(default_factory=_whole_numbers)
-    attempts: array[int] = field(default_factory=_whole_numbers)
-    losses: array[float] = field(default_factory=_reals)
-    learning_rates: array[float] = field(default_factory=_reals)
+    steps: array[int] = field(default_factory=whole_numbers)
+    attempts: array[int] = field(default_factory=whole_numbers)
+    losses: array[float] = field(default_factory=reals)
+    learning_rates: array[float] = field(default_factory=reals)
 
     def __len__(self) -> int:
         return len(self.steps)

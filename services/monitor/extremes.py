@@ -13,16 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isnan
 
+from services.monitor.curve import reals, whole_numbers
+
 MAX_BUCKETS = 256
 MAX_SERIES = 16
-
-
-def _whole_numbers() -> array[int]:
-    return array("Q")
-
-
-def _reals() -> array[float]:
-    return array("d")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,11 +28,11 @@ class Series:
     """
 
     level: int = 0
-    attempts: array[int] = field(default_factory=_whole_numbers)
-    low_steps: array[int] = field(default_factory=_whole_numbers)
-    lows: array[float] = field(default_factory=_reals)
-    high_steps: array[int] = field(default_factory=_whole_numbers)
-    highs: array[float] = field(default_factory=_reals)
+    attempts: array[int] = field(default_factory=whole_numbers)
+    low_steps: array[int] = field(default_factory=whole_numbers)
+    lows: array[float] = field(default_factory=reals)
+    high_steps: array[int] = field(default_factory=whole_numbers)
+    highs: array[float] = field(default_factory=reals)
 
     def __len__(self) -> int:
         return len(self.attempts)
