@@ -10,7 +10,7 @@ from truscore.releases import CARD, MANIFEST, PACKAGE, InvalidManifest, read_man
 from truscore.releases.archive import write_archive
 from truscore.releases.manifest import LIMIT_BYTES
 from truscore.storage import ObjectMissing, Store
-from truscore.storage.signing import Signer
+from truscore.storage.signing import Signer, Verifier
 
 from services.exporter.committed_package import commit
 from services.exporter.formats import choose_formats
@@ -32,6 +32,7 @@ class ReleaseStore:
         self._store = store
         self._bucket = bucket
         self._signer = signer
+        self._ours = Verifier([signer.public_hex] if signer else [])
 
     def address(self, model_id: str, version: str, name: str) -> str:
         return f"s3://{self._bucket}/models/{model_id}/{version}/{name}"
@@ -86,7 +87,7 @@ class ReleaseStore:
         write_archive(folder / PACKAGE, members)
         self._publish_key()
         place = self.address(release.model_id, release.version, PACKAGE)
-        committed, files_in = commit(self._store, place, folder / PACKAGE, release, folder)
+        committed, files_in = commit(self._store, place, folder / PACKAGE, release, folder, verifier=self._ours)
         kept = self._signed(committed)
         self._read_back(place, kept.package_sha256, folder)
         names = (*(each.file_name for each in kept.artifacts), CARD)

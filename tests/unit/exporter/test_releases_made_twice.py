@@ -9,13 +9,16 @@ import pytest
 from truscore.files import sha256_of
 from truscore.releases import read_manifest
 from truscore.storage import MemoryStore, Stored, StoreUnavailable
+from truscore.storage.signing import Signer
 
+from services.exporter import committed_package
 from services.exporter.release import Release
 from services.exporter.release_store import ReleaseStore
 
 BUCKET = "truscore"
 PLACE = f"s3://{BUCKET}/models/border_detection.dual_class.mask_rcnn/run-1/"
 MOST_WRITES = 12
+PRIVATE, OTHER_PRIVATE = "11" * 32, "22" * 32
 
 
 class InterruptedStore(MemoryStore):
@@ -41,7 +44,9 @@ class InterruptedStore(MemoryStore):
             self.interruption()
 
 
-def kept(store: MemoryStore, release: Release, folder: Path, *, model: bytes, latency_ms: float) -> Release:
+def kept(
+    store: MemoryStore, release: Release, folder: Path, *, model: bytes, latency_ms: float, key: str = PRIVATE
+) -> Release:
     """The release as an exporter keeps it that measured this latency on a model file of these bytes."""
     folder.mkdir()
     (folder / "model.onnx").write_bytes(model)
@@ -52,7 +57,8 @@ def kept(store: MemoryStore, release: Release, folder: Path, *, model: bytes, la
         size_bytes=len(model),
         benchmark=replace(artifact.benchmark, latency_ms_p50=latency_ms),
     )
-    return ReleaseStore(store, bucket=BUCKET).keep(replace(release, artifacts=(made,)), folder)
+    signer = Signer(key) if key else None
+    return ReleaseStore(store, bucket=BUCKET, signer=signer).keep(replace(release, artifacts=(made,)), folder)
 
 
 def assert_whole(store: MemoryStore, release: Release) -> None:
@@ -90,3 +96,25 @@ def test_one_that_died_while_it_stored_leaves_nothing_that_is_mixed_with_what_an
         kept(store, release, tmp_path / "first", model=b"the first's", latency_ms=1)
     store.interruption = lambda: None
     assert_whole(store, kept(store, release, tmp_path / "second", model=b"the second's", latency_ms=2))
+
+
+@pytest.mark.parametrize("key", ["", OTHER_PRIVATE])
+def test_a_package_that_was_not_sealed_with_our_key_is_replaced_and_never_signed(
+    key: str, release_with: Callable[..., Release], tmp_path: Path
+) -> None:
+    """Whoever may write to the bucket could have put it there."""
+    store, release = MemoryStore(), release_with()
+    kept(store, release, tmp_path / "planted", model=b"planted", latency_ms=2, key=key)
+    mine = kept(store, release, tmp_path / "mine", model=b"mine", latency_ms=1)
+    assert store.get(PLACE + "model.onnx", limit_bytes=99) == b"mine"
+    assert_whole(store, mine)
+
+
+def test_a_package_that_is_larger_than_one_may_be_is_replaced_unread(
+    release_with: Callable[..., Release], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, release = MemoryStore(), release_with()
+    kept(store, release, tmp_path / "vast", model=b"vast", latency_ms=2)
+    monkeypatch.setattr(committed_package, "MOST_BYTES", 100)
+    assert_whole(store, kept(store, release, tmp_path / "mine", model=b"mine", latency_ms=1))
+    assert store.get(PLACE + "model.onnx", limit_bytes=99) == b"mine"
