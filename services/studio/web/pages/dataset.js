@@ -47,13 +47,24 @@ async function takeFolder(files) {
   }
 }
 
+// Files may have been chosen before this module ran: their "change" has passed by then.
+function takeChosen(input, take) {
+  const takeAll = () => {
+    const chosen = [...input.files];
+    input.value = "";
+    if (chosen.length > 0) take(chosen);
+  };
+  input.addEventListener("change", takeAll);
+  takeAll();
+}
+
 if (drop) {
   const files = document.getElementById("files");
   const folder = document.getElementById("folder");
   document.getElementById("choose-files").addEventListener("click", () => files.click());
   document.getElementById("choose-folder").addEventListener("click", () => folder.click());
-  files.addEventListener("change", () => takeImages([...files.files]));
-  folder.addEventListener("change", () => takeFolder([...folder.files]));
+  takeChosen(files, takeImages);
+  takeChosen(folder, takeFolder);
   drop.addEventListener("dragover", (event) => { event.preventDefault(); drop.classList.add("over"); });
   drop.addEventListener("dragleave", () => drop.classList.remove("over"));
   drop.addEventListener("drop", async (event) => {
