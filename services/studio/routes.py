@@ -74,6 +74,7 @@ def routes() -> list[BaseRoute]:
         Route("/models", run_pages.models),
         Route("/api/training", runs_api.train, methods=["POST"]),
         Route("/api/runs/{run_id}/artifacts/{name}", runs_api.artifact),
+        Route("/api/runs/{run_id}/curves", runs_api.curves),
         Route("/api/runs/{run_id}/report", reports.report),
         Route("/api/runs/{run_id}/report/{name}", reports.picture),
         Route("/api/compare", reports.compare),

@@ -14,7 +14,7 @@ from services.studio.http_server import serve_http
 from tests.unit.studio.studio_harness import Browser, browser
 
 if TYPE_CHECKING:
-    from playwright.async_api import BrowserContext
+    from playwright.async_api import BrowserContext, Page
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 NeedsChromium = pytest.mark.skipif(
@@ -60,3 +60,11 @@ async def studio(tmp_path: Path) -> AsyncIterator[tuple[Browser, str]]:
 
 def login_token(one: Browser, role: Role = Role.ADMIN) -> str:
     return one.studio.sessions.make_login_token(name=role.name.lower(), role=role)
+
+
+async def keep_picture(page: Page, name: str, request: pytest.FixtureRequest, part: str = "") -> None:
+    """A picture of the page, or of the part that the selector names, where `--pictures` names a folder."""
+    folder: Path | None = request.config.getoption("--pictures")
+    if folder is not None:
+        path = folder / f"studio-{name}.png"
+        await (page.locator(part).screenshot(path=path) if part else page.screenshot(path=path))

@@ -21,6 +21,7 @@ from services.studio.parts import studio_of
 from services.studio.publish.publishing import order_of
 
 PROFILES = ("small", "full")
+CURVE_POINTS = 512  # of each curve: what the monitor keeps at most
 
 
 async def train(request: Request) -> Response:
@@ -44,6 +45,13 @@ async def train(request: Request) -> Response:
         raise HTTPException(400, "; ".join(found.message for found in refusals[0]))
     await studio.requests.announce(order, requested_by=session.name)
     return JSONResponse({"reference": f"{dataset_id}/{name}", "next": f"/runs/{dataset_id}/{name}"}, 202)
+
+
+async def curves(request: Request) -> Response:
+    """Every curve over the optimiser steps; 404 while no trainer has taken the run."""
+    session_of(request)
+    found = await studio_of(request).monitor.curves(request.path_params["run_id"], points=CURVE_POINTS)
+    return JSONResponse({"curves": found})
 
 
 async def steer(request: Request) -> Response:

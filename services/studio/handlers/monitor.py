@@ -59,6 +59,15 @@ class Monitor:
             raise self._explained(error) from error
         return view_of(answer.run)
 
+    async def curves(self, run_id: str, *, points: int) -> tuple[Plain, ...]:
+        """Every curve over the optimiser steps, each of at most `points` points that have all its extremes."""
+        request = monitor_pb2.GetCurvesRequest(run_id=run_id, max_points=points)
+        try:
+            answer = await self._stub().GetCurves(request, timeout=TIMEOUT_S)
+        except grpc.aio.AioRpcError as error:
+            raise self._explained(error) from error
+        return tuple(curve_of(curve) for curve in answer.curves)
+
     async def watch(self, reference: str) -> AsyncIterator[Plain]:
         """Now and at each change, until it ended."""
         try:
@@ -71,6 +80,17 @@ class Monitor:
         if error.code() in {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT}:
             return RunUnknown(str(error.details()))
         return MonitorAway(f"the monitor at {self._address} does not answer: {error.details()}")
+
+
+def curve_of(curve: monitor_pb2.MetricCurve) -> Plain:
+    """Steps with values that are numbers, and apart from them the steps at which it was NaN or infinite."""
+    pairs = list(zip(curve.steps, curve.values, strict=True))
+    return {
+        "name": curve.name,
+        "points": [pair for pair in pairs if math.isfinite(pair[1])],
+        "undefined_at": [step for step, value in pairs if not math.isfinite(value)],
+        "bucket_steps": curve.bucket_steps,
+    }
 
 
 def view_of(run: monitor_pb2.Run) -> Plain:
@@ -137,6 +157,7 @@ def _epoch(epoch: Any) -> Plain:
         "learning_rate": finite(epoch.learning_rate),
         "metrics": {name: finite(value) for name, value in epoch.metrics.items()},
         "is_best": epoch.is_best,
+        "loading_share": finite(epoch.loading_s / epoch.duration_s) if epoch.duration_s > 0 else None,
     }
 
 

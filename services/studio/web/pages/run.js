@@ -1,11 +1,12 @@
-import { Chart, short } from "../canvas/chart.js";
+import { Chart } from "../canvas/chart.js";
+import { StepCurves } from "../canvas/step_curves.js";
 import { call, dataOf, part } from "../model/calls.js";
 import { element, notice } from "../model/elements.js";
 import { Live } from "../model/live.js";
 import { showReport } from "../elements/report.js";
 
 const { reference } = dataOf("about");
-const charts = Object.fromEntries(["loss", "metrics", "epochs", "rate"].map((id) => [id, new Chart(document.getElementById(id))]));
+const charts = Object.fromEntries(["metrics", "epochs", "loading"].map((id) => [id, new Chart(document.getElementById(id))]));
 const metric = document.getElementById("metric");
 let shown = null;
 
@@ -36,9 +37,8 @@ function showFigures(run) {
 function showCurves(run) {
   const names = [...new Set(run.epochs.flatMap((epoch) => Object.keys(epoch.metrics)))];
   if (metric.options.length !== names.length) metric.replaceChildren(...names.map((name) => element("option", { textContent: name, value: name })));
-  charts.loss.set([{ name: "loss", color: "#3d8bfd", points: run.curve.map(([step, loss]) => [step, loss]) }]);
-  charts.rate.set([{ name: "rate", color: "#a05ce0", points: run.curve.map(([step, , rate]) => [step, rate]) }]);
   charts.metrics.set([{ name: metric.value, color: "#2bab63", points: run.epochs.map((epoch) => [epoch.epoch, epoch.metrics[metric.value] ?? null]) }]);
+  charts.loading.set([{ name: "share", color: "#d99a00", points: run.epochs.map((epoch) => [epoch.epoch, epoch.loading_share === null ? null : 100 * epoch.loading_share]) }]);
   charts.epochs.set([
     { name: "training", color: "#3d8bfd", points: run.epochs.map((epoch) => [epoch.epoch, epoch.train_loss]) },
     { name: "validation", color: "#e8523f", points: run.epochs.map((epoch) => [epoch.epoch, epoch.val_loss]) },
@@ -51,6 +51,50 @@ function showModel(run) {
   at("artifacts").replaceChildren(...run.artifacts.map((each) => element("li", {},
     element("a", { href: `/api/runs/${part(run.run_id)}/artifacts/${part(each.name)}`, download: "", textContent: each.name }),
     ` ${each.format} ${each.size_bytes ? `· ${(each.size_bytes / 1e6).toFixed(1)} MB` : ""} · SHA-256 ${each.sha256.slice(0, 12)}…`)));
+}
+
+// The monitor keeps the extremes of the whole run; while it trains they are asked for anew, at most every REFRESH_MS.
+const REFRESH_MS = 3000;
+const steps = new StepCurves(at("batch"), { onZoom: (range) => { at("whole").disabled = range === null; } });
+let askedAtStep = -1;
+let askedAt = -Infinity;
+let later = null;
+document.addEventListener("visibilitychange", () => { if (shown) showSteps(shown); });
+at("whole").addEventListener("click", () => steps.zoom(null));
+at("logarithmic").addEventListener("change", () => steps.setLogarithmic(at("logarithmic").checked));
+steps.setLogarithmic(at("logarithmic").checked);
+
+// By the steps at which curves were NaN or infinite: most often that is so of a loss and of its parts at once.
+function undefinedWords(curves) {
+  const names = new Map();
+  for (const { name, undefined_at: at } of curves) {
+    if (at.length === 0) continue;
+    const where = `${at.slice(0, 8).join(", ")}${at.length > 8 ? ", …" : ""}`;
+    names.set(where, [...(names.get(where) ?? []), name]);
+  }
+  return [...names].map(([where, all]) => element("li", { className: "error", textContent: `NaN or infinite at step ${where}: ${all.join(", ")}` }));
+}
+
+async function showSteps(run) {
+  if (!run.step || run.step === askedAtStep || document.hidden) return;
+  const wait = run.ended ? 0 : askedAt + REFRESH_MS - performance.now();
+  if (wait > 0) {
+    later ??= setTimeout(() => { later = null; showSteps(shown); }, wait);
+    return;
+  }
+  askedAtStep = run.step;
+  askedAt = performance.now();
+  try {
+    const { curves } = await call("GET", `/api/runs/${part(run.run_id)}/curves`);
+    at("batch-panel").hidden = curves.length === 0;
+    const span = Math.max(0, ...curves.map((curve) => curve.bucket_steps));
+    at("batch-words").textContent = span > 1 ? `smallest and largest of every ${span} steps` : "";
+    at("undefined").replaceChildren(...undefinedWords(curves));
+    steps.set(curves);
+  } catch (error) {
+    askedAtStep = -1;
+    if (error.status !== 404) notice(error.message, "bad");
+  }
 }
 
 // Reports are written at a run's end: it is looked for whenever the state has changed.
@@ -77,6 +121,7 @@ function show(run) {
   showFigures(run);
   showCurves(run);
   showModel(run);
+  showSteps(run);
   askForReport(run);
   at("findings-panel").hidden = run.findings.length + run.alerts.length === 0;
   at("findings").replaceChildren(

@@ -1,0 +1,92 @@
+"""Curves over the optimiser steps in a real browser: every extreme is drawn, all zoom together, NaN is said in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from services.studio.access import Role
+from services.studio.http_server import serve_http
+from tests.browser.conftest import OpenContext, keep_picture, login_token
+from tests.unit.monitor import event_sequences
+from tests.unit.studio.finished_runs import monitor_of
+from tests.unit.studio.studio_harness import browser
+
+STEPS = 1200
+SPIKE, UNDEFINED = 601, 777
+# Titles of the plots, in order.
+SHOWN = """() => [...document.querySelectorAll("#batch section")].map((each) => each.getAttribute("aria-label"))"""
+
+
+def run_with_parts() -> list[event_sequences.PublishedEvent]:
+    """A run in training: losses fall, one step is a spike, one is NaN, and loading takes a growing share."""
+    events = [event_sequences.started()]
+    for step in range(1, STEPS + 1, 4):
+        event = event_sequences.progressed(step, step / 10, loss=3.0 / (1 + step / 200) + 0.03 * (step % 7), epoch=2)
+        message = event.message
+        message.loss = {SPIKE: 91.0, UNDEFINED: float("nan")}.get(step, message.loss)
+        message.loss_parts["box"], message.loss_parts["mask"] = message.loss * 0.6, message.loss * 0.4
+        message.gradient_norm = 2.0 + 20.0 / step
+        message.learning_rate = 1e-3 * min(1.0, step / 300) * (1 - step / 2 / STEPS)
+        message.images_per_second = 20.0 + (step % 11)
+        events.append(event)
+    for epoch in (1, 2):
+        done = event_sequences.epoch_done(epoch, 50.0 * epoch)
+        done.message.loading_s = 7.0 * epoch
+        events.append(done)
+    return events
+
+
+async def test_curves_over_the_steps_keep_spikes_and_zoom_together(
+    tmp_path: Path, open_context: OpenContext, request: pytest.FixtureRequest
+) -> None:
+    from playwright.async_api import expect
+
+    expect.set_options(timeout=45_000)
+    async with (
+        monitor_of(run_with_parts()) as monitor,
+        browser(tmp_path, monitor_address=monitor) as one,
+        serve_http(one.application, "127.0.0.1", 0) as port,
+    ):
+        await one.log_in(Role.READER)
+        (loss,) = (
+            each
+            for each in (await one.http.get(f"/api/runs/{event_sequences.RUN}/curves")).json()["curves"]
+            if each["name"] == "loss"
+        )
+        assert [SPIKE, 91.0] in loss["points"]
+        assert loss["undefined_at"] == [UNDEFINED]
+        assert len(loss["points"]) <= 512
+        assert (await one.http.get("/api/runs/run-unknown/curves")).status_code == 404
+
+        page = (await open_context(f"http://127.0.0.1:{port}", login_token(one, Role.READER))).pages[0]
+        await page.goto(f"/runs/{event_sequences.RUN}")
+        await expect(page.locator("#batch section")).to_have_count(5)
+        assert await page.evaluate(SHOWN) == [
+            "Training loss", "Parts of the loss", "Learning rate", "Norm of the gradient", "Images per second",
+        ]  # fmt: skip
+        await expect(page.locator("#undefined li").first).to_have_text(
+            f"NaN or infinite at step {UNDEFINED}: loss, loss.box, loss.mask"
+        )
+        await expect(page.locator("#whole")).to_be_disabled()
+        await page.get_by_label("Logarithmic losses").check()
+        await expect(page.locator("#batch section")).to_have_count(5)
+        await keep_picture(page, "run-steps", request, "#batch-panel")
+
+        over = page.locator("#batch .u-over")
+        await over.first.scroll_into_view_if_needed()
+        box = await over.first.bounding_box()
+        assert box is not None
+        await page.mouse.move(box["x"] + 0.45 * box["width"], box["y"] + 40)
+        await page.mouse.down()
+        await page.mouse.move(box["x"] + 0.55 * box["width"], box["y"] + 40, steps=4)
+        await page.mouse.up()
+        await expect(page.locator("#whole")).to_be_enabled()
+        # The cursor in the middle of the zoomed first plot is the spike's place in all of them.
+        await page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 40)
+        steps = await page.locator("#batch .u-legend tr:first-child .u-value").all_inner_texts()
+        assert len(set(steps)) == 1
+        assert abs(int(steps[0]) - STEPS / 2) < 20
+        await page.locator("#whole").click()
+        await expect(page.locator("#whole")).to_be_disabled()
