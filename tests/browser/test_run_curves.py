@@ -1,4 +1,4 @@
-"""Curves over the optimiser steps in a real browser: every extreme is drawn, all zoom together, NaN is said in words."""
+"""Curves by optimiser step in a real browser: every extreme is drawn, all zoom together, NaN is said in words."""
 
 from __future__ import annotations
 
