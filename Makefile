@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-learning check proto lock bench chaos style types imports contract generated images reference refuse-path docs quick
+.PHONY: help setup demo up down test test-learning check supply-chain proto lock bench chaos style types imports contract generated images reference refuse-path docs quick
 
 # The first Python that can make a virtual environment for us; name another with `make setup PYTHON=…`.
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
@@ -64,7 +64,7 @@ SLOW_UNITS := augmentation dataset_validator exporter inference trainer validati
 quick: .venv/.ready style types imports ## What a change needs in two minutes: rules, types, tests without torch and servers
 	$(BIN)/python -m pytest tests/house tests/contract tests/unit $(SLOW_UNITS:%=--ignore=tests/unit/%) -n 2 --durations 5 $(ARGS)
 
-check: .venv/.ready style types imports contract generated images docs ## Hold code, contract, images and documentation to their rules
+check: .venv/.ready style types imports contract generated images supply-chain docs ## Hold code, contract, images, dependencies and documentation to their rules
 
 style:
 	$(BIN)/ruff check
@@ -95,6 +95,12 @@ generated:
 
 images:
 	@for file in $$(git ls-files '*Dockerfile*'); do $(BIN)/hadolint "$$file" && echo "hadolint: $$file is fine"; done
+
+# Without a source of advisories within reach the last says so; all else needs no network.
+supply-chain: .venv/.ready ## Hold dependencies to the list of licences, look for secrets and for known vulnerabilities
+	@$(BIN)/python -m deploy.supply_chain.licences
+	@$(BIN)/python -m deploy.supply_chain.secrets
+	@$(BIN)/python -m deploy.supply_chain.advisories
 
 proto: .venv/.ready ## Regenerate the Python of the contract from proto/
 	@mkdir -p $(GENERATED)
