@@ -100,7 +100,7 @@ images:
 supply-chain: .venv/.ready ## Hold dependencies to the list of licences, look for secrets and for known vulnerabilities
 	@$(BIN)/python -m deploy.supply_chain.licences
 	@$(BIN)/python -m deploy.supply_chain.secrets
-	@$(BIN)/python -m deploy.supply_chain.advisories
+	@$(BIN)/python -m deploy.supply_chain.advisories $${TRUSCORE_ADVISORIES_URL:+--source "$$TRUSCORE_ADVISORIES_URL"}
 
 proto: .venv/.ready ## Regenerate the Python of the contract from proto/
 	@mkdir -p $(GENERATED)

@@ -1,12 +1,12 @@
 """Asks a source of advisories about every locked package, by pip-audit, where such a source answers.
 
-`python -m deploy.supply_chain.advisories`. The source is OSV's API, or a mirror of it at TRUSCORE_ADVISORIES_URL.
-Where none answers it says so and ends well: a check that needs the internet would stop work without it. A sound
+`python -m deploy.supply_chain.advisories --source URL`. The source is OSV's API, or a mirror of it (`make supply-chain`
+takes its address from TRUSCORE_ADVISORIES_URL). Where none answers it says so and ends well: a check that needs the internet would stop work without it. A sound
 answer holds for a day for the same lock. Accepted advisories, each with its reason, are in advisories.toml.
 """
 
+import argparse
 import hashlib
-import os
 import socket
 import subprocess
 import sys
@@ -71,7 +71,9 @@ def check(lock: Path, url: str, *, stamps: Path, accepted: dict[str, str]) -> tu
 
 def main() -> None:
     """Entry point."""
-    url = os.environ.get("TRUSCORE_ADVISORIES_URL") or OSV
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--source", default=OSV, metavar="URL", help=f"a mirror of OSV's API; without it {OSV}")
+    url = parser.parse_args().source
     accepted = tomllib.loads(ACCEPTED.read_text())["accepted"]
     fine, said = check(
         REPOSITORY / "requirements.lock", url, stamps=REPOSITORY / ".local" / "advisories", accepted=accepted
