@@ -26,6 +26,7 @@ RETRY_DELAYS_S: Final[Mapping[str, tuple[float, ...]]] = {
     topology.TRAINER: (1, 5, 30, 120, 300, 600, 1800, 3600),
     topology.EXPORTER: (1, 5, 30, 120),
     topology.TRACKER: (1, 5, 30, 120),
+    topology.SEARCH: (1, 5, 30, 120),
 }
 
 

@@ -16,6 +16,7 @@ PACKAGES = {
     "trainer": "trainer",
     "exporter": "exporter",
     "experiment-tracker": "experiment_tracker",
+    "hyperparameter-search": "hyperparameter_search",
 }
 USERS = [each.user for each in permissions()]
 
@@ -45,6 +46,10 @@ def test_nobody_may_make_or_delete_what_is_shared() -> None:
 def test_a_user_that_the_table_does_not_know_has_no_rights() -> None:
     with pytest.raises(ValueError, match="accepted are cli, dataset-validator"):
         permissions_of("somebody")
+
+
+def test_every_service_that_has_an_inbox_has_its_delays_in_the_definitions() -> None:
+    assert set(RETRY_DELAYS_S) == {listener.service for _, listener in inboxes()}
 
 
 @pytest.mark.parametrize("service", RETRY_DELAYS_S)

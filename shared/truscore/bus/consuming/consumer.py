@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from aio_pika.abc import AbstractIncomingMessage
-from aio_pika.exceptions import MessageProcessError
+from aio_pika.exceptions import DeliveryError, MessageProcessError
 from faststream.middlewares import AckPolicy
 from faststream.rabbit import Channel, ExchangeType, QueueType, RabbitBroker, RabbitExchange, RabbitQueue
 from faststream.rabbit.message import RabbitMessage
@@ -124,6 +124,9 @@ class Inbox:
         return topology.inbox_name(self.service, self.row.routing_key)
 
     async def _settle(self, message: AbstractIncomingMessage) -> None:
+        if given_up := _given_up_before(message.headers):
+            await self._to_dead_letters(message, given_up)
+            return
         outcome = await self._outcome(message)
         match outcome:
             case None:
@@ -165,8 +168,26 @@ class Inbox:
     async def _bury(self, message: AbstractIncomingMessage, error: Exception) -> None:
         log.error("%s: dead letter %s: %r", self.name, message.message_id, error, exc_info=error)
         reason = dead_letter_reason(error, inbox=self.name, row=self.row, at=self.clock(), headers=message.headers)
-        await self._send_on(message, DEAD_EXCHANGE, self.service, carried(message.headers) | reason)
-        self._count("dead")
+        await self._to_dead_letters(message, carried(message.headers) | reason)
+
+    async def _to_dead_letters(self, message: AbstractIncomingMessage, headers: dict[str, Any]) -> None:
+        try:
+            await self._send_on(message, DEAD_EXCHANGE, self.service, headers)
+        except DeliveryError:
+            if not self.policy.delays_s:
+                raise
+            await self._wait_for_room(message, headers)
+        else:
+            self._count("dead")
+
+    async def _wait_for_room(self, message: AbstractIncomingMessage, headers: dict[str, Any]) -> None:
+        """The dead letters are full. What went back to the inbox would be delivered again before all orders behind it;
+        in a retry queue it is in nobody's way, and it comes back with what it was given up for."""
+        delay_s = max(self.policy.delays_s)
+        log.error("%s is full: %s waits %g s", topology.dead_name(self.service), message.message_id, delay_s)
+        there = {RETRY_QUEUE_HEADER: topology.retry_name(self.service, delay_s)}
+        await self._send_on(message, RETRY_EXCHANGE, self.name, headers | there)
+        self._count("dead_letters_full")
 
     def _count(self, outcome: str) -> None:
         RECEIVED.labels(service=self.service, routing_key=self.row.routing_key, outcome=outcome).inc()
@@ -206,6 +227,15 @@ def dead_letter_reason(error: Exception, *, inbox: str, row: Row, at: datetime, 
         f"{DEAD_HEADER}deliveries": 1 + count(headers, RETRIES_HEADER) + count(headers, "x-delivery-count"),
         f"{DEAD_HEADER}at": at.isoformat(timespec="milliseconds"),
     }
+
+
+def _given_up_before(headers: Any) -> dict[str, Any]:
+    """Headers of a message that waited because the dead letters were full; none where it is another."""
+    if f"{DEAD_HEADER}kind" not in headers:
+        return {}
+    why = {name: str(value)[:MAX_TRACEBACK_CHARS] for name, value in headers.items() if name.startswith(DEAD_HEADER)}
+    kept = {name: value for name, value in carried(headers).items() if name != RETRY_QUEUE_HEADER}
+    return kept | why
 
 
 def _check_consumer(row: Row, service: str, *, lease: bool) -> None:
