@@ -1,8 +1,9 @@
 """Asks a source of advisories about every locked package, by pip-audit, where such a source answers.
 
 `python -m deploy.supply_chain.advisories --source URL`. The source is OSV's API, or a mirror of it (`make supply-chain`
-takes its address from TRUSCORE_ADVISORIES_URL). Where none answers it says so and ends well: a check that needs the internet would stop work without it. A sound
-answer holds for a day for the same lock. Accepted advisories, each with its reason, are in advisories.toml.
+takes its address from TRUSCORE_ADVISORIES_URL). Where none answers it says so and ends well: a check that needs the
+internet would stop work without it. A sound answer holds for a day for the same lock. Accepted advisories, each with
+its reason, are in advisories.toml.
 """
 
 import argparse
