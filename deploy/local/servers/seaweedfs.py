@@ -43,6 +43,7 @@ class SeaweedFS:
         *,
         environment: Mapping[str, str] | None = None,
         tls: CertificateFiles | None = None,
+        identities: Path | None = None,
     ) -> None:
         self.folder = folder.resolve()
         self._weed = weed
@@ -50,6 +51,8 @@ class SeaweedFS:
         self._inherited = environment
         #: With it S3 is spoken over TLS alone.
         self._tls = tls
+        #: SeaweedFS's file of users and their policies, in place of one user who may do everything.
+        self._identities = identities
         self.ports = free_ports(11)
         self._process: Started | None = None
         #: How to reach it; the keys are new for each instance.
@@ -147,5 +150,6 @@ class SeaweedFS:
             "-admin.ui=false",
             f"-admin.port={admin}",
             f"-admin.port.grpc={admin_grpc}",
+            *([] if self._identities is None else [f"-s3.config={self._identities}"]),
             *([] if self._tls is None else [f"-s3.cert.file={self._tls.certificate}", f"-s3.key.file={self._tls.key}"]),
         ]
