@@ -4,6 +4,7 @@ import asyncio
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -30,6 +31,7 @@ from services.trainer.runs.context import TrainerDeps
 from services.trainer.runs.launcher import worker_command
 from services.trainer.runs.registry import Runs
 from services.trainer.runs.requests import Requests
+from services.trainer.runs.standby import Standby
 from services.trainer.settings import Settings, training_environment
 
 SERVICE = "trainer"
@@ -75,6 +77,8 @@ def create_deps(settings: Settings, *, gpus: int, git_commit: str) -> TrainerDep
         store_retry_for_s=settings.trainer_store_patience_s,
     )
 
+    environment = training_environment(home)
+
     def command(plan: Plan, folder: Path) -> list[str]:
         return worker_command(folder, processes=processes_for(plan.recipe, gpus) if gpus else cpu_processes_of(folder))
 
@@ -89,7 +93,8 @@ def create_deps(settings: Settings, *, gpus: int, git_commit: str) -> TrainerDep
         host=socket.gethostname(),
         now=now,
         command=command,
-        environment=training_environment(home),
+        environment=environment,
+        standby=Standby(environment=environment) if settings.trainer_standby else None,
     )
 
 
@@ -126,6 +131,7 @@ async def run(settings: Settings) -> int:
             tracing(SERVICE, settings.otlp_endpoint),
             serve_grpc(settings.trainer_host, settings.trainer_grpc_port, servicers=[], alive=alive, tls=settings),
             serve_metrics(settings.trainer_host, settings.trainer_metrics_port),
+            deps.standby.kept() if deps.standby else nullcontext(),
         ],
         drain=partial(runs.drain, timeout_s=settings.trainer_drain_timeout_s),
     )

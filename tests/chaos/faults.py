@@ -42,9 +42,10 @@ async def freeze_a_service(system: System) -> str:
 
 
 async def kill_a_training_process(system: System) -> str:
-    for process in system.random.sample(found := system.training_processes(), len(found)):
+    found = system.training_processes()
+    for process in system.random.sample(list(found), len(found)):
         with suppress(psutil.NoSuchProcess):
-            folder = process.cmdline()[-1].rpartition("/attempt-")[0]
+            folder = str(found[process].parent)
             if system.kills[folder] < MOST_KILLS_OF_A_RUN:
                 system.kills[folder] += 1
                 process.kill()

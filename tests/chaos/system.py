@@ -19,7 +19,7 @@ from deploy.local.servers.ports import free_ports
 from deploy.local.servers.programs import REPOSITORY
 from deploy.local.servers.rabbitmq import RabbitMQ
 from deploy.local.servers.seaweedfs import SeaweedFS
-from tests.connected.trainer.trainer_harness import QUIET
+from tests.connected.trainer.trainer_harness import QUIET, training_processes
 
 # Package, prefix of its variables, and how many of it.
 SERVICES = (
@@ -89,13 +89,9 @@ class System:
                 self.memory.setdefault(f"{instance.name}#{instance.starts}", []).append(instance.memory_bytes())
             await asyncio.sleep(every_s)
 
-    def training_processes(self) -> list[psutil.Process]:
-        found = []
-        for process in psutil.process_iter(["cmdline"]):
-            words = process.info["cmdline"] or []
-            if "services.trainer.worker.main" in words and any(str(self.workdir) in word for word in words):
-                found.append(process)
-        return found
+    def training_processes(self) -> dict[psutil.Process, Path]:
+        """Those that train, each with the folder of its attempt."""
+        return training_processes(self.workdir)
 
     def stop(self) -> None:
         self.closing = True

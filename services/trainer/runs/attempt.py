@@ -31,6 +31,7 @@ from services.trainer.run_store.stop_requests import WORDS, StopRequests, reques
 from services.trainer.run_store.uploads import Fenced, Uploads
 from services.trainer.runs.backoff import retrying_store
 from services.trainer.runs.journal_relay import Position
+from services.trainer.runs.standby import Standby
 
 log = structlog.get_logger(__name__)
 POLL_S = 0.1
@@ -102,9 +103,15 @@ class AttemptSupervisor:
     _stalled: bool = False
     _images: Share = field(default_factory=lambda: Share(IMAGES))
 
-    async def run(self, command: Sequence[str], *, environment: Mapping[str, str]) -> AttemptOutcome:
-        """Train until the process ends, whatever the reason. Raises Fenced, JournalCorrupt and StoreError."""
-        child = await start_logged(command, log_path=self.folder / "child.log", environment=environment)
+    async def run(
+        self, command: Sequence[str], *, environment: Mapping[str, str], standby: Standby | None = None
+    ) -> AttemptOutcome:
+        """Train until the process ends, whatever the reason. Raises Fenced, JournalCorrupt and StoreError.
+
+        ``standby``, where it stands for the command, spares the process its start."""
+        log_path = self.folder / "child.log"
+        child = await standby.hand_over(command, self.folder, log_path=log_path) if standby else None
+        child = child or await start_logged(command, log_path=log_path, environment=environment)
         log.info("training process started", attempt=self.attempt.number, pid=child.pid)
         self._last_record_s = asyncio.get_running_loop().time()
         exited = asyncio.create_task(child.wait())

@@ -22,6 +22,7 @@ from services.trainer.run_store.stop_requests import StopRequests
 from services.trainer.runs.attempt import Limits, Stop
 from services.trainer.runs.backoff import retrying_store
 from services.trainer.runs.publisher import BrokerUnavailable, EventPublisher, OrderState
+from services.trainer.runs.standby import Standby
 
 PUBLISH_PAUSE_S = 1.0
 ATTACH_FIRST_S = 2.0
@@ -48,6 +49,7 @@ class TrainerDeps:
     now: Callable[[], datetime]
     command: Callable[[Plan, Path], Sequence[str]]  # starts the training process in a folder
     environment: Mapping[str, str]  # of the training process
+    standby: Standby | None = None  # a training process that is started before its order
 
 
 class RunContext:

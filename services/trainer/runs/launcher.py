@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 WORKER = "services.trainer.worker.main"
+STANDBY = "services.trainer.worker.standby"
 
 
 def worker_command(run_dir: Path, *, processes: int) -> list[str]:
@@ -20,3 +21,8 @@ def worker_command(run_dir: Path, *, processes: int) -> list[str]:
     # Otherwise each attempt leaves a folder in the machine's temporary one.
     elastic += ["--log-dir", str(run_dir / "torchrun")]
     return [sys.executable, *elastic, *dying, *worker]
+
+
+def standby_command(link: int) -> list[str]:
+    """The command of a process that waits for the folder it is to train in; ``link`` is its end of a socket."""
+    return [sys.executable, "-m", STANDBY, str(link)]

@@ -59,7 +59,8 @@ class Orchestrator:
         try:
             supervisor, uploads = await self._prepare(attempt)
             command = context.deps.command(context.plan, supervisor.folder)
-            outcome = await supervisor.run(command, environment=context.deps.environment)
+            deps = context.deps
+            outcome = await supervisor.run(command, environment=deps.environment, standby=deps.standby)
         except CannotPrepare as reason:
             decision = Decision(kind="failed", code=reason.code, message=str(reason), retryable=reason.retryable)
             await self._fail(decision, attempt, epoch=0)

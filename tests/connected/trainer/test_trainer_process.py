@@ -50,12 +50,16 @@ async def test_twenty_equal_orders_are_one_run_from_start_to_end(
     trainer: Trainer, amqp_url: str, store: S3Store, bucket: str, tmp_path: Path
 ) -> None:
     order = small_order(store, bucket, tmp_path / "cards")
+    waiting = await trainer.standby()
     async with event_listener(amqp_url) as listener:
         for number in range(20):
             order.order_event_id = f"order-{number}"
             await listener.order(order, sequence=str(number))
         [completed] = await listener.receive(TrainingCompleted)
         [started] = listener.of(TrainingStarted)
+        # Trained by the process that was there before the order: the same bits as by one that is started.
+        assert trainer.pids("training process started") == [waiting]
+        assert completed.weights_sha256 == weights_left_alone()
         assert started.config.uri == f"s3://{bucket}/runs/{started.run_id}/config.json"
         assert started.parameters["image_size"] == "64"
         assert [event.epoch for event in listener.of(EpochCompleted)] == [1, 2, 3]

@@ -3,11 +3,12 @@
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 WAIT_S = 300
 POLL_S = 0.01
 IMAGES = 12
+JOURNAL = "/journal.jsonl"
 # Threads that wait without spinning: several processes share these cores.
 QUIET = {"OMP_WAIT_POLICY": "PASSIVE"}
 
@@ -92,6 +94,25 @@ def service_environment(amqp_url: str, s3: ObjectServer, bucket: str) -> dict[st
     }
 
 
+def training_processes(workdir: Path) -> dict[psutil.Process, Path]:
+    """The processes that train in folders within this one, each with the folder of its attempt.
+
+    One that was a standby process does not have it among its words: it is known by the journal it holds open.
+    """
+    found: dict[psutil.Process, Path] = {}
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        with suppress(psutil.NoSuchProcess):
+            if "services.trainer.worker.main" in words and "torch.distributed.run" not in words:
+                named = [Path(words[-1])]
+            elif "services.trainer.worker.standby" in words:
+                named = [Path(file.path).parent for file in process.open_files() if file.path.endswith(JOURNAL)]
+            else:
+                continue
+            found |= {process: folder for folder in named if folder.is_relative_to(workdir)}  # noqa: B035  one or none
+    return found
+
+
 class Trainer:
     """One trainer process; start it again after it was killed."""
 
@@ -128,12 +149,19 @@ class Trainer:
 
     def children(self) -> list[psutil.Process]:
         """The training processes proper, whoever their parent is now."""
-        found = []
-        for process in psutil.process_iter(["cmdline"]):
-            words = process.info["cmdline"] or []
-            if "services.trainer.worker.main" in words and any(str(self.workdir) in word for word in words):
-                found.append(process)
-        return [process for process in found if "torch.distributed.run" not in process.info["cmdline"]]
+        return list(training_processes(self.workdir))
+
+    def pids(self, event: str) -> list[int]:
+        """Of the processes of which the trainer's log says so."""
+        assert self.process is not None
+        return [int(pid) for pid in re.findall(rf"{event}.* pid=(\d+)", self.process.log_path.read_text())]
+
+    async def standby(self, *, number: int = 1) -> int:
+        """Wait until so many standby processes were ready; the last one's process id."""
+        async with asyncio.timeout(WAIT_S):
+            while len(ready := self.pids("a standby training process is ready")) < number:  # noqa: ASYNC110  a file
+                await asyncio.sleep(POLL_S)
+        return ready[-1]
 
     def journal(self, attempt: int = 1) -> list[Record]:
         """What the training process wrote so far."""
