@@ -4,7 +4,6 @@ import asyncio
 import socket
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -25,6 +24,7 @@ from services.trainer.handlers import BrokerEventPublisher, on_broadcast_request
 from services.trainer.inputs.cpu_processes import cpu_processes_of
 from services.trainer.inputs.pretrained_source import LibrarySource, library_lookup
 from services.trainer.inputs.workspace import Workspace
+from services.trainer.launchers.local import LocalLauncher
 from services.trainer.plan import Plan
 from services.trainer.runs.attempt import Limits
 from services.trainer.runs.context import TrainerDeps
@@ -78,6 +78,7 @@ def create_deps(settings: Settings, *, gpus: int, git_commit: str) -> TrainerDep
     )
 
     environment = training_environment(home)
+    standby = Standby(environment=environment) if settings.trainer_standby else None
 
     def command(plan: Plan, folder: Path) -> list[str]:
         return worker_command(folder, processes=processes_for(plan.recipe, gpus) if gpus else cpu_processes_of(folder))
@@ -92,9 +93,7 @@ def create_deps(settings: Settings, *, gpus: int, git_commit: str) -> TrainerDep
         sample_s=settings.trainer_sample_s,
         host=socket.gethostname(),
         now=now,
-        command=command,
-        environment=environment,
-        standby=Standby(environment=environment) if settings.trainer_standby else None,
+        launcher=LocalLauncher(command=command, environment=environment, standby=standby),
     )
 
 
@@ -131,7 +130,7 @@ async def run(settings: Settings) -> int:
             tracing(SERVICE, settings.otlp_endpoint),
             serve_grpc(settings.trainer_host, settings.trainer_grpc_port, servicers=[], alive=alive, tls=settings),
             serve_metrics(settings.trainer_host, settings.trainer_metrics_port),
-            deps.standby.kept() if deps.standby else nullcontext(),
+            deps.launcher.ready(),
         ],
         drain=partial(runs.drain, timeout_s=settings.trainer_drain_timeout_s),
     )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
-from truscore.process.logged import LoggedProcess, start_logged
 from truscore.storage import StoreError
 
 from services.trainer.journal import (
@@ -25,13 +24,14 @@ from services.trainer.journal import (
     Started,
     read_from,
 )
+from services.trainer.launchers.port import Exit, Launch, LaunchedAttempt, Launcher
 from services.trainer.metrics import IMAGES, Share
+from services.trainer.plan import Plan
 from services.trainer.run_store.attempts import Attempt, Attempts
-from services.trainer.run_store.stop_requests import WORDS, StopRequests, request_stop
+from services.trainer.run_store.stop_requests import WORDS, StopRequests
 from services.trainer.run_store.uploads import Fenced, Uploads
 from services.trainer.runs.backoff import retrying_store
 from services.trainer.runs.journal_relay import Position
-from services.trainer.runs.standby import Standby
 
 log = structlog.get_logger(__name__)
 POLL_S = 0.1
@@ -103,34 +103,28 @@ class AttemptSupervisor:
     _stalled: bool = False
     _images: Share = field(default_factory=lambda: Share(IMAGES))
 
-    async def run(
-        self, command: Sequence[str], *, environment: Mapping[str, str], standby: Standby | None = None
-    ) -> AttemptOutcome:
-        """Train until the process ends, whatever the reason. Raises Fenced, JournalCorrupt and StoreError.
-
-        ``standby``, where it stands for the command, spares the process its start."""
-        log_path = self.folder / "child.log"
-        child = await standby.hand_over(command, self.folder, log_path=log_path) if standby else None
-        child = child or await start_logged(command, log_path=log_path, environment=environment)
-        log.info("training process started", attempt=self.attempt.number, pid=child.pid)
+    async def run(self, launcher: Launcher, plan: Plan) -> AttemptOutcome:
+        """Train until the process ends, whatever the reason. Raises Fenced, JournalCorrupt and StoreError."""
+        launched = await launcher.start(Launch(plan=plan, attempt=self.attempt.number, folder=self.folder))
         self._last_record_s = asyncio.get_running_loop().time()
-        exited = asyncio.create_task(child.wait())
+        exited = asyncio.create_task(launched.wait())
         try:
-            await self._supervise(child, exited)
+            await self._supervise(launched, exited)
         finally:
             # Also when something beside it failed: no training process outlives its attempt.
-            child.kill()
+            launched.kill()
             self._images.set(0)
             await asyncio.shield(exited)
+        ended = exited.result()
         return AttemptOutcome(
-            last_word=self._last_word, exit_status=exited.result(), printed=child.output_tail(),
+            last_word=self._last_word, exit_status=ended.status, printed=ended.printed,
             stopped=self.stop.word, stalled=self._stalled, epoch=self._epoch, advanced=self._advanced,
             step=self._step,
         )  # fmt: skip
 
-    async def _supervise(self, child: LoggedProcess, exited: asyncio.Task[int]) -> None:
+    async def _supervise(self, launched: LaunchedAttempt, exited: asyncio.Task[Exit]) -> None:
         beside = [asyncio.create_task(work) for work in (self._upload_written(exited), self._send_heartbeats(exited))]
-        heeding = asyncio.create_task(self._forward_stop(child))
+        heeding = asyncio.create_task(self._forward_stop(launched))
         try:
             # The first failure ends the attempt; otherwise both return once the process has ended.
             done, _ = await asyncio.wait(beside, return_when=asyncio.FIRST_EXCEPTION)
@@ -141,7 +135,7 @@ class AttemptSupervisor:
                 task.cancel()
             await asyncio.gather(*beside, heeding, return_exceptions=True)
 
-    async def _upload_written(self, exited: asyncio.Task[int]) -> None:
+    async def _upload_written(self, exited: asyncio.Task[Exit]) -> None:
         """Take what the journal names into the store, to its end."""
         while True:
             complete = exited.done()
@@ -195,7 +189,7 @@ class AttemptSupervisor:
             doing="fold", deadline_s=self.limits.store_retry_for_s,
         )  # fmt: skip
 
-    async def _send_heartbeats(self, exited: asyncio.Task[int]) -> None:
+    async def _send_heartbeats(self, exited: asyncio.Task[Exit]) -> None:
         """Show life, and look whether the run is still ours and still wanted."""
         while not exited.done():
             try:
@@ -219,18 +213,18 @@ class AttemptSupervisor:
             self._stalled = True
             self.stop.changed.set()
 
-    async def _forward_stop(self, child: LoggedProcess) -> None:
+    async def _forward_stop(self, launched: LaunchedAttempt) -> None:
         """Pass on the request; end the process where it does not listen."""
         deadline_s: float | None = None
         while not self._stalled:
             if self.stop.word:
-                request_stop(self.folder, self.stop.word)
+                launched.request_stop(self.stop.word)
                 deadline_s = deadline_s or self.limits.stop_timeout_s
             self.stop.changed.clear()
             if not await _wait_for(self.stop.changed, deadline_s):
                 log.error("the training process did not heed", requested=self.stop.word, waited_s=deadline_s)
                 break
-        child.kill()
+        launched.kill()
 
 
 async def _wait_for(changed: asyncio.Event, timeout_s: float | None) -> bool:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Literal, TypeVar
 
 import structlog
 from truscore.storage import Store
 
 from services.trainer.inputs.workspace import Workspace
+from services.trainer.launchers.port import Launcher
 from services.trainer.plan import Plan
 from services.trainer.run_store.attempts import Attempts
 from services.trainer.run_store.keys import RunKeys
@@ -22,7 +22,6 @@ from services.trainer.run_store.stop_requests import StopRequests
 from services.trainer.runs.attempt import Limits, Stop
 from services.trainer.runs.backoff import retrying_store
 from services.trainer.runs.publisher import BrokerUnavailable, EventPublisher, OrderState
-from services.trainer.runs.standby import Standby
 
 PUBLISH_PAUSE_S = 1.0
 ATTACH_FIRST_S = 2.0
@@ -47,9 +46,7 @@ class TrainerDeps:
     sample_s: float  # between two hardware samples
     host: str
     now: Callable[[], datetime]
-    command: Callable[[Plan, Path], Sequence[str]]  # starts the training process in a folder
-    environment: Mapping[str, str]  # of the training process
-    standby: Standby | None = None  # a training process that is started before its order
+    launcher: Launcher
 
 
 class RunContext:

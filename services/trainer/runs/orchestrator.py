@@ -58,9 +58,7 @@ class Orchestrator:
         attempt = self._last = await context.stored(self._take, "take the run")
         try:
             supervisor, uploads = await self._prepare(attempt)
-            command = context.deps.command(context.plan, supervisor.folder)
-            deps = context.deps
-            outcome = await supervisor.run(command, environment=deps.environment, standby=deps.standby)
+            outcome = await supervisor.run(context.deps.launcher, context.plan)
         except CannotPrepare as reason:
             decision = Decision(kind="failed", code=reason.code, message=str(reason), retryable=reason.retryable)
             await self._fail(decision, attempt, epoch=0)

@@ -26,6 +26,7 @@ from services.trainer.handlers import BrokerEventPublisher, on_broadcast_request
 from services.trainer.inputs.pretrained_source import LibrarySource
 from services.trainer.inputs.published_weights import published
 from services.trainer.inputs.workspace import Workspace
+from services.trainer.launchers.local import LocalLauncher
 from services.trainer.plan import Plan
 from services.trainer.runs.attempt import Limits
 from services.trainer.runs.context import TrainerDeps
@@ -121,8 +122,8 @@ class Stand:
         self.gates.mkdir(exist_ok=True)
         self.deps = TrainerDeps(
             store=self.store, bucket=BUCKET, workspace=self.workspace(), limits=self.limits, restart_limit=2,
-            restart_pause_s=0.01, sample_s=60, host="here", now=lambda: datetime.now(tz=UTC), command=self.command,
-            environment=dict(os.environ),
+            restart_pause_s=0.01, sample_s=60, host="here", now=lambda: datetime.now(tz=UTC),
+            launcher=LocalLauncher(command=self.command, environment=dict(os.environ)),
         )  # fmt: skip
         self.runs = Runs(self.deps)
         event_publisher = BrokerEventPublisher(

@@ -15,6 +15,7 @@ import pytest
 from truscore.events.v1.training_pb2 import TrainingCompleted, TrainingProgressed
 from truscore.process.logged import HELD_BYTES, start_logged
 
+from services.trainer.launchers.local import LocalLauncher
 from services.trainer.runs import standby as standby_module
 from services.trainer.runs.standby import Standby
 from services.trainer.worker.standby import LOWEST_PRIORITY, at_lowest_priority
@@ -45,11 +46,12 @@ async def stand_with(tmp_path: Path, misbehave: str = "") -> AsyncIterator[tuple
         return [sys.executable, str(CHILD), str(link), str(stand.gates), misbehave]
 
     standby = Standby(
-        environment=stand.deps.environment,
+        environment=dict(os.environ),
         command=command,
         stands_for=lambda folder: stand.command(None, folder),  # type: ignore[arg-type]
     )
-    stand.runs._deps = replace(stand.deps, standby=standby)
+    launcher = LocalLauncher(command=stand.command, environment=dict(os.environ), standby=standby)
+    stand.runs._deps = replace(stand.deps, launcher=launcher)
     async with standby.kept():
         await standby.wait_ready()
         yield stand, standby
@@ -136,7 +138,7 @@ async def test_a_standby_process_is_given_what_a_training_process_is_given(tmp_p
         plain = await start_logged(
             [sys.executable, "-c", "import time; time.sleep(60)"],
             log_path=tmp_path / "log",
-            environment=stand.deps.environment,
+            environment=dict(os.environ),
         )
         other = psutil.Process(plain.pid)
         await until(lambda: "sleep" in " ".join(other.cmdline()) and "die_with_parent" not in other.cmdline())
