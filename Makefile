@@ -9,7 +9,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
   "$$name" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$name" && exit; \
   done; echo python3)
 BIN := .venv/bin
-EXTRAS := export,mobile,weights,tracker,stack,audit,studio,search
+EXTRAS := export,mobile,weights,tracker,stack,audit,studio,kubernetes,search
 SETUP_BEGAN_AT := $(shell date +%s)
 # Folder that the generated Python is written under.
 GENERATED ?= shared
@@ -40,7 +40,7 @@ down: ## Stop what `make up` started in another terminal
 
 # Two at a time, each with a broker and a store of its own: much of the time goes in waiting for processes.
 test: setup ## Run all tests but the measurements
-	$(BIN)/python -m pytest -m "not bench" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -m "not bench and not chaos" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 TIMES ?= 3
 test-learning: setup ## Train every architecture on TIMES (3) times the images, for TIMES times the epochs
@@ -57,6 +57,7 @@ bench: setup ## Measure speed and memory
 
 MINUTES ?= 30
 chaos: setup ## Real runs for MINUTES (30) while services, broker and store are killed: what was lost or doubled
+	$(BIN)/python -m pytest -m chaos tests/connected/trainer
 	$(BIN)/python -m tests.chaos --minutes $(MINUTES) $(ARGS)
 
 # Left to `make test`: what builds networks or decodes thousands of pictures.

@@ -36,8 +36,12 @@ TABLE: Final[Mapping[str, Rights]] = {
         reads=("datasets/*", "runs/*", "pretrained/*"),
         # Published weights that it fetched are kept for the next run.
         writes=("runs/*", "pretrained/*"),
-        deletes=("runs/*/checkpoints/*", "runs/*/folds/*"),
+        deletes=("runs/*/checkpoints/*", "runs/*/folds/*", "runs/*/segments/*"),
         other_datasets=True,
+    ),
+    # Pods of runs, where a trainer makes Jobs of them: what a trainer may, but to delete.
+    "training-run": Rights(
+        reads=("datasets/*", "runs/*", "pretrained/*"), writes=("runs/*", "pretrained/*"), other_datasets=True
     ),
     "exporter": Rights(reads=("datasets/*", "runs/*", "models/*"), writes=("models/*",), other_datasets=True),
     "studio": Rights(reads=("datasets/*", "runs/*", "models/*"), writes=("datasets/*",), never_writes=VERDICTS),

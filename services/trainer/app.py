@@ -25,6 +25,7 @@ from services.trainer.inputs.cpu_processes import cpu_processes_of
 from services.trainer.inputs.pretrained_source import LibrarySource, library_lookup
 from services.trainer.inputs.workspace import Workspace
 from services.trainer.launchers.local import LocalLauncher
+from services.trainer.launchers.port import Launcher
 from services.trainer.plan import Plan
 from services.trainer.runs.attempt import Limits
 from services.trainer.runs.context import TrainerDeps
@@ -32,7 +33,7 @@ from services.trainer.runs.launcher import worker_command
 from services.trainer.runs.registry import Runs
 from services.trainer.runs.requests import Requests
 from services.trainer.runs.standby import Standby
-from services.trainer.settings import Settings, training_environment
+from services.trainer.settings import Settings, kubernetes_cores, kubernetes_options, training_environment
 
 SERVICE = "trainer"
 
@@ -43,17 +44,23 @@ def cores_for(settings: Settings) -> int:
     return min(cores, settings.trainer_cpu_processes or cores)
 
 
-def create_deps(settings: Settings, *, gpus: int, git_commit: str) -> TrainerDeps:
-    """What the settings give a trainer to train with."""
-    store = S3Store(
+def create_store(settings: Settings) -> S3Store:
+    """The store that the settings name."""
+    return S3Store(
         settings.s3_endpoint,
         settings.s3_access_key.get_secret_value(),
         settings.s3_secret_key.get_secret_value(),
         buckets=settings.buckets,
     )
+
+
+def create_workspace(
+    settings: Settings, store: S3Store, *, git_commit: str, cores: int = 1, remote: bool = False
+) -> Workspace:
+    """The folder that runs are laid out in."""
     workdir = settings.trainer_workdir.absolute()
-    (home := workdir / "home").mkdir(parents=True, exist_ok=True)
-    workspace = Workspace(
+    home = home_of(settings)
+    return Workspace(
         store=store,
         workdir=workdir,
         cache=Cache(workdir / "cache", settings.trainer_cache_bytes),
@@ -68,32 +75,60 @@ def create_deps(settings: Settings, *, gpus: int, git_commit: str) -> TrainerDep
             timeout_s=settings.trainer_weights_timeout_s,
         ),
         verifier=Verifier(settings.trainer_trusted_keys),
-        cores=cores_for(settings) if not gpus else 1,
+        cores=cores,
+        remote=remote,
     )
+
+
+def home_of(settings: Settings) -> Path:
+    """The home folder of training processes, which is made where it is not there."""
+    home = settings.trainer_workdir.absolute() / "home"
+    home.mkdir(parents=True, exist_ok=True)
+    return home
+
+
+def create_launcher(settings: Settings, store: S3Store, *, gpus: int) -> Launcher:
+    """What runs the attempts."""
+    if settings.trainer_launcher == "kubernetes":
+        # An extra: a trainer that runs its processes itself needs no client of the cluster.
+        from services.trainer.launchers.kubernetes.create import create_kubernetes_launcher
+
+        return create_kubernetes_launcher(
+            kubernetes_options(settings), store=store, bucket=settings.bucket,
+            kubeconfig=settings.trainer_kubernetes_config, namespace=settings.trainer_kubernetes_namespace,
+            retry_for_s=settings.trainer_store_patience_s,
+        )  # fmt: skip
+
+    def command(plan: Plan, folder: Path) -> list[str]:
+        return worker_command(folder, processes=processes_for(plan.recipe, gpus) if gpus else cpu_processes_of(folder))
+
+    environment = training_environment(home_of(settings))
+    standby = Standby(environment=environment) if settings.trainer_standby else None
+    return LocalLauncher(command=command, environment=environment, standby=standby)
+
+
+def create_deps(settings: Settings, *, gpus: int, git_commit: str) -> TrainerDeps:
+    """What the settings give a trainer to train with."""
+    store = create_store(settings)
+    launcher = create_launcher(settings, store, gpus=gpus)
+    cores = 1 if gpus else kubernetes_cores(settings) if launcher.remote else cores_for(settings)
     limits = Limits(
         beat_s=settings.trainer_beat_s,
         stop_timeout_s=settings.trainer_stop_timeout_s,
         stall_timeout_s=settings.trainer_stall_timeout_s,
         store_retry_for_s=settings.trainer_store_patience_s,
     )
-
-    environment = training_environment(home)
-    standby = Standby(environment=environment) if settings.trainer_standby else None
-
-    def command(plan: Plan, folder: Path) -> list[str]:
-        return worker_command(folder, processes=processes_for(plan.recipe, gpus) if gpus else cpu_processes_of(folder))
-
     return TrainerDeps(
         store=store,
         bucket=settings.bucket,
-        workspace=workspace,
+        workspace=create_workspace(settings, store, git_commit=git_commit, cores=cores, remote=launcher.remote),
         limits=limits,
         restart_limit=settings.trainer_restart_limit,
         restart_pause_s=settings.trainer_restart_pause_s,
         sample_s=settings.trainer_sample_s,
         host=socket.gethostname(),
         now=now,
-        launcher=LocalLauncher(command=command, environment=environment, standby=standby),
+        launcher=launcher,
     )
 
 
@@ -101,7 +136,8 @@ async def run(settings: Settings) -> int:
     """Serve until stopped; returns the exit code."""
     configure_logging(SERVICE, level=settings.log_level, json=settings.log_json)
     sampler = HardwareSampler(SERVICE, settings.trainer_workdir.absolute())
-    gpus = len(sampler.sample().gpus)
+    remote = settings.trainer_launcher == "kubernetes"
+    gpus = settings.trainer_kubernetes_gpus if remote else len(sampler.sample().gpus)
     git_commit = settings.trainer_git_commit or current_commit(Path(__file__).parent)
     deps = create_deps(settings, gpus=gpus, git_commit=git_commit)
     broker = connect(settings.amqp_url.get_secret_value(), service=SERVICE)

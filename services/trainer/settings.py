@@ -1,14 +1,24 @@
 """What the environment may set."""
 
+import json
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 from truscore.settings import StoreSettings
 
+from services.trainer.launchers.kubernetes.job_spec import JobOptions
+
 PREFIX = "TRUSCORE_"
+QUANTITY = r"^[1-9][0-9]*(Mi|Gi|Ti)$"
+# What a Job's processes are set by as the service is; keys come from the Secret, and some are set by the Job itself.
+PASSED_ON = (
+    "s3_endpoint", "bucket", "accepted_buckets", "trainer_cache_bytes", "trainer_min_free_bytes", "trainer_beat_s",
+    "trainer_store_patience_s", "trainer_trusted_keys", "trainer_weights_source", "trainer_weights_limit_bytes",
+    "trainer_weights_timeout_s", "trainer_git_commit", "log_level", "log_json",
+)  # fmt: skip
 
 
 def _source_of_weights(address: str) -> str:
@@ -85,7 +95,77 @@ class Settings(StoreSettings):
     trainer_weights_timeout_s: float = Field(
         300, gt=0, description="Seconds in which a file of weights has to be fetched"
     )
+    trainer_launcher: Literal["local", "kubernetes"] = Field(
+        "local",
+        description='Where training processes run: "local" as children of the trainer, "kubernetes" as a Job of the '
+        "cluster for each attempt, which needs the extra kubernetes",
+    )
+    trainer_kubernetes_image: str = Field("", description="Image of the trainer that Jobs run")
+    trainer_kubernetes_namespace: str = Field("", description="Namespace of Jobs; empty for the trainer's own")
+    trainer_kubernetes_config: Path | None = Field(
+        None, description="kubeconfig file of the cluster; without it the service account of the trainer's pod"
+    )
+    trainer_kubernetes_keys: str = Field(
+        "truscore-training-run",
+        description="Secret of the Jobs' namespace with the store's keys, truscore_s3_access_key and "
+        "truscore_s3_secret_key",
+    )
+    trainer_kubernetes_queue: str = Field(
+        "", description="Queue of Kueue that says when a Job may run; empty where Jobs run at once"
+    )
+    trainer_kubernetes_priority_class: str = Field("", description="Priority class of Jobs; empty for the default")
+    trainer_kubernetes_gpus: int = Field(0, ge=0, le=16, description="NVIDIA GPUs of a Job")
+    trainer_kubernetes_cpu: int = Field(4, ge=1, le=256, description="Cores of a Job")
+    trainer_kubernetes_memory: str = Field("16Gi", pattern=QUANTITY, description="Memory of a Job")
+    trainer_kubernetes_disk: str = Field(
+        "80Gi", pattern=QUANTITY, description="Disk of a Job, for dataset and checkpoints"
+    )
+    trainer_kubernetes_deadline_s: int = Field(
+        7 * 24 * 3600, ge=60, description="Seconds that an attempt may run as a Job; a run that takes longer fails"
+    )
+    trainer_kubernetes_kept_s: int = Field(
+        3600, ge=60, description="Seconds that a Job stays after its end, for people to look at"
+    )
     trainer_git_commit: str = Field("", description="Commit of the source that is run; read from .git where empty")
+
+    @model_validator(mode="after")
+    def _jobs_have_an_image(self) -> Self:
+        if self.trainer_launcher == "kubernetes" and not self.trainer_kubernetes_image:
+            raise ValueError("TRUSCORE_TRAINER_LAUNCHER=kubernetes needs TRUSCORE_TRAINER_KUBERNETES_IMAGE")
+        return self
+
+
+class PodSettings(Settings):
+    """Of the process in a Job's pod, which knows no broker."""
+
+    amqp_url: SecretStr = Field(SecretStr(""), description="Not used")
+
+
+def kubernetes_options(settings: Settings) -> JobOptions:
+    """What all Jobs have in common."""
+    passed_on = settings.model_dump(mode="json", include=set(PASSED_ON))
+    return JobOptions(
+        image=settings.trainer_kubernetes_image,
+        secret=settings.trainer_kubernetes_keys,
+        queue=settings.trainer_kubernetes_queue,
+        priority_class=settings.trainer_kubernetes_priority_class,
+        gpus=settings.trainer_kubernetes_gpus,
+        cpu=str(settings.trainer_kubernetes_cpu),
+        memory=settings.trainer_kubernetes_memory,
+        disk=settings.trainer_kubernetes_disk,
+        deadline_s=settings.trainer_kubernetes_deadline_s,
+        kept_s=settings.trainer_kubernetes_kept_s,
+        environment={
+            f"{PREFIX}{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+            for name, value in passed_on.items()
+        },
+    )
+
+
+def kubernetes_cores(settings: Settings) -> int:
+    """Cores that a run without a GPU may train on as a Job."""
+    cores = settings.trainer_kubernetes_cpu
+    return min(cores, settings.trainer_cpu_processes or cores)
 
 
 # Threads that wait by spinning take the cores they wait for: on a busy machine training was ten times slower.

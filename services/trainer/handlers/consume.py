@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 
 from google.protobuf.message import Message
@@ -75,8 +76,17 @@ def on_broadcast_request(requests: Requests) -> Callable[[RunCancel | RunPause, 
     return handle
 
 
+def stored_order(wire: bytes, *, ordered_at: datetime) -> TrainingOrder:
+    """The order that a run's folder in the store holds, for whoever was not given the message itself."""
+    return _order(DatasetValidated.FromString(wire), ordered_at=ordered_at, redelivered=False)
+
+
 def order_of(validated: DatasetValidated, envelope: Envelope) -> TrainingOrder:
     """The order as plain values. Poison where it lacks what a run is made of."""
+    return _order(validated, ordered_at=envelope.time, redelivered=envelope.delivery > 1)
+
+
+def _order(validated: DatasetValidated, *, ordered_at: datetime, redelivered: bool) -> TrainingOrder:
     required = {
         "dataset_id": validated.dataset_id, "version": validated.version, "uri": validated.uri,
         "dataset_digest": validated.dataset_digest, "index.uri": validated.index.uri,
@@ -102,8 +112,8 @@ def order_of(validated: DatasetValidated, envelope: Envelope) -> TrainingOrder:
         key_id=seal.key_id,
         signature=seal.signature,
         class_names=tuple(validated.class_names),
-        ordered_at=envelope.time,
-        redelivered=envelope.delivery > 1,
+        ordered_at=ordered_at,
+        redelivered=redelivered,
         wire=validated.SerializeToString(deterministic=True),
         event_id=validated.order_event_id,
     )

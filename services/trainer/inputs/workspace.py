@@ -41,6 +41,7 @@ from services.trainer.inputs.report_check import ReportMismatch, check_report
 from services.trainer.plan import Plan
 from services.trainer.run_store.attempts import Attempt
 from services.trainer.run_store.keys import RunKeys
+from services.trainer.run_store.segments import Segments
 from services.trainer.run_store.uploads import BEST, FOLDS_LIMIT, LATEST, Pointer, read_pointer
 from services.trainer.runs.journal_relay import Position, attempt_folder, furthest, journal_path, load_position
 
@@ -79,7 +80,11 @@ class PreparedRun:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Workspace:
-    """The trainer's disk. ``cores`` are those that a run may train on where there is no GPU."""
+    """The trainer's disk. ``cores`` are those that a run may train on where there is no GPU.
+
+    ``remote``: training processes have a workspace of their own elsewhere, where images, weights and checkpoints are
+    fetched to; here is only what the service itself reads.
+    """
 
     store: Store
     workdir: Path
@@ -91,6 +96,7 @@ class Workspace:
     source: LibrarySource
     cores: int = 1
     verifier: Verifier = field(default_factory=Verifier)
+    remote: bool = False
 
     def run_folder(self, run_id: str) -> Path:
         return self.workdir / "runs" / run_id
@@ -122,8 +128,9 @@ class Workspace:
             self._check_verdict(plan)
             index = self._index(plan, folder)
             split = self._split(plan, index, keys, folder)
-            self._fetch_images(plan, index, folder / "images")
-            self._fetch_pretrained(plan, folder)
+            if not self.remote:
+                self._fetch_images(plan, index, folder / "images")
+                self._fetch_pretrained(plan, folder)
         except (ObjectMissing, DigestMismatch, InvalidIndex, InvalidUri, TooLarge) as error:
             # It was validated, so it was there: somebody changed it since.
             raise CannotPrepare("dataset_changed", str(error), retryable=False) from error
@@ -141,8 +148,11 @@ class Workspace:
         for number in range(1, attempt.number):
             shutil.rmtree(attempt_folder(prepared.run_folder, number) / "checkpoints", ignore_errors=True)
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
-        pointer = self._fetch_checkpoints(keys, folder)
-        self._fetch_folds(keys, folder)
+        if self.remote:
+            pointer = read_pointer(self.store, keys, LATEST)
+        else:
+            pointer = self._fetch_checkpoints(keys, folder)
+            self._fetch_folds(keys, folder)
         position = furthest([load_position(prepared.run_folder), *([pointer.relayed] if pointer else [])])
         for number in range(position.attempt, attempt.number):
             self._fetch_journal(keys, prepared.run_folder, number)
@@ -278,6 +288,12 @@ class Workspace:
 
     def _fetch_journal(self, keys: RunKeys, run_folder: Path, attempt: int) -> None:
         path = journal_path(run_folder, attempt)
+        if self.remote:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Segments(self.store, keys, attempt).copy_to(path)
+            if path.stat().st_size:
+                return
+            path.unlink()
         if path.exists():
             return  # written here: it holds at least what was uploaded
         try:

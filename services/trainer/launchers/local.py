@@ -25,6 +25,10 @@ class LocalAttempt:
     child: LoggedProcess
     folder: Path
 
+    @property
+    def waiting(self) -> bool:
+        return False
+
     async def wait(self) -> Exit:
         status = await self.child.wait()
         return Exit(status=status, printed=self.child.output_tail())
@@ -35,6 +39,9 @@ class LocalAttempt:
     def kill(self) -> None:
         self.child.kill()
 
+    def release(self) -> None:
+        self.child.kill()
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LocalLauncher:
@@ -43,6 +50,7 @@ class LocalLauncher:
     command: Callable[[Plan, Path], Sequence[str]]  # trains in a folder
     environment: Mapping[str, str]  # of the training process
     standby: Standby | None = None  # a training process that is started before its order
+    remote: bool = False
 
     def ready(self) -> AbstractAsyncContextManager[None]:
         return self.standby.kept() if self.standby else nullcontext()
@@ -54,3 +62,10 @@ class LocalLauncher:
         child = child or await start_logged(command, log_path=log_path, environment=self.environment)
         log.info("training process started", attempt=launch.attempt, pid=child.pid)
         return LocalAttempt(child=child, folder=launch.folder)
+
+    async def outlived(self, run_id: str, attempt: int) -> bool:
+        """Never: they end with the service that started them."""
+        return False
+
+    async def end(self, run_id: str, attempt: int) -> None:
+        """They have ended with the service that started them."""

@@ -60,9 +60,15 @@ class Attempts:
             run_began_at=before.run_began_at if before else started_at,
         )
         self._write(attempt)
-        marker = {"attempt": attempt.number, "owner": owner, "run_began_at": attempt.run_began_at}
-        write_json(self._store, self._keys.latest_attempt, marker)
+        self._mark(attempt)
         return attempt
+
+    def adopt(self, attempt: Attempt, *, owner: str, host: str) -> Attempt:
+        """Go on with an attempt whose processes outlived their service; from here on its old owner is fenced off."""
+        adopted = replace(attempt, owner=owner, host=host, ended="")
+        self._write(adopted)
+        self._mark(adopted)
+        return adopted
 
     def holds(self, attempt: Attempt) -> bool:
         """Whether this attempt is still the one that may go on."""
@@ -79,5 +85,17 @@ class Attempts:
         """Say that nobody is at it any more."""
         self._write(replace(attempt, ended=ended))
 
+    def _mark(self, attempt: Attempt) -> None:
+        marker = {"attempt": attempt.number, "owner": attempt.owner, "run_began_at": attempt.run_began_at}
+        write_json(self._store, self._keys.latest_attempt, marker)
+
     def _write(self, attempt: Attempt) -> None:
         write_json(self._store, self._keys.attempt(attempt.number), asdict(attempt))
+
+
+class NumberedAttempts(Attempts):
+    """As the attempt's own processes look at it: it is theirs whichever service looks after them."""
+
+    def holds(self, attempt: Attempt) -> bool:
+        marker = read_json(self._store, self._keys.latest_attempt)
+        return marker is not None and marker["attempt"] == attempt.number

@@ -51,6 +51,12 @@ class RunKeys:
     def journal(self, attempt: int) -> str:
         return self.at(f"journal/{attempt}.jsonl")
 
+    def segments(self, attempt: int) -> str:
+        return self.at(f"segments/{attempt}/")
+
+    def segment(self, attempt: int, number: int) -> str:
+        return f"{self.segments(attempt)}{number:08d}.jsonl"
+
     @property
     def checkpoints(self) -> str:
         return self.at("checkpoints/")

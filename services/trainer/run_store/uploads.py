@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -74,11 +74,9 @@ class Uploads:
         pointer to a best checkpoint that is younger than the latest is set again by the epochs trained again, but one
         that is older than the latest's idea of the best score would never be.
         """
-        self.check_fence()
-        with _held_still(self._folder / written.path, self._folder / "upload.pt") as path:
-            if path is None or sha256_of(path) != written.sha256:
-                return False
-            stored = self._put_once(self._keys.checkpoint(written.sha256), path, written.sha256, written.size_bytes)
+        stored = self.keep_file(written)
+        if stored is None:
+            return False
         self.keep_journal()
         self.check_fence()
         pointer = Pointer(
@@ -89,6 +87,17 @@ class Uploads:
         if prune:
             self._prune()
         return True
+
+    def note(self, checkpoints: Sequence[CheckpointWritten]) -> None:
+        """What the journal names, whether it is kept or not. Nothing follows from it for files on this disk."""
+
+    def keep_file(self, written: CheckpointWritten) -> Stored | None:
+        """The checkpoint's object; None where the training process has replaced it by a newer one already."""
+        self.check_fence()
+        with _held_still(self._folder / written.path, self._folder / "upload.pt") as path:
+            if path is None or sha256_of(path) != written.sha256:
+                return None
+            return self._put_once(self._keys.checkpoint(written.sha256), path, written.sha256, written.size_bytes)
 
     def record_position(self, relayed: Position) -> None:
         """Have the next attempt, wherever it is, know how far the journals were relayed."""

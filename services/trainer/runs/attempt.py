@@ -24,7 +24,7 @@ from services.trainer.journal import (
     Started,
     read_from,
 )
-from services.trainer.launchers.port import Exit, Launch, LaunchedAttempt, Launcher
+from services.trainer.launchers.port import Breakdown, Exit, Launch, LaunchedAttempt, Launcher
 from services.trainer.metrics import IMAGES, Share
 from services.trainer.plan import Plan
 from services.trainer.run_store.attempts import Attempt, Attempts
@@ -60,6 +60,7 @@ class AttemptOutcome:
     epoch: int  # last epoch that was completed; 0 where none is known
     advanced: bool  # whether this attempt completed an epoch, or a fold, itself
     step: int  # last optimizer step that was reported
+    failure: Breakdown | None = None  # what the place that ran the process reports of its end
 
 
 @dataclass(kw_only=True, slots=True)
@@ -101,25 +102,34 @@ class AttemptSupervisor:
     _last_word: LastWord | None = None
     _last_record_s: float = 0.0
     _stalled: bool = False
+    _launched: LaunchedAttempt | None = None
     _images: Share = field(default_factory=lambda: Share(IMAGES))
 
     async def run(self, launcher: Launcher, plan: Plan) -> AttemptOutcome:
         """Train until the process ends, whatever the reason. Raises Fenced, JournalCorrupt and StoreError."""
-        launched = await launcher.start(Launch(plan=plan, attempt=self.attempt.number, folder=self.folder))
+        launched = self._launched = await launcher.start(
+            Launch(plan=plan, attempt=self.attempt.number, folder=self.folder)
+        )
         self._last_record_s = asyncio.get_running_loop().time()
         exited = asyncio.create_task(launched.wait())
         try:
             await self._supervise(launched, exited)
-        finally:
-            # Also when something beside it failed: no training process outlives its attempt.
+        except (Fenced, asyncio.CancelledError):
+            # Somebody else has the attempt in hand now, or will have.
+            launched.release()
+            raise
+        except BaseException:
+            # No training process outlives an attempt that was given up.
             launched.kill()
+            raise
+        finally:
             self._images.set(0)
             await asyncio.shield(exited)
         ended = exited.result()
         return AttemptOutcome(
             last_word=self._last_word, exit_status=ended.status, printed=ended.printed,
             stopped=self.stop.word, stalled=self._stalled, epoch=self._epoch, advanced=self._advanced,
-            step=self._step,
+            step=self._step, failure=ended.failure,
         )  # fmt: skip
 
     async def _supervise(self, launched: LaunchedAttempt, exited: asyncio.Task[Exit]) -> None:
@@ -141,7 +151,8 @@ class AttemptSupervisor:
             complete = exited.done()
             records = await self._read()
             checkpoints = [record for record in records if isinstance(record, CheckpointWritten)]
-            for written in _worth_keeping(checkpoints):
+            self.uploads.note(checkpoints)
+            for written in worth_keeping(checkpoints):
                 await self._upload(written)
             for fold in records:
                 if isinstance(fold, FoldEvaluated):
@@ -161,6 +172,8 @@ class AttemptSupervisor:
             match record:
                 case Started():
                     self._first_epoch = record.first_epoch
+                    # Processes that were drained and started anew elsewhere go on in the same journal.
+                    self._last_word = None
                 case EpochDone():
                     # One that goes on repeats the record of the epoch before: its predecessor may have died over it.
                     self._epoch = record.epoch
@@ -207,6 +220,8 @@ class AttemptSupervisor:
             self.stop.request(stop_request.word, reason=stop_request.reason)
 
     def _check_stall(self) -> None:
+        if self._launched is not None and self._launched.waiting:
+            self._last_record_s = asyncio.get_running_loop().time()
         silent_s = asyncio.get_running_loop().time() - self._last_record_s
         if silent_s > self.limits.stall_timeout_s:
             log.error("the training process is silent", silent_s=silent_s, limit_s=self.limits.stall_timeout_s)
@@ -235,7 +250,7 @@ async def _wait_for(changed: asyncio.Event, timeout_s: float | None) -> bool:
     return True
 
 
-def _worth_keeping(checkpoints: Sequence[CheckpointWritten]) -> list[CheckpointWritten]:
+def worth_keeping(checkpoints: Sequence[CheckpointWritten]) -> list[CheckpointWritten]:
     """Of those written since the last look: the last one, and the last best one before it."""
     best = [written for written in checkpoints if written.best][-1:]
     return [written for written in checkpoints if written in (*best, checkpoints[-1])]

@@ -14,6 +14,8 @@ from services.trainer import metrics
 from services.trainer.inputs.workspace import CannotPrepare, PreparedRun
 from services.trainer.journal import Cancelled, Completed
 from services.trainer.run_store.attempts import Attempt
+from services.trainer.run_store.segments import drop_segments
+from services.trainer.run_store.stored_uploads import StoredUploads
 from services.trainer.run_store.uploads import LATEST, Fenced, Uploads, read_pointer
 from services.trainer.runs.attempt import AttemptOutcome, AttemptSupervisor
 from services.trainer.runs.context import HandedBack, RunContext
@@ -23,6 +25,7 @@ from services.trainer.runs.restart_policy import Decision, decide
 
 GRACE_S = 5.0
 LONGEST_PAUSE_S = 300.0
+OUTLIVING = ("", "handed_back")  # how attempts ended whose processes may still be there
 
 
 class Orchestrator:
@@ -55,7 +58,7 @@ class Orchestrator:
         context = self._context
         if context.stop.word:
             return await self._stop_between()
-        attempt = self._last = await context.stored(self._take, "take the run")
+        attempt = self._last = await self._begin()
         try:
             supervisor, uploads = await self._prepare(attempt)
             outcome = await supervisor.run(context.deps.launcher, context.plan)
@@ -68,6 +71,21 @@ class Orchestrator:
                 await asyncio.to_thread(context.attempts.close, attempt, ended="broken")
             raise
         return await self._conclude(outcome, supervisor.attempt, uploads)
+
+    async def _begin(self) -> Attempt:
+        """The attempt that outlived its service, or the next one."""
+        context, launcher = self._context, self._context.deps.launcher
+        latest = await context.stored(context.attempts.latest, "attempts") if launcher.remote else None
+        resumable = latest is not None and self._last is None and latest.ended in OUTLIVING
+        if latest is not None and resumable and await launcher.outlived(context.plan.run_id, latest.number):
+            context.log.info("going on with an attempt that outlived its service", attempt=latest.number)
+            return await context.stored(lambda: self._adopt(latest), "take the run")
+        if latest is not None:
+            await launcher.end(context.plan.run_id, latest.number)
+        return await context.stored(self._take, "take the run")
+
+    def _adopt(self, latest: Attempt) -> Attempt:
+        return self._context.attempts.adopt(latest, owner=uuid4().hex, host=self._context.deps.host)
 
     def _take(self) -> Attempt:
         if self._last is not None and not self._context.attempts.holds(self._last):
@@ -82,7 +100,7 @@ class Orchestrator:
             lambda: workspace.set_up(context.plan, self._prepared, attempt), "set up the attempt"
         )
         relay = self._start_relay(attempt, position)
-        uploads = Uploads(
+        uploads = (StoredUploads if context.deps.launcher.remote else Uploads)(
             store=context.deps.store, keys=context.keys, attempts=context.attempts, attempt=attempt, folder=folder
         )
         prune = context.plan.recipe.hyperparameters.training_process.checkpoint_saving != "all"
@@ -228,8 +246,14 @@ class Orchestrator:
         await self._close(attempt, "failed")
 
     async def _close(self, attempt: Attempt | None, ended: str) -> None:
-        if attempt is not None:
-            await self._context.stored(lambda: self._context.attempts.close(attempt, ended=ended), "close the attempt")
+        if attempt is None:
+            return
+        context = self._context
+        await context.stored(lambda: context.attempts.close(attempt, ended=ended), "close the attempt")
+        if context.deps.launcher.remote and ended not in OUTLIVING:
+            # Their journals are whole objects by now.
+            drop = lambda: drop_segments(context.deps.store, context.keys, attempts=attempt.number)  # noqa: E731
+            await context.stored(drop, "segments of journals")
 
     async def _publish_rest(self) -> Position | None:
         """Wait until the journals are published to their end, however long the broker is away."""

@@ -27,10 +27,18 @@ def decide(outcome: AttemptOutcome, *, may_restart: bool) -> Decision:
     last_word = outcome.last_word
     if isinstance(last_word, Failed):
         return _failure(last_word.code, last_word.message, retryable=last_word.retryable, may_restart=may_restart)
+    if outcome.failure and not outcome.stopped and not outcome.stalled and not _is_final(last_word):
+        failure = outcome.failure
+        return _failure(failure.code, failure.message, retryable=failure.retryable, may_restart=may_restart)
     if kind := _kind(last_word) or STOPPED.get(outcome.stopped):
         return Decision(kind=kind)
     code, message = _death_message(outcome)
     return _failure(code, message, retryable=True, may_restart=may_restart)
+
+
+def _is_final(last_word: LastWord | None) -> bool:
+    """A drained process was to go on; where its place then failed, that is what ended it."""
+    return last_word is not None and not (isinstance(last_word, Paused) and last_word.reason == "drain")
 
 
 def _kind(last_word: LastWord | None) -> Kind | None:

@@ -27,6 +27,7 @@ from services.trainer.inputs.pretrained_source import LibrarySource
 from services.trainer.inputs.published_weights import published
 from services.trainer.inputs.workspace import Workspace
 from services.trainer.launchers.local import LocalLauncher
+from services.trainer.launchers.port import Launcher
 from services.trainer.plan import Plan
 from services.trainer.runs.attempt import Limits
 from services.trainer.runs.context import TrainerDeps
@@ -114,6 +115,7 @@ class Stand:
     child_options: tuple[str, ...] = ()
     min_free_bytes: int = 0
     source: LibrarySource = field(default_factory=lambda: LibrarySource(lookup=published))
+    launcher: Launcher | None = None  # in place of processes on this machine
     limits: Limits = field(
         default_factory=lambda: Limits(beat_s=0.1, stop_timeout_s=20, stall_timeout_s=60, store_retry_for_s=10)
     )
@@ -123,7 +125,7 @@ class Stand:
         self.deps = TrainerDeps(
             store=self.store, bucket=BUCKET, workspace=self.workspace(), limits=self.limits, restart_limit=2,
             restart_pause_s=0.01, sample_s=60, host="here", now=lambda: datetime.now(tz=UTC),
-            launcher=LocalLauncher(command=self.command, environment=dict(os.environ)),
+            launcher=self.launcher or LocalLauncher(command=self.command, environment=dict(os.environ)),
         )  # fmt: skip
         self.runs = Runs(self.deps)
         event_publisher = BrokerEventPublisher(
@@ -139,6 +141,7 @@ class Stand:
         return Workspace(
             store=self.store, workdir=self.folder, cache=Cache(self.folder / "cache", 1 << 20), bucket=BUCKET,
             min_free_bytes=self.min_free_bytes, kept_runs=1, git_commit="abc", source=self.source,
+            remote=self.launcher is not None,
         )  # fmt: skip
 
     def another(self, name: str) -> "Stand":
