@@ -62,7 +62,7 @@ def permissions_of(user: str) -> Permissions:
     if user == topology.MONITOR:
         read.append(re.escape(topology.AUDIT))
     if user == OPERATOR:
-        read.append(r".+\.dead")
+        read += [r".+\.dead", re.escape(topology.LOG)]  # `truscore doctor --deep` reads the log
     return Permissions(
         user=user,
         configure=_any(own),

@@ -2,21 +2,36 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from services.cli.commands.parameters import AsJson
 from services.cli.context import Code, context_of, print_json
 
+Deep = Annotated[
+    bool,
+    typer.Option(
+        "--deep",
+        help="Also look at rights, clocks, versions of servers, certificates, queues, dead letters, the event log, and "
+        "whether the objects that events name are there as they say.",
+    ),
+]
+Days = Annotated[float, typer.Option("--days", min=0.01, help="With --deep: how far back events are read.")]
 
-def doctor(context: typer.Context, as_json: AsJson = False) -> None:
+
+def doctor(context: typer.Context, as_json: AsJson = False, deep: Deep = False, days: Days = 30) -> None:
     """Look at broker, store, services, GPU, disk and versions; say what to do. Ends with 1 where something fails."""
+    from itertools import chain
+
     from rich.markup import escape
 
+    from services.cli.deep_checks import examine_deeply
     from services.cli.doctor import examine
 
     ctx, healthy = context_of(context), True
-    for check in examine(ctx.addresses, Path.cwd()):
+    further = examine_deeply(ctx.addresses, days=days) if deep else ()
+    for check in chain(examine(ctx.addresses, Path.cwd()), further):
         healthy = healthy and (check.ok or not check.grave)
         if as_json:
             print_json(asdict(check))
