@@ -1,8 +1,10 @@
 """Each user of the broker with the rights of the table: its service works, and what it may not do is refused."""
 
+import asyncio
 import re
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aio_pika
@@ -13,7 +15,7 @@ from truscore.audit import Request, chained
 from truscore.bus import Bus, Envelope, canary, connect, consume, publisher, replay_log
 from truscore.bus.audit_stream import append_audit, read_audit
 from truscore.bus.declarations import all_queues
-from truscore.bus.errors import BusError
+from truscore.bus.errors import BusError, BusUnavailable
 from truscore.bus.permissions import SERVICES, permissions, permissions_of
 from truscore.bus.topology import AUDIT, EXCHANGE, LOG, TOPOLOGY, inbox_name
 from truscore.events.v1.control_pb2 import RunCancel
@@ -23,6 +25,8 @@ from yarl import URL
 
 from deploy.local.servers.rabbitmq import RabbitMQ
 from deploy.rabbitmq.definitions import definitions
+from services.cli.deep_checks.queues import queues
+from services.cli.handlers.event_log import read_log
 from tests.conftest import PrivateBroker
 from tests.connected.bus.event_recorder import EventRecorder, publish_plainly, until
 
@@ -233,3 +237,14 @@ async def test_the_monitor_appends_to_the_audit_record_and_reads_it_to_its_end(
     record = chained(request, None)
     await append_audit(bus, record)
     assert [found async for found in read_audit(addresses["monitor"])][-1] == record
+
+
+async def test_the_command_line_may_look_at_every_queue_and_read_the_log(addresses: dict[str, str]) -> None:
+    """What `truscore doctor --deep` does, with the rights of its own user."""
+    url, since = addresses["cli"], datetime.now(tz=UTC) - timedelta(days=1)
+    checks = {check.name: check for check in await asyncio.to_thread(lambda: list(queues(url)))}
+    assert checks["broker version"].ok
+    assert checks["trainer dead letters"].ok
+    assert (await asyncio.to_thread(read_log, url, since=since, deadline_s=10)).complete
+    with pytest.raises(BusUnavailable, match="can't be read"):
+        await asyncio.to_thread(read_log, addresses["upstream"], since=since, deadline_s=10)
