@@ -1,0 +1,1 @@
+"""The Helm chart, made of what Kustomize renders. Knows objects of Kubernetes; knows no cluster."""
