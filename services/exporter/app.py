@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -15,11 +16,12 @@ from truscore.storage import S3Store
 from truscore.storage.signing import Signer
 from truscore.telemetry import HardwareSampler, configure_logging, serve_grpc, serve_metrics, tracing
 
-from services.exporter.child_process import Bounds, run_child
+from services.exporter.child_process import Bounds, environment, run_child
 from services.exporter.exporting import Exporter, ProofSettings
 from services.exporter.finished_runs import FinishedRuns
 from services.exporter.handlers import Exports, on_export_ordered, on_training_completed
 from services.exporter.parallel import Budget, make_formats
+from services.exporter.prepared_child import PreparedChildren
 from services.exporter.release_store import ReleaseStore
 from services.exporter.settings import Settings
 
@@ -41,11 +43,13 @@ def create_exporter(settings: Settings) -> Exporter:
         cores=usable_cores(),
         at_once=settings.exporter_formats_at_once,
     )
+    prepared = PreparedChildren(folder=workdir, environment=environment()) if settings.exporter_prepared_child else None
     return Exporter(
         store=store,
         releases=ReleaseStore(store, bucket=settings.bucket, signer=Signer(key.get_secret_value()) if key else None),
-        run_child=partial(make_formats, run=run_child, budget=budget),
+        run_child=partial(make_formats, run=partial(run_child, prepared=prepared), budget=budget),
         workdir=workdir,
+        prepared=prepared,
         proof=ProofSettings(
             parity_pictures=settings.exporter_parity_images,
             benchmark_rounds=settings.exporter_benchmark_rounds,
@@ -84,6 +88,7 @@ async def run(settings: Settings) -> int:
             tracing(SERVICE, settings.otlp_endpoint),
             serve_grpc(settings.exporter_host, settings.exporter_grpc_port, servicers=[], alive=alive, tls=settings),
             serve_metrics(settings.exporter_host, settings.exporter_metrics_port),
+            exporter.prepared.kept() if exporter.prepared else nullcontext(),
         ],
         drain=partial(_end, draining),
     )

@@ -1,13 +1,13 @@
 """Runs the child: bounded in time and memory, ended with us, and its end understood."""
 
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from truscore.process.bounded import clean_environment, run_bounded
+from truscore.process.bounded import Exit, clean_environment, ended_within
 
 from services.exporter.engine_process import EngineFault, proven_by_engine
+from services.exporter.prepared_child import PreparedChildren, give_order, started
 from services.exporter.task import DISK_FULL, Result, Task, read_result, write_task
 
 LEAST_S = 10.0  # that an engine has for a file that was made in time
@@ -30,18 +30,12 @@ class Bounds:
     memory_limit_bytes: int
 
 
-async def run_child(task: Task, folder: Path, *, bounds: Bounds) -> Result:
-    """Have the task done in a process of its own, and its files proved in another. Raises ChildFault. When cancelled,
-    the process is killed."""
+async def run_child(task: Task, folder: Path, *, bounds: Bounds, prepared: PreparedChildren | None = None) -> Result:
+    """Have the task done in a process of its own, one of `prepared` where one waits, and its files proved in another.
+    Raises ChildFault. When cancelled, the process is killed."""
     write_task(folder, task)
     began_s = time.monotonic()
-    ended = await run_bounded(
-        (sys.executable, "-m", "services.exporter.child", str(folder)),
-        environment=_environment(),
-        stderr=folder / "stderr.txt",
-        time_limit_s=bounds.time_limit_s,
-        memory_limit_bytes=bounds.memory_limit_bytes,
-    )
+    ended = await _ended(folder, bounds, prepared)
     if ended.timed_out:
         raise ChildFault(
             f"the export took longer than {bounds.time_limit_s:g} s, which is all it may take", code="time_limit"
@@ -66,7 +60,24 @@ async def run_child(task: Task, folder: Path, *, bounds: Bounds) -> Result:
         raise ChildFault(str(error)) from error
 
 
-def _environment() -> dict[str, str]:
+async def _ended(folder: Path, bounds: Bounds, prepared: PreparedChildren | None) -> Exit:
+    child = prepared.take() if prepared is not None else None
+    if child is None:
+        child = await started((str(folder),), environment=environment(), stderr=folder / "stderr.txt")
+    else:
+        await give_order(child, folder)
+    try:
+        return await ended_within(
+            child.process,
+            stderr=child.stderr,
+            time_limit_s=bounds.time_limit_s,
+            memory_limit_bytes=bounds.memory_limit_bytes,
+        )
+    finally:
+        child.stderr.unlink(missing_ok=True)
+
+
+def environment() -> dict[str, str]:
     return clean_environment(
         OMP_WAIT_POLICY="PASSIVE",  # threads that spin while they wait take the cores from everybody else
         CUDA_VISIBLE_DEVICES="",  # artefacts are proved where the runtime that is shipped with us runs: on the CPU

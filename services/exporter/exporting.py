@@ -16,6 +16,7 @@ from services.exporter.child_process import ChildFault
 from services.exporter.formats import choose_formats
 from services.exporter.inputs import Inputs, Unexportable, Wanted, fetch_inputs, origin_of
 from services.exporter.order import ExportOrder, ExportOutcome
+from services.exporter.prepared_child import PreparedChildren
 from services.exporter.release import Artifact, Refusal, Release
 from services.exporter.release_store import ReleaseStore
 from services.exporter.task import Result, Task
@@ -43,6 +44,7 @@ class Exporter:
     workdir: Path
     proof: ProofSettings
     code_commit: str = ""
+    prepared: PreparedChildren | None = None
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = lambda: datetime.now(tz=UTC)
     _busy: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -53,7 +55,10 @@ class Exporter:
         if not accepted:
             return ExportOutcome(release=None, refusals=refused)
         async with self._busy:
-            return await self._found_or_made(order, accepted, refused)
+            outcome = await self._found_or_made(order, accepted, refused)
+            if self.prepared is not None:
+                await self.prepared.prepare()  # for the next order
+            return outcome
 
     async def _found_or_made(
         self, order: ExportOrder, accepted: tuple[str, ...], refused: tuple[Refusal, ...]

@@ -47,6 +47,11 @@ class Settings(StoreSettings):
         description="Most formats of one run that are made at once, each with its part of memory and cores; never "
         "more than there are cores",
     )
+    exporter_prepared_child: bool = Field(
+        True,
+        description="Whether one process that has imported torch waits for the next order, which saves its seconds and "
+        "holds some 400 MB meanwhile",
+    )
     exporter_signing_key: SecretStr | None = Field(
         None,
         description="Ed25519 private key that releases are signed with, 64 hexadecimal digits; without it unsigned",

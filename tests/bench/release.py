@@ -3,12 +3,14 @@
 The run's folder is laid out as the trainer does, and the exporter has its default settings: the child that makes and
 proves the files, the engine that answers without torch, the package and its manifest. The store is one in memory.
 Printed as JSON, one line for each try: seconds of the clock, seconds of a core (user and system, children included, by
-process), and the peak memory of the largest process. The first line names the machine and its load.
+process), and the peak memory of the largest process. The first line names the machine and its load. Every other try is
+one whose child waited for the order, as the service has it (`prepared`): what it took before is `ahead_cpu_s`.
 """
 
 import argparse
 import asyncio
 import json
+import os
 import resource
 import sys
 import tempfile
@@ -17,6 +19,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import psutil
 from truscore.datasets import index_from_json
 from truscore.recipes import recipe_from_json
 from truscore.storage import MemoryStore, ObjectRef
@@ -24,10 +27,13 @@ from truscore.storage import MemoryStore, ObjectRef
 from services.exporter.app import create_exporter
 from services.exporter.exporting import Exporter
 from services.exporter.order import ExportOrder
+from services.exporter.prepared_child import PreparedChildren
 from services.exporter.release_store import ReleaseStore
 from services.exporter.settings import Settings
 from tests.bench.exported_run import best_checkpoint
 from tests.bench.exports import machine
+
+REST_S = 1.0  # without a tick of its clock a child waits
 
 
 def main() -> int:
@@ -39,28 +45,45 @@ def main() -> int:
     _write(machine())
     formats = tuple(arguments.format or ("onnx",))
     for number in range(arguments.tries):
-        line = measured(arguments.run, formats)
-        _write({"try": number, "formats": formats, **line})
+        for prepared in (False, True):
+            line = asyncio.run(measured(arguments.run, formats, prepared=prepared))
+            _write({"try": number, "formats": formats, "prepared": prepared, **line})
     return 0
 
 
-def measured(run: Path, formats: tuple[str, ...]) -> dict[str, Any]:
+async def measured(run: Path, formats: tuple[str, ...], *, prepared: bool) -> dict[str, Any]:
     store = MemoryStore()
     order = ordered(store, run, formats)
     with tempfile.TemporaryDirectory() as folder:
         exporter = exporter_on(store, Path(folder))
+        children, exporter = exporter.prepared, replace(exporter, prepared=None)  # none is made ready for a next order
+        ahead_s = await _at_rest(children) if prepared and children is not None else 0.0
         before, began_s = _cores(), perf_counter()
-        outcome = asyncio.run(exporter.export(order))
+        outcome = await exporter.export(order)
         wall_s = perf_counter() - began_s
         spent = {name: round(after - before[name], 2) for name, after in _cores().items()}
+    spent["children_cpu_s"] = round(spent["children_cpu_s"] - ahead_s, 2)
     made = {each.format: each for each in (outcome.release.artifacts if outcome.release else ())}
     return {
         "wall_s": round(wall_s, 2),
         **spent,
+        "ahead_cpu_s": round(ahead_s, 2),
+        "load": round(os.getloadavg()[0], 1),
         "peak_child_mb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024,
         "made": {name: each.parity.images for name, each in made.items()},
         "refused": {each.format: f"{each.code}: {each.message}"[:300] for each in outcome.refusals},
     }
+
+
+async def _at_rest(children: PreparedChildren) -> float:
+    """Has one wait, and returns the seconds of a core that it took, once it takes no more."""
+    await children.prepare()
+    (child,) = [each for each in psutil.Process().children() if "--wait" in each.cmdline()]
+    spent = [-1.0, 0.0]
+    while spent[-1] > spent[-2] or not spent[-1] or child.status() == psutil.STATUS_RUNNING:
+        await asyncio.sleep(REST_S)
+        spent.append(child.cpu_times().user + child.cpu_times().system)
+    return spent[-1]
 
 
 def exporter_on(store: MemoryStore, folder: Path) -> Exporter:

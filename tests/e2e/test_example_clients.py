@@ -99,7 +99,11 @@ def stack(
     amqp_url, bucket = virtual_host(), f"test-{uuid.uuid4().hex[:16]}"
     client_url = user_of(_private_node(), amqp_url)
     s3.make_bucket(bucket)
-    little_proof = {"TRUSCORE_EXPORTER_PARITY_IMAGES": "2", "TRUSCORE_EXPORTER_BENCHMARK_ROUNDS": "1"}
+    little_proof = {
+        "TRUSCORE_EXPORTER_PARITY_IMAGES": "2",
+        "TRUSCORE_EXPORTER_BENCHMARK_ROUNDS": "1",
+        "TRUSCORE_EXPORTER_PREPARED_CHILD": "false",
+    }
     folder = tmp_path_factory.mktemp("services")
     with services_of(
         SERVICES, amqp_url=amqp_url, s3=s3, bucket=bucket, folder=folder, environment=little_proof

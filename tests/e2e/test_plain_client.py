@@ -51,7 +51,11 @@ class Services(Protocol):
 @pytest.fixture
 def service_environment() -> dict[str, str]:
     """Little proof, for speed: the proof itself is tested elsewhere."""
-    return {"TRUSCORE_EXPORTER_PARITY_IMAGES": "2", "TRUSCORE_EXPORTER_BENCHMARK_ROUNDS": "1"}
+    return {
+        "TRUSCORE_EXPORTER_PARITY_IMAGES": "2",
+        "TRUSCORE_EXPORTER_BENCHMARK_ROUNDS": "1",
+        "TRUSCORE_EXPORTER_PREPARED_CHILD": "false",
+    }
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,11 @@ class Services(Protocol):
 @pytest.fixture
 def service_environment() -> dict[str, str]:
     """Little proof, for speed: the proof itself is tested elsewhere."""
-    return {"TRUSCORE_EXPORTER_PARITY_IMAGES": "2", "TRUSCORE_EXPORTER_BENCHMARK_ROUNDS": "1"}
+    return {
+        "TRUSCORE_EXPORTER_PARITY_IMAGES": "2",
+        "TRUSCORE_EXPORTER_BENCHMARK_ROUNDS": "1",
+        "TRUSCORE_EXPORTER_PREPARED_CHILD": "false",
+    }
 
 
 def test_real_scans_and_fruits_become_models(running_services: Services, shared_data: Path) -> None:

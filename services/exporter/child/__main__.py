@@ -1,11 +1,13 @@
 """`python -m services.exporter.child FOLDER` does the folder's task and leaves its result there.
 
-It ends when its standard input does: nobody waits for it any more.
+With `--wait` it imports what that takes, and the folder is the first line of its standard input. It ends when its
+standard input does: nobody waits for it any more.
 """
 
 import argparse
 import errno
 import gc
+import os
 import sys
 from pathlib import Path
 
@@ -17,9 +19,12 @@ from services.exporter.task import DISK_FULL, read_task, write_result
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    folder: Path = parser.parse_args().folder
-    end_with_stdin()
+    order = parser.add_mutually_exclusive_group(required=True)
+    order.add_argument("folder", nargs="?", type=Path)
+    order.add_argument("--wait", action="store_true", help="for a folder to be named on standard input")
+    arguments = parser.parse_args()
+    if not arguments.wait:
+        end_with_stdin()
     # What is imported stays: the collector need not go over it again and again, now or while graphs are traced.
     gc.disable()
     # Torch takes seconds to import: only once there is someone to end with.
@@ -30,7 +35,7 @@ def main() -> None:
 
     gc.freeze()
     gc.enable()
-
+    folder = arguments.folder or _named()
     try:
         write_result(folder, convert(read_task(folder)))
         # Nothing is left to be tidied up, and torch takes most of a second of a core to do so.
@@ -40,6 +45,15 @@ def main() -> None:
             raise
         sys.stderr.write(f"{error}\n")
         sys.exit(DISK_FULL)
+
+
+def _named() -> Path:
+    """The folder that standard input names. The process ends where that ends first."""
+    line = sys.stdin.buffer.readline().strip()
+    if not line:
+        exit_without_finalizing(0)
+    end_with_stdin()
+    return Path(os.fsdecode(line))
 
 
 if __name__ == "__main__":

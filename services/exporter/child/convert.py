@@ -26,6 +26,7 @@ from services.exporter.child.formats.registry import FORMATS
 from services.exporter.child.gate import Gate
 from services.exporter.child.lit_examples import load_examples, load_scenes
 from services.exporter.child.making import ConversionContext, make_artifact
+from services.exporter.child.pictures import Pictures
 from services.exporter.child.refused import ExportRefused
 from services.exporter.release import Artifact, Refusal
 from services.exporter.signature import description
@@ -65,8 +66,7 @@ def convert(task: Task) -> Result:
     context = replace(context, engine=engine)
     if engine is not None and torch.get_num_threads() > 1:
         # A child that has cores for it, and one file alone: formats that are made at once share the cores already.
-        engine.prepare(task.formats[0], FORMATS[task.formats[0]].file_name)
-        context.gate.begin()
+        _begin_beside(engine, context, task.formats[0], pictures)
     artifacts: list[Artifact] = []
     refusals: list[Refusal] = []
     for name in task.formats:
@@ -87,13 +87,21 @@ def convert(task: Task) -> Result:
     return Result(artifacts=tuple(artifacts), refusals=tuple(refusals))
 
 
+def _begin_beside(engine: EarlyEngine, context: ConversionContext, format: str, pictures: Sequence[Picture]) -> None:
+    """What need not wait for the file."""
+    engine.prepare(format, FORMATS[format].file_name)
+    context.gate.begin()
+    # After the fork: what a thread holds while a process is forked, the fork waits for without end.
+    if isinstance(pictures, Pictures):
+        pictures.begin()
+
+
 def _proof(
     task: Task, recipe: Recipe, *, kind: str, class_names: Sequence[str]
 ) -> tuple[Sequence[Picture], tuple[evaluation.Labelled, ...]]:
     """What outputs are compared on, and what metrics are measured on."""
     if task.lit is None:
-        pictures = [preprocess(load_image(Path(path))).numpy() for path in task.pictures]
-        return pictures, labelled_images(task, recipe, kind=kind, class_names=class_names)
+        return Pictures(task.pictures), labelled_images(task, recipe, kind=kind, class_names=class_names)
     index, folder = index_from_json(Path(task.index).read_bytes()), Path(task.lit.folder)
     learns_from = row_of(recipe.category, recipe.option, recipe.architecture).learns_from
     load = partial(load_scenes if learns_from == MULTI_VIEW else partial(load_examples, kind=kind), folder, index)

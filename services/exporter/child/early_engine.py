@@ -10,7 +10,7 @@ from truscore.catalog.export_formats import FORMATS
 
 from services.exporter.child.engine_pictures import RUNTIME, write_proof
 from services.exporter.child.export_target import Picture
-from services.exporter.engine.files import GO, PROOF
+from services.exporter.engine.files import GO, LOAD, PROOF
 from services.exporter.engine_process import ENGINE
 
 
@@ -23,6 +23,7 @@ class EarlyEngine:
         self._pictures = pictures
         self._process: subprocess.Popen[bytes] | None = None
         self._started = False
+        self._loading = False
 
     def prepare(self, format: str, file_name: str) -> None:
         """Has the engine import what it needs and decode the pictures, beside what is done here. Nothing is begun for
@@ -33,18 +34,26 @@ class EarlyEngine:
             self._process = subprocess.Popen(
                 [sys.executable, str(ENGINE), str(self._folder), "--wait"],
                 stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
             )
+
+    def load(self) -> None:
+        """The file is there: have it loaded, beside what is done here."""
+        self._say(LOAD)
+        self._loading = self._process is not None
+
+    def wait_loaded(self) -> None:
+        """Until it is, or the engine has died: a later engine is run then. What is measured next is measured alone."""
+        if self._loading and self._process is not None and self._process.stdout is not None:
+            self._process.stdout.readline()
+        self._loading = False
 
     def start(self, format: str, file_name: str) -> None:
         """The file is there, and its maker's answers."""
         self.prepare(format, file_name)
-        if self._process is not None and self._process.stdin is not None:
-            self._started = True
-            with suppress(BrokenPipeError):  # it died: a later engine is run
-                self._process.stdin.write(GO)
-                self._process.stdin.flush()
+        self._started = self._process is not None
+        self._say(GO)
 
     def wait(self) -> None:
         """For its result or, where it was not started, for its end: there is nothing to prove then."""
@@ -52,3 +61,9 @@ class EarlyEngine:
             self._process.communicate()
             if not self._started:
                 (self._folder / PROOF).unlink()
+
+    def _say(self, line: bytes) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            with suppress(BrokenPipeError):  # it died: a later engine is run
+                self._process.stdin.write(line)
+                self._process.stdin.flush()

@@ -52,7 +52,8 @@ class Gate:
 
     def _pairs(self, run: Predict) -> Iterator[tuple[Answers, Answers]]:
         """In turn, so that both were timed on the same host, as busy as it is."""
-        for number, picture_CHW in enumerate(self.pictures):
+        # All of them first: what decodes them is not at work any more.
+        for number, picture_CHW in enumerate(tuple(self.pictures)):
             if number == len(self._answers):
                 self._answers.append(self.eager(picture_CHW))
             yield self._answers[number], run(picture_CHW)

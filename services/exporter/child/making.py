@@ -12,7 +12,7 @@ from services.exporter.child.benchmark import Stopwatch
 from services.exporter.child.departure import Layer, departures
 from services.exporter.child.early_engine import EarlyEngine
 from services.exporter.child.engine_pictures import Recorder
-from services.exporter.child.formats.protocol import Format, Source, Unmakeable
+from services.exporter.child.formats.protocol import Format, Predict, Source, Unmakeable
 from services.exporter.child.gate import Gate, failure
 from services.exporter.child.refused import ExportRefused
 from services.exporter.release import Artifact, Benchmark, Parity
@@ -39,7 +39,7 @@ def make_artifact(format: Format, context: ConversionContext) -> Artifact:
         # Whatever a format lacks here, making says by name: before its runtime is asked for a version.
         made = format.make(context.source, path)
         notes = {**format.describe(), **made}
-        run = format.load(path, context.source.target.signature)
+        run = _loaded(format, context, path)
         recorded = Recorder(run, context.source.pictures)
         verdict = context.gate.on_pictures(recorded, precision=format.precision)
         if verdict.passed:
@@ -63,6 +63,16 @@ def make_artifact(format: Format, context: ConversionContext) -> Artifact:
         signature=context.source.target.signature,
         notes=notes,
     )
+
+
+def _loaded(format: Format, context: ConversionContext, path: Path) -> Predict:
+    """By the engine, too, at the same time; neither is at work any more when this returns."""
+    if context.engine is not None:
+        context.engine.load()
+    run = format.load(path, context.source.target.signature)
+    if context.engine is not None:
+        context.engine.wait_loaded()
+    return run
 
 
 def measured(format: Format, context: ConversionContext, run: Stopwatch) -> Benchmark:

@@ -7,11 +7,13 @@ import argparse
 import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 MOST_DECODED_BYTES = 256 << 20  # of pictures that are decoded before there is a file
 _decoded: dict[str, Any] = {}
+_sessions: dict[Path, Any] = {}  # of files that were loaded before there was something to prove
 FORBIDDEN = ("torch", "torchvision", "truscore", "services")
 
 
@@ -37,12 +39,8 @@ def prove(folder: Path) -> None:
 def distances(path: Path, kept: Path, pictures: list[str], *, threads: int) -> dict[str, str]:
     """By output, over all pictures, as text: JSON has no infinity."""
     import answers  # type: ignore[import-not-found]
-    import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session = _sessions.pop(path, None) or loaded(path, threads=threads)
     names = [output.name for output in session.get_outputs()]
     worst: dict[str, float] = {}
     for given, wanted in zip(pictures, answers.read(kept, len(pictures)), strict=True):
@@ -50,6 +48,16 @@ def distances(path: Path, kept: Path, pictures: list[str], *, threads: int) -> d
         for name, apart in answers.distance(outputs, wanted).items():
             worst[name] = max(worst.get(name, 0.0), apart)
     return {name: str(apart) for name, apart in worst.items()}
+
+
+def loaded(path: Path, *, threads: int) -> Any:
+    """onnxruntime's session."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def inputs_of(given: str) -> dict[str, Any]:
@@ -92,14 +100,27 @@ def told(folder: Path) -> bool:
     import onnxruntime  # noqa: F401
 
     left_bytes = MOST_DECODED_BYTES
-    for given in json.loads((folder / files.PROOF).read_text())["pictures"]:
+    proof = json.loads((folder / files.PROOF).read_text())
+    for given in proof["pictures"]:
         if not given.endswith(".npz"):
             _decoded[given] = decode(given)
             left_bytes -= _decoded[given].nbytes
         if left_bytes < 0:
             break
     said: bytes = sys.stdin.buffer.readline()
+    if said == files.LOAD:
+        load(folder, proof)
+        sys.stdout.buffer.write(files.LOADED)
+        sys.stdout.buffer.flush()
+        said = sys.stdin.buffer.readline()
     return bool(said == files.GO)
+
+
+def load(folder: Path, proof: dict[str, Any]) -> None:
+    """What cannot be loaded is loaded again where it is proved, and says there why it cannot."""
+    for name in proof["files"].values():
+        with suppress(Exception):
+            _sessions[folder / name] = loaded(folder / name, threads=proof["threads"])
 
 
 if __name__ == "__main__":

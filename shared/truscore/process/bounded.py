@@ -47,15 +47,37 @@ async def run_bounded(
     ``on_line``, each line of its standard output is passed on, cut at 64 KiB; otherwise it goes nowhere. Memory is that
     of the process and its descendants. When cancelled, the whole process group is killed.
     """
+    process = await start(command, environment=environment, stderr=stderr, lines=on_line is not None)
+    return await ended_within(
+        process, stderr=stderr, time_limit_s=time_limit_s, memory_limit_bytes=memory_limit_bytes, on_line=on_line
+    )
+
+
+async def start(
+    command: Sequence[str], *, environment: Mapping[str, str], stderr: Path, lines: bool = False
+) -> asyncio.subprocess.Process:
+    """The command as `run_bounded` starts it, in a session of its own, and not bounded yet. ``lines``: whether somebody
+    reads its standard output."""
     with stderr.open("wb") as errors:
-        process = await asyncio.create_subprocess_exec(
+        return await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE if on_line else asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE if lines else asyncio.subprocess.DEVNULL,
             stderr=errors,
             env=dict(environment),
             start_new_session=True,
         )
+
+
+async def ended_within(
+    process: asyncio.subprocess.Process,
+    *,
+    stderr: Path,
+    time_limit_s: float,
+    memory_limit_bytes: int | None = None,
+    on_line: Callable[[bytes], None] | None = None,
+) -> Exit:
+    """How a process that was started here ended: by itself, or by these bounds, which count from now."""
     timed_out, memory_bytes = False, None
     try:
         async with asyncio.timeout(time_limit_s):
@@ -63,7 +85,7 @@ async def run_bounded(
     except TimeoutError:
         timed_out = True
     finally:
-        await _kill(process)
+        await kill_group(process)
     return Exit(
         code=process.returncode or 0,
         stderr=tail_of(stderr, limit_bytes=STDERR_LIMIT_BYTES).strip() or "nothing on stderr",
@@ -137,7 +159,8 @@ def _resident_bytes(pid: int) -> int:
     return total
 
 
-async def _kill(process: asyncio.subprocess.Process) -> None:
+async def kill_group(process: asyncio.subprocess.Process) -> None:
+    """End the process and all that it started, and wait for it; nothing where it has ended."""
     if process.returncode is None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

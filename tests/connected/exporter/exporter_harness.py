@@ -39,6 +39,7 @@ def exporter_process(
         "TRUSCORE_EXPORTER_SAMPLE_S": "0.5",
         "TRUSCORE_EXPORTER_PARITY_IMAGES": "2",
         "TRUSCORE_EXPORTER_BENCHMARK_ROUNDS": "1",
+        "TRUSCORE_EXPORTER_PREPARED_CHILD": "false",
     }
     with service_process("services.exporter", environment | more) as process:
         yield process

@@ -70,6 +70,20 @@ async def test_a_file_that_no_engine_opens_is_refused_with_the_engines_words(fol
     assert "Protobuf parsing failed" in refusal.message
 
 
+async def test_a_file_that_an_early_engine_could_not_load_is_refused_with_its_words(
+    folder: Path, artifact: Artifact
+) -> None:
+    early = EarlyEngine(folder, [str(folder / "picture.png")])
+    (folder / "model.onnx").write_bytes(b"no model")
+    early.prepare("onnx", "model.onnx")
+    early.load()
+    early.wait_loaded()
+    early.start("onnx", "model.onnx")
+    early.wait()
+    (refusal,) = (await proven_by_engine(Result(artifacts=(artifact,), refusals=()), folder, **BOUNDS)).refusals
+    assert "Protobuf parsing failed" in refusal.message
+
+
 @pytest.mark.parametrize("prepared", [True, False])
 async def test_an_engine_that_was_begun_early_is_not_run_again(
     prepared: bool, folder: Path, artifact: Artifact
@@ -77,6 +91,8 @@ async def test_an_engine_that_was_begun_early_is_not_run_again(
     early = EarlyEngine(folder, [str(folder / "picture.png")])
     if prepared:
         early.prepare("onnx", "model.onnx")
+    early.load()
+    early.wait_loaded()
     early.start("onnx", "model.onnx")
     early.wait()
     proven = await proven_by_engine(

@@ -6,16 +6,22 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from services.exporter.child.ahead import Ahead
 from services.exporter.child.benchmark import Stopwatch, measure
 from services.exporter.child.decoded import Decoded
 from services.exporter.child.evaluation import evaluate
 from services.exporter.child.export_target import Answers, Picture
+from services.exporter.child.formats.onnx import graph_file
+from services.exporter.child.pictures import Pictures
+from services.exporter.child.refused import ExportRefused
+from tests.unit.exporter.test_framed_models import picture, tiny
 from tests.unit.exporter.test_gate import labelled_as
 
 PICTURES = [np.zeros((3, 2, side), np.float32) for side in (2, 3)]
@@ -121,3 +127,32 @@ def test_what_the_checkpoint_is_worth_is_worked_out_by_another_process_which_lea
 def test_nothing_comes_of_a_process_that_died_over_it(tmp_path: Path) -> None:
     run = grading([], elsewhere=lambda: os.kill(os.getpid(), signal.SIGKILL))
     assert Ahead.begin(run, [labelled_as(run, tmp_path)]).finish() == {}
+
+
+def test_pictures_are_decoded_once_beside_what_is_done_meanwhile(tmp_path: Path) -> None:
+    files = []
+    for side in (5, 6):
+        files.append(str(tmp_path / f"{side}.png"))
+        Image.fromarray(np.full((side, 4, 3), 51, np.uint8)).save(files[-1])
+    pictures = Pictures(files)
+    pictures.begin()
+    assert [picture_CHW.shape for picture_CHW in pictures] == [(3, 5, 4), (3, 6, 4)]
+    assert [here is there for here, there in zip(pictures, pictures[:], strict=True)] == [True, True]
+    assert float(pictures[-1].max()) == pytest.approx(0.2)
+
+
+def test_a_picture_that_cannot_be_decoded_refuses_the_file_by_its_code(tmp_path: Path) -> None:
+    (tmp_path / "card.png").write_bytes(b"no picture")
+    with pytest.raises(ExportRefused) as refused:
+        _ = Pictures([str(tmp_path / "card.png")])[0]
+    assert refused.value.code == "dataset_unreadable"
+
+
+def test_torchs_own_checks_of_a_graph_change_nothing_of_what_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, example_CHW = tiny("ordinal_classification"), picture(61, 40)
+    graph_file.write(target, tmp_path / "unchecked.onnx", example_CHW)
+    monkeypatch.setattr(graph_file, "_unchecked_passes", nullcontext)
+    graph_file.write(target, tmp_path / "checked.onnx", example_CHW)
+    assert (tmp_path / "unchecked.onnx").read_bytes() == (tmp_path / "checked.onnx").read_bytes()
