@@ -123,11 +123,12 @@ def alert_id_of(rule: str, subject: str) -> str:
 
 
 class Watchdog:
-    """Holds the rules against the board; remembers only since when a condition has held."""
+    """Holds the rules against the board; remembers only since when a condition has held, or has been over."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self._rules = tuple(rules)
         self._held_since: dict[str, float] = {}
+        self._over_since: dict[str, float] = {}
 
     def look(
         self,
@@ -144,15 +145,16 @@ class Watchdog:
             *(measured_of_host(host, now) for host in hosts),
             *(measured_of_unknown_event(event, now) for event in unknown_events),
         ]
-        holding = dict(self._holding(measured))
+        seen = dict(self._seen(measured))
+        holding = {alert_id: each for alert_id, each in seen.items() if each[0].holds(each[1].value)}
         self._held_since = {alert_id: self._held_since.get(alert_id, now) for alert_id in holding}
-        return [*self._to_raise(holding, standing, now), *_to_clear(holding, standing, now)]
+        return [*self._to_raise(holding, standing, now), *self._to_clear(seen, standing, now)]
 
-    def _holding(self, by_subject: Iterable[Mapping[str, Measured]]) -> Iterator[tuple[str, tuple[Rule, Measured]]]:
+    def _seen(self, by_subject: Iterable[Mapping[str, Measured]]) -> Iterator[tuple[str, tuple[Rule, Measured]]]:
         for measures in by_subject:
             for rule in self._rules:
                 found = measures.get(rule.measure)
-                if found is not None and rule.holds(found.value):
+                if found is not None:
                     yield alert_id_of(rule.name, found.subject), (rule, found)
 
     def _to_raise(
@@ -170,15 +172,26 @@ class Watchdog:
                     raised_at=now,
                 )
 
-
-def _to_clear(
-    holding: Mapping[str, tuple[Rule, Measured]], standing: Mapping[str, AlertState], now: float
-) -> Iterator[Cleared]:
-    for alert_id, alert in standing.items():
-        if alert.raised is None or alert.raised.rule in OTHERS_RULES:
-            continue
-        if alert.stands and alert_id not in holding:
-            yield Cleared(alert_id=alert_id, rule=alert.raised.rule, subject=alert.raised.subject, cleared_at=now)
+    def _to_clear(
+        self, seen: Mapping[str, tuple[Rule, Measured]], standing: Mapping[str, AlertState], now: float
+    ) -> Iterator[Cleared]:
+        ours = {
+            alert_id: alert.raised
+            for alert_id, alert in standing.items()
+            if alert.raised and alert.stands and alert.raised.rule not in OTHERS_RULES
+        }
+        over = {
+            alert_id
+            for alert_id in ours
+            if alert_id not in seen or not seen[alert_id][0].keeps(seen[alert_id][1].value)
+        }
+        self._over_since = {alert_id: self._over_since.get(alert_id, now) for alert_id in over}
+        for alert_id in over:
+            # What is no longer measured at all (the run ended, the host is silent) waits for nothing.
+            wait_s = seen[alert_id][0].clear_for_s if alert_id in seen else 0
+            if now - self._over_since[alert_id] >= wait_s:
+                raised = ours[alert_id]
+                yield Cleared(alert_id=alert_id, rule=raised.rule, subject=raised.subject, cleared_at=now)
 
 
 def alerts_about(alerts: Mapping[str, AlertState], subject: str) -> list[Raised]:

@@ -37,7 +37,11 @@ class InvalidRule(ValueError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:
-    """Holds where the measure is at least `at_least`, or at most `at_most`, for `for_s` seconds on end."""
+    """Holds where the measure is at least `at_least`, or at most `at_most`, for `for_s` seconds on end.
+
+    What was raised is cleared once the measure is beyond `clear_at` (below it under `at_least`, above it under
+    `at_most`; the bound itself where it is not given) for `clear_for_s` seconds on end.
+    """
 
     name: str
     severity: str
@@ -45,6 +49,8 @@ class Rule:
     at_least: float | None = None
     at_most: float | None = None
     for_s: float = 0
+    clear_at: float | None = None
+    clear_for_s: float = 0
 
     def __post_init__(self) -> None:
         if self.name in OTHERS_RULES:
@@ -57,11 +63,30 @@ class Rule:
             raise InvalidRule(f"rule {self.name!r}: measure is {self.measure!r}, accepted are {', '.join(MEASURES)}")
         if (self.at_least is None) == (self.at_most is None):
             raise InvalidRule(f"rule {self.name!r}: give either at_least or at_most")
+        if self.clear_at is not None and not self._eases(self.clear_at):
+            raise InvalidRule(f"rule {self.name!r}: clear_at is {self.clear_at:g}, {self._accepted_clear_at}")
+
+    def _eases(self, clear_at: float) -> bool:
+        if self.at_least is not None:
+            return clear_at <= self.at_least
+        return self.at_most is not None and clear_at >= self.at_most
+
+    @property
+    def _accepted_clear_at(self) -> str:
+        if self.at_least is not None:
+            return f"accepted is at most at_least, {self.at_least:g}"
+        return f"accepted is at least at_most, {self.at_most:g}"
 
     def holds(self, value: float) -> bool:
         if self.at_least is not None:
             return value >= self.at_least
         return self.at_most is not None and value <= self.at_most
+
+    def keeps(self, value: float) -> bool:
+        """Whether an alert that was raised stays: between the bound and `clear_at` it is neither raised nor cleared."""
+        if self.clear_at is None:
+            return self.holds(value)
+        return value >= self.clear_at if self.at_least is not None else value <= self.clear_at
 
     @property
     def bound_text(self) -> str:
@@ -72,19 +97,43 @@ class Rule:
 RULES = (
     Rule(name="run.stalled", severity="critical", measure="silence_s", at_least=900),
     Rule(name="run.loss_not_finite", severity="critical", measure="losses_not_finite", at_least=1),
-    Rule(name="run.diverging", severity="warning", measure="loss_growth", at_least=10),
-    Rule(name="run.overfitting", severity="warning", measure="val_loss_growth", at_least=1.5),
+    Rule(name="run.diverging", severity="warning", measure="loss_growth", at_least=10, clear_at=5),
+    Rule(name="run.overfitting", severity="warning", measure="val_loss_growth", at_least=1.5, clear_at=1.3),
     Rule(name="run.plateau", severity="warning", measure="epochs_since_best", at_least=20),
-    Rule(name="run.data_starved", severity="warning", measure="loading_percent", at_least=30),
+    Rule(name="run.data_starved", severity="warning", measure="loading_percent", at_least=30, clear_at=20),
     # These clear by themselves after a day: neither can be taken back.
     Rule(name="run.not_fit_for_use", severity="warning", measure="unfit_s", at_most=86_400),
     Rule(name="run.failed", severity="warning", measure="failed_s", at_most=86_400),
-    Rule(name="host.memory_full", severity="warning", measure="memory_percent", at_least=95, for_s=60),
-    Rule(name="host.gpu_memory_full", severity="warning", measure="gpu_memory_percent", at_least=98, for_s=60),
-    Rule(name="host.gpu_hot", severity="warning", measure="gpu_celsius", at_least=90, for_s=60),
+    Rule(
+        name="host.memory_full",
+        severity="warning",
+        measure="memory_percent",
+        at_least=95,
+        for_s=60,
+        clear_at=90,
+        clear_for_s=60,
+    ),
+    Rule(
+        name="host.gpu_memory_full",
+        severity="warning",
+        measure="gpu_memory_percent",
+        at_least=98,
+        for_s=60,
+        clear_at=95,
+        clear_for_s=60,
+    ),
+    Rule(
+        name="host.gpu_hot",
+        severity="warning",
+        measure="gpu_celsius",
+        at_least=90,
+        for_s=60,
+        clear_at=85,
+        clear_for_s=60,
+    ),
     # A typo in a routing key: nobody consumes it, and whoever published it waits for an answer. Clears after a day.
     Rule(name="message.stray", severity="warning", measure="stray_s", at_most=86_400),
-    Rule(name="host.disk_full", severity="critical", measure="disk_free_gib", at_most=2),
+    Rule(name="host.disk_full", severity="critical", measure="disk_free_gib", at_most=2, clear_at=3),
 )
 
 
@@ -109,7 +158,7 @@ def load_rules(path: Path | None) -> tuple[Rule, ...]:
 
 
 def _rule(table: Mapping[str, Any], path: Path) -> Rule:
-    numbers, texts = {"at_least", "at_most", "for_s"}, {"name", "severity", "measure"}
+    numbers, texts = {"at_least", "at_most", "for_s", "clear_at", "clear_for_s"}, {"name", "severity", "measure"}
     accepted = [each.name for each in fields(Rule)]
     for key, value in table.items():
         if key not in accepted:

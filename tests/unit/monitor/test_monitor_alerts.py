@@ -108,6 +108,25 @@ def test_nearly_full_memory_has_to_last_a_minute() -> None:
     assert watch.rules_raised(62) == ["host.memory_full"]
 
 
+def test_memory_that_swings_about_the_bound_raises_once_and_clears_once_it_has_been_well_below_for_a_minute() -> None:
+    watch = Watch()
+
+    def look(at: float, percent: int) -> list[type]:
+        board_after([event_sequences.sampled(at, memory_used_bytes=percent, memory_total_bytes=100)], watch.board)
+        return [type(alert) for alert in watch.look(at)]
+
+    swings = [look(at, percent) for at, percent in [(0, 96), (61, 96), (70, 94), (80, 96), (90, 91), (250, 94)]]
+    assert swings == [[], [Raised], [], [], [], []]
+    assert [look(at, percent) for at, percent in [(300, 80), (350, 92), (360, 80), (419, 80)]] == [[], [], [], []]
+    assert look(421, 80) == [Cleared]
+
+
+@pytest.mark.parametrize("bound", [{"at_least": 10, "clear_at": 11}, {"at_most": 2, "clear_at": 1}])
+def test_a_rule_that_would_clear_while_it_holds_is_refused(bound: dict[str, float]) -> None:
+    with pytest.raises(InvalidRule, match=r"rule 'x': clear_at is .*, accepted is at (most at_least|least at_most)"):
+        Rule(name="x", severity="warning", measure="gpu_celsius", **bound)
+
+
 def test_a_disk_with_less_than_two_gib_is_an_alert_about_its_host() -> None:
     (alert,) = Watch(event_sequences.sampled(0, disk_free_bytes=2**30)).look(1)
     assert isinstance(alert, Raised)
