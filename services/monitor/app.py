@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -19,6 +20,7 @@ from services.monitor.audit import AuditRecorder
 from services.monitor.board import Board, Bounds
 from services.monitor.gauges import Gauges
 from services.monitor.handlers import AuditReads, EventConsumer, Reads, publish_alert
+from services.monitor.notifications import Notifier, channels, load_notifications
 from services.monitor.rules import load_rules
 from services.monitor.settings import Settings
 from services.monitor.subscriptions import BoardChanges
@@ -36,8 +38,9 @@ async def run(settings: Settings) -> int:
     broker = connect(amqp_url, service=SERVICE)
     read = partial(read_audit, amqp_url)
     audit = AuditRecorder(read=read, append=partial(append_audit, broker))
+    notifier = notifier_of(settings, time.time)
     since = datetime.now(UTC) - timedelta(days=settings.monitor_history_days)
-    consumer = EventConsumer(board, board_changes.changed, gauges.count, audit.note)
+    consumer = EventConsumer(board, board_changes.changed, gauges.count, audit.note, notifier.note)
     caught_up = replay_log(broker, consumer, service=SERVICE, offset=since, on_stray=consumer.stray).caught_up
     gauges.register(REGISTRY, caught_up.is_set)
     alerting = Alerting(
@@ -56,8 +59,14 @@ async def run(settings: Settings) -> int:
             serve_grpc(host, settings.monitor_grpc_port, servicers=servicers, alive=alive, tls=settings),
             serve_metrics(host, settings.monitor_metrics_port),
         ],
-        on_start=[alerting.going_on(caught_up), audit.going_on()],
+        on_start=[alerting.going_on(caught_up), audit.going_on(), notifier.going_on(settings.monitor_alert_interval_s)],
     )
+
+
+def notifier_of(settings: Settings, clock: Callable[[], float]) -> Notifier:
+    """To the sinks of the file that the settings name, of what happens from now on."""
+    configuration = load_notifications(settings.monitor_notifications)
+    return Notifier(channels(configuration), configuration.silence, clock=clock, since=clock())
 
 
 def main() -> None:

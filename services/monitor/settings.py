@@ -23,4 +23,7 @@ class Settings(BusSettings):
     )
     monitor_max_watchers: int = Field(64, ge=1, le=10_000, description="Most clients that may watch runs at once")
     monitor_rules: Path | None = Field(None, description="TOML file of alert rules in place of the built-in ones")
+    monitor_notifications: Path | None = Field(
+        None, description="TOML file of the sinks that alerts are sent to, and of silences; without it nothing is sent"
+    )
     monitor_alert_interval_s: float = Field(5, gt=0, description="Seconds between two looks at the alert rules")

@@ -15,6 +15,7 @@ from truscore.bus import Envelope, Publisher, Stray
 from truscore.events.v1 import control_pb2, dataset_pb2, model_pb2, order_pb2, telemetry_pb2, training_pb2
 
 from services.monitor import facts
+from services.monitor.alerts import AlertState
 from services.monitor.board import Board
 from services.monitor.handlers.audit import request_of
 
@@ -116,7 +117,8 @@ def _value(value: Any) -> Any:
 
 
 class EventConsumer:
-    """Consumes the log into the board and notifies whoever watches; passes requests on to the audit record."""
+    """Consumes the log into the board and notifies whoever watches; passes requests on to the audit record, and
+    changes of alerts to the notifier."""
 
     def __init__(
         self,
@@ -124,11 +126,13 @@ class EventConsumer:
         changed: Callable[[], None],
         count: Callable[[str], None],
         note_request: Callable[[Request], Awaitable[None]],
+        note_alert: Callable[[facts.Raised | facts.Cleared, str, Mapping[str, AlertState]], None],
     ) -> None:
         self._board = board
         self._changed = changed
         self._count = count
         self._note_request = note_request
+        self._note_alert = note_alert
 
     async def __call__(self, message: Message, envelope: Envelope, offset: int) -> None:
         self._count(envelope.type)
@@ -136,6 +140,8 @@ class EventConsumer:
         if fact is not None:
             self._board.apply(fact, envelope.time.timestamp(), trace_id(envelope.traceparent))
             self._changed()
+        if isinstance(fact, facts.Raised | facts.Cleared):
+            self._note_alert(fact, envelope.event_id, self._board.alerts)
         request = request_of(message, envelope, offset)
         if request is not None:
             await self._note_request(request)
