@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ from tests.connected.bus.event_recorder import publish_plainly
 from tests.connected.monitor.monitor_harness import monitor_process, publish
 from tests.unit.monitor import event_sequences
 from tests.unit.monitor.event_sequences import RUN
+from tests.unit.monitor.sink_servers import http_server
 
 pytestmark = pytest.mark.connected
 
@@ -103,6 +105,31 @@ async def test_an_alert_outlives_a_restart_and_is_raised_and_cleared_once(amqp_u
     assert isinstance(cleared, AlertCleared)
     assert (raised.rule, raised.subject) == ("run.quiet", RUN)
     assert cleared.alert_id == raised.alert_id
+
+
+async def test_a_restarted_monitor_sends_no_old_alert_again_and_sends_the_end_of_it(
+    amqp_url: str, tmp_path: Path
+) -> None:
+    rules, notifications = tmp_path / "rules.toml", tmp_path / "notifications.toml"
+    rules.write_text('[[rule]]\nname = "run.quiet"\nseverity = "warning"\nmeasure = "silence_s"\nat_least = 0.1\n')
+    sink = '[[sink]]\nname = "ops"\nkind = "webhook"\nurl_file = "url"\ngroup_s = 0\ninterval_s = 0\n'
+    notifications.write_text(sink)
+    given = {"TRUSCORE_MONITOR_RULES": str(rules), "TRUSCORE_MONITOR_NOTIFICATIONS": str(notifications)}
+    async with http_server(b"200 OK") as server:
+        (tmp_path / "url").write_text(f"http://127.0.0.1:{server.port}/s3cret")
+        await publish(amqp_url, [event_sequences.started()])
+        with monitor_process(amqp_url, **given):
+            first = await asyncio.wait_for(server.received.get(), WAIT_S)
+        with monitor_process(amqp_url, **given) as monitor:
+            async with monitor.client() as api:
+                assert len((await run_of(api)).alerts) == 1
+            await publish(amqp_url, [event_sequences.completed()])
+            second = await asyncio.wait_for(server.received.get(), WAIT_S)
+    sent = [json.loads(each.body)["alerts"] for each in (first, second)]
+    assert [[(alert["state"], alert["rule"], alert["subject"]) for alert in alerts] for alerts in sent] == [
+        [("raised", "run.quiet", RUN)],
+        [("cleared", "run.quiet", RUN)],
+    ]
 
 
 async def test_a_message_with_a_typo_in_its_routing_key_is_an_alert_and_is_raised_once(amqp_url: str) -> None:
