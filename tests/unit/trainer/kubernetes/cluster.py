@@ -50,6 +50,7 @@ class Cluster:
     events: dict[str, list[tuple[int, str, Object]]] = field(default_factory=lambda: {JOBS: [], PODS: []})
     version: int = 0
     oldest: int = 0  # watches from before are told that they are gone
+    told_gone: int = 0
     refusals: deque[tuple[str, int]] = field(default_factory=deque)  # of the next requests: method, code
     requests: list[str] = field(default_factory=list)
     verbs: set[tuple[str, str]] = field(default_factory=set)  # resource and verb, as roles name them
@@ -259,6 +260,7 @@ class Cluster:
         epoch = self._epoch
         while epoch == self._epoch:
             if since < self.oldest:
+                self.told_gone += 1
                 yield _line("ERROR", status(410, "Expired", f"too old resource version: {since} ({self.oldest})"))
                 return
             async with self._changed:

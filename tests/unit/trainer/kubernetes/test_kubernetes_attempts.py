@@ -83,6 +83,7 @@ async def test_a_watch_that_is_too_old_is_begun_anew(tmp_path: Path, weights_lef
         # Cut off, and when it comes back its version is gone.
         there.cluster.forget_versions()
         await there.cluster.cut_watches()
+        await until(lambda: there.cluster.told_gone == 2)
         there.stand.open(6)
         await running
         check_whole(there.stand, weights_left_alone)
