@@ -22,7 +22,7 @@ from services.studio.database import Database
 from services.studio.drafts.files import Files
 from services.studio.drafts.journal import Journal
 from services.studio.drafts.store import DraftStore
-from services.studio.handlers import Monitor, Requests
+from services.studio.handlers import DeadLetters, Monitor, Requests, Searches
 from services.studio.http_server import serve_http
 from services.studio.imports import Imports
 from services.studio.insights import Insights
@@ -76,11 +76,19 @@ def create_studio(
         reports=ReportStore(store, settings.bucket),
         requests=requests,
         monitor=monitor,
+        searches=Searches(settings.search_address),
+        dead_letters=DeadLetters(operator_url(settings), requests.replay),
         hub=Hub(monitor.watch),
         store=store,
         pages=Pages(),
         secure_cookie=settings.studio_secure_cookie,
+        runbook_url=settings.studio_runbook_url,
     )
+
+
+def operator_url(settings: Settings) -> str:
+    """The broker, as a user that may read dead letters and put them back."""
+    return settings.studio_operator_amqp_url.get_secret_value() or settings.amqp_url.get_secret_value()
 
 
 def create_sessions(settings: Settings, database: Database) -> Sessions:
@@ -125,6 +133,7 @@ async def _closing(studio: Studio, database: Database, decoder: Decoder) -> Asyn
         await studio.publishing.close()
         await studio.suggestions.close()
         await studio.monitor.close()
+        await studio.searches.close()
         await decoder.close()
         database.close()
 

@@ -11,7 +11,7 @@ from truscore.storage import Store
 from services.studio.access.sessions import Sessions
 from services.studio.drafts.journal import Journal
 from services.studio.drafts.store import DraftStore
-from services.studio.handlers import Monitor, Requests
+from services.studio.handlers import DeadLetters, Monitor, Requests, Searches
 from services.studio.imports import Imports
 from services.studio.insights import Insights
 from services.studio.intake import Intake
@@ -39,10 +39,13 @@ class Studio:
     reports: ReportStore
     requests: Requests
     monitor: Monitor
+    searches: Searches
+    dead_letters: DeadLetters
     hub: Hub
     store: Store
     pages: Pages
     secure_cookie: bool
+    runbook_url: str
 
 
 def studio_of(connection: HTTPConnection) -> Studio:

@@ -16,6 +16,7 @@ from truscore.ordering.messages import InvalidOrder
 from truscore.storage import StoreError
 
 from services.studio.api import datasets as datasets_api
+from services.studio.api import dead_letters as dead_letters_api
 from services.studio.api import documents, imports, insights, live, login, reports, suggestions, versions
 from services.studio.api import runs as runs_api
 from services.studio.api.requests import broke, http_error, not_found, refused
@@ -23,9 +24,11 @@ from services.studio.child.whole_process import ChildFailed
 from services.studio.drafts.dataset import InvalidDraft
 from services.studio.drafts.document import InvalidOperations
 from services.studio.drafts.store import UnknownDraft
-from services.studio.handlers import MonitorAway, RunUnknown
+from services.studio.handlers import LettersAway, LettersRefused, MonitorAway, RunUnknown, SearchesAway, SearchUnknown
 from services.studio.pages import datasets as dataset_pages
+from services.studio.pages import operations as operation_pages
 from services.studio.pages import runs as run_pages
+from services.studio.pages import searches as search_pages
 from services.studio.parts import Studio
 from services.studio.reports.report_store import ReportMissing
 
@@ -72,6 +75,11 @@ def routes() -> list[BaseRoute]:
         Route("/runs", run_pages.runs),
         Route("/runs/{reference:path}", run_pages.run),
         Route("/models", run_pages.models),
+        Route("/alerts", operation_pages.alerts),
+        Route("/dead-letters", operation_pages.dead_letters),
+        Route("/api/dead-letters/{service}/replay", dead_letters_api.replay, methods=["POST"]),
+        Route("/searches", search_pages.searches),
+        Route("/searches/{search_id}", search_pages.search),
         Route("/api/training", runs_api.train, methods=["POST"]),
         Route("/api/runs/{run_id}/artifacts/{name}", runs_api.artifact),
         Route("/api/runs/{run_id}/curves", runs_api.curves),
@@ -94,10 +102,14 @@ def application(studio: Studio) -> Starlette:
             InvalidOperations: refused,
             InvalidOrder: refused,
             ChildFailed: refused,
+            LettersRefused: refused,
             UnknownDraft: not_found,
             RunUnknown: not_found,
+            SearchUnknown: not_found,
             ReportMissing: not_found,
             MonitorAway: runs_api.away,
+            LettersAway: runs_api.away,
+            SearchesAway: runs_api.away,
             StoreError: runs_api.away,
             BusUnavailable: runs_api.away,
             Unroutable: runs_api.away,

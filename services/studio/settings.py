@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from truscore.settings import StoreSettings
 
 
@@ -10,6 +10,7 @@ class Settings(StoreSettings):
     """Settings of the studio, each from TRUSCORE_<NAME>."""
 
     monitor_address: str = Field("", description="Address of the monitor's gRPC service, host:port")
+    search_address: str = Field("", description="Address of the hyper-parameter search's gRPC service, host:port")
 
     studio_host: str = Field("127.0.0.1", description="Address that the studio's ports are bound to")
     studio_port: int = Field(0, description="Port of the studio's pages; 0 for any free one")
@@ -24,6 +25,14 @@ class Settings(StoreSettings):
     )
     studio_hosts: tuple[str, ...] = Field(
         ("127.0.0.1", "localhost"), description="Names that browsers may reach the studio by, as a JSON list"
+    )
+    studio_operator_amqp_url: SecretStr = Field(
+        SecretStr(""),
+        description="Address of the broker as a user that may read dead letters and put them back; empty for "
+        "the studio's own",
+    )
+    studio_runbook_url: str = Field(
+        "", description="Address of the documentation's page Operations, for links of alerts; without it they are named"
     )
     studio_secure_cookie: bool = Field(False, description="Whether browsers send the session over https only")
     studio_session_hours: float = Field(72, gt=0, le=24 * 90, description="Hours after which a login ends")

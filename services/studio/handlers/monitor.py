@@ -128,13 +128,23 @@ def view_of(run: monitor_pb2.Run) -> Plain:
             {"rule": each.rule, "severity": each.severity, "message": each.message, "location": each.location}
             for each in run.findings
         ],
-        "alerts": [alert.message for alert in run.alerts],
+        "alerts": [_alert(alert) for alert in run.alerts],
         "progress": _progress(run),
         "fit_for_use": run.fit_for_use if run.HasField("fit_for_use") else None,
         "fit_for_use_reason": run.fit_for_use_reason,
         "model_id": run.model.model_id,
         "model_version": run.model.version,
         "artifacts": _artifacts(run),
+    }
+
+
+def _alert(alert: Any) -> Plain:
+    return {
+        "rule": alert.rule,
+        "severity": alert.severity,
+        "subject": alert.subject,
+        "message": alert.message,
+        "raised_at": alert.raised_at.seconds,
     }
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Sequence
 
 from truscore.bus import Publisher
+from truscore.events.v1.control_pb2 import DeadLettersReplay
 from truscore.ordering.messages import ready_of, request_of
 from truscore.validation.order import DatasetOrder
 
@@ -27,3 +29,15 @@ class Requests:
         request_id = uuid.uuid4().hex
         event = request_of(verb, run_id, reason=reason, requested_by=requested_by, request_id=request_id)
         await self._publisher.publish(event, subject=run_id, sequence=request_id)
+
+    async def replay(self, service: str, event_ids: Sequence[str], *, requested_by: str) -> None:
+        """DeadLettersReplay."""
+        request_id = uuid.uuid4().hex
+        event = DeadLettersReplay(
+            service=service,
+            event_ids=event_ids,
+            letter_count=len(event_ids),
+            requested_by=requested_by,
+            request_id=request_id,
+        )
+        await self._publisher.publish(event, subject=service, sequence=request_id)

@@ -111,7 +111,7 @@ TOPOLOGY: Final[tuple[Row, ...]] = (
     _row("run.pause", control_pb2.RunPause, PEOPLE, Consumer(service=TRAINER)),
     _row("run.resume", control_pb2.RunResume, PEOPLE, Consumer(service=TRAINER)),
     # Who brings dead letters back does it on the broker; this says so to the log.
-    _row("letters.replay", control_pb2.DeadLettersReplay, ("cli",)),
+    _row("letters.replay", control_pb2.DeadLettersReplay, ("cli", "studio")),
     # Deleting is done at the command line, with the rights of its user of the store.
     _row("retention.ordered", control_pb2.RetentionOrdered, ("cli",)),
     _row("retention.deleted", control_pb2.ObjectsDeleted, ("cli",)),

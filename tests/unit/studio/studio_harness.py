@@ -97,6 +97,7 @@ async def browser(
         await studio.publishing.close()
         await studio.suggestions.close()
         await studio.monitor.close()
+        await studio.searches.close()
         if decoder is None:
             await own.close()
         database.close()

@@ -1,4 +1,5 @@
 // Wiring of the page that annotates one image.
+import { ready } from "../model/ready.js";
 import { drawMarks, drawPicture } from "../canvas/drawing.js";
 import { View } from "../canvas/view.js";
 import { call, dataOf, part } from "../model/calls.js";
@@ -180,7 +181,7 @@ async function start() {
   if (about.tools.length > 0 && editor.document.shapes.size === 0 && about.can_edit) editor.choose(about.tools[0]);
   changed();
   stage.focus();
-  document.documentElement.dataset.ready = "yes";
+  ready();
   const next = about.image_ids[about.image_ids.indexOf(about.image_id) + 1];
   if (next !== undefined) new Image().src = `/api/datasets/${part(about.dataset_id)}/images/${next}/preview.jpg`;
 }

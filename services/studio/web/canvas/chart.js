@@ -26,7 +26,7 @@ export class Chart {
   }
 
   // Lines of {name, color, points: [[x, y], ...]}; a y of null is left out. Options: `square` for axes from 0 to 1,
-  // `diagonal` for what y = x would be, `dots` for points that no line joins.
+  // `fractions` for an x that is no count, `diagonal` for what y = x would be, `dots` (of a line, or of all) for points that no line joins.
   set(lines, options = {}) {
     this.options = options;
     this.lines = lines.map((line) => ({ ...line, points: line.points.filter(([, y]) => y !== null) }));
@@ -81,7 +81,7 @@ export class Chart {
       context.fillText(short(y), MARGIN.left - 6, toY(y) + 4);
     }
     context.textAlign = "center";
-    for (const x of ticks(x0, x1, 5, this.options.square ? 0 : 1)) context.fillText(short(x), toX(x), height - 8);
+    for (const x of ticks(x0, x1, 5, this.options.square || this.options.fractions ? 0 : 1)) context.fillText(short(x), toX(x), height - 8);
     context.textAlign = "left";
   }
 
@@ -102,9 +102,10 @@ export class Chart {
     context.fillStyle = line.color;
     context.lineWidth = 2;
     context.beginPath();
+    const dots = line.dots ?? this.options.dots;
     line.points.forEach(([x, y], index) => (index ? context.lineTo(toX(x), toY(y)) : context.moveTo(toX(x), toY(y))));
-    if (!this.options.dots) context.stroke();
-    if (line.points.length > 40 && !this.options.dots) return;
+    if (!dots) context.stroke();
+    if (line.points.length > 40 && !dots) return;
     for (const [x, y] of line.points) {
       context.beginPath();
       context.arc(toX(x), toY(y), 3, 0, 2 * Math.PI);

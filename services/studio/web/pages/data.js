@@ -1,5 +1,6 @@
 import { call, dataOf, part } from "../model/calls.js";
 import { element } from "../model/elements.js";
+import { ready } from "../model/ready.js";
 import { figure, spaced, table } from "../elements/table.js";
 
 const { dataset_id: datasetId, version } = dataOf("about");
@@ -117,7 +118,7 @@ async function start() {
   const { images } = await call("GET", `${address}/images`);
   ids = new Map(images.map((image) => [image.path, image.image_id]));
   await Promise.all([divide(), showVerdict().catch((error) => { at("verdict").textContent = error.message; })]);
-  document.documentElement.dataset.ready = "yes";
+  ready();
 }
 
 at("asked").addEventListener("submit", (event) => { event.preventDefault(); divide(); });

@@ -1,5 +1,6 @@
 import { call, dataOf, part } from "../model/calls.js";
 import { element } from "../model/elements.js";
+import { ready } from "../model/ready.js";
 import { droppedFiles, uploadFolder, uploadImages } from "../model/uploads.js";
 
 const about = dataOf("about");
@@ -147,3 +148,4 @@ document.getElementById("publish")?.addEventListener("submit", async (event) => 
     refusal.hidden = false;
   }
 });
+ready();

@@ -1,6 +1,10 @@
 import { call } from "../model/calls.js";
 
-document.getElementById("log-out")?.addEventListener("click", async () => {
-  const answer = await call("POST", "/api/logout", {});
-  location.assign(answer.next);
-});
+const logOut = document.getElementById("log-out");
+if (logOut) {
+  logOut.addEventListener("click", async () => {
+    const answer = await call("POST", "/api/logout", {});
+    location.assign(answer.next);
+  });
+  logOut.disabled = false;
+}

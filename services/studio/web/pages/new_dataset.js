@@ -1,5 +1,6 @@
 import { call, dataOf } from "../model/calls.js";
 import { element } from "../model/elements.js";
+import { ready } from "../model/ready.js";
 
 const choices = dataOf("choices");
 const classes = document.getElementById("classes");
@@ -68,3 +69,4 @@ document.getElementById("new-dataset").addEventListener("submit", async (event) 
 });
 
 chooseCategory(choices[0]);
+ready();

@@ -125,7 +125,7 @@ function show(run) {
   askForReport(run);
   at("findings-panel").hidden = run.findings.length + run.alerts.length === 0;
   at("findings").replaceChildren(
-    ...run.alerts.map((text) => element("li", { className: "warning", textContent: text })),
+    ...run.alerts.map((alert) => element("li", { className: alert.severity === "critical" ? "error" : "warning", textContent: `${alert.rule}: ${alert.message}` })),
     ...run.findings.map((each) => element("li", { className: each.severity, textContent: `${each.rule}: ${each.message} ${each.location}` })));
   if (at("steer")) {
     at("steer").hidden = run.ended;

@@ -1,5 +1,6 @@
 import { call, dataOf } from "../model/calls.js";
 import { element } from "../model/elements.js";
+import { ready } from "../model/ready.js";
 
 const about = dataOf("about");
 const fields = [...document.querySelectorAll(".field")];
@@ -36,3 +37,4 @@ document.getElementById("train")?.addEventListener("submit", async (event) => {
     refusal.hidden = false;
   }
 });
+ready();

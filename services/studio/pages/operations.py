@@ -1,0 +1,51 @@
+"""Pages for those who keep the system running: alerts that stand, and messages that services gave up on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.studio.access.roles import Role
+from services.studio.api.requests import need, session_of
+from services.studio.handlers import LettersAway, MonitorAway
+from services.studio.parts import Studio, studio_of
+
+MOST_RUNS = 1000
+SEVERITIES = ("critical", "warning")
+
+
+async def alerts(request: Request) -> Response:
+    """Alerts about runs that stand, the worst first, each with what to do."""
+    session_of(request)
+    studio, trouble = studio_of(request), ""
+    try:
+        found = await _standing(studio)
+    except MonitorAway as error:
+        found, trouble = [], str(error)
+    return studio.pages.render(request, "alerts.html", alerts=found, trouble=trouble, runbook=studio.runbook_url)
+
+
+async def _standing(studio: Studio) -> list[dict[str, Any]]:
+    runs = await studio.monitor.list(limit=MOST_RUNS)
+    found = [{**alert, "run": run, "anchor": anchor_of(alert["rule"])} for run in runs for alert in run["alerts"]]
+    return sorted(found, key=lambda each: (each["severity"] not in SEVERITIES[:1], -each["raised_at"]))
+
+
+def anchor_of(rule: str) -> str:
+    """Of the rule's section on the page Operations of the documentation."""
+    return rule.replace(".", "").lower()
+
+
+async def dead_letters(request: Request) -> Response:
+    """For operators: to look takes the letters from their queues for as long."""
+    need(request, Role.OPERATOR)
+    studio, trouble = studio_of(request), ""
+    letters: dict[str, list[dict[str, Any]]] = {}
+    try:
+        for letter in await studio.dead_letters.list():
+            letters.setdefault(letter["service"], []).append(letter)
+    except LettersAway as error:
+        trouble = str(error)
+    return studio.pages.render(request, "dead_letters.html", letters=letters, trouble=trouble)

@@ -1,0 +1,7 @@
+// Controls that the server sends disabled work once their page's module has run: until then a click, or what is typed, would
+// be lost, for nobody listens.
+
+export function ready() {
+  for (const control of document.querySelectorAll("[data-when-ready]")) control.disabled = false;
+  document.documentElement.dataset.ready = "yes";
+}
