@@ -20,7 +20,8 @@ PAGES = (
 )
 # What can be seen and used, and that no plain form would send; some controls are read later, as they stand then.
 USABLE = """() => [...document.querySelectorAll("button, input, select, textarea")]
-  .filter((each) => each.checkVisibility() && !each.matches(":disabled, form[action] *, .looks *, #images, #variants") && each.options?.length !== 0)
+  .filter((each) => each.checkVisibility() && each.options?.length !== 0)
+  .filter((each) => !each.matches(":disabled, form[action] *, .looks *, #images, #variants"))
   .map((each) => each.outerHTML)"""
 
 
