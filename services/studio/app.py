@@ -29,6 +29,7 @@ from services.studio.insights import Insights
 from services.studio.intake import Bounds, Intake
 from services.studio.pages.rendering import Pages
 from services.studio.parts import Studio
+from services.studio.publish.contents import VersionContents
 from services.studio.publish.publishing import ChildBounds, Publishing
 from services.studio.reports.report_store import ReportStore
 from services.studio.routes import application
@@ -61,7 +62,13 @@ def create_studio(
         intake=intake,
         imports=Imports(intake=intake, drafts=drafts, bounds=child),
         publishing=Publishing(
-            drafts=drafts, files=files, store=store, bucket=settings.bucket, announce=requests.announce, bounds=child
+            drafts=drafts,
+            contents=VersionContents(database),
+            files=files,
+            store=store,
+            bucket=settings.bucket,
+            announce=requests.announce,
+            bounds=child,
         ),
         suggestions=Suggestions(
             drafts=drafts,

@@ -70,6 +70,7 @@ def routes() -> list[BaseRoute]:
         Route(f"{_DATASET}/imports/{{import_id}}", imports.add_file, methods=["PUT"]),
         Route(f"{_DATASET}/imports/{{import_id}}", imports.read, methods=["POST"]),
         Route(f"{_DATASET}/versions", versions.publish, methods=["POST"]),
+        Route(f"{_DATASET}/changes", versions.changes),
         Route(f"{_DATASET}/versions/{{version}}", versions.show),
         Route("/datasets/{dataset_id}/train/{version}", run_pages.train),
         Route("/runs", run_pages.runs),

@@ -33,6 +33,12 @@ async def publish(request: Request) -> Response:
     return JSONResponse(asdict(version), 202)
 
 
+async def changes(request: Request) -> Response:
+    """What a version published now would change."""
+    session_of(request)
+    return JSONResponse(await studio_of(request).publishing.changes(request.path_params["dataset_id"]))
+
+
 async def show(request: Request) -> Response:
     """The version with the verdict, as far as there is one."""
     session_of(request)

@@ -25,6 +25,8 @@ from services.studio.drafts.dataset import Draft, InvalidDraft
 from services.studio.drafts.files import Files
 from services.studio.drafts.marks import to_index
 from services.studio.drafts.store import DraftStore, Version
+from services.studio.publish.changes import as_json, changes_between
+from services.studio.publish.contents import VersionContents
 
 log = logging.getLogger("truscore.studio")
 
@@ -62,11 +64,20 @@ class Publishing:
     """Publishes one version after the other, in the background."""
 
     def __init__(
-        self, *, drafts: DraftStore, files: Files, store: Store, bucket: str, announce: Announce, bounds: ChildBounds
+        self,
+        *,
+        drafts: DraftStore,
+        contents: VersionContents,
+        files: Files,
+        store: Store,
+        bucket: str,
+        announce: Announce,
+        bounds: ChildBounds,
     ) -> None:
+        self._contents = contents
         self._drafts, self._files, self._store, self._bucket = drafts, files, store, bucket
         self._announce, self._bounds = announce, bounds
-        self._turn = asyncio.Lock()
+        self._turn, self._turn_of_changes = asyncio.Lock(), asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._give_up_what_was_under_way()
 
@@ -77,6 +88,19 @@ class Publishing:
                 if version.state in UNDER_WAY:
                     text = "the studio was stopped meanwhile: publish again"
                     self._drafts.set_state(version.dataset_id, version.version, "failed", text)
+
+    async def changes(self, dataset_id: str) -> dict[str, Any]:
+        """Of the draft since its latest version; `since` is empty where there is none to compare with."""
+        draft, contents = await asyncio.to_thread(self._drafts.contents, dataset_id)
+        async with self._turn_of_changes:
+            return await asyncio.to_thread(self._changes, draft, to_index(draft.class_names, draft.grades, contents))
+
+    def _changes(self, draft: Draft, index: DatasetIndex) -> dict[str, Any]:
+        known = self._contents.latest(draft.dataset_id)
+        if known is None:
+            return {"since": "", "images": {"added": len(index.images)}, "marks": index.annotation_count}
+        version, before = known
+        return {"since": version, **as_json(changes_between(before, index))}
 
     async def begin(self, wanted: Wanted) -> Version:
         """The version that is being made. Raises InvalidDraft and UnknownDraft."""
@@ -118,6 +142,7 @@ class Publishing:
                 await self._set(version, "uploading")
                 await asyncio.to_thread(self._uploaded, folder / "out", version.uri)
                 await self._announce(order_of(draft, version, validation_only=True), requested_by=version.author)
+                await asyncio.to_thread(self._contents.keep, version.dataset_id, version.version, index)
                 await self._set(version, "validating")
             except (NotPublished, ChildFailed, StoreError) as error:
                 await self._set(version, "failed", str(error))

@@ -1,4 +1,5 @@
 import { call, dataOf, part } from "../model/calls.js";
+import { showWhenOpened } from "../elements/changes.js";
 import { element } from "../model/elements.js";
 import { ready } from "../model/ready.js";
 import { droppedFiles, uploadFolder, uploadImages } from "../model/uploads.js";
@@ -148,4 +149,5 @@ document.getElementById("publish")?.addEventListener("submit", async (event) => 
     refusal.hidden = false;
   }
 });
+showWhenOpened(datasetId);
 ready();
