@@ -41,7 +41,7 @@ class DeadLetters:
         self._amqp_url, self._announce = amqp_url, announce
         self._turn = asyncio.Lock()
 
-    async def list(self) -> tuple[Plain, ...]:
+    async def oldest(self) -> tuple[Plain, ...]:
         """The oldest of every service. Raises LettersAway."""
         found: list[Plain] = []
         async with self._turn:

@@ -44,7 +44,7 @@ async def dead_letters(request: Request) -> Response:
     studio, trouble = studio_of(request), ""
     letters: dict[str, list[dict[str, Any]]] = {}
     try:
-        for letter in await studio.dead_letters.list():
+        for letter in await studio.dead_letters.oldest():
             letters.setdefault(letter["service"], []).append(letter)
     except LettersAway as error:
         trouble = str(error)
