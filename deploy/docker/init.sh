@@ -54,6 +54,7 @@ secret truscore_s3_access_key truscore
 secret truscore_validator_signing_key ''
 secret truscore_exporter_signing_key ''
 secret truscore_search_storage_url ''
+secret truscore_studio_operator_amqp_url ''
 check rabbitmq_password 1 256
 check minio_root_password 8 256
 check postgres_password 1 256
