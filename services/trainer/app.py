@@ -74,6 +74,7 @@ def create_workspace(
             limit_bytes=settings.trainer_weights_limit_bytes,
             timeout_s=settings.trainer_weights_timeout_s,
         ),
+        packs_bytes=settings.trainer_packs_bytes,
         verifier=Verifier(settings.trainer_trusted_keys),
         cores=cores,
         remote=remote,

@@ -57,6 +57,9 @@ class Settings(StoreSettings):
         'where an installed package has them, "full" for a GPU; "auto" is "full" where there is one, else "published"',
     )
     trainer_cache_bytes: int = Field(50 * 2**30, ge=1, description="Most bytes of images kept between runs")
+    trainer_packs_bytes: int = Field(
+        10 * 2**30, ge=0, description="Most bytes of decoded pixels kept between runs; 0 has each run decode its images"
+    )
     trainer_kept_runs: int = Field(3, ge=0, description="Folders of ended runs that are kept")
     trainer_min_free_bytes: int = Field(
         2 * 2**30, ge=0, description="Free disk space a run needs beside its dataset, in bytes"

@@ -95,6 +95,7 @@ class Workspace:
     git_commit: str
     source: LibrarySource
     cores: int = 1
+    packs_bytes: int = 0  # of decoded pixels that runs share; 0 for none
     verifier: Verifier = field(default_factory=Verifier)
     remote: bool = False
 
@@ -314,6 +315,16 @@ class Workspace:
             "pretrained": str(pretrained) if pretrained.exists() else "",
             "git_commit": self.git_commit,
             "cpu_processes": prepared.cpu_processes,
+            "packs": self._packs(),
+        }
+
+    def _packs(self) -> dict[str, object] | None:
+        if not self.packs_bytes:
+            return None
+        return {
+            "folder": str(self.workdir / "packs"),
+            "limit_bytes": self.packs_bytes,
+            "min_free_bytes": self.min_free_bytes,
         }
 
 

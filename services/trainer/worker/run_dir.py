@@ -8,6 +8,7 @@ from typing import Any
 
 from truscore.catalog.table import row_of
 from truscore.datasets import DatasetIndex, ImageRecord, Split, index_digest, index_from_json, split_from_json
+from truscore.datasets.images.pack import PackFolder
 from truscore.datasets.index.records import LitObject
 from truscore.recipes import Recipe, recipe_from_json
 
@@ -50,7 +51,8 @@ class TrainingJob:
     ``grades`` are the numbers that the classes stand for, where they are grades. ``left_out`` says which images are in
     no part because they have no label that the task could learn; it is empty where there are none. ``cpu_processes``
     share the recipe's batch, on a machine without a GPU; of those with one each has the whole of it.
-    ``objects`` are what views under many lights show, with their maps.
+    ``objects`` are what views under many lights show, with their maps. ``packs`` is where decoded pixels are kept for
+    all runs of this machine.
     """
 
     run_id: str
@@ -67,6 +69,7 @@ class TrainingJob:
     cpu_processes: int = 1
     git_commit: str = ""  # of the trainer's source; empty where nobody knows
     objects: tuple[LitObject, ...] = ()
+    packs: PackFolder | None = None
 
 
 def read_job(run_dir: RunDir) -> TrainingJob:
@@ -96,6 +99,7 @@ def read_job(run_dir: RunDir) -> TrainingJob:
             cpu_processes=_cpu_processes(plain.get("cpu_processes", 1), recipe),
             git_commit=str(plain.get("git_commit", "")),
             objects=index.objects,
+            packs=_packs(plain.get("packs")),
         )
     except (KeyError, TypeError) as error:
         raise InvalidJob(f"order.json: lacks or misuses {error}") from error
@@ -111,6 +115,15 @@ def _cpu_processes(count: Any, recipe: Recipe) -> int:
     if not isinstance(count, int) or count < 1 or batch % count:
         raise InvalidJob(f"order.json: cpu_processes {count!r}: expected a divisor of the batch of {batch}")
     return count
+
+
+def _packs(plain: Any) -> PackFolder | None:
+    """Where the order names a folder."""
+    if plain is None:
+        return None
+    return PackFolder(
+        path=Path(plain["folder"]), limit_bytes=plain["limit_bytes"], min_free_bytes=plain["min_free_bytes"]
+    )
 
 
 def _outputs(task: str, recipe: Recipe, index: DatasetIndex) -> tuple[str, ...]:

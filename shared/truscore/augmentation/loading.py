@@ -19,9 +19,14 @@ from truscore.zoo.resize import network_size, resize_antialiased
 
 def sample_of(record: ImageRecord, image_HWC: NDArray[np.uint8], *, image_size: int) -> Sample:
     """The image, uint8 RGB, with its longer side at ``image_size``; each annotation of the record is an instance."""
+    return marked_sample(record, scaled_image(image_HWC, image_size))
+
+
+def scaled_image(image_HWC: NDArray[np.uint8], image_size: int) -> Tensor:
+    """[C, H, W] uint8: the image, uint8 RGB, with its longer side at ``image_size``."""
     height, width = network_size(*image_HWC.shape[:2], image_size=image_size)
     scaled_CHW = resize_antialiased(torch.from_numpy(image_HWC.copy()).permute(2, 0, 1).float(), height, width)
-    return _sample(scaled_CHW.round().clamp(0, 255).to(torch.uint8), record)
+    return scaled_CHW.round().clamp(0, 255).to(torch.uint8).contiguous()
 
 
 def squared_sample_of(record: ImageRecord, image_HWC: NDArray[np.uint8], *, image_size: int) -> Sample:
@@ -36,7 +41,8 @@ def squared_sample_of(record: ImageRecord, image_HWC: NDArray[np.uint8], *, imag
     )
 
 
-def _sample(image_CHW: Tensor, record: ImageRecord) -> Sample:
+def marked_sample(record: ImageRecord, image_CHW: Tensor) -> Sample:
+    """A scaled image with each annotation of the record as an instance."""
     height, width = image_CHW.shape[-2:]
     scale_2 = np.array([width / record.width, height / record.height])
     boxes = [_xyxy(annotation, scale_2) for annotation in record.annotations]

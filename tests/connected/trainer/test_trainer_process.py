@@ -60,6 +60,7 @@ async def test_twenty_equal_orders_are_one_run_from_start_to_end(
         # Trained by the process that was there before the order: the same bits as by one that is started.
         assert trainer.pids("training process started") == [waiting]
         assert completed.weights_sha256 == weights_left_alone()
+        assert list((trainer.workdir / "packs").glob("*.pack")), "decoded pixels are kept for the next run"
         assert started.config.uri == f"s3://{bucket}/runs/{started.run_id}/config.json"
         assert started.parameters["image_size"] == "64"
         assert [event.epoch for event in listener.of(EpochCompleted)] == [1, 2, 3]

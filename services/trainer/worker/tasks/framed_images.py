@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from truscore.datasets import ImageRecord, load_image
-from truscore.zoo.framing import frame
+from truscore.datasets import ImageRecord
 
+from services.trainer.worker.pixels import ImagePixels
 from services.trainer.worker.tasks.protocol import Key
 
 
@@ -50,11 +49,12 @@ class FramedImages:
         cache_limit_bytes: int,
         pixel_labels: Callable[[ImageRecord, int], Tensor] | None = None,
         target: Callable[[ImageRecord], Tensor] | None = None,
+        pixels: ImagePixels | None = None,
     ) -> None:
         """``augment`` takes sample, epoch and index; ``pixel_labels`` draws [S, S] labels of a record, ``target`` reads
-        its label as a whole."""
+        its label as a whole; ``pixels`` are those of the folder's images, where they are kept somewhere."""
         self.records = tuple(records)
-        self._folder = folder
+        self._pixels = pixels or ImagePixels(folder)
         self._image_size = image_size
         self._augment = augment
         self._cache_left_bytes = cache_limit_bytes
@@ -83,7 +83,7 @@ class FramedImages:
 
     def original(self, index: int) -> NDArray[np.uint8]:
         """[H, W, 3], upright, at its full size."""
-        return load_image(self._folder / self.records[index].path)
+        return self._pixels.upright(self.records[index]).copy()  # to write in as well
 
     def warm(self, *, threads: int) -> None:
         """Load as much as there is room for."""
@@ -93,10 +93,8 @@ class FramedImages:
                     return
 
     def _load(self, index: int) -> FramedSample:
-        image_CHW = torch.from_numpy(self.original(index).copy()).permute(2, 0, 1).float() / 255
-        # Rounded back to uint8, as it is kept: a cache of float32 would hold a quarter of the images.
-        image_CSS = (frame(image_CHW, self._image_size) * 255).round().clamp(0, 255).to(torch.uint8)
         record = self.records[index]
+        image_CSS = self._pixels.framed(record, self._image_size)
         drawn = None if self._pixel_labels is None else self._pixel_labels(record, self._image_size)
         target = None if self._target is None else self._target(record)
         return FramedSample(index=index, image_CSS=image_CSS, labels_SS=drawn, target=target)

@@ -17,6 +17,7 @@ from truscore.metrics.diagnostics import Diagnostics
 from truscore.recipes import Recipe
 from truscore.zoo.framing import Framed
 
+from services.trainer.worker.pixels import job_pixels
 from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks.framed_images import Augment, FramedImages, FramedSample
 from services.trainer.worker.tasks.image_captions import write_pictures
@@ -137,6 +138,7 @@ def make_image_level_task(
 ) -> ImageLevelTask[ImageResult]:
     """The task of a job, evaluated on a part of its images; ``cache_limit_bytes`` may be kept in memory."""
     recipe = job.recipe
+    pixels = job_pixels(job)
     training, validation = (
         FramedImages(
             part,
@@ -144,6 +146,7 @@ def make_image_level_task(
             image_size=recipe.image_size,
             augment=augmenting(job),
             cache_limit_bytes=cache_limit_bytes // 2,
+            pixels=pixels,
             target=kind.target,
         )
         for part in (job.training, evaluated)

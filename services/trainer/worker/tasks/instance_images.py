@@ -14,17 +14,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 from truscore.augmentation import Policy, Sample, augment
 from truscore.augmentation.border_strips import BOX_DEVIATION, OUTLINE_DEVIATION, KnownBorder, border_strips
-from truscore.augmentation.loading import sample_of
-from truscore.datasets import ImageRecord, load_image
+from truscore.augmentation.loading import marked_sample
+from truscore.datasets import ImageRecord
 from truscore.metrics.borders import known_borders
 
+from services.trainer.worker.pixels import ImagePixels
 from services.trainer.worker.tasks.protocol import Key
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Loaded:
     """An image as the network sees it; ``crowd_N`` marks areas that are evaluated leniently and never trained on.
-    ``original_HWC`` is there where strips are cut from it."""
+    ``original_HWC`` is there where strips are cut from it and no pack keeps it."""
 
     sample: Sample
     crowd_N: Tensor
@@ -50,11 +51,12 @@ class InstanceImages:
         cache_limit_bytes: int,
         strips: int = 0,
         kinds: int = 0,
+        pixels: ImagePixels | None = None,
     ) -> None:
         """``strips``: how many are cut for each border of an image from its original, for the second stage; ``kinds``:
-        of how many borders."""
+        of how many borders; ``pixels``: those of the folder's images, where they are kept somewhere."""
         self.records = tuple(records)
-        self._folder = folder
+        self._pixels = pixels or ImagePixels(folder)
         self._image_size = image_size
         self._seed = seed
         self._policy = policy
@@ -90,12 +92,13 @@ class InstanceImages:
         kept = self._cache.get(index)
         if kept is not None and kept.original_HWC is not None:
             return kept.original_HWC
-        return load_image(self._folder / self.records[index].path)
+        return self._pixels.upright(self.records[index]).copy()  # to write in as well
 
     def _strips_of(self, key: Key, loaded: Loaded) -> dict[str, Tensor]:
         original_HWC = loaded.original_HWC
         if original_HWC is None:
-            raise ValueError(f"image {key.index} was loaded without its original, of which strips are cut")
+            # A view: of a scan, what the strips cover is read and no more.
+            original_HWC = self._pixels.upright(self.records[key.index])
         borders = [
             KnownBorder(corners_42=corners_42, kind=label - 1, deviation=BOX_DEVIATION if boxed else OUTLINE_DEVIATION)
             for label, corners_42, boxed in known_borders(self.records[key.index])
@@ -127,9 +130,9 @@ class InstanceImages:
         return True
 
     def _load(self, record: ImageRecord) -> Loaded:
-        image_HWC = load_image(self._folder / record.path)
+        original_HWC = self._pixels.upright(record) if self._strips else None
         return Loaded(
-            sample=sample_of(record, image_HWC, image_size=self._image_size),
+            sample=marked_sample(record, self._pixels.scaled(record, self._image_size)),
             crowd_N=torch.tensor([annotation.crowd for annotation in record.annotations], dtype=torch.bool),
-            original_HWC=image_HWC if self._strips else None,
+            original_HWC=None if self._pixels.packs() else original_HWC,
         )

@@ -21,6 +21,7 @@ from truscore.metrics.margins import usual_margins
 from truscore.zoo.detection.border_lines.refining import has_second_stage
 from truscore.zoo.detection.border_lines.stage import BorderLines
 
+from services.trainer.worker.pixels import job_pixels
 from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks.border_corners import Lines, lines_of, refined
 from services.trainer.worker.tasks.instance_images import InstanceImages
@@ -174,6 +175,7 @@ def splits(
     job: TrainingJob, evaluated: tuple[ImageRecord, ...], cache_limit_bytes: int
 ) -> tuple[InstanceImages, InstanceImages]:
     """The images to train on and those to evaluate on."""
+    pixels = job_pixels(job)
     training, validation = (
         InstanceImages(
             part,
@@ -182,6 +184,7 @@ def splits(
             seed=job.recipe.seed,
             policy=policy_for(job.recipe.category, job.recipe.option, job.class_names),
             cache_limit_bytes=cache_limit_bytes // 2,
+            pixels=pixels,
             strips=strips_of_a_border(job.training) if has_second_stage(job.recipe) else 0,
             kinds=len(job.class_names),
         )

@@ -37,6 +37,7 @@ from truscore.zoo.framing import Framed
 from truscore.zoo.losses.segmentation import pixel_losses
 from truscore.zoo.resize import network_size, resize_antialiased
 
+from services.trainer.worker.pixels import job_pixels
 from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks.framed_images import Augment, FramedImages, FramedSample
 from services.trainer.worker.tasks.instance_segmentation import squared_norm
@@ -191,6 +192,7 @@ class SemanticSegmentation:
 
 def make(job: TrainingJob, evaluated: tuple[ImageRecord, ...], cache_limit_bytes: int) -> SemanticSegmentation:
     """The task of a job, evaluated on a part of its images; ``cache_limit_bytes`` may be kept in memory."""
+    pixels = job_pixels(job)
     training, validation = (
         FramedImages(
             part,
@@ -198,6 +200,7 @@ def make(job: TrainingJob, evaluated: tuple[ImageRecord, ...], cache_limit_bytes
             image_size=job.recipe.image_size,
             augment=augmented(job),
             cache_limit_bytes=cache_limit_bytes // 2,
+            pixels=pixels,
             pixel_labels=framed_labels,
         )
         for part in (job.training, evaluated)

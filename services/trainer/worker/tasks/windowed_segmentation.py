@@ -24,6 +24,7 @@ from truscore.zoo.framing import Framed
 from truscore.zoo.resize import resize_antialiased
 from truscore.zoo.segmentation.tiling import TileAnswers, TiledPicture
 
+from services.trainer.worker.pixels import job_pixels
 from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks.protocol import BatchEvaluation, Key
 from services.trainer.worker.tasks.semantic_segmentation import (
@@ -133,6 +134,7 @@ class WindowedSegmentation(SemanticSegmentation):
 
 def make(job: TrainingJob, evaluated: tuple[ImageRecord, ...], cache_limit_bytes: int) -> WindowedSegmentation:
     """The task of a job, evaluated on a part of its images; ``cache_limit_bytes`` may be kept in memory."""
+    pixels = job_pixels(job)
     training, validation = (
         WindowedImages(
             part,
@@ -141,6 +143,7 @@ def make(job: TrainingJob, evaluated: tuple[ImageRecord, ...], cache_limit_bytes
             seed=job.recipe.seed,
             augment=augmented(job),
             cache_limit_bytes=cache_limit_bytes // 2,
+            pixels=pixels,
         )
         for part in (job.training, evaluated)
     )

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from truscore.augmentation.pixel_labels import label_map
 from truscore.augmentation.seeds import mixed
-from truscore.datasets import ImageRecord, load_image
+from truscore.datasets import ImageRecord
 from truscore.zoo.framing import GREY, IGNORED
 
+from services.trainer.worker.pixels import ImagePixels
 from services.trainer.worker.tasks.framed_images import Augment, FramedSample
 from services.trainer.worker.tasks.protocol import Key
 
@@ -63,10 +64,12 @@ class WindowedImages:
         seed: int,
         augment: Augment,
         cache_limit_bytes: int,
+        pixels: ImagePixels | None = None,
     ) -> None:
-        """``side`` of a window in pixels; ``augment`` takes sample, epoch and place."""
+        """``side`` of a window in pixels; ``augment`` takes sample, epoch and place; ``pixels`` are those of the
+        folder's images, where they are kept somewhere."""
         self.records = tuple(records)
-        self._folder = folder
+        self._pixels = pixels or ImagePixels(folder)
         self._side = side
         self._seed = seed
         self._augment: Callable[[FramedSample, int, int], FramedSample] = augment
@@ -104,7 +107,7 @@ class WindowedImages:
 
     def original(self, index: int) -> NDArray[np.uint8]:
         """[H, W, 3], upright, at its full size."""
-        return load_image(self._folder / self.records[index].path)
+        return self._pixels.upright(self.records[index]).copy()  # to write in as well
 
     def warm(self, *, threads: int) -> None:
         """Load as much as there is room for."""
