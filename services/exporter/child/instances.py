@@ -93,13 +93,15 @@ def _export_target(detector: nn.Module, graph: nn.Module, signature: Signature) 
                 outputs["centring"], outputs["centring_deviation"] = centring(outputs)
         return {name: outputs[name].numpy() for name in names}
 
-    static = static_graph_of(detector, centred="centring" in names)
+    centred = "centring" in names
+    static, whole = (static_graph_of(detector, centred=centred, all_rows=rows) for rows in (False, True))
     return ExportTarget(
         signature=signature,
         graph=graph.eval(),
         run_eager=run_eager,
         check_parity=check_detections,
         static_graph=None if static is None else static.eval(),
+        whole_graph=None if whole is None else whole.eval(),
     )
 
 

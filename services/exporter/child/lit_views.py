@@ -36,6 +36,22 @@ class LitViews(nn.Module):
         return laid_3N.reshape(3, height, width)
 
 
+class WholeViews(LitViews):
+    """The same of all pixels, those outside the mask set to 0: sizes follow from those of the views."""
+
+    def forward(
+        self, views_LCHW: Tensor, lights_L3: Tensor, level_L: Tensor, present_L: Tensor, mask_HW: Tensor
+    ) -> Tensor:
+        inside_HW = (mask_HW > 0.5).to(views_LCHW.dtype)
+        samples_LP = views_LCHW.mean(dim=1).flatten(1)
+        normals_P3 = self.network(
+            samples_LP[None], lights_L3[None], level_L[None], present_L[None], inside_HW.reshape(1, -1)
+        )[0]
+        height, width = mask_HW.shape
+        whole_3HW: Tensor = normals_P3.T.reshape(3, height, width) * inside_HW
+        return whole_3HW
+
+
 def export_target(model: nn.Module, class_names: Sequence[str]) -> ExportTarget:
     """Raises UnsupportedNetwork."""
     if not isinstance(model, SetNetwork | SurfaceNetwork):
@@ -54,4 +70,5 @@ def export_target(model: nn.Module, class_names: Sequence[str]) -> ExportTarget:
         run_eager=run_eager,
         check_parity=check_parity,
         static_graph=graph,
+        whole_graph=WholeViews(model).eval() if isinstance(model, SetNetwork) else None,
     )

@@ -95,7 +95,7 @@ def test_synth_names_what_it_does_not_accept(arguments: tuple[str, ...], named: 
     assert named in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["tensorrt", "mobile", "quantized"])
+@pytest.mark.parametrize("name", ["mobile", "quantized"])
 def test_a_format_that_is_not_made_is_refused_before_anything_is_uploaded(
     name: str, cards: Path, capsys: Captured
 ) -> None:

@@ -102,8 +102,8 @@ def test_a_program_of_torch_says_the_same_of_any_number_of_lights_and_of_nothing
 
 
 def test_formats_that_cannot_carry_it_are_refused_with_the_reason() -> None:
-    for name in ("mobile", "tensorrt"):
-        assert "as many as the mask shows" in why_not_exported(*ROW, name)
+    assert "ExecuTorch" in why_not_exported(*ROW, "mobile")
+    assert why_not_exported(*ROW, "tensorrt") == ""
 
 
 @pytest.mark.parametrize("architecture", OF_REFLECTANCE)

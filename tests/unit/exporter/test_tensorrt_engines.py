@@ -1,23 +1,35 @@
 """Engines of TensorRT for RTX: their graph in the engine's types, built without a GPU; what is said to be proved."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 import torch
 from onnx import TensorProto
+from truscore.catalog.table import ROWS
+from truscore.recipes import resolve
+from truscore.zoo import build_model
 
-from services.exporter.child.convert import conversion_context
+from services.exporter.child.convert import conversion_context, export_target_of
+from services.exporter.child.export_target import ExportTarget, found_alone
 from services.exporter.child.formats.onnx import graph_file
 from services.exporter.child.formats.protocol import Unmakeable
 from services.exporter.child.formats.registry import FORMATS
 from services.exporter.child.formats.tensorrt.precision import BeyondHalf, in_half, in_single
 from services.exporter.child.making import ConversionContext, make_artifact
-from services.exporter.release import Artifact
+from services.exporter.release import Artifact, Parity
+from services.exporter.signature import instance_signature
 from services.exporter.task import Task
+from tests.learning.run_folder import PLAIN_HEAD
+from tests.unit.exporter.small_networks import outspoken, smallest
+from tests.unit.exporter.test_every_row_exports import NAMES, SIDE, pictures
 from tests.unit.exporter.test_framed_models import SHAPES, picture, tiny
+from tests.unit.exporter.test_lit_views_export import fed
 
 with_tensorrt = pytest.mark.skipif(find_spec("tensorrt_rtx") is None, reason="the extra 'tensorrt' is not installed")
 
@@ -108,7 +120,9 @@ def test_a_graph_that_tensorrt_does_not_take_is_refused_with_the_operator(tmp_pa
     opset = onnx.helper.make_opsetid("", graph_file.OPSET)
     onnx.save(onnx.helper.make_model(picked, opset_imports=[opset], ir_version=8), tmp_path / "graph.onnx")
     with pytest.raises(Unmakeable, match="NonZero pick"):
-        engine.build(tmp_path / "graph.onnx", tmp_path / "model.engine")
+        engine.build(
+            tmp_path / "graph.onnx", tmp_path / "model.engine", tiny("ordinal_classification").signature.inputs
+        )
 
 
 def types_of(model: onnx.ModelProto) -> set[int]:
@@ -121,3 +135,71 @@ def types_of(model: onnx.ModelProto) -> set[int]:
             if node.op_type == "Cast" and attribute.name == "to":
                 found.add(attribute.i)
     return found
+
+
+# TensorRT solves no three lights: it has no double precision.
+LIT = tuple(fed(*shape) for shape in ((4, 9, 12), (7, 16, 10)))
+DETECTORS = ("yolo", "mask_rcnn")
+
+
+def of_normals() -> ExportTarget:
+    torch.manual_seed(1)
+    network = build_model(resolve("photometric_stereo", "surface_normal_estimation", "ps_net"), 0).eval()
+    with torch.no_grad():
+        network.head.weight.normal_(std=0.1)
+    return export_target_of(network, (), kind="normal_estimation")
+
+
+def of_instances(architecture: str) -> ExportTarget:
+    row = next(each for each in ROWS if each.available and each.architecture == architecture)
+    changes = {"image_size": SIDE, "architecture_config": {"base_architecture": smallest(row), **PLAIN_HEAD}}
+    torch.manual_seed(2)
+    model = outspoken(build_model(resolve(row.category, row.option, row.architecture, changes), 2).eval())
+    return export_target_of(model, NAMES[:2], kind=row.task)
+
+
+def whole(target: ExportTarget, given: Sequence[Any], folder: Path) -> Parity:
+    """What the graph of all pixels or rows says in single precision, as engines are built of it."""
+    assert target.whole_graph is not None
+    graph_file.write(replace(target, graph=target.whole_graph), folder / "whole.onnx", given[0])
+    model = in_single(onnx.load(folder / "whole.onnx"))
+    assert not {"NonZero", "NonMaxSuppression", "RoiAlign"} & {node.op_type for node in model.graph.node}
+    onnx.save(model, folder / "single.onnx")
+    run = graph_file.session(folder / "single.onnx", target.signature)
+    return target.check_parity((target.run_eager(each), found_alone(run(each), target.signature)) for each in given)
+
+
+def test_a_graph_of_all_pixels_says_the_normals_of_the_masks_pixels(tmp_path: Path) -> None:
+    assert whole(of_normals(), LIT, tmp_path).passed
+
+
+def test_a_graph_of_all_rows_says_what_is_found_and_marks_the_rest_by_score_0(tmp_path: Path) -> None:
+    target, given = of_instances("yolo"), pictures()
+    verdict = whole(target, given, tmp_path)
+    assert verdict.passed
+    assert verdict.detections > len(given)
+
+
+def test_rows_beyond_what_was_found_are_left_out_by_their_score_of_0() -> None:
+    signature = instance_signature(NAMES[:2])
+    rows = {each.name: np.ones((3, *[2] * (len(each.shape) - 1)), np.float32) for each in signature.outputs}
+    rows["scores"] = np.array([0.9, 0.2, 0.0], np.float32)
+    assert {name: len(values) for name, values in found_alone(rows, signature).items()} == dict.fromkeys(rows, 2)
+
+
+@with_tensorrt
+@pytest.mark.parametrize("name", ["normals", *DETECTORS])
+def test_engines_are_built_of_networks_on_views_and_of_detectors(name: str, tmp_path: Path) -> None:
+    target, given = (of_normals(), LIT) if name == "normals" else (of_instances(name), tuple(pictures()))
+    task = Task(
+        checkpoint="",
+        formats=("tensorrt",),
+        pictures=(),
+        benchmark_rounds=1,
+        output_folder=str(tmp_path),
+        provenance={},
+    )
+    made = make_artifact(FORMATS["tensorrt"], conversion_context(target, given, task, calibration=given))
+    assert made.parity.passed
+    assert ("lights" in made.notes) == (name == "normals")
+    assert ("rows" in made.notes) == (name != "normals")

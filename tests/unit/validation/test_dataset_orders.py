@@ -58,7 +58,7 @@ def test_a_fault_in_an_order_is_refused_by_its_rule(rule: str) -> None:
     assert accepted in found.message
 
 
-@pytest.mark.parametrize("name", ["tensorrt", "mobile", "quantized", "ONNX", ""])
+@pytest.mark.parametrize("name", ["mobile", "quantized", "ONNX", ""])
 @pytest.mark.parametrize("more", [{}, {"architecture": "mask_rcnn"}, {"validation_only": True}], ids=str)
 def test_a_format_that_no_exporter_makes_is_refused_before_anything_is_read(name: str, more: dict[str, Any]) -> None:
     (found,) = check_order(order(export_formats=("onnx", name), **more))

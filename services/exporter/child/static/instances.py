@@ -28,16 +28,24 @@ Network = StaticMaskRCNN | StaticRetinaNet | StaticYolox
 
 class StaticPicture(nn.Module):
     """Takes image_CHW from 0 to 1, gives boxes_N4, labels_N, scores_N, of Mask R-CNN masks_N1HW, and of a second stage
-    what it places, in pixels of that image: what the traced graph of the same detector gives."""
+    what it places, in pixels of that image: what the traced graph of the same detector gives. With ``all_rows`` it
+    gives as many rows as it may find, and those beyond what it found have score 0."""
 
     def __init__(
-        self, network: Network, transform: GeneralizedRCNNTransform, lines: BorderLines | None = None, *, centred: bool
+        self,
+        network: Network,
+        transform: GeneralizedRCNNTransform,
+        lines: BorderLines | None = None,
+        *,
+        centred: bool,
+        all_rows: bool = False,
     ) -> None:
         super().__init__()
         self.network = network
         self.transform = transform
         self.lines = lines
         self.centred = centred
+        self.all_rows = all_rows
 
     def forward(self, image_CHW: Tensor) -> tuple[Tensor, ...]:
         height, width = image_CHW.shape[-2:]
@@ -45,7 +53,8 @@ class StaticPicture(nn.Module):
         framed_CSS = on_square(self.transform, image_CHW, inner_h, inner_w, self.network.canvas.side)
         found, maps = self.network(framed_CSS, inner_h, inner_w)
         # Of all rows there may be, or of those alone that are present.
-        all_rows = is_one_by_one() and (isinstance(self.network, StaticMaskRCNN) or self.lines is not None)
+        one_by_one = is_one_by_one() and (isinstance(self.network, StaticMaskRCNN) or self.lines is not None)
+        all_rows = one_by_one or self.all_rows
         boxes_N4, labels_N, scores_N = (found.boxes_D4, found.labels_D, found.scores_D) if all_rows else present(found)
         placed_N4 = boxes_N4 * scale_to(height, width, inner_h, inner_w)
         answers: tuple[Tensor, ...] = (placed_N4, labels_N, scores_N)
@@ -59,7 +68,7 @@ class StaticPicture(nn.Module):
             detections = {"boxes": placed_N4, "labels": labels_N, "scores": scores_N}
             with_coarse([detections], [masks_N1MM])
             lines = of_lines(detections | place(self.lines, image_CHW, detections), centred=self.centred)
-        if not all_rows:
+        if self.all_rows or not all_rows:
             return answers + lines
         count = _count(found)
         return tuple(each[:count] for each in answers) + tuple(each[:count] for each in lines[:LINES]) + lines[LINES:]
@@ -71,7 +80,7 @@ def of_lines(outputs: dict[str, Tensor], *, centred: bool) -> tuple[Tensor, ...]
     return (*lines, *centring(outputs)) if centred else lines
 
 
-def static_graph_of(detector: nn.Module, *, centred: bool) -> StaticPicture | None:
+def static_graph_of(detector: nn.Module, *, centred: bool, all_rows: bool = False) -> StaticPicture | None:
     """None of detectors that nobody has written so: those of plug-ins, and those that pool regions with as many samples
     as they have pixels (Detectron2's). ``centred``: whether answers end with the card's centring."""
     if isinstance(detector, Detectron2MaskRCNN):
@@ -85,7 +94,8 @@ def static_graph_of(detector: nn.Module, *, centred: bool) -> StaticPicture | No
         network = StaticYolox(detector, canvas_of(detector.transform))
     else:
         return None
-    return StaticPicture(network, detector.transform, getattr(detector, "border_lines", None), centred=centred)
+    lines = getattr(detector, "border_lines", None)
+    return StaticPicture(network, detector.transform, lines, centred=centred, all_rows=all_rows)
 
 
 def canvas_of(transform: GeneralizedRCNNTransform) -> Canvas:

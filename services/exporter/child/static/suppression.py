@@ -30,8 +30,9 @@ def is_one_by_one() -> bool:
 
 
 def falling(scores: Tensor, *, dim: int = -1) -> tuple[Tensor, Tensor]:
-    """All scores by falling score along `dim`, and their places; equal ones in their order, except one by one."""
-    if is_one_by_one():
+    """All scores by falling score along `dim`, and their places; equal ones in their order, except one by one and
+    in graphs that are traced."""
+    if is_one_by_one() or torch.jit.is_tracing():
         found, places = scores.topk(scores.shape[dim], dim=dim)
     else:
         found, places = scores.sort(dim=dim, descending=True, stable=True)
@@ -54,6 +55,9 @@ def kept(boxes_GK4: Tensor, valid_GK: Tensor, threshold: float, labels_GK: Tenso
     suppresses = suppresses_GKK.to(torch.float32)
     if is_one_by_one():
         return _kept_one_by_one(suppresses, valid_GK)
+    if torch.jit.is_tracing():
+        settled_G1K: Tensor = _settled(valid_GK[:, None].to(torch.float32), suppresses)
+        return settled_G1K[:, 0] > 0.5
 
     def again(stays_G1K: Tensor, _: Tensor) -> tuple[Tensor, Tensor]:
         next_G1K = valid_G1K * ((stays_G1K @ suppresses) < 0.5).to(torch.float32)
@@ -70,6 +74,18 @@ def kept(boxes_GK4: Tensor, valid_GK: Tensor, threshold: float, labels_GK: Tenso
         while unsettled(*state):
             state = again(*state)
     return state[0][:, 0] > 0.5
+
+
+@torch.jit.script
+def _settled(valid_G1K: Tensor, suppresses_GKK: Tensor) -> Tensor:
+    """The rounds of `kept`, compiled: a tracer would freeze as many as its example took."""
+    stays_G1K = valid_G1K
+    changed = torch.ones((), dtype=torch.bool)
+    while bool(changed):
+        next_G1K = valid_G1K * ((stays_G1K @ suppresses_GKK) < 0.5).to(torch.float32)
+        changed = (next_G1K - stays_G1K).abs().sum() > 0.5
+        stays_G1K = next_G1K
+    return stays_G1K
 
 
 def _kept_one_by_one(suppresses_GKK: Tensor, valid_GK: Tensor) -> Tensor:

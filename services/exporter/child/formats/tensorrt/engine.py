@@ -10,20 +10,28 @@ from typing import Any
 import torch
 
 from services.exporter.child.formats.protocol import Unmakeable
+from services.exporter.release import Signature
 
 # Ampere (data centre and consumer), Ada and Blackwell. Turing (SM75) has no products of single precision in TensorRT
 # for RTX 1.7, and pictures are resized by such.
 CAPABILITIES = ("SM80", "SM86", "SM89", "SM120")
-# Sides of a picture in pixels: the engine is tuned for the second and takes the first to the third.
-LEAST_SIDE, USUAL_SIDE, MOST_SIDE = 8, 1024, 8192
+# Free dimensions: the engine is tuned for the second and takes the first to the third.
+Limits = Mapping[str, tuple[int, int, int]]
+OF_PICTURES: Limits = MappingProxyType({"height": (8, 1024, 8192), "width": (8, 1024, 8192)})
+# Masks of as many rows as a network may find, 100 at most.
+OF_MASKS: Limits = MappingProxyType({"height": (8, 1024, 2304), "width": (8, 1024, 2304)})
+# The widest network has 96 numbers for each light of each pixel, and no tensor may have more than 2^31. Three lights
+# are solved in double precision, which TensorRT does not have: in single its normals are off by 0.007.
+OF_VIEWS: Limits = MappingProxyType({"height": (8, 256, 832), "width": (8, 256, 832), "lights": (4, 12, 32)})
 TYPES: Mapping[str, torch.dtype] = MappingProxyType(
     {"FLOAT": torch.float32, "HALF": torch.float16, "INT32": torch.int32, "INT64": torch.int64, "BOOL": torch.bool}
 )
 KEPT_MESSAGES = 3
 
 
-def build(graph: Path, engine: Path) -> dict[str, str]:
-    """Writes the engine and returns what it is for. Raises Unmakeable with what TensorRT says of the graph."""
+def build(graph: Path, engine: Path, signature: Signature) -> dict[str, str]:
+    """Writes the engine of a graph with this signature and returns what it is for. Raises Unmakeable with what TensorRT
+    says of the graph."""
     import tensorrt_rtx as trt
 
     logger().said.clear()
@@ -37,7 +45,10 @@ def build(graph: Path, engine: Path) -> dict[str, str]:
     for place, name in enumerate(CAPABILITIES):
         config.set_compute_capability(getattr(trt.ComputeCapability, name), place)
     profile = builder.create_optimization_profile()
-    profile.set_shape("image", *((3, side, side) for side in (LEAST_SIDE, USUAL_SIDE, MOST_SIDE)))
+    limits = limits_of(signature)
+    for each in signature.inputs:
+        # Least, usual and most.
+        profile.set_shape(each.name, *zip(*(limits.get(side) or [int(side)] * 3 for side in each.shape), strict=True))
     config.add_optimization_profile(profile)
     built = builder.build_serialized_network(network, config)
     if built is None:
@@ -45,11 +56,19 @@ def build(graph: Path, engine: Path) -> dict[str, str]:
     engine.write_bytes(bytes(built))
     return {
         "compute_capabilities": ", ".join(CAPABILITIES),
-        "sides_px": f"{LEAST_SIDE} to {MOST_SIDE}",
+        "sides_px": "{0} to {2}".format(*limits["height"]),
+        **({"lights": "{0} to {2}".format(*limits["lights"])} if "lights" in limits else {}),
         "layers": str(network.num_layers),
         # An engine is read by the version that built it and by no other.
         "compatibility": f"TensorRT for RTX {trt.__version__} alone",
     }
+
+
+def limits_of(signature: Signature) -> Limits:
+    if any("lights" in each.shape for each in signature.inputs):
+        return OF_VIEWS
+    masks = any({"detections", "height"} <= set(each.shape) for each in signature.outputs)
+    return OF_MASKS if masks else OF_PICTURES
 
 
 def gpu_at_hand() -> bool:
@@ -70,11 +89,12 @@ class Engine:
         self._context = self._engine.create_execution_context()
         self._outputs = tuple(outputs)
 
-    def __call__(self, image_CHW: torch.Tensor) -> list[torch.Tensor]:
+    def __call__(self, inputs: Mapping[str, torch.Tensor]) -> list[torch.Tensor]:
         context, stream = self._context, torch.cuda.current_stream()
-        given = image_CHW.cuda().contiguous()
-        context.set_input_shape("image", tuple(given.shape))
-        context.set_tensor_address("image", given.data_ptr())
+        given = {name: each.cuda().contiguous() for name, each in inputs.items()}
+        for name, each in given.items():
+            context.set_input_shape(name, tuple(each.shape))
+            context.set_tensor_address(name, each.data_ptr())
         found = []
         for name in self._outputs:
             dtype = TYPES[self._engine.get_tensor_dtype(name).name]

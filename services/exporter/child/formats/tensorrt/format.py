@@ -5,6 +5,7 @@ of, in the engine's own types, in onnxruntime; the notes say so under `proof`.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import onnx
 import torch
 
-from services.exporter.child.export_target import Answers, Picture
+from services.exporter.child.export_target import Answers, ExportTarget, Picture, by_name, found_alone
 from services.exporter.child.formats.onnx import graph_file
 from services.exporter.child.formats.onnx.format import FAULTS
 from services.exporter.child.formats.protocol import Format, Predict, Source, Unmakeable
@@ -30,16 +31,34 @@ OF_THE_ENGINE = "the engine, run by TensorRT for RTX on {card}"
 def make(source: Source, path: Path) -> Mapping[str, str]:
     if find_spec("tensorrt_rtx") is None:
         raise Unmakeable(MISSING)
-    if not source.calibration:
+    of_views = isinstance(source.pictures[0], Mapping)
+    if not source.calibration and not of_views:
         raise Unmakeable("there is no training image to choose its precision on")
     graph = graph_of(path)
     exported = path.with_suffix(".exported.onnx")
-    graph_file.write(source.target, exported, source.pictures[0])
+    graph_file.write(_whole(source.target), exported, source.pictures[0])
     simplified(exported, graph)
     exported.unlink()
-    precision = _typed(source, graph)
+    precision = _single(graph) if of_views else _typed(source, graph)
     graph_file.finish(graph, source.metadata)
-    return {**precision, **engine.build(graph, path), "proof": proof()}
+    return {**precision, **_rows(source.target), **engine.build(graph, path, source.target.signature), "proof": proof()}
+
+
+def _rows(target: ExportTarget) -> dict[str, str]:
+    """TensorRT takes no number of results from what a picture shows."""
+    if target.signature.outputs[0].shape[0] != "detections":
+        return {}
+    return {"rows": "as many as it may find; those beyond what was found come last and have score 0"}
+
+
+def _whole(target: ExportTarget) -> ExportTarget:
+    return target if target.whole_graph is None else replace(target, graph=target.whole_graph)
+
+
+def _single(graph: Path) -> dict[str, str]:
+    """Networks on views solve equations for each pixel, which no half precision is tried on."""
+    onnx.save(in_single(onnx.load(graph)), graph)
+    return {"precision": "FP32", "precision_reason": "equations are solved for each pixel"}
 
 
 def graph_of(path: Path) -> Path:
@@ -57,7 +76,7 @@ def _typed(source: Source, graph: Path) -> dict[str, str]:
         onnx.save(single, graph)
         return {"precision": "FP32", "precision_reason": str(error)}
     pictures = source.calibration[:COMPARED_PICTURES]
-    run = graph_file.session(graph, source.target.signature)
+    run = _graph_run(graph, source.target.signature)
     verdict = source.target.check_parity((source.target.run_eager(each), run(each)) for each in pictures)
     differ = ", ".join(f"{name} by {worst:.2g}" for name, worst in verdict.max_abs_difference.items())
     if not verdict.passed:
@@ -71,15 +90,20 @@ def _typed(source: Source, graph: Path) -> dict[str, str]:
 def load(path: Path, signature: Signature) -> Predict:
     """The engine where there is a GPU, else its graph: `proof` says which."""
     if not engine.gpu_at_hand():
-        return graph_file.session(graph_of(path), signature)
+        return _graph_run(graph_of(path), signature)
     names = [tensor.name for tensor in signature.outputs]
     loaded = engine.Engine(path, names)
 
     def run(image_CHW: Picture) -> Answers:
-        outputs = loaded(torch.from_numpy(image_CHW))
-        return {name: output.numpy() for name, output in zip(names, outputs, strict=True)}
+        outputs = loaded({name: torch.from_numpy(each) for name, each in by_name(image_CHW).items()})
+        return found_alone(dict(zip(names, (output.numpy() for output in outputs), strict=True)), signature)
 
     return run
+
+
+def _graph_run(graph: Path, signature: Signature) -> Predict:
+    run = graph_file.session(graph, signature)
+    return lambda picture: found_alone(run(picture), signature)
 
 
 def proof() -> str:

@@ -61,7 +61,8 @@ def in_half(model: onnx.ModelProto) -> onnx.ModelProto:
         nodes += [node, helper.make_node("Cast", [node.output[0]], [single], to=TensorProto.FLOAT)]
     del graph.node[:]
     graph.node.extend(nodes)
-    used = {name for node in nodes for name in node.input}
+    # Also by the parts of loops.
+    used = {name for part in _graphs(graph) for node in part.node for name in node.input}
     kept = [held for held in graph.initializer if held.name in used]
     del graph.initializer[:]
     graph.initializer.extend(kept)

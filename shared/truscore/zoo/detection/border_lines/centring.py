@@ -48,7 +48,8 @@ def _surest(found: dict[str, Tensor], label: int) -> tuple[Tensor, Tensor]:
     """[1] which detection of the label has the highest score, and whether there is one; one past the last if not."""
     scores_N = torch.where(found["labels"] == label, found["scores"], torch.zeros_like(found["scores"]))
     scores = torch.cat([scores_N, scores_N.new_full((1,), 1e-6)])
-    return scores.argmax(dim=0, keepdim=True), scores.amax() > 2e-6
+    # Of a row: TensorRT finds no largest of less than two dimensions.
+    return scores[None].argmax(dim=1), scores.amax() > 2e-6
 
 
 def _in_unit_square(outer_42: Tensor, points_42: Tensor) -> Tensor:
