@@ -33,7 +33,7 @@ def found_alone(answers: Answers, signature: Signature) -> Answers:
     """Of a `whole_graph`: without the rows beyond what was found."""
     if signature.outputs[0].shape[0] != "detections":
         return answers
-    count = int((answers["scores"] > 0).sum())
+    count = int(np.count_nonzero(answers["scores"]))
     rows = {each.name for each in signature.outputs if each.shape[:1] == ("detections",)}
     return {name: values[:count] if name in rows else values for name, values in answers.items()}
 

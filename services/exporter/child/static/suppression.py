@@ -29,10 +29,14 @@ def is_one_by_one() -> bool:
     return _ONE_BY_ONE.get() and torch.compiler.is_exporting()
 
 
+def _is_traced() -> bool:
+    return bool(torch._C._get_tracing_state())
+
+
 def falling(scores: Tensor, *, dim: int = -1) -> tuple[Tensor, Tensor]:
     """All scores by falling score along `dim`, and their places; equal ones in their order, except one by one and
     in graphs that are traced."""
-    if is_one_by_one() or torch.jit.is_tracing():
+    if is_one_by_one() or _is_traced():
         found, places = scores.topk(scores.shape[dim], dim=dim)
     else:
         found, places = scores.sort(dim=dim, descending=True, stable=True)
@@ -55,7 +59,7 @@ def kept(boxes_GK4: Tensor, valid_GK: Tensor, threshold: float, labels_GK: Tenso
     suppresses = suppresses_GKK.to(torch.float32)
     if is_one_by_one():
         return _kept_one_by_one(suppresses, valid_GK)
-    if torch.jit.is_tracing():
+    if _is_traced():
         settled_G1K: Tensor = _settled(valid_GK[:, None].to(torch.float32), suppresses)
         return settled_G1K[:, 0] > 0.5
 
