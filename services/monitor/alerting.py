@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from truscore.bus import BusError
 
-from services.monitor.alerts import AlertState, Watchdog
+from services.monitor.alerts import AlertState, Measured, Watchdog
 from services.monitor.board import Board
 from services.monitor.facts import Cleared, Raised
 
@@ -28,12 +28,14 @@ class Alerting:
     publish_alert: PublishAlert
     clock: Callable[[], float]
     every_s: float
+    more: Callable[[float], Iterable[Mapping[str, Measured]]] = lambda _now: ()
 
     async def look(self) -> None:
         """One look. What can't be published now is published at the next look, if it still holds."""
         runs, hosts, alerts = self.board.runs.values(), self.board.hosts.values(), self.board.alerts
+        now = self.clock()
         for alert in self.watchdog.look(
-            runs, hosts, alerts, self.clock(), unknown_events=self.board.unknown_events.values()
+            runs, hosts, alerts, now, unknown_events=self.board.unknown_events.values(), more=self.more(now)
         ):
             before = alerts.get(alert.alert_id, AlertState()).since
             try:

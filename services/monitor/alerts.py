@@ -138,12 +138,15 @@ class Watchdog:
         now: float,
         *,
         unknown_events: Iterable[UnknownEvent] = (),
+        more: Iterable[Mapping[str, Measured]] = (),
     ) -> list[Raised | Cleared]:
-        """What to say now: conditions that began to hold for long enough, and alerts whose condition ended."""
+        """What to say now: conditions that began to hold for long enough, and alerts whose condition ended. `more` was
+        measured elsewhere."""
         measured = [
             *(measured_of_run(run, now) for run in runs),
             *(measured_of_host(host, now) for host in hosts),
             *(measured_of_unknown_event(event, now) for event in unknown_events),
+            *more,
         ]
         seen = dict(self._seen(measured))
         holding = {alert_id: each for alert_id, each in seen.items() if each[0].holds(each[1].value)}

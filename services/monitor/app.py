@@ -24,6 +24,7 @@ from services.monitor.notifications import Notifier, channels, load_notification
 from services.monitor.rules import load_rules
 from services.monitor.settings import Settings
 from services.monitor.subscriptions import BoardChanges
+from services.monitor.trends import DiskTrends, measured_of_certificate
 
 SERVICE = "monitor"
 
@@ -43,12 +44,17 @@ async def run(settings: Settings) -> int:
     consumer = EventConsumer(board, board_changes.changed, gauges.count, audit.note, notifier.note)
     caught_up = replay_log(broker, consumer, service=SERVICE, offset=since, on_stray=consumer.stray).caught_up
     gauges.register(REGISTRY, caught_up.is_set)
+    disks = DiskTrends()
     alerting = Alerting(
         board=board,
         watchdog=Watchdog(load_rules(settings.monitor_rules)),
         publish_alert=partial(publish_alert, publisher(broker, service=SERVICE)),
         clock=time.time,
         every_s=settings.monitor_alert_interval_s,
+        more=lambda now: [
+            *disks.measured(board.hosts.values(), now),
+            *measured_of_certificate(settings.grpc_cert_file, now),
+        ],
     )
     reads, alive = Reads(board, board_changes, caught_up), canary(broker, service=SERVICE).alive
     host, servicers = settings.monitor_host, [reads.add_to, AuditReads(read).add_to]

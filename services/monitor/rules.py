@@ -21,6 +21,8 @@ MEASURES = {
     "gpu_memory_percent": "memory in use on the fullest GPU of a host",
     "gpu_celsius": "temperature of the hottest GPU of a host",
     "disk_free_gib": "free disk where a service works",
+    "disk_full_in_h": "hours until the disk where a service works is full, as it filled in the last hour",
+    "certificate_days": "days until the certificate ends that the monitor's gRPC is served with",
     "stray_s": "seconds since something was published under a routing key that is no event of the contract",
     "sample_age_s": "seconds since a service on a host sampled its hardware, which it does while it works",
 }
@@ -134,6 +136,16 @@ RULES = (
     # A typo in a routing key: nobody consumes it, and whoever published it waits for an answer. Clears after a day.
     Rule(name="message.stray", severity="warning", measure="stray_s", at_most=86_400),
     Rule(name="host.disk_full", severity="critical", measure="disk_free_gib", at_most=2, clear_at=3),
+    Rule(
+        name="host.disk_filling",
+        severity="warning",
+        measure="disk_full_in_h",
+        at_most=6,
+        for_s=600,
+        clear_at=12,
+        clear_for_s=600,
+    ),
+    Rule(name="certificate.expiring", severity="warning", measure="certificate_days", at_most=14),
 )
 
 
