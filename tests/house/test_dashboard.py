@@ -28,6 +28,7 @@ COUNTING = (
     "services.dataset_validator.metrics",
     "services.experiment_tracker.metrics",
     "services.trainer.metrics",
+    "services.monitor.notifications.channel",
 )
 # What Prometheus adds to every metric that it scrapes, and what it and its client library add by themselves.
 ADDED = {"job", "instance"}

@@ -9,11 +9,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from threading import Thread
 
+from prometheus_client import Counter
+
 from services.monitor.notifications.configuration import Configuration, Sink
 from services.monitor.notifications.delivery import Deliver, Undelivered, delivery
 from services.monitor.notifications.messages import Change, Group
 
 MAX_QUEUED = 1000
+# "sent", "failed" (tried again), "given_up", and "dropped", which counts alerts that no longer fitted a queue.
+NOTIFICATIONS = Counter("truscore_monitor_notifications", "Notifications by what became of them", ["sink", "outcome"])
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +55,7 @@ class Channel:
         if len(self._queue) == MAX_QUEUED:
             self._queue.popleft()
             self._dropped += 1
+            self._count("dropped")
         self._queue.append(change)
         self._arrived.set()
 
@@ -72,15 +77,21 @@ class Channel:
         for delay_s in [*self._patience.delays(), None]:
             try:
                 await self._attempt(group)
+                self._count("sent")
                 return
             except Undelivered as error:
                 if delay_s is None or not error.temporary:
+                    self._count("given_up")
                     what = "sink %s: %d alerts not sent, given up: %s"
                     log.error(what, self.sink.name, len(group.changes), error)  # noqa: TRY400  its text is enough
                     return
                 wait_s = max(delay_s, min(error.after_s, self._patience.longest_delay_s))
+                self._count("failed")
                 log.warning("sink %s: not sent, again in %g s: %s", self.sink.name, wait_s, error)
             await asyncio.sleep(wait_s)
+
+    def _count(self, outcome: str) -> None:
+        NOTIFICATIONS.labels(sink=self.sink.name, outcome=outcome).inc()
 
     async def _attempt(self, group: Group) -> None:
         """In a daemon thread, which ends with the process: the waits of sockets bound each read, not the whole."""

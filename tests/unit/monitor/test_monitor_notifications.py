@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import generate_latest
 
 from services.monitor.alerts import AlertState
 from services.monitor.facts import Cleared, Raised
@@ -124,6 +125,9 @@ async def test_a_refusal_is_not_repeated_and_the_next_alert_is_sent(
     assert "run-2" in json.loads(sent.body)["text"]
     assert "run-1" not in json.loads(sent.body)["text"]
     assert "1 alerts not sent, given up: HTTP 404" in caplog.text
+    assert (
+        generate_latest().decode().count('truscore_monitor_notifications_total{outcome="given_up",sink="slack"}') == 1
+    )
 
 
 async def test_a_sink_that_hangs_holds_up_no_other_and_not_the_monitor(tmp_path: Path) -> None:
