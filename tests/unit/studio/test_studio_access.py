@@ -129,7 +129,9 @@ def test_no_page_has_a_script_or_style_of_its_own() -> None:
     for page in pages:
         text = page.read_text()
         for script in text.split("<script")[1:]:
-            assert script.startswith((' type="module" src="/web/', ' type="application/json"')), page.name
+            assert script.startswith(
+                (' type="module" src="/web/', ' defer src="/web/vendor/', ' type="application/json"')
+            ), page.name
         assert "style=" not in text, page.name
         assert "|safe" not in text, page.name
 
