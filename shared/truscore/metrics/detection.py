@@ -103,6 +103,15 @@ def coco_metrics(images: Sequence[ImageDetections], class_names: Sequence[str]) 
     return metrics
 
 
+def class_agnostic_metrics(images: Sequence[ImageDetections], class_names: Sequence[str]) -> dict[str, float]:
+    """``class_agnostic_box_AP`` and the like: whether something was found, whatever it was called (COCO's ``useCats``
+    0). Empty where there is one class, of which the plain metrics say the same."""
+    if len(class_names) < 2:
+        return {}
+    found = coco_metrics([_of_one_class(image) for image in images], ("any",))
+    return {f"class_agnostic_{name}": value for name, value in found.items()}
+
+
 def precision_curves(images: Sequence[ImageDetections], class_names: Sequence[str], kind: str) -> tuple[Curve, ...]:
     """One curve for each class that is really there; ``kind`` is "box" or "mask"."""
     precision_TRK = _precision(images, class_names, kind)[..., _ALL]
@@ -143,6 +152,11 @@ def ap_by_size(images: Sequence[ImageDetections], class_names: Sequence[str], ki
         if place != _ALL:
             rows.append({"size": name, "from_px": round(least, 1), "instances": held, "AP": ap, "AP50": ap50})
     return tuple(rows)
+
+
+def _of_one_class(image: ImageDetections) -> ImageDetections:
+    target, prediction = (tuple(replace(one, label=1) for one in side) for side in (image.target, image.prediction))
+    return replace(image, target=target, prediction=prediction)
 
 
 def _mean_of_known(precision: NDArray[np.float64]) -> float | None:

@@ -19,6 +19,7 @@ from truscore.metrics.comparison.bootstrap import Measure
 from truscore.metrics.detection import (
     ImageDetections,
     by_lines,
+    class_agnostic_metrics,
     coco_metrics,
     kinds,
     precision_curves,
@@ -45,15 +46,17 @@ class InstanceMetrics:
         object.__setattr__(self, "_fallbacks", average_borders(self.training) if self.of_borders else {})
 
     def metrics(self, image_results: Sequence[ImageDetections]) -> dict[str, float]:
-        """COCO's average precision; of borders also the errors of edges and centring.
+        """COCO's average precision, of defects also without their classes; of borders also the errors of edges and
+        centring.
 
         Those without a prefix are of the corners that the model answers with: of a border's lines, else of its mask,
         else of its box. Where there is a finer answer, ``line_edge_error_px`` and its like are of borders with lines
         alone, ``mask_…`` of masks and ``box_…`` of boxes: they are never mixed.
         """
-        metrics = coco_metrics(image_results, self.class_names) | border_metrics(self._borders(image_results))
+        metrics = coco_metrics(image_results, self.class_names)
         if not self.of_borders:
-            return metrics
+            return metrics | class_agnostic_metrics(image_results, self.class_names)
+        metrics |= border_metrics(self._borders(image_results))
         masked = "mask" in kinds(image_results)
         lined = any(one.lines_42 is not None for image in image_results for one in image.prediction)
         variants = {

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -9,6 +10,9 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from PIL import Image, ImageOps
+from truscore.datasets.paths import IMAGE_SUFFIXES
 
 from deploy.local.settings import SharedData
 from tests.bench.results.experiments import EXPERIMENTS
@@ -43,11 +47,14 @@ def measure(name: str, *, seeds: str) -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="truscore-results-") as folder:
         output = Path(folder) / "result.json"
+        images = data / experiment.folder
+        if experiment.hidden_top:
+            images = hide_top(images, Path(folder) / "images", share=experiment.hidden_top)
         command = [
             sys.executable,
             "-m",
             "services.trainer.worker.cross_validation",
-            *experiment.arguments(data=data, seeds=seeds),
+            *experiment.arguments(data=data, images=images, seeds=seeds),
         ]
         ended = subprocess.run([*command, "--output", str(output)], stdout=subprocess.DEVNULL, check=False)
         if ended.returncode:
@@ -60,6 +67,18 @@ def measure(name: str, *, seeds: str) -> int:
     for metric, spread in kept["pooled"].items():
         sys.stdout.write(f"{name}: {metric} {spread['mean']:.4f}\n")
     return 0
+
+
+def hide_top(source: Path, copy: Path, *, share: float) -> Path:
+    """A copy of the folder in which that share of each picture's height, from above, is grey."""
+    shutil.copytree(source, copy)
+    for path in (path for path in sorted(copy.rglob("*")) if path.suffix.lower() in IMAGE_SUFFIXES):
+        path.chmod(0o600)
+        with Image.open(path) as opened:
+            picture = ImageOps.exif_transpose(opened).convert("RGB")
+        picture.paste((128, 128, 128), (0, 0, picture.width, round(share * picture.height)))
+        picture.save(path, quality=95)
+    return copy
 
 
 def kept_of(found: Mapping[str, Any], *, minutes: float, before: Path) -> dict[str, Any]:

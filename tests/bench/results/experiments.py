@@ -31,16 +31,18 @@ class Experiment:
     profile: str = "small"
     class_names: tuple[str, ...] = ()
     choose: str = "last"  # "best" keeps some of a fold's images to choose epoch and threshold by
+    hidden_top: float = 0.0  # share of each image's height, from above, that is painted grey beforehand
 
-    def arguments(self, *, data: Path, seeds: str) -> list[str]:
-        """Of ``python -m services.trainer.worker.cross_validation``, but for the output."""
+    def arguments(self, *, data: Path, images: Path, seeds: str) -> list[str]:
+        """Of ``python -m services.trainer.worker.cross_validation``, but for the output. ``images`` is the folder of the
+        dataset, or a copy of it with the top hidden."""
         row = ["--category", self.category, "--option", self.option, "--architecture", self.architecture]
         process = ["--profile", self.profile, "--folds", str(self.folds), "--seeds", seeds, "--choose", self.choose]
         process += ["--epochs", str(self.epochs)] if self.epochs else []
         process += [part for name in self.class_names for part in ("--class-name", name)]
         start = ["--pretrained", str(data / self.weights)] if self.weights else []
         settings = [part for key, value in self._set().items() for part in ("--set", f"{key}={value}")]
-        return [str(data / self.folder), *row, *process, *start, *settings]
+        return [str(images), *row, *process, *start, *settings]
 
     def _set(self) -> dict[str, str]:
         return ({_PRETRAINED: "nanodet"} if self.weights else {}) | dict(self.settings)
@@ -92,6 +94,21 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             weights="",
             profile="published",
         ),
+        "psa_grades_label_hidden": Experiment(
+            title="PSA grades again, with the slab's label hidden",
+            folder="psa_grades_150x200",
+            category="surface_analysis",
+            option="quality_rating",
+            architecture="efficientnet",
+            epochs=0,
+            metrics=("grade_MAE", "quadratic_weighted_kappa", "within_1_accuracy", "grade_agreement"),
+            remark="The upper 27 % of each picture are painted grey: that is the label, but for a few slabs that lie on "
+            "their side. What is left is the card, at 150 x 200 pixels in most pictures.",
+            folds=2,
+            weights="",
+            profile="published",
+            hidden_top=0.27,
+        ),
         "magnetic_tiles": Experiment(
             title="Defects of magnetic tiles, 166 images with masks, split by tile",
             folder="magnetic_tile_masks",
@@ -140,6 +157,19 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             metrics=_AP,
             remark="A smoke test of instance segmentation: 165 instances in all.",
             settings={_BASE: "mask_rcnn_shufflenet_v2_fine_fpn", "image_size": "320"},
+        ),
+        "crease_masks": Experiment(
+            title="Creases of real cards as pixels",
+            folder="baseball_cards_4light_labelme/processed",
+            category="corner_analysis",
+            option="damage_detection",
+            architecture="u_net",
+            epochs=0,
+            metrics=("dice", "binary_dice", "binary_IoU", "boundary_F1", "false_alarm_rate"),
+            remark="The recipe as orders get it, of the option that finds damaged pixels. Some creases are not marked.",
+            weights="",
+            profile="published",
+            choose="best",
         ),
         "card_creases": Experiment(
             title="Creases of real cards, 19 images from LabelMe",

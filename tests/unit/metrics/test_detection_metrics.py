@@ -17,6 +17,7 @@ from truscore.metrics.detection import (
     Instance,
     ap_by_class,
     ap_by_size,
+    class_agnostic_metrics,
     coco_metrics,
     precision_curves,
     run_lengths,
@@ -146,6 +147,13 @@ def test_finding_the_right_box_with_the_wrong_class_counts_nothing() -> None:
         ]
         == 0
     )
+
+
+def test_without_classes_the_right_box_of_the_wrong_class_counts_in_full() -> None:
+    target, predicted = (box_instance(1, (5, 5, 40, 30)),), (box_instance(2, (5, 5, 40, 30)),)
+    images = [ImageDetections(image=0, height=60, width=80, target=target, prediction=predicted)]
+    assert class_agnostic_metrics(images, CLASS_NAMES)["class_agnostic_box_AP"] == 1
+    assert class_agnostic_metrics(images, CLASS_NAMES[:1]) == {}
 
 
 def test_boxes_without_masks_are_evaluated_as_boxes() -> None:

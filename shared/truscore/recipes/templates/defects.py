@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from truscore.configuration.recipe import EarlyStopping, Recipe
 from truscore.recipes.templates.borders import border_mask_rcnn_small
-from truscore.recipes.templates.template import Template
+from truscore.recipes.templates.template import Template, from_published
 
 _SMALL = {
     "fpn": "mask_rcnn_resnet18_fpn",
@@ -33,6 +33,24 @@ def defects_small(category: str, option: str, architecture: str) -> Recipe:
     )
 
 
+def defects_published(category: str, option: str, architecture: str) -> Recipe:
+    """On EfficientNet-Lite0, which knows ImageNet, at maps fine enough for a scratch. Its first stages are left as they
+    are; the last two learn what a surface looks like."""
+    small = defects_small(category, option, architecture)
+    published = from_published(small, base="mask_rcnn_efficientnet_lite0_fine_fpn")
+    architecture_config, hyper = published.architecture_config, published.hyperparameters
+    custom = replace(architecture_config.custom_modifications, backbone_freezing="partial")
+    optimization = replace(hyper.optimization, learning_rate=2e-3, batch_size=4)
+    return replace(
+        published,
+        architecture_config=replace(architecture_config, custom_modifications=custom),
+        hyperparameters=replace(
+            hyper, optimization=optimization, training_process=replace(hyper.training_process, epochs=30)
+        ),
+        image_size=256,
+    )
+
+
 def defects_full(category: str, option: str, architecture: str) -> Recipe:
     """The published networks at 800 px, as one GPU trains them; learning rates are those of their papers' detectors."""
     small = defects_small(category, option, architecture)
@@ -53,4 +71,6 @@ def defects_full(category: str, option: str, architecture: str) -> Recipe:
     )
 
 
-TEMPLATES: Mapping[str, Template] = {"defects": Template(small=defects_small, full=defects_full)}
+TEMPLATES: Mapping[str, Template] = {
+    "defects": Template(small=defects_small, full=defects_full, published={"fpn": defects_published})
+}
