@@ -34,8 +34,8 @@ class Experiment:
     hidden_top: float = 0.0  # share of each image's height, from above, that is painted grey beforehand
 
     def arguments(self, *, data: Path, images: Path, seeds: str) -> list[str]:
-        """Of ``python -m services.trainer.worker.cross_validation``, but for the output. ``images`` is the folder of the
-        dataset, or a copy of it with the top hidden."""
+        """Of ``python -m services.trainer.worker.cross_validation``, but for the output. ``images`` is the dataset's
+        folder, or a copy of it with the top hidden."""
         row = ["--category", self.category, "--option", self.option, "--architecture", self.architecture]
         process = ["--profile", self.profile, "--folds", str(self.folds), "--seeds", seeds, "--choose", self.choose]
         process += ["--epochs", str(self.epochs)] if self.epochs else []
@@ -102,8 +102,8 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             architecture="efficientnet",
             epochs=0,
             metrics=("grade_MAE", "quadratic_weighted_kappa", "within_1_accuracy", "grade_agreement"),
-            remark="The upper 27 % of each picture are painted grey: that is the label, but for a few slabs that lie on "
-            "their side. What is left is the card, at 150 x 200 pixels in most pictures.",
+            remark="The upper 27 % of each picture are painted grey: that is the label, but for a few slabs that lie "
+            "on their side. What is left is the card, at 150 x 200 pixels in most pictures.",
             folds=2,
             weights="",
             profile="published",
@@ -130,11 +130,12 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             category="surface_analysis",
             option="defect_detection",
             architecture="fpn",
-            epochs=20,
-            metrics=("box_AP50", "box_AP"),
+            epochs=0,
+            metrics=("box_AP50", "box_AP", "class_agnostic_box_AP50"),
             remark="Published for YOLO11n: mAP50 0.783, a whole network trained on COCO, 1,770 images and a GPU. Here: "
             "a published body only, a seventh of the images, one CPU core, and all images evaluated, not one split.",
-            settings={_BASE: "mask_rcnn_shufflenet_v2_fine_fpn", "image_size": "200"},
+            weights="",
+            profile="published",
         ),
         "car_damage": Experiment(
             title="Car damage, 106 photographs with polygons",
@@ -142,10 +143,11 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             category="surface_analysis",
             option="defect_detection",
             architecture="fpn",
-            epochs=30,
-            metrics=_AP,
+            epochs=0,
+            metrics=("class_agnostic_mask_AP50", *_AP),
             remark="106 of 1,983 images.",
-            settings={_BASE: "mask_rcnn_shufflenet_v2_fine_fpn", "image_size": "320"},
+            weights="",
+            profile="published",
         ),
         "fruits": Experiment(
             title="Dates, figs and hazelnuts, 18 photographs with polygons",
