@@ -108,6 +108,11 @@ _SEVERAL_INPUTS = (
     "it takes views, lights, black levels and a mask by name; programs of this format take one picture, and one of "
     "several inputs has not yet been proven"
 )
+_ENGINE_NOT_BUILT = (
+    "its graph in single precision agrees with the network; no engine of TensorRT for RTX has been built of it yet"
+)
+# Refined by its own lights: 21,966 layers.
+_ENGINE_NOT_ENDED = "TensorRT for RTX 1.7 reads its graph of 21,966 layers, and its build did not end within 10 minutes"
 _SYSTEMS_IN_INT8 = "it solves equations for each pixel, which has not yet been proven in INT8"
 # By type of network and format: the operator at fault and what was tried. Everything else can be made.
 _REASONS: Mapping[tuple[type[NetworkConfig], str], str] = MappingProxyType(
@@ -120,6 +125,7 @@ _REASONS: Mapping[tuple[type[NetworkConfig], str], str] = MappingProxyType(
         (kind, "mobile"): _RESHAPED_IN_TWO
         for kind in (SetNetworkConfig, ReflectanceNetworkConfig, BrdfNetworkConfig, SurfaceNetworkConfig)
     }
+    | {(kind, "tensorrt"): _ENGINE_NOT_BUILT for kind in (ReflectanceNetworkConfig, BrdfNetworkConfig)}
     | {(MultiViewNetworkConfig, format): _SEVERAL_INPUTS for format in ("torch_export", "mobile", "tensorrt")}
     | {
         (kind, "quantized"): _SYSTEMS_IN_INT8
@@ -180,6 +186,13 @@ NETWORK_REASONS: Mapping[tuple[str, str], str] = MappingProxyType(
         "training images, which rounding moves more than what other heads read",
     }
 )
+# The same of networks whose architecture has no others.
+_ONLY_NETWORK_REASONS: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        (name, "tensorrt"): _ENGINE_NOT_ENDED
+        for name in ("light_refit_surface_network", "light_refit_surface_network_wide")
+    }
+)
 # A plug-in's network is unknown: what any network can be traced to.
 _OF_PLUG_INS = ("onnx",)
 
@@ -190,7 +203,8 @@ def why_not(network: Network, format: str) -> str:
         return f"no such format; accepted: {', '.join(FORMATS)}"
     if network.config is None:
         return "" if format in _OF_PLUG_INS else "not proven for networks of plug-ins"
-    return NETWORK_REASONS.get((network.name, format)) or _REASONS.get((type(network.config), format), "")
+    of_network = NETWORK_REASONS.get((network.name, format)) or _ONLY_NETWORK_REASONS.get((network.name, format))
+    return of_network or _REASONS.get((type(network.config), format), "")
 
 
 def hindrance(*, category: str, base: str, head: str, sampling: str, format: str) -> Hindrance | None:
