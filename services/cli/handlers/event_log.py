@@ -100,7 +100,8 @@ async def _from(
     try:
         while time.time() < until:
             try:
-                message = await asyncio.wait_for(arrived.get(), QUIET_S)
+                async with asyncio.timeout(QUIET_S):
+                    message = await arrived.get()
             except TimeoutError:
                 return
             yield message

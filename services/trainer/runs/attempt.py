@@ -244,7 +244,8 @@ class AttemptSupervisor:
 
 async def _wait_for(changed: asyncio.Event, timeout_s: float | None) -> bool:
     try:
-        await asyncio.wait_for(changed.wait(), timeout_s)
+        async with asyncio.timeout(timeout_s):
+            await changed.wait()
     except TimeoutError:
         return False
     return True

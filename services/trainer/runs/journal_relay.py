@@ -177,6 +177,7 @@ def _last_epoch(records: Iterable[Record], epoch: int) -> int:
 
 async def _first_of(changed: asyncio.Event, timeout_s: float) -> None:
     try:
-        await asyncio.wait_for(changed.wait(), timeout_s)
+        async with asyncio.timeout(timeout_s):
+            await changed.wait()
     except TimeoutError:
         return

@@ -154,7 +154,8 @@ class Orchestrator:
         self._context.log.warning("starting again", code=decision.code, message=decision.message, pause_s=pause_s)
         with suppress(TimeoutError):
             # Nobody else listens between two attempts.
-            await asyncio.wait_for(self._context.stop.changed.wait(), pause_s)
+            async with asyncio.timeout(pause_s):
+                await self._context.stop.changed.wait()
         return True
 
     async def _hand_back(self, attempt: Attempt, uploads: Uploads) -> None:

@@ -58,7 +58,8 @@ async def read_audit(amqp_url: str) -> AsyncIterator[AuditRecord]:
             end = aio_pika.Message(b"", headers={MARKER_HEADER: marker})
             await exchange.publish(end, AUDIT, timeout=TIMEOUT_S)
             while True:
-                message = await asyncio.wait_for(received.get(), TIMEOUT_S)
+                async with asyncio.timeout(TIMEOUT_S):
+                    message = await received.get()
                 await message.ack()
                 found = message.headers.get(MARKER_HEADER)
                 if found == marker:

@@ -227,4 +227,5 @@ class KubernetesAttempt:
 
 async def _first_of(happened: asyncio.Event, timeout_s: float) -> None:
     with suppress(TimeoutError):
-        await asyncio.wait_for(happened.wait(), timeout_s)
+        async with asyncio.timeout(timeout_s):
+            await happened.wait()
