@@ -38,9 +38,9 @@ up: setup ## Start everything and keep it running; addresses in .local/stack.env
 down: ## Stop what `make up` started in another terminal
 	@$(BIN)/python -m deploy.local down
 
-# Three at a time, each with a broker and a store of its own: much of the time goes in waiting for processes. Two where
-# there is less than 8 GB of memory; `make test WORKERS=4` says how many.
-WORKERS ?= $(shell awk '/MemTotal/ { print ($$2 < 8000000) ? 2 : 3 }' /proc/meminfo 2>/dev/null || echo 2)
+# Two at a time, each with a broker and a store of its own: much of the time goes in waiting for processes. On more than
+# two cores, `make test WORKERS=4`.
+WORKERS ?= 2
 test: setup ## Run all tests but the measurements
 	$(BIN)/python -m pytest -m "not bench and not chaos" -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 

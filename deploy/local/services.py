@@ -21,6 +21,16 @@ READY_TIMEOUT_S = 90.0
 DRAIN_S = 160.0
 
 
+# A process that waits for the next order holds torch: 0.4 GB each beside the run itself.
+WAITING = ("TRUSCORE_TRAINER_STANDBY", "TRUSCORE_EXPORTER_PREPARED_CHILD")
+LEAST_TO_WAIT_BYTES = 7 * 10**9
+
+
+def without_waiting(memory_bytes: int) -> dict[str, str]:
+    """Settings of services on a machine with so much memory: on a small one no process waits for an order."""
+    return dict.fromkeys(WAITING, "false") if memory_bytes < LEAST_TO_WAIT_BYTES else {}
+
+
 def commands(procfile: Path = PROCFILE) -> dict[str, list[str]]:
     """What the Procfile starts, by name; `python` is the one that runs us."""
     listed = (line.partition(":") for line in procfile.read_text().splitlines() if line and not line.startswith("#"))
@@ -55,12 +65,14 @@ class Services:
     def start(self, service_doors: list[Door], environment: Mapping[str, str], *, cwd: Path) -> None:
         """Start these without waiting."""
         argvs = commands()
+        memory_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        inherited = dict(os.environ if self._inherited is None else self._inherited)
         for door in service_doors:
             process = start_process(
                 door.service,
                 argvs[door.service],
                 log_path=self._logs / f"{door.service}.log",
-                env=dict(os.environ if self._inherited is None else self._inherited) | dict(environment),
+                env=without_waiting(memory_bytes) | inherited | dict(environment),
                 cwd=cwd,
             )
             self._running.append((process, door))

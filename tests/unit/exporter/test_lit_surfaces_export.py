@@ -78,4 +78,5 @@ def test_a_program_of_torch_says_what_the_network_says(row: tuple[str, str, str]
 def test_the_format_that_cannot_carry_it_is_refused_with_the_reason() -> None:
     for row in (ROW, OF_NORMALS):
         assert "ExecuTorch" in why_not_exported(*row, "mobile")
-        assert why_not_exported(*row, "tensorrt") == ""
+    assert why_not_exported(*ROW, "tensorrt") == ""
+    assert "21,966 layers" in why_not_exported(*OF_NORMALS, "tensorrt")

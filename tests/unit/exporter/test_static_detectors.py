@@ -195,9 +195,10 @@ def test_the_matrix_says_which_detectors_have_fixed_sizes() -> None:
 
 def test_a_checkpoint_whose_head_is_in_the_way_of_a_format_is_refused_naming_head_and_what_is_accepted() -> None:
     named = ("border_detection", "dual_class", "mask_rcnn")
-    for accepted in ("onnx", "torch_export"):
-        refuse_hindered(resolve(*named), accepted)
-    said = r"'mobile'.*'phoenix_specialized'.*accepted: onnx, torch_export, or a run of .*head_customization=standard$"
+    for name in ("onnx", "torch_export", "tensorrt"):
+        refuse_hindered(resolve(*named), name)
+    accepted = "accepted: onnx, tensorrt, torch_export, or a run of .*head_customization=standard"
+    said = rf"'mobile'.*'phoenix_specialized'.*{accepted}$"
     with pytest.raises(ExportRefused, match=said) as refused:
         refuse_hindered(resolve(*named), "mobile")
     assert refused.value.code == "unsupported_format"
