@@ -181,8 +181,8 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             architecture="fpn",
             epochs=120,
             metrics=_AP,
-            remark="50 creases, of which some are not marked. As instances next to nothing is learnt: the row above finds "
-            "their pixels.",
+            remark="50 creases, of which some are not marked. As instances next to nothing is learnt: the row above "
+            "finds their pixels.",
             settings={_BASE: "mask_rcnn_shufflenet_v2_fine_fpn", "image_size": "320"},
         ),
     }
