@@ -108,9 +108,7 @@ _SEVERAL_INPUTS = (
     "it takes views, lights, black levels and a mask by name; programs of this format take one picture, and one of "
     "several inputs has not yet been proven"
 )
-_ENGINE_NOT_BUILT = (
-    "its graph in single precision agrees with the network; no engine of TensorRT for RTX has been built of it yet"
-)
+_ENGINE_NOT_BUILT = "no engine of TensorRT for RTX has been built of it yet, nor is it written for all pixels of a view"
 # Refined by its own lights: 21,966 layers.
 _ENGINE_NOT_ENDED = "TensorRT for RTX 1.7 reads its graph of 21,966 layers, and its build did not end within 10 minutes"
 _SYSTEMS_IN_INT8 = "it solves equations for each pixel, which has not yet been proven in INT8"

@@ -1,7 +1,7 @@
 """The measurements of docs/results.md: a dataset, a recipe, and which metrics tell something there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -50,6 +50,21 @@ class Experiment:
 
 _AP = ("mask_AP", "mask_AP50", "box_AP", "box_AP50")
 
+_PSA_GRADES = Experiment(
+    title="PSA grades 1 to 10, 320 photographs of slabs",
+    folder="psa_grades_150x200",
+    category="surface_analysis",
+    option="quality_rating",
+    architecture="efficientnet",
+    epochs=0,
+    metrics=("grade_MAE", "quadratic_weighted_kappa", "within_1_accuracy", "grade_agreement"),
+    remark="The recipe as orders get it on a CPU with the extra `weights` installed. The slab's label shows "
+    "the grade in many pictures: part of what is learned is reading.",
+    folds=2,
+    weights="",
+    profile="published",
+)
+
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
     {
         "card_borders": Experiment(
@@ -80,33 +95,12 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             weights="",
             class_names=("outer_border", "graphical_border"),
         ),
-        "psa_grades": Experiment(
-            title="PSA grades 1 to 10, 320 photographs of slabs",
-            folder="psa_grades_150x200",
-            category="surface_analysis",
-            option="quality_rating",
-            architecture="efficientnet",
-            epochs=0,
-            metrics=("grade_MAE", "quadratic_weighted_kappa", "within_1_accuracy", "grade_agreement"),
-            remark="The recipe as orders get it on a CPU with the extra `weights` installed. The slab's label shows "
-            "the grade in many pictures: part of what is learned is reading.",
-            folds=2,
-            weights="",
-            profile="published",
-        ),
-        "psa_grades_label_hidden": Experiment(
+        "psa_grades": _PSA_GRADES,
+        "psa_grades_label_hidden": replace(
+            _PSA_GRADES,
             title="PSA grades again, with the slab's label hidden",
-            folder="psa_grades_150x200",
-            category="surface_analysis",
-            option="quality_rating",
-            architecture="efficientnet",
-            epochs=0,
-            metrics=("grade_MAE", "quadratic_weighted_kappa", "within_1_accuracy", "grade_agreement"),
             remark="The upper 27 % of each picture are painted grey: that is the label, but for a few slabs that lie "
             "on their side. What is left is the card, at 150 x 200 pixels in most pictures.",
-            folds=2,
-            weights="",
-            profile="published",
             hidden_top=0.27,
         ),
         "magnetic_tiles": Experiment(

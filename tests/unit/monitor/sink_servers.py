@@ -68,20 +68,22 @@ class MailServer:
 @asynccontextmanager
 async def http_server(*answers: bytes) -> AsyncIterator[HttpServer]:
     server = HttpServer(list(answers))
-    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
-    server.port = listening.sockets[0].getsockname()[1]
-    try:
+    async with _listening(server):
         yield server
-    finally:
-        listening.close()
 
 
 @asynccontextmanager
 async def mail_server(*refusals: bytes) -> AsyncIterator[MailServer]:
     server = MailServer(list(refusals))
+    async with _listening(server):
+        yield server
+
+
+@asynccontextmanager
+async def _listening(server: HttpServer | MailServer) -> AsyncIterator[None]:
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     server.port = listening.sockets[0].getsockname()[1]
     try:
-        yield server
+        yield
     finally:
         listening.close()
