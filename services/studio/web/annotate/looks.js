@@ -4,10 +4,12 @@ const KEY = "annotate-looks";
 const PLAIN = { contrast: 100, brightness: 100, channel: "" };
 
 export class Looks {
-  constructor(canvas) {
-    this.canvas = canvas;
+  constructor({ onChange }) {
+    this.filter = ""; // of CSS and of canvases; empty for the picture as it is
+    this.onChange = () => {};
     this.inputs = Object.fromEntries(Object.keys(PLAIN).map((id) => [id, document.getElementById(id)]));
     this.set({ ...PLAIN, ...JSON.parse(sessionStorage.getItem(KEY) ?? "{}") });
+    this.onChange = onChange;
     for (const input of Object.values(this.inputs)) input.addEventListener("input", () => this.set(this.values));
     document.getElementById("plain").addEventListener("click", () => this.set(PLAIN));
   }
@@ -19,8 +21,9 @@ export class Looks {
     const { contrast, brightness, channel } = this.values;
     const channels = channel ? `url(#show-${channel}) ` : "";
     const isPlain = !channels && contrast === "100" && brightness === "100";
-    this.canvas.style.filter = isPlain ? "" : `${channels}brightness(${brightness}%) contrast(${contrast}%)`;
+    this.filter = isPlain ? "" : `${channels}brightness(${brightness}%) contrast(${contrast}%)`;
     sessionStorage.setItem(KEY, JSON.stringify(this.values));
+    this.onChange();
   }
 
   nextChannel() {

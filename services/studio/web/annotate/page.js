@@ -1,6 +1,7 @@
 // Wiring of the page that annotates one image.
 import { ready } from "../model/ready.js";
-import { drawMarks, drawPicture } from "../canvas/drawing.js";
+import { Levels } from "../canvas/levels.js";
+import { Scene } from "../canvas/scene.js";
 import { View } from "../canvas/view.js";
 import { call, dataOf, part } from "../model/calls.js";
 import { element } from "../model/elements.js";
@@ -16,38 +17,42 @@ import { Suggester } from "./suggester.js";
 const about = dataOf("about");
 const address = `/api/datasets/${part(about.dataset_id)}/images/${about.image_id}`;
 const stage = document.getElementById("stage");
-const canvases = { picture: document.getElementById("picture"), marks: document.getElementById("marks") };
+const where = document.getElementById("where");
 const view = new View(about.width, about.height);
 const image = new Image();
 let editor = null;
 let panel = null;
 let suggester = null;
 let miniMap = null;
-const looks = new Looks(canvases.picture);
+let scene = null;
+const looks = new Looks({ onChange: () => { scene?.forget(); redraw(); } });
 const MAGNET = "annotate-magnet";
-let dirty = { picture: true, marks: true };
+const WHERE_MS = 80;
 let scheduled = false;
 let drawnAt = "";
+let pointed = null;
+let telling = 0;
 
 function draw() {
   scheduled = false;
-  // Keys bring marks into sight: the picture goes with them.
-  const place = [view.x, view.y, view.scale].join();
-  dirty.picture ||= place !== drawnAt;
+  scene.draw(view);
+  const place = [view.x, view.y, view.scale, view.screen.width, view.screen.height].join();
+  if (place !== drawnAt) miniMap.show();
   drawnAt = place;
-  if (dirty.picture && image.complete && image.naturalWidth) drawPicture(canvases.picture, view, image);
-  if (dirty.picture) miniMap?.draw();
-  if (dirty.marks && editor) drawMarks(canvases.marks, view, editor);
-  dirty = { picture: false, marks: false };
+  if (pointed && !telling) telling = setTimeout(tellWhere, WHERE_MS);
 }
 
-function redraw(picture = false) {
-  dirty.picture ||= picture;
-  dirty.marks = true;
-  if (!scheduled) {
-    scheduled = true;
-    requestAnimationFrame(draw);
-  }
+// Of what a frame costs, words that change are much.
+function tellWhere() {
+  telling = 0;
+  const [x, y] = view.toImage(pointed);
+  where.textContent = `${x.toFixed(1)}, ${y.toFixed(1)} px · ${Math.round(view.scale * 100)} %`;
+}
+
+function redraw() {
+  if (scheduled || !scene) return;
+  scheduled = true;
+  requestAnimationFrame(draw);
 }
 
 function showState(state, words) {
@@ -78,9 +83,9 @@ function leave(by) {
 const commands = {
   undo: () => editor.undo(),
   redo: () => editor.redo(),
-  fit: () => { view.fit(); redraw(true); },
-  "zoom-in": () => { view.zoom(1.25); redraw(true); },
-  "zoom-out": () => { view.zoom(0.8); redraw(true); },
+  fit: () => { view.fit(); redraw(); },
+  "zoom-in": () => { view.zoom(1.25); redraw(); },
+  "zoom-out": () => { view.zoom(0.8); redraw(); },
   "brush-smaller": () => editor.resizeBrush(0.8),
   "brush-larger": () => editor.resizeBrush(1.25),
   magnet: () => setMagnet(!editor.magnet),
@@ -93,8 +98,10 @@ const commands = {
 
 function listenToPointer() {
   let panning = null;
+  let frame = null; // where the stage is: to ask with each move would have the page laid out each time
+  for (const type of ["pointerenter", "pointerdown", "wheel"]) stage.addEventListener(type, () => { frame = null; }, { capture: true, passive: true });
   const at = (event) => {
-    const frame = stage.getBoundingClientRect();
+    frame ??= stage.getBoundingClientRect();
     return [event.clientX - frame.left, event.clientY - frame.top];
   };
   stage.addEventListener("pointerdown", (event) => {
@@ -106,13 +113,12 @@ function listenToPointer() {
   });
   stage.addEventListener("pointermove", (event) => {
     const point = at(event);
-    const [x, y] = view.toImage(point);
-    document.getElementById("where").textContent = `${x.toFixed(1)}, ${y.toFixed(1)} px · ${Math.round(view.scale * 100)} %`;
+    pointed = point;
     if (panning) {
       view.pan(point[0] - panning[0], point[1] - panning[1]);
       panning = point;
-      redraw(true);
-    } else editor.move([x, y]);
+      redraw();
+    } else editor.move(view.toImage(point));
   });
   stage.addEventListener("pointerup", (event) => {
     if (panning) panning = null;
@@ -123,7 +129,7 @@ function listenToPointer() {
   stage.addEventListener("wheel", (event) => {
     event.preventDefault();
     view.zoom(Math.exp(-event.deltaY / 500), at(event));
-    redraw(true);
+    redraw();
   }, { passive: false });
 }
 
@@ -156,7 +162,7 @@ async function start() {
     onDocument: changed,
     onState: showState,
   });
-  editor = new Editor({ view, saver, canEdit: about.can_edit, onChange: changed, onMove: () => redraw() });
+  editor = new Editor({ view, saver, canEdit: about.can_edit, onChange: changed, onMove: redraw });
   panel = new Panel({ about, editor });
   if (about.can_suggest) {
     suggester = new Suggester({ about, editor, address });
@@ -166,13 +172,18 @@ async function start() {
   editor.cut = stripCutter(image, view.image);
   editor.magnet = about.magnet && localStorage.getItem(MAGNET) !== "off";
   document.getElementById("magnet")?.setAttribute("aria-pressed", String(editor.magnet));
-  miniMap = new MiniMap({ canvas: document.getElementById("minimap"), view, image, onMove: () => redraw(true) });
+  const picture = new Levels(image, view.image);
+  scene = new Scene({
+    elements: Object.fromEntries(["picture", "marks", "cross"].map((id) => [id, document.getElementById(id)])),
+    editor, looks, picture, onSettled: redraw,
+  });
+  miniMap = new MiniMap({ place: document.getElementById("minimap"), view, picture, onMove: redraw });
   document.getElementById("loading").hidden = true;
   new ResizeObserver(() => {
     const isFirst = view.screen.width === 1;
     view.resize(stage.clientWidth, stage.clientHeight);
     if (isFirst) view.fit();
-    redraw(true);
+    redraw();
   }).observe(stage);
   for (const button of document.querySelectorAll("[data-tool]")) button.addEventListener("click", () => { editor.choose(button.dataset.tool); stage.focus(); });
   for (const button of document.querySelectorAll("[data-command]")) button.addEventListener("click", () => commands[button.dataset.command]());

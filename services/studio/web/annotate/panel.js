@@ -8,6 +8,7 @@ export class Panel {
   constructor({ about, editor }) {
     this.about = about;
     this.editor = editor;
+    this.rows = new Map(); // of the list of marks, by the mark's id
     this.nothing = document.getElementById("nothing");
     this.nothing?.addEventListener("change", () => editor.edit([{ op: "labels", labels: this.nothing.checked ? [] : null }]));
     this.review = document.getElementById("review");
@@ -37,14 +38,36 @@ export class Panel {
       onclick: () => this.choose(index + 1),
     }, element("span", { textContent: name }), index < 10 ? element("kbd", { textContent: String((index + 1) % 10) }) : null)));
     document.getElementById("count").textContent = String(this.editor.shapes.length);
-    document.getElementById("shapes").replaceChildren(...this.editor.shapes.map((shape) => element("li", {}, element("button", {
-      type: "button", className: classOf(shape.label), "aria-pressed": String(shape.id === this.editor.selected),
-      textContent: `${this.about.class_names[shape.label - 1] ?? shape.label} · ${KIND[shape.kind]}`,
-      onclick: () => { this.editor.choose("select"); this.editor.select(shape.id); },
-    }))));
+    this.#list();
     if (this.nothing) this.nothing.checked = now.labels !== null && now.labels.length === 0;
     this.review.value = now.review;
     for (const [name, input] of this.scores) if (document.activeElement !== input) input.value = now.scores[name] ?? "";
+  }
+
+  // Rows stay as they are while their marks do: a list of hundreds is not made anew with each edit.
+  #list() {
+    const place = document.getElementById("shapes");
+    const rows = new Map();
+    for (const shape of this.editor.shapes) {
+      const known = this.rows.get(shape.id);
+      const words = `${this.about.class_names[shape.label - 1] ?? shape.label} · ${KIND[shape.kind]}`;
+      const row = known?.words === words && known.label === shape.label ? known : this.#row(shape, words);
+      const isChosen = String(shape.id === this.editor.selected);
+      if (row.button.getAttribute("aria-pressed") !== isChosen) row.button.setAttribute("aria-pressed", isChosen);
+      rows.set(shape.id, row);
+    }
+    const wanted = [...rows.values()].map((row) => row.item);
+    if (wanted.length !== place.children.length || wanted.some((item, n) => item !== place.children[n])) place.replaceChildren(...wanted);
+    this.rows = rows;
+  }
+
+  #row(shape, words) {
+    const { id, label } = shape;
+    const button = element("button", {
+      type: "button", className: classOf(label), textContent: words,
+      onclick: () => { this.editor.choose("select"); this.editor.select(id); },
+    });
+    return { words, label, button, item: element("li", {}, button) };
   }
 
   #makeScores() {

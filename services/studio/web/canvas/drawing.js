@@ -1,51 +1,69 @@
-// The picture on one canvas, the marks on another above it: a mark that moves redraws no picture.
-import { corners } from "../model/geometry.js";
+// How marks look, at rest and in the hand.
+import { bounds, corners } from "../model/geometry.js";
 import { stroke } from "./brush.js";
 import { percent } from "../model/suggestions.js";
 
-const MOST_HANDLES = 200;
+const HANDLE_GAP_PX = 9;
+const MOST_EXACT = 12; // corners of an outline that is drawn with every one of them
+const SEEN_PX = 1;
+const EDGE_PX = 4; // how far a line goes beyond its middle, and more
+export const PROPOSAL_EDGE_PX = 80; // with the words beside it
+export const HANDLE_PX = 12;
+const BRUSHES = ["brush", "eraser"];
 
 export const PALETTE = ["#e8523f", "#3d8bfd", "#2bab63", "#d99a00", "#a05ce0", "#0fa3a3", "#e0559b", "#7c8a00", "#b5651d", "#5f6fe8", "#36a2c4", "#8f8f8f"];
 export const colorOf = (label) => PALETTE[(label - 1) % PALETTE.length];
 
-export function drawPicture(canvas, view, image) {
-  const context = prepared(canvas, view);
-  context.imageSmoothingEnabled = view.scale < 3;
-  context.imageSmoothingQuality = "high";
-  context.drawImage(image, view.x, view.y, view.image.width * view.scale, view.image.height * view.scale);
+// Marks that nobody moves: drawn once, with the picture; the chosen ones above the others.
+export function drawResting(context, view, { shapes, proposals, chosen, corner, proposed }, [x0, y0, x1, y1]) {
+  const isIn = (shape, more) => {
+    const [left, top, right, bottom] = bounds(shape);
+    return right + more >= x0 && left - more <= x1 && bottom + more >= y0 && top - more <= y1;
+  };
+  const [edge, wider] = [EDGE_PX / view.scale, PROPOSAL_EDGE_PX / view.scale];
+  for (const each of proposals) if (each !== proposed && isIn(each.shape, wider)) drawProposal(context, view, each, false);
+  for (const shape of shapes) if (shape !== chosen && isIn(shape, edge)) drawShape(context, view, shape, false, -1);
+  if (proposed && isIn(proposed.shape, wider)) drawProposal(context, view, proposed, true);
+  if (chosen && isIn(chosen, HANDLE_PX / view.scale)) drawShape(context, view, chosen, true, corner);
 }
 
-export function drawMarks(canvas, view, { shapes, selected, corner, draft, cursor, label, shownProposals, proposed, tool, brush, stroke: painting }) {
-  const context = prepared(canvas, view);
-  for (const each of shownProposals) if (each.shape) drawProposal(context, view, each, each.id === proposed);
-  for (const shape of shapes) drawShape(context, view, shape, shape.id === selected, corner);
+// What is under way: drawn anew with each frame.
+export function drawMoving(context, view, { shape, painting, draft, cursor }, { corner, label, tool, brush }) {
+  if (shape) drawShape(context, view, shape, true, corner);
   if (draft.length > 0) drawDraft(context, view, draft, cursor, colorOf(label));
   if (painting) drawStroke(context, view, painting, tool === "eraser" ? "#ffffff" : colorOf(label));
-  if (cursor && ["brush", "eraser"].includes(tool)) drawBrush(context, view, cursor, brush);
-  else if (cursor) drawCursor(context, view, cursor);
+  if (cursor && BRUSHES.includes(tool)) drawBrush(context, view, cursor, brush);
 }
 
-function prepared(canvas, view) {
-  const ratio = window.devicePixelRatio || 1;
-  const width = Math.round(view.screen.width * ratio);
-  const height = Math.round(view.screen.height * ratio);
-  if (canvas.width !== width || canvas.height !== height) {
-    canvas.width = width;
-    canvas.height = height;
-  }
-  const context = canvas.getContext("2d");
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  context.clearRect(0, 0, view.screen.width, view.screen.height);
-  return context;
+// The box of the stage that drawMoving draws within; null where there is nothing to draw.
+export function boxOf(view, { shape, painting, draft, cursor }, { tool, brush }) {
+  const boxes = [];
+  const around = (points, more) => {
+    const xs = points.map(([x]) => x);
+    const ys = points.map(([, y]) => y);
+    const [left, top] = view.toScreen([Math.min(...xs), Math.min(...ys)]);
+    const [right, bottom] = view.toScreen([Math.max(...xs), Math.max(...ys)]);
+    boxes.push([left - more, top - more, right + more, bottom + more]);
+  };
+  if (shape) around(corners(shape), HANDLE_PX);
+  if (draft.length > 0) around(cursor ? [...draft, cursor] : draft, HANDLE_PX);
+  if (painting) around(painting.points, painting.radius * view.scale + 2);
+  if (cursor && BRUSHES.includes(tool)) around([cursor], brush * view.scale + 4);
+  return boxes.reduce((all, box) => (all ? [Math.min(all[0], box[0]), Math.min(all[1], box[1]), Math.max(all[2], box[2]), Math.max(all[3], box[3])] : box), null);
 }
 
 function trace(context, view, points, close) {
   context.beginPath();
-  points.forEach((point, index) => {
+  const isLong = points.length > MOST_EXACT;
+  let [lastX, lastY] = [Infinity, Infinity];
+  for (const point of points) {
     const [x, y] = view.toScreen(point);
-    if (index === 0) context.moveTo(x, y);
+    // Corners nearer than what is seen are left out, of what is drawn alone.
+    if (isLong && Math.abs(x - lastX) + Math.abs(y - lastY) < SEEN_PX) continue;
+    if (lastX === Infinity) context.moveTo(x, y);
     else context.lineTo(x, y);
-  });
+    [lastX, lastY] = [x, y];
+  }
   if (close) context.closePath();
 }
 
@@ -65,7 +83,7 @@ function drawShape(context, view, shape, isSelected, corner) {
   context.strokeStyle = color;
   context.stroke();
   context.setLineDash([]);
-  if (isSelected && shape.kind !== "fixed") ring.forEach((point, index) => drawHandle(context, view, point, color, index === corner));
+  if (isSelected && shape.kind !== "fixed") drawHandles(context, view, ring, color, corner);
 }
 
 // A draft of a model: dashed on white, with its confidence.
@@ -85,7 +103,7 @@ function drawProposal(context, view, { shape, confidence }, isChosen) {
   context.strokeStyle = color;
   context.stroke();
   context.setLineDash([]);
-  if (isChosen && ring.length <= MOST_HANDLES) for (const point of ring) drawHandle(context, view, point, color, false);
+  if (isChosen) drawHandles(context, view, ring, color, -1);
   const [x, y] = view.toScreen(ring.reduce((best, point) => (point[0] + point[1] < best[0] + best[1] ? point : best)));
   const words = percent(confidence);
   context.font = "600 13px system-ui, sans-serif";
@@ -95,14 +113,34 @@ function drawProposal(context, view, { shape, confidence }, isChosen) {
   context.fillText(words, x + 5, y - 6);
 }
 
-function drawHandle(context, view, point, color, isChosen) {
-  const [x, y] = view.toScreen(point);
+// Of corners that lie on each other one; a painted outline has thousands of them.
+function drawHandles(context, view, ring, color, chosen) {
   context.beginPath();
-  context.arc(x, y, isChosen ? 7 : 5, 0, 2 * Math.PI);
-  context.fillStyle = isChosen ? color : "#fff";
+  let [lastX, lastY] = [Infinity, Infinity];
+  for (const point of ring) {
+    const [x, y] = view.toScreen(point);
+    if (Math.abs(x - lastX) + Math.abs(y - lastY) < HANDLE_GAP_PX || !isInSight(view, x, y)) continue;
+    context.moveTo(x + 5, y);
+    context.arc(x, y, 5, 0, 2 * Math.PI);
+    [lastX, lastY] = [x, y];
+  }
+  inked(context, "#fff", color);
+  if (!ring[chosen]) return;
+  const [x, y] = view.toScreen(ring[chosen]);
+  context.beginPath();
+  context.arc(x, y, 7, 0, 2 * Math.PI);
+  inked(context, color, "#fff");
+}
+
+function isInSight({ screen }, x, y) {
+  return x > -HANDLE_PX && y > -HANDLE_PX && x < screen.width + HANDLE_PX && y < screen.height + HANDLE_PX;
+}
+
+function inked(context, fill, stroke) {
+  context.fillStyle = fill;
   context.fill();
   context.lineWidth = 2;
-  context.strokeStyle = isChosen ? "#fff" : color;
+  context.strokeStyle = stroke;
   context.stroke();
 }
 
@@ -113,7 +151,7 @@ function drawDraft(context, view, draft, cursor, color) {
   context.setLineDash([5, 4]);
   context.stroke();
   context.setLineDash([]);
-  for (const point of draft) drawHandle(context, view, point, color, false);
+  drawHandles(context, view, draft, color, -1);
 }
 
 function drawStroke(context, view, { points, radius }, color) {
@@ -131,21 +169,5 @@ function drawBrush(context, view, cursor, radius) {
     context.strokeStyle = color;
     context.lineWidth = lineWidth;
     context.stroke();
-  }
-}
-
-function drawCursor(context, view, cursor) {
-  const [x, y] = view.toScreen(cursor);
-  context.lineWidth = 1;
-  for (const [color, offset] of [["#000a", 1], ["#fffc", 0]]) {
-    context.strokeStyle = color;
-    context.beginPath();
-    context.moveTo(x + offset, 0);
-    context.lineTo(x + offset, view.screen.height);
-    context.moveTo(0, y + offset);
-    context.lineTo(view.screen.width, y + offset);
-    context.globalAlpha = 0.35;
-    context.stroke();
-    context.globalAlpha = 1;
   }
 }

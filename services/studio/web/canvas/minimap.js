@@ -1,55 +1,55 @@
 // The whole image in a corner of the stage, with a frame about what is in sight; shown once that is not all of it.
 
 const SIDE_PX = 170;
+const FRAME_PX = 100; // of the frame as the style sheet has it: it is stretched, not drawn
 
 export class MiniMap {
-  constructor({ canvas, view, image, onMove }) {
-    Object.assign(this, { canvas, view, image, onMove });
+  constructor({ place, view, picture, onMove }) {
+    Object.assign(this, { place, view, picture, onMove });
+    this.canvas = place.querySelector("canvas");
+    this.frame = place.querySelector("i");
     this.scale = SIDE_PX / Math.max(view.image.width, view.image.height);
-    canvas.width = Math.max(1, Math.round(view.image.width * this.scale));
-    canvas.height = Math.max(1, Math.round(view.image.height * this.scale));
-    this.picture = null;
-    canvas.addEventListener("pointerdown", (event) => {
-      canvas.setPointerCapture(event.pointerId);
+    this.isDrawn = false;
+    this.canvas.width = Math.max(1, Math.round(view.image.width * this.scale));
+    this.canvas.height = Math.max(1, Math.round(view.image.height * this.scale));
+    place.addEventListener("pointerdown", (event) => {
+      place.setPointerCapture(event.pointerId);
       this.#go(event);
       event.stopPropagation();
     });
-    canvas.addEventListener("pointermove", (event) => {
+    place.addEventListener("pointermove", (event) => {
       if (event.buttons) this.#go(event);
       event.stopPropagation();
     });
-    canvas.addEventListener("pointerup", (event) => event.stopPropagation());
+    place.addEventListener("pointerup", (event) => event.stopPropagation());
   }
 
   #go(event) {
     const { width, height } = this.view.screen;
-    this.view.x = width / 2 - (event.offsetX / this.scale) * this.view.scale;
-    this.view.y = height / 2 - (event.offsetY / this.scale) * this.view.scale;
+    const at = this.canvas.getBoundingClientRect();
+    this.view.x = width / 2 - ((event.clientX - at.left) / this.scale) * this.view.scale;
+    this.view.y = height / 2 - ((event.clientY - at.top) / this.scale) * this.view.scale;
     this.onMove();
   }
 
-  draw() {
-    const [x0, y0] = this.view.toImage([0, 0]);
-    const [x1, y1] = this.view.toImage([this.view.screen.width, this.view.screen.height]);
-    this.canvas.hidden = x0 <= 0 && y0 <= 0 && x1 >= this.view.image.width && y1 >= this.view.image.height;
-    if (this.canvas.hidden) return;
-    this.picture ??= this.#small();
-    const context = this.canvas.getContext("2d");
-    context.drawImage(this.picture, 0, 0);
+  // The picture has changed, or more of it has arrived.
+  forget() { this.isDrawn = false; }
+
+  show() {
+    const { view, place } = this;
+    const [x0, y0] = view.toImage([0, 0]);
+    const [x1, y1] = view.toImage([view.screen.width, view.screen.height]);
+    const isWhole = x0 <= 0 && y0 <= 0 && x1 >= view.image.width && y1 >= view.image.height;
+    if (place.hidden !== isWhole) place.hidden = isWhole;
+    if (isWhole) return;
+    if (!this.isDrawn) this.#draw();
     const [x, y, width, height] = [x0, y0, x1 - x0, y1 - y0].map((value) => value * this.scale);
-    for (const [color, lineWidth] of [["#000c", 4], ["#fff", 2]]) {
-      context.strokeStyle = color;
-      context.lineWidth = lineWidth;
-      context.strokeRect(x, y, width, height);
-    }
+    this.frame.style.transform = `translate(${x}px, ${y}px) scale(${width / FRAME_PX}, ${height / FRAME_PX})`;
   }
 
-  // Once: to draw a picture of many pixels small takes as long as to draw it large.
-  #small() {
-    const small = new OffscreenCanvas(this.canvas.width, this.canvas.height);
-    const context = small.getContext("2d");
-    context.imageSmoothingQuality = "high";
-    context.drawImage(this.image, 0, 0, small.width, small.height);
-    return small;
+  #draw() {
+    const whole = Object.assign(Object.create(Object.getPrototypeOf(this.view)), this.view, { x: 0, y: 0, scale: this.scale });
+    this.picture.draw(this.canvas.getContext("2d", { alpha: false }), whole, [0, 0, this.view.image.width, this.view.image.height]);
+    this.isDrawn = true;
   }
 }

@@ -55,6 +55,9 @@ export function overlap([ax0, ay0, ax1, ay1], [bx0, by0, bx1, by1]) {
 
 // Whether a stroke of the brush, {points, radius}, overlaps the shape: its middle line comes into it or near its rim.
 export function touches(shape, { points, radius }) {
+  const [x0, y0, x1, y1] = bounds(shape);
+  const isNear = points.some(([x, y]) => x >= x0 - radius && x <= x1 + radius && y >= y0 - radius && y <= y1 + radius);
+  if (!isNear) return false;
   const ring = corners(shape);
   return points.some((point) => inside(shape, point) || ring.some((corner, n) => toSide(point, corner, ring[(n + 1) % ring.length]) <= radius));
 }

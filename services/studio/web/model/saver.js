@@ -20,8 +20,10 @@ export class Saver {
     if (this.pending.length > 0) this.flush();
   }
 
+  // The same object until something changes: it is asked for with each frame.
   get document() {
-    return this.pending.reduce((document, batch) => applied(document, batch.ops), this.confirmed);
+    this.shown ??= this.pending.reduce((document, batch) => applied(document, batch.ops), this.confirmed);
+    return this.shown;
   }
 
   edit(ops) {
@@ -64,6 +66,7 @@ export class Saver {
     this.confirmed = applied(this.confirmed, batch.ops);
     this.revision = answer.revision;
     this.pending.shift();
+    this.shown = null;
     this.#keep();
     if (this.pending.length === 0) this.onState("", "Saved");
     return true;
@@ -87,6 +90,7 @@ export class Saver {
   }
 
   #show() {
+    this.shown = null;
     this.#keep();
     this.onDocument(this.document);
   }
