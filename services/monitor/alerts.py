@@ -9,7 +9,7 @@ from math import isfinite
 from uuid import UUID, uuid5
 
 from services.monitor.diagnosis import measures_of_end, measures_of_epochs
-from services.monitor.facts import Cleared, Raised, Sampled, UnknownEvent
+from services.monitor.facts import Acknowledged, AlertFact, Cleared, Raised, Sampled, UnknownEvent
 from services.monitor.rules import OTHERS_RULES, Rule
 from services.monitor.run import Run
 from services.monitor.stage import Stage, failed_at, message_of, stage_of
@@ -21,10 +21,11 @@ _FEW = 3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AlertState:
-    """An alert by its rule and subject, as last raised and last cleared."""
+    """An alert by its rule and subject, as last raised, last cleared and last acknowledged."""
 
     raised: Raised | None = None
     cleared_at: float = 0
+    acknowledged: Acknowledged | None = None
 
     @property
     def stands(self) -> bool:
@@ -34,9 +35,21 @@ class AlertState:
     def since(self) -> float:
         return max(self.raised.raised_at if self.raised else 0, self.cleared_at)
 
+    @property
+    def acknowledgement(self) -> Acknowledged | None:
+        """Of what stands now: who took note of an earlier time has not seen this one."""
+        known = self.acknowledged
+        if known is None or self.raised is None or known.acknowledged_at < self.raised.raised_at:
+            return None
+        return known
 
-def with_alert(standing: AlertState | None, fact: Raised | Cleared) -> AlertState:
+
+def with_alert(standing: AlertState | None, fact: AlertFact) -> AlertState:
     standing = standing or AlertState()
+    if isinstance(fact, Acknowledged):
+        known = standing.acknowledged
+        newer = known is None or fact.acknowledged_at >= known.acknowledged_at
+        return replace(standing, acknowledged=fact if newer else known)
     if isinstance(fact, Cleared):
         return replace(standing, cleared_at=max(standing.cleared_at, fact.cleared_at))
     newer = standing.raised is None or fact.raised_at > standing.raised.raised_at
@@ -197,6 +210,6 @@ class Watchdog:
                 yield Cleared(alert_id=alert_id, rule=raised.rule, subject=raised.subject, cleared_at=now)
 
 
-def alerts_about(alerts: Mapping[str, AlertState], subject: str) -> list[Raised]:
+def alerts_about(alerts: Mapping[str, AlertState], subject: str) -> list[AlertState]:
     """The alerts about one subject that stand."""
-    return [each.raised for each in alerts.values() if each.raised and each.stands and each.raised.subject == subject]
+    return [each for each in alerts.values() if each.raised and each.stands and each.raised.subject == subject]

@@ -19,7 +19,14 @@ from services.monitor.alerts import Watchdog
 from services.monitor.audit import AuditRecorder
 from services.monitor.board import Board, Bounds
 from services.monitor.gauges import Gauges
-from services.monitor.handlers import AuditReads, EventConsumer, Reads, publish_alert
+from services.monitor.handlers import (
+    AlertCalls,
+    AuditReads,
+    EventConsumer,
+    Reads,
+    publish_acknowledgement,
+    publish_alert,
+)
 from services.monitor.notifications import Notifier, channels, load_notifications
 from services.monitor.rules import load_rules
 from services.monitor.settings import Settings
@@ -44,11 +51,11 @@ async def run(settings: Settings) -> int:
     consumer = EventConsumer(board, board_changes.changed, gauges.count, audit.note, notifier.note)
     caught_up = replay_log(broker, consumer, service=SERVICE, offset=since, on_stray=consumer.stray).caught_up
     gauges.register(REGISTRY, caught_up.is_set)
-    disks = DiskTrends()
+    disks, outgoing = DiskTrends(), publisher(broker, service=SERVICE)
     alerting = Alerting(
         board=board,
         watchdog=Watchdog(load_rules(settings.monitor_rules)),
-        publish_alert=partial(publish_alert, publisher(broker, service=SERVICE)),
+        publish_alert=partial(publish_alert, outgoing),
         clock=time.time,
         every_s=settings.monitor_alert_interval_s,
         more=lambda now: [
@@ -56,7 +63,14 @@ async def run(settings: Settings) -> int:
             *measured_of_certificate(settings.grpc_cert_file, now),
         ],
     )
-    reads, alive = Reads(board, board_changes, caught_up), canary(broker, service=SERVICE).alive
+    alert_calls = AlertCalls(
+        board=board,
+        publish=partial(publish_acknowledgement, outgoing),
+        clock=time.time,
+        changed=board_changes.changed,
+    )
+    reads = Reads(board, board_changes, caught_up, alerts=alert_calls)
+    alive = canary(broker, service=SERVICE).alive
     host, servicers = settings.monitor_host, [reads.add_to, AuditReads(read).add_to]
     return await serve(
         broker,

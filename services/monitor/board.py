@@ -9,6 +9,8 @@ from typing import TypeVar
 
 from services.monitor.alerts import AlertState, with_alert
 from services.monitor.facts import (
+    Acknowledged,
+    AlertFact,
     Announced,
     Attached,
     Cleared,
@@ -79,7 +81,7 @@ class Board:
                 self._answer(fact, lambda waiting: with_rejection(waiting, fact, at, trace))
             case Attached():
                 self._attach(fact, at, trace)
-            case Raised() | Cleared():
+            case Raised() | Cleared() | Acknowledged():
                 self._alert(fact)
             case Failed() if not fact.run_id:
                 self._refuse(fact, at, trace)
@@ -213,7 +215,7 @@ class Board:
         if len(self.unknown_events) > self.bounds.unknown_events:
             del self.unknown_events[min(self.unknown_events, key=lambda each: self.unknown_events[each].at)]
 
-    def _alert(self, fact: Raised | Cleared) -> None:
+    def _alert(self, fact: AlertFact) -> None:
         self.alerts[fact.alert_id] = with_alert(self.alerts.get(fact.alert_id), fact)
         if len(self.alerts) > self.bounds.alerts:
             del self.alerts[min(self.alerts, key=lambda each: (self.alerts[each].stands, self.alerts[each].since))]

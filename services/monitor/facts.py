@@ -258,6 +258,20 @@ class Cleared:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Acknowledged:
+    alert_id: str
+    rule: str
+    subject: str
+    acknowledged_by: str
+    note: str
+    acknowledged_at: float
+    silenced_until: float = 0
+
+
+AlertFact = Raised | Cleared | Acknowledged
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class UnknownEvent:
     """Something in the log that is no event of the contract, and so reaches nobody."""
 
@@ -278,4 +292,4 @@ RunFact = (
     | Exported
     | ExportFailed
 )
-Fact = Announced | Validating | Validated | Rejected | Attached | RunFact | Sampled | UnknownEvent | Raised | Cleared
+Fact = Announced | Validating | Validated | Rejected | Attached | RunFact | Sampled | UnknownEvent | AlertFact

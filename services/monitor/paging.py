@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from math import isfinite
+from typing import TypeVar
 
 from services.monitor.board import Entry, id_of
 
@@ -15,6 +16,7 @@ MAX_SIZE = 1000
 MAX_TOKEN_CHARS = 1000
 
 Place = tuple[float, str]
+T = TypeVar("T")
 
 
 class InvalidToken(ValueError):
@@ -22,13 +24,21 @@ class InvalidToken(ValueError):
 
 
 def page(entries: Iterable[Entry], *, size: int, token: str) -> tuple[list[Entry], str]:
-    """One page and the token of the next, empty at the end. InvalidToken where the token is none of ours."""
+    """One page of runs and orders."""
+    return page_of(entries, _place_of, size=size, token=token)
+
+
+def page_of(entries: Iterable[T], place_of: Callable[[T], Place], *, size: int, token: str) -> tuple[list[T], str]:
+    """One page and the token of the next, empty at the end. InvalidToken where the token is none of ours.
+
+    `place_of` says when an entry began, in seconds since 1970, and its id.
+    """
     after = _place(token) if token else None
     size = min(size or DEFAULT_SIZE, MAX_SIZE)
-    newest_first = sorted(entries, key=_place_of, reverse=True)
-    rest = [entry for entry in newest_first if after is None or _place_of(entry) < after]
+    newest_first = sorted(entries, key=place_of, reverse=True)
+    rest = [entry for entry in newest_first if after is None or place_of(entry) < after]
     shown = rest[:size]
-    return shown, _token(_place_of(shown[-1])) if len(rest) > size else ""
+    return shown, _token(place_of(shown[-1])) if len(rest) > size else ""
 
 
 def _place_of(entry: Entry) -> Place:

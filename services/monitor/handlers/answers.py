@@ -9,9 +9,10 @@ from truscore.api.v1 import monitor_pb2
 from truscore.events.v1 import dataset_pb2, telemetry_pb2, training_pb2
 
 from services.monitor import facts
+from services.monitor.alerts import AlertState
 from services.monitor.board import Entry, stage_of_entry
 from services.monitor.extremes import thinned
-from services.monitor.handlers.events import timestamp
+from services.monitor.handlers.publish import acknowledged_message, raised_message, timestamp
 from services.monitor.orders import Waiting, message_of_order
 from services.monitor.run import Run
 from services.monitor.stage import (
@@ -27,13 +28,22 @@ from services.monitor.stage import (
 )
 
 
-def answer(entry: Entry, *, alerts: Iterable[facts.Raised] = (), full: bool) -> monitor_pb2.Run:
+def answer(entry: Entry, *, alerts: Iterable[AlertState] = (), full: bool) -> monitor_pb2.Run:
     """The entry as the API shows it; `full` with epochs, curve and findings."""
     run = _run_answer(entry, full=full) if isinstance(entry, Run) else _order_answer(entry, full=full)
-    run.alerts.extend(
-        telemetry_pb2.AlertRaised(**{**asdict(alert), "raised_at": timestamp(alert.raised_at)}) for alert in alerts
-    )
+    for shown in map(alert_answer, alerts):
+        run.alerts.append(shown.raised)
+        if shown.HasField("acknowledgement"):
+            run.acknowledgements.append(shown.acknowledgement)
     return run
+
+
+def alert_answer(alert: AlertState) -> monitor_pb2.Alert:
+    """An alert that was raised, with what was said of it since."""
+    return monitor_pb2.Alert(
+        raised=raised_message(alert.raised) if alert.raised else None,
+        acknowledgement=acknowledged_message(alert.acknowledgement) if alert.acknowledgement else None,
+    )
 
 
 def _run_answer(run: Run, *, full: bool) -> monitor_pb2.Run:

@@ -14,7 +14,7 @@ from truscore.api.v1 import audit_pb2, audit_pb2_grpc
 from truscore.audit import AuditRecord, Request
 from truscore.bus import BusError, Envelope
 from truscore.bus.audit_stream import audit_message
-from truscore.events.v1 import control_pb2, dataset_pb2, model_pb2, search_pb2
+from truscore.events.v1 import control_pb2, dataset_pb2, model_pb2, search_pb2, telemetry_pb2
 
 if TYPE_CHECKING:
     Context = grpc.aio.ServicerContext[Any, Any]
@@ -34,6 +34,7 @@ ACTIONS: Mapping[type[Message], str] = {
     control_pb2.RetentionOrdered: "delete",
     search_pb2.SearchOrdered: "search",
     search_pb2.SearchCancel: "cancel_search",
+    telemetry_pb2.AlertAcknowledged: "acknowledge",
 }
 
 
@@ -46,7 +47,7 @@ def request_of(message: Message, envelope: Envelope, log_offset: int) -> Request
         action=action,
         subject=_subject(message)[:MAX_CHARS],
         identity=envelope.user,
-        requested_by=str(getattr(message, "requested_by", ""))[:MAX_CHARS],
+        requested_by=_requested_by(message)[:MAX_CHARS],
         source=envelope.source[:MAX_CHARS],
         requested_at_ns=round(envelope.time.timestamp() * 1e6) * 1000,
         event_id=envelope.event_id[:MAX_CHARS],
@@ -61,7 +62,12 @@ def _subject(message: Message) -> str:
         return f"{message.dataset_id}/{message.version}"
     if isinstance(message, model_pb2.ModelPromote):
         return f"{message.model_id}/{message.version}"
-    names = ("run_id", "plan", "search_id", "service")
+    names = ("run_id", "plan", "search_id", "service", "subject")
+    return next((str(getattr(message, name)) for name in names if getattr(message, name, "")), "")
+
+
+def _requested_by(message: Message) -> str:
+    names = ("requested_by", "acknowledged_by")
     return next((str(getattr(message, name)) for name in names if getattr(message, name, "")), "")
 
 

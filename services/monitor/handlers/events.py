@@ -1,17 +1,17 @@
-"""Events in: what each message tells the monitor. And the monitor's own alerts out."""
+"""Events in: what each message tells the monitor."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 from hashlib import sha256
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from truscore.audit import Request
-from truscore.bus import Envelope, Publisher, Stray
+from truscore.bus import Envelope, Stray
 from truscore.events.v1 import control_pb2, dataset_pb2, model_pb2, order_pb2, telemetry_pb2, training_pb2
 
 from services.monitor import facts
@@ -45,6 +45,7 @@ PLAIN: Mapping[type[Message], type[Any]] = {
     telemetry_pb2.HardwareSampled: facts.Sampled,
     telemetry_pb2.AlertRaised: facts.Raised,
     telemetry_pb2.AlertCleared: facts.Cleared,
+    telemetry_pb2.AlertAcknowledged: facts.Acknowledged,
 }
 PARTS: Mapping[type[Message], type[Any]] = {
     dataset_pb2.Finding: facts.Finding,
@@ -126,7 +127,7 @@ class EventConsumer:
         changed: Callable[[], None],
         count: Callable[[str], None],
         note_request: Callable[[Request], Awaitable[None]],
-        note_alert: Callable[[facts.Raised | facts.Cleared, str, Mapping[str, AlertState]], None],
+        note_alert: Callable[[facts.AlertFact, str, Mapping[str, AlertState]], None],
     ) -> None:
         self._board = board
         self._changed = changed
@@ -140,7 +141,7 @@ class EventConsumer:
         if fact is not None:
             self._board.apply(fact, envelope.time.timestamp(), trace_id(envelope.traceparent))
             self._changed()
-        if isinstance(fact, facts.Raised | facts.Cleared):
+        if isinstance(fact, facts.AlertFact):
             self._note_alert(fact, envelope.event_id, self._board.alerts)
         request = request_of(message, envelope, offset)
         if request is not None:
@@ -159,21 +160,3 @@ class EventConsumer:
 
 def trace_id(traceparent: str | None) -> str:
     return traceparent.split("-")[1] if traceparent else ""
-
-
-async def publish_alert(publisher: Publisher, alert: facts.Raised | facts.Cleared, before: float) -> None:
-    """Raise or clear. `before`, when it last changed, tells episodes apart: two monitors say the same event."""
-    times = {"raised_at", "cleared_at"}
-    plain = {name: value for name, value in asdict(alert).items() if name not in times}
-    event = (
-        telemetry_pb2.AlertRaised(**plain, raised_at=timestamp(alert.raised_at))
-        if isinstance(alert, facts.Raised)
-        else telemetry_pb2.AlertCleared(**plain, cleared_at=timestamp(alert.cleared_at))
-    )
-    await publisher.publish(event, subject=alert.subject, sequence=f"{alert.alert_id}/{before:.3f}")
-
-
-def timestamp(at: float) -> Timestamp:
-    stamp = Timestamp()
-    stamp.FromNanoseconds(round(at * 1e9))
-    return stamp

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from truscore.api.v1 import monitor_pb2, monitor_pb2_grpc
 
 from services.monitor.alerts import alerts_about
 from services.monitor.board import Board, Entry, dataset_of_entry, id_of, stage_of_entry
+from services.monitor.handlers.alerts import AlertCalls, abort
 from services.monitor.handlers.answers import answer, curves_answer
 from services.monitor.paging import InvalidToken, page
 from services.monitor.run import Run
@@ -29,9 +30,16 @@ class Reads(monitor_pb2_grpc.MonitorServiceServicer):
     """Answers from the board, once the log has been read to its end."""
 
     def __init__(
-        self, board: Board, board_changes: BoardChanges, caught_up: asyncio.Event, *, unknown_s: float = WATCH_UNKNOWN_S
+        self,
+        board: Board,
+        board_changes: BoardChanges,
+        caught_up: asyncio.Event,
+        *,
+        alerts: AlertCalls | None = None,
+        unknown_s: float = WATCH_UNKNOWN_S,
     ) -> None:
         self._board = board
+        self._alerts = alerts
         self._bulletin = board_changes
         self._caught_up = caught_up
         self._unknown_s = unknown_s
@@ -47,7 +55,7 @@ class Reads(monitor_pb2_grpc.MonitorServiceServicer):
         try:
             entries, next_token = page(matching, size=request.page_size, token=request.page_token)
         except InvalidToken as error:
-            await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            await abort(context, grpc.StatusCode.INVALID_ARGUMENT, str(error))
         runs = [self._answer(entry, full=False) for entry in entries]
         return monitor_pb2.ListRunsResponse(runs=runs, next_page_token=next_token)
 
@@ -58,7 +66,7 @@ class Reads(monitor_pb2_grpc.MonitorServiceServicer):
         await self._ready(context)
         entry = self._board.find(request.run_id)
         if entry is None:
-            await _abort(context, grpc.StatusCode.NOT_FOUND, f"run {request.run_id!r} is not known here")
+            await abort(context, grpc.StatusCode.NOT_FOUND, f"run {request.run_id!r} is not known here")
         return monitor_pb2.GetRunResponse(run=self._answer(entry, full=True))
 
     async def GetCurves(  # noqa: N802
@@ -68,7 +76,7 @@ class Reads(monitor_pb2_grpc.MonitorServiceServicer):
         await self._ready(context)
         entry = self._board.find(request.run_id)
         if not isinstance(entry, Run):
-            await _abort(context, grpc.StatusCode.NOT_FOUND, f"run {request.run_id!r} is not known here")
+            await abort(context, grpc.StatusCode.NOT_FOUND, f"run {request.run_id!r} is not known here")
         return curves_answer(entry, request)
 
     async def WatchRun(  # noqa: N802
@@ -82,10 +90,27 @@ class Reads(monitor_pb2_grpc.MonitorServiceServicer):
                     run = self._answer(entry, full=True) if entry else monitor_pb2.Run(run_id=request.run_id)
                     yield monitor_pb2.WatchRunResponse(run=run)
         except TooManyWatchers as error:
-            await _abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
+            await abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
         except TimeoutError:
             what = f"run {request.run_id!r} sent no event for {self._unknown_s:g} s"
-            await _abort(context, grpc.StatusCode.NOT_FOUND, what)
+            await abort(context, grpc.StatusCode.NOT_FOUND, what)
+
+    async def ListAlerts(  # noqa: N802
+        self, request: monitor_pb2.ListAlertsRequest, context: Context
+    ) -> monitor_pb2.ListAlertsResponse:
+        await self._ready(context)
+        return await (await self._of_alerts(context)).list(request, context)
+
+    async def AcknowledgeAlert(  # noqa: N802
+        self, request: monitor_pb2.AcknowledgeAlertRequest, context: Context
+    ) -> monitor_pb2.AcknowledgeAlertResponse:
+        await self._ready(context)
+        return await (await self._of_alerts(context)).acknowledge(request, context)
+
+    async def _of_alerts(self, context: Context) -> AlertCalls:
+        if self._alerts is None:
+            await abort(context, grpc.StatusCode.UNIMPLEMENTED, "nobody looks at alerts here")
+        return self._alerts
 
     def _changes(self, reference: str) -> AsyncIterator[Entry | None]:
         return changes(
@@ -104,20 +129,15 @@ class Reads(monitor_pb2_grpc.MonitorServiceServicer):
             async with asyncio.timeout(CATCH_UP_S):
                 await self._caught_up.wait()
         except TimeoutError:
-            await _abort(context, grpc.StatusCode.UNAVAILABLE, "the event log is still being read, try again")
+            await abort(context, grpc.StatusCode.UNAVAILABLE, "the event log is still being read, try again")
 
     async def _check(self, reference: str, context: Context) -> None:
         if not 0 < len(reference) <= MAX_REFERENCE_CHARS:
             what = f"run_id has {len(reference)} characters, accepted are 1 to {MAX_REFERENCE_CHARS}"
-            await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, what)
+            await abort(context, grpc.StatusCode.INVALID_ARGUMENT, what)
 
 
 def _matches(entry: Entry, request: monitor_pb2.ListRunsRequest) -> bool:
     if request.state and request.state != monitor_pb2.RunState.Value(f"RUN_STATE_{stage_of_entry(entry)}"):
         return False
     return not request.dataset_id or request.dataset_id == dataset_of_entry(entry)[0]
-
-
-async def _abort(context: Context, code: grpc.StatusCode, message: str) -> NoReturn:
-    await context.abort(code, message)
-    raise AssertionError("abort raises")

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from services.monitor.alerts import AlertState
-from services.monitor.facts import Cleared, Raised
+from services.monitor.facts import Acknowledged, AlertFact, Cleared, Raised
 from services.monitor.notifications.channel import Channel
 from services.monitor.notifications.configuration import Silence
 from services.monitor.notifications.messages import Change
@@ -28,9 +28,13 @@ class Notifier:
         self._since = since
         self._sent: dict[str, None] = {}
         self._held: dict[str, Change] = {}
+        self._silenced_until: dict[str, float] = {}
 
-    def note(self, fact: Raised | Cleared, event_id: str, alerts: Mapping[str, AlertState]) -> None:
+    def note(self, fact: AlertFact, event_id: str, alerts: Mapping[str, AlertState]) -> None:
         """Send it, or hold it back while it is silenced."""
+        if isinstance(fact, Acknowledged):
+            self._silence(fact)
+            return
         at = fact.raised_at if isinstance(fact, Raised) else fact.cleared_at
         if at < self._since or event_id in self._sent:
             return
@@ -43,6 +47,15 @@ class Notifier:
             self._put(change)
         elif isinstance(fact, Raised) and len(self._held) < MAX_HELD:
             self._held[fact.alert_id] = change
+
+    def _silence(self, fact: Acknowledged) -> None:
+        """Also of the past: a silence that somebody asked for outlives a restart."""
+        now = self._clock()
+        self._silenced_until = {alert: until for alert, until in self._silenced_until.items() if until > now}
+        if fact.silenced_until > now and len(self._silenced_until) < MAX_REMEMBERED:
+            self._silenced_until[fact.alert_id] = fact.silenced_until
+        elif fact.silenced_until <= now:
+            self._silenced_until.pop(fact.alert_id, None)
 
     def release(self) -> None:
         """Send what still stands though its silence is over."""
@@ -72,6 +85,8 @@ class Notifier:
 
     def _silenced(self, change: Change) -> bool:
         now = self._clock()
+        if self._silenced_until.get(change.alert_id, 0) > now:
+            return True
         return any(silence.covers(change.rule, change.subject, now) for silence in self._silences)
 
     def _put(self, change: Change) -> None:

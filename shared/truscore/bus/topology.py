@@ -126,6 +126,8 @@ TOPOLOGY: Final[tuple[Row, ...]] = (
     # The tracker's is about MLflow, which nobody else talks to.
     _row("alert.raised", telemetry_pb2.AlertRaised, (MONITOR, TRACKER)),
     _row("alert.cleared", telemetry_pb2.AlertCleared, (MONITOR, TRACKER)),
+    # People say so to the monitor, by gRPC.
+    _row("alert.acknowledged", telemetry_pb2.AlertAcknowledged, (MONITOR,)),
 )
 
 _BY_TYPE: Final = {row.type_name: row for row in TOPOLOGY}

@@ -18,7 +18,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from services.monitor.alerts import AlertState
-from services.monitor.facts import Cleared, Raised
+from services.monitor.facts import Acknowledged, Cleared, Raised
 from services.monitor.notifications import InvalidNotifications, Notifier, load_notifications
 from services.monitor.notifications.channel import MAX_QUEUED, Channel, Patience
 from services.monitor.notifications.configuration import Configuration
@@ -279,3 +279,20 @@ def test_what_is_not_accepted_is_named_and_no_secret_with_it(tmp_path: Path, tex
 
 def test_without_a_file_nobody_is_told() -> None:
     assert load_notifications(None) == Configuration()
+
+
+async def test_what_was_acknowledged_with_a_silence_is_not_sent_until_it_is_over(tmp_path: Path) -> None:
+    now = NOW
+    said = Acknowledged(
+        alert_id="alert-1", rule="run.stalled", subject="run-1", acknowledged_by="ada", note="",
+        acknowledged_at=NOW - 10, silenced_until=NOW + 60,
+    )  # fmt: skip
+    async with http_server(OK) as server:
+        async with sending(http_sink(tmp_path, "webhook", server.port), clock=lambda: now) as out:
+            out.notifier.note(said, "event-said", out.alerts)
+            out.raise_(raised(1))
+            out.raise_(raised(2))
+            (first,) = json.loads((await soon(server.received)).body)["alerts"]
+            now = NOW + 61
+            (second,) = json.loads((await soon(server.received)).body)["alerts"]
+    assert (first["subject"], second["subject"]) == ("run-2", "run-1")

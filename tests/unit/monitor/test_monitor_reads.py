@@ -15,11 +15,12 @@ from truscore.api.v1.monitor_pb2_grpc import MonitorServiceStub
 from truscore.telemetry import serve_grpc
 
 from services.monitor.board import Board
-from services.monitor.handlers import Reads
+from services.monitor.facts import Acknowledged, Cleared, Raised
+from services.monitor.handlers import AlertCalls, Reads
 from services.monitor.handlers import reads as reads_module
 from services.monitor.subscriptions import BoardChanges
 from tests.unit.monitor import event_sequences
-from tests.unit.monitor.event_sequences import RUN, board_after
+from tests.unit.monitor.event_sequences import BEGIN_S, RUN, board_after
 
 WAIT_S = 30
 
@@ -33,7 +34,14 @@ class Harness:
         self.caught_up = asyncio.Event()
         if caught_up:
             self.caught_up.set()
-        self._reads = Reads(self.board, self.board_changes, self.caught_up, unknown_s=unknown_s)
+        self.published: list[Acknowledged] = []
+        calls = AlertCalls(
+            board=self.board, publish=self._publish, clock=lambda: BEGIN_S + 100, changed=self.board_changes.changed
+        )
+        self._reads = Reads(self.board, self.board_changes, self.caught_up, alerts=calls, unknown_s=unknown_s)
+
+    async def _publish(self, said: Acknowledged) -> None:
+        self.published.append(said)
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[Any]:
@@ -123,3 +131,65 @@ async def test_half_a_log_is_not_answered_from(monkeypatch: pytest.MonkeyPatch) 
         )
     assert code is grpc.StatusCode.UNAVAILABLE
     assert health.status == health_pb2.HealthCheckResponse.SERVING
+
+
+def raised(at: float = 10, *, alert_id: str = "a1", subject: str = RUN) -> Raised:
+    return Raised(
+        alert_id=alert_id, rule="run.stalled", severity="critical", subject=subject, message="m", raised_at=BEGIN_S + at
+    )
+
+
+async def test_an_acknowledged_alert_is_published_and_shown_with_its_run_until_it_is_raised_again() -> None:
+    harness = Harness()
+    board_after([event_sequences.started()], harness.board)
+    harness.board.apply(raised(), BEGIN_S)
+    asked = monitor_pb2.AcknowledgeAlertRequest(alert_id="a1", acknowledged_by="ada", note="looking", silence_s=3600)
+    async with harness.client() as api:
+        answer = (await api.AcknowledgeAlert(asked, timeout=WAIT_S)).alert
+        (listed,) = (await api.ListAlerts(monitor_pb2.ListAlertsRequest(subject=RUN), timeout=WAIT_S)).alerts
+        run = (await api.GetRun(monitor_pb2.GetRunRequest(run_id=RUN), timeout=WAIT_S)).run
+        harness.board.apply(Cleared(alert_id="a1", rule="run.stalled", subject=RUN, cleared_at=BEGIN_S + 200), BEGIN_S)
+        assert not (await api.ListAlerts(monitor_pb2.ListAlertsRequest(), timeout=WAIT_S)).alerts
+        harness.board.apply(raised(300), BEGIN_S)
+        (again,) = (await api.ListAlerts(monitor_pb2.ListAlertsRequest(), timeout=WAIT_S)).alerts
+    assert answer == listed
+    assert list(run.acknowledgements) == [listed.acknowledgement]
+    assert (listed.acknowledgement.acknowledged_by, listed.acknowledgement.note) == ("ada", "looking")
+    assert listed.acknowledgement.silenced_until.seconds - listed.acknowledgement.acknowledged_at.seconds == 3600
+    assert [(said.alert_id, said.rule, said.subject) for said in harness.published] == [("a1", "run.stalled", RUN)]
+    assert not again.HasField("acknowledgement")
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "words"),
+    [
+        ({"alert_id": "a2"}, grpc.StatusCode.NOT_FOUND, "'a2' does not stand"),
+        ({"acknowledged_by": " "}, grpc.StatusCode.INVALID_ARGUMENT, "a name of 1 to 200"),
+        ({"note": "x" * 1001}, grpc.StatusCode.INVALID_ARGUMENT, "up to 1000"),
+        ({"silence_s": -1}, grpc.StatusCode.INVALID_ARGUMENT, "silence_s is -1"),
+        ({"silence_s": float("nan")}, grpc.StatusCode.INVALID_ARGUMENT, "silence_s is nan"),
+    ],
+)
+async def test_what_cannot_be_acknowledged_is_refused(more: dict[str, Any], code: grpc.StatusCode, words: str) -> None:
+    harness = Harness()
+    harness.board.apply(raised(), BEGIN_S)
+    asked = {"alert_id": "a1", "acknowledged_by": "ada"} | more
+    async with harness.client() as api:
+        refused = await refusal(api.AcknowledgeAlert(monitor_pb2.AcknowledgeAlertRequest(**asked), timeout=WAIT_S))
+    assert refused[0] is code
+    assert words in refused[1]
+    assert harness.published == []
+
+
+async def test_alerts_are_listed_newest_first_in_pages_and_by_subject() -> None:
+    harness = Harness()
+    for number in range(3):
+        harness.board.apply(raised(number, alert_id=f"a{number}", subject=f"run-{number}"), BEGIN_S)
+    async with harness.client() as api:
+        first = await api.ListAlerts(monitor_pb2.ListAlertsRequest(page_size=2), timeout=WAIT_S)
+        token = first.next_page_token
+        rest = await api.ListAlerts(monitor_pb2.ListAlertsRequest(page_size=2, page_token=token), timeout=WAIT_S)
+        one = await api.ListAlerts(monitor_pb2.ListAlertsRequest(subject="run-1"), timeout=WAIT_S)
+    ids = [[each.raised.alert_id for each in answer.alerts] for answer in (first, rest, one)]
+    assert ids == [["a2", "a1"], ["a0"], ["a1"]]
+    assert not rest.next_page_token

@@ -5,6 +5,7 @@ What the monitor knows of runs, live."""
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -169,6 +170,9 @@ class Run(_message.Message):
     TRIVIAL_COMPARISON_FIELD_NUMBER: _builtins.int
     ETA_LOW_S_FIELD_NUMBER: _builtins.int
     ETA_HIGH_S_FIELD_NUMBER: _builtins.int
+    ACKNOWLEDGEMENTS_FIELD_NUMBER: _builtins.int
+    ORDERS_AHEAD_FIELD_NUMBER: _builtins.int
+    START_ETA_S_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run, "run-..."; while it is an order only, "order-..."."""
     state: Global___RunState.ValueType
@@ -213,6 +217,12 @@ class Run(_message.Message):
     """Seconds until training ends that one run in ten falls below; 0 where it is not known."""
     eta_high_s: _builtins.float
     """Seconds until training ends that one run in ten exceeds; 0 where it is not known."""
+    orders_ahead: _builtins.int
+    """Orders that a trainer will take before this one, where it waits for a trainer."""
+    start_eta_s: _builtins.float
+    """Seconds until a trainer takes it, where it waits for one: as likely to be more as to be less; 0 where not known.
+    eta_s is then the time until it ends, this waiting included.
+    """
     @_builtins.property
     def started_at(self) -> _timestamp_pb2.Timestamp:
         """When it was first started."""
@@ -257,6 +267,10 @@ class Run(_message.Message):
     def trivial_comparison(self) -> _training_pb2.TrivialComparison:
         """The model beside trivial predictors; absent where fit_for_use is."""
 
+    @_builtins.property
+    def acknowledgements(self) -> _containers.RepeatedCompositeFieldContainer[_telemetry_pb2.AlertAcknowledged]:
+        """What people took note of among the alerts that stand."""
+
     def __init__(
         self,
         *,
@@ -293,10 +307,13 @@ class Run(_message.Message):
         trivial_comparison: _training_pb2.TrivialComparison | None = ...,
         eta_low_s: _builtins.float = ...,
         eta_high_s: _builtins.float = ...,
+        acknowledgements: _abc.Iterable[_telemetry_pb2.AlertAcknowledged] | None = ...,
+        orders_ahead: _builtins.int = ...,
+        start_eta_s: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_fit_for_use", b"_fit_for_use", "fit_for_use", b"fit_for_use", "hardware", b"hardware", "model", b"model", "started_at", b"started_at", "trivial_comparison", b"trivial_comparison", "updated_at", b"updated_at", "validation", b"validation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_fit_for_use", b"_fit_for_use", "alerts", b"alerts", "architecture", b"architecture", "attempt", b"attempt", "best_epoch", b"best_epoch", "best_metrics", b"best_metrics", "category", b"category", "curve", b"curve", "dataset_id", b"dataset_id", "dataset_version", b"dataset_version", "device", b"device", "epoch", b"epoch", "epochs", b"epochs", "eta_high_s", b"eta_high_s", "eta_low_s", b"eta_low_s", "eta_s", b"eta_s", "findings", b"findings", "fit_for_use", b"fit_for_use", "fit_for_use_reason", b"fit_for_use_reason", "hardware", b"hardware", "host", b"host", "images_per_second", b"images_per_second", "message", b"message", "model", b"model", "option", b"option", "run_id", b"run_id", "started_at", b"started_at", "state", b"state", "step", b"step", "total_epochs", b"total_epochs", "total_steps", b"total_steps", "trivial_comparison", b"trivial_comparison", "updated_at", b"updated_at", "validation", b"validation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_fit_for_use", b"_fit_for_use", "acknowledgements", b"acknowledgements", "alerts", b"alerts", "architecture", b"architecture", "attempt", b"attempt", "best_epoch", b"best_epoch", "best_metrics", b"best_metrics", "category", b"category", "curve", b"curve", "dataset_id", b"dataset_id", "dataset_version", b"dataset_version", "device", b"device", "epoch", b"epoch", "epochs", b"epochs", "eta_high_s", b"eta_high_s", "eta_low_s", b"eta_low_s", "eta_s", b"eta_s", "findings", b"findings", "fit_for_use", b"fit_for_use", "fit_for_use_reason", b"fit_for_use_reason", "hardware", b"hardware", "host", b"host", "images_per_second", b"images_per_second", "message", b"message", "model", b"model", "option", b"option", "orders_ahead", b"orders_ahead", "run_id", b"run_id", "start_eta_s", b"start_eta_s", "started_at", b"started_at", "state", b"state", "step", b"step", "total_epochs", b"total_epochs", "total_steps", b"total_steps", "trivial_comparison", b"trivial_comparison", "updated_at", b"updated_at", "validation", b"validation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__fit_for_use: _TypeAlias = _typing.Literal["fit_for_use"]  # noqa: Y015
     _WhichOneofArgType__fit_for_use: _TypeAlias = _typing.Literal["_fit_for_use", b"_fit_for_use"]  # noqa: Y015
@@ -314,6 +331,7 @@ class ListRunsRequest(_message.Message):
     DATASET_ID_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    READ_MASK_FIELD_NUMBER: _builtins.int
     state: Global___RunState.ValueType
     """Only runs in this state; unspecified for all."""
     dataset_id: _builtins.str
@@ -322,6 +340,10 @@ class ListRunsRequest(_message.Message):
     """Most runs to return, at most 1,000; 0 means 100."""
     page_token: _builtins.str
     """Where to go on, from the response before."""
+    @_builtins.property
+    def read_mask(self) -> _field_mask_pb2.FieldMask:
+        """Fields of Run to return; empty for all."""
+
     def __init__(
         self,
         *,
@@ -329,10 +351,11 @@ class ListRunsRequest(_message.Message):
         dataset_id: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        read_mask: _field_mask_pb2.FieldMask | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["read_mask", b"read_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_id", b"dataset_id", "page_size", b"page_size", "page_token", b"page_token", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_id", b"dataset_id", "page_size", b"page_size", "page_token", b"page_token", "read_mask", b"read_mask", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -373,18 +396,24 @@ class GetRunRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RUN_ID_FIELD_NUMBER: _builtins.int
+    READ_MASK_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run; also an order, by its id here or by the event id of its DatasetReady, or "dataset/version" for the newest
     of that dataset.
     """
+    @_builtins.property
+    def read_mask(self) -> _field_mask_pb2.FieldMask:
+        """Fields of Run to return; empty for all."""
+
     def __init__(
         self,
         *,
         run_id: _builtins.str = ...,
+        read_mask: _field_mask_pb2.FieldMask | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["read_mask", b"read_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["run_id", b"run_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["read_mask", b"read_mask", "run_id", b"run_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -421,18 +450,28 @@ class WatchRunRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RUN_ID_FIELD_NUMBER: _builtins.int
+    READ_MASK_FIELD_NUMBER: _builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run, an order (by its id here or by the event id of its DatasetReady), or "dataset/version" for the newest of
     that dataset; may be one that is not known yet.
     """
+    resume_token: _builtins.str
+    """From the last response that was received, on connecting again: nothing is sent until the run differs from it."""
+    @_builtins.property
+    def read_mask(self) -> _field_mask_pb2.FieldMask:
+        """Fields of Run to return; empty for all."""
+
     def __init__(
         self,
         *,
         run_id: _builtins.str = ...,
+        read_mask: _field_mask_pb2.FieldMask | None = ...,
+        resume_token: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["read_mask", b"read_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["run_id", b"run_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["read_mask", b"read_mask", "resume_token", b"resume_token", "run_id", b"run_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -445,6 +484,9 @@ class WatchRunResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RUN_FIELD_NUMBER: _builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    resume_token: _builtins.str
+    """To go on from here, with any monitor."""
     @_builtins.property
     def run(self) -> Global___Run:
         """The run."""
@@ -453,10 +495,11 @@ class WatchRunResponse(_message.Message):
         self,
         *,
         run: Global___Run | None = ...,
+        resume_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["run", b"run"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["run", b"run"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["resume_token", b"resume_token", "run", b"run"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -565,3 +608,153 @@ class GetCurvesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetCurvesResponse: _TypeAlias = GetCurvesResponse  # noqa: Y015
+
+@_typing.final
+class Alert(_message.Message):
+    """An alert and what was said of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RAISED_FIELD_NUMBER: _builtins.int
+    ACKNOWLEDGEMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def raised(self) -> _telemetry_pb2.AlertRaised:
+        """The alert."""
+
+    @_builtins.property
+    def acknowledgement(self) -> _telemetry_pb2.AlertAcknowledged:
+        """Who took note of it last; absent where nobody did since it was raised."""
+
+    def __init__(
+        self,
+        *,
+        raised: _telemetry_pb2.AlertRaised | None = ...,
+        acknowledgement: _telemetry_pb2.AlertAcknowledged | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["acknowledgement", b"acknowledgement", "raised", b"raised"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledgement", b"acknowledgement", "raised", b"raised"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Alert: _TypeAlias = Alert  # noqa: Y015
+
+@_typing.final
+class ListAlertsRequest(_message.Message):
+    """Which alerts to list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    subject: _builtins.str
+    """Only alerts about this run, host, queue, routing key or server; empty for all."""
+    rule: _builtins.str
+    """Only alerts of this rule; empty for all."""
+    page_size: _builtins.int
+    """Most alerts to return, at most 1,000; 0 means 100."""
+    page_token: _builtins.str
+    """Where to go on, from the response before."""
+    def __init__(
+        self,
+        *,
+        subject: _builtins.str = ...,
+        rule: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "rule", b"rule", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAlertsRequest: _TypeAlias = ListAlertsRequest  # noqa: Y015
+
+@_typing.final
+class ListAlertsResponse(_message.Message):
+    """Alerts that stand, newest first."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALERTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Where to go on; empty at the end."""
+    @_builtins.property
+    def alerts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Alert]:
+        """The alerts."""
+
+    def __init__(
+        self,
+        *,
+        alerts: _abc.Iterable[Global___Alert] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alerts", b"alerts", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAlertsResponse: _TypeAlias = ListAlertsResponse  # noqa: Y015
+
+@_typing.final
+class AcknowledgeAlertRequest(_message.Message):
+    """Take note of an alert."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALERT_ID_FIELD_NUMBER: _builtins.int
+    ACKNOWLEDGED_BY_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    SILENCE_S_FIELD_NUMBER: _builtins.int
+    alert_id: _builtins.str
+    """The alert."""
+    acknowledged_by: _builtins.str
+    """Who takes note. Where callers are authenticated, it is the caller, whatever is said here."""
+    note: _builtins.str
+    """What there is to say of it, at most 1,000 characters."""
+    silence_s: _builtins.float
+    """Seconds in which nothing is sent to people about this alert, at most 30 days; 0 silences nothing."""
+    def __init__(
+        self,
+        *,
+        alert_id: _builtins.str = ...,
+        acknowledged_by: _builtins.str = ...,
+        note: _builtins.str = ...,
+        silence_s: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged_by", b"acknowledged_by", "alert_id", b"alert_id", "note", b"note", "silence_s", b"silence_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcknowledgeAlertRequest: _TypeAlias = AcknowledgeAlertRequest  # noqa: Y015
+
+@_typing.final
+class AcknowledgeAlertResponse(_message.Message):
+    """The alert as it stands now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALERT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def alert(self) -> Global___Alert:
+        """The alert."""
+
+    def __init__(
+        self,
+        *,
+        alert: Global___Alert | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["alert", b"alert"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alert", b"alert"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcknowledgeAlertResponse: _TypeAlias = AcknowledgeAlertResponse  # noqa: Y015

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class MonitorServiceStub:
-    """Reads of live runs.
+    """Reads of live runs, and what people say of alerts.
     """
 
     def __init__(self, channel):
@@ -55,10 +55,20 @@ class MonitorServiceStub:
                 request_serializer=truscore_dot_api_dot_v1_dot_monitor__pb2.WatchRunRequest.SerializeToString,
                 response_deserializer=truscore_dot_api_dot_v1_dot_monitor__pb2.WatchRunResponse.FromString,
                 _registered_method=True)
+        self.ListAlerts = channel.unary_unary(
+                '/truscore.api.v1.MonitorService/ListAlerts',
+                request_serializer=truscore_dot_api_dot_v1_dot_monitor__pb2.ListAlertsRequest.SerializeToString,
+                response_deserializer=truscore_dot_api_dot_v1_dot_monitor__pb2.ListAlertsResponse.FromString,
+                _registered_method=True)
+        self.AcknowledgeAlert = channel.unary_unary(
+                '/truscore.api.v1.MonitorService/AcknowledgeAlert',
+                request_serializer=truscore_dot_api_dot_v1_dot_monitor__pb2.AcknowledgeAlertRequest.SerializeToString,
+                response_deserializer=truscore_dot_api_dot_v1_dot_monitor__pb2.AcknowledgeAlertResponse.FromString,
+                _registered_method=True)
 
 
 class MonitorServiceServicer:
-    """Reads of live runs.
+    """Reads of live runs, and what people say of alerts.
     """
 
     def ListRuns(self, request, context):
@@ -89,6 +99,21 @@ class MonitorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListAlerts(self, request, context):
+        """Lists the alerts that stand, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AcknowledgeAlert(self, request, context):
+        """Takes note of an alert, which AlertAcknowledged says to everybody; NOT_FOUND where it does not stand. The last who
+        takes note is shown. For operators.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MonitorServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -112,6 +137,16 @@ def add_MonitorServiceServicer_to_server(servicer, server):
                     request_deserializer=truscore_dot_api_dot_v1_dot_monitor__pb2.WatchRunRequest.FromString,
                     response_serializer=truscore_dot_api_dot_v1_dot_monitor__pb2.WatchRunResponse.SerializeToString,
             ),
+            'ListAlerts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAlerts,
+                    request_deserializer=truscore_dot_api_dot_v1_dot_monitor__pb2.ListAlertsRequest.FromString,
+                    response_serializer=truscore_dot_api_dot_v1_dot_monitor__pb2.ListAlertsResponse.SerializeToString,
+            ),
+            'AcknowledgeAlert': grpc.unary_unary_rpc_method_handler(
+                    servicer.AcknowledgeAlert,
+                    request_deserializer=truscore_dot_api_dot_v1_dot_monitor__pb2.AcknowledgeAlertRequest.FromString,
+                    response_serializer=truscore_dot_api_dot_v1_dot_monitor__pb2.AcknowledgeAlertResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'truscore.api.v1.MonitorService', rpc_method_handlers)
@@ -121,7 +156,7 @@ def add_MonitorServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class MonitorService:
-    """Reads of live runs.
+    """Reads of live runs, and what people say of alerts.
     """
 
     @staticmethod
@@ -222,6 +257,60 @@ class MonitorService:
             '/truscore.api.v1.MonitorService/WatchRun',
             truscore_dot_api_dot_v1_dot_monitor__pb2.WatchRunRequest.SerializeToString,
             truscore_dot_api_dot_v1_dot_monitor__pb2.WatchRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAlerts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/truscore.api.v1.MonitorService/ListAlerts',
+            truscore_dot_api_dot_v1_dot_monitor__pb2.ListAlertsRequest.SerializeToString,
+            truscore_dot_api_dot_v1_dot_monitor__pb2.ListAlertsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AcknowledgeAlert(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/truscore.api.v1.MonitorService/AcknowledgeAlert',
+            truscore_dot_api_dot_v1_dot_monitor__pb2.AcknowledgeAlertRequest.SerializeToString,
+            truscore_dot_api_dot_v1_dot_monitor__pb2.AcknowledgeAlertResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class MonitorServiceStub:
-    """Reads of live runs."""
+    """Reads of live runs, and what people say of alerts."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -41,10 +41,16 @@ class MonitorServiceStub:
     """Gets the curves of a run, thinned; NOT_FOUND where it is unknown."""
     WatchRun: _grpc.UnaryStreamMultiCallable[_monitor_pb2.WatchRunRequest, _monitor_pb2.WatchRunResponse]
     """Streams a run until it has ended."""
+    ListAlerts: _grpc.UnaryUnaryMultiCallable[_monitor_pb2.ListAlertsRequest, _monitor_pb2.ListAlertsResponse]
+    """Lists the alerts that stand, newest first."""
+    AcknowledgeAlert: _grpc.UnaryUnaryMultiCallable[_monitor_pb2.AcknowledgeAlertRequest, _monitor_pb2.AcknowledgeAlertResponse]
+    """Takes note of an alert, which AlertAcknowledged says to everybody; NOT_FOUND where it does not stand. The last who
+    takes note is shown. For operators.
+    """
 
 @_typing.type_check_only
 class MonitorServiceAsyncStub(MonitorServiceStub):
-    """Reads of live runs."""
+    """Reads of live runs, and what people say of alerts."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListRuns: _aio.UnaryUnaryMultiCallable[_monitor_pb2.ListRunsRequest, _monitor_pb2.ListRunsResponse]  # type: ignore[assignment]
@@ -55,9 +61,15 @@ class MonitorServiceAsyncStub(MonitorServiceStub):
     """Gets the curves of a run, thinned; NOT_FOUND where it is unknown."""
     WatchRun: _aio.UnaryStreamMultiCallable[_monitor_pb2.WatchRunRequest, _monitor_pb2.WatchRunResponse]  # type: ignore[assignment]
     """Streams a run until it has ended."""
+    ListAlerts: _aio.UnaryUnaryMultiCallable[_monitor_pb2.ListAlertsRequest, _monitor_pb2.ListAlertsResponse]  # type: ignore[assignment]
+    """Lists the alerts that stand, newest first."""
+    AcknowledgeAlert: _aio.UnaryUnaryMultiCallable[_monitor_pb2.AcknowledgeAlertRequest, _monitor_pb2.AcknowledgeAlertResponse]  # type: ignore[assignment]
+    """Takes note of an alert, which AlertAcknowledged says to everybody; NOT_FOUND where it does not stand. The last who
+    takes note is shown. For operators.
+    """
 
 class MonitorServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Reads of live runs."""
+    """Reads of live runs, and what people say of alerts."""
 
     @_abc_1.abstractmethod
     def ListRuns(
@@ -90,5 +102,23 @@ class MonitorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_monitor_pb2.WatchRunResponse], _abc.AsyncIterator[_monitor_pb2.WatchRunResponse]]:
         """Streams a run until it has ended."""
+
+    @_abc_1.abstractmethod
+    def ListAlerts(
+        self,
+        request: _monitor_pb2.ListAlertsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_monitor_pb2.ListAlertsResponse, _abc.Awaitable[_monitor_pb2.ListAlertsResponse]]:
+        """Lists the alerts that stand, newest first."""
+
+    @_abc_1.abstractmethod
+    def AcknowledgeAlert(
+        self,
+        request: _monitor_pb2.AcknowledgeAlertRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_monitor_pb2.AcknowledgeAlertResponse, _abc.Awaitable[_monitor_pb2.AcknowledgeAlertResponse]]:
+        """Takes note of an alert, which AlertAcknowledged says to everybody; NOT_FOUND where it does not stand. The last who
+        takes note is shown. For operators.
+        """
 
 def add_MonitorServiceServicer_to_server(servicer: MonitorServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -32,6 +32,18 @@ class GpuSample(_message.Message):
     MEMORY_TOTAL_BYTES_FIELD_NUMBER: _builtins.int
     TEMPERATURE_CELSIUS_FIELD_NUMBER: _builtins.int
     POWER_WATTS_FIELD_NUMBER: _builtins.int
+    ENERGY_JOULES_FIELD_NUMBER: _builtins.int
+    MEMORY_UTILIZATION_PERCENT_FIELD_NUMBER: _builtins.int
+    SM_CLOCK_MHZ_FIELD_NUMBER: _builtins.int
+    MEMORY_CLOCK_MHZ_FIELD_NUMBER: _builtins.int
+    THROTTLE_REASONS_FIELD_NUMBER: _builtins.int
+    PCIE_RECEIVE_BYTES_PER_SECOND_FIELD_NUMBER: _builtins.int
+    PCIE_SEND_BYTES_PER_SECOND_FIELD_NUMBER: _builtins.int
+    ECC_CORRECTED_ERRORS_FIELD_NUMBER: _builtins.int
+    ECC_UNCORRECTED_ERRORS_FIELD_NUMBER: _builtins.int
+    LAST_XID_FIELD_NUMBER: _builtins.int
+    SM_ACTIVE_PERCENT_FIELD_NUMBER: _builtins.int
+    TENSOR_ACTIVE_PERCENT_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """Index on its host, from 0."""
     name: _builtins.str
@@ -46,6 +58,34 @@ class GpuSample(_message.Message):
     """Temperature in degrees Celsius."""
     power_watts: _builtins.float
     """Power drawn, in watts."""
+    energy_joules: _builtins.float
+    """Energy drawn since the driver was loaded, in joules; 0 where the card does not tell."""
+    memory_utilization_percent: _builtins.float
+    """Share of time in which memory was read or written, in percent."""
+    sm_clock_mhz: _builtins.int
+    """Clock of the streaming multiprocessors, in MHz."""
+    memory_clock_mhz: _builtins.int
+    """Clock of the memory, in MHz."""
+    pcie_receive_bytes_per_second: _builtins.float
+    """Bytes received over PCIe per second."""
+    pcie_send_bytes_per_second: _builtins.float
+    """Bytes sent over PCIe per second."""
+    ecc_corrected_errors: _builtins.int
+    """Memory errors that ECC corrected since the driver was loaded."""
+    ecc_uncorrected_errors: _builtins.int
+    """Memory errors that ECC could not correct since the driver was loaded."""
+    last_xid: _builtins.int
+    """The last critical error of the driver (Xid) since the service began to sample; 0 where there was none."""
+    sm_active_percent: _builtins.float
+    """Share of time in which a streaming multiprocessor was busy, in percent; absent where the card does not tell."""
+    tensor_active_percent: _builtins.float
+    """Share of time in which tensor cores were busy, in percent; absent where the card does not tell."""
+    @_builtins.property
+    def throttle_reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Why the clocks are below what they could be: "hw_thermal_slowdown", "sw_thermal_slowdown", "hw_slowdown",
+        "hw_power_brake_slowdown", "sw_power_cap", "sync_boost", "applications_clocks_setting" or "display_clocks_setting".
+        """
+
     def __init__(
         self,
         *,
@@ -56,12 +96,31 @@ class GpuSample(_message.Message):
         memory_total_bytes: _builtins.int = ...,
         temperature_celsius: _builtins.float = ...,
         power_watts: _builtins.float = ...,
+        energy_joules: _builtins.float = ...,
+        memory_utilization_percent: _builtins.float = ...,
+        sm_clock_mhz: _builtins.int = ...,
+        memory_clock_mhz: _builtins.int = ...,
+        throttle_reasons: _abc.Iterable[_builtins.str] | None = ...,
+        pcie_receive_bytes_per_second: _builtins.float = ...,
+        pcie_send_bytes_per_second: _builtins.float = ...,
+        ecc_corrected_errors: _builtins.int = ...,
+        ecc_uncorrected_errors: _builtins.int = ...,
+        last_xid: _builtins.int = ...,
+        sm_active_percent: _builtins.float | None = ...,
+        tensor_active_percent: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_sm_active_percent", b"_sm_active_percent", "_tensor_active_percent", b"_tensor_active_percent", "sm_active_percent", b"sm_active_percent", "tensor_active_percent", b"tensor_active_percent"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["index", b"index", "memory_total_bytes", b"memory_total_bytes", "memory_used_bytes", b"memory_used_bytes", "name", b"name", "power_watts", b"power_watts", "temperature_celsius", b"temperature_celsius", "utilization_percent", b"utilization_percent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_sm_active_percent", b"_sm_active_percent", "_tensor_active_percent", b"_tensor_active_percent", "ecc_corrected_errors", b"ecc_corrected_errors", "ecc_uncorrected_errors", b"ecc_uncorrected_errors", "energy_joules", b"energy_joules", "index", b"index", "last_xid", b"last_xid", "memory_clock_mhz", b"memory_clock_mhz", "memory_total_bytes", b"memory_total_bytes", "memory_used_bytes", b"memory_used_bytes", "memory_utilization_percent", b"memory_utilization_percent", "name", b"name", "pcie_receive_bytes_per_second", b"pcie_receive_bytes_per_second", "pcie_send_bytes_per_second", b"pcie_send_bytes_per_second", "power_watts", b"power_watts", "sm_active_percent", b"sm_active_percent", "sm_clock_mhz", b"sm_clock_mhz", "temperature_celsius", b"temperature_celsius", "tensor_active_percent", b"tensor_active_percent", "throttle_reasons", b"throttle_reasons", "utilization_percent", b"utilization_percent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__sm_active_percent: _TypeAlias = _typing.Literal["sm_active_percent"]  # noqa: Y015
+    _WhichOneofArgType__sm_active_percent: _TypeAlias = _typing.Literal["_sm_active_percent", b"_sm_active_percent"]  # noqa: Y015
+    _WhichOneofReturnType__tensor_active_percent: _TypeAlias = _typing.Literal["tensor_active_percent"]  # noqa: Y015
+    _WhichOneofArgType__tensor_active_percent: _TypeAlias = _typing.Literal["_tensor_active_percent", b"_tensor_active_percent"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sm_active_percent) -> _WhichOneofReturnType__sm_active_percent | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__tensor_active_percent) -> _WhichOneofReturnType__tensor_active_percent | None: ...
 
 Global___GpuSample: _TypeAlias = GpuSample  # noqa: Y015
 
@@ -85,6 +144,12 @@ class HardwareSampled(_message.Message):
     NETWORK_SEND_BYTES_PER_SECOND_FIELD_NUMBER: _builtins.int
     GPUS_FIELD_NUMBER: _builtins.int
     DISK_FREE_BYTES_FIELD_NUMBER: _builtins.int
+    PROCESS_CPU_PERCENT_FIELD_NUMBER: _builtins.int
+    PROCESS_DISK_READ_BYTES_PER_SECOND_FIELD_NUMBER: _builtins.int
+    PROCESS_DISK_WRITE_BYTES_PER_SECOND_FIELD_NUMBER: _builtins.int
+    CGROUP_MEMORY_BYTES_FIELD_NUMBER: _builtins.int
+    CGROUP_MEMORY_LIMIT_BYTES_FIELD_NUMBER: _builtins.int
+    CGROUP_CPU_THROTTLED_PERCENT_FIELD_NUMBER: _builtins.int
     service: _builtins.str
     """Service that sampled, for example "trainer"."""
     host: _builtins.str
@@ -109,6 +174,18 @@ class HardwareSampled(_message.Message):
     """Bytes sent to networks per second."""
     disk_free_bytes: _builtins.int
     """Free space where the service keeps its work, in bytes."""
+    process_cpu_percent: _builtins.float
+    """Processor time of the service and its children, in percent of one core: 200 is two cores busy."""
+    process_disk_read_bytes_per_second: _builtins.float
+    """Bytes that the service and its children read from disks per second."""
+    process_disk_write_bytes_per_second: _builtins.float
+    """Bytes that the service and its children wrote to disks per second."""
+    cgroup_memory_bytes: _builtins.int
+    """Memory that the control group of the service holds, in bytes; 0 where it has none of its own."""
+    cgroup_memory_limit_bytes: _builtins.int
+    """Memory that the control group may hold, in bytes; 0 where it has no limit."""
+    cgroup_cpu_throttled_percent: _builtins.float
+    """Share of time in which the control group was kept from running by its limit of processor time, in percent."""
     @_builtins.property
     def sampled_at(self) -> _timestamp_pb2.Timestamp:
         """When."""
@@ -134,10 +211,16 @@ class HardwareSampled(_message.Message):
         network_send_bytes_per_second: _builtins.float = ...,
         gpus: _abc.Iterable[Global___GpuSample] | None = ...,
         disk_free_bytes: _builtins.int = ...,
+        process_cpu_percent: _builtins.float = ...,
+        process_disk_read_bytes_per_second: _builtins.float = ...,
+        process_disk_write_bytes_per_second: _builtins.float = ...,
+        cgroup_memory_bytes: _builtins.int = ...,
+        cgroup_memory_limit_bytes: _builtins.int = ...,
+        cgroup_cpu_throttled_percent: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["sampled_at", b"sampled_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_percent", b"cpu_percent", "disk_free_bytes", b"disk_free_bytes", "disk_read_bytes_per_second", b"disk_read_bytes_per_second", "disk_write_bytes_per_second", b"disk_write_bytes_per_second", "gpus", b"gpus", "host", b"host", "memory_total_bytes", b"memory_total_bytes", "memory_used_bytes", b"memory_used_bytes", "network_receive_bytes_per_second", b"network_receive_bytes_per_second", "network_send_bytes_per_second", b"network_send_bytes_per_second", "process_memory_bytes", b"process_memory_bytes", "run_id", b"run_id", "sampled_at", b"sampled_at", "service", b"service"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cgroup_cpu_throttled_percent", b"cgroup_cpu_throttled_percent", "cgroup_memory_bytes", b"cgroup_memory_bytes", "cgroup_memory_limit_bytes", b"cgroup_memory_limit_bytes", "cpu_percent", b"cpu_percent", "disk_free_bytes", b"disk_free_bytes", "disk_read_bytes_per_second", b"disk_read_bytes_per_second", "disk_write_bytes_per_second", b"disk_write_bytes_per_second", "gpus", b"gpus", "host", b"host", "memory_total_bytes", b"memory_total_bytes", "memory_used_bytes", b"memory_used_bytes", "network_receive_bytes_per_second", b"network_receive_bytes_per_second", "network_send_bytes_per_second", b"network_send_bytes_per_second", "process_cpu_percent", b"process_cpu_percent", "process_disk_read_bytes_per_second", b"process_disk_read_bytes_per_second", "process_disk_write_bytes_per_second", b"process_disk_write_bytes_per_second", "process_memory_bytes", b"process_memory_bytes", "run_id", b"run_id", "sampled_at", b"sampled_at", "service", b"service"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -222,3 +305,53 @@ class AlertCleared(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AlertCleared: _TypeAlias = AlertCleared  # noqa: Y015
+
+@_typing.final
+class AlertAcknowledged(_message.Message):
+    """A person took note of an alert that stands."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALERT_ID_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    ACKNOWLEDGED_BY_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    ACKNOWLEDGED_AT_FIELD_NUMBER: _builtins.int
+    SILENCED_UNTIL_FIELD_NUMBER: _builtins.int
+    alert_id: _builtins.str
+    """The alert."""
+    rule: _builtins.str
+    """Rule that raised it."""
+    subject: _builtins.str
+    """Run, host, routing key or server it is about."""
+    acknowledged_by: _builtins.str
+    """Who took note."""
+    note: _builtins.str
+    """What they have to say of it."""
+    @_builtins.property
+    def acknowledged_at(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    @_builtins.property
+    def silenced_until(self) -> _timestamp_pb2.Timestamp:
+        """Nothing is sent to people about this alert until then; absent where nothing is silenced."""
+
+    def __init__(
+        self,
+        *,
+        alert_id: _builtins.str = ...,
+        rule: _builtins.str = ...,
+        subject: _builtins.str = ...,
+        acknowledged_by: _builtins.str = ...,
+        note: _builtins.str = ...,
+        acknowledged_at: _timestamp_pb2.Timestamp | None = ...,
+        silenced_until: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["acknowledged_at", b"acknowledged_at", "silenced_until", b"silenced_until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged_at", b"acknowledged_at", "acknowledged_by", b"acknowledged_by", "alert_id", b"alert_id", "note", b"note", "rule", b"rule", "silenced_until", b"silenced_until", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AlertAcknowledged: _TypeAlias = AlertAcknowledged  # noqa: Y015
