@@ -44,6 +44,7 @@ class Intake:
 
     def __init__(self, *, files: Files, drafts: DraftStore, decoder: Decoder, bounds: Bounds) -> None:
         self.files, self._drafts, self._decoder, self.bounds = files, drafts, decoder, bounds
+        self._drawing = asyncio.Lock()
         # What an earlier process was in the middle of: nobody waits for it any more.
         shutil.rmtree(files.incoming, ignore_errors=True)
         files.incoming.mkdir(parents=True)
@@ -75,9 +76,24 @@ class Intake:
             path=path,
             preview=str(self.files.preview(sha256)),
             thumbnail=str(self.files.thumbnail(sha256)),
+            pyramid=str(self.files.pyramid(sha256)),
             most_bytes=self.bounds.image_bytes,
             most_pixels=self.bounds.image_pixels,
         )
+
+    async def pyramid(self, record: ImageRecord) -> Path:
+        """Its tiles; drawn now where it came before there were any. Raises InvalidDraft."""
+        path = self.files.pyramid(record.sha256)
+        if not path.is_file():
+            async with self._drawing:
+                if not path.is_file():
+                    await self._drawn(record)
+        return path
+
+    async def _drawn(self, record: ImageRecord) -> None:
+        decoded = await self._decoder.decode(self._job(self.files.image(record.sha256), record.path, record.sha256))
+        if decoded.fault:
+            raise InvalidDraft(decoded.fault)
 
     async def take_read(self, dataset_id: str, record: ImageRecord, document: Document, file: Path) -> None:
         """An image of an imported folder, with what is marked on it. Raises InvalidDraft."""

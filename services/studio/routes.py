@@ -66,6 +66,8 @@ def routes() -> list[BaseRoute]:
         Route(f"{_DATASET}/numbers", insights.numbers),
         Route(f"{_DATASET}/augmentation.png", insights.augmentation),
         Route(f"{_DATASET}/models", suggestions.models),
+        Route(f"{_IMAGE}/opening", documents.open_image),
+        Route(f"{_IMAGE}/tiles/{{level:int}}/{{column:int}}/{{row:int}}.jpg", datasets_api.tile),
         Route(f"{_IMAGE}/{{size}}.jpg", datasets_api.picture),
         Route(f"{_DATASET}/imports/{{import_id}}", imports.add_file, methods=["PUT"]),
         Route(f"{_DATASET}/imports/{{import_id}}", imports.read, methods=["POST"]),

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import re
 from typing import TYPE_CHECKING
+
+from PIL import Image
 
 from services.studio.access import Role
 from tests.browser.conftest import OpenContext, login_token
@@ -121,3 +125,53 @@ async def test_an_edit_that_could_not_be_sent_outlives_the_page(
     await expect(again.locator("#shapes li")).to_have_count(1, timeout=60_000)
     await saved(again)
     assert len(shapes_of(one)) == 1
+
+
+async def test_the_next_image_opens_on_the_same_page_and_each_keeps_its_own_marks(
+    studio: tuple[Browser, str], open_context: OpenContext
+) -> None:
+    from playwright.async_api import expect
+
+    one, address = studio
+    await one.make()
+    for number, color in enumerate(((200, 30, 30), (30, 30, 200), (30, 160, 30))):
+        await one.upload(png(color, size=(1300, 700)), f"{number}.png")
+    page = await opened(one, address, open_context)
+    await page.evaluate("window.sameAsBefore = true")
+
+    async def draw_box() -> None:
+        await page.keyboard.press("b")
+        await page.mouse.move(400, 300)
+        await page.mouse.down()
+        await page.mouse.move(450, 360, steps=2)
+        await page.mouse.up()
+
+    async def shown() -> tuple[int, ...]:
+        picture = Image.open(io.BytesIO(await page.locator("#stage").screenshot())).convert("RGB")
+        found = picture.getpixel((picture.width - 100, picture.height // 2))
+        assert isinstance(found, tuple)
+        return tuple(round(value / 50) * 50 for value in found)
+
+    await draw_box()
+    await expect(page.locator("#stage")).to_have_attribute("aria-label", re.compile("0.png"))
+    assert await shown() == (200, 50, 50)
+    await page.keyboard.press("PageDown")
+    await expect(page.locator("#stage")).to_have_attribute("aria-label", re.compile("1.png"))
+    assert await shown() == (50, 50, 200)
+    await expect(page.locator("#shapes li")).to_have_count(0)
+    await page.keyboard.press("Control+z")  # undoes nothing of another image
+    await draw_box()
+    await draw_box()
+    await page.keyboard.press("PageDown")
+    await expect(page.locator(".position")).to_have_text("3 of 3")
+    assert page.url.endswith(str(one.studio.drafts.images("cards")[2].image_id))
+    await page.go_back()
+    await expect(page.locator("#shapes li")).to_have_count(2)
+    await page.keyboard.press("PageUp")
+    await expect(page.locator("#shapes li")).to_have_count(1)
+    await saved(page)
+    marks = [
+        len(one.studio.journal.open("cards", image.image_id)[1].shapes) for image in one.studio.drafts.images("cards")
+    ]
+    assert marks == [1, 2, 0]
+    assert await page.evaluate("window.sameAsBefore")

@@ -36,7 +36,9 @@ STAGE = """async () => {
   }};
   const made = () => {
     const elements = {picture: canvas(), marks: canvas(), cross};
-    return new Scene({elements, editor, picture, looks: {filter: ""}, onSettled: () => {}});
+    const scene = new Scene({elements, editor, looks: {filter: ""}, onSettled: () => {}});
+    scene.open(picture);
+    return scene;
   };
   const scene = made();
   const counted = (act) => { const before = pictures; act(); scene.draw(view); return pictures - before; };

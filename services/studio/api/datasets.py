@@ -14,6 +14,7 @@ from services.studio.api.requests import body_of, need, session_of, text, texts
 from services.studio.drafts.dataset import checked_classes, new_draft
 from services.studio.drafts.store import Duplicate
 from services.studio.parts import studio_of
+from services.studio.pyramid.archive import NoTile, read_tile
 
 
 async def create(request: Request) -> Response:
@@ -65,6 +66,20 @@ async def list_images(request: Request) -> Response:
     session_of(request)
     rows = await asyncio.to_thread(studio_of(request).drafts.images, request.path_params["dataset_id"])
     return JSONResponse({"images": [asdict(row) for row in rows]})
+
+
+async def tile(request: Request) -> Response:
+    """A JPEG of a part of the picture. What an address names never changes: it has the file's digest in it."""
+    session_of(request)
+    studio, parameters = studio_of(request), request.path_params
+    record = await asyncio.to_thread(studio.drafts.image, parameters["dataset_id"], parameters["image_id"])
+    path = await studio.intake.pyramid(record)
+    place = {name: parameters[name] for name in ("level", "column", "row")}
+    try:
+        content = await asyncio.to_thread(read_tile, path, **place)
+    except NoTile as error:
+        return JSONResponse({"error": str(error)}, 404)
+    return Response(content, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=86400, immutable"})
 
 
 async def picture(request: Request) -> Response:

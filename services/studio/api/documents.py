@@ -8,6 +8,7 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from truscore.datasets.index.records import ImageRecord
 
 from services.studio.access.roles import Role
 from services.studio.api.requests import body_of, need, session_of, text
@@ -23,6 +24,32 @@ async def open_document(request: Request) -> Response:
         studio_of(request).journal.open, parameters["dataset_id"], parameters["image_id"]
     )
     return JSONResponse({"revision": revision, "document": document_to_dict(document)})
+
+
+async def open_image(request: Request) -> Response:
+    """The image and its document at once: what a page needs that is open already to show another image."""
+    session_of(request)
+    studio, parameters = studio_of(request), request.path_params
+    record = await asyncio.to_thread(studio.drafts.image, parameters["dataset_id"], parameters["image_id"])
+    revision, document = await asyncio.to_thread(studio.journal.open, parameters["dataset_id"], parameters["image_id"])
+    return JSONResponse(
+        {
+            "image": opened_image(parameters["image_id"], record),
+            "revision": revision,
+            "document": document_to_dict(document),
+        }
+    )
+
+
+def opened_image(image_id: int, record: ImageRecord) -> dict[str, Any]:
+    """What a browser shows an image by."""
+    return {
+        "image_id": image_id,
+        "path": record.path,
+        "width": record.width,
+        "height": record.height,
+        "sha256": record.sha256,
+    }
 
 
 async def save_operations(request: Request) -> Response:

@@ -5,6 +5,7 @@ Browsers are never given the bytes that somebody uploaded: what they are shown i
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +15,8 @@ from truscore.files import atomic_write
 
 from services.studio.child.job import Decoded, DecodeJob
 from services.studio.drafts.marks import record_to_json
+from services.studio.pyramid.archive import write_archive
+from services.studio.pyramid.levels import levels_of
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -34,6 +37,7 @@ def decode(job: DecodeJob) -> Decoded:
         else:
             shown = picture
         _write(shown, Path(job.preview), quality=QUALITY)
+        _write_tiles(picture, Path(job.pyramid))
         small = picture.copy()
         small.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX), reducing_gap=2.0)
         _write(small, Path(job.thumbnail), quality=80)
@@ -46,6 +50,18 @@ def decode(job: DecodeJob) -> Decoded:
     if scan.frames > 1:
         return Decoded(fault=f"it holds {scan.frames} pictures; accepted are files of one")
     return Decoded(record=record_to_json(replace(scan.record, path=job.path)))
+
+
+def _write_tiles(picture: Image.Image, path: Path) -> None:
+    tiles, shown = [], picture
+    for level in levels_of(*picture.size):
+        if shown.size != (level.width, level.height):
+            shown = shown.reduce(2)
+        for box in level.boxes():
+            out = io.BytesIO()
+            shown.crop(box).save(out, "JPEG", quality=QUALITY)
+            tiles.append(out.getvalue())
+    write_archive(path, width=picture.width, height=picture.height, tiles=tiles)
 
 
 def _write(picture: Image.Image, path: Path, *, quality: int) -> None:

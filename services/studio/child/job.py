@@ -8,12 +8,13 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DecodeJob:
-    """Decode `file`, and write a preview and a thumbnail."""
+    """Decode `file`, and write a preview, a thumbnail and its tiles."""
 
     file: str
     path: str  # in the dataset
     preview: str
     thumbnail: str
+    pyramid: str
     most_bytes: int
     most_pixels: int
 

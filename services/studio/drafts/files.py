@@ -38,6 +38,10 @@ class Files:
         """A JPEG of the upright image."""
         return self.root / "previews" / sha256[:2] / f"{sha256}.jpg"
 
+    def pyramid(self, sha256: str) -> Path:
+        """It in tiles and halves; made again where it is gone."""
+        return self.root / "pyramids" / sha256[:2] / f"{sha256}.tiles"
+
     def thumbnail(self, sha256: str) -> Path:
         """A small JPEG of it."""
         return self.root / "thumbnails" / sha256[:2] / f"{sha256}.jpg"

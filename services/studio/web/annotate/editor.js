@@ -12,24 +12,30 @@ export const MOST_UNDO = 500;
 const STROKE_STEP = 0.15; // of the brush's radius, between two points of a stroke
 
 export class Editor {
-  constructor({ view, saver, canEdit, onChange, onMove }) {
-    Object.assign(this, { view, saver, canEdit, onChange, onMove });
+  constructor({ view, canEdit, onChange, onMove }) {
+    Object.assign(this, { view, canEdit, onChange, onMove });
     this.tool = "select";
     this.label = 1;
+    this.leastConfidence = 0;
+    this.brush = null; // its radius, in pixels of the image
+    this.magnet = false;
+    this.cut = null; // cuts strips out of the picture, for the magnet
+  }
+
+  // Another image: tools, class and brush stay as they are.
+  open(saver) {
+    this.saver = saver;
     this.selected = null;
     this.corner = -1;
     this.draft = [];
     this.cursor = null;
     this.drag = null;
     this.proposals = []; // of a model: drafts that are no marks yet
-    this.leastConfidence = 0;
     this.proposed = null; // the one that is looked at
     this.preview = null; // a shape while it is dragged: only its end is an edit
     this.undone = [];
     this.done = [];
-    this.brush = null; // its radius, in pixels of the image
-    this.magnet = false;
-    this.cut = null; // cuts strips out of the picture, for the magnet
+    this.cut = null;
   }
 
   get document() { return this.saver.document; }
@@ -284,7 +290,7 @@ export class Editor {
   }
 
   #magnetised(shape, drag = { kind: "new" }) {
-    if (!this.magnet || shape.kind !== "quad" || drag.kind === "move") return shape;
+    if (!this.magnet || !this.cut || shape.kind !== "quad" || drag.kind === "move") return shape;
     const { corner } = this;
     const moved = { new: [0, 1, 2, 3], corner: [corner], side: [drag.side, (drag.side + 1) % 4] }[drag.kind];
     const which = { new: moved, corner: [(corner + 3) % 4, corner], side: [drag.side] }[drag.kind];
@@ -300,7 +306,7 @@ export class Editor {
   // The selected quadrilateral onto the edges near it, whether the magnet is on or not.
   snapSelected() {
     const shape = this.selectedShape;
-    if (shape?.kind === "quad" && this.canEdit) this.edit([{ op: "put", shape: this.#snap(shape, [0, 1, 2, 3], []) }]);
+    if (shape?.kind === "quad" && this.canEdit && this.cut) this.edit([{ op: "put", shape: this.#snap(shape, [0, 1, 2, 3], []) }]);
   }
 
   // Arrow keys: the chosen corner, else the selected mark, else the cursor of the drawing tool.

@@ -1,25 +1,24 @@
 // Wiring of the page that annotates one image.
 import { ready } from "../model/ready.js";
-import { Levels } from "../canvas/levels.js";
 import { Scene } from "../canvas/scene.js";
 import { View } from "../canvas/view.js";
 import { call, dataOf, part } from "../model/calls.js";
-import { element } from "../model/elements.js";
+import { element, notice } from "../model/elements.js";
 import { Saver } from "../model/saver.js";
 import { MiniMap } from "../canvas/minimap.js";
 import { stripCutter } from "../canvas/strips.js";
 import { Editor } from "./editor.js";
+import { Images } from "./images.js";
 import { KEYS, digitOf, rowOf } from "./keys.js";
 import { Looks } from "./looks.js";
 import { Panel } from "./panel.js";
 import { Suggester } from "./suggester.js";
 
 const about = dataOf("about");
-const address = `/api/datasets/${part(about.dataset_id)}/images/${about.image_id}`;
 const stage = document.getElementById("stage");
 const where = document.getElementById("where");
-const view = new View(about.width, about.height);
-const image = new Image();
+const view = new View(1, 1);
+let current = about.image_id;
 let editor = null;
 let panel = null;
 let suggester = null;
@@ -76,8 +75,7 @@ function setMagnet(isOn) {
 }
 
 function leave(by) {
-  const next = about.image_ids[about.image_ids.indexOf(about.image_id) + by];
-  if (next !== undefined) location.assign(`/datasets/${part(about.dataset_id)}/annotate/${next}`);
+  return go(about.image_ids[about.image_ids.indexOf(current) + by]);
 }
 
 const commands = {
@@ -150,39 +148,92 @@ function listenToKeys() {
   ]));
 }
 
-async function start() {
-  image.decoding = "async";
-  image.src = `${address}/preview.jpg`;
-  const saver = new Saver({
+// Image after image on one page: the tools stay, and the next is fetched while one looks at this one.
+const images = new Images({ datasetId: about.dataset_id, onTile: (picture, region) => {
+  if (picture !== scene?.picture) return;
+  scene.refresh(region);
+  miniMap.forget();
+  redraw();
+} });
+
+function show(opened) {
+  const { image, picture, address } = opened;
+  current = image.image_id;
+  view.open(image);
+  opened.saver ??= new Saver({
     key: `edits:${address}`,
     storage: localStorage,
-    opened: await call("GET", `${address}/document`),
+    opened,
     send: (batch) => call("POST", `${address}/operations`, batch),
     reopen: () => call("GET", `${address}/document`),
-    onDocument: changed,
-    onState: showState,
+    onDocument: () => { if (editor.saver && editor.saver === opened.saver) changed(); },
+    onState: (state, words) => {
+      if (current === image.image_id) showState(state, words);
+      else if (state === "failed") notice(`${image.path}: ${words}`, "bad");
+    },
   });
-  editor = new Editor({ view, saver, canEdit: about.can_edit, onChange: changed, onMove: redraw });
-  panel = new Panel({ about, editor });
-  if (about.can_suggest) {
-    suggester = new Suggester({ about, editor, address });
-    suggester.start();
+  editor.open(opened.saver);
+  scene.open(picture);
+  miniMap.open(picture);
+  suggester?.open(address);
+  drawnAt = "";
+  if (about.magnet) images.whole(opened).then((whole) => { if (current === image.image_id) editor.cut = stripCutter(whole, view.image); }, () => {});
+  tellImage(image);
+  changed();
+}
+
+function tellImage({ image_id: id, path }) {
+  const number = about.image_ids.indexOf(id) + 1;
+  document.title = `${path} · ${about.dataset_id}`;
+  document.querySelector(".position").textContent = `${number} of ${about.image_ids.length}`;
+  document.querySelector(".status .name").textContent = document.querySelector(".status .name").title = path;
+  stage.setAttribute("aria-label", `Image ${path}; keys are listed beside it`);
+  if (editor.saver.pending.length === 0) showState("", "Saved");
+}
+
+async function go(id, { isBack = false } = {}) {
+  if (id === undefined || id === current) return;
+  try {
+    const opened = await images.open(id);
+    if (!isBack) history.pushState({ id }, "", `/datasets/${part(about.dataset_id)}/annotate/${id}`);
+    show(opened);
+    images.refresh(opened);
+  } catch (error) {
+    notice(error.message, "bad");
+    return;
   }
-  await image.decode();
-  editor.cut = stripCutter(image, view.image);
-  editor.magnet = about.magnet && localStorage.getItem(MAGNET) !== "off";
-  document.getElementById("magnet")?.setAttribute("aria-pressed", String(editor.magnet));
-  const picture = new Levels(image, view.image);
+  prefetch();
+}
+
+function prefetch() {
+  const at = about.image_ids.indexOf(current);
+  images.keep([about.image_ids[at - 1], current, about.image_ids[at + 1]].filter((id) => id !== undefined));
+  const next = about.image_ids[at + 1];
+  if (next !== undefined) images.prefetch(next, view, { isWhole: about.magnet });
+}
+
+async function start() {
+  const opened = await images.open(about.image_id);
+  editor = new Editor({ view, canEdit: about.can_edit, onChange: changed, onMove: redraw });
   scene = new Scene({
     elements: Object.fromEntries(["picture", "marks", "cross"].map((id) => [id, document.getElementById(id)])),
-    editor, looks, picture, onSettled: redraw,
+    editor, looks, onSettled: redraw,
   });
-  miniMap = new MiniMap({ place: document.getElementById("minimap"), view, picture, onMove: redraw });
+  miniMap = new MiniMap({ place: document.getElementById("minimap"), view, onMove: redraw });
+  if (about.can_suggest) suggester = new Suggester({ about, editor });
+  view.resize(stage.clientWidth, stage.clientHeight);
+  view.open(opened.image);
+  view.fit();
+  show(opened);
+  panel = new Panel({ about, editor });
+  suggester?.start();
+  await opened.picture.load(view, devicePixelRatio);
+  if (about.magnet) await images.whole(opened);
+  editor.magnet = about.magnet && localStorage.getItem(MAGNET) !== "off";
+  document.getElementById("magnet")?.setAttribute("aria-pressed", String(editor.magnet));
   document.getElementById("loading").hidden = true;
   new ResizeObserver(() => {
-    const isFirst = view.screen.width === 1;
     view.resize(stage.clientWidth, stage.clientHeight);
-    if (isFirst) view.fit();
     redraw();
   }).observe(stage);
   for (const button of document.querySelectorAll("[data-tool]")) button.addEventListener("click", () => { editor.choose(button.dataset.tool); stage.focus(); });
@@ -192,9 +243,11 @@ async function start() {
   if (about.tools.length > 0 && editor.document.shapes.size === 0 && about.can_edit) editor.choose(about.tools[0]);
   changed();
   stage.focus();
+  history.replaceState({ id: current }, "");
+  window.addEventListener("popstate", (event) => go(event.state?.id, { isBack: true }));
+  draw();
   ready();
-  const next = about.image_ids[about.image_ids.indexOf(about.image_id) + 1];
-  if (next !== undefined) new Image().src = `/api/datasets/${part(about.dataset_id)}/images/${next}/preview.jpg`;
+  prefetch();
 }
 
 start();

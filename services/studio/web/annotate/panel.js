@@ -10,9 +10,9 @@ export class Panel {
     this.editor = editor;
     this.rows = new Map(); // of the list of marks, by the mark's id
     this.nothing = document.getElementById("nothing");
-    this.nothing?.addEventListener("change", () => editor.edit([{ op: "labels", labels: this.nothing.checked ? [] : null }]));
+    this.nothing?.addEventListener("change", () => this.editor.edit([{ op: "labels", labels: this.nothing.checked ? [] : null }]));
     this.review = document.getElementById("review");
-    this.review.addEventListener("change", () => editor.edit([{ op: "review", state: this.review.value }]));
+    this.review.addEventListener("change", () => this.editor.edit([{ op: "review", state: this.review.value }]));
     this.#makeScores();
   }
 

@@ -4,11 +4,12 @@ import { element } from "../model/elements.js";
 import { isThere, percent, proposalsOf } from "../model/suggestions.js";
 
 const KEY = "suggesting-model";
+const NO_MODEL = "No model for this option has been exported yet: train one on what is annotated.";
 const IDS = ["model", "suggest", "accept-all", "dismiss-all", "least", "said", "proposals", "acceptance"];
 
 export class Suggester {
-  constructor({ about, editor, address }) {
-    Object.assign(this, { about, editor, address });
+  constructor({ about, editor }) {
+    Object.assign(this, { about, editor, address: "" });
     this.at = Object.fromEntries(IDS.map((id) => [id, document.getElementById(id)]));
     this.at.suggest.addEventListener("click", () => this.suggest());
     this.at["accept-all"].addEventListener("click", () => this.acceptAll());
@@ -17,13 +18,19 @@ export class Suggester {
     this.at.model.addEventListener("change", () => localStorage.setItem(KEY, this.at.model.value));
   }
 
+  open(address) {
+    this.address = address;
+    this.#say(this.isEmpty ? NO_MODEL : "");
+  }
+
   async start() {
     try {
       const { models } = await call("GET", `/api/datasets/${part(this.about.dataset_id)}/models`);
       this.at.model.replaceChildren(...models.map((each) => element("option", { value: each.run_id, textContent: nameOf(each) })));
       if (models.some((each) => each.run_id === localStorage.getItem(KEY))) this.at.model.value = localStorage.getItem(KEY);
       this.at.suggest.disabled = this.at.model.disabled = models.length === 0;
-      this.#say(models.length === 0 ? "No model for this option has been exported yet: train one on what is annotated." : "");
+      this.isEmpty = models.length === 0;
+      this.#say(this.isEmpty ? NO_MODEL : "");
     } catch (error) {
       this.#say(error.message);
     }
@@ -33,8 +40,13 @@ export class Suggester {
     if (this.at.suggest.disabled) return;
     this.at.suggest.disabled = true;
     this.#say("The model is looking…");
+    const { address } = this;
     try {
-      const answer = await call("POST", `${this.address}/suggestions`, { run_id: this.at.model.value });
+      const answer = await call("POST", `${address}/suggestions`, { run_id: this.at.model.value });
+      if (address !== this.address) { // another image is open by now
+        this.at.suggest.disabled = false;
+        return;
+      }
       const all = proposalsOf(answer, {
         classNames: this.about.class_names, makeId: () => crypto.randomUUID(), oneLabel: this.about.learns_from === "grade",
       });

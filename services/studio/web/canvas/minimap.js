@@ -4,14 +4,10 @@ const SIDE_PX = 170;
 const FRAME_PX = 100; // of the frame as the style sheet has it: it is stretched, not drawn
 
 export class MiniMap {
-  constructor({ place, view, picture, onMove }) {
-    Object.assign(this, { place, view, picture, onMove });
+  constructor({ place, view, onMove }) {
+    Object.assign(this, { place, view, onMove });
     this.canvas = place.querySelector("canvas");
     this.frame = place.querySelector("i");
-    this.scale = SIDE_PX / Math.max(view.image.width, view.image.height);
-    this.isDrawn = false;
-    this.canvas.width = Math.max(1, Math.round(view.image.width * this.scale));
-    this.canvas.height = Math.max(1, Math.round(view.image.height * this.scale));
     place.addEventListener("pointerdown", (event) => {
       place.setPointerCapture(event.pointerId);
       this.#go(event);
@@ -22,6 +18,16 @@ export class MiniMap {
       event.stopPropagation();
     });
     place.addEventListener("pointerup", (event) => event.stopPropagation());
+  }
+
+  // Another image.
+  open(picture) {
+    const { width, height } = this.view.image;
+    this.picture = picture;
+    this.scale = SIDE_PX / Math.max(width, height);
+    this.canvas.width = Math.max(1, Math.round(width * this.scale));
+    this.canvas.height = Math.max(1, Math.round(height * this.scale));
+    this.isDrawn = false;
   }
 
   #go(event) {

@@ -7,16 +7,25 @@ import { Overlay } from "./overlay.js";
 const MOST_CHANGED = 40; // marks, from which on all is drawn again
 
 export class Scene {
-  // `picture`: draws regions of the image; `looks`: a filter for it; `elements`: canvases and lines of the page.
-  constructor({ elements, editor, picture, looks, onSettled }) {
-    Object.assign(this, { editor, picture, looks, cross: elements.cross });
+  // `looks`: a filter for the picture; `elements`: canvases and lines of the page.
+  constructor({ elements, editor, looks, onSettled }) {
+    Object.assign(this, { editor, looks, picture: null, cross: elements.cross });
     this.layer = new Layer({ canvas: elements.picture, paint: (...given) => this.#paint(...given), onSettled });
     this.overlay = new Overlay(elements.marks);
     this.resting = NOTHING;
   }
 
-  // The picture is shown otherwise, or more of it has arrived.
+  // Another image. `picture`: draws regions of it.
+  open(picture) {
+    this.picture = picture;
+    this.layer.forget();
+  }
+
+  // The picture is shown otherwise.
   forget() { this.layer.forget(); }
+
+  // More of the picture has arrived.
+  refresh(region) { this.layer.refresh(region); }
 
   draw(view) {
     const { resting, moving } = parted(this.editor);

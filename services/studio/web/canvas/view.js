@@ -9,6 +9,13 @@ export class View {
     this.y = 0;
   }
 
+  // Another image: as it lies, where its size is the same.
+  open({ width, height }) {
+    const isSame = width === this.image.width && height === this.image.height;
+    this.image = { width, height };
+    if (!isSame) this.fit();
+  }
+
   resize(width, height) {
     this.screen = { width, height };
   }

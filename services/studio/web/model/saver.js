@@ -26,6 +26,14 @@ export class Saver {
     return this.shown;
   }
 
+  // The document as the server has it now; where edits of here are under way, they find out themselves.
+  renew(opened) {
+    if (opened.revision <= this.revision || this.pending.length > 0) return;
+    this.revision = opened.revision;
+    this.confirmed = fromServer(opened.document);
+    this.#show();
+  }
+
   edit(ops) {
     this.pending.push({ batch_id: crypto.randomUUID(), ops });
     this.#show();

@@ -1,0 +1,1 @@
+"""Pictures in tiles and halves, so that a browser fetches what it shows. Knows sizes and bytes; decodes nothing."""

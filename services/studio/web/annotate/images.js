@@ -1,0 +1,80 @@
+// Images of the dataset as they are opened one after the other: each with its document and its tiles, the next one before
+// it is asked for. Knows addresses; draws nothing.
+import { Tiles } from "../canvas/tiles.js";
+import { call, part } from "../model/calls.js";
+
+export class Images {
+  constructor({ datasetId, onTile }) {
+    this.datasetId = datasetId;
+    this.onTile = onTile;
+    this.opening = new Map(); // by id, promises of {image, address, revision, document, picture}
+    this.opened = new Map();
+  }
+
+  // Rejects with the server's words where it cannot be opened, and is asked for again the next time.
+  open(id) {
+    if (!this.opening.has(id)) {
+      const opening = this.#open(id);
+      opening.catch(() => this.opening.delete(id));
+      this.opening.set(id, opening);
+    }
+    return this.opening.get(id);
+  }
+
+  async prefetch(id, view, { isWhole }) {
+    try {
+      const opened = await this.open(id);
+      const { image, picture } = opened;
+      const there = Object.assign(Object.create(Object.getPrototypeOf(view)), view);
+      there.open(image);
+      await picture.load(there, devicePixelRatio);
+      if (isWhole) await this.whole(opened);
+    } catch {
+      // It is opened when it is asked for, and what is wrong is said then.
+    }
+  }
+
+  // What others have edited since it was fetched. Where that fails, the next edit brings it.
+  async refresh({ address, saver }) {
+    try {
+      saver.renew(await call("GET", `${address}/document`));
+    } catch {
+      // The page says by itself when the studio does not answer an edit.
+    }
+  }
+
+  // All others are forgotten, but for those with edits that are not sent yet.
+  keep(ids) {
+    for (const [id, { picture, saver }] of this.opened) {
+      if (ids.includes(id) || saver?.pending.length > 0) continue;
+      picture.close();
+      this.opened.delete(id);
+      this.opening.delete(id);
+    }
+  }
+
+  // The picture in one piece, for what reads its pixels.
+  async whole(opened) {
+    if (!opened.whole) {
+      opened.whole = new Image();
+      opened.whole.decoding = "async";
+      opened.whole.src = `${opened.address}/preview.jpg?of=${opened.image.sha256.slice(0, 16)}`;
+    }
+    await opened.whole.decode();
+    return opened.whole;
+  }
+
+  async #open(id) {
+    const address = `/api/datasets/${part(this.datasetId)}/images/${id}`;
+    const { image, revision, document } = await call("GET", `${address}/opening`);
+    const of = image.sha256.slice(0, 16); // an id may be another image's one day, and browsers keep what they fetched
+    const picture = new Tiles({
+      size: image,
+      addressOf: (level, column, row) => `${address}/tiles/${level}/${column}/${row}.jpg?of=${of}`,
+      onTile: (region) => this.onTile(picture, region),
+    });
+    const opened = { image, address, revision, document, picture };
+    this.opened.set(id, opened);
+    return opened;
+  }
+}
