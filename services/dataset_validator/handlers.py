@@ -12,6 +12,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from truscore.bus import BusUnavailable, Envelope, Publisher, finish_or_hand_back
 from truscore.events.v1.dataset_pb2 import DatasetProgress, DatasetReady, DatasetRejected, DatasetValidated, ReportSeal
 from truscore.events.v1.dataset_pb2 import Finding as FindingMessage
+from truscore.events.v1.order_pb2 import OrderPrioritized
 from truscore.events.v1.training_pb2 import ObjectRef
 from truscore.storage import Stored
 from truscore.validation import DatasetOrder, Finding, findings_for_event
@@ -53,9 +54,12 @@ def on_dataset_ready(
         )
         # Two orders of equal content get an answer each: whoever knows only its own event id waits for both.
         sequence = sequence_of(record, ready.SerializeToString(deterministic=True) + envelope.event_id.encode())
-        await publisher.publish(
-            answer(ready, record, envelope.event_id), subject=subject, sequence=sequence, cause=envelope
-        )
+        event = answer(ready, record, envelope.event_id)
+        if isinstance(event, DatasetValidated) and event.training.priority and not event.validation_only:
+            # First: trainers that are idle then take this one, and find the other to be of the same run.
+            prioritized = OrderPrioritized(order=event)
+            await publisher.publish(prioritized, subject=subject, sequence=sequence, cause=envelope)
+        await publisher.publish(event, subject=subject, sequence=sequence, cause=envelope)
 
     return handle
 

@@ -13,6 +13,7 @@ from truscore.bus import Envelope, RetryPolicy, canary, connect, consume, consum
 from truscore.configuration.recipe import PUBLISHED
 from truscore.events.v1.control_pb2 import RunCancel, RunPause, RunResume
 from truscore.events.v1.dataset_pb2 import DatasetValidated
+from truscore.events.v1.order_pb2 import OrderPrioritized
 from truscore.process.cores import usable_cores
 from truscore.process.git_commit import current_commit
 from truscore.recipes import processes_for
@@ -20,7 +21,13 @@ from truscore.storage import Cache, S3Store
 from truscore.telemetry import HardwareSampler, configure_logging, serve_grpc, serve_metrics, tracing
 from truscore.validation.report.signature import Verifier
 
-from services.trainer.handlers import BrokerEventPublisher, on_broadcast_request, on_dataset_validated, on_request
+from services.trainer.handlers import (
+    BrokerEventPublisher,
+    on_broadcast_order,
+    on_broadcast_request,
+    on_dataset_validated,
+    on_request,
+)
 from services.trainer.inputs.cpu_processes import cpu_processes_of
 from services.trainer.inputs.pretrained_source import LibrarySource, library_lookup
 from services.trainer.inputs.workspace import Workspace
@@ -32,6 +39,7 @@ from services.trainer.runs.context import TrainerDeps
 from services.trainer.runs.launcher import worker_command
 from services.trainer.runs.registry import Runs
 from services.trainer.runs.requests import Requests
+from services.trainer.runs.slots import Slots
 from services.trainer.runs.standby import Standby
 from services.trainer.settings import Settings, kubernetes_cores, kubernetes_options, training_environment
 
@@ -130,6 +138,8 @@ def create_deps(settings: Settings, *, gpus: int, git_commit: str) -> TrainerDep
         host=socket.gethostname(),
         now=now,
         launcher=launcher,
+        # In a cluster its own scheduler says which Job has to wait.
+        slots=Slots(settings.trainer_slots, preempts=not launcher.remote),
     )
 
 
@@ -154,12 +164,16 @@ async def run(settings: Settings) -> int:
     policy = RetryPolicy(delays_s=settings.trainer_retry_delays_s)
     for _ in range(settings.trainer_slots):
         consume(broker, DatasetValidated, orders, service=SERVICE, lease=True, policy=policy)
+    for _ in range(settings.trainer_slots + settings.trainer_priority_waiting):
+        consume(broker, OrderPrioritized, orders, service=SERVICE, lease=True, policy=policy)
     consume(broker, RunCancel, requested, service=SERVICE, policy=policy)
     consume(broker, RunPause, requested, service=SERVICE, policy=policy)
     consume(broker, RunResume, requested, service=SERVICE, policy=policy)
     consume_broadcast(
         broker, [RunCancel, RunPause], on_broadcast_request(requests), service=SERVICE, instance=broker.instance
     )
+    announced = on_broadcast_order(requests, publisher=of_envelope, profile=profile)
+    consume_broadcast(broker, [DatasetValidated], announced, service=SERVICE, instance=broker.instance)
     alive = canary(broker, service=SERVICE, instance=broker.instance).alive
     return await serve(
         broker,

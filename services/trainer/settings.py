@@ -39,6 +39,9 @@ class Settings(StoreSettings):
         Path(".local/trainer"), description="Folder that runs are trained in; may be lost at any time"
     )
     trainer_slots: int = Field(1, ge=1, le=64, description="Runs trained at the same time")
+    trainer_priority_waiting: int = Field(
+        2, ge=0, le=64, description="Orders with a priority that a trainer keeps waiting beside those that it trains"
+    )
     trainer_cpu_processes: int = Field(
         0,
         ge=0,

@@ -1,5 +1,6 @@
 """Stopped in any way and started again, a run gives the weights of one that was left alone, to the bit."""
 
+import json
 import os
 import signal
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from services.trainer.journal import Cancelled, Completed, EpochDone, Paused, Progressed, Record
+from services.trainer.journal import Cancelled, Completed, EpochDone, Failed, Paused, Progressed, Record
 from tests.learning.run_folder import TIMEOUT_S, RunFolder
 
 pytestmark = pytest.mark.learning
@@ -128,3 +129,26 @@ def test_a_checkpoint_of_another_recipe_is_not_gone_on_from(left_alone: RunFolde
     failed = run.records[-1]
     assert not isinstance(failed, Completed | EpochDone)
     assert "another recipe" in getattr(failed, "message", "")
+
+
+def test_a_run_whose_time_is_over_gives_away_the_best_of_its_whole_epochs(make_run: MakeRun) -> None:
+    run = make_run()
+    # A look before each step and one behind the validation: it stops in the second epoch.
+    run.finish_stopped("pause", look=9)
+    order = json.loads((run.path / "order.json").read_text())
+    (run.path / "order.json").write_text(json.dumps(order | {"time_budget_s": 0.001}))
+    assert run.finish() == 0
+    assert (run.completed.epochs, run.completed.best_epoch) == (1, 1)
+    report = json.loads((run.path / run.completed.report).read_text())
+    assert report["notes"]["time_budget"] == "0.001 s: ended after 1 of 2 epochs"
+
+
+def test_a_run_whose_time_is_over_before_its_first_epoch_fails_by_name(make_run: MakeRun) -> None:
+    run = make_run()
+    order = json.loads((run.path / "order.json").read_text())
+    (run.path / "order.json").write_text(json.dumps(order | {"time_budget_s": 1e-6}))
+    assert run.finish() == 1
+    failed = run.records[-1]
+    assert isinstance(failed, Failed)
+    assert (failed.code, failed.retryable) == ("time_budget_exceeded", False)
+    assert failed.message.startswith("time_budget_s: 1e-06 s of training were over after 0 of the ")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +13,7 @@ from truscore.bus import Envelope, HandBack, Poison
 from truscore.configuration.run_id import RUN_ID_ACCEPTED, is_run_id
 from truscore.events.v1.control_pb2 import RunCancel, RunPause, RunResume
 from truscore.events.v1.dataset_pb2 import DatasetValidated
+from truscore.events.v1.order_pb2 import OrderPrioritized
 from truscore.recipes import InvalidConfig
 from truscore.storage import Stored
 
@@ -28,13 +31,15 @@ Request = RunCancel | RunPause | RunResume
 
 def on_dataset_validated(
     *, runs: Runs, publisher: Callable[[Envelope], EventPublisher], profile: str
-) -> Callable[[DatasetValidated, Envelope], Awaitable[None]]:
-    """The handler of orders; it returns when the order is answered, which may take days."""
+) -> Callable[[DatasetValidated | OrderPrioritized, Envelope], Awaitable[None]]:
+    """The handler of orders, on either inbox; it returns when the order is answered, which may take days."""
 
-    async def handle(validated: DatasetValidated, envelope: Envelope) -> None:
+    async def handle(message: DatasetValidated | OrderPrioritized, envelope: Envelope) -> None:
+        prioritized = isinstance(message, OrderPrioritized)
+        validated = message.order if prioritized else message
         if validated.validation_only:
             return
-        order = order_of(validated, envelope)
+        order = replace(order_of(validated, envelope), prioritized=prioritized)
         try:
             planned: Plan = plan(order, profile=profile)
         except InvalidConfig as refusal:
@@ -63,6 +68,21 @@ def on_request(
             )
         else:
             await requests.stop(run_id, stop_request_of(request, envelope), publisher=publisher(envelope))
+
+    return handle
+
+
+def on_broadcast_order(
+    requests: Requests, *, publisher: Callable[[Envelope], EventPublisher], profile: str
+) -> Callable[[DatasetValidated, Envelope], Awaitable[None]]:
+    """The handler of orders that every trainer receives at once: one that has to wait gets its run's name all the
+    same, so that it can be cancelled, paused and resumed."""
+
+    async def handle(validated: DatasetValidated, envelope: Envelope) -> None:
+        # What is refused, the inbox's handler answers.
+        with suppress(InvalidConfig):
+            if not validated.validation_only:
+                await requests.announce(plan(order_of(validated, envelope), profile=profile), publisher(envelope))
 
     return handle
 
@@ -116,6 +136,8 @@ def _order(validated: DatasetValidated, *, ordered_at: datetime, redelivered: bo
         redelivered=redelivered,
         wire=validated.SerializeToString(deterministic=True),
         event_id=validated.order_event_id,
+        priority=validated.training.priority,
+        time_budget_s=validated.training.time_budget_s,
     )
 
 

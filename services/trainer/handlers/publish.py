@@ -22,7 +22,7 @@ from truscore.bus import BusUnavailable, Envelope, OutgoingEvent, Publisher, rep
 from truscore.bus.topology import row_named, row_of
 from truscore.events.v1 import order_pb2
 from truscore.events.v1.dataset_pb2 import DatasetValidated
-from truscore.events.v1.order_pb2 import OrderAttached
+from truscore.events.v1.order_pb2 import OrderAttached, OrderPrioritized
 from truscore.events.v1.training_pb2 import (
     EpochCompleted,
     MetricInterval,
@@ -95,6 +95,9 @@ class BrokerEventPublisher:
             TrainingCancelled(run_id=run_id, reason=reason, step=step, attempt=attempt), run_id=run_id
         )
 
+    async def paused(self, run_id: str) -> None:
+        await self.publish(TrainingPaused(run_id=run_id), subject=run_id)
+
     async def republish(self, run_id: str, event: FinalEvent) -> None:
         message = row_named(event.type).message.FromString(b64decode(event.body))
         await self.publish(message, subject=run_id, sequence=event.sequence, time=datetime.fromisoformat(event.time))
@@ -102,7 +105,10 @@ class BrokerEventPublisher:
     async def ordered_again(self, wire: bytes, *, request_id: str) -> None:
         """The stored order once more, for whichever trainer is free."""
         order = DatasetValidated.FromString(wire)
-        await self.publish(order, subject=f"{order.dataset_id}/{order.version}", sequence=f"resume/{request_id}")
+        subject, sequence = f"{order.dataset_id}/{order.version}", f"resume/{request_id}"
+        await self.publish(order, subject=subject, sequence=sequence)
+        if order.training.priority:
+            await self.publish(OrderPrioritized(order=order), subject=subject, sequence=sequence)
 
     async def finish(self, event: Message, *, run_id: str, sequence: str | int = 0) -> FinalEvent:
         """Publish the end of a run; returns what it takes to publish the same event again."""
@@ -186,10 +192,11 @@ class BrokerRunEventPublisher:
     async def cancelled(self, *, reason: str, step: int, attempt: int) -> FinalEvent:
         return await self.event_publisher.cancelled(self.plan.run_id, reason=reason, step=step, attempt=attempt)
 
-    async def paused(self, *, step: int, checkpoint: Stored | None, attempt: int) -> None:
+    async def paused(self, *, step: int, checkpoint: Stored | None, attempt: int, preempted_by: str = "") -> None:
         event = TrainingPaused(
-            run_id=self.plan.run_id, step=step, checkpoint=_ref(checkpoint) if checkpoint else None, attempt=attempt
-        )
+            run_id=self.plan.run_id, step=step, checkpoint=_ref(checkpoint) if checkpoint else None, attempt=attempt,
+            preempted_by=preempted_by,
+        )  # fmt: skip
         await self._publish(event, sequence=attempt)
 
     def reporting_hardware(self, *, every_s: float) -> AbstractAsyncContextManager[None]:

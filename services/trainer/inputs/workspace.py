@@ -316,6 +316,7 @@ class Workspace:
             "git_commit": self.git_commit,
             "cpu_processes": prepared.cpu_processes,
             "packs": self._packs(),
+            "time_budget_s": plan.order.time_budget_s,
         }
 
     def _packs(self) -> dict[str, object] | None:

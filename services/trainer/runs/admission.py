@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from services.trainer.inputs.workspace import CannotPrepare
 from services.trainer.run_store.attempts import Attempt, is_open
 from services.trainer.run_store.outcome import read_outcome
 from services.trainer.run_store.uploads import LATEST, Pointer, read_pointer
-from services.trainer.runs.context import RunContext
+from services.trainer.runs.context import HandedBack, RunContext
 from services.trainer.runs.orchestrator import Orchestrator
+from services.trainer.runs.places import wait_for_place
 from services.trainer.runs.publisher import Failure
 
 BEATS_TO_WATCH = 3
+HEAD_START_BEATS = 2
 
 
 async def perform(context: RunContext) -> None:
     """Return once the order is answered. Raises HandedBack, and whatever a fault raises."""
+    await _let_priority_copy_go_first(context)
     if await _is_answered(context) or await _is_led_elsewhere(context):
         return
     if stop_request := await asyncio.to_thread(context.stop_requests.strongest):
@@ -25,7 +29,33 @@ async def perform(context: RunContext) -> None:
         return
     await asyncio.to_thread(context.deps.store.put, context.keys.order, context.plan.order.wire)
     async with context.attaching("queued"):
-        await _train(context)
+        try:
+            await _train_in_turn(context)
+        finally:
+            context.deps.slots.release(context.claim)
+
+
+async def _let_priority_copy_go_first(context: RunContext) -> None:
+    """An order with a priority is delivered twice. Where two idle trainers have one each, one of them begins."""
+    order = context.plan.order
+    if order.priority and not order.prioritized and not order.redelivered:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HEAD_START_BEATS * context.deps.limits.beat_s):
+                await context.stop.changed.wait()
+
+
+async def _train_in_turn(context: RunContext) -> None:
+    waited = await wait_for_place(context)
+    if context.stop.word == "drain":
+        raise HandedBack
+    if context.stop.word in ("cancel", "pause"):
+        await context.conclude()
+        await _stop_before_start(context, context.stop.word, context.stop.reason)
+        return
+    # Meanwhile another trainer may have met the order.
+    if waited and (await _is_answered(context) or await _is_led_elsewhere(context)):
+        return
+    await _train(context)
 
 
 async def _train(context: RunContext) -> None:

@@ -28,10 +28,11 @@ from services.trainer.launchers.port import Breakdown, Exit, Launch, LaunchedAtt
 from services.trainer.metrics import IMAGES, Share
 from services.trainer.plan import Plan
 from services.trainer.run_store.attempts import Attempt, Attempts
-from services.trainer.run_store.stop_requests import WORDS, StopRequests
+from services.trainer.run_store.stop_requests import StopRequests
 from services.trainer.run_store.uploads import Fenced, Uploads
 from services.trainer.runs.backoff import retrying_store
 from services.trainer.runs.journal_relay import Position
+from services.trainer.runs.stop import Stop
 
 log = structlog.get_logger(__name__)
 POLL_S = 0.1
@@ -55,30 +56,12 @@ class AttemptOutcome:
     last_word: LastWord | None
     exit_status: int
     printed: str  # the end of what the process printed
-    stopped: str  # the request it ended under: "", "cancel", "pause" or "drain"
+    stopped: str  # the request it ended under: "", "cancel", "pause", "drain" or "preempt"
     stalled: bool
     epoch: int  # last epoch that was completed; 0 where none is known
     advanced: bool  # whether this attempt completed an epoch, or a fold, itself
     step: int  # last optimizer step that was reported
     failure: Breakdown | None = None  # what the place that ran the process reports of its end
-
-
-@dataclass(kw_only=True, slots=True)
-class Stop:
-    """The request to stop that a run is under, whoever made it; the strongest wins."""
-
-    word: str = ""
-    reason: str = ""
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def request(self, word: str, *, reason: str = "") -> None:
-        if not self.word or WORDS.index(word) < WORDS.index(self.word):
-            self.word, self.reason = word, reason
-            self.changed.set()
-
-    def forget_pause(self) -> None:
-        if self.word == "pause":
-            self.word = self.reason = ""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -233,7 +216,8 @@ class AttemptSupervisor:
         deadline_s: float | None = None
         while not self._stalled:
             if self.stop.word:
-                launched.request_stop(self.stop.word)
+                # To the process a pause like any other; what follows from it is the service's.
+                launched.request_stop("pause" if self.stop.word == "preempt" else self.stop.word)
                 deadline_s = deadline_s or self.limits.stop_timeout_s
             self.stop.changed.clear()
             if not await _wait_for(self.stop.changed, deadline_s):

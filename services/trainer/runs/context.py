@@ -19,9 +19,11 @@ from services.trainer.run_store.attempts import Attempts
 from services.trainer.run_store.keys import RunKeys
 from services.trainer.run_store.outcome import FinalEvent, RunOutcome, write_outcome
 from services.trainer.run_store.stop_requests import StopRequests
-from services.trainer.runs.attempt import Limits, Stop
+from services.trainer.runs.attempt import Limits
 from services.trainer.runs.backoff import retrying_store
 from services.trainer.runs.publisher import BrokerUnavailable, EventPublisher, OrderState
+from services.trainer.runs.slots import Claim, Slots
+from services.trainer.runs.stop import Stop
 
 PUBLISH_PAUSE_S = 1.0
 ATTACH_FIRST_S = 2.0
@@ -47,6 +49,7 @@ class TrainerDeps:
     host: str
     now: Callable[[], datetime]
     launcher: Launcher
+    slots: Slots
 
 
 class RunContext:
@@ -60,6 +63,7 @@ class RunContext:
         self.keys = RunKeys(bucket=deps.bucket, run_id=plan.run_id)
         self.attempts = Attempts(deps.store, self.keys)
         self.stop_requests = StopRequests(deps.store, self.keys)
+        self.claim = Claim(run_id=plan.run_id, priority=plan.order.priority, stop=stop)
         self.training = asyncio.Event()  # set while the run's next answer is still to be published
         self._attaching: asyncio.Task[None] | None = None
         self.log = log.bind(run_id=plan.run_id)

@@ -20,6 +20,7 @@ from services.trainer.run_store.uploads import LATEST, Fenced, Uploads, read_poi
 from services.trainer.runs.attempt import AttemptOutcome, AttemptSupervisor
 from services.trainer.runs.context import HandedBack, RunContext
 from services.trainer.runs.journal_relay import Position, Relay
+from services.trainer.runs.places import wait_for_place
 from services.trainer.runs.publisher import BrokerUnavailable, Completion, Failure
 from services.trainer.runs.restart_policy import Decision, decide
 
@@ -135,6 +136,8 @@ class Orchestrator:
             await self._hand_back(attempt, uploads)
         if decision.kind == "paused":
             return await self._pause(attempt, uploads)
+        if decision.kind == "preempted":
+            return await self._give_way(attempt, uploads)
         await self._publish_rest()
         await context.stored(uploads.check_fence, "fence")
         if isinstance(outcome.last_word, Completed):
@@ -176,6 +179,8 @@ class Orchestrator:
             raise HandedBack
         if context.stop.word == "pause":
             return await self._pause(last, None)
+        if context.stop.word == "preempt":
+            return await self._give_way(last, None)
         await self._publish_rest()
         await self._cancel(last, step=0)
         return False
@@ -183,24 +188,46 @@ class Orchestrator:
     async def _pause(self, attempt: Attempt | None, uploads: Uploads | None) -> bool:
         """Whether to go on at once, as the pause was withdrawn meanwhile."""
         context = self._context
-        if (position := await self._publish_rest()) and uploads:
-            await context.stored(lambda: uploads.record_position(position), "how far the journals were relayed")
-        pointer = await context.stored(lambda: read_pointer(context.deps.store, context.keys, LATEST), "checkpoint")
-        checkpoint, step = (pointer.stored, pointer.step) if pointer else (None, 0)
-        number = attempt.number if attempt else 0
+        await self._record_relayed(uploads)
         await context.conclude()
-        await context.publish(lambda: self._publisher.paused(step=step, checkpoint=checkpoint, attempt=number))
+        await self._publish_pause(attempt)
         # Closed first, then looked: a resume that comes in between finds either the mark or a closed attempt.
         await self._close(attempt, "paused")
         stop_request = await context.stored(context.stop_requests.strongest, "marks")
         if stop_request is None:
-            context.stop.forget_pause()
+            context.stop.forget("pause")
         elif stop_request.word == "cancel":
             context.stop.request("cancel", reason=stop_request.reason)
         goes_on = stop_request is None or stop_request.word == "cancel"
         if goes_on:
             context.training.set()
         return goes_on
+
+    async def _give_way(self, attempt: Attempt | None, uploads: Uploads | None) -> bool:
+        """Leave the place to a run of higher priority, and go on once there is one again."""
+        context = self._context
+        await self._record_relayed(uploads)
+        await self._publish_pause(attempt, preempted_by=context.stop.reason)
+        # Closed: a trainer with a free place that meets the order once more may go on with the run.
+        await self._close(attempt, "preempted")
+        context.log.info("gave way to a run of higher priority", run=context.stop.reason)
+        metrics.PREEMPTIONS.inc()
+        context.stop.forget("preempt")
+        context.deps.slots.release(context.claim)
+        await wait_for_place(context)
+        return True
+
+    async def _record_relayed(self, uploads: Uploads | None) -> None:
+        if (position := await self._publish_rest()) and uploads:
+            await self._context.stored(lambda: uploads.record_position(position), "how far the journals were relayed")
+
+    async def _publish_pause(self, attempt: Attempt | None, *, preempted_by: str = "") -> None:
+        context, number = self._context, attempt.number if attempt else 0
+        pointer = await context.stored(lambda: read_pointer(context.deps.store, context.keys, LATEST), "checkpoint")
+        checkpoint, step = (pointer.stored, pointer.step) if pointer else (None, 0)
+        await context.publish(
+            lambda: self._publisher.paused(step=step, checkpoint=checkpoint, attempt=number, preempted_by=preempted_by)
+        )
 
     async def _cancel(self, attempt: Attempt | None, *, step: int) -> None:
         context, number = self._context, attempt.number if attempt else 0

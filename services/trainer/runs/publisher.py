@@ -65,7 +65,7 @@ class RunEventPublisher(Protocol):
 
     async def cancelled(self, *, reason: str, step: int, attempt: int) -> FinalEvent: ...
 
-    async def paused(self, *, step: int, checkpoint: Stored | None, attempt: int) -> None: ...
+    async def paused(self, *, step: int, checkpoint: Stored | None, attempt: int, preempted_by: str = "") -> None: ...
 
     def reporting_hardware(self, *, every_s: float) -> AbstractAsyncContextManager[None]:
         """While inside, publish how the machine is doing every so many seconds; a sample that the broker does not take
@@ -85,6 +85,10 @@ class EventPublisher(Protocol):
     async def refused(self, order: TrainingOrder, error: Exception) -> None: ...
 
     async def cancelled(self, run_id: str, *, reason: str, step: int, attempt: int) -> FinalEvent: ...
+
+    async def paused(self, run_id: str) -> None:
+        """A run that was not started is not going to be until it is resumed."""
+        ...
 
     async def republish(self, run_id: str, event: FinalEvent) -> None:
         """The same event once more: its id, its time, its bytes."""

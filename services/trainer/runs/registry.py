@@ -10,9 +10,9 @@ import structlog
 from services.trainer import metrics
 from services.trainer.plan import Plan
 from services.trainer.runs.admission import perform
-from services.trainer.runs.attempt import Stop
 from services.trainer.runs.context import HandedBack, RunContext, TrainerDeps
 from services.trainer.runs.publisher import EventPublisher
+from services.trainer.runs.stop import Stop
 
 log = structlog.get_logger(__name__)
 
@@ -69,6 +69,11 @@ class Runs:
         if running is not None:
             running.context.stop.request(word, reason=reason)
         return running is not None
+
+    @property
+    def full(self) -> bool:
+        """Whether an order that comes now would have to wait for a place."""
+        return self._deps.slots.full
 
     def has(self, run_id: str) -> bool:
         """Whether the run is in hand here."""

@@ -8,6 +8,7 @@ from datetime import datetime
 import structlog
 from truscore.storage import ObjectMissing
 
+from services.trainer.plan import Plan
 from services.trainer.run_store.attempts import Attempt, Attempts, is_open
 from services.trainer.run_store.keys import RunKeys
 from services.trainer.run_store.outcome import RunOutcome, read_outcome, write_outcome
@@ -66,6 +67,16 @@ class Requests:
             return
         await publisher.ordered_again(wire, request_id=f"{run_id}/{request_id}")
 
+    async def announce(self, plan: Plan, publisher: EventPublisher) -> None:
+        """Say which run an order that has to wait will be, and keep the order; harmless where it is under way."""
+        if not self._runs.full or self._runs.has(plan.run_id):
+            return
+        keys = RunKeys(bucket=self._deps.bucket, run_id=plan.run_id)
+        ended, latest = await asyncio.to_thread(self._standing, keys)
+        if ended is None and latest is None:
+            await asyncio.to_thread(self._deps.store.put, keys.order, plan.order.wire)
+            await publisher.attached(plan.order, plan.run_id, "queued")
+
     async def _mark(self, keys: RunKeys, stop_request: StopRequest) -> bool:
         """Store the request; whether it holds."""
         stop_requests = StopRequests(self._deps.store, keys)
@@ -73,7 +84,8 @@ class Requests:
         return await asyncio.to_thread(stop_requests.strongest) is not None
 
     async def _answer_for_nobody(self, keys: RunKeys, stop_request: StopRequest, publisher: EventPublisher) -> None:
-        """A paused run has no delivery and no trainer: whoever received the request cancels it."""
+        """A paused run has no delivery and no trainer, and a queued one no trainer yet: whoever received the request
+        answers it."""
         latest, paused, known = await asyncio.to_thread(self._place, keys)
         if not known:
             log.warning(
@@ -81,7 +93,13 @@ class Requests:
                 run_id=keys.run_id,
                 requested=stop_request.word,
             )
-        if stop_request.word == "pause" or not (known and paused) or is_open(latest):
+        if not known or is_open(latest):
+            return
+        if stop_request.word == "pause":
+            if latest is None:
+                await publisher.paused(keys.run_id)
+            return
+        if not paused and latest is not None:
             return
         pointer = await asyncio.to_thread(read_pointer, self._deps.store, keys, LATEST)
         step, attempt = pointer.step if pointer else 0, latest.number if latest else 0

@@ -8,8 +8,8 @@ from typing import Literal
 from services.trainer.journal import Cancelled, Completed, Failed, Paused
 from services.trainer.runs.attempt import AttemptOutcome, LastWord
 
-Kind = Literal["completed", "failed", "cancelled", "paused", "handed_back", "restart"]
-STOPPED: dict[str, Kind] = {"cancel": "cancelled", "pause": "paused", "drain": "handed_back"}
+Kind = Literal["completed", "failed", "cancelled", "paused", "preempted", "handed_back", "restart"]
+STOPPED: dict[str, Kind] = {"cancel": "cancelled", "pause": "paused", "drain": "handed_back", "preempt": "preempted"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +30,10 @@ def decide(outcome: AttemptOutcome, *, may_restart: bool) -> Decision:
     if outcome.failure and not outcome.stopped and not outcome.stalled and not _is_final(last_word):
         failure = outcome.failure
         return _failure(failure.code, failure.message, retryable=failure.retryable, may_restart=may_restart)
-    if kind := _kind(last_word) or STOPPED.get(outcome.stopped):
+    kind = _kind(last_word) or STOPPED.get(outcome.stopped)
+    if kind == "paused" and outcome.stopped == "preempt":
+        kind = "preempted"
+    if kind:
         return Decision(kind=kind)
     code, message = _death_message(outcome)
     return _failure(code, message, retryable=True, may_restart=may_restart)

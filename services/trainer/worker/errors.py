@@ -22,6 +22,10 @@ class Diverged(ArithmeticError):
     """The loss is no longer a number; the message names the step and the part."""
 
 
+class TimeBudgetSpent(Exception):
+    """The run's time was over before its first epoch was."""
+
+
 class InvalidJob(ValueError):
     """The run's folder lacks something or holds something else than it should; the message names it."""
 
@@ -45,8 +49,8 @@ def failure_of(error: BaseException) -> Failure:
 def _code_of(error: BaseException) -> tuple[str, bool]:
     if _lacks_memory(error):
         return "out_of_memory", False
-    if isinstance(error, Diverged):
-        return "diverged", False
+    if isinstance(error, Diverged | TimeBudgetSpent):
+        return ("diverged" if isinstance(error, Diverged) else "time_budget_exceeded"), False
     if any(isinstance(link, OSError) and link.errno in _FULL for link in _chain(error)):
         return "disk_full", True
     if isinstance(error, InvalidConfig | UnusableWeights):

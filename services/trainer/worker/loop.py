@@ -30,7 +30,7 @@ REPORTS_PER_EPOCH = 10
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Interrupted:
-    """The run was requested to stop: "cancel", "pause" or "drain"."""
+    """The run was requested to stop: "cancel", "pause" or "drain"; or has used up its "time_budget"."""
 
     stop: str
 
@@ -62,6 +62,8 @@ class TrainingRun:
     progress: Progress
     stop_requested: Callable[[], str]
     clock: Callable[[], float]
+    time_budget_s: float = 0.0  # of training, over all processes' attempts; 0 for no bound
+    epoch_began: float | None = None  # by the clock, as if the epoch under way had been trained in one go
     steps_after: int = 0
     evaluations_after: float = 1.0
     chooses: bool = True
@@ -82,6 +84,19 @@ class TrainingRun:
         patience = self.recipe.hyperparameters.training_process.early_stopping.patience
         return self.progress.epoch > self.epochs or self.progress.evaluations_without_improvement >= patience
 
+    def trained_s(self) -> float:
+        """Seconds of training so far, with its validation and saving, over all attempts."""
+        done_s = sum(done.duration_s for done in self.progress.history) + self.progress.saving_s
+        return done_s + (0.0 if self.epoch_began is None else self.clock() - self.epoch_began)
+
+    def stop_due(self) -> str:
+        """What is to stop the run now; the leading process's clock counts, as its requests do."""
+        if stop := self.stop_requested():
+            return stop
+        if not self.time_budget_s:
+            return ""
+        return self.group.broadcast("time_budget" if self.trained_s() >= self.time_budget_s else "")
+
     def precision(self) -> AbstractContextManager[Any]:
         return torch.autocast(self.device.type, dtype=torch.bfloat16) if self.half else nullcontext()
 
@@ -92,10 +107,10 @@ def train(run: TrainingRun) -> Iterator[Progressed | EpochDone | Interrupted]:
     The run is ready to be saved whenever an EpochDone or Interrupted is yielded. Raises Diverged.
     """
     while not run.over:
-        began = run.clock() - run.progress.epoch_s
+        began = run.epoch_began = run.clock() - run.progress.epoch_s
         # A resumed epoch goes on behind its last saved step: the images' order is a function of seed and epoch.
         for batches in _awaited(run, run.batches.training(steps_left(run))):
-            if stop := run.stop_requested():
+            if stop := run.stop_due():
                 yield _interrupt(run, stop, began)
                 return
             take_step(run, batches)
@@ -109,7 +124,7 @@ def train(run: TrainingRun) -> Iterator[Progressed | EpochDone | Interrupted]:
             yield _interrupt(run, stop, began)
             return
         done = _close_epoch(run, evaluation, trained_s=trained_s, duration_s=run.clock() - began)
-        closed = run.clock()
+        closed, run.epoch_began = run.clock(), None
         yield done
         # What is done with an epoch meanwhile is to save it.
         run.progress.saving_s += run.clock() - closed

@@ -37,7 +37,7 @@ from services.trainer.worker.cross_validation.folds import (
 )
 from services.trainer.worker.devices import Place, choose_place, deterministic
 from services.trainer.worker.distributed import WorkerGroup, init_worker_group
-from services.trainer.worker.errors import failure_of
+from services.trainer.worker.errors import TimeBudgetSpent, failure_of
 from services.trainer.worker.finish import finish_run
 from services.trainer.worker.loop import Interrupted, TrainingRun, train
 from services.trainer.worker.resource_usage import measure_usage
@@ -73,6 +73,7 @@ def perform(run_dir: RunDir, *, group: WorkerGroup, stop_signal: StopSignal) -> 
     built = build_run(job, place=place, group=group, stop_requested=stop_signal)
     # The time left counts the folds as well.
     built.run.steps_after = steps_of(folds, world_size=group.world_size)
+    built.run.time_budget_s = job.time_budget_s
     # One writer for the file: the records of the other processes would be the same ones again.
     with Journal(run_dir.journal) if group.is_main else nullcontext(Silence()) as journal:
         checkpointer = Checkpointer(run_dir=run_dir, run=built.run, class_names=job.class_names, journal=journal)
@@ -82,6 +83,9 @@ def perform(run_dir: RunDir, *, group: WorkerGroup, stop_signal: StopSignal) -> 
         if resumed:
             checkpointer.journal_missing_epoch()
         stopped = _train(built.run, checkpointer, journal)
+        if stopped == "time_budget":
+            # Neither do folds begin once the time is over.
+            stopped, folds = _end_at_budget(built, checkpointer), ()
         # Before the folds: they train on the same device, and its peaks would be theirs.
         usage = measure_usage(built.run)
         if folds and not stopped:
@@ -116,9 +120,26 @@ def _train(run: TrainingRun, checkpointer: Checkpointer, journal: Writer) -> str
             case Interrupted(stop="cancel"):
                 journal.append(Cancelled(step=run.progress.step, epoch=run.progress.epoch), durable=True)
                 return report.stop
+            case Interrupted(stop="time_budget"):
+                return report.stop
             case Interrupted():
                 checkpointer.save_pause(report.stop)
                 return report.stop
+    return ""
+
+
+def _end_at_budget(built: BuiltRun, checkpointer: Checkpointer) -> str:
+    """Go back to the last epoch that was completed: the run ends with it. Raises TimeBudgetSpent where none was."""
+    run = built.run
+    if not run.progress.history:
+        raise TimeBudgetSpent(
+            f"time_budget_s: {run.time_budget_s:g} s of training were over after {run.progress.step} of the "
+            f"{run.steps_per_epoch} steps of the first epoch; a run needs one epoch at least"
+        )
+    checkpointer.resume()
+    built.notes["time_budget"] = (
+        f"{run.time_budget_s:g} s: ended after {len(run.progress.history)} of {run.epochs} epochs"
+    )
     return ""
 
 

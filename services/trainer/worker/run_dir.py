@@ -70,6 +70,7 @@ class TrainingJob:
     git_commit: str = ""  # of the trainer's source; empty where nobody knows
     objects: tuple[LitObject, ...] = ()
     packs: PackFolder | None = None
+    time_budget_s: float = 0.0  # of training, over all attempts; 0 for no bound
 
 
 def read_job(run_dir: RunDir) -> TrainingJob:
@@ -100,6 +101,7 @@ def read_job(run_dir: RunDir) -> TrainingJob:
             git_commit=str(plain.get("git_commit", "")),
             objects=index.objects,
             packs=_packs(plain.get("packs")),
+            time_budget_s=float(plain.get("time_budget_s", 0.0)),
         )
     except (KeyError, TypeError) as error:
         raise InvalidJob(f"order.json: lacks or misuses {error}") from error

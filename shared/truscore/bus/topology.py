@@ -78,6 +78,8 @@ TOPOLOGY: Final[tuple[Row, ...]] = (
         "dataset.validated", dataset_pb2.DatasetValidated, (VALIDATOR, TRAINER), Consumer(service=TRAINER, lease=True)
     ),
     _row("dataset.rejected", dataset_pb2.DatasetRejected, (VALIDATOR,), Consumer(service=SEARCH)),
+    # Orders with a priority, past those that wait in the inbox above.
+    _row("order.prioritized", order_pb2.OrderPrioritized, (VALIDATOR, TRAINER), Consumer(service=TRAINER, lease=True)),
     _row("order.attached", order_pb2.OrderAttached, (TRAINER,), Consumer(service=SEARCH)),
     _row("training.started", training_pb2.TrainingStarted, (TRAINER,), Consumer(service=SEARCH)),
     _row("training.progressed", training_pb2.TrainingProgressed, (TRAINER,)),

@@ -35,8 +35,10 @@ def ready_of(order: DatasetOrder, *, requested_by: str = "") -> DatasetReady:
         class_names=order.class_names,
         requested_by=requested_by,
     )
-    if order.architecture or order.overrides:
-        training = TrainingSpec(architecture=order.architecture)
+    if order.architecture or order.overrides or order.priority or order.time_budget_s:
+        training = TrainingSpec(
+            architecture=order.architecture, priority=order.priority, time_budget_s=order.time_budget_s
+        )
         try:
             json_format.ParseDict(dict(order.overrides), training.config)
         except json_format.ParseError as error:

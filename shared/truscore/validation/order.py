@@ -35,6 +35,8 @@ class DatasetOrder:
     request_id: str = ""
     validation_only: bool = False
     class_names: Sequence[str] = ()
+    priority: int = 0  # 0 to 9
+    time_budget_s: float = 0.0  # of training; 0 for no bound
 
     @property
     def expected_architecture(self) -> str:

@@ -49,6 +49,14 @@ def submit(
         list[str], typer.Option("--export", "-e", help="Artefact to make; repeat it. Default: onnx.")
     ] = [],  # noqa: B006
     validation_only: Annotated[bool, typer.Option("--validation-only", help="Stop after the verdict.")] = False,
+    priority: Annotated[
+        int,
+        typer.Option(min=0, max=9, help="Above 0 it goes before others, and one of lower priority waits for it."),
+    ] = 0,
+    time_budget: Annotated[
+        float,
+        typer.Option(min=0, metavar="SECONDS", help="End training after so long with the best so far; 0 for no bound."),
+    ] = 0,
     request_id: Annotated[str, typer.Option(help="Tells apart orders that are otherwise equal.")] = "",
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="Watch what becomes of it; end as `watch` does.")
@@ -75,6 +83,8 @@ def submit(
         request_id=request_id,
         validation_only=validation_only,
         class_names=class_names,
+        priority=priority,
+        time_budget_s=time_budget,
     )
     refuse(order)
     amqp_url = ctx.need("amqp_url")

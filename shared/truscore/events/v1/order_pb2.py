@@ -22,9 +22,10 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from truscore.events.v1 import dataset_pb2 as truscore_dot_events_dot_v1_dot_dataset__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etruscore/events/v1/order.proto\x12\x12truscore.events.v1\"\x9f\x01\n\rOrderAttached\x12\x16\n\x0eorder_event_id\x18\x01 \x01(\t\x12\x12\n\ndataset_id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x0e\n\x06run_id\x18\x05 \x01(\t\x12-\n\x05state\x18\x06 \x01(\x0e\x32\x1e.truscore.events.v1.OrderState*\xd9\x01\n\nOrderState\x12\x1b\n\x17ORDER_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12ORDER_STATE_QUEUED\x10\x01\x12\x17\n\x13ORDER_STATE_RUNNING\x10\x02\x12\x16\n\x12ORDER_STATE_PAUSED\x10\x03\x12\x19\n\x15ORDER_STATE_COMPLETED\x10\x04\x12\x16\n\x12ORDER_STATE_FAILED\x10\x05\x12\x19\n\x15ORDER_STATE_CANCELLED\x10\x06\x12\x17\n\x13ORDER_STATE_REFUSED\x10\x07\x42\x43\n\x16\x63om.truscore.events.v1B\nOrderProtoP\x01Z\x1btruscore/events/v1;eventsv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etruscore/events/v1/order.proto\x12\x12truscore.events.v1\x1a truscore/events/v1/dataset.proto\"\x9f\x01\n\rOrderAttached\x12\x16\n\x0eorder_event_id\x18\x01 \x01(\t\x12\x12\n\ndataset_id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x0e\n\x06run_id\x18\x05 \x01(\t\x12-\n\x05state\x18\x06 \x01(\x0e\x32\x1e.truscore.events.v1.OrderState\"G\n\x10OrderPrioritized\x12\x33\n\x05order\x18\x01 \x01(\x0b\x32$.truscore.events.v1.DatasetValidated*\xd9\x01\n\nOrderState\x12\x1b\n\x17ORDER_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12ORDER_STATE_QUEUED\x10\x01\x12\x17\n\x13ORDER_STATE_RUNNING\x10\x02\x12\x16\n\x12ORDER_STATE_PAUSED\x10\x03\x12\x19\n\x15ORDER_STATE_COMPLETED\x10\x04\x12\x16\n\x12ORDER_STATE_FAILED\x10\x05\x12\x19\n\x15ORDER_STATE_CANCELLED\x10\x06\x12\x17\n\x13ORDER_STATE_REFUSED\x10\x07\x42\x43\n\x16\x63om.truscore.events.v1B\nOrderProtoP\x01Z\x1btruscore/events/v1;eventsv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,8 +33,10 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'truscore.events.v1.order_pb
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\026com.truscore.events.v1B\nOrderProtoP\001Z\033truscore/events/v1;eventsv1'
-  _globals['_ORDERSTATE']._serialized_start=217
-  _globals['_ORDERSTATE']._serialized_end=434
-  _globals['_ORDERATTACHED']._serialized_start=55
-  _globals['_ORDERATTACHED']._serialized_end=214
+  _globals['_ORDERSTATE']._serialized_start=324
+  _globals['_ORDERSTATE']._serialized_end=541
+  _globals['_ORDERATTACHED']._serialized_start=89
+  _globals['_ORDERATTACHED']._serialized_end=248
+  _globals['_ORDERPRIORITIZED']._serialized_start=250
+  _globals['_ORDERPRIORITIZED']._serialized_end=321
 # @@protoc_insertion_point(module_scope)

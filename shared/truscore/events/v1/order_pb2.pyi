@@ -6,6 +6,7 @@ What became of an order."""
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from truscore.events.v1 import dataset_pb2 as _dataset_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -105,3 +106,29 @@ class OrderAttached(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OrderAttached: _TypeAlias = OrderAttached  # noqa: Y015
+
+@_typing.final
+class OrderPrioritized(_message.Message):
+    """A validated order has a priority above 0. It reaches trainers beside the orders that wait before it: the same order
+    as DatasetValidated waits among them, and is attached to the run of this one when its turn comes.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def order(self) -> _dataset_pb2.DatasetValidated:
+        """The order, as DatasetValidated has it."""
+
+    def __init__(
+        self,
+        *,
+        order: _dataset_pb2.DatasetValidated | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrderPrioritized: _TypeAlias = OrderPrioritized  # noqa: Y015

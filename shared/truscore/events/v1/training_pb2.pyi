@@ -27,8 +27,18 @@ class TrainingSpec(_message.Message):
 
     ARCHITECTURE_FIELD_NUMBER: _builtins.int
     CONFIG_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    TIME_BUDGET_S_FIELD_NUMBER: _builtins.int
     architecture: _builtins.str
     """Architecture name as the catalog lists it for the option, for example "mask_rcnn"."""
+    priority: _builtins.int
+    """How urgent the run is, from 0 (as others) to 9. A run that finds no free place halts one of lower priority with a
+    checkpoint, which goes on by itself afterwards. It is no part of the run's identity.
+    """
+    time_budget_s: _builtins.float
+    """Seconds of training, over all attempts, after which the run ends with the best checkpoint of the epochs completed;
+    0 for no bound. Neither what waits for a place nor folds and the report of the run count.
+    """
     @_builtins.property
     def config(self) -> Global___TrainingConfig:
         """Overrides of the recipe; keys are the very keys of the configuration JSON."""
@@ -38,10 +48,12 @@ class TrainingSpec(_message.Message):
         *,
         architecture: _builtins.str = ...,
         config: Global___TrainingConfig | None = ...,
+        priority: _builtins.int = ...,
+        time_budget_s: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["architecture", b"architecture", "config", b"config"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["architecture", b"architecture", "config", b"config", "priority", b"priority", "time_budget_s", b"time_budget_s"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1365,7 +1377,9 @@ Global___TrainingCancelled: _TypeAlias = TrainingCancelled  # noqa: Y015
 
 @_typing.final
 class TrainingPaused(_message.Message):
-    """A run was halted on request with a checkpoint to go on from."""
+    """A run was halted with a checkpoint to go on from: on request, until a RunResume, or for a run of higher priority,
+    after which it goes on by itself.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1373,12 +1387,15 @@ class TrainingPaused(_message.Message):
     STEP_FIELD_NUMBER: _builtins.int
     CHECKPOINT_FIELD_NUMBER: _builtins.int
     ATTEMPT_FIELD_NUMBER: _builtins.int
+    PREEMPTED_BY_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run."""
     step: _builtins.int
     """Optimiser steps done."""
     attempt: _builtins.int
-    """Attempt that was paused, from 1."""
+    """Attempt that was paused, from 1; 0 where it had not started."""
+    preempted_by: _builtins.str
+    """Run of higher priority that it was halted for; empty where it was paused on request."""
     @_builtins.property
     def checkpoint(self) -> Global___ObjectRef:
         """Checkpoint it goes on from."""
@@ -1390,10 +1407,11 @@ class TrainingPaused(_message.Message):
         step: _builtins.int = ...,
         checkpoint: Global___ObjectRef | None = ...,
         attempt: _builtins.int = ...,
+        preempted_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "checkpoint", b"checkpoint", "run_id", b"run_id", "step", b"step"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "checkpoint", b"checkpoint", "preempted_by", b"preempted_by", "run_id", b"run_id", "step", b"step"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -22,7 +22,13 @@ from truscore.storage import Cache, MemoryStore, Store
 from truscore.telemetry import HardwareReading
 from truscore.validation import Policy, Verdict, report_to_json
 
-from services.trainer.handlers import BrokerEventPublisher, on_broadcast_request, on_dataset_validated, on_request
+from services.trainer.handlers import (
+    BrokerEventPublisher,
+    on_broadcast_order,
+    on_broadcast_request,
+    on_dataset_validated,
+    on_request,
+)
 from services.trainer.inputs.pretrained_source import LibrarySource
 from services.trainer.inputs.published_weights import published
 from services.trainer.inputs.workspace import Workspace
@@ -33,6 +39,7 @@ from services.trainer.runs.attempt import Limits
 from services.trainer.runs.context import TrainerDeps
 from services.trainer.runs.registry import Runs
 from services.trainer.runs.requests import Requests
+from services.trainer.runs.slots import Slots
 
 CHILD = Path(__file__).with_name("small_child.py")
 BUCKET = "truscore"
@@ -115,6 +122,7 @@ class Stand:
     child_options: tuple[str, ...] = ()
     min_free_bytes: int = 0
     source: LibrarySource = field(default_factory=lambda: LibrarySource(lookup=published))
+    places: int = 64
     launcher: Launcher | None = None  # in place of processes on this machine
     limits: Limits = field(
         default_factory=lambda: Limits(beat_s=0.1, stop_timeout_s=20, stall_timeout_s=60, store_retry_for_s=10)
@@ -126,6 +134,7 @@ class Stand:
             store=self.store, bucket=BUCKET, workspace=self.workspace(), limits=self.limits, restart_limit=2,
             restart_pause_s=0.01, sample_s=60, host="here", now=lambda: datetime.now(tz=UTC),
             launcher=self.launcher or LocalLauncher(command=self.command, environment=dict(os.environ)),
+            slots=Slots(self.places),
         )  # fmt: skip
         self.runs = Runs(self.deps)
         event_publisher = BrokerEventPublisher(
@@ -134,6 +143,9 @@ class Stand:
         publisher = lambda envelope: replace(event_publisher, cause=envelope)  # noqa: E731
         self.on_order = on_dataset_validated(runs=self.runs, publisher=publisher, profile="small")
         self.on_request = on_request(Requests(self.deps, self.runs), publisher=publisher)
+        self.on_broadcast_order = on_broadcast_order(
+            Requests(self.deps, self.runs), publisher=publisher, profile="small"
+        )
         self.on_broadcast = on_broadcast_request(Requests(self.deps, self.runs))
 
     def workspace(self) -> Workspace:

@@ -17,8 +17,9 @@ from services.trainer.run_store.attempts import Attempts, is_open
 from services.trainer.run_store.keys import RunKeys
 from services.trainer.run_store.outcome import RunOutcome
 from services.trainer.run_store.stop_requests import StopRequest, StopRequests, request_stop
-from services.trainer.runs.attempt import AttemptOutcome, LastWord, Stop
+from services.trainer.runs.attempt import AttemptOutcome, LastWord
 from services.trainer.runs.restart_policy import decide
+from services.trainer.runs.stop import Stop
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -238,3 +238,22 @@ def test_waiting_before_a_pause_counts_for_the_epoch_it_was_in(make_line_run: Ma
     again.progress = Progress.from_plain(run.progress.to_plain(), again.device)
     (done,) = epochs(again)
     assert done.loading_s == 3.0 + 3.0  # three waits up to the pause, two after it and the end
+
+
+def test_a_run_ends_within_a_step_once_its_time_is_over(make_line_run: MakeRun) -> None:
+    unbounded = make_line_run(**{"hyperparameters": process()})
+    first, *_ = epochs(unbounded)
+    run = make_line_run(**{"hyperparameters": process()})
+    # The clock of this test counts looks at it: somewhere in the second epoch.
+    run.time_budget_s = 1.5 * first.duration_s
+    *_, last = train(run)
+    assert last == Interrupted(stop="time_budget")
+    assert len(run.progress.history) == 1
+    assert 0 < run.progress.step_in_epoch < run.steps_per_epoch
+    assert run.trained_s() >= run.time_budget_s
+    # What was spent before counts after a resume as well.
+    rest = make_line_run(**{"hyperparameters": process()})
+    rest.progress, rest.time_budget_s = run.progress, run.time_budget_s
+    step = run.progress.step
+    assert list(train(rest)) == [Interrupted(stop="time_budget")]
+    assert rest.progress.step == step
