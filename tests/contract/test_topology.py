@@ -50,9 +50,9 @@ def test_every_message_of_the_proto_files_is_an_event_or_part_of_one() -> None:
     assert declared == {row.descriptor.name for row in TOPOLOGY} | set(*map(str.split, PARTS))
 
 
-def test_only_the_order_to_train_is_a_lease() -> None:
+def test_only_orders_to_train_are_leases() -> None:
     leases = [(row.routing_key, listener.service) for row, listener in inboxes() if listener.lease]
-    assert leases == [("dataset.validated", "trainer")]
+    assert leases == [("dataset.validated", "trainer"), ("order.prioritized", "trainer")]
 
 
 def test_a_lease_may_be_held_for_days() -> None:
