@@ -59,7 +59,7 @@ bench: setup ## Measure speed and memory
 
 MINUTES ?= 30
 chaos: setup ## Real runs for MINUTES (30) while services, broker and store are killed: what was lost or doubled
-	$(BIN)/python -m pytest -m chaos tests/connected/trainer
+	$(BIN)/python -m pytest -m chaos tests/connected/trainer tests/connected/search
 	$(BIN)/python -m tests.chaos --minutes $(MINUTES) $(ARGS)
 
 # Left to `make test`: what builds networks or decodes thousands of pictures.

@@ -57,6 +57,7 @@ class Training:
     def __init__(self, options: argparse.Namespace, order: dict, journal: Journal) -> None:
         self.folder, self.gates, self.epochs, self.fail = options.run_dir, options.gates, options.epochs, options.fail
         self.attempt, self.journal = order["attempt"], journal
+        self.rate = order["recipe"]["hyperparameters"]["optimization"]["learning_rate"]
         self.folds = order["recipe"]["hyperparameters"]["training_process"].get("cross_validation_folds", 0)
         checkpoint = self.folder / "checkpoints/latest.pt"
         self.state = json.loads(checkpoint.read_text()) if checkpoint.exists() else {"step": 0, "weights": 0}
@@ -184,7 +185,8 @@ class Training:
         content = (self.folder / "checkpoints/best.pt").read_bytes()
         self.journal.append(
             Completed(
-                epochs=self.epochs, best_epoch=self.epochs, metrics={"score": 1.0}, path="checkpoints/best.pt",
+                epochs=self.epochs, best_epoch=self.epochs, metrics={"score": 1.0, "learning_rate": self.rate},
+                path="checkpoints/best.pt",
                 sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content),
                 weights_sha256=hashlib.sha256(str(self.state["weights"]).encode()).hexdigest(), duration_s=1.0,
                 report="report/report.json",

@@ -62,12 +62,12 @@ class Outage(MemoryPublisher):
         return await super().publish(event, **details)
 
 
-def some_dataset(store: Store) -> DatasetValidated:
+def some_dataset(store: Store, uri: str = "s3://upstream/cards/1/") -> DatasetValidated:
     """Six images of a few bytes, as the validator would announce them."""
     records = []
     for number in range(6):
         content = f"picture {number}".encode()
-        store.put(f"s3://upstream/cards/1/images/{number}.png", content)
+        store.put(f"{uri}images/{number}.png", content)
         records.append(
             ImageRecord(
                 path=f"images/{number}.png", sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content),
@@ -75,12 +75,10 @@ def some_dataset(store: Store) -> DatasetValidated:
             )
         )  # fmt: skip
     index = DatasetIndex(format="coco", class_names=("outer_border", "graphical_border"), images=tuple(records))
-    stored = store.put(
-        f"s3://upstream/cards/1/_truscore/index-{index_digest(index)}.json", index_to_json(index).encode()
-    )
-    report = store.put("s3://upstream/cards/1/_truscore/report.json", a_report(index, "s3://upstream/cards/1/"))
+    stored = store.put(f"{uri}_truscore/index-{index_digest(index)}.json", index_to_json(index).encode())
+    report = store.put(f"{uri}_truscore/report.json", a_report(index, uri))
     return DatasetValidated(
-        dataset_id="cards", version="1", uri="s3://upstream/cards/1/", format="coco", category="border_detection",
+        dataset_id="cards", version="1", uri=uri, format="coco", category="border_detection",
         option="dual_class", dataset_digest=index_digest(index), class_names=index.class_names, request_id="first",
         index=ObjectRef(uri=stored.uri, sha256=stored.sha256, size_bytes=stored.size_bytes),
         report=ObjectRef(uri=report.uri, sha256=report.sha256, size_bytes=report.size_bytes),
