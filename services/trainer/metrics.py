@@ -49,7 +49,6 @@ ATTEMPTS = Counter(
     ["ended"],
 )
 RESTARTS = Counter("truscore_trainer_restarts", "Training processes that are started again after a fault.")
-PREEMPTIONS = Counter("truscore_trainer_preemptions", "Runs that gave way to one of higher priority.")
 RELAYED = Counter("truscore_trainer_relayed", "Records of journals that the broker confirmed.")
 RELAY_LAG = Gauge("truscore_trainer_relay_lag_seconds", "How long records of a journal have waited for the broker.")
 IMAGES = Gauge("truscore_trainer_images_per_second", "Images trained per second, over all runs in hand.")

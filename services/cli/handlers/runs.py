@@ -96,6 +96,7 @@ def view_of(run: monitor_pb2.Run) -> RunView:
     hardware = run.hardware if run.HasField("hardware") else telemetry_pb2.HardwareSampled()
     return RunView(
         run_id=run.run_id,
+        attached_run_id=run.attached_run_id,
         state=monitor_pb2.RunState.Name(run.state).removeprefix(STATE_PREFIX),
         dataset_id=run.dataset_id,
         dataset_version=run.dataset_version,

@@ -72,6 +72,7 @@ class RunView:
     """
 
     run_id: str
+    attached_run_id: str  # of an order that waits: the run that it will be; empty where nobody said so
     state: str
     dataset_id: str
     dataset_version: str

@@ -117,6 +117,7 @@ def _order_answer(waiting: Waiting, *, full: bool) -> monitor_pb2.Run:
         option=waiting.order.option,
         architecture=waiting.order.architecture,
         updated_at=timestamp(waiting.last_event_at),
+        attached_run_id=waiting.attached.event.run_id if waiting.attached else "",
         message=message_of_order(waiting),
         eta_s=under_way.eta_s if under_way else 0,
         validation=dataset_pb2.DatasetProgress(**asdict(under_way)) if under_way else None,

@@ -211,7 +211,6 @@ class Orchestrator:
         # Closed: a trainer with a free place that meets the order once more may go on with the run.
         await self._close(attempt, "preempted")
         context.log.info("gave way to a run of higher priority", run=context.stop.reason)
-        metrics.PREEMPTIONS.inc()
         context.stop.forget("preempt")
         context.deps.slots.release(context.claim)
         await wait_for_place(context)

@@ -53,6 +53,16 @@ def test_an_order_that_no_trainer_has_taken_has_no_run_to_steer(
     assert "order-1 has no run yet, it is queued" in capsys.readouterr().err
 
 
+def test_an_order_whose_run_is_named_already_can_be_steered(monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = a_run("QUEUED", "order-1")
+    waiting.attached_run_id = "run-7"
+    requested = []
+    monkeypatch.setattr("services.cli.handlers.publish.request", lambda *words, **_: requested.append(words) or "id")
+    with scripted(ScriptedMonitor([waiting]), monkeypatch):
+        assert run("cancel", "order-1") == 0
+    assert requested == [(NOWHERE, "cancel", "run-7")]
+
+
 def test_without_a_monitor_nothing_is_requested_unless_unchecked(
     monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:

@@ -18,6 +18,7 @@ from PIL import Image
 from truscore.bus import HandBack, MemoryPublisher, reporting_hardware
 from truscore.datasets import index_digest, index_from_json
 from truscore.events.v1.dataset_pb2 import DatasetReady, DatasetRejected, DatasetValidated
+from truscore.events.v1.order_pb2 import OrderPrioritized
 from truscore.events.v1.training_pb2 import TrainingSpec
 from truscore.storage import Entry, MemoryStore, NoSpace, StoreUnavailable
 from truscore.telemetry import HardwareSampler
@@ -53,6 +54,12 @@ async def test_a_good_dataset_is_validated_with_index_and_report(harness: Servic
     assert report["about"]["dataset_id"] == "one"
     assert report["policy_digest"] == policy_for("border_detection").digest
     assert event.warning_count == report["counts"]["warning"] == 3
+    # With a priority it is published once more, for an inbox that others do not wait in.
+    urgent, _ = await harness.handle(harness.ready(request_id="r2", training=TrainingSpec(priority=3, time_budget_s=9)))
+    *_, (overtaking, _), _ = harness.answers
+    assert isinstance(overtaking, OrderPrioritized)
+    assert overtaking.order == urgent
+    assert (urgent.training.priority, urgent.training.time_budget_s) == (3, 9)
 
 
 async def test_views_under_lights_are_validated_where_nothing_is_to_be_trained(

@@ -68,6 +68,8 @@ def _known(ctx: CommandContext, verb: str, reference: str) -> str:
 
     view = named_run(ctx, reference, outcome="nothing was requested")
     state = view.state.lower()
+    if view.attached_run_id:
+        return view.attached_run_id
     if not view.run_id.startswith("run-"):
         raise CliError(
             Code.NOT_FOUND, f"{reference} has no run yet, it is {state}; accepted: a run, when a trainer has taken it"
