@@ -15,6 +15,7 @@ from truscore.bus import BusUnavailable, Unroutable
 from truscore.ordering.messages import InvalidOrder
 from truscore.storage import StoreError
 
+from services.studio.api import alerts as alerts_api
 from services.studio.api import datasets as datasets_api
 from services.studio.api import dead_letters as dead_letters_api
 from services.studio.api import documents, imports, insights, live, login, reports, suggestions, versions
@@ -79,6 +80,7 @@ def routes() -> list[BaseRoute]:
         Route("/runs/{reference:path}", run_pages.run),
         Route("/models", run_pages.models),
         Route("/alerts", operation_pages.alerts),
+        Route("/api/alerts/{alert_id}/acknowledge", alerts_api.acknowledge, methods=["POST"]),
         Route("/dead-letters", operation_pages.dead_letters),
         Route("/api/dead-letters/{service}/replay", dead_letters_api.replay, methods=["POST"]),
         Route("/searches", search_pages.searches),

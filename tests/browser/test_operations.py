@@ -62,7 +62,19 @@ async def test_alerts_that_stand_are_shown_worst_first_with_what_to_do(
         await expect(page.get_by_role("link", name="Dead letters")).to_have_count(0)
         assert (await page.goto("/dead-letters")).status == 403  # type: ignore[union-attr]
         await page.goto("/alerts")
+        await expect(page.get_by_role("button", name="Take note")).to_have_count(0)
+        answer = await page.request.post("/api/alerts/id-run.stalled/acknowledge", data={"note": ""})
+        assert answer.status == 403
+        page = (await open_context(f"http://127.0.0.1:{port}", login_token(one, Role.OPERATOR))).pages[0]
+        await page.goto("/alerts")
         await keep_picture(page, "alerts", request)
+        stalled = page.locator("tr", has_text="run.stalled")
+        await stalled.get_by_label("Note on run.stalled").fill("ada <looks>")
+        await stalled.get_by_label("send nothing for 24 h").check()
+        await stalled.get_by_role("button", name="Take note").click()
+        await expect(stalled.locator(".noted")).to_have_text("by operator: ada <looks>")
+        await page.reload()
+        await expect(stalled.locator(".noted")).to_contain_text("nothing is sent until")
 
 
 async def poison(event: Any, _: Envelope) -> None:

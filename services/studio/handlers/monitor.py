@@ -11,6 +11,7 @@ from truscore.api.v1 import monitor_pb2, monitor_pb2_grpc
 from truscore.telemetry.grpc_tls import open_async_channel
 
 TIMEOUT_S: Final = 10.0
+MOST_ALERTS: Final = 1000
 STATE: Final = "RUN_STATE_"
 ENDED: Final = frozenset({"EXPORTED", "VALIDATED", "FAILED", "REJECTED", "CANCELLED"})
 Plain = dict[str, Any]
@@ -67,6 +68,26 @@ class Monitor:
         except grpc.aio.AioRpcError as error:
             raise self._explained(error) from error
         return tuple(curve_of(curve) for curve in answer.curves)
+
+    async def alerts(self) -> tuple[Plain, ...]:
+        """That stand, of whatever they are about, newest first: at most as many as one page of the monitor has."""
+        request = monitor_pb2.ListAlertsRequest(page_size=MOST_ALERTS)
+        try:
+            answer = await self._stub().ListAlerts(request, timeout=TIMEOUT_S)
+        except grpc.aio.AioRpcError as error:
+            raise self._explained(error) from error
+        return tuple(standing_alert(alert) for alert in answer.alerts)
+
+    async def acknowledge(self, alert_id: str, *, by: str, note: str, silence_s: float) -> Plain:
+        """Takes note of an alert. RunUnknown where it does not stand."""
+        request = monitor_pb2.AcknowledgeAlertRequest(
+            alert_id=alert_id, acknowledged_by=by, note=note, silence_s=silence_s
+        )
+        try:
+            answer = await self._stub().AcknowledgeAlert(request, timeout=TIMEOUT_S)
+        except grpc.aio.AioRpcError as error:
+            raise self._explained(error) from error
+        return standing_alert(answer.alert)
 
     async def watch(self, reference: str) -> AsyncIterator[Plain]:
         """Now and at each change, until it ended."""
@@ -135,6 +156,19 @@ def view_of(run: monitor_pb2.Run) -> Plain:
         "model_id": run.model.model_id,
         "model_version": run.model.version,
         "artifacts": _artifacts(run),
+    }
+
+
+def standing_alert(alert: monitor_pb2.Alert) -> Plain:
+    """An alert and who took note of it; `acknowledged_by` is empty where nobody did."""
+    said = alert.acknowledgement
+    return {
+        **_alert(alert.raised),
+        "alert_id": alert.raised.alert_id,
+        "acknowledged_by": said.acknowledged_by,
+        "acknowledged_at": said.acknowledged_at.seconds,
+        "note": said.note,
+        "silenced_until": said.silenced_until.seconds if said.HasField("silenced_until") else 0,
     }
 
 

@@ -12,25 +12,33 @@ from services.studio.api.requests import need, session_of
 from services.studio.handlers import LettersAway, MonitorAway
 from services.studio.parts import Studio, studio_of
 
-MOST_RUNS = 1000
 SEVERITIES = ("critical", "warning")
 
 
 async def alerts(request: Request) -> Response:
-    """Alerts about runs that stand, the worst first, each with what to do."""
-    session_of(request)
+    """Alerts that stand, the worst first and those that nobody took note of before others, each with what to do."""
+    may_acknowledge = session_of(request).role >= Role.OPERATOR
     studio, trouble = studio_of(request), ""
     try:
         found = await _standing(studio)
     except MonitorAway as error:
         found, trouble = [], str(error)
-    return studio.pages.render(request, "alerts.html", alerts=found, trouble=trouble, runbook=studio.runbook_url)
+    return studio.pages.render(
+        request,
+        "alerts.html",
+        alerts=found,
+        trouble=trouble,
+        runbook=studio.runbook_url,
+        may_acknowledge=may_acknowledge,
+    )
 
 
 async def _standing(studio: Studio) -> list[dict[str, Any]]:
-    runs = await studio.monitor.list(limit=MOST_RUNS)
-    found = [{**alert, "run": run, "anchor": anchor_of(alert["rule"])} for run in runs for alert in run["alerts"]]
-    return sorted(found, key=lambda each: (each["severity"] not in SEVERITIES[:1], -each["raised_at"]))
+    found = [{**alert, "anchor": anchor_of(alert["rule"])} for alert in await studio.monitor.alerts()]
+    return sorted(
+        found,
+        key=lambda each: (each["severity"] not in SEVERITIES[:1], bool(each["acknowledged_by"]), -each["raised_at"]),
+    )
 
 
 def anchor_of(rule: str) -> str:

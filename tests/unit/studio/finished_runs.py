@@ -11,7 +11,8 @@ from truscore.events.v1 import model_pb2, training_pb2
 from truscore.storage import Store
 from truscore.telemetry import serve_grpc
 
-from services.monitor.handlers.reads import Reads
+from services.monitor.facts import Acknowledged
+from services.monitor.handlers import AlertCalls, Reads
 from services.monitor.subscriptions import BoardChanges
 from tests.unit.monitor.event_sequences import BEGIN_S, PublishedEvent, board_after, started
 
@@ -41,11 +42,17 @@ def events_of(
     ]
 
 
+async def _published(said: Acknowledged) -> None:
+    """There is no broker."""
+
+
 @asynccontextmanager
 async def monitor_of(events: list[PublishedEvent]) -> AsyncIterator[str]:
     """The address of a monitor that has read these events."""
     caught_up = asyncio.Event()
     caught_up.set()
-    reads = Reads(board_after(events), BoardChanges(8), caught_up)
+    board, changes = board_after(events), BoardChanges(8)
+    calls = AlertCalls(board=board, publish=_published, clock=lambda: BEGIN_S + 1000, changed=changes.changed)
+    reads = Reads(board, changes, caught_up, alerts=calls)
     async with serve_grpc("127.0.0.1", 0, servicers=[reads.add_to]) as port:
         yield f"127.0.0.1:{port}"
