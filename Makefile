@@ -59,8 +59,8 @@ bench: setup ## Measure speed and memory
 
 MINUTES ?= 30
 chaos: setup ## Real runs for MINUTES (30) while services, broker and store are killed: what was lost or doubled
-	$(BIN)/python -m pytest -m chaos tests/connected/trainer tests/connected/search
-	$(BIN)/python -m tests.chaos --minutes $(MINUTES) $(ARGS)
+	$(BIN)/python -m tests.small_disk $(BIN)/python -m pytest -m chaos tests/connected tests/chaos
+	$(BIN)/python -m tests.small_disk $(BIN)/python -m tests.chaos --minutes $(MINUTES) --write docs/reliability.md $(ARGS)
 
 # Left to `make test`: what builds networks or decodes thousands of pictures.
 SLOW_UNITS := augmentation dataset_validator exporter inference trainer validation zoo

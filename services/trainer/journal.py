@@ -18,6 +18,8 @@ from truscore.metrics.comparison import Comparison, comparison_from_plain
 
 READ_LIMIT_BYTES = 4 << 20
 LINE_LIMIT_BYTES = 1 << 20
+# Exit status of a training process whose disk had no room for its last record: EX_IOERR of sysexits.h.
+DISK_FULL = 74
 
 
 class JournalCorrupt(ValueError):

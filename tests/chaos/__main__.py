@@ -1,97 +1,103 @@
 """``python -m tests.chaos``: the whole system under random faults, real runs from order to model, as JSON.
 
-Exit status 0 where every order came to one model, with the weights of an undisturbed run, each event once.
+Exit status 0 where every order came to one verdict, every run to one model with the weights of an undisturbed run, each
+event once, and no service's memory grew. Disks are filled where it runs with mounts of its own
+(``python -m tests.small_disk python -m tests.chaos``), as `make chaos` does.
 """
 
 import argparse
 import asyncio
 import json
 import logging
+import os
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from deploy.local.servers.programs import ready_rabbitmq
 from deploy.local.servers.rabbitmq import RabbitMQ
 from deploy.local.servers.seaweedfs import SeaweedFS, find_weed
 from deploy.local.settings import LocalSettings
-from tests.chaos.system import system_of
+from tests.chaos.account_page import summary, write_account
+from tests.chaos.system import BROKER, STORE, disks_of, system_of
 from tests.chaos.trial import Account, Plan, run_trial
+from tests.chaos.upstream import Load
+from tests.connected.trainer.trainer_harness import weights_left_alone
+from tests.small_disk import MARK
 
 BUCKET, VHOST = "truscore", "chaos"
+FLEET = {"dataset_validator": 5, "trainer": 5, "exporter": 3, "monitor": 1}
+PAIR = {"dataset_validator": 1, "trainer": 2, "exporter": 1, "monitor": 0}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.chaos", description=__doc__)
     parser.add_argument("--minutes", type=float, default=30, help="how long orders and faults go on")
-    parser.add_argument("--pace", type=float, default=20, help="seconds from one order to the next")
+    parser.add_argument("--upstreams", type=int, default=10, help="systems that order")
+    parser.add_argument("--datasets", type=int, default=1000, help="orders of each in 30 minutes, fewer in fewer")
+    parser.add_argument("--versions", type=int, default=10, help="datasets of each, which it orders in turn")
+    parser.add_argument("--trained-every", type=int, default=80, help="of so many orders one is of a run")
     parser.add_argument("--fault-every", type=float, default=8, help="seconds between faults, in the mean")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--short", action="store_true", help="two systems, two orders, some seconds: `make test`")
+    parser.add_argument("--write", type=Path, help="page whose account is replaced by this one")
     options = parser.parse_args()
-    plan = Plan(
-        orders=max(1, round(60 * options.minutes / options.pace)),
-        pace_s=options.pace,
-        fault_every_s=(0.5 * options.fault_every, 1.5 * options.fault_every),
-        deadline_s=900,
-    )
     # What the bus says of every outage would bury the account.
     logging.disable(logging.CRITICAL)
-    with tempfile.TemporaryDirectory(prefix="truscore-chaos-") as folder:
-        account = trial_in(Path(folder), plan, seed=options.seed)
-    sys.stdout.write(json.dumps(summary(account), indent=1) + "\n")
+    plan, counts = (SHORT, PAIR) if options.short else (_plan(options), FLEET)
+    with tempfile.TemporaryDirectory(prefix="truscore-chaos-", ignore_cleanup_errors=True) as folder:
+        account = trial_in(Path(folder), plan, counts=counts, seed=options.seed)
+    plain = summary(account)
+    sys.stdout.write(json.dumps(plain, indent=1) + "\n")
+    if options.write:
+        write_account(options.write, plain, counts=counts, minutes=options.minutes, seed=options.seed)
     return 0 if account.held else 1
 
 
-def trial_in(folder: Path, plan: Plan, *, seed: int) -> Account:
-    """A trial on a broker and a store of its own."""
-    broker = RabbitMQ(folder / "rabbitmq", ready_rabbitmq(LocalSettings()))
-    store = SeaweedFS(folder / "seaweedfs", find_weed())
-    try:
-        broker.start()
-        store.start()
-        broker.add_vhost(VHOST)
-        reach = store.reach
-        reach.make_bucket(BUCKET)
-        amqp_url = broker.url_of(VHOST)
-        with system_of(folder, broker, store, amqp_url=amqp_url, s3=reach, bucket=BUCKET, seed=seed) as system:
-            return asyncio.run(run_trial(system, plan, amqp_url=amqp_url, s3=reach, bucket=BUCKET, folder=folder))
-    finally:
-        store.stop()
-        broker.close()
+def _plan(options: argparse.Namespace) -> Plan:
+    load = Load(
+        upstreams=options.upstreams,
+        datasets=max(1, round(options.datasets * options.minutes / 30)),
+        versions=options.versions,
+        trained_every=options.trained_every,
+        over_s=60 * options.minutes,
+    )
+    every_s = (0.5 * options.fault_every, 1.5 * options.fault_every)
+    return Plan(load=load, fault_every_s=every_s, deadline_s=3600)
 
 
-def summary(account: Account) -> dict[str, Any]:
-    """The account with percentiles in place of lists."""
-    plain = asdict(account)
-    plain["latencies_s"] = {
-        name: {f"p{share}": round(float(np.percentile(values, share)), 1) for share in (50, 99)}
-        for name, values in account.latencies_s.items()
-        if values
-    }
-    plain["memory_bytes"] = _memory(account.memory_bytes)
-    return {"held": account.held, **plain}
+# Two systems with an order each: a run, and a verdict alone.
+SHORT = Plan(
+    load=Load(upstreams=2, datasets=1, versions=1, trained_every=2, over_s=12),
+    fault_every_s=(1, 3),
+    deadline_s=300,
+    first=("kill_a_service", "fill_a_disk_of_a_service", "kill_the_store"),
+    settle_s=2,
+)
 
 
-def _memory(samples: Mapping[str, Sequence[int]]) -> dict[str, dict[str, float]]:
-    """Of each service the most of any process, and by how much that which lived longest grew over its second half."""
-    by_service: dict[str, list[list[int]]] = {}
-    for name, values in samples.items():
-        by_service.setdefault(name.rpartition("-")[0], []).append([value for value in values if value])
-    found = {}
-    for service, lives in by_service.items():
-        longest = max(lives, key=len)
-        half = longest[len(longest) // 2 :]
-        found[service] = {
-            "most_mb": round(max((max(life) for life in lives if life), default=0) / 1e6),
-            "grown_mb_over_second_half_of_longest_life": round((half[-1] - half[0]) / 1e6, 1) if half else 0.0,
-            "samples_of_longest_life": len(longest),
-        }
-    return found
+def trial_in(folder: Path, plan: Plan, *, counts: dict[str, int], seed: int) -> Account:
+    """A trial on a broker, a store and disks of its own."""
+    with disks_of(folder, counts) if os.environ.get(MARK) else nullcontext({}) as disks:
+        broker = RabbitMQ(folder / BROKER, ready_rabbitmq(LocalSettings()))
+        store = SeaweedFS(folder / STORE, find_weed())
+        with ThreadPoolExecutor() as beside:
+            undisturbed = beside.submit(weights_left_alone)
+            try:
+                for starting in [beside.submit(broker.start), beside.submit(store.start)]:
+                    starting.result()
+                broker.add_vhost(VHOST)
+                store.reach.make_bucket(BUCKET)
+                shared = {"amqp_url": broker.url_of(VHOST), "s3": store.reach, "bucket": BUCKET}
+                with system_of(folder, broker, store, counts=counts, disks=disks, seed=seed, **shared) as system:
+                    return asyncio.run(
+                        run_trial(system, plan, undisturbed=undisturbed.result(), folder=folder, **shared)
+                    )
+            finally:
+                store.stop()
+                broker.close()
 
 
 if __name__ == "__main__":

@@ -7,9 +7,10 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 from truscore.process.supervised import Started, start_process
@@ -20,14 +21,22 @@ from deploy.local.servers.programs import REPOSITORY
 from deploy.local.servers.rabbitmq import RabbitMQ
 from deploy.local.servers.seaweedfs import SeaweedFS
 from tests.connected.trainer.trainer_harness import QUIET, training_processes
+from tests.small_disk import SmallDisk, small_disk
 
-# Package, prefix of its variables, and how many of it.
-SERVICES = (
-    ("dataset_validator", "TRUSCORE_VALIDATOR", 2),
-    ("trainer", "TRUSCORE_TRAINER", 2),
-    ("exporter", "TRUSCORE_EXPORTER", 2),
-    ("monitor", "TRUSCORE_MONITOR", 1),
+# Prefix of its variables, by package.
+SERVICES: Mapping[str, str] = MappingProxyType(
+    {
+        "dataset_validator": "TRUSCORE_VALIDATOR",
+        "trainer": "TRUSCORE_TRAINER",
+        "exporter": "TRUSCORE_EXPORTER",
+        "monitor": "TRUSCORE_MONITOR",
+    }
 )
+WORKING = ("dataset_validator", "trainer", "exporter")  # those that write to a disk of their own
+STORE, BROKER = "seaweedfs", "rabbitmq"  # their folders, and the names of their disks
+# Sizes are bounds, not what is taken: pages are taken as they are written.
+DISK_BYTES: Mapping[str, int] = MappingProxyType({STORE: 16 << 30, BROKER: 4 << 30})
+SERVICE_DISK_BYTES = 1 << 30
 LEAST_PAUSE_S, MOST_PAUSE_S = 0.0, 3.0
 DRAIN_S = 60.0
 
@@ -42,6 +51,7 @@ class Instance:
     log_path: Path
     process: Started | None = None
     starts: int = 0
+    spared: bool = False  # no fault is for it: its memory is measured over the whole trial
 
     def start(self) -> None:
         argv = [sys.executable, "-m", f"services.{self.package}"]
@@ -70,6 +80,7 @@ class System:
     instances: list[Instance]
     random: random.Random
     workdir: Path
+    disks: Mapping[str, SmallDisk] = field(default_factory=dict)  # by instance; empty where none may be mounted
     closing: bool = False
     memory: dict[str, list[int]] = field(default_factory=dict)  # bytes, by instance and start
     kills: Counter[str] = field(default_factory=Counter)  # of training processes, by the folder of their run
@@ -103,11 +114,37 @@ class System:
                 instance.process.terminate(DRAIN_S)
 
 
+def names_of(counts: Mapping[str, int]) -> dict[str, str]:
+    """Package by instance."""
+    return {f"{package}-{number}": package for package in SERVICES for number in range(1, counts[package] + 1)}
+
+
+@contextmanager
+def disks_of(folder: Path, counts: Mapping[str, int]) -> Iterator[dict[str, SmallDisk]]:
+    """A disk of its own for each working service, the broker and the store, mounted in the folder."""
+    places = {name: folder / "work" / name for name, package in names_of(counts).items() if package in WORKING}
+    places |= {name: folder / name for name in DISK_BYTES}
+    with ExitStack() as mounted:
+        yield {
+            name: mounted.enter_context(small_disk(place, DISK_BYTES.get(name, SERVICE_DISK_BYTES)))
+            for name, place in places.items()
+        }
+
+
 @contextmanager
 def system_of(
-    folder: Path, broker: RabbitMQ, store: SeaweedFS, *, amqp_url: str, s3: ObjectServer, bucket: str, seed: int
+    folder: Path,
+    broker: RabbitMQ,
+    store: SeaweedFS,
+    *,
+    counts: Mapping[str, int],
+    disks: Mapping[str, SmallDisk],
+    amqp_url: str,
+    s3: ObjectServer,
+    bucket: str,
+    seed: int,
 ) -> Iterator[System]:
-    """All services, begun; ended with the block."""
+    """All services, begun; ended with the block. Of each of which there are several, the first is spared."""
     shared = {
         **os.environ,
         **QUIET,
@@ -121,24 +158,34 @@ def system_of(
         "TRUSCORE_TRAINER_BEAT_S": "0.5",
         "TRUSCORE_TRAINER_RESTART_PAUSE_S": "0.1",
         "TRUSCORE_TRAINER_PROFILE": "small",
-        # Two trainers on two cores: more runs at once would only wait for one another.
+        # Processes in waiting would be started anew after each fault: most of the cores' time would go in imports.
+        "TRUSCORE_TRAINER_STANDBY": "false",
+        "TRUSCORE_EXPORTER_PREPARED_CHILD": "false",
+        # How fast a model is, and how well it does, is measured elsewhere.
+        "TRUSCORE_EXPORTER_BENCHMARK_ROUNDS": "1",
+        "TRUSCORE_EXPORTER_PARITY_IMAGES": "1",
+        "TRUSCORE_EXPORTER_METRIC_IMAGES": "0",
+        # As many runs as trainers: more at once would only wait for one another.
         "TRUSCORE_TRAINER_SLOTS": "1",
     }
     instances = []
-    for package, prefix, count in SERVICES:
-        for number in range(1, count + 1):
-            name = f"{package}-{number}"
-            grpc_port, metrics_port = free_ports(2)
-            own = {
-                f"{prefix}_GRPC_PORT": str(grpc_port),
-                f"{prefix}_METRICS_PORT": str(metrics_port),
-                f"{prefix}_WORKDIR": str(folder / "work" / name),
-            }
-            log_path = folder / "logs" / f"{name}.log"
-            instances.append(Instance(name=name, package=package, environment=shared | own, log_path=log_path))
+    for name, package in names_of(counts).items():
+        grpc_port, metrics_port = free_ports(2)
+        prefix = SERVICES[package]
+        own = {
+            f"{prefix}_GRPC_PORT": str(grpc_port),
+            f"{prefix}_METRICS_PORT": str(metrics_port),
+            f"{prefix}_WORKDIR": str(folder / "work" / name),
+        }
+        instance = Instance(
+            name=name, package=package, environment=shared | own, log_path=folder / "logs" / f"{name}.log",
+            spared=name.endswith("-1") and counts[package] > 1,
+        )  # fmt: skip
+        instances.append(instance)
     system = System(
-        broker=broker, store=store, instances=instances, random=random.Random(seed), workdir=folder / "work"
-    )
+        broker=broker, store=store, instances=instances, random=random.Random(seed), workdir=folder / "work",
+        disks=disks,
+    )  # fmt: skip
     try:
         for instance in instances:
             instance.start()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from google.protobuf.message import Message
-from truscore.events.v1.dataset_pb2 import DatasetRejected
+from truscore.events.v1.dataset_pb2 import DatasetRejected, DatasetValidated
 from truscore.events.v1.model_pb2 import ExportFailed, ModelExported
 from truscore.events.v1.order_pb2 import OrderAttached
 from truscore.events.v1.training_pb2 import (
@@ -15,7 +15,7 @@ from truscore.events.v1.training_pb2 import (
     TrainingStarted,
 )
 
-from tests.chaos.verdict import LoggedEvent, ended_orders, latencies_s, violations
+from tests.chaos.verdict import DISK_FULL, LoggedEvent, ended_orders, latencies_s, violations
 
 WEIGHTS = "f" * 64
 ORDER, RUN = "order-event", "run-1"
@@ -40,8 +40,11 @@ def whole() -> list[Message]:
     ]
 
 
+VERDICT = LoggedEvent(event_id="verdict", message=DatasetValidated(order_event_id=ORDER), at=0.25)
+
+
 def found(log: list[LoggedEvent]) -> list[str]:
-    return violations(log, [ORDER], epochs=2, weights_sha256=WEIGHTS)
+    return violations([VERDICT, *log], [ORDER], epochs=2, weights_sha256=WEIGHTS)
 
 
 def test_a_run_in_two_attempts_and_an_event_published_again_are_no_violation() -> None:
@@ -67,8 +70,8 @@ PLANTED: dict[str, tuple[Callable[[list[Message]], list[Message]], str]] = {
     ),
     "a model before the end": (lambda messages: [*messages[:5], messages[6], messages[5]], "exported before"),
     "a failure": (
-        lambda messages: [*messages, TrainingFailed(run_id=RUN, code="disk_full", message="no room")],
-        "TrainingFailed: disk_full: no room",
+        lambda messages: [*messages, TrainingFailed(run_id=RUN, code="diverged", message="no number")],
+        "TrainingFailed: diverged: no number",
     ),
     "a failed export": (
         lambda messages: [*messages[:-1], ExportFailed(run_id=RUN, code="parity", message="apart")],
@@ -101,7 +104,28 @@ def test_a_step_that_is_done_again_may_take_another_time_but_not_come_to_another
 
 def test_two_orders_that_share_a_run_are_named() -> None:
     log = logged(OrderAttached(order_event_id="second", run_id=RUN), *whole())
-    assert "two orders share a run" in violations(log, [ORDER, "second"], epochs=2, weights_sha256=WEIGHTS)[0]
+    named = violations(log, [ORDER, "second"], epochs=2, weights_sha256=WEIGHTS)
+    assert any("two orders share a run" in words for words in named)
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_dataset_without_a_verdict_or_with_two_is_named(count: int) -> None:
+    log = [LoggedEvent(event_id=str(number), message=VERDICT.message, at=0.0) for number in range(count)]
+    named = violations(log, [], epochs=2, weights_sha256=WEIGHTS, validated=[ORDER])
+    assert named == [f"order {ORDER} has {count} verdicts, expected one"]
+    assert ended_orders(log, [ORDER], validated=[ORDER]) == ({ORDER} if count else set())
+
+
+def test_a_run_that_a_full_disk_ended_is_an_answer_and_comes_to_no_model() -> None:
+    ended = [*whole()[:3], TrainingFailed(run_id=RUN, code=DISK_FULL, retryable=True)]
+    assert found(logged(*ended)) == []
+    assert "1 times ModelExported, expected 0" in found(logged(*ended, ModelExported(run_id=RUN)))[0]
+
+
+def test_an_export_that_a_full_disk_ended_has_not_ended_before_it_is_made() -> None:
+    refused = [*whole()[:-1], ExportFailed(run_id=RUN, code=DISK_FULL)]
+    assert ended_orders(logged(*refused), [ORDER]) == set()
+    assert found(logged(*refused, whole()[-1])) == []
 
 
 def test_a_refused_order_has_ended_and_one_under_way_has_not() -> None:
@@ -110,4 +134,8 @@ def test_a_refused_order_has_ended_and_one_under_way_has_not() -> None:
 
 
 def test_latencies_count_from_the_publication_of_the_order() -> None:
-    assert latencies_s(logged(*whole()), {ORDER: 0.5}) == {"order_to_started": [0.5], "order_to_exported": [5.5]}
+    assert latencies_s(logged(*whole()), {ORDER: 0.5}) == {
+        "order_to_verdict": [],
+        "order_to_started": [0.5],
+        "order_to_exported": [5.5],
+    }

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from google.protobuf.message import Message
 from truscore.bus import BusUnavailable, Publisher, Unroutable, connect, publisher
-from truscore.events.v1.control_pb2 import DeadLettersReplay
+from truscore.events.v1.control_pb2 import DeadLettersDiscard, DeadLettersReplay
 from truscore.events.v1.dataset_pb2 import DatasetReady
 from truscore.events.v1.model_pb2 import ModelPromote
 from truscore.ordering import messages
@@ -68,6 +68,20 @@ def announce_replay(amqp_url: str, service: str, event_ids: Sequence[str], *, re
         letter_count=len(event_ids),
         requested_by=requested_by,
         request_id=request_id,
+    )
+    publish(amqp_url, event, subject=service, sequence=request_id)
+
+
+def announce_discard(amqp_url: str, service: str, event_ids: Sequence[str], *, reason: str, requested_by: str) -> None:
+    """Says DeadLettersDiscard, before the letters are deleted."""
+    request_id = uuid.uuid4().hex
+    event = DeadLettersDiscard(
+        service=service,
+        event_ids=event_ids[:MOST_EVENT_IDS],
+        letter_count=len(event_ids),
+        requested_by=requested_by,
+        request_id=request_id,
+        reason=reason,
     )
     publish(amqp_url, event, subject=service, sequence=request_id)
 

@@ -31,6 +31,7 @@ ACTIONS: Mapping[type[Message], str] = {
     control_pb2.RunResume: "resume",
     model_pb2.ModelPromote: "promote",
     control_pb2.DeadLettersReplay: "replay",
+    control_pb2.DeadLettersDiscard: "discard",
     control_pb2.RetentionOrdered: "delete",
     search_pb2.SearchOrdered: "search",
     search_pb2.SearchCancel: "cancel_search",

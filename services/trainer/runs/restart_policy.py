@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from services.trainer.journal import Cancelled, Completed, Failed, Paused
+from services.trainer.journal import DISK_FULL, Cancelled, Completed, Failed, Paused
 from services.trainer.runs.attempt import AttemptOutcome, LastWord
 
 Kind = Literal["completed", "failed", "cancelled", "paused", "preempted", "handed_back", "restart"]
@@ -65,6 +65,8 @@ def _death_message(outcome: AttemptOutcome) -> tuple[str, str]:
     printed = f"; it printed last: {outcome.printed}" if outcome.printed else "; it printed nothing"
     if outcome.stalled:
         return "stalled", "the training process recorded nothing for too long and was ended" + printed
+    if outcome.exit_status == DISK_FULL:
+        return "disk_full", "the disk of the trainer's work folder is full, the journal could not say so" + printed
     if outcome.exit_status < 0:
         return "process_killed", f"the training process was ended by signal {-outcome.exit_status}" + printed
     return (

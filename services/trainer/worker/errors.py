@@ -51,13 +51,18 @@ def _code_of(error: BaseException) -> tuple[str, bool]:
         return "out_of_memory", False
     if isinstance(error, Diverged | TimeBudgetSpent):
         return ("diverged" if isinstance(error, Diverged) else "time_budget_exceeded"), False
-    if any(isinstance(link, OSError) and link.errno in _FULL for link in _chain(error)):
+    if is_full_disk(error):
         return "disk_full", True
     if isinstance(error, InvalidConfig | UnusableWeights):
         return "invalid_config", False
     if isinstance(error, (*_UNREADABLE, InvalidJob)):
         return "data_unreadable", False
     return ("device_error" if _is_device_error(error) else "internal"), True
+
+
+def is_full_disk(error: BaseException) -> bool:
+    """Whether a disk without room, or a limit on files, is what it came of."""
+    return any(isinstance(link, OSError) and link.errno in _FULL for link in _chain(error))
 
 
 def _lacks_memory(error: BaseException) -> bool:

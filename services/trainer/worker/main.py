@@ -13,6 +13,7 @@ from pathlib import Path
 from truscore.process.exit import exit_without_finalizing
 
 from services.trainer.journal import (
+    DISK_FULL,
     Cancelled,
     EpochDone,
     Failed,
@@ -37,7 +38,7 @@ from services.trainer.worker.cross_validation.folds import (
 )
 from services.trainer.worker.devices import Place, choose_place, deterministic
 from services.trainer.worker.distributed import WorkerGroup, init_worker_group
-from services.trainer.worker.errors import TimeBudgetSpent, failure_of
+from services.trainer.worker.errors import TimeBudgetSpent, failure_of, is_full_disk
 from services.trainer.worker.finish import finish_run
 from services.trainer.worker.loop import Interrupted, TrainingRun, train
 from services.trainer.worker.resource_usage import measure_usage
@@ -46,20 +47,20 @@ from services.trainer.worker.stop_signal import StopSignal
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 0 where the run completed or stopped as requested, 1 where the journal ends in a failure."""
+    """Exit status: 0 where the run completed or stopped as requested, 1 where the journal ends in a failure, DISK_FULL
+    where the disk had no room for that."""
     parser = argparse.ArgumentParser(prog="services.trainer.worker.main", description=__doc__)
     parser.add_argument("--run-dir", type=Path, required=True, help="the run's folder")
     run_dir = RunDir(path=parser.parse_args(arguments).run_dir.resolve())
-    run_dir.checkpoints.mkdir(parents=True, exist_ok=True)
     stop_signal = StopSignal(run_dir.control)
     try:
+        run_dir.checkpoints.mkdir(parents=True, exist_ok=True)
         with stop_signal.handling_sigterm(), init_worker_group() as group, deterministic():
             perform(run_dir, group=group, stop_signal=stop_signal)
     except Exception as error:  # noqa: BLE001  whatever it was, the journal has to say so
         # In full to the process's own output; the journal has a code and a message.
         traceback.print_exc()
-        _journal_failure(run_dir, error)
-        return 1
+        return _journal_failure(run_dir, error)
     return 0
 
 
@@ -174,7 +175,8 @@ def _started(built: BuiltRun, place: Place) -> Started:
     )
 
 
-def _journal_failure(run_dir: RunDir, error: Exception) -> None:
+def _journal_failure(run_dir: RunDir, error: Exception) -> int:
+    """The exit status that goes with it."""
     failure = failure_of(error)
     # From the journal and not from the run, which may have failed before it was built.
     epochs = [record.epoch for record in records_of(run_dir.journal) if isinstance(record, EpochDone)]
@@ -182,8 +184,15 @@ def _journal_failure(run_dir: RunDir, error: Exception) -> None:
         code=failure.code, message=failure.message, retryable=failure.retryable, epoch=max(epochs, default=0)
     )
     # Opened anew: the error has closed the one that training wrote into. What the kill of a process tore is cut off.
-    with Journal(run_dir.journal) as journal:
-        journal.append(failed, durable=True)
+    try:
+        with Journal(run_dir.journal) as journal:
+            journal.append(failed, durable=True)
+    except OSError as no_room:
+        # The disk that ended the run took its record neither: the status has to say it.
+        if is_full_disk(no_room):
+            return DISK_FULL
+        raise
+    return 1
 
 
 if __name__ == "__main__":

@@ -114,6 +114,7 @@ TOPOLOGY: Final[tuple[Row, ...]] = (
     _row("run.resume", control_pb2.RunResume, PEOPLE, Consumer(service=TRAINER)),
     # Who brings dead letters back does it on the broker; this says so to the log.
     _row("letters.replay", control_pb2.DeadLettersReplay, ("cli", "studio")),
+    _row("letters.discard", control_pb2.DeadLettersDiscard, ("cli",)),
     # Deleting is done at the command line, with the rights of its user of the store.
     _row("retention.ordered", control_pb2.RetentionOrdered, ("cli",)),
     _row("retention.deleted", control_pb2.ObjectsDeleted, ("cli",)),

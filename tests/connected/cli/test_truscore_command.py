@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 from truscore.bus import Envelope, Poison, connect, consume, consume_broadcast
-from truscore.events.v1.control_pb2 import RunCancel
+from truscore.bus.consuming.dead_letters import list_dead
+from truscore.events.v1.control_pb2 import DeadLettersDiscard, RunCancel
 from truscore.events.v1.dataset_pb2 import DatasetReady
 from truscore.storage import S3Store
 from truscore.synthesis import render_dataset
 
 from deploy.local.servers.objects import ObjectServer
-from tests.connected.bus.event_recorder import EventRecorder
+from tests.connected.bus.event_recorder import EventRecorder, until
 
 pytestmark = pytest.mark.connected
 
@@ -93,7 +94,7 @@ async def test_a_run_is_cancelled_with_reason_and_name(environment: Environment,
     assert cancel.requested_by
 
 
-async def test_dead_letters_are_listed_shown_and_sent_home(environment: Environment, amqp_url: str) -> None:
+async def test_dead_letters_are_listed_shown_sent_home_and_deleted(environment: Environment, amqp_url: str) -> None:
     async def refuse(event: DatasetReady, _envelope: Envelope) -> None:
         raise Poison(f"{event.dataset_id} is unheard of")
 
@@ -115,6 +116,27 @@ async def test_dead_letters_are_listed_shown_and_sent_home(environment: Environm
     assert truscore(environment, "dead", "list", "nobody").returncode == 4
     (replayed,) = output(truscore(environment, "dead", "replay", "dataset-validator", letter["letter_id"], "--json"))
     assert replayed["letter_id"] == letter["letter_id"]
+    assert output(truscore(environment, "dead", "list", "--json")) == []
+
+    async def given_up() -> bool:
+        return bool(await list_dead(amqp_url, "dataset-validator"))
+
+    # It is given up on again, and then deleted: on record before it is gone.
+    again, records = connect(amqp_url, service="dataset-validator"), EventRecorder()
+    consume(again, DatasetReady, EventRecorder(refuse), service="dataset-validator")
+    consume_broadcast(again, (DeadLettersDiscard,), records, service="dataset-validator", instance="ear")
+    await again.start()
+    try:
+        await until(given_up)
+        discard = ("dead", "discard", "dataset-validator", letter["letter_id"], "--yes", "--json")
+        assert truscore(environment, *discard).returncode == 2, "it takes a reason"
+        (gone,) = output(truscore(environment, *discard, "--reason", "a typing error"))
+        ((said, _),) = await records.first(1)
+    finally:
+        await again.stop()
+    assert (gone["letter_id"], list(said.event_ids)) == (letter["letter_id"], [letter["event_id"]])
+    assert (said.service, said.reason, said.letter_count) == ("dataset-validator", "a typing error", 1)
+    assert said.requested_by
     assert output(truscore(environment, "dead", "list", "--json")) == []
 
 

@@ -39,7 +39,8 @@ def test_every_field_of_a_fact_is_a_field_of_its_message(message: type[Message],
 def test_every_message_but_requests_and_those_of_searches_tells_the_monitor_something() -> None:
     silent = [row.routing_key for row in TOPOLOGY if fact_of(row.message()) is None]
     # Trials are shown as the runs that they are; how a search stands is what its own service keeps.
-    expected = {"export.ordered", "run.cancel", "run.pause", "letters.replay", "retention.ordered", "retention.deleted"}
+    expected = {"export.ordered", "run.cancel", "run.pause", "retention.ordered", "retention.deleted"}
+    expected |= {"letters.replay", "letters.discard"}
     # What the tracker decides about models.
     expected |= {"model.promote", "model.promoted", "model.promotion_refused"}
     assert {key for key in silent if not key.startswith("search.")} == expected

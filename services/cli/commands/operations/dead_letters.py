@@ -17,7 +17,9 @@ T = TypeVar("T")
 Service = Annotated[str, typer.Argument(help='Service that gave up, for example "trainer".')]
 Letters = Annotated[list[str], typer.Argument(metavar="[LETTER]…", help="Letters, as `list` names them.")]
 
-commands = typer.Typer(no_args_is_help=True, help="Messages that services gave up on: look at them, send them home.")
+commands = typer.Typer(
+    no_args_is_help=True, help="Messages that services gave up on: look at them, send them home, delete them."
+)
 
 
 @commands.command("list")
@@ -103,6 +105,43 @@ def replay(
     for letter in replayed:
         ctx.screen.print(f"{letter.letter_id} is back in {letter.inbox}", highlight=False)
     ctx.side.print(f"{len(replayed)} replayed", highlight=False)
+
+
+@commands.command()
+def discard(
+    context: typer.Context,
+    service: Service,
+    letters: Letters = [],  # noqa: B006
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="All letters of the service.")] = False,
+    reason: Annotated[str, typer.Option(help="Why nobody needs them; it goes on the audit record.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Delete them without asking.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete dead letters for good. Who asked, and why, is on the audit record before the first is gone."""
+    from truscore.bus.consuming.dead_letters import discard_dead
+
+    from services.cli.handlers.publish import announce_discard
+
+    if bool(letters) is everything:
+        raise CliError(Code.USAGE, "name the letters to discard, or give --all; accepted is one of both")
+    if not reason.strip():
+        raise CliError(Code.USAGE, "--reason is empty: say why nobody needs these letters")
+    ctx = context_of(context)
+    amqp_url = ctx.need("amqp_url")
+    chosen = _chosen(amqp_url, service, letters)
+    if chosen and not yes:
+        typer.confirm(f"delete {len(chosen)} letters of {service} for good?", abort=True, err=True)
+    if chosen:
+        event_ids = [letter.event_id for letter in chosen]
+        announce_discard(amqp_url, service, event_ids, reason=reason, requested_by=requested_by())
+    discarded = _answer(discard_dead(amqp_url, service, [letter.letter_id for letter in chosen])) if chosen else []
+    if as_json:
+        print_json([asdict(letter) for letter in discarded])
+        return
+    for letter in discarded:
+        ctx.screen.print(f"{letter.letter_id} of {letter.inbox} is gone", highlight=False)
+    ctx.side.print(f"{len(discarded)} discarded", highlight=False)
 
 
 def _chosen(amqp_url: str, service: str, letter_ids: list[str]) -> list["DeadLetter"]:

@@ -1,7 +1,7 @@
-"""Dead letters: look at them, and send them home once the cause is gone."""
+"""Dead letters: look at them, send them home once the cause is gone, or delete those that nobody needs."""
 
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -73,18 +73,45 @@ async def replay_dead(
     amqp_url: str, service: str, letter_ids: Sequence[str] = (), *, limit: int = LIST_LIMIT
 ) -> list[DeadLetter]:
     """Put the letters (all where no id is given) back into their inboxes, with all their retries before them."""
-    replayed: list[DeadLetter] = []
+
+    async def put_back(bus: Bus, message: AbstractIncomingMessage, letter: DeadLetter) -> None:
+        await publish(bus, "", letter.inbox, copy_of(message, _cleared(message.headers)), timeout_s=TIMEOUT_S)
+
+    return await _taken(amqp_url, service, letter_ids, limit=limit, first=put_back)
+
+
+async def discard_dead(
+    amqp_url: str, service: str, letter_ids: Sequence[str] = (), *, limit: int = LIST_LIMIT
+) -> list[DeadLetter]:
+    """Delete the letters (all where no id is given) for good. NoSuchLetter where none is there that was named."""
+
+    async def keep_nothing(_bus: Bus, _message: AbstractIncomingMessage, _letter: DeadLetter) -> None:
+        pass
+
+    return await _taken(amqp_url, service, letter_ids, limit=limit, first=keep_nothing)
+
+
+async def _taken(
+    amqp_url: str,
+    service: str,
+    letter_ids: Sequence[str],
+    *,
+    limit: int,
+    first: Callable[[Bus, AbstractIncomingMessage, DeadLetter], Awaitable[None]],
+) -> list[DeadLetter]:
+    """The letters, which leave their queue once ``first`` has done its part with each."""
+    taken: list[DeadLetter] = []
     async with _opened(amqp_url, service) as (bus, queue):
         async for message in _each(queue, limit if not letter_ids else topology.DEAD_LETTERS_MAX):
             letter = _letter(message, service)
             if letter_ids and not letter.letter_id.startswith(tuple(letter_ids)):
                 continue
-            await publish(bus, "", letter.inbox, copy_of(message, _cleared(message.headers)), timeout_s=TIMEOUT_S)
+            await first(bus, message, letter)
             await message.ack()
-            replayed.append(letter)
-    if letter_ids and not replayed:
+            taken.append(letter)
+    if letter_ids and not taken:
         raise NoSuchLetter(f"{topology.dead_name(service)} has no letter {', '.join(letter_ids)}")
-    return replayed
+    return taken
 
 
 @asynccontextmanager

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n truscore/events/v1/control.proto\x12\x12truscore.events.v1\"U\n\tRunCancel\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x14\n\x0crequested_by\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"T\n\x08RunPause\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x14\n\x0crequested_by\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"E\n\tRunResume\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x14\n\x0crequested_by\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"w\n\x11\x44\x65\x61\x64LettersReplay\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x11\n\tevent_ids\x18\x02 \x03(\t\x12\x14\n\x0crequested_by\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x14\n\x0cletter_count\x18\x05 \x01(\r\"|\n\x10RetentionOrdered\x12\x0c\n\x04plan\x18\x01 \x01(\t\x12\x0e\n\x06policy\x18\x02 \x01(\t\x12\x0c\n\x04uris\x18\x03 \x03(\t\x12\x12\n\nitem_count\x18\x04 \x01(\r\x12\x14\n\x0crequested_by\x18\x05 \x01(\t\x12\x12\n\nrequest_id\x18\x06 \x01(\t\"i\n\x0eObjectsDeleted\x12\x0b\n\x03uri\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x14\n\x0cobject_count\x18\x03 \x01(\x04\x12\x12\n\nsize_bytes\x18\x04 \x01(\x04\x12\x12\n\nrequest_id\x18\x05 \x01(\tBE\n\x16\x63om.truscore.events.v1B\x0c\x43ontrolProtoP\x01Z\x1btruscore/events/v1;eventsv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n truscore/events/v1/control.proto\x12\x12truscore.events.v1\"U\n\tRunCancel\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x14\n\x0crequested_by\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"T\n\x08RunPause\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x14\n\x0crequested_by\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"E\n\tRunResume\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x14\n\x0crequested_by\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"w\n\x11\x44\x65\x61\x64LettersReplay\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x11\n\tevent_ids\x18\x02 \x03(\t\x12\x14\n\x0crequested_by\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x14\n\x0cletter_count\x18\x05 \x01(\r\"\x88\x01\n\x12\x44\x65\x61\x64LettersDiscard\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x11\n\tevent_ids\x18\x02 \x03(\t\x12\x14\n\x0crequested_by\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x14\n\x0cletter_count\x18\x05 \x01(\r\x12\x0e\n\x06reason\x18\x06 \x01(\t\"|\n\x10RetentionOrdered\x12\x0c\n\x04plan\x18\x01 \x01(\t\x12\x0e\n\x06policy\x18\x02 \x01(\t\x12\x0c\n\x04uris\x18\x03 \x03(\t\x12\x12\n\nitem_count\x18\x04 \x01(\r\x12\x14\n\x0crequested_by\x18\x05 \x01(\t\x12\x12\n\nrequest_id\x18\x06 \x01(\t\"i\n\x0eObjectsDeleted\x12\x0b\n\x03uri\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x14\n\x0cobject_count\x18\x03 \x01(\x04\x12\x12\n\nsize_bytes\x18\x04 \x01(\x04\x12\x12\n\nrequest_id\x18\x05 \x01(\tBE\n\x16\x63om.truscore.events.v1B\x0c\x43ontrolProtoP\x01Z\x1btruscore/events/v1;eventsv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,8 +40,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RUNRESUME']._serialized_end=298
   _globals['_DEADLETTERSREPLAY']._serialized_start=300
   _globals['_DEADLETTERSREPLAY']._serialized_end=419
-  _globals['_RETENTIONORDERED']._serialized_start=421
-  _globals['_RETENTIONORDERED']._serialized_end=545
-  _globals['_OBJECTSDELETED']._serialized_start=547
-  _globals['_OBJECTSDELETED']._serialized_end=652
+  _globals['_DEADLETTERSDISCARD']._serialized_start=422
+  _globals['_DEADLETTERSDISCARD']._serialized_end=558
+  _globals['_RETENTIONORDERED']._serialized_start=560
+  _globals['_RETENTIONORDERED']._serialized_end=684
+  _globals['_OBJECTSDELETED']._serialized_start=686
+  _globals['_OBJECTSDELETED']._serialized_end=791
 # @@protoc_insertion_point(module_scope)

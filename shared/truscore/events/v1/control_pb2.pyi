@@ -157,6 +157,50 @@ class DeadLettersReplay(_message.Message):
 Global___DeadLettersReplay: _TypeAlias = DeadLettersReplay  # noqa: Y015
 
 @_typing.final
+class DeadLettersDiscard(_message.Message):
+    """Dead letters are about to be deleted for good: published before it is done, so that it is on record."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERVICE_FIELD_NUMBER: _builtins.int
+    EVENT_IDS_FIELD_NUMBER: _builtins.int
+    REQUESTED_BY_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    LETTER_COUNT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    service: _builtins.str
+    """Service that gave up on them."""
+    requested_by: _builtins.str
+    """Who asks."""
+    request_id: _builtins.str
+    """Tells requests apart; a repeat carries the same."""
+    letter_count: _builtins.int
+    """How many letters; more than event_ids where those are not all."""
+    reason: _builtins.str
+    """Why they are not needed, in the words of who asks."""
+    @_builtins.property
+    def event_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Event ids of the letters, at most 1,000 of them."""
+
+    def __init__(
+        self,
+        *,
+        service: _builtins.str = ...,
+        event_ids: _abc.Iterable[_builtins.str] | None = ...,
+        requested_by: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        letter_count: _builtins.int = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_ids", b"event_ids", "letter_count", b"letter_count", "reason", b"reason", "request_id", b"request_id", "requested_by", b"requested_by", "service", b"service"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeadLettersDiscard: _TypeAlias = DeadLettersDiscard  # noqa: Y015
+
+@_typing.final
 class RetentionOrdered(_message.Message):
     """A plan of retention is about to be carried out: published before the first object is deleted, so that it is on record."""
 

@@ -12,7 +12,7 @@ from truscore.recipes import resolve
 from truscore.storage import MemoryStore
 
 from services.trainer.handlers.consume import overrides_of
-from services.trainer.journal import Cancelled, Failed, Paused
+from services.trainer.journal import DISK_FULL, Cancelled, Failed, Paused
 from services.trainer.run_store.attempts import Attempts, is_open
 from services.trainer.run_store.keys import RunKeys
 from services.trainer.run_store.outcome import RunOutcome
@@ -52,6 +52,7 @@ def failed(*, retryable: bool) -> Failed:
         (outcome(failed(retryable=False)), True, "failed", "data_unreadable"),
         (outcome(), True, "restart", "process_crashed"),
         (outcome(status=-9), False, "failed", "process_killed"),
+        (outcome(status=DISK_FULL), True, "restart", "disk_full"),
         (outcome(status=0), True, "restart", "process_crashed"),
         (outcome(stalled=True), True, "restart", "stalled"),
         (outcome(stopped="cancel"), True, "cancelled", ""),

@@ -25,14 +25,16 @@ from truscore.datasets.index.targets import MARKED
 from truscore.recipes import InvalidConfig, recipe_to_json, resolve
 from truscore.zoo.checkpoint import UnusableCheckpoint
 
-from services.trainer.journal import Failed, records_of
+from services.trainer.journal import DISK_FULL, Failed, records_of
 from services.trainer.worker.checkpoint import digest_of, link_as, read, write
 from services.trainer.worker.devices import choose_precision, deterministic
 from services.trainer.worker.errors import Diverged, InvalidJob, failure_of
 from services.trainer.worker.main import main
 from services.trainer.worker.run_dir import RunDir, read_job
 from services.trainer.worker.stop_signal import StopSignal
+from tests.small_disk import own_mounts, why_no_small_disks
 
+REPOSITORY = Path(__file__).parents[4]
 CONTENT = {"format": 1, "model": {"w": torch.ones(3)}, "recipe": "{}", "class_names": ["a"]}
 
 
@@ -257,3 +259,15 @@ def test_determinism_ends_with_the_run() -> None:
     with deterministic():
         assert torch.are_deterministic_algorithms_enabled()
     assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_a_disk_that_takes_not_even_the_record_of_it_is_told_by_the_exit_status(run_dir: RunDir) -> None:
+    """A real disk without a byte left, and a real process."""
+    if refused := why_no_small_disks():
+        pytest.skip(refused)
+    child = [sys.executable, "-m", "tests.unit.trainer.worker.full_disk_child", str(run_dir.path), "0"]
+    assert subprocess.run(own_mounts(child), cwd=REPOSITORY, check=False, timeout=300).returncode == DISK_FULL
+    assert list(records_of(run_dir.journal)) == []
+    # The next attempt, with room again, writes its record behind what the full disk left.
+    assert main(["--run-dir", str(run_dir.path)]) == 1
+    assert isinstance(list(records_of(run_dir.journal))[-1], Failed)

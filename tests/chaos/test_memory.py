@@ -1,0 +1,34 @@
+"""The slope test finds a leak beneath noise, and takes noise for none."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.chaos.memory import slopes
+
+EVERY_S = 5.0
+SAMPLES = 360  # half an hour
+
+
+def held(mb_per_hour: float) -> list[int]:
+    noise: NDArray[np.float64] = np.random.default_rng(1).normal(0, 1, SAMPLES)
+    grown = np.arange(SAMPLES) * EVERY_S / 3600 * mb_per_hour
+    return [int(value) for value in (80 + grown + noise) * 1e6]
+
+
+def test_a_leak_of_a_kilobyte_and_a_half_an_order_is_found() -> None:
+    found = slopes({"trainer-1#1": held(30), "trainer-2#1": held(0)[:20]}, every_s=EVERY_S)["trainer"]
+    assert not found.flat
+    assert found.low_mb_per_hour < 30 < found.high_mb_per_hour
+
+
+def test_noise_is_no_leak() -> None:
+    assert slopes({"monitor-1#1": held(0)}, every_s=EVERY_S)["monitor"].flat
+
+
+def test_what_fills_in_the_beginning_is_no_leak() -> None:
+    warm = [int(value * 1e6) for value in np.linspace(60, 100, SAMPLES // 4)] + held(0)
+    assert slopes({"exporter-1#1": warm}, every_s=EVERY_S)["exporter"].flat
+
+
+def test_a_short_life_is_not_judged() -> None:
+    assert slopes({"exporter-1#1": held(3000)[:50]}, every_s=EVERY_S)["exporter"].flat
