@@ -16,6 +16,7 @@ from truscore.datasets.strict_json import parse_json
 DECLARATION_FILE = "truscore.json"
 _LIMIT_BYTES = 4 * 1024 * 1024
 _CLASSES_LIMIT = 10_000
+_UNITS = ("um", "mm", "m")
 _BOXES = ("xyxy", "xywh", "cxcywh")
 
 
@@ -25,7 +26,8 @@ class Declaration:
     ("classes"), or class x 1000 + instance ("instances"). `scores`: columns of tables that are scores. `boxes`: what
     the four numbers of a box are. `grades`: the number each class stands for. `class_map`: this dataset's class names
     to those wanted. `groups`: images (or folders, with "/" at the end) of one thing, by its name; no split divides
-    them. `encoding`: of text files that are not UTF-8. `crowd` "things": marks said to be crowds are single things."""
+    them. `encoding`: of text files that are not UTF-8. `crowd` "things": marks said to be crowds are single things.
+    `camera_unit`: of lengths in published files of cameras, millimetres where it is not given."""
 
     format: str = ""
     classes: tuple[str, ...] = ()
@@ -38,6 +40,7 @@ class Declaration:
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     encoding: str = ""
     crowd: str = ""
+    camera_unit: str = ""
 
 
 def read_declaration(folder: Folder, log: ProblemLog) -> Declaration:
@@ -73,6 +76,7 @@ def declaration_to_json(declaration: Declaration) -> str:
         "groups": {name: list(members) for name, members in declaration.groups.items()},
         "encoding": declaration.encoding,
         "crowd": declaration.crowd,
+        "camera_unit": declaration.camera_unit,
     }
     given = {key: value for key, value in data.items() if value not in ("", [], {}, None)}
     return json.dumps(given, indent=2, ensure_ascii=False) + "\n"
@@ -138,6 +142,10 @@ def _crowd(value: Any) -> str | None:
     return value if value == "things" else None
 
 
+def _camera_unit(value: Any) -> str | None:
+    return value if value in _UNITS else None
+
+
 def _boxes(value: Any) -> str | None:
     return value if value in _BOXES else None
 
@@ -175,5 +183,6 @@ _KEYS: Mapping[str, tuple[str, Callable[[Any], Any]]] = MappingProxyType(
             _encoding,
         ),
         "crowd": ('expected "things", where marks said to be crowds are single things', _crowd),
+        "camera_unit": (f"expected one of {', '.join(_UNITS)}: of lengths in files of cameras", _camera_unit),
     }
 )

@@ -126,7 +126,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "label.too_many": "An image has more annotations, or a polygon more points, than the limit.",
         "label.light_not_finite": "A light's direction or intensity is NaN or infinite.",
         "label.normals_unreadable": "A normal map cannot be decoded.",
-        "label.cameras_unreadable": "A cameras.json cannot be read, or says of a camera what none can be.",
+        "label.cameras_unreadable": "A file of cameras cannot be read, or says of a camera what none can be.",
         "label.depth_unreadable": "A depth map cannot be decoded, or nothing says how long its pixels are.",
         "label.reflectance_unreadable": "A map of albedo, roughness or F0 cannot be decoded.",
         "image.empty_file": "An image file has no content.",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from truscore.datasets.formats.multi_light.cameras import CAMERAS
+from truscore.datasets.formats.multi_light.camera_sources import CAMERAS
 from truscore.synthesis.lit.camera import Camera
 from truscore.synthesis.lit.cameras import SeenSurface, seen_from
 from truscore.synthesis.lit.dataset import write_lit_scene

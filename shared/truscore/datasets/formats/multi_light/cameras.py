@@ -16,46 +16,20 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from truscore.datasets.formats.multi_light.invalid_camera import InvalidCamera
 from truscore.datasets.index.records import Camera
-from truscore.datasets.paths import name_of
-from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.strict_json import items_of, number_of, parse_json, text_of
-from truscore.files import read_at_most
 
-CAMERAS = "cameras.json"
 FRAMES = ("camera", "world")
 MOST_VIEWS = 1000
-_MOST_BYTES = 1_000_000
-_CODE = "label.cameras_unreadable"
 _ROUNDING = 1e-3  # by which the rows of a written rotation may miss length 1 and each other's right angles
 
 
-class InvalidCamera(ValueError):
-    """What is written is no camera, and what is accepted."""
+def cameras_of_json(content: bytes, above: str, sizes: Mapping[str, tuple[int, int]]) -> dict[str, Camera]:
+    """Cameras by the name of the object that they took; ``above`` is the folder of the file, with "/" at the end.
 
-
-def read_cameras(
-    context: ReaderContext, sizes: Mapping[str, tuple[int, int]]
-) -> tuple[dict[str, Camera], frozenset[str]]:
-    """Cameras by the name of the object that they took, and the files read; what is none is reported.
-
-    `sizes` are the (width, height) of each object's views.
+    Raises InvalidCamera, and ValueError, TypeError and KeyError for what is no such file.
     """
-    paths = [path for path in context.folder.with_suffix(".json") if name_of(path).lower() == CAMERAS]
-    found: dict[str, Camera] = {}
-    for path in paths:
-        try:
-            found |= _cameras(context, path, sizes)
-        except (InvalidCamera, ValueError, TypeError, KeyError, OverflowError, OSError) as error:
-            reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-            context.log.add(_CODE, f"{reason:.300}", path)
-    return found, frozenset(paths)
-
-
-def _cameras(context: ReaderContext, path: str, sizes: Mapping[str, tuple[int, int]]) -> dict[str, Camera]:
-    content = read_at_most(context.folder.root / path, _MOST_BYTES)
-    if content is None:
-        raise InvalidCamera(f"more than {_MOST_BYTES} bytes")
     data = _mapping(parse_json(content), "the file")
     if data["unit"] != "um":
         raise InvalidCamera(f"unit {data['unit']!r:.40}; accepted is 'um', micrometres")
@@ -65,22 +39,25 @@ def _cameras(context: ReaderContext, path: str, sizes: Mapping[str, tuple[int, i
     views = _mapping(data["views"], "views")
     if not 2 <= len(views) <= MOST_VIEWS:
         raise InvalidCamera(f"{len(views)} views; accepted are 2 to {MOST_VIEWS}")
-    above = path[: -len(CAMERAS)]
     found: dict[str, Camera] = {}
     for name, view in views.items():
         lit_object = f"{above}{name}"
         if lit_object not in sizes:
             raise InvalidCamera(f"view {name!r:.80}: no folder of that name beside it has views and lights")
-        try:
-            camera = _camera(_mapping(view, "a view"), sizes[lit_object], scene=above.rstrip("/") or ".", frame=frame)
-        except (InvalidCamera, ValueError, TypeError, KeyError) as error:
-            reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-            raise InvalidCamera(f"view {name!r:.80}: {reason}") from error
-        found[lit_object] = camera
+        found[lit_object] = camera_of(name, view, sizes[lit_object], scene=above.rstrip("/") or ".", frame=frame)
     left = sorted(each for each in sizes if above and each.startswith(above) and each not in found)
     if left:
         raise InvalidCamera(f"nothing is said of {left[0]!r:.80}; accepted is a camera for each folder of views")
     return found
+
+
+def camera_of(name: str, view: Any, size: tuple[int, int], *, scene: str, frame: str) -> Camera:
+    """The camera of a view that is called so."""
+    try:
+        return _camera(_mapping(view, "a view"), size, scene=scene, frame=frame)
+    except (InvalidCamera, ValueError, TypeError, KeyError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise InvalidCamera(f"view {name!r:.80}: {reason}") from error
 
 
 def _camera(view: Mapping[str, Any], size: tuple[int, int], *, scene: str, frame: str) -> Camera:

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
-from truscore.datasets.formats.multi_light.cameras import read_cameras
+from numpy.typing import NDArray
+
+from truscore.datasets.formats.multi_light.camera_sources import read_cameras
 from truscore.datasets.formats.multi_light.depth_map import read_depth
 from truscore.datasets.formats.multi_light.layouts import REFLECTANCE, Views, objects_in
 from truscore.datasets.formats.multi_light.object_maps import read_mask, read_normals
 from truscore.datasets.formats.multi_light.pairing import Pairing
+from truscore.datasets.formats.multi_light.published_cameras import Box
 from truscore.datasets.formats.multi_light.reflectance_maps import read_reflectance
 from truscore.datasets.index.records import Camera, ImageRecord, Light, LitObject
 from truscore.datasets.reading.build_index import build_read_result, no_annotations, report_unlisted, unreadable_dataset
@@ -53,10 +57,12 @@ def read_multi_light(context: ReaderContext) -> ReadResult:
     if reading.index is None:
         return reading
     sizes = {pairing.lights[image.path].object: (image.width, image.height) for image in reading.index.images}
-    cameras, camera_files = read_cameras(context, sizes)
+    known = [_object(context, views) for views in objects if views.name in sizes]
+    boxes = {lit_object.name: box for lit_object, box in known if box}
+    cameras, camera_files = read_cameras(context, sizes, boxes)
     context.files_read.update(camera_files)
     images = tuple(_lit(reading.index.images, pairing.lights, cameras))
-    lit_objects = tuple(_object(context, views, cameras.get(views.name)) for views in objects if views.name in sizes)
+    lit_objects = tuple(replace(lit_object, camera=cameras.get(lit_object.name)) for lit_object, _ in known)
     index = replace(reading.index, images=images, objects=lit_objects)
     return replace(reading, index=index, problems=context.log.all())
 
@@ -72,7 +78,8 @@ def _lit(
         yield replace(image, light=light, group=group)
 
 
-def _object(context: ReaderContext, views: Views, camera: Camera | None) -> LitObject:
+def _object(context: ReaderContext, views: Views) -> tuple[LitObject, Box | None]:
+    """What is known of it but its camera, and the box of what its mask marks."""
     maps = views.maps
     mask, mask_HW = None, None
     if maps.mask:
@@ -81,4 +88,12 @@ def _object(context: ReaderContext, views: Views, camera: Camera | None) -> LitO
     depth = read_depth(context, maps.depth, maps.pitch, mask_HW) if maps.depth else None
     named = {what: path for what in REFLECTANCE if (path := getattr(maps, what))}
     reflectance = {what: read_reflectance(context, path, mask_HW, what) for what, path in named.items()}
-    return LitObject(name=views.name, mask=mask, normals=normals, depth=depth, camera=camera, **reflectance)
+    lit_object = LitObject(name=views.name, mask=mask, normals=normals, depth=depth, camera=None, **reflectance)
+    return lit_object, None if mask_HW is None else _box(mask_HW)
+
+
+def _box(mask_HW: NDArray[Any]) -> Box | None:
+    rows_N, columns_N = mask_HW.nonzero()
+    if not len(rows_N):
+        return None
+    return float(columns_N.min()), float(rows_N.min()), float(columns_N.max()), float(rows_N.max())
