@@ -307,8 +307,8 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
         "label.cameras_unreadable",
         ERROR,
         "depths of several views follow from where the cameras stood, and from nothing else",
-        "write cameras.json with K, R, t (world to camera, micrometres), size, depth_range and distortion 0 of each folder "
-        "of views, or give DiLiGenT-MV's Calib_Results.mat or MVSNet's cams/ as they are",
+        "write cameras.json with K, R, t (world to camera, micrometres), size, depth_range and distortion 0 of each "
+        "folder of views, or give DiLiGenT-MV's Calib_Results.mat or MVSNet's cams/ as they are",
     ),
     (
         "label.reflectance_unreadable",

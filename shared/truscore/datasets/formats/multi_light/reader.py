@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from truscore.datasets.formats.multi_light.camera_sources import read_cameras
 from truscore.datasets.formats.multi_light.depth_map import read_depth
@@ -23,6 +21,9 @@ from truscore.datasets.index.records import Camera, ImageRecord, Light, LitObjec
 from truscore.datasets.reading.build_index import build_read_result, no_annotations, report_unlisted, unreadable_dataset
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.result import ReadResult
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 NAME = "multi_light"
 
