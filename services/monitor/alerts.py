@@ -16,6 +16,7 @@ from services.monitor.stage import Stage, failed_at, message_of, stage_of
 
 _NAMESPACE = UUID("6f4b7a52-6a2e-5d0c-9a55-3a9d2f0c7e11")
 STALE_S = 300.0
+HEAT = frozenset({"hw_thermal_slowdown", "sw_thermal_slowdown"})
 _FEW = 3
 
 
@@ -117,13 +118,34 @@ def _load_of(sample: Sampled) -> dict[str, tuple[float, str]]:
     if sample.memory_total_bytes:
         share = 100 * sample.memory_used_bytes / sample.memory_total_bytes
         found["memory_percent"] = (share, f"{share:.0f} % of the memory is in use")
+    if sample.cgroup_memory_limit_bytes:
+        share = 100 * sample.cgroup_memory_bytes / sample.cgroup_memory_limit_bytes
+        limit_gib = sample.cgroup_memory_limit_bytes / gib
+        found["memory_limit_percent"] = (share, f"{share:.0f} % of the {limit_gib:.1f} GiB that it may use are in use")
+    return found | _load_of_gpus(sample)
+
+
+def _load_of_gpus(sample: Sampled) -> dict[str, tuple[float, str]]:
+    found: dict[str, tuple[float, str]] = {}
     for gpu in sample.gpus:
         share = 100 * gpu.memory_used_bytes / gpu.memory_total_bytes if gpu.memory_total_bytes else 0.0
         if share >= found.get("gpu_memory_percent", (0.0, ""))[0]:
             found["gpu_memory_percent"] = (share, f"{share:.0f} % of the memory of GPU {gpu.index} is in use")
         if gpu.temperature_celsius >= found.get("gpu_celsius", (0.0, ""))[0]:
             found["gpu_celsius"] = (gpu.temperature_celsius, f"GPU {gpu.index} is at {gpu.temperature_celsius:.0f} °C")
-    return found
+    return found | (_faults_of_gpus(sample) if sample.gpus else {})
+
+
+def _faults_of_gpus(sample: Sampled) -> dict[str, tuple[float, str]]:
+    hot = [gpu for gpu in sample.gpus if HEAT & set(gpu.throttle_reasons)]
+    xid = max(sample.gpus, key=lambda gpu: gpu.last_xid)
+    errors = sum(gpu.ecc_uncorrected_errors for gpu in sample.gpus)
+    slowed = ", ".join(f"GPU {gpu.index} at {gpu.temperature_celsius:.0f} °C and {gpu.sm_clock_mhz} MHz" for gpu in hot)
+    return {
+        "gpus_throttled_by_heat": (len(hot), f"slowed down by heat: {slowed or 'none'}"),
+        "gpu_xid": (xid.last_xid, f"GPU {xid.index} had the critical error Xid {xid.last_xid}"),
+        "gpu_ecc_uncorrected": (errors, f"{errors} errors of GPU memory could not be corrected"),
+    }
 
 
 def measured_of_unknown_event(event: UnknownEvent, now: float) -> Mapping[str, Measured]:

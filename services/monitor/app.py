@@ -12,6 +12,7 @@ from functools import partial
 from prometheus_client import REGISTRY
 from truscore.bus import canary, connect, publisher, replay_log, serve
 from truscore.bus.audit_stream import append_audit, read_audit
+from truscore.bus.queue_counts import count_queues, watched_queues
 from truscore.telemetry import configure_logging, serve_grpc, serve_metrics, tracing
 
 from services.monitor.alerting import Alerting
@@ -28,6 +29,7 @@ from services.monitor.handlers import (
     publish_alert,
 )
 from services.monitor.notifications import Notifier, channels, load_notifications
+from services.monitor.queues import QueueTrends, counting
 from services.monitor.rules import load_rules
 from services.monitor.settings import Settings
 from services.monitor.subscriptions import BoardChanges
@@ -52,6 +54,9 @@ async def run(settings: Settings) -> int:
     caught_up = replay_log(broker, consumer, service=SERVICE, offset=since, on_stray=consumer.stray).caught_up
     gauges.register(REGISTRY, caught_up.is_set)
     disks, outgoing = DiskTrends(), publisher(broker, service=SERVICE)
+    watched = watched_queues()
+    queues = QueueTrends(watched)
+    count = partial(count_queues, amqp_url, [queue.name for queue in watched])
     alerting = Alerting(
         board=board,
         watchdog=Watchdog(load_rules(settings.monitor_rules)),
@@ -60,6 +65,7 @@ async def run(settings: Settings) -> int:
         every_s=settings.monitor_alert_interval_s,
         more=lambda now: [
             *disks.measured(board.hosts.values(), now),
+            *queues.measured(now),
             *measured_of_certificate(settings.grpc_cert_file, now),
         ],
     )
@@ -79,7 +85,12 @@ async def run(settings: Settings) -> int:
             serve_grpc(host, settings.monitor_grpc_port, servicers=servicers, alive=alive, tls=settings),
             serve_metrics(host, settings.monitor_metrics_port),
         ],
-        on_start=[alerting.going_on(caught_up), audit.going_on(), notifier.going_on(settings.monitor_alert_interval_s)],
+        on_start=[
+            alerting.going_on(caught_up),
+            counting(queues, count, time.time, settings.monitor_queue_interval_s),
+            audit.going_on(),
+            notifier.going_on(settings.monitor_alert_interval_s),
+        ],
     )
 
 

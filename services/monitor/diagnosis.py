@@ -9,6 +9,7 @@ from services.monitor.run import Run
 
 Measures = dict[str, tuple[float, str]]
 
+DEAD_CLASSES = "dead_classes"
 _FEW = 3
 _LEAST_VALIDATED = 5
 # Of the few epochs together: shorter ones are made of starts and rounding.
@@ -20,7 +21,7 @@ _FALLING = 1.05
 def measures_of_epochs(run: Run) -> Measures:
     """Of a run in training, by name: value and words."""
     epochs = [run.epochs[number] for number in sorted(run.epochs)]
-    return _since_best(epochs) | _overfitting(epochs) | _loading(epochs) if epochs else {}
+    return _since_best(epochs) | _overfitting(epochs) | _dead(epochs) | _loading(epochs) if epochs else {}
 
 
 def measures_of_end(run: Run, now: float) -> Measures:
@@ -48,6 +49,16 @@ def _overfitting(epochs: list[EpochDone]) -> Measures:
     growth = lately / lowest.val_loss
     words = f"the validation loss is {lately:.4g}, {growth:.1f} times its lowest {lowest.val_loss:.4g}"
     return {"val_loss_growth": (growth, f"{words} of epoch {lowest.epoch}, while the training loss falls")}
+
+
+def _dead(epochs: list[EpochDone]) -> Measures:
+    """The fewest of the last few evaluations: early ones, and one alone, may miss a class by chance."""
+    evaluated = [epoch for epoch in epochs if DEAD_CLASSES in epoch.metrics]
+    if len(evaluated) < _LEAST_VALIDATED:
+        return {}
+    dead = min(epoch.metrics[DEAD_CLASSES] for epoch in evaluated[-_FEW:])
+    words = f"{dead:.0f} classes that have images were answered for none in each of the last {_FEW} evaluations"
+    return {"dead_classes": (dead, words)}
 
 
 def _loading(epochs: list[EpochDone]) -> Measures:

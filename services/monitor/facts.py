@@ -219,6 +219,18 @@ class GpuLoad:
     memory_total_bytes: int
     temperature_celsius: float
     power_watts: float
+    energy_joules: float = 0
+    memory_utilization_percent: float = 0
+    sm_clock_mhz: int = 0
+    memory_clock_mhz: int = 0
+    throttle_reasons: tuple[str, ...] = ()
+    pcie_receive_bytes_per_second: float = 0
+    pcie_send_bytes_per_second: float = 0
+    ecc_corrected_errors: int = 0
+    ecc_uncorrected_errors: int = 0
+    last_xid: int = 0
+    sm_active_percent: float | None = None
+    tensor_active_percent: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -237,6 +249,12 @@ class Sampled:
     network_send_bytes_per_second: float
     gpus: tuple[GpuLoad, ...]
     disk_free_bytes: int
+    process_cpu_percent: float = 0
+    process_disk_read_bytes_per_second: float = 0
+    process_disk_write_bytes_per_second: float = 0
+    cgroup_memory_bytes: int = 0
+    cgroup_memory_limit_bytes: int = 0
+    cgroup_cpu_throttled_percent: float = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -26,4 +26,7 @@ class Settings(BusSettings):
     monitor_notifications: Path | None = Field(
         None, description="TOML file of the sinks that alerts are sent to, and of silences; without it nothing is sent"
     )
+    monitor_queue_interval_s: float = Field(
+        30, gt=0, description="Seconds between two looks at how many messages wait in the queues"
+    )
     monitor_alert_interval_s: float = Field(5, gt=0, description="Seconds between two looks at the alert rules")

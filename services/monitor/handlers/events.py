@@ -102,7 +102,14 @@ def _order(message: dataset_pb2.DatasetReady | dataset_pb2.DatasetValidated) -> 
 
 def _plain(message: Message, kind: type[F], **given: Any) -> F:
     names = [field.name for field in fields(kind) if field.name not in given]  # type: ignore[arg-type]
-    return kind(**given, **{name: _value(getattr(message, name)) for name in names})
+    return kind(**given, **{name: _field(message, name) for name in names})
+
+
+def _field(message: Message, name: str) -> Any:
+    field = message.DESCRIPTOR.fields_by_name[name]
+    # What a field that knows its presence leaves out is not its zero.
+    absent = field.message_type is None and field.has_presence and not message.HasField(name)
+    return None if absent else _value(getattr(message, name))
 
 
 def _value(value: Any) -> Any:
@@ -114,7 +121,11 @@ def _value(value: Any) -> Any:
         return value
     if isinstance(value, Mapping):
         return {name[:MAX_CHARS]: number for name, number in sorted(value.items())[:MAX_NAMES]}
-    return tuple(_plain(part, PARTS[type(part)]) for part in value[:MAX_PARTS])
+    return tuple(part[:MAX_CHARS] if isinstance(part, str) else _part(part) for part in value[:MAX_PARTS])
+
+
+def _part(part: Message) -> Any:
+    return _plain(part, PARTS[type(part)])
 
 
 class EventConsumer:

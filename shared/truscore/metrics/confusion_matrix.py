@@ -34,6 +34,11 @@ def macro_f1(counts_KK: Counts) -> float:
     return float(np.mean(there)) if there else 0.0
 
 
+def dead_classes(counts_KK: Counts) -> int:
+    """How many classes have images and were the answer for none."""
+    return int(((counts_KK.sum(axis=1) > 0) & (counts_KK.sum(axis=0) == 0)).sum())
+
+
 def recall_by_class(counts_KK: Counts) -> list[float | None]:
     """None for a class that no target has."""
     target_K = counts_KK.sum(axis=1)

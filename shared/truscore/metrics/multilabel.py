@@ -40,7 +40,8 @@ def multilabel_metrics(predictions: Sequence[MultilabelPrediction]) -> dict[str,
     ``ROC_AUC`` where a class has both images with it and without. Empty of no images, else all finite.
 
     ``mAP`` is the mean over classes that any image has. ``macro_F1`` leaves out classes that are neither target nor
-    prediction. Where no image has any class, these and ``micro_F1`` are left out: they are of nothing.
+    prediction. ``dead_classes`` counts the classes that some image has and that were found in none. Where no image has
+    any class, these and ``micro_F1`` are left out: they are of nothing.
     """
     if not predictions:
         return {}
@@ -57,6 +58,7 @@ def multilabel_metrics(predictions: Sequence[MultilabelPrediction]) -> dict[str,
             "mAP": float(np.mean(precisions)),
             "macro_F1": float(np.mean(f1_K)),
             "micro_F1": _f1_of(target_NK.ravel(), prediction_NK.ravel(), none=1.0),
+            "dead_classes": float((target_NK.any(axis=0) & ~prediction_NK.any(axis=0)).sum()),
         }
     if areas := [value for value in _by_class(roc_area, target_NK, probability_NK) if value is not None]:
         metrics["ROC_AUC"] = float(np.mean(areas))

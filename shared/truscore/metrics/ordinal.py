@@ -15,6 +15,7 @@ from truscore.metrics.confusion_matrix import (
     accuracy,
     as_matrix,
     confusion_counts,
+    dead_classes,
     f1_by_class,
     macro_f1,
     recall_by_class,
@@ -47,8 +48,9 @@ class OrdinalPrediction:
 
 
 def ordinal_metrics(predictions: Sequence[OrdinalPrediction], grades: Sequence[float]) -> dict[str, float]:
-    """``grade_MAE`` in grades, ``quadratic_weighted_kappa``, ``within_1_accuracy``, ``grade_agreement``, ``macro_F1``
-    and ``calibration_error``; ``grades`` are the numbers of the scale, ascending. Empty of no images, else all finite.
+    """``grade_MAE`` in grades, ``quadratic_weighted_kappa``, ``within_1_accuracy``, ``grade_agreement``, ``macro_F1``,
+    ``calibration_error`` and ``dead_classes``; ``grades`` are the numbers of the scale, ascending. Empty of no images,
+    else all finite.
     """
     if not predictions:
         return {}
@@ -61,6 +63,7 @@ def ordinal_metrics(predictions: Sequence[OrdinalPrediction], grades: Sequence[f
         "grade_agreement": accuracy(counts_KK),
         "macro_F1": macro_f1(counts_KK),
         "calibration_error": _reliability(predictions).error,
+        "dead_classes": float(dead_classes(counts_KK)),
     }
 
 

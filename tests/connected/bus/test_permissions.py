@@ -17,6 +17,7 @@ from truscore.bus.audit_stream import append_audit, read_audit
 from truscore.bus.declarations import all_queues
 from truscore.bus.errors import BusError, BusUnavailable
 from truscore.bus.permissions import SERVICES, permissions, permissions_of
+from truscore.bus.queue_counts import count_queues, watched_queues
 from truscore.bus.topology import AUDIT, EXCHANGE, LOG, TOPOLOGY, inbox_name
 from truscore.events.v1.control_pb2 import RunCancel
 from truscore.events.v1.dataset_pb2 import DatasetReady
@@ -248,3 +249,13 @@ async def test_the_command_line_may_look_at_every_queue_and_read_the_log(address
     assert (await asyncio.to_thread(read_log, url, since=since, deadline_s=10)).complete
     with pytest.raises(BusUnavailable, match="can't be read"):
         await asyncio.to_thread(read_log, addresses["upstream"], since=since, deadline_s=10)
+
+
+async def test_the_monitor_counts_every_queue_and_one_that_is_missing_stops_nothing(
+    as_user: Any, addresses: dict[str, str]
+) -> None:
+    bus = as_user("monitor")
+    await bus.start()
+    names = [queue.name for queue in watched_queues()]
+    counts = await count_queues(addresses["monitor"], ["no.such.queue", *names])
+    assert set(counts) == set(names)

@@ -45,7 +45,7 @@ def test_grades_met_throughout_are_perfect() -> None:
     metrics = ordinal_metrics(graded([(0, 0), (9, 9), (4, 4)]), PSA)
     assert metrics == {
         "grade_MAE": 0.0, "quadratic_weighted_kappa": 1.0, "within_1_accuracy": 1.0, "grade_agreement": 1.0,
-        "macro_F1": 1.0, "calibration_error": 0.0,
+        "macro_F1": 1.0, "calibration_error": 0.0, "dead_classes": 0.0,
     }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import nan
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,6 +32,9 @@ class Watch:
         for alert in published:
             self.board.apply(alert, now)
         return published
+
+    def standing(self) -> list[Raised]:
+        return [each.raised for each in self.board.alerts.values() if each.raised and each.stands]
 
     def rules_raised(self, at: float) -> list[str]:
         return [alert.rule for alert in self.look(at) if isinstance(alert, Raised)]
@@ -222,3 +226,44 @@ def test_a_rule_that_is_not_accepted_is_named(tmp_path: Path, text: str, named: 
     path.write_text(text)
     with pytest.raises(InvalidRule, match=named):
         load_rules(path)
+
+
+HOT_GPU = {"index": 1, "temperature_celsius": 84, "sm_clock_mhz": 900}
+
+
+@pytest.mark.parametrize(
+    ("sample", "rule", "words"),
+    [
+        (
+            {"gpus": [HOT_GPU | {"throttle_reasons": ["hw_thermal_slowdown"]}]},
+            "host.gpu_throttled",
+            "GPU 1 at 84 °C and 900 MHz",
+        ),
+        (
+            {"gpus": [{"index": 0}, {"index": 1, "last_xid": 79}]},
+            "host.gpu_error",
+            "GPU 1 had the critical error Xid 79",
+        ),
+        ({"gpus": [{"ecc_uncorrected_errors": 2}]}, "host.gpu_memory_errors", "2 errors of GPU memory"),
+        (
+            {"cgroup_memory_bytes": 15 * 2**29, "cgroup_memory_limit_bytes": 2**33},
+            "host.memory_limit",
+            "94 % of the 8.0 GiB",
+        ),
+    ],
+)
+def test_a_host_near_a_limit_or_with_a_fault_is_an_alert_with_its_figures(
+    sample: dict[str, Any], rule: str, words: str
+) -> None:
+    watch = Watch(event_sequences.sampled(10, **sample))
+    watch.look(11)
+    (alert,) = [each for each in watch.standing() if each.rule == rule] or watch.look(75)
+    assert isinstance(alert, Raised)
+    assert (alert.rule, alert.subject) == (rule, "gpu-1/trainer")
+    assert words in alert.message
+
+
+def test_a_gpu_at_its_power_limit_raises_nothing() -> None:
+    watch = Watch(event_sequences.sampled(10, gpus=[HOT_GPU | {"throttle_reasons": ["sw_power_cap"]}]))
+    watch.look(11)
+    assert watch.look(75) == []

@@ -92,3 +92,22 @@ def test_a_model_that_is_no_better_than_trivial_is_an_alert_for_a_day(fit: bool 
         ended.message.fit_for_use, ended.message.fit_for_use_reason = fit, "kappa is 0.01, not better than 0"  # type: ignore[attr-defined]
     assert rules_of(ended, at=500) == raised
     assert rules_of(ended, at=90_000) == []
+
+
+def missing(classes: list[float]) -> list[PublishedEvent]:
+    events = [epoch(number) for number in range(1, len(classes) + 1)]
+    for event, dead in zip(events, classes, strict=True):
+        event.message.metrics["dead_classes"] = dead  # type: ignore[attr-defined]
+    return events
+
+
+@pytest.mark.parametrize(
+    ("dead", "rules"),
+    [
+        ([3, 2, 2, 1, 1], ["run.dead_class"]),
+        ([3, 2, 2, 1, 0], []),  # found once lately
+        ([2, 2, 2, 2], []),  # too early to say
+    ],
+)
+def test_a_class_that_no_evaluation_answers_any_more_is_dead(dead: list[float], rules: list[str]) -> None:
+    assert rules_of(*missing(dead)) == rules
