@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from truscore.telemetry.cgroup import read_cgroup
 from truscore.telemetry.gpus import GpuReading, Gpus
 
 
@@ -32,6 +33,12 @@ class HardwareReading:
     network_send_bytes_per_second: float
     gpus: tuple[GpuReading, ...]
     disk_free_bytes: int
+    process_cpu_percent: float
+    process_disk_read_bytes_per_second: float
+    process_disk_write_bytes_per_second: float
+    cgroup_memory_bytes: int
+    cgroup_memory_limit_bytes: int
+    cgroup_cpu_throttled_percent: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +50,16 @@ class Traffic:
     disk_written: int
     received: int
     sent: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProcessUse:
+    """Of a process and its children, those that ended included where they were waited for. Seconds and bytes."""
+
+    resident_bytes: int
+    processor_s: float
+    disk_read: int
+    disk_written: int
 
 
 class HardwareSampler:
@@ -57,6 +74,7 @@ class HardwareSampler:
         self._host = socket.gethostname()
         self._lock = threading.Lock()
         self._before = read_traffic(clock())
+        self._used_before, self._cgroup_before = read_process(self._process), read_cgroup()
         psutil.cpu_percent()  # The first call only sets the mark that the next one measures from.
 
     def sample(self, run_id: str = "") -> HardwareReading:
@@ -65,6 +83,9 @@ class HardwareSampler:
             now = read_traffic(self._clock())
             before, self._before = self._before, now
             load_percent = psutil.cpu_percent()
+            used, group = read_process(self._process), read_cgroup()
+            used_before, self._used_before = self._used_before, used
+            group_before, self._cgroup_before = self._cgroup_before, group
         elapsed_s = now.at_s - before.at_s
         memory = psutil.virtual_memory()
         return HardwareReading(
@@ -75,22 +96,34 @@ class HardwareSampler:
             cpu_percent=load_percent,
             memory_used_bytes=memory.used,
             memory_total_bytes=memory.total,
-            process_memory_bytes=self._resident_bytes(),
+            process_memory_bytes=used.resident_bytes,
             disk_read_bytes_per_second=rate(before.disk_read, now.disk_read, elapsed_s),
             disk_write_bytes_per_second=rate(before.disk_written, now.disk_written, elapsed_s),
             network_receive_bytes_per_second=rate(before.received, now.received, elapsed_s),
             network_send_bytes_per_second=rate(before.sent, now.sent, elapsed_s),
             gpus=self._gpus.read(),
             disk_free_bytes=free_bytes(self._workdir),
+            process_cpu_percent=100 * rate(used_before.processor_s, used.processor_s, elapsed_s),
+            process_disk_read_bytes_per_second=rate(used_before.disk_read, used.disk_read, elapsed_s),
+            process_disk_write_bytes_per_second=rate(used_before.disk_written, used.disk_written, elapsed_s),
+            cgroup_memory_bytes=group.held_bytes,
+            cgroup_memory_limit_bytes=group.limit_bytes,
+            cgroup_cpu_throttled_percent=min(100.0, 100 * rate(group_before.throttled_s, group.throttled_s, elapsed_s)),
         )
 
-    def _resident_bytes(self) -> int:
-        """Of the process and its children; a child may end while we look."""
-        total = 0
-        for process in (self._process, *self._process.children(recursive=True)):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                total += process.memory_info().rss
-        return total
+
+def read_process(process: psutil.Process) -> ProcessUse:
+    """Since each process began; a child may end while we look."""
+    resident, processor_s, read, written = 0, 0.0, 0, 0
+    for each in (process, *process.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied), each.oneshot():
+            times = each.cpu_times()
+            resident += each.memory_info().rss
+            processor_s += times.user + times.system + times.children_user + times.children_system
+            if hasattr(each, "io_counters"):  # not on every system
+                moved = each.io_counters()
+                read, written = read + moved.read_bytes, written + moved.write_bytes
+    return ProcessUse(resident_bytes=resident, processor_s=processor_s, disk_read=read, disk_written=written)
 
 
 def read_traffic(at_s: float) -> Traffic:
@@ -105,8 +138,8 @@ def read_traffic(at_s: float) -> Traffic:
     )
 
 
-def rate(before: int, now: int, elapsed_s: float) -> float:
-    """Bytes per second; 0 where no time went by or a counter began anew (a device was unplugged)."""
+def rate(before: float, now: float, elapsed_s: float) -> float:
+    """What a counter counts per second; 0 where no time went by or a counter began anew (a device was unplugged)."""
     return (now - before) / elapsed_s if elapsed_s > 0 and now >= before else 0.0
 
 
