@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from math import nan
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -34,6 +35,28 @@ HOST_GAUGES: tuple[tuple[str, str, Callable[[Sampled], float]], ...] = (
     ("host_memory_total_bytes", "Memory of the host", lambda host: host.memory_total_bytes),
     ("host_process_memory_bytes", "Memory of the service and its children", lambda host: host.process_memory_bytes),
     ("host_disk_free_bytes", "Free disk where the service works", lambda host: host.disk_free_bytes),
+    ("host_process_cpu_percent", "Processor time of the service, of one core", lambda host: host.process_cpu_percent),
+    (
+        "host_process_disk_read_bytes_per_second",
+        "Bytes that the service reads from disks",
+        lambda host: host.process_disk_read_bytes_per_second,
+    ),
+    (
+        "host_process_disk_write_bytes_per_second",
+        "Bytes that the service writes to disks",
+        lambda host: host.process_disk_write_bytes_per_second,
+    ),
+    ("host_cgroup_memory_bytes", "Memory of the service's control group", lambda host: host.cgroup_memory_bytes),
+    (
+        "host_cgroup_memory_limit_bytes",
+        "Memory that the control group may hold, 0 for any",
+        lambda host: host.cgroup_memory_limit_bytes,
+    ),
+    (
+        "host_cgroup_cpu_throttled_percent",
+        "Share of time kept from running by the limit",
+        lambda host: host.cgroup_cpu_throttled_percent,
+    ),
     ("host_sampled_timestamp_seconds", "When the host was last sampled", lambda host: host.sampled_at),
 )
 GPU_GAUGES: tuple[tuple[str, str, Callable[[GpuLoad], float]], ...] = (
@@ -42,7 +65,27 @@ GPU_GAUGES: tuple[tuple[str, str, Callable[[GpuLoad], float]], ...] = (
     ("gpu_memory_total_bytes", "GPU memory", lambda gpu: gpu.memory_total_bytes),
     ("gpu_temperature_celsius", "GPU temperature", lambda gpu: gpu.temperature_celsius),
     ("gpu_power_watts", "Power drawn", lambda gpu: gpu.power_watts),
+    ("gpu_energy_joules", "Energy drawn since the driver was loaded", lambda gpu: gpu.energy_joules),
+    ("gpu_memory_utilization_percent", "Share of time with memory in use", lambda gpu: gpu.memory_utilization_percent),
+    ("gpu_sm_clock_mhz", "Clock of the multiprocessors", lambda gpu: gpu.sm_clock_mhz),
+    ("gpu_memory_clock_mhz", "Clock of the memory", lambda gpu: gpu.memory_clock_mhz),
+    ("gpu_throttle_reasons", "Reasons for lower clocks, how many", lambda gpu: len(gpu.throttle_reasons)),
+    ("gpu_pcie_receive_bytes_per_second", "Bytes over PCIe, in", lambda gpu: gpu.pcie_receive_bytes_per_second),
+    ("gpu_pcie_send_bytes_per_second", "Bytes over PCIe, out", lambda gpu: gpu.pcie_send_bytes_per_second),
+    ("gpu_ecc_corrected_errors", "Corrected memory errors", lambda gpu: gpu.ecc_corrected_errors),
+    ("gpu_ecc_uncorrected_errors", "Uncorrected memory errors", lambda gpu: gpu.ecc_uncorrected_errors),
+    ("gpu_last_xid", "Last critical error (Xid), 0 for none", lambda gpu: gpu.last_xid),
+    ("gpu_sm_active_percent", "Share of time with multiprocessors busy", lambda gpu: _known(gpu.sm_active_percent)),
+    (
+        "gpu_tensor_active_percent",
+        "Share of time with tensor cores busy",
+        lambda gpu: _known(gpu.tensor_active_percent),
+    ),
 )
+
+
+def _known(value: float | None) -> float:
+    return nan if value is None else value
 
 
 class Gauges(Collector):

@@ -1,7 +1,7 @@
 """A double of NVML: answers as data, by the name of the call and its arguments after the GPU.
 
-The answers are put together from NVML's documentation and have the types that pynvml returns; none was measured. What is
-not among them is not supported, as on a card that does not tell.
+The answers are put together from NVML's documentation and have the types that pynvml returns; none was measured. What
+is not among them is not supported, as on a card that does not tell.
 """
 
 from __future__ import annotations
