@@ -61,9 +61,9 @@ ACT = """async ({act, frames, at}) => {
 }"""
 
 
-def scan() -> bytes:
+def scan(seed: int = 3) -> bytes:
     """A picture with as much detail as a scan: smooth colours with noise upon them."""
-    random = np.random.default_rng(3)
+    random = np.random.default_rng(seed)
     rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH]
     plane = 120 + 60 * np.sin(rows / 900) + 40 * np.cos(columns / 700)
     noisy = plane[..., None] + random.normal(0, 12, (HEIGHT, WIDTH, 3))

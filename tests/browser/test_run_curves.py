@@ -14,6 +14,15 @@ from tests.unit.studio.finished_runs import monitor_of
 from tests.unit.studio.studio_harness import browser
 
 STEPS = 1200
+# What a plot of one step alone shows of the steps.
+ONE_STEP = """async () => {
+  const {StepCurves} = await import("/web/canvas/step_curves.js");
+  const curves = new StepCurves(document.getElementById("batch"), {onZoom: () => {}});
+  curves.set([{name: "loss", points: [[1, 0.5]], undefined_at: [], bucket_steps: 1}]);
+  await new Promise(requestAnimationFrame);
+  const {min, max} = [...curves.plots.values()][0].plot.scales.x;
+  return [min, max];
+}"""
 SPIKE, UNDEFINED = 601, 777
 # Titles of the plots, in order.
 SHOWN = """() => [...document.querySelectorAll("#batch section")].map((each) => each.getAttribute("aria-label"))"""
@@ -90,3 +99,5 @@ async def test_curves_over_the_steps_keep_spikes_and_zoom_together(
         assert abs(int(steps[0]) - STEPS / 2) < 20
         await page.locator("#whole").click()
         await expect(page.locator("#whole")).to_be_disabled()
+        # A run that has just begun has one step: a plot of nothing but one is drawn, and hangs no page.
+        assert await page.evaluate(ONE_STEP) == [1, 2]

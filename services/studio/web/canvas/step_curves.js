@@ -71,7 +71,7 @@ export class StepCurves {
     for (const { plot } of this.plots.values()) {
       const [steps] = plot.data;
       const [min, max] = range ?? [steps[0], steps.at(-1)];
-      plot.setScale("x", { min, max });
+      plot.setScale("x", { min, max: max > min ? max : min + 1 }); // of one step alone uPlot would draw ticks without end
     }
     this.onZoom(range);
   }
