@@ -78,7 +78,7 @@ GPU_GAUGES: tuple[tuple[str, str, Callable[[GpuLoad], float]], ...] = (
     ("gpu_sm_active_percent", "Share of time with multiprocessors busy", lambda gpu: _known(gpu.sm_active_percent)),
     (
         "gpu_tensor_active_percent",
-        "Share of time with tensor cores busy",
+        "Share of time, tensor cores busy",
         lambda gpu: _known(gpu.tensor_active_percent),
     ),
 )

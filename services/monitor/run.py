@@ -32,6 +32,7 @@ from services.monitor.facts import (
 MAX_EPOCHS = 4000
 MAX_EXPORT_FAILURES = 16
 MAX_TRACES = 16
+MAX_GPUS = 1024
 
 T = TypeVar("T")
 
@@ -68,6 +69,8 @@ class Run:
     exported: Timed[Exported] | None = None
     export_failures: Mapping[str, Timed[ExportFailed]] = field(default_factory=dict)
     hardware: Sampled | None = None
+    # Lowest and highest count of each GPU's energy, in joules, by host and index.
+    energy: Mapping[tuple[str, int], tuple[float, float]] = field(default_factory=dict)
     traces: frozenset[str] = frozenset()
 
 
@@ -109,7 +112,15 @@ def _with_fact(run: Run, fact: RunFact | Sampled | Attached, at: float) -> Run: 
             return _with_export_failure(run, fact, at)
         case Sampled():
             newer = run.hardware is None or fact.sampled_at > run.hardware.sampled_at
-            return replace(run, hardware=fact if newer else run.hardware)
+            return replace(run, hardware=fact if newer else run.hardware, energy=_with_energy(run.energy, fact))
+
+
+def _with_energy(held: Mapping[tuple[str, int], tuple[float, float]], fact: Sampled) -> Mapping[Any, Any]:
+    counted = {(fact.host, gpu.index): gpu.energy_joules for gpu in fact.gpus if gpu.energy_joules}
+    if not counted or len(held) > MAX_GPUS:
+        return held
+    ends = {key: held.get(key, (joules, joules)) for key, joules in counted.items()}
+    return {**held, **{key: (min(ends[key][0], joules), max(ends[key][1], joules)) for key, joules in counted.items()}}
 
 
 def _greatest(held: Timed[T] | None, event: T, at: float, attempt_of: Callable[[T], int]) -> Timed[T]:

@@ -70,6 +70,7 @@ def _run_answer(run: Run, *, full: bool) -> monitor_pb2.Run:
         message=message_of(run),
         host=start.host if start else "",
         device=start.device if start else "",
+        energy_joules=sum(last - first for first, last in run.energy.values()),
     )
     if start:
         shown.started_at.CopyFrom(timestamp(run.first_started_at))

@@ -198,3 +198,16 @@ def test_whatever_a_message_says_is_consumed_and_answered(row: Any, body: bytes)
     if fact is not None:
         board.apply(fact, BEGIN_S)
     assert all(answer(entry, full=True).SerializeToString() for entry in board.entries())
+
+
+def test_the_energy_of_a_run_is_what_its_gpus_drew_between_its_samples_in_whatever_order_they_come() -> None:
+    counts = [(10, "gpu-1", [500.0, 900.0]), (30, "gpu-1", [800.0, 950.0]), (20, "gpu-1", [600.0, 920.0])]
+    counts += [(12, "gpu-2", [70.0, 0.0]), (32, "gpu-2", [75.0, 0.0])]
+    samples = [
+        event_sequences.sampled(
+            at, host=host, gpus=[{"index": i, "energy_joules": each} for i, each in enumerate(said)]
+        )
+        for at, host, said in counts
+    ]
+    for order in (samples, samples[::-1]):
+        assert shown(board_after([event_sequences.started(), *order])).energy_joules == 300 + 50 + 5

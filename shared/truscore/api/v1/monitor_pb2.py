@@ -30,7 +30,7 @@ from truscore.events.v1 import telemetry_pb2 as truscore_dot_events_dot_v1_dot_t
 from truscore.events.v1 import training_pb2 as truscore_dot_events_dot_v1_dot_training__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dtruscore/api/v1/monitor.proto\x12\x0ftruscore.api.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a truscore/events/v1/dataset.proto\x1a\x1etruscore/events/v1/model.proto\x1a\"truscore/events/v1/telemetry.proto\x1a!truscore/events/v1/training.proto\"?\n\nCurvePoint\x12\x0c\n\x04step\x18\x01 \x01(\x04\x12\x0c\n\x04loss\x18\x02 \x01(\x01\x12\x15\n\rlearning_rate\x18\x03 \x01(\x01\"\xd2\t\n\x03Run\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12(\n\x05state\x18\x02 \x01(\x0e\x32\x19.truscore.api.v1.RunState\x12\x12\n\ndataset_id\x18\x03 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x04 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x05 \x01(\t\x12\x0e\n\x06option\x18\x06 \x01(\t\x12\x14\n\x0c\x61rchitecture\x18\x07 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x08 \x01(\r\x12\r\n\x05\x65poch\x18\t \x01(\r\x12\x14\n\x0ctotal_epochs\x18\n \x01(\r\x12\x0c\n\x04step\x18\x0b \x01(\x04\x12\x13\n\x0btotal_steps\x18\x0c \x01(\x04\x12\x19\n\x11images_per_second\x18\r \x01(\x01\x12\r\n\x05\x65ta_s\x18\x0e \x01(\x01\x12.\n\nstarted_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12;\n\x0c\x62\x65st_metrics\x18\x11 \x03(\x0b\x32%.truscore.api.v1.Run.BestMetricsEntry\x12\x12\n\nbest_epoch\x18\x12 \x01(\r\x12\x0f\n\x07message\x18\x13 \x01(\t\x12\x32\n\x06\x65pochs\x18\x14 \x03(\x0b\x32\".truscore.events.v1.EpochCompleted\x12*\n\x05\x63urve\x18\x15 \x03(\x0b\x32\x1b.truscore.api.v1.CurvePoint\x12\x30\n\x05model\x18\x16 \x01(\x0b\x32!.truscore.events.v1.ModelExported\x12\x35\n\x08hardware\x18\x17 \x01(\x0b\x32#.truscore.events.v1.HardwareSampled\x12-\n\x08\x66indings\x18\x18 \x03(\x0b\x32\x1b.truscore.events.v1.Finding\x12/\n\x06\x61lerts\x18\x19 \x03(\x0b\x32\x1f.truscore.events.v1.AlertRaised\x12\x0c\n\x04host\x18\x1a \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x1b \x01(\t\x12\x37\n\nvalidation\x18\x1c \x01(\x0b\x32#.truscore.events.v1.DatasetProgress\x12\x18\n\x0b\x66it_for_use\x18\x1d \x01(\x08H\x00\x88\x01\x01\x12\x1a\n\x12\x66it_for_use_reason\x18\x1e \x01(\t\x12\x41\n\x12trivial_comparison\x18\x1f \x01(\x0b\x32%.truscore.events.v1.TrivialComparison\x12\x11\n\teta_low_s\x18  \x01(\x01\x12\x12\n\neta_high_s\x18! \x01(\x01\x12?\n\x10\x61\x63knowledgements\x18\" \x03(\x0b\x32%.truscore.events.v1.AlertAcknowledged\x12\x14\n\x0corders_ahead\x18# \x01(\r\x12\x13\n\x0bstart_eta_s\x18$ \x01(\x01\x12\x17\n\x0f\x61ttached_run_id\x18% \x01(\t\x1a\x32\n\x10\x42\x65stMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x0e\n\x0c_fit_for_use\"\xa5\x01\n\x0fListRunsRequest\x12(\n\x05state\x18\x01 \x01(\x0e\x32\x19.truscore.api.v1.RunState\x12\x12\n\ndataset_id\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\r\x12\x12\n\npage_token\x18\x04 \x01(\t\x12-\n\tread_mask\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"O\n\x10ListRunsResponse\x12\"\n\x04runs\x18\x01 \x03(\x0b\x32\x14.truscore.api.v1.Run\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"N\n\rGetRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12-\n\tread_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"3\n\x0eGetRunResponse\x12!\n\x03run\x18\x01 \x01(\x0b\x32\x14.truscore.api.v1.Run\"f\n\x0fWatchRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12-\n\tread_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x14\n\x0cresume_token\x18\x03 \x01(\t\"K\n\x10WatchRunResponse\x12!\n\x03run\x18\x01 \x01(\x0b\x32\x14.truscore.api.v1.Run\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\"l\n\x10GetCurvesRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05names\x18\x02 \x03(\t\x12\x12\n\nmax_points\x18\x03 \x01(\r\x12\x12\n\nfirst_step\x18\x04 \x01(\x04\x12\x11\n\tlast_step\x18\x05 \x01(\x04\"P\n\x0bMetricCurve\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05steps\x18\x02 \x03(\x04\x12\x0e\n\x06values\x18\x03 \x03(\x01\x12\x14\n\x0c\x62ucket_steps\x18\x04 \x01(\x04\"A\n\x11GetCurvesResponse\x12,\n\x06\x63urves\x18\x01 \x03(\x0b\x32\x1c.truscore.api.v1.MetricCurve\"x\n\x05\x41lert\x12/\n\x06raised\x18\x01 \x01(\x0b\x32\x1f.truscore.events.v1.AlertRaised\x12>\n\x0f\x61\x63knowledgement\x18\x02 \x01(\x0b\x32%.truscore.events.v1.AlertAcknowledged\"Y\n\x11ListAlertsRequest\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x0c\n\x04rule\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\r\x12\x12\n\npage_token\x18\x04 \x01(\t\"U\n\x12ListAlertsResponse\x12&\n\x06\x61lerts\x18\x01 \x03(\x0b\x32\x16.truscore.api.v1.Alert\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"e\n\x17\x41\x63knowledgeAlertRequest\x12\x10\n\x08\x61lert_id\x18\x01 \x01(\t\x12\x17\n\x0f\x61\x63knowledged_by\x18\x02 \x01(\t\x12\x0c\n\x04note\x18\x03 \x01(\t\x12\x11\n\tsilence_s\x18\x04 \x01(\x01\"A\n\x18\x41\x63knowledgeAlertResponse\x12%\n\x05\x61lert\x18\x01 \x01(\x0b\x32\x16.truscore.api.v1.Alert*\x94\x02\n\x08RunState\x12\x19\n\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14RUN_STATE_VALIDATING\x10\x01\x12\x14\n\x10RUN_STATE_QUEUED\x10\x02\x12\x16\n\x12RUN_STATE_TRAINING\x10\x03\x12\x14\n\x10RUN_STATE_PAUSED\x10\x04\x12\x17\n\x13RUN_STATE_EXPORTING\x10\x05\x12\x16\n\x12RUN_STATE_EXPORTED\x10\x06\x12\x14\n\x10RUN_STATE_FAILED\x10\x07\x12\x17\n\x13RUN_STATE_CANCELLED\x10\x08\x12\x16\n\x12RUN_STATE_REJECTED\x10\t\x12\x17\n\x13RUN_STATE_VALIDATED\x10\n2\x93\x04\n\x0eMonitorService\x12O\n\x08ListRuns\x12 .truscore.api.v1.ListRunsRequest\x1a!.truscore.api.v1.ListRunsResponse\x12I\n\x06GetRun\x12\x1e.truscore.api.v1.GetRunRequest\x1a\x1f.truscore.api.v1.GetRunResponse\x12R\n\tGetCurves\x12!.truscore.api.v1.GetCurvesRequest\x1a\".truscore.api.v1.GetCurvesResponse\x12Q\n\x08WatchRun\x12 .truscore.api.v1.WatchRunRequest\x1a!.truscore.api.v1.WatchRunResponse0\x01\x12U\n\nListAlerts\x12\".truscore.api.v1.ListAlertsRequest\x1a#.truscore.api.v1.ListAlertsResponse\x12g\n\x10\x41\x63knowledgeAlert\x12(.truscore.api.v1.AcknowledgeAlertRequest\x1a).truscore.api.v1.AcknowledgeAlertResponseB<\n\x13\x63om.truscore.api.v1B\x0cMonitorProtoP\x01Z\x15truscore/api/v1;apiv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dtruscore/api/v1/monitor.proto\x12\x0ftruscore.api.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a truscore/events/v1/dataset.proto\x1a\x1etruscore/events/v1/model.proto\x1a\"truscore/events/v1/telemetry.proto\x1a!truscore/events/v1/training.proto\"?\n\nCurvePoint\x12\x0c\n\x04step\x18\x01 \x01(\x04\x12\x0c\n\x04loss\x18\x02 \x01(\x01\x12\x15\n\rlearning_rate\x18\x03 \x01(\x01\"\xe9\t\n\x03Run\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12(\n\x05state\x18\x02 \x01(\x0e\x32\x19.truscore.api.v1.RunState\x12\x12\n\ndataset_id\x18\x03 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x04 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x05 \x01(\t\x12\x0e\n\x06option\x18\x06 \x01(\t\x12\x14\n\x0c\x61rchitecture\x18\x07 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x08 \x01(\r\x12\r\n\x05\x65poch\x18\t \x01(\r\x12\x14\n\x0ctotal_epochs\x18\n \x01(\r\x12\x0c\n\x04step\x18\x0b \x01(\x04\x12\x13\n\x0btotal_steps\x18\x0c \x01(\x04\x12\x19\n\x11images_per_second\x18\r \x01(\x01\x12\r\n\x05\x65ta_s\x18\x0e \x01(\x01\x12.\n\nstarted_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12;\n\x0c\x62\x65st_metrics\x18\x11 \x03(\x0b\x32%.truscore.api.v1.Run.BestMetricsEntry\x12\x12\n\nbest_epoch\x18\x12 \x01(\r\x12\x0f\n\x07message\x18\x13 \x01(\t\x12\x32\n\x06\x65pochs\x18\x14 \x03(\x0b\x32\".truscore.events.v1.EpochCompleted\x12*\n\x05\x63urve\x18\x15 \x03(\x0b\x32\x1b.truscore.api.v1.CurvePoint\x12\x30\n\x05model\x18\x16 \x01(\x0b\x32!.truscore.events.v1.ModelExported\x12\x35\n\x08hardware\x18\x17 \x01(\x0b\x32#.truscore.events.v1.HardwareSampled\x12-\n\x08\x66indings\x18\x18 \x03(\x0b\x32\x1b.truscore.events.v1.Finding\x12/\n\x06\x61lerts\x18\x19 \x03(\x0b\x32\x1f.truscore.events.v1.AlertRaised\x12\x0c\n\x04host\x18\x1a \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x1b \x01(\t\x12\x37\n\nvalidation\x18\x1c \x01(\x0b\x32#.truscore.events.v1.DatasetProgress\x12\x18\n\x0b\x66it_for_use\x18\x1d \x01(\x08H\x00\x88\x01\x01\x12\x1a\n\x12\x66it_for_use_reason\x18\x1e \x01(\t\x12\x41\n\x12trivial_comparison\x18\x1f \x01(\x0b\x32%.truscore.events.v1.TrivialComparison\x12\x11\n\teta_low_s\x18  \x01(\x01\x12\x12\n\neta_high_s\x18! \x01(\x01\x12?\n\x10\x61\x63knowledgements\x18\" \x03(\x0b\x32%.truscore.events.v1.AlertAcknowledged\x12\x14\n\x0corders_ahead\x18# \x01(\r\x12\x13\n\x0bstart_eta_s\x18$ \x01(\x01\x12\x17\n\x0f\x61ttached_run_id\x18% \x01(\t\x12\x15\n\renergy_joules\x18& \x01(\x01\x1a\x32\n\x10\x42\x65stMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x0e\n\x0c_fit_for_use\"\xa5\x01\n\x0fListRunsRequest\x12(\n\x05state\x18\x01 \x01(\x0e\x32\x19.truscore.api.v1.RunState\x12\x12\n\ndataset_id\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\r\x12\x12\n\npage_token\x18\x04 \x01(\t\x12-\n\tread_mask\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"O\n\x10ListRunsResponse\x12\"\n\x04runs\x18\x01 \x03(\x0b\x32\x14.truscore.api.v1.Run\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"N\n\rGetRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12-\n\tread_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"3\n\x0eGetRunResponse\x12!\n\x03run\x18\x01 \x01(\x0b\x32\x14.truscore.api.v1.Run\"f\n\x0fWatchRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12-\n\tread_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x14\n\x0cresume_token\x18\x03 \x01(\t\"K\n\x10WatchRunResponse\x12!\n\x03run\x18\x01 \x01(\x0b\x32\x14.truscore.api.v1.Run\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\"l\n\x10GetCurvesRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05names\x18\x02 \x03(\t\x12\x12\n\nmax_points\x18\x03 \x01(\r\x12\x12\n\nfirst_step\x18\x04 \x01(\x04\x12\x11\n\tlast_step\x18\x05 \x01(\x04\"P\n\x0bMetricCurve\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05steps\x18\x02 \x03(\x04\x12\x0e\n\x06values\x18\x03 \x03(\x01\x12\x14\n\x0c\x62ucket_steps\x18\x04 \x01(\x04\"A\n\x11GetCurvesResponse\x12,\n\x06\x63urves\x18\x01 \x03(\x0b\x32\x1c.truscore.api.v1.MetricCurve\"x\n\x05\x41lert\x12/\n\x06raised\x18\x01 \x01(\x0b\x32\x1f.truscore.events.v1.AlertRaised\x12>\n\x0f\x61\x63knowledgement\x18\x02 \x01(\x0b\x32%.truscore.events.v1.AlertAcknowledged\"Y\n\x11ListAlertsRequest\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x0c\n\x04rule\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\r\x12\x12\n\npage_token\x18\x04 \x01(\t\"U\n\x12ListAlertsResponse\x12&\n\x06\x61lerts\x18\x01 \x03(\x0b\x32\x16.truscore.api.v1.Alert\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"e\n\x17\x41\x63knowledgeAlertRequest\x12\x10\n\x08\x61lert_id\x18\x01 \x01(\t\x12\x17\n\x0f\x61\x63knowledged_by\x18\x02 \x01(\t\x12\x0c\n\x04note\x18\x03 \x01(\t\x12\x11\n\tsilence_s\x18\x04 \x01(\x01\"A\n\x18\x41\x63knowledgeAlertResponse\x12%\n\x05\x61lert\x18\x01 \x01(\x0b\x32\x16.truscore.api.v1.Alert*\x94\x02\n\x08RunState\x12\x19\n\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14RUN_STATE_VALIDATING\x10\x01\x12\x14\n\x10RUN_STATE_QUEUED\x10\x02\x12\x16\n\x12RUN_STATE_TRAINING\x10\x03\x12\x14\n\x10RUN_STATE_PAUSED\x10\x04\x12\x17\n\x13RUN_STATE_EXPORTING\x10\x05\x12\x16\n\x12RUN_STATE_EXPORTED\x10\x06\x12\x14\n\x10RUN_STATE_FAILED\x10\x07\x12\x17\n\x13RUN_STATE_CANCELLED\x10\x08\x12\x16\n\x12RUN_STATE_REJECTED\x10\t\x12\x17\n\x13RUN_STATE_VALIDATED\x10\n2\x93\x04\n\x0eMonitorService\x12O\n\x08ListRuns\x12 .truscore.api.v1.ListRunsRequest\x1a!.truscore.api.v1.ListRunsResponse\x12I\n\x06GetRun\x12\x1e.truscore.api.v1.GetRunRequest\x1a\x1f.truscore.api.v1.GetRunResponse\x12R\n\tGetCurves\x12!.truscore.api.v1.GetCurvesRequest\x1a\".truscore.api.v1.GetCurvesResponse\x12Q\n\x08WatchRun\x12 .truscore.api.v1.WatchRunRequest\x1a!.truscore.api.v1.WatchRunResponse0\x01\x12U\n\nListAlerts\x12\".truscore.api.v1.ListAlertsRequest\x1a#.truscore.api.v1.ListAlertsResponse\x12g\n\x10\x41\x63knowledgeAlert\x12(.truscore.api.v1.AcknowledgeAlertRequest\x1a).truscore.api.v1.AcknowledgeAlertResponseB<\n\x13\x63om.truscore.api.v1B\x0cMonitorProtoP\x01Z\x15truscore/api/v1;apiv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,42 +40,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\023com.truscore.api.v1B\014MonitorProtoP\001Z\025truscore/api/v1;apiv1'
   _globals['_RUN_BESTMETRICSENTRY']._loaded_options = None
   _globals['_RUN_BESTMETRICSENTRY']._serialized_options = b'8\001'
-  _globals['_RUNSTATE']._serialized_start=2849
-  _globals['_RUNSTATE']._serialized_end=3125
+  _globals['_RUNSTATE']._serialized_start=2872
+  _globals['_RUNSTATE']._serialized_end=3148
   _globals['_CURVEPOINT']._serialized_start=254
   _globals['_CURVEPOINT']._serialized_end=317
   _globals['_RUN']._serialized_start=320
-  _globals['_RUN']._serialized_end=1554
-  _globals['_RUN_BESTMETRICSENTRY']._serialized_start=1488
-  _globals['_RUN_BESTMETRICSENTRY']._serialized_end=1538
-  _globals['_LISTRUNSREQUEST']._serialized_start=1557
-  _globals['_LISTRUNSREQUEST']._serialized_end=1722
-  _globals['_LISTRUNSRESPONSE']._serialized_start=1724
-  _globals['_LISTRUNSRESPONSE']._serialized_end=1803
-  _globals['_GETRUNREQUEST']._serialized_start=1805
-  _globals['_GETRUNREQUEST']._serialized_end=1883
-  _globals['_GETRUNRESPONSE']._serialized_start=1885
-  _globals['_GETRUNRESPONSE']._serialized_end=1936
-  _globals['_WATCHRUNREQUEST']._serialized_start=1938
-  _globals['_WATCHRUNREQUEST']._serialized_end=2040
-  _globals['_WATCHRUNRESPONSE']._serialized_start=2042
-  _globals['_WATCHRUNRESPONSE']._serialized_end=2117
-  _globals['_GETCURVESREQUEST']._serialized_start=2119
-  _globals['_GETCURVESREQUEST']._serialized_end=2227
-  _globals['_METRICCURVE']._serialized_start=2229
-  _globals['_METRICCURVE']._serialized_end=2309
-  _globals['_GETCURVESRESPONSE']._serialized_start=2311
-  _globals['_GETCURVESRESPONSE']._serialized_end=2376
-  _globals['_ALERT']._serialized_start=2378
-  _globals['_ALERT']._serialized_end=2498
-  _globals['_LISTALERTSREQUEST']._serialized_start=2500
-  _globals['_LISTALERTSREQUEST']._serialized_end=2589
-  _globals['_LISTALERTSRESPONSE']._serialized_start=2591
-  _globals['_LISTALERTSRESPONSE']._serialized_end=2676
-  _globals['_ACKNOWLEDGEALERTREQUEST']._serialized_start=2678
-  _globals['_ACKNOWLEDGEALERTREQUEST']._serialized_end=2779
-  _globals['_ACKNOWLEDGEALERTRESPONSE']._serialized_start=2781
-  _globals['_ACKNOWLEDGEALERTRESPONSE']._serialized_end=2846
-  _globals['_MONITORSERVICE']._serialized_start=3128
-  _globals['_MONITORSERVICE']._serialized_end=3659
+  _globals['_RUN']._serialized_end=1577
+  _globals['_RUN_BESTMETRICSENTRY']._serialized_start=1511
+  _globals['_RUN_BESTMETRICSENTRY']._serialized_end=1561
+  _globals['_LISTRUNSREQUEST']._serialized_start=1580
+  _globals['_LISTRUNSREQUEST']._serialized_end=1745
+  _globals['_LISTRUNSRESPONSE']._serialized_start=1747
+  _globals['_LISTRUNSRESPONSE']._serialized_end=1826
+  _globals['_GETRUNREQUEST']._serialized_start=1828
+  _globals['_GETRUNREQUEST']._serialized_end=1906
+  _globals['_GETRUNRESPONSE']._serialized_start=1908
+  _globals['_GETRUNRESPONSE']._serialized_end=1959
+  _globals['_WATCHRUNREQUEST']._serialized_start=1961
+  _globals['_WATCHRUNREQUEST']._serialized_end=2063
+  _globals['_WATCHRUNRESPONSE']._serialized_start=2065
+  _globals['_WATCHRUNRESPONSE']._serialized_end=2140
+  _globals['_GETCURVESREQUEST']._serialized_start=2142
+  _globals['_GETCURVESREQUEST']._serialized_end=2250
+  _globals['_METRICCURVE']._serialized_start=2252
+  _globals['_METRICCURVE']._serialized_end=2332
+  _globals['_GETCURVESRESPONSE']._serialized_start=2334
+  _globals['_GETCURVESRESPONSE']._serialized_end=2399
+  _globals['_ALERT']._serialized_start=2401
+  _globals['_ALERT']._serialized_end=2521
+  _globals['_LISTALERTSREQUEST']._serialized_start=2523
+  _globals['_LISTALERTSREQUEST']._serialized_end=2612
+  _globals['_LISTALERTSRESPONSE']._serialized_start=2614
+  _globals['_LISTALERTSRESPONSE']._serialized_end=2699
+  _globals['_ACKNOWLEDGEALERTREQUEST']._serialized_start=2701
+  _globals['_ACKNOWLEDGEALERTREQUEST']._serialized_end=2802
+  _globals['_ACKNOWLEDGEALERTRESPONSE']._serialized_start=2804
+  _globals['_ACKNOWLEDGEALERTRESPONSE']._serialized_end=2869
+  _globals['_MONITORSERVICE']._serialized_start=3151
+  _globals['_MONITORSERVICE']._serialized_end=3682
 # @@protoc_insertion_point(module_scope)

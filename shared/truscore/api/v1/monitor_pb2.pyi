@@ -174,6 +174,7 @@ class Run(_message.Message):
     ORDERS_AHEAD_FIELD_NUMBER: _builtins.int
     START_ETA_S_FIELD_NUMBER: _builtins.int
     ATTACHED_RUN_ID_FIELD_NUMBER: _builtins.int
+    ENERGY_JOULES_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run, "run-..."; while it is an order only, "order-..."."""
     state: Global___RunState.ValueType
@@ -226,6 +227,8 @@ class Run(_message.Message):
     """
     attached_run_id: _builtins.str
     """Of an order that waits: the run that it will be, where a trainer said so; requests to stop may name it."""
+    energy_joules: _builtins.float
+    """Energy that the GPUs of its hosts drew from its first sample to its last, in joules; 0 where none tells."""
     @_builtins.property
     def started_at(self) -> _timestamp_pb2.Timestamp:
         """When it was first started."""
@@ -314,10 +317,11 @@ class Run(_message.Message):
         orders_ahead: _builtins.int = ...,
         start_eta_s: _builtins.float = ...,
         attached_run_id: _builtins.str = ...,
+        energy_joules: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_fit_for_use", b"_fit_for_use", "fit_for_use", b"fit_for_use", "hardware", b"hardware", "model", b"model", "started_at", b"started_at", "trivial_comparison", b"trivial_comparison", "updated_at", b"updated_at", "validation", b"validation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_fit_for_use", b"_fit_for_use", "acknowledgements", b"acknowledgements", "alerts", b"alerts", "architecture", b"architecture", "attached_run_id", b"attached_run_id", "attempt", b"attempt", "best_epoch", b"best_epoch", "best_metrics", b"best_metrics", "category", b"category", "curve", b"curve", "dataset_id", b"dataset_id", "dataset_version", b"dataset_version", "device", b"device", "epoch", b"epoch", "epochs", b"epochs", "eta_high_s", b"eta_high_s", "eta_low_s", b"eta_low_s", "eta_s", b"eta_s", "findings", b"findings", "fit_for_use", b"fit_for_use", "fit_for_use_reason", b"fit_for_use_reason", "hardware", b"hardware", "host", b"host", "images_per_second", b"images_per_second", "message", b"message", "model", b"model", "option", b"option", "orders_ahead", b"orders_ahead", "run_id", b"run_id", "start_eta_s", b"start_eta_s", "started_at", b"started_at", "state", b"state", "step", b"step", "total_epochs", b"total_epochs", "total_steps", b"total_steps", "trivial_comparison", b"trivial_comparison", "updated_at", b"updated_at", "validation", b"validation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_fit_for_use", b"_fit_for_use", "acknowledgements", b"acknowledgements", "alerts", b"alerts", "architecture", b"architecture", "attached_run_id", b"attached_run_id", "attempt", b"attempt", "best_epoch", b"best_epoch", "best_metrics", b"best_metrics", "category", b"category", "curve", b"curve", "dataset_id", b"dataset_id", "dataset_version", b"dataset_version", "device", b"device", "energy_joules", b"energy_joules", "epoch", b"epoch", "epochs", b"epochs", "eta_high_s", b"eta_high_s", "eta_low_s", b"eta_low_s", "eta_s", b"eta_s", "findings", b"findings", "fit_for_use", b"fit_for_use", "fit_for_use_reason", b"fit_for_use_reason", "hardware", b"hardware", "host", b"host", "images_per_second", b"images_per_second", "message", b"message", "model", b"model", "option", b"option", "orders_ahead", b"orders_ahead", "run_id", b"run_id", "start_eta_s", b"start_eta_s", "started_at", b"started_at", "state", b"state", "step", b"step", "total_epochs", b"total_epochs", "total_steps", b"total_steps", "trivial_comparison", b"trivial_comparison", "updated_at", b"updated_at", "validation", b"validation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__fit_for_use: _TypeAlias = _typing.Literal["fit_for_use"]  # noqa: Y015
     _WhichOneofArgType__fit_for_use: _TypeAlias = _typing.Literal["_fit_for_use", b"_fit_for_use"]  # noqa: Y015
