@@ -18,7 +18,7 @@ from services.cli.commands.datasets import (
     versions,
 )
 from services.cli.commands.models import catalog, fetch, lineage, predict, promote, suggest, templates, verify
-from services.cli.commands.operations import alerts, audit, dead_letters, doctor, retention
+from services.cli.commands.operations import alerts, audit, backup, dead_letters, doctor, retention
 from services.cli.commands.runs import compare, control, export, show, submit, watch
 from services.cli.commands.searches import search
 from services.cli.context import Addresses, CliError, Code, CommandContext
@@ -72,6 +72,7 @@ app.add_typer(search.commands, name="search")
 app.add_typer(promote.commands, name="models")
 app.add_typer(dead_letters.commands, name="dead")
 app.add_typer(audit.commands, name="audit")
+app.add_typer(backup.commands, name="backup")
 app.add_typer(alerts.commands, name="alerts")
 
 
