@@ -69,6 +69,7 @@ class Board:
         self.hosts: dict[tuple[str, str], Sampled] = {}
         self.unknown_events: dict[str, UnknownEvent] = {}
         self.alerts: dict[str, AlertState] = {}
+        self.alerts_version = 0
         self._forgotten: dict[str, None] = {}
 
     def apply(self, fact: Fact, at: float, trace: str = "") -> None:
@@ -216,6 +217,7 @@ class Board:
             del self.unknown_events[min(self.unknown_events, key=lambda each: self.unknown_events[each].at)]
 
     def _alert(self, fact: AlertFact) -> None:
+        self.alerts_version += 1
         self.alerts[fact.alert_id] = with_alert(self.alerts.get(fact.alert_id), fact)
         if len(self.alerts) > self.bounds.alerts:
             del self.alerts[min(self.alerts, key=lambda each: (self.alerts[each].stands, self.alerts[each].since))]

@@ -21,7 +21,7 @@ class Settings(BusSettings):
         le=5000,
         description="Most runs kept in memory, 60 to 220 kB each, by the number of their losses",
     )
-    monitor_max_watchers: int = Field(64, ge=1, le=10_000, description="Most clients that may watch runs at once")
+    monitor_max_watchers: int = Field(500, ge=1, le=10_000, description="Most clients that may watch runs at once")
     monitor_rules: Path | None = Field(None, description="TOML file of alert rules in place of the built-in ones")
     monitor_notifications: Path | None = Field(
         None, description="TOML file of the sinks that alerts are sent to, and of silences; without it nothing is sent"

@@ -45,9 +45,15 @@ class BoardChanges:
 
 
 async def changes(
-    find: Callable[[], Entry | None], board_changes: BoardChanges, *, interval_s: float, unknown_s: float
+    find: Callable[[], Entry | None],
+    board_changes: BoardChanges,
+    *,
+    interval_s: float,
+    unknown_s: float,
+    version: Callable[[], int] = lambda: 0,
 ) -> AsyncIterator[Entry | None]:
-    """The entry now, then at each change, at most one per interval; the last when it ended.
+    """The entry now, then at each change of it or of `version`, at once or as soon as the interval since the one before
+    is over; the last when it ended.
 
     TimeoutError where it stays unknown for `unknown_s`.
     """
@@ -59,10 +65,13 @@ async def changes(
                 await board_changes.after(seen)
                 seen, last = board_changes.version, find()
         yield last
+    clock = asyncio.get_running_loop().time
+    due, version_seen = clock() + interval_s, version()
     while last is not None and stage_of_entry(last) not in ENDED:
         await board_changes.after(seen)
-        await asyncio.sleep(interval_s)
-        seen, now = board_changes.version, find()
-        if now is not last:
+        await asyncio.sleep(max(0.0, due - clock()))
+        seen, now, version_now = board_changes.version, find(), version()
+        if now is not last or version_now != version_seen:
+            due = clock() + interval_s
             yield now
-        last = now
+        last, version_seen = now, version_now

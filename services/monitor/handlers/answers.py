@@ -26,11 +26,17 @@ from services.monitor.stage import (
     pace_of,
     total_epochs_of,
 )
+from services.monitor.waiting import Expected
 
 
-def answer(entry: Entry, *, alerts: Iterable[AlertState] = (), full: bool) -> monitor_pb2.Run:
-    """The entry as the API shows it; `full` with epochs, curve and findings."""
+def answer(
+    entry: Entry, *, alerts: Iterable[AlertState] = (), full: bool, wait: Expected | None = None
+) -> monitor_pb2.Run:
+    """The entry as the API shows it; `full` with epochs, curve and findings; `wait` of an order that waits."""
     run = _run_answer(entry, full=full) if isinstance(entry, Run) else _order_answer(entry, full=full)
+    if wait is not None:
+        run.orders_ahead, run.start_eta_s, run.eta_s = wait.orders_ahead, wait.start_s, wait.end_s
+        run.eta_low_s, run.eta_high_s = wait.end_low_s, wait.end_high_s
     for shown in map(alert_answer, alerts):
         run.alerts.append(shown.raised)
         if shown.HasField("acknowledgement"):

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import grpc
+from google.protobuf.field_mask_pb2 import FieldMask
 from truscore.api.v1 import monitor_pb2, monitor_pb2_grpc
 
 from services.monitor.alerts import alerts_about
 from services.monitor.board import Board, Entry, dataset_of_entry, id_of, stage_of_entry
 from services.monitor.handlers.alerts import AlertCalls, abort
 from services.monitor.handlers.answers import answer, curves_answer
+from services.monitor.handlers.shown import ShownRuns, masked, unknown_paths
+from services.monitor.orders import Waiting
 from services.monitor.paging import InvalidToken, page
 from services.monitor.run import Run
 from services.monitor.subscriptions import BoardChanges, TooManyWatchers, changes
+from services.monitor.waiting import Expected, expected
 
 MAX_REFERENCE_CHARS = 300
 CATCH_UP_S = 10.0
@@ -43,6 +47,7 @@ class Reads(monitor_pb2_grpc.MonitorServiceServicer):
         self._bulletin = board_changes
         self._caught_up = caught_up
         self._unknown_s = unknown_s
+        self._shown = ShownRuns(lambda entry: self._answer(entry, full=True))
 
     def add_to(self, server: grpc.aio.Server) -> None:
         monitor_pb2_grpc.add_MonitorServiceServicer_to_server(self, server)
@@ -50,24 +55,27 @@ class Reads(monitor_pb2_grpc.MonitorServiceServicer):
     async def ListRuns(  # noqa: N802  the contract's name
         self, request: monitor_pb2.ListRunsRequest, context: Context
     ) -> monitor_pb2.ListRunsResponse:
+        await self._check_mask(request.read_mask, context)
         await self._ready(context)
         matching = [entry for entry in self._board.entries() if _matches(entry, request)]
         try:
             entries, next_token = page(matching, size=request.page_size, token=request.page_token)
         except InvalidToken as error:
             await abort(context, grpc.StatusCode.INVALID_ARGUMENT, str(error))
-        runs = [self._answer(entry, full=False) for entry in entries]
+        waits = expected(self._board.entries())
+        runs = [masked(self._answer(entry, full=False, waits=waits), request.read_mask) for entry in entries]
         return monitor_pb2.ListRunsResponse(runs=runs, next_page_token=next_token)
 
     async def GetRun(  # noqa: N802
         self, request: monitor_pb2.GetRunRequest, context: Context
     ) -> monitor_pb2.GetRunResponse:
         await self._check(request.run_id, context)
+        await self._check_mask(request.read_mask, context)
         await self._ready(context)
         entry = self._board.find(request.run_id)
         if entry is None:
             await abort(context, grpc.StatusCode.NOT_FOUND, f"run {request.run_id!r} is not known here")
-        return monitor_pb2.GetRunResponse(run=self._answer(entry, full=True))
+        return monitor_pb2.GetRunResponse(run=masked(self._answer(entry, full=True), request.read_mask))
 
     async def GetCurves(  # noqa: N802
         self, request: monitor_pb2.GetCurvesRequest, context: Context
@@ -83,12 +91,20 @@ class Reads(monitor_pb2_grpc.MonitorServiceServicer):
         self, request: monitor_pb2.WatchRunRequest, context: Context
     ) -> AsyncIterator[monitor_pb2.WatchRunResponse]:
         await self._check(request.run_id, context)
+        await self._check_mask(request.read_mask, context)
         await self._ready(context)
+        token = request.resume_token
         try:
             with self._bulletin.seat():
                 async for entry in self._changes(request.run_id):
-                    run = self._answer(entry, full=True) if entry else monitor_pb2.Run(run_id=request.run_id)
-                    yield monitor_pb2.WatchRunResponse(run=run)
+                    if entry is None:
+                        yield monitor_pb2.WatchRunResponse(run=monitor_pb2.Run(run_id=request.run_id))
+                        continue
+                    shown = self._shown.of(entry, request.read_mask, self._board.alerts_version)
+                    # What a client has seen, or its mask leaves out, is nothing new to it.
+                    if shown.token != token:
+                        token = shown.token
+                        yield monitor_pb2.WatchRunResponse(run=shown.run, resume_token=token)
         except TooManyWatchers as error:
             await abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
         except TimeoutError:
@@ -116,12 +132,22 @@ class Reads(monitor_pb2_grpc.MonitorServiceServicer):
         return changes(
             lambda: self._board.find(reference),
             self._bulletin,
+            version=lambda: self._board.alerts_version,
             interval_s=WATCH_INTERVAL_S,
             unknown_s=self._unknown_s,
         )
 
-    def _answer(self, entry: Entry, *, full: bool) -> monitor_pb2.Run:
-        return answer(entry, alerts=alerts_about(self._board.alerts, id_of(entry)), full=full)
+    def _answer(self, entry: Entry, *, full: bool, waits: Mapping[str, Expected] | None = None) -> monitor_pb2.Run:
+        wait = None
+        if isinstance(entry, Waiting):
+            waits = expected(self._board.entries()) if waits is None else waits
+            wait = waits.get(entry.order_id)
+        return answer(entry, alerts=alerts_about(self._board.alerts, id_of(entry)), full=full, wait=wait)
+
+    async def _check_mask(self, mask: FieldMask, context: Context) -> None:
+        if unknown := unknown_paths(mask):
+            what = f"read_mask names {', '.join(unknown)[:MAX_REFERENCE_CHARS]}, accepted are fields of Run"
+            await abort(context, grpc.StatusCode.INVALID_ARGUMENT, what)
 
     async def _ready(self, context: Context) -> None:
         """Half a log would be half the truth."""

@@ -15,7 +15,7 @@ AddToServer = Callable[[grpc.aio.Server], None]
 
 LOOK_EVERY_S: Final = 1.0
 STOP_GRACE_S: Final = 5.0
-MOST_CALLS: Final = 512
+MOST_CALLS: Final = 1024
 OPTIONS: Final = (
     ("grpc.so_reuseport", 0),  # A second instance on the same port should fail, not take half of the calls.
     ("grpc.keepalive_time_ms", 60_000),

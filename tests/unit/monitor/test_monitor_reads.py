@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from truscore.api.v1 import monitor_pb2
 from truscore.api.v1.monitor_pb2_grpc import MonitorServiceStub
@@ -193,3 +194,67 @@ async def test_alerts_are_listed_newest_first_in_pages_and_by_subject() -> None:
     ids = [[each.raised.alert_id for each in answer.alerts] for answer in (first, rest, one)]
     assert ids == [["a2", "a1"], ["a0"], ["a1"]]
     assert not rest.next_page_token
+
+
+async def test_only_the_fields_that_are_asked_for_are_answered_and_an_unknown_one_is_named() -> None:
+    harness = Harness()
+    board_after(event_sequences.whole_run(), harness.board)
+    mask = FieldMask(paths=["state", "epoch"])
+    async with harness.client() as api:
+        got = (await api.GetRun(monitor_pb2.GetRunRequest(run_id=RUN, read_mask=mask), timeout=WAIT_S)).run
+        (listed,) = (await api.ListRuns(monitor_pb2.ListRunsRequest(read_mask=mask), timeout=WAIT_S)).runs
+        wrong = monitor_pb2.GetRunRequest(run_id=RUN, read_mask=FieldMask(paths=["state", "colour"]))
+        code, text = await refusal(api.GetRun(wrong, timeout=WAIT_S))
+    assert got == listed == monitor_pb2.Run(state=monitor_pb2.RUN_STATE_EXPORTED, epoch=3)
+    assert (code, "colour" in text, "state" in text) == (grpc.StatusCode.INVALID_ARGUMENT, True, False)
+
+
+async def test_a_watch_that_is_resumed_begins_with_what_is_new_even_at_another_monitor() -> None:
+    first, second = Harness(), Harness()
+    for harness in (first, second):
+        board_after([event_sequences.started()], harness.board)
+    async with first.client() as api, second.client() as other:
+        seen = await api.WatchRun(monitor_pb2.WatchRunRequest(run_id=RUN), timeout=WAIT_S).read()
+        asked = monitor_pb2.WatchRunRequest(run_id=RUN, resume_token=seen.resume_token)
+        going_on = other.WatchRun(asked, timeout=WAIT_S)
+        reading = asyncio.ensure_future(going_on.read())
+        async with asyncio.timeout(WAIT_S):
+            while not second.board_changes.watchers:  # noqa: ASYNC110  the server begins when it begins
+                await asyncio.sleep(0.01)
+        board_after([event_sequences.epoch_done(1)], second.board)
+        second.board_changes.changed()
+        news = await reading
+    assert (seen.run.epoch, news.run.epoch) == (0, 1)
+    assert news.resume_token not in ("", seen.resume_token)
+
+
+async def test_an_alert_about_a_run_is_told_to_who_watches_it() -> None:
+    harness = Harness()
+    board_after([event_sequences.started()], harness.board)
+    async with harness.client() as api:
+        watch = api.WatchRun(monitor_pb2.WatchRunRequest(run_id=RUN), timeout=WAIT_S)
+        await watch.read()
+        harness.board.apply(raised(), BEGIN_S)
+        harness.board_changes.changed()
+        assert [alert.alert_id for alert in (await watch.read()).run.alerts] == ["a1"]
+
+
+async def test_an_order_that_waits_is_answered_with_who_is_before_it_and_when_it_ends() -> None:
+    harness = Harness()
+    board_after([*event_sequences.whole_run(), event_sequences.started(500, run_id="run-now")], harness.board)
+    late = event_sequences.epoch_done(1, 600)
+    late.message.run_id, late.message.eta_s = "run-now", 200  # type: ignore[attr-defined]
+    board_after([late], harness.board)
+    for number in (1, 2):
+        named = {"request_id": f"later-{number}", "dataset_id": f"d{number}", "trace": f"{number}" * 32}
+        board_after(
+            [event_sequences.ready(700 + number, **named), event_sequences.validated(710 + number, **named)],
+            harness.board,
+        )
+    async with harness.client() as api:
+        asked = [monitor_pb2.GetRunRequest(run_id=f"d{number}/1") for number in (1, 2)]
+        runs = [(await api.GetRun(each, timeout=WAIT_S)).run for each in asked]
+        listed = (await api.ListRuns(monitor_pb2.ListRunsRequest(dataset_id="d2"), timeout=WAIT_S)).runs
+    # One trainer, busy for 200 s; the run before took 398 s from its first start to its end.
+    assert [(run.orders_ahead, run.start_eta_s, run.eta_s) for run in runs] == [(0, 200, 598), (1, 598, 996)]
+    assert next(iter(listed)).eta_s == 996
