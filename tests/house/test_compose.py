@@ -26,7 +26,7 @@ from tests.house.compose_file import (
     stages,
 )
 
-FILES = ["docker-compose.yml", "deploy/docker/compose.gpu.yml"]
+FILES = ["docker-compose.yml", "deploy/docker/compose.gpu.yml", "deploy/docker/compose.users.yml"]
 # Caches whose files are loaded as code.
 EXECUTED = ("TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
 # Most memory that the service itself lets its work take: its own message has to come before the kernel's.

@@ -1,0 +1,1 @@
+"""Containers: the image, the compose files beside the main one, and what they log in with."""
