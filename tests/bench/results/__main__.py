@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ def main() -> int:
     parser.add_argument("what", choices=("run", "page"))
     parser.add_argument("names", nargs="*", metavar="NAME", help="of " + ", ".join(EXPERIMENTS))
     parser.add_argument("--seeds", default="0")
+    parser.add_argument("--only", default="", metavar="FOLDS", help="do these folds alone, and keep no figures of them")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep folds here; with the same folder it goes on")
     requested = parser.parse_args()
     if requested.what == "page":
         sys.stdout.write(page(MEASURED))
@@ -38,11 +40,14 @@ def main() -> int:
     unknown = sorted(set(requested.names) - set(EXPERIMENTS))
     if unknown:
         parser.error(f"{unknown[0]!r} is no measurement; accepted: {', '.join(EXPERIMENTS)}")
-    return max(measure(name, seeds=requested.seeds) for name in requested.names or EXPERIMENTS)
+    keep = [requested.keep] if requested.keep else []
+    return max(
+        measure(name, seeds=requested.seeds, only=requested.only, keep=keep) for name in requested.names or EXPERIMENTS
+    )
 
 
-def measure(name: str, *, seeds: str) -> int:
-    """Train and judge, print the figures, keep them in docs/results/."""
+def measure(name: str, *, seeds: str, only: str, keep: Sequence[Path]) -> int:
+    """Train and judge, print the figures, keep those of all folds in docs/results/."""
     experiment, data = EXPERIMENTS[name], Path(SharedData().shared_data or REPOSITORY.parent / "shared" / "data")
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="truscore-results-") as folder:
@@ -55,16 +60,19 @@ def measure(name: str, *, seeds: str) -> int:
             "-m",
             "services.trainer.worker.cross_validation",
             *experiment.arguments(data=data, images=images, seeds=seeds),
+            *(part for folder in keep for part in ("--keep", str(folder / name))),
+            *(["--only", only] if only else []),
         ]
         ended = subprocess.run([*command, "--output", str(output)], stdout=subprocess.DEVNULL, check=False)
         if ended.returncode:
             return ended.returncode
         found = json.loads(output.read_text(encoding="utf-8"))
-    place = MEASURED / f"{name}.json"
-    kept = kept_of(found, minutes=(time.monotonic() - began) / 60, before=place)
-    MEASURED.mkdir(exist_ok=True)
-    place.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    for metric, spread in kept["pooled"].items():
+    if not only:
+        place = MEASURED / f"{name}.json"
+        kept = kept_of(found, minutes=(time.monotonic() - began) / 60, before=place)
+        MEASURED.mkdir(exist_ok=True)
+        place.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    for metric, spread in found["pooled"].items():
         sys.stdout.write(f"{name}: {metric} {spread['mean']:.4f}\n")
     return 0
 

@@ -56,6 +56,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE", help="repeat it")
     parser.add_argument("--epochs", type=int, help="short for --set hyperparameters.training_process.epochs=…")
     parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--only", default="", metavar="FOLDS", help="do these alone, such as 1,3; all if not given")
+    parser.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="keep what folds come to here; with the same folder it goes on"
+    )
     parser.add_argument("--seeds", default="0", help="comma between them: a repetition each, with folds of its own")
     parser.add_argument(
         "--choose", choices=CHOICES, default="last", help="weights to evaluate: of the last epoch, or best"
@@ -88,6 +92,8 @@ def _trial(options: argparse.Namespace) -> Trial:
         folds=options.folds,
         choose=options.choose,
         pretrained=options.pretrained or _packaged(recipe),
+        only=_only(options.only, folds=options.folds),
+        kept=options.keep,
     )
 
 
@@ -135,6 +141,13 @@ def _seeds(text: str) -> list[int]:
     if not all(part.strip().isdecimal() for part in parts):
         raise UsageError(f"--seeds {text!r}: expected whole numbers with a comma between them, such as 0,1,2")
     return [int(part) for part in parts]
+
+
+def _only(text: str, *, folds: int) -> frozenset[int]:
+    numbers = [int(part) for part in text.split(",") if part.strip().isdecimal()] if text else []
+    if text and (len(numbers) != len(text.split(",")) or not all(1 <= number <= folds for number in numbers)):
+        raise UsageError(f"--only {text!r}: expected numbers of folds from 1 to {folds}, such as 1,2")
+    return frozenset(numbers)
 
 
 def _results(trial: Trial, options: argparse.Namespace, place: Place) -> dict[str, Any]:

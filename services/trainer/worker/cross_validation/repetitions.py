@@ -18,6 +18,7 @@ from services.trainer.worker.cross_validation.engine import (
     pooled_trivial,
     train_fold,
 )
+from services.trainer.worker.cross_validation.fold_files import read_fold, write_fold
 from services.trainer.worker.devices import Place, deterministic
 from services.trainer.worker.distributed import WorkerGroup
 from services.trainer.worker.run_dir import RunDir, TrainingJob, read_job
@@ -30,7 +31,11 @@ INNER_SHARE = 0.15
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trial:
-    """What is cross-validated: a recipe (its seed is the repetition's) on a dataset's folder."""
+    """What is cross-validated: a recipe (its seed is the repetition's) on a dataset's folder.
+
+    ``only`` are the numbers of the folds that are done, from 1; none is all. What folds come to is kept in ``kept``,
+    and taken from there where it is of this trial.
+    """
 
     index: DatasetIndex
     images: Path
@@ -38,6 +43,8 @@ class Trial:
     folds: int
     choose: str = "last"
     pretrained: Path | None = None
+    only: frozenset[int] = frozenset()
+    kept: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +71,7 @@ def repeat(
     """Train and evaluate every fold of a seed. ``on_epoch`` gets each epoch with its fold's number, ``on_fold`` each
     fold.
 
-    Raises InvalidSplit, InvalidConfig and what training raises.
+    Raises InvalidSplit, InvalidConfig, OSError and what training raises.
     """
     choose_best = trial.choose == "best"
     trial = replace(trial, recipe=for_fold(replace(trial.recipe, seed=seed), choose_best=choose_best))
@@ -74,20 +81,34 @@ def repeat(
         for number, split in enumerate(splits, start=1)
     ]
     results: list[FoldResult] = []
-    for fold in folds:
-        with deterministic():
-            for report in train_fold(fold, place=place, group=WorkerGroup(), stop_requested=str, clock=clock):
-                if isinstance(report, FoldResult):
-                    results.append(report)
-                    on_fold(report.done)
-                elif isinstance(report[1], EpochDone):
-                    on_epoch(fold.number, report[1])
+    kept = trial.kept / f"seed-{seed}" if trial.kept else None
+    for fold in (fold for fold in folds if not trial.only or fold.number in trial.only):
+        result = read_fold(kept, fold.job, fold.number) if kept else None
+        if result is None:
+            result = _trained(fold, place=place, clock=clock, on_epoch=on_epoch)
+            if kept:
+                kept.mkdir(parents=True, exist_ok=True)
+                write_fold(kept, fold.job, result)
+        results.append(result)
+        on_fold(result.done)
     return Repetition(
         seed=seed,
         folds=tuple(result.done for result in results),
         pooled=pooled_metrics(folds[0].job, results),
         trivial=pooled_trivial(folds[0].job, results),
     )
+
+
+def _trained(
+    fold: Fold, *, place: Place, clock: Callable[[], float], on_epoch: Callable[[int, EpochDone], None]
+) -> FoldResult:
+    with deterministic():
+        for report in train_fold(fold, place=place, group=WorkerGroup(), stop_requested=str, clock=clock):
+            if isinstance(report, FoldResult):
+                return report
+            if isinstance(report[1], EpochDone):
+                on_epoch(fold.number, report[1])
+    raise AssertionError("training that nobody stops ends in a result")
 
 
 def _job(trial: Trial, split: Split, folder: Path) -> TrainingJob:

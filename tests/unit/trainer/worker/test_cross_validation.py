@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,21 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
     assert not set(runs[0]) & set(runs[2])
 
 
+def test_folds_that_are_kept_are_not_trained_again_and_what_they_come_to_is_the_same(
+    folder: Path, index: DatasetIndex, tmp_path: Path
+) -> None:
+    trial = Trial(index=index, images=folder, recipe=recipe(epochs=1), folds=2, kept=tmp_path / "kept")
+    first, trained = repeated(replace(trial, only=frozenset({2})), tmp_path / "first")
+    assert ([fold.fold for fold in first.folds], [number for number, _ in trained]) == ([2], [2])
+    whole, trained = repeated(trial, tmp_path / "whole")
+    assert [number for number, _ in trained] == [1]
+    assert [fold.fold for fold in whole.folds] == [1, 2]
+    again, trained = repeated(trial, tmp_path / "again")
+    assert (again, trained) == (whole, [])
+    # Of another recipe there is nothing to go on from.
+    assert len(repeated(replace(trial, recipe=recipe(epochs=2)), tmp_path / "other")[1]) == 4
+
+
 def test_the_best_epoch_is_chosen_by_images_that_no_network_is_evaluated_on(
     folder: Path, index: DatasetIndex, tmp_path: Path
 ) -> None:
@@ -185,6 +201,8 @@ def test_the_command_prints_and_writes_figures_with_the_recipe_they_are_of(
         (("--seeds", "1,x"), "--seeds '1,x': expected whole numbers"),
         (("--folds", "1"), "folds 1: expected at least 2"),
         (("--max-images", "1"), "--max-images 1: expected at least 2"),
+        (("--only", "6"), "--only '6': expected numbers of folds from 1 to 5"),
+        (("--only", "one"), "--only 'one'"),
     ],
 )
 def test_what_cannot_be_done_is_refused_before_any_work(
