@@ -8,7 +8,7 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from truscore.datasets.index.records import ImageRecord
+from truscore.datasets.index.records import ImageRecord, Light
 
 from services.studio.access.roles import Role
 from services.studio.api.requests import body_of, need, session_of, text
@@ -32,13 +32,22 @@ async def open_image(request: Request) -> Response:
     studio, parameters = studio_of(request), request.path_params
     record = await asyncio.to_thread(studio.drafts.image, parameters["dataset_id"], parameters["image_id"])
     revision, document = await asyncio.to_thread(studio.journal.open, parameters["dataset_id"], parameters["image_id"])
+    views = await asyncio.to_thread(studio.drafts.views, parameters["dataset_id"], record)
     return JSONResponse(
         {
             "image": opened_image(parameters["image_id"], record),
+            "views": [{**opened_image(image_id, view), "light": light_name(view.light)} for image_id, view in views],
             "revision": revision,
             "document": document_to_dict(document),
         }
     )
+
+
+def light_name(light: Light | None) -> str:
+    """As a list shows it: its name, or where it stands seen from the object (x to the right, y up, z to the camera)."""
+    if light is None or light.direction is None:
+        return "" if light is None else light.name
+    return light.name or ", ".join(f"{part:.2f}" for part in light.direction)
 
 
 def opened_image(image_id: int, record: ImageRecord) -> dict[str, Any]:

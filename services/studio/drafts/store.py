@@ -17,6 +17,7 @@ from services.studio.drafts.document_json import document_from_json, document_to
 from services.studio.drafts.marks import record_from_json, record_to_json
 
 MOST_DRAFTS: Final = 10_000
+MOST_VIEWS: Final = 200  # of one object
 TABLES: Final = """
 CREATE TABLE IF NOT EXISTS drafts (
   dataset_id TEXT PRIMARY KEY, category TEXT NOT NULL, option TEXT NOT NULL, architecture TEXT NOT NULL,
@@ -190,6 +191,18 @@ class DraftStore:
         if found is None:
             raise UnknownDraft(f"dataset {dataset_id!r} has no image {image_id}")
         return record_from_json(found[0])
+
+    def views(self, dataset_id: str, record: ImageRecord) -> tuple[tuple[int, ImageRecord], ...]:
+        """The images of the record's object under each of its lights, by path; none where it has no light."""
+        if record.light is None:
+            return ()
+        with self._database.transaction() as rows:
+            found = rows.execute(
+                "SELECT image_id, record FROM images"
+                " WHERE dataset_id = ? AND json_extract(record, '$.images[0].light.object') = ? ORDER BY path LIMIT ?",
+                (dataset_id, record.light.object, MOST_VIEWS),
+            ).fetchall()
+        return tuple((image_id, record_from_json(text)) for image_id, text in found)
 
     def remove_image(self, dataset_id: str, image_id: int) -> None:
         with self._database.transaction() as rows:

@@ -45,9 +45,9 @@ export class Images {
 
   // All others are forgotten, but for those with edits that are not sent yet.
   keep(ids) {
-    for (const [id, { picture, saver }] of this.opened) {
+    for (const [id, { picture, lights, saver }] of this.opened) {
       if (ids.includes(id) || saver?.pending.length > 0) continue;
-      picture.close();
+      for (const each of [picture, ...lights.map((light) => light.picture)]) each.close();
       this.opened.delete(id);
       this.opening.delete(id);
     }
@@ -66,15 +66,24 @@ export class Images {
 
   async #open(id) {
     const address = `/api/datasets/${part(this.datasetId)}/images/${id}`;
-    const { image, revision, document } = await call("GET", `${address}/opening`);
-    const of = image.sha256.slice(0, 16); // an id may be another image's one day, and browsers keep what they fetched
+    const { image, views, revision, document } = await call("GET", `${address}/opening`);
+    const picture = this.#picture(image);
+    // Under other lights it is another image of the same size, whose marks are its own.
+    const lights = views.filter((each) => each.width === image.width && each.height === image.height)
+      .map((each) => ({ name: each.light, picture: each.image_id === id ? picture : this.#picture(each), isOwn: each.image_id === id }));
+    const opened = { image, address, revision, document, picture, lights };
+    this.opened.set(id, opened);
+    return opened;
+  }
+
+  #picture({ image_id: id, width, height, sha256 }) {
+    const of = sha256.slice(0, 16); // an id may be another image's one day, and browsers keep what they fetched
+    const address = `/api/datasets/${part(this.datasetId)}/images/${id}`;
     const picture = new Tiles({
-      size: image,
+      size: { width, height },
       addressOf: (level, column, row) => `${address}/tiles/${level}/${column}/${row}.jpg?of=${of}`,
       onTile: (region) => this.onTile(picture, region),
     });
-    const opened = { image, address, revision, document, picture };
-    this.opened.set(id, opened);
-    return opened;
+    return picture;
   }
 }

@@ -26,6 +26,7 @@ export const KEYS = [
   { keys: ["m"], words: "Magnet: sides that are dragged go to the image's edges (Alt: not this time)", tool: "magnet", command: "magnet" },
   { keys: ["s"], words: "The quadrilateral onto the edges near it", tool: "magnet", run: (editor) => editor.snapSelected() },
   { keys: ["k"], words: "Next channel: colour, red, green, blue, lightness", command: "channel" },
+  { keys: ["l"], words: "Next light of the object (Shift: before)", tool: "light", command: "light" },
   { keys: ["g"], words: "Suggestions of the model", command: "suggest" },
   { keys: ["a"], words: "Accept all that are suggested", command: "accept-all" },
   { keys: ["f"], words: "Whole image", command: "fit" },

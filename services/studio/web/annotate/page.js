@@ -9,6 +9,7 @@ import { MiniMap } from "../canvas/minimap.js";
 import { stripCutter } from "../canvas/strips.js";
 import { Editor } from "./editor.js";
 import { Images } from "./images.js";
+import { Lights } from "./lights.js";
 import { KEYS, digitOf, rowOf } from "./keys.js";
 import { Looks } from "./looks.js";
 import { Panel } from "./panel.js";
@@ -23,6 +24,7 @@ let editor = null;
 let panel = null;
 let suggester = null;
 let miniMap = null;
+const lights = new Lights({ place: document.getElementById("light"), view, onPicture: (picture) => { scene.open(picture); redraw(); } });
 let scene = null;
 const looks = new Looks({ onChange: () => { scene?.forget(); redraw(); } });
 const MAGNET = "annotate-magnet";
@@ -88,6 +90,7 @@ const commands = {
   "brush-larger": () => editor.resizeBrush(1.25),
   magnet: () => setMagnet(!editor.magnet),
   channel: () => looks.nextChannel(),
+  light: (event) => lights.flick(event?.shiftKey ? -1 : 1),
   suggest: () => suggester?.suggest(),
   "accept-all": () => suggester?.acceptAll(),
   next: () => leave(1),
@@ -131,6 +134,8 @@ function listenToPointer() {
   }, { passive: false });
 }
 
+const isThere = (tool) => (tool === "magnet" ? about.magnet : tool === "light" ? lights.count > 1 : about.tools.includes(tool));
+
 function listenToKeys() {
   document.addEventListener("keydown", (event) => {
     if (event.target.closest("input, select, textarea")) return;
@@ -138,8 +143,8 @@ function listenToKeys() {
     const digit = digitOf(event);
     const row = rowOf(event);
     if (digit) panel.choose(digit);
-    else if (!row || (row.tool && !(row.tool === "magnet" ? about.magnet : about.tools.includes(row.tool)))) return;
-    else if (row.command) commands[row.command]();
+    else if (!row || (row.tool && !isThere(row.tool))) return;
+    else if (row.command) commands[row.command](event);
     else row.run(editor, event);
     event.preventDefault();
   });
@@ -175,6 +180,7 @@ function show(opened) {
   editor.open(opened.saver);
   scene.open(picture);
   miniMap.open(picture);
+  lights.open(opened.lights);
   suggester?.open(address);
   drawnAt = "";
   if (about.magnet) images.whole(opened).then((whole) => { if (current === image.image_id) editor.cut = stripCutter(whole, view.image); }, () => {});

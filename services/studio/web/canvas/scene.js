@@ -15,7 +15,7 @@ export class Scene {
     this.resting = NOTHING;
   }
 
-  // Another image. `picture`: draws regions of it.
+  // Another image, or the same under another light. `picture`: draws regions of it.
   open(picture) {
     this.picture = picture;
     this.layer.forget();

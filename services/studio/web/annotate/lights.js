@@ -1,0 +1,48 @@
+// The lights of an object, one after the other under the same marks. The other pictures are fetched once one looks at it.
+
+export class Lights {
+  constructor({ place, view, onPicture }) {
+    Object.assign(this, { place, view, onPicture });
+    this.open([]);
+  }
+
+  get count() { return this.lights.length; }
+
+  // lights: {name, picture, isOwn} in order; the image's own is shown.
+  open(lights) {
+    this.lights = lights;
+    this.at = Math.max(0, lights.findIndex(({ isOwn }) => isOwn));
+    this.wanted = this.at;
+    this.#say();
+    this.#fetch(lights);
+  }
+
+  async flick(by) {
+    if (this.count < 2) return;
+    this.wanted = (this.wanted + by + this.count) % this.count;
+    const { lights, wanted } = this;
+    await lights[wanted].picture.load(this.view, devicePixelRatio).catch(() => {}); // what is missing comes later, or is asked for again
+    if (lights !== this.lights || wanted !== this.wanted) return; // another image, or a key pressed again
+    this.at = wanted;
+    this.onPicture(lights[wanted].picture);
+    this.#say();
+  }
+
+  #say() {
+    this.place.hidden = this.count < 2;
+    if (this.count < 2) return;
+    const { name, isOwn } = this.lights[this.at];
+    const key = document.createElement("kbd");
+    key.textContent = "L";
+    this.place.replaceChildren(`Light ${this.at + 1} of ${this.count}${name ? `: ${name}` : ""}${isOwn ? "" : " (marks of the image that is open)"} `, key);
+  }
+
+  // One after the other: the picture in sight goes before.
+  async #fetch(lights) {
+    for (const { picture, isOwn } of lights) {
+      if (isOwn) continue;
+      if (lights !== this.lights) return;
+      await picture.load(this.view, devicePixelRatio).catch(() => {});
+    }
+  }
+}
