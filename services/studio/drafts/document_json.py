@@ -8,6 +8,9 @@ from typing import Any
 
 from services.studio.drafts.document import Document, Shape
 
+# Of shapes by their ids, as JSON.
+KnownTexts = dict[str, tuple[Shape, str]]
+
 
 def document_to_dict(document: Document) -> dict[str, Any]:
     return {
@@ -18,8 +21,25 @@ def document_to_dict(document: Document) -> dict[str, Any]:
     }
 
 
-def document_to_json(document: Document) -> str:
-    return json.dumps(document_to_dict(document), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+def document_to_json(document: Document, known: KnownTexts | None = None) -> str:
+    """With `known`, shapes that were written before are not written again: of 500 outlines one has changed."""
+    known = {} if known is None else known
+    texts = [_shape_to_json(shape, known) for shape in document.shapes.values()]
+    for gone in known.keys() - document.shapes.keys():
+        del known[gone]
+    rest = {"labels": document.labels, "scores": dict(document.scores), "review": document.review}
+    return f'{{"shapes":[{",".join(texts)}],{_dumps(rest)[1:]}'
+
+
+def _shape_to_json(shape: Shape, known: KnownTexts) -> str:
+    before = known.get(shape.id)
+    if before is None or before[0] is not shape:
+        before = known[shape.id] = (shape, _dumps(_shape_to_dict(shape)))
+    return before[1]
+
+
+def _dumps(data: Any) -> str:
+    return json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def document_from_json(text: str) -> Document:

@@ -224,6 +224,22 @@ def test_what_was_confirmed_is_there_after_the_database_is_opened_anew(tmp_path:
     assert list(Journal(other, clock=lambda: 0.0).open("d", image_id)[1].shapes) == ["s"]
 
 
+def test_an_image_that_takes_the_id_of_a_removed_one_takes_nothing_else_of_it(
+    stored: tuple[Journal, DraftStore],
+) -> None:
+    journal, store = stored
+    gone = new_image(store)
+    journal.save("d", gone, Batch(base=0, batch_id="b", operations=[put("old")]), author="a")
+    store.remove_image("d", gone)
+    fresh = store.add_image("d", replace(RECORD, path="fresh.png", sha256="f" * 64))
+    assert fresh == gone
+    for revision, identity in enumerate(("one", "two")):
+        batch = Batch(base=revision, batch_id=f"b{revision}", operations=[put(identity)])
+        assert journal.save("d", fresh, batch, author="a") == Saved(revision=revision + 1)
+    assert list(journal.open("d", fresh)[1].shapes) == ["one", "two"]
+    assert document_from_json(document_to_json(journal.open("d", fresh)[1])) == journal.open("d", fresh)[1]
+
+
 def test_an_index_of_a_draft_names_its_classes_and_grades() -> None:
     index = to_index(("1", "2"), (1.0, 2.0), [(RECORD, Document(labels=(2,)))])
     assert isinstance(index, DatasetIndex)

@@ -34,7 +34,8 @@ export class Lights {
     const { name, isOwn } = this.lights[this.at];
     const key = document.createElement("kbd");
     key.textContent = "L";
-    this.place.replaceChildren(`Light ${this.at + 1} of ${this.count}${name ? `: ${name}` : ""}${isOwn ? "" : " (marks of the image that is open)"} `, key);
+    this.place.replaceChildren(`Light ${this.at + 1} of ${this.count}${name ? `: ${name}` : ""} `, key);
+    this.place.title = `Next light of the object (L; Shift+L: before)${isOwn ? "" : "; the marks are of the image that is open"}`;
   }
 
   // One after the other: the picture in sight goes before.

@@ -231,6 +231,8 @@ async function start() {
   view.open(opened.image);
   view.fit();
   show(opened);
+  view.resize(stage.clientWidth, stage.clientHeight); // the bar above may have grown by a button
+  view.fit();
   panel = new Panel({ about, editor });
   suggester?.start();
   await opened.picture.load(view, devicePixelRatio);
