@@ -59,7 +59,7 @@ bench: setup ## Measure speed and memory
 
 MINUTES ?= 30
 chaos: setup ## Real runs for MINUTES (30) while services, broker and store are killed: what was lost or doubled
-	$(BIN)/python -m tests.small_disk $(BIN)/python -m pytest -m chaos tests/connected tests/chaos
+	$(BIN)/python -m tests.small_disk $(BIN)/python -m pytest -m chaos tests/connected tests/chaos tests/learning
 	$(BIN)/python -m tests.small_disk $(BIN)/python -m tests.chaos --minutes $(MINUTES) --write docs/reliability.md $(ARGS)
 
 # Left to `make test`: what builds networks or decodes thousands of pictures.

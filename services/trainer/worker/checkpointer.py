@@ -33,8 +33,11 @@ class Checkpointer:
     def resume(self) -> bool:
         """Put the run where its latest checkpoint has it; whether there is one."""
         latest, group = self._run_dir.checkpoints / LATEST, self._run.group
+        own = read(latest) if group.local_rank == 0 and latest.exists() else None
+        # A host that joins, or was away, may lead and have an older one, or none: the newest counts.
+        steps = group.all_gather([-1 if own is None else int(own["progress"]["step"])])
         # Read once and handed to all: ranks on other hosts may not see this disk, and all go on from the same bytes.
-        content = group.broadcast(read(latest) if group.is_main and latest.exists() else None)
+        content = group.broadcast(own, source=steps.index(max(steps)))
         if content is None:
             return False
         restore(self._run, content, self._class_names)
@@ -54,6 +57,7 @@ class Checkpointer:
         """Save after an epoch and journal it."""
         written = self._save()
         if written is None:
+            self._keep_best_replica(done)
             return
         self._journal_epoch(written, done)
 
@@ -98,10 +102,19 @@ class Checkpointer:
 
     def _save(self) -> WrittenFile | None:
         """On the leading process; every process has a part in the contents."""
-        content = contents(self._run, self._class_names)
-        if not self._run.group.is_main:
-            return None
-        return write(content, self._run_dir.checkpoints / LATEST)
+        content, group, latest = (
+            contents(self._run, self._class_names),
+            self._run.group,
+            self._run_dir.checkpoints / LATEST,
+        )
+        if group.keeps_replica:
+            # So that the run goes on without the host that led it.
+            write(content, latest)
+        return write(content, latest) if group.is_main else None
+
+    def _keep_best_replica(self, done: EpochDone) -> None:
+        if self._run.group.keeps_replica and done.is_best and self._saving != "latest":
+            link_as(digest_of(self._run_dir.checkpoints / LATEST), BEST)
 
     def _journal_epoch(self, written: WrittenFile, done: EpochDone) -> None:
         # Linked before a record names them: a record never points at a file that is not there.

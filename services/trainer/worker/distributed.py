@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from services.trainer.worker.fsdp import set_gradient_sync, shard_network
+from services.trainer.worker.peers import watching_peers
 
 # The others wait this long for the main process, which writes the checkpoints, to a slow disk perhaps.
 AGREE_TIMEOUT_S = 1800.0
@@ -32,13 +33,18 @@ class WorkerGroup:
     def is_main(self) -> bool:
         return self.rank == 0
 
-    def broadcast(self, value: T) -> T:
-        """The value that the leading process has."""
+    @property
+    def keeps_replica(self) -> bool:
+        """Whether this is the first process of a host that the leading process is not on."""
+        return self.local_rank == 0 and self.rank > 0
+
+    def broadcast(self, value: T, *, source: int = 0) -> T:
+        """The value that the leading process has, or the one of rank ``source``."""
         if self.world_size == 1:
             return value
         values: list[Any] = [value]
         # Pickled, and so for small things only: stop requests and records. Weights and gradients go by DDP or FSDP.
-        dist.broadcast_object_list(values, src=0)
+        dist.broadcast_object_list(values, src=source)
         shared: T = values[0]
         return shared
 
@@ -89,11 +95,15 @@ def init_worker_group() -> Iterator[WorkerGroup]:
         # By host name, not from LOCAL_RANK: two torchruns on one host would both count from 0 and share a GPU.
         hosts: list[Any] = [None] * world_size
         dist.all_gather_object(hosts, platform.node())
-        yield WorkerGroup(
+        group = WorkerGroup(
             rank=rank,
             world_size=world_size,
             local_rank=hosts[:rank].count(hosts[rank]),
             local_world_size=hosts.count(hosts[rank]),
         )
+        # On one host torchrun itself sees a process end.
+        several = len(set(hosts)) > 1
+        with watching_peers(rank=rank, world_size=world_size) if several else nullcontext():
+            yield group
     finally:
         dist.destroy_process_group()

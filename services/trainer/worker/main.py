@@ -42,7 +42,7 @@ from services.trainer.worker.errors import TimeBudgetSpent, failure_of, is_full_
 from services.trainer.worker.finish import finish_run
 from services.trainer.worker.loop import Interrupted, TrainingRun, train
 from services.trainer.worker.resource_usage import measure_usage
-from services.trainer.worker.run_dir import RunDir, read_job
+from services.trainer.worker.run_dir import RunDir, read_job, shared_among
 from services.trainer.worker.stop_signal import StopSignal
 
 
@@ -68,7 +68,7 @@ def perform(run_dir: RunDir, *, group: WorkerGroup, stop_signal: StopSignal) -> 
     """Train the order in the folder until it is done or stopped. Raises what ``errors`` has codes for."""
     # Sets the threads, or the GPU, of this process: before a tensor is made.
     place = choose_place(group)
-    job = read_job(run_dir)
+    job = shared_among(read_job(run_dir), group.world_size)
     # Before training: too few groups for the folds are refused now and not after hours.
     folds = folds_of(job)
     built = build_run(job, place=place, group=group, stop_requested=stop_signal)

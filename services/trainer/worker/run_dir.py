@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ class TrainingJob:
     ``grades`` are the numbers that the classes stand for, where they are grades. ``left_out`` says which images are in
     no part because they have no label that the task could learn; it is empty where there are none. ``cpu_processes``
     share the recipe's batch, on a machine without a GPU; of those with one each has the whole of it.
+    Where the run is ``elastic``, processes may come and go, and those that there are share the batch.
     ``objects`` are what views under many lights show, with their maps. ``packs`` is where decoded pixels are kept for
     all runs of this machine.
     """
@@ -71,6 +72,17 @@ class TrainingJob:
     objects: tuple[LitObject, ...] = ()
     packs: PackFolder | None = None
     time_budget_s: float = 0.0  # of training, over all attempts; 0 for no bound
+    elastic: bool = False
+
+
+def shared_among(job: TrainingJob, world_size: int) -> TrainingJob:
+    """The job for so many processes. Raises InvalidJob where they can't share an elastic run's batch evenly."""
+    if not job.elastic:
+        return job
+    batch = job.recipe.hyperparameters.optimization.batch_size
+    if batch % world_size:
+        raise InvalidJob(f"the run has {world_size} processes for a batch of {batch}: expected a divisor of the batch")
+    return replace(job, cpu_processes=world_size)
 
 
 def read_job(run_dir: RunDir) -> TrainingJob:
@@ -101,6 +113,7 @@ def read_job(run_dir: RunDir) -> TrainingJob:
             git_commit=str(plain.get("git_commit", "")),
             objects=index.objects,
             packs=_packs(plain.get("packs")),
+            elastic=bool(plain.get("elastic", False)),
             time_budget_s=float(plain.get("time_budget_s", 0.0)),
         )
     except (KeyError, TypeError) as error:

@@ -5,13 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
 import pytest
 from truscore.process.logged import TAIL_BYTES, start_logged
 
-from services.trainer.runs.launcher import worker_command
+from services.trainer.runs.launcher import Rendezvous, worker_command
 from services.trainer.settings import training_environment
 from tests.unit.trainer.service.stand import until
 
@@ -25,6 +26,7 @@ time.sleep(120)
 """
 SERVICE = """
 import asyncio, os, sys
+from itertools import pairwise
 from pathlib import Path
 from truscore.process.logged import start_logged
 
@@ -122,3 +124,14 @@ def test_training_processes_are_not_given_our_secrets(monkeypatch: pytest.Monkey
     assert "hush" not in environment.values()
     assert environment["CUDA_VISIBLE_DEVICES"] == "1"
     assert environment["HOME"] == str(tmp_path)
+
+
+def test_hosts_meet_where_the_rendezvous_says_and_those_that_are_there_begin() -> None:
+    meeting = Rendezvous(endpoint="10.0.0.1:29400", nodes="2:3", run="run-1-2", is_host=True, own_address="10.0.0.1")
+    command = worker_command(Path("/runs/1"), processes=1, rendezvous=meeting)
+    words = dict(pairwise(command))
+    assert words["--nnodes"] == "2:3"
+    assert (words["--rdzv-backend"], words["--rdzv-endpoint"]) == ("c10d", "10.0.0.1:29400")
+    assert (words["--rdzv-id"], words["--local-addr"]) == ("run-1-2", "10.0.0.1")
+    assert "is_host=true" in words["--rdzv-conf"]
+    assert "--standalone" not in command
