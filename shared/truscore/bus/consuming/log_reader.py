@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import aio_pika
 from aio_pika.abc import AbstractIncomingMessage
-from aio_pika.exceptions import MessageProcessError
+from aio_pika.exceptions import ChannelInvalidStateError, MessageProcessError
 from faststream.rabbit import RabbitBroker
 from google.protobuf.message import Message
 from tenacity import AsyncRetrying, RetryCallState, retry_if_not_exception_type, wait_chain, wait_fixed
@@ -45,6 +45,14 @@ class Stray:
     routing_key: str
     reason: str
     at: datetime
+
+
+def _is_gone(message: AbstractIncomingMessage) -> bool:
+    """Whether the channel that it came by was closed; aio-pika then refuses to name it."""
+    try:
+        return message.channel.is_closed
+    except ChannelInvalidStateError:
+        return True
 
 
 async def _log_stray(stray: Stray) -> None:
@@ -103,7 +111,7 @@ class LogReader:
     async def receive(self, message: AbstractIncomingMessage) -> None:
         """Read one entry. Deliveries arrive as tasks; the lock is fair and so keeps their order."""
         async with self._turn:
-            if message.channel.is_closed:
+            if _is_gone(message):
                 return  # it comes again on the new channel
             offset = int(str(message.headers[OFFSET_ARGUMENT]))
             if not self._is_repeat(message, offset):
