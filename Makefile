@@ -52,6 +52,8 @@ bench: setup ## Measure speed and memory
 	$(BIN)/python -m pytest -m bench -s $(ARGS) || [ $$? -eq 5 ] # 5: nothing is marked so
 	$(BIN)/python -m tests.bench.relay
 	$(BIN)/python -m tests.bench.monitor_curves
+	$(BIN)/python -m tests.bench.monitor_watchers
+	$(BIN)/python -m tests.bench.replay
 	$(BIN)/python -m tests.bench.planted_faults
 	$(BIN)/python -m tests.bench.validator_speed
 	$(BIN)/python -m tests.bench.validator_memory
