@@ -13,7 +13,7 @@ from tests.browser.conftest import OpenContext, login_token
 from tests.unit.studio.studio_harness import Browser, png
 
 if TYPE_CHECKING:
-    from playwright.async_api import BrowserContext, Page
+    from playwright.async_api import BrowserContext, Locator, Page
 
 XSS = '<img src=x onerror="document.title=1">'
 
@@ -80,6 +80,34 @@ async def test_marks_are_drawn_by_pointer_and_by_keyboard_alone(
     await saved(page)
     assert len(shapes_of(one)) == 1
     assert await page.locator("img[src=x]").count() == 0
+    await change_keys(page)
+
+
+async def change_keys(page: Page) -> None:
+    """The box gets the polygon's key, by keyboard; the polygon the box's; after a reload they still have them."""
+    from playwright.async_api import expect
+
+    def pressed(tool: str) -> Locator:
+        return page.locator(f"[data-tool={tool}][aria-pressed=true]")
+
+    await page.locator("summary", has_text="Keys").press("Enter")
+    await page.locator("#keys [data-row=b]").press("Enter")
+    await page.keyboard.press("p")
+    await expect(page.locator("#keys [data-row=b]")).to_have_text("P")
+    await expect(page.locator("#keys [data-row=p]")).to_have_text("B")
+    await page.reload()
+    await page.wait_for_selector("html[data-ready=yes]")
+    await page.keyboard.press("p")
+    await expect(pressed("box")).to_have_count(1)
+    await page.keyboard.press("b")
+    await expect(pressed("polygon")).to_have_count(1)
+    await page.locator("summary", has_text="Keys").press("Enter")
+    await page.locator("#keys [data-row=b]").press("Enter")
+    await page.keyboard.press("1")  # chooses a class, whatever else is changed
+    await expect(page.locator("#notices .bad")).to_contain_text("digits choose classes")
+    await page.locator("#plain-keys").click()
+    await page.keyboard.press("b")
+    await expect(pressed("box")).to_have_count(1)
 
 
 async def test_two_people_on_one_image_both_see_all_marks(

@@ -36,9 +36,28 @@ export const KEYS = [
   { keys: ["PageUp"], words: "Image before", command: "previous" },
 ];
 
-export function rowOf(event) {
+export function rowOf(event, changes = {}) {
   const ctrl = event.ctrlKey || event.metaKey;
-  return KEYS.find((row) => Boolean(row.ctrl) === ctrl && row.keys.some((key) => key.toLowerCase() === event.key.toLowerCase()));
+  return KEYS.find((row) => Boolean(row.ctrl) === ctrl && keysOf(row, changes).some((key) => key.toLowerCase() === event.key.toLowerCase()));
+}
+
+// The keys of a row: its own, or the one that somebody gave it. `changes`: by the row's first key, what it is now.
+export const keysOf = (row, changes) => (row.keys[0] in changes ? [changes[row.keys[0]]] : row.keys);
+
+export const canChange = (row) => !row.ctrl && row.keys[0].length === 1 && row.keys[0] !== " ";
+
+// The changes with one more; where another row has the key already the two are exchanged. Null of a key that stays what
+// it is: digits, arrows and what a browser needs itself.
+export function withKey(changes, row, key) {
+  if (key.length !== 1 || key === " " || /[0-9]/.test(key)) return null;
+  const wanted = key.toLowerCase();
+  const after = { ...changes };
+  const other = KEYS.find((each) => !each.ctrl && each !== row && keysOf(each, changes).includes(wanted));
+  if (other && !canChange(other)) return null;
+  if (other) after[other.keys[0]] = keysOf(row, changes)[0];
+  after[row.keys[0]] = wanted;
+  for (const [own, now] of Object.entries(after)) if (own === now) delete after[own];
+  return after;
 }
 
 export function digitOf(event) {

@@ -3,14 +3,15 @@ import { ready } from "../model/ready.js";
 import { Scene } from "../canvas/scene.js";
 import { View } from "../canvas/view.js";
 import { call, dataOf, part } from "../model/calls.js";
-import { element, notice } from "../model/elements.js";
+import { notice } from "../model/elements.js";
 import { Saver } from "../model/saver.js";
 import { MiniMap } from "../canvas/minimap.js";
 import { stripCutter } from "../canvas/strips.js";
 import { Editor } from "./editor.js";
 import { Images } from "./images.js";
 import { Lights } from "./lights.js";
-import { KEYS, digitOf, rowOf } from "./keys.js";
+import { KeyTable } from "./key_table.js";
+import { digitOf, rowOf } from "./keys.js";
 import { Looks } from "./looks.js";
 import { Panel } from "./panel.js";
 import { Suggester } from "./suggester.js";
@@ -137,20 +138,22 @@ function listenToPointer() {
 const isThere = (tool) => (tool === "magnet" ? about.magnet : tool === "light" ? lights.count > 1 : about.tools.includes(tool));
 
 function listenToKeys() {
+  const keyTable = new KeyTable({ place: document.getElementById("keys"), plain: document.getElementById("plain-keys") });
   document.addEventListener("keydown", (event) => {
     if (event.target.closest("input, select, textarea")) return;
+    if (keyTable.take(event)) {
+      event.preventDefault();
+      return;
+    }
     if (event.target.closest("button, a, summary") && (event.key === " " || event.key === "Enter")) return;
     const digit = digitOf(event);
-    const row = rowOf(event);
+    const row = rowOf(event, keyTable.changes);
     if (digit) panel.choose(digit);
     else if (!row || (row.tool && !isThere(row.tool))) return;
     else if (row.command) commands[row.command](event);
     else row.run(editor, event);
     event.preventDefault();
   });
-  document.getElementById("keys").replaceChildren(...KEYS.filter((row) => row.words).flatMap((row) => [
-    element("dt", { textContent: row.show ?? row.keys[0].toUpperCase() }), element("dd", { textContent: row.words }),
-  ]));
 }
 
 // Image after image on one page: the tools stay, and the next is fetched while one looks at this one.
