@@ -38,7 +38,7 @@ def main() -> int:
     parser.add_argument("--upstreams", type=int, default=10, help="systems that order")
     parser.add_argument("--datasets", type=int, default=1000, help="orders of each in 30 minutes, fewer in fewer")
     parser.add_argument("--versions", type=int, default=10, help="datasets of each, which it orders in turn")
-    parser.add_argument("--trained-every", type=int, default=80, help="of so many orders one is of a run")
+    parser.add_argument("--trained-every", type=int, default=100, help="of so many orders one is of a run")
     parser.add_argument("--fault-every", type=float, default=8, help="seconds between faults, in the mean")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--short", action="store_true", help="two systems, two orders, some seconds: `make test`")
