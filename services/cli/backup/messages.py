@@ -18,7 +18,7 @@ class Entry:
     """A message: where it was published to, its properties and its body."""
 
     routing_key: str
-    properties: Mapping[str, str]
+    properties: Mapping[str, Any]
     timestamp: datetime | None
     headers: Mapping[str, Any]
     body: bytes
