@@ -35,11 +35,10 @@ def on_dataset_validated(
     """The handler of orders, on either inbox; it returns when the order is answered, which may take days."""
 
     async def handle(message: DatasetValidated | OrderPrioritized, envelope: Envelope) -> None:
-        prioritized = isinstance(message, OrderPrioritized)
-        validated = message.order if prioritized else message
+        validated = message.order if isinstance(message, OrderPrioritized) else message
         if validated.validation_only:
             return
-        order = replace(order_of(validated, envelope), prioritized=prioritized)
+        order = replace(order_of(validated, envelope), prioritized=isinstance(message, OrderPrioritized))
         try:
             planned: Plan = plan(order, profile=profile)
         except InvalidConfig as refusal:

@@ -76,7 +76,7 @@ async def test_a_run_gives_way_to_a_higher_priority_and_goes_on_by_itself(stand:
     stand.gate(6)
     lower = asyncio.create_task(stand.order(order))
     await stand.at_gate(6)
-    higher = asyncio.create_task(stand.on_order(OrderPrioritized(order=urgent), an_envelope()))
+    higher = asyncio.ensure_future(stand.on_order(OrderPrioritized(order=urgent), an_envelope()))
     # At its own sixth step the urgent run meets the gate: so the other has stopped there, and it trains.
     await until(lambda: len(stand.received(TrainingStarted)) == 2)
     [paused] = stand.published(TrainingPaused)
@@ -97,7 +97,7 @@ async def test_a_run_that_gave_way_can_be_cancelled_while_it_waits(stand: Stand)
     stand.gate(6)
     lower = asyncio.create_task(stand.order(order))
     await stand.at_gate(6)
-    higher = asyncio.create_task(stand.on_order(another_order(order, "urgent", priority=1), an_envelope(delivery=2)))
+    higher = asyncio.ensure_future(stand.on_order(another_order(order, "urgent", priority=1), an_envelope(delivery=2)))
     await until(lambda: stand.published(TrainingPaused))
     run_id = stand.published(TrainingPaused)[0].run_id
     await stand.send(RunCancel(run_id=run_id, reason="no longer needed", request_id="1"))
