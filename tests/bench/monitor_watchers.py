@@ -62,7 +62,8 @@ async def measured(amqp_url: str, monitor: MonitorProcess, watchers: int, rate: 
         tasks = [asyncio.create_task(watcher.watch(api, events)) for watcher in each]
         async with asyncio.timeout(WAIT_S):
             await asyncio.gather(*(watcher.ready.wait() for watcher in each))
-            published, pending, began = np.zeros(events), set(), time.perf_counter()
+            pending: set[asyncio.Task[str]] = set()
+            published, began = np.zeros(events), time.perf_counter()
             for step in range(1, events + 1):
                 await asyncio.sleep(max(0.0, began + step / rate - time.perf_counter()))
                 sent = report(step, events)
