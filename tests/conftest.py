@@ -19,6 +19,9 @@ from deploy.local.settings import LocalSettings, SharedData
 
 if TYPE_CHECKING:
     from truscore.storage import S3Store
+    from xdist.remote import Producer
+
+    from tests.scheduling import SharingFiles
 
 # Before torch is loaded: threads that wait by spinning take the cores of the tests beside them.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -43,6 +46,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--pictures", type=Path, default=None, metavar="FOLDER", help="where the walk through the studio keeps pictures"
     )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "SharingFiles | None":
+    from tests.scheduling import SharingFiles
+
+    return SharingFiles(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

@@ -1,21 +1,26 @@
 """The services as real processes, on a broker, a store and an MLflow server of the tests' own."""
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Protocol
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import pytest
+from truscore.storage import S3Store
 
 from deploy.local.servers.mlflow_server import MlflowServer, ready_mlflow
 from deploy.local.servers.objects import ObjectServer
 from deploy.local.servers.programs import REPOSITORY
+from deploy.local.servers.rabbitmq import RabbitMQ
 from deploy.local.services import commands
 from tests.e2e.running import RunningServices, services_of
 
-
-class Broker(Protocol):
-    @property
-    def amqp_url(self) -> str: ...
+# For speed: the proof itself, and processes that wait for an order, are tested elsewhere.
+LITTLE_PROOF = {
+    "TRUSCORE_EXPORTER_PARITY_IMAGES": "2",
+    "TRUSCORE_EXPORTER_BENCHMARK_ROUNDS": "1",
+    "TRUSCORE_EXPORTER_PREPARED_CHILD": "false",
+    "TRUSCORE_TRAINER_STANDBY": "false",
+}
 
 
 @pytest.fixture(scope="session")
@@ -28,29 +33,45 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowSe
     server.stop()
 
 
-@pytest.fixture
-def service_environment() -> dict[str, str]:
-    """What a test module sets beyond the addresses, by overriding this fixture."""
-    return {}
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stack:
+    """All of the Procfile on a virtual host and a bucket of their own."""
+
+    node: RabbitMQ
+    vhost: str
+    objects: ObjectServer
+    bucket: str
+    services: RunningServices
+
+    @property
+    def amqp_url(self) -> str:
+        return self.node.url_of(self.vhost)
+
+    @property
+    def store(self) -> S3Store:
+        return S3Store(self.objects.endpoint, self.objects.access_key, self.objects.secret_key)
 
 
-@pytest.fixture
-def running_services(
-    private_broker: Broker,
+@pytest.fixture(scope="session")
+def stack(
+    _private_node: Callable[[], RabbitMQ],
     s3: ObjectServer,
-    bucket: str,
     mlflow_server: MlflowServer,
-    service_environment: dict[str, str],
-    tmp_path: Path,
-) -> Iterator[RunningServices]:
-    """All of the Procfile."""
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Stack]:
+    """One stack for all modules that order runs and disturb nothing; the names of their datasets differ."""
+    node, name = _private_node(), f"test-{uuid.uuid4().hex[:16]}"
+    node.add_vhost(name)
+    s3.make_bucket(name)
     with services_of(
         list(commands()),
-        amqp_url=private_broker.amqp_url,
+        amqp_url=node.url_of(name),
         s3=s3,
-        bucket=bucket,
-        folder=tmp_path,
+        bucket=name,
+        folder=tmp_path_factory.mktemp("stack"),
         mlflow_server=mlflow_server,
-        environment=service_environment,
+        environment=LITTLE_PROOF,
     ) as services:
-        yield services
+        yield Stack(node=node, vhost=name, objects=s3, bucket=name, services=services)
+    s3.drop_bucket(name)
+    node.drop_vhost(name)

@@ -62,8 +62,8 @@ def store(output: PublishedEvent) -> Any:
 def upload(output: PublishedEvent) -> str:
     client, folder = store(output), Path(output["dataset"])
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        client.fput_object(output["bucket"], f"incoming/cards/{path.relative_to(folder).as_posix()}", str(path))
-    return f"s3://{output['bucket']}/incoming/cards/"
+        client.fput_object(output["bucket"], f"incoming/plain-cards/{path.relative_to(folder).as_posix()}", str(path))
+    return f"s3://{output['bucket']}/incoming/plain-cards/"
 
 
 def download(output: PublishedEvent, uri: str, target: Path) -> str:

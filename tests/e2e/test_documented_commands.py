@@ -5,19 +5,13 @@ import shlex
 import signal
 import subprocess
 import sys
-import uuid
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from deploy.local.addresses import to_env_file
-from deploy.local.servers.mlflow_server import MlflowServer
-from deploy.local.servers.objects import ObjectServer
 from deploy.local.servers.programs import REPOSITORY
-from deploy.local.servers.rabbitmq import RabbitMQ
-from deploy.local.services import commands
-from tests.e2e.running import services_of
+from tests.e2e.conftest import Stack
 from tests.house.documents import Block, blocks, pages
 
 PAGE_TIMEOUT_S = 400.0
@@ -29,34 +23,8 @@ HIDDEN = {".git", ".local", ".venv"}
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 
-@pytest.fixture(scope="module")
-def stack_file(
-    _private_node: Callable[[], RabbitMQ],
-    s3: ObjectServer,
-    mlflow_server: MlflowServer,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[str]:
-    """Content of the `.local/stack.env` of one stack for all pages."""
-    node, name = _private_node(), f"test-{uuid.uuid4().hex[:12]}"
-    node.add_vhost(name)
-    s3.make_bucket(name)
-    quick = {"TRUSCORE_EXPORTER_PARITY_IMAGES": "2", "TRUSCORE_EXPORTER_BENCHMARK_ROUNDS": "1"}
-    with services_of(
-        list(commands()),
-        amqp_url=node.url_of(name),
-        s3=s3,
-        bucket=name,
-        mlflow_server=mlflow_server,
-        environment=quick,
-        folder=tmp_path_factory.mktemp("stack"),
-    ) as services:
-        yield to_env_file(services.variables)
-    s3.drop_bucket(name)
-    node.drop_vhost(name)
-
-
 @pytest.fixture
-def clone(tmp_path: Path, stack_file: str) -> Path:
+def clone(tmp_path: Path, stack: Stack) -> Path:
     """The repository as a reader has it after `make up`: what a page writes stays here."""
     clone = tmp_path / "clone"
     clone.mkdir()
@@ -65,7 +33,7 @@ def clone(tmp_path: Path, stack_file: str) -> Path:
             (clone / entry.name).symlink_to(entry)
     (clone / ".venv").symlink_to(sys.prefix)
     (clone / ".local").mkdir()
-    (clone / ".local" / "stack.env").write_text(stack_file)
+    (clone / ".local" / "stack.env").write_text(to_env_file(stack.services.variables))
     return clone
 
 

@@ -10,17 +10,13 @@ from urllib.parse import urlsplit
 
 import aio_pika
 import pytest
-from truscore.storage import S3Store
 from truscore.synthesis import render_dataset
 
-from deploy.local.servers.objects import ObjectServer
 from deploy.local.servers.rabbitmq import RabbitMQ
+from tests.e2e.conftest import Stack
 from tests.e2e.example_clients import CLIENTS, Client, build
-from tests.e2e.running import RunningServices, services_of
 from tests.e2e.toolchains import ToolchainMissing
 
-# Monitor and tracker receive everything and answer no client.
-SERVICES = ("dataset-validator", "trainer", "exporter")
 RUN_TIMEOUT_S = 300
 EXPORTED = [
     *("dataset.validated", "order.attached", "training.started", "epoch.completed"),
@@ -53,18 +49,16 @@ class Ended:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Stack:
-    """A broker's virtual host, a bucket and the services that answer orders."""
+class System:
+    """The stack, as a client may reach it."""
 
+    stack: Stack
     amqp_url: str  # of a user that may do what a client needs, and no more
-    bucket: str
-    store: S3Store
-    services: RunningServices
 
     def upload(self, folder: Path, prefix: str) -> str:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            self.store.put_file(f"s3://{self.bucket}/{prefix}/{path.relative_to(folder).as_posix()}", path)
-        return f"s3://{self.bucket}/{prefix}/"
+            self.stack.store.put_file(f"s3://{self.stack.bucket}/{prefix}/{path.relative_to(folder).as_posix()}", path)
+        return f"s3://{self.stack.bucket}/{prefix}/"
 
 
 @pytest.fixture(scope="module")
@@ -90,27 +84,8 @@ def user_of(node: RabbitMQ, amqp_url: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def stack(
-    _private_node: Callable[[], RabbitMQ],
-    virtual_host: Callable[[], str],
-    s3: ObjectServer,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Stack]:
-    amqp_url, bucket = virtual_host(), f"test-{uuid.uuid4().hex[:16]}"
-    client_url = user_of(_private_node(), amqp_url)
-    s3.make_bucket(bucket)
-    little_proof = {
-        "TRUSCORE_EXPORTER_PARITY_IMAGES": "2",
-        "TRUSCORE_EXPORTER_BENCHMARK_ROUNDS": "1",
-        "TRUSCORE_EXPORTER_PREPARED_CHILD": "false",
-    }
-    folder = tmp_path_factory.mktemp("services")
-    with services_of(
-        SERVICES, amqp_url=amqp_url, s3=s3, bucket=bucket, folder=folder, environment=little_proof
-    ) as services:
-        store = S3Store(s3.endpoint, s3.access_key, s3.secret_key)
-        yield Stack(amqp_url=client_url, bucket=bucket, store=store, services=services)
-    s3.drop_bucket(bucket)
+def system(stack: Stack) -> System:
+    return System(stack=stack, amqp_url=user_of(stack.node, stack.amqp_url))
 
 
 @pytest.fixture(scope="module")
@@ -135,13 +110,13 @@ def client(language: str, built: dict[str, Client | ToolchainMissing]) -> Client
 
 @pytest.fixture(scope="module")
 def followed(
-    built: dict[str, Client | ToolchainMissing], stack: Stack, tmp_path_factory: pytest.TempPathFactory
+    built: dict[str, Client | ToolchainMissing], system: System, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Ended]:
     """What each client left that placed the same order at the same time as the others."""
     cards = render_dataset(tmp_path_factory.mktemp("cards"), count=16, seed=11, image_size=(160, 200))
-    uri = stack.upload(cards, "incoming/cards")
+    uri = system.upload(cards, "incoming/example-cards")
     started = {
-        language: client.start(stack.amqp_url, uri, "cards", "1", "first")
+        language: client.start(system.amqp_url, uri, "example-cards", "1", "first")
         for language, client in built.items()
         if isinstance(client, Client)
     }
@@ -168,21 +143,21 @@ def test_it_follows_its_order_to_the_exported_model(
 ) -> None:
     left = followed[language]
     print(f"{language}:\n{left.output}")  # noqa: T201  shown with -s, and where the test fails
-    assert left.exit_code == 0, f"{left.errors}\n{left.output}\n{stack.services.tails()}"
+    assert left.exit_code == 0, f"{left.errors}\n{left.output}\n{system.stack.services.tails()}"
     assert left.received[0] == "ordered"
     assert list(dict.fromkeys(left.received[1:])) == EXPORTED
 
 
 @languages
-@pytest.mark.parametrize("dataset_id", ["cards", "the-same-cards"])
+@pytest.mark.parametrize("dataset_id", ["example-cards", "the-same-cards"])
 def test_who_comes_when_the_run_is_over_is_given_its_run_and_its_model(
     language: str, dataset_id: str, client: Client, followed: dict[str, Ended], stack: Stack
 ) -> None:
     """The same order once more, and one for the same images under another name: both are the same run."""
-    uri = f"s3://{stack.bucket}/incoming/cards/"
-    left = ended(client.start(stack.amqp_url, uri, dataset_id, "1", "first"))
+    uri = f"s3://{system.stack.bucket}/incoming/example-cards/"
+    left = ended(client.start(system.amqp_url, uri, dataset_id, "1", "first"))
     print(left.output)  # noqa: T201
-    assert left.exit_code == 0, f"{left.errors}\n{left.output}\n{stack.services.tails()}"
+    assert left.exit_code == 0, f"{left.errors}\n{left.output}\n{system.stack.services.tails()}"
     assert left.received == [
         "ordered",
         *(key for key in EXPORTED if key not in {"training.started", "epoch.completed"}),
@@ -196,9 +171,9 @@ def test_the_same_order_placed_by_several_systems_is_one_run(followed: dict[str,
 
 
 @languages
-def test_a_rejected_dataset_ends_it_with_what_was_found(client: Client, stack: Stack) -> None:
-    uri = f"s3://{stack.bucket}/nothing/"
-    left = ended(client.start(stack.amqp_url, uri, "nothing", "1", "first"))
+def test_a_rejected_dataset_ends_it_with_what_was_found(client: Client, system: System) -> None:
+    uri = f"s3://{system.stack.bucket}/nothing/"
+    left = ended(client.start(system.amqp_url, uri, "nothing", "1", "first"))
     print(left.output)  # noqa: T201
     assert left.exit_code == 1, left.errors
     assert left.received == ["ordered", "dataset.rejected", "order.nothing_there"]

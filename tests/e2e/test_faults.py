@@ -34,6 +34,7 @@ from tests.connected.trainer.trainer_harness import (
     upload_cards,
     weights_left_alone,
 )
+from tests.e2e.conftest import LITTLE_PROOF
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
@@ -47,7 +48,7 @@ def left_alone() -> str:
 @pytest.fixture
 def system(private_broker: PrivateBroker, s3: ObjectServer, bucket: str, tmp_path: Path) -> Iterator[Trainer]:
     """Validator, trainer and exporter."""
-    environment = service_environment(private_broker.amqp_url, s3, bucket)
+    environment = service_environment(private_broker.amqp_url, s3, bucket) | LITTLE_PROOF
     with service("dataset_validator", tmp_path, environment), service("exporter", tmp_path, environment):
         with trainer_process(tmp_path / "trainer", environment) as trainer:
             yield trainer

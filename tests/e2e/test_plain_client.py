@@ -10,7 +10,7 @@ import tarfile
 from importlib import resources
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import aio_pika
 import pytest
@@ -22,8 +22,9 @@ from truscore.synthesis import CLASS_NAMES, render_dataset
 from truscore.zoo import load_checkpoint_model
 from truscore.zoo.preprocess import preprocess
 
-from deploy.local.servers.objects import ObjectServer
 from deploy.local.servers.programs import REPOSITORY
+from tests.e2e.conftest import Stack
+from tests.e2e.running import RunningServices
 
 HERE = Path(__file__).parent
 PIXELS = 0.25
@@ -34,28 +35,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 INBOXES = ("dataset-validator.dataset.ready", "trainer.dataset.validated", "exporter.training.completed")
 COUNTED = ("training.started", "training.completed", "model.exported")
 QUIET_TIMEOUT_S = 120.0
-
-
-class Broker(Protocol):
-    vhost: str
-
-    def manage(self, method: str, path: str, body: object = None) -> object: ...
-
-
-class Services(Protocol):
-    variables: dict[str, str]
-
-    def tails(self) -> str: ...
-
-
-@pytest.fixture
-def service_environment() -> dict[str, str]:
-    """Little proof, for speed: the proof itself is tested elsewhere."""
-    return {
-        "TRUSCORE_EXPORTER_PARITY_IMAGES": "2",
-        "TRUSCORE_EXPORTER_BENCHMARK_ROUNDS": "1",
-        "TRUSCORE_EXPORTER_PREPARED_CHILD": "false",
-    }
 
 
 @pytest.fixture(scope="module")
@@ -70,35 +49,30 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 async def test_a_client_with_only_the_proto_files_gets_one_model_that_runs_without_torch(
-    running_services: Services,
-    private_broker: Broker,
-    generated: Path,
-    s3: ObjectServer,
-    bucket: str,
-    tmp_path: Path,
+    stack: Stack, generated: Path, tmp_path: Path
 ) -> None:
     """It orders a hundred times over: one run, one model. A second system with the same images gets that model too."""
     cards = render_dataset(tmp_path / "cards", count=24, seed=11, image_size=(200, 240))
     reported = {
-        "amqp_url": running_services.variables["TRUSCORE_AMQP_URL"],
-        "s3_endpoint": s3.endpoint,
-        "s3_access_key": s3.access_key,
-        "s3_secret_key": s3.secret_key,
-        "bucket": bucket,
+        "amqp_url": stack.amqp_url,
+        "s3_endpoint": stack.objects.endpoint,
+        "s3_access_key": stack.objects.access_key,
+        "s3_secret_key": stack.objects.secret_key,
+        "bucket": stack.bucket,
         "dataset": str(cards),
         "out": str(tmp_path),
     }
     output, of_second_system = tmp_path / "arguments.json", tmp_path / "second.json"
-    output.write_text(json.dumps(reported | {"dataset_id": "cards"}))
-    of_second_system.write_text(json.dumps(reported | {"dataset_id": "cards-of-the-second-system"}))
-    connection = await aio_pika.connect(running_services.variables["TRUSCORE_AMQP_URL"])
+    output.write_text(json.dumps(reported | {"dataset_id": "plain-cards"}))
+    of_second_system.write_text(json.dumps(reported | {"dataset_id": "plain-cards-of-the-second-system"}))
+    connection = await aio_pika.connect(stack.amqp_url)
     async with connection:
         counting = await counter(await connection.channel())
         client = [str(HERE / "plain_client.py"), str(generated), str(output)]
-        answer = await asyncio.to_thread(run_client, running_services, client, cwd=tmp_path)
+        answer = await asyncio.to_thread(run_client, stack.services, client, cwd=tmp_path)
         second = [str(HERE / "plain_client.py"), str(generated), str(of_second_system)]
-        assert await asyncio.to_thread(run_client, running_services, second, cwd=tmp_path) == answer
-        await all_settled(private_broker)
+        assert await asyncio.to_thread(run_client, stack.services, second, cwd=tmp_path) == answer
+        await all_settled(stack)
         assert await counts(counting) == dict.fromkeys(COUNTED, 1)
     assert answer["model_id"] == "border_detection.dual_class.mask_rcnn"
     assert answer["parity"]
@@ -106,13 +80,13 @@ async def test_a_client_with_only_the_proto_files_gets_one_model_that_runs_witho
 
     pictures = sorted((cards / "images").iterdir())[:3]
     of_engine = run_client(
-        running_services,
+        stack.services,
         [str(HERE / "plain_engine.py"), str(tmp_path / "model.onnx"), *map(str, pictures)],
         cwd=tmp_path,
     )
     for picture, found in zip(pictures, of_engine, strict=True):
         assert_same_boxes(eagerly(tmp_path / "best.pt", picture), found)
-    assert_whole_package(S3Store(s3.endpoint, s3.access_key, s3.secret_key), answer, tmp_path / "model.onnx")
+    assert_whole_package(stack.store, answer, tmp_path / "model.onnx")
 
 
 async def counter(channel: AbstractChannel) -> AbstractQueue:
@@ -123,17 +97,17 @@ async def counter(channel: AbstractChannel) -> AbstractQueue:
     return queue
 
 
-async def all_settled(broker: Broker) -> None:
+async def all_settled(stack: Stack) -> None:
     """Until no inbox holds a message, taken up or not."""
     async with asyncio.timeout(QUIET_TIMEOUT_S):
         # The broker's counts can only be asked for: it tells nobody when an inbox is empty.
-        while any([await asyncio.to_thread(held, broker, inbox) for inbox in INBOXES]):  # noqa: ASYNC110
+        while any([await asyncio.to_thread(held, stack, inbox) for inbox in INBOXES]):  # noqa: ASYNC110
             await asyncio.sleep(0.5)
 
 
-def held(broker: Broker, inbox: str) -> int:
+def held(stack: Stack, inbox: str) -> int:
     """Messages that wait or are being worked on, by the broker's own count, which is some seconds old."""
-    queue = broker.manage("GET", f"/api/queues/{broker.vhost}/{inbox}")
+    queue = stack.node.manage("GET", f"/api/queues/{stack.vhost}/{inbox}")
     assert isinstance(queue, dict)
     return int(queue["messages"])
 
@@ -146,7 +120,7 @@ async def counts(queue: AbstractQueue) -> dict[str, int]:
     return {key: len(ids) for key, ids in found.items()}
 
 
-def run_client(services: Services, arguments: list[str], *, cwd: Path) -> Any:
+def run_client(services: RunningServices, arguments: list[str], *, cwd: Path) -> Any:
     """What the process says, as JSON; where it fails, with the services' last words."""
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("TRUSCORE_", "PYTHONPATH"))

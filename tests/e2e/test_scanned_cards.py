@@ -5,40 +5,26 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
 from deploy.local.servers.programs import REPOSITORY
+from tests.e2e.conftest import Stack
+from tests.e2e.running import RunningServices
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 WAIT_S = 840
 BORDERS, FRUITS = "truscore_card_borders_yolo/combined_dual_class", "fruitsnuts_coco"
 
 
-class Services(Protocol):
-    variables: dict[str, str]
-
-    def tails(self) -> str: ...
-
-
-@pytest.fixture
-def service_environment() -> dict[str, str]:
-    """Little proof, for speed: the proof itself is tested elsewhere."""
-    return {
-        "TRUSCORE_EXPORTER_PARITY_IMAGES": "2",
-        "TRUSCORE_EXPORTER_BENCHMARK_ROUNDS": "1",
-        "TRUSCORE_EXPORTER_PREPARED_CHILD": "false",
-    }
-
-
-def test_real_scans_and_fruits_become_models(running_services: Services, shared_data: Path) -> None:
+def test_real_scans_and_fruits_become_models(stack: Stack, shared_data: Path) -> None:
     """33 scans of real cards reach AP50 0.90 at a coarse setting; 18 photos of fruits and nuts go through as well."""
     ordered = {
-        "cards": order(running_services, shared_data / BORDERS, "dual_class", epochs=6),
-        "fruits": order(running_services, shared_data / FRUITS, "single_class", epochs=2),
+        "cards": order(stack.services, shared_data / BORDERS, "dual_class", epochs=6),
+        "fruits": order(stack.services, shared_data / FRUITS, "single_class", epochs=2),
     }
-    runs = {name: ended(running_services, dataset) for name, dataset in ordered.items()}
+    runs = {name: ended(stack.services, dataset) for name, dataset in ordered.items()}
     reached = {
         name: {metric: round(value, 3) for metric, value in run["best_metrics"].items()} for name, run in runs.items()
     }
@@ -51,7 +37,7 @@ def test_real_scans_and_fruits_become_models(running_services: Services, shared_
         assert [each["epoch"] for each in run["epochs"]] == list(range(1, run["total_epochs"] + 1)), name
 
 
-def order(services: Services, folder: Path, option: str, *, epochs: int) -> str:
+def order(services: RunningServices, folder: Path, option: str, *, epochs: int) -> str:
     """Order a run; the dataset's `id/version`, by which it is watched."""
     config: dict[str, Any] = {"hyperparameters": {"training_process": {"epochs": epochs}}, "seed": 7}
     if option == "single_class":  # fruits have no straight sides
@@ -69,14 +55,14 @@ def order(services: Services, folder: Path, option: str, *, epochs: int) -> str:
     return f"{name}/1"
 
 
-def ended(services: Services, dataset: str) -> dict[str, Any]:
+def ended(services: RunningServices, dataset: str) -> dict[str, Any]:
     """The run once its model is exported."""
     output = truscore(services, ["watch", dataset, "--json"], timeout_s=WAIT_S)
     last: dict[str, Any] = json.loads(output.splitlines()[-1])
     return json.loads(truscore(services, ["show", last["run_id"], "--json"], timeout_s=60))  # type: ignore[no-any-return]
 
 
-def truscore(services: Services, arguments: list[str], *, timeout_s: float) -> str:
+def truscore(services: RunningServices, arguments: list[str], *, timeout_s: float) -> str:
     """What the command prints; where it fails, with the services' last words."""
     done = subprocess.run(
         [sys.executable, "-m", "services.cli", *arguments],

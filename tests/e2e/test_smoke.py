@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from deploy.local.servers.programs import REPOSITORY
-from tests.e2e.conftest import RunningServices
+from tests.e2e.conftest import Stack
+from tests.e2e.running import RunningServices
 
 pytestmark = [pytest.mark.connected, pytest.mark.e2e]
 
@@ -22,17 +23,20 @@ def smoke(services: RunningServices, *arguments: str) -> subprocess.CompletedPro
     )  # fmt: skip
 
 
-def test_the_smoke_check_passes_on_a_working_system_and_names_a_service_that_is_down(
-    running_services: RunningServices,
-) -> None:
-    works = smoke(running_services)
-    assert works.returncode == 0, works.stdout + works.stderr + running_services.tails()
+def test_the_smoke_check_passes_on_a_working_system_and_names_a_service_that_is_down(stack: Stack) -> None:
+    services = stack.services
+    works = smoke(services)
+    assert works.returncode == 0, works.stdout + works.stderr + services.tails()
     lines = {line.split()[1]: line for line in works.stdout.splitlines() if line.startswith("ok")}
     assert {"broker", "store", "validator", "trainer", "monitor", "tracker", "exporter", "mlflow"} <= set(lines)
     assert "was accepted" in lines["order"]
 
-    running_services.processes["dataset-validator"].terminate(60)
-    broken = smoke(running_services, "--timeout", "2")
+    services.processes["dataset-validator"].terminate(60)
+    try:
+        broken = smoke(services, "--timeout", "2")
+    finally:
+        services.start("dataset-validator")
+        services.wait("dataset-validator")
     assert broken.returncode == 1
     failed = {line.split()[1]: line for line in broken.stdout.splitlines() if line.startswith("FAIL")}
     assert set(failed) == {"validator", "order"}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from truscore.storage import ObjectRef
+from truscore.zoo.photometric import integration, light_refit, weighted_solve
 
 from services.exporter.order import ExportOrder
 from services.exporter.release import Artifact, Benchmark, Parity, Refusal, Release
@@ -73,3 +74,11 @@ def release_with(artifact: Artifact) -> Callable[..., Release]:
         return replace(release, **changes)
 
     return make
+
+
+@pytest.fixture
+def short_loops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Solvers unrolled over few steps: a graph of the same operators, a tenth as long to write and to load."""
+    monkeypatch.setattr(weighted_solve, "_STEPS", 2)
+    monkeypatch.setattr(integration, "_STEPS", 3)
+    monkeypatch.setattr(light_refit, "_ROUNDS", 1)

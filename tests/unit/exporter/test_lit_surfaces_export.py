@@ -21,6 +21,7 @@ from tests.unit.exporter.test_lit_views_export import fed
 SHAPES = ((3, 9, 12), (7, 16, 10), (30, 20, 21))  # lights, height, width
 ROW = ("photometric_stereo", "depth_reconstruction", "depth_net")
 OF_NORMALS = ("photometric_stereo", "surface_normal_estimation", "neural_surface_reconstruction")
+pytestmark = pytest.mark.usefixtures("short_loops")
 PITCH = {"pitch_um": np.array([20.0], dtype=np.float32)}
 
 
