@@ -16,6 +16,7 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 import torch.distributed as dist
+from torch._C._distributed_c10d import TCPStore
 
 BEAT_S = 1.0
 SILENT_S = 10.0  # that a process may take for a beat: torch and Python let this thread in between any two operations
@@ -79,9 +80,9 @@ def watching_peers(*, rank: int, world_size: int) -> Iterator[None]:
         watch.leave()
 
 
-def _group_store() -> dist.TCPStore:
+def _group_store() -> TCPStore:
     """A connection of its own: one that the main thread waits on would hold up the beats."""
-    return dist.TCPStore(
+    return TCPStore(
         os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False, wait_for_workers=False,
         timeout=timedelta(seconds=SILENT_S),
     )  # fmt: skip
