@@ -139,7 +139,7 @@ def runs_in(left: Ended) -> set[str]:
 
 @languages
 def test_it_follows_its_order_to_the_exported_model(
-    language: str, client: Client, followed: dict[str, Ended], stack: Stack
+    language: str, client: Client, followed: dict[str, Ended], system: System
 ) -> None:
     left = followed[language]
     print(f"{language}:\n{left.output}")  # noqa: T201  shown with -s, and where the test fails
@@ -151,7 +151,7 @@ def test_it_follows_its_order_to_the_exported_model(
 @languages
 @pytest.mark.parametrize("dataset_id", ["example-cards", "the-same-cards"])
 def test_who_comes_when_the_run_is_over_is_given_its_run_and_its_model(
-    language: str, dataset_id: str, client: Client, followed: dict[str, Ended], stack: Stack
+    language: str, dataset_id: str, client: Client, followed: dict[str, Ended], system: System
 ) -> None:
     """The same order once more, and one for the same images under another name: both are the same run."""
     uri = f"s3://{system.stack.bucket}/incoming/example-cards/"

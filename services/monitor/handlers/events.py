@@ -28,6 +28,7 @@ MAX_TIME_S = 253_402_300_799  # the end of the year 9999, the last moment that a
 STRAY = "stray"  # in the place of a message's type
 
 F = TypeVar("F")
+_READ_OFF: dict[tuple[type[Message], type[Any]], tuple[tuple[str, bool], ...]] = {}
 log = logging.getLogger(__name__)
 
 # A fact has the fields of its message that the monitor uses, under the same names.
@@ -101,24 +102,34 @@ def _order(message: dataset_pb2.DatasetReady | dataset_pb2.DatasetValidated) -> 
 
 
 def _plain(message: Message, kind: type[F], **given: Any) -> F:
-    names = [field.name for field in fields(kind) if field.name not in given]  # type: ignore[arg-type]
-    return kind(**given, **{name: _field(message, name) for name in names})
+    read = {
+        name: None if asks and not message.HasField(name) else _value(getattr(message, name))
+        for name, asks in _read_off(type(message), kind, tuple(given))
+    }
+    return kind(**given, **read)
 
 
-def _field(message: Message, name: str) -> Any:
-    field = message.DESCRIPTOR.fields_by_name[name]
-    # What a field that knows its presence leaves out is not its zero.
-    absent = field.message_type is None and field.has_presence and not message.HasField(name)
-    return None if absent else _value(getattr(message, name))
+def _read_off(message: type[Message], kind: type[Any], given: tuple[str, ...]) -> tuple[tuple[str, bool], ...]:
+    """Names of the fact's fields that are read off the message; whether it knows that one was left out, which is not
+    its zero. A million events are read at a monitor's start: their descriptors are not asked again for each."""
+    found = _READ_OFF.get((message, kind))
+    if found is None:
+        described = message.DESCRIPTOR.fields_by_name
+        found = _READ_OFF[message, kind] = tuple(
+            (name, described[name].message_type is None and described[name].has_presence)
+            for name in (field.name for field in fields(kind))
+            if name not in given
+        )
+    return found
 
 
 def _value(value: Any) -> Any:
-    if isinstance(value, Timestamp):
-        return min(max(value.seconds, 0), MAX_TIME_S) + min(max(value.nanos, 0), 999_999_999) / 1e9
-    if isinstance(value, str):
-        return value[:MAX_CHARS]
     if isinstance(value, int | float):
         return value
+    if isinstance(value, str):
+        return value[:MAX_CHARS]
+    if isinstance(value, Timestamp):
+        return min(max(value.seconds, 0), MAX_TIME_S) + min(max(value.nanos, 0), 999_999_999) / 1e9
     if isinstance(value, Mapping):
         return {name[:MAX_CHARS]: number for name, number in sorted(value.items())[:MAX_NAMES]}
     return tuple(part[:MAX_CHARS] if isinstance(part, str) else _part(part) for part in value[:MAX_PARTS])

@@ -82,8 +82,12 @@ def watching_peers(*, rank: int, world_size: int) -> Iterator[None]:
 
 def _group_store() -> TCPStore:
     """A connection of its own: one that the main thread waits on would hold up the beats."""
+    # Not imported by a process that trains alone: it would begin later.
+    from services.trainer.worker.settings import GroupAddress
+
+    address = GroupAddress()
     return TCPStore(
-        os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False, wait_for_workers=False,
+        address.master_addr, address.master_port, is_master=False, wait_for_workers=False,
         timeout=timedelta(seconds=SILENT_S),
     )  # fmt: skip
 

@@ -148,19 +148,30 @@ class LogReader:
             await self._insist(partial(self.handler, event, envelope, offset), offset)
 
     async def _insist(self, work: Callable[[], Awaitable[None]], offset: int) -> None:
-        def warn(state: RetryCallState) -> None:
-            error = state.outcome.exception() if state.outcome else None
-            log.error(
-                "log offset %d failed in %s, again in %g s", offset, self.service, state.upcoming_sleep, exc_info=error
-            )
+        try:
+            try:
+                # Nearly always all there is to it: what tries again is made only where something failed.
+                await work()
+            except Poison:
+                raise
+            except Exception as error:  # noqa: BLE001  whatever it is, the reader's state must have no holes
+                await self._try_again(work, offset, error)
+        except Poison as poison:
+            log.warning("log offset %d passed over by %s: %s", offset, self.service, poison.reason)
+
+    async def _try_again(self, work: Callable[[], Awaitable[None]], offset: int, first: Exception) -> None:
+        def warn(error: BaseException | None, delay_s: float) -> None:
+            log.error("log offset %d failed in %s, again in %g s", offset, self.service, delay_s, exc_info=error)
+
+        def warn_of(state: RetryCallState) -> None:
+            warn(state.outcome.exception() if state.outcome else None, state.upcoming_sleep)
 
         # Not left to tenacity, which takes a partial of a callable object for a plain function.
         async def attempt() -> None:
             await work()
 
-        waits = wait_chain(*(wait_fixed(delay_s) for delay_s in RETRY_DELAYS_S))
-        try:
-            retrying = AsyncRetrying(retry=retry_if_not_exception_type(Poison), wait=waits, before_sleep=warn)
-            await retrying(attempt)
-        except Poison as poison:
-            log.warning("log offset %d passed over by %s: %s", offset, self.service, poison.reason)
+        first_s, *later_s = RETRY_DELAYS_S
+        warn(first, first_s)
+        await asyncio.sleep(first_s)
+        waits = wait_chain(*map(wait_fixed, later_s))
+        await AsyncRetrying(retry=retry_if_not_exception_type(Poison), wait=waits, before_sleep=warn_of)(attempt)

@@ -1,0 +1,12 @@
+"""What torchrun tells the processes that it starts, by the environment."""
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class GroupAddress(BaseSettings):
+    """Where the store of a group of processes listens."""
+
+    model_config = SettingsConfigDict(extra="ignore")
+
+    master_addr: str
+    master_port: int
