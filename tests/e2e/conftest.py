@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
@@ -13,6 +14,7 @@ from deploy.local.servers.programs import REPOSITORY
 from deploy.local.servers.rabbitmq import RabbitMQ
 from deploy.local.services import commands
 from tests.e2e.running import RunningServices, services_of
+from tests.scheduling import TOGETHER
 
 # For speed: the proof itself, and processes that wait for an order, are tested elsewhere.
 LITTLE_PROOF = {
@@ -52,26 +54,48 @@ class Stack:
         return S3Store(self.objects.endpoint, self.objects.access_key, self.objects.secret_key)
 
 
-@pytest.fixture(scope="session")
+_KEPT = pytest.StashKey[tuple[Stack, ExitStack]]()
+
+
+@pytest.fixture(scope="module")
 def stack(
+    request: pytest.FixtureRequest,
     _private_node: Callable[[], RabbitMQ],
     s3: ObjectServer,
     mlflow_server: MlflowServer,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Stack]:
+) -> Stack:
     """One stack for all modules that order runs and disturb nothing; the names of their datasets differ."""
-    node, name = _private_node(), f"test-{uuid.uuid4().hex[:16]}"
-    node.add_vhost(name)
-    s3.make_bucket(name)
-    with services_of(
-        list(commands()),
-        amqp_url=node.url_of(name),
-        s3=s3,
-        bucket=name,
-        folder=tmp_path_factory.mktemp("stack"),
-        mlflow_server=mlflow_server,
-        environment=LITTLE_PROOF,
-    ) as services:
-        yield Stack(node=node, vhost=name, objects=s3, bucket=name, services=services)
-    s3.drop_bucket(name)
-    node.drop_vhost(name)
+    if _KEPT not in request.config.stash:
+        with ExitStack() as opened:
+            node, name = _private_node(), f"test-{uuid.uuid4().hex[:16]}"
+            node.add_vhost(name)
+            opened.callback(node.drop_vhost, name)
+            s3.make_bucket(name)
+            opened.callback(s3.drop_bucket, name)
+            running = services_of(
+                list(commands()),
+                amqp_url=node.url_of(name),
+                s3=s3,
+                bucket=name,
+                folder=tmp_path_factory.mktemp("stack"),
+                mlflow_server=mlflow_server,
+                environment=LITTLE_PROOF,
+            )
+            services = opened.enter_context(running)
+            started = Stack(node=node, vhost=name, objects=s3, bucket=name, services=services)
+            request.config.stash[_KEPT] = started, opened.pop_all()
+    return request.config.stash[_KEPT][0]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """The stack ends with the last of its modules: eight services would idle through all later tests."""
+    if _KEPT in item.config.stash and (nextitem is None or not is_together(nextitem)):
+        opened = item.config.stash[_KEPT][1]
+        del item.config.stash[_KEPT]
+        opened.close()
+
+
+def is_together(item: pytest.Item) -> bool:
+    return item.path.relative_to(REPOSITORY).as_posix() in TOGETHER
