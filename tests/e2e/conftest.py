@@ -88,7 +88,7 @@ def stack(
     return request.config.stash[_KEPT][0]
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)  # before the session's own servers, where no test follows
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     """The stack ends with the last of its modules: eight services would idle through all later tests."""
     if _KEPT in item.config.stash and (nextitem is None or not is_together(nextitem)):
