@@ -25,7 +25,8 @@ def summary(account: Account) -> dict[str, Any]:
         if values
     }
     plain["memory"] = {
-        service: {**asdict(slope), "flat": slope.flat} for service, slope in sorted(account.memory.items())
+        service: {**asdict(slope), "flat": slope.flat if slope.judged else None}
+        for service, slope in sorted(account.memory.items())
     }
     plain["duration_s"] = round(account.duration_s, 1)
     return {"held": account.held, **plain}

@@ -24,9 +24,14 @@ class Slope:
     life_s: float
 
     @property
+    def judged(self) -> bool:
+        """Whether the life was long enough to say."""
+        return self.life_s >= LEAST_LIFE_S
+
+    @property
     def flat(self) -> bool:
         """False where it surely grows, and fast; a life too short is not judged."""
-        return self.life_s < LEAST_LIFE_S or self.low_mb_per_hour <= FLAT_MB_PER_HOUR
+        return not self.judged or self.low_mb_per_hour <= FLAT_MB_PER_HOUR
 
 
 def slopes(samples: Mapping[str, Sequence[int]], *, every_s: float) -> dict[str, Slope]:

@@ -28,6 +28,7 @@ MAX_TIME_S = 253_402_300_799  # the end of the year 9999, the last moment that a
 STRAY = "stray"  # in the place of a message's type
 
 F = TypeVar("F")
+# By message and fact: whoever makes a fact of a message gives it the same fields each time.
 _READ_OFF: dict[tuple[type[Message], type[Any]], tuple[tuple[str, bool], ...]] = {}
 log = logging.getLogger(__name__)
 
