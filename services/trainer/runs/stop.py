@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from services.trainer.run_store.stop_requests import WORDS as STORED_WORDS
+
 # The strongest first: a weaker request never replaces a stronger one.
-WORDS = ("cancel", "pause", "drain", "preempt")
+WORDS = (*STORED_WORDS, "preempt")
 
 
 @dataclass(kw_only=True, slots=True)
