@@ -40,6 +40,8 @@ class Sample:
 
     def only(self, keep_N: Tensor) -> "Sample":
         """The instances that are marked."""
+        if keep_N.all():
+            return self
         keep_P = keep_N[self.owner_P]
         places_N = torch.cumsum(keep_N, dim=0) - 1
         return replace(

@@ -9,10 +9,11 @@ from io import BytesIO
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.transforms import v2
 
 from truscore.augmentation.changes import Change, drawn
+from truscore.augmentation.colours import recoloured, recolours
 from truscore.augmentation.policy import Policy
 from truscore.augmentation.samples import IGNORED, Sample, corners_of
 from truscore.augmentation.seeds import mixed
@@ -32,35 +33,50 @@ def apply(change: Change, sample: Sample) -> Sample:
     if len(sample.labels_N) and not len(sample.owner_P):
         outline_P2, owner_P = corners_of(sample.boxes_N4)
         sample = replace(sample, outline_P2=outline_P2, owner_P=owner_P)
-    nearest = v2.InterpolationMode.NEAREST
-    image_CHW = _moved(change, sample.image_CHW, v2.InterpolationMode.BILINEAR, fill=GREY)
+    grid_1HW2 = _grid(change, sample.image_CHW) if change.moves else None
     labels_HW = sample.labels_HW
     moved = replace(
         sample,
-        image_CHW=_shown(change, image_CHW),
-        masks_NHW=None if sample.masks_NHW is None else _moved(change, sample.masks_NHW, nearest, fill=0),
+        image_CHW=_shown(change, _moved(change, sample.image_CHW, grid_1HW2, "bilinear", fill=GREY)),
+        masks_NHW=None if sample.masks_NHW is None else _moved_labels(change, sample.masks_NHW, grid_1HW2, fill=0),
         outline_P2=_moved_points(change, sample),
-        labels_HW=None if labels_HW is None else _moved(change, labels_HW[None], nearest, fill=IGNORED)[0],
+        labels_HW=None if labels_HW is None else _moved_labels(change, labels_HW[None], grid_1HW2, fill=IGNORED)[0],
     )
     return replace(moved, boxes_N4=_boxes_around(moved)).visible()
 
 
-def _moved(change: Change, pixels: Tensor, interpolation: v2.InterpolationMode, *, fill: int) -> Tensor:
+def _grid(change: Change, image_CHW: Tensor) -> Tensor:
+    """[1, H, W, 2] where each pixel of the changed image comes from, x and y from -1 to 1, for all that moves with it.
+    Sums of a row and a column: ``affine_grid`` multiplies matrices for it, at ten times the cost."""
+    height, width = image_CHW.shape[-2:]
+    if change.quarter_turns % 2:
+        height, width = width, height
+    angle, (right, down) = math.radians(change.angle_deg), change.shift_px
+    x_W = (torch.arange(width) + (0.5 - width / 2 - right)) / change.scale
+    y_H1 = ((torch.arange(height) + (0.5 - height / 2 - down)) / change.scale)[:, None]
+    grid_HW2 = torch.empty(height, width, 2)
+    torch.add(x_W * (2 * math.cos(angle) / width), y_H1 * (2 * math.sin(angle) / width), out=grid_HW2[..., 0])
+    torch.add(x_W * (-2 * math.sin(angle) / height), y_H1 * (2 * math.cos(angle) / height), out=grid_HW2[..., 1])
+    return grid_HW2[None]
+
+
+def _moved(change: Change, pixels: Tensor, grid_1HW2: Tensor | None, mode: str, *, fill: int) -> Tensor:
+    """As it was where pixels stay whole, else float32."""
     flipped = v2.functional.horizontal_flip(pixels) if change.flip_horizontal else pixels
     flipped = v2.functional.vertical_flip(flipped) if change.flip_vertical else flipped
     turned = torch.rot90(flipped, -change.quarter_turns, (-2, -1)) if change.quarter_turns % 4 else flipped
-    if not change.moves or not len(turned):
+    if grid_1HW2 is None or not len(turned):
         return turned.contiguous()
-    # Counted from the fill, what lies beyond is zero: with `fill=` the image would get a dark rim where both are mixed.
-    moved: Tensor = v2.functional.affine(
-        turned.to(torch.float32) - fill,
-        angle=change.angle_deg,
-        translate=list(change.shift_px),
-        scale=change.scale,
-        shear=[0.0, 0.0],
-        interpolation=interpolation,
-    )
-    return (moved + fill).round().clamp(0, 255).to(pixels.dtype)
+    # Counted from the fill, what lies beyond is zero: filled afterwards, the image would get a dark rim where both mix.
+    from_fill = turned.to(torch.float32)
+    moved = nn.functional.grid_sample(
+        (from_fill - fill if fill else from_fill)[None], grid_1HW2, mode=mode, padding_mode="zeros", align_corners=False
+    )[0]
+    return moved.add_(fill) if fill else moved
+
+
+def _moved_labels(change: Change, labels: Tensor, grid_1HW2: Tensor | None, *, fill: int) -> Tensor:
+    return _moved(change, labels, grid_1HW2, "nearest", fill=fill).to(labels.dtype)
 
 
 def _moved_points(change: Change, sample: Sample) -> Tensor:
@@ -80,26 +96,21 @@ def _moved_points(change: Change, sample: Sample) -> Tensor:
 
 
 def _shown(change: Change, image_CHW: Tensor) -> Tensor:
-    """Lit anew, out of focus, noisy, compressed: in the order in which that happens to a photograph."""
-    shown = image_CHW
-    if change.brightness != 1:
-        shown = v2.functional.adjust_brightness(shown, change.brightness)
-    if change.contrast != 1:
-        shown = v2.functional.adjust_contrast(shown, change.contrast)
-    if change.saturation != 1:
-        shown = v2.functional.adjust_saturation(shown, change.saturation)
-    if change.hue:
-        shown = v2.functional.adjust_hue(shown, change.hue)
+    """Lit anew, out of focus, noisy, compressed: in the order in which that happens to a photograph. uint8, from levels
+    in uint8 or float32, which are rounded once where nothing is out of focus."""
+    shown = recoloured(change, image_CHW.to(torch.float32)) if recolours(change) else image_CHW
     if change.blur_px:
         side = 2 * min(math.ceil(3 * change.blur_px), min(shown.shape[-2:]) - 1) + 1
-        shown = v2.functional.gaussian_blur(shown, [side, side], [change.blur_px, change.blur_px])
+        shown = v2.functional.gaussian_blur(_levels(shown), [side, side], [change.blur_px, change.blur_px])
     if change.noise_levels:
         generator = torch.Generator().manual_seed(change.noise_seed)
-        noise_CHW = torch.randn(shown.shape, generator=generator) * change.noise_levels
-        shown = (shown + noise_CHW).round().clamp(0, 255).to(torch.uint8)
-    if change.jpeg_quality is not None:
-        shown = _compressed(shown, change.jpeg_quality)
-    return shown
+        shown = shown.clamp(0, 255) + torch.randn(shown.shape, generator=generator) * change.noise_levels
+    shown = _levels(shown)
+    return shown if change.jpeg_quality is None else _compressed(shown, change.jpeg_quality)
+
+
+def _levels(image_CHW: Tensor) -> Tensor:
+    return image_CHW if image_CHW.dtype == torch.uint8 else image_CHW.round().clamp_(0, 255).to(torch.uint8)
 
 
 def _compressed(image_CHW: Tensor, quality: int) -> Tensor:

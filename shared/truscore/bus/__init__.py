@@ -5,6 +5,7 @@ from truscore.bus.consuming.broadcast import consume_broadcast
 from truscore.bus.consuming.canary import Canary, canary
 from truscore.bus.consuming.consumer import consume
 from truscore.bus.consuming.drain import finish_or_hand_back
+from truscore.bus.consuming.log_entry import event_id_at
 from truscore.bus.consuming.log_reader import LogReader, Stray, replay_log
 from truscore.bus.consuming.retry import RetryPolicy
 from truscore.bus.envelope import Envelope, event_id
@@ -50,6 +51,7 @@ __all__ = [
     "consume_broadcast",
     "dead_name",
     "event_id",
+    "event_id_at",
     "finish_or_hand_back",
     "hardware_sampled",
     "inbox_name",

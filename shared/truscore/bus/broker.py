@@ -17,12 +17,15 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 from yarl import URL
 
 from truscore.bus import declarations
+from truscore.bus.connection import Connection
+from truscore.bus.consuming.stream_consumer import StreamConsumer
 from truscore.bus.errors import BusUnavailable
 
 log = logging.getLogger("truscore.bus")
 
 RECONNECT_S: Final = 1.0
 CONNECT_TIMEOUT_S: Final = 10.0
+HEARTBEAT_S: Final = 20  # a host that is gone without a word is noticed after three of them, and a second each
 CANCEL_TIMEOUT_S: Final = 5.0
 DEFAULT_USER: Final = "guest"  # whom aio-pika logs in where the address names nobody
 # asyncio.TimeoutError is an OSError only from 3.11 on as TimeoutError; named for the reader.
@@ -66,7 +69,7 @@ class Bus(RabbitBroker):
         self, amqp_url: str, *, service: str, instance: str, graceful_timeout_s: float, retry_for_s: float
     ) -> None:
         super().__init__(
-            str(URL(amqp_url).update_query(name=f"{service} {instance}")),  # what RabbitMQ lists the connection as
+            _named(amqp_url, f"{service} {instance}"),
             timeout=CONNECT_TIMEOUT_S,
             reconnect_interval=RECONNECT_S,
             app_id=f"truscore/{service}",
@@ -76,6 +79,7 @@ class Bus(RabbitBroker):
             logger=log,
             log_level=logging.DEBUG,
         )
+        self._connection_kwargs["connection_class"] = Connection
         self.service = service
         self.instance = instance
         self.retry_for_s = retry_for_s
@@ -84,7 +88,9 @@ class Bus(RabbitBroker):
         self.user = URL(amqp_url).user or DEFAULT_USER
         self.safe_url = str(URL(amqp_url).with_password(None))
         self._needed = {(queue.name, queue.exchange): queue for queue in declarations.all_queues()}
+        self._streams: list[StreamConsumer] = []
         self._on_started: list[Callable[[], Awaitable[None]]] = []
+        self.overflows: dict[str, object] = {}  # by service: consuming.overflow knows what they are
         self._tasks: set[asyncio.Task[None]] = set()
         self._in_hand: set[asyncio.Task[None]] = set()
         self._declaring: AbstractRobustChannel | None = None
@@ -94,6 +100,10 @@ class Bus(RabbitBroker):
     def need(self, *queues: declarations.Queue) -> None:
         """Have the queues declared at the start."""
         self._needed |= {(queue.name, queue.exchange): queue for queue in queues}
+
+    def read_stream(self, consumer: StreamConsumer) -> None:
+        """Have the stream consumed from the start on."""
+        self._streams.append(consumer)
 
     def on_started(self, callback: Callable[[], Awaitable[None]]) -> None:
         """Run after each start, when every listener consumes."""
@@ -110,10 +120,14 @@ class Bus(RabbitBroker):
 
         aiormq cancels the callbacks of a channel that closes; a run of hours must not end because a broker restarts.
         """
+        await asyncio.shield(self.take_in_hand(work))
+
+    def take_in_hand(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """As `in_hand`, without waiting for the end."""
         task = asyncio.create_task(work)
         self._in_hand.add(task)
         task.add_done_callback(self._in_hand.discard)
-        await asyncio.shield(task)
+        return task
 
     async def start(self) -> None:
         """Connect, declare all queues, consume. BusUnavailable after `retry_for_s`; TopologyMismatch at once."""
@@ -138,6 +152,8 @@ class Bus(RabbitBroker):
             # the broker began to deliver: such a message would stay unacknowledged for ever.
             subscriber.running = True
         await super().start()
+        for stream in self._streams:
+            await stream.begin(connection, passive=bool(only_of) and not declarations.owns(only_of, stream.queue.name))
         for callback in self._on_started:
             await callback()
 
@@ -181,6 +197,8 @@ class Bus(RabbitBroker):
         # FastStream has no public way to a subscriber's queue and consumer tag.
         for subscriber in cast("list[RabbitSubscriber]", self.subscribers):
             yield subscriber.queue.name, subscriber._queue_obj, subscriber._consumer_tag
+        for stream in self._streams:
+            yield stream.queue.name, stream.consumed, stream.tag
 
     async def stop(self, *exc: Any) -> None:
         """Wait for handlers up to the graceful timeout and cancel the rest; what is not acknowledged goes back."""
@@ -192,16 +210,24 @@ class Bus(RabbitBroker):
 
     async def publishing_channel(self) -> AbstractRobustChannel:
         """Channel with confirms on which an unroutable message raises. BusUnavailable where the bus is not started."""
-        if self._connection is None:
-            raise BusUnavailable(f"the bus of {self.service} is not connected to {self.safe_url}")
+        connection = self._connected()
         if self._declaring is not None:
             # After a reconnect the channels come back one by one, and after a broker's restart the log comes back
             # later than the broker: what is published before that would reach the inboxes and not the log.
             await self._declaring.ready()
         async with self._publishing_lock:
             if self._publishing is None:
-                self._publishing = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
+                self._publishing = await connection.channel(publisher_confirms=True, on_return_raises=True)
             return self._publishing
+
+    async def channel_of_its_own(self) -> AbstractRobustChannel:
+        """A channel that its user closes. BusUnavailable where the bus is not started."""
+        return await self._connected().channel()
+
+    def _connected(self) -> RobustConnection:
+        if self._connection is None:
+            raise BusUnavailable(f"the bus of {self.service} is not connected to {self.safe_url}")
+        return self._connection
 
     async def _connect(self) -> RobustConnection:
         try:
@@ -224,8 +250,8 @@ class Bus(RabbitBroker):
         log.warning("%s is away: %r; trying again in %g s", self.safe_url, error, RECONNECT_S)
 
     async def _connect_once(self) -> RobustConnection:
-        # aio-pika's connecting task takes a cancellation for a failed attempt and goes on for ever where nobody
-        # closes its connection: an attempt is always seen to its end, which the connect timeout bounds.
+        # A connection that nobody closes goes on connecting for ever, and FastStream drops the one it has where it
+        # is cancelled: an attempt is always seen to its end, which its own timeouts bound.
         attempt = asyncio.ensure_future(super()._connect())
         try:
             return await asyncio.shield(attempt)
@@ -234,6 +260,12 @@ class Bus(RabbitBroker):
             if not attempt.cancelled() and attempt.exception() is None:
                 await attempt.result().close()
             raise
+
+
+def _named(amqp_url: str, name: str) -> str:
+    """With the name that RabbitMQ lists the connection as, and a heartbeat where none is asked for."""
+    url = URL(amqp_url)
+    return str(url.update_query({"heartbeat": str(HEARTBEAT_S), **url.query, "name": name}))
 
 
 async def _end(tasks: set[asyncio.Task[None]], *, grace_s: float) -> None:

@@ -7,6 +7,7 @@ the id from the content); what it does say must be right, or the message is refu
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 from google.protobuf.message import DecodeError, Message
@@ -112,8 +113,13 @@ def count(headers: Mapping[str, Any], name: str) -> int:
 
 
 def _attributes(headers: Mapping[str, Any]) -> dict[str, Any]:
+    return {short: value for name, value in headers.items() if (short := _attribute(name)) is not None}
+
+
+@lru_cache(maxsize=256)
+def _attribute(header: str) -> str | None:
     # The specification lets a sender write "cloudEvents:" as well.
-    return {name[len(PREFIX) :]: value for name, value in headers.items() if name.startswith((PREFIX, "cloudEvents:"))}
+    return header[len(PREFIX) :] if header.startswith((PREFIX, "cloudEvents:")) else None
 
 
 def _check_type(wire: Wire, attributes: Mapping[str, Any], row: Row) -> None:
@@ -123,14 +129,17 @@ def _check_type(wire: Wire, attributes: Mapping[str, Any], row: Row) -> None:
 
 
 def _check_content(wire: Wire) -> None:
-    content_type = wire.content_type.partition(";")[0].strip().lower()
-    if content_type not in ACCEPTED_CONTENT_TYPES:
+    if wire.content_type != CONTENT_TYPE and _media_type(wire.content_type) not in ACCEPTED_CONTENT_TYPES:
         accepted = ", ".join(sorted(ACCEPTED_CONTENT_TYPES - {""}))
         raise Undecodable(f"content_type is {wire.content_type!r}; accepted are {accepted} or none")
-    if wire.content_encoding.lower() not in {"", "identity", "binary"}:
+    if wire.content_encoding and wire.content_encoding.lower() not in {"identity", "binary"}:
         raise Undecodable(f"content_encoding is {wire.content_encoding!r}; accepted is none")
     if len(wire.body) > MAX_BODY_BYTES:
         raise Undecodable(f"the body has {len(wire.body)} bytes; at most {MAX_BODY_BYTES} are accepted")
+
+
+def _media_type(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
 
 
 def _check_cloudevent(attributes: Mapping[str, Any]) -> None:
@@ -163,9 +172,9 @@ def _derived_id(body: bytes, source: str, row: Row) -> str:
 
 
 def _text(value: object) -> str:
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    return value if isinstance(value, str) else ""
+    if isinstance(value, str):
+        return value
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else ""
 
 
 def _time(value: object) -> datetime | None:

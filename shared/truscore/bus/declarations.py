@@ -60,8 +60,8 @@ def inbox(service: str, routing_key: str, *, lease: bool) -> Queue:
 
 
 def retry_and_dead_queues(service: str, policy: RetryPolicy) -> list[Queue]:
-    """Where a service's failed messages wait, and where they end."""
-    waiting = [
+    """Where a service's failed messages wait, where they wait to end, and where they end."""
+    retries = [
         Queue(
             name=name,
             arguments=topology.retry_arguments(delay_s),
@@ -71,13 +71,19 @@ def retry_and_dead_queues(service: str, policy: RetryPolicy) -> list[Queue]:
         for delay_s in dict.fromkeys(policy.delays_s)
         for name in [topology.retry_name(service, delay_s)]
     ]
+    full = Queue(
+        name=topology.waiting_name(service),
+        arguments=topology.waiting_arguments(),
+        exchange=topology.DEAD_EXCHANGE,
+        routing_key=topology.waiting_name(service),
+    )
     dead = Queue(
         name=topology.dead_name(service),
         arguments=topology.dead_arguments(),
         exchange=topology.DEAD_EXCHANGE,
         routing_key=service,
     )
-    return [*waiting, dead]
+    return [*retries, full, dead]
 
 
 def all_queues() -> list[Queue]:

@@ -11,6 +11,7 @@ from faststream.rabbit import RabbitBroker
 
 from truscore.bus.broker import Bus
 from truscore.bus.errors import BusUnavailable
+from truscore.process.heap import return_large_blocks
 
 log = logging.getLogger("truscore.bus")
 
@@ -34,6 +35,7 @@ async def serve(
     messages, calls `drain`, leaves `on_start`, waits for the handlers in hand up to the broker's graceful timeout, and
     leaves `before`.
     """
+    return_large_blocks()
     stopping = stop or asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in SIGNALS:

@@ -1,7 +1,7 @@
 """Who says what to whom: one table of messages, and the queues that follow from it. Pure; touches no socket."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 from google.protobuf.descriptor import Descriptor
@@ -47,16 +47,16 @@ class Row:
     message: type[Message]
     publishers: tuple[str, ...]
     listeners: tuple[Consumer, ...]
+    # Full protobuf name, the `type` on the wire: at hand, as it is asked for with every event.
+    type_name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "type_name", str(self.descriptor.full_name))
 
     @property
     def descriptor(self) -> Descriptor:
         """The message's descriptor."""
         return cast("Descriptor", self.message.DESCRIPTOR)
-
-    @property
-    def type_name(self) -> str:
-        """Full protobuf name, the `type` on the wire."""
-        return str(self.descriptor.full_name)
 
 
 VALIDATOR, TRAINER, EXPORTER = "dataset-validator", "trainer", "exporter"
@@ -83,6 +83,7 @@ TOPOLOGY: Final[tuple[Row, ...]] = (
     _row("order.attached", order_pb2.OrderAttached, (TRAINER,), Consumer(service=SEARCH)),
     _row("training.started", training_pb2.TrainingStarted, (TRAINER,), Consumer(service=SEARCH)),
     _row("training.progressed", training_pb2.TrainingProgressed, (TRAINER,)),
+    _row("training.evaluated", training_pb2.TrainingEvaluated, (TRAINER,)),
     _row(
         "training.completed",
         training_pb2.TrainingCompleted,
@@ -115,6 +116,7 @@ TOPOLOGY: Final[tuple[Row, ...]] = (
     # Who brings dead letters back does it on the broker; this says so to the log.
     _row("letters.replay", control_pb2.DeadLettersReplay, ("cli", "studio")),
     _row("letters.discard", control_pb2.DeadLettersDiscard, ("cli",)),
+    _row("action.recorded", control_pb2.ActionRecorded, ("studio",)),
     # Deleting is done at the command line, with the rights of its user of the store.
     _row("retention.ordered", control_pb2.RetentionOrdered, ("cli",)),
     _row("retention.deleted", control_pb2.ObjectsDeleted, ("cli",)),
@@ -169,6 +171,11 @@ def dead_name(service: str) -> str:
     return f"{service}.dead"
 
 
+def waiting_name(service: str) -> str:
+    """Name of the queue where dead letters wait that found the service's full; its routing key, too."""
+    return f"{dead_name(service)}.waiting"
+
+
 def retry_name(service: str, delay_s: float) -> str:
     """Name of the queue where a service's failed messages wait `delay_s` seconds."""
     return f"{service}.retry.{round(delay_s * 1000)}ms"
@@ -213,6 +220,11 @@ def dead_arguments() -> Arguments:
         # Looking at a letter counts as a delivery, and RabbitMQ 4 drops after 20 where no limit is set.
         "x-delivery-limit": 1_000_000,
     }
+
+
+def waiting_arguments() -> Arguments:
+    """Arguments of the queue of dead letters that wait for room: as large as the broker's disk."""
+    return {"x-queue-type": "quorum", "x-overflow": "reject-publish", "x-delivery-limit": 1_000_000}
 
 
 def passing_arguments() -> Arguments:

@@ -11,11 +11,14 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 _TRACEPARENT: Final = re.compile(r"(?P<version>[0-9a-f]{2})-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-[0-9a-f]{2}")
 
+NO_TRACE: Final = 32 * "0"
+NO_SPAN: Final = 16 * "0"
+
 
 def valid_traceparent(text: object) -> str | None:
     """The text where it is a traceparent, else None: a broken trace is no reason to refuse an event."""
     match = _TRACEPARENT.fullmatch(text) if isinstance(text, str) else None
-    if match is None or match["version"] == "ff" or set(match["trace"]) == {"0"} or set(match["span"]) == {"0"}:
+    if match is None or match["version"] == "ff" or match["trace"] == NO_TRACE or match["span"] == NO_SPAN:
         return None
     return match[0]
 

@@ -10,7 +10,7 @@ class Task:
     """``losses`` are what loss_config.primary_loss accepts, the default first; ``loss_parts`` what
     loss_config.loss_weights can weigh. A task with one part has its weight, too: against regularization.l2_weight it
     counts. ``purpose_metrics`` are what options of the task are for, where their rows don't differ: see
-    ``catalog.purpose``. ``shardable`` networks are called as a whole, which sharding by stages can follow."""
+    ``catalog.purpose``. ``shardable`` networks are proven to learn in shards what they learn without."""
 
     name: str
     learns_from: str  # a key of truscore.datasets.index.targets.TARGETS
@@ -27,6 +27,7 @@ _ALL = (
         losses=("cross_entropy", "focal_loss"),
         loss_parts=("classification", "bbox_regression", "mask_loss"),
         purpose_metrics=("mask_AP",),
+        shardable=True,
     ),
     Task(
         name="detection",
@@ -34,6 +35,7 @@ _ALL = (
         losses=("focal_loss", "cross_entropy"),
         loss_parts=("classification", "bbox_regression"),
         purpose_metrics=("box_AP",),
+        shardable=True,
     ),
     Task(
         name="semantic_segmentation",

@@ -29,8 +29,9 @@ class ArchitectureConfig:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Optimization:
     """``momentum`` is AdamW's first beta, or that of SGD; ``batch_size`` counts the images of one process before
-    accumulation. ``backbone_lr_multiplier`` is what a body that starts from published weights gets of the learning
-    rate; one of random weights gets all of it."""
+    accumulation. Where ``find_batch_size`` is true, it is the batch that the learning rate belongs to, and the run's
+    first attempt finds one that fits its machine. ``backbone_lr_multiplier`` is what a body that starts from published
+    weights gets of the learning rate; one of random weights gets all of it."""
 
     learning_rate: float
     lr_scheduler: str
@@ -39,6 +40,7 @@ class Optimization:
     weight_decay: float
     momentum: float
     backbone_lr_multiplier: float = 1.0
+    find_batch_size: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

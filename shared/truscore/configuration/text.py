@@ -55,6 +55,8 @@ def as_tree(recipe: Recipe) -> dict[str, Any]:
         del process["cross_validation_folds"]
     if optimization["backbone_lr_multiplier"] == 1.0:
         del optimization["backbone_lr_multiplier"]
+    if not optimization["find_batch_size"]:
+        del optimization["find_batch_size"]
     if tree["sampling"] == SAMPLINGS[0]:
         del tree["sampling"]
     return tree

@@ -8,7 +8,7 @@ from truscore.datasets.images.perceptual_hash import hamming, near_duplicates
 from truscore.datasets.images.scan import ScanOptions
 from truscore.datasets.images.scan_cache import ScanCache
 from truscore.datasets.index.class_map import ClassMap, InvalidClassMap, apply_class_map, class_map, class_map_from_json
-from truscore.datasets.index.json_codec import InvalidIndex, index_digest, index_from_json, index_to_json
+from truscore.datasets.index.json_codec import InvalidIndex, index_digest, index_from_json, index_to_json, write_index
 from truscore.datasets.index.records import (
     RLE,
     Annotation,
@@ -75,4 +75,5 @@ __all__ = [
     "split_dataset",
     "split_from_json",
     "split_to_json",
+    "write_index",
 ]

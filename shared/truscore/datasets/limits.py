@@ -11,7 +11,7 @@ from truscore.process.cores import usable_cores
 class Limits:
     """Bounds on what is read from an untrusted dataset."""
 
-    files: int = 1_000_000
+    files: int = 4_000_000
     folder_depth: int = 16
     image_pixels: int = 120_000_000
     image_bytes: int = 256 * 1024 * 1024
@@ -22,5 +22,6 @@ class Limits:
     points_per_polygon: int = 100_000
     lights_per_object: int = 10_000
     problems_per_code: int = 200
+    records_in_memory: int = 50_000  # of more images the records lie in a file
     workers: int = field(default_factory=usable_cores)  # images scanned at once
     pixels_at_once: int = 240_000_000  # of all images that are decoded at the same time

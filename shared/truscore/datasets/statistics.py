@@ -49,7 +49,7 @@ def statistics_of(index: DatasetIndex) -> Statistics:
     return Statistics(
         images=len(images),
         groups=len(groups_of(images)),
-        unlabelled_images=len(index.bare_images),
+        unlabelled_images=index.bare_images,
         longer_side=_at(longer, 0.5, 0),
         longest_side=_at(longer, 1.0, 0),
         instances=index.annotation_count,

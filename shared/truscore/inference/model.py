@@ -14,7 +14,7 @@ from truscore.inference.runtime import onnxruntime, runtime_errors
 
 Outputs = Mapping[str, NDArray[np.generic]]
 
-_FAULTS = (
+FAULTS = (
     runtime_errors.Fail,
     runtime_errors.InvalidArgument,
     runtime_errors.InvalidGraph,
@@ -29,21 +29,33 @@ class InferenceFailed(RuntimeError):
     """The model cannot take this picture; the message says what the runtime reported."""
 
 
+def session_of(path: Path, content: bytes | None = None) -> "onnxruntime.InferenceSession":
+    """Of the file, or of `content` in its place. Raises UnusableModel."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    # The arena keeps the room of the largest picture that it ever saw.
+    options.enable_cpu_mem_arena = False
+    # Threads that wait by spinning take the cores from everybody else on a busy machine.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(content or str(path), options, providers=["CPUExecutionProvider"])
+    except FAULTS as error:
+        raise UnusableModel(f"{path} cannot be loaded as ONNX: {error}") from error
+
+
+def input_of(image_HWC: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """An upright RGB picture as files of the exporter take it, [C, H, W], from 0 to 1."""
+    image_CHW = np.ascontiguousarray(image_HWC.transpose(2, 0, 1), dtype=np.float32)
+    image_CHW /= 255
+    return image_CHW
+
+
 class Model:
     """A file of the exporter's. Runs on the CPU; keeps no memory between pictures beyond its weights."""
 
     def __init__(self, path: Path) -> None:
         """Raises UnusableModel."""
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        # The arena keeps the room of the largest picture that it ever saw.
-        options.enable_cpu_mem_arena = False
-        # Threads that wait by spinning take the cores from everybody else on a busy machine.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except _FAULTS as error:
-            raise UnusableModel(f"{path} cannot be loaded as ONNX: {error}") from error
+        self._session = session_of(path)
         self.description: Description = description_of(
             self._session.get_modelmeta().custom_metadata_map, file=str(path)
         )
@@ -53,11 +65,9 @@ class Model:
 
     def __call__(self, image_HWC: NDArray[np.uint8]) -> Outputs:
         """Outputs by name, for an upright RGB picture. Raises InferenceFailed."""
-        image_CHW = np.ascontiguousarray(image_HWC.transpose(2, 0, 1), dtype=np.float32)
-        image_CHW /= 255
         try:
-            outputs = self._session.run(list(self._names), {INPUT: image_CHW})
-        except _FAULTS as error:
+            outputs = self._session.run(list(self._names), {INPUT: input_of(image_HWC)})
+        except FAULTS as error:
             height, width = image_HWC.shape[:2]
             raise InferenceFailed(f"the model failed on a picture of {width} x {height} pixels: {error}") from error
         return dict(zip(self._names, outputs, strict=True))

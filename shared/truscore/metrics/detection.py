@@ -18,6 +18,9 @@ from truscore.metrics.diagnostics import Row
 from truscore.metrics.object_sizes import SIZES, size_limits_px
 
 RunLengths = Mapping[str, Any]
+Lines = tuple[tuple[float, float], ...]
+
+LEAST_SIDES = 2  # of a border's four, that have to be found
 
 # Rows of COCO's summary; the first threshold is 0.50 and the sixth 0.75.
 _SUMMARY = MappingProxyType({"AP": slice(None), "AP50": slice(0, 1), "AP75": slice(5, 6)})
@@ -39,7 +42,7 @@ class Instance:
     mask: RunLengths | None = None
     score: float = 1.0
     crowd: bool = False
-    lines_42: tuple[tuple[float, float], ...] | None = None
+    lines_42: Lines | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +75,15 @@ def kinds(images: Sequence[ImageDetections]) -> tuple[str, ...]:
     """What can be evaluated: "box", and "mask" unless an instance has none."""
     masked = all(one.mask is not None for image in images for one in (*image.target, *image.prediction))
     return ("box", "mask") if masked else ("box",)
+
+
+def lines_found(corners_N42: NDArray[Any], confidence_N4: NDArray[Any]) -> list[Lines | None]:
+    """Of each detection the corners where the lines of its sides meet; None where fewer than two of the four were
+    found: that is no frame that the picture shows."""
+    return [
+        tuple((float(x), float(y)) for x, y in corners_42) if sides >= LEAST_SIDES else None
+        for corners_42, sides in zip(corners_N42.tolist(), (confidence_N4 > 0).sum(axis=1).tolist(), strict=True)
+    ]
 
 
 def without_masks(image: ImageDetections) -> ImageDetections:

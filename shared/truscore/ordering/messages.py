@@ -9,6 +9,7 @@ from truscore.events.v1.control_pb2 import RunCancel, RunPause, RunResume
 from truscore.events.v1.dataset_pb2 import DatasetReady
 from truscore.events.v1.model_pb2 import ExportOrdered
 from truscore.events.v1.training_pb2 import TrainingSpec
+from truscore.recipes.batch_size import with_words_resolved
 from truscore.validation.order import DatasetOrder
 
 STEERING: Mapping[str, type[RunCancel] | type[RunPause] | type[RunResume]] = MappingProxyType(
@@ -40,7 +41,7 @@ def ready_of(order: DatasetOrder, *, requested_by: str = "") -> DatasetReady:
             architecture=order.architecture, priority=order.priority, time_budget_s=order.time_budget_s
         )
         try:
-            json_format.ParseDict(dict(order.overrides), training.config)
+            json_format.ParseDict(with_words_resolved(order.overrides), training.config)
         except json_format.ParseError as error:
             raise InvalidOrder(str(error)) from error
         ready.training.CopyFrom(training)

@@ -14,6 +14,8 @@ from truscore.photometric_stereo.least_squares import Array
 from truscore.photometric_stereo.marks import Mark
 from truscore.photometric_stereo.relief_maps import Mask, ReliefMaps
 
+_LEAST_SHOWN = 800  # pixels of the longer side
+
 
 def write_deviation(home: Path, deviation_HW: Array, mask_HW: Mask) -> None:
     """lamp_deviation.npy, NaN outside the mask, and its picture, spread from the 1st to the 99th percentile."""
@@ -35,6 +37,13 @@ def write_relief(home: Path, normals_HW3: Array, maps: ReliefMaps, mask_HW: Mask
         "curvature": maps.curvature_HW,
     }
     for name, values_HW in named.items():
+        _write_map(home / name, values_HW, mask_HW)
+
+
+def write_relative_relief(home: Path, maps: ReliefMaps, mask_HW: Mask) -> None:
+    """relative_depth and relative_slope, numbers and pictures: right up to one factor that nobody has declared."""
+    home.mkdir(parents=True, exist_ok=True)
+    for name, values_HW in {"relative_depth": maps.depth_HW, "relative_slope": maps.slope_HW}.items():
         _write_map(home / name, values_HW, mask_HW)
 
 
@@ -61,6 +70,33 @@ def write_marks(path: Path, marks: Sequence[Mark], *, pitch_um: float = 0.0) -> 
         writer.writeheader()
         writer.writerows(rows)
     return rows
+
+
+def write_marks_picture(path: Path, deviation_HW: Array, mask_HW: Mask, marks: Sequence[Mark]) -> None:
+    """The lamps' deviation with the rows of `write_marks` by number: red is sunken, green is raised; lines have a line
+    on both sides, the rest is circled."""
+    bgr_HW3 = cv2.cvtColor(_grey(deviation_HW, mask_HW), cv2.COLOR_GRAY2BGR)
+    factor = max(1, round(_LEAST_SHOWN / max(mask_HW.shape)))
+    bgr_HW3 = cv2.resize(bgr_HW3, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
+    scale = max(1.0, max(bgr_HW3.shape) / 1000)
+    for number, mark in enumerate(marks, start=1):
+        colour = (60, 60, 255) if mark.kind in ("dent", "groove") else (80, 200, 80)
+        middle_2, half_2 = factor * np.array([mark.x, mark.y]), factor * np.array(mark.half)
+        if mark.kind in ("groove", "ridge"):
+            beside_2 = np.array([-half_2[1], half_2[0]]) / max(float(np.hypot(*half_2)), 1e-9)
+            # Two lines along it, not one over it: it is to be seen.
+            for side in (-1, 1):
+                ends = [middle_2 + sign * half_2 + side * (factor * mark.width / 2 + 3) * beside_2 for sign in (-1, 1)]
+                start, end = ((round(float(x)), round(float(y))) for x, y in ends)
+                cv2.line(bgr_HW3, start, end, colour, round(scale), cv2.LINE_AA)
+        else:
+            radius = round(factor * mark.length / 2 + 4)
+            cv2.circle(bgr_HW3, (round(middle_2[0]), round(middle_2[1])), radius, colour, round(scale), cv2.LINE_AA)
+        place = (round(middle_2[0] + 6 * scale), round(middle_2[1] - 6 * scale))
+        cv2.putText(
+            bgr_HW3, str(number), place, cv2.FONT_HERSHEY_SIMPLEX, 0.5 * scale, colour, round(scale), cv2.LINE_AA
+        )
+    _write_png(path, np.asarray(bgr_HW3, np.uint8))
 
 
 def _write_map(path: Path, values_HW: Array, mask_HW: Mask) -> None:

@@ -15,6 +15,7 @@ from truscore.datasets.formats.multi_light.depth_map import load_depth
 from truscore.datasets.formats.multi_light.object_maps import load_normals
 from truscore.datasets.images.decode import opened, read_bounded, upright
 from truscore.datasets.index.records import ImageRecord, LitObject
+from truscore.datasets.index.response import Response
 from truscore.datasets.reading.mask_file import binarise, load_mask
 from truscore.photometric_stereo.least_squares import Array
 
@@ -38,6 +39,7 @@ class LitViews:
     normals_HW3: Array | None  # the truth, unit vectors within the mask
     depth_HW: Array | None = None  # the truth, micrometres towards the camera, NaN where nothing is known
     pitch_um: float = 0.0  # of a pixel; 0 where no depth tells it
+    light_names: tuple[str, ...] = ()  # "top", "right", ...; empty texts where lights have directions instead
 
     def directions(self) -> Array:
         """Unit vectors to the lights; raises InvalidViews where a light is only named."""
@@ -53,18 +55,20 @@ class LitViews:
 
 
 def read_views(
-    root: Path, index: DatasetIndex, name: str, *, limits: Limits | None = None, gamma: float = 1.0
+    root: Path, index: DatasetIndex, name: str, *, limits: Limits | None = None, response: Response | None = None
 ) -> LitViews:
     """The views of the object called `name` of a `multi_light` dataset.
 
-    Files hold intensities to the power 1 / `gamma`; 1 is linear. Raises InvalidViews for views of several sizes
-    or more samples than are held; UnreadableImage for files that changed since they were read.
+    Files are decoded as the dataset declares them (linear where nobody said), or by a `response` given here. Raises
+    InvalidViews for views of several sizes or more samples than are held; UnreadableImage for files that changed since
+    they were read.
     """
     limits = limits or Limits()
     images = [image for image in index.images if image.light is not None and image.light.object == name]
     lit_object = next((lit_object for lit_object in index.objects if lit_object.name == name), LitObject(name=name))
     directions_L3 = _directions(name, images, lit_object)
     mask_HW = _mask(root, lit_object, images[0], limits)
+    response = response or lit_object.response or Response()
     count = int(mask_HW.sum())
     if count * len(images) > MOST_SAMPLES:
         text = (
@@ -73,7 +77,7 @@ def read_views(
         raise InvalidViews(f"{name!r}: {text}")
     samples_NL = np.empty((count, len(images)))
     for at, image in enumerate(images):
-        samples_NL[:, at] = _grey(root / image.path, image, limits, gamma)[mask_HW]
+        samples_NL[:, at] = _grey(root / image.path, image, limits, response)[mask_HW]
     normals_HW3 = _normals(root, lit_object, mask_HW, limits)
     depth_HW = _depth(root, lit_object, mask_HW, limits)
     return LitViews(
@@ -85,6 +89,7 @@ def read_views(
         normals_HW3=normals_HW3,
         depth_HW=depth_HW,
         pitch_um=lit_object.depth.pitch_um if lit_object.depth is not None else 0.0,
+        light_names=tuple(image.light.name if image.light else "" for image in images),
     )
 
 
@@ -141,9 +146,9 @@ def _depth(root: Path, lit_object: LitObject, mask_HW: NDArray[np.bool_], limits
     return known_HW
 
 
-def _grey(path: Path, image: ImageRecord, limits: Limits, gamma: float) -> Array:
+def _grey(path: Path, image: ImageRecord, limits: Limits, response: Response) -> Array:
     """Linear intensity [H, W]: each colour by its light's share first, then their mean."""
-    linear_HWC = _colours(path, image, limits) ** gamma
+    linear_HWC = response.decoded(_colours(path, image, limits))
     if image.light is not None and image.light.intensity_rgb is not None:
         linear_HWC = linear_HWC / np.array(image.light.intensity_rgb)
     grey_HW: Array = linear_HWC.mean(axis=2)

@@ -34,11 +34,13 @@ class Started:
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs; negative is the signal that ended it."""
-        code = self._popen.poll()
-        if code is not None:
+        """None while it runs; negative is the signal that ended it. What it left in its group is ended with it."""
+        if self._popen.returncode is None and _is_zombie(self.pid):
+            # Before it is reaped: a zombie keeps its number, which may be a stranger's afterwards.
+            self._end_group()
+            self._popen.poll()
             _reaper().forget(self.pid)
-        return code
+        return self._popen.returncode
 
     @property
     def running(self) -> bool:
@@ -50,8 +52,8 @@ class Started:
             self._popen.wait(timeout_s)
         except subprocess.TimeoutExpired:
             raise ProcessFailed(f"{self.name} still runs after {timeout_s:g} s\n{self.tail()}") from None
-        code = self.exit_code
-        return 0 if code is None else code
+        _reaper().forget(self.pid)
+        return self._popen.returncode
 
     def signal(self, number: int) -> None:
         """Send a signal to the process itself."""
@@ -70,15 +72,18 @@ class Started:
             in_order = False
             self._popen.kill()
             self._popen.wait()
-        self._sweep()
+        self._end_group()
+        _reaper().forget(self.pid)
         kill_all(family)
         return in_order
 
     def kill(self) -> None:
-        """SIGKILL at once, the process and its group."""
-        self._popen.kill()
+        """SIGKILL at once, the process and its group; nothing where it has ended."""
+        if not self.running:
+            return
+        self._end_group()
         self._popen.wait()
-        self._sweep()
+        _reaper().forget(self.pid)
 
     def tail(self, lines: int = 40) -> str:
         """The last lines of the log."""
@@ -90,11 +95,17 @@ class Started:
             f"{self.name} ended with code {self.exit_code}; its log {self.log_path} ends with:\n{self.tail()}"
         )
 
-    def _sweep(self) -> None:
-        """End what the process left in its group; the group's number is free for others only after that."""
+    def _end_group(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        _reaper().forget(self.pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    """Whether a child of ours ended and was not reaped yet, as it is not by this."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:  # another thread is just reaping it
+        return False
 
 
 def start_process(

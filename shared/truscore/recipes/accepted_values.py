@@ -33,12 +33,15 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
+    """``or_word`` is what people may write in its place, and what they see of it; it is no value of the key."""
+
     least: int
     most: int
+    or_word: str = ""
 
     @property
     def accepted(self) -> str:
-        return f"a whole number from {self.least} to {self.most}"
+        return f"a whole number from {self.least} to {self.most}" + (f", or {self.or_word}" if self.or_word else "")
 
     def check(self, key: str, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not self.least <= value <= self.most:
@@ -136,7 +139,8 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         f"{_OPTIMIZATION}.lr_scheduler": Choice(
             ("one_cycle", "cosine_annealing", "step", "linear", "polynomial", "constant")
         ),
-        f"{_OPTIMIZATION}.batch_size": Whole(1, 4096),
+        f"{_OPTIMIZATION}.batch_size": Whole(1, 4096, or_word="auto where find_batch_size is not false"),
+        f"{_OPTIMIZATION}.find_batch_size": Flag(),
         f"{_OPTIMIZATION}.gradient_clipping": Real(0, 1e6, above=True),
         f"{_OPTIMIZATION}.weight_decay": Real(0, 1),
         f"{_OPTIMIZATION}.momentum": Real(0, 1, below=True),

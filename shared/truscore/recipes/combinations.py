@@ -94,7 +94,10 @@ def _sharding_that_does_not_fit(recipe: Recipe, row: Row) -> Iterator[tuple[str,
     if recipe.hyperparameters.advanced_settings.multi_gpu_strategy != "fully_sharded":
         return
     if not TASKS[row.task].shardable:
-        reason = f"data_parallel; {row.architecture} calls its parts one by one, or is not yet proven in shards"
+        yield _STRATEGY, "fully_sharded", f"data_parallel; {row.architecture} is not yet proven in shards"
+    elif recipe.architecture_config.custom_modifications.head_customization == "phoenix_specialized":
+        # FSDP2 takes no scalar parameter, and the stage has one: how sharp its lines are.
+        reason = f"data_parallel, as {_CUSTOM}.head_customization is phoenix_specialized: standard can be sharded"
         yield _STRATEGY, "fully_sharded", reason
     elif not recipe.architecture_config.multi_gpu_support:
         yield _STRATEGY, "fully_sharded", "data_parallel, as architecture_config.multi_gpu_support is false"

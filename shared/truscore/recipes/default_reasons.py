@@ -16,6 +16,7 @@ STANDING: Mapping[str, str] = MappingProxyType(
         f"{_OPTIMIZATION}.gradient_clipping": "the recipe's: rare large gradients are cut, common ones are not",
         f"{_OPTIMIZATION}.weight_decay": "the recipe's, decoupled from the rate's scaling",
         f"{_OPTIMIZATION}.momentum": "AdamW's first beta, as published",
+        f"{_OPTIMIZATION}.find_batch_size": "the batch is chosen already; true has the run find one on its machine",
         f"{_OPTIMIZATION}.backbone_lr_multiplier": "the recipe's; it counts from published weights only",
         f"{_PROCESS}.early_stopping.min_delta": "smaller changes of the metric are noise of the validation images",
         f"{_PROCESS}.checkpoint_saving": "the best epoch is handed over; the last where images to choose by are few",

@@ -22,6 +22,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         f"{_OPTIMIZATION}.learning_rate": "the highest rate of the schedule",
         f"{_OPTIMIZATION}.lr_scheduler": "how the rate moves from step to step",
         f"{_OPTIMIZATION}.batch_size": "images of one process between two accumulations",
+        f"{_OPTIMIZATION}.find_batch_size": "whether the run finds a batch that fits its machine; `batch_size` is then "
+        "the one that the rate belongs to",
         f"{_OPTIMIZATION}.gradient_clipping": "largest L2 norm of the gradient; larger ones are scaled down to it",
         f"{_OPTIMIZATION}.weight_decay": "decay per step of weights, not of norms and biases; decoupled for AdamW",
         f"{_OPTIMIZATION}.momentum": "first beta of AdamW, momentum of SGD (networks that Detectron2 configures)",

@@ -11,6 +11,7 @@ from truscore.configuration.errors import InvalidConfig
 from truscore.configuration.recipe import PROFILES, PUBLISHED, Recipe
 from truscore.configuration.text import from_tree
 from truscore.recipes.accepted_values import RULES, Choice
+from truscore.recipes.batch_size import with_words_resolved
 from truscore.recipes.combinations import refuse_impossible
 from truscore.recipes.templates import TEMPLATES
 
@@ -37,6 +38,7 @@ def resolve(
     """
     Choice((*PROFILES, PUBLISHED)).check("profile", profile)
     row = _row(category, option, architecture)
+    overrides = with_words_resolved(overrides) if isinstance(overrides, Mapping) else overrides
     # With every key: one that its text leaves out at its default has no effect when that is what is requested for.
     tree = asdict(_default(row, profile, overrides))
     changed = {}

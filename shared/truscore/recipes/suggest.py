@@ -12,6 +12,7 @@ from truscore.catalog.table import Row
 from truscore.configuration.errors import InvalidConfig
 from truscore.configuration.recipe import Recipe
 from truscore.configuration.text import flat_values
+from truscore.recipes.batch_size import LEAST_STEPS, rate_factor
 from truscore.recipes.default_reasons import STANDING
 from truscore.recipes.memory import CPU_SHARE, GPU_SHARE, batch_that_fits, image_bytes, weights_bytes
 from truscore.recipes.placement import published_key
@@ -24,7 +25,6 @@ LEAST_OBJECT_PX = 16
 MOST_SIZE_PX = 1024
 SIZE_STEP_PX = 32
 TRAINING_SHARE = 0.7
-LEAST_STEPS = 8
 LEAST_BATCH = 2
 FOCAL_IMBALANCE = 10.0
 EVEN_HANDED = ("dice_loss", "hierarchical_dice_loss", "focal_loss")
@@ -268,9 +268,9 @@ def _steps(fit: _Fit, facts: Facts, hardware: Hardware) -> Iterator[Choice]:
 def _rate(fit: _Fit) -> Choice:
     usual, effective = _effective(fit.default), fit.effective
     linear = catalog.network_of(fit.base).solver == "sgd"
-    factor, law = effective / usual, "in proportion to" if linear else "by the square root of"
+    law = "in proportion to" if linear else "by the square root of"
     source = "Goyal et al. 2017, for SGD" if linear else "Malladi et al. 2022, for Adam"
-    scale = factor if linear else math.sqrt(factor)
+    scale = rate_factor(fit.base, effective / usual)
     return Choice(
         key=f"{_OPTIMIZATION}.learning_rate",
         value=_rounded(fit.default.hyperparameters.optimization.learning_rate * scale),

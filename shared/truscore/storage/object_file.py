@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedRandom
 from pathlib import Path
 
-from truscore.files import atomic_write
+from truscore.files import atomic_write, is_full_disk
 from truscore.storage.errors import NoSpace
-
-# EFBIG: the file would pass a limit on file sizes; to the caller that is a disk that takes no more.
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextmanager
@@ -22,6 +18,6 @@ def object_file(path: Path, *, uri: str) -> Iterator[BufferedRandom]:
         with atomic_write(path) as file:
             yield file
     except OSError as error:
-        if error.errno in _FULL:
+        if is_full_disk(error):
             raise NoSpace(uri, f"cannot be written to {path}: {error.strerror}") from error
         raise

@@ -10,6 +10,7 @@ from typing import Final, Protocol, cast
 import grpc
 from grpc import aio
 
+from truscore.access import Token, check_target, token_interceptors, with_token
 from truscore.telemetry.settings import GrpcClientSettings
 
 log = logging.getLogger("truscore.telemetry")
@@ -71,19 +72,31 @@ class _Certificates:
         return self.configuration()
 
 
-def open_channel(address: str) -> grpc.Channel:
+def open_channel(address: str, *, token: Token | None = None, plaintext_token: bool = False) -> grpc.Channel:
     """To "host:port" in plain, to "https://host:port" over TLS, whose server is checked against the authorities of
-    SSL_CERT_FILE or gRPC's own; shows the certificate that the environment names. OSError."""
-    if not address.startswith(SECURE):
-        return grpc.insecure_channel(address)
-    return grpc.secure_channel(address.removeprefix(SECURE), _channel_credentials())
+    SSL_CERT_FILE or gRPC's own; shows the certificate that the environment names, and the token with every call.
+
+    OSError; PlaintextToken where the token would go in plain to another machine and that is not allowed.
+    """
+    target, encrypted = _target(address, token, plaintext_token)
+    plain = grpc.secure_channel(target, _channel_credentials()) if encrypted else grpc.insecure_channel(target)
+    return plain if token is None else with_token(plain, token)
 
 
-def open_async_channel(address: str) -> aio.Channel:
+def open_async_channel(address: str, *, token: Token | None = None, plaintext_token: bool = False) -> aio.Channel:
     """As `open_channel`, for asyncio."""
-    if not address.startswith(SECURE):
-        return aio.insecure_channel(address)
-    return aio.secure_channel(address.removeprefix(SECURE), _channel_credentials())
+    target, encrypted = _target(address, token, plaintext_token)
+    interceptors = None if token is None else token_interceptors(token)
+    if not encrypted:
+        return aio.insecure_channel(target, interceptors=interceptors)
+    return aio.secure_channel(target, _channel_credentials(), interceptors=interceptors)
+
+
+def _target(address: str, token: Token | None, plaintext_token: bool) -> tuple[str, bool]:
+    encrypted, target = address.startswith(SECURE), address.removeprefix(SECURE)
+    if token is not None and token():
+        check_target(target, encrypted=encrypted, allowed=plaintext_token)
+    return target, encrypted
 
 
 def _channel_credentials() -> grpc.ChannelCredentials:

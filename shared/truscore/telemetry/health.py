@@ -9,6 +9,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from truscore.access import Access, AccessInterceptor
 from truscore.telemetry.grpc_tls import GrpcTls, server_credentials
 
 AddToServer = Callable[[grpc.aio.Server], None]
@@ -31,21 +32,25 @@ async def serve_grpc(
     host: str,
     port: int,
     *,
+    access: Access,
     servicers: Sequence[AddToServer] = (),
     alive: Callable[[], bool] = lambda: True,
     tls: GrpcTls | None = None,
 ) -> AsyncIterator[int]:
     """Serve while inside; gives the bound port (`port` 0 takes any free one).
 
-    Over TLS where `tls` names a certificate, which is read anew when its file changes. Health follows `alive`, for the
-    server and for each of its services, and says NOT_SERVING as soon as we leave.
+    Over TLS where `tls` names a certificate, which is read anew when its file changes. Who may call what is up to
+    `access`; health is answered to everybody. It follows `alive`, for the server and for each of its services, and
+    says NOT_SERVING as soon as we leave.
     """
-    server = grpc.aio.server(options=OPTIONS, maximum_concurrent_rpcs=MOST_CALLS)
+    credentials = server_credentials(tls) if tls else None
+    door = AccessInterceptor(access, encrypted=credentials is not None)
+    server = grpc.aio.server(options=OPTIONS, maximum_concurrent_rpcs=MOST_CALLS, interceptors=[door])
     names = _add(server, servicers)
     doctor = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(doctor, server)
     reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-    bound = _bind(server, host, port, server_credentials(tls) if tls else None)
+    bound = _bind(server, host, port, credentials)
     await _set_status(doctor, names, alive())
     await server.start()
     watching = asyncio.create_task(_watch(doctor, names, alive), name="health")

@@ -85,7 +85,8 @@ def _export_formats(order: DatasetOrder, recipe: Recipe | None) -> Iterator[Faul
                 reason = found.reason
             else:
                 reason = why_not_exported(order.category, order.option, order.architecture, name)
-            message = f"export format {name[:64]!r} is not made of {architecture} ({reason}): {accepted}"
+            # What is accepted stands before the reason: a long text is cut at its end.
+            message = f"export format {name[:64]!r} is not made of {architecture}: {accepted}. Reason: {reason}"
             yield "order.export_format", "export_formats", message
 
 

@@ -1,11 +1,14 @@
 """What a rule is given: one dataset, read and measured."""
 
-from collections.abc import Callable, Iterator, Mapping
+from array import array
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
 from truscore.datasets import Annotation, DatasetIndex, ImageRecord, LitObject
+from truscore.datasets.index.stored_images import StoredMeasurements
 from truscore.datasets.shapes.geometry import Box
+from truscore.datasets.splitting.grouping import repeated
 from truscore.validation.measures.image_stats import ImageStats
 from truscore.validation.policy.expectations import Expectation
 from truscore.validation.policy.policy import Policy
@@ -47,12 +50,10 @@ class RuleContext:
 
     def annotations(self) -> Iterator[PlacedAnnotation]:
         """Every annotation, image by image."""
+        if not isinstance(self.index.images, tuple):
+            return _placed_in(self.index.images)
         if not self._placed:
-            self._placed.extend(
-                PlacedAnnotation(image=image, annotation=annotation, number=number)
-                for image in self.index.images
-                for number, annotation in enumerate(image.annotations)
-            )
+            self._placed.extend(_placed_in(self.index.images))
         return iter(self._placed)
 
     def instances(self) -> Iterator[PlacedAnnotation]:
@@ -66,9 +67,28 @@ class RuleContext:
 
     def measured(self) -> Iterator[tuple[str, ImageStats]]:
         """Path and statistics of every image that could be decoded."""
-        return (
-            (image.path, self.image_stats[image.path]) for image in self.index.images if image.path in self.image_stats
-        )
+        return ((image.path, stats) for image, stats in self.pictures())
+
+    def pictures(self) -> Iterator[tuple[ImageRecord, ImageStats]]:
+        """Every image that could be decoded, with its statistics."""
+        if isinstance(self.image_stats, StoredMeasurements):
+            return zip(self.index.images, self.image_stats.values(), strict=True)
+        return ((image, self.image_stats[image.path]) for image in self.index.images if image.path in self.image_stats)
+
+    def with_twins(self, key: Callable[[ImageRecord], Hashable]) -> Iterator[tuple[int, ImageRecord]]:
+        """Place and record of all images whose key another one has too, and hardly any others."""
+        return ((place, self.index.images[place]) for place in self._twins(key))
+
+    def copies(self) -> Iterator[tuple[int, ImageRecord]]:
+        """As with_twins, of files that are byte for byte the same."""
+        return ((place, self.index.images[place]) for place in self.once(_places_of_copies))
+
+    def _twins(self, key: Callable[[ImageRecord], Hashable]) -> "array[int]":
+        import numpy as np
+
+        images = self.index.images
+        again_N = repeated(np.fromiter((hash(key(image)) for image in images), dtype=np.int64, count=len(images)))
+        return array("I", np.flatnonzero(again_N).tolist())
 
     def unlit(self) -> Iterator[tuple[str, ImageStats]]:
         """As measured(), without views under single lights: of an object on black ground the mean means nothing."""
@@ -92,6 +112,8 @@ class RuleContext:
 
     def views(self) -> Iterator[tuple[LitObject, list[ImageRecord]]]:
         """Each object under many lights, with its images."""
+        if not self.index.objects:
+            return iter(())
         found: dict[str, list[ImageRecord]] = {lit_object.name: [] for lit_object in self.index.objects}
         for image in self.index.images:
             if image.light is not None and image.light.object in found:
@@ -103,10 +125,30 @@ class RuleContext:
         """Whether it is a set of views under lights, for a category that learns from them."""
         return bool(self.index.objects) and self.expectation.learns_from_lights
 
-    def unannotated(self) -> list[ImageRecord]:
+    def unannotated(self) -> Iterator[ImageRecord]:
         """Images without annotation. Views under lights are annotated by these, where that is what is learnt from."""
         images = (image for image in self.index.images if not image.is_annotated)
-        return [image for image in images if image.light is None or not self.is_photometric]
+        return (image for image in images if image.light is None or not self.is_photometric)
+
+    def unannotated_count(self) -> int:
+        """How many those are."""
+        return self.once(_count_unannotated)
+
+
+def _places_of_copies(context: RuleContext) -> "array[int]":
+    return context._twins(lambda image: image.sha256)
+
+
+def _count_unannotated(context: RuleContext) -> int:
+    return sum(1 for _ in context.unannotated())
+
+
+def _placed_in(images: Iterable[ImageRecord]) -> Iterator[PlacedAnnotation]:
+    return (
+        PlacedAnnotation(image=image, annotation=annotation, number=number)
+        for image in images
+        for number, annotation in enumerate(image.annotations)
+    )
 
 
 def same_object(one: ImageRecord, other: ImageRecord) -> bool:

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from truscore.datasets import DatasetIndex, Problem, ReadResult
+from truscore.datasets.index.stored_images import StoredMeasurements
 from truscore.validation.catalogue import BY_ID, CATALOGUE
 from truscore.validation.measures.image_stats import ImageStats
 from truscore.validation.policy.expectations import Expectation
 from truscore.validation.policy.policy import OFF, Policy
-from truscore.validation.rule import Finding, Severity, finding, truncated
+from truscore.validation.rule import Finding, FindingCollector, Rule, Severity, finding, truncated
 from truscore.validation.rule_context import RuleContext
+from truscore.validation.scopes import SCOPES
 
 NO_NAMES = "format.yolo.no_names"
 
@@ -37,15 +39,18 @@ class Verdict:
 def validate_dataset(read_result: ReadResult, *, expectation: Expectation, policy: Policy) -> Verdict:
     """The verdict on what was read; `read_result.looks` holds the statistics of the images that could be decoded."""
     read_result, assumed = _with_expected_names(read_result, expectation)
-    found = [*_reader_findings(read_result.problems), *assumed]
+    collector = FindingCollector(per_rule=policy.findings_per_rule)
+    for one in with_policy_severities([*_reader_findings(read_result.problems), *assumed], policy):
+        collector.add(one)
     if read_result.index is not None:
         context = RuleContext(
             index=read_result.index, expectation=expectation, image_stats=read_result.measurements, policy=policy
         )
         reported = {problem.code for problem in read_result.problems}
-        found.extend(_rule_findings(context, without=reported))
+        for one in with_policy_severities(_rule_findings(context, without=reported), policy):
+            collector.add(one)
     return Verdict(
-        findings=truncated(with_policy_severities(found, policy), per_rule=policy.findings_per_rule),
+        findings=collector.findings(),
         index=read_result.index,
         policy=policy,
         image_stats=read_result.measurements,
@@ -54,18 +59,18 @@ def validate_dataset(read_result: ReadResult, *, expectation: Expectation, polic
 
 def rejected(findings: Iterable[Finding], *, policy: Policy) -> Verdict:
     """The verdict on a dataset that was not read at all."""
-    kept = truncated(with_policy_severities(findings, policy), per_rule=policy.findings_per_rule)
+    kept = truncated(list(with_policy_severities(findings, policy)), per_rule=policy.findings_per_rule)
     return Verdict(findings=kept, index=None, policy=policy)
 
 
-def with_policy_severities(findings: Iterable[Finding], policy: Policy) -> list[Finding]:
+def with_policy_severities(findings: Iterable[Finding], policy: Policy) -> Iterator[Finding]:
     """The findings with the severities that the policy gives them, without those it turns off."""
     weights = dict(policy.severities)
-    return [
-        replace(found, severity=Severity(weights.get(found.rule, found.severity)))
+    return (
+        replace(found, severity=Severity(weights[found.rule])) if found.rule in weights else found
         for found in findings
         if weights.get(found.rule) != OFF
-    ]
+    )
 
 
 def rule_counts(verdict: Verdict) -> dict[str, int]:
@@ -98,7 +103,19 @@ def _reader_findings(problems: Iterable[Problem]) -> Iterator[Finding]:
 
 def _rule_findings(context: RuleContext, *, without: set[str]) -> Iterator[Finding]:
     # The reader reports a fault with its file and line: a rule does not report it again.
-    for rule in CATALOGUE:
-        if rule.check is not None and rule.id not in without:
-            for occurrence in rule.check(context):
-                yield finding(rule, occurrence.message, location=occurrence.location)
+    rules = [rule for rule in CATALOGUE if rule.check is not None and rule.id not in without]
+    if isinstance(context.image_stats, StoredMeasurements) and not context.index.objects:
+        # Half of the rules look at one image only: they share each reading of the file.
+        alone = [rule for rule in rules if rule.id in SCOPES]
+        rules = [rule for rule in rules if rule.id not in SCOPES]
+        for images, stats in context.image_stats.blocks():
+            some = dict(zip((image.path for image in images), stats, strict=True))
+            block = replace(context, index=replace(context.index, images=images), image_stats=some)
+            yield from _checked(alone, block)
+    yield from _checked(rules, context)
+
+
+def _checked(rules: Iterable[Rule], context: RuleContext) -> Iterator[Finding]:
+    for rule in rules:
+        for occurrence in rule.check(context) if rule.check is not None else ():
+            yield finding(rule, occurrence.message, location=occurrence.location)

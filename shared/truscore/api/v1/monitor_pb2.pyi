@@ -618,6 +618,150 @@ class GetCurvesResponse(_message.Message):
 Global___GetCurvesResponse: _TypeAlias = GetCurvesResponse  # noqa: Y015
 
 @_typing.final
+class GetHardwareRequest(_message.Message):
+    """Which hardware to get."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    MAX_POINTS_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """The run."""
+    max_points: _builtins.int
+    """Most points of each curve, at least 2; 0 for all that are kept, at most 256."""
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        max_points: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_points", b"max_points", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetHardwareRequest: _TypeAlias = GetHardwareRequest  # noqa: Y015
+
+@_typing.final
+class HardwareCurve(_message.Message):
+    """What was sampled of a host over the time of a run: the smallest and the largest value of each bucket of seconds, so
+    that every extreme is among them.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOST_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    SAMPLED_AT_S_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    BUCKET_S_FIELD_NUMBER: _builtins.int
+    host: _builtins.str
+    """Host name."""
+    name: _builtins.str
+    """"cpu_percent", "process_cpu_percent", "memory_used_bytes", "process_memory_bytes", "disk_bytes_per_second",
+    "network_bytes_per_second", and of each GPU "gpu.<index>." and "utilization_percent", "memory_used_bytes",
+    "power_watts" or "temperature_celsius": as HardwareSampled and GpuSample have them, both directions of disks and
+    networks together.
+    """
+    bucket_s: _builtins.int
+    """Seconds that a bucket spans."""
+    @_builtins.property
+    def sampled_at_s(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """When, in seconds since 1970 (UTC), rising."""
+
+    @_builtins.property
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Value at each of them."""
+
+    def __init__(
+        self,
+        *,
+        host: _builtins.str = ...,
+        name: _builtins.str = ...,
+        sampled_at_s: _abc.Iterable[_builtins.int] | None = ...,
+        values: _abc.Iterable[_builtins.float] | None = ...,
+        bucket_s: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bucket_s", b"bucket_s", "host", b"host", "name", b"name", "sampled_at_s", b"sampled_at_s", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HardwareCurve: _TypeAlias = HardwareCurve  # noqa: Y015
+
+@_typing.final
+class GetHardwareResponse(_message.Message):
+    """The curves, by host and name."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CURVES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def curves(self) -> _containers.RepeatedCompositeFieldContainer[Global___HardwareCurve]:
+        """The curves."""
+
+    def __init__(
+        self,
+        *,
+        curves: _abc.Iterable[Global___HardwareCurve] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["curves", b"curves"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetHardwareResponse: _TypeAlias = GetHardwareResponse  # noqa: Y015
+
+@_typing.final
+class GetEvaluationRequest(_message.Message):
+    """Asks for the evaluation of a run."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """Run, or `dataset/version`."""
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetEvaluationRequest: _TypeAlias = GetEvaluationRequest  # noqa: Y015
+
+@_typing.final
+class GetEvaluationResponse(_message.Message):
+    """The answer; NOT_FOUND where the run is not known, or has not been evaluated."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVALUATION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def evaluation(self) -> _training_pb2.TrainingEvaluated:
+        """As the trainer published it, of the newest attempt that evaluated."""
+
+    def __init__(
+        self,
+        *,
+        evaluation: _training_pb2.TrainingEvaluated | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["evaluation", b"evaluation"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evaluation", b"evaluation"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetEvaluationResponse: _TypeAlias = GetEvaluationResponse  # noqa: Y015
+
+@_typing.final
 class Alert(_message.Message):
     """An alert and what was said of it."""
 
@@ -722,7 +866,7 @@ class AcknowledgeAlertRequest(_message.Message):
     alert_id: _builtins.str
     """The alert."""
     acknowledged_by: _builtins.str
-    """Who takes note. Where callers are authenticated, it is the caller, whatever is said here."""
+    """Who takes note; may be empty where callers show tokens. What is kept names the token too: "ada via studio"."""
     note: _builtins.str
     """What there is to say of it, at most 1,000 characters."""
     silence_s: _builtins.float

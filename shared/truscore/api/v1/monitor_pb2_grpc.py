@@ -50,6 +50,16 @@ class MonitorServiceStub:
                 request_serializer=truscore_dot_api_dot_v1_dot_monitor__pb2.GetCurvesRequest.SerializeToString,
                 response_deserializer=truscore_dot_api_dot_v1_dot_monitor__pb2.GetCurvesResponse.FromString,
                 _registered_method=True)
+        self.GetHardware = channel.unary_unary(
+                '/truscore.api.v1.MonitorService/GetHardware',
+                request_serializer=truscore_dot_api_dot_v1_dot_monitor__pb2.GetHardwareRequest.SerializeToString,
+                response_deserializer=truscore_dot_api_dot_v1_dot_monitor__pb2.GetHardwareResponse.FromString,
+                _registered_method=True)
+        self.GetEvaluation = channel.unary_unary(
+                '/truscore.api.v1.MonitorService/GetEvaluation',
+                request_serializer=truscore_dot_api_dot_v1_dot_monitor__pb2.GetEvaluationRequest.SerializeToString,
+                response_deserializer=truscore_dot_api_dot_v1_dot_monitor__pb2.GetEvaluationResponse.FromString,
+                _registered_method=True)
         self.WatchRun = channel.unary_stream(
                 '/truscore.api.v1.MonitorService/WatchRun',
                 request_serializer=truscore_dot_api_dot_v1_dot_monitor__pb2.WatchRunRequest.SerializeToString,
@@ -87,6 +97,20 @@ class MonitorServiceServicer:
 
     def GetCurves(self, request, context):
         """Gets the curves of a run, thinned; NOT_FOUND where it is unknown.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetHardware(self, request, context):
+        """Gets what was sampled of the hosts that trained a run, over time; NOT_FOUND where it is unknown.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetEvaluation(self, request, context):
+        """Curves, confusion and figures by class of the checkpoint that a run hands over.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -131,6 +155,16 @@ def add_MonitorServiceServicer_to_server(servicer, server):
                     servicer.GetCurves,
                     request_deserializer=truscore_dot_api_dot_v1_dot_monitor__pb2.GetCurvesRequest.FromString,
                     response_serializer=truscore_dot_api_dot_v1_dot_monitor__pb2.GetCurvesResponse.SerializeToString,
+            ),
+            'GetHardware': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetHardware,
+                    request_deserializer=truscore_dot_api_dot_v1_dot_monitor__pb2.GetHardwareRequest.FromString,
+                    response_serializer=truscore_dot_api_dot_v1_dot_monitor__pb2.GetHardwareResponse.SerializeToString,
+            ),
+            'GetEvaluation': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetEvaluation,
+                    request_deserializer=truscore_dot_api_dot_v1_dot_monitor__pb2.GetEvaluationRequest.FromString,
+                    response_serializer=truscore_dot_api_dot_v1_dot_monitor__pb2.GetEvaluationResponse.SerializeToString,
             ),
             'WatchRun': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchRun,
@@ -230,6 +264,60 @@ class MonitorService:
             '/truscore.api.v1.MonitorService/GetCurves',
             truscore_dot_api_dot_v1_dot_monitor__pb2.GetCurvesRequest.SerializeToString,
             truscore_dot_api_dot_v1_dot_monitor__pb2.GetCurvesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetHardware(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/truscore.api.v1.MonitorService/GetHardware',
+            truscore_dot_api_dot_v1_dot_monitor__pb2.GetHardwareRequest.SerializeToString,
+            truscore_dot_api_dot_v1_dot_monitor__pb2.GetHardwareResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetEvaluation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/truscore.api.v1.MonitorService/GetEvaluation',
+            truscore_dot_api_dot_v1_dot_monitor__pb2.GetEvaluationRequest.SerializeToString,
+            truscore_dot_api_dot_v1_dot_monitor__pb2.GetEvaluationResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,6 +39,10 @@ class MonitorServiceStub:
     """Gets one run; NOT_FOUND where it is unknown."""
     GetCurves: _grpc.UnaryUnaryMultiCallable[_monitor_pb2.GetCurvesRequest, _monitor_pb2.GetCurvesResponse]
     """Gets the curves of a run, thinned; NOT_FOUND where it is unknown."""
+    GetHardware: _grpc.UnaryUnaryMultiCallable[_monitor_pb2.GetHardwareRequest, _monitor_pb2.GetHardwareResponse]
+    """Gets what was sampled of the hosts that trained a run, over time; NOT_FOUND where it is unknown."""
+    GetEvaluation: _grpc.UnaryUnaryMultiCallable[_monitor_pb2.GetEvaluationRequest, _monitor_pb2.GetEvaluationResponse]
+    """Curves, confusion and figures by class of the checkpoint that a run hands over."""
     WatchRun: _grpc.UnaryStreamMultiCallable[_monitor_pb2.WatchRunRequest, _monitor_pb2.WatchRunResponse]
     """Streams a run until it has ended."""
     ListAlerts: _grpc.UnaryUnaryMultiCallable[_monitor_pb2.ListAlertsRequest, _monitor_pb2.ListAlertsResponse]
@@ -59,6 +63,10 @@ class MonitorServiceAsyncStub(MonitorServiceStub):
     """Gets one run; NOT_FOUND where it is unknown."""
     GetCurves: _aio.UnaryUnaryMultiCallable[_monitor_pb2.GetCurvesRequest, _monitor_pb2.GetCurvesResponse]  # type: ignore[assignment]
     """Gets the curves of a run, thinned; NOT_FOUND where it is unknown."""
+    GetHardware: _aio.UnaryUnaryMultiCallable[_monitor_pb2.GetHardwareRequest, _monitor_pb2.GetHardwareResponse]  # type: ignore[assignment]
+    """Gets what was sampled of the hosts that trained a run, over time; NOT_FOUND where it is unknown."""
+    GetEvaluation: _aio.UnaryUnaryMultiCallable[_monitor_pb2.GetEvaluationRequest, _monitor_pb2.GetEvaluationResponse]  # type: ignore[assignment]
+    """Curves, confusion and figures by class of the checkpoint that a run hands over."""
     WatchRun: _aio.UnaryStreamMultiCallable[_monitor_pb2.WatchRunRequest, _monitor_pb2.WatchRunResponse]  # type: ignore[assignment]
     """Streams a run until it has ended."""
     ListAlerts: _aio.UnaryUnaryMultiCallable[_monitor_pb2.ListAlertsRequest, _monitor_pb2.ListAlertsResponse]  # type: ignore[assignment]
@@ -94,6 +102,22 @@ class MonitorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_monitor_pb2.GetCurvesResponse, _abc.Awaitable[_monitor_pb2.GetCurvesResponse]]:
         """Gets the curves of a run, thinned; NOT_FOUND where it is unknown."""
+
+    @_abc_1.abstractmethod
+    def GetHardware(
+        self,
+        request: _monitor_pb2.GetHardwareRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_monitor_pb2.GetHardwareResponse, _abc.Awaitable[_monitor_pb2.GetHardwareResponse]]:
+        """Gets what was sampled of the hosts that trained a run, over time; NOT_FOUND where it is unknown."""
+
+    @_abc_1.abstractmethod
+    def GetEvaluation(
+        self,
+        request: _monitor_pb2.GetEvaluationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_monitor_pb2.GetEvaluationResponse, _abc.Awaitable[_monitor_pb2.GetEvaluationResponse]]:
+        """Curves, confusion and figures by class of the checkpoint that a run hands over."""
 
     @_abc_1.abstractmethod
     def WatchRun(

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
@@ -19,6 +19,8 @@ from truscore.bus import declarations, topology, trace
 from truscore.bus.broker import AWAY, Bus, the_bus
 from truscore.bus.codec import RETRIES_HEADER, count, decode
 from truscore.bus.consuming.delivery import carried, copy_of, wire_of
+from truscore.bus.consuming.log_bound import LogBound
+from truscore.bus.consuming.overflow import Overflow, overflow_of
 from truscore.bus.consuming.retry import RetryPolicy
 from truscore.bus.envelope import Envelope
 from truscore.bus.errors import BusError, HandBack, Poison, Undecodable
@@ -60,7 +62,8 @@ def consume(
     _check_consumer(row, service, lease=lease)
     queue = declarations.inbox(service, row.routing_key, lease=lease)
     bus.need(queue, *declarations.retry_and_dead_queues(service, policy))
-    inbox = Inbox(bus=bus, row=row, service=service, policy=policy, handler=handler)
+    overflow = overflow_of(bus, service, every_s=policy.room_every_s)
+    inbox = Inbox(bus=bus, row=row, service=service, policy=policy, handler=handler, overflow=overflow)
     subscribe(bus, queue, inbox.receive, prefetch=1 if lease else prefetch)
 
 
@@ -107,7 +110,9 @@ class Inbox:
     service: str
     policy: RetryPolicy
     handler: Handler[Any]
+    overflow: Overflow
     clock: Callable[[], datetime] = lambda: datetime.now(tz=UTC)
+    log_bound: LogBound = field(default_factory=LogBound)  # of messages that are given up
 
     async def receive(self, message: AbstractIncomingMessage) -> None:
         """Take one delivery to its end. A delivery that can't be settled stays unacknowledged and comes again."""
@@ -166,28 +171,37 @@ class Inbox:
         self._count("retried")
 
     async def _bury(self, message: AbstractIncomingMessage, error: Exception) -> None:
-        log.error("%s: dead letter %s: %r", self.name, message.message_id, error, exc_info=error)
+        self._log_given_up("%s: dead letter %s: %r", self.name, message.message_id, error, why=error)
         reason = dead_letter_reason(error, inbox=self.name, row=self.row, at=self.clock(), headers=message.headers)
         await self._to_dead_letters(message, carried(message.headers) | reason)
 
     async def _to_dead_letters(self, message: AbstractIncomingMessage, headers: dict[str, Any]) -> None:
+        if self.overflow.is_full:
+            await self._wait_for_room(message, headers)
+            return
         try:
             await self._send_on(message, DEAD_EXCHANGE, self.service, headers)
         except DeliveryError:
-            if not self.policy.delays_s:
-                raise
             await self._wait_for_room(message, headers)
         else:
             self._count("dead")
 
     async def _wait_for_room(self, message: AbstractIncomingMessage, headers: dict[str, Any]) -> None:
         """The dead letters are full. What went back to the inbox would be delivered again before all orders behind it;
-        in a retry queue it is in nobody's way, and it comes back with what it was given up for."""
-        delay_s = max(self.policy.delays_s)
-        log.error("%s is full: %s waits %g s", topology.dead_name(self.service), message.message_id, delay_s)
-        there = {RETRY_QUEUE_HEADER: topology.retry_name(self.service, delay_s)}
-        await self._send_on(message, RETRY_EXCHANGE, self.name, headers | there)
+        in a queue of its own it is in nobody's way."""
+        self._log_given_up("%s is full: %s waits for room", topology.dead_name(self.service), message.message_id)
+        self.overflow.is_full = True
+        await self._send_on(message, DEAD_EXCHANGE, topology.waiting_name(self.service), headers)
         self._count("dead_letters_full")
+
+    def _log_given_up(self, text: str, *values: object, why: Exception | None = None) -> None:
+        left_out = self.log_bound.take()
+        if left_out is None:
+            return  # counted by the metric, and the letters themselves say why
+        more = f"; {left_out} such lines before it were left out" if left_out else ""
+        # Where in our decoder bytes of others turned out to be no event tells nobody anything.
+        trace_of = None if isinstance(why, Undecodable) else why
+        log.error(text + "%s", *values, more, exc_info=trace_of)
 
     def _count(self, outcome: str) -> None:
         RECEIVED.labels(service=self.service, routing_key=self.row.routing_key, outcome=outcome).inc()
@@ -216,12 +230,13 @@ def dead_letter_reason(error: Exception, *, inbox: str, row: Row, at: datetime, 
             kind, reason = "undecodable", str(error)
         case _:
             kind, reason = "failed", f"{type(error).__name__}: {error}"
-    written = "".join(traceback.format_exception(error))[-MAX_TRACEBACK_CHARS:]
+    # Formatting one costs as much as all else that is done with a message of a flood.
+    frames = "" if isinstance(error, Undecodable) else "".join(traceback.format_exception(error))
     return {
         f"{DEAD_HEADER}kind": kind,
         f"{DEAD_HEADER}reason": reason[:MAX_REASON_CHARS],
         f"{DEAD_HEADER}exception": f"{type(error).__module__}.{type(error).__qualname__}",
-        f"{DEAD_HEADER}traceback": written,
+        f"{DEAD_HEADER}traceback": frames[-MAX_TRACEBACK_CHARS:],
         f"{DEAD_HEADER}inbox": inbox,
         f"{DEAD_HEADER}routing-key": row.routing_key,
         f"{DEAD_HEADER}deliveries": 1 + count(headers, RETRIES_HEADER) + count(headers, "x-delivery-count"),
@@ -230,7 +245,8 @@ def dead_letter_reason(error: Exception, *, inbox: str, row: Row, at: datetime, 
 
 
 def _given_up_before(headers: Any) -> dict[str, Any]:
-    """Headers of a message that waited because the dead letters were full; none where it is another."""
+    """Headers of a message that waits among the retries because an older version found the dead letters full; none
+    where it is another."""
     if f"{DEAD_HEADER}kind" not in headers:
         return {}
     why = {name: str(value)[:MAX_TRACEBACK_CHARS] for name, value in headers.items() if name.startswith(DEAD_HEADER)}

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,17 +11,15 @@ from typing import Any, Final, Literal
 from uuid import uuid4
 
 import aio_pika
-from aio_pika.abc import AbstractIncomingMessage
-from aio_pika.exceptions import ChannelInvalidStateError, MessageProcessError
 from faststream.rabbit import RabbitBroker
 from google.protobuf.message import Message
 from tenacity import AsyncRetrying, RetryCallState, retry_if_not_exception_type, wait_chain, wait_fixed
 
 from truscore.bus.broker import AWAY, Bus, the_bus
 from truscore.bus.codec import decode
-from truscore.bus.consuming.consumer import subscribe
-from truscore.bus.consuming.delivery import wire_of
+from truscore.bus.consuming.stream_consumer import StreamConsumer
 from truscore.bus.declarations import LOG_QUEUE
+from truscore.bus.deliveries import Delivery
 from truscore.bus.envelope import Envelope
 from truscore.bus.errors import Poison, Undecodable, UnknownMessage
 from truscore.bus.publisher import publish
@@ -28,7 +27,12 @@ from truscore.bus.topology import DEAD_EXCHANGE, LOG, row_routed
 
 log = logging.getLogger("truscore.bus")
 
-PREFETCH: Final = 200
+PREFETCH: Final = 500
+# A confirmation is a packet: one for many entries, and one for what is left after a moment.
+ACK_EVERY: Final = 100
+ACK_AFTER_S: Final = 0.2
+# After so many entries whatever else the process does has its turn.
+TURN: Final = 16
 MARKER_HEADER: Final = "truscore-marker"
 OFFSET_ARGUMENT: Final = "x-stream-offset"
 RETRY_DELAYS_S: Final = (0.1, 0.5, 2, 5, 10, 30)  # the last one again and again
@@ -45,14 +49,6 @@ class Stray:
     routing_key: str
     reason: str
     at: datetime
-
-
-def _is_gone(message: AbstractIncomingMessage) -> bool:
-    """Whether the channel that it came by was closed; aio-pika then refuses to name it."""
-    try:
-        return message.channel.is_closed
-    except ChannelInvalidStateError:
-        return True
 
 
 async def _log_stray(stray: Stray) -> None:
@@ -73,7 +69,8 @@ def replay_log(
     reader = LogReader(
         bus=bus, handler=handler, service=service, on_stray=on_stray, arguments={OFFSET_ARGUMENT: offset}
     )
-    subscribe(bus, LOG_QUEUE, reader.receive, prefetch=PREFETCH, consume_arguments=reader.arguments)
+    stream = StreamConsumer(queue=LOG_QUEUE, receive=reader.receive, prefetch=PREFETCH, arguments=reader.arguments)
+    bus.read_stream(stream)
     bus.on_started(reader.mark)
     return reader
 
@@ -91,7 +88,12 @@ class LogReader:
     caught_up: asyncio.Event = field(default_factory=asyncio.Event)
     last_offset: int | None = None
     _marker: str = field(default_factory=lambda: uuid4().hex)
-    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    # At most PREFETCH of a channel; those of one that broke are passed over.
+    _waiting: deque[Delivery] = field(default_factory=deque)
+    _reading: asyncio.Task[None] | None = None
+    _unconfirmed: list[Delivery] = field(default_factory=list)
+    _is_ack_due: bool = False
+    _confirming: asyncio.TimerHandle | None = None
     _channel: object = None
     _last_time: datetime | None = None
 
@@ -108,22 +110,52 @@ class LogReader:
         )
         await publish(self.bus, DEAD_EXCHANGE, LOG, message, timeout_s=30)
 
-    async def receive(self, message: AbstractIncomingMessage) -> None:
-        """Read one entry. Deliveries arrive as tasks; the lock is fair and so keeps their order."""
-        async with self._turn:
-            if _is_gone(message):
-                return  # it comes again on the new channel
+    def receive(self, message: Delivery) -> None:
+        """Take one entry; it is read after those before it, by one task at a time."""
+        self._waiting.append(message)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._reading is None or self._reading.done():
+            self._reading = self.bus.take_in_hand(self._read_waiting())
+
+    async def _read_waiting(self) -> None:
+        done = 0
+        while self._waiting or self._is_ack_due:
+            if self._is_ack_due:
+                await self._confirm()
+                continue
+            message = self._waiting.popleft()
+            if message.is_gone:
+                continue  # it comes again on the new channel
             offset = int(str(message.headers[OFFSET_ARGUMENT]))
             if not self._is_repeat(message, offset):
                 await self._read(message, offset)
                 self.last_offset = offset
                 self.arguments[OFFSET_ARGUMENT] = offset + 1
-            try:
-                await message.ack()
-            except (*AWAY, MessageProcessError) as error:
-                log.debug("log offset %d: the channel is gone: %r", offset, error)
+            self._unconfirmed.append(message)
+            self._is_ack_due = len(self._unconfirmed) >= ACK_EVERY
+            done += 1
+            if done % TURN == 0:
+                await asyncio.sleep(0)
+        if self._unconfirmed and self._confirming is None:
+            self._confirming = asyncio.get_running_loop().call_later(ACK_AFTER_S, self._confirm_now)
 
-    def _is_repeat(self, message: AbstractIncomingMessage, offset: int) -> bool:
+    def _confirm_now(self) -> None:
+        self._confirming, self._is_ack_due = None, bool(self._unconfirmed)
+        if self._is_ack_due:
+            self._go_on()
+
+    async def _confirm(self) -> None:
+        """Everything that was read of the newest channel; what an older one delivered is its broker's again."""
+        message, self._is_ack_due = self._unconfirmed[-1], False
+        self._unconfirmed.clear()
+        try:
+            await message.confirm()
+        except AWAY as error:
+            log.debug("log offset %s: the channel is gone: %r", self.last_offset, error)
+
+    def _is_repeat(self, message: Delivery, offset: int) -> bool:
         """Whether a new channel repeats what was in hand when the old one broke."""
         fresh, self._channel = message.channel is not self._channel, message.channel
         if fresh and self.last_offset is not None and offset < self.last_offset:
@@ -131,14 +163,14 @@ class LogReader:
             return False
         return offset == self.last_offset
 
-    async def _read(self, message: AbstractIncomingMessage, offset: int) -> None:
+    async def _read(self, message: Delivery, offset: int) -> None:
         if marker := message.headers.get(MARKER_HEADER):
             if marker == self._marker:
                 self.caught_up.set()
             return
-        key, now = message.routing_key or "", datetime.now(tz=UTC)
+        key, now = message.routing_key, datetime.now(tz=UTC)
         try:
-            event, envelope = decode(wire_of(message), row_routed(key), received=now)
+            event, envelope = decode(message.wire, row_routed(key), received=now)
         except (Undecodable, UnknownMessage) as error:
             at = now if self.caught_up.is_set() else min(self._last_time or now, now)
             stray = Stray(offset=offset, routing_key=key, reason=str(error), at=at)

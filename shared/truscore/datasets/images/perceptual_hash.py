@@ -8,8 +8,9 @@ N: images; P: pairs; D: 8 rows and 8 columns of bits.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import combinations, pairwise
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations, islice, pairwise
 from typing import TYPE_CHECKING, Any
 
 from truscore.datasets.index.records import HASH_DIGITS
@@ -35,6 +36,9 @@ _DENSE = 64
 # Up to so many comparisons are made one by one: sorting by bands costs more.
 _ALL_COMPARED = 16 * 2**20
 _COMPARED_IN_CACHE = 2**17
+# Of more values so many agree in two bands by accident that three are asked for, of one band more.
+_MANY = 2**19
+_HASHES_AT_ONCE = 4096
 
 
 def hamming(first: str, second: str) -> int:
@@ -42,14 +46,18 @@ def hamming(first: str, second: str) -> int:
     return (int(first, 16) ^ int(second, 16)).bit_count()
 
 
-def near_duplicates(hashes: Sequence[str], *, bits: int = NEAR_BITS) -> Iterator[tuple[int, int]]:
+def near_duplicates(hashes: Iterable[str], *, bits: int = NEAR_BITS) -> Iterator[tuple[int, int]]:
     """Links between positions whose hashes differ by at most `bits`: enough to connect all that belong together.
 
     Two hashes at most `bits` apart agree in at least two of `bits + 2` bands (pigeonhole), so only those are compared.
     """
+    return near_pairs_of(values_of(hashes), bits=bits)
+
+
+def near_pairs_of(hashes_N: Values, *, bits: int) -> Iterator[tuple[int, int]]:
+    """As near_duplicates, of hashes as numbers."""
     import numpy as np
 
-    hashes_N = values_of(hashes)
     informative_N = np.flatnonzero(is_informative(hashes_N))
     order_N = informative_N[np.argsort(hashes_N[informative_N], kind="stable")]
     equal_N = hashes_N[order_N[1:]] == hashes_N[order_N[:-1]]
@@ -59,11 +67,14 @@ def near_duplicates(hashes: Sequence[str], *, bits: int = NEAR_BITS) -> Iterator
     yield from zip(firsts_N[left_N].tolist(), firsts_N[right_N].tolist(), strict=True)
 
 
-def values_of(hashes: Sequence[str]) -> Values:
+def values_of(hashes: Iterable[str]) -> Values:
     """Hashes as numbers; 0, which is not informative, for an empty one."""
     import numpy as np
 
-    raw_bytes = bytes.fromhex("".join(text.zfill(HASH_DIGITS) for text in hashes))
+    raw_bytes = bytearray()
+    texts = iter(hashes)
+    while some := list(islice(texts, _HASHES_AT_ONCE)):
+        raw_bytes += bytes.fromhex("".join(text.zfill(HASH_DIGITS) for text in some))
     return np.frombuffer(raw_bytes, dtype=">u8").astype(np.uint64)
 
 
@@ -87,8 +98,9 @@ def near_pairs(values_N: Values, *, bits: int) -> tuple[Places, Places]:
         once_P = left_P < right_P
         return left_P[once_P], right_P[once_P]
     found = [np.zeros(0, dtype=np.intp)]
-    for one, other in combinations(_bands(bits + 2), 2):
-        key_N = _keys(values_N, one, other)
+    agreeing = 3 if len(values_N) > _MANY else 2
+    for bands in combinations(_bands(bits + agreeing), agreeing):
+        key_N = _keys(values_N, bands)
         order_N = np.argsort(key_N, kind="stable")
         for left_N, right_N in _in_one_band(key_N[order_N], values_N[order_N], bits):
             lower_N, upper_N = np.sort((order_N[left_N], order_N[right_N]), axis=0)
@@ -120,15 +132,16 @@ def _compared_all(ones_N: Values, others_M: Values, bits: int) -> tuple[Places, 
     return one_P, other_P
 
 
-def _keys(values_N: Values, one: Band, other: Band) -> NDArray[np.unsignedinteger[Any]]:
-    """Two bands of each value as one number: of 16 bits where they fit, which numpy sorts by radix."""
+def _keys(values_N: Values, bands: Sequence[Band]) -> NDArray[np.unsignedinteger[Any]]:
+    """Some bands of each value as one number: of 16 bits where they fit, which numpy sorts by radix."""
     import numpy as np
 
-    (one_at, one_bits), (other_at, other_bits) = one, other
-    high_N = (values_N >> np.uint64(one_at)) & np.uint64(2**one_bits - 1)
-    low_N = (values_N >> np.uint64(other_at)) & np.uint64(2**other_bits - 1)
-    key_N = (high_N << np.uint64(other_bits)) | low_N
-    return key_N.astype(np.uint16) if one_bits + other_bits <= 16 else key_N
+    key_N, total = np.zeros(len(values_N), dtype=np.uint64), 0
+    for at, bits in bands:
+        key_N <<= np.uint64(bits)
+        key_N |= (values_N >> np.uint64(at)) & np.uint64(2**bits - 1)
+        total += bits
+    return key_N.astype(np.uint16 if total <= 16 else np.uint32)
 
 
 def _in_one_band(
@@ -188,17 +201,25 @@ def orientation_hashes(wide_HW: NDArray[np.uint8], tall_HW: NDArray[np.uint8]) -
     return np.packbits([(after > before, after < before) for after, before in pairs]).tobytes().hex()
 
 
-def turned_pairs(hashes: Sequence[str], *, bits: int) -> list[tuple[int, int]]:
+def turned_pairs(hashes: Iterable[str], *, bits: int) -> list[tuple[int, int]]:
     """Pairs of places where the one picture is the other mirrored or turned: along rows and along columns at most
     `bits` of 64 bits differ. An empty print is no picture's."""
     import numpy as np
 
-    places_N = np.flatnonzero([bool(text) for text in hashes])
-    raw_bytes = bytes.fromhex("".join(hashes))
-    hashes_N4DD = np.unpackbits(np.frombuffer(raw_bytes, dtype=np.uint8)).reshape(-1, 4, 8, 8).astype(np.bool_)
-    rows, columns = zip(*_orientations(hashes_N4DD), strict=True)
-    first_P, second_P, orientation_P = pairs_in_orientations(np.stack(rows), bits=bits)
-    distance_P = np.bitwise_count(columns[0][first_P] ^ np.stack(columns)[orientation_P, second_P])
+    places, rows, columns = array("Q"), [], []
+    texts = enumerate(hashes)
+    while some := list(islice(texts, _HASHES_AT_ONCE)):
+        places.extend(place for place, text in some if text)
+        raw_bytes = bytes.fromhex("".join(text for _, text in some))
+        hashes_N4DD = np.unpackbits(np.frombuffer(raw_bytes, dtype=np.uint8)).reshape(-1, 4, 8, 8).astype(np.bool_)
+        rows_8, columns_8 = zip(*_orientations(hashes_N4DD), strict=True)
+        rows.append(np.stack(rows_8))
+        columns.append(np.stack(columns_8))
+    if not places:
+        return []
+    places_N, columns_8N = np.asarray(places, dtype=np.intp), np.concatenate(columns, axis=1)
+    first_P, second_P, orientation_P = pairs_in_orientations(np.concatenate(rows, axis=1), bits=bits)
+    distance_P = np.bitwise_count(columns_8N[0, first_P] ^ columns_8N[orientation_P, second_P])
     near_P = distance_P <= bits
     return sorted(zip(places_N[first_P[near_P]].tolist(), places_N[second_P[near_P]].tolist(), strict=True))
 
@@ -208,6 +229,8 @@ def pairs_in_orientations(hashes_8N: Values, *, bits: int) -> tuple[Places, Plac
     import numpy as np
 
     count = hashes_8N.shape[1]
+    if count > _MANY // 8:
+        return _pairs_by_orientation(hashes_8N, bits=bits)
     flat_N = hashes_8N.reshape(-1)
     informative_N = np.flatnonzero(is_informative(flat_N))
     upright_N = informative_N[informative_N < count]
@@ -216,6 +239,26 @@ def pairs_in_orientations(hashes_8N: Values, *, bits: int) -> tuple[Places, Plac
     first_P, (orientation_P, second_P) = informative_N[left_P], np.divmod(informative_N[right_P], max(count, 1))
     wanted_P = (first_P < count) & (orientation_P > 0) & (first_P != second_P)
     return first_P[wanted_P], second_P[wanted_P], orientation_P[wanted_P]
+
+
+def _pairs_by_orientation(hashes_8N: Values, *, bits: int) -> tuple[Places, Places, Places]:
+    """As pairs_in_orientations, one position after the other: all at once take eight times the memory."""
+    import numpy as np
+
+    count, found = hashes_8N.shape[1], []
+    upright_N = np.flatnonzero(is_informative(hashes_8N[0]))
+    for orientation in range(1, 8):
+        other_N = np.flatnonzero(is_informative(hashes_8N[orientation]))
+        both_N = np.concatenate((hashes_8N[0, upright_N], hashes_8N[orientation, other_N]))
+        left_P, right_P = near_pairs(both_N, bits=bits)
+        across_P = (left_P < len(upright_N)) & (right_P >= len(upright_N))
+        first_P, second_P = upright_N[left_P[across_P]], other_N[right_P[across_P] - len(upright_N)]
+        wanted_P = first_P != second_P
+        found.append((first_P[wanted_P], orientation * count + second_P[wanted_P]))
+    first_P, flat_P = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    order_P = np.lexsort((flat_P, first_P))
+    orientation_P, second_P = np.divmod(flat_P[order_P], count)
+    return first_P[order_P], second_P, orientation_P
 
 
 def _orientations(hashes_N4DD: Bits) -> list[tuple[Values, Values]]:

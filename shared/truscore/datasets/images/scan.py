@@ -30,16 +30,25 @@ _BATCH = 256
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class MeasurementRows:
+    """From a measurement to numbers, texts and tuples of them, and back."""
+
+    to_row: Callable[[Any], object]
+    from_row: Callable[[Any], Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ScanOptions:
     """What is measured of every image beside its record, and the callbacks.
 
     `on_start` and `on_end` are called in a worker's thread with the image's path, `on_progress` in the caller's with
     the images done and their total. With `cache`, what `measure` returned for the same bytes is taken from there, and a
-    file that need not be read again neither starts nor ends.
+    file that need not be read again neither starts nor ends. `measurement_rows` put what it returned into a file.
     """
 
     measure: Measure | None = None
     cache: ScanCache | None = None
+    measurement_rows: MeasurementRows | None = None
     on_start: Callable[[str], None] | None = None
     on_end: Callable[[str], None] | None = None
     on_progress: Callable[[int, int], None] | None = None

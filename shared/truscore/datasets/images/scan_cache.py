@@ -12,10 +12,11 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -28,6 +29,7 @@ from truscore.datasets.limits import Limits
 
 DEFAULT_LIMIT_BYTES = 512 * 2**20
 _FLUSHED_EVERY = 512
+_LOOKED_UP = 500
 _USED_EVERY_S = 3600.0  # when a result was last used is written no more exactly than this
 _LOCK_TIMEOUT_S = 30.0
 _PAGES = ("page_count", "freelist_count", "page_size")
@@ -82,7 +84,9 @@ class ScanCache:
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         bounds = f"{limits.image_pixels} {limits.image_bytes}"
-        self._key_prefix = hashlib.sha256("\0".join((checks_digest(), measured_with, bounds)).encode()).hexdigest()[:16]
+        self.measured_with = self._key_prefix = hashlib.sha256(
+            "\0".join((checks_digest(), measured_with, bounds)).encode()
+        ).hexdigest()[:16]
         self._to_dict, self._from_dict, self._limit_bytes = to_dict, from_dict, limit_bytes
         self._now_ns = now_ns
         self._lock = threading.Lock()
@@ -143,19 +147,59 @@ class ScanCache:
         if full:
             self.flush()
 
+    def rows(self) -> Iterator[tuple[str, str]]:
+        """Digest and measures, as JSON, of all that was measured so."""
+        end = len(self._key_prefix) + 1
+        query = "select substr(key, ?), value from results where substr(key, 1, ?) = ? order by key"
+        with self._lock:
+            self._write_pending()
+            yield from self._file.execute(query, (end, end - 1, self._key_prefix))
+
+    def merge(self, rows: Iterable[tuple[str, str]], *, wanted: Collection[str]) -> int:
+        """Keep rows of another cache that measured so. Raises ValueError where one is of no image that was wanted."""
+        merged = 0
+        for digest, text in rows:
+            if digest not in wanted:
+                raise ValueError(f"measures of {digest[:80]!r}, which were not asked for")
+            self._checked(digest, text)
+            with self._lock:
+                self._pending[self._key_prefix + digest] = text
+            merged += 1
+        self.flush()
+        return merged
+
+    def lacking(self, digests: Iterable[str]) -> frozenset[str]:
+        """Those of which nothing is kept."""
+        found: set[str] = set()
+        wanted = iter(digests)
+        with self._lock:
+            while some := list(islice(wanted, _LOOKED_UP)):
+                known = self._values([self._key_prefix + digest for digest in some])
+                found.update(digest for digest in some if self._key_prefix + digest not in known)
+        return frozenset(found)
+
+    def _checked(self, digest: str, text: str) -> None:
+        try:
+            self._scan(digest, "", json.loads(text))
+        except (TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise ValueError(f"measures of {digest} are none: {type(error).__name__}: {error}") from error
+
     def flush(self) -> None:
         """Write what is pending, and evict what is used least where the file grew beyond its bound."""
-        now = self._now_ns() / 1e9
         with self._lock, self._file:
-            self._file.executemany(
-                "insert or replace into results values (?, ?, ?)",
-                [(key, text, now) for key, text in self._pending.items()],
-            )
-            self._file.executemany("update results set used = ? where key = ?", [(now, key) for key in self._used])
-            self._file_states.flush()
-            self._pending, self._used = {}, set()
+            self._write_pending()
             while self._size_bytes() > self._limit_bytes and self._file.execute(_EVICT).rowcount:
                 self._file.execute(_EVICT_FILES)
+
+    def _write_pending(self) -> None:
+        now = self._now_ns() / 1e9
+        self._file.executemany(
+            "insert or replace into results values (?, ?, ?)",
+            [(key, text, now) for key, text in self._pending.items()],
+        )
+        self._file.executemany("update results set used = ? where key = ?", [(now, key) for key in self._used])
+        self._file_states.flush()
+        self._pending, self._used = {}, set()
 
     def _values(self, keys: Sequence[str]) -> dict[str, str]:
         """Entries by key; that they were used is recorded."""

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from truscore.datasets.index.class_order import grades_of
 from truscore.datasets.index.records import Annotation, DatasetIndex, ImageRecord
+from truscore.datasets.index.stored_images import as_stored
 from truscore.datasets.strict_json import parse_json
 
 
@@ -62,7 +63,7 @@ def apply_class_map(index: DatasetIndex, mapping: ClassMap) -> DatasetIndex:
         for label, name in enumerate(index.class_names, start=1)
         if (to := mapping.names[name]) is not None
     }
-    images = tuple(_mapped(image, labels) for image in index.images)
+    images = as_stored(index.images, (_mapped(image, labels) for image in index.images))
     return replace(index, class_names=mapping.classes, images=images, grades=_grades(index, mapping, labels))
 
 

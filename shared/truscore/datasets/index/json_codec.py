@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, TextIO
 
 from truscore.datasets.folder_words import PARTS
+from truscore.datasets.index.in_order import by_path
 from truscore.datasets.index.records import (
     ORIENTATION_HASHES_DIGITS,
     RLE,
@@ -23,6 +24,7 @@ from truscore.datasets.index.records import (
     NormalMap,
     ReflectanceMap,
 )
+from truscore.datasets.index.response import LEAST_GAMMA, MOST_GAMMA, RESPONSES, Response
 from truscore.datasets.strict_json import flag_of, items_of, number_of, parse_json, text_of, whole_of
 
 SCHEMA = 1
@@ -42,17 +44,32 @@ class InvalidIndex(ValueError):
 
 def index_to_json(index: DatasetIndex) -> str:
     """Canonical JSON: images by path, keys sorted, no spaces, numbers as Python writes them."""
-    images = sorted(index.images, key=lambda image: image.path)
-    data: dict[str, Any] = {
-        "schema": SCHEMA,
-        "format": index.format,
-        "class_names": list(index.class_names),
-        "images": [_image_to_dict(image) for image in images],
-    }
+    return "".join(_parts(index))
+
+
+def write_index(index: DatasetIndex, file: TextIO) -> str:
+    """Write what index_to_json gives, an image at a time; returns index_digest."""
+    digest = hashlib.sha256()
+    for part in _parts(index):
+        file.write(part)
+        digest.update(part.encode())
+    return digest.hexdigest()
+
+
+def _parts(index: DatasetIndex) -> Iterator[str]:
+    yield f'{{"class_names":{_text(list(index.class_names))},"format":{_text(index.format)}'
     if index.grades:
-        data["grades"] = list(map(float, index.grades))
+        yield f',"grades":{_text(list(map(float, index.grades)))}'
+    yield ',"images":['
+    for place, image in enumerate(by_path(index.images)):
+        yield f"{',' if place else ''}{_text(_image_to_dict(image))}"
+    yield "]"
     if index.objects:
-        data["objects"] = [_object_to_dict(one) for one in sorted(index.objects, key=lambda one: one.name)]
+        yield f',"objects":{_text([_object_to_dict(one) for one in sorted(index.objects, key=lambda one: one.name)])}'
+    yield f',"schema":{SCHEMA}}}'
+
+
+def _text(data: object) -> str:
     return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -75,7 +92,10 @@ def index_from_json(text: str | bytes) -> DatasetIndex:
 
 def index_digest(index: DatasetIndex) -> str:
     """SHA-256 of the canonical JSON, hexadecimal: equal content, equal digest. Costs a serialisation."""
-    return hashlib.sha256(index_to_json(index).encode()).hexdigest()
+    digest = hashlib.sha256()
+    for part in _parts(index):
+        digest.update(part.encode())
+    return digest.hexdigest()
 
 
 def _image_to_dict(image: ImageRecord) -> dict[str, Any]:
@@ -214,6 +234,8 @@ def _object_to_dict(lit_object: LitObject) -> dict[str, Any]:
             data[key] = _map_to_dict(found, _REFLECTANCE_NUMBERS)
     if lit_object.camera is not None:
         data["camera"] = _camera_to_dict(lit_object.camera)
+    if lit_object.response is not None:
+        data["response"] = {"kind": lit_object.response.kind, "gamma": float(lit_object.response.gamma)}
     return data
 
 
@@ -230,7 +252,15 @@ def _object_from_dict(data: Mapping[str, Any]) -> LitObject:
             if data.get(key) is not None
         },
         camera=None if data.get("camera") is None else _camera_from_dict(data["camera"]),
+        response=None if data.get("response") is None else _response_from_dict(data["response"]),
     )
+
+
+def _response_from_dict(data: Mapping[str, Any]) -> Response:
+    kind, gamma = text_of(data["kind"]), number_of(data["gamma"])
+    if kind not in RESPONSES or not LEAST_GAMMA <= gamma <= MOST_GAMMA:
+        raise ValueError(f"response {kind!r}, gamma {gamma:g}; accepted are {', '.join(RESPONSES)}")
+    return Response(kind=kind, gamma=gamma)
 
 
 def _camera_to_dict(camera: Camera) -> dict[str, Any]:

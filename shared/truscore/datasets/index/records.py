@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from truscore.datasets.index.response import Response
 
 HASH_DIGITS = 16  # of a 64-bit hash, hexadecimal
 ORIENTATION_HASHES_DIGITS = 4 * HASH_DIGITS
@@ -122,6 +125,7 @@ class LitObject:
     roughness: ReflectanceMap | None = None  # alpha of GGX
     f0: ReflectanceMap | None = None  # share of light that is mirrored straight on
     camera: Camera | None = None  # None: nothing says where it stood
+    response: Response | None = None  # of its views' files; None: nobody said, and they are taken as linear
 
     @property
     def reflectance(self) -> tuple[ReflectanceMap, ...]:
@@ -173,7 +177,7 @@ class DatasetIndex:
 
     format: str
     class_names: tuple[str, ...]
-    images: tuple[ImageRecord, ...]
+    images: Sequence[ImageRecord]  # a tuple; of very many images StoredImages, which are read from a file
     grades: tuple[float, ...] = ()  # the number each class stands for, ascending; empty: classes have no order
     objects: tuple[LitObject, ...] = ()  # those that `light` names
 
@@ -182,11 +186,10 @@ class DatasetIndex:
         return sum(len(image.annotations) for image in self.images)
 
     @property
-    def bare_images(self) -> tuple[ImageRecord, ...]:
-        """Images without any label, and without maps of the object they are a view of."""
+    def bare_images(self) -> int:
+        """How many images are without any label, and without maps of the object they are a view of."""
         described = {lit_object.name for lit_object in self.objects if lit_object.maps}
-        return tuple(
-            image
+        return sum(
+            not image.is_annotated and not (image.light is not None and image.light.object in described)
             for image in self.images
-            if not image.is_annotated and not (image.light is not None and image.light.object in described)
         )

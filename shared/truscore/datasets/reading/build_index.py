@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from truscore.datasets.images.scan import scan_images
+from truscore.datasets.images.scan import MeasurementRows, scan_images
 from truscore.datasets.images.scanned_image import ScannedImage
 from truscore.datasets.index.records import Annotation, DatasetIndex, ImageRecord
+from truscore.datasets.index.stored_images import StoredImages, StoredMeasurements
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.declared_frames import DeclaredFrames
 from truscore.datasets.reading.problems import ProblemLog
@@ -62,8 +63,7 @@ def build_read_result(
         summary = _summary(context, class_names, annotate, declared)
         return ReadResult(index=None, problems=context.log.all(), summary=summary)
     context.documents.clear()  # not needed while images are scanned
-    log, records = context.log, []
-    measurements: dict[str, Any] = {}
+    log, kept = context.log, _kept(context, len(annotate))
     by_name = {**groups_by_name(annotate), **groups}
     frames = DeclaredFrames(log)
     for scan in scan_images(
@@ -76,7 +76,7 @@ def build_read_result(
         if declared_image := declared.get(record.path):
             frames.check(record, declared_image, annotations)
         whole_image = image_labels.get(record.path, NO_LABELS)
-        records.append(
+        kept.append(
             replace(
                 record,
                 group=by_name.get(record.path, ""),
@@ -84,21 +84,62 @@ def build_read_result(
                 labels=whole_image.labels,
                 scores=whole_image.scores,
                 written_grade=whole_image.written_grade,
-            )
+            ),
+            scan.measurement,
         )
-        measurements[record.path] = scan.measurement
     frames.report()
-    records = with_stated_parts(context, records, parts, format=format)
+    records = with_stated_parts(context, kept.records(), parts, format=format)
     _report_unused(class_names, records, log)
     declared = MappingProxyType(dict(declared))
     if not records:
         log.add("format.empty", "there is no image that can be used")
         return ReadResult(index=None, problems=log.all(), declared=declared)
     index = DatasetIndex(
-        format=format, class_names=tuple(class_names), images=tuple(records), grades=tuple(map(float, grades))
+        format=format, class_names=tuple(class_names), images=records, grades=tuple(map(float, grades))
     )
-    measurements = measurements if context.scan_options.measure is not None else {}
-    return ReadResult(index=index, problems=log.all(), declared=declared, measurements=MappingProxyType(measurements))
+    measurements = kept.measurements() if context.scan_options.measure is not None else MappingProxyType({})
+    return ReadResult(index=index, problems=log.all(), declared=declared, measurements=measurements)
+
+
+class _InMemory:
+    """Records and measurements of so many images as fit."""
+
+    def __init__(self) -> None:
+        self._records: list[ImageRecord] = []
+        self._measurements: dict[str, Any] = {}
+
+    def append(self, record: ImageRecord, measurement: Any) -> None:
+        self._records.append(record)
+        self._measurements[record.path] = measurement
+
+    def records(self) -> Sequence[ImageRecord]:
+        return tuple(self._records)
+
+    def measurements(self) -> Mapping[str, Any]:
+        return MappingProxyType(self._measurements)
+
+
+class _InFile:
+    """Those of more, in files."""
+
+    def __init__(self, rows: MeasurementRows) -> None:
+        self._records = StoredImages()
+        self._measurements = StoredMeasurements(self._records, to_row=rows.to_row, from_row=rows.from_row)
+
+    def append(self, record: ImageRecord, measurement: Any) -> None:
+        self._records.append(record)
+        self._measurements.append(measurement)
+
+    def records(self) -> Sequence[ImageRecord]:
+        return self._records
+
+    def measurements(self) -> Mapping[str, Any]:
+        return self._measurements
+
+
+def _kept(context: ReaderContext, count: int) -> _InMemory | _InFile:
+    rows = context.scan_options.measurement_rows
+    return _InMemory() if rows is None or count <= context.limits.records_in_memory else _InFile(rows)
 
 
 # Reported for each image of which nothing is said.

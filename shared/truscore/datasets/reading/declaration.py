@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from truscore.datasets.index.response import LEAST_GAMMA, MOST_GAMMA, RESPONSES, USUAL_GAMMA, Response
 from truscore.datasets.reading.folder import Folder
 from truscore.datasets.reading.problems import ProblemLog, bounded_text
 from truscore.datasets.strict_json import parse_json
@@ -27,7 +28,8 @@ class Declaration:
     the four numbers of a box are. `grades`: the number each class stands for. `class_map`: this dataset's class names
     to those wanted. `groups`: images (or folders, with "/" at the end) of one thing, by its name; no split divides
     them. `encoding`: of text files that are not UTF-8. `crowd` "things": marks said to be crowds are single things.
-    `camera_unit`: of lengths in published files of cameras, millimetres where it is not given."""
+    `camera_unit`: of lengths in published files of cameras, millimetres where it is not given. `response`: how numbers
+    of views under lights follow the light; None where nobody said."""
 
     format: str = ""
     classes: tuple[str, ...] = ()
@@ -41,6 +43,7 @@ class Declaration:
     encoding: str = ""
     crowd: str = ""
     camera_unit: str = ""
+    response: Response | None = None
 
 
 def read_declaration(folder: Folder, log: ProblemLog) -> Declaration:
@@ -64,7 +67,7 @@ def read_declaration(folder: Folder, log: ProblemLog) -> Declaration:
 
 def declaration_to_json(declaration: Declaration) -> str:
     """What read_declaration reads; only what is declared is written."""
-    data = {
+    data: dict[str, Any] = {
         "format": declaration.format,
         "classes": list(declaration.classes),
         "grades": dict(declaration.grades),
@@ -78,6 +81,9 @@ def declaration_to_json(declaration: Declaration) -> str:
         "crowd": declaration.crowd,
         "camera_unit": declaration.camera_unit,
     }
+    if declaration.response is not None:
+        data["response"] = declaration.response.kind
+        data["gamma"] = declaration.response.gamma if declaration.response.kind == "gamma" else None
     given = {key: value for key, value in data.items() if value not in ("", [], {}, None)}
     return json.dumps(given, indent=2, ensure_ascii=False) + "\n"
 
@@ -92,6 +98,12 @@ def _accepted(content: dict[str, Any], log: ProblemLog) -> dict[str, Any]:
             log.add("format.declaration", f"{key!r:.80} is {value!r:.80}; {accepted}", DECLARATION_FILE)
         else:
             found[key] = taken
+    gamma = found.pop("gamma", None)
+    if kind := found.get("response"):
+        found["response"] = Response(kind=kind, gamma=gamma or USUAL_GAMMA) if kind == "gamma" else Response(kind=kind)
+    if gamma is not None and kind != "gamma":
+        text = f'\'gamma\' is {gamma:g} without a response that has one; expected "response": "gamma" beside it'
+        log.add("format.declaration", text, DECLARATION_FILE)
     return found
 
 
@@ -146,6 +158,14 @@ def _camera_unit(value: Any) -> str | None:
     return value if value in _UNITS else None
 
 
+def _response(value: Any) -> str | None:
+    return value if value in RESPONSES else None
+
+
+def _gamma(value: Any) -> float | None:
+    return float(value) if _is_number(value) and LEAST_GAMMA <= value <= MOST_GAMMA else None
+
+
 def _boxes(value: Any) -> str | None:
     return value if value in _BOXES else None
 
@@ -184,5 +204,10 @@ _KEYS: Mapping[str, tuple[str, Callable[[Any], Any]]] = MappingProxyType(
         ),
         "crowd": ('expected "things", where marks said to be crowds are single things', _crowd),
         "camera_unit": (f"expected one of {', '.join(_UNITS)}: of lengths in files of cameras", _camera_unit),
+        "response": (f"expected one of {', '.join(RESPONSES)}: of views under lights", _response),
+        "gamma": (
+            f"expected a number from {LEAST_GAMMA:g} to {MOST_GAMMA:g}: files hold intensity to the power 1 / gamma",
+            _gamma,
+        ),
     }
 )

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from truscore.datasets.folder_words import BOTH_PARTS, PARTS, part_meant_by, part_of_folders
 from truscore.datasets.index.records import ImageRecord
+from truscore.datasets.index.stored_images import as_stored
 from truscore.datasets.paths import IMAGE_SUFFIXES, name_of, stem_of, suffix_of
 from truscore.datasets.reading.context import ReaderContext
 from truscore.datasets.reading.text_file import decoded_or_replaced
@@ -66,25 +67,29 @@ def part_of_file(path: str) -> str:
 
 def with_stated_parts(
     context: ReaderContext, records: Sequence[ImageRecord], stated: StatedParts, *, format: str
-) -> list[ImageRecord]:
+) -> Sequence[ImageRecord]:
     """The images with the part that is stated for each, `stated` by annotations or else by lists; reported once."""
     if not stated.is_split:
         stated = _listed(context, [record.path for record in records], format)
     if not stated.is_split:
-        return list(records)
-    found = []
+        return records
     differ: list[str] = []
-    for record in records:
-        part, folder = stated.by_image.get(record.path, ""), part_of_folders(record.path)
-        if part and folder and part != folder:
-            differ.append(f"{record.path} is {part}")
-        found.append(replace(record, part=part if part and not folder else ""))
+    found = as_stored(records, _in_parts(records, stated, differ))
     if differ:
         text = f"folders name another part than {stated.source} for {len(differ)} images ({differ[0]} there)"
         context.log.add("format.parts_unclear", f"{text}; folders were followed")
     if any(record.part for record in found):
         _report(context, found, stated.source)
     return found
+
+
+def _in_parts(records: Sequence[ImageRecord], stated: StatedParts, differ: list[str]) -> Iterator[ImageRecord]:
+    """Each with the part that is stated; `differ` is told of those whose folder names another."""
+    for record in records:
+        part, folder = stated.by_image.get(record.path, ""), part_of_folders(record.path)
+        if part and folder and part != folder:
+            differ.append(f"{record.path} is {part}")
+        yield replace(record, part=part if part and not folder else "")
 
 
 def _report(context: ReaderContext, records: Sequence[ImageRecord], source: str) -> None:

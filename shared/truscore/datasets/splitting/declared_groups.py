@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from truscore.datasets.index.records import DatasetIndex, ImageRecord
+from truscore.datasets.index.stored_images import as_stored
 
 
 def with_declared_groups(
@@ -30,7 +31,7 @@ def with_declared_groups(
         related = followed.get(image.group, set())
         return f"declared {next(iter(related))}" if len(related) == 1 else image.group
 
-    images = tuple(replace(image, group=group_of(image)) for image in index.images)
+    images = as_stored(index.images, (replace(image, group=group_of(image)) for image in index.images))
     return replace(index, images=images), tuple(problems)
 
 

@@ -59,7 +59,7 @@ def sample_dataset(index: DatasetIndex, *, images: int, seed: int) -> DatasetInd
     )
 
 
-def _grouped(index: DatasetIndex, seed: int) -> tuple[list[ImageRecord], list[list[int]], list[Group]]:
+def _grouped(index: DatasetIndex, seed: int) -> tuple[Sequence[ImageRecord], Sequence[list[int]], list[Group]]:
     images = sorted_by_path(index)
     groups = shuffled_groups(images, seed)
     strata = strata_of(images)

@@ -8,14 +8,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from truscore.datasets import folder_words
+from truscore.datasets.index.in_order import by_path
 from truscore.datasets.index.records import DatasetIndex, ImageRecord
-from truscore.datasets.splitting.grouping import groups_of
+from truscore.datasets.splitting.grouping import Groups, groups_of
 from truscore.datasets.splitting.stratify import assign, fill_empty_parts, group_of, spread_strata, strata_of
 
 FRACTIONS = (0.7, 0.15, 0.15)
 # What has at least so many groups of images is in training, in validation and in test.
 LEAST_GROUPS = {0: 1, 1: 2, 2: 4}
 _PARTS = {name: place for place, name in enumerate(folder_words.PARTS)}
+
+
+Parts = tuple[list[int], list[int], list[int]]
 
 
 class InvalidSplit(ValueError):
@@ -39,9 +43,16 @@ def split_dataset(index: DatasetIndex, *, seed: int, fractions: tuple[float, flo
     if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6 or fractions[0] == 0:
         raise InvalidSplit(f"fractions {fractions}: expected three that add up to 1, the first above 0")
     images = sorted_by_path(index)
-    parts = _as_stated(images, seed, fractions) or _by_groups(images, seed, fractions)
-    train, validation, test = (tuple(sorted(images[place].path for place in part)) for part in parts)
+    parts = split_places(images, seed=seed, fractions=fractions)
+    train, validation, test = (tuple(sorted(images[place].path for place in sorted(part))) for part in parts)
     return Split(train=train, validation=validation, test=test, seed=seed)
+
+
+def split_places(
+    images: Sequence[ImageRecord], *, seed: int, fractions: tuple[float, float, float] = FRACTIONS
+) -> Parts:
+    """As split_dataset, the places of images that are in the order of their paths."""
+    return _as_stated(images, seed, fractions) or _by_groups(images, seed, fractions)
 
 
 def split_to_json(split: Split) -> str:
@@ -57,9 +68,6 @@ def split_from_json(text: str | bytes) -> Split:
         return Split(train=train, validation=validation, test=test, seed=int(data["seed"]))
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidSplit(f"not a split: {type(error).__name__}: {error}") from error
-
-
-Parts = tuple[list[int], list[int], list[int]]
 
 
 def _as_stated(images: Sequence[ImageRecord], seed: int, fractions: tuple[float, float, float]) -> Parts | None:
@@ -97,32 +105,34 @@ def _with_those_left_out(images: Sequence[ImageRecord], named: Sequence[int | No
     return found
 
 
-def sorted_by_path(index: DatasetIndex) -> list[ImageRecord]:
+def sorted_by_path(index: DatasetIndex) -> Sequence[ImageRecord]:
     """Images by path: the order of an index must not matter."""
-    return sorted(index.images, key=lambda image: image.path)
+    return by_path(index.images)
 
 
-def indivisible_groups(images: Sequence[ImageRecord]) -> list[list[int]]:
+def indivisible_groups(images: Sequence[ImageRecord]) -> Groups:
     """Positions of images in the groups that no split divides: one source, equal bytes, look-alikes."""
     groups = groups_of(images)
     if len(groups) == 1:
         groups = groups_of(images, near=False)
     if len(groups) == 1 and not any(image.light for image in images):
         # One source only: a validation part that resembles the training part is better than none.
-        groups = [[place] for place in range(len(images))]
+        groups = Groups.of_one(len(images))
     return groups
 
 
-def shuffled_groups(images: Sequence[ImageRecord], seed: int) -> list[list[int]]:
-    groups = indivisible_groups(images)
-    random.Random(seed).shuffle(groups)  # noqa: S311 (no secret)
-    return groups
+def shuffled_groups(images: Sequence[ImageRecord], seed: int) -> Groups:
+    return indivisible_groups(images).shuffled(random.Random(seed))  # noqa: S311 (no secret)
 
 
 def _by_groups(images: Sequence[ImageRecord], seed: int, fractions: tuple[float, float, float]) -> Parts:
     groups = shuffled_groups(images, seed)
     strata = strata_of(images)
-    counted = [group_of([strata[place] for place in group]) for group in groups]
+    # Most groups are one image, and there are few kinds of those.
+    alone = {found: group_of([found]) for found in set(strata)}
+    counted = [
+        alone[strata[group[0]]] if len(group) == 1 else group_of([strata[place] for place in group]) for group in groups
+    ]
     assigned = assign(counted, fractions)
     fill_empty_parts(assigned, counted, parts=(0, 1), donors=(2, 0, 1))
     least = {part: least for part, least in LEAST_GROUPS.items() if fractions[part] > 0}

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from truscore.datasets.index.records import DatasetIndex, ImageRecord
+from truscore.datasets.index.records import DatasetIndex
 from truscore.datasets.splitting.split import indivisible_groups, sorted_by_path
 
 
@@ -44,7 +44,7 @@ def part_of(index: DatasetIndex, paths: Sequence[str]) -> Part:
 
 def groups_in(index: DatasetIndex) -> Groups:
     """What stays together of a dataset with images."""
-    images: list[ImageRecord] = sorted_by_path(index)
+    images = sorted_by_path(index)
     groups = indivisible_groups(images)
     largest = max(groups, key=len)
     return Groups(

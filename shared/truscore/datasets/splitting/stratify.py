@@ -25,7 +25,8 @@ NOTHING: Stratum = ("nothing", 0)
 def strata_of(images: Sequence[ImageRecord]) -> list[frozenset[Stratum]]:
     """The strata of each image: its classes (a grade is one), and the quantile of each of its scores."""
     edges = _edges_by_score(images)
-    return [_strata(image, edges) for image in images]
+    kinds: dict[frozenset[Stratum], frozenset[Stratum]] = {}  # each once, however many images have it
+    return [kinds.setdefault(strata, strata) for strata in (_strata(image, edges) for image in images)]
 
 
 def _strata(image: ImageRecord, edges: Mapping[str, Sequence[float]]) -> frozenset[Stratum]:

@@ -281,3 +281,41 @@ class ObjectsDeleted(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ObjectsDeleted: _TypeAlias = ObjectsDeleted  # noqa: Y015
+
+@_typing.final
+class ActionRecorded(_message.Message):
+    """Somebody does something that no other event tells of, or logs in: published before it is done, so that it is on record."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTION_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    REQUESTED_BY_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    action: _builtins.str
+    """What is done: the kind of thing and a verb, such as "account.create", "token.revoke" or "dataset.remove"."""
+    subject: _builtins.str
+    """What it is done to, such as an account's name or a dataset's id."""
+    detail: _builtins.str
+    """More about it, in words; no secret is in it."""
+    requested_by: _builtins.str
+    """Who asks."""
+    request_id: _builtins.str
+    """Tells requests apart; a repeat carries the same."""
+    def __init__(
+        self,
+        *,
+        action: _builtins.str = ...,
+        subject: _builtins.str = ...,
+        detail: _builtins.str = ...,
+        requested_by: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "detail", b"detail", "request_id", b"request_id", "requested_by", b"requested_by", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ActionRecorded: _TypeAlias = ActionRecorded  # noqa: Y015

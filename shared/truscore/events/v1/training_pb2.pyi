@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -18,6 +19,38 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _CurveKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CurveKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CurveKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CURVE_KIND_UNSPECIFIED: _CurveKind.ValueType  # 0
+    """Not said, or of a newer contract: `title`, `x_name` and `y_name` say what it is."""
+    CURVE_KIND_PRECISION_RECALL: _CurveKind.ValueType  # 1
+    """Precision over recall, both from 0 to 1."""
+    CURVE_KIND_ROC: _CurveKind.ValueType  # 2
+    """Receiver operating characteristic: true positive rate over false positive rate, both from 0 to 1."""
+    CURVE_KIND_CALIBRATION: _CurveKind.ValueType  # 3
+    """Calibration: share that was right over the confidence that was stated, both from 0 to 1."""
+    CURVE_KIND_THRESHOLD: _CurveKind.ValueType  # 4
+    """A metric over the threshold that decides, both from 0 to 1."""
+
+class CurveKind(_CurveKind, metaclass=_CurveKindEnumTypeWrapper):
+    """What the axes of a curve mean."""
+
+CURVE_KIND_UNSPECIFIED: CurveKind.ValueType  # 0
+"""Not said, or of a newer contract: `title`, `x_name` and `y_name` say what it is."""
+CURVE_KIND_PRECISION_RECALL: CurveKind.ValueType  # 1
+"""Precision over recall, both from 0 to 1."""
+CURVE_KIND_ROC: CurveKind.ValueType  # 2
+"""Receiver operating characteristic: true positive rate over false positive rate, both from 0 to 1."""
+CURVE_KIND_CALIBRATION: CurveKind.ValueType  # 3
+"""Calibration: share that was right over the confidence that was stated, both from 0 to 1."""
+CURVE_KIND_THRESHOLD: CurveKind.ValueType  # 4
+"""A metric over the threshold that decides, both from 0 to 1."""
+Global___CurveKind: _TypeAlias = CurveKind  # noqa: Y015
 
 @_typing.final
 class TrainingSpec(_message.Message):
@@ -306,12 +339,15 @@ class Optimization(_message.Message):
     WEIGHT_DECAY_FIELD_NUMBER: _builtins.int
     MOMENTUM_FIELD_NUMBER: _builtins.int
     BACKBONE_LR_MULTIPLIER_FIELD_NUMBER: _builtins.int
+    FIND_BATCH_SIZE_FIELD_NUMBER: _builtins.int
     learning_rate: _builtins.float
     """Peak learning rate, per optimiser step."""
     lr_scheduler: _builtins.str
     """Learning-rate schedule: "one_cycle", "cosine_annealing", "step", "linear", "polynomial" or "constant"."""
     batch_size: _builtins.int
-    """Images per optimiser step and process, before accumulation."""
+    """Images per optimiser step and process, before accumulation; where find_batch_size is true, the batch that the learning
+    rate belongs to, which is scaled with what is found.
+    """
     gradient_clipping: _builtins.float
     """Largest L2 norm of the gradient; larger ones are scaled down to it."""
     weight_decay: _builtins.float
@@ -321,6 +357,10 @@ class Optimization(_message.Message):
     backbone_lr_multiplier: _builtins.float
     """Share of the learning rate, above 0 to 1, that a body with published weights is trained at; all other weights get
     the whole rate.
+    """
+    find_batch_size: _builtins.bool
+    """Whether the run's first attempt finds a batch that fits its machine: batch_size doubled or halved until it fits. JSON
+    configurations write it as "batch_size": "auto" as well. TrainingStarted says what was found.
     """
     def __init__(
         self,
@@ -332,15 +372,18 @@ class Optimization(_message.Message):
         weight_decay: _builtins.float | None = ...,
         momentum: _builtins.float | None = ...,
         backbone_lr_multiplier: _builtins.float | None = ...,
+        find_batch_size: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_backbone_lr_multiplier", b"_backbone_lr_multiplier", "_batch_size", b"_batch_size", "_gradient_clipping", b"_gradient_clipping", "_learning_rate", b"_learning_rate", "_lr_scheduler", b"_lr_scheduler", "_momentum", b"_momentum", "_weight_decay", b"_weight_decay", "backbone_lr_multiplier", b"backbone_lr_multiplier", "batch_size", b"batch_size", "gradient_clipping", b"gradient_clipping", "learning_rate", b"learning_rate", "lr_scheduler", b"lr_scheduler", "momentum", b"momentum", "weight_decay", b"weight_decay"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_backbone_lr_multiplier", b"_backbone_lr_multiplier", "_batch_size", b"_batch_size", "_find_batch_size", b"_find_batch_size", "_gradient_clipping", b"_gradient_clipping", "_learning_rate", b"_learning_rate", "_lr_scheduler", b"_lr_scheduler", "_momentum", b"_momentum", "_weight_decay", b"_weight_decay", "backbone_lr_multiplier", b"backbone_lr_multiplier", "batch_size", b"batch_size", "find_batch_size", b"find_batch_size", "gradient_clipping", b"gradient_clipping", "learning_rate", b"learning_rate", "lr_scheduler", b"lr_scheduler", "momentum", b"momentum", "weight_decay", b"weight_decay"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_backbone_lr_multiplier", b"_backbone_lr_multiplier", "_batch_size", b"_batch_size", "_gradient_clipping", b"_gradient_clipping", "_learning_rate", b"_learning_rate", "_lr_scheduler", b"_lr_scheduler", "_momentum", b"_momentum", "_weight_decay", b"_weight_decay", "backbone_lr_multiplier", b"backbone_lr_multiplier", "batch_size", b"batch_size", "gradient_clipping", b"gradient_clipping", "learning_rate", b"learning_rate", "lr_scheduler", b"lr_scheduler", "momentum", b"momentum", "weight_decay", b"weight_decay"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_backbone_lr_multiplier", b"_backbone_lr_multiplier", "_batch_size", b"_batch_size", "_find_batch_size", b"_find_batch_size", "_gradient_clipping", b"_gradient_clipping", "_learning_rate", b"_learning_rate", "_lr_scheduler", b"_lr_scheduler", "_momentum", b"_momentum", "_weight_decay", b"_weight_decay", "backbone_lr_multiplier", b"backbone_lr_multiplier", "batch_size", b"batch_size", "find_batch_size", b"find_batch_size", "gradient_clipping", b"gradient_clipping", "learning_rate", b"learning_rate", "lr_scheduler", b"lr_scheduler", "momentum", b"momentum", "weight_decay", b"weight_decay"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__backbone_lr_multiplier: _TypeAlias = _typing.Literal["backbone_lr_multiplier"]  # noqa: Y015
     _WhichOneofArgType__backbone_lr_multiplier: _TypeAlias = _typing.Literal["_backbone_lr_multiplier", b"_backbone_lr_multiplier"]  # noqa: Y015
     _WhichOneofReturnType__batch_size: _TypeAlias = _typing.Literal["batch_size"]  # noqa: Y015
     _WhichOneofArgType__batch_size: _TypeAlias = _typing.Literal["_batch_size", b"_batch_size"]  # noqa: Y015
+    _WhichOneofReturnType__find_batch_size: _TypeAlias = _typing.Literal["find_batch_size"]  # noqa: Y015
+    _WhichOneofArgType__find_batch_size: _TypeAlias = _typing.Literal["_find_batch_size", b"_find_batch_size"]  # noqa: Y015
     _WhichOneofReturnType__gradient_clipping: _TypeAlias = _typing.Literal["gradient_clipping"]  # noqa: Y015
     _WhichOneofArgType__gradient_clipping: _TypeAlias = _typing.Literal["_gradient_clipping", b"_gradient_clipping"]  # noqa: Y015
     _WhichOneofReturnType__learning_rate: _TypeAlias = _typing.Literal["learning_rate"]  # noqa: Y015
@@ -355,6 +398,8 @@ class Optimization(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__backbone_lr_multiplier) -> _WhichOneofReturnType__backbone_lr_multiplier | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__batch_size) -> _WhichOneofReturnType__batch_size | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__find_batch_size) -> _WhichOneofReturnType__find_batch_size | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__gradient_clipping) -> _WhichOneofReturnType__gradient_clipping | None: ...
     @_typing.overload
@@ -734,6 +779,9 @@ class TrainingStarted(_message.Message):
     PARAMETERS_FIELD_NUMBER: _builtins.int
     STEPS_PER_EPOCH_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
+    GIT_DIRTY_FIELD_NUMBER: _builtins.int
+    ENVIRONMENT_DIGEST_FIELD_NUMBER: _builtins.int
+    FOUND_BATCH_SIZE_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run."""
     dataset_id: _builtins.str
@@ -766,6 +814,10 @@ class TrainingStarted(_message.Message):
     """Optimiser steps in one epoch."""
     seed: _builtins.int
     """Seed of the run."""
+    git_dirty: _builtins.bool
+    """Whether files of the source differed from that commit; false where unknown."""
+    environment_digest: _builtins.str
+    """SHA-256, hexadecimal, of the trainer's Python, machine and installed packages, which the run's report lists."""
     @_builtins.property
     def config(self) -> Global___ObjectRef:
         """The configuration with every default filled in, stored as JSON."""
@@ -781,6 +833,12 @@ class TrainingStarted(_message.Message):
     @_builtins.property
     def parameters(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The resolved configuration as flat "section.key" parameters."""
+
+    @_builtins.property
+    def found_batch_size(self) -> Global___FoundBatchSize:
+        """The batch that was found, where the configuration has find_batch_size; absent elsewhere. It is the same in all
+        attempts, and parameters have it with its learning rate.
+        """
 
     def __init__(
         self,
@@ -805,14 +863,67 @@ class TrainingStarted(_message.Message):
         parameters: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         steps_per_epoch: _builtins.int = ...,
         seed: _builtins.int = ...,
+        git_dirty: _builtins.bool = ...,
+        environment_digest: _builtins.str = ...,
+        found_batch_size: Global___FoundBatchSize | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "started_at", b"started_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "found_batch_size", b"found_batch_size", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["architecture", b"architecture", "attempt", b"attempt", "category", b"category", "config", b"config", "dataset_digest", b"dataset_digest", "dataset_id", b"dataset_id", "dataset_version", b"dataset_version", "device", b"device", "export_formats", b"export_formats", "first_epoch", b"first_epoch", "git_commit", b"git_commit", "host", b"host", "option", b"option", "parameters", b"parameters", "run_id", b"run_id", "seed", b"seed", "started_at", b"started_at", "steps_per_epoch", b"steps_per_epoch", "total_epochs", b"total_epochs", "world_size", b"world_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["architecture", b"architecture", "attempt", b"attempt", "category", b"category", "config", b"config", "dataset_digest", b"dataset_digest", "dataset_id", b"dataset_id", "dataset_version", b"dataset_version", "device", b"device", "environment_digest", b"environment_digest", "export_formats", b"export_formats", "first_epoch", b"first_epoch", "found_batch_size", b"found_batch_size", "git_commit", b"git_commit", "git_dirty", b"git_dirty", "host", b"host", "option", b"option", "parameters", b"parameters", "run_id", b"run_id", "seed", b"seed", "started_at", b"started_at", "steps_per_epoch", b"steps_per_epoch", "total_epochs", b"total_epochs", "world_size", b"world_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TrainingStarted: _TypeAlias = TrainingStarted  # noqa: Y015
+
+@_typing.final
+class FoundBatchSize(_message.Message):
+    """A batch that fits the machine of a run's first attempt, and what it follows from."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCH_SIZE_FIELD_NUMBER: _builtins.int
+    STATED_BATCH_SIZE_FIELD_NUMBER: _builtins.int
+    LEARNING_RATE_FIELD_NUMBER: _builtins.int
+    IMAGE_BYTES_FIELD_NUMBER: _builtins.int
+    FIXED_BYTES_FIELD_NUMBER: _builtins.int
+    LIMIT_BYTES_FIELD_NUMBER: _builtins.int
+    BOUND_BY_FIELD_NUMBER: _builtins.int
+    batch_size: _builtins.int
+    """Images per optimiser step and process, before accumulation."""
+    stated_batch_size: _builtins.int
+    """The batch of the configuration, which its learning rate belongs to."""
+    learning_rate: _builtins.float
+    """Peak learning rate, per optimiser step: the configuration's, scaled with the batch."""
+    image_bytes: _builtins.int
+    """Bytes that an image takes in a step: what is kept between the passes, as measured, and half of it for what the passes
+    make besides.
+    """
+    fixed_bytes: _builtins.int
+    """Bytes of the weights of a process with gradients and optimiser state, as measured."""
+    limit_bytes: _builtins.int
+    """Bytes that a process may fill: its share of the memory that the device has in all."""
+    bound_by: _builtins.str
+    """What a batch of twice the size would have broken: "memory", "training_images" (too few steps an epoch) or "ceiling" (a
+    larger batch is no faster).
+    """
+    def __init__(
+        self,
+        *,
+        batch_size: _builtins.int = ...,
+        stated_batch_size: _builtins.int = ...,
+        learning_rate: _builtins.float = ...,
+        image_bytes: _builtins.int = ...,
+        fixed_bytes: _builtins.int = ...,
+        limit_bytes: _builtins.int = ...,
+        bound_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_size", b"batch_size", "bound_by", b"bound_by", "fixed_bytes", b"fixed_bytes", "image_bytes", b"image_bytes", "learning_rate", b"learning_rate", "limit_bytes", b"limit_bytes", "stated_batch_size", b"stated_batch_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FoundBatchSize: _TypeAlias = FoundBatchSize  # noqa: Y015
 
 @_typing.final
 class TrainingProgressed(_message.Message):
@@ -1416,3 +1527,255 @@ class TrainingPaused(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TrainingPaused: _TypeAlias = TrainingPaused  # noqa: Y015
+
+@_typing.final
+class TrainingEvaluated(_message.Message):
+    """What the checkpoint that a run hands over is worth in detail: its curves, confusion and figures by class, on the
+    images that it was not trained on. Published before TrainingCompleted; at most one for an attempt.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class CustomMetricsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    SPLIT_FIELD_NUMBER: _builtins.int
+    CURVES_FIELD_NUMBER: _builtins.int
+    CONFUSION_MATRICES_FIELD_NUMBER: _builtins.int
+    CLASSES_FIELD_NUMBER: _builtins.int
+    CUSTOM_METRICS_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """Run."""
+    attempt: _builtins.int
+    """Attempt that evaluated."""
+    epoch: _builtins.int
+    """Epoch of the checkpoint, from 1."""
+    split: _builtins.str
+    """Part of the dataset: "validation"."""
+    left_out: _builtins.int
+    """Curves, matrices and classes that were left out for the size of the message; 0 where all are there."""
+    @_builtins.property
+    def curves(self) -> _containers.RepeatedCompositeFieldContainer[Global___EvaluationCurve]:
+        """Curves; empty where the task has none."""
+
+    @_builtins.property
+    def confusion_matrices(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConfusionMatrix]:
+        """Confusion of classes; empty where the task has no classes."""
+
+    @_builtins.property
+    def classes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClassMetrics]:
+        """Figures by class."""
+
+    @_builtins.property
+    def custom_metrics(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
+        """Metrics that plug-ins of the installation computed (entry points of the group "truscore.metrics"), by name."""
+
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        attempt: _builtins.int = ...,
+        epoch: _builtins.int = ...,
+        split: _builtins.str = ...,
+        curves: _abc.Iterable[Global___EvaluationCurve] | None = ...,
+        confusion_matrices: _abc.Iterable[Global___ConfusionMatrix] | None = ...,
+        classes: _abc.Iterable[Global___ClassMetrics] | None = ...,
+        custom_metrics: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
+        left_out: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "classes", b"classes", "confusion_matrices", b"confusion_matrices", "curves", b"curves", "custom_metrics", b"custom_metrics", "epoch", b"epoch", "left_out", b"left_out", "run_id", b"run_id", "split", b"split"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TrainingEvaluated: _TypeAlias = TrainingEvaluated  # noqa: Y015
+
+@_typing.final
+class EvaluationCurve(_message.Message):
+    """One diagram of an evaluation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    X_NAME_FIELD_NUMBER: _builtins.int
+    Y_NAME_FIELD_NUMBER: _builtins.int
+    SERIES_FIELD_NUMBER: _builtins.int
+    kind: Global___CurveKind.ValueType
+    """What it shows."""
+    title: _builtins.str
+    """Its title, for people."""
+    x_name: _builtins.str
+    """What the horizontal axis is."""
+    y_name: _builtins.str
+    """What the vertical axis is."""
+    @_builtins.property
+    def series(self) -> _containers.RepeatedCompositeFieldContainer[Global___CurveSeries]:
+        """Its lines."""
+
+    def __init__(
+        self,
+        *,
+        kind: Global___CurveKind.ValueType = ...,
+        title: _builtins.str = ...,
+        x_name: _builtins.str = ...,
+        y_name: _builtins.str = ...,
+        series: _abc.Iterable[Global___CurveSeries] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "series", b"series", "title", b"title", "x_name", b"x_name", "y_name", b"y_name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EvaluationCurve: _TypeAlias = EvaluationCurve  # noqa: Y015
+
+@_typing.final
+class CurveSeries(_message.Message):
+    """A line through points: as many `y` as `x`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    X_FIELD_NUMBER: _builtins.int
+    Y_FIELD_NUMBER: _builtins.int
+    COUNTS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Class or threshold that the line is of."""
+    @_builtins.property
+    def x(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Places on the horizontal axis."""
+
+    @_builtins.property
+    def y(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Places on the vertical axis."""
+
+    @_builtins.property
+    def counts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """How many decisions each point stands for; empty where all stand for as many."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        x: _abc.Iterable[_builtins.float] | None = ...,
+        y: _abc.Iterable[_builtins.float] | None = ...,
+        counts: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts", "name", b"name", "x", b"x", "y", b"y"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CurveSeries: _TypeAlias = CurveSeries  # noqa: Y015
+
+@_typing.final
+class ConfusionMatrix(_message.Message):
+    """How often which class was taken for which."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TITLE_FIELD_NUMBER: _builtins.int
+    TARGET_CLASSES_FIELD_NUMBER: _builtins.int
+    PREDICTED_CLASSES_FIELD_NUMBER: _builtins.int
+    COUNTS_FIELD_NUMBER: _builtins.int
+    title: _builtins.str
+    """Its title, for people."""
+    @_builtins.property
+    def target_classes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the rows: what it really is."""
+
+    @_builtins.property
+    def predicted_classes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the columns: what was predicted."""
+
+    @_builtins.property
+    def counts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Counts, row after row: `target_classes` times `predicted_classes` of them."""
+
+    def __init__(
+        self,
+        *,
+        title: _builtins.str = ...,
+        target_classes: _abc.Iterable[_builtins.str] | None = ...,
+        predicted_classes: _abc.Iterable[_builtins.str] | None = ...,
+        counts: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts", "predicted_classes", b"predicted_classes", "target_classes", b"target_classes", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfusionMatrix: _TypeAlias = ConfusionMatrix  # noqa: Y015
+
+@_typing.final
+class ClassMetrics(_message.Message):
+    """Figures of one class, such as its F1."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class MetricsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    CLASS_NAME_FIELD_NUMBER: _builtins.int
+    METRICS_FIELD_NUMBER: _builtins.int
+    class_name: _builtins.str
+    """Class."""
+    @_builtins.property
+    def metrics(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
+        """Figures by name, such as "precision", "recall", "F1" or "images"; those that are not defined are left out."""
+
+    def __init__(
+        self,
+        *,
+        class_name: _builtins.str = ...,
+        metrics: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_name", b"class_name", "metrics", b"metrics"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClassMetrics: _TypeAlias = ClassMetrics  # noqa: Y015

@@ -19,25 +19,37 @@ def missing_targets(index: DatasetIndex, wanted: Collection[str]) -> str:
 
     The parts are those of the default split: other seeds move images between parts only where folders name none.
     """
-    having = [image for image in index.images if _has(image, wanted, index.objects)]
+    having = sum(_has(image, wanted, index.objects) for image in index.images)
     if not having:
         return f"none of {len(index.images)} images has that: there are {_kinds(index)}"
     if LIGHTS in wanted:
         return ""  # views of one object are one example, and are not divided
-    if len({image.group or image.path for image in having}) < _PARTS_LEARNT_FROM:
+    if _sources(index, wanted) < _PARTS_LEARNT_FROM:
         least = f"at least {_PARTS_LEARNT_FROM} that may lie in different parts are needed"
-        return f"{len(having)} of {len(index.images)} images have that: {least}"
-    return _missing_in_parts(index, {image.path for image in having})
+        return f"{having} of {len(index.images)} images have that: {least}"
+    return _missing_in_parts(index, wanted, having)
 
 
-def _missing_in_parts(index: DatasetIndex, having: Collection[str]) -> str:
+def _sources(index: DatasetIndex, wanted: Collection[str]) -> int:
+    """Of how many groups those are that have it; counted no further than is asked."""
+    found: set[str] = set()
+    for image in index.images:
+        if _has(image, wanted, index.objects):
+            found.add(image.group or image.path)
+        if len(found) >= _PARTS_LEARNT_FROM:
+            break
+    return len(found)
+
+
+def _missing_in_parts(index: DatasetIndex, wanted: Collection[str], count: int) -> str:
     made_here = all(part_of(image) is None for image in index.images)
-    if made_here and len(having) > max(_FEW, len(index.images) // 2):
+    if made_here and count > max(_FEW, len(index.images) // 2):
         return ""
+    having = {image.path for image in index.images if _has(image, wanted, index.objects)}
     split = split_dataset(index, seed=0)
     for name, paths in (("training", split.train), ("validation", split.validation)):
         if paths and not any(path in having for path in paths):
-            elsewhere = f"{len(having)} of {len(index.images)} images have that, all of them in other parts"
+            elsewhere = f"{count} of {len(index.images)} images have that, all of them in other parts"
             return f"none of the {len(paths)} images for {name} (such as {paths[0]}) has that: {elsewhere}"
     return ""
 

@@ -16,24 +16,29 @@ CLASSES_MAPPED = 12
 def heatmaps(index: DatasetIndex) -> list[dict[str, Any]]:
     """For the commonest classes, rows from the top: share of the class's boxes that cover the cell, in thousandths."""
     cells = _cells_by_class(index)
-    common = sorted(cells, key=lambda label: (-len(cells[label]), label))[:CLASSES_MAPPED]
+    common = sorted(cells, key=lambda label: (-_boxes(cells[label]), label))[:CLASSES_MAPPED]
     names = index.class_names
     return [
-        {"name": names[label - 1], "boxes": len(cells[label]), "thousandths": _grid(cells[label]).tolist()}
+        {"name": names[label - 1], "boxes": _boxes(cells[label]), "thousandths": _grid(cells[label]).tolist()}
         for label in sorted(common)
         if 1 <= label <= len(names)
     ]
 
 
-def _cells_by_class(index: DatasetIndex) -> dict[int, list[tuple[int, int, int, int]]]:
-    cells: dict[int, list[tuple[int, int, int, int]]] = defaultdict(list)
+def _boxes(cells: bytearray) -> int:
+    return len(cells) // 4
+
+
+def _cells_by_class(index: DatasetIndex) -> dict[int, bytearray]:
+    """Of each box its first column and row, and those after its last: four bytes, for there may be millions."""
+    cells: dict[int, bytearray] = defaultdict(bytearray)
     for image in index.images:
         for annotation in image.annotations:
             x, y, width, height = annotation.box_xywh
             if width > 0 and height > 0 and image.width and image.height:
                 left, right = _reach(x / image.width, (x + width) / image.width)
                 top, bottom = _reach(y / image.height, (y + height) / image.height)
-                cells[annotation.label].append((left, top, right, bottom))
+                cells[annotation.label] += bytes((left, top, right, bottom))
     return cells
 
 
@@ -44,10 +49,10 @@ def _reach(low: float, high: float) -> tuple[int, int]:
     return first, min(max(int(high * CELLS + 0.999), first + 1), CELLS)
 
 
-def _grid(cells: list[tuple[int, int, int, int]]) -> "NDArray[np.int64]":
+def _grid(cells: bytearray) -> "NDArray[np.int64]":
     import numpy as np
 
-    left_N, top_N, right_N, bottom_N = np.array(cells, dtype=np.int64).T
+    left_N, top_N, right_N, bottom_N = np.frombuffer(cells, dtype=np.uint8).reshape(-1, 4).T
     # Corners of each box, summed up along both axes, are the number of boxes that cover each cell.
     corners_HW = np.zeros((CELLS + 1, CELLS + 1), dtype=np.int64)
     for rows_N, columns_N, sign in (
@@ -58,4 +63,4 @@ def _grid(cells: list[tuple[int, int, int, int]]) -> "NDArray[np.int64]":
     ):
         np.add.at(corners_HW, (rows_N, columns_N), sign)
     covered_HW: NDArray[np.int64] = corners_HW.cumsum(axis=0).cumsum(axis=1)[:CELLS, :CELLS]
-    return covered_HW * 1000 // len(cells)
+    return covered_HW * 1000 // _boxes(cells)

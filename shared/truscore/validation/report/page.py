@@ -5,6 +5,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from heapq import nsmallest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,9 @@ def _rules(data: Mapping[str, Any], index: DatasetIndex | None, root: Path) -> I
     by_rule: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for found in data["findings"]:
         by_rule[found["rule"]].append(found)
-    records = {image.path: image for image in index.images} if index else {}
+    # Of those that findings may be about, and not of all: there may be a million.
+    named = {place for found in data["findings"] for place in _may_mean(found["location"])}
+    records = {image.path: image for image in index.images if image.path in named} if index else {}
     left = PICTURES
     for rule, findings in sorted(by_rule.items(), key=lambda row: (WEIGHT[row[1][0]["severity"]], row[0])):
         pictures = list(_pictured(findings, records, index, root, most=min(left, PICTURES_PER_RULE)))
@@ -116,11 +119,15 @@ def _place(location: str, records: Mapping[str, ImageRecord]) -> tuple[str, str,
     return (location, "", "") if location in records else location.rpartition("#")
 
 
+def _may_mean(location: str) -> tuple[str, str]:
+    return location, location.rpartition("#")[0]
+
+
 def _samples(index: DatasetIndex | None, root: Path) -> Iterator[Thumbnail]:
     """A few images spread over the dataset, chosen by their content."""
     if index is None:
         return
-    chosen = sorted(index.images, key=lambda image: (image.sha256, image.path))[:SAMPLES]
+    chosen = nsmallest(SAMPLES, index.images, key=lambda image: (image.sha256, image.path))
     for image in chosen:
         picture = thumbnail(root, image, class_names=index.class_names)
         if picture is not None:

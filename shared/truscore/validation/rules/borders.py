@@ -34,18 +34,19 @@ def borders_swapped(context: RuleContext) -> Iterator[Occurrence]:
     """A set whose outer borders lie within the graphical ones: the class ids mean the reverse."""
     if not _is_dual(context):
         return
-    both = [image for image in context.index.images if _named(image, OUTER) and _named(image, GRAPHICAL)]
-    swapped = [
-        image
-        for image in both
-        if _outside(context, image, inner=GRAPHICAL, outer=OUTER)
-        and not _outside(context, image, inner=OUTER, outer=GRAPHICAL)
-    ]
-    if swapped and 2 * len(swapped) > len(both):
+    both, swapped, first = 0, 0, ""
+    for image in context.index.images:
+        if _named(image, OUTER) and _named(image, GRAPHICAL):
+            both += 1
+            if _outside(context, image, inner=GRAPHICAL, outer=OUTER) and not _outside(
+                context, image, inner=OUTER, outer=GRAPHICAL
+            ):
+                swapped, first = swapped + 1, first or image.path
+    if swapped and 2 * swapped > both:
         yield Occurrence(
-            message=f"in {len(swapped)} of {len(both)} images {context.class_name(OUTER)} lies within "
+            message=f"in {swapped} of {both} images {context.class_name(OUTER)} lies within "
             f"{context.class_name(GRAPHICAL)}: the class ids are the reverse of 1 outer_border, 2 graphical_border",
-            location=swapped[0].path,
+            location=first,
         )
 
 

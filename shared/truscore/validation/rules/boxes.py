@@ -59,11 +59,13 @@ def _leaves(context: RuleContext, placed: PlacedAnnotation) -> bool:
 
 def frame_mismatch(context: RuleContext) -> Iterator[Occurrence]:
     """So many boxes leave their image that they were drawn on another picture."""
-    leaving = [_leaves(context, placed) for placed in context.annotations()]
-    share = sum(leaving) / len(leaving) if leaving else 0.0
-    if share >= context.policy.frame_mismatch_share and sum(leaving) > 1:
+    every = leaving = 0
+    for placed in context.annotations():
+        every, leaving = every + 1, leaving + _leaves(context, placed)
+    share = leaving / every if every else 0.0
+    if share >= context.policy.frame_mismatch_share and leaving > 1:
         yield Occurrence(
-            message=f"{sum(leaving)} of {len(leaving)} boxes leave their image: they were drawn on images of another "
+            message=f"{leaving} of {every} boxes leave their image: they were drawn on images of another "
             f"size, crop or rotation (accepted: fewer than {context.policy.frame_mismatch_share:.0%})"
         )
 

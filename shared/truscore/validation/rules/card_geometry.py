@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -103,7 +103,16 @@ class _Card:
         return f"{self.image.path}#{self.inner.source_id or self.number}"
 
 
-def _cards(context: RuleContext) -> Iterator[_Card]:
+def _cards(context: RuleContext) -> Iterable[_Card]:
+    """Two rules look at them: of as many images as are in memory they are measured once."""
+    return context.once(_listed_cards) if isinstance(context.index.images, tuple) else _measured_cards(context)
+
+
+def _listed_cards(context: RuleContext) -> list[_Card]:
+    return list(_measured_cards(context))
+
+
+def _measured_cards(context: RuleContext) -> Iterator[_Card]:
     inner_labels = _labels(context, _INNER)
     outer_labels = _labels(context, _OUTER) - inner_labels
     if not (outer_labels and inner_labels):

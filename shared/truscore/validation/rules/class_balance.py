@@ -8,6 +8,11 @@ from truscore.validation.rule_context import RuleContext
 
 
 def class_counts(context: RuleContext) -> dict[int, int]:
+    """Instances of each class, or where labels are of whole images their number; taken once."""
+    return context.once(_class_counts)
+
+
+def _class_counts(context: RuleContext) -> dict[int, int]:
     """Examples by label from 1, classes without any included: instances, or images where the class is the image's."""
     counts = Counter(placed.annotation.label for placed in context.instances())
     whole = Counter(label for image in context.index.images for label in image.labels or ())
@@ -61,11 +66,11 @@ def imbalance(context: RuleContext) -> Iterator[Occurrence]:
 def class_in_one_group(context: RuleContext) -> Iterator[Occurrence]:
     """Classes that one image, or one group of copies, holds alone."""
     homes: dict[int, set[str]] = {}
-    for placed in context.instances():
-        homes.setdefault(placed.annotation.label, set()).add(placed.image.group or placed.image.path)
     for image in context.index.images:
-        for label in image.labels or ():
-            homes.setdefault(label, set()).add(image.group or image.path)
+        labels = {mark.label for mark in image.annotations if not mark.crowd}
+        for label in labels.union(image.labels or ()):
+            if len(found := homes.setdefault(label, set())) < 2:  # more than one is all that is asked
+                found.add(image.group or image.path)
     if len(context.index.images) < context.policy.least_images:
         return
     for label, groups in sorted(homes.items()):

@@ -78,7 +78,7 @@ def similar_class_names(context: RuleContext) -> Iterator[Occurrence]:
 def disagreeing_duplicates(context: RuleContext) -> Iterator[Occurrence]:
     """The same picture with different annotations."""
     by_digest: dict[str, list[ImageRecord]] = defaultdict(list)
-    for image in context.index.images:
+    for _, image in context.copies():
         by_digest[image.sha256].append(image)
     for images in by_digest.values():
         for other in images[1:]:

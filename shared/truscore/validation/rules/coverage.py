@@ -11,7 +11,7 @@ from truscore.validation.rule_context import RuleContext, frame
 
 def no_annotations(context: RuleContext) -> Iterator[Occurrence]:
     """A set in which nothing is drawn."""
-    if context.index.images and len(context.unannotated()) == len(context.index.images):
+    if context.index.images and context.unannotated_count() == len(context.index.images):
         yield Occurrence(message=f"none of {len(context.index.images)} images has an annotation")
 
 
@@ -19,7 +19,7 @@ def no_targets(context: RuleContext) -> Iterator[Occurrence]:
     """Sets without what the option learns, or with none of it in the part to train on or the one to validate on."""
     index, wanted = context.index, context.expectation.learns_from
     # Lights have a rule of their own: coverage.no_lit_objects.
-    if not wanted or wanted == (LIGHTS,) or len(context.unannotated()) == len(index.images):
+    if not wanted or wanted == (LIGHTS,) or context.unannotated_count() == len(index.images):
         return
     named = f"{context.expectation.category}/{context.expectation.option} learns from {in_words(wanted)}"
     if missing := missing_targets(index, wanted):
@@ -37,7 +37,7 @@ def unlabelled_images(context: RuleContext) -> Iterator[Occurrence]:
 
 def mostly_unlabelled(context: RuleContext) -> Iterator[Occurrence]:
     """A set whose annotation was left half done."""
-    bare, count = len(context.unannotated()), len(context.index.images)
+    bare, count = context.unannotated_count(), len(context.index.images)
     if bare < count and bare > context.policy.unlabelled_share * count:
         accepted = f"accepted is up to {context.policy.unlabelled_share:.0%}"
         yield Occurrence(message=f"{bare} of {count} images have no annotation: {accepted}")

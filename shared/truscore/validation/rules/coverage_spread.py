@@ -1,8 +1,13 @@
 """Annotation coverage over the frame, over the files and over the dataset's own parts."""
 
+from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 
+from truscore.datasets import ImageRecord
+from truscore.datasets.index.in_order import by_path
+from truscore.datasets.splitting.split import part_of
 from truscore.validation.measures.change_point import find_change_point
 from truscore.validation.rule import Family, Occurrence, Rule, Severity
 from truscore.validation.rule_context import RuleContext
@@ -38,14 +43,14 @@ def _cell(share: float) -> int:
 
 def usual_class_missing(context: RuleContext) -> Iterator[Occurrence]:
     """Images without a class that nearly every other one has."""
-    images = [image for image in context.index.images if image.annotations]
-    seen = Counter(label for image in images for label in {mark.label for mark in image.annotations})
+    annotated = sum(bool(image.annotations) for image in context.index.images)
+    seen = Counter(label for image in context.index.images for label in {mark.label for mark in image.annotations})
     for label, count in sorted(seen.items()):
-        if not context.policy.usual_class_share * len(images) <= count < len(images):
+        if not context.policy.usual_class_share * annotated <= count < annotated:
             continue
-        for image in images:
-            if all(mark.label != label for mark in image.annotations):
-                message = f"has no {context.class_name(label)!r}, which {count} of {len(images)} annotated images have"
+        for image in context.index.images:
+            if image.annotations and all(mark.label != label for mark in image.annotations):
+                message = f"has no {context.class_name(label)!r}, which {count} of {annotated} annotated images have"
                 yield Occurrence(message=message, location=image.path)
 
 
@@ -54,24 +59,31 @@ def density_drift(context: RuleContext) -> Iterator[Occurrence]:
     policy = context.policy
     if any(image.labels is not None for image in context.index.images):
         return  # folders of classes: the order of the files is that of the classes
-    images = sorted((image for image in context.index.images if image.annotations), key=lambda image: image.path)
-    parts = parts_of(images)
-    if parts:
-        images = [image for image in images if parts.get(image.path) == PARTS[0]]
-    if len(images) < policy.density_images:
+    images = by_path(context.index.images)
+    divided = bool(parts_of(image for image in images if image.annotations))
+    counts = array("I", (len(image.annotations) for image in _in_training(images, divided=divided)))
+    if len(counts) < policy.density_images:
         return
-    change = find_change_point([len(image.annotations) for image in images], least_ratio=policy.density_ratio)
+    change = find_change_point(counts, least_ratio=policy.density_ratio)
     if change.p_value <= policy.shortcut_chance:
         yield Occurrence(
             message=f"{change.before:.1f} annotations an image before this file, {change.after:.1f} from it on: "
             f"annotators differ, or one grew tired (chance of this by accident at most {change.p_value:.3f})",
-            location=images[change.place].path,
+            location=next(islice(_in_training(images, divided=divided), change.place, None)).path,
         )
+
+
+def _in_training(images: Iterable[ImageRecord], *, divided: bool) -> Iterator[ImageRecord]:
+    """Annotated images, of a divided dataset those for training."""
+    return (image for image in images if image.annotations and not (divided and part_of(image) != 0))
 
 
 def _counts_by_part(context: RuleContext) -> Mapping[str, Counter[int]]:
     parts = context.once(named_parts)
-    counts: dict[str, Counter[int]] = {part: Counter() for part in PARTS if part in parts.values()}
+    if not parts:
+        return {}
+    present = set(parts.values())
+    counts: dict[str, Counter[int]] = {part: Counter() for part in PARTS if part in present}
     for image in context.index.images:
         if image.path in parts:
             counts[parts[image.path]].update(mark.label for mark in image.annotations if not mark.crowd)

@@ -1,9 +1,11 @@
 """Image quality: does an image hold what it should, and does it belong to the others?"""
 
+from array import array
 from collections.abc import Callable, Iterator
 from statistics import median
 
 from truscore.datasets import ImageRecord
+from truscore.validation.measures.image_stats import ImageStats
 from truscore.validation.rule import Family, Occurrence, Rule, Severity
 from truscore.validation.rule_context import RuleContext
 
@@ -34,13 +36,16 @@ def damaged_images(context: RuleContext) -> Iterator[Occurrence]:
 
 def colourless_images(context: RuleContext) -> Iterator[Occurrence]:
     """Grey pictures stored in colour among coloured ones."""
-    stored = {image.path for image in context.index.images if image.mode not in {"L", "1", "LA", "I;16", "I", "F"}}
-    tinted = {path: stats.colour for path, stats in context.measured() if path in stored}
-    if len(tinted) < FEWEST or median(tinted.values()) <= context.policy.colour_least:
+    tinted = array("d", (stats.colour for _, stats in _in_colour(context)))
+    if len(tinted) < FEWEST or median(tinted) <= context.policy.colour_least:
         return
-    for path, colour in tinted.items():
-        if colour < 1.0:
-            yield Occurrence(message="image is grey, stored in colour, among coloured ones", location=path)
+    for image, stats in _in_colour(context):
+        if stats.colour < 1.0:
+            yield Occurrence(message="image is grey, stored in colour, among coloured ones", location=image.path)
+
+
+def _in_colour(context: RuleContext) -> Iterator[tuple[ImageRecord, ImageStats]]:
+    return (one for one in context.pictures() if one[0].mode not in {"L", "1", "LA", "I;16", "I", "F"})
 
 
 def odd_sizes(context: RuleContext) -> Iterator[Occurrence]:
@@ -65,13 +70,20 @@ def _odd(
     context: RuleContext, measure: Callable[[ImageRecord], float], limit: float
 ) -> Iterator[tuple[ImageRecord, float]]:
     """Images whose measure is off the median by more than the limit, where few are."""
-    sized = [(image, float(measure(image))) for image in context.index.images if min(image.width, image.height) > 0]
-    if len(sized) < FEWEST:
+    images = context.index.images
+    values = array("d", (float(measure(image)) for image in images if min(image.width, image.height) > 0))
+    if len(values) < FEWEST:
         return
-    middle = median(value for _, value in sized)
-    odd = [(image, ratio) for image, value in sized if (ratio := max(value / middle, middle / value)) > limit]
-    if len(odd) <= context.policy.odd_share * len(sized):
-        yield from odd
+    middle = median(values)
+    if sum(_off(value, middle) > limit for value in values) > context.policy.odd_share * len(values):
+        return
+    for image in images:
+        if min(image.width, image.height) > 0 and (ratio := _off(float(measure(image)), middle)) > limit:
+            yield image, ratio
+
+
+def _off(value: float, middle: float) -> float:
+    return max(value / middle, middle / value)
 
 
 RULES = (

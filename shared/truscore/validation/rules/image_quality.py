@@ -76,10 +76,14 @@ def stretched_images(context: RuleContext) -> Iterator[Occurrence]:
 
 def mixed_sizes(context: RuleContext) -> Iterator[Occurrence]:
     """Images of very different size."""
-    images = [image for image in context.index.images if image.width and image.height]
-    if len(images) < 2:
+    images = (image for image in context.index.images if image.width and image.height)
+    first = next(images, None)
+    if first is None:
         return
-    small, large = min(images, key=_longer), max(images, key=_longer)
+    small = large = first
+    for image in images:
+        small = image if _longer(image) < _longer(small) else small
+        large = image if _longer(image) > _longer(large) else large
     if _longer(large) > context.policy.size_ratio * _longer(small):
         yield Occurrence(
             message=f"sizes run from {small.width}x{small.height} to {large.width}x{large.height} px: more than "
@@ -122,7 +126,7 @@ def multi_picture_images(context: RuleContext) -> Iterator[Occurrence]:
 def exact_duplicates(context: RuleContext) -> Iterator[Occurrence]:
     """The same file under two names."""
     first: dict[str, str] = {}
-    for image in context.index.images:
+    for _, image in context.copies():
         if (original := first.setdefault(image.sha256, image.path)) != image.path:
             yield Occurrence(message=f"is byte for byte {original}", location=image.path)
 
@@ -135,12 +139,11 @@ def looks_alike(context: RuleContext, one: str, other: str) -> bool:
 
 def near_duplicates(context: RuleContext) -> Iterator[Occurrence]:
     """Almost the same picture twice."""
-    by_digest: dict[str, ImageRecord] = {}
-    for image in context.index.images:
-        by_digest.setdefault(image.sha256, image)
-    images = list(by_digest.values())
-    links = near_links([image.perceptual_hash for image in images], bits=context.policy.near_duplicate_bits)
-    for one, other in links:
+    images, first = context.index.images, dict[str, int]()
+    copies = {place for place, image in context.copies() if first.setdefault(image.sha256, place) != place}
+    # A copy has no print: it would only repeat its original.
+    prints = ("" if place in copies else image.perceptual_hash for place, image in enumerate(images))
+    for one, other in near_links(prints, bits=context.policy.near_duplicate_bits):
         if not same_object(images[one], images[other]) and looks_alike(context, images[one].path, images[other].path):
             yield Occurrence(message=f"looks almost the same as {images[one].path}", location=images[other].path)
 

@@ -33,7 +33,7 @@ def clashing_sets(context: RuleContext) -> Iterator[Occurrence]:
 def _shared_images(context: RuleContext) -> Iterator[tuple[ImageRecord, ImageRecord]]:
     """The same bytes in two label sets."""
     by_digest: dict[str, dict[str, ImageRecord]] = defaultdict(dict)
-    for image in context.index.images:
+    for _, image in context.copies():
         by_digest[image.sha256].setdefault(_set_of(image), image)
     for sets in by_digest.values():
         yield from combinations([sets[name] for name in sorted(sets)], 2)

@@ -39,7 +39,7 @@ def groups_across_parts(context: RuleContext) -> Iterator[Occurrence]:
 def _across(context: RuleContext, key: Callable[[ImageRecord], str], what: str) -> Iterator[Occurrence]:
     parts = context.once(named_parts)
     first: dict[str, str] = {}
-    for image in context.index.images:
+    for _, image in context.with_twins(key) if parts else ():
         if image.path not in parts or not key(image):
             continue
         other = first.setdefault(key(image), image.path)
@@ -53,7 +53,7 @@ def look_alikes_across_parts(context: RuleContext) -> Iterator[Occurrence]:
     images, parts = context.index.images, context.once(named_parts)
     if not parts:
         return
-    hashes = [image.perceptual_hash if image.path in parts else "" for image in images]
+    hashes = (image.perceptual_hash if image.path in parts else "" for image in images)
     for one, other in near_links(hashes, bits=context.policy.near_duplicate_bits):
         first, second = images[one], images[other]
         if first.sha256 == second.sha256 or parts[first.path] == parts[second.path]:
@@ -81,25 +81,28 @@ def turned_copies_across_parts(context: RuleContext) -> Iterator[Occurrence]:
 
 
 def _turned(context: RuleContext) -> Sequence[tuple[str, str]]:
-    measured = {path: stats for path, stats in context.measured() if stats.dihedral_hashes}
-    paths, policy = list(measured), context.policy
-    links = turned_links([stats.dihedral_hashes for stats in measured.values()], bits=policy.sibling_bits)
-    records = {image.path: image for image in context.index.images}
-    named = [(paths[one], paths[other]) for one, other in links]
-    # A ball lit from the left is the mirror image of one lit from the right.
-    named = [(one, other) for one, other in named if not same_object(records[one], records[other])]
-    # Slabs and card backs are nearly symmetrical: their hashes alone take different ones for each other's mirror image.
+    policy = context.policy
+    links = turned_links(
+        (stats.dihedral_hashes for _, stats in context.pictures() if stats.dihedral_hashes), bits=policy.sibling_bits
+    )
+    wanted = {place for link in links for place in link}
+    seen = (one for one in context.pictures() if one[1].dihedral_hashes) if wanted else ()
+    found = {place: one for place, one in enumerate(seen) if place in wanted}
     return [
-        (one, other)
-        for one, other in named
-        if rotated_similarity(measured[one].thumbnail, measured[other].thumbnail) >= policy.sibling_likeness
+        (found[one][0].path, found[other][0].path)
+        for one, other in links
+        # A ball lit from the left is the mirror image of one lit from the right.
+        if not same_object(found[one][0], found[other][0])
+        # Slabs and card backs are nearly symmetrical: their hashes alone take different ones for each other's mirror
+        # image.
+        and rotated_similarity(found[one][1].thumbnail, found[other][1].thumbnail) >= policy.sibling_likeness
     ]
 
 
 def grouped_images(context: RuleContext) -> Iterator[Occurrence]:
     """Images that come from one thing: a random split would part them."""
     images = context.index.images
-    groups = [group for group in groups_of(images) if not _is_one(images, group)]
+    groups = [group for group in groups_of(images) if len(group) > 1 and not _is_one(images, group)]
     if not groups:
         return
     count = sum(map(len, groups))

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from truscore.datasets import ImageRecord
-from truscore.validation.rule import Check, Family, Occurrence, Rule, Severity
+from truscore.validation.rule import Check, Occurrence, Severity, rules_of
 from truscore.validation.rule_context import RuleContext
 
 
@@ -157,17 +157,4 @@ _ROWS: tuple[tuple[str, Severity, Check, str, str, str], ...] = (
     ),
 )
 
-_FAMILIES = {"label": Family.LABELS, "coverage": Family.COVERAGE}
-
-RULES = tuple(
-    Rule(
-        id=name,
-        family=_FAMILIES[name.partition(".")[0]],
-        severity=severity,
-        finds=finds,
-        why=why,
-        mend=mend,
-        check=check,
-    )
-    for name, severity, check, finds, why, mend in _ROWS
-)
+RULES = rules_of(_ROWS)

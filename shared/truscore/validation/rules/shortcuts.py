@@ -4,8 +4,9 @@ Geirhos et al. 2020, "Shortcut learning in deep neural networks"; Torralba and E
 bias", name the data set by a simple classifier, as is done here with the label. N: images.
 """
 
+from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -55,30 +56,98 @@ class _Labelled:
     label: int
 
 
-def _labelled(context: RuleContext) -> list[_Labelled]:
-    """Images of one class each, where labels are of whole images; classes with too few are left out."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Examples:
+    """Images of one class each: their places among those that were measured, and their labels."""
+
+    places: "array[int]"
+    labels: "array[int]"
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+_NONE = _Examples(places=array("I"), labels=array("q"))
+
+
+def _labelled(context: RuleContext) -> _Examples:
+    """Where labels are of whole images; classes with too few are left out."""
+    examples = context.once(_every_labelled)
+    enough = len(examples) >= context.policy.shortcut_images and len(set(examples.labels)) > 1
+    return examples if enough else _NONE
+
+
+def _every_labelled(context: RuleContext) -> _Examples:
     if not any(image.labels for image in context.index.images):
-        return []
-    found = [
-        _Labelled(image=image, image_stats=context.image_stats[image.path], label=next(iter(image.classes)))
-        for image in context.index.images
-        if len(image.classes) == 1 and image.path in context.image_stats
-    ]
-    counts = Counter(one.label for one in found)
-    kept = [one for one in found if counts[one.label] >= LEAST_OF_CLASS]
-    enough = len(kept) >= context.policy.shortcut_images and len({one.label for one in kept}) > 1
-    return kept if enough else []
+        return _NONE
+    places, labels = array("I"), array("q")
+    for place, (image, _) in enumerate(context.pictures()):
+        if len(image.classes) == 1:
+            places.append(place)
+            labels.append(next(iter(image.classes)))
+    return _of_common_classes(_Examples(places=places, labels=labels))
+
+
+def _of_common_classes(examples: _Examples) -> _Examples:
+    counts = Counter(examples.labels)
+    kept = [at for at, label in enumerate(examples.labels) if counts[label] >= LEAST_OF_CLASS]
+    return _chosen(examples, kept)
+
+
+def _chosen(examples: _Examples, kept: Sequence[int]) -> _Examples:
+    return _Examples(
+        places=array("I", (examples.places[at] for at in kept)),
+        labels=array("q", (examples.labels[at] for at in kept)),
+    )
+
+
+def _read(context: RuleContext, examples: _Examples) -> Iterator[_Labelled]:
+    """The examples one after the other, whose places ascend."""
+    if not examples:
+        return
+    wanted = zip(examples.places, examples.labels, strict=True)
+    place, label = next(wanted, (-1, 0))
+    for at, (image, stats) in enumerate(context.pictures()):
+        if at == place:
+            yield _Labelled(image=image, image_stats=stats, label=label)
+            place, label = next(wanted, (-1, 0))
+
+
+def _having(context: RuleContext, examples: _Examples, has: Callable[[ImageStats], object]) -> _Examples:
+    return _chosen(examples, [at for at, one in enumerate(_read(context, examples)) if has(one.image_stats)])
+
+
+def _sample(context: RuleContext, examples: _Examples) -> list[_Labelled]:
+    """As many as are tested, in the order in which they are drawn."""
+    import numpy as np
+
+    drawn = [int(at) for at in subsample(np.array(examples.labels))]
+    ascending = sorted(set(drawn))
+    read = dict(zip(ascending, _read(context, _chosen(examples, ascending)), strict=True))
+    return [read[at] for at in drawn]
 
 
 def _tested(
-    examples: list[_Labelled], features: "Callable[[list[_Labelled]], NDArray[np.float64]]", *, skill: float
+    chosen: list[_Labelled], features: "Callable[[list[_Labelled]], NDArray[np.float64]]", *, skill: float
 ) -> PermutationTest:
     import numpy as np
 
-    chosen = [examples[at] for at in subsample(np.array([one.label for one in examples]))]
     labels_N = np.array([one.label for one in chosen])
     groups = [one.image.group or one.image.sha256 for one in chosen]
     return permutation_test(features(chosen), labels_N, groups, min_skill=skill)
+
+
+def _varying(context: RuleContext, examples: _Examples) -> set[str]:
+    """Properties that are not the same for all."""
+    first: dict[str, float] = {}
+    varying: set[str] = set()
+    for one in _read(context, examples):
+        for name, measure in PROPERTIES.items():
+            if name not in varying and (value := measure(one.image, one.image_stats)) != first.setdefault(name, value):
+                varying.add(name)
+        if len(varying) == len(PROPERTIES):
+            break
+    return varying
 
 
 def predictive_properties(context: RuleContext) -> Iterator[Occurrence]:
@@ -86,14 +155,17 @@ def predictive_properties(context: RuleContext) -> Iterator[Occurrence]:
     import numpy as np
 
     policy, examples = context.policy, _labelled(context)
+    if not examples:
+        return
 
     def column(chosen: list[_Labelled], measure: Property) -> "NDArray[np.float64]":
         return quantile_bins(np.array([measure(one.image, one.image_stats) for one in chosen]))
 
-    for name, measure in PROPERTIES.items() if examples else ():
-        if len({measure(one.image, one.image_stats) for one in examples}) < 2:
+    chosen, varying = _sample(context, examples), _varying(context, examples)
+    for name, measure in PROPERTIES.items():
+        if name not in varying:
             continue
-        found = _tested(examples, partial(column, measure=measure), skill=policy.shortcut_skill)
+        found = _tested(chosen, partial(column, measure=measure), skill=policy.shortcut_skill)
         if found.skill >= policy.shortcut_skill and found.p_value <= policy.shortcut_chance:
             yield Occurrence(message=f"{name} alone tells the class {_words(found)}")
 
@@ -108,10 +180,11 @@ def _words(found: PermutationTest) -> str:
 def predictive_rims(context: RuleContext) -> Iterator[Occurrence]:
     """Sets whose label can be predicted from the rim of the image, better than from its middle."""
     policy = context.policy
-    examples = [one for one in _labelled(context) if one.image_stats.thumbnail]
+    examples = _having(context, _labelled(context), lambda stats: stats.thumbnail)
     if not examples:
         return
-    middle = _tested(examples, partial(_region, region=(slice(4, -4), slice(4, -4))), skill=1.0)
+    chosen = _sample(context, examples)
+    middle = _tested(chosen, partial(_region, region=(slice(4, -4), slice(4, -4))), skill=1.0)
     rims = {
         "upper": (slice(None, _RIM), slice(None)),
         "lower": (slice(-_RIM, None), slice(None)),
@@ -119,7 +192,7 @@ def predictive_rims(context: RuleContext) -> Iterator[Occurrence]:
         "right": (slice(None), slice(-_RIM, None)),
     }
     for name, region in rims.items():
-        found = _tested(examples, partial(_region, region=region), skill=policy.shortcut_skill)
+        found = _tested(chosen, partial(_region, region=region), skill=policy.shortcut_skill)
         if (
             found.skill >= policy.shortcut_skill
             and found.skill > middle.skill + _BETTER
@@ -141,18 +214,16 @@ def _region(chosen: list[_Labelled], region: tuple[slice, slice]) -> "NDArray[np
 def printed_labels(context: RuleContext) -> Iterator[Occurrence]:
     """Sets in which a slab's printed label is seen, and predicts the class."""
     policy, every = context.policy, _labelled(context)
-    examples = [one for one in every if one.image_stats.slab_label]
-    counts = Counter(one.label for one in examples)
-    examples = [one for one in examples if counts[one.label] >= LEAST_OF_CLASS]
-    if 2 * len(examples) < len(every) or len({one.label for one in examples}) < 2:
+    examples = _of_common_classes(_having(context, every, lambda stats: stats.slab_label))
+    if 2 * len(examples) < len(every) or len(set(examples.labels)) < 2:
         return
-    found = _tested(examples, _slab_labels, skill=policy.print_skill)
+    found = _tested(_sample(context, examples), _slab_labels, skill=policy.print_skill)
     if found.skill >= policy.print_skill and found.p_value <= policy.shortcut_chance:
         share = len(examples) / len(every)
         yield Occurrence(
             message=f"a red-lined label as grading companies print it is seen on {share:.0%} of the images, and the "
             f"half of it where the grade stands tells the class {_words(found)}",
-            location=examples[0].image.path,
+            location=next(_read(context, examples)).image.path,
         )
 
 

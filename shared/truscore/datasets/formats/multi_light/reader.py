@@ -89,7 +89,15 @@ def _object(context: ReaderContext, views: Views) -> tuple[LitObject, Box | None
     depth = read_depth(context, maps.depth, maps.pitch, mask_HW) if maps.depth else None
     named = {what: path for what in REFLECTANCE if (path := getattr(maps, what))}
     reflectance = {what: read_reflectance(context, path, mask_HW, what) for what, path in named.items()}
-    lit_object = LitObject(name=views.name, mask=mask, normals=normals, depth=depth, camera=None, **reflectance)
+    lit_object = LitObject(
+        name=views.name,
+        mask=mask,
+        normals=normals,
+        depth=depth,
+        camera=None,
+        response=context.declaration.response,
+        **reflectance,
+    )
     return lit_object, None if mask_HW is None else _box(mask_HW)
 
 

@@ -1,13 +1,10 @@
-"""Where settings come from: the environment first, then files; and those that several services have.
-
-Knows nothing that a single service is set by.
-"""
+"""Where settings come from: the environment first, then files."""
 
 import os
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -49,56 +46,6 @@ class ServiceSettings(BaseSettings):
         usual = init_settings, env_settings, _NamedFiles(settings_cls), dotenv_settings
         folder = os.environ.get(SECRETS_DIR, "")
         return (*usual, _SecretFiles(settings_cls, Path(folder))) if folder else usual
-
-
-class GrpcTls(ServiceSettings):
-    """How gRPC is secured; what services show is also what they and the command line show as clients."""
-
-    grpc_cert_file: Path | None = Field(
-        None,
-        description="PEM file of the certificate, with its chain, that gRPC is served with over TLS; without it plain. "
-        "Also shown to servers that ask clients for one",
-    )
-    grpc_key_file: Path | None = Field(None, description="PEM file of that certificate's key")
-    grpc_client_ca_file: Path | None = Field(
-        None, description="PEM file of the authorities one of which must have signed the certificate of a gRPC client"
-    )
-
-    @model_validator(mode="after")
-    def _certificate_and_key_belong_together(self) -> Self:
-        if (self.grpc_cert_file is None) != (self.grpc_key_file is None):
-            raise ValueError("accepted are both of TRUSCORE_GRPC_CERT_FILE and TRUSCORE_GRPC_KEY_FILE, or neither")
-        if self.grpc_client_ca_file is not None and self.grpc_cert_file is None:
-            raise ValueError("TRUSCORE_GRPC_CLIENT_CA_FILE needs TRUSCORE_GRPC_CERT_FILE and TRUSCORE_GRPC_KEY_FILE")
-        return self
-
-
-class BusSettings(GrpcTls):
-    """Of every service: the broker, logs and traces."""
-
-    amqp_url: SecretStr = Field(description="Address of the broker, amqp://user:password@host:port/vhost")
-    log_level: str = Field("INFO", description="Least level that is logged")
-    log_json: bool = Field(True, description="Whether logs are JSON lines")
-    otlp_endpoint: str = Field("", description="OpenTelemetry collector (OTLP over gRPC); empty for none")
-
-
-class StoreSettings(BusSettings):
-    """Of services that read or write objects, too."""
-
-    s3_endpoint: str = Field(description="Address of the object store, http://host:port or https://host")
-    s3_access_key: SecretStr = Field(description="Access key of the object store")
-    s3_secret_key: SecretStr = Field(description="Secret key of the object store")
-    bucket: str = Field("truscore", description="Bucket for what the services write")
-    accepted_buckets: tuple[str, ...] = Field(
-        (),
-        description="Buckets beside TRUSCORE_BUCKET that events may name objects in, as a JSON list; empty for every "
-        "bucket that the key opens",
-    )
-
-    @property
-    def buckets(self) -> frozenset[str]:
-        """All buckets that addresses may be in; empty for any."""
-        return frozenset((self.bucket, *self.accepted_buckets)) if self.accepted_buckets else frozenset()
 
 
 class _NamedFiles(PydanticBaseSettingsSource):
