@@ -3,7 +3,9 @@
 import asyncio
 import sys
 from functools import partial
+from pathlib import Path
 
+from truscore.access import nobody
 from truscore.bus import RetryPolicy, canary, connect, consume, publisher, reporting_hardware, serve
 from truscore.events.v1.dataset_pb2 import DatasetReady
 from truscore.process.cores import usable_cores
@@ -17,6 +19,7 @@ from services.dataset_validator.digests import ObjectDigests
 from services.dataset_validator.fetching import FetchCache
 from services.dataset_validator.handlers import on_dataset_ready
 from services.dataset_validator.settings import Settings
+from services.dataset_validator.sharding import LocalShards, Premeasuring, ShardBounds, ShardRunner
 from services.dataset_validator.validator import Bounds, Validator
 from services.dataset_validator.verdict_store import VerdictStore
 
@@ -34,6 +37,22 @@ def fetch_cache(settings: Settings) -> FetchCache | None:
     )
 
 
+def shard_runner(settings: Settings, workdir: Path) -> ShardRunner:
+    """Where large datasets are measured: the workers of a Dask scheduler, or processes of this machine."""
+    bounds = ShardBounds(memory_bytes=settings.validator_memory_bytes)
+    if not settings.validator_dask_scheduler:
+        return LocalShards(processes=settings.validator_readers or usable_cores(), workdir=workdir, bounds=bounds)
+    from services.dataset_validator.sharding.dask_client import DaskShards, DaskTls
+
+    ca, cert, key = (
+        settings.validator_dask_ca_file,
+        settings.validator_dask_cert_file,
+        settings.validator_dask_key_file,
+    )
+    tls = DaskTls(ca_file=ca, cert_file=cert, key_file=key) if ca and cert and key else None
+    return DaskShards(scheduler=settings.validator_dask_scheduler, bounds=bounds, tls=tls)
+
+
 def create_validator(settings: Settings) -> Validator:
     """The validator on the settings' store and work folder."""
     store = S3Store(
@@ -45,6 +64,7 @@ def create_validator(settings: Settings) -> Validator:
     key = settings.validator_signing_key
     if settings.validator_policies is not None:
         check_policies(settings.validator_policies)
+    workdir = claim_scratch_dir(settings.validator_workdir)
     return Validator(
         store=store,
         verdict_store=VerdictStore(
@@ -52,8 +72,14 @@ def create_validator(settings: Settings) -> Validator:
         ),
         cache_file=settings.validator_workdir / "results.sqlite" if settings.validator_results_bytes else None,
         fetch_cache=fetch_cache(settings),
-        workdir=claim_scratch_dir(settings.validator_workdir),
+        workdir=workdir,
         policies=settings.validator_policies,
+        premeasuring=Premeasuring(
+            runner=shard_runner(settings, workdir),
+            from_images=settings.validator_shards_from,
+            shard_images=settings.validator_shard_images,
+            deadline_s=settings.validator_timeout_s,
+        ),
         bounds=Bounds(
             most_objects=settings.validator_max_objects,
             most_bytes=settings.validator_max_bytes,
@@ -85,7 +111,9 @@ async def run(settings: Settings) -> int:
         broker,
         before=[
             tracing(SERVICE, settings.otlp_endpoint),
-            serve_grpc(settings.validator_host, settings.validator_grpc_port, servicers=[], alive=alive, tls=settings),
+            serve_grpc(
+                settings.validator_host, settings.validator_grpc_port, access=nobody(), alive=alive, tls=settings
+            ),
             serve_metrics(settings.validator_host, settings.validator_metrics_port),
         ],
         drain=partial(_end, draining),

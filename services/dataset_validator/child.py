@@ -8,26 +8,25 @@ its standard input does: nothing waits for it any more.
 import faulthandler
 import gc
 import json
-import resource
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from truscore.process.die_with_parent import end_with_stdin
 
+from services.dataset_validator.confinement import confine, load_image_libraries
 from services.dataset_validator.job import (
     INDEX,
     OUTCOME,
     PAGE,
     REPORT,
-    SEEN,
     Job,
     ReaderResult,
     job_from_json,
     result_to_json,
 )
+from services.dataset_validator.seen_images import SEEN, line_writer
 
 if TYPE_CHECKING:
     from truscore.validation import CacheOptions
@@ -41,8 +40,8 @@ def main(arguments: list[str]) -> int:
     path = Path(arguments[0])
     job = job_from_json(path.read_text())
     end_with_stdin()
-    _load_libraries()
-    _confine(job.memory_bytes)
+    load_image_libraries()
+    confine(job.memory_bytes)
     try:
         result = _validate(job, path.parent)
     except MemoryError:
@@ -51,22 +50,8 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _load_libraries() -> None:
-    # Before the bound: a library that cannot be mapped fails in a hundred ways, an array in one.
-    import numpy as np
-    from PIL import Image
-
-    Image.fromarray(np.zeros((1, 1), dtype=np.uint8)).close()
-    Image.init()
-
-
-def _confine(memory_bytes: int) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
 def _validate(job: Job, folder: Path) -> ReaderResult:
-    from truscore.datasets import Limits, index_digest, index_to_json
+    from truscore.datasets import Limits, write_index
     from truscore.validation import Severity, ValidationCallbacks, findings_for_event, validate_folder
     from truscore.validation.report import ReportSignature, report_page, report_to_json
 
@@ -85,7 +70,7 @@ def _validate(job: Job, folder: Path) -> ReaderResult:
             limits=Limits(workers=job.workers),
             cache=_cache_options(job),
             callbacks=ValidationCallbacks(
-                on_progress=report_progress, on_start=_line_writer(seen, "+"), on_end=_line_writer(seen, "-")
+                on_progress=report_progress, on_start=line_writer(seen, "+"), on_end=line_writer(seen, "-")
             ),
         )
         report_progress("reporting", 0, 0)
@@ -93,13 +78,15 @@ def _validate(job: Job, folder: Path) -> ReaderResult:
         (folder / REPORT).write_text(report)
         (folder / PAGE).write_text(report_page(report, verdict, root=Path(job.folder)))
     index = verdict.index
+    digest = ""
     if index is not None:
-        (folder / INDEX).write_text(index_to_json(index))
+        with (folder / INDEX).open("w", encoding="utf-8") as file:
+            digest = write_index(index, file)
     return ReaderResult(
         findings=findings_for_event(verdict.findings),
         error_count=verdict.count(Severity.ERROR),
         warning_count=verdict.count(Severity.WARNING),
-        dataset_digest=index_digest(index) if index else "",
+        dataset_digest=digest,
         format=index.format if index else "",
         image_count=len(index.images) if index else 0,
         annotation_count=index.annotation_count if index else 0,
@@ -114,15 +101,6 @@ def _cache_options(job: Job) -> "CacheOptions | None":
     if not job.cache_file:
         return None
     return CacheOptions(file=Path(job.cache_file), limit_bytes=job.scan_cache_bytes, files=FileReuse.TRANSIENT)
-
-
-def _line_writer(seen: TextIO, sign: str) -> Callable[[str], None]:
-    def write_line(path: str) -> None:
-        # One write of a line: several threads write at once.
-        seen.write(f"{sign}{path}\n")
-        seen.flush()
-
-    return write_line
 
 
 class _ProgressWriter:

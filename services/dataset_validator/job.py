@@ -8,8 +8,6 @@ from pydantic import TypeAdapter
 from truscore.validation import Finding, Policy
 
 JOB, OUTCOME, REPORT, PAGE, INDEX = "job.json", "outcome.json", "report.json", "report.html", "index.json"
-# A line for each image as its decoding begins, "+path", and ends, "-path".
-SEEN = "seen.txt"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,8 +10,9 @@ from pathlib import Path
 from truscore.process.bounded import Exit, clean_environment, run_bounded
 from truscore.validation import BY_ID, Finding, finding
 
-from services.dataset_validator.job import JOB, OUTCOME, SEEN, Job, ReaderResult, job_to_json, result_from_json
+from services.dataset_validator.job import JOB, OUTCOME, Job, ReaderResult, job_to_json, result_from_json
 from services.dataset_validator.progress import STAGES, Progress
+from services.dataset_validator.seen_images import SEEN, unfinished_images
 
 READER = (sys.executable, "-m", "services.dataset_validator.child")
 MAX_NAMED = 8
@@ -91,17 +92,3 @@ def _finding_for(exit_status: Exit, *, unfinished_images: Sequence[str], timeout
 
 def _limit_exceeded(bound: str) -> Finding:
     return finding(BY_ID["order.reader_limits"], f"reading the dataset takes {bound}, which is all it may take")
-
-
-def unfinished_images(seen: Path) -> tuple[str, ...]:
-    """Images whose decoding had begun and not ended when the reader died, the oldest first."""
-    if not seen.exists():
-        return ()
-    unfinished: dict[str, None] = {}
-    for line in seen.read_text(errors="replace").splitlines():
-        sign, path = line[:1], line[1:]
-        if sign == "+":
-            unfinished[path] = None
-        else:
-            unfinished.pop(path, None)
-    return tuple(unfinished)

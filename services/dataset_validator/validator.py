@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +22,8 @@ from services.dataset_validator.job import Job, ReaderResult
 from services.dataset_validator.listing import Listing, list_dataset
 from services.dataset_validator.progress import Progress
 from services.dataset_validator.reader_process import OnProgress, read_in_child
+from services.dataset_validator.sharding import Premeasuring
+from services.dataset_validator.sharding.premeasuring import BYTES_PER_IMAGE
 from services.dataset_validator.verdict_record import VerdictRecord, refused_record, verdict_key
 from services.dataset_validator.verdict_store import VerdictStore
 
@@ -87,6 +89,7 @@ class Validator:
     locks: KeyedLocks = field(default_factory=KeyedLocks)
     cache_file: Path | None = None  # file of cached image statistics
     fetch_cache: FetchCache | None = None
+    premeasuring: Premeasuring | None = None
     clock: Callable[[], float] = time.monotonic
 
     async def validate(self, order: DatasetOrder, on_progress: OnProgress = lambda _progress: None) -> VerdictRecord:
@@ -143,11 +146,13 @@ class Validator:
             if self.fetch_cache is not None:
                 # Not before the second listing: the content of a replaced object would pass for that of the old one.
                 await asyncio.to_thread(self.fetch_cache.digests.put, listing.files, digests)
-            content = await asyncio.to_thread(_content_digest, listing, work / "dataset", digests)
+            by_path = await asyncio.to_thread(_digests_by_path, listing, work / "dataset", digests)
+            content = content_digest(by_path)
             bound = await asyncio.to_thread(self.verdict_store.version, order)
             if bound is not None and bound.accepted and bound.digest != content:
                 return refused_record([_version_changed(order, bound, content)], key=UNREAD)
             job = self._job(order, work / "dataset", policy)
+            job = await self._premeasured(job, listing, by_path, on_progress)
             result = await self.read(job, work, timeout_s=self.bounds.timeout_s, on_progress=on_progress)
             if isinstance(result, Finding):
                 record = refused_record([result], key=key, content_digest=content)
@@ -179,6 +184,27 @@ class Validator:
             cancel_token.cancel()
             raise
 
+    async def _premeasured(
+        self, job: Job, listing: Listing, digests: Mapping[str, str], on_progress: OnProgress
+    ) -> Job:
+        """The job, told where measures of its images lie that were taken in shards."""
+        if self.premeasuring is None:
+            return job
+        cache_file = Path(job.cache_file or Path(job.folder).parent / "measures.sqlite")
+        count = await self.premeasuring.measure(
+            listing,
+            digests,
+            folder=Path(job.folder),
+            cache_file=cache_file,
+            thumbnail_px=job.policy.thumbnail_px,
+            on_done=lambda done, total: on_progress(Progress(stage="reading", done=done, total=total)),
+        )
+        if not count:
+            return job
+        # All of them have to stay until they are judged.
+        limit_bytes = max(job.scan_cache_bytes, BYTES_PER_IMAGE * count)
+        return replace(job, cache_file=str(cache_file), scan_cache_bytes=limit_bytes)
+
     def _job(self, order: DatasetOrder, folder: Path, policy: Policy) -> Job:
         return Job(
             folder=str(folder),
@@ -207,9 +233,9 @@ def _changed_meanwhile(message: str) -> Finding:
     return finding(BY_ID["order.changed_meanwhile"], message, location="uri")
 
 
-def _content_digest(listing: Listing, folder: Path, digests: Mapping[str, str]) -> str:
+def _digests_by_path(listing: Listing, folder: Path, digests: Mapping[str, str]) -> dict[str, str]:
     """`digests` are by address; what is not among them is read."""
-    return content_digest({one.path: digests.get(one.uri) or sha256_of(folder / one.path) for one in listing.files})
+    return {one.path: digests.get(one.uri) or sha256_of(folder / one.path) for one in listing.files}
 
 
 def _version_changed(order: DatasetOrder, bound: DatasetVersion, content: str) -> Finding:

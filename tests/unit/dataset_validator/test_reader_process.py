@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 from truscore.validation import Finding, Policy
 
-from services.dataset_validator.job import SEEN, Job, ReaderResult, job_from_json, job_to_json
+from services.dataset_validator.job import Job, ReaderResult, job_from_json, job_to_json
 from services.dataset_validator.reader_process import READER, ReaderFault, read_in_child
+from services.dataset_validator.seen_images import SEEN
 from tests.unit.validation.small_datasets import write_coco
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from truscore.catalog import rows
-from truscore.catalog.export_formats import NETWORK_REASONS
+from truscore.catalog.export_formats import FORMATS, NETWORK_REASONS
 from truscore.validation import BY_ID, CATALOGUE, DatasetOrder, check_order
 
 GOOD = {
@@ -65,6 +65,16 @@ def test_a_format_that_no_exporter_makes_is_refused_before_anything_is_read(name
     assert (found.rule, found.location) == ("order.export_format", "export_formats")
     assert repr(name) in found.message
     assert "accepted are onnx" in found.message
+
+
+def test_every_refusal_of_a_format_says_what_is_accepted_and_is_not_cut() -> None:
+    for row in rows():
+        if row.available and row.category != "experimental":
+            named = {"category": row.category, "option": row.option, "architecture": row.architecture}
+            for name in sorted(set(FORMATS) - set(row.export_formats)):
+                (found,) = check_order(order(**named, export_formats=(name,), overrides=PLAIN_HEAD))
+                assert "accepted are onnx" in found.message
+                assert not found.message.endswith("…"), found.message
 
 
 def test_every_format_of_an_architecture_is_accepted() -> None:

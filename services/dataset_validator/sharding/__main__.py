@@ -1,0 +1,3 @@
+from services.dataset_validator.sharding.app import main
+
+main()
