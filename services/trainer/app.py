@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from truscore.access import nobody
 from truscore.bus import Envelope, RetryPolicy, canary, connect, consume, consume_broadcast, publisher, serve
 from truscore.configuration.recipe import PUBLISHED
 from truscore.events.v1.control_pb2 import RunCancel, RunPause, RunResume
 from truscore.events.v1.dataset_pb2 import DatasetValidated
 from truscore.events.v1.order_pb2 import OrderPrioritized
+from truscore.process.code_version import CodeVersion, code_version
 from truscore.process.cores import usable_cores
-from truscore.process.git_commit import current_commit
 from truscore.recipes import processes_for
 from truscore.storage import Cache, S3Store
 from truscore.telemetry import HardwareSampler, configure_logging, serve_grpc, serve_metrics, tracing
@@ -63,7 +64,13 @@ def create_store(settings: Settings) -> S3Store:
 
 
 def create_workspace(
-    settings: Settings, store: S3Store, *, git_commit: str, cores: int = 1, remote: bool = False
+    settings: Settings,
+    store: S3Store,
+    *,
+    code: CodeVersion,
+    cores: int = 1,
+    remote: bool = False,
+    elastic: bool = False,
 ) -> Workspace:
     """The folder that runs are laid out in."""
     workdir = settings.trainer_workdir.absolute()
@@ -75,7 +82,7 @@ def create_workspace(
         bucket=settings.bucket,
         min_free_bytes=settings.trainer_min_free_bytes,
         kept_runs=settings.trainer_kept_runs,
-        git_commit=git_commit,
+        code=code,
         source=LibrarySource(
             lookup=library_lookup(training_environment(home)),
             address=settings.trainer_weights_source,
@@ -86,6 +93,9 @@ def create_workspace(
         verifier=Verifier(settings.trainer_trusted_keys),
         cores=cores,
         remote=remote,
+        elastic=elastic,
+        # A pod of an attempt has its memory for itself.
+        runs_at_once=1 if settings.trainer_launcher != "local" else settings.trainer_slots,
     )
 
 
@@ -98,14 +108,14 @@ def home_of(settings: Settings) -> Path:
 
 def create_launcher(settings: Settings, store: S3Store, *, gpus: int) -> Launcher:
     """What runs the attempts."""
-    if settings.trainer_launcher == "kubernetes":
+    if settings.trainer_launcher != "local":
         # An extra: a trainer that runs its processes itself needs no client of the cluster.
         from services.trainer.launchers.kubernetes.create import create_kubernetes_launcher
 
         return create_kubernetes_launcher(
-            kubernetes_options(settings), store=store, bucket=settings.bucket,
-            kubeconfig=settings.trainer_kubernetes_config, namespace=settings.trainer_kubernetes_namespace,
-            retry_for_s=settings.trainer_store_patience_s,
+            kubernetes_options(settings), train_jobs=settings.trainer_launcher == "kubeflow", store=store,
+            bucket=settings.bucket, kubeconfig=settings.trainer_kubernetes_config,
+            namespace=settings.trainer_kubernetes_namespace, retry_for_s=settings.trainer_store_patience_s,
         )  # fmt: skip
 
     def command(plan: Plan, folder: Path) -> list[str]:
@@ -116,7 +126,7 @@ def create_launcher(settings: Settings, store: S3Store, *, gpus: int) -> Launche
     return LocalLauncher(command=command, environment=environment, standby=standby)
 
 
-def create_deps(settings: Settings, *, gpus: int, git_commit: str) -> TrainerDeps:
+def create_deps(settings: Settings, *, gpus: int, code: CodeVersion) -> TrainerDeps:
     """What the settings give a trainer to train with."""
     store = create_store(settings)
     launcher = create_launcher(settings, store, gpus=gpus)
@@ -130,7 +140,7 @@ def create_deps(settings: Settings, *, gpus: int, git_commit: str) -> TrainerDep
     return TrainerDeps(
         store=store,
         bucket=settings.bucket,
-        workspace=create_workspace(settings, store, git_commit=git_commit, cores=cores, remote=launcher.remote),
+        workspace=create_workspace(settings, store, code=code, cores=cores, remote=launcher.remote),
         limits=limits,
         restart_limit=settings.trainer_restart_limit,
         restart_pause_s=settings.trainer_restart_pause_s,
@@ -147,13 +157,13 @@ async def run(settings: Settings) -> int:
     """Serve until stopped; returns the exit code."""
     configure_logging(SERVICE, level=settings.log_level, json=settings.log_json)
     sampler = HardwareSampler(SERVICE, settings.trainer_workdir.absolute())
-    remote = settings.trainer_launcher == "kubernetes"
+    remote = settings.trainer_launcher != "local"
     gpus = settings.trainer_kubernetes_gpus if remote else len(sampler.sample().gpus)
-    git_commit = settings.trainer_git_commit or current_commit(Path(__file__).parent)
-    deps = create_deps(settings, gpus=gpus, git_commit=git_commit)
+    code = code_version(Path(__file__).parent, stated=settings.trainer_git_commit)
+    deps = create_deps(settings, gpus=gpus, code=code)
     broker = connect(settings.amqp_url.get_secret_value(), service=SERVICE)
     event_publisher = BrokerEventPublisher(
-        publisher=publisher(broker, service=SERVICE), sample=sampler.sample, now=now, git_commit=git_commit
+        publisher=publisher(broker, service=SERVICE), sample=sampler.sample, now=now, code=code
     )
     of_envelope: Callable[[Envelope], BrokerEventPublisher] = lambda envelope: replace(event_publisher, cause=envelope)  # noqa: E731
     runs = Runs(deps)
@@ -179,7 +189,7 @@ async def run(settings: Settings) -> int:
         broker,
         before=[
             tracing(SERVICE, settings.otlp_endpoint),
-            serve_grpc(settings.trainer_host, settings.trainer_grpc_port, servicers=[], alive=alive, tls=settings),
+            serve_grpc(settings.trainer_host, settings.trainer_grpc_port, access=nobody(), alive=alive, tls=settings),
             serve_metrics(settings.trainer_host, settings.trainer_metrics_port),
             deps.launcher.ready(),
         ],

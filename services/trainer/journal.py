@@ -8,13 +8,14 @@ next writer.
 import json
 import os
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, ClassVar, Protocol, get_args
 
 from truscore.metrics.comparison import Comparison, comparison_from_plain
+from truscore.recipes.batch_size import FoundBatch
 
 READ_LIMIT_BYTES = 4 << 20
 LINE_LIMIT_BYTES = 1 << 20
@@ -28,7 +29,8 @@ class JournalCorrupt(ValueError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Started:
-    """``notes`` says what the place made of the recipe, for example why half precision is off."""
+    """``notes`` says what the place made of the recipe, for example why half precision is off; ``found_batch`` is the
+    batch that was found, where the recipe has it found."""
 
     kind: ClassVar[str] = "started"
     first_epoch: int
@@ -40,6 +42,7 @@ class Started:
     device: str
     host: str
     notes: Mapping[str, str] = field(default_factory=dict)
+    found_batch: FoundBatch | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,8 +89,18 @@ class EpochDone:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Shard:
+    """A file that a checkpoint needs beside its own; ``path`` is relative to the run's folder."""
+
+    path: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CheckpointWritten:
-    """``path`` is relative to the run's folder; ``best``: this is the checkpoint the run would hand over by now."""
+    """``path`` is relative to the run's folder; ``best``: this is the checkpoint the run would hand over by now.
+    To go on from it, ``shards`` are needed as well."""
 
     kind: ClassVar[str] = "checkpoint"
     path: str
@@ -96,6 +109,7 @@ class CheckpointWritten:
     epoch: int
     step: int
     best: bool
+    shards: Sequence[Shard] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,6 +144,21 @@ class FoldEvaluated:
     path: str
     sha256: str
     size_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluated:
+    """The checkpoint that the run hands over, in detail: ``diagrams``, ``matrices`` and ``by_class`` as
+    ``Diagnostics.to_plain`` has them, ``custom_metrics`` those of plug-ins. ``left_out`` of them were too large."""
+
+    kind: ClassVar[str] = "evaluated"
+    epoch: int
+    split: str
+    diagrams: Sequence[Mapping[str, Any]] = ()
+    matrices: Sequence[Mapping[str, Any]] = ()
+    by_class: Sequence[Mapping[str, Any]] = ()
+    custom_metrics: Mapping[str, float] = field(default_factory=dict)
+    left_out: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -188,6 +217,7 @@ Record = (
     | CheckpointWritten
     | FoldProgressed
     | FoldEvaluated
+    | Evaluated
     | Completed
     | Failed
     | Paused
@@ -276,6 +306,10 @@ def _parse(line: bytes, *, where: str) -> Record:
         known = {part.name for part in fields(kind)}
         if body.get("comparison"):
             body["comparison"] = comparison_from_plain(body["comparison"])
+        if body.get("found_batch"):
+            body["found_batch"] = FoundBatch(**body["found_batch"])
+        if "shards" in body:
+            body["shards"] = tuple(Shard(**shard) for shard in body["shards"])
         return kind(**{name: value for name, value in body.items() if name in known})
     except JournalCorrupt:
         raise

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 from truscore.settings import StoreSettings
 
-from services.trainer.launchers.kubernetes.job_spec import JobOptions
+from services.trainer.launchers.kubernetes.nodes import Nodes
+from services.trainer.launchers.kubernetes.pod_spec import JobOptions
 
 PREFIX = "TRUSCORE_"
 QUANTITY = r"^[1-9][0-9]*(Mi|Gi|Ti)$"
@@ -101,10 +102,10 @@ class Settings(StoreSettings):
     trainer_weights_timeout_s: float = Field(
         300, gt=0, description="Seconds in which a file of weights has to be fetched"
     )
-    trainer_launcher: Literal["local", "kubernetes"] = Field(
+    trainer_launcher: Literal["local", "kubernetes", "kubeflow"] = Field(
         "local",
         description='Where training processes run: "local" as children of the trainer, "kubernetes" as a Job of the '
-        "cluster for each attempt, which needs the extra kubernetes",
+        'cluster for each attempt, "kubeflow" as a TrainJob of Kubeflow Trainer; both need the extra kubernetes',
     )
     trainer_kubernetes_image: str = Field("", description="Image of the trainer that Jobs run")
     trainer_kubernetes_namespace: str = Field("", description="Namespace of Jobs; empty for the trainer's own")
@@ -120,11 +121,19 @@ class Settings(StoreSettings):
         "", description="Queue of Kueue that says when a Job may run; empty where Jobs run at once"
     )
     trainer_kubernetes_priority_class: str = Field("", description="Priority class of Jobs; empty for the default")
-    trainer_kubernetes_gpus: int = Field(0, ge=0, le=16, description="NVIDIA GPUs of a Job")
-    trainer_kubernetes_cpu: int = Field(4, ge=1, le=256, description="Cores of a Job")
-    trainer_kubernetes_memory: str = Field("16Gi", pattern=QUANTITY, description="Memory of a Job")
+    trainer_kubernetes_nodes: str = Field(
+        "1",
+        description='Pods of a run: "1", "2", or the least and the most as "2:4", where pods may come and go; a run '
+        "gets as many of them as share its batch evenly, and one where its recipe has no multi_gpu_support",
+    )
+    trainer_kubernetes_runtime: str = Field(
+        "truscore", description='TrainingRuntime that TrainJobs refer to, for the launcher "kubeflow"'
+    )
+    trainer_kubernetes_gpus: int = Field(0, ge=0, le=16, description="NVIDIA GPUs of a pod")
+    trainer_kubernetes_cpu: int = Field(4, ge=1, le=256, description="Cores of a pod")
+    trainer_kubernetes_memory: str = Field("16Gi", pattern=QUANTITY, description="Memory of a pod")
     trainer_kubernetes_disk: str = Field(
-        "80Gi", pattern=QUANTITY, description="Disk of a Job, for dataset and checkpoints"
+        "80Gi", pattern=QUANTITY, description="Disk of a pod, for dataset and checkpoints"
     )
     trainer_kubernetes_deadline_s: int = Field(
         7 * 24 * 3600, ge=60, description="Seconds that an attempt may run as a Job; a run that takes longer fails"
@@ -132,12 +141,22 @@ class Settings(StoreSettings):
     trainer_kubernetes_kept_s: int = Field(
         3600, ge=60, description="Seconds that a Job stays after its end, for people to look at"
     )
-    trainer_git_commit: str = Field("", description="Commit of the source that is run; read from .git where empty")
+    trainer_git_commit: str = Field(
+        "",
+        description="Commit of the source that is run, with -dirty where files differ; read from .git where empty",
+    )
+
+    @field_validator("trainer_kubernetes_nodes")
+    @classmethod
+    def _is_a_number_of_pods(cls, text: str) -> str:
+        return str(Nodes.parse(text))
 
     @model_validator(mode="after")
     def _jobs_have_an_image(self) -> Self:
-        if self.trainer_launcher == "kubernetes" and not self.trainer_kubernetes_image:
-            raise ValueError("TRUSCORE_TRAINER_LAUNCHER=kubernetes needs TRUSCORE_TRAINER_KUBERNETES_IMAGE")
+        if self.trainer_launcher != "local" and not self.trainer_kubernetes_image:
+            raise ValueError(
+                f"TRUSCORE_TRAINER_LAUNCHER={self.trainer_launcher} needs TRUSCORE_TRAINER_KUBERNETES_IMAGE"
+            )
         return self
 
 
@@ -145,6 +164,10 @@ class PodSettings(Settings):
     """Of the process in a Job's pod, which knows no broker."""
 
     amqp_url: SecretStr = Field(SecretStr(""), description="Not used")
+    # Kubernetes says it to each pod of an Indexed Job.
+    job_completion_index: int = Field(
+        0, ge=0, validation_alias="JOB_COMPLETION_INDEX", description="Which pod of the attempt this is, from 0"
+    )
 
 
 def kubernetes_options(settings: Settings) -> JobOptions:
@@ -153,6 +176,8 @@ def kubernetes_options(settings: Settings) -> JobOptions:
     return JobOptions(
         image=settings.trainer_kubernetes_image,
         secret=settings.trainer_kubernetes_keys,
+        nodes=Nodes.parse(settings.trainer_kubernetes_nodes),
+        runtime=settings.trainer_kubernetes_runtime,
         queue=settings.trainer_kubernetes_queue,
         priority_class=settings.trainer_kubernetes_priority_class,
         gpus=settings.trainer_kubernetes_gpus,
@@ -169,7 +194,9 @@ def kubernetes_options(settings: Settings) -> JobOptions:
 
 
 def kubernetes_cores(settings: Settings) -> int:
-    """Cores that a run without a GPU may train on as a Job."""
+    """Cores that a run without a GPU may train on as a Job: of several pods each has one process."""
+    if Nodes.parse(settings.trainer_kubernetes_nodes).several:
+        return 1
     cores = settings.trainer_kubernetes_cpu
     return min(cores, settings.trainer_cpu_processes or cores)
 

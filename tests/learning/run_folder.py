@@ -4,7 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from truscore.datasets import Annotation, ImageRecord, index_to_json, read_datas
 from truscore.metrics.detection import ImageDetections, Instance, coco_metrics, run_lengths
 from truscore.recipes import recipe_to_json, resolve
 
-from services.trainer.journal import Completed, EpochDone, Record, records_of
+from services.trainer.journal import Completed, EpochDone, Progressed, Record, records_of
 from services.trainer.worker.devices import deterministic
 from services.trainer.worker.distributed import WorkerGroup
 from services.trainer.worker.main import main, perform
@@ -40,11 +41,11 @@ class RunFolder:
 
     path: Path
 
-    def start(self, *, processes: int = 1) -> "subprocess.Popen[bytes]":
-        child = ["-m", "services.trainer.worker.main", "--run-dir", str(self.path)]
+    def start(self, *, processes: int = 1, child: str = "services.trainer.worker.main") -> "subprocess.Popen[bytes]":
+        module = ["-m", child, "--run-dir", str(self.path)]
         torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
         torchrun += ["--log-dir", str(self.path / "torchrun")]
-        command = [sys.executable, *child] if processes == 1 else [sys.executable, *torchrun, *child]
+        command = [sys.executable, *module] if processes == 1 else [sys.executable, *torchrun, *module]
         output = (self.path / "printed.log").open("ab")
         with output:
             return subprocess.Popen(
@@ -163,3 +164,15 @@ def _guessed(job: TrainingJob, record: ImageRecord, number: int) -> ImageDetecti
 
 def _shares(annotation: Annotation, record: ImageRecord) -> NDArray[np.float64]:
     return np.array(annotation.box_xywh) / np.array([record.width, record.height] * 2)
+
+
+def wait_for(run: RunFolder, wanted: Callable[[Record], bool]) -> None:
+    """Until the journal has such a record."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while not any(wanted(record) for record in run.records):
+        assert time.monotonic() < deadline, run.records
+        time.sleep(0.01)
+
+
+def second_epoch_began(record: Record) -> bool:
+    return isinstance(record, Progressed) and record.epoch == 2

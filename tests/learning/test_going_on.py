@@ -3,30 +3,17 @@
 import json
 import os
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from services.trainer.journal import Cancelled, Completed, EpochDone, Failed, Paused, Progressed, Record
-from tests.learning.run_folder import TIMEOUT_S, RunFolder
+from services.trainer.journal import Cancelled, Completed, EpochDone, Failed, Paused
+from tests.learning.run_folder import TIMEOUT_S, RunFolder, second_epoch_began, wait_for
 
 pytestmark = pytest.mark.learning
 SECOND_STAGE = {"architecture_config": {"custom_modifications": {"head_customization": "phoenix_specialized"}}}
 MakeRun = Callable[..., RunFolder]
-
-
-def wait_for(run: RunFolder, wanted: Callable[[Record], bool]) -> None:
-    """Until the journal has such a record."""
-    deadline = time.monotonic() + TIMEOUT_S
-    while not any(wanted(record) for record in run.records):
-        assert time.monotonic() < deadline, run.records
-        time.sleep(0.01)
-
-
-def second_epoch_began(record: Record) -> bool:
-    return isinstance(record, Progressed) and record.epoch == 2
 
 
 def test_the_same_seed_twice_gives_the_same_weights(left_alone: RunFolder, make_run: MakeRun) -> None:

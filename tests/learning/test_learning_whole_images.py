@@ -18,6 +18,7 @@ from truscore.metrics.ordinal import OrdinalPrediction, ordinal_metrics
 from truscore.metrics.regression import RegressionPrediction, regression_metrics
 from truscore.zoo import load_checkpoint_model
 
+from services.trainer.journal import Evaluated
 from services.trainer.worker.run_dir import RunDir, TrainingJob, read_job
 from services.trainer.worker.tasks import Key
 from services.trainer.worker.tasks.make import make_task
@@ -142,6 +143,10 @@ def test_the_report_shows_what_went_worst_and_why(learned: RunFolder) -> None:
     assert report["validation"] == dict(learned.completed.metrics)
     assert len(report["image_errors"]) == len(read_job(RunDir(path=learned.path)).validation)
     assert report["by_class"]
+    (evaluated,) = (record for record in learned.records if isinstance(record, Evaluated))
+    assert [each["title"] for each in evaluated.diagrams] == [each["title"] for each in report["diagrams"]]
+    assert [each["counts"] for each in evaluated.matrices] == [each["counts"] for each in report["matrices"]]
+    assert (len(evaluated.by_class), evaluated.left_out) == (len(report["by_class"]), 0)
     assert report["pictures"]
     for picture in report["pictures"]:
         with Image.open(learned.path / "report" / picture["file"]) as image:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from truscore.files import sha256_of
 
-from services.trainer.journal import Started
+from services.trainer.journal import CheckpointWritten, Shard, Started
 from tests.learning.run_folder import RunFolder, lay_out, merged
 
 TINY = {
@@ -50,6 +51,8 @@ def on_two(run: RunFolder) -> RunFolder:
 
 def going_on(run: RunFolder, checkpoint: Path) -> RunFolder:
     shutil.copy(checkpoint, run.path / "checkpoints" / "latest.pt")
+    for shards in checkpoint.parent.glob("shards-*"):
+        shutil.copytree(shards, run.path / "checkpoints" / shards.name)
     return run
 
 
@@ -72,13 +75,6 @@ def test_shards_learn_what_copies_learn(shards: RunFolder, tmp_path: Path, grade
     assert shards.completed.metrics.keys() == copies.completed.metrics.keys()
 
 
-def test_shards_go_on_from_a_checkpoint_to_the_same_weights(shards: RunFolder, tmp_path: Path, graded: Path) -> None:
-    resumed = laid_out(tmp_path / "resumed", graded, **merged(SHARDED, RECOMPUTED))
-    on_two(going_on(resumed, shards.path / "checkpoints" / "epoch-00001.pt"))
-    assert resumed.weights_sha256 == shards.weights_sha256
-    assert [done.epoch for done in resumed.epochs] == [1, 2]  # the first is reported again, not trained
-
-
 def test_what_one_process_began_two_share_and_what_two_began_one_ends(
     shards: RunFolder, tmp_path: Path, graded: Path
 ) -> None:
@@ -91,3 +87,32 @@ def test_what_one_process_began_two_share_and_what_two_began_one_ends(
     on_two(going_on(apart, begun.path / "checkpoints" / "epoch-00001.pt"))
     assert apart.completed.epochs == 2
     assert losses_of(apart)[:2] == losses_of(begun)[:2]
+
+
+def test_each_process_has_written_its_part_of_a_checkpoint(shards: RunFolder) -> None:
+    written = [record for record in shards.records if isinstance(record, CheckpointWritten)]
+    assert [len(record.shards) for record in written] == [2, 2]
+    for record in written:
+        parts: list[CheckpointWritten | Shard] = [record, *record.shards]
+        for part in parts:
+            assert sha256_of(shards.path / part.path) == part.sha256
+            assert (shards.path / part.path).stat().st_size == part.size_bytes
+    first, second = (sum(shard.size_bytes for shard in record.shards) for record in written)
+    # Two moments of each weight, to which the weights themselves are a half.
+    assert first == pytest.approx(second, rel=0.01)
+    assert first == pytest.approx(2 * written[0].size_bytes, rel=0.1)
+
+
+def test_a_kill_while_shards_are_written_costs_that_epoch_alone_and_ends_in_the_same_weights(
+    shards: RunFolder, tmp_path: Path, graded: Path
+) -> None:
+    run = laid_out(tmp_path / "killed", graded, **merged(SHARDED, RECOMPUTED))
+    # Dies in the second checkpoint: one process has written its shard of it, the other has not.
+    assert run.start(processes=2, child="tests.learning.killed_writer").wait(500) != 0
+    assert [done.epoch for done in run.epochs] == [1]
+    folders = sorted(path.name for path in (run.path / "checkpoints").glob("shards-*"))
+    assert len(folders) == 2
+    assert [record.epoch for record in run.records if isinstance(record, CheckpointWritten)] == [1]
+    on_two(run)
+    assert [done.epoch for done in run.epochs] == [1, 2]  # the first was not trained again
+    assert run.weights_sha256 == shards.weights_sha256

@@ -25,6 +25,7 @@ from truscore.events.v1.dataset_pb2 import DatasetValidated
 from truscore.events.v1.order_pb2 import OrderAttached, OrderPrioritized
 from truscore.events.v1.training_pb2 import (
     EpochCompleted,
+    FoundBatchSize,
     MetricInterval,
     ObjectRef,
     TrainingCancelled,
@@ -37,11 +38,13 @@ from truscore.events.v1.training_pb2 import (
     TrivialPredictor,
 )
 from truscore.metrics.comparison import Comparison
-from truscore.recipes import flat_parameters
+from truscore.process.code_version import CodeVersion
+from truscore.recipes import FoundBatch, Recipe, flat_parameters
 from truscore.storage import Stored
 from truscore.telemetry import HardwareReading
 
-from services.trainer.journal import EpochDone, FoldProgressed, Progressed, Record, Started
+from services.trainer.handlers.evaluation import evaluated_message
+from services.trainer.journal import EpochDone, Evaluated, FoldProgressed, Progressed, Record, Started
 from services.trainer.plan import Plan, TrainingOrder
 from services.trainer.run_store.outcome import FinalEvent
 from services.trainer.runs.publisher import BrokerUnavailable, Completion, Failure, OrderState
@@ -65,7 +68,7 @@ class BrokerEventPublisher:
     publisher: Publisher
     sample: Callable[[str], HardwareReading]
     now: Callable[[], datetime]
-    git_commit: str
+    code: CodeVersion
     cause: Envelope | None = None
 
     def for_run(self, plan: Plan, *, config: Stored | None = None) -> BrokerRunEventPublisher:
@@ -143,6 +146,8 @@ class BrokerRunEventPublisher:
                 return self._outgoing(self._folding(attempt, record), sequence=_place_of(record))
             case EpochDone():
                 return self._outgoing(self._epoch(attempt, record), sequence=record.epoch)
+            case Evaluated():
+                return self._outgoing(evaluated_message(self.plan.run_id, attempt, record), sequence=attempt)
             case _:
                 return None
 
@@ -228,10 +233,11 @@ class BrokerRunEventPublisher:
             host=record.host,
             device=record.device,
             world_size=record.world_size,
-            git_commit=self.event_publisher.git_commit,
+            **asdict(self.event_publisher.code),
             started_at=_timestamp(self.event_publisher.now()),
             export_formats=order.export_formats,
-            parameters=flat_parameters(recipe),
+            parameters=_parameters(recipe, record.found_batch),
+            found_batch_size=FoundBatchSize(**record.found_batch.to_plain()) if record.found_batch else None,
             steps_per_epoch=record.steps_per_epoch,
             seed=recipe.seed,
         )
@@ -246,6 +252,14 @@ class BrokerRunEventPublisher:
     def _epoch(self, attempt: int, record: EpochDone) -> EpochCompleted:
         plain = asdict(record) | {"val_loss": math.nan if record.val_loss is None else record.val_loss}
         return EpochCompleted(run_id=self.plan.run_id, attempt=attempt, **plain)
+
+
+def _parameters(recipe: Recipe, found: FoundBatch | None) -> dict[str, str]:
+    """As the run is trained; where its batch was found, with what it follows from."""
+    if found is None:
+        return flat_parameters(recipe)
+    notes = {f"found_batch_size.{name}": str(value) for name, value in found.to_plain().items()}
+    return flat_parameters(found.applied_to(recipe)) | notes
 
 
 def comparison_fields(comparison: Comparison | None) -> dict[str, Any]:

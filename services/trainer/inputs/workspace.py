@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import shutil
 from collections.abc import Collection, Iterator
@@ -18,6 +17,8 @@ from pathlib import Path
 
 import structlog
 from truscore.datasets import DatasetIndex, InvalidIndex, Split, index_from_json, split_dataset, split_to_json
+from truscore.files import is_full_disk
+from truscore.process.code_version import CodeVersion
 from truscore.recipes import Recipe, pretrained_key, published_name, recipe_to_json
 from truscore.storage import (
     AccessRefused,
@@ -35,14 +36,16 @@ from truscore.validation.report.signature import Verifier
 
 from services.trainer.inputs.cpu_processes import decide_processes, recorded_processes
 from services.trainer.inputs.downloads import NotFetched
+from services.trainer.inputs.last_checkpoints import keep_last_checkpoints
 from services.trainer.inputs.packaged_source import fetch_packaged
 from services.trainer.inputs.pretrained_source import LibrarySource
 from services.trainer.inputs.report_check import ReportMismatch, check_report
 from services.trainer.plan import Plan
 from services.trainer.run_store.attempts import Attempt
+from services.trainer.run_store.json_objects import read_json
 from services.trainer.run_store.keys import RunKeys
 from services.trainer.run_store.segments import Segments
-from services.trainer.run_store.uploads import BEST, FOLDS_LIMIT, LATEST, Pointer, read_pointer
+from services.trainer.run_store.uploads import BEST, FOLDS_LIMIT, LATEST, fetch_shards, read_pointer
 from services.trainer.runs.journal_relay import Position, attempt_folder, furthest, journal_path, load_position
 
 log = structlog.get_logger(__name__)
@@ -50,7 +53,6 @@ INDEX_LIMIT_BYTES = 1 << 30
 SPLIT_LIMIT_BYTES = 256 << 20
 REPORT_LIMIT_BYTES = 256 << 20
 POINTER_TRIES = 3
-FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class CannotPrepare(Exception):
@@ -83,7 +85,8 @@ class Workspace:
     """The trainer's disk. ``cores`` are those that a run may train on where there is no GPU.
 
     ``remote``: training processes have a workspace of their own elsewhere, where images, weights and checkpoints are
-    fetched to; here is only what the service itself reads.
+    fetched to; here is only what the service itself reads. ``elastic``: those processes are on several hosts, which may
+    come and go, and share the recipe's batch.
     """
 
     store: Store
@@ -92,12 +95,14 @@ class Workspace:
     bucket: str
     min_free_bytes: int
     kept_runs: int
-    git_commit: str
+    code: CodeVersion
     source: LibrarySource
     cores: int = 1
     packs_bytes: int = 0  # of decoded pixels that runs share; 0 for none
     verifier: Verifier = field(default_factory=Verifier)
     remote: bool = False
+    elastic: bool = False
+    runs_at_once: int = 1  # that share this machine's memory
 
     def run_folder(self, run_id: str) -> Path:
         return self.workdir / "runs" / run_id
@@ -117,7 +122,7 @@ class Workspace:
         try:
             yield
         except (NoSpace, OSError) as error:
-            if isinstance(error, OSError) and error.errno not in FULL:
+            if not isinstance(error, NoSpace) and not is_full_disk(error):
                 raise
             raise CannotPrepare("disk_full", f"{self.workdir}: {error}", retryable=True) from error
 
@@ -146,17 +151,18 @@ class Workspace:
         keys = RunKeys(bucket=self.bucket, run_id=plan.run_id)
         folder = attempt_folder(prepared.run_folder, attempt.number)
         shutil.rmtree(folder, ignore_errors=True)  # of a start that lost the race for this number
-        for number in range(1, attempt.number):
-            shutil.rmtree(attempt_folder(prepared.run_folder, number) / "checkpoints", ignore_errors=True)
-        (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
-        if self.remote:
-            pointer = read_pointer(self.store, keys, LATEST)
-        else:
-            pointer = self._fetch_checkpoints(keys, folder)
-            self._fetch_folds(keys, folder)
+        pointer = read_pointer(self.store, keys, LATEST)
         position = furthest([load_position(prepared.run_folder), *([pointer.relayed] if pointer else [])])
         for number in range(position.attempt, attempt.number):
             self._fetch_journal(keys, prepared.run_folder, number)
+        prune = plan.recipe.hyperparameters.training_process.checkpoint_saving != "all"
+        keep_last_checkpoints(self.store, keys, prepared.run_folder, attempt, remote=self.remote, prune=prune)
+        for number in range(1, attempt.number):
+            shutil.rmtree(attempt_folder(prepared.run_folder, number) / "checkpoints", ignore_errors=True)
+        (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+        if not self.remote:
+            self._fetch_checkpoints(keys, folder)
+            self._fetch_folds(keys, folder)
         for name in ("index.json", "split.json"):
             _link(prepared.run_folder / name, folder / name)
         (folder / "order.json").write_text(json.dumps(self._order(plan, prepared, attempt), indent=1))
@@ -256,7 +262,7 @@ class Workspace:
         except AccessRefused as error:
             log.warning("the store takes no weights from us; they are fetched again next time", error=str(error))
 
-    def _fetch_checkpoints(self, keys: RunKeys, folder: Path) -> Pointer | None:
+    def _fetch_checkpoints(self, keys: RunKeys, folder: Path) -> None:
         for tries_left in reversed(range(POINTER_TRIES)):
             latest, best = (read_pointer(self.store, keys, name) for name in (LATEST, BEST))
             try:
@@ -264,6 +270,7 @@ class Workspace:
                     if latest and pointer:
                         path = folder / "checkpoints" / f"{name}.pt"
                         self.store.get_file(pointer.uri, path, sha256=pointer.sha256)
+                fetch_shards(self.store, keys, latest.shards if latest else (), folder)
             except ObjectMissing:
                 # An attempt that does not know yet that it was overtaken has moved the pointer in between.
                 if tries_left:
@@ -271,8 +278,7 @@ class Workspace:
                 self._begin_again(folder, keys)
             except DigestMismatch:
                 self._begin_again(folder, keys)
-            return latest
-        return None
+            return
 
     def _fetch_folds(self, keys: RunKeys, folder: Path) -> None:
         (folder / "folds").mkdir(exist_ok=True)
@@ -313,11 +319,21 @@ class Workspace:
             "split": "split.json",
             "images": str(prepared.run_folder / "images"),
             "pretrained": str(pretrained) if pretrained.exists() else "",
-            "git_commit": self.git_commit,
+            "git_commit": self.code.git_commit,
+            "git_dirty": self.code.git_dirty,
             "cpu_processes": prepared.cpu_processes,
             "packs": self._packs(),
             "time_budget_s": plan.order.time_budget_s,
+            "elastic": self.elastic,
+            "found_batch": self._found_batch(plan),
+            "runs_at_once": self.runs_at_once,
         }
+
+    def _found_batch(self, plan: Plan) -> dict[str, object] | None:
+        """What an earlier attempt found, where the recipe has the batch found."""
+        if not plan.recipe.hyperparameters.optimization.find_batch_size:
+            return None
+        return read_json(self.store, RunKeys(bucket=self.bucket, run_id=plan.run_id).found_batch)
 
     def _packs(self) -> dict[str, object] | None:
         if not self.packs_bytes:

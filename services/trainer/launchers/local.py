@@ -69,3 +69,6 @@ class LocalLauncher:
 
     async def end(self, run_id: str, attempt: int) -> None:
         """They have ended with the service that started them."""
+
+    async def closed(self, run_id: str, attempt: int) -> None:
+        """There is nothing of them but their folder, which is the workspace's."""

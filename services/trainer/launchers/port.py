@@ -94,3 +94,7 @@ class Launcher(Protocol):
     async def end(self, run_id: str, attempt: int) -> None:
         """End what there still is of an attempt that was given up; harmless where there is nothing."""
         ...
+
+    async def closed(self, run_id: str, attempt: int) -> None:
+        """The attempt's end is known to all: what the place would keep of it for good is removed."""
+        ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -24,6 +24,7 @@ from services.trainer.plan import Plan
 from services.trainer.run_store.attempts import Attempt
 from services.trainer.run_store.keys import RunKeys
 from services.trainer.run_store.segments import Segments
+from services.trainer.run_store.uploads import fetch_shards
 from services.trainer.runs.journal_relay import attempt_folder
 
 log = structlog.get_logger(__name__)
@@ -38,6 +39,7 @@ class PodFolder:
     plan: Plan
     attempt: Attempt
     segments: Segments
+    leads: bool = True  # whether this is the attempt's first pod
 
     @property
     def path(self) -> Path:
@@ -55,7 +57,7 @@ class PodFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         self.segments.copy_to(self.journal)
         written = list(records_of(self.journal))
-        if written and is_final(written[-1]):
+        if written and (is_final(written[-1]) if self.leads else is_over(written[-1])):
             return written[-1]
         content = self.journal.read_bytes()
         try:
@@ -77,17 +79,27 @@ class PodFolder:
         """The checkpoints of the attempt's own journal, which the service's pointers may be behind."""
         keys = RunKeys(bucket=self.workspace.bucket, run_id=self.plan.run_id)
         named = [record for record in written if isinstance(record, CheckpointWritten)]
-        there = [each for each in named if self.store.stat(keys.checkpoint(each.sha256)) is not None]
-        best = [each for each in there if each.best][-1:]
+        there = [each for each in named if self._has(keys, each)]
+        # Of the best its file is handed over; its shards may be gone by now.
+        best = [each for each in named if each.best and self._has(keys, replace(each, shards=()))][-1:]
         for name, chosen in (("latest", there[-1:]), ("best", best)):
             for each in chosen:
                 place = self.path / "checkpoints" / f"{name}.pt"
                 self.store.get_file(keys.checkpoint(each.sha256), place, sha256=each.sha256)
+                if name == "latest":
+                    fetch_shards(self.store, keys, each.shards, self.path)
                 log.info("going on from a checkpoint of the same attempt", name=name, epoch=each.epoch, step=each.step)
+
+    def _has(self, keys: RunKeys, written: CheckpointWritten) -> bool:
+        parts = [keys.checkpoint(written.sha256), *(keys.shard(shard.sha256) for shard in written.shards)]
+        return all(self.store.stat(part) is not None for part in parts)
 
 
 def is_final(record: Record) -> bool:
     """Whether the attempt is over; a drained one goes on in another pod."""
-    return isinstance(record, Completed | Failed | Cancelled) or (
-        isinstance(record, Paused) and record.reason != "drain"
-    )
+    return isinstance(record, Failed) or is_over(record)
+
+
+def is_over(record: Record) -> bool:
+    """Whether the attempt came to an end that nothing follows: torchrun starts processes that failed once more."""
+    return isinstance(record, Completed | Cancelled) or (isinstance(record, Paused) and record.reason != "drain")

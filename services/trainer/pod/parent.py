@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
 from truscore.process.logged import start_logged
 from truscore.storage import StoreError
 
-from services.trainer.journal import CheckpointWritten, Completed, FoldEvaluated, Record, read_from
+from services.trainer.journal import CheckpointWritten, Completed, FoldEvaluated, Record, Started, read_from
 from services.trainer.pod.exit_codes import FENCED, exit_code
+from services.trainer.pod.output import PassedOn
 from services.trainer.run_store.attempts import Attempt, Attempts
 from services.trainer.run_store.segments import Segments
 from services.trainer.run_store.stop_requests import StopRequests, request_stop
-from services.trainer.run_store.uploads import Fenced, Uploads
-from services.trainer.runs.attempt import LastWord, worth_keeping
+from services.trainer.run_store.uploads import Fenced, Uploads, worth_keeping
+from services.trainer.runs.attempt import LastWord
 from services.trainer.runs.backoff import retrying_store
 
 POLL_S = 0.2
@@ -38,7 +38,10 @@ class PodParent:
     beat_s: float  # between two looks for marks in the store
     store_retry_for_s: float
     _last_word: Record | None = None
-    _printed_bytes: int = 0
+    _printed: PassedOn = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._printed = PassedOn(self.folder / "child.log")
 
     async def run(self, command: Sequence[str], *, environment: Mapping[str, str]) -> int:
         """Train until the process ends; the pod's exit code. Raises StoreError where the store stays away."""
@@ -54,7 +57,7 @@ class PodParent:
             looking.cancel()
             child.kill()
             await asyncio.gather(looking, exited, return_exceptions=True)
-            self._pass_on_output()
+            self._printed.pass_on()
         return exit_code(self._last_word, exited.result())
 
     def drain(self) -> None:
@@ -65,7 +68,7 @@ class PodParent:
         while True:
             complete = exited.done()
             moved = await self.take_written()
-            self._pass_on_output()
+            self._printed.pass_on()
             if complete and not moved:
                 return
             if looking.done():
@@ -85,6 +88,8 @@ class PodParent:
         for record in records:
             if isinstance(record, LastWord):
                 self._last_word = record
+            elif isinstance(record, Started):
+                self._last_word = None  # torchrun has begun anew
         await self._storing(lambda: self._take_files(records), "files")
         lines = await asyncio.to_thread(_bytes_of, journal, begin, end)
         await self._storing(lambda: self.segments.append(lines, offset=begin), "journal")
@@ -121,18 +126,6 @@ class PodParent:
             raise Fenced(f"attempt {self.attempt.number} was overtaken")
         if stop_request := self.stop_requests.strongest():
             request_stop(self.folder, stop_request.word)
-
-    def _pass_on_output(self) -> None:
-        """What the process printed, as the pod's own log."""
-        try:
-            with (self.folder / "child.log").open("rb") as printed:
-                printed.seek(self._printed_bytes)
-                text = printed.read()
-        except FileNotFoundError:
-            return
-        self._printed_bytes += len(text)
-        sys.stdout.buffer.write(text)
-        sys.stdout.buffer.flush()
 
 
 def _bytes_of(path: Path, begin: int, end: int) -> bytes:

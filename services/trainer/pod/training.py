@@ -14,9 +14,12 @@ from truscore.storage import ObjectMissing, Store
 
 from services.trainer.handlers.consume import stored_order
 from services.trainer.inputs.workspace import Workspace
+from services.trainer.journal import Failed, Record
 from services.trainer.plan import Plan
-from services.trainer.pod.exit_codes import FENCED, UNUSABLE, exit_code
+from services.trainer.pod.exit_codes import CRASHED, FENCED, UNUSABLE, exit_code
 from services.trainer.pod.folder import PodFolder
+from services.trainer.pod.follower import PodFollower
+from services.trainer.pod.group import PodGroup
 from services.trainer.pod.parent import PodParent
 from services.trainer.run_store.attempts import Attempt, NumberedAttempts
 from services.trainer.run_store.keys import RunKeys
@@ -39,6 +42,7 @@ class PodDeps:
     beat_s: float  # between two looks for marks in the store
     store_retry_for_s: float
     on_terminate: Callable[[Callable[[], None]], None]  # says what is to be done on SIGTERM, from then on
+    group: PodGroup | None = None  # the pods of the attempt, where there are several
 
 
 async def train(deps: PodDeps, run_id: str, number: int) -> int:
@@ -59,8 +63,13 @@ async def train(deps: PodDeps, run_id: str, number: int) -> int:
 async def _train(deps: PodDeps, keys: RunKeys, plan: Plan, attempt: Attempt) -> int:
     store, attempts = deps.store, NumberedAttempts(deps.store, keys)
     segments = Segments(store, keys, attempt.number)
-    folder = PodFolder(store=store, workspace=deps.workspace, plan=plan, attempt=attempt, segments=segments)
+    folder = PodFolder(
+        store=store, workspace=deps.workspace, plan=plan, attempt=attempt, segments=segments,
+        leads=deps.group is None or deps.group.leads,
+    )  # fmt: skip
     last_word = await asyncio.to_thread(folder.lay_out)
+    if deps.group is not None and not deps.group.leads:
+        return await _follow(deps, deps.group, keys, folder, last_word)
     uploads = Uploads(store=store, keys=keys, attempts=attempts, attempt=attempt, folder=folder.path)
     parent = PodParent(
         attempt=attempt, attempts=attempts, stop_requests=StopRequests(store, keys), uploads=uploads, segments=segments,
@@ -71,6 +80,18 @@ async def _train(deps: PodDeps, keys: RunKeys, plan: Plan, attempt: Attempt) -> 
         return exit_code(last_word, 0)
     deps.on_terminate(parent.drain)
     return await parent.run(deps.command(plan, folder.path), environment=deps.environment)
+
+
+async def _follow(deps: PodDeps, group: PodGroup, keys: RunKeys, folder: PodFolder, last_word: Record | None) -> int:
+    if last_word is not None:
+        # The attempt is over, or this pod's folder could not be made: then the attempt ends by it.
+        return CRASHED if isinstance(last_word, Failed) else 0
+    follower = PodFollower(
+        attempt=folder.attempt, attempts=NumberedAttempts(deps.store, keys), store=deps.store, keys=keys, group=group,
+        folder=folder.path, beat_s=deps.beat_s,
+    )  # fmt: skip
+    deps.on_terminate(follower.drain)
+    return await follower.run(deps.command(folder.plan, folder.path), environment=deps.environment)
 
 
 def _plan(store: Store, keys: RunKeys) -> Plan:

@@ -38,6 +38,10 @@ class RunKeys:
         return self.at("cpu-processes.json")
 
     @property
+    def found_batch(self) -> str:
+        return self.at("found-batch.json")
+
+    @property
     def end(self) -> str:
         return self.at("end.json")
 
@@ -63,6 +67,9 @@ class RunKeys:
 
     def checkpoint(self, sha256: str) -> str:
         return self.at(f"checkpoints/{sha256}.pt")
+
+    def shard(self, sha256: str) -> str:
+        return self.at(f"checkpoints/{sha256}.safetensors")
 
     @property
     def folds(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from truscore.storage import ObjectMissing, Stored
 
 from services.trainer.journal import CheckpointWritten, Completed, FoldEvaluated
-from services.trainer.run_store.uploads import BEST, LATEST, Uploads, read_pointer
+from services.trainer.run_store.uploads import Uploads, needed_objects
 
 
 class StoredUploads(Uploads):
@@ -18,11 +18,13 @@ class StoredUploads(Uploads):
 
     def note(self, checkpoints: Sequence[CheckpointWritten]) -> None:
         self._named |= {self._keys.checkpoint(written.sha256) for written in checkpoints}
+        self._named |= {self._keys.shard(shard.sha256) for written in checkpoints for shard in written.shards}
 
     def keep_file(self, written: CheckpointWritten) -> Stored | None:
         self.check_fence()
         uri = self._keys.checkpoint(written.sha256)
-        if self._store.stat(uri) is None:
+        parts = [uri, *(self._keys.shard(shard.sha256) for shard in written.shards)]
+        if any(self._store.stat(part) is None for part in parts):
             return None
         return Stored(uri=uri, sha256=written.sha256, size_bytes=written.size_bytes)
 
@@ -41,7 +43,7 @@ class StoredUploads(Uploads):
         return uri if self._store.stat(uri) is not None else ""
 
     def _prune(self) -> None:
-        kept = {pointer.uri for name in (LATEST, BEST) if (pointer := read_pointer(self._store, self._keys, name))}
+        kept = needed_objects(self._store, self._keys)
         for uri in self._named - kept:
             self._store.delete(uri)
         self._named &= frozenset(kept)

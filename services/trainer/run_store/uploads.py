@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from truscore.files import sha256_of
+from truscore.recipes import FoundBatch
 from truscore.storage import DigestMismatch, Store, Stored
 
-from services.trainer.journal import CheckpointWritten, Completed, FoldEvaluated
+from services.trainer.journal import CheckpointWritten, Completed, FoldEvaluated, Shard
 from services.trainer.run_store.attempts import Attempt, Attempts
 from services.trainer.run_store.json_objects import read_json, write_json
 from services.trainer.run_store.keys import RunKeys
@@ -36,6 +37,7 @@ class Pointer:
     step: int
     attempt: int
     relayed: Position  # how far the journals were relayed when the pointer was set; "said" in the store
+    shards: tuple[Shard, ...] = ()  # needed beside the file, to go on
 
     @property
     def stored(self) -> Stored:
@@ -46,12 +48,17 @@ def read_pointer(store: Store, keys: RunKeys, name: str) -> Pointer | None:
     note = read_json(store, keys.pointer(name))
     if note is None:
         return None
-    return Pointer(**{key: value for key, value in note.items() if key != "said"}, relayed=Position(**note["said"]))
+    position = note.pop("said")
+    shards = tuple(Shard(**shard) for shard in note.pop("shards", ()))
+    return Pointer(**note, relayed=Position(**position), shards=shards)
 
 
 def _write_pointer(store: Store, uri: str, pointer: Pointer) -> None:
     note = asdict(pointer)
     position = note.pop("relayed")
+    if not pointer.shards:
+        # An older trainer reads what has none.
+        del note["shards"]
     write_json(store, uri, note | {"said": position})
 
 
@@ -80,8 +87,9 @@ class Uploads:
         self.keep_journal()
         self.check_fence()
         pointer = Pointer(
-            **asdict(stored), epoch=written.epoch, step=written.step, attempt=self._attempt.number, relayed=relayed
-        )
+            **asdict(stored), epoch=written.epoch, step=written.step, attempt=self._attempt.number, relayed=relayed,
+            shards=tuple(written.shards),
+        )  # fmt: skip
         for name in (BEST, LATEST) if written.best else (LATEST,):
             _write_pointer(self._store, self._keys.pointer(name), pointer)
         if prune:
@@ -92,12 +100,25 @@ class Uploads:
         """What the journal names, whether it is kept or not. Nothing follows from it for files on this disk."""
 
     def keep_file(self, written: CheckpointWritten) -> Stored | None:
-        """The checkpoint's object; None where the training process has replaced it by a newer one already."""
-        self.check_fence()
-        with _held_still(self._folder / written.path, self._folder / "upload.pt") as path:
-            if path is None or sha256_of(path) != written.sha256:
-                return None
-            return self._put_once(self._keys.checkpoint(written.sha256), path, written.sha256, written.size_bytes)
+        """The checkpoint's object, after those of its shards; None where the training process has replaced it by a
+        newer one already."""
+        parts: list[tuple[str, CheckpointWritten | Shard]] = [
+            *((self._keys.shard(shard.sha256), shard) for shard in written.shards),
+            (self._keys.checkpoint(written.sha256), written),
+        ]
+        with ExitStack() as held:
+            # Before anything is asked of the store: short epochs would replace each file while it answers.
+            paths = [
+                held.enter_context(_held_still(self._folder / part.path, self._folder / f"upload-{number}.part"))
+                for number, (_, part) in enumerate(parts)
+            ]
+            self.check_fence()
+            stored = None
+            for path, (uri, part) in zip(paths, parts, strict=True):
+                if path is None or sha256_of(path) != part.sha256:
+                    return None
+                stored = self._put_once(uri, path, part.sha256, part.size_bytes)
+        return stored
 
     def record_position(self, relayed: Position) -> None:
         """Have the next attempt, wherever it is, know how far the journals were relayed."""
@@ -111,6 +132,13 @@ class Uploads:
         self.check_fence()
         path = self._folder / fold.path
         self._put_once(self._keys.fold(path.name), path, fold.sha256, fold.size_bytes)
+
+    def keep_found_batch(self, found: FoundBatch) -> None:
+        """Have every later attempt, wherever it is, train with the batch that this one found."""
+        self.check_fence()
+        note = found.to_plain()
+        if read_json(self._store, self._keys.found_batch) != note:
+            write_json(self._store, self._keys.found_batch, note)
 
     def drop_folds(self) -> None:
         """Once the report has what they came to."""
@@ -141,6 +169,8 @@ class Uploads:
         self._store.delete(self._keys.pointer(LATEST))
         if latest is not None and best is not None and latest.uri != best.uri:
             self._store.delete(latest.uri)
+        for shard in latest.shards if latest is not None else ():
+            self._store.delete(self._keys.shard(shard.sha256))
 
     def keep_report(self) -> str:
         """Take the report's files into the store; the address of its first page, empty where there is none."""
@@ -166,10 +196,33 @@ class Uploads:
             raise Fenced(f"attempt {self._attempt.number} of {self._keys.run_id} was overtaken")
 
     def _prune(self) -> None:
-        named = {pointer.uri for name in (LATEST, BEST) if (pointer := read_pointer(self._store, self._keys, name))}
+        named = needed_objects(self._store, self._keys)
         for entry in list(self._store.list(self._keys.checkpoints, limit=10_000)):
-            if entry.uri.endswith(".pt") and entry.uri not in named:
+            if entry.uri.endswith((".pt", ".safetensors")) and entry.uri not in named:
                 self._store.delete(entry.uri)
+
+
+def worth_keeping(checkpoints: Sequence[CheckpointWritten]) -> list[CheckpointWritten]:
+    """Of those written since the last look: the last one, and the last best one before it."""
+    best = [written for written in checkpoints if written.best][-1:]
+    return [written for written in checkpoints if written in (*best, checkpoints[-1])]
+
+
+def needed_objects(store: Store, keys: RunKeys) -> set[str]:
+    """What the pointers name: both files, and the shards of the latest, as nothing goes on from the best."""
+    latest, best = (read_pointer(store, keys, name) for name in (LATEST, BEST))
+    files = {pointer.uri for pointer in (latest, best) if pointer is not None}
+    return files | {keys.shard(shard.sha256) for shard in (latest.shards if latest is not None else ())}
+
+
+def fetch_shards(store: Store, keys: RunKeys, shards: Sequence[Shard], folder: Path) -> None:
+    """Put them where their checkpoint has them. Raises StoreError: DigestMismatch, also for a path that leads out."""
+    for shard in shards:
+        place, uri = folder / shard.path, keys.shard(shard.sha256)
+        if not place.resolve().is_relative_to(folder.resolve()):
+            raise DigestMismatch(uri, f"the shard's path {shard.path!r} is outside the run's folder")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        store.get_file(uri, place, sha256=shard.sha256)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
+from truscore.recipes import FoundBatch
 from truscore.storage import StoreError
 
 from services.trainer.journal import (
@@ -29,7 +30,7 @@ from services.trainer.metrics import IMAGES, Share
 from services.trainer.plan import Plan
 from services.trainer.run_store.attempts import Attempt, Attempts
 from services.trainer.run_store.stop_requests import StopRequests
-from services.trainer.run_store.uploads import Fenced, Uploads
+from services.trainer.run_store.uploads import Fenced, Uploads, worth_keeping
 from services.trainer.runs.backoff import retrying_store
 from services.trainer.runs.journal_relay import Position
 from services.trainer.runs.stop import Stop
@@ -135,6 +136,10 @@ class AttemptSupervisor:
             records = await self._read()
             checkpoints = [record for record in records if isinstance(record, CheckpointWritten)]
             self.uploads.note(checkpoints)
+            for started in records:
+                # Before a checkpoint that was trained with it.
+                if isinstance(started, Started) and started.found_batch:
+                    await self._record_found_batch(started.found_batch)
             for written in worth_keeping(checkpoints):
                 await self._upload(written)
             for fold in records:
@@ -177,6 +182,12 @@ class AttemptSupervisor:
         await retrying_store(
             lambda: asyncio.to_thread(self.uploads.keep, written, relayed=self.relayed(), prune=self.prune),
             doing="checkpoint", deadline_s=self.limits.store_retry_for_s,
+        )  # fmt: skip
+
+    async def _record_found_batch(self, found: FoundBatch) -> None:
+        await retrying_store(
+            lambda: asyncio.to_thread(self.uploads.keep_found_batch, found),
+            doing="found batch", deadline_s=self.limits.store_retry_for_s,
         )  # fmt: skip
 
     async def _upload_fold(self, fold: FoldEvaluated) -> None:
@@ -233,9 +244,3 @@ async def _wait_for(changed: asyncio.Event, timeout_s: float | None) -> bool:
     except TimeoutError:
         return False
     return True
-
-
-def worth_keeping(checkpoints: Sequence[CheckpointWritten]) -> list[CheckpointWritten]:
-    """Of those written since the last look: the last one, and the last best one before it."""
-    best = [written for written in checkpoints if written.best][-1:]
-    return [written for written in checkpoints if written in (*best, checkpoints[-1])]

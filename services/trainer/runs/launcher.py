@@ -23,11 +23,12 @@ class Rendezvous:
     run: str  # unlike that of any other run, or attempt, at the same endpoint
     is_host: bool = False
     own_address: str = ""  # that the others reach this host by; empty for what its name resolves to
+    join_s: int = JOIN_S  # that hosts are waited for until there are enough of them
 
     def options(self) -> list[str]:
         """For torch.distributed.run."""
         conf = {
-            "is_host": str(self.is_host).lower(), "last_call_timeout": LAST_CALL_S, "join_timeout": JOIN_S,
+            "is_host": str(self.is_host).lower(), "last_call_timeout": LAST_CALL_S, "join_timeout": self.join_s,
             "keep_alive_interval": BEAT_S, "keep_alive_max_attempt": BEATS,
         }  # fmt: skip
         return [

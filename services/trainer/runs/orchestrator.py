@@ -281,6 +281,7 @@ class Orchestrator:
             # Their journals are whole objects by now.
             drop = lambda: drop_segments(context.deps.store, context.keys, attempts=attempt.number)  # noqa: E731
             await context.stored(drop, "segments of journals")
+            await context.deps.launcher.closed(context.plan.run_id, attempt.number)
 
     async def _publish_rest(self) -> Position | None:
         """Wait until the journals are published to their end, however long the broker is away."""

@@ -19,10 +19,17 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Running:
-    """A run under way."""
+    """A run under way. Whether its orders are answered is the task's result: where this trainer drained first they are
+    not, and nobody need be there to hear of it, as after a lost connection."""
 
-    task: asyncio.Task[None]
+    task: asyncio.Task[bool]
     context: RunContext
+
+    async def ended(self) -> None:
+        """Wait for the answer. Raises HandedBack, and what a fault of the run raised."""
+        # Shielded: a handler that is cancelled must not take the run of the others with it.
+        if not await asyncio.shield(self.task):
+            raise HandedBack
 
 
 class Runs:
@@ -43,8 +50,7 @@ class Runs:
                 raise HandedBack
             running = self._running.get(plan.run_id)
             if running is None or running.task.done():
-                # Shielded: a handler that is cancelled must not take the run of the others with it.
-                await asyncio.shield(self._start(plan, publisher).task)
+                await self._start(plan, publisher).ended()
                 return
             if await self._joined(running, RunContext(self._deps, plan, publisher, running.context.stop)):
                 return
@@ -58,9 +64,9 @@ class Runs:
                 if running.context.training.is_set():
                     # A fresh order is no lease on the run and would cost a slot; a redelivery may be the lease.
                     if repeat.plan.order.redelivered:
-                        await asyncio.shield(running.task)
+                        await running.ended()
                     return True
-        running.task.result()
+        await running.ended()
         return False
 
     def request_stop(self, run_id: str, word: str, *, reason: str = "") -> bool:
@@ -106,13 +112,14 @@ class Runs:
         if self._running.get(run_id) is running:
             del self._running[run_id]
 
-    async def _perform(self, context: RunContext) -> None:
+    async def _perform(self, context: RunContext) -> bool:
         try:
             await asyncio.to_thread(self._deps.workspace.prune, active=set(self._running))
             await perform(context)
-        except asyncio.CancelledError:
+        except (HandedBack, asyncio.CancelledError):
             # Only a drain that took too long cancels a run; its order goes back like the others.
-            raise HandedBack from None
+            return False
+        return True
 
 
 async def _in_training(running: Running) -> bool:

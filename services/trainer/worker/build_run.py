@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 from truscore.catalog import row_of
-from truscore.catalog.networks import NETWORKS
 from truscore.catalog.packaged_weights import installed_file, packaged
 from truscore.datasets import ImageRecord
 from truscore.recipes import InvalidConfig, Recipe
@@ -20,7 +19,7 @@ from services.trainer.worker.devices import Place, choose_precision
 from services.trainer.worker.distributed import WorkerGroup
 from services.trainer.worker.errors import InvalidJob
 from services.trainer.worker.loop import TrainingRun
-from services.trainer.worker.optim import make_optimizer
+from services.trainer.worker.optim import make_optimizer, optimizer_of
 from services.trainer.worker.rng_state import seed_all
 from services.trainer.worker.run_dir import TrainingJob, local_batch
 from services.trainer.worker.tasks.make import make_task, prepare, sample_count
@@ -56,6 +55,8 @@ def build_run(job: TrainingJob, *, place: Place, group: WorkerGroup, stop_reques
     seed_all(recipe.seed, group.rank)
     advanced = recipe.hyperparameters.advanced_settings
     precision = choose_precision(wanted=advanced.mixed_precision, device=place.device)
+    if job.found_batch:
+        notes["batch_size"] = job.found_batch.reason
     notes |= {"mixed_precision": precision.reason, "optimization_mode": _tune(network, recipe)}
     task = make_task(job, evaluated=job.validation, cache_limit_bytes=CACHE_LIMIT_BYTES // group.local_world_size)
     if place.loader_workers:
@@ -86,6 +87,7 @@ def build_run(job: TrainingJob, *, place: Place, group: WorkerGroup, stop_reques
             world_size=group.world_size,
         ),
         progress=Progress(),
+        found_batch=job.found_batch,
         # The best weights once more on the validation images, and on the test images.
         evaluations_after=1.0 + len(job.test) / max(1, len(job.validation)),
         # The leading process decides for all: one that stopped alone would leave the others waiting in a collective.
@@ -94,12 +96,6 @@ def build_run(job: TrainingJob, *, place: Place, group: WorkerGroup, stop_reques
         clock=time.monotonic,
     )
     return BuiltRun(run=run, notes=notes)
-
-
-def optimizer_of(recipe: Recipe) -> str:
-    """What the recipe's network is trained by; a plug-in's by AdamW."""
-    network = NETWORKS.get(recipe.architecture_config.base_architecture)
-    return network.solver if network else "adamw"
 
 
 def backbone_scale_of(recipe: Recipe) -> float:

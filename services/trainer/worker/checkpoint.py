@@ -4,7 +4,7 @@ Written beside its place, synced, hashed, renamed. Read back with tensors and pl
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,16 +32,18 @@ class WrittenFile:
     size_bytes: int
 
 
-def contents(run: TrainingRun, class_names: tuple[str, ...]) -> dict[str, Any]:
-    """What is saved. Every process has to ask: each adds the state of its generators."""
+def contents(run: TrainingRun, class_names: tuple[str, ...], *, sharded: bool = False) -> dict[str, Any]:
+    """What is saved, without the optimizer's state where that is written in shards. Every process has to ask: each
+    adds the state of its generators."""
     gather_weights(run.model, run.network)
     return {
         "format": FORMAT,
         "recipe": recipe_to_json(run.recipe),
         "class_names": list(class_names),
+        "found_batch": run.found_batch.to_plain() if run.found_batch else None,
         "model": run.network.state_dict(),
         # Whole as well, wherever the shards are: a run may go on with another number of processes.
-        "optimizer": optimizer_state(run.model, run.optimizer),
+        "optimizer": {} if sharded else optimizer_state(run.model, run.optimizer),
         "scheduler": {"name": run.recipe.hyperparameters.optimization.lr_scheduler, "step": run.progress.step},
         # One state for each process, in the order of the ranks.
         "generators": run.group.all_gather([capture_rng_state(run.device)]),
@@ -50,13 +52,22 @@ def contents(run: TrainingRun, class_names: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def restore(run: TrainingRun, content: Mapping[str, Any], class_names: tuple[str, ...]) -> None:
-    """Put the run where it was saved. Raises InvalidJob for the checkpoint of another run."""
+def restore(
+    run: TrainingRun,
+    content: Mapping[str, Any],
+    class_names: tuple[str, ...],
+    restore_moments: Callable[[dict[str, Any]], None] | None = None,
+) -> None:
+    """Put the run where it was saved; its optimizer by another way where one is given. Raises InvalidJob for the
+    checkpoint of another run."""
     if content["recipe"] != recipe_to_json(run.recipe) or tuple(content["class_names"]) != class_names:
         raise InvalidJob("checkpoints/latest.pt was written by a run with another recipe or other classes")
     run.network.load_state_dict(content["model"])
     scatter_weights(run.network, run.model)
-    restore_optimizer(run.model, run.optimizer, content["optimizer"])
+    if restore_moments is None:
+        restore_optimizer(run.model, run.optimizer, content["optimizer"])
+    else:
+        restore_moments(content["optimizer"])
     run.progress = Progress.from_plain(content["progress"], run.device)
     if run.device.type == "cpu":
         # Sums are split over the threads: with another number of them the last bits would be others.

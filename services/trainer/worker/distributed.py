@@ -14,6 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from services.trainer.worker.fsdp import set_gradient_sync, shard_network
 from services.trainer.worker.peers import watching_peers
+from services.trainer.worker.settings import GroupSize
 
 # The others wait this long for the main process, which writes the checkpoints, to a slow disk perhaps.
 AGREE_TIMEOUT_S = 1800.0
@@ -101,9 +102,8 @@ def init_worker_group() -> Iterator[WorkerGroup]:
             local_rank=hosts[:rank].count(hosts[rank]),
             local_world_size=hosts.count(hosts[rank]),
         )
-        # On one host torchrun itself sees a process end.
-        several = len(set(hosts)) > 1
-        with watching_peers(rank=rank, world_size=world_size) if several else nullcontext():
+        # One torchrun sees the end of its own processes itself.
+        with watching_peers(rank=rank, world_size=world_size) if GroupSize().group_world_size > 1 else nullcontext():
             yield group
     finally:
         dist.destroy_process_group()

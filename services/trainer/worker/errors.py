@@ -1,16 +1,14 @@
 """What went wrong in the training process, as a code that people and machines can act on."""
 
-import errno
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from truscore.datasets import InvalidIndex, InvalidSplit, UnreadableImage
+from truscore.files import is_full_disk
 from truscore.recipes import InvalidConfig
 from truscore.zoo.checkpoint import UnusableCheckpoint
 from truscore.zoo.pretrained import UnusableWeights
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _UNREADABLE = (UnreadableImage, InvalidIndex, InvalidSplit, UnusableCheckpoint, FileNotFoundError)
 MESSAGE_LIMIT = 2000
 # What cudaGetErrorString says of errors that are not the device's: memory that the allocator of torch did not ask for
@@ -60,11 +58,6 @@ def _code_of(error: BaseException) -> tuple[str, bool]:
     return ("device_error" if _is_device_error(error) else "internal"), True
 
 
-def is_full_disk(error: BaseException) -> bool:
-    """Whether a disk without room, or a limit on files, is what it came of."""
-    return any(isinstance(link, OSError) and link.errno in _FULL for link in _chain(error))
-
-
 def _lacks_memory(error: BaseException) -> bool:
     if isinstance(error, torch.AcceleratorError):
         return _NO_MEMORY in str(error)
@@ -74,10 +67,3 @@ def _lacks_memory(error: BaseException) -> bool:
 def _is_device_error(error: BaseException) -> bool:
     """Uncorrectable ECC, a lost bus or link, a launch that failed: another process, or another device, may do it."""
     return isinstance(error, torch.AcceleratorError) and _KERNEL_ASSERTED not in str(error)
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and what it came of: torch wraps a write that failed in an error of its own."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__

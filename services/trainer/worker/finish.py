@@ -1,7 +1,12 @@
 """The end of a run: the best checkpoint evaluated once more, the report, and the journal's last record."""
 
-from dataclasses import asdict
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from typing import Any
+
+from truscore.metrics.plugins import custom_metrics
+from truscore.process.code_version import environment
 
 from services.trainer.journal import Completed, Writer
 from services.trainer.worker.build_run import BuiltRun, evaluated_on
@@ -10,6 +15,7 @@ from services.trainer.worker.checkpointer import Checkpointer
 from services.trainer.worker.comparison import compare_with_trivial
 from services.trainer.worker.cross_validation.folds import CrossValidated
 from services.trainer.worker.evaluate import Evaluation, evaluate
+from services.trainer.worker.evaluated_details import evaluated
 from services.trainer.worker.loop import TrainingRun
 from services.trainer.worker.report.properties import Originals, image_properties
 from services.trainer.worker.report.resources import ResourceUsage
@@ -44,15 +50,22 @@ def finish_run(
     if final_checkpoint is not None:
         run_dir.report.mkdir(exist_ok=True)
         comparison = compare_with_trivial(run.task, evaluation, job.validation, run.recipe)
+        details = run.task.report(run.network, evaluation.image_results, run_dir.report)
+        custom, faults = custom_metrics(_to_plug_ins(run, job, evaluation, details))
         run_results = RunResults(
             comparison=comparison,
             validation=evaluation.metrics,
             validation_loss=evaluation.loss,
             test=tested.metrics,
-            details=run.task.report(run.network, evaluation.image_results, run_dir.report),
+            details=details,
+            custom_metrics=custom,
             **_evaluated_images(run.task.validation, job),
         )
-        path = write_report(run_dir.report, _summary(built, job, final_sha256, usage, folds), run_results)
+        summary = _summary(built, job, final_sha256, usage, folds)
+        notes = {f"metric {name}": fault for name, fault in faults.items()}
+        summary = replace(summary, notes={**summary.notes, **notes})
+        path = write_report(run_dir.report, summary, run_results)
+        journal.append(evaluated(details, epoch=_best_epoch(run), custom_metrics=custom))
         completed = Completed(
             epochs=len(run.progress.history),
             best_epoch=_best_epoch(run),
@@ -69,6 +82,20 @@ def finish_run(
         # Last of all: once this record is on disk, the run is over for whoever resumes it.
         journal.append(completed, durable=True)
     checkpointer.remove_superseded()
+
+
+def _to_plug_ins(
+    run: TrainingRun, job: TrainingJob, evaluation: Evaluation, details: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What metrics of other packages get, in plain values."""
+    return {
+        "category": run.recipe.category,
+        "option": run.recipe.option,
+        "architecture": run.recipe.architecture,
+        "class_names": list(job.class_names),
+        "metrics": dict(evaluation.metrics),
+        "details": json.loads(json.dumps(details)),
+    }
 
 
 def _evaluated_images(evaluated: Samples, job: TrainingJob) -> dict[str, Any]:
@@ -103,6 +130,8 @@ def _summary(
         usage=usage,
         saving_s=run.progress.saving_s,
         git_commit=job.git_commit,
+        git_dirty=job.git_dirty,
+        environment=environment(),
         **_folded(folds),
     )
 

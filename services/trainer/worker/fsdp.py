@@ -80,5 +80,9 @@ def _by_name(model: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str
     # torch numbers parameters over all groups in the order of the groups: 0, 1, 2 ... ; the same order as above.
     saved = [place for group in state["param_groups"] for place in group["params"]]
     name_of = dict(zip(saved, ordered, strict=True))
-    groups = [{**group, "params": [name_of[place] for place in group["params"]]} for group in state["param_groups"]]
+    groups = [
+        # How the update is computed is this optimizer's own: what is fused without shards is not with them.
+        {**group, "fused": own.get("fused"), "params": [name_of[place] for place in group["params"]]}
+        for group, own in zip(state["param_groups"], optimizer.param_groups, strict=True)
+    ]
     return {"state": {name_of[place]: value for place, value in state["state"].items()}, "param_groups": groups}

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from truscore.recipes import Recipe
+from truscore.recipes import FoundBatch, Recipe
 
 from services.trainer.journal import EpochDone, Progressed
 from services.trainer.worker.data import Batches, Share, training_steps
@@ -68,6 +68,9 @@ class TrainingRun:
     evaluations_after: float = 1.0
     chooses: bool = True
     warm_up: tuple[int, int, float] | None = None
+    found_batch: FoundBatch | None = (
+        None  # what batch and learning rate of the recipe follow from, where it has them found
+    )
     gradient_norm: torch.Tensor | None = None  # scalar, of the last step, before it was clipped; left on the device
 
     @property

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
+from truscore.files import is_full_disk
 from truscore.process.exit import exit_without_finalizing
 
 from services.trainer.journal import (
@@ -26,6 +27,7 @@ from services.trainer.journal import (
     Writer,
     records_of,
 )
+from services.trainer.worker.batch_size import with_found_batch
 from services.trainer.worker.build_run import BuiltRun, build_run
 from services.trainer.worker.checkpointer import Checkpointer
 from services.trainer.worker.cross_validation.folds import (
@@ -38,7 +40,7 @@ from services.trainer.worker.cross_validation.folds import (
 )
 from services.trainer.worker.devices import Place, choose_place, deterministic
 from services.trainer.worker.distributed import WorkerGroup, init_worker_group
-from services.trainer.worker.errors import TimeBudgetSpent, failure_of, is_full_disk
+from services.trainer.worker.errors import TimeBudgetSpent, failure_of
 from services.trainer.worker.finish import finish_run
 from services.trainer.worker.loop import Interrupted, TrainingRun, train
 from services.trainer.worker.resource_usage import measure_usage
@@ -69,6 +71,7 @@ def perform(run_dir: RunDir, *, group: WorkerGroup, stop_signal: StopSignal) -> 
     # Sets the threads, or the GPU, of this process: before a tensor is made.
     place = choose_place(group)
     job = shared_among(read_job(run_dir), group.world_size)
+    job = with_found_batch(job, run_dir, place=place, group=group)
     # Before training: too few groups for the folds are refused now and not after hours.
     folds = folds_of(job)
     built = build_run(job, place=place, group=group, stop_requested=stop_signal)
@@ -76,14 +79,17 @@ def perform(run_dir: RunDir, *, group: WorkerGroup, stop_signal: StopSignal) -> 
     built.run.steps_after = steps_of(folds, world_size=group.world_size)
     built.run.time_budget_s = job.time_budget_s
     # One writer for the file: the records of the other processes would be the same ones again.
-    with Journal(run_dir.journal) if group.is_main else nullcontext(Silence()) as journal:
-        checkpointer = Checkpointer(run_dir=run_dir, run=built.run, class_names=job.class_names, journal=journal)
+    with (
+        Journal(run_dir.journal) if group.is_main else nullcontext(Silence()) as journal,
+        Checkpointer(run_dir=run_dir, run=built.run, class_names=job.class_names, journal=journal) as checkpointer,
+    ):
         resumed = checkpointer.resume()
         # Once it is known where the run goes on: the record names that step.
         journal.append(_started(built, place), durable=True)
         if resumed:
             checkpointer.journal_missing_epoch()
         stopped = _train(built.run, checkpointer, journal)
+        checkpointer.wait()
         if stopped == "time_budget":
             # Neither do folds begin once the time is over.
             stopped, folds = _end_at_budget(built, checkpointer), ()
@@ -115,10 +121,11 @@ def _train(run: TrainingRun, checkpointer: Checkpointer, journal: Writer) -> str
     for report in train(run):
         match report:
             case Progressed():
-                journal.append(report)
+                checkpointer.report(report)
             case EpochDone():
                 checkpointer.save_epoch(report)
             case Interrupted(stop="cancel"):
+                checkpointer.wait()
                 journal.append(Cancelled(step=run.progress.step, epoch=run.progress.epoch), durable=True)
                 return report.stop
             case Interrupted(stop="time_budget"):
@@ -172,6 +179,7 @@ def _started(built: BuiltRun, place: Place) -> Started:
         device=place.name,
         host=platform.node(),
         notes=built.notes,
+        found_batch=run.found_batch,
     )
 
 

@@ -10,7 +10,7 @@ from truscore.catalog.table import row_of
 from truscore.datasets import DatasetIndex, ImageRecord, Split, index_digest, index_from_json, split_from_json
 from truscore.datasets.images.pack import PackFolder
 from truscore.datasets.index.records import LitObject
-from truscore.recipes import Recipe, recipe_from_json
+from truscore.recipes import FoundBatch, Recipe, recipe_from_json
 
 from services.trainer.worker.errors import InvalidJob
 from services.trainer.worker.labelled import is_labelled, lacks_targets, left_out_note
@@ -29,6 +29,10 @@ class RunDir:
     @property
     def journal(self) -> Path:
         return self.path / "journal.jsonl"
+
+    @property
+    def found_batch(self) -> Path:
+        return self.path / "found-batch.json"
 
     @property
     def checkpoints(self) -> Path:
@@ -52,8 +56,9 @@ class TrainingJob:
     no part because they have no label that the task could learn; it is empty where there are none. ``cpu_processes``
     share the recipe's batch, on a machine without a GPU; of those with one each has the whole of it.
     Where the run is ``elastic``, processes may come and go, and those that there are share the batch.
-    ``objects`` are what views under many lights show, with their maps. ``packs`` is where decoded pixels are kept for
-    all runs of this machine.
+    ``found_batch`` is what the run's earlier attempts found, where its recipe has the batch found; ``runs_at_once``
+    share the memory of this machine. ``objects`` are what views under many lights show, with their maps. ``packs`` is
+    where decoded pixels are kept for all runs of this machine.
     """
 
     run_id: str
@@ -69,10 +74,13 @@ class TrainingJob:
     left_out: str = ""
     cpu_processes: int = 1
     git_commit: str = ""  # of the trainer's source; empty where nobody knows
+    git_dirty: bool = False
     objects: tuple[LitObject, ...] = ()
     packs: PackFolder | None = None
     time_budget_s: float = 0.0  # of training, over all attempts; 0 for no bound
     elastic: bool = False
+    found_batch: FoundBatch | None = None
+    runs_at_once: int = 1
 
 
 def shared_among(job: TrainingJob, world_size: int) -> TrainingJob:
@@ -111,9 +119,12 @@ def read_job(run_dir: RunDir) -> TrainingJob:
             left_out=left_out_note(unlabelled, task),
             cpu_processes=_cpu_processes(plain.get("cpu_processes", 1), recipe),
             git_commit=str(plain.get("git_commit", "")),
+            git_dirty=bool(plain.get("git_dirty", False)),
             objects=index.objects,
             packs=_packs(plain.get("packs")),
             elastic=bool(plain.get("elastic", False)),
+            found_batch=FoundBatch(**plain["found_batch"]) if plain.get("found_batch") else None,
+            runs_at_once=int(plain.get("runs_at_once", 1)),
             time_budget_s=float(plain.get("time_budget_s", 0.0)),
         )
     except (KeyError, TypeError) as error:

@@ -10,3 +10,11 @@ class GroupAddress(BaseSettings):
 
     master_addr: str
     master_port: int
+
+
+class GroupSize(BaseSettings):
+    """How many torchruns a group of processes is of: one on each host, or in each pod."""
+
+    model_config = SettingsConfigDict(extra="ignore")
+
+    group_world_size: int = 1

@@ -9,23 +9,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from lightkube.resources.batch_v1 import Job
 from lightkube.resources.core_v1 import Pod
 from truscore.storage import StoreError
 
 from services.trainer.launchers.kubernetes.following import Following
-from services.trainer.launchers.kubernetes.job_spec import ATTEMPT_LABEL, RUN_LABEL, job_name
+from services.trainer.launchers.kubernetes.nodes import ONE, Nodes
 from services.trainer.launchers.kubernetes.pod_log import PodLog
-from services.trainer.launchers.kubernetes.states import (
-    DELETED,
-    JobEnd,
-    breakdown,
-    disruption,
-    is_running,
-    job_end,
-    status_of,
-    why_waiting,
-)
+from services.trainer.launchers.kubernetes.pod_spec import ATTEMPT_LABEL, RUN_LABEL
+from services.trainer.launchers.kubernetes.states import breakdown, disruption, running, status_of, why_waiting
+from services.trainer.launchers.kubernetes.workload import DELETED, Ending, name_of
 from services.trainer.launchers.port import Exit, Launch
 from services.trainer.run_store.segments import Segments
 from services.trainer.runs.backoff import store_away
@@ -48,6 +40,7 @@ class KubernetesAttempt:
     launcher: KubernetesLauncher
     launch: Launch
     segments: Segments
+    nodes: Nodes = ONE
     _pods: dict[str, Any] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
     _released: asyncio.Event = field(default_factory=asyncio.Event)
@@ -62,8 +55,10 @@ class KubernetesAttempt:
     _following: asyncio.Task[Exit] | None = None
 
     @classmethod
-    def follow(cls, launcher: KubernetesLauncher, launch: Launch, segments: Segments) -> KubernetesAttempt:
-        attempt = cls(launcher=launcher, launch=launch, segments=segments)
+    def follow(
+        cls, launcher: KubernetesLauncher, launch: Launch, segments: Segments, nodes: Nodes
+    ) -> KubernetesAttempt:
+        attempt = cls(launcher=launcher, launch=launch, segments=segments, nodes=nodes)
         attempt._following = asyncio.create_task(attempt._follow())
         return attempt
 
@@ -122,9 +117,9 @@ class KubernetesAttempt:
         status = 0 if end.completed else status_of(pods)
         return Exit(status=status, printed=self._tail(), failure=breakdown(end, pods))
 
-    async def _until_end(self, copying: asyncio.Task[None]) -> JobEnd:
+    async def _until_end(self, copying: asyncio.Task[None]) -> Ending:
         """Report meanwhile; the first failure of anything beside ends the attempt."""
-        ending, given_up = asyncio.create_task(self._job_end()), asyncio.create_task(self._given_up.wait())
+        ending, given_up = asyncio.create_task(self._ending()), asyncio.create_task(self._given_up.wait())
         tasks: list[asyncio.Task[Any]] = [ending, given_up, asyncio.create_task(self._follow_pods())]
         try:
             done, _ = await asyncio.wait([*tasks, copying], return_when=asyncio.FIRST_COMPLETED)
@@ -136,23 +131,25 @@ class KubernetesAttempt:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _job_end(self) -> JobEnd:
-        name, seen = job_name(self.launch.plan.run_id, self.launch.attempt), False
-        async for jobs in self._of(Job).snapshots():
+    async def _ending(self) -> Ending:
+        workload = self.launcher.workload
+        name, seen = name_of(self.launch.plan.run_id, self.launch.attempt), False
+        async for jobs in self._jobs().snapshots():
             job = jobs.get(name)
             # A list may come from a replica of the API that does not have the Job yet; one that was seen is deleted.
             if job is None and (seen or self._deleting is not None):
                 return DELETED
             seen = seen or job is not None
-            if job is not None and (end := job_end(job)):
+            if job is not None and (end := workload.ending(job)):
                 log.info("the Job has ended", job=name, completed=end.completed, reason=end.reason)
                 return end
         raise AssertionError("snapshots never end")
 
     async def _follow_pods(self) -> None:
-        async for pods in self._of(Pod).snapshots():
+        async for pods in self._pods_of_it().snapshots():
             self._pods = pods
-            self._running = is_running(pods.values())
+            # Of several pods enough have to be there before any of them trains.
+            self._running = running(pods.values()) >= self.nodes.least
             self._started = self._started or self._running
             self._report(why_waiting(pods.values()))
             for name, pod in pods.items():
@@ -183,7 +180,7 @@ class KubernetesAttempt:
     async def _last_look_at_pods(self) -> None:
         try:
             async with asyncio.timeout(PODS_S):
-                async for pods in self._of(Pod).snapshots():
+                async for pods in self._pods_of_it().snapshots():
                     self._pods = pods or self._pods
                     return
         except TimeoutError:
@@ -217,9 +214,13 @@ class KubernetesAttempt:
         with (self.launch.folder / "journal.jsonl").open("ab") as journal:
             journal.write(lines)
 
-    def _of(self, kind: Any) -> Following:
+    def _jobs(self) -> Following:
         labels: dict[str, Any] = {RUN_LABEL: self.launch.plan.run_id, ATTEMPT_LABEL: str(self.launch.attempt)}
-        return Following(client=self.launcher.client, kind=kind, labels=labels)
+        return Following(client=self.launcher.client, kind=self.launcher.workload.kind, labels=labels)
+
+    def _pods_of_it(self) -> Following:
+        labels = self.launcher.workload.pod_labels(self.launch.plan.run_id, self.launch.attempt)
+        return Following(client=self.launcher.client, kind=Pod, labels=dict(labels))
 
     def _tail(self) -> str:
         return "\n".join(self._printed)[-4096:]

@@ -1,63 +1,71 @@
-"""The Job of an attempt. Pure.
+"""The Job of an attempt, and the Service by which its pods find one another. Pure.
 
 Field by field: https://kubernetes.io/docs/concepts/workloads/controllers/job/
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from services.trainer.pod.exit_codes import DRAINED, FINAL
+from lightkube.resources.batch_v1 import Job
+from lightkube.resources.core_v1 import Service
 
-CONTAINER = "training"
-RUN_LABEL, ATTEMPT_LABEL = "truscore/run-id", "truscore/attempt"
-QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
-WORKDIR, SCRATCH, SHARED_MEMORY = "/var/lib/truscore", "/tmp", "/dev/shm"  # noqa: S108  the pod's own volumes
-USER = 10001  # as in the image
-SECRETS = "/run/secrets/truscore"  # files, as every service of ours reads its keys
+from services.trainer.launchers.kubernetes.nodes import ONE, Nodes
+from services.trainer.launchers.kubernetes.pod_spec import (
+    QUEUE_LABEL,
+    SEVERAL_LABEL,
+    JobOptions,
+    command_of,
+    failure_rules,
+    labels_of,
+    pod_of,
+)
+from services.trainer.launchers.kubernetes.workload import Ending, ending_in, name_of
+from services.trainer.pod.group import PORT
+
+# https://kueue.sigs.k8s.io/docs/tasks/run/jobs/#partial-admission
+LEAST_ANNOTATION = "kueue.x-k8s.io/job-min-parallelism"
+COMPLETIONS_ANNOTATION = "kueue.x-k8s.io/job-completions-equal-parallelism"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class JobOptions:
-    """What all Jobs of an installation have in common; quantities as Kubernetes writes them."""
+class JobWorkload:
+    """An attempt as an Indexed Job."""
 
-    image: str
-    secret: str  # holds the keys of the store, truscore_s3_access_key and truscore_s3_secret_key
-    queue: str = ""  # of Kueue, which then says when a Job may run; empty for at once
-    priority_class: str = ""
-    gpus: int = 0
-    cpu: str = "4"
-    memory: str = "16Gi"
-    disk: str = "80Gi"
-    deadline_s: int = 7 * 24 * 3600  # that an attempt may run
-    kept_s: int = 3600  # that a Job stays after its end
-    grace_s: int = 150  # that a pod has for a checkpoint after SIGTERM
-    environment: Mapping[str, str] = field(default_factory=dict)  # nothing secret
-    command: tuple[str, ...] = ("python", "-m", "services.trainer.pod")
+    options: JobOptions
+    kind: ClassVar[Any] = Job
+    expires: ClassVar[bool] = True
 
+    def submitted(self, run_id: str, attempt: int, nodes: Nodes) -> Any:
+        return Job.from_dict(job_of(self.options, run_id, attempt, nodes))
 
-def job_name(run_id: str, attempt: int) -> str:
-    """Derived, so that one attempt is one Job however often it is asked for. ``run_id`` as ``run_id_for`` makes it."""
-    return f"truscore-{run_id}-{attempt}"
+    def beside(self, run_id: str, attempt: int, nodes: Nodes, owner: str) -> list[Any]:
+        return [Service.from_dict(service_of(run_id, attempt, owner))] if nodes.several else []
+
+    def pod_labels(self, run_id: str, attempt: int) -> dict[str, str]:
+        return {name: value for name, value in labels_of(run_id, attempt).items() if name.startswith("truscore/")}
+
+    def ending(self, job: Any) -> Ending | None:
+        return ending_in((job.status.conditions if job.status else None) or ())
 
 
-def job_of(options: JobOptions, run_id: str, attempt: int) -> dict[str, Any]:
+def job_of(options: JobOptions, run_id: str, attempt: int, nodes: Nodes = ONE) -> dict[str, Any]:
     """The Job as the API takes it, without a namespace."""
-    labels = {
-        "app.kubernetes.io/name": "training-run", "app.kubernetes.io/part-of": "truscore",
-        "app.kubernetes.io/managed-by": "truscore-trainer", RUN_LABEL: run_id, ATTEMPT_LABEL: str(attempt),
-    }  # fmt: skip
+    name, labels = name_of(run_id, attempt), labels_of(run_id, attempt)
     queued = {QUEUE_LABEL: options.queue} if options.queue else {}
+    pod = pod_of(options, command_of(options, run_id, attempt, nodes, f"{name}-{{index}}.{name}"))
+    # Pods of an Indexed Job are called after it and their index; this gives those names addresses.
+    pod |= {"subdomain": name} if nodes.several else {}
+    pod_labels = labels | ({SEVERAL_LABEL: "true"} if nodes.several else {})
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": {"name": job_name(run_id, attempt), "labels": labels | queued},
+        "metadata": {"name": name, "labels": labels | queued, **_annotations(options, nodes)},
         "spec": {
             "completionMode": "Indexed",
-            "completions": 1,
-            "parallelism": 1,
+            "completions": nodes.most,
+            "parallelism": nodes.most,
             # Kueue lets it go; without a queue nobody would.
             "suspend": bool(options.queue),
             "activeDeadlineSeconds": options.deadline_s,
@@ -66,75 +74,37 @@ def job_of(options: JobOptions, run_id: str, attempt: int) -> dict[str, Any]:
             "backoffLimit": 0,
             # Two pods at once would both write the journal.
             "podReplacementPolicy": "Failed",
-            "podFailurePolicy": {"rules": _failure_rules()},
-            "template": {"metadata": {"labels": labels}, "spec": _pod(options, run_id, attempt)},
+            "podFailurePolicy": {"rules": failure_rules()},
+            # The first pod has the last word; the others are ended with it.
+            **({"successPolicy": {"rules": [{"succeededIndexes": "0"}]}} if nodes.several else {}),
+            "template": {"metadata": {"labels": pod_labels}, "spec": pod},
         },
     }
 
 
-def _failure_rules() -> list[dict[str, Any]]:
-    """What the cluster did to a pod costs nothing: another goes on with the attempt, from its last checkpoint."""
-    return [
-        {
-            "action": "FailJob",
-            "onExitCodes": {"containerName": CONTAINER, "operator": "In", "values": sorted(FINAL)},
-        },
-        {"action": "Ignore", "onExitCodes": {"containerName": CONTAINER, "operator": "In", "values": [DRAINED]}},
-        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
-    ]
+def _annotations(options: JobOptions, nodes: Nodes) -> dict[str, Any]:
+    """Kueue may begin with fewer pods, where there is no room for all."""
+    if not options.queue or nodes.least == nodes.most:
+        return {}
+    return {"annotations": {LEAST_ANNOTATION: str(nodes.least), COMPLETIONS_ANNOTATION: "true"}}
 
 
-def _pod(options: JobOptions, run_id: str, attempt: int) -> dict[str, Any]:
-    priority = {"priorityClassName": options.priority_class} if options.priority_class else {}
-    tolerations = {"tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]}
+def service_of(run_id: str, attempt: int, owner: str) -> dict[str, Any]:
+    """A headless Service, which goes with its Job; ``owner`` is the Job's uid."""
+    name, labels = name_of(run_id, attempt), labels_of(run_id, attempt)
     return {
-        "restartPolicy": "Never",
-        **(tolerations if options.gpus else {}),
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": options.grace_s,
-        **priority,
-        "securityContext": {
-            "runAsNonRoot": True, "runAsUser": USER, "runAsGroup": USER, "fsGroup": USER,
-            "fsGroupChangePolicy": "OnRootMismatch", "seccompProfile": {"type": "RuntimeDefault"},
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": name,
+            "labels": labels,
+            "ownerReferences": [{"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": owner}],
         },
-        "containers": [_container(options, run_id, attempt)],
-        "volumes": [
-            {"name": "secrets", "secret": {"secretName": options.secret, "defaultMode": 0o440}},
-            {"name": "work", "emptyDir": {"sizeLimit": options.disk}},
-            {"name": "tmp", "emptyDir": {"sizeLimit": "10Gi"}},
-            # Loader processes hand images over here; it counts within the limit of memory.
-            {"name": "shared-memory", "emptyDir": {"medium": "Memory", "sizeLimit": "2Gi"}},
-        ],
-    }  # fmt: skip
-
-
-def _container(options: JobOptions, run_id: str, attempt: int) -> dict[str, Any]:
-    resources = {"cpu": options.cpu, "memory": options.memory, "ephemeral-storage": options.disk}
-    if options.gpus:
-        resources["nvidia.com/gpu"] = str(options.gpus)
-    return {
-        "name": CONTAINER,
-        "image": options.image,
-        "command": [*options.command, "--run-id", run_id, "--attempt", str(attempt)],
-        "env": [
-            *({"name": name, "value": value} for name, value in sorted(options.environment.items())),
-            {"name": "TRUSCORE_TRAINER_WORKDIR", "value": f"{WORKDIR}/work"},
-            {"name": "TMPDIR", "value": SCRATCH},
-            # What torch.compile builds is loaded as code, from a volume whose files may be executed.
-            {"name": "TORCHINDUCTOR_CACHE_DIR", "value": f"{SCRATCH}/inductor"},
-            {"name": "TRITON_CACHE_DIR", "value": f"{SCRATCH}/triton"},
-            {"name": "TRUSCORE_SECRETS_DIR", "value": SECRETS},
-        ],
-        # Limits that equal the requests: the last to be evicted, and the cores that its processes count are theirs.
-        "resources": {"requests": resources, "limits": resources},
-        "securityContext": {
-            "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
+        "spec": {
+            "clusterIP": "None",
+            # Pods look for one another before any of them is ready.
+            "publishNotReadyAddresses": True,
+            "selector": {key: value for key, value in labels.items() if key.startswith("truscore/")},
+            "ports": [{"name": "rendezvous", "port": PORT}],
         },
-        "volumeMounts": [
-            {"name": "secrets", "mountPath": SECRETS, "readOnly": True},
-            {"name": "work", "mountPath": WORKDIR},
-            {"name": "tmp", "mountPath": SCRATCH},
-            {"name": "shared-memory", "mountPath": SHARED_MEMORY},
-        ],
-    }  # fmt: skip
+    }

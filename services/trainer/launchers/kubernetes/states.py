@@ -3,61 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from services.trainer.launchers.kubernetes.job_spec import CONTAINER
+from services.trainer.launchers.kubernetes.pod_spec import CONTAINER, TRAINER_CONTAINER
+from services.trainer.launchers.kubernetes.workload import DELETED, MESSAGE_CHARS, Ending
 from services.trainer.launchers.port import Breakdown
+from services.trainer.pod.exit_codes import DRAINED
 
 SIGNALLED = 128
-MESSAGE_CHARS = 500
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class JobEnd:
-    """A Job that has ended; ``reason`` and ``message`` are those of its condition, empty where it completed."""
-
-    completed: bool
-    reason: str = ""
-    message: str = ""
-
-
-DELETED = JobEnd(completed=False, reason="Deleted", message="the Job was deleted")
-
-
-def job_end(job: Any) -> JobEnd | None:
-    """None while the Job goes on."""
-    for condition in (job.status.conditions if job.status else None) or ():
-        # "FailureTarget" and "SuccessCriteriaMet" come before, while pods are still there.
-        if condition.type in {"Complete", "Failed"} and condition.status == "True":
-            return JobEnd(
-                completed=condition.type == "Complete",
-                reason=(condition.reason or "") if condition.type == "Failed" else "",
-                message=(condition.message or "")[:MESSAGE_CHARS] if condition.type == "Failed" else "",
-            )
-    return None
-
-
-def is_running(pods: Iterable[Any]) -> bool:
-    return any(pod.status and pod.status.phase == "Running" for pod in pods)
+def running(pods: Iterable[Any]) -> int:
+    """How many of them run."""
+    return sum(bool(pod.status and pod.status.phase == "Running") for pod in pods)
 
 
 def status_of(pods: Sequence[Any]) -> int:
-    """Exit status of the youngest pod's process, minus the signal where one ended it; 1 where nothing is known."""
-    for pod in _youngest_first(pods):
-        if (ended := _terminated(pod)) is not None:
-            code = int(ended.exitCode)
-            return SIGNALLED - code if code > SIGNALLED else code
-    return 1
+    """Exit status of the process that tells most, minus the signal where one ended it; 1 where nothing is known."""
+    if (ended := _terminated(_most_telling(pods))) is None:
+        return 1
+    code = int(ended.exitCode)
+    return SIGNALLED - code if code > SIGNALLED else code
 
 
-def breakdown(end: JobEnd, pods: Sequence[Any]) -> Breakdown | None:
+def breakdown(end: Ending, pods: Sequence[Any]) -> Breakdown | None:
     """Why it failed, for the case that its journal does not say; None where the Job completed."""
     if end.completed:
         return None
     if end.reason == "DeadlineExceeded":
         return Breakdown(code="deadline_exceeded", message=f"the Job ran too long: {end.message}", retryable=False)
-    pod = next(iter(_youngest_first(pods)), None)
+    pod = _most_telling(pods)
     said = "; ".join(filter(None, [end.reason, end.message, *_said_of(pod)]))
     code, what = ("pod_lost", "the Job was deleted while it ran") if end is DELETED else _death_of(_terminated(pod))
     return Breakdown(code=code, message=f"{what}: {said}", retryable=True)
@@ -101,10 +76,15 @@ def _said_of(pod: Any) -> list[str]:
 
 def _terminated(pod: Any) -> Any:
     for each in (pod.status.containerStatuses if pod is not None and pod.status else None) or ():
-        if each.name == CONTAINER and each.state and each.state.terminated:
+        if each.name in (CONTAINER, TRAINER_CONTAINER) and each.state and each.state.terminated:
             return each.state.terminated
     return None
 
 
-def _youngest_first(pods: Sequence[Any]) -> list[Any]:
-    return sorted(pods, key=lambda pod: str(pod.metadata.creationTimestamp or ""), reverse=True)
+def _most_telling(pods: Sequence[Any]) -> Any:
+    """Of several pods that ended the youngest that did so by itself: the others were ended with it, or left it to go
+    on. None for none."""
+    youngest_first = sorted(pods, key=lambda pod: str(pod.metadata.creationTimestamp or ""), reverse=True)
+    ended = [pod for pod in youngest_first if _terminated(pod) is not None]
+    failed = [pod for pod in ended if _terminated(pod).exitCode not in (0, DRAINED)]
+    return next(iter(failed or ended or youngest_first), None)

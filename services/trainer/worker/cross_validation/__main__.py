@@ -80,6 +80,8 @@ def _trial(options: argparse.Namespace) -> Trial:
         _overrides(options.settings, options.epochs),
         profile=options.profile,
     )
+    if recipe.hyperparameters.optimization.find_batch_size:
+        raise UsageError("find_batch_size: expected false: trials are compared at one batch_size, a number")
     index = _index(options.path, format=options.format, class_names=options.class_names)
     if options.max_images is not None:
         if options.max_images < 2:

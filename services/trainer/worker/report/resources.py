@@ -119,7 +119,7 @@ def _on_memory(machine: ResourceUsage, recipe: Recipe) -> Iterator[Advice]:
             f"would leave room: {machine.memory_share:.0%} of the memory was in use",
             figures=figures,
         )
-    elif machine.gpu and machine.memory_share <= MEMORY_IDLE:
+    elif machine.gpu and machine.memory_share <= MEMORY_IDLE and not _found(recipe):
         yield Advice(
             text=f"batch_size {2 * batch} instead of {batch} has room, and keeps the GPU busier: "
             f"{machine.memory_share:.0%} of its memory was in use",
@@ -140,7 +140,7 @@ def _on_compute(performance: Performance, machine: ResourceUsage, recipe: Recipe
             f"{performance.images_per_second:.1f} images/s",
             figures={**figures, "images_per_second": performance.images_per_second},
         )
-        if machine.busy_cores < BUSY_CORES * machine.cores:
+        if machine.busy_cores < BUSY_CORES * machine.cores and not _found(recipe):
             yield Advice(
                 text=f"a larger batch_size than {recipe.hyperparameters.optimization.batch_size} would use the cores "
                 f"better, or something else took them: {machine.busy_cores:.1f} of {machine.cores} were busy",
@@ -161,6 +161,11 @@ def _on_epochs(performance: Performance) -> Iterator[Advice]:
             f"after the best one, {performance.best_epoch} of {performance.epochs}, improved nothing",
             figures={"after_best_s": performance.after_best_s, "best_epoch": performance.best_epoch},
         )
+
+
+def _found(recipe: Recipe) -> bool:
+    """Whether the run has found its batch: what kept that from being larger is in its notes."""
+    return recipe.hyperparameters.optimization.find_batch_size
 
 
 def _gigabytes(size_bytes: int) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from truscore.configuration.recipe import Recipe
 from truscore.metrics.comparison import Comparison
+from truscore.process.code_version import environment_digest
 from truscore.recipes import recipe_to_json
 
 from services.trainer.journal import EpochDone
@@ -39,6 +40,7 @@ class RunResults:
     comparison: Comparison
     evaluated: Sequence[str] = ()
     properties: Mapping[int, Properties] = field(default_factory=dict)
+    custom_metrics: Mapping[str, float] = field(default_factory=dict)  # of other packages
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +60,8 @@ class Summary:
     usage: ResourceUsage
     saving_s: float = 0.0
     git_commit: str = ""  # of the source that trained it
+    git_dirty: bool = False
+    environment: tuple[str, ...] = ()
     folds: tuple[Mapping[str, Any], ...] = ()
     spreads: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     pooled: Mapping[str, float] = field(default_factory=dict)
@@ -95,10 +99,13 @@ def _plain(summary: Summary, run_results: RunResults) -> dict[str, Any]:
         "best_epoch": summary.best_epoch,
         "weights_sha256": summary.weights_sha256,
         "git_commit": summary.git_commit,
+        "git_dirty": summary.git_dirty,
+        "environment": {"digest": environment_digest(summary.environment), "lines": list(summary.environment)},
         "notes": dict(summary.notes),
         "validation": dict(run_results.validation),
         "validation_loss": run_results.validation_loss,
         "test": dict(run_results.test),
+        "custom_metrics": dict(run_results.custom_metrics),
         "epochs": [asdict(done) for done in history],
         "comparison": asdict(run_results.comparison),
         "convergence": asdict(replace(convergence, advice=advice_for(convergence, run_results.comparison))),

@@ -8,13 +8,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
+from truscore.metrics.detection import Lines, lines_found
 from truscore.zoo.detection.border_lines.refining import COARSE, refine
 from truscore.zoo.detection.border_lines.stage import BorderLines
 from truscore.zoo.preprocess import preprocess
-
-Lines = tuple[tuple[float, float], ...]
-
-LEAST_SIDES = 2  # of four, that have to be found: a border with fewer is no frame that the picture shows
 
 
 def refined(
@@ -32,8 +29,4 @@ def lines_of(prediction: Mapping[str, Tensor]) -> list[Lines | None]:
     """The corners of each detection whose sides were found, enough of them; empty without a second stage."""
     if "corners" not in prediction:
         return []
-    sides_N = (prediction["line_confidence"] > 0).sum(dim=1).tolist()
-    return [
-        tuple((float(x), float(y)) for x, y in corners_42) if sides >= LEAST_SIDES else None
-        for corners_42, sides in zip(prediction["corners"].tolist(), sides_N, strict=True)
-    ]
+    return lines_found(prediction["corners"].cpu().numpy(), prediction["line_confidence"].cpu().numpy())

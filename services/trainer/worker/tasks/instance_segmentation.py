@@ -15,7 +15,7 @@ from truscore.augmentation import Sample, policy_for
 from truscore.configuration.recipe import LossWeights, Recipe
 from truscore.datasets import ImageRecord
 from truscore.metrics.comparison.bootstrap import Measure
-from truscore.metrics.detection import ImageDetections, Instance, run_lengths
+from truscore.metrics.detection import ImageDetections, Instance, Lines, run_lengths
 from truscore.metrics.instance_metrics import InstanceMetrics
 from truscore.metrics.margins import usual_margins
 from truscore.zoo.detection.border_lines.refining import has_second_stage
@@ -23,7 +23,7 @@ from truscore.zoo.detection.border_lines.stage import BorderLines
 
 from services.trainer.worker.pixels import job_pixels
 from services.trainer.worker.run_dir import TrainingJob
-from services.trainer.worker.tasks.border_corners import Lines, lines_of, refined
+from services.trainer.worker.tasks.border_corners import lines_of, refined
 from services.trainer.worker.tasks.instance_images import InstanceImages
 from services.trainer.worker.tasks.instance_overlays import write_pictures
 from services.trainer.worker.tasks.protocol import BatchEvaluation, Key

@@ -1,7 +1,7 @@
-"""A small API server of Kubernetes with a Job controller and a kubelet, for tests.
+"""A small API server of Kubernetes with a Job controller, Kubeflow Trainer's controller and a kubelet, for tests.
 
-Every object that a client sends, and every one that it is answered, is held to Kubernetes' own schema. What a node does
-with a pod is a function of the test's.
+Every object that a client sends, and every one that it is answered, is held to Kubernetes' own schema, or to Kubeflow's
+models. What a node does with a pod is a function of the test's.
 """
 
 import asyncio
@@ -14,24 +14,24 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import kubernetes_validate
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-VERSION = "1.37"
-JOBS, PODS = "jobs", "pods"
-KINDS = {JOBS: ("batch/v1", "Job"), PODS: ("v1", "Pod")}
+from tests.unit.trainer.kubernetes.kubeflow import child_job
+from tests.unit.trainer.kubernetes.schemas import validated
+
+JOBS, PODS, SERVICES, TRAIN_JOBS = "jobs", "pods", "services", "trainjobs"
+KINDS = {
+    JOBS: ("batch/v1", "Job"), PODS: ("v1", "Pod"), SERVICES: ("v1", "Service"),
+    TRAIN_JOBS: ("trainer.kubeflow.org/v1alpha1", "TrainJob"),
+}  # fmt: skip
+OF_JOB, INDEX = "batch.kubernetes.io/job-name", "batch.kubernetes.io/job-completion-index"
 Object = dict[str, Any]
 # Runs a pod's container to its end; its exit code. Lines for the log go to the list.
 Runs = Callable[[Object, list[str]], Awaitable[int]]
-
-
-def validated(each: Object) -> Object:
-    kubernetes_validate.validate(each, VERSION, strict=True)
-    return each
 
 
 def status(code: int, reason: str, message: str) -> Object:
@@ -46,8 +46,8 @@ class Cluster:
     """One namespace."""
 
     runs: Runs
-    objects: dict[str, dict[str, Object]] = field(default_factory=lambda: {JOBS: {}, PODS: {}})
-    events: dict[str, list[tuple[int, str, Object]]] = field(default_factory=lambda: {JOBS: [], PODS: []})
+    objects: dict[str, dict[str, Object]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
+    events: dict[str, list[tuple[int, str, Object]]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
     version: int = 0
     oldest: int = 0  # watches from before are told that they are gone
     told_gone: int = 0
@@ -56,17 +56,25 @@ class Cluster:
     verbs: set[tuple[str, str]] = field(default_factory=set)  # resource and verb, as roles name them
     logs: dict[str, list[str]] = field(default_factory=dict)
     port: int = 0
+    room: int = 100  # pods that may run at a time; the others wait
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     _nodes: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _epoch: int = 0  # watches of an earlier one are cut off
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator["Cluster"]:
-        prefix, batch = "/api/v1/namespaces/truscore", "/apis/batch/v1/namespaces/truscore"
+        prefix = "/api/v1/namespaces/truscore"
         routes = [
-            Route(f"{batch}/jobs", self._create, methods=["POST"]),
-            Route(f"{batch}/{{kind}}", self._list, methods=["GET"]),
-            Route(f"{batch}/jobs/{{name}}", self._one, methods=["GET", "DELETE"]),
+            *(
+                route
+                for group in ("/apis/batch/v1", "/apis/trainer.kubeflow.org/v1alpha1")
+                for route in (
+                    Route(f"{group}/namespaces/truscore/{{kind}}", self._create, methods=["POST"]),
+                    Route(f"{group}/namespaces/truscore/{{kind}}", self._list, methods=["GET"]),
+                    Route(f"{group}/namespaces/truscore/{{kind}}/{{name}}", self._one, methods=["GET", "DELETE"]),
+                )
+            ),
+            Route(f"{prefix}/{{kind}}", self._create, methods=["POST"]),
             Route(f"{prefix}/{{kind}}", self._list, methods=["GET"]),
             Route(f"{prefix}/pods/{{name}}/log", self._log, methods=["GET"]),
         ]
@@ -100,8 +108,12 @@ class Cluster:
     def refuse(self, method: str, *codes: int) -> None:
         self.refusals.extend((method, code) for code in codes)
 
+    def submitted(self) -> dict[str, Object]:
+        """What clients created, by name: TrainJobs where there are any, Jobs elsewhere."""
+        return self.objects[TRAIN_JOBS] or self.objects[JOBS]
+
     def job(self) -> Object:
-        (job,) = self.objects[JOBS].values()
+        (job,) = self.submitted().values()
         return job
 
     def pods(self) -> list[Object]:
@@ -111,12 +123,12 @@ class Cluster:
         """What Kueue does once there is room."""
         job = self.job()
         job["spec"]["suspend"] = False
-        await self._put(JOBS, job, "MODIFIED")
-        await self._reconcile(job["metadata"]["name"])
+        await self._put(TRAIN_JOBS if job["kind"] == "TrainJob" else JOBS, job, "MODIFIED")
+        await self._begin(job)
 
-    async def disrupt(self, reason: str, *, drain: Callable[[], None] | None = None) -> None:
-        """Take the running pod from its node: an eviction with ``drain`` as its SIGTERM, without it a lost node."""
-        pod = next(pod for pod in self.pods() if pod["status"]["phase"] == "Running")
+    async def disrupt(self, reason: str, *, drain: Callable[[], None] | None = None, index: int = 0) -> None:
+        """Take a running pod from its node: an eviction with ``drain`` as its SIGTERM, without it a lost node."""
+        pod = next(pod for pod in self.pods() if pod["status"]["phase"] == "Running" and _index(pod) == index)
         name = pod["metadata"]["name"]
         pod["status"]["conditions"].append(
             {"type": "DisruptionTarget", "status": "True", "reason": reason, "message": f"node-1: {reason}"}
@@ -129,32 +141,64 @@ class Cluster:
         await asyncio.gather(self._nodes[name], return_exceptions=True)
 
     async def exceed_deadline(self) -> None:
-        await self._end_job(self.job(), "Failed", "DeadlineExceeded", "Job was active longer than specified deadline")
+        await self._end_submitted(self.job(), "Failed", "DeadlineExceeded", "it was active longer than specified")
         for node in list(self._nodes.values()):
             node.cancel()
 
+    async def _begin(self, created: Object) -> None:
+        """What the controllers do about something new, or something that was let go."""
+        if created["spec"].get("suspend"):
+            return
+        if created["kind"] == "TrainJob":
+            job = child_job(created)
+            await self._put(JOBS, job, "ADDED")
+            await self._reconcile(job["metadata"]["name"])
+        elif created["kind"] == "Job":
+            await self._reconcile(created["metadata"]["name"])
+
     async def _reconcile(self, job_name: str) -> None:
         job = self.objects[JOBS].get(job_name)
-        if job is None or job["spec"]["suspend"] or job["status"].get("conditions"):
+        if job is None or job["spec"].get("suspend") or job["status"].get("conditions"):
             return
-        live = [pod for pod in self.pods() if pod["status"]["phase"] in ("Pending", "Running")]
-        if not live:
-            await self._start_pod(job)
+        for index in range(job["spec"]["completions"]):
+            there = [pod for pod in self._pods_of(job_name) if _index(pod) == index]
+            # One that has succeeded is not followed by another.
+            if not any(pod["status"]["phase"] in ("Pending", "Running", "Succeeded") for pod in there):
+                await self._start_pod(job, index)
 
-    async def _start_pod(self, job: Object) -> None:
-        name = f"{job['metadata']['name']}-0-{len(self.objects[PODS]):05d}"
+    def _pods_of(self, job_name: str) -> list[Object]:
+        return [pod for pod in self.pods() if pod["metadata"]["labels"][OF_JOB] == job_name]
+
+    async def _start_pod(self, job: Object, index: int) -> None:
+        template, job_name = copy.deepcopy(job["spec"]["template"]), job["metadata"]["name"]
+        name = f"{job_name}-{index}-{len(self.objects[PODS]):05d}"
+        (container,) = template["spec"]["containers"]
+        container["env"] = [*container["env"], {"name": "JOB_COMPLETION_INDEX", "value": str(index)}]
         pod = {
             "apiVersion": "v1", "kind": "Pod",
             "metadata": {
-                "name": name, "namespace": "truscore", "labels": dict(job["spec"]["template"]["metadata"]["labels"]),
-                "creationTimestamp": datetime.now(tz=UTC).isoformat(),
+                "name": name, "namespace": "truscore", "creationTimestamp": datetime.now(tz=UTC).isoformat(),
+                "labels": {**template["metadata"]["labels"], OF_JOB: job_name, INDEX: str(index)},
             },
-            "spec": copy.deepcopy(job["spec"]["template"]["spec"]) | {"nodeName": "node-1"},
+            "spec": template["spec"] | {"nodeName": "node-1", "hostname": f"{job_name}-{index}"},
             "status": {"phase": "Running", "conditions": []},
         }  # fmt: skip
         self.logs[name] = []
+        full = sum(each["status"]["phase"] == "Running" for each in self.pods()) >= self.room
+        if full:
+            pod["status"]["phase"] = "Pending"
         await self._put(PODS, pod, "ADDED")
-        self._nodes[name] = asyncio.create_task(self._run(job["metadata"]["name"], name))
+        if not full:
+            self._nodes[name] = asyncio.create_task(self._run(job_name, name))
+
+    async def make_room(self) -> None:
+        """Pods that wait run from now on."""
+        self.room = 100
+        for pod in [pod for pod in self.pods() if pod["status"]["phase"] == "Pending"]:
+            name, job_name = pod["metadata"]["name"], pod["metadata"]["labels"][OF_JOB]
+            pod["status"]["phase"] = "Running"
+            await self._put(PODS, pod, "MODIFIED")
+            self._nodes[name] = asyncio.create_task(self._run(job_name, name))
 
     async def _run(self, job_name: str, name: str) -> None:
         pod = self.objects[PODS][name]
@@ -167,8 +211,8 @@ class Cluster:
             ended = {"exitCode": code, "reason": "Completed" if code == 0 else reason}
             pod["status"]["containerStatuses"] = [
                 {
-                    "name": "training", "image": "truscore/trainer", "imageID": "", "ready": False, "restartCount": 0,
-                    "state": {"terminated": ended},
+                    "name": pod["spec"]["containers"][0]["name"], "image": "truscore/trainer", "imageID": "",
+                    "ready": False, "restartCount": 0, "state": {"terminated": ended},
                 }
             ]  # fmt: skip
         if name in self.objects[PODS]:
@@ -180,6 +224,8 @@ class Cluster:
     async def _account(self, job: Object, pod: Object, code: int | None) -> None:
         """What the Job controller does about a pod that ended."""
         if code == 0:
+            if "successPolicy" in job["spec"] and _index(pod):
+                return None  # the first pod's is what counts
             return await self._end_job(job, "Complete", "CompletionsReached", "Reached expected number of pods")
         disrupted = any(each["type"] == "DisruptionTarget" for each in pod["status"]["conditions"])
         for rule in job["spec"]["podFailurePolicy"]["rules"]:
@@ -191,8 +237,24 @@ class Cluster:
         return await self._end_job(job, "Failed", "BackoffLimitExceeded", "Job has reached the backoff limit")
 
     async def _end_job(self, job: Object, kind: str, reason: str, message: str) -> None:
-        job["status"]["conditions"] = [{"type": kind, "status": "True", "reason": reason, "message": message}]
-        await self._put(JOBS, job, "MODIFIED")
+        await self._end_submitted(job, kind, reason, message)
+        for pod in self._pods_of(job["metadata"]["name"]):
+            node = self._nodes.get(pod["metadata"]["name"])
+            if node is not None and node is not asyncio.current_task():
+                node.cancel()
+        for owner in job["metadata"].get("ownerReferences", ()):
+            if train_job := self.objects[TRAIN_JOBS].get(owner["name"]):
+                reason = "AllJobsCompleted" if kind == "Complete" else "FailedJobs"
+                await self._end_submitted(train_job, kind, reason, f"jobset: {message}")
+
+    async def _end_submitted(self, job: Object, kind: str, reason: str, message: str) -> None:
+        job["status"]["conditions"] = [
+            {
+                "type": kind, "status": "True", "reason": reason, "message": message,
+                "lastTransitionTime": datetime.now(tz=UTC).isoformat(),
+            }
+        ]  # fmt: skip
+        await self._put(TRAIN_JOBS if job["kind"] == "TrainJob" else JOBS, job, "MODIFIED")
 
     async def _put(self, kind: str, each: Object, operation: str) -> None:
         async with self._changed:
@@ -216,29 +278,41 @@ class Cluster:
     async def _create(self, request: Request) -> Response:
         if refusal := self._refusal(request):
             return refusal
-        job = validated(json.loads(await request.body()))
-        name = job["metadata"]["name"]
-        if name in self.objects[JOBS]:
-            return JSONResponse(status(409, "AlreadyExists", f'jobs.batch "{name}" already exists'), 409)
-        job["metadata"] |= {"namespace": "truscore", "uid": name, "creationTimestamp": datetime.now(tz=UTC).isoformat()}
-        job["status"] = {}
-        await self._put(JOBS, job, "ADDED")
-        await self._reconcile(name)
-        return JSONResponse(self.objects[JOBS].get(name, job), 201)
+        kind, created = request.path_params["kind"], validated(json.loads(await request.body()))
+        name = created["metadata"]["name"]
+        if name in self.objects[kind]:
+            return JSONResponse(status(409, "AlreadyExists", f'{kind} "{name}" already exists'), 409)
+        created["metadata"] |= {
+            "namespace": "truscore", "uid": f"uid-of-{name}", "creationTimestamp": datetime.now(tz=UTC).isoformat()
+        }  # fmt: skip
+        created["status"] = {}
+        await self._put(kind, created, "ADDED")
+        await self._begin(created)
+        return JSONResponse(self.objects[kind].get(name, created), 201)
 
     async def _one(self, request: Request) -> Response:
         if refusal := self._refusal(request):
             return refusal
-        name = request.path_params["name"]
-        job = self.objects[JOBS].get(name)
-        if job is None:
-            return JSONResponse(status(404, "NotFound", f'jobs.batch "{name}" not found'), 404)
+        kind, name = request.path_params["kind"], request.path_params["name"]
+        found = self.objects[kind].get(name)
+        if found is None:
+            return JSONResponse(status(404, "NotFound", f'{kind} "{name}" not found'), 404)
         if request.method == "DELETE":
-            await self._put(JOBS, job, "DELETED")
-            for node in list(self._nodes.values()):
-                node.cancel()
+            await self._delete(kind, found)
             return JSONResponse({"apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Success"})
-        return JSONResponse(job)
+        return JSONResponse(found)
+
+    async def _delete(self, kind: str, gone: Object) -> None:
+        """It, and what it owns."""
+        await self._put(kind, gone, "DELETED")
+        for other in (JOBS, SERVICES):
+            for each in list(self.objects[other].values()):
+                owners = {owner["uid"] for owner in each["metadata"].get("ownerReferences", ())}
+                if gone["metadata"]["uid"] in owners:
+                    await self._delete(other, each)
+        for pod in self._pods_of(gone["metadata"]["name"]) if kind == JOBS else ():
+            if node := self._nodes.get(pod["metadata"]["name"]):
+                node.cancel()
 
     async def _list(self, request: Request) -> Response:
         if refusal := self._refusal(request):
@@ -290,6 +364,10 @@ class Cluster:
                 await asyncio.sleep(0.02)
 
         return StreamingResponse(lines(), media_type="text/plain")
+
+
+def _index(pod: Object) -> int:
+    return int(pod["metadata"]["labels"][INDEX])
 
 
 def _has(each: Object, wanted: dict[str, str]) -> bool:

@@ -6,14 +6,22 @@ from typing import Any
 import kubernetes_validate
 import pytest
 from pydantic import ValidationError
+from truscore.recipes import resolve
 
 from services.trainer.journal import Cancelled, Completed, Failed, Paused
-from services.trainer.launchers.kubernetes.job_spec import JobOptions, job_name, job_of
+from services.trainer.launchers.kubernetes.job_spec import job_of, service_of
+from services.trainer.launchers.kubernetes.nodes import Nodes, nodes_for
+from services.trainer.launchers.kubernetes.pod_spec import TRAINER_CONTAINER, JobOptions, failure_rules, pod_of
+from services.trainer.launchers.kubernetes.train_job import train_job_of
+from services.trainer.launchers.kubernetes.workload import name_of
 from services.trainer.pod.exit_codes import CRASHED, DRAINED, FENCED, TRAINING_FAILED, UNUSABLE, exit_code
 from services.trainer.settings import Settings, kubernetes_options
+from tests.unit.trainer.kubernetes.kubeflow import runtime
 from tests.unit.trainer.kubernetes.node import OPTIONS
+from tests.unit.trainer.kubernetes.schemas import Unknown, validated
 
 RUN = "run-0123456789abcdef0123"
+OF_ATTEMPT = ("truscore/run-id", "truscore/attempt")
 GPU = replace(OPTIONS, queue="cards", priority_class="truscore-work", gpus=2)
 
 
@@ -29,6 +37,86 @@ def settings(**values: Any) -> Settings:
 @pytest.mark.parametrize("options", [OPTIONS, GPU], ids=["cpu", "gpu"])
 def test_a_job_follows_the_schema_of_three_versions(options: JobOptions, version: str) -> None:
     kubernetes_validate.validate(job_of(options, RUN, 1), version, strict=True)
+    kubernetes_validate.validate(job_of(options, RUN, 1, Nodes(least=2, most=4)), version, strict=True)
+    kubernetes_validate.validate(service_of(RUN, 1, "uid"), version, strict=True)
+
+
+@pytest.mark.parametrize("options", [OPTIONS, GPU], ids=["cpu", "gpu"])
+def test_a_train_job_follows_the_models_that_kubeflow_publishes(options: JobOptions) -> None:
+    found = validated(train_job_of(options, RUN, 1, Nodes(least=2, most=4)))
+    assert found["spec"]["suspend"] is bool(options.queue)
+    assert found["spec"]["trainer"]["numNodes"] == 4
+    assert found["metadata"]["labels"].get("kueue.x-k8s.io/queue-name", "") == options.queue
+    with pytest.raises(Unknown, match=r"spec\.trainer\.nodes"):
+        validated({**found, "spec": {**found["spec"], "trainer": {"nodes": 4}}})
+
+
+def test_the_runtime_of_train_jobs_has_the_pod_and_the_policies_of_jobs() -> None:
+    (replicated,) = runtime()["spec"]["template"]["spec"]["replicatedJobs"]
+    spec = replicated["template"]["spec"]
+    job = job_of(GPU, RUN, 1, Nodes(least=2, most=2))["spec"]
+    assert spec["podFailurePolicy"]["rules"] == failure_rules(TRAINER_CONTAINER)
+    for name in ("completionMode", "backoffLimit", "podReplacementPolicy", "successPolicy"):
+        assert spec[name] == job[name], name
+    expected, found = pod_of(GPU, []), spec["template"]["spec"]
+    (wanted,), (container,) = expected.pop("containers"), found.pop("containers")
+    assert found == expected
+    # What a TrainJob brings, and the name that its controller looks for.
+    for name in ("name", "image", "command", "resources"):
+        wanted.pop(name)
+        container.pop(name, None)
+    assert container == wanted
+    labels = job["template"]["metadata"]["labels"].items()
+    assert spec["template"]["metadata"]["labels"].items() == {(k, v) for k, v in labels if k not in OF_ATTEMPT}
+
+
+def test_a_number_of_pods_is_one_or_a_range() -> None:
+    assert [str(Nodes.parse(text)) for text in ("1", "3", "2:4", "2:2")] == ["1", "3", "2:4", "2"]
+    for text in ("", "0", "4:2", "2:", ":2", "2:3:4", "-1"):
+        with pytest.raises(ValidationError, match="pods: expected"):
+            settings(trainer_kubernetes_nodes=text)
+
+
+@pytest.mark.parametrize(
+    ("batch", "wanted", "gpus", "found"),
+    [
+        (8, "4", 0, "4"),
+        (8, "2:4", 0, "4"),  # three can't share a batch of eight
+        (6, "1:3", 0, "1:3"),
+        (6, "4", 0, "3"),
+        (8, "4", 2, "4"),
+        (8, "4", 4, "2"),
+        (7, "2:4", 0, "1"),
+    ],
+)
+def test_a_run_gets_as_many_pods_as_share_its_batch(batch: int, wanted: str, gpus: int, found: str) -> None:
+    recipe = resolve(
+        "border_detection", "dual_class", "mask_rcnn",
+        {
+            "architecture_config": {"multi_gpu_support": True},
+            "hyperparameters": {"optimization": {"batch_size": batch}},
+        },
+    )  # fmt: skip
+    assert str(nodes_for(recipe, Nodes.parse(wanted), gpus=gpus)) == found
+    alone = resolve(
+        "border_detection", "dual_class", "mask_rcnn", {"architecture_config": {"multi_gpu_support": False}}
+    )
+    assert not nodes_for(alone, Nodes.parse(wanted), gpus=gpus).several
+
+
+def test_pods_of_one_job_have_addresses_and_may_begin_with_fewer() -> None:
+    job = job_of(GPU, RUN, 1, Nodes(least=2, most=4))
+    name, template = job["metadata"]["name"], job["spec"]["template"]
+    assert (job["spec"]["completions"], job["spec"]["parallelism"]) == (4, 4)
+    assert job["metadata"]["annotations"]["kueue.x-k8s.io/job-min-parallelism"] == "2"
+    command = template["spec"]["containers"][0]["command"]
+    assert command[-4:] == ["--nodes", "2:4", "--address", f"{name}-{{index}}.{name}"]
+    assert template["spec"]["subdomain"] == name
+    service = service_of(RUN, 1, "uid")
+    assert service["spec"]["selector"].items() <= template["metadata"]["labels"].items()
+    assert service["metadata"]["ownerReferences"][0]["uid"] == "uid"
+    # One pod needs nobody to find it.
+    assert "subdomain" not in job_of(GPU, RUN, 1)["spec"]["template"]["spec"]
 
 
 def test_pods_are_restricted_as_pod_security_has_it() -> None:
@@ -63,7 +151,7 @@ def test_jobs_without_an_image_are_refused() -> None:
 
 
 def test_one_attempt_has_one_name() -> None:
-    assert job_name(RUN, 3) == job_of(OPTIONS, RUN, 3)["metadata"]["name"] == f"truscore-{RUN}-3"
+    assert name_of(RUN, 3) == job_of(OPTIONS, RUN, 3)["metadata"]["name"] == f"truscore-{RUN}-3"
 
 
 def test_a_queue_lets_jobs_wait_and_without_one_they_begin() -> None:

@@ -19,11 +19,15 @@ from truscore.events.v1.training_pb2 import (
     TrainingStarted,
 )
 
+from services.trainer.journal import CheckpointWritten, records_of
+from services.trainer.run_store.keys import RunKeys
+from services.trainer.run_store.segments import Segments
 from tests.unit.trainer.kubernetes.node import OPTIONS, Fleet, fleet
-from tests.unit.trainer.service.stand import Stand, some_dataset, until
+from tests.unit.trainer.service.stand import BUCKET, Stand, some_dataset, until
 
-REPOSITORY = Path(__file__).parents[4]
+COMPONENTS = Path(__file__).parents[4] / "deploy/kubernetes/components"
 STEPS = list(range(1, 13))
+BOTH = pytest.mark.parametrize("launcher", ["kubernetes", "kubeflow"])
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +51,11 @@ def check_whole(stand: Stand, weights: str, *, attempts: int = 1) -> None:
     assert stand.store.stat(completed.report_uri)
 
 
-async def test_a_run_in_a_job_is_the_run_that_it_is_on_this_machine(tmp_path: Path, weights_left_alone: str) -> None:
-    async with fleet(tmp_path) as there:
+@BOTH
+async def test_a_run_in_a_job_is_the_run_that_it_is_on_this_machine(
+    tmp_path: Path, launcher: str, weights_left_alone: str
+) -> None:
+    async with fleet(tmp_path, launcher=launcher) as there:
         await there.stand.order(some_dataset(there.stand.store))
         check_whole(there.stand, weights_left_alone)
         run_id = there.stand.published(TrainingStarted)[0].run_id
@@ -59,13 +66,20 @@ async def test_a_run_in_a_job_is_the_run_that_it_is_on_this_machine(tmp_path: Pa
         assert not list((tmp_path / "here").rglob("*.png")), "images have no business on the service's disk"
 
 
-async def test_what_the_api_refuses_for_now_is_asked_again(tmp_path: Path, weights_left_alone: str) -> None:
-    async with fleet(tmp_path) as there:
+@BOTH
+async def test_what_the_api_refuses_for_now_is_asked_again(
+    tmp_path: Path, launcher: str, weights_left_alone: str
+) -> None:
+    async with fleet(tmp_path, launcher=launcher) as there:
         there.cluster.refuse("POST", 429, 503, 429)
         there.cluster.refuse("GET", 429, 500)
         await there.stand.order(some_dataset(there.stand.store))
         check_whole(there.stand, weights_left_alone)
         assert len([each for each in there.cluster.requests if each.startswith("POST")]) == 4
+
+
+def verbs_of(rules: list[dict[str, list[str]]]) -> set[tuple[str, str]]:
+    return {(name, verb) for rule in rules for name in rule["resources"] for verb in rule["verbs"]}
 
 
 async def at_gate(there: Fleet, step: int) -> "asyncio.Task[None]":
@@ -77,8 +91,9 @@ async def at_gate(there: Fleet, step: int) -> "asyncio.Task[None]":
     return running
 
 
-async def test_a_watch_that_is_too_old_is_begun_anew(tmp_path: Path, weights_left_alone: str) -> None:
-    async with fleet(tmp_path) as there:
+@BOTH
+async def test_a_watch_that_is_too_old_is_begun_anew(tmp_path: Path, launcher: str, weights_left_alone: str) -> None:
+    async with fleet(tmp_path, launcher=launcher) as there:
         running = await at_gate(there, 6)
         # Cut off, and when it comes back its version is gone.
         there.cluster.forget_versions()
@@ -89,8 +104,11 @@ async def test_a_watch_that_is_too_old_is_begun_anew(tmp_path: Path, weights_lef
         check_whole(there.stand, weights_left_alone)
 
 
-async def test_a_pod_that_is_evicted_is_followed_by_one_that_goes_on(tmp_path: Path, weights_left_alone: str) -> None:
-    async with fleet(tmp_path) as there:
+@BOTH
+async def test_a_pod_that_is_evicted_is_followed_by_one_that_goes_on(
+    tmp_path: Path, launcher: str, weights_left_alone: str
+) -> None:
+    async with fleet(tmp_path, launcher=launcher) as there:
         running = await at_gate(there, 6)
         await there.cluster.disrupt("EvictionByEvictionAPI", drain=there.node.drain)
         there.stand.open(6)
@@ -111,19 +129,26 @@ async def test_a_pod_whose_node_is_lost_is_followed_by_one_that_goes_on(
         assert there.node.pods == 2
 
 
-async def test_a_process_that_dies_in_its_pod_is_the_next_attempt(tmp_path: Path, weights_left_alone: str) -> None:
-    async with fleet(tmp_path) as there:
+@BOTH
+async def test_a_process_that_dies_in_its_pod_is_the_next_attempt(
+    tmp_path: Path, launcher: str, weights_left_alone: str
+) -> None:
+    async with fleet(tmp_path, launcher=launcher) as there:
         running = await at_gate(there, 6)
         there.stand.kill_child()
         there.stand.open(6)
         await running
         check_whole(there.stand, weights_left_alone, attempts=2)
-        jobs = [each["metadata"]["name"][-2:] for each in there.cluster.objects["jobs"].values()]
-        assert jobs == ["-2"], "the Job of the attempt that was given up is gone"
+        # The one of the attempt that was given up is gone. A Job goes by itself in time, a TrainJob does not.
+        jobs = [name[-2:] for name in there.cluster.submitted()]
+        assert jobs == (["-2"] if launcher == "kubernetes" else [])
 
 
-async def test_a_trainer_that_goes_leaves_the_pod_to_the_next(tmp_path: Path, weights_left_alone: str) -> None:
-    async with fleet(tmp_path) as there:
+@BOTH
+async def test_a_trainer_that_goes_leaves_the_pod_to_the_next(
+    tmp_path: Path, launcher: str, weights_left_alone: str
+) -> None:
+    async with fleet(tmp_path, launcher=launcher) as there:
         running = await at_gate(there, 6)
         await there.stand.runs.drain(timeout_s=10)
         with pytest.raises(HandBack):
@@ -135,11 +160,48 @@ async def test_a_trainer_that_goes_leaves_the_pod_to_the_next(tmp_path: Path, we
         assert there.node.pods == 1
 
 
-async def test_the_role_of_the_manifests_has_the_verbs_that_are_used_and_no_more(tmp_path: Path) -> None:
-    documents = yaml.safe_load_all((REPOSITORY / "deploy/kubernetes/components/jobs/account.yaml").read_text())
-    (role,) = (each for each in documents if each["kind"] == "Role")
-    granted = {(name, verb) for rule in role["rules"] for name in rule["resources"] for verb in rule["verbs"]}
+@pytest.mark.parametrize("job_is_gone", [False, True])
+async def test_what_a_pod_stored_while_no_trainer_looked_is_gone_on_from(
+    tmp_path: Path, weights_left_alone: str, job_is_gone: bool
+) -> None:
     async with fleet(tmp_path) as there:
+        running = await at_gate(there, 6)
+        await there.stand.runs.drain(timeout_s=10)
+        with pytest.raises(HandBack):
+            await running
+        there.stand.gate(10)
+        there.stand.open(6)
+        keys = RunKeys(bucket=BUCKET, run_id=there.stand.published(TrainingStarted)[0].run_id)
+        copied = tmp_path / "copied"
+
+        def has_second_epoch() -> bool:
+            Segments(there.node.store, keys, 1).copy_to(copied)
+            return any(isinstance(each, CheckpointWritten) and each.step == 8 for each in records_of(copied))
+
+        await until(has_second_epoch)
+        there.stand.kill_child()
+        await until(lambda: there.node.codes)
+        if job_is_gone:
+            there.cluster.objects["jobs"].clear()
+        there.stand.open(10)
+        after = there.another("after")
+        await after.order(some_dataset(after.store), delivery=2)
+        assert [event.first_epoch for event in after.received(TrainingStarted)] == [1, 3]
+        check_whole(after, weights_left_alone, attempts=2)
+
+
+@BOTH
+async def test_the_role_of_the_manifests_has_the_verbs_that_are_used_and_no_more(tmp_path: Path, launcher: str) -> None:
+    if launcher == "kubeflow":
+        patches = yaml.safe_load((COMPONENTS / "kubeflow/kustomization.yaml").read_text())["patches"]
+        ((rules,),) = [yaml.safe_load(each["patch"]) for each in patches if each["target"]["kind"] == "Role"]
+        granted = verbs_of(rules["value"])
+    else:
+        documents = yaml.safe_load_all((COMPONENTS / "jobs/account.yaml").read_text())
+        (role,) = (each for each in documents if each["kind"] == "Role")
+        # What runs of several pods need is seen to next door.
+        granted = verbs_of(role["rules"]) - {("services", "create")}
+    async with fleet(tmp_path, launcher=launcher) as there:
         running = await at_gate(there, 6)
         await there.stand.runs.drain(timeout_s=10)
         with pytest.raises(HandBack):
@@ -183,15 +245,16 @@ async def test_a_run_that_was_paused_in_its_pod_goes_on_in_another(tmp_path: Pat
         run_id = there.stand.published(TrainingStarted)[0].run_id
         await there.stand.send(RunPause(run_id=run_id))
         await running
-        assert there.stand.published(TrainingPaused)[0].step == 5
+        assert there.stand.published(TrainingPaused)[0].step == 5, f"{there.node.pods} pods ran by then"
         there.stand.open(6)
         await there.stand.send(RunResume(run_id=run_id))
         await there.stand.order(some_dataset(there.stand.store))
         check_whole(there.stand, weights_left_alone, attempts=2)
 
 
-async def test_a_job_that_runs_too_long_fails_its_run(tmp_path: Path) -> None:
-    async with fleet(tmp_path) as there:
+@BOTH
+async def test_a_job_that_runs_too_long_fails_its_run(tmp_path: Path, launcher: str) -> None:
+    async with fleet(tmp_path, launcher=launcher) as there:
         running = await at_gate(there, 6)
         await there.cluster.exceed_deadline()
         await running
@@ -212,15 +275,16 @@ async def test_a_run_that_waits_in_a_queue_is_not_taken_for_silent(tmp_path: Pat
         check_whole(there.stand, weights_left_alone)
 
 
-async def test_a_run_that_is_cancelled_in_its_queue_takes_no_pod(tmp_path: Path) -> None:
-    async with fleet(tmp_path, replace(OPTIONS, queue="cards")) as there:
+@BOTH
+async def test_a_run_that_is_cancelled_in_its_queue_takes_no_pod(tmp_path: Path, launcher: str) -> None:
+    async with fleet(tmp_path, replace(OPTIONS, queue="cards"), launcher=launcher) as there:
         running = asyncio.create_task(there.stand.order(some_dataset(there.stand.store)))
-        await until(lambda: there.cluster.objects["jobs"])
+        await until(there.cluster.submitted)
         run_id = there.cluster.job()["metadata"]["labels"]["truscore/run-id"]
         await there.stand.send(RunCancel(run_id=run_id, reason="no"))
         await running
         assert len(there.stand.published(TrainingCancelled)) == 1
-        assert there.cluster.objects["jobs"] == {}
+        assert there.cluster.submitted() == {}
         assert there.node.pods == 0
 
 

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from truscore.metrics.comparison import Comparison, Interval
+from truscore.recipes.batch_size import FoundBatch
 
 from services.trainer.journal import (
     Cancelled,
@@ -43,6 +44,7 @@ def main() -> None:
     parser.add_argument("--gates", type=Path)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--fail", default="")
+    parser.add_argument("--padding", type=int, default=0, help="bytes that a checkpoint has beside what is in it")
     options = parser.parse_args()
     order = json.loads((options.run_dir / "order.json").read_text())
     missing = [name for name in ("index.json", "split.json") if not (options.run_dir / name).exists()]
@@ -56,9 +58,11 @@ def main() -> None:
 class Training:
     def __init__(self, options: argparse.Namespace, order: dict, journal: Journal) -> None:
         self.folder, self.gates, self.epochs, self.fail = options.run_dir, options.gates, options.epochs, options.fail
-        self.attempt, self.journal = order["attempt"], journal
+        self.attempt, self.journal, self.padding = order["attempt"], journal, options.padding
         self.rate = order["recipe"]["hyperparameters"]["optimization"]["learning_rate"]
         self.folds = order["recipe"]["hyperparameters"]["training_process"].get("cross_validation_folds", 0)
+        optimization = order["recipe"]["hyperparameters"]["optimization"]
+        self.found = found_batch(order) if optimization.get("find_batch_size") else None
         checkpoint = self.folder / "checkpoints/latest.pt"
         self.state = json.loads(checkpoint.read_text()) if checkpoint.exists() else {"step": 0, "weights": 0}
 
@@ -68,7 +72,7 @@ class Training:
             Started(
                 first_epoch=state["step"] // STEPS_PER_EPOCH + 1, total_epochs=self.epochs,
                 steps_per_epoch=STEPS_PER_EPOCH, total_steps=self.epochs * STEPS_PER_EPOCH, resumed_step=state["step"],
-                world_size=1, device="cpu", host="here",
+                world_size=1, device="cpu", host="here", found_batch=self.found,
             )
         )  # fmt: skip
         if self.fail:
@@ -149,7 +153,7 @@ class Training:
             time.sleep(0.01)
 
     def checkpoint(self, *, best: bool) -> CheckpointWritten:
-        content = json.dumps(self.state).encode()
+        content = json.dumps(self.state).encode() + b" " * self.padding
         for name in ("latest", "best") if best else ("latest",):
             partial = self.folder / f"checkpoints/.{name}.part"
             partial.parent.mkdir(exist_ok=True)
@@ -198,6 +202,16 @@ class Training:
             ),
             durable=True,
         )  # fmt: skip
+
+
+def found_batch(order: dict) -> FoundBatch:
+    """What is on record; else a number that every attempt would find another of."""
+    if order["found_batch"]:
+        return FoundBatch(**order["found_batch"])
+    return FoundBatch(
+        batch_size=2 << order["attempt"], stated_batch_size=2, learning_rate=0.004, image_bytes=1 << 20,
+        fixed_bytes=4 << 20, limit_bytes=1 << 30, bound_by="memory",
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

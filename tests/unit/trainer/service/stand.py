@@ -18,6 +18,7 @@ from truscore.datasets import DatasetIndex, ImageRecord, index_digest, index_to_
 from truscore.events.v1.control_pb2 import RunCancel, RunPause, RunResume
 from truscore.events.v1.dataset_pb2 import DatasetValidated
 from truscore.events.v1.training_pb2 import ObjectRef
+from truscore.process.code_version import CodeVersion
 from truscore.storage import Cache, MemoryStore, Store
 from truscore.telemetry import HardwareReading
 from truscore.validation import Policy, Verdict, report_to_json
@@ -42,6 +43,7 @@ from services.trainer.runs.requests import Requests
 from services.trainer.runs.slots import Slots
 
 CHILD = Path(__file__).with_name("small_child.py")
+CODE = CodeVersion(git_commit="abc", git_dirty=True, environment_digest="e" * 64)
 BUCKET = "truscore"
 DEADLINE_S = 30
 
@@ -136,7 +138,10 @@ class Stand:
         )  # fmt: skip
         self.runs = Runs(self.deps)
         event_publisher = BrokerEventPublisher(
-            publisher=self.publisher, sample=a_reading, now=lambda: datetime.now(tz=UTC), git_commit="abc"
+            publisher=self.publisher,
+            sample=a_reading,
+            now=lambda: datetime.now(tz=UTC),
+            code=CODE,
         )
         publisher = lambda envelope: replace(event_publisher, cause=envelope)  # noqa: E731
         self.on_order = on_dataset_validated(runs=self.runs, publisher=publisher, profile="small")
@@ -150,7 +155,7 @@ class Stand:
         self.folder.mkdir(exist_ok=True)
         return Workspace(
             store=self.store, workdir=self.folder, cache=Cache(self.folder / "cache", 1 << 20), bucket=BUCKET,
-            min_free_bytes=self.min_free_bytes, kept_runs=1, git_commit="abc", source=self.source,
+            min_free_bytes=self.min_free_bytes, kept_runs=1, code=CODE, source=self.source,
             remote=self.launcher is not None,
         )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """What goes wrong beside a run: a store that is away, a process that is deaf or silent, a damaged checkpoint."""
 
 import asyncio
+import hashlib
 import os
 import signal
 from dataclasses import replace
@@ -21,8 +22,10 @@ from truscore.events.v1.training_pb2 import (
 )
 from truscore.storage import MemoryStore, Stored, StoreUnavailable
 
+from services.trainer.run_store.attempts import Attempts
+from services.trainer.run_store.keys import RunKeys
 from services.trainer.runs.attempt import Limits
-from tests.unit.trainer.service.stand import Stand, an_envelope, some_dataset, until
+from tests.unit.trainer.service.stand import BUCKET, Stand, an_envelope, some_dataset, until
 
 LIMITS = Limits(beat_s=0.1, stop_timeout_s=20, stall_timeout_s=60, store_retry_for_s=20)
 
@@ -86,6 +89,44 @@ async def test_a_store_that_stays_away_is_a_fault_and_the_run_goes_on_when_tried
     await stand.order(order, delivery=2)
     assert len(stand.published(TrainingCompleted)) == 1
     assert [event.epoch for event in stand.received(EpochCompleted)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("left", "first_epoch"), [("as it was", 3), ("damaged", 2), ("on another host", 2), ("fenced off elsewhere", 3)]
+)
+async def test_a_checkpoint_that_the_store_has_not_is_gone_on_from_where_it_lies(
+    tmp_path: Path, left: str, first_epoch: int
+) -> None:
+    """The service ends while its store is away, with an epoch that only its disk has."""
+    store = Unsteady()
+    stand = a_stand(tmp_path, store=store, limits=replace(LIMITS, store_retry_for_s=0.2))
+    stand.gate(6)
+    stand.gate(10)
+    order = some_dataset(store)
+    running = asyncio.create_task(stand.order(order))
+    await stand.at_gate(6)
+    await until(lambda: any(each.uri.endswith("checkpoints/latest.json") for each in store.list("s3://truscore/runs/")))
+    await until(lambda: stand.published(EpochCompleted))
+    store.away = True
+    stand.open(6)
+    with pytest.raises(StoreUnavailable):
+        await running
+    stand.open(10)
+    store.away = False
+    if left == "damaged":
+        for path in stand.folder.glob("runs/*/attempt-1/checkpoints/latest.pt"):
+            path.write_bytes(b"bit rot")
+    if left == "fenced off elsewhere":
+        # By a trainer that died before it had set anything up.
+        keys = RunKeys(bucket=BUCKET, run_id=stand.published(TrainingStarted)[0].run_id)
+        Attempts(store, keys).take(owner="somebody else", host="there", now=stand.deps.now())
+    again = stand.another("elsewhere") if left == "on another host" else replace(stand)
+    await again.order(order, delivery=2)
+    assert [event.first_epoch for event in stand.received(TrainingStarted)] == [1, first_epoch]
+    assert [event.epoch for event in stand.received(EpochCompleted)] == [1, 2, 3]
+    assert sorted(event.step for event in stand.received(TrainingProgressed)) == list(range(1, 13))
+    [completed] = stand.published(TrainingCompleted)
+    assert completed.weights_sha256 == hashlib.sha256(str(sum(n**2 for n in range(1, 13))).encode()).hexdigest()
 
 
 async def test_a_silent_training_process_is_ended_and_started_again(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What one trainer does with an order, on a memory store, with a training process that trains a number."""
 
 import asyncio
+import gc
 import json
 import math
 from pathlib import Path
@@ -307,3 +308,20 @@ async def test_a_drained_run_goes_back_to_the_broker_and_on_elsewhere(stand: Sta
     assert epochs(stand) == [1, 2, 3]
     [completed] = stand.published(TrainingCompleted)
     assert completed.weights_sha256 == await asyncio.to_thread(weights_left_alone, tmp_path)
+
+
+async def test_a_run_that_is_handed_back_while_nobody_waits_leaves_no_exception_behind(stand: Stand) -> None:
+    complaints: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    stand.gate(7)
+    running = asyncio.create_task(stand.order(some_dataset(stand.store)))
+    await stand.at_gate(7)
+    await until(lambda: stand.published(TrainingStarted))
+    running.cancel()  # as a lost connection has it; the run goes on
+    await asyncio.wait([running])
+    run_id = run_id_of(stand)
+    assert stand.runs.request_stop(run_id, "drain")
+    await until(lambda: not stand.runs.has(run_id))
+    del running
+    gc.collect()
+    assert complaints == []

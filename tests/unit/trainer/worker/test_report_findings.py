@@ -128,10 +128,18 @@ MACHINE = ResourceUsage(
 GPU = replace(MACHINE, device="H100", gpu=True, loader_processes=4)
 
 
-def resources(machine: ResourceUsage = MACHINE, *, best_epoch: int = 9, saving_s: float = 0.0, **phases: float):  # type: ignore[no-untyped-def]
+def resources(
+    machine: ResourceUsage = MACHINE,
+    *,
+    best_epoch: int = 9,
+    saving_s: float = 0.0,
+    found_batch: bool = False,
+    **phases: float,
+):  # type: ignore[no-untyped-def]
     history = epochs(FALLING[:10], FALLING[:10], RISING[:10], **phases)
     performance = measure_performance(history, primary_metric="AP", best_epoch=best_epoch, saving_s=saving_s)
-    return assess_resources(performance, machine, resolve("border_detection", "dual_class", "", {}))
+    overrides = {"hyperparameters": {"optimization": {"find_batch_size": found_batch}}}
+    return assess_resources(performance, machine, resolve("border_detection", "dual_class", "", overrides))
 
 
 @pytest.mark.parametrize(
@@ -168,6 +176,12 @@ def test_an_idle_gpu_is_advised_to_take_a_larger_batch_and_half_precision() -> N
     assert "has room, and keeps the GPU busier: 12% of its memory was in use" in texts
     assert "mixed_precision" in texts
     assert "a GPU would" not in texts
+
+
+@pytest.mark.parametrize("machine", [GPU, replace(MACHINE, busy_cores=0.5)])
+def test_a_larger_batch_than_the_one_that_was_found_is_not_advised(machine: ResourceUsage) -> None:
+    assert "batch_size" in " ".join(advice.text for advice in resources(machine).advice)
+    assert "batch_size" not in " ".join(advice.text for advice in resources(machine, found_batch=True).advice)
 
 
 def properties(brightness: float, instances: int = 1) -> Properties:

@@ -276,8 +276,9 @@ TURNED: dict[str, tuple[Any, Callable[[Mapping[str, Any], Bench], Any], Mapping[
 
 
 def test_no_key_is_left_out() -> None:
-    # Windows are for networks that classify pixels: test_training_keys_of_tasks turns that key, and sees it refused.
-    assert {*TURNED, "sampling"} == {*RULES, *ROW_KEYS}
+    # Windows are for networks that classify pixels: test_training_keys_of_tasks turns that key, and sees it refused. It
+    # also turns that of the batch, which is found on images.
+    assert {*TURNED, "sampling", f"{H}.find_batch_size"} == {*RULES, *ROW_KEYS}
 
 
 @pytest.mark.parametrize("key", TURNED)

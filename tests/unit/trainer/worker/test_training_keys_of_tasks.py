@@ -24,12 +24,13 @@ from truscore.zoo.classification.network import OrdinalClassifier
 from truscore.zoo.classification.statistics_cnn import Standardise
 from truscore.zoo.compilation import stages, why_not_compilable
 
+from services.trainer.worker.batch_size import with_found_batch
 from services.trainer.worker.build_run import build_run
 from services.trainer.worker.devices import Place
 from services.trainer.worker.distributed import WorkerGroup
 from services.trainer.worker.loop import TrainingRun
 from services.trainer.worker.optim import learning_rate, set_learning_rate
-from services.trainer.worker.run_dir import TrainingJob
+from services.trainer.worker.run_dir import RunDir, TrainingJob
 from services.trainer.worker.tasks import Key
 from services.trainer.worker.tasks.lit_objects import LitSample
 from services.trainer.worker.tasks.lit_surfaces import SurfaceSample
@@ -90,6 +91,7 @@ class Bench:
             torch.manual_seed(99)
             published = self.recipe({"architecture_config": {"pretrained_weights": "ours"}})
             torch.save(build_model(published, len(job.class_names)).state_dict(), job.pretrained)
+        job = with_found_batch(job, RunDir(path=self.folder), place=CPU, group=WorkerGroup())
         return build_run(job, place=CPU, group=WorkerGroup(), stop_requested=str).run
 
 
@@ -254,6 +256,7 @@ TURNED: dict[str, tuple[Any, Callable[[TrainingRun], Any], Mapping[str, Any]]] =
     f"{H}.learning_rate": (1e-5, rates, {}),
     f"{H}.lr_scheduler": ("step", rates, {}),
     f"{H}.batch_size": (5, lambda run: run.steps_per_epoch, {}),
+    f"{H}.find_batch_size": (True, lambda run: run.found_batch, {}),
     f"{H}.weight_decay": (0.5, optimizer_settings("weight_decay"), {}),
     f"{H}.momentum": (0.5, optimizer_settings("betas"), {}),
     f"{H}.backbone_lr_multiplier": (0.2, rates_of_groups, OURS),
