@@ -6,11 +6,12 @@ from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
+from truscore.access import nobody
 from truscore.bus import RetryPolicy, canary, connect, consume, publisher, reporting_hardware, serve
 from truscore.events.v1.model_pb2 import ExportOrdered
 from truscore.events.v1.training_pb2 import TrainingCompleted
+from truscore.process.code_version import code_version
 from truscore.process.cores import usable_cores
-from truscore.process.git_commit import current_commit
 from truscore.process.scratch_dir import claim_scratch_dir
 from truscore.storage import S3Store
 from truscore.storage.signing import Signer
@@ -56,7 +57,7 @@ def create_exporter(settings: Settings) -> Exporter:
             metric_images=settings.exporter_metric_images,
             calibration_images=settings.exporter_calibration_images,
         ),
-        code_commit=settings.exporter_git_commit or current_commit(Path(__file__).parent),
+        code_commit=code_version(Path(__file__).parent, stated=settings.exporter_git_commit).git_commit,
     )
 
 
@@ -86,7 +87,7 @@ async def run(settings: Settings) -> int:
         broker,
         before=[
             tracing(SERVICE, settings.otlp_endpoint),
-            serve_grpc(settings.exporter_host, settings.exporter_grpc_port, servicers=[], alive=alive, tls=settings),
+            serve_grpc(settings.exporter_host, settings.exporter_grpc_port, access=nobody(), alive=alive, tls=settings),
             serve_metrics(settings.exporter_host, settings.exporter_metrics_port),
             exporter.prepared.kept() if exporter.prepared else nullcontext(),
         ],

@@ -1,7 +1,6 @@
 """From a completed run to a release: look, fetch, make, keep. Says nothing; that is the handler's."""
 
 import asyncio
-import errno
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from truscore.catalog.export_formats import FORMATS
+from truscore.files import is_full_disk
 from truscore.storage import NoSpace, Store
 
 from services.exporter.child_process import ChildFault
@@ -174,8 +174,7 @@ def code_of(error: Exception) -> str:
     """What an order that ended so is answered with; empty where it is to be tried again."""
     if isinstance(error, Unexportable | ChildFault):
         return error.code
-    full = isinstance(error, NoSpace) or getattr(error, "errno", None) in {errno.ENOSPC, errno.EDQUOT}
-    return "disk_full" if full else ""
+    return "disk_full" if isinstance(error, NoSpace) or is_full_disk(error) else ""
 
 
 def made_formats(release: Release) -> set[str]:

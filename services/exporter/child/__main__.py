@@ -5,12 +5,12 @@ standard input does: nobody waits for it any more.
 """
 
 import argparse
-import errno
 import gc
 import os
 import sys
 from pathlib import Path
 
+from truscore.files import is_full_disk
 from truscore.process.die_with_parent import end_with_stdin
 from truscore.process.exit import exit_without_finalizing
 
@@ -41,7 +41,7 @@ def main() -> None:
         # Nothing is left to be tidied up, and torch takes most of a second of a core to do so.
         exit_without_finalizing(0)
     except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+        if not is_full_disk(error):
             raise
         sys.stderr.write(f"{error}\n")
         sys.exit(DISK_FULL)

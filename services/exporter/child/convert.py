@@ -24,6 +24,7 @@ from services.exporter.child.export_target import ExportTarget, Picture, Unsuppo
 from services.exporter.child.formats.protocol import Source
 from services.exporter.child.formats.registry import FORMATS
 from services.exporter.child.gate import Gate
+from services.exporter.child.lined_borders import LinedBorders
 from services.exporter.child.lit_examples import load_examples, load_scenes
 from services.exporter.child.making import ConversionContext, make_artifact
 from services.exporter.child.pictures import Pictures
@@ -204,5 +205,19 @@ def conversion_context(
         source=Source(target=target, pictures=pictures, metadata=metadata, calibration=calibration),
         folder=Path(task.output_folder),
         benchmark_rounds=task.benchmark_rounds,
-        gate=Gate(target=target, pictures=pictures, labelled=labelled, purpose=purpose),
+        gate=Gate(
+            target=target, pictures=pictures, labelled=labelled, purpose=purpose, lined=_lined(target, task, labelled)
+        ),
     )
+
+
+def _lined(target: ExportTarget, task: Task, labelled: Sequence[evaluation.Labelled]) -> LinedBorders | None:
+    """Where sides of borders are in the pictures, for a model that answers with them; None where a label is missing."""
+    if not {"corners", "line_confidence"} <= {output.name for output in target.signature.outputs}:
+        return None
+    for part in labelled:
+        known = dict(zip(map(str, part.files), part.records, strict=True))
+        if part.of_borders and task.pictures and known.keys() >= set(task.pictures):
+            records = tuple(known[path] for path in task.pictures)
+            return LinedBorders(records=records, class_names=part.class_names, training=part.training)
+    return None

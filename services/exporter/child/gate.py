@@ -1,6 +1,6 @@
 """Whether a file says what its checkpoint says: outputs beside outputs, and the task's metrics beside its metrics."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from services.exporter.child.ahead import Ahead
@@ -8,22 +8,28 @@ from services.exporter.child.benchmark import Stopwatch
 from services.exporter.child.evaluation import Evaluation, Labelled, evaluate, spread_of_targets
 from services.exporter.child.export_target import Answers, ExportTarget, Picture
 from services.exporter.child.formats.protocol import Predict
+from services.exporter.child.lined_borders import LinedBorders, kept
 from services.exporter.child.parity import INT8_MATCHED_AT_LEAST, MATCHED_AT_LEAST
 from services.exporter.metric_limits import compare_grades, compare_metrics, passes
 from services.exporter.release import MetricParity, Parity
+
+VALIDATION = "validation"  # the split that the pictures are of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gate:
     """Of one checkpoint, for all its files: what the checkpoint itself says is worked out once. `eager` has how long it
-    took to say it of the pictures."""
+    took to say it of the pictures. Of a model that places a border's sides, `lined` knows where they are in the
+    pictures."""
 
     target: ExportTarget
     pictures: Sequence[Picture]
     labelled: Sequence[Labelled] = ()
     purpose: Sequence[str] = ()
+    lined: LinedBorders | None = None
     eager: Stopwatch = field(init=False)
     _answers: list[Answers] = field(default_factory=list)
+    _of_file: list[Answers] = field(default_factory=list)  # of the file last looked at; only where `lined`
     _evaluated: dict[str, Evaluation] = field(default_factory=dict)
     _ahead: list[Ahead] = field(default_factory=list)
 
@@ -52,11 +58,15 @@ class Gate:
 
     def _pairs(self, run: Predict) -> Iterator[tuple[Answers, Answers]]:
         """In turn, so that both were timed on the same host, as busy as it is."""
+        self._of_file.clear()
         # All of them first: what decodes them is not at work any more.
         for number, picture_CHW in enumerate(tuple(self.pictures)):
             if number == len(self._answers):
                 self._answers.append(self.eager(picture_CHW))
-            yield self._answers[number], run(picture_CHW)
+            answers = run(picture_CHW)
+            if self.lined is not None:
+                self._of_file.append(kept(answers))
+            yield self._answers[number], answers
 
     def _metrics(self, run: Predict, *, precision: str) -> tuple[MetricParity, ...]:
         lines: list[MetricParity] = []
@@ -67,13 +77,24 @@ class Gate:
             lines += compare_metrics(
                 part.split,
                 self.purpose,
-                checkpoint.metrics,
+                self.coarse_left_out(checkpoint.metrics),
                 artifact.metrics,
                 precision=precision,
                 spread=spread_of_targets(part),
             )
             lines += compare_grades(part.split, checkpoint.grades, artifact.grades)
-        return tuple(lines)
+        return tuple(lines + self._sides(precision=precision))
+
+    def coarse_left_out(self, metrics: Mapping[str, float]) -> Mapping[str, float]:
+        """The metrics of labelled images, without what `lined` measures finer."""
+        return metrics if self.lined is None else {name: each for name, each in metrics.items() if "error" not in name}
+
+    def _sides(self, *, precision: str) -> list[MetricParity]:
+        if self.lined is None:
+            return []
+        checkpoint = self.lined.metrics([kept(answers) for answers in self._answers])
+        artifact = self.lined.metrics(self._of_file)
+        return list(compare_metrics(VALIDATION, self.purpose, checkpoint, artifact, precision=precision))
 
 
 def failure(verdict: Parity, *, precision: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from truscore.files import sha256_of
 from truscore.releases import CARD
 from truscore.releases.archive import check_name
+from truscore.releases.cyclonedx import pinned
 from truscore.releases.layout import BENCHMARK, BILL, CONTRACT, PARITY, PROVENANCE, SEAL, SERVING, SUMS, TRITON
 from truscore.releases.seal import seal, sums_text
 from truscore.storage.signing import Signer
@@ -66,7 +67,7 @@ def _add_serving(release: Release, add: Any) -> None:
     given = " ".join(f"{name}=/serving/{artifact.file_name}" for name, artifact in models)
     add(f"{SERVING}/start.sh", f"exec python /serving/server.py {given} --host 0.0.0.0\n")
     wanted = sbom.requirements()
-    add(f"{SERVING}/requirements.txt", sbom.requirements_txt(wanted))
+    add(f"{SERVING}/requirements.txt", pinned(wanted))
     add(BILL, _json(sbom.bill(wanted, name=release.model_id, version=release.version)))
 
 

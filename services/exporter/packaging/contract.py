@@ -54,6 +54,8 @@ BEFORE_VIEWS = (
     "divide each colour by its light's intensity in that colour, channels first in the order red, green, blue",
     "look for a black level over all views (truscore.photometric_stereo.find_black_level), divided likewise; 0 where "
     "none explains the views clearly better",
+    "where directions were measured roughly, refit them to the views (truscore.photometric_stereo.refit_lights), which "
+    "leaves exact ones as they are",
 )
 OF_VIEWS = ("normal_estimation", "depth_estimation", "reflectance_estimation")
 CENTRING = (

@@ -23,10 +23,19 @@ def outspoken(model: nn.Module, *, bias: float = 0) -> nn.Module:
 
 def certain(model: nn.Module) -> nn.Module:
     """As `outspoken`, and what detectors find has scores beyond 0.5: in each place something is there."""
-    outspoken(model, bias=2)
+    return _outspoken_detector(model, bias=2, nothing=-20)
+
+
+def sometimes_certain(model: nn.Module) -> nn.Module:
+    """The same, but only a few scores are beyond 0.5: a second stage has little to do, and something to leave alone."""
+    return _outspoken_detector(model, bias=0.5, nothing=-2)
+
+
+def _outspoken_detector(model: nn.Module, *, bias: float, nothing: float) -> nn.Module:
+    outspoken(model, bias=bias)
     if isinstance(model, GeneralizedRCNN):
         with torch.no_grad():
             scores = model.roi_heads.box_predictor.cls_score
             scores.weight.mul_(20)
-            scores.bias[0] = -20  # nothing of the kind
+            scores.bias[0] = nothing
     return model

@@ -2,11 +2,14 @@
 
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 import torch
+from torch import nn
 from truscore.catalog.export_formats import FORMATS as IN_CATALOG
 from truscore.catalog.export_formats import why_not
 from truscore.catalog.networks import NETWORKS
@@ -19,7 +22,7 @@ from services.exporter.child.formats.protocol import Unmakeable
 from services.exporter.child.formats.registry import FORMATS
 from services.exporter.child.making import ConversionContext, make_artifact
 from services.exporter.task import Task
-from tests.unit.exporter.small_networks import certain, smallest
+from tests.unit.exporter.small_networks import certain, smallest, sometimes_certain
 from tests.unit.exporter.test_every_row_exports import NAMES, pictures
 
 ALONE = """
@@ -33,11 +36,19 @@ print(tuple(probabilities.shape), int(grade))
 """
 
 
-def context_of(category: str, option: str, architecture: str, folder: Path) -> ConversionContext:
+def context_of(
+    category: str,
+    option: str,
+    architecture: str,
+    folder: Path,
+    opinions: Callable[[nn.Module], nn.Module] = certain,
+    custom: Mapping[str, str] = MappingProxyType({}),
+) -> ConversionContext:
     row = row_of(category, option, architecture)
-    overrides = {"image_size": 64, "architecture_config": {"base_architecture": smallest(row)}}
+    config = {"base_architecture": smallest(row), "custom_modifications": dict(custom)}
+    overrides = {"image_size": 64, "architecture_config": config}
     torch.manual_seed(2)
-    model = certain(build_model(resolve(category, option, architecture, overrides), len(NAMES)).eval())
+    model = opinions(build_model(resolve(category, option, architecture, overrides), len(NAMES)).eval())
     target = export_target_of(model, NAMES, kind=row.task)
     task = Task(
         checkpoint="", formats=("onnx",), pictures=(), benchmark_rounds=1, output_folder=str(folder), provenance={}
@@ -64,6 +75,19 @@ def test_a_quantised_file_is_three_times_smaller_and_says_how_it_was_calibrated(
 def test_a_segmenter_is_quantised_within_the_gate(tmp_path: Path) -> None:
     context = context_of("corner_analysis", "damage_detection", "deeplabv3", tmp_path)
     assert make_artifact(FORMATS["quantized"], context).parity.passed
+
+
+@pytest.mark.parametrize("architecture", ["retinanet", "yolo"])
+def test_a_detectors_weights_alone_are_in_int8_and_it_finds_what_its_checkpoint_finds(
+    architecture: str, tmp_path: Path
+) -> None:
+    custom = {"head_customization": "standard"}
+    context = context_of("border_detection", "single_class", architecture, tmp_path, sometimes_certain, custom)
+    artifact = make_artifact(FORMATS["quantized"], context)
+    assert artifact.parity.passed
+    assert artifact.parity.detections > 5
+    assert "arithmetic in float" in artifact.notes["quantisation"]
+    assert float(artifact.notes["times_smaller"]) >= 3
 
 
 def test_int8_without_training_images_is_refused_with_the_reason(grader: ConversionContext) -> None:

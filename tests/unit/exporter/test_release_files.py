@@ -52,6 +52,14 @@ def test_a_model_card_says_where_the_model_is_from_how_good_and_how_near_it_is(r
         assert stated in card
 
 
+def test_a_model_card_says_what_moved_where_no_difference_is_bounded_alone(release_with: MakeRelease) -> None:
+    """As of detectors in INT8, which are held by their metrics."""
+    release = release_with()
+    (artifact,) = release.artifacts
+    unbounded = replace(artifact, parity=replace(artifact.parity, max_abs_difference={"boxes": 1.25}, tolerance={}))
+    assert "| boxes | 1.25 | not bounded alone |" in model_card(replace(release, artifacts=(unbounded,)))
+
+
 def test_a_model_card_keeps_its_tables_whole_whatever_a_message_holds(release_with: MakeRelease) -> None:
     release = release_with()
     odd = replace(release.refusals[0], message="a | b\nc")

@@ -1,6 +1,7 @@
 """INT8 as a format: calibrated by the method, and with the layers left in float, that keep its answers nearest."""
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,11 +16,16 @@ from services.exporter.child.formats.protocol import Format, Source, Unmakeable
 from services.exporter.child.formats.quantized.calibration import METHODS, ranges
 from services.exporter.child.formats.quantized.graph import compact, quantise, simplified, weighted_nodes
 from services.exporter.child.formats.quantized.quantization import QuantType, quantize_dynamic
+from services.exporter.child.formats.quantized.weights import store_weights, stored_weights
 
 LEAST_REDUCTION = 3.0
+# For what the file says of itself, added at its end.
+MARGIN_BYTES = 1 << 14
 # Layers whose effect is measured one by one; in larger networks neighbours are measured together.
 MOST_MEASUREMENTS = 32
 COMPARED_PICTURES = 4
+# Beyond it half of what is found is lost, whatever the calibration: layers in float are not searched for.
+UNRELATED = 0.5
 # What INT8 may be away: less than the metrics' own limits show on a trained network.
 NEAR_ENOUGH = 0.002
 
@@ -35,7 +41,8 @@ def distance(target: ExportTarget, pairs: Sequence[tuple[Answers, Answers]]) -> 
     reach = max(
         (float(reference["boxes"].max(initial=0.0)) for reference, _ in pairs if "boxes" in reference), default=0
     )
-    moved = parity.max_abs_difference.get("boxes", 0.0) / reach if reach else 0.0
+    apart_px = max(parity.max_abs_difference.get(name, 0.0) for name in ("boxes", "corners"))
+    moved = apart_px / reach if reach else 0.0
     return max(1 - parity.matched, apart, moved)
 
 
@@ -48,9 +55,14 @@ class CandidateEvaluator:
     folder: Path
 
     def distance(self, path: Path) -> float:
-        run = graph_file.session(path, self.source.target.signature)
+        """Infinite where it does not run: ranges that fit nothing leave detectors with shapes that can't be."""
         pictures = self.source.calibration[:COMPARED_PICTURES]
-        return distance(self.source.target, list(zip(self.eager, (run(each) for each in pictures), strict=True)))
+        try:
+            run = graph_file.session(path, self.source.target.signature)
+            answers = [run(each) for each in pictures]
+        except FAULTS:
+            return math.inf
+        return distance(self.source.target, list(zip(self.eager, answers, strict=True)))
 
 
 def make(source: Source, path: Path) -> Mapping[str, str]:
@@ -65,6 +77,9 @@ def make(source: Source, path: Path) -> Mapping[str, str]:
         notes = _static(evaluator, graph, path)
         if float(notes["distance"]) > NEAR_ENOUGH:
             notes = _dynamic(evaluator, graph, path, notes)
+        if float(notes["distance"]) > NEAR_ENOUGH:
+            most_bytes = exported.stat().st_size / LEAST_REDUCTION - MARGIN_BYTES
+            notes = _weights_alone(evaluator, graph, path, notes, most_bytes=most_bytes)
         compact(path)
         reduction = exported.stat().st_size / path.stat().st_size
     if reduction < LEAST_REDUCTION:
@@ -99,7 +114,7 @@ def _static(evaluator: CandidateEvaluator, graph: Path, path: Path) -> dict[str,
 
     in_float: list[str] = []
     worst = found[best]
-    if worst > NEAR_ENOUGH:
+    if NEAR_ENOUGH < worst <= UNRELATED:
         in_float, worst = _kept_in_float(nodes, attempt, graph, path)
     else:
         attempt(())
@@ -107,7 +122,7 @@ def _static(evaluator: CandidateEvaluator, graph: Path, path: Path) -> dict[str,
         "quantisation": "static, INT8 weights per channel",
         "calibration": best,
         "calibration_reason": reason,
-        "in_float": f"{len(in_float)} of {len(nodes)} layers in float{': ' if in_float else ''}{', '.join(in_float)}",
+        "in_float": _listed(in_float, nodes),
         "distance": f"{worst:.3g}",
     }
 
@@ -116,8 +131,7 @@ def _kept_in_float(
     nodes: Sequence[str], attempt: Callable[[Sequence[str]], float], graph: Path, path: Path
 ) -> tuple[list[str], float]:
     """The most sensitive layers first, until the answers are near enough or the file would be too large."""
-    size = max(1, -(-len(nodes) // MOST_MEASUREMENTS))
-    groups = [nodes[start : start + size] for start in range(0, len(nodes), size)]
+    groups = _groups(nodes)
     # What one group alone in INT8 does to the answers.
     harm = [attempt([name for name in nodes if name not in group]) for group in groups]
     ranked = sorted(range(len(groups)), key=lambda place: -harm[place])
@@ -159,6 +173,65 @@ def _dynamic(evaluator: CandidateEvaluator, graph: Path, path: Path, static: dic
         "in_float": "convolutions in float",
         "distance": f"{reached:.3g}",
     }
+
+
+def _weights_alone(
+    evaluator: CandidateEvaluator, graph: Path, path: Path, others: dict[str, str], *, most_bytes: float
+) -> dict[str, str]:
+    """Weights in INT8, the arithmetic in float: where activations in INT8 don't come near, if that is nearer.
+
+    Weights of the most sensitive layers are in INT16, as far as the file stays within its size.
+    """
+    candidate = evaluator.folder / "weights.onnx"
+    counts = stored_weights(graph)
+
+    def attempt(in_int16: Collection[str]) -> float:
+        store_weights(graph, candidate, in_int16=in_int16)
+        return evaluator.distance(candidate)
+
+    in_int16: list[str] = []
+    reached = attempt(())
+    if reached > NEAR_ENOUGH:
+        compact(candidate)
+        in_int16 = _in_int16(counts, attempt, free_bytes=most_bytes - candidate.stat().st_size)
+        reached = attempt(in_int16)
+    if reached >= float(others["distance"]):
+        return others
+    onnx.save(onnx.load(candidate), path)
+    wider = f"; {len(in_int16)} of {len(counts)} layers in INT16: {', '.join(in_int16)}" if in_int16 else ""
+    return {
+        **others,
+        "quantisation": "INT8 weights per channel, arithmetic in float: with activations in INT8 the distance was "
+        + others["distance"],
+        "in_float": f"activations{wider}",
+        "distance": f"{reached:.3g}",
+    }
+
+
+def _in_int16(
+    counts: Mapping[str, int], attempt: Callable[[Collection[str]], float], *, free_bytes: float
+) -> list[str]:
+    """Those that gain most for each weight, a byte of which each takes more, as far as there are bytes."""
+    groups = _groups(tuple(counts))
+    # What one group alone in INT8 does to the answers.
+    harm = [attempt(set(counts) - set(group)) for group in groups]
+    size = [sum(counts[name] for name in group) for group in groups]
+    chosen: list[str] = []
+    for place in sorted(range(len(groups)), key=lambda place: -harm[place] / size[place]):
+        if size[place] <= free_bytes:
+            free_bytes -= size[place]
+            chosen += groups[place]
+    return chosen
+
+
+def _groups(nodes: Sequence[str]) -> list[Sequence[str]]:
+    """Neighbours together, where there are more layers than are measured."""
+    size = max(1, -(-len(nodes) // MOST_MEASUREMENTS))
+    return [nodes[start : start + size] for start in range(0, len(nodes), size)]
+
+
+def _listed(in_float: Sequence[str], nodes: Sequence[str]) -> str:
+    return f"{len(in_float)} of {len(nodes)} layers in float{': ' if in_float else ''}{', '.join(in_float)}"
 
 
 QUANTIZED = Format(
