@@ -9,6 +9,7 @@ from functools import partial
 
 from truscore.bus import RetryPolicy, canary, connect, consume, publisher, replay_log, serve
 from truscore.events.v1.model_pb2 import ModelExported, ModelPromote
+from truscore.settings.api import access_of
 from truscore.telemetry import configure_logging, serve_grpc, serve_metrics, tracing
 
 from services.experiment_tracker.alerting import Alerting, alert_publisher
@@ -61,7 +62,14 @@ async def _serve(
         broker,
         before=[
             tracing(SERVICE, settings.otlp_endpoint),
-            serve_grpc(host, settings.tracker_grpc_port, servicers=[Reads(ledger).add_to], alive=alive, tls=settings),
+            serve_grpc(
+                host,
+                settings.tracker_grpc_port,
+                access=access_of(settings),
+                servicers=[Reads(ledger).add_to],
+                alive=alive,
+                tls=settings,
+            ),
             serve_metrics(host, settings.tracker_metrics_port),
             *([start_offset(ledger, reader, consumer, find_end=find_end, stopping=stopping)] if from_place else []),
         ],

@@ -24,9 +24,22 @@ class Started:
     device: str
     world_size: int
     git_commit: str
+    git_dirty: bool
+    environment_digest: str
     parameters: Mapping[str, str]
     seed: int
     started_at: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progressed:
+    run_id: str
+    step: int
+    total_steps: int
+    loss: float
+    learning_rate: float
+    loss_parts: Mapping[str, float]
+    gradient_norm: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,6 +72,40 @@ class TrivialComparison:
     purpose_metrics: tuple[str, ...] = ()
     predictors: tuple[TrivialPredictor, ...] = ()
     intervals: tuple[MetricInterval, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GpuLoad:
+    index: int
+    utilization_percent: float
+    memory_used_bytes: int
+    memory_total_bytes: int
+    power_watts: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sampled:
+    """The machine that trains the run, at one moment."""
+
+    run_id: str
+    service: str
+    sampled_at: float
+    cpu_percent: float
+    memory_used_bytes: int
+    memory_total_bytes: int
+    disk_free_bytes: int
+    gpus: tuple[GpuLoad, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluated:
+    """``content`` is the event in the words of JSON."""
+
+    run_id: str
+    attempt: int
+    epoch: int
+    custom_metrics: Mapping[str, float]
+    content: Mapping[str, object]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,5 +199,17 @@ class Promoted:
 
 
 # What is put on record of its run.
-RunFact = Started | EpochDone | Completed | Failed | Cancelled | Paused | Exported | ExportFailed
+RunFact = (
+    Started
+    | Progressed
+    | EpochDone
+    | Sampled
+    | Evaluated
+    | Completed
+    | Failed
+    | Cancelled
+    | Paused
+    | Exported
+    | ExportFailed
+)
 Fact = RunFact | Promoted

@@ -14,20 +14,26 @@ from services.experiment_tracker.facts import (
     Cancelled,
     Completed,
     EpochDone,
+    Evaluated,
     Exported,
     ExportFailed,
     Failed,
     Paused,
+    Progressed,
     RunFact,
+    Sampled,
     Started,
 )
 from services.experiment_tracker.record import (
     ARTIFACT,
     ATTEMPT,
     ATTEMPT_STARTED,
+    EVALUATED,
+    EVALUATION_FILE,
     FIT_FOR_USE,
     FIT_REASON,
     GIT_COMMIT,
+    GIT_DIRTY,
     MESSAGE,
     MODEL,
     RUN_ID,
@@ -40,6 +46,8 @@ from services.experiment_tracker.record import (
     Value,
     Writes,
 )
+from services.experiment_tracker.step_metrics import step_values
+from services.experiment_tracker.system_metrics import system_values
 
 UNKNOWN_EXPERIMENT = "unknown"
 MAX_NAME_CHARS = 250
@@ -56,7 +64,13 @@ def opening_of(fact: RunFact, at: float) -> Opening:
         run_id=fact.run_id,
         experiment_name=named,
         started_at=(fact.started_at or at) if isinstance(fact, Started) else at,
-        tags={RUN_ID: fact.run_id, "mlflow.runName": fact.run_id},
+        tags={
+            RUN_ID: fact.run_id,
+            "mlflow.runName": fact.run_id,
+            # Without a source MLflow's page shows no commit.
+            "mlflow.source.name": "truscore",
+            "mlflow.source.type": "JOB",
+        },
     )
 
 
@@ -73,8 +87,15 @@ def _writes_for(fact: RunFact, known: Known, at: float) -> Writes:  # noqa: PLR0
     match fact:
         case Started():
             return _start(fact, known, at)
+        case Progressed():
+            values = (replace(each, name=_name(each.name)) for each in step_values(fact, at))
+            return Writes(values=_new(values, known))
         case EpochDone():
             return Writes(values=_new(_epoch_values(fact, at), known))
+        case Evaluated():
+            return _evaluation(fact, known, at)
+        case Sampled():
+            return Writes(values=system_values(fact, known))
         case Completed():
             return _completion(fact, known, at)
         case Failed():
@@ -109,6 +130,8 @@ def _start(fact: Started, known: Known, at: float) -> Writes:
         "truscore.world_size": str(fact.world_size),
         "truscore.total_epochs": str(fact.total_epochs),
         GIT_COMMIT: fact.git_commit,
+        **({GIT_DIRTY: str(fact.git_dirty).lower()} if fact.git_commit else {}),
+        "truscore.environment_digest": fact.environment_digest,
         ATTEMPT: str(fact.attempt),
         ATTEMPT_STARTED: f"{at:.3f}",
         **_references(config=fact.config),
@@ -138,6 +161,19 @@ def _epoch_values(fact: EpochDone, at: float) -> Iterable[Value]:
         **{_name(name): value for name, value in sorted(fact.metrics.items())},
     }
     return [Value(name=name, step=fact.epoch, value=value, at=at) for name, value in values.items()]
+
+
+def _evaluation(fact: Evaluated, known: Known, at: float) -> Writes:
+    """Of several attempts the last one's curves are kept."""
+    if fact.attempt <= int(known.tags.get(EVALUATED, 0)):
+        return Writes()
+    values = (
+        Value(name=f"custom.{_name(name)}", step=fact.epoch, value=value, at=at)
+        for name, value in sorted(fact.custom_metrics.items())
+    )
+    return Writes(
+        tags={EVALUATED: str(fact.attempt)}, values=_new(values, known), files={EVALUATION_FILE: fact.content}
+    )
 
 
 def _completion(fact: Completed, known: Known, at: float) -> Writes:

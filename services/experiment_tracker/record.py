@@ -14,7 +14,10 @@ MESSAGE = "truscore.message"
 MODEL = "truscore.model"
 MODEL_VERSION = "truscore.model_version"
 GIT_COMMIT = "mlflow.source.git.commit"
+GIT_DIRTY = "mlflow.source.git.dirty"
 ARTIFACT = "truscore.artifact."
+EVALUATED = "truscore.evaluated"  # the attempt whose curves are on record
+EVALUATION_FILE = "truscore/evaluation.json"
 FIT_FOR_USE = "truscore.fit_for_use"
 FIT_REASON = "truscore.fit_for_use_reason"
 
@@ -40,7 +43,7 @@ class Opening:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Value:
-    """One value of a metric; the step is the epoch."""
+    """One value of a metric; the step is the epoch, of "step/" and "system/" what their modules say."""
 
     name: str
     step: int
@@ -104,6 +107,7 @@ class Writes:
     model: Model | None = None
     dataset: DatasetUse | None = None
     lineage: Mapping[str, str] | None = None
+    files: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # JSON, by path
 
     def __bool__(self) -> bool:
         return bool(self.parameters or self.values or self.tags or self.status or self.model)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from services.experiment_tracker.facts import Fact, Promoted
+from services.experiment_tracker.facts import Fact, Promoted, Sampled
 from services.experiment_tracker.ledger import Ledger
 from services.experiment_tracker.plan import opening_of, writes_for
 from services.experiment_tracker.record import Known, Promotion
@@ -33,6 +33,8 @@ class Recorder:
             )
             return
         known = self._known.pop(fact.run_id, None) or self._ledger.find(fact.run_id)
+        if known is None and isinstance(fact, Sampled):
+            return  # a sample does not say which experiment its run belongs to
         known = known or self._ledger.open(opening_of(fact, at))
         if writes := writes_for(fact, known, at):
             known = self._ledger.write(known, writes)

@@ -4,12 +4,12 @@ import os
 from urllib.parse import urlsplit
 
 from pydantic import Field
-from truscore.settings import BusSettings
+from truscore.settings.api import ApiSettings
 
 from services.experiment_tracker.promotion import ChampionRule
 
 
-class Settings(BusSettings):
+class Settings(ApiSettings):
     """Settings of the experiment tracker, each from TRUSCORE_<NAME>."""
 
     mlflow_url: str = Field(description="Address of the MLflow server, http://host:port")

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from prometheus_client import REGISTRY
-from truscore.bus import canary, connect, publisher, replay_log, serve
+from truscore.bus import LogReader, canary, connect, event_id_at, publisher, replay_log, serve
 from truscore.bus.audit_stream import append_audit, read_audit
 from truscore.bus.queue_counts import count_queues, watched_queues
+from truscore.events import CONTRACT_VERSION
+from truscore.settings.api import access_of
 from truscore.telemetry import configure_logging, serve_grpc, serve_metrics, tracing
 
 from services.monitor.alerting import Alerting
@@ -32,6 +35,8 @@ from services.monitor.notifications import Notifier, channels, load_notification
 from services.monitor.queues import QueueTrends, counting
 from services.monitor.rules import load_rules
 from services.monitor.settings import Settings
+from services.monitor.snapshot_file import code_version
+from services.monitor.snapshots import Snapshots
 from services.monitor.subscriptions import BoardChanges
 from services.monitor.trends import DiskTrends, measured_of_certificate
 
@@ -51,7 +56,9 @@ async def run(settings: Settings) -> int:
     notifier = notifier_of(settings, time.time)
     since = datetime.now(UTC) - timedelta(days=settings.monitor_history_days)
     consumer = EventConsumer(board, board_changes.changed, gauges.count, audit.note, notifier.note)
-    caught_up = replay_log(broker, consumer, service=SERVICE, offset=since, on_stray=consumer.stray).caught_up
+    reader = replay_log(broker, consumer, service=SERVICE, offset=since, on_stray=consumer.stray)
+    caught_up = reader.caught_up
+    snapshots = snapshots_of(settings, board, consumer, audit)
     gauges.register(REGISTRY, caught_up.is_set)
     disks, outgoing = DiskTrends(), publisher(broker, service=SERVICE)
     watched = watched_queues()
@@ -77,21 +84,45 @@ async def run(settings: Settings) -> int:
     )
     reads = Reads(board, board_changes, caught_up, alerts=alert_calls)
     alive = canary(broker, service=SERVICE).alive
-    host, servicers = settings.monitor_host, [reads.add_to, AuditReads(read).add_to]
+    host, servicers, access = settings.monitor_host, [reads.add_to, AuditReads(read).add_to], access_of(settings)
     return await serve(
         broker,
         before=[
             tracing(SERVICE, settings.otlp_endpoint),
-            serve_grpc(host, settings.monitor_grpc_port, servicers=servicers, alive=alive, tls=settings),
+            serve_grpc(host, settings.monitor_grpc_port, access=access, servicers=servicers, alive=alive, tls=settings),
             serve_metrics(host, settings.monitor_metrics_port),
+            *([resuming(snapshots, reader, partial(event_id_at, amqp_url), since)] if snapshots else []),
         ],
         on_start=[
             alerting.going_on(caught_up),
             counting(queues, count, time.time, settings.monitor_queue_interval_s),
             audit.going_on(),
+            *([snapshots.going_on(caught_up, every_s=settings.monitor_snapshot_interval_s)] if snapshots else []),
             notifier.going_on(settings.monitor_alert_interval_s),
         ],
     )
+
+
+def snapshots_of(settings: Settings, board: Board, consumer: EventConsumer, audit: AuditRecorder) -> Snapshots | None:
+    """In the settings' work folder; None where there is none."""
+    if settings.monitor_workdir is None:
+        return None
+    return Snapshots(
+        folder=settings.monitor_workdir,
+        # Another history or another number of runs gives another board.
+        version=f"{code_version(CONTRACT_VERSION)} {settings.monitor_max_runs}",
+        board=board,
+        place=lambda: consumer.place,
+        is_settled=lambda: audit.is_settled,
+    )
+
+
+@asynccontextmanager
+async def resuming(
+    snapshots: Snapshots, reader: LogReader, find: Callable[[int], Awaitable[str | None]], since: datetime
+) -> AsyncIterator[None]:
+    await snapshots.resume(reader, find, since=since.timestamp())
+    yield
 
 
 def notifier_of(settings: Settings, clock: Callable[[], float]) -> Notifier:

@@ -33,6 +33,7 @@ class AuditRecorder:
     ) -> None:
         self._read, self._append = read, append
         self._pending: asyncio.Queue[Request] = asyncio.Queue(MOST_PENDING)
+        self._noted = self._recorded = 0
         self._known: dict[tuple[int, str], None] = {}
         self._last: AuditRecord | None = None
 
@@ -41,8 +42,14 @@ class AuditRecorder:
         """Requests that are not on record yet."""
         return self._pending.qsize()
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether every request that was noted is on record."""
+        return self._noted == self._recorded
+
     async def note(self, request: Request) -> None:
         """Have a request recorded; waits where too many wait already."""
+        self._noted += 1
         await self._pending.put(request)
 
     @asynccontextmanager
@@ -59,6 +66,7 @@ class AuditRecorder:
         while True:
             request = await self._pending.get()
             await _until_done(lambda request=request: self._record(request), f"{request.event_id} is not on record yet")  # type: ignore[misc]
+            self._recorded += 1
 
     async def _learn(self) -> None:
         self._known, self._last = {}, None

@@ -3,9 +3,9 @@ number."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
 
 from services.monitor.alerts import AlertState, with_alert
 from services.monitor.facts import (
@@ -59,6 +59,35 @@ class Bounds:
     forgotten: int = 10_000
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BoardState:
+    """All that a board holds at one moment; what is in it never changes, so that this is made in no time."""
+
+    runs: Mapping[str, Run]
+    orders: Mapping[str, Waiting]
+    hosts: Mapping[tuple[str, str], Sampled]
+    unknown_events: Mapping[str, UnknownEvent]
+    alerts: Mapping[str, AlertState]
+    alerts_version: int
+    forgotten: tuple[str, ...]
+
+    def as_mapping(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def of_mapping(cls, values: Mapping[str, Any]) -> BoardState:
+        """TypeError where it is none."""
+        return cls(**values)
+
+    def without_older_than(self, at: float) -> BoardState:
+        """Without the runs and orders of which nothing was heard since."""
+        return replace(
+            self,
+            runs={key: run for key, run in self.runs.items() if run.last_event_at >= at},
+            orders={key: order for key, order in self.orders.items() if order.last_event_at >= at},
+        )
+
+
 class Board:
     """Takes facts in any order and with any repeats; within its bounds the outcome is the same."""
 
@@ -92,6 +121,25 @@ class Board:
                 self._unknown_event(fact)
             case _:
                 self._run(fact.run_id, lambda run: with_fact(run, fact, at, trace))
+
+    def state(self) -> BoardState:
+        """Everything, as it is now."""
+        return BoardState(
+            runs=dict(self.runs),
+            orders=dict(self.orders),
+            hosts=dict(self.hosts),
+            unknown_events=dict(self.unknown_events),
+            alerts=dict(self.alerts),
+            alerts_version=self.alerts_version,
+            forgotten=tuple(self._forgotten),
+        )
+
+    def restore(self, state: BoardState) -> None:
+        """In place of all that it holds."""
+        self.runs, self.orders = dict(state.runs), dict(state.orders)
+        self.hosts, self.alerts = dict(state.hosts), dict(state.alerts)
+        self.unknown_events, self.alerts_version = dict(state.unknown_events), state.alerts_version
+        self._forgotten = dict.fromkeys(state.forgotten)
 
     def entries(self) -> list[Entry]:
         """Runs, and the orders that are not runs yet."""

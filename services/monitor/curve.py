@@ -56,7 +56,7 @@ def with_point(curve: Curve, point: Point, *, max_points: int = MAX_POINTS) -> C
     first = (point.step >> curve.level) << curve.level
     i = bisect_left(curve.steps, first)
     taken = i < len(curve) and curve.steps[i] >> curve.level == point.step >> curve.level
-    if taken and _rank(curve[i]) <= _rank(point):
+    if taken and (-curve.attempts[i], curve.steps[i]) <= _rank(point):
         return curve
     added = _put(curve, i, point, replace=taken)
     while len(added) > max_points:

@@ -154,6 +154,15 @@ class Completed:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluated:
+    """Curves, confusion and figures by class: the event's own bytes, compressed by zlib."""
+
+    run_id: str
+    attempt: int
+    content: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Failed:
     run_id: str
     code: str
@@ -302,6 +311,7 @@ RunFact = (
     Started
     | Progressed
     | EpochDone
+    | Evaluated
     | Completed
     | Failed
     | Cancelled

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from pydantic import Field
-from truscore.settings import BusSettings
+from truscore.settings.api import ApiSettings
 
 
-class Settings(BusSettings):
+class Settings(ApiSettings):
     """Settings of the monitor, each from TRUSCORE_<NAME>."""
 
     monitor_host: str = Field("127.0.0.1", description="Address that the monitor's ports are bound to")
@@ -14,6 +14,14 @@ class Settings(BusSettings):
     monitor_metrics_port: int = Field(0, description="Port of the monitor's Prometheus page; 0 for any free one")
     monitor_history_days: float = Field(
         30, gt=0, le=3650, description="How far back the event log is read at the start; older runs are not shown"
+    )
+    monitor_workdir: Path | None = Field(
+        None,
+        description="Folder of the snapshot that a monitor goes on from when it starts, which may be lost at any time; "
+        "without it the event log is read from its beginning",
+    )
+    monitor_snapshot_interval_s: float = Field(
+        300, gt=0, description="Seconds between two snapshots of what the monitor knows"
     )
     monitor_max_runs: int = Field(
         500,

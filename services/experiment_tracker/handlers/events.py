@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any, Protocol
 
+from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from truscore import storage
@@ -25,6 +26,7 @@ from services.experiment_tracker.recorder import Recorder
 log = logging.getLogger(__name__)
 
 UNKNOWN_RUN = "unknown_run"
+TRAINER = "trainer"
 MAX_NAMES = 500
 MAX_PARTS = 50
 MAX_TIME_S = 253_402_300_799  # the end of the year 9999, the last moment that a Timestamp may name
@@ -32,11 +34,13 @@ MAX_TIME_S = 253_402_300_799  # the end of the year 9999, the last moment that a
 # A fact has the fields of its message that are put on record, under the same names.
 PLAIN: Mapping[type[Message], type[Any]] = {
     training_pb2.TrainingStarted: facts.Started,
+    training_pb2.TrainingProgressed: facts.Progressed,
     training_pb2.EpochCompleted: facts.EpochDone,
     training_pb2.TrainingCompleted: facts.Completed,
     training_pb2.TrainingFailed: facts.Failed,
     training_pb2.TrainingCancelled: facts.Cancelled,
     training_pb2.TrainingPaused: facts.Paused,
+    telemetry_pb2.HardwareSampled: facts.Sampled,
     model_pb2.ModelExported: facts.Exported,
     model_pb2.ExportFailed: facts.ExportFailed,
     model_pb2.ModelPromoted: facts.Promoted,
@@ -44,6 +48,7 @@ PLAIN: Mapping[type[Message], type[Any]] = {
 PARTS: Mapping[type[Message], type[Any]] = {
     training_pb2.ObjectRef: storage.ObjectRef,
     model_pb2.Artifact: facts.Artifact,
+    telemetry_pb2.GpuSample: facts.GpuLoad,
     training_pb2.TrivialComparison: facts.TrivialComparison,
     training_pb2.TrivialPredictor: facts.TrivialPredictor,
     training_pb2.MetricInterval: facts.MetricInterval,
@@ -52,7 +57,7 @@ PARTS: Mapping[type[Message], type[Any]] = {
 
 def fact_of(message: Message) -> facts.Fact | None:
     """What the message puts on record; None where that is nothing. Poison where its run can't be named."""
-    kind = PLAIN.get(type(message))
+    kind = facts.Evaluated if isinstance(message, training_pb2.TrainingEvaluated) else PLAIN.get(type(message))
     run_id = getattr(message, "run_id", "")
     # An order refused before it became a run has no id, and nothing to keep.
     if kind is None or not run_id:
@@ -60,8 +65,17 @@ def fact_of(message: Message) -> facts.Fact | None:
     # Somebody mistook the name: there is no such run, and none is put on record.
     if isinstance(message, model_pb2.ExportFailed) and message.code == UNKNOWN_RUN:
         return None
+    # What validator and exporter sample is no part of the training.
+    if isinstance(message, telemetry_pb2.HardwareSampled) and message.service != TRAINER:
+        return None
     if not is_run_id(run_id):
         raise Poison(f"run_id {run_id[:200]!r}: {RUN_ID_ACCEPTED}")
+    if isinstance(message, training_pb2.TrainingEvaluated):
+        # Whole: a curve of which the first points alone are kept is another one.
+        return facts.Evaluated(
+            run_id=run_id, attempt=message.attempt, epoch=message.epoch, custom_metrics=_value(message.custom_metrics),
+            content=MessageToDict(message, preserving_proto_field_name=True),
+        )  # fmt: skip
     return _plain(message, kind)  # type: ignore[no-any-return]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -32,6 +33,7 @@ class Page:
     known: Known
     parameters: dict[str, str] = field(default_factory=dict)
     values: list[Value] = field(default_factory=list)
+    files: dict[str, Mapping[str, object]] = field(default_factory=dict)
     ended_at: float | None = None
 
 
@@ -58,6 +60,7 @@ class MemoryLedger:
         page = next(page for page in self.pages if page.known.mlflow_run_id == known.mlflow_run_id)
         page.parameters |= writes.parameters
         page.values += writes.values
+        page.files |= writes.files
         page.known = absorbed(page.known, writes)
         if writes.status is not None:
             page.ended_at = None if writes.status is Status.RUNNING else writes.ended_at

@@ -28,6 +28,8 @@ from services.experiment_tracker.record import (
 log = logging.getLogger(__name__)
 
 OURS = "truscore.experiment"
+# Pages for training in place of those for language models; whoever changed it keeps the choice.
+KIND = {"mlflow.experimentKind": "custom_model_development"}
 PLACE_EXPERIMENT = "truscore"
 PLACE = "truscore.place"
 PROMOTED = "promoted"  # the alias of a model's newest version that is fit for use
@@ -78,8 +80,9 @@ class MlflowLedger:
             known = absorbed(known, writes)
             if writes.model is not None:
                 known = self._register(known, writes.model)
-        if writes.lineage is not None:
-            self._attach(known.mlflow_run_id, writes.lineage)
+        files = {LINEAGE_FILE: writes.lineage, **writes.files} if writes.lineage is not None else writes.files
+        for path, content in files.items():
+            self._attach(known.mlflow_run_id, path, content)
         return known
 
     def promote(self, promotion: Promotion) -> None:
@@ -214,12 +217,12 @@ class MlflowLedger:
         self._log(known.mlflow_run_id, named)
         return absorbed(known, named)
 
-    def _attach(self, mlflow_run_id: str, lineage: Mapping[str, str]) -> None:
+    def _attach(self, mlflow_run_id: str, path: str, content: Mapping[str, object]) -> None:
         """A file beside the tags, for who downloads the run. Some servers' artifact stores are not ours to write."""
         try:
-            self._client.log_dict(mlflow_run_id, dict(sorted(lineage.items())), LINEAGE_FILE)
+            self._client.log_dict(mlflow_run_id, dict(sorted(content.items())), path)
         except (self._error, OSError, ImportError) as error:
-            log.warning("%s of MLflow run %s not stored: %s", LINEAGE_FILE, mlflow_run_id, error)
+            log.warning("%s of MLflow run %s not stored: %s", path, mlflow_run_id, error)
 
     def _learn_experiments(self) -> None:
         found = self._client.search_experiments(max_results=MAX_EXPERIMENTS, filter_string=f"tags.`{OURS}` = 'yes'")
@@ -228,14 +231,17 @@ class MlflowLedger:
     def _experiment_id(self, name: str) -> str:
         there = self._client.get_experiment_by_name(name)
         if there is None:
-            self._unless_there(lambda: self._client.create_experiment(name, tags={OURS: "yes"}))
+            self._unless_there(lambda: self._client.create_experiment(name, tags={OURS: "yes", **KIND}))
             there = self._client.get_experiment_by_name(name)
         if there is None:
             raise LedgerUnavailable(f"MLflow has no experiment {name!r} although it was made")
         if there.lifecycle_stage != "active":
             self._client.restore_experiment(there.experiment_id)
-        if there.tags.get(OURS) != "yes":
-            self._client.set_experiment_tag(there.experiment_id, OURS, "yes")
+        for tag, value in (
+            {OURS: "yes"} | {name: value for name, value in KIND.items() if name not in there.tags}
+        ).items():
+            if there.tags.get(tag) != value:
+                self._client.set_experiment_tag(there.experiment_id, tag, value)
         self._experiment_names[there.experiment_id] = name
         return str(there.experiment_id)
 

@@ -46,9 +46,9 @@ class AlertCalls:
     async def acknowledge(
         self, request: monitor_pb2.AcknowledgeAlertRequest, context: Context, *, caller: str = ""
     ) -> monitor_pb2.AcknowledgeAlertResponse:
-        """`caller` is who asks, where that is known."""
-        by = caller or request.acknowledged_by
-        if refusal := _refusal(request, by):
+        """`caller` is who the token says that asks; a name in the request is its word for whom it asks."""
+        named = request.acknowledged_by
+        if refusal := _refusal(request, named or caller):
             await abort(context, grpc.StatusCode.INVALID_ARGUMENT, refusal)
         alert = self.board.alerts.get(request.alert_id)
         if alert is None or alert.raised is None or not alert.stands:
@@ -60,7 +60,7 @@ class AlertCalls:
             alert_id=request.alert_id,
             rule=alert.raised.rule,
             subject=alert.raised.subject,
-            acknowledged_by=by,
+            acknowledged_by=f"{named} via {caller}" if named and caller and named != caller else named or caller,
             note=request.note,
             acknowledged_at=now,
             silenced_until=now + request.silence_s if request.silence_s else 0,

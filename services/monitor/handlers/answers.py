@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
+from zlib import decompress
 
 from truscore.api.v1 import monitor_pb2
 from truscore.events.v1 import dataset_pb2, telemetry_pb2, training_pb2
@@ -42,6 +43,12 @@ def answer(
         if shown.HasField("acknowledgement"):
             run.acknowledgements.append(shown.acknowledgement)
     return run
+
+
+def evaluation_answer(evaluated: facts.Evaluated) -> monitor_pb2.GetEvaluationResponse:
+    """As the trainer published it."""
+    evaluation = training_pb2.TrainingEvaluated.FromString(decompress(evaluated.content))
+    return monitor_pb2.GetEvaluationResponse(evaluation=evaluation)
 
 
 def alert_answer(alert: AlertState) -> monitor_pb2.Alert:
@@ -109,6 +116,20 @@ def curves_answer(run: Run, request: monitor_pb2.GetCurvesRequest) -> monitor_pb
         steps, values = zip(*points, strict=True) if points else ((), ())
         curves.append(monitor_pb2.MetricCurve(name=name, steps=steps, values=values, bucket_steps=2**shown.level))
     return monitor_pb2.GetCurvesResponse(curves=curves)
+
+
+def hardware_answer(run: Run, request: monitor_pb2.GetHardwareRequest) -> monitor_pb2.GetHardwareResponse:
+    """What was sampled of each host, each curve with at most as many points."""
+    curves = []
+    for (host, name), series in run.hardware_series.items():
+        shown = thinned(series, request.max_points) if request.max_points else series
+        times_s, values = zip(*shown.points(), strict=True)
+        curves.append(
+            monitor_pb2.HardwareCurve(
+                host=host, name=name, sampled_at_s=times_s, values=values, bucket_s=2**shown.level
+            )
+        )
+    return monitor_pb2.GetHardwareResponse(curves=curves)
 
 
 def _order_answer(waiting: Waiting, *, full: bool) -> monitor_pb2.Run:

@@ -41,7 +41,8 @@ ACTIONS: Mapping[type[Message], str] = {
 
 def request_of(message: Message, envelope: Envelope, log_offset: int) -> Request | None:
     """What the event asks for; None where it asks for nothing."""
-    action = ACTIONS.get(type(message))
+    named = message.action[:MAX_CHARS] if isinstance(message, control_pb2.ActionRecorded) else ""
+    action = named or ACTIONS.get(type(message))
     if action is None:
         return None
     return Request(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from hashlib import sha256
 from typing import Any, TypeVar
+from zlib import compress
 
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from truscore.audit import Request
@@ -18,6 +20,7 @@ from services.monitor import facts
 from services.monitor.alerts import AlertState
 from services.monitor.board import Board
 from services.monitor.handlers.audit import request_of
+from services.monitor.snapshot_file import Place
 
 KNOWN_STATES = frozenset(order_pb2.OrderState.values())
 MAX_NAMES = 64
@@ -28,8 +31,22 @@ MAX_TIME_S = 253_402_300_799  # the end of the year 9999, the last moment that a
 STRAY = "stray"  # in the place of a message's type
 
 F = TypeVar("F")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReadOff:
+    """Names of a fact's fields that are read off its message. A million events are read at a monitor's start: their
+    descriptors are not asked again for each. Of `optional` the message knows that one was left out, which is not its
+    zero."""
+
+    numbers: tuple[str, ...]
+    texts: tuple[str, ...]
+    optional: tuple[str, ...]
+    others: tuple[str, ...]
+
+
 # By message and fact: whoever makes a fact of a message gives it the same fields each time.
-_READ_OFF: dict[tuple[type[Message], type[Any]], tuple[tuple[str, bool], ...]] = {}
+_READ_OFF: dict[tuple[type[Message], type[Any]], ReadOff] = {}
 log = logging.getLogger(__name__)
 
 # A fact has the fields of its message that the monitor uses, under the same names.
@@ -55,8 +72,11 @@ PARTS: Mapping[type[Message], type[Any]] = {
 }
 
 
-def fact_of(message: Message, event_id: str = "") -> facts.Fact | None:
+def fact_of(message: Message, event_id: str = "") -> facts.Fact | None:  # noqa: PLR0911
     """What the message states to the monitor; None for requests, which state nothing until they are answered."""
+    if kind := PLAIN.get(type(message)):
+        fact: facts.Fact = _plain(message, kind)
+        return fact
     match message:
         case dataset_pb2.DatasetReady():
             return facts.Announced(order=_order(message), order_event_id=event_id[:MAX_CHARS])
@@ -73,12 +93,13 @@ def fact_of(message: Message, event_id: str = "") -> facts.Fact | None:
                 fit_for_use=message.fit_for_use if message.HasField("fit_for_use") else None,
                 comparison=message.trivial_comparison.SerializeToString(deterministic=True),
             )
+        case training_pb2.TrainingEvaluated():
+            return _plain(message, facts.Evaluated, content=compress(message.SerializeToString(deterministic=True)))
         case model_pb2.ModelExported():
             announcement = message.SerializeToString(deterministic=True)
             return _plain(message, facts.Exported, announcement=announcement)
         case _:
-            kind = PLAIN.get(type(message))
-            return _plain(message, kind) if kind else None
+            return None
 
 
 def _order(message: dataset_pb2.DatasetReady | dataset_pb2.DatasetValidated) -> facts.ReceivedOrder:
@@ -103,25 +124,28 @@ def _order(message: dataset_pb2.DatasetReady | dataset_pb2.DatasetValidated) -> 
 
 
 def _plain(message: Message, kind: type[F], **given: Any) -> F:
-    read = {
-        name: None if asks and not message.HasField(name) else _value(getattr(message, name))
-        for name, asks in _read_off(type(message), kind, tuple(given))
-    }
+    read_off = _READ_OFF.get((type(message), kind)) or _read_off(type(message), kind, tuple(given))
+    read = {name: getattr(message, name) for name in read_off.numbers}
+    for name in read_off.texts:
+        read[name] = getattr(message, name)[:MAX_CHARS]
+    for name in read_off.others:
+        read[name] = _value(getattr(message, name))
+    for name in read_off.optional:
+        read[name] = _value(getattr(message, name)) if message.HasField(name) else None
     return kind(**given, **read)
 
 
-def _read_off(message: type[Message], kind: type[Any], given: tuple[str, ...]) -> tuple[tuple[str, bool], ...]:
-    """Names of the fact's fields that are read off the message; whether it knows that one was left out, which is not
-    its zero. A million events are read at a monitor's start: their descriptors are not asked again for each."""
-    found = _READ_OFF.get((message, kind))
-    if found is None:
-        described = message.DESCRIPTOR.fields_by_name
-        found = _READ_OFF[message, kind] = tuple(
-            (name, described[name].message_type is None and described[name].has_presence)
-            for name in (field.name for field in fields(kind))
-            if name not in given
-        )
-    return found
+def _read_off(message: type[Message], kind: type[Any], given: tuple[str, ...]) -> ReadOff:
+    described = message.DESCRIPTOR.fields_by_name
+    names = [field.name for field in fields(kind) if field.name not in given]
+    optional = [name for name in names if described[name].message_type is None and described[name].has_presence]
+    single = [name for name in names if not described[name].is_repeated and name not in optional]
+    texts = [name for name in single if described[name].type == FieldDescriptor.TYPE_STRING]
+    made = (FieldDescriptor.CPPTYPE_STRING, FieldDescriptor.CPPTYPE_MESSAGE)
+    numbers = [name for name in single if described[name].cpp_type not in made]
+    others = [name for name in names if name not in {*optional, *texts, *numbers}]
+    found = ReadOff(numbers=tuple(numbers), texts=tuple(texts), optional=tuple(optional), others=tuple(others))
+    return _READ_OFF.setdefault((message, kind), found)
 
 
 def _value(value: Any) -> Any:
@@ -157,6 +181,8 @@ class EventConsumer:
         self._count = count
         self._note_request = note_request
         self._note_alert = note_alert
+        #: What was folded last.
+        self.place: Place | None = None
 
     async def __call__(self, message: Message, envelope: Envelope, offset: int) -> None:
         self._count(envelope.type)
@@ -169,6 +195,7 @@ class EventConsumer:
         request = request_of(message, envelope, offset)
         if request is not None:
             await self._note_request(request)
+        self.place = Place(offset=offset, event_id=envelope.event_id)
 
     async def stray(self, event: Stray) -> None:
         """Something that no event of the contract is: nobody else takes note of it."""

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 from google.protobuf.field_mask_pb2 import FieldMask
+from truscore.access import current_caller
 from truscore.api.v1 import monitor_pb2, monitor_pb2_grpc
 
 from services.monitor.alerts import alerts_about
 from services.monitor.board import Board, Entry, dataset_of_entry, id_of, stage_of_entry
 from services.monitor.handlers.alerts import AlertCalls, abort
-from services.monitor.handlers.answers import answer, curves_answer
+from services.monitor.handlers.answers import answer, curves_answer, evaluation_answer, hardware_answer
 from services.monitor.handlers.shown import ShownRuns, masked, unknown_paths
 from services.monitor.orders import Waiting
 from services.monitor.paging import InvalidToken, page
@@ -80,12 +81,23 @@ class Reads(monitor_pb2_grpc.MonitorServiceServicer):
     async def GetCurves(  # noqa: N802
         self, request: monitor_pb2.GetCurvesRequest, context: Context
     ) -> monitor_pb2.GetCurvesResponse:
+        return curves_answer(await self._run(request.run_id, context), request)
+
+    async def GetHardware(  # noqa: N802
+        self, request: monitor_pb2.GetHardwareRequest, context: Context
+    ) -> monitor_pb2.GetHardwareResponse:
+        return hardware_answer(await self._run(request.run_id, context), request)
+
+    async def GetEvaluation(  # noqa: N802
+        self, request: monitor_pb2.GetEvaluationRequest, context: Context
+    ) -> monitor_pb2.GetEvaluationResponse:
         await self._check(request.run_id, context)
         await self._ready(context)
         entry = self._board.find(request.run_id)
-        if not isinstance(entry, Run):
-            await abort(context, grpc.StatusCode.NOT_FOUND, f"run {request.run_id!r} is not known here")
-        return curves_answer(entry, request)
+        if not isinstance(entry, Run) or entry.evaluated is None:
+            what = "is not known here" if entry is None else "has not been evaluated"
+            await abort(context, grpc.StatusCode.NOT_FOUND, f"run {request.run_id!r} {what}")
+        return evaluation_answer(entry.evaluated.event)
 
     async def WatchRun(  # noqa: N802
         self, request: monitor_pb2.WatchRunRequest, context: Context
@@ -121,7 +133,8 @@ class Reads(monitor_pb2_grpc.MonitorServiceServicer):
         self, request: monitor_pb2.AcknowledgeAlertRequest, context: Context
     ) -> monitor_pb2.AcknowledgeAlertResponse:
         await self._ready(context)
-        return await (await self._of_alerts(context)).acknowledge(request, context)
+        caller, calls = current_caller(), await self._of_alerts(context)
+        return await calls.acknowledge(request, context, caller=caller.name if caller else "")
 
     async def _of_alerts(self, context: Context) -> AlertCalls:
         if self._alerts is None:
@@ -143,6 +156,15 @@ class Reads(monitor_pb2_grpc.MonitorServiceServicer):
             waits = expected(self._board.entries()) if waits is None else waits
             wait = waits.get(entry.order_id)
         return answer(entry, alerts=alerts_about(self._board.alerts, id_of(entry)), full=full, wait=wait)
+
+    async def _run(self, reference: str, context: Context) -> Run:
+        """A run that a trainer took; NOT_FOUND else."""
+        await self._check(reference, context)
+        await self._ready(context)
+        entry = self._board.find(reference)
+        if not isinstance(entry, Run):
+            await abort(context, grpc.StatusCode.NOT_FOUND, f"run {reference!r} is not known here")
+        return entry
 
     async def _check_mask(self, mask: FieldMask, context: Context) -> None:
         if unknown := unknown_paths(mask):

@@ -35,6 +35,8 @@ class LedgerClaims:
         assert record.parameters == {"hyperparameters.optimization.learning_rate": "0.001", "image_size": "160"}
         assert record.metrics["best.box_AP50"] == 0.8
         assert record.tags["mlflow.source.git.commit"] == "c0ffee"
+        assert record.tags["mlflow.source.git.dirty"] == "true"
+        assert record.tags["truscore.environment_digest"] == "e" * 64
         assert record.tags["truscore.dataset_digest"] == "d" * 64
         assert record.tags["truscore.attempts"] == "2"
         assert record.tags["truscore.seed"] == "7"

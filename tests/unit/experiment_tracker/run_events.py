@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from google.protobuf.message import Message
-from truscore.events.v1 import model_pb2, training_pb2
+from truscore.events.v1 import model_pb2, telemetry_pb2, training_pb2
 
 from services.experiment_tracker.handlers import fact_of
 from services.experiment_tracker.ledger import Ledger
@@ -31,11 +31,20 @@ def started(
     message = training_pb2.TrainingStarted(
         run_id=run_id, dataset_id="cards", dataset_version="1", dataset_digest="d" * 64, category="border_detection",
         option="dual_class", architecture="mask_rcnn", config=_object("config.json"), attempt=attempt, total_epochs=3,
-        host="gpu-1", device="cpu", world_size=1, git_commit="c0ffee", seed=7,
+        host="gpu-1", device="cpu", world_size=1, git_commit="c0ffee", git_dirty=True, seed=7,
+        environment_digest="e" * 64,
         parameters={"hyperparameters.optimization.learning_rate": lr, "image_size": "160"},
     )  # fmt: skip
     message.started_at.FromNanoseconds(round((BEGIN_S + at) * 1e9))
     return PublishedEvent(message, BEGIN_S + at)
+
+
+def progressed(step: int, *, total: int = 3, attempt: int = 1, run_id: str = RUN) -> PublishedEvent:
+    message = training_pb2.TrainingProgressed(
+        run_id=run_id, attempt=attempt, step=step, total_steps=total, epoch=1, loss=1 / step, learning_rate=1e-3,
+        loss_parts={"box": 0.5 / step}, gradient_norm=2.0, images_per_second=9,
+    )  # fmt: skip
+    return PublishedEvent(message, BEGIN_S + 3 + step / 1000)
 
 
 def epoch_done(
@@ -99,12 +108,36 @@ def paused(at: float = 50, *, attempt: int = 1) -> PublishedEvent:
     return PublishedEvent(training_pb2.TrainingPaused(run_id=RUN, attempt=attempt), BEGIN_S + at)
 
 
+GPU = telemetry_pb2.GpuSample(index=0, utilization_percent=97, memory_used_bytes=10**9, memory_total_bytes=4 * 10**9)
+
+
+def sampled(at: float, *, service: str = "trainer", run_id: str = RUN) -> PublishedEvent:
+    message = telemetry_pb2.HardwareSampled(
+        service=service, host="gpu-1", run_id=run_id, cpu_percent=at / 10, memory_used_bytes=4 * 10**9,
+        memory_total_bytes=16 * 10**9, disk_free_bytes=10**11,
+        gpus=[GPU],
+    )  # fmt: skip
+    message.sampled_at.FromNanoseconds(round((BEGIN_S + at) * 1e9))
+    return PublishedEvent(message, BEGIN_S + at)
+
+
+def evaluated(*, attempt: int = 1, run_id: str = RUN) -> PublishedEvent:
+    series = training_pb2.CurveSeries(name="crease", x=[at / 100 for at in range(101)], y=[1.0] * 101)
+    message = training_pb2.TrainingEvaluated(
+        run_id=run_id, attempt=attempt, epoch=3, split="validation", custom_metrics={"costs.missed": 10.0},
+        curves=[training_pb2.EvaluationCurve(kind=training_pb2.CURVE_KIND_ROC, series=[series])],
+    )  # fmt: skip
+    return PublishedEvent(message, BEGIN_S + 395)
+
+
 def whole_run(run_id: str = RUN) -> list[PublishedEvent]:
     """From the start to the model, with a failed attempt on the way."""
     return [
-        started(run_id=run_id), epoch_done(1, run_id=run_id), failed(150, run_id=run_id),
-        started(160, attempt=2, run_id=run_id), epoch_done(2, run_id=run_id), epoch_done(3, run_id=run_id),
-        completed(run_id=run_id), exported(run_id=run_id),
+        started(run_id=run_id), progressed(1, run_id=run_id), epoch_done(1, run_id=run_id), failed(150, run_id=run_id),
+        started(160, attempt=2, run_id=run_id), *(progressed(step, attempt=2, run_id=run_id) for step in (1, 2, 3)),
+        epoch_done(2, run_id=run_id), epoch_done(3, run_id=run_id),
+        sampled(200, run_id=run_id), evaluated(attempt=2, run_id=run_id), completed(run_id=run_id),
+        exported(run_id=run_id),
     ]  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 import pytest
+from truscore.access import anonymous
 from truscore.api.v1 import experiments_pb2 as api
 from truscore.api.v1.experiments_pb2_grpc import ExperimentsServiceStub
 from truscore.telemetry import serve_grpc
@@ -23,7 +24,7 @@ WAIT_S = 30
 
 @asynccontextmanager
 async def client(ledger: Ledger) -> AsyncIterator[Any]:
-    async with serve_grpc("127.0.0.1", 0, servicers=[Reads(ledger).add_to]) as port:
+    async with serve_grpc("127.0.0.1", 0, access=anonymous(), servicers=[Reads(ledger).add_to]) as port:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
             yield ExperimentsServiceStub(channel)
 

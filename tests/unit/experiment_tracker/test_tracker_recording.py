@@ -246,3 +246,46 @@ def test_compared_rows_say_which_differ_and_are_empty_where_a_run_has_none() -> 
 def test_one_run_twenty_one_or_the_same_twice_are_not_compared(run_ids: list[str]) -> None:
     with pytest.raises(NotComparable):
         check_run_ids(run_ids)
+
+
+def test_the_machine_of_a_run_is_on_record_under_mlflow_s_names_for_system_metrics() -> None:
+    ledger = ledger_after(run_events.started(), run_events.sampled(30), run_events.sampled(31), run_events.sampled(60))
+    (page,) = ledger.pages
+    values = {(value.name, value.at - run_events.BEGIN_S): value.value for value in page.values}
+    assert values["system/cpu_utilization_percentage", 30] == 3.0
+    assert values["system/system_memory_usage_percentage", 60] == 25.0
+    assert values["system/gpu_0_memory_usage_percentage", 60] == 25.0
+    assert {at for _, at in values} == {30, 60}, "of half a minute the first sample"
+
+
+def test_curves_over_the_steps_are_of_a_bounded_size_and_the_same_once_more() -> None:
+    reports = [run_events.progressed(step, total=1000) for step in range(1, 1001)]
+    again = [run_events.progressed(step, total=1000, attempt=2) for step in range(900, 1001)]
+    (page,) = ledger_after(run_events.started(), *reports, *again).pages
+    assert {value.name for value in page.values} == {
+        "step/loss", "step/loss.box", "step/learning_rate", "step/gradient_norm"
+    }  # fmt: skip
+    losses = [(value.step, value.value) for value in page.values if value.name == "step/loss"]
+    assert losses == [(0, 1.0), *((step, 1 / step) for step in range(4, 1001, 4))]
+
+
+def test_a_part_of_the_loss_whose_name_mlflow_refuses_is_written_once_all_the_same() -> None:
+    report = run_events.progressed(1)
+    report.message.loss_parts["box:l1"] = 0.5  # type: ignore[attr-defined]
+    (page,) = ledger_after(run_events.started(), report, report).pages
+    assert [value.name for value in page.values].count("step/loss.box_l1") == 1
+
+
+def test_a_sample_puts_no_run_on_record_and_what_other_services_sample_is_no_part_of_it() -> None:
+    assert ledger_after(run_events.sampled(30)).pages == []
+    assert fact_of(run_events.sampled(30, service="exporter").message) is None
+
+
+def test_curves_of_an_evaluation_are_a_file_of_the_run_and_the_numbers_of_plug_ins_its_metrics() -> None:
+    first, second = run_events.evaluated(attempt=1), run_events.evaluated(attempt=2)
+    ledger = ledger_after(run_events.started(), first, second, first, second)
+    (page,) = ledger.pages
+    assert page.files["truscore/evaluation.json"]["attempt"] == 2
+    assert [(each.name, each.step, each.value) for each in page.values] == [("custom.costs.missed", 3, 10.0)]
+    curves: Any = page.files["truscore/evaluation.json"]["curves"]
+    assert len(curves[0]["series"][0]["x"]) == 101, "no point is left out"

@@ -114,6 +114,16 @@ def epoch_done(
     return PublishedEvent(message, BEGIN_S + (3.5 + 100 * epoch if at is None else at))
 
 
+def evaluated(*, attempt: int = 1, area: float = 0.9) -> PublishedEvent:
+    series = training_pb2.CurveSeries(name="crease", x=[0, 1], y=[area, area])
+    message = training_pb2.TrainingEvaluated(
+        run_id=RUN, attempt=attempt, epoch=3, split="validation",
+        curves=[training_pb2.EvaluationCurve(kind=training_pb2.CURVE_KIND_ROC, title="ROC", series=[series])],
+        classes=[training_pb2.ClassMetrics(class_name="crease", metrics={"F1": area})],
+    )  # fmt: skip
+    return PublishedEvent(message, BEGIN_S + 399)
+
+
 def completed(at: float = 400) -> PublishedEvent:
     message = training_pb2.TrainingCompleted(
         run_id=RUN, metrics={"box_AP50": 0.8}, dataset_id="cards", dataset_version="1", category="border_detection",

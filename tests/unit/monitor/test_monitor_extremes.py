@@ -7,9 +7,10 @@ from math import inf, isnan, nan
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from truscore.api.v1 import monitor_pb2
+from truscore.events.v1 import telemetry_pb2
 
 from services.monitor.extremes import MAX_BUCKETS, MAX_SERIES, Series, thinned, with_value, with_values
-from services.monitor.handlers.answers import curves_answer
+from services.monitor.handlers.answers import curves_answer, hardware_answer
 from services.monitor.run import Run
 from tests.unit.monitor import event_sequences
 from tests.unit.monitor.event_sequences import RUN, board_after
@@ -94,3 +95,29 @@ def test_a_run_answers_the_curves_of_what_its_reports_carry() -> None:
     assert loss.values[-1] == 1 / 100
     assert min(loss.steps) >= 20
     assert loss.bucket_steps > 1
+
+
+def test_a_run_answers_what_its_hosts_did_over_its_time() -> None:
+    gpu = telemetry_pb2.GpuSample(index=1, utilization_percent=90, power_watts=300)
+    samples = [event_sequences.sampled(2.0 * n, host="a", cpu_percent=float(n)) for n in range(1000)]
+    dip = event_sequences.sampled(501.0, host="a", cpu_percent=100.0, disk_read_bytes_per_second=3e6)
+    other = event_sequences.sampled(7.0, host="b", gpus=[gpu], disk_write_bytes_per_second=2e6)
+    run = board_after([event_sequences.started(), *samples, dip, other]).find(RUN)
+    turned = board_after([other, dip, *reversed(samples), event_sequences.started()]).find(RUN)
+    assert isinstance(run, Run)
+    assert isinstance(turned, Run)
+    assert run.hardware_series == turned.hardware_series
+    curves = hardware_answer(run, monitor_pb2.GetHardwareRequest(run_id=RUN, max_points=100)).curves
+    found = {(curve.host, curve.name): curve for curve in curves}
+    of_hosts = ["cpu_percent", "disk_bytes_per_second", "memory_used_bytes", "network_bytes_per_second",
+                "process_cpu_percent", "process_memory_bytes"]  # fmt: skip
+    of_gpus = [f"gpu.1.{name}" for name in ("memory_used_bytes", "power_watts", "temperature_celsius",
+                                            "utilization_percent")]  # fmt: skip
+    assert list(found) == [*(("a", name) for name in of_hosts), *(("b", name) for name in sorted(of_hosts + of_gpus))]
+    busy = found["a", "cpu_percent"]
+    assert len(busy.values) <= 100
+    assert busy.values[list(busy.sampled_at_s).index(int(event_sequences.BEGIN_S) + 501)] == 100.0
+    assert (busy.sampled_at_s[0], busy.values[0]) == (int(event_sequences.BEGIN_S), 0.0)
+    assert max(busy.values) == 999.0
+    assert max(found["a", "disk_bytes_per_second"].values) == 3e6
+    assert list(found["b", "gpu.1.power_watts"].values) == [300.0]

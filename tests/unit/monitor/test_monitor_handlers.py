@@ -40,7 +40,7 @@ def test_every_message_but_requests_and_those_of_searches_tells_the_monitor_some
     silent = [row.routing_key for row in TOPOLOGY if fact_of(row.message()) is None]
     # Trials are shown as the runs that they are; how a search stands is what its own service keeps.
     expected = {"export.ordered", "run.cancel", "run.pause", "retention.ordered", "retention.deleted"}
-    expected |= {"letters.replay", "letters.discard", "order.prioritized"}
+    expected |= {"letters.replay", "letters.discard", "order.prioritized", "action.recorded"}
     # What the tracker decides about models.
     expected |= {"model.promote", "model.promoted", "model.promotion_refused"}
     assert {key for key in silent if not key.startswith("search.")} == expected

@@ -11,6 +11,7 @@ import grpc
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from truscore.access import anonymous
 from truscore.api.v1 import monitor_pb2
 from truscore.api.v1.monitor_pb2_grpc import MonitorServiceStub
 from truscore.telemetry import serve_grpc
@@ -46,7 +47,7 @@ class Harness:
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[Any]:
-        async with serve_grpc("127.0.0.1", 0, servicers=[self._reads.add_to]) as port:
+        async with serve_grpc("127.0.0.1", 0, access=anonymous(), servicers=[self._reads.add_to]) as port:
             async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
                 self.health = health_pb2_grpc.HealthStub(channel)
                 yield MonitorServiceStub(channel)
@@ -60,9 +61,14 @@ async def refusal(call: Any) -> tuple[grpc.StatusCode, str]:
 
 async def test_a_run_without_events_is_not_found() -> None:
     async with Harness().client() as api:
-        code, text = await refusal(api.GetRun(monitor_pb2.GetRunRequest(run_id="run-x"), timeout=WAIT_S))
-    assert code is grpc.StatusCode.NOT_FOUND
-    assert "'run-x'" in text
+        for call in (
+            api.GetRun(monitor_pb2.GetRunRequest(run_id="run-x"), timeout=WAIT_S),
+            api.GetCurves(monitor_pb2.GetCurvesRequest(run_id="run-x"), timeout=WAIT_S),
+            api.GetHardware(monitor_pb2.GetHardwareRequest(run_id="run-x"), timeout=WAIT_S),
+        ):
+            code, text = await refusal(call)
+            assert code is grpc.StatusCode.NOT_FOUND
+            assert "'run-x'" in text
 
 
 @pytest.mark.parametrize("run_id", ["", "x" * 301])
@@ -258,3 +264,17 @@ async def test_an_order_that_waits_is_answered_with_who_is_before_it_and_when_it
     # One trainer, busy for 200 s; the run before took 398 s from its first start to its end.
     assert [(run.orders_ahead, run.start_eta_s, run.eta_s) for run in runs] == [(0, 200, 598), (1, 598, 996)]
     assert next(iter(listed)).eta_s == 996
+
+
+async def test_the_evaluation_of_the_newest_attempt_is_answered_as_it_was_published() -> None:
+    harness = Harness()
+    first, second = event_sequences.evaluated(attempt=1, area=0.5), event_sequences.evaluated(attempt=2, area=0.9)
+    board_after([event_sequences.started(), second, first], harness.board)
+    async with harness.client() as api:
+        answer = await api.GetEvaluation(monitor_pb2.GetEvaluationRequest(run_id=RUN), timeout=WAIT_S)
+        assert answer.evaluation == second.message
+        board_after([event_sequences.started(run_id="run-00000000000000000000")], harness.board)
+        of_another = monitor_pb2.GetEvaluationRequest(run_id="run-00000000000000000000")
+        code, text = await refusal(api.GetEvaluation(of_another, timeout=WAIT_S))
+    assert code is grpc.StatusCode.NOT_FOUND
+    assert "has not been evaluated" in text
