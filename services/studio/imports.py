@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +42,7 @@ class Imports:
 
     def __init__(self, *, intake: Intake, drafts: DraftStore, bounds: ChildBounds) -> None:
         self._intake, self._drafts, self._bounds = intake, drafts, bounds
-        self._names: dict[str, set[str]] = defaultdict(set)  # of the files that have come in, by import
+        self._names: dict[str, set[str]] = {}  # of the files that have come in, by import
         self._most_files = FILES_PER_IMAGE * drafts.most_images
 
     def _folder(self, dataset_id: str, import_id: str) -> Path:
@@ -54,8 +53,26 @@ class Imports:
 
     async def add_file(self, dataset_id: str, import_id: str, name: str, content: AsyncIterator[bytes]) -> None:
         """One file under its relative path. Raises InvalidDraft."""
+        place = await self._place(dataset_id, import_id, name)
+        await asyncio.to_thread(place.unlink, missing_ok=True)
+        await receive(content, place, most_bytes=self._intake.bounds.image_bytes, may_be_empty=True)
+
+    async def add_received(self, dataset_id: str, import_id: str, name: str, file: Path) -> None:
+        """The same of a file that has come in piece by piece."""
+        place = await self._place(dataset_id, import_id, name)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        await asyncio.to_thread(file.replace, place)
+
+    async def received(self, dataset_id: str, import_id: str) -> dict[str, int]:
+        """The size of each file that has come in, by its path."""
+        folder = await asyncio.to_thread(self._folder, dataset_id, import_id)
+        return await asyncio.to_thread(_sizes, folder / "files")
+
+    async def _place(self, dataset_id: str, import_id: str, name: str) -> Path:
         path = image_path(name)
         folder = await asyncio.to_thread(self._folder, dataset_id, import_id)
+        if import_id not in self._names:  # of before a restart, too
+            self._names[import_id] = set(await asyncio.to_thread(_sizes, folder / "files"))
         names = self._names[import_id]
         if path not in names and len(names) >= self._most_files:
             raise InvalidDraft(
@@ -63,9 +80,7 @@ class Imports:
                 f"{FILES_PER_IMAGE} for each image that a dataset may have; import the folder in parts"
             )
         names.add(path)
-        place = folder / "files" / path
-        await asyncio.to_thread(place.unlink, missing_ok=True)
-        await receive(content, place, most_bytes=self._intake.bounds.image_bytes, may_be_empty=True)
+        return folder / "files" / path
 
     async def read(self, dataset_id: str, import_id: str) -> Imported:
         """Read the folder, and take what is in it into the draft. Raises InvalidDraft and ChildFailed."""
@@ -110,6 +125,11 @@ class Imports:
             classes_added=added,
             problems=(*refused, *problems)[:MOST_NAMED],
         )
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}
 
 
 def _root_of(folder: Path) -> Path:

@@ -30,7 +30,7 @@ class Insights:
     def __init__(self, *, drafts: DraftStore, files: Files, bounds: ChildBounds) -> None:
         self._drafts, self._files, self._bounds = drafts, files, bounds
         self._turn = asyncio.Lock()
-        shutil.rmtree(files.looking, ignore_errors=True)
+        files.clear(files.looking)
 
     async def numbers(self, dataset_id: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         """As `child.inspecting.inspect` says them. Raises InvalidDraft, UnknownDraft and ChildFailed."""
@@ -75,8 +75,9 @@ def _about(draft: Draft) -> dict[str, str]:
 
 
 def asked_from(query: Mapping[str, str]) -> dict[str, Any]:
-    """Seed and shares as a request has them, None for what it leaves out. Raises InvalidDraft."""
-    asked: dict[str, Any] = {"seed": whole(query, "seed", None, 0, 2**31 - 1)}
+    """Seed and shares as a request has them, None for what it leaves out, and how many seeds are tried for the most
+    even division. Raises InvalidDraft."""
+    asked: dict[str, Any] = {"seed": whole(query, "seed", None, 0, 2**31 - 1), "even": whole(query, "even", 0, 0, 200)}
     for name in ("validation", "test"):
         text = query.get(name, "")
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
+import errno
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -14,7 +14,7 @@ from truscore.datasets.index.records import ImageRecord
 from truscore.files import sha256_of
 
 from services.studio.child.decoder import Decoder
-from services.studio.child.job import DecodeJob
+from services.studio.child.job import Decoded, DecodeJob
 from services.studio.drafts.dataset import InvalidDraft, image_path
 from services.studio.drafts.document import Document
 from services.studio.drafts.files import Files
@@ -45,9 +45,7 @@ class Intake:
     def __init__(self, *, files: Files, drafts: DraftStore, decoder: Decoder, bounds: Bounds) -> None:
         self.files, self._drafts, self._decoder, self.bounds = files, drafts, decoder, bounds
         self._drawing = asyncio.Lock()
-        # What an earlier process was in the middle of: nobody waits for it any more.
-        shutil.rmtree(files.incoming, ignore_errors=True)
-        files.incoming.mkdir(parents=True)
+        files.clear(files.incoming, goes_on=True)  # browsers send the rest
 
     async def take_image(self, dataset_id: str, name: str, content: AsyncIterator[bytes]) -> Taken:
         """One image into a draft. Raises InvalidDraft (Duplicate, TooLarge) naming what is wrong with the file."""
@@ -60,11 +58,19 @@ class Intake:
         finally:
             incoming.unlink(missing_ok=True)
 
+    async def take_received(self, dataset_id: str, name: str, file: Path) -> Taken:
+        """As `take_image`, of a file that has come in; it is there no more afterwards."""
+        try:
+            path = image_path(name)
+            await asyncio.to_thread(self._drafts.get, dataset_id)
+            return await self._keep(dataset_id, path, file)
+        finally:
+            await asyncio.to_thread(file.unlink, missing_ok=True)
+
     async def _keep(self, dataset_id: str, path: str, incoming: Path) -> Taken:
         sha256 = await asyncio.to_thread(sha256_of, incoming)
         decoded = await self._decoder.decode(self._job(incoming, path, sha256))
-        if decoded.fault:
-            raise InvalidDraft(decoded.fault)
+        _check(decoded)
         await asyncio.to_thread(_move, incoming, self.files.image(sha256))
         record = record_from_json(decoded.record)
         image_id = await asyncio.to_thread(self._drafts.add_image, dataset_id, record)
@@ -92,14 +98,12 @@ class Intake:
 
     async def _drawn(self, record: ImageRecord) -> None:
         decoded = await self._decoder.decode(self._job(self.files.image(record.sha256), record.path, record.sha256))
-        if decoded.fault:
-            raise InvalidDraft(decoded.fault)
+        _check(decoded)
 
     async def take_read(self, dataset_id: str, record: ImageRecord, document: Document, file: Path) -> None:
         """An image of an imported folder, with what is marked on it. Raises InvalidDraft."""
         decoded = await self._decoder.decode(self._job(file, record.path, record.sha256))
-        if decoded.fault:
-            raise InvalidDraft(decoded.fault)
+        _check(decoded)
         await asyncio.to_thread(_move, file, self.files.image(record.sha256))
         await asyncio.to_thread(self._drafts.add_image, dataset_id, record, document)
 
@@ -117,6 +121,14 @@ async def receive(content: AsyncIterator[bytes], path: Path, *, most_bytes: int,
     if size == 0 and not may_be_empty:
         raise InvalidDraft("the file is empty")
     return size
+
+
+def _check(decoded: Decoded) -> None:
+    """Raises InvalidDraft where the file is at fault, and OSError where the disk has no room."""
+    if decoded.full_disk:
+        raise OSError(errno.ENOSPC, decoded.fault)
+    if decoded.fault:
+        raise InvalidDraft(decoded.fault)
 
 
 def _move(file: Path, place: Path) -> None:

@@ -74,19 +74,9 @@ class Suggestions:
         """Proposals for the image, as the child says them. Raises InvalidDraft where the model can't be asked."""
         draft = await asyncio.to_thread(self._drafts.get, dataset_id)
         record = await asyncio.to_thread(self._drafts.image, dataset_id, image_id)
-        run = await self._runs.get(run_id)
-        file = _file_of(run)
-        if file is None:
-            raise InvalidDraft(
-                f"run {run_id[:60]!r} has no {FORMAT} file; accepted: a run that was exported as {FORMAT}"
-            )
-        if not fits(run, draft):
-            raise InvalidDraft(
-                f"the model is for {run['category']} · {run['option']}; accepted for this dataset: "
-                f"{draft.category} · {draft.option}"
-            )
+        run, model = await self._model(draft, run_id)
         job = {
-            "model": await self._fetched(file),
+            "model": model,
             "image": str(self._files.image(record.sha256)),
             "category": draft.category,
             "option": draft.option,
@@ -101,6 +91,25 @@ class Suggestions:
         if answer["fault"]:
             raise InvalidDraft(answer["fault"])
         return {**answer, "model_id": run["model_id"], "run_id": run["run_id"]}
+
+    async def model_for(self, draft: Draft, run_id: str) -> str:
+        """The run's file on this disk, called by its digest. Raises InvalidDraft where it does not fit the draft."""
+        _, model = await self._model(draft, run_id)
+        return model
+
+    async def _model(self, draft: Draft, run_id: str) -> tuple[Plain, str]:
+        run = await self._runs.get(run_id)
+        file = _file_of(run)
+        if file is None:
+            raise InvalidDraft(
+                f"run {run_id[:60]!r} has no {FORMAT} file; accepted: a run that was exported as {FORMAT}"
+            )
+        if not fits(run, draft):
+            raise InvalidDraft(
+                f"the model is for {run['category']} · {run['option']}; accepted for this dataset: "
+                f"{draft.category} · {draft.option}"
+            )
+        return run, await self._fetched(file)
 
     async def _fetched(self, file: Plain) -> str:
         """The file on this disk, its digest proved; of all that were asked the latest few are kept."""

@@ -13,7 +13,7 @@ from tests.browser.conftest import OpenContext, login_token
 from tests.unit.studio.studio_harness import Browser, png
 
 if TYPE_CHECKING:
-    from playwright.async_api import BrowserContext, Locator, Page
+    from playwright.async_api import BrowserContext, Locator, Page, Route
 
 XSS = '<img src=x onerror="document.title=1">'
 
@@ -83,6 +83,48 @@ async def test_marks_are_drawn_by_pointer_and_by_keyboard_alone(
     await change_keys(page)
 
 
+STEPS = 200
+# Presses a key so often, with what the browser does between two of them.
+PRESS = """async ([key, times, ctrlKey, shiftKey]) => {
+  for (let n = 0; n < times; n += 1) {
+    const pressed = { key, ctrlKey, shiftKey, bubbles: true, cancelable: true };
+    document.activeElement.dispatchEvent(new KeyboardEvent("keydown", pressed));
+    if (n % 10 === 0) await new Promise(requestAnimationFrame);
+  }
+}"""
+
+
+async def test_two_hundred_steps_are_undone_and_some_made_again(
+    studio: tuple[Browser, str], open_context: OpenContext
+) -> None:
+    one, address = studio
+    await one.make()
+    await one.upload(png(size=(400, 400)))
+    page = await opened(one, address, open_context)
+    await page.keyboard.press("b")
+    await page.mouse.move(400, 300)
+    await page.mouse.down()
+    await page.mouse.move(450, 360, steps=2)
+    await page.mouse.up()
+    await page.keyboard.press("n")
+    await saved(page)
+    ((_, _, drawn),) = shapes_of(one)
+    for keys, moved in (
+        (["ArrowRight", STEPS, False, False], STEPS),
+        (["z", STEPS, True, False], 0),
+        (["z", 3, True, True], 3),
+        (["z", 4, True, False], None),  # the box itself was a step
+    ):
+        await page.evaluate(PRESS, keys)
+        await saved(page)
+        found = shapes_of(one)
+        if moved is None:
+            assert found == []
+            continue
+        ((_, _, points),) = found
+        assert [round(now - then, 6) for now, then in zip(points, drawn, strict=True)] == [moved, 0, moved, 0]
+
+
 async def change_keys(page: Page) -> None:
     """The box gets the polygon's key, by keyboard; the polygon the box's; after a reload they still have them."""
     from playwright.async_api import expect
@@ -127,6 +169,50 @@ async def test_two_people_on_one_image_both_see_all_marks(
     assert len(shapes_of(one)) == 2
     # The second had begun before the first was saved, and was put upon it.
     assert await pages[1].locator("#shapes li").count() == 2
+
+
+async def test_by_plain_http_to_another_host_marks_are_drawn_as_well(
+    studio: tuple[Browser, str], open_context: OpenContext
+) -> None:
+    one, address = studio
+    await one.make()
+    await one.upload(png(size=(200, 200)))
+    page = (await open_context(address, login_token(one, Role.ANNOTATOR))).pages[0]
+    # What browsers keep for https and localhost.
+    await page.add_init_script("delete Crypto.prototype.randomUUID; delete Crypto.prototype.subtle;")
+    await page.goto("/datasets/cards/annotate")
+    await page.wait_for_selector("html[data-ready=yes]")
+    await page.keyboard.press("b")
+    await page.mouse.move(400, 300)
+    await page.mouse.down()
+    await page.mouse.move(450, 360, steps=2)
+    await page.mouse.up()
+    await saved(page)
+    assert [kind for kind, _, _ in shapes_of(one)] == ["box"]
+
+
+async def test_a_picture_that_arrives_after_the_stage_was_drawn_is_shown_whole(
+    studio: tuple[Browser, str], open_context: OpenContext
+) -> None:
+    one, address = studio
+    await one.make()
+    await one.upload(png((30, 60, 200), size=(200, 200)))
+    context = await open_context(address, login_token(one, Role.ANNOTATOR))
+    page = context.pages[0]
+
+    async def late(route: Route) -> None:
+        await page.wait_for_selector("#finding-count:not(:empty)", state="attached")  # drawn anew by what is found
+        await page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+        await route.continue_()
+
+    await page.route("**/tiles/**", late)
+    await page.goto("/datasets/cards/annotate")
+    await page.wait_for_selector("html[data-ready=yes]")
+    await page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+    picture = Image.open(io.BytesIO(await page.locator("#stage").screenshot())).convert("RGB")
+    shown = picture.getpixel((picture.width // 2 + 100, picture.height // 2 + 100))
+    assert isinstance(shown, tuple)
+    assert tuple(round(value / 20) * 20 for value in shown) == (40, 60, 200)
 
 
 async def test_an_edit_that_could_not_be_sent_outlives_the_page(

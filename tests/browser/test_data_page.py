@@ -6,15 +6,19 @@ import re
 import time
 from pathlib import Path
 
+import pytest
 from truscore.events.v1 import dataset_pb2
+from truscore.synthesis import render_dataset
 
 from services.studio.access import Role
 from services.studio.drafts.store import Version
 from services.studio.http_server import serve_http
-from tests.browser.conftest import OpenContext, login_token
+from tests.browser.conftest import OpenContext, keep_picture, login_token
+from tests.browser.test_accessibility import AXE, BY_DAY, BY_NIGHT, broken_rules
 from tests.unit.monitor.event_sequences import BEGIN_S, PublishedEvent, ready
 from tests.unit.studio.finished_runs import monitor_of
 from tests.unit.studio.studio_harness import browser, png
+from tests.unit.studio.test_studio_insights import imported
 
 BLUR = "images.blurred"
 
@@ -84,3 +88,28 @@ async def test_a_draft_is_looked_at_divided_and_shown_as_training_sees_it(
         await page.get_by_role("button", name="Show").click()
         await expect(page.locator("#sheet")).to_be_visible()
         assert await page.locator("#sheet").evaluate("sheet => sheet.decode().then(() => sheet.naturalWidth)") == 1248
+
+
+async def test_the_most_even_seed_is_found_and_where_objects_lie_is_drawn(
+    tmp_path: Path, open_context: OpenContext, request: pytest.FixtureRequest
+) -> None:
+    from playwright.async_api import expect
+
+    expect.set_options(timeout=60_000)
+    render_dataset(tmp_path / "cards", count=20, seed=5, image_size=(96, 120))
+    async with browser(tmp_path / "studio") as one, serve_http(one.application, "127.0.0.1", 0) as port:
+        await one.make()
+        await imported(one, tmp_path / "cards")
+        page = (await open_context(f"http://127.0.0.1:{port}", login_token(one, Role.READER))).pages[0]
+        await page.goto("/datasets/cards/data")
+        await page.wait_for_selector("html[data-ready=yes]")
+        await expect(page.locator("#heat figcaption")).to_have_text(["outer_border: 20", "graphical_border: 20"])
+        drawn = "canvas => canvas.getContext('2d').getImageData(96, 96, 1, 1).data[3]"
+        assert await page.locator("#heat canvas").first.evaluate(drawn) > 0, "cards lie in the middle"
+        await page.get_by_role("button", name="Find the most even of 60 seeds").click()
+        await expect(page.locator("#even-said")).to_contain_text("a class is off its share by")
+        await keep_picture(page, "data", request)
+        await page.evaluate(AXE.read_text(encoding="utf-8"))
+        assert await broken_rules(page, BY_DAY) == []
+        await page.emulate_media(color_scheme="dark")
+        assert await broken_rules(page, BY_NIGHT) == []

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
+from truscore.events.v1 import telemetry_pb2
 
 from services.studio.access import Role
 from services.studio.http_server import serve_http
@@ -26,6 +28,11 @@ ONE_STEP = """async () => {
 SPIKE, UNDEFINED = 601, 777
 # Titles of the plots, in order.
 SHOWN = """() => [...document.querySelectorAll("#batch section")].map((each) => each.getAttribute("aria-label"))"""
+# Charts that reach beyond the panel that they are of.
+ASTRAY = """() => [...document.querySelectorAll(".panel canvas")].filter((each) => {
+  const [inner, outer] = [each, each.closest(".panel")].map((one) => one.getBoundingClientRect());
+  return inner.left < outer.left || inner.right > outer.right || inner.top < outer.top || inner.bottom > outer.bottom;
+}).map((each) => each.id || each.parentElement.className)"""
 
 
 def run_with_parts() -> list[event_sequences.PublishedEvent]:
@@ -43,7 +50,21 @@ def run_with_parts() -> list[event_sequences.PublishedEvent]:
     for epoch in (1, 2):
         done = event_sequences.epoch_done(epoch, 50.0 * epoch)
         done.message.loading_s = 7.0 * epoch
+        done.message.metrics["edge_error_all_px"] = 9.0 / epoch
         events.append(done)
+    gigabyte = 2**30
+    for second in range(0, 130, 5):
+        busy = 60.0 + 30.0 * math.sin(second / 15)
+        gpu = telemetry_pb2.GpuSample(
+            name="NVIDIA L4", utilization_percent=busy, memory_used_bytes=9 * gigabyte,
+            memory_total_bytes=24 * gigabyte, power_watts=40 + busy / 3, temperature_celsius=45 + second / 10,
+        )  # fmt: skip
+        sample = event_sequences.sampled(
+            float(second), cpu_percent=100 - busy / 2, process_cpu_percent=180 - busy, gpus=[gpu],
+            process_memory_bytes=2 * gigabyte, memory_used_bytes=(4 + second // 40) * gigabyte,
+            disk_read_bytes_per_second=2e7 if second < 20 else 1e5, network_receive_bytes_per_second=8e6,
+        )  # fmt: skip
+        events.append(sample)
     return events
 
 
@@ -75,6 +96,14 @@ async def test_curves_over_the_steps_keep_spikes_and_zoom_together(
         assert await page.evaluate(SHOWN) == [
             "Training loss", "Parts of the loss", "Learning rate", "Norm of the gradient", "Images per second",
         ]  # fmt: skip
+        assert await page.evaluate(ASTRAY) == []
+        await expect(page.locator("#metric")).to_have_value("edge_error_all_px")  # box_AP50 comes first by name
+        await expect(page.locator("#hardware-curves section")).to_have_count(8)
+        assert await page.evaluate(SHOWN.replace("#batch", "#hardware-curves")) == [
+            "Processor, %", "Memory, GiB", "Disks, MB/s", "Network, MB/s", "GPU busy, %", "GPU memory, GiB",
+            "GPU power, W", "GPU temperature, °C",
+        ]  # fmt: skip
+        await keep_picture(page, "run-hardware", request, "#hardware-panel")
         await expect(page.locator("#undefined li").first).to_have_text(
             f"NaN or infinite at step {UNDEFINED}: loss, loss.box, loss.mask"
         )

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from truscore.access import anonymous
 from truscore.telemetry import serve_grpc
 
 from services.hyperparameter_search.handlers import order_of_wire
@@ -39,7 +40,7 @@ async def search_of_two_objectives(folder: Path) -> AsyncIterator[str]:
         if values is not None:
             outcome = Outcome(state=COMPLETED, values=dict(zip((METRIC, "latency_ms"), values, strict=True)))
         store.note_trial(order.search_id, number, outcome=outcome)
-    async with serve_grpc("127.0.0.1", 0, servicers=[Reads(store).add_to]) as port:
+    async with serve_grpc("127.0.0.1", 0, access=anonymous(), servicers=[Reads(store).add_to]) as port:
         yield f"127.0.0.1:{port}"
 
 
@@ -56,6 +57,8 @@ async def test_a_search_shows_its_trials_the_best_and_the_pareto_front(
     ):
         page = (await open_context(f"http://127.0.0.1:{port}", login_token(one, Role.READER))).pages[0]
         await page.get_by_role("link", name="Searches").click()
+        await expect(page.get_by_role("link", name="<b>pareto")).to_be_visible()
+        await keep_picture(page, "searches", request)
         await page.get_by_role("link", name="<b>pareto").click()
         await page.wait_for_selector("html[data-ready=yes]")
         rows = page.locator("tbody tr")

@@ -81,6 +81,35 @@ STAGE = """async () => {
   found.length = parts.length;
   found.differing = parts.reduce((sum, value, i) => sum + (Math.abs(value - whole[i]) > 40 ? 1 : 0), 0);
   found.overlay = [scene.overlay.canvas.width, scene.overlay.canvas.height];
+  // A stroke is drawn piece by piece: it covers what drawing it at once would, and no more of it is drawn twice.
+  const points = [[100, 100]];
+  view.fit();
+  editor.tool = "brush";
+  editor.stroke = {points, radius: 30};
+  for (let n = 1; n < 60; n += 1) {
+    points.push([100 + 9 * n, 100 + 80 * Math.sin(n / 6) ** 2]);
+    editor.cursor = points.at(-1);
+    scene.draw(view);
+  }
+  const covered = ({overlay: {canvas, context}}) => {
+    const at = new DOMMatrix(canvas.style.transform);
+    const {data} = context.getImageData(0, 0, canvas.width, canvas.height);
+    return Array.from({length: 320}, (_, n) => {
+      const [x, y] = [40 + 4 * (n % 80) - at.e, 45 + 15 * Math.floor(n / 80) - at.f].map(Math.round);
+      return x < canvas.width && y < canvas.height && data[4 * (y * canvas.width + x) + 3] > 127;
+    });
+  };
+  const grown = covered(scene);
+  editor.stroke = {points: [...points], radius: 30};
+  scene.draw(view);
+  const atOnce = covered(scene);
+  found.stroke = {
+    covered: grown.filter(Boolean).length, opacity: scene.overlay.canvas.style.opacity,
+    differing: grown.filter((each, n) => each !== atOnce[n]).length,
+  };
+  editor.stroke = null;
+  scene.draw(view);
+  found.stroke.after = scene.overlay.canvas.style.opacity;
   stage.remove();
   return found;
 }"""
@@ -99,3 +128,6 @@ async def test_a_frame_costs_what_changed_and_parts_add_up_to_the_whole(
     assert found["drags"] == 0
     assert max(found["overlay"]) <= 256  # of a stage of 400 x 300: as large as the mark that moved
     assert found["differing"] < found["length"] / 2000
+    stroke = found["stroke"]
+    assert stroke["covered"] > 60
+    assert (stroke["differing"], stroke["opacity"], stroke["after"]) == (0, "0.45", "")

@@ -123,6 +123,14 @@ async def test_a_dataset_is_created_filled_annotated_published_and_validated_in_
         await expect(page.locator("#notices")).to_contain_text("asked for")
         await page.goto("/runs")
         await expect(page.locator("tbody tr")).to_have_count(2)
+        await page.locator("select[name=state]").select_option("training")
+        await page.get_by_role("button", name="Show").click()
+        await page.wait_for_url("**/runs?**state=training**")
+        await expect(page.locator("tbody tr")).to_have_count(1)
+        await pictures.take(page, "runs")
+        await page.goto("/")
+        await expect(page.locator("tbody tr")).to_have_count(1)
+        await pictures.take(page, "datasets")
 
 
 def run_in_training() -> list[event_sequences.PublishedEvent]:

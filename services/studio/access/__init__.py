@@ -1,4 +1,4 @@
-"""Who may do what: login links, sessions on the server, roles, and the checks on every request."""
+"""Who may do what: accounts, login links, sessions, API tokens, roles, and the checks on every request."""
 
 from services.studio.access.guard import Guard, same_origin
 from services.studio.access.roles import Role

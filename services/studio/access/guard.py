@@ -1,12 +1,14 @@
 """Checks before any page or call: the Host, where a request comes from, who is logged in; and the headers after it.
 
 Host allow-list against DNS rebinding; Origin and Sec-Fetch-Site against requests that other sites have a browser send
-(OWASP, Cross-Site Request Forgery Prevention); a policy of content that lets nothing run but the studio's own files.
+(OWASP, Cross-Site Request Forgery Prevention), which programs show a token instead of; a policy of content that lets
+nothing run but the studio's own files.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Collection, Mapping
 from typing import Final
 from urllib.parse import urlsplit
@@ -16,11 +18,19 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.studio.access.api_tokens import ApiTokens
 from services.studio.access.sessions import Sessions
+from services.studio.database import DatabaseAway
+
+log = logging.getLogger("truscore.studio")
 
 COOKIE: Final = "truscore_studio"
 SAFE: Final = frozenset({"GET", "HEAD"})
-OPEN: Final = ("/login", "/api/login", "/healthz", "/web/")
+OPEN: Final = (
+    "/login", "/login/oidc", "/login/oidc/callback", "/api/login", "/api/login/password", "/healthz",
+)  # fmt: skip
+FILES: Final = "/web/"
+BEARER: Final = "bearer "
 POLICY_VIOLATION: Final = 1008  # close code of a WebSocket (RFC 6455, 7.4.1)
 HEADERS: Final[Mapping[str, str]] = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
@@ -52,16 +62,25 @@ def host_name(host: str) -> str:
 class Guard:
     """Stands before the application."""
 
-    def __init__(self, application: ASGIApp, *, sessions: Sessions, hosts: Collection[str]) -> None:
+    def __init__(self, application: ASGIApp, *, sessions: Sessions, tokens: ApiTokens, hosts: Collection[str]) -> None:
         self._application = application
-        self._sessions = sessions
+        self._sessions, self._tokens = sessions, tokens
         self._hosts = frozenset(host.lower() for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._guarded(scope, receive, send)
+        except DatabaseAway as error:  # of who asks; what is raised behind this, the application answers
+            log.warning("a request was not answered, for the database is away: %s", error.reason)
+            await self._refuse(scope, receive, send, 503, f"{error}: try again in a moment")
+
+    async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         if host_name(headers.get("host", "")).lower() not in self._hosts:
             accepted = ", ".join(sorted(self._hosts))
             await self._refuse(scope, receive, send, 421, f"this host is not accepted: {accepted} are")
+        elif headers.get("authorization", "").lower().startswith(BEARER):
+            await self._call(scope, receive, send, headers["authorization"][len(BEARER) :].strip())
         elif (scope["type"] == "websocket" or scope["method"] not in SAFE) and not same_origin(headers):
             await self._refuse(scope, receive, send, 403, "the request does not come from a page of the studio")
         elif await self._admit(scope):
@@ -69,13 +88,24 @@ class Guard:
         else:
             await self._refuse(scope, receive, send, 401, "log in first: `make up` prints a link")
 
+    async def _call(self, scope: Scope, receive: Receive, send: Send, token: str) -> None:
+        """A program, by its token alone: no browser adds that header for another site, and cookies count for none."""
+        if scope["type"] != "http" or not scope["path"].startswith("/api/"):
+            await self._refuse(scope, receive, send, 403, "tokens are for the addresses under /api/ alone")
+            return
+        scope["session"] = await asyncio.to_thread(self._tokens.find, token)
+        if scope["session"] is None:
+            await self._refuse(scope, receive, send, 401, "this token is unknown, revoked or too old")
+        else:
+            await self._application(scope, receive, _with_headers(send, scope))
+
     async def _admit(self, scope: Scope) -> bool:
+        if scope["path"].startswith(FILES):  # the same for everybody: a page has dozens of them
+            scope["session"] = None
+            return True
         token = HTTPConnection(scope).cookies.get(COOKIE, "")
         scope["session"] = await asyncio.to_thread(self._sessions.find, token) if token else None
-        path = scope["path"]
-        return scope["session"] is not None or any(
-            path == each or (each.endswith("/") and path.startswith(each)) for each in OPEN
-        )
+        return scope["session"] is not None or scope["path"] in OPEN
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send, status: int, text: str) -> None:
         if scope["type"] == "websocket":

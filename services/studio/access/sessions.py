@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.studio.access.roles import Role
-from services.studio.database import Database
+from services.studio.database import Database, Rows
 
 LINK_S: Final = 24 * 3600.0
 MOST_SESSIONS: Final = 10_000
@@ -24,11 +24,12 @@ CREATE TABLE IF NOT EXISTS sessions (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Session:
-    """Who is logged in; `expires` in seconds of Unix time."""
+    """Who is logged in; `expires` in seconds of Unix time. `way`: "link", "password", "provider" or "token"."""
 
     name: str
     role: Role
     expires: float
+    way: str
 
 
 class Sessions:
@@ -39,6 +40,7 @@ class Sessions:
         self._clock = clock
         self.session_s = session_s
         database.create(TABLES)
+        database.add_column("sessions", "way", "TEXT NOT NULL DEFAULT 'link'")
 
     def make_login_token(self, *, name: str, role: Role) -> str:
         """A token that logs in once, within a day."""
@@ -59,24 +61,38 @@ class Sessions:
             ).fetchone()
             if found is None or found[2] < now:
                 return None
-            rows.execute("DELETE FROM sessions WHERE expires < ?", (now,))
-            rows.execute(
-                "DELETE FROM sessions WHERE digest NOT IN (SELECT digest FROM sessions ORDER BY expires DESC LIMIT ?)",
-                (MOST_SESSIONS - 1,),
-            )
-            rows.execute(
-                "INSERT INTO sessions VALUES (?, ?, ?, ?)", (_digest(token), found[0], found[1], now + self.session_s)
-            )
+            self._insert(rows, token, name=found[0], role=found[1], way="link")
         return token
+
+    def begin(self, *, name: str, role: Role, way: str) -> str:
+        """The token of a new session of somebody whom another proof has made known."""
+        token = secrets.token_urlsafe(32)
+        with self._database.transaction() as rows:
+            self._insert(rows, token, name=name, role=int(role), way=way)
+        return token
+
+    def _insert(self, rows: Rows, token: str, *, name: str, role: int, way: str) -> None:
+        now = self._clock()
+        rows.execute("DELETE FROM sessions WHERE expires < ?", (now,))
+        rows.execute(
+            "DELETE FROM sessions WHERE digest NOT IN (SELECT digest FROM sessions ORDER BY expires DESC LIMIT ?)",
+            (MOST_SESSIONS - 1,),
+        )
+        rows.execute(
+            "INSERT INTO sessions (digest, name, role, expires, way) VALUES (?, ?, ?, ?, ?)",
+            (_digest(token), name, role, now + self.session_s, way),
+        )
 
     def find(self, token: str) -> Session | None:
         """The session of a token; None where there is none that still counts."""
-        with self._database.transaction() as rows:
+        with self._database.reading() as rows:
             found = rows.execute(
-                "SELECT name, role, expires FROM sessions WHERE digest = ? AND expires >= ?",
+                "SELECT name, role, expires, way FROM sessions WHERE digest = ? AND expires >= ?",
                 (_digest(token), self._clock()),
             ).fetchone()
-        return None if found is None else Session(name=found[0], role=Role(found[1]), expires=found[2])
+        if found is None:
+            return None
+        return Session(name=found[0], role=Role(found[1]), expires=found[2], way=found[3])
 
     def log_out(self, token: str) -> None:
         with self._database.transaction() as rows:

@@ -28,20 +28,32 @@ async def create(request: Request) -> Response:
         created_at=time.time(),
         created_by=session.name,
     )
-    await asyncio.to_thread(studio_of(request).drafts.add, draft)
+    studio = studio_of(request)
+    detail = f"{draft.category}/{draft.option}"
+    await studio.requests.record("dataset.create", draft.dataset_id, detail=detail, requested_by=session.name)
+    await asyncio.to_thread(studio.drafts.add, draft)
     return JSONResponse({"dataset_id": draft.dataset_id, "next": f"/datasets/{draft.dataset_id}"}, 201)
 
 
+async def list_all(request: Request) -> Response:
+    """The ids of all drafts."""
+    session_of(request)
+    listed = await asyncio.to_thread(studio_of(request).drafts.list)
+    return JSONResponse({"datasets": [each.draft.dataset_id for each in listed]})
+
+
 async def change(request: Request) -> Response:
-    need(request, Role.ANNOTATOR)
+    session, studio, dataset_id = need(request, Role.ANNOTATOR), studio_of(request), request.path_params["dataset_id"]
     names = checked_classes(texts(await body_of(request), "class_names"))
-    await asyncio.to_thread(studio_of(request).drafts.set_classes, request.path_params["dataset_id"], names)
+    await studio.requests.record("dataset.change", dataset_id, detail=", ".join(names), requested_by=session.name)
+    await asyncio.to_thread(studio.drafts.set_classes, dataset_id, names)
     return JSONResponse({"class_names": names})
 
 
 async def remove(request: Request) -> Response:
-    need(request, Role.ADMIN)
-    await asyncio.to_thread(studio_of(request).drafts.remove, request.path_params["dataset_id"])
+    session, studio, dataset_id = need(request, Role.ADMIN), studio_of(request), request.path_params["dataset_id"]
+    await studio.requests.record("dataset.remove", dataset_id, requested_by=session.name)
+    await asyncio.to_thread(studio.drafts.remove, dataset_id)
     return JSONResponse({"next": "/"})
 
 
@@ -51,14 +63,20 @@ async def add_image(request: Request) -> Response:
     try:
         taken = await studio_of(request).intake.take_image(request.path_params["dataset_id"], name, request.stream())
     except Duplicate as error:
-        return JSONResponse({"error": str(error)}, 409)
+        return duplicate(error)
     return JSONResponse(asdict(taken), 201)
 
 
+def duplicate(error: Duplicate) -> Response:
+    return JSONResponse({"error": str(error), "path": error.path}, 409)
+
+
 async def remove_image(request: Request) -> Response:
-    need(request, Role.ANNOTATOR)
-    parameters = request.path_params
-    await asyncio.to_thread(studio_of(request).drafts.remove_image, parameters["dataset_id"], parameters["image_id"])
+    session, studio = need(request, Role.ANNOTATOR), studio_of(request)
+    dataset_id, image_id = request.path_params["dataset_id"], request.path_params["image_id"]
+    record = await asyncio.to_thread(studio.drafts.image, dataset_id, image_id)
+    await studio.requests.record("image.remove", dataset_id, detail=record.path, requested_by=session.name)
+    await asyncio.to_thread(studio.drafts.remove_image, dataset_id, image_id)
     return JSONResponse({})
 
 

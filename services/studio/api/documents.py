@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -12,17 +13,38 @@ from truscore.datasets.index.records import ImageRecord, Light
 
 from services.studio.access.roles import Role
 from services.studio.api.requests import body_of, need, session_of, text
-from services.studio.drafts.document_json import document_to_dict
+from services.studio.drafts.dataset import InvalidDraft
+from services.studio.drafts.document import Document
+from services.studio.drafts.document_json import document_to_dict, document_to_json
 from services.studio.drafts.journal import Batch, Stale
 from services.studio.parts import studio_of
 
 
-async def open_document(request: Request) -> Response:
-    session_of(request)
+def is_own(request: Request) -> bool:
+    """Whether it is about what the person who asks marks by themselves, and not about the shared document."""
+    return request.query_params.get("own") == "yes"
+
+
+async def opened(request: Request) -> tuple[int, Document]:
+    """The revision and the document that a request is about."""
+    session, studio, parameters = session_of(request), studio_of(request), request.path_params
+    dataset_id, image_id = parameters["dataset_id"], parameters["image_id"]
+    if is_own(request):
+        return await asyncio.to_thread(studio.readings.open, dataset_id, image_id, session.name)
+    return await asyncio.to_thread(studio.journal.open, dataset_id, image_id)
+
+
+async def opened_text(request: Request) -> tuple[int, str]:
+    """The same, the document as JSON: what a child is handed is read there."""
+    if is_own(request):
+        revision, document = await opened(request)
+        return revision, await asyncio.to_thread(document_to_json, document)
     parameters = request.path_params
-    revision, document = await asyncio.to_thread(
-        studio_of(request).journal.open, parameters["dataset_id"], parameters["image_id"]
-    )
+    return await asyncio.to_thread(studio_of(request).journal.text, parameters["dataset_id"], parameters["image_id"])
+
+
+async def open_document(request: Request) -> Response:
+    revision, document = await opened(request)
     return JSONResponse({"revision": revision, "document": document_to_dict(document)})
 
 
@@ -31,7 +53,7 @@ async def open_image(request: Request) -> Response:
     session_of(request)
     studio, parameters = studio_of(request), request.path_params
     record = await asyncio.to_thread(studio.drafts.image, parameters["dataset_id"], parameters["image_id"])
-    revision, document = await asyncio.to_thread(studio.journal.open, parameters["dataset_id"], parameters["image_id"])
+    revision, document = await opened(request)
     views = await asyncio.to_thread(studio.drafts.views, parameters["dataset_id"], record)
     return JSONResponse(
         {
@@ -62,18 +84,34 @@ def opened_image(image_id: int, record: ImageRecord) -> dict[str, Any]:
 
 
 async def save_operations(request: Request) -> Response:
-    """409 with the missing batches where others have edited since the base."""
-    session, parameters = need(request, Role.ANNOTATOR), request.path_params
-    outcome = await asyncio.to_thread(
-        studio_of(request).journal.save,
-        parameters["dataset_id"],
-        parameters["image_id"],
-        _batch(await body_of(request)),
-        author=session.name,
-    )
+    """409 with the missing batches where others have edited since the base. Once somebody says that the image is done,
+    it is compared with what others say of it."""
+    session, studio, parameters = need(request, Role.ANNOTATOR), studio_of(request), request.path_params
+    dataset_id, image_id = parameters["dataset_id"], parameters["image_id"]
+    batch = _batch(await body_of(request))
+    if is_own(request):
+        outcome = await asyncio.to_thread(studio.readings.save, dataset_id, image_id, batch, annotator=session.name)
+    else:
+        outcome = await asyncio.to_thread(studio.journal.save, dataset_id, image_id, batch, author=session.name)
     if isinstance(outcome, Stale):
         return JSONResponse({"revision": outcome.revision, "missing": outcome.missing}, 409)
+    if any(operation.get("op") == "review" for operation in batch.operations):
+        with suppress(InvalidDraft):  # the edit is saved, whatever comes of comparing it
+            await studio.agreements.settle(dataset_id, image_id)
     return JSONResponse({"revision": outcome.revision})
+
+
+async def operations_since(request: Request) -> Response:
+    """What was saved after the revision `since`, of the shared document: `missing` is null where it is to be opened
+    anew."""
+    session_of(request)
+    parameters, since = request.path_params, request.query_params.get("since", "")
+    if not since.isascii() or not since.isdecimal() or len(since) > 9:
+        raise HTTPException(400, f"since is {since!r:.60}; accepted: a revision")
+    stale = await asyncio.to_thread(
+        studio_of(request).journal.since, parameters["dataset_id"], parameters["image_id"], int(since)
+    )
+    return JSONResponse({"revision": stale.revision, "missing": stale.missing})
 
 
 def _batch(body: dict[str, Any]) -> Batch:

@@ -20,8 +20,16 @@ async def add_file(request: Request) -> Response:
     return JSONResponse({}, 201)
 
 
-async def read(request: Request) -> Response:
+async def received(request: Request) -> Response:
+    """What has come in already, for a browser that goes on after a break."""
     need(request, Role.ANNOTATOR)
     parameters = request.path_params
-    imported = await studio_of(request).imports.read(parameters["dataset_id"], parameters["import_id"])
+    files = await studio_of(request).imports.received(parameters["dataset_id"], parameters["import_id"])
+    return JSONResponse({"files": files})
+
+
+async def read(request: Request) -> Response:
+    session, studio, parameters = need(request, Role.ANNOTATOR), studio_of(request), request.path_params
+    await studio.requests.record("dataset.import", parameters["dataset_id"], requested_by=session.name)
+    imported = await studio.imports.read(parameters["dataset_id"], parameters["import_id"])
     return JSONResponse(asdict(imported))

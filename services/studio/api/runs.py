@@ -16,7 +16,7 @@ from truscore.validation.order import check_order
 
 from services.studio.access.roles import Role
 from services.studio.api.requests import body_of, need, session_of, text
-from services.studio.forms.configuration import overrides_of
+from services.studio.forms.configuration import overrides_of, priority_of, time_budget_of
 from services.studio.parts import studio_of
 from services.studio.publish.publishing import order_of
 
@@ -38,7 +38,13 @@ async def train(request: Request) -> Response:
     if not isinstance(values, dict):
         raise HTTPException(400, f"values is {values!r:.60}; accepted: an object from key to value")
     order = order_of(
-        draft, version, validation_only=False, overrides=overrides_of(values), request_id=text(body, "request_id")
+        draft,
+        version,
+        validation_only=False,
+        overrides=overrides_of(values),
+        request_id=text(body, "request_id"),
+        priority=priority_of(body),
+        time_budget_s=time_budget_of(body),
     )
     refusals = [check_order(order, profile=profile) for profile in PROFILES]
     if all(refusals):
@@ -51,6 +57,13 @@ async def curves(request: Request) -> Response:
     """Every curve over the optimiser steps; 404 while no trainer has taken the run."""
     session_of(request)
     found = await studio_of(request).monitor.curves(request.path_params["run_id"], points=CURVE_POINTS)
+    return JSONResponse({"curves": found})
+
+
+async def hardware(request: Request) -> Response:
+    """What was sampled of the hosts that trained, over time; 404 while no trainer has taken the run."""
+    session_of(request)
+    found = await studio_of(request).monitor.hardware(request.path_params["run_id"], points=CURVE_POINTS)
     return JSONResponse({"curves": found})
 
 

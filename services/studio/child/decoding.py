@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from truscore.datasets.images.scan import ScanOptions, scan_image
 from truscore.datasets.limits import Limits
-from truscore.files import atomic_write
+from truscore.files import atomic_write, is_full_disk
 
 from services.studio.child.job import Decoded, DecodeJob
 from services.studio.drafts.marks import record_to_json
@@ -30,7 +30,17 @@ def decode(job: DecodeJob) -> Decoded:
     """Decode the file from end to end."""
     from dataclasses import replace
 
-    def draw(_path: str, picture: Image.Image) -> None:
+    no_room: list[OSError] = []
+
+    def draw(path: str, picture: Image.Image) -> None:
+        try:
+            draw_all(path, picture)
+        except OSError as error:  # which the scan takes for a fault of the file
+            if is_full_disk(error):
+                no_room.append(error)
+            raise
+
+    def draw_all(_path: str, picture: Image.Image) -> None:
         shrink = (PREVIEW_PIXELS / (picture.width * picture.height)) ** 0.5
         if shrink < 1:
             shown = picture.resize((max(1, int(picture.width * shrink)), max(1, int(picture.height * shrink))))
@@ -45,6 +55,8 @@ def decode(job: DecodeJob) -> Decoded:
     file = Path(job.file)
     limits = Limits(image_bytes=job.most_bytes, image_pixels=job.most_pixels, pixels_at_once=job.most_pixels, workers=1)
     scan = scan_image(file.parent, file.name, limits=limits, scan_options=ScanOptions(measure=draw))
+    if no_room:
+        return Decoded(fault=str(no_room[0]), full_disk=True)
     if scan.record is None:
         return Decoded(fault=scan.fault.reason if scan.fault is not None else "it can't be read")
     if scan.frames > 1:

@@ -10,14 +10,17 @@ from typing import Any
 
 from truscore.datasets.index.json_codec import index_from_json
 from truscore.datasets.index.records import DatasetIndex
-from truscore.datasets.splitting.split import InvalidSplit, indivisible_groups, sorted_by_path, split_dataset
+from truscore.datasets.splitting.split import InvalidSplit, indivisible_groups, sorted_by_path
 from truscore.datasets.splitting.split_summary import part_of
 from truscore.datasets.statistics import statistics_of
 from truscore.recipes import InvalidConfig, resolve
 
+from services.studio.child.dividing import most_even, parts_by_seed
+
 MOST_GROUPS = 60
 MOST_OF_A_GROUP = 12
 MOST_SIZES = 12
+HEAT_CELLS = 24  # to a side
 SIDE_BINS = 10  # of objects' sides, as shares of their image's
 
 
@@ -30,6 +33,7 @@ def inspect(job: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         "statistics": asdict(statistics_of(index)),
         "object_sides": _object_sides(index),
         "image_sizes": _image_sizes(index),
+        "heat": heat_of(index),
         "groups": _groups(index),
         "policy": _policy(job, index),
         "class_names": index.class_names,
@@ -37,10 +41,11 @@ def inspect(job: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         **asked,
     }
     try:
-        split = split_dataset(index, seed=asked["seed"], fractions=fractions_of(asked))
+        named = parts_by_seed(index, asked["seed"], fractions_of(asked))
+        if seeds := job.get("even"):
+            found["even"] = most_even(index, seed=asked["seed"], fractions=fractions_of(asked), seeds=seeds)
     except InvalidSplit as error:
         return {**found, "fault": str(error)}
-    named = {"training": split.train, "validation": split.validation, "test": split.test}
     return {**found, "parts": {name: asdict(part_of(index, paths)) for name, paths in named.items()}}
 
 
@@ -72,6 +77,19 @@ def _object_sides(index: DatasetIndex) -> list[int]:
             side = min(1.0, max(0.0, width * height) / max(image.width * image.height, 1)) ** 0.5
             bins[min(int(side * SIDE_BINS), SIDE_BINS - 1)] += 1
     return bins if sum(bins) else []
+
+
+def heat_of(index: DatasetIndex) -> list[list[list[int]]]:
+    """Of each class, how many objects have their middle in each cell of the image: HEAT_CELLS rows from the top, and as
+    many columns."""
+    cells = [[[0] * HEAT_CELLS for _ in range(HEAT_CELLS)] for _ in index.class_names]
+    for image in index.images:
+        for mark in image.annotations:
+            x, y, width, height = mark.box_xywh
+            column = int(HEAT_CELLS * (x + width / 2) / max(image.width, 1))
+            row = int(HEAT_CELLS * (y + height / 2) / max(image.height, 1))
+            cells[mark.label - 1][min(max(row, 0), HEAT_CELLS - 1)][min(max(column, 0), HEAT_CELLS - 1)] += 1
+    return cells
 
 
 def _image_sizes(index: DatasetIndex) -> list[tuple[str, int]]:

@@ -21,10 +21,11 @@ class DecodeJob:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decoded:
-    """The record as `drafts.marks` has it; or, with `fault`, why there is none."""
+    """The record as `drafts.marks` has it; or, with `fault`, why there is none. `full_disk`: for want of room alone."""
 
     record: str = ""
     fault: str = ""
+    full_disk: bool = False
 
 
 def job_from_line(line: bytes | str) -> DecodeJob:

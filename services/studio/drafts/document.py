@@ -20,7 +20,7 @@ REVIEWS: Final = ("open", "done", "reviewed", "disputed")
 # "fixed" is what an import brought and no tool here draws (run-length masks, circles): it can be removed, and is kept
 # exactly.
 CORNERS: Final[Mapping[str, tuple[int, int]]] = MappingProxyType(
-    {"box": (2, 2), "quad": (4, 4), "polygon": (3, MOST_POINTS), "fixed": (2, 2)}
+    {"box": (2, 2), "quad": (4, 4), "polygon": (3, MOST_POINTS), "point": (1, 1), "fixed": (2, 2)}
 )
 
 

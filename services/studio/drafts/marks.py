@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from truscore.datasets.formats.labelme.shapes import drawn_shape
 from truscore.datasets.index.json_codec import index_from_json, index_to_json
 from truscore.datasets.index.records import Annotation, DatasetIndex, ImageRecord
 
@@ -46,6 +47,8 @@ def _with_marks(record: ImageRecord, document: Document) -> ImageRecord:
 def annotation_of(shape: Shape) -> Annotation:
     if shape.fixed is not None:
         return _annotation_from_dict(shape.fixed)
+    if shape.kind == "point":
+        return drawn_shape("point", shape.points, shape.label, shape.id)
     polygons = () if shape.kind == "box" else (shape.points,)
     return Annotation(label=shape.label, box_xywh=_box_around(shape.points), polygons=polygons, source_id=shape.id)
 
@@ -64,6 +67,8 @@ def _shape_of(mark: Annotation, number: int, labels: Mapping[int, int]) -> Shape
     mark, identity = replace(mark, label=labels[mark.label]), f"i{number}"
     x, y, width, height = mark.box_xywh
     corners = (x, y, x + width, y + height)
+    if _is_point(mark):
+        return Shape(id=identity, kind="point", label=mark.label, points=mark.points)
     if _is_plain(mark) and not mark.polygons:
         return Shape(id=identity, kind="box", label=mark.label, points=corners)
     if _is_plain(mark) and _same(_box_around(mark.polygons[0]), mark.box_xywh):
@@ -75,6 +80,13 @@ def _shape_of(mark: Annotation, number: int, labels: Mapping[int, int]) -> Shape
 def _is_plain(mark: Annotation) -> bool:
     """Whether a tool here draws it. A box becomes two corners, whose difference is its size to a float's last digit."""
     return mark.rle is None and not mark.crowd and not mark.shape and len(mark.polygons) <= 1
+
+
+def _is_point(mark: Annotation) -> bool:
+    """Whether it is a point as the tool here draws it, in the box that such a one has."""
+    if mark.shape != "point" or len(mark.points) != 2 or mark.polygons or mark.rle is not None or mark.crowd:
+        return False
+    return _same(drawn_shape("point", mark.points, mark.label, "").box_xywh, mark.box_xywh)
 
 
 def _box_around(points: Sequence[float]) -> tuple[float, float, float, float]:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from truscore.datasets.index.records import ImageRecord
 
-from services.studio.database import Database
+from services.studio.database import Database, Rows
 from services.studio.drafts.dataset import Draft, InvalidDraft
 from services.studio.drafts.document import Document
 from services.studio.drafts.document_json import document_from_json, document_to_json
+from services.studio.drafts.frame_columns import size_columns
 from services.studio.drafts.marks import record_from_json, record_to_json
 
 MOST_DRAFTS: Final = 10_000
@@ -84,8 +84,20 @@ class Version:
     author: str
 
 
+_PUT_VERSION: Final = (
+    f"INSERT INTO versions ({', '.join(Version.__slots__)})"  # noqa: S608
+    f" VALUES ({', '.join('?' * len(Version.__slots__))})"
+    " ON CONFLICT (dataset_id, version) DO UPDATE"
+    f" SET {', '.join(f'{name} = excluded.{name}' for name in Version.__slots__[2:])}"
+)
+
+
 class Duplicate(InvalidDraft):
-    """The image is there already, under the path that the message names."""
+    """The image is there already, under `path`."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"the same picture as {path!r}, which is there already")
+        self.path = path
 
 
 class DraftStore:
@@ -93,6 +105,8 @@ class DraftStore:
 
     def __init__(self, database: Database, *, clock: Callable[[], float], most_images: int) -> None:
         self._database, self._clock, self.most_images = database, clock, most_images
+        self._size = size_columns(database)
+        self._light_object = database.json_text("record", "images", 0, "light", "object")
         database.create(TABLES)
 
     def add(self, draft: Draft) -> None:
@@ -117,13 +131,13 @@ class DraftStore:
                         ORDER BY at DESC LIMIT 1), '')
             FROM drafts LEFT JOIN images ON images.dataset_id = drafts.dataset_id
             GROUP BY drafts.dataset_id ORDER BY created_at DESC"""
-        with self._database.transaction() as rows:
+        with self._database.reading() as rows:
             found = rows.execute(query).fetchall()
         return tuple(Listed(draft=_draft(row[:7]), images=row[7], annotated=row[8], version=row[9]) for row in found)
 
     def get(self, dataset_id: str) -> Draft:
         """Raises UnknownDraft."""
-        with self._database.transaction() as rows:
+        with self._database.reading() as rows:
             return _get(rows, dataset_id)
 
     def set_classes(self, dataset_id: str, class_names: Sequence[str]) -> None:
@@ -153,24 +167,23 @@ class DraftStore:
                 (dataset_id, record.sha256, record.path),
             ).fetchone()
             if same is not None and same[1] == record.sha256:
-                raise Duplicate(f"the same picture as {same[0]!r}, which is there already")
+                raise Duplicate(same[0])
             if same is not None:
                 raise InvalidDraft(f"another picture is called {record.path!r} already: give this one another name")
             inserted = rows.execute(
                 "INSERT INTO images (dataset_id, path, sha256, record, added_at, revision, document, annotated, shapes)"
-                " VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?)",
+                " VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?) RETURNING image_id",
                 (dataset_id, record.path, record.sha256, record_to_json(record), self._clock(),
                  document_to_json(document), int(document.is_annotated), len(document.shapes)),
-            )  # fmt: skip
-            return int(inserted.lastrowid or 0)
+            ).fetchone()  # fmt: skip
+            return int(inserted[0])
 
     def images(self, dataset_id: str) -> tuple[ImageRow, ...]:
         """By path."""
-        with self._database.transaction() as rows:
+        with self._database.reading() as rows:
             _get(rows, dataset_id)
             found = rows.execute(
-                "SELECT image_id, path, sha256, json_extract(record, '$.images[0].width'),"
-                " json_extract(record, '$.images[0].height'), annotated, shapes"
+                f"SELECT image_id, path, sha256, {self._size}, annotated, shapes"  # noqa: S608
                 " FROM images WHERE dataset_id = ? ORDER BY path",
                 (dataset_id,),
             ).fetchall()
@@ -184,7 +197,7 @@ class DraftStore:
 
     def image(self, dataset_id: str, image_id: int) -> ImageRecord:
         """Raises UnknownDraft."""
-        with self._database.transaction() as rows:
+        with self._database.reading() as rows:
             found = rows.execute(
                 "SELECT record FROM images WHERE dataset_id = ? AND image_id = ?", (dataset_id, image_id)
             ).fetchone()
@@ -196,10 +209,10 @@ class DraftStore:
         """The images of the record's object under each of its lights, by path; none where it has no light."""
         if record.light is None:
             return ()
-        with self._database.transaction() as rows:
+        with self._database.reading() as rows:
             found = rows.execute(
-                "SELECT image_id, record FROM images"
-                " WHERE dataset_id = ? AND json_extract(record, '$.images[0].light.object') = ? ORDER BY path LIMIT ?",
+                "SELECT image_id, record FROM images"  # noqa: S608
+                f" WHERE dataset_id = ? AND {self._light_object} = ? ORDER BY path LIMIT ?",
                 (dataset_id, record.light.object, MOST_VIEWS),
             ).fetchall()
         return tuple((image_id, record_from_json(text)) for image_id, text in found)
@@ -210,7 +223,7 @@ class DraftStore:
 
     def contents(self, dataset_id: str) -> tuple[Draft, tuple[tuple[ImageRecord, Document], ...]]:
         """The draft and all that is in it, as of one moment."""
-        with self._database.transaction() as rows:
+        with self._database.reading() as rows:
             draft = _get(rows, dataset_id)
             found = rows.execute(
                 "SELECT record, document FROM images WHERE dataset_id = ? ORDER BY path", (dataset_id,)
@@ -218,30 +231,31 @@ class DraftStore:
         return draft, tuple((record_from_json(record), document_from_json(text)) for record, text in found)
 
     def put_version(self, version: Version) -> None:
-        values = tuple(getattr(version, name) for name in Version.__slots__)
         with self._database.transaction() as rows:
             _get(rows, version.dataset_id)
-            rows.execute(f"INSERT OR REPLACE INTO versions VALUES ({', '.join('?' * len(values))})", values)  # noqa: S608
+            rows.execute(_PUT_VERSION, tuple(getattr(version, name) for name in Version.__slots__))
 
     def set_state(self, dataset_id: str, version: str, state: str, message: str = "") -> Version:
         """The version in its new state. Raises UnknownDraft."""
-        found = next((each for each in self.versions(dataset_id) if each.version == version), None)
+        with self._database.transaction() as rows:
+            found = rows.execute(
+                "UPDATE versions SET state = ?, message = ? WHERE dataset_id = ? AND version = ? RETURNING *",
+                (state, message, dataset_id, version),
+            ).fetchone()
         if found is None:
             raise UnknownDraft(f"dataset {dataset_id!r} has no version {version!r}")
-        changed = replace(found, state=state, message=message)
-        self.put_version(changed)
-        return changed
+        return _version(found)
 
     def versions(self, dataset_id: str) -> tuple[Version, ...]:
         """Newest first."""
-        with self._database.transaction() as rows:
+        with self._database.reading() as rows:
             found = rows.execute(
                 "SELECT * FROM versions WHERE dataset_id = ? ORDER BY at DESC", (dataset_id,)
             ).fetchall()
         return tuple(_version(row) for row in found)
 
 
-def _get(rows: sqlite3.Connection, dataset_id: str) -> Draft:
+def _get(rows: Rows, dataset_id: str) -> Draft:
     found = rows.execute("SELECT * FROM drafts WHERE dataset_id = ?", (dataset_id,)).fetchone()
     if found is None:
         raise UnknownDraft(f"there is no dataset {dataset_id!r}")

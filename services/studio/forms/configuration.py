@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from truscore.catalog import row_of
@@ -18,12 +18,15 @@ from truscore.recipes.suggestion import put
 from services.studio.drafts.dataset import InvalidDraft
 
 MOST_VALUES: Final = 200
+MOST_PRIORITY: Final = 9
+MOST_BUDGET_S: Final = 365 * 86400.0
 # What most people change; everything else is behind a fold.
 FIRST: Final = (
     BASE_KEY,
     "image_size",
     "hyperparameters.training_process.epochs",
     "hyperparameters.optimization.batch_size",
+    "hyperparameters.optimization.find_batch_size",
     "hyperparameters.optimization.learning_rate",
     "seed",
 )
@@ -55,6 +58,8 @@ def fields_of(category: str, option: str, architecture: str, *, profile: str = "
 
 def _field(key: str, default: Any, row_choices: tuple[str, ...] | None) -> Field:
     rule = Choice(row_choices) if row_choices is not None else RULES[key]
+    if isinstance(rule, Whole):
+        rule = replace(rule, or_word="")  # a form has another field in place of the word
     section, _, title = key.rpartition(".")
     kinds = {Choice: "choice", Flag: "flag", Whole: "number", WholeOrNone: "number", Real: "number"}
     return Field(
@@ -80,3 +85,21 @@ def overrides_of(values: Mapping[str, Any]) -> dict[str, Any]:
             raise InvalidDraft(f"key {key!r:.80} is not in the configuration")
         put(tree, key, value)
     return tree
+
+
+def priority_of(body: Mapping[str, Any]) -> int:
+    """Raises InvalidDraft."""
+    value = body.get("priority", 0)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_PRIORITY:
+        raise InvalidDraft(f"priority {value!r:.60}; accepted: a whole number from 0 to {MOST_PRIORITY}")
+    return value
+
+
+def time_budget_of(body: Mapping[str, Any]) -> float:
+    """Seconds of training; 0 for no bound. Raises InvalidDraft."""
+    value = body.get("time_budget_s", 0)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_BUDGET_S:
+        raise InvalidDraft(
+            f"time_budget_s {value!r:.60}; accepted: seconds from 0, which is no bound, to {MOST_BUDGET_S:g}"
+        )
+    return float(value)

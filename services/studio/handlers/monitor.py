@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
 import grpc
+from truscore.access import PlaintextToken
 from truscore.api.v1 import monitor_pb2, monitor_pb2_grpc
+from truscore.catalog import row_of
 from truscore.telemetry.grpc_tls import open_async_channel
+
+from services.studio.handlers.refusals import words_of
 
 TIMEOUT_S: Final = 10.0
 MOST_ALERTS: Final = 1000
 STATE: Final = "RUN_STATE_"
+STATES: Final = tuple(name.removeprefix(STATE) for name in monitor_pb2.RunState.keys()[1:])
 ENDED: Final = frozenset({"EXPORTED", "VALIDATED", "FAILED", "REJECTED", "CANCELLED"})
 Plain = dict[str, Any]
+OpenChannel = Callable[[str], grpc.aio.Channel]
 
 
 class MonitorAway(Exception):
@@ -28,14 +34,17 @@ class RunUnknown(Exception):
 class Monitor:
     """Reads of runs; connects when it is first asked."""
 
-    def __init__(self, address: str) -> None:
-        self._address = address
+    def __init__(self, address: str, open_channel: OpenChannel = open_async_channel) -> None:
+        self._address, self._open_channel = address, open_channel
         self._channel: grpc.aio.Channel | None = None
 
     def _stub(self) -> Any:
         if not self._address:
             raise MonitorAway("TRUSCORE_MONITOR_ADDRESS is not set: runs can't be shown")
-        self._channel = self._channel or open_async_channel(self._address)
+        try:
+            self._channel = self._channel or self._open_channel(self._address)
+        except PlaintextToken as error:
+            raise MonitorAway(str(error)) from error
         return monitor_pb2_grpc.MonitorServiceStub(self._channel)
 
     async def close(self) -> None:
@@ -44,13 +53,20 @@ class Monitor:
 
     async def list(self, *, dataset_id: str = "", state: str = "", limit: int = 100) -> tuple[Plain, ...]:
         """Newest first, without curves; of all states where none is given."""
+        listed, _ = await self.page(dataset_id=dataset_id, state=state, limit=limit)
+        return listed
+
+    async def page(
+        self, *, dataset_id: str = "", state: str = "", after: str = "", limit: int = 100
+    ) -> tuple[tuple[Plain, ...], str]:
+        """As `list`, from where the page before ended; and where the next one begins, empty at the end."""
         wanted = monitor_pb2.RunState.Value(STATE + state) if state else monitor_pb2.RUN_STATE_UNSPECIFIED
-        request = monitor_pb2.ListRunsRequest(dataset_id=dataset_id, state=wanted, page_size=limit)
+        request = monitor_pb2.ListRunsRequest(dataset_id=dataset_id, state=wanted, page_size=limit, page_token=after)
         try:
             answer = await self._stub().ListRuns(request, timeout=TIMEOUT_S)
         except grpc.aio.AioRpcError as error:
             raise self._explained(error) from error
-        return tuple(view_of(run) for run in answer.runs)
+        return tuple(view_of(run) for run in answer.runs), answer.next_page_token
 
     async def get(self, reference: str) -> Plain:
         """The run, or the order "dataset/version" that it will come of."""
@@ -68,6 +84,15 @@ class Monitor:
         except grpc.aio.AioRpcError as error:
             raise self._explained(error) from error
         return tuple(curve_of(curve) for curve in answer.curves)
+
+    async def hardware(self, run_id: str, *, points: int) -> tuple[Plain, ...]:
+        """What was sampled of each host over the run's time, each curve of at most `points` points."""
+        request = monitor_pb2.GetHardwareRequest(run_id=run_id, max_points=points)
+        try:
+            answer = await self._stub().GetHardware(request, timeout=TIMEOUT_S)
+        except grpc.aio.AioRpcError as error:
+            raise self._explained(error) from error
+        return tuple(hardware_curve_of(curve) for curve in answer.curves)
 
     async def alerts(self) -> tuple[Plain, ...]:
         """That stand, of whatever they are about, newest first: at most as many as one page of the monitor has."""
@@ -100,7 +125,7 @@ class Monitor:
     def _explained(self, error: grpc.aio.AioRpcError) -> Exception:
         if error.code() in {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT}:
             return RunUnknown(str(error.details()))
-        return MonitorAway(f"the monitor at {self._address} does not answer: {error.details()}")
+        return MonitorAway(words_of(error, "the monitor", self._address))
 
 
 def curve_of(curve: monitor_pb2.MetricCurve) -> Plain:
@@ -111,6 +136,17 @@ def curve_of(curve: monitor_pb2.MetricCurve) -> Plain:
         "points": [pair for pair in pairs if math.isfinite(pair[1])],
         "undefined_at": [step for step, value in pairs if not math.isfinite(value)],
         "bucket_steps": curve.bucket_steps,
+    }
+
+
+def hardware_curve_of(curve: monitor_pb2.HardwareCurve) -> Plain:
+    """Moments, in seconds since 1970, with values that are numbers."""
+    pairs = zip(curve.sampled_at_s, curve.values, strict=True)
+    return {
+        "host": curve.host,
+        "name": curve.name,
+        "points": [pair for pair in pairs if math.isfinite(pair[1])],
+        "bucket_s": curve.bucket_s,
     }
 
 
@@ -126,6 +162,7 @@ def view_of(run: monitor_pb2.Run) -> Plain:
         "category": run.category,
         "option": run.option,
         "architecture": run.architecture,
+        "purpose_metrics": _purpose_metrics(run),
         "attempt": run.attempt,
         "epoch": run.epoch,
         "total_epochs": run.total_epochs,
@@ -182,14 +219,42 @@ def _alert(alert: Any) -> Plain:
     }
 
 
+def _purpose_metrics(run: monitor_pb2.Run) -> list[str]:
+    """What such a model is for, as the catalog says; none of a row that is not known here."""
+    try:
+        return list(row_of(run.category, run.option, run.architecture).purpose_metrics)
+    except KeyError:
+        return []
+
+
 def _hardware(run: monitor_pb2.Run) -> Plain:
     if not run.HasField("hardware"):
         return {}
     sample = run.hardware
     return {
+        "host": sample.host,
+        "sampled_at": sample.sampled_at.seconds,
         "cpu_percent": finite(sample.cpu_percent),
-        "memory_bytes": sample.process_memory_bytes,
-        "gpu_percent": max((finite(gpu.utilization_percent) or 0 for gpu in sample.gpus), default=None),
+        "process_cpu_percent": finite(sample.process_cpu_percent),
+        "process_memory_bytes": sample.process_memory_bytes,
+        "memory_used_bytes": sample.memory_used_bytes,
+        "memory_total_bytes": sample.memory_total_bytes,
+        "disk_free_bytes": sample.disk_free_bytes,
+        "disk_bytes_per_second": finite(sample.disk_read_bytes_per_second + sample.disk_write_bytes_per_second),
+        "network_bytes_per_second": finite(
+            sample.network_receive_bytes_per_second + sample.network_send_bytes_per_second
+        ),
+        "gpus": [
+            {
+                "name": gpu.name,
+                "utilization_percent": finite(gpu.utilization_percent),
+                "memory_used_bytes": gpu.memory_used_bytes,
+                "memory_total_bytes": gpu.memory_total_bytes,
+                "temperature_celsius": finite(gpu.temperature_celsius),
+                "power_watts": finite(gpu.power_watts),
+            }
+            for gpu in sample.gpus
+        ],
     }
 
 
@@ -220,6 +285,10 @@ def _artifacts(run: monitor_pb2.Run) -> list[Plain]:
             "sha256": each.sha256,
             "size_bytes": each.size_bytes,
             "parity_passed": each.parity.passed,
+            "deviation": finite(max(each.parity.max_abs_difference.values()))
+            if each.parity.max_abs_difference
+            else None,
+            "signature": _signature(each),
         }
         for each in run.model.artifacts
     ]
@@ -232,9 +301,21 @@ def _artifacts(run: monitor_pb2.Run) -> list[Plain]:
                 "sha256": run.model.package_sha256,
                 "size_bytes": 0,
                 "parity_passed": True,
+                "deviation": None,
+                "signature": {"inputs": [], "outputs": []},
             }
         )
     return found
+
+
+def _signature(artifact: Any) -> Plain:
+    return {
+        way: [
+            {"name": each.name, "dtype": each.dtype, "shape": list(each.shape), "meaning": each.meaning}
+            for each in getattr(artifact.signature, way)
+        ]
+        for way in ("inputs", "outputs")
+    }
 
 
 def finite(value: float) -> float | None:

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Sequence
 
 from truscore.bus import Publisher
-from truscore.events.v1.control_pb2 import DeadLettersReplay
+from truscore.events.v1.control_pb2 import ActionRecorded, DeadLettersReplay
 from truscore.ordering.messages import ready_of, request_of
 from truscore.validation.order import DatasetOrder
 
@@ -29,6 +29,14 @@ class Requests:
         request_id = uuid.uuid4().hex
         event = request_of(verb, run_id, reason=reason, requested_by=requested_by, request_id=request_id)
         await self._publisher.publish(event, subject=run_id, sequence=request_id)
+
+    async def record(self, action: str, subject: str, *, requested_by: str, detail: str = "") -> None:
+        """ActionRecorded, of what no other event tells of."""
+        request_id = uuid.uuid4().hex
+        event = ActionRecorded(
+            action=action, subject=subject, detail=detail, requested_by=requested_by, request_id=request_id
+        )
+        await self._publisher.publish(event, subject=subject, sequence=request_id)
 
     async def replay(self, service: str, event_ids: Sequence[str], *, requested_by: str) -> None:
         """DeadLettersReplay."""

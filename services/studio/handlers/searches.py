@@ -7,11 +7,13 @@ from typing import Any, Final
 
 import grpc
 from google.protobuf import json_format
+from truscore.access import PlaintextToken
 from truscore.api.v1 import searches_pb2, searches_pb2_grpc
 from truscore.events.v1 import search_pb2
 from truscore.telemetry.grpc_tls import open_async_channel
 
-from services.studio.handlers.monitor import finite
+from services.studio.handlers.monitor import OpenChannel, finite
+from services.studio.handlers.refusals import words_of
 
 TIMEOUT_S: Final = 10.0
 Plain = dict[str, Any]
@@ -28,14 +30,17 @@ class SearchUnknown(Exception):
 class Searches:
     """Reads of searches; connects when it is first asked."""
 
-    def __init__(self, address: str) -> None:
-        self._address = address
+    def __init__(self, address: str, open_channel: OpenChannel = open_async_channel) -> None:
+        self._address, self._open_channel = address, open_channel
         self._channel: grpc.aio.Channel | None = None
 
     def _stub(self) -> Any:
         if not self._address:
             raise SearchesAway("TRUSCORE_SEARCH_ADDRESS is not set: searches can't be shown")
-        self._channel = self._channel or open_async_channel(self._address)
+        try:
+            self._channel = self._channel or self._open_channel(self._address)
+        except PlaintextToken as error:
+            raise SearchesAway(str(error)) from error
         return searches_pb2_grpc.SearchesServiceStub(self._channel)
 
     async def close(self) -> None:
@@ -62,7 +67,7 @@ class Searches:
     def _explained(self, error: grpc.aio.AioRpcError) -> Exception:
         if error.code() in {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.DATA_LOSS}:
             return SearchUnknown(str(error.details()))
-        return SearchesAway(f"the hyper-parameter search at {self._address} does not answer: {error.details()}")
+        return SearchesAway(words_of(error, "the hyper-parameter search", self._address))
 
 
 def search_of(search: searches_pb2.Search) -> Plain:

@@ -14,6 +14,7 @@ from services.studio.access.roles import Role
 from services.studio.api.requests import session_of
 from services.studio.drafts.dataset import Draft, default_classes, suggestions
 from services.studio.drafts.store import UnknownDraft
+from services.studio.maps import methods
 from services.studio.parts import studio_of
 from services.studio.publish.publishing import FORMATS
 
@@ -30,10 +31,6 @@ NOTHING = "nothing of it is drawn here: import what is annotated elsewhere"
 def what_of(learns_from: str) -> str:
     """What is to be done with each image."""
     return WHAT.get(learns_from, NOTHING)
-
-
-async def login(request: Request) -> Response:
-    return studio_of(request).pages.render(request, "login.html")
 
 
 async def datasets(request: Request) -> Response:
@@ -99,19 +96,22 @@ async def dataset(request: Request) -> Response:
 
 async def data(request: Request) -> Response:
     """What is in a draft, and what a run would make of it."""
-    session_of(request)
+    session = session_of(request)
     studio, dataset_id = studio_of(request), request.path_params["dataset_id"]
     draft = await asyncio.to_thread(studio.drafts.get, dataset_id)
     versions = await asyncio.to_thread(studio.drafts.versions, dataset_id)
-    about = {"dataset_id": dataset_id, "version": versions[0].version if versions else ""}
-    return studio.pages.render(request, "data.html", draft=draft, about=about)
+    # A map takes a core for a while: it is not for those who only look.
+    can_map = session.role >= Role.ANNOTATOR and draft.learns_from in SUGGESTED
+    about = {"dataset_id": dataset_id, "version": versions[0].version if versions else "", "can_map": can_map}
+    return studio.pages.render(request, "data.html", draft=draft, about=about, map_methods=methods())
 
 
 BORDERS = "border_detection"
+POINT = ("point", "O", "Point")
 BRUSHES = (("brush", "R", "Brush"), ("eraser", "E", "Eraser"))
 TOOLS = {
-    "boxes": (("quad", "Q", "Quadrilateral"), ("box", "B", "Box"), ("polygon", "P", "Polygon")),
-    "masks": (("polygon", "P", "Polygon"), *BRUSHES, ("quad", "Q", "Quadrilateral"), ("box", "B", "Box")),
+    "boxes": (("quad", "Q", "Quadrilateral"), ("box", "B", "Box"), ("polygon", "P", "Polygon"), POINT),
+    "masks": (("polygon", "P", "Polygon"), *BRUSHES, ("quad", "Q", "Quadrilateral"), ("box", "B", "Box"), POINT),
 }
 
 
@@ -126,11 +126,12 @@ async def annotate(request: Request) -> Response:
     draft = await asyncio.to_thread(studio.drafts.get, dataset_id)
     images = await asyncio.to_thread(studio.drafts.images, dataset_id)
     image_id = request.path_params.get("image_id")
+    own = "?own=yes" if request.query_params.get("own") == "yes" and session.role >= Role.ANNOTATOR else ""
     if image_id is None:
         if not images:
             return RedirectResponse(f"/datasets/{quote(dataset_id)}", 303)
         first = next((each for each in images if not each.annotated), images[0])
-        return RedirectResponse(f"/datasets/{quote(dataset_id)}/annotate/{first.image_id}", 303)
+        return RedirectResponse(f"/datasets/{quote(dataset_id)}/annotate/{first.image_id}{own}", 303)
     current = next((each for each in images if each.image_id == image_id), None)
     if current is None:
         raise UnknownDraft(f"dataset {dataset_id!r} has no image {image_id}")
@@ -148,7 +149,9 @@ async def annotate(request: Request) -> Response:
         "tools": [tool for tool, _, _ in tools],
         "can_edit": session.role >= Role.ANNOTATOR,
         "magnet": draft.category == BORDERS,
-        "can_suggest": session.role >= Role.ANNOTATOR and draft.learns_from in SUGGESTED,
+        # Who marks by themselves is shown nobody else's opinion, a model's neither.
+        "own": own,
+        "can_suggest": not own and session.role >= Role.ANNOTATOR and draft.learns_from in SUGGESTED,
     }
     return studio.pages.render(
         request,

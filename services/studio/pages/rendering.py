@@ -12,6 +12,8 @@ from markupsafe import Markup
 from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse
 
+from services.studio.pages.modules import with_preloads
+
 TEMPLATES: Final = Path(__file__).parents[1] / "templates"
 
 
@@ -33,7 +35,7 @@ class Pages:
     def render(self, connection: HTTPConnection, name: str, /, *, status: int = 200, **values: Any) -> HTMLResponse:
         session = connection.scope.get("session")
         html = self._environment.get_template(name).render(session=session, path=connection.url.path, **values)
-        return HTMLResponse(html, status)
+        return HTMLResponse(with_preloads(html), status)
 
 
 def as_data(value: Any) -> Markup:

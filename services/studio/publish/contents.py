@@ -27,11 +27,15 @@ class VersionContents:
         """In place of that of any earlier version."""
         content = zlib.compress(index_to_json(index).encode())
         with self._database.transaction() as rows:
-            rows.execute("INSERT OR REPLACE INTO version_contents VALUES (?, ?, ?)", (dataset_id, version, content))
+            rows.execute(
+                "INSERT INTO version_contents (dataset_id, version, content) VALUES (?, ?, ?)"
+                " ON CONFLICT (dataset_id) DO UPDATE SET version = excluded.version, content = excluded.content",
+                (dataset_id, version, content),
+            )
 
     def latest(self, dataset_id: str) -> tuple[str, DatasetIndex] | None:
         """Version and content; None where none was uploaded, or by a studio that did not keep contents yet."""
-        with self._database.transaction() as rows:
+        with self._database.reading() as rows:
             row = rows.execute(
                 "SELECT version, content FROM version_contents WHERE dataset_id = ?", (dataset_id,)
             ).fetchone()

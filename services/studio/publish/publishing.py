@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,18 +23,21 @@ from truscore.storage.folder_upload import files_of, upload
 from truscore.validation.order import DatasetOrder
 
 from services.studio.child.whole_process import INDEX, ChildFailed, run_whole
+from services.studio.database import DatabaseAway
 from services.studio.drafts.dataset import Draft, InvalidDraft
 from services.studio.drafts.files import Files
 from services.studio.drafts.marks import to_index
 from services.studio.drafts.store import DraftStore, Version
 from services.studio.publish.changes import as_json, changes_between
 from services.studio.publish.contents import VersionContents
+from services.studio.publish.under_way import UnderWay
 
 log = logging.getLogger("truscore.studio")
 
 LOSSLESS: Final = "truscore"
 FORMATS: Final = (LOSSLESS, "coco", "yolo", "voc", "labelme", "folder", "csv", "masks")
-UNDER_WAY: Final = ("writing", "uploading")
+AWAY_S: Final = 300.0  # for which a publication waits for the database
+AGAIN_S: Final = 2.0
 
 
 class Announce(Protocol):
@@ -68,26 +73,24 @@ class Publishing:
         *,
         drafts: DraftStore,
         contents: VersionContents,
+        under_way: UnderWay,
         files: Files,
         store: Store,
         bucket: str,
         announce: Announce,
         bounds: ChildBounds,
     ) -> None:
-        self._contents = contents
+        self._contents, self._under_way = contents, under_way
         self._drafts, self._files, self._store, self._bucket = drafts, files, store, bucket
         self._announce, self._bounds = announce, bounds
         self._turn, self._turn_of_changes = asyncio.Lock(), asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._give_up_what_was_under_way()
+        files.clear(files.outgoing)
+        under_way.give_up()
 
-    def _give_up_what_was_under_way(self) -> None:
-        shutil.rmtree(self._files.outgoing, ignore_errors=True)
-        for listed in self._drafts.list():
-            for version in self._drafts.versions(listed.draft.dataset_id):
-                if version.state in UNDER_WAY:
-                    text = "the studio was stopped meanwhile: publish again"
-                    self._drafts.set_state(version.dataset_id, version.version, "failed", text)
+    def giving_up(self) -> AbstractAsyncContextManager[None]:
+        """Beside the block: versions at which an instance was that has ended."""
+        return self._under_way.giving_up()
 
     async def changes(self, dataset_id: str) -> dict[str, Any]:
         """Of the draft since its latest version; `since` is empty where there is none to compare with."""
@@ -135,14 +138,14 @@ class Publishing:
 
     async def _publish(self, draft: Draft, index: DatasetIndex, version: Version, *, lossy: bool) -> None:
         folder = self._files.outgoing / uuid.uuid4().hex
-        async with self._turn:
+        async with self._under_way.held(version), self._turn:
             try:
                 await asyncio.to_thread(folder.mkdir, parents=True)
                 await self._written(index, version, folder, lossy=lossy)
                 await self._set(version, "uploading")
                 await asyncio.to_thread(self._uploaded, folder / "out", version.uri)
                 await self._announce(order_of(draft, version, validation_only=True), requested_by=version.author)
-                await asyncio.to_thread(self._contents.keep, version.dataset_id, version.version, index)
+                await _kept(self._contents.keep, version.dataset_id, version.version, index)
                 await self._set(version, "validating")
             except (NotPublished, ChildFailed, StoreError) as error:
                 await self._set(version, "failed", str(error))
@@ -153,7 +156,7 @@ class Publishing:
                 await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     async def _set(self, version: Version, state: str, message: str = "") -> None:
-        await asyncio.to_thread(self._drafts.set_state, version.dataset_id, version.version, state, message)
+        await _kept(self._drafts.set_state, version.dataset_id, version.version, state, message)
 
     async def _written(self, index: DatasetIndex, version: Version, folder: Path, *, lossy: bool) -> None:
         await asyncio.to_thread((folder / INDEX).write_text, index_to_json(index))
@@ -187,6 +190,19 @@ class Publishing:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def _kept(function: Callable[..., object], *args: object) -> None:
+    """Once the database is there: work of half an hour is not thrown away for a restart of it. Raises DatabaseAway."""
+    ends = time.monotonic() + AWAY_S
+    while True:
+        try:
+            await asyncio.to_thread(function, *args)
+            return
+        except DatabaseAway:
+            if time.monotonic() >= ends:
+                raise
+            await asyncio.sleep(AGAIN_S)
+
+
 def order_of(
     draft: Draft,
     version: Version,
@@ -195,6 +211,8 @@ def order_of(
     overrides: dict[str, Any] | None = None,
     export_formats: Sequence[str] = (),
     request_id: str = "",
+    priority: int = 0,
+    time_budget_s: float = 0.0,
 ) -> DatasetOrder:
     """The order of a version: to be validated, or to be trained on."""
     return DatasetOrder(
@@ -210,6 +228,8 @@ def order_of(
         request_id=request_id,
         validation_only=validation_only,
         class_names=(),
+        priority=priority,
+        time_budget_s=time_budget_s,
     )
 
 

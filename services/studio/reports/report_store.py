@@ -35,6 +35,10 @@ class ReportStore:
         """The resolved one, which is there from a run's first attempt on. Raises ReportMissing and StoreError."""
         return await self._json(run_id, "config.json", MOST_CONFIG_BYTES)
 
+    def weights(self) -> list[str]:
+        """Addresses of published weights in the store. Blocks; raises StoreError."""
+        return [entry.uri for entry in self._store.list(f"s3://{self._bucket}/pretrained/")]
+
     async def picture(self, run_id: str, name: str) -> bytes:
         """A PNG of the report's. Raises ReportMissing and StoreError."""
         if not PICTURE.fullmatch(name):

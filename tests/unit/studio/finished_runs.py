@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from truscore.access import anonymous
 from truscore.events.v1 import model_pb2, training_pb2
 from truscore.storage import Store
 from truscore.telemetry import serve_grpc
@@ -29,7 +30,11 @@ def events_of(
         uri=stored.uri,
         sha256=stored.sha256,
         size_bytes=stored.size_bytes,
-        parity=model_pb2.Parity(passed=True),
+        parity=model_pb2.Parity(passed=True, max_abs_difference={"scores": 0.000012}),
+        signature=model_pb2.ModelSignature(
+            inputs=[model_pb2.TensorSpec(name="image", dtype="float32", shape=["1", "3", "height", "width"])],
+            outputs=[model_pb2.TensorSpec(name="scores", dtype="float32", shape=["objects"])],
+        ),
     )
     completed = training_pb2.TrainingCompleted(epochs=3, best_epoch=3, attempts=1, **about)
     exported = model_pb2.ModelExported(
@@ -54,5 +59,5 @@ async def monitor_of(events: list[PublishedEvent]) -> AsyncIterator[str]:
     board, changes = board_after(events), BoardChanges(8)
     calls = AlertCalls(board=board, publish=_published, clock=lambda: BEGIN_S + 1000, changed=changes.changed)
     reads = Reads(board, changes, caught_up, alerts=calls)
-    async with serve_grpc("127.0.0.1", 0, servicers=[reads.add_to]) as port:
+    async with serve_grpc("127.0.0.1", 0, access=anonymous(), servicers=[reads.add_to]) as port:
         yield f"127.0.0.1:{port}"

@@ -12,12 +12,13 @@ from typing import Any
 import httpx
 from PIL import Image
 from truscore.bus import MemoryPublisher
+from truscore.events.v1.control_pb2 import ActionRecorded
 from truscore.storage import MemoryStore
 
 from services.studio.access import Role
-from services.studio.app import DATABASE, create_studio, guarded
+from services.studio.app import create_database, create_studio, guarded
 from services.studio.child.decoder import Decoder
-from services.studio.database import Database
+from services.studio.drafts.edits import EDITS
 from services.studio.parts import Studio
 from services.studio.settings import Settings
 
@@ -42,6 +43,10 @@ class Browser:
     http: httpx.AsyncClient
     events: MemoryPublisher
     store: MemoryStore
+
+    def asked_of_services(self) -> list[Any]:
+        """What was published for others to act on, with its envelope: all but what is said for the record alone."""
+        return [each for each in self.events.published if not isinstance(each[0], ActionRecorded)]
 
     async def log_in(self, role: Role = Role.ADMIN) -> None:
         token = self.studio.sessions.make_login_token(name="ada", role=role)
@@ -82,22 +87,30 @@ async def browser(
 ) -> AsyncIterator[Browser]:
     """A studio of its own, and somebody with this role in front of it. A decoder that is given outlives it."""
     settings = settings_in(folder, **more)
-    database = Database(folder / DATABASE)
+    database = create_database(settings)
     own = decoder or new_decoder()
     store, events = store or MemoryStore(), MemoryPublisher(service="studio")
     studio = create_studio(settings, database, own, store=store, events=events)
     application = guarded(settings, studio)
     try:
-        async with client_of(application, {"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin"}) as http:
+        async with (
+            database.listening(EDITS, studio.edits.hear),
+            client_of(application, {"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin"}) as http,
+        ):
             one = Browser(studio=studio, application=application, http=http, events=events, store=store)
             if role is not None:
                 await one.log_in(role)
             yield one
     finally:
         await studio.publishing.close()
+        if studio.oidc is not None:
+            await studio.oidc.close()
         await studio.suggestions.close()
+        await studio.maps.close()
+        await studio.checking.close()
         await studio.monitor.close()
         await studio.searches.close()
+        await studio.experiments.close()
         if decoder is None:
             await own.close()
         database.close()

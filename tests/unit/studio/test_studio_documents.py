@@ -1,6 +1,6 @@
 """Marks and the operations on them: what is accepted, what others did meanwhile, what an import brings and keeps."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from truscore.datasets.formats.labelme.shapes import drawn_shape
 from truscore.datasets.index.records import RLE, Annotation, DatasetIndex, ImageRecord
 
-from services.studio.database import Database
+from services.studio.database import open_database
+from services.studio.database.sqlite import SqliteDatabase
 from services.studio.drafts.dataset import new_draft
 from services.studio.drafts.document import Document, Frame, InvalidOperations, apply
 from services.studio.drafts.document_json import document_from_json, document_to_json
@@ -82,6 +84,10 @@ def _mark(label: int, points: list[float], kind: str) -> Annotation:
             return replace(found, crowd=True)
         case "circle":
             return replace(found, shape="circle", points=tuple(points[:4]))
+        case "point":
+            return drawn_shape("point", tuple(points[:2]), label, "")
+        case "point_in_another_box":
+            return replace(found, shape="point", points=tuple(points[:2]))
     return found
 
 
@@ -89,7 +95,7 @@ marks = st.builds(
     _mark,
     st.integers(1, 2),
     st.lists(coordinates, min_size=8, max_size=8),
-    st.sampled_from(["box", "quad", "polygon", "rle", "crowd", "parts", "circle"]),
+    st.sampled_from(["box", "quad", "polygon", "rle", "crowd", "parts", "circle", "point", "point_in_another_box"]),
 )
 
 
@@ -145,16 +151,20 @@ class Client:
         self.pending.pop(0)
 
 
-@pytest.fixture(scope="module")
-def stored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Journal, DraftStore]:
-    database = Database(tmp_path_factory.mktemp("drafts") / "studio.sqlite")
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def stored(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Journal, DraftStore]]:
+    url = "" if request.param == "sqlite" else request.getfixturevalue("postgres").new_url()
+    database = open_database(url, tmp_path_factory.mktemp("drafts"))
     store = DraftStore(database, clock=lambda: 0.0, most_images=1000)
     draft = new_draft(
         dataset_id="d", category="border_detection", option="single_class", architecture="",
         class_names=["a", "b", "c"], created_at=0, created_by="a",
     )  # fmt: skip
     store.add(draft)
-    return Journal(database, clock=lambda: 0.0), store
+    yield Journal(database, clock=lambda: 0.0), store
+    database.close()
 
 
 def new_image(store: DraftStore) -> int:
@@ -212,7 +222,7 @@ def test_an_edit_of_an_old_revision_is_answered_with_what_is_missing(stored: tup
 
 def test_what_was_confirmed_is_there_after_the_database_is_opened_anew(tmp_path: Path) -> None:
     path = tmp_path / "studio.sqlite"
-    database = Database(path)
+    database = SqliteDatabase(path)
     store = DraftStore(database, clock=lambda: 0.0, most_images=10)
     store.add(new_draft(dataset_id="d", category="border_detection", option="single_class", architecture="",
                         class_names=["a"], created_at=0, created_by="a"))  # fmt: skip
@@ -220,14 +230,17 @@ def test_what_was_confirmed_is_there_after_the_database_is_opened_anew(tmp_path:
     Journal(database, clock=lambda: 0.0).save(
         "d", image_id, Batch(base=0, batch_id="b", operations=[put()]), author="a"
     )
-    other = Database(path)  # the first is not closed: as after a kill
+    other = SqliteDatabase(path)  # the first is not closed: as after a kill
     assert list(Journal(other, clock=lambda: 0.0).open("d", image_id)[1].shapes) == ["s"]
 
 
 def test_an_image_that_takes_the_id_of_a_removed_one_takes_nothing_else_of_it(
-    stored: tuple[Journal, DraftStore],
+    tmp_path: Path,
 ) -> None:
-    journal, store = stored
+    database = SqliteDatabase(tmp_path / "studio.sqlite")  # PostgreSQL gives no id twice
+    store, journal = DraftStore(database, clock=lambda: 0.0, most_images=10), Journal(database, clock=lambda: 0.0)
+    store.add(new_draft(dataset_id="d", category="border_detection", option="single_class", architecture="",
+                        class_names=["a"], created_at=0, created_by="a"))  # fmt: skip
     gone = new_image(store)
     journal.save("d", gone, Batch(base=0, batch_id="b", operations=[put("old")]), author="a")
     store.remove_image("d", gone)

@@ -13,7 +13,7 @@ from truscore.recipes.accepted_values import RULES
 
 from services.studio.access import Role
 from services.studio.child.decoder import Decoder
-from services.studio.forms.configuration import fields_of, overrides_of
+from services.studio.forms.configuration import FIRST, fields_of, overrides_of
 from tests.unit.studio.studio_harness import Browser, browser, new_decoder, png
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -53,11 +53,11 @@ async def test_a_folder_is_imported_with_its_marks_published_and_trained_on(tmp_
         refused = await published(one, format="coco")
         assert refused["state"] == "failed"
         assert "no place for" in str(refused["message"])
-        assert one.events.published == []
+        assert one.asked_of_services() == []
 
         done = await published(one, format="truscore", notes="n")
         assert (done["state"], done["message"]) == ("validating", "")
-        ((ready, _),) = one.events.published
+        ((ready, _),) = one.asked_of_services()
         assert isinstance(ready, DatasetReady)
         assert (ready.validation_only, ready.uri, ready.format) == (True, done["uri"], "truscore")
         assert {entry.uri.rpartition("/")[2] for entry in one.store.list(str(done["uri"]))} == {
@@ -68,10 +68,16 @@ async def test_a_folder_is_imported_with_its_marks_published_and_trained_on(tmp_
         order = {"dataset_id": "cards", "version": done["version"], "request_id": "r"}
         wrong = await one.http.post("/api/training", json={**order, "values": {"seed": -1}})
         assert (wrong.status_code, "seed" in wrong.json()["error"]) == (400, True)
-        right = await one.http.post("/api/training", json={**order, "values": {"seed": 7}})
+        for key, value in (("priority", 10), ("priority", True), ("time_budget_s", -1), ("time_budget_s", "1")):
+            wrong = await one.http.post("/api/training", json={**order, key: value})
+            assert (wrong.status_code, f"{key} {value!r}" in wrong.json()["error"]) == (400, True)
+        given = {"values": {"seed": 7}, "priority": 3, "time_budget_s": 90}
+        right = await one.http.post("/api/training", json={**order, **given})
         assert right.status_code == 202, right.text
         training, _ = one.events.published[-1]
+        assert isinstance(training, DatasetReady)
         assert (training.validation_only, training.training.config.seed) == (False, 7)
+        assert (training.training.priority, training.training.time_budget_s) == (3, 90)
 
         assert (await one.http.post("/api/runs/run-1/pause", json={"reason": "lunch"})).status_code == 202
         pause, _ = one.events.published[-1]
@@ -84,7 +90,7 @@ async def test_only_operators_publish_train_and_steer(tmp_path: Path, decoder: D
         await one.make()
         for address in ("/api/datasets/cards/versions", "/api/training", "/api/runs/run-1/cancel"):
             assert (await one.http.post(address, json={})).status_code == 403
-        assert one.events.published == []
+        assert one.asked_of_services() == []
 
 
 async def test_an_import_of_what_is_no_dataset_says_why_and_leaves_nothing(tmp_path: Path, decoder: Decoder) -> None:
@@ -128,6 +134,15 @@ async def test_pages_without_a_monitor_say_so(tmp_path: Path, decoder: Decoder) 
             page = await one.http.get(address)
             assert page.status_code == 200
             assert "TRUSCORE_MONITOR_ADDRESS" in page.text
+
+
+def test_whether_a_batch_is_found_is_a_choice_of_its_own_beside_the_number() -> None:
+    fields = {field.key: field for field in fields_of("border_detection", "dual_class", "mask_rcnn")}
+    number, find = (fields[f"hyperparameters.optimization.{name}"] for name in ("batch_size", "find_batch_size"))
+    assert (number.kind, number.accepted) == ("number", "a whole number from 1 to 4096")
+    assert (find.kind, find.default, find.key in FIRST) == ("flag", "false", True)
+    ordered = resolve("border_detection", "dual_class", "mask_rcnn", overrides_of({find.key: True}))
+    assert ordered.hyperparameters.optimization.find_batch_size
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.available][::6], ids=lambda row: row.architecture)

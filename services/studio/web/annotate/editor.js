@@ -1,6 +1,15 @@
 // What pointer and keys do to the marks. Knows geometry and edits; knows no server and no page around it.
-import { area, corners, inside, moved, nearestCorner, tidy, touches, within, withCorner } from "../model/geometry.js";
+/**
+ * @import { Annotations, Flag, Operation, Point, Proposal } from "../../types/annotation.d.ts"
+ * @import { Shape, StripCutter, Stroke } from "../../types/annotation.d.ts"
+ * @import { Drag } from "../../types/annotator.d.ts"
+ * @import { View } from "../canvas/view.js"
+ * @typedef {{ readonly document: Annotations, edit: (ops: Operation[]) => unknown }} Edits
+ * @typedef {{ undo: Operation[], redo: Operation[] }} Step
+ */
+import { area, corners, hits, moved, nearestCorner, tidy, touches, within, withCorner } from "../model/geometry.js";
 import { applied, inverse } from "../model/document.js";
+import { newId } from "../model/ids.js";
 import { painted } from "../canvas/brush.js";
 import { nearestSide, snapped, withSide } from "../model/magnet.js";
 
@@ -11,18 +20,56 @@ const BRUSHES = ["brush", "eraser"];
 export const MOST_UNDO = 500;
 const STROKE_STEP = 0.15; // of the brush's radius, between two points of a stroke
 
+const SIDES = [0, 1, 2, 3]; // of a quadrilateral
+/** @type {Record<string, number>} */
+const MOST_CORNERS = { point: 1, box: 2, quad: 4, polygon: Infinity };
+const FEWEST_CORNERS = { point: 1, box: 2, quad: 4, polygon: 3 };
+/** @param {string} tool @returns {tool is keyof typeof FEWEST_CORNERS} */
+const draws = (tool) => tool in FEWEST_CORNERS;
+
 export class Editor {
+  /** @type {Edits | null} */
+  saver = null;
+  /** @type {string | null} */
+  selected = null;
+  corner = -1;
+  /** @type {Point[]} */
+  draft = [];
+  /** @type {Point | null} */
+  cursor = null;
+  /** @type {Drag | null} */
+  drag = null;
+  /** @type {Proposal[]} */
+  proposals = []; // of a model: drafts that are no marks yet
+  /** @type {string | null} */
+  proposed = null; // the one that is looked at
+  /** @type {Map<string, Flag>} */
+  flags = new Map(); // by mark, what the rules find
+  /** @type {Shape | null} */
+  preview = null; // a shape while it is dragged: only its end is an edit
+  /** @type {Step[]} */
+  undone = [];
+  /** @type {Step[]} */
+  done = [];
+
+  /** @param {{ view: View, canEdit: boolean, onChange: () => void, onMove: () => void }} given */
   constructor({ view, canEdit, onChange, onMove }) {
-    Object.assign(this, { view, canEdit, onChange, onMove });
+    this.view = view;
+    this.canEdit = canEdit;
+    this.onChange = onChange;
+    this.onMove = onMove;
     this.tool = "select";
     this.label = 1;
     this.leastConfidence = 0;
+    /** @type {number | null} */
     this.brush = null; // its radius, in pixels of the image
     this.magnet = false;
+    /** @type {StripCutter | null} */
     this.cut = null; // cuts strips out of the picture, for the magnet
   }
 
   // Another image: tools, class and brush stay as they are.
+  /** @param {Edits} saver */
   open(saver) {
     this.saver = saver;
     this.selected = null;
@@ -30,32 +77,41 @@ export class Editor {
     this.draft = [];
     this.cursor = null;
     this.drag = null;
-    this.proposals = []; // of a model: drafts that are no marks yet
-    this.proposed = null; // the one that is looked at
-    this.preview = null; // a shape while it is dragged: only its end is an edit
+    this.proposals = [];
+    this.proposed = null;
+    this.flags = new Map();
+    this.preview = null;
     this.undone = [];
     this.done = [];
     this.cut = null;
   }
 
-  get document() { return this.saver.document; }
-
-  get shapes() {
-    const shapes = [...this.document.shapes.values()];
-    return this.preview ? shapes.map((each) => (each.id === this.preview.id ? this.preview : each)) : shapes;
+  get document() {
+    if (!this.saver) throw new Error("no image has been opened");
+    return this.saver.document;
   }
 
-  get selectedShape() { return this.document.shapes.get(this.selected) ?? null; }
+  get shapes() {
+    const { preview } = this;
+    const shapes = [...this.document.shapes.values()];
+    return preview ? shapes.map((each) => (each.id === preview.id ? preview : each)) : shapes;
+  }
+
+  get selectedShape() { return (this.selected !== null && this.document.shapes.get(this.selected)) || null; }
+
+  get #radius() { return this.brush ?? BRUSH_PX / this.view.scale; }
 
   get shownProposals() {
     return this.proposals.filter((each) => each.confidence === null || each.confidence >= this.leastConfidence);
   }
 
+  /** @param {Proposal[]} proposals */
   propose(proposals) {
     this.proposals = proposals;
     this.choose("select");
   }
 
+  /** @param {string} id */
   lookAt(id) {
     this.choose("select");
     this.proposed = id;
@@ -63,9 +119,11 @@ export class Editor {
   }
 
   // Proposals become marks, in one step of undo.
+  /** @param {string[]} ids */
   accept(ids) {
     const taken = this.proposals.filter((each) => ids.includes(each.id));
     if (taken.length === 0 || !this.canEdit) return;
+    /** @type {Operation[]} */
     const ops = [];
     for (const each of taken) ops.push(...each.ops(ops.length ? applied(this.document, ops) : this.document));
     this.edit(ops);
@@ -73,18 +131,20 @@ export class Editor {
     if (taken.length === 1 && taken[0].shape) this.select(taken[0].id);
   }
 
+  /** @param {string[]} ids */
   dismiss(ids) {
     this.proposals = this.proposals.filter((each) => !ids.includes(each.id));
-    if (ids.includes(this.proposed)) this.proposed = null;
+    if (this.proposed !== null && ids.includes(this.proposed)) this.proposed = null;
     this.onChange();
   }
 
+  /** @param {Operation[]} ops */
   edit(ops) {
     if (!this.canEdit) return;
     this.done.push({ undo: inverse(this.document, ops), redo: ops });
     this.done.splice(0, Math.max(0, this.done.length - MOST_UNDO));
     this.undone = [];
-    this.saver.edit(ops);
+    this.saver?.edit(ops);
     this.onChange();
   }
 
@@ -92,15 +152,17 @@ export class Editor {
 
   redo() { this.#replay(this.undone, this.done, "redo"); }
 
+  /** @param {Step[]} from @param {Step[]} to @param {keyof Step} which */
   #replay(from, to, which) {
     const step = from.pop();
     if (!step) return;
     to.push(step);
-    this.saver.edit(step[which]);
-    if (!this.document.shapes.has(this.selected)) this.select(null);
+    this.saver?.edit(step[which]);
+    if (!this.selectedShape) this.select(null);
     this.onChange();
   }
 
+  /** @param {string} tool */
   choose(tool) {
     this.tool = tool;
     this.draft = [];
@@ -109,6 +171,7 @@ export class Editor {
     this.onChange();
   }
 
+  /** @param {string | null} id @param {number} [corner] */
   select(id, corner = -1) {
     this.selected = id;
     this.proposed = null;
@@ -118,6 +181,7 @@ export class Editor {
     this.onChange();
   }
 
+  /** @param {number} label */
   setLabel(label) {
     this.label = label;
     // While one draws, a class is chosen for what comes next.
@@ -143,10 +207,12 @@ export class Editor {
     this.onChange();
   }
 
+  /** @type {(point: Point) => Point} */
   #clamped([x, y]) {
     return [within(x, this.view.image.width), within(y, this.view.image.height)];
   }
 
+  /** @type {(point: Point, reach?: number) => boolean} */
   press(point, reach = REACH_PX / this.view.scale) {
     const at = this.#clamped(point);
     if (this.tool === "box" && this.canEdit) {
@@ -160,6 +226,7 @@ export class Editor {
     return this.drag !== null || this.tool !== "select";
   }
 
+  /** @type {(point: Point, reach: number) => void} */
   #grab(point, reach) {
     const shape = this.selectedShape;
     if (shape && shape.kind !== "fixed") {
@@ -175,18 +242,18 @@ export class Editor {
         return;
       }
     }
-    const proposed = this.shownProposals.map((each) => each.shape).filter(Boolean);
+    const proposed = this.shownProposals.map((each) => each.shape).filter((each) => each !== undefined);
     const looked = proposed.find((each) => each.id === this.proposed);
     const at = looked && this.canEdit ? nearestCorner(looked, point, reach) : -1;
-    if (at >= 0) {
+    if (looked && at >= 0) {
       // Who drags a corner of a proposal accepts the rest of it.
       this.accept([looked.id]);
       this.corner = at;
       this.drag = { kind: "corner", shape: looked };
       return;
     }
-    const hit = [...this.shapes, ...proposed].filter((each) => inside(each, point)).sort((a, b) => area(a) - area(b))[0];
-    if (proposed.includes(hit)) {
+    const hit = [...this.shapes, ...proposed].filter((each) => hits(each, point, reach)).sort((a, b) => area(a) - area(b))[0];
+    if (hit && proposed.includes(hit)) {
       this.lookAt(hit.id);
       return;
     }
@@ -195,13 +262,14 @@ export class Editor {
   }
 
   // One corner of a shape that is drawn corner by corner; also by keyboard.
+  /** @type {(point: Point, reach?: number) => void} */
   place(point, reach = REACH_PX / this.view.scale) {
     const at = this.#clamped(point);
     if (BRUSHES.includes(this.tool) && this.canEdit) {
       this.paint([at]);
       return;
     }
-    const most = { box: 2, quad: 4, polygon: Infinity }[this.tool];
+    const most = MOST_CORNERS[this.tool];
     if (!most || !this.canEdit) return;
     const [first] = this.draft;
     const closes = this.tool === "polygon" && this.draft.length >= 3 && Math.hypot(first[0] - at[0], first[1] - at[1]) <= reach;
@@ -216,9 +284,8 @@ export class Editor {
       return;
     }
     const kind = this.tool;
-    const enough = { box: 2, quad: 4, polygon: 3 }[kind];
-    if (!enough || this.draft.length < enough) return;
-    const shape = this.#magnetised(tidy({ id: crypto.randomUUID(), kind, label: this.label, points: this.draft.flat() }));
+    if (!draws(kind) || this.draft.length < FEWEST_CORNERS[kind]) return;
+    const shape = this.#magnetised(tidy({ id: newId(), kind, label: this.label, points: this.draft.flat() }), null);
     this.draft = [];
     const [x0, y0, x1, y1] = shape.points;
     if (kind === "box" && (x1 - x0 < LEAST_PX || y1 - y0 < LEAST_PX)) return;
@@ -228,12 +295,14 @@ export class Editor {
     this.onChange();
   }
 
+  /** @param {Point} point */
   move(point) {
     const at = this.#clamped(point);
     this.cursor = this.tool === "select" ? null : at;
     if (this.drag?.kind === "stroke") {
-      const [x, y] = this.drag.points.at(-1);
-      if (Math.hypot(at[0] - x, at[1] - y) >= STROKE_STEP * this.brush) this.drag.points.push(at);
+      const { points } = this.drag;
+      const [x, y] = points[points.length - 1];
+      if (Math.hypot(at[0] - x, at[1] - y) >= STROKE_STEP * this.#radius) points.push(at);
     } else if (this.drag?.kind === "corner") this.preview = withCorner(this.drag.shape, this.corner, at);
     else if (this.drag?.kind === "side") {
       const [x, y] = this.drag.from;
@@ -246,6 +315,7 @@ export class Editor {
   }
 
   // Of a quadrilateral the sides that were dragged go to the edges near them. `free`: not this time.
+  /** @type {(point: Point, options?: { free?: boolean }) => void} */
   release(point, { free = false } = {}) {
     const { drag } = this;
     const preview = this.preview && !free ? this.#magnetised(this.preview, drag) : this.preview;
@@ -260,45 +330,54 @@ export class Editor {
     this.onChange();
   }
 
-  get stroke() { return this.drag?.kind === "stroke" ? { points: this.drag.points, radius: this.brush } : null; }
+  /** @returns {Stroke | null} */
+  get stroke() { return this.drag?.kind === "stroke" ? { points: this.drag.points, radius: this.#radius } : null; }
 
+  /** @param {number} factor */
   resizeBrush(factor) {
     if (!BRUSHES.includes(this.tool)) return;
-    this.brush = Math.min(Math.max(this.brush * factor, 0.5), Math.max(this.view.image.width, this.view.image.height) / 4);
+    this.brush = Math.min(Math.max(this.#radius * factor, 0.5), Math.max(this.view.image.width, this.view.image.height) / 4);
     this.onChange();
   }
 
   // A stroke joins the outlines of its class that it touches, or is one of its own; the eraser takes from all it touches,
   // or from the selected one alone.
+  /** @param {Point[]} points */
   paint(points) {
     const isErasing = this.tool === "eraser";
-    const stroke = { points, radius: this.brush };
+    const stroke = { points, radius: this.#radius };
     const touched = this.shapes.filter((each) => each.kind === "polygon" && touches(each, stroke)
       && (isErasing ? !this.selectedShape || each.id === this.selected : each.label === this.label));
     if (isErasing && touched.length === 0) return;
+    /** @type {Operation[]} */
     const ops = [];
     for (const group of isErasing ? touched.map((each) => [each]) : [touched]) {
       const outlines = painted(group, stroke, this.view.image, isErasing);
       outlines.forEach((flat, n) => ops.push({ op: "put", shape: {
-        id: group[n]?.id ?? crypto.randomUUID(), kind: "polygon", label: group[0]?.label ?? this.label, points: flat,
+        id: group[n]?.id ?? newId(), kind: "polygon", label: group[0]?.label ?? this.label, points: flat,
       } }));
       for (const gone of group.slice(outlines.length)) ops.push({ op: "delete", id: gone.id });
     }
     if (ops.length > 0) this.edit(ops);
-    if (!isErasing || !this.document.shapes.has(this.selected)) this.selected = isErasing ? null : ops.find((each) => each.op === "put")?.shape.id ?? null;
+    if (isErasing && !this.selectedShape) this.selected = null;
+    else if (!isErasing) this.selected = ops.find((each) => each.op === "put")?.shape.id ?? null;
     this.onChange();
   }
 
-  #magnetised(shape, drag = { kind: "new" }) {
-    if (!this.magnet || !this.cut || shape.kind !== "quad" || drag.kind === "move") return shape;
+  // `drag`: what moved the shape; null of one that is new.
+  /** @type {(shape: Shape, drag: Drag | null) => Shape} */
+  #magnetised(shape, drag) {
+    if (!this.magnet || !this.cut || shape.kind !== "quad" || drag?.kind === "move") return shape;
     const { corner } = this;
-    const moved = { new: [0, 1, 2, 3], corner: [corner], side: [drag.side, (drag.side + 1) % 4] }[drag.kind];
-    const which = { new: moved, corner: [(corner + 3) % 4, corner], side: [drag.side] }[drag.kind];
-    return this.#snap(shape, which, [0, 1, 2, 3].filter((n) => !moved.includes(n)));
+    let [moved, which] = [SIDES, SIDES];
+    if (drag?.kind === "corner") [moved, which] = [[corner], [(corner + 3) % 4, corner]];
+    else if (drag?.kind === "side") [moved, which] = [[drag.side, (drag.side + 1) % 4], [drag.side]];
+    return this.#snap(shape, this.cut, which, SIDES.filter((n) => !moved.includes(n)));
   }
 
-  #snap(shape, which, keep) {
-    const { points, ...rest } = snapped(shape, this.cut, { which, keep, scale: this.view.scale });
+  /** @type {(shape: Shape, cut: StripCutter, which: number[], keep: number[]) => Shape} */
+  #snap(shape, cut, which, keep) {
+    const { points, ...rest } = snapped(shape, cut, { which, keep, scale: this.view.scale });
     const { width, height } = this.view.image;
     return { ...rest, points: points.map((value, i) => within(value, i % 2 ? height : width)) };
   }
@@ -306,10 +385,11 @@ export class Editor {
   // The selected quadrilateral onto the edges near it, whether the magnet is on or not.
   snapSelected() {
     const shape = this.selectedShape;
-    if (shape?.kind === "quad" && this.canEdit && this.cut) this.edit([{ op: "put", shape: this.#snap(shape, [0, 1, 2, 3], []) }]);
+    if (shape?.kind === "quad" && this.canEdit && this.cut) this.edit([{ op: "put", shape: this.#snap(shape, this.cut, SIDES, []) }]);
   }
 
   // Arrow keys: the chosen corner, else the selected mark, else the cursor of the drawing tool.
+  /** @param {number} dx @param {number} dy */
   nudge(dx, dy) {
     const shape = this.selectedShape;
     if (this.tool !== "select") {
@@ -326,14 +406,16 @@ export class Editor {
   }
 
   // Tab: through the marks; with a mark, C goes through its corners.
+  /** @param {number} by */
   step(by) {
     const ids = this.shapes.map((shape) => shape.id);
     if (ids.length === 0) return;
-    const now = ids.indexOf(this.selected);
+    const now = this.selected === null ? -1 : ids.indexOf(this.selected);
     const next = now < 0 ? (by > 0 ? 0 : ids.length - 1) : (now + by + ids.length) % ids.length;
     this.tool = "select";
     this.select(ids[next]);
-    this.view.reveal(corners(this.selectedShape)[0]);
+    const shape = this.selectedShape;
+    if (shape) this.view.reveal(corners(shape)[0]);
   }
 
   nextCorner() {

@@ -1,14 +1,28 @@
 // The lights of an object, one after the other under the same marks. The other pictures are fetched once one looks at it.
 
+/**
+ * @import { LightPicture } from "../../types/annotator.d.ts"
+ * @import { Tiles } from "../canvas/tiles.js"
+ * @import { View } from "../canvas/view.js"
+ */
+
 export class Lights {
+  /** @param {{ place: HTMLElement, view: View, onPicture: (picture: Tiles) => void }} given */
   constructor({ place, view, onPicture }) {
-    Object.assign(this, { place, view, onPicture });
-    this.open([]);
+    this.place = place;
+    this.view = view;
+    this.onPicture = onPicture;
+    /** @type {LightPicture[]} */
+    this.lights = [];
+    this.at = 0;
+    this.wanted = 0;
+    this.#say();
   }
 
   get count() { return this.lights.length; }
 
-  // lights: {name, picture, isOwn} in order; the image's own is shown.
+  // In order; the image's own is shown.
+  /** @param {LightPicture[]} lights */
   open(lights) {
     this.lights = lights;
     this.at = Math.max(0, lights.findIndex(({ isOwn }) => isOwn));
@@ -17,6 +31,7 @@ export class Lights {
     this.#fetch(lights);
   }
 
+  /** @param {number} by */
   async flick(by) {
     if (this.count < 2) return;
     this.wanted = (this.wanted + by + this.count) % this.count;
@@ -39,6 +54,7 @@ export class Lights {
   }
 
   // One after the other: the picture in sight goes before.
+  /** @param {LightPicture[]} lights */
   async #fetch(lights) {
     for (const { picture, isOwn } of lights) {
       if (isOwn) continue;

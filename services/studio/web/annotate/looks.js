@@ -1,23 +1,38 @@
 // How the picture is shown: contrast, brightness, one channel. The marks and the file stay as they are.
 
+/** @typedef {{ contrast: string | number, brightness: string | number, channel: string }} Values */
+import { at } from "../model/elements.js";
+
 const KEY = "annotate-looks";
+/** @type {Values} */
 const PLAIN = { contrast: 100, brightness: 100, channel: "" };
 
 export class Looks {
+  /** @param {{ onChange: () => void }} given */
   constructor({ onChange }) {
     this.filter = ""; // of CSS and of canvases; empty for the picture as it is
     this.onChange = () => {};
-    this.inputs = Object.fromEntries(Object.keys(PLAIN).map((id) => [id, document.getElementById(id)]));
+    this.inputs = {
+      contrast: at("contrast", HTMLInputElement),
+      brightness: at("brightness", HTMLInputElement),
+      channel: at("channel", HTMLSelectElement),
+    };
     this.set({ ...PLAIN, ...JSON.parse(sessionStorage.getItem(KEY) ?? "{}") });
     this.onChange = onChange;
     for (const input of Object.values(this.inputs)) input.addEventListener("input", () => this.set(this.values));
-    document.getElementById("plain").addEventListener("click", () => this.set(PLAIN));
+    at("plain").addEventListener("click", () => this.set(PLAIN));
   }
 
-  get values() { return Object.fromEntries(Object.entries(this.inputs).map(([id, input]) => [id, input.value])); }
+  get values() {
+    const { contrast, brightness, channel } = this.inputs;
+    return { contrast: contrast.value, brightness: brightness.value, channel: channel.value };
+  }
 
+  /** @param {Values} values */
   set(values) {
-    for (const [id, value] of Object.entries(values)) this.inputs[id].value = String(value);
+    this.inputs.contrast.value = String(values.contrast);
+    this.inputs.brightness.value = String(values.brightness);
+    this.inputs.channel.value = values.channel;
     const { contrast, brightness, channel } = this.values;
     const channels = channel ? `url(#show-${channel}) ` : "";
     const isPlain = !channels && contrast === "100" && brightness === "100";

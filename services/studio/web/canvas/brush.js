@@ -1,5 +1,10 @@
 // Strokes of the brush joined with outlines, and cut out of them: painted on a canvas of their own, and traced again.
+/**
+ * @import { Point, Shape, Size, Stroke } from "../../types/annotation.d.ts"
+ * @import { Context } from "../../types/drawing.d.ts"
+ */
 import { corners } from "../model/geometry.js";
+import { contextOf } from "./context.js";
 import { outlinesOf, signedArea, thinned } from "../model/masks.js";
 
 const MOST_PIXELS = 6e6;
@@ -9,6 +14,7 @@ const THIN_PX = 0.3; // of the image
 
 // Outlines, as flat lists of points of the image, of what `shapes` and the stroke cover together; with `isErasing`, of
 // what is left of the shapes. A stroke: {points, radius}, in pixels of the image.
+/** @type {(shapes: Shape[], stroke: Stroke, size: Size, isErasing: boolean) => number[][]} */
 export function painted(shapes, { points, radius }, { width, height }, isErasing) {
   const all = [...shapes.flatMap(corners), ...points.flatMap(([x, y]) => [[x - radius, y - radius], [x + radius, y + radius]])];
   const left = Math.max(0, Math.floor(Math.min(...all.map(([x]) => x))) - 1);
@@ -18,24 +24,27 @@ export function painted(shapes, { points, radius }, { width, height }, isErasing
   if (right <= left || bottom <= top) return [];
   const scale = Math.min(FINEST, Math.sqrt(MOST_PIXELS / ((right - left) * (bottom - top))));
   const canvas = new OffscreenCanvas(Math.ceil((right - left) * scale), Math.ceil((bottom - top) * scale));
-  const context = canvas.getContext("2d", { willReadFrequently: true });
+  const context = contextOf(canvas, { willReadFrequently: true });
   context.setTransform(scale, 0, 0, scale, -left * scale, -top * scale);
   for (const shape of shapes) fill(context, corners(shape));
   context.globalCompositeOperation = isErasing ? "destination-out" : "source-over";
   stroke(context, points, radius);
-  const pixels = context.getImageData(0, 0, canvas.width, canvas.height).data;
+  const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
   const mask = new Uint8Array(canvas.width * canvas.height);
-  for (let n = 0; n < mask.length; n += 1) mask[n] = pixels[4 * n + 3] >= 128 ? 1 : 0;
+  for (let n = 0; n < mask.length; n += 1) mask[n] = data[4 * n + 3] >>> 7; // half covered and more
   return outlinesOf(mask, canvas.width, canvas.height)
-    .filter((ring) => signedArea(ring) >= LEAST_AREA_PX * scale * scale)
-    .map((ring) => thinned(ring, THIN_PX * scale))
+    .map((ring) => ({ ring, area: signedArea(ring) }))
+    .filter(({ area }) => area >= LEAST_AREA_PX * scale * scale)
+    .sort((a, b) => b.area - a.area)
+    .map(({ ring }) => thinned(ring, THIN_PX * scale))
     .filter((ring) => ring.length >= 3)
-    .sort((a, b) => signedArea(b) - signedArea(a))
     .map((ring) => ring.flatMap(([x, y]) => [round(Math.min(x / scale + left, width)), round(Math.min(y / scale + top, height))]));
 }
 
+/** @type {(value: number) => number} */
 const round = (value) => Math.round(value * 1000) / 1000;
 
+/** @type {(context: Context, ring: Point[]) => void} */
 function fill(context, ring) {
   context.beginPath();
   ring.forEach(([x, y], n) => (n ? context.lineTo(x, y) : context.moveTo(x, y)));
@@ -43,6 +52,7 @@ function fill(context, ring) {
   context.fill();
 }
 
+/** @type {(context: Context, points: Point[], radius: number) => void} */
 export function stroke(context, points, radius) {
   context.lineCap = "round";
   context.lineJoin = "round";

@@ -1,13 +1,27 @@
 // The whole image in a corner of the stage, with a frame about what is in sight; shown once that is not all of it.
 
+/**
+ * @import { Picture } from "../../types/drawing.d.ts"
+ * @import { View } from "./view.js"
+ */
+import { within } from "../model/elements.js";
+import { contextOf } from "./context.js";
+
 const SIDE_PX = 170;
 const FRAME_PX = 100; // of the frame as the style sheet has it: it is stretched, not drawn
 
 export class MiniMap {
+  /** @param {{ place: HTMLElement, view: View, onMove: () => void }} given */
   constructor({ place, view, onMove }) {
-    Object.assign(this, { place, view, onMove });
-    this.canvas = place.querySelector("canvas");
-    this.frame = place.querySelector("i");
+    this.place = place;
+    this.view = view;
+    this.onMove = onMove;
+    this.canvas = within(place, "canvas", HTMLCanvasElement);
+    this.frame = within(place, "i");
+    /** @type {Picture | null} */
+    this.picture = null;
+    this.scale = 1; // pixels of the map for one of the image
+    this.isDrawn = false;
     place.addEventListener("pointerdown", (event) => {
       place.setPointerCapture(event.pointerId);
       this.#go(event);
@@ -21,6 +35,7 @@ export class MiniMap {
   }
 
   // Another image.
+  /** @param {Picture} picture */
   open(picture) {
     const { width, height } = this.view.image;
     this.picture = picture;
@@ -30,6 +45,7 @@ export class MiniMap {
     this.isDrawn = false;
   }
 
+  /** @param {PointerEvent} event */
   #go(event) {
     const { width, height } = this.view.screen;
     const at = this.canvas.getBoundingClientRect();
@@ -54,8 +70,9 @@ export class MiniMap {
   }
 
   #draw() {
+    /** @type {View} */
     const whole = Object.assign(Object.create(Object.getPrototypeOf(this.view)), this.view, { x: 0, y: 0, scale: this.scale });
-    this.picture.draw(this.canvas.getContext("2d", { alpha: false }), whole, [0, 0, this.view.image.width, this.view.image.height]);
+    this.picture?.draw(contextOf(this.canvas, { alpha: false }), whole, [0, 0, this.view.image.width, this.view.image.height]);
     this.isDrawn = true;
   }
 }

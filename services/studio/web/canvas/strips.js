@@ -1,9 +1,14 @@
 // Strips of the shown picture along a line, cut by the canvas itself: turned so that the line lies level, bilinear.
 
+/** @import { Size, StripCutter } from "../../types/annotation.d.ts" */
+import { contextOf } from "./context.js";
+
 const MOST_COLUMNS = 512;
+/** @type {OffscreenCanvas | null} */
 let canvas = null;
 
 // For model/edges.js. `image` is the picture as the browser has it, perhaps smaller than the file; `size` is the file's.
+/** @type {(image: HTMLImageElement, size: Size) => StripCutter} */
 export function stripCutter(image, size) {
   const scale = [image.naturalWidth / size.width, image.naturalHeight / size.height];
   return (start, end, { reach, inset }) => {
@@ -15,7 +20,7 @@ export function stripCutter(image, size) {
     canvas ??= new OffscreenCanvas(1, 1);
     canvas.width = columns;
     canvas.height = rows;
-    const context = canvas.getContext("2d", { willReadFrequently: true });
+    const context = contextOf(canvas, { willReadFrequently: true });
     const [ax, ay] = [dx / length, dy / length];
     const origin = [start[0] + inset * dx, start[1] + inset * dy];
     // Column: along · (p - origin) · a; row: (p - origin) · outward + rows / 2.

@@ -1,22 +1,27 @@
 // What a version published now would change, and how a run would divide it.
+/** @import { AllNew, Changes, Numbers } from "../../types/answers.d.ts" */
 import { call, part } from "../model/calls.js";
-import { element } from "../model/elements.js";
+import { at, element, perhaps, wordsOf } from "../model/elements.js";
 import { table } from "./table.js";
 
 const MOST_AT_ONCE = 2000; // images up to which changes are looked for without being asked
+/** @type {Record<keyof Changes["paths"], string>} */
 const WORDS = { added: "added", removed: "removed", renamed: "renamed", replaced: "with another picture", annotated: "annotated otherwise" };
+/** @type {(count: number, sign: string) => string} */
 const signed = (count, sign) => (count ? `${sign}${count}` : "");
 
-function kind([name, words], found) {
+/** @type {(name: keyof Changes["paths"], found: Changes) => HTMLElement} */
+function kind(name, found) {
   const paths = found.paths[name];
   const more = found.images[name] - paths.length;
-  return element("li", { className: name }, `${found.images[name]} ${found.images[name] === 1 ? "image" : "images"} ${words}: `,
+  return element("li", { className: name }, `${found.images[name]} ${found.images[name] === 1 ? "image" : "images"} ${WORDS[name]}: `,
     element("small", { textContent: paths.join(", ") + (more > 0 ? ` and ${more} more` : "") }));
 }
 
+/** @type {(found: Changes | AllNew) => HTMLElement} */
 export function changesElement(found) {
-  if (!found.since) return element("p", { className: "muted", textContent: `Nothing to compare with: all ${found.images.added} images and ${found.marks} marks are new.` });
-  const kinds = Object.entries(WORDS).filter(([name]) => found.images[name] > 0);
+  if ("marks" in found) return element("p", { className: "muted", textContent: `Nothing to compare with: all ${found.images.added} images and ${found.marks} marks are new.` });
+  const kinds = /** @type {(keyof Changes["paths"])[]} */ (Object.keys(WORDS)).filter((name) => found.images[name] > 0);
   const isNothing = kinds.length === 0 && found.class_names.length === 0;
   const marks = found.classes.filter((each) => each.added || each.removed || each.moved || each.relabelled);
   const labelled = found.classes.filter((each) => each.images_added || each.images_removed);
@@ -31,6 +36,7 @@ export function changesElement(found) {
       each.name, signed(each.images_added, "+"), signed(each.images_removed, "−")]), { caption: "Images labelled with a class, by class" })) : null);
 }
 
+/** @type {(found: Numbers) => HTMLElement} */
 export function divisionElement(found) {
   if (found.fault) return element("p", { className: "error", textContent: found.fault });
   const parts = Object.entries(found.parts);
@@ -42,22 +48,28 @@ export function divisionElement(found) {
 }
 
 // Each is asked for when it is opened, and anew each time: drafts change meanwhile.
+/** @param {string} datasetId */
 export function showWhenOpened(datasetId) {
-  const asked = [["changes", "changes", changesElement], ["division", "numbers", divisionElement]];
-  for (const [id, what, toElement] of asked) {
-    const details = document.getElementById(id);
-    if (!details) return;
-    const show = async () => {
-      if (!details.open) return;
-      const shown = document.getElementById(`${id}-shown`);
-      try {
-        shown.replaceChildren(toElement(await call("GET", `/api/datasets/${part(datasetId)}/${what}`)));
-      } catch (error) {
-        shown.replaceChildren(element("p", { className: "error", textContent: error.message }));
-      }
-    };
-    details.addEventListener("toggle", show);
-    show(); // it may have been opened before this module ran
-    if (id === "changes" && Number(details.dataset.images) <= MOST_AT_ONCE) details.open = true;
-  }
+  const address = `/api/datasets/${part(datasetId)}`;
+  const changes = whenOpened("changes", async () => changesElement(await call("GET", `${address}/changes`)));
+  whenOpened("division", async () => divisionElement(await call("GET", `${address}/numbers`)));
+  if (changes && Number(changes.dataset.images) <= MOST_AT_ONCE) changes.open = true;
+}
+
+/** @type {(id: string, asked: () => Promise<HTMLElement>) => HTMLDetailsElement | null} */
+function whenOpened(id, asked) {
+  const details = perhaps(id, HTMLDetailsElement);
+  if (!details) return null;
+  const show = async () => {
+    if (!details.open) return;
+    const shown = at(`${id}-shown`);
+    try {
+      shown.replaceChildren(await asked());
+    } catch (error) {
+      shown.replaceChildren(element("p", { className: "error", textContent: wordsOf(error) }));
+    }
+  };
+  details.addEventListener("toggle", show);
+  show(); // it may have been opened before this module ran
+  return details;
 }

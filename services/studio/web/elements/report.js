@@ -1,13 +1,15 @@
 // A finished run's report: metrics beside those of trivial predictors, curves, matrices, tables, and what went wrong.
+/** @import { Diagram, Matrix, MetricRow, Report, WorstImage } from "../../types/answers.d.ts" */
 import { PALETTE } from "../canvas/drawing.js";
 import { Chart, short } from "../canvas/chart.js";
 import { part } from "../model/calls.js";
-import { element } from "../model/elements.js";
+import { at, element } from "../model/elements.js";
 import { figure, spaced, table } from "./table.js";
 
-const at = (id) => document.getElementById(id);
+
 const OFF_DIAGONAL = ["reliability", "roc", "scatter"];
 
+/** @type {(report: Report, runId: string) => void} */
 export function showReport(report, runId) {
   at("report").hidden = false;
   at("report-images").textContent = ["training", "validation", "test"]
@@ -26,7 +28,9 @@ export function showReport(report, runId) {
   at("worst").replaceChildren(...report.worst.map((row) => worst(row, report, runId)));
 }
 
+/** @type {(rows: MetricRow[]) => HTMLElement} */
 function metrics(rows) {
+  /** @type {(row: MetricRow) => string} */
   const interval = ({ lower, upper }) => (lower === null || lower === undefined ? "" : `${figure(lower)} to ${figure(upper)}`);
   return table(
     ["Metric", "Validation", "95 % interval", "Best trivial predictor", "Test", ""],
@@ -34,6 +38,7 @@ function metrics(rows) {
     { marked: (index) => rows[index].purpose, caption: "Metrics" });
 }
 
+/** @type {(each: Diagram) => HTMLElement} */
 function diagram(each) {
   const canvas = element("canvas", { className: "chart", role: "img", ariaLabel: `${each.title}: ${each.y_name} over ${each.x_name}` });
   const panel = element("section", { className: "panel" },
@@ -44,6 +49,7 @@ function diagram(each) {
   return panel;
 }
 
+/** @type {(each: Matrix) => HTMLElement} */
 function matrix({ title, real, found, counts }) {
   const rows = counts.map((row, index) => {
     const total = Math.max(1, row.reduce((sum, count) => sum + count, 0));
@@ -61,6 +67,7 @@ function matrix({ title, real, found, counts }) {
       element("tbody", {}, ...rows))));
 }
 
+/** @type {(row: WorstImage, report: Report, runId: string) => HTMLElement} */
 function worst({ image, image_id: id, error, text, picture }, report, runId) {
   const source = picture ? `/api/runs/${part(runId)}/report/${part(picture)}`
     : id ? `/api/datasets/${part(report.dataset_id)}/images/${id}/thumbnail.jpg` : "";

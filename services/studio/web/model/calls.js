@@ -1,6 +1,8 @@
 // Calls of the studio's own API: JSON both ways, refusals as errors with the server's words.
+import { at } from "./elements.js";
 
 export class Refused extends Error {
+  /** @param {number} status @param {{ error?: string, path?: string, offset?: number }} answer */
   constructor(status, answer) {
     super(answer.error ?? `the studio answered ${status}`);
     this.status = status;
@@ -8,6 +10,14 @@ export class Refused extends Error {
   }
 }
 
+// What is answered is declared where it is used, and is `unknown` until then.
+/**
+ * @template [Answer=unknown]
+ * @param {string} method
+ * @param {string} address
+ * @param {unknown} [body]
+ * @returns {Promise<Answer>}
+ */
 export async function call(method, address, body) {
   const isFile = body instanceof Blob;
   const response = await fetch(address, {
@@ -23,6 +33,12 @@ export async function call(method, address, body) {
 
 export const part = encodeURIComponent;
 
+// What the page was sent with.
+/**
+ * @template [Data=unknown]
+ * @param {string} id
+ * @returns {Data}
+ */
 export function dataOf(id) {
-  return JSON.parse(document.getElementById(id).textContent);
+  return JSON.parse(at(id).textContent);
 }

@@ -1,5 +1,8 @@
 // What is marked on an image, and the operations that change it: the browser's side of drafts/document.py. Pure.
 
+/** @import { Annotations, Operation, SentAnnotations } from "../../types/annotation.d.ts" */
+
+/** @type {(data: SentAnnotations) => Annotations} */
 export function fromServer(data) {
   return {
     shapes: new Map(data.shapes.map((shape) => [shape.id, shape])),
@@ -9,6 +12,7 @@ export function fromServer(data) {
   };
 }
 
+/** @type {(document: Annotations, operations: Operation[]) => Annotations} */
 export function applied(document, operations) {
   const after = { ...document, shapes: new Map(document.shapes), scores: { ...document.scores } };
   for (const operation of operations) {
@@ -28,7 +32,9 @@ export function applied(document, operations) {
 }
 
 // What undoes the operations: in reverse order, each to what stood there before it.
+/** @type {(document: Annotations, operations: Operation[]) => Operation[]} */
 export function inverse(document, operations) {
+  /** @type {Operation[]} */
   const undoing = [];
   let now = document;
   for (const operation of operations) {
@@ -38,6 +44,7 @@ export function inverse(document, operations) {
   return undoing;
 }
 
+/** @type {(document: Annotations, operation: Operation) => Operation} */
 function inverseOf(document, operation) {
   if (operation.op === "put" || operation.op === "delete") {
     const id = operation.op === "put" ? operation.shape.id : operation.id;

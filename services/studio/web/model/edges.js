@@ -8,6 +8,10 @@
 // A strip: {rows, columns, values, step, inside}; `values` holds red, green, blue of each sample, row by row. Row r lies
 // r + 1/2 - rows/2 pixels outward of the strip's middle line, columns are `step` pixels apart along it. `inside` has a 1
 // where the image has a pixel.
+/**
+ * @import { Strip } from "../../types/annotation.d.ts"
+ * @typedef {{ offset: number, turn: number, contrast: number }} Line
+ */
 
 const SIGMA_PX = 1.5;
 const PIECES = 48;
@@ -26,6 +30,7 @@ const KERNEL = (() => {
 })();
 
 // Grey levels a pixel, outward; 0 where the kernel would reach beyond the image.
+/** @type {(strip: Strip) => Float32Array} */
 export function derivativeAcross({ rows, columns, values, inside }) {
   const out = new Float32Array(rows * columns * 3);
   for (let row = REACH; row < rows - REACH; row += 1) {
@@ -45,9 +50,10 @@ export function derivativeAcross({ rows, columns, values, inside }) {
 
 // {offset, turn, contrast, share}: at its middle `offset` pixels outward, at its last column `turn` pixels further out
 // than at its first. Null where no edge is strong enough. `spread` is how far off it is expected to be.
+/** @type {(strip: Strip, options: { spread: number, mostTurn: number }) => (Line & { share: number }) | null} */
 export function fitEdge(strip, { spread, mostTurn }) {
   const gradient = derivativeAcross(strip);
-  let best = { strength: 0, contrast: 0 };
+  let best = { strength: 0, contrast: 0, offset: 0, turn: 0 };
   for (let turn = -mostTurn; turn <= mostTurn + 0.5; turn += 1) {
     alongLine(strip, gradient, turn).forEach((contrast, row) => {
       const offset = offsetOf(strip, row);
@@ -59,10 +65,13 @@ export function fitEdge(strip, { spread, mostTurn }) {
   return refined(strip, gradient, best);
 }
 
+/** @type {(strip: Strip, row: number) => number} */
 const offsetOf = ({ rows }, row) => row + 0.5 - rows / 2;
+/** @type {(strip: Strip, column: number) => number} */
 const shareOf = ({ columns }, column) => (columns > 1 ? column / (columns - 1) - 0.5 : 0);
 
 // By row: the length of the mean derivative, by channel, along the line that turns so far.
+/** @type {(strip: Strip, gradient: Float32Array, turn: number) => number[]} */
 function alongLine(strip, gradient, turn) {
   const { rows, columns } = strip;
   const sums = new Float64Array(rows * 3);
@@ -76,8 +85,10 @@ function alongLine(strip, gradient, turn) {
   return Array.from({ length: rows }, (_, row) => Math.hypot(sums[row * 3], sums[row * 3 + 1], sums[row * 3 + 2]) / columns);
 }
 
+/** @type {(strip: Strip, gradient: Float32Array, near: Line) => (Line & { share: number }) | null} */
 function refined(strip, gradient, { offset, turn, contrast }) {
   const { rows, columns } = strip;
+  /** @type {(column: number) => number} */
   const rowAt = (column) => Math.round(offset + turn * shareOf(strip, column) - offsetOf(strip, 0));
   const toward = [0, 0, 0];
   for (let column = 0; column < columns; column += 1) {
@@ -85,6 +96,7 @@ function refined(strip, gradient, { offset, turn, contrast }) {
     for (let c = 0; c < 3; c += 1) toward[c] += gradient[(row * columns + column) * 3 + c];
   }
   const length = Math.hypot(...toward) || 1;
+  /** @type {[share: number, offset: number][]} */
   const points = [];
   for (let piece = 0; piece < PIECES; piece += 1) {
     const first = Math.floor((piece * columns) / PIECES);
@@ -106,6 +118,7 @@ function refined(strip, gradient, { offset, turn, contrast }) {
   return near < LEAST_SHARE * PIECES ? null : { offset: line.at, turn: line.slope, contrast, share: near / PIECES };
 }
 
+/** @type {(values: Float32Array | Float64Array, low: number, high: number) => number | null} */
 function peak(values, low, high) {
   if (low > high) return null;
   let row = low;
@@ -117,6 +130,7 @@ function peak(values, low, high) {
 }
 
 // y = at + slope x with weights that fall beyond HUBER_PX, weighed anew until they rest.
+/** @type {(points: [x: number, y: number][]) => { at: number, slope: number } | null} */
 function huberLine(points) {
   let line = { at: median(points.map(([, y]) => y)), slope: 0 };
   for (let round = 0; round < ROUNDS; round += 1) {
@@ -134,6 +148,7 @@ function huberLine(points) {
   return line;
 }
 
+/** @type {(values: number[]) => number} */
 function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)];

@@ -1,5 +1,6 @@
 // Sides of quadrilaterals moved to the edges that the image has there: the browser's side of truscore.border_lines.refine.
 // Pure but for `cut`, which cuts strips: (start, end, {reach, inset}) to a strip of model/edges.js.
+/** @import { Point, Shape, StripCutter } from "../../types/annotation.d.ts" */
 import { corners } from "./geometry.js";
 import { fitEdge } from "./edges.js";
 
@@ -9,7 +10,10 @@ const LEAST_SIDE_PX = 40;
 const MOST_TURN = 0.03; // of a side's length
 const INSET = 0.06; // of a side, left out at either end: corners of cards are round
 
+/** @typedef {[Point, Point]} Line */
+
 // The line near the side from `start` to `end`, as two points of it; null where none stands out.
+/** @type {(start: Point, end: Point, cut: StripCutter, options: { reach: number }) => Line | null} */
 export function lineNear(start, end, cut, { reach }) {
   const [dx, dy] = [end[0] - start[0], end[1] - start[1]];
   const length = Math.hypot(dx, dy);
@@ -19,13 +23,16 @@ export function lineNear(start, end, cut, { reach }) {
   if (!found) return null;
   const [ax, ay] = [dx / length, dy / length];
   // Outward of an outline whose corners run clockwise on the screen: to the left of the way along.
-  return [INSET, 1 - INSET].map((share, index) => {
-    const offset = found.offset + (index - 0.5) * found.turn;
+  /** @type {(share: number, turn: number) => Point} */
+  const at = (share, turn) => {
+    const offset = found.offset + turn * found.turn;
     return [start[0] + share * dx + offset * ay, start[1] + share * dy - offset * ax];
-  });
+  };
+  return [at(INSET, -0.5), at(1 - INSET, 0.5)];
 }
 
 // Where two lines meet, each given by two points; null of parallel ones.
+/** @type {(one: Line, other: Line) => Point | null} */
 export function meeting([a, b], [c, d]) {
   const [ux, uy, vx, vy] = [b[0] - a[0], b[1] - a[1], d[0] - c[0], d[1] - c[1]];
   const cross = ux * vy - uy * vx;
@@ -36,10 +43,15 @@ export function meeting([a, b], [c, d]) {
 
 // The shape with its sides `which` (side n goes from corner n to the next) on the edges near them. Corners of `keep`
 // stay; a corner moves to where its two sides meet, unless that is farther than an edge was looked for.
+/**
+ * @typedef {{ which?: number[], keep?: number[], scale?: number }} Sides
+ * @type {(shape: Shape, cut: StripCutter, options?: Sides) => Shape}
+ */
 export function snapped(shape, cut, { which = [0, 1, 2, 3], keep = [], scale = 1 } = {}) {
   const ring = corners(shape);
   const shorter = Math.min(...ring.map((corner, n) => Math.hypot(corner[0] - ring[(n + 1) % 4][0], corner[1] - ring[(n + 1) % 4][1])));
   const reach = Math.ceil(Math.max(REACH * shorter, Math.min(REACH_PX / scale, 0.2 * shorter), 8));
+  /** @type {Line[]} */
   const lines = ring.map((corner, n) => {
     const end = ring[(n + 1) % 4];
     return (which.includes(n) && lineNear(corner, end, cut, { reach })) || [corner, end];
@@ -53,6 +65,7 @@ export function snapped(shape, cut, { which = [0, 1, 2, 3], keep = [], scale = 1
 }
 
 // The side within `reach` of the point, by its number; -1 for none.
+/** @type {(shape: Shape, point: Point, reach: number) => number} */
 export function nearestSide(shape, [x, y], reach) {
   const ring = corners(shape);
   let [best, least] = [-1, reach];
@@ -67,12 +80,14 @@ export function nearestSide(shape, [x, y], reach) {
 }
 
 // The side moved in parallel so far as (dx, dy) goes across it; its corners slide along the sides beside it.
+/** @type {(shape: Shape, n: number, dx: number, dy: number) => Shape} */
 export function withSide(shape, n, dx, dy) {
   const ring = corners(shape);
   const [a, b] = [ring[n], ring[(n + 1) % 4]];
   const length = Math.hypot(b[0] - a[0], b[1] - a[1]) || 1;
   const [nx, ny] = [(b[1] - a[1]) / length, -(b[0] - a[0]) / length];
   const across = dx * nx + dy * ny;
+  /** @type {Line} */
   const line = [[a[0] + across * nx, a[1] + across * ny], [b[0] + across * nx, b[1] + across * ny]];
   const before = meeting([ring[(n + 3) % 4], a], line);
   const after = meeting(line, [b, ring[(n + 2) % 4]]);

@@ -2,6 +2,8 @@
 // be lost, for nobody listens.
 
 export function ready() {
-  for (const control of document.querySelectorAll("[data-when-ready]")) control.disabled = false;
+  /** @type {NodeListOf<HTMLButtonElement>} */
+  const controls = document.querySelectorAll("[data-when-ready]");
+  for (const control of controls) control.disabled = false;
   document.documentElement.dataset.ready = "yes";
 }

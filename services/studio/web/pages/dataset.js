@@ -1,58 +1,76 @@
+/** @import { Imported, Next, Version } from "../../types/answers.d.ts" */
 import { call, dataOf, part } from "../model/calls.js";
+import { showAgreement } from "../elements/agreement.js";
 import { showWhenOpened } from "../elements/changes.js";
-import { element } from "../model/elements.js";
+import { at, element, perhaps, wordsOf } from "../model/elements.js";
 import { ready } from "../model/ready.js";
 import { droppedFiles, uploadFolder, uploadImages } from "../model/uploads.js";
 
+/** @type {{ dataset_id: string, versions: Version[], can_publish: boolean }} */
 const about = dataOf("about");
 const { dataset_id: datasetId } = about;
 const address = `/api/datasets/${part(datasetId)}`;
-const drop = document.getElementById("drop");
-const arrivals = document.getElementById("arrivals");
+const drop = perhaps("drop");
 const POLL_MS = 1000;
 const UNDER_WAY = ["writing", "uploading", "validating"];
 
+/** @type {(done: number, total: number) => void} */
 function progress(done, total) {
-  document.getElementById("progress").hidden = false;
-  document.getElementById("bar").value = done / total;
-  document.getElementById("progress-text").textContent = done < total ? `${done} of ${total}` : `${total} of ${total}, reading…`;
+  at("progress").hidden = false;
+  at("bar", HTMLProgressElement).value = done / total;
+  at("progress-text").textContent = done < total ? `${done} of ${total}` : `${total} of ${total}, reading…`;
 }
 
+/** @param {string} reason */
+function waiting(reason) {
+  at("progress").hidden = false;
+  at("progress-text").textContent = `Waiting for the studio, then going on: ${reason}`;
+}
+
+/** @type {(className: string, text: string) => HTMLElement} */
 const line = (className, text) => element("li", { className, textContent: text });
 
+/** @type {(words: string, refusals: HTMLElement[]) => void} */
 function finish(words, refusals) {
-  document.getElementById("progress").hidden = true;
+  at("progress").hidden = true;
   if (refusals.length === 0) location.reload();
-  else arrivals.replaceChildren(element("li", { className: "good" }, `${words} `,
+  else at("arrivals").replaceChildren(element("li", { className: "good" }, `${words} `,
     element("a", { href: location.pathname, textContent: "Show them" })), ...refusals);
 }
 
+/** @param {File[]} files */
 async function takeImages(files) {
+  /** @type {HTMLElement[]} */
   const refusals = [];
-  const taken = await uploadImages(datasetId, files, {
+  const { taken, present } = await uploadImages(datasetId, files, {
     onProgress: progress,
+    onWaiting: waiting,
     onRefused: (name, reason, isDuplicate) => refusals.push(line(isDuplicate ? "warning" : "bad", `${name}: ${reason}`)),
   });
-  finish(`${taken} added.`, refusals);
+  finish(`${taken} added.${present > 0 ? ` ${present} were there already.` : ""}`, refusals);
 }
 
+/** @param {File[]} files */
 async function takeFolder(files) {
+  /** @type {HTMLElement[]} */
   const refusals = [];
-  const importId = await uploadFolder(datasetId, files, { onProgress: progress, onRefused: (name, reason) => refusals.push(line("bad", `${name}: ${reason}`)) });
+  const importId = await uploadFolder(datasetId, files, { onProgress: progress, onWaiting: waiting, onRefused: (name, reason) => refusals.push(line("bad", `${name}: ${reason}`)) });
   try {
+    /** @type {Imported} */
     const found = await call("POST", `${address}/imports/${importId}`, {});
     const classes = found.classes_added.length > 0 ? ` Classes added: ${found.classes_added.join(", ")}.` : "";
     refusals.push(...found.problems.map((text) => line("warning", text)));
     finish(`Read as ${found.format}: ${found.images} images with ${found.marks} marks.${classes}`, refusals);
   } catch (error) {
-    finish("Nothing was imported.", [line("bad", error.message), ...refusals]);
+    finish("Nothing was imported.", [line("bad", wordsOf(error)), ...refusals]);
   }
 }
 
 // Files may have been chosen before this module ran: their "change" has passed by then.
+/** @type {(input: HTMLInputElement, take: (files: File[]) => void) => void} */
 function takeChosen(input, take) {
   const takeAll = () => {
-    const chosen = [...input.files];
+    const chosen = [...(input.files ?? [])];
     input.value = "";
     if (chosen.length > 0) take(chosen);
   };
@@ -61,10 +79,10 @@ function takeChosen(input, take) {
 }
 
 if (drop) {
-  const files = document.getElementById("files");
-  const folder = document.getElementById("folder");
-  document.getElementById("choose-files").addEventListener("click", () => files.click());
-  document.getElementById("choose-folder").addEventListener("click", () => folder.click());
+  const files = at("files", HTMLInputElement);
+  const folder = at("folder", HTMLInputElement);
+  at("choose-files").addEventListener("click", () => files.click());
+  at("choose-folder").addEventListener("click", () => folder.click());
   takeChosen(files, takeImages);
   takeChosen(folder, takeFolder);
   drop.addEventListener("dragover", (event) => { event.preventDefault(); drop.classList.add("over"); });
@@ -72,29 +90,33 @@ if (drop) {
   drop.addEventListener("drop", async (event) => {
     event.preventDefault();
     drop.classList.remove("over");
+    if (!event.dataTransfer) return;
     const dropped = await droppedFiles(event.dataTransfer);
     if (dropped.isFolder) takeFolder(dropped.files);
     else takeImages(dropped.files);
   });
 }
 
-document.getElementById("save-classes")?.addEventListener("click", async () => {
-  const refusal = document.getElementById("classes-refusal");
-  const names = document.getElementById("class-names").value.split("\n").map((name) => name.trim()).filter(Boolean);
+perhaps("save-classes")?.addEventListener("click", async () => {
+  const refusal = at("classes-refusal");
+  const names = at("class-names", HTMLTextAreaElement).value.split("\n").map((name) => name.trim()).filter(Boolean);
   try {
     await call("PATCH", address, { class_names: names });
     location.reload();
   } catch (error) {
-    refusal.textContent = error.message;
+    refusal.textContent = wordsOf(error);
     refusal.hidden = false;
   }
 });
-document.getElementById("remove")?.addEventListener("click", async (event) => {
-  event.target.disabled = true;
+const remove = perhaps("remove", HTMLButtonElement);
+remove?.addEventListener("click", async () => {
+  remove.disabled = true;
+  /** @type {Next} */
   const answer = await call("DELETE", address, {});
   location.assign(answer.next);
 });
 
+/** @type {(version: Version) => HTMLElement} */
 function versionElement(version) {
   const progressText = version.progress?.total ? ` ${version.progress.done} of ${version.progress.total}` : "";
   const findings = version.findings ?? [];
@@ -107,6 +129,7 @@ function versionElement(version) {
     version.state === "VALIDATED" && about.can_publish ? element("a", { className: "button", href: `/datasets/${part(datasetId)}/train/${part(version.version)}`, textContent: "Train on it" }) : null);
 }
 
+/** @type {(version: Version, place: HTMLElement) => Promise<void>} */
 async function follow(version, place) {
   let shown = place;
   let latest = version;
@@ -114,7 +137,7 @@ async function follow(version, place) {
     try {
       latest = await call("GET", `${address}/versions/${part(version.version)}`);
     } catch (error) {
-      latest = { ...latest, message: error.message };
+      latest = { ...latest, message: wordsOf(error) };
     }
     const next = versionElement(latest);
     shown.replaceWith(next);
@@ -124,30 +147,33 @@ async function follow(version, place) {
   }
 }
 
-const versions = document.getElementById("versions");
+const versions = perhaps("versions");
 about.versions.forEach((version, index) => {
   const place = versionElement(version);
-  versions.append(place);
+  versions?.append(place);
   if (index === 0 || UNDER_WAY.includes(version.state)) follow(version, place);
 });
 
-const format = document.getElementById("format");
-format?.addEventListener("change", () => { document.getElementById("lossy-label").hidden = format.selectedIndex === 0; });
-document.getElementById("publish")?.addEventListener("submit", async (event) => {
+const format = perhaps("format", HTMLSelectElement);
+format?.addEventListener("change", () => { at("lossy-label").hidden = format.selectedIndex === 0; });
+perhaps("publish")?.addEventListener("submit", async (event) => {
   event.preventDefault();
-  const refusal = document.getElementById("publish-refusal");
+  const refusal = at("publish-refusal");
   refusal.hidden = true;
   try {
+    /** @type {Version} */
     const version = await call("POST", `${address}/versions`, {
-      format: format.value, lossy: document.getElementById("lossy").checked, notes: document.getElementById("notes").value,
+      format: format?.value, lossy: at("lossy", HTMLInputElement).checked, notes: at("notes", HTMLInputElement).value,
     });
     const place = versionElement(version);
-    versions.prepend(place);
+    versions?.prepend(place);
     follow(version, place);
   } catch (error) {
-    refusal.textContent = error.message;
+    refusal.textContent = wordsOf(error);
     refusal.hidden = false;
   }
 });
 showWhenOpened(datasetId);
+const agreement = perhaps("agreement");
+if (agreement) showAgreement(agreement);
 ready();

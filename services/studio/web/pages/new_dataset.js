@@ -1,15 +1,27 @@
+/** @import { Architecture, Category, Next, Option } from "../../types/answers.d.ts" */
 import { call, dataOf } from "../model/calls.js";
-import { element } from "../model/elements.js";
+import { at, element, wordsOf } from "../model/elements.js";
 import { ready } from "../model/ready.js";
 
+/** @type {Category[]} */
 const choices = dataOf("choices");
-const classes = document.getElementById("classes");
-const chosen = { category: choices[0], option: null, architecture: null };
+const classes = at("classes", HTMLTextAreaElement);
+/** @type {{ category: Category, option: Option, architecture: Architecture }} */
+const chosen = {
+  category: choices[0], option: choices[0].options[0], architecture: choices[0].options[0].architectures[0],
+};
 let classesTyped = false;
 classes.addEventListener("input", () => { classesTyped = classes.value.trim() !== ""; });
 
+/** @type {(name: string) => string} */
 const words = (name) => name.replaceAll("_", " ");
 
+/**
+ * @typedef {{
+ *   title: string, detail: string, tag?: string, checked: boolean, disabled?: boolean, choose: () => void,
+ * }} Card
+ * @type {(card: Card) => HTMLElement}
+ */
 function radio({ title, detail, tag, checked, disabled, choose }) {
   return element("button", {
     type: "button", className: "card", role: "radio", "aria-checked": String(checked), disabled: Boolean(disabled), onclick: choose,
@@ -17,15 +29,18 @@ function radio({ title, detail, tag, checked, disabled, choose }) {
   element("span", { textContent: detail }));
 }
 
+/** @type {(id: string, cards: HTMLElement[]) => void} */
 function fill(id, cards) {
-  document.getElementById(id).replaceChildren(...cards);
+  at(id).replaceChildren(...cards);
 }
 
+/** @param {Category} category */
 function chooseCategory(category) {
   chosen.category = category;
   chooseOption(category.options[0]);
 }
 
+/** @param {Option} option */
 function chooseOption(option) {
   chosen.option = option;
   chosen.architecture = option.architectures[0];
@@ -49,13 +64,14 @@ function show() {
   })));
 }
 
-document.getElementById("new-dataset").addEventListener("submit", async (event) => {
+at("new-dataset").addEventListener("submit", async (event) => {
   event.preventDefault();
-  const refusal = document.getElementById("refusal");
+  const refusal = at("refusal");
   refusal.hidden = true;
   try {
+    /** @type {Next} */
     const answer = await call("POST", "/api/datasets", {
-      dataset_id: document.getElementById("dataset-id").value.trim(),
+      dataset_id: at("dataset-id", HTMLInputElement).value.trim(),
       category: chosen.category.category,
       option: chosen.option.option,
       architecture: chosen.architecture.architecture,
@@ -63,7 +79,7 @@ document.getElementById("new-dataset").addEventListener("submit", async (event) 
     });
     location.assign(answer.next);
   } catch (error) {
-    refusal.textContent = error.message;
+    refusal.textContent = wordsOf(error);
     refusal.hidden = false;
   }
 });

@@ -1,23 +1,38 @@
+/** @import { HardwareCurve, Report, Run, SentCurve } from "../../types/answers.d.ts" */
 import { Chart } from "../canvas/chart.js";
 import { StepCurves } from "../canvas/step_curves.js";
-import { call, dataOf, part } from "../model/calls.js";
-import { element, notice } from "../model/elements.js";
+import { Refused, call, dataOf, part } from "../model/calls.js";
+import { allWithin, at, element, notice, perhaps, within, wordsOf } from "../model/elements.js";
 import { Live } from "../model/live.js";
+import { showHardware } from "../elements/hardware.js";
+import { HardwareCurves } from "../elements/hardware_curves.js";
 import { showReport } from "../elements/report.js";
 
+/** @type {{ reference: string }} */
 const { reference } = dataOf("about");
-const charts = Object.fromEntries(["metrics", "epochs", "loading"].map((id) => [id, new Chart(document.getElementById(id))]));
-const metric = document.getElementById("metric");
+/** @type {(id: string) => Chart} */
+const chart = (id) => new Chart(at(id, HTMLCanvasElement));
+const charts = { metrics: chart("metrics"), epochs: chart("epochs"), waiting: chart("waiting") };
+const metric = at("metric", HTMLSelectElement);
+const logarithmic = at("logarithmic", HTMLInputElement);
+/** @type {Run | null} */
 let shown = null;
 
-const at = (id) => document.getElementById(id);
+/** @type {(run: Run) => string} */
 const left = (run) => minutes(run.eta_s) + (run.eta_high_s ? ` (${minutes(run.eta_low_s)} to ${minutes(run.eta_high_s)})` : "");
-const minutes = (seconds) => (seconds >= 90 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds)} s`);
+/** @type {(seconds: number | null) => string} */
+const minutes = (seconds) => {
+  if (seconds === null) return "—";
+  return seconds >= 90 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds)} s`;
+};
 
+/** @type {(name: string, value: string | number | null) => HTMLElement | null} */
 function figure(name, value) {
-  return value === "" || value === null || value === undefined ? null : element("div", {}, element("span", { textContent: name }), element("strong", { textContent: value }));
+  if (value === "" || value === null) return null;
+  return element("div", {}, element("span", { textContent: name }), element("strong", { textContent: String(value) }));
 }
 
+/** @param {Run} run */
 function showFigures(run) {
   const progress = run.progress.total ? `${run.progress.stage} ${run.progress.done} of ${run.progress.total}` : "";
   at("figures").replaceChildren(...[
@@ -29,22 +44,25 @@ function showFigures(run) {
     figure("Validation", progress),
     figure("Host", run.host),
     figure("Device", run.device),
-    figure("CPU", run.hardware.cpu_percent != null ? `${Math.round(run.hardware.cpu_percent)} %` : ""),
+    figure("CPU", typeof run.hardware.cpu_percent === "number" && !run.ended ? `${Math.round(run.hardware.cpu_percent)} %` : ""),
     figure("Attempt", run.attempt > 1 ? run.attempt : ""),
-  ].filter(Boolean));
+  ].filter((each) => each !== null));
 }
 
+/** @param {Run} run */
 function showCurves(run) {
-  const names = [...new Set(run.epochs.flatMap((epoch) => Object.keys(epoch.metrics)))];
+  const reported = new Set(run.epochs.flatMap((epoch) => Object.keys(epoch.metrics)));
+  const names = [...new Set([...run.purpose_metrics.filter((name) => reported.has(name)), ...reported])]; // what it is for comes first
   if (metric.options.length !== names.length) metric.replaceChildren(...names.map((name) => element("option", { textContent: name, value: name })));
   charts.metrics.set([{ name: metric.value, color: "#2bab63", points: run.epochs.map((epoch) => [epoch.epoch, epoch.metrics[metric.value] ?? null]) }]);
-  charts.loading.set([{ name: "share", color: "#d99a00", points: run.epochs.map((epoch) => [epoch.epoch, epoch.loading_share === null ? null : 100 * epoch.loading_share]) }]);
+  charts.waiting.set([{ name: "share", color: "#d99a00", points: run.epochs.map((epoch) => [epoch.epoch, epoch.loading_share === null ? null : 100 * epoch.loading_share]) }]);
   charts.epochs.set([
     { name: "training", color: "#3d8bfd", points: run.epochs.map((epoch) => [epoch.epoch, epoch.train_loss]) },
     { name: "validation", color: "#e8523f", points: run.epochs.map((epoch) => [epoch.epoch, epoch.val_loss]) },
   ]);
 }
 
+/** @param {Run} run */
 function showModel(run) {
   at("model-panel").hidden = run.artifacts.length === 0;
   at("fitness").textContent = run.fit_for_use === null ? "" : `${run.fit_for_use ? "Fit" : "Not fit"} for use: ${run.fit_for_use_reason}`;
@@ -55,17 +73,25 @@ function showModel(run) {
 
 // The monitor keeps the extremes of the whole run; while it trains they are asked for anew, at most every REFRESH_MS.
 const REFRESH_MS = 3000;
-const steps = new StepCurves(at("batch"), { onZoom: (range) => { at("whole").disabled = range === null; } });
+const whole = at("whole", HTMLButtonElement);
+const steps = new StepCurves(at("batch"), { onZoom: (range) => { whole.disabled = range === null; } });
 let askedAtStep = -1;
 let askedAt = -Infinity;
+/** @type {number | null} */
 let later = null;
-document.addEventListener("visibilitychange", () => { if (shown) showSteps(shown); });
-at("whole").addEventListener("click", () => steps.zoom(null));
-at("logarithmic").addEventListener("change", () => steps.setLogarithmic(at("logarithmic").checked));
-steps.setLogarithmic(at("logarithmic").checked);
+document.addEventListener("visibilitychange", () => {
+  if (!shown) return;
+  showSteps(shown);
+  showHardwareCurves(shown);
+});
+whole.addEventListener("click", () => steps.zoom(null));
+logarithmic.addEventListener("change", () => steps.setLogarithmic(logarithmic.checked));
+steps.setLogarithmic(logarithmic.checked);
 
 // By the steps at which curves were NaN or infinite: most often that is so of a loss and of its parts at once.
+/** @type {(curves: SentCurve[]) => HTMLElement[]} */
 function undefinedWords(curves) {
+  /** @type {Map<string, string[]>} */
   const names = new Map();
   for (const { name, undefined_at: at } of curves) {
     if (at.length === 0) continue;
@@ -75,16 +101,18 @@ function undefinedWords(curves) {
   return [...names].map(([where, all]) => element("li", { className: "error", textContent: `NaN or infinite at step ${where}: ${all.join(", ")}` }));
 }
 
+/** @param {Run} run */
 async function showSteps(run) {
   if (!run.step || run.step === askedAtStep || document.hidden) return;
   const wait = run.ended ? 0 : askedAt + REFRESH_MS - performance.now();
   if (wait > 0) {
-    later ??= setTimeout(() => { later = null; showSteps(shown); }, wait);
+    later ??= setTimeout(() => { later = null; if (shown) showSteps(shown); }, wait);
     return;
   }
   askedAtStep = run.step;
   askedAt = performance.now();
   try {
+    /** @type {{ curves: SentCurve[] }} */
     const { curves } = await call("GET", `/api/runs/${part(run.run_id)}/curves`);
     at("batch-panel").hidden = curves.length === 0;
     const span = Math.max(0, ...curves.map((curve) => curve.bucket_steps));
@@ -93,23 +121,52 @@ async function showSteps(run) {
     steps.set(curves);
   } catch (error) {
     askedAtStep = -1;
-    if (error.status !== 404) notice(error.message, "bad");
+    noticeUnlessUnknown(error);
+  }
+}
+
+const hardware = new HardwareCurves(at("hardware-curves"));
+let sampledAt = 0;
+
+// Asked for where there is a newer sample, at most every REFRESH_MS of the samples' own time, and at the end.
+/** @param {Run} run */
+async function showHardwareCurves(run) {
+  const newest = run.hardware.sampled_at ?? 0;
+  if (document.hidden || newest === sampledAt || (!run.ended && newest < sampledAt + REFRESH_MS / 1000)) return;
+  sampledAt = newest;
+  try {
+    /** @type {{ curves: HardwareCurve[] }} */
+    const { curves } = await call("GET", `/api/runs/${part(run.run_id)}/hardware`);
+    hardware.set(curves);
+  } catch (error) {
+    sampledAt = 0;
+    noticeUnlessUnknown(error);
   }
 }
 
 // Reports are written at a run's end: it is looked for whenever the state has changed.
 let asked = "";
 
+/** @param {Run} run */
 async function askForReport(run) {
   if (!run.run_id || run.state === asked || ["UNSPECIFIED", "QUEUED", "TRAINING"].includes(run.state)) return;
   asked = run.state;
   try {
-    showReport(await call("GET", `/api/runs/${part(run.run_id)}/report`), run.run_id);
+    /** @type {Report} */
+    const report = await call("GET", `/api/runs/${part(run.run_id)}/report`);
+    showReport(report, run.run_id);
   } catch (error) {
-    if (error.status !== 404) notice(error.message, "bad");
+    noticeUnlessUnknown(error);
   }
 }
 
+// Of what is not there yet nothing is said.
+/** @param {unknown} error */
+function noticeUnlessUnknown(error) {
+  if (!(error instanceof Refused && error.status === 404)) notice(wordsOf(error), "bad");
+}
+
+/** @param {Run} run */
 function show(run) {
   shown = run;
   document.documentElement.dataset.state = run.state;
@@ -121,30 +178,52 @@ function show(run) {
   showFigures(run);
   showCurves(run);
   showModel(run);
+  showHardware(run);
+  showHardwareCurves(run);
+  showLinks(run);
   showSteps(run);
   askForReport(run);
   at("findings-panel").hidden = run.findings.length + run.alerts.length === 0;
   at("findings").replaceChildren(
     ...run.alerts.map((alert) => element("li", { className: alert.severity === "critical" ? "error" : "warning", textContent: `${alert.rule}: ${alert.message}` })),
     ...run.findings.map((each) => element("li", { className: each.severity, textContent: `${each.rule}: ${each.message} ${each.location}` })));
-  if (at("steer")) {
-    at("steer").hidden = run.ended;
-    at("steer").querySelector("[data-verb=pause]").hidden = !["QUEUED", "TRAINING"].includes(run.state);
-    at("steer").querySelector("[data-verb=resume]").hidden = run.state !== "PAUSED";
+  const steer = perhaps("steer");
+  if (steer) {
+    steer.hidden = run.ended;
+    within(steer, "[data-verb=pause]").hidden = !["QUEUED", "TRAINING"].includes(run.state);
+    within(steer, "[data-verb=resume]").hidden = run.state !== "PAUSED";
   }
 }
 
-metric.addEventListener("change", () => showCurves(shown));
-for (const button of document.querySelectorAll("[data-verb]")) {
+// What the run was ordered with is at hand once a trainer has taken it, and can be ordered again where its dataset was made here.
+let linked = "";
+
+/** @param {Run} run */
+async function showLinks(run) {
+  if (!run.run_id || linked === run.run_id) return;
+  linked = run.run_id;
+  const lineage = at("lineage", HTMLAnchorElement);
+  lineage.href = `/lineage?of=${part(run.run_id)}`;
+  lineage.hidden = false;
+  const clone = perhaps("clone", HTMLAnchorElement);
+  if (!clone) return;
+  /** @type {{ datasets: string[] }} */
+  const { datasets } = await call("GET", "/api/datasets");
+  clone.href = `/datasets/${part(run.dataset_id)}/train/${part(run.dataset_version)}?from=${part(run.run_id)}`;
+  clone.hidden = !datasets.includes(run.dataset_id);
+}
+
+metric.addEventListener("change", () => { if (shown) showCurves(shown); });
+for (const button of allWithin(document, "[data-verb]", HTMLButtonElement)) {
   button.addEventListener("click", async () => {
     button.disabled = true;
     try {
-      await call("POST", `/api/runs/${part(shown.run_id)}/${button.dataset.verb}`, { reason: "asked for in the studio" });
+      await call("POST", `/api/runs/${part(shown?.run_id ?? "")}/${button.dataset.verb}`, { reason: "asked for in the studio" });
       notice(`${button.textContent}: asked for`);
     } catch (error) {
-      notice(error.message, "bad");
+      notice(wordsOf(error), "bad");
     }
     button.disabled = false;
   });
 }
-new Live(show, (text) => { at("trouble").textContent = text; at("trouble").hidden = false; }).watch([reference]);
+new Live({ onRun: show, onTrouble: (text) => { at("trouble").textContent = text; at("trouble").hidden = false; } }).watch([reference]);

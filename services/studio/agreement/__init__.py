@@ -1,0 +1,1 @@
+"""How far two annotators agree on one image. Knows documents and measures; knows no page."""
