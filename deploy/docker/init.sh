@@ -19,6 +19,17 @@ secret() {
   chmod 644 "$folder/$1"
 }
 
+# Has services accept the token of gRPC in file $1, by the name $2 with the role $3, in place of the one before it. The
+# list is written over, not replaced: containers see the file, not its name.
+accept() {
+  list=$folder/truscore_grpc_tokens
+  line="$2 $3 sha256:$(printf '%s' "$(cat "$folder/$1")" | sha256sum | cut -d ' ' -f 1)"
+  if ! grep -qxF "$line" "$list"; then
+    others=$(grep -v "^$2 " "$list" || true)
+    printf '%s\n' ${others:+"$others"} "$line" > "$list"
+  fi
+}
+
 # Least and most characters, as the program that takes the password has them.
 check() {
   text=$(cat "$folder/$1")
@@ -55,6 +66,16 @@ secret truscore_validator_signing_key ''
 secret truscore_exporter_signing_key ''
 secret truscore_search_storage_url ''
 secret truscore_studio_operator_amqp_url ''
+secret truscore_studio_oidc_client_secret ''
+secret truscore_studio_storage_url ''
+# More lines are for people and other systems: docs/operations.md.
+secret truscore_grpc_tokens ''
+secret truscore_grpc_token "$(random)$(random)"
+secret cli_grpc_token "$(random)$(random)"
+check truscore_grpc_token 32 1024
+check cli_grpc_token 32 1024
+accept truscore_grpc_token studio operator
+accept cli_grpc_token cli admin
 check rabbitmq_password 1 256
 check minio_root_password 8 256
 check postgres_password 1 256
@@ -74,6 +95,7 @@ TRUSCORE_S3_ENDPOINT=http://127.0.0.1:9000
 TRUSCORE_S3_ACCESS_KEY=$(quoted "$(cat "$folder/truscore_s3_access_key")")
 TRUSCORE_S3_SECRET_KEY=$(quoted "$(cat "$folder/truscore_s3_secret_key")")
 TRUSCORE_BUCKET=$(setting TRUSCORE_BUCKET truscore)
+TRUSCORE_GRPC_TOKEN=$(quoted "$(cat "$folder/cli_grpc_token")")
 TRUSCORE_MONITOR_ADDRESS=127.0.0.1:50051
 TRUSCORE_TRACKER_ADDRESS=127.0.0.1:50052
 TRUSCORE_VALIDATOR_ADDRESS=127.0.0.1:50060

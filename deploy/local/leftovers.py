@@ -27,6 +27,12 @@ def end_leftovers(folder: Path, *, grace_s: float = GRACE_S) -> int:
 
 def _belongs(process: psutil.Process, folder: Path) -> bool:
     try:
-        return process.environ().get(MARK) == str(folder)
+        return process.environ().get(MARK) == str(folder) and _sees_our_files(process)
     except (psutil.Error, OSError):  # another user's, or gone meanwhile
         return False
+
+
+def _sees_our_files(process: psutil.Process) -> bool:
+    """In a container whose processes are seen here a folder of that name is another one."""
+    root = Path("/proc") / str(process.pid) / "root"
+    return not root.exists() or root.samefile("/")

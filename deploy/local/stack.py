@@ -24,10 +24,15 @@ from deploy.local.servers.seaweedfs import SeaweedFS, find_weed
 from deploy.local.services import DRAIN_S, Services, commands
 from deploy.local.settings import LocalSettings
 from deploy.local.signing_key import secrets_with_key
+from deploy.local.tokens import make_tokens
 
 Echo = Callable[[str], None]
 # Everything else starts while the MLflow server does: see `Stack.start`.
 NEEDS_MLFLOW = "experiment-tracker"
+# Ends of the names of variables that no client is told.
+OF_SERVICES = ("_WORKDIR", SECRETS_DIR, "_GRPC_TOKENS_FILE", "_GRPC_TOKEN_FILE")
+# What of the shell would stand beside the stack's own tokens.
+TOKEN_VARIABLES = ("TRUSCORE_GRPC_TOKENS", "TRUSCORE_GRPC_TOKEN")
 
 
 @contextmanager
@@ -82,7 +87,8 @@ class Stack:
         self._where = where
         self._echo = echo
         self._cleanup = cleanup
-        self._inherited = dict(os.environ) | {MARK: str(where.folder), "TMPDIR": str(plain_path(where.scratch))}
+        shell = {name: value for name, value in os.environ.items() if name not in TOKEN_VARIABLES}
+        self._inherited = shell | {MARK: str(where.folder), "TMPDIR": str(plain_path(where.scratch))}
         self._services = Services(where.logs, environment=self._inherited)
         self._servers: list[Callable[[], Started | None]] = []
         self._server_stops: list[Callable[[], None]] = []
@@ -110,6 +116,11 @@ class Stack:
         )
         if SECRETS_DIR not in self._inherited:
             self.variables[SECRETS_DIR] = str(secrets_with_key(self._where.folder))
+        tokens = make_tokens(self._where.folder)
+        self.variables |= {
+            "TRUSCORE_GRPC_TOKENS_FILE": str(tokens.accepted),
+            "TRUSCORE_GRPC_TOKEN_FILE": str(tokens.studio),
+        }
         self._echo(f"starting {', '.join(names)}")
         self._cleanup.callback(self._stop_services)
         start = functools.partial(self._services.start, environment=self.variables, cwd=REPOSITORY)
@@ -118,7 +129,7 @@ class Stack:
         start([door for door in service_doors if door.service == NEEDS_MLFLOW])
         self._services.wait()
         # Last: who finds the file finds everything answering.
-        self._write_env_file()
+        self._write_env_file(token=tokens.own)
 
     def ended(self) -> Started | None:
         """A process of the stack that is no longer running, if any."""
@@ -175,10 +186,10 @@ class Stack:
         store.start()
         return store.reach
 
-    def _write_env_file(self) -> None:
+    def _write_env_file(self, *, token: str) -> None:
         """Where clients find the stack. Services have had theirs, with their folders and secrets, from us."""
-        shown = {name: value for name, value in self.variables.items() if not name.endswith(("_WORKDIR", SECRETS_DIR))}
-        shown[STACK_PROCESS] = process_identity(os.getpid())
+        shown = {name: value for name, value in self.variables.items() if not name.endswith(OF_SERVICES)}
+        shown |= {"TRUSCORE_GRPC_TOKEN": token, STACK_PROCESS: process_identity(os.getpid())}
         path = self._where.env_file
         path.unlink(missing_ok=True)
         path.touch(mode=0o600)

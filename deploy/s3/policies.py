@@ -44,7 +44,12 @@ TABLE: Final[Mapping[str, Rights]] = {
         reads=("datasets/*", "runs/*", "pretrained/*"), writes=("runs/*", "pretrained/*"), other_datasets=True
     ),
     "exporter": Rights(reads=("datasets/*", "runs/*", "models/*"), writes=("models/*",), other_datasets=True),
-    "studio": Rights(reads=("datasets/*", "runs/*", "models/*"), writes=("datasets/*",), never_writes=VERDICTS),
+    "studio": Rights(
+        reads=("datasets/*", "runs/*", "models/*", "studio/*"),
+        # What changes in drafts lies under studio/.
+        writes=("datasets/*", "studio/*"),
+        never_writes=VERDICTS,
+    ),
     # People at the command line: orders, downloads, weights for the mirror, retention.
     "cli": Rights(
         reads=("*",),

@@ -28,7 +28,7 @@ OURSELVES: Final = "truscore-training"
 # No exception may cover these: who offers the service over a network would owe its source.
 FORBIDDEN: Final = ("AGPL", "SSPL")
 _CLASSIFIER = re.compile(r"License :: (?:OSI Approved :: )?(?P<name>.+)")
-_LOCKED = re.compile(r"^(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^]]*\])?==", re.MULTILINE)
+_LOCKED = re.compile(r"^(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^]]*\])?==(?P<version>[^\s;\\]*)", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +56,12 @@ def policy_in(path: Path = POLICY) -> Policy:
 
 def locked(lock: str) -> frozenset[str]:
     """Names of the packages in the text of a lock, of all platforms and extras."""
-    return frozenset(_canonical(found["name"]) for found in _LOCKED.finditer(lock))
+    return frozenset(locked_versions(lock))
+
+
+def locked_versions(lock: str) -> dict[str, str]:
+    """By package; of one with a version for each Python, that for the newest, which the lock names last."""
+    return {_canonical(found["name"]): found["version"] for found in _LOCKED.finditer(lock)}
 
 
 def recorded(text: str) -> dict[str, str]:
