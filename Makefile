@@ -9,7 +9,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
   "$$name" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$name" && exit; \
   done; echo python3)
 BIN := .venv/bin
-EXTRAS := export,mobile,weights,tracker,stack,audit,studio,kubernetes,search
+EXTRAS := export,mobile,weights,tracker,stack,audit,studio,kubernetes,search,dask
 SETUP_BEGAN_AT := $(shell date +%s)
 # Folder that the generated Python is written under.
 GENERATED ?= shared
@@ -57,11 +57,12 @@ bench: setup ## Measure speed and memory
 	$(BIN)/python -m tests.bench.planted_faults
 	$(BIN)/python -m tests.bench.validator_speed
 	$(BIN)/python -m tests.bench.validator_memory
+	$(BIN)/python -m tests.bench.validator_million --images 1000 10000 100000
 	$(BIN)/python -m tests.bench.search
 
 MINUTES ?= 30
 chaos: setup ## Real runs for MINUTES (30) while services, broker and store are killed: what was lost or doubled
-	$(BIN)/python -m tests.small_disk $(BIN)/python -m pytest -m chaos tests/connected tests/chaos tests/learning
+	$(BIN)/python -m tests.small_disk $(BIN)/python -m pytest -m chaos tests/connected tests/chaos tests/learning tests/browser
 	$(BIN)/python -m tests.small_disk $(BIN)/python -m tests.chaos --minutes $(MINUTES) --write docs/reliability.md $(ARGS)
 
 # Left to `make test`: what builds networks or decodes thousands of pictures.
@@ -75,8 +76,10 @@ style:
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
+# The second says so and goes on where Node.js, or a registry of its packages, is out of reach.
 types:
 	$(BIN)/mypy
+	@$(BIN)/python -m tests.house.javascript
 
 imports:
 	$(BIN)/lint-imports --no-cache

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from truscore.storage import S3Store
     from xdist.remote import Producer
 
+    from tests.postgres_server import PostgresServer
     from tests.scheduling import SharingFiles
 
 # Before torch is loaded: threads that wait by spinning take the cores of the tests beside them.
@@ -94,6 +95,18 @@ def _private_node(
         broker.kill()
         broker.close()
         shutil.rmtree(broker.folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> "Iterator[PostgresServer]":
+    """A server of our own; tests take a schema each."""
+    from tests.postgres_server import PostgresServer, is_available
+
+    if not is_available():
+        pytest.skip("no PostgreSQL here: initdb and postgres are not on the path")
+    server = PostgresServer()
+    yield server
+    server.end()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -48,6 +48,24 @@ and the refusal names what was tried.
 its training and validation images are split into folds, and for each a network of its own is trained on the others, for
 all epochs, and tested once. Weights and figures of the run stay as they are without. Each fold that is done stays done
 where the run is stopped, moved or killed. Until all are, the run is in training, at its last epoch.
+
+`batch_size` of `auto` has a run find a batch that fits its machine; `find_batch_size` of `true` is the same, and the
+only form on the wire. `batch_size` then stays a number, the recipe's where none is given: the one that `learning_rate`
+belongs to. It is doubled, or halved, as long as what follows holds. The rate goes with it in proportion for SGD, by the
+square root for AdamW; warm-up and schedule stay as they are.
+
+- Memory: weights, gradients and moments, and what each image takes in a step, as measured on the run's own images, fit
+  80 % of what a GPU has in all, or half of the container's limit or the machine's memory. Processes, and runs at once
+  (`TRUSCORE_TRAINER_SLOTS`), share it evenly; several trainers on one GPU know nothing of one another.
+- Training images: at least eight optimizer steps an epoch, over all processes and accumulations.
+- A ceiling: 256 images of a process on a GPU; 8 on a CPU, where more are
+  [hardly faster](../performance.md#batches-that-are-found).
+
+Nothing in it depends on what else the machine does: the same machine finds the same number. It is found once, by the
+run's first attempt, as the least over all processes, and all later attempts, folds and processes take it, on whatever
+machine. `TrainingStarted` says what was found and what it follows from; its parameters, and so those in MLflow, have
+the number and the rate that are trained with, and the report and the checkpoint have them too. An order with that
+number and that rate in place of `auto` trains the same.
 """
 PROFILES = ("small", "full")
 
@@ -69,8 +87,8 @@ def _tasks() -> Iterator[str]:
     yield "\n## By task\n"
     yield "Weights that are not named here have nothing to weigh, and another value than the default is refused; so are"
     yield "`focal_loss_params` without `focal_loss`, and `backbone_freezing` without `pretrained_weights`."
-    yield "`fully_sharded` is for tasks that look at a whole image or its pixels, without `optimization_mode` and"
-    yield "`l2_weight`.\n"
+    yield "`fully_sharded` is for all tasks but photometric stereo's, without `optimization_mode` and `l2_weight`; of"
+    yield "borders without their second stage (`head_customization` of `standard`).\n"
     losses = {row.task: row.losses for row in ROWS if row.available}
     rows = ((task, ", ".join(losses[task]), ", ".join(TASKS[task].loss_parts)) for task in sorted(losses))
     yield from table(("task", "`primary_loss`, default first", "`loss_weights`"), rows)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto
+from truscore.access import LEAST_ROLES
 from truscore.bus.asyncapi.document import document
 
 from docs.generate.protos import comments, files, type_of
@@ -16,8 +17,10 @@ What a version promises: [versions of the contract](../explanation/contract-vers
 """
 API = """# gRPC
 
-What the monitor, the experiment tracker and the hyper-parameter search answer to reads (`truscore.api.v1`). Every
-service also answers the standard gRPC health check and reflection. Addresses: [settings](settings.md).
+What the monitor, the experiment tracker and the hyper-parameter search answer to reads (`truscore.api.v1`), to who
+shows [a token](../operations.md#who-may-ask-over-grpc) of the role that the method needs at least. Every service also
+answers the standard gRPC health check, to everybody, and these three reflection, to readers. Addresses:
+[settings](settings.md).
 """
 
 
@@ -73,11 +76,12 @@ def _file(file: FileDescriptorProto) -> Iterator[str]:
                 f"`{method.name}`",
                 f"`{_short(method.input_type)}`",
                 ("stream of " if method.server_streaming else "") + f"`{_short(method.output_type)}`",
+                str(LEAST_ROLES[f"/{file.package}.{service.name}/{method.name}"]),
                 texts.get(f"{service.name}.{method.name}", ""),
             )
             for method in service.method
         ]
-        yield from (*table(("method", "request", "answer", "meaning"), rows), "")
+        yield from (*table(("method", "request", "answer", "role", "meaning"), rows), "")
     for message in file.message_type:
         yield from _message(message, texts)
     for enum in file.enum_type:

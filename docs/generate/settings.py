@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings
 from deploy.local.settings import LocalSettings, SharedData
 from docs.generate.tables import table
 from services.cli.settings import Settings as CommandLine
+from services.dataset_validator.settings import ShardWorkerSettings
 
 HEAD = """# Settings
 
@@ -17,6 +18,7 @@ Every environment variable that something of ours reads. Those marked as require
 service does not start. Lists are JSON.
 """
 OTHERS: dict[str, type[BaseSettings]] = {
+    "Workers that measure images for validators (`python -m services.dataset_validator.sharding`)": ShardWorkerSettings,
     "The `truscore` command": CommandLine,
     "The local stack (`make up`, `make demo`, `make test`)": LocalSettings,
     "Tests and measurements on real images": SharedData,

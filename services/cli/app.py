@@ -18,7 +18,7 @@ from services.cli.commands.datasets import (
     versions,
 )
 from services.cli.commands.models import catalog, fetch, lineage, predict, promote, suggest, templates, verify
-from services.cli.commands.operations import alerts, audit, backup, dead_letters, doctor, retention
+from services.cli.commands.operations import alerts, audit, backup, dead_letters, doctor, experiment, retention, token
 from services.cli.commands.runs import compare, control, export, show, submit, watch
 from services.cli.commands.searches import search
 from services.cli.context import Addresses, CliError, Code, CommandContext
@@ -73,7 +73,9 @@ app.add_typer(promote.commands, name="models")
 app.add_typer(dead_letters.commands, name="dead")
 app.add_typer(audit.commands, name="audit")
 app.add_typer(backup.commands, name="backup")
+app.add_typer(experiment.commands, name="experiment")
 app.add_typer(alerts.commands, name="alerts")
+app.add_typer(token.commands, name="token")
 
 
 @app.callback()
@@ -82,7 +84,7 @@ def surroundings(context: typer.Context) -> None:
 
 
 def addresses(start: Path) -> Addresses:
-    settings, where = read_settings(start)
+    settings, current_token, where = read_settings(start)
     return Addresses(
         amqp_url=settings.amqp_url.get_secret_value(),
         s3_endpoint=settings.s3_endpoint,
@@ -99,6 +101,8 @@ def addresses(start: Path) -> Addresses:
         mlflow_url=settings.mlflow_url,
         where=where,
         trusted_keys=settings.model_trusted_keys,
+        token=current_token,
+        plaintext_token=settings.grpc_plaintext_tokens,
     )
 
 

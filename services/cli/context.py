@@ -34,6 +34,7 @@ class Code(IntEnum):
     CANCELLED = 6
     TIMED_OUT = 7
     NOT_VERIFIED = 8
+    DENIED = 9
     INTERRUPTED = 130
 
 
@@ -65,6 +66,22 @@ class Addresses:
     where: str
     # Ed25519 public keys that released models have to be signed with, hexadecimal; none for no such demand.
     trusted_keys: tuple[str, ...] = ()
+    # The token for gRPC as it is now, and whether it may go without TLS to other machines.
+    token: Callable[[], str] = str
+    plaintext_token: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Endpoint:
+    """A gRPC service: what messages call it, where it is, and the token that it is shown."""
+
+    who: str
+    address: str
+    token: Callable[[], str] = str
+    plaintext_token: bool = False
+
+
+WHO = {"monitor": "the monitor", "tracker": "the experiment tracker", "search": "the hyper-parameter search"}
 
 
 VARIABLES = {
@@ -97,6 +114,18 @@ class CommandContext:
                 f"{VARIABLES[name]} is not set in {self.addresses.where}: set it, or start a stack with `make up`",
             )
         return value
+
+    def endpoint(self, name: str) -> Endpoint:
+        """The monitor, the tracker or the search; CliError where its address is not set."""
+        return self._endpoint(name, self.need(name))
+
+    def endpoint_if_set(self, name: str) -> Endpoint | None:
+        address: str = getattr(self.addresses, name)
+        return self._endpoint(name, address) if address else None
+
+    def _endpoint(self, name: str, address: str) -> Endpoint:
+        known = self.addresses
+        return Endpoint(who=WHO[name], address=address, token=known.token, plaintext_token=known.plaintext_token)
 
     def store(self) -> "S3Store":
         from truscore.storage import S3Store

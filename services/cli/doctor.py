@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from services.cli.context import Addresses
+from services.cli.context import Addresses, CliError, Code, Endpoint
 
 TIMEOUT_S = 5.0
 LEAST_FREE_BYTES = 10 << 30
@@ -42,6 +42,7 @@ def examine(addresses: Addresses, folder: Path) -> Iterator[Check]:
     yield _store(addresses)
     for name in ("validator", "trainer", "monitor", "tracker", "exporter", "search", "studio"):
         yield _service(name, getattr(addresses, name))
+    yield from _token(addresses)
     yield _mlflow(addresses.mlflow_url)
 
 
@@ -136,6 +137,29 @@ def _service(name: str, address: str) -> Check:
     health = health_of(address, timeout_s=TIMEOUT_S)
     todo = f"look at its log (.local/logs in a local stack): its address is {address}"
     return Check(name=name, ok=health == SERVING, found=f"{health} at {address}", todo=todo)
+
+
+def _token(addresses: Addresses) -> Iterator[Check]:
+    """Whether the monitor lets us in; nothing where it can't be asked, which its health says."""
+    if not addresses.monitor:
+        return
+    from services.cli.handlers.runs import Monitor
+
+    endpoint = Endpoint(
+        who="the monitor",
+        address=addresses.monitor,
+        token=addresses.token,
+        plaintext_token=addresses.plaintext_token,
+    )
+    try:
+        with closing(Monitor(endpoint)) as monitor:
+            monitor.list(limit=1)
+    except CliError as error:
+        if error.code not in (Code.UNREACHABLE, Code.TIMED_OUT):
+            todo = "set TRUSCORE_GRPC_TOKEN; docs/operations.md says how a token is made (Who may ask over gRPC)"
+            yield Check(name="token", ok=False, found=str(error), todo=todo)
+        return
+    yield Check(name="token", ok=True, found=f"the monitor at {addresses.monitor} answers")
 
 
 def _mlflow(url: str) -> Check:

@@ -1,18 +1,19 @@
 """What the environment may set, and the file of the local stack that stands in for it."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from pydantic import Field, SecretStr
 from truscore.process.identity import still_runs
-from truscore.settings import GrpcTls
+from truscore.settings import CurrentToken, GrpcClient, GrpcTls
 
 STACK_FILE = Path(".local/stack.env")
 # The stack writes down there which process it is: after a power cut the file is left, and its addresses answer nobody.
 STACK_PROCESS = "TRUSCORE_STACK_PROCESS"
 
 
-class Settings(GrpcTls):
+class Settings(GrpcTls, GrpcClient):
     """Where the system answers, each from TRUSCORE_<NAME>; what is not set is demanded only by what needs it."""
 
     amqp_url: SecretStr = Field(
@@ -49,8 +50,9 @@ def is_current(stack_file: Path) -> bool:
     return not named or still_runs(named)
 
 
-def read_settings(start: Path) -> tuple[Settings, str]:
-    """Settings of the environment before those of the file of a stack that runs, and words for where they are from."""
+def read_settings(start: Path) -> tuple[Settings, CurrentToken, str]:
+    """Settings of the environment before those of the file of a stack that runs, the token for gRPC as it is from
+    call to call, and words for where they are from."""
     files = list(stack_files(start.resolve()))
     found = next(filter(is_current, files), None)
     if found is not None:
@@ -59,4 +61,4 @@ def read_settings(start: Path) -> tuple[Settings, str]:
         where = f"the environment ({files[0]} is left of a stack that no longer runs: `make up` starts it anew)"
     else:
         where = f"the environment (no {STACK_FILE} in {start} or above)"
-    return Settings(_env_file=found), where
+    return Settings(_env_file=found), CurrentToken(partial(GrpcClient, _env_file=found)), where

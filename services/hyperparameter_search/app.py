@@ -5,6 +5,7 @@ import sys
 import time
 
 from truscore.bus import RetryPolicy, canary, connect, consume, publisher, serve
+from truscore.settings.api import access_of
 from truscore.telemetry import configure_logging, serve_grpc, serve_metrics, tracing
 
 from services.hyperparameter_search.coordinator import Coordinator
@@ -34,6 +35,7 @@ async def run(settings: Settings) -> int:
             serve_grpc(
                 settings.search_host,
                 settings.search_grpc_port,
+                access=access_of(settings),
                 servicers=[Reads(store).add_to],
                 alive=alive,
                 tls=settings,

@@ -11,6 +11,7 @@ from typing import Any
 
 from truscore.configuration.recipe import PROFILES
 from truscore.recipes import InvalidConfig, resolve
+from truscore.recipes.batch_size import AUTO
 
 from services.hyperparameter_search.spec import (
     LATENCY,
@@ -31,6 +32,8 @@ from services.hyperparameter_search.spec import (
 )
 
 SEARCH_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
+BATCH_KEY = "hyperparameters.optimization.batch_size"
+FIND_KEY = "hyperparameters.optimization.find_batch_size"
 MOST_PARAMETERS = 32
 MOST_CHOICES = 64
 MOST_TRIALS = 10_000
@@ -52,6 +55,7 @@ class Refusal:
 def refusals(order: SearchOrder) -> list[Refusal]:
     """Everything at fault; empty where the search can begin."""
     found = [*_name(order), *_parameters(order.spec), *_objectives(order.spec), *_engine(order.spec)]
+    found += _found_batch(order)
     return found or list(_recipe(order))
 
 
@@ -159,6 +163,22 @@ def _bounds(spec: Spec) -> Iterator[Refusal]:
     if not (math.isfinite(bounds.duration_s) and bounds.duration_s >= 0):
         message = f"duration_s {bounds.duration_s}: accepted are 0 for no bound, or seconds above 0"
         yield Refusal(rule="search.bounds", location="spec.bounds.duration_s", message=message)
+
+
+def _found_batch(order: SearchOrder) -> Iterator[Refusal]:
+    """A batch is searched or found by each trial; both at once would only move the rate."""
+    searched = {parameter.key: parameter.domain for parameter in order.spec.parameters}
+    if BATCH_KEY not in searched:
+        return
+    domain = searched[BATCH_KEY]
+    if isinstance(domain, Choices) and AUTO in domain.values:
+        accepted = f"accepted are numbers; true as a choice of {FIND_KEY} has a trial find its batch"
+        message = f"{BATCH_KEY}: {AUTO!r} is no choice of a search; {accepted}"
+        yield Refusal(rule="search.domain", location=BATCH_KEY, message=message)
+    optimization = order.overrides.get("hyperparameters", {}).get("optimization", {})
+    if FIND_KEY in searched or optimization.get("find_batch_size"):
+        message = f"{BATCH_KEY} is searched beside {FIND_KEY}, which finds it; accepted: one of the two"
+        yield Refusal(rule="search.parameters", location=BATCH_KEY, message=message)
 
 
 def _recipe(order: SearchOrder) -> Iterator[Refusal]:

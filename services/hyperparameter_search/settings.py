@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from pydantic import Field, SecretStr
-from truscore.settings import BusSettings
+from truscore.settings.api import ApiSettings
 
 
-class Settings(BusSettings):
+class Settings(ApiSettings):
     """Settings of the hyper-parameter search, each from TRUSCORE_<NAME>."""
 
     search_host: str = Field("127.0.0.1", description="Address that the search's ports are bound to")

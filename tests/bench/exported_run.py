@@ -40,7 +40,7 @@ def lines_of_run(run: Path, formats: Sequence[str], *, untried: bool) -> Iterato
         task = Task(
             checkpoint="",
             formats=tuple(formats),
-            pictures=(),
+            pictures=tuple(str(images / path) for path in spread(tuple(split["validation"]), PROOF_PICTURES)),
             benchmark_rounds=1,
             output_folder=folder,
             provenance={},
@@ -55,7 +55,7 @@ def lines_of_run(run: Path, formats: Sequence[str], *, untried: bool) -> Iterato
         labelled = labelled_images(task, recipe, kind=row.task, class_names=class_names)
         context = conversion_context(
             target,
-            [picture(images / path) for path in spread(tuple(split["validation"]), PROOF_PICTURES)],
+            [picture(Path(path)) for path in task.pictures],
             task,
             calibration=[picture(images / path) for path in spread(tuple(split["train"]), CALIBRATION_PICTURES)],
             labelled=labelled,
@@ -109,6 +109,7 @@ def _lines_of(name: str, context: ConversionContext, refused: str) -> Iterator[M
         "gate": "passed" if verdict.passed else failure(verdict, precision=kind.precision),
         "detections": verdict.detections,
         "matched": round(verdict.matched, 4),
+        "held": {f"{one.split} {one.metric}": [one.checkpoint, one.artifact] for one in verdict.metrics},
         "size_bytes": path.stat().st_size,
         "made_s": round(made_s, 1),
         "notes": dict(notes),
@@ -116,4 +117,5 @@ def _lines_of(name: str, context: ConversionContext, refused: str) -> Iterator[M
 
 
 def _figures(context: ConversionContext, metrics: Mapping[str, float]) -> dict[str, float]:
-    return {name: round(metrics[name], 4) for name in held_metrics(context.gate.purpose, metrics)}
+    held = context.gate.coarse_left_out(metrics)
+    return {name: round(held[name], 4) for name in held_metrics(context.gate.purpose, held)}

@@ -7,6 +7,11 @@ Both loops train the same network, from random weights, on the same pictures in 
 process of its own, one after the other; rates leave out the first epoch (start, compilation, first decoding). The
 reference reads like torchvision's ``references/``: DataLoader, PIL, transforms of one image at a time, SGD with
 momentum, float32, no compilation. Its processes load as many images at a time as the product's do.
+
+``--device cpu`` takes the networks and sizes of the small recipes. The product trains by as many processes of one
+thread as it decides on for a thousand images in the recipe's epochs; the reference by torch's own number of threads,
+with one process that loads. The reference gets the product's own network, as torchvision has none of them. ``--rounds``
+has both take turns.
 """
 
 import argparse
@@ -18,9 +23,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +33,8 @@ import torch
 import torchvision
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
+from truscore.recipes import cpu_processes, resolve
+from truscore.zoo import build_model
 
 from services.trainer.journal import Completed, EpochDone
 from services.trainer.worker.devices import MOST_WORKERS
@@ -52,6 +59,7 @@ class Workload:
     batch: int
     epochs: int
     learning_rate: float
+    more: Mapping[str, Any] = field(default_factory=dict)  # overrides of the recipe
 
 
 WORKLOADS = {
@@ -80,6 +88,22 @@ WORKLOADS = {
         learning_rate=1e-3,
     ),
 }
+# On a CPU: the small recipes, without the second stage of borders, which no reference has.
+SMALL = {
+    "mask_rcnn": replace(
+        WORKLOADS["mask_rcnn"], base="mask_rcnn_mobilenet_v3_large_fpn", size=160, batch=2, images=48, epochs=3
+    ),
+    "resnet": replace(
+        WORKLOADS["resnet"],
+        base="resnet10_slim",
+        size=96,
+        batch=8,
+        images=320,
+        epochs=3,
+        more={"loss_config": {"primary_loss": "cross_entropy"}},  # as the reference: one output for each grade
+    ),
+}
+DECIDED_FOR_IMAGES = 1000  # processes on a CPU pay from minutes of training on, which no bench has the time for
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -90,9 +114,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.device == "cuda" and not torch.cuda.is_available():
         sys.stderr.write("no CUDA device here; --device cpu tries the script itself\n")
         return 2
-    names = [options.only] if options.only else list(WORKLOADS)
+    workloads = WORKLOADS if options.device == "cuda" else SMALL
+    names = [options.only] if options.only else list(workloads)
     with tempfile.TemporaryDirectory(prefix="gpu-bench-") as folder:
-        results = {name: _compare(_sized(WORKLOADS[name], options), Path(folder) / name, options) for name in names}
+        results = {name: _compare(_sized(workloads[name], options), Path(folder) / name, options) for name in names}
     json.dump({"machine": _machine(options.device), "workloads": results}, sys.stdout, indent=2)
     sys.stdout.write("\n")
     return 0
@@ -105,6 +130,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     for name in ("images", "epochs", "size", "batch"):
         parser.add_argument(f"--{name}", type=int, default=0, help="in place of the workload's own")
     parser.add_argument("--base", default="", help="another network of the same row")
+    parser.add_argument("--rounds", type=int, default=1, help="that both train in turn")
     parser.add_argument("--reference", default="", help=argparse.SUPPRESS)  # a run's folder: be the reference's process
     return parser.parse_args(arguments)
 
@@ -116,11 +142,15 @@ def _sized(workload: Workload, options: argparse.Namespace) -> Workload:
 
 def _compare(workload: Workload, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     began = time.monotonic()
-    run = _lay_out(workload, _rendered(workload, folder / "pictures"), folder / "run")
+    pictures = _rendered(workload, folder / "pictures")
     rendering_s = time.monotonic() - began
-    product = _product(run, workload)
-    reference = _reference(run, options.device)
-    ratio = product["images_per_second"] / reference["images_per_second"] if reference["images_per_second"] else None
+    ratios = []
+    for number in range(options.rounds):
+        run = _lay_out(workload, pictures, folder / f"run-{number}")
+        processes = _share_among_cores(run) if options.device == "cpu" else 1
+        product = _product(run, workload, processes=processes)
+        reference = _reference(run, options.device)
+        ratios.append(round(product["images_per_second"] / reference["images_per_second"], 2))
     return {
         "base": workload.base,
         "image_size": workload.size,
@@ -130,8 +160,26 @@ def _compare(workload: Workload, folder: Path, options: argparse.Namespace) -> d
         "rendering_s": round(rendering_s, 1),
         "product": product,
         "reference": reference,
-        "product_over_reference": ratio and round(ratio, 2),
+        "product_over_reference": statistics.median(ratios),
+        "product_over_reference_by_round": ratios,
     }
+
+
+def _share_among_cores(run: RunFolder) -> int:
+    """Have the order say by how many processes it is trained, as the trainer does, and where decoded pixels go."""
+    import os
+
+    job = read_job(RunDir(path=run.path))
+    cores = len(os.sched_getaffinity(0))
+    row = (job.recipe.category, job.recipe.option, job.recipe.architecture)
+    epochs = resolve(*row, {}).hyperparameters.training_process.epochs
+    # As of a run of the recipe's own length, not of this one.
+    images = DECIDED_FOR_IMAGES * epochs // job.recipe.hyperparameters.training_process.epochs
+    count = cpu_processes(job.recipe, images=images, cores=cores).count
+    order = json.loads((run.path / "order.json").read_text())
+    packs = {"folder": str(run.path / "packs"), "limit_bytes": 1 << 30, "min_free_bytes": 0}
+    (run.path / "order.json").write_text(json.dumps(order | {"cpu_processes": count, "packs": packs}))
+    return count
 
 
 def _rendered(workload: Workload, folder: Path) -> Path:
@@ -153,20 +201,26 @@ def _lay_out(workload: Workload, pictures: Path, folder: Path) -> RunFolder:
         architecture=workload.architecture,
         overrides={
             "image_size": workload.size,
-            "architecture_config": {"base_architecture": workload.base, "pretrained_weights": "none"},
+            "architecture_config": {
+                "base_architecture": workload.base,
+                "pretrained_weights": "none",
+                # The strips of borders are no part of the reference.
+                "custom_modifications": {"head_customization": "standard"},
+            },
             "hyperparameters": {
                 "optimization": {"batch_size": workload.batch, "learning_rate": workload.learning_rate},
                 "training_process": {"epochs": workload.epochs, "early_stopping": {"patience": 1000}},
                 "advanced_settings": {"gradient_accumulation_steps": 1, "mixed_precision": True},
             },
+            **workload.more,
         },
     )
 
 
-def _product(run: RunFolder, workload: Workload) -> dict[str, Any]:
+def _product(run: RunFolder, workload: Workload, *, processes: int) -> dict[str, Any]:
     began = time.monotonic()
     with _sampling_card() as card:
-        status = run.start().wait(LIMIT_S)
+        status = run.start(processes=processes).wait(LIMIT_S)
     if status:
         raise RuntimeError(
             f"the training process ended with {status}: {(run.path / 'printed.log').read_text()[-3000:]}"
@@ -176,6 +230,7 @@ def _product(run: RunFolder, workload: Workload) -> dict[str, Any]:
     training_s = sum(one.duration_s - one.validating_s for one in epochs[1:])
     loading_s = sum(one.loading_s for one in epochs[1:])
     return {
+        "processes": processes,
         "images_per_second": _rate([one.images_per_second for one in epochs]),
         "images_per_second_by_epoch": [round(one.images_per_second, 1) for one in epochs],
         "stall_share": round(loading_s / training_s, 4) if training_s else None,
@@ -260,6 +315,7 @@ def _machine(device: str) -> dict[str, Any]:
         "torch": torch.__version__,
         "torchvision": torchvision.__version__,
         "python": platform.python_version(),
+        "load_of_the_last_minute": round(os.getloadavg()[0], 1),
     }
 
 
@@ -313,10 +369,13 @@ def _train_reference(run_path: Path, device_name: str) -> None:
     torch.manual_seed(0)
     settings = job.recipe.hyperparameters
     training, validation = Pictures(job, training=True), Pictures(job, training=False)
-    network = _reference_network(job, of_instances=training.of_instances).to(device)
+    if device.type == "cpu":
+        network: nn.Module = build_model(job.recipe, len(job.class_names))
+    else:
+        network = _reference_network(job, of_instances=training.of_instances).to(device)
     rate = 0.02 * settings.optimization.batch_size / 16 if training.of_instances else 0.05
     optimizer = torch.optim.SGD(network.parameters(), lr=rate, momentum=0.9, weight_decay=1e-4)
-    workers = min(MOST_WORKERS, max(1, len(os.sched_getaffinity(0)) - 1)) if device.type == "cuda" else 0
+    workers = min(MOST_WORKERS, max(1, len(os.sched_getaffinity(0)) - 1))
     loader: DataLoader[Any] = DataLoader(
         training,
         batch_size=settings.optimization.batch_size,
@@ -334,7 +393,7 @@ def _train_reference(run_path: Path, device_name: str) -> None:
         for batch in loader:
             loss = _loss(network, batch, device, of_instances=training.of_instances)
             optimizer.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             if training.of_instances:
                 nn.utils.clip_grad_norm_(network.parameters(), 10.0)  # from random weights it leaves for infinity
             optimizer.step()

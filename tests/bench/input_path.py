@@ -212,7 +212,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "machine": {"cores": os.cpu_count(), "load of the last minute": os.getloadavg()[0]},
         }
     sys.stdout.write(json.dumps(result, indent=1) + "\n")
-    return 0 if result["ratio to ssd"] >= TARGET else 1
+    return 0 if result["ratio to hflip"] >= TARGET else 1
 
 
 if __name__ == "__main__":

@@ -48,6 +48,9 @@ def main() -> int:
         for seed in options.seeds:
             task, network = trained(Path(folder) / f"seed-{seed}", renders, seed, options)
             results = evaluated(task, network)
+            if options.pictures:
+                options.pictures.mkdir(parents=True, exist_ok=True)
+                task.report(network, results, options.pictures)
             if not rows:  # the same lights and renders whatever was trained
                 rows = {name: object_metrics(each) for name, each in task.trivial(results).items()}
             rows[f"{options.row}, seed {seed}"] = object_metrics(results)
@@ -117,6 +120,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--renders", type=int, default=60, help="held-out objects")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--pictures", type=Path, help="a folder for pictures of objects, the worst first")
     return parser.parse_args()
 
 

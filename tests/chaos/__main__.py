@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 import os
+import shutil
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -44,16 +45,30 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="two systems, two orders, some seconds: `make test`")
     parser.add_argument("--write", type=Path, help="page whose account is replaced by this one")
     options = parser.parse_args()
-    # What the bus says of every outage would bury the account.
-    logging.disable(logging.CRITICAL)
     plan, counts = (SHORT, PAIR) if options.short else (_plan(options), FLEET)
-    with tempfile.TemporaryDirectory(prefix="truscore-chaos-", ignore_cleanup_errors=True) as folder:
-        account = trial_in(Path(folder), plan, counts=counts, seed=options.seed)
+    folder = Path(tempfile.mkdtemp(prefix="truscore-chaos-"))
+    _log_to(folder / "trial.log")
+    try:
+        account = trial_in(folder, plan, counts=counts, seed=options.seed)
+    except BaseException:
+        sys.stderr.write(f"the trial broke off: its logs are in {folder}\n")
+        raise
+    if account.held:
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        sys.stderr.write(f"it did not hold: its logs are in {folder}\n")
     plain = summary(account)
     sys.stdout.write(json.dumps(plain, indent=1) + "\n")
     if options.write:
         write_account(options.write, plain, counts=counts, minutes=options.minutes, seed=options.seed)
     return 0 if account.held else 1
+
+
+def _log_to(path: Path) -> None:
+    """What the bus and its client say of every outage would bury the account; where a trial breaks off it is wanted."""
+    written = logging.FileHandler(path)
+    written.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[written], force=True)
 
 
 def _plan(options: argparse.Namespace) -> Plan:

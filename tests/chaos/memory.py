@@ -1,9 +1,14 @@
-"""Whether a service's memory grows: the slope of what it holds over time, with an interval. Pure."""
+"""Whether a service's memory grows: the slope of what it holds over time, with an interval. Pure.
+
+What comes once is no growth, whenever it comes: modules of the first run, a pool that fills, pages that the first large
+upload touched. So what is left of a life after its warm-up is halved, and it grows where both halves do.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import theilslopes
 
 WARM_UP_SHARE = 1 / 3  # of a life, in which imports, caches and pools fill
@@ -15,7 +20,8 @@ FLAT_MB_PER_HOUR = 20.0
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Slope:
     """Of a service: the most that any process held, and how what the longest-lived held grew, by the median of all
-    pairwise slopes (Theil and Sen) with its interval of 95 %."""
+    pairwise slopes (Theil and Sen) with its interval of 95 %: of that half of its life after the warm-up in which it
+    grew less."""
 
     most_mb: float
     mb_per_hour: float
@@ -47,12 +53,20 @@ def slopes(samples: Mapping[str, Sequence[int]], *, every_s: float) -> dict[str,
 def _slope(lives: Sequence[Sequence[int]], every_s: float) -> Slope:
     longest = max(lives, key=len)
     late = np.asarray(longest[int(len(longest) * WARM_UP_SHARE) :], dtype=float) / 1e6
-    hours = np.arange(len(late)) * every_s / 3600
-    middle, _, low, high = theilslopes(late, hours) if len(late) > 1 else (0.0, 0.0, 0.0, 0.0)
+    halves = [_growth(half, every_s) for half in np.array_split(late, 2)]
+    middle, low, high = min(halves, key=lambda growth: growth[1])
     return Slope(
         most_mb=round(max(max(life) for life in lives if life) / 1e6, 1),
-        mb_per_hour=round(float(middle), 1),
-        low_mb_per_hour=round(float(low), 1),
-        high_mb_per_hour=round(float(high), 1),
+        mb_per_hour=round(middle, 1),
+        low_mb_per_hour=round(low, 1),
+        high_mb_per_hour=round(high, 1),
         life_s=len(longest) * every_s,
     )
+
+
+def _growth(held_mb: NDArray[np.float64], every_s: float) -> tuple[float, float, float]:
+    """MB an hour: the median slope, and the ends of its interval."""
+    if len(held_mb) < 2:
+        return 0.0, 0.0, 0.0
+    middle, _, low, high = theilslopes(held_mb, np.arange(len(held_mb)) * every_s / 3600)
+    return float(middle), float(low), float(high)

@@ -16,6 +16,7 @@ from truscore.storage import S3Store
 
 from deploy.local.servers.objects import ObjectServer
 from tests.conftest import PrivateBroker
+from tests.connected.answers import logged
 from tests.connected.trainer.trainer_harness import (
     REPOSITORY,
     EventListener,
@@ -66,13 +67,6 @@ def services(
 async def listener(services: dict[str, Started], private_broker: PrivateBroker) -> AsyncIterator[EventListener]:
     async with event_listener(private_broker.amqp_url) as listening:
         yield listening
-
-
-async def logged(service: Started, words: str) -> None:
-    async with asyncio.timeout(300):
-        while words not in service.log_path.read_text():
-            assert service.running, service.tail()
-            await asyncio.sleep(0.1)
 
 
 def left_behind(disk: SmallDisk) -> list[Path]:

@@ -12,11 +12,13 @@ from typing import Any, TypeVar
 from google.protobuf.message import Message
 from truscore.bus import Bus, Envelope, connect, consume_broadcast
 from truscore.events.v1.telemetry_pb2 import HardwareSampled
+from truscore.process.supervised import Started
 
 from deploy.local.servers.objects import ObjectServer
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STOP_S = 40
+LOGGED_S = 300
 
 
 def broker_and_store(amqp_url: str, s3: ObjectServer, bucket: str) -> dict[str, str]:
@@ -34,8 +36,10 @@ def broker_and_store(amqp_url: str, s3: ObjectServer, bucket: str) -> dict[str, 
 def service_process(
     module: str, environment: Mapping[str, str], *, exit_code: int = 0
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """`python -m <module>` until the block ends; SIGTERM ends it with this code."""
-    process = subprocess.Popen([sys.executable, "-m", module], cwd=REPOSITORY, env={**os.environ, **environment})
+    """`python -m <module>` until the block ends; SIGTERM ends it with this code. Anybody may ask it over gRPC, where
+    the environment does not say otherwise."""
+    given = {**os.environ, "TRUSCORE_GRPC_ANONYMOUS_ROLE": "admin", **environment}
+    process = subprocess.Popen([sys.executable, "-m", module], cwd=REPOSITORY, env=given)
     try:
         yield process
         process.terminate()
@@ -43,6 +47,14 @@ def service_process(
     finally:
         process.kill()
         process.wait(STOP_S)
+
+
+async def logged(process: Started, words: str) -> None:
+    """Returns once the process has said this in its log."""
+    async with asyncio.timeout(LOGGED_S):
+        while words not in process.log_path.read_text():
+            assert process.running, process.tail()
+            await asyncio.sleep(0.1)
 
 
 class AnswerRecorder:

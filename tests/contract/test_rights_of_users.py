@@ -7,7 +7,7 @@ import re
 
 import pytest
 from truscore.bus.permissions import permissions, permissions_of
-from truscore.bus.topology import EXCHANGE, TOPOLOGY, Row, inbox_name, inboxes, retry_name
+from truscore.bus.topology import EXCHANGE, TOPOLOGY, Row, inbox_name, inboxes, retry_name, waiting_name
 
 from deploy.rabbitmq.definitions import RETRY_DELAYS_S, definitions
 
@@ -53,12 +53,12 @@ def test_every_service_that_has_an_inbox_has_its_delays_in_the_definitions() -> 
 
 
 @pytest.mark.parametrize("service", RETRY_DELAYS_S)
-def test_retry_queues_of_the_default_delays_are_defined(service: str) -> None:
+def test_queues_of_what_failed_are_defined(service: str) -> None:
     settings = importlib.import_module(f"services.{PACKAGES[service]}.settings").Settings
     (default,) = (field.default for name, field in settings.model_fields.items() if name.endswith("_retry_delays_s"))
     assert RETRY_DELAYS_S[service] == default
     names = {queue["name"] for queue in definitions({})["queues"]}
-    assert names >= {retry_name(service, delay_s) for delay_s in default}
+    assert names >= {retry_name(service, delay_s) for delay_s in default} | {waiting_name(service)}
 
 
 def test_no_password_is_in_the_definitions_and_its_hash_is_rabbitmqs() -> None:

@@ -13,9 +13,9 @@ PARTS = {
     "AdvancedSettings ArchitectureConfig Artifact Benchmark CustomModifications EarlyStopping Finding FocalLossParams "
     "FloatRange IntRange PruningSpec SearchBounds SearchCounts SearchObjective SearchParameter SearchSpec SearchTrial "
     "GpuSample Hyperparameters LossConfig LossWeights MetricInterval ModelSignature ObjectRef Optimization Parity "
-    "FormatRefusal MetricParity "
+    "FormatRefusal FoundBatchSize MetricParity "
     "Regularization ReportSeal SplitConfig TensorSpec TrainingConfig TrainingProcess TrainingSpec TrivialComparison "
-    "TrivialPredictor"
+    "TrivialPredictor ClassMetrics ConfusionMatrix CurveSeries EvaluationCurve"
 }
 each_row = pytest.mark.parametrize("row", TOPOLOGY, ids=lambda row: row.routing_key)
 

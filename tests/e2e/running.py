@@ -18,6 +18,7 @@ from deploy.local.servers.ports import free_ports
 from deploy.local.servers.programs import REPOSITORY
 from deploy.local.services import commands
 from deploy.local.stack import NEEDS_MLFLOW
+from deploy.local.tokens import make_tokens
 
 READY_TIMEOUT_S = 120.0
 DRAIN_S = 60.0
@@ -84,8 +85,10 @@ def services_of(
         service_doors=service_doors,
         workdir=folder / "work",
     )
+    tokens = make_tokens(folder)
+    access = {"TRUSCORE_GRPC_TOKENS_FILE": str(tokens.accepted), "TRUSCORE_GRPC_TOKEN": tokens.own}
     services = RunningServices(
-        variables=output | {"TRUSCORE_TRAINER_PROFILE": "small"} | dict(environment or {}),
+        variables=output | access | {"TRUSCORE_TRAINER_PROFILE": "small"} | dict(environment or {}),
         doors={door.service: door for door in service_doors},
         logs=folder / "logs",
     )

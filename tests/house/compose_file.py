@@ -44,6 +44,17 @@ def _environment(service: dict[str, Any]) -> dict[str, str | None]:
     return environment
 
 
+def settings_given(service: dict[str, Any]) -> set[str]:
+    """The settings that a container is given: as variables, or as files that are named after them or by one."""
+    variables = set(_environment(service))
+    named = {name.removesuffix("_FILE") for name, value in _environment(service).items() if _is_secret(value)}
+    return variables | named | {secret.upper() for secret in service["secrets"] if secret.startswith("truscore_")}
+
+
+def _is_secret(value: str | None) -> bool:
+    return str(value).startswith("/run/secrets/")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stage:
     """One stage of the Dockerfile: what it is built on, and its text."""

@@ -23,6 +23,7 @@ from tests.house.compose_file import (
     default_of,
     module_of,
     referenced_variables,
+    settings_given,
     stages,
 )
 
@@ -90,8 +91,8 @@ def test_the_image_and_the_compose_file_start_the_same_command(name: str) -> Non
 def test_every_variable_of_a_service_is_a_setting_of_it(name: str) -> None:
     module = "services.cli" if name == "cli" else module_of(OURS[name])
     known = {variable.name for variable in variables(module)}
-    files = {secret.upper() for secret in SERVICES[name]["secrets"]}
-    set_here = {key for key in SERVICES[name]["environment"] if key.startswith("TRUSCORE_")} | files
+    set_here = {key for key in settings_given(SERVICES[name]) if key.startswith("TRUSCORE_")}
+    set_here -= {f"{key}_FILE" for key in set_here & known}
     if name == "cli":  # it shares the services' variables, writes no log and follows no address of an event
         set_here -= {"TRUSCORE_LOG_LEVEL", "TRUSCORE_LOG_JSON", "TRUSCORE_OTLP_ENDPOINT", "TRUSCORE_ACCEPTED_BUCKETS"}
     assert set_here <= known, f"{name} sets {sorted(set_here - known)}, which {module} does not read"
@@ -99,13 +100,13 @@ def test_every_variable_of_a_service_is_a_setting_of_it(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(OURS))
 def test_every_setting_of_a_service_is_fixed_in_the_compose_file_or_can_be_set_in_dot_env(name: str) -> None:
-    given = set(OURS[name]["environment"]) | {secret.upper() for secret in OURS[name]["secrets"]}
+    given = settings_given(OURS[name])
     assert settings_of(name) <= given, f"{name} can't be given {sorted(settings_of(name) - given)}"
 
 
 def test_the_command_line_is_given_every_address() -> None:
     cli = SERVICES["cli"]
-    given = set(cli["environment"]) | {secret.upper() for secret in cli["secrets"]}
+    given = settings_given(cli)
     assert {variable.name for variable in variables("services.cli")} <= given
     assert cli["profiles"] == ["tools"]
 

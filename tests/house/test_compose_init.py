@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from truscore.access import Caller, Role, StaticTokens, token_line
 from yarl import URL
 
 from tests.house.compose_file import COMPOSE, REPOSITORY, SERVICES
@@ -59,6 +60,33 @@ def test_passwords_are_random_and_stay_when_it_is_repeated(clone: Path) -> None:
     assert all(len(password) == 40 for password in passwords)
 
 
+def test_tokens_are_random_and_services_know_their_digests(clone: Path) -> None:
+    init(clone)
+    folder = clone / "secrets"
+    accepted = StaticTokens((folder / "truscore_grpc_tokens").read_text)
+    studio, cli = ((folder / name).read_text() for name in ("truscore_grpc_token", "cli_grpc_token"))
+    assert accepted.find(studio) == Caller(name="studio", role=Role.OPERATOR)
+    assert accepted.find(cli) == Caller(name="cli", role=Role.ADMIN)
+    assert host_variables(clone)["TRUSCORE_GRPC_TOKEN"] == cli
+    assert not {studio, cli} & set((folder / "truscore_grpc_tokens").read_text().split())
+
+
+def test_a_token_that_is_replaced_counts_no_more_and_lines_of_others_stay(clone: Path) -> None:
+    init(clone)
+    folder = clone / "secrets"
+    known, before = folder / "truscore_grpc_tokens", (folder / "truscore_grpc_token").read_text()
+    known.write_text(known.read_text() + token_line("ada", Role.READER, "of ada"))
+    (folder / "truscore_grpc_token").write_text("a new token of at least 32 characters\n")
+    opened = known.stat().st_ino
+    assert init(clone).returncode == 0
+    accepted = StaticTokens(known.read_text)
+    assert accepted.find(before) is None
+    assert accepted.find("a new token of at least 32 characters") == Caller(name="studio", role=Role.OPERATOR)
+    assert accepted.find("of ada") == Caller(name="ada", role=Role.READER)
+    # A container sees the file that it was given, not another one of its name.
+    assert known.stat().st_ino == opened
+
+
 def test_every_printable_character_may_be_in_the_passwords(clone: Path) -> None:
     (clone / "secrets").mkdir()
     (clone / "secrets/rabbitmq_password").write_text(f"{NASTY} {NASTY}\n")
@@ -103,7 +131,8 @@ def test_the_host_is_given_every_address_and_each_is_published(clone: Path) -> N
         for key, value in cli["environment"].items()
         if value and key.endswith(("_ADDRESS", "_ENDPOINT", "_URL"))
     }
-    assert {*inside, *(secret.upper() for secret in cli["secrets"]), "TRUSCORE_BUCKET"} <= set(outside)
+    secrets = {secret.upper() for secret in cli["secrets"] if secret.startswith("truscore_")}
+    assert {*inside, *secrets, "TRUSCORE_GRPC_TOKEN", "TRUSCORE_BUCKET"} <= set(outside)
     for name, address in [*inside.items(), ("TRUSCORE_AMQP_URL", "amqp://rabbitmq:5672/")]:
         service, _, port = address.rstrip("/").rpartition("://")[2].partition(":")
         host, _, published = outside[name].rstrip("/").rpartition("@")[2].rpartition("://")[2].partition(":")

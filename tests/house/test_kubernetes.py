@@ -37,6 +37,7 @@ OF_OPERATORS = {
     "postgresql.cnpg.io/v1",
     "keda.sh/v1alpha1",
     "monitoring.coreos.com/v1",
+    "trainer.kubeflow.org/v1alpha1",
 }
 DEPLOYMENTS = {
     each["metadata"]["name"]: each for path, each in written() if path.parent == BASE and each["kind"] == "Deployment"
@@ -142,7 +143,10 @@ def test_inboxes_that_are_scaled_by_exist() -> None:
 
 def test_alerts_are_those_of_compose() -> None:
     rule = yaml.safe_load((FOLDER / "overlays/production/alerts.yaml").read_text())
-    assert rule["spec"] == yaml.safe_load((REPOSITORY / "deploy/prometheus/alerts.yml").read_text())
+    files = [
+        yaml.safe_load((REPOSITORY / f"deploy/prometheus/{name}.yml").read_text()) for name in ("recording", "alerts")
+    ]
+    assert rule["spec"]["groups"] == [group for each in files for group in each["groups"]]
 
 
 def test_the_cluster_of_brokers_has_the_configuration_and_plugins_of_the_single_one() -> None:

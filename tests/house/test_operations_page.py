@@ -12,7 +12,7 @@ from tests.house.compose_file import COMPOSE, REPOSITORY, SERVICES
 
 PAGE = (REPOSITORY / "docs/operations.md").read_text(encoding="utf-8")
 PROMETHEUS = yaml.safe_load((REPOSITORY / "deploy/prometheus/alerts.yml").read_text(encoding="utf-8"))
-RULES_OF_PROMETHEUS = [rule for group in PROMETHEUS["groups"] for rule in group["rules"]]
+RULES_OF_PROMETHEUS = [rule for group in PROMETHEUS["groups"] for rule in group["rules"] if "alert" in rule]
 # MonitorAlertActive is as severe as the alert that it shows.
 SEVERITIES = {rule["alert"]: rule["labels"]["severity"] for rule in RULES_OF_PROMETHEUS if "labels" in rule}
 SEVERITIES |= {rule.name: rule.severity for rule in RULES} | {availability.RULE: availability.SEVERITY}

@@ -37,11 +37,11 @@ def _image(number: int) -> ImageRecord:
         height=896,
         perceptual_hash=digest[:16],
         orientation_hashes=digest,
-        annotations=(_mark(1, 20.0 + inset, number), _mark(2, 60.0 + inset, number)),
+        annotations=(border_mark(1, 20.0 + inset, number), border_mark(2, 60.0 + inset, number)),
     )
 
 
-def _mark(label: int, margin: float, number: int) -> Annotation:
+def border_mark(label: int, margin: float, number: int) -> Annotation:
     right, bottom = 640 - margin, 896 - margin
     return Annotation(
         label=label,

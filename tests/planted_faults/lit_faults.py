@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageChops
 
 from tests.planted_faults import lit
 from tests.planted_faults.folder_faults import cut, file, gone, instead, one_of, rewritten, then
@@ -96,6 +96,27 @@ def camera(key: str, change: Callable[[Any], Any]) -> Write:
     return plant
 
 
+def pictures(change: Callable[[np.ndarray], np.ndarray]) -> Write:
+    """All views of all objects, as numbers 0 to 255."""
+
+    def plant(folder: Path, random: Random) -> None:
+        for path in sorted(folder.rglob("[0-9]*.png")):
+            values_HWC = np.asarray(Image.open(path).convert("RGB"), dtype=np.float64)
+            Image.fromarray(np.clip(np.round(change(values_HWC)), 0, 255).astype(np.uint8)).save(path)
+
+    return plant
+
+
+def _y_down(random: Random, text: str) -> str:
+    rows = ([float(word) for word in line.split()] for line in text.splitlines())
+    return "".join(f"{x:.6f} {-y:.6f} {z:.6f}\n" for x, y, z in rows)
+
+
+def _moved_camera(random: Random, image: Image.Image) -> Image.Image:
+    """By a quarter of the picture between two views."""
+    return ImageChops.offset(image, int(random.choice([-16, 16])), int(random.integers(-8, 9)))
+
+
 def depth(change: Callable[[Random, np.ndarray], np.ndarray]) -> Write:
     def plant(folder: Path, random: Random) -> None:
         path = any_of(random, folder, "**/depth.npy")
@@ -180,6 +201,10 @@ LIT_FAULTS: Mapping[str, FolderFault] = {
     "label.too_few_lights": _sound(lit.diligent, fewer(1, 2)),
     "balance.few_lights": _sound(lit.diligent, fewer(3, 4, 5)),
     "label.lights_in_one_plane": _sound(lit.several, _lines(_in_plane)),
+    "quality.black_level": _sound(lit.diligent, pictures(lambda values: values * 0.9 + 14)),
+    "quality.wrong_gamma": _sound(lit.diligent, pictures(lambda values: 255 * (values / 255) ** (1 / 2.2))),
+    "label.light_axis_flipped": _sound(lit.diligent, _lines(_y_down)),
+    "label.view_of_other_light": _sound(lit.diligent, picture("[0-9]*.png", _moved_camera)),
     "coverage.no_lit_objects": _sound(lit.several, instead(lit.ordinary)),
     "coverage.lights_only_named": _sound(lit.numbered, instead(lit.named)),
     "coverage.no_intensities": _sound(lit.several, gone(INTENSITIES)),

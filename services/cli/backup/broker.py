@@ -114,6 +114,11 @@ async def append(channel: AbstractChannel, stream: str, entries: Iterable[Entry]
     """Put entries at a stream's end, in order, and nowhere else; how many. Raises BrokerRefused where it has some."""
     if held := await size_of(channel, stream):
         raise BrokerRefused(f"the stream {stream} has {held} entries already: restore into an empty virtual host")
+    return await add(channel, stream, entries)
+
+
+async def add(channel: AbstractChannel, stream: str, entries: Iterable[Entry]) -> int:
+    """Put entries at a stream's end, in order, and nowhere else; how many."""
     exchange = await channel.declare_exchange(RESTORE_EXCHANGE, aio_pika.ExchangeType.FANOUT, durable=False)
     queue = await channel.get_queue(stream, ensure=False)
     try:

@@ -52,7 +52,8 @@ def _dead_check(service: str, state: _Queue | None) -> Check:
     if state is None:
         return Check(name=name, ok=False, found=f"{topology.dead_name(service)} is not there", todo=f"start {service}")
     full = state.messages >= most
-    todo = f"`truscore dead list {service}`" + (": full, further ones wait among the retries" if full else "")
+    beyond = f": full, more wait in {topology.waiting_name(service)}" if full else ""
+    todo = f"`truscore dead list {service}`{beyond}"
     return Check(name=name, ok=not state.messages, found=f"{state.messages} of {most}", todo=todo, grave=full)
 
 

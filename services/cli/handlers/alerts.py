@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import grpc
 from truscore.api.v1 import monitor_pb2, monitor_pb2_grpc
-from truscore.telemetry.grpc_tls import open_channel
 
-from services.cli.context import CliError, Code
+from services.cli.context import Endpoint
+from services.cli.handlers.endpoints import asking
 
 TIMEOUT_S = 15.0
 PAGE = 1000
@@ -29,31 +28,25 @@ class AlertView:
     silenced_until: datetime | None = None
 
 
-def standing_alerts(address: str, *, subject: str = "", rule: str = "") -> Iterator[AlertView]:
+def standing_alerts(endpoint: Endpoint, *, subject: str = "", rule: str = "") -> Iterator[AlertView]:
     """Newest first. CliError where the monitor does not answer."""
     token = ""
-    with open_channel(address) as channel:
+    with asking(endpoint) as channel:
         stub = monitor_pb2_grpc.MonitorServiceStub(channel)
         while True:
             request = monitor_pb2.ListAlertsRequest(subject=subject, rule=rule, page_size=PAGE, page_token=token)
-            try:
-                answer = stub.ListAlerts(request, timeout=TIMEOUT_S)
-            except grpc.RpcError as error:
-                raise _explained(error, address) from error
+            answer = stub.ListAlerts(request, timeout=TIMEOUT_S)
             yield from map(view_of, answer.alerts)
             token = answer.next_page_token
             if not token:
                 return
 
 
-def acknowledge(address: str, alert_id: str, *, by: str, note: str, silence_s: float) -> AlertView:
+def acknowledge(endpoint: Endpoint, alert_id: str, *, by: str, note: str, silence_s: float) -> AlertView:
     """Takes note of an alert. CliError where it does not stand, or the monitor does not answer."""
     request = monitor_pb2.AcknowledgeAlertRequest(alert_id=alert_id, acknowledged_by=by, note=note, silence_s=silence_s)
-    with open_channel(address) as channel:
-        try:
-            answer = monitor_pb2_grpc.MonitorServiceStub(channel).AcknowledgeAlert(request, timeout=TIMEOUT_S)
-        except grpc.RpcError as error:
-            raise _explained(error, address) from error
+    with asking(endpoint) as channel:
+        answer = monitor_pb2_grpc.MonitorServiceStub(channel).AcknowledgeAlert(request, timeout=TIMEOUT_S)
     return view_of(answer.alert)
 
 
@@ -70,10 +63,3 @@ def view_of(alert: monitor_pb2.Alert) -> AlertView:
         note=said.note,
         silenced_until=said.silenced_until.ToDatetime(tzinfo=UTC) if said.HasField("silenced_until") else None,
     )
-
-
-def _explained(error: grpc.RpcError, address: str) -> CliError:
-    codes = {grpc.StatusCode.NOT_FOUND: Code.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT: Code.USAGE}
-    code = codes.get(error.code(), Code.UNREACHABLE)
-    away = f"the monitor at {address} does not answer: {error.details()}"
-    return CliError(code, away if code is Code.UNREACHABLE else str(error.details()))

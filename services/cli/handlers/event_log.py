@@ -77,10 +77,10 @@ async def _read(amqp_url: str, since: datetime, deadline_s: float) -> LogReading
         channel = await connection.channel()
         await channel.set_qos(prefetch_count=PREFETCH)
         log = await channel.get_queue(LOG)
-        async for message in _from(log, "first", limit_s=QUIET_S):
+        async for message in log_entries(log, "first", limit_s=QUIET_S):
             reading.oldest = message.timestamp
             break
-        async for message in _from(log, since, limit_s=deadline_s):
+        async for message in log_entries(log, since, limit_s=deadline_s):
             _take(message, reading, now=datetime.now(tz=UTC))
         reading.complete = time.time() < until
     except (AMQPError, *AWAY) as error:
@@ -91,7 +91,7 @@ async def _read(amqp_url: str, since: datetime, deadline_s: float) -> LogReading
         await bus.stop()
 
 
-async def _from(
+async def log_entries(
     log: AbstractQueue, offset: str | datetime, *, limit_s: float
 ) -> AsyncIterator[AbstractIncomingMessage]:
     """What the log has from there on, until nothing comes for QUIET_S or `limit_s` are over."""

@@ -1,30 +1,25 @@
 """The experiment tracker's answers as plain values, and the questions they answer."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC
+from typing import Any
 
-import grpc
+from google.protobuf.json_format import MessageToDict
 from truscore.api.v1 import experiments_pb2, experiments_pb2_grpc
-from truscore.telemetry.grpc_tls import open_channel
 
-from services.cli.context import CliError, Code
+from services.cli.context import Endpoint
+from services.cli.handlers.endpoints import asking
 from services.cli.output.comparison import ExperimentView
 from services.cli.output.lineage import Traced
 
 TIMEOUT_S = 30.0
 PAGE = 1000  # the most that the tracker gives at once
 MOST_PAGES = 100
-_CODES = {
-    grpc.StatusCode.NOT_FOUND: Code.NOT_FOUND,
-    grpc.StatusCode.INVALID_ARGUMENT: Code.USAGE,
-    grpc.StatusCode.DEADLINE_EXCEEDED: Code.TIMED_OUT,
-}
 
 
-def compared(address: str, run_ids: Sequence[str], *, curves: bool) -> tuple[ExperimentView, ...]:
+def compared(endpoint: Endpoint, run_ids: Sequence[str], *, curves: bool) -> tuple[ExperimentView, ...]:
     """Two to twenty runs as they are on record, in this order. CliError."""
-    with open_channel(address) as channel, _explained(address):
+    with asking(endpoint) as channel:
         stub = experiments_pb2_grpc.ExperimentsServiceStub(channel)
         request = experiments_pb2.CompareExperimentsRequest(run_ids=run_ids)
         found = stub.CompareExperiments(request, timeout=TIMEOUT_S).experiments
@@ -43,10 +38,10 @@ def compared(address: str, run_ids: Sequence[str], *, curves: bool) -> tuple[Exp
     )
 
 
-def traced(address: str) -> tuple[Traced, ...]:
+def traced(endpoint: Endpoint) -> tuple[Traced, ...]:
     """Every run on record, newest first, and what is around it. CliError."""
     found: list[Traced] = []
-    with open_channel(address) as channel, _explained(address):
+    with asking(endpoint) as channel:
         stub = experiments_pb2_grpc.ExperimentsServiceStub(channel)
         request = experiments_pb2.ListExperimentsRequest(page_size=PAGE)
         for _ in range(MOST_PAGES):
@@ -58,9 +53,17 @@ def traced(address: str) -> tuple[Traced, ...]:
     return tuple(found)
 
 
-def aliases_of(address: str, run_id: str) -> tuple[str, ...]:
+def on_record(endpoint: Endpoint, run_id: str) -> dict[str, Any]:
+    """All that the tracker has of a run, in the words of JSON. CliError."""
+    with asking(endpoint) as channel:
+        stub = experiments_pb2_grpc.ExperimentsServiceStub(channel)
+        answer = stub.GetExperiment(experiments_pb2.GetExperimentRequest(run_id=run_id), timeout=TIMEOUT_S)
+    return MessageToDict(answer, preserving_proto_field_name=True)
+
+
+def aliases_of(endpoint: Endpoint, run_id: str) -> tuple[str, ...]:
     """Aliases that the version of a run's model has now. CliError."""
-    with open_channel(address) as channel, _explained(address):
+    with asking(endpoint) as channel:
         stub = experiments_pb2_grpc.ExperimentsServiceStub(channel)
         request = experiments_pb2.GetExperimentRequest(run_id=run_id)
         return tuple(stub.GetExperiment(request, timeout=TIMEOUT_S).experiment.model_aliases)
@@ -80,6 +83,8 @@ def _traced(experiment: experiments_pb2.Experiment) -> Traced:
         dataset=f"{tag('dataset_id')}/{tag('dataset_version')}",
         dataset_digest=tag("dataset_digest"),
         git_commit=tags.get("mlflow.source.git.commit", ""),
+        git_dirty=tags.get("mlflow.source.git.dirty") == "true",
+        environment_digest=tag("environment_digest"),
         artifacts={name: (uri, tag(f"artifact.{name}.sha256")) for name, uri in experiment.artifacts.items()},
         model=f"{experiment.model_name}/{version}" if experiment.model_name else "",
         aliases=tuple(experiment.model_aliases),
@@ -102,14 +107,3 @@ def _history(
     request = experiments_pb2.GetExperimentRequest(run_id=run_id)
     answer = stub.GetExperiment(request, timeout=TIMEOUT_S)
     return {name: tuple(zip(history.epochs, history.values, strict=True)) for name, history in answer.history.items()}
-
-
-@contextmanager
-def _explained(address: str) -> Iterator[None]:
-    try:
-        yield
-    except grpc.RpcError as error:
-        code = _CODES.get(error.code(), Code.UNREACHABLE)
-        details = str(error.details())
-        unreachable = f"the experiment tracker at {address} does not answer: {details}"
-        raise CliError(code, unreachable if code is Code.UNREACHABLE else details) from error

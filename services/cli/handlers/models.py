@@ -1,14 +1,11 @@
 """Which model a run made, as the monitor or the experiment tracker knows it."""
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-
 import grpc
 from truscore.api.v1 import experiments_pb2, experiments_pb2_grpc, monitor_pb2, monitor_pb2_grpc
 from truscore.releases import Place
-from truscore.telemetry.grpc_tls import open_channel
 
-from services.cli.context import CliError, Code
+from services.cli.context import CliError, Code, Endpoint
+from services.cli.handlers.endpoints import asking
 
 TIMEOUT_S = 15.0
 PAGE = 1000  # the most that either gives at once
@@ -16,12 +13,12 @@ MOST_PAGES = 100
 FIT_FOR_USE = "truscore.fit_for_use"  # the tag that the tracker writes
 
 
-def of_monitor(address: str, reference: str) -> Place | None:
+def of_monitor(endpoint: Endpoint, reference: str) -> Place | None:
     """What a run, an order or DATASET/VERSION made; None where the monitor knows no such run.
 
     Raises CliError: NOT_FOUND where the run has no model, UNREACHABLE where the monitor does not answer.
     """
-    with closing(open_channel(address)) as channel, _explained("monitor", address):
+    with asking(endpoint) as channel:
         stub = monitor_pb2_grpc.MonitorServiceStub(channel)
         try:
             run = stub.GetRun(monitor_pb2.GetRunRequest(run_id=reference), timeout=TIMEOUT_S).run
@@ -35,9 +32,9 @@ def of_monitor(address: str, reference: str) -> Place | None:
     return _announced(run)
 
 
-def newest_of_monitor(address: str, model_id: str) -> Place | None:
+def newest_of_monitor(endpoint: Endpoint, model_id: str) -> Place | None:
     """The newest version of a model that the monitor knows; one that is not fit for use where there is no other."""
-    with closing(open_channel(address)) as channel, _explained("monitor", address):
+    with asking(endpoint) as channel:
         stub = monitor_pb2_grpc.MonitorServiceStub(channel)
         request = monitor_pb2.ListRunsRequest(page_size=PAGE)
         unfit: Place | None = None
@@ -54,9 +51,9 @@ def newest_of_monitor(address: str, model_id: str) -> Place | None:
     return unfit
 
 
-def of_tracker(address: str, run_id: str) -> Place | None:
+def of_tracker(endpoint: Endpoint, run_id: str) -> Place | None:
     """What the tracker has on record for a run; None where it has no model of it."""
-    with closing(open_channel(address)) as channel, _explained("experiment tracker", address):
+    with asking(endpoint) as channel:
         stub = experiments_pb2_grpc.ExperimentsServiceStub(channel)
         request = experiments_pb2.GetExperimentRequest(run_id=run_id)
         try:
@@ -67,9 +64,9 @@ def of_tracker(address: str, run_id: str) -> Place | None:
             raise
 
 
-def newest_of_tracker(address: str, model_id: str) -> Place | None:
+def newest_of_tracker(endpoint: Endpoint, model_id: str) -> Place | None:
     """The newest version of a model on record; one that is not fit for use where there is no other."""
-    with closing(open_channel(address)) as channel, _explained("experiment tracker", address):
+    with asking(endpoint) as channel:
         stub = experiments_pb2_grpc.ExperimentsServiceStub(channel)
         request = experiments_pb2.ListExperimentsRequest(page_size=PAGE)
         unfit: Place | None = None
@@ -104,11 +101,3 @@ def _announced(run: monitor_pb2.Run) -> Place:
         version=model.version,
         announced={uri.rpartition("/")[2]: sha256 for uri, sha256 in files.items() if sha256},
     )
-
-
-@contextmanager
-def _explained(who: str, address: str) -> Iterator[None]:
-    try:
-        yield
-    except grpc.RpcError as error:
-        raise CliError(Code.UNREACHABLE, f"the {who} at {address} does not answer: {error.details()}") from error

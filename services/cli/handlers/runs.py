@@ -1,18 +1,15 @@
 """The monitor's answers as plain values, and the questions they answer."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import NoReturn
 
-import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 from truscore.api.v1 import monitor_pb2, monitor_pb2_grpc
 from truscore.events.v1 import telemetry_pb2, training_pb2
 from truscore.recipes import primary_metric_of
-from truscore.telemetry.grpc_tls import open_channel
 
-from services.cli.context import CliError, Code, CommandContext
+from services.cli.context import CliError, Code, CommandContext, Endpoint
+from services.cli.handlers.endpoints import channel_to, explained
 from services.cli.output.runs import Artifact, Epoch, FindingView, Fitness, RunView, finite
 
 TIMEOUT_S = 15.0
@@ -22,9 +19,9 @@ STATE_PREFIX = "RUN_STATE_"
 class Monitor:
     """Reads of runs; CliError where the monitor is away or knows no such run."""
 
-    def __init__(self, address: str) -> None:
-        self._address = address
-        self._channel = open_channel(address)
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._channel = channel_to(endpoint)
         self._stub = monitor_pb2_grpc.MonitorServiceStub(self._channel)
 
     def close(self) -> None:
@@ -35,31 +32,24 @@ class Monitor:
         request = monitor_pb2.ListRunsRequest(dataset_id=dataset_id, page_size=limit)
         if state:
             request.state = _state(state)
-        with self._explained():
+        with explained(self._endpoint):
             return tuple(view_of(run) for run in self._stub.ListRuns(request, timeout=TIMEOUT_S).runs)
 
     def get(self, reference: str) -> RunView:
-        with self._explained():
+        with explained(self._endpoint):
             return view_of(self._stub.GetRun(monitor_pb2.GetRunRequest(run_id=reference), timeout=TIMEOUT_S).run)
 
     def watch(self, reference: str, *, timeout_s: float | None) -> Iterator[RunView]:
         """Now and at each change until it ended."""
-        with self._explained():
+        with explained(self._endpoint):
             request = monitor_pb2.WatchRunRequest(run_id=reference)
             for response in self._stub.WatchRun(request, timeout=timeout_s):
                 yield view_of(response.run)
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except grpc.RpcError as error:
-            _explain(error, self._address)
-
 
 def named_run(ctx: CommandContext, reference: str, *, outcome: str) -> RunView:
     """The run that a request names. CliError, which begins with `outcome`, where the monitor knows no such run."""
-    monitor = Monitor(ctx.need("monitor"))
+    monitor = Monitor(ctx.endpoint("monitor"))
     try:
         return monitor.get(reference)
     except CliError as error:
@@ -67,18 +57,6 @@ def named_run(ctx: CommandContext, reference: str, *, outcome: str) -> RunView:
         raise CliError(error.code, f"{outcome}: {error}; {accepted}") from error
     finally:
         monitor.close()
-
-
-def _explain(error: grpc.RpcError, address: str) -> NoReturn:
-    status, details = error.code(), error.details()
-    codes = {
-        grpc.StatusCode.NOT_FOUND: Code.NOT_FOUND,
-        grpc.StatusCode.INVALID_ARGUMENT: Code.USAGE,
-        grpc.StatusCode.DEADLINE_EXCEEDED: Code.TIMED_OUT,
-    }
-    code = codes.get(status, Code.UNREACHABLE)
-    message = f"the monitor at {address} does not answer: {details}" if code is Code.UNREACHABLE else str(details)
-    raise CliError(code, message) from error
 
 
 def states() -> tuple[str, ...]:

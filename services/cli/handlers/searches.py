@@ -3,18 +3,16 @@
 import asyncio
 import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
-import grpc
 from google.protobuf import json_format
 from truscore.api.v1 import searches_pb2, searches_pb2_grpc
 from truscore.bus import BusUnavailable, Envelope, Unroutable, connect, consume_broadcast, publisher
 from truscore.events.v1 import search_pb2
-from truscore.telemetry.grpc_tls import open_channel
 from truscore.validation import DatasetOrder
 
-from services.cli.context import CliError, Code
+from services.cli.context import CliError, Code, Endpoint
+from services.cli.handlers.endpoints import channel_to, explained
 from services.cli.handlers.publish import SERVICE, ready_of
 from services.cli.output.searches import SearchView, TrialView
 
@@ -70,9 +68,9 @@ def cancel_request(search_id: str, *, reason: str, requested_by: str, request_id
 class Searches:
     """Reads of searches; CliError where the service is away or knows no such search."""
 
-    def __init__(self, address: str) -> None:
-        self._address = address
-        self._channel = open_channel(address)
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._channel = channel_to(endpoint)
         self._stub = searches_pb2_grpc.SearchesServiceStub(self._channel)
 
     def __enter__(self) -> "Searches":
@@ -83,24 +81,14 @@ class Searches:
 
     def list(self, *, limit: int) -> tuple[SearchView, ...]:
         """Newest first."""
-        with self._explained():
+        with explained(self._endpoint):
             request = searches_pb2.ListSearchesRequest(page_size=limit)
             return tuple(view_of(each) for each in self._stub.ListSearches(request, timeout=TIMEOUT_S).searches)
 
     def get(self, search_id: str) -> SearchView:
-        with self._explained():
+        with explained(self._endpoint):
             request = searches_pb2.GetSearchRequest(search_id=search_id)
             return view_of(self._stub.GetSearch(request, timeout=TIMEOUT_S).search)
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except grpc.RpcError as error:
-            if error.code() is grpc.StatusCode.NOT_FOUND:
-                raise CliError(Code.NOT_FOUND, str(error.details())) from error
-            message = f"the hyper-parameter search at {self._address} does not answer: {error.details()}"
-            raise CliError(Code.UNREACHABLE, message) from error
 
 
 def view_of(search: searches_pb2.Search) -> SearchView:

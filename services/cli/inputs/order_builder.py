@@ -91,6 +91,7 @@ def wanted(template: str, *, category: str, option: str, architecture: str, over
                 raise CliError(Code.USAGE, f"{name} is missing; accepted: what `truscore catalog` lists, or --template")
         return Wanted(category=category, option=option, architecture=architecture, overrides=overrides)
     from truscore.recipes import InvalidConfig
+    from truscore.recipes.batch_size import with_words_resolved
     from truscore.recipes.phoenix import template_named
 
     try:
@@ -104,7 +105,7 @@ def wanted(template: str, *, category: str, option: str, architecture: str, over
         category=found.category,
         option=found.option,
         architecture=found.architecture,
-        overrides=merged(found.config, overrides),
+        overrides=merged(found.config, with_words_resolved(overrides)),
     )
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 ACCEPTED = "accepted: a run, an order, DATASET/VERSION, a model, or MODEL@VERSION"
 MOST_VERSIONS = 100_000
+# Whoever answers so may have known; somebody else may know as well.
+SAYS_NOTHING = (Code.UNREACHABLE, Code.TIMED_OUT, Code.DENIED)
 
 
 def verifier_of(ctx: CommandContext) -> "Verifier":
@@ -75,8 +77,8 @@ def _progress(ctx: CommandContext) -> Iterator["Progress"]:
 def place_of(ctx: CommandContext, store: "Store", reference: str) -> "Place":
     """Where the release lies: looked up with the monitor, the experiment tracker and the store, in this order.
 
-    Whichever of the two services is away or not configured is left out. CliError: NOT_FOUND, or UNREACHABLE where a
-    service was away that may have known.
+    Whichever of the two services is away, does not let us in or is not configured is left out. CliError: NOT_FOUND, or
+    why a service did not answer that may have known.
     """
     from truscore.releases.aliases import ALIASES
 
@@ -91,13 +93,13 @@ def place_of(ctx: CommandContext, store: "Store", reference: str) -> "Place":
             if place := find(ctx, reference):
                 return place
         except CliError as error:
-            if error.code is not Code.UNREACHABLE:
+            if error.code not in SAYS_NOTHING:
                 raise
             away.append(error)
     if place := _in_store(ctx, store, reference):
         return place
     if away:
-        raise CliError(Code.UNREACHABLE, f"{reference!r} is not in the store, and {away[0]}")
+        raise CliError(away[0].code, f"{reference!r} is not in the store, and {away[0]}")
     raise CliError(Code.NOT_FOUND, f"no exported model of {reference!r} is known; {ACCEPTED}")
 
 
@@ -105,7 +107,7 @@ def _version_of(ctx: CommandContext, model_id: str, alias: str) -> str:
     """The version of a model that has an alias now, as the tracker has it on record. CliError where none has."""
     from services.cli.handlers.experiments import traced
 
-    for run in traced(ctx.need("tracker")):
+    for run in traced(ctx.endpoint("tracker")):
         named, _, version = run.model.partition("/")
         if named == model_id and alias in run.aliases:
             return version
@@ -129,17 +131,17 @@ def _is_model(reference: str) -> bool:
 def _in_monitor(ctx: CommandContext, reference: str) -> "Place | None":
     from services.cli.handlers.models import newest_of_monitor, of_monitor
 
-    if not (address := ctx.addresses.monitor):
+    if not (monitor := ctx.endpoint_if_set("monitor")):
         return None
-    return newest_of_monitor(address, reference) if _is_model(reference) else of_monitor(address, reference)
+    return newest_of_monitor(monitor, reference) if _is_model(reference) else of_monitor(monitor, reference)
 
 
 def _in_tracker(ctx: CommandContext, reference: str) -> "Place | None":
     from services.cli.handlers.models import newest_of_tracker, of_tracker
 
-    if not (address := ctx.addresses.tracker):
+    if not (tracker := ctx.endpoint_if_set("tracker")):
         return None
-    return newest_of_tracker(address, reference) if _is_model(reference) else of_tracker(address, reference)
+    return newest_of_tracker(tracker, reference) if _is_model(reference) else of_tracker(tracker, reference)
 
 
 def _in_store(ctx: CommandContext, store: "Store", reference: str) -> "Place | None":

@@ -9,6 +9,7 @@ from math import comb, fsum
 BEST, LOWER, UPPER = "best.", ".lower", ".upper"
 _INTERVAL = "interval."
 SEED = "seed"
+FOUND_BATCH = "found_batch_size."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,10 +86,15 @@ def groups_of(runs: Sequence[ExperimentView], row: MetricRow) -> list[Group]:
     """Runs of one configuration together, in the order of their first; those without the metric are left out."""
     found: dict[tuple[tuple[str, str], ...], list[tuple[str, float]]] = {}
     for run, value in zip(runs, row.values, strict=True):
-        key = tuple(sorted((name, text) for name, text in run.parameters.items() if name != SEED))
+        key = tuple(sorted((name, text) for name, text in run.parameters.items() if not _of_the_run(name)))
         if value is not None:
             found.setdefault(key, []).append((run.run_id, value))
     return [_group(members) for members in found.values()]
+
+
+def _of_the_run(parameter: str) -> bool:
+    """Whether repetitions differ in it: of a batch that was found, the bytes measured move with the seed."""
+    return parameter == SEED or parameter.startswith(FOUND_BATCH)
 
 
 def _group(members: Sequence[tuple[str, float]]) -> Group:

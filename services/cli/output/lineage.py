@@ -30,6 +30,8 @@ class Traced:
     dataset: str  # "dataset/version"
     dataset_digest: str
     git_commit: str
+    git_dirty: bool  # files of the source differed from it
+    environment_digest: str
     artifacts: Mapping[str, tuple[str, str]]
     model: str  # "model/version"; empty before the export
     fit_for_use: str  # "true", "false", or empty where nobody said
@@ -67,6 +69,8 @@ def _event(run: Traced) -> dict[str, Any]:
     about = {
         "run_id": run.run_id,
         "git_commit": run.git_commit,
+        "git_dirty": run.git_dirty,
+        "environment_digest": run.environment_digest,
         "model": run.model,
         "fit_for_use": run.fit_for_use,
         "aliases": list(run.aliases),

@@ -21,7 +21,8 @@ def trees(runs: Sequence[Traced]) -> Iterator[Tree]:
     for (dataset, digest), members in groupby(sorted(runs, key=by), key=by):
         tree = Tree(f"dataset [bold]{escape(dataset)}[/bold]{_digest(digest)}")
         for run in sorted(members, key=lambda run: run.started_at):
-            commit = f" · code {escape(run.git_commit[:_DIGEST_CHARS])}" if run.git_commit else ""
+            changed = " with changes" if run.git_dirty else ""
+            commit = f" · code {escape(run.git_commit[:_DIGEST_CHARS])}{changed}" if run.git_commit else ""
             node = tree.add(f"run [bold]{escape(run.run_id)}[/bold] · {escape(run.job)} · {run.status}{commit}")
             _add(node, run.of_training)
             if run.model:

@@ -21,6 +21,8 @@ whose bodies start from NanoDet's published weights, trained on COCO (`weights/n
 data, given as a site's mirror would give it): two CPU cores allow no more.
 `python -m tests.bench.results run NAME` measures a row again (it needs the real data beside the repository);
 `python -m tests.bench.results page > docs/results.md` makes this page of what lies in `docs/results/`.
+Normals, depth and reflectance from views under many lights are measured beside solvers that learn nothing, with
+pictures: [accuracy](accuracy.md#surface-normals-from-views-under-many-lights).
 """
 
 

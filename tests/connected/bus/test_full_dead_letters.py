@@ -51,7 +51,8 @@ async def test_an_order_behind_junk_is_taken_and_junk_arrives_once_there_is_room
 ) -> None:
     recorder, bus = EventRecorder(), make_bus(service)
     lease = service == "trainer"
-    consume(bus, type(event), recorder, service=service, lease=lease, policy=RetryPolicy(delays_s=(0.05, 0.1)))
+    policy = RetryPolicy(delays_s=(0.05, 0.1), room_every_s=0.1)
+    consume(bus, type(event), recorder, service=service, lease=lease, policy=policy)
     await bus.start()
     routing_key = topology.row_of(event).routing_key
     counted = parked(service, routing_key)

@@ -6,6 +6,7 @@ from typing import Any
 import aio_pika
 import pytest
 from truscore.bus import EXCHANGE, Bus, consume, dead_name
+from truscore.bus.consuming.log_bound import MOST_LINES
 from truscore.events.v1.dataset_pb2 import DatasetReady
 
 from tests.connected.bus.event_recorder import EventRecorder, publish_plainly, until
@@ -45,7 +46,7 @@ async def count_of(url: str, queue: str) -> int:
 
 
 async def test_an_order_behind_a_flood_of_junk_is_taken_and_each_piece_of_junk_is_a_dead_letter(
-    recorder: EventRecorder, neighbour: Any, url: str
+    recorder: EventRecorder, neighbour: Any, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     await flood(neighbour, FLOOD)
     await publish_plainly(url, "dataset.ready", READY)
@@ -56,6 +57,9 @@ async def test_an_order_behind_a_flood_of_junk_is_taken_and_each_piece_of_junk_i
         return await count_of(url, dead_name(SERVICE)) == FLOOD
 
     await until(all_there)
+    # Nobody reads a thousand lines of the same; each letter says why it is one.
+    lines = [record for record in caplog.records if "dead letter" in record.getMessage()]
+    assert 0 < len(lines) <= 2 * MOST_LINES  # one window, or the end of one and the next
 
 
 async def test_a_message_that_is_larger_than_the_broker_takes_ends_its_senders_channel_and_reaches_nobody(

@@ -11,16 +11,19 @@ from truscore.bus import (
     OutgoingEvent,
     RetryPolicy,
     canary,
+    connect,
     consume,
     publisher,
     replay_log,
     topology,
 )
+from truscore.bus.connection import Connection
 from truscore.events.v1.control_pb2 import RunCancel
 from truscore.events.v1.training_pb2 import TrainingProgressed
 
 from tests.connected.bus.event_recorder import EventRecorder, until
 from tests.connected.bus.service_process import line, service_process
+from tests.connected.cut_off import CutOff
 
 pytestmark = pytest.mark.connected
 MakeBus = Callable[..., Bus]
@@ -121,3 +124,38 @@ async def test_a_queue_that_comes_back_later_than_its_broker_is_waited_for(
     await asyncio.to_thread(private_broker.node.control, "eval", log_queue + back)
     async with asyncio.timeout(60):
         await starting
+
+
+async def test_a_broker_that_falls_silent_or_goes_while_all_is_restored_is_connected_to_again(
+    private_broker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the handshake and the last consumer, and while a consumer is brought back that the broker cancelled."""
+    monkeypatch.setattr(Connection, "RESTORE_TIMEOUT_S", 2)
+    broker = CutOff(str(private_broker.amqp_url))
+    bus = connect(await broker.begin(), service="trainer", instance="i0")
+    consume(bus, RunCancel, EventRecorder(), service="trainer")
+    await bus.start()
+    say = publisher(bus, service="trainer", deadline_s=60)
+
+    expected = 0
+
+    async def consumes_again() -> bool:
+        # On a connection after those that end. The bus says "consumed" once it has asked, the broker a bit later.
+        has_ended = not broker.ends + broker.falls_silent and broker.made >= expected
+        return has_ended and broker.consumers() > 0 and not await bus.deaf()
+
+    try:
+        for fault in ("silent", "closed", "closed later", "cancelled"):
+            expected = broker.made + (1 if fault == "cancelled" else 2)
+            if fault == "cancelled":
+                assert broker.cancel_consumers() > 0
+                broker.cut(after=2)
+            else:
+                broker.falls_silent = [6] if fault == "silent" else []
+                broker.ends = {"closed": [6], "closed later": [40]}.get(fault, [])
+                broker.cut()
+            await say.publish(RunCancel(run_id=fault), subject=fault)
+            await until(consumes_again, 60)
+    finally:
+        await bus.stop()
+        await broker.end()

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 import ssl
 import threading
 from collections.abc import Iterator
@@ -32,7 +33,7 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
 def addresses(**known: str) -> Addresses:
-    names = {each.name for each in fields(Addresses)} - {"trusted_keys"}
+    names = {each.name for each in fields(Addresses)} - {"trusted_keys", "token", "plaintext_token"}
     return Addresses(**{**dict.fromkeys(names, ""), **known})
 
 
@@ -104,7 +105,7 @@ def test_a_sound_store_passes_and_a_publisher_of_the_future_is_named(
     checks = looked_at(known)
     assert checks["objects"].ok
     assert not checks["publishers' clocks"].ok
-    assert checks["publishers' clocks"].found.startswith("truscore/exporter is 5")
+    assert re.match(r"truscore/exporter is (5\d\d|600) s ahead", checks["publishers' clocks"].found)
 
 
 class Late(BaseHTTPRequestHandler):

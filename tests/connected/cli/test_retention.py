@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from truscore.access import anonymous
 from truscore.bus import Envelope, connect, replay_log
 from truscore.events.v1.control_pb2 import ObjectsDeleted, RetentionOrdered
 from truscore.storage import S3Store
@@ -68,7 +69,7 @@ async def test_a_dry_run_comes_first_and_the_champion_keeps_all_it_descends_from
         return {entry.uri.removeprefix(f"s3://{bucket}/") for entry in store.list(f"s3://{bucket}/")}
 
     board = MonitorReads(Board(), BoardChanges(8), caught_up)
-    async with serve_grpc("127.0.0.1", 0, servicers=[Reads(ledger).add_to, board.add_to]) as port:
+    async with serve_grpc("127.0.0.1", 0, access=anonymous(), servicers=[Reads(ledger).add_to, board.add_to]) as port:
         where = {
             "TRUSCORE_AMQP_URL": amqp_url,
             "TRUSCORE_TRACKER_ADDRESS": f"127.0.0.1:{port}",

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from services.cli.app import app
 from services.cli.context import Code
+from services.studio.handlers import Requests
 from tests.connected.monitor.monitor_harness import MonitorProcess, monitor_process, publish
 from tests.unit.monitor import event_sequences
 
@@ -38,6 +39,16 @@ async def requested(amqp_url: str, verbs: Sequence[str]) -> None:
         await bus.stop()
 
 
+async def done_in_the_studio(amqp_url: str) -> None:
+    bus = connect(amqp_url, service="studio", instance="teller")
+    await bus.start()
+    try:
+        requests = Requests(publisher(bus, service="studio"))
+        await requests.record("account.create", "grace", detail="annotator", requested_by="ada")
+    finally:
+        await bus.stop()
+
+
 async def recorded(amqp_url: str, count: int) -> list[AuditRecord]:
     """The stream's entries once there are as many."""
     async with asyncio.timeout(WAIT_S):
@@ -54,14 +65,16 @@ def truscore(monitor: MonitorProcess, *arguments: str) -> Any:
 async def test_requests_are_on_record_with_who_the_broker_knows_and_who_is_said_to_ask(amqp_url: str) -> None:
     await publish(amqp_url, event_sequences.whole_run())
     await requested(amqp_url, ["pause", "resume", "cancel"])
+    await done_in_the_studio(amqp_url)
     with monitor_process(amqp_url) as monitor:
         async with monitor.client():
-            records = await recorded(amqp_url, 5)
+            records = await recorded(amqp_url, 6)
     asked = [record.request for record in records]
-    assert [each.action for each in asked] == ["submit", "resume", "pause", "resume", "cancel"]
+    assert [each.action for each in asked] == ["submit", "resume", "pause", "resume", "cancel", "account.create"]
     user = aio_pika.connection.make_url(amqp_url).user
     assert {each.identity for each in asked} == {user}
-    assert {each.requested_by for each in asked[2:]} == {"anna"}
+    assert {each.requested_by for each in asked[2:5]} == {"anna"}
+    assert (asked[5].subject, asked[5].requested_by, asked[5].source) == ("grace", "ada", "truscore/studio")
     assert asked[0].subject == "cards/1"
     assert asked[4].subject == "run-1"
     assert '"reason": "a reason"' in asked[4].content
@@ -69,9 +82,9 @@ async def test_requests_are_on_record_with_who_the_broker_knows_and_who_is_said_
     await requested(amqp_url, ["pause", "resume", "cancel", "pause"])
     with monitor_process(amqp_url) as monitor:
         async with monitor.client():
-            after = await recorded(amqp_url, 9)
-    assert after[:5] == records
-    assert not examine(after, head=(5, records[-1].hash)).findings
+            after = await recorded(amqp_url, 10)
+    assert after[:6] == records
+    assert not examine(after, head=(6, records[-1].hash)).findings
 
 
 async def stored_anew(amqp_url: str, records: Sequence[AuditRecord]) -> None:

@@ -45,6 +45,7 @@ from deploy.local.servers.ports import free_ports
 from tests.connected.answers import REPOSITORY
 
 MODULE = "services.hyperparameter_search"
+ANYBODY = {"TRUSCORE_GRPC_ANONYMOUS_ROLE": "admin"}
 WAIT_S = 60
 POLL_S = 0.02
 METRIC = "box_AP"
@@ -79,7 +80,9 @@ def search_environment(amqp_url: str, folder: Path) -> dict[str, str]:
 
 def started(environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """The search as a process that the test ends."""
-    return subprocess.Popen([sys.executable, "-m", MODULE], cwd=REPOSITORY, env={**os.environ, **environment})
+    return subprocess.Popen(
+        [sys.executable, "-m", MODULE], cwd=REPOSITORY, env={**os.environ, **ANYBODY, **environment}
+    )
 
 
 async def shown(environment: Mapping[str, str], search_id: str, ready: Callable[[api.Search], bool]) -> api.Search:

@@ -16,10 +16,13 @@ from pathlib import Path
 import psutil
 import pytest
 from truscore.telemetry.probe import SERVING, health_of
+from typer.testing import CliRunner
 
 from deploy.local.addresses import PREFIXES, from_env_file
 from deploy.local.servers.programs import REPOSITORY
 from deploy.mlflow.ready import check
+from services.cli.app import app
+from services.cli.context import Code
 from services.cli.settings import read_settings
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
@@ -100,9 +103,25 @@ def test_every_service_serves_and_can_be_reached(up: Up) -> None:
 
 def test_a_command_finds_the_stack_by_its_file(up: Up, tmp_path: Path) -> None:
     (tmp_path / ".local").symlink_to(up.folder)
-    settings, where = read_settings(tmp_path)
+    settings, _, where = read_settings(tmp_path)
     assert settings.monitor_address == up.known["TRUSCORE_MONITOR_ADDRESS"]
     assert "stack.env" in where
+
+
+def test_the_stack_has_tokens_of_its_own_and_commands_find_theirs(
+    up: Up, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    address = {"TRUSCORE_MONITOR_ADDRESS": up.known["TRUSCORE_MONITOR_ADDRESS"]}
+    refused = CliRunner().invoke(app, ["alerts", "list"], env=address)
+    assert getattr(refused.exception, "code", None) is Code.DENIED
+    (tmp_path / ".local").symlink_to(up.folder)
+    for arguments in (["alerts", "list"], ["audit", "list"], ["models", "list"], ["search", "list"]):
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == 0, result.exception
+    kept = up.folder / "tokens"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o700
+    assert up.known["TRUSCORE_GRPC_TOKEN"] not in "".join(path.read_text() for path in kept.iterdir())
 
 
 def test_mlflow_answers_one_call_of_each_kind_and_keeps_files_in_the_folder(up: Up) -> None:

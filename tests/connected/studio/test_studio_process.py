@@ -31,16 +31,23 @@ def serving(address: str) -> None:
     assert health_of(address, timeout_s=2) == "SERVING"
 
 
-def test_the_studio_starts_serves_logs_in_by_a_link_and_is_small(
-    private_broker: Broker, s3: ObjectServer, bucket: str, tmp_path: Path
-) -> None:
+def studio_environment(amqp_url: str, s3: ObjectServer, bucket: str, folder: Path) -> tuple[str, int, dict[str, str]]:
+    """The address of its pages, its gRPC port, and what a studio with its drafts in this folder is started with."""
     pages, grpc_port, metrics = free_ports(3)
-    environment = broker_and_store(private_broker.amqp_url, s3, bucket) | {
+    environment = broker_and_store(amqp_url, s3, bucket) | {
         "TRUSCORE_STUDIO_PORT": str(pages),
         "TRUSCORE_STUDIO_GRPC_PORT": str(grpc_port),
         "TRUSCORE_STUDIO_METRICS_PORT": str(metrics),
-        "TRUSCORE_STUDIO_WORKDIR": str(tmp_path),
+        "TRUSCORE_STUDIO_WORKDIR": str(folder),
     }
+    return f"http://127.0.0.1:{pages}", grpc_port, environment
+
+
+def test_the_studio_starts_serves_logs_in_by_a_link_and_is_small(
+    private_broker: Broker, s3: ObjectServer, bucket: str, tmp_path: Path
+) -> None:
+    own_address, grpc_port, environment = studio_environment(private_broker.amqp_url, s3, bucket, tmp_path)
+    metrics = environment["TRUSCORE_STUDIO_METRICS_PORT"]
     with service_process("services.studio", environment) as process:
         serving(f"127.0.0.1:{grpc_port}")
         assert psutil.Process(process.pid).memory_full_info().pss < MOST_IDLE_BYTES
@@ -51,7 +58,7 @@ def test_the_studio_starts_serves_logs_in_by_a_link_and_is_small(
             cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=60, check=True,
         ).stdout.strip()  # fmt: skip
         address, _, token = link.partition("/login#")
-        assert address == f"http://127.0.0.1:{pages}"
+        assert address == own_address
         with httpx.Client(base_url=address, headers={"Origin": address}) as client:
             assert client.get("/healthz").text == "ok\n"
             assert client.post("/api/login", json={"token": token}).status_code == 200

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from truscore.access import anonymous
 from truscore.bus import BusUnavailable, connect
 from truscore.process.supervised import start_process, wait_until
 from truscore.settings import GrpcTls
@@ -149,7 +150,7 @@ async def health_at(address: str) -> str:
 async def test_grpc_over_tls_answers_who_trusts_its_authority_and_nobody_in_plain(
     trusted: Authorities, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with serve_grpc("127.0.0.1", 0, tls=served_with(trusted.certificate("monitor"))) as port:
+    async with serve_grpc("127.0.0.1", 0, access=anonymous(), tls=served_with(trusted.certificate("monitor"))) as port:
         assert await health_at(f"https://127.0.0.1:{port}") == SERVING
         assert await health_at(f"127.0.0.1:{port}") == UNAVAILABLE
         monkeypatch.setenv("SSL_CERT_FILE", str(trusted.strange.file))
@@ -158,7 +159,7 @@ async def test_grpc_over_tls_answers_who_trusts_its_authority_and_nobody_in_plai
 
 async def test_grpc_refuses_a_certificate_for_another_host(trusted: Authorities) -> None:
     elsewhere = trusted.ours.issue("monitor", hosts=("monitor.example.org",))
-    async with serve_grpc("127.0.0.1", 0, tls=served_with(elsewhere)) as port:
+    async with serve_grpc("127.0.0.1", 0, access=anonymous(), tls=served_with(elsewhere)) as port:
         assert await health_at(f"https://127.0.0.1:{port}") == UNAVAILABLE
 
 
@@ -166,7 +167,7 @@ async def test_grpc_that_asks_clients_for_a_certificate_answers_those_of_its_aut
     trusted: Authorities, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tls = served_with(trusted.certificate("monitor"), clients=trusted.ours.file)
-    async with serve_grpc("127.0.0.1", 0, tls=tls) as port:
+    async with serve_grpc("127.0.0.1", 0, access=anonymous(), tls=tls) as port:
         address = f"https://127.0.0.1:{port}"
         assert await health_at(address) == UNAVAILABLE
         for authority, answer in ((trusted.strange, UNAVAILABLE), (trusted.ours, SERVING)):
@@ -180,7 +181,7 @@ async def test_grpc_takes_up_a_renewed_certificate_without_a_restart(
     trusted: Authorities, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = trusted.certificate("monitor")
-    async with serve_grpc("127.0.0.1", 0, tls=served_with(files)) as port:
+    async with serve_grpc("127.0.0.1", 0, access=anonymous(), tls=served_with(files)) as port:
         address = f"https://127.0.0.1:{port}"
         assert await health_at(address) == SERVING
         renewed = trusted.strange.issue("monitor")
@@ -202,7 +203,7 @@ def test_a_certificate_without_its_key_is_refused_by_name(trusted: Authorities) 
 async def test_a_certificate_that_is_not_there_stops_the_start(trusted: Authorities) -> None:
     lost = replace(trusted.certificate("monitor"), certificate=Path("/nowhere/monitor.pem"))
     with pytest.raises(FileNotFoundError, match=r"/nowhere/monitor\.pem"):
-        async with serve_grpc("127.0.0.1", 0, tls=served_with(lost)):
+        async with serve_grpc("127.0.0.1", 0, access=anonymous(), tls=served_with(lost)):
             pass
 
 

@@ -17,10 +17,14 @@ configure_mlflow(timeout_s=20)
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
+def mlflow_python() -> Path:
+    """The interpreter of MLflow's own environment, which is made where it is missing."""
+    return ready_mlflow(REPOSITORY / LocalSettings().local_dir / "mlflow-venv", lock=REPOSITORY / "requirements.lock")
+
+
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    python = ready_mlflow(REPOSITORY / LocalSettings().local_dir / "mlflow-venv", lock=REPOSITORY / "requirements.lock")
-    server = MlflowServer(tmp_path_factory.mktemp("mlflow"), python)
+    server = MlflowServer(tmp_path_factory.mktemp("mlflow"), mlflow_python())
     server.begin()
     server.wait()
     yield server

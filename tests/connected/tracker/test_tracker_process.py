@@ -43,13 +43,15 @@ def run_id() -> str:
 
 
 @contextmanager
-def tracker_process(amqp_url: str, mlflow_url: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
+def tracker_process(
+    amqp_url: str, mlflow_url: str, port: int, *, place_every_s: float = 1e-9
+) -> Iterator[subprocess.Popen[bytes]]:
     """`python -m services.experiment_tracker` until the end of the block; it has to end by itself and with code 0."""
     given = {
         "TRUSCORE_AMQP_URL": amqp_url,
         "TRUSCORE_MLFLOW_URL": mlflow_url,
         "TRUSCORE_TRACKER_GRPC_PORT": str(port),
-        "TRUSCORE_TRACKER_PLACE_EVERY_S": "1e-9",
+        "TRUSCORE_TRACKER_PLACE_EVERY_S": str(place_every_s),
     }
     with service_process("services.experiment_tracker", given) as process:
         yield process

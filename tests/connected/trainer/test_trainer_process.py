@@ -63,6 +63,9 @@ async def test_twenty_equal_orders_are_one_run_from_start_to_end(
         assert list((trainer.workdir / "packs").glob("*.pack")), "decoded pixels are kept for the next run"
         assert started.config.uri == f"s3://{bucket}/runs/{started.run_id}/config.json"
         assert started.parameters["image_size"] == "64"
+        report = json.loads(store.get(completed.report_uri, limit_bytes=10_000_000))
+        assert report["environment"]["digest"] == started.environment_digest
+        assert (report["git_commit"], report["git_dirty"]) == (started.git_commit, started.git_dirty)
         assert [event.epoch for event in listener.of(EpochCompleted)] == [1, 2, 3]
         assert listener.of(HardwareSampled)[0].run_id == started.run_id
         best = completed.best_checkpoint

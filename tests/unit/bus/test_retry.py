@@ -20,12 +20,12 @@ def test_a_delay_of_nothing_is_refused() -> None:
 
 
 def test_each_delay_has_one_queue_that_sends_home_by_the_routing_key() -> None:
-    *waiting, dead = retry_and_dead_queues("trainer", RetryPolicy(delays_s=(1, 1, 2.5)))
+    *waiting, full, dead = retry_and_dead_queues("trainer", RetryPolicy(delays_s=(1, 1, 2.5)))
     assert [queue.name for queue in waiting] == ["trainer.retry.1000ms", retry_name("trainer", 2.5)]
     assert [queue.arguments["x-message-ttl"] for queue in waiting] == [1000, 2500]
     assert all(queue.arguments["x-dead-letter-exchange"] == "" for queue in waiting)
     assert all("x-dead-letter-routing-key" not in queue.arguments for queue in waiting)
-    assert dead.name == "trainer.dead"
+    assert (full.name, full.routing_key, dead.name) == ("trainer.dead.waiting", "trainer.dead.waiting", "trainer.dead")
 
 
 def test_poison_says_why() -> None:

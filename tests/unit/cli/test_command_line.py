@@ -65,7 +65,7 @@ def test_normals_writes_the_maps_of_each_object(capsys: Captured) -> None:
     assert all(one["mean_deg"] < 15 for one in found)
     for one in found:
         names = {path.stem for path in Path(one["folder"]).glob("*.png")}
-        assert names == {"normals", "depth_um", "slope", "curvature", "lamp_deviation"}
+        assert names == {"normals", "depth_um", "slope", "curvature", "lamp_deviation", "marks"}
         header, *rows = (Path(one["folder"]) / "marks.csv").read_text().splitlines()
         assert header == "kind,x_px,y_px,length_um,width_um,depth_um,area_px"
         assert len(rows) == len(one["marks"])
@@ -73,15 +73,30 @@ def test_normals_writes_the_maps_of_each_object(capsys: Captured) -> None:
     assert "not an empty folder" in capsys.readouterr().err
 
 
-def test_normals_of_lights_that_are_only_named_are_the_lamps_deviation_alone(capsys: Captured) -> None:
+@pytest.mark.parametrize(
+    ("lamps", "more", "maps"),
+    [
+        (("top", "right", "bottom"), (), {"lamp_deviation"}),
+        (("top", "right", "bottom", "left"), (), {"lamp_deviation", "relative_depth", "relative_slope"}),
+        (
+            ("top", "right", "bottom", "left"),
+            ("--lamp-height", "30"),
+            {"lamp_deviation", "normals", "depth_px", "slope", "curvature", "marks"},
+        ),
+    ],
+)
+def test_normals_of_lamps_that_are_only_named_are_as_much_as_follows_from_their_sides(
+    lamps: tuple[str, ...], more: tuple[str, ...], maps: set[str], capsys: Captured
+) -> None:
     shade = np.random.default_rng(1).integers(60, 200, (40, 48, 3), dtype=np.uint8)
-    for lamp in ("top", "right", "bottom", "left"):
+    for lamp in lamps:
         path = Path("named") / "card" / f"card_{lamp}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(shade // 4 * (3 if lamp == "top" else 2)).save(path)
-    assert run("normals", "named", "--to", "maps", "--json") == 0
+    assert run("normals", "named", "--to", "maps", *more, "--json") == 0
     [one] = json.loads(capsys.readouterr().out)["objects"]
-    assert {path.name for path in Path(one["folder"]).iterdir()} == {"lamp_deviation.npy", "lamp_deviation.png"}
+    assert {path.stem for path in Path(one["folder"]).glob("*.png")} == maps
+    assert one.get("relative", False) == ("relative_depth" in maps)
 
 
 def test_synth_does_not_write_into_a_folder_with_something_in_it(cards: Path, capsys: Captured) -> None:
@@ -174,7 +189,7 @@ def test_addresses_of_a_stack_above_are_found_and_the_environment_goes_before_th
     below = tmp_path / "a" / "b"
     below.mkdir(parents=True)
     monkeypatch.setenv("TRUSCORE_AMQP_URL", "amqp://of-the-environment/")
-    settings, where = read_settings(below)
+    settings, _, where = read_settings(below)
     assert settings.amqp_url.get_secret_value() == "amqp://of-the-environment/"
     assert settings.monitor_address == "h:1"
     assert str(tmp_path / ".local" / "stack.env") in where
@@ -187,10 +202,10 @@ def test_addresses_that_a_killed_stack_left_are_passed_over_and_reported_to_be_l
     for path, process in ((here, f"{process_identity(os.getpid())}0"), (above, process_identity(os.getpid()))):
         path.parent.mkdir(parents=True)
         path.write_text(f"TRUSCORE_AMQP_URL=amqp://{path.parent.parent.name}/\nTRUSCORE_STACK_PROCESS={process}\n")
-    settings, where = read_settings(here.parent.parent)
+    settings, _, where = read_settings(here.parent.parent)
     assert (settings.amqp_url.get_secret_value(), str(above) in where) == (f"amqp://{tmp_path.name}/", True)
     above.unlink()
-    settings, where = read_settings(here.parent.parent)
+    settings, _, where = read_settings(here.parent.parent)
     assert settings.amqp_url.get_secret_value() == ""
     assert f"{here} is left of a stack that no longer runs" in where
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from test_watching import run
+from truscore.access import anonymous
 from truscore.telemetry import serve_grpc
 
 from services.cli.output.comparison import p_value
@@ -29,6 +30,8 @@ def events_of(seed: int, rate: str, value: float) -> list[PublishedEvent]:
     run_id = run_id_of(seed, rate)
     started = run_events.started(run_id=run_id, lr=rate)
     started.message.seed, started.message.parameters["seed"] = seed, str(seed)  # type: ignore[attr-defined]
+    # Measured with the seed's own random choices: no difference of configuration.
+    started.message.parameters["found_batch_size.image_bytes"] = str(1000 + seed)  # type: ignore[attr-defined]
     completed = run_events.compared(run_events.completed(run_id=run_id), fit=True)
     completed.message.metrics["box_AP50"] = value  # type: ignore[attr-defined]
     return [started, *(run_events.epoch_done(epoch, run_id=run_id) for epoch in (1, 2, 3)), completed]
@@ -43,7 +46,7 @@ IDS = [run_id_of(seed, rate) for seed, rate, _ in RUNS]
 async def tracker(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
     ledger = MemoryLedger()
     record_all(ledger, [event for each in RUNS for event in events_of(*each)])
-    async with serve_grpc("127.0.0.1", 0, servicers=[Reads(ledger).add_to]) as port:
+    async with serve_grpc("127.0.0.1", 0, access=anonymous(), servicers=[Reads(ledger).add_to]) as port:
         monkeypatch.setenv("TRUSCORE_TRACKER_ADDRESS", f"127.0.0.1:{port}")
         yield
 
@@ -87,7 +90,8 @@ async def test_as_json_the_comparison_has_curves_groups_and_differences(
     found = json.loads(capsys.readouterr().out)
     assert [each["run_id"] for each in found["runs"]] == IDS
     assert found["runs"][0]["curves"]["box_AP50"] == [[1, 0.6], [2, 0.7], [3, 0.8]]
-    assert set(found["parameters"]) == {"seed", "hyperparameters.optimization.learning_rate"}
+    turned = {"seed", "hyperparameters.optimization.learning_rate", "found_batch_size.image_bytes"}
+    assert set(found["parameters"]) == turned
     assert [len(group["run_ids"]) for group in found["groups"]["box_AP50"]] == [4, 4]
     assert [each["metric"] for each in found["differences"]] == ["box_AP50"]
 

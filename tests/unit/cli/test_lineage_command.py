@@ -7,12 +7,14 @@ from contextlib import asynccontextmanager
 
 import pytest
 from test_watching import run
+from truscore.access import anonymous
 from truscore.telemetry import serve_grpc
 
 from services.experiment_tracker.handlers import Reads
 from services.experiment_tracker.ledger import MemoryLedger
 from tests.unit.experiment_tracker import run_events
 from tests.unit.experiment_tracker.run_events import BEGIN_S, MODEL, RUN, PublishedEvent, record_all, whole_run
+from tests.unit.monitor.sink_servers import http_server
 
 Captured = pytest.CaptureFixture[str]
 OTHER = "run-" + "1" * 20
@@ -32,7 +34,7 @@ async def tracker(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
     other = run_events.started(500, run_id=OTHER)
     other.message.dataset_id, other.message.dataset_digest = "slabs", "9" * 64  # type: ignore[attr-defined]
     record_all(ledger, [*whole_run()[:-1], released(), other])
-    async with serve_grpc("127.0.0.1", 0, servicers=[Reads(ledger).add_to]) as port:
+    async with serve_grpc("127.0.0.1", 0, access=anonymous(), servicers=[Reads(ledger).add_to]) as port:
         monkeypatch.setenv("TRUSCORE_TRACKER_ADDRESS", f"127.0.0.1:{port}")
         yield
 
@@ -85,3 +87,36 @@ async def test_as_json_it_is_openlineages_run_events(monkeypatch: pytest.MonkeyP
 async def test_what_nobody_recorded_is_named(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
     assert await traced(monkeypatch, "postcards") == 4
     assert "'postcards' names no run, dataset, model" in " ".join(capsys.readouterr().err.split())
+
+
+async def test_run_events_are_sent_to_an_openlineage_server(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    monkeypatch.setenv("OPENLINEAGE_API_KEY", "secret")
+    async with http_server(b"201 Created") as server:
+        assert await traced(monkeypatch, "cards", "--send-to", f"http://127.0.0.1:{server.port}/") == 0
+        sent = server.received.get_nowait()
+    assert sent.path == "/api/v1/lineage"
+    assert sent.headers["authorization"] == "Bearer secret"
+    event = json.loads(sent.body)
+    assert event["run"]["facets"]["truscore_run"]["run_id"] == RUN
+    assert event["run"]["facets"]["truscore_run"]["git_dirty"] is True
+    assert event["run"]["facets"]["truscore_run"]["environment_digest"] == "e" * 64
+    assert server.received.empty()
+    assert "sent 1 run event to" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("answer", [b"401 Unauthorized", b"302 Found\r\nLocation: http://127.0.0.1:1/"])
+async def test_a_server_that_does_not_take_them_is_named(
+    answer: bytes, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    async with http_server(answer) as server:
+        assert await traced(monkeypatch, "cards", "--send-to", f"http://127.0.0.1:{server.port}") == 5
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"took 0 of 1 run events, then answered {answer[:3].decode()}" in said
+
+
+async def test_an_address_that_is_none_or_that_nobody_serves_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    assert await traced(monkeypatch, "cards", "--send-to", "file:///etc/passwd") == 2
+    assert "expected http:// or https://" in " ".join(capsys.readouterr().err.split())
+    assert await traced(monkeypatch, "cards", "--send-to", "http://127.0.0.1:1") == 3

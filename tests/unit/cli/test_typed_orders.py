@@ -12,7 +12,7 @@ from truscore.validation import DatasetOrder
 
 from services.cli.context import CliError, Code
 from services.cli.handlers.publish import ready_of
-from services.cli.inputs.order_builder import dataset_name, read_config, refuse
+from services.cli.inputs.order_builder import dataset_name, read_config, read_settings_typed, refuse, wanted
 
 
 def an_order(**changes: object) -> DatasetOrder:
@@ -85,6 +85,22 @@ def test_an_order_carries_the_configuration_under_its_very_keys() -> None:
     assert not config.hyperparameters.optimization.HasField("batch_size")
 
 
+def test_a_batch_of_auto_is_carried_as_the_contract_has_it() -> None:
+    overrides = read_settings_typed(["hyperparameters.optimization.batch_size=auto", "seed=3"])
+    optimization = ready_of(an_order(overrides=overrides)).training.config.hyperparameters.optimization
+    assert optimization.find_batch_size
+    assert not optimization.HasField("batch_size")
+
+
+def test_the_rate_of_a_template_still_belongs_to_the_templates_batch() -> None:
+    name = "phoenix_border_detection_dual_class"
+    typed = read_settings_typed(["hyperparameters.optimization.batch_size=auto"])
+    plain, found = (wanted(name, category="", option="", architecture="", overrides=each) for each in ({}, typed))
+    optimization = found.overrides["hyperparameters"]["optimization"]
+    assert optimization == plain.overrides["hyperparameters"]["optimization"] | {"find_batch_size": True}
+    assert ready_of(an_order(overrides=found.overrides)).training.config.hyperparameters.optimization.batch_size > 1
+
+
 def test_an_order_without_settings_carries_no_training_spec() -> None:
     assert not ready_of(an_order()).HasField("training")
 
@@ -101,6 +117,14 @@ def test_a_configuration_key_that_the_contract_has_not_is_refused_by_name() -> N
         ({"option": "triple_class"}, "triple_class"),
         ({"dataset_id": "a b"}, "a b"),
         ({"overrides": {"hyperparameters": {"optimization": {"batch_size": 0}}}}, "batch_size"),
+        (
+            {"overrides": {"hyperparameters": {"optimization": {"batch_size": "largest"}}}},
+            "batch_size: 'largest' is not accepted; accepted: a whole number from 1 to 4096, or auto",
+        ),
+        (
+            {"overrides": {"hyperparameters": {"optimization": {"batch_size": "auto", "find_batch_size": False}}}},
+            "auto where find_batch_size is not false",
+        ),
     ],
 )
 def test_what_no_trainer_could_carry_out_is_refused_before_any_work(changes: dict[str, object], named: str) -> None:

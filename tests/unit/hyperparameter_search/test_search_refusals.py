@@ -7,6 +7,7 @@ import pytest
 from services.hyperparameter_search.refusals import config_fault, refusals
 from tests.unit.hyperparameter_search.search_orders import BATCH, RATE, batch, rate, search_order
 
+FIND = "hyperparameters.optimization.find_batch_size"
 SPLIT = "split.validation_fraction"
 GAMMA = "loss_config.focal_loss_params.gamma"
 LOSS = "loss_config.primary_loss"
@@ -26,6 +27,8 @@ LOSS = "loss_config.primary_loss"
         ({"parameters": [{"key": RATE, "floatRange": {"low": 0, "high": 1, "log": True}}]}, "low above 0"),
         ({"parameters": [{"key": BATCH, "intRange": {"low": 8, "high": 2}}]}, "low below high"),
         ({"parameters": [{"key": BATCH, "floatRange": {"low": 2, "high": 4}}]}, "whole number"),
+        ({"parameters": [batch("2", '"auto"')]}, "'auto' is no choice of a search"),
+        ({"parameters": [batch(), {"key": FIND, "choices": ["true", "false"]}]}, f"{BATCH} is searched beside {FIND}"),
         ({"sampler": "genetic"}, "tpe, cma_es, random"),
         ({"sampler": "cma_es"}, "two or more ranges"),
         ({"pruning": {"pruner": "median"}}, "none, successive_halving, hyperband"),
@@ -44,6 +47,10 @@ def test_what_is_wrong_is_named_with_what_is_accepted(spec: dict[str, Any], said
 
 def test_a_name_that_is_no_part_of_a_request_id_is_refused() -> None:
     assert [each.location for each in refusals(search_order("a/b"))] == ["search_id"]
+
+
+def test_whether_a_batch_is_found_may_be_searched() -> None:
+    assert refusals(search_order(parameters=[rate(), {"key": FIND, "choices": ["true", "false"]}])) == []
 
 
 def test_an_order_that_no_trainer_can_carry_out_is_refused_for_what_is_not_searched() -> None:

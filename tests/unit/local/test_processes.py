@@ -72,6 +72,15 @@ def test_terminate_ends_a_process_that_will_not(tmp_path: Path) -> None:
     assert process.exit_code == -signal.SIGKILL
 
 
+def test_what_a_process_leaves_in_its_group_ends_when_its_end_is_noticed(tmp_path: Path) -> None:
+    process = start(tmp_path, "sh", "-c", "sleep 600 & echo $!")
+    until(lambda: not process.running, "the shell still runs")
+    left = int(process.tail())
+    until(lambda: gone([left]), f"{left} outlived its group")
+    process.kill()  # of one that has ended: its number may be a stranger's by now
+    assert process.exit_code == 0
+
+
 def test_a_process_that_ends_early_is_reported_with_its_last_words(tmp_path: Path) -> None:
     process = start(tmp_path, "sh", "-c", "echo no such setting >&2; exit 7")
     with pytest.raises(ProcessFailed, match=r"(?s)test ended with code 7.*no such setting"):

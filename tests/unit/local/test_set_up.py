@@ -49,10 +49,13 @@ def test_a_set_up_interrupted_while_it_makes_the_environment_says_so_without_a_t
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\n[ "$1" = -c ] && exit 0\nexec "{sys.executable}" -c "{slow}"\n')
     python.chmod(0o755)
+    # A shell has what it runs in the background ignore interrupts, and what these tests start would inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     make = subprocess.Popen(
         ["make", "setup", f"PYTHON={python}"],
         cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
     )  # fmt: skip
+    signal.signal(signal.SIGINT, before)
     alarm = threading.Timer(TIMEOUT_S, make.kill)
     alarm.start()
     try:

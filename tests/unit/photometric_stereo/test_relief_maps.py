@@ -1,11 +1,13 @@
 """Dents found on bent cards. H height, W width; depth in pixels."""
 
+import math
+
 import numpy as np
 import pytest
 from truscore.photometric_stereo import cauchy_shading
 from truscore.photometric_stereo.marks import find_marks
 from truscore.photometric_stereo.relief_maps import lamp_deviation, relief_maps, without_bow
-from truscore.synthesis.lit.relief import Relief, bell, bow, grid, groove
+from truscore.synthesis.lit.relief import Relief, bell, bow, fold, grid, groove
 from truscore.synthesis.lit.scene import spread_lights
 
 SIDE = 96
@@ -15,7 +17,7 @@ BENT: Relief = bow(X, Y, turn=0.5, curvature=0.003) + DENT
 WHOLE = np.ones((SIDE, SIDE), dtype=bool)
 
 
-@pytest.mark.parametrize("elevation", [25, 45])
+@pytest.mark.parametrize("elevation", [25, 45, 60])
 def test_a_dent_of_20_micrometres_on_a_bent_card_is_measured_to_5(elevation: float) -> None:
     normals_N3 = BENT.normals().reshape(-1, 3)
     directions_L3 = spread_lights(np.random.default_rng(1), 4, (elevation, elevation + 0.1))
@@ -24,6 +26,9 @@ def test_a_dent_of_20_micrometres_on_a_bent_card_is_measured_to_5(elevation: flo
     depth_um_HW = 10 * relief_maps(found_N3.reshape(SIDE, SIDE, 3), WHOLE).depth_HW
     ground = np.median(depth_um_HW[np.hypot(X - 8, Y + 5) > 35])
     assert ground - depth_um_HW.min() == pytest.approx(20, abs=5)
+    deepest = find_marks(depth_um_HW / 10, WHOLE)[0]
+    assert deepest.kind == "dent"
+    assert 10 * deepest.depth == pytest.approx(18.7, abs=0.2)  # as docs/how-to/measure-dents-and-scratches.md says
 
 
 def test_plane_bow_and_twist_are_taken_away_whole() -> None:
@@ -58,3 +63,26 @@ def test_dents_and_lines_are_listed_with_length_and_depth_and_noise_is_not() -> 
     assert 10 * line.length == pytest.approx(400, rel=0.25)  # its ends run out
     assert find_marks(depth_HW, WHOLE, least_depth=1.5)[0].kind == "dent"
     assert find_marks(noise_HW, WHOLE) == ()
+
+
+def test_a_fold_hides_neither_the_scratch_that_crosses_it_nor_the_dent_beside_it() -> None:
+    """The fold is 100 times as deep as the scratch; all three are listed, and hardly anything else."""
+    height, width = 240, 180
+    x_HW, y_HW = grid(height, width)
+    folded = fold(x_HW, y_HW, at=(0, -20), turn=2.0, width=3.0).scaled(-0.25)
+    scratch = groove(x_HW, y_HW, at=(-40, 0), length=120, width=1.2, turn=1.8).scaled(-0.25)
+    dent = bell(x_HW, y_HW, at=(45, 70), radii=(5, 5), turn=0).scaled(-0.5)
+    noise_HW = np.random.default_rng(4).normal(scale=0.02, size=x_HW.shape)
+    relief_HW = (folded + scratch + dent).height + noise_HW
+    whole_HW = np.ones(relief_HW.shape, dtype=bool)
+    marks = find_marks(without_bow(relief_HW, whole_HW), whole_HW)
+    the_fold, the_dent, the_scratch, *others = marks
+    assert (the_fold.kind, the_dent.kind, the_scratch.kind) == ("groove", "dent", "groove")
+    assert the_fold.length > 200
+    assert (the_dent.x, the_dent.y) == pytest.approx((width / 2 + 45, height / 2 - 70), abs=2)
+    assert the_dent.depth == pytest.approx(0.5, abs=0.2)  # what is next to the fold's ground is not quite flat
+    assert the_scratch.length == pytest.approx(120, abs=12)
+    assert the_scratch.depth == pytest.approx(0.25, abs=0.06)
+    right, down = the_scratch.half
+    assert math.atan2(-down, right) % math.pi == pytest.approx(1.8, abs=0.03)
+    assert all(mark.area < 60 for mark in others)

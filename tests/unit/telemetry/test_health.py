@@ -8,6 +8,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from truscore.access import anonymous
 from truscore.api.v1 import monitor_pb2_grpc
 from truscore.telemetry import serve_grpc
 from truscore.telemetry.health import PortTaken
@@ -31,7 +32,7 @@ async def statuses(channel: grpc.aio.Channel, service: str) -> AsyncIterator[int
 @pytest.mark.parametrize("service", ["", MONITOR])
 async def test_health_follows_what_the_service_says(service: str) -> None:
     is_alive = True
-    async with serve_grpc("127.0.0.1", 0, servicers=[add_monitor], alive=lambda: is_alive) as port:
+    async with serve_grpc("127.0.0.1", 0, access=anonymous(), servicers=[add_monitor], alive=lambda: is_alive) as port:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
             seen = statuses(channel, service)
             assert await anext(seen) == SERVING
@@ -45,7 +46,7 @@ async def test_a_service_that_leaves_says_so_first() -> None:
     leaving = asyncio.Event()
 
     async def serve(bound: "asyncio.Future[int]") -> None:
-        async with serve_grpc("127.0.0.1", 0) as port:
+        async with serve_grpc("127.0.0.1", 0, access=anonymous()) as port:
             bound.set_result(port)
             await leaving.wait()
 
@@ -61,7 +62,7 @@ async def test_a_service_that_leaves_says_so_first() -> None:
 
 
 async def test_reflection_lists_the_services() -> None:
-    async with serve_grpc("127.0.0.1", 0, servicers=[add_monitor]) as port:
+    async with serve_grpc("127.0.0.1", 0, access=anonymous(), servicers=[add_monitor]) as port:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
             stub = reflection_pb2_grpc.ServerReflectionStub(channel)
             question = reflection_pb2.ServerReflectionRequest(list_services="")
@@ -74,5 +75,5 @@ async def test_a_port_that_is_taken_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(PortTaken, match=f"127.0.0.1:{port}"):
-            async with serve_grpc("127.0.0.1", port):
+            async with serve_grpc("127.0.0.1", port, access=anonymous()):
                 pytest.fail("it listens on a port that is taken")

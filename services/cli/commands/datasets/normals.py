@@ -1,5 +1,6 @@
 """`truscore normals`: the surface of each object of a dataset of views under many lights."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ from services.cli.context import CliError, Code, context_of, print_json
 
 if TYPE_CHECKING:
     from truscore.photometric_stereo import LitViews
+    from truscore.photometric_stereo.least_squares import Array
 
 
 def normals(
@@ -19,72 +21,133 @@ def normals(
     to: Annotated[Path, typer.Option("--to", metavar="DIR", help="Folder to write; it must be empty or new.")],
     pitch_um: Annotated[float, typer.Option(min=0, help="Micrometres of a pixel; 0: depth is in pixels.")] = 0.0,
     gamma: Annotated[
-        float, typer.Option(min=0.1, max=10, help="Of the files: 1 is linear, 2.2 as screens have it.")
-    ] = 1,
+        float | None,
+        typer.Option(min=0.1, max=10, help="Of the files: 1 is linear. Default: what truscore.json declares, or 1."),
+    ] = None,
     least_depth: Annotated[
         float, typer.Option(min=0, help="Of dents and lines to list, in micrometres (pixels without a pitch).")
     ] = 0.0,
+    lamp_height: Annotated[
+        float | None,
+        typer.Option(min=1, max=89, help="Degrees above the card of four lamps that are only named."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write normals, depth, slope, curvature and the lamps' deviation of each object, as numbers and as pictures, and a
-    list of its dents and lines with length, width and depth (`marks.csv`).
+    list of its dents and lines with length, width and depth (`marks.csv`, by number in `marks.png`).
 
-    Where lights are only named, without directions, only the lamps' deviation is written: it needs none.
+    Directions that were measured roughly are refitted where others explain the views clearly better. Four lamps that
+    are only named (top, right, bottom, left) give relative depth and slope, and with --lamp-height all of the above;
+    of other lights without directions only the lamps' deviation is written: it needs none.
     """
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise CliError(Code.USAGE, f"{to} is there already and not an empty folder")
     from truscore.datasets import read_dataset
+    from truscore.datasets.index.response import Response
     from truscore.photometric_stereo import InvalidViews, read_views
     from truscore.photometric_stereo.least_squares import InvalidLights
 
     index = read_dataset(dataset).index
     if index is None or not index.objects:
         raise CliError(Code.USAGE, f"{dataset}: no views of objects under lights (format multi_light)")
+    response = None if gamma is None else Response(kind="gamma", gamma=gamma)
     written: list[dict[str, Any]] = []
     for number, lit_object in enumerate(index.objects):
         try:
-            views = read_views(dataset, index, lit_object.name, gamma=gamma)
+            views = read_views(dataset, index, lit_object.name, response=response)
             home = to / f"{number:03d}-{lit_object.name.replace('/', '-').strip('.')}"
-            written.append(_written(views, home, pitch_um, least_depth))
+            asked = _Asked(pitch_um=pitch_um, least_depth=least_depth, lamp_height_deg=lamp_height)
+            written.append(_written(views, home, asked))
         except (InvalidViews, InvalidLights) as error:
             raise CliError(Code.USAGE, str(error)) from error
     if as_json:
         print_json({"folder": str(to), "objects": written})
         return
     for one in written:
-        if "black_level" not in one:
-            text = f"{one['object']}: lights without directions, so only the lamps' deviation -> {one['folder']}"
-            context_of(context).screen.print(text, highlight=False, soft_wrap=True)
-            continue
-        off = f", {one['mean_deg']:.2f} degrees off the truth" if "mean_deg" in one else ""
-        marks = f", {len(one['marks'])} dents and lines"
-        text = f"{one['object']}: black level {255 * one['black_level']:.1f} of 255{off}{marks} -> {one['folder']}"
-        context_of(context).screen.print(text, highlight=False, soft_wrap=True)
+        context_of(context).screen.print(_line(one), highlight=False, soft_wrap=True)
 
 
-def _written(views: "LitViews", home: Path, pitch_um: float, least_depth: float) -> dict[str, Any]:
-    from truscore.metrics.normals import angular_errors, normal_metrics
-    from truscore.photometric_stereo import cauchy_shading, find_black_level
-    from truscore.photometric_stereo.map_files import write_deviation, write_marks, write_relief
-    from truscore.photometric_stereo.marks import find_marks
-    from truscore.photometric_stereo.relief_maps import lamp_deviation, relief_maps
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Asked:
+    pitch_um: float
+    least_depth: float
+    lamp_height_deg: float | None
 
-    samples_NL = views.samples_NL
-    write_deviation(home, lamp_deviation(views.picture(samples_NL).transpose(2, 0, 1)), views.mask_HW)
+
+def _line(one: dict[str, Any]) -> str:
+    found = [f"black level {255 * one['black_level']:.1f} of 255"] if "black_level" in one else []
+    if one.get("lights_moved_deg"):
+        found.append(f"lights refitted by {one['lights_moved_deg']:.1f} degrees")
+    if "mean_deg" in one:
+        found.append(f"{one['mean_deg']:.2f} degrees off the truth")
+    if "marks" in one:
+        found.append(f"{len(one['marks'])} dents and lines")
+    elif one.get("relative"):
+        found.append("relative depth and slope, for the lamps' height is not declared (--lamp-height)")
+    else:
+        found.append("lights without directions, so only the lamps' deviation")
+    return f"{one['object']}: {', '.join(found)} -> {one['folder']}"
+
+
+def _written(views: "LitViews", home: Path, asked: _Asked) -> dict[str, Any]:
+    from truscore.photometric_stereo.map_files import write_deviation
+    from truscore.photometric_stereo.relief_maps import lamp_deviation
+
+    pictures_LHW = views.picture(views.samples_NL).transpose(2, 0, 1)
+    deviation_HW = lamp_deviation(pictures_LHW)
+    write_deviation(home, deviation_HW, views.mask_HW)
     output: dict[str, Any] = {"object": views.name, "folder": str(home)}
     if views.directions_L3 is None:
-        return output
-    directions_L3 = views.directions()
-    level = find_black_level(samples_NL, directions_L3, share_L=views.share_L).level
-    shading = cauchy_shading(samples_NL, directions_L3, black_level=level * views.share_L)
-    normals_HW3 = views.picture(shading.normals_N3)
-    maps = relief_maps(normals_HW3, views.mask_HW)
-    write_relief(home, normals_HW3, maps, views.mask_HW, pitch_um=pitch_um)
-    unit = pitch_um or 1.0
-    output["marks"] = write_marks(
-        home / "marks.csv", find_marks(maps.depth_HW, views.mask_HW, least_depth=least_depth / unit), pitch_um=pitch_um
-    )
-    output["black_level"] = level
+        return output | _of_named_lamps(views, pictures_LHW, deviation_HW, home, asked)
+    return output | _of_directions(views, deviation_HW, home, asked)
+
+
+def _of_directions(views: "LitViews", deviation_HW: "Array", home: Path, asked: _Asked) -> dict[str, Any]:
+    import numpy as np
+    from truscore.metrics.normals import angular_errors, normal_metrics
+    from truscore.photometric_stereo import cauchy_shading, find_black_level, refit_lights
+
+    directions_L3 = refit_lights(views).directions_L3
+    moved_L = np.degrees(np.arccos(np.clip((directions_L3 * views.directions()).sum(axis=1), -1, 1)))
+    level = find_black_level(views.samples_NL, directions_L3, share_L=views.share_L).level
+    shading = cauchy_shading(views.samples_NL, directions_L3, black_level=level * views.share_L)
+    output = {"black_level": level, "lights_moved_deg": round(float(moved_L.mean()), 3)}
+    output |= _relief(views.picture(shading.normals_N3), views, deviation_HW, home, asked)
     if views.normals_HW3 is not None:
         output |= normal_metrics(angular_errors(shading.normals_N3, views.normals_HW3[views.mask_HW]))
     return output
+
+
+def _of_named_lamps(
+    views: "LitViews", pictures_LHW: "Array", deviation_HW: "Array", home: Path, asked: _Asked
+) -> dict[str, Any]:
+    from truscore.photometric_stereo import UnknownLamps, card_normals, card_slopes
+    from truscore.photometric_stereo.map_files import write_relative_relief
+    from truscore.photometric_stereo.relief_maps import relief_maps
+
+    try:
+        leaning_HW2 = card_slopes(
+            pictures_LHW, views.light_names, views.mask_HW, lamp_height_deg=asked.lamp_height_deg or 45.0
+        )
+    except UnknownLamps:
+        return {}
+    normals_HW3 = card_normals(leaning_HW2)
+    if asked.lamp_height_deg is None:
+        write_relative_relief(home, relief_maps(normals_HW3, views.mask_HW), views.mask_HW)
+        return {"relative": True}
+    return _relief(normals_HW3, views, deviation_HW, home, asked)
+
+
+def _relief(
+    normals_HW3: "Array", views: "LitViews", deviation_HW: "Array", home: Path, asked: _Asked
+) -> dict[str, Any]:
+    from truscore.photometric_stereo.map_files import write_marks, write_marks_picture, write_relief
+    from truscore.photometric_stereo.marks import find_marks
+    from truscore.photometric_stereo.relief_maps import relief_maps
+
+    maps = relief_maps(normals_HW3, views.mask_HW)
+    write_relief(home, normals_HW3, maps, views.mask_HW, pitch_um=asked.pitch_um)
+    unit = asked.pitch_um or 1.0
+    marks = find_marks(maps.depth_HW, views.mask_HW, least_depth=asked.least_depth / unit)
+    write_marks_picture(home / "marks.png", deviation_HW, views.mask_HW, marks)
+    return {"marks": write_marks(home / "marks.csv", marks, pitch_um=asked.pitch_um)}

@@ -26,7 +26,7 @@ def list_(
     from services.cli.handlers.experiments import traced
 
     ctx = context_of(context)
-    found = [run for run in traced(ctx.need("tracker")) if run.model and model in ("", run.model.partition("/")[0])]
+    found = [run for run in traced(ctx.endpoint("tracker")) if run.model and model in ("", run.model.partition("/")[0])]
     rows = [
         {
             "model": run.model.partition("/")[0],
@@ -72,7 +72,7 @@ def promote(
     from services.cli.handlers.publish import order_promotion
 
     ctx = context_of(context)
-    tracker, amqp_url = ctx.need("tracker"), ctx.need("amqp_url")
+    tracker, amqp_url = ctx.endpoint("tracker"), ctx.need("amqp_url")
     if alias not in ALIASES:
         raise CliError(Code.USAGE, f"--as {alias!r}; accepted are {', '.join(ALIASES)}")
     run = next((run for run in traced(tracker) if run.model == version), None)

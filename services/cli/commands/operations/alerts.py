@@ -27,7 +27,7 @@ def list_(
     from services.cli.handlers.alerts import standing_alerts
 
     ctx = context_of(context)
-    found = list(standing_alerts(ctx.need("monitor"), subject=subject, rule=rule))
+    found = list(standing_alerts(ctx.endpoint("monitor"), subject=subject, rule=rule))
     if as_json:
         print_json([asdict(alert) for alert in found])
         return
@@ -60,7 +60,7 @@ def acknowledge(
     from services.cli.handlers import alerts
 
     ctx = context_of(context)
-    view = alerts.acknowledge(ctx.need("monitor"), alert, by=requested_by(), note=note, silence_s=silence_h * 3600)
+    view = alerts.acknowledge(ctx.endpoint("monitor"), alert, by=requested_by(), note=note, silence_s=silence_h * 3600)
     if as_json:
         print_json(asdict(view))
         return

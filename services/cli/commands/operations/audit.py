@@ -33,7 +33,7 @@ def list_(
 
     ctx = context_of(context)
     found = audit_records(
-        ctx.need("monitor"), first_sequence=first, subject=subject, action=action, identity=identity, person=person
+        ctx.endpoint("monitor"), first_sequence=first, subject=subject, action=action, identity=identity, person=person
     )
     if as_json:
         for record in found:
@@ -70,7 +70,7 @@ def verify(
     from services.cli.handlers.audit import audit_records
 
     ctx = context_of(context)
-    audit = examine(audit_records(ctx.need("monitor")), head=_head(head))
+    audit = examine(audit_records(ctx.endpoint("monitor")), head=_head(head))
     last = f"{audit.last.sequence}:{audit.last.hash}" if audit.last else ""
     if as_json:
         print_json({"records": audit.count, "head": last, "findings": [asdict(found) for found in audit.findings]})

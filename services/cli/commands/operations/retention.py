@@ -14,6 +14,7 @@ from services.cli.context import CliError, Code, CommandContext, context_of, pri
 if TYPE_CHECKING:
     from truscore.storage import Store
 
+    from services.cli.context import Endpoint
     from services.cli.handlers.retention import Deleted
     from services.cli.retention import Item, Plan, Policy
 
@@ -61,19 +62,22 @@ def _plan(ctx: CommandContext, policy: "Policy") -> "Plan":
     from services.cli.handlers.experiments import traced
     from services.cli.retention import items_of, plan
 
-    bucket, runs = ctx.addresses.bucket, traced(ctx.need("tracker"))
+    bucket, runs = ctx.addresses.bucket, traced(ctx.endpoint("tracker"))
     items = items_of(
-        runs, bucket=bucket, keep_newest_models=policy.keep_newest_models, in_use=_datasets_in_use(ctx.need("monitor"))
+        runs,
+        bucket=bucket,
+        keep_newest_models=policy.keep_newest_models,
+        in_use=_datasets_in_use(ctx.endpoint("monitor")),
     )
     there = [item for item in items if _is_there(ctx.store(), item.uri)]
     return plan(there, policy, now=time.time())
 
 
-def _datasets_in_use(address: str) -> frozenset[str]:
+def _datasets_in_use(endpoint: "Endpoint") -> frozenset[str]:
     """ "dataset/version" of every order and run under way, as the monitor knows them. CliError where it is away."""
     from services.cli.handlers.runs import Monitor
 
-    with closing(Monitor(address)) as monitor:
+    with closing(Monitor(endpoint)) as monitor:
         found = [run for state in UNDER_WAY for run in monitor.list(state=state, limit=MOST_RUNS)]
     return frozenset(f"{run.dataset_id}/{run.dataset_version}" for run in found)
 

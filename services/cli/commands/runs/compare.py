@@ -31,7 +31,7 @@ def compare(
 
     ctx = context_of(context)
     run_ids = [_run_id(ctx, reference) for reference in references]
-    runs = compared(ctx.need("tracker"), run_ids, curves=bool(metrics) or as_json)
+    runs = compared(ctx.endpoint("tracker"), run_ids, curves=bool(metrics) or as_json)
     rows = [row for row in metric_rows(runs) if not metrics or row.name in metrics]
     if missing := sorted(set(metrics) - {row.name for row in rows}):
         known = ", ".join(row.name for row in metric_rows(runs)) or "none"
@@ -64,7 +64,7 @@ def _run_id(ctx: CommandContext, reference: str) -> str:
 
     if is_run_id(reference):
         return reference
-    monitor = Monitor(ctx.need("monitor"))
+    monitor = Monitor(ctx.endpoint("monitor"))
     try:
         return monitor.get(reference).run_id
     finally:

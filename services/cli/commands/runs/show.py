@@ -20,7 +20,7 @@ def runs(
     from services.cli.handlers.runs import Monitor
 
     ctx = context_of(context)
-    monitor = Monitor(ctx.need("monitor"))
+    monitor = Monitor(ctx.endpoint("monitor"))
     try:
         found = monitor.list(dataset_id=dataset_id, state=state, limit=limit)
     finally:
@@ -38,7 +38,7 @@ def show(context: typer.Context, reference: RunId, as_json: AsJson = False) -> N
     from services.cli.handlers.runs import Monitor
 
     ctx = context_of(context)
-    monitor = Monitor(ctx.need("monitor"))
+    monitor = Monitor(ctx.endpoint("monitor"))
     try:
         run = monitor.get(reference)
     finally:

@@ -49,7 +49,7 @@ def follow(ctx: CommandContext, reference: str, *, as_json: bool, stop: Stop, or
     """
     from services.cli.handlers.runs import Monitor
 
-    monitor = Monitor(ctx.need("monitor"))
+    monitor = Monitor(ctx.endpoint("monitor"))
     try:
         views = _views(monitor, order_event_id or _resolved(monitor, reference), reference, stop)
         last = _print_each(views) if as_json else _show_each(ctx, views)

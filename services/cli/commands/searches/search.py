@@ -108,7 +108,7 @@ def list_(
     from services.cli.output.searches import table_of
 
     ctx = context_of(context)
-    with Searches(ctx.need("search")) as searches:
+    with Searches(ctx.endpoint("search")) as searches:
         found = searches.list(limit=limit)
     if as_json:
         print_json([asdict(search) for search in found])
@@ -154,7 +154,7 @@ def cancel(
 def _get(ctx: CommandContext, search_id: str) -> "SearchView":
     from services.cli.handlers.searches import Searches
 
-    with Searches(ctx.need("search")) as searches:
+    with Searches(ctx.endpoint("search")) as searches:
         return searches.get(search_id)
 
 
