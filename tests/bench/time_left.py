@@ -1,8 +1,9 @@
 """``python -m tests.bench.time_left``: how far estimates of the time left are off, over simulated runs, as JSON.
 
 Beside them, on the same runs: the mean duration of the epochs so far times the epochs left, which is what was reported
-before, and an oracle, which knows each run's usual durations and its scores but for their noise. What the oracle is off
-by nobody can know: single slow epochs, and when noise lets patience end.
+before, and two oracles. One knows each run's usual durations and its scores but for their noise: what it is off by,
+single slow epochs and when noise lets patience end, nobody can know. The other does not know before that a pace changes
+at once, and knows exactly how fast the run is and drifts: no estimate from the epochs so far can tell more.
 """
 
 import argparse
@@ -27,7 +28,17 @@ def mean_of_epochs(run: SimulatedRun, schedule: Schedule, done: Sequence[EpochTi
 
 
 def oracle(run: SimulatedRun, schedule: Schedule, done: Sequence[EpochTimes]) -> float:
-    ends = np.cumsum(run.typical[len(done) :])
+    return _last_end(run, schedule, done, np.array(run.typical[len(done) :]))
+
+
+def oracle_of_the_past(run: SimulatedRun, schedule: Schedule, done: Sequence[EpochTimes]) -> float:
+    typical_K = np.array(run.typical[len(done) :])
+    coming = np.arange(len(done), schedule.epochs) >= run.changes_at
+    return _last_end(run, schedule, done, typical_K / np.where(coming & (len(done) <= run.changes_at), run.change, 1))
+
+
+def _last_end(run: SimulatedRun, schedule: Schedule, done: Sequence[EpochTimes], typical_K: np.ndarray) -> float:
+    ends = np.cumsum(typical_K)
     due = [at for at in range(len(done), schedule.epochs) if run.planned[at].score is not None]
     random = np.random.default_rng(len(done))
     drawn = np.array(run.expected)[due] + random.normal(0, run.noise, (ORACLE_DRAWS, len(due)))
@@ -38,7 +49,8 @@ def oracle(run: SimulatedRun, schedule: Schedule, done: Sequence[EpochTimes]) ->
 def measured(seed: int, *, stops_early: bool) -> dict[str, Any]:
     random = np.random.default_rng(seed)
     within, below = [], []
-    wrong: dict[str, list[float]] = {"estimate": [], "mean_of_epochs": [], "oracle": []}
+    names = ("estimate", "mean_of_epochs", "oracle", "oracle_of_the_past")
+    wrong: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(RUNS):
         run = simulate_run(random, stops_early=stops_early)
         for schedule, done, left_s in run.states(from_share=FROM_SHARE):
@@ -48,6 +60,7 @@ def measured(seed: int, *, stops_early: bool) -> dict[str, Any]:
             wrong["estimate"].append(abs(found.eta_s - left_s) / left_s)
             wrong["mean_of_epochs"].append(abs(mean_of_epochs(run, schedule, done) - left_s) / left_s)
             wrong["oracle"].append(abs(oracle(run, schedule, done) - left_s) / left_s)
+            wrong["oracle_of_the_past"].append(abs(oracle_of_the_past(run, schedule, done) - left_s) / left_s)
     return {
         "runs": RUNS,
         "seed": seed,

@@ -14,7 +14,8 @@ from services.trainer.worker.time_left import EpochTimes, Patience, Schedule
 class SimulatedRun:
     """``planned`` are all epochs of the schedule, of which the first ``made`` are made until patience is at its end.
     ``typical`` are the durations of the same epochs without what single ones are off by, ``expected`` the scores
-    without their noise, of the deviation ``noise``."""
+    without their noise, of the deviation ``noise``. The pace is multiplied by ``change`` before epoch ``changes_at``,
+    counted from 0; by 1 where it does not change at once."""
 
     schedule: Schedule
     planned: tuple[EpochTimes, ...]
@@ -22,6 +23,8 @@ class SimulatedRun:
     typical: tuple[float, ...]
     expected: tuple[float, ...]
     noise: float
+    change: float
+    changes_at: int
 
     @property
     def seconds(self) -> list[float]:
@@ -51,7 +54,9 @@ def simulate_run(random: np.random.Generator, *, stops_early: bool) -> Simulated
     """15 to 120 epochs of some seconds; half of the runs drift or change their pace at once."""
     epochs = int(random.integers(15, 120))
     frequency = int(random.choice([1, 1, 1, 2, 4]))
-    usual_s = math.exp(random.normal(2, 1)) * _pace(random, epochs)
+    usual = math.exp(random.normal(2, 1))
+    pace, change, changes_at = _pace(random, epochs)
+    usual_s = usual * pace
     training_s = usual_s * np.exp(random.normal(0, random.uniform(0.01, 0.05), epochs))
     training_s[0] *= 1 + random.uniform(0, 0.5)
     slow, stalled = random.random(epochs) < 0.025, random.random(epochs) < 0.005
@@ -82,15 +87,19 @@ def simulate_run(random: np.random.Generator, *, stops_early: bool) -> Simulated
         typical=tuple(float(usual_s[at] * (1 + share * due[at])) for at in range(epochs)),
         expected=tuple(map(float, expected)),
         noise=noise,
+        change=change,
+        changes_at=changes_at,
     )
 
 
-def _pace(random: np.random.Generator, epochs: int) -> np.ndarray:
-    """What each epoch's usual duration is multiplied by."""
-    factors = np.ones(epochs)
+def _pace(random: np.random.Generator, epochs: int) -> tuple[np.ndarray, float, int]:
+    """What each epoch's usual duration is multiplied by, of that a change at once, and before which epoch."""
+    factors, change, changes_at = np.ones(epochs), 1.0, 0
     kind = random.choice(["steady", "drifting", "changed"], p=[0.5, 0.3, 0.2])
     if kind == "drifting":
         factors = np.linspace(1, 1 + random.uniform(-0.3, 0.3), epochs)
     elif kind == "changed":
-        factors[int(random.uniform(0.05, 0.95) * epochs) :] *= random.uniform(0.7, 1.4)
-    return factors
+        changes_at = int(random.uniform(0.05, 0.95) * epochs)
+        change = float(random.uniform(0.7, 1.4))
+        factors[changes_at:] *= change
+    return factors, change, changes_at
