@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,6 +43,7 @@ async def open_context() -> AsyncIterator[OpenContext]:
         async def opened(address: str, token: str) -> BrowserContext:
             context = await chromium.new_context(base_url=address, viewport={"width": 1280, "height": 800})
             context.set_default_timeout(60_000)
+            context.on("weberror", lambda found: print(f"page: {found.error}", file=sys.stderr))
             page = await context.new_page()
             await page.goto(f"/login#{token}")
             await page.wait_for_url(f"{address}/")

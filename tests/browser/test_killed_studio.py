@@ -34,6 +34,10 @@ class Broker(Protocol):
 async def draw(page: Page, number: int) -> None:
     """A box, by keyboard, once the browser has the one before: nothing is waited for what the studio says to either."""
     await on_disk(page)
+    await box(page, number)
+
+
+async def box(page: Page, number: int) -> None:
     await page.keyboard.press("b")
     await page.mouse.move(320 + 12 * number, 300)
     await page.mouse.down()
@@ -76,6 +80,38 @@ async def test_killed_again_and_again_at_most_one_action_is_lost(
         assert await kept(again) >= before + DRAWN - 1
         shown = await again.locator("#shapes li").count()
         assert await kept(again) == shown
+
+
+async def test_a_database_that_the_browser_closes_takes_no_edit_away(
+    private_broker: Broker, s3: ObjectServer, bucket: str, tmp_path: Path, open_context: OpenContext
+) -> None:
+    from playwright.async_api import expect
+
+    expect.set_options(timeout=60_000)
+    address, grpc_port, environment = studio_environment(private_broker.amqp_url, s3, bucket, tmp_path)
+    with service_process("services.studio", environment, exit_code=-signal.SIGKILL) as process:
+        serving(f"127.0.0.1:{grpc_port}")
+        page = await begun(address, tmp_path, open_context)
+        await draw(page, 0)
+        await expect(page.locator("#shapes li")).to_have_count(1)
+        tools = await page.context.new_cdp_session(page)
+        await tools.send("Storage.clearDataForOrigin", {"origin": address, "storageTypes": "indexeddb"})
+        await box(page, 1)
+        await expect(page.locator("#shapes li")).to_have_count(2)
+        await expect(page.locator("#saved")).to_have_text("Saved")
+        assert await kept(page) == 2
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=30)
+    # It was opened again: what the studio has not heard of is on the disk as before.
+    await draw(page, 2)
+    await expect(page.locator("#saved")).to_contain_text("kept here")
+    context = page.context
+    await page.close()
+    with service_process("services.studio", environment):
+        serving(f"127.0.0.1:{grpc_port}")
+        again = await context.new_page()
+        await again.goto(f"{address}/datasets/cards/annotate")
+        await expect(again.locator("#shapes li")).to_have_count(3)
 
 
 async def begun(address: str, folder: Path, open_context: OpenContext) -> Page:

@@ -9,23 +9,14 @@ export class KeptEdits {
   constructor(database) { this.database = database; }
 
   // A browser that keeps nothing (some do in private windows) still annotates: edits go to the studio at once.
-  static async open() {
-    try {
-      const asked = indexedDB.open(DATABASE, 1);
-      asked.onupgradeneeded = () => asked.result.createObjectStore(STORE, { keyPath: ["of", "batch_id"] });
-      return new KeptEdits(await done(asked));
-    } catch {
-      return new KeptEdits(null);
-    }
-  }
+  static async open() { return new KeptEdits(await opened()); }
 
   // Batches {batch_id, ops} of a document, in the order in which they were made.
   /** @type {(of: string) => Promise<Batch[]>} */
   async read(of) {
-    if (!this.database) return [];
-    /** @type {(Batch & { at: number })[]} */
-    const found = await done(this.database.transaction(STORE).objectStore(STORE).getAll(IDBKeyRange.bound([of], [of, []])));
-    return found.sort((a, b) => a.at - b.at).map(({ batch_id, ops }) => ({ batch_id, ops }));
+    /** @type {(Batch & { at: number })[] | null} */
+    const found = await this.#reach((database) => done(database.transaction(STORE).objectStore(STORE).getAll(IDBKeyRange.bound([of], [of, []]))));
+    return (found ?? []).sort((a, b) => a.at - b.at).map(({ batch_id, ops }) => ({ batch_id, ops }));
   }
 
   // Resolves once it is on the disk, or to false where it does not get there.
@@ -41,16 +32,52 @@ export class KeptEdits {
   }
 
   /** @type {(how: (store: IDBObjectStore) => void, durability: IDBTransactionDurability) => Promise<boolean>} */
-  #change(how, durability) {
-    if (!this.database) return Promise.resolve(false);
-    const transaction = this.database.transaction(STORE, "readwrite", { durability });
-    how(transaction.objectStore(STORE));
-    transaction.commit(); // by itself it would wait for this page to hear of the change: a page may be closed before
-    return new Promise((resolve) => {
-      transaction.oncomplete = () => resolve(true);
-      transaction.onabort = () => resolve(false);
-    });
+  async #change(how, durability) {
+    return (await this.#reach((database) => changed(database, how, durability))) ?? false;
   }
+
+  // Begun before it returns, so that edits reach the disk in their order. A browser may close a database at any time (when
+  // data of sites is cleared, after a fault of its disk): it is opened once more then, and else nothing is kept from there on.
+  /**
+   * @template Result
+   * @param {(database: IDBDatabase) => Promise<Result>} work
+   * @returns {Promise<Result | null>}
+   */
+  async #reach(work) {
+    if (!this.database) return null;
+    try {
+      return await work(this.database);
+    } catch {
+      this.database = await opened();
+    }
+    try {
+      return this.database && (await work(this.database));
+    } catch {
+      return null;
+    }
+  }
+}
+
+// Null where the browser gives none.
+async function opened() {
+  try {
+    const asked = indexedDB.open(DATABASE, 1);
+    asked.onupgradeneeded = () => asked.result.createObjectStore(STORE, { keyPath: ["of", "batch_id"] });
+    return await done(asked);
+  } catch {
+    return null;
+  }
+}
+
+/** @type {(database: IDBDatabase, how: (store: IDBObjectStore) => void, durability: IDBTransactionDurability) => Promise<boolean>} */
+function changed(database, how, durability) {
+  const transaction = database.transaction(STORE, "readwrite", { durability });
+  how(transaction.objectStore(STORE));
+  transaction.commit(); // by itself it would wait for this page to hear of the change: a page may be closed before
+  return new Promise((resolve) => {
+    transaction.oncomplete = () => resolve(true);
+    transaction.onabort = () => resolve(false);
+  });
 }
 
 /**
