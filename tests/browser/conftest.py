@@ -43,7 +43,7 @@ async def open_context() -> AsyncIterator[OpenContext]:
         async def opened(address: str, token: str) -> BrowserContext:
             context = await chromium.new_context(base_url=address, viewport={"width": 1280, "height": 800})
             context.set_default_timeout(60_000)
-            context.on("weberror", lambda found: print(f"page: {found.error}", file=sys.stderr))
+            context.on("weberror", lambda found: sys.stderr.write(f"page: {found.error}\n"))
             page = await context.new_page()
             await page.goto(f"/login#{token}")
             await page.wait_for_url(f"{address}/")
