@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-learning check supply-chain proto lock bench chaos style types imports contract generated images reference refuse-path docs quick
+.PHONY: help setup demo up down test test-learning check supply-chain proto lock bench chaos style types imports contract generated images reference refuse-path docs quick lint-kubernetes
 
 # The first Python that can make a virtual environment for us; name another with `make setup PYTHON=…`.
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
@@ -71,6 +71,12 @@ quick: .venv/.ready style types imports ## What a change needs in two minutes: r
 	$(BIN)/python -m pytest tests/house tests/contract tests/unit $(SLOW_UNITS:%=--ignore=tests/unit/%) -n 2 --durations 5 $(ARGS)
 
 check: .venv/.ready style types imports contract generated images supply-chain docs ## Hold code, contract, images, dependencies and documentation to their rules
+
+# A linter of a hundred packages, in a place of its own.
+CHECKOV := .local/checkov
+lint-kubernetes: setup ## Hold the rendered manifests to Checkov's rules (installs it; needs kubectl)
+	@test -x $(CHECKOV)/bin/checkov || { $(BIN)/uv venv -q $(CHECKOV) && $(BIN)/uv pip install -q --python $(CHECKOV)/bin/python checkov==3.3.30; }
+	$(BIN)/python -m pytest -q tests/house/test_manifest_linter.py
 
 style:
 	$(BIN)/ruff check

@@ -64,6 +64,8 @@ def _with_values(each: Object, chart: Chart) -> Object:
         made["metadata"]["name"] = _value("namespace")
     if "namespace" in each["metadata"]:
         made["metadata"]["namespace"] = _value("namespace")
+    for subject in made.get("subjects", ()):
+        subject["namespace"] = _value("namespace")
     if each["kind"] == "Deployment" and "replicas" in each["spec"]:
         chart.values["replicas"][_camel(name)] = each["spec"]["replicas"]
         made["spec"]["replicas"] = _value(f"replicas.{_camel(name)}")

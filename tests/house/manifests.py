@@ -1,7 +1,7 @@
 """The objects of deploy/kubernetes as the tests read them: as files, and as `kubectl kustomize` renders them."""
 
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from shutil import which
@@ -14,6 +14,7 @@ FOLDER = Path(__file__).parents[2] / "deploy/kubernetes"
 BASE = FOLDER / "base"
 OVERLAYS = tuple(sorted(path.name for path in (FOLDER / "overlays").iterdir()))
 WORKLOADS = ("Deployment", "StatefulSet", "Job")
+CLUSTER_WIDE = ("Namespace", "PriorityClass")
 RENDER_TIMEOUT_S = 60
 
 Object = Mapping[str, Any]
@@ -52,6 +53,13 @@ def rendered(overlay: str) -> tuple[Object, ...]:
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return tuple(yaml.safe_load_all(done.stdout))
+
+
+def namespaces_of(objects: Iterable[Object]) -> set[str]:
+    """Where they stand and whom they name, of those that stand in one; "" where whoever applies them decides."""
+    placed = [each for each in objects if each["kind"] not in CLUSTER_WIDE]
+    subjects = [subject for each in placed for subject in each.get("subjects", ())]
+    return {each.get("namespace", "") for each in (*(each["metadata"] for each in placed), *subjects)}
 
 
 def of_kind(objects: tuple[Object, ...], *kinds: str) -> list[Object]:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from deploy.helm.chart import chart_of, write_chart
-from tests.house.manifests import OVERLAYS, Object, rendered, title
+from tests.house.manifests import OVERLAYS, Object, namespaces_of, rendered, title
 
 # The loader in C, where there is one: the chart has four thousand lines.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -89,7 +89,7 @@ def test_helm_itself_renders_the_same_objects(overlay: str, tmp_path: Path) -> N
 def test_values_reach_what_they_name_and_nothing_else(overlay: str) -> None:
     found = as_helm_would(overlay, OTHERS)
     text = json.dumps(list(found.values()))
-    assert {each["metadata"].get("namespace", "elsewhere") for each in found.values()} == {"elsewhere"}
+    assert namespaces_of(found.values()) == {"elsewhere"}
     assert "Namespace elsewhere" in found
     assert found["Deployment trainer"]["spec"]["replicas"] == 7
     assert "registry.example.org/truscore/trainer:9.9.9" in text

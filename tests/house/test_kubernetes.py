@@ -22,6 +22,7 @@ from tests.house.manifests import (
     Object,
     containers_of,
     kustomization,
+    namespaces_of,
     of_kind,
     pod_of,
     rendered,
@@ -164,6 +165,11 @@ def test_every_object_follows_the_schema_of_three_versions(version: str) -> None
     for each in objects.values():
         if each["apiVersion"] not in OF_OPERATORS:
             kubernetes_validate.validate(dict(each), version, strict=True)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_everything_stands_in_the_namespace_whoever_applies_it(overlay: str) -> None:
+    assert namespaces_of(rendered(overlay)) == {"truscore"}
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
