@@ -3,7 +3,8 @@
 Beside them, on the same runs: the mean duration of the epochs so far times the epochs left, which is what was reported
 before, and two oracles. One knows each run's usual durations and its scores but for their noise: what it is off by,
 single slow epochs and when noise lets patience end, nobody can know. The other does not know before that a pace changes
-at once, and knows exactly how fast the run is and drifts: no estimate from the epochs so far can tell more.
+at once, and knows exactly how fast the run is and drifts, which an estimate has to learn from the epochs so far.
+Neither counts what slow epochs will add on average.
 """
 
 import argparse
