@@ -30,6 +30,8 @@ def model_card(release: Release, origin: Origin = UNKNOWN) -> str:
         INTENDED_OF_VIEWS if release.category == "photometric_stereo" else INTENDED,
         "## Data\n",
         _data(release, origin),
+        "## Training\n",
+        _training(origin),
         "## Quality on the validation split\n",
         _fitness(release.comparison),
         _metrics(release.metrics, release.comparison),
@@ -62,6 +64,10 @@ def _data(release: Release, origin: Origin) -> str:
         f"{release.dataset_id}, version {release.dataset_version}: images {parts or 'not on record'}. "
         f"Digest of the dataset: `{origin.dataset_digest or 'not on record'}`.\n"
     )
+
+
+def _training(origin: Origin) -> str:
+    return _table(("", ""), origin.training.items()) if origin.training else "Not on record.\n"
 
 
 def _test_split(origin: Origin) -> str:

@@ -12,7 +12,8 @@ from truscore.storage import ObjectRef
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Origin:
     """Empty where nobody knows. `inputs` are the objects that the model came of, by what they are; `images` their
-    number by part of the split; `weaknesses` sentences from the run's error analysis."""
+    number by part of the split; `training` what a person asks first about how it was trained; `weaknesses` sentences
+    from the run's error analysis."""
 
     inputs: Mapping[str, ObjectRef] = field(default_factory=dict)
     dataset_uri: str = ""
@@ -21,6 +22,7 @@ class Origin:
     network: str = ""
     licence: str = ""
     pretrained: str = ""
+    training: Mapping[str, str] = field(default_factory=dict)
     test_metrics: Mapping[str, float] = field(default_factory=dict)
     weaknesses: tuple[str, ...] = ()
     code_commit: str = ""  # of the exporter
@@ -42,6 +44,7 @@ def from_report(content: bytes) -> dict[str, Any]:
             "network": name,
             "licence": network.licence if network else "",
             "pretrained": str(architecture["pretrained_weights"]),
+            "training": training_of(report),
             "test_metrics": {str(key): float(value) for key, value in report["test"].items()},
             "weaknesses": tuple(weaknesses(report["errors"])),
             # Reports of older trainers do not have it.
@@ -49,6 +52,23 @@ def from_report(content: bytes) -> dict[str, Any]:
         }
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
+
+
+def training_of(report: Mapping[str, Any]) -> dict[str, str]:
+    """How the model was trained, as it is named to people; what a report leaves out is left out."""
+    recipe: Mapping[str, Any] = report["recipe"]
+    optimization: Mapping[str, Any] = recipe.get("hyperparameters", {}).get("optimization", {})
+    known: dict[str, object] = {
+        "Epoch handed over": f"{report['best_epoch']} of {len(report['epochs'])}" if report.get("epochs") else None,
+        "Samples": {"whole": "whole images", "windows": "windows of native resolution"}.get(recipe.get("sampling", "")),
+        "Their size in pixels": recipe.get("image_size"),
+        "Batch size of a process": optimization.get("batch_size"),
+        # Only of runs whose recipe has it found.
+        "Found as that": report.get("notes", {}).get("batch_size"),
+        "Learning rate": optimization.get("learning_rate"),
+        "Seed": recipe.get("seed"),
+    }
+    return {name: str(value) for name, value in known.items() if value is not None}
 
 
 def weaknesses(errors: Mapping[str, Any]) -> list[str]:

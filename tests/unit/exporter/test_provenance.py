@@ -1,10 +1,11 @@
-"""Which commits a model came of: the trainer's and the exporter's may be two."""
+"""What a model came of, by the report of its run: commits of trainer and exporter, and how it was trained."""
 
 import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from services.exporter.model_card import model_card
 from services.exporter.packaging.origin import UNKNOWN, from_report
 from services.exporter.packaging.provenance import provenance_of
 from services.exporter.release import Release
@@ -30,3 +31,24 @@ def test_provenance_names_the_commits_of_exporter_and_trainer(release_with: Call
 
 def test_a_report_of_an_older_trainer_names_no_commit(release_with: Callable[..., Release]) -> None:
     assert commits(release_with(), REPORT) == {"code": "e" * 40}
+
+
+def test_a_card_says_how_its_model_was_trained_and_what_batch_was_found(release_with: Callable[..., Release]) -> None:
+    recipe = REPORT["recipe"] | {
+        "hyperparameters": {"optimization": {"batch_size": 16, "learning_rate": 0.004}},
+        "image_size": 160,
+        "sampling": "whole",
+        "seed": 7,
+    }
+    found = "16 images instead of 4, at a learning rate of 0.004: more would be no faster"
+    report = REPORT | {"recipe": recipe, "best_epoch": 3, "epochs": [{}] * 5, "notes": {"batch_size": found}}
+    card = model_card(release_with(), replace(UNKNOWN, **from_report(json.dumps(report).encode())))
+    training = card.partition("## Training\n")[2].partition("##")[0]
+    for row in ("Epoch handed over | 3 of 5", "Batch size of a process | 16", f"Found as that | {found}", "Seed | 7"):
+        assert f"| {row} |" in training
+
+
+def test_a_card_of_a_run_whose_report_is_gone_says_that_its_training_is_not_on_record(
+    release_with: Callable[..., Release],
+) -> None:
+    assert "## Training\n\nNot on record." in model_card(release_with())
