@@ -64,7 +64,8 @@ def override(compose: dict[str, Any]) -> dict[str, Any]:
     }
     files = {"users_definitions": {"file": "secrets/users/definitions.json"}}
     for name, service in compose["services"].items():
-        own = [login for login in LOGINS if AMQP in service.get("secrets", []) and login in service["secrets"]]
+        # What is not ours, as the job that makes the bucket, has nothing of the services'.
+        own = [login for login in LOGINS if "build" in service and login in service.get("secrets", [])]
         if not own:
             continue
         # Targets are whole paths: that is how Compose sees that they take the place of the shared ones.

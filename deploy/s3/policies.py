@@ -32,6 +32,8 @@ class Rights:
 
 TABLE: Final[Mapping[str, Rights]] = {
     "dataset-validator": Rights(reads=("datasets/*",), writes=VERDICTS, other_datasets=True),
+    # Workers that measure images for validators, by names that those tell.
+    "validator-worker": Rights(reads=("datasets/*",), lists=False, other_datasets=True),
     "trainer": Rights(
         reads=("datasets/*", "runs/*", "pretrained/*"),
         # Published weights that it fetched are kept for the next run.

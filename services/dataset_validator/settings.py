@@ -46,6 +46,9 @@ class ShardWorkerSettings(LogSettings, ObjectSettings, DaskSettings):
     validator_dask_worker_host: str = Field(
         "", description="Address that a worker listens on; empty for the one that leads to its scheduler"
     )
+    validator_metrics_port: int = Field(
+        0, description="Port of a worker's Prometheus page, and of /health; 0 for any free one"
+    )
 
 
 class Settings(StoreSettings, DaskSettings):

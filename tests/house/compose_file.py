@@ -12,8 +12,10 @@ COMPOSE: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yml").rea
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (REPOSITORY / "deploy/docker/Dockerfile").read_text()
 ENV_EXAMPLE = (REPOSITORY / "deploy/docker/env.example").read_text()
-# What is built from this repository and serves; mlflow is built but is not ours, and the command line does not serve.
-OURS = {name: each for name, each in SERVICES.items() if "build" in each and name not in ("mlflow", "cli")}
+# What is built from this repository and runs always; mlflow is built but is not ours.
+OURS = {
+    name: each for name, each in SERVICES.items() if "build" in each and "profiles" not in each and name != "mlflow"
+}
 UNITS = {"m": 2**20, "g": 2**30}
 
 

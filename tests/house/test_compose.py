@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from docs.generate.settings import SERVICES as PACKAGES
-from docs.generate.settings import variables
+from docs.generate.settings import variables, variables_of
+from services.dataset_validator.settings import ShardWorkerSettings
 from tests.house.compose_file import (
     COMPOSE,
     ENV_EXAMPLE,
@@ -28,6 +29,7 @@ from tests.house.compose_file import (
 )
 
 FILES = ["docker-compose.yml", "deploy/docker/compose.gpu.yml", "deploy/docker/compose.users.yml"]
+WORKER = "validator-worker"
 # Caches whose files are loaded as code.
 EXECUTED = ("TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
 # Most memory that the service itself lets its work take: its own message has to come before the kernel's.
@@ -50,7 +52,9 @@ def run(*argv: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 def settings_of(name: str) -> set[str]:
-    return {variable.name for variable in variables(module_of(OURS[name]))}
+    if name == WORKER:  # a second program of the validator's image
+        return {variable.name for variable in variables_of(ShardWorkerSettings)}
+    return {variable.name for variable in variables("services.cli" if name == "cli" else module_of(OURS[name]))}
 
 
 def test_the_compose_files_follow_the_compose_specification() -> None:
@@ -87,27 +91,26 @@ def test_the_image_and_the_compose_file_start_the_same_command(name: str) -> Non
     assert f'CMD ["python", "-m", "{module_of(OURS[name])}"]' in stages()[target].text
 
 
-@pytest.mark.parametrize("name", [*sorted(OURS), "cli"])
+@pytest.mark.parametrize("name", [*sorted(OURS), WORKER, "cli"])
 def test_every_variable_of_a_service_is_a_setting_of_it(name: str) -> None:
-    module = "services.cli" if name == "cli" else module_of(OURS[name])
-    known = {variable.name for variable in variables(module)}
+    known = settings_of(name)
     set_here = {key for key in settings_given(SERVICES[name]) if key.startswith("TRUSCORE_")}
     set_here -= {f"{key}_FILE" for key in set_here & known}
     if name == "cli":  # it shares the services' variables, writes no log and follows no address of an event
         set_here -= {"TRUSCORE_LOG_LEVEL", "TRUSCORE_LOG_JSON", "TRUSCORE_OTLP_ENDPOINT", "TRUSCORE_ACCEPTED_BUCKETS"}
-    assert set_here <= known, f"{name} sets {sorted(set_here - known)}, which {module} does not read"
+    assert set_here <= known, f"{name} sets {sorted(set_here - known)}, which it does not read"
 
 
-@pytest.mark.parametrize("name", sorted(OURS))
+@pytest.mark.parametrize("name", [*sorted(OURS), WORKER])
 def test_every_setting_of_a_service_is_fixed_in_the_compose_file_or_can_be_set_in_dot_env(name: str) -> None:
-    given = settings_given(OURS[name])
+    given = settings_given(SERVICES[name])
     assert settings_of(name) <= given, f"{name} can't be given {sorted(settings_of(name) - given)}"
 
 
 def test_the_command_line_is_given_every_address() -> None:
     cli = SERVICES["cli"]
     given = settings_given(cli)
-    assert {variable.name for variable in variables("services.cli")} <= given
+    assert settings_of("cli") <= given
     assert cli["profiles"] == ["tools"]
 
 
@@ -183,7 +186,7 @@ def test_a_service_meets_its_own_bound_before_that_of_its_container(name: str, v
     assert bytes_of(default_of(OURS[name]["deploy"]["resources"]["limits"]["memory"])) > own
 
 
-@pytest.mark.parametrize("name", [*sorted(OURS), "cli", "mlflow"])
+@pytest.mark.parametrize("name", [*sorted(OURS), "cli", "mlflow", WORKER, "dask-scheduler"])
 def test_every_container_of_ours_runs_without_privileges(name: str) -> None:
     service = SERVICES[name]
     assert service["user"] == "10001:10001"
@@ -195,6 +198,14 @@ def test_no_port_is_published_beyond_this_machine() -> None:
     published = [port for service in SERVICES.values() for port in service.get("ports", [])]
     assert published
     assert all(str(port).startswith("127.0.0.1:") for port in published)
+
+
+def test_what_runs_code_for_whoever_reaches_it_shares_a_network_with_the_validator_and_the_store_alone() -> None:
+    """Dask has no logins."""
+    reached = {name for name, service in SERVICES.items() if "dask" in service["networks"]}
+    assert reached == {"minio", "dataset-validator", WORKER, "dask-scheduler"}
+    assert SERVICES[WORKER]["networks"] == SERVICES["dask-scheduler"]["networks"] == ["dask"]
+    assert COMPOSE["networks"]["dask"] == {"internal": True}
 
 
 def test_no_two_services_publish_one_port() -> None:

@@ -37,7 +37,7 @@ def test_the_override_is_what_the_compose_file_gives() -> None:
     assert (REPOSITORY / OVERRIDE).read_text() == override_text(yaml.safe_load((REPOSITORY / COMPOSE).read_text()))
 
 
-@pytest.mark.parametrize("name", [*OURS, "cli"])
+@pytest.mark.parametrize("name", [*OURS, "cli", "validator-worker"])
 def test_no_service_keeps_a_shared_login(name: str) -> None:
     """Each takes the place of the shared one: it has the path at which the container looks for that."""
     shared = {login for login in SERVICES[name]["secrets"] if login in LOGINS}

@@ -12,8 +12,10 @@ import yaml
 from truscore.bus.topology import inbox_name, inboxes
 
 from docs.generate.settings import SERVICES as PACKAGES
-from docs.generate.settings import variables
+from docs.generate.settings import variables, variables_of
+from services.dataset_validator.settings import ShardWorkerSettings
 from tests.house.compose_file import OURS, REPOSITORY, module_of, stages
+from tests.house.compose_file import SERVICES as CONTAINERS
 from tests.house.manifests import (
     BASE,
     FOLDER,
@@ -126,6 +128,8 @@ def test_images_carry_the_version_of_the_project() -> None:
     version = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
     images = {each["name"]: each["newTag"] for each in kustomization(BASE)["images"]}
     assert images == {f"truscore/{name}": version for name in DEPLOYMENTS}
+    for each in kustomization(FOLDER / "components/dask")["images"]:
+        assert images[each["name"]] == each["newTag"]
 
 
 def test_inboxes_that_are_scaled_by_exist() -> None:
@@ -245,6 +249,39 @@ def test_a_service_may_reach_the_store_or_mlflow_only_where_it_has_an_address_of
     needs = {5672: True, 9000: "TRUSCORE_S3_ENDPOINT" in known, 5000: "TRUSCORE_MLFLOW_URL" in known}
     needs[50051] = "TRUSCORE_MONITOR_ADDRESS" in known
     assert reached == {port for port, needed in needs.items() if needed}
+
+
+def test_scheduler_and_workers_of_dask_start_as_under_compose_and_the_validator_is_told_where() -> None:
+    objects = rendered("dask")
+    found = {each["metadata"]["name"]: containers_of(each)[0] for each in of_kind(objects, "Deployment")}
+    scheduler, worker = found["dask-scheduler"], found["validator-worker"]
+    # Kubernetes asks for its health from outside of the pod.
+    local = ["127.0.0.1" + part.removeprefix("0.0.0.0") if ":" in part else part for part in scheduler["command"]]
+    assert local == CONTAINERS["dask-scheduler"]["command"]
+    assert worker["command"] == CONTAINERS["validator-worker"]["command"]
+    own = {each["name"]: each["value"] for each in worker["env"]}
+    assert own.keys() | set(LITERALS["truscore-store"]) <= {each.name for each in variables_of(ShardWorkerSettings)} | {
+        "TRUSCORE_SECRETS_DIR"
+    }
+    told = {each["name"]: each["value"] for each in found["dataset-validator"]["env"]}
+    address = told["TRUSCORE_VALIDATOR_DASK_SCHEDULER"]
+    assert own["TRUSCORE_VALIDATOR_DASK_SCHEDULER"] == address
+    (service,) = (
+        each for each in of_kind(objects, "Service") if address == f"tcp://{each['metadata']['name']}:8786"
+    )  # fmt: skip
+    assert service["spec"]["ports"][0] == {"name": "dask", "port": 8786, "targetPort": "dask"}
+
+
+def test_nothing_reaches_what_runs_dask_but_the_validator_and_what_scrapes_it() -> None:
+    policies = {each["metadata"]["name"]: each["spec"] for each in of_kind(rendered("dask"), "NetworkPolicy")}
+    ingress = {
+        name: [rule["from"] for rule in policies[name]["ingress"]] for name in ("dask-scheduler", "validator-worker")
+    }
+    scraped = [{"namespaceSelector": {"matchLabels": {"truscore.io/monitoring": "true"}}}]
+    name = "app.kubernetes.io/name"
+    in_list = {"key": name, "operator": "In", "values": ["dataset-validator", "validator-worker"]}
+    assert ingress["dask-scheduler"] == [[{"podSelector": {"matchExpressions": [in_list]}}], scraped]
+    assert ingress["validator-worker"] == [[{"podSelector": {"matchLabels": {name: "dask-scheduler"}}}], scraped]
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)

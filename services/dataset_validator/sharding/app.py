@@ -54,6 +54,7 @@ def create_worker(settings: ShardWorkerSettings) -> "Worker":
         security=Security(**tls),
         death_timeout=CONNECT_S,
         dashboard=False,
+        dashboard_address=f":{settings.validator_metrics_port}",  # of metrics and health, which are there all the same
     )
 
 
