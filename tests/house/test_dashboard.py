@@ -108,6 +108,7 @@ def test_every_service_of_ours_is_scraped_where_its_page_is() -> None:
         (name, int(next(value for key, value in service["environment"].items() if key.endswith("_METRICS_PORT"))))
         for name, service in COMPOSE.items()
         if any(key.endswith("_METRICS_PORT") for key in service.get("environment", {}))
+        and set(service["networks"]) & set(COMPOSE["prometheus"]["networks"])
     }
     assert ports
     assert ports <= scraped

@@ -131,7 +131,7 @@ def test_the_table_has_every_service_that_has_a_key_of_the_store() -> None:
         if re.search(r"^class .*\bStoreSettings\b", path.read_text(), re.MULTILINE)
         or "s3_access_key" in path.read_text()
     }
-    assert set(TABLE) - {"training-run", "upstream", "grading-engine"} == with_store
+    assert set(TABLE) - {"training-run", "validator-worker", "upstream", "grading-engine"} == with_store
 
 
 @pytest.mark.parametrize("bucket", ["", "true*", "a/b", "${aws:username}"])
