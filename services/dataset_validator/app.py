@@ -55,12 +55,7 @@ def shard_runner(settings: Settings, workdir: Path) -> ShardRunner:
 
 def create_validator(settings: Settings) -> Validator:
     """The validator on the settings' store and work folder."""
-    store = S3Store(
-        settings.s3_endpoint,
-        settings.s3_access_key.get_secret_value(),
-        settings.s3_secret_key.get_secret_value(),
-        buckets=settings.buckets,
-    )
+    store = S3Store.of(settings)
     key = settings.validator_signing_key
     if settings.validator_policies is not None:
         check_policies(settings.validator_policies)

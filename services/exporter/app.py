@@ -31,12 +31,7 @@ SERVICE = "exporter"
 
 def create_exporter(settings: Settings) -> Exporter:
     """The exporter on the settings' store and work folder."""
-    store = S3Store(
-        settings.s3_endpoint,
-        settings.s3_access_key.get_secret_value(),
-        settings.s3_secret_key.get_secret_value(),
-        buckets=settings.buckets,
-    )
+    store = S3Store.of(settings)
     key = settings.exporter_signing_key
     workdir = claim_scratch_dir(settings.exporter_workdir)
     budget = Budget(

@@ -159,15 +159,6 @@ def create_database(settings: Settings) -> Database:
     return open_database(settings.studio_storage_url.get_secret_value(), settings.studio_workdir)
 
 
-def create_store(settings: Settings) -> S3Store:
-    return S3Store(
-        settings.s3_endpoint,
-        settings.s3_access_key.get_secret_value(),
-        settings.s3_secret_key.get_secret_value(),
-        buckets=settings.buckets,
-    )
-
-
 def create_sessions(settings: Settings, database: Database) -> Sessions:
     return Sessions(database, clock=time.time, session_s=settings.studio_session_hours * 3600)
 
@@ -205,7 +196,7 @@ async def run(settings: Settings) -> int:
     broker = connect(settings.amqp_url.get_secret_value(), service=SERVICE)
     database = create_database(settings)
     decoder = Decoder(timeout_s=settings.studio_decode_timeout_s, memory_bytes=settings.studio_memory_bytes)
-    store = create_store(settings)
+    store = S3Store.of(settings)
     studio = create_studio(settings, database, decoder, store=store, events=publisher(broker, service=SERVICE))
     alive, host = canary(broker, service=SERVICE).alive, settings.studio_host
     return await serve(
@@ -266,7 +257,7 @@ def login_link(settings: Settings, *, name: str, role: Role) -> str:
 
 def bring_back(settings: Settings, *, generation: str, only_list: bool) -> str:
     """What `restore` prints. Raises RestoreRefused and StoreError."""
-    store = create_store(settings)
+    store = S3Store.of(settings)
     if only_list:
         return listed_generations(store, settings.bucket)
     database = create_database(settings)

@@ -53,16 +53,6 @@ def cores_for(settings: Settings) -> int:
     return min(cores, settings.trainer_cpu_processes or cores)
 
 
-def create_store(settings: Settings) -> S3Store:
-    """The store that the settings name."""
-    return S3Store(
-        settings.s3_endpoint,
-        settings.s3_access_key.get_secret_value(),
-        settings.s3_secret_key.get_secret_value(),
-        buckets=settings.buckets,
-    )
-
-
 def create_workspace(
     settings: Settings,
     store: S3Store,
@@ -128,7 +118,7 @@ def create_launcher(settings: Settings, store: S3Store, *, gpus: int) -> Launche
 
 def create_deps(settings: Settings, *, gpus: int, code: CodeVersion) -> TrainerDeps:
     """What the settings give a trainer to train with."""
-    store = create_store(settings)
+    store = S3Store.of(settings)
     launcher = create_launcher(settings, store, gpus=gpus)
     cores = 1 if gpus else kubernetes_cores(settings) if launcher.remote else cores_for(settings)
     limits = Limits(

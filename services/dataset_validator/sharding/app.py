@@ -36,12 +36,7 @@ def create_worker(settings: ShardWorkerSettings) -> "Worker":
         }
     workdir = claim_scratch_dir(settings.validator_workdir)
     measuring = WorkerMeasuring(
-        store=S3Store(
-            settings.s3_endpoint,
-            settings.s3_access_key.get_secret_value(),
-            settings.s3_secret_key.get_secret_value(),
-            buckets=settings.buckets,
-        ),
+        store=S3Store.of(settings),
         workdir=workdir,
     )
     return Worker(

@@ -13,9 +13,10 @@ from pathlib import Path
 from truscore.process.code_version import code_version
 from truscore.process.heap import return_large_blocks
 from truscore.recipes import processes_for
+from truscore.storage import S3Store
 from truscore.telemetry import HardwareSampler, configure_logging
 
-from services.trainer.app import create_store, create_workspace, home_of
+from services.trainer.app import create_workspace, home_of
 from services.trainer.inputs.cpu_processes import cpu_processes_of
 from services.trainer.plan import Plan
 from services.trainer.pod.exit_codes import DRAINED
@@ -47,7 +48,7 @@ async def run(settings: PodSettings, *, run_id: str, number: int, group: PodGrou
     """Train the attempt, or this pod's share of it; the pod's exit code."""
     configure_logging(SERVICE, level=settings.log_level, json=settings.log_json)
     return_large_blocks()
-    store, loop = create_store(settings), asyncio.get_running_loop()
+    store, loop = S3Store.of(settings), asyncio.get_running_loop()
     code = code_version(Path(__file__).parent, stated=settings.trainer_git_commit)
     gpus = len(HardwareSampler(SERVICE, settings.trainer_workdir.absolute()).sample().gpus)
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol, Self
 from urllib.parse import urlsplit
 
 import urllib3
@@ -31,6 +31,23 @@ CONNECTIONS = 32
 PARALLEL_PARTS = 3
 _SHA256_KEY = "x-amz-meta-sha256"
 _SIGNED_FOR = timedelta(hours=1)
+
+
+class _Secret(Protocol):
+    def get_secret_value(self) -> str: ...
+
+
+class StoreSettings(Protocol):
+    """What names a store among a service's settings; no `buckets` is any bucket."""
+
+    @property
+    def s3_endpoint(self) -> str: ...
+    @property
+    def s3_access_key(self) -> _Secret: ...
+    @property
+    def s3_secret_key(self) -> _Secret: ...
+    @property
+    def buckets(self) -> Collection[str]: ...
 
 
 class S3Store:
@@ -63,6 +80,16 @@ class S3Store:
             secure=server.scheme == "https",
             region=region,
             http_client=self._connections,
+        )
+
+    @classmethod
+    def of(cls, settings: StoreSettings) -> Self:
+        """The store that a service's settings name."""
+        return cls(
+            settings.s3_endpoint,
+            settings.s3_access_key.get_secret_value(),
+            settings.s3_secret_key.get_secret_value(),
+            buckets=settings.buckets,
         )
 
     def put(self, uri: str, data: bytes, *, content_type: str = "application/octet-stream") -> Stored:
