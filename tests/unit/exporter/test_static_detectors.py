@@ -37,6 +37,8 @@ KINDS = (
     ("surface_analysis", "defect_detection", "convnext", "mask_rcnn_convnext_mini_fpn"),
     ("border_detection", "single_class", "retinanet", "retinanet_mobilenet_v3_small_fpn"),
     ("border_detection", "single_class", "yolo", "yolox_shufflenet_v2_x0_5_pan"),
+    # Its strided convolutions are padded by a layer of their own.
+    ("surface_analysis", "defect_detection", "fpn", "mask_rcnn_efficientnet_lite0_fine_fpn"),
 )
 ALONE = """
 import sys

@@ -3,7 +3,7 @@ were there.
 
 A detector pads a picture to whole strides, so the sizes of its maps, and with them its norms over groups, follow from
 the picture's shape. Here maps are those of the whole square: what lies beyond the picture's own maps is set to 0 before
-each convolution, which is that convolution's own padding, and left out of each mean.
+each convolution, which is the padding of that convolution or of a layer before it, and left out of each mean.
 
 Legend: C channels, G groups, M side of a map of the square.
 """
@@ -118,7 +118,9 @@ def on_canvas(network: nn.Module, canvas: Canvas) -> nn.Module:
                 setattr(parent, name, _GroupNorm(child, canvas))
             elif isinstance(child, nn.AdaptiveAvgPool2d):
                 setattr(parent, name, _Average(canvas))
-            elif isinstance(child, nn.Conv2d | nn.MaxPool2d) and _looks_around(child):
+            elif isinstance(child, nn.ZeroPad2d) or (
+                isinstance(child, nn.Conv2d | nn.MaxPool2d) and _looks_around(child)
+            ):
                 child.register_forward_pre_hook(_cleared(canvas))
     return copied
 
