@@ -22,6 +22,7 @@ from services.trainer.worker.errors import Diverged
 from services.trainer.worker.evaluate import evaluate
 from services.trainer.worker.loop import Interrupted, TrainingRun, train
 from services.trainer.worker.run_dir import TrainingJob
+from services.trainer.worker.tasks import Task
 from services.trainer.worker.tasks.make import make_task
 
 
@@ -185,12 +186,13 @@ def _evaluated(run: TrainingRun, fold: Fold, *, chosen_epoch: int) -> FoldResult
     evaluated = replace(run, task=task, batches=Batches(task, workers=0))
     evaluation = evaluate(evaluated, until=run.stop_requested, places=places_of(fold.held_out, pool))
     done = _done(run, fold, chosen_epoch=chosen_epoch, loss=evaluation.loss, metrics=evaluation.metrics)
-    trivial = task.trivial(evaluation.image_results)
-    return FoldResult(
-        done=done,
-        image_results=tuple(evaluation.image_results),
-        trivial={name: tuple(image_results) for name, image_results in trivial.items()},
-    )
+    return with_trivial(FoldResult(done=done, image_results=tuple(evaluation.image_results)), task)
+
+
+def with_trivial(result: FoldResult, task: Task[Any, Any]) -> FoldResult:
+    """The result beside those of the trivial predictors of the fold's task."""
+    found = task.trivial(result.image_results)
+    return replace(result, trivial={name: tuple(image_results) for name, image_results in found.items()})
 
 
 def _done(

@@ -14,14 +14,17 @@ from services.trainer.worker.cross_validation.engine import (
     FoldDone,
     FoldResult,
     for_fold,
+    images_of,
     pooled_metrics,
     pooled_trivial,
     train_fold,
+    with_trivial,
 )
 from services.trainer.worker.cross_validation.fold_files import read_fold, write_fold
 from services.trainer.worker.devices import Place, deterministic
 from services.trainer.worker.distributed import WorkerGroup
 from services.trainer.worker.run_dir import RunDir, TrainingJob, read_job
+from services.trainer.worker.tasks.make import make_task
 
 # How the weights that are evaluated are picked: those of the last epoch, or the best by images that are in no fold's
 # held-out part.
@@ -84,7 +87,10 @@ def repeat(
     kept = trial.kept / f"seed-{seed}" if trial.kept else None
     for fold in (fold for fold in folds if not trial.only or fold.number in trial.only):
         result = read_fold(kept, fold.job, fold.number) if kept else None
-        if result is None:
+        if result is not None:
+            # Not among what is kept: it follows from the fold's labels.
+            result = with_trivial(result, make_task(fold.job, evaluated=images_of(fold.job)))
+        else:
             result = _trained(fold, place=place, clock=clock, on_epoch=on_epoch)
             if kept:
                 kept.mkdir(parents=True, exist_ok=True)

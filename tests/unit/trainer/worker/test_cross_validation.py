@@ -108,6 +108,8 @@ def test_folds_that_are_kept_are_not_trained_again_and_what_they_come_to_is_the_
     assert [fold.fold for fold in whole.folds] == [1, 2]
     again, trained = repeated(trial, tmp_path / "again")
     assert (again, trained) == (whole, [])
+    assert whole == repeated(replace(trial, kept=None), tmp_path / "not-kept")[0]
+    assert whole.trivial
     # Of another recipe there is nothing to go on from.
     assert len(repeated(replace(trial, recipe=recipe(epochs=2)), tmp_path / "other")[1]) == 4
 
