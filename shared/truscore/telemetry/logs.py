@@ -33,7 +33,9 @@ def configure_logging(service: str, *, level: str = "INFO", json: bool = True, s
     last += (
         [structlog.processors.format_exc_info, _hide, structlog.processors.JSONRenderer(default=str)] if json else []
     )
-    last += [] if json else [_hide, structlog.dev.ConsoleRenderer(colors=False)]
+    # Not its own choice where rich is installed: that prints the variables of each frame.
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    last += [] if json else [_hide, plain]
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_Discreet(foreign_pre_chain=first, processors=last))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

@@ -62,6 +62,20 @@ def test_a_password_in_an_address_is_never_written(written: io.StringIO, as_json
     assert "ConnectionError" in written.getvalue()
 
 
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_traceback_has_no_values_of_variables(written: io.StringIO, as_json: bool) -> None:
+    """A key that somebody holds in a variable has no name by which it could be hidden."""
+    configure_logging("monitor", json=as_json, stream=written)
+    held = "k3y-of-the-store"
+    try:
+        raise ValueError(f"of {len(held)} characters")
+    except ValueError:
+        logging.getLogger("x").exception("failed")
+        structlog.get_logger("x").exception("failed too")
+    assert held not in written.getvalue()
+    assert written.getvalue().count("ValueError: of 16 characters") == 2
+
+
 def test_a_traceback_stays_within_its_line(written: io.StringIO) -> None:
     configure_logging("monitor", stream=written)
     try:
