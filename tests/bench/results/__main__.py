@@ -59,7 +59,7 @@ def measure(name: str, *, seeds: str, only: str, keep: Sequence[Path]) -> int:
             sys.executable,
             "-m",
             "services.trainer.worker.cross_validation",
-            *experiment.arguments(data=data, images=images, seeds=seeds),
+            *experiment.arguments(images=images, seeds=seeds),
             *(part for folder in keep for part in ("--keep", str(folder / name))),
             *(["--only", only] if only else []),
         ]

@@ -1,51 +1,35 @@
 """The measurements of docs/results.md: a dataset, a recipe, and which metrics tell something there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-
-# Trained on COCO's boxes; only its body is taken.
-NANODET = "weights/nanodet_m_coco_guo-pu.pth"
-_BASE = "architecture_config.base_architecture"
-_RATE = "hyperparameters.optimization.learning_rate"
-_PRETRAINED = "architecture_config.pretrained_weights"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Experiment:
-    """``settings`` are keys of the configuration; ``metrics`` are shown in this order. ``epochs`` 0 and no settings or
-    weights: the recipe of the ``profile`` as orders get it."""
+    """The recipe of the ``profile`` as orders get it, cross-validated; ``metrics`` are shown in this order."""
 
     title: str
     folder: str  # under the folder of real datasets
     category: str
     option: str
     architecture: str
-    epochs: int
     metrics: tuple[str, ...]
     remark: str
     folds: int = 5
-    settings: Mapping[str, str] = field(default_factory=dict)
-    weights: str = NANODET  # under the folder of real datasets; empty: what the recipe says
-    profile: str = "small"
+    profile: str = "published"  # on a CPU, with the extra `weights` installed
     class_names: tuple[str, ...] = ()
     choose: str = "last"  # "best" keeps some of a fold's images to choose epoch and threshold by
     hidden_top: float = 0.0  # share of each image's height, from above, that is painted grey beforehand
 
-    def arguments(self, *, data: Path, images: Path, seeds: str) -> list[str]:
+    def arguments(self, *, images: Path, seeds: str) -> list[str]:
         """Of ``python -m services.trainer.worker.cross_validation``, but for the output. ``images`` is the dataset's
         folder, or a copy of it with the top hidden."""
         row = ["--category", self.category, "--option", self.option, "--architecture", self.architecture]
         process = ["--profile", self.profile, "--folds", str(self.folds), "--seeds", seeds, "--choose", self.choose]
-        process += ["--epochs", str(self.epochs)] if self.epochs else []
         process += [part for name in self.class_names for part in ("--class-name", name)]
-        start = ["--pretrained", str(data / self.weights)] if self.weights else []
-        settings = [part for key, value in self._set().items() for part in ("--set", f"{key}={value}")]
-        return [str(images), *row, *process, *start, *settings]
-
-    def _set(self) -> dict[str, str]:
-        return ({_PRETRAINED: "nanodet"} if self.weights else {}) | dict(self.settings)
+        return [str(images), *row, *process]
 
 
 _AP = ("mask_AP", "mask_AP50", "box_AP", "box_AP50")
@@ -56,13 +40,10 @@ _PSA_GRADES = Experiment(
     category="surface_analysis",
     option="quality_rating",
     architecture="efficientnet",
-    epochs=0,
     metrics=("grade_MAE", "quadratic_weighted_kappa", "within_1_accuracy", "grade_agreement"),
-    remark="The recipe as orders get it on a CPU with the extra `weights` installed. The slab's label shows "
+    remark="The slab's label shows "
     "the grade in many pictures; the row below, without it, is no worse, so what is learned is not reading.",
     folds=2,
-    weights="",
-    profile="published",
 )
 
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
@@ -73,7 +54,6 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             category="border_detection",
             option="dual_class",
             architecture="mask_rcnn",
-            epochs=0,
             metrics=(
                 "edge_error_median_px",
                 "edge_error_px",
@@ -88,11 +68,11 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                 "box_AP",
                 "mask_AP",
             ),
-            remark="The recipe as orders get it. Edge errors are in pixels of the scan (about 1,640 x 2,300), centring "
+            remark="Edge errors are in pixels of the scan (about 1,640 x 2,300), centring "
             "errors in percentage points of the share that graders quote; p95 is the 95th percentile. `_all` counts a "
             "border that was not found as the average border. The labels are upright boxes around cards that lie "
             "tilted by some 5 px: their own noise is 2 px and 1.0 points in the median.",
-            weights="",
+            profile="small",
             class_names=("outer_border", "graphical_border"),
         ),
         "psa_grades": _PSA_GRADES,
@@ -109,13 +89,10 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             category="corner_analysis",
             option="damage_detection",
             architecture="u_net",
-            epochs=0,
             metrics=("mask_mean_IoU", "dice", "binary_IoU", "boundary_F1", "false_alarm_rate", "pixel_accuracy"),
-            remark="The recipe as orders get it. All shots of one tile stay in one fold: a random split leaks, and "
+            remark="All shots of one tile stay in one fold: a random split leaks, and "
             "published figures of 0.6 to 0.8 are of that kind. Each class has four to six tiles, so folds differ "
             "widely.",
-            weights="",
-            profile="published",
             choose="best",
         ),
         "steel_defects": Experiment(
@@ -124,12 +101,9 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             category="surface_analysis",
             option="defect_detection",
             architecture="fpn",
-            epochs=0,
             metrics=("box_AP50", "box_AP", "class_agnostic_box_AP50"),
             remark="Published for YOLO11n: mAP50 0.783, a whole network trained on COCO, 1,770 images and a GPU. Here: "
             "a published body only, a seventh of the images, one CPU core, and all images evaluated, not one split.",
-            weights="",
-            profile="published",
         ),
         "car_damage": Experiment(
             title="Car damage, 106 photographs with polygons",
@@ -137,11 +111,8 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             category="surface_analysis",
             option="defect_detection",
             architecture="fpn",
-            epochs=0,
             metrics=("class_agnostic_mask_AP50", *_AP),
             remark="106 of 1,983 images.",
-            weights="",
-            profile="published",
         ),
         "fruits": Experiment(
             title="Dates, figs and hazelnuts, 18 photographs with polygons",
@@ -149,11 +120,8 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             category="surface_analysis",
             option="defect_detection",
             architecture="fpn",
-            epochs=0,
             metrics=("class_agnostic_mask_AP50", *_AP),
             remark="A smoke test of instance segmentation: 165 instances in all.",
-            weights="",
-            profile="published",
         ),
         "crease_masks": Experiment(
             title="Creases of real cards as pixels",
@@ -161,11 +129,8 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             category="corner_analysis",
             option="damage_detection",
             architecture="u_net",
-            epochs=0,
             metrics=("dice", "binary_dice", "binary_IoU", "boundary_F1", "false_alarm_rate"),
-            remark="The recipe as orders get it, of the option that finds damaged pixels. Some creases are not marked.",
-            weights="",
-            profile="published",
+            remark="By the option that finds damaged pixels. Some creases are not marked.",
             choose="best",
         ),
         "card_creases": Experiment(
@@ -174,12 +139,9 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             category="surface_analysis",
             option="defect_detection",
             architecture="fpn",
-            epochs=0,
             metrics=("class_agnostic_mask_AP50", *_AP),
             remark="50 creases, of which some are not marked. As instances next to nothing is learnt: the row above "
             "finds their pixels.",
-            weights="",
-            profile="published",
         ),
     }
 )

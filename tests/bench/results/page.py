@@ -16,9 +16,8 @@ is the metric over all images of a seed at once, the mean over seeds; *folds* is
 folds of all seeds. *Trivial* is the best of the predictors that look at no picture, on the same images, and *before*
 the row's previous figure, of the recipe below the table. Nothing is chosen by the images it is evaluated on: that is
 the network of the last epoch or, of damage from windows, the epoch and threshold that images kept out of the fold's
-training choose. Rows that don't say otherwise are `small` recipes with a few keys set (they are in the JSON files)
-whose bodies start from NanoDet's published weights, trained on COCO (`weights/nanodet_m_coco_guo-pu.pth` of the real
-data, given as a site's mirror would give it): two CPU cores allow no more.
+training choose. All rows are of the recipes as orders get them on a CPU with the extra `weights` installed, which two
+cores train in a quarter of an hour.
 `python -m tests.bench.results run NAME` measures a row again (it needs the real data beside the repository);
 `python -m tests.bench.results page > docs/results.md` makes this page of what lies in `docs/results/`.
 Normals, depth and reflectance from views under many lights are measured beside solvers that learn nothing, with
