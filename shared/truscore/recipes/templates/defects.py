@@ -45,7 +45,7 @@ def defects_published(category: str, option: str, architecture: str) -> Recipe:
         published,
         architecture_config=replace(architecture_config, custom_modifications=custom),
         hyperparameters=replace(
-            hyper, optimization=optimization, training_process=replace(hyper.training_process, epochs=30)
+            hyper, optimization=optimization, training_process=replace(hyper.training_process, epochs=50)
         ),
         image_size=256,
     )
