@@ -45,7 +45,11 @@ def defects_published(category: str, option: str, architecture: str) -> Recipe:
         published,
         architecture_config=replace(architecture_config, custom_modifications=custom),
         hyperparameters=replace(
-            hyper, optimization=optimization, training_process=replace(hyper.training_process, epochs=50)
+            hyper,
+            optimization=optimization,
+            # Ten validations, as many as early stopping waits for: the few images of one stop a run by chance, and half
+            # of what is learnt comes with the falling rate at the end.
+            training_process=replace(hyper.training_process, epochs=50, validation_frequency=5),
         ),
         image_size=256,
     )
