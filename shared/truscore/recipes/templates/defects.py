@@ -47,8 +47,8 @@ def defects_published(category: str, option: str, architecture: str) -> Recipe:
         hyperparameters=replace(
             hyper,
             optimization=optimization,
-            # Ten validations, as many as early stopping waits for: the few images of one stop a run by chance, and half
-            # of what is learnt comes with the falling rate at the end.
+            # Ten validations, as many as early stopping waits for: the few images of one would end a run by chance
+            # before its rate has fallen.
             training_process=replace(hyper.training_process, epochs=50, validation_frequency=5),
         ),
         image_size=256,
