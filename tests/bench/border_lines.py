@@ -4,7 +4,7 @@ It is trained as long as a small set trains it, on rendered cards, and measured 
 that are off as a small detector's are. Then one card is turned, scaled, made noisy and compressed in twenty known ways:
 centring is a property of the card, so its spread is the stage's own. Last, rendered scans of cards whose borders are
 hard to tell (lines beside the print, plates, sleeves, print up to the edge): ``--scans`` of the training cards are such
-ones too. Prints JSON.
+ones too. Prints JSON; with ``--picture FILE`` the median card of unseen designs and the three worst are drawn.
 
 42: four corners of x and y, clockwise from the upper left.
 """
@@ -14,6 +14,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -28,6 +29,8 @@ from truscore.synthesis.scanned.scan import render_scan
 from truscore.synthesis.scene import render_scene
 from truscore.zoo.detection.border_lines.stage import BorderLines, Lines
 from truscore.zoo.losses.border_lines import line_loss
+
+from tests.bench.border_pictures import Pair, Placed, write_sheet
 
 Picture = NDArray[np.uint8]
 Points = NDArray[np.float64]
@@ -58,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=260, help="of training, on strips of two cards each")
     parser.add_argument("--scans", type=int, default=0, help="rendered scans beside the training cards")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="where the picture is written")
     requested = parser.parse_args(arguments)
     training = [rendered(requested.seed, number) for number in range(TRAINING)]
     training += [scanned(requested.seed, number) for number in range(requested.scans)]
@@ -78,6 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "one card, twenty ways": {"centring_spread_p95_pp": spread(found), **errors(variations, found)},
         "hard to tell": hard(stage, [scanned(requested.seed, 1000 + number) for number in range(UNSEEN)], rng),
     }
+    if requested.picture:
+        write_sheet(requested.picture, shown(unseen, starts, answers))
     sys.stdout.write(json.dumps(result, indent=1) + "\n")
     return 0
 
@@ -147,7 +153,7 @@ def strips_of(scan: Scan, step: int, at: int, seed: int) -> dict[str, torch.Tens
     return border_strips(scan.image_HWC, borders, kinds=2, count=STRIPS, seed=seed, epoch=step, index=at)
 
 
-def started(rng: Generator, scan: Scan) -> tuple[Points, Points]:
+def started(rng: Generator, scan: Scan) -> Pair:
     """Each border moved and resized on its own, as a detector gives them."""
     width = float(np.ptp(scan.outer_42[:, 0]))
     starts = []
@@ -158,14 +164,14 @@ def started(rng: Generator, scan: Scan) -> tuple[Points, Points]:
     return starts[0], starts[1]
 
 
-def lines_of(stage: BorderLines, image_HWC: Picture, start: tuple[Points, Points]) -> Lines:
+def lines_of(stage: BorderLines, image_HWC: Picture, start: Pair) -> Lines:
     image_CHW = torch.from_numpy(image_HWC).permute(2, 0, 1).float() / 255
     with torch.no_grad():
         lines: Lines = stage(image_CHW, torch.tensor(np.array(start), dtype=torch.float32), torch.tensor([0, 1]))
     return lines
 
 
-def placed(stage: BorderLines, image_HWC: Picture, start: tuple[Points, Points]) -> tuple[Points, Points]:
+def placed(stage: BorderLines, image_HWC: Picture, start: Pair) -> Pair:
     outer_42, graphical_42 = lines_of(stage, image_HWC, start).corners_Q42.double().numpy()
     return outer_42, graphical_42
 
@@ -187,7 +193,7 @@ def varied(rng: Generator, scan: Scan) -> Scan:
     return Scan(image_HWC=image_HWC, outer_42=outer_42, graphical_42=graphical_42)
 
 
-def errors(scans: Sequence[Scan], found: Sequence[tuple[Points, Points]]) -> Mapping[str, float]:
+def errors(scans: Sequence[Scan], found: Sequence[Pair]) -> Mapping[str, float]:
     """Edge errors in pixels and centring errors in percentage points."""
     edges, centrings = [], []
     for scan, (outer_42, graphical_42) in zip(scans, found, strict=True):
@@ -197,7 +203,26 @@ def errors(scans: Sequence[Scan], found: Sequence[tuple[Points, Points]]) -> Map
     return _figures("edge_error{}_px", np.ravel(edges)) | _figures("centring_error{}_pp", np.array(centrings))
 
 
-def spread(found: Sequence[tuple[Points, Points]]) -> float:
+def shown(scans: Sequence[Scan], starts: Sequence[Pair], found: Sequence[Pair]) -> list[Placed]:
+    """The card in the middle by the mean error of its edges, and the three worst."""
+    off = [float(np.mean([edge_distances(scan.outer_42, outer_42), edge_distances(scan.graphical_42, graphical_42)]))
+           for scan, (outer_42, graphical_42) in zip(scans, found, strict=True)]  # fmt: skip
+    order = np.argsort(off)
+    rows = [("the median of unseen designs", order[len(order) // 2])]
+    rows += [(f"worst but {place}" if place else "the worst", order[-1 - place]) for place in range(3)]
+    return [
+        Placed(
+            caption=f"{name}: edges off by {off[at]:.2f} px in the mean",
+            image_HWC=scans[at].image_HWC,
+            true=(scans[at].outer_42, scans[at].graphical_42),
+            start=starts[at],
+            found=found[at],
+        )
+        for name, at in rows
+    ]
+
+
+def spread(found: Sequence[Pair]) -> float:
     """The 95th percentile of how far a centring is from the median of all, left and right, top and bottom."""
     shares_N2 = np.array([centring_shares(*one) or (50.0, 50.0) for one in found])
     return round(float(np.percentile(np.abs(shares_N2 - np.median(shares_N2, axis=0)), 95)), 3)
