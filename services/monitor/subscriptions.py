@@ -57,16 +57,17 @@ async def changes(
 
     TimeoutError where it stays unknown for `unknown_s`.
     """
-    seen, last = board_changes.version, find()
+    # Before each answer is given away: what changes while it is sent is newer than it.
+    seen, last, version_seen = board_changes.version, find(), version()
     yield last
     if last is None:
         async with asyncio.timeout(unknown_s):
             while last is None:
                 await board_changes.after(seen)
-                seen, last = board_changes.version, find()
+                seen, last, version_seen = board_changes.version, find(), version()
         yield last
     clock = asyncio.get_running_loop().time
-    due, version_seen = clock() + interval_s, version()
+    due = clock() + interval_s
     while last is not None and stage_of_entry(last) not in ENDED:
         await board_changes.after(seen)
         await asyncio.sleep(max(0.0, due - clock()))

@@ -44,6 +44,22 @@ async def test_the_first_answer_comes_at_once_and_the_last_when_the_run_has_ende
     assert await watching == [Stage.TRAINING, Stage.EXPORTING, Stage.EXPORTED]
 
 
+@pytest.mark.parametrize("known", [True, False])
+async def test_an_alert_that_comes_while_the_first_answer_is_sent_is_told(known: bool) -> None:
+    """Alerts are no part of the entry: nothing else says that there is one."""
+    news, alerts = Newsroom(), 0
+    if known:
+        news.apply(event_sequences.started())
+    told = changes(lambda: news.board.find(RUN), news.board_changes, interval_s=0, unknown_s=5, version=lambda: alerts)
+    first = await anext(told)
+    if not known:
+        news.apply(event_sequences.started())
+        first = await anext(told)
+    alerts += 1
+    news.board_changes.changed()
+    assert await asyncio.wait_for(anext(told), 5) is first
+
+
 async def test_a_run_that_has_ended_is_answered_once() -> None:
     news = Newsroom()
     news.apply(*event_sequences.whole_run())
