@@ -30,7 +30,7 @@ from truscore.synthesis.scene import render_scene
 from truscore.zoo.detection.border_lines.stage import BorderLines, Lines
 from truscore.zoo.losses.border_lines import line_loss
 
-from tests.bench.border_pictures import Pair, Placed, write_sheet
+from tests.bench.border_pictures import Pair, Placed, draw_borders
 
 Picture = NDArray[np.uint8]
 Points = NDArray[np.float64]
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "hard to tell": hard(stage, [scanned(requested.seed, 1000 + number) for number in range(UNSEEN)], rng),
     }
     if requested.picture:
-        write_sheet(requested.picture, shown(unseen, starts, answers))
+        draw_borders(requested.picture, shown(unseen, starts, answers))
     sys.stdout.write(json.dumps(result, indent=1) + "\n")
     return 0
 

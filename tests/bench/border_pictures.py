@@ -6,12 +6,19 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-CELL_PX, GAP_PX, HEADING_PX, CAPTION_PX, ZOOM = 220, 10, 26, 22, 4
+from tests.bench.picture_sheet import CELL_PX, write_sheet
+
+ZOOM = 4
 TRUE, START, FOUND = (0, 170, 0), (120, 120, 255), (235, 0, 0)
 # Columns: which border, and which of its corners, clockwise from the upper left.
-CORNERS = (("edge", 0, 0), ("edge", 0, 2), ("printed border", 1, 0), ("printed border", 1, 2))
+CORNERS = (
+    ("edge, upper left", 0, 0),
+    ("edge, lower right", 0, 2),
+    ("printed border, upper left", 1, 0),
+    ("printed border, lower right", 1, 2),
+)
 
 Points = NDArray[np.float64]
 Pair = tuple[Points, Points]  # the corners [4, 2] of the edge and of the printed border
@@ -28,20 +35,12 @@ class Placed:
     found: Pair
 
 
-def write_sheet(path: Path, cards: Sequence[Placed]) -> None:
+def draw_borders(path: Path, cards: Sequence[Placed]) -> None:
     """A row for each card. Lines: the true border green, the start blue, what was found red."""
-    headings = ["the card", *(f"{name}, {('upper left', '', 'lower right')[at]}" for name, _, at in CORNERS)]
-    width = len(headings) * (CELL_PX + GAP_PX) + GAP_PX
-    sheet = Image.new("RGB", (width, HEADING_PX + len(cards) * (CELL_PX + CAPTION_PX + GAP_PX)), "white")
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=14)
-    for column, heading in enumerate(headings):
-        draw.text((GAP_PX + column * (CELL_PX + GAP_PX), 6), heading, fill="black", font=font)
-    for row, card in enumerate(cards):
-        top = HEADING_PX + row * (CELL_PX + CAPTION_PX + GAP_PX)
-        for column, cell in enumerate([_whole(card), *(_corner(card, which, at) for _, which, at in CORNERS)]):
-            sheet.paste(cell, (GAP_PX + column * (CELL_PX + GAP_PX), top))
-        draw.text((GAP_PX, top + CELL_PX + 2), card.caption, fill="black", font=font)
-    sheet.save(path)
+    rows = [
+        [(_whole(card), card.caption), *((_corner(card, which, at), "") for _, which, at in CORNERS)] for card in cards
+    ]
+    write_sheet(path, ["the card", *(name for name, _, _ in CORNERS)], rows)
 
 
 def _whole(card: Placed) -> Image.Image:

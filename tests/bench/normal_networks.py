@@ -27,7 +27,7 @@ from truscore.synthesis.lit.dataset import VARIED, render_lit_dataset
 from truscore.zoo import load_checkpoint_model
 from truscore.zoo.photometric.surface_network import SurfaceNetwork
 
-from tests.bench.normal_pictures import Read, write_sheet
+from tests.bench.normal_pictures import Read, draw_normals
 from tests.bench.photometric_stereo import rendered_views
 from tests.learning.run_folder import lay_out
 from tests.measuring.lit_objects import objects
@@ -72,7 +72,7 @@ def measured(folder: Path, seed: int, options: argparse.Namespace) -> Mapping[st
     groups = {"renders": renders, MOVED: [_moved(number, views) for number, views in enumerate(renders)]}
     groups |= {views.name: [views] for views in objects(options.data)}
     if options.picture:
-        write_sheet(options.picture, [_refitted(views) for views in renders[: len(LIT_KINDS)]], readers)
+        draw_normals(options.picture, [_refitted(views) for views in renders[: len(LIT_KINDS)]], readers)
     return {name: _errors(group, readers) for name, group in groups.items()}
 
 

@@ -5,33 +5,23 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 from truscore.metrics.normals import angular_errors
 from truscore.photometric_stereo import LitViews
 
-CELL_PX, GAP_PX, HEADING_PX, CAPTION_PX = 220, 10, 26, 22
+from tests.bench.picture_sheet import CELL_PX, write_sheet
+
 BRIGHTEST_DEG = 10.0  # an error that is shown as white
 Read = Callable[[LitViews], np.ndarray]  # the normals [N, 3] of an object
 
 
-def write_sheet(path: Path, group: Sequence[LitViews], readers: Mapping[str, Read]) -> None:
+def draw_normals(path: Path, group: Sequence[LitViews], readers: Mapping[str, Read]) -> None:
     """A row for each object: its first view, its true normals, and each reader's error from 0 (black) to 10 degrees
     (white) with its mean."""
     headings = ("one of its views", "true normals", *(f"error of {name}" for name in readers))
-    width = len(headings) * (CELL_PX + GAP_PX) + GAP_PX
-    height = HEADING_PX + len(group) * (CELL_PX + CAPTION_PX + GAP_PX) + GAP_PX
-    sheet = Image.new("RGB", (width, height), "white")
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=14)
-    for column, heading in enumerate(headings):
-        draw.text((GAP_PX + column * (CELL_PX + GAP_PX), 6), heading, fill="black", font=font)
-    for row, views in enumerate(group):
-        top = HEADING_PX + row * (CELL_PX + CAPTION_PX + GAP_PX)
-        for column, (cell_HW3, caption) in enumerate(_cells(views, readers)):
-            left = GAP_PX + column * (CELL_PX + GAP_PX)
-            enlarged = cv2.resize(cell_HW3, (CELL_PX, CELL_PX), interpolation=cv2.INTER_NEAREST)
-            sheet.paste(Image.fromarray(enlarged), (left, top))
-            draw.text((left, top + CELL_PX + 2), caption, fill="black", font=font)
-    sheet.save(path)
+    write_sheet(
+        path, headings, [[(_enlarged(cell), words) for cell, words in _cells(views, readers)] for views in group]
+    )
 
 
 def _cells(views: LitViews, readers: Mapping[str, Read]) -> list[tuple[np.ndarray, str]]:
@@ -47,6 +37,10 @@ def _cells(views: LitViews, readers: Mapping[str, Read]) -> list[tuple[np.ndarra
         coloured_HW3[~views.mask_HW] = 255
         cells.append((coloured_HW3, f"mean {np.nanmean(error_N):.2f} degrees"))
     return cells
+
+
+def _enlarged(cell_HW3: np.ndarray) -> Image.Image:
+    return Image.fromarray(cv2.resize(cell_HW3, (CELL_PX, CELL_PX), interpolation=cv2.INTER_NEAREST))
 
 
 def _bytes(values: np.ndarray) -> np.ndarray:

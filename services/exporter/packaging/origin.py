@@ -60,11 +60,14 @@ def training_of(report: Mapping[str, Any]) -> dict[str, str]:
     optimization: Mapping[str, Any] = recipe.get("hyperparameters", {}).get("optimization", {})
     known: dict[str, object] = {
         "Epoch handed over": f"{report['best_epoch']} of {len(report['epochs'])}" if report.get("epochs") else None,
-        "Samples": {"whole": "whole images", "windows": "windows of native resolution"}.get(recipe.get("sampling", "")),
-        "Their size in pixels": recipe.get("image_size"),
+        # A recipe leaves out what it had before there was a choice.
+        "Samples": {"whole": "whole images", "windows": "windows of native resolution"}[
+            recipe.get("sampling", "whole")
+        ],
+        "Sample size in pixels": recipe.get("image_size"),
         "Batch size of a process": optimization.get("batch_size"),
         # Only of runs whose recipe has it found.
-        "Found as that": report.get("notes", {}).get("batch_size"),
+        "Why that batch size": report.get("notes", {}).get("batch_size"),
         "Learning rate": optimization.get("learning_rate"),
         "Seed": recipe.get("seed"),
     }

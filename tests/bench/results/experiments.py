@@ -5,10 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
+from truscore.configuration.recipe import PUBLISHED
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Experiment:
-    """The recipe of the ``profile`` as orders get it, cross-validated; ``metrics`` are shown in this order."""
+    """The recipe as orders get it on a CPU with the extra ``weights`` installed, cross-validated; ``metrics`` are shown
+    in this order."""
 
     title: str
     folder: str  # under the folder of real datasets
@@ -18,7 +21,6 @@ class Experiment:
     metrics: tuple[str, ...]
     remark: str
     folds: int = 5
-    profile: str = "published"  # on a CPU, with the extra `weights` installed
     class_names: tuple[str, ...] = ()
     choose: str = "last"  # "best" keeps some of a fold's images to choose epoch and threshold by
     hidden_top: float = 0.0  # share of each image's height, from above, that is painted grey beforehand
@@ -27,7 +29,7 @@ class Experiment:
         """Of ``python -m services.trainer.worker.cross_validation``, but for the output. ``images`` is the dataset's
         folder, or a copy of it with the top hidden."""
         row = ["--category", self.category, "--option", self.option, "--architecture", self.architecture]
-        process = ["--profile", self.profile, "--folds", str(self.folds), "--seeds", seeds, "--choose", self.choose]
+        process = ["--profile", PUBLISHED, "--folds", str(self.folds), "--seeds", seeds, "--choose", self.choose]
         process += [part for name in self.class_names for part in ("--class-name", name)]
         return [str(images), *row, *process]
 
@@ -41,8 +43,8 @@ _PSA_GRADES = Experiment(
     option="quality_rating",
     architecture="efficientnet",
     metrics=("grade_MAE", "quadratic_weighted_kappa", "within_1_accuracy", "grade_agreement"),
-    remark="The slab's label shows "
-    "the grade in many pictures; the row below, without it, is no worse, so what is learned is not reading.",
+    remark="The slab's label shows the grade in many pictures; the row below, without it, is no worse, so what is "
+    "learned is not reading.",
     folds=2,
 )
 
@@ -72,7 +74,6 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             "errors in percentage points of the share that graders quote; p95 is the 95th percentile. `_all` counts a "
             "border that was not found as the average border. The labels are upright boxes around cards that lie "
             "tilted by some 5 px: their own noise is 2 px and 1.0 points in the median.",
-            profile="small",
             class_names=("outer_border", "graphical_border"),
         ),
         "psa_grades": _PSA_GRADES,

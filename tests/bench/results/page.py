@@ -16,8 +16,8 @@ is the metric over all images of a seed at once, the mean over seeds; *folds* is
 folds of all seeds. *Trivial* is the best of the predictors that look at no picture, on the same images, and *before*
 the row's previous figure, of the recipe below the table. Nothing is chosen by the images it is evaluated on: that is
 the network of the last epoch or, of damage from windows, the epoch and threshold that images kept out of the fold's
-training choose. All rows are of the recipes as orders get them on a CPU with the extra `weights` installed, which two
-cores train in a quarter of an hour.
+training choose. Unless a row says otherwise, it is of the recipe as orders get it on a CPU with the extra `weights`
+installed.
 `python -m tests.bench.results run NAME` measures a row again (it needs the real data beside the repository);
 `python -m tests.bench.results page > docs/results.md` makes this page of what lies in `docs/results/`.
 Normals, depth and reflectance from views under many lights are measured beside solvers that learn nothing, with

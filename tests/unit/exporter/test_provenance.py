@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from truscore.recipes import recipe_to_json, resolve
+
 from services.exporter.model_card import model_card
 from services.exporter.packaging.origin import UNKNOWN, from_report
 from services.exporter.packaging.provenance import provenance_of
@@ -34,17 +36,21 @@ def test_a_report_of_an_older_trainer_names_no_commit(release_with: Callable[...
 
 
 def test_a_card_says_how_its_model_was_trained_and_what_batch_was_found(release_with: Callable[..., Release]) -> None:
-    recipe = REPORT["recipe"] | {
-        "hyperparameters": {"optimization": {"batch_size": 16, "learning_rate": 0.004}},
-        "image_size": 160,
-        "sampling": "whole",
-        "seed": 7,
-    }
+    changes = {"seed": 7, "hyperparameters": {"optimization": {"batch_size": 16, "learning_rate": 0.004}}}
+    recipe = json.loads(recipe_to_json(resolve("border_detection", "dual_class", "mask_rcnn", changes)))
     found = "16 images instead of 4, at a learning rate of 0.004: more would be no faster"
     report = REPORT | {"recipe": recipe, "best_epoch": 3, "epochs": [{}] * 5, "notes": {"batch_size": found}}
     card = model_card(release_with(), replace(UNKNOWN, **from_report(json.dumps(report).encode())))
     training = card.partition("## Training\n")[2].partition("##")[0]
-    for row in ("Epoch handed over | 3 of 5", "Batch size of a process | 16", f"Found as that | {found}", "Seed | 7"):
+    for row in (
+        "Epoch handed over | 3 of 5",
+        "Samples | whole images",
+        "Sample size in pixels | 160",
+        "Batch size of a process | 16",
+        f"Why that batch size | {found}",
+        "Learning rate | 0.004",
+        "Seed | 7",
+    ):
         assert f"| {row} |" in training
 
 

@@ -118,16 +118,13 @@ def on_canvas(network: nn.Module, canvas: Canvas) -> nn.Module:
                 setattr(parent, name, _GroupNorm(child, canvas))
             elif isinstance(child, nn.AdaptiveAvgPool2d):
                 setattr(parent, name, _Average(canvas))
-            elif isinstance(child, nn.ZeroPad2d) or (
-                isinstance(child, nn.Conv2d | nn.MaxPool2d) and _looks_around(child)
-            ):
+            elif isinstance(child, nn.Conv2d | nn.MaxPool2d | nn.ZeroPad2d) and any(_padding(child)):
                 child.register_forward_pre_hook(_cleared(canvas))
     return copied
 
 
-def _looks_around(layer: nn.Conv2d | nn.MaxPool2d) -> bool:
-    padding = layer.padding if isinstance(layer.padding, tuple) else (layer.padding,)
-    return any(padding)
+def _padding(layer: nn.Conv2d | nn.MaxPool2d | nn.ZeroPad2d) -> tuple[int | str, ...]:
+    return layer.padding if isinstance(layer.padding, tuple) else (layer.padding,)
 
 
 def _cleared(canvas: Canvas) -> Callable[[nn.Module, tuple[Tensor, ...]], tuple[Tensor, ...]]:
