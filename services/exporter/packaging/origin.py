@@ -9,6 +9,9 @@ from truscore.catalog.networks import NETWORKS
 from truscore.storage import ObjectRef
 
 
+SAMPLES = {"whole": "whole images", "windows": "windows of native resolution"}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Origin:
     """Empty where nobody knows. `inputs` are the objects that the model came of, by what they are; `images` their
@@ -61,9 +64,7 @@ def training_of(report: Mapping[str, Any]) -> dict[str, str]:
     known: dict[str, object] = {
         "Epoch handed over": f"{report['best_epoch']} of {len(report['epochs'])}" if report.get("epochs") else None,
         # A recipe leaves out what it had before there was a choice.
-        "Samples": {"whole": "whole images", "windows": "windows of native resolution"}[
-            recipe.get("sampling", "whole")
-        ],
+        "Samples": SAMPLES.get(recipe.get("sampling", "whole")),
         "Sample size in pixels": recipe.get("image_size"),
         "Batch size of a process": optimization.get("batch_size"),
         # Only of runs whose recipe has it found.
