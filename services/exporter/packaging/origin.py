@@ -8,7 +8,6 @@ from typing import Any
 from truscore.catalog.networks import NETWORKS
 from truscore.storage import ObjectRef
 
-
 SAMPLES = {"whole": "whole images", "windows": "windows of native resolution"}
 
 
