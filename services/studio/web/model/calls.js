@@ -25,10 +25,9 @@ export async function call(method, address, body) {
     headers: body === undefined || isFile ? {} : { "Content-Type": "application/json" },
     body: body === undefined ? undefined : isFile ? body : JSON.stringify(body),
   });
-  const answer = await response.json().catch(() => ({}));
   if (response.status === 401) location.assign("/login");
-  if (!response.ok) throw new Refused(response.status, answer);
-  return answer;
+  if (!response.ok) throw new Refused(response.status, await response.json().catch(() => ({})));
+  return response.json(); // rejects where the connection broke in its middle, which is no answer
 }
 
 export const part = encodeURIComponent;

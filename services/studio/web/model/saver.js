@@ -10,6 +10,7 @@ import { applied, fromServer } from "./document.js";
 import { newId } from "./ids.js";
 
 const AGAIN_MS = 2000;
+const NOT_OF_THE_EDIT = [408, 425, 429]; // of the moment it was sent at: a proxy before the studio may answer so
 
 export class Saver {
   // `kept`: keep(key, batch), which resolves to whether it is on the disk, and forget(key, batch); `opened.pending`: what it had kept.
@@ -116,7 +117,11 @@ export class Saver {
         await this.#rebase(/** @type {Stale} */ (refused.answer));
         return true;
       }
-      if (refused && refused.status >= 400 && refused.status < 500) {
+      if (refused?.status === 401) { // the page goes to the login; the edit is sent once the image is open again
+        this.onState("failed", "Log in again: the edit is kept here and sent then.");
+        return false;
+      }
+      if (refused && refused.status >= 400 && refused.status < 500 && !NOT_OF_THE_EDIT.includes(refused.status)) {
         this.#drop();
         this.#show();
         this.onState("failed", `Not saved: ${refused.message}`);
