@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from truscore.augmentation import Sample, policy_for
 from truscore.configuration.recipe import LossWeights, Recipe
@@ -18,6 +19,7 @@ from truscore.metrics.comparison.bootstrap import Measure
 from truscore.metrics.detection import ImageDetections, Instance, Lines, run_lengths
 from truscore.metrics.instance_metrics import InstanceMetrics
 from truscore.metrics.margins import usual_margins
+from truscore.zoo.detection.anchors import FittedAnchors
 from truscore.zoo.detection.border_lines.refining import has_second_stage
 from truscore.zoo.detection.border_lines.stage import BorderLines
 
@@ -165,10 +167,30 @@ def make(job: TrainingJob, evaluated: tuple[ImageRecord, ...], cache_limit_bytes
 
 
 def prepare(network: nn.Module, job: TrainingJob) -> None:
-    """Give a second stage of borders the usual margin of the training cards, for sides that show no line."""
+    """Give a second stage of borders the usual margin of the training cards, for sides that show no line, and anchors
+    that are fitted to boxes the ratios of the training boxes."""
     stage = getattr(network, "border_lines", None)
     if isinstance(stage, BorderLines) and (margins_24 := usual_margins(job.training)) is not None:
         stage.margins_24.copy_(torch.from_numpy(margins_24))
+    for module in network.modules():
+        if isinstance(module, FittedAnchors):
+            policy = policy_for(job.recipe.category, job.recipe.option, job.class_names)
+            module.fit(box_ratios(job.training, turned=policy.quarter_turns > 0))
+
+
+def box_ratios(training: Sequence[ImageRecord], *, turned: bool) -> NDArray[np.float64]:
+    """[N]: height by width of every box that is trained on; ``turned``: of square images, which are turned by quarters,
+    also width by height."""
+    ratios = []
+    for record in training:
+        for annotation in record.annotations:
+            _, _, width, height = annotation.box_xywh
+            if annotation.crowd or min(width, height) <= 0:
+                continue
+            ratios.append(height / width)
+            if turned and record.width == record.height:
+                ratios.append(width / height)
+    return np.array(ratios, dtype=np.float64)
 
 
 def splits(

@@ -51,6 +51,8 @@ def _small(backbone: str, stages: Stages, early: tuple[str, ...], *, defects: bo
         anchors=_DEFECT_ANCHORS if defects else _CARD_ANCHORS,
         anchors_scale=True,
         heads=_SMALL_HEADS,
+        # Cards have one shape; damage has that of its kind.
+        fitted_ratios=5 if defects else 0,
     )
 
 

@@ -20,6 +20,7 @@ from torchvision.ops.poolers import initLevelMapper
 from truscore.catalog.networks.configs import DetectorConfig, MaskRCNNConfig
 from truscore.configuration.recipe import LossConfig, Recipe
 from truscore.zoo.configs import config_of
+from truscore.zoo.detection.anchors import FittedAnchors
 from truscore.zoo.detection.backbones import CHANNELS_LAST, group_norm
 from truscore.zoo.detection.border_lines.refining import line_losses, refine, second_stage, with_coarse
 from truscore.zoo.detection.border_lines.stage import BorderLines
@@ -254,4 +255,6 @@ def _anchors(base: MaskRCNNConfig, image_size: int) -> AnchorGenerator:
     # Fractions of the image, for networks that see every card at one size; pixels for published weights.
     scale = image_size if base.anchors_scale else 1
     sizes = tuple(tuple(int(side * scale) for side in level) for level in base.anchors)
+    if base.fitted_ratios:
+        return FittedAnchors(sizes, base.fitted_ratios)
     return AnchorGenerator(sizes, ((0.5, 1.0, 2.0),) * len(sizes))
