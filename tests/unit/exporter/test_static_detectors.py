@@ -16,6 +16,7 @@ from truscore.catalog.table import row_of
 from truscore.datasets import load_image
 from truscore.recipes import resolve
 from truscore.zoo import build_model
+from truscore.zoo.detection.anchors import FittedAnchors
 from truscore.zoo.preprocess import preprocess
 
 from services.exporter.child.convert import conversion_context, export_target_of, refuse_hindered
@@ -61,6 +62,9 @@ def target_of(category: str, option: str, architecture: str, base: str, *, size:
     overrides = {"image_size": size, "architecture_config": {"base_architecture": base, "custom_modifications": custom}}
     torch.manual_seed(2)
     model = outspoken(build_model(resolve(category, option, architecture, overrides), len(NAMES)).eval())
+    for module in model.modules():
+        if isinstance(module, FittedAnchors):
+            module.fit(np.array([0.2, 0.3, 0.7, 1.0, 3.5]))
     return export_target_of(model, NAMES, kind=row_of(category, option, architecture).task)
 
 

@@ -64,8 +64,8 @@ class HeadSizes:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MaskRCNNConfig(DetectorConfig):
-    """``anchors`` are sides in pixels, or fractions of the image size where ``anchors_scale``; ``fitted_ratios`` how many
-    aspect ratios they have that the training boxes give, 0 for the usual three."""
+    """``anchors`` are sides in pixels, or fractions of the image size where ``anchors_scale``; ``fitted_ratios``
+    how many aspect ratios they have that the training boxes give, 0 for the usual three."""
 
     anchors: tuple[tuple[float, ...], ...]
     anchors_scale: bool

@@ -111,7 +111,7 @@ NETWORKS: tuple[Network, ...] = (
     _detector(
         name="mask_rcnn_resnet18_fpn",
         implementation="torchvision: MaskRCNN on three stages of resnet18, small heads",
-        parameters=3_413_232,
+        parameters=3_414_532,
         image_size=160,
         weights=(imagenet("ResNet18"),),
         activation_bytes_per_pixel=530,
@@ -131,7 +131,7 @@ NETWORKS: tuple[Network, ...] = (
     _detector(
         name="mask_rcnn_shufflenet_v2_fine_fpn",
         implementation="torchvision: MaskRCNN on the finest three maps of shufflenet_v2_x1_0, small heads",
-        parameters=900_652,
+        parameters=901_952,
         image_size=320,
         weights=(
             imagenet("ShuffleNet_V2_X1_0"),
@@ -155,7 +155,7 @@ NETWORKS: tuple[Network, ...] = (
     _detector(
         name="mask_rcnn_efficientnet_lite0_fine_fpn",
         implementation="torchvision: MaskRCNN on the finest three maps of EfficientNet-Lite0 (ours), small heads",
-        parameters=1_313_808,
+        parameters=1_315_108,
         image_size=320,
         weights=(IMAGENET_OF_LITE0,),
         activation_bytes_per_pixel=1_489,
@@ -167,7 +167,7 @@ NETWORKS: tuple[Network, ...] = (
     _detector(
         name="mask_rcnn_swin_mini_fpn",
         implementation="torchvision: MaskRCNN on SwinTransformer of a third of Swin-T's width, small heads",
-        parameters=1_582_102,
+        parameters=1_583_402,
         image_size=160,
         activation_bytes_per_pixel=827,
         config=_small("swin_mini", (("1", 32), ("3", 64), ("5", 128)), ("0", "1"), defects=True),
@@ -184,7 +184,7 @@ NETWORKS: tuple[Network, ...] = (
     _detector(
         name="mask_rcnn_convnext_mini_fpn",
         implementation="torchvision: MaskRCNN on ConvNeXt of a third of ConvNeXt-T's width, small heads",
-        parameters=1_306_576,
+        parameters=1_307_876,
         image_size=160,
         activation_bytes_per_pixel=553,
         config=_small("convnext_mini", (("1", 32), ("3", 64), ("5", 128)), ("0", "1"), defects=True),

@@ -29,9 +29,10 @@ class FittedAnchors(AnchorGenerator):  # type: ignore[misc]
         self.register_load_state_dict_post_hook(_renewed)
 
     def fit(self, ratios_N: NDArray[np.float64]) -> None:
-        """Take the ratios, height by width, that N boxes have. Of none nothing changes, nor where weights were loaded that
-        have ratios of their own: what they know of anchors is about those."""
-        if len(ratios_N) and self.ratios_Q.tolist() == spread_ratios(len(self.ratios_Q)):
+        """Take the ratios, height by width, that N boxes have. Of none nothing changes, nor where weights were loaded
+        that have ratios of their own: what they know of anchors is about those."""
+        unset_Q = torch.tensor(spread_ratios(len(self.ratios_Q)), device=self.ratios_Q.device)
+        if len(ratios_N) and torch.equal(self.ratios_Q, unset_Q):
             self.ratios_Q.copy_(torch.from_numpy(fitted_ratios(ratios_N, len(self.ratios_Q))))
             self.renew()
 
