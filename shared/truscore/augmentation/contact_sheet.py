@@ -3,15 +3,17 @@
 Legend: C channels, H, W sides, N instances.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from truscore.augmentation.changes import Change, drawn
+from truscore.augmentation.copy_paste import CopyPaste, Pasted
 from truscore.augmentation.loading import sample_of, squared_sample_of
 from truscore.augmentation.policy import KNOBS, Policy, in_words
 from truscore.augmentation.samples import Sample
@@ -35,6 +37,7 @@ class Variant:
 
     epoch: int
     change: Change
+    pasted: Pasted | None
     sample: Sample
 
 
@@ -66,17 +69,35 @@ def previews(
     """
     count = min(images, len(records))
     places = [number * len(records) // count for number in range(count)]
-    return [_preview(place, records[place], folder=folder, run=run, variants=variants) for place in places]
-
-
-def _preview(place: int, record: ImageRecord, *, folder: Path, run: PreviewedRun, variants: int) -> Preview:
     load = squared_sample_of if run.square else sample_of
-    sample = load(record, load_image(folder / record.path), image_size=run.image_size)
+    pasting = CopyPaste(records, policy=run.policy, seed=run.seed)
+
+    def loaded(place: int) -> Sample:
+        return load(records[place], load_image(folder / records[place].path), image_size=run.image_size)
+
+    return [
+        _preview(place, records[place], run=run, variants=variants, pasting=pasting, load=loaded) for place in places
+    ]
+
+
+def _preview(
+    place: int,
+    record: ImageRecord,
+    *,
+    run: PreviewedRun,
+    variants: int,
+    pasting: CopyPaste,
+    load: Callable[[int], Sample],
+) -> Preview:
+    sample = load(place)
+    sample = sample.only(torch.tensor([not annotation.crowd for annotation in record.annotations], dtype=torch.bool))
     height, width = sample.image_CHW.shape[-2:]
     made = []
     for epoch in range(1, variants + 1):
         change = drawn(run.policy, mixed(run.seed, epoch, place), height=height, width=width)
-        made.append(Variant(epoch=epoch, change=change, sample=apply(change, sample)))
+        changed = pasting.onto(apply(change, sample), epoch=epoch, index=place, load=load)
+        pasted = pasting.drawn(epoch=epoch, index=place)
+        made.append(Variant(epoch=epoch, change=change, pasted=pasted, sample=changed))
     return Preview(record=record, original=sample.visible(), variants=tuple(made))
 
 
@@ -102,12 +123,19 @@ def contact_sheet(shown: Sequence[Preview], *, class_names: Sequence[str], polic
 
 def _row(sheet: Image.Image, pen: ImageDraw.ImageDraw, font: Font, preview: Preview, *, top: int) -> None:
     tiles = [(preview.original, preview.record.path, "as it is")]
-    tiles += [(one.sample, f"epoch {one.epoch}", change_in_words(one.change)) for one in preview.variants]
+    tiles += [(one.sample, f"epoch {one.epoch}", in_words_of(one)) for one in preview.variants]
     for column, (sample, *words) in enumerate(tiles):
         x = GAP_PX + column * STEP_X
         sheet.paste(_tile(sample), (x, top + 2 * LINE_PX))
         for line, text in enumerate(words):
             pen.text((x, top + line * LINE_PX), _cut(text, font), fill=(190, 190, 200), font=font)
+
+
+def in_words_of(variant: Variant) -> str:
+    """What an epoch does to an image, what it pastes first: lines are cut where they are too long."""
+    if variant.pasted is None:
+        return change_in_words(variant.change)
+    return f"{len(variant.pasted.annotations)} pasted, {change_in_words(variant.change)}"
 
 
 def change_in_words(change: Change) -> str:

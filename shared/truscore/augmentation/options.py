@@ -79,6 +79,7 @@ _BORDERS = (
     _some("lamps and artwork differ more than one set of cards shows", brightness=0.3, contrast=0.3, saturation=0.3),
     _some("a border shows where colour changes, not by which colour it is", hue=0.03),
     _none("borders are measured to a part of a pixel, and each of these moves or hides them", "blur", "noise", "jpeg"),
+    _none("a card has its own borders and no others: a second one would hide them", "copy_paste"),
 )
 
 _MIRRORED = _some("damage has no handedness: its mirror image is damage too", flip_horizontal=0.5, flip_vertical=0.5)
@@ -98,6 +99,7 @@ _GRADES = (
     _some("neighbouring grades differ by little: light may not make the difference", brightness=0.1, contrast=0.1),
     _COLOUR_IS_SIGNAL,
     _none("neighbouring grades differ in fine wear, which each of these hides or imitates", "blur", "noise", "jpeg"),
+    _none("another card's damage would take the card to another grade", "copy_paste"),
 )
 _SURFACE_GRADES = (
     *_GRADES,
@@ -123,6 +125,7 @@ _SHARPNESS = (
     _none("both scale the gradients that sharpness is read from", "brightness", "contrast"),
     _some("sharpness is in the luminance; colour says nothing of it", saturation=0.2, hue=0.03),
     _none("sharpness is what is rated, and each of these changes it", "blur", "noise", "jpeg"),
+    _none("a rating is of the whole image: nothing may be added to it", "copy_paste"),
 )
 _DAMAGE_MASKS = (
     _MIRRORED,
@@ -133,6 +136,7 @@ _DAMAGE_MASKS = (
     _some("a card's rim is often a little out of focus; damaged areas are wider than that", blur=0.1, blur_px=0.7),
     _SENSOR,
     _none("its blocks have edges of their own, where a mask's edge is measured", "jpeg"),
+    _none("windows are drawn around marks as often as classes need, each where it is", "copy_paste"),
 )
 _DEFECTS = (
     _MIRRORED,
@@ -143,6 +147,7 @@ _DEFECTS = (
     _COLOUR_IS_SIGNAL,
     _none("hairline scratches are gone from a blurred or compressed image", "blur", "jpeg"),
     _SENSOR,
+    _some("damage of one card is damage on another, and sets show few of each kind", copy_paste=0.5),
 )
 _DAMAGE_TAGS = (
     _MIRRORED,
@@ -153,6 +158,7 @@ _DAMAGE_TAGS = (
     _COLOUR_IS_SIGNAL,
     _none("hairline scratches are gone from a blurred or compressed image", "blur", "jpeg"),
     _SENSOR,
+    _none("it is not marked where an image shows what it is tagged with", "copy_paste"),
 )
 _LIGHTS = (
     _none("normals and light directions are tied to the image's axes: moved pixels would need both moved", *KNOBS),

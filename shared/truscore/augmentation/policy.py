@@ -24,6 +24,7 @@ class Policy:
     blur: float = 0.0  # probability
     noise: float = 0.0  # probability
     jpeg: float = 0.0  # probability
+    copy_paste: float = 0.0  # probability that instances of another image are pasted in
     blur_px: float = 0.7  # standard deviation, at most
     noise_levels: float = 4.0  # standard deviation in levels of 255, at most
     jpeg_quality: int = 60  # at worst; 95 at best
@@ -66,5 +67,6 @@ _WORDS: Mapping[str, Callable[[Policy], str]] = MappingProxyType(
         "blur": _often("blur", ", deviation up to {0.blur_px:g} px"),
         "noise": _often("noise", ", deviation up to {0.noise_levels:g} of 255"),
         "jpeg": _often("jpeg", ", quality from {0.jpeg_quality}"),
+        "copy_paste": _often("copy_paste", " get instances of another"),
     }
 )

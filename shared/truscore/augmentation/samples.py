@@ -66,3 +66,18 @@ def corners_of(boxes_N4: Tensor) -> tuple[Tensor, Tensor]:
     """Outline points (4N x 2) and their owners (4N), for boxes that nothing finer is known of."""
     corners_P2 = boxes_N4[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 2)
     return corners_P2, torch.arange(len(boxes_N4)).repeat_interleave(4)
+
+
+def seen_boxes(boxes_N4: Tensor, masks_NHW: Tensor) -> Tensor:
+    """[N, 4] boxes of instances that are cut off: what made them wide may no longer be seen. The mask knows it to a
+    pixel, so that sides within a pixel of it stay."""
+    seen_N4 = torch.stack([_extent(mask_HW, box_4) for mask_HW, box_4 in zip(masks_NHW > 0, boxes_N4, strict=True)])
+    inwards_4 = boxes_N4.new_tensor([1, 1, -1, -1])
+    return torch.where((seen_N4 - boxes_N4) * inwards_4 > 1, seen_N4, boxes_N4)
+
+
+def _extent(mask_HW: Tensor, box_4: Tensor) -> Tensor:
+    columns, rows = mask_HW.any(dim=0).nonzero(), mask_HW.any(dim=1).nonzero()
+    if not len(rows):
+        return box_4
+    return box_4.new_tensor([columns[0].item(), rows[0].item(), columns[-1].item() + 1, rows[-1].item() + 1])

@@ -15,7 +15,7 @@ from torchvision.transforms import v2
 from truscore.augmentation.changes import Change, drawn
 from truscore.augmentation.colours import recoloured, recolours
 from truscore.augmentation.policy import Policy
-from truscore.augmentation.samples import IGNORED, Sample, corners_of
+from truscore.augmentation.samples import IGNORED, Sample, corners_of, seen_boxes
 from truscore.augmentation.seeds import mixed
 
 GREY = 114
@@ -133,20 +133,5 @@ def _boxes_around(sample: Sample) -> Tensor:
     boxes_N4 = torch.minimum(outer_N4.clamp(min=0), limit_4)
     cut_N = (outer_N4 != boxes_N4).any(dim=1)
     if sample.masks_NHW is not None and cut_N.any():
-        boxes_N4[cut_N] = _seen_boxes(boxes_N4[cut_N], sample.masks_NHW[cut_N])
+        boxes_N4[cut_N] = seen_boxes(boxes_N4[cut_N], sample.masks_NHW[cut_N])
     return boxes_N4
-
-
-def _seen_boxes(boxes_N4: Tensor, masks_NHW: Tensor) -> Tensor:
-    """Boxes of instances that are cut off: what made them wide may lie beyond the image. The mask knows it to a pixel,
-    so that sides within a pixel of it stay."""
-    seen_N4 = torch.stack([_extent(mask_HW, box_4) for mask_HW, box_4 in zip(masks_NHW > 0, boxes_N4, strict=True)])
-    inwards_4 = boxes_N4.new_tensor([1, 1, -1, -1])
-    return torch.where((seen_N4 - boxes_N4) * inwards_4 > 1, seen_N4, boxes_N4)
-
-
-def _extent(mask_HW: Tensor, box_4: Tensor) -> Tensor:
-    columns, rows = mask_HW.any(dim=0).nonzero(), mask_HW.any(dim=1).nonzero()
-    if not len(rows):
-        return box_4
-    return box_4.new_tensor([columns[0].item(), rows[0].item(), columns[-1].item() + 1, rows[-1].item() + 1])

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,8 +12,12 @@ from services.cli.context import CliError, Code, context_of, print_json
 from services.cli.inputs.reading import index_of, refuse_without_targets
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
     from truscore.augmentation import Policy
+    from truscore.augmentation.contact_sheet import Variant
+    from truscore.datasets import ImageRecord
 
 SQUARELESS = ("instance_segmentation", "detection")
 DEFAULT_SIZE_PX = 320
@@ -81,7 +85,7 @@ def augment(
                 "images": [
                     {
                         "image": one.record.path,
-                        "variants": [{"epoch": made.epoch, **asdict(made.change)} for made in one.variants],
+                        "variants": [_variant(made, records) for made in one.variants],
                     }
                     for one in shown
                 ],
@@ -90,6 +94,13 @@ def augment(
     else:
         _show(context_of(context).screen, policy)
         say(f"the sheet is in {output}")
+
+
+def _variant(made: "Variant", records: "Sequence[ImageRecord]") -> dict[str, Any]:
+    pasted = None
+    if made.pasted is not None:
+        pasted = {"image": records[made.pasted.place].path, "annotations": list(made.pasted.annotations)}
+    return {"epoch": made.epoch, **asdict(made.change), "pasted": pasted}
 
 
 def _size_of(category: str, option: str) -> int:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from truscore.augmentation import Policy, Sample, augment
 from truscore.augmentation.border_strips import BOX_DEVIATION, OUTLINE_DEVIATION, KnownBorder, border_strips
+from truscore.augmentation.copy_paste import CopyPaste
 from truscore.augmentation.loading import marked_sample
 from truscore.datasets import ImageRecord
 from truscore.metrics.borders import known_borders
@@ -60,6 +61,7 @@ class InstanceImages:
         self._image_size = image_size
         self._seed = seed
         self._policy = policy
+        self._copy_paste = CopyPaste(self.records, policy=policy, seed=seed)
         self._strips = strips
         self._kinds = kinds
         self._cache_left_bytes = cache_limit_bytes
@@ -75,6 +77,7 @@ class InstanceImages:
         sample = loaded.sample.only(~loaded.crowd_N)
         if key.epoch:
             sample = augment(sample, policy=self._policy, seed=self._seed, epoch=key.epoch, index=key.index)
+            sample = self._copy_paste.onto(sample, epoch=key.epoch, index=key.index, load=self._marked)
         else:
             sample = sample.visible()
         return replace(sample, targets=self._strips_of(key, loaded)) if self._strips else sample
@@ -86,6 +89,9 @@ class InstanceImages:
         loaded = self._load(self.records[index])
         self._keep(index, loaded)
         return loaded
+
+    def _marked(self, index: int) -> Sample:
+        return self.loaded(index).sample
 
     def original(self, index: int) -> NDArray[np.uint8]:
         """The upright image in its own size, HWC."""
