@@ -29,7 +29,7 @@ def test_every_option_says_why_of_every_choice(category: str, option: str) -> No
 @pytest.mark.parametrize(("category", "option"), OPTIONS)
 def test_every_option_keeps_within_what_makes_sense(category: str, option: str) -> None:
     policy = policy_for(category, option)
-    chances = (*FLIPS, "blur", "noise", "jpeg")
+    chances = (*FLIPS, "blur", "noise", "jpeg", "copy_paste")
     assert all(0 <= policy.values[name] <= 0.5 for name in chances)
     assert policy.angle_deg <= 15
     assert policy.scale <= 0.25
@@ -69,6 +69,12 @@ def test_grades_are_changed_mildly_and_nothing_of_them_is_cut_off(category: str,
     assert policy.angle_deg <= 3
     assert max(policy.brightness, policy.contrast) <= 0.1
     assert (policy.blur, policy.noise, policy.jpeg) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(("category", "option"), OPTIONS)
+def test_instances_are_pasted_where_each_is_looked_for_by_itself_and_nowhere_else(category: str, option: str) -> None:
+    pasted = policy_for(category, option).copy_paste > 0
+    assert pasted == ((category, option) == ("surface_analysis", "defect_detection"))
 
 
 def test_the_label_of_the_whole_image_stays_in_it() -> None:

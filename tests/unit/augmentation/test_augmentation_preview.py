@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from truscore.augmentation import Change, policy_for
+from truscore.augmentation import Change, Policy, policy_for
 from truscore.augmentation.contact_sheet import PreviewedRun, change_in_words, contact_sheet, previews
 from truscore.augmentation.loading import sample_of, squared_sample_of
 from truscore.augmentation.policy import KNOBS, in_words
@@ -21,6 +21,7 @@ from services.trainer.worker.tasks.instance_images import InstanceImages
 from services.trainer.worker.tasks.make import make_task
 
 BORDERS = policy_for("border_detection", "dual_class")
+DEFECTS = policy_for("surface_analysis", "defect_detection")
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +42,16 @@ def run(*arguments: str) -> int:
     return int(ended.value.code or 0)
 
 
-def test_a_preview_shows_the_very_samples_that_are_trained_on(cards: Path, index: DatasetIndex) -> None:
+@pytest.mark.parametrize(("policy", "pasted"), [(BORDERS, 0), (DEFECTS, 2)])
+def test_a_preview_shows_the_very_samples_that_are_trained_on(
+    cards: Path, index: DatasetIndex, policy: Policy, pasted: int
+) -> None:
     training = InstanceImages(
-        index.images, folder=cards, image_size=64, seed=7, policy=BORDERS, cache_limit_bytes=1 << 24
+        index.images, folder=cards, image_size=64, seed=7, policy=policy, cache_limit_bytes=1 << 24
     )
-    requested = PreviewedRun(policy=BORDERS, image_size=64, square=False, seed=7)
+    requested = PreviewedRun(policy=policy, image_size=64, square=False, seed=7)
     shown = previews(index.images, folder=cards, run=requested, images=3, variants=2)
+    assert sum(variant.pasted is not None for one in shown for variant in one.variants) == pasted
     assert [one.record.path for one in shown] == [index.images[place].path for place in (0, 1, 3)]
     for place, one in zip((0, 1, 3), shown, strict=True):
         assert torch.equal(one.original.image_CHW, training[Key(epoch=0, index=place)].image_CHW)
