@@ -4,8 +4,6 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from torch.distributed.checkpoint.api import CheckpointException
-
 from services.trainer.journal import Record, Writer
 
 
@@ -47,11 +45,7 @@ class BackgroundSave:
         self._thread.shutdown(wait=True)
 
     def _save(self, save: Callable[[], Sequence[Record]]) -> None:
-        try:
-            records = save()
-        except CheckpointException as error:
-            # By rank: a full disk is to be told from the rest by its own error.
-            raise next(iter(error.failures.values()))[0] from error
+        records = save()
         with self._lock:
             for record in records:
                 self._journal.append(record, durable=record is records[-1])

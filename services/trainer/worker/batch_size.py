@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from truscore.files import atomic_write
+from truscore.process.cgroup import read_cgroup
 from truscore.recipes.batch_size import CEILINGS, FoundBatch, MemoryNeed, find_batch
 from truscore.recipes.memory import CPU_SHARE, GPU_SHARE, RECOMPUTED_SHARE
-from truscore.telemetry.cgroup import read_cgroup
 from truscore.zoo import build_model
 
 from services.trainer.worker.checkpoint import LATEST, read

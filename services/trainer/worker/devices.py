@@ -63,7 +63,8 @@ def choose_precision(*, wanted: bool, device: torch.device) -> Precision:
 @contextmanager
 def deterministic() -> Iterator[None]:
     """The same seed gives the same bits. Operations that can't promise it warn."""
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # Not by use_deterministic_algorithms, which sets the same and imports torch's compiler beside it: 3 s of a core.
+    torch.set_deterministic_debug_mode("warn")
     # The fill is for programs that read memory they never wrote; it costs a pass over every new tensor.
     deterministic_module: Any = torch.utils.deterministic
     filled = deterministic_module.fill_uninitialized_memory
@@ -74,4 +75,4 @@ def deterministic() -> Iterator[None]:
         yield
     finally:
         deterministic_module.fill_uninitialized_memory = filled
-        torch.use_deterministic_algorithms(False)
+        torch.set_deterministic_debug_mode("default")

@@ -7,26 +7,25 @@ al. 2023, "PyTorch FSDP").
 """
 
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from torch.distributed.checkpoint.state_dict import (
-    StateDictOptions,
-    get_model_state_dict,
-    get_optimizer_state_dict,
-    set_model_state_dict,
-    set_optimizer_state_dict,
-)
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import FSDPModule, fully_shard
 from truscore.zoo.compilation import stages
 
-_WHOLE = StateDictOptions(full_state_dict=True)
+from services.trainer.worker.in_shards import in_shards
+
+if TYPE_CHECKING:
+    from torch.distributed.checkpoint.state_dict import StateDictOptions
+
+# Of torch.distributed each function imports what it needs: that takes seconds of a core, and most runs have no shards.
 
 
 def shard_network(network: nn.Module, device: torch.device, *, world_size: int) -> nn.Module:
     """A copy of the network in shards: stage by stage of its backbone, and the rest together. All processes ask."""
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
     # One dimension: every process holds 1 / world_size of each weight, along its first dimension.
     mesh = init_device_mesh(device.type, (world_size,))
     copy = deepcopy(network)
@@ -40,34 +39,42 @@ def shard_network(network: nn.Module, device: torch.device, *, world_size: int) 
 
 def set_gradient_sync(model: nn.Module, wanted: bool) -> None:
     """Whether the next pass backward exchanges gradients; nothing happens where there are no shards."""
-    if isinstance(model, FSDPModule):
-        model.set_requires_gradient_sync(wanted)
+    if in_shards(model):
+        model.set_requires_gradient_sync(wanted)  # type: ignore[operator]
 
 
 def gather_weights(model: nn.Module, network: nn.Module) -> None:
     """Make the whole network what its shards have become. All processes ask; nothing happens where there are none."""
-    if isinstance(model, FSDPModule):
+    if in_shards(model):
+        from torch.distributed.checkpoint.state_dict import get_model_state_dict
+
         # A gather of each shard (all_gather), into the whole network that every process keeps.
-        network.load_state_dict(get_model_state_dict(model, options=_WHOLE))
+        network.load_state_dict(get_model_state_dict(model, options=_whole()))
 
 
 def scatter_weights(network: nn.Module, model: nn.Module) -> None:
     """Make the shards what the whole network is. All processes ask; nothing happens where there are none."""
-    if isinstance(model, FSDPModule):
-        set_model_state_dict(model, network.state_dict(), options=_WHOLE)
+    if in_shards(model):
+        from torch.distributed.checkpoint.state_dict import set_model_state_dict
+
+        set_model_state_dict(model, network.state_dict(), options=_whole())
 
 
 def optimizer_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """The optimizer's state, whole. All processes ask."""
-    if isinstance(model, FSDPModule):
-        return dict(get_optimizer_state_dict(model, optimizer, options=_WHOLE))
+    if in_shards(model):
+        from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict
+
+        return dict(get_optimizer_state_dict(model, optimizer, options=_whole()))
     return optimizer.state_dict()
 
 
 def restore_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
     """Put back what ``optimizer_state`` gave, with shards or without. All processes ask."""
-    if isinstance(model, FSDPModule):
-        set_optimizer_state_dict(model, optimizer, _by_name(model, optimizer, state), options=_WHOLE)
+    if in_shards(model):
+        from torch.distributed.checkpoint.state_dict import set_optimizer_state_dict
+
+        set_optimizer_state_dict(model, optimizer, _by_name(model, optimizer, state), options=_whole())
     else:
         optimizer.load_state_dict(state)
 
@@ -86,3 +93,9 @@ def _by_name(model: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str
         for group, own in zip(state["param_groups"], optimizer.param_groups, strict=True)
     ]
     return {"state": {name_of[place]: value for place, value in state["state"].items()}, "param_groups": groups}
+
+
+def _whole() -> "StateDictOptions":
+    from torch.distributed.checkpoint.state_dict import StateDictOptions
+
+    return StateDictOptions(full_state_dict=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from truscore.files import is_full_disk
 from truscore.process.exit import exit_without_finalizing
 
+import services.trainer.worker.imports  # noqa: F401  first: before anything imports torchvision
 from services.trainer.journal import (
     DISK_FULL,
     Cancelled,

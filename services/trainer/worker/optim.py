@@ -2,19 +2,30 @@
 
 import math
 from collections.abc import Callable, Mapping
+from inspect import unwrap
 from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import nn
-from torch.distributed.tensor import DTensor
 from truscore.catalog.networks import NETWORKS
 from truscore.configuration.recipe import Optimization, Recipe
 from truscore.zoo.pretrained import BODY
 
+from services.trainer.worker.in_shards import is_shard
+
 WARM_UP_SHARE = 0.3  # torch's OneCycleLR has the same default
 SCALE = "lr_scale"  # key of a group of weights
 POLYNOMIAL_POWER = 0.9  # Chen et al. 2017, "DeepLab"
+
+
+class SGD(torch.optim.SGD):
+    # torch's own begins and ends with a call into its compiler, and so imports that: 3 s of a core, to no effect here.
+    step = torch.no_grad()(unwrap(torch.optim.SGD.step))
+
+
+class AdamW(torch.optim.AdamW):
+    step = torch.no_grad()(unwrap(torch.optim.AdamW.step))
 
 
 def _one_cycle(done: float) -> float:
@@ -74,15 +85,15 @@ def make_optimizer(
     groups = [*groups[:2], *(group for group in groups[2:] if group["params"])]
     fused = _gains_from_fusing([weight for _, weight in trained])
     if solver == "sgd":
-        return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=settings.momentum, fused=fused)
+        return SGD(groups, lr=settings.learning_rate, momentum=settings.momentum, fused=fused)
     # The recipe's momentum is Adam's beta 1; beta 2 is the paper's (Kingma & Ba 2015, algorithm 1).
-    return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(settings.momentum, 0.999), fused=fused)
+    return AdamW(groups, lr=settings.learning_rate, betas=(settings.momentum, 0.999), fused=fused)
 
 
 def _gains_from_fusing(weights: list[nn.Parameter]) -> bool | None:
     """One pass over a weight and its moments in place of one for each operation: on a CPU a tenth of a small step
     (docs/performance.md). Elsewhere, where it was not measured, and in shards torch chooses."""
-    return True if all(weight.device.type == "cpu" and not isinstance(weight, DTensor) for weight in weights) else None
+    return True if all(weight.device.type == "cpu" and not is_shard(weight) for weight in weights) else None
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

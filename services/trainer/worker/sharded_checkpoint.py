@@ -4,16 +4,20 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from truscore.files import sha256_of
 
 from services.trainer.journal import Shard
 from services.trainer.worker.checkpoint import LATEST, WrittenFile, contents, write
+from services.trainer.worker.in_shards import in_shards
 from services.trainer.worker.loop import TrainingRun
 from services.trainer.worker.run_dir import RunDir
-from services.trainer.worker.shards import ShardedOptimizer, read_whole, sharded_optimizer, sync_files
 
+if TYPE_CHECKING:
+    from services.trainer.worker.shards import ShardedOptimizer
+
+# ``shards`` is imported where a run has some: that takes seconds of a core.
 PREFIX = "shards-"
 
 
@@ -36,12 +40,14 @@ class BegunCheckpoint:
 class ShardedCheckpoints:
     """Writes and reads them. On several hosts, which share no disk, there are none: each host keeps a whole one."""
 
-    def __init__(self, run_dir: RunDir, run: TrainingRun, optimizer: ShardedOptimizer) -> None:
+    def __init__(self, run_dir: RunDir, run: TrainingRun, optimizer: "ShardedOptimizer") -> None:
         self._run_dir, self._run, self._optimizer = run_dir, run, optimizer
 
     def begin(self, class_names: tuple[str, ...], *, best: str | None) -> BegunCheckpoint:
         """A copy of what the run is now, to be written in a thread. ``best`` is the folder of the best one so far,
         None where it is this. All processes ask."""
+        from torch.distributed.checkpoint.api import CheckpointException
+
         group = self._run.group
         content = contents(self._run, class_names, sharded=True)
         name = group.broadcast(self._unused_folder() if group.is_main else "")
@@ -54,7 +60,11 @@ class ShardedCheckpoints:
 
         def finish() -> Saved | None:
             # Ends when all processes have written: until the file below names them, the checkpoint before counts.
-            written.result()
+            try:
+                written.result()
+            except CheckpointException as error:
+                # By rank: a full disk is to be told from the rest by its own error.
+                raise next(iter(error.failures.values()))[0] from error
             if not group.is_main:
                 return None
             shards = shards_in(self._run_dir, name)
@@ -78,6 +88,8 @@ def shards_in(run_dir: RunDir, name: str) -> tuple[Shard, ...]:
     """The files of a folder of shards, hashed as they lie there; none where it has no name."""
     if not name:
         return ()
+    from services.trainer.worker.shards import sync_files
+
     return tuple(
         Shard(
             path=path.relative_to(run_dir.path).as_posix(), sha256=sha256_of(path), size_bytes=path.stat().st_size
@@ -96,8 +108,11 @@ def remove_all_but(run_dir: RunDir, *needed: str) -> None:
 def sharded_checkpoints(run_dir: RunDir, run: TrainingRun) -> ShardedCheckpoints | None:
     """None where the run has none of its own."""
     on_one_host = run.group.local_world_size == run.group.world_size
-    optimizer = sharded_optimizer(run.model, run.optimizer) if on_one_host else None
-    return None if optimizer is None else ShardedCheckpoints(run_dir, run, optimizer)
+    if not on_one_host or not in_shards(run.model):
+        return None
+    from services.trainer.worker.shards import ShardedOptimizer
+
+    return ShardedCheckpoints(run_dir, run, ShardedOptimizer(run.model, run.optimizer))
 
 
 def is_sharded(optimizer: dict[str, Any]) -> bool:
@@ -107,4 +122,6 @@ def is_sharded(optimizer: dict[str, Any]) -> bool:
 
 def whole_optimizer(optimizer: dict[str, Any], checkpoints: Path) -> dict[str, Any]:
     """The state out of its shards, for a run without. Raises InvalidJob where they are missing."""
+    from services.trainer.worker.shards import read_whole
+
     return read_whole(checkpoints / optimizer["shards"], optimizer["groups"])

@@ -19,7 +19,6 @@ from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict, set_optimizer_state_dict
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import async_save
-from torch.distributed.fsdp import FSDPModule
 from truscore.files import sync_folder
 
 from services.trainer.worker.errors import InvalidJob
@@ -63,11 +62,6 @@ class ShardedOptimizer:
         load(tensors, storage_reader=reader, process_group=self._writers)
         restored: dict[str, Any] = {"state": _nested(tensors), "param_groups": groups}
         set_optimizer_state_dict(self._model, self._optimizer, restored)
-
-
-def sharded_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer) -> ShardedOptimizer | None:
-    """None where the network is in no shards."""
-    return ShardedOptimizer(model, optimizer) if isinstance(model, FSDPModule) else None
 
 
 def read_whole(folder: Path, groups: list[dict[str, Any]]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from truscore.telemetry.cgroup import read_cgroup
+from truscore.process.cgroup import read_cgroup
 from truscore.telemetry.gpus import GpuReading, Gpus
 
 

@@ -38,6 +38,9 @@ def compile_stages(model: nn.Module, mode: str) -> None:
 
     Stage by stage: around them detectors choose their regions by the data, which compilers can't follow.
     """
+    import torch._inductor.config as inductor
+
+    inductor.deterministic = torch.are_deterministic_algorithms_enabled()
     for stage in stages(model):
         # The method, not the module: a wrapped module would rename its weights ("_orig_mod."), and checkpoints with it.
         stage.forward = torch.compile(stage.forward, mode=mode.replace("_", "-"))

@@ -56,7 +56,10 @@ def augment(
     policy = policy_for(category, option, index.class_names)
     # Torch comes with these: only a preview loads it.
     say("loading what training changes images with, which takes some seconds")
+    from truscore.process.torch_imports import import_torchvision
+
     try:
+        import_torchvision()
         from truscore.augmentation.contact_sheet import PreviewedRun, contact_sheet, previews
     except ModuleNotFoundError as error:
         raise CliError(Code.FAILED, f"{error.name} is not installed; accepted: truscore-training[train]") from error

@@ -21,6 +21,7 @@ from truscore.datasets import DatasetIndex, InvalidSplit, index_digest, read_dat
 from truscore.files import sha256_of
 from truscore.recipes import InvalidConfig, Recipe, recipe_to_json, resolve
 
+import services.trainer.worker.imports  # noqa: F401  first: before anything imports torchvision
 from services.trainer.journal import EpochDone
 from services.trainer.worker.cross_validation.engine import FoldDone, spreads
 from services.trainer.worker.cross_validation.repetitions import CHOICES, Repetition, Trial, repeat

@@ -7,6 +7,7 @@ import torch
 from truscore.recipes import InvalidConfig, resolve
 from truscore.zoo.compilation import why_not_compilable
 
+import services.trainer.worker.imports  # noqa: F401  as a training process, which imports without the compiler
 from services.trainer.worker.build_run import check_supported
 from services.trainer.worker.devices import Place
 from services.trainer.worker.distributed import WorkerGroup

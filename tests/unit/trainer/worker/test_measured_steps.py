@@ -10,9 +10,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from truscore.process.cgroup import read_cgroup
 from truscore.recipes.memory import CPU_SHARE
 from truscore.synthesis import render_dataset
-from truscore.telemetry.cgroup import read_cgroup
 
 from services.trainer.worker.batch_size import (
     MeasuredStep,

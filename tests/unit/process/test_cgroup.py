@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from truscore.telemetry.cgroup import CgroupUse, read_cgroup
+from truscore.process.cgroup import CgroupUse, read_cgroup
 
 
 def written(folder: Path, **files: str) -> None:
