@@ -28,7 +28,7 @@ def main() -> None:
     # What is imported stays: the collector need not go over it again and again, now or while graphs are traced.
     gc.disable()
     # Torch takes seconds to import: only once there is someone to end with.
-    from truscore.process.torch_imports import import_torchvision
+    from truscore.zoo.torch_imports import import_torchvision
 
     import_torchvision()
     from services.exporter.child.convert import convert

@@ -8,7 +8,11 @@ from typing import Any
 from truscore.catalog.networks import NETWORKS
 from truscore.storage import ObjectRef
 
-SAMPLES = {"whole": "whole images", "windows": "windows of native resolution"}
+SAMPLES = {
+    "whole": "whole images",
+    "windows": "windows of native resolution",
+    "copy_paste": "whole images, half of them with instances of another",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

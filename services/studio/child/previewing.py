@@ -15,7 +15,7 @@ SQUARELESS = ("instance_segmentation", "detection")
 
 def load() -> None:
     """Before memory is bounded. Raises ModuleNotFoundError where there is no torch."""
-    from truscore.process.torch_imports import import_torchvision
+    from truscore.zoo.torch_imports import import_torchvision
 
     import_torchvision()
     import truscore.augmentation.contact_sheet  # noqa: F401

@@ -1,6 +1,6 @@
 """What a training process imports before anything else, so that it starts in half the time."""
 
-from truscore.process.torch_imports import import_torchvision, prepare_optimizers
+from truscore.zoo.torch_imports import import_torchvision, prepare_optimizers
 
 import_torchvision()
 prepare_optimizers()

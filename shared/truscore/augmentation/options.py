@@ -13,15 +13,19 @@ class UnknownOption(ValueError):
     """There is no policy for such a category and option."""
 
 
-def policy_for(category: str, option: str, class_names: Sequence[str] = ()) -> Policy:
-    """The option's policy; a plug-in's option is not augmented. Raises UnknownOption.
+COPY_PASTE = "copy_paste"  # of ``truscore.configuration.recipe.SAMPLINGS``
+
+
+def policy_for(category: str, option: str, class_names: Sequence[str] = (), *, sampling: str = "whole") -> Policy:
+    """The option's policy; a plug-in's option is not augmented. ``sampling`` is the recipe's. Raises UnknownOption.
 
     Where classes are named after sides ("top_left", "lower edge"), what would make one of another is left out.
     """
     if category == "experimental":
         return _PLUG_IN
     try:
-        return _without_exchanging_sides(_POLICIES[category, option], class_names)
+        policy = _without_exchanging_sides(_POLICIES[category, option], class_names)
+        return replace(policy, copy_paste=0.5, why={**policy.why, **_PASTED}) if sampling == COPY_PASTE else policy
     except KeyError:
         accepted = ", ".join("/".join(known) for known in _POLICIES)
         raise UnknownOption(f"{category}/{option} has no augmentation; accepted: {accepted}, experimental/…") from None
@@ -147,7 +151,7 @@ _DEFECTS = (
     _COLOUR_IS_SIGNAL,
     _none("hairline scratches are gone from a blurred or compressed image", "blur", "jpeg"),
     _SENSOR,
-    _some("damage of one card is damage on another, and sets show few of each kind", copy_paste=0.5),
+    _none("it gained nothing where it was measured; sampling=copy_paste asks for it", "copy_paste"),
 )
 _DAMAGE_TAGS = (
     _MIRRORED,
@@ -167,6 +171,7 @@ _LIGHTS = (
         *("brightness", "contrast", "saturation", "hue", "blur", "noise", "jpeg"),
     ),
 )
+_PASTED = {"copy_paste": "asked for by the recipe's sampling: damage of one card is damage on another"}
 _PLUG_IN = _policy([_none("only the plug-in knows what its labels survive: it changes its images itself", *KNOBS)])
 
 _POLICIES: Mapping[tuple[str, str], Policy] = MappingProxyType(

@@ -7,7 +7,7 @@ PROFILES = ("small", "full")
 # The small recipes again, on a body with published weights where an installed package has them.
 PUBLISHED = "published"
 # What a training sample is: the image scaled to the network's size, or a window of it at native resolution.
-SAMPLINGS = ("whole", "windows")
+SAMPLINGS = ("whole", "windows", "copy_paste")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,4 +4,4 @@ from typing import Final
 
 # Of proto/truscore/events: docs/explanation/contract-versions.md says what raises which part.
 # Each version has an entry in CHANGELOG.md.
-CONTRACT_VERSION: Final = "1.11.0"
+CONTRACT_VERSION: Final = "1.11.1"

@@ -15,7 +15,8 @@ _MULTIPLIER = "hyperparameters.optimization.backbone_lr_multiplier"
 _STRATEGY = "hyperparameters.advanced_settings.multi_gpu_strategy"
 _WEIGHTS = "loss_config.loss_weights"
 
-_WINDOWED_TASKS = ("semantic_segmentation",)
+# What a training sample may be beside a whole image.
+_WINDOWS, _COPY_PASTE = "semantic_segmentation", "instance_segmentation of defects"
 
 # Of the images; the rest is what there is to train on.
 MOST_HELD_OUT = 0.9
@@ -44,14 +45,31 @@ def without_effect(row: Row, base: str) -> dict[str, str]:
         if weight not in counted:
             others = ", ".join(counted)
             silent[f"{_WEIGHTS}.{weight}"] = f"its default: the loss of {row.task} has no such part, only {others}"
-    if row.task not in _WINDOWED_TASKS:
-        silent["sampling"] = f"whole: windows are for {', '.join(_WINDOWED_TASKS)}, and this row is for {row.task}"
+    if samplings_of(row) == ("whole",):
+        silent["sampling"] = _sampling_said(row)
     return silent
+
+
+def samplings_of(row: Row) -> tuple[str, ...]:
+    """What a training sample of the row's task can be."""
+    if row.task == "semantic_segmentation":
+        return "whole", "windows"
+    # A card has its own borders and no others; what a plug-in's labels survive, only the plug-in knows.
+    if row.task == "instance_segmentation" and row.category not in ("border_detection", "experimental"):
+        return "whole", "copy_paste"
+    return ("whole",)
+
+
+def _sampling_said(row: Row) -> str:
+    accepted = " or ".join(samplings_of(row))
+    return f"{accepted}: windows are for {_WINDOWS}, copy_paste for {_COPY_PASTE}, and this row is for {row.task}"
 
 
 def _impossible(recipe: Recipe, row: Row, changed: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
     silent = without_effect(row, recipe.architecture_config.base_architecture)
     yield from ((key, value, silent[key]) for key, value in changed.items() if key in silent)
+    if "sampling" not in silent and recipe.sampling not in samplings_of(row):
+        yield "sampling", recipe.sampling, _sampling_said(row)
     yield from _weights_that_fit_another(recipe)
     yield from _freezing_random_weights(recipe)
     yield from _multiplier_of_random_weights(recipe, changed)

@@ -50,8 +50,9 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         f"{_LOSS}.regularization.dropout": "share of units that the head drops while it trains",
         "seed": "of every random generator of the run",
         "image_size": "longer side in pixels of the images that the network sees, or side of its windows",
-        "sampling": "whole images scaled to the size, or windows of that size at native resolution, most of them on "
-        "marks; files then go over a picture tile by tile, and a threshold of damage is chosen on validation images",
+        "sampling": "whole images scaled to the size; windows of that size at native resolution, most of them on "
+        "marks (files then go over a picture tile by tile, and a threshold of damage is chosen on validation images); "
+        "or copy_paste: whole images, half of which get outlined instances of another",
         "split.validation_fraction": "share of the images that epochs are evaluated by",
         "split.test_fraction": "share of the images that only the finished run is evaluated by",
     }

@@ -72,9 +72,11 @@ def test_grades_are_changed_mildly_and_nothing_of_them_is_cut_off(category: str,
 
 
 @pytest.mark.parametrize(("category", "option"), OPTIONS)
-def test_instances_are_pasted_where_each_is_looked_for_by_itself_and_nowhere_else(category: str, option: str) -> None:
-    pasted = policy_for(category, option).copy_paste > 0
-    assert pasted == ((category, option) == ("surface_analysis", "defect_detection"))
+def test_instances_are_pasted_where_an_order_asks_for_it_and_says_why(category: str, option: str) -> None:
+    assert policy_for(category, option).copy_paste == 0
+    asked = policy_for(category, option, sampling="copy_paste")
+    assert asked.copy_paste == 0.5
+    assert "asked for" in asked.why["copy_paste"]
 
 
 def test_the_label_of_the_whole_image_stays_in_it() -> None:

@@ -21,7 +21,7 @@ from services.trainer.worker.tasks.instance_images import InstanceImages
 from services.trainer.worker.tasks.make import make_task
 
 BORDERS = policy_for("border_detection", "dual_class")
-DEFECTS = policy_for("surface_analysis", "defect_detection")
+PASTING = policy_for("surface_analysis", "defect_detection", sampling="copy_paste")
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def run(*arguments: str) -> int:
     return int(ended.value.code or 0)
 
 
-@pytest.mark.parametrize(("policy", "pasted"), [(BORDERS, 0), (DEFECTS, 2)])
+@pytest.mark.parametrize(("policy", "pasted"), [(BORDERS, 0), (PASTING, 2)])
 def test_a_preview_shows_the_very_samples_that_are_trained_on(
     cards: Path, index: DatasetIndex, policy: Policy, pasted: int
 ) -> None:

@@ -30,7 +30,7 @@ PICTURES = [np.zeros((3, 2, side), np.float32) for side in (2, 3)]
 def test_the_child_starts_without_the_compiler_of_torch_and_regions_are_pooled_as_with_it() -> None:
     script = (
         "import sys\n"
-        "from truscore.process.torch_imports import import_torchvision\n"
+        "from truscore.zoo.torch_imports import import_torchvision\n"
         "import_torchvision()\n"
         "import services.exporter.child.convert\n"
         "assert 'torch._dynamo' not in sys.modules\n"

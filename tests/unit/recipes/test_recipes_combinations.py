@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from truscore.catalog.networks import NETWORKS
 from truscore.catalog.table import Row, row_of
 from truscore.catalog.tasks import TASKS
+from truscore.configuration.recipe import SAMPLINGS
 from truscore.recipes import InvalidConfig, config_of, recipe_from_json, recipe_to_json, resolve
-from truscore.recipes.combinations import without_effect
+from truscore.recipes.combinations import samplings_of, without_effect
 
 from tests.unit.recipes.rows import AVAILABLE, PROFILES, at, keys_and_values, merged, name_of, nested
 
@@ -74,6 +75,25 @@ def test_a_key_has_something_to_change_or_is_refused_with_the_reason(row: Row, k
             assert error.accepted == without_effect(row, base)[key]
         else:
             assert at(config_of(resolved(row, order)), key) == OTHER[key]
+
+
+@ROWS
+@pytest.mark.parametrize("sampling", SAMPLINGS)
+def test_a_sampling_is_taken_by_rows_that_have_a_use_for_it_and_refused_with_theirs_by_others(
+    row: Row, sampling: str
+) -> None:
+    if sampling in samplings_of(row):
+        assert resolved(row, {"sampling": sampling}).sampling == sampling
+    else:
+        error = refused(row, {"sampling": sampling})
+        assert (error.key, error.value) == ("sampling", sampling)
+        assert error.accepted.startswith(" or ".join(samplings_of(row)) + ":")
+
+
+def test_defects_alone_are_pasted_and_pixels_alone_are_seen_in_windows() -> None:
+    pasted = {(row.category, row.option) for row in AVAILABLE if "copy_paste" in samplings_of(row)}
+    assert pasted == {("surface_analysis", "defect_detection")}
+    assert {row.task for row in AVAILABLE if "windows" in samplings_of(row)} == {"semantic_segmentation"}
 
 
 def test_every_task_that_can_be_trained_says_which_weights_count() -> None:

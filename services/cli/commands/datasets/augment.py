@@ -37,6 +37,9 @@ def augment(
     size: Annotated[
         int | None, typer.Option(min=16, max=2048, help="Longer side in pixels; that of the recipe when not given.")
     ] = None,
+    sampling: Annotated[
+        str, typer.Option(metavar="NAME", help="What a training sample is; that of the recipe when not given.")
+    ] = "",
     output: Annotated[Path, typer.Option("--output", metavar="FILE", help="Picture to write.")] = Path("augment.png"),
     as_json: AsJson = False,
 ) -> None:
@@ -53,10 +56,10 @@ def augment(
     say(f"reading {path}")
     index = index_of(path, format=format, class_names=class_names)
     refuse_without_targets(index, path, category=category, option=option)
-    policy = policy_for(category, option, index.class_names)
+    policy = policy_for(category, option, index.class_names, sampling=_sampling_of(category, option, sampling))
     # Torch comes with these: only a preview loads it.
     say("loading what training changes images with, which takes some seconds")
-    from truscore.process.torch_imports import import_torchvision
+    from truscore.zoo.torch_imports import import_torchvision
 
     try:
         import_torchvision()
@@ -104,6 +107,17 @@ def _variant(made: "Variant", records: "Sequence[ImageRecord]") -> dict[str, Any
     if made.pasted is not None:
         pasted = {"image": records[made.pasted.place].path, "annotations": list(made.pasted.annotations)}
     return {"epoch": made.epoch, **asdict(made.change), "pasted": pasted}
+
+
+def _sampling_of(category: str, option: str, asked: str) -> str:
+    from truscore.recipes import InvalidConfig, resolve
+
+    try:
+        return resolve(category, option, "", {"sampling": asked} if asked else {}).sampling
+    except InvalidConfig as error:
+        if not asked:
+            return "whole"
+        raise CliError(Code.USAGE, f"--sampling {asked!r}; accepted: {error.accepted}") from error
 
 
 def _size_of(category: str, option: str) -> int:

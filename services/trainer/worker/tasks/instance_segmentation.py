@@ -13,6 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from truscore.augmentation import Sample, policy_for
+from truscore.augmentation.copy_paste import can_be_pasted
+from truscore.augmentation.options import COPY_PASTE
 from truscore.configuration.recipe import LossWeights, Recipe
 from truscore.datasets import ImageRecord
 from truscore.metrics.comparison.bootstrap import Measure
@@ -23,6 +25,7 @@ from truscore.zoo.detection.anchors import FittedAnchors
 from truscore.zoo.detection.border_lines.refining import has_second_stage
 from truscore.zoo.detection.border_lines.stage import BorderLines
 
+from services.trainer.worker.errors import InvalidJob
 from services.trainer.worker.pixels import job_pixels
 from services.trainer.worker.run_dir import TrainingJob
 from services.trainer.worker.tasks.border_corners import lines_of, refined
@@ -196,7 +199,14 @@ def box_ratios(training: Sequence[ImageRecord], *, turned: bool) -> NDArray[np.f
 def splits(
     job: TrainingJob, evaluated: tuple[ImageRecord, ...], cache_limit_bytes: int
 ) -> tuple[InstanceImages, InstanceImages]:
-    """The images to train on and those to evaluate on."""
+    """The images to train on and those to evaluate on. Raises InvalidJob where nothing can be pasted as ordered."""
+    if job.recipe.sampling == COPY_PASTE and not any(
+        can_be_pasted(annotation) for record in job.training for annotation in record.annotations
+    ):
+        raise InvalidJob(
+            f"sampling {COPY_PASTE!r}: none of the {len(job.training)} training images has an outlined instance; "
+            "accepted: polygons or masks, or sampling=whole"
+        )
     pixels = job_pixels(job)
     training, validation = (
         InstanceImages(
@@ -204,7 +214,7 @@ def splits(
             folder=job.images,
             image_size=job.recipe.image_size,
             seed=job.recipe.seed,
-            policy=policy_for(job.recipe.category, job.recipe.option, job.class_names),
+            policy=policy_for(job.recipe.category, job.recipe.option, job.class_names, sampling=job.recipe.sampling),
             cache_limit_bytes=cache_limit_bytes // 2,
             pixels=pixels,
             strips=strips_of_a_border(job.training) if has_second_stage(job.recipe) else 0,

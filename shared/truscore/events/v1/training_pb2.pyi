@@ -111,7 +111,8 @@ class TrainingConfig(_message.Message):
     """Shorter and longer bound of the image side, in pixels, the network sees."""
     sampling: _builtins.str
     """What a training sample is: "whole" images scaled to image_size, or "windows" of that side at native resolution, most
-    of them on marks, for damage found pixel by pixel; its files then go over a picture tile by tile.
+    of them on marks, for damage found pixel by pixel; its files then go over a picture tile by tile. "copy_paste", for
+    defects found one by one: whole images, half of which get outlined instances of another training image.
     """
     @_builtins.property
     def architecture_config(self) -> Global___ArchitectureConfig:
