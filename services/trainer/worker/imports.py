@@ -1,4 +1,4 @@
-"""What a training process imports before anything else, so that it starts in half the time."""
+"""What a training process imports before anything else, so that it starts without torch's compiler."""
 
 from truscore.zoo.torch_imports import import_torchvision, prepare_optimizers
 

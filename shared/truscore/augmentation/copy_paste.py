@@ -74,8 +74,8 @@ class CopyPaste:
 
 def can_be_pasted(annotation: Annotation) -> bool:
     """Whether more than a box is known of an instance: a box holds what is around it as well."""
-    drawn = bool(annotation.polygons or annotation.rle) or annotation.shape not in _NO_OUTLINE
-    return drawn and not annotation.crowd
+    outlined = bool(annotation.polygons or annotation.rle) or annotation.shape not in _NO_OUTLINE
+    return outlined and not annotation.crowd
 
 
 def paste(source: Sample, onto: Sample) -> Sample:

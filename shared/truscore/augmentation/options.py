@@ -140,7 +140,7 @@ _DAMAGE_MASKS = (
     _some("a card's rim is often a little out of focus; damaged areas are wider than that", blur=0.1, blur_px=0.7),
     _SENSOR,
     _none("its blocks have edges of their own, where a mask's edge is measured", "jpeg"),
-    _none("windows are drawn around marks as often as classes need, each where it is", "copy_paste"),
+    _none("not tried where damage is found pixel by pixel: windows show each class often enough", "copy_paste"),
 )
 _DEFECTS = (
     _MIRRORED,
@@ -151,7 +151,7 @@ _DEFECTS = (
     _COLOUR_IS_SIGNAL,
     _none("hairline scratches are gone from a blurred or compressed image", "blur", "jpeg"),
     _SENSOR,
-    _none("it gained nothing where it was measured; sampling=copy_paste asks for it", "copy_paste"),
+    _none("no gain was shown where it was measured; sampling=copy_paste asks for it", "copy_paste"),
 )
 _DAMAGE_TAGS = (
     _MIRRORED,

@@ -2,8 +2,8 @@
 
 `torchvision.ops.roi_align` imports `torch._dynamo` for one function, called on GPUs in deterministic mode alone,
 `torchvision.tv_tensors` to keep one function from being compiled, and optimizers the same for four of their methods,
-when these are first called. Only what runs is compiled by torch.compile knows the difference, and that compiles the
-stages of networks alone (``truscore.zoo.compilation``), in none of which these are called.
+when these are first called. It would matter to torch.compile alone, where it met one of them; here that compiles stages
+of networks (``truscore.zoo.compilation``), which call none.
 """
 
 import sys

@@ -143,9 +143,30 @@ def test_the_command_writes_a_sheet_and_says_what_was_done(
     assert steps == sorted(steps)
 
 
+def test_the_command_says_what_copy_paste_would_paste(
+    cards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    order = ("augment", str(cards), "-c", "surface_analysis", "-o", "defect_detection", "-n", "3", "-m", "4")
+    drawn = {}
+    for sampling in ("whole", "copy_paste"):
+        sheet = ("--size", "64", "--sampling", sampling, "--output", str(tmp_path / "sheet.png"), "--json")
+        assert run(*order, *sheet) == 0
+        stated = json.loads(capsys.readouterr().out)
+        drawn[sampling] = [
+            variant["pasted"] for image in stated["images"] for variant in image["variants"] if variant["pasted"]
+        ]
+    assert drawn["whole"] == []
+    assert all((cards / pasted["image"]).is_file() and pasted["annotations"] for pasted in drawn["copy_paste"])
+    assert drawn["copy_paste"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
+        (
+            ("-c", "border_detection", "-o", "dual_class", "--sampling", "copy_paste"),
+            "accepted: whole: windows are for",
+        ),
         (("-c", "surface_analysis", "-o", "gloss"), "surface_analysis/gloss has no augmentation; accepted"),
         (("-c", "border_detection", "-o", "dual_class", "--output", "/no/such/place/x.png"), "is no folder"),
         (("-c", "border_detection", "-o", "dual_class", "--format", "stone"), "'stone'; accepted: "),
