@@ -138,6 +138,9 @@ def _demonstrate(known: Mapping[str, str], where: Places, *, short: bool) -> Non
         raise typer.Exit(1) from None
     for line in shown.artefacts:
         echo(line)
+    echo(f"centring of {len(shown.centring.cards)} cards that no training has seen, by the exported file, in percent:")
+    for line in shown.centring.lines():
+        echo(f"  {line}")
     for phase in phases(shown.events):
         echo(f"{phase.name:<26} {phase.seconds:7.1f} s")
     echo(f"{'longest delivery':<26} {longest_delivery_s(shown.events):7.3f} s")

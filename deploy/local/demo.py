@@ -18,9 +18,12 @@ from truscore.synthesis import render_dataset
 from deploy.local.progress.event_tap import NoEvent, TappedEvent, next_event, tap_events
 from deploy.local.progress.timeline import ENDS, concerns, line_of
 from deploy.local.servers.programs import REPOSITORY
+from deploy.local.unseen_cards import Centring, average_centring, measured_centring, render_unseen, true_centrings
 
 CARDS = 64
+UNSEEN_CARDS = 12
 SEED = 7
+UNSEEN_SEED = 8
 DATASET = "demo-cards"
 CATEGORY, OPTION = "border_detection", "dual_class"
 LEAST_AP50 = 0.90
@@ -28,6 +31,7 @@ SILENCE_S = 300.0
 LONGEST_S = 3600.0
 MOST_ARTEFACT_BYTES = 2 * 2**30
 SUBMIT_TIMEOUT_S = 120.0
+PREDICT_TIMEOUT_S = 300.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,10 +51,11 @@ class DemoFailed(RuntimeError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shown:
-    """All that was tapped of the order, the last event last."""
+    """All that was tapped of the order, the last event last, and what the exported file says of unseen cards."""
 
     events: tuple[TappedEvent, ...]
     artefacts: tuple[str, ...]
+    centring: Centring
 
 
 def run_demo(
@@ -69,17 +74,28 @@ def run_demo(
             events = asyncio.run(_order_and_watch(known, order_of(rendered, version, extent), version, echo))
         except (NoEvent, TimeoutError) as failure:
             raise DemoFailed(str(failure) or f"no model within {LONGEST_S:g} s") from None
-    if events[-1].name != "ModelExported":
-        raise DemoFailed(line_of(events[-1]) or events[-1].name)
+        if events[-1].name != "ModelExported":
+            raise DemoFailed(line_of(events[-1]) or events[-1].name)
+        centring = asyncio.run(_centring(known, events[-1].fields["run_id"], rendered, Path(folder) / "unseen", echo))
     store = S3Store(known["TRUSCORE_S3_ENDPOINT"], known["TRUSCORE_S3_ACCESS_KEY"], known["TRUSCORE_S3_SECRET_KEY"])
-    return Shown(events=tuple(events), artefacts=tuple(_verified(store, events[-1])))
+    return Shown(events=tuple(events), artefacts=tuple(_verified(store, events[-1])), centring=centring)
+
+
+async def _centring(
+    known: Mapping[str, str], run_id: str, rendered: Path, folder: Path, echo: Callable[[str], None]
+) -> Centring:
+    """What the run's exported file says of cards that it has not seen."""
+    unseen = render_unseen(folder, count=UNSEEN_CARDS, seed=UNSEEN_SEED)
+    predict = ["predict", run_id, str(unseen / "images"), "--json"]
+    printed = await _truscore(known, predict, echo, scratch=folder, timeout_s=PREDICT_TIMEOUT_S)
+    return measured_centring(printed, truths=true_centrings(unseen), guess=average_centring(rendered))
 
 
 async def _order_and_watch(
     known: Mapping[str, str], order: Sequence[str], version: str, echo: Callable[[str], None]
 ) -> list[TappedEvent]:
     async with asyncio.timeout(LONGEST_S), tap_events(known["TRUSCORE_AMQP_URL"]) as tapped:
-        await _submit(known, order, echo)
+        await _truscore(known, order, echo, scratch=Path(order[1]).parent, timeout_s=SUBMIT_TIMEOUT_S)
         events: list[TappedEvent] = []
         run_id = ""
         while not events or events[-1].name not in ENDS:
@@ -102,20 +118,24 @@ def order_of(rendered: Path, version: str, extent: Extent) -> list[str]:
     return [*order, *epochs, "--set", "architecture_config.custom_modifications.head_customization=standard"]
 
 
-async def _submit(known: Mapping[str, str], order: Sequence[str], echo: Callable[[str], None]) -> None:
-    """Order as any person would: with the command line."""
-    echo(f"truscore {shlex.join(order)}")
+async def _truscore(
+    known: Mapping[str, str], arguments: Sequence[str], echo: Callable[[str], None], *, scratch: Path, timeout_s: float
+) -> str:
+    """What the command line printed, asked as any person would ask it."""
+    echo(f"truscore {shlex.join(arguments)}")
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "services.cli", *order),
-        env=dict(os.environ) | dict(known) | {"TMPDIR": str(Path(order[1]).parent)},
+        *("-m", "services.cli", *arguments),
+        env=dict(os.environ) | dict(known) | {"TMPDIR": str(scratch)},
         cwd=REPOSITORY,
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
+        stderr=asyncio.subprocess.PIPE,
     )
-    output, _ = await asyncio.wait_for(process.communicate(), SUBMIT_TIMEOUT_S)
+    output, errors = await asyncio.wait_for(process.communicate(), timeout_s)
     if process.returncode != 0:
-        raise DemoFailed(f"truscore submit ended with {process.returncode}: {output.decode(errors='replace')}")
+        said = "\n".join(text.decode(errors="replace") for text in (output, errors) if text)
+        raise DemoFailed(f"truscore {arguments[0]} ended with {process.returncode}: {said}")
+    return output.decode()
 
 
 def _verified(store: S3Store, exported: TappedEvent) -> list[str]:
