@@ -45,6 +45,11 @@ class Places:
         """Temporary files of everything in the stack; empty before it starts, gone after it."""
         return self.folder / "tmp"
 
+    @property
+    def drawings(self) -> Path:
+        """What the demonstration's model found of the last one's unseen cards."""
+        return self.folder / "demo"
+
     def owner(self) -> int | None:
         """Id of the process that runs the stack here. A file left by one that was killed names nobody."""
         identity = self.pid_file.read_text() if self.pid_file.exists() else ""

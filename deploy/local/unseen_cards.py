@@ -1,21 +1,20 @@
-"""Rendered cards that no training has seen, and what was found of their centring beside the truth. Knows no services.
+"""The centring that an exported model finds of rendered cards that it has not seen, beside the truth. Pure but for the
+labels that it reads.
 
 42: four corners of x and y, clockwise from the upper left.
 """
 
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
+from typing import Any
 
 from truscore.datasets.shapes.quadrilateral import corners_of
 from truscore.metrics.centring import centring_shares
-from truscore.synthesis import render_dataset
 
 OUTER, GRAPHICAL = 1, 2
-OPTION = "dual_class"
 
 Shares = tuple[float, float]
 """Percent of the left and of the upper margin: 50 and 50 is a print in the middle of its card."""
@@ -23,11 +22,13 @@ Shares = tuple[float, float]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Measured:
-    """One card; `found` is None where the model found no card with its printed border."""
+    """One card; `found` is None where the model found no card with its printed border, `deviations` are the standard
+    deviations that it gives itself, in percentage points, None where it gives none."""
 
     name: str
     truth: Shares
     found: Shares | None
+    deviations: Shares | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,14 +39,19 @@ class Centring:
     guess: Shares
 
     @property
-    def error_pp(self) -> float:
-        """Mean absolute error in percentage points, over both directions of every card."""
-        return fmean(_errors((card.found or self.guess, card.truth) for card in self.cards))
+    def errors_pp(self) -> list[float]:
+        """Absolute errors in percentage points, of both directions of every card."""
+        return _errors((card.found or self.guess, card.truth) for card in self.cards)
 
     @property
-    def guess_error_pp(self) -> float:
+    def guess_errors_pp(self) -> list[float]:
         """The same of the guess alone, which looks at no picture."""
-        return fmean(_errors((self.guess, card.truth) for card in self.cards))
+        return _errors((self.guess, card.truth) for card in self.cards)
+
+    @property
+    def worth(self) -> bool:
+        """Whether half of the cards' directions are known better than the guess knows half of them."""
+        return median(self.errors_pp) < median(self.guess_errors_pp)
 
     @property
     def missing(self) -> int:
@@ -55,18 +61,14 @@ class Centring:
     def lines(self) -> list[str]:
         """For people: a card in each line, then all of them beside the guess."""
         width = max(len(card.name) for card in self.cards)
-        rows = [f"{card.name:<{width}}  {_row(card)}" for card in self.cards]
-        guess = f"left {self.guess[0]:.1f} and top {self.guess[1]:.1f} every time, the training cards' average"
-        missing = f"; {self.missing} not found, which count as that guess" if self.missing else ""
+        missing = f", of which {self.missing} were not found and count as the guess" if self.missing else ""
+        left, top = self.guess
         return [
-            *rows,
-            f"mean error {self.error_pp:.2f} percentage points{missing}; {self.guess_error_pp:.2f} by saying {guess}",
+            *(f"{card.name:<{width}}  {_row(card)}" for card in self.cards),
+            f"{'error, in points':<{width}}  {_spread(self.errors_pp)}, of {len(self.cards)} cards{missing}",
+            f"{'the guess':<{width}}  {_spread(self.guess_errors_pp)}: the average of the training's cards, "
+            f"left {left:.1f} top {top:.1f}, for each card",
         ]
-
-
-def render_unseen(folder: Path, *, count: int, seed: int) -> Path:
-    """Cards with both borders; `seed` has to be another than the training's."""
-    return render_dataset(folder, count=count, option=OPTION, seed=seed)
 
 
 def true_centrings(rendered: Path) -> dict[str, Shares]:
@@ -87,18 +89,28 @@ def average_centring(rendered: Path) -> Shares:
 
 def measured_centring(printed: str, *, truths: Mapping[str, Shares], guess: Shares) -> Centring:
     """Of what `truscore predict --json` printed. Every card of `truths` has its place, found or not."""
-    found = dict(_found(json.loads(line)) for line in printed.splitlines() if line.strip())
-    cards = tuple(Measured(name=name, truth=truth, found=found.get(name)) for name, truth in sorted(truths.items()))
+    surest = dict(_surest(json.loads(line)) for line in printed.splitlines() if line.strip())
+    cards = tuple(
+        Measured(
+            name=name,
+            truth=truth,
+            found=_pair(surest.get(name), "left_percent", "top_percent"),
+            deviations=_pair(surest.get(name), "left_deviation", "top_deviation"),
+        )
+        for name, truth in sorted(truths.items())
+    )
     return Centring(cards=cards, guess=guess)
 
 
-def _found(prediction: Mapping[str, object]) -> tuple[str, Shares | None]:
-    """The surest card's; there is one in each picture."""
-    centrings = prediction.get("centring")
-    name = Path(str(prediction["image"])).name
-    if not isinstance(centrings, list) or not centrings:
-        return name, None
-    return name, (float(centrings[0]["left_percent"]), float(centrings[0]["top_percent"]))
+def _surest(prediction: Mapping[str, Any]) -> tuple[str, Mapping[str, Any] | None]:
+    """The picture's name and the centring of the surest card: there is one card in each picture."""
+    return Path(prediction["image"]).name, next(iter(prediction.get("centring") or ()), None)
+
+
+def _pair(centring: Mapping[str, Any] | None, left: str, top: str) -> Shares | None:
+    if centring is None or centring[left] is None or centring[top] is None:
+        return None
+    return float(centring[left]), float(centring[top])
 
 
 def _shares(borders: Mapping[int, Sequence[float]]) -> Shares | None:
@@ -110,12 +122,17 @@ def _errors(pairs: Iterable[tuple[Shares, Shares]]) -> list[float]:
     return [abs(one - other) for said, truth in pairs for one, other in zip(said, truth, strict=True)]
 
 
+def _spread(errors: Sequence[float]) -> str:
+    return f"median {median(errors):.2f}  mean {fmean(errors):.2f}  largest {max(errors):.2f}"
+
+
 def _row(card: Measured) -> str:
     truth = f"true {_text(card.truth)}"
     if card.found is None:
         return f"{truth}   not found"
-    left, top = (math.fabs(one - other) for one, other in zip(card.found, card.truth, strict=True))
-    return f"{truth}   found {_text(card.found)}   off by {left:.1f} and {top:.1f}"
+    left, top = (abs(one - other) for one, other in zip(card.found, card.truth, strict=True))
+    own = "" if card.deviations is None else " (its own estimate: {:.1f} and {:.1f})".format(*card.deviations)
+    return f"{truth}   found {_text(card.found)}   off by {left:.1f} and {top:.1f}{own}"
 
 
 def _text(shares: Shares) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local.demo import UNSEEN_CARDS
 from deploy.local.servers.mlflow_server import ready_mlflow
 from deploy.local.servers.programs import REPOSITORY, ready_rabbitmq
 from deploy.local.settings import LocalSettings
@@ -105,6 +106,9 @@ def test_a_demo_connects_to_no_other_machine_and_writes_only_into_its_folder(
     found = watched(alone, folder, command, environment)
     assert found.code == 0, found.printed
     assert "onnx: s3://" in found.printed
+    assert found.printed.count(" true left ") == UNSEEN_CARDS
+    assert "the guess" in found.printed
+    assert len(list((folder / "local" / "demo").glob("*.png"))) == UNSEEN_CARDS
     assert set(found.wanted) <= {OWN_NAME}
     assert found.left == []
     assert list(home.rglob("*")) == []

@@ -58,9 +58,15 @@ def to_go_text(fields: Mapping[str, Any]) -> str:
 
 
 def completed_line(fields: dict[str, Any]) -> str:
-    return (
-        f"training done, best epoch {fields.get('best_epoch')}{fields['by']}: {metrics_text(fields.get('metrics', {}))}"
-    )
+    metrics = metrics_text(fields.get("metrics", {}))
+    return f"training done, best epoch {fields.get('best_epoch')}{fields['by']}: {metrics}{fitness_text(fields)}"
+
+
+def fitness_text(fields: Mapping[str, Any]) -> str:
+    """Whether the model is better than guessing, and why; empty where nobody compared."""
+    if "fit_for_use" not in fields:
+        return ""
+    return f"; {'' if fields['fit_for_use'] else 'not '}fit for use: {fields.get('fit_for_use_reason', '')}"
 
 
 def rejected_line(fields: dict[str, Any]) -> str:

@@ -63,6 +63,13 @@ def test_progress_is_reported_with_its_figures() -> None:
     assert "other" not in str(reported[4])
 
 
+def test_the_end_of_a_training_says_whether_the_model_is_fit_for_use() -> None:
+    for fit, said in ((True, "; fit for use: better by 3 px"), (False, "; not fit for use: better by 3 px")):
+        end = tapped("TrainingCompleted", 65, run_id=RUN, fit_for_use=fit, fit_for_use_reason="better by 3 px")
+        assert str(line_of(end)).endswith(said)
+    assert "fit for use" not in str(line_of(tapped("TrainingCompleted", 65, run_id=RUN)))
+
+
 def test_what_went_wrong_is_reported_in_its_own_words() -> None:
     rejected = tapped("DatasetRejected", 1, findings=[{"message": "no image: 0 found"}])
     failed = tapped("TrainingFailed", 1, code="diverged", message="loss is NaN at step 12")
