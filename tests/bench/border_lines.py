@@ -1,10 +1,11 @@
 """How exactly the second stage places borders, where the truth is known: ``python -m tests.bench.border_lines``.
 
-It is trained as long as a small set trains it, on rendered cards, and measured on cards of unseen designs, from starts
-that are off as a small detector's are. Then one card is turned, scaled, made noisy and compressed in twenty known ways:
-centring is a property of the card, so its spread is the stage's own. Last, rendered scans of cards whose borders are
-hard to tell (lines beside the print, plates, sleeves, print up to the edge): ``--scans`` of the training cards are such
-ones too. Prints JSON; with ``--picture FILE`` the median card of unseen designs and the three worst are drawn.
+It is trained as long as a small set trains it, on rendered cards, told their usual margins, and measured on cards of
+unseen designs, from starts that are off as a small detector's are. Then one card is turned, scaled, made noisy and
+compressed in twenty known ways: centring is a property of the card, so its spread is the stage's own. Last, rendered
+scans of cards whose borders are hard to tell (lines beside the print, plates, sleeves, print up to the edge):
+``--scans`` of the training cards are such ones too. Prints JSON; with ``--picture FILE`` the median card of unseen
+designs and the three worst are drawn.
 
 42: four corners of x and y, clockwise from the upper left.
 """
@@ -25,6 +26,7 @@ from truscore.augmentation.border_strips import OUTLINE_DEVIATION, KnownBorder, 
 from truscore.datasets.shapes.quadrilateral import corners_of
 from truscore.metrics.borders import edge_distances
 from truscore.metrics.centring import centring_shares
+from truscore.metrics.margins import margins_of_cards
 from truscore.synthesis.scanned.scan import render_scan
 from truscore.synthesis.scene import render_scene
 from truscore.zoo.detection.border_lines.stage import BorderLines, Lines
@@ -142,6 +144,9 @@ def trained(scans: Sequence[Scan], *, steps: int, seed: int) -> BorderLines:
         line_loss(log_SKTA, log_none_SK, *known).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
+    margins_24 = margins_of_cards([(scan.outer_42, scan.graphical_42) for scan in scans if all(scan.printed_4)])
+    if margins_24 is not None:
+        stage.margins_24.copy_(torch.from_numpy(margins_24))
     return stage.eval()
 
 

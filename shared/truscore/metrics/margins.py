@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from truscore.datasets import ImageRecord
 from truscore.metrics.borders import GRAPHICAL, OUTER, known_borders
+from truscore.metrics.quadrilaterals import Points
 
 LEAST_CARDS = 5
 _OF_A_NORMAL = 1.4826  # standard deviation by median absolute deviation
@@ -18,18 +19,27 @@ _OF_A_NORMAL = 1.4826  # standard deviation by median absolute deviation
 def usual_margins(records: Sequence[ImageRecord]) -> NDArray[np.float64] | None:
     """[2, 4]: the median margin of each side and its standard deviation, as shares of the card's shorter side; None of
     fewer than LEAST_CARDS images with one card."""
-    margins = [one for record in records if (one := _margins(record)) is not None]
-    if len(margins) < LEAST_CARDS:
+    return margins_of_cards([card for record in records if (card := _one_card(record)) is not None])
+
+
+def margins_of_cards(cards: Sequence[tuple[Points, Points]]) -> NDArray[np.float64] | None:
+    """The same of the corners of each card's edge and printed border."""
+    if len(cards) < LEAST_CARDS:
         return None
+    margins = np.array([_margins(outer_42, graphical_42) for outer_42, graphical_42 in cards])
     median_4 = np.median(margins, axis=0)
-    return np.stack([median_4, _OF_A_NORMAL * np.median(np.abs(np.array(margins) - median_4), axis=0)])
+    return np.stack([median_4, _OF_A_NORMAL * np.median(np.abs(margins - median_4), axis=0)])
 
 
-def _margins(record: ImageRecord) -> NDArray[np.float64] | None:
+def _one_card(record: ImageRecord) -> tuple[Points, Points] | None:
     known = known_borders(record)
     if sorted(label for label, _, _ in known) != [OUTER, GRAPHICAL]:
         return None
-    outer_42, graphical_42 = (next(corners for label, corners, _ in known if label == of) for of in (OUTER, GRAPHICAL))
+    corners = {label: corners_42 for label, corners_42, _ in known}
+    return corners[OUTER], corners[GRAPHICAL]
+
+
+def _margins(outer_42: Points, graphical_42: Points) -> NDArray[np.float64]:
     side_42 = np.roll(outer_42, -1, axis=0) - outer_42
     length_4 = np.hypot(*side_42.T)
     outward_42 = np.stack([side_42[:, 1], -side_42[:, 0]], axis=1) / np.maximum(length_4, 1e-9)[:, None]

@@ -1,5 +1,6 @@
 """What the borders of a card have in common decides where a strip alone leaves two places open. S, K, T, A as there."""
 
+import pytest
 import torch
 from torch import Tensor
 from truscore.zoo.detection.border_lines.decoding import GRAPHICAL, OUTER, apart, in_proportion
@@ -20,25 +21,64 @@ def stacked(*each: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
     return torch.stack([one for one, _ in each]), torch.stack([none for _, none in each])
 
 
-def test_an_edge_is_taken_outside_of_the_printed_border_though_that_is_the_stronger_line() -> None:
-    log_KTA, none_K = stacked(likely((40, 0.6), (70, 0.3)), likely((40, 0.9)))
+UNKNOWN = torch.zeros(2, 4)
+REACH = 0.16  # at which the least margin is 2.4 offsets
+
+
+def of_a_card(log_KTA: Tensor, none_K: Tensor) -> tuple[Tensor, Tensor]:
+    """The same of the four sides of a card."""
+    return log_KTA[None].expand(4, *log_KTA.shape), none_K[None].expand(4, -1)
+
+
+@pytest.mark.parametrize("margins_24", [UNKNOWN, torch.tensor([[0.1] * 4, [0.01] * 4])], ids=["unknown", "known"])
+def test_an_edge_is_taken_outside_of_the_printed_border_though_that_is_the_stronger_line(margins_24: Tensor) -> None:
+    log_SKTA, none_SK = of_a_card(*stacked(likely((40, 0.6), (70, 0.3)), likely((40, 0.9))))
     for kind, place in ((OUTER, 70), (GRAPHICAL, 40)):
-        log_STA, log_none_S = apart(log_KTA[None], none_K[None], torch.tensor([kind]), margin=2.2)
-        assert int(log_STA.logsumexp(dim=1).argmax()) == place
-        total = log_STA.exp().sum() + log_none_S.exp()
-        assert torch.isclose(total, torch.tensor(1.0), atol=1e-4)
+        log_STA, log_none_S = apart(log_SKTA, none_SK, torch.full((4,), kind), REACH, margins_24)
+        assert log_STA.logsumexp(dim=1).argmax(dim=1).tolist() == [place] * 4
+        assert torch.allclose(log_STA.exp().sum(dim=(1, 2)) + log_none_S.exp(), torch.ones(4), atol=1e-4)
 
 
 def test_a_printed_border_is_not_taken_where_the_edge_is() -> None:
-    log_KTA, none_K = stacked(likely((60, 0.95)), likely((60, 0.6), (45, 0.35)))
-    log_STA, _ = apart(log_KTA[None], none_K[None], torch.tensor([GRAPHICAL]), margin=2.2)
-    assert int(log_STA.logsumexp(dim=1).argmax()) == 45
+    log_SKTA, none_SK = of_a_card(*stacked(likely((60, 0.95)), likely((60, 0.6), (45, 0.35))))
+    log_STA, _ = apart(log_SKTA, none_SK, torch.full((4,), GRAPHICAL), REACH, UNKNOWN)
+    assert log_STA.logsumexp(dim=1).argmax(dim=1).tolist() == [45] * 4
 
 
 def test_of_one_kind_alone_nothing_is_changed() -> None:
-    log_KTA, none_K = stacked(likely((40, 0.6), (70, 0.3)))
-    log_STA, _ = apart(log_KTA[None], none_K[None], torch.tensor([OUTER]), margin=2.2)
-    assert torch.equal(log_STA[0], log_KTA[0])
+    log_SKTA, none_SK = of_a_card(*stacked(likely((40, 0.6), (70, 0.3))))
+    log_STA, _ = apart(log_SKTA, none_SK, torch.full((4,), OUTER), REACH, torch.full((2, 4), 0.05))
+    assert torch.equal(log_STA, log_SKTA[:, 0])
+
+
+def test_a_line_in_the_print_gives_way_to_a_weaker_one_at_the_usual_margin_of_its_side() -> None:
+    """The edge at 80; a plate's upper edge at 30, as far inside of it as only this card's lower margin is; the frame
+    at 68, 0.04 of the card's width."""
+    log_SKTA, none_SK = of_a_card(*stacked(likely((80, 0.95)), likely((30, 0.7), (68, 0.25))))
+    kinds_S = torch.full((4,), GRAPHICAL)
+    per_length = (OFFSETS - 1) / (2 * REACH)
+    margins_24 = torch.tensor([[12.0, 12.0, 50.0, 12.0], [2.0, 2.0, 2.0, 2.0]]) / per_length
+    known, _ = apart(log_SKTA, none_SK, kinds_S, REACH, margins_24)
+    assert known.logsumexp(dim=1).argmax(dim=1).tolist() == [68, 68, 30, 68]
+    unknown, _ = apart(log_SKTA, none_SK, kinds_S, REACH, UNKNOWN)
+    assert unknown.logsumexp(dim=1).argmax(dim=1).tolist() == [30] * 4
+
+
+def test_a_card_of_other_margins_than_the_training_s_keeps_its_lines() -> None:
+    log_SKTA, none_SK = of_a_card(*stacked(likely((80, 0.98)), likely((45, 0.95))))
+    margins_24 = torch.tensor([[12.0] * 4, [2.0] * 4]) / ((OFFSETS - 1) / (2 * REACH))
+    for kind, place in ((OUTER, 80), (GRAPHICAL, 45)):
+        log_STA, log_none_S = apart(log_SKTA, none_SK, torch.full((4,), kind), REACH, margins_24)
+        assert log_STA.logsumexp(dim=1).argmax(dim=1).tolist() == [place] * 4
+        assert (log_none_S.exp() < 0.5).all()
+
+
+def test_where_the_other_border_is_not_in_the_strip_a_line_stays_as_likely_as_it_was() -> None:
+    log_SKTA, none_SK = of_a_card(*stacked(likely((40, 0.1), (70, 0.6)), likely()))
+    before_SA = log_SKTA[:, OUTER].logsumexp(dim=1).exp()
+    margins_24 = torch.full((2, 4), 0.05)
+    log_STA, _ = apart(log_SKTA, none_SK, torch.full((4,), OUTER), REACH, margins_24)
+    assert torch.allclose(log_STA.logsumexp(dim=1).exp(), before_SA, atol=2e-3)
 
 
 def test_a_side_that_may_be_in_two_places_is_taken_where_the_card_has_its_proportion() -> None:

@@ -16,25 +16,52 @@ LEAST_MARGIN = 0.008  # of a card's shorter side: 0.5 mm, less than any card is 
 ASPECT = 2.5 / 3.5  # the trading card's inches
 ASPECT_DEVIATION = 0.006  # of its logarithm: scans, read in steps of some pixels
 ANY_ASPECT = 0.02  # of the peak: seen from the side, or of another format, cards are likely as well
+ANY_MARGIN = 0.02  # of the usual margin's likelihood: printed or cut otherwise than the training cards, as well
+UNSEEN_MARGIN = 0.5  # of the same, where one of the two lines is not in the strip: as a margin one deviation off
 
 
-def apart(log_SKTA: Tensor, log_none_SK: Tensor, kinds_S: Tensor, margin: float) -> tuple[Tensor, Tensor]:
-    """[S, T, A] and [S]: of the border that each strip was laid along, given that the graphical line lies at least
-    ``margin`` offsets inside the card's edge, wherever that is in the strip, if it is."""
+def apart(
+    log_SKTA: Tensor, log_none_SK: Tensor, kinds_S: Tensor, reach: float, margins_24: Tensor
+) -> tuple[Tensor, Tensor]:
+    """[S, T, A] and [S]: of the border that each strip was laid along, given where the card's other border may be in
+    the strip, if it is: the graphical line at least LEAST_MARGIN inside the edge, and, where the usual margins are
+    known, likely as far inside as those of the training cards (with Cauchy's heavy tail).
+
+    ``reach``: the share of the border's shorter side from the strip's middle to its end; ``margins_24``: the usual
+    margin of each side and its standard deviation, as such shares, 0 where not known. Strips in order top, right,
+    bottom, left of each quadrilateral.
+    """
     index_S1 = kinds_S[:, None]
     own_STA = log_SKTA.gather(1, index_S1[:, :, None, None].expand(-1, -1, *log_SKTA.shape[2:]))[:, 0]
     own_none_S = log_none_SK.gather(1, index_S1)[:, 0]
     if log_SKTA.shape[1] <= GRAPHICAL:
         return own_STA, own_none_S
-    share_SKA = log_SKTA.logsumexp(dim=2).exp()
-    none_SK = log_none_SK.exp()
-    shift = max(round(margin), 1)
-    # Offsets grow outward: of the graphical line all that is inside, of the edge all that is outside.
-    inside_SA = _later(share_SKA[:, GRAPHICAL].cumsum(dim=1), shift) + none_SK[:, GRAPHICAL, None]
-    outside_SA = _later(share_SKA[:, OUTER].flip(1).cumsum(dim=1), shift).flip(1) + none_SK[:, OUTER, None]
-    fits_SA = torch.where(index_S1 == OUTER, inside_SA, outside_SA)
-    given_STA = own_STA + fits_SA.clamp(min=1e-4).log()[:, None]
-    return normalized(given_STA, own_none_S)
+    kinds, rows = log_SKTA.shape[1], log_SKTA.shape[3]
+    margin_4AA, unseen_4 = _margins(margins_24, (rows - 1) / (2 * reach), rows)
+    share_K4QA = log_SKTA.logsumexp(dim=2).exp().reshape(-1, 4, kinds, rows).permute(2, 1, 0, 3)
+    none_K4Q1 = log_none_SK.exp().reshape(-1, 4, kinds, 1).permute(2, 1, 0, 3) * unseen_4[:, None, None]
+    # Of the graphical line by where the edge is, and the other way round.
+    inside_4QA = torch.bmm(share_K4QA[OUTER], margin_4AA) + none_K4Q1[OUTER]
+    outside_4QA = torch.bmm(share_K4QA[GRAPHICAL], margin_4AA.transpose(1, 2)) + none_K4Q1[GRAPHICAL]
+    inside_SA, outside_SA = (fits.transpose(0, 1).reshape(-1, rows) for fits in (inside_4QA, outside_4QA))
+    fits_SA = torch.where(index_S1 == OUTER, outside_SA, inside_SA)
+    unseen_S = unseen_4.repeat(own_none_S.shape[0] // 4)
+    return normalized(own_STA + fits_SA.clamp(min=1e-4).log()[:, None], own_none_S + unseen_S.log())
+
+
+def _margins(margins_24: Tensor, offsets: float, rows: int) -> tuple[Tensor, Tensor]:
+    """[4, A, A] and [4]: of each side, how likely edge and graphical line are at two offsets, and one of them outside
+    the strip, as shares of the likeliest; ``offsets`` in a length of 1."""
+    # Offsets grow outward: the edge lies this far outside of the print.
+    at_A = torch.arange(rows, device=margins_24.device).to(margins_24)
+    apart_AA = at_A[:, None] - at_A
+    usual_411, deviation_411 = (margins_24 * offsets)[..., None, None].unbind()
+    off_4AA = (apart_AA - usual_411) / deviation_411.clamp(min=1.0)
+    known_411 = usual_411 > 0
+    likely_4AA = torch.where(known_411, 1 / (1 + off_4AA.square()) + ANY_MARGIN, torch.ones_like(off_4AA))
+    there_AA = (apart_AA >= max(round(LEAST_MARGIN * offsets), 1)).to(likely_4AA)
+    unseen_411 = torch.where(known_411, torch.full_like(usual_411, UNSEEN_MARGIN), torch.ones_like(usual_411))
+    return likely_4AA * there_AA, unseen_411[:, 0, 0]
 
 
 def in_proportion(log_STA: Tensor, log_none_S: Tensor, length_S: Tensor, step_S: Tensor, kinds_S: Tensor) -> Tensor:
@@ -76,10 +103,6 @@ def normalized(log_STA: Tensor, log_none_S: Tensor) -> tuple[Tensor, Tensor]:
     """Of all tilts and offsets and none, as probabilities that add up to one."""
     flat_SN = torch.cat([log_STA.flatten(1), log_none_S[:, None]], dim=1).log_softmax(dim=1)
     return flat_SN[:, :-1].reshape(log_STA.shape), flat_SN[:, -1]
-
-
-def _later(values_SA: Tensor, rows: int) -> Tensor:
-    return torch.nn.functional.pad(values_SA, (rows, 0))[:, : values_SA.shape[1]]
 
 
 def _sum_of(one_QA: Tensor, other_QA: Tensor) -> Tensor:

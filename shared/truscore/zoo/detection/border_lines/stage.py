@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from truscore.zoo.detection.border_lines import subpixel
-from truscore.zoo.detection.border_lines.decoding import LEAST_MARGIN, apart, in_proportion
+from truscore.zoo.detection.border_lines.decoding import apart, in_proportion
 from truscore.zoo.detection.border_lines.inferred import inferred
 from truscore.zoo.detection.border_lines.network import OFFSETS, PLACES, LineNetwork, tilts
 from truscore.zoo.detection.border_lines.strips import INSET, Sides, corners_from, cut_strips, sides_of
@@ -98,7 +98,7 @@ class BorderLines(nn.Module):
         strips, inside = cut_strips(image_CHW, sides, reach_S[:, None] * unit_A, PLACES)
         log_SKTA, log_none_SK = self.network(strips, inside, torch.full_like(reach_S, share), kinds_S)
         step_S = reach_S * 2 / (OFFSETS - 1)
-        log_STA, log_none_S = apart(log_SKTA, log_none_SK, kinds_S, LEAST_MARGIN * (OFFSETS - 1) / (2 * share))
+        log_STA, log_none_S = apart(log_SKTA, log_none_SK, kinds_S, share, self.margins_24)
         log_STA = in_proportion(log_STA, log_none_S, sides.length_S, step_S, kinds_S)
         offset_S, tilt_S, mass_S, variance_S = expected(log_STA)
         # Less sure than that: better left where it is.
