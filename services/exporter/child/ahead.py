@@ -52,13 +52,18 @@ class Ahead:
         except (EOFError, OSError):
             return NOTHING
         finally:
-            self._process.kill()
-            self._process.join()
-            self._answers.close()
+            self.end()
         for part, kept in zip(self.labelled, decoded, strict=True):
             part.decoded.take(kept)
         found: Mapping[str, Evaluation] = evaluated
         return found
+
+    def end(self) -> None:
+        """Without waiting for it. It has to be ended: a fork holds what was open here, such as the input of a process
+        that goes when its input ends, and waits for somebody to read its answers."""
+        self._process.kill()
+        self._process.join()
+        self._answers.close()
 
 
 def _work(

@@ -81,6 +81,7 @@ def convert(task: Task) -> Result:
         except Exception as error:  # noqa: BLE001  one format must not hold the others
             message = f"the network cannot be written as {name}: {type(error).__name__}: {error}"
             refusals.append(Refusal(format=name, code="conversion", message=message[:MOST_MESSAGE]))
+    context.gate.end()
     if engine is not None:
         engine.wait()
     else:

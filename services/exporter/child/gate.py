@@ -44,6 +44,11 @@ class Gate:
         if self.labelled and not self._evaluated and not self._ahead:
             self._ahead.append(Ahead.begin(self.target.run_eager, self.labelled))
 
+    def end(self) -> None:
+        """Of what was begun, what no file was made to be compared with."""
+        while self._ahead:
+            self._ahead.pop().end()
+
     def on_pictures(self, run: Predict, *, precision: str) -> Parity:
         """The verdict by outputs alone."""
         # Latencies are measured here: beside nothing of ours.

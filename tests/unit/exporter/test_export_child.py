@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import psutil
 import pytest
 import torch
 from torch import Tensor
-from truscore.datasets import load_image
+from truscore.datasets import index_to_json, load_image, read_dataset
 from truscore.recipes import recipe_to_json, resolve
 from truscore.synthesis import CLASS_NAMES, render_dataset
 from truscore.zoo import build_model, load_checkpoint_model
@@ -28,7 +28,7 @@ from services.exporter.child.formats.registry import FORMATS
 from services.exporter.child.making import make_artifact
 from services.exporter.child.refused import ExportRefused
 from services.exporter.child_process import Bounds, ChildFault, run_child
-from services.exporter.task import Task, write_task
+from services.exporter.task import EvaluatedImage, Task, write_task
 
 NAMES = CLASS_NAMES["dual_class"]
 ROOMY = Bounds(time_limit_s=400, memory_limit_bytes=8 << 30)
@@ -160,6 +160,35 @@ def test_a_format_that_fails_in_a_way_nobody_foresaw_holds_none_of_the_others(
     (refusal,) = result.refusals
     assert (refusal.format, refusal.code) == ("quantized", "conversion")
     assert "a node without a name" in refusal.message
+
+
+def test_a_file_that_cannot_be_made_is_refused_though_the_checkpoint_s_metrics_and_the_engine_were_begun_beside_it(
+    task: Task, tmp_path: Path, two_threads: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the fork decoded is more than a pipe holds, so it waits to be read; and it holds the engine's input."""
+
+    def fall(*_: object) -> dict[str, str]:
+        raise KeyError("a node without a name")
+
+    monkeypatch.setattr("services.exporter.child.convert.FORMATS", {"onnx": replace(FORMATS["onnx"], make=fall)})
+    cards = render_dataset(tmp_path / "cards", count=2, seed=5)
+    index = read_dataset(cards).index
+    (tmp_path / "index.json").write_text(index_to_json(index))
+    evaluated = tuple(
+        EvaluatedImage(split="validation", path=record.path, file=str(cards / record.path)) for record in index.images
+    )
+    result = convert(replace(task, index=str(tmp_path / "index.json"), evaluated=evaluated))
+    assert [(refusal.format, refusal.code) for refusal in result.refusals] == [("onnx", "conversion")]
+    assert _children() == []
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    """As many as a child has that does one thing beside another."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
 
 
 class Shifted(BorderMaskRCNN):

@@ -11,13 +11,16 @@ import math
 import torch
 from torch import Tensor
 
+from truscore.zoo.detection.border_lines.network import OFFSETS
+
 OUTER, GRAPHICAL = 0, 1  # kinds, from 0
 LEAST_MARGIN = 0.008  # of a card's shorter side: 0.5 mm, less than any card is printed and cut to
 ASPECT = 2.5 / 3.5  # the trading card's inches
 ASPECT_DEVIATION = 0.006  # of its logarithm: scans, read in steps of some pixels
 ANY_ASPECT = 0.02  # of the peak: seen from the side, or of another format, cards are likely as well
 ANY_MARGIN = 0.02  # of the usual margin's likelihood: printed or cut otherwise than the training cards, as well
-UNSEEN_MARGIN = 0.5  # of the same, where one of the two lines is not in the strip: as a margin one deviation off
+MARGIN_DEVIATIONS = 3.0  # of the training cards', at which a margin is half as likely: other designs differ by more
+UNSEEN_MARGIN = 0.5  # of the same, where one of the two lines is not in the strip
 
 
 def apart(
@@ -36,27 +39,27 @@ def apart(
     own_none_S = log_none_SK.gather(1, index_S1)[:, 0]
     if log_SKTA.shape[1] <= GRAPHICAL:
         return own_STA, own_none_S
-    kinds, rows = log_SKTA.shape[1], log_SKTA.shape[3]
-    margin_4AA, unseen_4 = _margins(margins_24, (rows - 1) / (2 * reach), rows)
-    share_K4QA = log_SKTA.logsumexp(dim=2).exp().reshape(-1, 4, kinds, rows).permute(2, 1, 0, 3)
+    kinds = log_SKTA.shape[1]
+    margin_4AA, unseen_4 = _margins(margins_24, (OFFSETS - 1) / (2 * reach))
+    share_K4QA = log_SKTA.logsumexp(dim=2).exp().reshape(-1, 4, kinds, OFFSETS).permute(2, 1, 0, 3)
     none_K4Q1 = log_none_SK.exp().reshape(-1, 4, kinds, 1).permute(2, 1, 0, 3) * unseen_4[:, None, None]
     # Of the graphical line by where the edge is, and the other way round.
     inside_4QA = torch.bmm(share_K4QA[OUTER], margin_4AA) + none_K4Q1[OUTER]
     outside_4QA = torch.bmm(share_K4QA[GRAPHICAL], margin_4AA.transpose(1, 2)) + none_K4Q1[GRAPHICAL]
-    inside_SA, outside_SA = (fits.transpose(0, 1).reshape(-1, rows) for fits in (inside_4QA, outside_4QA))
+    inside_SA, outside_SA = (fits.transpose(0, 1).reshape(-1, OFFSETS) for fits in (inside_4QA, outside_4QA))
     fits_SA = torch.where(index_S1 == OUTER, outside_SA, inside_SA)
     unseen_S = unseen_4.repeat(own_none_S.shape[0] // 4)
     return normalized(own_STA + fits_SA.clamp(min=1e-4).log()[:, None], own_none_S + unseen_S.log())
 
 
-def _margins(margins_24: Tensor, offsets: float, rows: int) -> tuple[Tensor, Tensor]:
+def _margins(margins_24: Tensor, offsets: float) -> tuple[Tensor, Tensor]:
     """[4, A, A] and [4]: of each side, how likely edge and graphical line are at two offsets, and one of them outside
     the strip, as shares of the likeliest; ``offsets`` in a length of 1."""
     # Offsets grow outward: the edge lies this far outside of the print.
-    at_A = torch.arange(rows, device=margins_24.device).to(margins_24)
+    at_A = torch.arange(OFFSETS, device=margins_24.device).to(margins_24)
     apart_AA = at_A[:, None] - at_A
     usual_411, deviation_411 = (margins_24 * offsets)[..., None, None].unbind()
-    off_4AA = (apart_AA - usual_411) / deviation_411.clamp(min=1.0)
+    off_4AA = (apart_AA - usual_411) / (MARGIN_DEVIATIONS * deviation_411).clamp(min=1.0)
     known_411 = usual_411 > 0
     likely_4AA = torch.where(known_411, 1 / (1 + off_4AA.square()) + ANY_MARGIN, torch.ones_like(off_4AA))
     there_AA = (apart_AA >= max(round(LEAST_MARGIN * offsets), 1)).to(likely_4AA)
