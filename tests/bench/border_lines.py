@@ -60,7 +60,7 @@ class Scan:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="tests.bench.border_lines", description=__doc__)
-    parser.add_argument("--steps", type=int, default=260, help="of training, on strips of two cards each")
+    parser.add_argument("--steps", type=int, default=520, help="of training, on strips of two cards each")
     parser.add_argument("--scans", type=int, default=0, help="rendered scans beside the training cards")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--picture", type=Path, metavar="FILE", help="where the picture is written")

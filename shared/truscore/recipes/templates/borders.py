@@ -20,7 +20,7 @@ def border_mask_rcnn_small(category: str, option: str, architecture: str) -> Rec
         learning_rate=2e-3,
         weight_decay=1e-4,
         batch_size=2,
-        # With 20, of ten trainings on 26 scans two had not yet found a printed border (decision 136).
+        # With 20, two of fifteen trainings on 26 scans had not yet found one printed border (decision 136).
         epochs=40,
         patience=10,
         gradient_clipping=10.0,
