@@ -23,8 +23,8 @@ def test_as_many_processes_as_cores_that_have_equal_parts_of_the_batch(cores: in
 
 
 def test_a_run_that_one_core_trains_in_two_minutes_has_one_process() -> None:
-    assert decided(images=26) != decided(images=2_600)
-    count, reason = decided(images=26)
+    assert decided(images=15) != decided(images=2_600)
+    count, reason = decided(images=15)
     assert count == 1
     assert "pays from 120 s" in reason
 
@@ -50,6 +50,6 @@ def test_the_second_stage_counts_and_larger_images_count_more() -> None:
         "border_detection", "dual_class", "",
         {"architecture_config": {"custom_modifications": {"head_customization": "standard"}}},
     )  # fmt: skip
-    small, whole = cpu_processes(plain, images=60, cores=2), cpu_processes(recipe, images=60, cores=2)
+    small, whole = cpu_processes(plain, images=30, cores=2), cpu_processes(recipe, images=30, cores=2)
     assert (small.count, whole.count) == (1, 2)
-    assert cpu_processes(replace(plain, image_size=640), images=60, cores=2).count == 2
+    assert cpu_processes(replace(plain, image_size=640), images=30, cores=2).count == 2

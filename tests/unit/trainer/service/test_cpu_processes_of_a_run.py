@@ -20,7 +20,7 @@ RECIPE = resolve("border_detection", "dual_class")  # two images a batch
 
 def test_the_first_decision_is_kept_and_one_process_needs_no_record() -> None:
     store = MemoryStore()
-    decide_processes(store, KEYS, RECIPE, images=26, cores=2)
+    decide_processes(store, KEYS, RECIPE, images=15, cores=2)
     assert recorded_processes(store, KEYS) == 1
     assert not list(store.list(KEYS.at(""), limit=10))
     decide_processes(store, KEYS, RECIPE, images=2_600, cores=2)
