@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from truscore.recipes import primary_metric_of
@@ -121,9 +122,8 @@ async def _order_and_watch(
         events: list[TappedEvent] = []
         run_id = ""
         while not events or events[-1].name not in ENDS:
-            event = await next_event(tapped, timeout_s=SILENCE_S)
-            if not concerns(event, dataset_id=DATASET, version=version, run_id=run_id):
-                continue
+            of_order = partial(concerns, dataset_id=DATASET, version=version, run_id=run_id)
+            event = await next_event(tapped, of_order, timeout_s=SILENCE_S)
             run_id = run_id or event.fields.get("run_id", "")
             events.append(event)
             if line := line_of(event, primary_metric=primary_metric_of(CATEGORY, OPTION, "")):

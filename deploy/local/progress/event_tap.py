@@ -1,7 +1,7 @@
 """Receives every event of one order. Knows the event log; knows nothing of what it will be read for."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -54,9 +54,15 @@ async def tap_events(amqp_url: str) -> AsyncIterator["asyncio.Queue[TappedEvent]
         await broker.stop()
 
 
-async def next_event(tapped: "asyncio.Queue[TappedEvent]", *, timeout_s: float) -> TappedEvent:
-    """The next event; `NoEvent` when none comes in time."""
+async def next_event(
+    tapped: "asyncio.Queue[TappedEvent]", wanted: Callable[[TappedEvent], bool], *, timeout_s: float
+) -> TappedEvent:
+    """The next one that is wanted; `NoEvent` when none comes in time, whatever else comes: hosts report their hardware
+    all the time."""
     try:
-        return await asyncio.wait_for(tapped.get(), timeout_s)
+        async with asyncio.timeout(timeout_s):
+            while not wanted(event := await tapped.get()):
+                pass
+            return event
     except TimeoutError:
-        raise NoEvent(f"no event for {timeout_s:g} s") from None
+        raise NoEvent(f"no event of the order for {timeout_s:g} s") from None
