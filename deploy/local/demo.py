@@ -20,7 +20,7 @@ from truscore.synthesis import render_dataset
 from deploy.local.progress.event_tap import NoEvent, TappedEvent, next_event, tap_events
 from deploy.local.progress.timeline import ENDS, concerns, line_of
 from deploy.local.servers.programs import REPOSITORY
-from deploy.local.unseen_cards import Centring, average_centring, measured_centring, true_centrings
+from deploy.local.unseen_cards import CentringErrors, average_centring, centring_errors, true_centrings
 
 CARDS = 64
 UNSEEN_CARDS = 12
@@ -59,7 +59,7 @@ class Shown:
 
     events: tuple[TappedEvent, ...]
     artefacts: tuple[str, ...]
-    centring: Centring
+    centring: CentringErrors
 
 
 def run_demo(
@@ -105,13 +105,13 @@ async def _centring(
     scratch: Path,
     drawings: Path,
     echo: Callable[[str], None],
-) -> Centring:
+) -> CentringErrors:
     """What the run's exported file says of cards that it has not seen; drawn into `drawings`."""
     unseen = _rendered(scratch / "unseen", count=UNSEEN_CARDS, seed=UNSEEN_SEED)
     shutil.rmtree(drawings, ignore_errors=True)
     predict = ["predict", run_id, str(unseen / "images"), "--json", "--to", str(drawings)]
     printed = await _truscore(known, predict, echo, scratch=scratch, timeout_s=PREDICT_TIMEOUT_S)
-    return measured_centring(printed, truths=true_centrings(unseen), guess=average_centring(rendered))
+    return centring_errors(printed, truths=true_centrings(unseen), guess=average_centring(rendered))
 
 
 async def _order_and_watch(
@@ -202,5 +202,5 @@ def check_quality(shown: Shown) -> None:
     reached = box_ap50(shown)
     if reached < LEAST_AP50:
         raise DemoFailed(f"box AP50 of the validation split is {reached:.3f}, at least {LEAST_AP50} was expected")
-    if not shown.centring.worth:
+    if not shown.centring.better_than_guess:
         raise DemoFailed("centring is known no better than by guessing:\n" + "\n".join(shown.centring.lines()))

@@ -47,7 +47,7 @@ class Places:
 
     @property
     def drawings(self) -> Path:
-        """What the demonstration's model found of the last one's unseen cards."""
+        """What the last demonstration's model found of cards that it had not seen, as pictures."""
         return self.folder / "demo"
 
     def owner(self) -> int | None:

@@ -1,7 +1,5 @@
 """The centring that an exported model finds of rendered cards that it has not seen, beside the truth. Pure but for the
 labels that it reads.
-
-42: four corners of x and y, clockwise from the upper left.
 """
 
 import json
@@ -11,17 +9,16 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
-from truscore.datasets.shapes.quadrilateral import corners_of
+from truscore.datasets import read_dataset
 from truscore.metrics.centring import centring_shares
-
-OUTER, GRAPHICAL = 1, 2
+from truscore.metrics.margins import one_card
 
 Shares = tuple[float, float]
 """Percent of the left and of the upper margin: 50 and 50 is a print in the middle of its card."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Measured:
+class MeasuredCard:
     """One card; `found` is None where the model found no card with its printed border, `deviations` are the standard
     deviations that it gives itself, in percentage points, None where it gives none."""
 
@@ -32,10 +29,10 @@ class Measured:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Centring:
+class CentringErrors:
     """Of all cards; `guess` is the average of the training's cards, which stands for whatever was not found."""
 
-    cards: tuple[Measured, ...]
+    cards: tuple[MeasuredCard, ...]
     guess: Shares
 
     @property
@@ -49,8 +46,8 @@ class Centring:
         return _errors((self.guess, card.truth) for card in self.cards)
 
     @property
-    def worth(self) -> bool:
-        """Whether half of the cards' directions are known better than the guess knows half of them."""
+    def better_than_guess(self) -> bool:
+        """By the median error: a single wrong line makes the mean of a dozen cards."""
         return median(self.errors_pp) < median(self.guess_errors_pp)
 
     @property
@@ -73,12 +70,12 @@ class Centring:
 
 def true_centrings(rendered: Path) -> dict[str, Shares]:
     """By the file's name, from the exact borders that were rendered."""
-    content = json.loads((rendered / "annotations.json").read_text(encoding="utf-8"))
-    names = {image["id"]: image["file_name"] for image in content["images"]}
-    borders: dict[str, dict[int, Sequence[float]]] = {name: {} for name in names.values()}
-    for annotation in content["annotations"]:
-        borders[names[annotation["image_id"]]][annotation["category_id"]] = annotation["segmentation"][0]
-    return {name: shares for name, both in borders.items() if (shares := _shares(both)) is not None}
+    index = read_dataset(rendered).index
+    if index is None:
+        raise RuntimeError(f"{rendered} can't be read, though it was rendered just now")
+    cards = {Path(record.path).name: one_card(record) for record in index.images}
+    found = {name: centring_shares(*card) for name, card in cards.items() if card is not None}
+    return {name: shares for name, shares in found.items() if shares is not None}
 
 
 def average_centring(rendered: Path) -> Shares:
@@ -87,11 +84,11 @@ def average_centring(rendered: Path) -> Shares:
     return fmean(left for left, _ in truths), fmean(top for _, top in truths)
 
 
-def measured_centring(printed: str, *, truths: Mapping[str, Shares], guess: Shares) -> Centring:
+def centring_errors(printed: str, *, truths: Mapping[str, Shares], guess: Shares) -> CentringErrors:
     """Of what `truscore predict --json` printed. Every card of `truths` has its place, found or not."""
     surest = dict(_surest(json.loads(line)) for line in printed.splitlines() if line.strip())
     cards = tuple(
-        Measured(
+        MeasuredCard(
             name=name,
             truth=truth,
             found=_pair(surest.get(name), "left_percent", "top_percent"),
@@ -99,7 +96,7 @@ def measured_centring(printed: str, *, truths: Mapping[str, Shares], guess: Shar
         )
         for name, truth in sorted(truths.items())
     )
-    return Centring(cards=cards, guess=guess)
+    return CentringErrors(cards=cards, guess=guess)
 
 
 def _surest(prediction: Mapping[str, Any]) -> tuple[str, Mapping[str, Any] | None]:
@@ -113,11 +110,6 @@ def _pair(centring: Mapping[str, Any] | None, left: str, top: str) -> Shares | N
     return float(centring[left]), float(centring[top])
 
 
-def _shares(borders: Mapping[int, Sequence[float]]) -> Shares | None:
-    outer_42, graphical_42 = (corners_of(borders[label]) for label in (OUTER, GRAPHICAL))
-    return None if outer_42 is None or graphical_42 is None else centring_shares(outer_42, graphical_42)
-
-
 def _errors(pairs: Iterable[tuple[Shares, Shares]]) -> list[float]:
     return [abs(one - other) for said, truth in pairs for one, other in zip(said, truth, strict=True)]
 
@@ -126,12 +118,12 @@ def _spread(errors: Sequence[float]) -> str:
     return f"median {median(errors):.2f}  mean {fmean(errors):.2f}  largest {max(errors):.2f}"
 
 
-def _row(card: Measured) -> str:
+def _row(card: MeasuredCard) -> str:
     truth = f"true {_text(card.truth)}"
     if card.found is None:
         return f"{truth}   not found"
     left, top = (abs(one - other) for one, other in zip(card.found, card.truth, strict=True))
-    own = "" if card.deviations is None else " (its own estimate: {:.1f} and {:.1f})".format(*card.deviations)
+    own = "" if card.deviations is None else " (give or take {:.1f} and {:.1f})".format(*card.deviations)
     return f"{truth}   found {_text(card.found)}   off by {left:.1f} and {top:.1f}{own}"
 
 

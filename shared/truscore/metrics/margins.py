@@ -19,7 +19,7 @@ _OF_A_NORMAL = 1.4826  # standard deviation by median absolute deviation
 def usual_margins(records: Sequence[ImageRecord]) -> NDArray[np.float64] | None:
     """[2, 4]: the median margin of each side and its standard deviation, as shares of the card's shorter side; None of
     fewer than LEAST_CARDS images with one card."""
-    return margins_of_cards([card for record in records if (card := _one_card(record)) is not None])
+    return margins_of_cards([card for record in records if (card := one_card(record)) is not None])
 
 
 def margins_of_cards(cards: Sequence[tuple[Points, Points]]) -> NDArray[np.float64] | None:
@@ -31,7 +31,8 @@ def margins_of_cards(cards: Sequence[tuple[Points, Points]]) -> NDArray[np.float
     return np.stack([median_4, _OF_A_NORMAL * np.median(np.abs(margins - median_4), axis=0)])
 
 
-def _one_card(record: ImageRecord) -> tuple[Points, Points] | None:
+def one_card(record: ImageRecord) -> tuple[Points, Points] | None:
+    """Corners of the edge and of the printed border; None of an image that shows another number of either."""
     known = known_borders(record)
     if sorted(label for label, _, _ in known) != [OUTER, GRAPHICAL]:
         return None
