@@ -77,10 +77,6 @@ FORMATS: Mapping[str, ExportFormat] = MappingProxyType(
     }
 )
 
-_ADAPTIVE_SAMPLES = (
-    "regions are pooled (torchvision::roi_align) with as many samples as they have pixels, which depends on the "
-    "picture; torch.export refuses to branch on it"
-)
 _UNPROVEN_IN_INT8 = "its boxes are not yet proven in INT8: no QDQ graph of it has passed the gate"
 # `python -m tests.bench.exports --run` of Mask R-CNN trained by the recipe on 23 scans, with and without second stage.
 _MOVED_IN_INT8 = (
@@ -91,10 +87,6 @@ _MOVED_IN_INT8 = (
 _CYCLES_IN_PARTITION = (
     "XNNPACK's partitioner of ExecuTorch 1.5.1 cuts its network into parts that wait for one another "
     '("Invalid partition, found dependency cycles")'
-)
-_NON_ZERO = (
-    "what is found is picked by NonZero, whose number of results depends on what the picture shows; TensorRT for RTX "
-    'does not have that operator ("NonZero plugin creator version 1 was not found")'
 )
 # Tried of set_network, the smallest, with 3 to 16 lights of up to 256 px a side: minutes of a core until it says so.
 _RESHAPED_IN_TWO = (
@@ -111,10 +103,8 @@ _ENGINE_NOT_ENDED = "TensorRT for RTX 1.7 reads its graph of 21,966 layers, and 
 _SYSTEMS_IN_INT8 = "it solves equations for each pixel, which has not yet been proven in INT8"
 # By type of network and format: the operator at fault and what was tried. Everything else can be made.
 _REASONS: Mapping[tuple[type[NetworkConfig], str], str] = MappingProxyType(
-    {(Detectron2Config, "torch_export"): _ADAPTIVE_SAMPLES}
-    | {(MaskRCNNConfig, "quantized"): _MOVED_IN_INT8, (Detectron2Config, "quantized"): _UNPROVEN_IN_INT8}
-    | {(SAMConfig, "mobile"): _CYCLES_IN_PARTITION, (Detectron2Config, "mobile"): _ADAPTIVE_SAMPLES}
-    | {(Detectron2Config, "tensorrt"): f"{_NON_ZERO}; {_ADAPTIVE_SAMPLES}"}
+    {(MaskRCNNConfig, "quantized"): _MOVED_IN_INT8, (Detectron2Config, "quantized"): _UNPROVEN_IN_INT8}
+    | {(SAMConfig, "mobile"): _CYCLES_IN_PARTITION}
     | {
         (kind, "mobile"): _RESHAPED_IN_TWO
         for kind in (SetNetworkConfig, ReflectanceNetworkConfig, BrdfNetworkConfig, SurfaceNetworkConfig)

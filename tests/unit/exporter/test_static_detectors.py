@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 from torchvision import ops
 from truscore.catalog.export_formats import why_not
@@ -17,6 +19,7 @@ from truscore.datasets import load_image
 from truscore.recipes import resolve
 from truscore.zoo import build_model
 from truscore.zoo.detection.anchors import FittedAnchors
+from truscore.zoo.detection.detectron2 import AlignedRoIAlign
 from truscore.zoo.preprocess import preprocess
 
 from services.exporter.child.convert import conversion_context, export_target_of, refuse_hindered
@@ -24,7 +27,8 @@ from services.exporter.child.export_target import Answers, ExportTarget, Picture
 from services.exporter.child.formats.registry import FORMATS
 from services.exporter.child.refused import ExportRefused
 from services.exporter.child.static.canvas import Canvas
-from services.exporter.child.static.roi_align import Pooling, roi_align
+from services.exporter.child.static.mask_rcnn import pooling_of
+from services.exporter.child.static.roi_align import Pooling, most_samples, roi_align
 from services.exporter.child.static.suppression import kept
 from services.exporter.task import Task
 from tests.unit.exporter.small_networks import certain, outspoken
@@ -38,6 +42,8 @@ KINDS = (
     ("surface_analysis", "defect_detection", "convnext", "mask_rcnn_convnext_mini_fpn"),
     ("border_detection", "single_class", "retinanet", "retinanet_mobilenet_v3_small_fpn"),
     ("border_detection", "single_class", "yolo", "yolox_shufflenet_v2_x0_5_pan"),
+    # Its regions have as many samples as they have pixels.
+    ("border_detection", "dual_class", "detectron2", "detectron2_mask_rcnn_r18_fpn"),
     # Its strided convolutions are padded by a layer of their own.
     ("surface_analysis", "defect_detection", "fpn", "mask_rcnn_efficientnet_lite0_fine_fpn"),
 )
@@ -152,6 +158,31 @@ def test_regions_are_pooled_as_torchvision_does_beyond_the_edge_of_the_picture_t
         assert torch.allclose(found[level_R == level], wanted[level_R == level], atol=1e-5)
 
 
+@given(
+    top=st.floats(-3, 300), left=st.floats(-3, 300), high=st.floats(0, 320), wide=st.floats(0, 320),
+    held=st.tuples(st.integers(1, 320), st.integers(1, 320)),
+)  # fmt: skip
+def test_regions_with_as_many_samples_as_pixels_are_pooled_as_torchvision_does(
+    top: float, left: float, high: float, wide: float, held: tuple[int, int]
+) -> None:
+    pool = AlignedRoIAlign((4, 8, 16), 7)
+    canvas = Canvas(320, 32)
+    canvas.hold(*(torch.tensor(float(length)) for length in held))
+    boxes_R4 = torch.tensor([[left, top, min(left + wide, 320.0), min(top + high, 320.0)]])
+    boxes_R4[:, 2:] = torch.maximum(boxes_R4[:, 2:], boxes_R4[:, :2])
+    generator = torch.Generator().manual_seed(4)
+    maps = [torch.rand(1, 2, 320 // stride, 320 // stride, generator=generator) for stride in (4, 8, 16)]
+    own = [canvas.region(each.shape[-1]) for each in maps]
+    cut = [each[..., : int(region.rows), : int(region.columns)] for each, region in zip(maps, own, strict=True)]
+    found_RCPP = roi_align(pooling_of(pool), maps, canvas, boxes_R4)
+    wanted_RCPP = pool({str(number): each for number, each in enumerate(cut)}, [boxes_R4], [(320, 320)])
+    count_R = torch.ceil(
+        (boxes_R4[:, 2:] - boxes_R4[:, :2]) / torch.tensor([4.0, 8, 16])[pool.map_levels([boxes_R4])] / 7
+    )
+    assert int(count_R.clamp(min=1).prod()) <= most_samples(pooling_of(pool), 320)
+    assert torch.allclose(found_RCPP, wanted_RCPP, atol=1e-4)
+
+
 @pytest.mark.parametrize("kind", [KINDS[0], KINDS[4], KINDS[5]], ids=lambda kind: kind[3])
 def test_a_second_stage_of_fixed_sizes_places_sides_where_its_network_places_them(
     kind: tuple[str, str, str, str],
@@ -196,7 +227,7 @@ def test_the_default_order_of_borders_becomes_a_program_that_torch_runs_alone(tm
 def test_the_matrix_says_which_detectors_have_fixed_sizes() -> None:
     assert all(why_not(NETWORKS[base], "torch_export") == "" for *_, base in KINDS)
     assert all(why_not(NETWORKS[base], "mobile") == "" for *_, base in KINDS)
-    assert "as many samples" in why_not(NETWORKS["detectron2_mask_rcnn_r18_fpn"], "torch_export")
+    assert "INT8" in why_not(NETWORKS["detectron2_mask_rcnn_r18_fpn"], "quantized")
 
 
 def test_a_checkpoint_whose_head_is_in_the_way_of_a_format_is_refused_naming_head_and_what_is_accepted() -> None:

@@ -9,7 +9,6 @@ from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from truscore.zoo.detection.border_lines.centring import centring
 from truscore.zoo.detection.border_lines.refining import refine, refine_all_rows, with_coarse
 from truscore.zoo.detection.border_lines.stage import BorderLines
-from truscore.zoo.detection.detectron2 import Detectron2MaskRCNN
 from truscore.zoo.detection.mask_rcnn import BorderMaskRCNN
 from truscore.zoo.detection.retinanet import CardRetinaNet
 from truscore.zoo.detection.yolox import CardYolox
@@ -81,10 +80,8 @@ def of_lines(outputs: dict[str, Tensor], *, centred: bool) -> tuple[Tensor, ...]
 
 
 def static_graph_of(detector: nn.Module, *, centred: bool, all_rows: bool = False) -> StaticPicture | None:
-    """None of detectors that nobody has written so: those of plug-ins, and those that pool regions with as many samples
-    as they have pixels (Detectron2's). ``centred``: whether answers end with the card's centring."""
-    if isinstance(detector, Detectron2MaskRCNN):
-        return None
+    """None of detectors that nobody has written so, those of plug-ins. ``centred``: whether answers end with the card's
+    centring."""
     network: Network
     if isinstance(detector, BorderMaskRCNN):
         network = StaticMaskRCNN(detector, canvas_of(detector.transform))

@@ -4,6 +4,7 @@ bilinear sampling.
 Legend: P anchors, R proposals, K classes without the background, D detections, C channels, M side of a map.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 from torchvision.models.detection.rpn import RegionProposalNetwork
 from torchvision.ops import MultiScaleRoIAlign
+from truscore.zoo.detection.detectron2 import AlignedRoIAlign
 
 from services.exporter.child.static.boxes import best, clipped, decoded, large_enough, level_anchors
 from services.exporter.child.static.canvas import Canvas, on_canvas
@@ -101,11 +103,15 @@ class StaticMaskRCNN(nn.Module):
 
 
 def pooling_of(pool: MultiScaleRoIAlign) -> Pooling:
+    # Of a level regions are less than twice as long as the canonical one is at that level; of the coarsest any length.
+    finer = [2 * pool.canonical_scale * 2.0 ** (-math.log2(scale) - pool.canonical_level) for scale in pool.scales[:-1]]
     return Pooling(
         scales=pool.scales,
         level_of=lambda boxes_R4: pool.map_levels([boxes_R4]),
         places=pool.output_size[0],
         samples=pool.sampling_ratio,
+        aligned=isinstance(pool, AlignedRoIAlign),
+        longest_sides=(*finer, math.inf),
     )
 
 
