@@ -11,7 +11,6 @@ from truscore.catalog.networks.configs import (
     MultiViewNetworkConfig,
     NetworkConfig,
     ReflectanceNetworkConfig,
-    SAMConfig,
     SetNetworkConfig,
     SurfaceNetworkConfig,
 )
@@ -84,10 +83,6 @@ _MOVED_IN_INT8 = (
     "lost; with weights alone, 55 of 76 layers in INT16, 1.8 points of box AP and 1.7 px at the edges (accepted 1.0 "
     "and 0.5); with the second stage one side has the line beside it taken"
 )
-_CYCLES_IN_PARTITION = (
-    "XNNPACK's partitioner of ExecuTorch 1.5.1 cuts its network into parts that wait for one another "
-    '("Invalid partition, found dependency cycles")'
-)
 # Tried of set_network, the smallest, with 3 to 16 lights of up to 256 px a side: minutes of a core until it says so.
 _RESHAPED_IN_TWO = (
     "torch.export takes it, and XNNPACK's lowering of ExecuTorch 1.5.1 does not: lights and pixels are both free "
@@ -104,7 +99,6 @@ _SYSTEMS_IN_INT8 = "it solves equations for each pixel, which has not yet been p
 # By type of network and format: the operator at fault and what was tried. Everything else can be made.
 _REASONS: Mapping[tuple[type[NetworkConfig], str], str] = MappingProxyType(
     {(MaskRCNNConfig, "quantized"): _MOVED_IN_INT8, (Detectron2Config, "quantized"): _UNPROVEN_IN_INT8}
-    | {(SAMConfig, "mobile"): _CYCLES_IN_PARTITION}
     | {
         (kind, "mobile"): _RESHAPED_IN_TWO
         for kind in (SetNetworkConfig, ReflectanceNetworkConfig, BrdfNetworkConfig, SurfaceNetworkConfig)

@@ -8,8 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torchvision import ops
+from truscore.recipes import resolve
+from truscore.zoo import build_model
 
-from services.exporter.child.convert import conversion_context
+from services.exporter.child.convert import conversion_context, export_target_of
 from services.exporter.child.formats.mobile.format import MOST_SIDE, metadata_of
 from services.exporter.child.formats.registry import FORMATS
 from services.exporter.child.making import make_artifact
@@ -42,6 +44,25 @@ def test_it_agrees_on_pictures_of_every_shape_names_its_origin_and_refuses_large
     run = FORMATS["mobile"].load(path, target.signature)
     with pytest.raises(RuntimeError):
         run(np.zeros((3, 8, MOST_SIDE + 1), np.float32))
+
+
+def test_parts_that_would_wait_for_one_another_are_handed_over_as_products_and_convolutions_alone(
+    tmp_path: Path,
+) -> None:
+    """The mask decoder of Segment Anything: its body's layers, which are lowered either way, are left out."""
+    config = {"image_size": 32, "sampling": "whole", "architecture_config": {"base_architecture": "sam_vit_tiny"}}
+    torch.manual_seed(2)
+    model = build_model(resolve("corner_analysis", "damage_detection", "segment_anything", config), 1).eval()
+    body = model.get_submodule("backbone.body")
+    body.layers = body.layers[:0]  # type: ignore[index, assignment]
+    target = export_target_of(model, ("crease",), kind="semantic_segmentation")
+    task = Task(
+        checkpoint="", formats=("mobile",), pictures=(), benchmark_rounds=1, output_folder=str(tmp_path), provenance={}
+    )
+    artifact = make_artifact(FORMATS["mobile"], conversion_context(target, [picture(61, 40)], task))
+    assert artifact.parity.passed
+    assert max(artifact.parity.max_abs_difference.values()) < 1e-5
+    assert artifact.notes["backend"] == "XNNPACK for products and convolutions alone"
 
 
 class Suppressed(nn.Module):

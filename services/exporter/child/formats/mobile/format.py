@@ -25,6 +25,8 @@ LEAST_SIDE, MOST_SIDE = 8, 4096
 MOST_MASK_BYTES, SIDE_STEP = 1 << 30, 64
 # A method of the program without inputs: gives the metadata as one line of JSON.
 METADATA = "truscore_metadata"
+# What ExecuTorch says where operators that it would hand to XNNPACK together wait for others between them.
+CYCLES = "dependency cycles"
 MISSING = "this exporter has no ExecuTorch; accepted: one that was installed with the extra 'mobile'"
 
 
@@ -34,26 +36,42 @@ def make(source: Source, path: Path) -> Mapping[str, str]:
         raise Unmakeable("its answers have shapes that depend on the picture's content, which torch.export refuses")
     if find_spec("executorch") is None:
         raise Unmakeable(MISSING)
+    backend = "XNNPACK"
+    try:
+        lowered = _lowered(source, graph)
+    except AssertionError as error:
+        if CYCLES not in str(error):
+            raise
+        # Merged with what is around them, parts of Segment Anything's body would wait for one another.
+        backend = "XNNPACK for products and convolutions alone"
+        lowered = _lowered(source, graph, products_alone=True)
+    path.write_bytes(lowered.buffer)
+    return {
+        "backend": backend,
+        "sides_px": f"{LEAST_SIDE} to {most_side(source.target)}",
+        "beside_xnnpack": ", ".join(_own_kernels(lowered.executorch_program)),
+    }
+
+
+def _lowered(source: Source, graph: torch.nn.Module, *, products_alone: bool = False) -> Any:
+    """The program with what XNNPACK takes of it handed to XNNPACK, or its products and convolutions alone."""
     # Seconds of imports, which no other format has to wait for.
+    from executorch.backends.xnnpack.partition.config import gemm_configs
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import to_edge_transform_and_lower
 
+    products = [
+        gemm_configs.LinearConfig, gemm_configs.AddmmConfig, gemm_configs.MMConfig, gemm_configs.ConvolutionConfig,
+    ]  # fmt: skip
+    partitioner = XnnpackPartitioner(configs=products if products_alone else None)
     most = most_side(source.target)
     sides = {1: Dim("height", min=LEAST_SIDE, max=most), 2: Dim("width", min=LEAST_SIDE, max=most)}
     with torch.no_grad(), warnings.catch_warnings(), one_by_one():
         warnings.simplefilter("ignore")
         program = torch.export.export(graph, (torch.from_numpy(source.pictures[0]),), dynamic_shapes=(sides,))
         texts = json.dumps(dict(source.metadata), sort_keys=True)
-        edge = to_edge_transform_and_lower(
-            program, partitioner=[XnnpackPartitioner()], constant_methods={METADATA: texts}
-        )
-        lowered = edge.to_executorch()
-    path.write_bytes(lowered.buffer)
-    return {
-        "backend": "XNNPACK",
-        "sides_px": f"{LEAST_SIDE} to {most}",
-        "beside_xnnpack": ", ".join(_own_kernels(lowered.executorch_program)),
-    }
+        edge = to_edge_transform_and_lower(program, partitioner=[partitioner], constant_methods={METADATA: texts})
+        return edge.to_executorch()
 
 
 def most_side(target: ExportTarget) -> int:
