@@ -44,6 +44,33 @@ class LitCameras(nn.Module):
         return (0.5 * (range_2[0] + range_2[1]) - depths.fine_HW) * inside_VHW[0]
 
 
+class WithAnAbsentCamera(LitCameras):
+    """The same with one more camera that shows nothing: of two cameras one is compared with the first, and programs of
+    torch.export that were followed with more are not valid for a dimension of 1."""
+
+    def forward(  # noqa: PLR0917  the file's inputs
+        self,
+        views_VLCHW: Tensor,
+        lights_VL3: Tensor,
+        level_VL: Tensor,
+        present_VL: Tensor,
+        mask_VHW: Tensor,
+        intrinsics_V33: Tensor,
+        rotation_V33: Tensor,
+        translation_V3: Tensor,
+        range_2: Tensor,
+    ) -> Tensor:
+        seen = (_repeated(each) for each in (views_VLCHW, lights_VL3, level_VL, present_VL))
+        masks_VHW = torch.cat([mask_VHW, torch.zeros_like(mask_VHW[:1])])
+        cameras = (_repeated(each) for each in (intrinsics_V33, rotation_V33, translation_V3))
+        return super().forward(*seen, masks_VHW, *cameras, range_2)
+
+
+def _repeated(of_views: Tensor) -> Tensor:
+    """The first view's once more behind the last."""
+    return torch.cat([of_views, of_views[:1]])
+
+
 def multi_view_target(model: MultiViewNetwork, class_names: Sequence[str]) -> ExportTarget:
     graph = LitCameras(model).eval()
 
@@ -53,5 +80,9 @@ def multi_view_target(model: MultiViewNetwork, class_names: Sequence[str]) -> Ex
         return {"depth": depth_HW.numpy()}
 
     return ExportTarget(
-        signature=multi_view_signature(class_names), graph=graph, run_eager=run_eager, check_parity=check_parity
+        signature=multi_view_signature(class_names),
+        graph=graph,
+        run_eager=run_eager,
+        check_parity=check_parity,
+        static_graph=WithAnAbsentCamera(model).eval(),
     )

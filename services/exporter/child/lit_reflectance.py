@@ -36,6 +36,22 @@ class LitReflectance(nn.Module):
         return laid_CHW[0], laid_CHW[1], laid_CHW[2], laid_CHW[3], laid_CHW[4:]
 
 
+class WholeReflectance(LitReflectance):
+    """The same of all pixels, those outside the mask set to 0: sizes follow from those of the views."""
+
+    def forward(
+        self, views_LCHW: Tensor, lights_L3: Tensor, level_L: Tensor, present_L: Tensor, mask_HW: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        inside_HW = (mask_HW > 0.5).to(views_LCHW.dtype)
+        samples_1LP = views_LCHW.mean(dim=1).flatten(1)[None]
+        maps = self.network(samples_1LP, lights_L3[None], level_L[None], present_L[None], inside_HW.reshape(1, -1))
+        height, width = mask_HW.shape
+        scalars = (maps.albedo_BP, maps.roughness_BP, maps.f0_BP, confidence_of(maps.spread_BP))
+        albedo_HW, roughness_HW, f0_HW, confidence_HW = (each.reshape(height, width) * inside_HW for each in scalars)
+        normals_3HW = maps.normals_BP3[0].T.reshape(3, height, width) * inside_HW
+        return albedo_HW, roughness_HW, f0_HW, confidence_HW, normals_3HW
+
+
 def export_target(model: nn.Module, class_names: Sequence[str]) -> ExportTarget:
     """Raises UnsupportedNetwork."""
     if not isinstance(model, ReflectanceNetwork):
@@ -51,5 +67,10 @@ def export_target(model: nn.Module, class_names: Sequence[str]) -> ExportTarget:
         return {tensor.name: each.numpy() for tensor, each in zip(signature.outputs, found, strict=True)}
 
     return ExportTarget(
-        signature=signature, graph=graph, run_eager=run_eager, check_parity=check_parity, static_graph=graph
+        signature=signature,
+        graph=graph,
+        run_eager=run_eager,
+        check_parity=check_parity,
+        static_graph=graph,
+        whole_graph=WholeReflectance(model).eval(),
     )

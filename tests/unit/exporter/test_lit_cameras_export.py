@@ -65,6 +65,21 @@ def test_one_file_says_the_depth_that_the_network_says(target: ExportTarget, tmp
     assert np.abs(session.run(None, given | more)[0] - depth_HW).max() < 0.02
 
 
+def test_a_program_of_torch_says_the_same_from_two_cameras_on(target: ExportTarget, tmp_path: Path) -> None:
+    shapes = ((3, 4, (24, 20)), (2, 3, (20, 26)), (4, 3, (20, 20)))
+    followed, *others = (example(tmp_path / f"scene-{place}", *shape) for place, shape in enumerate(shapes))
+    task = Task(
+        checkpoint="", formats=("torch_export",), pictures=(), benchmark_rounds=1, output_folder=str(tmp_path),
+        provenance={},
+    )  # fmt: skip
+    source, path = conversion_context(target, [followed.fed], task).source, tmp_path / "model.pt2"
+    assert FORMATS["torch_export"].make(source, path)["cameras"] == "2 to 64"
+    run = FORMATS["torch_export"].load(path, target.signature)
+    verdict = target.check_parity((target.run_eager(each.fed), run(each.fed)) for each in others)
+    assert verdict.passed
+    assert verdict.images == len(others)
+
+
 def test_a_file_is_measured_in_the_intervals_that_training_is(target: ExportTarget, tmp_path: Path) -> None:
     seen = example(tmp_path, 4, 5, (32, 28))
     labelled = Labelled(

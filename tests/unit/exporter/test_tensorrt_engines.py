@@ -139,7 +139,16 @@ def types_of(model: onnx.ModelProto) -> set[int]:
 
 # TensorRT solves no three lights: it has no double precision.
 LIT = tuple(fed(*shape) for shape in ((4, 9, 12), (7, 16, 10)))
-DETECTORS = ("yolo", "mask_rcnn")
+DETECTORS = ("yolo", "mask_rcnn", "detectron2")
+
+
+def of_reflectance() -> ExportTarget:
+    torch.manual_seed(1)
+    network = build_model(resolve("photometric_stereo", "reflectance_analysis", "reflectance_net"), 0).eval()
+    with torch.no_grad():
+        for layer in (network.shape.head, network.weight, network.head):
+            layer.weight.normal_(std=0.1)
+    return export_target_of(network, (), kind="reflectance_estimation")
 
 
 def of_normals() -> ExportTarget:
@@ -148,6 +157,9 @@ def of_normals() -> ExportTarget:
     with torch.no_grad():
         network.head.weight.normal_(std=0.1)
     return export_target_of(network, (), kind="normal_estimation")
+
+
+OF_VIEWS = {"normals": of_normals, "reflectance": of_reflectance}
 
 
 def of_instances(architecture: str) -> ExportTarget:
@@ -169,8 +181,9 @@ def whole(target: ExportTarget, given: Sequence[Any], folder: Path) -> Parity:
     return target.check_parity((target.run_eager(each), found_alone(run(each), target.signature)) for each in given)
 
 
-def test_a_graph_of_all_pixels_says_the_normals_of_the_masks_pixels(tmp_path: Path) -> None:
-    assert whole(of_normals(), LIT, tmp_path).passed
+@pytest.mark.parametrize("name", OF_VIEWS)
+def test_a_graph_of_all_pixels_says_what_is_found_of_the_masks_pixels(name: str, tmp_path: Path) -> None:
+    assert whole(OF_VIEWS[name](), LIT, tmp_path).passed
 
 
 def test_a_graph_of_all_rows_says_what_is_found_and_marks_the_rest_by_score_0(tmp_path: Path) -> None:
@@ -188,9 +201,9 @@ def test_rows_beyond_what_was_found_are_left_out_by_their_score_of_0() -> None:
 
 
 @with_tensorrt
-@pytest.mark.parametrize("name", ["normals", *DETECTORS])
+@pytest.mark.parametrize("name", [*OF_VIEWS, *DETECTORS])
 def test_engines_are_built_of_networks_on_views_and_of_detectors(name: str, tmp_path: Path) -> None:
-    target, given = (of_normals(), LIT) if name == "normals" else (of_instances(name), tuple(pictures()))
+    target, given = (OF_VIEWS[name](), LIT) if name in OF_VIEWS else (of_instances(name), tuple(pictures()))
     task = Task(
         checkpoint="",
         formats=("tensorrt",),
@@ -201,5 +214,5 @@ def test_engines_are_built_of_networks_on_views_and_of_detectors(name: str, tmp_
     )
     made = make_artifact(FORMATS["tensorrt"], conversion_context(target, given, task, calibration=given))
     assert made.parity.passed
-    assert ("lights" in made.notes) == (name == "normals")
-    assert ("rows" in made.notes) == (name != "normals")
+    assert ("lights" in made.notes) == (name in OF_VIEWS)
+    assert ("rows" in made.notes) == (name not in OF_VIEWS)

@@ -14,11 +14,11 @@ from services.exporter.child.export_target import Answers, Picture, by_name
 from services.exporter.child.formats.protocol import Format, Predict, Source, Unmakeable
 from services.exporter.release import Signature
 
-# What the free dimensions of a signature may be: sides of a picture in pixels, and lights of an object.
+# What the free dimensions of a signature may be: sides of a picture in pixels, lights of an object, and cameras.
 LEAST_SIDE, MOST_SIDE = 8, 32768
-LIMITS = {"height": (LEAST_SIDE, MOST_SIDE), "width": (LEAST_SIDE, MOST_SIDE), "lights": (3, 1024)}
+LIMITS = {"height": (LEAST_SIDE, MOST_SIDE), "width": (LEAST_SIDE, MOST_SIDE), "lights": (3, 1024), "cameras": (2, 64)}
 # Of each in a file's example, which AOTInductor wants.
-EXAMPLE = {"height": 64, "width": 48, "lights": 4}
+EXAMPLE = {"height": 64, "width": 48, "lights": 4, "cameras": 3}
 METADATA = "truscore.json"
 
 
@@ -40,8 +40,8 @@ def make(source: Source, path: Path) -> Mapping[str, str]:
         texts = json.dumps(dict(source.metadata), sort_keys=True)
         torch.export.save(program, path, extra_files={METADATA: texts})
     used = {side for each in inputs for side in each.shape if side in free}
-    notes = {"sides_px": f"{LEAST_SIDE} to {MOST_SIDE}"}
-    return notes | ({"lights": "{} to {}".format(*LIMITS["lights"])} if "lights" in used else {})
+    counted = {name: "{} to {}".format(*LIMITS[name]) for name in ("lights", "cameras") if name in used}
+    return {"sides_px": f"{LEAST_SIDE} to {MOST_SIDE}", **counted}
 
 
 def _example(shape: tuple[str, ...]) -> tuple[int, ...]:
