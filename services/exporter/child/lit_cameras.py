@@ -60,10 +60,17 @@ class WithAnAbsentCamera(LitCameras):
         translation_V3: Tensor,
         range_2: Tensor,
     ) -> Tensor:
-        seen = (_repeated(each) for each in (views_VLCHW, lights_VL3, level_VL, present_VL))
-        masks_VHW = torch.cat([mask_VHW, torch.zeros_like(mask_VHW[:1])])
-        cameras = (_repeated(each) for each in (intrinsics_V33, rotation_V33, translation_V3))
-        return super().forward(*seen, masks_VHW, *cameras, range_2)
+        return super().forward(
+            _repeated(views_VLCHW),
+            _repeated(lights_VL3),
+            _repeated(level_VL),
+            _repeated(present_VL),
+            torch.cat([mask_VHW, torch.zeros_like(mask_VHW[:1])]),
+            _repeated(intrinsics_V33),
+            _repeated(rotation_V33),
+            _repeated(translation_V3),
+            range_2,
+        )
 
 
 def _repeated(of_views: Tensor) -> Tensor:

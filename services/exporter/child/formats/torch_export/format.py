@@ -40,8 +40,8 @@ def make(source: Source, path: Path) -> Mapping[str, str]:
         texts = json.dumps(dict(source.metadata), sort_keys=True)
         torch.export.save(program, path, extra_files={METADATA: texts})
     used = {side for each in inputs for side in each.shape if side in free}
-    counted = {name: "{} to {}".format(*LIMITS[name]) for name in ("lights", "cameras") if name in used}
-    return {"sides_px": f"{LEAST_SIDE} to {MOST_SIDE}", **counted}
+    sides = {"sides_px": f"{LEAST_SIDE} to {MOST_SIDE}"}
+    return sides | {str(name): "{} to {}".format(*LIMITS[name]) for name in ("lights", "cameras") if name in used}
 
 
 def _example(shape: tuple[str, ...]) -> tuple[int, ...]:
