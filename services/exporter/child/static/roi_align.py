@@ -89,7 +89,9 @@ def _fixed(pooling: Pooling, atlas: _Atlas, scaled_R4: Tensor) -> Tensor:
     x_RS = scaled_R4[:, :1] + _length(scaled_R4, 0, pooling)[:, None] * at_S
     y_RS = scaled_R4[:, 1:2] + _length(scaled_R4, 1, pooling)[:, None] * at_S
     sampled_CRSS = _sampled(atlas, y_RS, x_RS)
-    split = sampled_CRSS.reshape(-1, len(scaled_R4), pooling.places, pooling.samples, pooling.places, pooling.samples)
+    split = sampled_CRSS.reshape(
+        sampled_CRSS.shape[0], -1, pooling.places, pooling.samples, pooling.places, pooling.samples
+    )
     return split.mean(dim=(3, 5)).transpose(0, 1)
 
 
