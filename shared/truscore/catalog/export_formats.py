@@ -13,6 +13,7 @@ from truscore.catalog.networks.configs import (
     ReflectanceNetworkConfig,
     SAMConfig,
     SetNetworkConfig,
+    SpatialSetNetworkConfig,
     SurfaceNetworkConfig,
 )
 from truscore.catalog.networks.network import Network
@@ -117,7 +118,13 @@ _REASONS: Mapping[tuple[type[NetworkConfig], str], str] = MappingProxyType(
     | {(Detectron2Config, "tensorrt"): f"{_NON_ZERO}; {_ADAPTIVE_SAMPLES}"}
     | {
         (kind, "mobile"): _RESHAPED_IN_TWO
-        for kind in (SetNetworkConfig, ReflectanceNetworkConfig, BrdfNetworkConfig, SurfaceNetworkConfig)
+        for kind in (
+            SetNetworkConfig,
+            SpatialSetNetworkConfig,
+            ReflectanceNetworkConfig,
+            BrdfNetworkConfig,
+            SurfaceNetworkConfig,
+        )
     }
     | {(kind, "tensorrt"): _ENGINE_NOT_BUILT for kind in (ReflectanceNetworkConfig, BrdfNetworkConfig)}
     | {(MultiViewNetworkConfig, format): _SEVERAL_INPUTS for format in ("torch_export", "mobile", "tensorrt")}
@@ -125,6 +132,7 @@ _REASONS: Mapping[tuple[type[NetworkConfig], str], str] = MappingProxyType(
         (kind, "quantized"): _SYSTEMS_IN_INT8
         for kind in (
             SetNetworkConfig,
+            SpatialSetNetworkConfig,
             SurfaceNetworkConfig,
             MultiViewNetworkConfig,
             ReflectanceNetworkConfig,
