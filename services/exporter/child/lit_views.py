@@ -13,6 +13,7 @@ from truscore.zoo.photometric.surface_network import SurfaceNetwork
 
 from services.exporter.child.export_target import Answers, ExportTarget, Picture, UnsupportedNetwork, by_name
 from services.exporter.child.lit_surfaces import SurfaceNormals
+from services.exporter.child.lit_windows import spatial_target
 from services.exporter.child.output_parity import check_parity
 from services.exporter.signature import normals_signature
 
@@ -20,7 +21,7 @@ from services.exporter.signature import normals_signature
 class LitViews(nn.Module):
     """Takes what its signature says and gives normals_3HW. Only the mask's pixels are computed: memory is theirs."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: SetNetwork) -> None:
         super().__init__()
         self.network = network
 
@@ -53,22 +54,14 @@ class WholeViews(LitViews):
         return whole_3HW
 
 
-class SpatialViews(LitViews):
-    """The same of a network that sees what lies around a pixel."""
-
-    def forward(
-        self, views_LCHW: Tensor, lights_L3: Tensor, level_L: Tensor, present_L: Tensor, mask_HW: Tensor
-    ) -> Tensor:
-        inside_HW = (mask_HW > 0.5).to(views_LCHW.dtype)
-        samples_LP = views_LCHW.mean(dim=1).flatten(1)
-        normals_BHW3 = self.network(samples_LP[None], lights_L3[None], level_L[None], present_L[None], inside_HW[None])
-        whole_3HW: Tensor = normals_BHW3[0].permute(2, 0, 1) * inside_HW
-        return whole_3HW
-
-
 def export_target(model: nn.Module, class_names: Sequence[str]) -> ExportTarget:
     """Raises UnsupportedNetwork."""
-    graph = _graph_of(model).eval()
+    if isinstance(model, SpatialSetNetwork):
+        return spatial_target(model, class_names)
+    if not isinstance(model, SetNetwork | SurfaceNetwork):
+        accepted = "accepted: SetNetwork, SpatialSetNetwork, SurfaceNetwork"
+        raise UnsupportedNetwork(f"{type(model).__name__} is no network for normal_estimation; {accepted}")
+    graph = (LitViews(model) if isinstance(model, SetNetwork) else SurfaceNormals(model)).eval()
 
     def run_eager(views: Picture) -> Answers:
         with torch.no_grad():
@@ -83,11 +76,3 @@ def export_target(model: nn.Module, class_names: Sequence[str]) -> ExportTarget:
         static_graph=graph,
         whole_graph=WholeViews(model).eval() if isinstance(model, SetNetwork) else None,
     )
-
-
-def _graph_of(model: nn.Module) -> nn.Module:
-    for kind, graph in ((SetNetwork, LitViews), (SpatialSetNetwork, SpatialViews), (SurfaceNetwork, SurfaceNormals)):
-        if isinstance(model, kind):
-            return graph(model)  # type: ignore[arg-type]
-    accepted = "accepted: SetNetwork, SpatialSetNetwork, SurfaceNetwork"
-    raise UnsupportedNetwork(f"{type(model).__name__} is no network for normal_estimation; {accepted}")

@@ -179,7 +179,7 @@ def seen_of(samples_BLP: Tensor, lights_BL3: Tensor, level_BL: Tensor, present_B
     values_BLP = (samples_BLP - level_BL[..., None]).clamp(min=0) * lit_BLP
     # Relative to each pixel: dark and bright paper are one surface.
     count_B1P = lit_BLP.sum(dim=1, keepdim=True).clamp(min=1)
-    scale_B1P = ((values_BLP**2).sum(dim=1, keepdim=True) / count_B1P).clamp(min=1e-10).sqrt()
+    scale_B1P = _scale(values_BLP, count_B1P)
     relative_BLP = values_BLP / scale_B1P
     start_BP3, weights_BLP, agreed_B1P = robust_solve(relative_BLP, lit_BLP, lights_BL3)
     residual_BLP = relative_BLP - shading_of(start_BP3, lights_BL3)
@@ -196,6 +196,17 @@ def seen_of(samples_BLP: Tensor, lights_BL3: Tensor, level_BL: Tensor, present_B
         misfit_B1P=((residual_BLP.abs() + 1e-12).sqrt() * lit_BLP).sum(dim=1, keepdim=True) ** 2 / count_B1P**2,
         agreed_B1P=agreed_B1P,
     )
+
+
+def scale_of(samples_BLP: Tensor, level_BL: Tensor, present_BL: Tensor) -> Tensor:
+    """The typical sample of each pixel [B, 1, P]."""
+    lit_BLP = lit_samples(samples_BLP, level_BL) * present_BL[..., None]
+    values_BLP = (samples_BLP - level_BL[..., None]).clamp(min=0) * lit_BLP
+    return _scale(values_BLP, lit_BLP.sum(dim=1, keepdim=True).clamp(min=1))
+
+
+def _scale(values_BLP: Tensor, count_B1P: Tensor) -> Tensor:
+    return ((values_BLP**2).sum(dim=1, keepdim=True) / count_B1P).clamp(min=1e-10).sqrt()
 
 
 def typical_of(scale_B1P: Tensor, inside_BP: Tensor) -> Tensor:

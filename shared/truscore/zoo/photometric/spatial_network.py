@@ -18,6 +18,7 @@ from truscore.zoo.photometric.set_network import (
     encoder_of,
     features_of,
     pooled,
+    scale_of,
     seen_of,
     typical_of,
 )
@@ -113,11 +114,13 @@ class SpatialSetNetwork(SetSolver):
     ) -> Tensor:
         """Unit normals [B, H, W, 3]. ``samples_BLP`` are those of the rectangle's rows one after another, else as the
         set network takes them."""
-        seen = seen_of(samples_BLP, lights_BL3, level_BL, present_BL)
-        object_B11 = typical_of(seen.scale_B1P, inside_BHW.flatten(1))
-        return self._normals(seen, object_B11, present_BL, inside_BHW)
+        object_B11 = typical_of(scale_of(samples_BLP, level_BL, present_BL), inside_BHW.flatten(1))
+        return self.part((samples_BLP, lights_BL3, level_BL, present_BL), inside_BHW, object_B11)
 
-    def _normals(self, seen: Seen, object_B11: Tensor, present_BL: Tensor, inside_BHW: Tensor) -> Tensor:
+    def part(self, given: tuple[Tensor, Tensor, Tensor, Tensor], inside_BHW: Tensor, object_B11: Tensor) -> Tensor:
+        """The same of a window of objects with these typical samples [B, 1, 1]; ``given`` is what ``forward`` takes
+        first."""
+        seen, present_BL = seen_of(*given), given[3]
         feature_BLPF = torch.cat([features_of(seen, object_B11), _directions(seen)], dim=-1)
         feature_BLPC = self.backbone(feature_BLPF, present_BL, inside_BHW)
         normals_BP3 = self.weighed(seen, feature_BLPC, present_BL).normals_BP3
