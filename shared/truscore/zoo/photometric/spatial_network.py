@@ -63,7 +63,7 @@ class ViewContext(nn.Module):
         common = pooled_BChw
         for layer in self.common:
             common = layer(common).relu() * inside_quarter
-        common_BChw = _cut(self.back_to_half(common).relu(), inside_B1hw)
+        common_BChw = _cut(self.back_to_half(common).relu(), inside_B1hw) * inside_B1hw
         common_BChw = self.fused(torch.cat([pooled_BChw, common_BChw], dim=1)).relu() * inside_B1hw
         own_BLChw = of_views(self.own(feature_BLChw.flatten(0, 1)))
         told_BLChw = (own_BLChw + self.told(common_BChw)[:, None]).relu() * inside_B1hw[:, None]
