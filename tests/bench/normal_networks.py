@@ -26,11 +26,13 @@ from truscore.photometric_stereo import LitViews, cauchy_shading, find_black_lev
 from truscore.synthesis.lit import LIT_KINDS, render_lit_scene
 from truscore.synthesis.lit.dataset import VARIED, render_lit_dataset
 from truscore.zoo import load_checkpoint_model
-from truscore.zoo.photometric.set_network import SetNetwork
-from truscore.zoo.photometric.surface_network import Surface
+from truscore.zoo.photometric.spatial_network import SpatialSetNetwork
+from truscore.zoo.photometric.spatial_windows import TypicalSample, WindowAnswers, WindowedNormals
+from truscore.zoo.photometric.surface_network import SurfaceNetwork
 
 from tests.bench.normal_pictures import Read, draw_normals
 from tests.bench.photometric_stereo import rendered_views
+from tests.bench.turned_views import apart_when_turned
 from tests.learning.run_folder import lay_out
 from tests.measuring.lit_objects import objects
 
@@ -39,6 +41,7 @@ ARCHITECTURES = ("ps_net", "neural_surface_reconstruction")
 HELD_OUT_SEED = 20  # that of tests.bench.photometric_stereo
 MOST_LIGHTS = 24
 LIGHT_ERROR_DEG = 2.5  # of each axis, one standard deviation
+TURNED = "renders, how far answers are from turning with the object"
 MOVED = f"renders, lights off by {LIGHT_ERROR_DEG} degrees an axis"
 
 
@@ -101,7 +104,11 @@ def measured(folder: Path, seed: int, options: argparse.Namespace) -> Mapping[st
     groups |= {views.name: [views] for views in objects(options.data)}
     if options.picture:
         draw_normals(options.picture, [_refitted(views) for views in renders[: len(LIT_KINDS)]], readers)
-    return {name: _errors(group, readers) for name, group in groups.items()}
+    found = {name: _errors(group, readers) for name, group in groups.items()}
+    apart = {
+        name: float(np.mean([apart_when_turned(read, views) for views in renders])) for name, read in readers.items()
+    }
+    return found | {TURNED: {"lights as measured": apart["black level + Cauchy"]} | apart}
 
 
 def _errors(group: Sequence[LitViews], readers: Mapping[str, Read]) -> dict[str, float]:
@@ -135,7 +142,9 @@ def _trained(folder: Path, wanted: "Wanted", seed: int, options: argparse.Namesp
     seconds = time.process_time() - began_s
     print(f"{wanted.label}, {epochs} epochs, trained in {seconds:.0f} s of processor time", flush=True)  # noqa: T201
     network, _, _ = load_checkpoint_model(run.path / run.completed.path)
-    return partial(_answered if isinstance(network, SetNetwork) else _laid_out_answered, network)
+    if isinstance(network, SpatialSetNetwork):
+        return partial(_windows_answered, network)
+    return partial(_surface_answered if isinstance(network, SurfaceNetwork) else _answered, network)
 
 
 def held_out(options: argparse.Namespace) -> list[LitViews]:
@@ -170,14 +179,28 @@ def _answered(network: torch.nn.Module, views: LitViews) -> np.ndarray:
     return np.asarray(normals_BN3[0])
 
 
-def _laid_out_answered(network: torch.nn.Module, views: LitViews) -> np.ndarray:
+def _surface_answered(network: torch.nn.Module, views: LitViews) -> np.ndarray:
     """Of the rectangle around the mask."""
+    laid_LHW, inside_HW = _laid_out(views)
+    surface = _asked(network, laid_LHW.reshape(len(laid_LHW), -1), views, inside_HW)
+    return np.asarray(surface.normals_BHW3[0])[inside_HW]
+
+
+def _windows_answered(network: SpatialSetNetwork, views: LitViews) -> np.ndarray:
+    """The same, as exported files do it."""
+    laid_LHW, inside_HW = _laid_out(views)
+    windowed = WindowedNormals(WindowAnswers(network), TypicalSample())
+    level_L = _level(views)
+    given = (laid_LHW, views.directions(), level_L, np.ones(len(level_L)), inside_HW)
+    with torch.no_grad():
+        normals_HW3 = windowed(*(torch.from_numpy(np.ascontiguousarray(each)).float() for each in given))
+    return np.asarray(normals_HW3)[inside_HW]
+
+
+def _laid_out(views: LitViews) -> tuple[np.ndarray, np.ndarray]:
     rows_N, columns_N = np.nonzero(views.mask_HW)
     part = (slice(rows_N.min(), rows_N.max() + 1), slice(columns_N.min(), columns_N.max() + 1))
-    laid_PL = views.picture(views.samples_NL)[part].reshape(-1, len(views.directions()))
-    answer = _asked(network, laid_PL.T, views, views.mask_HW[part])
-    normals_BHW3 = answer.normals_BHW3 if isinstance(answer, Surface) else answer
-    return np.asarray(normals_BHW3[0])[views.mask_HW[part]]
+    return np.moveaxis(views.picture(views.samples_NL)[part], 2, 0), views.mask_HW[part]
 
 
 def _asked(network: torch.nn.Module, samples_LP: np.ndarray, views: LitViews, inside: np.ndarray) -> Any:
