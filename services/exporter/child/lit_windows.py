@@ -74,7 +74,8 @@ def spatial_target(model: SpatialSetNetwork, class_names: Sequence[str], window:
                     (typical, (samples_Lhw, level_L, present_L, inside_hw)),
                 )
             ]
-        compiled: nn.Module = torch.jit.script(WindowedViews(WindowedNormals(*traced, window)).eval())
+        windows = WindowedNormals(traced[0], traced[1], window)
+        compiled: nn.Module = torch.jit.script(WindowedViews(windows).eval())
         return compiled
 
     return ExportTarget(

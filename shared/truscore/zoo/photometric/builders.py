@@ -20,7 +20,7 @@ from truscore.zoo.configs import config_of
 from truscore.zoo.photometric.brdf_network import BrdfNetwork
 from truscore.zoo.photometric.multi_view_network import MultiViewNetwork
 from truscore.zoo.photometric.reflectance_network import ReflectanceNetwork
-from truscore.zoo.photometric.set_network import SetNetwork
+from truscore.zoo.photometric.set_network import Backbone, SetNetwork
 from truscore.zoo.photometric.spatial_network import SpatialSetNetwork
 from truscore.zoo.photometric.surface_network import SurfaceNetwork
 
@@ -89,7 +89,7 @@ def _frozen(network: Reflective, recipe: Recipe) -> Reflective:
     return network
 
 
-def _freeze(backbone: nn.Module, recipe: Recipe) -> None:
+def _freeze(backbone: Backbone | FeatureBackbone, recipe: Recipe) -> None:
     frozen = {"none": 0, "partial": 1, "full": len(backbone.body)}
     for stage in backbone.body[: frozen[recipe.architecture_config.custom_modifications.backbone_freezing]]:
         stage.requires_grad_(False)

@@ -55,8 +55,14 @@ def pooled(feature_BLPC: Tensor, present_BLPC: Tensor) -> Tensor:
     return torch.cat([mean_BPC, there_BLPC.amax(dim=1)], dim=-1)
 
 
-class SetBackbone(nn.Module):
-    """The encoder of a light and the blocks behind it. ``body`` lists them under the name that all families share."""
+class Backbone(nn.Module):
+    """What gives features of each light of a pixel. ``body`` lists its stages under the name that all families share."""
+
+    body: nn.ModuleList
+
+
+class SetBackbone(Backbone):
+    """The encoder of a light and the blocks behind it."""
 
     def __init__(self, width: int, blocks: int, features: int = FEATURES) -> None:
         super().__init__()
@@ -79,10 +85,10 @@ def encoder_of(features: int, width: int) -> nn.Sequential:
 class SetSolver(nn.Module):
     """The backbone and the closed form that it weighs. Untrained, it is the robust solver."""
 
-    def __init__(self, width: int, blocks: int, dropout: float = 0.0, *, backbone: nn.Module | None = None) -> None:
+    def __init__(self, width: int, blocks: int, dropout: float = 0.0, *, backbone: Backbone | None = None) -> None:
         """Without a ``backbone`` of so many channels it has that of single pixels."""
         super().__init__()
-        self.backbone = backbone or SetBackbone(width, blocks)
+        self.backbone: Backbone = backbone or SetBackbone(width, blocks)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(width, 2)
         self.trust = nn.Linear(2 * width, 1)

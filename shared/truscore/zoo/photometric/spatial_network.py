@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from truscore.zoo.photometric.set_network import (
     FEATURES,
+    Backbone,
     Seen,
     SetSolver,
     encoder_of,
@@ -82,10 +83,11 @@ class PixelBlock(nn.Module):
 
     def forward(self, feature_BLPC: Tensor, present_BLPC: Tensor) -> Tensor:
         common_BPC = self.pixel(pooled(feature_BLPC, present_BLPC))
-        return feature_BLPC + (self.own(feature_BLPC) + common_BPC[:, None]).relu()
+        more_BLPC: Tensor = (self.own(feature_BLPC) + common_BPC[:, None]).relu()
+        return feature_BLPC + more_BLPC
 
 
-class SpatialBackbone(nn.Module):
+class SpatialBackbone(Backbone):
     """The encoder of a light, the context of its view and the blocks behind them, which the set network's are without
     what is common to all pixels of an object: context takes its place, and windows see what the whole does."""
 
@@ -97,7 +99,7 @@ class SpatialBackbone(nn.Module):
     def forward(self, feature_BLPF: Tensor, present_BL: Tensor, inside_BHW: Tensor) -> Tensor:
         """[B, L, P, C]."""
         encoder, around, *blocks = self.body
-        feature_BLPC = encoder(feature_BLPF[..., :FEATURES]) + around(feature_BLPF, present_BL, inside_BHW)
+        feature_BLPC: Tensor = encoder(feature_BLPF[..., :FEATURES]) + around(feature_BLPF, present_BL, inside_BHW)
         for block in blocks:
             feature_BLPC = block(feature_BLPC, present_BL[..., None, None])
         return feature_BLPC
