@@ -18,7 +18,7 @@ from truscore.catalog.networks.configs import (
 from truscore.configuration.recipe import Recipe
 from truscore.zoo.configs import config_of
 from truscore.zoo.photometric.brdf_network import BrdfNetwork
-from truscore.zoo.photometric.multi_view_network import MultiViewNetwork
+from truscore.zoo.photometric.multi_view_network import FeatureBackbone, MultiViewNetwork
 from truscore.zoo.photometric.reflectance_network import ReflectanceNetwork
 from truscore.zoo.photometric.set_network import Backbone, SetNetwork
 from truscore.zoo.photometric.spatial_network import SpatialSetNetwork

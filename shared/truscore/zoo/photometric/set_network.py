@@ -56,7 +56,7 @@ def pooled(feature_BLPC: Tensor, present_BLPC: Tensor) -> Tensor:
 
 
 class Backbone(nn.Module):
-    """What gives features of each light of a pixel. ``body`` lists its stages under the name that all families share."""
+    """Gives features of each light of a pixel. ``body`` lists its stages under the name that all families share."""
 
     body: nn.ModuleList
 
