@@ -19,6 +19,7 @@ from truscore.zoo.photometric.multi_view_network import MultiViewNetwork
 from truscore.zoo.photometric.plane_sweep import Cameras
 from truscore.zoo.photometric.reflectance_network import ReflectanceNetwork
 from truscore.zoo.photometric.set_network import SetSolver
+from truscore.zoo.photometric.spatial_network import SpatialSetNetwork
 from truscore.zoo.photometric.surface_network import SurfaceNetwork
 
 CLASSES = 2
@@ -53,7 +54,8 @@ def _forward(network: nn.Module, image_size: int) -> Any:
         lights_BL3 = nn.functional.normalize(torch.rand(2, LIGHTS, 3), dim=-1)
         pixels = image_size**2
         none_BL, all_BL = torch.zeros(2, LIGHTS), torch.ones(2, LIGHTS)
-        shape = (image_size, image_size) if isinstance(network, SurfaceNetwork) else (pixels,)
+        laid_out = isinstance(network, SurfaceNetwork | SpatialSetNetwork)
+        shape = (image_size, image_size) if laid_out else (pixels,)
         return network(torch.rand(2, LIGHTS, pixels), lights_BL3, none_BL, all_BL, torch.ones(2, *shape))
     image_CHW = torch.rand(3, image_size, image_size)
     side = image_size / 2

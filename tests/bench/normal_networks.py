@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,15 +20,19 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
+from truscore.catalog import architectures
 from truscore.metrics.normals import angular_errors
 from truscore.photometric_stereo import LitViews, cauchy_shading, find_black_level, refit_lights
 from truscore.synthesis.lit import LIT_KINDS, render_lit_scene
 from truscore.synthesis.lit.dataset import VARIED, render_lit_dataset
 from truscore.zoo import load_checkpoint_model
+from truscore.zoo.photometric.spatial_network import SpatialSetNetwork
+from truscore.zoo.photometric.spatial_windows import TypicalSample, WindowAnswers, WindowedNormals
 from truscore.zoo.photometric.surface_network import SurfaceNetwork
 
 from tests.bench.normal_pictures import Read, draw_normals
 from tests.bench.photometric_stereo import rendered_views
+from tests.bench.turned_views import apart_when_turned
 from tests.learning.run_folder import lay_out
 from tests.measuring.lit_objects import objects
 
@@ -37,7 +41,34 @@ ARCHITECTURES = ("ps_net", "neural_surface_reconstruction")
 HELD_OUT_SEED = 20  # that of tests.bench.photometric_stereo
 MOST_LIGHTS = 24
 LIGHT_ERROR_DEG = 2.5  # of each axis, one standard deviation
+TURNED = "renders, how far answers are from turning with the object"
 MOVED = f"renders, lights off by {LIGHT_ERROR_DEG} degrees an axis"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """What is trained: an architecture's own small network, or another one of its ``network``s, by a small recipe."""
+
+    architecture: str
+    network: str = ""
+    epochs: int | None = None
+
+    @classmethod
+    def of(cls, architecture: str) -> "Wanted":
+        return cls(architecture=architecture)
+
+    @classmethod
+    def named(cls, text: str) -> "Wanted":
+        """Of NETWORK or NETWORK:EPOCHS, for argparse."""
+        name, _, epochs = text.partition(":")
+        rows = [row for row in architectures(ROW["category"], ROW["option"]) if name in row.bases]
+        if not rows:
+            raise argparse.ArgumentTypeError(f"no network {name!r}")
+        return cls(architecture=rows[0].architecture, network=name, epochs=int(epochs) if epochs else None)
+
+    @property
+    def label(self) -> str:
+        return self.network or self.architecture
 
 
 def main() -> int:
@@ -66,14 +97,18 @@ def measured(folder: Path, seed: int, options: argparse.Namespace) -> Mapping[st
     rendered_s = time.process_time() - began_s
     print(f"seed {seed}: rendered in {rendered_s:.0f} s of processor time")  # noqa: T201
     readers: dict[str, Read] = {"black level + Cauchy": _solved}
-    for architecture in options.architectures:
-        readers[f"{architecture}, seed {seed}"] = _trained(folder, architecture, seed, options)
+    for wanted in options.networks or map(Wanted.of, options.architectures):
+        readers[f"{wanted.label}, seed {seed}"] = _trained(folder, wanted, seed, options)
     renders = held_out(options)
     groups = {"renders": renders, MOVED: [_moved(number, views) for number, views in enumerate(renders)]}
     groups |= {views.name: [views] for views in objects(options.data)}
     if options.picture:
         draw_normals(options.picture, [_refitted(views) for views in renders[: len(LIT_KINDS)]], readers)
-    return {name: _errors(group, readers) for name, group in groups.items()}
+    found = {name: _errors(group, readers) for name, group in groups.items()}
+    apart = {
+        name: float(np.mean([apart_when_turned(read, views) for views in renders])) for name, read in readers.items()
+    }
+    return found | {TURNED: {"lights as measured": apart["black level + Cauchy"]} | apart}
 
 
 def _errors(group: Sequence[LitViews], readers: Mapping[str, Read]) -> dict[str, float]:
@@ -89,15 +124,26 @@ def _refitted(views: LitViews) -> LitViews:
     return replace(views, directions_L3=refit_lights(views).directions_L3)
 
 
-def _trained(folder: Path, architecture: str, seed: int, options: argparse.Namespace) -> Read:
+def _trained(folder: Path, wanted: "Wanted", seed: int, options: argparse.Namespace) -> Read:
     began_s = time.process_time()
-    process = {"epochs": options.epochs, "validation_frequency": options.epochs}
-    overrides = {"seed": seed, "hyperparameters": {"training_process": process}}
-    run = lay_out(folder / architecture, folder / "set", **ROW, architecture=architecture, overrides=overrides)
+    epochs = wanted.epochs or options.epochs
+    process = {"epochs": epochs, "validation_frequency": epochs}
+    optimization = {} if options.learning_rate is None else {"learning_rate": options.learning_rate}
+    overrides: dict[str, Any] = {
+        "seed": seed,
+        "hyperparameters": {"training_process": process, "optimization": optimization},
+    }
+    if wanted.network:
+        overrides["architecture_config"] = {"base_architecture": wanted.network}
+    architecture = wanted.architecture
+    run = lay_out(folder / wanted.label, folder / "set", **ROW, architecture=architecture, overrides=overrides)
     if run.finish():
         sys.exit(json.dumps(str(run.records[-1])))
-    print(f"{architecture}, trained in {time.process_time() - began_s:.0f} s of processor time")  # noqa: T201
+    seconds = time.process_time() - began_s
+    print(f"{wanted.label}, {epochs} epochs, trained in {seconds:.0f} s of processor time", flush=True)  # noqa: T201
     network, _, _ = load_checkpoint_model(run.path / run.completed.path)
+    if isinstance(network, SpatialSetNetwork):
+        return partial(_windows_answered, network)
     return partial(_surface_answered if isinstance(network, SurfaceNetwork) else _answered, network)
 
 
@@ -135,11 +181,26 @@ def _answered(network: torch.nn.Module, views: LitViews) -> np.ndarray:
 
 def _surface_answered(network: torch.nn.Module, views: LitViews) -> np.ndarray:
     """Of the rectangle around the mask."""
+    laid_LHW, inside_HW = _laid_out(views)
+    surface = _asked(network, laid_LHW.reshape(len(laid_LHW), -1), views, inside_HW)
+    return np.asarray(surface.normals_BHW3[0])[inside_HW]
+
+
+def _windows_answered(network: SpatialSetNetwork, views: LitViews) -> np.ndarray:
+    """The same, as exported files do it."""
+    laid_LHW, inside_HW = _laid_out(views)
+    windowed = WindowedNormals(WindowAnswers(network), TypicalSample())
+    level_L = _level(views)
+    given = (laid_LHW, views.directions(), level_L, np.ones(len(level_L)), inside_HW)
+    with torch.no_grad():
+        normals_HW3 = windowed(*(torch.from_numpy(np.ascontiguousarray(each)).float() for each in given))
+    return np.asarray(normals_HW3)[inside_HW]
+
+
+def _laid_out(views: LitViews) -> tuple[np.ndarray, np.ndarray]:
     rows_N, columns_N = np.nonzero(views.mask_HW)
     part = (slice(rows_N.min(), rows_N.max() + 1), slice(columns_N.min(), columns_N.max() + 1))
-    laid_PL = views.picture(views.samples_NL)[part].reshape(-1, len(views.directions()))
-    surface = _asked(network, laid_PL.T, views, views.mask_HW[part])
-    return np.asarray(surface.normals_BHW3[0])[views.mask_HW[part]]
+    return np.moveaxis(views.picture(views.samples_NL)[part], 2, 0), views.mask_HW[part]
 
 
 def _asked(network: torch.nn.Module, samples_LP: np.ndarray, views: LitViews, inside: np.ndarray) -> Any:
@@ -174,6 +235,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--renders", type=int, default=60, help="held-out objects")
     parser.add_argument("--architectures", nargs="+", choices=ARCHITECTURES, default=ARCHITECTURES)
+    parser.add_argument(
+        "--networks",
+        nargs="+",
+        type=Wanted.named,
+        metavar="NETWORK[:EPOCHS]",
+        help="networks of the catalog in place of --architectures, each for so many epochs",
+    )
+    parser.add_argument("--learning-rate", type=float, help="in place of the recipe's")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--picture", type=Path, help="a PNG of the first held-out objects, written by the last seed")
     return parser.parse_args()

@@ -22,8 +22,10 @@ def lay_out_lit(
     epochs: int,
     image_size: int | None = None,
     dropout: float = 0.1,
+    network: str = "",
 ) -> RunFolder:
-    """A run of so many epochs, none of them saved by stopping early; without a size, at that of the recipe."""
+    """A run of so many epochs, none of them saved by stopping early; without a size, at that of the recipe, and without
+    a ``network``, of the recipe's."""
     overrides: dict[str, Any] = {
         "seed": 2,
         "hyperparameters": {
@@ -32,6 +34,7 @@ def lay_out_lit(
         },
         "loss_config": {"regularization": {"dropout": dropout}},
         **({} if image_size is None else {"image_size": image_size}),
+        **({"architecture_config": {"base_architecture": network}} if network else {}),
     }
     return lay_out(
         folder,

@@ -29,8 +29,8 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return render_lit_dataset(folder, count=OBJECTS, option="card", seed=4, lights=LIGHTS, image_size=(32, 32))
 
 
-def laid_out(folder: Path, objects: Path, *, epochs: int) -> RunFolder:
-    return lay_out_lit(folder, objects, *ROW, epochs=epochs)
+def laid_out(folder: Path, objects: Path, *, epochs: int, network: str = "") -> RunFolder:
+    return lay_out_lit(folder, objects, *ROW, epochs=epochs, network=network)
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +46,18 @@ def test_it_beats_the_best_solver_that_learns_nothing(learned: RunFolder) -> Non
     assert set(comparison.trivial_metrics) == {"flat_surface", "least_squares", "black_level_cauchy"}
     best = min(metrics["mean_error_deg"] for metrics in comparison.trivial_metrics.values())
     assert learned.completed.metrics["mean_error_deg"] < 0.9 * best
+
+
+def test_with_what_lies_around_a_pixel_it_learns_too_and_answers_as_its_run_reported(
+    objects: Path, tmp_path: Path
+) -> None:
+    run = laid_out(tmp_path / "run", objects, epochs=4, network="spatial_set_network")
+    assert run.finish() == 0, run.records[-1]
+    comparison = run.completed.comparison
+    assert comparison is not None
+    best = min(metrics["mean_error_deg"] for metrics in comparison.trivial_metrics.values())
+    assert run.completed.metrics["mean_error_deg"] < best
+    assert_answers_as_reported(run)
 
 
 def test_a_sample_is_an_object_and_the_report_shows_its_normals(learned: RunFolder) -> None:

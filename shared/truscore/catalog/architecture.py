@@ -164,7 +164,7 @@ ATTENTION_NETWORK = Architecture(
 PS_NET = Architecture(
     name="ps_net",
     task="normal_estimation",
-    bases=("set_network", "set_network_wide"),
+    bases=("set_network", "set_network_wide", "spatial_set_network", "spatial_set_network_wide"),
     template="normals",
 )
 NEURAL_SURFACE_RECONSTRUCTION = Architecture(

@@ -12,6 +12,7 @@ from truscore.catalog.networks.configs import (
     NetworkConfig,
     ReflectanceNetworkConfig,
     SetNetworkConfig,
+    SpatialSetNetworkConfig,
     SurfaceNetworkConfig,
 )
 from truscore.catalog.networks.network import Network
@@ -106,13 +107,20 @@ _REASONS: Mapping[tuple[type[NetworkConfig], str], str] = MappingProxyType(
     {(MaskRCNNConfig, "quantized"): _MOVED_IN_INT8, (Detectron2Config, "quantized"): _UNPROVEN_IN_INT8}
     | {
         (kind, "mobile"): _RESHAPED_IN_TWO
-        for kind in (SetNetworkConfig, ReflectanceNetworkConfig, BrdfNetworkConfig, SurfaceNetworkConfig)
+        for kind in (
+            SetNetworkConfig,
+            SpatialSetNetworkConfig,
+            ReflectanceNetworkConfig,
+            BrdfNetworkConfig,
+            SurfaceNetworkConfig,
+        )
     }
     | {(MultiViewNetworkConfig, "tensorrt"): _DEPTH_IN_SINGLE, (MultiViewNetworkConfig, "mobile"): _SEVERAL_INPUTS}
     | {
         (kind, "quantized"): _SYSTEMS_IN_INT8
         for kind in (
             SetNetworkConfig,
+            SpatialSetNetworkConfig,
             SurfaceNetworkConfig,
             MultiViewNetworkConfig,
             ReflectanceNetworkConfig,

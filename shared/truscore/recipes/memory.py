@@ -14,11 +14,13 @@ from truscore.catalog.networks.configs import (
     MultiViewNetworkConfig,
     ReflectanceNetworkConfig,
     SetNetworkConfig,
+    SpatialSetNetworkConfig,
     SurfaceNetworkConfig,
 )
 
 _OF_VIEWS = (
     SetNetworkConfig,
+    SpatialSetNetworkConfig,
     SurfaceNetworkConfig,
     MultiViewNetworkConfig,
     ReflectanceNetworkConfig,

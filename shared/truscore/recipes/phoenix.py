@@ -132,7 +132,7 @@ def photometric_surface_normal_estimation() -> Template:
         "ps_net",
         "it starts as a robust solver and learns gloss, foil and shadow; many exact lights need no network",
         {
-            "image_size": (96, "more of an object at once: what its pixels have in common is learnt from all of them"),
+            "image_size": (96, "more of an object at once: a pixel is seen with up to 22 to each side"),
             _LOSS: ("log_angular", "a tenth less counts alike for objects of measured and of guessed lights"),
         },
     )

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from truscore.augmentation.seeds import mixed
 from truscore.photometric_stereo import LitViews
+from truscore.zoo.photometric.spatial_network import SpatialSetNetwork
 from truscore.zoo.photometric.surface_network import Surface, SurfaceNetwork
 
 from services.trainer.worker.errors import InvalidJob
@@ -234,9 +235,19 @@ def surface_of(model: nn.Module, batch: SurfaceBatch) -> Surface:
     network = getattr(model, "module", model)  # without what spreads it over processes
     if not isinstance(network, SurfaceNetwork):
         raise TypeError(f"{type(network).__name__} makes no surface; accepted: SurfaceNetwork")
+    surface: Surface = _answered(model, batch)
+    return surface
+
+
+def normals_of(model: nn.Module, batch: SurfaceBatch) -> Tensor:
+    """Unit normals [B, H, W, 3], of a surface or of pixels each by itself."""
+    if isinstance(getattr(model, "module", model), SpatialSetNetwork):
+        normals_BHW3: Tensor = _answered(model, batch)
+        return normals_BHW3
+    return surface_of(model, batch).normals_BHW3
+
+
+def _answered(model: nn.Module, batch: SurfaceBatch) -> Any:
     # Whole precision: solving three by three in half of it loses the small angles that are learnt here.
     with torch.autocast(batch.samples_BLP.device.type, enabled=False):
-        surface: Surface = model(
-            batch.samples_BLP, batch.lights_BL3, batch.level_BL, batch.present_BL, batch.inside_BHW
-        )
-    return surface
+        return model(batch.samples_BLP, batch.lights_BL3, batch.level_BL, batch.present_BL, batch.inside_BHW)

@@ -5,7 +5,12 @@ from typing import Any
 
 from torch import nn
 from truscore.catalog import network_of
-from truscore.catalog.networks.configs import MultiViewNetworkConfig, NetworkConfig, SurfaceNetworkConfig
+from truscore.catalog.networks.configs import (
+    MultiViewNetworkConfig,
+    NetworkConfig,
+    SpatialSetNetworkConfig,
+    SurfaceNetworkConfig,
+)
 from truscore.catalog.table import row_of
 from truscore.datasets import ImageRecord
 
@@ -40,7 +45,7 @@ MAKERS: Mapping[str, Maker] = {
     "regression": regression.make,
     "semantic_segmentation": semantic_segmentation.make,
 }
-# Of networks that make a surface and see rectangles of pixels, not pixels in no order.
+# Of networks that see rectangles of pixels, not pixels in no order.
 SURFACES: Mapping[str, Maker] = {"depth_estimation": depth.make, "normal_estimation": surface_normals.make}
 # What a network has to know of the training split before it trains, where it has to know anything.
 PREPARATIONS: Mapping[str, Callable[[nn.Module, TrainingJob], None]] = {
@@ -70,7 +75,7 @@ def make_task(job: TrainingJob, *, evaluated: tuple[ImageRecord, ...], cache_lim
         return windowed_segmentation.make(job, evaluated, cache_limit_bytes)
     if isinstance(_config_of(job), MultiViewNetworkConfig):
         return multi_view.make(job, evaluated, cache_limit_bytes)
-    if isinstance(_config_of(job), SurfaceNetworkConfig):
+    if isinstance(_config_of(job), SurfaceNetworkConfig | SpatialSetNetworkConfig):
         return SURFACES[_task_of(job)](job, evaluated, cache_limit_bytes)
     return MAKERS[_task_of(job)](job, evaluated, cache_limit_bytes)
 

@@ -1,4 +1,4 @@
-"""Normals of surfaces: those of a height that fits the views, and no others. A sample is a rectangle of an object.
+"""Normals by networks that see what lies around a pixel. A sample is a rectangle of an object.
 
 Legend: B objects, P pixels of a rectangle, 3 the axes x right, y UP, z to the camera.
 """
@@ -18,7 +18,7 @@ from services.trainer.worker.tasks.protocol import Key
 
 
 class SurfaceNormals(NormalEstimation):
-    """The task of surface normals, for networks that make a surface. It satisfies ``Task``."""
+    """The task of surface normals, for networks of rectangles. It satisfies ``Task``."""
 
     def collate(self, samples: Sequence[SurfaceSample]) -> SurfaceBatch:
         return lit_surfaces.collate(samples)
@@ -27,7 +27,7 @@ class SurfaceNormals(NormalEstimation):
         return lit_surfaces.to_device(batch, device)
 
     def _answered(self, model: nn.Module, batch: SurfaceBatch) -> Tensor:
-        return lit_surfaces.surface_of(model, batch).normals_BHW3.flatten(1, 2)
+        return lit_surfaces.normals_of(model, batch).flatten(1, 2)
 
     def _truth(self, batch: SurfaceBatch) -> tuple[Tensor, Tensor]:
         return batch.normals_BHW3.flatten(1, 2), batch.inside_BHW.flatten(1)

@@ -219,6 +219,16 @@ class SetNetworkConfig(NetworkConfig):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SpatialSetNetworkConfig(NetworkConfig):
+    """A set network that sees what lies around a pixel: ``context`` channels of each view at its full size, twice as
+    many at half of it, four times as many at a quarter."""
+
+    width: int
+    blocks: int
+    context: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SurfaceNetworkConfig(NetworkConfig):
     """A network on sets of lights whose normals are integrated: ``context`` channels for what surrounds a pixel.
     With ``refits_lights`` their directions are moved first, to where the normals belong to a surface."""

@@ -1,7 +1,9 @@
 """Networks that see an object under many lights. What a pixel takes of memory is counted under 16 lights."""
 
-from truscore.catalog.networks.configs import SetNetworkConfig
+from truscore.catalog.networks.configs import SetNetworkConfig, SpatialSetNetworkConfig
 from truscore.catalog.networks.network import Network
+
+_SPATIAL = "ours, on torch: set_network, with 3 x 3 convolutions over each view and over what is common to the lights"
 
 NETWORKS: tuple[Network, ...] = (
     Network(
@@ -23,5 +25,23 @@ NETWORKS: tuple[Network, ...] = (
         image_size=64,
         activation_bytes_per_pixel=80_162,
         config=SetNetworkConfig(width=96, blocks=3),
+    ),
+    Network(
+        name="spatial_set_network",
+        implementation=_SPATIAL,
+        licence="BSD-3-Clause",
+        parameters=223_251,
+        image_size=40,
+        activation_bytes_per_pixel=33_059,
+        config=SpatialSetNetworkConfig(width=32, blocks=2, context=16),
+    ),
+    Network(
+        name="spatial_set_network_wide",
+        implementation=_SPATIAL,
+        licence="BSD-3-Clause",
+        parameters=2_012_307,
+        image_size=64,
+        activation_bytes_per_pixel=112_034,
+        config=SpatialSetNetworkConfig(width=96, blocks=3, context=48),
     ),
 )

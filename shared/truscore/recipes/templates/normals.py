@@ -23,10 +23,10 @@ def normals_small(category: str, option: str, architecture: str) -> Recipe:
 
 
 def normals_full(category: str, option: str, architecture: str) -> Recipe:
-    """Wider, on 64 x 64 pixels of each object, as one GPU trains it."""
+    """Wider, and with what lies around a pixel: 64 x 64 pixels of each object, as one GPU trains it."""
     return recipe_from_scratch(
         (category, option, architecture),
-        base="set_network_wide",
+        base="spatial_set_network_wide",
         image_size=64,
         learning_rate=2e-3,
         weight_decay=1e-4,

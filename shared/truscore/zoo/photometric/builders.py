@@ -12,6 +12,7 @@ from truscore.catalog.networks.configs import (
     NetworkConfig,
     ReflectanceNetworkConfig,
     SetNetworkConfig,
+    SpatialSetNetworkConfig,
     SurfaceNetworkConfig,
 )
 from truscore.configuration.recipe import Recipe
@@ -19,7 +20,8 @@ from truscore.zoo.configs import config_of
 from truscore.zoo.photometric.brdf_network import BrdfNetwork
 from truscore.zoo.photometric.multi_view_network import FeatureBackbone, MultiViewNetwork
 from truscore.zoo.photometric.reflectance_network import ReflectanceNetwork
-from truscore.zoo.photometric.set_network import SetBackbone, SetNetwork
+from truscore.zoo.photometric.set_network import Backbone, SetNetwork
+from truscore.zoo.photometric.spatial_network import SpatialSetNetwork
 from truscore.zoo.photometric.surface_network import SurfaceNetwork
 
 Reflective = TypeVar("Reflective", bound=ReflectanceNetwork)
@@ -29,6 +31,15 @@ def build_set_network(recipe: Recipe, num_classes: int) -> SetNetwork:
     """``num_classes`` is not looked at: a normal is no class. Partial freezing keeps the encoder of a light still."""
     config = config_of(recipe, SetNetworkConfig)
     network = SetNetwork(width=config.width, blocks=config.blocks, dropout=recipe.loss_config.regularization.dropout)
+    _freeze(network.backbone, recipe)
+    return network
+
+
+def build_spatial_set_network(recipe: Recipe, num_classes: int) -> SpatialSetNetwork:
+    """As the set network."""
+    config = config_of(recipe, SpatialSetNetworkConfig)
+    dropout = recipe.loss_config.regularization.dropout
+    network = SpatialSetNetwork(width=config.width, blocks=config.blocks, context=config.context, dropout=dropout)
     _freeze(network.backbone, recipe)
     return network
 
@@ -78,7 +89,7 @@ def _frozen(network: Reflective, recipe: Recipe) -> Reflective:
     return network
 
 
-def _freeze(backbone: SetBackbone | FeatureBackbone, recipe: Recipe) -> None:
+def _freeze(backbone: Backbone | FeatureBackbone, recipe: Recipe) -> None:
     frozen = {"none": 0, "partial": 1, "full": len(backbone.body)}
     for stage in backbone.body[: frozen[recipe.architecture_config.custom_modifications.backbone_freezing]]:
         stage.requires_grad_(False)
@@ -87,6 +98,7 @@ def _freeze(backbone: SetBackbone | FeatureBackbone, recipe: Recipe) -> None:
 BUILDERS: Mapping[type[NetworkConfig], Callable[[Recipe, int], nn.Module]] = MappingProxyType(
     {
         SetNetworkConfig: build_set_network,
+        SpatialSetNetworkConfig: build_spatial_set_network,
         MultiViewNetworkConfig: build_multi_view_network,
         SurfaceNetworkConfig: build_surface_network,
         ReflectanceNetworkConfig: build_reflectance_network,

@@ -55,13 +55,18 @@ def pooled(feature_BLPC: Tensor, present_BLPC: Tensor) -> Tensor:
     return torch.cat([mean_BPC, there_BLPC.amax(dim=1)], dim=-1)
 
 
-class SetBackbone(nn.Module):
-    """The encoder of a light and the blocks behind it. ``body`` lists them under the name that all families share."""
+class Backbone(nn.Module):
+    """Gives features of each light of a pixel. ``body`` lists its stages under the name that all families share."""
+
+    body: nn.ModuleList
+
+
+class SetBackbone(Backbone):
+    """The encoder of a light and the blocks behind it."""
 
     def __init__(self, width: int, blocks: int, features: int = FEATURES) -> None:
         super().__init__()
-        encoder = nn.Sequential(nn.Linear(features, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU())
-        self.body = nn.ModuleList([encoder, *(SetBlock(width) for _ in range(blocks))])
+        self.body = nn.ModuleList([encoder_of(features, width), *(SetBlock(width) for _ in range(blocks))])
 
     def forward(self, feature_BLPF: Tensor, present_BLPC: Tensor, inside_BPC: Tensor) -> Tensor:
         """[B, L, P, C]."""
@@ -72,12 +77,18 @@ class SetBackbone(nn.Module):
         return feature_BLPC
 
 
+def encoder_of(features: int, width: int) -> nn.Sequential:
+    """Of one light of a pixel."""
+    return nn.Sequential(nn.Linear(features, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU())
+
+
 class SetSolver(nn.Module):
     """The backbone and the closed form that it weighs. Untrained, it is the robust solver."""
 
-    def __init__(self, width: int, blocks: int, dropout: float = 0.0) -> None:
+    def __init__(self, width: int, blocks: int, dropout: float = 0.0, *, backbone: Backbone | None = None) -> None:
+        """Without a ``backbone`` of so many channels it has that of single pixels."""
         super().__init__()
-        self.backbone = SetBackbone(width, blocks)
+        self.backbone: Backbone = backbone or SetBackbone(width, blocks)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(width, 2)
         self.trust = nn.Linear(2 * width, 1)
@@ -94,47 +105,33 @@ class SetSolver(nn.Module):
         ``samples_BLP`` are linear intensities with each light's own divided out, ``level_BL`` what the camera added to
         them (negative: took away). Lights with ``present_BL`` 0 and pixels with ``inside_BP`` 0 change nothing.
         """
+        seen = seen_of(samples_BLP, lights_BL3, level_BL, present_BL)
+        feature_BLPF = features_of(seen, typical_of(seen.scale_B1P, inside_BP))
+        feature_BLPC = self.backbone(feature_BLPF, present_BL[..., None, None], inside_BP[..., None])
+        return self.weighed(seen, feature_BLPC, present_BL)
+
+    def weighed(self, seen: "Seen", feature_BLPC: Tensor, present_BL: Tensor) -> "Solved":
+        """The closed form, by what the backbone says of each light of a pixel."""
         present_BL1 = present_BL[..., None]
-        lit_BLP = lit_samples(samples_BLP, level_BL) * present_BL1
-        values_BLP = (samples_BLP - level_BL[..., None]).clamp(min=0) * lit_BLP
-        # Relative to each pixel: dark and bright paper are one surface.
-        count_B1P = lit_BLP.sum(dim=1, keepdim=True).clamp(min=1)
-        scale_B1P = ((values_BLP**2).sum(dim=1, keepdim=True) / count_B1P).clamp(min=1e-10).sqrt()
-        relative_BLP = values_BLP / scale_B1P
-        start_BP3, weights_BLP, agreed_B1P = robust_solve(relative_BLP, lit_BLP, lights_BL3)
-        residual_BLP = relative_BLP - shading_of(start_BP3, lights_BL3)
-        seen = Seen(
-            values_BLP=values_BLP,
-            relative_BLP=relative_BLP,
-            lit_BLP=lit_BLP,
-            weights_BLP=weights_BLP,
-            start_BP3=start_BP3,
-            lights_BL3=lights_BL3,
-            scale_B1P=scale_B1P,
-            residual_BLP=residual_BLP,
-            # A mean that large ones count little in.
-            misfit_B1P=((residual_BLP.abs() + 1e-12).sqrt() * lit_BLP).sum(dim=1, keepdim=True) ** 2 / count_B1P**2,
-            agreed_B1P=agreed_B1P,
-        )
-        feature_BLPF = _features(seen, inside_BP)
-        feature_BLPC = self.backbone(feature_BLPF, present_BL1[..., None], inside_BP[..., None])
         weight_BLP, more_BLP = self.head(self.dropout(feature_BLPC)).unbind(dim=-1)
         # Where nearly all lit samples agree on a normal, the solver is right: weights stay as they are, and nothing is
         # added to the samples. Dark ones say only that their light is at the horizon or below.
-        open_B1P = torch.sigmoid((_MOST_AGREED - agreed_B1P) / _AGREED_STEP) ** 2
+        open_B1P = torch.sigmoid((_MOST_AGREED - seen.agreed_B1P) / _AGREED_STEP) ** 2
         least_BL1 = _LEAST_WEIGHT * present_BL1
-        learned_BLP = (weights_BLP + least_BL1) * torch.exp(_MOST_DOUBT * open_B1P * torch.tanh(weight_BLP))
-        room_BLP = _MOST_CORRECTION * (1 - lit_BLP * (1 - open_B1P))
-        corrected_BLP = relative_BLP + room_BLP * torch.tanh(more_BLP)
+        learned_BLP = (seen.weights_BLP + least_BL1) * torch.exp(_MOST_DOUBT * open_B1P * torch.tanh(weight_BLP))
+        room_BLP = _MOST_CORRECTION * (1 - seen.lit_BLP * (1 - open_B1P))
+        corrected_BLP = seen.relative_BLP + room_BLP * torch.tanh(more_BLP)
         # Where hardly anything tells one direction from the others, the solver's normal stays.
         pooled_BPC = pooled(feature_BLPC, present_BL1[..., None])
         trust_BP = torch.exp(self.trust(pooled_BPC)[..., 0].clamp(-12, 2))
-        scaled_BP3 = weighted_solve(corrected_BLP, learned_BLP, lights_BL3, start_BP3=start_BP3, trust_BP=trust_BP)
+        scaled_BP3 = weighted_solve(
+            corrected_BLP, learned_BLP, seen.lights_BL3, start_BP3=seen.start_BP3, trust_BP=trust_BP
+        )
         return Solved(
             normals_BP3=unit(scaled_BP3),
             pooled_BPC=pooled_BPC,
             misfit_BP=seen.misfit_B1P[:, 0],
-            agreed_BP=agreed_B1P[:, 0],
+            agreed_BP=seen.agreed_B1P[:, 0],
             seen=seen,
         )
 
@@ -182,14 +179,55 @@ class Seen:
     agreed_B1P: Tensor
 
 
-def _features(seen: Seen, inside_BP: Tensor) -> Tensor:
-    """[B, L, P, FEATURES], none of which changes when object and lights are turned about the camera's axis."""
-    relative_BLP, lights_BL3, scale_B1P = seen.relative_BLP, seen.lights_BL3, seen.scale_B1P
+def seen_of(samples_BLP: Tensor, lights_BL3: Tensor, level_BL: Tensor, present_BL: Tensor) -> Seen:
+    """What the robust solver makes of samples, which are as `SetSolver.solved` takes them."""
+    lit_BLP = lit_samples(samples_BLP, level_BL) * present_BL[..., None]
+    values_BLP = (samples_BLP - level_BL[..., None]).clamp(min=0) * lit_BLP
+    # Relative to each pixel: dark and bright paper are one surface.
+    count_B1P = lit_BLP.sum(dim=1, keepdim=True).clamp(min=1)
+    scale_B1P = _scale(values_BLP, count_B1P)
+    relative_BLP = values_BLP / scale_B1P
+    start_BP3, weights_BLP, agreed_B1P = robust_solve(relative_BLP, lit_BLP, lights_BL3)
+    residual_BLP = relative_BLP - shading_of(start_BP3, lights_BL3)
+    return Seen(
+        values_BLP=values_BLP,
+        relative_BLP=relative_BLP,
+        lit_BLP=lit_BLP,
+        weights_BLP=weights_BLP,
+        start_BP3=start_BP3,
+        lights_BL3=lights_BL3,
+        scale_B1P=scale_B1P,
+        residual_BLP=residual_BLP,
+        # A mean that large ones count little in.
+        misfit_B1P=((residual_BLP.abs() + 1e-12).sqrt() * lit_BLP).sum(dim=1, keepdim=True) ** 2 / count_B1P**2,
+        agreed_B1P=agreed_B1P,
+    )
+
+
+def scale_of(samples_BLP: Tensor, level_BL: Tensor, present_BL: Tensor) -> Tensor:
+    """The typical sample of each pixel [B, 1, P]."""
+    lit_BLP = lit_samples(samples_BLP, level_BL) * present_BL[..., None]
+    values_BLP = (samples_BLP - level_BL[..., None]).clamp(min=0) * lit_BLP
+    return _scale(values_BLP, lit_BLP.sum(dim=1, keepdim=True).clamp(min=1))
+
+
+def _scale(values_BLP: Tensor, count_B1P: Tensor) -> Tensor:
+    return ((values_BLP**2).sum(dim=1, keepdim=True) / count_B1P).clamp(min=1e-10).sqrt()
+
+
+def typical_of(scale_B1P: Tensor, inside_BP: Tensor) -> Tensor:
+    """The mean of an object's pixels [B, 1, 1]."""
+    inside_B1P = inside_BP[:, None]
+    return (scale_B1P * inside_B1P).sum(dim=2, keepdim=True) / (inside_B1P.sum(dim=2, keepdim=True) + _TINY)
+
+
+def features_of(seen: Seen, object_B11: Tensor) -> Tensor:
+    """[B, L, P, FEATURES], none of which changes when object and lights are turned about the camera's axis. Samples
+    of a pixel count in it relative to one another, and to ``object_B11``, the typical sample of the object."""
+    relative_BLP, lights_BL3 = seen.relative_BLP, seen.lights_BL3
     first_BLP = shading_of(weighted_solve(relative_BLP, seen.lit_BLP, lights_BL3), lights_BL3)
     normal_BP3 = unit(seen.start_BP3)
     half_BL3 = unit(lights_BL3 + lights_BL3.new_tensor([0.0, 0.0, 1.0]))
-    inside_B1P = inside_BP[:, None]
-    object_B11 = (scale_B1P * inside_B1P).sum(dim=2, keepdim=True) / (inside_B1P.sum(dim=2, keepdim=True) + _TINY)
     deviation_BLP = seen.residual_BLP / (seen.misfit_B1P + _LEAST_MISFIT)
     like_BLP = torch.ones_like(relative_BLP)
     return torch.stack(
