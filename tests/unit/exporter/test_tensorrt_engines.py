@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -151,15 +152,20 @@ def of_reflectance() -> ExportTarget:
     return export_target_of(network, (), kind="reflectance_estimation")
 
 
-def of_normals() -> ExportTarget:
+def of_normals(base: str = "set_network") -> ExportTarget:
     torch.manual_seed(1)
-    network = build_model(resolve("photometric_stereo", "surface_normal_estimation", "ps_net"), 0).eval()
+    config = {"architecture_config": {"base_architecture": base}}
+    network = build_model(resolve("photometric_stereo", "surface_normal_estimation", "ps_net", config), 0).eval()
     with torch.no_grad():
         network.head.weight.normal_(std=0.1)
     return export_target_of(network, (), kind="normal_estimation")
 
 
-OF_VIEWS = {"normals": of_normals, "reflectance": of_reflectance}
+OF_VIEWS = {
+    "normals": of_normals,
+    "normals in context": partial(of_normals, "spatial_set_network"),
+    "reflectance": of_reflectance,
+}
 
 
 def of_instances(architecture: str) -> ExportTarget:
@@ -173,7 +179,7 @@ def of_instances(architecture: str) -> ExportTarget:
 def whole(target: ExportTarget, given: Sequence[Any], folder: Path) -> Parity:
     """What the graph of all pixels or rows says in single precision, as engines are built of it."""
     assert target.whole_graph is not None
-    graph_file.write(replace(target, graph=target.whole_graph), folder / "whole.onnx", given[0])
+    graph_file.write(replace(target, graph=target.whole_graph, scripted=None), folder / "whole.onnx", given[0])
     model = in_single(onnx.load(folder / "whole.onnx"))
     assert not {"NonZero", "NonMaxSuppression", "RoiAlign"} & {node.op_type for node in model.graph.node}
     onnx.save(model, folder / "single.onnx")

@@ -52,7 +52,7 @@ def _rows(target: ExportTarget) -> dict[str, str]:
 
 
 def _whole(target: ExportTarget) -> ExportTarget:
-    return target if target.whole_graph is None else replace(target, graph=target.whole_graph)
+    return target if target.whole_graph is None else replace(target, graph=target.whole_graph, scripted=None)
 
 
 def _single(graph: Path) -> dict[str, str]:
