@@ -16,6 +16,7 @@ from services.cli.commands.datasets import (
     synth,
     validate,
     versions,
+    view_pictures,
 )
 from services.cli.commands.models import catalog, fetch, lineage, predict, promote, suggest, templates, verify
 from services.cli.commands.operations import alerts, audit, backup, dead_letters, doctor, experiment, retention, token
@@ -53,6 +54,7 @@ for command in (
     predict.predict,
     synth.synth,
     normals.normals,
+    view_pictures.view_pictures,
     validate.validate,
     convert.convert,
     convert.diff,

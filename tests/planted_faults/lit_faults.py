@@ -117,6 +117,11 @@ def _moved_camera(random: Random, image: Image.Image) -> Image.Image:
     return ImageChops.offset(image, int(random.choice([-16, 16])), int(random.integers(-8, 9)))
 
 
+def _nudged(random: Random, image: Image.Image) -> Image.Image:
+    """By a few pixels, as a card that was touched between two views."""
+    return ImageChops.offset(image, int(random.choice([-3, -2, 2, 3])), int(random.integers(-2, 3)))
+
+
 def depth(change: Callable[[Random, np.ndarray], np.ndarray]) -> Write:
     def plant(folder: Path, random: Random) -> None:
         path = any_of(random, folder, "**/depth.npy")
@@ -205,6 +210,7 @@ LIT_FAULTS: Mapping[str, FolderFault] = {
     "quality.wrong_gamma": _sound(lit.diligent, pictures(lambda values: 255 * (values / 255) ** (1 / 2.2))),
     "label.light_axis_flipped": _sound(lit.diligent, _lines(_y_down)),
     "label.view_of_other_light": _sound(lit.diligent, picture("[0-9]*.png", _moved_camera)),
+    "label.view_shifted": _sound(lit.diligent, picture("[0-9]*.png", _nudged)),
     "coverage.no_lit_objects": _sound(lit.several, instead(lit.ordinary)),
     "coverage.lights_only_named": _sound(lit.numbered, instead(lit.named)),
     "coverage.no_intensities": _sound(lit.several, gone(INTENSITIES)),

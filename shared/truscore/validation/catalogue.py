@@ -23,6 +23,7 @@ from truscore.validation.rules import (
     order,
     photometric_lights,
     photometric_shading,
+    photometric_views,
     polygons,
     reader,
     reflectance_maps,
@@ -44,6 +45,7 @@ CATALOGUE: tuple[Rule, ...] = (
     *label_sets.RULES,
     *photometric_lights.RULES,
     *photometric_shading.RULES,
+    *photometric_views.RULES,
     *object_maps.RULES,
     *reflectance_maps.RULES,
     *coverage_spread.RULES,
@@ -56,7 +58,7 @@ CATALOGUE: tuple[Rule, ...] = (
 BY_ID: Mapping[str, Rule] = MappingProxyType({rule.id: rule for rule in CATALOGUE})
 
 # Raised when a check changes what it finds, so that verdicts of older rules are not taken for today's.
-REVISION = 6
+REVISION = 7
 
 CATALOGUE_DIGEST = hashlib.sha256(
     "".join(f"{rule.id} {rule.severity}\n" for rule in CATALOGUE).encode() + str(REVISION).encode()

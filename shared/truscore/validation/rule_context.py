@@ -10,6 +10,7 @@ from truscore.datasets.index.stored_images import StoredMeasurements
 from truscore.datasets.shapes.geometry import Box
 from truscore.datasets.splitting.grouping import repeated
 from truscore.validation.measures.image_stats import ImageStats
+from truscore.validation.measures.view_shifts import ViewShift
 from truscore.validation.policy.expectations import Expectation
 from truscore.validation.policy.policy import Policy
 
@@ -38,6 +39,8 @@ class RuleContext:
     expectation: Expectation
     image_stats: Mapping[str, ImageStats] = field(default_factory=dict)
     policy: Policy = field(default_factory=Policy)
+    # By path, of views under many lights that could be held against the others of their object.
+    view_shifts: Mapping[str, ViewShift] = field(default_factory=dict)
     # Thirty rules go through all annotations: each is placed once.
     _placed: list[PlacedAnnotation] = field(default_factory=list, init=False, repr=False, compare=False)
     _measured_once: dict[object, object] = field(default_factory=dict, init=False, repr=False, compare=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -10,9 +10,11 @@ from pathlib import Path
 
 from truscore.datasets import Limits, ScanCache, ScanOptions, read_dataset
 from truscore.validation.measured_images import STATS_ROWS, CacheOptions, measure_with, scan_cache
+from truscore.validation.measures.view_shifts import ViewShift
 from truscore.validation.policy.expectations import expectation_of
 from truscore.validation.policy.policy import Policy
 from truscore.validation.policy_files import policy_for
+from truscore.validation.registered_views import registered_views
 from truscore.validation.verdict import Verdict, validate_dataset
 
 
@@ -61,7 +63,15 @@ def validate_folder(
         )
     if callbacks.on_progress is not None:
         callbacks.on_progress("judging", 0, 0)
-    return validate_dataset(read_result, expectation=expectation_of(category, option, architecture), policy=policy)
+    shifts: Mapping[str, ViewShift] = {}
+    if read_result.index is not None:
+        shifts = registered_views(path, read_result.index, least_px=policy.view_shift_px, limits=limits)
+    return validate_dataset(
+        read_result,
+        expectation=expectation_of(category, option, architecture),
+        policy=policy,
+        view_shifts=shifts,
+    )
 
 
 def _scan_cache(cache: CacheOptions | None, policy: Policy, limits: Limits) -> AbstractContextManager[ScanCache | None]:

@@ -9,6 +9,7 @@ from truscore.datasets import DatasetIndex, Problem, ReadResult
 from truscore.datasets.index.stored_images import StoredMeasurements
 from truscore.validation.catalogue import BY_ID, CATALOGUE
 from truscore.validation.measures.image_stats import ImageStats
+from truscore.validation.measures.view_shifts import ViewShift
 from truscore.validation.policy.expectations import Expectation
 from truscore.validation.policy.policy import OFF, Policy
 from truscore.validation.rule import Finding, FindingCollector, Rule, Severity, finding, truncated
@@ -36,15 +37,26 @@ class Verdict:
         return sum(found.count for found in self.findings if found.severity is severity)
 
 
-def validate_dataset(read_result: ReadResult, *, expectation: Expectation, policy: Policy) -> Verdict:
-    """The verdict on what was read; `read_result.looks` holds the statistics of the images that could be decoded."""
+def validate_dataset(
+    read_result: ReadResult,
+    *,
+    expectation: Expectation,
+    policy: Policy,
+    view_shifts: Mapping[str, ViewShift] = MappingProxyType({}),
+) -> Verdict:
+    """The verdict on what was read; `read_result.measurements` holds the statistics of the images that could be
+    decoded, `view_shifts` how views under many lights lie against each other."""
     read_result, assumed = _with_expected_names(read_result, expectation)
     collector = FindingCollector(per_rule=policy.findings_per_rule)
     for one in with_policy_severities([*_reader_findings(read_result.problems), *assumed], policy):
         collector.add(one)
     if read_result.index is not None:
         context = RuleContext(
-            index=read_result.index, expectation=expectation, image_stats=read_result.measurements, policy=policy
+            index=read_result.index,
+            expectation=expectation,
+            image_stats=read_result.measurements,
+            policy=policy,
+            view_shifts=view_shifts,
         )
         reported = {problem.code for problem in read_result.problems}
         for one in with_policy_severities(_rule_findings(context, without=reported), policy):

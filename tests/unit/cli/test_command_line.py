@@ -99,6 +99,26 @@ def test_normals_of_lamps_that_are_only_named_are_as_much_as_follows_from_their_
     assert one.get("relative", False) == ("relative_depth" in maps)
 
 
+def test_view_pictures_makes_one_of_each_objects_views_and_more_of_the_same_kind(capsys: Captured) -> None:
+    assert run("synth", "lit", "--format", "multi_light", "-n", "2", "--lights", "6", "--size", "48x40") == 0
+    capsys.readouterr()
+    assert run("view-pictures", "lit", "--to", "made", "--channels", "grey,slope,curvature", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["images"] == ["card-00000.png", "ellipsoid-00001.png"]
+    assert [row["map"] for row in found["channels"]] == ["grey", "slope", "curvature"]
+    assert run("view-pictures", "lit", "--to", "again", "--like", "made") == 0
+    for name in (*found["images"], "view_channels.json"):
+        assert Path("again", name).read_bytes() == Path("made", name).read_bytes()
+    capsys.readouterr()
+    for arguments, said in (
+        (("--to", "made"), "not an empty folder"),
+        (("--to", "new", "--channels", "grey,depth,slope"), "accepted are three of"),
+        (("--to", "new", "--like", "lit"), "view_channels.json cannot be read"),
+    ):
+        assert run("view-pictures", "lit", *arguments) == 2
+        assert said in capsys.readouterr().err
+
+
 def test_synth_does_not_write_into_a_folder_with_something_in_it(cards: Path, capsys: Captured) -> None:
     assert run("synth", str(cards)) == 2
     assert "not an empty folder" in capsys.readouterr().err

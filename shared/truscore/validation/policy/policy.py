@@ -94,6 +94,8 @@ class Policy:
     least_lights: int = 3
     few_lights: int = 4
     light_plane_ratio: float = 0.03
+    # A view that lies so far off the others of its object: those of real rigs reach 0.9.
+    view_shift_px: float = 1.0
     # Of the frame that an object's mask marks, and of its pixels that have a normal of length 1, and a depth.
     object_mask_share: float = 0.001
     unit_normals_share: float = 0.99
