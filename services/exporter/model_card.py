@@ -20,6 +20,14 @@ INTENDED_OF_VIEWS = (
     "grading software, with the errors that stand below. Not made for lights that are only guessed, for views that do "
     "not lie on each other, or for deciding without anybody who may look again.\n"
 )
+INTENDED_OF_UNMEASURED_LIGHTS = (
+    "Made for the views of one object under four lights or more of which nobody knows where they stand, photographed "
+    "with a linear response: the views in, normals and lights out. That a surface and its lights are tilted and "
+    "stretched together is in no view (the bas-relief ambiguity): what it takes for likely comes from the renders and "
+    "objects that it learned from. Where lights can be measured, a model that takes them is better. Not made for "
+    "measuring depths in micrometres, for views that do not lie on each other, or for deciding without anybody who may "
+    "look again.\n"
+)
 
 
 def model_card(release: Release, origin: Origin = UNKNOWN) -> str:
@@ -27,7 +35,7 @@ def model_card(release: Release, origin: Origin = UNKNOWN) -> str:
         f"# {release.model_id}, version {release.version}\n",
         _provenance(release),
         "## Intended use\n",
-        INTENDED_OF_VIEWS if release.category == "photometric_stereo" else INTENDED,
+        _intended(release),
         "## Data\n",
         _data(release, origin),
         "## Training\n",
@@ -44,6 +52,12 @@ def model_card(release: Release, origin: Origin = UNKNOWN) -> str:
         _refusals(release),
     ]
     return "\n".join(part for part in parts if part)
+
+
+def _intended(release: Release) -> str:
+    if release.architecture == "ps_net_uncalibrated":
+        return INTENDED_OF_UNMEASURED_LIGHTS
+    return INTENDED_OF_VIEWS if release.category == "photometric_stereo" else INTENDED
 
 
 def _provenance(release: Release) -> str:

@@ -251,6 +251,36 @@ def normals_signature(class_names: Sequence[str]) -> Signature:
     return Signature(inputs=VIEWS, outputs=(normals,), class_names=tuple(class_names), task="normal_estimation")
 
 
+def uncalibrated_signature(class_names: Sequence[str]) -> Signature:
+    """Of a model that is told nothing of the lights, and says what they are beside the normals."""
+    views, _, _, present, mask = VIEWS
+    as_they_are = replace(
+        views,
+        meaning="one object under one light each, linear red, green, blue, 1 for the largest number that a file holds; "
+        "four views or more, in any order, lying on each other to the pixel. No light's direction or intensity is "
+        "asked for, and none is divided out",
+    )
+    found = (
+        Tensor(
+            name="light_directions",
+            dtype="float32",
+            shape=("lights", "3"),
+            meaning="unit vectors from the object to each light, as the network sees them: x to the right, y UP, z to "
+            "the camera; of a view that is not there it means nothing",
+        ),
+        Tensor(
+            name="light_intensities",
+            dtype="float32",
+            shape=("lights",),
+            meaning="how bright each light is beside the others: the mean of their logarithms is 0",
+        ),
+    )
+    outputs = (*normals_signature(()).outputs, *found)
+    return Signature(
+        inputs=(as_they_are, present, mask), outputs=outputs, class_names=tuple(class_names), task="normal_estimation"
+    )
+
+
 PITCH = Tensor(
     name="pitch_um",
     dtype="float32",

@@ -21,6 +21,7 @@ from truscore.zoo.photometric.reflectance_network import ReflectanceNetwork
 from truscore.zoo.photometric.set_network import SetSolver
 from truscore.zoo.photometric.spatial_network import SpatialSetNetwork
 from truscore.zoo.photometric.surface_network import SurfaceNetwork
+from truscore.zoo.photometric.uncalibrated_network import UncalibratedSetNetwork
 
 CLASSES = 2
 CAMERAS = 5
@@ -50,6 +51,9 @@ def _forward(network: nn.Module, image_size: int) -> Any:
         return network(torch.rand(2, 3, image_size, image_size))
     if isinstance(network, MultiViewNetwork):
         return [_of_cameras(network, image_size) for _ in range(2)]
+    if isinstance(network, UncalibratedSetNetwork):
+        samples_BLP = torch.rand(2, LIGHTS, image_size**2)
+        return network(samples_BLP, torch.ones(2, LIGHTS), torch.ones(2, image_size, image_size))
     if isinstance(network, SetSolver | ReflectanceNetwork):
         lights_BL3 = nn.functional.normalize(torch.rand(2, LIGHTS, 3), dim=-1)
         pixels = image_size**2

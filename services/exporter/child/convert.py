@@ -7,7 +7,8 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from truscore.catalog import export_formats
+from truscore.catalog import export_formats, network_of
+from truscore.catalog.networks.configs import UncalibratedSetNetworkConfig
 from truscore.catalog.table import row_of
 from truscore.configuration.recipe import Recipe
 from truscore.datasets import index_from_json, load_image
@@ -106,7 +107,11 @@ def _proof(
         return Pictures(task.pictures), labelled_images(task, recipe, kind=kind, class_names=class_names)
     index, folder = index_from_json(Path(task.index).read_bytes()), Path(task.lit.folder)
     learns_from = row_of(recipe.category, recipe.option, recipe.architecture).learns_from
-    load = partial(load_scenes if learns_from == MULTI_VIEW else partial(load_examples, kind=kind), folder, index)
+    network = network_of(recipe.architecture_config.base_architecture)
+    of_one_camera = partial(
+        load_examples, kind=kind, measured=not isinstance(network.config, UncalibratedSetNetworkConfig)
+    )
+    load = partial(load_scenes if learns_from == MULTI_VIEW else of_one_camera, folder, index)
     labelled = tuple(
         evaluation.Labelled(
             split=split,

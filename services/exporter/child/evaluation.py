@@ -219,7 +219,7 @@ def _normals(run: Callable[[Picture], Answers], labelled: Labelled) -> Evaluatio
     for index, example in enumerate(labelled.objects):
         found_N3 = np.asarray(run(example.fed)["normals"], dtype=np.float64).transpose(1, 2, 0)[example.mask_HW]
         errors_N = angular_errors(found_N3, example.normals_HW3[example.mask_HW]).astype(np.float32)
-        lights = len(example.views["lights"])
+        lights = len(example.views["present"])
         results.append(ObjectNormals(image=index, name=example.name, lights=lights, errors_N=errors_N))
     return Evaluation(metrics=object_metrics(results))
 

@@ -41,23 +41,33 @@ class LitExample:
         return cast(Picture, self.views)
 
 
-def load_examples(folder: Path, index: DatasetIndex, names: Sequence[str], *, kind: str) -> tuple[LitExample, ...]:
-    """As a model of the task ``kind`` is fed. Raises InvalidViews, InvalidLights, UnreadableImage or OSError."""
-    return tuple(_load(folder, index, name, kind) for name in names)
+def load_examples(
+    folder: Path, index: DatasetIndex, names: Sequence[str], *, kind: str, measured: bool = True
+) -> tuple[LitExample, ...]:
+    """As a model of the task ``kind`` is fed, with what is ``measured`` of the lights or without. Raises InvalidViews,
+    InvalidLights, UnreadableImage or OSError."""
+    return tuple(_load(folder, index, name, kind, measured) for name in names)
 
 
-def _load(folder: Path, index: DatasetIndex, name: str, kind: str) -> LitExample:
+def _load(folder: Path, index: DatasetIndex, name: str, kind: str, measured: bool) -> LitExample:
     views = read_views(folder, index, name)
-    directions_L3 = views.directions()
-    level = find_black_level(views.samples_NL, directions_L3, share_L=views.share_L).level
-    grey_LHW = np.zeros((len(directions_L3), *views.mask_HW.shape), dtype=np.float32)
+    grey_LHW = np.zeros((len(views.share_L), *views.mask_HW.shape), dtype=np.float32)
     grey_LHW[:, views.mask_HW] = views.samples_NL.T
+    of_lights: dict[str, NDArray[np.float32]] = {}
+    if measured:
+        directions_L3 = views.directions()
+        level = find_black_level(views.samples_NL, directions_L3, share_L=views.share_L).level
+        of_lights["lights"] = directions_L3.astype(np.float32)
+        of_lights["black_level"] = (level * views.share_L).astype(np.float32)
+    else:
+        # As the camera has them: what reading divided by each light's intensity is made undone.
+        intensity_L = (1 / views.share_L) / (1 / views.share_L).mean()
+        grey_LHW *= intensity_L.astype(np.float32)[:, None, None]
     fed = {
         # The network looks at the mean of the colours; grey views are what training reads of a file.
         "views": np.repeat(grey_LHW[:, None], 3, axis=1),
-        "lights": directions_L3.astype(np.float32),
-        "black_level": (level * views.share_L).astype(np.float32),
-        "present": np.ones(len(directions_L3), dtype=np.float32),
+        **of_lights,
+        "present": np.ones(len(views.share_L), dtype=np.float32),
         "mask": views.mask_HW.astype(np.float32),
     }
     if kind == "depth_estimation":

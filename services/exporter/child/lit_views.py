@@ -10,11 +10,13 @@ from torch import Tensor, nn
 from truscore.zoo.photometric.set_network import SetNetwork
 from truscore.zoo.photometric.spatial_network import SpatialSetNetwork
 from truscore.zoo.photometric.surface_network import SurfaceNetwork
+from truscore.zoo.photometric.uncalibrated_network import UncalibratedSetNetwork
 
 from services.exporter.child.export_target import Answers, ExportTarget, Picture, UnsupportedNetwork, by_name
 from services.exporter.child.lit_surfaces import SurfaceNormals
 from services.exporter.child.lit_windows import spatial_target
 from services.exporter.child.output_parity import check_parity
+from services.exporter.child.unmeasured_lights import uncalibrated_target
 from services.exporter.signature import normals_signature
 
 
@@ -58,8 +60,10 @@ def export_target(model: nn.Module, class_names: Sequence[str]) -> ExportTarget:
     """Raises UnsupportedNetwork."""
     if isinstance(model, SpatialSetNetwork):
         return spatial_target(model, class_names)
+    if isinstance(model, UncalibratedSetNetwork):
+        return uncalibrated_target(model, class_names)
     if not isinstance(model, SetNetwork | SurfaceNetwork):
-        accepted = "accepted: SetNetwork, SpatialSetNetwork, SurfaceNetwork"
+        accepted = "accepted: SetNetwork, SpatialSetNetwork, SurfaceNetwork, UncalibratedSetNetwork"
         raise UnsupportedNetwork(f"{type(model).__name__} is no network for normal_estimation; {accepted}")
     graph = (LitViews(model) if isinstance(model, SetNetwork) else SurfaceNormals(model)).eval()
 

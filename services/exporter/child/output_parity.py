@@ -22,6 +22,9 @@ TOLERANCE = {
     "grade_index": 0.0,
     # Of unit vectors: 0.06 degrees, where a pixel has hardly three lights left.
     "normals": 0.001,
+    # Of unit vectors, and shares of the typical light.
+    "light_directions": 0.001,
+    "light_intensities": 0.001,
     # Micrometres; what depth cameras and graders read is a hundred times that.
     "depth": 0.02,
     # Of full scale.

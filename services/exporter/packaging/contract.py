@@ -7,7 +7,7 @@ from typing import Any
 
 from truscore.catalog.export_formats import FORMATS
 
-from services.exporter.release import Release, Tensor
+from services.exporter.release import Release, Signature, Tensor
 
 SCHEMA = "truscore.model-contract/1"
 UNITS: Mapping[str, str] = MappingProxyType(
@@ -16,6 +16,8 @@ UNITS: Mapping[str, str] = MappingProxyType(
         "views": "linear intensity",
         "black_level": "linear intensity",
         "lights": "unit vector",
+        "light_directions": "unit vector",
+        "light_intensities": "share of the typical light",
         "normals": "unit vector",
         "depth": "micrometre",
         "pitch_um": "micrometre",
@@ -57,6 +59,11 @@ BEFORE_VIEWS = (
     "where directions were measured roughly, refit them to the views (truscore.photometric_stereo.refit_lights), which "
     "leaves exact ones as they are",
 )
+# Of a model that finds the lights itself.
+BEFORE_UNMEASURED_VIEWS = (
+    *BEFORE_VIEWS[:2],
+    "channels first in the order red, green, blue; nothing is divided out and no black level taken off",
+)
 OF_VIEWS = ("normal_estimation", "depth_estimation", "reflectance_estimation")
 CENTRING = (
     "map the card's four corners to the unit square, and the printed border's corners with them; left and top margin "
@@ -92,7 +99,7 @@ def contract_of(release: Release) -> dict[str, Any]:
             {"label": place, "name": name} for place, name in enumerate(signature.class_names, _first(signature.task))
         ],
         "thresholds": dict(signature.thresholds),
-        "before": list(BEFORE_VIEWS if signature.task in OF_VIEWS else BEFORE),
+        "before": list(_before(signature)),
         "after": [],
     }
     if graded:
@@ -100,6 +107,12 @@ def contract_of(release: Release) -> dict[str, Any]:
     if release.category == "border_detection":
         document["centring"] = {"unit": "percent", "formula": CENTRING}
     return document
+
+
+def _before(signature: Signature) -> tuple[str, ...]:
+    if signature.task not in OF_VIEWS:
+        return BEFORE
+    return BEFORE_VIEWS if any(each.name == "lights" for each in signature.inputs) else BEFORE_UNMEASURED_VIEWS
 
 
 def _first(task: str) -> int:

@@ -167,6 +167,12 @@ PS_NET = Architecture(
     bases=("set_network", "set_network_wide", "spatial_set_network", "spatial_set_network_wide"),
     template="normals",
 )
+PS_NET_UNCALIBRATED = Architecture(
+    name="ps_net_uncalibrated",
+    task="normal_estimation",
+    bases=("uncalibrated_set_network", "uncalibrated_set_network_wide"),
+    template="uncalibrated_normals",
+)
 NEURAL_SURFACE_RECONSTRUCTION = Architecture(
     name="neural_surface_reconstruction",
     task="normal_estimation",

@@ -14,6 +14,7 @@ from truscore.catalog.networks.configs import (
     SetNetworkConfig,
     SpatialSetNetworkConfig,
     SurfaceNetworkConfig,
+    UncalibratedSetNetworkConfig,
 )
 from truscore.catalog.networks.network import Network
 
@@ -99,6 +100,7 @@ _DEPTH_IN_SINGLE = (
     "its engine is built, but TensorRT has no double precision for the equations of its pixels: depths of its graph "
     "move by 0.07 micrometres (accepted 0.02)"
 )
+_ENGINE_NOT_BUILT = "no engine of TensorRT for RTX has been built of it yet, nor is it written for all pixels of a view"
 # Refined by its own lights: 21,966 layers.
 _ENGINE_NOT_ENDED = "TensorRT for RTX 1.7 reads its graph of 21,966 layers, and its build did not end within 10 minutes"
 _SYSTEMS_IN_INT8 = "it solves equations for each pixel, which has not yet been proven in INT8"
@@ -110,17 +112,20 @@ _REASONS: Mapping[tuple[type[NetworkConfig], str], str] = MappingProxyType(
         for kind in (
             SetNetworkConfig,
             SpatialSetNetworkConfig,
+            UncalibratedSetNetworkConfig,
             ReflectanceNetworkConfig,
             BrdfNetworkConfig,
             SurfaceNetworkConfig,
         )
     }
     | {(MultiViewNetworkConfig, "tensorrt"): _DEPTH_IN_SINGLE, (MultiViewNetworkConfig, "mobile"): _SEVERAL_INPUTS}
+    | {(UncalibratedSetNetworkConfig, "tensorrt"): _ENGINE_NOT_BUILT}
     | {
         (kind, "quantized"): _SYSTEMS_IN_INT8
         for kind in (
             SetNetworkConfig,
             SpatialSetNetworkConfig,
+            UncalibratedSetNetworkConfig,
             SurfaceNetworkConfig,
             MultiViewNetworkConfig,
             ReflectanceNetworkConfig,

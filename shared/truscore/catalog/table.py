@@ -19,6 +19,7 @@ from truscore.catalog.architecture import (
     MULTI_VIEW_STEREO,
     NEURAL_SURFACE_RECONSTRUCTION,
     PS_NET,
+    PS_NET_UNCALIBRATED,
     REFLECTANCE_NET,
     RESNET,
     RETINANET,
@@ -134,7 +135,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         category="photometric_stereo",
         name="surface_normal_estimation",
-        architectures=(PS_NET, NEURAL_SURFACE_RECONSTRUCTION),
+        architectures=(PS_NET, NEURAL_SURFACE_RECONSTRUCTION, PS_NET_UNCALIBRATED),
     ),
     Option(
         category="photometric_stereo",

@@ -18,12 +18,14 @@ SHARES = (5, 10, 20)  # degrees, as tables of photometric stereo give them
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ObjectNormals:
-    """How far an object's normals are off: ``image`` is its index in the split, ``errors_N`` degrees by pixel."""
+    """How far an object's normals are off: ``image`` is its index in the split, ``errors_N`` degrees by pixel.
+    ``light_error_deg`` is how far lights that were found beside them are, in the mean; NaN where none were."""
 
     image: int
     name: str
     lights: int
     errors_N: NDArray[np.float32]
+    light_error_deg: float = math.nan
 
 
 def angular_errors(prediction_N3: Array, target_N3: Array) -> NDArray[np.float64]:
@@ -39,6 +41,13 @@ def angular_errors(prediction_N3: Array, target_N3: Array) -> NDArray[np.float64
     together_N = np.linalg.norm(prediction + target, axis=-1)
     degrees_N: NDArray[np.float64] = np.degrees(2 * np.arctan2(apart_N, together_N))
     return degrees_N
+
+
+def light_error_deg(found_L3: Array, true_L3: Array) -> float:
+    """Mean angle between directions of lights, of any length; NaN where none of the true ones is known."""
+    errors_L = angular_errors(found_L3, true_L3)
+    known_L = errors_L[~np.isnan(errors_L)]
+    return float(known_L.mean()) if len(known_L) else math.nan
 
 
 def normal_metrics(errors_N: NDArray[np.float64]) -> Mapping[str, float]:
@@ -77,7 +86,8 @@ def by_lighting(
 
 def object_metrics(results: Sequence[ObjectNormals]) -> dict[str, float]:
     """``mean_error_deg``, ``median_error_deg``, ``p95_error_deg`` and the shares ``below_5``, ``below_10``,
-    ``below_20``: means over objects, so that a large one counts as a small one; empty without any known pixel."""
+    ``below_20``: means over objects, so that a large one counts as a small one; empty without any known pixel. Where
+    lights were found, ``light_error_deg`` beside them."""
     return _means([_of_object(result) for result in results])
 
 
@@ -113,9 +123,12 @@ def object_diagnostics(results: Sequence[ObjectNormals]) -> Diagnostics:
 def _of_object(result: ObjectNormals) -> dict[str, float]:
     figures = normal_metrics(result.errors_N.astype(np.float64))
     named = {name.replace("_deg", "_error_deg"): value for name, value in figures.items()}
+    if not math.isnan(result.light_error_deg):
+        named["light_error_deg"] = result.light_error_deg
     return {} if math.isnan(figures["mean_deg"]) else named
 
 
 def _means(figures: Sequence[Mapping[str, float]]) -> dict[str, float]:
     known = [each for each in figures if each]
-    return {name: float(np.mean([each[name] for each in known])) for name in known[0]} if known else {}
+    names = dict.fromkeys(name for each in known for name in each)
+    return {name: float(np.mean([each[name] for each in known if name in each])) for name in names}

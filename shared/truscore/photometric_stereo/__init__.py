@@ -13,6 +13,7 @@ from truscore.photometric_stereo.least_squares import Shading, least_squares
 from truscore.photometric_stereo.light_refit import RefittedLights, refit_lights
 from truscore.photometric_stereo.robust import cauchy_shading
 from truscore.photometric_stereo.sparse_bayesian import sparse_bayesian
+from truscore.photometric_stereo.uncalibrated import UncalibratedShading, uncalibrated_shading
 from truscore.photometric_stereo.views import InvalidViews, LitViews, read_views
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "LitViews",
     "RefittedLights",
     "Shading",
+    "UncalibratedShading",
     "UnknownLamps",
     "card_normals",
     "card_slopes",
@@ -34,4 +36,5 @@ __all__ = [
     "read_views",
     "refit_lights",
     "sparse_bayesian",
+    "uncalibrated_shading",
 ]

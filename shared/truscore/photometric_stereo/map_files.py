@@ -47,6 +47,15 @@ def write_relative_relief(home: Path, maps: ReliefMaps, mask_HW: Mask) -> None:
         _write_map(home / name, values_HW, mask_HW)
 
 
+def write_lights(path: Path, names: Sequence[str], directions_L3: Array, intensities_L: Array) -> None:
+    """One row of a CSV file for each light: its name, a unit vector towards it, and its intensity, 1 in the mean."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["light", "x", "y", "z", "intensity"])
+        for name, direction_3, intensity in zip(names, directions_L3, intensities_L, strict=True):
+            writer.writerow([name, *(f"{part:.6f}" for part in (*direction_3, intensity))])
+
+
 def write_marks(path: Path, marks: Sequence[Mark], *, pitch_um: float = 0.0) -> list[dict[str, str | float]]:
     """One row of a CSV file for each mark, and the rows: kind, x and y in pixels from the upper left corner; length,
     width and depth in micrometres where a pixel's length is given (`length_um`, ...), else in pixels (`length_px`)."""

@@ -16,11 +16,13 @@ from truscore.catalog.networks.configs import (
     SetNetworkConfig,
     SpatialSetNetworkConfig,
     SurfaceNetworkConfig,
+    UncalibratedSetNetworkConfig,
 )
 
 _OF_VIEWS = (
     SetNetworkConfig,
     SpatialSetNetworkConfig,
+    UncalibratedSetNetworkConfig,
     SurfaceNetworkConfig,
     MultiViewNetworkConfig,
     ReflectanceNetworkConfig,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -117,6 +118,41 @@ def test_view_pictures_makes_one_of_each_objects_views_and_more_of_the_same_kind
     ):
         assert run("view-pictures", "lit", *arguments) == 2
         assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("lights", "more", "maps"),
+    [
+        (6, (), {"lamp_deviation", "relative_depth", "relative_slope"}),
+        (
+            6,
+            ("--kind", "object", "--lamp-height", "50"),
+            {"lamp_deviation", "normals", "depth_px", "slope", "curvature", "marks"},
+        ),
+        (3, (), {"lamp_deviation"}),
+    ],
+)
+def test_normals_finds_lamps_that_nothing_is_known_of_and_says_what_it_assumed(
+    lights: int, more: tuple[str, ...], maps: set[str], capsys: Captured
+) -> None:
+    assert run("synth", "lit", "--format", "multi_light", "-n", "2", "--lights", str(lights), "--size", "48x40") == 0
+    shutil.rmtree(Path("lit/card-00000"))
+    # A list of images and none of lights is what uncalibrated sets have.
+    home = Path("lit/ellipsoid-00001")
+    (home / "filenames.txt").rename(home / "names.txt")
+    for name in ("light_directions.txt", "light_intensities.txt"):
+        (home / name).unlink()
+    capsys.readouterr()
+    assert run("normals", "lit", "--to", "maps", *more, "--json") == 0
+    [one] = json.loads(capsys.readouterr().out)["objects"]
+    assert {path.stem for path in Path(one["folder"]).glob("*.png")} == maps
+    if lights < 4:
+        assert one["not_found"].startswith("3 lights without directions")
+        return
+    assert [each.split(":")[0] for each in one["assumed"]][-1] == "sign"
+    assert (Path(one["folder"]) / "lights.csv").is_file() == bool(more)
+    assert ("mean_deg" in one) == bool(more)
+    assert one.get("mean_deg", 0) < 20
 
 
 def test_synth_does_not_write_into_a_folder_with_something_in_it(cards: Path, capsys: Captured) -> None:

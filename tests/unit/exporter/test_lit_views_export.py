@@ -12,6 +12,7 @@ from torch import nn
 from truscore.catalog import why_not_exported
 from truscore.datasets import read_dataset
 from truscore.inference.runtime import onnxruntime
+from truscore.photometric_stereo import InvalidViews
 from truscore.recipes import resolve
 from truscore.synthesis.lit import render_lit_dataset
 from truscore.zoo import build_model
@@ -89,6 +90,57 @@ def test_one_file_says_what_the_network_says_from_three_lights_to_fifty(
         more = {name: np.concatenate([given[name], given[name][:2]]) for name in ("views", "lights", "black_level")}
         more |= {"present": np.append(given["present"], [0, 0]).astype(np.float32), "mask": given["mask"]}
         assert np.abs(session.run(None, more)[0] - normals_3HW).max() < 2e-5
+
+
+def test_a_file_that_finds_its_lights_asks_for_none_and_says_them(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    network = build_model(resolve("photometric_stereo", "surface_normal_estimation", "ps_net_uncalibrated"), 0).eval()
+    with torch.no_grad():
+        network.head.weight.normal_(std=0.1)
+        network.lights.direction.weight.mul_(10)  # new weights see all lights in one direction
+    target = export_target_of(network, (), kind="normal_estimation")
+    fed_by_shape = [unmeasured(*shape) for shape in SHAPES]
+    task = Task(
+        checkpoint="", formats=("onnx",), pictures=(), benchmark_rounds=1, output_folder=str(tmp_path), provenance={}
+    )
+    context = conversion_context(target, fed_by_shape, task)  # type: ignore[arg-type]
+    artifact = make_artifact(FORMATS["onnx"], context)
+    assert artifact.parity.passed
+    session = onnxruntime.InferenceSession(tmp_path / artifact.file_name)
+    assert [each.name for each in session.get_inputs()] == ["views", "present", "mask"]
+    assert [each.name for each in session.get_outputs()] == ["normals", "light_directions", "light_intensities"]
+    given = unmeasured(12, 18, 25)
+    normals_3HW, directions_L3, intensities_L = session.run(None, given)
+    assert np.allclose(np.linalg.norm(normals_3HW, axis=0), given["mask"], atol=1e-5)
+    assert np.allclose(np.linalg.norm(directions_L3, axis=1), 1, atol=1e-5)
+    assert np.log(intensities_L).mean() == pytest.approx(0, abs=1e-5)
+    order = np.arange(12)[::-1]
+    turned = session.run(None, given | {"views": given["views"][order]})
+    padded = given | {"views": np.concatenate([given["views"], given["views"][:2]])}
+    padded["present"] = np.append(given["present"], [0, 0]).astype(np.float32)
+    more = session.run(None, padded)
+    for mine, other in ((turned[1][order], turned[2][order]), (more[1][:12], more[2][:12])):
+        assert np.abs(mine - directions_L3).max() < 1e-5
+        assert np.abs(other - intensities_L).max() < 1e-5
+
+
+def unmeasured(lights: int, height: int, width: int) -> dict[str, np.ndarray]:
+    given = fed(lights, height, width)
+    return {name: given[name] for name in ("views", "present", "mask")}
+
+
+def test_views_without_directions_can_be_asked_of_a_network_that_finds_them(tmp_path: Path) -> None:
+    folder = render_lit_dataset(tmp_path, count=1, option="ellipsoid", seed=4, lights=5, image_size=(24, 24))
+    home = folder / "ellipsoid-00000"
+    (home / "filenames.txt").rename(home / "names.txt")
+    for name in ("light_directions.txt", "light_intensities.txt"):
+        (home / name).unlink()
+    index = read_dataset(folder).index
+    assert index is not None
+    (example,) = load_examples(folder, index, [index.objects[0].name], kind="normal_estimation", measured=False)
+    assert set(cast(Mapping[str, np.ndarray], example.views)) == {"views", "present", "mask"}
+    with pytest.raises(InvalidViews, match="not every view has a direction"):
+        load_examples(folder, index, [index.objects[0].name], kind="normal_estimation")
 
 
 def test_a_program_of_torch_says_the_same_of_any_number_of_lights_and_of_nothing_inside(

@@ -20,7 +20,11 @@ TABLES = {
     ("surface_analysis", "defect_detection"): {"fpn", "swin_transformer", "convnext"},
     ("surface_analysis", "quality_rating"): {"efficientnet", "resnet", "densenet"},
     ("surface_analysis", "damage_classification"): {"multi_head_cnn", "attention_network"},
-    ("photometric_stereo", "surface_normal_estimation"): {"ps_net", "neural_surface_reconstruction"},
+    ("photometric_stereo", "surface_normal_estimation"): {
+        "ps_net",
+        "neural_surface_reconstruction",
+        "ps_net_uncalibrated",
+    },
     ("photometric_stereo", "reflectance_analysis"): {"reflectance_net", "brdf_estimation"},
     ("photometric_stereo", "depth_reconstruction"): {"depth_net", "multi_view_stereo"},
 }

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -29,16 +29,21 @@ def normals(
     ] = 0.0,
     lamp_height: Annotated[
         float | None,
-        typer.Option(min=1, max=89, help="Degrees above the card of four lamps that are only named."),
+        typer.Option(min=1, max=89, help="Degrees above the card of lamps without directions (their median)."),
     ] = None,
+    kind: Annotated[
+        Literal["card", "object"],
+        typer.Option(help="What lamps without directions light: a card, flat in the large, or any object."),
+    ] = "card",
     as_json: AsJson = False,
 ) -> None:
     """Write normals, depth, slope, curvature and the lamps' deviation of each object, as numbers and as pictures, and a
     list of its dents and lines with length, width and depth (`marks.csv`, by number in `marks.png`).
 
     Directions that were measured roughly are refitted where others explain the views clearly better. Four lamps that
-    are only named (top, right, bottom, left) give relative depth and slope, and with --lamp-height all of the above;
-    of other lights without directions only the lamps' deviation is written: it needs none.
+    are only named (top, right, bottom, left) give relative depth and slope, and with --lamp-height all of the above.
+    So do four or more other lights without directions, which are found with the surface (`lights.csv`); what had to be
+    assumed for that is said. Where they cannot be found, only the lamps' deviation is written, which needs none.
     """
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise CliError(Code.USAGE, f"{to} is there already and not an empty folder")
@@ -56,7 +61,7 @@ def normals(
         try:
             views = read_views(dataset, index, lit_object.name, response=response)
             home = to / f"{number:03d}-{lit_object.name.replace('/', '-').strip('.')}"
-            asked = _Asked(pitch_um=pitch_um, least_depth=least_depth, lamp_height_deg=lamp_height)
+            asked = _Asked(pitch_um=pitch_um, least_depth=least_depth, lamp_height_deg=lamp_height, kind=kind)
             written.append(_written(views, home, asked))
         except (InvalidViews, InvalidLights) as error:
             raise CliError(Code.USAGE, str(error)) from error
@@ -72,6 +77,7 @@ class _Asked:
     pitch_um: float
     least_depth: float
     lamp_height_deg: float | None
+    kind: Literal["card", "object"]
 
 
 def _line(one: dict[str, Any]) -> str:
@@ -80,12 +86,14 @@ def _line(one: dict[str, Any]) -> str:
         found.append(f"lights refitted by {one['lights_moved_deg']:.1f} degrees")
     if "mean_deg" in one:
         found.append(f"{one['mean_deg']:.2f} degrees off the truth")
+    if "assumed" in one:
+        found.append(f"lights without directions, found with the surface ({'; '.join(one['assumed'])})")
     if "marks" in one:
         found.append(f"{len(one['marks'])} dents and lines")
     elif one.get("relative"):
         found.append("relative depth and slope, for the lamps' height is not declared (--lamp-height)")
     else:
-        found.append("lights without directions, so only the lamps' deviation")
+        found.append(f"lights without directions, so only the lamps' deviation: {one['not_found']}")
     return f"{one['object']}: {', '.join(found)} -> {one['folder']}"
 
 
@@ -130,12 +138,36 @@ def _of_named_lamps(
             pictures_LHW, views.light_names, views.mask_HW, lamp_height_deg=asked.lamp_height_deg or 45.0
         )
     except UnknownLamps:
-        return {}
+        return _of_unknown_lamps(views, deviation_HW, home, asked)
     normals_HW3 = card_normals(leaning_HW2)
     if asked.lamp_height_deg is None:
         write_relative_relief(home, relief_maps(normals_HW3, views.mask_HW), views.mask_HW)
         return {"relative": True}
     return _relief(normals_HW3, views, deviation_HW, home, asked)
+
+
+def _of_unknown_lamps(views: "LitViews", deviation_HW: "Array", home: Path, asked: _Asked) -> dict[str, Any]:
+    from truscore.metrics.normals import angular_errors, normal_metrics
+    from truscore.photometric_stereo import uncalibrated_shading
+    from truscore.photometric_stereo.least_squares import InvalidLights
+    from truscore.photometric_stereo.map_files import write_lights, write_relative_relief
+    from truscore.photometric_stereo.relief_maps import relief_maps
+
+    try:
+        found = uncalibrated_shading(views, kind=asked.kind, lamp_height_deg=asked.lamp_height_deg)
+    except InvalidLights as error:
+        return {"not_found": str(error)}
+    output: dict[str, Any] = {"assumed": list(found.resolved)}
+    normals_N3 = found.shading.normals_N3
+    if found.relative:
+        maps = relief_maps(views.picture(normals_N3), views.mask_HW)
+        write_relative_relief(home, maps, views.mask_HW)
+        return output | {"relative": True}
+    write_lights(home / "lights.csv", views.light_names, found.directions_L3, found.intensities_L)
+    output |= _relief(views.picture(normals_N3), views, deviation_HW, home, asked)
+    if views.normals_HW3 is not None:
+        output |= normal_metrics(angular_errors(normals_N3, views.normals_HW3[views.mask_HW]))
+    return output
 
 
 def _relief(

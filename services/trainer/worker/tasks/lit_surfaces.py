@@ -127,8 +127,11 @@ class LitSurfaces(ObjectsOfOneCamera[_Pictures, SurfaceSample]):
             _around(across_N[at], side * step, left, right, step),
         )
         sample = _sample(key.index, loaded, lights, window)
-        turned = _turned(sample, turns=int(rng.integers(4)), mirrored=bool(rng.integers(2)))
-        return replace(turned, lights_L3=measured_lights(rng, turned.lights_L3))
+        return self._seen(rng, _turned(sample, turns=int(rng.integers(4)), mirrored=bool(rng.integers(2))))
+
+    def _seen(self, rng: np.random.Generator, sample: SurfaceSample) -> SurfaceSample:
+        """The sample under lights as a rig would give them."""
+        return replace(sample, lights_L3=measured_lights(rng, sample.lights_L3))
 
     def _of(self, views: LitViews, level: float) -> _Pictures:
         found = {"depth": views.depth_HW, "normals": views.normals_HW3}

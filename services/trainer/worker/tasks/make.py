@@ -10,6 +10,7 @@ from truscore.catalog.networks.configs import (
     NetworkConfig,
     SpatialSetNetworkConfig,
     SurfaceNetworkConfig,
+    UncalibratedSetNetworkConfig,
 )
 from truscore.catalog.table import row_of
 from truscore.datasets import ImageRecord
@@ -27,6 +28,7 @@ from services.trainer.worker.tasks import (
     regression,
     semantic_segmentation,
     surface_normals,
+    uncalibrated_normals,
     windowed_segmentation,
 )
 from services.trainer.worker.tasks.protocol import Task
@@ -77,6 +79,8 @@ def make_task(job: TrainingJob, *, evaluated: tuple[ImageRecord, ...], cache_lim
         return multi_view.make(job, evaluated, cache_limit_bytes)
     if isinstance(_config_of(job), SurfaceNetworkConfig | SpatialSetNetworkConfig):
         return SURFACES[_task_of(job)](job, evaluated, cache_limit_bytes)
+    if isinstance(_config_of(job), UncalibratedSetNetworkConfig):
+        return uncalibrated_normals.make(job, evaluated, cache_limit_bytes)
     return MAKERS[_task_of(job)](job, evaluated, cache_limit_bytes)
 
 

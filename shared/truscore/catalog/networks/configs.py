@@ -229,6 +229,15 @@ class SpatialSetNetworkConfig(NetworkConfig):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class UncalibratedSetNetworkConfig(NetworkConfig):
+    """A set network whose lights are found by convolutions of so many ``lights`` channels over each view."""
+
+    width: int
+    blocks: int
+    lights: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SurfaceNetworkConfig(NetworkConfig):
     """A network on sets of lights whose normals are integrated: ``context`` channels for what surrounds a pixel.
     With ``refits_lights`` their directions are moved first, to where the normals belong to a surface."""

@@ -14,6 +14,7 @@ from truscore.catalog.networks.configs import (
     SetNetworkConfig,
     SpatialSetNetworkConfig,
     SurfaceNetworkConfig,
+    UncalibratedSetNetworkConfig,
 )
 from truscore.configuration.recipe import Recipe
 from truscore.zoo.configs import config_of
@@ -23,6 +24,7 @@ from truscore.zoo.photometric.reflectance_network import ReflectanceNetwork
 from truscore.zoo.photometric.set_network import Backbone, SetNetwork
 from truscore.zoo.photometric.spatial_network import SpatialSetNetwork
 from truscore.zoo.photometric.surface_network import SurfaceNetwork
+from truscore.zoo.photometric.uncalibrated_network import UncalibratedSetNetwork
 
 Reflective = TypeVar("Reflective", bound=ReflectanceNetwork)
 
@@ -40,6 +42,15 @@ def build_spatial_set_network(recipe: Recipe, num_classes: int) -> SpatialSetNet
     config = config_of(recipe, SpatialSetNetworkConfig)
     dropout = recipe.loss_config.regularization.dropout
     network = SpatialSetNetwork(width=config.width, blocks=config.blocks, context=config.context, dropout=dropout)
+    _freeze(network.backbone, recipe)
+    return network
+
+
+def build_uncalibrated_set_network(recipe: Recipe, num_classes: int) -> UncalibratedSetNetwork:
+    """As the set network, whose stages are frozen alike; the lights' stage never is."""
+    config = config_of(recipe, UncalibratedSetNetworkConfig)
+    dropout = recipe.loss_config.regularization.dropout
+    network = UncalibratedSetNetwork(config.width, config.blocks, config.lights, dropout)
     _freeze(network.backbone, recipe)
     return network
 
@@ -99,6 +110,7 @@ BUILDERS: Mapping[type[NetworkConfig], Callable[[Recipe, int], nn.Module]] = Map
     {
         SetNetworkConfig: build_set_network,
         SpatialSetNetworkConfig: build_spatial_set_network,
+        UncalibratedSetNetworkConfig: build_uncalibrated_set_network,
         MultiViewNetworkConfig: build_multi_view_network,
         SurfaceNetworkConfig: build_surface_network,
         ReflectanceNetworkConfig: build_reflectance_network,
