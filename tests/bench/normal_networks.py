@@ -2,11 +2,13 @@
 
 Mean angular error in degrees beside the best solver, on held-out renders and on the real objects that are at hand.
 Black levels are found and lights refitted beforehand for both. Training is the product's own process on a dataset of
-the product's own, with the row's small recipe.
+the product's own, with the row's small recipe. With --taught a second network learns from the same renders and from
+more objects whose truth nobody looks at: their normals are those of inverse rendering.
 """
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 import time
@@ -32,6 +34,7 @@ from truscore.zoo.photometric.surface_network import SurfaceNetwork
 
 from tests.bench.normal_pictures import Read, draw_normals
 from tests.bench.photometric_stereo import rendered_views
+from tests.bench.taught_objects import teach
 from tests.bench.turned_views import apart_when_turned
 from tests.learning.run_folder import lay_out
 from tests.measuring.lit_objects import objects
@@ -94,11 +97,25 @@ def measured(folder: Path, seed: int, options: argparse.Namespace) -> Mapping[st
         lights=MOST_LIGHTS,
         image_size=(options.side, options.side),
     )
+    if options.taught:
+        shutil.copytree(folder / "set", folder / "both" / "set" / "rendered")
+        side = (options.side, options.side)
+        render_lit_dataset(
+            folder / "more", count=options.taught, option=VARIED, seed=3000 + seed, lights=MOST_LIGHTS, image_size=side
+        )
+        print(teach(folder / "more", folder / "both" / "set" / "taught", seed=seed))  # noqa: T201
     rendered_s = time.process_time() - began_s
     print(f"seed {seed}: rendered in {rendered_s:.0f} s of processor time")  # noqa: T201
     readers: dict[str, Read] = {"black level + Cauchy": _solved}
     for wanted in options.networks or map(Wanted.of, options.architectures):
-        readers[f"{wanted.label}, seed {seed}"] = _trained(folder, wanted, seed, options)
+        alone = wanted
+        if options.taught:
+            # As many steps on renders alone as beside the objects of the teacher.
+            epochs = wanted.epochs or options.epochs
+            taught = _trained(folder / "both", wanted, seed, options)
+            readers[f"{wanted.label} and {options.taught} taught, seed {seed}"] = taught
+            alone = replace(wanted, epochs=round(epochs * (options.objects + options.taught) / options.objects))
+        readers[f"{wanted.label}, seed {seed}"] = _trained(folder, alone, seed, options)
     renders = held_out(options)
     groups = {"renders": renders, MOVED: [_moved(number, views) for number, views in enumerate(renders)]}
     groups |= {views.name: [views] for views in objects(options.data)}
@@ -231,6 +248,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.normal_networks", description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="where the real objects lie")
     parser.add_argument("--objects", type=int, default=240, help="rendered objects to train on, a third of each kind")
+    parser.add_argument(
+        "--taught", type=int, default=0, help="more objects to train on, with normals by inverse rendering for truth"
+    )
     parser.add_argument("--side", type=int, default=40, help="of a rendered object, in pixels")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--renders", type=int, default=60, help="held-out objects")

@@ -40,6 +40,12 @@ def _cells(views: LitViews, readers: Mapping[str, Read]) -> list[tuple[np.ndarra
 
 
 def _enlarged(cell_HW3: np.ndarray) -> Image.Image:
+    """As a square; what is wider than high gets white above and below."""
+    height, width = cell_HW3.shape[:2]
+    side = max(height, width)
+    above, left = (side - height) // 2, (side - width) // 2
+    rims = ((above, side - height - above), (left, side - width - left), (0, 0))
+    cell_HW3 = np.pad(cell_HW3, rims, constant_values=255)
     return Image.fromarray(cv2.resize(cell_HW3, (CELL_PX, CELL_PX), interpolation=cv2.INTER_NEAREST))
 
 

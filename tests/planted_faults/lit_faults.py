@@ -266,6 +266,7 @@ LIT_FAULTS: Mapping[str, FolderFault] = {
             reflectance(lambda _, values_HW: (255 * values_HW).astype(np.uint8)),
         ),
     ),
+    "label.normals_proposed": _sound(lit.several, file("truscore.json", '{"proposed_normals": "inverse_rendering"}')),
     "label.normals_unreadable": _sound(
         lit.several,
         one_of(

@@ -12,6 +12,7 @@ from truscore.photometric_stereo.integration import depth_normals, integrate_poi
 from truscore.photometric_stereo.least_squares import Shading, least_squares
 from truscore.photometric_stereo.light_refit import RefittedLights, refit_lights
 from truscore.photometric_stereo.robust import cauchy_shading
+from truscore.photometric_stereo.solved_views import SolvedViews, solve_views
 from truscore.photometric_stereo.sparse_bayesian import sparse_bayesian
 from truscore.photometric_stereo.uncalibrated import UncalibratedShading, uncalibrated_shading
 from truscore.photometric_stereo.views import InvalidViews, LitViews, read_views
@@ -22,6 +23,7 @@ __all__ = [
     "LitViews",
     "RefittedLights",
     "Shading",
+    "SolvedViews",
     "UncalibratedShading",
     "UnknownLamps",
     "card_normals",
@@ -35,6 +37,7 @@ __all__ = [
     "least_squares",
     "read_views",
     "refit_lights",
+    "solve_views",
     "sparse_bayesian",
     "uncalibrated_shading",
 ]

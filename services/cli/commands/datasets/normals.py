@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from services.cli.commands.datasets.surface_solvers import By, Solver, solved
 from services.cli.commands.parameters import AsJson
 from services.cli.context import CliError, Code, context_of, print_json
 
@@ -35,6 +36,23 @@ def normals(
         Literal["card", "object"],
         typer.Option(help="What lamps without directions light: a card, flat in the large, or any object."),
     ] = "card",
+    solver: Annotated[
+        Solver,
+        typer.Option(
+            help="robust: each pixel on its own; inverse_rendering: a surface whose renders look as the views."
+        ),
+    ] = Solver.ROBUST,
+    seed: Annotated[int, typer.Option(min=0, help="Of inverse_rendering.")] = 0,
+    steps: Annotated[int, typer.Option(min=8, max=100_000, help="Of inverse_rendering.")] = 600,
+    deadline: Annotated[
+        float, typer.Option(min=0.01, help="Seconds that inverse_rendering may take an object.")
+    ] = 600.0,
+    as_labels: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Folder for a dataset whose normals are those found; it must be empty or new."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write normals, depth, slope, curvature and the lamps' deviation of each object, as numbers and as pictures, and a
@@ -44,27 +62,42 @@ def normals(
     are only named (top, right, bottom, left) give relative depth and slope, and with --lamp-height all of the above.
     So do four or more other lights without directions, which are found with the surface (`lights.csv`); what had to be
     assumed for that is said. Where they cannot be found, only the lamps' deviation is written, which needs none.
+
+    With --as-labels views, lights and masks are copied beside the normals found, which a network can then be trained
+    on; truscore.json says that they are proposals, and so does every report on the dataset.
     """
-    if to.exists() and (not to.is_dir() or any(to.iterdir())):
-        raise CliError(Code.USAGE, f"{to} is there already and not an empty folder")
+    for folder in (to, as_labels):
+        if folder is not None and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise CliError(Code.USAGE, f"{folder} is there already and not an empty folder")
     from truscore.datasets import read_dataset
     from truscore.datasets.index.response import Response
     from truscore.photometric_stereo import InvalidViews, read_views
     from truscore.photometric_stereo.least_squares import InvalidLights
+    from truscore.photometric_stereo.proposed_labels import declare_proposals, write_proposal
 
     index = read_dataset(dataset).index
     if index is None or not index.objects:
         raise CliError(Code.USAGE, f"{dataset}: no views of objects under lights (format multi_light)")
     response = None if gamma is None else Response(kind="gamma", gamma=gamma)
+    if as_labels is not None:
+        declare_proposals(as_labels, index, solver=solver.value, response=response)
+    by = By(solver=solver, seed=seed, steps=steps, most_s=deadline)
+    asked = _Asked(pitch_um=pitch_um, least_depth=least_depth, lamp_height_deg=lamp_height, kind=kind, by=by)
     written: list[dict[str, Any]] = []
     for number, lit_object in enumerate(index.objects):
         try:
             views = read_views(dataset, index, lit_object.name, response=response)
-            home = to / f"{number:03d}-{lit_object.name.replace('/', '-').strip('.')}"
-            asked = _Asked(pitch_um=pitch_um, least_depth=least_depth, lamp_height_deg=lamp_height, kind=kind)
-            written.append(_written(views, home, asked))
+            name = f"{number:03d}-{lit_object.name.replace('/', '-').strip('.')}"
+            said, normals_HW3 = _written(views, to / name, asked)
+            written.append(said)
+            if as_labels is not None and normals_HW3 is not None:
+                write_proposal(
+                    as_labels / name, views, normals_HW3, given=(dataset, index), provenance=_provenance(said, solver)
+                )
         except (InvalidViews, InvalidLights) as error:
             raise CliError(Code.USAGE, str(error)) from error
+    if as_labels is not None and not any(as_labels.glob("*/normals.npy")):
+        raise CliError(Code.USAGE, f"{dataset}: no object's lights have directions, so {as_labels} has no normals")
     if as_json:
         print_json({"folder": str(to), "objects": written})
         return
@@ -78,12 +111,34 @@ class _Asked:
     least_depth: float
     lamp_height_deg: float | None
     kind: Literal["card", "object"]
+    by: By
+
+
+def _provenance(said: dict[str, Any], solver: Solver) -> dict[str, Any]:
+    kept = (
+        "object",
+        "black_level",
+        "lights_moved_deg",
+        "seed",
+        "steps",
+        "residual",
+        "residual_robust",
+        "on_surface",
+        "converged",
+    )
+    return {"solver": solver.value, **{key: said[key] for key in kept if key in said}}
 
 
 def _line(one: dict[str, Any]) -> str:
     found = [f"black level {255 * one['black_level']:.1f} of 255"] if "black_level" in one else []
     if one.get("lights_moved_deg"):
         found.append(f"lights refitted by {one['lights_moved_deg']:.1f} degrees")
+    if "on_surface" in one:
+        found.append(f"{one['on_surface']:.0%} of its pixels on the surface")
+        if not one["explains_better"]:
+            found.append("left unexplained no less than by single pixels")
+        if not one["converged"]:
+            found.append("still falling when it stopped")
     if "mean_deg" in one:
         found.append(f"{one['mean_deg']:.2f} degrees off the truth")
     if "assumed" in one:
@@ -97,7 +152,8 @@ def _line(one: dict[str, Any]) -> str:
     return f"{one['object']}: {', '.join(found)} -> {one['folder']}"
 
 
-def _written(views: "LitViews", home: Path, asked: _Asked) -> dict[str, Any]:
+def _written(views: "LitViews", home: Path, asked: _Asked) -> tuple[dict[str, Any], "Array | None"]:
+    """What is said of the object, and its normals [H, W, 3] where its lights have directions."""
     from truscore.photometric_stereo.map_files import write_deviation
     from truscore.photometric_stereo.relief_maps import lamp_deviation
 
@@ -106,24 +162,15 @@ def _written(views: "LitViews", home: Path, asked: _Asked) -> dict[str, Any]:
     write_deviation(home, deviation_HW, views.mask_HW)
     output: dict[str, Any] = {"object": views.name, "folder": str(home)}
     if views.directions_L3 is None:
-        return output | _of_named_lamps(views, pictures_LHW, deviation_HW, home, asked)
-    return output | _of_directions(views, deviation_HW, home, asked)
-
-
-def _of_directions(views: "LitViews", deviation_HW: "Array", home: Path, asked: _Asked) -> dict[str, Any]:
-    import numpy as np
-    from truscore.metrics.normals import angular_errors, normal_metrics
-    from truscore.photometric_stereo import cauchy_shading, find_black_level, refit_lights
-
-    directions_L3 = refit_lights(views).directions_L3
-    moved_L = np.degrees(np.arccos(np.clip((directions_L3 * views.directions()).sum(axis=1), -1, 1)))
-    level = find_black_level(views.samples_NL, directions_L3, share_L=views.share_L).level
-    shading = cauchy_shading(views.samples_NL, directions_L3, black_level=level * views.share_L)
-    output = {"black_level": level, "lights_moved_deg": round(float(moved_L.mean()), 3)}
-    output |= _relief(views.picture(shading.normals_N3), views, deviation_HW, home, asked)
+        return output | _of_named_lamps(views, pictures_LHW, deviation_HW, home, asked), None
+    found = solved(views, asked.by)
+    normals_HW3 = views.picture(found.normals_N3)
+    output |= found.said | _relief(normals_HW3, views, deviation_HW, home, asked)
     if views.normals_HW3 is not None:
-        output |= normal_metrics(angular_errors(shading.normals_N3, views.normals_HW3[views.mask_HW]))
-    return output
+        from truscore.metrics.normals import angular_errors, normal_metrics
+
+        output |= normal_metrics(angular_errors(found.normals_N3, views.normals_HW3[views.mask_HW]))
+    return output, normals_HW3
 
 
 def _of_named_lamps(

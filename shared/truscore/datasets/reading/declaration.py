@@ -29,7 +29,8 @@ class Declaration:
     to those wanted. `groups`: images (or folders, with "/" at the end) of one thing, by its name; no split divides
     them. `encoding`: of text files that are not UTF-8. `crowd` "things": marks said to be crowds are single things.
     `camera_unit`: of lengths in published files of cameras, millimetres where it is not given. `response`: how numbers
-    of views under lights follow the light; None where nobody said."""
+    of views under lights follow the light; None where nobody said. `proposed_normals`: the solver that normal maps come
+    from, which nobody measured then."""
 
     format: str = ""
     classes: tuple[str, ...] = ()
@@ -44,6 +45,7 @@ class Declaration:
     crowd: str = ""
     camera_unit: str = ""
     response: Response | None = None
+    proposed_normals: str = ""
 
 
 def read_declaration(folder: Folder, log: ProblemLog) -> Declaration:
@@ -80,6 +82,7 @@ def declaration_to_json(declaration: Declaration) -> str:
         "encoding": declaration.encoding,
         "crowd": declaration.crowd,
         "camera_unit": declaration.camera_unit,
+        "proposed_normals": declaration.proposed_normals,
     }
     if declaration.response is not None:
         data["response"] = declaration.response.kind
@@ -204,6 +207,7 @@ _KEYS: Mapping[str, tuple[str, Callable[[Any], Any]]] = MappingProxyType(
         ),
         "crowd": ('expected "things", where marks said to be crowds are single things', _crowd),
         "camera_unit": (f"expected one of {', '.join(_UNITS)}: of lengths in files of cameras", _camera_unit),
+        "proposed_normals": ("expected the name of the solver that normal maps come from", _text),
         "response": (f"expected one of {', '.join(RESPONSES)}: of views under lights", _response),
         "gamma": (
             f"expected a number from {LEAST_GAMMA:g} to {MOST_GAMMA:g}: files hold intensity to the power 1 / gamma",

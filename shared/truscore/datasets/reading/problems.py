@@ -125,6 +125,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "label.good_but_marked": "A mask marks something on an image of a class without defects.",
         "label.too_many": "An image has more annotations, or a polygon more points, than the limit.",
         "label.light_not_finite": "A light's direction or intensity is NaN or infinite.",
+        "label.normals_proposed": "Normal maps are declared to be a solver's proposals; nobody measured them.",
         "label.normals_unreadable": "A normal map cannot be decoded.",
         "label.cameras_unreadable": "A file of cameras cannot be read, or says of a camera what none can be.",
         "label.depth_unreadable": "A depth map cannot be decoded, or nothing says how long its pixels are.",

@@ -292,6 +292,12 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
     ),
     ("label.light_not_finite", ERROR, "one such number makes every normal NaN", "measure the light again"),
     (
+        "label.normals_proposed",
+        WARNING,
+        "a network learns the solver's errors, and its figures are distances from the solver, not from the truth",
+        "evaluate on objects whose normals somebody measured",
+    ),
+    (
         "label.normals_unreadable",
         ERROR,
         "what it says is lost",

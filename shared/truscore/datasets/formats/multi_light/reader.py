@@ -86,6 +86,8 @@ def _object(context: ReaderContext, views: Views) -> tuple[LitObject, Box | None
     if maps.mask:
         mask, mask_HW = read_mask(context, maps.mask)
     normals = read_normals(context, maps.normals, mask_HW) if maps.normals else None
+    if normals is not None and (solver := context.declaration.proposed_normals):
+        context.log.add("label.normals_proposed", f"found by {solver!r}, as truscore.json declares", maps.normals)
     depth = read_depth(context, maps.depth, maps.pitch, mask_HW) if maps.depth else None
     named = {what: path for what in REFLECTANCE if (path := getattr(maps, what))}
     reflectance = {what: read_reflectance(context, path, mask_HW, what) for what, path in named.items()}
