@@ -78,12 +78,16 @@ FORMATS: Mapping[str, ExportFormat] = MappingProxyType(
     }
 )
 
-_UNPROVEN_IN_INT8 = "its boxes are not yet proven in INT8: no QDQ graph of it has passed the gate"
 # `python -m tests.bench.exports --run` of Mask R-CNN trained by the recipe on 23 scans, with and without second stage.
 _MOVED_IN_INT8 = (
     "boxes move further in INT8 than they may: with activations in INT8 two thirds of what a trained model finds is "
     "lost; with weights alone, 55 of 76 layers in INT16, 1.8 points of box AP and 1.7 px at the edges (accepted 1.0 "
     "and 0.5); with the second stage one side has the line beside it taken"
+)
+# The same of Detectron2's; two that had not learnt as much passed.
+_CENTRING_MOVED_IN_INT8 = (
+    "with weights alone in INT8, 29 of 43 layers in INT16, a trained model finds what its checkpoint finds, but "
+    "centring moves by 0.14 points (accepted 0.1); with activations in INT8 it moves further"
 )
 # Tried of set_network, the smallest, with 3 to 16 lights of up to 256 px a side: minutes of a core until it says so.
 _RESHAPED_IN_TWO = (
@@ -106,7 +110,7 @@ _ENGINE_NOT_ENDED = "TensorRT for RTX 1.7 reads its graph of 21,966 layers, and 
 _SYSTEMS_IN_INT8 = "it solves equations for each pixel, which has not yet been proven in INT8"
 # By type of network and format: the operator at fault and what was tried. Everything else can be made.
 _REASONS: Mapping[tuple[type[NetworkConfig], str], str] = MappingProxyType(
-    {(MaskRCNNConfig, "quantized"): _MOVED_IN_INT8, (Detectron2Config, "quantized"): _UNPROVEN_IN_INT8}
+    {(MaskRCNNConfig, "quantized"): _MOVED_IN_INT8, (Detectron2Config, "quantized"): _CENTRING_MOVED_IN_INT8}
     | {
         (kind, "mobile"): _RESHAPED_IN_TWO
         for kind in (

@@ -1,7 +1,6 @@
 """What each option's models are for, as metrics of ``truscore.metrics``. Data only."""
 
-# The first chooses the best epoch, but for borders, whose recipe says why not. A model is fit for use where it is
-# better than trivial predictors in all of them.
+# The first chooses the best epoch. A model is fit for use where it is better than trivial predictors in all of them.
 EDGES = ("edge_error_all_px",)
 EDGES_AND_CENTRING = ("edge_error_all_px", "centring_error_all_pp")
 

@@ -26,12 +26,12 @@ def steps_wanted(*, gpus: int, cpu_cores: int) -> int:
     return MOST_STEPS if gpus else min(MOST_STEPS, STEPS_PER_CORE * max(1, cpu_cores))
 
 
-def length_of_run(training_images: int, *, effective: int, steps_wanted: int) -> LengthOfRun:
-    """``effective`` images make one optimizer step."""
+def length_of_run(training_images: int, *, effective: int, steps_wanted: int, to_its_end: bool = False) -> LengthOfRun:
+    """``effective`` images make one optimizer step. ``to_its_end``: nothing stops the run early."""
     steps = math.ceil(training_images / effective)
     epochs = min(MOST_EPOCHS, max(LEAST_EPOCHS, math.ceil(steps_wanted / steps)))
     every = 2 if epochs > MANY_EPOCHS else 1
-    patience = max(LEAST_PATIENCE, math.ceil(PATIENT_SHARE * epochs / every))
+    patience = epochs if to_its_end else max(LEAST_PATIENCE, math.ceil(PATIENT_SHARE * epochs / every))
     return LengthOfRun(
         epochs=epochs,
         why_epochs=f"about {training_images} training images make {steps} steps an epoch; about {steps_wanted} steps "
@@ -39,5 +39,7 @@ def length_of_run(training_images: int, *, effective: int, steps_wanted: int) ->
         validation_frequency=every,
         why_frequency="epochs are short: every second one is evaluated" if every > 1 else "every epoch is evaluated",
         patience=patience,
-        why_patience=f"a quarter of the run, in validations, and at least {LEAST_PATIENCE}",
+        why_patience="as the recipe has it: the best epochs are the last, when the rate has come down"
+        if to_its_end
+        else f"a quarter of the run, in validations, and at least {LEAST_PATIENCE}",
     )

@@ -262,7 +262,14 @@ def _steps(fit: _Fit, facts: Facts, hardware: Hardware) -> Iterator[Choice]:
     )
     yield _rate(fit)
     steps = steps_wanted(gpus=len(hardware.gpus), cpu_cores=hardware.cpu_cores)
-    yield from _length(length_of_run(_training_images(facts), effective=fit.effective, steps_wanted=steps))
+    process = fit.default.hyperparameters.training_process
+    length = length_of_run(
+        _training_images(facts),
+        effective=fit.effective,
+        steps_wanted=steps,
+        to_its_end=process.early_stopping.patience >= process.epochs,
+    )
+    yield from _length(length)
 
 
 def _rate(fit: _Fit) -> Choice:

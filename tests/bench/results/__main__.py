@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageOps
+from truscore.datasets import read_dataset
 from truscore.datasets.paths import IMAGE_SUFFIXES
+from truscore.photometric_stereo.view_channels import view_channels
+from truscore.photometric_stereo.view_dataset import write_view_pictures
 
 from deploy.local.settings import SharedData
 from tests.bench.results.experiments import EXPERIMENTS
@@ -20,6 +23,7 @@ from tests.bench.results.page import page
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 MEASURED = REPOSITORY / "docs" / "results"
+RELIEF = ("grey", "lamp_deviation", "curvature")  # as `truscore view-pictures` makes them
 KEPT = (
     "dataset", "dataset_digest", "images", "folds", "seeds", "choose", "device", "recipe", "metrics", "pooled",
     "trivial",
@@ -55,6 +59,8 @@ def measure(name: str, *, seeds: str, only: str, keep: Sequence[Path]) -> int:
         images = data / experiment.folder
         if experiment.hidden_top:
             images = hide_top(images, Path(folder) / "images", share=experiment.hidden_top)
+        if experiment.views:
+            images = relief_of(data / experiment.views, Path(folder) / "relief", labels=images)
         command = [
             sys.executable,
             "-m",
@@ -75,6 +81,15 @@ def measure(name: str, *, seeds: str, only: str, keep: Sequence[Path]) -> int:
     for metric, spread in found["pooled"].items():
         sys.stdout.write(f"{name}: {metric} {spread['mean']:.4f}\n")
     return 0
+
+
+def relief_of(views: Path, folder: Path, *, labels: Path) -> Path:
+    """Pictures of relief of all views, with the labels of that dataset."""
+    seen, labelled = read_dataset(views).index, read_dataset(labels).index
+    if seen is None or labelled is None:
+        raise SystemExit(f"{views} or {labels} cannot be read as a dataset")
+    write_view_pictures(views, seen, folder, channels=view_channels(RELIEF), labels=labelled)
+    return folder
 
 
 def hide_top(source: Path, copy: Path, *, share: float) -> Path:

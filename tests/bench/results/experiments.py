@@ -24,6 +24,9 @@ class Experiment:
     class_names: tuple[str, ...] = ()
     choose: str = "last"  # "best" keeps some of a fold's images to choose epoch and threshold by
     hidden_top: float = 0.0  # share of each image's height, from above, that is painted grey beforehand
+    views: str = (
+        ""  # under the folder of real datasets: views under lights, of whose relief pictures are made beforehand
+    )
 
     def arguments(self, *, images: Path, seeds: str) -> list[str]:
         """Of ``python -m services.trainer.worker.cross_validation``, but for the output. ``images`` is the dataset's
@@ -133,6 +136,18 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             metrics=("dice", "binary_dice", "binary_IoU", "boundary_F1", "false_alarm_rate"),
             remark="By the option that finds damaged pixels. Some creases are not marked.",
             choose="best",
+        ),
+        "crease_masks_relief": Experiment(
+            title="Creases of real cards as pixels, in pictures of their relief",
+            folder="baseball_cards_4light_labelme/processed",
+            category="corner_analysis",
+            option="damage_detection",
+            architecture="u_net",
+            metrics=("dice", "binary_dice", "binary_IoU", "boundary_F1", "false_alarm_rate"),
+            remark="The same cards and marks as the row above, in the pictures that `truscore view-pictures` makes of "
+            "each card's four views: grey, the lamps' deviation and curvature in place of colours.",
+            choose="best",
+            views="baseball_cards_4light_labelme/raw",
         ),
         "card_creases": Experiment(
             title="Creases of real cards, 19 images from LabelMe",

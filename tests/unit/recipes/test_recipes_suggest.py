@@ -92,7 +92,19 @@ def test_any_dataset_on_any_machine_gets_a_complete_configuration_that_resolves_
         recipe = resolve(proposal.category, proposal.option, proposal.architecture, proposal.config, profile=profile)
         assert config_of(recipe) == proposal.config
     process = proposal.config["hyperparameters"]["training_process"]
-    assert process["early_stopping"]["patience"] * process["validation_frequency"] < process["epochs"]
+    patience, epochs = process["early_stopping"]["patience"], process["epochs"]
+    assert patience == epochs or patience * process["validation_frequency"] < epochs
+
+
+def test_borders_are_suggested_to_the_end_of_their_schedule_where_their_recipe_is() -> None:
+    for architecture in ("mask_rcnn", "detectron2"):
+        recipe = resolve("border_detection", "dual_class", architecture)
+        process = recipe.hyperparameters.training_process
+        assert recipe.primary_metric == "edge_error_all_px"
+        assert process.early_stopping.patience >= process.epochs
+        chosen = suggest("border_detection", "dual_class", PLENTY, TWO_CORES, architecture=architecture).config
+        suggested = chosen["hyperparameters"]["training_process"]
+        assert suggested["early_stopping"]["patience"] == suggested["epochs"]
 
 
 @settings(max_examples=20, deadline=None)
