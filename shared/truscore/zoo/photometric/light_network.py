@@ -26,17 +26,20 @@ _BRIGHT = 1.5  # times a pixel's typical sample: brighter ones are highlights, o
 _HELD = 0.03  # of all pixels' weights, what a light that was seen counts
 _MOST_INTENSITY = 1.5  # logarithm, to either side of the typical light
 _TINY = 1e-6
+_AIM = 2 / 40  # the trace of the covariance of the bell that probabilities are to be (of `light_loss`)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SeenLights:
     """Unit vectors, intensities whose logarithms' mean is 0, and a score of each fixed direction; ``first_BL3`` are
-    directions times intensities as they were seen in single views, which is what learns."""
+    directions times intensities as they were seen in single views, which is what learns. ``common_BC`` are features of
+    all views together."""
 
     directions_BL3: Tensor
     intensities_BL: Tensor
     first_BL3: Tensor
     scores_BLK: Tensor
+    common_BC: Tensor
 
 
 class LightNetwork(nn.Module):
@@ -88,9 +91,14 @@ class LightNetwork(nn.Module):
         intensities_BL = evened(logarithm_BL + grid.brightness_BL, present_BL)
         first_BL3 = directions_BL3 * intensities_BL[..., None]
         # What follows has no gradient: where lights are nearly in one plane, it would be anything.
-        directions_BL3, intensities_BL = agreeing(first_BL3.detach(), grid, present_BL)
+        covariance_BL33 = covariance_of(scores_BLK.detach(), self.choices_K3)
+        directions_BL3, intensities_BL = agreeing(first_BL3.detach(), covariance_BL33, grid, present_BL)
         return SeenLights(
-            directions_BL3=directions_BL3, intensities_BL=intensities_BL, first_BL3=first_BL3, scores_BLK=scores_BLK
+            directions_BL3=directions_BL3,
+            intensities_BL=intensities_BL,
+            first_BL3=first_BL3,
+            scores_BLK=scores_BLK,
+            common_BC=common_BC,
         )
 
 
@@ -126,7 +134,27 @@ def evened(logarithm_BL: Tensor, present_BL: Tensor) -> Tensor:
     return torch.exp((logarithm_BL - mean_B1) * present_BL)
 
 
-def agreeing(first_BL3: Tensor, grid: Grid, present_BL: Tensor) -> tuple[Tensor, Tensor]:
+def covariance_of(scores_BLK: Tensor, choices_K3: Tensor) -> Tensor:
+    """Of directions by their probabilities [B, L, 3, 3], less what the aim that they learn has of its own: where a
+    direction is as sure as it can be, nothing is left."""
+    share_BLK = torch.softmax(scores_BLK, dim=-1)
+    mean_BL3 = share_BLK @ choices_K3
+    squares_K9 = (choices_K3[:, :, None] * choices_K3[:, None, :]).flatten(1)
+    spread_BL33 = (share_BLK @ squares_K9).unflatten(2, (3, 3)) - mean_BL3[..., :, None] * mean_BL3[..., None, :]
+    trace_BL = trace_of(spread_BL33)
+    return spread_BL33 * (1 - _AIM / trace_BL.clamp(min=_AIM))[..., None, None]
+
+
+def trace_of(covariance_BL33: Tensor) -> Tensor:
+    return covariance_BL33.diagonal(dim1=-2, dim2=-1).sum(dim=-1)
+
+
+def mean_lights(directions_BL3: Tensor, covariance_BL33: Tensor) -> Tensor:
+    """Means of unit vectors that spread as far as that: shorter than 1, by E(d' d) = m' m + trace(C) = 1."""
+    return directions_BL3 * (1 - trace_of(covariance_BL33)).clamp(min=_TINY).sqrt()[..., None]
+
+
+def agreeing(first_BL3: Tensor, covariance_BL33: Tensor, grid: Grid, present_BL: Tensor) -> tuple[Tensor, Tensor]:
     """Directions and intensities of the lights that explain the views best among those near the ones that were seen.
 
     In turn the normals under these lights, and the lights of these normals, by weighted least squares: that brings
@@ -135,10 +163,17 @@ def agreeing(first_BL3: Tensor, grid: Grid, present_BL: Tensor) -> tuple[Tensor,
     # Smooth, unlike weights by residuals: under lights that are far off these would be anything.
     weights_BLP = grid.lit_BLP / (1 + (grid.relative_BLP / _BRIGHT) ** 4)
     weights_BPL = weights_BLP.transpose(1, 2)
-    held_BL = torch.full_like(present_BL, _HELD)
+    # Where directions spread far, normals are drawn to the flat, and lights that followed from them would be anything.
+    held_BL = _HELD + trace_of(covariance_BL33)
     moved_BL3 = first_BL3
     for _ in range(_ROUNDS):
-        normals_BP3 = weighted_solve(grid.relative_BLP, weights_BLP, moved_BL3)
+        squared_BL11 = (moved_BL3**2).sum(dim=-1)[..., None, None]
+        normals_BP3 = weighted_solve(
+            grid.relative_BLP,
+            weights_BLP,
+            mean_lights(moved_BL3, covariance_BL33),
+            covariance_BL33=squared_BL11 * covariance_BL33,
+        )
         moved_BL3 = weighted_solve(
             grid.relative_BLP.transpose(1, 2), weights_BPL, normals_BP3, start_BP3=first_BL3, trust_BP=held_BL
         )

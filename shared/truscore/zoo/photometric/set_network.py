@@ -98,14 +98,22 @@ class SetSolver(nn.Module):
         nn.init.constant_(self.trust.bias, _FIRST_TRUST)
 
     def solved(
-        self, samples_BLP: Tensor, lights_BL3: Tensor, level_BL: Tensor, present_BL: Tensor, inside_BP: Tensor
+        self,
+        samples_BLP: Tensor,
+        lights_BL3: Tensor,
+        level_BL: Tensor,
+        present_BL: Tensor,
+        inside_BP: Tensor,
+        *,
+        covariance_BL33: Tensor | None = None,
     ) -> "Solved":
         """Normals, and what goes on from them learns of each pixel.
 
         ``samples_BLP`` are linear intensities with each light's own divided out, ``level_BL`` what the camera added to
         them (negative: took away). Lights with ``present_BL`` 0 and pixels with ``inside_BP`` 0 change nothing.
+        ``covariance_BL33`` is that of lights that are not known, whose means ``lights_BL3`` are then.
         """
-        seen = seen_of(samples_BLP, lights_BL3, level_BL, present_BL)
+        seen = seen_of(samples_BLP, lights_BL3, level_BL, present_BL, covariance_BL33=covariance_BL33)
         feature_BLPF = features_of(seen, typical_of(seen.scale_B1P, inside_BP))
         feature_BLPC = self.backbone(feature_BLPF, present_BL[..., None, None], inside_BP[..., None])
         return self.weighed(seen, feature_BLPC, present_BL)
@@ -125,7 +133,12 @@ class SetSolver(nn.Module):
         pooled_BPC = pooled(feature_BLPC, present_BL1[..., None])
         trust_BP = torch.exp(self.trust(pooled_BPC)[..., 0].clamp(-12, 2))
         scaled_BP3 = weighted_solve(
-            corrected_BLP, learned_BLP, seen.lights_BL3, start_BP3=seen.start_BP3, trust_BP=trust_BP
+            corrected_BLP,
+            learned_BLP,
+            seen.lights_BL3,
+            start_BP3=seen.start_BP3,
+            trust_BP=trust_BP,
+            covariance_BL33=seen.covariance_BL33,
         )
         return Solved(
             normals_BP3=unit(scaled_BP3),
@@ -177,9 +190,17 @@ class Seen:
     residual_BLP: Tensor
     misfit_B1P: Tensor
     agreed_B1P: Tensor
+    covariance_BL33: Tensor | None = None
 
 
-def seen_of(samples_BLP: Tensor, lights_BL3: Tensor, level_BL: Tensor, present_BL: Tensor) -> Seen:
+def seen_of(
+    samples_BLP: Tensor,
+    lights_BL3: Tensor,
+    level_BL: Tensor,
+    present_BL: Tensor,
+    *,
+    covariance_BL33: Tensor | None = None,
+) -> Seen:
     """What the robust solver makes of samples, which are as `SetSolver.solved` takes them."""
     lit_BLP = lit_samples(samples_BLP, level_BL) * present_BL[..., None]
     values_BLP = (samples_BLP - level_BL[..., None]).clamp(min=0) * lit_BLP
@@ -187,7 +208,9 @@ def seen_of(samples_BLP: Tensor, lights_BL3: Tensor, level_BL: Tensor, present_B
     count_B1P = lit_BLP.sum(dim=1, keepdim=True).clamp(min=1)
     scale_B1P = _scale(values_BLP, count_B1P)
     relative_BLP = values_BLP / scale_B1P
-    start_BP3, weights_BLP, agreed_B1P = robust_solve(relative_BLP, lit_BLP, lights_BL3)
+    start_BP3, weights_BLP, agreed_B1P = robust_solve(
+        relative_BLP, lit_BLP, lights_BL3, covariance_BL33=covariance_BL33
+    )
     residual_BLP = relative_BLP - shading_of(start_BP3, lights_BL3)
     return Seen(
         values_BLP=values_BLP,
@@ -201,6 +224,7 @@ def seen_of(samples_BLP: Tensor, lights_BL3: Tensor, level_BL: Tensor, present_B
         # A mean that large ones count little in.
         misfit_B1P=((residual_BLP.abs() + 1e-12).sqrt() * lit_BLP).sum(dim=1, keepdim=True) ** 2 / count_B1P**2,
         agreed_B1P=agreed_B1P,
+        covariance_BL33=covariance_BL33,
     )
 
 
@@ -225,7 +249,8 @@ def features_of(seen: Seen, object_B11: Tensor) -> Tensor:
     """[B, L, P, FEATURES], none of which changes when object and lights are turned about the camera's axis. Samples
     of a pixel count in it relative to one another, and to ``object_B11``, the typical sample of the object."""
     relative_BLP, lights_BL3 = seen.relative_BLP, seen.lights_BL3
-    first_BLP = shading_of(weighted_solve(relative_BLP, seen.lit_BLP, lights_BL3), lights_BL3)
+    first_BP3 = weighted_solve(relative_BLP, seen.lit_BLP, lights_BL3, covariance_BL33=seen.covariance_BL33)
+    first_BLP = shading_of(first_BP3, lights_BL3)
     normal_BP3 = unit(seen.start_BP3)
     half_BL3 = unit(lights_BL3 + lights_BL3.new_tensor([0.0, 0.0, 1.0]))
     deviation_BLP = seen.residual_BLP / (seen.misfit_B1P + _LEAST_MISFIT)

@@ -30,11 +30,15 @@ def weighted_solve(
     *,
     start_BP3: Tensor | None = None,
     trust_BP: Tensor | None = None,
+    covariance_BL33: Tensor | None = None,
 ) -> Tensor:
     """Scaled normals [B, P, 3]: of least weighted squares, one 3 x 3 system a pixel, inverted by cofactors.
 
-    With ``start_BP3`` the distance from it counts, too, as ``trust_BP`` of all a pixel's weights. In doubles: where two
-    lights are left, cofactors in floats are rounding errors, and two runtimes round otherwise.
+    With ``start_BP3`` the distance from it counts, too, as ``trust_BP`` of all a pixel's weights. With
+    ``covariance_BL33`` lights are known no better than that, ``lights_BL3`` are their means, and the squares are
+    expected ones: E(v - n d)^2 = (v - n m)^2 + n' C n (errors in variables).
+
+    In doubles: where two lights are left, cofactors in floats are rounding errors, and two runtimes round otherwise.
     """
     kind = values_BLP.dtype
     values_BLP, weights_BLP, lights_BL3 = values_BLP.double(), weights_BLP.double(), lights_BL3.double()
@@ -48,6 +52,11 @@ def weighted_solve(
     d = (weights_BLP * y_BL1 * y_BL1).sum(dim=1) + ridge_BP
     e = (weights_BLP * y_BL1 * z_BL1).sum(dim=1)
     f = (weights_BLP * z_BL1 * z_BL1).sum(dim=1) + ridge_BP
+    if covariance_BL33 is not None:
+        xx, xy, xz, _, yy, yz, _, _, zz = (weights_BLP.transpose(1, 2) @ covariance_BL33.double().flatten(2)).unbind(
+            dim=-1
+        )
+        a, b, c, d, e, f = a + xx, b + xy, c + xz, d + yy, e + yz, f + zz
     weighted_BLP = weights_BLP * values_BLP
     u, v, w = ((weighted_BLP * axis_BL1).sum(dim=1) for axis_BL1 in (x_BL1, y_BL1, z_BL1))
     if start_BP3 is not None:
@@ -66,7 +75,9 @@ def shading_of(scaled_BP3: Tensor, lights_BL3: Tensor) -> Tensor:
     return torch.einsum("bpc,blc->blp", scaled_BP3, lights_BL3)
 
 
-def robust_solve(values_BLP: Tensor, lit_BLP: Tensor, lights_BL3: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def robust_solve(
+    values_BLP: Tensor, lit_BLP: Tensor, lights_BL3: Tensor, *, covariance_BL33: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
     """Scaled normals [B, P, 3] and the weights [B, L, P] of iteratively reweighted least squares with Cauchy's weights,
     and the share of each pixel's lit samples that agree with its normal [B, 1, P].
 
@@ -76,23 +87,33 @@ def robust_solve(values_BLP: Tensor, lit_BLP: Tensor, lights_BL3: Tensor) -> tup
     outliers lose what they have in it from step to step; with the weights alone a quarter of outliers doubles it.
     """
     weights_BLP = lit_BLP
-    scaled_BP3 = weighted_solve(values_BLP, weights_BLP, lights_BL3)
+    scaled_BP3 = weighted_solve(values_BLP, weights_BLP, lights_BL3, covariance_BL33=covariance_BL33)
     for _ in range(_STEPS):
         residual_BLP = (values_BLP - shading_of(scaled_BP3, lights_BL3)).abs()
         squared_BLP = weights_BLP * weights_BLP
         total_B1P = squared_BLP.sum(dim=1, keepdim=True)
         spread_B1P = _SPREAD * (squared_BLP * residual_BLP).sum(dim=1, keepdim=True) / (total_B1P + _TINY)
         spread_B1P = spread_B1P.clamp(min=_LEAST_SPREAD)
-        weights_BLP = _weights(lit_BLP, residual_BLP, spread_B1P)
-        scaled_BP3 = weighted_solve(values_BLP, weights_BLP, lights_BL3)
+        spread_BLP = spread_B1P
+        if covariance_BL33 is not None:
+            # Else three lights that happen to agree with one normal would leave out all others.
+            spread_BLP = (spread_B1P**2 + _unsure(scaled_BP3, covariance_BL33)).sqrt()
+        weights_BLP = _weights(lit_BLP, residual_BLP, spread_BLP)
+        scaled_BP3 = weighted_solve(values_BLP, weights_BLP, lights_BL3, covariance_BL33=covariance_BL33)
     # By a wider spread than normals are: a tight one leaves out of a clean pixel what rounding did to it.
     agreeing_BLP = _weights(lit_BLP, residual_BLP, spread_B1P.clamp(min=_LEAST_DISAGREEMENT))
     agreed_B1P = agreeing_BLP.sum(dim=1, keepdim=True) / lit_BLP.sum(dim=1, keepdim=True).clamp(min=1)
     return scaled_BP3, weights_BLP, agreed_B1P
 
 
-def _weights(lit_BLP: Tensor, residual_BLP: Tensor, spread_B1P: Tensor) -> Tensor:
-    return lit_BLP / (1 + (residual_BLP / (_CAUCHY * spread_B1P)) ** 2)
+def _unsure(scaled_BP3: Tensor, covariance_BL33: Tensor) -> Tensor:
+    """Variance of what Lambert's law makes of scaled normals under lights that are not known [B, L, P]."""
+    squares_BP9 = (scaled_BP3[..., :, None] * scaled_BP3[..., None, :]).flatten(2)
+    return (covariance_BL33.flatten(2) @ squares_BP9.transpose(1, 2)).clamp(min=0)
+
+
+def _weights(lit_BLP: Tensor, residual_BLP: Tensor, spread_BLP: Tensor) -> Tensor:
+    return lit_BLP / (1 + (residual_BLP / (_CAUCHY * spread_BLP)) ** 2)
 
 
 def unit(vectors_BP3: Tensor) -> Tensor:
