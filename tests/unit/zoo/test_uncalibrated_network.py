@@ -98,7 +98,6 @@ def of_lights(found: UncalibratedNormals, chosen: Tensor) -> UncalibratedNormals
             intensities_BL=lights.intensities_BL[:, chosen],
             first_BL3=lights.first_BL3[:, chosen],
             scores_BLK=lights.scores_BLK[:, chosen],
-            common_BC=lights.common_BC,
         ),
     )
 
@@ -211,7 +210,6 @@ def test_the_loss_of_lights_is_least_where_they_are_and_does_not_know_how_bright
             intensities_BL=intensities_BL,
             first_BL3=directions_BL3 * intensities_BL[..., None],
             scores_BLK=scores_BLK,
-            common_BC=torch.zeros(1, 8),
         )
         return float(light_loss(seen, true_BL3 * intensity_BL[..., None], choices_K3, present_BL))
 

@@ -32,14 +32,12 @@ _AIM = 2 / 40  # the trace of the covariance of the bell that probabilities are 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SeenLights:
     """Unit vectors, intensities whose logarithms' mean is 0, and a score of each fixed direction; ``first_BL3`` are
-    directions times intensities as they were seen in single views, which is what learns. ``common_BC`` are features of
-    all views together."""
+    directions times intensities as they were seen in single views, which is what learns."""
 
     directions_BL3: Tensor
     intensities_BL: Tensor
     first_BL3: Tensor
     scores_BLK: Tensor
-    common_BC: Tensor
 
 
 class LightNetwork(nn.Module):
@@ -94,11 +92,7 @@ class LightNetwork(nn.Module):
         covariance_BL33 = covariance_of(scores_BLK.detach(), self.choices_K3)
         directions_BL3, intensities_BL = agreeing(first_BL3.detach(), covariance_BL33, grid, present_BL)
         return SeenLights(
-            directions_BL3=directions_BL3,
-            intensities_BL=intensities_BL,
-            first_BL3=first_BL3,
-            scores_BLK=scores_BLK,
-            common_BC=common_BC,
+            directions_BL3=directions_BL3, intensities_BL=intensities_BL, first_BL3=first_BL3, scores_BLK=scores_BLK
         )
 
 

@@ -4,13 +4,10 @@ al. 2019). B objects, L lights, P = H * W pixels, 3 the axes x right, y UP, z to
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from truscore.zoo.photometric.light_network import LightNetwork, SeenLights, covariance_of, mean_lights
 from truscore.zoo.photometric.set_network import SetSolver
-from truscore.zoo.photometric.weighted_solve import unit
-
-_FIRST_GATE = 5.0  # by whose sigmoid normals count beside a flat surface
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,16 +19,13 @@ class UncalibratedNormals:
 class UncalibratedSetNetwork(SetSolver):
     """Takes no lights. What they are is said beside the normals.
 
-    Where lights are not sure, normals go to what is known without them, a flat surface: in the closed form by how far
-    directions spread, and by a gate of each object that is learnt of what all views have in common.
+    Where lights are not sure, normals go to what is known without them, a flat surface: the closed form counts how far
+    directions spread.
     """
 
     def __init__(self, width: int, blocks: int, lights: int, dropout: float = 0.0) -> None:
         super().__init__(width, blocks, dropout)
         self.lights = LightNetwork(lights)
-        self.gate = nn.Linear(self.lights.pooled.in_features, 1)
-        nn.init.zeros_(self.gate.weight)
-        nn.init.constant_(self.gate.bias, _FIRST_GATE)
 
     def forward(self, samples_BLP: Tensor, present_BL: Tensor, inside_BHW: Tensor) -> UncalibratedNormals:
         """Of the views as the camera has them, row after row of a rectangle; nothing is divided out of them."""
@@ -48,7 +42,4 @@ class UncalibratedSetNetwork(SetSolver):
             inside_BHW.flatten(1),
             covariance_BL33=covariance_BL33,
         )
-        gate_B11 = torch.sigmoid(self.gate(lights.common_BC.detach()))[..., None]
-        upward_3 = samples_BLP.new_tensor([0.0, 0.0, 1.0])
-        normals_BP3 = unit(gate_B11 * solved.normals_BP3 + (1 - gate_B11) * upward_3)
-        return UncalibratedNormals(normals_BP3=normals_BP3, lights=lights)
+        return UncalibratedNormals(normals_BP3=solved.normals_BP3, lights=lights)
