@@ -134,9 +134,10 @@ def covariance_of(scores_BLK: Tensor, choices_K3: Tensor) -> Tensor:
     share_BLK = torch.softmax(scores_BLK, dim=-1)
     mean_BL3 = share_BLK @ choices_K3
     squares_K9 = (choices_K3[:, :, None] * choices_K3[:, None, :]).flatten(1)
-    spread_BL33 = (share_BLK @ squares_K9).unflatten(2, (3, 3)) - mean_BL3[..., :, None] * mean_BL3[..., None, :]
+    spread_BL33 = (share_BLK @ squares_K9).reshape(*mean_BL3.shape, 3) - mean_BL3[..., :, None] * mean_BL3[..., None, :]
     trace_BL = trace_of(spread_BL33)
-    return spread_BL33 * (1 - _AIM / trace_BL.clamp(min=_AIM))[..., None, None]
+    left_BL33: Tensor = spread_BL33 * (1 - _AIM / trace_BL.clamp(min=_AIM))[..., None, None]
+    return left_BL33
 
 
 def trace_of(covariance_BL33: Tensor) -> Tensor:
