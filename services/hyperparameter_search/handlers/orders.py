@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from google.protobuf.message import Message
+from truscore.catalog.purpose import larger_is_better
 from truscore.events.v1 import search_pb2
 from truscore.events.v1.search_pb2 import SearchObjective, SearchOrdered, SearchSpec
 from truscore.recipes import primary_metric_of
@@ -136,8 +137,11 @@ def _choice(text: str) -> Value | None:
 
 
 def _objective(part: SearchObjective, primary_metric: str) -> Objective:
-    metric = part.metric or primary_metric
-    return Objective(metric=metric, direction=part.direction or (MINIMIZE if metric == LATENCY else MAXIMIZE))
+    if not part.metric:
+        # What the option's models are for, in its own direction: an error is to be small.
+        usual = MAXIMIZE if larger_is_better(primary_metric) else MINIMIZE
+        return Objective(metric=primary_metric, direction=part.direction or usual)
+    return Objective(metric=part.metric, direction=part.direction or (MINIMIZE if part.metric == LATENCY else MAXIMIZE))
 
 
 def order_of_wire(wire: bytes, event_id: str) -> SearchOrder:

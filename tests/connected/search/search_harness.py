@@ -27,6 +27,7 @@ from truscore.events.v1.search_pb2 import (
     SearchCancelled,
     SearchCompleted,
     SearchFailed,
+    SearchObjective,
     SearchOrdered,
     SearchParameter,
     SearchProgressed,
@@ -112,6 +113,7 @@ def search_order(search_id: str = "first", *, trials: int = 2, parallel: int = 1
         spec=SearchSpec(
             **{
                 "parameters": [rate],
+                "objectives": [SearchObjective(metric=METRIC)],
                 "bounds": SearchBounds(trials=trials, parallel_trials=parallel),
                 "seed": 7,
             }

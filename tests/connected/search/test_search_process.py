@@ -137,7 +137,7 @@ async def test_a_poor_trial_is_pruned_its_run_cancelled_and_the_next_one_ordered
 
 
 async def test_two_objectives_give_the_pareto_front_of_quality_and_latency(amqp_url: str, tmp_path: Path) -> None:
-    objectives = [SearchObjective(), SearchObjective(metric="latency_ms")]
+    objectives = [SearchObjective(metric=METRIC), SearchObjective(metric="latency_ms")]
     measured = {0: (0.9, 9.0), 1: (0.5, 2.0), 2: (0.4, 5.0)}
     async with the_side_of_the_runs(amqp_url) as runs:
         with service_process(MODULE, search_environment(amqp_url, tmp_path)):

@@ -29,5 +29,6 @@ def search_order(search_id: str = "first", *, parameters: Sequence[object] = (),
     )
     ready.training.architecture = "mask_rcnn"
     ordered = SearchOrdered(search_id=search_id, order=ready)
-    json_format.ParseDict({"parameters": list(parameters or [rate()]), **spec}, ordered.spec)
+    usual = {"parameters": list(parameters or [rate()]), "objectives": [{"metric": METRIC}]}
+    json_format.ParseDict({**usual, **spec}, ordered.spec)
     return order_of(ordered, "event")

@@ -175,3 +175,10 @@ def test_five_failures_without_a_success_end_a_search_and_say_the_last_one() -> 
     assert isinstance(action, plan.Fail)
     assert action.code == "trials_failed"
     assert "out_of_memory: 4" in action.message
+
+
+def test_a_search_without_an_objective_looks_for_what_the_option_is_for_in_its_own_direction() -> None:
+    of_borders = search_order(objectives=[]).spec.objectives
+    assert [(each.metric, each.direction) for each in of_borders] == [("edge_error_all_px", "minimize")]
+    named = search_order(objectives=[{"metric": "box_AP"}, {"metric": "latency_ms"}]).spec.objectives
+    assert [each.direction for each in named] == ["maximize", "minimize"]
