@@ -35,7 +35,7 @@ def training() -> RunView:
         images_per_second=7.5,
         eta_s=125,
         best_epoch=1,
-        best_metrics={"box_AP50": 0.81, "box_AP": 0.625, "mask_AP50": 0.8},
+        best_metrics={"box_AP50": 0.81, "edge_error_all_px": 2.625, "mask_AP50": 0.8},
         epochs=[
             training_pb2.EpochCompleted(
                 epoch=1, train_loss=2.0, val_loss=float("nan"), learning_rate=1e-3, metrics={"box_AP50": 0.5}
@@ -74,7 +74,7 @@ def test_a_run_that_trains_shows_progress_curves_metrics_machine_and_time_to_go(
         "step 20 of 120",
         "box_AP50",
         "0.91",
-        "best box_AP 0.6250 in epoch 1, with  box_AP50 0.8100",
+        "best edge_error_all_px 2.6250 in epoch 1, with  box_AP50 0.8100",
     ):
         assert output in text
     assert "cpu 93 %" in text
@@ -110,7 +110,7 @@ def test_an_exported_model_shows_where_it_is_and_how_near(training: RunView) -> 
 
 
 def test_a_line_says_the_state_the_epoch_the_loss_and_by_what_the_best_is_chosen(training: RunView) -> None:
-    best = "best box_AP 0.6250 in epoch 1"
+    best = "best edge_error_all_px 2.6250 in epoch 1"
     assert line(training) == f"run-1  training  epoch 2/12  loss 1.0000  {best}  2 min 05 s to go"
 
 
@@ -148,7 +148,7 @@ def test_runs_in_a_table_are_named_with_state_and_best_metric(training: RunView)
     with console.capture() as captured:
         console.print(table_of([training]))
     assert "run-1" in captured.get()
-    assert "box_AP 0.625 in epoch 1" in captured.get()
+    assert "edge_error_all_px 2.625 in epoch 1" in captured.get()
 
 
 def test_a_run_as_json_holds_no_number_that_json_has_not(training: RunView, capsys: pytest.CaptureFixture[str]) -> None:

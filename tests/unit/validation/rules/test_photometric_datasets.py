@@ -37,6 +37,8 @@ FOLLOWS: dict[str, set[str]] = {
     "format.multi_light.sizes_differ": {"quality.odd_aspect"},
     "label.object_mask_empty": {"label.normals_not_unit"},
     "label.object_mask_size": {"label.mask_not_binary"},
+    # Four pixels are nearly the tenth of a width from which a view's shading counts as another light's.
+    "label.view_shifted": {"label.view_of_other_light"},
 }
 
 
