@@ -79,7 +79,7 @@ def failed_line(fields: dict[str, Any]) -> str:
 
 def metrics_text(metrics: dict[str, float]) -> str:
     """The few that tell most, in a fixed order."""
-    wanted = [name for name in ("box_AP", "box_AP50", "mask_AP50") if name in metrics]
+    wanted = [name for name in ("edge_error_all_px", "centring_error_all_pp", "box_AP50") if name in metrics]
     return "  ".join(f"{name} {metrics[name]:.3f}" for name in wanted)
 
 
