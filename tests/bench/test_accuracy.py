@@ -29,8 +29,7 @@ class Experiment:
 PATIENT = {"hyperparameters": {"training_process": {"epochs": 60, "early_stopping": {"patience": 60}}}}
 EXPERIMENTS = {
     "scans": Experiment(
-        # Of the epoch with the least error of edges, which is not the one with the best box AP.
-        folder="truscore_card_borders_yolo/combined_dual_class", overrides={}, least_box_ap=0.8, least_box_ap50=0.99
+        folder="truscore_card_borders_yolo/combined_dual_class", overrides={}, least_box_ap=0.85, least_box_ap50=0.99
     ),
     "fruits": Experiment(folder="fruitsnuts_coco", overrides={}, least_box_ap=0.05, least_box_ap50=0.15),
     "fruits, 60 epochs": Experiment(folder="fruitsnuts_coco", overrides=PATIENT, least_box_ap=0.3, least_box_ap50=0.55),
@@ -48,7 +47,8 @@ def test_real_pictures_are_learned(shared_data: Path, tmp_path: Path, name: str)
     report(name, f"{len(job.test)} test images, never looked at before", test)
     report(name, "a guess at the average place", guessed_metrics(job))
     report(name, f"{completed.epochs} epochs in {completed.duration_s:.0f} s", {})
-    assert completed.metrics["box_AP"] >= experiment.least_box_ap
+    # Of any epoch: the one that is handed over has the least error of edges.
+    assert max(done.metrics["box_AP"] for done in run.epochs) >= experiment.least_box_ap
     assert completed.metrics["box_AP50"] >= experiment.least_box_ap50
 
 

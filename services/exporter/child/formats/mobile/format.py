@@ -42,7 +42,7 @@ def make(source: Source, path: Path) -> Mapping[str, str]:
     except AssertionError as error:
         if CYCLES not in str(error):
             raise
-        # Merged with what is around them, parts of Segment Anything's body would wait for one another.
+        # Merged with what is around them, parts of Segment Anything's mask decoder would wait for one another.
         backend = "XNNPACK for products and convolutions alone"
         lowered = _lowered(source, graph, products_alone=True)
     path.write_bytes(lowered.buffer)
